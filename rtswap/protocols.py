@@ -1,0 +1,141 @@
+"""The seams. Whoever implements one of these can be put into the loop by ``assemble``; none knows the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
+
+from rtswap.types import (
+    AlignedFace,
+    Box,
+    Detection,
+    Frame,
+    Image,
+    MarkedImage,
+    Mask,
+    Matrix,
+    Mesh,
+    Points,
+    Quality,
+    SourceIdentity,
+    StreamInfo,
+    SwappedFace,
+    Tensor,
+    Track,
+)
+
+
+class Input(Protocol):
+    """Where frames come from."""
+
+    @property
+    def info(self) -> StreamInfo: ...
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield frames in order until the end. Raises InputError. Called once, from one thread."""
+        ...
+
+    def close(self) -> None:
+        """Free the device or file. Harmless when called twice or from another thread: ``frames`` then ends."""
+        ...
+
+
+class Output(Protocol):
+    """Where finished pictures go."""
+
+    @property
+    def name(self) -> str:
+        """For messages: ``vcam:/dev/video2``, ``out.mp4``."""
+        ...
+
+    def send(self, image: MarkedImage) -> None:
+        """Deliver one picture; must not keep or change ``image.image`` after it returns. Raises OutputError."""
+        ...
+
+    def close(self) -> None:
+        """Finish what was written, so that it plays. Harmless when called twice."""
+        ...
+
+
+class Engine(Protocol):
+    """Runs one network. Knows tensors, never faces."""
+
+    @property
+    def name(self) -> str:
+        """``openvino-f32``, ``onnxruntime``, ..."""
+        ...
+
+    def run(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """One forward pass. The outputs live until the next call. Raises EngineError."""
+        ...
+
+
+class Detector(Protocol):
+    def detect(self, image: Image) -> list[Detection]:
+        """Every face in the picture, best score first."""
+        ...
+
+    def refine(self, image: Image, boxes: Sequence[Box]) -> list[Detection | None]:
+        """One cheap look at each box: the face that is there now, or None. Batched."""
+        ...
+
+
+class LandmarkModel(Protocol):
+    def find(self, image: Image, faces: Sequence[Points]) -> list[Mesh]:
+        """Dense landmarks of each face. ``faces``: for each its (5, 2) keypoints or last (468, 3) mesh,
+        from which the network's own crop is placed. Batched; one Mesh per face, in pixels of ``image``."""
+        ...
+
+
+class Embedder(Protocol):
+    def embed(self, image: Image, keypoints: Points) -> Tensor:
+        """(D,) unit-norm identity vector of the face at the (5, 2) keypoints."""
+        ...
+
+
+class Tracker(Protocol):
+    def update(self, frame: Frame, quality: Quality) -> list[Track]:
+        """Every face followed in this frame, coasting ones with confidence below 1. Stable ids."""
+        ...
+
+    def reset(self) -> None:
+        """Forget every face (the stream jumped, or another face is wanted)."""
+        ...
+
+
+class SwapModel(Protocol):
+    """A swapping method."""
+
+    def bind(self, source: SourceIdentity) -> Swapper:
+        """Everything that depends on the source alone, computed once. May be slow. Raises SourceError."""
+        ...
+
+
+class Swapper(Protocol):
+    """A swapping method bound to a source: fast, once per face and frame."""
+
+    def view(self, landmarks: Points, max_px: int) -> tuple[Matrix, tuple[int, int]]:
+        """How it wants to see the face: frame -> crop matrix and the crop's (width, height), at most ``max_px`` each."""
+        ...
+
+    def swap(self, face: AlignedFace, quality: Quality) -> SwappedFace: ...
+
+    def forget(self, track_id: int) -> None:
+        """Drop what was remembered of a track that has ended."""
+        ...
+
+
+class Canvas(Protocol):
+    """One frame being worked on: up once, down once."""
+
+    def crop(self, matrix: Matrix, size: tuple[int, int]) -> Image: ...
+
+    def paste(self, crop: Image, mask: Mask, matrix: Matrix) -> None:
+        """Blend the crop back where ``matrix`` took it from. Pixels with mask 0 keep every bit."""
+        ...
+
+    def cover(self, box: Box, style: str) -> None:
+        """Make what is in the box unrecognisable: ``blur`` or ``pixelate``."""
+        ...
+
+    def image(self) -> Image: ...

@@ -1,0 +1,157 @@
+"""The values that flow through rtswap. Nothing here has behaviour beyond checking its own shape.
+
+One natural way for the data, everywhere: pixels are **BGR uint8, height x width x 3**; points are float32
+``xy`` pixels; a matrix maps frame pixels to crop pixels. Networks that want another layout convert inside
+their own graph, so that no copy is made in Python.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+"""(H, W, 3) BGR, C-contiguous unless it is a view into a larger image."""
+Mask = NDArray[np.uint8]
+"""(H, W), 0 = keep the target, 255 = replace it."""
+Points = NDArray[np.float32]
+"""(N, 2) ``x y`` pixels, or (N, 3) with z in the same unit, towards the camera negative."""
+Matrix = NDArray[np.float32]
+"""(2, 3) similarity, frame pixels -> crop pixels."""
+Box = NDArray[np.float32]
+"""(4,) ``x1 y1 x2 y2`` pixels."""
+Tensor = NDArray[Any]
+"""What an engine takes and gives. Which shape and type is the network's contract."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture from an input. The pipeline owns ``image`` from here on and may write into it."""
+
+    image: Image
+    index: int
+    captured_at: float
+    """Seconds on ``time.perf_counter``: when the picture was taken, the zero of its age."""
+    time_s: float | None = None
+    """Presentation time in seconds from the start of a file; None for live inputs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    box: Box
+    keypoints: Points
+    """(5, 2): left eye, right eye, nose tip, left and right mouth corner, as seen in the image."""
+    score: float
+    """0..1"""
+
+
+@dataclass(frozen=True, slots=True)
+class Mesh:
+    """Dense landmarks of one face in MediaPipe's canonical topology."""
+
+    points: Points
+    """(468, 3) pixels of the picture they were found in."""
+    visibility: NDArray[np.float32]
+    """(468,) 0..1: 1 = seen, 0 = hidden by something or by the head itself."""
+    presence: float
+    """0..1: how sure the network is that there is a face."""
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One followed face in one frame."""
+
+    id: int
+    box: Box
+    """Kalman-filtered, real-valued."""
+    keypoints: Points
+    """(5, 2)"""
+    landmarks: Points
+    """(468, 3), smoothed."""
+    visibility: NDArray[np.float32]
+    """(468,)"""
+    confidence: float
+    """1 = measured in this frame, falling to 0 while it coasts."""
+
+    @property
+    def measured(self) -> bool:
+        return self.confidence >= 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class SourceIdentity:
+    """Everything that is known of the source, once, before the first frame."""
+
+    portrait: Image
+    """(S, S, 3) the best photo's face, upright, with a margin."""
+    landmarks: Points
+    """(468, 3) in ``portrait``."""
+    embedding: NDArray[np.float32] | None = None
+    """(D,) unit norm, averaged over the photos; None where no embedder is installed."""
+    name: str = ""
+    """For the status line: the file's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlignedFace:
+    """A target face as a swapper asked to see it."""
+
+    track_id: int
+    crop: Image
+    """(S, S', 3), a view into the frame where the matrix only moves it. Read only for the swapper."""
+    landmarks: Points
+    """(468, 3) in pixels of the crop."""
+
+
+@dataclass(frozen=True, slots=True)
+class SwappedFace:
+    crop: Image
+    """As large as ``AlignedFace.crop``."""
+    mask: Mask
+    """As large as ``crop``: 255 = replace. 0 on its outermost pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """What the budget allows the pipeline to spend on the next frame."""
+
+    level: int = 0
+    """0 = everything; higher = cheaper. For display."""
+    detect_every: int = 15
+    """Frames between full detections while at least one face is tracked (0 = only to re-acquire)."""
+    match_color: bool = True
+    max_face_px: int = 320
+    """Longest side of a face crop at which swappers work."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamInfo:
+    """What an input delivers."""
+
+    width: int
+    height: int
+    fps: float
+    """Nominal frames per second; the true times are on the frames."""
+    live: bool
+    """True: frames that come late are worthless. False: none may be lost."""
+    frame_count: int | None = None
+    """None where it is not known beforehand."""
+    audio_path: str | None = None
+    """Where the sound that belongs to the frames lies, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedImage:
+    """A picture that may leave the program. Only ``rtswap.disclosure`` makes one (a test keeps it so)."""
+
+    image: Image
+    index: int
+    captured_at: float
+    time_s: float | None = None
+    swapped: int = 0
+    """How many faces were swapped in it."""
+    stages: dict[str, float] = field(default_factory=dict)
+    """Seconds spent per stage."""
