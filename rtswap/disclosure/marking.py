@@ -1,0 +1,47 @@
+"""The last step before the outputs: every picture that leaves is marked here, and nowhere else."""
+
+from __future__ import annotations
+
+from rtswap.disclosure.badge import Badge, Patch, render
+from rtswap.types import Frame, Image, MarkedImage
+
+NO_BADGE_NOTICE = (
+    "--no-badge: nothing in the picture will say that the face is synthetic. Whoever sees it must learn it from you; "
+    "the law asks for that in many places (in the EU, article 50 of the AI Act)."
+)
+"""Printed once when the badge is turned off."""
+
+
+class Disclosure:
+    """Marks finished pictures. One per session; it keeps the badge as rendered for the last frame size.
+
+    ``badge`` None draws nothing: tell the user once what that means (``NO_BADGE_NOTICE``).
+    """
+
+    def __init__(self, badge: Badge | None) -> None:
+        self.badge = badge
+        self._patch: Patch | None = None
+        self._patch_size = (0, 0)
+
+    def mark(self, image: Image, *, frame: Frame, swapped: int, stages: dict[str, float]) -> MarkedImage:
+        """Draw the badge into ``image`` itself (the caller owns it) and let it leave.
+
+        ``frame`` gives index and times, ``swapped`` the number of swapped faces, ``stages`` seconds per stage.
+        The badge is drawn on every frame, swapped or not: a label that comes and goes says nothing.
+        """
+        if self.badge is not None and image.size:
+            self._patch_for(self.badge, image).blend_into(image)
+        return MarkedImage(
+            image=image,
+            index=frame.index,
+            captured_at=frame.captured_at,
+            time_s=frame.time_s,
+            swapped=swapped,
+            stages=stages,
+        )
+
+    def _patch_for(self, badge: Badge, image: Image) -> Patch:
+        size = (image.shape[1], image.shape[0])
+        if self._patch is None or self._patch_size != size:
+            self._patch, self._patch_size = render(badge, *size), size
+        return self._patch
