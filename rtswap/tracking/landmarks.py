@@ -1,0 +1,180 @@
+"""Dense landmarks: where the 468 points of a face's mesh are, from one small network run per frame.
+
+The network sees an upright square crop of each face. ``place`` decides where that crop lies, from five keypoints
+or from the last frame's mesh; training imports it, so that the network is taught on what it will see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rtswap.errors import ModelError
+from rtswap.protocols import Engine
+from rtswap.types import Image, Matrix, Mesh, Points, Tensor
+
+POINT_COUNT = 468
+MARGIN = 1.3
+"""Side of the crop in longest sides of the upright mesh."""
+_LEFT_EYE, _RIGHT_EYE, _MOUTH = (33, 133), (362, 263), (61, 291)
+"""Corners in the canonical topology; left and right as seen in the image."""
+_SIDE_BY_KEYPOINTS = 1.22
+"""Longest side of the mesh in (eye to eye + eyes to mouth); mean over 2,011 frontal faces, deviation 0.07."""
+_SIDE_BY_HEIGHT = 2.2
+"""The same in (eyes to mouth) alone, which stays when the head turns sideways."""
+_CENTRE_BELOW_EYES = 0.19
+"""From the eyes' middle down to the middle of the upright mesh, in longest sides of the mesh."""
+_TINY = 1e-3
+
+
+def place(face: Points, size: int) -> Matrix | None:
+    """Frame -> crop matrix (2, 3) for the ``size`` px square crop of a face, upright and centred.
+
+    ``face``: (5, 2) keypoints or a (468, 2 or 3) mesh, in frame pixels. None where the points say nothing
+    (not finite, or all in one place).
+    """
+    points = np.asarray(face, np.float64)[:, :2]
+    if not np.isfinite(points).all() or np.abs(points).max() > 1e6:
+        return None
+    is_mesh = len(points) == POINT_COUNT
+    if is_mesh:
+        left, right, mouth = (points[list(pair)].mean(axis=0) for pair in (_LEFT_EYE, _RIGHT_EYE, _MOUTH))
+    else:
+        left, right, mouth = points[0], points[1], points[3:5].mean(axis=0)
+    eyes = (left + right) / 2
+    across, down = right - left, mouth - eyes
+    # Eye line and nose line vote together: either alone tilts when the head turns or nods.
+    axis = across + np.array([down[1], -down[0]])
+    length = float(np.hypot(*axis))
+    if length < _TINY:
+        return None
+    axis /= length
+    rotation = np.array([[axis[0], axis[1]], [-axis[1], axis[0]]])
+    if is_mesh:
+        upright = points @ rotation.T
+        low, high = upright.min(axis=0), upright.max(axis=0)
+        centre, side = (low + high) / 2, float((high - low).max())
+    else:
+        height = float(np.hypot(*down))
+        side = max(_SIDE_BY_KEYPOINTS * (float(np.hypot(*across)) + height), _SIDE_BY_HEIGHT * height)
+        centre = rotation @ eyes + (0.0, _CENTRE_BELOW_EYES * side)
+    if side < _TINY:
+        return None
+    linear = rotation * (size / (MARGIN * side))
+    shift = size / 2 - (size / (MARGIN * side)) * centre
+    return np.concatenate([linear, shift[:, None]], axis=1).astype(np.float32)
+
+
+def cut(image: Image, matrix: Matrix, out: Image) -> None:
+    """Sample the square crop that ``matrix`` describes from ``image`` into ``out`` (S, S, 3), edges repeated.
+
+    Only the pixels around the face are read. A face more than twice as large as the crop is first averaged down by
+    a whole factor: sampled directly it would turn sensor noise into jitter of the points.
+    """
+    size = out.shape[0]
+    view, moved = image, matrix
+    factor = int(1.0 / max(float(np.hypot(*matrix[:, 0])), _TINY))
+    if factor >= 2:
+        view, moved = _reduced(image, matrix, size, factor)
+    cv2.warpAffine(view, moved, (size, size), dst=out, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _reduced(image: Image, matrix: Matrix, size: int, factor: int) -> tuple[Image, Matrix]:
+    """The part of ``image`` under the crop, averaged down by ``factor``, and the matrix that fits it."""
+    inverse = cv2.invertAffineTransform(matrix)
+    corners = np.array([[0, 0, 1], [size, 0, 1], [0, size, 1], [size, size, 1]], np.float32) @ inverse.T
+    limit = np.array([image.shape[1], image.shape[0]]) // factor
+    low = np.clip(np.floor(corners.min(axis=0) / factor).astype(int) - 1, 0, np.maximum(limit - 1, 0))
+    high = np.clip(np.ceil(corners.max(axis=0) / factor).astype(int) + 1, low + 1, limit)
+    columns, rows = high - low
+    if columns < 1 or rows < 1:
+        return image, matrix
+    x, y = low * factor
+    view = image[y : y + rows * factor, x : x + columns * factor]
+    small = cv2.resize(view, (int(columns), int(rows)), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    # A reduced pixel's centre lies in the middle of the pixels it averages.
+    start = np.array([x, y]) + (factor - 1) / 2
+    shift = matrix[:, :2] @ start + matrix[:, 2]
+    return small, np.column_stack([matrix[:, :2] * factor, shift]).astype(np.float32)
+
+
+def to_frame(points: Points, matrix: Matrix) -> Points:
+    """(468, 3) points in crop pixels -> frame pixels; z is scaled as x and y are."""
+    inverse = cv2.invertAffineTransform(matrix)
+    mapped = np.empty_like(points)
+    mapped[:, :2] = points[:, :2] @ inverse[:, :2].T + inverse[:, 2]
+    mapped[:, 2] = points[:, 2] * np.hypot(inverse[0, 0], inverse[1, 0])
+    return mapped
+
+
+class MeshLandmarks:
+    """A ``LandmarkModel``: finds the mesh of every given face with one run of the network.
+
+    The network's contract: ``crops`` (N, size, size, 3) uint8 BGR -> ``points`` (N, 468, 3) float32 crop pixels,
+    ``visibility`` (N, 468) and ``presence`` (N,), both 0..1.
+    """
+
+    def __init__(self, engine: Engine, size: int = 128) -> None:
+        self._engine = engine
+        self._size = size
+        self._batch: NDArray[np.uint8] = np.zeros((1, size, size, 3), np.uint8)
+
+    def find(self, image: Image, faces: Sequence[Points]) -> list[Mesh]:
+        """One Mesh per face, in the order given, in pixels of ``image``; presence 0 where none could be found.
+
+        Raises EngineError when the engine fails, ModelError when the network breaks its contract.
+        """
+        if not faces:
+            return []
+        if len(faces) > len(self._batch):
+            self._batch = np.zeros((len(faces), self._size, self._size, 3), np.uint8)
+        crops = self._batch[: len(faces)]
+        matrices = [place(face, self._size) for face in faces]
+        for crop, matrix in zip(crops, matrices, strict=True):
+            if matrix is None:
+                crop[:] = 0
+            else:
+                cut(image, matrix, crop)
+        points, visibility, presence = _checked(self._engine.run({"crops": crops}), len(faces))
+        return [
+            _mesh(matrix, points[i], visibility[i], float(presence[i]), faces[i]) for i, matrix in enumerate(matrices)
+        ]
+
+
+def _checked(outputs: Mapping[str, Tensor], count: int) -> tuple[Tensor, Tensor, Tensor]:
+    shapes = {"points": (count, POINT_COUNT, 3), "visibility": (count, POINT_COUNT), "presence": (count,)}
+    for name, shape in shapes.items():
+        got = outputs[name].shape if name in outputs else "nothing"
+        if got != shape:
+            raise ModelError(
+                f"the landmark network's output {name!r} is wrong",
+                expected=str(shape),
+                got=str(got),
+                do="Reinstall rtswap, or export the network again with python -m training.landmarks.export.",
+            )
+    return outputs["points"], outputs["visibility"], outputs["presence"]
+
+
+def _mesh(matrix: Matrix | None, points: Tensor, visibility: Tensor, presence: float, face: Points) -> Mesh:
+    finite = np.isfinite(points).all() and np.isfinite(visibility).all() and np.isfinite(presence)
+    if matrix is None or not finite:
+        return _lost(face)
+    return Mesh(
+        to_frame(np.asarray(points, np.float32), matrix),
+        np.clip(np.asarray(visibility, np.float32), 0.0, 1.0),
+        min(max(presence, 0.0), 1.0),
+    )
+
+
+def _lost(face: Points) -> Mesh:
+    """What is returned for no face: the last mesh if that was given and is sound, else every point at the centre."""
+    points = np.zeros((POINT_COUNT, 3), np.float32)
+    if np.isfinite(face).all():
+        if face.shape == points.shape:
+            points[:] = face
+        else:
+            points[:, :2] = np.asarray(face, np.float32)[:, :2].mean(axis=0)
+    return Mesh(points, np.zeros(POINT_COUNT, np.float32), 0.0)

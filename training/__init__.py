@@ -1,0 +1,1 @@
+"""Recipes that make what rtswap ships. Needed only to train."""

@@ -1,0 +1,1 @@
+"""Trains the dense landmark network that ships as ``rtswap/assets/landmarks.onnx``."""
