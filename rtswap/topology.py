@@ -1,0 +1,23 @@
+"""Which of the 468 canonical landmarks is what. Rings are closed, in order, as MediaPipe numbers them.
+
+Left and right are the image's left and right of a face that looks at the camera unmirrored: ``LEFT_EYE`` is the
+person's right eye.
+"""
+
+from __future__ import annotations
+
+OVAL = [
+    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
+    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
+]  # fmt: skip
+LEFT_EYE = [33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246]
+RIGHT_EYE = [362, 382, 381, 380, 374, 373, 390, 249, 263, 466, 388, 387, 386, 385, 384, 398]
+LIPS_OUTER = [61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185]
+LIPS_INNER = [78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191]
+LEFT_BROW = [70, 63, 105, 66, 107, 55, 65, 52, 53, 46]
+RIGHT_BROW = [336, 296, 334, 293, 300, 276, 283, 282, 295, 285]
+NOSE_TIP = 1
+CHIN = 152
+FOREHEAD = 10
+KEYPOINTS = (LEFT_EYE, RIGHT_EYE, [NOSE_TIP], [61], [291])
+"""Whose means are the five keypoints that detectors and templates speak of."""
