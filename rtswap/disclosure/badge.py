@@ -88,8 +88,8 @@ def render(badge: Badge, width: int, height: int) -> Patch:
     scale = min(1.0, (width - 2 * margin) / ink.shape[1], (height - 2 * margin) / ink.shape[0])
     if scale < 1:
         size = (max(1, int(ink.shape[1] * scale)), max(1, int(ink.shape[0] * scale)))
-        coverage = cv2.resize(coverage, size, interpolation=cv2.INTER_AREA)
-        ink = cv2.resize(ink, size, interpolation=cv2.INTER_AREA)
+        coverage = np.asarray(cv2.resize(coverage, size, interpolation=cv2.INTER_AREA), np.float32)
+        ink = np.asarray(cv2.resize(ink, size, interpolation=cv2.INTER_AREA), np.float32)
     h, w = coverage.shape
     x = margin if badge.position.endswith("l") else width - margin - w
     y = margin if badge.position.startswith("t") else height - margin - h

@@ -1,0 +1,230 @@
+"""Every setting, one frozen dataclass per component, gathered in ``Config``.
+
+The fields are the one table behind the flags, ``rtswap.toml`` and ``docs/usage.md``: to add a setting, add a
+field. Values come from flags, else from the file, else from here. Seconds and pixels inside.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from types import MappingProxyType
+from typing import Any
+
+from rtswap.options import (
+    Kind,
+    Option,
+    choice,
+    duration,
+    integer,
+    number,
+    option,
+    options_of,
+    size,
+    switch,
+    text,
+    texts,
+    thresholds,
+)
+
+FAILURES = ("blur", "pixelate", "hold", "stop")
+BADGE_STYLES = ("dark", "light", "outline")
+BADGE_POSITIONS = ("tl", "tr", "bl", "br")
+BADGE_LANGUAGES = ("en", "de", "fr", "es", "it", "pt", "nl", "pl", "zh", "ja", "ko")
+
+
+def _camera_index() -> Kind:
+    index = integer("N", 0, 255)
+    return Kind(index.expected, "N", lambda value: str(index.parse(value)), write=index.write)
+
+
+def _address() -> Kind:
+    """A camera's number, a path or a URL; always a text inside."""
+    read = text("ADDRESS").parse
+    return Kind("a camera's number, a file, a folder or a URL", "ADDRESS", lambda v: read(str(v)), (str, int))
+
+
+def _badge_look() -> Kind:
+    """A style, a corner or both, in any order; always ``style corner`` inside."""
+
+    def parse(value: str) -> str:
+        style, position = "dark", "bl"
+        words = value.replace(",", " ").split()
+        for word in words:
+            if word in BADGE_STYLES:
+                style = word
+            elif word in BADGE_POSITIONS:
+                position = word
+            else:
+                raise ValueError(repr(word))
+        if not words:
+            raise ValueError("nothing")
+        return f"{style} {position}"
+
+    expected = f"a style ({', '.join(BADGE_STYLES)}), a corner ({', '.join(BADGE_POSITIONS)}) or both: light,tr"
+    return Kind(expected, "STYLE,CORNER", parse)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceConfig:
+    """Whose face is put on"""
+
+    photos: tuple[str, ...] = option(
+        (),
+        texts("PHOTO"),
+        "--source",
+        "-s",
+        help="photo of the source; repeat it, or give a folder, for several photos",
+    )
+    face: int = option(
+        0,
+        integer("N", 0, 99),
+        "--source-face",
+        help="which face of a photo with several: 1 is the leftmost; 0 takes the largest",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class InputConfig:
+    """Where frames come from"""
+
+    address: str = option(
+        "0",
+        _address(),
+        "--input",
+        "-i",
+        help="camera number, video file, image, folder of images, or URL (rtsp, rtmp, http, udp, srt)",
+        also=[("--cam", _camera_index(), "camera number, as listed by `rtswap cameras`")],
+    )
+    size: tuple[int, int] | None = option(None, size(), "--size", help="ask the camera for this size")
+    fps: float | None = option(None, number("FPS", 1, 1000), "--fps", help="ask the camera for this frame rate")
+
+
+@dataclass(frozen=True, slots=True)
+class OutputConfig:
+    """Where finished pictures go"""
+
+    to: tuple[str, ...] = option(
+        (),
+        texts("ADDRESS"),
+        "--output",
+        "-o",
+        help="vcam[:name], window, a file (.mp4 .mkv .mov), an image, a URL, or null; repeat it for several. "
+        "Left out: the virtual camera, or else the preview window",
+    )
+    codec: str = option("h264", text("NAME"), "--codec", help="video codec of files and URLs, by FFmpeg's name")
+    overwrite: bool = option(False, switch(), "--overwrite", "-y", help="replace output files that exist")
+
+
+@dataclass(frozen=True, slots=True)
+class TrackingConfig:
+    """Finding and following faces"""
+
+    faces: str = option("one", choice("one", "all"), "--faces", help="swap one person's face, or every face")
+    min_face_px: int = option(35, integer("PX", 12, 4096), "--min-face", help="smallest face looked for, in pixels")
+    thresholds: tuple[float, ...] = option(
+        (0.6, 0.7, 0.8), thresholds(3), "--thresholds", help="scores asked of the detector's three networks"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SwapConfig:
+    """The swap"""
+
+    swapper: str = option("mesh", choice("mesh"), "--swapper", help="swapping method")
+
+
+@dataclass(frozen=True, slots=True)
+class SafetyConfig:
+    """When a face cannot be swapped"""
+
+    on_failure: str = option(
+        "blur",
+        choice(*FAILURES),
+        "--on-failure",
+        help="blur or pixelate the face, hold the last safe picture, or stop",
+    )
+    empty_after_s: float = option(
+        3.0, duration(3600), "--empty-after", help="with nobody in the picture for so long, plain frames may pass"
+    )
+    pass_through: bool = option(
+        False, switch(), "--pass-through", help="let plain frames pass whenever there is no swap: the real face shows"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class BadgeConfig:
+    """The label that says that the face is synthetic"""
+
+    look: str = option("dark bl", _badge_look(), "--badge", help="how the badge looks, and its corner")
+    language: str = option("en", choice(*BADGE_LANGUAGES), "--badge-language", help="language of the badge")
+    hide: bool = option(False, switch(), "--no-badge", help="draw no badge: you must tell people yourself")
+
+    @property
+    def style(self) -> str:
+        return self.look.split()[0]
+
+    @property
+    def position(self) -> str:
+        return self.look.split()[1]
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetConfig:
+    """Speed"""
+
+    target_s: float = option(
+        0.040,
+        duration(60),
+        "--budget",
+        help="time one frame may take; quality steps down to keep it. 0 turns this off",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """What runs the networks"""
+
+    engine: str = option(
+        "auto", choice("auto", "openvino", "onnxruntime"), "--engine", help="runtime of the networks"
+    )
+    threads: int = option(0, integer("N", 0, 256), "--threads", help="threads per network; 0 lets rtswap choose")
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsConfig:
+    """What is measured"""
+
+    file: str | None = option(None, text("FILE"), "--metrics", help="write one JSON line per frame to this file")
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleConfig:
+    """What is printed"""
+
+    json: bool = option(False, switch(), "--json", help="print the result as JSON on standard output")
+    quiet: bool = option(False, switch(), "--quiet", "-q", help="print errors only")
+    debug: bool = option(False, switch(), "--debug", help="show tracebacks")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole configuration of a run."""
+
+    source: SourceConfig = SourceConfig()
+    input: InputConfig = InputConfig()
+    output: OutputConfig = OutputConfig()
+    tracking: TrackingConfig = TrackingConfig()
+    swap: SwapConfig = SwapConfig()
+    safety: SafetyConfig = SafetyConfig()
+    badge: BadgeConfig = BadgeConfig()
+    budget: BudgetConfig = BudgetConfig()
+    engine: EngineConfig = EngineConfig()
+    metrics: MetricsConfig = MetricsConfig()
+    console: ConsoleConfig = ConsoleConfig()
+
+
+SECTIONS: MappingProxyType[str, type[Any]] = MappingProxyType({item.name: type(item.default) for item in fields(Config)})
+"""Section of the TOML file -> its dataclass."""
+
+OPTIONS: tuple[Option, ...] = tuple(row for name, part in SECTIONS.items() for row in options_of(name, part))
+"""The table."""

@@ -1,0 +1,124 @@
+"""``rtswap.toml``: found, read, checked, overridden by flags, and written back with where each value came from."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rtswap.config import OPTIONS, SECTIONS, Config
+from rtswap.errors import ConfigError
+
+FILE_NAME = "rtswap.toml"
+MAX_BYTES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """The configuration that counts, and for every ``section.name`` its origin: a file, a flag or the default."""
+
+    config: Config
+    origins: Mapping[str, str]
+
+
+def effective(
+    flags: Mapping[str, tuple[Any, str]], *, file: str | None = None, folders: Iterable[Path] | None = None
+) -> Effective:
+    """Defaults, overridden by one file, overridden by flags.
+
+    ``flags``: ``section.name`` -> (value, flag). ``file``: the one asked for; otherwise the first rtswap.toml
+    in ``folders`` (by default the working folder, then the user's configuration folder). Raises ConfigError.
+    """
+    path = Path(file) if file is not None else _find(_default_folders() if folders is None else folders)
+    values = {row.key: row.default for row in OPTIONS}
+    origins = dict.fromkeys(values, "default")
+    if path is not None:
+        for key, value in read(path).items():
+            values[key], origins[key] = value, str(path)
+    for key, (value, flag) in flags.items():
+        values[key], origins[key] = value, flag
+    parts: dict[str, Any] = {
+        section: part(**{row.name: values[row.key] for row in OPTIONS if row.section == section})
+        for section, part in SECTIONS.items()
+    }
+    return Effective(Config(**parts), origins)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """``section.name`` -> checked value, for what the file holds. Raises ConfigError naming file, key and reason."""
+    found: dict[str, Any] = {}
+    for section, content in _parse(path).items():
+        if section not in SECTIONS:
+            raise ConfigError(
+                f"{path}: unknown section [{section}]", expected=", ".join(SECTIONS), do=_nearest_key(section)
+            )
+        if not isinstance(content, dict):
+            raise ConfigError(f"{path}: {section}", expected=f"a section [{section}]", got=repr(content))
+        rows = {row.name: row for row in OPTIONS if row.section == section}
+        for name, value in content.items():
+            if name not in rows:
+                raise ConfigError(
+                    f"{path}: unknown key {section}.{name}", expected=", ".join(rows), do=_nearest_key(name, section)
+                )
+            try:
+                found[f"{section}.{name}"] = rows[name].kind.from_toml(value)
+            except ValueError as error:
+                raise ConfigError(
+                    f"{path}: {section}.{name}", expected=rows[name].kind.expected, got=str(error)
+                ) from None
+    return found
+
+
+def to_toml(effective: Effective) -> str:
+    """The configuration as a TOML file; after each value, as a comment, where it came from."""
+    lines: list[str] = []
+    for section in SECTIONS:
+        lines += ["", f"[{section}]"]
+        for row in OPTIONS:
+            if row.section == section:
+                value = getattr(getattr(effective.config, section), row.name)
+                line = f"# {row.name} =" if value is None else f"{row.name} = {row.kind.to_toml(value)}"
+                lines.append(f"{line:<36}  # {_one_line(effective.origins[row.key])}")
+    return "\n".join(lines[1:]) + "\n"
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise ConfigError(f"{path}: not a configuration file", expected="less than 1 MB", got="more")
+        return tomllib.loads(data.decode())
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}", do="Check --config.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from None
+
+
+def _find(folders: Iterable[Path]) -> Path | None:
+    return next((folder / FILE_NAME for folder in folders if (folder / FILE_NAME).is_file()), None)
+
+
+def _default_folders() -> list[Path]:
+    import platformdirs
+
+    return [Path(), platformdirs.user_config_path("rtswap")]
+
+
+def _nearest_key(name: str, section: str | None = None) -> str:
+    """A suggestion: the nearest key here, else a key of that name elsewhere."""
+    here = [row.name for row in OPTIONS if row.section == section] if section else list(SECTIONS)
+    near = difflib.get_close_matches(name, here, 1)
+    if near:
+        return f"Did you mean {f'{section}.{near[0]}' if section else f'[{near[0]}]'}?"
+    keys = {row.name: row.key for row in OPTIONS}
+    elsewhere = difflib.get_close_matches(name, keys, 1)
+    return f"Did you mean {keys[elsewhere[0]]}?" if elsewhere else ""
+
+
+def _one_line(comment: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in comment)
