@@ -1,0 +1,95 @@
+"""What every engine checks: the file before it is parsed, and the tensors before they are believed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rtswap.errors import EngineError, ModelError
+from rtswap.types import Tensor
+
+_MAX_BYTES = 2**31 - 1
+"""What one protobuf message can hold; a larger ONNX file is not one."""
+_EXTERNAL_DATA = b"\x0a\x08location\x12"
+"""How a tensor whose numbers lie in another file begins (StringStringEntryProto, key ``location``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    name: str
+    dtype: np.dtype[np.generic]
+    shape: tuple[int | None, ...]
+    """None = any length above 0."""
+
+    def __str__(self) -> str:
+        return f"{self.dtype} ({', '.join('any' if length is None else str(length) for length in self.shape)})"
+
+
+def read_model_file(model: Path | str | bytes) -> bytes:
+    """The bytes of an ONNX file that stands alone. Raises ModelError.
+
+    A file that fetches its numbers from other files is refused: such names can point anywhere on the disk.
+    """
+    name = "the model" if isinstance(model, bytes) else f"the model {model}"
+    content = model if isinstance(model, bytes) else _read(Path(model), name)
+    if not content:
+        raise ModelError(f"{name} is empty", expected="an ONNX file", got="0 bytes")
+    if _EXTERNAL_DATA in content:
+        raise ModelError(
+            f"{name} keeps its weights in other files",
+            expected="one ONNX file that holds everything",
+            do="Save it again without external data.",
+        )
+    return content
+
+
+def _read(path: Path, name: str) -> bytes:
+    try:
+        size = path.stat().st_size
+        if not path.is_file():
+            raise ModelError(f"{name} is not a file", expected="an ONNX file")
+        if size > _MAX_BYTES:
+            raise ModelError(
+                f"{name} is too large", expected="an ONNX file below 2 GiB", got=f"{size / 2**30:.1f} GiB"
+            )
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise ModelError(f"{name} does not exist", expected="an ONNX file") from error
+    except OSError as error:
+        raise ModelError(f"{name} cannot be read", got=str(error)) from error
+
+
+def check_inputs(specs: tuple[TensorSpec, ...], inputs: Mapping[str, Tensor]) -> list[Tensor]:
+    """The inputs in the order of ``specs``, C-contiguous. Raises EngineError where one is not what its spec says."""
+    if len(inputs) != len(specs):
+        expected, got = ", ".join(spec.name for spec in specs), ", ".join(inputs) or "nothing"
+        raise EngineError("the network was given other inputs than it takes", expected=expected, got=got)
+    return [_checked(spec, inputs) for spec in specs]
+
+
+def _checked(spec: TensorSpec, inputs: Mapping[str, Tensor]) -> Tensor:
+    value = inputs.get(spec.name)
+    if value is None:
+        raise EngineError(f"the network's input {spec.name} is missing", expected=str(spec), got=", ".join(inputs))
+    fits = len(value.shape) == len(spec.shape) and all(
+        have > 0 and (want is None or want == have) for want, have in zip(spec.shape, value.shape, strict=True)
+    )
+    if not fits or value.dtype != spec.dtype:
+        got = f"{value.dtype} {value.shape}"
+        raise EngineError(f"the network's input {spec.name} does not fit", expected=str(spec), got=got)
+    return value if value.flags.c_contiguous else np.ascontiguousarray(value)
+
+
+def check_threads(threads: int) -> None:
+    if threads < 1:
+        raise EngineError("an engine needs at least one thread", expected="1 or more", got=str(threads))
+
+
+def one_line(error: BaseException) -> str:
+    """A library's message without its line breaks and source positions, at most 200 characters."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    told = [line for line in lines if line and not line.startswith("Exception from ")]
+    return " ".join(told or lines)[:200] or type(error).__name__

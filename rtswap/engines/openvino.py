@@ -1,0 +1,89 @@
+"""OpenVINO on the CPU: the faster one for most networks, 0.3 s slower to start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino as ov
+
+from rtswap.engines.contract import TensorSpec, check_inputs, check_threads, one_line, read_model_file
+from rtswap.errors import EngineError, ModelError
+from rtswap.types import Tensor
+
+PRECISIONS = ("f32", "bf16", "f16")
+
+
+class OpenVinoEngine:
+    """One network. ``model`` is a path or the file's bytes. Raises ModelError for a file that is no network.
+
+    ``precision`` is what the arithmetic may be done in; ``f32`` is the reference. ``cache_dir`` keeps the compiled
+    network (measured: 80 ms to load without, 18 ms with); None = compile each time.
+    """
+
+    def __init__(
+        self,
+        model: Path | str | bytes,
+        *,
+        threads: int = 2,
+        precision: str = "f32",
+        cache_dir: Path | None = None,
+    ) -> None:
+        check_threads(threads)
+        if precision not in PRECISIONS:
+            raise EngineError("unknown precision for OpenVINO", expected=" or ".join(PRECISIONS), got=precision)
+        self._precision = precision
+        content = read_model_file(model)
+        config = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": 1,
+            "INFERENCE_PRECISION_HINT": precision,
+        }
+        if cache_dir is not None:
+            config["CACHE_DIR"] = str(cache_dir)
+        try:
+            core = ov.Core()
+            self._compiled = core.compile_model(core.read_model(content), "CPU", config)
+            self._request = self._compiled.create_infer_request()
+        except (RuntimeError, ValueError, TypeError, MemoryError) as error:
+            what = "the model" if isinstance(model, bytes) else f"the model {model}"
+            raise ModelError(
+                f"{what} is not a network that OpenVINO can run", expected="an ONNX file", got=one_line(error)
+            ) from error
+        self.inputs = tuple(_spec(port, port.get_any_name()) for port in self._compiled.inputs)
+        self._outputs = tuple(_spec(port, _output_name(port)) for port in self._compiled.outputs)
+
+    @property
+    def name(self) -> str:
+        return f"openvino-{self._precision}"
+
+    def run(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """One forward pass. Inputs are read where they lie; outputs live until the next run. Raises EngineError."""
+        tensors = check_inputs(self.inputs, inputs)
+        try:
+            results = self._request.infer(dict(enumerate(tensors)), share_inputs=True, share_outputs=True)
+        except (RuntimeError, ValueError, TypeError, MemoryError) as error:
+            self._request = (
+                self._compiled.create_infer_request()
+            )  # one that has failed keeps the shapes that broke it
+            raise EngineError("the network failed in OpenVINO", got=one_line(error)) from error
+        return {spec.name: _safe(results[index], spec) for index, spec in enumerate(self._outputs)}
+
+
+def _safe(result: Tensor, spec: TensorSpec) -> Tensor:
+    """An output of free shape is copied: OpenVINO moves it when the shape grows, and the view would point nowhere."""
+    return result.copy() if None in spec.shape else result
+
+
+def _spec(port: Any, name: str) -> TensorSpec:
+    shape = tuple(None if length.is_dynamic else length.get_length() for length in port.get_partial_shape())
+    return TensorSpec(name, np.dtype(port.get_element_type().to_dtype()), shape)
+
+
+def _output_name(port: Any) -> str:
+    """The name in the ONNX file. A tensor that has several keeps the right one in its result node's."""
+    name = str(port.node.get_friendly_name()).removesuffix("/sink_port_0")
+    return name if name in port.get_names() else str(port.get_any_name())

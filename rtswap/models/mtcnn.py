@@ -1,0 +1,171 @@
+"""The MTCNN cascade as three ONNX files, made from the weights in the PyPI package ``mtcnn`` 1.0.0 (MIT).
+
+The package itself wants TensorFlow and is never imported; only its weight files are read. They are pickles inside
+LZ4, and loading a pickle runs what is in it: nothing is loaded whose hash is not the one written down here.
+
+Structure: Zhang et al., "Joint Face Detection and Alignment using Multi-task Cascaded Convolutional Networks", 2016.
+The graphs take uint8 (N, H, W, 3) BGR; (x - 127.5) / 128 and BGR -> RGB are folded into the first convolution, which
+has no padding, so that the sums are the same. Outputs: ``score`` 0..1, ``box`` offsets of x1 y1 x2 y2 in box sizes,
+``points`` (N, 5, 2) in box sizes from the box's corner.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtswap.errors import ModelError
+
+Array = NDArray[np.float32]
+Weights = Sequence[Array]
+
+WEIGHTS_SHA256 = {
+    "pnet": "ea6b0c3e685ebee3165326ad6484acc95f2ef78f1c94fbf40a55704fa989f7b5",
+    "rnet": "cb00e6460f3c98b0bfafaba3c0a0ded4bdf6e62cee7174d969e8670d7e757fee",
+    "onet": "94f6ea2f4cf985275ee958cdd762d17b6009348a4fb9d8c6be39ba73ffd22ca3",
+}
+
+
+def convert(network: str) -> bytes:
+    """The ONNX file of ``pnet``, ``rnet`` or ``onet``. Raises ModelError. The same bytes every time."""
+    return _BUILDERS[network](load_weights(weights_path(network), WEIGHTS_SHA256[network]))
+
+
+def weights_path(network: str) -> Path:
+    """Where the package ``mtcnn`` keeps a network's weights. Raises ModelError when it is not installed."""
+    spec = importlib.util.find_spec("mtcnn")
+    folders = list(spec.submodule_search_locations or []) if spec else []
+    for folder in folders:
+        path = Path(folder) / "assets" / "weights" / f"{network}.lz4"
+        if path.is_file():
+            return path
+    raise ModelError(
+        f"the face detector's weights ({network}.lz4) are not installed",
+        expected="the package mtcnn 1.0.0",
+        got="no such file in it" if folders else "no such package",
+        do="Run: pip install mtcnn==1.0.0",
+    )
+
+
+def load_weights(path: Path, sha256: str) -> Weights:
+    """The arrays in the order of the layers, checked before anything in the file is believed. Raises ModelError."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read", got=str(error)) from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise ModelError(
+            f"{path} is not the file of mtcnn 1.0.0",
+            expected=f"sha256 {sha256[:12]}...",
+            got=f"{found[:12]}...",
+            do="Run: pip install --force-reinstall --no-deps mtcnn==1.0.0",
+        )
+    import io
+    import pickle
+
+    import joblib
+    import lz4.frame
+
+    try:
+        weights = joblib.load(io.BytesIO(lz4.frame.decompress(content)))
+    except (RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        raise ModelError(f"{path} cannot be unpacked", got=str(error)) from error
+    return [np.asarray(array, np.float32) for array in weights]
+
+
+def _kernel(weight: Array) -> Array:
+    """Keras (kh, kw, in, out) -> ONNX (out, in, kh, kw)."""
+    return weight.transpose(3, 2, 0, 1)
+
+
+def _pixel_conv(weight: Array, bias: Array) -> tuple[Array, Array]:
+    """A first convolution over (rgb - 127.5) / 128 as one over bgr 0..255."""
+    wide = _kernel(weight).astype(np.float64)[:, ::-1] / 128.0
+    return wide.astype(np.float32), (bias - 127.5 * wide.sum(axis=(1, 2, 3))).astype(np.float32)
+
+
+def _slope(alpha: Array) -> Array:
+    """PReLU slopes (1, 1, c) -> (c, 1, 1)."""
+    return alpha.reshape(-1, 1, 1)
+
+
+def _channels_first(weight: Array, side: int) -> Array:
+    """Rows of a dense layer that follows a (w, h, c) flattening, sorted for a (c, h, w) flattening."""
+    channels = weight.shape[0] // (side * side)
+    return weight.reshape(side, side, channels, -1).transpose(2, 1, 0, 3).reshape(weight.shape)
+
+
+def _face_logit(weight: Array, bias: Array) -> tuple[Array, Array]:
+    """The softmax over (no face, face) as one sigmoid of the difference. Last axis 2 -> 1."""
+    return weight[..., 1:] - weight[..., :1], bias[1:] - bias[:1]
+
+
+def _build_pnet(w: Weights) -> bytes:
+    from rtswap.models.onnx_graph import Graph
+
+    g = Graph("mtcnn-pnet")
+    x = g.conv(g.nhwc_u8("image"), *_pixel_conv(w[0], w[1]))
+    x = g.add("PRelu", x, g.constant(_slope(w[2])))
+    x = g.add("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2], auto_pad="SAME_UPPER")
+    x = g.add("PRelu", g.conv(x, _kernel(w[3]), w[4]), g.constant(_slope(w[5])))
+    x = g.add("PRelu", g.conv(x, _kernel(w[6]), w[7]), g.constant(_slope(w[8])))
+    g.add("Identity", g.conv(x, _kernel(w[9]), w[10]), to="box")
+    logit_kernel, logit_bias = _face_logit(w[11], w[12])
+    g.add("Sigmoid", g.conv(x, _kernel(logit_kernel), logit_bias), to="score")
+    return g.serialise(
+        {"image": ["n", "h", "w", 3]}, {"score": ["n", 1, "y", "x"], "box": ["n", 4, "y", "x"]}, _metadata("pnet")
+    )
+
+
+def _build_rnet(w: Weights) -> bytes:
+    from rtswap.models.onnx_graph import Graph
+
+    g = Graph("mtcnn-rnet")
+    x = g.conv(g.nhwc_u8("image"), *_pixel_conv(w[0], w[1]))
+    x = g.add("PRelu", x, g.constant(_slope(w[2])))
+    x = g.add("MaxPool", x, kernel_shape=[3, 3], strides=[2, 2], auto_pad="SAME_UPPER")
+    x = g.add("PRelu", g.conv(x, _kernel(w[3]), w[4]), g.constant(_slope(w[5])))
+    x = g.add("MaxPool", x, kernel_shape=[3, 3], strides=[2, 2])
+    x = g.add("PRelu", g.conv(x, _kernel(w[6]), w[7]), g.constant(_slope(w[8])))
+    x = g.dense(g.add("Flatten", x), _channels_first(w[9], 3), w[10])
+    x = g.add("PRelu", x, g.constant(w[11]))
+    g.dense(x, w[12], w[13], to="box")
+    g.add("Sigmoid", g.dense(x, *_face_logit(w[14], w[15])), to="score")
+    return g.serialise({"image": ["n", 24, 24, 3]}, {"score": ["n", 1], "box": ["n", 4]}, _metadata("rnet"))
+
+
+def _build_onet(w: Weights) -> bytes:
+    from rtswap.models.onnx_graph import Graph
+
+    g = Graph("mtcnn-onet")
+    x = g.conv(g.nhwc_u8("image"), *_pixel_conv(w[0], w[1]))
+    x = g.add("PRelu", x, g.constant(_slope(w[2])))
+    x = g.add("MaxPool", x, kernel_shape=[3, 3], strides=[2, 2], auto_pad="SAME_UPPER")
+    x = g.add("PRelu", g.conv(x, _kernel(w[3]), w[4]), g.constant(_slope(w[5])))
+    x = g.add("MaxPool", x, kernel_shape=[3, 3], strides=[2, 2])
+    x = g.add("PRelu", g.conv(x, _kernel(w[6]), w[7]), g.constant(_slope(w[8])))
+    x = g.add("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2], auto_pad="SAME_UPPER")
+    x = g.add("PRelu", g.conv(x, _kernel(w[9]), w[10]), g.constant(_slope(w[11])))
+    x = g.dense(g.add("Flatten", x), _channels_first(w[12], 3), w[13])
+    x = g.add("PRelu", x, g.constant(w[14]))
+    g.dense(x, w[15], w[16], to="box")
+    x_then_y = np.arange(10).reshape(2, 5).T.ravel()  # x1..x5 y1..y5 -> x1 y1 x2 y2 ...
+    points = g.dense(x, w[17][:, x_then_y], w[18][x_then_y])
+    g.add("Reshape", points, g.constant(np.array([-1, 5, 2], np.int64)), to="points")
+    g.add("Sigmoid", g.dense(x, *_face_logit(w[19], w[20])), to="score")
+    return g.serialise(
+        {"image": ["n", 48, 48, 3]}, {"score": ["n", 1], "box": ["n", 4], "points": ["n", 5, 2]}, _metadata("onet")
+    )
+
+
+def _metadata(network: str) -> dict[str, str]:
+    return {"made_from": "mtcnn 1.0.0", "licence": "MIT", "weights_sha256": WEIGHTS_SHA256[network]}
+
+
+_BUILDERS = {"pnet": _build_pnet, "rnet": _build_rnet, "onet": _build_onet}

@@ -1,0 +1,197 @@
+"""MTCNN: three small networks in a row. The first sees the whole reduced picture, the last only a few faces.
+
+Zhang et al., "Joint Face Detection and Alignment using Multi-task Cascaded Convolutional Networks", 2016, whose
+thresholds and steps these are. The networks' files are made by ``rtswap.models.mtcnn``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rtswap.protocols import Engine
+from rtswap.tracking.cascade import (
+    Boxes,
+    Floats,
+    Sheet,
+    draw,
+    lay_out,
+    patches,
+    placed,
+    shifted,
+    squared,
+    suppress,
+)
+from rtswap.types import Box, Detection, Image
+
+_WINDOW, _STRIDE = 12, 2
+"""P-Net looks through windows of 12 px, 2 px apart."""
+_SAME_LEVEL, _ALL_LEVELS = 0.5, 0.7
+"""Overlaps from which proposals count as one, within a level and between levels."""
+_MAX_PROPOSALS = 300
+_MAX_CANDIDATES = 64
+"""Bounds on what a picture full of texture can cost: proposals before, candidates after suppression."""
+
+
+class _Plan(NamedTuple):
+    """What depends on the picture's size alone."""
+
+    sheet: Sheet
+    canvas: Image
+    level_of: NDArray[np.int32]
+    """(rows, columns) of P-Net's output on the canvas -> level, -1 where a window would lie across two levels."""
+    corner: Floats
+    """(levels, 2) where each level starts on the canvas."""
+    scale: Floats
+    """(levels, 2) picture pixels per level pixel."""
+
+
+class MtcnnDetector:
+    """Faces with five keypoints.
+
+    ``min_face_px``: smallest face looked for. ``thresholds``: scores from which P-, R- and O-Net believe in a face.
+    ``scale_factor``: size of each pyramid level relative to the one before. ``max_side``: bound on the longer side of
+    what P-Net sees, in pixels of faces of 12 px: in a picture wider than ``max_side / 12 * min_face_px`` the smallest
+    face found grows with it. One detector serves one thread.
+    """
+
+    def __init__(
+        self,
+        pnet: Engine,
+        rnet: Engine,
+        onet: Engine,
+        *,
+        min_face_px: int = 40,
+        thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7),
+        scale_factor: float = 0.709,
+        max_side: int = 384,
+    ) -> None:
+        if min_face_px < _WINDOW:
+            raise ValueError(f"min_face_px must be at least {_WINDOW}, not {min_face_px}")
+        if not 0.3 <= scale_factor <= 0.95:
+            raise ValueError(f"scale_factor must lie in 0.3..0.95, not {scale_factor}")
+        self._pnet, self._rnet, self._onet = pnet, rnet, onet
+        self._min_face_px, self._max_side = min_face_px, max_side
+        self._thresholds, self._scale_factor = thresholds, scale_factor
+        self._plan: tuple[tuple[int, int], _Plan | None] = ((0, 0), None)
+
+    def detect(self, image: Image) -> list[Detection]:
+        """Every face in the picture, best score first. Raises EngineError."""
+        picture = _bgr(image)
+        plan = self._plan_for(picture.shape[1], picture.shape[0])
+        if plan is None:
+            return []
+        levels = draw(picture, plan.sheet, plan.canvas)
+        boxes = self._propose(plan)
+        pictures = [picture, *levels]
+        boxes = self._sift(pictures, boxes)
+        found, boxes, scores = self._look(pictures, boxes)
+        keep = suppress(boxes, scores, 0.7, of_smaller=True)
+        return [found[index] for index in keep]
+
+    def refine(self, image: Image, boxes: Sequence[Box]) -> list[Detection | None]:
+        """One look of O-Net at each box (as ``detect`` gives them): the face there, or None. Raises EngineError."""
+        result: list[Detection | None] = [None] * len(boxes)
+        limit = 4.0 * max(image.shape[:2])
+        usable = [
+            index
+            for index, box in enumerate(boxes)
+            if np.isfinite(box).all() and np.abs(box).max() < limit and min(box[2] - box[0], box[3] - box[1]) >= 4
+        ]
+        if not usable or image.size == 0:
+            return result
+        asked = squared(np.stack([boxes[index] for index in usable]).astype(np.float32))
+        crops, seen = patches([_bgr(image)], asked, 48)
+        out = self._onet.run({"image": crops})
+        for index, detection in zip(usable, _detections(out["score"], out["box"], out["points"], seen), strict=True):
+            if detection.score > self._thresholds[2]:
+                result[index] = detection
+        return result
+
+    def _plan_for(self, width: int, height: int) -> _Plan | None:
+        if self._plan[0] != (width, height):
+            self._plan = ((width, height), self._make_plan(width, height))
+        return self._plan[1]
+
+    def _make_plan(self, width: int, height: int) -> _Plan | None:
+        """None when no window fits into the picture."""
+        if min(width, height) < 1:
+            return None
+        first = min(_WINDOW / self._min_face_px, self._max_side / max(width, height))
+        sheet = lay_out(width, height, first, self._scale_factor, _WINDOW)
+        if not sheet.levels:
+            return None
+        rows, columns = ((length - _WINDOW) // _STRIDE + 1 for length in (sheet.height, sheet.width))
+        level_of = np.full((rows, columns), -1, np.int32)
+        for index, level in enumerate(sheet.levels):
+            top, left = level.y // _STRIDE, level.x // _STRIDE
+            bottom, right = (
+                top + (level.height - _WINDOW) // _STRIDE + 1,
+                left + (level.width - _WINDOW) // _STRIDE + 1,
+            )
+            level_of[top:bottom, left:right] = index
+        return _Plan(
+            sheet,
+            np.full((sheet.height, sheet.width, 3), 128, np.uint8),
+            level_of,
+            np.array([(level.x, level.y) for level in sheet.levels], np.float32),
+            np.array([(width / level.width, height / level.height) for level in sheet.levels], np.float32),
+        )
+
+    def _propose(self, plan: _Plan) -> Boxes:
+        """P-Net on every level at once -> squares worth a second look."""
+        out = self._pnet.run({"image": plan.canvas[None]})
+        score, offsets = out["score"][0, 0], out["box"][0]
+        y, x = np.nonzero((score > self._thresholds[0]) & (plan.level_of >= 0))
+        scores = score[y, x]
+        if len(scores) > _MAX_PROPOSALS:
+            best = np.argsort(-scores, kind="stable")[:_MAX_PROPOSALS]
+            y, x, scores = y[best], x[best], scores[best]
+        level = plan.level_of[y, x]
+        corner = np.stack([x, y], axis=1) * np.float32(_STRIDE) - plan.corner[level]
+        windows = np.concatenate([corner, corner + _WINDOW], axis=1).astype(np.float32)
+        apart = (level * np.float32(1e5))[:, None]  # levels moved so far apart that none overlaps another
+        keep = suppress(windows + apart, scores, _SAME_LEVEL)
+        boxes = shifted(windows[keep], offsets[:, y[keep], x[keep]].T) * np.tile(plan.scale[level[keep]], 2)
+        return squared(boxes[suppress(boxes, scores[keep], _ALL_LEVELS)[:_MAX_CANDIDATES]])
+
+    def _sift(self, pictures: list[Image], boxes: Boxes) -> Boxes:
+        """R-Net on every square -> squares that hold a face."""
+        if len(boxes) == 0:
+            return boxes
+        crops, seen = patches(pictures, boxes, 24)
+        out = self._rnet.run({"image": crops})
+        scores = out["score"][:, 0]
+        good = np.nonzero(scores > self._thresholds[1])[0]
+        kept = shifted(seen[good], out["box"][good])
+        return squared(kept[suppress(kept, scores[good], 0.7)])
+
+    def _look(self, pictures: list[Image], boxes: Boxes) -> tuple[list[Detection], Boxes, Floats]:
+        """O-Net on every square -> the faces, their boxes and scores."""
+        if len(boxes) == 0:
+            return [], np.empty((0, 4), np.float32), np.empty(0, np.float32)
+        crops, seen = patches(pictures, boxes, 48)
+        out = self._onet.run({"image": crops})
+        good = np.nonzero(out["score"][:, 0] > self._thresholds[2])[0]
+        found = _detections(out["score"][good], out["box"][good], out["points"][good], seen[good])
+        boxes = np.array([face.box for face in found], np.float32).reshape(-1, 4)
+        return found, boxes, np.array([face.score for face in found], np.float32)
+
+
+def _detections(scores: Floats, offsets: Floats, points: Floats, seen: Boxes) -> list[Detection]:
+    boxes = shifted(seen, offsets).astype(np.float32)
+    keypoints = placed(points, seen)
+    return [Detection(boxes[index], keypoints[index], float(scores[index, 0])) for index in range(len(seen))]
+
+
+def _bgr(image: Image) -> Image:
+    """A grey picture gets three channels; anything else must be (H, W, 3) uint8."""
+    if image.dtype != np.uint8 or not (image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)):
+        raise ValueError(f"a picture must be uint8 (H, W, 3), not {image.dtype} {image.shape}")
+    if image.ndim == 2:
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)) if image.size else np.empty((0, 0, 3), np.uint8)
+    return image
