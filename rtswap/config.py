@@ -203,7 +203,6 @@ class ConsoleConfig:
 
     json: bool = option(False, switch(), "--json", help="print the result as JSON on standard output")
     quiet: bool = option(False, switch(), "--quiet", "-q", help="print errors only")
-    debug: bool = option(False, switch(), "--debug", help="show tracebacks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +222,9 @@ class Config:
     console: ConsoleConfig = ConsoleConfig()
 
 
-SECTIONS: MappingProxyType[str, type[Any]] = MappingProxyType({item.name: type(item.default) for item in fields(Config)})
+SECTIONS: MappingProxyType[str, type[Any]] = MappingProxyType(
+    {item.name: type(item.default) for item in fields(Config)}
+)
 """Section of the TOML file -> its dataclass."""
 
 OPTIONS: tuple[Option, ...] = tuple(row for name, part in SECTIONS.items() for row in options_of(name, part))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from rtswap.config import OPTIONS, SECTIONS, Config
 from rtswap.errors import ConfigError
+from rtswap.options import nearest
 
 FILE_NAME = "rtswap.toml"
 MAX_BYTES = 1_000_000
@@ -17,7 +17,7 @@ MAX_BYTES = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Effective:
-    """The configuration that counts, and for every ``section.name`` its origin: a file, a flag or the default."""
+    """The configuration that counts, and for every ``section.key`` its origin: a file, a flag or the default."""
 
     config: Config
     origins: Mapping[str, str]
@@ -28,7 +28,7 @@ def effective(
 ) -> Effective:
     """Defaults, overridden by one file, overridden by flags.
 
-    ``flags``: ``section.name`` -> (value, flag). ``file``: the one asked for; otherwise the first rtswap.toml
+    ``flags``: ``section.key`` -> (value, flag). ``file``: the one asked for; otherwise the first rtswap.toml
     in ``folders`` (by default the working folder, then the user's configuration folder). Raises ConfigError.
     """
     path = Path(file) if file is not None else _find(_default_folders() if folders is None else folders)
@@ -47,7 +47,7 @@ def effective(
 
 
 def read(path: Path) -> dict[str, Any]:
-    """``section.name`` -> checked value, for what the file holds. Raises ConfigError naming file, key and reason."""
+    """``section.key`` -> checked value, for what the file holds. Raises ConfigError naming file, key and reason."""
     found: dict[str, Any] = {}
     for section, content in _parse(path).items():
         if section not in SECTIONS:
@@ -56,7 +56,7 @@ def read(path: Path) -> dict[str, Any]:
             )
         if not isinstance(content, dict):
             raise ConfigError(f"{path}: {section}", expected=f"a section [{section}]", got=repr(content))
-        rows = {row.name: row for row in OPTIONS if row.section == section}
+        rows = {row.word: row for row in OPTIONS if row.section == section}
         for name, value in content.items():
             if name not in rows:
                 raise ConfigError(
@@ -79,7 +79,7 @@ def to_toml(effective: Effective) -> str:
         for row in OPTIONS:
             if row.section == section:
                 value = getattr(getattr(effective.config, section), row.name)
-                line = f"# {row.name} =" if value is None else f"{row.name} = {row.kind.to_toml(value)}"
+                line = f"# {row.word} =" if value is None else f"{row.word} = {row.kind.to_toml(value)}"
                 lines.append(f"{line:<36}  # {_one_line(effective.origins[row.key])}")
     return "\n".join(lines[1:]) + "\n"
 
@@ -111,13 +111,13 @@ def _default_folders() -> list[Path]:
 
 def _nearest_key(name: str, section: str | None = None) -> str:
     """A suggestion: the nearest key here, else a key of that name elsewhere."""
-    here = [row.name for row in OPTIONS if row.section == section] if section else list(SECTIONS)
-    near = difflib.get_close_matches(name, here, 1)
+    here = [row.word for row in OPTIONS if row.section == section] if section else list(SECTIONS)
+    near = nearest(name, here)
     if near:
-        return f"Did you mean {f'{section}.{near[0]}' if section else f'[{near[0]}]'}?"
-    keys = {row.name: row.key for row in OPTIONS}
-    elsewhere = difflib.get_close_matches(name, keys, 1)
-    return f"Did you mean {keys[elsewhere[0]]}?" if elsewhere else ""
+        return f"Did you mean {f'{section}.{near}' if section else f'[{near}]'}?"
+    keys = {row.word: row.key for row in OPTIONS}
+    elsewhere = nearest(name, keys)
+    return f"Did you mean {keys[elsewhere]}?" if elsewhere else ""
 
 
 def _one_line(comment: str) -> str:

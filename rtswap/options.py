@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
@@ -69,8 +69,13 @@ class Option:
     """Further flags for the same field, each with its own kind and help: ``--cam 0`` for ``--input 0``."""
 
     @property
+    def word(self) -> str:
+        """The field's name without its unit: the values written in TOML carry their own."""
+        return self.name.removesuffix("_s").removesuffix("_px")
+
+    @property
     def key(self) -> str:
-        return f"{self.section}.{self.name}"
+        return f"{self.section}.{self.word}"
 
 
 def option(
@@ -188,3 +193,10 @@ def _number(value: float) -> str:
 def _quote(value: str) -> str:
     """A TOML basic string: as JSON, which escapes the same characters, but with DEL escaped too."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """The known word that was probably meant, or nothing."""
+    import difflib  # only when something was mistyped: the help must come at once
+
+    return next(iter(difflib.get_close_matches(word, list(known), 1, cutoff)), "")

@@ -1,0 +1,167 @@
+"""The sub-commands: for each its parser and what it does with the flags. ``rtswap`` alone runs the loop."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, is_dataclass
+from types import MappingProxyType
+from typing import Any
+
+from rtswap.config import Config
+from rtswap.configfile import Effective, effective, to_toml
+from rtswap.console import Console
+from rtswap.errors import UsageError
+from rtswap.flags import Parser, add_common, add_table, overrides
+
+Flags = dict[str, Any]
+
+RUN_EXAMPLES = """\
+commands:
+  rtswap cameras                list the cameras and their modes
+  rtswap doctor                 check this machine, and say how to mend what is missing
+  rtswap config                 print the configuration that counts, and where each value comes from
+  rtswap bench                  measure this machine; needs no camera
+
+examples:
+  rtswap --source me.jpg --cam 0                              webcam to virtual camera, or to a window
+  rtswap -s me.jpg -o vcam -o call.mp4                        a call, recorded as well
+  rtswap -s photos/ -i clip.mp4 -o swapped.mp4 --faces all    a file, with its sound
+  rtswap -s me.jpg -i rtsp://host/cam -o udp://host:5000      a stream
+
+Settings may also stand in rtswap.toml (see `rtswap config`); flags win over it.
+Ctrl-C ends a run cleanly: files are finished, exit code 0. In the window: q quit, s swap on/off,
+o overlay, r record, 1-9 switch the source.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One sub-command."""
+
+    parser: Callable[[], Parser]
+    run: Callable[[Flags], int]
+
+
+def run_parser() -> Parser:
+    parser = Parser(
+        "rtswap",
+        "Puts the face of one photo on the face in a webcam, a file or a stream, live.",
+        RUN_EXAMPLES,
+        positional=[name for name in COMMANDS if name],
+    )
+    add_table(parser)
+    add_common(parser, version=True)
+    return parser
+
+
+def run(flags: Flags) -> int:
+    found = _effective(flags).config
+    if not found.source.photos:
+        raise UsageError("no source given", do="Name a photo of the face to put on: rtswap --source me.jpg")
+    from rtswap.assemble import run as run_session
+
+    console = _console(found)
+    console.summary(run_session(found, console=console))
+    return 0
+
+
+def cameras_parser() -> Parser:
+    parser = Parser("rtswap cameras", "Lists the cameras and their modes.")
+    add_table(parser, ["console"])
+    add_common(parser, config=False)
+    return parser
+
+
+def cameras(flags: Flags) -> int:
+    from rtswap.cameras import list_cameras
+
+    found = list_cameras()
+    if flags.get("console.json"):
+        print(json.dumps([_as_dict(camera) for camera in found], ensure_ascii=False))
+    else:
+        print("\n".join(str(camera) for camera in found) or "No camera found. `rtswap doctor` says what is missing.")
+    return 0
+
+
+def doctor_parser() -> Parser:
+    parser = Parser("rtswap doctor", "Checks this machine, and prints for each thing that is missing what mends it.")
+    add_table(parser, ["console"])
+    add_common(parser, config=False)
+    return parser
+
+
+def doctor(flags: Flags) -> int:
+    from rtswap.doctor import examine
+
+    return examine(as_json=bool(flags.get("console.json")), quiet=bool(flags.get("console.quiet")))
+
+
+def config_parser() -> Parser:
+    parser = Parser("rtswap config", "Prints the configuration that counts, and where each value comes from.")
+    add_table(parser)
+    add_common(parser)
+    return parser
+
+
+def config(flags: Flags) -> int:
+    found = _effective(flags)
+    if found.config.console.json:
+        print(json.dumps({"config": asdict(found.config), "origins": dict(found.origins)}, ensure_ascii=False))
+    else:
+        print(to_toml(found), end="")
+    return 0
+
+
+def bench_parser() -> Parser:
+    parser = Parser(
+        "rtswap bench",
+        "Plays a generated clip as a live source, and measures.",
+        "examples:\n  rtswap bench\n  rtswap bench --seconds 5 --out bench.json",
+    )
+    group = parser.add_argument_group("What is measured")
+    group.add_argument("--seconds", type=_seconds, default=10.0, metavar="N", help="length of each run [10]")
+    group.add_argument("--out", metavar="FILE", help="also write the result as JSON to this file")
+    add_table(parser, ["source", "swap", "budget", "engine", "console"])
+    add_common(parser)
+    return parser
+
+
+def bench(flags: Flags) -> int:
+    found = _effective(flags).config
+    from rtswap.bench import bench as run_bench
+
+    console = _console(found)
+    console.summary(run_bench(found, console=console, seconds=flags["seconds"], out=flags.get("out")))
+    return 0
+
+
+COMMANDS: Mapping[str, Command] = MappingProxyType(
+    {
+        "": Command(run_parser, run),
+        "cameras": Command(cameras_parser, cameras),
+        "doctor": Command(doctor_parser, doctor),
+        "config": Command(config_parser, config),
+        "bench": Command(bench_parser, bench),
+    }
+)
+"""Name -> command; the empty name is the loop itself."""
+
+
+def _effective(flags: Flags) -> Effective:
+    return effective(overrides(flags), file=flags.get("config"))
+
+
+def _console(config: Config) -> Console:
+    return Console(quiet=config.console.quiet, json=config.console.json)
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0.1 <= value <= 3600:
+        raise ValueError(text)
+    return value
+
+
+def _as_dict(value: Any) -> Any:
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
