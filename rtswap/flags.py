@@ -34,19 +34,26 @@ class Parser(argparse.ArgumentParser):
         """The flags that were given: name -> value. Raises UsageError; ``--help`` raises SystemExit."""
         found, unknown = self.parse_known_args(list(args))
         if unknown:
-            raise UsageError(f"unknown {self._kind_of(unknown[0])} {unknown[0]!r}", do=self._suggestion(unknown[0]))
+            raise UsageError(f"{self._kind_of(unknown[0])} {unknown[0]!r}", do=self._suggestion(unknown[0]))
         return vars(found)
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(message, do=f"See {self.prog} --help.")
+        raise UsageError(message.removeprefix("argument "), do="" if message.endswith("?") else self._see_help())
+
+    def _see_help(self) -> str:
+        return f"See {self.prog} --help."
 
     def _kind_of(self, word: str) -> str:
-        return "flag" if word.startswith("-") else "command" if self._words else "argument"
+        if word in self._words:
+            return "misplaced command"
+        return "unknown flag" if word.startswith("-") else "unknown command" if self._words else "unknown argument"
 
     def _suggestion(self, word: str) -> str:
+        if word in self._words:
+            return f"The command comes first: rtswap {word}"
         known = self._option_string_actions if word.startswith("-") else self._words
         near = nearest(word.split("=")[0], known, cutoff=0.55)
-        return f"Did you mean {near}?" if near else f"See {self.prog} --help."
+        return f"Did you mean {near}?" if near else self._see_help()
 
 
 def add_table(parser: argparse.ArgumentParser, sections: Collection[str] = tuple(SECTIONS)) -> None:

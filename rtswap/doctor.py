@@ -1,0 +1,92 @@
+"""``rtswap doctor``: runs the checks, shows a table, and for each failed line the command that mends it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from rtswap import checks
+from rtswap.checks import Check, Finding, State
+
+SHOWN = {State.OK: ("ok", "green"), State.NOTE: ("note", "yellow"), State.MISSING: ("missing", "bold red")}
+
+
+def examine(*, as_json: bool = False, quiet: bool = False, steps: Sequence[Check] | None = None) -> int:
+    """Print the report on stdout. Returns 0, or 1 where something that the default job needs is missing."""
+    findings = [finding for step in (default_steps() if steps is None else steps) for finding in step()]
+    verdict = outputs_verdict(findings)
+    if verdict is not None:
+        findings.append(verdict)
+    if as_json:
+        print(as_text(findings))
+    elif not quiet:
+        show(findings)
+    return 1 if any(finding.state is State.MISSING for finding in findings) else 0
+
+
+def default_steps() -> list[Check]:
+    return [
+        checks.check_python,
+        checks.check_processor,
+        checks.check_gpu,
+        checks.check_engines,
+        check_models,
+        checks.check_codecs,
+        checks.check_cameras,
+        checks.check_virtual_camera,
+        checks.check_display,
+    ]
+
+
+def check_models() -> list[Finding]:
+    """The folder where converted networks are kept."""
+    import platformdirs
+
+    return checks.check_folder("Model cache", Path(platformdirs.user_cache_dir("rtswap")))
+
+
+def outputs_verdict(findings: Sequence[Finding]) -> Finding | None:
+    """The default job needs a virtual camera or a window: missing only where there is neither."""
+    states = {finding.name: finding.state for finding in findings}
+    camera = [states.get("Virtual camera"), states.get("Virtual camera driver")]
+    if None in (*camera, states.get("Preview window")):
+        return None
+    if all(state is State.OK for state in camera) or states["Preview window"] is State.OK:
+        return None
+    return Finding(
+        "Default output",
+        State.MISSING,
+        "neither a virtual camera nor a preview window",
+        "Mend one of the lines above, or name an --output, such as -o out.mp4",
+    )
+
+
+def as_text(findings: Sequence[Finding]) -> str:
+    """The report as one JSON object."""
+    rows = [{"name": f.name, "state": f.state.value, "found": f.found, "mend": f.mend} for f in findings]
+    healthy = all(f.state is not State.MISSING for f in findings)
+    return json.dumps({"ok": healthy, "checks": rows}, ensure_ascii=False, indent=2)
+
+
+def show(findings: Sequence[Finding]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for title in ("", "what", "found"):
+        table.add_column(title, overflow="fold")
+    for finding in findings:
+        word, style = SHOWN[finding.state]
+        table.add_row(Text(word, style), finding.name, Text(finding.found))
+    console = Console(highlight=False)
+    console.print(table)
+    to_mend = [finding for finding in findings if finding.mend]
+    for finding in to_mend:
+        word, style = SHOWN[finding.state]
+        console.print(Text.assemble((f"{finding.name}: ", style), finding.found), soft_wrap=True)
+        console.print(Text(f"    {finding.mend}"), soft_wrap=True)
+    if not any(finding.state is State.MISSING for finding in findings):
+        console.print("Ready: rtswap --source me.jpg")
