@@ -1,0 +1,54 @@
+# make setup | demo | test | bench | docs | pin | clean
+# Needs Python 3.11 or newer with venv, and make. No compiler, no GPU, no torch.
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: setup demo test bench docs pin clean distclean
+
+setup: $(READY)
+
+$(BIN)/python:
+	@for python in $(PYTHON) python3.11 python3.12 python3.13 python3.14 python3; do \
+	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    echo "$$python -m venv $(VENV)"; \
+	    $$python -m venv $(VENV) && exit 0; \
+	    rm -rf $(VENV); \
+	    echo "$$python cannot make a virtual environment. On Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; \
+	  fi; \
+	done; \
+	echo "rtswap needs Python 3.11 or newer. On Debian and Ubuntu: sudo apt install python3 python3-venv" >&2; exit 1
+
+$(READY): requirements.txt requirements-dev.txt pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@$(BIN)/python -c 'import cv2' || { \
+	  echo "OpenCV lacks a system library. On Debian and Ubuntu: sudo apt install libgl1 libglib2.0-0" >&2; exit 1; }
+	@touch $@
+
+demo: $(READY)
+	$(BIN)/python scripts/demo.py
+
+test: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q
+
+bench: $(READY)
+	@mkdir -p benchmarks/results
+	$(BIN)/rtswap bench --out benchmarks/results/bench.json
+
+docs: $(READY)
+	$(BIN)/python scripts/make_docs.py
+
+pin: $(READY)
+	$(BIN)/python scripts/pin.py
+
+clean:
+	rm -rf build dist demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find rtswap scripts tests docs benchmarks training -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf $(VENV) *.egg-info
