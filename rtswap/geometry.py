@@ -31,12 +31,14 @@ class Canonical(NamedTuple):
     """(898,) 0 skin, 1 an eye's opening, 2 the mouth's."""
     mirror: NDArray[np.int32]
     """(468,) the point on the other half of the face."""
+    expression: NDArray[np.float32]
+    """(5, 468, 3) how the mesh moves per unit of each of ``swappers.shape.measures``."""
 
 
 @cache
 def canonical() -> Canonical:
     with resources.files("rtswap").joinpath("assets/canonical.npz").open("rb") as file, np.load(file) as data:
-        return Canonical(data["mesh"], data["triangles"], data["region"], data["mirror"])
+        return Canonical(data["mesh"], data["triangles"], data["region"], data["mirror"], data["expression"])
 
 
 def similarity(moving: Points, fixed: Points, weights: NDArray[np.float32] | None = None) -> NDArray[np.float32]:

@@ -18,18 +18,16 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial import Delaunay
 
+from rtswap.geometry import similarity, transform
+from rtswap.swappers.shape import measures, rigid_weights
 from rtswap.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
 
 Array = NDArray[np.float64]
 
 
-def similarity(moving: Array, fixed: Array) -> Array:
-    """``moving`` after the least-squares 3-D similarity onto ``fixed`` (Umeyama 1991, without reflection)."""
-    a, b = moving - moving.mean(0), fixed - fixed.mean(0)
-    u, s, vt = np.linalg.svd(b.T @ a)
-    d = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
-    scale = (s * d).sum() / (a**2).sum()
-    return scale * a @ (u * d @ vt).T + fixed.mean(0)
+def fitted(moving: Array, fixed: Array) -> Array:
+    """``moving`` after the least-squares 3-D similarity onto ``fixed``."""
+    return transform(similarity(moving, fixed), moving).astype(np.float64)
 
 
 def mirror_permutation(mean: Array) -> NDArray[np.int64]:
@@ -47,14 +45,14 @@ def procrustes_mean(meshes: Array, rounds: int = 4) -> tuple[Array, NDArray[np.i
     """Mean (468, 3), centred, symmetric about x = 0, inter-ocular distance 1; and its mirror permutation."""
     mean = meshes[0]
     for _ in range(rounds):
-        mean = np.mean([similarity(mesh, mean) for mesh in meshes], axis=0)
+        mean = np.mean([fitted(mesh, mean) for mesh in meshes], axis=0)
     mean = mean - mean[[*LEFT_EYE, *RIGHT_EYE]].mean(0)
     # upright: the nasal line of the mirrored copy gives the frontal orientation
     mean[:, 0] -= mean[[10, 152], 0].mean()
     permutation = mirror_permutation(mean)
     for _ in range(10):
         reflected = (mean * [-1, 1, 1])[permutation]
-        mean = (mean + similarity(reflected, mean)) / 2
+        mean = (mean + fitted(reflected, mean)) / 2
         mean = mean - (mean[permutation] + mean).mean(0) / 2
         axis = (mean - mean[permutation])[mean[:, 0] > 0.2 * mean[:, 0].max()].mean(0)
         axis /= np.linalg.norm(axis)
@@ -133,6 +131,24 @@ def _clockwise(chart: Array, triangles: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.where(flip[:, None], triangles[:, [0, 2, 1]], triangles)
 
 
+def expression_directions(meshes: Array, mean: Array) -> Array:
+    """(5, 468, 3) ridge regression of the meshes, brought to the canonical pose, on their measures."""
+    weights = rigid_weights(mean).astype(np.float64)
+    frontal = np.stack([transform(similarity(mesh, mean, weights), mesh) for mesh in meshes])
+    x = np.stack([measures(mesh) for mesh in frontal]).astype(np.float64)
+    x -= x.mean(0)
+    y = (frontal - frontal.mean(0)).reshape(len(frontal), -1)
+    gram = x.T @ x + np.diag(1e-2 * len(x) * x.var(0))
+    return np.linalg.solve(gram, x.T @ y).reshape(x.shape[1], *mean.shape) * _reach(mean)[..., None]
+
+
+def _reach(mean: Array) -> Array:
+    """(5, 468) 0..1: how far each measure may move the face; what lies beyond is who people are, not what they do."""
+    mouth = np.clip((mean[:, 1] + 0.15) / 0.4, 0, 1)
+    eyes = [np.exp(-(((mean - mean[ring].mean(0)) ** 2).sum(1)) / 0.3**2) for ring in (LEFT_EYE, RIGHT_EYE)]
+    return np.stack([mouth, mouth, mouth, *eyes])
+
+
 def _inside(points: Array, polygon: Array) -> NDArray[np.bool_]:
     """Even-odd rule."""
     result = np.zeros(len(points), bool)
@@ -152,7 +168,7 @@ def main() -> None:
     meshes = np.load(arguments.faces)["mesh468"].astype(np.float64)
     mean, mirror = procrustes_mean(meshes)
     opening = np.linalg.norm(meshes[:, 13] - meshes[:, 14], axis=1)
-    speaking = np.mean([similarity(mesh, mean) for mesh in meshes[np.argsort(opening)[-100:]]], axis=0)
+    speaking = np.mean([fitted(mesh, mean) for mesh in meshes[np.argsort(opening)[-100:]]], axis=0)
     speaking = (speaking + (speaking * [-1, 1, 1])[mirror]) / 2
     triangles, region = triangulate(unrolled(speaking))
     np.savez_compressed(
@@ -161,6 +177,7 @@ def main() -> None:
         triangles=triangles.astype(np.int32),
         region=region,
         mirror=mirror.astype(np.int32),
+        expression=expression_directions(meshes, mean).astype(np.float32),
     )
     print(f"{arguments.out}: {len(triangles)} triangles, {np.bincount(region)} per region")
 
