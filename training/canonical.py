@@ -131,15 +131,22 @@ def _clockwise(chart: Array, triangles: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.where(flip[:, None], triangles[:, [0, 2, 1]], triangles)
 
 
-def expression_directions(meshes: Array, mean: Array) -> Array:
-    """(5, 468, 3) ridge regression of the meshes, brought to the canonical pose, on their measures."""
+def expression_directions(meshes: Array, mean: Array, mirror: NDArray[np.int64]) -> Array:
+    """(5, 468, 3) how a mesh in the canonical pose moves per unit of each measure.
+
+    Ridge regression over the meshes and their mirror images, both eyes' openings as one measure: how differently
+    two eyes seem open tells mostly of the head's yaw.
+    """
     weights = rigid_weights(mean).astype(np.float64)
     frontal = np.stack([transform(similarity(mesh, mean, weights), mesh) for mesh in meshes])
+    frontal = np.concatenate([frontal, (frontal * [-1, 1, 1])[:, mirror]])
     x = np.stack([measures(mesh) for mesh in frontal]).astype(np.float64)
+    x = np.column_stack([x[:, :3], x[:, 3:].mean(1)])
     x -= x.mean(0)
     y = (frontal - frontal.mean(0)).reshape(len(frontal), -1)
     gram = x.T @ x + np.diag(1e-2 * len(x) * x.var(0))
-    return np.linalg.solve(gram, x.T @ y).reshape(x.shape[1], *mean.shape) * _reach(mean)[..., None]
+    moved = np.linalg.solve(gram, x.T @ y).reshape(4, *mean.shape)
+    return moved[[0, 1, 2, 3, 3]] * _reach(mean)[..., None]
 
 
 def _reach(mean: Array) -> Array:
@@ -177,7 +184,7 @@ def main() -> None:
         triangles=triangles.astype(np.int32),
         region=region,
         mirror=mirror.astype(np.int32),
-        expression=expression_directions(meshes, mean).astype(np.float32),
+        expression=expression_directions(meshes, mean, mirror).astype(np.float32),
     )
     print(f"{arguments.out}: {len(triangles)} triangles, {np.bincount(region)} per region")
 
