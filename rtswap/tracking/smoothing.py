@@ -1,0 +1,228 @@
+"""Steady without being late: a Kalman filter for the box, One Euro filters for the mesh.
+
+All constants are in face widths (fw), so a face behaves alike near and far: 1 px of noise on a 300 px face is
+0.0033 fw, 150 px/s is 0.5 fw/s. The figures they reach are printed by ``benchmarks/smoothing.py`` and kept by tests.
+
+What the seed's filter did wrong, and what is done here: it emitted the next step (here: the posterior), rounded to
+integers (never), stood still when the detector failed (``predict`` coasts), shared one filter between faces (one
+per track), and took every frame to be as long as the last (real seconds).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from filterpy.kalman import KalmanFilter
+from numpy.typing import NDArray
+
+from rtswap import topology
+from rtswap.types import Box, Points
+
+Floats = NDArray[np.float64]
+
+BOX_NOISE = 1 / 300
+"""fw: standard deviation of a measured box edge. 1 px on a face of 300 px."""
+BOX_ACCELERATION = 0.04
+"""fw/s^2: what a head that holds still does. The lower, the steadier; motion is let in by the gate below."""
+BOX_GATE = 3.0
+"""Standard deviations beyond which a difference is motion and not noise."""
+BOX_VELOCITY_SHARE = 0.02
+"""How much of motion beyond the gate the velocity may learn at once. 1 would overshoot a step by its own height."""
+
+STABLE = np.array([
+    10, 151, 9, 8, 168, 6, 197, 195, 5, 4, 1, 127, 356, 234, 454, 162, 389, 21, 251, 54, 284, 103, 332, 67, 297, 109,
+    338, 33, 133, 362, 263, 116, 345, 117, 346, 118, 347, 119, 348, 100, 329, 101, 330, 50, 280, 123, 352, 122, 351,
+    196, 419, 3, 248, 45, 275, 220, 440, 48, 278, 64, 294, 98, 327, 129, 358, 69, 299, 104, 333, 68, 298, 71, 301,
+    108, 337,
+])  # fmt: skip
+"""Forehead, temples, eye corners, cheekbones, nose: what moves with the skull and not with the expression."""
+LIVELY = (*topology.LEFT_EYE, *topology.RIGHT_EYE, *topology.LIPS_OUTER, *topology.LIPS_INNER)
+"""Eyelids and lips: a blink lasts three frames and must not be smoothed away."""
+_EDGE_PER_TURN = (2.0, 2 * np.sqrt(2.0))
+"""A change of 1 in log scale, or of 1 rad (root 2 in the matrix), moves the face's edge by half a face width."""
+_EARS = (234, 454)
+"""The two ends of the face width."""
+
+
+class BoxFilter:
+    """Constant velocity on (centre x, centre y, width, height), one covariance shared by the four.
+
+    Still faces get a low gain. A difference beyond ``BOX_GATE`` deviations widens the position's uncertainty and
+    hardly the velocity's, so the box follows a step at once and does not run on. Call ``predict`` once a frame, then
+    ``update`` where there is a measurement.
+    """
+
+    def __init__(self, box: Box) -> None:
+        centre = _to_centre(box)
+        self._size = _size(centre)
+        self._filter: Any = KalmanFilter(dim_x=2, dim_z=1)
+        self._filter.x = np.stack([centre, np.zeros(4)])
+        self._filter.H = np.array([[1.0, 0.0]])
+        self._filter.P = np.diag([BOX_NOISE**2, 0.5**2]) * self._size**2
+        self._dt = 1 / 30
+
+    @property
+    def box(self) -> Box:
+        """(4,) xyxy, as last predicted or updated."""
+        return _to_box(self._filter.x[0])
+
+    @property
+    def velocity(self) -> Floats:
+        """(2,) px/s of the centre."""
+        speed: Floats = self._filter.x[1, :2].copy()
+        return speed
+
+    def predict(self, dt: float) -> Box:
+        """Where the box is ``dt`` > 0 seconds later if nothing changes its course. Coasting is this alone."""
+        acceleration = (BOX_ACCELERATION * self._size) ** 2
+        transition = np.array([[1.0, dt], [0.0, 1.0]])
+        noise = acceleration * np.array([[dt**4 / 4, dt**3 / 2], [dt**3 / 2, dt**2]])
+        self._filter.predict(F=transition, Q=noise)
+        self._dt = dt
+        return self.box
+
+    def update(self, box: Box) -> Box:
+        """The posterior: where the box is, given the measured one. Never farther off than it was predicted."""
+        measured = _to_centre(box)
+        self._size = _size(measured)
+        variance = (BOX_NOISE * self._size) ** 2
+        covariance = self._filter.P
+        deviation = np.sqrt(covariance[0, 0] + variance)
+        beyond = np.abs(measured - self._filter.x[0]).max() - BOX_GATE * deviation
+        if beyond > 0:
+            covariance[0, 0] += beyond**2
+            covariance[1, 1] += BOX_VELOCITY_SHARE * (beyond / self._dt) ** 2
+        self._filter.update(measured[None, :], R=np.array([[variance]]), H=self._filter.H)
+        return self.box
+
+
+class OneEuro:
+    """Low pass whose cut-off rises with speed (Casiez, Roussel, Vogel: 1 Euro Filter, CHI 2012), per point.
+
+    ``min_cutoff``: Hz at rest. ``beta``: Hz per fw/s. ``d_cutoff``: Hz, for the speed itself. ``still``: fw/s, speed
+    below which is taken for noise. Each a number, or an array with one for every point. It never overshoots: what it
+    emits lies between what it emitted before and what was measured.
+    """
+
+    def __init__(
+        self,
+        *,
+        min_cutoff: float | Floats = 1.0,
+        beta: float | Floats = 45.0,
+        d_cutoff: float | Floats = 2.0,
+        still: float | Floats = 0.05,
+    ) -> None:
+        self._min_cutoff, self._beta, self._d_cutoff, self._still = min_cutoff, beta, d_cutoff, still
+        self._points: Floats | None = None
+        self._raw: Floats | None = None
+        self._velocity: Floats | None = None
+
+    def reset(self) -> None:
+        """The next points are taken as they are."""
+        self._points = self._raw = self._velocity = None
+
+    def __call__(self, points: NDArray[Any], dt: float, size: float | Floats = 1.0) -> Floats:
+        """(N, D) points ``dt`` > 0 seconds after the last. ``size``: the face's width in the same unit, one or N."""
+        raw = np.asarray(points, np.float64)
+        if self._points is None or self._raw is None or self._velocity is None:
+            self._points, self._raw, self._velocity = raw.copy(), raw.copy(), np.zeros_like(raw)
+            return raw.copy()
+        self._velocity += _gain(self._d_cutoff, dt) * ((raw - self._raw) / dt - self._velocity)
+        speed = np.sqrt(np.einsum("nd,nd->n", self._velocity, self._velocity)) / size
+        cutoff = self._min_cutoff + self._beta * np.maximum(speed - self._still, 0.0)
+        self._points = self._points + _gain(cutoff, dt) * (raw - self._points)
+        self._raw = raw.copy()
+        return self._points.copy()
+
+
+class MeshFilter:
+    """Smooths a (468, 3) mesh as a rigid head and an expression on it.
+
+    A head's jitter makes a swap swim, so position, scale and rotation, which are found from many points at once, are
+    smoothed each by its own One Euro filter. What remains is the expression, smoothed in the head's own frame, where
+    walking or nodding does not count as motion; eyelids and lips are smoothed least. The reference the rigid motion
+    is measured against is the first mesh, so that the split loses nothing.
+    """
+
+    def __init__(self) -> None:
+        self._rigid = OneEuro()
+        self._expression = OneEuro(
+            min_cutoff=_per_point(1.0, 3.0),
+            beta=_per_point(45.0, 90.0),
+            d_cutoff=_per_point(2.0, 6.0),
+            still=_per_point(0.05, 0.05),
+        )
+        self._reference: Floats | None = None
+
+    def __call__(self, mesh: Points, dt: float) -> Points:
+        """The smoothed mesh, ``dt`` > 0 seconds after the last one."""
+        points = mesh.astype(np.float64)
+        if self._reference is None:
+            self._reference = _own_frame(points)
+        scale, rotation, centre = fit_similarity(self._reference[STABLE], points[STABLE])
+        expression = (points - centre) @ rotation / scale - self._reference
+        expression = self._expression(expression, dt)
+        scale, rotation, centre = self._steady(scale, rotation, centre, dt)
+        smoothed = (self._reference + expression) @ rotation.T * scale + centre
+        return np.asarray(smoothed, np.float32)
+
+    def _steady(self, scale: float, rotation: Floats, centre: Floats, dt: float) -> tuple[float, Floats, Floats]:
+        """Position, scale and rotation, each with its own speed."""
+        rigid = np.zeros((3, 9))
+        rigid[0, :3], rigid[1, 0], rigid[2] = centre, np.log(scale), rotation.ravel()
+        rigid = self._rigid(rigid, dt, np.array([scale, *_EDGE_PER_TURN]))
+        return float(np.exp(rigid[1, 0])), _nearest_rotation(rigid[2].reshape(3, 3)), rigid[0, :3]
+
+
+def fit_similarity(source: Floats, target: Floats) -> tuple[float, Floats, Floats]:
+    """(scale, rotation (3, 3), centre (3,)): target ~ scale * source @ rotation.T + centre, least squares.
+
+    Umeyama 1991, with ``source`` centred on its own mean. Reflections are excluded.
+    """
+    centre: Floats = target.mean(axis=0)
+    u, s, vt = np.linalg.svd((target - centre).T @ source)
+    sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u) * np.linalg.det(vt))])
+    scale = float((s * sign).sum() / (source * source).sum())
+    return max(scale, 1e-6), (u * sign) @ vt, centre
+
+
+def _own_frame(points: Floats) -> Floats:
+    """The mesh with its stable points about the origin and a face width of 1."""
+    width = float(np.linalg.norm(points[_EARS[0]] - points[_EARS[1]]))
+    frame: Floats = (points - points[STABLE].mean(axis=0)) / max(width, 1e-6)
+    return frame
+
+
+def _nearest_rotation(matrix: Floats) -> Floats:
+    u, _, vt = np.linalg.svd(matrix)
+    rotation: Floats = (u * np.array([1.0, 1.0, np.sign(np.linalg.det(u) * np.linalg.det(vt))])) @ vt
+    return rotation
+
+
+def _gain(cutoff: float | Floats, dt: float) -> Any:
+    """Share of the new value in a first-order low pass; (N, 1) where the cut-off is (N,)."""
+    turn = 2 * np.pi * cutoff * dt
+    gain = turn / (1 + turn)
+    return gain[:, None] if isinstance(gain, np.ndarray) else gain
+
+
+def _per_point(calm: float, lively: float) -> Floats:
+    values = np.full(468, calm)
+    values[list(LIVELY)] = lively
+    return values
+
+
+def _to_centre(box: Box) -> Floats:
+    x1, y1, x2, y2 = (float(edge) for edge in box)
+    return np.array([(x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1])
+
+
+def _to_box(centre: Floats) -> Box:
+    x, y = centre[:2]
+    w, h = np.maximum(centre[2:], 1.0) / 2
+    return np.array([x - w, y - h, x + w, y + h], np.float32)
+
+
+def _size(centre: Floats) -> float:
+    return max(float(centre[2]), 1.0)
