@@ -1,0 +1,80 @@
+"""Where frames come from. ``open_input`` chooses by what the user typed; OpenCV and PyAV load only when needed."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import unquote
+
+from rtswap.errors import InputError
+from rtswap.pictures import PICTURE_SUFFIXES, looks_like_picture
+from rtswap.protocols import Input
+from rtswap.urls import scheme
+
+_DEVICE = re.compile(r"/dev/video\d+|/dev/v4l/.+")
+
+
+def open_input(
+    spec: str,
+    *,
+    size: tuple[int, int] = (1280, 720),
+    fps: float = 30,
+    on_event: Callable[[str], None] = lambda e: None,
+) -> Input:
+    """A camera (``0``, ``/dev/video2``), URL, folder of pictures, picture or video file.
+
+    ``size`` and ``fps`` are what a camera is asked for. Raises InputError, for a mistyped path with names like it.
+    """
+    spec = spec.strip()
+    if spec.isdecimal() or _DEVICE.fullmatch(spec):
+        from rtswap.inputs.camera import Camera
+
+        return Camera(int(spec) if spec.isdecimal() else spec, size=size, fps=fps, on_event=on_event)
+    if scheme(spec) and scheme(spec) != "file":
+        from rtswap.inputs.stream import NetworkStream
+
+        return NetworkStream(spec, on_event=on_event)
+    path = Path(unquote(spec.removeprefix("file://")) if scheme(spec) else spec).expanduser()
+    if not spec or not _exists(path):
+        raise _no_such(path)
+    if path.is_dir() or _is_picture(path):
+        from rtswap.inputs.image import ImageInput
+
+        return ImageInput(path, on_event=on_event)
+    from rtswap.inputs.video import VideoFile
+
+    return VideoFile(path, on_event=on_event)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name too long, a zero byte
+        return False
+
+
+def _is_picture(path: Path) -> bool:
+    """By content where it tells, by suffix otherwise (an empty or damaged .png is a damaged picture)."""
+    if not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            head = file.read(32)
+    except OSError:
+        head = b""
+    if path.suffix.lower() == ".gif" and head.startswith(b"GIF8"):
+        return False  # a film more often than a picture: every frame is wanted
+    return looks_like_picture(head) or path.suffix.lower() in PICTURE_SUFFIXES
+
+
+def _no_such(path: Path) -> InputError:
+    expected = "a camera number, video, picture, folder or URL"
+    try:
+        near = difflib.get_close_matches(path.name, [p.name for p in path.parent.iterdir()], n=3, cutoff=0.6)
+    except (OSError, ValueError):
+        near = []
+    names = " or ".join(str(path.parent / name) for name in near)
+    do = f"Did you mean {names}?" if names else "Check the path; `rtswap cameras` lists cameras."
+    return InputError(f"no such file or folder: {str(path)[:300]!r}", expected=expected, do=do)

@@ -1,0 +1,89 @@
+"""One picture, or a folder of pictures in the order a person would put them."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from rtswap.errors import InputError
+from rtswap.pictures import PICTURE_SUFFIXES, read_image
+from rtswap.types import Frame, Image, StreamInfo
+
+FPS = 25.0
+"""Nominal rate of a folder of pictures, when it becomes a video."""
+
+
+class ImageInput:
+    """An Input over a picture or a folder. Not live. Raises InputError where nothing in it can be read.
+
+    In a folder a picture that cannot be read is skipped, counted and reported; ``time_s`` is index / 25.
+    """
+
+    def __init__(self, path: str | Path, *, on_event: Callable[[str], None] = lambda event: None) -> None:
+        self._path, self._on_event = Path(path), on_event
+        self._closed = threading.Event()
+        self._paths = pictures_in(self._path) if self._path.is_dir() else [self._path]
+        self.skipped = 0
+        self._first = self._first_readable()
+        height, width = self._first.shape[:2]
+        self._info = StreamInfo(width, height, FPS, live=False, frame_count=len(self._paths))
+
+    @property
+    def info(self) -> StreamInfo:
+        return self._info
+
+    def frames(self) -> Iterator[Frame]:
+        image: Image | None = self._first
+        del self._first
+        index = 0
+        for path in self._paths:
+            if self._closed.is_set():
+                return
+            image = image if image is not None else self._read(path)
+            if image is not None:
+                yield Frame(image, index, time.perf_counter(), index / FPS)
+                index += 1
+            image = None
+        if self.skipped:
+            self._on_event(f"{self._path}: {self.skipped} files skipped, {index} pictures read")
+
+    def close(self) -> None:
+        self._closed.set()
+
+    def _read(self, path: Path) -> Image | None:
+        """None (and an event) for an unreadable picture of a folder; the only picture asked for must be readable."""
+        try:
+            return read_image(path)
+        except InputError as error:
+            if not self._path.is_dir():
+                raise
+            self.skipped += 1
+            self._on_event(f"skipped: {error}")
+            return None
+
+    def _first_readable(self) -> Image:
+        while self._paths:
+            image = self._read(self._paths[0])
+            if image is not None:
+                return image
+            self._paths.pop(0)
+        got = f"{self.skipped} damaged ones" if self.skipped else "none"
+        raise InputError(f"no picture can be read from {self._path}", expected="PNG, JPEG, ... files", got=got)
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The folder's picture files by suffix, hidden ones left out, frame2 before frame10."""
+    try:
+        found = [p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and not p.name.startswith(".")]
+    except OSError as error:
+        raise InputError(f"cannot read the folder {folder}", got=error.strerror or str(error)) from None
+    return sorted(found, key=natural_key)
+
+
+def natural_key(path: Path) -> list[tuple[int, int, str]]:
+    """Sorts digits as numbers and letters without case."""
+    parts = re.split(r"(\d+)", path.name.casefold())
+    return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts if part]

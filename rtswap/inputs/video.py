@@ -1,0 +1,153 @@
+"""A video file through PyAV: every frame, in order, with its own time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import av
+import av.container
+import av.video.stream
+
+from rtswap.errors import InputError
+from rtswap.inputs.decoding import Decoder, limit_pixels, nominal_fps, reason, to_image, video_stream
+from rtswap.quiet import quiet_ffmpeg
+from rtswap.types import Frame, StreamInfo
+
+_EXPECTED = "a video (MP4, MOV, MKV, WebM, AVI, ...)"
+_TEXT_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
+"""FFmpeg can play text as a film; nobody who names a text file means that."""
+_LEAST_STEP_S = 1e-4
+
+
+class VideoFile:
+    """An Input over one file. Raises InputError where it is missing, empty, no video, or no frame can be decoded.
+
+    Frames come as they are stored, turned upright; a size that changes in the middle is passed on. ``time_s`` counts
+    from the file's common start of picture and sound and strictly increases.
+    """
+
+    def __init__(self, path: str | Path, *, on_event: Callable[[str], None] = lambda event: None) -> None:
+        quiet_ffmpeg()
+        self._path, self._on_event = Path(path), on_event
+        self._closed = threading.Event()
+        self._lock = threading.Lock()
+        self._container = _open(self._path)
+        try:
+            self._stream = self._checked_stream()
+            self._decoder = Decoder(self._container, self._stream, lambda what: on_event(f"{self._path}: {what}"))
+            self._zero_s = (self._container.start_time or 0) / av.time_base
+            self._first = self._first_frames()
+            self._info = self._describe()
+        except BaseException:
+            self._container.close()
+            raise
+
+    @property
+    def info(self) -> StreamInfo:
+        return self._info
+
+    @property
+    def skipped(self) -> int:
+        """Damaged packets so far."""
+        return self._decoder.skipped
+
+    def frames(self) -> Iterator[Frame]:
+        last_s, step_s = -1.0, 1 / self._info.fps
+        index = 0
+        try:
+            batch: list[av.VideoFrame] | None = self._first
+            while batch is not None and not self._closed.is_set():
+                for frame in batch:
+                    time_s = self._time_of(frame, last_s + step_s if index else 0.0)
+                    last_s = time_s if not index else max(time_s, last_s + _LEAST_STEP_S)
+                    yield Frame(to_image(frame), index, time.perf_counter(), last_s)
+                    index += 1
+                    if self._closed.is_set():
+                        return
+                batch = self._next()
+            if self._decoder.skipped:
+                self._on_event(f"{self._path}: {self._decoder.skipped} damaged packets skipped, {index} frames read")
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        self._closed.set()
+        if self._lock.acquire(blocking=False):  # else: a packet is being decoded, and frames() comes here after it
+            try:
+                self._container.close()
+            finally:
+                self._lock.release()
+
+    def _next(self) -> list[av.VideoFrame] | None:
+        with self._lock:
+            if self._closed.is_set():
+                return None
+            try:
+                return self._decoder.next()
+            except av.FFmpegError as error:
+                raise InputError(f"cannot read on in {self._path}", got=reason(error), do="Check the disk.") from None
+
+    def _time_of(self, frame: av.VideoFrame, otherwise_s: float) -> float:
+        if frame.pts is None or frame.time_base is None:
+            return otherwise_s
+        return float(frame.pts * frame.time_base) - self._zero_s
+
+    def _first_frames(self) -> list[av.VideoFrame]:
+        """Decoded at once: the true size is known, and a file without frames fails before anything else starts."""
+        while (frames := self._next()) is not None:
+            if frames:
+                return frames
+        raise InputError(
+            f"no frame can be decoded from {self._path}",
+            expected=_EXPECTED,
+            got=f"{self._decoder.skipped} damaged packets" if self._decoder.skipped else "no frames",
+            do="Save or download it again.",
+        )
+
+    def _checked_stream(self) -> av.video.stream.VideoStream:
+        name, container = self._path, self._container
+        if container.format.name in _TEXT_FORMATS:
+            raise InputError(f"{name} is no video", expected=_EXPECTED, got="text", do="Check the path.")
+        stream = video_stream(container)
+        if stream is None and any(s.type in ("video", "unknown") and not _is_cover(s) for s in container.streams):
+            do = "Convert it to H.264 (ffmpeg -i IN -c:v libx264 OUT.mp4)."
+            raise InputError(f"{name} has a codec that is not known here", expected=_EXPECTED, do=do)
+        if stream is None:
+            raise InputError(f"{name} has no video in it", expected=_EXPECTED, do="Check the path.")
+        limit_pixels(stream)
+        stream.thread_type = "AUTO"
+        return stream
+
+    def _describe(self) -> StreamInfo:
+        image = to_image(self._first[0])
+        fps = nominal_fps(self._stream)
+        count = self._stream.frames or None
+        if count is None and self._container.duration:
+            count = max(1, round(self._container.duration / av.time_base * fps))
+        sound = str(self._path) if self._container.streams.audio else None
+        return StreamInfo(image.shape[1], image.shape[0], fps, live=False, frame_count=count, audio_path=sound)
+
+
+def _is_cover(stream: av.stream.Stream) -> bool:
+    return bool(stream.disposition & av.stream.Disposition.attached_pic)
+
+
+def _open(path: Path) -> av.container.InputContainer:
+    try:
+        if path.is_file() and path.stat().st_size == 0:
+            raise InputError(f"{path} is empty", expected=_EXPECTED, got="0 bytes", do="Save or download it again.")
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path} is no file", expected=_EXPECTED, do="Check the path.")
+        return av.open(str(path.absolute()), metadata_errors="ignore")
+    except FileNotFoundError:
+        raise InputError(f"no such file: {path}", do="Check the path.") from None
+    except av.error.InvalidDataError:
+        do = "Check that it plays; save or download it again."
+        raise InputError(
+            f"cannot read {path}", expected=_EXPECTED, got="something else or a cut-off file", do=do
+        ) from None
+    except (OSError, ValueError, av.FFmpegError) as error:
+        raise InputError(f"cannot read {path}", got=reason(error), do="Check the path and its permissions.") from None
