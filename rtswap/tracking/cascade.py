@@ -61,18 +61,32 @@ def _even(value: float) -> int:
     return max(2, 2 * round(value / 2))
 
 
-def draw(image: Image, sheet: Sheet, canvas: Image) -> list[Image]:
+def halved(image: Image, until: int) -> list[Image]:
+    """The picture and its halves down to the last that is at least ``until`` wide. Halves by 2 x 2 means: the one
+    size at which averaging costs next to nothing. An odd last row or column is left out."""
+    pictures = [image]
+    while pictures[-1].shape[1] >= 2 * until and min(pictures[-1].shape[:2]) >= 2:
+        last = pictures[-1]
+        height, width = last.shape[0] // 2, last.shape[1] // 2
+        even = last[: 2 * height, : 2 * width]
+        pictures.append(np.asarray(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)))
+    return pictures
+
+
+def draw(image: Image, sheet: Sheet, canvas: Image) -> None:
     """Fill ``canvas`` (sheet height, sheet width, 3) with the levels, each made from the one before it."""
-    views: list[Image] = []
     last = image
     for level in sheet.levels:
         view = canvas[level.y : level.y + level.height, level.x : level.x + level.width]
-        shrinks = level.width <= last.shape[1] and level.height <= last.shape[0]
-        how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        cv2.resize(last, (level.width, level.height), dst=view, interpolation=how)
-        views.append(view)
+        cv2.resize(last, (level.width, level.height), dst=view, interpolation=cv2.INTER_LINEAR)
         last = view
-    return views
+
+
+def peaks(scores: Floats, threshold: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of the map's places above ``threshold`` that no neighbour beats."""
+    best = cv2.dilate(scores, np.ones((3, 3), np.uint8))
+    rows, columns = np.nonzero((scores > threshold) & (scores >= best))
+    return rows, columns
 
 
 def suppress(boxes: Boxes, scores: Floats, threshold: float, *, of_smaller: bool = False) -> NDArray[np.intp]:
@@ -116,37 +130,38 @@ def placed(points: Floats, boxes: Boxes) -> Points:
     return (points * size + boxes[:, None, :2] - 0.5).astype(np.float32)
 
 
-def patches(pictures: Sequence[Image], boxes: Boxes, side: int) -> tuple[Image, Boxes]:
-    """(N, side, side, 3) views of squares, and the squares really seen, in edges of ``pictures[0]``.
+def patches(pictures: Sequence[Image], boxes: Boxes, side: int) -> Image:
+    """(N, side, side, 3) views of squares, grey where they hang over the border.
 
-    ``pictures``: the same scene from large to small; each patch is cut from the smallest that still has its detail.
+    ``pictures`` are ``halved``'s; each square is looked up in the smallest that still has its detail, all squares of
+    one picture in one pass.
     """
-    height, width = pictures[0].shape[:2]
-    scales = [picture.shape[1] / width for picture in pictures]
     out = np.empty((len(boxes), side, side, 3), np.uint8)
-    seen = np.empty((len(boxes), 4), np.float32)
-    for index, (x1, y1, x2, y2) in enumerate(boxes.tolist()):
-        fine = [i for i, scale in enumerate(scales) if (x2 - x1) * scale >= side]
-        picture = pictures[fine[-1] if fine else 0]
-        sx, sy = picture.shape[1] / width, picture.shape[0] / height
-        left, top = round(x1 * sx), round(y1 * sy)
-        right, bottom = max(round(x2 * sx), left + 1), max(round(y2 * sy), top + 1)
-        _cut(picture, left, top, right, bottom, out[index])
-        seen[index] = (left / sx, top / sy, right / sx, bottom / sy)
-    return out, seen
-
-
-def _cut(picture: Image, left: int, top: int, right: int, bottom: int, out: Image) -> None:
-    """Resize a rectangle of ``picture``, which may hang over its border, into ``out``."""
-    height, width = picture.shape[:2]
-    x1, y1, x2, y2 = max(left, 0), max(top, 0), min(right, width), min(bottom, height)
-    if x1 >= x2 or y1 >= y2:
-        out[:] = _BORDER
-        return
-    cut = picture[y1:y2, x1:x2]
-    if (x1, y1, x2, y2) != (left, top, right, bottom):
-        cut = cv2.copyMakeBorder(  # type: ignore[assignment]
-            cut, y1 - top, bottom - y2, x1 - left, right - x2, cv2.BORDER_CONSTANT, value=_BORDER
+    sizes = np.maximum(boxes[:, 2] - boxes[:, 0], 1e-3)
+    half = np.clip(np.floor(np.log2(sizes / side)), 0, len(pictures) - 1).astype(np.intp)
+    steps = (np.arange(side, dtype=np.float32) + 0.5) / side
+    for index in np.unique(half):
+        group = np.nonzero(half == index)[0]
+        shrunk = boxes[group] / np.float32(2**index)
+        x = shrunk[:, :1] + (shrunk[:, 2:3] - shrunk[:, :1]) * steps - 0.5
+        y = shrunk[:, 1:2] + (shrunk[:, 3:] - shrunk[:, 1:2]) * steps - 0.5
+        shape = (len(group), side, side)
+        map_x = np.broadcast_to(x[:, None, :], shape).reshape(-1, side)
+        map_y = np.broadcast_to(y[:, :, None], shape).reshape(-1, side)
+        seen = cv2.remap(
+            pictures[index], map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=_BORDER
         )
-    how = cv2.INTER_AREA if cut.shape[0] > out.shape[0] else cv2.INTER_LINEAR
-    cv2.resize(cut, (out.shape[1], out.shape[0]), dst=out, interpolation=how)
+        out[group] = seen.reshape(*shape, 3)
+    return out
+
+
+def surroundings(image: Image, box: Boxes) -> tuple[Image, Points]:
+    """The part of ``image`` that one box (4,) touches, and its corner (2,): so that only that is halved."""
+    height, width = image.shape[:2]
+    x1, y1 = (
+        int(min(max(np.floor(value) - 1, 0), limit)) for value, limit in zip(box[:2], (width, height), strict=True)
+    )
+    x2, y2 = (
+        int(min(max(np.ceil(value) + 1, 0), limit)) for value, limit in zip(box[2:], (width, height), strict=True)
+    )
+    return image[y1:y2, x1:x2], np.array([x1, y1], np.float32)

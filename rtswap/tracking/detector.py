@@ -6,7 +6,7 @@ thresholds and steps these are. The networks' files are made by ``rtswap.models.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import cv2
@@ -19,19 +19,22 @@ from rtswap.tracking.cascade import (
     Floats,
     Sheet,
     draw,
+    halved,
     lay_out,
     patches,
+    peaks,
     placed,
     shifted,
     squared,
     suppress,
+    surroundings,
 )
-from rtswap.types import Box, Detection, Image
+from rtswap.types import Box, Detection, Image, Tensor
 
 _WINDOW, _STRIDE = 12, 2
 """P-Net looks through windows of 12 px, 2 px apart."""
-_SAME_LEVEL, _ALL_LEVELS = 0.5, 0.7
-"""Overlaps from which proposals count as one, within a level and between levels."""
+_SAME_FACE = 0.7
+"""Overlap from which two boxes count as one."""
 _MAX_PROPOSALS = 300
 _MAX_CANDIDATES = 64
 """Bounds on what a picture full of texture can cost: proposals before, candidates after suppression."""
@@ -42,8 +45,10 @@ class _Plan(NamedTuple):
 
     sheet: Sheet
     canvas: Image
-    level_of: NDArray[np.int32]
-    """(rows, columns) of P-Net's output on the canvas -> level, -1 where a window would lie across two levels."""
+    level_of: NDArray[np.intp]
+    """(rows, columns) of P-Net's output on the canvas -> level."""
+    inside: Floats
+    """The same shape: 1, but 0 where a window would lie across two levels."""
     corner: Floats
     """(levels, 2) where each level starts on the canvas."""
     scale: Floats
@@ -68,7 +73,7 @@ class MtcnnDetector:
         min_face_px: int = 40,
         thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7),
         scale_factor: float = 0.709,
-        max_side: int = 384,
+        max_side: int = 256,
     ) -> None:
         if min_face_px < _WINDOW:
             raise ValueError(f"min_face_px must be at least {_WINDOW}, not {min_face_px}")
@@ -85,13 +90,16 @@ class MtcnnDetector:
         plan = self._plan_for(picture.shape[1], picture.shape[0])
         if plan is None:
             return []
-        levels = draw(picture, plan.sheet, plan.canvas)
-        boxes = self._propose(plan)
-        pictures = [picture, *levels]
-        boxes = self._sift(pictures, boxes)
-        found, boxes, scores = self._look(pictures, boxes)
-        keep = suppress(boxes, scores, 0.7, of_smaller=True)
-        return [found[index] for index in keep]
+        pictures = halved(picture, plan.sheet.levels[0].width)
+        draw(pictures[-1], plan.sheet, plan.canvas)
+        boxes = self._sift(pictures, self._propose(plan))
+        found = self._look(pictures, boxes)
+        if not found:
+            return []
+        scores = np.array([face.score for face in found], np.float32)
+        return [
+            found[i] for i in suppress(np.stack([face.box for face in found]), scores, _SAME_FACE, of_smaller=True)
+        ]
 
     def refine(self, image: Image, boxes: Sequence[Box]) -> list[Detection | None]:
         """One look of O-Net at each box (as ``detect`` gives them): the face there, or None. Raises EngineError."""
@@ -105,9 +113,10 @@ class MtcnnDetector:
         if not usable or image.size == 0:
             return result
         asked = squared(np.stack([boxes[index] for index in usable]).astype(np.float32))
-        crops, seen = patches([_bgr(image)], asked, 48)
+        picture = _bgr(image)
+        crops = np.concatenate([_view(picture, square) for square in asked])
         out = self._onet.run({"image": crops})
-        for index, detection in zip(usable, _detections(out["score"], out["box"], out["points"], seen), strict=True):
+        for index, detection in zip(usable, _detections(out, asked), strict=True):
             if detection.score > self._thresholds[2]:
                 result[index] = detection
         return result
@@ -126,18 +135,19 @@ class MtcnnDetector:
         if not sheet.levels:
             return None
         rows, columns = ((length - _WINDOW) // _STRIDE + 1 for length in (sheet.height, sheet.width))
-        level_of = np.full((rows, columns), -1, np.int32)
+        level_of, inside = np.zeros((rows, columns), np.intp), np.zeros((rows, columns), np.float32)
         for index, level in enumerate(sheet.levels):
             top, left = level.y // _STRIDE, level.x // _STRIDE
             bottom, right = (
-                top + (level.height - _WINDOW) // _STRIDE + 1,
-                left + (level.width - _WINDOW) // _STRIDE + 1,
+                start + (length - _WINDOW) // _STRIDE + 1
+                for start, length in ((top, level.height), (left, level.width))
             )
-            level_of[top:bottom, left:right] = index
+            level_of[top:bottom, left:right], inside[top:bottom, left:right] = index, 1
         return _Plan(
             sheet,
             np.full((sheet.height, sheet.width, 3), 128, np.uint8),
             level_of,
+            inside,
             np.array([(level.x, level.y) for level in sheet.levels], np.float32),
             np.array([(width / level.width, height / level.height) for level in sheet.levels], np.float32),
         )
@@ -145,47 +155,46 @@ class MtcnnDetector:
     def _propose(self, plan: _Plan) -> Boxes:
         """P-Net on every level at once -> squares worth a second look."""
         out = self._pnet.run({"image": plan.canvas[None]})
-        score, offsets = out["score"][0, 0], out["box"][0]
-        y, x = np.nonzero((score > self._thresholds[0]) & (plan.level_of >= 0))
-        scores = score[y, x]
-        if len(scores) > _MAX_PROPOSALS:
-            best = np.argsort(-scores, kind="stable")[:_MAX_PROPOSALS]
-            y, x, scores = y[best], x[best], scores[best]
-        level = plan.level_of[y, x]
-        corner = np.stack([x, y], axis=1) * np.float32(_STRIDE) - plan.corner[level]
-        windows = np.concatenate([corner, corner + _WINDOW], axis=1).astype(np.float32)
-        apart = (level * np.float32(1e5))[:, None]  # levels moved so far apart that none overlaps another
-        keep = suppress(windows + apart, scores, _SAME_LEVEL)
-        boxes = shifted(windows[keep], offsets[:, y[keep], x[keep]].T) * np.tile(plan.scale[level[keep]], 2)
-        return squared(boxes[suppress(boxes, scores[keep], _ALL_LEVELS)[:_MAX_CANDIDATES]])
+        score, offsets = out["score"][0, 0] * plan.inside, out["box"][0]
+        y, x = peaks(score, self._thresholds[0])
+        best = np.argsort(-score[y, x], kind="stable")[:_MAX_PROPOSALS]
+        y, x, level = y[best], x[best], plan.level_of[y[best], x[best]]
+        corner = np.stack([x, y], axis=1).astype(np.float32) * _STRIDE - plan.corner[level]
+        windows = np.concatenate([corner, corner + _WINDOW], axis=1)
+        boxes = shifted(windows, offsets[:, y, x].T) * np.tile(plan.scale[level], 2)
+        return squared(boxes[suppress(boxes, score[y, x], _SAME_FACE)[:_MAX_CANDIDATES]])
 
     def _sift(self, pictures: list[Image], boxes: Boxes) -> Boxes:
         """R-Net on every square -> squares that hold a face."""
         if len(boxes) == 0:
             return boxes
-        crops, seen = patches(pictures, boxes, 24)
-        out = self._rnet.run({"image": crops})
+        out = self._rnet.run({"image": patches(pictures, boxes, 24)})
         scores = out["score"][:, 0]
         good = np.nonzero(scores > self._thresholds[1])[0]
-        kept = shifted(seen[good], out["box"][good])
-        return squared(kept[suppress(kept, scores[good], 0.7)])
+        kept = shifted(boxes[good], out["box"][good])
+        return squared(kept[suppress(kept, scores[good], _SAME_FACE)])
 
-    def _look(self, pictures: list[Image], boxes: Boxes) -> tuple[list[Detection], Boxes, Floats]:
-        """O-Net on every square -> the faces, their boxes and scores."""
+    def _look(self, pictures: list[Image], boxes: Boxes) -> list[Detection]:
+        """O-Net on every square -> the faces."""
         if len(boxes) == 0:
-            return [], np.empty((0, 4), np.float32), np.empty(0, np.float32)
-        crops, seen = patches(pictures, boxes, 48)
-        out = self._onet.run({"image": crops})
-        good = np.nonzero(out["score"][:, 0] > self._thresholds[2])[0]
-        found = _detections(out["score"][good], out["box"][good], out["points"][good], seen[good])
-        boxes = np.array([face.box for face in found], np.float32).reshape(-1, 4)
-        return found, boxes, np.array([face.score for face in found], np.float32)
+            return []
+        out = self._onet.run({"image": patches(pictures, boxes, 48)})
+        return [face for face in _detections(out, boxes) if face.score > self._thresholds[2]]
 
 
-def _detections(scores: Floats, offsets: Floats, points: Floats, seen: Boxes) -> list[Detection]:
-    boxes = shifted(seen, offsets).astype(np.float32)
-    keypoints = placed(points, seen)
-    return [Detection(boxes[index], keypoints[index], float(scores[index, 0])) for index in range(len(seen))]
+def _view(picture: Image, square: Box) -> Image:
+    """(1, 48, 48, 3) what O-Net sees of one square."""
+    part, corner = surroundings(picture, square)
+    if part.size == 0:
+        return np.full((1, 48, 48, 3), 128, np.uint8)
+    return patches(halved(part, 48), (square - np.tile(corner, 2))[None], 48)
+
+
+def _detections(out: Mapping[str, Tensor], squares: Boxes) -> list[Detection]:
+    """What O-Net says of each square."""
+    boxes = shifted(squares, out["box"])
+    keypoints = placed(out["points"], squares)
+    return [Detection(boxes[i], keypoints[i], float(score)) for i, score in enumerate(out["score"][:, 0])]
 
 
 def _bgr(image: Image) -> Image:
