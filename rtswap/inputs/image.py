@@ -84,6 +84,6 @@ def pictures_in(folder: Path) -> list[Path]:
 
 
 def natural_key(path: Path) -> list[tuple[int, int, str]]:
-    """Sorts digits as numbers and letters without case."""
+    """Sorts digits as numbers, before letters, and letters without case."""
     parts = re.split(r"(\d+)", path.name.casefold())
-    return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts if part]
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]
