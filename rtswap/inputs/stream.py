@@ -22,7 +22,9 @@ OPEN_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 5.0
 """A connection that delivers nothing for so long counts as lost."""
 
+_WEB = ("http", "https")
 _LOW_LATENCY = {"fflags": "nobuffer", "flags": "low_delay", "analyzeduration": "1000000", "probesize": "500000"}
+"""``nobuffer`` throws away what was read to find out what the stream is: right when live, wrong for a file."""
 _BY_SCHEME = {
     "rtsp": {"rtsp_transport": "tcp"},
     "rtsps": {"rtsp_transport": "tcp"},
@@ -120,7 +122,8 @@ class NetworkStream:
 
     def _connect(self) -> list[av.VideoFrame]:
         """Open and decode to the first frame, by which the true size is known."""
-        options = _LOW_LATENCY | _BY_SCHEME.get(scheme(self._url), {})
+        protocol = scheme(self._url)
+        options = {} if protocol in _WEB else _LOW_LATENCY | _BY_SCHEME.get(protocol, {})
         with self._lock:
             container = av.open(self._url, timeout=self._timeouts, options=options, metadata_errors="ignore")
             try:
@@ -150,7 +153,7 @@ class NetworkStream:
     def _describe(
         self, container: av.container.InputContainer, stream: av.video.stream.VideoStream, first: av.VideoFrame
     ) -> None:
-        recorded = scheme(self._url) in ("http", "https") and bool(container.duration)
+        recorded = scheme(self._url) in _WEB and bool(container.duration)
         self._zero_s = (container.start_time or 0) / av.time_base
         height, width = to_image(first).shape[:2]
         fps = nominal_fps(stream)

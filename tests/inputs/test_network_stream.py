@@ -1,4 +1,4 @@
-"""Real connections over the loopback: what arrives is decoded, what breaks is connected again, secrets stay secret."""
+"""Real connections over the loopback: what arrives is decoded, what breaks is mended, secrets stay secret."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ class Sender(threading.Thread):
 
 
 @pytest.fixture
-def udp_url() -> Iterator[str]:
-    yield f"udp://127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
+def udp_url() -> str:
+    return f"udp://127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
 
 
 def test_udp_is_live_and_in_order(udp_url: str) -> None:
