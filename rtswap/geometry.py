@@ -77,6 +77,15 @@ def inverse(matrix: Matrix) -> Matrix:
     return np.asarray(cv2.invertAffineTransform(matrix), np.float32)
 
 
+def unrolled(mesh: NDArray[np.floating]) -> NDArray[np.floating]:
+    """(N, 2) points of the canonical pose spread out on a cylinder whose axis lies well behind the head.
+
+    So far behind (2.5 inter-ocular distances) that cheeks get room without being blown up.
+    """
+    depth = 3.5
+    return np.stack([np.arctan2(mesh[:, 0], depth - mesh[:, 2]) * depth, mesh[:, 1]], 1)
+
+
 def keypoints_of(mesh: Points) -> Points:
     """(5, 2) keypoints of a (468, 2 or 3) mesh."""
     return np.stack([mesh[ring, :2].mean(0) for ring in KEYPOINTS]).astype(np.float32)

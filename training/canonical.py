@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial import Delaunay
 
-from rtswap.geometry import similarity, transform
+from rtswap.geometry import similarity, transform, unrolled
 from rtswap.swappers.shape import measures, rigid_weights
 from rtswap.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
 
@@ -65,12 +65,6 @@ def procrustes_mean(meshes: Array, rounds: int = 4) -> tuple[Array, NDArray[np.i
     mean = (mean + (mean * [-1, 1, 1])[permutation]) / 2
     eyes = mean[LEFT_EYE].mean(0), mean[RIGHT_EYE].mean(0)
     return mean / np.linalg.norm(eyes[0] - eyes[1]), permutation
-
-
-def unrolled(mean: Array) -> Array:
-    """(468, 2) the mean spread out on a plane: a cylinder about the head's vertical axis."""
-    depth = mean[:, 2].max() + 0.6
-    return np.stack([np.arctan2(mean[:, 0], depth - mean[:, 2]) * depth, mean[:, 1]], 1)
 
 
 def triangulate(chart: Array) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:

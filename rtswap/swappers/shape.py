@@ -85,5 +85,5 @@ class SourceShape:
         pose = to_canonical(target)
         difference = (measures(transform(pose, target)) - self.measured) * FOLLOW
         shape = self.frontal + np.tensordot(difference, canonical().expression, 1)
-        own = np.linalg.solve(pose[:, :3], (shape - pose[:, 3]).T).T
+        own = (shape - pose[:, 3]) @ (pose[:, :3] / (pose[0, :3] @ pose[0, :3]))  # a scaled rotation's inverse
         return (target + inner_weights() * (own - target)).astype(np.float32)

@@ -1,0 +1,181 @@
+"""The swapper ``mesh``: the source's own pixels, moved by formula. No weights, as sharp as the photo.
+
+Per frame: place the source's shape in the target's pose and expression (``shape``), look up for every pixel where
+it lies on the source's unrolled skin (``raster``, ``texture``), put it in the target's light (``light``), and keep
+the target's own eyes and the inside of its mouth.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rtswap.errors import SourceError
+from rtswap.geometry import box_of
+from rtswap.protocols import Swapper
+from rtswap.swappers.light import normalized_low_pass, relight
+from rtswap.swappers.raster import Map, rasterize
+from rtswap.swappers.shape import SourceShape
+from rtswap.swappers.texture import LOW_SIGMA, SIZE, Texture, chart, skirted
+from rtswap.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
+from rtswap.types import AlignedFace, Image, Mask, Matrix, Points, Quality, SourceIdentity, SwappedFace
+
+MARGIN = 0.12
+"""Of the face's size, around its box: room for the feather and for shapes wider than the target's."""
+TEXELS_ACROSS = 0.75 * SIZE
+"""Texels across a face that is seen from the front."""
+MAP_STEP = 3
+"""Pixels per node of the lookup map; between nodes it is interpolated."""
+MASK_STEP = 4
+LIGHT_STEP = 8
+"""Pixels per node of the light's grid."""
+ERODE, FEATHER = 0.005, 0.018
+"""Of the face's width: how far inside the oval the soft edge begins, and its sigma."""
+
+
+class MeshSwapModel:
+    """Implements ``protocols.SwapModel``."""
+
+    def bind(self, source: SourceIdentity) -> Swapper:
+        if not np.isfinite(source.landmarks).all() or np.ptp(source.landmarks[:, 0]) < 8:
+            raise SourceError(
+                f"the face in {source.name or 'the source photo'} has no usable landmarks",
+                expected="a face that looks towards the camera",
+                got="landmarks that do not form a face",
+                do="Use another photo.",
+            )
+        return MeshSwapper(
+            SourceShape.of(source.landmarks), Texture.bake(source.portrait, source.landmarks)
+        )
+
+
+class MeshSwapper:
+    """Implements ``protocols.Swapper``; made by ``MeshSwapModel.bind``."""
+
+    def __init__(self, shape: SourceShape, texture: Texture) -> None:
+        self._shape = shape
+        self._texture = texture
+
+    def view(self, landmarks: Points, max_px: int) -> tuple[Matrix, tuple[int, int]]:
+        """A plain cut-out of the frame, made smaller only where the face is larger than ``max_px``."""
+        x1, y1, x2, y2 = box_of(landmarks, MARGIN)
+        scale = min(1.0, max_px / max(x2 - x1, y2 - y1, 1.0))
+        if scale == 1.0:
+            x1, y1 = np.floor(x1), np.floor(y1)
+        size = max(16, int(np.ceil((x2 - x1) * scale))), max(16, int(np.ceil((y2 - y1) * scale)))
+        return np.array([[scale, 0, -x1 * scale], [0, scale, -y1 * scale]], np.float32), size
+
+    def swap(self, face: AlignedFace, quality: Quality) -> SwappedFace:
+        height, width = face.crop.shape[:2]
+        destination = self._shape.destination(face.landmarks)
+        face_px = float(np.ptp(face.landmarks[:, 0]))
+        lookup, level = self._lookup(destination, (width, height), face_px)
+        swapped = cv2.remap(level, lookup, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        if quality.match_color:
+            swapped = self._lit(swapped, face, destination)
+        _keep_openings(swapped, face, destination, face_px)
+        return SwappedFace(swapped, _mask(destination, (width, height), face_px))
+
+    def forget(self, track_id: int) -> None:
+        """Nothing is remembered from frame to frame."""
+
+    def _lookup(self, destination: Points, size: tuple[int, int], face_px: float) -> tuple[Map, Image]:
+        """(H, W, 2) where each pixel lies in a level of the texture, and that level."""
+        small = _grid(size, MAP_STEP)
+        where = rasterize(_scaled(skirted(destination), size, small), _chart_values(), chart().triangles, small)
+        level = self._texture.level_for(TEXELS_ACROSS / max(face_px, 1.0))
+        nodes = where[..., :2] * np.float32(level.shape[0]) - np.float32(0.5)
+        return cv2.resize(nodes, size, interpolation=cv2.INTER_LINEAR), level
+
+    def _lit(self, swapped: Image, face: AlignedFace, destination: Points) -> Image:
+        height, width = swapped.shape[:2]
+        size = _grid((width, height), LIGHT_STEP)
+        inside = np.zeros(size[::-1], np.float32)
+        oval = _scaled(destination[OVAL], (width, height), size)[:, :2]
+        cv2.fillPoly(inside, [_fixed(oval)], 1.0, cv2.LINE_8, 4)
+        inside = cv2.erode(inside, np.ones((3, 3), np.uint8), borderValue=0)
+        sigma = LOW_SIGMA * float(np.ptp(oval[:, 0]))
+        both = [cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32) for image in (face.crop, swapped)]
+        target_low, source_low = (normalized_low_pass(picture, inside, sigma) for picture in both)
+        return relight(swapped, target_low, source_low)
+
+
+@cache
+def _chart_values() -> NDArray[np.float32]:
+    """(504, 3) chart coordinates in 0..1 of a texel's centre, as the rasteriser wants them."""
+    values = np.ones((len(chart().points), 3), np.float32)
+    values[:, :2] = (chart().points[:, :2] + 0.5) / SIZE
+    return values
+
+
+def _keep_openings(swapped: Image, face: AlignedFace, destination: Points, face_px: float) -> None:
+    """Put the target's own eyes and the inside of its mouth into the openings of the destination mesh.
+
+    Each is moved by the affine map that best takes the target's ring of lids or lips onto the destination's: eyes
+    keep round irises, teeth stay straight.
+    """
+    feather = max(0.6, 0.006 * face_px)
+    height, width = swapped.shape[:2]
+    for ring in (LEFT_EYE, RIGHT_EYE, LIPS_INNER):
+        goal = destination[ring, :2]
+        low = np.maximum(np.floor(goal.min(0) - 3 * feather), 0).astype(int)
+        high = np.minimum(np.ceil(goal.max(0) + 3 * feather) + 1, (width, height)).astype(int)
+        if (high - low < 2).any():
+            continue
+        size = int(high[0] - low[0]), int(high[1] - low[1])
+        affine = _affine(face.landmarks[ring, :2], goal - low)
+        own = cv2.warpAffine(face.crop, affine, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        share = np.zeros(size[::-1], np.float32)
+        cv2.fillPoly(share, [_fixed(goal - low)], 1.0, cv2.LINE_AA, 4)
+        share = cv2.GaussianBlur(share, (0, 0), feather)
+        region = swapped[low[1] : high[1], low[0] : high[0]]
+        region[:] = cv2.blendLinear(own, region, share, 1 - share)
+
+
+def _affine(moving: Points, fixed: Points) -> Matrix:
+    """(2, 3) least-squares affine map; kept from collapsing where the points are nearly on a line (a shut mouth)."""
+    mean_a, mean_b = moving.mean(0), fixed.mean(0)
+    a, b = moving - mean_a, fixed - mean_b
+    floor = 0.02 * float((a**2).sum()) + 1e-6
+    linear = (b.T @ a + floor * np.eye(2)) @ np.linalg.inv(a.T @ a + floor * np.eye(2))
+    return np.hstack([linear, (mean_b - linear @ mean_a)[:, None]]).astype(np.float32)
+
+
+def _mask(destination: Points, size: tuple[int, int], face_px: float) -> Mask:
+    """(H, W) the face oval, eroded and feathered; drawn on a coarse grid, 0 on the crop's border."""
+    small = _grid(size, MASK_STEP)
+    mask = np.zeros(small[::-1], np.uint8)
+    sigma = max(0.7, FEATHER * face_px / MASK_STEP)
+    oval = _scaled(destination[OVAL], size, small)[:, :2]
+    middle = oval.mean(0)
+    reach = np.linalg.norm(oval - middle, axis=1, keepdims=True)
+    inset = ERODE * face_px / MASK_STEP + sigma
+    oval = middle + (oval - middle) * np.maximum(0, 1 - inset / np.maximum(reach, 1e-6))
+    cv2.fillPoly(mask, [_fixed(oval)], 255, cv2.LINE_AA, 4)
+    mask = cv2.GaussianBlur(mask, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
+    mask = cv2.resize(mask, size, interpolation=cv2.INTER_LINEAR)
+    mask[[0, -1]] = 0
+    mask[:, [0, -1]] = 0
+    return mask
+
+
+def _grid(size: tuple[int, int], step: int) -> tuple[int, int]:
+    """(width, height) of a grid with about one node every ``step`` pixels."""
+    return max(4, -(-size[0] // step)), max(4, -(-size[1] // step))
+
+
+def _scaled(points: Points, size: tuple[int, ...], to: tuple[int, ...]) -> Points:
+    """Points of a picture of one size in the same picture at another, pixel centres at whole numbers; z likewise."""
+    factor = np.array([to[0] / size[0], to[1] / size[1]], np.float32)
+    moved = points.copy()
+    moved[:, :2] = (points[:, :2] + 0.5) * factor - 0.5
+    moved[:, 2] *= factor.mean()
+    return moved
+
+
+def _fixed(points: Points) -> NDArray[np.int32]:
+    """Sub-pixel points for OpenCV's drawing with 4 fractional bits."""
+    return np.round(points * 16).astype(np.int32)
