@@ -1,0 +1,283 @@
+"""Follows faces from frame to frame: one landmark pass a frame, detection only to find, to find again, to check.
+
+A face that was measured has confidence 1. A face that was not coasts: it moves on as its Kalman filter predicts, its
+confidence falling to 0 within ``coast_s``; then it is dropped. Its id comes back if the same person does.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from rtswap.protocols import Detector, LandmarkModel
+from rtswap.tracking.association import iou, match
+from rtswap.tracking.face import SHORTEST_STEP_S, SURE_PRESENCE, FollowedFace, extent, width
+from rtswap.types import Box, Detection, Frame, Image, Mesh, Quality, Track
+
+NOMINAL_STEP_S = 1 / 30
+"""Taken for the time between frames where the clock stood still or ran backwards."""
+LONGEST_STEP_S = 1.0
+"""A gap beyond which velocities mean nothing any more."""
+
+MAX_JUMP = 0.6
+"""Face widths that a face may be off its predicted place."""
+MAX_GROWTH = 1.6
+"""Factor by which a face may be off its predicted size. Half as much again for a box from the detector, which is cut
+differently."""
+MIN_INSIDE = 0.3
+"""Share of the mesh that must lie in the picture."""
+MIN_FACE_PX = 8.0
+
+CHECK_DOUBTFUL_EVERY = 5
+MAX_DOUBTS = 3
+"""Checks in a row that may find no face under a doubtful mesh."""
+LOOK_FOR_LOST_EVERY = 3
+"""Frames between detections while one of several faces was lost lately."""
+NEAR = 0.6
+NEAR_PER_S = 0.7
+"""Face widths, at once and per second, within which a missing person comes back."""
+RETURN_GROWTH = 1.5
+RETURN_GROWTH_PER_S = 0.25
+"""Factors, at once and more per second, by which a missing person's size may have changed."""
+MAX_NEWCOMERS = 8
+"""Faces that are tried in one frame."""
+
+
+class FaceTracker:
+    """See ``protocols.Tracker``.
+
+    ``faces``: ``one`` locks on to the largest face and stays on that person: for ``reacquire_s`` seconds after it was
+    lost only a face near the place and of about the size is taken, under the same id; then the largest face, under a
+    new one. ``all``: up to ``max_faces``. ``min_presence``: what the landmark network must say at least. Errors of
+    the networks pass through.
+    """
+
+    def __init__(
+        self,
+        detector: Detector,
+        landmarks: LandmarkModel,
+        *,
+        faces: Literal["one", "all"] = "one",
+        max_faces: int = 16,
+        coast_s: float = 0.25,
+        reacquire_s: float = 2.0,
+        min_presence: float = 0.5,
+    ) -> None:
+        self._detector = detector
+        self._landmarks = landmarks
+        self._one = faces == "one"
+        self._max_faces = 1 if self._one else max_faces
+        self._coast_s = coast_s
+        self._reacquire_s = reacquire_s
+        self._min_presence = min_presence
+        self._next_id = 1
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget every face. Ids go on counting."""
+        self._faces: list[FollowedFace] = []
+        self._lost: list[FollowedFace] = []
+        self._last_s: float | None = None
+        self._size: tuple[int, ...] = ()
+        self._since_look = 0
+
+    def update(self, frame: Frame, quality: Quality) -> list[Track]:
+        """Every face followed in this frame, the oldest first."""
+        image = frame.image
+        if image.shape[:2] != self._size:
+            self.reset()
+            self._size = image.shape[:2]
+        self._advance(frame.captured_at if frame.time_s is None else frame.time_s)
+        self._follow(image)
+        self._merge()
+        self._since_look += 1
+        if self._look_is_due(quality):
+            self._look(image)
+            self._since_look = 0
+        elif self._check_is_due(quality):
+            self._check(image)
+            self._since_look = 0
+        self._let_go()
+        return [face.track(self._coast_s) for face in self._faces]
+
+    def _advance(self, now_s: float) -> None:
+        """Move every face to where it is expected now."""
+        elapsed_s = now_s - self._last_s if self._last_s is not None else NOMINAL_STEP_S
+        self._last_s = now_s if math.isfinite(now_s) else None
+        jumped = not 0 < elapsed_s <= LONGEST_STEP_S
+        if jumped:
+            elapsed_s = elapsed_s if elapsed_s > LONGEST_STEP_S else NOMINAL_STEP_S
+        for face in self._lost:
+            face.unseen_s += elapsed_s
+        for face in self._faces:
+            if jumped:
+                face.settle()
+            face.unseen_s += elapsed_s
+            face.predict(NOMINAL_STEP_S if jumped else max(elapsed_s, SHORTEST_STEP_S))
+
+    def _follow(self, image: Image) -> None:
+        """One landmark pass for all faces; where it fails, one look of the detector and another pass."""
+        if not self._faces:
+            return
+        missed = []
+        meshes = self._landmarks.find(image, [face.landmarks for face in self._faces])
+        for face, mesh in zip(self._faces, meshes, strict=True):
+            if self._plausible(mesh, face.predicted, MAX_GROWTH):
+                face.measure(mesh)
+            else:
+                missed.append(face)
+        if not missed:
+            return
+        looks = self._detector.refine(image, [face.predicted for face in missed])
+        refound = [
+            (face, look)
+            for face, look in zip(missed, looks, strict=True)
+            if look is not None and _sane(look) and _may_be(face, look.box)
+        ]
+        for face, mesh in self._meshes_of(image, refound):
+            face.measure(mesh)
+
+    def _meshes_of(
+        self, image: Image, found: Sequence[tuple[FollowedFace, Detection]]
+    ) -> list[tuple[FollowedFace, Mesh]]:
+        """The faces whose detection the landmark network agrees with."""
+        if not found:
+            return []
+        meshes = self._landmarks.find(image, [detection.keypoints for _, detection in found])
+        return [
+            (face, mesh)
+            for (face, detection), mesh in zip(found, meshes, strict=True)
+            if self._plausible(mesh, detection.box, 1.5 * MAX_GROWTH)
+        ]
+
+    def _merge(self) -> None:
+        """Where two meshes have come to lie on one face, the one that was expected there stays, else the older."""
+        for first, second in _pairs_on_one_face([face for face in self._faces if face.measured]):
+            if first not in self._faces or second not in self._faces:
+                continue
+            fits = [iou([face.predicted], [face.box])[0, 0] for face in (first, second)]
+            loser = first if fits[1] > fits[0] + 0.2 else second
+            self._faces.remove(loser)
+            self._lost.append(loser)
+
+    def _look_is_due(self, quality: Quality) -> bool:
+        if not all(face.measured for face in self._faces) or not self._faces:
+            return True
+        if self._one:
+            return False
+        every = quality.detect_every or math.inf
+        return self._since_look >= (min(every, LOOK_FOR_LOST_EVERY) if self._lost else every)
+
+    def _check_is_due(self, quality: Quality) -> bool:
+        every = quality.detect_every or math.inf
+        if any(face.presence < SURE_PRESENCE for face in self._faces):
+            every = min(every, CHECK_DOUBTFUL_EVERY)
+        return self._since_look >= every
+
+    def _check(self, image: Image) -> None:
+        """One cheap look at each face that is followed: is the detector of the same opinion?"""
+        looks = self._detector.refine(image, [face.box for face in self._faces])
+        for face, look in zip(self._faces, looks, strict=True):
+            face.confirm(look is not None and _sane(look) and iou([face.box], [look.box])[0, 0] > 0.2)
+
+    def _look(self, image: Image) -> None:
+        """Detect in the whole picture: confirm what is followed, find again what is missing, take in who is new."""
+        detections = [detection for detection in self._detector.detect(image) if _sane(detection)]
+        followed = [face for face in self._faces if face.measured]
+        boxes = [detection.box for detection in detections]
+        confirmed = {row for row, _ in match([face.box for face in followed], boxes, 0.2)}
+        for index, face in enumerate(followed):
+            face.confirm(index in confirmed)
+        if followed and detections:
+            taken = iou([face.box for face in followed], boxes).max(axis=0) > 0.3
+            detections = [detection for detection, is_taken in zip(detections, taken, strict=True) if not is_taken]
+        missing = [face for face in self._faces if not face.measured] + self._lost
+        returning = _returns(missing, detections)
+        for face, mesh in self._meshes_of(image, returning):
+            face.restart(mesh)
+            if face in self._lost:
+                self._lost.remove(face)
+                self._faces.append(face)
+        self._take_in(image, [d for d in detections if all(d is not taken for _, taken in returning)])
+
+    def _take_in(self, image: Image, detections: Sequence[Detection]) -> None:
+        """New faces, the largest first. With one face to follow, none while its person may still come back."""
+        room = self._max_faces - len(self._faces)
+        if room <= 0 or not detections or (self._one and (self._faces or self._lost)):
+            return
+        largest = sorted(detections, key=lambda detection: -width(detection.box))[:MAX_NEWCOMERS]
+        meshes = self._landmarks.find(image, [detection.keypoints for detection in largest])
+        for detection, mesh in zip(largest, meshes, strict=True):
+            overlaps = iou([face.box for face in self._faces], [extent(mesh.points)])
+            if room > 0 and self._plausible(mesh, detection.box, 1.5 * MAX_GROWTH) and not (overlaps > 0.5).any():
+                self._faces.append(FollowedFace(self._next_id, mesh))
+                self._next_id += 1
+                room -= 1
+
+    def _let_go(self) -> None:
+        """Drop what was unseen for too long, or is followed although no detection ever agrees."""
+        gone = [face for face in self._faces if face.unseen_s >= self._coast_s]
+        self._faces = [face for face in self._faces if face.unseen_s < self._coast_s and face.doubts < MAX_DOUBTS]
+        forget_s = self._coast_s + self._reacquire_s
+        self._lost = [face for face in [*self._lost, *gone] if face.unseen_s < forget_s]
+
+    def _plausible(self, mesh: Mesh, expected: Box, max_growth: float) -> bool:
+        """Is this a face, and the one that was expected there?"""
+        points = mesh.points
+        if not mesh.presence >= self._min_presence or not np.isfinite(points).all():
+            return False
+        x1, y1, x2, y2 = (float(edge) for edge in extent(points))
+        across, down = x2 - x1, y2 - y1
+        if min(across, down) < MIN_FACE_PX or not 0.25 < across / down < 3:
+            return False
+        ex1, ey1, ex2, ey2 = (float(edge) for edge in expected)
+        growth = (across + down) / max(ex2 - ex1 + ey2 - ey1, 1.0)
+        jump = math.hypot(x1 + x2 - ex1 - ex2, y1 + y2 - ey1 - ey2) / 2
+        if not 1 / max_growth <= growth <= max_growth or jump > MAX_JUMP * max(ex2 - ex1, across):
+            return False
+        inside = (points[:, :2] >= 0) & (points[:, :2] < self._size[::-1])
+        return bool(inside.all(axis=1).mean() >= MIN_INSIDE)
+
+
+def _pairs_on_one_face(faces: Sequence[FollowedFace]) -> list[tuple[FollowedFace, FollowedFace]]:
+    overlaps = iou([face.box for face in faces], [face.box for face in faces])
+    return [(faces[i], faces[j]) for i in range(len(faces)) for j in range(i + 1, len(faces)) if overlaps[i, j] > 0.5]
+
+
+def _returns(
+    missing: Sequence[FollowedFace], detections: Sequence[Detection]
+) -> list[tuple[FollowedFace, Detection]]:
+    """Who has come back: each missing person with the detection nearest to where they were, if near enough."""
+    ranked = sorted(
+        (_distance(face, detection.box), i, j)
+        for i, face in enumerate(missing)
+        for j, detection in enumerate(detections)
+        if _may_be(face, detection.box)
+    )
+    pairs: list[tuple[int, int]] = []
+    for _, i, j in ranked:
+        if all(i != a and j != b for a, b in pairs):
+            pairs.append((i, j))
+    return [(missing[i], detections[j]) for i, j in pairs]
+
+
+def _may_be(face: FollowedFace, box: Box) -> bool:
+    """Could the person who is missing be where the box is?"""
+    growth = width(box) / width(face.box)
+    most = RETURN_GROWTH + RETURN_GROWTH_PER_S * face.unseen_s
+    near = NEAR + NEAR_PER_S * face.unseen_s
+    return 1 / most < growth < most and _distance(face, box) <= near
+
+
+def _distance(face: FollowedFace, box: Box) -> float:
+    """Between centres, in face widths."""
+    offset = (box[:2] + box[2:] - face.box[:2] - face.box[2:]) / 2
+    return float(np.hypot(*offset)) / width(face.box)
+
+
+def _sane(detection: Detection) -> bool:
+    x1, y1, x2, y2 = (float(edge) for edge in detection.box)
+    return bool(np.isfinite(detection.box).all() and np.isfinite(detection.keypoints).all() and x2 > x1 and y2 > y1)

@@ -1,0 +1,630 @@
+"""Whoever is followed stays the same person, whatever the networks say, and what was lost is known to be lost.
+
+A small world stands in for camera and networks: persons with a place, a size and moods; the fakes see only it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import tracemalloc
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rtswap import topology
+from rtswap.errors import EngineError
+from rtswap.tracking.association import iou
+from rtswap.tracking.tracker import FaceTracker
+from rtswap.types import Box, Detection, Frame, Image, Mesh, Points, Quality, Track
+
+FPS = 30
+WIDTH, HEIGHT = 1280, 720
+
+
+def base_mesh() -> Points:
+    """(468, 3) of half an ellipsoid, 1 wide and 1.3 high about the origin, with the canonical ears and keypoints."""
+    golden = np.arange(468) * 2.399963
+    radius = np.sqrt((np.arange(468) + 0.5) / 468) * 0.5
+    points = np.stack([radius * np.cos(golden), 1.3 * radius * np.sin(golden)], axis=1)
+    points[234], points[454] = (-0.5, 0), (0.5, 0)
+    points[10], points[152] = (0, -0.65), (0, 0.65)
+    for part, place in zip(
+        topology.KEYPOINTS, [(-0.2, -0.15), (0.2, -0.15), (0, 0.1), (-0.15, 0.3), (0.15, 0.3)], strict=True
+    ):
+        points[part] = place
+    depth = -0.4 * np.sqrt(np.maximum(0, 1 - 4 * (points**2).sum(axis=1) / 1.69))
+    return np.column_stack([points, depth]).astype(np.float32)
+
+
+BASE = base_mesh()
+
+
+@dataclass
+class Person:
+    """``place(t)``: x, y, face width in px at t seconds, or None while away."""
+
+    place: Callable[[float], tuple[float, float, float] | None]
+    presence: float = 0.99
+    detected: bool = True
+    meshed: bool = True
+    refined: bool = True
+
+    def mesh(self, t: float) -> Points | None:
+        place = self.place(t)
+        if place is None:
+            return None
+        x, y, w = place
+        return (BASE * w + np.array([x, y, 0])).astype(np.float32)
+
+
+def still(x: float = 640, y: float = 360, w: float = 200) -> Person:
+    return Person(lambda t: (x, y, w))
+
+
+def extent(points: Points) -> Box:
+    return np.concatenate([points[:, :2].min(axis=0), points[:, :2].max(axis=0)]).astype(np.float32)
+
+
+def centre(box: Box) -> Points:
+    return (box[:2] + box[2:]) / 2
+
+
+@dataclass
+class World:
+    """Detector and landmark model of what is in front of the camera. Counts what it was asked."""
+
+    persons: list[Person]
+    now: float = 0.0
+    noise_px: float = 0.0
+    detects: int = 0
+    refines: int = 0
+    finds: int = 0
+    batches: list[int] = field(default_factory=list)
+    spoil: Callable[[Mesh], Mesh] | None = None
+    random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(7))
+
+    def _seen(self) -> list[tuple[Person, Points]]:
+        seen = [(person, person.mesh(self.now)) for person in self.persons]
+        return [(person, mesh) for person, mesh in seen if mesh is not None]
+
+    def detect(self, image: Image) -> list[Detection]:
+        self.detects += 1
+        return [self._detection(mesh) for person, mesh in self._seen() if person.detected]
+
+    def refine(self, image: Image, boxes: Sequence[Box]) -> list[Detection | None]:
+        self.refines += 1
+        assert all(np.isfinite(box).all() for box in boxes)
+        return [self._refined(box) for box in boxes]
+
+    def find(self, image: Image, faces: Sequence[Points]) -> list[Mesh]:
+        self.finds += 1
+        self.batches.append(len(faces))
+        meshes = [self._mesh(points) for points in faces]
+        return [self.spoil(mesh) for mesh in meshes] if self.spoil else meshes
+
+    def _detection(self, mesh: Points) -> Detection:
+        points = mesh + self.random.normal(0, self.noise_px, mesh.shape)
+        keypoints = np.stack([points[part, :2].mean(axis=0) for part in topology.KEYPOINTS])
+        return Detection(extent(mesh), keypoints.astype(np.float32), 0.99)
+
+    def _refined(self, box: Box) -> Detection | None:
+        found = [m for p, m in self._seen() if p.detected and p.refined and iou([box], [extent(m)])[0, 0] > 0.3]
+        return self._detection(found[0]) if found else None
+
+    def _mesh(self, hint: Points) -> Mesh:
+        """The person whose face is nearest to the hint, as a network that looks at a crop would see it."""
+        middle = hint[:, :2].mean(axis=0)
+        best, best_off = None, 0.45
+        for person, mesh in self._seen():
+            off = np.hypot(*(middle - mesh[:, :2].mean(axis=0))) / np.ptp(mesh[:, 0])
+            if person.meshed and off < best_off:
+                best, best_off = (person, mesh), off
+        visibility = np.ones(468, np.float32)
+        if best is None:
+            return Mesh((BASE * 100 + [*middle, 0]).astype(np.float32), visibility, 0.02)
+        noise = self.random.normal(0, self.noise_px, (468, 3))
+        return Mesh((best[1] + noise).astype(np.float32), visibility, best[0].presence)
+
+
+class Stream:
+    """Plays a world through a tracker."""
+
+    def __init__(self, world: World, **options: object) -> None:
+        self.world = world
+        self.tracker = FaceTracker(world, world, **options)  # type: ignore[arg-type]
+        self.image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+        self.index = 0
+        self.clock = 100.0
+
+    def step(self, dt: float = 1 / FPS, quality: Quality | None = None) -> list[Track]:
+        frame = Frame(self.image, self.index, self.clock)
+        tracks = self.tracker.update(frame, quality or Quality())
+        for track in tracks:
+            check(track)
+        assert len({track.id for track in tracks}) == len(tracks)
+        self.index += 1
+        self.clock += dt
+        self.world.now += dt
+        return tracks
+
+    def run(self, seconds: float, quality: Quality | None = None) -> list[list[Track]]:
+        return [self.step(quality=quality) for _ in range(round(seconds * FPS))]
+
+
+def check(track: Track) -> None:
+    """What every user of a track relies on."""
+    assert track.box.shape == (4,)
+    assert track.keypoints.shape == (5, 2)
+    assert track.landmarks.shape == (468, 3)
+    assert track.visibility.shape == (468,)
+    for values in (track.box, track.keypoints, track.landmarks, track.visibility):
+        assert values.dtype == np.float32
+        assert np.isfinite(values).all()
+    assert track.box[2] > track.box[0]
+    assert track.box[3] > track.box[1]
+    assert 0 <= track.confidence <= 1
+    assert (track.keypoints >= track.box[:2] - 40).all()
+    assert (track.keypoints <= track.box[2:] + 40).all()
+
+
+def ids(tracks: list[Track]) -> list[int]:
+    return [track.id for track in tracks]
+
+
+# One face
+
+
+def test_a_face_is_followed_from_its_first_frame_at_one_landmark_pass_a_frame() -> None:
+    world = World([still()])
+    stream = Stream(world)
+    tracks = stream.step()
+    assert [t.confidence for t in tracks] == [1.0]
+    np.testing.assert_allclose(tracks[0].box, extent(BASE * 200 + [640, 360, 0]), atol=0.01)
+    finds = world.finds
+    stream.run(2)
+    assert world.finds - finds == 60
+    assert world.detects == 1, "with one face to follow there is no one to look for"
+    assert world.refines == 4, "every 15 frames the detector is asked whether it agrees"
+
+
+def test_detect_every_0_never_looks_at_a_face_that_is_sure() -> None:
+    world = World([still()])
+    Stream(world).run(3, Quality(detect_every=0))
+    assert (world.detects, world.refines) == (1, 0)
+
+
+def test_nobody_there_is_looked_for_in_every_frame() -> None:
+    world = World([])
+    assert Stream(world).run(1) == [[]] * 30
+    assert (world.detects, world.finds) == (30, 0)
+
+
+def test_a_walking_nodding_face_is_met_where_it_is() -> None:
+    person = Person(lambda t: (300 + 150 * t, 360 + 40 * np.sin(2 * np.pi * t), 200 + 20 * t))
+    world = World([person], noise_px=0.3)
+    stream = Stream(world)
+    for _ in range(120):
+        truth = person.mesh(world.now)
+        (track,) = stream.step()
+        assert truth is not None
+        assert track.measured
+        assert track.id == 1
+        assert np.abs(centre(track.box) - centre(extent(truth))).max() < 5
+        assert np.abs(track.landmarks[:, :2] - truth[:, :2]).max() < 9
+    assert world.refines <= 8
+
+
+def test_boxes_and_landmarks_are_steadier_than_the_network() -> None:
+    world = World([still(w=300)], noise_px=1.0)
+    tracks = [tracks[0] for tracks in Stream(world).run(6)][60:]
+    landmarks = np.array([track.landmarks[:, :2].mean(axis=0) for track in tracks])
+    boxes = np.array([track.box for track in tracks])
+    assert np.diff(landmarks, axis=0).std() < 0.05
+    assert np.diff(boxes, axis=0).std() < 0.4
+
+
+# Misses
+
+
+def test_a_miss_is_mended_by_one_look_of_the_detector_in_the_same_frame() -> None:
+    """A jump of 0.5 widths takes the face out of the network's crop."""
+    person = Person(lambda t: (640 if t < 0.99 else 740, 360, 200))
+    world = World([person])
+    tracks = Stream(world).run(2)
+    assert all(len(t) == 1 and t[0].measured and t[0].id == 1 for t in tracks)
+    assert world.detects == 1
+    np.testing.assert_allclose(centre(tracks[-1][0].box), [740, 360], atol=0.5)
+
+
+def test_while_missed_it_coasts_on_its_course_and_its_confidence_falls_to_nothing() -> None:
+    person = Person(lambda t: (300 + 300 * t, 360, 200) if t < 0.99 else None)
+    world = World([person])
+    stream = Stream(world)
+    stream.run(1)
+    coasting = []
+    while tracks := stream.step():
+        coasting.append(tracks[0])
+    assert 6 <= len(coasting) <= 7, "0.25 s at 30 fps"
+    confidences = [track.confidence for track in coasting]
+    assert all(later < earlier < 1 for earlier, later in itertools.pairwise(confidences))
+    assert confidences[0] == pytest.approx(1 - (1 / 30) / 0.25, abs=0.01)
+    assert confidences[-1] < 0.15
+    for n, track in enumerate(coasting):
+        expected = [300 + 300 * (30 + n) / 30, 360]
+        np.testing.assert_allclose(centre(track.box), expected, atol=3)
+        np.testing.assert_allclose(track.landmarks[:, :2].mean(axis=0) - centre(track.box), [0, 0], atol=5)
+
+
+@pytest.mark.parametrize("away_s", [0.1, 0.2, 0.5, 1.5])
+def test_who_comes_back_to_the_place_keeps_the_id(away_s: float) -> None:
+    person = Person(lambda t: (640, 360, 200) if not 1 <= t < 1 + away_s else None)
+    stream = Stream(World([person]))
+    stream.run(1.0)
+    stream.run(away_s + 0.05)
+    (track,) = stream.step()
+    assert track.measured
+    assert track.id == 1
+
+
+def test_who_comes_back_after_the_time_is_a_new_track() -> None:
+    person = Person(lambda t: (640, 360, 200) if not 1 <= t < 4 else None)
+    stream = Stream(World([person]))
+    stream.run(4.1)
+    assert ids(stream.step()) == [2]
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda m: Mesh(m.points * np.nan, m.visibility, 0.99),
+        lambda m: Mesh(np.where(np.arange(1404).reshape(468, 3) == 700, np.inf, m.points), m.visibility, 0.99),
+        lambda m: Mesh(m.points, m.visibility, float("nan")),
+        lambda m: Mesh(m.points, m.visibility, 0.3),
+        lambda m: Mesh(m.points * 0 + m.points[:1], m.visibility, 0.99),
+        lambda m: Mesh((m.points - 640) * 1.8 + 640, m.visibility, 0.99),
+        lambda m: Mesh(m.points * 1e6, m.visibility, 0.99),
+        lambda m: Mesh(m.points + np.float32([150, 0, 0]), m.visibility, 0.99),
+        lambda m: Mesh(m.points * np.float32([1, 0.01, 1]), m.visibility, 0.99),
+        lambda m: Mesh(m.points - np.float32([5000, 0, 0]), m.visibility, 0.99),
+    ],
+    ids=["nan", "inf", "presence-nan", "presence-low", "collapsed", "grown", "exploded", "jumped", "flat", "outside"],
+)
+def test_an_implausible_mesh_is_never_emitted(spoil: Callable[[Mesh], Mesh]) -> None:
+    world = World([still()])
+    stream = Stream(world)
+    good = stream.run(0.5)[-1][0]
+    world.spoil = spoil
+    tracks = stream.run(1)
+    assert all(not track.measured for frame in tracks for track in frame)
+    for frame in tracks[:7]:
+        np.testing.assert_allclose(frame[0].box, good.box, atol=1)
+    assert tracks[-1] == []
+    world.spoil = None
+    assert stream.step()[0].measured
+
+
+def test_invisible_points_with_nan_visibility_count_as_hidden() -> None:
+    world = World([still()])
+    world.spoil = lambda m: Mesh(m.points, np.full(468, np.nan, np.float32), 0.99)
+    (track,) = Stream(world).step()
+    assert track.measured
+    assert (track.visibility == 0).all()
+
+
+def test_a_face_that_leaves_the_picture_is_let_go() -> None:
+    person = Person(lambda t: (900 + 300 * t, 360, 200))
+    world = World([person])
+    stream = Stream(world)
+    tracks = stream.run(3)
+    last_measured = max(n for n, frame in enumerate(tracks) if frame and frame[0].measured)
+    assert 1100 < 900 + 300 * last_measured / FPS < 1400
+    assert tracks[-1] == []
+
+
+# Sticking to one person
+
+
+def test_the_largest_is_taken_and_kept_although_another_grows_larger() -> None:
+    large, other = still(300, 360, 220), Person(lambda t: (900, 360, 150 + 60 * t))
+    tracks = Stream(World([other, large])).run(3)
+    assert all(ids(frame) == [1] for frame in tracks)
+    assert all(abs(centre(frame[0].box)[0] - 300) < 1 for frame in tracks)
+
+
+def test_while_the_person_may_come_back_nobody_else_takes_the_place() -> None:
+    me = Person(lambda t: (300, 360, 200) if t < 0.99 else None)
+    stream = Stream(World([me, still(1000, 360, 200)]))
+    stream.run(1)
+    for frame in stream.run(1.2):
+        assert all(track.id == 1 and not track.measured for track in frame)
+    tracks = stream.run(1.5)
+    assert ids(tracks[-1]) == [2], "afterwards the other is a new track, with a new id"
+    assert tracks[-1][0].measured
+
+
+def test_of_two_who_come_the_one_who_fits_the_place_and_size_is_the_person() -> None:
+    me = Person(lambda t: (500, 360, 200) if t < 0.99 else None)
+    near = Person(lambda t: (560, 360, 190) if t > 1.6 else None)
+    huge = Person(lambda t: (480, 360, 520) if t > 1.6 else None)
+    stream = Stream(World([me, near, huge]))
+    stream.run(2)
+    (track,) = stream.step()
+    assert track.id == 1
+    np.testing.assert_allclose(centre(track.box), [560, 360], atol=1)
+
+
+def test_someone_who_passes_in_front_does_not_take_the_id_along() -> None:
+    """The passer-by hides the person for 0.4 s: larger, and gone to the other side."""
+    me = Person(lambda t: (640, 360, 200) if not 0.8 < t < 1.2 else None)
+    passer = Person(lambda t: (640 + 800 * (t - 1), 360, 360) if t > 0.5 else None)
+    stream = Stream(World([me, passer]))
+    stream.run(2)
+    (track,) = stream.step()
+    assert track.id == 1
+    np.testing.assert_allclose(centre(track.box), [640, 360], atol=1)
+
+
+def test_reset_forgets_and_never_gives_an_id_twice() -> None:
+    stream = Stream(World([still()]))
+    assert ids(stream.step()) == [1]
+    stream.tracker.reset()
+    assert ids(stream.step()) == [2]
+
+
+def test_a_picture_of_another_size_starts_afresh() -> None:
+    stream = Stream(World([still(300, 200, 100)]))
+    stream.run(0.2)
+    stream.image = np.zeros((480, 640, 3), np.uint8)
+    (track,) = stream.step()
+    assert track.id == 2
+    assert track.measured
+
+
+# Hallucinations
+
+
+def test_a_mediocre_mesh_that_no_detection_confirms_is_dropped() -> None:
+    """The network sees a face on a shoulder: the detector does not."""
+    person = still()
+    world = World([person])
+    stream = Stream(world)
+    stream.run(0.5)
+    person.presence, person.detected = 0.6, False
+    tracks = stream.run(1)
+    assert tracks[0][0].measured
+    assert tracks[-1] == []
+
+
+def test_after_a_hallucination_a_true_face_is_taken_at_once() -> None:
+    ghost, person = still(300, 360, 250), still(900, 360, 200)
+    world = World([ghost, person])
+    stream = Stream(world)
+    stream.run(0.5)
+    ghost.presence, ghost.detected = 0.6, False
+    (track,) = stream.run(1)[-1]
+    assert track.id == 2
+    np.testing.assert_allclose(centre(track.box), [900, 360], atol=1)
+
+
+def test_a_sure_mesh_is_kept_although_the_detector_does_not_know_profiles() -> None:
+    person = still()
+    stream = Stream(World([person]))
+    stream.run(0.5)
+    person.detected = False
+    assert all(len(frame) == 1 and frame[0].measured for frame in stream.run(5))
+
+
+def test_a_mediocre_mesh_that_detections_confirm_is_kept() -> None:
+    person = still()
+    person.presence = 0.6
+    assert all(len(frame) == 1 and frame[0].measured for frame in Stream(World([person])).run(5))
+
+
+def test_a_detection_without_a_face_in_it_starts_no_track() -> None:
+    poster = still()
+    poster.presence = 0.2
+    assert not any(Stream(World([poster])).run(1))
+
+
+@pytest.mark.parametrize(
+    "detection",
+    [
+        Detection(np.full(4, np.nan, np.float32), np.zeros((5, 2), np.float32), 0.9),
+        Detection(np.float32([10, 10, 50, 50]), np.full((5, 2), np.nan, np.float32), 0.9),
+        Detection(np.float32([50, 50, 10, 10]), np.zeros((5, 2), np.float32), 0.9),
+    ],
+)
+def test_a_detection_of_nonsense_is_ignored(detection: Detection, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World([still()])
+    real = world.detect
+    monkeypatch.setattr(world, "detect", lambda image: [detection, *real(image)])
+    assert ids(Stream(world, faces="all").step()) == [1]
+
+
+# Several faces
+
+
+def test_all_faces_are_followed_in_one_batch() -> None:
+    world = World([still(200 + 220 * n, 360, 120) for n in range(5)], noise_px=0.3)
+    stream = Stream(world, faces="all")
+    first = stream.step()
+    assert len(first) == 5
+    world.batches.clear()
+    tracks = stream.run(2)
+    assert all(ids(frame) == ids(first) for frame in tracks)
+    assert set(world.batches) == {5}
+
+
+def test_ten_moving_faces_keep_their_ids() -> None:
+    def walker(n: int) -> Person:
+        return Person(
+            lambda t: (120 + 115 * n + 20 * np.sin(2 * t + n), 200 + 300 * (n % 2) + 60 * np.sin(3 * t + n), 90)
+        )
+
+    persons = [walker(n) for n in range(10)]
+    world = World(persons, noise_px=0.3)
+    stream = Stream(world, faces="all")
+    owner: dict[int, int] = {}
+    for _ in range(150):
+        truth = [extent(mesh) for person in persons if (mesh := person.mesh(world.now)) is not None]
+        tracks = stream.step()
+        assert len(tracks) == 10
+        for track in tracks:
+            person = int(iou([track.box], truth)[0].argmax())
+            assert owner.setdefault(track.id, person) == person
+    assert len(set(owner.values())) == 10
+
+
+def test_newcomers_are_found_by_the_next_detection() -> None:
+    world = World([still(300), Person(lambda t: (900, 360, 150) if t > 0.99 else None)])
+    stream = Stream(world, faces="all")
+    tracks = stream.run(2)
+    assert [len(frame) for frame in tracks[:29]] == [1] * 29
+    seen = next(n for n, frame in enumerate(tracks) if len(frame) == 2)
+    assert 30 <= seen <= 30 + 16
+    assert world.detects == 4 or world.detects == 5
+
+
+def test_never_more_than_max_faces_and_the_largest_first() -> None:
+    world = World([still(100 + 150 * n, 360, 60 + 5 * n) for n in range(8)])
+    tracks = Stream(world, faces="all", max_faces=3).run(1)[-1]
+    assert len(tracks) == 3
+    assert min(centre(track.box)[0] for track in tracks) > 800
+
+
+def test_one_may_leave_and_come_back_while_others_stay() -> None:
+    away = Person(lambda t: (900, 360, 150) if not 1 < t < 1.7 else None)
+    stream = Stream(World([still(300), away]), faces="all")
+    (_, gone) = ids(stream.step())
+    stream.run(1.5)
+    assert ids(stream.step()) == [1]
+    tracks = stream.run(0.5)[-1]
+    assert gone in ids(tracks), "found again within a few frames, with the same id"
+
+
+def test_two_meshes_on_one_face_become_one_and_it_is_the_one_who_was_there() -> None:
+    """Two cross; the hidden one's mesh is drawn onto the one in front."""
+    front = Person(lambda t: (300 + 200 * t, 360, 200))
+    behind = Person(lambda t: (900 - 200 * t, 360, 190) if not 1.25 < t < 1.8 else None)
+    world = World([front, behind], noise_px=0.2)
+    stream = Stream(world, faces="all")
+    first = {track.id: centre(track.box)[0] for track in stream.step()}
+    left = min(first, key=lambda track_id: first[track_id])
+    for frame in stream.run(2.5):
+        measured = [track for track in frame if track.measured]
+        overlaps = iou([t.box for t in measured], [t.box for t in measured])
+        assert (np.triu(overlaps, 1) <= 0.5).all()
+    last = {track.id: centre(track.box)[0] for track in stream.step()}
+    assert last[left] == pytest.approx(300 + 200 * world.now, abs=15)
+    assert len(last) == 2
+    assert set(last) == set(first)
+
+
+# Clocks and failures
+
+
+@pytest.mark.parametrize("steps", [[0.0], [-1.0], [5.0], [1e-9], [1 / 30, 0.0, 0.07, -0.02, 0.001, 2.0]])
+def test_strange_clocks_do_not_lose_a_face(steps: list[float]) -> None:
+    stream = Stream(World([still()], noise_px=0.5))
+    for n in range(60):
+        (track,) = stream.step(dt=steps[n % len(steps)])
+        assert track.measured
+        assert track.id == 1
+        np.testing.assert_allclose(centre(track.box), [640, 360], atol=4)
+
+
+def test_clock_that_is_not_a_number_is_survived() -> None:
+    stream = Stream(World([still()]))
+    for clock in (1.0, float("nan"), float("inf"), 2.0, -float("inf"), 3.0):
+        stream.clock = clock
+        assert ids(stream.step()) == [1]
+
+
+def test_file_times_are_used_where_there_are_any() -> None:
+    """Read at ten times its speed, a face coasts for 0.25 s of the film, not of the wall clock."""
+    person = Person(lambda t: (640, 360, 200) if t < 0.99 else None)
+    world = World([person])
+    tracker = FaceTracker(world, world)
+    coasted = 0
+    for n in range(60):
+        world.now = n / 30
+        frame = Frame(np.zeros((HEIGHT, WIDTH, 3), np.uint8), n, captured_at=n / 300, time_s=n / 30)
+        coasted += any(not track.measured for track in tracker.update(frame, Quality()))
+    assert 6 <= coasted <= 7
+
+
+@pytest.mark.parametrize("method", ["detect", "refine", "find"])
+def test_errors_of_the_networks_pass_through(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World([Person(lambda t: (640, 360, 200) if t < 0.45 else None)])
+    stream = Stream(world)
+    stream.run(0.4)
+
+    def fail(*_: object) -> None:
+        raise EngineError("the engine is gone")
+
+    monkeypatch.setattr(world, method, fail)
+    with pytest.raises(EngineError, match="gone"):
+        stream.run(0.5)
+
+
+def test_tracks_of_earlier_frames_do_not_change() -> None:
+    stream = Stream(World([Person(lambda t: (300 + 300 * t, 360, 200))]))
+    (early,) = stream.step()
+    kept = early.landmarks.copy(), early.box.copy(), early.visibility.copy()
+    stream.run(0.5)
+    for now, then in zip((early.landmarks, early.box, early.visibility), kept, strict=True):
+        np.testing.assert_array_equal(now, then)
+
+
+def test_a_long_session_keeps_nothing() -> None:
+    """1000 frames with faces that come and go."""
+
+    def guest(n: int) -> Person:
+        return Person(lambda t: (200 + 280 * n, 360, 150) if (t * 0.7 + n / 4) % 2 < 1.4 else None)
+
+    stream = Stream(World([guest(n) for n in range(4)], noise_px=0.5), faces="all")
+    stream.run(8)
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    for _ in range(1000):
+        stream.step()
+    grown = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert grown < 300_000
+    assert len(stream.tracker._faces) + len(stream.tracker._lost) < 20
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    moods=st.lists(
+        st.tuples(
+            st.floats(-200, 1500),
+            st.floats(-200, 900),
+            st.floats(5, 900),
+            st.sampled_from([0.0, 0.3, 0.6, 0.99, float("nan")]),
+            st.booleans(),
+            st.sampled_from([1 / 30, 1 / 30, 0.2, 0.0, -1.0, 3.0]),
+        ),
+        max_size=25,
+    ),
+    faces=st.sampled_from(["one", "all"]),
+)
+def test_whatever_happens_tracks_are_sound_and_ids_only_grow(
+    moods: list[tuple[float, float, float, float, bool, float]], faces: str
+) -> None:
+    here = [640.0, 360.0, 200.0]
+    person = Person(lambda t: (here[0], here[1], here[2]))
+    stream = Stream(World([person, still(300, 300, 120)]), faces=faces)
+    newest = 0
+    for x, y, w, presence, detected, dt in moods:
+        here[:] = [x, y, w]
+        person.presence, person.detected = presence, detected
+        tracks = stream.step(dt=dt)
+        assert len(tracks) <= (1 if faces == "one" else 16)
+        for track in tracks:
+            assert track.id <= newest + 8
+        newest = max([newest, *ids(tracks)])
