@@ -42,8 +42,8 @@ NEAR_PER_S = 0.7
 RETURN_GROWTH = 1.5
 RETURN_GROWTH_PER_S = 0.25
 """Factors, at once and more per second, by which a missing person's size may have changed."""
-MAX_NEWCOMERS = 8
-"""Faces that are tried in one frame."""
+SPARE_NEWCOMERS = 3
+"""Detections that are tried beyond the room there is, since some turn out to be no faces."""
 
 
 class FaceTracker:
@@ -208,7 +208,7 @@ class FaceTracker:
         room = self._max_faces - len(self._faces)
         if room <= 0 or not detections or (self._one and (self._faces or self._lost)):
             return
-        largest = sorted(detections, key=lambda detection: -width(detection.box))[:MAX_NEWCOMERS]
+        largest = sorted(detections, key=lambda detection: -width(detection.box))[: room + SPARE_NEWCOMERS]
         meshes = self._landmarks.find(image, [detection.keypoints for detection in largest])
         for detection, mesh in zip(largest, meshes, strict=True):
             overlaps = iou([face.box for face in self._faces], [extent(mesh.points)])
