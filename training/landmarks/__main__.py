@@ -1,0 +1,218 @@
+"""Train the landmark network: ``python -m training.landmarks --minutes 90 --faces DIR --teacher FILE --out DIR``.
+
+Stops after the given minutes of training, counted over all runs; run it again to go on from the last checkpoint.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, IterableDataset
+
+from training.landmarks.faces import is_validation, load_or_label, mirror_permutation
+from training.landmarks.losses import losses, point_weights, weighted
+from training.landmarks.network import SIZE, Deployed, LandmarkNetwork, to_input
+from training.landmarks.pictures import contact_sheet, curves
+from training.landmarks.samples import Batch, Sampler
+from training.landmarks.trials import errors, held_out
+from training.landmarks.views import Views, build
+
+WORST_SPREAD = 0.05
+"""Pictures on which the teacher disagrees with itself by more inter-ocular distances are left out."""
+WARM_UP_STEPS = 300
+
+
+@dataclass
+class Progress:
+    step: int = 0
+    seconds: float = 0.0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+class Stream(IterableDataset[tuple[Any, ...]]):
+    """Batches for a DataLoader's worker; every worker and every run draws others."""
+
+    def __init__(self, views: Views, batch: int, seed: int) -> None:
+        self._views, self._batch, self._seed = views, batch, seed
+
+    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
+        cv2.setNumThreads(1)
+        worker = torch.utils.data.get_worker_info()
+        seed = self._seed * 64 + (worker.id if worker else 0)
+        for batch in Sampler(self._views, mirror_permutation(), SIZE, seed).batches(self._batch):
+            yield tuple(torch.from_numpy(part) for part in (batch.crops, batch.points, batch.visible, batch.present))
+
+
+def learning_rate(share: float, step: int, peak: float) -> float:
+    """Warm up, hold for a third of the time, then fall along a cosine to a hundredth."""
+    fall = 0.5 * (1 + math.cos(math.pi * min(max((share - 0.33) / 0.67, 0.0), 1.0)))
+    return peak * min(1.0, (step + 1) / WARM_UP_STEPS) * (0.01 + 0.99 * fall)
+
+
+def average(shadow: nn.Module, network: nn.Module, step: int) -> None:
+    """``shadow`` follows ``network``: an exponential mean over about the last 1,000 steps, shorter at the start."""
+    keep = min(0.999, (step + 1) / (step + 12))
+    with torch.no_grad():
+        for old, new in zip(shadow.state_dict().values(), network.state_dict().values(), strict=True):
+            if old.dtype.is_floating_point:
+                old.lerp_(new, 1 - keep)
+            else:
+                old.copy_(new)
+
+
+def mesh_basis(stream: Iterator[tuple[Tensor, ...]], batches: int = 40) -> tuple[Tensor, Tensor]:
+    """Mean (1404,) and principal components (K, 1404), each as long as its standard deviation, of sampled labels."""
+    parts = [next(stream) for _ in range(batches)]
+    meshes = torch.cat([points[present > 0].flatten(1) for _, points, _, present in parts])
+    mean = meshes.mean(0)
+    _, deviation, basis = torch.linalg.svd(meshes - mean, full_matrices=False)
+    return mean, basis[:120] * (deviation[:120, None] / math.sqrt(len(meshes)))
+
+
+def measure(network: LandmarkNetwork, trials: dict[str, Batch], device: str) -> dict[str, float]:
+    """Mean point error in percent per trial, and the share of right answers to "is there a face?"."""
+    deployed, figures, right = Deployed(network).eval(), {}, []
+    for name, batch in trials.items():
+        points, _, presence = run(deployed, batch.crops, device)
+        right.append((presence > 0.5) == (batch.present > 0.5))
+        if name != "absent":
+            there = batch.present > 0.5
+            figures[f"error_{name}"] = float(errors(points[there], batch.points[there]).mean())
+    figures["presence_wrong"] = 1 - float(np.mean([right[-1].mean(), np.concatenate(right[:-1]).mean()])) + 1e-5
+    return figures
+
+
+def run(deployed: nn.Module, crops: Any, device: str) -> list[Any]:
+    with torch.no_grad():
+        parts = [deployed(torch.from_numpy(crops[i : i + 64]).to(device)) for i in range(0, len(crops), 64)]
+    return [torch.cat(part).cpu().numpy() for part in zip(*parts, strict=True)]
+
+
+def save(out: Path, network: nn.Module, shadow: nn.Module, optimiser: Any, progress: Progress) -> None:
+    state = {
+        "network": network.state_dict(),
+        "shadow": shadow.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "progress": asdict(progress),
+    }
+    torch.save(state, out / "checkpoint.tmp")
+    (out / "checkpoint.tmp").replace(out / "checkpoint.pt")
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m training.landmarks", description=__doc__)
+    parser.add_argument("--minutes", type=float, required=True, help="training time, earlier runs included")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--faces", type=Path, required=True, help="folder with faces.npz and its pictures")
+    parser.add_argument("--teacher", type=Path, required=True, help="facemesh.onnx")
+    parser.add_argument("--out", type=Path, required=True, help="caches, checkpoint, plots")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--views", type=int, default=6, help="rendered views per person")
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = arguments()
+    cv2.setNumThreads(1)  # before any fork: OpenCV's thread pool does not survive one
+    torch.set_num_threads(args.threads)
+    device = ("cuda" if torch.cuda.is_available() else "cpu") if args.device == "auto" else args.device
+    labels = load_or_label(args.faces, args.teacher, args.out / "labels.npz")
+    good = labels.spread < WORST_SPREAD
+    kept_out = np.array([is_validation(str(name)) for name in labels.names])
+    views = build(args.faces, labels, np.flatnonzero(good & ~kept_out), args.views, args.out / "views-train")
+    people = np.flatnonzero(good & kept_out)
+    trials = held_out(args.faces, labels, people, mirror_permutation(), args.out / "views-validation", SIZE)
+    train(args, device, views, trials)
+
+
+def train(args: argparse.Namespace, device: str, views: Views, trials: dict[str, Batch]) -> None:
+    network = LandmarkNetwork().to(device, memory_format=torch.channels_last)
+    optimiser = torch.optim.AdamW(network.parameters(), args.rate, betas=(0.9, 0.99), weight_decay=1e-2)
+    progress = Progress()
+    checkpoint = args.out / "checkpoint.pt"
+    shadow = copy.deepcopy(network)
+    if checkpoint.exists():
+        state = torch.load(checkpoint, map_location=device, weights_only=True)
+        network.load_state_dict(state["network"])
+        shadow.load_state_dict(state["shadow"])
+        optimiser.load_state_dict(state["optimiser"])
+        progress = Progress(**state["progress"])
+    workers = 1 if device == "cpu" else 12
+    loader = DataLoader(Stream(views, args.batch, progress.step), batch_size=None, num_workers=workers, prefetch_factor=6)
+    stream = iter(loader)
+    if not progress.step:
+        network.start_from(*(part.to(device) for part in mesh_basis(stream)))
+        shadow.load_state_dict(network.state_dict())
+    weights = point_weights().to(device)
+    sums: dict[str, float] = {}
+    last, next_report, next_trial = time.perf_counter(), progress.seconds + 20, progress.seconds + 120
+    while progress.seconds < 60 * args.minutes:
+        rate = learning_rate(progress.seconds / (60 * args.minutes), progress.step, args.rate)
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        crops, points, visible, present = (part.to(device) for part in next(stream))
+        inputs = to_input(crops).contiguous(memory_format=torch.channels_last)
+        terms = losses(network(inputs), points, visible, present, weights)
+        optimiser.zero_grad(set_to_none=True)
+        weighted(terms).backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        average(shadow, network, progress.step)
+        for name, value in terms.items():
+            sums[name] = sums.get(name, 0.0) + float(value.detach())
+        sums["count"] = sums.get("count", 0.0) + 1
+        progress.step += 1
+        now = time.perf_counter()
+        progress.seconds, last = progress.seconds + now - last, now
+        if progress.seconds >= next_report:
+            next_report = progress.seconds + 20
+            report(progress, sums, rate, args)
+            sums = {}
+        if progress.seconds >= next_trial:
+            next_trial = progress.seconds + 240
+            look_at(args.out, shadow, trials, progress, device)
+            save(args.out, network, shadow, optimiser, progress)
+            last = time.perf_counter()
+    look_at(args.out, shadow, trials, progress, device)
+    save(args.out, network, shadow, optimiser, progress)
+
+
+def report(progress: Progress, sums: dict[str, float], rate: float, args: argparse.Namespace) -> None:
+    count = sums.pop("count")
+    means = {name: value / count for name, value in sums.items()}
+    progress.history.append({"minutes": progress.seconds / 60, "step": progress.step, **means})
+    left = args.minutes - progress.seconds / 60
+    text = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
+    speed = count * args.batch / 20
+    print(f"step {progress.step}  {text}  rate {rate:.1e}  {speed:.0f}/s  {left:.1f} min left", flush=True)
+
+
+def look_at(out: Path, shadow: LandmarkNetwork, trials: dict[str, Batch], progress: Progress, device: str) -> None:
+    figures = measure(shadow, trials, device)
+    shadow.train()
+    print("held out: " + "  ".join(f"{name} {value:.3f}" for name, value in figures.items()), flush=True)
+    progress.history.append({"minutes": progress.seconds / 60, "step": progress.step, **figures})
+    (out / "history.json").write_text(json.dumps(progress.history))
+    curves(progress.history, out / "curves.png")
+    deployed = Deployed(shadow).eval()
+    crops = np.concatenate([trials[name].crops[:8] for name in ("jittered", "yaw45", "occluded", "mixed", "absent")])
+    contact_sheet(crops, *run(deployed, crops, device), out / "contact.png")
+    shadow.train()
+
+
+if __name__ == "__main__":
+    main()

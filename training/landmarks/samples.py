@@ -1,0 +1,170 @@
+"""Training samples: a view, cut out as a tracker would have cut it, with whatever a camera adds; and its labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rtswap.tracking.landmarks import place
+from training.landmarks.degrade import degrade, noise_bank
+from training.landmarks.occluders import glasses, occlude
+from training.landmarks.views import Views
+
+NO_FACE_SHARE = 0.07
+ORIGINALS_SHARE = 0.3
+"""How often the picture is taken as it is, beside its turn among the rendered views."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    crops: NDArray[np.uint8]
+    """(N, S, S, 3) BGR"""
+    points: NDArray[np.float32]
+    """(N, 468, 3) crop pixels; the frame of a face that is not there is not to be used"""
+    visible: NDArray[np.float32]
+    """(N, 468) 0 or 1"""
+    present: NDArray[np.float32]
+    """(N,) 0 or 1"""
+
+
+def jitter(matrix: NDArray[np.float32], size: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """``matrix`` as a tracker would have placed it: mostly a little off, sometimes much, rarely far off."""
+    kind = rng.random()
+    if kind < 0.55:
+        shift, scale, roll = rng.normal(0, 0.025, 2), np.exp(rng.normal(0, 0.04)), rng.normal(0, 4)
+    elif kind < 0.93:
+        shift, scale, roll = rng.uniform(-0.12, 0.12, 2), np.exp(rng.uniform(-0.24, 0.26)), rng.uniform(-25, 25)
+    else:
+        shift, scale, roll = rng.uniform(-0.22, 0.22, 2), np.exp(rng.uniform(-0.45, 0.4)), rng.uniform(-50, 50)
+    return moved(matrix, size, shift, float(scale), float(roll))
+
+
+def moved(
+    matrix: NDArray[np.float32], size: int, shift: NDArray[np.float64], scale: float, roll: float
+) -> NDArray[np.float32]:
+    """``matrix`` followed by a turn of ``roll`` degrees, a zoom by ``scale`` and a shift in crop sides."""
+    change = cv2.getRotationMatrix2D((size / 2, size / 2), roll, scale)
+    change[:, 2] += shift * size
+    return np.asarray((np.vstack([change, [0, 0, 1]]) @ np.vstack([matrix, [0, 0, 1]]))[:2], np.float32)
+
+
+class Sampler:
+    """Endless random samples from a cache of views."""
+
+    def __init__(self, views: Views, mirror: NDArray[np.int64], size: int, seed: int) -> None:
+        self._views, self._mirror, self._size = views, mirror, size
+        self._originals = views.people
+        self._matrices = [place(mesh, size) for mesh in views.meshes]
+        self._rng = np.random.default_rng(seed)
+        self._bank = noise_bank(self._rng, size + 16)
+
+    def batches(self, count: int) -> Iterator[Batch]:
+        size = self._size
+        while True:
+            crops = np.empty((count, size, size, 3), np.uint8)
+            points, visible = np.zeros((count, 468, 3), np.float32), np.zeros((count, 468), np.float32)
+            present = np.ones(count, np.float32)
+            points[:] = size / 2 + np.arange(3) - 1.0
+            for i in range(count):
+                if self._rng.random() < NO_FACE_SHARE:
+                    crops[i], present[i] = self._no_face(), 0.0
+                else:
+                    crops[i], points[i], visible[i] = self._face()
+            yield Batch(crops, points, visible, present)
+
+    def _face(self) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
+        rng, size = self._rng, self._size
+        view = int(rng.integers(self._originals if rng.random() < ORIGINALS_SHARE else len(self._views)))
+        image, mesh = self._views.images[view], self._views.meshes[view]
+        visible = self._views.visible[view].astype(np.float32)
+        if rng.random() < 0.10:
+            image, inside = _cut_off(image, mesh, rng)
+            visible = visible * inside
+        matrix = self._matrices[view]
+        assert matrix is not None
+        matrix = jitter(matrix, size, rng)
+        flip = rng.random() < 0.5
+        if flip:
+            matrix = np.array([[-1.0, 0, size - 1], [0, 1, 0]]) @ np.vstack([matrix, [0, 0, 1]])
+        crop = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        points = np.empty_like(mesh)
+        points[:, :2] = mesh[:, :2] @ matrix[:, :2].T + matrix[:, 2]
+        points[:, 2] = mesh[:, 2] * np.hypot(matrix[0, 0], matrix[1, 0])
+        if flip:
+            points, visible = points[self._mirror], visible[self._mirror]
+        crop = np.asarray(crop, np.uint8)
+        if rng.random() < 0.10:
+            glasses(crop, points, rng)
+        for _ in range(int(rng.choice([0, 1, 2], p=[0.62, 0.28, 0.10]))):
+            occlude(crop, points, visible, self._scrap(), self._skin(), rng)
+        outside = ((points[:, :2] < 0) | (points[:, :2] > size - 1)).any(axis=1)
+        visible[outside] = 0
+        return degrade(crop, self._bank, rng), points, visible
+
+    def _scrap(self) -> NDArray[np.uint8]:
+        """A random part of a random picture, stretched to a crop."""
+        rng, size = self._rng, self._size
+        image = self._views.images[int(rng.integers(len(self._views)))]
+        side = int(rng.integers(40, 180))
+        x, y = rng.integers(0, 256 - side, 2)
+        return np.asarray(cv2.resize(image[y : y + side, x : x + side], (size, size)), np.uint8)
+
+    def _skin(self) -> NDArray[np.float32]:
+        """(3,) the colour of somebody's cheek."""
+        view = int(self._rng.integers(len(self._views)))
+        x, y = np.clip(self._views.meshes[view][205, :2], 2, 253).astype(int)
+        return np.asarray(self._views.images[view][y - 2 : y + 3, x - 2 : x + 3].mean(axis=(0, 1)), np.float32)
+
+    def _no_face(self) -> NDArray[np.uint8]:
+        """Background, hair, clothes, a cheek without its face, a face all but out of the crop, noise, hands."""
+        rng, size = self._rng, self._size
+        view = int(rng.integers(len(self._views)))
+        image, mesh = self._views.images[view], self._views.meshes[view]
+        kind = rng.random()
+        matrix = self._matrices[view]
+        assert matrix is not None
+        if kind < 0.3:
+            away = rng.uniform(0, 2 * np.pi)
+            offset = rng.uniform(0.72, 1.0) * np.array([np.cos(away), np.sin(away)])
+            matrix = moved(matrix, size, offset, float(rng.uniform(0.8, 1.2)), float(rng.uniform(-30, 30)))
+            crop = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        elif kind < 0.8:
+            side = int(rng.integers(14, 52))
+            x, y = rng.integers(0, 256 - side, 2)
+            if rng.random() < 0.6:
+                x = int(rng.choice([rng.integers(0, 12), 256 - side - rng.integers(0, 12)]))
+            crop = cv2.resize(image[y : y + side, x : x + side], (size, size), interpolation=cv2.INTER_LINEAR)
+        elif kind < 0.9:
+            grid = rng.uniform(0, 255, (int(rng.integers(1, 9)), int(rng.integers(1, 9)), 3)).astype(np.float32)
+            crop = cv2.resize(grid, (size, size), interpolation=int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_NEAREST]))).astype(np.uint8)  # fmt: skip
+        else:
+            crop = np.clip(rng.uniform(0, 255) + rng.uniform(2, 60) * self._bank[0, :size, :size], 0, 255).astype(np.uint8)
+        crop = np.asarray(crop, np.uint8)
+        nothing = np.full((468, 3), size / 2, np.float32) + rng.normal(0, size / 5, (468, 3)).astype(np.float32)
+        if rng.random() < 0.4:
+            occlude(crop, nothing, np.zeros(468, np.float32), self._scrap(), self._skin(), rng)
+        return degrade(crop, self._bank, rng)
+
+
+def _cut_off(
+    image: NDArray[np.uint8], mesh: NDArray[np.float32], rng: np.random.Generator
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """The picture as if the frame had ended across the face: its last row or column repeated. And who is inside."""
+    low, high = mesh[:, :2].min(axis=0), mesh[:, :2].max(axis=0)
+    side, depth = int(rng.integers(4)), float(rng.uniform(0.05, 0.5))
+    axis = side % 2
+    line = low[axis] + depth * (high - low)[axis] if side < 2 else high[axis] - depth * (high - low)[axis]
+    at = int(np.clip(line, 1, image.shape[0] - 2))
+    kept = [slice(None), slice(None)]
+    kept[1 - axis] = slice(at, None) if side < 2 else slice(None, at)
+    part = image[kept[0], kept[1]]
+    rest = image.shape[0] - part.shape[1 - axis]
+    before, after = (rest, 0) if side < 2 else (0, rest)
+    top, left = ((before, after), (0, 0)) if axis == 1 else ((0, 0), (before, after))
+    whole = cv2.copyMakeBorder(part, *top, *left, cv2.BORDER_REPLICATE)
+    inside = mesh[:, axis] >= at if side < 2 else mesh[:, axis] < at
+    return np.asarray(whole, np.uint8), inside.astype(np.float32)

@@ -1,0 +1,128 @@
+"""The cache of rendered views: a few of every person, made once, kept as memory-mapped files."""
+
+from __future__ import annotations
+
+import multiprocessing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rtswap.topology import LIPS_INNER
+from training.landmarks.expressions import eye_distance, random_expression
+from training.landmarks.faces import Labels, triangles
+from training.landmarks.render import View, render, rotation
+
+SIDE = 256
+
+
+@dataclass(frozen=True)
+class Views:
+    images: NDArray[np.uint8]
+    """(V, 256, 256, 3) BGR, memory-mapped."""
+    meshes: NDArray[np.float32]
+    """(V, 468, 3)"""
+    visible: NDArray[np.bool_]
+    """(V, 468)"""
+    people: int
+    """The first ``people`` views are the pictures as they are."""
+
+    def __len__(self) -> int:
+        return len(self.meshes)
+
+
+def dark_mouth(image: NDArray[np.uint8], mesh: NDArray[np.float32], rng: np.random.Generator) -> None:
+    """Paint the inside of a mouth that the picture shows closed: dark, at times with a row of teeth."""
+    ring = mesh[LIPS_INNER, :2]
+    shade = rng.uniform(10, 60) * np.array([0.6, 0.55, 1.0])
+    mask = np.zeros(image.shape[:2], np.uint8)
+    cv2.fillPoly(mask, [np.round(ring * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    layer = np.empty_like(image)
+    layer[:] = shade
+    if rng.random() < 0.6:
+        upper, lower = mesh[LIPS_INNER[11:], :2], mesh[LIPS_INNER[1:10][::-1], :2]
+        band = np.concatenate([upper, (upper + rng.uniform(0.2, 0.5) * (lower - upper))[::-1]])
+        cv2.fillPoly(layer, [np.round(band * 16).astype(np.int32)], tuple(rng.uniform(140, 220) * np.array([0.9, 0.95, 1])), cv2.LINE_AA, 4)  # fmt: skip
+    mask = cv2.GaussianBlur(mask, (0, 0), 0.8)[..., None].astype(np.float32) / 255
+    image[:] = (image * (1 - mask) + layer * mask).astype(np.uint8)
+
+
+def one_view(
+    image: NDArray[np.uint8],
+    mesh: NDArray[np.float32],
+    corners: NDArray[np.int64],
+    yaw: float,
+    pitch: float,
+    rng: np.random.Generator | None = None,
+) -> View:
+    """The face turned by ``yaw`` and ``pitch`` degrees; with another expression where ``rng`` is given.
+
+    ``corners``: (T, 3) the mesh's triangles.
+    """
+    changed, opened = (mesh, 0.0) if rng is None else random_expression(mesh, rng)
+    gap = float(np.linalg.norm(mesh[13] - mesh[14])) / eye_distance(mesh)
+    view = render(image, mesh, changed, rotation(yaw, pitch), corners)
+    if rng is not None and opened > 0.02 and gap < 0.06:
+        dark_mouth(view.image, view.mesh, rng)
+    return view
+
+
+def random_view(
+    image: NDArray[np.uint8], mesh: NDArray[np.float32], corners: NDArray[np.int64], rng: np.random.Generator
+) -> View:
+    yaw = rng.uniform(-62, 62) if rng.random() < 0.55 else rng.normal(0, 18)
+    pitch = np.clip(rng.normal(0, 14), -35, 35)
+    return one_view(image, mesh, corners, float(yaw) + yaw_of(mesh), float(pitch), rng)
+
+
+def yaw_of(mesh: NDArray[np.float32]) -> float:
+    """Degrees by which the face is turned already: of the line from ear to ear."""
+    x, _, z = mesh[454] - mesh[234]
+    return float(np.degrees(np.arctan2(z, x)))
+
+
+def build(faces: Path, labels: Labels, people: NDArray[np.int64], per_person: int, folder: Path) -> Views:
+    """``per_person`` views of each of the ``people`` (rows of ``labels``), the first one the picture as it is.
+
+    Made once by two processes; a finished cache in ``folder`` is opened instead. Depth counts from each mesh's mean.
+    """
+    count = len(people) * per_person
+    done, pictures = folder / "labels.npz", folder / "images.u8"
+    if not done.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        np.memmap(pictures, np.uint8, "w+", shape=(count, SIDE, SIDE, 3)).flush()
+        job = partial(_views_of, faces, labels, people, per_person, pictures, triangles())
+        with multiprocessing.get_context("fork").Pool(2) as pool:
+            parts = []
+            for row, part in enumerate(pool.imap(job, range(len(people)), chunksize=8)):
+                parts.append(part)
+                if row % 200 == 0:
+                    print(f"views: {row}/{len(people)} people", flush=True)
+        meshes, visible = (np.stack([part[k] for part in parts], axis=1) for k in (0, 1))
+        np.savez(done, meshes=meshes.reshape(count, 468, 3), visible=visible.reshape(count, 468))
+    with np.load(done) as data:
+        images = np.memmap(pictures, np.uint8, "r", shape=(len(data["meshes"]), SIDE, SIDE, 3))
+        return Views(images, data["meshes"], data["visible"], len(people))
+
+
+def _views_of(
+    faces: Path, labels: Labels, people: NDArray[np.int64], per_person: int, pictures: Path,
+    corners: NDArray[np.int64], row: int
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Render every view of one person into the cache; (V, 468, 3) meshes and (V, 468) visibility."""
+    cv2.setNumThreads(1)
+    images = np.memmap(pictures, np.uint8, "r+", shape=(len(people) * per_person, SIDE, SIDE, 3))
+    person = people[row]
+    image = cv2.imread(str(faces / labels.names[person]))
+    mesh = labels.meshes[person]
+    rng = np.random.default_rng((int(person), 7))
+    views = [View(image, mesh, np.ones(468, bool))]
+    views += [random_view(image, mesh, corners, rng) for _ in range(per_person - 1)]
+    for number, view in enumerate(views):
+        images[number * len(people) + row] = view.image
+    meshes = np.stack([view.mesh for view in views])
+    meshes[:, :, 2] -= meshes[:, :, 2].mean(axis=1, keepdims=True)
+    return meshes, np.stack([view.visible for view in views])
