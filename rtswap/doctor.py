@@ -14,7 +14,7 @@ SHOWN = {State.OK: ("ok", "green"), State.NOTE: ("note", "yellow"), State.MISSIN
 
 def examine(*, as_json: bool = False, quiet: bool = False, steps: Sequence[Check] | None = None) -> int:
     """Print the report on stdout. Returns 0, or 1 where something that the default job needs is missing."""
-    findings = [finding for step in (default_steps() if steps is None else steps) for finding in step()]
+    findings = [finding for step in (default_steps() if steps is None else steps) for finding in carefully(step)]
     verdict = outputs_verdict(findings)
     if verdict is not None:
         findings.append(verdict)
@@ -23,6 +23,23 @@ def examine(*, as_json: bool = False, quiet: bool = False, steps: Sequence[Check
     elif not quiet:
         show(findings)
     return 1 if any(finding.state is State.MISSING for finding in findings) else 0
+
+
+def carefully(step: Check) -> list[Finding]:
+    """A check that needs a package which does not import is a finding as well."""
+    try:
+        return step()
+    except (ImportError, OSError) as error:
+        name = step.__name__.removeprefix("check_").replace("_", " ").capitalize()
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        return [Finding(name, State.MISSING, reason, mend_import(reason))]
+
+
+def mend_import(reason: str) -> str:
+    """``libGL.so.1: cannot open shared object file``: a system library; anything else: a package."""
+    if ".so" in reason and "cannot open shared object" in reason:
+        return "sudo apt install libgl1 libglib2.0-0"
+    return "pip install --force-reinstall rtswap"
 
 
 def default_steps() -> list[Check]:

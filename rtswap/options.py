@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min)")
-_SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0}
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|min)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +134,7 @@ def duration(high_s: float) -> Kind:
 
     def parse(value: str | int) -> float:
         found = _DURATION.fullmatch(str(value).strip())
-        seconds = float(found[1]) * _SECONDS[found[2]] if found else 0.0
+        seconds = _seconds(found[1], found[2]) if found else 0.0
         if (found is None and str(value).strip() != "0") or seconds > high_s:
             raise ValueError(repr(value))
         return seconds
@@ -148,7 +147,7 @@ def size() -> Kind:
     """(width, height) in pixels, written ``1280x720``."""
 
     def parse(value: str) -> tuple[int, int]:
-        found = re.fullmatch(r"(\d{1,5})[xX*](\d{1,5})", value.strip())
+        found = re.fullmatch(r"([0-9]{2,5})[xX*]([0-9]{2,5})", value.strip())
         if not found or not all(16 <= int(side) <= 16384 for side in found.groups()):
             raise ValueError(repr(value))
         return int(found[1]), int(found[2])
@@ -180,6 +179,11 @@ def _bounded(convert: type[int] | type[float], low: float, high: float) -> Calla
         return found
 
     return parse
+
+
+def _seconds(digits: str, unit: str) -> float:
+    """Exact: 33.3ms is 0.0333."""
+    return float(f"{digits}e-3") if unit == "ms" else float(digits) * (60 if unit == "min" else 1)
 
 
 def _duration(seconds: float) -> str:
