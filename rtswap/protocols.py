@@ -115,7 +115,7 @@ class Swapper(Protocol):
     """A swapping method bound to a source: fast, once per face and frame."""
 
     def view(self, landmarks: Points, max_px: int) -> tuple[Matrix, tuple[int, int]]:
-        """How it wants to see the face: frame -> crop matrix and the crop's (width, height), at most ``max_px`` each."""
+        """How it wants to see the face: frame -> crop matrix, and the crop's (width, height) <= ``max_px``."""
         ...
 
     def swap(self, face: AlignedFace, quality: Quality) -> SwappedFace: ...

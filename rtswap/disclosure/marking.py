@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rtswap.disclosure.badge import Badge, Patch, render
 from rtswap.types import Frame, Image, MarkedImage
 
@@ -39,6 +41,10 @@ class Disclosure:
             swapped=swapped,
             stages=stages,
         )
+
+    def again(self, marked: MarkedImage, *, captured_at: float, time_s: float | None = None) -> MarkedImage:
+        """The same picture once more, at another time: for when nothing comes, or nothing that may leave."""
+        return replace(marked, captured_at=captured_at, time_s=time_s)
 
     def _patch_for(self, badge: Badge, image: Image) -> Patch:
         size = (image.shape[1], image.shape[0])

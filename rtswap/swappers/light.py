@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.sampling import blurred, resized
 from rtswap.types import Image
 
 Field = NDArray[np.float32]
@@ -20,10 +21,10 @@ GAIN_LIMITS = (0.4, 1.6)
 
 
 def normalized_low_pass(picture: Field, inside: Field, sigma: float) -> Field:
-    """Gaussian of ``picture`` (h, w, 3) over ``inside`` (h, w) 0..1 alone; also defined outside, as its continuation."""
-    weight = cv2.GaussianBlur(inside, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)[..., None]
-    blurred = cv2.GaussianBlur(picture * inside[..., None], (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
-    return np.asarray((blurred + 1e-4) / (weight + 1e-6), np.float32)
+    """Gaussian of ``picture`` (h, w, 3) over ``inside`` (h, w) 0..1 alone, continued beyond it."""
+    weight = blurred(inside, sigma)[..., None]
+    low = blurred(picture * inside[..., None], sigma)
+    return (low + 1e-4) / (weight + 1e-6)
 
 
 def relight(source: Image, target_low: Field, source_low: Field) -> Image:
@@ -32,6 +33,6 @@ def relight(source: Image, target_low: Field, source_low: Field) -> Image:
     gain = np.clip(ratio, *GAIN_LIMITS).astype(np.float32)
     offset = target_low - gain[..., None] * source_low
     size = source.shape[1::-1]
-    full_gain = cv2.resize(cv2.merge([gain, gain, gain]), size, interpolation=cv2.INTER_LINEAR)
+    full_gain = resized(cv2.merge([gain, gain, gain]), size)
     lit = cv2.multiply(source, full_gain, dtype=cv2.CV_32F)
-    return cv2.add(lit, cv2.resize(offset, size, interpolation=cv2.INTER_LINEAR), dst=None, mask=None, dtype=cv2.CV_8U)
+    return np.asarray(cv2.add(lit, resized(offset, size), dtype=cv2.CV_8U), np.uint8)

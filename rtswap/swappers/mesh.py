@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from rtswap.errors import SourceError
 from rtswap.geometry import box_of
 from rtswap.protocols import Swapper
+from rtswap.sampling import blurred, looked_up, resized, warped
 from rtswap.swappers.light import normalized_low_pass, relight
 from rtswap.swappers.raster import Map, rasterize
 from rtswap.swappers.shape import SourceShape
-from rtswap.swappers.texture import LOW_SIGMA, SIZE, Texture, chart, skirted
+from rtswap.swappers.texture import SIZE, Texture, chart, skirted
 from rtswap.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
 from rtswap.types import AlignedFace, Image, Mask, Matrix, Points, Quality, SourceIdentity, SwappedFace
 
@@ -30,6 +31,9 @@ TEXELS_ACROSS = 0.75 * SIZE
 MAP_STEP = 3
 """Pixels per node of the lookup map; between nodes it is interpolated."""
 MASK_STEP = 4
+LIGHT_SIGMA = 0.15
+"""Standard deviation of the low-pass that separates light from features, in face widths. 0.1 leaves more of the
+target's features in what counts as light (identity falls by 0.03), 0.2 follows its light less."""
 LIGHT_STEP = 8
 """Pixels per node of the light's grid."""
 ERODE, FEATHER = 0.005, 0.018
@@ -47,9 +51,7 @@ class MeshSwapModel:
                 got="landmarks that do not form a face",
                 do="Use another photo.",
             )
-        return MeshSwapper(
-            SourceShape.of(source.landmarks), Texture.bake(source.portrait, source.landmarks)
-        )
+        return MeshSwapper(SourceShape.of(source.landmarks), Texture.bake(source.portrait, source.landmarks))
 
 
 class MeshSwapper:
@@ -73,7 +75,7 @@ class MeshSwapper:
         destination = self._shape.destination(face.landmarks)
         face_px = float(np.ptp(face.landmarks[:, 0]))
         lookup, level = self._lookup(destination, (width, height), face_px)
-        swapped = cv2.remap(level, lookup, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        swapped = looked_up(level, lookup)
         if quality.match_color:
             swapped = self._lit(swapped, face, destination)
         _keep_openings(swapped, face, destination, face_px)
@@ -88,7 +90,7 @@ class MeshSwapper:
         where = rasterize(_scaled(skirted(destination), size, small), _chart_values(), chart().triangles, small)
         level = self._texture.level_for(TEXELS_ACROSS / max(face_px, 1.0))
         nodes = where[..., :2] * np.float32(level.shape[0]) - np.float32(0.5)
-        return cv2.resize(nodes, size, interpolation=cv2.INTER_LINEAR), level
+        return resized(nodes, size), level
 
     def _lit(self, swapped: Image, face: AlignedFace, destination: Points) -> Image:
         height, width = swapped.shape[:2]
@@ -96,9 +98,9 @@ class MeshSwapper:
         inside = np.zeros(size[::-1], np.float32)
         oval = _scaled(destination[OVAL], (width, height), size)[:, :2]
         cv2.fillPoly(inside, [_fixed(oval)], 1.0, cv2.LINE_8, 4)
-        inside = cv2.erode(inside, np.ones((3, 3), np.uint8), borderValue=0)
-        sigma = LOW_SIGMA * float(np.ptp(oval[:, 0]))
-        both = [cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32) for image in (face.crop, swapped)]
+        inside = np.asarray(cv2.erode(inside, np.ones((3, 3), np.uint8), borderValue=0), np.float32)
+        sigma = LIGHT_SIGMA * float(np.ptp(oval[:, 0]))
+        both = [np.asarray(resized(image, size, cv2.INTER_AREA), np.float32) for image in (face.crop, swapped)]
         target_low, source_low = (normalized_low_pass(picture, inside, sigma) for picture in both)
         return relight(swapped, target_low, source_low)
 
@@ -127,10 +129,10 @@ def _keep_openings(swapped: Image, face: AlignedFace, destination: Points, face_
             continue
         size = int(high[0] - low[0]), int(high[1] - low[1])
         affine = _affine(face.landmarks[ring, :2], goal - low)
-        own = cv2.warpAffine(face.crop, affine, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        own = warped(face.crop, affine, size)
         share = np.zeros(size[::-1], np.float32)
         cv2.fillPoly(share, [_fixed(goal - low)], 1.0, cv2.LINE_AA, 4)
-        share = cv2.GaussianBlur(share, (0, 0), feather)
+        share = blurred(share, feather)
         region = swapped[low[1] : high[1], low[0] : high[0]]
         region[:] = cv2.blendLinear(own, region, share, 1 - share)
 
@@ -155,8 +157,7 @@ def _mask(destination: Points, size: tuple[int, int], face_px: float) -> Mask:
     inset = ERODE * face_px / MASK_STEP + sigma
     oval = middle + (oval - middle) * np.maximum(0, 1 - inset / np.maximum(reach, 1e-6))
     cv2.fillPoly(mask, [_fixed(oval)], 255, cv2.LINE_AA, 4)
-    mask = cv2.GaussianBlur(mask, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
-    mask = cv2.resize(mask, size, interpolation=cv2.INTER_LINEAR)
+    mask = resized(blurred(mask, sigma, zero=True), size)
     mask[[0, -1]] = 0
     mask[:, [0, -1]] = 0
     return mask

@@ -24,7 +24,9 @@ def _settings() -> cv2.TriangleRasterizeSettings:
     return settings
 
 
-def rasterize(points: Points, values: NDArray[np.float32], triangles: NDArray[np.int32], size: tuple[int, int]) -> Map:
+def rasterize(
+    points: Points, values: NDArray[np.float32], triangles: NDArray[np.int32], size: tuple[int, int]
+) -> Map:
     """Interpolate ``values`` (N, 3), each in 0..1, over the triangles at ``points`` (N, 3) px, nearest z in front.
 
     Returns (height, width, 3) for ``size`` = (width, height); 0 where no triangle lies. Pixel centres are at
@@ -38,7 +40,7 @@ def rasterize(points: Points, values: NDArray[np.float32], triangles: NDArray[np
     vertices[:, 1] = (height / 2 - points[:, 1] - 0.5) * depth / distance
     vertices[:, 2] = -depth
     picture = np.zeros((height, width, 3), np.float32)
-    return cv2.triangleRasterizeColor(
+    filled = cv2.triangleRasterizeColor(
         vertices,
         triangles,
         values,
@@ -49,3 +51,4 @@ def rasterize(points: Points, values: NDArray[np.float32], triangles: NDArray[np
         2 * distance,
         _settings(),
     )
+    return np.asarray(filled, np.float32)

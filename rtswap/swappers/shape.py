@@ -60,7 +60,7 @@ def inner_weights() -> Vector:
     mesh = canonical().mesh[:, :2]
     distance = np.linalg.norm(mesh[:, None] - mesh[None, OVAL], axis=2).min(1)
     t = np.clip(distance / OVAL_FADE, 0, 1)
-    return (t * t * (3 - 2 * t)).astype(np.float32)[:, None]
+    return np.asarray(t * t * (3 - 2 * t), np.float32)[:, None]
 
 
 def to_canonical(mesh: Points) -> Points:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.geometry import canonical, unrolled
+from rtswap.sampling import blurred, looked_up, resized
 from rtswap.swappers.raster import Map, rasterize
 from rtswap.swappers.shape import to_canonical
 from rtswap.topology import OVAL
@@ -25,9 +26,6 @@ SIZE = 512
 """Texels per side of the chart: 1.3 per pixel of a 512-px portrait, so that baking loses no detail."""
 SKIRT = 0.18
 """How far the skirt reaches out, in distances from the face's middle."""
-LOW_SIGMA = 0.15
-"""Standard deviation of the low-pass that separates light from features, in face widths."""
-LOW_SIZE = 64
 
 
 class Chart(NamedTuple):
@@ -35,8 +33,6 @@ class Chart(NamedTuple):
     """(504, 3) texels: the canonical points, then the skirt's."""
     triangles: NDArray[np.int32]
     """(970, 3)"""
-    face: NDArray[np.float32]
-    """(64, 64) 1 inside the face oval, 0 outside."""
 
 
 def skirted(mesh: Points) -> Points:
@@ -60,18 +56,13 @@ def chart() -> Chart:
             np.stack([inner[following], outer, outer[following]], 1),
         ]
     )
-    face = np.zeros((LOW_SIZE, LOW_SIZE), np.float32)
-    oval = np.round(flat[OVAL, :2] * LOW_SIZE / SIZE * 16).astype(np.int32)
-    cv2.fillPoly(face, [oval], 1.0, cv2.LINE_8, 4)
-    return Chart(flat, np.concatenate([canonical().triangles, skirt]).astype(np.int32), face)
+    return Chart(flat, np.concatenate([canonical().triangles, skirt]).astype(np.int32))
 
 
 @dataclass(frozen=True, slots=True)
 class Texture:
     levels: tuple[Image, ...]
     """The chart at 512, 256 and 128 texels, for large and small targets."""
-    low: NDArray[np.float32]
-    """(64, 64, 3) its low-pass over the face: the light it was taken in, and the skin's colour."""
 
     @classmethod
     def bake(cls, portrait: Image, landmarks: Points) -> Texture:
@@ -81,26 +72,18 @@ class Texture:
         values = np.column_stack([np.clip(mesh[:, :2] / scale, 0, 1), _seen(landmarks)]).astype(np.float32)
         where = rasterize(chart().points, values, chart().triangles, (SIZE, SIZE))
         lookup = where[..., :2] * scale
-        own = cv2.remap(portrait, lookup, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        own = looked_up(portrait, lookup, cv2.INTER_CUBIC)
         full = _complete(own, where[..., 2])
         levels = [full]
         for _ in range(2):
-            levels.append(cv2.resize(levels[-1], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
-        return cls(tuple(levels), low_pass(cv2.resize(full, (LOW_SIZE, LOW_SIZE), interpolation=cv2.INTER_AREA)))
+            side = levels[-1].shape[0] // 2
+            levels.append(resized(levels[-1], (side, side), cv2.INTER_AREA))
+        return cls(tuple(levels))
 
     def level_for(self, texels_per_pixel: float) -> Image:
         """The sharpest level that is not sampled so sparsely that it shimmers."""
         index = int(np.clip(np.floor(np.log2(max(texels_per_pixel, 1e-3)) + 0.35), 0, len(self.levels) - 1))
         return self.levels[index]
-
-
-def low_pass(small: Image) -> NDArray[np.float32]:
-    """Gaussian inside the face oval alone, normalised there, so that hair and background do not tint the skin."""
-    face = chart().face
-    sigma = LOW_SIGMA * LOW_SIZE * 0.9
-    weight = cv2.GaussianBlur(face, (0, 0), sigma)[..., None] + 1e-3
-    blurred = cv2.GaussianBlur(small.astype(np.float32) * face[..., None], (0, 0), sigma)
-    return np.asarray(blurred / weight, np.float32)
 
 
 def _seen(landmarks: Points) -> NDArray[np.float32]:
@@ -121,7 +104,7 @@ def _complete(own: Image, seen: Map) -> Image:
     """Fill what the photo hides with the mirrored other half."""
     mirrored, other = own[:, ::-1], seen[:, ::-1]
     share = np.clip((other - seen - 0.25) / 0.3, 0, 1) * np.clip((0.6 - seen) / 0.3, 0, 1)
-    share = cv2.GaussianBlur(share, (0, 0), SIZE / 64)[..., None]
+    share = blurred(share.astype(np.float32), SIZE / 64)[..., None]
     if not share.max() > 0:
         return own
     return np.asarray(own + (mirrored.astype(np.float32) - own) * share, np.uint8)

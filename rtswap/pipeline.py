@@ -1,0 +1,182 @@
+"""One frame in, one picture out, in the order a pixel lives it:
+
+track, and for each face crop, swap, paste; what could not be swapped is covered before anything leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rtswap.errors import FaceLost, RtswapError
+from rtswap.guard import Guard
+from rtswap.metrics import Spans
+from rtswap.protocols import Canvas, Swapper, Tracker
+from rtswap.types import AlignedFace, Box, Frame, Image, Matrix, Quality, SwappedFace, Track
+
+MAX_FAILURES = 60
+"""Frames in a row that may fail before the session ends: two seconds at 30 fps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What happens to a face that cannot be swapped."""
+
+    on_failure: str = "blur"
+    """blur, pixelate, hold or stop"""
+    empty_after_s: float = 3.0
+    pass_through: bool = False
+    """True: the plain picture goes out instead. The real face shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a frame."""
+
+    image: Image | None
+    """None: hold the last safe picture."""
+    swapped: int
+    covered: int
+    stages: dict[str, float]
+    """Seconds per stage."""
+
+
+class Pipeline:
+    """One per session, used by one thread. ``swappers``: one per source; ``select`` chooses.
+
+    ``canvas`` makes a Canvas of a frame's picture. ``on_event`` is told, once per kind, what went wrong.
+    """
+
+    def __init__(
+        self,
+        tracker: Tracker,
+        swappers: Sequence[Swapper],
+        *,
+        canvas: Callable[[Image], Canvas],
+        policy: Policy,
+        on_event: Callable[[str], None],
+    ) -> None:
+        self._tracker = tracker
+        self._swappers = list(swappers)
+        self._swapper = self._swappers[0]
+        self._canvas = canvas
+        self._policy = policy
+        self._on_event = on_event
+        self._guard = Guard(empty_after_s=policy.empty_after_s)
+        self._spans = Spans()
+        self._failures = 0
+        self._ids: set[int] = set()
+        self.swapping = True
+        """Off: faces are followed and covered (or shown, with pass-through)."""
+
+    @property
+    def source_count(self) -> int:
+        return len(self._swappers)
+
+    def select(self, index: int) -> None:
+        """Put on the face of source ``index`` from the next frame on."""
+        self._swapper = self._swappers[index]
+
+    def process(self, frame: Frame, quality: Quality) -> Outcome:
+        """Raises FaceLost under ``stop``, and the cause when nothing has worked for ``MAX_FAILURES`` frames."""
+        now = frame.captured_at if frame.time_s is None else frame.time_s
+        height, width = frame.image.shape[:2]
+        canvas = self._canvas(frame.image)
+        try:
+            with self._spans("track"):
+                tracks = self._tracker.update(frame, quality)
+        except Exception as error:  # noqa: BLE001 - whatever breaks, the picture must be covered
+            self._note_failure("tracking failed", error)
+            self._tracker.reset()
+            return self._finish(canvas, self._guard.fail(now, (width, height)), [])
+        pasted, bare, failed = self._swap(canvas, tracks, quality)
+        boxes = self._guard.judge(now, (width, height), tracks, bare)
+        if not failed:
+            self._failures = 0
+        self._forget_ended(tracks)
+        return self._finish(canvas, boxes, pasted)
+
+    def _swap(
+        self, canvas: Canvas, tracks: Sequence[Track], quality: Quality
+    ) -> tuple[list[tuple[SwappedFace, Matrix]], list[int], bool]:
+        """What to paste, the ids of the faces that cannot be swapped, and whether an error was the reason."""
+        pasted: list[tuple[SwappedFace, Matrix]] = []
+        bare: list[int] = []
+        failed = False
+        swapper = self._swapper
+        for track in tracks:
+            if not self.swapping:
+                bare.append(track.id)
+                continue
+            try:
+                pasted.append(self._swap_one(swapper, canvas, track, quality))
+            except Exception as error:  # noqa: BLE001 - whatever breaks, the face must be covered
+                self._note_failure("swapping failed", error)
+                bare.append(track.id)
+                failed = True
+        return pasted, bare, failed
+
+    def _swap_one(
+        self, swapper: Swapper, canvas: Canvas, track: Track, quality: Quality
+    ) -> tuple[SwappedFace, Matrix]:
+        if not np.isfinite(track.landmarks).all():
+            raise ValueError("landmarks that are no numbers")
+        matrix, size = swapper.view(track.landmarks, quality.max_face_px)
+        with self._spans("crop"):
+            crop = canvas.crop(matrix, size)
+        with self._spans("swap"):
+            landmarks = np.array(track.landmarks @ _linear(matrix).T, np.float32)
+            landmarks[:, :2] += matrix[:, 2]
+            face = swapper.swap(AlignedFace(track.id, crop, landmarks), quality)
+        _check(face, size)
+        return face, matrix
+
+    def _finish(self, canvas: Canvas, boxes: Sequence[Box], pasted: Sequence[tuple[SwappedFace, Matrix]]) -> Outcome:
+        """Cover first, then paste: where a swap lies on a doubtful place, what looks out beside it is covered."""
+        covering = bool(boxes) and not self._policy.pass_through
+        if covering and self._policy.on_failure == "stop" and self._guard.watching:
+            raise FaceLost("the face was lost", do="Without --on-failure stop it would be covered instead.")
+        if covering and self._policy.on_failure == "hold" and self._guard.watching:
+            return Outcome(None, 0, len(boxes), self._spans.take())
+        if covering:
+            with self._spans("cover"):
+                style = "pixelate" if self._policy.on_failure == "pixelate" else "blur"
+                for box in boxes:
+                    canvas.cover(box, style)
+        with self._spans("paste"):
+            for face, matrix in pasted:
+                canvas.paste(face.crop, face.mask, matrix)
+        return Outcome(canvas.image(), len(pasted), len(boxes) if covering else 0, self._spans.take())
+
+    def _note_failure(self, what: str, error: Exception) -> None:
+        self._failures += 1
+        self._on_event(f"{what}: {error}" if isinstance(error, RtswapError) else f"{what}: {error!r}")
+        if self._failures >= MAX_FAILURES:
+            raise error
+
+    def _forget_ended(self, tracks: Sequence[Track]) -> None:
+        ids = {track.id for track in tracks}
+        for ended in self._ids - ids:
+            for swapper in self._swappers:
+                swapper.forget(ended)
+        self._ids = ids
+
+
+def _linear(matrix: Matrix) -> Matrix:
+    """(3, 3) the matrix's rotation and scale, z scaled alike."""
+    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
+    linear = np.zeros((3, 3), np.float32)
+    linear[:2, :2] = matrix[:, :2]
+    linear[2, 2] = scale
+    return linear
+
+
+def _check(face: SwappedFace, size: tuple[int, int]) -> None:
+    """A swapper's answer that cannot be pasted is a failure, not a picture."""
+    shape = (size[1], size[0])
+    if face.crop.dtype != np.uint8 or face.crop.shape != (*shape, 3):
+        raise ValueError(f"a swapped face of {face.crop.dtype} {face.crop.shape}, expected uint8 {(*shape, 3)}")
+    if face.mask.dtype != np.uint8 or face.mask.shape != shape:
+        raise ValueError(f"a mask of {face.mask.dtype} {face.mask.shape}, expected uint8 {shape}")

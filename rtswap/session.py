@@ -1,0 +1,293 @@
+"""The threads around the pipeline. One reads, one works, one per output sends; nothing else waits anywhere.
+
+::
+
+    Input ─► Mailbox ─► Pipeline ─► Disclosure ─► Mailbox ─► Output      (a mailbox and a thread per output)
+
+Live inputs drop stale frames in the mailboxes, files lose none. While nothing comes (a lost camera, a stuck network)
+the outputs get the last safe picture again. The first failure ends the session and is raised by ``run``; an output
+that fails while others go on is closed alone, and raised at the end.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from rtswap.budget import Budget
+from rtswap.disclosure.marking import Disclosure
+from rtswap.errors import OutputError, RtswapError
+from rtswap.mailbox import Closed, Mailbox
+from rtswap.metrics import Metrics
+from rtswap.pipeline import Pipeline
+from rtswap.protocols import Input, Output
+from rtswap.types import Frame, MarkedImage
+
+REPEAT_AFTER_S = 0.2
+"""Without a new picture for so long, live outputs get the last one again."""
+TICK_S = 0.05
+"""How often the main thread looks at keys and the status line."""
+JOIN_S = 10.0
+
+
+class Session:
+    """One run from an input to its outputs. ``run`` blocks; the other methods may be called from any thread.
+
+    ``window``: an output that must be served by the thread that calls ``run`` (as desktop systems ask), or None.
+    ``on_tick`` is called from there about every ``TICK_S``. ``quality_budget`` None: always full quality.
+    """
+
+    def __init__(
+        self,
+        input: Input,
+        pipeline: Pipeline,
+        disclosure: Disclosure,
+        outputs: Sequence[Output],
+        *,
+        metrics: Metrics,
+        quality_budget: Budget | None = None,
+        window: Output | None = None,
+        on_tick: Callable[[], None] = lambda: None,
+        on_event: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self.pipeline = pipeline
+        self.metrics = metrics
+        self._input = input
+        self._live = input.info.live
+        self._disclosure = disclosure
+        self._budget = quality_budget or Budget(float("inf"))
+        self._on_tick, self._on_event = on_tick, on_event
+        self._frames: Mailbox[Frame] = Mailbox(1 if self._live else 4, newest_wins=self._live)
+        self._lock = threading.Lock()
+        self._senders: list[_Sender] = []
+        self._window = self._sender(window) if window is not None else None
+        for output in outputs:
+            self._sender(output)
+        self._failure: BaseException | None = None
+        self._stopping = threading.Event()
+        self._last: MarkedImage | None = None
+
+    def run(self) -> None:
+        """Until the input ends, ``stop`` is called, or something fails. Ctrl-C counts as ``stop``.
+
+        Raises the first failure, after everything was closed.
+        """
+        parts = (("rtswap-input", self._read), ("rtswap-work", self._work))
+        threads = [threading.Thread(target=work, name=name, daemon=True) for name, work in parts]
+        for part in [sender for sender in self._all_senders() if sender is not self._window] + threads:
+            part.start()
+        try:
+            while any(thread.is_alive() for thread in threads) or self._window_waits():
+                self._serve_main_thread()
+        except KeyboardInterrupt:
+            self._on_event("interrupted: finishing what was begun")
+        except BaseException as error:  # noqa: BLE001 - raised below
+            self._fail(error)
+        finally:
+            self._wind_up(threads)
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self) -> None:
+        """End soon, as if the input had ended."""
+        self._stopping.set()
+        self._input.close()
+        self._frames.close()
+
+    def add_output(self, output: Output) -> None:
+        """Send to one more output from now on."""
+        self._sender(output).start()
+
+    def remove_output(self, output: Output) -> None:
+        """Finish and close one output; the others go on."""
+        with self._lock:
+            ended = [sender for sender in self._senders if sender.output is output]
+            self._senders = [sender for sender in self._senders if sender.output is not output]
+        for sender in ended:
+            sender.finish(JOIN_S)
+
+    @property
+    def dropped(self) -> int:
+        with self._lock:
+            return self._frames.dropped + sum(sender.box.dropped for sender in self._senders[:1])
+
+    def _sender(self, output: Output) -> _Sender:
+        sender = _Sender(output, live=self._live, repeat=self._again, sent=self._sent, failed=self._output_failed)
+        with self._lock:
+            self._senders.append(sender)
+        return sender
+
+    def _read(self) -> None:
+        try:
+            for frame in self._input.frames():
+                if self._stopping.is_set():
+                    break
+                self._frames.put(frame)
+        except Closed:
+            return
+        except BaseException as error:  # noqa: BLE001 - raised by run
+            self._fail(error)
+        finally:
+            self._frames.close()
+
+    def _work(self) -> None:
+        try:
+            for frame in self._frames:
+                outcome = self.pipeline.process(frame, self._budget.quality)
+                if outcome.image is not None:
+                    marked = self._disclosure.mark(
+                        outcome.image, frame=frame, swapped=outcome.swapped, stages=outcome.stages
+                    )
+                elif self._last is not None:
+                    marked = self._disclosure.again(self._last, captured_at=frame.captured_at, time_s=frame.time_s)
+                else:
+                    continue
+                self._last = marked
+                self._deliver(marked)
+                if self._live:
+                    self._budget.observe(time.perf_counter() - frame.captured_at)
+        except Closed:
+            return
+        except BaseException as error:  # noqa: BLE001 - raised by run
+            self._fail(error)
+        finally:
+            for sender in self._all_senders():
+                sender.box.close()
+
+    def _deliver(self, marked: MarkedImage) -> None:
+        for sender in self._all_senders():
+            try:
+                sender.box.put(marked)
+            except Closed:
+                continue
+
+    def _all_senders(self) -> list[_Sender]:
+        with self._lock:
+            return list(self._senders)
+
+    def _again(self, marked: MarkedImage) -> MarkedImage:
+        return self._disclosure.again(marked, captured_at=time.perf_counter())
+
+    def _sent(self, sender: _Sender, marked: MarkedImage) -> None:
+        """Figures are taken at the first output."""
+        with self._lock:
+            first = bool(self._senders) and self._senders[0] is sender
+        if first:
+            self.metrics.record(
+                marked.stages,
+                captured_at=marked.captured_at,
+                finished_at=time.perf_counter(),
+                faces=marked.swapped,
+                level=self._budget.level,
+            )
+            self.metrics.set_dropped(self.dropped)
+
+    def _output_failed(self, sender: _Sender, error: BaseException) -> None:
+        with self._lock:
+            self._senders = [other for other in self._senders if other is not sender]
+            left = len(self._senders)
+        if left and isinstance(error, OutputError):
+            self._on_event(f"{sender.output.name} failed and was closed, the others go on: {error}")
+            self._failure = self._failure or error
+        else:
+            self._fail(error)
+
+    def _serve_main_thread(self) -> None:
+        if self._window is None:
+            time.sleep(TICK_S)
+        else:
+            self._window.serve_once(TICK_S)
+        self._on_tick()
+
+    def _window_waits(self) -> bool:
+        return self._window is not None and not self._window.ended and bool(len(self._window.box))
+
+    def _fail(self, error: BaseException) -> None:
+        if self._failure is None or not isinstance(error, RtswapError):
+            self._failure = error
+        self.stop()
+
+    def _wind_up(self, threads: Sequence[threading.Thread]) -> None:
+        self.stop()
+        for thread in threads:
+            thread.join(JOIN_S)
+        for sender in self._all_senders():
+            sender.finish(JOIN_S)
+
+
+class _Sender:
+    """One output, its mailbox, and the thread that serves it."""
+
+    def __init__(
+        self,
+        output: Output,
+        *,
+        live: bool,
+        repeat: Callable[[MarkedImage], MarkedImage],
+        sent: Callable[[_Sender, MarkedImage], None],
+        failed: Callable[[_Sender, BaseException], None],
+    ) -> None:
+        self.output = output
+        self.box: Mailbox[MarkedImage] = Mailbox(1 if live else 4, newest_wins=live)
+        self.ended = False
+        self._live = live
+        self._repeat, self._sent, self._failed = repeat, sent, failed
+        self._last: MarkedImage | None = None
+        self._sent_at = 0.0
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._serve, name=f"rtswap-{self.output.name}", daemon=True)
+        self._thread.start()
+
+    def serve_once(self, timeout_s: float) -> None:
+        """Send the next picture, or the last one again when nothing has come for a while."""
+        if self.ended:
+            time.sleep(timeout_s)
+            return
+        try:
+            marked = self.box.get(timeout_s)
+            self.output.send(marked)
+            self._last, self._sent_at = marked, time.perf_counter()
+            self._sent(self, marked)
+        except TimeoutError:
+            if self._live and self._last is not None and time.perf_counter() - self._sent_at >= REPEAT_AFTER_S:
+                self._repeat_last(self._last)
+        except Closed:
+            self.ended = True
+        except BaseException as error:  # noqa: BLE001 - raised by run
+            self._give_up(error)
+
+    def finish(self, timeout_s: float) -> None:
+        """Send what waits, then close the output."""
+        self.box.close()
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+        while self._thread is None and not self.ended:
+            self.serve_once(0.0)
+        self._close()
+
+    def _serve(self) -> None:
+        while not self.ended:
+            self.serve_once(REPEAT_AFTER_S)
+
+    def _repeat_last(self, last: MarkedImage) -> None:
+        try:
+            self.output.send(self._repeat(last))
+            self._sent_at = time.perf_counter()
+        except BaseException as error:  # noqa: BLE001 - raised by run
+            self._give_up(error)
+
+    def _give_up(self, error: BaseException) -> None:
+        self.ended = True
+        self.box.close()
+        self._failed(self, error)
+        self._close()
+
+    def _close(self) -> None:
+        try:
+            self.output.close()
+        except OutputError as error:
+            if not self.ended:
+                self._failed(self, error)
