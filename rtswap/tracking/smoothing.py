@@ -108,10 +108,10 @@ class OneEuro:
     def __init__(
         self,
         *,
-        min_cutoff: float | Floats = 1.0,
-        beta: float | Floats = 45.0,
+        min_cutoff: float | Floats = 0.8,
+        beta: float | Floats = 70.0,
         d_cutoff: float | Floats = 2.0,
-        still: float | Floats = 0.05,
+        still: float | Floats = 0.08,
     ) -> None:
         self._min_cutoff, self._beta, self._d_cutoff, self._still = min_cutoff, beta, d_cutoff, still
         self._points: Floats | None = None
@@ -124,16 +124,16 @@ class OneEuro:
 
     def __call__(self, points: NDArray[Any], dt: float, size: float | Floats = 1.0) -> Floats:
         """(N, D) points ``dt`` > 0 seconds after the last. ``size``: the face's width in the same unit, one or N."""
-        raw = np.asarray(points, np.float64)
+        raw = np.array(points, np.float64, order="K")
         if self._points is None or self._raw is None or self._velocity is None:
-            self._points, self._raw, self._velocity = raw.copy(), raw.copy(), np.zeros_like(raw)
-            return raw.copy()
+            self._points, self._raw, self._velocity = raw, raw, np.zeros_like(raw)
+            return raw.copy(order="K")
         self._velocity += _gain(self._d_cutoff, dt) * ((raw - self._raw) / dt - self._velocity)
-        speed = np.sqrt(np.einsum("nd,nd->n", self._velocity, self._velocity)) / size
+        speed = np.sqrt((self._velocity * self._velocity).sum(axis=1)) / size
         cutoff = self._min_cutoff + self._beta * np.maximum(speed - self._still, 0.0)
         self._points = self._points + _gain(cutoff, dt) * (raw - self._points)
-        self._raw = raw.copy()
-        return self._points.copy()
+        self._raw = raw
+        return self._points.copy(order="K")
 
 
 class MeshFilter:
@@ -148,31 +148,33 @@ class MeshFilter:
     def __init__(self) -> None:
         self._rigid = OneEuro()
         self._expression = OneEuro(
-            min_cutoff=_per_point(1.0, 3.0),
-            beta=_per_point(45.0, 90.0),
-            d_cutoff=_per_point(2.0, 6.0),
-            still=_per_point(0.05, 0.05),
+            min_cutoff=_per_point(0.8, 3.0), beta=_per_point(70.0, 90.0), d_cutoff=_per_point(2.0, 6.0)
         )
         self._reference: Floats | None = None
 
     def __call__(self, mesh: Points, dt: float) -> Points:
         """The smoothed mesh, ``dt`` > 0 seconds after the last one."""
-        points = mesh.astype(np.float64)
+        points = mesh.astype(np.float64, order="F")  # NumPy goes through long rows faster than through triples
         if self._reference is None:
             self._reference = _own_frame(points)
-        scale, rotation, centre = fit_similarity(self._reference[STABLE], points[STABLE])
-        expression = (points - centre) @ rotation / scale - self._reference
+            self._stable = self._reference[STABLE]
+        scale, rotation, centre = fit_similarity(self._stable, points.T[:, STABLE].T)
+        expression = ((rotation.T / scale) @ (points - centre).T).T - self._reference
         expression = self._expression(expression, dt)
         scale, rotation, centre = self._steady(scale, rotation, centre, dt)
-        smoothed = (self._reference + expression) @ rotation.T * scale + centre
-        return np.asarray(smoothed, np.float32)
+        smoothed = (self._reference + expression) @ (rotation.T * scale) + centre
+        return np.ascontiguousarray(smoothed, np.float32)
 
     def _steady(self, scale: float, rotation: Floats, centre: Floats, dt: float) -> tuple[float, Floats, Floats]:
         """Position, scale and rotation, each with its own speed."""
-        rigid = np.zeros((3, 9))
-        rigid[0, :3], rigid[1, 0], rigid[2] = centre, np.log(scale), rotation.ravel()
-        rigid = self._rigid(rigid, dt, np.array([scale, *_EDGE_PER_TURN]))
-        return float(np.exp(rigid[1, 0])), _nearest_rotation(rigid[2].reshape(3, 3)), rigid[0, :3]
+        rigid = np.zeros((4, 9))
+        rigid[0, :2], rigid[1, 0], rigid[2, 0], rigid[3] = centre[:2], centre[2], np.log(scale), rotation.ravel()
+        rigid = self._rigid(rigid, dt, np.array([scale, scale, *_EDGE_PER_TURN]))
+        turned = _nearest_rotation(rigid[3].reshape(3, 3))
+        if abs((turned * turned).sum() - 3) > 0.01:  # farther than a blend can bridge: another pose, not motion
+            self._rigid.reset()
+            return scale, rotation, centre
+        return float(np.exp(rigid[2, 0])), turned, np.array([*rigid[0, :2], rigid[1, 0]])
 
 
 def fit_similarity(source: Floats, target: Floats) -> tuple[float, Floats, Floats]:
@@ -180,11 +182,17 @@ def fit_similarity(source: Floats, target: Floats) -> tuple[float, Floats, Float
 
     Umeyama 1991, with ``source`` centred on its own mean. Reflections are excluded.
     """
-    centre: Floats = target.mean(axis=0)
-    u, s, vt = np.linalg.svd((target - centre).T @ source)
-    sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u) * np.linalg.det(vt))])
+    centre: Floats = np.full(len(target), 1 / len(target)) @ target
+    covariance = (target - centre).T @ source
+    u, s, vt = np.linalg.svd(covariance)
+    sign = np.array([1.0, 1.0, -1.0 if _determinant(covariance) < 0 else 1.0])
     scale = float((s * sign).sum() / (source * source).sum())
     return max(scale, 1e-6), (u * sign) @ vt, centre
+
+
+def _determinant(matrix: Floats) -> float:
+    (a, b, c), (d, e, f), (g, h, i) = matrix.tolist()
+    return float(a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g))
 
 
 def _own_frame(points: Floats) -> Floats:
@@ -195,9 +203,11 @@ def _own_frame(points: Floats) -> Floats:
 
 
 def _nearest_rotation(matrix: Floats) -> Floats:
-    u, _, vt = np.linalg.svd(matrix)
-    rotation: Floats = (u * np.array([1.0, 1.0, np.sign(np.linalg.det(u) * np.linalg.det(vt))])) @ vt
-    return rotation
+    """Of a blend of two rotations less than a right angle apart: three Newton-Schulz steps reach 1e-3 at worst, and
+    rounding for the few degrees between two frames."""
+    for _ in range(3):
+        matrix = 1.5 * matrix - 0.5 * matrix @ (matrix.T @ matrix)
+    return matrix
 
 
 def _gain(cutoff: float | Floats, dt: float) -> Any:

@@ -28,7 +28,7 @@ MAX_GROWTH = 1.6
 """Factor by which a face may be off its predicted size. Half as much again for a box from the detector, which is cut
 differently."""
 MIN_INSIDE = 0.3
-"""Share of the mesh that must lie in the picture."""
+"""Share of the mesh's box that must lie in the picture."""
 MIN_FACE_PX = 8.0
 
 CHECK_DOUBTFUL_EVERY = 5
@@ -155,7 +155,8 @@ class FaceTracker:
 
     def _merge(self) -> None:
         """Where two meshes have come to lie on one face, the one that was expected there stays, else the older."""
-        for first, second in _pairs_on_one_face([face for face in self._faces if face.measured]):
+        measured = [face for face in self._faces if face.measured]
+        for first, second in _pairs_on_one_face(measured) if len(measured) > 1 else []:
             if first not in self._faces or second not in self._faces:
                 continue
             fits = [iou([face.predicted], [face.box])[0, 0] for face in (first, second)]
@@ -238,8 +239,9 @@ class FaceTracker:
         jump = math.hypot(x1 + x2 - ex1 - ex2, y1 + y2 - ey1 - ey2) / 2
         if not 1 / max_growth <= growth <= max_growth or jump > MAX_JUMP * max(ex2 - ex1, across):
             return False
-        inside = (points[:, :2] >= 0) & (points[:, :2] < self._size[::-1])
-        return bool(inside.all(axis=1).mean() >= MIN_INSIDE)
+        seen_across = min(x2, self._size[1]) - max(x1, 0.0)
+        seen_down = min(y2, self._size[0]) - max(y1, 0.0)
+        return min(seen_across, seen_down) > 0 and seen_across * seen_down >= MIN_INSIDE * across * down
 
 
 def _pairs_on_one_face(faces: Sequence[FollowedFace]) -> list[tuple[FollowedFace, FollowedFace]]:
