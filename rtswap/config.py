@@ -39,8 +39,9 @@ def _camera_index() -> Kind:
 
 def _address() -> Kind:
     """A camera's number, a path or a URL; always a text inside."""
-    read = text("ADDRESS").parse
-    return Kind("a camera's number, a file, a folder or a URL", "ADDRESS", lambda v: read(str(v)), (str, int))
+    expected = "a camera's number, a file, a folder or a URL"
+    read = text("ADDRESS", expected).parse
+    return Kind(expected, "ADDRESS", lambda v: read(str(v)), (str, int))
 
 
 def _badge_look() -> Kind:
@@ -70,7 +71,7 @@ class SourceConfig:
 
     photos: tuple[str, ...] = option(
         (),
-        texts("PHOTO"),
+        texts("PHOTO", "a file or a folder"),
         "--source",
         "-s",
         help="photo of the source; repeat it, or give a folder, for several photos",
@@ -105,13 +106,15 @@ class OutputConfig:
 
     to: tuple[str, ...] = option(
         (),
-        texts("ADDRESS"),
+        texts("ADDRESS", "a device, a file or a URL"),
         "--output",
         "-o",
         help="vcam[:name], window, a file (.mp4 .mkv .mov), an image, a URL, or null; repeat it for several. "
         "Left out: the virtual camera, or else the preview window",
     )
-    codec: str = option("h264", text("NAME"), "--codec", help="video codec of files and URLs, by FFmpeg's name")
+    codec: str = option(
+        "h264", text("NAME", "a name"), "--codec", help="video codec of files and URLs, by FFmpeg's name"
+    )
     overwrite: bool = option(False, switch(), "--overwrite", "-y", help="replace output files that exist")
 
 
@@ -194,7 +197,9 @@ class EngineConfig:
 class MetricsConfig:
     """What is measured"""
 
-    file: str | None = option(None, text("FILE"), "--metrics", help="write one JSON line per frame to this file")
+    file: str | None = option(
+        None, text("FILE", "a file"), "--metrics", help="write one JSON line per frame to this file"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ def options_of(section: str, component: type) -> tuple[Option, ...]:
     return tuple(rows)
 
 
-def text(metavar: str, expected: str = "a text") -> Kind:
+def text(metavar: str, expected: str) -> Kind:
     def parse(value: str) -> str:
         if not value.strip() or "\0" in value:
             raise ValueError("nothing" if not value.strip() else "a NUL character")
@@ -102,8 +102,8 @@ def text(metavar: str, expected: str = "a text") -> Kind:
     return Kind(expected, metavar, parse, write=_quote)
 
 
-def texts(metavar: str, expected: str = "a list of texts") -> Kind:
-    return Kind(expected, metavar, text(metavar).parse, write=_quote, many=True)
+def texts(metavar: str, expected: str) -> Kind:
+    return Kind(expected, metavar, text(metavar, expected).parse, write=_quote, many=True)
 
 
 def integer(metavar: str, low: int, high: int) -> Kind:

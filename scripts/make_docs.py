@@ -1,5 +1,7 @@
-"""Write what can be known from the program itself into docs/: the flags (usage.md) and the licences (dependencies.md).
-Run it with ``make docs`` after a change of a setting or a pin; a test fails while it is due."""
+"""Write what the program itself knows into docs/: the flags (usage.md) and the licences (dependencies.md).
+
+Run it with ``make docs`` after a change of a setting or a pin; a test fails while it is due.
+"""
 
 from __future__ import annotations
 
@@ -51,9 +53,7 @@ def toml_block() -> str:
     lines = ["| key | flag | what it takes |", "|---|---|---|"]
     for row in OPTIONS:
         takes = f"a list, each {row.kind.expected}" if row.kind.many else row.kind.expected
-        lines.append(
-            f"| `{row.key}` | `{row.flags[0]}` | {takes.replace('a list, each a list of texts', 'a list of texts')} |"
-        )
+        lines.append(f"| `{row.key}` | `{row.flags[0]}` | {takes} |")
     return "\n".join(lines) + "\n"
 
 
@@ -63,7 +63,7 @@ def names(flags: tuple[str, ...], metavar: str) -> str:
 
 
 def default(row: Option) -> str:
-    return "" if row.kind.switch or row.default in (None, ()) else f"`{row.kind.to_toml(row.default)}`"
+    return "" if row.kind.switch or row.default in (None, ()) else f"`{row.kind.to_toml(row.default).strip(chr(34))}`"
 
 
 def licences(pins: Path) -> str:
@@ -76,7 +76,7 @@ def licences(pins: Path) -> str:
 
 
 def licence(package: PackageMetadata) -> str:
-    """What the package says of itself: SPDX expression, else classifier, else the first words of its licence field."""
+    """What the package says of itself: SPDX expression, else classifier, else the start of its licence field."""
     if expression := package.get("License-Expression"):
         return expression
     classifiers = [line for line in package.get_all("Classifier") or [] if line.startswith("License ::")]

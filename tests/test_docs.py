@@ -1,0 +1,174 @@
+"""The docs say what the program does: generated parts are up to date, links lead somewhere, examples run."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import re
+import sys
+import threading
+import time
+import tomllib
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from rtswap import protocols
+from rtswap.cli import main
+from rtswap.configfile import read
+from rtswap.disclosure import Disclosure
+from rtswap.errors import OutputError
+from rtswap.geometry import canonical
+from rtswap.types import AlignedFace, Frame, MarkedImage, Quality, SourceIdentity
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+EXAMPLES = sorted((ROOT / "docs/examples").glob("*.py"))
+
+
+def loaded(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"loaded_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look themselves up there
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(("page", "write"), [("usage.md", "usage"), ("dependencies.md", "dependencies")])
+def test_generated_parts_are_up_to_date(page: str, write: str) -> None:
+    make_docs = loaded(ROOT / "scripts/make_docs.py")
+    text = (ROOT / "docs" / page).read_text()
+    assert getattr(make_docs, write)(text) == text, "run `make docs`"
+
+
+def test_generated_parts_would_change_with_the_program() -> None:
+    make_docs = loaded(ROOT / "scripts/make_docs.py")
+    old = "before\n<!-- flags -->\nstale\n<!-- /flags -->\nafter\n"
+    new = make_docs.usage(old)
+    assert "stale" not in new
+    assert "--on-failure" in new
+    assert new.startswith("before\n")
+    assert new.endswith("after\n")
+
+
+def test_pins_meet_what_the_project_asks_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    pins = {}
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        lines = (ROOT / name).read_text().splitlines()
+        pins |= dict(line.split("==") for line in lines if line and not line.startswith("#"))
+    asked = [
+        *project["dependencies"],
+        *project["optional-dependencies"]["dev"],
+        *project["optional-dependencies"]["vcam"],
+    ]
+    for line in asked:
+        name, _, version = re.fullmatch(r"([\w.-]+)(>=|==)([\d.]+)", line).groups()  # type: ignore[union-attr]
+        pinned = pins[re.sub(r"[-_.]+", "-", name).lower()]
+        assert tuple(map(int, pinned.split("."))) >= tuple(map(int, version.split("."))), line
+    default = (ROOT / "requirements.txt").read_text()
+    assert not re.search(r"torch|tensorrt|pyvirtualcam|insightface|cuda", default)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+        if not target.startswith(("http:", "https:")):
+            assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_commands_in_the_docs_are_understood(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every `rtswap ...` line parses: `rtswap config` takes the same flags and runs nothing."""
+    for line in re.findall(r"^(?:\.venv/bin/)?rtswap (-[^#\n]*)", page.read_text(), re.MULTILINE):
+        words = line.split(">")[0].split()
+        assert main(["config", *words]) == 0, (line, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_toml_in_the_docs_is_understood(page: Path, tmp_path: Path) -> None:
+    for number, block in enumerate(re.findall(r"```toml\n(.*?)```", page.read_text(), re.DOTALL)):
+        path = tmp_path / f"{number}.toml"
+        path.write_text(block)
+        assert read(path)
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_examples_are_short(path: Path) -> None:
+    lines = [
+        line for line in path.read_text().splitlines() if line.strip() and not line.startswith(("import", "from"))
+    ]
+    assert len(lines) < 30
+
+
+def test_own_input() -> None:
+    picture = np.zeros((48, 64, 3), np.uint8)
+    picture[:, 30:34] = 255
+    given: protocols.Input = loaded(ROOT / "docs/examples/my_input.py").DriftingPicture(picture, seconds=0.4)
+    assert (given.info.width, given.info.height, given.info.live) == (64, 48, True)
+    frames = list(given.frames())
+    assert [frame.index for frame in frames] == list(range(12))
+    assert len({frame.image.tobytes() for frame in frames}) > 3
+    assert all(later.captured_at > former.captured_at for former, later in itertools.pairwise(frames))
+    assert not np.shares_memory(frames[0].image, picture)
+
+
+def test_own_input_ends_when_closed() -> None:
+    given = loaded(ROOT / "docs/examples/my_input.py").DriftingPicture(np.zeros((8, 8, 3), np.uint8), seconds=60)
+    threading.Timer(0.2, given.close).start()
+    began = time.perf_counter()
+    assert list(given.frames())
+    assert time.perf_counter() - began < 10
+
+
+def marked(index: int) -> MarkedImage:
+    image = np.full((8, 8, 3), index, np.uint8)
+    return Disclosure(None).mark(image, frame=Frame(image, index, 0.0), swapped=1, stages={})
+
+
+def test_own_output(tmp_path: Path) -> None:
+    output: protocols.Output = loaded(ROOT / "docs/examples/my_output.py").Contact(tmp_path, every=2)
+    for index in range(5):
+        output.send(marked(index))
+    output.close()
+    output.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["000000.png", "000002.png", "000004.png"]
+    assert (cv2.imread(str(tmp_path / "000004.png")) == 4).all()
+    broken: Any = loaded(ROOT / "docs/examples/my_output.py").Contact(tmp_path / "absent")
+    with pytest.raises(OutputError, match="cannot write"):
+        broken.send(marked(0))
+
+
+def test_own_swapper() -> None:
+    mesh = canonical().mesh.astype(np.float32)
+    source_points = place(mesh, 200, (128, 128))
+    portrait = np.full((256, 256, 3), (10, 200, 30), np.uint8)
+    model: protocols.SwapModel = loaded(ROOT / "docs/examples/my_swapper.py").PaperMaskModel()
+    swapper = model.bind(SourceIdentity(portrait, source_points))
+    in_frame = place(mesh, 90, (320, 240))
+    matrix, (width, height) = swapper.view(in_frame, 64)
+    assert max(width, height) <= 64
+    crop = np.zeros((height, width, 3), np.uint8)
+    in_crop = in_frame * matrix[0, 0] + np.array([matrix[0, 2], matrix[1, 2], 0], np.float32)
+    swapped = swapper.swap(AlignedFace(1, crop, in_crop), Quality())
+    assert swapped.crop.shape == crop.shape
+    assert swapped.mask.shape == crop.shape[:2]
+    assert not swapped.mask[[0, -1]].any()
+    assert not swapped.mask[:, [0, -1]].any()
+    assert (swapped.crop[swapped.mask > 0] == (10, 200, 30)).mean() > 0.95
+    assert not crop.any()
+    swapper.forget(1)
+
+
+def place(mesh: np.ndarray, height_px: float, centre: tuple[float, float]) -> np.ndarray:
+    """The canonical mesh as landmarks of a face of that height in a picture."""
+    low, high = mesh.min(0), mesh.max(0)
+    points = (mesh - (low + high) / 2) * (height_px / (high[1] - low[1]))
+    points[:, :2] += centre
+    return points.astype(np.float32)
