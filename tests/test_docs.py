@@ -172,3 +172,13 @@ def place(mesh: np.ndarray, height_px: float, centre: tuple[float, float]) -> np
     points = (mesh - (low + high) / 2) * (height_px / (high[1] - low[1]))
     points[:, :2] += centre
     return points.astype(np.float32)
+
+
+def test_everything_that_is_needed_is_packaged() -> None:
+    setup = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    package = ROOT / "rtswap"
+    packed = {path for pattern in setup["package-data"]["rtswap"] for path in package.glob(pattern)}
+    data = {path for path in package.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
+    assert data - packed == set()
+    for folder in {path.parent for path in package.rglob("*.py")}:
+        assert (folder / "__init__.py").exists(), folder
