@@ -10,7 +10,7 @@ import av
 import av.logging
 import numpy as np
 
-from rtswap.types import Image
+from rtswap.types import Image, MarkedImage
 
 av.logging.set_libav_level(av.logging.PANIC)
 
@@ -35,6 +35,13 @@ def number_of(image: Image) -> int:
     edges = np.linspace(0, width, BITS + 1).astype(int)
     strip = image[height // 8 : height * 3 // 8].mean(axis=(0, 2))
     return sum(1 << bit for bit in range(BITS) if strip[edges[bit] + 1 : edges[bit + 1] - 1].mean() > 128)
+
+
+def marked(
+    index: int, size: tuple[int, int] = (64, 48), *, time_s: float | None = None, fps: float = 25
+) -> MarkedImage:
+    """A numbered picture as the disclosure would hand it to an output, captured in a steady rhythm."""
+    return MarkedImage(numbered(index, size), index, captured_at=100.0 + index / fps, time_s=time_s)
 
 
 def make_clip(
@@ -118,7 +125,8 @@ def clicks(path: str | Path) -> list[float]:
         for frame in container.decode(audio=0):
             samples = frame.to_ndarray().astype(np.float64)
             scale = 32768.0 if samples.max(initial=0) > 2 or samples.min(initial=0) < -2 else 1.0
-            loud = np.flatnonzero(np.abs(samples[0]) / scale > 0.4)
+            channel = samples[0] if frame.format.is_planar else samples[0][:: len(frame.layout.channels)]
+            loud = np.flatnonzero(np.abs(channel) / scale > 0.4)
             if len(loud) and frame.time is not None:
                 time_s = frame.time + loud[0] / frame.sample_rate
                 if not found or time_s - found[-1] > 0.1:

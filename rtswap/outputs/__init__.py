@@ -1,0 +1,66 @@
+"""Where finished pictures go. ``open_output`` chooses by what the user typed; what it needs loads only then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rtswap.errors import UsageError
+from rtswap.protocols import Output
+from rtswap.urls import scheme
+
+_POSSIBLE = "vcam[:name], window, null, a video (.mp4 .mov .mkv), a picture (.png .jpg ...), a folder/ or a URL"
+_VIDEO = (".mp4", ".mov", ".mkv")
+
+
+def open_output(
+    spec: str,
+    *,
+    fps: float,
+    codec: str = "h264",
+    audio_from: str | None = None,
+    overwrite: bool = False,
+    live: bool = False,
+    on_event: Callable[[str], None] = lambda event: None,
+    on_key: Callable[[str], None] = lambda key: None,
+    overlay: Callable[[], Sequence[str]] | None = None,
+) -> Output:
+    """``vcam[:name]``, ``window``, ``null``, a URL, a picture, numbered pictures, a folder or a video file.
+
+    Raises UsageError for what is none of these, OutputError for what cannot be opened.
+    """
+    spec = spec.strip()
+    kind, _, name = spec.partition(":")
+    if kind == "vcam":
+        from rtswap.outputs.virtual_camera import VirtualCamera
+
+        return VirtualCamera(name or None, fps=fps)
+    if spec == "window":
+        from rtswap.outputs.window import Window
+
+        return Window(on_key=on_key, overlay=overlay)
+    if spec == "null":
+        from rtswap.outputs.null import Null
+
+        return Null()
+    if scheme(spec):
+        from rtswap.outputs.stream import NetworkOutput
+
+        return NetworkOutput(spec, fps=fps, codec=codec)
+    path = Path(spec).expanduser()
+    if path.suffix.lower() in _VIDEO:
+        from rtswap.outputs.video import VideoWriter
+
+        return VideoWriter(
+            path, fps=fps, codec=codec, audio_from=audio_from, live=live, overwrite=overwrite, on_event=on_event
+        )
+    return _open_pictures(spec, path, overwrite)
+
+
+def _open_pictures(spec: str, path: Path, overwrite: bool) -> Output:
+    from rtswap.outputs.image import IMAGE_SUFFIXES, ImageOutput
+
+    folder = spec.endswith(("/", "\\")) or (spec != "" and path.is_dir())
+    if not folder and path.suffix.lower() not in IMAGE_SUFFIXES:
+        raise UsageError(f"no output {spec!r}", expected=_POSSIBLE, do="See `rtswap --help`.")
+    return ImageOutput(path, overwrite=overwrite)

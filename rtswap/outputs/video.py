@@ -1,0 +1,185 @@
+"""A recording that survives: what was written stays playable after Ctrl-C, a crash, kill -9 and a full disk.
+
+Pictures go to ``NAME.partial.mp4``, in fragments of a second that play by themselves. A clean end makes it an
+ordinary MP4 and renames it to ``NAME.mp4``: a file of the wished name is always whole, a crash leaves the partial.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import av.container
+
+from rtswap.errors import OutputError, UsageError
+from rtswap.outputs.encoding import VideoEncoder, encoder_name
+from rtswap.outputs.sound import SoundTrack, open_sound
+from rtswap.quiet import quiet_ffmpeg
+from rtswap.types import MarkedImage
+
+VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv")
+_FRAGMENTED = {"movflags": "hybrid_fragmented+delay_moov", "use_editlist": "1"}
+_OPTIONS = {
+    ".mp4": _FRAGMENTED,
+    ".mov": _FRAGMENTED,
+    ".mkv": {"cluster_time_limit": "1000"},
+}
+_COMMON = {"flush_packets": "1", "max_interleave_delta": "500000"}
+
+
+class VideoWriter:
+    """An Output into one file. Raises OutputError where it cannot be created or written, UsageError for a name it
+    cannot mean.
+
+    Times are the frames' ``time_s``; with ``live`` they count from the first picture's ``captured_at``.
+    ``audio_from``: a file whose sound is carried over in step and cut at the last picture's end.
+    ``crf``: quality, lower is better.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        fps: float,
+        codec: str = "h264",
+        audio_from: str | None = None,
+        crf: int | None = None,
+        live: bool = False,
+        overwrite: bool = False,
+        on_event: Callable[[str], None] = lambda event: None,
+    ) -> None:
+        quiet_ffmpeg()
+        self._path, self._fps, self._crf, self._live = Path(path), fps, crf, live
+        self._audio_from, self._overwrite, self._on_event = audio_from, overwrite, on_event
+        self._suffix = self._path.suffix.lower()
+        if self._suffix not in VIDEO_SUFFIXES:
+            raise UsageError(f"cannot record to {path}", expected=f"a name ending in {', '.join(VIDEO_SUFFIXES)}")
+        self._encoder_name = encoder_name(codec)
+        refuse_existing(self._path, overwrite, audio_from)
+        self.partial_path = create_partial(self._path)
+        self._container: av.container.OutputContainer | None = None
+        self._encoder: VideoEncoder | None = None
+        self._sound: SoundTrack | None = None
+        self._zero_s: float | None = None
+        self._count = 0
+        self._failed = self._closed = False
+        self._lock = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        return str(self._path)
+
+    def send(self, image: MarkedImage) -> None:
+        with self._lock:
+            if self._closed or self._failed:
+                raise OutputError(f"{self.name} is closed", got="another picture")
+            try:
+                self._write(image)
+            except (OSError, ValueError, av.FFmpegError) as error:
+                self._failed = True
+                raise self._broken(error) from None
+
+    def close(self) -> None:
+        """Write the end and give the file its name. A recording that failed, or has no picture, gets no name."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            try:
+                self._finish()
+            except (OSError, ValueError, av.FFmpegError) as error:
+                if not self._failed:
+                    raise self._broken(error) from None
+
+    def _write(self, marked: MarkedImage) -> None:
+        time_s = self._time_of(marked)
+        if self._encoder is None or self._container is None:
+            self._container = av.open(str(self.partial_path), "w", options=_COMMON | _OPTIONS[self._suffix])
+            self._encoder = self._set_up(self._container, marked)
+        if self._sound is not None:
+            self._container.mux(list(self._sound.until(time_s)))
+        self._container.mux(self._encoder.encode(marked.image, time_s))
+        self._count += 1
+
+    def _set_up(self, container: av.container.OutputContainer, marked: MarkedImage) -> VideoEncoder:
+        """Both streams, at the first picture, whose size is the file's."""
+        encoder = VideoEncoder(
+            container, marked.image, encoder=self._encoder_name, fps=self._fps, live=self._live, crf=self._crf
+        )
+        if self._audio_from is not None:
+            self._sound = open_sound(self._audio_from, container, self._suffix, self._on_event)
+        container.start_encoding()
+        return encoder
+
+    def _time_of(self, marked: MarkedImage) -> float:
+        if not self._live:
+            return marked.time_s if marked.time_s is not None else self._count / self._fps
+        if self._zero_s is None:
+            self._zero_s = marked.captured_at
+        return marked.captured_at - self._zero_s
+
+    def _finish(self) -> None:
+        try:
+            if self._container is not None and self._encoder is not None and not self._failed:
+                packets = self._encoder.finish()
+                if self._sound is not None:
+                    self._container.mux(list(self._sound.until(self._encoder.end_s)))
+                self._container.mux(packets)
+        finally:
+            if self._sound is not None:
+                self._sound.close()
+            if self._container is not None:
+                self._container.close()
+        if self._container is None:
+            self.partial_path.unlink(missing_ok=True)
+        elif not self._failed:
+            self._publish()
+
+    def _publish(self) -> None:
+        if self._path.exists() and not self._overwrite:
+            raise FileExistsError(f"{self._path} appeared meanwhile")
+        self.partial_path.replace(self._path)
+
+    def _broken(self, error: Exception) -> OutputError:
+        reason = str(getattr(error, "strerror", None) or error)
+        kept = f"What was recorded is in {self.partial_path}." if self._count else ""
+        if not self._count:
+            self.partial_path.unlink(missing_ok=True)
+        return OutputError(f"cannot write {self._path}", got=reason, do=kept)
+
+
+def refuse_existing(path: Path, overwrite: bool, audio_from: str | None = None) -> None:
+    """Nothing is overwritten unasked, and the input never."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:
+        raise OutputError(f"cannot write {path}", got=getattr(error, "strerror", "") or str(error)) from None
+    if path.is_dir():
+        raise OutputError(f"cannot write {path}", got="a folder of that name", do="Choose another name.")
+    if audio_from is not None and path.exists() and Path(audio_from).exists() and path.samefile(audio_from):
+        raise OutputError(f"{path} is the input", do="Choose another name for the output.")
+    if not overwrite:
+        raise OutputError(f"{path} exists already", do="Choose another name, or add --overwrite.")
+
+
+def create_partial(path: Path) -> Path:
+    """An empty ``NAME.partial.mp4`` beside ``path`` (``.partial2`` where an earlier one was left behind)."""
+    number = 1
+    while True:
+        partial = path.with_name(f"{path.stem}.partial{number if number > 1 else ''}{path.suffix}")
+        try:
+            with partial.open("xb"):
+                return partial
+        except FileExistsError:
+            number += 1
+        except FileNotFoundError:
+            do = f"Create it first: mkdir -p {path.parent}"
+            raise OutputError(f"no folder {path.parent} for {path.name}", do=do) from None
+        except (OSError, ValueError) as error:
+            reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+            raise OutputError(f"cannot write {path}", got=reason, do="Choose another folder.") from None
