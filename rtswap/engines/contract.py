@@ -19,6 +19,8 @@ _EXTERNAL_DATA = b"\x0a\x08location\x12"
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
+    """What one input or output of a network looks like."""
+
     name: str
     dtype: np.dtype[np.generic]
     shape: tuple[int | None, ...]
@@ -84,6 +86,7 @@ def _checked(spec: TensorSpec, inputs: Mapping[str, Tensor]) -> Tensor:
 
 
 def check_threads(threads: int) -> None:
+    """Raises EngineError unless ``threads`` is at least 1."""
     if threads < 1:
         raise EngineError("an engine needs at least one thread", expected="1 or more", got=str(threads))
 

@@ -1,0 +1,108 @@
+"""The source's picture as swappers want it: upright, at most 512 pixels, the whole head in it, points on the spot."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+
+from rtswap.errors import SourceError
+from rtswap.geometry import canonical, scale_of, transform
+from rtswap.protocols import LandmarkModel
+from rtswap.source.pose import pose_of
+from rtswap.topology import OVAL
+from rtswap.types import Image, Matrix, Mesh, Points
+
+MAX_SIDE = 512
+_FACE_SHARE = 0.6
+"""Height of the face's oval in the portrait's. The rest holds hair, ears and neck."""
+_ABOVE = 0.04
+"""How far above the oval's middle the portrait's middle lies, in sides: there is more hair than neck."""
+_STEADY_DEG = 0.5
+"""A face tilted by less is not turned: turning costs sharpness."""
+_SURE = 0.5
+
+
+def make_portrait(photo: Image, mesh: Points) -> tuple[Image, Matrix]:
+    """(S, S, 3) upright crop around the face, never larger than in the photo, and the matrix photo -> portrait."""
+    roll = math.radians(pose_of(mesh).roll)
+    roll = 0.0 if abs(roll) < math.radians(_STEADY_DEG) else roll
+    cos, sin = math.cos(roll), math.sin(roll)
+    upright = np.array([[cos, sin], [-sin, cos]])
+    oval = mesh[OVAL, :2].astype(np.float64) @ upright.T
+    low, high = oval.min(axis=0), oval.max(axis=0)
+    side = float(max(high[1] - low[1], 1.2 * (high[0] - low[0]))) / _FACE_SHARE
+    if not math.isfinite(side) or side < 8:
+        raise SourceError(
+            "the face is too small to be used", expected="at least 50 px", got=f"{side * _FACE_SHARE:.0f} px"
+        )
+    size = min(MAX_SIDE, round(side))
+    scale = size / side if size == MAX_SIDE else 1.0
+    centre = (low + high) / 2 - (0, _ABOVE * side)
+    shift = size / 2 - scale * centre
+    if scale == 1.0 and roll == 0.0:
+        shift = np.round(shift)  # whole pixels: every one stays what it is
+    matrix = np.concatenate([scale * upright, shift[:, None]], axis=1).astype(np.float32)
+    return _sampled(photo, matrix, size), matrix
+
+
+def _sampled(photo: Image, matrix: Matrix, size: int) -> Image:
+    """The crop. A large face is first averaged down by its scale, so that no pixel of the photo is skipped."""
+    scale = scale_of(matrix)
+    inverse = cv2.invertAffineTransform(matrix)
+    corners = np.array([[0, 0, 1], [size, 0, 1], [0, size, 1], [size, size, 1]]) @ inverse.T
+    limit = np.array([photo.shape[1], photo.shape[0]])
+    low = np.clip(np.floor(corners.min(axis=0)).astype(int) - 4, 0, limit - 1)
+    high = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 4, low + 1, limit)
+    part = photo[low[1] : high[1], low[0] : high[0]]
+    width, height = (max(1, round(float(length) * scale)) for length in high - low)
+    if scale < 1.0:
+        part = np.asarray(cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    # part pixel -> photo pixel, by centres
+    step = (high - low) / np.array([part.shape[1], part.shape[0]])
+    to_photo = np.array(
+        [[step[0], 0, low[0] + step[0] / 2 - 0.5], [0, step[1], low[1] + step[1] / 2 - 0.5], [0, 0, 1]]
+    )
+    onto = (np.concatenate([matrix, [[0, 0, 1]]]) @ to_photo)[:2]
+    return np.asarray(
+        cv2.warpAffine(part, onto, (size, size), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE), np.uint8
+    )
+
+
+def find_landmarks(model: LandmarkModel, portrait: Image, start: Points) -> Points:
+    """(468, 3) mesh in the portrait: the mean over looks from slightly different places, half of them mirrored.
+
+    ``start``: (5, 2) keypoints or a mesh in the portrait. Raises SourceError where the network sees no face.
+    """
+    first = model.find(portrait, [start])[0]
+    first = model.find(portrait, [first.points])[0]
+    if first.presence < _SURE or not np.isfinite(first.points).all():
+        raise SourceError("no face can be made out from close by", do="Use a photo that shows it from the front.")
+    mirror, last = canonical().mirror, portrait.shape[1] - 1
+    looks = [_nudged(first.points, *nudge) for nudge in _NUDGES]
+    seen = _mean(model.find(portrait, looks))
+    flipped = np.ascontiguousarray(portrait[:, ::-1])
+    mirrored = _mean(model.find(flipped, [_flipped(points, mirror, last) for points in looks]))
+    return ((seen + _flipped(mirrored, mirror, last)) / 2).astype(np.float32)
+
+
+_NUDGES = ((1.0, 0.0, 0.0, 0.0), (0.95, 3.0, 0.01, 0.0), (1.05, -3.0, -0.01, 0.0), (1.0, 2.0, 0.0, 0.015))
+"""Scale, turn in degrees, and shift to the right and down in face heights, of each further look."""
+
+
+def _nudged(mesh: Points, scale: float, turn_deg: float, right: float, down: float) -> Points:
+    centre = mesh[:, :2].mean(axis=0)
+    height = float(np.ptp(mesh[:, 1]))
+    matrix = cv2.getRotationMatrix2D((float(centre[0]), float(centre[1])), turn_deg, scale).astype(np.float32)
+    matrix[:, 2] += (right * height, down * height)
+    return transform(matrix, mesh)
+
+
+def _flipped(mesh: Points, mirror: np.ndarray[tuple[int], np.dtype[np.int32]], last: int) -> Points:
+    """The mesh in the mirrored picture; ``last``: the picture's width - 1. Its own inverse."""
+    return mesh[mirror] * np.array([-1, 1, 1], np.float32) + np.array([last, 0, 0], np.float32)
+
+
+def _mean(meshes: list[Mesh]) -> Points:
+    return np.asarray(np.mean([mesh.points for mesh in meshes], axis=0, dtype=np.float64), np.float32)

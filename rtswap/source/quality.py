@@ -1,0 +1,118 @@
+"""How good a photo of a face is as a source, in numbers that can be told to the user."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rtswap.source.pose import pose_of
+from rtswap.topology import CHIN, KEYPOINTS, OVAL
+from rtswap.types import Image, Points
+
+_REFUSED_PX, _SMALL_PX, _LARGE_PX = 50.0, 80.0, 200.0
+"""Eyes to chin in the photo: below the first refused, below the second warned of, no better above the third."""
+_NORMAL_PX = 100.0
+"""Eyes to chin at which sharpness is measured."""
+_REFUSED_SHARPNESS, _SOFT_SHARPNESS, _CRISP_SHARPNESS = 0.0025, 0.008, 0.05
+"""Variance of the Laplacian over the variance of the picture, inside the face."""
+_REFUSED_TURN, _TURNED = 55.0, 30.0
+"""Degrees of yaw or pitch."""
+_DARK, _BRIGHT = 30.0, 235.0
+"""Mean of grey inside the face."""
+_CLIPPED = 0.35
+"""Share of the face that is black or white."""
+
+
+@dataclass(frozen=True, slots=True)
+class Appraisal:
+    """What was found about one photo."""
+
+    score: float
+    """0..1, higher is better."""
+    faults: tuple[str, ...]
+    """Why it cannot be used; empty when it can."""
+    doubts: tuple[str, ...]
+    """What will be seen in the result."""
+
+
+def appraise(portrait: Image, landmarks: Points, photo_scale: float) -> Appraisal:
+    """``landmarks`` (468, 3) in ``portrait``; ``photo_scale``: portrait pixels per pixel of the photo."""
+    eyes = landmarks[[*KEYPOINTS[0], *KEYPOINTS[1]], :2].mean(axis=0)
+    face_px = float(np.linalg.norm(landmarks[CHIN, :2] - eyes))
+    grey, inside = _face(portrait, landmarks, min(1.0, _NORMAL_PX / max(face_px, 1.0)))
+    checks = [
+        _size(face_px / max(photo_scale, 1e-6)),
+        _sharpness(sharpness(grey, inside)),
+        _pose(landmarks),
+        _exposure(grey[inside]),
+    ]
+    return Appraisal(
+        float(np.prod([score for score, _, _ in checks])),
+        tuple(fault for _, fault, _ in checks if fault),
+        tuple(doubt for _, _, doubt in checks if doubt),
+    )
+
+
+_Check = tuple[float, str, str]
+"""Score 0..1, fault, doubt."""
+
+
+def _size(face_px: float) -> _Check:
+    told = f"the face is small: {face_px:.0f} px from eyes to chin"
+    score = min(face_px / _LARGE_PX, 1.0)
+    if face_px < _REFUSED_PX:
+        return score, f"{told}, at least {_REFUSED_PX:.0f} are needed", ""
+    return score, "", f"{told}, {_SMALL_PX:.0f} or more look better" if face_px < _SMALL_PX else ""
+
+
+def _sharpness(value: float) -> _Check:
+    score = min(max(value / _CRISP_SHARPNESS, 0.02), 1.0) ** 0.5
+    if value < _REFUSED_SHARPNESS:
+        return score, "the face is too blurred", ""
+    return score, "", "the face is a little blurred" if value < _SOFT_SHARPNESS else ""
+
+
+def _pose(landmarks: Points) -> _Check:
+    pose = pose_of(landmarks)
+    turn = max(abs(pose.yaw), abs(pose.pitch))
+    told = f"the face is turned away by {turn:.0f} degrees"
+    score = max(float(np.cos(np.radians(min(turn, 90.0)))), 0.01) ** 2
+    if turn > _REFUSED_TURN:
+        return score, f"{told}, at most {_REFUSED_TURN:.0f} can be used", ""
+    return score, "", f"{told}: the hidden side will be guessed" if turn > _TURNED else ""
+
+
+def _exposure(pixels: NDArray[np.uint8]) -> _Check:
+    if pixels.size == 0:
+        return 0.01, "the face lies outside the photo", ""
+    mean = float(pixels.mean())
+    clipped = float(((pixels <= 4) | (pixels >= 251)).mean())
+    score = max(1.0 - clipped - abs(mean - 128.0) / 256.0, 0.05)
+    if mean < _DARK:
+        return score, f"the face is too dark (mean {mean:.0f} of 255)", ""
+    if mean > _BRIGHT:
+        return score, f"the face is overexposed (mean {mean:.0f} of 255)", ""
+    return score, "", f"{clipped:.0%} of the face is pure black or white" if clipped > _CLIPPED else ""
+
+
+def sharpness(grey: NDArray[np.uint8], inside: NDArray[np.bool_]) -> float:
+    """Variance of the Laplacian over that of the picture, where ``inside``; 0 for a picture of one grey."""
+    if not inside.any():
+        return 0.0
+    contrast = float(grey[inside].astype(np.float64).var())
+    if contrast < 1.0:
+        return 0.0
+    return float(cv2.Laplacian(grey, cv2.CV_32F)[inside].var()) / contrast
+
+
+def _face(portrait: Image, landmarks: Points, scale: float) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """The portrait in grey at ``scale``, and where the face's oval is in it."""
+    size = (max(1, round(portrait.shape[1] * scale)), max(1, round(portrait.shape[0] * scale)))
+    grey = cv2.cvtColor(cv2.resize(portrait, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
+    inside = np.zeros((size[1], size[0]), np.uint8)
+    oval = np.clip(landmarks[OVAL, :2] * scale, -1e4, 1e4)
+    cv2.fillPoly(inside, [np.round(oval).astype(np.int32)], 1)
+    return np.asarray(grey, np.uint8), inside.astype(bool)
