@@ -25,7 +25,7 @@ BOX_NOISE = 1 / 300
 """fw: standard deviation of a measured box edge. 1 px on a face of 300 px."""
 BOX_ACCELERATION = 0.04
 """fw/s^2: what a head that holds still does. The lower, the steadier; motion is let in by the gate below."""
-BOX_GATE = 3.0
+BOX_GATE = 3.5
 """Standard deviations beyond which a difference is motion and not noise."""
 BOX_VELOCITY_SHARE = 0.02
 """How much of motion beyond the gate the velocity may learn at once. 1 would overshoot a step by its own height."""
@@ -148,7 +148,10 @@ class MeshFilter:
     def __init__(self) -> None:
         self._rigid = OneEuro()
         self._expression = OneEuro(
-            min_cutoff=_per_point(0.8, 3.0), beta=_per_point(70.0, 90.0), d_cutoff=_per_point(2.0, 6.0)
+            min_cutoff=_per_point(0.8, 2.5),
+            beta=_per_point(70.0, 120.0),
+            d_cutoff=_per_point(2.0, 5.0),
+            still=_per_point(0.08, 0.12),
         )
         self._reference: Floats | None = None
 

@@ -82,7 +82,7 @@ class FaceTracker:
         self._lost: list[FollowedFace] = []
         self._last_s: float | None = None
         self._size: tuple[int, ...] = ()
-        self._since_look = 0
+        self._since_look = self._since_check = 0
 
     def update(self, frame: Frame, quality: Quality) -> list[Track]:
         """Every face followed in this frame, the oldest first."""
@@ -94,12 +94,13 @@ class FaceTracker:
         self._follow(image)
         self._merge()
         self._since_look += 1
+        self._since_check += 1
         if self._look_is_due(quality):
             self._look(image)
-            self._since_look = 0
+            self._since_look = self._since_check = 0
         elif self._check_is_due(quality):
             self._check(image)
-            self._since_look = 0
+            self._since_check = 0
         self._let_go()
         return [face.track(self._coast_s) for face in self._faces]
 
@@ -176,7 +177,7 @@ class FaceTracker:
         every = quality.detect_every or math.inf
         if any(face.presence < SURE_PRESENCE for face in self._faces):
             every = min(every, CHECK_DOUBTFUL_EVERY)
-        return self._since_look >= every
+        return self._since_check >= every
 
     def _check(self, image: Image) -> None:
         """One cheap look at each face that is followed: is the detector of the same opinion?"""

@@ -489,6 +489,13 @@ def test_newcomers_are_found_by_the_next_detection() -> None:
     assert world.detects == 4 or world.detects == 5
 
 
+def test_a_doubtful_face_does_not_keep_newcomers_from_being_found() -> None:
+    doubtful = still(300)
+    doubtful.presence = 0.6
+    stream = Stream(World([doubtful, Person(lambda t: (900, 360, 150) if t > 0.99 else None)]), faces="all")
+    assert len(stream.run(2)[-1]) == 2
+
+
 def test_never_more_than_max_faces_and_the_largest_first() -> None:
     world = World([still(100 + 150 * n, 360, 60 + 5 * n) for n in range(8)])
     tracks = Stream(world, faces="all", max_faces=3).run(1)[-1]
