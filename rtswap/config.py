@@ -76,6 +76,12 @@ class SourceConfig:
         "-s",
         help="photo of the source; repeat it, or give a folder, for several photos",
     )
+    also: tuple[str, ...] = option(
+        (),
+        texts("PHOTO"),
+        "--also",
+        help="photo, or folder of photos, of one more source, for the keys 2 to 9; repeat it",
+    )
     face: int = option(
         0,
         integer("N", 0, 99),

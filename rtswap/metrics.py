@@ -95,6 +95,7 @@ class Metrics:
         self._whole: dict[str, Histogram] = {}
         self._finished: deque[float] = deque(maxlen=window)
         self._first_at: float | None = None
+        self._first_swap_at: float | None = None
         self._last_at = 0.0
         self._frames = self._faces = self._faces_now = self._swapped_frames = self._dropped = self._level = 0
 
@@ -113,7 +114,19 @@ class Metrics:
             self._faces += faces
             self._faces_now = faces
             self._swapped_frames += faces > 0
+            if faces and self._first_swap_at is None:
+                self._first_swap_at = finished_at
             self._level = level
+
+    @property
+    def frames(self) -> int:
+        """How many have left."""
+        return self._frames
+
+    @property
+    def first_swap_at(self) -> float | None:
+        """When the first picture with a swapped face had left, on the clock of ``record``; None before."""
+        return self._first_swap_at
 
     def set_dropped(self, count: int) -> None:
         """How many frames the mailboxes have dropped so far."""

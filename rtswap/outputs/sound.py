@@ -119,7 +119,7 @@ class SoundTrack:
         yield from self._out.encode(None)
 
     def _sample_of(self, frame: Any, due: int) -> int:
-        """The number of the frame's first sample from the file's start; ``due`` where it is meant (rounded clocks)."""
+        """The frame's first sample, counted from the file's start; ``due`` where only a rounded clock differs."""
         if frame.pts is None:
             return due
         start = round((frame.pts * frame.time_base - self._zero_s) * frame.sample_rate)

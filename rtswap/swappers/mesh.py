@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from rtswap.errors import SourceError
 from rtswap.geometry import box_of
 from rtswap.protocols import Swapper
+from rtswap.raster import Map, rasterize
 from rtswap.sampling import blurred, looked_up, resized, warped
 from rtswap.swappers.light import normalized_low_pass, relight
-from rtswap.swappers.raster import Map, rasterize
 from rtswap.swappers.shape import SourceShape
 from rtswap.swappers.texture import SIZE, Texture, chart, skirted
 from rtswap.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE

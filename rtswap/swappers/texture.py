@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.geometry import canonical, unrolled
+from rtswap.raster import Map, rasterize
 from rtswap.sampling import blurred, looked_up, resized
-from rtswap.swappers.raster import Map, rasterize
 from rtswap.swappers.shape import to_canonical
 from rtswap.topology import OVAL
 from rtswap.types import Image, Points

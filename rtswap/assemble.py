@@ -1,0 +1,199 @@
+"""Where the parts are put together: the only module that names concrete classes and chooses among them."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rtswap.budget import Budget
+from rtswap.compositing.cpu import CpuCanvas
+from rtswap.config import Config
+from rtswap.console import Console
+from rtswap.controls import Controls
+from rtswap.disclosure import Disclosure
+from rtswap.disclosure.badge import Badge
+from rtswap.disclosure.marking import NO_BADGE_NOTICE
+from rtswap.errors import OutputError
+from rtswap.eyes import Eyes, open_eyes
+from rtswap.inputs import open_input
+from rtswap.metrics import Metrics, MetricsLog, status_line
+from rtswap.outputs import open_output
+from rtswap.pipeline import Pipeline, Policy
+from rtswap.protocols import Input, Output, SwapModel, Swapper
+from rtswap.session import Session
+from rtswap.source import load_source
+from rtswap.tracking.tracker import FaceTracker
+from rtswap.types import SourceIdentity, StreamInfo
+
+Event = Callable[[str], None]
+DEFAULT_SIZE, DEFAULT_FPS = (1280, 720), 30.0
+
+
+def run(config: Config, console: Console) -> dict[str, Any]:
+    """The main job, from an opened input to closed outputs; returns the summary. Raises RtswapError."""
+    started_at = time.perf_counter()
+    event = console.event
+    input = open_input(
+        config.input.address,
+        size=config.input.size or DEFAULT_SIZE,
+        fps=config.input.fps or DEFAULT_FPS,
+        on_event=event,
+    )
+    with _closing(input):
+        eyes = open_eyes(config, on_event=event)
+        swappers = bind_sources(config, eyes, on_event=event)
+        pipeline = make_pipeline(config, eyes, swappers, on_event=event)
+        metrics = Metrics()
+        controls = Controls(pipeline, _recorder(config, input.info, event), metrics, on_event=event)
+        outputs, window = _outputs(config, input.info, controls, event)
+        log = MetricsLog(config.metrics.file, metrics, warn=event) if config.metrics.file else None
+
+        def tick() -> None:
+            _show(console, metrics, input.info)
+            if log is not None:
+                log.tick(time.perf_counter())
+
+        session = Session(
+            input,
+            pipeline,
+            make_disclosure(config, event),
+            outputs,
+            metrics=metrics,
+            quality_budget=Budget(config.budget.target_s) if config.budget.target_s > 0 and input.info.live else None,
+            window=window,
+            on_tick=tick,
+            on_event=event,
+        )
+        controls.attach(session)
+        try:
+            session.run()
+        finally:
+            console.finish()
+            if log is not None:
+                log.close()
+    first_s = metrics.first_swap_at
+    return metrics.summary() | {
+        "start_to_first_swap_s": round(first_s - started_at, 3) if first_s is not None else None,
+        "outputs": [output.name for output in [*outputs, *([window] if window else [])]],
+    }
+
+
+def bind_sources(config: Config, eyes: Eyes, *, on_event: Event) -> list[Swapper]:
+    """A swapper for the source and one for each of ``--also``, bound before the first frame. Raises SourceError."""
+    model = make_swap_model(config)
+    people = [config.source.photos, *((also,) for also in config.source.also)]
+    return [model.bind(_source(config, photos, eyes, on_event)) for photos in people]
+
+
+def make_swap_model(config: Config) -> SwapModel:
+    from rtswap.swappers.mesh import MeshSwapModel
+
+    models: dict[str, Callable[[], SwapModel]] = {"mesh": MeshSwapModel}
+    return models[config.swap.swapper]()
+
+
+def make_pipeline(config: Config, eyes: Eyes, swappers: Sequence[Swapper], *, on_event: Event) -> Pipeline:
+    tracker = FaceTracker(eyes.detector, eyes.landmarks, faces="one" if config.tracking.faces == "one" else "all")
+    safety = config.safety
+    policy = Policy(safety.on_failure, safety.empty_after_s, safety.pass_through)
+    return Pipeline(tracker, swappers, canvas=CpuCanvas, policy=policy, on_event=on_event)
+
+
+def make_disclosure(config: Config, on_event: Event) -> Disclosure:
+    badge = config.badge
+    if badge.hide:
+        on_event(NO_BADGE_NOTICE)
+        return Disclosure(None)
+    return Disclosure(Badge(style=badge.style, position=badge.position, language=badge.language))
+
+
+def _source(config: Config, photos: Sequence[str], eyes: Eyes, on_event: Event) -> SourceIdentity:
+    paths = [Path(photo).expanduser() for photo in photos]
+    several = len(paths) > 1 or any(path.is_dir() for path in paths)
+    return load_source(
+        paths,
+        detector=eyes.detector,
+        landmarks=eyes.landmarks,
+        embedder=eyes.embedder() if several else None,
+        face_index=config.source.face or None,
+        on_event=on_event,
+    )
+
+
+def _outputs(
+    config: Config, info: StreamInfo, controls: Controls, event: Event
+) -> tuple[list[Output], Output | None]:
+    """Everything to send to; the window apart, since the main thread must serve it."""
+    wanted = list(config.output.to) or [_default_output(info)]
+
+    def opened(address: str) -> Output:
+        return open_output(
+            address,
+            fps=info.fps,
+            codec=config.output.codec,
+            audio_from=info.audio_path,
+            overwrite=config.output.overwrite,
+            live=info.live,
+            on_event=event,
+            on_key=controls.press,
+            overlay=controls.overlay,
+        )
+
+    outputs: list[Output] = []
+    try:
+        for address in wanted:
+            outputs.append(opened(address))
+    except BaseException:
+        for output in outputs:
+            output.close()
+        raise
+    windows = [output for address, output in zip(wanted, outputs, strict=True) if address == "window"]
+    return [output for output in outputs if output not in windows], windows[0] if windows else None
+
+
+def _default_output(info: StreamInfo) -> str:
+    """The virtual camera if there is one, otherwise the preview; otherwise both reasons."""
+    from rtswap.outputs import virtual_camera, window
+
+    reasons = []
+    for address, part in (("vcam", virtual_camera), ("window", window)):
+        there, reason = part.available()
+        if there:
+            return address
+        reasons.append(f"{address}: {reason}")
+    raise OutputError(
+        "there is neither a virtual camera nor a screen for the preview window",
+        got="; ".join(reasons),
+        do="Name an output, such as -o out.mp4, or run `rtswap doctor` for how to get a virtual camera.",
+    )
+
+
+def _recorder(config: Config, info: StreamInfo, event: Event) -> Callable[[], Output]:
+    """Opens a new recording, for the key r."""
+
+    def record() -> Output:
+        name = time.strftime("rtswap-%Y%m%d-%H%M%S.mp4")
+        return open_output(name, fps=info.fps, codec=config.output.codec, live=info.live, on_event=event)
+
+    return record
+
+
+def _show(console: Console, metrics: Metrics, info: StreamInfo) -> None:
+    line = status_line(metrics)
+    if info.live:
+        console.status(line)
+    else:
+        console.progress(metrics.frames, info.frame_count, line)
+
+
+@contextmanager
+def _closing(input: Input) -> Iterator[None]:
+    """The input is freed whatever happens."""
+    try:
+        yield
+    finally:
+        input.close()

