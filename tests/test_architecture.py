@@ -24,7 +24,7 @@ LAYERS = (
     ),
     ("loop", "pipeline session"),
     ("settings", "config configfile"),
-    ("assembly", "assemble bench api"),
+    ("assembly", "assemble eyes controls bench api"),
     ("doors", "cli commands flags checks doctor web __main__ __init__"),
 )
 RANK = {room: rank for rank, (_, rooms) in enumerate(LAYERS) for room in rooms.split()}
