@@ -78,7 +78,7 @@ class SourceConfig:
     )
     also: tuple[str, ...] = option(
         (),
-        texts("PHOTO"),
+        texts("PHOTO", "a photo or a folder of photos"),
         "--also",
         help="photo, or folder of photos, of one more source, for the keys 2 to 9; repeat it",
     )
@@ -204,7 +204,7 @@ class MetricsConfig:
     """What is measured"""
 
     file: str | None = option(
-        None, text("FILE", "a file"), "--metrics", help="write one JSON line per frame to this file"
+        None, text("FILE", "a file"), "--metrics", help="append one JSON line a second to this file"
     )
 
 
