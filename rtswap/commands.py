@@ -6,13 +6,15 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, is_dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rtswap.config import Config
-from rtswap.configfile import Effective, effective, to_toml
-from rtswap.console import Console
 from rtswap.errors import UsageError
 from rtswap.flags import Parser, add_common, add_table, overrides
+
+if TYPE_CHECKING:  # the help must come at once: what a command needs is imported when it runs
+    from rtswap.configfile import Effective
+    from rtswap.console import Console
 
 Flags = dict[str, Any]
 
@@ -105,6 +107,8 @@ def config_parser() -> Parser:
 
 
 def config(flags: Flags) -> int:
+    from rtswap.configfile import to_toml
+
     found = _effective(flags)
     if found.config.console.json:
         print(json.dumps({"config": asdict(found.config), "origins": dict(found.origins)}, ensure_ascii=False))
@@ -149,10 +153,14 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
 
 
 def _effective(flags: Flags) -> Effective:
+    from rtswap.configfile import effective
+
     return effective(overrides(flags), file=flags.get("config"))
 
 
 def _console(config: Config) -> Console:
+    from rtswap.console import Console
+
     return Console(quiet=config.console.quiet, json=config.console.json)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json as json_module
 import math
 import os
-import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -100,7 +99,7 @@ class Console:
         if not self._live:
             self._write(f"{line}\n")
             return
-        room = shutil.get_terminal_size().columns - 1
+        room = _columns(self._stream) - 1
         shown = line if len(line) <= room else line[: max(0, room - 3)] + "..."
         self._line = f"\x1b[2m{shown}\x1b[0m" if self._color else shown
         self._write(_CLEAR + self._line)
@@ -123,6 +122,16 @@ def _is_terminal(stream: TextIO | None) -> bool:
         return stream is not None and stream.isatty()
     except (OSError, ValueError):
         return False
+
+
+def _columns(stream: TextIO | None) -> int:
+    """Width of the terminal: COLUMNS if set, else what the terminal says, else 80."""
+    if os.environ.get("COLUMNS", "").isdecimal():
+        return int(os.environ["COLUMNS"])
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80 if stream is not None else 80
+    except (OSError, ValueError):
+        return 80
 
 
 def _bar(share: float) -> str:
