@@ -25,13 +25,15 @@ from training.landmarks.faces import is_validation, load_or_label, mirror_permut
 from training.landmarks.losses import losses, point_weights, weighted
 from training.landmarks.network import SIZE, Deployed, LandmarkNetwork, to_input
 from training.landmarks.pictures import contact_sheet, curves
-from training.landmarks.samples import Batch, Sampler
+from training.landmarks.samples import Batch, Sampler, replayed
 from training.landmarks.trials import errors, held_out
 from training.landmarks.views import Views, build
 
 WORST_SPREAD = 0.05
 """Pictures on which the teacher disagrees with itself by more inter-ocular distances are left out."""
-WARM_UP_STEPS = 300
+WARM_UP_STEPS = 100
+QUICK = 128
+"""Crops of each trial that are tried while training goes on."""
 
 
 @dataclass
@@ -51,7 +53,9 @@ class Stream(IterableDataset[tuple[Any, ...]]):
         cv2.setNumThreads(1)
         worker = torch.utils.data.get_worker_info()
         seed = self._seed * 64 + (worker.id if worker else 0)
-        for batch in Sampler(self._views, mirror_permutation(), SIZE, seed).batches(self._batch):
+        mirror = mirror_permutation()
+        fresh = Sampler(self._views, mirror, SIZE, seed).batches(self._batch)
+        for batch in replayed(fresh, mirror, seed):
             yield tuple(torch.from_numpy(part) for part in (batch.crops, batch.points, batch.visible, batch.present))
 
 
@@ -72,19 +76,17 @@ def average(shadow: nn.Module, network: nn.Module, step: int) -> None:
                 old.copy_(new)
 
 
-def mesh_basis(stream: Iterator[tuple[Tensor, ...]], batches: int = 40) -> tuple[Tensor, Tensor]:
-    """Mean (1404,) and principal components (K, 1404), each as long as its standard deviation, of sampled labels."""
+def sampled_meshes(stream: Iterator[tuple[Tensor, ...]], batches: int = 80) -> Tensor:
+    """(M, 468, 3) labels as training sees them."""
     parts = [next(stream) for _ in range(batches)]
-    meshes = torch.cat([points[present > 0].flatten(1) for _, points, _, present in parts])
-    mean = meshes.mean(0)
-    _, deviation, basis = torch.linalg.svd(meshes - mean, full_matrices=False)
-    return mean, basis[:120] * (deviation[:120, None] / math.sqrt(len(meshes)))
+    return torch.cat([points[present > 0] for _, points, _, present in parts])
 
 
 def measure(network: LandmarkNetwork, trials: dict[str, Batch], device: str) -> dict[str, float]:
     """Mean point error in percent per trial, and the share of right answers to "is there a face?"."""
     deployed, figures, right = Deployed(network).eval(), {}, []
-    for name, batch in trials.items():
+    for name, whole in trials.items():
+        batch = Batch(whole.crops[:QUICK], whole.points[:QUICK], whole.visible[:QUICK], whole.present[:QUICK])
         points, _, presence = run(deployed, batch.crops, device)
         right.append((presence > 0.5) == (batch.present > 0.5))
         if name != "absent":
@@ -119,8 +121,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--teacher", type=Path, required=True, help="facemesh.onnx")
     parser.add_argument("--out", type=Path, required=True, help="caches, checkpoint, plots")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--views", type=int, default=6, help="rendered views per person")
     return parser.parse_args()
 
@@ -152,10 +154,13 @@ def train(args: argparse.Namespace, device: str, views: Views, trials: dict[str,
         optimiser.load_state_dict(state["optimiser"])
         progress = Progress(**state["progress"])
     workers = 1 if device == "cpu" else 12
-    loader = DataLoader(Stream(views, args.batch, progress.step), batch_size=None, num_workers=workers, prefetch_factor=6)
+    loader = DataLoader(
+        Stream(views, args.batch, progress.step), batch_size=None, num_workers=workers, prefetch_factor=6
+    )
     stream = iter(loader)
     if not progress.step:
-        network.start_from(*(part.to(device) for part in mesh_basis(stream)))
+        network.cpu().start_from(sampled_meshes(stream))
+        network.to(device)
         shadow.load_state_dict(network.state_dict())
     weights = point_weights().to(device)
     sums: dict[str, float] = {}
@@ -183,7 +188,7 @@ def train(args: argparse.Namespace, device: str, views: Views, trials: dict[str,
             report(progress, sums, rate, args)
             sums = {}
         if progress.seconds >= next_trial:
-            next_trial = progress.seconds + 240
+            next_trial = progress.seconds + 300
             look_at(args.out, shadow, trials, progress, device)
             save(args.out, network, shadow, optimiser, progress)
             last = time.perf_counter()

@@ -20,19 +20,19 @@ def noise_bank(rng: np.random.Generator, size: int, count: int = 48) -> NDArray[
 
 def degrade(crop: Bytes, bank: NDArray[np.float32], rng: np.random.Generator) -> Bytes:
     """``crop`` (S, S, 3) as some webcam would have delivered it; at times untouched."""
-    if rng.random() < 0.08:
+    if rng.random() < 0.15:
         return crop
-    if rng.random() < 0.25:
+    if rng.random() < 0.15:
         crop = _fewer_pixels(crop, rng)
-    if rng.random() < 0.25:
+    if rng.random() < 0.2:
         crop = _blurred(crop, rng)
     crop = np.asarray(cv2.LUT(crop, _curve(rng)), np.uint8)
     if rng.random() < 0.08:
         crop = np.repeat(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY)[..., None], 3, axis=2)
-    lit, noisy = rng.random() < 0.3, rng.random() < 0.65
+    lit, noisy = rng.random() < 0.25, rng.random() < 0.6
     if lit or noisy:
         crop = _light_and_noise(crop, lit, noisy, bank, rng)
-    if rng.random() < 0.2:
+    if rng.random() < 0.12:
         _, data = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(15, 80))])
         crop = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
     return crop
@@ -41,7 +41,7 @@ def degrade(crop: Bytes, bank: NDArray[np.float32], rng: np.random.Generator) ->
 def _curve(rng: np.random.Generator) -> Bytes:
     """(1, 256, 3) tone curves: exposure, contrast, gamma and a colour cast."""
     x = np.linspace(0, 1, 256)[:, None]
-    dark = rng.random() < 0.15
+    dark = rng.random() < 0.08
     gain = (rng.uniform(0.25, 0.6) if dark else rng.uniform(0.65, 1.4)) * np.exp(rng.normal(0, 0.09, 3))
     curve = (np.clip(x * gain, 0, 1) ** rng.uniform(0.7, 1.4) - 0.4) * rng.uniform(0.75, 1.2) + 0.4
     curve = curve + rng.normal(0, 0.03)
@@ -50,7 +50,7 @@ def _curve(rng: np.random.Generator) -> Bytes:
 
 def _fewer_pixels(crop: Bytes, rng: np.random.Generator) -> Bytes:
     side = crop.shape[0]
-    small = max(20, int(side * rng.uniform(0.22, 0.8)))
+    small = max(20, int(side * rng.uniform(0.3, 0.8)))
     shrunk = cv2.resize(crop, (small, small), interpolation=cv2.INTER_AREA)
     how = int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC]))
     return np.asarray(cv2.resize(shrunk, (side, side), interpolation=how), np.uint8)
@@ -80,5 +80,6 @@ def _light_and_noise(
     if noisy:
         noise = bank[rng.integers(len(bank))]
         y, x = rng.integers(0, noise.shape[0] - side + 1, 2)
-        picture += noise[y : y + side, x : x + side] * float(rng.uniform(1, 6) if rng.random() < 0.7 else rng.uniform(6, 18))  # fmt: skip
+        sigma = rng.uniform(1, 6) if rng.random() < 0.8 else rng.uniform(6, 15)
+        picture += noise[y : y + side, x : x + side] * float(sigma)
     return np.clip(picture, 0, 255).astype(np.uint8)

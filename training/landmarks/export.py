@@ -1,4 +1,4 @@
-"""Checkpoint -> the network that ships: ``python -m training.landmarks.export --checkpoint FILE --to landmarks.onnx``.
+"""Checkpoint -> the network that ships: ``python -m training.landmarks.export --checkpoint FILE --to FILE``.
 
 Weights are stored as fp16 and cast to fp32 in the graph; engines fold the casts when they load it, so that CPUs
 compute in fp32. The file is checked against torch before it is written.

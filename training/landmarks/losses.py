@@ -7,8 +7,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from rtswap.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
+from training.landmarks.network import ANCHORS, SIZE
 
-WEIGHTS = {"points": 1.0, "depth": 0.3, "shape": 0.5, "presence": 0.02, "visibility": 0.03}
+WEIGHTS = {"points": 1.0, "anchors": 0.5, "depth": 0.3, "shape": 0.5, "presence": 0.02, "visibility": 0.03}
 _EYES = (33, 133, 362, 263)
 _NEAR = 0.01
 """In inter-ocular distances: below it the error counts as its square, above it as it is."""
@@ -26,19 +27,23 @@ def point_weights() -> Tensor:
 
 
 def losses(
-    outputs: tuple[Tensor, Tensor, Tensor], points: Tensor, visible: Tensor, present: Tensor, weights: Tensor
+    outputs: tuple[Tensor, Tensor, Tensor, Tensor], points: Tensor, visible: Tensor, present: Tensor, weights: Tensor
 ) -> dict[str, Tensor]:
     """Named terms, unweighted. ``points`` (N, 468, 3) crop px, ``visible`` (N, 468) and ``present`` (N,) 0..1.
 
     Points and visibility count only where a face is present; hidden points count half.
     """
-    found, seen, presence = outputs
+    found, anchors, seen, presence = outputs
     left, right = points[:, list(_EYES[:2])].mean(1), points[:, list(_EYES[2:])].mean(1)
     unit = (right - left).norm(dim=-1).clamp_min(4.0)
     error = (found - points) / unit[:, None, None]
     each = functional.smooth_l1_loss(error, torch.zeros_like(error), beta=_NEAR, reduction="none")
     share = weights * (0.5 + 0.5 * visible) * present[:, None]
     total = share.sum().clamp_min(1.0)
+    wanted = points[:, ANCHORS, :2]
+    inside = ((wanted > 0) & (wanted < SIZE)).all(-1) * present[:, None]
+    off = (anchors - wanted) / unit[:, None, None]
+    off = functional.smooth_l1_loss(off, torch.zeros_like(off), beta=_NEAR, reduction="none").sum(-1)
     # The openings of eyes and mouth, as differences: what a viewer notices first.
     above, below = _lid_pairs()
     opening = (error[:, above] - error[:, below])[..., :2]
@@ -48,6 +53,7 @@ def losses(
     faces = present.sum().clamp_min(1.0)
     return {
         "points": (each[..., :2].sum(-1) * share).sum() / total,
+        "anchors": (off * inside).sum() / inside.sum().clamp_min(1.0),
         "depth": (each[..., 2] * share).sum() / total,
         "shape": (shape * present).sum() / faces,
         "presence": bce(presence, present),

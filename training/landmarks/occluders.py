@@ -10,7 +10,9 @@ Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 
-def occlude(crop: Bytes, points: Floats, visible: Floats, scrap: Bytes, skin: Floats, rng: np.random.Generator) -> None:
+def occlude(
+    crop: Bytes, points: Floats, visible: Floats, scrap: Bytes, skin: Floats, rng: np.random.Generator
+) -> None:
     """Paint one thing over ``crop`` and set ``visible`` to 0 for the points under it. Both are changed in place.
 
     ``scrap``: a picture as large as the crop that gives the texture; ``skin`` (3,) BGR for hands.
@@ -27,9 +29,12 @@ def occlude(crop: Bytes, points: Floats, visible: Floats, scrap: Bytes, skin: Fl
     elif kind == "bar":
         angle = rng.uniform(0, np.pi)
         along = np.array([np.cos(angle), np.sin(angle)]) * size
-        cv2.line(mask, _ints(centre - along), _ints(centre + along * rng.uniform(-0.3, 1)), 255, int(rng.integers(3, 22)), cv2.LINE_AA)  # fmt: skip
+        end = centre + along * rng.uniform(-0.3, 1)
+        cv2.line(mask, _ints(centre - along), _ints(end), 255, int(rng.integers(3, 22)), cv2.LINE_AA)
     elif kind == "block":
-        box = cv2.boxPoints((tuple(map(float, centre)), tuple(map(float, rng.uniform(0.15, 0.6, 2) * size)), float(rng.uniform(0, 90))))  # fmt: skip
+        sides = rng.uniform(0.15, 0.6, 2) * size
+        middle = (float(centre[0]), float(centre[1]))
+        box = cv2.boxPoints((middle, (float(sides[0]), float(sides[1])), float(rng.uniform(0, 90))))
         cv2.fillConvexPoly(mask, np.round(box).astype(np.int32), 255, cv2.LINE_AA)
     else:
         _hair(mask, points, rng)
@@ -74,11 +79,14 @@ def _hand(mask: Bytes, palm: Floats, rng: np.random.Generator) -> None:
     spread = rng.uniform(0.05, 0.28)
     for finger in range(4):
         turn = angle + (finger - 1.5) * spread
-        root = palm + unit * 0.8 * np.array([np.cos(angle + (finger - 1.5) * 0.4), np.sin(angle + (finger - 1.5) * 0.4)])
+        root = palm + unit * 0.8 * np.array(
+            [np.cos(angle + (finger - 1.5) * 0.4), np.sin(angle + (finger - 1.5) * 0.4)]
+        )
         tip = root + unit * rng.uniform(0.3, 1.6) * np.array([np.cos(turn), np.sin(turn)])
         cv2.line(mask, _ints(root), _ints(tip), 255, max(2, int(unit * 0.42)), cv2.LINE_AA)
     thumb = angle + rng.choice([-1, 1]) * rng.uniform(0.8, 1.5)
-    cv2.line(mask, _ints(palm), _ints(palm + unit * 1.6 * np.array([np.cos(thumb), np.sin(thumb)])), 255, max(2, int(unit * 0.45)), cv2.LINE_AA)  # fmt: skip
+    tip = palm + unit * 1.6 * np.array([np.cos(thumb), np.sin(thumb)])
+    cv2.line(mask, _ints(palm), _ints(tip), 255, max(2, int(unit * 0.45)), cv2.LINE_AA)
     arm = palm - 8 * unit * np.array([np.cos(angle), np.sin(angle)])
     cv2.line(mask, _ints(palm), _ints(arm), 255, max(2, int(unit * 1.2)), cv2.LINE_AA)
 

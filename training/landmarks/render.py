@@ -37,9 +37,7 @@ def rotation(yaw: float, pitch: float) -> Floats:
     return (about_x @ about_y).astype(np.float32)
 
 
-def render(
-    image: NDArray[np.uint8], mesh: Floats, changed: Floats, turn: Floats, faces: NDArray[np.int64]
-) -> View:
+def render(image: NDArray[np.uint8], mesh: Floats, changed: Floats, turn: Floats, faces: NDArray[np.int64]) -> View:
     """The face of ``image`` with the mesh ``changed`` instead of ``mesh``, then turned by ``turn`` about the neck."""
     side = image.shape[0]
     source = np.concatenate([mesh, *_rings(mesh, side)])
@@ -89,7 +87,9 @@ def _rasterise(
     The last row, shown where nothing was drawn, is the identity.
     """
     corners = target[all_faces]
-    system = np.concatenate([corners[:, :, :2], np.ones((len(all_faces), 3, 1), np.float32)], axis=2).astype(np.float64)
+    system = np.concatenate([corners[:, :, :2], np.ones((len(all_faces), 3, 1), np.float32)], axis=2).astype(
+        np.float64
+    )
     sound = np.abs(np.linalg.det(system)) > 0.2
     system[~sound] = np.eye(3)
     wanted = np.concatenate([source[all_faces][:, :, :2], corners[:, :, 2:]], axis=2)

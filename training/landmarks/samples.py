@@ -15,7 +15,7 @@ from training.landmarks.occluders import glasses, occlude
 from training.landmarks.views import Views
 
 NO_FACE_SHARE = 0.07
-ORIGINALS_SHARE = 0.3
+ORIGINALS_SHARE = 0.35
 """How often the picture is taken as it is, beside its turn among the rendered views."""
 
 
@@ -34,9 +34,9 @@ class Batch:
 def jitter(matrix: NDArray[np.float32], size: int, rng: np.random.Generator) -> NDArray[np.float32]:
     """``matrix`` as a tracker would have placed it: mostly a little off, sometimes much, rarely far off."""
     kind = rng.random()
-    if kind < 0.55:
+    if kind < 0.65:
         shift, scale, roll = rng.normal(0, 0.025, 2), np.exp(rng.normal(0, 0.04)), rng.normal(0, 4)
-    elif kind < 0.93:
+    elif kind < 0.97:
         shift, scale, roll = rng.uniform(-0.12, 0.12, 2), np.exp(rng.uniform(-0.24, 0.26)), rng.uniform(-25, 25)
     else:
         shift, scale, roll = rng.uniform(-0.22, 0.22, 2), np.exp(rng.uniform(-0.45, 0.4)), rng.uniform(-50, 50)
@@ -81,7 +81,7 @@ class Sampler:
         view = int(rng.integers(self._originals if rng.random() < ORIGINALS_SHARE else len(self._views)))
         image, mesh = self._views.images[view], self._views.meshes[view]
         visible = self._views.visible[view].astype(np.float32)
-        if rng.random() < 0.10:
+        if rng.random() < 0.06:
             image, inside = _cut_off(image, mesh, rng)
             visible = visible * inside
         matrix = self._matrices[view]
@@ -97,9 +97,9 @@ class Sampler:
         if flip:
             points, visible = points[self._mirror], visible[self._mirror]
         crop = np.asarray(crop, np.uint8)
-        if rng.random() < 0.10:
+        if rng.random() < 0.07:
             glasses(crop, points, rng)
-        for _ in range(int(rng.choice([0, 1, 2], p=[0.62, 0.28, 0.10]))):
+        for _ in range(int(rng.choice([0, 1, 2], p=[0.72, 0.23, 0.05]))):
             occlude(crop, points, visible, self._scrap(), self._skin(), rng)
         outside = ((points[:, :2] < 0) | (points[:, :2] > size - 1)).any(axis=1)
         visible[outside] = 0
@@ -123,7 +123,7 @@ class Sampler:
         """Background, hair, clothes, a cheek without its face, a face all but out of the crop, noise, hands."""
         rng, size = self._rng, self._size
         view = int(rng.integers(len(self._views)))
-        image, mesh = self._views.images[view], self._views.meshes[view]
+        image = self._views.images[view]
         kind = rng.random()
         matrix = self._matrices[view]
         assert matrix is not None
@@ -131,7 +131,9 @@ class Sampler:
             away = rng.uniform(0, 2 * np.pi)
             offset = rng.uniform(0.72, 1.0) * np.array([np.cos(away), np.sin(away)])
             matrix = moved(matrix, size, offset, float(rng.uniform(0.8, 1.2)), float(rng.uniform(-30, 30)))
-            crop = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            crop = cv2.warpAffine(
+                image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            )
         elif kind < 0.8:
             side = int(rng.integers(14, 52))
             x, y = rng.integers(0, 256 - side, 2)
@@ -140,14 +142,33 @@ class Sampler:
             crop = cv2.resize(image[y : y + side, x : x + side], (size, size), interpolation=cv2.INTER_LINEAR)
         elif kind < 0.9:
             grid = rng.uniform(0, 255, (int(rng.integers(1, 9)), int(rng.integers(1, 9)), 3)).astype(np.float32)
-            crop = cv2.resize(grid, (size, size), interpolation=int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_NEAREST]))).astype(np.uint8)  # fmt: skip
+            how = int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_NEAREST]))
+            crop = cv2.resize(grid, (size, size), interpolation=how)
         else:
-            crop = np.clip(rng.uniform(0, 255) + rng.uniform(2, 60) * self._bank[0, :size, :size], 0, 255).astype(np.uint8)
-        crop = np.asarray(crop, np.uint8)
+            grain = rng.uniform(2, 60) * self._bank[0, :size, :size]
+            crop = np.clip(rng.uniform(0, 255) + grain, 0, 255)
+        crop = np.asarray(crop).astype(np.uint8)
         nothing = np.full((468, 3), size / 2, np.float32) + rng.normal(0, size / 5, (468, 3)).astype(np.float32)
         if rng.random() < 0.4:
             occlude(crop, nothing, np.zeros(468, np.float32), self._scrap(), self._skin(), rng)
         return degrade(crop, self._bank, rng)
+
+
+def replayed(batches: Iterator[Batch], mirror: NDArray[np.int64], seed: int, keep: int = 120) -> Iterator[Batch]:
+    """Every batch twice, the second time mirrored and some ``keep`` batches later: cutting is dear too."""
+    rng = np.random.default_rng(seed)
+    waiting: list[Batch] = []
+    for batch in batches:
+        yield batch
+        waiting.append(batch)
+        if len(waiting) > keep:
+            yield _mirrored(waiting.pop(int(rng.integers(len(waiting)))), mirror)
+
+
+def _mirrored(batch: Batch, mirror: NDArray[np.int64]) -> Batch:
+    points = batch.points[:, mirror]
+    points[..., 0] = batch.crops.shape[2] - 1 - points[..., 0]
+    return Batch(np.ascontiguousarray(batch.crops[:, :, ::-1]), points, batch.visible[:, mirror], batch.present)
 
 
 def _cut_off(

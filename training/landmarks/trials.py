@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from rtswap.tracking.landmarks import place
 from training.landmarks.faces import Labels, eye_distance, triangles
 from training.landmarks.samples import Batch, Sampler, moved
-from training.landmarks.views import View, Views, build, one_view, yaw_of
+from training.landmarks.views import View, build, one_view, yaw_of
 
 
-def held_out(faces: Path, labels: Labels, people: NDArray[np.int64], mirror: NDArray[np.int64], cache: Path, size: int) -> dict[str, Batch]:  # fmt: skip
+def held_out(
+    faces: Path, labels: Labels, people: NDArray[np.int64], mirror: NDArray[np.int64], cache: Path, size: int
+) -> dict[str, Batch]:
     """``plain``, ``jittered``, ``yaw45``, ``occluded`` (one ellipse over a fifth of the face) and ``absent``."""
     rng = np.random.default_rng(20)
     images = [np.asarray(cv2.imread(str(faces / labels.names[p])), np.uint8) for p in people]
@@ -83,7 +85,8 @@ def _cover_fifth(
     axes = np.sqrt(area / np.pi) * np.array([shape, 1 / shape])
     middle = points[:, :2].mean(axis=0) + rng.uniform(-0.3, 0.3, 2) * np.ptp(points[:, :2], axis=0)
     mask = np.zeros(crop.shape[:2], np.uint8)
-    cv2.ellipse(mask, (round(float(middle[0])), round(float(middle[1]))), (round(float(axes[0])), round(float(axes[1]))), float(rng.uniform(0, 180)), 0, 360, 255, -1)  # fmt: skip
+    at, reach = ((round(float(pair[0])), round(float(pair[1]))) for pair in (middle, axes))
+    cv2.ellipse(mask, at, reach, float(rng.uniform(0, 180)), 0, 360, 255, -1)
     texture = cv2.resize(scrap[100:180, 80:160], crop.shape[1::-1])
     crop[mask > 0] = texture[mask > 0]
     xy = np.clip(np.round(points[:, :2]), 0, crop.shape[0] - 1).astype(int)

@@ -45,7 +45,8 @@ def dark_mouth(image: NDArray[np.uint8], mesh: NDArray[np.float32], rng: np.rand
     if rng.random() < 0.6:
         upper, lower = mesh[LIPS_INNER[11:], :2], mesh[LIPS_INNER[1:10][::-1], :2]
         band = np.concatenate([upper, (upper + rng.uniform(0.2, 0.5) * (lower - upper))[::-1]])
-        cv2.fillPoly(layer, [np.round(band * 16).astype(np.int32)], tuple(rng.uniform(140, 220) * np.array([0.9, 0.95, 1])), cv2.LINE_AA, 4)  # fmt: skip
+        white = tuple(rng.uniform(140, 220) * np.array([0.9, 0.95, 1]))
+        cv2.fillPoly(layer, [np.round(band * 16).astype(np.int32)], white, cv2.LINE_AA, 4)
     mask = cv2.GaussianBlur(mask, (0, 0), 0.8)[..., None].astype(np.float32) / 255
     image[:] = (image * (1 - mask) + layer * mask).astype(np.uint8)
 
@@ -109,8 +110,13 @@ def build(faces: Path, labels: Labels, people: NDArray[np.int64], per_person: in
 
 
 def _views_of(
-    faces: Path, labels: Labels, people: NDArray[np.int64], per_person: int, pictures: Path,
-    corners: NDArray[np.int64], row: int
+    faces: Path,
+    labels: Labels,
+    people: NDArray[np.int64],
+    per_person: int,
+    pictures: Path,
+    corners: NDArray[np.int64],
+    row: int,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Render every view of one person into the cache; (V, 468, 3) meshes and (V, 468) visibility."""
     cv2.setNumThreads(1)

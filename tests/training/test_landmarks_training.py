@@ -1,0 +1,188 @@
+"""The recipe of the landmark network: labels stay on the pixels they name, losses fall, what is exported is the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="torch is not installed: it is needed to train, never to use (pip install rtswap[train])")  # fmt: skip
+pytest.importorskip("onnx", reason="onnx is not installed: it is needed to export the landmark network")
+
+import torch
+
+from rtswap.tracking.landmarks import place
+from training.landmarks.expressions import close_eyes, open_mouth, random_expression
+from training.landmarks.export import halve_weights, to_onnx, worst_difference
+from training.landmarks.faces import is_validation, mirror_permutation, triangles
+from training.landmarks.losses import losses, point_weights, weighted
+from training.landmarks.network import ANCHORS, SIZE, Deployed, LandmarkNetwork, to_input
+from training.landmarks.render import rotation
+from training.landmarks.samples import Batch, Sampler, replayed
+from training.landmarks.views import Views, one_view
+
+ROOT = Path(__file__).parents[2]
+
+
+def canonical_mesh() -> np.ndarray:
+    """(468, 3) the mean face, upright in a 256 px picture."""
+    with np.load(ROOT / "rtswap" / "assets" / "canonical.npz") as data:
+        mesh = data["mesh"].astype(np.float32)
+    return mesh * (55, 55, 55) + np.array([128, 118, 0], np.float32)
+
+
+def dotted_picture(mesh: np.ndarray, rows: list[int]) -> np.ndarray:
+    """A dim picture with one bright dot per named point."""
+    image = np.full((256, 256, 3), 60, np.uint8)
+    for row in rows:
+        centre = np.round(mesh[row, :2] * 16).astype(int)
+        cv2.circle(image, (int(centre[0]), int(centre[1])), 40, (255, 255, 255), -1, cv2.LINE_AA, 4)
+    return image
+
+
+def dot_near(image: np.ndarray, point: np.ndarray, reach: int = 9) -> np.ndarray:
+    x, y = np.round(point[:2]).astype(int)
+    part = np.maximum(image[y - reach : y + reach + 1, x - reach : x + reach + 1, 0].astype(float) - 110, 0)
+    assert part.sum() > 0, "the dot is gone"
+    rows, columns = np.mgrid[y - reach : y + reach + 1, x - reach : x + reach + 1]
+    return np.array([(columns * part).sum(), (rows * part).sum()]) / part.sum()
+
+
+def test_people_are_split_by_their_name_alone_and_about_one_in_twelve_is_kept_out() -> None:
+    names = [f"person_{i}.jpg" for i in range(3000)]
+    kept_out = [is_validation(name) for name in names]
+    assert kept_out == [is_validation(name) for name in names]
+    assert 0.06 < np.mean(kept_out) < 0.10
+
+
+def test_the_mirror_swaps_sides_and_undoes_itself() -> None:
+    mirror = mirror_permutation()
+    assert (mirror[mirror] == np.arange(468)).all()
+    for left, right in ((33, 263), (133, 362), (61, 291), (234, 454), (10, 10), (152, 152), (1, 1)):
+        assert mirror[left] == right
+
+
+@pytest.mark.parametrize(("yaw", "pitch"), [(0, 0), (35, 0), (-35, 5), (0, 20), (10, -20)])
+def test_labels_of_a_turned_face_stay_on_the_pixels_they_name(yaw: float, pitch: float) -> None:
+    mesh = canonical_mesh()
+    rows = [1, 50, 280, 61, 291, 152, 9]
+    view = one_view(dotted_picture(mesh, rows), mesh, triangles(), yaw, pitch)
+    seen = [row for row in rows if view.visible[row]]
+    assert len(seen) >= 4
+    for row in seen:
+        assert np.linalg.norm(dot_near(view.image, view.mesh[row]) - view.mesh[row, :2]) < 2.0
+
+
+def test_turning_hides_the_far_side_only() -> None:
+    mesh = canonical_mesh()
+    view = one_view(np.full((256, 256, 3), 90, np.uint8), mesh, triangles(), 60, 0)
+    straight = one_view(np.full((256, 256, 3), 90, np.uint8), mesh, triangles(), 0, 0)
+    assert straight.visible.mean() > 0.9
+    turned_x = view.mesh[[234, 454], 0] - view.mesh[1, 0]
+    far, near = (234, 454) if abs(turned_x[0]) < abs(turned_x[1]) else (454, 234)
+    assert not view.visible[far]
+    assert view.visible[50 if near == 234 else 280]
+
+
+def test_a_rotation_keeps_lengths() -> None:
+    turn = rotation(37, -21)
+    assert turn @ turn.T == pytest.approx(np.eye(3), abs=1e-6)
+
+
+def test_a_blink_closes_the_lids_and_a_yawn_opens_the_lips() -> None:
+    mesh = canonical_mesh()
+    closed, opened = close_eyes(mesh, 1.0, 1.0), open_mouth(mesh, 0.4)
+    for upper, lower in ((159, 145), (386, 374)):
+        assert abs(closed[lower, 1] - closed[upper, 1]) < 0.15 * abs(mesh[lower, 1] - mesh[upper, 1])
+    assert opened[14, 1] - opened[13, 1] > 0.3 * 55 + mesh[14, 1] - mesh[13, 1]
+    assert opened[[33, 263]] == pytest.approx(mesh[[33, 263]], abs=0.3)
+
+
+@pytest.fixture(scope="module")
+def views() -> Views:
+    mesh = canonical_mesh()
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (3, 256, 256, 3), np.uint8)
+    meshes = np.stack([mesh, random_expression(mesh, rng)[0], random_expression(mesh, rng)[0]])
+    return Views(images, meshes.astype(np.float32), np.ones((3, 468), bool), 1)
+
+
+def test_samples_are_finite_and_their_labels_make_sense(views: Views) -> None:
+    stream = Sampler(views, mirror_permutation(), SIZE, 1).batches(64)
+    batches = [next(stream) for _ in range(2)]
+    present = np.concatenate([batch.present for batch in batches])
+    assert 0.8 < present.mean() < 1.0
+    for batch in batches:
+        assert batch.crops.shape == (64, SIZE, SIZE, 3)
+        assert np.isfinite(batch.points).all()
+        there = batch.present > 0.5
+        points, visible = batch.points[there], batch.visible[there]
+        assert ((points[visible > 0.5][:, :2] >= 0) & (points[visible > 0.5][:, :2] < SIZE)).all()
+        left, right = points[:, 33], points[:, 263]
+        assert (right[:, 0] - left[:, 0] > 0).mean() > 0.95
+
+
+def test_a_batch_comes_back_mirrored(views: Views) -> None:
+    mirror = mirror_permutation()
+    batch = next(Sampler(views, mirror, SIZE, 1).batches(4))
+    first, again = list(replayed(iter([batch, batch]), mirror, 0, keep=1))[1:3]
+    assert isinstance(first, Batch)
+    assert (again.crops[:, :, ::-1] == batch.crops).all()
+    assert again.points[:, 33, 0] == pytest.approx(SIZE - 1 - batch.points[:, 263, 0])
+
+
+def test_the_network_keeps_its_budget() -> None:
+    network = LandmarkNetwork().eval()
+    assert sum(parameter.numel() for parameter in network.parameters()) <= 1_500_000
+    macs = []
+    for module in network.modules():
+        if isinstance(module, torch.nn.Conv2d | torch.nn.Linear):
+            module.register_forward_hook(lambda m, _, out: macs.append(out.numel() * m.weight[0].numel()))
+    network(torch.zeros(1, 3, SIZE, SIZE))
+    assert sum(macs) <= 0.15e9
+    assert len(set(ANCHORS)) == len(ANCHORS)
+
+
+def test_a_fresh_network_already_draws_faces_and_learns_from_a_few_steps(views: Views) -> None:
+    torch.manual_seed(0)
+    stream = Sampler(views, mirror_permutation(), SIZE, 2).batches(24)
+    batches = [next(stream) for _ in range(3)]
+    network = LandmarkNetwork()
+    network.start_from(torch.from_numpy(np.concatenate([batch.points[batch.present > 0] for batch in batches])))
+    optimiser, weights, totals = torch.optim.AdamW(network.parameters(), 1e-3), point_weights(), []
+    crops, points, visible, present = (
+        torch.from_numpy(part)
+        for part in (batches[0].crops, batches[0].points, batches[0].visible, batches[0].present)
+    )
+    for _ in range(8):
+        terms = losses(network(to_input(crops)), points, visible, present, weights)
+        assert all(torch.isfinite(term) for term in terms.values())
+        optimiser.zero_grad()
+        weighted(terms).backward()
+        optimiser.step()
+        totals.append(float(weighted(terms).detach()))
+    assert totals[-1] < 0.8 * totals[0]
+
+
+def test_perfect_answers_cost_nothing() -> None:
+    mesh = canonical_mesh()
+    matrix = place(mesh, SIZE)
+    assert matrix is not None
+    points = torch.from_numpy(mesh)[None].clone()
+    points[0, :, :2] = torch.from_numpy(mesh[:, :2] @ matrix[:, :2].T + matrix[:, 2])
+    sure = torch.full((1, 468), 30.0)
+    outputs = (points, points[:, ANCHORS, :2], sure, sure[:, 0])
+    terms = losses(outputs, points, torch.ones(1, 468), torch.ones(1), point_weights())
+    assert float(weighted(terms)) == pytest.approx(0, abs=1e-6)
+
+
+def test_the_exported_network_says_what_torch_says_for_any_number_of_faces(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    deployed = Deployed(LandmarkNetwork().eval()).eval()
+    model = halve_weights(to_onnx(deployed))
+    assert len(model.SerializeToString()) <= 3_000_000
+    for count in (1, 4):
+        crops = np.random.default_rng(count).integers(0, 256, (count, SIZE, SIZE, 3), np.uint8)
+        assert worst_difference(model, deployed, crops) < 0.2
