@@ -15,6 +15,8 @@ _MAX_BYTES = 2**31 - 1
 """What one protobuf message can hold; a larger ONNX file is not one."""
 _EXTERNAL_DATA = b"\x0a\x08location\x12"
 """How a tensor whose numbers lie in another file begins (StringStringEntryProto, key ``location``)."""
+_FIRST_FIELD = b"\x08"
+"""Every ONNX file begins with its ``ir_version``; other formats that an engine may know are not wanted here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,10 @@ def read_model_file(model: Path | str | bytes) -> bytes:
     content = model if isinstance(model, bytes) else _read(Path(model), name)
     if not content:
         raise ModelError(f"{name} is empty", expected="an ONNX file", got="0 bytes")
+    if not content.startswith(_FIRST_FIELD):
+        raise ModelError(
+            f"{name} is not a network", expected="an ONNX file", got=f"one that begins with {content[:8]!r}"
+        )
     if _EXTERNAL_DATA in content:
         raise ModelError(
             f"{name} keeps its weights in other files",

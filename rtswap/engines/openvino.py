@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ class OpenVinoEngine:
             "NUM_STREAMS": 1,
             "INFERENCE_PRECISION_HINT": precision,
         }
-        if cache_dir is not None:
+        if cache_dir is not None and _can_hold(cache_dir):
             config["CACHE_DIR"] = str(cache_dir)
         try:
             core = ov.Core()
@@ -71,6 +72,16 @@ class OpenVinoEngine:
             )  # one that has failed keeps the shapes that broke it
             raise EngineError("the network failed in OpenVINO", got=one_line(error)) from error
         return {spec.name: _safe(results[index], spec) for index, spec in enumerate(self._outputs)}
+
+
+def _can_hold(folder: Path) -> bool:
+    """Whether files can be made in ``folder``, which is made when missing. A cache is no reason to fail."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
 
 
 def _safe(result: Tensor, spec: TensorSpec) -> Tensor:

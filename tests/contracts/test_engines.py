@@ -1,0 +1,270 @@
+"""What every engine must do. A new engine is one more line in ENGINES."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rtswap.engines.contract import read_model_file
+from rtswap.engines.onnxruntime import OnnxRuntimeEngine
+from rtswap.engines.openvino import OpenVinoEngine
+from rtswap.errors import EngineError, ModelError
+from rtswap.models.onnx_graph import Graph
+from rtswap.protocols import Engine
+
+Make = Callable[..., Engine]
+ENGINES: dict[str, Make] = {"onnxruntime": OnnxRuntimeEngine, "openvino-f32": OpenVinoEngine}
+
+RNG = np.random.default_rng(0)
+KERNEL = RNG.normal(size=(4, 3, 3, 3)).astype(np.float32)
+BIAS = RNG.normal(size=4).astype(np.float32)
+
+
+def small_network(shape: tuple[int | str, ...] = ("n", "h", "w", 3)) -> bytes:
+    """A convolution of the picture, and its mean: two outputs, free batch and size."""
+    g = Graph("small")
+    x = g.conv(g.nhwc_u8("image"), KERNEL, BIAS, pads=[1, 1, 1, 1])
+    g.add("Relu", x, to="map")
+    g.add("ReduceMean", x, axes=[2, 3], keepdims=0, to="mean")
+    n, h, w, _ = shape
+    return g.serialise({"image": shape}, {"map": [n, 4, h, w], "mean": [n, 4]}, {})
+
+
+def expected(image: np.ndarray) -> dict[str, np.ndarray]:
+    """The same network in plain numpy."""
+    padded = np.pad(image.astype(np.float64), ((0, 0), (1, 1), (1, 1), (0, 0)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))
+    x = np.einsum("nhwcij,kcij->nkhw", windows, KERNEL.astype(np.float64)) + BIAS[None, :, None, None]
+    return {"map": np.maximum(x, 0), "mean": x.mean(axis=(2, 3))}
+
+
+def picture(*shape: int, seed: int = 1) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+@pytest.fixture(params=ENGINES, scope="module")
+def make(request: pytest.FixtureRequest) -> Make:
+    return ENGINES[request.param]
+
+
+@pytest.fixture(scope="module")
+def engine(make: Make) -> Engine:
+    return make(small_network())
+
+
+def test_says_its_name(make: Make, engine: Engine) -> None:
+    assert ENGINES[engine.name] is make
+
+
+@pytest.mark.parametrize("shape", [(1, 5, 7, 3), (3, 16, 16, 3), (1, 1, 1, 3), (2, 31, 8, 3), (1, 64, 48, 3)])
+def test_gives_what_numpy_gives_at_any_size(engine: Engine, shape: tuple[int, ...]) -> None:
+    image = picture(*shape)
+    outputs = engine.run({"image": image})
+    assert set(outputs) == {"map", "mean"}
+    for name, value in expected(image).items():
+        assert outputs[name].dtype == np.float32
+        np.testing.assert_allclose(outputs[name], value, rtol=1e-4, atol=2e-3)
+
+
+def test_a_view_into_a_larger_picture_is_read_rightly(engine: Engine) -> None:
+    large = picture(2, 40, 60, 3)
+    view = large[:, 3:19, 5:25]
+    assert not view.flags.c_contiguous
+    np.testing.assert_allclose(engine.run({"image": view})["map"], expected(view)["map"], rtol=1e-4, atol=2e-3)
+
+
+def test_the_input_is_left_as_it_was(engine: Engine) -> None:
+    image = picture(1, 9, 9, 3)
+    before = image.copy()
+    engine.run({"image": image})
+    np.testing.assert_array_equal(image, before)
+
+
+def test_outputs_live_until_the_next_run_even_of_another_engine(make: Make) -> None:
+    one, other = make(small_network()), make(small_network())
+    image = picture(1, 20, 20, 3)
+    outputs = one.run({"image": image})
+    other.run({"image": picture(1, 200, 200, 3, seed=2)})
+    np.testing.assert_allclose(outputs["map"], expected(image)["map"], rtol=1e-4, atol=2e-3)
+
+
+def test_outputs_of_a_free_shape_may_be_kept(engine: Engine) -> None:
+    """A view that the next, larger run leaves pointing nowhere would be a crash, not a wrong number."""
+    image = picture(1, 20, 20, 3)
+    kept = engine.run({"image": image})["map"]
+    engine.run({"image": picture(1, 300, 300, 3)})
+    np.testing.assert_allclose(kept, expected(image)["map"], rtol=1e-4, atol=2e-3)
+
+
+def test_the_same_input_gives_the_same_bits(engine: Engine) -> None:
+    image = picture(2, 24, 24, 3)
+    first = {name: value.copy() for name, value in engine.run({"image": image}).items()}
+    second = engine.run({"image": image})
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        {},
+        {"picture": picture(1, 8, 8, 3)},
+        {"image": picture(1, 8, 8, 3), "more": picture(1)},
+        {"image": picture(1, 8, 8, 3).astype(np.float32)},
+        {"image": picture(8, 8, 3)},
+        {"image": picture(1, 8, 8, 4)},
+        {"image": picture(0, 8, 8, 3)},
+        {"image": picture(1, 0, 8, 3)},
+    ],
+    ids=["nothing", "other name", "too many", "float", "no batch", "four channels", "empty batch", "no rows"],
+)
+def test_a_wrong_input_is_one_line_and_does_no_harm(engine: Engine, inputs: dict[str, np.ndarray]) -> None:
+    with pytest.raises(EngineError) as caught:
+        engine.run(inputs)
+    assert "\n" not in str(caught.value)
+    image = picture(1, 8, 8, 3)
+    np.testing.assert_allclose(engine.run({"image": image})["mean"], expected(image)["mean"], rtol=1e-4, atol=2e-3)
+
+
+def test_a_failure_inside_the_network_does_no_harm(make: Make) -> None:
+    g = Graph("needs 3 x 3")
+    g.conv(g.nhwc_u8("image"), KERNEL, BIAS)
+    g.add("Identity", "t2", to="map")
+    engine = make(g.serialise({"image": ["n", "h", "w", 3]}, {"map": ["n", 4, "y", "x"]}, {}))
+    with pytest.raises(EngineError) as caught:
+        engine.run({"image": picture(1, 1, 1, 3)})
+    assert "\n" not in str(caught.value)
+    assert engine.run({"image": picture(1, 5, 5, 3)})["map"].shape == (1, 4, 3, 3)
+
+
+def test_fixed_shapes_are_kept_to(make: Make) -> None:
+    engine = make(small_network((1, 8, 8, 3)))
+    image = picture(1, 8, 8, 3)
+    np.testing.assert_allclose(engine.run({"image": image})["mean"], expected(image)["mean"], rtol=1e-4, atol=2e-3)
+    with pytest.raises(EngineError, match="does not fit"):
+        engine.run({"image": picture(1, 9, 8, 3)})
+
+
+def test_takes_a_path_as_well_as_bytes(make: Make, tmp_path: Path) -> None:
+    path = tmp_path / "mödel äé.onnx"
+    path.write_bytes(small_network())
+    image = picture(1, 6, 6, 3)
+    np.testing.assert_allclose(
+        make(path).run({"image": image})["mean"], expected(image)["mean"], rtol=1e-4, atol=2e-3
+    )
+
+
+@pytest.mark.parametrize("threads", [0, -1])
+def test_no_threads_is_refused(make: Make, threads: int) -> None:
+    with pytest.raises(EngineError, match="thread"):
+        make(small_network(), threads=threads)
+
+
+def hostile_files() -> dict[str, bytes]:
+    good = small_network()
+    return {
+        "zero bytes": b"",
+        "text": b"this is not a network\n" * 30,
+        "random": np.random.default_rng(3).bytes(5000),
+        "first half": good[: len(good) // 2],
+        "last byte missing": good[:-1],
+        "header only": good[:20],
+        "a picture": b"\x89PNG\r\n\x1a\n" + bytes(200),
+        "xml": b"<?xml version='1.0'?><net name='x' version='11'></net>",
+        "another operator": good.replace(b"\x04Relu", b"\x04Rxlu"),
+    }
+
+
+@pytest.mark.parametrize("name", hostile_files())
+@pytest.mark.parametrize("as_path", [True, False])
+def test_what_is_no_network_is_one_line(
+    make: Make, name: str, as_path: bool, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    content = hostile_files()[name]
+    path = tmp_path / "bad.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelError) as caught:
+        make(path if as_path else content)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 600
+    if as_path:
+        assert str(path) in str(caught.value)
+    assert capfd.readouterr() == ("", ""), "a library talked over the one line"
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(at=st.integers(0, 10_000), junk=st.binary(min_size=1, max_size=12))
+def test_a_damaged_file_either_loads_or_is_refused(make: Make, at: int, junk: bytes) -> None:
+    good = small_network()
+    at %= len(good)
+    try:
+        engine = make(good[:at] + junk + good[at + len(junk) :])
+    except (ModelError, EngineError):
+        return
+    try:
+        engine.run({"image": picture(1, 8, 8, 3)})
+    except EngineError:
+        return
+
+
+def test_a_missing_file_and_a_folder_are_told(make: Make, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="does not exist"):
+        make(tmp_path / "none.onnx")
+    with pytest.raises(ModelError, match="not a file"):
+        make(tmp_path)
+
+
+def test_a_file_of_ten_gigabytes_is_refused_unread(make: Make, tmp_path: Path) -> None:
+    path = tmp_path / "huge.onnx"
+    with path.open("wb") as file:
+        os.truncate(file.fileno(), 10 * 2**30)
+    with pytest.raises(ModelError, match=r"too large.*10\.0 GiB"):
+        make(path)
+
+
+@pytest.mark.parametrize("location", ["weights.bin", "../../../../etc/passwd", "/etc/passwd"])
+def test_weights_in_other_files_are_refused(make: Make, location: str, tmp_path: Path) -> None:
+    import onnx
+
+    model = onnx.load_from_string(small_network())
+    tensor = model.graph.initializer[0]
+    tensor.ClearField("raw_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    for key, value in (("location", location), ("offset", "0"), ("length", str(KERNEL.nbytes))):
+        entry = tensor.external_data.add()
+        entry.key, entry.value = key, value
+    path = tmp_path / "outside.onnx"
+    path.write_bytes(model.SerializeToString())
+    (tmp_path / "weights.bin").write_bytes(KERNEL.tobytes())
+    with pytest.raises(ModelError, match="in other files"):
+        make(path)
+    with pytest.raises(ModelError, match="in other files"):
+        read_model_file(path.read_bytes())
+
+
+def test_openvino_precision_is_checked() -> None:
+    with pytest.raises(EngineError, match="precision"):
+        OpenVinoEngine(small_network(), precision="f8")
+
+
+def test_openvino_gets_over_a_damaged_cache(tmp_path: Path) -> None:
+    image = picture(1, 8, 8, 3)
+    OpenVinoEngine(small_network(), cache_dir=tmp_path)
+    blobs = list(tmp_path.glob("*.blob"))
+    assert blobs, "the cache is of no use"
+    for blob in blobs:
+        blob.write_bytes(blob.read_bytes()[:100] + b"junk" * 50)
+    outputs = OpenVinoEngine(small_network(), cache_dir=tmp_path).run({"image": image})
+    np.testing.assert_allclose(outputs["mean"], expected(image)["mean"], rtol=1e-4, atol=2e-3)
+
+
+def test_openvino_works_without_a_place_for_its_cache(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    image = picture(1, 8, 8, 3)
+    outputs = OpenVinoEngine(small_network(), cache_dir=tmp_path / "file" / "cache").run({"image": image})
+    np.testing.assert_allclose(outputs["mean"], expected(image)["mean"], rtol=1e-4, atol=2e-3)
