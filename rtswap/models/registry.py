@@ -43,6 +43,11 @@ class Registry:
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self.folder = self._writable(cache_folder() if folder is None else folder)
 
+    def close(self) -> None:
+        """Remove the temporary folder, if there was one. Harmless when called twice."""
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
     def entry(self, name: str) -> Entry:
         """Raises ModelError when there is no such model."""
         if name not in self._catalog:
