@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from rtswap.budget import Budget
 from rtswap.compositing.cpu import CpuCanvas
 from rtswap.config import Config
@@ -20,7 +22,7 @@ from rtswap.disclosure.marking import NO_BADGE_NOTICE
 from rtswap.errors import OutputError
 from rtswap.eyes import Eyes, open_eyes
 from rtswap.inputs import open_input
-from rtswap.metrics import Metrics, MetricsLog, status_line
+from rtswap.metrics import Metrics, MetricsLog, Spans, status_line
 from rtswap.outputs import open_output
 from rtswap.pipeline import Pipeline, Policy
 from rtswap.protocols import Input, Output, SwapModel, Swapper
@@ -35,7 +37,6 @@ DEFAULT_SIZE, DEFAULT_FPS = (1280, 720), 30.0
 
 def run(config: Config, console: Console) -> dict[str, Any]:
     """The main job, from an opened input to closed outputs; returns the summary. Raises RtswapError."""
-    started_at = time.perf_counter()
     event = console.event
     input = open_input(
         config.input.address,
@@ -75,9 +76,8 @@ def run(config: Config, console: Console) -> dict[str, Any]:
             console.finish()
             if log is not None:
                 log.close()
-    first_s = metrics.first_swap_at
     return metrics.summary() | {
-        "start_to_first_swap_s": round(first_s - started_at, 3) if first_s is not None else None,
+        "start_to_first_swap_s": _since_start(metrics.first_swap_at),
         "outputs": [output.name for output in [*outputs, *([window] if window else [])]],
     }
 
@@ -96,11 +96,13 @@ def make_swap_model(config: Config) -> SwapModel:
     return models[config.swap.swapper]()
 
 
-def make_pipeline(config: Config, eyes: Eyes, swappers: Sequence[Swapper], *, on_event: Event) -> Pipeline:
+def make_pipeline(
+    config: Config, eyes: Eyes, swappers: Sequence[Swapper], *, on_event: Event, spans: Spans | None = None
+) -> Pipeline:
     tracker = FaceTracker(eyes.detector, eyes.landmarks, faces="one" if config.tracking.faces == "one" else "all")
     safety = config.safety
     policy = Policy(safety.on_failure, safety.empty_after_s, safety.pass_through)
-    return Pipeline(tracker, swappers, canvas=CpuCanvas, policy=policy, on_event=on_event)
+    return Pipeline(tracker, swappers, canvas=CpuCanvas, policy=policy, on_event=on_event, spans=spans)
 
 
 def make_disclosure(config: Config, on_event: Event) -> Disclosure:
@@ -188,6 +190,13 @@ def _show(console: Console, metrics: Metrics, info: StreamInfo) -> None:
         console.status(line)
     else:
         console.progress(metrics.frames, info.frame_count, line)
+
+
+def _since_start(at: float | None) -> float | None:
+    """Seconds from the start of this process, Python's own included, to a moment on ``time.perf_counter``."""
+    if at is None:
+        return None
+    return round(at - time.perf_counter() + time.time() - psutil.Process().create_time(), 3)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from rtswap.embedding import SIDE as EMBEDDER_PX
 from rtswap.embedding import DlibEmbedder
 from rtswap.engines.choose import Network, choose_engine, choose_engines
 from rtswap.models.registry import Registry
-from rtswap.protocols import Detector, Embedder, LandmarkModel
+from rtswap.protocols import Detector, Embedder, Engine, LandmarkModel
 from rtswap.tracking.detector import MtcnnDetector
 from rtswap.tracking.landmarks import MeshLandmarks
 
@@ -28,10 +28,14 @@ class Eyes(NamedTuple):
     landmarks: LandmarkModel
     embedder: Callable[[], Embedder | None]
     """Loads it: 0.3 s and 80 MB that only several photos of one person are worth. None where it is not installed."""
+    engine: str = ""
+    """What runs them, for reports."""
 
 
-def open_eyes(config: Config, *, on_event: Callable[[str], None]) -> Eyes:
-    """Raises ModelError, EngineError."""
+def open_eyes(
+    config: Config, *, on_event: Callable[[str], None], wrap: Callable[[Engine], Engine] = lambda engine: engine
+) -> Eyes:
+    """``wrap`` may put something around every engine. Raises ModelError, EngineError."""
     registry = Registry(on_event=on_event)
     threads = config.engine.threads or min(MOST_THREADS, os.cpu_count() or 1)
     samples = {
@@ -41,9 +45,10 @@ def open_eyes(config: Config, *, on_event: Callable[[str], None]) -> Eyes:
         "landmarks": {"crops": np.zeros((1, LANDMARK_PX, LANDMARK_PX, 3), np.uint8)},
     }
     networks = {name: Network(registry.path(name), sample) for name, sample in samples.items()}
-    engines = choose_engines(
+    chosen = choose_engines(
         networks, threads=threads, engine=config.engine.engine, cache_dir=registry.folder, on_event=on_event
     )
+    engines = {name: wrap(engine) for name, engine in chosen.items()}
     detector = MtcnnDetector(
         engines["pnet"],
         engines["rnet"],
@@ -63,7 +68,7 @@ def open_eyes(config: Config, *, on_event: Callable[[str], None]) -> Eyes:
             )
         )
 
-    return Eyes(detector, MeshLandmarks(engines["landmarks"], LANDMARK_PX), embedder)
+    return Eyes(detector, MeshLandmarks(engines["landmarks"], LANDMARK_PX), embedder, chosen["landmarks"].name)
 
 
 def _three(values: tuple[float, ...]) -> tuple[float, float, float]:

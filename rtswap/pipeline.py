@@ -46,7 +46,8 @@ class Outcome:
 class Pipeline:
     """One per session, used by one thread. ``swappers``: one per source; ``select`` chooses.
 
-    ``canvas`` makes a Canvas of a frame's picture. ``on_event`` is told, once per kind, what went wrong.
+    ``canvas`` makes a Canvas of a frame's picture. ``on_event`` is told what went wrong. ``spans``: where
+    the time of each stage is counted, if something else counts there too.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Pipeline:
         canvas: Callable[[Image], Canvas],
         policy: Policy,
         on_event: Callable[[str], None],
+        spans: Spans | None = None,
     ) -> None:
         self._tracker = tracker
         self._swappers = list(swappers)
@@ -65,7 +67,7 @@ class Pipeline:
         self._policy = policy
         self._on_event = on_event
         self._guard = Guard(empty_after_s=policy.empty_after_s)
-        self._spans = Spans()
+        self._spans = spans or Spans()
         self._failures = 0
         self._ids: set[int] = set()
         self.swapping = True
