@@ -9,35 +9,49 @@ from numpy.typing import NDArray
 
 from rtswap.types import Box
 
+Floats = NDArray[np.float64]
 
-def iou(first: Sequence[Box], second: Sequence[Box]) -> NDArray[np.float64]:
+
+def iou(first: Sequence[Box], second: Sequence[Box]) -> Floats:
     """(len(first), len(second)) intersection over union of xyxy boxes, 0..1. Boxes without area overlap nothing."""
-    a = np.asarray(first, np.float64).reshape(-1, 1, 4)
-    b = np.asarray(second, np.float64).reshape(1, -1, 4)
-    overlap = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
-    shared = np.prod(np.maximum(overlap, 0), axis=-1)
-    union = _area(a) + _area(b) - shared
-    overlaps: NDArray[np.float64] = np.divide(shared, union, out=np.zeros(shared.shape), where=union > 0)
-    return overlaps
+    shared, areas, others = _shared(first, second)
+    return _share(shared, areas + others - shared)
 
 
-def match(first: Sequence[Box], second: Sequence[Box], min_iou: float = 0.3) -> list[tuple[int, int]]:
-    """Pairs (index in first, index in second), each index at most once, the largest overlap first. Overlaps under
-    ``min_iou`` are no pair; among equal ones the earlier index wins."""
-    if not len(first) or not len(second):
-        return []
-    overlaps = iou(first, second)
+def kinship(first: Sequence[Box], second: Sequence[Box]) -> Floats:
+    """Like ``iou``, but a box inside a larger one counts for at least a half: a mesh that has shrunk on its face."""
+    shared, areas, others = _shared(first, second)
+    inside = _share(shared, np.minimum(areas, others)) / 2
+    return np.maximum(_share(shared, areas + others - shared), inside)
+
+
+def match(overlaps: Floats, least: float = 0.3) -> list[tuple[int, int]]:
+    """Pairs (row, column), each at most once, the largest overlap first. What is under ``least`` is no pair; among
+    equal ones the earlier row wins."""
     pairs: list[tuple[int, int]] = []
     for flat in np.argsort(-overlaps, axis=None, kind="stable"):
         row, column = divmod(int(flat), overlaps.shape[1])
-        if overlaps[row, column] < min_iou:
+        if not overlaps[row, column] >= least:
             break
         if all(row != r and column != c for r, c in pairs):
             pairs.append((row, column))
     return pairs
 
 
-def _area(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+def _shared(first: Sequence[Box], second: Sequence[Box]) -> tuple[Floats, Floats, Floats]:
+    """Areas: common, of the first, of the second; to be broadcast against each other."""
+    a = np.asarray(first, np.float64).reshape(-1, 1, 4)
+    b = np.asarray(second, np.float64).reshape(1, -1, 4)
+    common = np.concatenate([np.maximum(a[..., :2], b[..., :2]), np.minimum(a[..., 2:], b[..., 2:])], axis=-1)
+    return _area(common), _area(a), _area(b)
+
+
+def _area(boxes: Floats) -> Floats:
     sides = np.maximum(boxes[..., 2:] - boxes[..., :2], 0)
-    area: NDArray[np.float64] = sides[..., 0] * sides[..., 1]
+    area: Floats = sides[..., 0] * sides[..., 1]
     return area
+
+
+def _share(part: Floats, whole: Floats) -> Floats:
+    share: Floats = np.divide(part, whole, out=np.zeros(part.shape), where=whole > 0)
+    return share

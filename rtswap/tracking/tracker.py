@@ -13,8 +13,8 @@ from typing import Literal
 import numpy as np
 
 from rtswap.protocols import Detector, LandmarkModel
-from rtswap.tracking.association import iou, match
-from rtswap.tracking.face import SHORTEST_STEP_S, SURE_PRESENCE, FollowedFace, extent, width
+from rtswap.tracking.association import iou, kinship, match
+from rtswap.tracking.face import AGREEMENT, KINSHIP, SHORTEST_STEP_S, FollowedFace, extent, width
 from rtswap.types import Box, Detection, Frame, Image, Mesh, Quality, Track
 
 NOMINAL_STEP_S = 1 / 30
@@ -31,17 +31,11 @@ MIN_INSIDE = 0.3
 """Share of the mesh's box that must lie in the picture."""
 MIN_FACE_PX = 8.0
 
-CHECK_DOUBTFUL_EVERY = 5
+CHECK_DOUBTFUL_EVERY = 3
 MAX_DOUBTS = 3
 """Checks in a row that may find no face under a doubtful mesh."""
 LOOK_FOR_LOST_EVERY = 3
 """Frames between detections while one of several faces was lost lately."""
-NEAR = 0.6
-NEAR_PER_S = 0.7
-"""Face widths, at once and per second, within which a missing person comes back."""
-RETURN_GROWTH = 1.5
-RETURN_GROWTH_PER_S = 0.25
-"""Factors, at once and more per second, by which a missing person's size may have changed."""
 SPARE_NEWCOMERS = 3
 """Detections that are tried beyond the room there is, since some turn out to be no faces."""
 
@@ -136,7 +130,7 @@ class FaceTracker:
         refound = [
             (face, look)
             for face, look in zip(missed, looks, strict=True)
-            if look is not None and _sane(look) and _may_be(face, look.box)
+            if look is not None and _sane(look) and face.may_be_at(look.box)
         ]
         for face, mesh in self._meshes_of(image, refound):
             face.measure(mesh)
@@ -175,27 +169,40 @@ class FaceTracker:
 
     def _check_is_due(self, quality: Quality) -> bool:
         every = quality.detect_every or math.inf
-        if any(face.presence < SURE_PRESENCE for face in self._faces):
+        if any(face.doubtful for face in self._faces):
             every = min(every, CHECK_DOUBTFUL_EVERY)
         return self._since_check >= every
 
     def _check(self, image: Image) -> None:
-        """One cheap look at each face that is followed: is the detector of the same opinion?"""
-        looks = self._detector.refine(image, [face.box for face in self._faces])
-        for face, look in zip(self._faces, looks, strict=True):
-            face.confirm(look is not None and _sane(look) and iou([face.box], [look.box])[0, 0] > 0.2)
+        """One cheap look at each face that is followed."""
+        looks = self._detector.refine(image, [face.surroundings for face in self._faces])
+        self._judge(image, self._faces, looks)
+
+    def _judge(self, image: Image, faces: Sequence[FollowedFace], looks: Sequence[Detection | None]) -> None:
+        """What the detector says of each mesh: it is right; it has drifted, so place it anew; there is no face."""
+        drifted = []
+        for face, look in zip(faces, looks, strict=True):
+            if look is not None and face.drifted_from(look.box):
+                drifted.append((face, look))
+            else:
+                agreed = look is not None and iou([face.box], [look.box])[0, 0] > AGREEMENT
+                face.confirm(look.box if look is not None and agreed else None)
+        placed = self._meshes_of(image, drifted)
+        for face, mesh in placed:
+            face.restart(mesh)
+        for face, _ in drifted:
+            if all(face is not other for other, _ in placed):
+                face.confirm(None)
 
     def _look(self, image: Image) -> None:
-        """Detect in the whole picture: confirm what is followed, find again what is missing, take in who is new."""
+        """Detect in the whole picture: judge what is followed, find again what is missing, take in who is new."""
         detections = [detection for detection in self._detector.detect(image) if _sane(detection)]
         followed = [face for face in self._faces if face.measured]
-        boxes = [detection.box for detection in detections]
-        confirmed = {row for row, _ in match([face.box for face in followed], boxes, 0.2)}
-        for index, face in enumerate(followed):
-            face.confirm(index in confirmed)
-        if followed and detections:
-            taken = iou([face.box for face in followed], boxes).max(axis=0) > 0.3
-            detections = [detection for detection, is_taken in zip(detections, taken, strict=True) if not is_taken]
+        kin = kinship([face.box for face in followed], [detection.box for detection in detections])
+        looks = dict(match(kin, KINSHIP))
+        self._judge(image, followed, [detections[looks[n]] if n in looks else None for n in range(len(followed))])
+        taken = set(looks.values()) | {int(column) for column in np.nonzero(kin > AGREEMENT)[1]}
+        detections = [detection for n, detection in enumerate(detections) if n not in taken]
         missing = [face for face in self._faces if not face.measured] + self._lost
         returning = _returns(missing, detections)
         for face, mesh in self._meshes_of(image, returning):
@@ -255,30 +262,16 @@ def _returns(
 ) -> list[tuple[FollowedFace, Detection]]:
     """Who has come back: each missing person with the detection nearest to where they were, if near enough."""
     ranked = sorted(
-        (_distance(face, detection.box), i, j)
+        (face.distance_to(detection.box), i, j)
         for i, face in enumerate(missing)
         for j, detection in enumerate(detections)
-        if _may_be(face, detection.box)
+        if face.may_be_at(detection.box)
     )
     pairs: list[tuple[int, int]] = []
     for _, i, j in ranked:
         if all(i != a and j != b for a, b in pairs):
             pairs.append((i, j))
     return [(missing[i], detections[j]) for i, j in pairs]
-
-
-def _may_be(face: FollowedFace, box: Box) -> bool:
-    """Could the person who is missing be where the box is?"""
-    growth = width(box) / width(face.box)
-    most = RETURN_GROWTH + RETURN_GROWTH_PER_S * face.unseen_s
-    near = NEAR + NEAR_PER_S * face.unseen_s
-    return 1 / most < growth < most and _distance(face, box) <= near
-
-
-def _distance(face: FollowedFace, box: Box) -> float:
-    """Between centres, in face widths."""
-    offset = (box[:2] + box[2:] - face.box[:2] - face.box[2:]) / 2
-    return float(np.hypot(*offset)) / width(face.box)
 
 
 def _sane(detection: Detection) -> bool:

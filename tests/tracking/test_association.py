@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtswap.tracking.association import iou, match
+from rtswap.tracking.association import iou, kinship, match
 from rtswap.types import Box
 
 
@@ -43,8 +43,8 @@ def test_boxes_without_area_overlap_nothing() -> None:
 
 @given(boxes, boxes)
 def test_pairs_are_unique_overlapping_and_none_that_fits_is_left_alone(first: list[Box], second: list[Box]) -> None:
-    pairs = match(first, second, 0.3)
     overlaps = iou(first, second)
+    pairs = match(overlaps, 0.3)
     rows, columns = {i for i, _ in pairs}, {j for _, j in pairs}
     assert len(rows) == len(columns) == len(pairs)
     assert all(overlaps[i, j] >= 0.3 for i, j in pairs)
@@ -55,22 +55,34 @@ def test_pairs_are_unique_overlapping_and_none_that_fits_is_left_alone(first: li
 def test_the_best_overlap_goes_first_whatever_the_order() -> None:
     old = [box(0, 0, 100, 100), box(60, 0, 100, 100)]
     new = [box(50, 0, 100, 100), box(5, 0, 100, 100)]
-    assert sorted(match(old, new)) == [(0, 1), (1, 0)]
-    assert sorted(match(old[::-1], new)) == [(0, 0), (1, 1)]
+    assert sorted(match(iou(old, new))) == [(0, 1), (1, 0)]
+    assert sorted(match(iou(old[::-1], new))) == [(0, 0), (1, 1)]
 
 
 def test_ten_faces_side_by_side_that_all_moved_stay_who_they_are() -> None:
     old = [box(100 * n, 50 * (n % 2), 90, 110) for n in range(10)]
     order = np.random.default_rng(3).permutation(10)
     new = [old[n] + np.float32([20, 10, 25, 12]) for n in order]
-    assert {(i, int(order[j])) for i, j in match(old, new)} == {(n, n) for n in range(10)}
+    assert {(i, int(order[j])) for i, j in match(iou(old, new))} == {(n, n) for n in range(10)}
 
 
 def test_nobody_matches_nobody() -> None:
-    assert match([], []) == []
-    assert match([box(0, 0, 5, 5)], []) == []
-    assert match([], [box(0, 0, 5, 5)]) == []
+    assert match(iou([], [])) == []
+    assert match(iou([box(0, 0, 5, 5)], [])) == []
+    assert match(iou([], [box(0, 0, 5, 5)])) == []
 
 
 def test_boxes_that_are_no_numbers_match_nothing() -> None:
-    assert match([np.full(4, np.nan, np.float32)], [box(0, 0, 5, 5)]) == []
+    assert match(iou([np.full(4, np.nan, np.float32)], [box(0, 0, 5, 5)])) == []
+
+
+@given(boxes, boxes)
+def test_kinship_is_at_least_the_overlap_and_half_for_what_lies_inside(first: list[Box], second: list[Box]) -> None:
+    kin, overlaps = kinship(first, second), iou(first, second)
+    assert (kin >= overlaps).all()
+    assert (kin <= 1).all()
+    for (i, a), (j, b) in itertools.product(enumerate(first), enumerate(second)):
+        if pixels(a) <= pixels(b) or pixels(b) <= pixels(a):
+            assert kin[i, j] >= 0.5
+        if not pixels(a) & pixels(b):
+            assert kin[i, j] == 0

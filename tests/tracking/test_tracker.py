@@ -451,6 +451,26 @@ def test_a_detection_of_nonsense_is_ignored(detection: Detection, monkeypatch: p
     assert ids(Stream(world, faces="all").step()) == [1]
 
 
+@pytest.mark.parametrize("shrink", [0.97, 0.93, 1.04])
+def test_a_mesh_that_shrinks_a_little_every_frame_is_put_right(shrink: float) -> None:
+    """Seen on a real clip: each frame's crop comes from a mesh that was a bit too small."""
+    world = World([still()])
+
+    def smaller_than_it_was_told(image: Image, faces: Sequence[Points]) -> list[Mesh]:
+        if faces and faces[0].shape == (5, 2):
+            return true_find(image, faces)
+        shrunk = [(hint - hint.mean(axis=0)) * shrink + hint.mean(axis=0) for hint in faces]
+        return [Mesh(points.astype(np.float32), np.ones(468, np.float32), 1.0) for points in shrunk]
+
+    true_find, world.find = world.find, smaller_than_it_was_told  # type: ignore[method-assign]
+    widths = []
+    for (track,) in Stream(world).run(4):
+        assert track.id == 1
+        widths.append(track.box[2] - track.box[0])
+    assert min(widths) > 0.6 * 200
+    assert max(widths) < 1.6 * 200
+
+
 # Several faces
 
 
