@@ -74,25 +74,28 @@ class MeshSwapper:
         height, width = face.crop.shape[:2]
         destination = self._shape.destination(face.landmarks)
         face_px = float(np.ptp(face.landmarks[:, 0]))
-        lookup, level = self._lookup(destination, (width, height), face_px)
-        swapped = looked_up(level, lookup)
+        nodes = self._nodes(destination, (width, height))
+        level = self._texture.level_for(TEXELS_ACROSS / max(face_px, 1.0))
+        swapped = looked_up(level, _texels(resized(nodes, (width, height)), level))
         if quality.match_color:
-            swapped = self._lit(swapped, face, destination)
+            swapped = self._lit(swapped, face, destination, nodes)
         _keep_openings(swapped, face, destination, face_px)
-        return SwappedFace(swapped, _mask(destination, (width, height), face_px))
+        return SwappedFace(swapped, self._mask(destination, (width, height), face_px, nodes))
 
     def forget(self, track_id: int) -> None:
         """Nothing is remembered from frame to frame."""
 
-    def _lookup(self, destination: Points, size: tuple[int, int], face_px: float) -> tuple[Map, Image]:
-        """(H, W, 2) where each pixel lies in a level of the texture, and that level."""
+    def _nodes(self, destination: Points, size: tuple[int, int]) -> Map:
+        """(h, w, 2) where each node of a coarse grid over the crop lies on the texture, 0..1."""
         small = _grid(size, MAP_STEP)
         where = rasterize(_scaled(skirted(destination), size, small), _chart_values(), chart().triangles, small)
-        level = self._texture.level_for(TEXELS_ACROSS / max(face_px, 1.0))
-        nodes = where[..., :2] * np.float32(level.shape[0]) - np.float32(0.5)
-        return resized(nodes, size), level
+        return np.ascontiguousarray(where[..., :2])
 
-    def _lit(self, swapped: Image, face: AlignedFace, destination: Points) -> Image:
+    def _shown(self, nodes: Map, size: tuple[int, int]) -> Mask:
+        """The texture's face mask as it comes to lie on a coarse grid over the crop."""
+        return looked_up(self._texture.face, _texels(resized(nodes, size), self._texture.face))
+
+    def _lit(self, swapped: Image, face: AlignedFace, destination: Points, nodes: Map) -> Image:
         height, width = swapped.shape[:2]
         size = _grid((width, height), LIGHT_STEP)
         inside = np.zeros(size[::-1], np.float32)
@@ -100,9 +103,30 @@ class MeshSwapper:
         cv2.fillPoly(inside, [_fixed(oval)], 1.0, cv2.LINE_8, 4)
         inside = np.asarray(cv2.erode(inside, np.ones((3, 3), np.uint8), borderValue=0), np.float32)
         sigma = LIGHT_SIGMA * float(np.ptp(oval[:, 0]))
-        both = [np.asarray(resized(image, size, cv2.INTER_AREA), np.float32) for image in (face.crop, swapped)]
-        target_low, source_low = (normalized_low_pass(picture, inside, sigma) for picture in both)
+        target, source = (
+            np.asarray(resized(image, size, cv2.INTER_AREA), np.float32) for image in (face.crop, swapped)
+        )
+        shown = self._shown(nodes, size).astype(np.float32) * np.float32(1 / 255)
+        target_low = normalized_low_pass(target, inside, sigma)
+        source_low = normalized_low_pass(source, inside * shown, sigma)
         return relight(swapped, target_low, source_low)
+
+    def _mask(self, destination: Points, size: tuple[int, int], face_px: float, nodes: Map) -> Mask:
+        """(H, W) the face oval, eroded and feathered, without the photo's hair; 0 on the crop's border."""
+        small = _grid(size, MASK_STEP)
+        mask = np.zeros(small[::-1], np.uint8)
+        sigma = max(0.7, FEATHER * face_px / MASK_STEP)
+        oval = _scaled(destination[OVAL], size, small)[:, :2]
+        middle = oval.mean(0)
+        reach = np.linalg.norm(oval - middle, axis=1, keepdims=True)
+        inset = ERODE * face_px / MASK_STEP + sigma
+        oval = middle + (oval - middle) * np.maximum(0, 1 - inset / np.maximum(reach, 1e-6))
+        cv2.fillPoly(mask, [_fixed(oval)], 255, cv2.LINE_AA, 4)
+        mask = np.asarray(cv2.min(blurred(mask, sigma, zero=True), self._shown(nodes, small)), np.uint8)
+        mask = resized(mask, size)
+        mask[[0, -1]] = 0
+        mask[:, [0, -1]] = 0
+        return mask
 
 
 @cache
@@ -146,21 +170,9 @@ def _affine(moving: Points, fixed: Points) -> Matrix:
     return np.hstack([linear, (mean_b - linear @ mean_a)[:, None]]).astype(np.float32)
 
 
-def _mask(destination: Points, size: tuple[int, int], face_px: float) -> Mask:
-    """(H, W) the face oval, eroded and feathered; drawn on a coarse grid, 0 on the crop's border."""
-    small = _grid(size, MASK_STEP)
-    mask = np.zeros(small[::-1], np.uint8)
-    sigma = max(0.7, FEATHER * face_px / MASK_STEP)
-    oval = _scaled(destination[OVAL], size, small)[:, :2]
-    middle = oval.mean(0)
-    reach = np.linalg.norm(oval - middle, axis=1, keepdims=True)
-    inset = ERODE * face_px / MASK_STEP + sigma
-    oval = middle + (oval - middle) * np.maximum(0, 1 - inset / np.maximum(reach, 1e-6))
-    cv2.fillPoly(mask, [_fixed(oval)], 255, cv2.LINE_AA, 4)
-    mask = resized(blurred(mask, sigma, zero=True), size)
-    mask[[0, -1]] = 0
-    mask[:, [0, -1]] = 0
-    return mask
+def _texels(nodes: Map, level: NDArray[np.uint8]) -> Map:
+    """Positions 0..1 on the texture in pixels of one of its levels."""
+    return nodes * np.float32(level.shape[0]) - np.float32(0.5)
 
 
 def _grid(size: tuple[int, int], step: int) -> tuple[int, int]:

@@ -19,8 +19,9 @@ from rtswap.geometry import canonical, unrolled
 from rtswap.raster import Map, rasterize
 from rtswap.sampling import blurred, looked_up, resized
 from rtswap.swappers.shape import to_canonical
+from rtswap.swappers.skin import face_mask
 from rtswap.topology import OVAL
-from rtswap.types import Image, Points
+from rtswap.types import Image, Mask, Points
 
 SIZE = 512
 """Texels per side of the chart: 1.3 per pixel of a 512-px portrait, so that baking loses no detail."""
@@ -63,6 +64,8 @@ def chart() -> Chart:
 class Texture:
     levels: tuple[Image, ...]
     """The chart at 512, 256 and 128 texels, for large and small targets."""
+    face: Mask
+    """(128, 128) 255 where the photo shows face, 0 where hair or background lie on it."""
 
     @classmethod
     def bake(cls, portrait: Image, landmarks: Points) -> Texture:
@@ -78,7 +81,9 @@ class Texture:
         for _ in range(2):
             side = levels[-1].shape[0] // 2
             levels.append(resized(levels[-1], (side, side), cv2.INTER_AREA))
-        return cls(tuple(levels))
+        return cls(
+            tuple(levels), face_mask(levels[-1], chart().points / (SIZE / levels[-1].shape[0]), chart().triangles)
+        )
 
     def level_for(self, texels_per_pixel: float) -> Image:
         """The sharpest level that is not sampled so sparsely that it shimmers."""
