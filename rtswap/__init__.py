@@ -1,0 +1,22 @@
+"""rtswap: a real-time, one-shot face swapper. See ``rtswap.api`` for its use from Python.
+
+What is named here is loaded when first used, so that ``rtswap --help`` stays instant.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rtswap.api import LiveSwap, run_session, swap
+
+__version__ = "0.1.0"
+__all__ = ["LiveSwap", "run_session", "swap"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'rtswap' has no attribute {name!r}")
+    from rtswap import api
+
+    return getattr(api, name)

@@ -1,0 +1,98 @@
+"""``make demo``: the main job on what is in the box. Nobody real is in it.
+
+Makes a clip of ben, who does not exist, talking and turning his head, with a sound; puts ada's face on him through
+the same command line that a user types; and names the clip, the picture and the figures that came out.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from fractions import Fraction
+from importlib import resources
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from rtswap.config import Config
+from rtswap.eyes import open_eyes
+from rtswap.source.portrait import find_landmarks
+from rtswap.synthetic import AnimatedHead, clip, persona
+
+SIZE, FPS, SECONDS, FACE_PX = (1280, 720), 30, 6, 300
+RATE = 48_000
+
+
+def main() -> None:
+    folder = Path("demo")
+    folder.mkdir(exist_ok=True)
+    source = Path(str(resources.files("rtswap").joinpath("assets/personas/ada.jpg")))
+    before, after, picture = folder / "ben.mp4", folder / "ben_as_ada.mp4", folder / "before_after.png"
+    print(f"1. filming {before}: ben, who does not exist, in {SIZE[0]}x{SIZE[1]} ...", flush=True)
+    film(before)
+    command = ["--source", str(source), "--input", str(before), "--output", str(after), "--overwrite"]
+    print(f"2. rtswap {' '.join(command)}", flush=True)
+    done = subprocess.run([sys.executable, "-m", "rtswap", *command, "--json"], stdout=subprocess.PIPE, check=False)
+    if done.returncode:
+        sys.exit(done.returncode)
+    figures = json.loads(done.stdout)
+    side_by_side(before, after, source, picture)
+    stages = {name: stage["p50"] for name, stage in figures["stages_ms"].items()}
+    print(
+        f"3. {figures['frames_with_swap']} of {figures['frames']} frames swapped at {figures['fps']:.0f} frames a second"
+    )
+    print("   per frame: " + ", ".join(f"{name} {ms:.1f} ms" for name, ms in stages.items()))
+    print(f"   from the command to the first swapped frame: {figures['start_to_first_swap_s']:.1f} s")
+    print(f"\nThe clip:     {after.resolve()}\nSide by side: {picture.resolve()}")
+    print("Your turn:    .venv/bin/rtswap --source me.jpg --cam 0")
+
+
+def film(path: Path) -> None:
+    """The clip, with a hum whose pitch follows the mouth."""
+    eyes = open_eyes(Config(), on_event=print)
+    portrait = persona("ben")
+    found = eyes.detector.detect(portrait)[0]
+    mesh = eyes.landmarks.find(portrait, [found.keypoints])[0].points
+    head = AnimatedHead(portrait, find_landmarks(eyes.landmarks, portrait, mesh), FACE_PX)
+    with av.open(str(path), "w") as file:
+        video = file.add_stream("libx264", rate=FPS, options={"crf": "18", "preset": "veryfast"})
+        video.width, video.height, video.pix_fmt = *SIZE, "yuv420p"
+        audio = file.add_stream("aac", rate=RATE)
+        for image in clip([head], SIZE, fps=FPS, frames=FPS * SECONDS):
+            file.mux(video.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
+        file.mux(video.encode(None))
+        for frame in hum():
+            file.mux(audio.encode(frame))
+        file.mux(audio.encode(None))
+
+
+def hum() -> list[av.AudioFrame]:
+    t = np.arange(RATE * SECONDS) / RATE
+    voice = 0.2 * np.sin(2 * np.pi * 140 * t + 3 * np.sin(2 * np.pi * 3 * t)) * ((t % 5.0) < 3.2)
+    frames = []
+    for start in range(0, len(voice), 1024):
+        part = voice[start : start + 1024].astype(np.float32)
+        frame = av.AudioFrame.from_ndarray(np.stack([part, part]), format="fltp", layout="stereo")
+        frame.sample_rate, frame.pts, frame.time_base = RATE, start, Fraction(1, RATE)
+        frames.append(frame)
+    return frames
+
+
+def side_by_side(before: Path, after: Path, source: Path, path: Path) -> None:
+    """Three moments of both clips, the source's photo at their left."""
+    moments = [round(share * FPS * SECONDS) for share in (0.1, 0.45, 0.8)]
+    rows = []
+    for file in (before, after):
+        with av.open(str(file)) as opened:
+            frames = [f.to_ndarray(format="bgr24") for i, f in enumerate(opened.decode(video=0)) if i in moments]
+        rows.append(np.hstack([cv2.resize(frame[:, 240:1040], (400, 360)) for frame in frames]))
+    photo = cv2.resize(cv2.imread(str(source)), (360, 360), interpolation=cv2.INTER_AREA)
+    left = np.vstack([photo, np.full((360, 360, 3), 24, np.uint8)])
+    cv2.imwrite(str(path), np.hstack([left, np.vstack(rows)]))
+
+
+if __name__ == "__main__":
+    main()
