@@ -1,4 +1,4 @@
-"""The recipe of the landmark network: labels stay on the pixels they name, losses fall, what is exported is the same."""
+"""The landmark network's recipe: labels stay on the pixels they name, losses fall, the export says the same."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ import cv2
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="torch is not installed: it is needed to train, never to use (pip install rtswap[train])")  # fmt: skip
+pytest.importorskip(
+    "torch", reason="torch is not installed: it is needed to train, never to use (pip install rtswap[train])"
+)
 pytest.importorskip("onnx", reason="onnx is not installed: it is needed to export the landmark network")
 
 import torch
 
 from rtswap.tracking.landmarks import place
-from training.landmarks.expressions import close_eyes, open_mouth, random_expression
 from training.landmarks.export import halve_weights, to_onnx, worst_difference
+from training.landmarks.expressions import close_eyes, open_mouth, random_expression
 from training.landmarks.faces import is_validation, mirror_permutation, triangles
 from training.landmarks.losses import losses, point_weights, weighted
 from training.landmarks.network import ANCHORS, SIZE, Deployed, LandmarkNetwork, to_input
