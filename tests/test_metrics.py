@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -64,17 +65,26 @@ def test_span_of_a_failing_stage_is_closed() -> None:
     assert spans.take() == {"swap": 1, "paste": 1}
 
 
-def test_span_costs_under_two_microseconds() -> None:
+def test_span_costs_next_to_nothing() -> None:
+    """Under 2 microseconds on an idle machine, which is a few plain function calls; a busy one slows both."""
+
+    def nothing() -> None:
+        pass
+
+    def cost_s(work: Callable[[], object]) -> float:
+        began = time.perf_counter()
+        for _ in range(1000):
+            work()
+        return time.perf_counter() - began
+
     spans = Spans()
 
-    def cost_s() -> float:
-        began = time.perf_counter()
-        for _ in range(5000):
-            with spans("crop"):
-                pass
-        return (time.perf_counter() - began) / 5000
+    def span() -> None:
+        with spans("crop"):
+            pass
 
-    assert min(cost_s() for _ in range(10)) < 2e-6
+    rounds = [cost_s(span) / cost_s(nothing) for _ in range(50)]
+    assert sorted(rounds)[10] < 40
 
 
 @given(st.lists(st.floats(2e-6, 100.0), min_size=1, max_size=200))
