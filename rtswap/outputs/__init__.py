@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def open_output(
 def _open_pictures(spec: str, path: Path, overwrite: bool) -> Output:
     from rtswap.outputs.image import IMAGE_SUFFIXES, ImageOutput
 
-    folder = spec.endswith(("/", "\\")) or (spec != "" and path.is_dir())
+    folder = spec.endswith(("/", "\\")) or (spec != "" and os.path.isdir(path))
     if not folder and path.suffix.lower() not in IMAGE_SUFFIXES:
         raise UsageError(f"no output {spec!r}", expected=_POSSIBLE, do="See `rtswap --help`.")
     return ImageOutput(path, overwrite=overwrite)

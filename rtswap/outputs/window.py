@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 
@@ -13,6 +14,7 @@ from rtswap.errors import OutputError
 from rtswap.types import Image, MarkedImage
 
 _ESCAPE = 27
+_PROBE_S = 10.0
 _FONT, _LINE_PX, _MARGIN_PX = cv2.FONT_HERSHEY_SIMPLEX, 20, 8
 
 
@@ -47,7 +49,7 @@ class Window:
         try:
             if not self._open:
                 self._show_window(image.image)
-            elif cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1:
+            elif self._closed_by_user():
                 self.close()
                 self._on_key("q")
                 return
@@ -65,6 +67,12 @@ class Window:
             except cv2.error:
                 pass  # the user was faster
         self._closed = True
+
+    def _closed_by_user(self) -> bool:
+        try:
+            return cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1
+        except cv2.error:  # Qt: it was the last window
+            return True
 
     def _show_window(self, image: Image) -> None:
         cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
@@ -93,16 +101,31 @@ def with_text(image: Image, lines: Sequence[str]) -> Image:
 
 
 def available() -> tuple[bool, str]:
-    """(usable, what draws it or why not)."""
+    """(usable, what draws it or why not).
+
+    Where Qt cannot reach the screen it ends the whole process, and a recording with it; so on Linux another process
+    tries first (0.4 s).
+    """
     gui = _gui()
     if not gui:
         return False, "an OpenCV without windows (opencv-python-headless)"
-    if sys.platform.startswith("linux") and "offscreen" not in os.environ.get("QT_QPA_PLATFORM", ""):
-        display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-        if not display:
-            return False, "no display (neither DISPLAY nor WAYLAND_DISPLAY is set)"
-        return True, f"{gui} on {display}"
-    return True, gui
+    if not sys.platform.startswith("linux"):
+        return True, gui
+    display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    if not display:
+        return False, "no display (neither DISPLAY nor WAYLAND_DISPLAY is set)"
+    if not _opens_elsewhere():
+        return False, f"no window can be opened on {display}"
+    return True, f"{gui} on {display}"
+
+
+def _opens_elsewhere() -> bool:
+    code = "import cv2; cv2.namedWindow('rtswap', cv2.WINDOW_NORMAL)"
+    try:
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=_PROBE_S, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
 
 
 def _gui() -> str:

@@ -1,0 +1,67 @@
+"""What the user types finds the right output, and nothing optional is loaded for it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rtswap.errors import OutputError, RtswapError, UsageError
+from rtswap.outputs import open_output
+from rtswap.outputs.image import ImageOutput
+from rtswap.outputs.null import Null
+from rtswap.outputs.stream import NetworkOutput
+from rtswap.outputs.video import VideoWriter
+
+
+@pytest.mark.parametrize(
+    ("spec", "kind"),
+    [
+        ("null", Null),
+        (" null ", Null),
+        ("udp://127.0.0.1:9", NetworkOutput),
+        ("RTMP://127.0.0.1/live/x", NetworkOutput),
+        ("out.MP4", VideoWriter),
+        ("out.mkv", VideoWriter),
+        ("out.mov", VideoWriter),
+        ("face.png", ImageOutput),
+        ("f_%04d.jpg", ImageOutput),
+        ("folder/", ImageOutput),
+        (".", ImageOutput),
+    ],
+)
+def test_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: str, kind: type) -> None:
+    monkeypatch.chdir(tmp_path)
+    output = open_output(spec, fps=25)
+    assert isinstance(output, kind)
+    output.close()
+
+
+@pytest.mark.parametrize("spec", ["", "out", "out.xyz", "vcamera", "windows", "nul", "\0", "x" * 5000, "-", "0"])
+def test_nonsense_lists_what_is_possible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RtswapError) as error:
+        open_output(spec, fps=25)
+    assert isinstance(error.value, UsageError)
+    assert all(word in str(error.value) for word in ("vcam", "window", "null", ".mp4", ".png", "URL"))
+    assert "\n" not in str(error.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_options_reach_the_recording(tmp_path: Path) -> None:
+    (tmp_path / "o.mp4").write_bytes(b"x")
+    with pytest.raises(OutputError, match="exists"):
+        open_output(str(tmp_path / "o.mp4"), fps=25)
+    open_output(str(tmp_path / "o.mp4"), fps=25, overwrite=True).close()
+    with pytest.raises(OutputError, match="encoder"):
+        open_output(str(tmp_path / "p.mp4"), fps=25, codec="nonsense")
+
+
+def test_nothing_heavy_is_loaded() -> None:
+    code = (
+        "import sys; from rtswap.outputs import open_output; open_output('null', fps=1)\n"
+        "print([m for m in ('av', 'cv2', 'pyvirtualcam') if m in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
