@@ -16,8 +16,8 @@ _REFUSED_PX, _SMALL_PX, _LARGE_PX = 50.0, 80.0, 200.0
 """Eyes to chin in the photo: below the first refused, below the second warned of, no better above the third."""
 _NORMAL_PX = 100.0
 """Eyes to chin at which sharpness is measured."""
-_REFUSED_SHARPNESS, _SOFT_SHARPNESS, _CRISP_SHARPNESS = 0.0025, 0.008, 0.05
-"""Variance of the Laplacian over the variance of the picture, inside the face."""
+_REFUSED_SHARPNESS, _SOFT_SHARPNESS, _CRISP_SHARPNESS = 0.0008, 0.003, 0.03
+"""``sharpness``. Of 51 faces 95 % lie above 0.0066; medians under blurs of 2, 3, 4 px are 0.003, 0.0011, 0.0006."""
 _REFUSED_TURN, _TURNED = 55.0, 30.0
 """Degrees of yaw or pitch."""
 _DARK, _BRIGHT = 30.0, 235.0
@@ -99,13 +99,14 @@ def _exposure(pixels: NDArray[np.uint8]) -> _Check:
 
 
 def sharpness(grey: NDArray[np.uint8], inside: NDArray[np.bool_]) -> float:
-    """Variance of the Laplacian over that of the picture, where ``inside``; 0 for a picture of one grey."""
+    """Variance of the smoothed picture's Laplacian over the picture's own, where ``inside``; 0 for one plain grey."""
     if not inside.any():
         return 0.0
     contrast = float(grey[inside].astype(np.float64).var())
     if contrast < 1.0:
         return 0.0
-    return float(cv2.Laplacian(grey, cv2.CV_32F)[inside].var()) / contrast
+    smooth = cv2.GaussianBlur(grey.astype(np.float32), (0, 0), 1.0)  # grain and rounding are no detail
+    return float(cv2.Laplacian(smooth, cv2.CV_32F)[inside].var()) / contrast
 
 
 def _face(portrait: Image, landmarks: Points, scale: float) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
