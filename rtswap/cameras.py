@@ -145,7 +145,7 @@ def _sizes(handle: int, ioctl: Ioctl, fourcc: int) -> Iterator[tuple[int, int]]:
 
 
 def _rates(handle: int, ioctl: Ioctl, fourcc: int, width: int, height: int) -> Iterator[float]:
-    """struct v4l2_frmivalenum: index, pixel_format, width, height, type, union of {num, den} (seconds) and a range."""
+    """struct v4l2_frmivalenum: index, pixel_format, width, height, type, union of {num, den} seconds and a range."""
     for index in range(_MAX_ENTRIES):
         buffer = bytearray(struct.pack("<IIII36x", index, fourcc, width, height))
         if not _ask(handle, ioctl, _ENUM_FRAMEINTERVALS, buffer):

@@ -214,7 +214,7 @@ def test_dropping_the_iterator_frees_the_source(opened: Input) -> None:
 
 
 @pytest.mark.parametrize(
-    "spec", ["97", "nowhere.mp4", "udp://127.0.0.1:1x", "rtmp://127.0.0.1:1/x", "empty.png", "empty.mkv"]
+    "spec", ["97", "nowhere.mp4", "gopher://127.0.0.1/x", "rtmp://127.0.0.1:1/x", "empty.png", "empty.mkv"]
 )
 def test_what_cannot_be_opened_is_an_input_error_of_one_line(tmp_path: Path, spec: str) -> None:
     for name in ("empty.png", "empty.mkv"):

@@ -6,14 +6,19 @@ import json
 import socket
 import subprocess
 import sys
+import threading
 import time
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from media import marked
 
 from rtswap.errors import OutputError, UsageError
+from rtswap.outputs import stream
 from rtswap.outputs.stream import NetworkOutput
+from rtswap.types import MarkedImage
 
 
 def free_port(kind: socket.SocketKind) -> int:
@@ -83,7 +88,7 @@ def test_udp() -> None:
     listener = Listener(url, {})
     broadcast(url, listener)
     assert listener.numbers[-40:] == list(range(35, 75))
-    steps = [b - a for a, b in zip(listener.times, listener.times[1:], strict=False)]
+    steps = [b - a for a, b in pairwise(listener.times)]
     assert steps == pytest.approx([0.04] * len(steps), abs=2e-3)
 
 
@@ -95,7 +100,7 @@ def test_a_picture_is_on_its_way_as_soon_as_it_is_sent() -> None:
         output = NetworkOutput(f"udp://127.0.0.1:{receiver.getsockname()[1]}", fps=25)
         for index in range(10):
             output.send(marked(index, (320, 240)))
-            assert wait_for_data(receiver), f"picture {index} was held back"
+            assert wait_for_data(receiver, 1.0 if index == 0 else 0.2), f"picture {index} was held back"
         output.close()
 
 
@@ -122,6 +127,52 @@ def test_nobody_listens(url: str) -> None:
     assert "geheim" not in str(error.value)
     assert "\n" not in str(error.value)
     output.close()
+
+
+@pytest.mark.parametrize("scheme", ["rtmp", "rtsp"])
+def test_a_server_that_accepts_and_is_silent_freezes_nothing(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other threads go on, and after the time limit there is an error."""
+    monkeypatch.setattr(stream, "CONNECT_S", 1.5)
+    beats: list[float] = []
+    stop = threading.Event()
+
+    def beat() -> None:
+        while not stop.wait(0.02):
+            beats.append(time.perf_counter())
+
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen(1)
+        output = NetworkOutput(f"{scheme}://127.0.0.1:{server.getsockname()[1]}/live/x", fps=25)
+        thread = threading.Thread(target=beat)
+        thread.start()
+        began = time.perf_counter()
+        with pytest.raises(OutputError, match="no answer within"):
+            output.send(marked(0))
+        took = time.perf_counter() - began
+        stop.set()
+        thread.join()
+        output.close()
+    assert took < 4
+    assert max(b - a for a, b in pairwise(beats)) < 0.5
+
+
+def test_a_receiver_that_takes_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "STALL_S", 0.5)
+    with socket.socket() as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        server.bind(("127.0.0.1", 0))
+        server.listen(1)
+        output = NetworkOutput(f"tcp://127.0.0.1:{server.getsockname()[1]}", fps=25, crf=1)
+        with pytest.raises(OutputError, match="nothing was taken"):
+            send_noise(output)
+        output.close()
+
+
+def send_noise(output: NetworkOutput) -> None:
+    rng = np.random.default_rng(0)
+    for index in range(500):
+        output.send(MarkedImage(rng.integers(0, 255, (480, 640, 3), np.uint8), index, index / 25))
 
 
 def test_the_receiver_goes_away() -> None:

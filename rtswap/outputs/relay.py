@@ -1,0 +1,53 @@
+"""A process of its own that connects and sends: ``python -m rtswap.outputs.relay``, started by ``stream.py``.
+
+FFmpeg's connecting cannot be timed out, and PyAV holds Python's lock meanwhile: a server that accepts and is silent
+would freeze camera, window and recording. Here it freezes nothing, and can be killed.
+
+Standard input: a line of JSON {url, format, options} (not an argument: others can read those), then a NUT stream.
+Standard output: ``ready`` when connected. Standard error: one line, why it failed.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+import sys
+
+import av
+import av.container
+
+from rtswap.quiet import quiet_ffmpeg
+
+_AT_ONCE = {"probesize": "32", "analyzeduration": "0"}
+
+
+def main() -> int:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle: it ends our input
+    quiet_ffmpeg()
+    source = io.FileIO(0)  # unbuffered: a packet is sent on as soon as it is here
+    try:
+        relay(source, **json.loads(source.readline()))
+    except (OSError, ValueError, av.FFmpegError) as error:
+        print(str(getattr(error, "strerror", None) or error).strip(), file=sys.stderr)
+        return 1
+    return 0
+
+
+def relay(source: io.FileIO, url: str, format: str, options: dict[str, str]) -> None:
+    """Send the video of ``source`` to ``url`` until it ends. Raises OSError and FFmpegError."""
+    with av.open(source, "r", format="nut", options=_AT_ONCE) as incoming:
+        stream = incoming.streams.video[0]
+        with av.open(url, "w", format=format, options=options) as outgoing:
+            sent = outgoing.add_stream_from_template(stream)
+            outgoing.start_encoding()
+            print("ready", flush=True)
+            for packet in incoming.demux(stream):
+                if packet.size and packet.pts is not None:
+                    packet.dts = packet.pts  # live encoders reorder nothing
+                    packet.stream = sent
+                    outgoing.mux(packet)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
