@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -196,7 +195,8 @@ def _since_start(at: float | None) -> float | None:
     """Seconds from the start of this process, Python's own included, to a moment on ``time.perf_counter``."""
     if at is None:
         return None
-    return round(at - time.perf_counter() + time.time() - psutil.Process().create_time(), 3)
+    began: float = psutil.Process().create_time()
+    return round(at - time.perf_counter() + time.time() - began, 3)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """``rtswap bench``: how fast this machine swaps. Needs no camera, no screen and no GPU.
 
 A clip made from people who do not exist is played as a live source from memory; nothing is written. Every case runs
-twice: at the camera's pace, for the age of frames, and as fast as it can, for the frames per second that are possible.
+twice: at a camera's pace, for the age of frames, and as fast as it can, for the frames per second that it can reach.
 Method: warm-up frames are left out; medians and tails, not means; the machine is described in the result.
 """
 

@@ -60,7 +60,7 @@ def similarity(moving: Points, fixed: Points, weights: NDArray[np.float32] | Non
 
 
 def transform(matrix: NDArray[np.float32], points: Points) -> Points:
-    """``points`` (N, D) under a (D, D + 1) matrix. A (2, 3) similarity also takes (N, 3): z is scaled with x and y."""
+    """``points`` (N, D) under a (D, D + 1) matrix. A (2, 3) one also takes (N, 3): z is scaled with x and y."""
     dims = len(matrix)
     moved = points[:, :dims] @ matrix[:, :dims].T + matrix[:, dims]
     if points.shape[1] == dims:
@@ -84,6 +84,30 @@ def unrolled(mesh: NDArray[np.floating]) -> NDArray[np.floating]:
     """
     depth = 3.5
     return np.stack([np.arctan2(mesh[:, 0], depth - mesh[:, 2]) * depth, mesh[:, 1]], 1)
+
+
+def upright_view(box: NDArray[np.floating], size: tuple[int, int]) -> Matrix:
+    """(2, 3) matrix of the crop of ``size`` = (width, height) that shows exactly the pixels in the box.
+
+    Pixel centres are at whole coordinates, so the box from 0 to 2 holds the pixels 0 and 1.
+    """
+    scale = np.array(size) / (box[2:] - box[:2])
+    shift = (0.5 - box[:2]) * scale - 0.5
+    return np.array([[scale[0], 0, shift[0]], [0, scale[1], shift[1]]], np.float32)
+
+
+def upright_box(matrix: Matrix, size: tuple[int, int]) -> tuple[int, int, int, int] | None:
+    """Whole pixels ``x1 y1 x2 y2`` that an ``upright_view`` shows; None where the matrix is none of whole pixels."""
+    if matrix[0, 1] or matrix[1, 0] or matrix[0, 0] <= 0 or matrix[1, 1] <= 0:
+        return None
+    scale = matrix[[0, 1], [0, 1]].astype(np.float64)
+    low = 0.5 - (matrix[:, 2] + 0.5) / scale
+    edges = np.concatenate([low, low + np.array(size) / scale])
+    whole = np.round(edges)
+    if np.abs(edges - whole).max() > 0.02:
+        return None
+    x1, y1, x2, y2 = (int(edge) for edge in whole)
+    return x1, y1, x2, y2
 
 
 def keypoints_of(mesh: Points) -> Points:

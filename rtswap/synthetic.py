@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from itertools import pairwise
 from typing import cast
 
 import cv2
@@ -121,7 +122,7 @@ class AnimatedHead:
 def clip(
     heads: Sequence[AnimatedHead], size: tuple[int, int], *, fps: float, frames: int, noise: float = 2.0
 ) -> Iterator[Image]:
-    """``frames`` pictures of ``size`` = (width, height) with the heads side by side, and sensor noise (sd in levels)."""
+    """``frames`` pictures of ``size`` = (width, height) with the heads side by side; ``noise``: sd in levels."""
     width, height = size
     background = _background(size, heads[0].portrait)
     grain = _grain(size, noise)
@@ -159,7 +160,7 @@ def _surrounded_triangles() -> NDArray[np.int32]:
     count = len(OVAL)
     rings = [np.array(OVAL), 468 + np.arange(count), 468 + count + np.arange(count)]
     bands = []
-    for inner, outer in zip(rings, rings[1:], strict=False):
+    for inner, outer in pairwise(rings):
         following = np.roll(np.arange(count), -1)
         bands += [
             np.stack([inner, outer, inner[following]], 1),

@@ -123,7 +123,7 @@ class Quality:
     detect_every: int = 15
     """Frames between full detections while at least one face is tracked (0 = only to re-acquire)."""
     match_color: bool = True
-    max_face_px: int = 320
+    max_face_px: int = 480
     """Longest side of a face crop at which swappers work."""
 
 

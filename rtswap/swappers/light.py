@@ -18,6 +18,8 @@ Field = NDArray[np.float32]
 
 GAIN_LIMITS = (0.4, 1.6)
 """Beyond these, noise and contrast of a dark photo would glare on a light target, and the reverse."""
+GAIN_STEPS = 150
+"""Gains are kept in 8 bits, as multiples of 1 / 150: 1.7 at most, and never off by more than one level of 255."""
 
 
 def normalized_low_pass(picture: Field, inside: Field, sigma: float) -> Field:
@@ -27,12 +29,21 @@ def normalized_low_pass(picture: Field, inside: Field, sigma: float) -> Field:
     return (low + 1e-4) / (weight + 1e-6)
 
 
-def relight(source: Image, target_low: Field, source_low: Field) -> Image:
-    """``source`` (H, W, 3) in the target's light; the low-passes are (h, w, 3) on a small grid over the same area."""
+def relight(source: Image, target_low: Field, source_low: Field) -> None:
+    """Put ``source`` (H, W, 3) into the target's light, in place; the low-passes are (h, w, 3) over the same area.
+
+    In 8 bits throughout, four times as fast as in floats. Saturation between the steps does no harm: an offset is
+    far from 0 only where the gain is at its limit, and then it points away from the end that saturates.
+    """
     ratio = target_low.sum(2) / np.maximum(source_low.sum(2), 1.0)
-    gain = np.clip(ratio, *GAIN_LIMITS).astype(np.float32)
-    offset = target_low - gain[..., None] * source_low
+    gain = np.round(np.clip(ratio, *GAIN_LIMITS) * GAIN_STEPS)
+    offset = np.round(target_low - (gain / GAIN_STEPS)[..., None] * source_low)
     size = source.shape[1::-1]
-    full_gain = resized(cv2.merge([gain, gain, gain]), size)
-    lit = cv2.multiply(source, full_gain, dtype=cv2.CV_32F)
-    return np.asarray(cv2.add(lit, resized(offset, size), dtype=cv2.CV_8U), np.uint8)
+    cv2.multiply(source, cv2.merge([_full(gain, size)] * 3), dst=source, scale=1 / GAIN_STEPS)
+    cv2.add(source, _full(offset, size), dst=source)
+    cv2.subtract(source, _full(-offset, size), dst=source)
+
+
+def _full(field: NDArray[np.floating], size: tuple[int, int]) -> Image:
+    """A small field, its negative part left out, at full size in 8 bits."""
+    return resized(np.clip(field, 0, 255).astype(np.uint8), size)

@@ -70,6 +70,8 @@ def to_canonical(mesh: Points) -> Points:
 
 @dataclass(frozen=True, slots=True)
 class SourceShape:
+    """What the photo says of the form of the source's face."""
+
     frontal: Points
     """(468, 3) the source's mesh in the canonical pose."""
     measured: Vector

@@ -38,7 +38,8 @@ def face_mask(texture: Image, points: Points, triangles: NDArray[np.int32]) -> M
     median = np.median(lab[core], axis=0)
     tint = np.hypot(lab[..., 1] - median[1], lab[..., 2] - median[2])
     doubt = np.maximum(_ramp(-ratio, -DARKER, -MUCH_DARKER), _ramp(tint, OTHER, QUITE_OTHER))
-    mask = 1 - blurred(np.asarray(doubt * _rim(where), np.float32), side / 90)
+    reach = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * (side // 42) + 1,) * 2)
+    mask = 1 - blurred(np.asarray(cv2.dilate(doubt * _rim(where), reach), np.float32), side / 70)
     return np.clip(mask * 255, 0, 255).astype(np.uint8)
 
 

@@ -30,6 +30,8 @@ SKIRT = 0.18
 
 
 class Chart(NamedTuple):
+    """Where every point of the face and of its skirt lies on the unrolled skin."""
+
     points: Points
     """(504, 3) texels: the canonical points, then the skirt's."""
     triangles: NDArray[np.int32]
@@ -44,6 +46,7 @@ def skirted(mesh: Points) -> Points:
 
 @cache
 def chart() -> Chart:
+    """The one chart that all textures share."""
     mesh = skirted(canonical().mesh)
     flat = np.zeros((len(mesh), 3), np.float32)
     flat[:, :2] = unrolled(mesh)
@@ -62,6 +65,8 @@ def chart() -> Chart:
 
 @dataclass(frozen=True, slots=True)
 class Texture:
+    """The source's unrolled skin at several sizes."""
+
     levels: tuple[Image, ...]
     """The chart at 512, 256 and 128 texels, for large and small targets."""
     face: Mask
