@@ -42,6 +42,16 @@ class CameraInfo:
     virtual: bool = False
     """Made by a program, perhaps by rtswap itself."""
 
+    def __str__(self) -> str:
+        """A line for the camera, then one for each size and format with its rates."""
+        place = f" at {self.path}" if self.path else ""
+        lines = [f"{self.index}: {self.name}{place}{' (virtual)' if self.virtual else ''}"]
+        rates: dict[tuple[int, int, str], list[str]] = {}
+        for width, height, fps, fourcc in self.modes:
+            rates.setdefault((width, height, fourcc), []).append(f"{fps:g}" if fps else "?")
+        lines += [f"   {w}x{h} {fourcc} at {', '.join(fps)} fps" for (w, h, fourcc), fps in rates.items()]
+        return "\n".join(lines)
+
 
 def list_cameras() -> list[CameraInfo]:
     """Every camera that pictures can be taken from, by index. Never raises; none gives an empty list."""

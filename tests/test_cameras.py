@@ -94,6 +94,13 @@ def test_modes_are_read_from_the_kernel(roots: tuple[Path, Path]) -> None:
     )
 
 
+def test_a_camera_in_words(roots: tuple[Path, Path]) -> None:
+    lines = str(linux_cameras(*roots, Kernel())[0]).splitlines()
+    assert lines[0] == f"0: HD Webcam at {roots[1] / 'video0'}"
+    assert lines[1] == "   1280x720 MJPG at 30, 15 fps"
+    assert len(lines) == 4
+
+
 def test_nodes_that_take_no_pictures_are_left_out(roots: tuple[Path, Path]) -> None:
     assert linux_cameras(*roots, Kernel(capture=False)) == []
 

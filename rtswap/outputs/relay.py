@@ -23,6 +23,7 @@ _AT_ONCE = {"probesize": "32", "analyzeduration": "0"}
 
 
 def main() -> int:
+    """Do the one job. 0, or 1 after saying why it failed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle: it ends our input
     quiet_ffmpeg()
     source = io.FileIO(0)  # unbuffered: a packet is sent on as soon as it is here

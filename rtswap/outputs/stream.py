@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import queue
 import subprocess
 import sys
 import threading
 import time
+from typing import IO
 
 import av
 import av.container
@@ -40,8 +40,8 @@ CONNECT_S = 10.0
 STALL_S = 5.0
 """A receiver that takes nothing for so long is gone."""
 _END_S = 3.0
-_WAITING = 64
-"""Packets that may wait for the network: two seconds."""
+_DYING_S = 0.2
+_PAUSE_S = 0.002
 
 
 class NetworkOutput:
@@ -124,71 +124,77 @@ class NetworkOutput:
 
 
 class Relay:
-    """The sending process, as a file that PyAV writes to. Raises OSError where it fails or stalls."""
+    """The sending process, as a file that PyAV writes to. Raises OSError where it fails or stalls.
+
+    No thread: the pipes do not block (where the system can do that: not on Windows before Python 3.12, where a
+    stalled receiver holds this output up, and only this output).
+    """
 
     def __init__(self, job: str) -> None:
-        pipe = subprocess.PIPE
         command = [sys.executable, "-m", "rtswap.outputs.relay"]
+        pipe = subprocess.PIPE
         self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0)
-        self._queue: queue.Queue[bytes | None] = queue.Queue(_WAITING)
-        self._connected = threading.Event()
-        self._threads = [threading.Thread(target=run, daemon=True) for run in (self._feed, self._listen)]
-        self._queue.put(job.encode() + b"\n")
-        for thread in self._threads:
-            thread.start()
+        self._in, self._out, self._err = (
+            _opened(p) for p in (self._process.stdin, self._process.stdout, self._process.stderr)
+        )
+        self._polls = _unblock(self._in.fileno()) and _unblock(self._out.fileno())
+        self.write(job.encode() + b"\n")
 
     def write(self, data: bytes) -> int:
-        if self._process.poll() is not None:
-            raise BrokenPipeError("the connection broke")
-        try:
-            self._queue.put(bytes(data), timeout=STALL_S)
-        except queue.Full:
-            raise TimeoutError(f"nothing was taken for {STALL_S:g} s") from None
+        view = memoryview(data)
+        until = time.perf_counter() + STALL_S
+        while view:
+            try:
+                view = view[os.write(self._in.fileno(), view) :]
+            except BlockingIOError:
+                self._wait(until, f"nothing was taken for {STALL_S:g} s")
         return len(data)
 
     def wait_until_connected(self, seconds: float) -> None:
         until = time.perf_counter() + seconds
-        while not self._connected.wait(0.02):
-            if self._process.poll() is not None:
+        while self._polls:
+            try:
+                if os.read(self._out.fileno(), 16):
+                    return
                 raise ConnectionError("not connected")
-            if time.perf_counter() > until:
-                raise TimeoutError(f"no answer within {seconds:g} s")
+            except BlockingIOError:
+                self._wait(until, f"no answer within {seconds:g} s")
+
+    def _wait(self, until: float, what: str) -> None:
+        if self._process.poll() is not None:
+            raise BrokenPipeError("the connection broke")
+        if time.perf_counter() > until:
+            raise TimeoutError(what)
+        time.sleep(_PAUSE_S)
 
     def end(self, *, at_once: bool) -> str:
         """Let it send the rest, or kill it. What it said went wrong, in a line; empty if nothing."""
         try:
-            self._queue.put(None, timeout=0 if at_once else _END_S)
-            self._process.wait(0.2 if at_once else _END_S)
-        except (queue.Full, subprocess.TimeoutExpired):
+            self._in.close()
+            self._process.wait(_DYING_S if at_once else _END_S)
+        except (OSError, subprocess.TimeoutExpired):
             pass
         failed = self._process.poll() not in (None, 0)
         self._process.kill()
         self._process.wait()
-        for thread in self._threads:
-            thread.join(1)
-        assert self._process.stderr is not None
-        said = self._process.stderr.read().decode(errors="replace").strip() if failed else ""
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
-            if pipe is not None:
-                pipe.close()
-        return said.splitlines()[-1] if said else ""
+        said = self._err.read().decode(errors="replace").split("\n") if failed else []
+        self._out.close()
+        self._err.close()
+        return next((line.strip() for line in reversed(said) if line.strip()), "")
 
-    def _feed(self) -> None:
-        assert self._process.stdin is not None
-        handle = self._process.stdin.fileno()
-        try:
-            while (data := self._queue.get()) is not None:
-                view = memoryview(data)
-                while view:
-                    view = view[os.write(handle, view) :]
-            self._process.stdin.close()
-        except OSError:
-            return  # it has ended; the next write says so
 
-    def _listen(self) -> None:
-        assert self._process.stdout is not None
-        if self._process.stdout.readline() == b"ready\n":
-            self._connected.set()
+def _opened(pipe: IO[bytes] | None) -> IO[bytes]:
+    if pipe is None:
+        raise OSError("no pipe")
+    return pipe
+
+
+def _unblock(handle: int) -> bool:
+    try:
+        os.set_blocking(handle, False)
+    except (AttributeError, OSError):
+        return False
+    return True
 
 
 def _reason(error: Exception) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 LOAD_MODULE = 'sudo modprobe v4l2loopback devices=1 exclusive_caps=1 card_label="rtswap"'
 """exclusive_caps: browsers list only devices that do not also offer themselves as outputs."""
 INSTALL_PACKAGE = "pip install 'rtswap[vcam]'"
-_EXCLUSIVE_CAPS = Path("/sys/module/v4l2loopback/parameters/exclusive_caps")
 
 
 class VirtualCamera:
@@ -80,15 +78,8 @@ def available(*, size: tuple[int, int] = (1280, 720), fps: float = 30) -> tuple[
     return True, device
 
 
-def exclusive_caps(path: Path = _EXCLUSIVE_CAPS) -> bool | None:
-    """Whether v4l2loopback's devices show up in browsers; None where the module is not loaded."""
-    try:
-        return "Y" in path.read_text()
-    except OSError:
-        return None
-
-
 def how_to_get_one() -> str:
+    """What to install on this system, in a line."""
     if sys.platform.startswith("linux"):
         return f"Install v4l2loopback (apt install v4l2loopback-dkms), then: {LOAD_MODULE}"
     if sys.platform == "darwin":

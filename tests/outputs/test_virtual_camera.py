@@ -17,7 +17,7 @@ from media import marked, number_of
 
 from rtswap.errors import OutputError
 from rtswap.outputs import virtual_camera
-from rtswap.outputs.virtual_camera import VirtualCamera, available, exclusive_caps
+from rtswap.outputs.virtual_camera import VirtualCamera, available
 from rtswap.types import MarkedImage
 
 pyvirtualcam = pytest.importorskip("pyvirtualcam")
@@ -170,13 +170,6 @@ def test_the_real_machine_answers_without_a_traceback() -> None:
     usable, reason = available()
     assert reason
     assert usable in (True, False)
-
-
-def test_exclusive_caps(tmp_path: Path) -> None:
-    assert exclusive_caps(tmp_path / "none") is None
-    for text, expected in {"Y,N,N,N\n": True, "N,N,N\n": False}.items():
-        (tmp_path / "caps").write_text(text)
-        assert exclusive_caps(tmp_path / "caps") is expected
 
 
 def test_the_package_is_imported_nowhere_else() -> None:
