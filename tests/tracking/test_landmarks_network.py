@@ -15,8 +15,6 @@ from rtswap.tracking.landmarks import MeshLandmarks
 from rtswap.types import Mesh
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: it runs the network here")
-    "onnxruntime", reason="onnxruntime is not installed: it runs the network in this test"
-)
 MODEL = Path(rtswap.__file__).parent / "assets" / "landmarks.onnx"
 # Read off the enlarged photograph by eye: pupils and mouth corners.
 PUPILS = np.array([[202.3, 100.6], [245.8, 102.8]])
