@@ -56,12 +56,15 @@ class Graph:
         inputs: Mapping[str, Sequence[int | str]],
         outputs: Mapping[str, Sequence[int | str]],
         metadata: Mapping[str, str],
+        *,
+        pixels: bool = True,
     ) -> bytes:
-        """The file's bytes. Inputs are uint8, outputs float32; a name in a shape is a free dimension."""
+        """The file's bytes. Inputs are uint8 (``pixels``) or float32, outputs float32; a name in a shape is free."""
+        taken = TensorProto.UINT8 if pixels else TensorProto.FLOAT
         graph = helper.make_graph(
             self._nodes,
             self._name,
-            [helper.make_tensor_value_info(name, TensorProto.UINT8, shape) for name, shape in inputs.items()],
+            [helper.make_tensor_value_info(name, taken, shape) for name, shape in inputs.items()],
             [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()],
             self._constants,
         )

@@ -247,6 +247,18 @@ def test_weights_in_other_files_are_refused(make: Make, location: str, tmp_path:
         read_model_file(path.read_bytes())
 
 
+@pytest.mark.parametrize("length", [2**45, 2**62])
+def test_a_small_file_that_wants_all_memory_is_refused(make: Make, length: int) -> None:
+    """A few bytes that ask for more than an address can reach, folded when loaded or made when run."""
+    g = Graph("bomb")
+    big = g.add("ConstantOfShape", g.constant(np.array([length, 64], np.int64)))
+    g.add("Add", g.add("ReduceSum", big, keepdims=0), g.add("ReduceSum", g.nhwc_u8("image"), keepdims=0), to="sum")
+    content = g.serialise({"image": [1, 2, 2, 3]}, {"sum": []}, {})
+    with pytest.raises((ModelError, EngineError)) as caught:
+        make(content).run({"image": picture(1, 2, 2, 3)})
+    assert "\n" not in str(caught.value)
+
+
 def test_openvino_precision_is_checked() -> None:
     with pytest.raises(EngineError, match="precision"):
         OpenVinoEngine(small_network(), precision="f8")
