@@ -16,7 +16,7 @@ from rtswap.types import Quality
 
 _CHEAPER_DETECTION = 4
 """From level 1 on, full detections are this many times rarer."""
-_FACE_PX = (256, 192, 128)
+_FACE_PX = (320, 224, 144)
 """Working sizes of the levels from 3 on."""
 
 

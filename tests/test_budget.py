@@ -34,14 +34,14 @@ def changes(levels: list[int]) -> int:
 def test_every_level_costs_less_and_the_table_is_the_documented_one() -> None:
     levels = quality_levels()
     assert [q.level for q in levels] == list(range(6))
-    assert [q.max_face_px for q in levels] == [320, 320, 320, 256, 192, 128]
+    assert [q.max_face_px for q in levels] == [480, 480, 480, 320, 224, 144]
     assert [q.match_color for q in levels] == [True, True, False, False, False, False]
     assert levels[0] == Quality()
     assert all(q.detect_every > levels[0].detect_every for q in levels[1:])
 
 
 def test_small_full_quality_leaves_out_sizes_that_would_not_be_smaller() -> None:
-    assert [q.max_face_px for q in quality_levels(Quality(max_face_px=192))] == [192, 192, 192, 128]
+    assert [q.max_face_px for q in quality_levels(Quality(max_face_px=192))] == [192, 192, 192, 144]
 
 
 def test_redetection_only_when_lost_stays_so() -> None:
