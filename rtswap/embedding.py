@@ -50,9 +50,9 @@ class DlibEmbedder:
 
     def raw(self, image: Image, keypoints: Points) -> NDArray[np.float32]:
         """(128,) as dlib gives it."""
+        if not np.isfinite(keypoints).all() or np.ptp(keypoints, axis=0).max() < 1:
+            raise SourceError("the face's keypoints lie in one place", got=str(np.round(keypoints).tolist()))
         matrix = similarity(keypoints.astype(np.float64), TEMPLATE.astype(np.float64))
-        if not np.isfinite(matrix).all() or scale_of(matrix) < 1e-3:
-            raise SourceError("the face's keypoints make no face", got=str(np.round(keypoints).tolist()))
         crop = _warp(image, matrix)
         return np.array(self._engine.run({"image": crop[None]})["embedding"][0], np.float32)
 

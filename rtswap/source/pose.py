@@ -24,7 +24,7 @@ class Pose(NamedTuple):
 
 def pose_of(landmarks: Points) -> Pose:
     """From a (468, 3) mesh. Not finite, or all points in one place: a face seen from behind (yaw 180)."""
-    if not np.isfinite(landmarks).all():
+    if not np.isfinite(landmarks).all() or np.ptp(landmarks[:, :2], axis=0).max() < 1e-3:
         return Pose(180.0, 0.0, 0.0)
     linear = similarity(canonical().mesh.astype(np.float64), landmarks.astype(np.float64))[:, :3]
     scale = float(np.cbrt(np.linalg.det(linear)))
