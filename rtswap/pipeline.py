@@ -6,18 +6,21 @@ track, and for each face crop, swap, paste; what could not be swapped is covered
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rtswap.errors import FaceLost, RtswapError
+from rtswap.errors import FaceLost, InputError, RtswapError
+from rtswap.geometry import scale_of
 from rtswap.guard import Guard
 from rtswap.metrics import Spans
 from rtswap.protocols import Canvas, Swapper, Tracker
-from rtswap.types import AlignedFace, Box, Frame, Image, Matrix, Quality, SwappedFace, Track
+from rtswap.types import AlignedFace, Box, Frame, Image, Matrix, Points, Quality, SwappedFace, Track
 
 MAX_FAILURES = 60
 """Frames in a row that may fail before the session ends: two seconds at 30 fps."""
+LEAST_REPLACED = 0.25
+"""Share of a face's landmarks that a swap must replace, at least by half. Less would be the target with make-up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ class Pipeline:
         self._guard = Guard(empty_after_s=policy.empty_after_s)
         self._spans = spans or Spans()
         self._failures = 0
+        self._shown = False
         self._ids: set[int] = set()
         self.swapping = True
         """Off: faces are followed and covered (or shown, with pass-through)."""
@@ -82,43 +86,45 @@ class Pipeline:
         self._swapper = self._swappers[index]
 
     def process(self, frame: Frame, quality: Quality) -> Outcome:
-        """Raises FaceLost under ``stop``, and the cause when nothing has worked for ``MAX_FAILURES`` frames."""
+        """Raises FaceLost under ``stop``, InputError for what is no picture, and the cause when nothing has worked
+        for ``MAX_FAILURES`` frames."""
+        frame = _writable(frame)
+        swapper = self._swapper if self.swapping else None
         now = frame.captured_at if frame.time_s is None else frame.time_s
         height, width = frame.image.shape[:2]
         canvas = self._canvas(frame.image)
         try:
             with self._spans("track"):
-                tracks = self._tracker.update(frame, quality)
+                tracks = list(self._tracker.update(frame, quality))
         except Exception as error:  # noqa: BLE001 - whatever breaks, the picture must be covered
             self._note_failure("tracking failed", error)
             self._tracker.reset()
-            return self._finish(canvas, self._guard.fail(now, (width, height)), [])
-        pasted, bare, failed = self._swap(canvas, tracks, quality)
+            return self._finish(canvas, self._guard.fail(now, (width, height)), [], swapper)
+        pasted, bare, failure = self._swap(swapper, canvas, tracks, quality)
         boxes = self._guard.judge(now, (width, height), tracks, bare)
-        if not failed:
+        if failure is None or pasted:
             self._failures = 0
+        if failure is not None:
+            self._note_failure("swapping failed", failure)
         self._forget_ended(tracks)
-        return self._finish(canvas, boxes, pasted)
+        return self._finish(canvas, boxes, pasted, swapper)
 
     def _swap(
-        self, canvas: Canvas, tracks: Sequence[Track], quality: Quality
-    ) -> tuple[list[tuple[SwappedFace, Matrix]], list[int], bool]:
-        """What to paste, the ids of the faces that cannot be swapped, and whether an error was the reason."""
+        self, swapper: Swapper | None, canvas: Canvas, tracks: Sequence[Track], quality: Quality
+    ) -> tuple[list[tuple[SwappedFace, Matrix]], list[int], Exception | None]:
+        """What to paste, the ids of the faces that cannot be swapped, and the error if one was the reason."""
+        if swapper is None:
+            return [], [track.id for track in tracks], None
         pasted: list[tuple[SwappedFace, Matrix]] = []
         bare: list[int] = []
-        failed = False
-        swapper = self._swapper
+        failure = None
         for track in tracks:
-            if not self.swapping:
-                bare.append(track.id)
-                continue
             try:
                 pasted.append(self._swap_one(swapper, canvas, track, quality))
             except Exception as error:  # noqa: BLE001 - whatever breaks, the face must be covered
-                self._note_failure("swapping failed", error)
+                failure = error
                 bare.append(track.id)
-                failed = True
-        return pasted, bare, failed
+        return pasted, bare, failure
 
     def _swap_one(
         self, swapper: Swapper, canvas: Canvas, track: Track, quality: Quality
@@ -126,21 +132,30 @@ class Pipeline:
         if not np.isfinite(track.landmarks).all():
             raise ValueError("landmarks that are no numbers")
         matrix, size = swapper.view(track.landmarks, quality.max_face_px)
+        if not scale_of(matrix) > 0:
+            raise ValueError("a view from which there is no way back")
         with self._spans("crop"):
             crop = canvas.crop(matrix, size)
         with self._spans("swap"):
             landmarks = np.array(track.landmarks @ _linear(matrix).T, np.float32)
             landmarks[:, :2] += matrix[:, 2]
             face = swapper.swap(AlignedFace(track.id, crop, landmarks), quality)
-        _check(face, size)
+        _check(face, crop, landmarks)
         return face, matrix
 
-    def _finish(self, canvas: Canvas, boxes: Sequence[Box], pasted: Sequence[tuple[SwappedFace, Matrix]]) -> Outcome:
+    def _finish(
+        self,
+        canvas: Canvas,
+        boxes: Sequence[Box],
+        pasted: Sequence[tuple[SwappedFace, Matrix]],
+        swapper: Swapper | None,
+    ) -> Outcome:
         """Cover first, then paste: where a swap lies on a doubtful place, what looks out beside it is covered."""
         covering = bool(boxes) and not self._policy.pass_through
-        if covering and self._policy.on_failure == "stop" and self._guard.watching:
+        asked = self._policy.on_failure if swapper is not None else "blur"  # switched off is no failure
+        if covering and asked == "stop" and self._guard.lost:
             raise FaceLost("the face was lost", do="Without --on-failure stop it would be covered instead.")
-        if covering and self._policy.on_failure == "hold" and self._guard.watching:
+        if covering and asked == "hold" and self._guard.watching and self._shown:
             return Outcome(None, 0, len(boxes), self._spans.take())
         if covering:
             with self._spans("cover"):
@@ -150,11 +165,14 @@ class Pipeline:
         with self._spans("paste"):
             for face, matrix in pasted:
                 canvas.paste(face.crop, face.mask, matrix)
+        self._shown = True
         return Outcome(canvas.image(), len(pasted), len(boxes) if covering else 0, self._spans.take())
 
     def _note_failure(self, what: str, error: Exception) -> None:
+        """Told once per row of failures, counted for every frame."""
         self._failures += 1
-        self._on_event(f"{what}: {error}" if isinstance(error, RtswapError) else f"{what}: {error!r}")
+        if self._failures == 1:
+            self._on_event(f"{what}: {error}" if isinstance(error, RtswapError) else f"{what}: {error!r}")
         if self._failures >= MAX_FAILURES:
             raise error
 
@@ -175,10 +193,38 @@ def _linear(matrix: Matrix) -> Matrix:
     return linear
 
 
-def _check(face: SwappedFace, size: tuple[int, int]) -> None:
-    """A swapper's answer that cannot be pasted is a failure, not a picture."""
-    shape = (size[1], size[0])
-    if face.crop.dtype != np.uint8 or face.crop.shape != (*shape, 3):
-        raise ValueError(f"a swapped face of {face.crop.dtype} {face.crop.shape}, expected uint8 {(*shape, 3)}")
-    if face.mask.dtype != np.uint8 or face.mask.shape != shape:
-        raise ValueError(f"a mask of {face.mask.dtype} {face.mask.shape}, expected uint8 {shape}")
+def _writable(frame: Frame) -> Frame:
+    """The frame with a picture that can be worked on in place: as it is, unless it is locked or turned about."""
+    image = frame.image
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        raise InputError(
+            "the input gave no picture",
+            expected="uint8, height x width x 3",
+            got=f"{image.dtype}, {' x '.join(map(str, image.shape))}",
+        )
+    usable = image.flags.writeable and image.strides[1:] == (3, 1) and image.strides[0] > 0
+    return frame if usable else replace(frame, image=image.copy("C"))
+
+
+def _check(face: SwappedFace, target: Image, landmarks: Points) -> None:
+    """A swapper's answer that cannot be pasted, or that would leave the face bare, is a failure, not a picture.
+
+    ``target`` and ``landmarks``: the face in the crop, as the swapper saw it.
+    """
+    if face.crop.dtype != np.uint8 or face.crop.shape != target.shape:
+        raise ValueError(f"a swapped face of {face.crop.dtype} {face.crop.shape}, expected uint8 {target.shape}")
+    if face.mask.dtype != np.uint8 or face.mask.shape != target.shape[:2]:
+        raise ValueError(f"a mask of {face.mask.dtype} {face.mask.shape}, expected uint8 {target.shape[:2]}")
+    if np.array_equal(face.crop[::4], target[::4]):
+        raise ValueError("the target's own face, not swapped")
+    if not _share_replaced(face, landmarks) >= LEAST_REPLACED:
+        raise ValueError("a mask that leaves the face bare")
+
+
+def _share_replaced(face: SwappedFace, landmarks: Points) -> float:
+    """Share of the landmarks that lie where the mask replaces the target."""
+    height, width = face.mask.shape
+    x, y = landmarks[::4, :2].T
+    inside = (x >= 0) & (y >= 0) & (x < width) & (y < height)
+    replaced = face.mask[y[inside].astype(int), x[inside].astype(int)] >= 128
+    return float(np.count_nonzero(replaced)) / max(1, len(x))
