@@ -6,7 +6,7 @@
 
 Live inputs drop stale frames in the mailboxes, files lose none. While nothing comes (a lost camera, a stuck network)
 the outputs get the last safe picture again. The first failure ends the session and is raised by ``run``; an output
-that fails while others go on is closed alone, and raised at the end.
+that fails while others go on is closed alone, and its failure raised at the end if nothing worse has come.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 
 from rtswap.budget import Budget
 from rtswap.disclosure.marking import Disclosure
-from rtswap.errors import OutputError, RtswapError
+from rtswap.errors import OutputError
 from rtswap.mailbox import Closed, Mailbox
 from rtswap.metrics import Metrics
 from rtswap.pipeline import Pipeline
@@ -61,10 +61,12 @@ class Session:
         self._frames: Mailbox[Frame] = Mailbox(1 if self._live else 4, newest_wins=self._live)
         self._lock = threading.Lock()
         self._senders: list[_Sender] = []
+        self._ended: list[_Sender] = []
         self._window = self._sender(window) if window is not None else None
         for output in outputs:
             self._sender(output)
         self._failure: BaseException | None = None
+        self._output_failure: BaseException | None = None
         self._stopping = threading.Event()
         self._last: MarkedImage | None = None
 
@@ -86,18 +88,25 @@ class Session:
             self._fail(error)
         finally:
             self._wind_up(threads)
-        if self._failure is not None:
-            raise self._failure
+        failure = self._failure or self._output_failure
+        if failure is not None:
+            raise failure
 
     def stop(self) -> None:
         """End soon, as if the input had ended."""
         self._stopping.set()
-        self._input.close()
         self._frames.close()
+        try:
+            self._input.close()
+        except Exception as error:  # noqa: BLE001 - raised by run, once the outputs are closed
+            self._failure = self._failure or error
 
     def add_output(self, output: Output) -> None:
-        """Send to one more output from now on."""
-        self._sender(output).start()
+        """Send to one more output from now on. When the session has ended meanwhile it is closed at once."""
+        sender = self._sender(output)
+        sender.start()
+        if self._stopping.is_set():
+            sender.finish(JOIN_S)
 
     def remove_output(self, output: Output) -> None:
         """Finish and close one output; the others go on."""
@@ -185,11 +194,13 @@ class Session:
 
     def _output_failed(self, sender: _Sender, error: BaseException) -> None:
         with self._lock:
-            self._senders = [other for other in self._senders if other is not sender]
+            if sender in self._senders:
+                self._senders.remove(sender)
+                self._ended.append(sender)
             left = len(self._senders)
         if left and isinstance(error, OutputError):
             self._on_event(f"{sender.output.name} failed and was closed, the others go on: {error}")
-            self._failure = self._failure or error
+            self._output_failure = self._output_failure or error
         else:
             self._fail(error)
 
@@ -204,15 +215,20 @@ class Session:
         return self._window is not None and not self._window.ended and bool(len(self._window.box))
 
     def _fail(self, error: BaseException) -> None:
-        if self._failure is None or not isinstance(error, RtswapError):
-            self._failure = error
+        self._failure = self._failure or error
         self.stop()
 
     def _wind_up(self, threads: Sequence[threading.Thread]) -> None:
         self.stop()
         for thread in threads:
             thread.join(JOIN_S)
-        for sender in self._all_senders():
+            if thread.is_alive():
+                self._on_event(f"{thread.name} does not answer and is left behind")
+        with self._lock:
+            senders = [*self._senders, *self._ended]
+        for sender in senders:
+            sender.box.close()
+        for sender in senders:
             sender.finish(JOIN_S)
 
 
@@ -231,6 +247,7 @@ class _Sender:
         self.output = output
         self.box: Mailbox[MarkedImage] = Mailbox(1 if live else 4, newest_wins=live)
         self.ended = False
+        self._closed = False
         self._live = live
         self._repeat, self._sent, self._failed = repeat, sent, failed
         self._last: MarkedImage | None = None
@@ -248,36 +265,39 @@ class _Sender:
             return
         try:
             marked = self.box.get(timeout_s)
-            self.output.send(marked)
-            self._last, self._sent_at = marked, time.perf_counter()
-            self._sent(self, marked)
         except TimeoutError:
-            if self._live and self._last is not None and time.perf_counter() - self._sent_at >= REPEAT_AFTER_S:
-                self._repeat_last(self._last)
+            marked = None
         except Closed:
             self.ended = True
-        except BaseException as error:  # noqa: BLE001 - raised by run
+            return
+        try:
+            if marked is not None:
+                self._send(marked, marked)
+                self._sent(self, marked)
+            elif self._live and self._last is not None and time.perf_counter() - self._sent_at >= REPEAT_AFTER_S:
+                self._send(self._repeat(self._last), self._last)
+        except Exception as error:  # noqa: BLE001 - raised by run
             self._give_up(error)
 
     def finish(self, timeout_s: float) -> None:
-        """Send what waits, then close the output."""
+        """Send what waits, then close the output. One that does not come back from ``send`` is left alone."""
         self.box.close()
-        if self._thread is not None:
-            self._thread.join(timeout_s)
         while self._thread is None and not self.ended:
             self.serve_once(0.0)
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+            if self._thread.is_alive():
+                self._failed(self, OutputError(f"{self.output.name} hangs", got=f"no answer for {timeout_s:g} s"))
+                return
         self._close()
 
     def _serve(self) -> None:
         while not self.ended:
             self.serve_once(REPEAT_AFTER_S)
 
-    def _repeat_last(self, last: MarkedImage) -> None:
-        try:
-            self.output.send(self._repeat(last))
-            self._sent_at = time.perf_counter()
-        except BaseException as error:  # noqa: BLE001 - raised by run
-            self._give_up(error)
+    def _send(self, marked: MarkedImage, last: MarkedImage) -> None:
+        self.output.send(marked)
+        self._last, self._sent_at = last, time.perf_counter()
 
     def _give_up(self, error: BaseException) -> None:
         self.ended = True
@@ -286,8 +306,11 @@ class _Sender:
         self._close()
 
     def _close(self) -> None:
+        """Once. An output that cannot finish what it wrote has failed."""
+        if self._closed:
+            return
+        self._closed = True
         try:
             self.output.close()
-        except OutputError as error:
-            if not self.ended:
-                self._failed(self, error)
+        except Exception as error:  # noqa: BLE001 - raised by run
+            self._failed(self, error)
