@@ -15,7 +15,7 @@ from rtswap.errors import InputError, SourceError
 from rtswap.geometry import scale_of, transform
 from rtswap.pictures import PICTURE_SUFFIXES, read_image
 from rtswap.protocols import Detector, Embedder, LandmarkModel
-from rtswap.source.portrait import find_landmarks, make_portrait
+from rtswap.source.portrait import find_landmarks, look, make_portrait
 from rtswap.source.quality import Appraisal, appraise
 from rtswap.types import Detection, Image, Points, SourceIdentity
 
@@ -117,7 +117,7 @@ def _look_at(
         )
     face = _pick(path, faces, face_index, on_event)
     try:
-        mesh = eyes.landmarks.find(image, [face.keypoints])[0].points
+        mesh = look(eyes.landmarks, image, face.keypoints)
         portrait, matrix = make_portrait(image, mesh)
         points = find_landmarks(eyes.landmarks, portrait, transform(matrix, face.keypoints))
     except SourceError as error:

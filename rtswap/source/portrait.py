@@ -70,17 +70,22 @@ def _sampled(photo: Image, matrix: Matrix, size: int) -> Image:
     )
 
 
+def look(model: LandmarkModel, picture: Image, start: Points) -> Points:
+    """(468, 3) mesh of the face at ``start``. Raises SourceError where the network sees none."""
+    mesh = model.find(picture, [start])[0]
+    if mesh.presence < _SURE or not np.isfinite(mesh.points).all():
+        raise SourceError("no face can be made out from close by", do="Use a photo that shows it from the front.")
+    return mesh.points
+
+
 def find_landmarks(model: LandmarkModel, portrait: Image, start: Points) -> Points:
     """(468, 3) mesh in the portrait: the mean over looks from slightly different places, half of them mirrored.
 
     ``start``: (5, 2) keypoints or a mesh in the portrait. Raises SourceError where the network sees no face.
     """
-    first = model.find(portrait, [start])[0]
-    first = model.find(portrait, [first.points])[0]
-    if first.presence < _SURE or not np.isfinite(first.points).all():
-        raise SourceError("no face can be made out from close by", do="Use a photo that shows it from the front.")
+    first = look(model, portrait, look(model, portrait, start))
     mirror, last = canonical().mirror, portrait.shape[1] - 1
-    looks = [_nudged(first.points, *nudge) for nudge in _NUDGES]
+    looks = [_nudged(first, *nudge) for nudge in _NUDGES]
     seen = _mean(model.find(portrait, looks))
     flipped = np.ascontiguousarray(portrait[:, ::-1])
     mirrored = _mean(model.find(flipped, [_flipped(points, mirror, last) for points in looks]))
