@@ -41,6 +41,7 @@ CLIP_FRAMES = 24
 """Played forth and back; more would only fill memory."""
 WARM_UP_S = 1.0
 CAMERA_FPS = 60.0
+TARGETS = ("ben", "carl", "dan")
 PACKAGES = ("rtswap", "numpy", "opencv-python", "onnxruntime", "openvino", "av")
 
 
@@ -103,19 +104,49 @@ class TimedEngine:
             return self._engine.run(inputs)
 
 
+class Rig:
+    """The program's networks, swapper and loop with people who do not exist before it. Raises RtswapError."""
+
+    def __init__(self, config: Config, *, on_event: Callable[[str], None]) -> None:
+        self.config = config
+        self.spans = Spans()
+        self.eyes = open_eyes(config, on_event=on_event, wrap=lambda engine: TimedEngine(engine, self.spans))
+        self._portraits = {name: _portrait(name, self.eyes) for name in ("ada", *TARGETS)}
+
+    def images(self, size: tuple[int, int], *, faces: int, face_px: int) -> list[Image]:
+        """The clip: 1 to 3 ``faces`` that talk and turn."""
+        heads = [AnimatedHead(*self._portraits[name], face_px) for name in TARGETS[:faces]]
+        return list(clip(heads, size, fps=30, frames=CLIP_FRAMES))
+
+    def pipeline(self, faces: int = 1) -> Pipeline:
+        """A new one, ada's face bound."""
+        which = replace(self.config.tracking, faces="one" if faces == 1 else "all")
+        wanted = replace(self.config, tracking=which)
+        swapper = make_swap_model(wanted).bind(SourceIdentity(*self._portraits["ada"], name="ada"))
+        return make_pipeline(wanted, self.eyes, [swapper], on_event=lambda text: None, spans=self.spans)
+
+    def play(self, images: Sequence[Image], *, fps: float, seconds: float, faces: int = 1) -> Metrics:
+        """One session over the clip; its metrics without the warm-up."""
+        metrics = _Warmed(WARM_UP_S)
+        source = ClipInput(images, fps=fps, seconds=seconds + WARM_UP_S)
+        disclosure = make_disclosure(self.config, lambda text: None)
+        target_s = self.config.budget.target_s
+        budget = Budget(target_s) if target_s > 0 and source.info.live else None
+        Session(source, self.pipeline(faces), disclosure, [Null()], metrics=metrics, quality_budget=budget).run()
+        return metrics
+
+
 def bench(config: Config, *, console: Console, seconds: float, out: str | None) -> dict[str, Any]:
     """Every case in turn; returns and, where ``out`` names a file, writes the figures. Raises RtswapError."""
-    spans = Spans()
-    eyes = open_eyes(config, on_event=console.event, wrap=lambda engine: TimedEngine(engine, spans))
-    portraits = {name: _portrait(name, eyes) for name in ("ada", "ben", "carl", "dan")}
+    rig = Rig(config, on_event=console.event)
     cases = {}
     for number, case in enumerate(CASES):
         console.progress(number, len(CASES), case.name)
-        cases[case.name] = _measure(config, case, eyes, portraits, spans, seconds)
+        cases[case.name] = measure(rig, case, seconds)
     console.progress(len(CASES), len(CASES))
     result = {
         "command": f"rtswap bench --seconds {seconds:g}",
-        "machine": machine() | {"engine": eyes.engine},
+        "machine": machine() | {"engine": rig.eyes.engine},
         "peak_rss_mb": _peak_rss_mb(),
         "cases": cases,
     }
@@ -124,52 +155,14 @@ def bench(config: Config, *, console: Console, seconds: float, out: str | None) 
     return result
 
 
-def machine() -> dict[str, Any]:
-    """What the figures were taken on."""
-    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
-    return {
-        "cpu": _cpu_name(),
-        "cores": os.cpu_count(),
-        "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
-        "load_before": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "packages": versions,
-    }
-
-
-def play(config: Config, images: Sequence[Image], pipeline: Pipeline, *, fps: float, seconds: float) -> Metrics:
-    """One session over the clip; returns its metrics without the warm-up."""
-    metrics = _Warmed(WARM_UP_S)
-    input = ClipInput(images, fps=fps, seconds=seconds + WARM_UP_S)
-    quiet: Callable[[str], None] = lambda text: None  # noqa: E731
-    budget = Budget(config.budget.target_s) if config.budget.target_s > 0 and input.info.live else None
-    Session(input, pipeline, make_disclosure(config, quiet), [Null()], metrics=metrics, quality_budget=budget).run()
-    return metrics
-
-
-def _measure(
-    config: Config,
-    case: Case,
-    eyes: Eyes,
-    portraits: Mapping[str, tuple[Image, Points]],
-    spans: Spans,
-    seconds: float,
-) -> dict[str, Any]:
-    heads = [AnimatedHead(*portraits[name], case.face_px) for name in ("ben", "carl", "dan")[: case.faces]]
-    images = list(clip(heads, case.size, fps=30, frames=CLIP_FRAMES))
-    source = SourceIdentity(*portraits["ada"], name="ada")
-    wanted = replace(config, tracking=replace(config.tracking, faces="one" if case.faces == 1 else "all"))
-
-    def fresh() -> Pipeline:
-        swapper = make_swap_model(wanted).bind(source)
-        return make_pipeline(wanted, eyes, [swapper], on_event=lambda text: None, spans=spans)
-
+def measure(rig: Rig, case: Case, seconds: float) -> dict[str, Any]:
+    """One case at the camera's pace and as fast as it goes."""
+    images = rig.images(case.size, faces=case.faces, face_px=case.face_px)
     process = psutil.Process()
     process.cpu_percent()
-    live = play(config, images, fresh(), fps=CAMERA_FPS, seconds=seconds).summary()
+    live = rig.play(images, fps=CAMERA_FPS, seconds=seconds, faces=case.faces).summary()
     share = process.cpu_percent() / (os.cpu_count() or 1)
-    fast = play(config, images, fresh(), fps=float("inf"), seconds=seconds).summary()
+    fast = rig.play(images, fps=float("inf"), seconds=seconds, faces=case.faces).summary()
     stages = fast["stages_ms"]
     return {
         "possible_fps": fast["fps"],
@@ -183,6 +176,20 @@ def _measure(
         },
         "stages_ms": stages,
         "glue_ms_p50": round(_glue_ms(stages), 3),
+    }
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were taken on."""
+    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {
+        "cpu": _cpu_name(),
+        "cores": os.cpu_count(),
+        "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
+        "load_before": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "packages": versions,
     }
 
 

@@ -1,0 +1,83 @@
+"""Does latency grow when frames come twice as fast as they can be worked on?
+
+    python benchmarks/overload.py --seconds 60 --json overload.json
+
+Measures what the machine can do, plays the clip at twice that rate as a live source, and compares the frame age's p95
+in the last sixth of the run with that in the first. It must not have grown by more than a fifth. The latency budget
+is off, so that nothing but the mailboxes keeps it flat.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from rtswap.bench import ClipInput, Rig, machine
+from rtswap.budget import Budget
+from rtswap.config import BudgetConfig, Config
+from rtswap.disclosure import Disclosure
+from rtswap.metrics import Metrics
+from rtswap.session import Session
+from rtswap.types import MarkedImage
+
+
+class Ages:
+    """An output that keeps the age and the number of every frame it gets."""
+
+    name = "ages"
+
+    def __init__(self, clock) -> None:
+        self.clock = clock
+        self.rows: list[tuple[float, float, int]] = []
+
+    def send(self, image: MarkedImage) -> None:
+        now = self.clock()
+        self.rows.append((now, now - image.captured_at, image.index))
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    config = replace(Config(), budget=BudgetConfig(target_s=0.0))
+    rig = Rig(config, on_event=print)
+    images = rig.images((1280, 720), faces=1, face_px=300)
+    possible = rig.play(images, fps=float("inf"), seconds=min(5.0, arguments.seconds)).summary()["fps"]
+    ages = Ages(time.perf_counter)
+    source = ClipInput(images, fps=2 * possible, seconds=arguments.seconds)
+    session = Session(
+        source, rig.pipeline(), Disclosure(None), [ages], metrics=Metrics(), quality_budget=Budget(float("inf"))
+    )
+    session.run()
+    at, age, index = (np.array(column) for column in zip(*ages.rows, strict=True))
+    at -= at[0]
+    share = arguments.seconds / 6
+    first, last = (float(np.percentile(age[part], 95)) for part in (at < share, at > at[-1] - share))
+    figures = {
+        "command": f"python benchmarks/overload.py --seconds {arguments.seconds:g}",
+        "possible_fps": possible,
+        "input_fps": round(2 * possible, 2),
+        "frames_out": len(at),
+        "dropped": session.dropped,
+        "in_order": bool((np.diff(index) > 0).all()),
+        "frame_age_p95_ms_first": round(first * 1000, 2),
+        "frame_age_p95_ms_last": round(last * 1000, 2),
+        "growth": round(last / first, 3),
+        "machine": machine(),
+    }
+    print(json.dumps(figures, indent=1))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
