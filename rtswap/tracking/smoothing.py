@@ -10,6 +10,8 @@ per track), and took every frame to be as long as the last (real seconds).
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
