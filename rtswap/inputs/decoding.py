@@ -79,15 +79,28 @@ class Decoder:
         return []
 
 
-def to_image(frame: av.VideoFrame) -> Image:
-    """(H, W, 3) BGR, upright, writable, in memory that nobody else holds. One conversion, no further copy.
+class PictureMaker:
+    """Decoded frames of one stream become Images.
 
-    swscale writes into a fresh buffer and NumPy looks at it; only a codec that itself decodes to BGR is copied.
+    The display matrix is read anew only when the angle changes: PyAV's ``side_data`` ties frame and data in a circle
+    that waits for the garbage collector, hundreds of frames at a time.
     """
-    image = frame.to_ndarray(format="bgr24")
-    if frame.format.name == "bgr24" or not image.flags.c_contiguous:
-        image = image.copy()
-    return upright(np.asarray(image, np.uint8), display_matrix(frame))
+
+    def __init__(self) -> None:
+        self._rotation: int | None = None
+        self._matrix = (1, 0, 0, 1)
+
+    def to_image(self, frame: av.VideoFrame) -> Image:
+        """(H, W, 3) BGR, upright, writable, in memory that nobody else holds. One conversion, no further copy.
+
+        swscale writes into a fresh buffer and NumPy looks at it; only a codec that itself decodes to BGR is copied.
+        """
+        image = frame.to_ndarray(format="bgr24")
+        if frame.format.name == "bgr24" or not image.flags.c_contiguous:
+            image = image.copy()
+        if frame.rotation != self._rotation:
+            self._rotation, self._matrix = frame.rotation, display_matrix(frame)
+        return upright(np.asarray(image, np.uint8), self._matrix)
 
 
 def display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:

@@ -12,7 +12,7 @@ import av.container
 import av.video.stream
 
 from rtswap.errors import InputError
-from rtswap.inputs.decoding import Decoder, limit_pixels, nominal_fps, reason, to_image, video_stream
+from rtswap.inputs.decoding import Decoder, PictureMaker, limit_pixels, nominal_fps, reason, video_stream
 from rtswap.inputs.retry import delays
 from rtswap.quiet import quiet_ffmpeg
 from rtswap.types import Frame, StreamInfo
@@ -81,7 +81,7 @@ class NetworkStream:
                 for frame in batch:
                     captured_at = time.perf_counter()
                     time_s = None if self._info.live else self._time_of(frame, index)
-                    yield Frame(to_image(frame), index, captured_at, time_s)
+                    yield Frame(self._pictures.to_image(frame), index, captured_at, time_s)
                     index += 1
                     if self._closed.is_set():
                         return
@@ -137,7 +137,7 @@ class NetworkStream:
             except BaseException:
                 container.close()
                 raise
-            self._container, self._decoder = container, decoder
+            self._container, self._decoder, self._pictures = container, decoder, PictureMaker()
             self._describe(container, stream, batch[0])
         return batch
 
@@ -155,7 +155,7 @@ class NetworkStream:
     ) -> None:
         recorded = scheme(self._url) in _WEB and bool(container.duration)
         self._zero_s = (container.start_time or 0) / av.time_base
-        height, width = to_image(first).shape[:2]
+        height, width = self._pictures.to_image(first).shape[:2]
         fps = nominal_fps(stream)
         info = StreamInfo(width, height, fps, live=not recorded)
         if recorded:

@@ -12,7 +12,7 @@ import av.container
 import av.video.stream
 
 from rtswap.errors import InputError
-from rtswap.inputs.decoding import Decoder, limit_pixels, nominal_fps, reason, to_image, video_stream
+from rtswap.inputs.decoding import Decoder, PictureMaker, limit_pixels, nominal_fps, reason, video_stream
 from rtswap.quiet import quiet_ffmpeg
 from rtswap.types import Frame, StreamInfo
 
@@ -34,6 +34,7 @@ class VideoFile:
         self._path, self._on_event = Path(path), on_event
         self._closed = threading.Event()
         self._lock = threading.Lock()
+        self._pictures = PictureMaker()
         self._container = _open(self._path)
         try:
             self._stream = self._checked_stream()
@@ -63,7 +64,7 @@ class VideoFile:
                 for frame in batch:
                     time_s = self._time_of(frame, last_s + step_s if index else 0.0)
                     last_s = time_s if not index else max(time_s, last_s + _LEAST_STEP_S)
-                    yield Frame(to_image(frame), index, time.perf_counter(), last_s)
+                    yield Frame(self._pictures.to_image(frame), index, time.perf_counter(), last_s)
                     index += 1
                     if self._closed.is_set():
                         return
@@ -122,7 +123,7 @@ class VideoFile:
         return stream
 
     def _describe(self) -> StreamInfo:
-        image = to_image(self._first[0])
+        image = self._pictures.to_image(self._first[0])
         fps = nominal_fps(self._stream)
         count = self._stream.frames or None
         if count is None and self._container.duration:

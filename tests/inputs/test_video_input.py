@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from pathlib import Path
@@ -112,6 +113,21 @@ def test_pictures_belong_to_the_receiver(tmp_path: Path, codec: str) -> None:
         kept.append(frame.image)
     assert len(kept) == 12
     assert all((image == 7).all() for image in kept)
+
+
+def test_frames_that_were_passed_on_are_freed_at_once(tmp_path: Path) -> None:
+    """Without waiting for the garbage collector: a 1080p frame is 9 MB."""
+    make_clip(tmp_path / "a.mp4", 200)
+    turn_clip(tmp_path / "a.mp4", 90)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in VideoFile(tmp_path / "a.mp4").frames():
+            pass
+        alive = sum(isinstance(thing, av.VideoFrame) for thing in gc.get_objects())
+    finally:
+        gc.enable()
+    assert alive < 20
 
 
 def test_size_may_change_in_the_middle(tmp_path: Path) -> None:
