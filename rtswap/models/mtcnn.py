@@ -5,8 +5,9 @@ LZ4, and loading a pickle runs what is in it: nothing is loaded whose hash is no
 
 Structure: Zhang et al., "Joint Face Detection and Alignment using Multi-task Cascaded Convolutional Networks", 2016.
 The graphs take uint8 (N, H, W, 3) BGR; (x - 127.5) / 128 and BGR -> RGB are folded into the first convolution, which
-has no padding, so that the sums are the same. Outputs: ``score`` 0..1, ``box`` offsets of x1 y1 x2 y2 in box sizes,
-``points`` (N, 5, 2) in box sizes from the box's corner.
+has no padding, so that the sums are the same. R- and O-Net give ``score`` 0..1 and ``box``, offsets of x1 y1 x2 y2 in
+box sizes; O-Net also ``points`` (N, 5, 2) in box sizes from the box's corner. P-Net gives a ``map`` (N, 5, rows,
+columns): the logit of the score, then the four offsets.
 """
 
 from __future__ import annotations
@@ -115,12 +116,10 @@ def _build_pnet(w: Weights) -> bytes:
     x = g.add("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2], auto_pad="SAME_UPPER")
     x = g.add("PRelu", g.conv(x, _kernel(w[3]), w[4]), g.constant(_slope(w[5])))
     x = g.add("PRelu", g.conv(x, _kernel(w[6]), w[7]), g.constant(_slope(w[8])))
-    g.add("Identity", g.conv(x, _kernel(w[9]), w[10]), to="box")
     logit_kernel, logit_bias = _face_logit(w[11], w[12])
-    g.add("Sigmoid", g.conv(x, _kernel(logit_kernel), logit_bias), to="score")
-    return g.serialise(
-        {"image": ["n", "h", "w", 3]}, {"score": ["n", 1, "y", "x"], "box": ["n", 4, "y", "x"]}, _metadata("pnet")
-    )
+    kernel = np.concatenate([_kernel(logit_kernel), _kernel(w[9])])  # one pass over the features instead of two
+    g.add("Identity", g.conv(x, kernel, np.concatenate([logit_bias, w[10]])), to="map")
+    return g.serialise({"image": ["n", "h", "w", 3]}, {"map": ["n", 5, "y", "x"]}, _metadata("pnet"))
 
 
 def _build_rnet(w: Weights) -> bytes:

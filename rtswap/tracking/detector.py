@@ -47,8 +47,8 @@ class _Plan(NamedTuple):
     canvas: Image
     level_of: NDArray[np.intp]
     """(rows, columns) of P-Net's output on the canvas -> level."""
-    inside: Floats
-    """The same shape: 1, but 0 where a window would lie across two levels."""
+    inside: NDArray[np.bool_]
+    """The same shape: False where a window would lie across two levels."""
     corner: Floats
     """(levels, 2) where each level starts on the canvas."""
     scale: Floats
@@ -82,6 +82,8 @@ class MtcnnDetector:
         self._pnet, self._rnet, self._onet = pnet, rnet, onet
         self._min_face_px, self._max_side = min_face_px, max_side
         self._thresholds, self._scale_factor = thresholds, scale_factor
+        first = min(max(thresholds[0], 1e-6), 1 - 1e-6)
+        self._first_logit = float(np.log(first / (1 - first)))
         self._plan: tuple[tuple[int, int], _Plan | None] = ((0, 0), None)
 
     def detect(self, image: Image) -> list[Detection]:
@@ -135,14 +137,14 @@ class MtcnnDetector:
         if not sheet.levels:
             return None
         rows, columns = ((length - _WINDOW) // _STRIDE + 1 for length in (sheet.height, sheet.width))
-        level_of, inside = np.zeros((rows, columns), np.intp), np.zeros((rows, columns), np.float32)
+        level_of, inside = np.zeros((rows, columns), np.intp), np.zeros((rows, columns), np.bool_)
         for index, level in enumerate(sheet.levels):
             top, left = level.y // _STRIDE, level.x // _STRIDE
             bottom, right = (
                 start + (length - _WINDOW) // _STRIDE + 1
                 for start, length in ((top, level.height), (left, level.width))
             )
-            level_of[top:bottom, left:right], inside[top:bottom, left:right] = index, 1
+            level_of[top:bottom, left:right], inside[top:bottom, left:right] = index, True
         return _Plan(
             sheet,
             np.full((sheet.height, sheet.width, 3), 128, np.uint8),
@@ -155,8 +157,8 @@ class MtcnnDetector:
     def _propose(self, plan: _Plan) -> Boxes:
         """P-Net on every level at once -> squares worth a second look."""
         out = self._pnet.run({"image": plan.canvas[None]})
-        score, offsets = out["score"][0, 0] * plan.inside, out["box"][0]
-        y, x = peaks(score, self._thresholds[0])
+        score, offsets = np.where(plan.inside, out["map"][0, 0], -np.inf), out["map"][0, 1:]
+        y, x = peaks(score, self._first_logit)
         best = np.argsort(-score[y, x], kind="stable")[:_MAX_PROPOSALS]
         y, x, level = y[best], x[best], plan.level_of[y[best], x[best]]
         corner = np.stack([x, y], axis=1).astype(np.float32) * _STRIDE - plan.corner[level]

@@ -56,8 +56,8 @@ def normalised(image_bgr: Array) -> Array:
 def pnet(image: Array, w: list[Array]) -> dict[str, Array]:
     x = pool(prelu(conv(normalised(image), w[0], w[1]), w[2]), 2, 2, same=True)
     x = prelu(conv(prelu(conv(x, w[3], w[4]), w[5]), w[6], w[7]), w[8])
-    box, classes = conv(x, w[9], w[10]), conv(x, w[11], w[12])
-    return {"score": face_share(classes)[None], "box": box.transpose(2, 0, 1)}
+    share = face_share(conv(x, w[11], w[12]))[..., None]
+    return {"map": np.concatenate([np.log(share / (1 - share)), conv(x, w[9], w[10])], axis=2).transpose(2, 0, 1)}
 
 
 def rnet(image: Array, w: list[Array]) -> dict[str, Array]:

@@ -128,7 +128,7 @@ def test_a_damaged_file_is_made_again(tmp_path: Path, damage: str) -> None:
     events: list[str] = []
     assert Registry(tmp_path, on_event=events.append).path("pnet").read_bytes() == good
     assert events
-    assert left_over(tmp_path) == ["pnet-1.json", "pnet-1.onnx"]
+    assert left_over(tmp_path) == ["pnet-2.json", "pnet-2.onnx"]
 
 
 def test_a_cache_that_cannot_be_written_is_told_and_does_not_matter(tmp_path: Path) -> None:

@@ -274,10 +274,10 @@ class OneWindow:
 
     def run(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         rows, columns = ((length - 12) // 2 + 1 for length in inputs["image"].shape[1:3])
-        score, box = np.zeros((1, 1, rows, columns), np.float32), np.zeros((1, 4, rows, columns), np.float32)
-        score[0, 0, self._at[0], self._at[1]] = 0.9
-        box[0, :, self._at[0], self._at[1]] = (0.25, 0, 0.25, 0)
-        return {"score": score, "box": box}
+        found = np.zeros((1, 5, rows, columns), np.float32)
+        found[0, 0] = -3.0
+        found[0, :, self._at[0], self._at[1]] = (2.2, 0.25, 0, 0.25, 0)
+        return {"map": found}
 
 
 class Agrees:
@@ -317,12 +317,10 @@ class Everywhere(OneWindow):
     """A P-Net that sees a face in every other window."""
 
     def run(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        out = dict(super().run(inputs))
-        out["score"] = out["score"].copy()
-        out["score"][:, :, ::2, ::2] = np.linspace(0.7, 0.9, out["score"][:, :, ::2, ::2].size).reshape(
-            out["score"][:, :, ::2, ::2].shape
-        )
-        return out
+        found = super().run(inputs)["map"]
+        spots = found[0, 0, ::2, ::2]
+        spots[:] = np.linspace(1.0, 2.0, spots.size).reshape(spots.shape)
+        return {"map": found}
 
 
 def test_what_a_picture_can_cost_is_bounded() -> None:
