@@ -136,7 +136,7 @@ def _outputs(
             address,
             fps=info.fps,
             codec=config.output.codec,
-            audio_from=info.audio_path,
+            audio_from=None if info.live else info.audio_path,
             overwrite=config.output.overwrite,
             live=info.live,
             on_event=event,
@@ -178,7 +178,7 @@ def _recorder(config: Config, info: StreamInfo, event: Event) -> Callable[[], Ou
 
     def record() -> Output:
         name = time.strftime("rtswap-%Y%m%d-%H%M%S.mp4")
-        return open_output(name, fps=info.fps, codec=config.output.codec, live=info.live, on_event=event)
+        return open_output(name, fps=info.fps, codec=config.output.codec, live=True, on_event=event)
 
     return record
 
