@@ -54,7 +54,7 @@ def similarity(moving: Points, fixed: Points, weights: NDArray[np.float32] | Non
     signs = np.ones(dims)
     signs[-1] = np.sign(np.linalg.det(u @ vt)) or 1.0
     variance = float(w @ (a**2).sum(1))
-    scale = float(s @ signs) / variance if variance > 0 else 0.0
+    scale = float(s @ signs) / variance if variance > 1e-12 * float(mean_a @ mean_a) else 0.0
     linear = scale * (u * signs) @ vt
     return np.hstack([linear, (mean_b - linear @ mean_a)[:, None]]).astype(np.float32)
 
@@ -104,7 +104,7 @@ def upright_box(matrix: Matrix, size: tuple[int, int]) -> tuple[int, int, int, i
     low = 0.5 - (matrix[:, 2] + 0.5) / scale
     edges = np.concatenate([low, low + np.array(size) / scale])
     whole = np.round(edges)
-    if np.abs(edges - whole).max() > 0.02:
+    if not np.abs(edges - whole).max() <= 0.02:  # also where they are no numbers
         return None
     x1, y1, x2, y2 = (int(edge) for edge in whole)
     return x1, y1, x2, y2
