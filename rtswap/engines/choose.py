@@ -27,6 +27,8 @@ class Network:
 
     model: Path
     sample: Mapping[str, Tensor]
+    per_frame: float = 1.0
+    """How often it runs in a frame of the loop: how much its speed counts."""
 
 
 def choose_engine(
@@ -66,7 +68,7 @@ def choose_engines(
     known = {name: record for name, record in records.items() if record is not None}
     if len(known) == len(networks):
         try:
-            choice, _ = _pick(known)
+            choice, _ = _pick(known, networks)
             return {name: _start(choice[name], content, threads, cache_dir) for name, content in contents.items()}
         except (ModelError, EngineError, ImportError, KeyError) as error:
             on_event(f"the engine chosen before cannot be used any more, choosing again: {error}")
@@ -79,24 +81,27 @@ def choose_engines(
             do = f"Run: pip install {' '.join(ENGINES)}"
             raise EngineError(f"no engine can run {networks[name].model}", got=told, do=do)
         known[name] = Record(keys[name], took, failed)
-    choice, why = _pick(known)
+    choice, why = _pick(known, networks)
     for name, record in known.items():
         write_record(paths[name], replace(record, choice=choice[name], why=why))
     return {name: started[name][choice[name]] for name in networks}
 
 
-def _pick(records: Mapping[str, Record]) -> tuple[dict[str, str], str]:
+def _pick(records: Mapping[str, Record], networks: Mapping[str, Network]) -> tuple[dict[str, str], str]:
     """Network -> engine, and why. Raises KeyError for a record of an engine that is not known."""
     able = [name for name in ENGINES if all(name in record.took_ms for record in records.values())]
     if not able:
         fastest = {name: min(record.took_ms, key=record.took_ms.__getitem__) for name, record in records.items()}
         return fastest, "no engine can run all networks: each has its own fastest"
-    total = {name: sum(record.took_ms[name] for record in records.values()) for name in able}
+    total = {
+        engine: sum(record.took_ms[engine] * networks[name].per_frame for name, record in records.items())
+        for engine in able
+    }
     best = able[0]
     for name in able[1:]:
         if total[name] < _MUST_WIN_BY * total[best]:
             best = name
-    told = ", ".join(f"{name} {took:.2f} ms" for name, took in total.items())
+    told = ", ".join(f"{name} {took:.2f} ms a frame" for name, took in total.items())
     note = "" if total[best] == min(total.values()) else " (not a tenth faster)"
     why = (
         f"{best}: over {len(records)} networks {told}{note}" if len(able) > 1 else f"only {best} can run all networks"
