@@ -29,7 +29,7 @@ from rtswap.assemble import bind_sources, make_disclosure, make_pipeline
 from rtswap.budget import Budget
 from rtswap.config import Config
 from rtswap.errors import InputError, UsageError
-from rtswap.eyes import Eyes, open_eyes
+from rtswap.eyes import open_eyes
 from rtswap.metrics import Metrics
 from rtswap.pictures import read_image
 from rtswap.pipeline import Pipeline
@@ -122,10 +122,10 @@ def run_session(
 
 
 def _pipeline(config: Config, source: Photos, event: Event, *, photos: bool = False) -> Pipeline:
-    photos = (source,) if isinstance(source, str | Path) else tuple(source)
-    named = replace(config, source=replace(config.source, photos=tuple(str(photo) for photo in photos)))
-    eyes: Eyes = open_eyes(named, on_event=event)
-    return make_pipeline(named, eyes, bind_sources(named, eyes, on_event=event), on_event=event, photos=photos)
+    named = (source,) if isinstance(source, str | Path) else source
+    wanted = replace(config, source=replace(config.source, photos=tuple(str(photo) for photo in named)))
+    eyes = open_eyes(wanted, on_event=event)
+    return make_pipeline(wanted, eyes, bind_sources(wanted, eyes, on_event=event), on_event=event, photos=photos)
 
 
 def _checked(image: Image) -> Image:
