@@ -38,8 +38,9 @@ def face_mask(texture: Image, points: Points, triangles: NDArray[np.int32]) -> M
     median = np.median(lab[core], axis=0)
     tint = np.hypot(lab[..., 1] - median[1], lab[..., 2] - median[2])
     doubt = np.maximum(_ramp(-ratio, -DARKER, -MUCH_DARKER), _ramp(tint, OTHER, QUITE_OTHER))
-    reach = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * (side // 42) + 1,) * 2)
-    mask = 1 - blurred(np.asarray(cv2.dilate(doubt * _rim(where), reach), np.float32), side / 70)
+    reach = np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * (side // 42) + 1,) * 2), np.uint8)
+    hair = blurred(np.asarray(cv2.dilate(doubt * _rim(where), reach), np.float32), side / 70)
+    mask = 1 - hair * (1 - _features(side, points, reach))
     return np.clip(mask * 255, 0, 255).astype(np.uint8)
 
 
@@ -56,20 +57,21 @@ def _canonical_positions(side: int, points: Points, triangles: NDArray[np.int32]
 
 def _rim(where: NDArray[np.float32]) -> NDArray[np.float32]:
     """(S, S) 1 at the oval and outside, 0 from ``RIM`` inwards and all over the beard's place."""
-    distance = _distance(where, canonical().mesh[OVAL, :2])
+    distance = np.full(where.shape[:2], 99.0, np.float32)
+    for point in canonical().mesh[OVAL]:
+        np.minimum(distance, np.hypot(where[..., 0] - point[0], where[..., 1] - point[1]), out=distance)
     x, y = np.abs(where[..., 0]), where[..., 1]
     beard = _ramp(y, 0.35, 0.6) * _ramp(-x, -0.85, -0.6)
-    to_features = _distance(where, canonical().mesh[[*LEFT_BROW, *RIGHT_BROW, *LEFT_EYE, *RIGHT_EYE], :2])
-    features = 1 - _ramp(to_features, 0.03, 0.10)
-    return np.asarray((1 - _ramp(distance, 0.6 * RIM, RIM)) * (1 - beard) * (1 - features), np.float32)
+    return np.asarray((1 - _ramp(distance, 0.6 * RIM, RIM)) * (1 - beard), np.float32)
 
 
-def _distance(where: NDArray[np.float32], points: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(S, S) to the nearest of the points (N, 2)."""
-    nearest = np.full(where.shape[:2], 99.0, np.float32)
-    for point in points:
-        np.minimum(nearest, np.hypot(where[..., 0] - point[0], where[..., 1] - point[1]), out=nearest)
-    return nearest
+def _features(side: int, points: Points, reach: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(S, S) 1 on brows and eyes and closely around, 0 beside them: whatever grows dark there is no hair."""
+    drawn = np.zeros((side, side), np.uint8)
+    for ring in (LEFT_BROW, RIGHT_BROW, LEFT_EYE, RIGHT_EYE):
+        cv2.fillPoly(drawn, [np.round(points[ring, :2] * 16).astype(np.int32)], 255, cv2.LINE_8, 4)
+    grown = np.asarray(cv2.dilate(drawn, reach), np.float32)
+    return blurred(grown * np.float32(1 / 255), side / 128)
 
 
 def _plane(
