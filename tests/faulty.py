@@ -1,0 +1,447 @@
+"""A stream whose face is known to the pixel, parts that fail on demand, and the judge that says whether it shows.
+
+The face is a patch of random cells that exists nowhere else. ``shows_face`` looks for it, and for two quarters of it
+(any half holds one of them), everywhere in a picture: it knows nothing of boxes, masks or policies.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import cv2
+import numpy as np
+
+from rtswap.budget import Budget
+from rtswap.compositing.cpu import CpuCanvas
+from rtswap.disclosure import Disclosure
+from rtswap.errors import OutputError
+from rtswap.geometry import box_of, canonical
+from rtswap.metrics import Metrics
+from rtswap.pipeline import Pipeline, Policy
+from rtswap.session import Session
+from rtswap.types import (
+    AlignedFace,
+    Frame,
+    Image,
+    MarkedImage,
+    Matrix,
+    Points,
+    Quality,
+    StreamInfo,
+    SwappedFace,
+    Track,
+)
+
+SIZE = (144, 80)
+FACE_PX, CELL_PX = 32, 2
+WHOLE, QUARTER = 0.5, 0.7
+"""Normalised cross-correlation from which the face, or a quarter of it, is recognised."""
+
+
+class Fault(Exception):
+    """What the parts here raise where they raise a defect."""
+
+
+@cache
+def face(seed: int = 0) -> Image:
+    """(FACE_PX, FACE_PX, 3) somebody's face."""
+    cells = FACE_PX // CELL_PX
+    small = np.random.default_rng(seed).integers(0, 256, (cells, cells, 1), np.uint8)
+    return np.repeat(np.repeat(np.repeat(small, 3, 2), CELL_PX, 0), CELL_PX, 1)
+
+
+def middle(index: int, size: tuple[int, int] = SIZE) -> tuple[int, int]:
+    """Where the face is in frame ``index``: it sways."""
+    x, y = size[0] * 0.3 + 5 * np.sin(index / 4), size[1] / 2 + 3 * np.sin(index / 7)
+    return int(x), int(y)
+
+
+def picture(index: int, size: tuple[int, int] = SIZE, *, who: int = 0, at: tuple[int, int] | None = None) -> Image:
+    """A frame with the face in it, as far as it fits in."""
+    ramp = np.linspace(90, 150, size[0]) + np.linspace(-20, 20, size[1])[:, None]
+    image = np.repeat(ramp.astype(np.uint8)[..., None], 3, 2)
+    draw(image, face(who), at or middle(index, size))
+    return image
+
+
+def draw(image: Image, patch: Image, at: tuple[int, int]) -> None:
+    x, y = at[0] - FACE_PX // 2, at[1] - FACE_PX // 2
+    x1, y1 = max(x, 0), max(y, 0)
+    x2, y2 = min(x + FACE_PX, image.shape[1]), min(y + FACE_PX, image.shape[0])
+    if x1 < x2 and y1 < y2:
+        image[y1:y2, x1:x2] = patch[y1 - y : y2 - y, x1 - x : x2 - x]
+
+
+def shows_face(image: Image, who: int = 0) -> bool:
+    """Is the face, or a quarter of it, recognisable anywhere?"""
+    patch = face(who)[..., 0]
+    half = FACE_PX // 2
+    quarters = patch[:half, :half], patch[half:, half:]
+    gray = np.ascontiguousarray(image[..., 1])
+    return _found(gray, patch) > WHOLE or any(_found(gray, quarter) > QUARTER for quarter in quarters)
+
+
+def _found(gray: Any, patch: Any) -> float:
+    if gray.shape[0] < patch.shape[0] or gray.shape[1] < patch.shape[1]:
+        return 0.0
+    scores = cv2.matchTemplate(gray, np.ascontiguousarray(patch), cv2.TM_CCOEFF_NORMED)
+    return float(np.nan_to_num(scores, posinf=0, neginf=0).max())
+
+
+def landmarks_at(x: float, y: float, px: float = FACE_PX) -> Points:
+    """(468, 3) a frontal mesh that fills a square of ``px`` around a point."""
+    mesh = canonical().mesh.copy()
+    low, high = mesh[:, :2].min(0), mesh[:, :2].max(0)
+    mesh[:, :2] = ((mesh[:, :2] - low) / (high - low) - 0.5) * px + (x, y)
+    return np.asarray(mesh, np.float32)
+
+
+def track_at(x: float, y: float, *, id: int = 1, confidence: float = 1.0, px: float = FACE_PX) -> Track:
+    mesh = landmarks_at(x, y, px)
+    return Track(id, box_of(mesh), np.zeros((5, 2), np.float32), mesh, np.ones(468, np.float32), confidence)
+
+
+class ScriptedInput:
+    """Plays what ``make(index)`` gives for ``count`` frames; ``before(index)`` may sleep, raise, or press keys.
+
+    A live one waits until the last frame was taken, so that no scripted fault is dropped.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        *,
+        live: bool = False,
+        fps: float = 30.0,
+        make: Callable[[int], Image] = picture,
+        time_of: Callable[[int], float] | None = None,
+        before: Callable[[int], object] = lambda index: None,
+        pause_s: float = 0.004,
+    ) -> None:
+        self.info = StreamInfo(*SIZE, fps, live)
+        self.closed = threading.Event()
+        self._count, self._make, self._before = count, make, before
+        self._time_of = time_of or (lambda index: index / fps)
+        self._pause_s = pause_s
+        self.waiting: Callable[[], int] = lambda: 0
+
+    def frames(self) -> Iterator[Frame]:
+        for index in range(self._count):
+            self._before(index)
+            if self.closed.is_set():
+                return
+            if self.info.live:
+                time.sleep(self._pause_s)
+                while self.waiting() and not self.closed.is_set():
+                    time.sleep(0.001)
+            time_s = None if self.info.live else self._time_of(index)
+            yield Frame(self._make(index), index, time.perf_counter(), time_s)
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+class ScriptedTracker:
+    """Knows where the face is. ``faults``: frames in which ``kind`` happens instead."""
+
+    def __init__(self, kind: str = "", faults: Iterable[int] = ()) -> None:
+        self._kind, self._faults = kind, frozenset(faults)
+        self._last: Track | None = None
+        self.resets = 0
+
+    def update(self, frame: Frame, quality: Quality) -> list[Track]:
+        height, width = frame.image.shape[:2]
+        truth = track_at(*middle(frame.index, (width, height)))
+        tracks = self._wrong(truth) if frame.index in self._faults else [truth]
+        if frame.index not in self._faults:
+            self._last = truth
+        return tracks
+
+    def reset(self) -> None:
+        self.resets += 1
+
+    def _wrong(self, truth: Track) -> list[Track]:
+        if self._kind == "exception":
+            raise Fault("the tracker broke")
+        x, y = (truth.box[:2] + truth.box[2:]) / 2
+        nan = np.float32(np.nan)
+        stale = self._last or truth
+        wrong = {
+            "nan landmarks": [_with(truth, landmarks=truth.landmarks * nan)],
+            "some nan landmarks": [_with(truth, landmarks=np.where(truth.landmarks > y, nan, truth.landmarks))],
+            "nan box": [_with(truth, box=truth.box * nan)],
+            "all nan": [_with(truth, box=truth.box * nan, landmarks=truth.landmarks * nan)],
+            "five landmarks": [_with(truth, landmarks=truth.landmarks[:5, :2])],
+            "empty": [],
+            "coasting": [_with(stale, confidence=0.5)],
+            "coasting elsewhere": [track_at(x + 60, y, confidence=0.5)],
+            "new id": [_with(truth, id=truth.id + 100)],
+            "duplicates": [truth, truth, _with(truth, confidence=0.5)],
+            "out of frame": [track_at(x - 500, y)],
+            "leap": [track_at(x + 75, y)],
+            "huge numbers": [track_at(1e30, 1e30, px=1e38)],
+        }
+        return wrong[self._kind]
+
+
+def _with(track: Track, **changes: Any) -> Track:
+    values = {name: getattr(track, name) for name in Track.__dataclass_fields__}
+    return Track(**(values | changes))
+
+
+class ScriptedSwapper:
+    """Puts face ``put_on`` on. ``faults``: calls in which ``kind`` happens instead."""
+
+    def __init__(self, kind: str = "", faults: Iterable[int] = (), *, put_on: int = 9) -> None:
+        self._kind, self._faults = kind, frozenset(faults)
+        self._put_on = put_on
+        self.calls = -1
+        self.forgotten: list[int] = []
+        self.release = threading.Event()
+
+    def view(self, landmarks: Points, max_px: int) -> tuple[Matrix, tuple[int, int]]:
+        self.calls += 1
+        x1, y1, x2, y2 = box_of(landmarks, 0.12)
+        matrix = np.array([[1, 0, -np.floor(x1)], [0, 1, -np.floor(y1)]], np.float32)
+        size = int(x2 - x1) + 2, int(y2 - y1) + 2
+        if not self._now():
+            return matrix, size
+        if self._kind == "view raises":
+            raise Fault("no view")
+        wrong = {
+            "nan matrix": (matrix * np.float32(np.nan), size),
+            "singular matrix": (np.zeros((2, 3), np.float32), size),
+            "view of elsewhere": (matrix + np.array([[0, 0, -70], [0, 0, 0]], np.float32), size),
+            "view of no size": (matrix, (0, 0)),
+        }
+        return wrong.get(self._kind, (matrix, size))
+
+    def swap(self, face_: AlignedFace, quality: Quality) -> SwappedFace:
+        crop = np.full_like(face_.crop, 120)
+        draw(crop, face(self._put_on), (crop.shape[1] // 2, crop.shape[0] // 2))
+        mask = np.zeros(crop.shape[:2], np.uint8)
+        mask[1:-1, 1:-1] = 255
+        return self._wrong(face_, crop, mask) if self._now() else SwappedFace(crop, mask)
+
+    def forget(self, track_id: int) -> None:
+        self.forgotten.append(track_id)
+
+    def _now(self) -> bool:
+        return self.calls in self._faults
+
+    def _wrong(self, target: AlignedFace, crop: Image, mask: Any) -> Any:
+        if self._kind == "swap raises":
+            raise Fault("no swap")
+        if self._kind == "hang":
+            self.release.wait(30)
+        if self._kind == "slow":
+            time.sleep(0.01)
+        if self._kind == "writes into the target":
+            target.crop[:] = 77
+            return SwappedFace(target.crop, mask)
+        wrong = {
+            "nothing": None,
+            "float crop": SwappedFace(crop.astype(np.float32), mask),
+            "nan crop": SwappedFace(crop.astype(np.float32) * np.nan, mask),
+            "crop shape": SwappedFace(crop[:-3], mask),
+            "gray crop": SwappedFace(crop[..., 0], mask),
+            "mask dtype": SwappedFace(crop, mask.astype(np.float32)),
+            "mask shape": SwappedFace(crop, mask[:, :-3]),
+            "zero mask": SwappedFace(crop, np.zeros_like(mask)),
+            "faint mask": SwappedFace(crop, mask // 4),
+            "target back": SwappedFace(target.crop, mask),
+            "copy of the target": SwappedFace(target.crop.copy(), mask),
+        }
+        return wrong.get(self._kind, SwappedFace(crop, mask))
+
+
+class FaultyCanvas(CpuCanvas):
+    """Fails in one method, in the frames that ``broken`` names by counting canvases."""
+
+    def __init__(self, image: Image, kind: str) -> None:
+        super().__init__(image)
+        self._kind = kind
+
+    def crop(self, matrix: Matrix, size: tuple[int, int]) -> Image:
+        self._maybe("crop")
+        return super().crop(matrix, size)
+
+    def paste(self, crop: Image, mask: Any, matrix: Matrix) -> None:
+        self._maybe("paste")
+        super().paste(crop, mask, matrix)
+
+    def cover(self, box: Any, style: str) -> None:
+        self._maybe("cover")
+        super().cover(box, style)
+
+    def image(self) -> Image:
+        self._maybe("image")
+        return super().image()
+
+    def _maybe(self, kind: str) -> None:
+        if kind == self._kind:
+            raise Fault(f"the canvas broke in {kind}")
+
+
+def canvases(kind: str, faults: Iterable[int]) -> Callable[[Image], CpuCanvas]:
+    """Makes canvases; those counted in ``faults`` are broken."""
+    broken, count = frozenset(faults), iter(range(1_000_000))
+
+    def make(image: Image) -> CpuCanvas:
+        now = next(count) in broken
+        if now and kind == "make":
+            raise Fault("no canvas")
+        return FaultyCanvas(image, kind if now else "")
+
+    return make
+
+
+class FaultyDisclosure(Disclosure):
+    def __init__(self, kind: str = "", faults: Iterable[int] = ()) -> None:
+        super().__init__(None)
+        self._kind, self._faults = kind, frozenset(faults)
+
+    def mark(self, image: Image, **rest: Any) -> MarkedImage:
+        if self._kind == "mark" and rest["frame"].index in self._faults:
+            raise Fault("no mark")
+        return super().mark(image, **rest)
+
+
+class Recorder:
+    """An output that keeps a copy of everything. ``faults``: the sends in which ``kind`` happens."""
+
+    def __init__(self, kind: str = "", faults: Iterable[int] = (), *, name: str = "recorder") -> None:
+        self.name = name
+        self._kind, self._faults = kind, frozenset(faults)
+        self.images: list[Image] = []
+        self.indices: list[int] = []
+        self.ages: list[float] = []
+        self.times: list[float | None] = []
+        self.swapped: list[int] = []
+        self.closes = 0
+        self.sent_after_close = 0
+        self.sends = -1
+        self.threads: set[str] = set()
+        self.release = threading.Event()
+
+    def send(self, image: MarkedImage) -> None:
+        self.sends += 1
+        self.threads.add(threading.current_thread().name)
+        self.sent_after_close += self.closes > 0
+        self.images.append(image.image.copy())
+        self.indices.append(image.index)
+        self.times.append(image.time_s)
+        self.swapped.append(image.swapped)
+        self.ages.append(time.perf_counter() - image.captured_at)
+        if self.sends in self._faults:
+            self._break()
+
+    def close(self) -> None:
+        self.closes += 1
+        if self._kind == "close: OutputError":
+            raise OutputError("the disk is full")
+        if self._kind == "close: OSError":
+            raise OSError(28, "no space left on device")
+
+    def _break(self) -> None:
+        if self._kind == "slow":
+            time.sleep(0.01)
+        if self._kind == "hang":
+            self.release.wait(30)
+        errors = {"OutputError": OutputError("gone"), "ValueError": ValueError("?"), "TimeoutError": TimeoutError()}
+        if self._kind in errors:
+            raise errors[self._kind]
+
+
+@dataclass
+class Played:
+    error: BaseException | None
+    outputs: Sequence[Recorder]
+    events: list[str]
+    metrics: Metrics
+    left_behind: list[str]
+    session: Session = field(repr=False)
+
+    @property
+    def output(self) -> Recorder:
+        return self.outputs[0]
+
+    def bare(self, who: int = 0) -> list[int]:
+        """The indices of the pictures that left with the face in them."""
+        pictures = {
+            image.tobytes(): (image, index)
+            for output in self.outputs
+            for image, index in zip(output.images, output.indices, strict=True)
+        }
+        return sorted({index for image, index in pictures.values() if shows_face(image, who)})
+
+
+def play(
+    input: ScriptedInput,
+    *,
+    tracker: Any = None,
+    swappers: Sequence[Any] = (),
+    canvas: Callable[[Image], Any] = CpuCanvas,
+    policy: str | Policy = "blur",
+    disclosure: Disclosure | None = None,
+    outputs: Sequence[Recorder] = (),
+    budget: Budget | None = None,
+    tick: Callable[[Session], object] = lambda session: None,
+    **rest: Any,
+) -> Played:
+    """One session from start to end, and what became of it. ``tick`` is called from the main thread."""
+    events: list[str] = []
+    metrics = Metrics()
+    outputs = outputs or [Recorder()]
+    pipeline = Pipeline(
+        tracker or ScriptedTracker(),
+        swappers or [ScriptedSwapper()],
+        canvas=canvas,
+        policy=policy if isinstance(policy, Policy) else Policy(policy),
+        on_event=events.append,
+    )
+    session = Session(
+        input,
+        pipeline,
+        disclosure or FaultyDisclosure(),
+        outputs,
+        metrics=metrics,
+        quality_budget=budget,
+        on_event=events.append,
+        on_tick=lambda: tick(session),
+        **rest,
+    )
+    input.waiting = lambda: len(session._frames)
+    before = set(threading.enumerate())
+    error: BaseException | None = None
+    try:
+        session.run()
+    except Exception as raised:  # noqa: BLE001 - whatever it is, the test looks at it
+        error = raised
+    left = [thread.name for thread in threading.enumerate() if thread not in before and thread.is_alive()]
+    return Played(error, outputs, events, metrics, left, session)
+
+
+MOMENTS: dict[str, tuple[int, Sequence[int]]] = {
+    "first frame": (16, [0]),
+    "mid-stream": (16, [8]),
+    "two in a row": (16, [8, 9]),
+    "seventy in a row": (84, range(8, 78)),
+    "every other": (20, range(1, 20, 2)),
+}
+"""Name -> (frames in all, frames that go wrong)."""
+
+
+def assert_closed(played: Played) -> None:
+    """No face, no thread, no open output, nothing out of order: what holds however a session ends."""
+    assert played.bare() == []
+    assert played.left_behind == []
+    for output in played.outputs:
+        assert output.closes == 1
+        assert output.sent_after_close == 0
+        assert output.indices == sorted(output.indices)
