@@ -69,7 +69,7 @@ class MeshSwapper:
         x, y = np.floor(x1), np.floor(y1)
         sides = np.maximum(2, np.ceil(np.array([x2 - x, y2 - y]) / LIGHT_STEP)) * LIGHT_STEP
         scale = min(1.0, max_px / float(sides.max()))
-        small = np.maximum(2, np.round(sides * scale / LIGHT_STEP)) * LIGHT_STEP
+        small = np.maximum(2, np.floor(sides * scale / LIGHT_STEP + 1e-3)) * LIGHT_STEP
         size = int(small[0]), int(small[1])
         corner = np.array([x, y])
         return upright_view(np.concatenate([corner, corner + sides]), size), size
