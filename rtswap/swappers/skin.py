@@ -41,7 +41,7 @@ def face_mask(texture: Image, points: Points, triangles: NDArray[np.int32]) -> M
     reach = np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * (side // 42) + 1,) * 2), np.uint8)
     hair = blurred(np.asarray(cv2.dilate(doubt * _rim(where), reach), np.float32), side / 70)
     mask = 1 - hair * (1 - _features(side, points, reach))
-    return np.clip(mask * 255, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(mask * 255, 0, 255), np.uint8)
 
 
 def _canonical_positions(side: int, points: Points, triangles: NDArray[np.int32]) -> NDArray[np.float32]:
@@ -71,7 +71,7 @@ def _features(side: int, points: Points, reach: NDArray[np.uint8]) -> NDArray[np
     for ring in (LEFT_BROW, RIGHT_BROW, LEFT_EYE, RIGHT_EYE):
         cv2.fillPoly(drawn, [np.round(points[ring, :2] * 16).astype(np.int32)], 255, cv2.LINE_8, 4)
     grown = np.asarray(cv2.dilate(drawn, reach), np.float32)
-    return blurred(grown * np.float32(1 / 255), side / 128)
+    return blurred(np.asarray(grown / 255, np.float32), side / 128)
 
 
 def _plane(

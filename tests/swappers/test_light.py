@@ -46,7 +46,7 @@ def test_detail_grows_with_light_within_limits(level: float, gain: float) -> Non
 
 
 def test_by_the_formula_in_floats() -> None:
-    """The 8-bit arithmetic is out = target + gain (source - low source), clipped once at the end, within a few levels."""
+    """The 8-bit arithmetic is out = target + gain (source - low source), clipped at the end, within a few levels."""
     rng = np.random.default_rng(2)
     errors = []
     for _ in range(20):
