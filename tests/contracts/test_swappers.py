@@ -1,0 +1,106 @@
+"""What the pipeline may expect of every swapper, the one in the docs included."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from people import person, placed, swapped_in
+
+from rtswap.geometry import scale_of
+from rtswap.protocols import SwapModel, Swapper
+from rtswap.swappers.mesh import MeshSwapModel
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def paper_mask() -> SwapModel:
+    spec = importlib.util.spec_from_file_location("paper_mask_example", ROOT / "docs/examples/my_swapper.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look themselves up there
+    spec.loader.exec_module(module)
+    model: SwapModel = module.PaperMaskModel()
+    return model
+
+
+MODELS = {"mesh": MeshSwapModel, "paper mask": paper_mask}
+
+
+@pytest.fixture(scope="module", params=MODELS, ids=str)
+def swapper(request: pytest.FixtureRequest) -> Swapper:
+    return MODELS[request.param]().bind(person("ada"))
+
+
+def ground() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)
+
+
+PLACES = [(160, 120), (0, 120), (319, 239), (160.37, 119.61)]
+
+
+@pytest.mark.parametrize("face_px", [30, 100.5, 260])
+@pytest.mark.parametrize("yaw", [0, 40])
+@pytest.mark.parametrize("at", PLACES, ids=str)
+def test_answers_fit_the_view(swapper: Swapper, face_px: float, yaw: float, at: tuple[float, float]) -> None:
+    picture = ground()
+    landmarks = placed(face_px, at, yaw=yaw)
+    matrix, size = swapper.view(landmarks, 200)
+    assert matrix.shape == (2, 3)
+    assert matrix.dtype == np.float32
+    assert all(isinstance(side, int) and 0 < side <= 200 for side in size)
+    assert 0 < scale_of(matrix) < 10
+    swapped, face = swapped_in(swapper, picture, landmarks, max_px=200)
+    assert face.crop.shape == (size[1], size[0], 3)
+    assert swapped.crop.shape == face.crop.shape
+    assert swapped.mask.shape == face.crop.shape[:2]
+    assert swapped.crop.dtype == swapped.mask.dtype == np.uint8
+    assert not swapped.mask[[0, -1]].any()
+    assert not swapped.mask[:, [0, -1]].any()
+    assert np.array_equal(picture, ground())
+
+
+def test_the_face_is_replaced_and_what_is_not_face_is_not(swapper: Swapper) -> None:
+    who = person("ben")
+    swapped, face = swapped_in(swapper, who.portrait, who.landmarks)
+    hull = cv2.convexHull(np.ascontiguousarray(face.landmarks[:, :2]))[:, 0]
+    drawn = np.zeros(swapped.mask.shape, np.uint8)
+    cv2.fillPoly(drawn, [np.round(hull).astype(np.int32)], 1)
+    around = cv2.dilate(drawn, np.ones((9, 9))) > 0
+    assert (swapped.mask[drawn > 0] > 128).mean() > 0.75
+    assert swapped.mask[~around].max(initial=0) < 26
+    replaced = swapped.mask > 200
+    assert np.abs(swapped.crop.astype(int) - face.crop)[replaced].mean() > 3
+
+
+def test_the_same_again_gives_the_same(swapper: Swapper) -> None:
+    picture, landmarks = ground(), placed(90, (150, 110), yaw=10)
+    first, _ = swapped_in(swapper, picture, landmarks)
+    kept = first.crop.copy(), first.mask.copy()
+    swapped_in(swapper, picture[::-1].copy(), placed(60, (99, 80)))
+    swapper.forget(1)
+    swapper.forget(12345)
+    again, _ = swapped_in(swapper, picture, landmarks)
+    assert np.array_equal(first.crop, kept[0])
+    assert np.array_equal(again.crop, kept[0])
+    assert np.array_equal(again.mask, kept[1])
+
+
+def test_cheap_quality_is_served_too(swapper: Swapper) -> None:
+    swapped, face = swapped_in(swapper, ground(), placed(120, (160, 120)), max_px=96, match_color=False)
+    assert max(face.crop.shape) <= 96
+    assert (swapped.mask > 128).any()
+
+
+def test_two_sources_do_not_share(swapper: Swapper) -> None:
+    model = paper_mask() if type(swapper).__name__ == "PaperMask" else MeshSwapModel()
+    other = model.bind(person("dan"))
+    who = person("ben")
+    one, _ = swapped_in(swapper, who.portrait, who.landmarks, match_color=False)
+    two, _ = swapped_in(other, who.portrait, who.landmarks, match_color=False)
+    assert np.abs(one.crop.astype(int) - two.crop).mean() > 3
