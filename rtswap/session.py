@@ -68,6 +68,7 @@ class Session:
         self._failure: BaseException | None = None
         self._output_failure: BaseException | None = None
         self._stopping = threading.Event()
+        self._stopped_at = float("inf")
         self._last: MarkedImage | None = None
 
     def run(self) -> None:
@@ -80,7 +81,7 @@ class Session:
         for part in [sender for sender in self._all_senders() if sender is not self._window] + threads:
             part.start()
         try:
-            while any(thread.is_alive() for thread in threads) or self._window_waits():
+            while not self._overdue() and (any(thread.is_alive() for thread in threads) or self._window_waits()):
                 self._serve_main_thread()
         except KeyboardInterrupt:
             self._on_event("interrupted: finishing what was begun")
@@ -94,6 +95,7 @@ class Session:
 
     def stop(self) -> None:
         """End soon, as if the input had ended."""
+        self._stopped_at = min(self._stopped_at, time.perf_counter())
         self._stopping.set()
         self._frames.close()
         try:
@@ -214,6 +216,10 @@ class Session:
     def _window_waits(self) -> bool:
         return self._window is not None and not self._window.ended and bool(len(self._window.box))
 
+    def _overdue(self) -> bool:
+        """Something still hangs long after the end."""
+        return time.perf_counter() - self._stopped_at > JOIN_S
+
     def _fail(self, error: BaseException) -> None:
         self._failure = self._failure or error
         self.stop()
@@ -221,7 +227,7 @@ class Session:
     def _wind_up(self, threads: Sequence[threading.Thread]) -> None:
         self.stop()
         for thread in threads:
-            thread.join(JOIN_S)
+            thread.join(0 if self._overdue() else JOIN_S)
             if thread.is_alive():
                 self._on_event(f"{thread.name} does not answer and is left behind")
         with self._lock:
