@@ -53,7 +53,7 @@ class FakeEngine:
 
 def bright_spot(crop: np.ndarray) -> np.ndarray:
     """Every point at the centre of mass of what is bright; z = 10 crop pixels."""
-    weight = np.maximum(crop[..., 0].astype(float) - 60, 0)
+    weight = np.maximum(crop[..., 0].astype(float) - 60, 1e-9)
     y, x = np.mgrid[: crop.shape[0], : crop.shape[1]]
     centre = (x * weight).sum() / weight.sum(), (y * weight).sum() / weight.sum()
     return np.tile([*centre, 10.0], (468, 1))

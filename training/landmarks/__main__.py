@@ -32,6 +32,7 @@ from training.landmarks.views import Views, build
 WORST_SPREAD = 0.05
 """Pictures on which the teacher disagrees with itself by more inter-ocular distances are left out."""
 WARM_UP_STEPS = 100
+CHECKPOINT = "checkpoint.pt"
 QUICK = 128
 """Crops of each trial that are tried while training goes on."""
 
@@ -102,17 +103,6 @@ def run(deployed: nn.Module, crops: Any, device: str) -> list[Any]:
     return [torch.cat(part).cpu().numpy() for part in zip(*parts, strict=True)]
 
 
-def save(out: Path, network: nn.Module, shadow: nn.Module, optimiser: Any, progress: Progress) -> None:
-    state = {
-        "network": network.state_dict(),
-        "shadow": shadow.state_dict(),
-        "optimiser": optimiser.state_dict(),
-        "progress": asdict(progress),
-    }
-    torch.save(state, out / "checkpoint.tmp")
-    (out / "checkpoint.tmp").replace(out / "checkpoint.pt")
-
-
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m training.landmarks", description=__doc__)
     parser.add_argument("--minutes", type=float, required=True, help="training time, earlier runs included")
@@ -141,59 +131,84 @@ def main() -> None:
     train(args, device, views, trials)
 
 
-def train(args: argparse.Namespace, device: str, views: Views, trials: dict[str, Batch]) -> None:
+@dataclass
+class Run:
+    """A training under way: what a checkpoint holds."""
+
+    network: LandmarkNetwork
+    shadow: LandmarkNetwork
+    optimiser: torch.optim.Optimizer
+    progress: Progress
+
+    def save(self, path: Path) -> None:
+        state = {name: getattr(self, name).state_dict() for name in ("network", "shadow", "optimiser")}
+        temporary = path.with_suffix(".tmp")
+        torch.save({**state, "progress": asdict(self.progress)}, temporary)
+        temporary.replace(path)
+
+    def load(self, path: Path, device: str) -> None:
+        state = torch.load(path, map_location=device, weights_only=True)
+        for name in ("network", "shadow", "optimiser"):
+            getattr(self, name).load_state_dict(state[name])
+        self.progress = Progress(**state["progress"])
+
+    def step(self, batch: list[Tensor], weights: Tensor, rate: float) -> dict[str, Tensor]:
+        """One step on a batch of crops, points, visible, present; the loss terms."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        crops, points, visible, present = batch
+        inputs = to_input(crops).contiguous(memory_format=torch.channels_last)
+        terms = losses(self.network(inputs), points, visible, present, weights)
+        self.optimiser.zero_grad(set_to_none=True)
+        weighted(terms).backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimiser.step()
+        average(self.shadow, self.network, self.progress.step)
+        self.progress.step += 1
+        return terms
+
+
+def begin(args: argparse.Namespace, device: str) -> Run:
+    """A new run, or the one whose checkpoint lies in ``args.out``."""
     network = LandmarkNetwork().to(device, memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(network.parameters(), args.rate, betas=(0.9, 0.99), weight_decay=1e-2)
-    progress = Progress()
-    checkpoint = args.out / "checkpoint.pt"
-    shadow = copy.deepcopy(network)
-    if checkpoint.exists():
-        state = torch.load(checkpoint, map_location=device, weights_only=True)
-        network.load_state_dict(state["network"])
-        shadow.load_state_dict(state["shadow"])
-        optimiser.load_state_dict(state["optimiser"])
-        progress = Progress(**state["progress"])
-    workers = 1 if device == "cpu" else 12
-    loader = DataLoader(
-        Stream(views, args.batch, progress.step), batch_size=None, num_workers=workers, prefetch_factor=6
-    )
-    stream = iter(loader)
+    started = Run(network, copy.deepcopy(network), optimiser, Progress())
+    if (args.out / CHECKPOINT).exists():
+        started.load(args.out / CHECKPOINT, device)
+    return started
+
+
+def train(args: argparse.Namespace, device: str, views: Views, trials: dict[str, Batch]) -> None:
+    run_ = begin(args, device)
+    progress, budget = run_.progress, 60 * args.minutes
+    samples = Stream(views, args.batch, progress.step)
+    stream = iter(DataLoader(samples, batch_size=None, num_workers=1 if device == "cpu" else 12, prefetch_factor=6))
     if not progress.step:
-        network.cpu().start_from(sampled_meshes(stream))
-        network.to(device)
-        shadow.load_state_dict(network.state_dict())
-    weights = point_weights().to(device)
+        run_.network.cpu().start_from(sampled_meshes(stream))
+        run_.network.to(device)
+        run_.shadow.load_state_dict(run_.network.state_dict())
     sums: dict[str, float] = {}
+    weights = point_weights().to(device)
     last, next_report, next_trial = time.perf_counter(), progress.seconds + 20, progress.seconds + 120
-    while progress.seconds < 60 * args.minutes:
-        rate = learning_rate(progress.seconds / (60 * args.minutes), progress.step, args.rate)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        crops, points, visible, present = (part.to(device) for part in next(stream))
-        inputs = to_input(crops).contiguous(memory_format=torch.channels_last)
-        terms = losses(network(inputs), points, visible, present, weights)
-        optimiser.zero_grad(set_to_none=True)
-        weighted(terms).backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
-        average(shadow, network, progress.step)
+    while progress.seconds < budget:
+        rate = learning_rate(progress.seconds / budget, progress.step, args.rate)
+        terms = run_.step([part.to(device) for part in next(stream)], weights, rate)
         for name, value in terms.items():
             sums[name] = sums.get(name, 0.0) + float(value.detach())
         sums["count"] = sums.get("count", 0.0) + 1
-        progress.step += 1
         now = time.perf_counter()
         progress.seconds, last = progress.seconds + now - last, now
         if progress.seconds >= next_report:
             next_report = progress.seconds + 20
             report(progress, sums, rate, args)
-            sums = {}
+            sums.clear()
         if progress.seconds >= next_trial:
             next_trial = progress.seconds + 300
-            look_at(args.out, shadow, trials, progress, device)
-            save(args.out, network, shadow, optimiser, progress)
+            look_at(args.out, run_.shadow, trials, progress, device)
+            run_.save(args.out / CHECKPOINT)
             last = time.perf_counter()
-    look_at(args.out, shadow, trials, progress, device)
-    save(args.out, network, shadow, optimiser, progress)
+    look_at(args.out, run_.shadow, trials, progress, device)
+    run_.save(args.out / CHECKPOINT)
 
 
 def report(progress: Progress, sums: dict[str, float], rate: float, args: argparse.Namespace) -> None:
@@ -215,7 +230,8 @@ def look_at(out: Path, shadow: LandmarkNetwork, trials: dict[str, Batch], progre
     curves(progress.history, out / "curves.png")
     deployed = Deployed(shadow).eval()
     crops = np.concatenate([trials[name].crops[:8] for name in ("jittered", "yaw45", "occluded", "mixed", "absent")])
-    contact_sheet(crops, *run(deployed, crops, device), out / "contact.png")
+    points, visibility, presence = run(deployed, crops, device)
+    contact_sheet(crops, points, visibility, presence, out / "contact.png")
     shadow.train()
 
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from rtswap.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
 from rtswap.tracking.landmarks import MeshLandmarks
-from training.landmarks.faces import eye_distance, is_validation, load_or_label, mirror_permutation
+from training.landmarks.faces import eye_distance, is_validation, load_or_label, mirror_permutation, read_picture
 from training.landmarks.samples import Batch
 from training.landmarks.trials import errors, held_out
 
@@ -142,7 +142,7 @@ def main() -> None:
     labels = load_or_label(args.faces, args.teacher, args.out / "labels.npz")
     people = np.flatnonzero((labels.spread < 0.05) & [is_validation(str(name)) for name in labels.names])
     trials = held_out(args.faces, labels, people, mirror_permutation(), args.out / "views-validation", SIZE)
-    engines = [OnnxRuntime(args.model)]
+    engines: list[OnnxRuntime | OpenVino] = [OnnxRuntime(args.model)]
     try:
         engines.append(OpenVino(args.model))
     except ImportError:
@@ -153,7 +153,7 @@ def main() -> None:
         **accuracy(engines[0], trials),
     }
     some = people[:10]
-    images = [np.asarray(cv2.imread(str(args.faces / labels.names[p])), np.uint8) for p in some]
+    images = [read_picture(args.faces / str(labels.names[p])) for p in some]
     figures["still_px"] = round(stillness(engines[0], images, labels.meshes[some]), 3)
     for engine in engines:
         figures[f"latency_ms_{engine.name}"] = latency_ms(engine)

@@ -52,7 +52,7 @@ def open_mouth(mesh: Floats, amount: float) -> Floats:
 def lump(mesh: Floats, centre: Floats, shift: Floats, reach: float) -> Floats:
     """Everything near ``centre`` moved by ``shift``, fading as a Gaussian of ``reach`` px."""
     distance = ((mesh[:, :2] - centre[:2]) ** 2).sum(axis=1)
-    return (mesh + np.exp(-distance / (2 * reach**2))[:, None] * shift).astype(np.float32)
+    return np.asarray(mesh + np.exp(-distance / (2 * reach**2))[:, None] * shift, np.float32)
 
 
 def random_expression(mesh: Floats, rng: np.random.Generator) -> tuple[Floats, float]:
@@ -61,8 +61,8 @@ def random_expression(mesh: Floats, rng: np.random.Generator) -> tuple[Floats, f
     changed, opened = mesh, 0.0
     for _ in range(3):
         point = mesh[rng.integers(len(mesh))]
-        shift = rng.normal(0, (0.030, 0.030, 0.02), 3) * unit
-        changed = lump(changed, point, shift.astype(np.float32), unit * rng.uniform(0.3, 0.9))
+        push = np.asarray(rng.normal(0, (0.030, 0.030, 0.02), 3) * unit, np.float32)
+        changed = lump(changed, point, push, unit * rng.uniform(0.3, 0.9))
     if rng.random() < 0.45:
         for point in (61, 291):
             shift = np.array([rng.normal(0, 0.05), rng.normal(0, 0.05), 0]) * unit

@@ -68,7 +68,7 @@ def _label_all(
 ) -> Iterator[tuple[NDArray[np.float32], float]]:
     mirror = mirror_permutation()
     for name, mesh in zip(names, first, strict=True):
-        image = cv2.imread(str(faces / name))
+        image = read_picture(faces / str(name))
         rng = np.random.default_rng(zlib.crc32(str(name).encode()))
         looks = np.stack([look(image, mesh, teacher, rng, mirror if i % 2 else None) for i in range(6)])
         average = looks.mean(axis=0)
@@ -89,7 +89,7 @@ def look(
         raise ValueError("the first mesh of a picture says nothing")
     scale = 1.3 / _TEACHER_MARGIN * rng.uniform(0.94, 1.06)
     shift = rng.uniform(-0.03, 0.03, 2) * SIZE
-    turned = cv2.getRotationMatrix2D((SIZE / 2, SIZE / 2), rng.uniform(-6, 6), scale)
+    turned = np.asarray(cv2.getRotationMatrix2D((SIZE / 2, SIZE / 2), rng.uniform(-6, 6), scale), np.float64)
     turned[:, 2] += shift
     if mirror is not None:
         turned = np.array([[-1.0, 0, SIZE - 1], [0, 1, 0]]) @ np.vstack([turned, [0, 0, 1]])
@@ -100,6 +100,14 @@ def look(
     xy = points[:, :2] @ inverse[:, :2].T + inverse[:, 2]
     found = np.column_stack([xy, points[:, 2] * np.hypot(inverse[0, 0], inverse[1, 0])]).astype(np.float32)
     return found if mirror is None else found[mirror]
+
+
+def read_picture(path: Path) -> NDArray[np.uint8]:
+    """(H, W, 3) BGR. Raises FileNotFoundError for what is missing or no picture."""
+    image = cv2.imread(str(path))
+    if image is None:
+        raise FileNotFoundError(f"{path} is missing or is not a picture; expected the faces named in faces.npz")
+    return np.asarray(image, np.uint8)
 
 
 def eye_distance(meshes: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating]
 
 
 def occlude(
@@ -42,7 +42,7 @@ def occlude(
     if kind in ("ellipse", "block", "bar", "hair") and rng.random() < 0.4:
         texture = np.empty_like(crop)
         texture[:] = rng.uniform(0, 255, 3)
-        texture = cv2.addWeighted(texture, 0.85, scrap, 0.15, 0)
+        cv2.addWeighted(texture, 0.85, scrap, 0.15, 0, dst=texture)
     soft = cv2.GaussianBlur(mask, (0, 0), float(rng.uniform(0.4, 1.5)))[..., None].astype(np.uint16)
     crop[:] = ((crop * (255 - soft) + texture * soft) // 255).astype(np.uint8)
     xy = np.clip(np.round(points[:, :2]), 0, size - 1).astype(int)
@@ -104,7 +104,7 @@ def _skin_texture(scrap: Bytes, skin: Floats, rng: np.random.Generator) -> Bytes
     """Skin-coloured, shaded by the scrap's own lights and shadows."""
     grey = cv2.cvtColor(scrap, cv2.COLOR_BGR2GRAY).astype(np.float32)
     shade = 1 + rng.uniform(0.1, 0.5) * (grey / max(float(grey.mean()), 1.0) - 1)
-    return np.clip(shade[..., None] * skin * rng.uniform(0.75, 1.2), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(shade[..., None] * skin * rng.uniform(0.75, 1.2), 0, 255).astype(np.uint8))
 
 
 def _ints(point: NDArray[np.floating] | tuple[float, float]) -> tuple[int, int]:

@@ -34,7 +34,7 @@ def rotation(yaw: float, pitch: float) -> Floats:
     y, p = np.radians([yaw, pitch])
     about_y = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
     about_x = np.array([[1, 0, 0], [0, np.cos(p), -np.sin(p)], [0, np.sin(p), np.cos(p)]])
-    return (about_x @ about_y).astype(np.float32)
+    return np.asarray(about_x @ about_y, np.float32)
 
 
 def render(image: NDArray[np.uint8], mesh: Floats, changed: Floats, turn: Floats, faces: NDArray[np.int64]) -> View:

@@ -47,7 +47,7 @@ def moved(
     matrix: NDArray[np.float32], size: int, shift: NDArray[np.float64], scale: float, roll: float
 ) -> NDArray[np.float32]:
     """``matrix`` followed by a turn of ``roll`` degrees, a zoom by ``scale`` and a shift in crop sides."""
-    change = cv2.getRotationMatrix2D((size / 2, size / 2), roll, scale)
+    change = np.asarray(cv2.getRotationMatrix2D((size / 2, size / 2), roll, scale), np.float64)
     change[:, 2] += shift * size
     return np.asarray((np.vstack([change, [0, 0, 1]]) @ np.vstack([matrix, [0, 0, 1]]))[:2], np.float32)
 
@@ -90,13 +90,13 @@ class Sampler:
         flip = rng.random() < 0.5
         if flip:
             matrix = np.array([[-1.0, 0, size - 1], [0, 1, 0]]) @ np.vstack([matrix, [0, 0, 1]])
-        crop = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        crop = np.empty((size, size, 3), np.uint8)
+        cv2.warpAffine(image, matrix, (size, size), dst=crop, borderMode=cv2.BORDER_REPLICATE)
         points = np.empty_like(mesh)
         points[:, :2] = mesh[:, :2] @ matrix[:, :2].T + matrix[:, 2]
         points[:, 2] = mesh[:, 2] * np.hypot(matrix[0, 0], matrix[1, 0])
         if flip:
             points, visible = points[self._mirror], visible[self._mirror]
-        crop = np.asarray(crop, np.uint8)
         if rng.random() < 0.07:
             glasses(crop, points, rng)
         for _ in range(int(rng.choice([0, 1, 2], p=[0.72, 0.23, 0.05]))):
@@ -131,7 +131,7 @@ class Sampler:
             away = rng.uniform(0, 2 * np.pi)
             offset = rng.uniform(0.72, 1.0) * np.array([np.cos(away), np.sin(away)])
             matrix = moved(matrix, size, offset, float(rng.uniform(0.8, 1.2)), float(rng.uniform(-30, 30)))
-            crop = cv2.warpAffine(
+            picture = cv2.warpAffine(
                 image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
             )
         elif kind < 0.8:
@@ -139,15 +139,15 @@ class Sampler:
             x, y = rng.integers(0, 256 - side, 2)
             if rng.random() < 0.6:
                 x = int(rng.choice([rng.integers(0, 12), 256 - side - rng.integers(0, 12)]))
-            crop = cv2.resize(image[y : y + side, x : x + side], (size, size), interpolation=cv2.INTER_LINEAR)
+            picture = cv2.resize(image[y : y + side, x : x + side], (size, size), interpolation=cv2.INTER_LINEAR)
         elif kind < 0.9:
             grid = rng.uniform(0, 255, (int(rng.integers(1, 9)), int(rng.integers(1, 9)), 3)).astype(np.float32)
             how = int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_NEAREST]))
-            crop = cv2.resize(grid, (size, size), interpolation=how)
+            picture = cv2.resize(grid, (size, size), interpolation=how)
         else:
             grain = rng.uniform(2, 60) * self._bank[0, :size, :size]
-            crop = np.clip(rng.uniform(0, 255) + grain, 0, 255)
-        crop = np.asarray(crop).astype(np.uint8)
+            picture = np.clip(rng.uniform(0, 255) + grain, 0, 255)
+        crop = np.asarray(picture).astype(np.uint8)
         nothing = np.full((468, 3), size / 2, np.float32) + rng.normal(0, size / 5, (468, 3)).astype(np.float32)
         if rng.random() < 0.4:
             occlude(crop, nothing, np.zeros(468, np.float32), self._scrap(), self._skin(), rng)

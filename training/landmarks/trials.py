@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.tracking.landmarks import place
-from training.landmarks.faces import Labels, eye_distance, triangles
+from training.landmarks.faces import Labels, eye_distance, read_picture, triangles
+from training.landmarks.render import View
 from training.landmarks.samples import Batch, Sampler, moved
-from training.landmarks.views import View, build, one_view, yaw_of
+from training.landmarks.views import build, one_view, yaw_of
 
 
 def held_out(
@@ -19,7 +20,7 @@ def held_out(
 ) -> dict[str, Batch]:
     """``plain``, ``jittered``, ``yaw45``, ``occluded`` (one ellipse over a fifth of the face) and ``absent``."""
     rng = np.random.default_rng(20)
-    images = [np.asarray(cv2.imread(str(faces / labels.names[p])), np.uint8) for p in people]
+    images = [read_picture(faces / str(labels.names[p])) for p in people]
     meshes = labels.meshes[people].copy()
     meshes[:, :, 2] -= meshes[:, :, 2].mean(axis=1, keepdims=True)
     looks = [View(i, m, np.ones(468, bool)) for i, m in zip(images, meshes, strict=True)]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rtswap.topology import LIPS_INNER
 from training.landmarks.expressions import eye_distance, random_expression
-from training.landmarks.faces import Labels, triangles
+from training.landmarks.faces import Labels, read_picture, triangles
 from training.landmarks.render import View, render, rotation
 
 SIDE = 256
@@ -47,8 +47,8 @@ def dark_mouth(image: NDArray[np.uint8], mesh: NDArray[np.float32], rng: np.rand
         band = np.concatenate([upper, (upper + rng.uniform(0.2, 0.5) * (lower - upper))[::-1]])
         white = tuple(rng.uniform(140, 220) * np.array([0.9, 0.95, 1]))
         cv2.fillPoly(layer, [np.round(band * 16).astype(np.int32)], white, cv2.LINE_AA, 4)
-    mask = cv2.GaussianBlur(mask, (0, 0), 0.8)[..., None].astype(np.float32) / 255
-    image[:] = (image * (1 - mask) + layer * mask).astype(np.uint8)
+    share = cv2.GaussianBlur(mask, (0, 0), 0.8)[..., None].astype(np.float32) / 255
+    image[:] = (image * (1 - share) + layer * share).astype(np.uint8)
 
 
 def one_view(
@@ -122,7 +122,7 @@ def _views_of(
     cv2.setNumThreads(1)
     images = np.memmap(pictures, np.uint8, "r+", shape=(len(people) * per_person, SIDE, SIDE, 3))
     person = people[row]
-    image = cv2.imread(str(faces / labels.names[person]))
+    image = read_picture(faces / str(labels.names[person]))
     mesh = labels.meshes[person]
     rng = np.random.default_rng((int(person), 7))
     views = [View(image, mesh, np.ones(468, bool))]
