@@ -28,6 +28,9 @@ _SIDE_BY_HEIGHT = 2.2
 _CENTRE_BELOW_EYES = 0.19
 """From the eyes' middle down to the middle of the upright mesh, in longest sides of the mesh."""
 _TINY = 1e-3
+_FARTHEST = 1e6
+"""Pixels. A face farther out than this is a fault in the numbers."""
+_MOST_HALVINGS = 6
 
 
 def place(face: Points, size: int) -> Matrix | None:
@@ -37,53 +40,56 @@ def place(face: Points, size: int) -> Matrix | None:
     (not finite, or all in one place).
     """
     points = np.asarray(face, np.float64)[:, :2]
-    if not np.isfinite(points).all() or np.abs(points).max() > 1e6:
+    if not np.abs(points).max() <= _FARTHEST:  # false for NaN, too
         return None
     is_mesh = len(points) == POINT_COUNT
-    if is_mesh:
-        left, right, mouth = (points[list(pair)].mean(axis=0) for pair in (_LEFT_EYE, _RIGHT_EYE, _MOUTH))
-    else:
-        left, right, mouth = points[0], points[1], points[3:5].mean(axis=0)
+    left, right, mouth = _corners(points, *((_LEFT_EYE, _RIGHT_EYE, _MOUTH) if is_mesh else ((0, 0), (1, 1), (3, 4))))
     eyes = (left + right) / 2
     across, down = right - left, mouth - eyes
     # Eye line and nose line vote together: either alone tilts when the head turns or nods.
-    axis = across + np.array([down[1], -down[0]])
-    length = float(np.hypot(*axis))
-    if length < _TINY:
+    axis = across - 1j * down
+    if abs(axis) < _TINY:
         return None
-    axis /= length
-    rotation = np.array([[axis[0], axis[1]], [-axis[1], axis[0]]])
+    axis /= abs(axis)
+    rotation = np.array([[axis.real, axis.imag], [-axis.imag, axis.real]])
     if is_mesh:
-        upright = points @ rotation.T
-        low, high = upright.min(axis=0), upright.max(axis=0)
+        upright = rotation @ points.T
+        low, high = upright.min(axis=1), upright.max(axis=1)
         centre, side = (low + high) / 2, float((high - low).max())
     else:
-        height = float(np.hypot(*down))
-        side = max(_SIDE_BY_KEYPOINTS * (float(np.hypot(*across)) + height), _SIDE_BY_HEIGHT * height)
-        centre = rotation @ eyes + (0.0, _CENTRE_BELOW_EYES * side)
+        side = max(_SIDE_BY_KEYPOINTS * (abs(across) + abs(down)), _SIDE_BY_HEIGHT * abs(down))
+        middle = eyes * axis.conjugate()
+        centre = np.array([middle.real, middle.imag + _CENTRE_BELOW_EYES * side])
     if side < _TINY:
         return None
-    linear = rotation * (size / (MARGIN * side))
-    shift = size / 2 - (size / (MARGIN * side)) * centre
-    return np.concatenate([linear, shift[:, None]], axis=1).astype(np.float32)
+    matrix = np.empty((2, 3), np.float32)
+    matrix[:, :2] = rotation * (size / (MARGIN * side))
+    matrix[:, 2] = size / 2 - centre * (size / (MARGIN * side))
+    return matrix
+
+
+def _corners(points: NDArray[np.float64], *pairs: tuple[int, int]) -> list[complex]:
+    """The middle of each pair of points, as x + iy: a turn is then a product."""
+    return [complex(*((points[a] + points[b]) / 2).tolist()) for a, b in pairs]
 
 
 def cut(image: Image, matrix: Matrix, out: Image) -> None:
     """Sample the square crop that ``matrix`` describes from ``image`` into ``out`` (S, S, 3), edges repeated.
 
-    Only the pixels around the face are read. A face more than twice as large as the crop is first averaged down by
-    a whole factor: sampled directly it would turn sensor noise into jitter of the points.
+    Only the pixels around the face are read. A face more than twice as large as the crop is first averaged down by 2,
+    4, 8 ...: sampled directly it would turn sensor noise into jitter of the points.
     """
     size = out.shape[0]
     view, moved = image, matrix
-    factor = int(1.0 / max(float(np.hypot(*matrix[:, 0])), _TINY))
-    if factor >= 2:
-        view, moved = _reduced(image, matrix, size, factor)
+    halvings = min(int(np.log2(max(1.0, 1.0 / max(float(np.hypot(*matrix[:, 0])), _TINY)))), _MOST_HALVINGS)
+    if halvings:
+        view, moved = _reduced(image, matrix, size, halvings)
     cv2.warpAffine(view, moved, (size, size), dst=out, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _reduced(image: Image, matrix: Matrix, size: int, factor: int) -> tuple[Image, Matrix]:
-    """The part of ``image`` under the crop, averaged down by ``factor``, and the matrix that fits it."""
+def _reduced(image: Image, matrix: Matrix, size: int, halvings: int) -> tuple[Image, Matrix]:
+    """The part of ``image`` under the crop, averaged down by 2 ``halvings`` times, and the matrix that fits it."""
+    factor = 2**halvings
     inverse = cv2.invertAffineTransform(matrix)
     corners = np.array([[0, 0, 1], [size, 0, 1], [0, size, 1], [size, size, 1]], np.float32) @ inverse.T
     limit = np.array([image.shape[1], image.shape[0]]) // factor
@@ -94,11 +100,12 @@ def _reduced(image: Image, matrix: Matrix, size: int, factor: int) -> tuple[Imag
         return image, matrix
     x, y = low * factor
     view = image[y : y + rows * factor, x : x + columns * factor]
-    small = cv2.resize(view, (int(columns), int(rows)), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    for _ in range(halvings):  # by 2 at a time: OpenCV has a fast path for it
+        view = np.asarray(cv2.resize(view, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8)
     # A reduced pixel's centre lies in the middle of the pixels it averages.
     start = np.array([x, y]) + (factor - 1) / 2
     shift = matrix[:, :2] @ start + matrix[:, 2]
-    return small, np.column_stack([matrix[:, :2] * factor, shift]).astype(np.float32)
+    return view, np.column_stack([matrix[:, :2] * factor, shift]).astype(np.float32)
 
 
 def to_frame(points: Points, matrix: Matrix) -> Points:
