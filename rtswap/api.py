@@ -88,10 +88,11 @@ class LiveSwap:
         frame = Frame(_checked(image), self._index, now)
         self._index += 1
         outcome = self._pipeline.process(frame, Quality())
-        if outcome.image is None:
-            return self._last.copy() if self._last is not None else np.zeros_like(image)
+        if outcome.image is None:  # only where a picture has left before
+            assert self._last is not None
+            return self._last.copy()
         marked = self._disclosure.mark(outcome.image, frame=frame, swapped=outcome.swapped, stages=outcome.stages)
-        self._last = marked.image
+        self._last = marked.image.copy() if self._config.safety.on_failure == "hold" else None
         return marked.image
 
 

@@ -47,23 +47,25 @@ def run(config: Config, console: Console) -> dict[str, Any]:
         eyes = open_eyes(config, on_event=event)
         swappers = bind_sources(config, eyes, on_event=event)
         pipeline = make_pipeline(config, eyes, swappers, on_event=event, photos=_is_photos(input))
+        disclosure = make_disclosure(config, event)
         metrics = Metrics()
+        log = MetricsLog(config.metrics.file, metrics, warn=event) if config.metrics.file else None
         controls = Controls(pipeline, _recorder(config, input.info, event), metrics, on_event=event)
         outputs, window = _outputs(config, input.info, controls, event)
-        log = MetricsLog(config.metrics.file, metrics, warn=event) if config.metrics.file else None
 
         def tick() -> None:
             _show(console, metrics, input.info)
             if log is not None:
                 log.tick(time.perf_counter())
 
+        live_budget = config.budget.target_s > 0 and input.info.live
         session = Session(
             input,
             pipeline,
-            make_disclosure(config, event),
+            disclosure,
             outputs,
             metrics=metrics,
-            quality_budget=Budget(config.budget.target_s) if config.budget.target_s > 0 and input.info.live else None,
+            quality_budget=Budget(config.budget.target_s) if live_budget else None,
             window=window,
             on_tick=tick,
             on_event=event,
@@ -75,6 +77,8 @@ def run(config: Config, console: Console) -> dict[str, Any]:
             console.finish()
             if log is not None:
                 log.close()
+    if metrics.frames and metrics.first_swap_at is None:
+        event("no face was swapped in any frame: was a face in sight, large enough and facing the camera?")
     return metrics.summary() | {
         "start_to_first_swap_s": _since_start(metrics.first_swap_at),
         "outputs": [output.name for output in [*outputs, *([window] if window else [])]],

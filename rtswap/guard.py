@@ -79,6 +79,11 @@ class Guard:
         return bool(self._wards)
 
     @property
+    def blind(self) -> bool:
+        """Whether nothing is known of who is in the picture, so that all of it is covered."""
+        return self._blind
+
+    @property
     def lost(self) -> bool:
         """Whether such a face was not followed in the last frame, or could not be swapped. One that coasts is not."""
         return self._lost

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rtswap.errors import FaceLost, InputError, RtswapError
-from rtswap.geometry import scale_of
+from rtswap.geometry import scale_of, transform
 from rtswap.guard import Guard
 from rtswap.metrics import Spans
 from rtswap.protocols import Canvas, Swapper, Tracker
@@ -72,7 +72,7 @@ class Pipeline:
         self._guard = Guard(empty_after_s=policy.empty_after_s)
         self._spans = spans or Spans()
         self._failures = 0
-        self._shown = False
+        self._shown = self._was_blind = False
         self._ids: set[int] = set()
         self.swapping = True
         """Off: faces are followed and covered (or shown, with pass-through)."""
@@ -102,6 +102,7 @@ class Pipeline:
             return self._finish(canvas, self._guard.fail(now, (width, height)), [], swapper)
         pasted, bare, failure = self._swap(swapper, canvas, tracks, quality)
         boxes = self._guard.judge(now, (width, height), tracks, bare)
+        self._tell_of_blindness()
         if failure is None or pasted:
             self._failures = 0
         if failure is not None:
@@ -137,8 +138,7 @@ class Pipeline:
         with self._spans("crop"):
             crop = canvas.crop(matrix, size)
         with self._spans("swap"):
-            landmarks = np.array(track.landmarks @ _linear(matrix).T, np.float32)
-            landmarks[:, :2] += matrix[:, 2]
+            landmarks = transform(matrix, track.landmarks)
             face = swapper.swap(AlignedFace(track.id, crop, landmarks), quality)
         _check(face, crop, landmarks)
         return face, matrix
@@ -168,6 +168,15 @@ class Pipeline:
         self._shown = True
         return Outcome(canvas.image(), len(pasted), len(boxes) if covering else 0, self._spans.take())
 
+    def _tell_of_blindness(self) -> None:
+        """Say once in a row why the whole picture is covered."""
+        if self._guard.blind and not self._was_blind and not self._policy.pass_through:
+            self._on_event(
+                "no face found yet: the whole picture is covered. With nobody there, plain frames pass after "
+                f"{self._policy.empty_after_s:g} s (--empty-after)"
+            )
+        self._was_blind = self._guard.blind
+
     def _note_failure(self, what: str, error: Exception) -> None:
         """Told once per row of failures, counted for every frame."""
         self._failures += 1
@@ -182,15 +191,6 @@ class Pipeline:
             for swapper in self._swappers:
                 swapper.forget(ended)
         self._ids = ids
-
-
-def _linear(matrix: Matrix) -> Matrix:
-    """(3, 3) the matrix's rotation and scale, z scaled alike."""
-    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
-    linear = np.zeros((3, 3), np.float32)
-    linear[:2, :2] = matrix[:, :2]
-    linear[2, 2] = scale
-    return linear
 
 
 def _writable(frame: Frame) -> Frame:

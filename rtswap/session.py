@@ -151,7 +151,7 @@ class Session:
                         outcome.image, frame=frame, swapped=outcome.swapped, stages=outcome.stages
                     )
                 elif self._last is not None:
-                    marked = self._disclosure.again(self._last, captured_at=frame.captured_at, time_s=frame.time_s)
+                    marked = self._disclosure.again(self._last, frame=frame)
                 else:
                     continue
                 self._last = marked
@@ -178,7 +178,7 @@ class Session:
             return list(self._senders)
 
     def _again(self, marked: MarkedImage) -> MarkedImage:
-        return self._disclosure.again(marked, captured_at=time.perf_counter())
+        return self._disclosure.repeat(marked, now=time.perf_counter())
 
     def _sent(self, sender: _Sender, marked: MarkedImage) -> None:
         """Figures are taken at the first output."""

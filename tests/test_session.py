@@ -155,7 +155,7 @@ def test_the_first_failure_is_the_one_that_is_raised() -> None:
 def test_with_nothing_to_hold_the_first_face_is_covered() -> None:
     played = play(ScriptedInput(6), swappers=[ScriptedSwapper("swap raises", range(3))], policy="hold")
     assert_closed(played)
-    assert played.output.indices == [0, 0, 0, 3, 4, 5]
+    assert played.output.indices == list(range(6))
 
 
 def pipeline_of(tracker: ScriptedTracker, swapper: ScriptedSwapper, policy: Policy) -> Pipeline:

@@ -42,9 +42,13 @@ class Disclosure:
             stages=stages,
         )
 
-    def again(self, marked: MarkedImage, *, captured_at: float, time_s: float | None = None) -> MarkedImage:
-        """The same picture once more, at another time: for when nothing comes, or nothing that may leave."""
-        return replace(marked, captured_at=captured_at, time_s=time_s)
+    def again(self, marked: MarkedImage, *, frame: Frame) -> MarkedImage:
+        """The same picture once more, in the place of ``frame``, from which nothing may leave."""
+        return replace(marked, index=frame.index, captured_at=frame.captured_at, time_s=frame.time_s)
+
+    def repeat(self, marked: MarkedImage, *, now: float) -> MarkedImage:
+        """The same picture once more because none has come. ``now``: seconds on ``time.perf_counter``."""
+        return replace(marked, captured_at=now, time_s=None)
 
     def _patch_for(self, badge: Badge, image: Image) -> Patch:
         size = (image.shape[1], image.shape[0])
