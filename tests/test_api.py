@@ -1,0 +1,183 @@
+"""rtswap from Python: one picture, pictures as they come, a session over parts of one's own."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import time
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+from types import ModuleType
+
+import cv2
+import numpy as np
+import pytest
+from people import eyes, group
+
+import rtswap
+from rtswap import api
+from rtswap.config import BadgeConfig, Config, SafetyConfig
+from rtswap.errors import FaceLost, InputError, SourceError, UsageError
+from rtswap.synthetic import persona
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def photo(name: str) -> Path:
+    return Path(str(resources.files("rtswap").joinpath(f"assets/personas/{name}.jpg")))
+
+
+@pytest.fixture(autouse=True)
+def opened_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The networks are opened once for all tests here: half a second each time."""
+    monkeypatch.setattr(api, "open_eyes", lambda config, on_event: eyes())
+
+
+def example(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"{name}_for_api", ROOT / f"docs/examples/{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look themselves up there
+    spec.loader.exec_module(module)
+    return module
+
+
+def changed(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    return np.abs(before.astype(int) - after).max(2) > 12
+
+
+def badge_of(before: np.ndarray, after: np.ndarray) -> int:
+    """How many pixels differ in the lower left quarter, where no face is."""
+    height, width = before.shape[:2]
+    return int(changed(before, after)[height * 4 // 5 :, : width // 2].sum())
+
+
+def test_what_the_package_offers() -> None:
+    assert set(rtswap.__all__) == {"swap", "LiveSwap", "run_session"}
+    assert rtswap.swap is api.swap
+    with pytest.raises(AttributeError, match="has no attribute 'swop'"):
+        rtswap.swop  # noqa: B018
+
+
+def test_swap_gives_a_new_labelled_picture_and_leaves_the_old_one() -> None:
+    picture = persona("ben")
+    before = picture.copy()
+    found = rtswap.swap(picture, photo("ada"))
+    assert np.array_equal(picture, before)
+    assert not np.shares_memory(found, picture)
+    assert found.shape == picture.shape
+    assert found.dtype == np.uint8
+    face = changed(before, found)[150:400, 150:360]
+    assert face.mean() > 0.15
+    assert badge_of(before, found) > 50
+
+
+def test_swap_takes_paths_and_several_photos(tmp_path: Path) -> None:
+    path = tmp_path / "bén.png"
+    cv2.imencode(".png", persona("ben"))[1].tofile(path)
+    by_path = rtswap.swap(str(path), str(photo("ada")))
+    assert np.array_equal(by_path, rtswap.swap(persona("ben"), [photo("ada")]))
+
+
+def test_swap_takes_what_arrays_are_like() -> None:
+    """Read-only pictures, parts of others, mirrored ones."""
+    wide = group("-", "ben", "-", size=300)
+    part = wide[:, 300:600]
+    locked = part.copy()
+    locked.flags.writeable = False
+    goal = rtswap.swap(part.copy(), photo("ada"))
+    assert np.array_equal(rtswap.swap(part, photo("ada")), goal)
+    assert np.array_equal(rtswap.swap(locked, photo("ada")), goal)
+    assert np.array_equal(wide, group("-", "ben", "-", size=300))
+    assert changed(part[:, ::-1], rtswap.swap(part[:, ::-1], photo("ada"))).mean() > 0.02
+
+
+def test_swap_replaces_every_face() -> None:
+    picture = group("ben", "carl", "dan")
+    found = rtswap.swap(picture, photo("ada"))
+    for number in range(3):
+        part = np.s_[90:260, 320 * number + 90 : 320 * number + 230]
+        assert changed(picture[part], found[part]).mean() > 0.1
+
+
+def test_without_a_badge_nothing_but_the_face_changes() -> None:
+    picture = persona("ben")
+    found = rtswap.swap(picture, photo("ada"), config=replace(Config(), badge=BadgeConfig(hide=True)))
+    assert np.array_equal(found[:40], picture[:40])
+    assert badge_of(picture, found) == 0
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        np.zeros((64, 64, 3), np.uint16),
+        np.zeros((64, 64, 3), np.float32),
+        np.zeros((64, 64), np.uint8),
+        np.zeros((64, 64, 4), np.uint8),
+        np.zeros((0, 64, 3), np.uint8),
+        np.zeros((2, 64, 64, 3), np.uint8),
+    ],
+    ids=lambda bad: f"{bad.dtype} {bad.shape}",
+)
+def test_the_wrong_kind_of_array_is_told(bad: np.ndarray) -> None:
+    with pytest.raises(UsageError, match="expected uint8, height x width x 3, BGR; got"):
+        rtswap.swap(bad, photo("ada"))
+
+
+def test_errors_say_what_is_missing(tmp_path: Path) -> None:
+    grey = tmp_path / "grey.png"
+    cv2.imwrite(str(grey), np.full((200, 200, 3), 120, np.uint8))
+    with pytest.raises(SourceError, match=r"there is no face in .*grey\.png"):
+        rtswap.swap(persona("ben"), grey)
+    with pytest.raises(InputError, match="no face was found in the picture"):
+        rtswap.swap(np.full((200, 200, 3), 120, np.uint8), photo("ada"))
+    with pytest.raises(InputError, match="no such file"):
+        rtswap.swap(tmp_path / "absent.png", photo("ada"))
+    with pytest.raises(SourceError, match="no such file"):
+        rtswap.swap(persona("ben"), tmp_path / "absent.png")
+    with pytest.raises(SourceError, match="no source"):
+        rtswap.swap(persona("ben"), [])
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 2), (1, 400), (31, 17)])
+def test_tiny_pictures_hold_no_face(size: tuple[int, int]) -> None:
+    with pytest.raises(InputError, match="no face"):
+        rtswap.swap(np.full((*size, 3), 90, np.uint8), photo("ada"))
+
+
+def test_live_swap() -> None:
+    live = rtswap.LiveSwap(photo("ada"))
+    began = time.perf_counter()
+    for index in range(4):
+        image = persona("ben")
+        found = live.process(image.copy(), captured_at=began + index / 30)
+        assert found.shape == image.shape
+        assert changed(image, found)[150:400, 150:360].mean() > 0.15
+        assert badge_of(image, found) > 50
+    with pytest.raises(UsageError, match="wrong kind of array"):
+        live.process(np.zeros((4, 4), np.uint8))
+
+
+def test_live_swap_holds_or_stops_when_the_face_is_lost() -> None:
+    empty = np.full((512, 512, 3), 90, np.uint8)
+    holding = rtswap.LiveSwap(photo("ada"), config=replace(Config(), safety=SafetyConfig(on_failure="hold")))
+    shown = holding.process(persona("ben"), captured_at=1.0).copy()
+    assert np.array_equal(holding.process(empty.copy(), captured_at=1.1), shown)
+    stopping = rtswap.LiveSwap(photo("ada"), config=replace(Config(), safety=SafetyConfig(on_failure="stop")))
+    stopping.process(persona("ben"), captured_at=1.0)
+    rest = (stopping.process(empty.copy(), captured_at=1.1 + index / 30) for index in range(90))
+    with pytest.raises(FaceLost):
+        list(rest)
+
+
+def test_a_session_over_parts_of_one_s_own(tmp_path: Path) -> None:
+    given = example("my_input").DriftingPicture(persona("ben"), seconds=0.5)
+    kept = example("my_output").Contact(tmp_path, every=1)
+    figures = rtswap.run_session(given, [kept], photo("ada"))
+    pictures = sorted(tmp_path.iterdir())
+    assert pictures
+    assert figures["frames"] >= len(pictures) > 0
+    assert figures["frames_with_swap"] > 0
+    assert changed(persona("ben"), cv2.imread(str(pictures[-1])))[150:400, 130:380].mean() > 0.1
