@@ -373,12 +373,16 @@ class Played:
 
     def bare(self, who: int = 0) -> list[int]:
         """The indices of the pictures that left with the face in them."""
-        pictures = {
-            image.tobytes(): (image, index)
-            for output in self.outputs
-            for image, index in zip(output.images, output.indices, strict=True)
-        }
-        return sorted({index for image, index in pictures.values() if shows_face(image, who)})
+        seen: dict[bytes, bool] = {}
+        bare: set[int] = set()
+        for output in self.outputs:
+            for image, index in zip(output.images, output.indices, strict=True):
+                content = image.tobytes()
+                if content not in seen:
+                    seen[content] = shows_face(image, who)
+                if seen[content]:
+                    bare.add(index)
+        return sorted(bare)
 
 
 def play(
