@@ -1,0 +1,86 @@
+"""``rtswap bench`` on one small case: the promised figures, and the file that holds them."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from people import eyes
+
+from rtswap import bench as bench_module
+from rtswap.bench import CASES, Case, ClipInput, bench, machine
+from rtswap.config import Config
+from rtswap.console import Console
+from rtswap.errors import OutputError
+
+
+def pictures(count: int) -> list[np.ndarray]:
+    return [np.full((4, 6, 3), index, np.uint8) for index in range(count)]
+
+
+def test_the_cases_are_those_that_are_promised() -> None:
+    assert {(case.size, case.faces) for case in CASES} == {
+        (size, faces) for size in ((640, 480), (1280, 720), (1920, 1080)) for faces in (1, 3)
+    }
+    assert len({case.name for case in CASES}) == len(CASES)
+
+
+def test_a_clip_is_played_forth_and_back_at_its_pace() -> None:
+    given = ClipInput(pictures(3), fps=100, seconds=0.12)
+    assert given.info.live
+    frames = list(given.frames())
+    assert [int(frame.image[0, 0, 0]) for frame in frames[:6]] == [0, 1, 2, 1, 0, 1]
+    assert 3 <= len(frames) <= 13
+    assert [frame.index for frame in frames] == list(range(len(frames)))
+
+
+def test_a_clip_of_infinite_pace_loses_nothing_and_ends_when_closed() -> None:
+    given = ClipInput(pictures(2), fps=math.inf, seconds=60)
+    assert not given.info.live
+    for frame in given.frames():
+        frame.image[:] = 99  # the pipeline writes into frames: the clip must not change
+        if frame.index == 5:
+            given.close()
+    again = ClipInput(pictures(2), fps=math.inf, seconds=60)
+    assert next(iter(again.frames())).image[0, 0, 0] == 0
+
+
+def test_the_machine_is_described() -> None:
+    found = machine()
+    assert found["cores"] >= 1
+    assert found["memory_gb"] > 0
+    assert found["packages"]["numpy"] == np.__version__
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_module, "CASES", (Case((320, 240), 1, 120),))
+    monkeypatch.setattr(bench_module, "WARM_UP_S", 0.2)
+
+
+def test_a_run(small: None, tmp_path: Path) -> None:
+    out = tmp_path / "bench.json"
+    found = bench(Config(), console=Console(stream=io.StringIO()), seconds=0.5, out=str(out))
+    assert json.loads(out.read_text())["cases"].keys() == found["cases"].keys()
+    assert {"command", "machine", "peak_rss_mb", "cases"} <= set(found)
+    (case,) = found["cases"].values()
+    assert case["possible_fps"] > 1
+    assert case["faces_swapped_per_frame"] > 0.9
+    assert {"fps", "frame_age_ms", "dropped", "cpu_share"} <= set(case["at_60_fps"])
+    age = case["at_60_fps"]["frame_age_ms"]
+    assert 0 < age["p50"] <= age["p95"]
+    stages = case["stages_ms"]
+    assert {"track", "swap", "paste", "networks"} <= set(stages)
+    for stage in stages.values():
+        assert 0 <= stage["p50"] <= stage["p95"] <= stage["p99"]
+    assert found["peak_rss_mb"] > 50
+    assert eyes().engine in str(found["machine"])
+
+
+def test_a_file_that_cannot_be_written(small: None, tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="cannot be written"):
+        bench(Config(), console=Console(stream=io.StringIO()), seconds=0.3, out=str(tmp_path / "absent/bench.json"))

@@ -1,0 +1,47 @@
+"""The parts of ``make demo``: the film that it makes plays, with sound; its picture can be looked at."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import av
+import cv2
+import numpy as np
+import pytest
+from people import eyes
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def demo(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The script, a second long."""
+    spec = importlib.util.spec_from_file_location("demo_script", ROOT / "scripts/demo.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "SECONDS", 1)
+    monkeypatch.setattr(module, "FPS", 10)
+    monkeypatch.setattr(module, "open_eyes", lambda config, on_event: eyes())
+    return module
+
+
+def test_the_film(demo: ModuleType, tmp_path: Path) -> None:
+    path = tmp_path / "ben.mp4"
+    demo.film(path)
+    with av.open(str(path)) as file:
+        frames = [frame.to_ndarray(format="bgr24") for frame in file.decode(video=0)]
+    assert len(frames) == 10
+    assert frames[0].shape == (720, 1280, 3)
+    assert eyes().detector.detect(frames[5])
+    with av.open(str(path)) as file:
+        sound = np.concatenate([frame.to_ndarray()[0] for frame in file.decode(audio=0)])
+    assert len(sound) == pytest.approx(48_000, abs=2100)
+    assert np.abs(sound).max() > 0.05
+    after = tmp_path / "before_after.png"
+    demo.side_by_side(path, path, ROOT / "rtswap/assets/personas/ada.jpg", after)
+    picture = cv2.imread(str(after))
+    assert picture.shape == (720, 360 + 3 * 400, 3)
