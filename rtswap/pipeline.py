@@ -19,6 +19,8 @@ from rtswap.types import AlignedFace, Box, Frame, Image, Matrix, Points, Quality
 
 MAX_FAILURES = 60
 """Frames in a row that may fail before the session ends: two seconds at 30 fps."""
+LARGEST_FACE = 3.0
+"""Longest sides of the picture that a face may be long: beyond it a mesh has gone wild, and would take seconds."""
 LEAST_REPLACED = 0.25
 """Share of a face's landmarks that a swap must replace, at least by half. Less would be the target with make-up."""
 
@@ -132,6 +134,8 @@ class Pipeline:
     ) -> tuple[SwappedFace, Matrix]:
         if not np.isfinite(track.landmarks).all():
             raise ValueError("landmarks that are no numbers")
+        if np.ptp(track.landmarks[:, :2], axis=0).max() > LARGEST_FACE * max(canvas.image().shape):
+            raise ValueError("a face far larger than the picture")
         matrix, size = swapper.view(track.landmarks, quality.max_face_px)
         if not scale_of(matrix) > 0:
             raise ValueError("a view from which there is no way back")

@@ -32,8 +32,8 @@ def normalized_low_pass(picture: Field, inside: Field, sigma: float) -> Field:
 def relight(source: Image, target_low: Field, source_low: Field) -> None:
     """Put ``source`` (H, W, 3) into the target's light, in place; the low-passes are (h, w, 3) over the same area.
 
-    In 8 bits throughout, four times as fast as in floats. Saturation between the steps does no harm: an offset is
-    far from 0 only where the gain is at its limit, and then it points away from the end that saturates.
+    In 8 bits throughout, four times as fast as in floats. A highlight that saturates after the gain stays one: an
+    offset that would have brought it back is small where hues are alike.
     """
     ratio = target_low.sum(2) / np.maximum(source_low.sum(2), 1.0)
     gain = np.round(np.clip(ratio, *GAIN_LIMITS) * GAIN_STEPS)

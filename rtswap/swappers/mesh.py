@@ -110,9 +110,9 @@ class MeshSwapper:
         target, source = (
             np.asarray(resized(image, size, cv2.INTER_AREA), np.float32) for image in (face.crop, swapped)
         )
-        shown = self._shown(nodes, size).astype(np.float32) * np.float32(1 / 255)
+        inside *= self._shown(nodes, size) * np.float32(1 / 255)
         target_low = normalized_low_pass(target, inside, sigma)
-        source_low = normalized_low_pass(source, inside * shown, sigma)
+        source_low = normalized_low_pass(source, inside, sigma)
         relight(swapped, target_low, source_low)
 
     def _mask(self, destination: Points, size: tuple[int, int], face_px: float, nodes: Map) -> Mask:

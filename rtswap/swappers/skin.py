@@ -38,9 +38,8 @@ def face_mask(texture: Image, points: Points, triangles: NDArray[np.int32]) -> M
     median = np.median(lab[core], axis=0)
     tint = np.hypot(lab[..., 1] - median[1], lab[..., 2] - median[2])
     doubt = np.maximum(_ramp(-ratio, -DARKER, -MUCH_DARKER), _ramp(tint, OTHER, QUITE_OTHER))
-    reach = np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * (side // 42) + 1,) * 2), np.uint8)
-    hair = blurred(np.asarray(cv2.dilate(doubt * _rim(where), reach), np.float32), side / 70)
-    mask = 1 - hair * (1 - _features(side, points, reach))
+    hair = blurred(_grown(doubt * _rim(where), side / 42), side / 70)
+    mask = 1 - hair * (1 - _features(side, points))
     return np.asarray(np.clip(mask * 255, 0, 255), np.uint8)
 
 
@@ -65,13 +64,18 @@ def _rim(where: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray((1 - _ramp(distance, 0.6 * RIM, RIM)) * (1 - beard), np.float32)
 
 
-def _features(side: int, points: Points, reach: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(S, S) 1 on brows and eyes and closely around, 0 beside them: whatever grows dark there is no hair."""
-    drawn = np.zeros((side, side), np.uint8)
+def _features(side: int, points: Points) -> NDArray[np.float32]:
+    """(S, S) 1 on brows and eyes, 0 beside them: what is dark there is no hair."""
+    drawn = np.zeros((side, side), np.float32)
     for ring in (LEFT_BROW, RIGHT_BROW, LEFT_EYE, RIGHT_EYE):
-        cv2.fillPoly(drawn, [np.round(points[ring, :2] * 16).astype(np.int32)], 255, cv2.LINE_8, 4)
-    grown = np.asarray(cv2.dilate(drawn, reach), np.float32)
-    return blurred(np.asarray(grown / 255, np.float32), side / 128)
+        cv2.fillPoly(drawn, [np.round(points[ring, :2] * 16).astype(np.int32)], 1.0, cv2.LINE_8, 4)
+    return blurred(_grown(drawn, side / 64), side / 160)
+
+
+def _grown(share: NDArray[np.float32], texels: float) -> NDArray[np.float32]:
+    """(S, S) with every value spread over the texels around it."""
+    width = 2 * round(texels) + 1
+    return np.asarray(cv2.dilate(share, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))), np.float32)
 
 
 def _plane(
