@@ -37,6 +37,8 @@ DEFAULT_SIZE, DEFAULT_FPS = (1280, 720), 30.0
 def run(config: Config, console: Console) -> dict[str, Any]:
     """The main job, from an opened input to closed outputs; returns the summary. Raises RtswapError."""
     event = console.event
+    eyes = open_eyes(config, on_event=event)
+    swappers = bind_sources(config, eyes, on_event=event)
     input = open_input(
         config.input.address,
         size=config.input.size or DEFAULT_SIZE,
@@ -44,8 +46,6 @@ def run(config: Config, console: Console) -> dict[str, Any]:
         on_event=event,
     )
     with _closing(input):
-        eyes = open_eyes(config, on_event=event)
-        swappers = bind_sources(config, eyes, on_event=event)
         pipeline = make_pipeline(config, eyes, swappers, on_event=event, photos=_is_photos(input))
         disclosure = make_disclosure(config, event)
         metrics = Metrics()
