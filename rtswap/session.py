@@ -22,10 +22,9 @@ from rtswap.mailbox import Closed, Mailbox
 from rtswap.metrics import Metrics
 from rtswap.pipeline import Pipeline
 from rtswap.protocols import Input, Output
+from rtswap.sender import Sender
 from rtswap.types import Frame, MarkedImage
 
-REPEAT_AFTER_S = 0.2
-"""Without a new picture for so long, live outputs get the last one again."""
 TICK_S = 0.05
 """How often the main thread looks at keys and the status line."""
 JOIN_S = 10.0
@@ -60,8 +59,8 @@ class Session:
         self._on_tick, self._on_event = on_tick, on_event
         self._frames: Mailbox[Frame] = Mailbox(1 if self._live else 4, newest_wins=self._live)
         self._lock = threading.Lock()
-        self._senders: list[_Sender] = []
-        self._ended: list[_Sender] = []
+        self._senders: list[Sender] = []
+        self._ended: list[Sender] = []
         self._window = self._sender(window) if window is not None else None
         for output in outputs:
             self._sender(output)
@@ -69,6 +68,7 @@ class Session:
         self._output_failure: BaseException | None = None
         self._stopping = threading.Event()
         self._stopped_at = float("inf")
+        self._ticked_at = 0.0
         self._last: MarkedImage | None = None
 
     def run(self) -> None:
@@ -123,8 +123,8 @@ class Session:
         with self._lock:
             return self._frames.dropped + sum(sender.box.dropped for sender in self._senders[:1])
 
-    def _sender(self, output: Output) -> _Sender:
-        sender = _Sender(output, live=self._live, repeat=self._again, sent=self._sent, failed=self._output_failed)
+    def _sender(self, output: Output) -> Sender:
+        sender = Sender(output, live=self._live, repeat=self._again, sent=self._sent, failed=self._output_failed)
         with self._lock:
             self._senders.append(sender)
         return sender
@@ -173,14 +173,14 @@ class Session:
             except Closed:
                 continue
 
-    def _all_senders(self) -> list[_Sender]:
+    def _all_senders(self) -> list[Sender]:
         with self._lock:
             return list(self._senders)
 
     def _again(self, marked: MarkedImage) -> MarkedImage:
         return self._disclosure.repeat(marked, now=time.perf_counter())
 
-    def _sent(self, sender: _Sender, marked: MarkedImage) -> None:
+    def _sent(self, sender: Sender, marked: MarkedImage) -> None:
         """Figures are taken at the first output."""
         with self._lock:
             first = bool(self._senders) and self._senders[0] is sender
@@ -194,7 +194,7 @@ class Session:
             )
             self.metrics.set_dropped(self.dropped)
 
-    def _output_failed(self, sender: _Sender, error: BaseException) -> None:
+    def _output_failed(self, sender: Sender, error: BaseException) -> None:
         with self._lock:
             if sender in self._senders:
                 self._senders.remove(sender)
@@ -211,7 +211,9 @@ class Session:
             time.sleep(TICK_S)
         else:
             self._window.serve_once(TICK_S)
-        self._on_tick()
+        if (now := time.perf_counter()) - self._ticked_at >= TICK_S:
+            self._ticked_at = now
+            self._on_tick()
 
     def _window_waits(self) -> bool:
         return self._window is not None and not self._window.ended and bool(len(self._window.box))
@@ -236,87 +238,3 @@ class Session:
             sender.box.close()
         for sender in senders:
             sender.finish(JOIN_S)
-
-
-class _Sender:
-    """One output, its mailbox, and the thread that serves it."""
-
-    def __init__(
-        self,
-        output: Output,
-        *,
-        live: bool,
-        repeat: Callable[[MarkedImage], MarkedImage],
-        sent: Callable[[_Sender, MarkedImage], None],
-        failed: Callable[[_Sender, BaseException], None],
-    ) -> None:
-        self.output = output
-        self.box: Mailbox[MarkedImage] = Mailbox(1 if live else 4, newest_wins=live)
-        self.ended = False
-        self._closed = False
-        self._live = live
-        self._repeat, self._sent, self._failed = repeat, sent, failed
-        self._last: MarkedImage | None = None
-        self._sent_at = 0.0
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        self._thread = threading.Thread(target=self._serve, name=f"rtswap-{self.output.name}", daemon=True)
-        self._thread.start()
-
-    def serve_once(self, timeout_s: float) -> None:
-        """Send the next picture, or the last one again when nothing has come for a while."""
-        if self.ended:
-            time.sleep(timeout_s)
-            return
-        try:
-            marked = self.box.get(timeout_s)
-        except TimeoutError:
-            marked = None
-        except Closed:
-            self.ended = True
-            return
-        try:
-            if marked is not None:
-                self._send(marked, marked)
-                self._sent(self, marked)
-            elif self._live and self._last is not None and time.perf_counter() - self._sent_at >= REPEAT_AFTER_S:
-                self._send(self._repeat(self._last), self._last)
-        except Exception as error:  # noqa: BLE001 - raised by run
-            self._give_up(error)
-
-    def finish(self, timeout_s: float) -> None:
-        """Send what waits, then close the output. One that does not come back from ``send`` is left alone."""
-        self.box.close()
-        while self._thread is None and not self.ended:
-            self.serve_once(0.0)
-        if self._thread is not None:
-            self._thread.join(timeout_s)
-            if self._thread.is_alive():
-                self._failed(self, OutputError(f"{self.output.name} hangs", got=f"no answer for {timeout_s:g} s"))
-                return
-        self._close()
-
-    def _serve(self) -> None:
-        while not self.ended:
-            self.serve_once(REPEAT_AFTER_S)
-
-    def _send(self, marked: MarkedImage, last: MarkedImage) -> None:
-        self.output.send(marked)
-        self._last, self._sent_at = last, time.perf_counter()
-
-    def _give_up(self, error: BaseException) -> None:
-        self.ended = True
-        self.box.close()
-        self._failed(self, error)
-        self._close()
-
-    def _close(self) -> None:
-        """Once. An output that cannot finish what it wrote has failed."""
-        if self._closed:
-            return
-        self._closed = True
-        try:
-            self.output.close()
-        except Exception as error:  # noqa: BLE001 - raised by run
-            self._failed(self, error)

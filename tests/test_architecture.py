@@ -22,7 +22,7 @@ LAYERS = (
         "inputs outputs tracking engines swappers compositing disclosure models "
         "source budget metrics guard embedding cameras console",
     ),
-    ("loop", "pipeline session"),
+    ("loop", "pipeline session sender"),
     ("settings", "config configfile"),
     ("assembly", "assemble eyes controls bench api"),
     ("doors", "cli commands flags checks doctor web __main__ __init__"),
@@ -34,8 +34,8 @@ ONE_FILE_EACH = ("openvino", "onnxruntime", "pyvirtualcam", "torch", "tensorrt",
 """Packages that can be exchanged or left out: each is known to one file."""
 LAZY = ("pyvirtualcam", "torch", "tensorrt", "tensorrt_rtx", "face_recognition_models", "insightface")
 """Packages that the default install does not bring: never imported at the top of a file."""
-THREADS = ("rtswap/session.py", "rtswap/inputs/")
-BROAD_EXCEPT = ("rtswap/session.py", "rtswap/pipeline.py")
+THREADS = ("rtswap/session.py", "rtswap/sender.py", "rtswap/inputs/")
+BROAD_EXCEPT = ("rtswap/session.py", "rtswap/sender.py", "rtswap/pipeline.py")
 """Where any error is kept, to be raised in the main thread; and where the face is covered whatever breaks."""
 FOREIGN_WORDS = {
     "bbox": "box",

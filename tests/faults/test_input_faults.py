@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from faulty import SIZE, Fault, ScriptedInput, ScriptedTracker, assert_closed, picture, play
 
-from rtswap import session
+from rtswap import sender
 from rtswap.errors import FaceLost, InputError
 from rtswap.types import Image
 
@@ -146,7 +146,7 @@ def test_an_input_that_ends_early(count: int, live: bool) -> None:
 
 
 def test_one_that_stalls_is_bridged_by_the_last_safe_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "REPEAT_AFTER_S", 0.02)
+    monkeypatch.setattr(sender, "REPEAT_AFTER_S", 0.02)
 
     def before(index: int) -> None:
         if index == AT:
