@@ -102,7 +102,9 @@ class Pipeline:
             self._note_failure("tracking failed", error)
             self._tracker.reset()
             return self._finish(canvas, self._guard.fail(now, (width, height)), [], swapper)
-        pasted, bare, failure = self._swap(swapper, canvas, tracks, quality)
+        pasted, bare, failure = self._swap(
+            swapper, canvas, tracks, quality, largest_px=LARGEST_FACE * max(width, height)
+        )
         boxes = self._guard.judge(now, (width, height), tracks, bare)
         self._tell_of_blindness()
         if failure is None or pasted:
@@ -113,7 +115,13 @@ class Pipeline:
         return self._finish(canvas, boxes, pasted, swapper)
 
     def _swap(
-        self, swapper: Swapper | None, canvas: Canvas, tracks: Sequence[Track], quality: Quality
+        self,
+        swapper: Swapper | None,
+        canvas: Canvas,
+        tracks: Sequence[Track],
+        quality: Quality,
+        *,
+        largest_px: float,
     ) -> tuple[list[tuple[SwappedFace, Matrix]], list[int], Exception | None]:
         """What to paste, the ids of the faces that cannot be swapped, and the error if one was the reason."""
         if swapper is None:
@@ -123,6 +131,7 @@ class Pipeline:
         failure = None
         for track in tracks:
             try:
+                _check_landmarks(track.landmarks, largest_px)
                 pasted.append(self._swap_one(swapper, canvas, track, quality))
             except Exception as error:  # noqa: BLE001 - whatever breaks, the face must be covered
                 failure = error
@@ -132,10 +141,6 @@ class Pipeline:
     def _swap_one(
         self, swapper: Swapper, canvas: Canvas, track: Track, quality: Quality
     ) -> tuple[SwappedFace, Matrix]:
-        if not np.isfinite(track.landmarks).all():
-            raise ValueError("landmarks that are no numbers")
-        if np.ptp(track.landmarks[:, :2], axis=0).max() > LARGEST_FACE * max(canvas.image().shape):
-            raise ValueError("a face far larger than the picture")
         matrix, size = swapper.view(track.landmarks, quality.max_face_px)
         if not scale_of(matrix) > 0:
             raise ValueError("a view from which there is no way back")
@@ -195,6 +200,13 @@ class Pipeline:
             for swapper in self._swappers:
                 swapper.forget(ended)
         self._ids = ids
+
+
+def _check_landmarks(landmarks: Points, largest_px: float) -> None:
+    if not np.isfinite(landmarks).all():
+        raise ValueError("landmarks that are no numbers")
+    if np.ptp(landmarks[:, :2], axis=0).max() > largest_px:
+        raise ValueError("a face far larger than the picture")
 
 
 def _writable(frame: Frame) -> Frame:
