@@ -37,7 +37,7 @@ from rtswap.source.portrait import find_landmarks
 from rtswap.synthetic import AnimatedHead, clip, persona
 from rtswap.types import Frame, Image, Points, SourceIdentity, StreamInfo, Tensor
 
-CLIP_FRAMES = 24
+CLIP_FRAMES = 12
 """Played forth and back; more would only fill memory."""
 WARM_UP_S = 1.0
 CAMERA_FPS = 60.0

@@ -6,6 +6,7 @@ says where every landmark is.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -141,8 +142,11 @@ def clip(
 def _grain(size: tuple[int, int], noise: float) -> list[tuple[Image, Image]]:
     """A few patterns of sensor noise, each as what it adds and what it takes away."""
     rng = np.random.default_rng(5)
-    patterns = (rng.standard_normal((size[1], size[0], 3), np.float32) * np.float32(noise) for _ in range(3))
-    return [(np.maximum(p, 0).astype(np.uint8), np.maximum(-p, 0).astype(np.uint8)) for p in patterns]
+    width, height = size
+    band = rng.standard_normal((height // 4 + 16, width, 3), np.float32) * np.float32(noise)
+    more, less = (np.maximum(sign * band, 0).astype(np.uint8) for sign in (1, -1))
+    rows = [(np.arange(height) * 7 + start) % len(band) for start in (0, 5, 11)]
+    return [(more[row], less[row]) for row in rows]
 
 
 def _with_surroundings(mesh: Points, side: int) -> Points:
@@ -174,8 +178,10 @@ def _head_mask(mesh: Points, side: int) -> NDArray[np.float32]:
     outline = middle + 1.5 * (mesh[OVAL, :2] - middle)
     mask = np.zeros((side, side), np.float32)
     cv2.fillPoly(mask, [np.round(outline).astype(np.int32)], 1.0)
-    mask[:4], mask[-4:], mask[:, :4], mask[:, -4:] = 0, 0, 0, 0
-    return blurred(mask, side / 28, zero=True)
+    sigma = side / 28
+    rim = math.ceil(3 * sigma)
+    mask[:rim], mask[-rim:], mask[:, :rim], mask[:, -rim:] = 0, 0, 0, 0
+    return blurred(mask, sigma, zero=True)
 
 
 def _rotation(motion: Motion) -> NDArray[np.float32]:

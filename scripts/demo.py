@@ -41,9 +41,8 @@ def main() -> None:
     figures = json.loads(done.stdout)
     side_by_side(before, after, source, picture)
     stages = {name: stage["p50"] for name, stage in figures["stages_ms"].items()}
-    print(
-        f"3. {figures['frames_with_swap']} of {figures['frames']} frames swapped at {figures['fps']:.0f} frames a second"
-    )
+    swapped = f"{figures['frames_with_swap']} of {figures['frames']} frames swapped"
+    print(f"3. {swapped}, {figures['fps']:.0f} frames a second with decoding and encoding")
     print("   per frame: " + ", ".join(f"{name} {ms:.1f} ms" for name, ms in stages.items()))
     print(f"   from the command to the first swapped frame: {figures['start_to_first_swap_s']:.1f} s")
     print(f"\nThe clip:     {after.resolve()}\nSide by side: {picture.resolve()}")
@@ -90,7 +89,7 @@ def side_by_side(before: Path, after: Path, source: Path, path: Path) -> None:
             frames = [f.to_ndarray(format="bgr24") for i, f in enumerate(opened.decode(video=0)) if i in moments]
         rows.append(np.hstack([cv2.resize(frame[:, 240:1040], (400, 360)) for frame in frames]))
     photo = cv2.resize(cv2.imread(str(source)), (360, 360), interpolation=cv2.INTER_AREA)
-    left = np.vstack([photo, np.full((360, 360, 3), 24, np.uint8)])
+    left = cv2.copyMakeBorder(photo, 180, 180, 0, 0, cv2.BORDER_CONSTANT, value=(24, 24, 24))
     cv2.imwrite(str(path), np.hstack([left, np.vstack(rows)]))
 
 

@@ -33,7 +33,7 @@ Array = NDArray[np.float32]
 
 
 def anchors(mesh: Array) -> Array:
-    """(504 + 20, 2) the mesh, a ring for hair and ears, and the picture's border: what moves when faces are averaged."""
+    """(524, 2) the mesh, a ring for hair and ears, the picture's border: what moves when faces are averaged."""
     middle = mesh[OVAL].mean(0)
     ring = middle + 1.45 * (mesh[OVAL] - middle)
     line = np.linspace(0, SIDE, 6, dtype=np.float32)
@@ -54,7 +54,8 @@ def warp(image: NDArray[np.uint8], points: Array, goal: Array, triangles: NDArra
             continue
         matrix = cv2.getAffineTransform((b - low).astype(np.float32), a)
         size = int(high[0] - low[0]), int(high[1] - low[1])
-        patch = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE)
+        how = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+        patch = cv2.warpAffine(image, matrix, size, flags=how, borderMode=cv2.BORDER_REPLICATE)
         inside = np.zeros(size[::-1], np.uint8)
         cv2.fillConvexPoly(inside, np.round((b - low) * 16).astype(np.int32), 1, cv2.LINE_8, 4)
         region = out[low[1] : high[1], low[0] : high[0]]
@@ -64,7 +65,7 @@ def warp(image: NDArray[np.uint8], points: Array, goal: Array, triangles: NDArra
 
 
 def upright(image: NDArray[np.uint8], mesh: Array) -> tuple[NDArray[np.uint8], Array]:
-    """The picture turned, scaled and moved so that the face stands straight in the middle, as large as every other."""
+    """The picture turned, scaled and moved so that the face stands straight in the middle, large as any other."""
     frontal = canonical().mesh[:, :2]
     scale = SIDE * HEIGHT_SHARE / np.ptp(frontal[:, 1])
     goal = frontal * scale + [SIDE / 2, SIDE * 0.52]
