@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from signals import heed_interrupts
 
 from rtswap.cli import main
 from rtswap.config import OPTIONS, Config
@@ -222,7 +223,12 @@ def test_signals_end_a_run_cleanly(number: signal.Signals, tidy: bool, code: int
     """.format("console.event('closing files')" if tidy else "raise")
     program = f"import sys\n{fake_loop(body)}\nfrom rtswap.cli import main\nsys.exit(main(['-s', 'me.jpg']))"
     with subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        preexec_fn=heed_interrupts,
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "running\n"

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from media import clicks, make_clip, numbered
 from people import group, person
+from signals import heed_interrupts
 
 from rtswap.cli import main
 from rtswap.synthetic import AnimatedHead, clip, persona
@@ -127,7 +128,11 @@ def test_ctrl_c_in_the_middle_leaves_a_film_that_plays(tmp_path: Path) -> None:
     image = cv2.resize(persona("ben"), (320, 320))
     make_clip(given, [image] * 1000, fps=25, options={"preset": "ultrafast"})
     with subprocess.Popen(
-        command("-s", ADA, "-i", given, "-o", out), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command("-s", ADA, "-i", given, "-o", out),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed_interrupts,
     ) as process:
         deadline = time.monotonic() + 40
         while set(tmp_path.iterdir()) == {given} and time.monotonic() < deadline:

@@ -32,7 +32,7 @@ TEXELS_ACROSS = 0.75 * SIZE
 MAP_NODES = 104
 """Nodes of the lookup map along the crop's longer side; between nodes it is interpolated."""
 MASK_STEP = 4
-LIGHT_SIGMA = 0.15
+LIGHT_SIGMA = 0.18
 """Standard deviation of the low-pass that separates light from features, in face widths. 0.1 leaves more of the
 target's features in what counts as light (identity falls by 0.03), 0.2 follows its light less."""
 LIGHT_STEP = 8

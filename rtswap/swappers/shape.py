@@ -21,8 +21,10 @@ from rtswap.types import Points
 
 Vector = NDArray[np.float32]
 
-FOLLOW: Vector = np.array([1.0, 0.6, 1.0, 0.7, 0.7], np.float32)
-"""How much of each measure's difference is the target's expression; the rest is taken for the source's identity."""
+PERSONAL: Vector = np.array([0.02, 0.08, 0.02, 0.03, 0.03], np.float32)
+"""Inter-ocular distances by which people with the same expression differ: half to one standard deviation."""
+FOLLOW: Vector = np.array([1.0, 0.4, 0.6, 0.4, 0.4], np.float32)
+"""How much of a difference up to ``PERSONAL`` is followed. What lies beyond is expression, and followed wholly."""
 
 OVAL_FADE = 0.35
 """Inter-ocular distances over which the destination passes from the target's oval to the source's shape."""
@@ -85,7 +87,8 @@ class SourceShape:
     def destination(self, target: Points) -> Points:
         """(468, 3) in the target's pixels."""
         pose = to_canonical(target)
-        difference = (measures(transform(pose, target)) - self.measured) * FOLLOW
-        shape = self.frontal + np.tensordot(difference, canonical().expression, 1)
+        difference = measures(transform(pose, target)) - self.measured
+        personal = np.clip(difference, -PERSONAL, PERSONAL)
+        shape = self.frontal + np.tensordot(difference - (1 - FOLLOW) * personal, canonical().expression, 1)
         own = (shape - pose[:, 3]) @ (pose[:, :3] / (pose[0, :3] @ pose[0, :3]))  # a scaled rotation's inverse
         return (target + inner_weights() * (own - target)).astype(np.float32)

@@ -7,7 +7,7 @@ import pytest
 from people import NAMES, person, placed
 
 from rtswap.geometry import canonical, interocular, similarity, transform
-from rtswap.swappers.shape import FOLLOW, SourceShape, inner_weights, measures, to_canonical
+from rtswap.swappers.shape import FOLLOW, PERSONAL, SourceShape, inner_weights, measures, to_canonical
 from rtswap.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
 
 INNER = np.setdiff1d(np.arange(468), OVAL)
@@ -65,9 +65,16 @@ def test_the_pose_is_the_target_s() -> None:
 def test_expressions_follow_the_target(axis: int, amount: float) -> None:
     shape, rest = SourceShape.of(person("ada").landmarks), frontal("ben").astype(np.float32)
     other = (rest + amount * canonical().expression[axis]).astype(np.float32)
-    change = measured(other) - measured(rest)
+    own, before, after = measured(person("ada").landmarks)[axis], measured(rest)[axis], measured(other)[axis]
     followed = measured(shape.destination(other)) - measured(shape.destination(rest))
-    assert followed[axis] / change[axis] == pytest.approx(FOLLOW[axis], abs=0.15)
+    asked = followed_share(after - own, axis) - followed_share(before - own, axis)
+    assert followed[axis] / asked == pytest.approx(1, abs=0.2)
+
+
+def followed_share(difference: float, axis: int) -> float:
+    """What lies beyond how people differ, and a part of what does not."""
+    personal = float(np.clip(difference, -PERSONAL[axis], PERSONAL[axis]))
+    return difference - personal + float(FOLLOW[axis]) * personal
 
 
 def test_an_opened_mouth_and_shut_eyes_in_pixels() -> None:
