@@ -80,7 +80,7 @@ class MeshSwapper:
         face_px = float(np.ptp(face.landmarks[:, 0]))
         nodes = self._nodes(destination, (width, height))
         level = self._texture.level_for(TEXELS_ACROSS / max(face_px, 1.0))
-        swapped = looked_up(level, _texels(resized(nodes, (width, height)), level))
+        swapped = looked_up(level, resized(_texels(nodes, level), (width, height)))
         if quality.match_color:
             self._light(swapped, face, destination, nodes)
         _keep_openings(swapped, face, destination, face_px)
@@ -97,7 +97,7 @@ class MeshSwapper:
 
     def _shown(self, nodes: Map, size: tuple[int, int]) -> Mask:
         """The texture's face mask as it comes to lie on a coarse grid over the crop."""
-        return looked_up(self._texture.face, _texels(resized(nodes, size), self._texture.face))
+        return looked_up(self._texture.face, resized(_texels(nodes, self._texture.face), size))
 
     def _light(self, swapped: Image, face: AlignedFace, destination: Points, nodes: Map) -> None:
         height, width = swapped.shape[:2]
