@@ -16,7 +16,6 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from signals import heed_interrupts
 
 from rtswap.cli import main
 from rtswap.config import OPTIONS, Config
@@ -228,7 +227,6 @@ def test_signals_end_a_run_cleanly(number: signal.Signals, tidy: bool, code: int
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
-        preexec_fn=heed_interrupts,
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "running\n"
