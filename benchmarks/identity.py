@@ -54,10 +54,13 @@ class Judged:
         return mesh.points
 
 
+SEEN = np.ones(468, np.float32)
+
+
 def swapped(swapper, target: Judged) -> Image:
     matrix, size = swapper.view(target.mesh, BEST.max_face_px)
     canvas = CpuCanvas(target.image.copy())
-    face = AlignedFace(0, canvas.crop(matrix, size), transform(matrix, target.mesh))
+    face = AlignedFace(0, canvas.crop(matrix, size), transform(matrix, target.mesh), SEEN, 0.0)
     result = swapper.swap(face, BEST)
     canvas.paste(result.crop, result.mask, matrix)
     return canvas.image()

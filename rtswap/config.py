@@ -14,6 +14,7 @@ from rtswap.options import (
     Kind,
     Option,
     choice,
+    choices,
     duration,
     integer,
     number,
@@ -27,6 +28,10 @@ from rtswap.options import (
 )
 
 FAILURES = ("blur", "pixelate", "hold", "stop")
+COLOR_TRANSFERS = ("light", "rct", "lct", "mkl", "idt", "sot", "hist", "none")
+MASKS = ("hull", "skin", "occlusion")
+PARTS = ("eyes", "nose", "mouth")
+KEPT = ("eyes", "mouth")
 BADGE_STYLES = ("dark", "light", "outline")
 BADGE_POSITIONS = ("tl", "tr", "bl", "br")
 BADGE_LANGUAGES = ("en", "de", "fr", "es", "it", "pt", "nl", "pl", "zh", "ja", "ko")
@@ -140,6 +145,35 @@ class SwapConfig:
     """The swap"""
 
     swapper: str = option("mesh", choice("mesh"), "--swapper", help="swapping method")
+    expression: float = option(
+        1.0, number("K", 0, 1.5), "--expression", help="how much of the target's expression comes through"
+    )
+    color: str = option(
+        "light",
+        choice(*COLOR_TRANSFERS),
+        "--color",
+        help="how the source takes on the target's colours; idt, sot and hist are slow, for files",
+    )
+    detail: str = option(
+        "match", choice("match", "none"), "--detail", help="match the target's sharpness and grain, or not"
+    )
+    blend: str = option("alpha", choice("alpha", "poisson"), "--blend", help="poisson is slow, for files")
+
+
+@dataclass(frozen=True, slots=True)
+class MaskConfig:
+    """Where the swap shows"""
+
+    masks: tuple[str, ...] = option(
+        MASKS,
+        choices(*MASKS),
+        "--mask",
+        help="hull: inside the face's outline; skin: not the photo's hair; occlusion: behind hands, cups and hair",
+    )
+    parts: tuple[str, ...] = option(
+        ("all",), choices("all", *PARTS), "--parts", help="swap these parts of the face only"
+    )
+    keep: tuple[str, ...] = option((), choices(*KEPT), "--keep", help="keep these parts of the target's own face")
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +259,7 @@ class Config:
     output: OutputConfig = OutputConfig()
     tracking: TrackingConfig = TrackingConfig()
     swap: SwapConfig = SwapConfig()
+    mask: MaskConfig = MaskConfig()
     safety: SafetyConfig = SafetyConfig()
     badge: BadgeConfig = BadgeConfig()
     budget: BudgetConfig = BudgetConfig()

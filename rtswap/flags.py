@@ -129,7 +129,11 @@ def _near_choice(value: str, choices: Sequence[str]) -> str:
 def _default_note(row: Option) -> str:
     if row.kind.switch or row.default in (None, (), ""):
         return ""
-    return f" [{row.kind.to_toml(row.default).strip(chr(34))}]"
+    return f" [{','.join(row.default) if _is_names(row.default) else row.kind.to_toml(row.default).strip(chr(34))}]"
+
+
+def _is_names(value: object) -> bool:
+    return isinstance(value, tuple) and all(isinstance(part, str) for part in value)
 
 
 class _Version(argparse.Action):

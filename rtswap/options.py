@@ -125,6 +125,20 @@ def choice(*names: str) -> Kind:
     return Kind("one of " + ", ".join(names), "{" + ",".join(names) + "}", parse, write=_quote, choices=names)
 
 
+def choices(*names: str) -> Kind:
+    """Some of the names, written ``eyes,mouth``; an array in TOML."""
+
+    def parse(value: str | list[str]) -> tuple[str, ...]:
+        words = [str(word).strip() for word in (value.split(",") if isinstance(value, str) else value)]
+        words = [word for word in words if word]
+        if unknown := [word for word in words if word not in names]:
+            raise ValueError(repr(unknown[0]))
+        return tuple(dict.fromkeys(words))
+
+    expected = f"some of {', '.join(names)}, with commas between"
+    return Kind(expected, "NAME,...", parse, (str, list), write=lambda v: f"[{', '.join(map(_quote, v))}]")
+
+
 def switch() -> Kind:
     return Kind("true or false", "", bool, types=(bool,), switch=True)
 

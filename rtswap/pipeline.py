@@ -9,20 +9,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rtswap.errors import FaceLost, InputError, RtswapError
 from rtswap.geometry import scale_of, transform
 from rtswap.guard import Guard
 from rtswap.metrics import Spans
-from rtswap.protocols import Canvas, Swapper, Tracker
-from rtswap.types import AlignedFace, Box, Frame, Image, Matrix, Points, Quality, SwappedFace, Track
+from rtswap.protocols import Canvas, Finish, Swapper, Tracker
+from rtswap.types import AlignedFace, Box, Frame, Image, Mask, Matrix, Points, Quality, SwappedFace, Track
 
 MAX_FAILURES = 60
 """Frames in a row that may fail before the session ends: two seconds at 30 fps."""
 LARGEST_FACE = 3.0
 """Longest sides of the picture that a face may be long: beyond it a mesh has gone wild, and would take seconds."""
 LEAST_REPLACED = 0.25
-"""Share of a face's landmarks that a swap must replace, at least by half. Less would be the target with make-up."""
+"""Share of a face's landmarks that a swap must replace, at least by half. Less would be the target with make-up.
+After the finishes it is asked of the landmarks that can be seen: what the landmark network too takes for hidden may
+stay, what only a mask takes for hidden may not."""
+SEEN = 0.5
+"""Visibility from which a landmark counts as seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,8 @@ class Policy:
     empty_after_s: float = 3.0
     pass_through: bool = False
     """True: the plain picture goes out instead. The real face shows."""
+    partial: bool = False
+    """True: the user wants parts of the target's own face to show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +56,8 @@ class Outcome:
 
 
 class Pipeline:
-    """One per session, used by one thread. ``swappers``: one per source; ``select`` chooses.
+    """One per session, used by one thread. ``swappers``: one per source; ``select`` chooses. ``finishes``: the steps
+    between swap and paste, in order.
 
     ``canvas`` makes a Canvas of a frame's picture. ``on_event`` is told what went wrong. ``spans``: where
     the time of each stage is counted, if something else counts there too.
@@ -63,11 +71,13 @@ class Pipeline:
         canvas: Callable[[Image], Canvas],
         policy: Policy,
         on_event: Callable[[str], None],
+        finishes: Sequence[Finish] = (),
         spans: Spans | None = None,
     ) -> None:
         self._tracker = tracker
         self._swappers = list(swappers)
         self._swapper = self._swappers[0]
+        self._finishes = list(finishes)
         self._canvas = canvas
         self._policy = policy
         self._on_event = on_event
@@ -101,9 +111,9 @@ class Pipeline:
         except Exception as error:  # noqa: BLE001 - whatever breaks, the picture must be covered
             self._note_failure("tracking failed", error)
             self._tracker.reset()
-            return self._finish(canvas, self._guard.fail(now, (width, height)), [], swapper)
+            return self._compose(canvas, self._guard.fail(now, (width, height)), [], swapper)
         pasted, bare, failure = self._swap(
-            swapper, canvas, tracks, quality, largest_px=LARGEST_FACE * max(width, height)
+            swapper, canvas, tracks, quality, now, largest_px=LARGEST_FACE * max(width, height)
         )
         boxes = self._guard.judge(now, (width, height), tracks, bare)
         self._tell_of_blindness()
@@ -112,7 +122,7 @@ class Pipeline:
         if failure is not None:
             self._note_failure("swapping failed", failure)
         self._forget_ended(tracks)
-        return self._finish(canvas, boxes, pasted, swapper)
+        return self._compose(canvas, boxes, pasted, swapper)
 
     def _swap(
         self,
@@ -120,6 +130,7 @@ class Pipeline:
         canvas: Canvas,
         tracks: Sequence[Track],
         quality: Quality,
+        now: float,
         *,
         largest_px: float,
     ) -> tuple[list[tuple[SwappedFace, Matrix]], list[int], Exception | None]:
@@ -132,14 +143,14 @@ class Pipeline:
         for track in tracks:
             try:
                 _check_landmarks(track.landmarks, largest_px)
-                pasted.append(self._swap_one(swapper, canvas, track, quality))
+                pasted.append(self._swap_one(swapper, canvas, track, quality, now))
             except Exception as error:  # noqa: BLE001 - whatever breaks, the face must be covered
                 failure = error
                 bare.append(track.id)
         return pasted, bare, failure
 
     def _swap_one(
-        self, swapper: Swapper, canvas: Canvas, track: Track, quality: Quality
+        self, swapper: Swapper, canvas: Canvas, track: Track, quality: Quality, now: float
     ) -> tuple[SwappedFace, Matrix]:
         matrix, size = swapper.view(track.landmarks, quality.max_face_px)
         if not scale_of(matrix) > 0:
@@ -148,11 +159,17 @@ class Pipeline:
             crop = canvas.crop(matrix, size)
         with self._spans("swap"):
             landmarks = transform(matrix, track.landmarks)
-            face = swapper.swap(AlignedFace(track.id, crop, landmarks), quality)
-        _check(face, crop, landmarks)
+            target = AlignedFace(track.id, crop, landmarks, track.visibility, now)
+            face = swapper.swap(target, quality)
+        _check(face, target, np.ones(len(target.landmarks), bool))
+        if self._finishes:
+            with self._spans("finish"):
+                for step in self._finishes:
+                    face = step.apply(face, target, quality)
+            _check(face, target, (target.visibility >= SEEN) & (not self._policy.partial))
         return face, matrix
 
-    def _finish(
+    def _compose(
         self,
         canvas: Canvas,
         boxes: Sequence[Box],
@@ -199,6 +216,8 @@ class Pipeline:
         for ended in self._ids - ids:
             for swapper in self._swappers:
                 swapper.forget(ended)
+            for step in self._finishes:
+                step.forget(ended)
         self._ids = ids
 
 
@@ -222,25 +241,28 @@ def _writable(frame: Frame) -> Frame:
     return frame if usable else replace(frame, image=image.copy("C"))
 
 
-def _check(face: SwappedFace, target: Image, landmarks: Points) -> None:
-    """A swapper's answer that cannot be pasted, or that would leave the face bare, is a failure, not a picture.
+def _check(face: SwappedFace, target: AlignedFace, at_stake: NDArray[np.bool_]) -> None:
+    """A face that cannot be pasted, or that would leave the target bare, is a failure, not a picture.
 
-    ``target`` and ``landmarks``: the face in the crop, as the swapper saw it.
+    ``at_stake`` (468,): the landmarks of which some must be replaced.
     """
-    if face.crop.dtype != np.uint8 or face.crop.shape != target.shape:
-        raise ValueError(f"a swapped face of {face.crop.dtype} {face.crop.shape}, expected uint8 {target.shape}")
-    if face.mask.dtype != np.uint8 or face.mask.shape != target.shape[:2]:
-        raise ValueError(f"a mask of {face.mask.dtype} {face.mask.shape}, expected uint8 {target.shape[:2]}")
-    if np.array_equal(face.crop[::4], target[::4]):
+    shape = target.crop.shape
+    if face.crop.dtype != np.uint8 or face.crop.shape != shape:
+        raise ValueError(f"a swapped face of {face.crop.dtype} {face.crop.shape}, expected uint8 {shape}")
+    if face.mask.dtype != np.uint8 or face.mask.shape != shape[:2]:
+        raise ValueError(f"a mask of {face.mask.dtype} {face.mask.shape}, expected uint8 {shape[:2]}")
+    if np.array_equal(face.crop[::4], target.crop[::4]):
         raise ValueError("the target's own face, not swapped")
-    if not _share_replaced(face, landmarks) >= LEAST_REPLACED:
+    if not _share_replaced(face.mask, target.landmarks[at_stake]) >= LEAST_REPLACED:
         raise ValueError("a mask that leaves the face bare")
 
 
-def _share_replaced(face: SwappedFace, landmarks: Points) -> float:
-    """Share of the landmarks that lie where the mask replaces the target."""
-    height, width = face.mask.shape
-    x, y = landmarks[::4, :2].T
+def _share_replaced(mask: Mask, landmarks: Points) -> float:
+    """Share of the landmarks that lie where the mask replaces the target; 1 where there are none."""
+    if not len(landmarks):
+        return 1.0
+    height, width = mask.shape
+    x, y = landmarks[::2, :2].T
     inside = (x >= 0) & (y >= 0) & (x < width) & (y < height)
-    replaced = face.mask[y[inside].astype(int), x[inside].astype(int)] >= 128
-    return float(np.count_nonzero(replaced)) / max(1, len(x))
+    replaced = mask[y[inside].astype(int), x[inside].astype(int)] >= 128
+    return float(np.count_nonzero(replaced)) / len(x)

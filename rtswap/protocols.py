@@ -125,6 +125,18 @@ class Swapper(Protocol):
         ...
 
 
+class Finish(Protocol):
+    """A step between swap and paste: it changes what was swapped, or where that shows."""
+
+    def apply(self, swapped: SwappedFace, target: AlignedFace, quality: Quality) -> SwappedFace:
+        """May write into ``swapped``, never into ``target``. The mask may only become smaller."""
+        ...
+
+    def forget(self, track_id: int) -> None:
+        """Drop what was remembered of a track that has ended."""
+        ...
+
+
 class Canvas(Protocol):
     """One frame being worked on: up once, down once."""
 

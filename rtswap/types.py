@@ -82,6 +82,16 @@ class Track:
 
 
 @dataclass(frozen=True, slots=True)
+class Portrait:
+    """One photo's face, upright, with a margin."""
+
+    image: Image
+    """(S, S, 3)"""
+    landmarks: Points
+    """(468, 3) in ``image``."""
+
+
+@dataclass(frozen=True, slots=True)
 class SourceIdentity:
     """Everything that is known of the source, once, before the first frame."""
 
@@ -93,6 +103,8 @@ class SourceIdentity:
     """(D,) unit norm, averaged over the photos; None where no embedder is installed."""
     name: str = ""
     """For the status line: the file's name."""
+    further: tuple[Portrait, ...] = ()
+    """The same person's other photos, the best first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +116,10 @@ class AlignedFace:
     """(S, S', 3), a view into the frame where the matrix only moves it. Read only for the swapper."""
     landmarks: Points
     """(468, 3) in pixels of the crop."""
+    visibility: NDArray[np.float32]
+    """(468,) 0..1: 1 = seen, 0 = hidden by something or by the head itself."""
+    time_s: float
+    """When the frame was taken, on the one clock of the stream."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ def filled(points: Points, triangles: np.ndarray, size: tuple[int, int]) -> np.n
 
 
 def swapped_in(
-    swapper, image: Image, landmarks: Points, *, max_px: int = 1024, match_color: bool = True
+    swapper, image: Image, landmarks: Points, *, max_px: int = 1024, match_color: bool = True, time_s: float = 0.0
 ) -> tuple[SwappedFace, AlignedFace]:
     """What a swapper makes of the face in a picture, and what it was shown."""
     from rtswap.compositing.cpu import CpuCanvas
@@ -96,5 +96,5 @@ def swapped_in(
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     points = landmarks * np.float32(scale)
     points[:, :2] = landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2]
-    face = AlignedFace(1, crop, points.astype(np.float32))
+    face = AlignedFace(1, crop, points.astype(np.float32), np.ones(468, np.float32), time_s)
     return swapper.swap(face, Quality(match_color=match_color)), face

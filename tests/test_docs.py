@@ -156,7 +156,7 @@ def test_own_swapper() -> None:
     assert max(width, height) <= 64
     crop = np.zeros((height, width, 3), np.uint8)
     in_crop = in_frame * matrix[0, 0] + np.array([matrix[0, 2], matrix[1, 2], 0], np.float32)
-    swapped = swapper.swap(AlignedFace(1, crop, in_crop), Quality())
+    swapped = swapper.swap(AlignedFace(1, crop, in_crop, np.ones(468, np.float32), 0.0), Quality())
     assert swapped.crop.shape == crop.shape
     assert swapped.mask.shape == crop.shape[:2]
     assert not swapped.mask[[0, -1]].any()

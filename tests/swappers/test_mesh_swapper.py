@@ -185,7 +185,7 @@ def test_the_crop_is_read_only(swappers: dict[str, Swapper]) -> None:
     points = who.landmarks.copy()
     points[:, :2] += matrix[:, 2]
     points.flags.writeable = False
-    swappers["ada"].swap(AlignedFace(1, crop, points), Quality())
+    swappers["ada"].swap(AlignedFace(1, crop, points, np.ones(468, np.float32), 0.0), Quality())
 
 
 @pytest.mark.parametrize("direction", [(1, 0), (0, 1), (0.7, -0.7)])
