@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +45,14 @@ def run(config: Config, console: Console) -> dict[str, Any]:
         fps=config.input.fps or DEFAULT_FPS,
         on_event=event,
     )
-    with _closing(input):
+    with ExitStack() as open_parts:
+        open_parts.callback(input.close)
         pipeline = make_pipeline(config, eyes, swappers, on_event=event, photos=_is_photos(input))
         disclosure = make_disclosure(config, event)
         metrics = Metrics()
         log = MetricsLog(config.metrics.file, metrics, warn=event) if config.metrics.file else None
+        if log is not None:
+            open_parts.callback(log.close)
         controls = Controls(pipeline, _recorder(config, input.info, event), metrics, on_event=event)
         outputs, window = _outputs(config, input.info, controls, event)
 
@@ -71,12 +74,8 @@ def run(config: Config, console: Console) -> dict[str, Any]:
             on_event=event,
         )
         controls.attach(session)
-        try:
-            session.run()
-        finally:
-            console.finish()
-            if log is not None:
-                log.close()
+        open_parts.callback(console.finish)
+        session.run()
     if metrics.frames and metrics.first_swap_at is None:
         event("no face was swapped in any frame: was a face in sight, large enough and facing the camera?")
     return metrics.summary() | {
@@ -215,12 +214,3 @@ def _since_start(at: float | None) -> float | None:
         return None
     began: float = psutil.Process().create_time()
     return round(at - time.perf_counter() + time.time() - began, 3)
-
-
-@contextmanager
-def _closing(input: Input) -> Iterator[None]:
-    """The input is freed whatever happens."""
-    try:
-        yield
-    finally:
-        input.close()

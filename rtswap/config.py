@@ -238,7 +238,10 @@ class MetricsConfig:
     """What is measured"""
 
     file: str | None = option(
-        None, text("FILE", "a file"), "--metrics", help="append one JSON line a second to this file"
+        None,
+        text("FILE", "a file"),
+        "--metrics",
+        help="append one JSON line a second to this file; a .prom file is kept for Prometheus instead",
     )
 
 

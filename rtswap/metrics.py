@@ -223,7 +223,8 @@ def prometheus(metrics: Metrics) -> str:
 
 
 class MetricsLog:
-    """Appends one JSON line a second to a file, so that a session that ends badly has left its figures.
+    """Appends one JSON line a second to a file, so that a session that ends badly has left its figures. A file whose
+    name ends in ``.prom`` is replaced every second by the same figures for Prometheus' textfile collector.
 
     A full disk or a vanished folder gives one warning and never stops the stream. Raises OutputError when the file
     cannot be opened at the start.
@@ -235,11 +236,12 @@ class MetricsLog:
         self._metrics = metrics
         self._path = Path(path)
         self._warn = warn
-        self._warned = False
+        self._warned = self._closed = False
         self._every_s = every_s
         self._next_at = -math.inf
+        self._write = self._replace if self._path.suffix == ".prom" else self._append
         try:
-            self._file = self._path.open("ab", buffering=0)
+            self._path.open("ab").close()
         except OSError as error:
             raise OutputError(
                 f"metrics file {self._path}",
@@ -249,32 +251,41 @@ class MetricsLog:
             ) from error
 
     def tick(self, now: float) -> None:
-        """Call as often as you like; writes when a second has passed since the last line. ``now``: seconds."""
+        """Call as often as you like; writes when a second has passed since the last time. ``now``: seconds."""
         if now < self._next_at:
             return
         self._next_at = now + self._every_s
-        self._write({"unix_s": round(time.time(), 3), **self._metrics.recent()})
+        self._try(self._metrics.recent)
 
     def close(self) -> None:
         """Write the whole session's summary as the last line. Harmless when called twice."""
-        if self._file.closed:
-            return
-        self._write({"unix_s": round(time.time(), 3), "summary": self._metrics.summary()})
-        self._file.close()
+        if not self._closed:
+            self._closed = True
+            self._try(lambda: {"summary": self._metrics.summary()})
 
-    def _write(self, values: Mapping[str, Any]) -> None:
-        line = json.dumps(values).encode() + b"\n"
+    def _try(self, figures: Callable[[], Mapping[str, Any]]) -> None:
         try:
-            size = self._file.seek(0, 2) if self._file.seekable() else None
-            written = self._file.write(line)
-            if written != len(line):
-                if size is not None:
-                    self._file.truncate(size)
-                raise OSError(28, "no space left on device")
+            self._write(figures())
         except OSError as error:
             if not self._warned:
                 self._warned = True
                 self._warn(f"metrics file {self._path}: {error.strerror or error}; the stream goes on without it")
+
+    def _append(self, figures: Mapping[str, Any]) -> None:
+        """One whole line or none."""
+        line = json.dumps({"unix_s": round(time.time(), 3), **figures}).encode() + b"\n"
+        with self._path.open("ab", buffering=0) as file:
+            size = file.seek(0, 2) if file.seekable() else None
+            written = file.write(line)
+            if written != len(line):
+                if size is not None:
+                    file.truncate(size)
+                raise OSError(28, "no space left on device")
+
+    def _replace(self, _figures: Mapping[str, Any]) -> None:
+        fresh = self._path.with_suffix(".prom.tmp")
+        fresh.write_text(prometheus(self._metrics))
+        fresh.replace(self._path)
 
 
 def _of_window(values: deque[float]) -> dict[str, float]:

@@ -167,10 +167,13 @@ def _keep_openings(swapped: Image, face: AlignedFace, destination: Points, face_
 
 def _affine(moving: Points, fixed: Points) -> Matrix:
     """(2, 3) least-squares affine map; kept from collapsing where the points are nearly on a line (a shut mouth)."""
-    mean_a, mean_b = moving.mean(0), fixed.mean(0)
+    mean_a, mean_b = (np.add.reduce(points) / np.float32(len(points)) for points in (moving, fixed))
     a, b = moving - mean_a, fixed - mean_b
-    floor = 0.02 * float((a**2).sum()) + 1e-6
-    linear = (b.T @ a + floor * np.eye(2)) @ np.linalg.inv(a.T @ a + floor * np.eye(2))
+    spread, common = a.T @ a, b.T @ a
+    floor = np.float32(0.02) * np.eye(2, dtype=np.float32) * (np.trace(spread) + np.float32(1e-4))
+    (p, q), (_, r) = (spread + floor).tolist()
+    turned = np.array([[r, -q], [-q, p]], np.float32) / np.float32(p * r - q * q)  # a 2 x 2 inverse
+    linear = (common + floor) @ turned
     return np.hstack([linear, (mean_b - linear @ mean_a)[:, None]]).astype(np.float32)
 
 
