@@ -44,12 +44,14 @@ def main() -> None:
     at, rss = (np.array(column) for column in zip(*samples, strict=True))
     unit = arguments.minutes * 6
     early, late = (float(np.median(rss[part])) for part in ((at > unit) & (at <= 2 * unit), at > at[-1] - unit))
+    minutes = [np.median(rss[at // 60 == minute]) for minute in range(int(at[-1] // 60))]
     figures = {
         "command": f"python benchmarks/soak.py --minutes {arguments.minutes:g}",
         "frames": summary["frames"],
         "rss_mb_early": round(early, 1),
         "rss_mb_late": round(late, 1),
         "growth_mb": round(late - early, 2),
+        "rss_mb_by_minute": [round(float(mb), 1) for mb in minutes],
         "peak_rss_mb": round(float(rss.max()), 1),
         "of_which_clip_mb": round(clip_mb, 1),
         "frame_age_ms": summary["frame_age_ms"],

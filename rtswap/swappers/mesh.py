@@ -8,6 +8,7 @@ the target's own eyes and the inside of its mouth.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import cache
 
 import cv2
@@ -21,7 +22,7 @@ from rtswap.raster import Map, rasterize
 from rtswap.sampling import blurred, looked_up, resized, warped
 from rtswap.swappers.light import normalized_low_pass, relight
 from rtswap.swappers.shape import SourceShape
-from rtswap.swappers.texture import SIZE, Texture, chart, skirted
+from rtswap.swappers.texture import SIZE, SKIRT, Texture, chart, skirted
 from rtswap.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
 from rtswap.types import AlignedFace, Image, Mask, Matrix, Points, Quality, SourceIdentity, SwappedFace
 
@@ -42,8 +43,16 @@ ERODE, FEATHER = 0.005, 0.018
 """Of the face's width: how far inside the oval the soft edge begins, and its sigma."""
 
 
+@dataclass(frozen=True, slots=True)
 class MeshSwapModel:
     """Implements ``protocols.SwapModel``."""
+
+    light: bool = True
+    """Put the source's skin into the target's light."""
+    hull: bool = True
+    """Show the swap inside the face's outline only; otherwise as far as the texture goes."""
+    skin: bool = True
+    """Leave out the photo's hair and background."""
 
     def bind(self, source: SourceIdentity) -> Swapper:
         if not np.isfinite(source.landmarks).all() or np.ptp(source.landmarks[:, 0]) < 8:
@@ -53,13 +62,14 @@ class MeshSwapModel:
                 got="landmarks that do not form a face",
                 do="Use another photo.",
             )
-        return MeshSwapper(SourceShape.of(source.landmarks), Texture.bake(source.portrait, source.landmarks))
+        return MeshSwapper(self, SourceShape.of(source.landmarks), Texture.bake(source.portrait, source.landmarks))
 
 
 class MeshSwapper:
     """Implements ``protocols.Swapper``; made by ``MeshSwapModel.bind``."""
 
-    def __init__(self, shape: SourceShape, texture: Texture) -> None:
+    def __init__(self, wanted: MeshSwapModel, shape: SourceShape, texture: Texture) -> None:
+        self._wanted = wanted
         self._shape = shape
         self._texture = texture
 
@@ -81,7 +91,7 @@ class MeshSwapper:
         nodes = self._nodes(destination, (width, height))
         level = self._texture.level_for(TEXELS_ACROSS / max(face_px, 1.0))
         swapped = looked_up(level, resized(_texels(nodes, level), (width, height)))
-        if quality.match_color:
+        if self._wanted.light and quality.match_color:
             self._light(swapped, face, destination, nodes)
         _keep_openings(swapped, face, destination, face_px)
         return SwappedFace(swapped, self._mask(destination, (width, height), face_px, nodes))
@@ -116,7 +126,10 @@ class MeshSwapper:
         relight(swapped, target_low, source_low)
 
     def _mask(self, destination: Points, size: tuple[int, int], face_px: float, nodes: Map) -> Mask:
-        """(H, W) the face oval, eroded and feathered, without the photo's hair; 0 on the crop's border."""
+        """(H, W) the face oval, eroded and feathered, without the photo's hair; 0 on the crop's border.
+
+        Without the hull it is the oval pushed outwards as far as the texture has a skirt.
+        """
         small = _grid(size, MASK_STEP)
         mask = np.zeros(small[::-1], np.uint8)
         sigma = max(0.7, FEATHER * face_px / MASK_STEP)
@@ -124,9 +137,12 @@ class MeshSwapper:
         middle = oval.mean(0)
         reach = np.linalg.norm(oval - middle, axis=1, keepdims=True)
         inset = ERODE * face_px / MASK_STEP + sigma
-        oval = middle + (oval - middle) * np.maximum(0, 1 - inset / np.maximum(reach, 1e-6))
+        outwards = 0.0 if self._wanted.hull else SKIRT
+        oval = middle + (oval - middle) * np.maximum(0, 1 + outwards - inset / np.maximum(reach, 1e-6))
         cv2.fillPoly(mask, [_fixed(oval)], 255, cv2.LINE_AA, 4)
-        mask = np.asarray(cv2.min(blurred(mask, sigma, zero=True), self._shown(nodes, small)), np.uint8)
+        mask = blurred(mask, sigma, zero=True)
+        if self._wanted.skin:
+            mask = np.asarray(cv2.min(mask, self._shown(nodes, small)), np.uint8)
         mask = resized(mask, size)
         mask[[0, -1]] = 0
         mask[:, [0, -1]] = 0
