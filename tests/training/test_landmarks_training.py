@@ -21,6 +21,7 @@ from training.landmarks.expressions import close_eyes, open_mouth, random_expres
 from training.landmarks.faces import is_validation, mirror_permutation, triangles
 from training.landmarks.losses import losses, point_weights, weighted
 from training.landmarks.network import ANCHORS, SIZE, Deployed, LandmarkNetwork, to_input
+from training.landmarks.occluders import occlude
 from training.landmarks.render import rotation
 from training.landmarks.samples import Batch, Sampler, replayed
 from training.landmarks.views import Views, one_view
@@ -145,6 +146,51 @@ def test_the_network_keeps_its_budget() -> None:
     network(torch.zeros(1, 3, SIZE, SIZE))
     assert sum(macs) <= 0.15e9
     assert len(set(ANCHORS)) == len(ANCHORS)
+
+
+def test_a_trained_network_grows_without_forgetting() -> None:
+    torch.manual_seed(3)
+    network = LandmarkNetwork().train()
+    network(torch.randn(8, 3, SIZE, SIZE))  # so that every mean and variance has a value of its own
+    trained = network.state_dict()
+    added = ("sharpen.", "repair.", "coarse.3.")
+    smaller = {name: value for name, value in trained.items() if not name.startswith(added)}
+    assert len(smaller) < len(trained)
+    torch.manual_seed(4)
+    grown = LandmarkNetwork()
+    grown.grow_from(smaller)
+    picture = torch.randn(2, 3, SIZE, SIZE)
+    with torch.no_grad():
+        for before, after in zip(network.eval()(picture), grown.eval()(picture), strict=True):
+            assert torch.allclose(before, after, atol=1e-4)
+
+
+def test_what_an_occluder_covers_is_hidden_and_nothing_else_is() -> None:
+    mesh = canonical_mesh() / 2
+    changed = np.zeros(468)
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        crop, visible = np.full((SIZE, SIZE, 3), 128, np.uint8), np.ones(468, np.float32)
+        scrap = np.random.default_rng(seed).integers(180, 256, crop.shape, np.uint8)
+        occlude(crop, mesh, visible, scrap, np.array([235.0, 235.0, 235.0], np.float32), rng)
+        x, y = np.clip(np.round(mesh[:, :2]), 0, SIZE - 1).astype(int).T
+        untouched = (crop[y, x] == 128).all(axis=1)
+        assert (visible[untouched] == 1).all()
+        changed += visible == 0
+    assert (changed > 0).all()  # every point is hidden now and then
+    assert changed.mean() / 200 < 0.35
+
+
+def test_a_hidden_point_costs_what_a_seen_one_costs() -> None:
+    mesh = torch.from_numpy(canonical_mesh())[None]
+    off = mesh + torch.tensor([3.0, 0.0, 0.0])
+    logits = torch.zeros(1, 468)
+    outputs = (off, off[:, ANCHORS, :2], logits, logits[:, 0])
+    seen, hidden = (
+        losses(outputs, mesh, share * torch.ones(1, 468), torch.ones(1), point_weights()) for share in (1, 0)
+    )
+    assert float(seen["points"]) == pytest.approx(float(hidden["points"]))
+    assert float(seen["points"]) > 0.01
 
 
 def test_a_fresh_network_already_draws_faces_and_learns_from_a_few_steps(views: Views) -> None:

@@ -59,14 +59,18 @@ def _fewer_pixels(crop: Bytes, rng: np.random.Generator) -> Bytes:
 def _blurred(crop: Bytes, rng: np.random.Generator) -> Bytes:
     if rng.random() < 0.5:
         return np.asarray(cv2.GaussianBlur(crop, (0, 0), float(rng.uniform(0.4, 2.2))), np.uint8)
-    length = int(rng.integers(2, 6)) * 2 + 1
+    return np.asarray(cv2.filter2D(crop, -1, motion(int(rng.integers(2, 6)) * 2 + 1, rng)), np.uint8)
+
+
+def motion(length: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """(length, length) the kernel of a straight motion of ``length`` (odd) pixels while the shutter was open."""
     kernel = np.zeros((length, length), np.float32)
     angle = rng.uniform(0, np.pi)
     reach = np.array([np.cos(angle), np.sin(angle)]) * length / 2
     middle = length // 2
     start, end = np.round(middle - reach).astype(int), np.round(middle + reach).astype(int)
     cv2.line(kernel, (int(start[0]), int(start[1])), (int(end[0]), int(end[1])), 1.0, 1)
-    return np.asarray(cv2.filter2D(crop, -1, kernel / kernel.sum()), np.uint8)
+    return np.asarray(kernel / kernel.sum(), np.float32)
 
 
 def _light_and_noise(

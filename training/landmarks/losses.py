@@ -31,14 +31,14 @@ def losses(
 ) -> dict[str, Tensor]:
     """Named terms, unweighted. ``points`` (N, 468, 3) crop px, ``visible`` (N, 468) and ``present`` (N,) 0..1.
 
-    Points and visibility count only where a face is present; hidden points count half.
+    Points and visibility count only where a face is present; a hidden point counts as much as a seen one.
     """
     found, anchors, seen, presence = outputs
     left, right = points[:, list(_EYES[:2])].mean(1), points[:, list(_EYES[2:])].mean(1)
     unit = (right - left).norm(dim=-1).clamp_min(4.0)
     error = (found - points) / unit[:, None, None]
     each = functional.smooth_l1_loss(error, torch.zeros_like(error), beta=_NEAR, reduction="none")
-    share = weights * (0.5 + 0.5 * visible) * present[:, None]
+    share = weights * present[:, None]
     total = share.sum().clamp_min(1.0)
     wanted = points[:, ANCHORS, :2]
     inside = ((wanted > 0) & (wanted < SIZE)).all(-1) * present[:, None]

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from training.landmarks.degrade import motion
+
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.floating]
 
@@ -19,12 +21,15 @@ def occlude(
     """
     size = crop.shape[0]
     mask = np.zeros((size, size), np.uint8)
-    kind = rng.choice(["hand", "ellipse", "bar", "block", "hair"], p=[0.4, 0.2, 0.15, 0.17, 0.08])
+    kind = rng.choice(["hand", "ellipse", "bar", "block", "hair"], p=[0.36, 0.26, 0.12, 0.18, 0.08])
     centre = points[rng.integers(len(points)), :2] + rng.normal(0, 0.12 * size, 2)
     if kind == "hand":
         _hand(mask, centre, rng)
     elif kind == "ellipse":
-        axes = rng.uniform(0.08, 0.28, 2) * size
+        hull = cv2.convexHull(np.ascontiguousarray(points[:, :2], dtype=np.float32))
+        radius = np.sqrt(rng.uniform(0.03, 0.25) * cv2.contourArea(hull) / np.pi)
+        longer = np.exp(rng.uniform(-0.6, 0.6))
+        axes = np.minimum(radius * np.array([longer, 1 / longer]), 0.35 * size)
         cv2.ellipse(mask, _ints(centre), _ints(axes), rng.uniform(0, 180), 0, 360, 255, -1, cv2.LINE_AA)
     elif kind == "bar":
         angle = rng.uniform(0, np.pi)
@@ -43,7 +48,12 @@ def occlude(
         texture = np.empty_like(crop)
         texture[:] = rng.uniform(0, 255, 3)
         cv2.addWeighted(texture, 0.85, scrap, 0.15, 0, dst=texture)
-    soft = cv2.GaussianBlur(mask, (0, 0), float(rng.uniform(0.4, 1.5)))[..., None].astype(np.uint16)
+    if kind != "hair" and rng.random() < (0.35 if kind == "hand" else 0.15):
+        kernel = motion(int(rng.integers(2, 8)) * 2 + 1, rng)
+        mask, texture = (np.asarray(cv2.filter2D(layer, -1, kernel), np.uint8) for layer in (mask, texture))
+    sharp = rng.random() < 0.15
+    edge = mask if sharp else cv2.GaussianBlur(mask, (0, 0), float(rng.uniform(0.4, 1.5)))
+    soft = edge[..., None].astype(np.uint16)
     crop[:] = ((crop * (255 - soft) + texture * soft) // 255).astype(np.uint8)
     xy = np.clip(np.round(points[:, :2]), 0, size - 1).astype(int)
     if kind != "hair":

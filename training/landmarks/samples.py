@@ -17,6 +17,8 @@ from training.landmarks.views import Views
 NO_FACE_SHARE = 0.07
 ORIGINALS_SHARE = 0.35
 """How often the picture is taken as it is, beside its turn among the rendered views."""
+OCCLUDERS = (0.50, 0.38, 0.12)
+"""How often nothing, one thing, two things are before the face."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ class Sampler:
             points, visible = points[self._mirror], visible[self._mirror]
         if rng.random() < 0.07:
             glasses(crop, points, rng)
-        for _ in range(int(rng.choice([0, 1, 2], p=[0.72, 0.23, 0.05]))):
+        for _ in range(int(rng.choice([0, 1, 2], p=OCCLUDERS))):
             occlude(crop, points, visible, self._scrap(), self._skin(), rng)
         outside = ((points[:, :2] < 0) | (points[:, :2] > size - 1)).any(axis=1)
         visible[outside] = 0
