@@ -18,7 +18,10 @@ def resized(picture: Picture, size: tuple[int, int], how: int = cv2.INTER_LINEAR
 
 def looked_up(picture: Picture, lookup: NDArray[np.float32], how: int = cv2.INTER_LINEAR) -> Picture:
     """(H, W, ...) of ``picture`` at the positions ``lookup`` (H, W, 2), its border continued."""
-    sampled = cv2.remap(picture, lookup, cast(Any, None), how, borderMode=cv2.BORDER_REPLICATE)
+    where: tuple[Any, Any] = (lookup, None)
+    if picture.dtype == np.uint8 and how == cv2.INTER_LINEAR:
+        where = cv2.convertMaps(*where, cv2.CV_16SC2)  # to 1/32 px: a quarter faster, and never off by more than 2
+    sampled = cv2.remap(picture, *where, how, borderMode=cv2.BORDER_REPLICATE)
     return cast(Picture, sampled)
 
 

@@ -20,7 +20,7 @@ from rtswap.geometry import box_of, upright_view
 from rtswap.protocols import Swapper
 from rtswap.raster import Map, rasterize
 from rtswap.sampling import blurred, looked_up, resized, warped
-from rtswap.swappers.light import normalized_low_pass, relight
+from rtswap.swappers.light import normalized_low_passes, relight
 from rtswap.swappers.shape import SourceShape
 from rtswap.swappers.texture import SIZE, SKIRT, Texture, chart, skirted
 from rtswap.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
@@ -121,9 +121,7 @@ class MeshSwapper:
             np.asarray(resized(image, size, cv2.INTER_AREA), np.float32) for image in (face.crop, swapped)
         )
         inside *= self._shown(nodes, size) * np.float32(1 / 255)
-        target_low = normalized_low_pass(target, inside, sigma)
-        source_low = normalized_low_pass(source, inside, sigma)
-        relight(swapped, target_low, source_low)
+        relight(swapped, *normalized_low_passes(target, source, inside, sigma))
 
     def _mask(self, destination: Points, size: tuple[int, int], face_px: float, nodes: Map) -> Mask:
         """(H, W) the face oval, eroded and feathered, without the photo's hair; 0 on the crop's border.

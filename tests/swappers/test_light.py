@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from rtswap.swappers.light import GAIN_LIMITS, normalized_low_pass, relight
+from rtswap.swappers.light import GAIN_LIMITS, normalized_low_passes, relight
 
 H, W = 64, 96
 
@@ -76,11 +76,13 @@ def test_low_pass_of_one_colour_is_that_colour_wherever_it_is_asked() -> None:
     inside[5:15, 8:22] = 1
     picture = np.random.default_rng(3).uniform(0, 255, (20, 30, 3)).astype(np.float32)
     picture[inside > 0] = (50, 100, 150)
-    found = normalized_low_pass(picture, inside, 3.0)
+    found, other = normalized_low_passes(picture, 0.5 * picture, inside, 3.0)
+    assert np.abs(other[inside > 0] - (25, 50, 75)).max() < 0.1
     assert np.abs(found[inside > 0] - (50, 100, 150)).max() < 0.1  # nothing outside shines in
     assert np.abs(found[10, 0] - (50, 100, 150)).max() < 1
 
 
 def test_low_pass_without_an_inside_is_finite() -> None:
-    found = normalized_low_pass(np.full((8, 9, 3), 255, np.float32), np.zeros((8, 9), np.float32), 2.0)
+    white = np.full((8, 9, 3), 255, np.float32)
+    found = normalized_low_passes(white, white, np.zeros((8, 9), np.float32), 2.0)
     assert np.isfinite(found).all()
