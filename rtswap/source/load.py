@@ -17,7 +17,7 @@ from rtswap.pictures import PICTURE_SUFFIXES, read_image
 from rtswap.protocols import Detector, Embedder, LandmarkModel
 from rtswap.source.portrait import find_landmarks, look, make_portrait
 from rtswap.source.quality import Appraisal, appraise
-from rtswap.types import Detection, Image, Points, SourceIdentity
+from rtswap.types import Detection, Image, Points, Portrait, SourceIdentity
 
 _MOST_PHOTOS = 50
 _SURE = 0.9
@@ -26,6 +26,8 @@ _COUNTED_SIZE, _COUNTED_SCORE = 0.25, 0.85
 """A face counts beside the largest from this share of its height and this score: what is less is often none."""
 _SAME_PERSON = 0.35
 """Cosine of centred embeddings; dlib's own limit, a distance of 0.6, is about 0.47."""
+_FURTHER = 4
+"""More views than this hide nothing less, and each costs time when the program starts."""
 _TURNS = (None, cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_90_COUNTERCLOCKWISE, cv2.ROTATE_180)
 
 Event = Callable[[str], None]
@@ -82,7 +84,7 @@ def load_source(
     best = max(photos, key=lambda photo: photo.appraisal.score)
     for doubt in best.appraisal.doubts:
         on_event(f"{best.name}: {doubt}")
-    return SourceIdentity(best.portrait, best.landmarks, _average(photos), best.name)
+    return SourceIdentity(best.portrait, best.landmarks, _average(photos), best.name, _further(best, photos))
 
 
 def _files(paths: Sequence[Path], on_event: Event) -> list[Path]:
@@ -193,6 +195,20 @@ def _one_person(photos: list[_Photo], on_event: Event) -> list[_Photo]:
         if photo not in kept:
             on_event(f"left out: {photo.name} may show another person than the other photos")
     return kept
+
+
+def _further(best: _Photo, photos: list[_Photo]) -> tuple[Portrait, ...]:
+    """The other photos that show the same person as the best one, best first.
+
+    Without an embedder nobody can tell: then they are believed to, as the user says.
+    """
+    others = sorted((one for one in photos if one is not best), key=lambda one: -one.appraisal.score)
+    agreeing = [
+        one
+        for one in others
+        if best.embedding is None or one.embedding is None or best.embedding @ one.embedding >= _SAME_PERSON
+    ]
+    return tuple(Portrait(one.portrait, one.landmarks) for one in agreeing[:_FURTHER])
 
 
 def _agreement(embeddings: list[NDArray[np.float32]]) -> NDArray[np.float32]:

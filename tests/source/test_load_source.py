@@ -390,6 +390,44 @@ def test_photos_that_all_differ_are_told() -> None:
     assert "no two of them agree" in photos.events[0]
 
 
+def test_further_photos_of_the_person_come_along_best_first() -> None:
+    photos = world(good=Scene(), side=Scene((Face(yaw=35),)), turned=Scene((Face(yaw=-20),)), dark=Scene(gain=0.1))
+    source = photos.load("side.jpg", "good.jpg", "turned.jpg", "dark.jpg")
+    assert source.name == "good.jpg"
+    assert [round(pose_of(one.landmarks).yaw) for one in source.further] == [-20, 35]
+    assert all(one.image.shape[0] == one.image.shape[1] for one in source.further)
+
+
+def test_one_photo_has_no_further_ones() -> None:
+    assert world(me=Scene()).load("me.jpg").further == ()
+
+
+@pytest.mark.parametrize("strangers", [1, 2])
+def test_no_stranger_s_photo_comes_along(strangers: int) -> None:
+    """Not even when there are too few photos to say which of them is the odd one."""
+    scenes = {f"p{n}": Scene((Face(person=n, yaw=5.0 * n),)) for n in range(strangers + 1)}
+    source = world(**scenes).load(*(f"{name}.jpg" for name in scenes))
+    assert source.name == "p0.jpg"
+    assert source.further == ()
+
+
+def test_a_stranger_among_friends_is_no_further_photo() -> None:
+    photos = world(a=Scene(), b=Scene((Face(yaw=8),)), other=Scene((Face(eyes_px=115, person=5),)))
+    source = photos.load("a.jpg", "other.jpg", "b.jpg")
+    assert [round(pose_of(one.landmarks).yaw) for one in source.further] == [8]
+
+
+def test_of_many_photos_the_best_few_come_along() -> None:
+    scenes = {f"p{n}": Scene((Face(yaw=4.0 * n),)) for n in range(8)}
+    source = world(**scenes).load(*(f"{name}.jpg" for name in reversed(scenes)))
+    assert [round(pose_of(one.landmarks).yaw) for one in source.further] == [4, 8, 12, 16]
+
+
+def test_without_an_embedder_the_user_is_believed() -> None:
+    photos = world(a=Scene(), b=Scene((Face(yaw=20),)))
+    assert len(photos.load("a.jpg", "b.jpg", embedder=False).further) == 1
+
+
 def test_a_folder_stands_for_its_pictures(tmp_path: Path) -> None:
     for name in ("b.jpg", "a.PNG", "notes.txt"):
         (tmp_path / name).write_bytes(b"x")
