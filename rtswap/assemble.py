@@ -24,7 +24,7 @@ from rtswap.inputs import open_input
 from rtswap.metrics import Metrics, MetricsLog, Spans, status_line
 from rtswap.outputs import open_output
 from rtswap.pipeline import Pipeline, Policy
-from rtswap.protocols import Input, Output, SwapModel, Swapper
+from rtswap.protocols import Finish, Input, Output, SwapModel, Swapper
 from rtswap.session import Session
 from rtswap.source import load_source
 from rtswap.tracking.tracker import FaceTracker
@@ -32,6 +32,8 @@ from rtswap.types import SourceIdentity, StreamInfo
 
 Event = Callable[[str], None]
 DEFAULT_SIZE, DEFAULT_FPS = (1280, 720), 30.0
+SLOW = ("--color idt", "--color sot", "--blend poisson")
+"""More than 10 ms per face."""
 
 
 def run(config: Config, console: Console) -> dict[str, Any]:
@@ -47,7 +49,9 @@ def run(config: Config, console: Console) -> dict[str, Any]:
     )
     with ExitStack() as open_parts:
         open_parts.callback(input.close)
-        pipeline = make_pipeline(config, eyes, swappers, on_event=event, photos=_is_photos(input))
+        pipeline = make_pipeline(
+            config, eyes, swappers, on_event=event, photos=_is_photos(input), live=input.info.live
+        )
         disclosure = make_disclosure(config, event)
         metrics = Metrics()
         log = MetricsLog(config.metrics.file, metrics, warn=event) if config.metrics.file else None
@@ -94,8 +98,36 @@ def bind_sources(config: Config, eyes: Eyes, *, on_event: Event) -> list[Swapper
 def make_swap_model(config: Config) -> SwapModel:
     from rtswap.swappers.mesh import MeshSwapModel
 
-    models: dict[str, Callable[[], SwapModel]] = {"mesh": MeshSwapModel}
+    def mesh() -> SwapModel:
+        masks = config.mask.masks
+        return MeshSwapModel(light=config.swap.color == "light", hull="hull" in masks, skin="skin" in masks)
+
+    models: dict[str, Callable[[], SwapModel]] = {"mesh": mesh}
     return models[config.swap.swapper]()
+
+
+def make_finishes(config: Config, eyes: Eyes, *, on_event: Event, live: bool) -> list[Finish]:
+    """The steps between swap and paste, in the order in which they depend on each other: where the swap shows, then
+    its colours there, then its sharpness, then its seam."""
+    finishes: list[Finish] = []
+    swap, mask = config.swap, config.mask
+    if mask_is_partial(config):
+        from rtswap.compositing.parts import PartsMask
+
+        finishes.append(PartsMask(mask.parts, mask.keep))
+    if swap.color not in ("light", "none"):
+        from rtswap.compositing.color import ColorMatch
+
+        finishes.append(ColorMatch(swap.color))
+    slow = [word for word in (f"--color {swap.color}", f"--blend {swap.blend}") if word in SLOW]
+    if live and slow:
+        on_event(f"{' and '.join(slow)} takes long: good for files, but a live picture will stutter")
+    return finishes
+
+
+def mask_is_partial(config: Config) -> bool:
+    """Does the user want parts of the target's own face to show?"""
+    return bool(config.mask.keep) or "all" not in config.mask.parts
 
 
 def make_pipeline(
@@ -106,13 +138,18 @@ def make_pipeline(
     on_event: Event,
     spans: Spans | None = None,
     photos: bool = False,
+    live: bool = True,
 ) -> Pipeline:
-    """``photos``: the frames are single pictures, in which small faces count and time does not."""
+    """``photos``: the frames are single pictures, in which small faces count and time does not. ``live``: frames come
+    whether there is time or not."""
     detector = eyes.photo_detector if photos else eyes.detector
     tracker = FaceTracker(detector, eyes.landmarks, faces="one" if config.tracking.faces == "one" else "all")
     safety = config.safety
-    policy = Policy(safety.on_failure, safety.empty_after_s, safety.pass_through)
-    return Pipeline(tracker, swappers, canvas=CpuCanvas, policy=policy, on_event=on_event, spans=spans)
+    policy = Policy(safety.on_failure, safety.empty_after_s, safety.pass_through, partial=mask_is_partial(config))
+    finishes = make_finishes(config, eyes, on_event=on_event, live=live)
+    return Pipeline(
+        tracker, swappers, canvas=CpuCanvas, policy=policy, on_event=on_event, finishes=finishes, spans=spans
+    )
 
 
 def make_disclosure(config: Config, on_event: Event) -> Disclosure:

@@ -152,7 +152,7 @@ class SwapConfig:
         "light",
         choice(*COLOR_TRANSFERS),
         "--color",
-        help="how the source takes on the target's colours; idt, sot and hist are slow, for files",
+        help="how the source takes on the target's colours; idt and sot are slow, for files",
     )
     detail: str = option(
         "match", choice("match", "none"), "--detail", help="match the target's sharpness and grain, or not"

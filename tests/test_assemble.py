@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from people import eyes
 
 from rtswap import assemble
 from rtswap.config import Config, OutputConfig
@@ -86,3 +87,39 @@ def test_a_window_beside_other_outputs_is_set_apart(opened: list[FakeOutput]) ->
     outputs, preview = outputs_of("a.mp4", "window", "null")
     assert [output.name for output in outputs] == ["a.mp4", "null"]
     assert preview.name == "window"
+
+
+def finishes_of(**swap_and_mask: Any) -> list[str]:
+    config = Config()
+    swap = {key: value for key, value in swap_and_mask.items() if hasattr(config.swap, key)}
+    mask = {key: value for key, value in swap_and_mask.items() if hasattr(config.mask, key)}
+    config = replace(config, swap=replace(config.swap, **swap), mask=replace(config.mask, **mask))
+    told: list[str] = []
+    made = assemble.make_finishes(config, eyes(), on_event=told.append, live=True)
+    return [type(step).__name__ for step in made] + told
+
+
+def test_what_is_not_asked_for_is_not_in_the_chain() -> None:
+    assert "PartsMask" not in finishes_of()
+    assert finishes_of(masks=(), detail="none", color="none") == []
+
+
+def test_a_mask_comes_before_the_colours_that_are_matched_inside_it() -> None:
+    chain = finishes_of(keep=("mouth",), color="mkl")
+    assert chain.index("PartsMask") < chain.index("ColorMatch")
+
+
+@pytest.mark.parametrize("color", ["idt", "sot"])
+def test_what_is_slow_is_said_before_a_live_session_stutters(color: str) -> None:
+    assert "--color" in finishes_of(color=color)[-1]
+
+
+@pytest.mark.parametrize(
+    ("parts", "keep", "partial"),
+    [(("all",), (), False), (("eyes",), (), True), (("all",), ("mouth",), True), (("all", "eyes"), (), False)],
+)
+def test_only_who_asks_for_it_keeps_parts_of_their_own_face(
+    parts: tuple[str, ...], keep: tuple[str, ...], partial: bool
+) -> None:
+    config = replace(Config(), mask=replace(Config().mask, parts=parts, keep=keep))
+    assert assemble.mask_is_partial(config) is partial
