@@ -56,7 +56,7 @@ def swap(image: Image | Photo, source: Photos, *, config: Config | None = None) 
     wanted = replace(wanted, tracking=replace(wanted.tracking, faces="all"))
     picture = _checked(image).copy() if isinstance(image, np.ndarray) else read_image(Path(image))
     frame = Frame(picture, 0, time.perf_counter(), time_s=0.0)
-    outcome = _pipeline(wanted, source, _ignore, photos=True).process(frame, BEST)
+    outcome = _pipeline(wanted, source, _ignore, photos=True, live=False).process(frame, BEST)
     if outcome.image is None or not outcome.swapped:
         raise InputError("no face was found in the picture", do="Use one that shows a face from the front.")
     disclosure = make_disclosure(wanted, _ignore)
@@ -111,7 +111,7 @@ def run_session(
     target_s = wanted.budget.target_s
     session = Session(
         input,
-        _pipeline(wanted, source, event),
+        _pipeline(wanted, source, event, live=input.info.live),
         make_disclosure(wanted, event),
         outputs,
         metrics=metrics,
@@ -122,11 +122,12 @@ def run_session(
     return metrics.summary()
 
 
-def _pipeline(config: Config, source: Photos, event: Event, *, photos: bool = False) -> Pipeline:
+def _pipeline(config: Config, source: Photos, event: Event, *, photos: bool = False, live: bool = True) -> Pipeline:
     named = (source,) if isinstance(source, str | Path) else source
     wanted = replace(config, source=replace(config.source, photos=tuple(str(photo) for photo in named)))
     eyes = open_eyes(wanted, on_event=event)
-    return make_pipeline(wanted, eyes, bind_sources(wanted, eyes, on_event=event), on_event=event, photos=photos)
+    swappers = bind_sources(wanted, eyes, on_event=event)
+    return make_pipeline(wanted, eyes, swappers, on_event=event, photos=photos, live=live)
 
 
 def _checked(image: Image) -> Image:

@@ -23,7 +23,7 @@ from rtswap.configfile import read
 from rtswap.disclosure import Disclosure
 from rtswap.errors import OutputError
 from rtswap.geometry import canonical
-from rtswap.types import AlignedFace, Frame, MarkedImage, Quality, SourceIdentity
+from rtswap.types import AlignedFace, Frame, MarkedImage, Quality, SourceIdentity, SwappedFace
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -182,3 +182,18 @@ def test_everything_that_is_needed_is_packaged() -> None:
     assert data - packed == set()
     for folder in {path.parent for path in package.rglob("*.py")}:
         assert (folder / "__init__.py").exists(), folder
+
+
+def test_own_finish() -> None:
+    finish: protocols.Finish = loaded(ROOT / "docs/examples/my_finish.py").OldFilm(fade_s=2.0)
+    points = place(canonical().mesh.astype(np.float32), 10, (32, 32))
+    colours = []
+    for time_s in (0.0, 1.0, 2.0, 9.0):
+        swapped = SwappedFace(np.full((32, 32, 3), (0, 100, 200), np.uint8), np.full((32, 32), 255, np.uint8))
+        target = AlignedFace(1, np.zeros((32, 32, 3), np.uint8), points, np.ones(468, np.float32), time_s)
+        colours.append(np.ptp(finish.apply(swapped, target, Quality()).crop[0, 0].astype(int)))
+    assert colours[0] == 200
+    assert 90 <= colours[1] <= 110
+    assert colours[2:] == [0, 0]
+    finish.forget(1)
+    finish.forget(2)
