@@ -1,0 +1,227 @@
+"""What is in front of the target's face stays in front of the swap: hands, cups, microphones, hair, glasses.
+
+A small network looks at the upright face and says for each of 64 x 64 places whether the face can be seen there. Its
+answers are followed in time (where they lie moves with the face), weighed against the landmarks' visibility, cleaned
+of specks, and brought back to the crop, where they take from the swapped face's mask.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rtswap.errors import ModelError
+from rtswap.protocols import Engine
+from rtswap.sampling import blurred, warped
+from rtswap.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
+from rtswap.types import AlignedFace, Image, Mask, Matrix, Points, Quality, SwappedFace, Tensor
+
+Plane = NDArray[np.float32]
+
+SIZE, ANSWER = 128, 64
+"""Sides of the square crop that the network sees, and of what it answers."""
+MARGIN = 1.2
+"""Side of that crop in longest sides of the upright mesh."""
+GUIDE = (
+    (OVAL, 90),
+    (LEFT_BROW, 130),
+    (RIGHT_BROW, 130),
+    (LEFT_EYE, 170),
+    (RIGHT_EYE, 170),
+    (LIPS_OUTER, 210),
+    (LIPS_INNER, 255),
+)
+"""Which part of the face is painted with which grey, in this order, to tell the network where it is."""
+RISE_S, FALL_S, GAP_S = 0.02, 0.06, 0.5
+"""Time constants with which something comes before the face and goes again; after a gap the past says nothing."""
+SEEN = 0.5
+"""Visibility from which a landmark counts as seen."""
+BENEFIT = 0.2
+"""How much surer the network must be where the landmarks around are seen."""
+WITHDRAWN, BELIEVED = 0.35, 0.5
+"""Share of the seen landmarks that stay uncovered: below the first the network is not believed at all, from the
+second on in full. Were both followed blindly, the pipeline would have to blur the face (below a quarter)."""
+OPEN, SHUT = 0.35, 0.6
+"""Probability of being hidden where the swap begins to give way, and where it is gone."""
+SPECK = 10
+"""Smaller islands (in answers) are mistakes."""
+FEATHER = 0.6
+"""Sigma of the edge in answers."""
+_TINY = 1e-3
+_FARTHEST = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    hidden: Plane
+    time_s: float
+
+
+class OcclusionMask:
+    """Implements ``protocols.Finish``.
+
+    The network's contract: ``crops`` (N, 128, 128, 3) and ``guides`` (N, 128, 128) uint8 -> ``visible`` (N, 64, 64)
+    float32, 0..1: 1 = the face can be seen there.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._past: dict[int, _Past] = {}
+
+    def apply(self, swapped: SwappedFace, target: AlignedFace, quality: Quality) -> SwappedFace:
+        """The swapped face with its mask opened where something is in front of the target's.
+
+        Raises EngineError, and ModelError when the network breaks its contract.
+        """
+        matrix = placing(target.landmarks)
+        if matrix is None:
+            return swapped
+        points = target.landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2]
+        hidden = self._followed(target, self._look(target.crop, matrix, points))
+        hidden = weighed(hidden, points, target.visibility)
+        if float(hidden.max()) <= OPEN:
+            return swapped
+        opened = _opened(hidden)
+        return SwappedFace(
+            swapped.crop, np.asarray(cv2.min(swapped.mask, _back(opened, matrix, swapped.mask)), np.uint8)
+        )
+
+    def forget(self, track_id: int) -> None:
+        """Drop what was remembered of a track that has ended."""
+        self._past.pop(track_id, None)
+
+    def _look(self, image: Image, matrix: Matrix, points: Points) -> Plane:
+        """(64, 64) 0..1: how sure the network is that something is before the face."""
+        outputs = self._engine.run({"crops": cut(image, matrix)[None], "guides": guide(points)[None]})
+        return np.float32(1) - _checked(outputs.get("visible"))
+
+    def _followed(self, target: AlignedFace, hidden: Plane) -> Plane:
+        """The average over time: quick to rise, slower to fall."""
+        past = self._past.get(target.track_id)
+        if past is not None and 0 < (passed := target.time_s - past.time_s) <= GAP_S:
+            rise, fall = (np.float32(1 - math.exp(-passed / constant)) for constant in (RISE_S, FALL_S))
+            step = hidden - past.hidden
+            hidden = past.hidden + np.maximum(step * rise, 0) + np.minimum(step * fall, 0)
+        self._past[target.track_id] = _Past(hidden, target.time_s)
+        return hidden
+
+
+def weighed(hidden: Plane, points: Points, visibility: NDArray[np.float32]) -> Plane:
+    """(64, 64) ``hidden`` after the landmarks were heard: in doubt the target's face is replaced.
+
+    ``points`` (468, 2) network crop pixels. Visibility that is no number counts as seen.
+    """
+    seen = ~(visibility < SEEN)
+    at = np.clip((points * (ANSWER / SIZE)).astype(np.int32), 0, ANSWER - 1)
+    hidden = hidden - BENEFIT * _seen_around(at, seen)
+    x, y = at[seen].T
+    uncovered = float(np.count_nonzero(hidden[y, x] < SEEN)) / len(x) if len(x) else 1.0
+    trust = min(max((uncovered - WITHDRAWN) / (BELIEVED - WITHDRAWN), 0.0), 1.0)
+    return np.asarray(hidden * np.float32(trust), np.float32)
+
+
+def _seen_around(at: NDArray[np.int32], seen: NDArray[np.bool_]) -> Plane:
+    """(64, 64) 0..1: the share of seen landmarks round about; 0 where there are none."""
+    coarse = ANSWER // 4
+    cells = (at[:, 1] // 4) * coarse + at[:, 0] // 4
+    counts = np.stack([np.bincount(part, minlength=coarse * coarse) for part in (cells[seen], cells)], 1)
+    soft = blurred(counts.reshape(coarse, coarse, 2).astype(np.float32), 1.0)
+    share = soft[..., 0] / (soft[..., 1] + np.float32(0.05))
+    return np.asarray(cv2.resize(share, (ANSWER, ANSWER), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def _opened(hidden: Plane) -> Mask:
+    """(64, 64) 255 = replace, 0 = leave: without specks of either kind, with a soft edge."""
+    gain = 255 / (SHUT - OPEN)
+    closed = cv2.threshold(hidden, (OPEN + SHUT) / 2, 255, cv2.THRESH_BINARY)[1].astype(np.uint8)
+    without = _without_specks(closed)
+    filled = 255 - _without_specks(255 - without)
+    share = np.clip((hidden - OPEN) * gain, 0, 255).astype(np.uint8)
+    share = np.asarray(cv2.min(share, cv2.dilate(filled, np.ones((3, 3), np.uint8))), np.uint8)
+    share = np.asarray(cv2.max(share, cv2.erode(filled, np.ones((3, 3), np.uint8))), np.uint8)
+    return np.asarray(cv2.bitwise_not(blurred(share, FEATHER)), np.uint8)
+
+
+def _without_specks(closed: Mask) -> Mask:
+    """0 or 255; islands of 255 with fewer than ``SPECK`` places are taken away."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
+    keep = np.where(stats[:, cv2.CC_STAT_AREA] >= SPECK, 255, 0).astype(np.uint8)
+    keep[0] = 0
+    return np.asarray(keep[labels], np.uint8)
+
+
+def _back(opened: Mask, matrix: Matrix, like: Mask) -> Mask:
+    """``opened`` as it lies over the crop that ``matrix`` maps to the network's."""
+    to_answer = np.column_stack([matrix[:, :2] / 2, (matrix[:, 2] + 0.5) / 2 - 0.5])
+    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return warped(opened, to_answer, (like.shape[1], like.shape[0]), how=how)
+
+
+def _checked(visible: Tensor | None) -> Plane:
+    """(64, 64) float32 in 0..1. Raises ModelError."""
+    shape = (1, ANSWER, ANSWER)
+    if visible is None or visible.shape != shape or not np.isfinite(visible).all():
+        got = (
+            "nothing"
+            if visible is None
+            else "values that are no numbers"
+            if visible.shape == shape
+            else visible.shape
+        )
+        raise ModelError(
+            "the occlusion network's output 'visible' is wrong",
+            expected=f"finite values, {shape}",
+            got=str(got),
+            do="Reinstall rtswap, or export the network again with python -m training.masks.export.",
+        )
+    return np.asarray(np.clip(visible[0], 0, 1), np.float32)
+
+
+def placing(landmarks: Points) -> Matrix | None:
+    """Picture -> network crop (2, 3): a (468, 2 or 3) mesh upright and centred. None where it says nothing."""
+    points = np.asarray(landmarks, np.float64)[:, :2]
+    if not np.abs(points).max() <= _FARTHEST:  # false for NaN, too
+        return None
+    corners = points[[33, 133, 362, 263, 61, 291]].reshape(3, 2, 2).mean(1) @ np.array([1, 1j])
+    left, right, mouth = (complex(corner) for corner in corners)
+    # Eye line and nose line vote together: either alone tilts when the head turns or nods.
+    axis = right - left - 1j * (mouth - (left + right) / 2)
+    if abs(axis) < _TINY:
+        return None
+    axis /= abs(axis)
+    rotation = np.array([[axis.real, axis.imag], [-axis.imag, axis.real]])
+    upright = rotation @ points.T
+    low, high = upright.min(axis=1), upright.max(axis=1)
+    side = float((high - low).max())
+    if side < _TINY:
+        return None
+    scale = SIZE / (MARGIN * side)
+    shift = (SIZE - 1) / 2 - (low + high) / 2 * scale
+    return np.column_stack([rotation * scale, shift]).astype(np.float32)
+
+
+def guide(points: Points) -> NDArray[np.uint8]:
+    """(128, 128) where the parts of the face are. ``points``: (468, 2 or 3) network crop pixels."""
+    drawn = np.zeros((SIZE, SIZE), np.uint8)
+    fixed = np.clip(np.round(points[:, :2] * 16), -30000, 30000).astype(np.int32)
+    for ring, grey in GUIDE:
+        cv2.fillPoly(drawn, [fixed[ring]], grey, cv2.LINE_8, 4)
+    return drawn
+
+
+def cut(image: Image, matrix: Matrix) -> Image:
+    """(128, 128, 3) what ``matrix`` shows of ``image``, its border continued; halved first where much larger."""
+    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
+    while scale < 0.55 and min(image.shape[:2]) >= 4:
+        height, width = image.shape[0] // 2 * 2, image.shape[1] // 2 * 2
+        image = np.asarray(
+            cv2.resize(image[:height, :width], (width // 2, height // 2), interpolation=cv2.INTER_AREA), np.uint8
+        )
+        shift = matrix[:, :2] @ np.array([0.5, 0.5], np.float32) + matrix[:, 2]
+        matrix = np.column_stack([matrix[:, :2] * 2, shift]).astype(np.float32)
+        scale *= 2
+    return warped(image, matrix, (SIZE, SIZE))

@@ -1,0 +1,238 @@
+"""Train the occlusion network: ``python -m training.masks --minutes 40 --faces DIR --out DIR``.
+
+Stops after the given minutes of training, counted over all runs; run it again to go on from the last checkpoint.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, IterableDataset
+
+from training.landmarks.faces import Labels, is_validation
+from training.landmarks.pictures import curves
+from training.landmarks.views import Views, build
+from training.masks.cutouts import Cutouts, load_or_cut
+from training.masks.losses import losses
+from training.masks.network import Deployed, OcclusionNetwork, to_input
+from training.masks.pictures import contact_sheet
+from training.masks.samples import Batch, Sampler
+from training.masks.trials import figures, held_out
+
+CHECKPOINT = "checkpoint.pt"
+
+
+class Stream(IterableDataset[tuple[Tensor, ...]]):
+    """Batches for a DataLoader's worker; every worker and every run draws others."""
+
+    def __init__(self, views: Views, hands: Cutouts, batch: int, seed: int) -> None:
+        self._views, self._hands, self._batch, self._seed = views, hands, batch, seed
+
+    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
+        cv2.setNumThreads(1)
+        worker = torch.utils.data.get_worker_info()
+        seed = self._seed * 64 + (worker.id if worker else 0)
+        for batch in Sampler(self._views, self._hands, seed).batches(self._batch):
+            yield tuple(torch.from_numpy(part) for part in (batch.crops, batch.guides, batch.visible, batch.weights))
+
+
+def learning_rate(share: float, step: int, peak: float) -> float:
+    """Warm up, hold for half of the time, then fall along a cosine to a hundredth."""
+    fall = 0.5 * (1 + math.cos(math.pi * min(max((share - 0.5) / 0.5, 0.0), 1.0)))
+    return peak * min(1.0, (step + 1) / 100) * (0.01 + 0.99 * fall)
+
+
+def average(shadow: nn.Module, network: nn.Module, step: int) -> None:
+    """``shadow`` follows ``network``: an exponential mean over about the last 500 steps, shorter at the start."""
+    keep = min(0.998, (step + 1) / (step + 12))
+    with torch.no_grad():
+        for old, new in zip(shadow.state_dict().values(), network.state_dict().values(), strict=True):
+            if old.dtype.is_floating_point:
+                old.lerp_(new, 1 - keep)
+            else:
+                old.copy_(new)
+
+
+def answers(network: nn.Module, batch: Batch, device: str) -> np.ndarray:
+    """(N, 64, 64) 0..1"""
+    deployed = Deployed(network).eval()
+    parts = []
+    with torch.no_grad():
+        for i in range(0, len(batch.crops), 64):
+            crops, guides = (torch.from_numpy(part[i : i + 64]).to(device) for part in (batch.crops, batch.guides))
+            parts.append(deployed(crops, guides).cpu().numpy())
+    return np.concatenate(parts)
+
+
+@dataclass
+class Progress:
+    step: int = 0
+    seconds: float = 0.0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+@dataclass
+class Run:
+    """A training under way: what a checkpoint holds."""
+
+    network: OcclusionNetwork
+    shadow: OcclusionNetwork
+    optimiser: torch.optim.Optimizer
+    progress: Progress
+
+    def save(self, path: Path) -> None:
+        state = {name: getattr(self, name).state_dict() for name in ("network", "shadow", "optimiser")}
+        temporary = path.with_suffix(".tmp")
+        torch.save({**state, "progress": asdict(self.progress)}, temporary)
+        temporary.replace(path)
+
+    def load(self, path: Path, device: str) -> None:
+        state = torch.load(path, map_location=device, weights_only=True)
+        for name in ("network", "shadow", "optimiser"):
+            getattr(self, name).load_state_dict(state[name])
+        self.progress = Progress(**state["progress"])
+
+    def step(self, batch: list[Tensor], rate: float) -> dict[str, Tensor]:
+        """One step on a batch of crops, guides, visible, weights; the loss terms. bf16 on CUDA."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        crops, guides, visible, weights = batch
+        inputs = to_input(crops, guides).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(crops.device.type, torch.bfloat16, enabled=crops.is_cuda):
+            logits = self.network(inputs)
+        terms = losses(logits.float(), visible.float() / 255, weights.float() / 255)
+        self.optimiser.zero_grad(set_to_none=True)
+        sum(terms.values(), torch.zeros((), device=crops.device)).backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimiser.step()
+        average(self.shadow, self.network, self.progress.step)
+        self.progress.step += 1
+        return terms
+
+
+def begin(args: argparse.Namespace, device: str) -> Run:
+    """A new run, or the one whose checkpoint lies in ``args.out``."""
+    network = OcclusionNetwork().to(device, memory_format=torch.channels_last)
+    optimiser = torch.optim.AdamW(network.parameters(), args.rate, betas=(0.9, 0.99), weight_decay=1e-2)
+    started = Run(network, copy.deepcopy(network), optimiser, Progress())
+    if (args.out / CHECKPOINT).exists():
+        started.load(args.out / CHECKPOINT, device)
+    return started
+
+
+def train(args: argparse.Namespace, device: str, views: Views, hands: Cutouts, trial: Batch) -> None:
+    run = begin(args, device)
+    progress, budget = run.progress, 60 * args.minutes
+    samples = Stream(views, hands, args.batch, progress.step)
+    workers = args.workers if device == "cpu" else 12
+    stream = iter(DataLoader(samples, batch_size=None, num_workers=workers, prefetch_factor=4))
+    sums: dict[str, float] = {}
+    last, next_report, next_trial = time.perf_counter(), progress.seconds + 20, progress.seconds + 90
+    while progress.seconds < budget:
+        rate = learning_rate(progress.seconds / budget, progress.step, args.rate)
+        terms = run.step([part.to(device) for part in next(stream)], rate)
+        for name, value in [*terms.items(), ("count", 1.0)]:
+            sums[name] = sums.get(name, 0.0) + float(value.detach() if isinstance(value, Tensor) else value)
+        now = time.perf_counter()
+        progress.seconds, last = progress.seconds + now - last, now
+        if progress.seconds >= next_report:
+            next_report = progress.seconds + 20
+            report(progress, sums, args)
+            sums.clear()
+        if progress.seconds >= next_trial:
+            next_trial = progress.seconds + 150
+            look_at(args.out, run, trial, device)
+            last = time.perf_counter()
+    look_at(args.out, run, trial, device)
+
+
+def report(progress: Progress, sums: dict[str, float], args: argparse.Namespace) -> None:
+    count = sums.pop("count")
+    means = {name: value / count for name, value in sums.items()}
+    progress.history.append({"minutes": progress.seconds / 60, "step": progress.step, **means})
+    text = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
+    left = args.minutes - progress.seconds / 60
+    print(f"step {progress.step}  {text}  {count * args.batch / 20:.0f}/s  {left:.1f} min left", flush=True)
+
+
+def look_at(out: Path, run: Run, trial: Batch, device: str) -> None:
+    """Figures, curves, a contact sheet, a checkpoint."""
+    visible = answers(run.shadow, trial, device)
+    run.shadow.train()
+    found = figures(visible, trial)
+    print("held out: " + "  ".join(f"{name} {value:.3f}" for name, value in found.items()), flush=True)
+    run.progress.history.append({"minutes": run.progress.seconds / 60, "step": run.progress.step, **found})
+    (out / "history.json").write_text(json.dumps(run.progress.history))
+    run.save(out / CHECKPOINT)
+    first = Batch(trial.crops[:72], trial.guides[:72], trial.visible[:72], trial.weights[:72])
+    contact_sheet(first, visible, out / "contact.png")
+    curves(run.progress.history, out / "curves.png")
+
+
+def people_of(faces: Path) -> tuple[Labels, np.ndarray]:
+    """The pictures' meshes as they came with them, and who is kept out."""
+    with np.load(faces / "faces.npz") as data:
+        labels = Labels(data["name"], data["mesh468"].astype(np.float32), np.zeros(len(data["name"]), np.float32))
+    return labels, np.array([is_validation(str(name)) for name in labels.names])
+
+
+def views_of(args: argparse.Namespace) -> tuple[Views, Views]:
+    """For training and kept out: rendered once, or opened from ``--views``, where the landmark training left them."""
+    labels, kept_out = people_of(args.faces)
+    folder = args.views or args.out
+    train_people, other = np.flatnonzero(~kept_out), np.flatnonzero(kept_out)
+    return (
+        _opened(folder / "views-train") or build(args.faces, labels, train_people, 6, folder / "views-train"),
+        _opened(folder / "views-validation") or build(args.faces, labels, other, 3, folder / "views-validation"),
+    )
+
+
+def _opened(folder: Path) -> Views | None:
+    """A finished cache. Views lie in blocks of all people, the first block the pictures as they are."""
+    if not (folder / "labels.npz").exists():
+        return None
+    with np.load(folder / "labels.npz") as data:
+        meshes, visible = data["meshes"], data["visible"]
+    images = np.memmap(folder / "images.u8", np.uint8, "r", shape=(len(meshes), 256, 256, 3))
+    return Views(images, meshes, visible, len(meshes) // (6 if folder.name == "views-train" else 3))
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m training.masks", description=__doc__)
+    parser.add_argument("--minutes", type=float, required=True, help="training time, earlier runs included")
+    parser.add_argument("--faces", type=Path, required=True, help="folder with faces.npz and its pictures")
+    parser.add_argument("--out", type=Path, required=True, help="caches, checkpoint, plots")
+    parser.add_argument("--views", type=Path, help="folder with the landmark training's views, to share them")
+    parser.add_argument("--clips", type=Path, nargs="*", default=[], help="clips to cut real hands from")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--rate", type=float, default=2e-3)
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = arguments()
+    args.out.mkdir(parents=True, exist_ok=True)
+    cv2.setNumThreads(1)  # before any fork: OpenCV's thread pool does not survive one
+    torch.set_num_threads(args.threads)
+    device = ("cuda" if torch.cuda.is_available() else "cpu") if args.device == "auto" else args.device
+    hands = load_or_cut(args.clips, args.out / "hands.npz")
+    views, kept_out = views_of(args)
+    train(args, device, views, hands, held_out(kept_out, hands))
+
+
+if __name__ == "__main__":
+    main()

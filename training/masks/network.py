@@ -1,0 +1,74 @@
+"""The occlusion network: 0.4 M parameters, 0.1 GMAC. Dense 3x3 convolutions at 32, 16 and 8 px, there and back."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from rtswap.compositing.occlusion import SIZE
+
+OUT = 64
+
+
+def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
+    )
+
+
+class Residual(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = _conv(channels, channels)
+        self.second = nn.Sequential(nn.Conv2d(channels, channels, 3, 1, 1, bias=False), nn.BatchNorm2d(channels))
+        nn.init.constant_(self.second[1].weight, 0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(x + self.second(self.first(x)))
+
+
+class OcclusionNetwork(nn.Module):
+    """(N, 4, 128, 128) BGR and guide, -1..1 -> (N, 64, 64) logits: above 0 the face can be seen there."""
+
+    def __init__(self, fine: int = 32, middle: int = 64, coarse: int = 80) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(4, fine, 6, 4, 1, bias=False), nn.BatchNorm2d(fine), nn.ReLU(inplace=True)
+        )
+        self.fine = _conv(fine, fine)
+        self.middle = nn.Sequential(_conv(fine, middle, 2), Residual(middle), Residual(middle))
+        self.coarse = nn.Sequential(_conv(middle, coarse, 2), Residual(coarse))
+        self.to_middle = nn.Conv2d(coarse, middle, 1)
+        self.merge_middle = _conv(middle, middle)
+        self.to_fine = nn.Conv2d(middle, fine, 1)
+        self.merge_fine = nn.Sequential(_conv(fine, fine), _conv(fine, fine))
+        self.head = nn.Conv2d(fine, (OUT * 4 // SIZE) ** 2, 3, 1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        fine = self.fine(self.stem(x))
+        middle = self.middle(fine)
+        coarse = self.coarse(middle)
+        middle = self.merge_middle(middle + _doubled(self.to_middle(coarse)))
+        fine = self.merge_fine(fine + _doubled(self.to_fine(middle)))
+        return nn.functional.pixel_shuffle(self.head(fine), OUT * 4 // SIZE)[:, 0]
+
+
+class Deployed(nn.Module):
+    """What is exported: ``crops`` (N, 128, 128, 3) and ``guides`` (N, 128, 128), uint8 -> ``visible`` (N, 64, 64)."""
+
+    def __init__(self, network: OcclusionNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, crops: Tensor, guides: Tensor) -> Tensor:
+        return torch.sigmoid(self.network(to_input(crops, guides)))
+
+
+def to_input(crops: Tensor, guides: Tensor) -> Tensor:
+    """(N, S, S, 3) and (N, S, S) uint8 -> (N, 4, S, S) float32 -1..1."""
+    whole = torch.cat([crops.permute(0, 3, 1, 2), guides[:, None]], 1)
+    return whole.to(torch.float32) * (2 / 255) - 1
+
+
+def _doubled(x: Tensor) -> Tensor:
+    return nn.functional.interpolate(x, scale_factor=2.0, mode="nearest")

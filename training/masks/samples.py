@@ -1,0 +1,207 @@
+"""Training samples: a face as the program cuts it, with things before it; and where the face can be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rtswap.compositing.occlusion import SIZE, guide, placing
+from rtswap.geometry import box_of
+from rtswap.topology import OVAL
+from training.landmarks.degrade import degrade, noise_bank
+from training.landmarks.views import Views
+from training.masks import hair, skins, things
+from training.masks.cutouts import Cutouts
+from training.masks.layers import Bytes, Floats, fixed, lay
+from training.masks.own import eye_band, own_hair
+
+OUT = 64
+"""Side of the network's answer."""
+BOX_MARGIN = 0.12
+"""What a swapper's crop shows around the mesh; beyond it the network sees the border continued."""
+NOTHING = 0.4
+"""Share of samples with nothing painted over them."""
+KINDS = {
+    "hand": 0.18, "own hand": 0.18, "real hand": 0.17, "cup": 0.06, "microphone": 0.07, "board": 0.05, "blob": 0.05,
+    "headset": 0.03, "cover": 0.02, "strands": 0.06, "fringe": 0.04, "spectacles": 0.09,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Batch:
+    crops: NDArray[np.uint8]
+    """(N, 128, 128, 3) BGR"""
+    guides: NDArray[np.uint8]
+    """(N, 128, 128)"""
+    visible: NDArray[np.uint8]
+    """(N, 64, 64) 255 = face, 0 = something before it"""
+    weights: NDArray[np.uint8]
+    """(N, 64, 64) 255 = this answer counts, 0 = nobody knows"""
+
+
+Parts = tuple[Bytes, Bytes, Bytes, Bytes]
+"""Crop, guide, visible, weights of one sample."""
+
+
+class Sampler:
+    """Endless random samples from a cache of views."""
+
+    def __init__(self, views: Views, hands: Cutouts, seed: int) -> None:
+        self._views, self._hands = views, hands
+        self._rng = np.random.default_rng(seed)
+        self._bank = noise_bank(self._rng, SIZE + 16)
+
+    def batches(self, count: int, *, again: int = 6, keep: int = 1500) -> Iterator[Batch]:
+        """Every sample comes ``again`` times, mirrored or not and filmed by another camera; ``keep`` wait for it."""
+        rng = self._rng
+        pool: list[list[Bytes | int]] = []
+        ready: list[Parts] = []
+        while True:
+            pool.append([*self.one(), again])
+            for _ in range(again if len(pool) > keep else 1):
+                where = int(rng.integers(len(pool)))
+                *parts, left = pool[where]
+                ready.append(self._filmed(*parts))  # type: ignore[arg-type]
+                pool[where][4] = int(left) - 1  # type: ignore[call-overload]
+                if left <= 1:  # type: ignore[operator]
+                    pool.pop(where)
+            if len(ready) >= count:
+                yield Batch(*(np.stack(part) for part in zip(*ready[:count], strict=True)))
+                del ready[:count]
+
+    def _filmed(self, crop: Bytes, guide_: Bytes, visible: Bytes, weights: Bytes) -> Parts:
+        if self._rng.random() < 0.5:
+            crop, guide_, visible, weights = (part[:, ::-1] for part in (crop, guide_, visible, weights))
+        if self._rng.random() < 0.3:
+            crop = _small_face(crop, self._rng)
+        return degrade(np.ascontiguousarray(crop), self._bank, self._rng), guide_, visible, weights
+
+    def one(self) -> Parts:
+        """One sample as it was before the camera."""
+        rng, views = self._rng, self._views
+        number = int(rng.integers(views.people if rng.random() < 0.35 else len(views)))
+        crop, points, found = self._cut(number)
+        own, doubtful = own_hair(crop, points)
+        hidden = np.zeros((SIZE, SIZE), np.uint8)
+        skins.decorate(crop, points, self._bank, rng)
+        if rng.random() > NOTHING:
+            for _ in range(1 if rng.random() < 0.75 else 2):
+                self._cover(crop, hidden, points, number)
+        weights = _weights(points, found, hidden)
+        np.minimum(weights, cv2.bitwise_not(cv2.subtract(doubtful, hidden)), out=weights)
+        band = cv2.subtract(eye_band(SIZE, points), hidden)
+        np.minimum(weights, 255 - band // 4 * 3, out=weights)
+        np.maximum(hidden, own, out=hidden)
+        visible, weights = (
+            np.asarray(cv2.resize(part, (OUT, OUT), interpolation=cv2.INTER_AREA), np.uint8)
+            for part in (cv2.bitwise_not(hidden), weights)
+        )
+        return crop, guide(found), visible, weights
+
+    def _cut(self, number: int) -> tuple[Bytes, Floats, Floats]:
+        """The crop, the true mesh (468, 2) and the mesh as a tracker might have found it, both in crop pixels."""
+        rng = self._rng
+        image, mesh = self._views.images[number], self._views.meshes[number]
+        found = _as_tracked(mesh, rng)
+        matrix = placing(found)
+        assert matrix is not None
+        x1, y1, x2, y2 = np.clip(np.round(box_of(found, BOX_MARGIN)), 0, 256).astype(int)
+        if x2 - x1 < 8 or y2 - y1 < 8:
+            x1, y1, x2, y2 = 0, 0, 256, 256
+        moved = matrix.copy()
+        moved[:, 2] += matrix[:, :2] @ np.array([x1, y1])
+        part = np.ascontiguousarray(image[y1:y2, x1:x2])
+        crop = np.asarray(cv2.warpAffine(part, moved, (SIZE, SIZE), borderMode=cv2.BORDER_REPLICATE), np.uint8)
+        both = [points[:, :2] @ matrix[:, :2].T + matrix[:, 2] for points in (mesh, found)]
+        return crop, both[0], both[1]
+
+    def _cover(self, crop: Bytes, hidden: Bytes, points: Floats, number: int) -> None:
+        rng, size = self._rng, SIZE
+        kind = str(rng.choice(list(KINDS), p=list(KINDS.values())))
+        at = points[rng.integers(len(points))] + rng.normal(0, 0.1 * size, 2)
+        scrap = self._scrap()
+        colour = scrap[size // 2, size // 2].astype(np.float32)
+        if kind.endswith("hand"):
+            skin = self._skin(crop, points) if kind == "own hand" or rng.random() < 0.5 else self._somebodys_skin()
+            is_real = kind == "real hand" and len(self._hands)
+            layer = (
+                things.real_hand(size, at, skin, self._hands, rng)
+                if is_real
+                else things.hand(size, at, skin, scrap, rng)
+            )
+        elif kind in ("strands", "fringe"):
+            tone = hair.hair_colour(self._hair(number), rng)
+            layer = (hair.strands if kind == "strands" else hair.fringe)(size, points, tone, rng)
+        elif kind == "spectacles":
+            layer, lenses = hair.spectacles(size, points, rng)
+            lay(crop, hidden, lenses, rng)
+            if rng.random() < 0.4:
+                hair.glare(crop, points, rng)
+        elif kind == "headset":
+            layer = things.headset(size, points, rng)
+        elif kind == "cover":
+            layer = things.face_cover(size, points, rng)
+        elif kind == "blob":
+            layer = things.blob(size, at, scrap, rng)
+        else:
+            layer = {"cup": things.cup, "microphone": things.microphone, "board": things.board}[kind](
+                size, at, colour, scrap, rng
+            )
+        lay(crop, hidden, layer, rng)
+
+    def _skin(self, crop: Bytes, points: Floats) -> Floats:
+        """(3,) this face's own tone, at a cheek or the forehead."""
+        x, y = np.clip(points[int(self._rng.choice([205, 425, 151, 5, 50, 280]))], 2, SIZE - 3).astype(int)
+        return np.asarray(crop[y - 2 : y + 3, x - 2 : x + 3].mean(axis=(0, 1)), np.float32)
+
+    def _somebodys_skin(self) -> Floats:
+        view = int(self._rng.integers(len(self._views)))
+        x, y = np.clip(self._views.meshes[view][205, :2], 2, 253).astype(int)
+        return np.asarray(self._views.images[view][y - 2 : y + 3, x - 2 : x + 3].mean(axis=(0, 1)), np.float32)
+
+    def _hair(self, number: int) -> Floats:
+        """(3,) what is above the forehead in the view."""
+        mesh = self._views.meshes[number]
+        x, y = np.clip(mesh[10, :2] + 0.12 * (mesh[10, :2] - mesh[152, :2]), 2, 253).astype(int)
+        return np.asarray(self._views.images[number][y - 2 : y + 3, x - 2 : x + 3].mean(axis=(0, 1)), np.float32)
+
+    def _scrap(self) -> Bytes:
+        """A random part of a random picture, stretched to a crop."""
+        rng = self._rng
+        image = self._views.images[int(rng.integers(len(self._views)))]
+        side = int(rng.integers(20, 180))
+        x, y = rng.integers(0, 256 - side, 2)
+        return np.asarray(cv2.resize(image[y : y + side, x : x + side], (SIZE, SIZE)), np.uint8)
+
+
+def _as_tracked(mesh: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """``mesh`` with a tracker's errors: mostly 1 %, at times 4 % of the face's size, smooth over the face."""
+    strength = float(np.exp(rng.uniform(np.log(0.004), np.log(0.04))))
+    reach = float(np.ptp(mesh[:, :2], axis=0).max())
+    middle = mesh[:, :2].mean(0)
+    place = (mesh[:, :2] - middle) / reach
+    terms = np.column_stack([np.ones(len(mesh)), place, place**2, place[:, :1] * place[:, 1:]])
+    found = mesh.copy()
+    found[:, :2] += (terms @ rng.normal(0, strength * reach, (6, 2))).astype(np.float32)
+    return found
+
+
+def _small_face(crop: Bytes, rng: np.random.Generator) -> Bytes:
+    """As if the face had been 25 to 90 pixels wide in the frame."""
+    side = int(rng.integers(30, 105))
+    small = cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(small, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def _weights(points: Floats, found: Floats, hidden: Bytes) -> Bytes:
+    """Whole inside the true face, and wherever something covers the face that was found; little for things beside."""
+    face, guessed = np.zeros((SIZE, SIZE), np.uint8), np.zeros((SIZE, SIZE), np.uint8)
+    cv2.fillPoly(face, [fixed(points[OVAL])], 255, cv2.LINE_8, 4)
+    cv2.fillPoly(guessed, [fixed(found[OVAL])], 255, cv2.LINE_8, 4)
+    guessed = np.asarray(cv2.dilate(guessed, np.ones((7, 7), np.uint8)), np.uint8)
+    covered = cv2.min(hidden, cv2.max(guessed, np.full_like(hidden, 60)))
+    return np.asarray(cv2.max(face, covered), np.uint8)

@@ -1,0 +1,190 @@
+"""The things that come before faces, painted: each function makes one layer over a crop."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from training.masks.cutouts import Cutouts
+from training.masks.layers import Bytes, Floats, Layer, fixed, line, shaded, unit
+
+
+def hand(size: int, at: Floats, skin: Floats, scrap: Bytes, rng: np.random.Generator) -> Layer:
+    """A palm or its back, up to four fingers and a thumb, spread, bent or closed, and mostly an arm or a sleeve."""
+    alpha, shade = np.zeros((size, size), np.uint8), np.full((size, size), 120, np.uint8)
+    reach = size * rng.uniform(0.11, 0.24)
+    angle = rng.uniform(0, 2 * np.pi)
+    palm = np.asarray(at, np.float64)
+    sleeve = rng.random() < 0.4
+
+    def limb(start: Floats, end: Floats, width: float) -> None:
+        line(alpha, start, end, 255, width)
+        for part, tone in ((1.0, 135), (0.75, 175), (0.4, 205)):
+            line(shade, start, end, tone, width * part)
+
+    if rng.random() < 0.8:
+        limb(palm, palm - 7 * reach * unit(angle), reach * rng.uniform(0.9, 1.4))
+    for part, tone in ((1.0, 150), (0.85, 185), (0.6, 205)):
+        axes = fixed(part * reach * np.array([1.0, rng.uniform(0.75, 0.95)])).tolist()
+        centre = fixed(palm).tolist()
+        if part == 1.0:
+            cv2.ellipse(alpha, centre, axes, float(np.degrees(angle)), 0, 360, 255, -1, cv2.LINE_AA, 4)
+        cv2.ellipse(shade, centre, axes, float(np.degrees(angle)), 0, 360, tone, -1, cv2.LINE_AA, 4)
+    spread, length = rng.uniform(0.02, 0.3), rng.choice([rng.uniform(0.1, 0.5), rng.uniform(0.7, 1.7)], p=[0.3, 0.7])
+    pointing = rng.random() < 0.25
+    for finger in rng.permutation(4):
+        turn = angle + (finger - 1.5) * spread + rng.normal(0, 0.06)
+        root = palm + reach * 0.75 * unit(angle + (finger - 1.5) * 0.45)
+        long = length * rng.uniform(0.8, 1.15) if not pointing else (1.6 if finger == 0 else 0.15)
+        tip = root + reach * long * unit(turn)
+        limb(root, tip, reach * 0.42)
+        if rng.random() < 0.2:
+            line(shade, tip, tip + 0.6 * unit(turn), 240, reach * 0.2)
+    if rng.random() < 0.8:
+        thumb = angle + rng.choice([-1, 1]) * rng.uniform(0.5, 1.5)
+        limb(palm + reach * 0.4 * unit(thumb), palm + reach * rng.uniform(1.0, 1.7) * unit(thumb), reach * 0.45)
+    shade = np.asarray(cv2.GaussianBlur(shade, (0, 0), float(rng.uniform(0.5, 1.6))), np.uint8)
+    picture = shaded(shade, skin, scrap if rng.random() < 0.5 else None, rng)
+    if sleeve:
+        cuff = palm - rng.uniform(1.2, 2.2) * reach * unit(angle)
+        cloth = np.zeros((size, size), np.uint8)
+        line(cloth, cuff, palm - 8 * reach * unit(angle), 255, reach * rng.uniform(1.4, 2.2))
+        picture[cloth > 127] = shaded(shade, rng.uniform(10, 240, 3), scrap, rng)[cloth > 127]
+        alpha = np.maximum(alpha, cloth)
+    return Layer(picture, alpha)
+
+
+def real_hand(size: int, at: Floats, skin: Floats, cutouts: Cutouts, rng: np.random.Generator) -> Layer:
+    """A hand cut from a clip, turned, scaled and brought near to the tone ``skin``."""
+    cutout = cutouts.pictures[int(rng.integers(len(cutouts)))]
+    if rng.random() < 0.5:
+        cutout = np.ascontiguousarray(cutout[:, ::-1])
+    side = cutout.shape[0]
+    scale = size * rng.uniform(0.4, 1.0) / side
+    matrix = cv2.getRotationMatrix2D((side / 2, side / 2), float(rng.uniform(0, 360)), scale)
+    matrix[:, 2] += np.asarray(at) - side / 2
+    placed = cv2.warpAffine(cutout, matrix, (size, size), flags=cv2.INTER_LINEAR)
+    alpha = np.ascontiguousarray(placed[..., 3])
+    inside = alpha > 128
+    picture = np.ascontiguousarray(placed[..., :3])
+    if inside.any():
+        mean = picture[inside].mean(0)
+        gain = (np.asarray(skin) / np.maximum(mean, 8)) ** rng.uniform(0.6, 1.1) * rng.uniform(0.8, 1.2)
+        picture = np.asarray(np.clip(picture * np.clip(gain, 0.2, 2.5).astype(np.float32), 0, 255).astype(np.uint8))
+    return Layer(picture, alpha)
+
+
+def cup(size: int, at: Floats, colour: Floats, scrap: Bytes, rng: np.random.Generator) -> Layer:
+    """A mug, glass or can: a slightly conical body with its rim, mostly a handle."""
+    alpha, shade = np.zeros((size, size), np.uint8), np.full((size, size), 160, np.uint8)
+    width, height = size * rng.uniform(0.1, 0.3), size * rng.uniform(0.15, 0.4)
+    tilt = rng.normal(0, 0.5)
+    turn = np.array([[np.cos(tilt), -np.sin(tilt)], [np.sin(tilt), np.cos(tilt)]])
+    foot = rng.uniform(0.7, 1.0)
+    body = np.array([[-width, -height], [width, -height], [width * foot, height], [-width * foot, height]]) @ turn.T
+    cv2.fillConvexPoly(alpha, fixed(body + at), 255, cv2.LINE_AA, 4)
+    for share, tone in ((0.7, 190), (0.35, 220)):
+        inner = body * np.array([1.0, 1.0]) * share + turn @ np.array([width * 0.2, 0])
+        cv2.fillConvexPoly(shade, fixed(inner + at), tone, cv2.LINE_AA, 4)
+    top, reach = fixed(at + turn @ np.array([0, -height])), fixed(np.array([width, width * rng.uniform(0.1, 0.4)]))
+    for mask, tone in ((alpha, 255), (shade, int(rng.integers(60, 250)))):
+        cv2.ellipse(mask, top.tolist(), reach.tolist(), float(np.degrees(tilt)), 0, 360, tone, -1, cv2.LINE_AA, 4)
+    if rng.random() < 0.6:
+        side = at + turn @ np.array([rng.choice([-1, 1]) * width, 0])
+        ring = fixed(np.array([width * 0.6, height * 0.55])).tolist()
+        cv2.ellipse(alpha, fixed(side).tolist(), ring, 0, 0, 360, 255, max(2, int(width / 4)), cv2.LINE_AA, 4)
+    shade = np.asarray(cv2.GaussianBlur(shade, (0, 0), 2.5), np.uint8)
+    return Layer(shaded(shade, colour, scrap if rng.random() < 0.6 else None, rng), alpha)
+
+
+def microphone(size: int, at: Floats, colour: Floats, scrap: Bytes, rng: np.random.Generator) -> Layer:
+    """A ball or a capsule, dark or metallic, on a stem or an arm from somewhere outside."""
+    alpha, shade = np.zeros((size, size), np.uint8), np.full((size, size), 110, np.uint8)
+    radius = size * (rng.uniform(0.02, 0.06) if rng.random() < 0.4 else rng.uniform(0.06, 0.16))
+    angle = rng.uniform(0, np.pi) if rng.random() < 0.8 else rng.uniform(0, 2 * np.pi)
+    width = radius * rng.uniform(0.3, 1.3)
+    end = at + size * 1.5 * unit(angle)
+    for mask, tone, part in ((alpha, 255, 1.0), (shade, 170, 0.5)):
+        line(mask, at, end, tone, max(2.0, width * part))
+    for part, tone in ((1.0, 130), (0.7, 180), (0.35, 230)):
+        axes = fixed(radius * part * np.array([1.0, 1.25])).tolist()
+        where = fixed(at - 0.25 * (1 - part) * radius).tolist()
+        if part == 1.0:
+            cv2.ellipse(alpha, where, axes, float(np.degrees(angle)) - 90, 0, 360, 255, -1, cv2.LINE_AA, 4)
+        cv2.ellipse(shade, where, axes, float(np.degrees(angle)) - 90, 0, 360, tone, -1, cv2.LINE_AA, 4)
+    shade = np.asarray(cv2.GaussianBlur(shade, (0, 0), 1.0), np.uint8)
+    dark = rng.uniform(10, 70, 3) if rng.random() < 0.7 else colour
+    return Layer(shaded(shade, dark, scrap if rng.random() < 0.3 else None, rng), alpha)
+
+
+def board(size: int, at: Floats, colour: Floats, scrap: Bytes, rng: np.random.Generator) -> Layer:
+    """A phone, a book, a sheet of paper: a quadrangle with rounded corners, lines or a picture on it."""
+    alpha = np.zeros((size, size), np.uint8)
+    sides = size * rng.uniform(0.08, 0.4, 2)
+    angle = rng.uniform(0, np.pi)
+    along, across = unit(angle), unit(angle + np.pi / 2)
+    corners = np.stack(
+        [x * along * sides[0] + y * across * sides[1] for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
+    )
+    corners += rng.normal(0, 0.02 * size, (4, 2)) + at
+    cv2.fillConvexPoly(alpha, fixed(corners), 255, cv2.LINE_AA, 4)
+    if rng.random() < 0.5:
+        cv2.polylines(alpha, [fixed(corners)], True, 255, int(rng.integers(2, 12)), cv2.LINE_AA, 4)
+    kind = rng.random()
+    tone = rng.uniform(5, 50, 3) if kind < 0.35 else rng.uniform(190, 255) * np.ones(3) if kind < 0.65 else colour
+    picture = shaded(np.full((size, size), 200, np.uint8), tone, scrap if rng.random() < 0.4 else None, rng)
+    for step in range(int(rng.integers(0, 9))):
+        where = corners[0] + (corners[3] - corners[0]) * (0.15 + 0.08 * step)
+        ink = tuple(float(v) for v in rng.uniform(0, 255, 3))
+        start, end = fixed(np.stack([where, where + (corners[1] - corners[0]) * 0.8])).tolist()
+        cv2.line(picture, tuple(start), tuple(end), ink, 1, cv2.LINE_AA, 4)
+    return Layer(picture, alpha)
+
+
+def blob(size: int, at: Floats, scrap: Bytes, rng: np.random.Generator) -> Layer:
+    """Anything: a wobbly outline filled with some picture or colour."""
+    angles = np.sort(rng.uniform(0, 2 * np.pi, int(rng.integers(5, 12))))
+    radii = size * rng.uniform(0.06, 0.35) * rng.uniform(0.6, 1.3, len(angles))
+    outline = np.asarray(at) + radii[:, None] * np.stack([np.cos(angles), np.sin(angles)], 1)
+    alpha = np.zeros((size, size), np.uint8)
+    cv2.fillPoly(alpha, [fixed(outline)], 255, cv2.LINE_AA, 4)
+    alpha = np.asarray(cv2.GaussianBlur(alpha, (0, 0), 2.5), np.uint8)
+    alpha = np.asarray(cv2.convertScaleAbs(alpha, alpha=4, beta=-380), np.uint8)
+    if rng.random() < 0.5:
+        scrap = shaded(np.full((size, size), 200, np.uint8), rng.uniform(0, 255, 3), scrap, rng)
+    return Layer(scrap, alpha)
+
+
+def headset(size: int, points: Floats, rng: np.random.Generator) -> Layer:
+    """A microphone on an arm that bends from an ear along the cheek to the mouth."""
+    ear, mouth = points[int(rng.choice([234, 454])), :2], points[int(rng.choice([61, 291, 17])), :2]
+    reach = np.linalg.norm(points[234, :2] - points[454, :2])
+    bend = (ear + mouth) / 2 + rng.normal(0, 0.1, 2) * reach + np.array([0, 0.15]) * reach
+    share = np.linspace(0, 1, 10)[:, None]
+    curve = (1 - share) ** 2 * ear + 2 * share * (1 - share) * bend + share**2 * mouth
+    alpha = np.zeros((size, size), np.uint8)
+    cv2.polylines(alpha, [fixed(curve)], False, 255, int(rng.integers(1, 5)), cv2.LINE_AA, 4)
+    cv2.circle(
+        alpha, tuple(fixed(mouth).tolist()), int(rng.uniform(0.02, 0.07) * reach * 16), 255, -1, cv2.LINE_AA, 4
+    )
+    tone = rng.uniform(5, 80, 3) if rng.random() < 0.8 else rng.uniform(100, 255, 3)
+    return Layer(shaded(np.full((size, size), 200, np.uint8), tone, None, rng), alpha)
+
+
+def face_cover(size: int, points: Floats, rng: np.random.Generator) -> Layer:
+    """A surgical mask or a scarf over mouth and chin."""
+    lower = points[[234, 93, 132, 58, 172, 136, 150, 149, 152, 378, 379, 365, 397, 288, 361, 323, 454], :2]
+    nose = points[int(rng.choice([1, 197, 2])), :2]
+    outline = np.concatenate(
+        [lower[2:-2], (points[454, :2] + nose)[None] / 2, nose[None], (points[234, :2] + nose)[None] / 2]
+    )
+    outline = outline.mean(0) + (outline - outline.mean(0)) * rng.uniform(1.0, 1.15)
+    alpha = np.zeros((size, size), np.uint8)
+    cv2.fillPoly(alpha, [fixed(outline)], 255, cv2.LINE_AA, 4)
+    shade = np.full((size, size), 190, np.uint8)
+    for height in np.linspace(0.2, 0.8, int(rng.integers(1, 5))):
+        y = outline[:, 1].min() + height * np.ptp(outline[:, 1])
+        line(shade, np.array([0, y]), np.array([size, y]), int(rng.integers(150, 230)), 2)
+    kind = rng.random()
+    tone = [220, 190, 150] if kind < 0.35 else [235, 235, 235] if kind < 0.55 else rng.uniform(5, 240, 3)
+    return Layer(shaded(shade, np.array(tone), None, rng), alpha)
