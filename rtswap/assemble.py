@@ -111,6 +111,10 @@ def make_finishes(config: Config, eyes: Eyes, *, on_event: Event, live: bool) ->
     its colours there, then its sharpness, then its seam."""
     finishes: list[Finish] = []
     swap, mask = config.swap, config.mask
+    if eyes.occlusion is not None:
+        from rtswap.compositing.occlusion import OcclusionMask
+
+        finishes.append(OcclusionMask(eyes.occlusion))
     if mask_is_partial(config):
         from rtswap.compositing.parts import PartsMask
 

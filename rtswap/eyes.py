@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rtswap.compositing.occlusion import SIZE as OCCLUSION_PX
 from rtswap.config import Config
 from rtswap.embedding import SIDE as EMBEDDER_PX
 from rtswap.embedding import DlibEmbedder
@@ -23,7 +24,7 @@ MOST_THREADS = 4
 """More threads than this wait for each other longer than they work on networks this small."""
 
 
-PER_FRAME = {"pnet": 0.02, "rnet": 0.02, "onet": 0.07, "landmarks": 1.0}
+PER_FRAME = {"pnet": 0.02, "rnet": 0.02, "onet": 0.07, "landmarks": 1.0, "occlusion": 1.0}
 """How often each network runs while a face is followed: landmarks in every frame, O-Net in every 15th to check."""
 FRAME_PX, PHOTO_PX = 256, 1024
 """Longest side of what P-Net sees, where a face has 12 px. In photos small faces count, and time does not."""
@@ -37,6 +38,8 @@ class Eyes(NamedTuple):
     landmarks: LandmarkModel
     embedder: Callable[[], Embedder | None]
     """Loads it: 0.3 s and 80 MB that only several photos of one person are worth. None where it is not installed."""
+    occlusion: Engine | None = None
+    """Tells what hides a face; None where it is not asked for."""
     engine: str = ""
     """What runs them, for reports."""
 
@@ -53,6 +56,11 @@ def open_eyes(
         "onet": {"image": np.zeros((2, 48, 48, 3), np.uint8)},
         "landmarks": {"crops": np.zeros((1, LANDMARK_PX, LANDMARK_PX, 3), np.uint8)},
     }
+    if "occlusion" in config.mask.masks:
+        samples["occlusion"] = {
+            "crops": np.zeros((1, OCCLUSION_PX, OCCLUSION_PX, 3), np.uint8),
+            "guides": np.zeros((1, OCCLUSION_PX, OCCLUSION_PX), np.uint8),
+        }
     networks = {name: Network(registry.path(name), sample, PER_FRAME[name]) for name, sample in samples.items()}
     chosen = choose_engines(
         networks, threads=threads, engine=config.engine.engine, cache_dir=registry.folder, on_event=on_event
@@ -82,7 +90,14 @@ def open_eyes(
         )
 
     landmarks = MeshLandmarks(engines["landmarks"], LANDMARK_PX)
-    return Eyes(detector(FRAME_PX), detector(PHOTO_PX), landmarks, embedder, chosen["landmarks"].name)
+    return Eyes(
+        detector(FRAME_PX),
+        detector(PHOTO_PX),
+        landmarks,
+        embedder,
+        occlusion=engines.get("occlusion"),
+        engine=chosen["landmarks"].name,
+    )
 
 
 def _three(values: tuple[float, ...]) -> tuple[float, float, float]:
