@@ -1,0 +1,124 @@
+"""What each finish costs per face, on a 300 px face by default. Prints JSON.
+
+    python benchmarks/finishes.py [--width 300] [--runs 200] [--slow-runs 8]
+
+A built-in person's face is put on another's, filmed softly and with noise; each finish then works on a fresh copy
+of the swap in every run (the copy is not counted), at 30 frames per second of stream time, so that what is measured
+only now and then is in the tail. One thread. Finishes take turns in one process; warm-up runs are thrown away. The
+minimum, the median and the 10th and 90th percentiles are given: on a shared machine the minimum says most.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Sequence
+
+import cv2
+import numpy as np
+
+from rtswap.compositing.color import ColorMatch
+from rtswap.compositing.cpu import CpuCanvas
+from rtswap.compositing.detail import MatchDetail
+from rtswap.compositing.parts import PartsMask
+from rtswap.compositing.poisson import PoissonBlend
+from rtswap.config import Config
+from rtswap.eyes import Eyes, open_eyes
+from rtswap.geometry import transform
+from rtswap.protocols import Finish
+from rtswap.source.portrait import find_landmarks
+from rtswap.swappers.mesh import MeshSwapModel
+from rtswap.synthetic import persona
+from rtswap.types import AlignedFace, Quality, SourceIdentity, SwappedFace
+
+WARM_UP = 3
+FPS = 30.0
+LIVE: dict[str, Callable[[], Finish]] = {
+    "color rct": lambda: ColorMatch("rct"),
+    "color lct": lambda: ColorMatch("lct"),
+    "color mkl": lambda: ColorMatch("mkl"),
+    "color hist": lambda: ColorMatch("hist"),
+    "detail": MatchDetail,
+    "parts eyes": lambda: PartsMask(["eyes"], []),
+    "keep mouth": lambda: PartsMask(["all"], ["mouth"]),
+}
+SLOW: dict[str, Callable[[], Finish]] = {
+    "color idt": lambda: ColorMatch("idt"),
+    "color sot": lambda: ColorMatch("sot"),
+    "poisson": PoissonBlend,
+}
+"""For files."""
+
+
+def someone(eyes: Eyes, name: str, width: float) -> SourceIdentity:
+    """A built-in person whose face is ``width`` px wide."""
+    picture = persona(name)
+    found = find_landmarks(eyes.landmarks, picture, eyes.detector.detect(picture)[0].keypoints)
+    scale = width / float(np.ptp(found[:, 0]))
+    large = np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.uint8)
+    return SourceIdentity(large, (found * scale).astype(np.float32), name=name)
+
+
+def swapped_face(width: float) -> tuple[SwappedFace, AlignedFace]:
+    """Ada on a softly filmed, noisy ben."""
+    eyes = open_eyes(Config(), on_event=lambda text: None)
+    source, who = someone(eyes, "ada", 300), someone(eyes, "ben", width)
+    noise = 4 * np.random.default_rng(0).standard_normal(who.portrait.shape[:2])[..., None]
+    picture = (cv2.GaussianBlur(who.portrait, (0, 0), 1.5) + noise).clip(0, 255).astype(np.uint8)
+    swapper = MeshSwapModel().bind(source)
+    matrix, size = swapper.view(who.landmarks, 1024)
+    crop = CpuCanvas(picture).crop(matrix, size)
+    landmarks = transform(matrix, who.landmarks)
+    target = AlignedFace(1, crop, landmarks, np.ones(len(landmarks), np.float32), 0.0)
+    return swapper.swap(target, Quality()), target
+
+
+def measure(
+    finishes: dict[str, Callable[[], Finish]], swapped: SwappedFace, target: AlignedFace, runs: int
+) -> dict[str, dict[str, float]]:
+    """Milliseconds of each."""
+    steps = {name: make() for name, make in finishes.items()}
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for index in range(runs + WARM_UP):
+        face = AlignedFace(1, target.crop, target.landmarks, target.visibility, index / FPS)
+        for name, step in steps.items():
+            fresh = SwappedFace(swapped.crop.copy(), swapped.mask.copy())
+            start = time.perf_counter()
+            step.apply(fresh, face, Quality())
+            times[name].append(time.perf_counter() - start)
+    return {name: summary(values[WARM_UP:]) for name, values in times.items()}
+
+
+def summary(seconds: Sequence[float]) -> dict[str, float]:
+    """Minimum, median and spread in ms."""
+    p10, p50, p90 = np.percentile(seconds, [10, 50, 90]) * 1000
+    figures = {"min_ms": min(seconds) * 1000, "median_ms": p50, "p10_ms": p10, "p90_ms": p90}
+    return {name: round(float(value), 3) for name, value in figures.items()}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--width", type=float, default=300, help="width of the face in pixels")
+    parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--slow-runs", type=int, default=8)
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    swapped, target = swapped_face(options.width)
+    before = os.getloadavg()[0]
+    report = {
+        "face_px": options.width,
+        "crop": list(target.crop.shape[:2]),
+        "machine": {"system": platform.platform(), "cores": os.cpu_count(), "load_before": round(before, 2)},
+        "opencv": cv2.__version__,
+        "live": measure(LIVE, swapped, target, options.runs),
+        "for files": measure(SLOW, swapped, target, options.slow_runs),
+    }
+    print(json.dumps(report, indent=1))
+
+
+if __name__ == "__main__":
+    main()
