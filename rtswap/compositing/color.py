@@ -15,11 +15,11 @@ from rtswap.compositing.transfers import Affine, Colors, idt, lct, matched_curve
 from rtswap.sampling import blurred, resized
 from rtswap.types import AlignedFace, Image, Quality, SwappedFace
 
-SAMPLES = 4000
+SAMPLES = 2500
 """Pixels that the live transfers learn from, about."""
-MOVED = 16000
+MOVED = 6000
 """Pixels that the iterative ones move; what lies between them moves alike."""
-MOVES_SIGMA = 2.0
+MOVES_SIGMA = 1.3
 """By how many of these they are smoothed: neighbours that part would show as grain and as specks of colour."""
 FEWEST = 24.0
 """Pixels below which nothing is learnt."""

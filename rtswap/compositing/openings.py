@@ -69,12 +69,14 @@ def skin_weights(mask: Mask, landmarks: Points, step: int) -> Mask:
 
 def face_width(landmarks: Points) -> float:
     """Pixels, at least 1."""
-    return max(1.0, float(np.ptp(bounded(landmarks)[:, 0])))
+    across = bounded(landmarks)[:, 0]
+    return max(1.0, float(across.max() - across.min()))
 
 
 def bounded(points: Points) -> Points:
     """(N, 2) as near as OpenCV can draw; what is no number lies at 0."""
-    near = np.clip(np.nan_to_num(points[:, :2], nan=0.0, posinf=FARTHEST, neginf=-FARTHEST), -FARTHEST, FARTHEST)
+    near = np.minimum(np.maximum(points[:, :2], np.float32(-FARTHEST)), np.float32(FARTHEST))
+    near[np.isnan(near)] = 0
     return np.asarray(near, np.float32)
 
 
