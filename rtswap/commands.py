@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from argparse import SUPPRESS
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, is_dataclass
 from types import MappingProxyType
@@ -24,6 +25,7 @@ commands:
   rtswap doctor                 check this machine, and say how to mend what is missing
   rtswap config                 print the configuration that counts, and where each value comes from
   rtswap bench                  measure this machine; needs no camera
+  rtswap inspect CLIP           look at what the tracker and the masks see in a file
 
 examples:
   rtswap --source me.jpg --cam 0                              webcam to virtual camera, or to a window
@@ -140,6 +142,36 @@ def bench(flags: Flags) -> int:
     return 0
 
 
+def inspect_parser() -> Parser:
+    parser = Parser(
+        "rtswap inspect",
+        "Shows what the tracker and the masks see in a clip: a contact sheet, an annotated clip, plots, figures.",
+        "examples:\n  rtswap inspect clip.mp4\n  rtswap inspect clip.mp4 -s me.jpg -o looked_at --faces all",
+    )
+    group = parser.add_argument_group("What is looked at")
+    parser.usage = "rtswap inspect CLIP [options]"
+    group.add_argument("clip", nargs="?", help=SUPPRESS)
+    group.add_argument("-o", "--output", dest="folder", metavar="FOLDER", help="where to write [CLIP_inspect]")
+    group.add_argument("-y", "--overwrite", action="store_true", help="replace files that exist")
+    add_table(parser, ["source", "tracking", "swap", "mask", "safety", "badge", "engine", "console"])
+    add_common(parser)
+    return parser
+
+
+def inspect(flags: Flags) -> int:
+    if "clip" not in flags:
+        raise UsageError("no clip given", do="Name a file: rtswap inspect clip.mp4")
+    found = _effective(flags).config
+    from rtswap.inspection.run import inspect as look
+
+    console = _console(found)
+    result = look(
+        flags["clip"], found, console=console, folder=flags.get("folder"), overwrite=bool(flags.get("overwrite"))
+    )
+    console.summary(result)
+    return 0 if result["frames_with_a_face"] else 1
+
+
 COMMANDS: Mapping[str, Command] = MappingProxyType(
     {
         "": Command(run_parser, run),
@@ -147,6 +179,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "doctor": Command(doctor_parser, doctor),
         "config": Command(config_parser, config),
         "bench": Command(bench_parser, bench),
+        "inspect": Command(inspect_parser, inspect),
     }
 )
 """Name -> command; the empty name is the loop itself."""

@@ -83,6 +83,8 @@ def last_words(capsys: pytest.CaptureFixture[str]) -> str:
         ("--quiet config", r"The command comes first: rtswap config"),
         ("cameras --josn", r"unknown flag '--josn'\. Did you mean --json\?"),
         ("bench --seconds never", "--seconds: invalid"),
+        ("inspect", "no clip given.*rtswap inspect clip.mp4"),
+        ("inspect a.mp4 b.mp4", "unknown argument .b.mp4."),
         ("config --config absent.toml", "cannot read absent.toml"),
     ],
 )
@@ -102,7 +104,7 @@ def test_help_shows_every_flag_in_groups_with_examples() -> None:
     assert max(map(len, shown.stdout.splitlines())) <= 110
 
 
-@pytest.mark.parametrize("command", ["cameras", "doctor", "config", "bench"])
+@pytest.mark.parametrize("command", ["cameras", "doctor", "config", "bench", "inspect"])
 def test_every_command_has_its_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, "--help"]) == 0
     assert f"rtswap {command}" in capsys.readouterr().out

@@ -1,0 +1,82 @@
+"""A folder that appears with everything in it, or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rtswap.errors import OutputError
+
+
+@contextmanager
+def whole_folder(path: Path, names: Sequence[str], *, overwrite: bool) -> Iterator[Path]:
+    """Work in the folder that is given; where the work ends well it becomes ``path``, otherwise it vanishes.
+
+    ``names``: the files that will be there. Where ``path`` exists they are moved into it, the last one last. Raises
+    OutputError where ``path`` cannot be written, or has such files already and ``overwrite`` is not wished.
+    """
+    _refuse(path, names, overwrite)
+    work = _make_beside(path)
+    try:
+        yield work
+        try:
+            _publish(work, path, names)
+        except OSError as error:
+            raise OutputError(
+                f"cannot write {path}", got=_reason(error), do="Choose another folder with -o."
+            ) from None
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _refuse(path: Path, names: Sequence[str], overwrite: bool) -> None:
+    try:
+        if not path.exists():
+            return
+        there = [name for name in names if (path / name).exists()]
+    except (OSError, ValueError) as error:
+        raise OutputError(f"cannot write {str(path)[:300]!r}", got=_reason(error)) from None
+    if not path.is_dir():
+        raise OutputError(
+            f"cannot write into {path}", expected="a folder", got="a file", do="Choose another name with -o."
+        )
+    if there and not overwrite:
+        do = "Choose another folder with -o, or add --overwrite."
+        raise OutputError(f"{path / there[0]} exists already", do=do)
+    if not os.access(path, os.W_OK):
+        raise OutputError(f"cannot write into {path}", got="no permission", do="Choose another folder with -o.")
+
+
+def _make_beside(path: Path) -> Path:
+    number = 1
+    while True:
+        work = path.with_name(f"{path.name}.partial{number if number > 1 else ''}")
+        try:
+            work.mkdir()
+        except FileExistsError:
+            number += 1
+        except FileNotFoundError:
+            do = f"Create it first: mkdir -p {path.parent}"
+            raise OutputError(f"no folder {path.parent} for {path.name}", do=do) from None
+        except (OSError, ValueError) as error:
+            raise OutputError(
+                f"cannot write {str(path)[:300]!r}", got=_reason(error), do="Choose another folder with -o."
+            ) from None
+        else:
+            return work
+
+
+def _publish(work: Path, path: Path, names: Sequence[str]) -> None:
+    if not path.exists():
+        work.rename(path)
+        return
+    (path / names[-1]).unlink(missing_ok=True)  # the last one says that all are there
+    for name in names:
+        (work / name).replace(path / name)
+
+
+def _reason(error: Exception) -> str:
+    return os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)

@@ -1,0 +1,88 @@
+"""The program's own loop, with every part watched. Without a source a stand-in shows where masks would lie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from rtswap.assemble import bind_sources, make_finishes, make_swap_model, mask_is_partial
+from rtswap.compositing.cpu import CpuCanvas
+from rtswap.config import Config
+from rtswap.errors import SourceError
+from rtswap.eyes import Eyes, open_eyes
+from rtswap.inspection.watching import (
+    Watch,
+    WatchedCanvas,
+    WatchedFinish,
+    WatchedLandmarks,
+    WatchedSwapper,
+    WatchedTracker,
+)
+from rtswap.pipeline import Pipeline, Policy
+from rtswap.protocols import Finish, Swapper
+from rtswap.source.portrait import find_landmarks
+from rtswap.synthetic import persona
+from rtswap.tracking.tracker import FaceTracker
+from rtswap.types import SourceIdentity
+
+Event = Callable[[str], None]
+STAND_IN = "ada"
+
+
+class Rig:
+    """``pipeline`` works on frames, ``watch`` holds what was seen of the last one. Raises RtswapError."""
+
+    def __init__(self, config: Config, *, on_event: Event, photos: bool = False) -> None:
+        eyes = open_eyes(config, on_event=on_event)
+        self.watch = watch = Watch()
+        detector = eyes.photo_detector if photos else eyes.detector
+        tracker = FaceTracker(
+            detector,
+            WatchedLandmarks(eyes.landmarks, watch),
+            faces="one" if config.tracking.faces == "one" else "all",
+        )
+        safety = config.safety
+        self.pipeline = Pipeline(
+            WatchedTracker(tracker, watch),
+            [_swapper(config, eyes, watch, on_event)],
+            canvas=lambda image: WatchedCanvas(CpuCanvas(image), watch),
+            policy=Policy(safety.on_failure, safety.empty_after_s, partial=mask_is_partial(config)),
+            on_event=on_event,
+            finishes=_finishes(config, eyes, watch, on_event),
+        )
+
+
+def _swapper(config: Config, eyes: Eyes, watch: Watch, on_event: Event) -> Swapper:
+    """The wished source's, or the stand-in's: then without the skin mask, which is the photo's."""
+    if not config.source.photos:
+        bound = make_swap_model(_without_skin(config)).bind(_stand_in(eyes))
+        return WatchedSwapper(bound, None, watch)
+    alone = replace(config, source=replace(config.source, also=()))
+    swapper = bind_sources(alone, eyes, on_event=on_event)[0]
+    if "skin" not in config.mask.masks:
+        return WatchedSwapper(swapper, None, watch)
+    plain = replace(_without_skin(alone), swap=replace(config.swap, color="none"))
+    return WatchedSwapper(swapper, bind_sources(plain, eyes, on_event=lambda text: None)[0], watch)
+
+
+def _without_skin(config: Config) -> Config:
+    masks = tuple(mask for mask in config.mask.masks if mask != "skin")
+    return replace(config, mask=replace(config.mask, masks=masks))
+
+
+def _finishes(config: Config, eyes: Eyes, watch: Watch, on_event: Event) -> list[Finish]:
+    made = make_finishes(config, eyes, on_event=on_event, live=False)
+    return [WatchedFinish(step, _name_of(step), watch) for step in made]
+
+
+def _name_of(step: Finish) -> str:
+    """``compositing/occlusion.py`` -> occlusion."""
+    return type(step).__module__.rpartition(".")[2]
+
+
+def _stand_in(eyes: Eyes) -> SourceIdentity:
+    picture = persona(STAND_IN)
+    found = eyes.detector.detect(picture)
+    if not found:
+        raise SourceError(f"no face was found in the built-in portrait {STAND_IN}", do="Install rtswap again.")
+    return SourceIdentity(picture, find_landmarks(eyes.landmarks, picture, found[0].keypoints), name=STAND_IN)
