@@ -91,6 +91,8 @@ def swapped_in(
     """What a swapper makes of the face in a picture, and what it was shown."""
     from rtswap.compositing.cpu import CpuCanvas
 
+    if time_s == 0:
+        swapper.forget(1)  # a face that was never seen before
     matrix, size = swapper.view(landmarks, max_px)
     crop = CpuCanvas(image).crop(matrix, size)
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.errors import SourceError
-from rtswap.geometry import box_of, upright_view
+from rtswap.geometry import box_of, clip_box, upright_view
 from rtswap.protocols import Swapper
 from rtswap.raster import Map, rasterize
 from rtswap.sampling import blurred, looked_up, resized, warped
-from rtswap.swappers.light import normalized_low_passes, relight
+from rtswap.swappers.light import normalized_low_passes, relight, veil_of
 from rtswap.swappers.shape import SourceShape
 from rtswap.swappers.texture import SIZE, SKIRT, Texture, chart, skirted
 from rtswap.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
@@ -36,6 +36,8 @@ MASK_STEP = 4
 LIGHT_SIGMA = 0.18
 """Standard deviation of the low-pass that separates light from features, in face widths. 0.1 leaves more of the
 target's features in what counts as light (identity falls by 0.03), 0.2 follows its light less."""
+VEIL_S = 1.0
+"""Time constant of the target's veil."""
 LIGHT_STEP = 8
 """Pixels per node of the light's grid. Crops are a multiple of it wide and high: whole blocks are averaged five
 times as fast as fractions."""
@@ -72,6 +74,10 @@ class MeshSwapper:
         self._wanted = wanted
         self._shape = shape
         self._texture = texture
+        middle = slice(SIZE // 5, -SIZE // 5)
+        self._own_veil = veil_of(texture.levels[0][middle, middle])
+        self._veils: dict[int, tuple[float, float]] = {}
+        """Per track: the veil and when it was measured."""
 
     def view(self, landmarks: Points, max_px: int) -> tuple[Matrix, tuple[int, int]]:
         """An upright cut-out of the frame, whole pixels wide, made smaller only where it exceeds ``max_px``."""
@@ -97,7 +103,7 @@ class MeshSwapper:
         return SwappedFace(swapped, self._mask(destination, (width, height), face_px, nodes))
 
     def forget(self, track_id: int) -> None:
-        """Nothing is remembered from frame to frame."""
+        self._veils.pop(track_id, None)
 
     def _nodes(self, destination: Points, size: tuple[int, int]) -> Map:
         """(h, w, 2) where each node of a coarse grid over the crop lies on the texture, 0..1."""
@@ -121,7 +127,20 @@ class MeshSwapper:
             np.asarray(resized(image, size, cv2.INTER_AREA), np.float32) for image in (face.crop, swapped)
         )
         inside *= self._shown(nodes, size) * np.float32(1 / 255)
-        relight(swapped, *normalized_low_passes(target, source, inside, sigma))
+        lows = normalized_low_passes(target, source, inside, sigma)
+        relight(swapped, *lows, target_veil=self._veil_over(face), source_veil=self._own_veil)
+
+    def _veil_over(self, face: AlignedFace) -> float:
+        """The target's veil, smoothed over time: a hand or a blink changes what is darkest, the lens stays."""
+        x1, y1, x2, y2 = clip_box(box_of(face.landmarks), *face.crop.shape[1::-1])
+        if x1 >= x2 or y1 >= y2:
+            return 0.0
+        now = veil_of(face.crop[y1:y2, x1:x2])
+        veil, since = self._veils.get(face.track_id, (now, -math.inf))
+        keep = math.exp(-max(0.0, face.time_s - since) / VEIL_S)
+        now += keep * (veil - now)
+        self._veils[face.track_id] = now, face.time_s
+        return now
 
     def _mask(self, destination: Points, size: tuple[int, int], face_px: float, nodes: Map) -> Mask:
         """(H, W) the face oval, eroded and feathered, without the photo's hair; 0 on the crop's border.
