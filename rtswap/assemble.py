@@ -24,7 +24,7 @@ from rtswap.inputs import open_input
 from rtswap.metrics import Metrics, MetricsLog, Spans, status_line
 from rtswap.outputs import open_output
 from rtswap.pipeline import Pipeline, Policy
-from rtswap.protocols import Finish, Input, Output, SwapModel, Swapper
+from rtswap.protocols import Detector, Finish, Input, Output, SwapModel, Swapper
 from rtswap.session import Session
 from rtswap.source import load_source
 from rtswap.tracking.tracker import FaceTracker
@@ -123,6 +123,14 @@ def make_finishes(config: Config, eyes: Eyes, *, on_event: Event, live: bool) ->
         from rtswap.compositing.color import ColorMatch
 
         finishes.append(ColorMatch(swap.color))
+    if swap.detail == "match":
+        from rtswap.compositing.detail import MatchDetail
+
+        finishes.append(MatchDetail())
+    if swap.blend == "poisson":
+        from rtswap.compositing.poisson import PoissonBlend
+
+        finishes.append(PoissonBlend())
     slow = [word for word in (f"--color {swap.color}", f"--blend {swap.blend}") if word in SLOW]
     if live and slow:
         on_event(f"{' and '.join(slow)} takes long: good for files, but a live picture will stutter")
@@ -147,13 +155,17 @@ def make_pipeline(
     """``photos``: the frames are single pictures, in which small faces count and time does not. ``live``: frames come
     whether there is time or not."""
     detector = eyes.photo_detector if photos else eyes.detector
-    tracker = FaceTracker(detector, eyes.landmarks, faces="one" if config.tracking.faces == "one" else "all")
+    tracker = make_tracker(config, detector, eyes)
     safety = config.safety
     policy = Policy(safety.on_failure, safety.empty_after_s, safety.pass_through, partial=mask_is_partial(config))
     finishes = make_finishes(config, eyes, on_event=on_event, live=live)
     return Pipeline(
         tracker, swappers, canvas=CpuCanvas, policy=policy, on_event=on_event, finishes=finishes, spans=spans
     )
+
+
+def make_tracker(config: Config, detector: Detector, eyes: Eyes) -> FaceTracker:
+    return FaceTracker(detector, eyes.landmarks, faces="one" if config.tracking.faces == "one" else "all")
 
 
 def make_disclosure(config: Config, on_event: Event) -> Disclosure:

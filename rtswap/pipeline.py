@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rtswap.errors import FaceLost, InputError, RtswapError
 from rtswap.geometry import scale_of, transform
@@ -144,6 +143,8 @@ class Pipeline:
             try:
                 _check_landmarks(track.landmarks, largest_px)
                 pasted.append(self._swap_one(swapper, canvas, track, quality, now))
+            except _TooHidden:
+                bare.append(track.id)  # a cup before the face is no fault of ours, however long it stays there
             except Exception as error:  # noqa: BLE001 - whatever breaks, the face must be covered
                 failure = error
                 bare.append(track.id)
@@ -161,13 +162,20 @@ class Pipeline:
             landmarks = transform(matrix, track.landmarks)
             target = AlignedFace(track.id, crop, landmarks, track.visibility, now)
             face = swapper.swap(target, quality)
-        _check(face, target, np.ones(len(target.landmarks), bool))
+        _check(face, target)
         if self._finishes:
             with self._spans("finish"):
                 for step in self._finishes:
                     face = step.apply(face, target, quality)
-            _check(face, target, (target.visibility >= SEEN) & (not self._policy.partial))
+            self._check_finished(face, target)
         return face, matrix
+
+    def _check_finished(self, face: SwappedFace, target: AlignedFace) -> None:
+        """The finishes may leave to the target what it hides itself, and what the user wants to keep."""
+        _check_form(face, target)
+        at_stake = target.landmarks[target.visibility >= SEEN]
+        if not self._policy.partial and _share_replaced(face.mask, at_stake) < LEAST_REPLACED:
+            raise _TooHidden
 
     def _compose(
         self,
@@ -241,11 +249,18 @@ def _writable(frame: Frame) -> Frame:
     return frame if usable else replace(frame, image=image.copy("C"))
 
 
-def _check(face: SwappedFace, target: AlignedFace, at_stake: NDArray[np.bool_]) -> None:
-    """A face that cannot be pasted, or that would leave the target bare, is a failure, not a picture.
+class _TooHidden(Exception):
+    """So much is before the face that next to nothing of it would be replaced."""
 
-    ``at_stake`` (468,): the landmarks of which some must be replaced.
-    """
+
+def _check(face: SwappedFace, target: AlignedFace) -> None:
+    """A swapper's answer that cannot be pasted, or that would leave the target bare, is a failure, not a picture."""
+    _check_form(face, target)
+    if not _share_replaced(face.mask, target.landmarks) >= LEAST_REPLACED:
+        raise ValueError("a mask that leaves the face bare")
+
+
+def _check_form(face: SwappedFace, target: AlignedFace) -> None:
     shape = target.crop.shape
     if face.crop.dtype != np.uint8 or face.crop.shape != shape:
         raise ValueError(f"a swapped face of {face.crop.dtype} {face.crop.shape}, expected uint8 {shape}")
@@ -253,8 +268,6 @@ def _check(face: SwappedFace, target: AlignedFace, at_stake: NDArray[np.bool_]) 
         raise ValueError(f"a mask of {face.mask.dtype} {face.mask.shape}, expected uint8 {shape[:2]}")
     if np.array_equal(face.crop[::4], target.crop[::4]):
         raise ValueError("the target's own face, not swapped")
-    if not _share_replaced(face.mask, target.landmarks[at_stake]) >= LEAST_REPLACED:
-        raise ValueError("a mask that leaves the face bare")
 
 
 def _share_replaced(mask: Mask, landmarks: Points) -> float:

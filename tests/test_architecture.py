@@ -24,7 +24,7 @@ LAYERS = (
     ),
     ("loop", "pipeline session sender"),
     ("settings", "config configfile"),
-    ("assembly", "assemble eyes controls bench api"),
+    ("assembly", "assemble eyes controls bench api inspection"),
     ("doors", "cli commands flags checks doctor web __main__ __init__"),
 )
 RANK = {room: rank for rank, (_, rooms) in enumerate(LAYERS) for room in rooms.split()}
