@@ -1,94 +1,175 @@
-"""Which part of the unrolled photo is face: no fringe, no hair beside the cheeks, no background gets pasted.
+"""Which part of a photo is face: no fringe, no hair beside the cheeks, no hat, no background gets pasted.
 
-Only the rim is judged, where hair and background come in; eyes, brows, lips and beard are never taken away. Skin is
-what has the colour and, but for a plane of shading, the lightness of the cheeks and the nose of the same photo.
+The photo itself says what its hair and its background look like, outside the face, and what its skin looks like, in
+the middle. Between them a cut is made where the picture has edges (GrabCut, Rother et al. 2004). Eyes, brows, lips
+and beard are never taken away, nor are glasses; dark lenses are, with the eyes' whole surroundings.
 """
 
 from __future__ import annotations
+
+from functools import cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.geometry import canonical
 from rtswap.raster import rasterize
-from rtswap.sampling import blurred
-from rtswap.topology import LEFT_BROW, LEFT_EYE, OVAL, RIGHT_BROW, RIGHT_EYE
+from rtswap.sampling import blurred, looked_up, resized
+from rtswap.swappers.unroll import (
+    COARSE,
+    SIZE,
+    Field,
+    chart,
+    coarse_points,
+    coarse_positions,
+    drawn,
+    inwards,
+    skirted,
+)
+from rtswap.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
 from rtswap.types import Image, Mask, Points
 
-RIM = 0.55
-"""Inter-ocular distances from the oval inwards over which the judgement fades out."""
-DARKER, MUCH_DARKER = 0.72, 0.5
-"""Lightness relative to what the skin would have there, where doubt begins and where it ends."""
-OTHER, QUITE_OTHER = 14.0, 26.0
-"""Distance in OpenCV's 8-bit a, b from the skin's median, where doubt begins and where it ends."""
+AROUND = 0.45
+"""How far beyond the oval the photo is looked at, in distances from the face's middle: hair, hat, background."""
+PAD = 28
+"""Coarse texels of room for that on each side of the chart."""
+STEP = 2
+"""Coarse texels per node of the grid that is cut: the cut takes most of the time."""
+ROUNDS = 2
+LIDS_AND_CHEEKS = (
+    ([228, 229, 230, 231, 223, 222], [50, 205, 187, 207]),
+    ([448, 449, 450, 451, 443, 442], [280, 425, 411, 427]),
+)
+"""Points around either eye where glasses would be, and points where they would not."""
+DARK_LENS = 0.33
+"""Lightness under and over the eyes, relative to the cheeks', below which they are taken for dark glasses."""
 
 
-def face_mask(texture: Image, points: Points, triangles: NDArray[np.int32]) -> Mask:
-    """(S, S) for a square texture (S, S, 3): 255 = face, 0 = something else. ``points`` (>= 468, 3) texels."""
-    side = texture.shape[0]
-    where = _canonical_positions(side, points, triangles)
-    lab = np.asarray(cv2.cvtColor(blurred(texture, side / 100), cv2.COLOR_BGR2Lab), np.float32)
-    x, y = where[..., 0], where[..., 1]
-    core = (np.abs(x) < 0.6) & (y > -0.15) & (y < 0.35) & (np.abs(x) + 0.3 * (y < 0.1) > 0.1)
-    if core.sum() < 16:
-        return np.full((side, side), 255, np.uint8)
-    light = _plane(lab[..., 0], x, y, core)
-    ratio = lab[..., 0] / np.maximum(light, 8)
-    median = np.median(lab[core], axis=0)
-    tint = np.hypot(lab[..., 1] - median[1], lab[..., 2] - median[2])
-    doubt = np.maximum(_ramp(-ratio, -DARKER, -MUCH_DARKER), _ramp(tint, OTHER, QUITE_OTHER))
-    hair = blurred(_grown(doubt * _rim(where), side / 42), side / 70)
-    mask = 1 - hair * (1 - _features(side, points))
-    return np.asarray(np.clip(mask * 255, 0, 255), np.uint8)
+def face_mask(portrait: Image, landmarks: Points) -> Mask:
+    """(128, 128) on the chart: 255 = face, 0 = something else. ``landmarks`` (468, 3) px in the portrait."""
+    picture = _surroundings(portrait, landmarks)
+    dark = _dark_lenses(picture[PAD:-PAD, PAD:-PAD])
+    seeds = _seeds() if not dark else np.where(_lenses() & (_seeds() == cv2.GC_FGD), cv2.GC_PR_FGD, _seeds())
+    face = _tidy(_cut(picture, np.asarray(seeds, np.uint8)))
+    face = resized(blurred(face, 0.8), (len(picture), len(picture)))[PAD:-PAD, PAD:-PAD]
+    face = np.clip((face - 0.5) * 2, 0, 1)  # half a step inside: no hair at the edge
+    face = np.maximum(blurred(face, COARSE / 100), _kept())
+    if dark:
+        face = face * (1 - blurred(drawn(_eyes_and_brows(), 4.0), 1.5))
+    return np.asarray(np.clip(face * 255, 0, 255), np.uint8)
 
 
-def _canonical_positions(side: int, points: Points, triangles: NDArray[np.int32]) -> NDArray[np.float32]:
-    """(S, S, 2) x and y in the canonical pose of each texel; far off where there is no face."""
-    mesh = canonical().mesh
-    values = np.full((len(points), 3), 0.5, np.float32)
-    values[: len(mesh), :2] = mesh[:, :2] / 4 + 0.5
-    values[len(mesh) :, :2] = mesh[OVAL, :2] * 1.18 / 4 + 0.5
-    values[:, 2] = 1
-    drawn = rasterize(points, values, triangles, (side, side))
-    return np.asarray(np.where(drawn[..., 2:] > 0.5, (drawn[..., :2] - 0.5) * 4, 9), np.float32)
+def _surroundings(portrait: Image, landmarks: Points) -> Image:
+    """(184, 184, 3) the unrolled face and what is around it, in colours in which shading counts little."""
+    mesh = skirted(landmarks, AROUND)
+    scale = np.array([portrait.shape[1], portrait.shape[0]], np.float32)
+    small = portrait
+    shrink = 1.6 * COARSE / max(float(np.ptp(landmarks[:, 0])), 1.0)
+    if shrink < 1:  # averaged before it is looked up: single hairs and pores are noise here
+        size = max(8, round(portrait.shape[1] * shrink)), max(8, round(portrait.shape[0] * shrink))
+        small = resized(portrait, size, cv2.INTER_AREA)
+    values = np.column_stack([np.clip(mesh[:, :2] / scale, 0, 1), np.ones(len(mesh))]).astype(np.float32)
+    side = COARSE + 2 * PAD
+    where = rasterize(_wide_points(), values, chart().triangles, (side, side))
+    lookup = where[..., :2] * np.array([small.shape[1], small.shape[0]], np.float32)
+    return _tints(looked_up(small, lookup))
 
 
-def _rim(where: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(S, S) 1 at the oval and outside, 0 from ``RIM`` inwards and all over the beard's place."""
-    distance = np.full(where.shape[:2], 99.0, np.float32)
-    for point in canonical().mesh[OVAL]:
-        np.minimum(distance, np.hypot(where[..., 0] - point[0], where[..., 1] - point[1]), out=distance)
+def _tints(picture: Image) -> Image:
+    """Lightness on a flattened scale, and the two chromaticities, which shadows change little; 8 bits."""
+    light = np.asarray(blurred(picture, 0.8), np.float32) + 6
+    blue, green, red = light[..., 0], light[..., 1], light[..., 2]
+    total = blue + green + red
+    planes = [36 * np.log2(total / 18), 128 + 300 * (red / total - 0.42), 128 + 300 * (blue / total - 0.25)]
+    return np.asarray(np.clip(cv2.merge(planes), 0, 255), np.uint8)
+
+
+def _cut(picture: Image, seeds: NDArray[np.uint8]) -> Field:
+    """(H, W) 1 where GrabCut says face."""
+    size = len(picture) // STEP
+    cut = np.ascontiguousarray(seeds[::STEP, ::STEP])
+    picture = resized(picture, (size, size), cv2.INTER_AREA)
+    cv2.setRNGSeed(0)
+    models = np.zeros((1, 65)), np.zeros((1, 65))
+    cv2.grabCut(picture, cut, None, *models, ROUNDS, cv2.GC_INIT_WITH_MASK)  # type: ignore[call-overload]
+    return np.asarray((cut == cv2.GC_FGD) | (cut == cv2.GC_PR_FGD), np.float32)
+
+
+def _tidy(face: Field) -> Field:
+    """Without islands of face, without small holes in it."""
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
+    closed = cv2.morphologyEx(np.asarray(face, np.uint8), cv2.MORPH_CLOSE, disc)
+    opened = cv2.morphologyEx(closed, cv2.MORPH_OPEN, disc)
+    _, labels = cv2.connectedComponents(opened)
+    return np.asarray(labels == labels[len(face) // 2 + 6, len(face) // 2], np.float32) * (opened > 0)
+
+
+@cache
+def _wide_points() -> Points:
+    """(504, 3) the chart with a wider skirt, padded."""
+    points = skirted(chart().points[:468], AROUND)
+    points[:, :2] = (points[:, :2] + 0.5) * (COARSE / SIZE) - 0.5 + PAD
+    return points
+
+
+@cache
+def _seeds() -> NDArray[np.uint8]:
+    """(184, 184) what is certain and what is likely, by place alone."""
+    side = COARSE + 2 * PAD
+    points = _wide_points()
+    away = _away(points, side)
+    where = np.pad(coarse_positions(), ((PAD, PAD), (PAD, PAD), (0, 0)), constant_values=9)
     x, y = np.abs(where[..., 0]), where[..., 1]
-    beard = _ramp(y, 0.35, 0.6) * _ramp(-x, -0.85, -0.6)
-    return np.asarray((1 - _ramp(distance, 0.6 * RIM, RIM)) * (1 - beard), np.float32)
+    rows = np.arange(side, dtype=np.float32)[:, None] * np.ones((1, side), np.float32)
+    mouth = float(points[[61, 291], 1].mean())
+    seeds = np.full((side, side), cv2.GC_PR_FGD, np.uint8)
+    seeds[away < 0.02] = cv2.GC_PR_BGD
+    seeds[(away < -0.3) & (rows < mouth)] = cv2.GC_BGD
+    seeds[(away < -0.02) & (rows > mouth)] = cv2.GC_PR_FGD  # neck or clothes: no matter
+    seeds[(away < -0.15) & (rows > mouth)] = cv2.GC_PR_BGD
+    seeds[(x < 0.62) & (y > -0.12) & (y < 0.45)] = cv2.GC_FGD
+    seeds[(x < 0.45) & (y > 0.4) & (away > 0.15)] = cv2.GC_FGD
+    seeds[PAD:-PAD, PAD:-PAD][drawn(_eyes_and_brows()) > 0] = cv2.GC_FGD
+    return seeds
 
 
-def _features(side: int, points: Points) -> NDArray[np.float32]:
-    """(S, S) 1 on brows and eyes, 0 beside them: what is dark there is no hair."""
-    drawn = np.zeros((side, side), np.float32)
-    for ring in (LEFT_BROW, RIGHT_BROW, LEFT_EYE, RIGHT_EYE):
-        cv2.fillPoly(drawn, [np.round(points[ring, :2] * 16).astype(np.int32)], 1.0, cv2.LINE_8, 4)
-    return blurred(_grown(drawn, side / 64), side / 160)
+def _away(points: Points, side: int) -> Field:
+    """Inter-ocular distances inwards of the oval on the padded grid."""
+    away = np.pad(inwards(), PAD, constant_values=np.nan)
+    outline = np.round(points[OVAL, :2] * 16).astype(np.int32)
+    inside = np.zeros((side, side), np.uint8)
+    cv2.fillPoly(inside, [outline], 1, cv2.LINE_8, 4)
+    per_unit = (points[152, 1] - points[10, 1]) / (np.ptp(points[:468, 1]) / 2.5)
+    outside = -cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5) / max(float(per_unit) * 20, 1.0)
+    return np.asarray(np.where(np.isnan(away), outside, away), np.float32)
 
 
-def _grown(share: NDArray[np.float32], texels: float) -> NDArray[np.float32]:
-    """(S, S) with every value spread over the texels around it."""
-    width = 2 * round(texels) + 1
-    return np.asarray(cv2.dilate(share, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))), np.float32)
+@cache
+def _kept() -> Field:
+    """(128, 128) 1 where nothing is ever taken away: features, and the beard's place."""
+    where = coarse_positions()
+    x, y = np.abs(where[..., 0]), where[..., 1]
+    beard = (((x < 0.7) & (y > 0.5)) | ((x < 0.5) & (y > 0.3))) & (inwards() > -0.1)
+    features = np.maximum(drawn((*_eyes_and_brows(), LIPS_OUTER), 2.0), beard.astype(np.float32))
+    return blurred(np.asarray(features, np.float32), COARSE / 100)
 
 
-def _plane(
-    light: NDArray[np.float32], x: NDArray[np.float32], y: NDArray[np.float32], core: NDArray[np.bool_]
-) -> NDArray[np.float32]:
-    """The skin's lightness as a plane over the face, fitted to the core; its slope is halved beyond it."""
-    columns = np.stack([np.ones(core.sum()), x[core], y[core]], 1)
-    level, right, down = np.linalg.lstsq(columns, light[core], rcond=None)[0]
-    plane = level + right * np.clip(x, -0.7, 0.7) + 0.5 * down * np.clip(y, -0.8, 0.8)
-    return np.asarray(np.clip(plane, 0.5 * level, 1.5 * level), np.float32)
+def _eyes_and_brows() -> tuple[list[int], ...]:
+    return LEFT_BROW, RIGHT_BROW, LEFT_EYE, RIGHT_EYE
 
 
-def _ramp(values: NDArray[np.floating], low: float, high: float) -> NDArray[np.float32]:
-    """0 below ``low``, 1 above ``high``, smooth between."""
-    t = np.clip((values - low) / (high - low), 0, 1)
-    return np.asarray(t * t * (3 - 2 * t), np.float32)
+@cache
+def _lenses() -> NDArray[np.bool_]:
+    """(184, 184) where dark glasses would be."""
+    return np.asarray(np.pad(drawn(_eyes_and_brows(), 5.0) > 0, PAD), np.bool_)
+
+
+def _dark_lenses(tints: Image) -> bool:
+    """Whether the skin around both eyes is far darker than the cheeks: sunglasses."""
+    light = 18 * np.exp2(tints[..., 0].astype(np.float32) / 36)
+    return all(_level(light, lids) < DARK_LENS * _level(light, cheek) for lids, cheek in LIDS_AND_CHEEKS)
+
+
+def _level(light: Field, points: list[int]) -> float:
+    x, y = np.round(coarse_points()[points, :2]).astype(int).T
+    return float(np.median(light[y, x]))

@@ -75,11 +75,41 @@ def test_a_dark_beard_stays(name: str) -> None:
 
 @pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (0, 0, 255), (255, 0, 0)])
 def test_one_plain_colour_is_no_reason_to_fail(colour: tuple[int, int, int]) -> None:
-    texture = np.full((SIDE, SIDE, 3), colour, np.uint8)
-    mask = face_mask(texture, chart().points / (SIZE / SIDE), chart().triangles)
+    who = person("ada")
+    mask = face_mask(np.full_like(who.portrait, colour), who.landmarks)
     assert mask.shape == (SIDE, SIDE)
     assert mask.dtype == np.uint8
-    assert mask[SIDE // 2, SIDE // 2] > 200
+    assert at(mask, [*LEFT_EYE, *RIGHT_EYE, *LIPS_OUTER]).min() > 150
+
+
+@pytest.mark.parametrize("share", [0.35, 0.6])
+def test_a_dark_skin_is_a_face_as_well(share: float) -> None:
+    """The same picture with less light: nothing of the face may go."""
+    for name in NAMES[:2]:
+        who = person(name)
+        darker = (who.portrait * share).astype(np.uint8)
+        bare, dim = face_mask(who.portrait, who.landmarks), face_mask(darker, who.landmarks)
+        cheeks = [i for i in range(468) if 0 < canonical().mesh[i, 1] < 0.6 and abs(canonical().mesh[i, 0]) < 0.75]
+        assert at(dim, cheeks).mean() > 0.95 * at(bare, cheeks).mean()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_dark_glasses_are_left_out_with_all_around_the_eyes(name: str) -> None:
+    """Half of them would hang on; without them the target's own eyes are seen."""
+    who = person(name)
+    picture = who.portrait.copy()
+    for points in ([*LEFT_EYE, *LEFT_BROW[:5], 228, 230, 31], [*RIGHT_EYE, *RIGHT_BROW[:5], 448, 450, 261]):
+        lens = cv2.convexHull(np.round(who.landmarks[points, :2]).astype(np.int32))
+        cv2.fillConvexPoly(picture, lens, (12, 12, 14))
+        cv2.polylines(picture, [lens], True, (12, 12, 14), 9)
+    mask = face_mask(picture, who.landmarks)
+    assert at(mask, [*LEFT_EYE, *RIGHT_EYE]).max() < 60
+    assert at(mask, [*LIPS_OUTER, 4]).min() > 200
+
+
+def test_without_a_skin_mask_everything_is_shown() -> None:
+    who = person("ben")
+    assert Texture.bake(who.portrait, who.landmarks, skin=False).face.min() == 255
 
 
 def test_side_light_is_not_taken_for_hair() -> None:

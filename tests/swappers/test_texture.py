@@ -11,6 +11,7 @@ from rtswap.geometry import canonical
 from rtswap.raster import rasterize
 from rtswap.swappers.texture import SIZE, Texture, chart, skirted
 from rtswap.topology import OVAL
+from rtswap.types import Portrait
 
 
 def rendered(texture: np.ndarray, mesh: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
@@ -25,7 +26,7 @@ def rendered(texture: np.ndarray, mesh: np.ndarray, size: tuple[int, int]) -> tu
 def test_the_portrait_comes_back(name: str) -> None:
     """But for where a nose or a cheek hides another part of the face: that is filled from the other half."""
     who = person(name)
-    texture = Texture.bake(who.portrait, who.landmarks)
+    texture = Texture.bake(who.portrait, who.landmarks, delight=False)
     found, face = rendered(texture.levels[0], who.landmarks, who.portrait.shape[1::-1])
     face = cv2.erode(face.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
     error = np.abs(found.astype(float) - who.portrait)[face]
@@ -67,7 +68,7 @@ def test_what_a_turned_head_hides_is_filled_from_the_other_half(side: int) -> No
     ring = np.abs(canonical().mesh[:, 0]) / np.abs(canonical().mesh[:, 0]).max()
     paint = np.stack([height, ring, np.full(468, 0.5)], 1).astype(np.float32)
     portrait = (rasterize(mesh, paint, canonical().triangles, size) * 255).astype(np.uint8)
-    texture = Texture.bake(portrait, mesh).levels[0]
+    texture = Texture.bake(portrait, mesh, skin=False, delight=False).levels[0]
     wanted = rasterize(chart().points[:468], paint, canonical().triangles, (SIZE, SIZE)) * 255
     inside = cv2.erode(
         filled(chart().points[:468], canonical().triangles, (SIZE, SIZE)).astype(np.uint8), np.ones((41, 41))
@@ -83,7 +84,7 @@ def test_a_frontal_photo_is_not_made_symmetric() -> None:
     left = (canonical().mesh[:, 0] < 0).astype(np.float32)
     paint = np.stack([left, left, left], 1)
     portrait = (rasterize(mesh, paint, canonical().triangles, size) * 255).astype(np.uint8)
-    texture = Texture.bake(portrait, mesh).levels[0]
+    texture = Texture.bake(portrait, mesh, skin=False, delight=False).levels[0]
     assert texture[200:300, 120:200].min() > 250
     assert texture[200:300, 312:392].max() < 5
 
@@ -103,3 +104,58 @@ def test_landmarks_beyond_the_portrait_s_border_do_no_harm() -> None:
     texture = Texture.bake(who.portrait, (who.landmarks + np.array([200, -150, 0])).astype(np.float32))
     assert all(level.dtype == np.uint8 for level in texture.levels)
     assert texture.face.dtype == np.uint8
+
+
+def turned_photo(paint: np.ndarray, yaw: float, gain: float = 1.0) -> Portrait:
+    """A painted face seen from one side, in some light."""
+    mesh = placed(300, (256, 256), yaw=yaw)
+    picture = rasterize(mesh, paint, canonical().triangles, (512, 512)) * 255 * gain
+    return Portrait(np.clip(picture, 0, 255).astype(np.uint8), mesh)
+
+
+def test_what_one_photo_hides_is_taken_from_another_in_the_first_one_s_light() -> None:
+    """A face red on one half, blue on the other: two photos from the sides show both halves as they are, and the
+    second one's being darker leaves no seam."""
+    share = np.clip(canonical().mesh[:, 0] / 1.6 + 0.5, 0.05, 0.95)
+    paint = np.stack([share, np.full(468, 0.4), 1 - share], 1).astype(np.float32)
+    first, second = turned_photo(paint, 45), turned_photo(paint, -45, 0.7)
+    alone = Texture.bake(first.image, first.landmarks, skin=False, delight=False).levels[0]
+    both = Texture.bake(first.image, first.landmarks, [second], skin=False, delight=False).levels[0]
+    wanted = rasterize(chart().points[:468], paint, canonical().triangles, (SIZE, SIZE)) * 255
+    inside = cv2.erode(
+        filled(chart().points[:468], canonical().triangles, (SIZE, SIZE)).astype(np.uint8), np.ones((41, 41))
+    )
+    error_alone, error_both = (np.abs(one.astype(float) - wanted).max(2)[inside > 0] for one in (alone, both))
+    assert np.percentile(error_alone, 95) > 60
+    assert np.percentile(error_both, 95) < 0.5 * np.percentile(error_alone, 95)
+    assert np.median(error_both) < 8
+
+
+def test_a_photo_that_shows_no_more_changes_nothing() -> None:
+    who = person("carl")
+    again = Portrait(cv2.GaussianBlur(who.portrait, (0, 0), 3), who.landmarks)
+    one = Texture.bake(who.portrait, who.landmarks)
+    two = Texture.bake(who.portrait, who.landmarks, [again])
+    assert np.abs(one.levels[0].astype(int) - two.levels[0]).mean() < 1
+
+
+@pytest.mark.parametrize("kind", ["black", "white", "noise", "half", "tiny"])
+def test_no_photo_however_bad_stops_it(kind: str) -> None:
+    who = person("dan")
+    picture, points = who.portrait.copy(), who.landmarks
+    if kind == "black":
+        picture[:] = 0
+    elif kind == "white":
+        picture[:] = 255
+    elif kind == "noise":
+        picture = np.random.default_rng(0).integers(0, 256, picture.shape).astype(np.uint8)
+    elif kind == "half":
+        picture[:, : picture.shape[1] // 2] //= 16
+    else:
+        scale = 40 / picture.shape[0]
+        picture, points = cv2.resize(picture, (40, 40)), (points * scale).astype(np.float32)
+    texture = Texture.bake(picture, points, [Portrait(picture, points)])
+    assert [level.shape for level in texture.levels] == [(s, s, 3) for s in (512, 256, 128)]
+    assert all(level.dtype == np.uint8 for level in texture.levels)
+    assert texture.face.shape == (128, 128)
+    assert texture.face[64, 64] > 150
