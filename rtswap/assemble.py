@@ -100,7 +100,12 @@ def make_swap_model(config: Config) -> SwapModel:
 
     def mesh() -> SwapModel:
         masks = config.mask.masks
-        return MeshSwapModel(light=config.swap.color == "light", hull="hull" in masks, skin="skin" in masks)
+        return MeshSwapModel(
+            light=config.swap.color == "light",
+            hull="hull" in masks,
+            skin="skin" in masks,
+            delight=config.swap.delight,
+        )
 
     models: dict[str, Callable[[], SwapModel]] = {"mesh": mesh}
     return models[config.swap.swapper]()

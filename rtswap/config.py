@@ -148,6 +148,9 @@ class SwapConfig:
     expression: float = option(
         1.0, number("K", 0, 1.5), "--expression", help="how much of the target's expression comes through"
     )
+    delight: bool = option(
+        False, switch(), "--delight", help="take hard light and shadows off the photo; costs a little likeness"
+    )
     color: str = option(
         "light",
         choice(*COLOR_TRANSFERS),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from rtswap.assemble import bind_sources, make_finishes, make_swap_model, mask_is_partial
+from rtswap.assemble import bind_sources, make_finishes, make_swap_model, make_tracker, mask_is_partial
 from rtswap.compositing.cpu import CpuCanvas
 from rtswap.config import Config
 from rtswap.errors import SourceError
@@ -22,7 +22,6 @@ from rtswap.pipeline import Pipeline, Policy
 from rtswap.protocols import Finish, Swapper
 from rtswap.source.portrait import find_landmarks
 from rtswap.synthetic import persona
-from rtswap.tracking.tracker import FaceTracker
 from rtswap.types import SourceIdentity
 
 Event = Callable[[str], None]
@@ -36,11 +35,7 @@ class Rig:
         eyes = open_eyes(config, on_event=on_event)
         self.watch = watch = Watch()
         detector = eyes.photo_detector if photos else eyes.detector
-        tracker = FaceTracker(
-            detector,
-            WatchedLandmarks(eyes.landmarks, watch),
-            faces="one" if config.tracking.faces == "one" else "all",
-        )
+        tracker = make_tracker(config, detector, eyes._replace(landmarks=WatchedLandmarks(eyes.landmarks, watch)))
         safety = config.safety
         self.pipeline = Pipeline(
             WatchedTracker(tracker, watch),

@@ -55,6 +55,8 @@ class MeshSwapModel:
     """Show the swap inside the face's outline only; otherwise as far as the texture goes."""
     skin: bool = True
     """Leave out the photo's hair and background."""
+    delight: bool = False
+    """Take the photo's own light off its skin."""
 
     def bind(self, source: SourceIdentity) -> Swapper:
         if not np.isfinite(source.landmarks).all() or np.ptp(source.landmarks[:, 0]) < 8:
@@ -64,7 +66,10 @@ class MeshSwapModel:
                 got="landmarks that do not form a face",
                 do="Use another photo.",
             )
-        return MeshSwapper(self, SourceShape.of(source.landmarks), Texture.bake(source.portrait, source.landmarks))
+        texture = Texture.bake(
+            source.portrait, source.landmarks, source.further, skin=self.skin, delight=self.delight
+        )
+        return MeshSwapper(self, SourceShape.of(source.landmarks), texture)
 
 
 class MeshSwapper:

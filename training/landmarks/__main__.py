@@ -30,6 +30,7 @@ from training.landmarks.pictures import contact_sheet, curves
 from training.landmarks.samples import Batch, Sampler, replayed
 from training.landmarks.trials import errors, held_out
 from training.landmarks.views import Views, build
+from training.people import is_usable
 
 WORST_SPREAD = 0.05
 """Pictures on which the teacher disagrees with itself by more inter-ocular distances are left out."""
@@ -133,7 +134,8 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     device = ("cuda" if torch.cuda.is_available() else "cpu") if args.device == "auto" else args.device
     labels = load_or_label(args.faces, args.teacher, args.out / "labels.npz")
-    good = labels.spread < WORST_SPREAD
+    usable = np.array([is_usable(str(name)) for name in labels.names])
+    good = (labels.spread < WORST_SPREAD) & usable
     kept_out = np.array([is_validation(str(name)) for name in labels.names])
     views = build(args.faces, labels, np.flatnonzero(good & ~kept_out), args.views, args.out / "views-train")
     people = np.flatnonzero(good & kept_out)
