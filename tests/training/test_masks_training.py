@@ -1,0 +1,88 @@
+"""The occlusion network's recipe: labels say what was painted, the network learns, the export says the same."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="torch is not installed: it is needed to train, never to use")
+pytest.importorskip("onnx", reason="onnx is not installed: it is needed to export the occlusion network")
+
+import torch
+
+from rtswap.compositing.occlusion import SIZE
+from rtswap.geometry import canonical
+from training.landmarks.export import halve_weights
+from training.landmarks.views import Views
+from training.masks.cutouts import Cutouts
+from training.masks.export import to_onnx, worst_difference
+from training.masks.layers import Layer, lay
+from training.masks.losses import losses
+from training.masks.network import Deployed, OcclusionNetwork, to_input
+from training.masks.samples import Batch, Sampler
+from training.masks.trials import figures
+
+
+@pytest.fixture(scope="module")
+def batch() -> Batch:
+    meshes = np.stack([canonical().mesh * 55 + np.array([128, 118, 0])] * 3).astype(np.float32)
+    images = np.random.default_rng(0).integers(80, 140, (3, 256, 256, 3), np.uint8)
+    views = Views(images, meshes, np.ones((3, 468), bool), 1)
+    hands = Cutouts(np.full((1, 96, 96, 4), 255, np.uint8))
+    return next(Sampler(views, hands, 1).batches(24, again=1, keep=24))
+
+
+def test_samples_have_open_and_covered_faces_and_count_within_the_face(batch: Batch) -> None:
+    assert batch.crops.shape == (24, SIZE, SIZE, 3)
+    assert batch.visible.shape == batch.weights.shape == (24, 64, 64)
+    hidden = ((batch.visible < 128) & (batch.weights > 128)).sum((1, 2))
+    assert 2 <= np.count_nonzero(hidden > 30) <= 22
+    assert ((batch.weights > 128).mean((1, 2)) > 0.15).all()
+    assert (batch.weights[:, :2, :2] < 128).all()
+
+
+def test_a_layer_hides_what_it_covers_and_its_shadow_hides_nothing() -> None:
+    alpha = np.zeros((SIZE, SIZE), np.uint8)
+    alpha[40:60, 40:60] = 255
+    for seed in range(8):
+        crop, hidden = np.full((SIZE, SIZE, 3), 200, np.uint8), np.zeros((SIZE, SIZE), np.uint8)
+        lay(crop, hidden, Layer(np.zeros_like(crop), alpha), np.random.default_rng(seed))
+        assert crop[50, 50].max() < 60
+        assert hidden[50, 50] > 190
+        assert hidden[90:].max() == 0
+
+
+def test_right_answers_cost_little_and_score_full(batch: Batch) -> None:
+    truth = torch.from_numpy(batch.visible) / 255.0
+    weights = torch.from_numpy(batch.weights) / 255.0
+    right, wrong = (losses(sign * (truth.round() * 40 - 20), truth.round(), weights) for sign in (1, -1))
+    assert float(sum(right.values())) < 0.05
+    assert float(sum(wrong.values())) > 1
+    scores = figures(batch.visible / 255.0, batch)
+    assert scores["iou_hidden"] == scores["iou_visible"] == 1
+    assert scores["missed"] == scores["lost"] == 0
+
+
+def test_the_network_keeps_its_budget_and_learns_from_a_few_steps(batch: Batch) -> None:
+    torch.manual_seed(0)
+    network = OcclusionNetwork()
+    assert sum(parameter.numel() for parameter in network.parameters()) <= 420_000
+    optimiser, totals = torch.optim.AdamW(network.parameters(), 2e-3), []
+    crops, guides, visible, weights = (torch.from_numpy(part) for part in (
+        batch.crops, batch.guides, batch.visible, batch.weights))  # fmt: skip
+    for _ in range(8):
+        loss = sum(losses(network(to_input(crops, guides)), visible / 255.0, weights / 255.0).values())
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        totals.append(float(loss.detach()))
+    assert totals[-1] < 0.8 * totals[0]
+
+
+def test_the_exported_network_says_what_torch_says() -> None:
+    torch.manual_seed(1)
+    deployed = Deployed(OcclusionNetwork().eval()).eval()
+    model = halve_weights(to_onnx(deployed))
+    assert len(model.SerializeToString()) <= 1_000_000
+    assert worst_difference(model, deployed, 1) < 0.03
+    assert worst_difference(model, deployed, 4) < 0.03
