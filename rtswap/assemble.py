@@ -101,6 +101,7 @@ def make_swap_model(config: Config) -> SwapModel:
     def mesh() -> SwapModel:
         masks = config.mask.masks
         return MeshSwapModel(
+            expression=config.swap.expression,
             light=config.swap.color == "light",
             hull="hull" in masks,
             skin="skin" in masks,

@@ -21,7 +21,8 @@ from rtswap.protocols import Swapper
 from rtswap.raster import Map, rasterize
 from rtswap.sampling import blurred, looked_up, resized, warped
 from rtswap.swappers.light import normalized_low_passes, relight, veil_of
-from rtswap.swappers.shape import SourceShape
+from rtswap.swappers.neutral import Neutral
+from rtswap.swappers.shape import PERSONAL, SourceShape, mean_measures
 from rtswap.swappers.texture import SIZE, SKIRT, Texture, chart, skirted
 from rtswap.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
 from rtswap.types import AlignedFace, Image, Mask, Matrix, Points, Quality, SourceIdentity, SwappedFace
@@ -49,6 +50,8 @@ ERODE, FEATHER = 0.005, 0.018
 class MeshSwapModel:
     """Implements ``protocols.SwapModel``."""
 
+    expression: float = 1.0
+    """How much of the target's expression is followed, 0..1.5."""
     light: bool = True
     """Put the source's skin into the target's light."""
     hull: bool = True
@@ -81,6 +84,7 @@ class MeshSwapper:
         self._texture = texture
         middle = slice(SIZE // 5, -SIZE // 5)
         self._own_veil = veil_of(texture.levels[0][middle, middle])
+        self._neutrals: dict[int, Neutral] = {}
         self._veils: dict[int, tuple[float, float]] = {}
         """Per track: the veil and when it was measured."""
 
@@ -97,7 +101,13 @@ class MeshSwapper:
 
     def swap(self, face: AlignedFace, quality: Quality) -> SwappedFace:
         height, width = face.crop.shape[:2]
-        destination = self._shape.destination(face.landmarks)
+        destination = self._shape.destination(
+            face.landmarks,
+            expression=self._wanted.expression,
+            neutral=self._neutrals.setdefault(face.track_id, Neutral(mean_measures(), PERSONAL)),
+            visibility=face.visibility,
+            time_s=face.time_s,
+        )
         face_px = float(np.ptp(face.landmarks[:, 0]))
         nodes = self._nodes(destination, (width, height))
         level = self._texture.level_for(TEXELS_ACROSS / max(face_px, 1.0))
@@ -109,6 +119,7 @@ class MeshSwapper:
 
     def forget(self, track_id: int) -> None:
         self._veils.pop(track_id, None)
+        self._neutrals.pop(track_id, None)
 
     def _nodes(self, destination: Points, size: tuple[int, int]) -> Map:
         """(h, w, 2) where each node of a coarse grid over the crop lies on the texture, 0..1."""

@@ -1,10 +1,11 @@
 """Where the source's face would have its 468 points if it made the target's expression in the target's pose.
 
 The source's own shape comes from its photo, brought to the canonical pose. What the target's face *does* is read
-as five measures (mouth opening, mouth width, lift of its corners, opening of either eye), and the difference to
-the photo's measures is added along directions that were learnt by linear regression over faces of people who do
-not exist (``training/canonical.py``). Towards the face oval the result fades into the target's own points, so that
-the background need not be warped.
+as five measures (mouth opening, mouth width, lift of its corners, opening of either eye). Its difference from the
+target's face at rest (``neutral``) is added to the source's, along directions that were learnt by linear regression
+over faces of people who do not exist (``training/canonical.py``); what else moves, brows and cheeks and jaw, is added
+as it is. Towards the face oval the result fades into the target's own points, so that the background need not be
+warped.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.geometry import canonical, similarity, transform
+from rtswap.swappers.neutral import Neutral
 from rtswap.topology import LEFT_EYE, OVAL, RIGHT_EYE
 from rtswap.types import Points
 
@@ -26,6 +28,10 @@ PERSONAL: Vector = np.array([0.02, 0.08, 0.02, 0.03, 0.03], np.float32)
 FOLLOW: Vector = np.array([1.0, 0.4, 0.6, 0.4, 0.4], np.float32)
 """How much of a difference up to ``PERSONAL`` is followed. What lies beyond is expression, and followed wholly."""
 
+EYES, OPENINGS = [3, 4], [0, 3, 4]
+"""Which of the measures are openings, that cannot be less than shut."""
+STRAIGHT, TURNED = 0.9, 0.7
+"""Cosines of the head's turn between which little-known points cease to be followed: 25 to 45 degrees."""
 OVAL_FADE = 0.35
 """Inter-ocular distances over which the destination passes from the target's oval to the source's shape."""
 
@@ -70,6 +76,12 @@ def to_canonical(mesh: Points) -> Points:
     return similarity(mesh, canonical().mesh, _rigid_weights())
 
 
+@cache
+def mean_measures() -> Vector:
+    """(5,) of the mean face, which is at rest."""
+    return measures(canonical().mesh)
+
+
 @dataclass(frozen=True, slots=True)
 class SourceShape:
     """What the photo says of the form of the source's face."""
@@ -84,11 +96,60 @@ class SourceShape:
         frontal = transform(to_canonical(landmarks), landmarks)
         return cls(frontal, measures(frontal))
 
-    def destination(self, target: Points) -> Points:
-        """(468, 3) in the target's pixels."""
+    @property
+    def rest(self) -> Vector:
+        """(5,) the measures without the expression in the photo, so far as that exceeds what is personal."""
+        low, high = mean_measures() - 2 * PERSONAL, mean_measures() + 2 * PERSONAL
+        low[0], high[0] = 0, mean_measures()[0]  # the mean face shows some teeth; a mouth at rest is shut
+        return np.clip(self.measured, low, high)
+
+    def destination(
+        self,
+        target: Points,
+        *,
+        expression: float = 1.0,
+        neutral: Neutral | None = None,
+        visibility: Vector | None = None,
+        time_s: float = 0.0,
+    ) -> Points:
+        """(468, 3) in the target's pixels. ``expression``: how much of what the target's face does is followed.
+
+        ``neutral``: what is known of the target's face at rest, which learns from this frame; without it, or before
+        it has learnt, differences are followed as far as they are larger than those between people.
+        """
         pose = to_canonical(target)
-        difference = measures(transform(pose, target)) - self.measured
-        personal = np.clip(difference, -PERSONAL, PERSONAL)
-        shape = self.frontal + np.tensordot(difference - (1 - FOLLOW) * personal, canonical().expression, 1)
+        now = transform(pose, target)
+        measured = measures(now)
+        goal, others = self._guess(measured), np.zeros_like(now)
+        if neutral is not None:
+            told = _told(measured - mean_measures())
+            motion = neutral.update(measured, now - told, _trust(pose, visibility), time_s)
+            known = self.rest + measured - motion.rest
+            known[EYES] = self.rest[EYES] * (measured[EYES] / np.maximum(motion.rest[EYES], 0.02))  # shut stays shut
+            goal = goal + np.float32(motion.certainty) * (known - goal)
+            others = motion.others * np.float32(expression)
+        goal = self.rest + np.float32(expression) * (goal - self.rest)
+        goal[OPENINGS] = np.maximum(goal[OPENINGS], 0)
+        shape = self.frontal + _told(goal - self.measured) + others
         own = (shape - pose[:, 3]) @ (pose[:, :3] / (pose[0, :3] @ pose[0, :3]))  # a scaled rotation's inverse
         return (target + inner_weights() * (own - target)).astype(np.float32)
+
+    def _guess(self, measured: Vector) -> Vector:
+        """(5,) what the source's measures should be while nothing is known of the target's face at rest."""
+        difference = measured - self.measured
+        return self.measured + difference - (1 - FOLLOW) * np.clip(difference, -PERSONAL, PERSONAL)
+
+
+def _told(difference: Vector) -> Points:
+    """(468, 3) how a mesh moves when its measures change by ``difference`` (5,)."""
+    moved = difference @ canonical().expression.reshape(len(difference), -1)
+    return np.asarray(moved.reshape(-1, 3), np.float32)
+
+
+def _trust(pose: NDArray[np.float32], visibility: Vector | None) -> NDArray[np.float32]:
+    """(468, 1) 0..1 how well each point's place in the canonical pose is known: less the farther the head turns."""
+    facing = abs(float(pose[2, 2])) / float(np.linalg.norm(pose[2, :3]))
+    frontal = np.float32(min(max((facing - TURNED) / (STRAIGHT - TURNED), 0.0), 1.0))
+    if visibility is None:
+        return np.full((468, 1), frontal, np.float32)
+    return np.asarray(frontal * np.nan_to_num(visibility, nan=0.0)[:, None], np.float32)
