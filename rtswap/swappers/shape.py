@@ -137,7 +137,8 @@ class SourceShape:
     def _guess(self, measured: Vector) -> Vector:
         """(5,) what the source's measures should be while nothing is known of the target's face at rest."""
         difference = measured - self.measured
-        return self.measured + difference - (1 - FOLLOW) * np.clip(difference, -PERSONAL, PERSONAL)
+        personal = np.clip(difference, -PERSONAL, PERSONAL)
+        return np.asarray(self.measured + difference - (1 - FOLLOW) * personal, np.float32)
 
 
 def _told(difference: Vector) -> Points:
