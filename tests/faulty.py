@@ -390,6 +390,7 @@ def play(
     *,
     tracker: Any = None,
     swappers: Sequence[Any] = (),
+    finishes: Sequence[Any] = (),
     canvas: Callable[[Image], Any] = CpuCanvas,
     policy: str | Policy = "blur",
     disclosure: Disclosure | None = None,
@@ -408,6 +409,7 @@ def play(
         canvas=canvas,
         policy=policy if isinstance(policy, Policy) else Policy(policy),
         on_event=events.append,
+        finishes=finishes,
     )
     session = Session(
         input,

@@ -6,18 +6,27 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from people import placed
+from people import eyes, placed
 
 from rtswap.compositing.color import ColorMatch
 from rtswap.compositing.detail import MatchDetail
+from rtswap.compositing.occlusion import OcclusionMask
 from rtswap.compositing.parts import PartsMask
 from rtswap.compositing.poisson import PoissonBlend
-from rtswap.protocols import Finish
+from rtswap.protocols import Engine, Finish
 from rtswap.types import AlignedFace, Quality, SwappedFace
+
+
+def occlusion() -> Engine:
+    found = eyes().occlusion
+    assert found is not None
+    return found
+
 
 FINISHES: dict[str, Callable[[], Finish]] = {
     **{f"color {method}": lambda method=method: ColorMatch(method) for method in ("rct", "lct", "mkl")},
     **{f"color {method}": lambda method=method: ColorMatch(method) for method in ("hist", "idt", "sot")},
+    "occlusion": lambda: OcclusionMask(occlusion()),
     "detail": MatchDetail,
     "poisson": PoissonBlend,
     "parts": lambda: PartsMask(["eyes", "mouth"], []),

@@ -1,0 +1,103 @@
+"""Whatever a finish does, the face is swapped or covered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from faulty import MOMENTS, Fault, ScriptedInput, ScriptedSwapper, ScriptedTracker, assert_closed, play
+
+from rtswap.errors import FaceLost
+from rtswap.pipeline import Policy
+from rtswap.types import AlignedFace, Frame, Quality, SwappedFace, Track
+
+KINDS = [
+    *("raises", "nothing", "float crop", "nan crop", "crop shape", "gray crop", "mask dtype", "mask shape"),
+    *("zero mask", "faint mask", "target back", "copy of the target", "writes into the target"),
+]
+HIDES = ("zero mask", "faint mask")
+
+
+class ScriptedFinish:
+    """``faults``: calls in which ``kind`` happens."""
+
+    def __init__(self, kind: str, faults: Iterable[int]) -> None:
+        self._kind, self._faults = kind, frozenset(faults)
+        self._wrong = ScriptedSwapper(kind)._wrong
+        self.calls = -1
+        self.forgotten: list[int] = []
+
+    def apply(self, swapped: SwappedFace, target: AlignedFace, quality: Quality) -> Any:
+        self.calls += 1
+        if self.calls not in self._faults:
+            return swapped
+        if self._kind == "raises":
+            raise Fault("no finish")
+        return self._wrong(target, swapped.crop, swapped.mask)
+
+    def forget(self, track_id: int) -> None:
+        self.forgotten.append(track_id)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("policy", ["blur", "pixelate", "hold", "stop"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_file(kind: str, policy: str, moment: str) -> None:
+    count, faults = MOMENTS[moment]
+    played = play(ScriptedInput(count), finishes=[ScriptedFinish(kind, faults)], policy=policy)
+    assert_closed(played)
+    if policy == "stop":
+        assert isinstance(played.error, FaceLost)
+        assert played.output.indices == list(range(faults[0]))
+    elif moment == "seventy in a row" and kind not in HIDES:
+        assert played.error is not None
+    else:
+        assert played.error is None, "a hand before the face for seventy frames ends nothing"
+        assert len(played.output.indices) == count
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_live(kind: str) -> None:
+    count, faults = MOMENTS["every other"]
+    played = play(ScriptedInput(count, live=True), finishes=[ScriptedFinish(kind, faults)])
+    assert_closed(played)
+    assert played.error is None
+
+
+def test_a_second_finish_mends_nothing_that_the_first_broke() -> None:
+    finishes = [ScriptedFinish("zero mask", range(99)), ScriptedFinish("", ())]
+    played = play(ScriptedInput(12), finishes=finishes)
+    assert_closed(played)
+    assert set(played.output.swapped) == {0}
+
+
+class Behind(ScriptedTracker):
+    """The landmark network, too, says that something is before the face."""
+
+    def update(self, frame: Frame, quality: Quality) -> list[Track]:
+        return [replace(track, visibility=np.zeros(468, np.float32)) for track in super().update(frame, quality)]
+
+
+def test_what_landmarks_and_mask_both_call_hidden_stays_in_front() -> None:
+    played = play(ScriptedInput(12), tracker=Behind(), finishes=[ScriptedFinish("zero mask", range(12))])
+    assert played.error is None
+    assert set(played.output.swapped) == {1}, "swapped, with nothing of it to be seen: what is in front is in front"
+
+
+def test_who_asks_for_parts_gets_parts() -> None:
+    policy = Policy("blur", partial=True)
+    played = play(ScriptedInput(12), finishes=[ScriptedFinish("zero mask", range(12))], policy=policy)
+    assert played.error is None
+    assert set(played.output.swapped) == {1}
+    whole = play(ScriptedInput(12), finishes=[ScriptedFinish("nan crop", range(12))], policy=policy)
+    assert_closed(whole)
+    assert set(whole.output.swapped) == {0}
+
+
+def test_tracks_that_end_are_forgotten() -> None:
+    finish = ScriptedFinish("", ())
+    play(ScriptedInput(12), tracker=ScriptedTracker("empty", range(6, 12)), finishes=[finish])
+    assert finish.forgotten == [1]
