@@ -38,6 +38,8 @@ GUIDE = (
 """Which part of the face is painted with which grey, in this order, to tell the network where it is."""
 RISE_S, FALL_S, GAP_S = 0.02, 0.06, 0.5
 """Time constants with which something comes before the face and goes again; after a gap the past says nothing."""
+SPARING_S = 0.09
+"""How old an answer may be where the quality leaves no time for a new one."""
 SEEN = 0.5
 """Visibility from which a landmark counts as seen."""
 BENEFIT = 0.2
@@ -83,7 +85,11 @@ class OcclusionMask:
         if matrix is None:
             return swapped
         points = target.landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2]
-        hidden = self._followed(target, self._look(target.crop, matrix, points))
+        past = self._past.get(target.track_id)
+        if past is not None and not quality.match_color and 0 <= target.time_s - past.time_s < SPARING_S:
+            hidden = past.hidden  # no time: what was before the face is still there
+        else:
+            hidden = self._followed(target, self._look(target.crop, matrix, points))
         hidden = weighed(hidden, points, target.visibility)
         if float(hidden.max()) <= OPEN:
             return swapped

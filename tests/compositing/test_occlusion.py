@@ -306,3 +306,18 @@ def test_a_network_that_sees_nothing_in_front_is_not_changed_by_visibility() -> 
     points = mesh()[:, :2] / max(W, H) * SIZE
     hidden = weighed(np.zeros((ANSWER, ANSWER), np.float32), points, np.zeros(468, np.float32))
     assert hidden.max() <= 0
+
+
+def test_without_time_it_looks_seldom_and_what_it_saw_stays() -> None:
+    looks = 0
+
+    def told() -> Mapping[str, Tensor]:
+        nonlocal looks
+        looks += 1
+        return {"visible": answer(lower_left())}
+
+    mask, hurried = OcclusionMask(Saying(told)), Quality(match_color=False)
+    found = [mask.apply(swapped(), target(time_s=n / 30), hurried).mask for n in range(30)]
+    assert 9 <= looks <= 11
+    assert all((one == 0).any() for one in found)
+    assert np.array_equal(found[0], found[1])
