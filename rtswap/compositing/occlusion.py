@@ -93,7 +93,7 @@ class OcclusionMask:
         hidden = weighed(hidden, points, target.visibility)
         if float(hidden.max()) <= OPEN:
             return swapped
-        opened = _opened(hidden)
+        opened = _opened(hidden, points)
         return SwappedFace(
             swapped.crop, np.asarray(cv2.min(swapped.mask, _back(opened, matrix, swapped.mask)), np.uint8)
         )
@@ -142,16 +142,30 @@ def _seen_around(at: NDArray[np.int32], seen: NDArray[np.bool_]) -> Plane:
     return np.asarray(cv2.resize(share, (ANSWER, ANSWER), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def _opened(hidden: Plane) -> Mask:
+def _opened(hidden: Plane, points: Points) -> Mask:
     """(64, 64) 255 = replace, 0 = leave: without specks of either kind, with a soft edge."""
     gain = 255 / (SHUT - OPEN)
     closed = cv2.threshold(hidden, (OPEN + SHUT) / 2, 255, cv2.THRESH_BINARY)[1].astype(np.uint8)
-    without = _without_specks(closed)
+    without = _without_specks(_from_outside(closed, points))
     filled = 255 - _without_specks(255 - without)
     share = np.clip((hidden - OPEN) * gain, 0, 255).astype(np.uint8)
     share = np.asarray(cv2.min(share, cv2.dilate(filled, np.ones((3, 3), np.uint8))), np.uint8)
     share = np.asarray(cv2.max(share, cv2.erode(filled, np.ones((3, 3), np.uint8))), np.uint8)
     return np.asarray(cv2.bitwise_not(blurred(share, FEATHER)), np.uint8)
+
+
+def _from_outside(closed: Mask, points: Points) -> Mask:
+    """0 or 255; islands of 255 that lie in the midst of the face are taken away. A hand has an arm, a cup a hand:
+    they come from beyond the outline. What does not is a glint on a lens, or make-up."""
+    midst = np.zeros_like(closed)
+    oval = np.clip(points[OVAL] * (16 * ANSWER / SIZE), -30000, 30000).astype(np.int32)
+    cv2.fillPoly(midst, [oval], 1, cv2.LINE_8, 4)
+    midst = np.asarray(cv2.erode(midst, np.ones((5, 5), np.uint8)), np.uint8)
+    count, labels = cv2.connectedComponents(closed, connectivity=8)
+    keep = np.zeros(count, np.uint8)
+    keep[np.unique(labels[midst == 0])] = 255
+    keep[0] = 0
+    return np.asarray(keep[labels], np.uint8)
 
 
 def _without_specks(closed: Mask) -> Mask:

@@ -321,3 +321,14 @@ def test_without_time_it_looks_seldom_and_what_it_saw_stays() -> None:
     assert 9 <= looks <= 11
     assert all((one == 0).any() for one in found)
     assert np.array_equal(found[0], found[1])
+
+
+def test_what_does_not_come_from_outside_the_face_is_a_mistake() -> None:
+    """A glint on a lens does not tear a hole; a hand that reaches as far in, but has an arm, stays in front."""
+    glint, hand = np.zeros((ANSWER, ANSWER)), np.zeros((ANSWER, ANSWER))
+    glint[22:30, 34:46] = hand[22:30, 34:46] = 1
+    hand[22:30, 46:] = 1
+    shut = OcclusionMask(Saying(answer(glint))).apply(swapped(), target(), Quality()).mask
+    assert shut.min() == 255
+    opened = OcclusionMask(Saying(answer(hand))).apply(swapped(), target(), Quality()).mask
+    assert opened[place_of(26, 40, mesh())] == 0
