@@ -37,7 +37,7 @@ from rtswap.protocols import Engine
 Make = Callable[[bytes], Engine]
 Inputs = Mapping[str, NDArray[Any]]
 
-LIVE = ("landmarks x1",)
+LIVE = ("landmarks x1", "occlusion x1")
 """The networks that run once per frame for a tracked face."""
 
 
@@ -120,10 +120,13 @@ def live_cases(registry: Registry) -> list[Case]:
         "landmarks x1": ("landmarks", "crops", (1, 128, 128, 3), 60),
         "landmarks x3": ("landmarks", "crops", (3, 128, 128, 3), 30),
     }
-    return [
+    cases = [
         Case(name, registry.path(model).read_bytes(), {key: rng.integers(0, 256, shape, dtype=np.uint8)}, runs)
         for name, (model, key, shape, runs) in shapes.items()
     ]
+    crops, guides = (rng.integers(0, 256, shape, dtype=np.uint8) for shape in ((1, 128, 128, 3), (1, 128, 128)))
+    before = {"crops": crops, "guides": guides}
+    return [*cases, Case("occlusion x1", registry.path("occlusion").read_bytes(), before, 60)]
 
 
 def generator_case() -> Case:
