@@ -4,8 +4,9 @@
 
 A built-in person's face is put on another's, filmed softly and with noise; each finish then works on a fresh copy
 of the swap in every run (the copy is not counted), at 30 frames per second of stream time, so that what is measured
-only now and then is in the tail. OpenCV with one thread, networks with theirs. Finishes take turns in one process; warm-up runs are thrown away. The
-minimum, the median and the 10th and 90th percentiles are given: on a shared machine the minimum says most.
+only now and then is in the tail. OpenCV with one thread, networks with theirs. Finishes take turns in one process;
+warm-up runs are thrown away. The minimum, the median and the 10th and 90th percentiles are given: on a shared
+machine the minimum says most.
 """
 
 from __future__ import annotations
