@@ -32,6 +32,8 @@ from rtswap.types import SourceIdentity, StreamInfo
 
 Event = Callable[[str], None]
 DEFAULT_SIZE, DEFAULT_FPS = (1280, 720), 30.0
+OCCLUSION_EVERY_S = 0.045
+"""Live, every second frame at 30 frames per second is asked what hides the face."""
 SLOW = ("--color idt", "--color sot", "--blend poisson")
 """More than 10 ms per face."""
 
@@ -120,7 +122,7 @@ def make_finishes(config: Config, eyes: Eyes, *, on_event: Event, live: bool) ->
     if eyes.occlusion is not None:
         from rtswap.compositing.occlusion import OcclusionMask
 
-        finishes.append(OcclusionMask(eyes.occlusion))
+        finishes.append(OcclusionMask(eyes.occlusion, every_s=OCCLUSION_EVERY_S if live else 0.0))
     if mask_is_partial(config):
         from rtswap.compositing.parts import PartsMask
 

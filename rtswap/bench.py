@@ -174,6 +174,7 @@ def measure(rig: Rig, case: Case, seconds: float) -> dict[str, Any]:
             "quality_level": live["level"],
             "cpu_share": round(share / 100, 3),
         },
+        "rss_mb": round(process.memory_info().rss / 1e6, 1),
         "stages_ms": stages,
         "glue_ms_p50": round(_glue_ms(stages), 3),
     }

@@ -62,6 +62,8 @@ _FARTHEST = 1e6
 @dataclass(frozen=True, slots=True)
 class _Past:
     hidden: Plane
+    opened: Mask | None
+    """Made of it; None where nothing is before the face."""
     time_s: float
 
 
@@ -69,11 +71,13 @@ class OcclusionMask:
     """Implements ``protocols.Finish``.
 
     The network's contract: ``crops`` (N, 128, 128, 3) and ``guides`` (N, 128, 128) uint8 -> ``visible`` (N, 64, 64)
-    float32, 0..1: 1 = the face can be seen there.
+    float32, 0..1: 1 = the face can be seen there. It is asked at most every ``every_s`` seconds of the stream; in
+    between its last answer moves with the face.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, every_s: float = 0.0) -> None:
         self._engine = engine
+        self._every_s = every_s
         self._past: dict[int, _Past] = {}
 
     def apply(self, swapped: SwappedFace, target: AlignedFace, quality: Quality) -> SwappedFace:
@@ -86,14 +90,16 @@ class OcclusionMask:
             return swapped
         points = target.landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2]
         past = self._past.get(target.track_id)
-        if past is not None and not quality.match_color and 0 <= target.time_s - past.time_s < SPARING_S:
-            hidden = past.hidden  # no time: what was before the face is still there
+        rest_s = self._every_s if quality.match_color else max(self._every_s, SPARING_S)
+        if past is not None and 0 <= target.time_s - past.time_s < rest_s:
+            opened = past.opened  # what was before the face a moment ago still is
         else:
             hidden = self._followed(target, self._look(target.crop, matrix, points))
-        hidden = weighed(hidden, points, target.visibility)
-        if float(hidden.max()) <= OPEN:
+            weighty = weighed(hidden, points, target.visibility)
+            opened = _opened(weighty, points) if float(weighty.max()) > OPEN else None
+            self._past[target.track_id] = _Past(hidden, opened, target.time_s)
+        if opened is None:
             return swapped
-        opened = _opened(hidden, points)
         return SwappedFace(
             swapped.crop, np.asarray(cv2.min(swapped.mask, _back(opened, matrix, swapped.mask)), np.uint8)
         )
@@ -114,7 +120,6 @@ class OcclusionMask:
             rise, fall = (np.float32(1 - math.exp(-passed / constant)) for constant in (RISE_S, FALL_S))
             step = hidden - past.hidden
             hidden = past.hidden + np.maximum(step * rise, 0) + np.minimum(step * fall, 0)
-        self._past[target.track_id] = _Past(hidden, target.time_s)
         return hidden
 
 
