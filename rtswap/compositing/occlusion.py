@@ -71,8 +71,8 @@ class OcclusionMask:
     """Implements ``protocols.Finish``.
 
     The network's contract: ``crops`` (N, 128, 128, 3) and ``guides`` (N, 128, 128) uint8 -> ``visible`` (N, 64, 64)
-    float32, 0..1: 1 = the face can be seen there. It is asked at most every ``every_s`` seconds of the stream; in
-    between its last answer moves with the face.
+    float32, 0..1: 1 = the face can be seen there. It is asked at most every ``every_s`` seconds of the stream,
+    more seldom where there are several faces; in between its last answer moves with the face.
     """
 
     def __init__(self, engine: Engine, every_s: float = 0.0) -> None:
@@ -91,6 +91,7 @@ class OcclusionMask:
         points = target.landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2]
         past = self._past.get(target.track_id)
         rest_s = self._every_s if quality.match_color else max(self._every_s, SPARING_S)
+        rest_s *= max(1, len(self._past))  # what one face may cost is shared by several
         if past is not None and 0 <= target.time_s - past.time_s < rest_s:
             opened = past.opened  # what was before the face a moment ago still is
         else:

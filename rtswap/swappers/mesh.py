@@ -39,6 +39,7 @@ LIGHT_SIGMA = 0.18
 target's features in what counts as light (identity falls by 0.03), 0.2 follows its light less."""
 VEIL_S = 1.0
 """Time constant of the target's veil."""
+VEIL_EVERY_S = 0.1
 LIGHT_STEP = 8
 """Pixels per node of the light's grid. Crops are a multiple of it wide and high: whole blocks are averaged five
 times as fast as fractions."""
@@ -148,13 +149,14 @@ class MeshSwapper:
 
     def _veil_over(self, face: AlignedFace) -> float:
         """The target's veil, smoothed over time: a hand or a blink changes what is darkest, the lens stays."""
+        veil, since = self._veils.get(face.track_id, (0.0, -math.inf))
+        if 0 <= face.time_s - since < VEIL_EVERY_S:
+            return veil
         x1, y1, x2, y2 = clip_box(box_of(face.landmarks), *face.crop.shape[1::-1])
         if x1 >= x2 or y1 >= y2:
-            return 0.0
+            return veil
         now = veil_of(face.crop[y1:y2, x1:x2])
-        veil, since = self._veils.get(face.track_id, (now, -math.inf))
-        keep = math.exp(-max(0.0, face.time_s - since) / VEIL_S)
-        now += keep * (veil - now)
+        now += math.exp(-max(0.0, face.time_s - since) / VEIL_S) * (veil - now)
         self._veils[face.track_id] = now, face.time_s
         return now
 
