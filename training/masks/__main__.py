@@ -29,6 +29,7 @@ from training.masks.network import Deployed, OcclusionNetwork, to_input
 from training.masks.pictures import contact_sheet
 from training.masks.samples import Batch, Sampler
 from training.masks.trials import figures, held_out
+from training.people import is_usable
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -191,7 +192,8 @@ def views_of(args: argparse.Namespace) -> tuple[Views, Views]:
     """For training and kept out: rendered once, or opened from ``--views``, where the landmark training left them."""
     labels, kept_out = people_of(args.faces)
     folder = args.views or args.out
-    train_people, other = np.flatnonzero(~kept_out), np.flatnonzero(kept_out)
+    usable = np.array([is_usable(str(name)) for name in labels.names])
+    train_people, other = np.flatnonzero(usable & ~kept_out), np.flatnonzero(usable & kept_out)
     return (
         _opened(folder / "views-train") or build(args.faces, labels, train_people, 6, folder / "views-train"),
         _opened(folder / "views-validation") or build(args.faces, labels, other, 3, folder / "views-validation"),
