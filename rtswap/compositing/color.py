@@ -33,7 +33,7 @@ ITERATIVE: dict[str, Callable[[Colors, Colors], Values]] = {"idt": idt, "sot": s
 
 
 class ColorMatch:
-    """Implements ``protocols.Finish``. ``method``: rct, lct, mkl, hist (1 ms or less), idt, sot (slow, for files).
+    """Implements ``protocols.Finish``. ``method``: rct, lct, mkl, hist (2 ms for a 300 px face), idt, sot (40 ms).
 
     Means and spreads are taken over the mask without eyes and teeth. Maps are smoothed in time per track; the
     iterative transfers have nothing that could be smoothed, and start afresh in every frame.
