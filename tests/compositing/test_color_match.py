@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -23,10 +24,11 @@ def ada() -> Swapper:
 
 
 def a_swap(tint: tuple[float, float, float] = (1, 1, 1), time_s: float = 0.0) -> tuple[SwappedFace, AlignedFace]:
-    """Ada's face on ben, under a lamp of some colour."""
+    """Ada's face on ben, under a lamp of some colour. Whatever the time, the swap is that of a first frame."""
     who = moved(person("ben"), 0.5, (0, 0), (256, 256))
     picture = (who.portrait * np.array(tint)).clip(0, 255).astype(np.uint8)
-    return swapped_in(ada(), picture, who.landmarks, match_color=False, time_s=time_s)
+    swapped, target = swapped_in(ada(), picture, who.landmarks, match_color=False)
+    return swapped, replace(target, time_s=time_s)
 
 
 def skin_mean(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
