@@ -1,11 +1,11 @@
-# make setup | demo | test | bench | docs | pin | clean
+# make setup | demo | test | fuzz | bench | docs | pin | clean
 # Needs Python 3.11 or newer with venv, and make. No compiler, no GPU, no torch.
 
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test bench docs pin clean distclean
+.PHONY: setup demo test fuzz bench docs pin clean distclean
 
 setup: $(READY)
 
@@ -35,6 +35,10 @@ test: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -q
+
+# The tests that make up their own input, with other input every time.
+fuzz: $(READY)
+	HYPOTHESIS_PROFILE=search $(BIN)/pytest -q -m hypothesis
 
 bench: $(READY)
 	@mkdir -p benchmarks/results

@@ -7,10 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "2")
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+settings.register_profile("same", derandomize=True, print_blob=True)
+settings.register_profile("search", print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
+"""``make test`` tries the same examples every time, so that a change is judged by what it changed; ``make fuzz``
+tries others every time, to find what nobody thought of."""
 
 
 @pytest.fixture(autouse=True, scope="session")

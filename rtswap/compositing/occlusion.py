@@ -49,6 +49,8 @@ WITHDRAWN, BELIEVED = 0.35, 0.5
 second on in full. Were both followed blindly, the pipeline would have to blur the face (below a quarter)."""
 OPEN, SHUT = 0.35, 0.6
 """Probability of being hidden where the swap begins to give way, and where it is gone."""
+HALF = (OPEN + SHUT) / 2
+"""Where half of it is left: from here on a place counts as covered."""
 SPECK = 10
 """Smaller islands (in answers) are mistakes."""
 FEATHER = 0.6
@@ -133,7 +135,7 @@ def weighed(hidden: Plane, points: Points, visibility: NDArray[np.float32]) -> P
     at = np.clip((points * (ANSWER / SIZE)).astype(np.int32), 0, ANSWER - 1)
     hidden = hidden - BENEFIT * _seen_around(at, seen)
     x, y = at[seen].T
-    uncovered = float(np.count_nonzero(hidden[y, x] < SEEN)) / len(x) if len(x) else 1.0
+    uncovered = float(np.count_nonzero(hidden[y, x] < HALF)) / len(x) if len(x) else 1.0
     trust = min(max((uncovered - WITHDRAWN) / (BELIEVED - WITHDRAWN), 0.0), 1.0)
     return np.asarray(hidden * np.float32(trust), np.float32)
 
@@ -151,7 +153,7 @@ def _seen_around(at: NDArray[np.int32], seen: NDArray[np.bool_]) -> Plane:
 def _opened(hidden: Plane, points: Points) -> Mask:
     """(64, 64) 255 = replace, 0 = leave: without specks of either kind, with a soft edge."""
     gain = 255 / (SHUT - OPEN)
-    closed = cv2.threshold(hidden, (OPEN + SHUT) / 2, 255, cv2.THRESH_BINARY)[1].astype(np.uint8)
+    closed = cv2.threshold(hidden, HALF, 255, cv2.THRESH_BINARY)[1].astype(np.uint8)
     without = _without_specks(_from_outside(closed, points))
     filled = 255 - _without_specks(255 - without)
     share = np.clip((hidden - OPEN) * gain, 0, 255).astype(np.uint8)
