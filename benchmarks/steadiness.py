@@ -1,0 +1,261 @@
+"""Does a swapped clip hold as still as the clip it was made from?
+
+    python benchmarks/steadiness.py --clips FOLDER --source PHOTO... [--teacher FILE] [--out FILE]
+
+Every clip is swapped with every source, as a file and as a live stream with the recorded times, all options at their
+defaults. Input and output are then looked at by another network than the one that made the swap (``--teacher``:
+MediaPipe's face mesh as ONNX; without it our own, frame by frame), both through the same crops, which follow the
+input's face smoothed over time. What is measured:
+
+``jitter``: mean second difference of the landmarks over the inter-ocular distance, output / input, also by region.
+``warp``: mean difference of a picture to the one before it, moved along the input's optical flow, inside the swapped
+pixels, output / input. ``flicker``: mean second difference of the mean Lab colour there, output / input.
+``bare``: frames in which the face can be seen but less than a quarter of its landmarks was replaced or covered.
+``still``: a portrait under sensor noise (sigma 3): jitter of the tracked mesh over that of the network alone.
+``lag_frames``: how late the tracked mesh is on a portrait that moves by half a face width per second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from footage import (
+    FPS,
+    Clip,
+    Meshes,
+    Swap,
+    changed,
+    config_for,
+    generated,
+    mesh_in,
+    open_judge,
+    read_clip,
+    swap_clip,
+    swapped_face,
+)
+from numpy.typing import NDArray
+
+from rtswap import topology
+from rtswap.assemble import make_tracker
+from rtswap.bench import machine
+from rtswap.config import Config
+from rtswap.eyes import Eyes, open_eyes
+from rtswap.geometry import interocular
+from rtswap.synthetic import persona
+from rtswap.types import Frame, Image, Points, Quality
+
+NOSE = [1, 2, 4, 5, 6, 168, 195, 197, 48, 278, 64, 294, 98, 327, 129, 358]
+REGIONS = {
+    "all": list(range(468)),
+    "brows": [*topology.LEFT_BROW, *topology.RIGHT_BROW],
+    "eyes": [*topology.LEFT_EYE, *topology.RIGHT_EYE],
+    "nose": NOSE,
+    "mouth": [*topology.LIPS_OUTER, *topology.LIPS_INNER],
+    "oval": topology.OVAL,
+}
+BARE = 0.25
+"""Share of the landmarks. Fewer changed is the target with make-up."""
+WARM_UP = 15
+"""Frames of the still and the moving portrait that are left out."""
+
+
+def jitter(meshes: Meshes, points: Sequence[int], keep: NDArray[np.bool_] | None = None) -> float:
+    """Mean second difference in inter-ocular distances. ``keep`` (T,): frames that count, with both neighbours."""
+    distance = float(np.median([interocular(mesh) for mesh in meshes]))
+    step = np.diff(meshes[:, list(points), :2], n=2, axis=0)
+    length = np.linalg.norm(step, axis=2) / distance
+    if keep is not None:
+        length = length[keep[:-2] & keep[1:-1] & keep[2:]]
+    return float(length.mean())
+
+
+def warp_errors(before: Sequence[Image], after: Sequence[Image], keep: NDArray[np.bool_]) -> tuple[float, float]:
+    """Of input and output: mean absolute difference, in levels, of a frame and the last one moved onto it along the
+    input's flow, where both were swapped."""
+    flow_of = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    sums, count = np.zeros(2), 0
+    for t in range(1, len(before)):
+        if not (keep[t] and keep[t - 1]):
+            continue
+        x1, y1, x2, y2 = _around(changed(before[t], after[t]), before[t].shape)
+        now, last = ([images[n][y1:y2, x1:x2] for images in (before, after)] for n in (t, t - 1))
+        grey = [cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) for image in (now[0], last[0])]
+        flow = flow_of.calc(grey[0], grey[1], None)
+        where = flow + np.mgrid[: y2 - y1, : x2 - x1][::-1].transpose(1, 2, 0).astype(np.float32)
+        inside = cv2.min(changed(*now), _moved(changed(*last), where)) == 255
+        for n in (0, 1):
+            error = cv2.absdiff(now[n], _moved(last[n], where))
+            sums[n] += float(error[inside].mean(1).sum())
+        count += int(inside.sum())
+    return float(sums[0]) / max(count, 1), float(sums[1]) / max(count, 1)
+
+
+def _moved(image: NDArray[np.uint8], where: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return np.asarray(cv2.remap(image, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+
+def _around(mask: NDArray[np.uint8], shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    x, y, w, h = cv2.boundingRect(mask)
+    return max(0, x - w // 4), max(0, y - h // 4), min(shape[1], x + w + w // 4), min(shape[0], y + h + h // 4)
+
+
+def flicker(before: Sequence[Image], after: Sequence[Image], keep: NDArray[np.bool_]) -> tuple[float, float]:
+    """Of input and output: mean second difference of the mean Lab colour of the swapped pixels."""
+    means = []
+    for first, second in zip(before, after, strict=True):
+        where = changed(first, second)
+        x, y, w, h = cv2.boundingRect(where)
+        inside = np.s_[y : y + max(h, 1), x : x + max(w, 1)]
+        labs = (cv2.cvtColor(one[inside].astype(np.float32) / 255, cv2.COLOR_BGR2LAB) for one in (first, second))
+        means.append([cv2.mean(lab, where[inside])[:3] for lab in labs])
+    length = np.linalg.norm(np.diff(np.array(means), n=2, axis=0), axis=2)
+    valid = keep[:-2] & keep[1:-1] & keep[2:]
+    return float(length[valid, 0].mean()), float(length[valid, 1].mean())
+
+
+def replaced(before: Image, after: Image, mesh: Points) -> float:
+    """Share of the landmarks inside the oval where pixels were changed."""
+    where = changed(before, after)
+    x, y = np.clip(np.round(mesh[:, :2]).astype(int), 0, np.array(where.shape[::-1]) - 1).T
+    return float((where[y, x] > 0).mean())
+
+
+def measure(clip: Clip, swap: Swap, ins: Meshes, outs: Meshes) -> dict[str, object]:
+    """All figures of one swapped clip. ``ins``, ``outs``: what the judge sees in its input and output."""
+    keep = swap.sound
+    shares = [replaced(a, b, mesh) for a, b, mesh in zip(clip.images, swap.images, ins, strict=True)]
+    bare = ~swap.covered & (np.array(shares) < BARE)
+    warps, flickers = (how(clip.images, swap.images, keep) for how in (warp_errors, flicker))
+    return {
+        "frames": len(keep),
+        "swapped": round(float(swap.swapped.mean()), 4),
+        "covered": round(float(swap.covered.mean()), 4),
+        "bare": int(bare.sum()),
+        "jitter_in": round(jitter(ins, REGIONS["all"], keep), 5),
+        "jitter": {n: round(jitter(outs, r, keep) / jitter(ins, r, keep), 3) for n, r in REGIONS.items()},
+        "warp": round(warps[1] / max(warps[0], 1e-6), 3),
+        "flicker": round(flickers[1] / max(flickers[0], 1e-6), 3),
+        "flicker_levels": [round(value, 3) for value in flickers],
+    }
+
+
+def tracked(images: Sequence[Image], eyes: Eyes) -> tuple[Meshes, Meshes]:
+    """Meshes of the tracker, and of the network alone: each look from its own last one."""
+    config = Config()
+    tracker = make_tracker(config, eyes.detector, eyes)
+    smooth, alone, guide = [], [], mesh_in(images[0], eyes)
+    for index, image in enumerate(images):
+        tracks = tracker.update(Frame(image, index, index / FPS, index / FPS), Quality())
+        smooth.append(tracks[0].landmarks)
+        guide = eyes.landmarks.find(image, [guide])[0].points
+        alone.append(guide)
+    return np.array(smooth), np.array(alone)
+
+
+def still_face(eyes: Eyes, name: str, face_px: float, sigma: float = 3.0, frames: int = 90) -> dict[str, float]:
+    """Jitter of the tracked mesh over that of the network alone, first half second left out."""
+    rng = np.random.default_rng(5)
+    portrait = _still(name, eyes, face_px)
+    images = [_noisy(portrait, sigma, rng) for _ in range(frames)]
+    smooth, alone = (meshes[WARM_UP:] for meshes in tracked(images, eyes))
+    return {
+        region: round(jitter(smooth, points) / jitter(alone, points), 3) for region, points in REGIONS.items()
+    } | {"network_px": round(jitter(alone, REGIONS["all"]) * interocular(alone[0]), 3)}
+
+
+def lag(eyes: Eyes, name: str, face_px: float, sigma: float = 1.0, speed: float = 0.5) -> dict[str, float]:
+    """Frames by which the tracked mesh is late, least squares over all points: behind the truth, and behind the
+    network alone. The face rests for half a second, then moves for 1.5 s. ``onset``: within the first 5 frames."""
+    rng = np.random.default_rng(6)
+    portrait = _still(name, eyes, face_px)
+    step = speed * face_px / FPS
+    shifts = np.maximum(0, np.arange(60) - 15) * step
+    images = [_noisy(_shifted(portrait, shift), sigma, rng) for shift in shifts]
+    smooth, alone = tracked(images, eyes)
+    truth = alone[5:15, :, 0].mean() + shifts - shifts[:15].mean()
+    late = (truth - smooth[:, :, 0].mean(1)) / step
+    behind = (alone[:, :, 0].mean(1) - smooth[:, :, 0].mean(1)) / step
+    return {
+        "truth": round(float(late[25:].mean()), 3),
+        "network": round(float(behind[25:].mean()), 3),
+        "onset": round(float(late[16:21].max()), 3),
+    }
+
+
+def _still(name: str, eyes: Eyes, face_px: float) -> Image:
+    """A persona in a 720p picture."""
+    portrait = persona(name)
+    scale = face_px / float(np.ptp(mesh_in(portrait, eyes)[:, 0]))
+    side = portrait.shape[0] * scale
+    matrix = np.array([[scale, 0, 480 - side / 2], [0, scale, 380 - side / 2]], np.float32)
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    small = cv2.resize(portrait, (round(side), round(side)), interpolation=how)
+    matrix[:, :2] = np.eye(2)
+    return np.asarray(cv2.warpAffine(small, matrix, (1280, 720), borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+
+def _shifted(image: Image, shift: float) -> Image:
+    matrix = np.array([[1, 0, shift], [0, 1, 0]], np.float32)
+    return np.asarray(
+        cv2.warpAffine(image, matrix, image.shape[1::-1], flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE),
+        np.uint8,
+    )
+
+
+def _noisy(image: Image, sigma: float, rng: np.random.Generator) -> Image:
+    noise = rng.standard_normal(image.shape, np.float32) * np.float32(sigma)
+    return np.clip(np.round(image + noise), 0, 255).astype(np.uint8)
+
+
+def mean_of(rows: Sequence[dict], pick: Callable[[dict], float]) -> dict[str, float]:
+    values = [pick(row) for row in rows]
+    return {"mean": round(float(np.mean(values)), 3), "worst": round(float(np.max(values)), 3)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--clips", type=Path, required=True)
+    parser.add_argument("--source", type=Path, nargs="+", required=True)
+    parser.add_argument("--teacher", type=Path)
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+    eyes = open_eyes(Config(), on_event=print)
+    judge = open_judge(arguments.teacher, eyes)
+    clips = [read_clip(path) for path in sorted(arguments.clips.iterdir())] + [generated("ben", eyes)]
+    rows = []
+    for footage in clips:
+        guides = None
+        for source in arguments.source:
+            for live in (False, True):
+                swap = swap_clip(footage, config_for(source), eyes, live=live)
+                if guides is None:
+                    guides = judge.guides(footage.images, swapped_face(footage, swap, eyes))
+                    ins = judge.through(footage.images, guides)
+                row = {"clip": footage.name, "source": source.stem, "live": live}
+                rows.append(row | measure(footage, swap, ins, judge.through(swap.images, guides)))
+                print(json.dumps(rows[-1]), flush=True)
+    figures = {
+        "command": "python benchmarks/steadiness.py --clips FOLDER --source PHOTO... --teacher FILE",
+        "judge": judge.name,
+        "jitter": {region: mean_of(rows, lambda row, r=region: row["jitter"][r]) for region in REGIONS},
+        "warp": mean_of(rows, lambda row: row["warp"]),
+        "flicker": mean_of(rows, lambda row: row["flicker"]),
+        "covered": mean_of(rows, lambda row: row["covered"]),
+        "bare_frames": sum(row["bare"] for row in rows),
+        "still": {f"{name} {px} px": still_face(eyes, name, px) for name in ("ben", "ada") for px in (300, 70)},
+        "lag_frames": {f"{name} {px} px": lag(eyes, name, px) for name in ("ben", "ada") for px in (300, 70)},
+        "clips": rows,
+        "machine": machine(),
+    }
+    print(json.dumps({name: figures[name] for name in figures if name != "clips"}, indent=1))
+    if arguments.out:
+        arguments.out.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
