@@ -8,7 +8,8 @@ import numpy as np
 
 from rtswap import topology
 from rtswap.tracking.association import iou, kinship
-from rtswap.tracking.smoothing import BoxFilter, MeshFilter
+from rtswap.tracking.recognition import Likeness
+from rtswap.tracking.smoothing import BoxFilter, MeshFilter, calmness
 from rtswap.types import Box, Mesh, Points, Track
 
 SURE_PRESENCE = 0.8
@@ -37,6 +38,7 @@ class FollowedFace:
 
     def __init__(self, face_id: int, mesh: Mesh) -> None:
         self.id = face_id
+        self.likeness = Likeness()
         self.restart(mesh)
 
     def restart(self, mesh: Mesh) -> None:
@@ -46,6 +48,7 @@ class FollowedFace:
         self.step_s = 0.0
         self.doubts = 0
         self.measure(mesh)
+        self.likeness.forgive()
         self._agreed_width = width(self.box)
 
     def settle(self) -> None:
@@ -68,9 +71,11 @@ class FollowedFace:
     def measure(self, mesh: Mesh) -> None:
         points = np.asarray(mesh.points, np.float32)
         self.box = self._box_filter.update(extent(points))
-        self.landmarks = self._mesh_filter(points, max(self.step_s, SHORTEST_STEP_S))
         self.visibility = np.fmin(np.fmax(mesh.visibility, 0), 1).astype(np.float32)  # fmax takes NaN for 0
+        calm = calmness(width(self.box), mesh.presence)
+        self.landmarks = self._mesh_filter(points, max(self.step_s, SHORTEST_STEP_S), calm, self.visibility)
         self.presence = mesh.presence
+        self.seen = mesh
         self.unseen_s = self.step_s = 0.0
 
     @property

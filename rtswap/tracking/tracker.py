@@ -1,7 +1,9 @@
 """Follows faces from frame to frame: one landmark pass a frame, detection only to find, to find again, to check.
 
 A face that was measured has confidence 1. A face that was not coasts: it moves on as its Kalman filter predicts, its
-confidence falling to 0 within ``coast_s``; then it is dropped. Its id comes back if the same person does.
+confidence falling to 0 within ``coast_s``; then it is dropped. Its id comes back if the same person does: known by
+place and size, and with a recogniser by looks, wherever they come back. With one, too, a face that has
+become somebody else is let go: a poster or a passing person steals no track.
 """
 
 from __future__ import annotations
@@ -12,10 +14,12 @@ from typing import Literal
 
 import numpy as np
 
-from rtswap.protocols import Detector, LandmarkModel
+from rtswap.protocols import Detector, Embedder, LandmarkModel
 from rtswap.tracking.association import iou, kinship, match
 from rtswap.tracking.face import AGREEMENT, KINSHIP, SHORTEST_STEP_S, FollowedFace, extent, width
-from rtswap.types import Box, Detection, Frame, Image, Mesh, Quality, Track
+from rtswap.tracking.recognition import tells_who
+from rtswap.tracking.returning import Newcomer, returns
+from rtswap.types import Box, Detection, Frame, Image, Mesh, Quality, Tensor, Track
 
 NOMINAL_STEP_S = 1 / 30
 """Taken for the time between frames where the clock stood still or ran backwards."""
@@ -38,6 +42,10 @@ LOOK_FOR_LOST_EVERY = 3
 """Frames between detections while one of several faces was lost lately."""
 SPARE_NEWCOMERS = 3
 """Detections that are tried beyond the room there is, since some turn out to be no faces."""
+HOLD_S = 20.0
+"""With one face to follow: how long its place is kept for a person whose looks are known."""
+REMEMBER_S = 180.0
+"""How long a person whose looks are known may stay away and be the same again."""
 
 
 class FaceTracker:
@@ -45,8 +53,9 @@ class FaceTracker:
 
     ``faces``: ``one`` locks on to the largest face and stays on that person: for ``reacquire_s`` seconds after it was
     lost only a face near the place and of about the size is taken, under the same id; then the largest face, under a
-    new one. ``all``: up to ``max_faces``. ``min_presence``: what the landmark network must say at least. Errors of
-    the networks pass through.
+    new one. With a ``recogniser`` the person is known by looks: nobody else is taken for ``HOLD_S``, and whoever is
+    taken then gives way when the person is back. ``all``: up to ``max_faces``. ``min_presence``: what the landmark
+    network must say at least. Errors of the networks pass through.
     """
 
     def __init__(
@@ -59,6 +68,7 @@ class FaceTracker:
         coast_s: float = 0.25,
         reacquire_s: float = 2.0,
         min_presence: float = 0.5,
+        recogniser: Embedder | None = None,
     ) -> None:
         self._detector = detector
         self._landmarks = landmarks
@@ -67,6 +77,7 @@ class FaceTracker:
         self._coast_s = coast_s
         self._reacquire_s = reacquire_s
         self._min_presence = min_presence
+        self._recogniser = recogniser
         self._next_id = 1
         self.reset()
 
@@ -75,6 +86,7 @@ class FaceTracker:
         self._faces: list[FollowedFace] = []
         self._lost: list[FollowedFace] = []
         self._last_s: float | None = None
+        self._clock_s = 0.0
         self._size: tuple[int, ...] = ()
         self._since_look = self._since_check = 0
 
@@ -95,6 +107,7 @@ class FaceTracker:
         elif self._check_is_due(quality):
             self._check(image)
             self._since_check = 0
+        self._recognise(image)
         self._let_go()
         return [face.track(self._coast_s) for face in self._faces]
 
@@ -105,6 +118,7 @@ class FaceTracker:
         jumped = not 0 < elapsed_s <= LONGEST_STEP_S
         if jumped:
             elapsed_s = elapsed_s if elapsed_s > LONGEST_STEP_S else NOMINAL_STEP_S
+        self._clock_s += elapsed_s
         for face in self._lost:
             face.unseen_s += elapsed_s
         for face in self._faces:
@@ -163,7 +177,7 @@ class FaceTracker:
         if not all(face.measured for face in self._faces) or not self._faces:
             return True
         if self._one:
-            return False
+            return bool(self._lost)  # somebody else is followed meanwhile: the person may not be seen bare
         every = quality.detect_every or math.inf
         return self._since_look >= (min(every, LOOK_FOR_LOST_EVERY) if self._lost else every)
 
@@ -202,36 +216,73 @@ class FaceTracker:
         looks = dict(match(kin, KINSHIP))
         self._judge(image, followed, [detections[looks[n]] if n in looks else None for n in range(len(followed))])
         taken = set(looks.values()) | {int(column) for column in np.nonzero(kin > AGREEMENT)[1]}
-        detections = [detection for n, detection in enumerate(detections) if n not in taken]
         missing = [face for face in self._faces if not face.measured] + self._lost
-        returning = _returns(missing, detections)
-        for face, mesh in self._meshes_of(image, returning):
-            face.restart(mesh)
-            if face in self._lost:
-                self._lost.remove(face)
-                self._faces.append(face)
-        self._take_in(image, [d for d in detections if all(d is not taken for _, taken in returning)])
+        newcomers = self._newcomers(image, [d for n, d in enumerate(detections) if n not in taken], missing)
+        returned = set()
+        for row, column in returns(missing, newcomers):
+            self._take_back(missing[row], newcomers[column].mesh)
+            returned.add(column)
+        self._take_in([newcomer for n, newcomer in enumerate(newcomers) if n not in returned])
 
-    def _take_in(self, image: Image, detections: Sequence[Detection]) -> None:
+    def _newcomers(
+        self, image: Image, detections: Sequence[Detection], missing: Sequence[FollowedFace]
+    ) -> list[Newcomer]:
+        """Detections that are faces: those where somebody is missed first, then the largest."""
+        room = max(0, self._max_faces - len(self._faces)) + len(missing)
+        if not room or not detections:
+            return []
+        ranked = sorted(
+            detections, key=lambda d: (not any(face.may_be_at(d.box) for face in missing), -width(d.box))
+        )[: room + SPARE_NEWCOMERS]
+        meshes = self._landmarks.find(image, [detection.keypoints for detection in ranked])
+        asked = self._recogniser is not None and any(face.likeness.known for face in missing)
+        return [
+            Newcomer(detection.box, mesh, self._who(image, mesh) if asked else None)
+            for detection, mesh in zip(ranked, meshes, strict=True)
+            if self._plausible(mesh, detection.box, 1.5 * MAX_GROWTH)
+        ]
+
+    def _take_back(self, face: FollowedFace, mesh: Mesh) -> None:
+        face.restart(mesh)
+        if face in self._lost:
+            self._lost.remove(face)
+            self._faces = [face] if self._one else [*self._faces, face]
+
+    def _take_in(self, newcomers: Sequence[Newcomer]) -> None:
         """New faces, the largest first. With one face to follow, none while its person may still come back."""
-        room = self._max_faces - len(self._faces)
-        if room <= 0 or not detections or (self._one and (self._faces or self._lost)):
+        if self._one and (self._faces or any(face.unseen_s < self._hold_s(face) for face in self._lost)):
             return
-        largest = sorted(detections, key=lambda detection: -width(detection.box))[: room + SPARE_NEWCOMERS]
-        meshes = self._landmarks.find(image, [detection.keypoints for detection in largest])
-        for detection, mesh in zip(largest, meshes, strict=True):
-            overlaps = iou([face.box for face in self._faces], [extent(mesh.points)])
-            if room > 0 and self._plausible(mesh, detection.box, 1.5 * MAX_GROWTH) and not (overlaps > 0.5).any():
-                self._faces.append(FollowedFace(self._next_id, mesh))
+        for newcomer in sorted(newcomers, key=lambda newcomer: -width(newcomer.box)):
+            overlaps = iou([face.box for face in self._faces], [extent(newcomer.mesh.points)])
+            if len(self._faces) < self._max_faces and not (overlaps > 0.5).any():
+                self._faces.append(FollowedFace(self._next_id, newcomer.mesh))
                 self._next_id += 1
-                room -= 1
+
+    def _hold_s(self, face: FollowedFace) -> float:
+        return self._coast_s + (HOLD_S if face.likeness.known else self._reacquire_s)
+
+    def _recognise(self, image: Image) -> None:
+        """Look at one face a frame at most: learn its looks, or find that it has become somebody else."""
+        if self._recogniser is None:
+            return
+        due = [face for face in self._faces if face.measured and face.likeness.due(self._clock_s)]
+        for face in due[:1]:
+            vector = self._who(image, face.seen)
+            if vector is not None and not face.likeness.look(vector, self._clock_s):
+                self._faces.remove(face)
+                self._lost.append(face)
+
+    def _who(self, image: Image, mesh: Mesh) -> Tensor | None:
+        return self._recogniser.embed(image, mesh.points) if self._recogniser and tells_who(mesh) else None
 
     def _let_go(self) -> None:
         """Drop what was unseen for too long, or is followed although no detection ever agrees."""
         gone = [face for face in self._faces if face.unseen_s >= self._coast_s]
         self._faces = [face for face in self._faces if face.unseen_s < self._coast_s and face.doubts < MAX_DOUBTS]
-        forget_s = self._coast_s + self._reacquire_s
-        self._lost = [face for face in [*self._lost, *gone] if face.unseen_s < forget_s]
+        self._lost = [face for face in [*self._lost, *gone] if face.unseen_s < self._forget_s(face)]
+
+    def _forget_s(self, face: FollowedFace) -> float:
+        return REMEMBER_S if face.likeness.known else self._hold_s(face)
 
     def _plausible(self, mesh: Mesh, expected: Box, max_growth: float) -> bool:
         """Is this a face, and the one that was expected there?"""
@@ -255,23 +306,6 @@ class FaceTracker:
 def _pairs_on_one_face(faces: Sequence[FollowedFace]) -> list[tuple[FollowedFace, FollowedFace]]:
     overlaps = iou([face.box for face in faces], [face.box for face in faces])
     return [(faces[i], faces[j]) for i in range(len(faces)) for j in range(i + 1, len(faces)) if overlaps[i, j] > 0.5]
-
-
-def _returns(
-    missing: Sequence[FollowedFace], detections: Sequence[Detection]
-) -> list[tuple[FollowedFace, Detection]]:
-    """Who has come back: each missing person with the detection nearest to where they were, if near enough."""
-    ranked = sorted(
-        (face.distance_to(detection.box), i, j)
-        for i, face in enumerate(missing)
-        for j, detection in enumerate(detections)
-        if face.may_be_at(detection.box)
-    )
-    pairs: list[tuple[int, int]] = []
-    for _, i, j in ranked:
-        if all(i != a and j != b for a, b in pairs):
-            pairs.append((i, j))
-    return [(missing[i], detections[j]) for i, j in pairs]
 
 
 def _sane(detection: Detection) -> bool:

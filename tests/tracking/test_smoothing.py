@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from rtswap import topology
 from rtswap.tracking import smoothing
-from rtswap.tracking.smoothing import LIVELY, STABLE, BoxFilter, MeshFilter, OneEuro, fit_similarity
+from rtswap.tracking.smoothing import LIVELY, STABLE, BoxFilter, MeshFilter, OneEuro, calmness, fit_similarity
 
 DT = 1 / 30
 
@@ -192,6 +192,36 @@ def rotation(axis: int, angle: float) -> NDArray[np.float64]:
     i, j = [(1, 2), (2, 0), (0, 1)][axis]
     turned[i, i], turned[j, j], turned[i, j], turned[j, i] = c, c, -s, s
     return turned
+
+
+def wander(mesh_filter: MeshFilter, calm: float, visibility: np.ndarray | None, points: list[int]) -> float:
+    """How far ``points`` of a still face under 0.006 face widths of noise move from frame to frame."""
+    random, still = np.random.default_rng(3), bench.face(100)
+    noisy = [(still + random.normal(0, 0.6, still.shape)).astype(np.float32) for _ in range(90)]
+    smooth = np.array([mesh_filter(mesh, DT, calm, visibility) for mesh in noisy])
+    return float(np.abs(np.diff(smooth[30:, points, :2], axis=0)).mean())
+
+
+def test_a_small_or_doubtful_face_is_smoothed_more_and_a_hidden_point_most() -> None:
+    assert calmness(300, 1.0) == calmness(120, 1.0) == 1
+    assert calmness(60, 1.0) > 1.5
+    assert calmness(120, 0.6) > 1.5
+    assert calmness(0, float("nan")) < 10
+    everywhere = list(range(468))
+    assert wander(MeshFilter(), 2.0, None, everywhere) < 0.8 * wander(MeshFilter(), 1.0, None, everywhere)
+    hidden, visibility = list(range(0, 468, 2)), np.ones(468, np.float32)
+    visibility[hidden] = 0
+    seen = wander(MeshFilter(), 1.0, visibility, list(range(1, 468, 2)))
+    assert wander(MeshFilter(), 1.0, visibility, hidden) < 0.9 * seen
+
+
+def test_calm_does_not_make_a_quick_face_late() -> None:
+    """150 px/s for a face of 100 px: three times as quick as the lag's target asks."""
+    mesh_filter, start = MeshFilter(), bench.face(100)
+    for n in range(60):
+        truth = start + np.array([max(0, n - 20) * 150 * DT, 0, 0])
+        found = mesh_filter(truth.astype(np.float32), DT, 2.5)
+    assert abs((found - truth)[:, 0].mean()) < 150 * DT
 
 
 def test_first_mesh_comes_out_as_it_went_in() -> None:

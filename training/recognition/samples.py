@@ -1,0 +1,84 @@
+"""Two crops of each of some people: other poses, other light, another camera, other things before the face."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rtswap.topology import OVAL
+from rtswap.tracking.landmarks import place
+from training.landmarks.degrade import degrade, noise_bank
+from training.landmarks.occluders import glasses, occlude
+from training.landmarks.samples import moved
+from training.landmarks.views import Views
+from training.recognition.network import SIZE
+
+OTHER_BACKGROUND = 0.6
+"""How often all that is not the face comes from another picture: neither wall nor collar is the person."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    crops: NDArray[np.uint8]
+    """(2P, S, S, 3) BGR; P crops, then another of the same people in the same order."""
+    people: NDArray[np.int64]
+    """(P,)"""
+
+
+class PairSampler:
+    """Endless random pairs from a cache of views."""
+
+    def __init__(self, views: Views, seed: int) -> None:
+        self._views = views
+        self._matrices = [place(mesh, SIZE) for mesh in views.meshes]
+        self._rng = np.random.default_rng(seed)
+        self._bank = noise_bank(self._rng, SIZE + 16)
+
+    def batches(self, people: int) -> Iterator[Pairs]:
+        while True:
+            chosen = self._rng.choice(self._views.people, people, replace=False)
+            yield Pairs(np.stack([self.crop(int(person)) for person in np.tile(chosen, 2)]), chosen)
+
+    def crop(self, person: int) -> NDArray[np.uint8]:
+        """(S, S, 3) of a random view of ``person``."""
+        rng, views = self._rng, self._views
+        view = person + views.people * int(rng.integers(len(views) // views.people))
+        matrix = self._matrices[view]
+        assert matrix is not None
+        matrix = moved(matrix, SIZE, rng.normal(0, 0.02, 2), float(np.exp(rng.normal(0, 0.05))), rng.normal(0, 4))
+        if rng.random() < 0.5:
+            matrix = np.asarray(
+                np.array([[-1.0, 0, SIZE - 1], [0, 1, 0]]) @ np.vstack([matrix, [0, 0, 1]]), np.float32
+            )
+        crop = cv2.warpAffine(views.images[view], matrix, (SIZE, SIZE), borderMode=cv2.BORDER_REPLICATE)
+        points = np.array(views.meshes[view])
+        points[:, :2] = points[:, :2] @ matrix[:, :2].T + matrix[:, 2]
+        picture = np.asarray(crop, np.uint8)
+        if rng.random() < OTHER_BACKGROUND:
+            picture = self._elsewhere(picture, points)
+        if rng.random() < 0.05:
+            glasses(picture, points, rng)
+        if rng.random() < 0.15:
+            occlude(picture, points, np.ones(468, np.float32), self._scrap(), np.full(3, 120, np.float32), rng)
+        return degrade(picture, self._bank, rng)
+
+    def _elsewhere(self, crop: NDArray[np.uint8], points: NDArray[np.float32]) -> NDArray[np.uint8]:
+        mask = np.zeros(crop.shape[:2], np.uint8)
+        cv2.fillPoly(mask, [np.round(points[OVAL, :2]).astype(np.int32)], 255)
+        grown = int(self._rng.integers(1, 14))
+        mask = np.asarray(
+            cv2.GaussianBlur(cv2.dilate(mask, np.ones((grown, grown), np.uint8)), (0, 0), 1.2), np.uint8
+        )
+        share = mask[..., None].astype(np.float32) / 255
+        return np.asarray(crop * share + self._scrap() * (1 - share), np.uint8)
+
+    def _scrap(self) -> NDArray[np.uint8]:
+        rng = self._rng
+        image = self._views.images[int(rng.integers(len(self._views)))]
+        side = int(rng.integers(40, 200))
+        x, y = rng.integers(0, image.shape[0] - side, 2)
+        return np.asarray(cv2.resize(image[y : y + side, x : x + side], (SIZE, SIZE)), np.uint8)
