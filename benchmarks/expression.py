@@ -19,7 +19,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -28,6 +29,7 @@ from footage import (
     Clip,
     Judge,
     Meshes,
+    Swap,
     config_for,
     generated,
     mesh_in,
@@ -153,19 +155,18 @@ def measure(ins: Meshes, again: Meshes, outs: Meshes, size: tuple[int, int]) -> 
     }
 
 
-def identity(clip: Clip, source: Path, eyes: Eyes, embedder: Embedder, judge: Judge, guides: Meshes) -> list[float]:
-    """Mean cosine to the source with --expression 1, and with 0."""
+def identity(
+    clip: Clip, swap: Swap, source: Path, eyes: Eyes, embedder: Embedder, judge: Judge, guides: Meshes
+) -> list[float]:
+    """Mean cosine to the source of ``swap``, and of the same clip swapped with --expression 0."""
     photo = read_image(source)
     wanted = embedder.embed(photo, keypoints_of(mesh_in(photo, eyes)))
     means = []
-    for expression in (1.0, 0.0):
-        swap = swap_clip(clip, config_for(source, expression=expression), eyes, live=False)
-        frames = [n for n in range(0, len(swap.images), IDENTITY_EVERY) if swap.sound[n]]
-        meshes = judge.through([swap.images[n] for n in frames], guides[frames])
-        embedded = [
-            embedder.embed(swap.images[n], keypoints_of(mesh)) for n, mesh in zip(frames, meshes, strict=True)
-        ]
-        means.append(round(float(np.mean(np.array(embedded) @ wanted)), 4))
+    for one in (swap, swap_clip(clip, config_for(source, expression=0.0), eyes, live=False)):
+        frames = [n for n in range(0, len(one.images), IDENTITY_EVERY) if one.sound[n]]
+        meshes = judge.through([one.images[n] for n in frames], guides[frames])
+        found = [embedder.embed(one.images[n], keypoints_of(mesh)) for n, mesh in zip(frames, meshes, strict=True)]
+        means.append(round(float(np.mean(np.array(found) @ wanted)), 4))
     return means
 
 
@@ -200,11 +201,12 @@ def main() -> None:
     arguments = parser.parse_args()
     eyes = open_eyes(Config(), on_event=print)
     judge, embedder = open_judge(arguments.teacher, eyes), eyes.embedder()
-    clips = [read_clip(path) for path in sorted(arguments.clips.iterdir())]
-    clips += [generated("ben", eyes, seconds=6), generated("dan", eyes), generated("carl", eyes, kind=SmilingHead)]
+    clips: list[Callable[[], Clip]] = [partial(read_clip, path) for path in sorted(arguments.clips.iterdir())]
+    clips += [partial(generated, "ben", eyes, seconds=6), partial(generated, "dan", eyes)]
+    clips += [partial(generated, "carl", eyes, kind=SmilingHead)]
     rows, pairs = [], []
-    for clip in clips:
-        guides = None
+    for made in clips:
+        clip, guides = made(), None
         for source in arguments.source:
             swap = swap_clip(clip, config_for(source), eyes, live=False)
             if guides is None:
@@ -216,7 +218,7 @@ def main() -> None:
             row |= measure(ins[keep], again[keep], outs[keep], clip.images[0].shape[1::-1])
             pairs.append((series(ins[keep]), series(outs[keep])))
             if embedder is not None:
-                row["identity"] = identity(clip, source, eyes, embedder, judge, guides)
+                row["identity"] = identity(clip, swap, source, eyes, embedder, judge, guides)
             rows.append(row)
             print(json.dumps(row), flush=True)
     figures = {

@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -226,10 +227,11 @@ def main() -> None:
     arguments = parser.parse_args()
     eyes = open_eyes(Config(), on_event=print)
     judge = open_judge(arguments.teacher, eyes)
-    clips = [read_clip(path) for path in sorted(arguments.clips.iterdir())] + [generated("ben", eyes)]
+    clips: list[Callable[[], Clip]] = [partial(read_clip, path) for path in sorted(arguments.clips.iterdir())]
+    clips.append(partial(generated, "ben", eyes))
     rows = []
-    for footage in clips:
-        guides = None
+    for made in clips:
+        footage, guides = made(), None
         for source in arguments.source:
             for live in (False, True):
                 swap = swap_clip(footage, config_for(source), eyes, live=live)
