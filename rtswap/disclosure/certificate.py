@@ -1,0 +1,286 @@
+"""Who signs: the user's own certificate, or one made on this machine at first use.
+
+The local one proves that a recording has not changed since rtswap signed it. It does not prove who made it: anybody
+can make one. Its subject is ``rtswap local`` on every machine, and its dates say no more than a year.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import platformdirs
+
+from rtswap.errors import ConfigError
+
+if TYPE_CHECKING:  # costs 50 ms, and the default install may lack it
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+
+FILE_NAME = "signing.pem"
+SUBJECT = "rtswap local"
+YEARS = 20
+"""Without a time stamp from a third party, a signature counts no longer than its certificate."""
+MAX_BYTES = 100_000
+_INSTALL = "Install it: pip install c2pa-python"
+_PEM_KEY = "PRIVATE KEY-----"
+
+
+@dataclass(frozen=True, slots=True)
+class SigningIdentity:
+    """A certificate chain with the key of its first certificate, both PEM, and how C2PA calls the algorithm."""
+
+    chain: str
+    key: str = field(repr=False)
+    algorithm: str
+    """``es256``, ``es384``, ``es512``, ``ps256`` or ``ed25519``."""
+    local: bool = False
+    """Made by rtswap on this machine."""
+
+    @classmethod
+    def from_files(cls, chain: str | Path, key: str | Path) -> SigningIdentity:
+        """The user's own. ``chain``: the signer's certificate first, then those that vouch for it.
+
+        Raises ConfigError: cannot be read, no PEM, encrypted, expired, a key that does not belong to the certificate,
+        or one that others may read.
+        """
+        chain, key = Path(chain), Path(key)
+        if not _is_private(key):
+            do = f"Make it yours alone: chmod 600 {key}"
+            raise ConfigError(f"others may read the signing key {key}", expected="mode 600", do=do)
+        try:
+            return _checked(_text(chain), _text(key), datetime.now(UTC))
+        except OSError as error:
+            raise ConfigError(
+                f"cannot read {error.filename}", got=error.strerror or str(error), do="Check the path."
+            ) from None
+        except ValueError as error:
+            raise ConfigError(
+                f"cannot sign with {chain} and {key}",
+                expected="a PEM certificate chain and its unencrypted PEM key",
+                got=str(error),
+            ) from None
+
+
+def identity_path(folder: Path | None = None) -> Path:
+    """Where the local identity is kept: in the user's configuration folder."""
+    return (platformdirs.user_config_path("rtswap") if folder is None else folder) / FILE_NAME
+
+
+def local_identity(
+    folder: Path | None = None,
+    *,
+    on_event: Callable[[str], None] = lambda event: None,
+    now: datetime | None = None,
+) -> SigningIdentity:
+    """This machine's identity, made at first use. Raises ConfigError only where ``cryptography`` is not installed.
+
+    One that is damaged, expired, or that others could read is replaced: nothing is lost, old recordings carry their
+    certificate with them. Where it cannot be kept it serves for this run. Processes that come at once share one.
+    """
+    path, now = identity_path(folder), now or datetime.now(UTC)
+    try:
+        return _kept(path, now)
+    except FileNotFoundError:
+        found = _make(now)
+    except (OSError, ValueError) as error:
+        on_event(f"the signing certificate {path} is replaced: {_reason(error)}")
+        found = _make(now)
+        with suppress(OSError):
+            path.unlink()
+    try:
+        return found if _keep(path, found) else _kept(path, now)
+    except (OSError, ValueError) as error:
+        on_event(f"the signing certificate cannot be kept in {path} ({_reason(error)}); it serves for this run")
+        return found
+
+
+def forget_identity(folder: Path | None = None) -> bool:
+    """Delete the local identity; whether there was one. Raises OSError."""
+    path = identity_path(folder)
+    there = path.is_symlink() or path.exists()
+    path.unlink(missing_ok=True)
+    return there
+
+
+def _kept(path: Path, now: datetime) -> SigningIdentity:
+    """Raises OSError, and ValueError where it must not be used."""
+    content = _text(path)
+    if not _is_private(path):
+        raise ValueError("others could read its key")
+    at = content.rfind("-----BEGIN", 0, content.find(_PEM_KEY) + 1)
+    if at < 0:
+        raise ValueError("it holds no key")
+    found = _checked(content[:at], content[at:], now)
+    return SigningIdentity(found.chain, found.key, found.algorithm, local=True)
+
+
+def _keep(path: Path, identity: SigningIdentity) -> bool:
+    """Write it whole, for its owner alone; False where another process was faster. Raises OSError."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # of mode 600
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write((identity.chain + identity.key).encode())
+            file.flush()
+            os.fsync(file.fileno())
+        return _published(name, path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _published(name: str, path: Path) -> bool:
+    try:
+        os.link(name, path)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without hard links
+        os.replace(name, path)
+    return True
+
+
+def _text(path: Path) -> str:
+    """Raises OSError, and ValueError for what cannot be PEM."""
+    with path.open("rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ValueError(f"{path} is no ordinary file")
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise ValueError(f"{path} is too large")
+    try:
+        return content.decode("ascii")
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is no PEM text") from None
+
+
+def _is_private(path: Path) -> bool:
+    """Can nobody but its owner read it? True where that cannot be told (Windows), or where there is nothing."""
+    try:
+        return os.name == "nt" or not path.stat().st_mode & 0o077
+    except OSError:
+        return True
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else "") or str(error)
+
+
+def _checked(chain: str, key: str, now: datetime) -> SigningIdentity:
+    """Raises ValueError with the reason, ConfigError without ``cryptography``."""
+    _require_cryptography()
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization
+
+    try:
+        certificates = x509.load_pem_x509_certificates(chain.encode())
+        secret = serialization.load_pem_private_key(key.encode(), None)
+    except TypeError:
+        raise ValueError("an encrypted key") from None
+    except UnsupportedAlgorithm as error:
+        raise ValueError(str(error)) from None
+    signer = certificates[0]
+    if signer.public_key() != secret.public_key():
+        raise ValueError("a key that does not belong to the first certificate")
+    if not signer.not_valid_before_utc <= now <= signer.not_valid_after_utc:
+        span = f"{signer.not_valid_before_utc:%Y-%m-%d} to {signer.not_valid_after_utc:%Y-%m-%d}"
+        raise ValueError(f"a certificate that is valid from {span}")
+    return SigningIdentity(chain, _pem(secret), _algorithm(secret))
+
+
+def _algorithm(key: PrivateKeyTypes) -> str:
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        curves = {"secp256r1": "es256", "secp384r1": "es384", "secp521r1": "es512"}
+        if key.curve.name in curves:
+            return curves[key.curve.name]
+    if isinstance(key, rsa.RSAPrivateKey) and key.key_size >= 2048:
+        return "ps256"
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        return "ed25519"
+    raise ValueError("a key that C2PA does not know (P-256, P-384, P-521, RSA from 2048 bits, Ed25519)")
+
+
+def _pem(key: PrivateKeyTypes) -> str:
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+def _make(now: datetime) -> SigningIdentity:
+    """A small authority and a certificate from it, since C2PA's certificate profile takes none that signed itself.
+    The authority's key is gone when this returns."""
+    _require_cryptography()
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    authority, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    issued = _issue(SUBJECT, key, authority, now.year), _issue(f"{SUBJECT} CA", authority, authority, now.year)
+    chain = "".join(certificate.public_bytes(Encoding.PEM).decode() for certificate in issued)
+    return SigningIdentity(chain, _pem(key), "es256", local=True)
+
+
+def _issue(
+    name: str, key: EllipticCurvePrivateKey, authority: EllipticCurvePrivateKey, year: int
+) -> x509.Certificate:
+    """The authority's own certificate where ``key`` is its key, otherwise the signer's."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.x509.oid import ExtendedKeyUsageOID
+
+    is_authority = key is authority
+    own_id = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    builder = (
+        x509.CertificateBuilder(_named(f"{SUBJECT} CA"), _named(name), key.public_key(), x509.random_serial_number())
+        .not_valid_before(datetime(year, 1, 1))
+        .not_valid_after(datetime(year + YEARS, 1, 1))
+        .add_extension(x509.BasicConstraints(is_authority, 0 if is_authority else None), critical=True)
+        .add_extension(_key_usage(is_authority), critical=True)
+        .add_extension(own_id, critical=False)
+    )
+    if not is_authority:
+        authority_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key())
+        use = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION])
+        builder = builder.add_extension(authority_id, critical=False).add_extension(use, critical=False)
+    return builder.sign(authority, hashes.SHA256())
+
+
+def _named(common_name: str) -> x509.Name:
+    """The same on every machine."""
+    from cryptography import x509
+    from cryptography.x509.oid import NameOID
+
+    words = {NameOID.ORGANIZATION_NAME: SUBJECT, NameOID.COMMON_NAME: common_name}
+    return x509.Name([x509.NameAttribute(kind, word) for kind, word in words.items()])
+
+
+def _key_usage(is_authority: bool) -> x509.KeyUsage:
+    from cryptography import x509
+
+    return x509.KeyUsage(
+        digital_signature=not is_authority,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=is_authority,
+        crl_sign=is_authority,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _require_cryptography() -> None:
+    try:
+        import cryptography  # noqa: F401
+    except ImportError:
+        raise ConfigError("signing needs the package cryptography", do=_INSTALL) from None

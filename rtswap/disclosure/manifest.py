@@ -1,0 +1,271 @@
+"""C2PA manifests: signed statements in recorded files, saying that a face in them is synthetic. Signing and reading.
+
+C2PA (c2pa.org) is what platforms and browsers read. rtswap states in it what was done, by which version, and to which
+input by its hash; no name, no path, no time, no thumbnail, no photo. MP4, MOV, JPEG, PNG, WebP and TIFF carry it
+inside. Matroska and BMP have no place for one: it lies beside them, ``clip.c2pa`` for ``clip.mkv``.
+
+No network is used, neither for signing (no time stamp) nor for reading (no remote manifest, no revocation list).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import MappingProxyType, ModuleType
+from typing import IO, Any
+
+from rtswap.disclosure.certificate import SigningIdentity
+from rtswap.disclosure.manifest_content import ManifestFacts, definition, hash_input
+from rtswap.disclosure.manifest_report import ManifestReport, report_of
+from rtswap.errors import ConfigError, InputError, OutputError, RtswapError
+
+__all__ = [
+    "ManifestFacts",
+    "ManifestReport",
+    "check_identity",
+    "hash_input",
+    "read_manifest",
+    "sidecar_of",
+    "sign_file",
+]
+
+MEDIA_TYPES = MappingProxyType(
+    {
+        ".mp4": "video/mp4",
+        ".m4v": "video/mp4",
+        ".mov": "video/quicktime",
+        ".jpg": "image/jpeg",
+        ".jpeg": "image/jpeg",
+        ".png": "image/png",
+        ".webp": "image/webp",
+        ".tif": "image/tiff",
+        ".tiff": "image/tiff",
+        ".mkv": "video/x-matroska",
+        ".webm": "video/webm",
+        ".bmp": "image/bmp",
+    }
+)
+"""What rtswap records to."""
+BESIDE = (".mkv", ".webm", ".bmp")
+"""Formats that cannot carry a manifest."""
+MAX_SIDECAR = 16 * 1024 * 1024
+_PIXEL = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b55"
+    "0000000a49444154789c636800000082008177cd72b60000000049454e44ae426082"
+)
+"""A PNG of one grey pixel."""
+_SETTINGS = {
+    "builder": {"thumbnail": {"enabled": False}},
+    "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
+}
+
+
+def sidecar_of(path: Path) -> Path:
+    """Where the manifest of a file lies that cannot carry it."""
+    return path.with_suffix(".c2pa")
+
+
+def sign_file(path: Path, facts: ManifestFacts, identity: SigningIdentity) -> None:
+    """Sign a finished recording. Raises OutputError; the file is then as it was, whole and unsigned.
+
+    The signed file is written beside it, forced to the disk and renamed. It takes as much room again meanwhile, and
+    about as long as copying it.
+    """
+    path = path.resolve()
+    suffix = path.suffix.lower()
+    if suffix not in MEDIA_TYPES:
+        raise OutputError(
+            f"{path} was not signed", expected=f"a file ending in {', '.join(MEDIA_TYPES)}", got=suffix or "no ending"
+        )
+    try:
+        with path.open("rb") as recording:
+            if suffix in BESIDE:
+                manifest = _sign(recording, _Nowhere(), facts, identity, MEDIA_TYPES[suffix], embed=False)
+                with _replacing(sidecar_of(path), like=path) as file:
+                    file.write(manifest)
+            else:
+                with _replacing(path, like=path) as file:
+                    _sign(recording, file, facts, identity, MEDIA_TYPES[suffix])
+    except (OSError, ValueError, _SigningFailed) as error:
+        raise OutputError(
+            f"{path} was not signed", got=_reason(error), do="The recording itself is whole, without a manifest."
+        ) from None
+
+
+def check_identity(identity: SigningIdentity) -> None:
+    """Sign a tiny picture in memory, so that a certificate that C2PA refuses is known before anything is recorded.
+    Raises ConfigError. A few milliseconds."""
+    try:
+        _sign(io.BytesIO(_PIXEL), io.BytesIO(), ManifestFacts(""), identity, "image/png")
+    except (OSError, ValueError, _SigningFailed) as error:
+        raise ConfigError(
+            "C2PA does not accept the signing certificate",
+            expected="a chain as its certificate profile asks (docs/verify.md)",
+            got=_reason(error),
+        ) from None
+
+
+def read_manifest(path: Path, *, anchors: str = "") -> ManifestReport | None:
+    """The manifest in the file, or beside it; None where there is none. Raises InputError where it cannot be read.
+
+    The whole file is read, for its hash. ``anchors``: PEM certificates; a signer that one of them vouches for is
+    ``trusted``.
+    """
+    c2pa = _c2pa()
+    settings = _SETTINGS | ({"trust": {"user_anchors": anchors}} if anchors else {})
+    beside = sidecar_of(path)
+    try:
+        with path.open("rb") as file:
+            try:
+                return _read(c2pa, settings, file, None, None)
+            except (c2pa.C2paError.ManifestNotFound, c2pa.C2paError.NotSupported):
+                if beside == path or not beside.is_file():
+                    return None
+            file.seek(0)
+            manifest = _bytes_of(beside)
+            return _read(c2pa, settings, file, MEDIA_TYPES.get(path.suffix.lower(), "image/bmp"), manifest)
+    except (OSError, ValueError, c2pa.C2paError) as error:
+        do = "The file is damaged, or no file with a manifest."
+        raise InputError(f"cannot read the manifest of {path}", got=_reason(error), do=do) from None
+
+
+def _read(
+    c2pa: ModuleType, settings: dict[str, Any], file: IO[bytes], media_type: str | None, manifest: bytes | None
+) -> ManifestReport:
+    with (
+        c2pa.Context.from_dict(settings) as context,
+        c2pa.Reader(media_type, file, manifest, context) as reader,
+    ):
+        return report_of(json.loads(reader.json()), sidecar=manifest is not None)
+
+
+def _sign(
+    recording: IO[bytes],
+    output: object,
+    facts: ManifestFacts,
+    identity: SigningIdentity,
+    media_type: str,
+    *,
+    embed: bool = True,
+) -> bytes:
+    """Write the recording with its manifest to ``output``; the manifest. Raises OSError, _SigningFailed."""
+    c2pa = _c2pa()
+    watched = _Watched(output)
+    try:
+        info = c2pa.C2paSignerInfo(identity.algorithm, identity.chain.encode(), identity.key.encode(), None)
+        with (
+            c2pa.Signer.from_info(info) as signer,
+            c2pa.Context.from_dict(_SETTINGS) as context,
+            c2pa.Builder(json.dumps(definition(facts)), context) as builder,
+        ):
+            if not embed:
+                builder.set_no_embed()
+            manifest: bytes = builder.sign(signer, media_type, recording, watched)
+            return manifest
+    except c2pa.C2paError as error:
+        raise watched.error or _SigningFailed(_reason(error)) from None
+
+
+class _SigningFailed(Exception):
+    """c2pa's own reason, so that its package is needed in no other place."""
+
+
+class _Watched:
+    """A file for c2pa, which swallows what the disk says; kept here, so that it can be told."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self.error: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        try:
+            return int(self._file.write(data))
+        except OSError as error:
+            self.error = error
+            raise
+
+    def read(self, size: int = -1) -> bytes:
+        return bytes(self._file.read(size))
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return int(self._file.seek(offset, whence))
+
+    def tell(self) -> int:
+        return int(self._file.tell())
+
+    def flush(self) -> None:
+        self._file.flush()
+
+
+class _Nowhere:
+    """Takes the copy that c2pa writes even where the manifest is not to be embedded."""
+
+    def __init__(self) -> None:
+        self._at = self._end = 0
+
+    def write(self, data: bytes) -> int:
+        self._at += len(data)
+        self._end = max(self._end, self._at)
+        return len(data)
+
+    def read(self, _: int = -1) -> bytes:
+        return b""
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._end}[whence]
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def flush(self) -> None:
+        return
+
+
+@contextmanager
+def _replacing(path: Path, *, like: Path) -> Iterator[IO[bytes]]:
+    """A file that becomes ``path`` when all went well, with the rights of ``like``, and is gone otherwise."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.signing", suffix=path.suffix)
+    try:
+        with os.fdopen(handle, "w+b") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        shutil.copymode(like, name)
+        os.replace(name, path)
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise
+
+
+def _bytes_of(sidecar: Path) -> bytes:
+    with sidecar.open("rb") as file:
+        content = file.read(MAX_SIDECAR + 1)
+    if len(content) > MAX_SIDECAR:
+        raise ValueError(f"{sidecar} is larger than a manifest can be")
+    return content
+
+
+def _c2pa() -> ModuleType:
+    """The package, loaded when it is first needed: 0.25 s. Raises RtswapError where it is missing."""
+    try:
+        import c2pa  # type: ignore[import-untyped]
+    except (ImportError, OSError, RuntimeError) as error:  # the last two: its library does not load on this machine
+        raise RtswapError(
+            "C2PA manifests need the package c2pa-python", got=_reason(error), do="pip install c2pa-python"
+        ) from None
+    found: ModuleType = c2pa
+    return found
+
+
+def _reason(error: Exception) -> str:
+    """One line, as the system or c2pa says it."""
+    text = (error.strerror if isinstance(error, OSError) else "") or str(error)
+    return text.strip().splitlines()[0][:200] if text.strip() else type(error).__name__
