@@ -1,0 +1,223 @@
+"""Finding the mark in one picture (or the mean of many): at which scale and offset, and how surely.
+
+The picture's luminance is freed of its own content as far as possible (band-pass, then divided by the local
+contrast). For each scale its waves are looked up in one Fourier transform, reduced to unit phasors, turned back by
+the sync waves' known phases, and summed for all offsets at once by an inverse transform. The score is that sum over
+its standard deviation for random phases.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rtswap.disclosure.code import CODED_BITS, decode
+from rtswap.disclosure.watermark_pattern import NOMINAL, REPEATS, SHORTEST, TILE, lattice
+
+Plane = NDArray[np.float32]
+Phasors = NDArray[np.complex64]
+
+
+@dataclass(frozen=True, slots=True)
+class Octave:
+    """A range of scales, and how large the picture is made to look for them."""
+
+    least: float
+    most: float
+    short: int
+    """The picture's shorter side in pixels, which makes tiles 77 to 192 px."""
+
+    def scales(self) -> NDArray[np.float64]:
+        count = math.ceil(math.log(self.most / self.least) / STEP)
+        return np.asarray(self.least * np.exp(STEP * (0.5 + np.arange(count))))
+
+    def tile_px(self, scale: float) -> float:
+        return scale * TILE * self.short / NOMINAL
+
+
+STEP = 0.006
+"""Between scales, relative: at the frame's edge the pattern is then at most a fifth of its shortest wave away."""
+OCTAVES = (Octave(0.8, 1.6, 337), Octave(0.4, 0.8, 540), Octave(1.6, 2.35, 169))
+"""Scale 1: the tile is to the shorter side as it is in an uncropped frame. Likeliest first."""
+COARSE, FINE = 64, 128
+"""Offsets per tile, each way."""
+REFINED = 3
+"""Candidates that are looked at closely."""
+NUDGES = (-0.004, -0.002, 0.0, 0.002, 0.004)
+"""Relative changes of the scale, of width and height each, tried there."""
+LEAST_SHORT = 64
+"""Pixels: in a smaller picture nothing is looked for."""
+FALSE_POSITIVES = 1e-6
+"""Per window."""
+REACH = int(TILE / SHORTEST)
+
+HYPOTHESES = 2 * COARSE**2 * sum(len(octave.scales()) for octave in OCTAVES) + REFINED * len(NUDGES) ** 2 * FINE**2
+"""How many sums are looked at; neighbours hardly differ, so that the truth is less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The best that was found."""
+
+    score: float
+    scale: float = 1.0
+    """Of the tile against an uncropped frame of the picture's size."""
+    mirrored: bool = False
+    message: int | None = None
+    """24 bits, or None where they could not be read."""
+
+    @property
+    def present(self) -> bool:
+        return false_positive(self.score) <= FALSE_POSITIVES
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Candidate:
+    score: float
+    octave: Octave
+    picture: Plane
+    scale: float
+    mirrored: bool
+
+
+def false_positive(score: float) -> float:
+    """The chance that an unmarked window scores as high, 0..1: an upper bound.
+
+    A sum of unit phasors of random phase is sub-Gaussian (Hoeffding: E exp(t cos) = I0(t) <= exp(t^2 / 4)), hence
+    P(score > z) <= exp(-z^2 / 2) for each hypothesis, and at most their number times as much for the best of them.
+    """
+    return min(1.0, HYPOTHESES * math.exp(-0.5 * score * score)) if score > 0 else 1.0
+
+
+def search(luminance: Plane) -> Match:
+    """Look for the mark in a picture (H, W), 0..255, of any size. Once it is found beyond doubt, no further."""
+    best = Match(0.0)
+    if min(luminance.shape) < LEAST_SHORT:
+        return best
+    luminance = _without_far_ends(luminance)
+    candidates: list[_Candidate] = []
+    for octave in OCTAVES:
+        found = _coarse(whitened(luminance, octave.short), octave)
+        candidates += found
+        if found and found[0].score > 9.0:
+            best = _refined(found[0])
+            if best.message is not None:
+                return best
+    candidates.sort(key=lambda candidate: -candidate.score)
+    for candidate in candidates[:REFINED]:
+        best = max(best, _refined(candidate), key=lambda match: match.score)
+    return best
+
+
+def _without_far_ends(luminance: Plane) -> Plane:
+    """At most four times as long as it is wide, from the middle."""
+    rows, columns = (
+        slice(max(0, (side - 4 * min(luminance.shape)) // 2), (side + 4 * min(luminance.shape)) // 2)
+        for side in luminance.shape
+    )
+    return luminance[rows, columns]
+
+
+def whitened(luminance: Plane, short: int) -> Plane:
+    """The picture with a shorter side of ``short`` px, band-passed, over the local contrast, within -2.5..2.5."""
+    height, width = luminance.shape
+    factor = short / min(height, width)
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    plane = cv2.resize(luminance, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
+    plane = cv2.GaussianBlur(plane, (0, 0), 1.0) - cv2.GaussianBlur(plane, (0, 0), 3.5)
+    contrast = cv2.sqrt(cv2.boxFilter(plane * plane, -1, (41, 41)))
+    return np.clip(plane / (contrast + np.float32(0.3)), -2.5, 2.5)
+
+
+def _coarse(picture: Plane, octave: Octave) -> list[_Candidate]:
+    """The best two scales, mirrored or not."""
+    scales = octave.scales()
+    found = []
+    for mirrored in (False, True):
+        seen = _looked_up(picture, np.array([octave.tile_px(scale) for scale in scales]), mirrored)
+        scores = _scores(seen, COARSE).reshape(len(scales), -1).max(1)
+        found += [
+            _Candidate(float(scores[i]), octave, picture, float(scales[i]), mirrored) for i in np.argsort(-scores)[:2]
+        ]
+    return sorted(found, key=lambda candidate: -candidate.score)[:2]
+
+
+def _looked_up(picture: Plane, tiles_px: NDArray[np.float64], mirrored: bool) -> Phasors:
+    """(S, N) the sync waves' values at each size of the tile, from the nearest places of a padded transform."""
+    table = lattice()
+    spectrum, (height, width) = _spectrum(picture)
+    x = table.kx[table.sync] * (-1 if mirrored else 1)
+    y = np.where(x < 0, -1, 1) * table.ky[table.sync]
+    column = np.rint(np.abs(x) / tiles_px[:, None] * width).astype(np.intp)
+    row = np.rint(y / tiles_px[:, None] * height).astype(np.intp) % height
+    values = spectrum[row, np.minimum(column, spectrum.shape[1] - 1)]
+    return np.asarray(np.where(x < 0, values.conj(), values), np.complex64)
+
+
+def _spectrum(picture: Plane) -> tuple[Phasors, tuple[int, int]]:
+    """Half of the transform of the picture, its middle at the origin, within zeros of twice its size."""
+    height, width = picture.shape
+    rows, columns = cv2.getOptimalDFTSize(2 * height), cv2.getOptimalDFTSize(2 * width)
+    padded = np.zeros((rows, columns), np.float32)
+    padded[:height, :width] = picture
+    padded = np.roll(padded, (-(height // 2), -(width // 2)), (0, 1))
+    return np.fft.rfft2(padded).astype(np.complex64), (rows, columns)
+
+
+def _scores(seen: Phasors, grid: int) -> Plane:
+    """(S, grid, grid) the score at every offset, for (S, N) values of the sync waves."""
+    table = lattice()
+    x, y = table.kx[table.sync], table.ky[table.sync]
+    turned = _unit(seen) * table.phase[table.sync].conj().astype(np.complex64)
+    spectrum = np.zeros((len(seen), grid, grid // 2 + 1), np.complex64)
+    spectrum[:, np.where(x < 0, -y, y) % grid, np.abs(x)] = np.where(x < 0, turned.conj(), turned)
+    sums = np.fft.irfft2(spectrum, (grid, grid), axes=(1, 2)) * np.float32(grid * grid / 2)
+    return np.asarray(sums / math.sqrt(len(x) / 2), np.float32)
+
+
+def _unit(values: Phasors) -> Phasors:
+    """Their phases alone; nothing stays nothing."""
+    size = np.abs(values)
+    return np.asarray(values / np.maximum(size, np.float32(1e-20)), np.complex64)
+
+
+def _refined(candidate: _Candidate) -> Match:
+    """The best of small changes of its width, height and offset, and what it says."""
+    table, octave = lattice(), candidate.octave
+    middle = octave.tile_px(candidate.scale)
+    best, place, best_seen = -1.0, 0, np.zeros(0, np.complex64)
+    for seen in _values(candidate.picture, middle, candidate.mirrored):
+        scores = _scores(seen[None, table.sync], FINE)
+        if scores.max() > best:
+            best, place, best_seen = float(scores.max()), int(scores.argmax()), seen
+    down, across = divmod(place, FINE)
+    turn = table.phase.conj() * np.exp(2j * np.pi * (table.kx * across + table.ky * down) / FINE)
+    carried = (_unit(best_seen) * turn)[table.data]
+    soft = np.stack([carried.real, carried.imag], 1).reshape(REPEATS, CODED_BITS).sum(0)
+    message = decode(soft) if false_positive(best) <= FALSE_POSITIVES else None
+    return Match(best, candidate.scale, candidate.mirrored, message)
+
+
+def _values(picture: Plane, tile_px: float, mirrored: bool) -> Iterator[Phasors]:
+    """(K,) all waves' exact values, for each pair of nudges."""
+    table = lattice()
+    height, width = picture.shape
+    kx = np.arange(-REACH, REACH + 1) * (-1 if mirrored else 1)
+    ky = np.arange(1, REACH + 1)
+    for nudge_x in NUDGES:
+        along = _waves(width, kx / (tile_px * (1 + nudge_x))).T
+        rows = picture @ np.ascontiguousarray(along).view(np.float32)
+        for nudge_y in NUDGES:
+            down = _waves(height, ky / (tile_px * (1 + nudge_y)))
+            yield (down @ rows.view(np.complex64))[table.ky - 1, table.kx + REACH]
+
+
+def _waves(length: int, frequencies: NDArray[np.float64]) -> Phasors:
+    """(F, length) ``exp(-2 pi i f x)``, x from the middle."""
+    turns = np.outer(frequencies, np.arange(length) - length // 2)
+    return np.asarray(np.exp(-2j * np.pi * turns), np.complex64)

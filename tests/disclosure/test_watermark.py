@@ -1,0 +1,144 @@
+"""The mark changes luminance a little, the same way every time, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from rtswap.disclosure.code import encode
+from rtswap.disclosure.watermark import Kind, Payload, Watermark
+
+PAYLOAD = Payload((0, 6), Kind.SWAPPED_FACE, 10)
+
+
+def delta(image: NDArray[np.uint8], payload: Payload = PAYLOAD) -> NDArray[np.int16]:
+    marked = image.copy()
+    Watermark(payload).embed(marked)
+    return marked.astype(np.int16) - image
+
+
+def gray(width: int, height: int, level: int = 120) -> NDArray[np.uint8]:
+    return np.full((height, width, 3), level, np.uint8)
+
+
+def test_payload_goes_through_its_bits() -> None:
+    for payload in (PAYLOAD, Payload((15, 255), Kind.SWAPPED_FACE, 255), Payload((0, 0), Kind.SWAPPED_FACE, 0)):
+        assert Payload.from_message(payload.message()) == payload
+    assert Payload((1, 2), Kind.SWAPPED_FACE, 3).message() == 0b0001_00000010_0001_00000011
+
+
+@pytest.mark.parametrize(
+    ("version", "month"), [((16, 0), 0), ((0, 256), 0), ((-1, 0), 0), ((0, 0), 256), ((0, 0), -1)]
+)
+def test_payload_that_does_not_fit_is_refused(version: tuple[int, int], month: int) -> None:
+    with pytest.raises(ValueError, match="room"):
+        Payload(version, Kind.SWAPPED_FACE, month)
+
+
+def test_unknown_kind_says_nothing() -> None:
+    assert Payload.from_message(PAYLOAD.message() | 15 << 8) is None
+
+
+def test_pattern_is_the_documented_one() -> None:
+    """Wave by wave, as docs/watermark.md says, without the program's own tables."""
+    kept = [
+        (x, y)
+        for y in range(1, 22)
+        for x in range(-21, 22)
+        if x and (256 / 40) ** 2 <= x * x + y * y <= (256 / 12) ** 2
+    ]
+    drawn = hashlib.shake_256(b"rtswap mark 1").digest(5 * len(kept))
+    keys = [int.from_bytes(drawn[5 * i + 1 : 5 * i + 5], "big") for i in range(len(kept))]
+    carriers = sorted(range(len(kept)), key=keys.__getitem__)[:320]
+    signs = encode(PAYLOAD.message())
+    place = np.arange(256) / 256
+    plane = np.zeros((256, 256))
+    for i, (x, y) in enumerate(kept):
+        value = np.exp(2j * np.pi * drawn[5 * i] / 256)
+        if i in carriers:
+            at = 2 * carriers.index(i)
+            value *= (signs[at % 160] + 1j * signs[(at + 1) % 160]) / np.sqrt(2)
+        plane += (value * np.outer(np.exp(2j * np.pi * y * place), np.exp(2j * np.pi * x * place))).real
+    want = np.rint(plane / plane.std())
+    got = delta(gray(1280, 720))[..., 1]
+    assert np.mean(got[:256, :256] != want) < 1e-3  # where rounding is undecided
+    assert np.array_equal(got[256:512, 512:768], got[:256, :256])
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (160, 160), (161, 1001), (641, 359), (1920, 1080), (720, 1280)])
+def test_same_change_on_every_channel_every_time(size: tuple[int, int]) -> None:
+    change = delta(gray(*size))
+    assert np.array_equal(change[..., 0], change[..., 1])
+    assert np.array_equal(change[..., 0], change[..., 2])
+    assert np.array_equal(change, delta(gray(*size)))
+    assert 0.8 < change.std() < 1.3
+    assert abs(float(change.mean())) < 0.1
+
+
+@pytest.mark.parametrize("level", [0, 255])
+def test_black_and_white_do_not_wrap(level: int) -> None:
+    assert np.abs(delta(gray(320, 240, level))).max() < 10
+
+
+@pytest.mark.parametrize("size", [(159, 400), (400, 159), (1, 900), (900, 1), (0, 0), (16, 16)])
+def test_small_frames_pass_unchanged(size: tuple[int, int]) -> None:
+    assert not delta(gray(*size)).any()
+
+
+def test_change_of_size_and_back() -> None:
+    mark, first = Watermark(PAYLOAD), []
+    for size in ((640, 480), (320, 240), (640, 480)):
+        image = gray(*size)
+        mark.embed(image)
+        first.append(image)
+    assert np.array_equal(first[0], first[2])
+
+
+@given(
+    st.integers(160, 400), st.integers(160, 400), st.sampled_from(["rows", "columns", "channels", "flipped", "part"])
+)
+@settings(deadline=None, max_examples=25)
+def test_views_are_marked_like_copies(width: int, height: int, how: str) -> None:
+    base = np.random.default_rng(width).integers(0, 256, (2 * height, 2 * width, 4), np.uint8)
+    view = {
+        "rows": base[::2, :width, :3],
+        "columns": base[:height, ::2, :3],
+        "channels": base[:height, :width, :3][..., ::-1],
+        "flipped": base[:height, :width, 1:][::-1, ::-1],
+        "part": np.ascontiguousarray(base[..., :3])[5 : 5 + height, 7 : 7 + width],
+    }[how]
+    want = np.ascontiguousarray(view)
+    outside = base.copy()
+    Watermark(PAYLOAD).embed(want)
+    Watermark(PAYLOAD).embed(view)
+    assert np.array_equal(view, want)
+    assert how == "part" or (base != outside).any()
+
+
+def test_what_is_no_picture_is_refused() -> None:
+    frozen = gray(320, 240)
+    frozen.flags.writeable = False
+    for bad in (np.zeros((240, 320), np.uint8), np.zeros((240, 320, 4), np.uint8), frozen):
+        with pytest.raises(ValueError, match="uint8 picture"):
+            Watermark(PAYLOAD).embed(bad)
+    with pytest.raises(ValueError, match="float64"):
+        Watermark(PAYLOAD).embed(np.zeros((240, 320, 3)))  # type: ignore[arg-type]
+
+
+def test_what_it_costs_in_quality() -> None:
+    """On what forgives least: a plain wall, with the noise of a camera."""
+    rng = np.random.default_rng(3)
+    wall = np.clip(np.linspace(90, 160, 1280)[None, :, None] + rng.normal(0, 2, (720, 1280, 3)), 0, 255).astype(
+        np.uint8
+    )
+    marked = wall.copy()
+    Watermark(PAYLOAD).embed(marked)
+    assert cv2.PSNR(wall, marked) >= 42
+    structural_similarity = pytest.importorskip("skimage.metrics").structural_similarity
+    assert structural_similarity(wall, marked, channel_axis=2) >= 0.99
