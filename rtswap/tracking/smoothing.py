@@ -10,6 +10,7 @@ per track), and took every frame to be as long as the last (real seconds).
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -177,7 +178,9 @@ class MeshFilter:
             self._stable = self._reference[STABLE]
         scale, rotation, centre = fit_similarity(self._stable, points.T[:, STABLE].T)
         expression = ((rotation.T / scale) @ (points - centre).T).T - self._reference
-        guessed = 1.0 if visibility is None else 1.0 + GUESSED * (1.0 - visibility)
+        guessed: float | Floats = 1.0
+        if visibility is not None:
+            guessed = 1.0 + GUESSED * (1.0 - visibility.astype(np.float64))
         expression = self._expression(expression, dt, calm=calm * guessed)
         scale, rotation, centre = self._steady(scale, rotation, centre, dt, calm)
         smoothed = (self._reference + expression) @ (rotation.T * scale) + centre
@@ -203,7 +206,7 @@ def calmness(width_px: float, confidence: float) -> float:
     Under the same sensor noise a point of a 35 px face is off by 0.0008 face widths, of a 120 px face by 0.0003, of a
     300 px face by 0.00015 (three personas, sigma 3): about as the width to the power of -0.75.
     """
-    size = (USUAL_PX / max(width_px, 1.0)) ** 0.75
+    size = math.pow(USUAL_PX / max(width_px, 1.0), 0.75)
     return min(max(size, CALMNESS[0]), CALMNESS[1]) / min(1.0, max(0.4, confidence))  # 0.4 for NaN, too
 
 
