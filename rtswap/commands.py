@@ -26,6 +26,8 @@ commands:
   rtswap config                 print the configuration that counts, and where each value comes from
   rtswap bench                  measure this machine; needs no camera
   rtswap inspect CLIP           look at what the tracker and the masks see in a file
+  rtswap verify FILE            was it made with rtswap? Looks for the marks in a video, a picture, a URL
+  rtswap forget                 list what rtswap keeps of you on this machine, and delete it
 
 examples:
   rtswap --source me.jpg --cam 0                              webcam to virtual camera, or to a window
@@ -35,7 +37,7 @@ examples:
 
 Settings may also stand in rtswap.toml (see `rtswap config`); flags win over it.
 Ctrl-C ends a run cleanly: files are finished, exit code 0. In the window: q quit, s swap on/off,
-o overlay, r record, 1-9 switch the source.
+o overlay, r record, n follow whoever is there now, 1-9 switch the source.
 """
 
 
@@ -172,6 +174,70 @@ def inspect(flags: Flags) -> int:
     return 0 if result["frames_with_a_face"] else 1
 
 
+def verify_parser() -> Parser:
+    parser = Parser(
+        "rtswap verify",
+        "Was it made with rtswap? Looks for the invisible mark and the manifest.",
+        "exit codes:\n  0 marked, 3 no mark found (which proves nothing), 1 cannot be read, 2 no such use\n\n"
+        "examples:\n  rtswap verify clip.mp4\n  rtswap verify screen.png --json",
+    )
+    parser.usage = "rtswap verify FILE|URL [options]"
+    group = parser.add_argument_group("What is looked at")
+    group.add_argument("file", nargs="?", help=SUPPRESS)
+    group.add_argument("--window", type=_seconds, metavar="N", help="seconds of video taken together, 0.1 to 60 [2]")
+    add_table(parser, ["console"])
+    add_common(parser, config=False)
+    return parser
+
+
+def verify(flags: Flags) -> int:
+    if "file" not in flags:
+        raise UsageError("no file given", do="Name a video, a picture or an address: rtswap verify clip.mp4")
+    from rtswap.console import Console
+    from rtswap.verification import verify as look
+    from rtswap.verification.report import as_json, as_text, exit_code
+
+    as_data = bool(flags.get("console.json"))
+    console = Console(quiet=bool(flags.get("console.quiet")), json=as_data)
+    verdict = look(
+        flags["file"],
+        window_s=flags.get("window", 2.0),
+        on_progress=console.progress,
+        on_event=console.event,
+    )
+    console.finish()
+    print(json.dumps(as_json(verdict), ensure_ascii=False) if as_data else as_text(verdict), end="\n" * as_data)
+    return exit_code(verdict)
+
+
+def forget_parser() -> Parser:
+    parser = Parser(
+        "rtswap forget",
+        "Lists what rtswap keeps of you on this machine, or deletes it.",
+        "examples:\n  rtswap forget                 what is kept, and where\n"
+        "  rtswap forget me.jpg          delete what is kept of this photo\n"
+        "  rtswap forget --all           delete everything",
+    )
+    parser.usage = "rtswap forget [PHOTO ...] [options]"
+    group = parser.add_argument_group("What is forgotten")
+    group.add_argument("photos", nargs="*", help=SUPPRESS)
+    group.add_argument("--all", dest="everything", action="store_true", help="everything")
+    add_table(parser, ["console"])
+    add_common(parser, config=False)
+    return parser
+
+
+def forget(flags: Flags) -> int:
+    from rtswap.consent.forgetting import forget as run_forget
+
+    print(
+        run_forget(
+            flags.get("photos") or [], everything="everything" in flags, as_json=bool(flags.get("console.json"))
+        )
+    )
+    return 0
+
+
 COMMANDS: Mapping[str, Command] = MappingProxyType(
     {
         "": Command(run_parser, run),
@@ -180,6 +246,8 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "config": Command(config_parser, config),
         "bench": Command(bench_parser, bench),
         "inspect": Command(inspect_parser, inspect),
+        "verify": Command(verify_parser, verify),
+        "forget": Command(forget_parser, forget),
     }
 )
 """Name -> command; the empty name is the loop itself."""

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rtswap.cli import main
 from rtswap.consent import ConsentRecord, ask, ask_on_terminal, photo_digest
 from rtswap.consent import record as record_module
 from rtswap.consent.forgetting import Kept, forget_all, forget_photos, kept
@@ -367,3 +368,38 @@ def test_folder_that_cannot_be_listed_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutputError, match="cannot read"):
         kept(ConsentRecord(tmp_path / "file"), tmp_path)
+
+
+@pytest.fixture
+def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ConsentRecord:
+    for kind in ("STATE", "CONFIG"):
+        monkeypatch.setenv(f"XDG_{kind}_HOME", str(tmp_path / kind))
+    return ConsentRecord()
+
+
+def test_command_lists_and_deletes(
+    own_state: ConsentRecord, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other.jpg"
+    other.write_bytes(b"other")
+    ask([photo, other], own_state, assume=True)
+    local_identity()
+    assert main(["forget"]) == 0
+    shown = capsys.readouterr().out
+    assert str(own_state.folder) in shown
+    assert "--all" in shown
+    assert len(own_state) == 2
+    assert main(["forget", str(photo), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["deleted"] == {"photos": 1, "certificates": 0}
+    assert (told["kept"]["photos"], told["kept"]["certificates"]) == (1, 1)
+    assert main(["forget", "--all"]) == 0
+    assert "deleted: 1 " in capsys.readouterr().out
+    assert len(own_state) == 0
+
+
+def test_command_on_a_photo_that_is_gone(
+    own_state: ConsentRecord, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["forget", str(tmp_path / "gone.jpg")]) == 2
+    assert "no such file" in capsys.readouterr().err

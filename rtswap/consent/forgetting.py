@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rtswap.consent.record import ConsentRecord, photo_digest
@@ -51,6 +52,30 @@ def forget_all(record: ConsentRecord, folder: Path | None = None) -> Kept:
     except OSError as error:
         raise _failed("delete", error) from None
     return before
+
+
+def forget(photos: Sequence[str], *, everything: bool, as_json: bool = False) -> str:
+    """The command: what was done, and what is kept now, for people or as JSON. Raises RtswapError."""
+    record = ConsentRecord()
+    gone: dict[str, int] = {}
+    if everything:
+        before = forget_all(record)
+        gone = {"photos": before.photos, "certificates": before.certificates}
+    elif photos:
+        gone = {"photos": forget_photos([Path(photo).expanduser() for photo in photos], record), "certificates": 0}
+    now = kept(record)
+    if as_json:
+        return json.dumps({"deleted": gone, "kept": asdict(now)}, ensure_ascii=False)
+    lines = [f"deleted: {gone['photos']} photos' confirmations, {gone['certificates']} certificates"] if gone else []
+    lines += [
+        f"confirmed photos     {now.photos}  {now.photos_in}",
+        f"signing certificate  {now.certificates}  {now.certificate_in}",
+    ]
+    if not gone and (now.photos or now.certificates):
+        lines.append(
+            "Of a photo: its hash and the day. `rtswap forget --all` deletes it all, `rtswap forget PHOTO` one."
+        )
+    return "\n".join(lines)
 
 
 def _failed(what: str, error: OSError) -> OutputError:

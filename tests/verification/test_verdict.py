@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -77,7 +78,7 @@ def test_spans_hold_every_marked_window_once(rows: list[tuple[bool, Payload | No
     for reading in readings:
         inside = [span for span in spans if span.from_s <= reading.from_s and reading.to_s <= span.to_s]
         assert len(inside) == reading.present
-    assert all(a.to_s <= b.from_s for a, b in zip(spans, spans[1:], strict=False))
+    assert all(a.to_s <= b.from_s for a, b in pairwise(spans))
 
 
 def test_many_windows_make_chance_likelier() -> None:

@@ -192,7 +192,7 @@ def test_hostile_file_is_one_line(tmp_path: Path, name: str) -> None:
     assert caught.value.exit_code == 1
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     cut=st.floats(0.02, 1), at=st.floats(0, 1, exclude_max=True), value=st.binary(min_size=1, max_size=16)
 )  # fmt: skip
@@ -241,6 +241,12 @@ class Handler(http.server.SimpleHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(b"too little")
             return None
+        if self.path.endswith(".ts"):  # as a live stream: without an end that is known beforehand
+            self.send_response(200)
+            self.send_header("Content-Type", "video/mp2t")
+            self.end_headers()
+            self.wfile.write(Path(self.directory, self.path[1:]).read_bytes())
+            return None
         return super().send_head()
 
 
@@ -279,6 +285,20 @@ def test_stream_is_watched_without_its_manifest(
     assert found.frames == 20
     assert found.manifest is None
     assert "no manifest" in found.notes[0]
+
+
+def test_stream_that_breaks_off_has_ended(tmp_path: Path, site: str) -> None:
+    clip(tmp_path / "live.ts", "#####")
+    found = look(f"{site}/live.ts")
+    assert found.marked
+    assert found.frames > 10
+    assert "no manifest" in found.notes[0]
+
+
+def test_endless_stream_is_watched_for_a_while(tmp_path: Path, site: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_module, "WATCH_S", 0.0)
+    clip(tmp_path / "live.ts", "#####")
+    assert look(f"{site}/live.ts").frames == 1
 
 
 @pytest.mark.parametrize(
