@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import psutil
 
@@ -173,7 +173,8 @@ def make_pipeline(
 
 
 def make_tracker(config: Config, detector: Detector, eyes: Eyes) -> FaceTracker:
-    return FaceTracker(detector, eyes.landmarks, faces="one" if config.tracking.faces == "one" else "all")
+    faces: Literal["one", "all"] = "one" if config.tracking.faces == "one" else "all"
+    return FaceTracker(detector, eyes.landmarks, faces=faces, recogniser=eyes.recogniser)
 
 
 def make_disclosure(config: Config, on_event: Event) -> Disclosure:

@@ -134,6 +134,12 @@ class TrackingConfig:
     """Finding and following faces"""
 
     faces: str = option("one", choice("one", "all"), "--faces", help="swap one person's face, or every face")
+    follow: str = option(
+        "person",
+        choice("person", "place"),
+        "--follow",
+        help="know people again by their looks, so that nobody takes their place; or by place and size alone",
+    )
     min_face_px: int = option(35, integer("PX", 12, 4096), "--min-face", help="smallest face looked for, in pixels")
     thresholds: tuple[float, ...] = option(
         (0.6, 0.7, 0.8), thresholds(3), "--thresholds", help="scores asked of the detector's three networks"

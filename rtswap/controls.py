@@ -12,7 +12,8 @@ from rtswap.session import Session
 
 
 class Controls:
-    """``q`` quit, ``s`` swap on or off, ``o`` overlay, ``r`` record, ``1`` to ``9`` choose the source.
+    """``q`` quit, ``s`` swap on or off, ``o`` overlay, ``r`` record, ``n`` follow whoever is there now, ``1`` to
+    ``9`` choose the source.
 
     ``record`` opens a new recording.
     """
@@ -39,7 +40,13 @@ class Controls:
 
     def press(self, key: str) -> None:
         """What a key does; other keys do nothing."""
-        actions = {"q": self._quit, "s": self._toggle_swap, "o": self._toggle_overlay, "r": self._toggle_recording}
+        actions = {
+            "q": self._quit,
+            "s": self._toggle_swap,
+            "o": self._toggle_overlay,
+            "r": self._toggle_recording,
+            "n": self._follow_anew,
+        }
         if key in actions:
             actions[key]()
         elif key.isdecimal() and 1 <= int(key) <= self._pipeline.source_count:
@@ -53,6 +60,10 @@ class Controls:
         recording = f"recording {self._recording.name}" if self._recording is not None else ""
         off = "" if self._pipeline.swapping else "swap off"
         return [line for line in (*status_line(self._metrics).split(" | "), recording, off) if line]
+
+    def _follow_anew(self) -> None:
+        self._pipeline.follow_anew()
+        self._on_event("following whoever is there now")
 
     def _quit(self) -> None:
         if self._session is not None:

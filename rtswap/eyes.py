@@ -18,13 +18,15 @@ from rtswap.models.registry import Registry
 from rtswap.protocols import Detector, Embedder, Engine, LandmarkModel
 from rtswap.tracking.detector import MtcnnDetector
 from rtswap.tracking.landmarks import MeshLandmarks
+from rtswap.tracking.recognition import SIDE as RECOGNISER_PX
+from rtswap.tracking.recognition import FaceRecogniser
 
 LANDMARK_PX = 128
 MOST_THREADS = 4
 """More threads than this wait for each other longer than they work on networks this small."""
 
 
-PER_FRAME = {"pnet": 0.02, "rnet": 0.02, "onet": 0.07, "landmarks": 1.0, "occlusion": 1.0}
+PER_FRAME = {"pnet": 0.02, "rnet": 0.02, "onet": 0.07, "landmarks": 1.0, "recognition": 0.04, "occlusion": 1.0}
 """How often each network runs while a face is followed: landmarks in every frame, O-Net in every 15th to check."""
 FRAME_PX, PHOTO_PX = 256, 1024
 """Longest side of what P-Net sees, where a face has 12 px. In photos small faces count, and time does not."""
@@ -38,6 +40,8 @@ class Eyes(NamedTuple):
     landmarks: LandmarkModel
     embedder: Callable[[], Embedder | None]
     """Loads it: 0.3 s and 80 MB that only several photos of one person are worth. None where it is not installed."""
+    recogniser: Embedder | None = None
+    """Knows a face again; None where nobody asked for it."""
     occlusion: Engine | None = None
     """Tells what hides a face; None where it is not asked for."""
     engine: str = ""
@@ -56,6 +60,8 @@ def open_eyes(
         "onet": {"image": np.zeros((2, 48, 48, 3), np.uint8)},
         "landmarks": {"crops": np.zeros((1, LANDMARK_PX, LANDMARK_PX, 3), np.uint8)},
     }
+    if config.tracking.follow == "person":
+        samples["recognition"] = {"crops": np.zeros((1, RECOGNISER_PX, RECOGNISER_PX, 3), np.uint8)}
     if "occlusion" in config.mask.masks:
         samples["occlusion"] = {
             "crops": np.zeros((1, OCCLUSION_PX, OCCLUSION_PX, 3), np.uint8),
@@ -95,6 +101,7 @@ def open_eyes(
         detector(PHOTO_PX),
         landmarks,
         embedder,
+        recogniser=FaceRecogniser(engines["recognition"]) if "recognition" in engines else None,
         occlusion=engines.get("occlusion"),
         engine=chosen["landmarks"].name,
     )

@@ -101,6 +101,7 @@ class Pipeline:
         self._failures = 0
         self._shown = self._was_blind = False
         self._ids: set[int] = set()
+        self._anew = False
         self.swapping = True
         """Off: faces are followed and covered (or shown, with pass-through)."""
 
@@ -112,6 +113,10 @@ class Pipeline:
         """Put on the face of source ``index`` from the next frame on."""
         self._swapper = self._swappers[index]
 
+    def follow_anew(self) -> None:
+        """From the next frame on follow whoever is there, as if the stream had just begun."""
+        self._anew = True
+
     def process(self, frame: Frame, quality: Quality) -> Outcome:
         """Both halves, one after the other. Raises what they raise."""
         return self.render(self.see(frame, quality))
@@ -121,6 +126,9 @@ class Pipeline:
         frame = _writable(frame)
         tracks: Sequence[Track] = ()
         failure = None
+        if self._anew:
+            self._anew = False
+            self._tracker.reset()
         try:
             with self._spans("track"):
                 tracks = list(self._tracker.update(frame, quality))

@@ -89,6 +89,13 @@ def test_a_recording_that_cannot_begin_is_told_and_ends_nothing() -> None:
     assert events == ["cannot record: the disk is full"]
 
 
+def test_n_follows_whoever_is_there_now() -> None:
+    controls, _, pipeline, events = made()
+    controls.press("n")
+    assert pipeline._anew
+    assert events == ["following whoever is there now"]
+
+
 def test_digits_choose_among_the_sources_there_are() -> None:
     controls, _, _, events = made()
     for key in ("2", "3", "0", "9", "²", "x", "", "\n"):

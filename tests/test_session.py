@@ -173,6 +173,16 @@ def test_a_pipeline_alone_counts_what_it_did() -> None:
     assert {"track", "crop", "swap", "paste"} <= outcomes[0].stages.keys()
 
 
+def test_following_anew_forgets_who_was_followed_once() -> None:
+    tracker = ScriptedTracker()
+    pipeline = pipeline_of(tracker, ScriptedSwapper(), Policy())
+    pipeline.process(Frame(picture(0), 0, 0.0, 0.0), Quality())
+    pipeline.follow_anew()
+    for i in (1, 2):
+        assert pipeline.process(Frame(picture(i), i, 0.0, i / 30), Quality()).swapped == 1
+    assert tracker.resets == 1
+
+
 def test_pixels_away_from_the_face_keep_every_bit() -> None:
     pipeline = pipeline_of(ScriptedTracker(), ScriptedSwapper(), Policy())
     outcome = pipeline.process(Frame(picture(0), 0, 0.0, 0.0), Quality())

@@ -14,9 +14,9 @@ from rtswap.types import Image, Mesh, Points, Tensor
 
 SIDE = 96
 LENGTH = 128
-SAME_HERE, SAME = 0.40, 0.50
+SAME_HERE, SAME = 0.60, 0.70
 """Cosine from which a face is the person: near the place where they were lost, and anywhere else."""
-OTHER = 0.20
+OTHER = 0.40
 """Cosine below which a face that is followed has become somebody else."""
 STRANGE = 3
 """Looks in a row that must say so."""
@@ -68,7 +68,7 @@ def tells_who(mesh: Mesh) -> bool:
     across, _, depth = (points[454] - points[234]).tolist()
     size = float(np.ptp(points[:, 0]) + np.ptp(points[:, 1])) / 2
     yaw = abs(math.degrees(math.atan2(depth, across)))
-    sure = mesh.presence >= SURE_PRESENCE and float(np.nanmean(mesh.visibility)) >= LEAST_SEEN
+    sure = mesh.presence >= SURE_PRESENCE and float(mesh.visibility.mean()) >= LEAST_SEEN
     return sure and size >= SMALLEST_PX and yaw <= WIDEST_YAW
 
 

@@ -14,6 +14,8 @@ UNRECOGNISED_S = 0.6
 
 
 class Newcomer(NamedTuple):
+    """A face that was found and is not followed."""
+
     box: Box
     """From the detector."""
     mesh: Mesh
