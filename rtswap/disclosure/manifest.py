@@ -23,12 +23,14 @@ from typing import IO, Any
 from rtswap.disclosure.certificate import SigningIdentity
 from rtswap.disclosure.manifest_content import ManifestFacts, definition, hash_input
 from rtswap.disclosure.manifest_report import ManifestReport, report_of
+from rtswap.disclosure.manifest_streams import Guard, Guarded, Nowhere
 from rtswap.errors import ConfigError, InputError, OutputError, RtswapError
 
 __all__ = [
     "ManifestFacts",
     "ManifestReport",
     "check_identity",
+    "facts_of",
     "hash_input",
     "read_manifest",
     "sidecar_of",
@@ -84,18 +86,24 @@ def sign_file(path: Path, facts: ManifestFacts, identity: SigningIdentity) -> No
             f"{path} was not signed", expected=f"a file ending in {', '.join(MEDIA_TYPES)}", got=suffix or "no ending"
         )
     try:
-        with path.open("rb") as recording:
-            if suffix in BESIDE:
-                manifest = _sign(recording, _Nowhere(), facts, identity, MEDIA_TYPES[suffix], embed=False)
-                with _replacing(sidecar_of(path), like=path) as file:
-                    file.write(manifest)
-            else:
-                with _replacing(path, like=path) as file:
-                    _sign(recording, file, facts, identity, MEDIA_TYPES[suffix])
+        if suffix in BESIDE:
+            with _replacing(sidecar_of(path), like=path) as file, path.open("rb") as recording:
+                file.write(_sign(recording, Nowhere(), facts, identity, MEDIA_TYPES[suffix], embed=False))
+        else:
+            with _replacing(path, like=path) as file, path.open("rb") as recording:
+                _sign(recording, file, facts, identity, MEDIA_TYPES[suffix])
     except (OSError, ValueError, _SigningFailed) as error:
         raise OutputError(
             f"{path} was not signed", got=_reason(error), do="The recording itself is whole, without a manifest."
         ) from None
+
+
+def facts_of(version: str, input: Path | None, *, badge: bool = True, watermark: bool = True) -> ManifestFacts:
+    """Of a recording with a swapped face. ``input``: the file it was made from, read whole for its hash; None for
+    cameras and streams."""
+    digest = hash_input(input) if input is not None else ""
+    media_type = MEDIA_TYPES.get(input.suffix.lower(), "") if input is not None else ""
+    return ManifestFacts(version, input_sha256=digest, input_format=media_type, badge=badge, watermark=watermark)
 
 
 def check_identity(identity: SigningIdentity) -> None:
@@ -138,11 +146,18 @@ def read_manifest(path: Path, *, anchors: str = "") -> ManifestReport | None:
 def _read(
     c2pa: ModuleType, settings: dict[str, Any], file: IO[bytes], media_type: str | None, manifest: bytes | None
 ) -> ManifestReport:
-    with (
-        c2pa.Context.from_dict(settings) as context,
-        c2pa.Reader(media_type, file, manifest, context) as reader,
-    ):
-        return report_of(json.loads(reader.json()), sidecar=manifest is not None)
+    with Guard() as guard:
+        try:
+            with (
+                c2pa.Context.from_dict(settings) as context,
+                c2pa.Reader(media_type, Guarded(file, guard), manifest, context) as reader,
+            ):
+                found = json.loads(reader.json())
+        except c2pa.C2paError:
+            if guard.error is not None:
+                raise guard.error from None
+            raise
+    return report_of(found, sidecar=manifest is not None)
 
 
 def _sign(
@@ -156,76 +171,24 @@ def _sign(
 ) -> bytes:
     """Write the recording with its manifest to ``output``; the manifest. Raises OSError, _SigningFailed."""
     c2pa = _c2pa()
-    watched = _Watched(output)
-    try:
-        info = c2pa.C2paSignerInfo(identity.algorithm, identity.chain.encode(), identity.key.encode(), None)
-        with (
-            c2pa.Signer.from_info(info) as signer,
-            c2pa.Context.from_dict(_SETTINGS) as context,
-            c2pa.Builder(json.dumps(definition(facts)), context) as builder,
-        ):
-            if not embed:
-                builder.set_no_embed()
-            manifest: bytes = builder.sign(signer, media_type, recording, watched)
-            return manifest
-    except c2pa.C2paError as error:
-        raise watched.error or _SigningFailed(_reason(error)) from None
+    with Guard() as guard:
+        try:
+            info = c2pa.C2paSignerInfo(identity.algorithm, identity.chain.encode(), identity.key.encode(), None)
+            with (
+                c2pa.Signer.from_info(info) as signer,
+                c2pa.Context.from_dict(_SETTINGS) as context,
+                c2pa.Builder(json.dumps(definition(facts)), context) as builder,
+            ):
+                if not embed:
+                    builder.set_no_embed()
+                manifest: bytes = builder.sign(signer, media_type, Guarded(recording, guard), Guarded(output, guard))
+        except c2pa.C2paError as error:
+            raise guard.error or _SigningFailed(_reason(error)) from None
+    return manifest
 
 
 class _SigningFailed(Exception):
     """c2pa's own reason, so that its package is needed in no other place."""
-
-
-class _Watched:
-    """A file for c2pa, which swallows what the disk says; kept here, so that it can be told."""
-
-    def __init__(self, file: Any) -> None:
-        self._file = file
-        self.error: OSError | None = None
-
-    def write(self, data: bytes) -> int:
-        try:
-            return int(self._file.write(data))
-        except OSError as error:
-            self.error = error
-            raise
-
-    def read(self, size: int = -1) -> bytes:
-        return bytes(self._file.read(size))
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return int(self._file.seek(offset, whence))
-
-    def tell(self) -> int:
-        return int(self._file.tell())
-
-    def flush(self) -> None:
-        self._file.flush()
-
-
-class _Nowhere:
-    """Takes the copy that c2pa writes even where the manifest is not to be embedded."""
-
-    def __init__(self) -> None:
-        self._at = self._end = 0
-
-    def write(self, data: bytes) -> int:
-        self._at += len(data)
-        self._end = max(self._end, self._at)
-        return len(data)
-
-    def read(self, _: int = -1) -> bytes:
-        return b""
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._end}[whence]
-        return self._at
-
-    def tell(self) -> int:
-        return self._at
-
-    def flush(self) -> None:
-        return
 
 
 @contextmanager

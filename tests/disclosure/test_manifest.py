@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
+import signal
+import threading
 from pathlib import Path
 
 import av
@@ -19,12 +22,14 @@ from rtswap.disclosure.certificate import SigningIdentity, local_identity
 from rtswap.disclosure.manifest import (
     ManifestFacts,
     ManifestReport,
+    facts_of,
     hash_input,
     read_manifest,
     sidecar_of,
     sign_file,
 )
 from rtswap.disclosure.manifest_report import report_of
+from rtswap.disclosure.manifest_streams import Guarded
 from rtswap.errors import InputError, OutputError
 from rtswap.outputs.video import VideoWriter
 
@@ -141,6 +146,15 @@ def test_wholly_generated_says_so(tmp_path: Path, identity: SigningIdentity) -> 
     path = recording(tmp_path / "face.png")
     sign_file(path, ManifestFacts("1.2.3", generated=True), identity)
     assert report(path).source_types == ("trainedAlgorithmicMedia",)
+
+
+def test_facts_of_an_input(tmp_path: Path) -> None:
+    source = recording(tmp_path / "in.mov")
+    assert facts_of("1.2.3", source) == ManifestFacts(
+        "1.2.3", input_sha256=hash_input(source), input_format="video/quicktime"
+    )
+    assert facts_of("1.2.3", None, badge=False) == ManifestFacts("1.2.3", badge=False)
+    assert facts_of("1.2.3", tmp_path) == ManifestFacts("1.2.3")
 
 
 def test_input_that_cannot_be_read_has_no_hash(tmp_path: Path) -> None:
@@ -293,7 +307,7 @@ def test_full_disk_leaves_the_recording_whole(
     before = path.read_bytes()
     full = _fails_with(OSError(28, "No space left on device"))
     if step == "write":
-        monkeypatch.setattr(manifest_module._Watched, "write", _full_after(500))
+        monkeypatch.setattr(Guarded, "write", _full_after(500))
     elif step == "mkstemp":
         monkeypatch.setattr(manifest_module.tempfile, "mkstemp", full)
     else:
@@ -306,10 +320,10 @@ def test_full_disk_leaves_the_recording_whole(
 
 
 def _full_after(size: int):
-    def write(self: manifest_module._Watched, data: bytes) -> int:
+    def write(self: Guarded, data: bytes) -> int:
         if self._file.tell() + len(data) > size:
-            self.error = OSError(28, "No space left on device")
-            raise self.error
+            self._guard.error = OSError(28, "No space left on device")
+            raise self._guard.error
         return int(self._file.write(data))
 
     return write
@@ -329,6 +343,82 @@ def test_interrupt_leaves_the_recording_whole(
         sign_file(path, FACTS, identity)
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["clip.mp4"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("call", range(1, 60, 7))
+def test_interrupt_inside_the_library_ends_it_and_is_not_swallowed(
+    tmp_path: Path,
+    identity: SigningIdentity,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    number: signal.Signals,
+    call: int,
+) -> None:
+    """It comes while Python is called back from native code, where an exception would be lost."""
+    path = recording(tmp_path / "clip.mp4")
+    before = path.read_bytes()
+    calls = itertools.count(1)
+    seek = Guarded.seek
+
+    def interrupted_seek(self: Guarded, offset: int, whence: int = 0) -> int:
+        if next(calls) == call:
+            signal.raise_signal(number)
+        return seek(self, offset, whence)
+
+    monkeypatch.setattr(Guarded, "seek", interrupted_seek)
+    old = signal.signal(number, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            sign_file(path, FACTS, identity)
+        assert signal.getsignal(number) is signal.default_int_handler
+    finally:
+        signal.signal(number, old)
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["clip.mp4"]
+    assert not capfd.readouterr().err
+
+
+def test_interrupt_while_reading_is_not_taken_for_damage(
+    tmp_path: Path, signed_clip: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(signed_clip)
+
+    def interrupted(self: Guarded, offset: int, whence: int = 0) -> int:
+        signal.raise_signal(signal.SIGINT)
+        self._guard.check()
+        return 0
+
+    monkeypatch.setattr(Guarded, "seek", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        read_manifest(path)
+
+
+def test_error_of_the_disk_while_reading_is_told(
+    tmp_path: Path, signed_clip: bytes, identity: SigningIdentity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(signed_clip)
+
+    def broken(self: Guarded, _: object) -> int:
+        self._guard.error = OSError(5, "Input/output error")
+        raise self._guard.error
+
+    monkeypatch.setattr(Guarded, "readinto", broken)
+    with pytest.raises(InputError, match="Input/output error"):
+        read_manifest(path)
+    with pytest.raises(OutputError, match="Input/output error"):
+        sign_file(path, FACTS, identity)
+
+
+def test_signing_in_another_thread(tmp_path: Path, identity: SigningIdentity) -> None:
+    """Where recordings are finished; there no signal handler can be set."""
+    path = recording(tmp_path / "clip.mp4")
+    thread = threading.Thread(target=sign_file, args=(path, FACTS, identity))
+    thread.start()
+    thread.join(30)
+    assert report(path).holds
 
 
 @pytest.mark.parametrize("data", [b"", b"hello world" * 300, b"\0" * 5000])

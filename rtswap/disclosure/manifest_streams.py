@@ -1,0 +1,115 @@
+"""What c2pa reads from and writes to. It calls back from native code and swallows what goes wrong there: an error of
+the disk becomes "unknown", and a Ctrl-C a wrong position in the file."""
+
+from __future__ import annotations
+
+import io
+import signal
+import threading
+from collections.abc import Callable
+from typing import Any
+
+
+class Guard:
+    """Around one call of c2pa: keeps the disk's error, and holds Ctrl-C and SIGTERM back until the call has ended,
+    which they make it do at once."""
+
+    def __init__(self) -> None:
+        self.error: OSError | None = None
+        self._handlers: dict[int, Callable[[int, Any], Any]] = {}
+        self._caught = 0
+
+    def __enter__(self) -> Guard:
+        if threading.current_thread() is threading.main_thread():  # no other thread is interrupted
+            for number in (signal.SIGINT, signal.SIGTERM):
+                handler = signal.getsignal(number)
+                if callable(handler) and not isinstance(handler, signal.Handlers):
+                    self._handlers[number] = handler
+                    signal.signal(number, self._hold_back)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        if self._caught:
+            self._handlers[self._caught](self._caught, None)
+
+    def check(self) -> None:
+        """Raises OSError where the call is to end."""
+        if self._caught:
+            raise OSError("interrupted")
+
+    def _hold_back(self, number: int, _: object) -> None:
+        self._caught = number
+
+
+class Guarded:
+    """A file for c2pa."""
+
+    def __init__(self, file: Any, guard: Guard) -> None:
+        self._file, self._guard = file, guard
+
+    def write(self, data: bytes) -> int:
+        """Raises OSError, as the others do."""
+        self._guard.check()
+        try:
+            return int(self._file.write(data))
+        except OSError as error:
+            self._guard.error = error
+            raise
+
+    def readinto(self, buffer: Any) -> int:
+        """How many bytes were read; 0 at the end."""
+        self._guard.check()
+        try:
+            return int(self._file.readinto(buffer))
+        except OSError as error:
+            self._guard.error = error
+            raise
+
+    def read(self, size: int = -1) -> bytes:
+        """For form's sake: c2pa takes ``readinto``."""
+        self._guard.check()
+        return bytes(self._file.read(size))
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """The new position."""
+        self._guard.check()
+        return int(self._file.seek(offset, whence))
+
+    def tell(self) -> int:
+        """The position."""
+        return int(self._file.tell())
+
+    def flush(self) -> None:
+        """To the operating system."""
+        self._file.flush()
+
+
+class Nowhere:
+    """Takes the copy that c2pa writes even where the manifest is not to be in it."""
+
+    def __init__(self) -> None:
+        self._at = self._end = 0
+
+    def write(self, data: bytes) -> int:
+        """Forgets it."""
+        self._at += len(data)
+        self._end = max(self._end, self._at)
+        return len(data)
+
+    def readinto(self, _: Any) -> int:
+        """Nothing is there to be read."""
+        return 0
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """The new position."""
+        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._end}[whence]
+        return self._at
+
+    def tell(self) -> int:
+        """The position."""
+        return self._at
+
+    def flush(self) -> None:
+        """Nothing is kept."""
