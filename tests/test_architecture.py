@@ -24,7 +24,7 @@ LAYERS = (
     ),
     ("loop", "pipeline session sender"),
     ("settings", "config configfile"),
-    ("assembly", "assemble eyes controls bench api inspection consent verification"),
+    ("assembly", "assemble eyes marks controls bench api inspection consent verification"),
     ("doors", "cli commands flags checks doctor web __main__ __init__"),
 )
 RANK = {room: rank for rank, (_, rooms) in enumerate(LAYERS) for room in rooms.split()}
@@ -42,7 +42,16 @@ ONE_FILE_EACH = (
     "cryptography",
 )
 """Packages that can be exchanged or left out: each is known to one file."""
-LAZY = ("pyvirtualcam", "torch", "tensorrt", "tensorrt_rtx", "face_recognition_models", "insightface", "c2pa")
+LAZY = (
+    "pyvirtualcam",
+    "torch",
+    "tensorrt",
+    "tensorrt_rtx",
+    "face_recognition_models",
+    "insightface",
+    "c2pa",
+    "cryptography",
+)
 """Packages that the default install does not bring: never imported at the top of a file."""
 THREADS = ("rtswap/session.py", "rtswap/sender.py", "rtswap/inputs/")
 BROAD_EXCEPT = ("rtswap/session.py", "rtswap/sender.py", "rtswap/pipeline.py")

@@ -48,7 +48,8 @@ def as_text(verdict: Verdict) -> str:
     rows += [("verdict", line) for line in _conclusion(verdict)]
     lines, last = [], ""
     for title, line in rows:
-        lines.append(f"{title if title != last else '':<16} {line}" if title else line)
+        text = f"{title if title != last else '':<16} {line}" if title else line
+        lines.append("".join(c if c.isprintable() else "?" for c in text))  # names are strangers' words
         last = title
     return "\n".join(lines) + "\n"
 

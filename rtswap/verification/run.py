@@ -103,20 +103,20 @@ def _verify_file(path: Path, name: str, look: _Look, on_event: Event) -> Verdict
     try:
         manifest = read_manifest(path)
     except RtswapError as error:  # damaged, or c2pa-python is not installed
-        notes.append(_named(error, path, name))
+        notes.append(_named(str(error), path, name))
     try:
-        with _opened(path, on_event) as input:
+        with _opened(path, lambda event: on_event(_named(event, path, name))) as input:
             look.at(input)
     except InputError as error:
         if not look.frames and manifest is None:
-            raise InputError(_named(error, path, name)) from None
-        notes.append(_named(error, path, name))
+            raise InputError(_named(str(error), path, name)) from None
+        notes.append(_named(str(error), path, name))
     return look.verdict(name, manifest, notes)
 
 
-def _named(error: RtswapError, path: Path, name: str) -> str:
-    """What went wrong, with the name under which the user knows the file."""
-    return str(error).replace(str(path.absolute()), name).replace(str(path), name).rstrip(".")
+def _named(message: str, path: Path, name: str) -> str:
+    """The message, with the name under which the user knows the file."""
+    return message.replace(str(path.absolute()), name).replace(str(path), name).rstrip(".")
 
 
 def _require_file(path: Path, name: str) -> None:

@@ -119,6 +119,21 @@ def test_sound_and_times_survive_every_layout(
     assert report(path).state == "valid"
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+def test_own_recording_with_sound_survives(tmp_path: Path, identity: SigningIdentity, suffix: str) -> None:
+    make_clip(tmp_path / "in.mp4", 30, audio=True)
+    writer = VideoWriter(tmp_path / f"out{suffix}", fps=25, audio_from=str(tmp_path / "in.mp4"))
+    for index in range(30):
+        writer.send(marked(index, time_s=index / 25))
+    writer.close()
+    path = tmp_path / f"out{suffix}"
+    before = packets(path)
+    assert {index for index, *_ in before} == {0, 1}
+    sign_file(path, FACTS, identity)
+    assert packets(path) == before
+    assert report(path).holds
+
+
 def packets(path: Path) -> list[tuple[int, int | None, int | None, bytes]]:
     with av.open(str(path)) as file:
         return [(p.stream.index, p.pts, p.dts, bytes(p)) for p in file.demux() if p.size]

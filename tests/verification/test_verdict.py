@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -128,6 +129,12 @@ def test_text_says_where_and_what() -> None:
     assert "rtswap 0.1, an AI-generated face, 2026-11" in text
     assert "cut off" in text
     assert all(len(line) < 130 for line in text.splitlines())
+
+
+def test_strangers_text_cannot_steer_the_terminal() -> None:
+    judged = replace(verdict([], notes=("\x1b[2J\rMARKED",)), name="a\x1b]0;b\x07\nMARKED.mp4")
+    assert all(line.isprintable() for line in as_text(judged).split("\n"))
+    assert len(as_text(judged).splitlines()) == len(as_text(verdict([], notes=("x",))).splitlines())
 
 
 def test_hundreds_of_spans_stay_readable() -> None:

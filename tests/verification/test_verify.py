@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -336,6 +337,27 @@ def marked_picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_command_finds_the_true_mark(marked_picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", str(marked_picture)]) == 0
     assert "MARKED" in capsys.readouterr().out
+
+
+def test_signed_recording_is_known_after_reencoding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The manifest is lost on the way, the mark is not."""
+    rng = np.random.default_rng(6)
+    scene = cv2.GaussianBlur(rng.integers(0, 255, (400, 700, 3), np.uint8), (0, 0), 8)
+    watermark, frames = Watermark(PAYLOAD), []
+    for index in range(25):
+        frames.append(np.ascontiguousarray(scene[index : index + 360, index : index + 640]))
+        watermark.embed(frames[-1])
+    make_clip(tmp_path / "clip.mp4", frames)
+    sign_file(tmp_path / "clip.mp4", ManifestFacts("0.1.0"), local_identity(tmp_path / "identity"))
+    with av.open(str(tmp_path / "clip.mp4")) as file:
+        decoded = [frame.to_ndarray(format="bgr24") for frame in file.decode(video=0)]
+    make_clip(tmp_path / "again.mp4", decoded, options={"b": "300000", "preset": "veryfast"})
+    for name, has_manifest in (("clip.mp4", True), ("again.mp4", False)):
+        assert main(["verify", str(tmp_path / name), "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert (found["manifest"] is not None) == has_manifest
+        assert found["payload"]["month"] == "2026-11"
+        assert found["false_positive"] < 1e-6
 
 
 def test_command_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
