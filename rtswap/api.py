@@ -25,11 +25,12 @@ from typing import Any
 
 import numpy as np
 
-from rtswap.assemble import bind_sources, make_disclosure, make_pipeline
+from rtswap.assemble import bind_sources, make_pipeline
 from rtswap.budget import Budget
 from rtswap.config import Config
 from rtswap.errors import InputError, UsageError
 from rtswap.eyes import open_eyes
+from rtswap.marks import make_disclosure
 from rtswap.metrics import Metrics
 from rtswap.pictures import read_image
 from rtswap.pipeline import Pipeline

@@ -15,12 +15,10 @@ from rtswap.compositing.cpu import CpuCanvas
 from rtswap.config import Config
 from rtswap.console import Console
 from rtswap.controls import Controls
-from rtswap.disclosure import Disclosure
-from rtswap.disclosure.badge import Badge
-from rtswap.disclosure.marking import NO_BADGE_NOTICE
 from rtswap.errors import OutputError
 from rtswap.eyes import Eyes, open_eyes
 from rtswap.inputs import open_input
+from rtswap.marks import Sign, confirm_sources, make_disclosure, make_signer, unmarked_because
 from rtswap.metrics import Metrics, MetricsLog, Spans, status_line
 from rtswap.outputs import open_output
 from rtswap.pipeline import Pipeline, Policy
@@ -41,6 +39,8 @@ SLOW = ("--color idt", "--color sot", "--blend poisson")
 def run(config: Config, console: Console) -> dict[str, Any]:
     """The main job, from an opened input to closed outputs; returns the summary. Raises RtswapError."""
     event = console.event
+    disclosure = make_disclosure(config, event)
+    confirm_sources(config, event)
     eyes = open_eyes(config, on_event=event)
     swappers = bind_sources(config, eyes, on_event=event)
     input = open_input(
@@ -54,13 +54,14 @@ def run(config: Config, console: Console) -> dict[str, Any]:
         pipeline = make_pipeline(
             config, eyes, swappers, on_event=event, photos=_is_photos(input), live=input.info.live
         )
-        disclosure = make_disclosure(config, event)
-        metrics = Metrics()
+        reason = unmarked_because(config)
+        metrics = Metrics(notes={"unmarked": reason} if reason else {})
         log = MetricsLog(config.metrics.file, metrics, warn=event) if config.metrics.file else None
         if log is not None:
             open_parts.callback(log.close)
-        controls = Controls(pipeline, _recorder(config, input.info, event), metrics, on_event=event)
-        outputs, window = _outputs(config, input.info, controls, event)
+        sign = make_signer(config, _file_of(config, input), event)
+        controls = Controls(pipeline, _recorder(config, input.info, sign, event), metrics, on_event=event)
+        outputs, window = _outputs(config, input.info, controls, sign, event)
 
         def tick() -> None:
             _show(console, metrics, input.info)
@@ -177,14 +178,6 @@ def make_tracker(config: Config, detector: Detector, eyes: Eyes) -> FaceTracker:
     return FaceTracker(detector, eyes.landmarks, faces=faces, recogniser=eyes.recogniser)
 
 
-def make_disclosure(config: Config, on_event: Event) -> Disclosure:
-    badge = config.badge
-    if badge.hide:
-        on_event(NO_BADGE_NOTICE)
-        return Disclosure(None)
-    return Disclosure(Badge(style=badge.style, position=badge.position, language=badge.language))
-
-
 def _source(config: Config, photos: Sequence[str], eyes: Eyes, on_event: Event) -> SourceIdentity:
     paths = [Path(photo).expanduser() for photo in photos]
     several = len(paths) > 1 or any(path.is_dir() for path in paths)
@@ -199,7 +192,7 @@ def _source(config: Config, photos: Sequence[str], eyes: Eyes, on_event: Event) 
 
 
 def _outputs(
-    config: Config, info: StreamInfo, controls: Controls, event: Event
+    config: Config, info: StreamInfo, controls: Controls, sign: Sign, event: Event
 ) -> tuple[list[Output], Output | None]:
     """Everything to send to; the window apart, since the main thread must serve it."""
     wanted = list(config.output.to) or [_default_output(info)]
@@ -212,6 +205,7 @@ def _outputs(
             audio_from=None if info.live else info.audio_path,
             overwrite=config.output.overwrite,
             live=info.live,
+            sign=sign,
             on_event=event,
             on_key=controls.press,
             overlay=controls.overlay,
@@ -235,6 +229,12 @@ def _is_photos(input: Input) -> bool:
     return isinstance(input, ImageInput)
 
 
+def _file_of(config: Config, input: Input) -> Path | None:
+    """The file that is swapped; None for cameras, streams and folders, of which nothing is left to compare."""
+    path = Path(config.input.address).expanduser()
+    return None if input.info.live or not path.is_file() else path
+
+
 def _default_output(info: StreamInfo) -> str:
     """The virtual camera if there is one, otherwise the preview; otherwise both reasons."""
     from rtswap.outputs import virtual_camera, window
@@ -252,12 +252,12 @@ def _default_output(info: StreamInfo) -> str:
     )
 
 
-def _recorder(config: Config, info: StreamInfo, event: Event) -> Callable[[], Output]:
+def _recorder(config: Config, info: StreamInfo, sign: Sign, event: Event) -> Callable[[], Output]:
     """Opens a new recording, for the key r."""
 
     def record() -> Output:
         name = time.strftime("rtswap-%Y%m%d-%H%M%S.mp4")
-        return open_output(name, fps=info.fps, codec=config.output.codec, live=True, on_event=event)
+        return open_output(name, fps=info.fps, codec=config.output.codec, live=True, sign=sign, on_event=event)
 
     return record
 

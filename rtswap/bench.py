@@ -22,12 +22,13 @@ from typing import Any
 import numpy as np
 import psutil
 
-from rtswap.assemble import make_disclosure, make_pipeline, make_swap_model
+from rtswap.assemble import make_pipeline, make_swap_model
 from rtswap.budget import Budget
 from rtswap.config import Config
 from rtswap.console import Console
 from rtswap.errors import OutputError, SourceError
 from rtswap.eyes import Eyes, open_eyes
+from rtswap.marks import make_disclosure
 from rtswap.metrics import Metrics, Spans
 from rtswap.outputs.null import Null
 from rtswap.pipeline import Pipeline

@@ -93,6 +93,12 @@ class SourceConfig:
         "--source-face",
         help="which face of a photo with several: 1 is the leftmost; 0 takes the largest",
     )
+    i_have_consent: bool = option(
+        False,
+        switch(),
+        "--i-have-consent",
+        help="the person shown is me or has agreed: do not ask, for scripts",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +227,25 @@ class BadgeConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class MarksConfig:
+    """What says by machine that the face is synthetic"""
+
+    certificate: str | None = option(
+        None, text("FILE", "a file"), "--sign-with", help="certificate chain (PEM) that signs recordings; yours"
+    )
+    key: str | None = option(None, text("FILE", "a file"), "--sign-key", help="its private key (PEM)")
+    unmarked: bool = option(
+        False,
+        switch(),
+        "--unmarked",
+        help="for research: neither badge nor invisible mark. Needs a reason in rtswap.toml (marks.reason)",
+    )
+    reason: str | None = option(
+        None, text("TEXT", "a sentence"), help="why pictures leave unmarked, in rtswap.toml alone"
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class BudgetConfig:
     """Speed"""
 
@@ -274,6 +299,7 @@ class Config:
     mask: MaskConfig = MaskConfig()
     safety: SafetyConfig = SafetyConfig()
     badge: BadgeConfig = BadgeConfig()
+    marks: MarksConfig = MarksConfig()
     budget: BudgetConfig = BudgetConfig()
     engine: EngineConfig = EngineConfig()
     metrics: MetricsConfig = MetricsConfig()

@@ -61,7 +61,7 @@ def add_table(parser: argparse.ArgumentParser, sections: Collection[str] = tuple
     for section in sections:
         group = parser.add_argument_group(title_of(section))
         for row in OPTIONS:
-            if row.section == section:
+            if row.section == section and row.flags:
                 _add_row(group, row)
 
 

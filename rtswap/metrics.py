@@ -12,7 +12,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any
 
 import numpy as np
@@ -93,9 +93,11 @@ class Histogram:
 
 
 class Metrics:
-    """What happened to the frames. Any thread may record or read. ``window``: frames in the rolling figures."""
+    """What happened to the frames. Any thread may record or read. ``window``: frames in the rolling figures.
+    ``notes`` stand in all that is written."""
 
-    def __init__(self, window: int = 300) -> None:
+    def __init__(self, window: int = 300, *, notes: Mapping[str, str] = MappingProxyType({})) -> None:
+        self._notes = dict(notes)
         self._lock = threading.Lock()
         self._window = window
         self._recent: dict[str, deque[float]] = {}
@@ -178,7 +180,7 @@ class Metrics:
 
     def _counts(self, fps: float, stages: dict[str, dict[str, float]]) -> dict[str, Any]:
         age = stages.pop(AGE, {})
-        return {
+        return self._notes | {
             "frames": self._frames,
             "fps": round(fps, 2),
             "dropped": self._dropped,

@@ -42,7 +42,7 @@ def flags_block() -> str:
     for section in SECTIONS:
         lines += [f"### {title_of(section)}", "", "| flag | what it does | default |", "|---|---|---|"]
         for row in OPTIONS:
-            if row.section == section:
+            if row.section == section and row.flags:
                 lines.append(f"| {names(row.flags, row.kind.metavar)} | {row.help} | {default(row)} |")
                 lines += [f"| {names((flag,), kind.metavar)} | {text} | |" for flag, kind, text in row.also]
         lines.append("")
@@ -53,7 +53,8 @@ def toml_block() -> str:
     lines = ["| key | flag | what it takes |", "|---|---|---|"]
     for row in OPTIONS:
         takes = f"a list, each {row.kind.expected}" if row.kind.many else row.kind.expected
-        lines.append(f"| `{row.key}` | `{row.flags[0]}` | {takes} |")
+        flag = f"`{row.flags[0]}`" if row.flags else ""
+        lines.append(f"| `{row.key}` | {flag} | {takes} |")
     return "\n".join(lines) + "\n"
 
 

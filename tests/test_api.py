@@ -17,7 +17,7 @@ from people import eyes, group
 
 import rtswap
 from rtswap import api
-from rtswap.config import BadgeConfig, Config, SafetyConfig
+from rtswap.config import BadgeConfig, Config, MarksConfig, SafetyConfig
 from rtswap.errors import FaceLost, InputError, SourceError, UsageError
 from rtswap.synthetic import persona
 
@@ -102,11 +102,18 @@ def test_swap_replaces_every_face() -> None:
         assert changed(picture[part], found[part]).mean() > 0.1
 
 
-def test_without_a_badge_nothing_but_the_face_changes() -> None:
+def test_unmarked_nothing_but_the_face_changes() -> None:
     picture = persona("ben")
-    found = rtswap.swap(picture, photo("ada"), config=replace(Config(), badge=BadgeConfig(hide=True)))
+    unmarked = replace(Config(), marks=MarksConfig(unmarked=True, reason="this test compares pixels"))
+    found = rtswap.swap(picture, photo("ada"), config=unmarked)
     assert np.array_equal(found[:40], picture[:40])
     assert badge_of(picture, found) == 0
+
+
+def test_without_a_badge_the_invisible_mark_is_there() -> None:
+    picture = persona("ben")
+    found = rtswap.swap(picture, photo("ada"), config=replace(Config(), badge=BadgeConfig(hide=True)))
+    assert 0 < np.abs(found[:40].astype(int) - picture[:40]).max() <= 8
 
 
 @pytest.mark.parametrize(

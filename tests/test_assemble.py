@@ -45,7 +45,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[FakeOutput]:
 
 def outputs_of(*addresses: str) -> tuple[list[Any], Any]:
     config = replace(Config(), output=OutputConfig(to=addresses))
-    return assemble._outputs(config, LIVE, CONTROLS, pytest.fail)
+    return assemble._outputs(config, LIVE, CONTROLS, pytest.fail, pytest.fail)
 
 
 @pytest.mark.parametrize(

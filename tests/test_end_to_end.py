@@ -185,7 +185,7 @@ GOOD = {
 def test_photos_of_many_kinds_are_taken(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     photo = GOOD[kind](tmp_path / "me.png")
     given, out = written(tmp_path / "ben.png", persona("ben")), tmp_path / "out.png"
-    assert main(["-s", str(photo), "-i", str(given), "-o", str(out), "--json"]) == 0
+    assert main(["-s", str(photo), "-i", str(given), "-o", str(out), "--json", "--i-have-consent"]) == 0
     told = capsys.readouterr()
     assert json.loads(told.out)["frames_with_swap"] == 1
     assert changed(persona("ben"), cv2.imread(str(out))) > 0.1

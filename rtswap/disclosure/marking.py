@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rtswap.disclosure.badge import Badge, Patch, render
+from rtswap.disclosure.watermark import Watermark
 from rtswap.types import Frame, Image, MarkedImage
 
 NO_BADGE_NOTICE = (
@@ -17,20 +18,24 @@ NO_BADGE_NOTICE = (
 class Disclosure:
     """Marks finished pictures. One per session; it keeps the badge as rendered for the last frame size.
 
-    ``badge`` None draws nothing: tell the user once what that means (``NO_BADGE_NOTICE``).
+    ``badge`` None draws nothing: tell the user once what that means (``NO_BADGE_NOTICE``). ``watermark`` None embeds
+    nothing.
     """
 
-    def __init__(self, badge: Badge | None) -> None:
+    def __init__(self, badge: Badge | None, watermark: Watermark | None = None) -> None:
         self.badge = badge
+        self.watermark = watermark
         self._patch: Patch | None = None
         self._patch_size = (0, 0)
 
     def mark(self, image: Image, *, frame: Frame, swapped: int, stages: dict[str, float]) -> MarkedImage:
-        """Draw the badge into ``image`` itself (the caller owns it) and let it leave.
+        """Embed the mark into ``image`` itself (the caller owns it), draw the badge over it and let it leave.
 
         ``frame`` gives index and times, ``swapped`` the number of swapped faces, ``stages`` seconds per stage.
-        The badge is drawn on every frame, swapped or not: a label that comes and goes says nothing.
+        Both are in every frame, swapped or not: a label that comes and goes says nothing.
         """
+        if self.watermark is not None and image.size:
+            self.watermark.embed(image)
         if self.badge is not None and image.size:
             self._patch_for(self.badge, image).blend_into(image)
         return MarkedImage(

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from rtswap.assemble import make_disclosure
 from rtswap.config import Config
 from rtswap.console import Console
 from rtswap.disclosure import Disclosure
@@ -28,6 +27,7 @@ from rtswap.inspection.rig import Rig
 from rtswap.inspection.sheet import draw_sheet
 from rtswap.inspection.tiles import Tiles
 from rtswap.inspection.watching import Watch
+from rtswap.marks import make_disclosure
 from rtswap.outputs.image import ImageOutput
 from rtswap.outputs.video import VideoWriter
 from rtswap.protocols import Input

@@ -22,13 +22,15 @@ def open_output(
     audio_from: str | None = None,
     overwrite: bool = False,
     live: bool = False,
+    sign: Callable[[Path], None] | None = None,
     on_event: Callable[[str], None] = lambda event: None,
     on_key: Callable[[str], None] = lambda key: None,
     overlay: Callable[[], Sequence[str]] | None = None,
 ) -> Output:
     """``vcam[:name]``, ``window``, ``null``, a URL, a picture, numbered pictures, a folder or a video file.
 
-    Raises UsageError for what is none of these, OutputError for what cannot be opened.
+    ``sign`` is called with each finished file. Raises UsageError for what is none of these, OutputError for what
+    cannot be opened.
     """
     spec = spec.strip()
     kind, _, name = spec.partition(":")
@@ -53,15 +55,22 @@ def open_output(
         from rtswap.outputs.video import VideoWriter
 
         return VideoWriter(
-            path, fps=fps, codec=codec, audio_from=audio_from, live=live, overwrite=overwrite, on_event=on_event
+            path,
+            fps=fps,
+            codec=codec,
+            audio_from=audio_from,
+            live=live,
+            overwrite=overwrite,
+            sign=sign,
+            on_event=on_event,
         )
-    return _open_pictures(spec, path, overwrite)
+    return _open_pictures(spec, path, overwrite, sign)
 
 
-def _open_pictures(spec: str, path: Path, overwrite: bool) -> Output:
+def _open_pictures(spec: str, path: Path, overwrite: bool, sign: Callable[[Path], None] | None) -> Output:
     from rtswap.outputs.image import IMAGE_SUFFIXES, ImageOutput
 
     folder = spec.endswith(("/", "\\")) or (spec != "" and os.path.isdir(path))
     if not folder and path.suffix.lower() not in IMAGE_SUFFIXES:
         raise UsageError(f"no output {spec!r}", expected=_POSSIBLE, do="See `rtswap --help`.")
-    return ImageOutput(path, overwrite=overwrite)
+    return ImageOutput(path, overwrite=overwrite, sign=sign)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -25,11 +26,13 @@ class ImageOutput:
     """An Output into ``face.png`` (one picture), ``out_%05d.png`` or a folder (``00000.png`` ... inside, by index).
 
     Raises OutputError where a file exists (unless ``overwrite``) or cannot be written, and for a second picture
-    when there is one name only.
+    when there is one name only. ``sign`` is called with each finished file.
     """
 
-    def __init__(self, path: str | Path, *, overwrite: bool = False) -> None:
-        self._path, self._overwrite = Path(path), overwrite
+    def __init__(
+        self, path: str | Path, *, overwrite: bool = False, sign: Callable[[Path], None] | None = None
+    ) -> None:
+        self._path, self._overwrite, self._sign = Path(path), overwrite, sign
         folder = self._path.is_dir() or not self._path.suffix
         self._pattern = self._path / "%05d.png" if folder else self._path
         self._suffix = self._pattern.suffix.lower()
@@ -59,6 +62,8 @@ class ImageOutput:
         self._refuse_existing(path)
         self._write(path, image.image)
         self._sent = True
+        if self._sign is not None:
+            self._sign(path)
 
     def close(self) -> None:
         return

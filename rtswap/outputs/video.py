@@ -36,7 +36,7 @@ class VideoWriter:
 
     Times are the frames' ``time_s``; with ``live`` they count from the first picture's ``captured_at``.
     ``audio_from``: a file whose sound is carried over in step and cut at the last picture's end.
-    ``crf``: quality, lower is better.
+    ``crf``: quality, lower is better. ``sign`` is called with the finished file.
     """
 
     def __init__(
@@ -49,11 +49,13 @@ class VideoWriter:
         crf: int | None = None,
         live: bool = False,
         overwrite: bool = False,
+        sign: Callable[[Path], None] | None = None,
         on_event: Callable[[str], None] = lambda event: None,
     ) -> None:
         quiet_ffmpeg()
         self._path, self._fps, self._crf, self._live = Path(path), fps, crf, live
         self._audio_from, self._overwrite, self._on_event = audio_from, overwrite, on_event
+        self._sign = sign
         self._suffix = self._path.suffix.lower()
         if self._suffix not in VIDEO_SUFFIXES:
             raise UsageError(f"cannot record to {path}", expected=f"a name ending in {', '.join(VIDEO_SUFFIXES)}")
@@ -142,6 +144,8 @@ class VideoWriter:
         if self._path.exists() and not self._overwrite:
             raise FileExistsError(f"{self._path} appeared meanwhile")
         self.partial_path.replace(self._path)
+        if self._sign is not None:
+            self._sign(self._path)
 
     def _broken(self, error: Exception) -> OutputError:
         reason = str(getattr(error, "strerror", None) or error)

@@ -1,0 +1,89 @@
+"""What leaves is marked, and whose face it is was asked: the parts of that, put together from the configuration."""
+
+from __future__ import annotations
+
+import mimetypes
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import rtswap
+from rtswap.config import Config
+from rtswap.consent import ConsentRecord, ask
+from rtswap.disclosure import Disclosure
+from rtswap.disclosure.badge import Badge
+from rtswap.disclosure.marking import NO_BADGE_NOTICE
+from rtswap.disclosure.watermark import Payload, Watermark
+from rtswap.errors import ConfigError
+
+Event = Callable[[str], None]
+Sign = Callable[[Path], None]
+
+FIRST_YEAR = 2026
+
+
+def confirm_sources(config: Config, on_event: Event) -> None:
+    """Have it confirmed, once for each photo, that the person shown has agreed. Raises UsageError, SourceError."""
+    source = config.source
+    ask([*source.photos, *source.also], ConsentRecord(), assume=source.i_have_consent, on_event=on_event)
+
+
+def unmarked_because(config: Config) -> str:
+    """Why nothing is drawn or embedded; empty where it is. Raises ConfigError for ``--unmarked`` without a reason."""
+    if not config.marks.unmarked:
+        return ""
+    if not config.marks.reason:
+        raise ConfigError(
+            "--unmarked needs a reason",
+            expected='[marks] reason = "why" in rtswap.toml',
+            got="none",
+            do="Write it there; it is printed at every start and stands in the metrics.",
+        )
+    return config.marks.reason
+
+
+def make_disclosure(config: Config, on_event: Event) -> Disclosure:
+    """Badge and invisible mark. Raises ConfigError."""
+    badge, reason = config.badge, unmarked_because(config)
+    if reason:
+        on_event(f"--unmarked, because: {reason}. Pictures leave without badge and mark; recordings are still signed")
+        return Disclosure(None, None)
+    if badge.hide:
+        on_event(NO_BADGE_NOTICE)
+    label = None if badge.hide else Badge(style=badge.style, position=badge.position, language=badge.language)
+    return Disclosure(label, Watermark(payload()))
+
+
+def payload(now: datetime | None = None) -> Payload:
+    """What the invisible mark says: this version, this month."""
+    now = now or datetime.now(UTC)
+    major, minor = (int(part) for part in rtswap.__version__.split(".")[:2])
+    months = (now.year - FIRST_YEAR) * 12 + now.month - 1
+    return Payload((major, minor), month=min(max(months, 0), 255))
+
+
+def make_signer(config: Config, input_path: Path | None, on_event: Event) -> Sign:
+    """What signs each finished recording: with the user's certificate, or with one of this machine. ``input_path``:
+    the file that was swapped, if it was one. Raises ConfigError for a certificate that cannot sign."""
+    from rtswap.disclosure.certificate import SigningIdentity, local_identity
+    from rtswap.disclosure.manifest import ManifestFacts, check_identity, hash_input, sign_file
+
+    marks, marked = config.marks, not unmarked_because(config)
+    if (marks.certificate is None) != (marks.key is None):
+        raise ConfigError("a signing certificate and its key belong together", do="Give --sign-with and --sign-key.")
+    own = None
+    if marks.certificate is not None and marks.key is not None:
+        own = SigningIdentity.from_files(Path(marks.certificate).expanduser(), Path(marks.key).expanduser())
+        check_identity(own)
+
+    def sign(path: Path) -> None:
+        facts = ManifestFacts(
+            rtswap.__version__,
+            input_sha256=hash_input(input_path) if input_path is not None else "",
+            input_format=(mimetypes.guess_type(input_path.name)[0] or "") if input_path is not None else "",
+            badge=marked and not config.badge.hide,
+            watermark=marked,
+        )
+        sign_file(path, facts, own or local_identity(on_event=on_event))
+
+    return sign
