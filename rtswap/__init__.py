@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rtswap.api import LiveSwap, run_session, swap
+    from rtswap.verification import verify
 
 __version__ = "0.1.0"
-__all__ = ["LiveSwap", "run_session", "swap"]
+__all__ = ["LiveSwap", "run_session", "swap", "verify"]
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'rtswap' has no attribute {name!r}")
-    from rtswap import api
+    from rtswap import api, verification
 
-    return getattr(api, name)
+    return getattr(verification if name == "verify" else api, name)

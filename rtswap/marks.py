@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import mimetypes
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import rtswap
@@ -66,7 +66,7 @@ def make_signer(config: Config, input_path: Path | None, on_event: Event) -> Sig
     """What signs each finished recording: with the user's certificate, or with one of this machine. ``input_path``:
     the file that was swapped, if it was one. Raises ConfigError for a certificate that cannot sign."""
     from rtswap.disclosure.certificate import SigningIdentity, local_identity
-    from rtswap.disclosure.manifest import ManifestFacts, check_identity, hash_input, sign_file
+    from rtswap.disclosure.manifest import ManifestFacts, check_identity, facts_of, sign_file
 
     marks, marked = config.marks, not unmarked_because(config)
     if (marks.certificate is None) != (marks.key is None):
@@ -76,14 +76,15 @@ def make_signer(config: Config, input_path: Path | None, on_event: Event) -> Sig
         own = SigningIdentity.from_files(Path(marks.certificate).expanduser(), Path(marks.key).expanduser())
         check_identity(own)
 
+    @cache
+    def what() -> ManifestFacts:
+        return facts_of(rtswap.__version__, input_path, badge=marked and not config.badge.hide, watermark=marked)
+
+    @cache
+    def who() -> SigningIdentity:
+        return own or local_identity(on_event=on_event)
+
     def sign(path: Path) -> None:
-        facts = ManifestFacts(
-            rtswap.__version__,
-            input_sha256=hash_input(input_path) if input_path is not None else "",
-            input_format=(mimetypes.guess_type(input_path.name)[0] or "") if input_path is not None else "",
-            badge=marked and not config.badge.hide,
-            watermark=marked,
-        )
-        sign_file(path, facts, own or local_identity(on_event=on_event))
+        sign_file(path, what(), who())
 
     return sign

@@ -14,9 +14,9 @@ from rtswap.types import Image, Mesh, Points, Tensor
 
 SIDE = 96
 LENGTH = 128
-SAME_HERE, SAME = 0.60, 0.70
+SAME_HERE, SAME = 0.55, 0.65
 """Cosine from which a face is the person: near the place where they were lost, and anywhere else."""
-OTHER = 0.40
+OTHER = 0.35
 """Cosine below which a face that is followed has become somebody else."""
 STRANGE = 3
 """Looks in a row that must say so."""
