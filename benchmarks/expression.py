@@ -8,9 +8,10 @@ their defaults. Input and output are looked at by another network than the one t
 
 ``correlation`` and ``gain`` (slope of the output over the input) of mouth opening, mouth width, both eyes' opening
 and brow height over the clip, all in inter-ocular distances; ``shift``: frames by which they correlate best.
-``range``: standard deviation in the input. ``ceiling``: how well the judge agrees with itself when it looks at the
-*input* twice, the second time through crops 6 % wider: where that is low, the clip does not tell. ``pooled``: all
-clips' frames together, each clip around its own mean. ``told``: over the clips whose ceiling is at least 0.95.
+``range``: standard deviation in the input. The judge's reading is the mean of three looks through wider and narrower
+crops. ``ceiling``: how well it agrees with itself when it looks at the *input* through three others: where that is
+low, the clip does not tell. ``pooled``: all clips' frames together, each clip around its own mean. ``told``: over the
+clips whose ceiling is at least 0.95.
 ``pose_degrees``: angle between the poses of input and output by solvePnP; ``moving``: without its mean over the clip.
 ``identity``: cosine of dlib's network to the source with --expression 1 and 0.
 """
@@ -59,6 +60,8 @@ CORNERS = [33, 133], [362, 263]
 RIGID = [33, 133, 362, 263, 1, 4, 5, 6, 168, 195, 197, 129, 358, 98, 327, 10, 54, 284, 127, 356, 234, 454]
 """Eye corners, nose, forehead, temples: what expressions leave where it is."""
 TOLD = 0.95
+WIDTHS, OTHERS = (0.95, 1.0, 1.06), (0.92, 1.03, 1.1)
+"""Of the judge's crops, and of those by which it is checked."""
 IDENTITY_EVERY = 5
 
 
@@ -211,9 +214,8 @@ def main() -> None:
             swap = swap_clip(clip, config_for(source), eyes, live=False)
             if guides is None:
                 guides = judge.guides(clip.images, swapped_face(clip, swap, eyes))
-                middle = guides.mean(1, keepdims=True)
-                ins, again = (judge.through(clip.images, middle + f * (guides - middle)) for f in (1, 1.06))
-            outs, keep = judge.through(swap.images, guides), swap.sound
+                ins, again = (judge.through_several(clip.images, guides, widths) for widths in (WIDTHS, OTHERS))
+            outs, keep = judge.through_several(swap.images, guides, WIDTHS), swap.sound
             row = {"clip": clip.name, "source": source.stem}
             row |= measure(ins[keep], again[keep], outs[keep], clip.images[0].shape[1::-1])
             pairs.append((series(ins[keep]), series(outs[keep])))

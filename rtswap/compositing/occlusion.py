@@ -40,6 +40,8 @@ RISE_S, FALL_S, GAP_S = 0.02, 0.06, 0.5
 """Time constants with which something comes before the face and goes again; after a gap the past says nothing."""
 SPARING_S = 0.09
 """How old an answer may be where the quality leaves no time for a new one."""
+TURN = 0.7
+"""How much longer, in shares of that time, a face waits where another was looked at in the same frame."""
 SEEN = 0.5
 """Visibility from which a landmark counts as seen."""
 BENEFIT = 0.2
@@ -81,6 +83,7 @@ class OcclusionMask:
         self._engine = engine
         self._every_s = every_s
         self._past: dict[int, _Past] = {}
+        self._looked_s = -math.inf
 
     def apply(self, swapped: SwappedFace, target: AlignedFace, quality: Quality) -> SwappedFace:
         """The swapped face with its mask opened where something is in front of the target's.
@@ -94,9 +97,10 @@ class OcclusionMask:
         past = self._past.get(target.track_id)
         rest_s = self._every_s if quality.match_color else max(self._every_s, SPARING_S)
         rest_s *= max(1, len(self._past))  # what one face may cost is shared by several
-        if past is not None and 0 <= target.time_s - past.time_s < rest_s:
+        if past is not None and self._may_rest(target.time_s, past, rest_s):
             opened = past.opened  # what was before the face a moment ago still is
         else:
+            self._looked_s = target.time_s
             hidden = self._followed(target, self._look(target.crop, matrix, points))
             weighty = weighed(hidden, points, target.visibility)
             opened = _opened(weighty, points) if float(weighty.max()) > OPEN else None
@@ -110,6 +114,12 @@ class OcclusionMask:
     def forget(self, track_id: int) -> None:
         """Drop what was remembered of a track that has ended."""
         self._past.pop(track_id, None)
+
+    def _may_rest(self, now_s: float, past: _Past, rest_s: float) -> bool:
+        """Several faces take turns: in a frame in which one was looked at, another that is due waits a little."""
+        age_s = now_s - past.time_s
+        turn_s = TURN * rest_s if now_s == self._looked_s else 0.0
+        return 0 <= age_s < rest_s + turn_s
 
     def _look(self, image: Image, matrix: Matrix, points: Points) -> Plane:
         """(64, 64) 0..1: how sure the network is that something is before the face."""

@@ -18,10 +18,8 @@ from rtswap.types import Image
 
 LEAST_SIDE = 160
 """Frames with a shorter side pass unchanged."""
-STRENGTHS = (0.7, 1.2, 1.8)
+STRENGTHS = (0.7, 1.3, 1.95)
 """Standard deviations of the pattern, in levels of 255: on plain, on textured and on busy places."""
-
-Levels = NDArray[np.int8]
 
 
 class Kind(IntEnum):
@@ -62,13 +60,11 @@ class Payload:
 
 
 class Watermark:
-    """Embeds one payload. One per stream: it keeps the pattern as made for the last frame size, and where it stood
-    out of the way last time."""
+    """Embeds one payload. One per stream: it keeps the pattern as made for the last frame."""
 
     def __init__(self, payload: Payload) -> None:
         self.payload = payload
-        self._made: _Pattern | None = None
-        self._gain: Gain | None = None
+        self._pattern: _Pattern | None = None
 
     def embed(self, image: Image) -> None:
         """Write the mark into ``image`` itself, (H, W, 3) BGR. One smaller than 160 px passes unchanged.
@@ -78,66 +74,50 @@ class Watermark:
         """
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.flags.writeable:
             raise ValueError(f"expected a writeable (H, W, 3) uint8 picture, got {image.shape} {image.dtype}")
-        height, width = image.shape[:2]
-        if min(height, width) < LEAST_SIDE:
+        size = image.shape[1], image.shape[0]
+        if min(size) < LEAST_SIDE:
             return
-        if self._made is None or self._gain is None or (self._made.width, self._made.height) != (width, height):
-            self._made = _pattern(self.payload, width, height)
-            self._gain = Gain(width, height, self._made.side)
+        if self._pattern is None or self._pattern.size != size:
+            self._pattern = _Pattern(self.payload, size)
         if _opencv_can_write(image):
-            _add(image, self._made, self._gain)
+            self._pattern.add_to(image)
         else:
             copy = np.ascontiguousarray(image)
-            _add(copy, self._made, self._gain)
+            self._pattern.add_to(copy)
             image[...] = copy
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Delta:
-    """A tile high and a frame wide: what it adds and what it takes away, the same on each channel."""
-
-    more: Image
-    less: Image
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class _Pattern:
-    """The pattern for one frame size: the weakest everywhere, and what each stronger level has beyond that."""
+    """The pattern for frames of one size, in two planes as large as the frame: what it adds and what it takes away.
 
-    width: int
-    height: int
-    side: int
-    base: _Delta
-    beyond: tuple[_Delta, ...]
+    The planes are written when they are made, and later only in the blocks whose strength changes.
+    """
 
+    def __init__(self, payload: Payload, size: tuple[int, int]) -> None:
+        width, height = self.size = size
+        self._side = tile_side(width, height)
+        plane = tile(payload.message(), self._side)
+        levels = [np.rint(plane * strength).astype(np.int8) for strength in STRENGTHS]
+        self._tiles = [(_three(np.maximum(level, 0)), _three(np.maximum(-level, 0))) for level in levels]
+        repeats = -(-height // self._side), -(-width // self._side), 1
+        self._more, self._less = (
+            np.ascontiguousarray(np.tile(part, repeats)[:height, :width]) for part in self._tiles[0]
+        )
+        self._gain = Gain(width, height, self._side)
 
-def _pattern(payload: Payload, width: int, height: int) -> _Pattern:
-    side = tile_side(width, height)
-    plane = tile(payload.message(), side)[: min(side, height)]
-    levels = [np.rint(plane * strength).astype(np.int8) for strength in STRENGTHS]
-    base, *beyond = (_delta(level - (levels[0] if i else 0), width) for i, level in enumerate(levels))
-    return _Pattern(width, height, side, base, tuple(beyond))
-
-
-def _delta(tile_levels: Levels, width: int) -> _Delta:
-    row = np.tile(tile_levels, (1, -(-width // tile_levels.shape[1])))[:, :width]
-    more, less = (np.maximum(sign * row, 0).astype(np.uint8) for sign in (1, -1))
-    return _Delta(cv2.merge([more] * 3), cv2.merge([less] * 3))
-
-
-def _add(image: Image, made: _Pattern, gain: Gain) -> None:
-    """Saturating: black and white stay within 0..255. Where the gain is looked up before anything is added."""
-    stronger = gain.runs(image)
-    for top in range(0, made.height, made.side):
-        _put(image[top : top + made.side], made.base, 0, 0)
-    for level, top, bottom, left, right in stronger:
-        _put(image[top:bottom, left:right], made.beyond[level - 1], top % made.side, left)
+    def add_to(self, image: Image) -> None:
+        """Saturating: black and white stay within 0..255."""
+        for level, top, bottom, left, right in self._gain.changes(image):
+            y, x = top % self._side, left % self._side
+            for plane, part in zip((self._more, self._less), self._tiles[level], strict=True):
+                plane[top:bottom, left:right] = part[y : y + bottom - top, x : x + right - left]
+        cv2.add(image, self._more, dst=image)
+        cv2.subtract(image, self._less, dst=image)
 
 
-def _put(part: Image, delta: _Delta, top: int, left: int) -> None:
-    there = np.s_[top : top + part.shape[0], left : left + part.shape[1]]
-    cv2.add(part, delta.more[there], dst=part)
-    cv2.subtract(part, delta.less[there], dst=part)
+def _three(plane: NDArray[np.int8]) -> Image:
+    """The same on each channel."""
+    return np.repeat(plane.astype(np.uint8)[..., None], 3, axis=2)
 
 
 def _opencv_can_write(image: Image) -> bool:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import groupby
+import math
 
 import cv2
 import numpy as np
@@ -15,53 +14,50 @@ BLOCKS, SAMPLES = 4, 8
 """Blocks per tile and samples per block, each way: 64 px and 8 px in a frame of 1280x720."""
 BUSY = (20.0, 40.0)
 """What the Laplacian of the samples must exceed to count, for each level above the weakest: of 255."""
-ENTER, STAY = 0.6, 0.5
+ENTER, STAY = 0.65, 0.4
 """Share of a block's samples that must count for it to take a level, and to keep it: a block near the limit does not
 flicker."""
 
-Runs = list[tuple[int, int, int, int, int]]
+
+Block = tuple[int, int, int, int, int]
+"""Level, top, bottom, left, right in pixels. None reaches over a tile's edge."""
 
 
 class Gain:
-    """The levels of a stream of frames of one size, block by block."""
+    """The levels of a stream of frames of one size, block by block: 0 everywhere before the first."""
 
     def __init__(self, width: int, height: int, tile_px: int) -> None:
         block = tile_px / BLOCKS
         self._x, self._y = _edges(width, block), _edges(height, block)
-        self._columns = _samples(len(self._x) - 1, block, width)[None]
-        self._rows = _samples(len(self._y) - 1, block, height)[:, None]
+        self._samples = math.ceil(width / block * SAMPLES), math.ceil(height / block * SAMPLES)
         self._levels = np.zeros((len(self._y) - 1, len(self._x) - 1), np.uint8)
 
-    def runs(self, image: Image) -> Runs:
-        """(level, top, bottom, left, right) of each run of neighbouring blocks of one level above 0."""
-        self._levels = self._next(np.ascontiguousarray(image[self._rows, self._columns, 1]))
-        return list(self._runs())
+    def changes(self, image: Image) -> list[Block]:
+        """The blocks whose level is another one than in the last frame."""
+        samples = cv2.resize(image, self._samples, interpolation=cv2.INTER_NEAREST)
+        levels = self._next(cv2.extractChannel(samples, 1))
+        rows, columns = (places.tolist() for places in np.nonzero(levels != self._levels))
+        self._levels = levels
+        y, x = self._y, self._x
+        return [
+            (int(levels[row, column]), y[row], y[row + 1], x[column], x[column + 1])
+            for row, column in zip(rows, columns, strict=True)
+        ]
 
-    def _next(self, green: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def _next(self, green: cv2.typing.MatLike) -> NDArray[np.uint8]:
+        """The share of each block's samples that count, against what the block has been so far."""
+        rows, columns = self._levels.shape
         curved = cv2.convertScaleAbs(cv2.Laplacian(green, cv2.CV_16S))
-        size = self._levels.shape[1], self._levels.shape[0]
+        below, beside = rows * SAMPLES - len(green), columns * SAMPLES - green.shape[1]
+        curved = cv2.copyMakeBorder(curved, 0, below, 0, beside, cv2.BORDER_REPLICATE)
         levels = np.zeros_like(self._levels)
         for level, limit in enumerate(BUSY, start=1):
             counts = cv2.threshold(curved, limit, 255, cv2.THRESH_BINARY)[1]
-            share = cv2.resize(counts, size, interpolation=cv2.INTER_AREA)
+            share = cv2.resize(counts, (columns, rows), interpolation=cv2.INTER_AREA)
             levels[share >= np.where(self._levels >= level, 255 * STAY, 255 * ENTER)] = level
         return levels
-
-    def _runs(self) -> Iterator[tuple[int, int, int, int, int]]:
-        for row, levels in enumerate(self._levels.tolist()):
-            column = 0
-            for level, blocks in groupby(levels):
-                first, column = column, column + len(list(blocks))
-                if level:
-                    yield level, self._y[row], self._y[row + 1], self._x[first], self._x[column]
 
 
 def _edges(length: int, block: float) -> list[int]:
     """Where blocks begin and end; every fourth edge is a tile's."""
-    count = int(np.ceil(length / block))
-    return [*(round(i * block) for i in range(count)), length]
-
-
-def _samples(blocks: int, block: float, length: int) -> NDArray[np.intp]:
-    places = (np.arange(blocks * SAMPLES) + 0.5) * block / SAMPLES
-    return np.minimum(places, length - 1).astype(np.intp)
+    return [*(round(i * block) for i in range(math.ceil(length / block))), length]

@@ -1,6 +1,6 @@
 """Finding the mark in one picture (or the mean of many): at which scale and offset, and how surely.
 
-The picture's luminance is freed of its own content as far as possible (band-pass, then divided by the local
+The picture's luminance is freed of its own content as far as possible (high-pass, then divided by the local
 contrast). For each scale its waves are looked up in one Fourier transform, reduced to unit phasors, turned back by
 the sync waves' known phases, and summed for all offsets at once by an inverse transform. The score is that sum over
 its standard deviation for random phases.
@@ -30,7 +30,7 @@ class Octave:
     least: float
     most: float
     short: int
-    """The picture's shorter side in pixels, which makes tiles 77 to 192 px."""
+    """The picture's shorter side in pixels, which makes tiles 68 to 192 px."""
 
     def scales(self) -> NDArray[np.float64]:
         count = math.ceil(math.log(self.most / self.least) / STEP)
@@ -42,14 +42,16 @@ class Octave:
 
 STEP = 0.006
 """Between scales, relative: at the frame's edge the pattern is then at most a fifth of its shortest wave away."""
-OCTAVES = (Octave(0.8, 1.6, 337), Octave(0.4, 0.8, 540), Octave(1.6, 2.35, 169))
+OCTAVES = (Octave(0.8, 1.6, 337), Octave(0.4, 0.8, 480), Octave(1.6, 2.35, 169))
 """Scale 1: the tile is to the shorter side as it is in an uncropped frame. Likeliest first."""
 COARSE, FINE = 64, 128
 """Offsets per tile, each way."""
-REFINED = 3
-"""Candidates that are looked at closely."""
+REFINED, WORTHWHILE = 3, 5.2
+"""Candidates that are looked at closely, and the score from which that is worth the time."""
 NUDGES = (-0.004, -0.002, 0.0, 0.002, 0.004)
 """Relative changes of the scale, of width and height each, tried there."""
+CERTAIN = 9.0
+"""A score from which no other octave is looked at, if the message can be read."""
 LEAST_SHORT = 64
 """Pixels: in a smaller picture nothing is looked for."""
 FALSE_POSITIVES = 1e-6
@@ -104,14 +106,20 @@ def search(luminance: Plane) -> Match:
     for octave in OCTAVES:
         found = _coarse(whitened(luminance, octave.short), octave)
         candidates += found
-        if found and found[0].score > 9.0:
-            best = _refined(found[0])
+        if found[0].score > CERTAIN:
+            best = max(best, _refined(found[0]), key=_score)
             if best.message is not None:
                 return best
     candidates.sort(key=lambda candidate: -candidate.score)
+    best = max(best, Match(candidates[0].score, candidates[0].scale, candidates[0].mirrored), key=_score)
     for candidate in candidates[:REFINED]:
-        best = max(best, _refined(candidate), key=lambda match: match.score)
+        if candidate.score >= WORTHWHILE:
+            best = max(best, _refined(candidate), key=_score)
     return best
+
+
+def _score(match: Match) -> float:
+    return match.score
 
 
 def _without_far_ends(luminance: Plane) -> Plane:
@@ -124,49 +132,51 @@ def _without_far_ends(luminance: Plane) -> Plane:
 
 
 def whitened(luminance: Plane, short: int) -> Plane:
-    """The picture with a shorter side of ``short`` px, band-passed, over the local contrast, within -2.5..2.5."""
+    """The picture with a shorter side of ``short`` px, high-passed, and made quiet where it is busy.
+
+    The divisor is the local contrast to the power 1.25: between 1, which gives all places the same say, and 2, which
+    is best where the content is Gaussian noise.
+    """
     height, width = luminance.shape
     factor = short / min(height, width)
     size = max(1, round(width * factor)), max(1, round(height * factor))
     plane = cv2.resize(luminance, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
-    plane = cv2.GaussianBlur(plane, (0, 0), 1.0) - cv2.GaussianBlur(plane, (0, 0), 3.5)
-    contrast = cv2.sqrt(cv2.boxFilter(plane * plane, -1, (41, 41)))
-    return np.clip(plane / (contrast + np.float32(0.3)), -2.5, 2.5)
+    plane = plane - cv2.blur(plane, (5, 5))
+    energy = cv2.boxFilter(plane * plane, -1, (11, 11)) + np.float32(0.04)
+    return np.asarray(plane * cv2.pow(energy, -0.625), np.float32)
 
 
 def _coarse(picture: Plane, octave: Octave) -> list[_Candidate]:
-    """The best two scales, mirrored or not."""
+    """The best two scales, mirrored or not, the best first."""
     scales = octave.scales()
+    tiles_px = np.array([octave.tile_px(scale) for scale in scales])
+    spectrum = _spectrum(picture)
     found = []
     for mirrored in (False, True):
-        seen = _looked_up(picture, np.array([octave.tile_px(scale) for scale in scales]), mirrored)
-        scores = _scores(seen, COARSE).reshape(len(scales), -1).max(1)
-        found += [
-            _Candidate(float(scores[i]), octave, picture, float(scales[i]), mirrored) for i in np.argsort(-scores)[:2]
-        ]
+        scores = _scores(_looked_up(spectrum, picture.shape, tiles_px, mirrored), COARSE)
+        peaks = scores.reshape(len(scales), -1).max(1)
+        best = np.argsort(-peaks)[:2]
+        found += [_Candidate(float(peaks[i]), octave, picture, float(scales[i]), mirrored) for i in best]
     return sorted(found, key=lambda candidate: -candidate.score)[:2]
 
 
-def _looked_up(picture: Plane, tiles_px: NDArray[np.float64], mirrored: bool) -> Phasors:
-    """(S, N) the sync waves' values at each size of the tile, from the nearest places of a padded transform."""
-    table = lattice()
-    spectrum, (height, width) = _spectrum(picture)
-    x = table.kx[table.sync] * (-1 if mirrored else 1)
-    y = np.where(x < 0, -1, 1) * table.ky[table.sync]
-    column = np.rint(np.abs(x) / tiles_px[:, None] * width).astype(np.intp)
-    row = np.rint(y / tiles_px[:, None] * height).astype(np.intp) % height
-    values = spectrum[row, np.minimum(column, spectrum.shape[1] - 1)]
-    return np.asarray(np.where(x < 0, values.conj(), values), np.complex64)
-
-
-def _spectrum(picture: Plane) -> tuple[Phasors, tuple[int, int]]:
-    """Half of the transform of the picture, its middle at the origin, within zeros of twice its size."""
+def _spectrum(picture: Plane) -> Phasors:
+    """The transform of the picture within zeros of twice its size, so that waves lie near its places."""
     height, width = picture.shape
-    rows, columns = cv2.getOptimalDFTSize(2 * height), cv2.getOptimalDFTSize(2 * width)
-    padded = np.zeros((rows, columns), np.float32)
+    padded = np.zeros((cv2.getOptimalDFTSize(2 * height), cv2.getOptimalDFTSize(2 * width)), np.float32)
     padded[:height, :width] = picture
-    padded = np.roll(padded, (-(height // 2), -(width // 2)), (0, 1))
-    return np.fft.rfft2(padded).astype(np.complex64), (rows, columns)
+    return cv2.dft(padded, flags=cv2.DFT_COMPLEX_OUTPUT, nonzeroRows=height).view(np.complex64)[..., 0]
+
+
+def _looked_up(spectrum: Phasors, shape: tuple[int, int], tiles_px: NDArray[np.float64], mirrored: bool) -> Phasors:
+    """(S, N) the sync waves' values, seen from the picture's middle, at each size of the tile: the nearest places."""
+    table = lattice()
+    rows, columns = spectrum.shape
+    across = np.rint(table.kx[table.sync] * (-1 if mirrored else 1) / tiles_px[:, None] * columns).astype(np.intp)
+    down = np.rint(table.ky[table.sync] / tiles_px[:, None] * rows).astype(np.intp)
+    to_middle = across * (shape[1] // 2 / columns) + down * (shape[0] // 2 / rows)
+    values = spectrum[down % rows, across % columns] * np.exp(2j * np.pi * to_middle)
+    return np.asarray(values, np.complex64)
 
 
 def _scores(seen: Phasors, grid: int) -> Plane:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -322,6 +323,24 @@ def test_without_time_it_looks_seldom_and_what_it_saw_stays() -> None:
     assert 9 <= looks <= 11
     assert all((one == 0).any() for one in found)
     assert np.array_equal(found[0], found[1])
+
+
+def test_several_faces_are_looked_at_in_turn() -> None:
+    looks: list[int] = []
+
+    def told() -> Mapping[str, Tensor]:
+        looks[-1] += 1
+        return {"visible": answer(lower_left())}
+
+    mask = OcclusionMask(Saying(told), every_s=0.06)
+    for n in range(90):
+        looks.append(0)
+        for track in (1, 2, 3):
+            face = target(time_s=n / 30)
+            mask.apply(swapped(), replace(face, track_id=track), Quality())
+    assert looks[0] == 3
+    assert max(looks[1:]) == 1
+    assert sum(looks[1:]) >= 3 * 10
 
 
 def test_what_does_not_come_from_outside_the_face_is_a_mistake() -> None:

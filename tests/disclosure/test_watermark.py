@@ -65,7 +65,7 @@ def test_pattern_is_the_documented_one() -> None:
             at = 2 * carriers.index(i)
             value *= (signs[at % 160] + 1j * signs[(at + 1) % 160]) / np.sqrt(2)
         plane += (value * np.outer(np.exp(2j * np.pi * y * place), np.exp(2j * np.pi * x * place))).real
-    want = np.rint(plane / plane.std())
+    want = np.rint(0.7 * plane / plane.std())
     got = delta(gray(1280, 720))[..., 1]
     assert np.mean(got[:256, :256] != want) < 1e-3  # where rounding is undecided
     assert np.array_equal(got[256:512, 512:768], got[:256, :256])
@@ -77,7 +77,7 @@ def test_same_change_on_every_channel_every_time(size: tuple[int, int]) -> None:
     assert np.array_equal(change[..., 0], change[..., 1])
     assert np.array_equal(change[..., 0], change[..., 2])
     assert np.array_equal(change, delta(gray(*size)))
-    assert 0.8 < change.std() < 1.3
+    assert 0.6 < change.std() < 1.0
     assert abs(float(change.mean())) < 0.1
 
 
@@ -89,6 +89,33 @@ def test_black_and_white_do_not_wrap(level: int) -> None:
 @pytest.mark.parametrize("size", [(159, 400), (400, 159), (1, 900), (900, 1), (0, 0), (16, 16)])
 def test_small_frames_pass_unchanged(size: tuple[int, int]) -> None:
     assert not delta(gray(*size)).any()
+
+
+def test_texture_is_marked_more_strongly() -> None:
+    """On the left a wall, on the right gravel; and what it costs where nothing else hides it."""
+    scene = gray(1280, 720)
+    rng = np.random.default_rng(7)
+    scene[:, 640:] = np.clip(rng.normal(120, 40, (720, 640, 1)), 0, 255).astype(np.uint8)
+    change = delta(scene)
+    assert change[:, :640].std() < 1.0
+    assert change[:, 704:].std() > 1.7
+    marked = scene.copy()
+    Watermark(PAYLOAD).embed(marked)
+    assert cv2.PSNR(np.ascontiguousarray(scene[:, 704:]), np.ascontiguousarray(marked[:, 704:])) >= 42
+
+
+def test_mark_does_not_flicker() -> None:
+    """Fresh noise on a texture near the limit moves hardly a block; the rest of the pattern stands still."""
+    rng = np.random.default_rng(8)
+    texture = cv2.GaussianBlur(rng.normal(0, 60, (720, 1280)), (0, 0), 2)[..., None] + 120
+    mark, changes = Watermark(PAYLOAD), []
+    for _ in range(6):
+        picture = np.clip(texture + rng.normal(0, 2, (720, 1280, 1)), 20, 235).astype(np.uint8).repeat(3, 2)
+        marked = picture.copy()
+        mark.embed(marked)
+        changes.append(marked.astype(np.int16) - picture)
+    moved = [np.mean(a != b) for a, b in zip(changes[1:], changes[2:], strict=False)]
+    assert max(moved) < 0.01
 
 
 def test_change_of_size_and_back() -> None:
