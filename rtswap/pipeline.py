@@ -1,9 +1,6 @@
 """One frame in, one picture out, in the order a pixel lives it:
 
 track, and for each face crop, swap, paste; what could not be swapped is covered before anything leaves.
-
-``see`` and ``render`` are the two halves. They share nothing but what ``see`` returns, so that a session can see the
-next frame while this one is rendered.
 """
 
 from __future__ import annotations
@@ -46,19 +43,6 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A frame and the faces in it."""
-
-    frame: Frame
-    tracks: Sequence[Track]
-    quality: Quality
-    failure: Exception | None
-    """Why there are no tracks, if tracking failed."""
-    stages: dict[str, float]
-    """Seconds per stage."""
-
-
-@dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of a frame."""
 
@@ -71,8 +55,8 @@ class Outcome:
 
 
 class Pipeline:
-    """One per session. One thread calls ``see``, one ``render``, in the same order. ``swappers``: one per source;
-    ``select`` chooses. ``finishes``: the steps between swap and paste, in order.
+    """One per session, used by one thread. ``swappers``: one per source; ``select`` chooses. ``finishes``: the steps
+    between swap and paste, in order.
 
     ``canvas`` makes a Canvas of a frame's picture. ``on_event`` is told what went wrong. ``spans``: where
     the time of each stage is counted, if something else counts there too.
@@ -118,14 +102,13 @@ class Pipeline:
         self._anew = True
 
     def process(self, frame: Frame, quality: Quality) -> Outcome:
-        """Both halves, one after the other. Raises what they raise."""
-        return self.render(self.see(frame, quality))
-
-    def see(self, frame: Frame, quality: Quality) -> Seen:
-        """Find the faces. Raises InputError for what is no picture."""
+        """Raises FaceLost under ``stop``, InputError for what is no picture, and the cause when nothing has worked
+        for ``MAX_FAILURES`` frames."""
         frame = _writable(frame)
-        tracks: Sequence[Track] = ()
-        failure = None
+        swapper = self._swapper if self.swapping else None
+        now = frame.captured_at if frame.time_s is None else frame.time_s
+        height, width = frame.image.shape[:2]
+        canvas = self._canvas(frame.image)
         if self._anew:
             self._anew = False
             self._tracker.reset()
@@ -133,29 +116,11 @@ class Pipeline:
             with self._spans("track"):
                 tracks = list(self._tracker.update(frame, quality))
         except Exception as error:  # noqa: BLE001 - whatever breaks, the picture must be covered
-            failure = error
+            self._note_failure("tracking failed", error)
             self._tracker.reset()
-        return Seen(frame, tracks, quality, failure, self._spans.take())
-
-    def render(self, seen: Seen) -> Outcome:
-        """Swap or cover them. Raises FaceLost under ``stop``, and the cause when nothing has worked for
-        ``MAX_FAILURES`` frames."""
-        outcome = self._render(seen, self._swapper if self.swapping else None)
-        stages = dict(seen.stages)
-        for stage, seconds in self._spans.take().items():
-            stages[stage] = stages.get(stage, 0.0) + seconds
-        return replace(outcome, stages=stages)
-
-    def _render(self, seen: Seen, swapper: Swapper | None) -> Outcome:
-        frame, tracks = seen.frame, seen.tracks
-        now = frame.captured_at if frame.time_s is None else frame.time_s
-        height, width = frame.image.shape[:2]
-        canvas = self._canvas(frame.image)
-        if seen.failure is not None:
-            self._note_failure("tracking failed", seen.failure)
             return self._compose(canvas, self._guard.fail(now, (width, height)), [], swapper)
         pasted, bare, failure = self._swap(
-            swapper, canvas, tracks, seen.quality, now, largest_px=LARGEST_FACE * max(width, height)
+            swapper, canvas, tracks, quality, now, largest_px=LARGEST_FACE * max(width, height)
         )
         boxes = self._guard.judge(now, (width, height), tracks, bare)
         self._tell_of_blindness()
@@ -233,7 +198,7 @@ class Pipeline:
         if covering and asked == "stop" and self._guard.lost:
             raise FaceLost("the face was lost", do="Without --on-failure stop it would be covered instead.")
         if covering and asked == "hold" and self._guard.watching and self._shown:
-            return Outcome(None, 0, len(boxes), {})
+            return Outcome(None, 0, len(boxes), self._spans.take())
         if covering:
             with self._spans("cover"):
                 style = "pixelate" if self._policy.on_failure == "pixelate" else "blur"
@@ -243,7 +208,7 @@ class Pipeline:
             for face, matrix in pasted:
                 canvas.paste(face.crop, face.mask, matrix)
         self._shown = True
-        return Outcome(canvas.image(), len(pasted), len(boxes) if covering else 0, {})
+        return Outcome(canvas.image(), len(pasted), len(boxes) if covering else 0, self._spans.take())
 
     def _tell_of_blindness(self) -> None:
         """Say once in a row why the whole picture is covered."""

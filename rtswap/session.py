@@ -1,14 +1,12 @@
-"""The threads around the pipeline. One reads, one sees, one renders, one per output sends; nothing else waits.
+"""The threads around the pipeline. One reads, one works, one per output sends; nothing else waits anywhere.
 
 ::
 
-    Input ─► Mailbox ─► see ─► Mailbox ─► render ─► Disclosure ─► Mailbox ─► Output
+    Input ─► Mailbox ─► Pipeline ─► Disclosure ─► Mailbox ─► Output      (a mailbox and a thread per output)
 
-There is a mailbox and a thread per output. The next frame is looked at while this one is rendered: on two cores that
-gives more frames, and none of them waits longer. Live inputs drop stale frames in the mailboxes, files lose none.
-While nothing comes (a lost camera, a stuck network) the outputs get the last safe picture again. The first failure
-ends the session and is raised by ``run``; an output that fails while others go on is closed alone, and its failure
-raised at the end if nothing worse has come.
+Live inputs drop stale frames in the mailboxes, files lose none. While nothing comes (a lost camera, a stuck network)
+the outputs get the last safe picture again. The first failure ends the session and is raised by ``run``; an output
+that fails while others go on is closed alone, and its failure raised at the end if nothing worse has come.
 """
 
 from __future__ import annotations
@@ -22,7 +20,7 @@ from rtswap.disclosure.marking import Disclosure
 from rtswap.errors import OutputError
 from rtswap.mailbox import Closed, Mailbox
 from rtswap.metrics import Metrics
-from rtswap.pipeline import Outcome, Pipeline, Seen
+from rtswap.pipeline import Pipeline
 from rtswap.protocols import Input, Output
 from rtswap.sender import Sender
 from rtswap.types import Frame, MarkedImage
@@ -60,7 +58,6 @@ class Session:
         self._budget = quality_budget or Budget(float("inf"))
         self._on_tick, self._on_event = on_tick, on_event
         self._frames: Mailbox[Frame] = Mailbox(1 if self._live else 4, newest_wins=self._live)
-        self._seen: Mailbox[Seen] = Mailbox(1, newest_wins=self._live)
         self._lock = threading.Lock()
         self._senders: list[Sender] = []
         self._ended: list[Sender] = []
@@ -79,7 +76,7 @@ class Session:
 
         Raises the first failure, after everything was closed.
         """
-        parts = (("rtswap-input", self._read), ("rtswap-see", self._see), ("rtswap-render", self._render))
+        parts = (("rtswap-input", self._read), ("rtswap-work", self._work))
         threads = [threading.Thread(target=work, name=name, daemon=True) for name, work in parts]
         for part in [sender for sender in self._all_senders() if sender is not self._window] + threads:
             part.start()
@@ -124,8 +121,7 @@ class Session:
     @property
     def dropped(self) -> int:
         with self._lock:
-            dropped = self._frames.dropped + self._seen.dropped
-            return dropped + sum(sender.box.dropped for sender in self._senders[:1])
+            return self._frames.dropped + sum(sender.box.dropped for sender in self._senders[:1])
 
     def _sender(self, output: Output) -> Sender:
         sender = Sender(output, live=self._live, repeat=self._again, sent=self._sent, failed=self._output_failed)
@@ -146,42 +142,29 @@ class Session:
         finally:
             self._frames.close()
 
-    def _see(self) -> None:
+    def _work(self) -> None:
         try:
             for frame in self._frames:
-                self._seen.put(self.pipeline.see(frame, self._budget.quality))
+                outcome = self.pipeline.process(frame, self._budget.quality)
+                if outcome.image is not None:
+                    marked = self._disclosure.mark(
+                        outcome.image, frame=frame, swapped=outcome.swapped, stages=outcome.stages
+                    )
+                elif self._last is not None:
+                    marked = self._disclosure.again(self._last, frame=frame)
+                else:
+                    continue
+                self._last = marked
+                self._deliver(marked)
+                if self._live:
+                    self._budget.observe(time.perf_counter() - frame.captured_at)
         except Closed:
             return
         except BaseException as error:  # noqa: BLE001 - raised by run
             self._fail(error)
         finally:
-            self._seen.close()
-
-    def _render(self) -> None:
-        try:
-            for seen in self._seen:
-                self._finish(seen.frame, self.pipeline.render(seen))
-        except Closed:
-            return
-        except BaseException as error:  # noqa: BLE001 - raised by run
-            self._fail(error)
-        finally:
-            self._seen.close()
             for sender in self._all_senders():
                 sender.box.close()
-
-    def _finish(self, frame: Frame, outcome: Outcome) -> None:
-        """Mark the picture, or the last one again, and let it go."""
-        if outcome.image is not None:
-            marked = self._disclosure.mark(outcome.image, frame=frame, swapped=outcome.swapped, stages=outcome.stages)
-        elif self._last is not None:
-            marked = self._disclosure.again(self._last, frame=frame)
-        else:
-            return
-        self._last = marked
-        self._deliver(marked)
-        if self._live:
-            self._budget.observe(time.perf_counter() - frame.captured_at)
 
     def _deliver(self, marked: MarkedImage) -> None:
         for sender in self._all_senders():

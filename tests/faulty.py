@@ -22,7 +22,7 @@ from rtswap.disclosure import Disclosure
 from rtswap.errors import OutputError
 from rtswap.geometry import box_of, canonical
 from rtswap.metrics import Metrics
-from rtswap.pipeline import Outcome, Pipeline, Policy, Seen
+from rtswap.pipeline import Pipeline, Policy
 from rtswap.session import Session
 from rtswap.types import (
     AlignedFace,
@@ -129,8 +129,6 @@ class ScriptedInput:
         self._time_of = time_of or (lambda index: index / fps)
         self._pause_s = pause_s
         self.waiting: Callable[[], int] = lambda: 0
-        """How many frames nobody has begun to render: a live source waits for them here, so that none is dropped."""
-        self.given = 0
 
     def frames(self) -> Iterator[Frame]:
         for index in range(self._count):
@@ -141,7 +139,6 @@ class ScriptedInput:
                 time.sleep(self._pause_s)
                 while self.waiting() and not self.closed.is_set():
                     time.sleep(0.001)
-            self.given += 1
             time_s = None if self.info.live else self._time_of(index)
             yield Frame(self._make(index), index, time.perf_counter(), time_s)
 
@@ -425,15 +422,7 @@ def play(
         on_tick=lambda: tick(session),
         **rest,
     )
-    input.waiting = lambda: input.given - rendered
-    rendered, render = 0, session.pipeline.render
-
-    def counted(seen: Seen) -> Outcome:
-        nonlocal rendered
-        rendered += 1
-        return render(seen)
-
-    session.pipeline.render = counted  # type: ignore[method-assign]
+    input.waiting = lambda: len(session._frames)
     before = set(threading.enumerate())
     error: BaseException | None = None
     try:

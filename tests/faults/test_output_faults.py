@@ -112,7 +112,7 @@ def test_what_cannot_be_marked_does_not_leave(moment: str, live: bool) -> None:
 KEYS: dict[str, Callable[[Session, int], None]] = {
     "swap off": lambda session, i: setattr(session.pipeline, "swapping", i < 5),
     "swap off and on": lambda session, i: setattr(session.pipeline, "swapping", i % 3 > 0),
-    "another source": lambda session, i: session.pipeline.select(int(i > 9)),
+    "another source": lambda session, i: session.pipeline.select(int(i > 5)),
     "source after source": lambda session, i: session.pipeline.select(i % 2),
     "quit": lambda session, i: session.stop() if i == 5 else None,
 }

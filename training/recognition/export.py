@@ -47,7 +47,7 @@ def main() -> None:
         wanted = deployed(torch.from_numpy(crops)).numpy()
     worst = float((session.run(None, {"crops": crops})[0] * wanted).sum(1).min())
     if worst < WORST_COSINE:
-        raise SystemExit(f"the exported network agrees with torch to a cosine of {worst:.4f} only; nothing was written")
+        raise SystemExit(f"export agrees with torch to a cosine of {worst:.4f} only; nothing was written")
     temporary = args.to.with_suffix(".tmp")
     onnx.save(model, str(temporary))
     temporary.replace(args.to)
