@@ -32,9 +32,10 @@ COLOR_TRANSFERS = ("light", "rct", "lct", "mkl", "idt", "sot", "hist", "none")
 MASKS = ("hull", "skin", "occlusion")
 PARTS = ("eyes", "nose", "mouth")
 KEPT = ("eyes", "mouth")
-BADGE_STYLES = ("dark", "light", "outline")
-BADGE_POSITIONS = ("tl", "tr", "bl", "br")
-BADGE_LANGUAGES = ("en", "de", "fr", "es", "it", "pt", "nl", "pl", "zh", "ja", "ko")
+BADGE_STYLES = ("auto", "dark", "light", "outline")
+BADGE_POSITIONS = ("tl", "tc", "tr", "bl", "bc", "br")
+BADGE_LANGUAGES = tuple("en bg cs da de el es et fi fr ga hr hu it lt lv mt nl pl pt ro sk sl sv zh ja ko".split())  # noqa: SIM905
+"""The official ones of the EU, and three more."""
 
 
 def _camera_index() -> Kind:
@@ -50,10 +51,10 @@ def _address() -> Kind:
 
 
 def _badge_look() -> Kind:
-    """A style, a corner or both, in any order; always ``style corner`` inside."""
+    """A style, a place or both, in any order; always ``style place`` inside."""
 
     def parse(value: str) -> str:
-        style, position = "dark", "bl"
+        style, position = "auto", "bl"
         words = value.replace(",", " ").split()
         for word in words:
             if word in BADGE_STYLES:
@@ -66,8 +67,8 @@ def _badge_look() -> Kind:
             raise ValueError("nothing")
         return f"{style} {position}"
 
-    expected = f"a style ({', '.join(BADGE_STYLES)}), a corner ({', '.join(BADGE_POSITIONS)}) or both: light,tr"
-    return Kind(expected, "STYLE,CORNER", parse)
+    expected = f"a style ({', '.join(BADGE_STYLES)}), a place ({', '.join(BADGE_POSITIONS)}) or both: light,tr"
+    return Kind(expected, "STYLE,PLACE", parse)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +214,12 @@ class SafetyConfig:
 class BadgeConfig:
     """The label that says that the face is synthetic"""
 
-    look: str = option("dark bl", _badge_look(), "--badge", help="how the badge looks, and its corner")
+    look: str = option(
+        "auto bl",
+        _badge_look(),
+        "--badge",
+        help="how the badge looks, and its place: top or bottom, left, centre or right",
+    )
     language: str = option("en", choice(*BADGE_LANGUAGES), "--badge-language", help="language of the badge")
     hide: bool = option(False, switch(), "--no-badge", help="draw no badge: you must tell people yourself")
 

@@ -179,9 +179,9 @@ def test_what_is_no_duration(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("look", "style", "position"), [("tr", "dark", "tr"), ("light", "light", "bl"), ("tl,outline", "outline", "tl")]
+    ("look", "style", "position"), [("tr", "auto", "tr"), ("light", "light", "bl"), ("tc,outline", "outline", "tc")]
 )
-def test_badge_look_takes_a_style_a_corner_or_both(look: str, style: str, position: str) -> None:
+def test_badge_look_takes_a_style_a_place_or_both(look: str, style: str, position: str) -> None:
     kind = next(row.kind for row in OPTIONS if row.key == "badge.look")
     badge = BadgeConfig(look=kind.parse(look))
     assert (badge.style, badge.position) == (style, position)

@@ -1,54 +1,50 @@
-"""The visible label: a small plate in a corner that says that the face is synthetic.
-
-Drawn with OpenCV's own TrueType fonts (OpenCV 5), which hold Latin, Chinese, Japanese and Korean letters.
-"""
+"""The visible label: a small plate at the picture's edge that says that the face is synthetic."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from rtswap.disclosure.badge_drawing import Drawing, Plane, draw
+from rtswap.disclosure.badge_words import TEXTS, Wording
 from rtswap.errors import ConfigError
 from rtswap.types import Image
 
-Plane = NDArray[np.float32]
+__all__ = ["POSITIONS", "STYLES", "TEXTS", "Badge", "Patch", "render"]
 
-TEXTS = MappingProxyType(
-    {
-        "en": "AI-generated face",
-        "de": "KI-generiertes Gesicht",
-        "fr": "Visage généré par IA",
-        "es": "Rostro generado por IA",
-        "it": "Volto generato dall'IA",
-        "pt": "Rosto gerado por IA",
-        "nl": "AI-gegenereerd gezicht",
-        "pl": "Twarz wygenerowana przez SI",
-        "zh": "AI生成的面孔",
-        "ja": "AI生成の顔",
-        "ko": "AI 생성 얼굴",
-    }
-)
-POSITIONS = ("tl", "tr", "bl", "br")
-STYLES = ("dark", "light", "outline")
+POSITIONS = ("tl", "tc", "tr", "bl", "bc", "br")
+STYLES = ("auto", "dark", "light", "outline")
 
-MIN_LETTER_PX = 11
-"""Below this the letters cannot be read any more."""
-LETTERS_PER_FRAME = 1 / 46
-"""Letter height over the geometric mean of the frame's sides: 21 px at 1280x720."""
-BOLD = 600
+ICON_PER_WIDTH = 9 / 320
+"""Height of the large letters over the frame's width: 9 px are left in a thumbnail of 320."""
+ICON_PER_SIDE = 0.04
+"""The same over the frame's shorter side, at least: the font's size is then 5 %, which GB 45438-2025 asks for."""
+ICON_PER_HEIGHT = 0.12
+MIN_ICON_PX = 9
+WORDS_PER_ICON = 21 / 36
+"""Font size of the words over the height of the large letters: 21 px at 1280x720."""
+MIN_WORD_PX = 11
+"""Below this the words cannot be read any more."""
+MODEST, MOST = 0.28, 0.48
+"""Share of the frame's width from which the words become smaller, and from which there are none."""
+
+MIDDLE_GREY = 118
+"""Of 0..255: the sRGB grey from which black and white have the same contrast (WCAG luminance 0.18)."""
+DEAD_BAND = 20
+"""Greys on either side of it that change nothing."""
+PATIENCE = 30
+"""Frames in a row that must speak for the other style before it is taken: no flicker, whatever flashes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """What the label says, how it looks and in which corner it sits. Raises ConfigError for unknown names."""
+    """What the label says, how it looks and where it sits. Raises ConfigError for unknown names."""
 
-    style: str = "dark"
+    style: str = "auto"
     position: str = "bl"
     language: str = "en"
 
@@ -58,82 +54,97 @@ class Badge:
         _one_of("badge language", self.language, TEXTS)
 
     @property
-    def text(self) -> str:
+    def wording(self) -> Wording:
         return TEXTS[self.language]
+
+    @property
+    def looks(self) -> tuple[str, ...]:
+        """What may be drawn: on bright pictures, on dark ones. The box with the large letters then stands out."""
+        return ("light", "dark") if self.style == "auto" else (self.style,)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Patch:
-    """A badge rendered for one frame size: ``out = frame * keep / 255 + ink`` on the region at (x, y)."""
+class Layer:
+    """``out = frame * keep / 255 + ink``, each (h, w, 3)."""
 
-    x: int
-    y: int
     ink: Image
-    """(h, w, 3) colours, already multiplied by their opacity."""
+    """Colours, already multiplied by their opacity."""
     keep: Image
-    """(h, w, 3) 255 = the frame shows through, 0 = covered."""
+    """255 = the frame shows through, 0 = covered."""
+
+
+class Patch:
+    """A badge rendered for one frame size, at (x, y). With two layers it chooses by what lies beneath: the first one
+    on bright, the second one on dark."""
+
+    def __init__(self, x: int, y: int, layers: tuple[Layer, ...]) -> None:
+        self.x, self.y, self.layers = x, y, layers
+        self._chosen: int | None = 0 if len(layers) == 1 else None
+        self._against = 0
 
     def blend_into(self, image: Image) -> None:
-        height, width = self.ink.shape[:2]
+        height, width = self.layers[0].ink.shape[:2]
         region = image[self.y : self.y + height, self.x : self.x + width]
-        cv2.multiply(region, self.keep, region, scale=1 / 255)
-        cv2.add(region, self.ink, region)
+        layer = self.layers[self._choose(region) if len(self.layers) > 1 else 0]
+        cv2.multiply(region, layer.keep, region, scale=1 / 255)
+        cv2.add(region, layer.ink, region)
+
+    def _choose(self, region: Image) -> int:
+        """0 on bright, 1 on dark. The first frame decides at once, later ones need to agree for a while."""
+        step = max(1, region.shape[0] // 10)
+        grey = float(region[::step, ::step, 1].mean())
+        if self._chosen is None:
+            self._chosen = int(grey < MIDDLE_GREY)
+        elif abs(grey - MIDDLE_GREY) > DEAD_BAND and (grey < MIDDLE_GREY) != bool(self._chosen):
+            self._against += 1
+            if self._against >= PATIENCE:
+                self._chosen, self._against = 1 - self._chosen, 0
+        else:
+            self._against = 0
+        return self._chosen
 
 
 def render(badge: Badge, width: int, height: int) -> Patch:
     """The badge for frames of ``width`` x ``height`` pixels, never larger than the frame."""
-    letter_px = max(MIN_LETTER_PX, round(LETTERS_PER_FRAME * (width * height) ** 0.5))
-    coverage, ink = _draw(badge.text, letter_px, badge.style)
-    margin = min(letter_px // 2, width // 16, height // 16)
-    scale = min(1.0, (width - 2 * margin) / ink.shape[1], (height - 2 * margin) / ink.shape[0])
-    if scale < 1:
-        size = (max(1, int(ink.shape[1] * scale)), max(1, int(ink.shape[0] * scale)))
-        coverage = np.asarray(cv2.resize(coverage, size, interpolation=cv2.INTER_AREA), np.float32)
-        ink = np.asarray(cv2.resize(ink, size, interpolation=cv2.INTER_AREA), np.float32)
-    h, w = coverage.shape
-    x = margin if badge.position.endswith("l") else width - margin - w
-    y = margin if badge.position.startswith("t") else height - margin - h
-    keep = _to_uint8(np.repeat(255 * (1 - coverage)[..., None], 3, axis=2))
-    return Patch(x, y, _to_uint8(ink), keep)
+    icon_px = round(max(width * ICON_PER_WIDTH, min(width, height) * ICON_PER_SIDE))
+    icon_px = max(MIN_ICON_PX, min(icon_px, round(height * ICON_PER_HEIGHT)))
+    margin = min(icon_px // 2, width // 16, height // 16)
+    drawings = _fitting(badge, icon_px, width)
+    h, w = drawings[0].coverage.shape
+    scale = min(1.0, (width - 2 * margin) / w, (height - 2 * margin) / h)
+    size = (max(1, int(w * scale)), max(1, int(h * scale)))
+    x = {"l": margin, "c": (width - size[0]) // 2, "r": width - margin - size[0]}[badge.position[1]]
+    y = margin if badge.position[0] == "t" else height - margin - size[1]
+    return Patch(x, y, tuple(_layer(drawing, size) for drawing in drawings))
 
 
-def _draw(text: str, letter_px: int, style: str) -> tuple[Plane, Plane]:
-    """Opacity (h, w) 0..1 and colours times opacity (h, w, 3) 0..255, both float32."""
-    pad = max(2, letter_px // 2)
-    letters = _letters(text, letter_px, pad)
-    if style == "outline":
-        reach = max(1, letter_px // 10)
-        halo = cv2.dilate(letters, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1)))
-        halo = cv2.GaussianBlur(halo, (0, 0), max(0.6, reach / 2))
-        return np.maximum(halo, letters), np.repeat((letters * 255)[..., None], 3, axis=2)
-    plate, ink, opacity = (24.0, 255.0, 0.68) if style == "dark" else (245.0, 20.0, 0.78)
-    shape = _rounded(letters.shape[0], letters.shape[1], letter_px * 0.35) * opacity
-    coverage = letters + shape * (1 - letters)
-    colour = letters * ink + shape * (1 - letters) * plate
-    return coverage, np.repeat(colour[..., None], 3, axis=2)
+def _fitting(badge: Badge, icon_px: int, width: int) -> list[Drawing]:
+    """The badge in each of its looks, its words as large as the frame's width allows."""
+    word_px = max(MIN_WORD_PX, round(icon_px * WORDS_PER_ICON))
+    wide = draw(badge.wording, badge.looks[0], icon_px, word_px).coverage.shape[1]
+    if wide > MODEST * width:
+        bare = draw(badge.wording, badge.looks[0], icon_px, 0).coverage.shape[1]
+        share = max(0.0, MODEST * width - bare) / (wide - bare)
+        least = max(MIN_WORD_PX, int(word_px * share))
+        wide = round(bare + (wide - bare) * least / word_px)
+        word_px = least if wide <= MOST * width else 0
+    return [draw(badge.wording, look, icon_px, word_px) for look in badge.looks]
 
 
-def _letters(text: str, letter_px: int, pad: int) -> Plane:
-    """(h, w) 0..1 float32: the words, with ``pad`` pixels around."""
-    font = cv2.FontFace("sans")
-    canvas = np.zeros((letter_px * 3, letter_px * (len(text) + 4), 3), np.uint8)
-    cv2.putText(canvas, text, (letter_px, letter_px * 2), (255, 255, 255), font, letter_px, BOLD)
-    x, y, w, h = cv2.boundingRect(canvas[..., 0])
-    inner = canvas[y : y + h, x : x + w, 0].astype(np.float32) / 255
-    return np.pad(inner, ((pad * 2 // 3,) * 2, (pad,) * 2))
+def _layer(drawing: Drawing, size: tuple[int, int]) -> Layer:
+    coverage, grey = (_resized(plane, size) for plane in (drawing.coverage, drawing.grey))
+    return Layer(_three(grey), _three(255 * (1 - coverage)))
 
 
-def _rounded(height: int, width: int, radius: float) -> Plane:
-    """(height, width) 0..1 float32: a rectangle with round corners."""
-    y, x = np.mgrid[:height, :width].astype(np.float32) + 0.5
-    dx = np.abs(x - width / 2) - (width / 2 - radius)
-    dy = np.abs(y - height / 2) - (height / 2 - radius)
-    outside = np.hypot(np.maximum(dx, 0), np.maximum(dy, 0)) - radius
-    return np.asarray(np.clip(0.5 - outside, 0, 1), np.float32)
+def _resized(plane: Plane, size: tuple[int, int]) -> Plane:
+    if (plane.shape[1], plane.shape[0]) == size:
+        return plane
+    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
-def _to_uint8(values: Plane) -> Image:
-    return np.ascontiguousarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
+def _three(plane: Plane) -> Image:
+    values = np.clip(np.rint(plane), 0, 255).astype(np.uint8)
+    return np.ascontiguousarray(np.repeat(values[..., None], 3, axis=2))
 
 
 def _one_of(what: str, name: str, names: Iterable[str]) -> None:

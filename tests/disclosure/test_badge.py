@@ -36,33 +36,15 @@ def changed(image: Image) -> tuple[int, int, int, int]:
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("position", POSITIONS)
 @pytest.mark.parametrize(("width", "height"), [(320, 240), (1280, 720), (720, 1280), (3840, 2160)])
-def test_sits_in_its_corner_and_is_small(style: str, position: str, width: int, height: int) -> None:
+def test_sits_where_it_was_asked_to_and_is_small(style: str, position: str, width: int, height: int) -> None:
     image = grey(width, height)
     marked(Badge(style, position), image)
     x, y, w, h = changed(image)
-    assert ("l" in position) == (x < width / 2 and x + w < width * 0.75)
-    assert ("t" in position) == (y + h < height / 2)
-    assert h < height * 0.11
-    assert w * h < width * height * 0.05
-
-
-@pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("background", [0, 128, 255])
-@pytest.mark.parametrize("width", [320, 1280])
-def test_letters_stand_out_on_any_background(style: str, background: int, width: int) -> None:
-    """WCAG asks for a contrast of 4.5:1 between letters and what is around them."""
-    image = np.full((width * 9 // 16, width, 3), background, np.uint8)
-    marked(Badge(style), image)
-    x, y, w, h = changed(np.where(image == background, GREY, 255 - GREY).astype(np.uint8))
-    values = np.sort(image[y : y + h, x : x + w, 0].ravel())
-    dark, light = (luminance(float(values[round(q * (len(values) - 1))])) for q in (0.03, 0.97))
-    assert (light + 0.05) / (dark + 0.05) >= 4.5
-
-
-def luminance(value: float) -> float:
-    """sRGB 0..255 -> relative luminance, WCAG 2."""
-    share = value / 255
-    return share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4
+    middle = {"l": x + w / 2 < width * 0.3, "c": abs(x + w / 2 - width / 2) <= 1, "r": x + w / 2 > width * 0.7}
+    assert middle[position[1]]
+    assert (y + h < height * 0.2) if position[0] == "t" else (y > height * 0.8)
+    assert h < height * 0.13
+    assert w < width * (0.3 if width > 320 else 0.48)
 
 
 @pytest.mark.parametrize("language", TEXTS)
@@ -77,21 +59,48 @@ def test_every_letter_of_every_language_can_be_drawn(language: str) -> None:
 
     unknown = drawn("\U0010fffd")
     assert unknown.any()
-    for letter in set(TEXTS[language]) - {" "}:
+    for letter in set(TEXTS[language].icon + "".join(TEXTS[language].lines)) - {" "}:
         assert drawn(letter).any()
         assert not np.array_equal(drawn(letter), unknown), letter
 
 
 def test_languages_look_different() -> None:
-    shapes = {language: render(Badge(language=language), 1280, 720).ink.tobytes() for language in TEXTS}
-    assert len(set(shapes.values())) == len(TEXTS)
+    shapes = {render(Badge(language=language), 1280, 720).layers[0].ink.tobytes() for language in TEXTS}
+    assert len(shapes) == len(TEXTS)
 
 
-@given(width=st.integers(1, 64), height=st.integers(1, 64), style=st.sampled_from(STYLES))
-@settings(max_examples=60, deadline=None)
-def test_tiny_frames(width: int, height: int, style: str) -> None:
+@pytest.mark.parametrize("language", TEXTS)
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (720, 1280), (640, 480), (320, 180)])
+def test_every_language_has_its_words_and_stays_modest(language: str, width: int, height: int) -> None:
+    """Words that could not be read are left out; at these sizes none are."""
     image = grey(width, height)
-    assert marked(Badge(style, "tr"), image).image is image
+    marked(Badge("dark", "br", language), image)
+    _, _, w, h = changed(image)
+    assert w < width * (0.3 if min(width, height) >= 480 else 0.5)
+    assert w > 2.8 * h
+    assert w * h < width * height * (0.03 if min(width, height) >= 480 else 0.09)
+
+
+@given(
+    width=st.one_of(st.integers(1, 64), st.integers(1, 2000)),
+    height=st.one_of(st.integers(1, 64), st.integers(1, 2000)),
+    style=st.sampled_from(STYLES),
+    position=st.sampled_from(POSITIONS),
+    language=st.sampled_from(sorted(TEXTS)),
+)
+@settings(max_examples=60, deadline=None)
+def test_odd_frames(width: int, height: int, style: str, position: str, language: str) -> None:
+    """It lies inside, whole, and comes out the same each time."""
+    badge = Badge(style, position, language)
+    first, again = grey(width, height), grey(width, height)
+    assert marked(badge, first).image is first
+    marked(badge, again)
+    assert np.array_equal(first, again)
+    patch = render(badge, width, height)
+    for layer in patch.layers:
+        h, w = layer.ink.shape[:2]
+        assert 0 <= patch.x <= width - w
+        assert 0 <= patch.y <= height - h
 
 
 def test_works_in_place_and_tells_what_it_was_told() -> None:
@@ -139,7 +148,8 @@ def test_costs_a_tenth_of_a_millisecond() -> None:
         began = time.perf_counter()
         disclosure.mark(image, frame=frame, swapped=1, stages={})
         times.append(time.perf_counter() - began)
-    assert np.median(times) < 0.0003  # 0.03 ms on an idle machine; test machines are busy
+    assert min(times) < 0.0001
+    assert np.median(times) < 0.0004  # 0.05 ms on an idle machine; test machines are busy
 
 
 @pytest.mark.parametrize("wrong", [{"style": "drak"}, {"position": "top"}, {"language": "xx"}])

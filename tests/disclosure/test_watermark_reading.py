@@ -34,7 +34,7 @@ def film(seconds: float = 2.0, size: tuple[int, int] = (1280, 720)) -> Pictures:
         picture = np.tile(np.linspace(80, 150, size[0]).astype(np.uint8)[None, :, None], (size[1], 1, 3))
         x, y = size[0] // 6 + 2 * index, size[1] // 8
         picture[y : y + len(face), x : x + len(face)] = face
-        noise = cv2.resize(rng.normal(0, 2, (99, 99, 3)), size, interpolation=cv2.INTER_NEAREST)
+        noise = rng.normal(0, 2, (size[1], size[0], 1))
         pictures.append(np.clip(picture + noise, 0, 255).astype(np.uint8))
     return pictures
 

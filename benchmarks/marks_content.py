@@ -1,0 +1,183 @@
+"""What marks are tried on: clips to be marked, and windows of everything else, to see how chance scores.
+
+Pictures: the built-in people who do not exist, scikit-image's where it is installed, and folders that are named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import cast
+
+import av
+import cv2
+import numpy as np
+
+from rtswap.synthetic import persona
+from rtswap.types import Image
+
+PEOPLE = ("ada", "ben", "carl", "dan")
+NATURAL = (
+    "astronaut",
+    "camera",
+    "coffee",
+    "chelsea",
+    "rocket",
+    "page",
+    "text",
+    "coins",
+    "moon",
+    "brick",
+    "grass",
+    "gravel",
+)
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+CLIP_SUFFIXES = (".mp4", ".mkv", ".mov", ".webm", ".gif")
+
+
+def natural() -> dict[str, Image]:
+    """scikit-image's pictures that it brings along, by name; none where it is not installed."""
+    try:
+        from skimage import data
+    except ImportError:
+        return {}
+    found = {}
+    for name in NATURAL:
+        try:
+            found[name] = _bgr(getattr(data, name)())
+        except (OSError, ValueError, ImportError):
+            continue
+    return found
+
+
+def pictures(folders: Sequence[Path], most: int = 2000) -> list[Image]:
+    """All there is: people, scikit-image's, the folders' pictures, and some frames of the folders' clips."""
+    found = [persona(name) for name in PEOPLE] + list(natural().values())
+    for path in sorted(path for folder in folders for path in folder.iterdir())[:most]:
+        if path.suffix.lower() in PICTURE_SUFFIXES:
+            picture = cv2.imread(str(path))
+            found += [cast(Image, picture)] if picture is not None else []
+        elif path.suffix.lower() in CLIP_SUFFIXES:
+            found += list(frames_of(path))[::9]
+    return found
+
+
+def frames_of(path: Path) -> Iterator[Image]:
+    with av.open(str(path)) as file:
+        for frame in file.decode(video=0):
+            yield cast(Image, frame.to_ndarray(format="bgr24"))
+
+
+def unmarked_window(rng: np.random.Generator, real: Sequence[Image]) -> list[Image]:
+    """Three frames that drift: a random part of a real picture, or something drawn, at a random size."""
+    long = int(rng.choice([480, 640, 854, 1280]))
+    size = (long, long * 9 // 16) if rng.random() < 0.8 else (long * 3 // 4, long)
+    scene = _part_of(rng, real[int(rng.integers(len(real)))], size) if rng.random() < 0.65 else _drawn(rng, size)
+    scene = _treated(rng, scene)
+    drift = rng.normal(0, 1.5 if rng.random() < 0.6 else 0, 2)
+    noise = _noise(rng, size)
+    frames = []
+    for index in range(3):
+        move = np.array([[1, 0, drift[0] * index], [0, 1, drift[1] * index]], np.float32)
+        moved = cv2.warpAffine(scene, move, size, borderMode=cv2.BORDER_REFLECT)
+        frames.append(_clipped(moved + np.roll(noise, 31 * index, 0)))
+    return frames
+
+
+def _part_of(rng: np.random.Generator, picture: Image, size: tuple[int, int]) -> Image:
+    """A random part, turned and mirrored, over the whole frame."""
+    height, width = picture.shape[:2]
+    zoom = max(size[0] / width, size[1] / height) * float(rng.uniform(1.0, 2.5))
+    middle = rng.uniform(0.3, 0.7) * width, rng.uniform(0.3, 0.7) * height
+    matrix = cv2.getRotationMatrix2D(middle, float(rng.choice([0, 0, 0, 90, rng.normal(0, 8)])), zoom)
+    matrix[:, 2] += np.array(size) / 2 - middle
+    part = cv2.warpAffine(picture, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+    return cast(Image, part[:, ::-1] if rng.random() < 0.5 else part)
+
+
+def _drawn(rng: np.random.Generator, size: tuple[int, int]) -> Image:
+    kind = rng.integers(5)
+    if kind == 0:
+        return _clipped(128 + 45 * _coloured_noise(rng, size, float(rng.uniform(0, 2))))
+    if kind == 1:
+        return _waves(rng, size)
+    if kind == 2:
+        return _desktop(rng, size)
+    if kind == 3:
+        cell = int(rng.integers(2, 64))
+        small = rng.integers(0, 256, (-(-size[1] // cell), -(-size[0] // cell), 3), np.uint8)
+        return cast(Image, cv2.resize(small, None, fx=cell, fy=cell, interpolation=cv2.INTER_NEAREST))[
+            : size[1], : size[0]
+        ]
+    return _shapes(rng, size)
+
+
+def _coloured_noise(rng: np.random.Generator, size: tuple[int, int], power: float) -> np.ndarray:
+    """(H, W, 1) of deviation 1, its amplitude falling with the frequency to that power."""
+    spectrum = np.fft.rfft2(rng.standard_normal(size[::-1]))
+    distance = np.hypot(np.fft.fftfreq(size[1])[:, None], np.fft.rfftfreq(size[0])[None])
+    plane = np.fft.irfft2(spectrum / np.maximum(distance, 1e-3) ** power, size[::-1])
+    return cast(np.ndarray, (plane / plane.std())[..., None].repeat(3, 2))
+
+
+def _waves(rng: np.random.Generator, size: tuple[int, int]) -> Image:
+    """Gratings and checks of one period, which repeat as the mark does."""
+    y, x = np.mgrid[: size[1], : size[0]]
+    turn, period = rng.uniform(0, np.pi), rng.uniform(4, 80)
+    u, v = np.cos(turn) * x + np.sin(turn) * y, np.cos(turn) * y - np.sin(turn) * x
+    plane = np.sin(2 * np.pi * u / period) * (np.sin(2 * np.pi * v / period) if rng.random() < 0.5 else 1)
+    plane = np.sign(plane) if rng.random() < 0.5 else plane
+    return _clipped((128 + rng.uniform(5, 120) * plane)[..., None].repeat(3, 2))
+
+
+def _desktop(rng: np.random.Generator, size: tuple[int, int]) -> Image:
+    picture = np.full((size[1], size[0], 3), int(rng.integers(0, 256)), np.uint8)
+    step, letter = int(rng.integers(10, 40)), float(rng.uniform(0.3, 1))
+    for row in range(step, size[1], step):
+        words = "".join(rng.choice(list("abcdefghij  klmnop qrstuvw xyz"), 120))
+        cv2.putText(picture, words, (10, row), cv2.FONT_HERSHEY_SIMPLEX, letter, (int(rng.integers(0, 256)),) * 3, 1)
+    return cast(Image, picture)
+
+
+def _shapes(rng: np.random.Generator, size: tuple[int, int]) -> Image:
+    picture = np.full((size[1], size[0], 3), 90, np.uint8)
+    for _ in range(int(rng.integers(1, 60))):
+        corner = rng.integers(0, max(size), 2)
+        colour = tuple(int(c) for c in rng.integers(0, 256, 3))
+        if rng.random() < 0.5:
+            cv2.circle(picture, tuple(map(int, corner)), int(rng.integers(3, 200)), colour, -1, cv2.LINE_AA)
+        else:
+            cv2.rectangle(
+                picture, tuple(map(int, corner)), tuple(map(int, corner + rng.integers(3, 300, 2))), colour, -1
+            )
+    return cast(Image, picture)
+
+
+def _treated(rng: np.random.Generator, picture: Image) -> Image:
+    """Some are blurred, some went through JPEG, some are flat or steep."""
+    if rng.random() < 0.3:
+        picture = cast(Image, cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.5, 6))))
+    if rng.random() < 0.3:
+        data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 95))])[1]
+        picture = cast(Image, cv2.imdecode(data, cv2.IMREAD_COLOR))
+    if rng.random() < 0.5:
+        picture = cast(
+            Image, cv2.convertScaleAbs(picture, alpha=float(rng.uniform(0.3, 1.5)), beta=float(rng.uniform(0, 60)))
+        )
+    return picture
+
+
+def _noise(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
+    """Sensor noise, from none to that of a dark room."""
+    small = rng.standard_normal((size[1] // 4 + 1, size[0], 3), np.float32) * np.float32(abs(rng.normal(0, 2)))
+    return cast(np.ndarray, np.concatenate([small] * 4)[: size[1]])
+
+
+def _clipped(values: np.ndarray) -> Image:
+    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+
+
+def _bgr(picture: np.ndarray) -> Image:
+    if picture.ndim == 2:
+        return cast(Image, cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR))
+    return np.ascontiguousarray(picture[..., 2::-1])
