@@ -9,8 +9,18 @@ from torch.nn import functional
 from rtswap.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
 from training.landmarks.network import ANCHORS, SIZE
 
-WEIGHTS = {"points": 1.0, "anchors": 0.5, "depth": 0.3, "shape": 0.5, "presence": 0.02, "visibility": 0.03}
+WEIGHTS = {
+    "points": 1.0,
+    "anchors": 0.5,
+    "depth": 0.3,
+    "shape": 0.5,
+    "spans": 0.3,
+    "presence": 0.02,
+    "visibility": 0.03,
+}
 _EYES = (33, 133, 362, 263)
+_SPANS = ((61, 291), (78, 308), (0, 17), (105, 159), (334, 386))
+"""Width of the mouth, outside and inside, height of both lips, brows over the lids: what tells a smile."""
 _NEAR = 0.01
 """In inter-ocular distances: below it the error counts as its square, above it as it is."""
 
@@ -48,6 +58,9 @@ def losses(
     above, below = _lid_pairs()
     opening = (error[:, above] - error[:, below])[..., :2]
     shape = functional.smooth_l1_loss(opening, torch.zeros_like(opening), beta=_NEAR, reduction="none").mean((1, 2))
+    first, second = zip(*_SPANS, strict=True)
+    span = (error[:, list(first)] - error[:, list(second)])[..., :2]
+    spans = functional.smooth_l1_loss(span, torch.zeros_like(span), beta=_NEAR, reduction="none").mean((1, 2))
     bce = functional.binary_cross_entropy_with_logits
     seen_each = bce(seen, visible, reduction="none").mean(1)
     faces = present.sum().clamp_min(1.0)
@@ -56,6 +69,7 @@ def losses(
         "anchors": (off * inside).sum() / inside.sum().clamp_min(1.0),
         "depth": (each[..., 2] * share).sum() / total,
         "shape": (shape * present).sum() / faces,
+        "spans": (spans * present).sum() / faces,
         "presence": bce(presence, present),
         "visibility": (seen_each * present).sum() / faces,
     }
