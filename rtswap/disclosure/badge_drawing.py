@@ -101,8 +101,10 @@ def halo(words: Plane, size_px: int) -> Plane:
 
 def rounded(height: int, width: int, radius: float, rim: float = 0.0) -> Plane:
     """(height, width) 0..1: a rectangle with round corners, ``rim`` pixels smaller on each side."""
-    y, x = np.mgrid[:height, :width].astype(np.float32) + 0.5
+    x = np.arange(width, dtype=np.float32)[None] + 0.5
+    y = np.arange(height, dtype=np.float32)[:, None] + 0.5
     dx = np.abs(x - width / 2) - (width / 2 - radius)
     dy = np.abs(y - height / 2) - (height / 2 - radius)
-    outside = np.hypot(np.maximum(dx, 0), np.maximum(dy, 0)) + np.minimum(np.maximum(dx, dy), 0) - radius + rim
+    beyond = np.sqrt(np.maximum(dx, 0) ** 2 + np.maximum(dy, 0) ** 2)
+    outside = beyond + np.minimum(np.maximum(dx, dy), 0) - radius + rim
     return np.asarray(np.clip(0.5 - outside, 0, 1), np.float32)

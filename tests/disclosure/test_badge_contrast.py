@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
+from functools import cache
 
 import cv2
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from rtswap.disclosure import STYLES, Badge
 from rtswap.disclosure.badge import Patch, render
-from rtswap.disclosure.badge_drawing import letters
+from rtswap.disclosure.badge_drawing import PLATE, letters
 from rtswap.types import Image
 
 WIDTH, HEIGHT = 1280, 720
@@ -32,25 +33,35 @@ def contrast(one: NDArray[np.float64] | float, other: NDArray[np.float64] | floa
 
 def drawn_on(patch: Patch, background: int) -> Image:
     """The badge's region, on one grey."""
-    image = np.full((HEIGHT, WIDTH, 3), background, np.uint8)
-    patch.blend_into(image)
     h, w = patch.layers[0].ink.shape[:2]
-    return image[patch.y : patch.y + h, patch.x : patch.x + w]
+    image = np.full((patch.y + h, patch.x + w, 3), background, np.uint8)
+    patch.blend_into(image)
+    return image[patch.y :, patch.x :]
+
+
+def rendered(style: str) -> Patch:
+    return render(Badge(style, "tl"), WIDTH, HEIGHT)
+
+
+@cache
+def box_px() -> int:
+    """Width of the box with the large letters, from the dark label, in which it alone is opaque and bright."""
+    box = rendered("dark").layers[0]
+    middle = box.keep.shape[0] // 2
+    opaque = (box.keep[middle, :, 0] == 0) & (box.ink[middle, :, 0] > 128)
+    return int(np.flatnonzero(opaque[: len(opaque) // 2]).max()) + 1
 
 
 def halves(region: Image) -> tuple[Image, Image]:
-    """The box with the large letters, and the words: found by the label's known proportions."""
-    box = render(Badge("dark"), WIDTH, HEIGHT).layers[0]
-    opaque = (box.keep[box.keep.shape[0] // 2, :, 0] == 0) & (box.ink[box.ink.shape[0] // 2, :, 0] > 128)
-    edge = int(np.flatnonzero(opaque[: region.shape[1] // 2]).max()) + 1
-    return region[:, :edge], region[:, edge:]
+    """The box with the large letters, and the words."""
+    return region[:, : box_px()], region[:, box_px() :]
 
 
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("background", GREYS)
 def test_letters_stand_out_from_what_is_around_them(style: str, background: int) -> None:
     """4.5 between letters and what touches them, for the large letters and for the words."""
-    region = drawn_on(render(Badge(style), WIDTH, HEIGHT), background)
+    region = drawn_on(rendered(style), background)
     for part in halves(region):
         inner = part[8:-8, 8:-8, 0]
         dark, light = (float(np.quantile(inner, q)) for q in (0.02, 0.98))
@@ -60,28 +71,28 @@ def test_letters_stand_out_from_what_is_around_them(style: str, background: int)
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("background", GREYS)
 def test_the_box_with_the_large_letters_or_its_plate_stands_out_from_the_picture(style: str, background: int) -> None:
-    """3 between the picture and a good part of the label's outer edge."""
-    region = drawn_on(render(Badge(style), WIDTH, HEIGHT), background)[..., 0].astype(np.float64)
-    edge = np.concatenate([region[1, 16:-16], region[-2, 16:-16]])
-    assert (contrast(edge, float(background)) >= 3).mean() > 0.2
+    """3 between the picture and a good part of the label's rim, which in the outlined one is white, then dark."""
+    region = drawn_on(rendered(style), background)[..., 0].astype(np.float64)
+    rims = contrast(np.stack([region[:6, 16:-16], region[:-7:-1, 16:-16]]), float(background)).max(1)
+    assert (rims >= 3).mean() > 0.2
 
 
 @pytest.mark.parametrize("background", [*range(0, 256, 15)])
 def test_auto_lets_the_box_with_the_large_letters_stand_out(background: int) -> None:
-    box, _ = halves(drawn_on(render(Badge("auto"), WIDTH, HEIGHT), background))
+    box, _ = halves(drawn_on(rendered("auto"), background))
     assert contrast(float(np.median(box[2:6, 16:-8])), float(background)) >= 3
 
 
 def test_a_style_that_hides_would_be_found() -> None:
     """The measure above fails a label that is as bright as the picture."""
-    patch = render(Badge("light"), WIDTH, HEIGHT)
+    patch = rendered("light")
     box, _ = halves(drawn_on(patch, 0))
     assert contrast(float(np.median(box[2:6, 16:-8])), 0.0) < 3
 
 
 def styles_over(greys: Iterable[int]) -> list[int]:
     """Which layer ``auto`` draws on each of these frames."""
-    patch, chosen = render(Badge("auto"), WIDTH, HEIGHT), []
+    patch, chosen = rendered("auto"), []
     for value in greys:
         region = drawn_on(patch, value)
         alone = [drawn_on(Patch(patch.x, patch.y, (layer,)), value) for layer in patch.layers]
@@ -111,7 +122,7 @@ def test_auto_does_not_flicker(seed: int) -> None:
 
 def test_outlined_words_carry_their_own_dark_edge() -> None:
     """On white nothing but the halo tells the words from the picture: it is dark all around them."""
-    patch = render(Badge("outline"), WIDTH, HEIGHT)
+    patch = rendered("outline")
     _, words = halves(drawn_on(patch, 255))
     assert (words[..., 0] < 90).mean() > 0.08
     assert letters(["AI"], 20, 600).max() == 1
@@ -122,13 +133,13 @@ def test_on_a_picture_of_many_shades_the_letters_keep_their_contrast() -> None:
     tiles = rng.integers(0, 256, (60, 107, 3), np.uint8)
     image = np.ascontiguousarray(cv2.resize(tiles, (WIDTH, HEIGHT), interpolation=cv2.INTER_NEAREST))
     for style in ("dark", "light"):
-        patch = render(Badge(style), WIDTH, HEIGHT)
+        patch = rendered(style)
         picture = image.copy()
         patch.blend_into(picture)
         ink = patch.layers[0]
         h, w = ink.ink.shape[:2]
         region = picture[patch.y : patch.y + h, patch.x : patch.x + w].astype(np.float64)
-        plate = (ink.keep[..., 0] > 30) & (ink.keep[..., 0] < 60)
+        plate = ink.keep[..., 0] == round(255 * (1 - PLATE))
         assert plate.mean() > 0.4
         letter = 255.0 if style == "dark" else 16.0
         assert contrast(region[plate], letter).min() >= 4.5

@@ -103,9 +103,10 @@ def test_reads_on_every_background(style: str, kind: str) -> None:
 def test_reads_in_every_language(language: str) -> None:
     icon = TEXTS[language].icon
     thumb, patch, scale = seen(Badge("auto", language=language), "grey")
-    found = {other: likeness(thumb, other, patch, scale) for other in ICONS}
-    assert found[icon] >= ALIKE
-    assert max(found, key=lambda other: found[other]) == icon
+    others = [other for other in ICONS if other not in icon]  # "AI" does stand in the Chinese one
+    found = likeness(thumb, icon, patch, scale)
+    assert found >= ALIKE
+    assert found > max(likeness(thumb, other, patch, scale) for other in others)
 
 
 @pytest.mark.parametrize("position", POSITIONS)
