@@ -111,9 +111,9 @@ def main() -> None:
     options = parser.parse_args()
     cv2.setNumThreads(1)
     eyes = open_eyes(Config(), on_event=lambda text: None)
-    engine = eyes.occlusion
-    assert engine is not None, "the default configuration asks for it"
-    live = {"occlusion": lambda: OcclusionMask(engine)} | LIVE
+    occluders = eyes.occluders
+    assert occluders is not None, "the default configuration asks for it"
+    live = {"occlusion": lambda: OcclusionMask(occluders)} | LIVE
     swapped, target = swapped_face(eyes, options.width)
     before = os.getloadavg()[0]
     report = {

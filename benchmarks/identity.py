@@ -80,7 +80,7 @@ def main() -> None:
     embedder = eyes.embedder()
     if embedder is None:
         parser.error("the judge is missing: pip install 'rtswap[identity]'")
-    model = make_swap_model(config)
+    model = make_swap_model(config, eyes)
     rng = np.random.default_rng(arguments.seed)
     paths = sorted(path for path in arguments.faces.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
     if arguments.names:

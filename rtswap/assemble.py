@@ -93,12 +93,12 @@ def run(config: Config, console: Console) -> dict[str, Any]:
 
 def bind_sources(config: Config, eyes: Eyes, *, on_event: Event) -> list[Swapper]:
     """A swapper for the source and one for each of ``--also``, bound before the first frame. Raises SourceError."""
-    model = make_swap_model(config)
+    model = make_swap_model(config, eyes)
     people = [config.source.photos, *((also,) for also in config.source.also)]
     return [model.bind(_source(config, photos, eyes, on_event)) for photos in people]
 
 
-def make_swap_model(config: Config) -> SwapModel:
+def make_swap_model(config: Config, eyes: Eyes) -> SwapModel:
     from rtswap.swappers.mesh import MeshSwapModel
 
     def mesh() -> SwapModel:
@@ -109,6 +109,7 @@ def make_swap_model(config: Config) -> SwapModel:
             hull="hull" in masks,
             skin="skin" in masks,
             delight=config.swap.delight,
+            occluders=eyes.occluders,
         )
 
     models: dict[str, Callable[[], SwapModel]] = {"mesh": mesh}
@@ -120,10 +121,10 @@ def make_finishes(config: Config, eyes: Eyes, *, on_event: Event, live: bool) ->
     its colours there, then its sharpness, then its seam."""
     finishes: list[Finish] = []
     swap, mask = config.swap, config.mask
-    if eyes.occlusion is not None:
+    if eyes.occluders is not None and "occlusion" in mask.masks:
         from rtswap.compositing.occlusion import OcclusionMask
 
-        finishes.append(OcclusionMask(eyes.occlusion, every_s=OCCLUSION_EVERY_S if live else 0.0))
+        finishes.append(OcclusionMask(eyes.occluders, every_s=OCCLUSION_EVERY_S if live else 0.0))
     if mask_is_partial(config):
         from rtswap.compositing.parts import PartsMask
 

@@ -123,7 +123,7 @@ class Rig:
         """A new one, ada's face bound."""
         which = replace(self.config.tracking, faces="one" if faces == 1 else "all")
         wanted = replace(self.config, tracking=which)
-        swapper = make_swap_model(wanted).bind(SourceIdentity(*self._portraits["ada"], name="ada"))
+        swapper = make_swap_model(wanted, self.eyes).bind(SourceIdentity(*self._portraits["ada"], name="ada"))
         return make_pipeline(wanted, self.eyes, [swapper], on_event=lambda text: None, spans=self.spans)
 
     def play(self, images: Sequence[Image], *, fps: float, seconds: float, faces: int = 1) -> Metrics:

@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rtswap.compositing.occlusion import SIZE as OCCLUSION_PX
 from rtswap.config import Config
 from rtswap.embedding import SIDE as EMBEDDER_PX
 from rtswap.embedding import DlibEmbedder
 from rtswap.engines.choose import Network, choose_engine, choose_engines
 from rtswap.models.registry import Registry
+from rtswap.occluders import SIZE as OCCLUSION_PX
+from rtswap.occluders import Occluders
 from rtswap.protocols import Detector, Embedder, Engine, LandmarkModel
 from rtswap.tracking.detector import MtcnnDetector
 from rtswap.tracking.landmarks import MeshLandmarks
@@ -42,7 +43,7 @@ class Eyes(NamedTuple):
     """Loads it: 0.3 s and 80 MB that only several photos of one person are worth. None where it is not installed."""
     recogniser: Embedder | None = None
     """Knows a face again; None where nobody asked for it."""
-    occlusion: Engine | None = None
+    occluders: Occluders | None = None
     """Tells what hides a face; None where it is not asked for."""
     engine: str = ""
     """What runs them, for reports."""
@@ -62,7 +63,7 @@ def open_eyes(
     }
     if config.tracking.follow == "person":
         samples["recognition"] = {"crops": np.zeros((1, RECOGNISER_PX, RECOGNISER_PX, 3), np.uint8)}
-    if "occlusion" in config.mask.masks:
+    if {"skin", "occlusion"} & set(config.mask.masks):
         samples["occlusion"] = {
             "crops": np.zeros((1, OCCLUSION_PX, OCCLUSION_PX, 3), np.uint8),
             "guides": np.zeros((1, OCCLUSION_PX, OCCLUSION_PX), np.uint8),
@@ -102,7 +103,7 @@ def open_eyes(
         landmarks,
         embedder,
         recogniser=FaceRecogniser(engines["recognition"]) if "recognition" in engines else None,
-        occlusion=engines.get("occlusion"),
+        occluders=Occluders(engines["occlusion"]) if "occlusion" in engines else None,
         engine=chosen["landmarks"].name,
     )
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 LAYERS = (
     ("values", "types errors topology sampling quiet urls options"),
-    ("seams", "protocols geometry mailbox pictures raster synthetic"),
+    ("seams", "protocols geometry mailbox pictures raster synthetic occluders"),
     (
         "leaves",
         "inputs outputs tracking engines swappers compositing disclosure models "
@@ -24,7 +24,7 @@ LAYERS = (
     ),
     ("loop", "pipeline session sender"),
     ("settings", "config configfile"),
-    ("assembly", "assemble eyes marks controls bench api inspection consent verification"),
+    ("assembly", "assemble eyes marks controls bench api inspection consent verification evaluation extraction"),
     ("doors", "cli commands flags checks doctor web __main__ __init__"),
 )
 RANK = {room: rank for rank, (_, rooms) in enumerate(LAYERS) for room in rooms.split()}

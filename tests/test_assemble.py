@@ -95,7 +95,7 @@ def finishes_of(**swap_and_mask: Any) -> list[str]:
     mask = {key: value for key, value in swap_and_mask.items() if hasattr(config.mask, key)}
     config = replace(config, swap=replace(config.swap, **swap), mask=replace(config.mask, **mask))
     told: list[str] = []
-    known = eyes() if "occlusion" in config.mask.masks else eyes()._replace(occlusion=None)
+    known = eyes()
     made = assemble.make_finishes(config, known, on_event=told.append, live=True)
     return [type(step).__name__ for step in made] + told
 

@@ -50,7 +50,7 @@ class Rig:
 def _swapper(config: Config, eyes: Eyes, watch: Watch, on_event: Event) -> Swapper:
     """The wished source's, or the stand-in's: then without the skin mask, which is the photo's."""
     if not config.source.photos:
-        bound = make_swap_model(_without_skin(config)).bind(_stand_in(eyes))
+        bound = make_swap_model(_without_skin(config), eyes).bind(_stand_in(eyes))
         return WatchedSwapper(bound, None, watch)
     alone = replace(config, source=replace(config.source, also=()))
     swapper = bind_sources(alone, eyes, on_event=on_event)[0]

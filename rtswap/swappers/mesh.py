@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from rtswap.errors import SourceError
 from rtswap.geometry import box_of, clip_box, upright_view
+from rtswap.occluders import Occluders
 from rtswap.protocols import Swapper
 from rtswap.raster import Map, rasterize
 from rtswap.sampling import blurred, looked_up, resized, warped
@@ -61,6 +62,8 @@ class MeshSwapModel:
     """Leave out the photo's hair and background."""
     delight: bool = False
     """Take the photo's own light off its skin."""
+    occluders: Occluders | None = None
+    """Sees hair, hats and hands in the photo better than its colours tell."""
 
     def bind(self, source: SourceIdentity) -> Swapper:
         if not np.isfinite(source.landmarks).all() or np.ptp(source.landmarks[:, 0]) < 8:
@@ -71,7 +74,12 @@ class MeshSwapModel:
                 do="Use another photo.",
             )
         texture = Texture.bake(
-            source.portrait, source.landmarks, source.further, skin=self.skin, delight=self.delight
+            source.portrait,
+            source.landmarks,
+            source.further,
+            skin=self.skin,
+            delight=self.delight,
+            occluders=self.occluders,
         )
         return MeshSwapper(self, SourceShape.of(source.landmarks), texture)
 

@@ -1,8 +1,9 @@
 """Which part of a photo is face: no fringe, no hair beside the cheeks, no hat, no background gets pasted.
 
 The photo itself says what its hair and its background look like, outside the face, and what its skin looks like, in
-the middle. Between them a cut is made where the picture has edges (GrabCut, Rother et al. 2004). Eyes, brows, lips
-and beard are never taken away, nor are glasses; dark lenses are, with the eyes' whole surroundings.
+the middle. Between them a cut is made where the picture has edges (GrabCut, Rother et al. 2004). It never takes away
+eyes, brows, lips and beard, nor glasses; dark lenses are, with the eyes' whole surroundings. The network that sees
+what hides a target's face sees it in photos, too: a fringe, a lock over a brow, a hand at the chin.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.occluders import ANSWER, Occluders, placing
+from rtswap.occluders import SIZE as SEEN_PX
 from rtswap.raster import rasterize
 from rtswap.sampling import blurred, looked_up, resized
 from rtswap.swappers.unroll import (
@@ -44,9 +47,16 @@ LIDS_AND_CHEEKS = (
 DARK_LENS = 0.33
 """Lightness under and over the eyes, relative to the cheeks', below which they are taken for dark glasses."""
 
+OPEN, SHUT = 0.35, 0.6
+"""How sure the network is that something lies on the skin: from where on less of the photo is taken, and none."""
+AT_THE_EDGE = 0.1
+"""Inter-ocular distances from the oval, within which hair and hats begin. What lies in the midst is a glint."""
 
-def face_mask(portrait: Image, landmarks: Points) -> Mask:
-    """(128, 128) on the chart: 255 = face, 0 = something else. ``landmarks`` (468, 3) px in the portrait."""
+
+def face_mask(portrait: Image, landmarks: Points, occluders: Occluders | None = None) -> Mask:
+    """(128, 128) on the chart: 255 = face, 0 = something else. ``landmarks`` (468, 3) px in the portrait.
+
+    ``occluders``: hair and hands that the colours do not tell are left out, too, even from before the eyes."""
     picture = _surroundings(portrait, landmarks)
     dark = _dark_lenses(picture[PAD:-PAD, PAD:-PAD])
     seeds = _seeds() if not dark else np.where(_lenses() & (_seeds() == cv2.GC_FGD), cv2.GC_PR_FGD, _seeds())
@@ -56,6 +66,8 @@ def face_mask(portrait: Image, landmarks: Points) -> Mask:
     face = np.maximum(blurred(face, COARSE / 100), _kept())
     if dark:
         face = face * (1 - blurred(drawn(_eyes_and_brows(), 4.0), 1.5))
+    if occluders is not None:
+        face = np.minimum(face, _uncovered(portrait, landmarks, occluders))
     return np.asarray(np.clip(face * 255, 0, 255), np.uint8)
 
 
@@ -102,6 +114,23 @@ def _tidy(face: Field) -> Field:
     opened = cv2.morphologyEx(closed, cv2.MORPH_OPEN, disc)
     _, labels = cv2.connectedComponents(opened)
     return np.asarray(labels == labels[len(face) // 2 + 6, len(face) // 2], np.float32) * (opened > 0)
+
+
+def _uncovered(portrait: Image, landmarks: Points, occluders: Occluders) -> Field:
+    """(128, 128) on the chart: 0 where the network sees hair, a hat or a hand over the skin, 1 elsewhere."""
+    matrix = placing(landmarks)
+    if matrix is None:
+        return np.ones((COARSE, COARSE), np.float32)
+    points = landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2]
+    answer = occluders.hidden(portrait, matrix, points)
+    values = np.ones((468 + len(OVAL), 3), np.float32)
+    values[:, :2] = np.clip((skirted(np.column_stack([points, landmarks[:, 2]]))[:, :2] + 0.5) / SEEN_PX, 0, 1)
+    where = rasterize(coarse_points(), values, chart().triangles, (COARSE, COARSE))[..., :2]
+    covered = np.clip((looked_up(answer, where * np.float32(ANSWER) - np.float32(0.5)) - OPEN) / (SHUT - OPEN), 0, 1)
+    count, labels = cv2.connectedComponents((covered > 0).astype(np.uint8))
+    from_outside = np.zeros(count, bool)
+    from_outside[np.unique(labels[inwards() < AT_THE_EDGE])] = True
+    return np.asarray(1 - covered * from_outside[labels], np.float32)
 
 
 @cache

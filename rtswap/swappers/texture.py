@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from rtswap.occluders import Occluders
 from rtswap.sampling import resized
 from rtswap.swappers.delight import delit
 from rtswap.swappers.skin import face_mask
@@ -41,14 +42,16 @@ class Texture:
         *,
         skin: bool = True,
         delight: bool = False,
+        occluders: Occluders | None = None,
     ) -> Texture:
         """Unroll the portrait; ``landmarks`` (468, 3) px in it. ``further``: the person's other photos.
 
         ``skin``: find out what is hair or background and leave it out; ``delight``: take the photo's light off
-        (costs identity by 0.01 on average photos, helps hard-lit ones: so not by default).
+        (costs identity by 0.01 on average photos, helps hard-lit ones: so not by default); ``occluders``: asked for
+        the hair.
         """
-        views = [_view(Portrait(portrait, landmarks), skin)]
-        views += [_view(one, skin) for one in further]
+        views = [_view(Portrait(portrait, landmarks), skin, occluders)]
+        views += [_view(one, skin, occluders) for one in further]
         view = merged(views)
         if delight:
             view = view._replace(image=delit(view.image, view.seen, view.face))
@@ -65,7 +68,7 @@ class Texture:
         return self.levels[index]
 
 
-def _view(photo: Portrait, skin: bool) -> View:
+def _view(photo: Portrait, skin: bool, occluders: Occluders | None) -> View:
     image, seen = unroll(photo.image, photo.landmarks)
-    face = face_mask(photo.image, photo.landmarks) if skin else np.full((COARSE, COARSE), 255, np.uint8)
+    face = face_mask(photo.image, photo.landmarks, occluders) if skin else np.full((COARSE, COARSE), 255, np.uint8)
     return View(image, seen, face)

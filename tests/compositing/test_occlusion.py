@@ -12,9 +12,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from rtswap.compositing.occlusion import ANSWER, GAP_S, SIZE, OcclusionMask, cut, guide, placing, weighed
+from rtswap.compositing.occlusion import GAP_S, OcclusionMask, weighed
 from rtswap.errors import ModelError
 from rtswap.geometry import canonical
+from rtswap.occluders import ANSWER, SIZE, Occluders, cut, guide, placing
 from rtswap.topology import OVAL
 from rtswap.types import AlignedFace, Points, Quality, SwappedFace, Tensor
 
@@ -75,7 +76,7 @@ def place_of(row: int, column: int, points: Points) -> tuple[int, int]:
 
 def test_what_is_in_front_is_left_and_what_is_not_is_replaced() -> None:
     face = target()
-    result = OcclusionMask(Saying(answer(lower_left()))).apply(swapped(), face, Quality())
+    result = OcclusionMask(Occluders(Saying(answer(lower_left())))).apply(swapped(), face, Quality())
     assert result.mask[place_of(47, 23, face.landmarks)] == 0
     assert result.mask[place_of(20, 32, face.landmarks)] == 255
     assert result.mask[place_of(47, 44, face.landmarks)] == 255
@@ -83,7 +84,7 @@ def test_what_is_in_front_is_left_and_what_is_not_is_replaced() -> None:
 
 def test_an_open_view_changes_nothing() -> None:
     before = swapped()
-    result = OcclusionMask(Saying(answer())).apply(before, target(seen=1.0), Quality())
+    result = OcclusionMask(Occluders(Saying(answer()))).apply(before, target(seen=1.0), Quality())
     assert (result.mask == 255).all()
     assert result.crop is before.crop
 
@@ -98,7 +99,9 @@ def test_the_mask_only_shrinks_and_the_target_stays_as_it_is(visible: np.ndarray
     mask = rng.integers(0, 256, (H, W), np.uint8)
     face = AlignedFace(1, rng.integers(0, 256, (H, W, 3), np.uint8), mesh(), rng.random(468, np.float32), 0.0)
     kept = face.crop.copy(), face.landmarks.copy(), face.visibility.copy()
-    result = OcclusionMask(Saying(visible)).apply(SwappedFace(face.crop.copy(), mask.copy()), face, Quality())
+    result = OcclusionMask(Occluders(Saying(visible))).apply(
+        SwappedFace(face.crop.copy(), mask.copy()), face, Quality()
+    )
     assert (result.mask <= mask).all()
     assert result.mask.dtype == np.uint8
     assert result.mask.shape == mask.shape
@@ -118,25 +121,27 @@ def test_the_mask_only_shrinks_and_the_target_stays_as_it_is(visible: np.ndarray
 )
 def test_a_network_that_breaks_its_contract_is_an_error_so_that_the_face_is_covered(broken: np.ndarray) -> None:
     with pytest.raises(ModelError, match="occlusion network"):
-        OcclusionMask(Saying(broken)).apply(swapped(), target(), Quality())
+        OcclusionMask(Occluders(Saying(broken))).apply(swapped(), target(), Quality())
 
 
 def test_a_missing_output_is_an_error() -> None:
     with pytest.raises(ModelError, match="nothing"):
-        OcclusionMask(Saying(lambda: {"other": answer()})).apply(swapped(), target(), Quality())
+        OcclusionMask(Occluders(Saying(lambda: {"other": answer()}))).apply(swapped(), target(), Quality())
 
 
 def test_a_face_confirmed_by_its_landmarks_is_never_taken_away_whole() -> None:
     everything = answer(np.ones((ANSWER, ANSWER)))
-    result = OcclusionMask(Saying(everything)).apply(swapped(), target(seen=1.0), Quality())
+    result = OcclusionMask(Occluders(Saying(everything))).apply(swapped(), target(seen=1.0), Quality())
     assert (result.mask == 255).all()
     nan = target()
     nan.visibility[:] = np.nan
-    assert (OcclusionMask(Saying(everything)).apply(swapped(), nan, Quality()).mask == 255).all()
+    assert (OcclusionMask(Occluders(Saying(everything))).apply(swapped(), nan, Quality()).mask == 255).all()
 
 
 def test_a_face_that_landmarks_and_network_both_call_hidden_is_left() -> None:
-    result = OcclusionMask(Saying(answer(np.ones((ANSWER, ANSWER))))).apply(swapped(), target(seen=0.0), Quality())
+    result = OcclusionMask(Occluders(Saying(answer(np.ones((ANSWER, ANSWER)))))).apply(
+        swapped(), target(seen=0.0), Quality()
+    )
     y, x = mesh()[1, [1, 0]].astype(int)
     assert result.mask[y, x] == 0
 
@@ -150,7 +155,7 @@ def test_a_face_that_landmarks_and_network_both_call_hidden_is_left() -> None:
 def test_of_the_seen_landmarks_more_than_a_quarter_stay_replaced(coarse: np.ndarray, seen: np.ndarray) -> None:
     visible = cv2.resize(coarse, (ANSWER, ANSWER), interpolation=cv2.INTER_NEAREST)[None]
     face = AlignedFace(1, np.zeros((H, W, 3), np.uint8), mesh(), seen, 0.0)
-    mask = OcclusionMask(Saying(visible)).apply(swapped(), face, Quality()).mask
+    mask = OcclusionMask(Occluders(Saying(visible))).apply(swapped(), face, Quality()).mask
     x, y = face.landmarks[seen >= 0.5][::2, :2].T.astype(int)
     if len(x) > 20:
         assert (mask[y, x] >= 128).mean() > 0.25
@@ -158,8 +163,8 @@ def test_of_the_seen_landmarks_more_than_a_quarter_stay_replaced(coarse: np.ndar
 
 def test_landmarks_that_are_seen_outvote_a_network_in_doubt() -> None:
     doubt = answer(0.6 * lower_left())
-    hidden = OcclusionMask(Saying(doubt)).apply(swapped(), target(seen=0.0), Quality()).mask
-    shown = OcclusionMask(Saying(doubt)).apply(swapped(), target(seen=1.0), Quality()).mask
+    hidden = OcclusionMask(Occluders(Saying(doubt))).apply(swapped(), target(seen=0.0), Quality()).mask
+    shown = OcclusionMask(Occluders(Saying(doubt))).apply(swapped(), target(seen=1.0), Quality()).mask
     spot = place_of(47, 23, mesh())
     assert hidden[spot] < 64
     assert shown[spot] > 128
@@ -168,17 +173,17 @@ def test_landmarks_that_are_seen_outvote_a_network_in_doubt() -> None:
 def test_specks_are_no_hands() -> None:
     hidden = np.zeros((ANSWER, ANSWER))
     hidden[30:32, 30:32] = hidden[40, 20] = 1
-    result = OcclusionMask(Saying(answer(hidden))).apply(swapped(), target(), Quality())
+    result = OcclusionMask(Occluders(Saying(answer(hidden)))).apply(swapped(), target(), Quality())
     assert result.mask.min() > 128
     pierced = lower_left()
     pierced[46:48, 22:24] = 0
-    result = OcclusionMask(Saying(answer(pierced))).apply(swapped(), target(), Quality())
+    result = OcclusionMask(Occluders(Saying(answer(pierced)))).apply(swapped(), target(), Quality())
     assert result.mask[place_of(46, 22, mesh())] < 64
 
 
 def spot_over_time(answers: list[np.ndarray], times: list[float], tracks: list[int] | None = None) -> list[int]:
     engine = Saying(answers[0])
-    step, values = OcclusionMask(engine), []
+    step, values = OcclusionMask(Occluders(engine)), []
     for number, (said, time_s) in enumerate(zip(answers, times, strict=True)):
         engine.answer = said
         face = target(time_s=time_s, track=tracks[number] if tracks else 1)
@@ -209,7 +214,7 @@ def test_after_a_gap_or_backwards_in_time_the_past_says_nothing() -> None:
 def test_tracks_are_apart_and_can_be_forgotten() -> None:
     assert spot_over_time([answer(lower_left()), answer()], [0.0, 0.01], [1, 2])[1] == 255
     engine = Saying(answer(lower_left()))
-    step = OcclusionMask(engine)
+    step = OcclusionMask(Occluders(engine))
     step.apply(swapped(), target(time_s=0.0), Quality())
     engine.answer = answer()
     assert step.apply(swapped(), target(time_s=0.01), Quality()).mask.min() < 128
@@ -222,7 +227,7 @@ def test_tracks_are_apart_and_can_be_forgotten() -> None:
 def test_what_was_seen_moves_with_the_face() -> None:
     """A hand that lies on the cheek of a face that has moved since is where the cheek is now."""
     engine = Saying(answer(lower_left()))
-    step = OcclusionMask(engine)
+    step = OcclusionMask(Occluders(engine))
     step.apply(swapped(), target(time_s=0.0), Quality())
     engine.answer = answer(0.55 * lower_left())
     moved = mesh()
@@ -251,7 +256,7 @@ def test_no_landmarks_and_no_crop_can_break_it(points: Points, size: tuple[int, 
         points[7] = np.nan
     mask = np.full((height, width), 200, np.uint8)
     face = AlignedFace(1, np.zeros((height, width, 3), np.uint8), points, np.full(468, np.nan, np.float32), 0.0)
-    result = OcclusionMask(Saying(answer(lower_left()))).apply(
+    result = OcclusionMask(Occluders(Saying(answer(lower_left())))).apply(
         SwappedFace(np.zeros((height, width, 3), np.uint8), mask.copy()), face, Quality()
     )
     assert result.mask.shape == (height, width)
@@ -263,7 +268,7 @@ def test_the_network_sees_the_face_upright_and_centred_and_is_told_where_it_is()
     points = mesh()
     points[:, :2] = points[:, :2] @ turn[:, :2].T + turn[:, 2]
     engine = Saying(answer())
-    OcclusionMask(engine).apply(swapped(), target(points), Quality())
+    OcclusionMask(Occluders(engine)).apply(swapped(), target(points), Quality())
     assert engine.seen["crops"].shape == (1, SIZE, SIZE, 3)
     assert engine.seen["crops"].dtype == engine.seen["guides"].dtype == np.uint8
     drawn = engine.seen["guides"][0]
@@ -318,7 +323,7 @@ def test_without_time_it_looks_seldom_and_what_it_saw_stays() -> None:
         looks += 1
         return {"visible": answer(lower_left())}
 
-    mask, hurried = OcclusionMask(Saying(told)), Quality(match_color=False)
+    mask, hurried = OcclusionMask(Occluders(Saying(told))), Quality(match_color=False)
     found = [mask.apply(swapped(), target(time_s=n / 30), hurried).mask for n in range(30)]
     assert 9 <= looks <= 11
     assert all((one == 0).any() for one in found)
@@ -332,7 +337,7 @@ def test_several_faces_are_looked_at_in_turn() -> None:
         looks[-1] += 1
         return {"visible": answer(lower_left())}
 
-    mask = OcclusionMask(Saying(told), every_s=0.06)
+    mask = OcclusionMask(Occluders(Saying(told)), every_s=0.06)
     for n in range(90):
         looks.append(0)
         for track in (1, 2, 3):
@@ -348,7 +353,7 @@ def test_what_does_not_come_from_outside_the_face_is_a_mistake() -> None:
     glint, hand = np.zeros((ANSWER, ANSWER)), np.zeros((ANSWER, ANSWER))
     glint[22:30, 34:46] = hand[22:30, 34:46] = 1
     hand[22:30, 46:] = 1
-    shut = OcclusionMask(Saying(answer(glint))).apply(swapped(), target(), Quality()).mask
+    shut = OcclusionMask(Occluders(Saying(answer(glint)))).apply(swapped(), target(), Quality()).mask
     assert shut.min() == 255
-    opened = OcclusionMask(Saying(answer(hand))).apply(swapped(), target(), Quality()).mask
+    opened = OcclusionMask(Occluders(Saying(answer(hand)))).apply(swapped(), target(), Quality()).mask
     assert opened[place_of(26, 40, mesh())] == 0

@@ -13,12 +13,13 @@ from rtswap.compositing.detail import MatchDetail
 from rtswap.compositing.occlusion import OcclusionMask
 from rtswap.compositing.parts import PartsMask
 from rtswap.compositing.poisson import PoissonBlend
-from rtswap.protocols import Engine, Finish
+from rtswap.occluders import Occluders
+from rtswap.protocols import Finish
 from rtswap.types import AlignedFace, Quality, SwappedFace
 
 
-def occlusion() -> Engine:
-    found = eyes().occlusion
+def occluders() -> Occluders:
+    found = eyes().occluders
     assert found is not None
     return found
 
@@ -26,7 +27,7 @@ def occlusion() -> Engine:
 FINISHES: dict[str, Callable[[], Finish]] = {
     **{f"color {method}": lambda method=method: ColorMatch(method) for method in ("rct", "lct", "mkl")},
     **{f"color {method}": lambda method=method: ColorMatch(method) for method in ("hist", "idt", "sot")},
-    "occlusion": lambda: OcclusionMask(occlusion()),
+    "occlusion": lambda: OcclusionMask(occluders()),
     "detail": MatchDetail,
     "poisson": PoissonBlend,
     "parts": lambda: PartsMask(["eyes", "mouth"], []),

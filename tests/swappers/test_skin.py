@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from people import NAMES, person
 
+from rtswap.errors import ModelError
 from rtswap.geometry import canonical
+from rtswap.occluders import Occluders
 from rtswap.swappers.skin import face_mask
 from rtswap.swappers.texture import SIZE, Texture, chart
 from rtswap.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
@@ -121,3 +123,42 @@ def test_side_light_is_not_taken_for_hair() -> None:
     bare, shaded = (Texture.bake(picture, who.landmarks).face for picture in (who.portrait, lit))
     cheeks = [i for i in range(468) if -0.1 < canonical().mesh[i, 1] < 0.6 and abs(canonical().mesh[i, 0]) < 0.75]
     assert at(shaded, cheeks).mean() > 0.9 * at(bare, cheeks).mean()
+
+
+class Network:
+    """Says that something covers the given part of the (64, 64) places."""
+
+    name = "network"
+
+    def __init__(self, rows: slice, columns: slice) -> None:
+        self.visible = np.ones((1, 64, 64), np.float32)
+        self.visible[0, rows, columns] = 0
+
+    def run(self, inputs: object) -> dict[str, np.ndarray]:
+        return {"visible": self.visible}
+
+
+def test_what_the_network_sees_over_a_brow_is_left_out() -> None:
+    """It lies over the brow that is on the left in the photo, and comes from above; the other brow is skin."""
+    who = person("ada")
+    lock = Occluders(Network(slice(0, 26), slice(0, 30)))
+    mask = face_mask(who.portrait, who.landmarks, lock)
+    assert at(mask, LEFT_BROW if who.landmarks[LEFT_BROW, 0].mean() < who.landmarks[1, 0] else RIGHT_BROW).mean() < 30
+    assert (
+        at(mask, RIGHT_BROW if who.landmarks[LEFT_BROW, 0].mean() < who.landmarks[1, 0] else LEFT_BROW).mean() > 200
+    )
+    assert at(mask, LIPS_OUTER).min() > 200
+
+
+def test_a_glint_in_the_midst_of_the_face_is_no_hair() -> None:
+    who = person("ada")
+    glint = Occluders(Network(slice(28, 34), slice(28, 36)))
+    assert np.array_equal(face_mask(who.portrait, who.landmarks, glint), face_mask(who.portrait, who.landmarks))
+
+
+def test_a_network_out_of_order_is_said_so() -> None:
+    who = person("ada")
+    broken = Network(slice(0), slice(0))
+    broken.visible[:] = np.nan
+    with pytest.raises(ModelError, match="occlusion"):
+        face_mask(who.portrait, who.landmarks, Occluders(broken))

@@ -10,8 +10,8 @@ pytest.importorskip("onnx", reason="onnx is not installed: it is needed to expor
 
 import torch
 
-from rtswap.compositing.occlusion import SIZE
 from rtswap.geometry import canonical
+from rtswap.occluders import SIZE
 from training.landmarks.export import halve_weights
 from training.landmarks.views import Views
 from training.masks.cutouts import Cutouts

@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 import torch
 
-from rtswap.compositing.occlusion import SIZE
+from rtswap.occluders import SIZE
 from training.landmarks.export import OPSET, halve_weights
 from training.masks.network import Deployed, OcclusionNetwork
 

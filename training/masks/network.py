@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from rtswap.compositing.occlusion import SIZE
+from rtswap.occluders import SIZE
 
 OUT = 64
 
