@@ -24,41 +24,22 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
-from footage import (
-    Clip,
-    Judge,
-    Meshes,
-    Swap,
-    config_for,
-    generated,
-    mesh_in,
-    open_judge,
-    read_clip,
-    swap_clip,
-    swapped_face,
-)
-from numpy.typing import NDArray
+from judges import open_judge
 
 from rtswap.bench import machine
 from rtswap.config import Config
+from rtswap.evaluation.clips import Clip, Swap, config_for, generated, mesh_in, read_clip, swap_clip, swapped_face
+from rtswap.evaluation.expression import NAMES, Series, correlation, gain, series, shift
+from rtswap.evaluation.heads import Meshes, rotations, turns_between
+from rtswap.evaluation.judge import Judge
 from rtswap.eyes import Eyes, open_eyes
 from rtswap.geometry import canonical, keypoints_of
 from rtswap.pictures import read_image
 from rtswap.protocols import Embedder
 from rtswap.synthetic import AnimatedHead, Motion
-from rtswap.topology import LEFT_EYE, RIGHT_EYE
 from rtswap.types import Points
 
-Series = NDArray[np.float64]
-
-NAMES = ("mouth_opening", "mouth_width", "left_eye", "right_eye", "brow_height")
-LIDS = ((160, 144), (159, 145), (158, 153)), ((387, 373), (386, 374), (385, 380))
-BROWS = [70, 63, 105, 66, 107], [336, 296, 334, 293, 300]
-CORNERS = [33, 133], [362, 263]
-RIGID = [33, 133, 362, 263, 1, 4, 5, 6, 168, 195, 197, 129, 358, 98, 327, 10, 54, 284, 127, 356, 234, 454]
-"""Eye corners, nose, forehead, temples: what expressions leave where it is."""
 TOLD = 0.95
 WIDTHS, OTHERS = (0.95, 1.0, 1.06), (0.92, 1.03, 1.1)
 """Of the judge's crops, and of those by which it is checked."""
@@ -77,66 +58,6 @@ class SmilingHead(AnimatedHead):
             return super()._moved(motion)
         finally:
             self._mesh = rest
-
-
-def measures(mesh: Points) -> list[float]:
-    """The five of ``NAMES`` in inter-ocular distances, in 3-D, so that turning the head changes none of them."""
-    eyes = [mesh[ring].mean(0) for ring in (LEFT_EYE, RIGHT_EYE)]
-    unit = float(np.linalg.norm(eyes[0] - eyes[1]))
-    opening, width = (float(np.linalg.norm(mesh[a] - mesh[b])) for a, b in ((13, 14), (61, 291)))
-    lids = [float(np.mean([np.linalg.norm(mesh[a] - mesh[b]) for a, b in pairs])) for pairs in LIDS]
-    brows = [
-        np.linalg.norm(mesh[brow].mean(0) - mesh[corners].mean(0))
-        for brow, corners in zip(BROWS, CORNERS, strict=True)
-    ]
-    return [value / unit for value in (opening, width, *lids, float(np.mean(brows)))]
-
-
-def series(meshes: Meshes) -> Series:
-    """(T, 5)"""
-    return np.array([measures(mesh) for mesh in meshes], np.float64)
-
-
-def correlation(one: Series, other: Series) -> float:
-    """Of two (T,) series; 0 where one of them does not change."""
-    a, b = one - one.mean(), other - other.mean()
-    size = float(np.sqrt((a @ a) * (b @ b)))
-    return float(a @ b) / size if size > 1e-12 else 0.0
-
-
-def gain(one: Series, other: Series) -> float:
-    """Slope of ``other`` over ``one``."""
-    a = one - one.mean()
-    return float(a @ (other - other.mean())) / max(float(a @ a), 1e-12)
-
-
-def shift(one: Series, other: Series, most: int = 3) -> int:
-    """Frames by which ``other`` comes after ``one``, where they correlate best."""
-    inner = one[most : len(one) - most]
-    found = [correlation(inner, other[most + n : len(other) - most + n]) for n in range(-most, most + 1)]
-    return int(np.argmax(found)) - most
-
-
-def rotations(meshes: Meshes, size: tuple[int, int]) -> NDArray[np.float64]:
-    """(T, 3, 3) pose of each mesh, by solvePnP against the canonical one. ``size``: (width, height)."""
-    camera = np.array([[max(size), 0, size[0] / 2], [0, max(size), size[1] / 2], [0, 0, 1]], np.float64)
-    model = canonical().mesh[RIGID].astype(np.float64)
-    found = []
-    for mesh in meshes:
-        spread = float(np.linalg.norm(mesh[33, :2] - mesh[263, :2])) / float(np.linalg.norm(model[0] - model[3]))
-        turn, place = np.zeros(3), np.array([0, 0, max(size) / max(spread, 1e-6)])
-        place[:2] = (mesh[1, :2] - camera[:2, 2]) / max(size) * place[2]
-        _, turn, _ = cv2.solvePnP(
-            model, mesh[RIGID, :2].astype(np.float64), camera, None, turn, place, True, cv2.SOLVEPNP_ITERATIVE
-        )
-        found.append(cv2.Rodrigues(turn)[0])
-    return np.array(found)
-
-
-def turns_between(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(T, 3) rotation vectors, degrees, from poses ``one`` to ``other`` (T, 3, 3)."""
-    between = np.einsum("tji,tjk->tik", one, other)
-    return np.degrees([cv2.Rodrigues(turn)[0][:, 0] for turn in between])
 
 
 def measure(ins: Meshes, again: Meshes, outs: Meshes, size: tuple[int, int]) -> dict[str, object]:

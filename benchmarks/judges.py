@@ -1,0 +1,23 @@
+"""The judge of landmarks that has no part in the swap, where its weights are at hand."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from rtswap.evaluation.judge import Judge, own_judge
+from rtswap.eyes import Eyes
+from rtswap.tracking.landmarks import MeshLandmarks
+
+ROOM = 1.5 / 1.3
+"""MediaPipe's network wants more room around the face than ours."""
+
+
+def open_judge(teacher: Path | None, eyes: Eyes) -> Judge:
+    """``teacher``: MediaPipe's face mesh as ONNX; without it our own network judges."""
+    if teacher is None:
+        return own_judge(eyes)
+    sys.path.append(str(Path(__file__).parents[1]))
+    from training.landmarks.teacher import SIZE, Teacher
+
+    return Judge(MeshLandmarks(Teacher(teacher), SIZE), ROOM, "MediaPipe face mesh, frame by frame")
