@@ -1,0 +1,104 @@
+"""Plans of several networks, one after the other: what ``rtswap build`` does, without a word printed."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rtswap.engines.build import build_plan
+from rtswap.engines.build_profiles import profile_of
+from rtswap.engines.contract import read_model_file
+from rtswap.engines.plan import Manifest, Recipe, key_of_plan
+from rtswap.engines.plans import PlanCache
+from rtswap.engines.tensorrt_module import TensorRt
+from rtswap.errors import RtswapError
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the user asks of all plans; None = what is known to be best for each network."""
+
+    precision: str | None = None
+    target: str = ""
+    batch: tuple[int, int, int] | None = None
+    force: bool = False
+    """Build again what is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What became of one network."""
+
+    network: str
+    manifest: Manifest | None
+    """None where it failed."""
+    took_s: float
+    fresh: bool = False
+    """False: it was there already."""
+    failed: str = ""
+
+
+def recipe_for(network: str, wish: Wish) -> Recipe:
+    """Raises EngineError."""
+    known = profile_of(network)
+    return Recipe(
+        precision=wish.precision or known.precision,
+        target=wish.target,
+        batch=wish.batch or known.batch,
+        side=known.side,
+        keep=known.keep,
+    )
+
+
+def plan_for(
+    content: bytes,
+    network: str,
+    recipe: Recipe,
+    tensorrt: TensorRt,
+    cache: PlanCache,
+    *,
+    card: str = "",
+    force: bool = False,
+) -> tuple[bytes, Manifest, bool]:
+    """The plan from the cache, or built now and kept there; and whether it was built now.
+
+    ``card``: what a plan of the classic TensorRT is tied to. Raises ModelError, EngineError.
+    """
+    if recipe.precision == "fp32":
+        recipe = replace(recipe, keep=())
+    key = key_of_plan(hashlib.sha256(content).hexdigest(), tensorrt.name, tensorrt.version, card, recipe)
+    found = None if force else cache.find(network, key)
+    if found is not None:
+        return *found, False
+    plan, manifest = build_plan(content, network, recipe, tensorrt, card=card)
+    cache.put(plan, manifest)
+    return plan, manifest, True
+
+
+def build_all(
+    networks: Sequence[tuple[str, Path]],
+    wish: Wish,
+    tensorrt: TensorRt,
+    cache: PlanCache,
+    *,
+    card: str = "",
+    on_progress: Callable[[int, int | None, str], None] = lambda done, total, line: None,
+) -> list[Built]:
+    """(name, ONNX file) -> what became of it. One that fails does not keep the others from being built."""
+    results = []
+    for number, (network, path) in enumerate(networks):
+        on_progress(number, len(networks), network)
+        began = time.perf_counter()
+        try:
+            recipe = recipe_for(network, wish)
+            _, manifest, fresh = plan_for(
+                read_model_file(path), network, recipe, tensorrt, cache, card=card, force=wish.force
+            )
+            results.append(Built(network, manifest, time.perf_counter() - began, fresh))
+        except RtswapError as error:
+            results.append(Built(network, None, time.perf_counter() - began, failed=str(error)))
+    on_progress(len(networks), len(networks), "")
+    return results

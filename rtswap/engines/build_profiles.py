@@ -1,0 +1,52 @@
+"""What is known of each network beforehand: how large its inputs come, and how exactly it has to be computed.
+
+Data only. ``docs/precision.md`` shows what the tolerances were taken from (``benchmarks/precision.py``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+Range = tuple[int, int, int]
+"""Least, usual and largest length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One network."""
+
+    batch: Range = (1, 4, 16)
+    """Faces at once."""
+    side: Range = (16, 256, 1024)
+    """Rows and columns, where the network leaves them free."""
+    precision: str = "fp16"
+    """Where an engine can choose: the fastest that stays within the tolerance on real crops."""
+    keep: tuple[str, ...] = ()
+    """Outputs of nodes that stay in float32 though the rest is lowered."""
+    tolerance: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """Output -> largest difference from float32 that may be seen; in the output's own unit."""
+
+
+_UNKNOWN = Profile()
+PROFILES: Mapping[str, Profile] = MappingProxyType(
+    {
+        "pnet": Profile(batch=(1, 1, 1), side=(12, 256, 2048), tolerance=MappingProxyType({"map": 0.1})),
+        "rnet": Profile(batch=(1, 16, 64), tolerance=MappingProxyType({"score": 0.01, "box": 0.005})),
+        "onet": Profile(batch=(1, 4, 64), tolerance=MappingProxyType({"score": 0.01, "box": 0.005, "points": 0.005})),
+        "dlib": Profile(tolerance=MappingProxyType({"embedding": 0.005})),
+        "landmarks": Profile(
+            tolerance=MappingProxyType({"points": 0.15, "visibility": 0.01, "presence": 0.01}),
+        ),
+        "recognition": Profile(tolerance=MappingProxyType({"embedding": 0.002})),
+        "occlusion": Profile(tolerance=MappingProxyType({"visible": 0.02})),
+    }
+)
+"""Network -> what is known of it."""
+
+
+def profile_of(network: str) -> Profile:
+    """``landmarks``, or a file's stem such as ``pnet-2``. A network that nobody knows gets the usual ranges."""
+    return PROFILES.get(network) or PROFILES.get(re.sub(r"-\d+$", "", network)) or _UNKNOWN
