@@ -1,0 +1,65 @@
+"""The swapper ``one``: a small network mends what ``mesh`` leaves behind.
+
+What moving and relighting pixels cannot do (a fringe pasted over a forehead, a shadow of the photo, skin tones far
+apart, the outline's edge) a generator trained on people who do not exist corrects, at 128 px, as a bounded
+difference. It is added to the full-size face, so that the photo's sharpness stays. The network is a static one per
+frame; what it should know of the source is a vector of gains and offsets that ``bind`` computes once.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rtswap.protocols import Engine, SwapModel, Swapper
+from rtswap.swappers.one_view import add_residual, cut, limit_mask, look, placing
+from rtswap.types import AlignedFace, Matrix, Points, Quality, SourceIdentity, SwappedFace, Tensor
+
+
+class OneSwapModel:
+    """Implements ``protocols.SwapModel``.
+
+    ``under``: the model whose work is mended. ``encoder``: photo (1, 128, 128, 3) -> style. ``generator``:
+    composite, target (1, 128, 128, 3), mask (1, 128, 128), style -> residual (1, 128, 128, 3), kept (1, 128, 128).
+    """
+
+    def __init__(self, under: SwapModel, encoder: Engine, generator: Engine) -> None:
+        self._under, self._encoder, self._generator = under, encoder, generator
+
+    def bind(self, source: SourceIdentity) -> Swapper:
+        under = self._under.bind(source)
+        matrix = placing(source.landmarks)
+        if matrix is None:
+            return under
+        photo = cut(source.portrait, matrix)
+        style = np.array(self._encoder.run({"photo": photo[None]})["style"], np.float32)
+        return OneSwapper(under, self._generator, style)
+
+
+class OneSwapper:
+    """Implements ``protocols.Swapper``; made by ``OneSwapModel.bind``."""
+
+    def __init__(self, under: Swapper, generator: Engine, style: Tensor) -> None:
+        self._under, self._generator, self._style = under, generator, style
+
+    def view(self, landmarks: Points, max_px: int) -> tuple[Matrix, tuple[int, int]]:
+        return self._under.view(landmarks, max_px)
+
+    def swap(self, face: AlignedFace, quality: Quality) -> SwappedFace:
+        """What ``under`` made, mended; as it is where the budget leaves no time for colours."""
+        swapped = self._under.swap(face, quality)
+        seen = look(face.crop, swapped.crop, swapped.mask, face.landmarks) if quality.match_color else None
+        if seen is None:
+            return swapped
+        said = self._generator.run(
+            {
+                "composite": seen.composite[None],
+                "target": seen.lowered[None],
+                "mask": seen.mask[None],
+                "style": self._style,
+            }
+        )
+        add_residual(swapped.crop, said["residual"][0], seen.matrix)
+        return SwappedFace(swapped.crop, limit_mask(swapped.mask, said["kept"][0], seen.matrix))
+
+    def forget(self, track_id: int) -> None:
+        self._under.forget(track_id)

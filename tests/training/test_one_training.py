@@ -1,0 +1,188 @@
+"""The recipe of ``one``: pairs say what is true, the networks learn from them, the exported files say the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="torch is not installed: it is needed to train, never to use")
+pytest.importorskip("onnx", reason="onnx is not installed: it is needed to export the generator")
+
+import torch
+
+from rtswap.geometry import canonical
+from rtswap.swappers.one_view import NEUTRAL, SIZE
+from training.landmarks.network import LandmarkNetwork
+from training.landmarks.views import Views
+from training.one.batches import Batch, Draws, augmented, gathered
+from training.one.export import encoder_graph, generator_graph, run, worst_levels
+from training.one.lights import badly_lit
+from training.one.losses import cross_terms, kept_term, mended, psnr, same_terms
+from training.one.network import MOST, STYLE, DeployedGenerator, Made, One
+from training.one.pairs import FIELDS, Pairs, prepare
+from training.one.run import Run
+from training.one.watchers import Watchers, sampled
+from training.recognition.network import RecognitionNetwork
+
+
+@pytest.fixture(scope="module")
+def views() -> Views:
+    meshes = np.stack([canonical().mesh * 58 + np.array([128, 128, 0])] * 6).astype(np.float32)
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(60, 200, (6, 32, 32, 3), np.uint8)
+    images = coarse.repeat(8, 1).repeat(8, 2)
+    return Views(images, meshes, np.ones((6, 468), bool), 3)
+
+
+@pytest.fixture(scope="module")
+def pairs(views: Views, tmp_path_factory: pytest.TempPathFactory) -> Pairs:
+    return prepare(views, tmp_path_factory.mktemp("pairs"), 2, 1, count=12)
+
+
+@pytest.fixture
+def batch(pairs: Pairs) -> Batch:
+    return gathered(pairs, Draws(pairs, 0).rows(4, 2))
+
+
+def nothing(batch: Batch) -> Made:
+    return Made(torch.zeros_like(batch.target), torch.full_like(batch.mask, 9.0))
+
+
+def test_pairs_are_made_once_and_found_again(views: Views, tmp_path: Path) -> None:
+    first = prepare(views, tmp_path, 1, 1, count=6)
+    kept = (tmp_path / "000.npz").stat().st_mtime_ns
+    again = prepare(views, tmp_path, 2, 1, count=6)
+    assert (tmp_path / "000.npz").stat().st_mtime_ns == kept
+    assert (len(first), len(again)) == (6, 12)
+    for name in FIELDS:
+        assert np.array_equal(getattr(first, name), getattr(again, name)[:6]), name
+
+
+def test_same_pairs_are_of_one_person_and_show_the_truth_outside(pairs: Pairs) -> None:
+    assert (pairs.source == pairs.goal)[pairs.same].all()
+    assert pairs.same.any()
+    untouched = pairs.mask == 0
+    assert np.array_equal(pairs.composite[untouched], pairs.target[untouched])
+    assert 0.1 < (pairs.mask > 200).mean() < 0.5
+    assert (pairs.visible == 255).mean() > 0.7
+
+
+def test_bad_light_changes_the_face_and_keeps_its_place(views: Views) -> None:
+    for seed in range(6):
+        lit = badly_lit(views.images[0], views.meshes[0], np.random.default_rng(seed))
+        assert lit.shape == views.images[0].shape
+        assert lit.dtype == np.uint8
+        assert np.abs(lit.astype(int) - views.images[0]).mean() > 1
+
+
+def test_the_truth_costs_nothing_and_doing_nothing_costs(batch: Batch) -> None:
+    same = batch.part(batch.same.nonzero()[:, 0])
+    given = mended(same, nothing(same))
+    perfect = same_terms(given._replace(picture=same.target), same)
+    assert all(float(value) < 1e-3 for value in perfect.values())
+    assert all(float(value) > 0.01 for value in same_terms(given, same).values())
+    assert psnr(same.target, same.target, same.mask).min() > 60
+
+
+def test_what_hides_the_face_is_not_learnt_as_skin(batch: Batch) -> None:
+    same = batch.part(batch.same.nonzero()[:, 0])
+    covered = type(same)(**{**{name: getattr(same, name) for name in same.__dataclass_fields__},
+                            "visible": torch.zeros_like(same.visible)})  # fmt: skip
+    assert float(same_terms(mended(same, nothing(same)), covered)["colour"]) < 1e-3
+    assert float(kept_term(mended(same, nothing(same)), covered)["kept"]) > 1
+
+
+def test_cross_pairs_are_told_to_stay_as_they_are_but_for_what_is_out_of_place(batch: Batch) -> None:
+    cross = batch.part((~batch.same).nonzero()[:, 0])
+    calm = cross_terms(mended(cross, nothing(cross)), cross)
+    assert float(calm["detail"]) == float(calm["calm"]) == 0
+    noisy = nothing(cross)._replace(residual=0.1 * torch.randn_like(cross.target))
+    assert float(cross_terms(mended(cross, noisy), cross)["detail"]) > 0.01
+
+
+def test_augmentation_changes_all_pictures_alike(batch: Batch) -> None:
+    for seed in range(4):
+        other = augmented(batch, torch.Generator().manual_seed(seed))
+        outside = (other.mask == 0).expand_as(other.target)
+        assert torch.allclose(other.composite[outside], other.target[outside], atol=1e-5)
+        assert other.composite.min() >= -1
+        assert other.composite.max() <= 1
+        assert not torch.equal(other.target, batch.target)
+
+
+def test_the_networks_looking_on_see_the_same_crop_of_a_mirrored_batch(batch: Batch) -> None:
+    seed = next(s for s in range(99) if torch.rand((), generator=torch.Generator().manual_seed(s)) >= 0.5)
+    mirrored = augmented(batch, torch.Generator().manual_seed(seed))
+    a, b = sampled(batch.target, batch.known, 96), sampled(mirrored.target, mirrored.known, 96)
+    for one, other in zip(a.flatten(1), b.flatten(1), strict=True):
+        assert torch.corrcoef(torch.stack([one, other]))[0, 1] > 0.9
+
+
+def test_the_difference_is_bounded_and_the_budget_kept() -> None:
+    torch.manual_seed(0)
+    one = One().eval()
+    macs = 0
+
+    def count(layer: torch.nn.Module, _: object, out: torch.Tensor) -> None:
+        nonlocal macs
+        if isinstance(layer, torch.nn.Conv2d):
+            macs += layer.in_channels * layer.kernel_size[0] * layer.kernel_size[1] * out[0].numel()
+
+    for layer in one.generator.modules():
+        layer.register_forward_hook(count)
+    picture = 40 * torch.randn(1, 3, SIZE, SIZE)
+    made = one.generator(picture, picture, picture[:, :1], 30 * torch.randn(1, STYLE))
+    assert made.residual.abs().max() <= MOST
+    assert macs < 0.6e9
+
+
+def test_a_few_steps_with_every_term_change_the_networks_and_go_on_from_a_checkpoint(
+    pairs: Pairs, views: Views, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    for name, network in (("r", RecognitionNetwork()), ("l", LandmarkNetwork())):
+        torch.save({"shadow": network.state_dict()}, tmp_path / f"{name}.pt")
+    watchers = Watchers(tmp_path / "r.pt", tmp_path / "l.pt", "cpu")
+    people, dice, draws = watchers.people(views), torch.Generator().manual_seed(0), Draws(pairs, 0)
+    assert people.shape == (3, 128)
+    run_ = Run("cpu", 5e-4)
+    before = {name: value.clone() for name, value in run_.one.state_dict().items()}
+    for share in (0.1, 0.5):
+        batch = augmented(gathered(pairs, draws.rows(1, 1)), dice)
+        terms = run_.step(batch, watchers, people, share, dice, half=False)
+        assert all(torch.isfinite(value) for value in terms.values())
+    assert "fooled" in terms
+    assert any(not torch.equal(value, before[name]) for name, value in run_.one.state_dict().items())
+    run_.save(tmp_path / "c.pt")
+    other = Run("cpu", 5e-4)
+    other.load(tmp_path / "c.pt")
+    assert other.progress.step == run_.progress.step == 2
+    assert all(torch.equal(a, b) for a, b in zip(
+        run_.shadow.state_dict().values(), other.shadow.state_dict().values(), strict=True))  # fmt: skip
+
+
+def test_the_exported_files_say_what_torch_says() -> None:
+    torch.manual_seed(0)
+    one = One().eval()
+    for block in one.modules():  # fresh blocks change nothing: let these
+        if isinstance(block, torch.nn.BatchNorm2d) and block.affine:
+            torch.nn.init.uniform_(block.weight, 0.5, 1)
+    torch.nn.init.normal_(one.encoder.style.weight, std=0.1)
+    torch.nn.init.normal_(one.generator.leave.weight, std=0.1)
+    generator, encoder = generator_graph(one), encoder_graph(one)
+    assert worst_levels(generator, encoder, one) <= 2
+    grey, mask = np.full((1, SIZE, SIZE, 3), 90, np.uint8), np.full((1, SIZE, SIZE), 255, np.uint8)
+    with torch.no_grad():
+        wanted, _ = DeployedGenerator(one.generator)(
+            *map(torch.from_numpy, (grey, grey, mask)), torch.zeros(1, STYLE)
+        )
+    found, kept = run(
+        generator, {"composite": grey, "target": grey, "mask": mask, "style": np.zeros((1, STYLE), np.float32)}
+    )
+    assert np.abs(found.astype(int) - wanted.numpy()).max() <= 2
+    assert np.ptp(wanted.numpy()) > 4
+    assert found.shape == (1, SIZE, SIZE, 3)
+    assert kept.shape == (1, SIZE, SIZE)
+    assert abs(float(wanted.float().mean()) - NEUTRAL) < 77

@@ -1,0 +1,1 @@
+"""Teaches the generator ``one``, which mends what the swapper ``mesh`` leaves behind."""

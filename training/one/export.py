@@ -1,0 +1,108 @@
+"""Checkpoint -> the two networks that ship: ``python -m training.one.export --checkpoint FILE --to FOLDER``.
+
+``one-128.onnx`` runs per frame, ``one-128-source.onnx`` once per source. Weights lie as fp16 and are cast to fp32 in
+the graph. Both are checked against torch in fp32 before they are written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from training.landmarks.export import OPSET, halve_weights
+from training.one.network import SIZE, STYLE, DeployedEncoder, DeployedGenerator, One
+
+WORST_LEVELS = 2
+"""Levels of 255 by which the file may differ from torch."""
+GENERATOR_INPUTS, GENERATOR_OUTPUTS = ["composite", "target", "mask", "style"], ["residual", "kept"]
+
+
+def load_network(checkpoint: Path) -> One:
+    """The averaged networks of a checkpoint, ready to be used."""
+    one = One()
+    one.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["shadow"])
+    return one.eval()
+
+
+def generator_graph(one: One) -> onnx.ModelProto:
+    picture, mask = torch.zeros(1, SIZE, SIZE, 3, dtype=torch.uint8), torch.zeros(1, SIZE, SIZE, dtype=torch.uint8)
+    given = (picture, picture, mask, torch.zeros(1, STYLE))
+    return _graph(DeployedGenerator(one.generator), given, GENERATOR_INPUTS, GENERATOR_OUTPUTS)
+
+
+def encoder_graph(one: One) -> onnx.ModelProto:
+    photo = torch.zeros(1, SIZE, SIZE, 3, dtype=torch.uint8)
+    return _graph(DeployedEncoder(one.encoder), (photo,), ["photo"], ["style"])
+
+
+def _graph(
+    network: nn.Module, given: tuple[torch.Tensor, ...], inputs: list[str], outputs: list[str]
+) -> onnx.ModelProto:
+    buffer = io.BytesIO()
+    torch.onnx.export(
+        network.eval(), given, buffer, input_names=inputs, output_names=outputs, opset_version=OPSET, dynamo=False
+    )
+    model = halve_weights(onnx.load_from_string(buffer.getvalue()))
+    model.producer_name, model.doc_string = "rtswap training.one", "see one.md"
+    return model
+
+
+def run(model: onnx.ModelProto, given: Mapping[str, NDArray[np.generic]]) -> list[NDArray[np.generic]]:
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    return list(session.run(None, dict(given)))
+
+
+def worst_levels(generator: onnx.ModelProto, encoder: onnx.ModelProto, one: One, seed: int = 0) -> int:
+    """Levels by which both files in a row differ from torch in fp32 at most, on smooth random pictures."""
+    rng = np.random.default_rng(seed)
+    worst = 0
+    for _ in range(4):
+        composite, target, photo = (_random_picture(rng) for _ in range(3))
+        mask = _random_picture(rng)[..., 0]
+        (style,) = run(encoder, {"photo": photo})
+        found = run(generator, {"composite": composite, "target": target, "mask": mask, "style": style})
+        with torch.no_grad():
+            wanted_style = DeployedEncoder(one.encoder)(torch.from_numpy(photo))
+            tensors = (torch.from_numpy(np.ascontiguousarray(part)) for part in (composite, target, mask))
+            wanted = DeployedGenerator(one.generator)(*tensors, wanted_style)
+        for a, b in zip(found, wanted, strict=True):
+            worst = max(worst, int(np.abs(a.astype(np.int16) - b.numpy().astype(np.int16)).max()))
+    return worst
+
+
+def _random_picture(rng: np.random.Generator) -> NDArray[np.uint8]:
+    import cv2
+
+    coarse = rng.integers(0, 256, (16, 16, 3), np.uint8)
+    return np.ascontiguousarray(cv2.resize(coarse, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)[None])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m training.one.export", description=__doc__)
+    parser.add_argument("--checkpoint", type=Path, required=True)
+    parser.add_argument("--to", type=Path, required=True, help="folder")
+    args = parser.parse_args()
+    one = load_network(args.checkpoint)
+    generator, encoder = generator_graph(one), encoder_graph(one)
+    worst = worst_levels(generator, encoder, one)
+    if worst > WORST_LEVELS:
+        raise SystemExit(f"the exported networks are off by {worst} levels; nothing was written")
+    for name, model in (("one-128.onnx", generator), ("one-128-source.onnx", encoder)):
+        temporary = args.to / f"{name}.tmp"
+        onnx.save(model, str(temporary))
+        temporary.replace(args.to / name)
+        print(f"{args.to / name}: {(args.to / name).stat().st_size / 1e6:.2f} MB")
+    print(f"at most {worst} levels from torch")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""What is asked of the generator: the truth where it is known, and what must be kept where it is not."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from training.one.batches import Batch
+from training.one.network import Made
+
+WEIGHTS = {
+    "colour": 10.0,
+    "edges": 4.0,
+    "structure": 1.0,
+    "light": 5.0,
+    "detail": 6.0,
+    "calm": 0.5,
+    "kept": 0.1,
+    "identity": 1.0,
+    "keep": 1.0,
+    "landmarks": 0.3,
+    "fooled": 0.15,
+}
+LIGHT_SIGMA = 1.4
+"""Of the low-pass of ``light``, in cells of 8 px: 11 px."""
+TOLERATED = 0.25
+"""Differences of detail (of 2 from black to white) well above this are a fringe that went, not a feature lost."""
+
+
+class Output(NamedTuple):
+    picture: Tensor
+    """(N, 3, 128, 128) the composite, mended where it was pasted."""
+    made: Made
+
+
+def mended(batch: Batch, made: Made) -> Output:
+    return Output((batch.composite + batch.mask * made.residual).clamp(-1.2, 1.2), made)
+
+
+def same_terms(output: Output, batch: Batch) -> dict[str, Tensor]:
+    """Against the truth. ``colour``: L1 at 128 to 16 px; ``edges``: of gradients; ``structure``: 1 - SSIM."""
+    weight = batch.visible * (batch.mask > 0.02)
+    area = weight.mean().clamp(min=1e-3)
+    off = (output.picture - batch.target) * weight
+    colour = off.abs().mean()
+    for share in (1.0, 1.0, 1.0):
+        off = nn.functional.avg_pool2d(off, 2)
+        colour = colour + share * off.abs().mean()
+    edges = sum(
+        (both[0] - both[1]).abs().mul(weight[:, :, 1:, 1:]).mean()
+        for both in zip(_slopes(output.picture), _slopes(batch.target), strict=True)
+    )
+    structure = (1 - _ssim(output.picture, batch.target)) * nn.functional.avg_pool2d(weight, 2)
+    return {"colour": colour / area, "edges": edges / area, "structure": structure.mean() / area}
+
+
+def cross_terms(output: Output, batch: Batch) -> dict[str, Tensor]:
+    """``light``: the target's slow part; ``detail``: the swapped face's fast part, but for what is out of place;
+    ``calm``: no change without need."""
+    area = batch.mask.mean().clamp(min=1e-3)
+    within = batch.inside * batch.mask
+    light = (_slow(output.picture, within) - _slow(batch.target, within)).abs() * _coarse(within)
+    off = _fast(output.picture) - _fast(batch.composite)
+    detail = off.abs() / (off.abs() + TOLERATED) * batch.mask
+    calm = (output.made.residual.abs() * batch.mask).mean()
+    return {"light": light.mean() / area, "detail": TOLERATED * detail.mean() / area, "calm": calm / area}
+
+
+def kept_term(output: Output, batch: Batch) -> dict[str, Tensor]:
+    """``kept``: cross-entropy of where nothing is before the face; counted where the face was pasted."""
+    off = nn.functional.binary_cross_entropy_with_logits(output.made.kept, batch.visible, reduction="none")
+    return {"kept": (off * batch.mask).mean() / batch.mask.mean().clamp(min=1e-3)}
+
+
+def weighted(terms: dict[str, Tensor]) -> Tensor:
+    return torch.stack([WEIGHTS[name] * value for name, value in terms.items()]).sum()
+
+
+def psnr(picture: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
+    """(N,) dB of pictures -1..1 where ``weight`` (N, 1, H, W) counts."""
+    off = ((picture.clamp(-1, 1) - truth) / 2).square() * weight
+    mean = off.sum((1, 2, 3)) / (3 * weight.sum((1, 2, 3))).clamp(min=1)
+    return -10 * torch.log10(mean.clamp(min=1e-7))
+
+
+def _slopes(x: Tensor) -> tuple[Tensor, Tensor]:
+    return x[:, :, 1:, 1:] - x[:, :, 1:, :-1], x[:, :, 1:, 1:] - x[:, :, :-1, 1:]
+
+
+def _ssim(a: Tensor, b: Tensor) -> Tensor:
+    """(N, 1, 64, 64) structural similarity (Wang et al. 2004) of the lightness at half size, in 7 px boxes."""
+    a, b = (nn.functional.avg_pool2d(x.mean(1, keepdim=True), 2) for x in (a, b))
+
+    def mean(x: Tensor) -> Tensor:
+        return nn.functional.avg_pool2d(x, 7, 1, 3, count_include_pad=False)
+
+    ma, mb = mean(a), mean(b)
+    va, vb, both = mean(a * a) - ma * ma, mean(b * b) - mb * mb, mean(a * b) - ma * mb
+    small, little = 4 * 0.01**2, 4 * 0.03**2
+    return (2 * ma * mb + small) * (2 * both + little) / ((ma * ma + mb * mb + small) * (va + vb + little))
+
+
+def _fast(x: Tensor) -> Tensor:
+    return x - nn.functional.avg_pool2d(x, 7, 1, 3, count_include_pad=False)
+
+
+def _coarse(x: Tensor) -> Tensor:
+    return nn.functional.avg_pool2d(x, 8)
+
+
+def _slow(x: Tensor, weight: Tensor) -> Tensor:
+    """(N, 3, 16, 16) Gaussian of ``x`` where ``weight`` counts."""
+    reach = torch.arange(-3.0, 4.0, device=x.device)
+    line = torch.exp(-0.5 * (reach / LIGHT_SIGMA) ** 2)
+    kernel = (line[:, None] * line)[None, None]
+
+    def smooth(y: Tensor) -> Tensor:
+        return nn.functional.conv2d(y, kernel.expand(y.shape[1], 1, 7, 7), padding=3, groups=y.shape[1])
+
+    return smooth(_coarse(x * weight)) / smooth(_coarse(weight)).clamp(min=1e-2)

@@ -1,0 +1,187 @@
+"""The generator ``one-128``: 0.5 M parameters, 0.24 GMAC for a 128 px crop, and the encoder of the source's photo.
+
+FaceShifter's adaptive attentional denormalisation (Li et al. 2020) in small: at 64, 32 and 16 px each block's
+features are scaled and shifted either as the target asks (maps made of its low-passed face) or as the source asks
+(a vector that the encoder computed once from the photo), and a gate decides place by place whom to follow. What
+comes out is a bounded difference to the face that ``mesh`` made, and how far that face may be shown.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from rtswap.swappers.one_view import NEUTRAL, SIZE
+
+MOST = 0.6
+"""Largest difference, where pictures go from -1 to 1: 76 levels of 255."""
+WIDTHS = 24, 48, 96
+TOLD = 12, 24, 48
+"""Channels of the composite's and of the target's maps at 64, 32 and 16 px."""
+STYLE = 2 * (2 * WIDTHS[2] + WIDTHS[1] + WIDTHS[0])
+
+
+def _conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
+    )
+
+
+class Gated(nn.Module):
+    """A residual block (N, C, H, W) -> the same, told what to do by target and source. Begins as the identity."""
+
+    def __init__(self, channels: int, told: int) -> None:
+        super().__init__()
+        self.first = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, 1, 1, bias=False), nn.BatchNorm2d(channels, affine=False)
+        )
+        self.asked = nn.Conv2d(told, 2 * channels, 1)
+        self.gate = nn.Conv2d(channels, 1, 1)
+        self.second = nn.Sequential(nn.Conv2d(channels, channels, 3, 1, 1, bias=False), nn.BatchNorm2d(channels))
+        nn.init.normal_(self.asked.weight, std=0.02)
+        nn.init.zeros_(self.asked.bias)
+        nn.init.zeros_(self.second[1].weight)
+
+    def forward(self, x: Tensor, target: Tensor, style: Tensor) -> Tensor:
+        """``target`` (N, told, H, W), ``style`` (N, 2 C)."""
+        features = self.first(x)
+        by_target, by_source = self.asked(target), style[:, :, None, None]
+        scale, shift = (by_target + torch.sigmoid(self.gate(features)) * (by_source - by_target)).chunk(2, 1)
+        return torch.relu(x + self.second(torch.relu(features * (1 + scale) + shift)))
+
+
+class Wider(nn.Module):
+    """(N, C, H, W) -> (N, C', 2 H, 2 W)"""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.spread = nn.Sequential(nn.Conv2d(inputs, 4 * outputs, 1, bias=False), nn.BatchNorm2d(4 * outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.pixel_shuffle(self.spread(x), 2)
+
+
+class Made(NamedTuple):
+    residual: Tensor
+    """(N, 3, 128, 128) within +-MOST, to be added where the mask is."""
+    kept: Tensor
+    """(N, 1, 128, 128) logits: whether the face may be shown here."""
+
+
+class Generator(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        fine, middle, deep = WIDTHS
+        self.enter = _conv(7, fine, 4, 2)
+        self.down = nn.ModuleList([_conv(fine, middle, 3, 2), _conv(middle, deep, 3, 2)])
+        self.told = nn.ModuleList(
+            [_conv(4, TOLD[0], 4, 2), _conv(TOLD[0], TOLD[1], 3, 2), _conv(TOLD[1], TOLD[2], 3, 2)]
+        )
+        self.deep = nn.ModuleList([Gated(deep, TOLD[2]), Gated(deep, TOLD[2])])
+        self.to_middle, self.middle = Wider(deep, middle), Gated(middle, TOLD[1])
+        self.to_fine, self.fine = Wider(middle, fine), Gated(fine, TOLD[0])
+        self.leave = nn.Conv2d(fine, 16, 3, 1, 1)
+        with torch.no_grad():
+            self.leave.weight.mul_(0.1)
+            self.leave.bias.zero_()
+            self.leave.bias[12:].fill_(4.0)
+
+    def forward(self, composite: Tensor, target: Tensor, mask: Tensor, style: Tensor) -> Made:
+        """Pictures (N, 3, 128, 128) -1..1, ``mask`` (N, 1, 128, 128) 0..1, ``style`` (N, STYLE)."""
+        told = []
+        asked = torch.cat([target, mask], 1)
+        for layer in self.told:
+            asked = layer(asked)
+            told.append(asked)
+        at_fine = self.enter(torch.cat([composite, target, mask], 1))
+        at_middle = self.down[0](at_fine)
+        x = self.down[1](at_middle)
+        parts = style.split([2 * width for width in (WIDTHS[2], WIDTHS[2], WIDTHS[1], WIDTHS[0])], 1)
+        for block, part in zip(self.deep, parts, strict=False):
+            x = block(x, told[2], part)
+        x = self.middle(torch.relu(self.to_middle(x) + at_middle), told[1], parts[2])
+        x = self.fine(torch.relu(self.to_fine(x) + at_fine), told[0], parts[3])
+        out = nn.functional.pixel_shuffle(self.leave(x), 2).float()
+        return Made(MOST * torch.tanh(out[:, :3]), out[:, 3:])
+
+
+class Encoder(nn.Module):
+    """(N, 3, 128, 128) -1..1, the source's photo in the network's crop -> (N, STYLE). Run once per source."""
+
+    def __init__(self, length: int = 64) -> None:
+        super().__init__()
+        self.body = nn.Sequential(_conv(3, 32, 6, 4), _conv(32, 64, 3, 2), _conv(64, 128, 3, 2), _conv(128, 128))
+        self.code = nn.Sequential(nn.Linear(256, length), nn.LayerNorm(length), nn.ReLU(inplace=True))
+        self.style = nn.Linear(length, STYLE)
+        nn.init.normal_(self.style.weight, std=0.005)
+        nn.init.zeros_(self.style.bias)
+
+    def forward(self, photo: Tensor) -> Tensor:
+        maps = self.body(photo).flatten(2)
+        style: Tensor = self.style(self.code(torch.cat([maps.mean(2), maps.amax(2)], 1)))
+        return style
+
+
+class One(nn.Module):
+    """Both, as they are trained."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder, self.generator = Encoder(), Generator()
+
+    def forward(self, composite: Tensor, target: Tensor, mask: Tensor, photo: Tensor) -> Made:
+        made: Made = self.generator(composite, target, mask, self.encoder(photo))
+        return made
+
+
+class DeployedGenerator(nn.Module):
+    """What is exported: ``composite``, ``target`` (1, 128, 128, 3), ``mask`` (1, 128, 128) uint8 and ``style``
+    (1, STYLE) -> ``residual`` (1, 128, 128, 3), ``kept`` (1, 128, 128) uint8."""
+
+    def __init__(self, generator: Generator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, composite: Tensor, target: Tensor, mask: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
+        share = mask[:, None].float() / 255
+        made = self.generator(to_input(composite), to_input(target), share, style)
+        residual = torch.round(127.5 * made.residual + NEUTRAL).clamp(0, 255)
+        kept = torch.round(255 * torch.sigmoid(made.kept[:, 0]))
+        return residual.permute(0, 2, 3, 1).to(torch.uint8), kept.to(torch.uint8)
+
+
+class DeployedEncoder(nn.Module):
+    """What is exported: ``photo`` (1, 128, 128, 3) uint8 -> ``style`` (1, STYLE)."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, photo: Tensor) -> Tensor:
+        style: Tensor = self.encoder(to_input(photo))
+        return style
+
+
+class Critic(nn.Module):
+    """(N, 3, 128, 128) -1..1 -> (N, 1, 16, 16): how real each patch of 38 px looks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for inputs, outputs in ((3, 24), (24, 48), (48, 96)):
+            layers += [nn.Conv2d(inputs, outputs, 4, 2, 1), nn.LeakyReLU(0.2)]
+        self.body = nn.Sequential(*layers, nn.Conv2d(96, 1, 3, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        score: Tensor = self.body(x)
+        return score
+
+
+def to_input(pictures: Tensor) -> Tensor:
+    """(N, H, W, 3) uint8 -> (N, 3, H, W) float32 -1..1."""
+    return pictures.permute(0, 3, 1, 2).to(torch.float32) * (2 / 255) - 1
+
+
+__all__ = ["SIZE", "STYLE", "Critic", "DeployedEncoder", "DeployedGenerator", "Generator", "Made", "One", "to_input"]

@@ -1,0 +1,214 @@
+"""What the generator learns from: faces as ``mesh`` swaps them, by the program's own code, kept in files.
+
+A *same* pair swaps a mirrored, badly lit photo of a person onto another view of that person: the target itself is
+then what should come out. A *cross* pair swaps between two people: there is no truth, only what is to be kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rtswap.compositing.cpu import CpuCanvas
+from rtswap.geometry import canonical, transform
+from rtswap.protocols import Swapper
+from rtswap.swappers.mesh import MeshSwapModel
+from rtswap.swappers.one_view import Look, cut, look, placing
+from rtswap.tracking.landmarks import place
+from rtswap.types import AlignedFace, Quality, SourceIdentity
+from training.landmarks.occluders import glasses, occlude
+from training.landmarks.views import Views
+from training.one.lights import badly_lit
+
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+SHARD = 510
+SAME_PER_SOURCE, CROSS_PER_SOURCE = 2, 1
+STEEPEST = 0.66
+"""Target views whose outline is narrower than this, in heights, are turned so far that a rendering is no truth."""
+EYES_PX, KNOWN_PX = 96, 128
+"""Crops of the recognition and the landmark network."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """N pairs; pictures are (N, 128, 128, 3) BGR in the network's crop."""
+
+    composite: Bytes
+    target: Bytes
+    lowered: Bytes
+    photo: Bytes
+    """The source's photo, as bind sees it."""
+    mask: Bytes
+    """(N, 128, 128) where the swap was pasted."""
+    inside: Bytes
+    """(N, 128, 128) where ``lowered`` is low-passed."""
+    visible: Bytes
+    """(N, 128, 128) 0 where something is before the target's face."""
+    same: NDArray[np.bool_]
+    source: NDArray[np.int64]
+    """(N,) row of the source's person."""
+    goal: NDArray[np.int64]
+    """(N,) row of the target's person."""
+    known: Floats
+    """(N, 2, 3) the network's crop -> the recognition network's."""
+    mesh: Floats
+    """(N, 2, 3) the network's crop -> the landmark network's."""
+
+    def __len__(self) -> int:
+        return len(self.same)
+
+
+FIELDS = tuple(Pairs.__dataclass_fields__)
+
+
+def prepare(views: Views, folder: Path, shards: int, seed: int, *, count: int = SHARD, hard: bool = False) -> Pairs:
+    """``shards`` files of ``count`` pairs in ``folder``, those that are missing made now.
+
+    ``hard``: badly lit sources on other people only.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(shards):
+        path = folder / f"{number:03d}.npz"
+        if path.exists():
+            continue
+        rows = list(Maker(views, seed * 1000 + number, hard=hard).pairs(count))
+        temporary = path.with_suffix(".part")
+        with temporary.open("wb") as file:
+            np.savez(file, **{name: np.stack([row[name] for row in rows]) for name in FIELDS})
+        temporary.replace(path)
+        print(f"pairs: {number + 1} of {shards} files", flush=True)
+    return load(folder)
+
+
+def load(folder: Path) -> Pairs:
+    """Every finished file of ``folder``, in memory."""
+    parts: dict[str, list[NDArray[np.generic]]] = {name: [] for name in FIELDS}
+    for path in sorted(folder.glob("*.npz")):
+        with np.load(path) as data:
+            for name in FIELDS:
+                parts[name].append(data[name])
+    return Pairs(**{name: np.concatenate(part) for name, part in parts.items()})
+
+
+class Maker:
+    """Endless random pairs of the people in ``views``."""
+
+    def __init__(self, views: Views, seed: int, *, hard: bool = False) -> None:
+        self._views, self._hard = views, hard
+        self._rng = np.random.default_rng(seed)
+        self._count = len(views) // views.people
+
+    def pairs(self, count: int) -> Iterator[dict[str, NDArray[np.generic]]]:
+        made = 0
+        while made < count:
+            for row in self._of_one_source():
+                if made < count:
+                    made += 1
+                    yield row
+
+    def _of_one_source(self) -> Iterator[dict[str, NDArray[np.generic]]]:
+        rng, views = self._rng, self._views
+        person = int(rng.integers(views.people))
+        image, mesh = self._view(person, original=0.6)
+        if not self._hard:
+            image, mesh = _mirrored(image, mesh)
+        if self._hard or rng.random() < 0.8:
+            image = badly_lit(image, mesh, rng)
+        image = np.array(image)
+        if rng.random() < 0.04:
+            glasses(image, mesh, rng)
+        mesh = _as_found(mesh, rng)
+        matrix = placing(mesh)
+        assert matrix is not None
+        swapper = MeshSwapModel().bind(SourceIdentity(image, mesh))
+        photo = cut(image, matrix)
+        goals = [person] * SAME_PER_SOURCE if not self._hard else []
+        goals += [int(rng.integers(views.people)) for _ in range(CROSS_PER_SOURCE)]
+        for goal in goals:
+            made = self._pair(swapper, goal)
+            if made is not None:
+                yield {**made, "photo": photo, "same": np.bool_(goal == person), "source": np.int64(person)}
+
+    def _view(self, person: int, *, original: float) -> tuple[Bytes, Floats]:
+        rng, views = self._rng, self._views
+        for _ in range(8):
+            number = 0 if rng.random() < original else int(rng.integers(1, self._count))
+            row = person + number * views.people
+            low, high = views.meshes[row][:, :2].min(0), views.meshes[row][:, :2].max(0)
+            if number == 0 or (high - low)[0] > STEEPEST * (high - low)[1]:
+                return views.images[row], views.meshes[row]
+        return views.images[person], views.meshes[person]
+
+    def _pair(self, swapper: Swapper, goal: int) -> dict[str, NDArray[np.generic]] | None:
+        rng = self._rng
+        image, mesh = self._view(goal, original=0.7)
+        image, visible = np.array(image), np.ones(468, np.float32)
+        clean = image.copy()
+        if rng.random() < 0.2:
+            occlude(image, mesh, visible, self._scrap(), self._skin(goal), rng)
+        hidden = np.abs(image.astype(np.int16) - clean).max(2)
+        hidden = np.clip(12 * hidden - 30, 0, 255).astype(np.uint8)
+        hidden = np.asarray(cv2.morphologyEx(hidden, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)), np.uint8)
+        seen = swapped_view(swapper, image, _as_found(mesh, rng))
+        if seen is None:
+            return None
+        crop_matrix, found = seen
+        points = transform(crop_matrix, mesh)
+        known, dense = place(points, EYES_PX), place(points, KNOWN_PX)
+        if known is None or dense is None:
+            return None
+        open_ = 255 - cut(hidden, crop_matrix, zero=True)
+        return {
+            "composite": found.composite, "target": found.target, "lowered": found.lowered, "mask": found.mask,
+            "inside": found.inside, "visible": open_, "goal": np.int64(goal), "known": known, "mesh": dense,
+        }  # fmt: skip
+
+    def _scrap(self) -> Bytes:
+        rng = self._rng
+        image = self._views.images[int(rng.integers(len(self._views)))]
+        side = int(rng.integers(40, 180))
+        x, y = rng.integers(0, 256 - side, 2)
+        return np.asarray(cv2.resize(image[y : y + side, x : x + side], (256, 256)), np.uint8)
+
+    def _skin(self, person: int) -> Floats:
+        """(3,) a cheek's colour: the person's own, or somebody's."""
+        row = person if self._rng.random() < 0.5 else int(self._rng.integers(self._views.people))
+        x, y = np.clip(self._views.meshes[row][205, :2], 2, 253).astype(int)
+        return np.asarray(self._views.images[row][y - 2 : y + 3, x - 2 : x + 3].mean(axis=(0, 1)), np.float32)
+
+
+def swapped_view(swapper: Swapper, image: Bytes, mesh: Floats) -> tuple[Floats, Look] | None:
+    """What the network would see of the face ``mesh`` in ``image``, and the matrix from the image to that crop."""
+    matrix, size = swapper.view(mesh, 1024)
+    crop = CpuCanvas(image).crop(matrix, size)
+    points = transform(matrix, mesh)
+    swapper.forget(0)  # a face that was never seen before
+    result = swapper.swap(AlignedFace(0, crop, points, np.ones(468, np.float32), 0.0), Quality())
+    found = look(crop, result.crop, result.mask, points)
+    if found is None:
+        return None
+    whole = np.vstack([found.matrix, [0, 0, 1]]) @ np.vstack([matrix, [0, 0, 1]])
+    return np.asarray(whole[:2], np.float32), found
+
+
+def _mirrored(image: Bytes, mesh: Floats) -> tuple[Bytes, Floats]:
+    flipped = mesh[canonical().mirror].copy()
+    flipped[:, 0] = image.shape[1] - 1 - flipped[:, 0]
+    return np.ascontiguousarray(image[:, ::-1]), flipped
+
+
+def _as_found(mesh: Floats, rng: np.random.Generator) -> Floats:
+    """``mesh`` with a landmark network's errors: 0.2 to 1.2 % of the face's size, smooth over it."""
+    strength = float(np.exp(rng.uniform(np.log(0.001), np.log(0.006)))) * float(np.ptp(mesh[:, 1]))
+    place_ = (mesh[:, :2] - mesh[:, :2].mean(0)) / np.ptp(mesh[:, 1])
+    waves = np.sin(place_ @ rng.normal(0, 6, (2, 4)) + rng.uniform(0, 6.3, 4))
+    found = mesh.copy()
+    found[:, :2] += (waves @ rng.normal(0, strength, (4, 2))).astype(np.float32)
+    return found

@@ -1,0 +1,102 @@
+"""A training under way: networks, optimisers, one step, checkpoints."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from training.landmarks.__main__ import average, learning_rate
+from training.one.adversary import R1, R1_COUNT, R1_EVERY, fooled, steepness, told_apart
+from training.one.batches import Batch
+from training.one.losses import Output, cross_terms, kept_term, mended, same_terms, weighted
+from training.one.network import Critic, Made, One
+from training.one.watchers import Watchers
+
+SETTLED = 0.2
+"""Share of the time after which the critic is heard, its voice rising over as much again."""
+CRITIC_RATE = 2e-4
+CRITIC_EVERY = 2
+PARTS = ("one", "shadow", "critic", "optimiser", "critic_optimiser")
+
+
+@dataclass
+class Progress:
+    step: int = 0
+    seconds: float = 0.0
+    samples: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+class Run:
+    """What a checkpoint holds."""
+
+    def __init__(self, device: str, rate: float) -> None:
+        self.one, self.critic = (part.to(device, memory_format=torch.channels_last) for part in (One(), Critic()))  # type: ignore[call-overload]
+        self.shadow = copy.deepcopy(self.one)
+        self.optimiser = torch.optim.AdamW(self.one.parameters(), rate, betas=(0.9, 0.99), weight_decay=1e-2)
+        self.critic_optimiser = torch.optim.Adam(self.critic.parameters(), CRITIC_RATE, betas=(0.0, 0.99))
+        self.progress, self.rate, self.device = Progress(), rate, device
+
+    def save(self, path: Path) -> None:
+        state = {name: getattr(self, name).state_dict() for name in PARTS}
+        temporary = path.with_suffix(".tmp")
+        torch.save({**state, "progress": asdict(self.progress)}, temporary)
+        temporary.replace(path)
+
+    def load(self, path: Path) -> None:
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        for name in PARTS:
+            getattr(self, name).load_state_dict(state[name])
+        self.progress = Progress(**state["progress"])
+
+    def step(
+        self, batch: Batch, watchers: Watchers, people: Tensor, share: float, dice: torch.Generator, half: bool
+    ) -> dict[str, Tensor]:
+        """One step, ``share`` of the way; ``half``: convolutions in bfloat16. Returns the named loss terms."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(share, self.progress.step, self.rate)
+        heard = min(max((share - SETTLED) / SETTLED, 0.0), 1.0)
+        with torch.autocast(self.device, torch.bfloat16, enabled=half):
+            output = mended(batch, self.one(batch.composite, batch.lowered, batch.mask, batch.photo))
+        of_same, of_cross = batch.same.nonzero()[:, 0], (~batch.same).nonzero()[:, 0]
+        same, cross = batch.part(of_same), batch.part(of_cross)
+        terms = same_terms(_part(output, of_same), same) | cross_terms(_part(output, of_cross), cross)
+        terms |= kept_term(output, batch)
+        with torch.autocast(self.device, torch.bfloat16, enabled=half):
+            terms |= watchers.terms(output.picture[of_cross], cross, people)
+            shown = batch.mask * batch.visible
+            if heard:
+                self.critic.requires_grad_(False)
+                terms["fooled"] = heard * fooled(self.critic, output.picture, shown, dice)
+                self.critic.requires_grad_(True)
+        self.optimiser.zero_grad(set_to_none=True)
+        weighted(terms).backward()
+        nn.utils.clip_grad_norm_(self.one.parameters(), 1.0)
+        self.optimiser.step()
+        average(self.shadow, self.one, self.progress.step, share)
+        if share > 0.8 * SETTLED and self.progress.step % CRITIC_EVERY == 0:
+            terms |= self._teach_critic(output.picture.detach(), batch.target, shown, dice, half)
+        self.progress.step += 1
+        self.progress.samples += len(batch.same)
+        return terms
+
+    def _teach_critic(
+        self, fake: Tensor, real: Tensor, shown: Tensor, dice: torch.Generator, half: bool
+    ) -> dict[str, Tensor]:
+        with torch.autocast(self.device, torch.bfloat16, enabled=half):
+            apart = told_apart(self.critic, fake, real, shown, dice)
+        loss = apart
+        if self.progress.step % (R1_EVERY * CRITIC_EVERY) == 0:
+            loss = loss + R1 / 2 * R1_EVERY * steepness(self.critic, real[:R1_COUNT])
+        self.critic_optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self.critic_optimiser.step()
+        return {"told_apart": apart}
+
+
+def _part(output: Output, chosen: Tensor) -> Output:
+    return Output(output.picture[chosen], Made(*(value[chosen] for value in output.made)))

@@ -1,0 +1,80 @@
+"""Frozen networks that look at what the generator makes: whose face it is, and where its points are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from rtswap.tracking.landmarks import place
+from training.landmarks.faces import eye_distance
+from training.landmarks.network import LandmarkNetwork, to_input
+from training.landmarks.views import Views
+from training.one.batches import Batch
+from training.one.network import SIZE
+from training.recognition.network import RecognitionNetwork
+
+JITTER_PX, JITTER_TONE = 1.5, 0.08
+"""What the recogniser is shown is moved and toned at random: one fixed view of a small network is easily fooled."""
+
+
+class Watchers:
+    def __init__(self, recognition: Path, landmarks: Path, device: str) -> None:
+        self._recognition, self._landmarks = RecognitionNetwork(), LandmarkNetwork()
+        for network, path in ((self._recognition, recognition), (self._landmarks, landmarks)):
+            network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["shadow"])
+            network.eval().requires_grad_(False)
+            network.to(device, memory_format=torch.channels_last)
+        self._device = device
+
+    def people(self, views: Views) -> Tensor:
+        """(P, 128) whose face it is in each person's own picture, both ways round."""
+        rows = [self._look(views.images[start : start + 64], views.meshes[start : start + 64])
+                for start in range(0, views.people, 64)]  # fmt: skip
+        return torch.cat(rows)[: views.people]
+
+    @torch.no_grad()
+    def _look(self, images: np.ndarray, meshes: np.ndarray) -> Tensor:
+        pictures = to_input(torch.from_numpy(np.array(images)).to(self._device))
+        matrices = [place(mesh, 96) for mesh in meshes]
+        crops = sampled(pictures, torch.from_numpy(np.stack([m for m in matrices if m is not None])), 96)
+        vectors = self._recognition(crops) + self._recognition(crops.flip(3))
+        return nn.functional.normalize(vectors, dim=1)
+
+    def who(self, pictures: Tensor, known: Tensor, *, jitter: bool = False) -> Tensor:
+        """(N, 128) of unit length. ``known`` (N, 2, 3): the generator's crop -> the recogniser's."""
+        if jitter:
+            known = known.clone()
+            known[:, :, 2] += JITTER_PX * torch.randn(len(known), 2, device=known.device)
+            gain = 1 + JITTER_TONE * torch.randn(len(known), 3, 1, 1, device=known.device)
+            pictures = ((pictures + 1) * gain - 1).clamp(-1, 1)
+        return nn.functional.normalize(self._recognition(sampled(pictures, known, 96)), dim=1)
+
+    def terms(self, picture: Tensor, batch: Batch, people: Tensor) -> dict[str, Tensor]:
+        """``identity``: 1 - cosine to the source's person; ``keep``: to the composite's face; ``landmarks``:
+        percent of the inter-ocular distance by which points moved away from the composite's."""
+        made, given = self.who(picture, batch.known, jitter=True), self.who(batch.composite, batch.known)
+        points = self._landmarks(sampled(picture, batch.mesh, SIZE))[0]
+        with torch.no_grad():
+            before = self._landmarks(sampled(batch.composite, batch.mesh, SIZE))[0]
+        unit = torch.from_numpy(eye_distance(before.cpu().numpy())).to(before.device).clamp(min=8)
+        apart = (points - before)[..., :2].square().sum(2).add(1e-4).sqrt().mean(1) / unit
+        return {
+            "identity": 1 - (made * people[batch.source]).sum(1).mean(),
+            "keep": 1 - (made * given.detach()).sum(1).mean(),
+            "landmarks": 100 * apart.mean(),
+        }
+
+
+def sampled(pictures: Tensor, matrices: Tensor, size: int) -> Tensor:
+    """(N, 3, size, size) of ``pictures`` (N, 3, S, S) under ``matrices`` (N, 2, 3), pixels to pixels."""
+    side = pictures.shape[-1]
+    bottom = torch.tensor([[[0.0, 0, 1]]], device=matrices.device).expand(len(matrices), 1, 3)
+    back = torch.linalg.inv(torch.cat([matrices.float(), bottom], 1))[:, :2]
+    line = torch.arange(size, dtype=torch.float32, device=matrices.device)
+    y, x = torch.meshgrid(line, line, indexing="ij")
+    places = torch.stack([x, y, torch.ones_like(x)], -1).reshape(1, -1, 3) @ back.transpose(1, 2)
+    grid = ((places + 0.5) * (2 / side) - 1).reshape(len(matrices), size, size, 2)
+    return nn.functional.grid_sample(pictures, grid.to(pictures.device), align_corners=False, padding_mode="border")
