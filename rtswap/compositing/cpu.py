@@ -39,7 +39,10 @@ class CpuCanvas:
             crop, mask, box = _enlarged(crop, mask, matrix, self._image.shape)
         elif (size := (box[2] - box[0], box[3] - box[1])) != (width, height):
             crop, mask = resized(crop, size), resized(mask, size)
-        x1, y1, x2, y2 = clip_box(np.array(box, np.float32), *self._image.shape[1::-1])
+        left, top, wide, high = cv2.boundingRect(mask)
+        x1, y1, x2, y2 = clip_box(
+            np.array([left, top, left + wide, top + high]) + box[:2] * 2, *self._image.shape[1::-1]
+        )
         if x1 >= x2 or y1 >= y2:
             return
         inside = np.s_[y1 - box[1] : y2 - box[1], x1 - box[0] : x2 - box[0]]
