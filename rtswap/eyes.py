@@ -29,6 +29,8 @@ MOST_THREADS = 4
 
 PER_FRAME = {"pnet": 0.02, "rnet": 0.02, "onet": 0.07, "landmarks": 1.0, "recognition": 0.04, "occlusion": 1.0}
 """How often each network runs while a face is followed: landmarks in every frame, O-Net in every 15th to check."""
+ONE_THREAD = ("rnet", "onet", "landmarks", "recognition")
+"""Too small for two: the landmarks take 2.6 ms on one thread and 3.9 on two that sleep in between (2 cores)."""
 FRAME_PX, PHOTO_PX = 256, 1024
 """Longest side of what P-Net sees, where a face has 12 px. In photos small faces count, and time does not."""
 
@@ -68,7 +70,10 @@ def open_eyes(
             "crops": np.zeros((1, OCCLUSION_PX, OCCLUSION_PX, 3), np.uint8),
             "guides": np.zeros((1, OCCLUSION_PX, OCCLUSION_PX), np.uint8),
         }
-    networks = {name: Network(registry.path(name), sample, PER_FRAME[name]) for name, sample in samples.items()}
+    networks = {
+        name: Network(registry.path(name), sample, PER_FRAME[name], 1 if name in ONE_THREAD else MOST_THREADS)
+        for name, sample in samples.items()
+    }
     chosen = choose_engines(
         networks, threads=threads, engine=config.engine.engine, cache_dir=registry.folder, on_event=on_event
     )

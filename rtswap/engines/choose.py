@@ -29,6 +29,11 @@ class Network:
     sample: Mapping[str, Tensor]
     per_frame: float = 1.0
     """How often it runs in a frame of the loop: how much its speed counts."""
+    most_threads: int = 64
+    """A small network is done before a sleeping second thread has woken up."""
+
+    def threads(self, allowed: int) -> int:
+        return min(allowed, self.most_threads)
 
 
 def choose_engine(
@@ -61,20 +66,26 @@ def choose_engines(
     """
     contents = {name: read_model_file(network.model) for name, network in networks.items()}
     if engine != "auto":
-        return {name: _start_named(engine, content, threads, cache_dir) for name, content in contents.items()}
-    keys = {name: key_of(content, ENGINES, threads) for name, content in contents.items()}
+        return {
+            name: _start_named(engine, content, networks[name].threads(threads), cache_dir)
+            for name, content in contents.items()
+        }
+    keys = {name: key_of(content, ENGINES, networks[name].threads(threads)) for name, content in contents.items()}
     paths = {name: cache_dir / f"{network.model.stem}.engine.json" for name, network in networks.items()}
     records = {name: read_record(path, keys[name]) for name, path in paths.items()}
     known = {name: record for name, record in records.items() if record is not None}
     if len(known) == len(networks):
         try:
             choice, _ = _pick(known, networks)
-            return {name: _start(choice[name], content, threads, cache_dir) for name, content in contents.items()}
+            return {
+                name: _start(choice[name], content, networks[name].threads(threads), cache_dir)
+                for name, content in contents.items()
+            }
         except (ModelError, EngineError, ImportError, KeyError) as error:
             on_event(f"the engine chosen before cannot be used any more, choosing again: {error}")
     started: dict[str, dict[str, Engine]] = {}
     for name, content in contents.items():
-        started[name], failed = _start_all(content, threads, cache_dir)
+        started[name], failed = _start_all(content, networks[name].threads(threads), cache_dir)
         took = compare(started[name], networks[name].sample, failed)
         if not took:
             told = "; ".join(f"{one}: {reason}" for one, reason in failed.items())
