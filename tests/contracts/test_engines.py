@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from needs import need_cuda, need_torch
 
 from rtswap.engines.contract import read_model_file
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.engines.openvino import OpenVinoEngine
+from rtswap.engines.torch_cuda import TorchEngine
 from rtswap.errors import EngineError, ModelError
 from rtswap.models.onnx_graph import Graph
 from rtswap.protocols import Engine
 
 Make = Callable[..., Engine]
-ENGINES: dict[str, Make] = {"onnxruntime": OnnxRuntimeEngine, "openvino-f32": OpenVinoEngine}
+ENGINES: dict[str, Make] = {
+    "onnxruntime": OnnxRuntimeEngine,
+    "openvino-f32": OpenVinoEngine,
+    "torch-cpu": partial(TorchEngine, device="cpu"),
+    "torch-cuda": TorchEngine,
+}
 
 RNG = np.random.default_rng(0)
 KERNEL = RNG.normal(size=(4, 3, 3, 3)).astype(np.float32)
@@ -50,6 +58,10 @@ def picture(*shape: int, seed: int = 1) -> np.ndarray:
 
 @pytest.fixture(params=ENGINES, scope="module")
 def make(request: pytest.FixtureRequest) -> Make:
+    if request.param == "torch-cpu":
+        need_torch()
+    elif request.param == "torch-cuda":
+        need_cuda()
     return ENGINES[request.param]
 
 

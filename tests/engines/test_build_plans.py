@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -26,8 +27,8 @@ from rtswap.models.onnx_graph import Graph
 from rtswap.models.registry import Registry
 
 NETWORKS = tuple(shipped_catalog())
-MOST_S = 10.0
-"""What building one plan may take."""
+MOST_CPU_S = 20.0
+"""What building one plan may take of two cores in ten seconds; other work on the machine does not count."""
 
 
 @pytest.fixture(scope="module")
@@ -57,12 +58,13 @@ def test_every_shipped_network_becomes_a_plan(
 ) -> None:
     path = registry.path(name)
     cache = PlanCache(tmp_path)
+    before = time.process_time()
     (built,) = build_all([(name, path)], Wish(), tensorrt, cache)
+    assert time.process_time() - before < MOST_CPU_S
     assert built.failed == ""
     assert built.fresh
     manifest = built.manifest
     assert manifest is not None
-    assert manifest.took_s < MOST_S
     assert manifest.recipe.precision == "fp16"
     taken = shipped_catalog()[name].input
     first = manifest.inputs[0]
@@ -111,8 +113,8 @@ def test_a_card_that_cannot_be_built_for_is_told(tensorrt: TensorRt, target: str
 
 def test_a_network_that_cannot_be_parsed_is_one_line(tensorrt: TensorRt, capfd: pytest.CaptureFixture[str]) -> None:
     g = Graph("odd")
-    g.add("Det", g.add("Cast", "image", to=1), to="map")
-    content = g.serialise({"image": ["n", 8, 8]}, {"map": ["n"]}, {})
+    g.add("Det", g.nhwc_u8("image"), to="map")
+    content = g.serialise({"image": ["n", 8, 8, 3]}, {"map": ["n", 3]}, {})
     with pytest.raises(ModelError, match="cannot parse the network odd") as caught:
         build_plan(content, "odd", Recipe(), tensorrt)
     assert "\n" not in str(caught.value)

@@ -1,0 +1,123 @@
+"""torch as an engine: the reference on GPUs, and what runs where no plan does. One CUDA graph per input shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rtswap.engines.contract import check_inputs, check_threads, one_line, read_model_file
+from rtswap.engines.torch_cuda_buffers import Shapes, Slots, Staging
+from rtswap.engines.torch_cuda_door import find_card, load_torch
+from rtswap.engines.torch_cuda_graph import TORCH_ERRORS, Program
+from rtswap.errors import EngineError, ModelError
+from rtswap.types import Tensor
+
+_WARM_UPS = 3
+"""Runs before a graph is captured: torch chooses its kernels and allocates in the first ones."""
+
+
+class TorchEngine:
+    """One network. ``model`` is a path or the file's bytes. Raises ModelError for a file that is no network.
+
+    ``device``: ``cuda``, or ``cpu`` for checking its arithmetic where there is no GPU. ``precision``: ``fp32``
+    (without TF32), ``fp16`` or ``bf16``.
+    """
+
+    def __init__(
+        self, model: Path | str | bytes, *, threads: int = 2, device: str = "cuda", precision: str = "fp32"
+    ) -> None:
+        check_threads(threads)
+        content = read_model_file(model)
+        self._torch = torch = load_torch()
+        self._cuda = device != "cpu"
+        self._precision = precision
+        if self._cuda:
+            find_card(torch)
+            self._stream = torch.cuda.Stream()
+        else:
+            torch.set_num_threads(threads)
+        try:
+            self._program = Program(torch, content, device=device, precision=precision)
+        except (ModelError, *TORCH_ERRORS) as error:
+            what = "the model" if isinstance(model, bytes) else f"the model {model}"
+            raise ModelError(
+                f"{what} is not a network that torch can run", expected="an ONNX file", got=one_line(error)
+            ) from error
+        self.inputs = self._program.inputs
+        self._names = tuple(spec.name for spec in self.inputs)
+        self._slots: Slots[_Slot] = Slots(self._make_slot)
+        self.without_graph = ""
+        """Why no CUDA graph could be captured; empty where all is well."""
+
+    @property
+    def name(self) -> str:
+        ending = "" if self._precision == "fp32" else f"-{self._precision}"
+        return f"torch-{'cuda' if self._cuda else 'cpu'}{ending}"
+
+    def run(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """One forward pass. Outputs live until the next run with inputs of these shapes. Raises EngineError."""
+        tensors = check_inputs(self.inputs, inputs)
+        torch = self._torch
+        try:
+            with torch.inference_mode():
+                if not self._cuda:
+                    given = zip(self._names, tensors, strict=True)
+                    found = self._program({name: torch.from_numpy(tensor.copy()) for name, tensor in given})
+                    return {name: value.contiguous().numpy() for name, value in found.items()}
+                with torch.cuda.stream(self._stream):
+                    slot = self._slots[tuple(tensor.shape for tensor in tensors)]
+                    slot.inputs.upload(self._names, tensors)
+                    slot.launch()
+                    outputs = slot.outputs.download()
+                self._stream.synchronize()
+                return outputs
+        except TORCH_ERRORS as error:
+            self._slots.clear()
+            raise EngineError("the network failed in torch", got=one_line(error)) from error
+
+    def _make_slot(self, shapes: Shapes) -> _Slot:
+        slot = _Slot(self._torch, self._program, shapes, self._stream)
+        self.without_graph = self.without_graph or slot.failed
+        return slot
+
+
+class _Slot:
+    """A captured graph and its memory, for inputs of these shapes."""
+
+    def __init__(self, torch: Any, program: Program, shapes: Shapes, stream: Any) -> None:
+        self._program, self._graph = program, None
+        self.failed = ""
+        given = {
+            spec.name: torch.zeros(shape, dtype=getattr(torch, spec.dtype.name), device=program.device)
+            for spec, shape in zip(program.inputs, shapes, strict=True)
+        }
+        self.inputs = Staging(torch, given)
+        for _ in range(_WARM_UPS):
+            found = _plain(program(given))
+        stream.synchronize()
+        self._found = {name: torch.empty_like(one) for name, one in found.items()}
+        graph = torch.cuda.CUDAGraph()
+        try:
+            with torch.cuda.graph(graph, stream=stream):
+                self._run()
+            self._graph = graph
+        except TORCH_ERRORS as error:
+            self.failed = one_line(error)
+            torch.cuda.synchronize()
+        self.outputs = Staging(torch, self._found)
+
+    def launch(self) -> None:
+        """On the current stream; does not wait."""
+        if self._graph is not None:
+            self._graph.replay()
+        else:
+            self._run()
+
+    def _run(self) -> None:
+        for name, value in _plain(self._program(self.inputs.device)).items():
+            self._found[name].copy_(value)
+
+
+def _plain(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value.contiguous() for name, value in found.items()}

@@ -1,0 +1,50 @@
+"""The engines' door to torch: loaded when somebody asks for it, and what it says of the machine's GPU."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import Any
+
+from rtswap.errors import EngineError
+
+INSTALL = 'pip install "rtswap[gpu]"'
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """The GPU that torch would use."""
+
+    name: str
+    capability: str
+    """``8.9``"""
+    memory_gib: float
+    cuda: str
+    """Version of CUDA that torch was built for."""
+
+    def __str__(self) -> str:
+        return f"{self.name}, compute capability {self.capability}"
+
+
+def load_torch() -> Any:
+    """The module. Raises EngineError where it is not installed or does not load."""
+    try:
+        return importlib.import_module("torch")
+    except (ImportError, OSError, RuntimeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise EngineError("PyTorch is not installed", got=reason, do=f"Run: {INSTALL}") from error
+
+
+def find_card(torch: Any) -> Card:
+    """The current CUDA device. Raises EngineError with the reason where there is none."""
+    if torch.version.cuda is None:
+        raise EngineError(
+            "this PyTorch was built without CUDA", got=str(torch.__version__), do="Install PyTorch for CUDA."
+        )
+    try:
+        found = torch.cuda.get_device_properties(torch.cuda.current_device()) if torch.cuda.is_available() else None
+    except (RuntimeError, AssertionError) as error:
+        raise EngineError("CUDA does not start", got=str(error).splitlines()[0]) from error
+    if found is None:
+        raise EngineError("PyTorch sees no CUDA GPU", do="`nvidia-smi` must list one; check the driver.")
+    return Card(found.name, f"{found.major}.{found.minor}", found.total_memory / 2**30, str(torch.version.cuda))

@@ -1,0 +1,31 @@
+"""What some tests need that not every machine has."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+
+import pytest
+
+
+def need_torch() -> None:
+    """Skip the test that asks where torch is not installed."""
+    pytest.importorskip("torch", reason="torch is not installed")
+
+
+def need_cuda() -> None:
+    """Skip the test that asks where there is no GPU. Where one is promised (RTSWAP_REQUIRE_CUDA=1), fail instead."""
+    reason = _why_no_cuda()
+    if reason and os.environ.get("RTSWAP_REQUIRE_CUDA") == "1":
+        pytest.fail(f"RTSWAP_REQUIRE_CUDA=1, but {reason}")
+    if reason:
+        pytest.skip(reason)
+
+
+@cache
+def _why_no_cuda() -> str:
+    try:
+        import torch
+    except (ImportError, OSError) as error:
+        return f"torch does not import: {error}"
+    return "" if torch.cuda.is_available() else "torch sees no CUDA GPU"
