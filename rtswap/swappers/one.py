@@ -8,11 +8,20 @@ frame; what it should know of the source is a vector of gains and offsets that `
 
 from __future__ import annotations
 
+import math
+
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from rtswap.protocols import Engine, SwapModel, Swapper
 from rtswap.swappers.one_view import add_residual, cut, limit_mask, look, placing
 from rtswap.types import AlignedFace, Matrix, Points, Quality, SourceIdentity, SwappedFace, Tensor
+
+STEADY_S = 0.05
+"""Time constant with which a track's differences follow the network: noise of single frames does not show."""
+FORGOTTEN_S = 0.4
+"""After a pause as long as this nothing is known of the last difference."""
 
 
 class OneSwapModel:
@@ -40,6 +49,8 @@ class OneSwapper:
 
     def __init__(self, under: Swapper, generator: Engine, style: Tensor) -> None:
         self._under, self._generator, self._style = under, generator, style
+        self._said: dict[int, tuple[NDArray[np.float32], float]] = {}
+        """Per track: residual and kept (128, 128, 4) as followed so far, and when."""
 
     def view(self, landmarks: Points, max_px: int) -> tuple[Matrix, tuple[int, int]]:
         return self._under.view(landmarks, max_px)
@@ -58,8 +69,20 @@ class OneSwapper:
                 "style": self._style,
             }
         )
-        add_residual(swapped.crop, said["residual"][0], seen.matrix)
-        return SwappedFace(swapped.crop, limit_mask(swapped.mask, said["kept"][0], seen.matrix))
+        steady = self._steadied(np.dstack([said["residual"][0], said["kept"][0]]), face)
+        add_residual(swapped.crop, np.ascontiguousarray(steady[..., :3]), seen.matrix)
+        return SwappedFace(swapped.crop, limit_mask(swapped.mask, np.ascontiguousarray(steady[..., 3]), seen.matrix))
 
     def forget(self, track_id: int) -> None:
         self._under.forget(track_id)
+        self._said.pop(track_id, None)
+
+    def _steadied(self, now: NDArray[np.uint8], face: AlignedFace) -> NDArray[np.uint8]:
+        """(128, 128, 4) ``now`` as an exponential mean over the track's frames; the crop moves with the face."""
+        said, since = self._said.get(face.track_id, (None, -math.inf))
+        if said is None or not 0 <= face.time_s - since < FORGOTTEN_S:
+            said = now.astype(np.float32)
+        else:
+            cv2.accumulateWeighted(now, said, 1 - math.exp(-(face.time_s - since) / STEADY_S))
+        self._said[face.track_id] = said, face.time_s
+        return np.asarray(cv2.convertScaleAbs(said), np.uint8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -204,3 +205,25 @@ def test_forgetting_a_track_reaches_the_swapper_below() -> None:
 
     OneSwapModel(Below(), Encoder(), Generator()).bind(person("ada")).forget(7)  # type: ignore[arg-type]
     assert forgotten == [7]
+
+
+def test_a_face_is_followed_steadily_and_a_new_one_starts_afresh() -> None:
+    generator = Generator(0)
+    swapper = OneSwapModel(MeshSwapModel(), Encoder(), generator).bind(person("ada"))
+    ben = person("ben")
+
+    def shown(residual: int, time_s: float) -> float:
+        generator.residual = np.full((1, SIZE, SIZE, 3), NEUTRAL + residual, np.uint8)
+        now, _ = swapped_in(swapper, ben.portrait, ben.landmarks, time_s=time_s)
+        plain, _ = swapped_in(MeshSwapModel().bind(person("ada")), ben.portrait, ben.landmarks)
+        inside = (now.mask > 200) & (plain.crop.max(2) < 180)
+        return float((now.crop.astype(float) - plain.crop)[inside].mean())
+
+    assert abs(shown(0, 1.0)) < 1.5
+    risen = [shown(40, 1.0 + frame / 30) for frame in range(1, 9)]
+    assert 10 < risen[0] < 30
+    assert all(later > earlier - 0.5 for earlier, later in pairwise(risen))
+    assert risen[-1] > 36
+    assert abs(shown(0, 3.0)) < 1.5, "after a pause the past does not count"
+    swapper.forget(1)
+    assert shown(30, 3.01) > 27

@@ -18,6 +18,8 @@ from rtswap.swappers.one_view import NEUTRAL, SIZE
 MOST = 0.6
 """Largest difference, where pictures go from -1 to 1: 76 levels of 255."""
 WIDTHS = 24, 48, 96
+DOUBT = 0.1
+"""Probabilities this near to 0 or 1 count as such."""
 TOLD = 12, 24, 48
 """Channels of the composite's and of the target's maps at 64, 32 and 16 px."""
 STYLE = 2 * (2 * WIDTHS[2] + WIDTHS[1] + WIDTHS[0])
@@ -148,7 +150,8 @@ class DeployedGenerator(nn.Module):
         share = mask[:, None].float() / 255
         made = self.generator(to_input(composite), to_input(target), share, style)
         residual = torch.round(127.5 * made.residual + NEUTRAL).clamp(0, 255)
-        kept = torch.round(255 * torch.sigmoid(made.kept[:, 0]))
+        sure = (torch.sigmoid(made.kept[:, 0]) - DOUBT) / (1 - 2 * DOUBT)
+        kept = torch.round(255 * sure.clamp(0, 1))
         return residual.permute(0, 2, 3, 1).to(torch.uint8), kept.to(torch.uint8)
 
 
