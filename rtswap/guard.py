@@ -136,7 +136,9 @@ class Guard:
 
 def _around(track: Track) -> Box:
     """The track's face with hair and chin; everything where the track's numbers are no numbers."""
-    points = track.landmarks[np.isfinite(track.landmarks).all(1)]
+    points = track.landmarks
+    if not np.isfinite(points).all():
+        points = points[np.isfinite(points).all(1)]
     corners = track.box.reshape(2, 2) if np.isfinite(track.box).all() else np.empty((0, 2), np.float32)
     known = np.concatenate([points[:, :2], corners])
     if not len(known):

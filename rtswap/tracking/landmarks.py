@@ -6,6 +6,7 @@ or from the last frame's mesh; training imports it, so that the network is taugh
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import cv2
@@ -90,22 +91,27 @@ def cut(image: Image, matrix: Matrix, out: Image) -> None:
 def _reduced(image: Image, matrix: Matrix, size: int, halvings: int) -> tuple[Image, Matrix]:
     """The part of ``image`` under the crop, averaged down by 2 ``halvings`` times, and the matrix that fits it."""
     factor = 2**halvings
-    inverse = cv2.invertAffineTransform(matrix)
-    corners = np.array([[0, 0, 1], [size, 0, 1], [0, size, 1], [size, size, 1]], np.float32) @ inverse.T
-    limit = np.array([image.shape[1], image.shape[0]]) // factor
-    low = np.clip(np.floor(corners.min(axis=0) / factor).astype(int) - 1, 0, np.maximum(limit - 1, 0))
-    high = np.clip(np.ceil(corners.max(axis=0) / factor).astype(int) + 1, low + 1, limit)
-    columns, rows = high - low
+    (a, b, x), (c, d, y) = cv2.invertAffineTransform(matrix).tolist()
+    height, width = image.shape[0] // factor, image.shape[1] // factor
+    left, right = _span(x + size * min(0, a, b, a + b), x + size * max(0, a, b, a + b), factor, width)
+    top, bottom = _span(y + size * min(0, c, d, c + d), y + size * max(0, c, d, c + d), factor, height)
+    columns, rows = right - left, bottom - top
     if columns < 1 or rows < 1:
         return image, matrix
-    x, y = low * factor
-    view = image[y : y + rows * factor, x : x + columns * factor]
+    low_x, low_y = left * factor, top * factor
+    view = image[low_y : low_y + rows * factor, low_x : low_x + columns * factor]
     for _ in range(halvings):  # by 2 at a time: OpenCV has a fast path for it
         view = np.asarray(cv2.resize(view, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8)
     # A reduced pixel's centre lies in the middle of the pixels it averages.
-    start = np.array([x, y]) + (factor - 1) / 2
+    start = np.array([low_x, low_y]) + (factor - 1) / 2
     shift = matrix[:, :2] @ start + matrix[:, 2]
     return view, np.column_stack([matrix[:, :2] * factor, shift]).astype(np.float32)
+
+
+def _span(low: float, high: float, factor: int, limit: int) -> tuple[int, int]:
+    """First and last reduced pixel of 0..``limit`` that are needed from ``low`` to ``high``, with one to spare."""
+    first = min(max(math.floor(low / factor) - 1, 0), max(limit - 1, 0))
+    return first, min(max(math.ceil(high / factor) + 1, first + 1), limit)
 
 
 def to_frame(points: Points, matrix: Matrix) -> Points:
