@@ -31,7 +31,7 @@ def build_plan(
     build it for what ``recipe`` wants.
     """
     began = time.perf_counter()
-    model = prepared(content, recipe)
+    model, free_batch = prepared(content, recipe)
     api = tensorrt.api
     told: list[str] = []
     listener = make_listener(api, told)
@@ -61,26 +61,36 @@ def build_plan(
         outputs=_specs(api, definition.num_outputs, definition.get_output),
         built_at=datetime.now(UTC).isoformat(timespec="seconds"),
         took_s=round(time.perf_counter() - began, 3),
+        free_batch=free_batch,
     )
 
 
-def prepared(content: bytes, recipe: Recipe) -> onnx.ModelProto:
-    """The graph as it goes to TensorRT. Raises ModelError."""
+def prepared(content: bytes, recipe: Recipe) -> tuple[onnx.ModelProto, bool]:
+    """The graph as it goes to TensorRT, and whether it came with a free batch. Raises ModelError."""
     try:
         model = onnx.load_from_string(read_model_file(content))
         onnx.checker.check_model(model)
     except (DecodeError, onnx.checker.ValidationError, RuntimeError, ValueError, TypeError) as error:
         raise ModelError("this is not a network", expected="an ONNX file", got=one_line(error)) from error
+    free_batch = all(_first_is_free(value) for value in [*_taken(model), *model.graph.output])
     _fix_lengths(model, recipe)
-    return lowered(floats_first(model), recipe.precision, recipe.keep)
+    return lowered(floats_first(model), recipe.precision, recipe.keep), free_batch
+
+
+def _taken(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
+    """What the caller gives: older files list their weights among the inputs."""
+    weights = {tensor.name for tensor in model.graph.initializer}
+    return [value for value in model.graph.input if value.name not in weights]
+
+
+def _first_is_free(value: onnx.ValueInfoProto) -> bool:
+    lengths = value.type.tensor_type.shape.dim
+    return len(lengths) > 0 and not lengths[0].HasField("dim_value")
 
 
 def _fix_lengths(model: onnx.ModelProto, recipe: Recipe) -> None:
     """Where a recipe leaves no choice, the graph says so: a static plan needs no kernels for other shapes."""
-    weights = {tensor.name for tensor in model.graph.initializer}
-    for value in model.graph.input:
-        if value.name in weights:
-            continue
+    for value in _taken(model):
         for axis, length in enumerate(value.type.tensor_type.shape.dim):
             least, _, most = recipe.batch if axis == 0 else recipe.side
             if not length.HasField("dim_value") and least == most:

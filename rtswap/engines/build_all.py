@@ -58,7 +58,7 @@ def plan_for(
     network: str,
     recipe: Recipe,
     tensorrt: TensorRt,
-    cache: PlanCache,
+    cache: PlanCache | None,
     *,
     card: str = "",
     force: bool = False,
@@ -70,11 +70,12 @@ def plan_for(
     if recipe.precision == "fp32":
         recipe = replace(recipe, keep=())
     key = key_of_plan(hashlib.sha256(content).hexdigest(), tensorrt.name, tensorrt.version, card, recipe)
-    found = None if force else cache.find(network, key)
+    found = None if force or cache is None else cache.find(network, key)
     if found is not None:
         return *found, False
     plan, manifest = build_plan(content, network, recipe, tensorrt, card=card)
-    cache.put(plan, manifest)
+    if cache is not None:
+        cache.put(plan, manifest)
     return plan, manifest, True
 
 

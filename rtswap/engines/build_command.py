@@ -9,7 +9,7 @@ from typing import Any
 
 from rtswap.engines.build_all import Built, Wish, build_all
 from rtswap.engines.build_precision import PRECISIONS
-from rtswap.engines.plans import PlanCache
+from rtswap.engines.plans import PlanCache, plan_folder
 from rtswap.engines.tensorrt_module import TensorRt, load_tensorrt
 from rtswap.errors import EngineError, UsageError
 
@@ -63,11 +63,6 @@ def build_networks(
         "built": {one.network: _line(one) for one in made if one.manifest is not None},
         "failed": {one.network: one.failed for one in made if one.manifest is None},
     }
-
-
-def plan_folder(cache_folder: Path) -> Path:
-    """Where plans lie in the folder of models."""
-    return cache_folder / "plans"
 
 
 def _check(tensorrt: TensorRt, wish: Wish) -> None:

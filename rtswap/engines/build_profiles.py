@@ -33,7 +33,7 @@ class Profile:
 _UNKNOWN = Profile()
 PROFILES: Mapping[str, Profile] = MappingProxyType(
     {
-        "pnet": Profile(batch=(1, 1, 1), side=(12, 256, 2048), tolerance=MappingProxyType({"map": 0.1})),
+        "pnet": Profile(batch=(1, 1, 1), side=(12, 256, 2560), tolerance=MappingProxyType({"map": 0.1})),
         "rnet": Profile(batch=(1, 16, 64), tolerance=MappingProxyType({"score": 0.01, "box": 0.005})),
         "onet": Profile(batch=(1, 4, 64), tolerance=MappingProxyType({"score": 0.01, "box": 0.005, "points": 0.005})),
         "dlib": Profile(tolerance=MappingProxyType({"embedding": 0.005})),

@@ -56,6 +56,8 @@ class Manifest:
     built_at: str
     """UTC, ISO 8601."""
     took_s: float
+    free_batch: bool = True
+    """Whether the network takes any batch, so that a larger one may be cut into pieces for the plan."""
     rewrite: int = REWRITE
 
     @property
@@ -97,6 +99,7 @@ def manifest_from_json(text: str) -> Manifest:
         )
         given["inputs"], given["outputs"] = _specs(found["inputs"]), _specs(found["outputs"])
         given["plan_bytes"], given["took_s"] = int(found["plan_bytes"]), float(found["took_s"])
+        given["free_batch"] = found["free_batch"] is True
         for name in ("network", "onnx_sha256", "module", "version", "card", "plan_sha256", "built_at"):
             if not isinstance(given[name], str):
                 raise ValueError(f"{name} is no text")

@@ -68,9 +68,9 @@ class PlanCache:
                 size, manifest = path.stat().st_size if path.exists() else 0, None
             yield Shelved(path, size, manifest)
 
-    def runtime_cache(self, card: str) -> Path:
-        """Where TensorRT for RTX keeps what it compiled for a card."""
-        return self.folder / f"{_plain(card)}.runtime"
+    def kernels_file(self, network: str, key: str, card: str) -> Path:
+        """Where TensorRT for RTX keeps what it compiled of a plan on a card."""
+        return self.folder / f"{_plain(network)}-{key[:20]}-{_plain(card)}.kernels"
 
     def _path(self, network: str, key: str) -> Path:
         return self.folder / f"{_plain(network)}-{key[:20]}.plan"
@@ -82,8 +82,13 @@ class PlanCache:
             if found is None or other.path == kept or found.network != manifest.network:
                 continue
             if (found.module, found.recipe, found.card) == (manifest.module, manifest.recipe, manifest.card):
-                other.path.unlink(missing_ok=True)
-                other.path.with_suffix(".json").unlink(missing_ok=True)
+                for file in self.folder.glob(f"{other.path.stem}*"):
+                    file.unlink(missing_ok=True)
+
+
+def plan_folder(cache_folder: Path) -> Path:
+    """Where plans lie in the folder of models."""
+    return cache_folder / "plans"
 
 
 def read_plan(path: Path, key: str) -> tuple[bytes, Manifest]:

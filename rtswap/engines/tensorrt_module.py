@@ -57,10 +57,11 @@ def _import(name: str) -> Any:
     return importlib.import_module(name)
 
 
-def make_listener(api: Any, told: list[str]) -> Any:
+def make_listener(api: Any, told: list[str], *, needs_driver: bool = False) -> Any:
     """A logger that prints nothing and appends errors to ``told``.
 
-    On a machine without a driver the builder complains of it and goes on; that is no reason for anything.
+    On a machine without a driver the builder complains of it and goes on; unless ``needs_driver`` that is no reason
+    for anything.
     """
 
     class Listener(api.ILogger):  # type: ignore[misc]
@@ -68,7 +69,7 @@ def make_listener(api: Any, told: list[str]) -> Any:
             api.ILogger.__init__(self)
 
         def log(self, severity: Any, message: str) -> None:
-            if severity <= api.ILogger.ERROR and "Cuda Runtime" not in message:
+            if severity <= api.ILogger.ERROR and (needs_driver or "Cuda Runtime" not in message):
                 told.append(" ".join(message.split()))
 
     return Listener()

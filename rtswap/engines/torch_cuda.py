@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ class TorchEngine:
         tensors = check_inputs(self.inputs, inputs)
         torch = self._torch
         try:
-            with torch.inference_mode():
+            with torch.inference_mode(), _exact(torch):
                 if not self._cuda:
                     given = zip(self._names, tensors, strict=True)
                     found = self._program({name: torch.from_numpy(tensor.copy()) for name, tensor in given})
@@ -80,6 +81,12 @@ class TorchEngine:
         slot = _Slot(self._torch, self._program, shapes, self._stream)
         self.without_graph = self.without_graph or slot.failed
         return slot
+
+
+def _exact(torch: Any) -> AbstractContextManager[None]:
+    """Without TF32, which keeps ten bits of what float32 promises."""
+    found: AbstractContextManager[None] = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
+    return found
 
 
 class _Slot:

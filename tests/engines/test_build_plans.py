@@ -16,10 +16,10 @@ from rtswap.engines import build_all as build_all_module
 from rtswap.engines import tensorrt_module
 from rtswap.engines.build import build_plan
 from rtswap.engines.build_all import Wish, build_all, plan_for, recipe_for
-from rtswap.engines.build_command import build_networks, plan_folder, read_wish
+from rtswap.engines.build_command import build_networks, read_wish
 from rtswap.engines.contract import TensorSpec
 from rtswap.engines.plan import Manifest, Recipe, key_of_plan, manifest_from_json, manifest_to_json
-from rtswap.engines.plans import PlanCache, read_plan
+from rtswap.engines.plans import PlanCache, plan_folder, read_plan
 from rtswap.engines.tensorrt_module import TensorRt, load_tensorrt
 from rtswap.errors import EngineError, ModelError, UsageError
 from rtswap.models.catalog import shipped_catalog

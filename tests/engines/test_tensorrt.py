@@ -1,0 +1,159 @@
+"""TensorRT as an engine: batches as plans take them; on a GPU the contract, and agreement with ONNX Runtime."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from needs import need_torch
+
+from rtswap.engines.build_profiles import profile_of
+from rtswap.engines.onnxruntime import OnnxRuntimeEngine
+from rtswap.engines.plans import PlanCache, plan_folder
+from rtswap.engines.tensorrt import TensorRtEngine
+from rtswap.engines.tensorrt_batches import batch_rung, in_pieces
+from rtswap.engines.tensorrt_module import load_tensorrt
+from rtswap.engines.tensorrt_runtime import ReadyPlan
+from rtswap.errors import EngineError, ModelError
+from rtswap.models.catalog import shipped_catalog
+from rtswap.models.onnx_graph import Graph
+from rtswap.models.registry import Registry
+from rtswap.types import Tensor
+
+
+@given(count=st.integers(1, 70), least=st.integers(1, 8), more=st.integers(0, 30))
+def test_any_batch_comes_out_whole_and_the_plan_is_asked_only_for_what_it_takes(
+    count: int, least: int, more: int
+) -> None:
+    most = least + more
+    image, guide = np.arange(count * 2).reshape(count, 2), np.arange(count) * 10
+    memory = np.zeros((most, 2), np.int64)
+
+    def run(tensors: Sequence[Tensor]) -> dict[str, Tensor]:
+        assert least <= len(tensors[0]) <= most
+        assert len(tensors[0]) == len(tensors[1])
+        memory[: len(tensors[0])] = tensors[0] + tensors[1][:, None]  # used again by each run, as an engine does
+        return {"sum": memory[: len(tensors[0])]}
+
+    found = in_pieces([image, guide], least, most, run)
+    np.testing.assert_array_equal(found["sum"], image + guide[:, None])
+
+
+@pytest.mark.parametrize(
+    ("count", "least", "most", "rung"),
+    [(1, 1, 16, 1), (3, 1, 16, 4), (5, 1, 16, 8), (9, 1, 12, 12), (1, 4, 4, 4), (16, 1, 16, 16)],
+)
+def test_rungs(count: int, least: int, most: int, rung: int) -> None:
+    assert batch_rung(count, least, most) == rung
+
+
+def test_different_batches_are_told() -> None:
+    with pytest.raises(EngineError, match="different batches"):
+        in_pieces([np.zeros((2, 3)), np.zeros((3, 3))], 1, 4, lambda tensors: {})
+
+
+def network() -> bytes:
+    g = Graph("any")
+    g.add("Relu", g.nhwc_u8("image"), to="map")
+    return g.serialise({"image": ["n", 8, 8, 3]}, {"map": ["n", 3, 8, 8]}, {})
+
+
+def test_without_torch_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(EngineError, match=r"PyTorch is not installed.*pip install") as caught:
+        TensorRtEngine(network())
+    assert "\n" not in str(caught.value)
+
+
+def test_without_a_gpu_it_says_so() -> None:
+    need_torch()
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(EngineError, match="CUDA"):
+        TensorRtEngine(network())
+
+
+def test_a_plan_without_a_driver_is_refused_with_the_reason(capfd: pytest.CaptureFixture[str]) -> None:
+    """Here there is no driver; there it must run. Either way nobody talks over the one line."""
+    pytest.importorskip("tensorrt_rtx", reason="TensorRT for RTX is not installed")
+    with pytest.raises(EngineError, match="tensorrt_rtx does not take the plan of the network nothing") as caught:
+        ReadyPlan(b"not a plan" * 30, "nothing", load_tensorrt("tensorrt_rtx"))
+    assert "\n" not in str(caught.value)
+    assert "no reason given" not in str(caught.value)
+    assert capfd.readouterr() == ("", "")
+
+
+# On a GPU
+
+
+def crops(path: Path, batch: int) -> dict[str, np.ndarray]:
+    found = {}
+    for value in onnx.load(path).graph.input:
+        shape = [length.dim_value for length in value.type.tensor_type.shape.dim]
+        shape = [length or (batch if axis == 0 else 60) for axis, length in enumerate(shape)]
+        rows, columns = np.mgrid[0 : shape[1], 0 : shape[2]] * (6.0 / shape[1])
+        wave = 128 + 90 * np.sin(rows + np.arange(shape[0])[:, None, None]) * np.cos(columns)
+        found[value.name] = np.broadcast_to(wave[..., None] if len(shape) == 4 else wave, shape).astype(np.uint8)
+    return found
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("name", shipped_catalog())
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_a_shipped_network_on_the_gpu(name: str, precision: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    cache = tmp_path_factory.getbasetemp() / "gpu"
+    path = Registry().path(name)
+    engine = TensorRtEngine(path, network=name, precision=precision, cache_dir=cache)
+    reference = OnnxRuntimeEngine(path, threads=2)
+    for batch in (1, 3, 4, 20, 1):
+        inputs = crops(path, batch)
+        truth, found = reference.run(inputs), engine.run(inputs)
+        for output, value in truth.items():
+            scale = max(1.0, float(np.abs(value).max()))
+            allowed = 1e-3 * scale if precision == "fp32" else profile_of(name).tolerance.get(output, 1e-2 * scale)
+            assert found[output].shape == value.shape
+            assert np.abs(found[output] - value).max() < allowed, output
+
+
+@pytest.mark.cuda
+def test_the_second_start_takes_plan_and_kernels_from_the_cache(tmp_path: Path) -> None:
+    path = Registry().path("landmarks")
+    engine = TensorRtEngine(path, network="landmarks", cache_dir=tmp_path)
+    first = {name: value.copy() for name, value in engine.run(crops(path, 1)).items()}
+    engine._finalizer()
+    assert [one.manifest.network for one in PlanCache(plan_folder(tmp_path)).shelf() if one.manifest] == ["landmarks"]
+    again = TensorRtEngine(path, network="landmarks", cache_dir=tmp_path).run(crops(path, 1))
+    for name, value in first.items():
+        np.testing.assert_allclose(again[name], value, atol=profile_of("landmarks").tolerance[name])
+
+
+@pytest.mark.cuda
+def test_a_plan_that_tensorrt_does_not_take_is_built_again(tmp_path: Path) -> None:
+    """Sound by its manifest, but not what TensorRT wrote."""
+    cache = PlanCache(plan_folder(tmp_path))
+    TensorRtEngine(network(), network="any", cache_dir=tmp_path)
+    (shelved,) = cache.shelf()
+    assert shelved.manifest is not None
+    junk = b"junk" * 500
+    broken = replace(shelved.manifest, plan_sha256=hashlib.sha256(junk).hexdigest(), plan_bytes=len(junk))
+    cache.put(junk, broken)
+    image = np.full((1, 8, 8, 3), 5, np.uint8)
+    engine = TensorRtEngine(network(), network="any", cache_dir=tmp_path)
+    np.testing.assert_allclose(engine.run({"image": image})["map"], 5)
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("content", [b"", b"text", network()[:-7]])
+def test_what_is_no_network_is_told_on_the_gpu(content: bytes) -> None:
+    with pytest.raises(ModelError):
+        TensorRtEngine(content)
