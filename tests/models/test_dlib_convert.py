@@ -65,13 +65,15 @@ def plus(a: Array, b: Array) -> Array:
     return a + b
 
 
-def resnet(image_bgr: Array, layers: list[tuple[Array, Array]], last: Array) -> Array:
-    """The whole network in numpy; ``layers`` from input to output."""
+def stages(image_bgr: Array, layers: list[tuple[Array, Array]]) -> list[Array]:
+    """What the network's five stages see, in numpy, as means over the picture; ``layers`` from input to output."""
+    means = []
     parts = iter(layers)
     x = (image_bgr[..., ::-1].astype(np.float64) - MEAN_RGB).transpose(2, 0, 1) / 256
     x = pooled(np.maximum(conv(x, *next(parts), step=2, pad=0), 0), 3, "max")
     for halves in "...h...h..h..h":
         if halves == "h":
+            means.append(x.mean(axis=(1, 2)))
             y = np.maximum(conv(x, *next(parts), step=2, pad=0), 0)
             x = pooled(x, 2, "mean")
         else:
@@ -79,7 +81,7 @@ def resnet(image_bgr: Array, layers: list[tuple[Array, Array]], last: Array) -> 
         y = conv(y, *next(parts), step=1, pad=1)
         x = np.maximum(plus(y, x), 0)
     assert next(parts, None) is None
-    return x.mean(axis=(1, 2)) @ last
+    return [*means, x.mean(axis=(1, 2))]
 
 
 @pytest.fixture(scope="module")
@@ -101,8 +103,13 @@ def test_same_numbers_as_the_layers_in_numpy(file: tuple[File, Array]) -> None:
     image = np.random.default_rng(7).integers(0, 256, (2, 150, 150, 3), dtype=np.uint8)
     engine = OnnxRuntimeEngine(dlib._build(dlib._Weights(written.content)))
     outputs = engine.run({"image": image})["embedding"]
+    seen = OnnxRuntimeEngine(dlib._build(dlib._Weights(written.content), stages=True)).run({"image": image})[
+        "features"
+    ]
     for index in range(2):
-        expected = resnet(image[index], written.layers, last.astype(np.float64))
+        means = stages(image[index], written.layers)
+        np.testing.assert_allclose(seen[index], np.concatenate(means), rtol=1e-3, atol=1e-4 * means[-1].max())
+        expected = means[-1] @ last.astype(np.float64)
         np.testing.assert_allclose(outputs[index], expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
 
 

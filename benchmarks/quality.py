@@ -1,0 +1,76 @@
+"""``rtswap eval`` with what is not in the box: people kept out of training, and a judge that has no part in the swap.
+
+    python benchmarks/quality.py --faces FOLDER [--teacher FILE] [--pairs 100] [--json FILE] [eval's own flags]
+
+``--faces``: sources and targets; of them only the 8 in 100 that no training has seen are used (by the CRC-32 of the
+file's name, without those in training/left_out.txt). ``--teacher``: MediaPipe's face mesh as ONNX judges pose and
+expression instead of our own landmark network.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import shutil
+import sys
+import zlib
+from dataclasses import replace
+from pathlib import Path
+
+from judges import open_judge
+
+sys.path.append(str(Path(__file__).parents[1]))
+
+from rtswap.config import Config
+from rtswap.console import Console
+from rtswap.evaluation.run import evaluate
+from rtswap.evaluation.wanted import Wanted
+from training.people import is_usable
+
+
+def held_out(path: Path) -> bool:
+    """Was this picture kept out of every training?"""
+    return zlib.crc32(path.name.encode()) % 100 < 8 and is_usable(path.name)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--faces", type=Path, required=True)
+    parser.add_argument("--clips", type=Path)
+    parser.add_argument("--teacher", type=Path)
+    parser.add_argument("--swapper", default=Config().swap.swapper)
+    parser.add_argument("--against")
+    parser.add_argument("--swapped", type=Path)
+    parser.add_argument("--pairs", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--out", type=Path, default=Path("rtswap_eval"))
+    parser.add_argument("--json", type=Path, help="copy eval.json to this file")
+    given = parser.parse_args()
+    config = Config()
+    config = replace(
+        config,
+        swap=replace(config.swap, swapper=given.swapper),
+        source=replace(config.source, i_have_consent=True),  # nobody in them exists
+    )
+    wanted = Wanted(
+        sources=given.faces,
+        clips=given.clips,
+        swapped=given.swapped,
+        against=given.against,
+        pairs=given.pairs,
+        seed=given.seed,
+        out=given.out,
+        overwrite=True,
+        use=held_out,
+    )
+    command = shlex.join(["python", "benchmarks/quality.py", *sys.argv[1:]])
+    _, text = evaluate(
+        config, wanted, console=Console(), command=command, judge=lambda eyes: open_judge(given.teacher, eyes)
+    )
+    print(text)
+    if given.json:
+        shutil.copyfile(given.out / "eval.json", given.json)
+
+
+if __name__ == "__main__":
+    main()
