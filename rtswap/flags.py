@@ -16,7 +16,7 @@ HELP_WIDTH = 110
 class Parser(argparse.ArgumentParser):
     """An argument parser that raises UsageError instead of printing its usage."""
 
-    def __init__(self, prog: str, description: str, examples: str = "", positional: Collection[str] = ()) -> None:
+    def __init__(self, prog: str, description: str, examples: str = "", commands: Collection[str] = ()) -> None:
         super().__init__(
             prog,
             usage=f"{prog} [options]",
@@ -27,8 +27,13 @@ class Parser(argparse.ArgumentParser):
             formatter_class=_Formatter,
             argument_default=argparse.SUPPRESS,
         )
-        self._words = tuple(positional)
+        self._words = tuple(commands)
         """Sub-commands, for suggestions."""
+
+    def takes(self, dest: str, words: str, *, many: bool = False) -> None:
+        """Add an argument without a flag, shown as ``words`` after the command's name; it may be left out."""
+        self.add_argument(dest, nargs="*" if many else "?", help=argparse.SUPPRESS)
+        self.usage = f"{self.prog} {words} [options]"
 
     def read(self, args: Sequence[str]) -> dict[str, Any]:
         """The flags that were given: name -> value. Raises UsageError; ``--help`` raises SystemExit."""

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 LAYERS = (
     ("values", "types errors topology sampling quiet urls options"),
-    ("seams", "protocols geometry mailbox pictures raster synthetic occluders"),
+    ("seams", "protocols geometry mailbox pictures raster synthetic occluders personas tensors batching"),
     (
         "leaves",
         "inputs outputs tracking engines swappers compositing disclosure models "

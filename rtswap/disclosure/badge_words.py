@@ -12,6 +12,8 @@ from types import MappingProxyType
 
 @dataclass(frozen=True, slots=True)
 class Wording:
+    """One language's."""
+
     icon: str
     """Legible in a thumbnail."""
     lines: tuple[str, str]

@@ -1,0 +1,51 @@
+"""What a sub-command is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rtswap.config import Config
+from rtswap.flags import Parser, overrides
+
+if TYPE_CHECKING:  # the help must come at once: what a command needs is imported when it runs
+    from rtswap.configfile import Effective
+    from rtswap.console import Console
+
+Flags = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One sub-command."""
+
+    words: str
+    """As it is typed after ``rtswap``: ``inspect CLIP``."""
+    summary: str
+    """One line of ``rtswap --help``."""
+    parser: Callable[[], Parser]
+    run: Callable[[Flags], int]
+    """Given the flags, returns the exit code."""
+
+
+def effective(flags: Flags) -> Effective:
+    """The configuration that counts, and where each value comes from."""
+    from rtswap.configfile import effective as found
+
+    return found(overrides(flags), file=flags.get("config"))
+
+
+def console_of(config: Config) -> Console:
+    """Where it prints, as wished."""
+    from rtswap.console import Console
+
+    return Console(quiet=config.console.quiet, json=config.console.json)
+
+
+def seconds(text: str) -> float:
+    """For argparse: 0.1 to 3600."""
+    value = float(text)
+    if not 0.1 <= value <= 3600:
+        raise ValueError(text)
+    return value

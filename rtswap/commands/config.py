@@ -1,0 +1,30 @@
+"""Prints the configuration."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+from rtswap.commands.command import Command, Flags, effective
+from rtswap.flags import Parser, add_common, add_table
+
+
+def _parser() -> Parser:
+    made = Parser("rtswap config", "Prints the configuration that counts, and where each value comes from.")
+    add_table(made)
+    add_common(made)
+    return made
+
+
+def _run(flags: Flags) -> int:
+    from rtswap.configfile import to_toml
+
+    found = effective(flags)
+    if found.config.console.json:
+        print(json.dumps({"config": asdict(found.config), "origins": dict(found.origins)}, ensure_ascii=False))
+    else:
+        print(to_toml(found), end="")
+    return 0
+
+
+COMMAND = Command("config", "print the configuration that counts, and where each value comes from", _parser, _run)
