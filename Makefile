@@ -1,11 +1,11 @@
-# make setup | demo | test | fuzz | bench | docs | pin | clean
+# make setup | demo | test | test-extras | fuzz | bench | docs | pin | clean
 # Needs Python 3.11 or newer with venv, and make. No compiler, no GPU, no torch.
 
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test fuzz bench docs pin clean distclean
+.PHONY: setup demo test test-extras fuzz bench docs pin clean distclean
 
 setup: $(READY)
 
@@ -35,6 +35,13 @@ test: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -q
+
+# The tests of what only trainers and owners of GPUs install: torch, TensorRT for RTX (which builds plans without a GPU).
+# Elsewhere torch without CUDA comes by: make test-extras EXTRAS="torch --index-url https://download.pytorch.org/whl/cpu"
+EXTRAS := torch==2.13.0 tensorrt_rtx==1.7.1.116
+test-extras: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(EXTRAS)
+	$(BIN)/pytest -q tests/engines tests/contracts/test_engines.py tests/compositing tests/swappers tests/training
 
 # The tests that make up their own input, with other input every time.
 fuzz: $(READY)
