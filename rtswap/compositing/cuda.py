@@ -1,0 +1,229 @@
+"""The canvas on a GPU: a frame goes up once, everything is done there, it comes down once, and the host waits once.
+
+``Compositor`` belongs to a stream of frames and keeps its memory; ``CudaCanvas`` is one frame being worked on. On a
+device of type ``cpu`` the same is done by torch there: that is what tests without a GPU see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtswap.compositing import cuda_plain
+from rtswap.compositing.cpu import COVER_CELLS
+from rtswap.compositing.cuda_marks import Pattern, PatternState, Plate, PlateState, mark_plain
+from rtswap.compositing.cuda_slots import Lanes, Slot, Slots, Waits
+from rtswap.compositing.cuda_views import Table, View, crop_table, paste_table, side_for
+from rtswap.compositing.yuv import LAYOUTS, Coding, bytes_shape, coding, frame_size
+from rtswap.geometry import clip_box
+from rtswap.tensors import Tensor, load_torch, uploaded
+from rtswap.types import Box, Image, Mask, Matrix
+
+torch = load_torch()
+
+Marks = tuple[PatternState | None, PlateState | None]
+
+
+class Kernels(Protocol):
+    """What is done to pixels: ``PlainKernels``, or ``cuda_kernels.TritonKernels``."""
+
+    def to_bgr(self, raw: Tensor, size: tuple[int, int], layout: str, coding: Coding) -> Tensor: ...
+
+    def crop(self, frame: Tensor, table: Table, on_device: Tensor, side: int) -> Tensor: ...
+
+    def paste(self, frame: Tensor, crops: Tensor, masks: Tensor, table: Table, on_device: Tensor) -> None: ...
+
+    def deliver(self, frame: Tensor, marks: Marks, layout: str, coding: Coding) -> Tensor: ...
+
+
+class PlainKernels:
+    """In plain torch."""
+
+    def to_bgr(self, raw: Tensor, size: tuple[int, int], layout: str, coding: Coding) -> Tensor:
+        """(H, W, 3) BGR: the bytes themselves where they are that."""
+        return raw if layout == "bgr" else cuda_plain.from_yuv(raw, size, layout, coding)
+
+    def crop(self, frame: Tensor, table: Table, on_device: Tensor, side: int) -> Tensor:
+        """(N, side, side, 3)"""
+        return cuda_plain.crop_faces(frame, table, on_device, side)
+
+    def paste(self, frame: Tensor, crops: Tensor, masks: Tensor, table: Table, on_device: Tensor) -> None:
+        """In place, every face in order."""
+        cuda_plain.paste_faces(frame, crops, masks, table, on_device)
+
+    def deliver(self, frame: Tensor, marks: Marks, layout: str, coding: Coding) -> Tensor:
+        """The frame, marked, as it is to leave."""
+        mark_plain(frame, *marks)
+        return frame if layout == "bgr" else cuda_plain.to_yuv(frame, layout, coding)
+
+
+class Compositor:
+    """Makes canvases. One per stream, used by one thread.
+
+    ``layout_in``, ``layout_out``: bgr, nv12 or i420; ``coded``: the standard of the latter two. ``pattern`` and
+    ``plate`` make the invisible mark and the badge for a frame of (width, height), or are None. ``frames``: how many
+    may be under way: with two, the next frame goes up and the last one comes down while one is worked on.
+    """
+
+    def __init__(
+        self,
+        device: str = "cuda",
+        *,
+        layout_in: str = "bgr",
+        layout_out: str = "bgr",
+        coded: Coding | None = None,
+        pattern: Callable[[int, int], Pattern | None] = lambda width, height: None,
+        plate: Callable[[int, int], Plate | None] = lambda width, height: None,
+        waits: Waits | None = None,
+        kernels: Kernels | None = None,
+        frames: int = 2,
+    ) -> None:
+        if layout_in not in LAYOUTS or layout_out not in LAYOUTS:
+            raise ValueError(f"pixels lie as {', '.join(LAYOUTS)}, not as {layout_in} or {layout_out}")
+        self.device = torch.device(device)
+        self.kernels = kernels or kernels_for(self.device)
+        self.waits = waits or Waits()
+        self.layouts = layout_in, layout_out
+        self.coded = coded or coding()
+        self._lanes = Lanes(self.device)
+        self._pattern, self._plate, self._frames = pattern, plate, frames
+        self._shape: tuple[int, ...] = ()
+        self._slots: Slots | None = None
+        self.marks: Marks = (None, None)
+
+    def begin(self, picture: NDArray[np.uint8]) -> CudaCanvas:
+        """A canvas of a frame: (H, W, 3), or (3 H / 2, W) where the layout says so. On return the upload is under
+        way, and ``picture`` may be written again. Raises RuntimeError where ``frames`` pictures wait to be taken."""
+        slots = self._slots_for(picture.shape)
+        slot = slots.take()
+        raw = slot.send_up(picture)
+        frame = self.kernels.to_bgr(raw, frame_size(picture.shape, self.layouts[0]), self.layouts[0], self.coded)
+        return CudaCanvas(self, slots, slot, frame)
+
+    def buffer(self, width: int, height: int) -> NDArray[np.uint8] | None:
+        """Pinned memory for the next frame, as its layout wants it: what is decoded into it and then begun is copied
+        by nobody. None while every slot is in use."""
+        slot = self._slots_for(bytes_shape(width, height, self.layouts[0])).next_free()
+        return None if slot is None else slot.buffer
+
+    def _slots_for(self, shape: tuple[int, ...]) -> Slots:
+        if self._slots is None or shape != self._shape:
+            width, height = frame_size(shape, self.layouts[0])
+            if bytes_shape(width, height, self.layouts[0]) != shape:
+                raise ValueError(f"a frame of shape {shape} is no {self.layouts[0]}")
+            leaving = bytes_shape(width, height, self.layouts[1])
+            self._slots = Slots(self._frames, shape, leaving, self._lanes, self.waits)
+            self._shape = shape
+            pattern, plate = self._pattern(width, height), self._plate(width, height)
+            self.marks = (
+                None if pattern is None else PatternState(pattern, self.device),
+                None if plate is None else PlateState(plate, self.device),
+            )
+        return self._slots
+
+
+class CudaCanvas:
+    """One frame. Implements ``protocols.Canvas`` for parts that work on the host (each ``crop`` is then one wait
+    more), and the same for all faces at once for parts that work on the device."""
+
+    def __init__(self, owner: Compositor, slots: Slots, slot: Slot, frame: Tensor) -> None:
+        self._owner, self._slots, self._slot, self._frame = owner, slots, slot, frame
+        self._host_pastes: list[tuple[Image, Mask, View]] = []
+        self._taken: Image | None = None
+
+    @property
+    def frame(self) -> Tensor:
+        """(H, W, 3) BGR uint8 on the device, as it is now: networks may read it, in the stream that computes."""
+        self._flush()
+        return self._frame
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height)"""
+        return self._frame.shape[1], self._frame.shape[0]
+
+    def crops(self, views: Sequence[View]) -> Tensor:
+        """(N, S, S, 3) uint8 on the device, by one kernel for all faces: what each view sees lies in the upper left
+        corner, its last pixels repeated beyond. S is one of ``cuda_views.SIDES``."""
+        self._flush()
+        table = crop_table(views)
+        on_device = uploaded(table, self._owner.device)
+        return self._owner.kernels.crop(self._frame, table, on_device, side_for(views))
+
+    def paste_all(self, crops: Tensor, masks: Tensor, views: Sequence[View]) -> None:
+        """Blend crops (N, S, S, 3) under masks (N, S, S), both uint8 on the device, back where the views took them
+        from: one kernel for all faces, later ones over earlier ones. Pixels with mask 0 keep every bit."""
+        self._flush()
+        if views:
+            table = paste_table(views, self.size)
+            on_device = uploaded(table, self._owner.device)
+            self._owner.kernels.paste(self._frame, crops, masks, table, on_device)
+
+    def crop(self, matrix: Matrix, size: tuple[int, int]) -> Image:
+        """(height, width, 3) on the host. Waits for the device."""
+        seen = self.crops([View(matrix, size)])[0, : size[1], : size[0]].contiguous()
+        host = torch.empty(seen.shape, dtype=torch.uint8, pin_memory=self._owner.device.type == "cuda")
+        self._owner.waits.on(self._slot.lanes.down(host, seen))
+        return np.asarray(host.numpy(), np.uint8)
+
+    def paste(self, crop: Image, mask: Mask, matrix: Matrix) -> None:
+        """As ``protocols.Canvas``; crops of the host are kept and go up together."""
+        self._host_pastes.append((crop, mask, View(matrix, (mask.shape[1], mask.shape[0]))))
+
+    def cover(self, box: Box, style: str) -> None:
+        """As ``protocols.Canvas``."""
+        self._flush()
+        x1, y1, x2, y2 = clip_box(box, *self.size)
+        if x1 >= x2 or y1 >= y2:
+            return
+        width, height = x2 - x1, y2 - y1
+        side = max(width, height) / COVER_CELLS
+        cells = max(1, round(width / side)), max(1, round(height / side))
+        cuda_plain.cover(self._frame, (x1, y1, x2, y2), cells, style)
+
+    def finish(self) -> None:
+        """Mark the picture and send it on its way down. Nothing more can be done to it, and nobody waits."""
+        if self._slot.leaves or self._taken is not None:
+            return
+        self._flush()
+        owner = self._owner
+        for state in owner.marks:
+            if state is not None:
+                state.look_at(self._frame)
+        self._slot.send_down(owner.kernels.deliver(self._frame, owner.marks, owner.layouts[1], owner.coded))
+
+    def image(self) -> Image:
+        """The finished picture in the layout that was asked for; the one wait of the frame. It lies in pinned memory
+        that is written again when a later frame takes the same slot: two frames later at the earliest."""
+        if self._taken is None:
+            self.finish()
+            self._taken = self._slots.picture(self._slot)
+        return self._taken
+
+    def _flush(self) -> None:
+        """Paste what came from the host."""
+        if not self._host_pastes:
+            return
+        pastes, self._host_pastes = self._host_pastes, []
+        views = [view for *_, view in pastes]
+        side = max(max(view.size) for view in views)
+        crops = np.zeros((len(pastes), side, side, 3), np.uint8)
+        masks = np.zeros((len(pastes), side, side), np.uint8)
+        for index, (crop, mask, view) in enumerate(pastes):
+            width, height = view.size
+            crops[index, :height, :width], masks[index, :height, :width] = crop, mask
+        device = self._owner.device
+        self.paste_all(uploaded(crops, device), uploaded(masks, device), views)
+
+
+def kernels_for(device: Any) -> Kernels:
+    """Triton's where there is a GPU, else plain torch. Raises EngineError where Triton is missing on a GPU."""
+    if device.type != "cuda":
+        return PlainKernels()
+    from rtswap.compositing.cuda_kernels import TritonKernels
+
+    kernels: Kernels = TritonKernels()
+    return kernels

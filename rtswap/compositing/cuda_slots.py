@@ -1,0 +1,133 @@
+"""Frames on their way up, being worked on and on their way down: two at a time, so that the three overlap."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtswap.tensors import Device, Tensor, load_torch
+
+torch = load_torch()
+
+
+class Waits:
+    """The only place where the host waits for the device, and how often it did."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def on(self, event: Any) -> None:
+        """Return when the device has come as far as the event. ``None``: it works at once (no GPU)."""
+        self.count += 1
+        if event is not None:
+            event.synchronize()
+
+
+class Lanes:
+    """Streams for the way up and down beside the one that computes. Without a GPU there are none."""
+
+    def __init__(self, device: Device) -> None:
+        self.device = device
+        self.on_gpu = device.type == "cuda"
+        self._up: Any = torch.cuda.Stream(device) if self.on_gpu else None
+        self._down: Any = torch.cuda.Stream(device) if self.on_gpu else None
+
+    def up(self, target: Tensor, pinned: Tensor) -> Any:
+        """Copy to the device. What is computed from now on comes after it. Returns the event of its end."""
+        if not self.on_gpu:
+            target.copy_(pinned)
+            return None
+        with torch.cuda.stream(self._up):
+            target.copy_(pinned, non_blocking=True)
+            event = torch.cuda.Event()
+            event.record(self._up)
+        torch.cuda.current_stream(self.device).wait_event(event)
+        return event
+
+    def down(self, pinned: Tensor, source: Tensor) -> Any:
+        """Copy to the host once everything asked for so far is computed. Returns the event of its end."""
+        if not self.on_gpu:
+            pinned.copy_(source)
+            return None
+        computed = torch.cuda.Event()
+        computed.record(torch.cuda.current_stream(self.device))
+        self._down.wait_event(computed)
+        with torch.cuda.stream(self._down):
+            pinned.copy_(source, non_blocking=True)
+            event = torch.cuda.Event()
+            event.record(self._down)
+        return event
+
+
+class Slot:
+    """The memory of one frame: pinned on the host for both ways, and on the device. Freed by ``Slots`` alone."""
+
+    def __init__(self, shape_in: tuple[int, ...], shape_out: tuple[int, ...], lanes: Lanes) -> None:
+        self.lanes = lanes
+        self.arriving, self.leaving = (
+            torch.empty(shape, dtype=torch.uint8, pin_memory=lanes.on_gpu) for shape in (shape_in, shape_out)
+        )
+        self.raw = torch.empty(shape_in, dtype=torch.uint8, device=lanes.device)
+        self.uploaded: Any = None
+        self.downloaded: Any = None
+        self.leaves = False
+        """Whether its picture is on the way down."""
+        self.turn = 0
+        """When it was begun; 0: free."""
+
+    @property
+    def buffer(self) -> NDArray[np.uint8]:
+        """The pinned memory that is uploaded from: a decoder may write here, and nothing need be copied."""
+        return np.asarray(self.arriving.numpy(), np.uint8)
+
+    def send_up(self, picture: NDArray[np.uint8]) -> Tensor:
+        """Start the upload; the bytes on the device."""
+        buffer = self.buffer
+        if picture.ctypes.data != buffer.ctypes.data:
+            np.copyto(buffer, picture)
+        self.uploaded = self.lanes.up(self.raw, self.arriving)
+        return self.raw
+
+    def send_down(self, picture: Tensor) -> None:
+        """Start the download."""
+        self.downloaded = self.lanes.down(self.leaving, picture)
+        self.leaves = True
+
+
+class Slots:
+    """A few slots of one shape, used in turn."""
+
+    def __init__(
+        self, count: int, shape_in: tuple[int, ...], shape_out: tuple[int, ...], lanes: Lanes, waits: Waits
+    ) -> None:
+        self._waits = waits
+        self._slots = [Slot(shape_in, shape_out, lanes) for _ in range(count)]
+        self._turn = 0
+
+    def take(self) -> Slot:
+        """A free slot. One that was begun but never asked for its picture (the frame was dropped) is used again;
+        where all pictures are on the way down, raises RuntimeError: take one first."""
+        self._turn += 1
+        for slot in self._slots:
+            if not slot.turn:
+                break
+        else:
+            dropped = [slot for slot in self._slots if not slot.leaves]
+            if not dropped:
+                raise RuntimeError(f"{len(self._slots)} frames are under way: take a picture before the next begins")
+            slot = min(dropped, key=lambda one: one.turn)
+            self._waits.on(slot.uploaded)
+        slot.turn, slot.leaves = self._turn, False
+        return slot
+
+    def next_free(self) -> Slot | None:
+        """The slot that ``take`` would give, not yet taken."""
+        return next((slot for slot in self._slots if not slot.turn), None)
+
+    def picture(self, slot: Slot) -> NDArray[np.uint8]:
+        """Wait for the slot's picture and free the slot. The memory is written again when it is next begun."""
+        self._waits.on(slot.downloaded)
+        slot.turn = 0
+        return np.asarray(slot.leaving.numpy(), np.uint8)
