@@ -2,6 +2,9 @@
 
 Networks of one loop share one engine: two of them cost another 0.3 s at the start, another 60 MB, and their thread
 pools get into each other's way. The first of ``ENGINES`` starts faster, so another has to win by a tenth.
+
+Every engine must compute what ONNX Runtime computes in float32, on faces, within what the network allows
+(``build_profiles``). One that lowers the precision and gets a network wrong is tried again in float32.
 """
 
 from __future__ import annotations
@@ -10,14 +13,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from rtswap.engines.build_profiles import profile_of
 from rtswap.engines.contract import read_model_file
 from rtswap.engines.measure import Record, compare, key_of, read_record, write_record
+from rtswap.engines.samples import pictures_like
+from rtswap.engines.start import ENGINES, FULL, INSTALL, ON_GPU, PACKAGES, gpu_name, why_no_gpu
+from rtswap.engines.start import start as _start
 from rtswap.errors import EngineError, ModelError
 from rtswap.protocols import Engine
 from rtswap.types import Tensor
 
-ENGINES = ("onnxruntime", "openvino")
-"""In order of preference; the first that runs a network is the reference for the others' numbers."""
 _MUST_WIN_BY = 0.9
 
 
@@ -27,6 +32,7 @@ class Network:
 
     model: Path
     sample: Mapping[str, Tensor]
+    """Zeros stand for faces."""
     per_frame: float = 1.0
     """How often it runs in a frame of the loop: how much its speed counts."""
     most_threads: int = 64
@@ -34,6 +40,36 @@ class Network:
 
     def threads(self, allowed: int) -> int:
         return min(allowed, self.most_threads)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One network with everything that engines are started with."""
+
+    name: str
+    network: Network
+    content: bytes
+    threads: int
+    cache_dir: Path
+    on_event: Callable[[str], None]
+
+    @property
+    def title(self) -> str:
+        """What is known of the network is known under its name, or its file's."""
+        return self.name or self.network.model.stem
+
+    def start(self, engine: str) -> Engine:
+        return _start(engine, self.title, self.content, self.threads, self.cache_dir, self.on_event)
+
+    def record_path(self, kind: str = "engine") -> Path:
+        return self.cache_dir / f"{self.network.model.stem}.{kind}.json"
+
+    def key(self, gpu: str) -> str:
+        return key_of(self.content, PACKAGES, self.threads, gpu)
+
+    def compare(self, engines: Mapping[str, Engine], failed: dict[str, str]) -> dict[str, float]:
+        sample = pictures_like(self.network.sample)
+        return compare(engines, sample, failed, profile_of(self.title).tolerance)
 
 
 def choose_engine(
@@ -61,51 +97,86 @@ def choose_engines(
     ``engine``: ``auto``, or a name, which then never falls back to another. ``auto`` times every engine on every
     sample, drops those whose numbers differ from the first's, and takes the one that is fastest over all networks
     (each network's own fastest, where none can run all). What was found is recorded in ``cache_dir``, so that the
-    next start loads the winner alone. Raises ModelError when a file is at fault, EngineError with every engine's
-    reason when none can run a network.
+    next start loads the winner alone; why an engine was dropped goes to ``on_event`` as well. Raises ModelError when
+    a file is at fault, EngineError with every engine's reason when none can run a network.
     """
-    contents = {name: read_model_file(network.model) for name, network in networks.items()}
+    jobs = {
+        name: _Job(name, one, read_model_file(one.model), one.threads(threads), cache_dir, on_event)
+        for name, one in networks.items()
+    }
     if engine != "auto":
-        return {
-            name: _start_named(engine, content, networks[name].threads(threads), cache_dir)
-            for name, content in contents.items()
-        }
-    keys = {name: key_of(content, ENGINES, networks[name].threads(threads)) for name, content in contents.items()}
-    paths = {name: cache_dir / f"{network.model.stem}.engine.json" for name, network in networks.items()}
-    records = {name: read_record(path, keys[name]) for name, path in paths.items()}
-    known = {name: record for name, record in records.items() if record is not None}
+        return {name: _start_named(engine, job) for name, job in jobs.items()}
+    gpu = gpu_name()
+    found = {name: read_record(job.record_path(), job.key(gpu)) for name, job in jobs.items()}
+    known = {name: record for name, record in found.items() if record is not None}
     if len(known) == len(networks):
         try:
             choice, _ = _pick(known, networks)
-            return {
-                name: _start(choice[name], content, networks[name].threads(threads), cache_dir)
-                for name, content in contents.items()
-            }
+            return {name: job.start(choice[name]) for name, job in jobs.items()}
         except (ModelError, EngineError, ImportError, KeyError) as error:
             on_event(f"the engine chosen before cannot be used any more, choosing again: {error}")
     started: dict[str, dict[str, Engine]] = {}
-    for name, content in contents.items():
-        started[name], failed = _start_all(content, networks[name].threads(threads), cache_dir)
-        took = compare(started[name], networks[name].sample, failed)
-        if not took:
-            told = "; ".join(f"{one}: {reason}" for one, reason in failed.items())
-            do = f"Run: pip install {' '.join(ENGINES)}"
-            raise EngineError(f"no engine can run {networks[name].model}", got=told, do=do)
-        known[name] = Record(keys[name], took, failed)
+    for name, job in jobs.items():
+        started[name], known[name] = _examine(job, gpu)
+    _tell(known, on_event)
     choice, why = _pick(known, networks)
     for name, record in known.items():
-        write_record(paths[name], replace(record, choice=choice[name], why=why))
+        write_record(jobs[name].record_path(), replace(record, choice=choice[name], why=why))
     return {name: started[name][choice[name]] for name in networks}
+
+
+def _examine(job: _Job, gpu: str) -> tuple[dict[str, Engine], Record]:
+    """Every engine that runs the network rightly, and what was found. Raises EngineError where none does."""
+    started: dict[str, Engine] = {}
+    failed: dict[str, str] = {}
+    for engine in ENGINES:
+        if engine in ON_GPU and not gpu:
+            failed[engine] = why_no_gpu()
+            continue
+        _try(engine, job, started, failed)
+    took = job.compare(started, failed)
+    for engine, full in FULL.items():
+        if engine in started and engine not in took and took and _try(full, job, started, failed):
+            reference = next(name for name in started if name in took)
+            again = job.compare({reference: started[reference], full: started[full]}, failed)
+            took |= {name: ms for name, ms in again.items() if name == full}
+    if not took:
+        told = "; ".join(f"{one}: {reason}" for one, reason in failed.items())
+        raise EngineError(f"no engine can run {job.network.model}", got=told, do=f"Run: {INSTALL[ENGINES[0]]}")
+    return started, Record(job.key(gpu), took, failed)
+
+
+def _try(engine: str, job: _Job, started: dict[str, Engine], failed: dict[str, str]) -> bool:
+    try:
+        started[engine] = job.start(engine)
+    except (ModelError, EngineError, ImportError) as error:
+        failed[engine] = str(error)
+    return engine in started
+
+
+def _tell(records: Mapping[str, Record], on_event: Callable[[str], None]) -> None:
+    """Why engines were dropped, each reason once. Engines for a GPU where there is none are not missed."""
+    no_gpu = why_no_gpu()
+    networks: dict[str, list[str]] = {}
+    for name, record in records.items():
+        for engine, reason in record.failed.items():
+            if reason != no_gpu:
+                networks.setdefault(f"{engine}: {reason}", []).append(name)
+    for text, names in networks.items():
+        where = "" if len(names) == len(records) else f" for {', '.join(filter(None, names))}"
+        on_event(f"not used{where}: {text}")
 
 
 def _pick(records: Mapping[str, Record], networks: Mapping[str, Network]) -> tuple[dict[str, str], str]:
     """Network -> engine, and why. Raises KeyError for a record of an engine that is not known."""
-    able = [name for name in ENGINES if all(name in record.took_ms for record in records.values())]
+    able = [engine for engine in ENGINES if all(_as_run(engine, record) for record in records.values())]
     if not able:
         fastest = {name: min(record.took_ms, key=record.took_ms.__getitem__) for name, record in records.items()}
         return fastest, "no engine can run all networks: each has its own fastest"
     total = {
-        engine: sum(record.took_ms[engine] * networks[name].per_frame for name, record in records.items())
+        engine: sum(
+            record.took_ms[_as_run(engine, record)] * networks[name].per_frame for name, record in records.items()
+        )
         for engine in able
     }
     best = able[0]
@@ -117,38 +188,42 @@ def _pick(records: Mapping[str, Record], networks: Mapping[str, Network]) -> tup
     why = (
         f"{best}: over {len(records)} networks {told}{note}" if len(able) > 1 else f"only {best} can run all networks"
     )
-    return dict.fromkeys(records, best), why
+    return {name: _as_run(best, record) for name, record in records.items()}, why
 
 
-def _start_named(name: str, content: bytes, threads: int, cache_dir: Path) -> Engine:
-    if name not in ENGINES:
-        raise EngineError("there is no such engine", expected=" or ".join(("auto", *ENGINES)), got=name)
+def _as_run(engine: str, record: Record) -> str:
+    """The engine as it runs this network rightly: in the precision it likes, or in float32; empty where neither."""
+    return next((name for name in (engine, FULL.get(engine, engine)) if name in record.took_ms), "")
+
+
+def _start_named(engine: str, job: _Job) -> Engine:
+    """The engine that was asked for, or an error. One for a GPU is checked against ONNX Runtime at its first use."""
     try:
-        return _start(name, content, threads, cache_dir)
+        if engine not in ON_GPU:
+            return job.start(engine)
+        gpu = gpu_name()
+        path = job.record_path(engine)
+        record = read_record(path, job.key(gpu))
+        if record is not None and record.choice in (engine, FULL.get(engine)):
+            return job.start(record.choice)
+        checked, record = _checked(engine, job, gpu)
+        write_record(path, record)
+        return checked
     except ImportError as error:
-        raise EngineError(
-            f"the engine {name} is not installed", got=str(error), do=f"Run: pip install {name}"
-        ) from error
+        do = f"Run: {INSTALL[engine]}"
+        raise EngineError(f"the engine {engine} is not installed", got=str(error), do=do) from error
 
 
-def _start(name: str, content: bytes, threads: int, cache_dir: Path) -> Engine:
-    """Import an engine's package, only now, and load the network. Raises ImportError, ModelError, EngineError."""
-    if name == "openvino":
-        from rtswap.engines.openvino import OpenVinoEngine
-
-        return OpenVinoEngine(content, threads=threads, cache_dir=cache_dir / "openvino")
-    from rtswap.engines.onnxruntime import OnnxRuntimeEngine
-
-    return OnnxRuntimeEngine(content, threads=threads)
-
-
-def _start_all(content: bytes, threads: int, cache_dir: Path) -> tuple[dict[str, Engine], dict[str, str]]:
-    """Every engine that starts, and why the others do not."""
-    started: dict[str, Engine] = {}
+def _checked(engine: str, job: _Job, gpu: str) -> tuple[Engine, Record]:
+    """Raises EngineError where the numbers are not what they should be."""
     failed: dict[str, str] = {}
-    for name in ENGINES:
-        try:
-            started[name] = _start(name, content, threads, cache_dir)
-        except (ModelError, EngineError, ImportError) as error:
-            failed[name] = str(error)
-    return started, failed
+    for name in (engine, FULL.get(engine, engine)):
+        started = job.start(name)
+        took = job.compare({ENGINES[0]: job.start(ENGINES[0]), name: started}, failed)
+        if name in took:
+            told = "; ".join(failed.values())
+            why = f"asked for; in float32 because {told}" if told else "asked for"
+            return started, Record(job.key(gpu), took, failed, name, why)
+    raise EngineError(
+        f"the engine {engine} does not compute the network {job.title} rightly", got="; ".join(failed.values())
+    )

@@ -21,6 +21,10 @@ from rtswap.types import Tensor
 
 _TOLERANCE = 1e-3
 """Largest difference between two fp32 engines, relative to the largest output (at least 1)."""
+_LOW_TOLERANCE = 1e-2
+"""The same for an engine that lowers the precision, of a network whose own tolerance nobody has measured."""
+_LOW = ("-fp16", "-bf16")
+"""How the names of such engines end."""
 _MEASURE_S = 0.06
 _FEWEST_RUNS, _MOST_RUNS = 3, 15
 _QUARTILE = 25
@@ -41,8 +45,16 @@ class Record:
     why: str = ""
 
 
-def compare(engines: Mapping[str, Engine], sample: Mapping[str, Tensor], failed: dict[str, str]) -> dict[str, float]:
-    """Milliseconds of every engine that runs and agrees with the first that does; reasons go into ``failed``."""
+def compare(
+    engines: Mapping[str, Engine],
+    sample: Mapping[str, Tensor],
+    failed: dict[str, str],
+    tolerance: Mapping[str, float] | None = None,
+) -> dict[str, float]:
+    """Milliseconds of every engine that runs and agrees with the first that does; reasons go into ``failed``.
+
+    ``tolerance``: output -> what an engine that lowers the precision may be off.
+    """
     reference: Mapping[str, Tensor] | None = None
     sound: dict[str, Engine] = {}
     for name, engine in engines.items():
@@ -51,7 +63,8 @@ def compare(engines: Mapping[str, Engine], sample: Mapping[str, Tensor], failed:
         except EngineError as error:
             failed[name] = str(error)
             continue
-        wrong = difference(reference, outputs) if reference is not None else _not_finite(outputs)
+        low = (tolerance or {}) if engine.name.endswith(_LOW) else None
+        wrong = difference(reference, outputs, low) if reference is not None else _not_finite(outputs)
         if wrong:
             failed[name] = wrong
             continue
@@ -60,13 +73,16 @@ def compare(engines: Mapping[str, Engine], sample: Mapping[str, Tensor], failed:
     return _time(sound, sample)
 
 
-def difference(reference: Mapping[str, Tensor], outputs: Mapping[str, Tensor]) -> str:
-    """Why the outputs are not the reference's; empty when they are."""
+def difference(
+    reference: Mapping[str, Tensor], outputs: Mapping[str, Tensor], low: Mapping[str, float] | None = None
+) -> str:
+    """Why the outputs are not the reference's; empty when they are. ``low``: what each may be off instead."""
     for name, expected in reference.items():
         got = outputs.get(name)
         if got is None or got.shape != expected.shape:
             return f"its output {name} is missing or has another shape than the reference's"
-        allowed = _TOLERANCE * max(1.0, float(np.abs(expected).max(initial=0.0)))
+        scale = max(1.0, float(np.abs(expected).max(initial=0.0)))
+        allowed = _TOLERANCE * scale if low is None else low.get(name, _LOW_TOLERANCE * scale)
         off = float(np.abs(got.astype(np.float64) - expected).max(initial=0.0))
         if not off <= allowed:
             return f"its output {name} is off by {off:.2g} (allowed: {allowed:.2g})"
@@ -92,10 +108,12 @@ def _time(engines: Mapping[str, Engine], sample: Mapping[str, Tensor]) -> dict[s
     return {name: round(1e3 * float(np.percentile(times, _QUARTILE)), 3) for name, times in taken.items()}
 
 
-def key_of(content: bytes, packages: tuple[str, ...], threads: int) -> str:
+def key_of(content: bytes, packages: tuple[str, ...], threads: int, gpu: str = "") -> str:
     """What a record depends on."""
     versions = [f"{package} {_version(package)}" for package in packages]
-    return ", ".join([hashlib.sha256(content).hexdigest(), *versions, _processor(), f"{threads} threads"])
+    return ", ".join(
+        [hashlib.sha256(content).hexdigest(), *versions, _processor(), f"{threads} threads", gpu or "no GPU"]
+    )
 
 
 def _version(package: str) -> str:

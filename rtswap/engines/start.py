@@ -1,0 +1,70 @@
+"""A name becomes an engine: its package is imported only now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from rtswap.engines.torch_cuda_driver import find_gpus
+from rtswap.errors import EngineError
+from rtswap.protocols import Engine
+
+ENGINES = ("onnxruntime", "openvino", "torch-cuda", "tensorrt")
+"""In order of preference where they are equally fast; the first that runs a network is the measure of the others."""
+PACKAGES = ("onnxruntime", "openvino", "torch", "tensorrt_rtx", "tensorrt")
+ON_GPU = ("torch-cuda", "tensorrt")
+FULL = {"tensorrt": "tensorrt-fp32"}
+"""Engine that lowers the precision -> the same engine in float32, for networks that it gets wrong."""
+INSTALL = {
+    "onnxruntime": "pip install onnxruntime",
+    "openvino": "pip install openvino",
+    **dict.fromkeys((*ON_GPU, *FULL.values()), 'pip install "rtswap[gpu]"'),
+}
+
+
+def start(
+    engine: str,
+    network: str,
+    content: bytes,
+    threads: int,
+    cache_dir: Path,
+    on_event: Callable[[str], None] = lambda event: None,
+) -> Engine:
+    """Load a network. Raises ImportError, ModelError, EngineError."""
+    if engine == "openvino":
+        from rtswap.engines.openvino import OpenVinoEngine
+
+        return OpenVinoEngine(content, threads=threads, cache_dir=cache_dir / "openvino")
+    if engine == "torch-cuda":
+        from rtswap.engines.torch_cuda import TorchEngine
+
+        find_gpus()
+        return TorchEngine(content, threads=threads)
+    if engine in ("tensorrt", "tensorrt-fp32"):
+        from rtswap.engines.tensorrt import TensorRtEngine
+
+        find_gpus()
+        precision = "fp32" if engine == "tensorrt-fp32" else ""
+        return TensorRtEngine(content, network=network, precision=precision, cache_dir=cache_dir, on_event=on_event)
+    if engine == "onnxruntime":
+        from rtswap.engines.onnxruntime import OnnxRuntimeEngine
+
+        return OnnxRuntimeEngine(content, threads=threads)
+    raise EngineError("there is no such engine", expected=" or ".join(("auto", *ENGINES)), got=engine)
+
+
+def why_no_gpu() -> str:
+    """Empty where there is an NVIDIA GPU."""
+    try:
+        find_gpus()
+    except EngineError as error:
+        return str(error)
+    return ""
+
+
+def gpu_name() -> str:
+    """For records: the card and its driver; empty where there is none."""
+    try:
+        return str(find_gpus()[0])
+    except EngineError:
+        return ""
