@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.protocols import Engine, SwapModel, Swapper
-from rtswap.swappers.one_view import add_residual, cut, limit_mask, look, placing
+from rtswap.swappers.one_view import SIZE, add_residual, cut, limit_mask, look, placing
 from rtswap.types import AlignedFace, Matrix, Points, Quality, SourceIdentity, SwappedFace, Tensor
 
 STEADY_S = 0.05
@@ -24,11 +24,23 @@ FORGOTTEN_S = 0.4
 """After a pause as long as this nothing is known of the last difference."""
 
 
+STYLE = 528
+"""Gains and offsets of the generator's blocks."""
+
+
+def samples() -> dict[str, dict[str, Tensor]]:
+    """Network -> inputs of the right shapes, for choosing an engine."""
+    picture = np.zeros((1, SIZE, SIZE, 3), np.uint8)
+    given = {"composite": picture, "target": picture, "mask": picture[..., 0].copy()}
+    return {"one": {**given, "style": np.zeros((1, STYLE), np.float32)}, "one-source": {"photo": picture}}
+
+
 class OneSwapModel:
     """Implements ``protocols.SwapModel``.
 
-    ``under``: the model whose work is mended. ``encoder``: photo (1, 128, 128, 3) -> style. ``generator``:
-    composite, target (1, 128, 128, 3), mask (1, 128, 128), style -> residual (1, 128, 128, 3), kept (1, 128, 128).
+    ``under``: the model whose work is mended. ``encoder``: photo (1, 128, 128, 3) uint8 -> style (1, STYLE).
+    ``generator``: composite, target (1, 128, 128, 3), mask (1, 128, 128), all uint8, and style -> made
+    (1, 128, 128, 4) float32, 0..255: the difference + 128, and how far the face may be shown.
     """
 
     def __init__(self, under: SwapModel, encoder: Engine, generator: Engine) -> None:
@@ -50,7 +62,7 @@ class OneSwapper:
     def __init__(self, under: Swapper, generator: Engine, style: Tensor) -> None:
         self._under, self._generator, self._style = under, generator, style
         self._said: dict[int, tuple[NDArray[np.float32], float]] = {}
-        """Per track: residual and kept (128, 128, 4) as followed so far, and when."""
+        """Per track: what was made, as followed so far, and when."""
 
     def view(self, landmarks: Points, max_px: int) -> tuple[Matrix, tuple[int, int]]:
         return self._under.view(landmarks, max_px)
@@ -69,7 +81,7 @@ class OneSwapper:
                 "style": self._style,
             }
         )
-        steady = self._steadied(np.dstack([said["residual"][0], said["kept"][0]]), face)
+        steady = self._steadied(said["made"][0], face)
         add_residual(swapped.crop, np.ascontiguousarray(steady[..., :3]), seen.matrix)
         return SwappedFace(swapped.crop, limit_mask(swapped.mask, np.ascontiguousarray(steady[..., 3]), seen.matrix))
 
@@ -77,11 +89,11 @@ class OneSwapper:
         self._under.forget(track_id)
         self._said.pop(track_id, None)
 
-    def _steadied(self, now: NDArray[np.uint8], face: AlignedFace) -> NDArray[np.uint8]:
+    def _steadied(self, now: Tensor, face: AlignedFace) -> NDArray[np.uint8]:
         """(128, 128, 4) ``now`` as an exponential mean over the track's frames; the crop moves with the face."""
         said, since = self._said.get(face.track_id, (None, -math.inf))
         if said is None or not 0 <= face.time_s - since < FORGOTTEN_S:
-            said = now.astype(np.float32)
+            said = now.astype(np.float32)  # a copy: outputs live until the next run
         else:
             cv2.accumulateWeighted(now, said, 1 - math.exp(-(face.time_s - since) / STEADY_S))
         self._said[face.track_id] = said, face.time_s

@@ -36,13 +36,13 @@ class Generator:
     name = "generator"
 
     def __init__(self, residual: Tensor | int = 0, kept: int = 255) -> None:
-        self.residual = np.broadcast_to(np.uint8(NEUTRAL + residual), (1, SIZE, SIZE, 3))
-        self.kept = np.full((1, SIZE, SIZE), kept, np.uint8)
+        self.made = np.full((1, SIZE, SIZE, 4), kept, np.float32)
+        self.made[..., :3] = NEUTRAL + residual
         self.asked: list[dict[str, Tensor]] = []
 
     def run(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         self.asked.append({name: value.copy() for name, value in inputs.items()})
-        return {"residual": np.ascontiguousarray(self.residual), "kept": self.kept}
+        return {"made": self.made}
 
 
 def swaps(generator: Generator, *, max_px: int = 1024, match_color: bool = True):
@@ -213,7 +213,7 @@ def test_a_face_is_followed_steadily_and_a_new_one_starts_afresh() -> None:
     ben = person("ben")
 
     def shown(residual: int, time_s: float) -> float:
-        generator.residual = np.full((1, SIZE, SIZE, 3), NEUTRAL + residual, np.uint8)
+        generator.made[..., :3] = NEUTRAL + residual
         now, _ = swapped_in(swapper, ben.portrait, ben.landmarks, time_s=time_s)
         plain, _ = swapped_in(MeshSwapModel().bind(person("ada")), ben.portrait, ben.landmarks)
         inside = (now.mask > 200) & (plain.crop.max(2) < 180)

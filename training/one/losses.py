@@ -20,7 +20,7 @@ WEIGHTS = {
     "kept": 0.1,
     "identity": 1.0,
     "keep": 1.0,
-    "landmarks": 0.3,
+    "landmarks": 0.8,
     "fooled": 0.15,
 }
 LIGHT_SIGMA = 1.4

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from rtswap.swappers.one import STYLE
 from rtswap.swappers.one_view import NEUTRAL, SIZE
 
 MOST = 0.6
@@ -22,7 +23,7 @@ DOUBT = 0.1
 """Probabilities this near to 0 or 1 count as such."""
 TOLD = 12, 24, 48
 """Channels of the composite's and of the target's maps at 64, 32 and 16 px."""
-STYLE = 2 * (2 * WIDTHS[2] + WIDTHS[1] + WIDTHS[0])
+assert 2 * (2 * WIDTHS[2] + WIDTHS[1] + WIDTHS[0]) == STYLE
 
 
 def _conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
@@ -140,19 +141,18 @@ class One(nn.Module):
 
 class DeployedGenerator(nn.Module):
     """What is exported: ``composite``, ``target`` (1, 128, 128, 3), ``mask`` (1, 128, 128) uint8 and ``style``
-    (1, STYLE) -> ``residual`` (1, 128, 128, 3), ``kept`` (1, 128, 128) uint8."""
+    (1, STYLE) -> ``made`` (1, 128, 128, 4) float32, all in 0..255: the difference + 128, and how far the face may be
+    shown."""
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()
         self.generator = generator
 
-    def forward(self, composite: Tensor, target: Tensor, mask: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, composite: Tensor, target: Tensor, mask: Tensor, style: Tensor) -> Tensor:
         share = mask[:, None].float() / 255
         made = self.generator(to_input(composite), to_input(target), share, style)
-        residual = torch.round(127.5 * made.residual + NEUTRAL).clamp(0, 255)
-        sure = (torch.sigmoid(made.kept[:, 0]) - DOUBT) / (1 - 2 * DOUBT)
-        kept = torch.round(255 * sure.clamp(0, 1))
-        return residual.permute(0, 2, 3, 1).to(torch.uint8), kept.to(torch.uint8)
+        sure = (torch.sigmoid(made.kept) - DOUBT) / (1 - 2 * DOUBT)
+        return torch.cat([127.5 * made.residual + NEUTRAL, 255 * sure.clamp(0, 1)], 1).permute(0, 2, 3, 1)
 
 
 class DeployedEncoder(nn.Module):

@@ -20,6 +20,7 @@ SETTLED = 0.2
 """Share of the time after which the critic is heard, its voice rising over as much again."""
 CRITIC_RATE = 2e-4
 CRITIC_EVERY = 2
+LANDMARKS_EVERY = 4
 PARTS = ("one", "shadow", "critic", "optimiser", "critic_optimiser")
 
 
@@ -67,7 +68,9 @@ class Run:
         terms = same_terms(_part(output, of_same), same) | cross_terms(_part(output, of_cross), cross)
         terms |= kept_term(output, batch)
         with torch.autocast(self.device, torch.bfloat16, enabled=half):
-            terms |= watchers.terms(output.picture[of_cross], cross, people)
+            terms |= watchers.identity(output.picture[of_cross], cross, people)
+            if self.progress.step % LANDMARKS_EVERY == 0:
+                terms |= watchers.landmarks(output.picture[of_cross], cross)
             shown = batch.mask * batch.visible
             if heard:
                 self.critic.requires_grad_(False)

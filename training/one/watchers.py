@@ -52,20 +52,22 @@ class Watchers:
             pictures = ((pictures + 1) * gain - 1).clamp(-1, 1)
         return nn.functional.normalize(self._recognition(sampled(pictures, known, 96)), dim=1)
 
-    def terms(self, picture: Tensor, batch: Batch, people: Tensor) -> dict[str, Tensor]:
-        """``identity``: 1 - cosine to the source's person; ``keep``: to the composite's face; ``landmarks``:
-        percent of the inter-ocular distance by which points moved away from the composite's."""
+    def identity(self, picture: Tensor, batch: Batch, people: Tensor) -> dict[str, Tensor]:
+        """``identity``: 1 - cosine to the source's person; ``keep``: to the composite's face."""
         made, given = self.who(picture, batch.known, jitter=True), self.who(batch.composite, batch.known)
+        return {
+            "identity": 1 - (made * people[batch.source]).sum(1).mean(),
+            "keep": 1 - (made * given.detach()).sum(1).mean(),
+        }
+
+    def landmarks(self, picture: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """``landmarks``: percent of the inter-ocular distance by which points moved away from the composite's."""
         points = self._landmarks(sampled(picture, batch.mesh, SIZE))[0]
         with torch.no_grad():
             before = self._landmarks(sampled(batch.composite, batch.mesh, SIZE))[0]
         unit = torch.from_numpy(eye_distance(before.cpu().numpy())).to(before.device).clamp(min=8)
         apart = (points - before)[..., :2].square().sum(2).add(1e-4).sqrt().mean(1) / unit
-        return {
-            "identity": 1 - (made * people[batch.source]).sum(1).mean(),
-            "keep": 1 - (made * given.detach()).sum(1).mean(),
-            "landmarks": 100 * apart.mean(),
-        }
+        return {"landmarks": 100 * apart.mean()}
 
 
 def sampled(pictures: Tensor, matrices: Tensor, size: int) -> Tensor:
