@@ -154,14 +154,81 @@ def _engine(title: str, module: str) -> Finding:
 
 
 def check_gpu() -> list[Finding]:
-    names = _output(["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"])
-    if not names:
-        return [Finding("GPU", State.OK, "no NVIDIA GPU found; the processor is used")]
-    return [
-        Finding(
-            "GPU", State.OK, f"{'; '.join(names.splitlines())} (engines for it come later; the processor is used)"
-        )
-    ]
+    """The cards, as the driver names them; the version of the driver where nvidia-smi tells it."""
+    from rtswap.engines.torch_cuda_driver import find_gpus
+
+    try:
+        gpus = find_gpus()
+    except RtswapError as error:
+        return [Finding("GPU", State.OK, f"none that can be used: {error}; the processor is used")]
+    driver = _output(["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]).splitlines()
+    version = f"; driver {driver[0].strip()}" if driver else ""
+    return [Finding("GPU", State.OK, f"{'; '.join(map(str, gpus))}{version}")]
+
+
+def check_gpu_engines(*, has_gpu: bool | None = None) -> list[Finding]:
+    """Which engines can run on the GPU, and why the others cannot. Without one nothing is imported: torch is slow."""
+    from rtswap.engines.start import ON_GPU, why_no_gpu
+
+    without = why_no_gpu() if has_gpu is None else "" if has_gpu else "there is no GPU"
+    if without:
+        return [Finding("Engines for a GPU", State.NOTE, f"{' and '.join(ON_GPU)} do not run: {without}")]
+    torch, tensorrt = _torch_finding(), _tensorrt_finding()
+    if torch.state is not State.OK and tensorrt.state is State.OK:
+        found = f"{tensorrt.found}, but torch, which owns its memory, is missing"
+        tensorrt = Finding(tensorrt.name, State.NOTE, found)
+    return [torch, tensorrt]
+
+
+def _torch_finding() -> Finding:
+    from rtswap.engines.torch_cuda_door import find_card, load_torch
+
+    try:
+        torch = load_torch()
+        card = find_card(torch)
+    except RtswapError as error:
+        return Finding("Engine torch-cuda", State.NOTE, str(error), error.do)
+    return Finding("Engine torch-cuda", State.OK, f"torch {torch.__version__} on {card}")
+
+
+def _tensorrt_finding() -> Finding:
+    from rtswap.engines.tensorrt_module import load_tensorrt
+
+    try:
+        found = load_tensorrt()
+    except RtswapError as error:
+        return Finding("Engine tensorrt", State.NOTE, str(error), error.do)
+    return Finding("Engine tensorrt", State.OK, f"{found.name} {found.version}")
+
+
+def check_plans(folder: Path) -> list[Finding]:
+    """The plans of TensorRT that lie in ``folder``: which networks, how large, and what cannot be used."""
+    from rtswap.engines.plans import PlanCache
+
+    name, shelf = "TensorRT plans", list(PlanCache(folder).shelf())
+    if not shelf:
+        return [Finding(name, State.OK, "none; built when a GPU needs them, or by: rtswap build")]
+    size = sum(one.bytes for one in shelf) + sum(path.stat().st_size for path in folder.glob("*.kernels"))
+    good = [one.manifest for one in shelf if one.manifest is not None]
+    held = ", ".join(sorted({f"{one.network} {one.recipe.precision}" for one in good})) or "none that can be used"
+    told = [f"{len(shelf)} plans, {size / 1e6:.0f} MB in {folder}: {held}"]
+    if len(good) < len(shelf):
+        told.append(f"{len(shelf) - len(good)} without a manifest that can be read")
+    old = [f"{one.network} by {one.module} {one.version}" for one in good if one.version != _installed(one.module)]
+    if old:
+        told.append(f"of a version that is not installed: {', '.join(old)}")
+    if len(told) == 1:
+        return [Finding(name, State.OK, told[0])]
+    return [Finding(name, State.NOTE, "; ".join(told), "rtswap build --force")]
+
+
+def _installed(package: str) -> str:
+    from importlib import metadata
+
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def check_codecs() -> list[Finding]:

@@ -47,8 +47,10 @@ def default_steps() -> list[Check]:
         checks.check_python,
         checks.check_processor,
         checks.check_gpu,
+        checks.check_gpu_engines,
         checks.check_engines,
         check_models,
+        check_plans,
         checks.check_codecs,
         checks.check_cameras,
         checks.check_virtual_camera,
@@ -80,6 +82,14 @@ def check_models() -> list[Finding]:
     mended = f" ({'; '.join(events)})" if events else ""
     found = f"intact: {', '.join(good)}{mended}" if good else "none yet; they are made at the first run"
     return [*findings, Finding("Models", State.OK, found)]
+
+
+def check_plans() -> list[Finding]:
+    """TensorRT's plans, in the folder where networks are kept."""
+    from rtswap.engines.plans import plan_folder
+    from rtswap.models.registry import cache_folder
+
+    return checks.check_plans(plan_folder(cache_folder()))
 
 
 def outputs_verdict(findings: Sequence[Finding]) -> Finding | None:
