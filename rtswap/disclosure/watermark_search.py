@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -149,34 +150,53 @@ def whitened(luminance: Plane, short: int) -> Plane:
 def _coarse(picture: Plane, octave: Octave) -> list[_Candidate]:
     """The best two scales, mirrored or not, the best first."""
     scales = octave.scales()
-    tiles_px = np.array([octave.tile_px(scale) for scale in scales])
-    spectrum = _spectrum(picture)
+    spectrum, columns = _spectrum(picture, octave)
     found = []
     for mirrored in (False, True):
-        scores = _scores(_looked_up(spectrum, picture.shape, tiles_px, mirrored), COARSE)
+        scores = _scores(_looked_up(spectrum, columns, octave, mirrored), COARSE)
         peaks = scores.reshape(len(scales), -1).max(1)
         best = np.argsort(-peaks)[:2]
         found += [_Candidate(float(peaks[i]), octave, picture, float(scales[i]), mirrored) for i in best]
     return sorted(found, key=lambda candidate: -candidate.score)[:2]
 
 
-def _spectrum(picture: Plane) -> Phasors:
-    """The transform of the picture within zeros of twice its size, so that waves lie near its places."""
+def _spectrum(picture: Plane, octave: Octave) -> tuple[Phasors, int]:
+    """(C, R): the columns 1..C of the picture's transform, turned on their side, and the transform's width.
+
+    It is of the picture within zeros of about twice its size, so that waves lie near its places, and as seen from the
+    picture's middle: its quarters stand in the corners. Columns beyond the octave's shortest wave are left out.
+    """
     height, width = picture.shape
-    padded = np.zeros((cv2.getOptimalDFTSize(2 * height), cv2.getOptimalDFTSize(2 * width)), np.float32)
-    padded[:height, :width] = picture
-    return cv2.dft(padded, flags=cv2.DFT_COMPLEX_OUTPUT, nonzeroRows=height).view(np.complex64)[..., 0]
+    up, left = height // 2, width // 2
+    rows, columns = cv2.getOptimalDFTSize(2 * height), 2 * cv2.getOptimalDFTSize(width)
+    band = min(math.ceil(REACH * columns / octave.tile_px(octave.least)) + 1, columns // 2 - 1)
+    along = np.zeros((height, columns), np.float32)
+    along[:, : width - left], along[:, columns - left :] = picture[:, left:], picture[:, :left]
+    packed = cv2.dft(along, flags=cv2.DFT_ROWS)  # re 0, re 1, im 1, re 2, im 2 ...
+    lines = np.ascontiguousarray(packed[:, 1 : 1 + 2 * band]).view(np.complex64).T
+    padded = np.zeros((band, rows), np.complex64)
+    padded[:, : height - up], padded[:, rows - up :] = lines[:, up:], lines[:, :up]
+    down = cv2.dft(padded.view(np.float32).reshape(band, rows, 2), flags=cv2.DFT_ROWS)
+    return np.ascontiguousarray(down).view(np.complex64)[..., 0], columns
 
 
-def _looked_up(spectrum: Phasors, shape: tuple[int, int], tiles_px: NDArray[np.float64], mirrored: bool) -> Phasors:
-    """(S, N) the sync waves' values, seen from the picture's middle, at each size of the tile: the nearest places."""
+def _looked_up(spectrum: Phasors, columns: int, octave: Octave, mirrored: bool) -> Phasors:
+    """(S, N) the sync waves' values at each scale: the nearest places of the transform."""
+    places, negative = _places(columns, spectrum.shape[1], octave, mirrored)
+    values = spectrum.ravel()[places]
+    np.negative(values.imag, out=values.imag, where=negative)
+    return values
+
+
+@lru_cache(maxsize=24)
+def _places(columns: int, rows: int, octave: Octave, mirrored: bool) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """(S, N) where they stand in ``_spectrum``, and (N,) whether as conjugates. Nobody writes into it."""
     table = lattice()
-    rows, columns = spectrum.shape
-    across = np.rint(table.kx[table.sync] * (-1 if mirrored else 1) / tiles_px[:, None] * columns).astype(np.intp)
-    down = np.rint(table.ky[table.sync] / tiles_px[:, None] * rows).astype(np.intp)
-    to_middle = across * (shape[1] // 2 / columns) + down * (shape[0] // 2 / rows)
-    values = spectrum[down % rows, across % columns] * np.exp(2j * np.pi * to_middle)
-    return np.asarray(values, np.complex64)
+    x, y = table.kx[table.sync] * (-1 if mirrored else 1), table.ky[table.sync]
+    tiles_px = np.array([octave.tile_px(scale) for scale in octave.scales()])[:, None]
+    across = np.rint(np.abs(x) / tiles_px * columns).astype(np.intp)
+    down = np.rint(np.where(x < 0, -y, y) / tiles_px * rows).astype(np.intp) % rows
+    return (across - 1) * rows + down, x < 0
 
 
 def _scores(seen: Phasors, grid: int) -> Plane:
@@ -219,12 +239,12 @@ def _values(picture: Plane, tile_px: float, mirrored: bool) -> Iterator[Phasors]
     height, width = picture.shape
     kx = np.arange(-REACH, REACH + 1) * (-1 if mirrored else 1)
     ky = np.arange(1, REACH + 1)
-    for nudge_x in NUDGES:
-        along = _waves(width, kx / (tile_px * (1 + nudge_x))).T
-        rows = picture @ np.ascontiguousarray(along).view(np.float32)
-        for nudge_y in NUDGES:
-            down = _waves(height, ky / (tile_px * (1 + nudge_y)))
-            yield (down @ rows.view(np.complex64))[table.ky - 1, table.kx + REACH]
+    downs = [_waves(height, ky / (tile_px * (1 + nudge))) for nudge in NUDGES]
+    for nudge in NUDGES:
+        along = _waves(width, kx / (tile_px * (1 + nudge))).T
+        rows = (picture @ np.ascontiguousarray(along).view(np.float32)).view(np.complex64)
+        for down in downs:
+            yield (down @ rows)[table.ky - 1, table.kx + REACH]
 
 
 def _waves(length: int, frequencies: NDArray[np.float64]) -> Phasors:

@@ -108,15 +108,16 @@ def test_texture_is_marked_more_strongly() -> None:
 def test_mark_does_not_flicker() -> None:
     """A texture near the limit, under fresh noise: after some frames hardly a block changes its strength."""
     rng = np.random.default_rng(8)
-    texture = cv2.GaussianBlur(rng.normal(0, 60, (720, 1280)), (0, 0), 2)[..., None] + 120
+    texture = cv2.GaussianBlur(rng.normal(0, 60, (360, 640)), (0, 0), 1.5)[..., None] + 120
     mark, changes = Watermark(PAYLOAD), []
-    for _ in range(12):
-        picture = np.clip(texture + rng.normal(0, 2, (720, 1280, 1)), 20, 235).astype(np.uint8).repeat(3, 2)
+    for _ in range(24):
+        picture = np.clip(texture + rng.normal(0, 2, (360, 640, 1)), 20, 235).astype(np.uint8).repeat(3, 2)
         marked = picture.copy()
         mark.embed(marked)
         changes.append(marked.astype(np.int16) - picture)
     moved = [np.mean(a != b) for a, b in pairwise(changes)]
-    assert max(moved[-4:]) < 0.01
+    assert moved[0] > 0  # it is near the limit
+    assert max(moved[-8:]) < 0.01
 
 
 def test_change_of_size_and_back() -> None:
