@@ -12,9 +12,11 @@ from rtswap.evaluation.identity import IdentityJudge
 from rtswap.evaluation.sheet import draw_sheet
 from rtswap.evaluation.study import Study
 from rtswap.evaluation.table import Line, table, table_lines
+from rtswap.pipeline import LEAST_REPLACED
 from rtswap.types import Image
 
 VERSION = 1
+KIDS = ("kid_local_statistics", "kid_dlib_stages")
 WORST = 8
 WEAK = "a weak judge: install the extra identity (pip install 'rtswap[identity]') for one that counts"
 
@@ -97,6 +99,7 @@ def as_json(findings: Findings, command: str, machine: Mapping[str, Any]) -> dic
         "judges": findings.judges(),
         "unusable_photos": findings.unusable,
         "left_out": study.refused,
+        "between_photos": rounded(study.of_photos(findings.seed)),
         "speed_at_face_px": round(findings.speed_px, 1) if math.isfinite(findings.speed_px) else None,
         "contenders": of_each,
     }
@@ -124,19 +127,40 @@ def as_json(findings: Findings, command: str, machine: Mapping[str, Any]) -> dic
 
 def as_text(findings: Findings) -> str:
     """The table, and under it what must be known to read it."""
+    return "\n".join([table(findings.names, findings.lines()), "", *_counted(findings), *_notes(findings)])
+
+
+def _counted(findings: Findings) -> list[str]:
+    """Of how much this was found out, and of what it was not."""
     study = findings.study
-    notes = [
-        f"{len(study.pairs)} pairs of {len({s for s, _ in study.pairs})} sources and "
-        f"{len({t for _, t in study.pairs})} targets" + (f", {len(findings.clips)} clips" if findings.clips else "")
-    ]
-    notes += findings.judges()
+    sources, targets = (len({pair[n] for pair in study.pairs}) for n in (0, 1))
+    clips = f", {len(findings.clips)} clips" if findings.clips else ""
+    told = [f"{len(study.pairs)} pairs of {sources} sources and {targets} targets{clips}"]
     if findings.unusable:
-        notes.append(f"{len(findings.unusable)} photos could not be used: {', '.join(findings.unusable)}")
+        told.append(f"{len(findings.unusable)} photos could not be used: {', '.join(findings.unusable)}")
     if study.refused:
-        notes.append(f"{len(study.refused)} pairs without a result")
+        told.append(f"{len(study.refused)} pairs without a result")
+    for record in study.records:
+        if bare := sum(row["replaced"] < LEAST_REPLACED for row in record.rows):
+            told.append(f"{record.name} leaves {bare} targets so bare that the loop would cover them")
+    return told
+
+
+def _notes(findings: Findings) -> list[str]:
+    """How the figures are meant."""
+    told = findings.judges()
+    apart = findings.study.of_photos(findings.seed)
+    if any(key in apart for key in KIDS):
+        kids = [f"{apart[key]:.3f} ({key.removeprefix('kid_').replace('_', ' ')})" for key in KIDS if key in apart]
+        told.append(f"KID between the photos of the sources and of the targets, all real: {', '.join(kids)}")
+    for name, took in findings.speed.items():
+        told.append(
+            f"time of {name} for a face of {findings.speed_px:.0f} px: {took['min_ms']:.1f} ms at least, "
+            f"{took['p10_ms']:.1f} to {took['p90_ms']:.1f} from the 10th to the 90th percentile"
+        )
     if len(findings.names) == 2:
-        notes.append("better: by more than twice the standard error over the pairs; = within it")
-    return "\n".join([table(findings.names, findings.lines()), "", *notes])
+        told.append("better: by more than twice the standard error over the pairs; = within it")
+    return told
 
 
 def as_sheet(findings: Findings, mark: Callable[[Image], Image]) -> Image:

@@ -10,7 +10,7 @@ import numpy as np
 
 from rtswap.evaluation.figures import PAIRS, Figure, Row, worst
 from rtswap.geometry import box_of
-from rtswap.inspection.drawing import BOLD, GREY, INK, NIGHT, PALE, PAPER, RED, View, text
+from rtswap.inspection.drawing import BOLD, GREY, INK, NIGHT, PALE, PAPER, RED, View, text, text_width
 from rtswap.inspection.sheet import fitting
 from rtswap.types import Image, Points
 
@@ -105,7 +105,9 @@ def _section(words: str, tiles: Sequence[Shown], heads: Sequence[str], width: in
 
 
 def _label(image: Image, words: str, at: tuple[int, int]) -> None:
+    """Small, in the corner: what is to be seen is the face."""
     x, y = at
-    part = image[y : y + 18, x : x + SIDE]
-    part[:] = cv2.addWeighted(part, 0.35, np.full_like(part, NIGHT), 0.65, 0)
-    text(image, fitting(words, SIDE - 8), (x + 4, y + 13), size=12, color=PAPER)
+    words = fitting(words, SIDE - 8)
+    part = image[y : y + 15, x : x + text_width(words, 12) + 8]
+    part[:] = cv2.addWeighted(part, 0.3, np.full_like(part, NIGHT), 0.7, 0)
+    text(image, words, (x + 4, y + 11), size=12, color=PAPER)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 
 from rtswap.errors import RtswapError
@@ -15,11 +16,14 @@ from rtswap.evaluation.features import FeatureSet, face_crop
 from rtswap.evaluation.heads import pose_error
 from rtswap.evaluation.identity import IdentityJudge, Vector, cosine, retrieval
 from rtswap.evaluation.judge import Judge
-from rtswap.evaluation.kernel import Features, kid_of_pairs, standardised
+from rtswap.evaluation.kernel import Distance, Features, kid_of_pairs, standardised
 from rtswap.evaluation.pixels import edge_ratio, psnr, sharpness_ratio, ssim
-from rtswap.types import Image, Points
+from rtswap.types import Image, Mask, Points
 
 Event = Callable[[str], None]
+
+FAILURES = (RtswapError, ValueError, ArithmeticError, cv2.error)
+"""What a swapper may answer to a face it cannot swap: the pair is left out, named and counted."""
 
 
 @dataclass
@@ -67,6 +71,7 @@ class Study:
         self._looks: dict[str, Looks] = {}
         self._gallery: dict[str, Vector | None] = {}
         """Source -> who it is."""
+        self._sources: list[list[Features]] = []
         self._selves: set[tuple[str, int]] = set()
 
     def add(self, source: Face, target: Face) -> bool:
@@ -75,13 +80,15 @@ class Study:
         for contender in self.contenders:
             try:
                 results.append(contender.bind(source).swap(target))
-            except RtswapError as error:
+            except FAILURES as error:
                 self.refused.append(f"{source.name} on {target.name}: {error}")
                 self._on_event(f"left out: {self.refused[-1]}")
                 return False
         self.pairs.append((source.name, target.name))
-        self._gallery[source.name] = self.looks(source).vectors[0]
-        self.real.append([how.of(face_crop(target.image, target.mesh.points)) for how in self._features])
+        if source.name not in self._gallery:
+            self._gallery[source.name] = self.looks(source).vectors[0]
+            self._sources.append(self._described(source.image, source.mesh.points))
+        self.real.append(self._described(target.image, target.mesh.points))
         shown = source.image, source.mesh.points, target.image, target.mesh.points
         self.thumbnails.append((self._thumbnail(*shown[:2]), self._thumbnail(*shown[2:])))
         for number, result in enumerate(results):
@@ -103,11 +110,11 @@ class Study:
             "expression": expression_error(seen.mesh, mesh),
             "sharpness": sharpness_ratio(target.image, result.image, result.mask),
             "edge": edge_ratio(target.image, result.image, result.mask),
+            "replaced": share_replaced(result.mask, target.mesh.points),
         }
         record.rows.append(row | self._of_itself(number, target))
         record.vectors.append(vectors[0])
-        crop = face_crop(result.image, target.mesh.points)
-        record.features.append([how.of(crop) for how in self._features])
+        record.features.append(self._described(result.image, target.mesh.points))
         record.thumbnails.append(self._thumbnail(result.image, target.mesh.points))
 
     def looks(self, face: Face) -> Looks:
@@ -126,7 +133,7 @@ class Study:
         self._selves.add(key)
         try:
             result = self.contenders[number].bind(face).swap(face)
-        except RtswapError:
+        except FAILURES:
             return {}
         pictures = face.image, result.image, result.mask
         return {"self_psnr": psnr(*pictures), "self_ssim": ssim(*pictures)}
@@ -137,14 +144,40 @@ class Study:
         names = list(self._gallery)
         wanted = [names.index(source) for source, _ in self.pairs]
         found = {"retrieval": retrieval(record.vectors, wanted, list(self._gallery.values()))}
-        targets = [target for _, target in self.pairs]
-        firsts = [n for n, target in enumerate(targets) if targets.index(target) == n]
         for n, how in enumerate(self._features):
-            if not firsts:
-                break
-            real, made = (np.array([rows[at][n] for at in firsts]) for rows in (self.real, record.features))
-            distance = kid_of_pairs(*standardised(real, made), seed=seed)
-            if distance is not None:
-                key = f"kid_{how.name.replace(' ', '_')}"
-                found |= {key: distance.mean, f"{key}_spread": distance.spread, f"{key}_subset": distance.size}
+            real, made = (np.array([rows[at][n] for at in self._firsts()]) for rows in (self.real, record.features))
+            found |= _named(how, kid_of_pairs(*standardised(real, made), seed=seed) if len(real) else None)
         return found
+
+    def of_photos(self, seed: int) -> dict[str, float]:
+        """KID between the sources' and the targets' photos, all real: what the difference of people alone makes."""
+        firsts = self._firsts()
+        found: dict[str, float] = {}
+        count = min(len(firsts), len(self._sources))
+        for n, how in enumerate(self._features):
+            real = np.array([self.real[at][n] for at in firsts[:count]])
+            others = np.array([row[n] for row in self._sources[:count]])
+            found |= _named(how, kid_of_pairs(*standardised(real, others), seed=seed) if count else None)
+        return found
+
+    def _firsts(self) -> list[int]:
+        """Pairs whose target had not come before."""
+        targets = [target for _, target in self.pairs]
+        return [n for n, target in enumerate(targets) if targets.index(target) == n]
+
+    def _described(self, image: Image, mesh: Points) -> list[Features]:
+        crop = face_crop(image, mesh)
+        return [how.of(crop) for how in self._features]
+
+
+def _named(how: FeatureSet, distance: Distance | None) -> dict[str, float]:
+    key = f"kid_{how.name.replace(' ', '_')}"
+    if distance is None:
+        return {}
+    return {key: distance.mean, f"{key}_spread": distance.spread, f"{key}_subset": distance.size}
+
+
+def share_replaced(mask: Mask, mesh: Points) -> float:
+    """Share of the landmarks that lie where ``mask`` is at least 128. Below a quarter the loop covers the face."""
+    x, y = np.clip(np.round(mesh[:, :2]).astype(int), 0, np.array(mask.shape[::-1]) - 1).T
+    return float((mask[y, x] >= 128).mean())
