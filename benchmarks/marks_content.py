@@ -12,6 +12,7 @@ from typing import cast
 import av
 import cv2
 import numpy as np
+from marks_ways import recoded
 
 from rtswap.synthetic import persona
 from rtswap.types import Image
@@ -68,11 +69,15 @@ def frames_of(path: Path) -> Iterator[Image]:
             yield cast(Image, frame.to_ndarray(format="bgr24"))
 
 
-def unmarked_window(rng: np.random.Generator, real: Sequence[Image]) -> list[Image]:
-    """Three frames that drift: a random part of a real picture, or something drawn, at a random size."""
-    long = int(rng.choice([480, 640, 854, 1280]))
-    size = (long, long * 9 // 16) if rng.random() < 0.8 else (long * 3 // 4, long)
-    scene = _part_of(rng, real[int(rng.integers(len(real)))], size) if rng.random() < 0.65 else _drawn(rng, size)
+def unmarked_window(rng: np.random.Generator, real: Sequence[Image]) -> tuple[str, list[Image]]:
+    """What it shows, and three frames that drift: a random part of a real picture, or something drawn, at a random
+    size, some of them through a codec."""
+    long = int(rng.choice([480, 640, 854, 1280], p=[0.3, 0.3, 0.25, 0.15]))
+    size = (long, long * 9 // 16 // 2 * 2) if rng.random() < 0.8 else (long * 3 // 4 // 2 * 2, long)
+    if rng.random() < 0.65:
+        kind, scene = "photograph", _part_of(rng, real[int(rng.integers(len(real)))], size)
+    else:
+        kind, scene = _drawn(rng, size)
     scene = _treated(rng, scene)
     drift = rng.normal(0, 1.5 if rng.random() < 0.6 else 0, 2)
     noise = _noise(rng, size)
@@ -81,7 +86,9 @@ def unmarked_window(rng: np.random.Generator, real: Sequence[Image]) -> list[Ima
         move = np.array([[1, 0, drift[0] * index], [0, 1, drift[1] * index]], np.float32)
         moved = cv2.warpAffine(scene, move, size, borderMode=cv2.BORDER_REFLECT)
         frames.append(_clipped(moved + np.roll(noise, 31 * index, 0)))
-    return frames
+    if rng.random() < 0.15:
+        return kind + ", H.264", recoded(frames, "libx264", {"preset": "veryfast", "threads": "1", "crf": "30"})
+    return kind, frames
 
 
 def _part_of(rng: np.random.Generator, picture: Image, size: tuple[int, int]) -> Image:
@@ -95,21 +102,20 @@ def _part_of(rng: np.random.Generator, picture: Image, size: tuple[int, int]) ->
     return cast(Image, part[:, ::-1] if rng.random() < 0.5 else part)
 
 
-def _drawn(rng: np.random.Generator, size: tuple[int, int]) -> Image:
+def _drawn(rng: np.random.Generator, size: tuple[int, int]) -> tuple[str, Image]:
     kind = rng.integers(5)
     if kind == 0:
-        return _clipped(128 + 45 * _coloured_noise(rng, size, float(rng.uniform(0, 2))))
+        return "noise", _clipped(128 + 45 * _coloured_noise(rng, size, float(rng.uniform(0, 2))))
     if kind == 1:
-        return _waves(rng, size)
+        return "gratings", _waves(rng, size)
     if kind == 2:
-        return _desktop(rng, size)
+        return "text", _desktop(rng, size)
     if kind == 3:
         cell = int(rng.integers(2, 64))
         small = rng.integers(0, 256, (-(-size[1] // cell), -(-size[0] // cell), 3), np.uint8)
-        return cast(Image, cv2.resize(small, None, fx=cell, fy=cell, interpolation=cv2.INTER_NEAREST))[
-            : size[1], : size[0]
-        ]
-    return _shapes(rng, size)
+        tiles = cast(Image, cv2.resize(small, None, fx=cell, fy=cell, interpolation=cv2.INTER_NEAREST))
+        return "tiles", tiles[: size[1], : size[0]]
+    return "shapes", _shapes(rng, size)
 
 
 def _coloured_noise(rng: np.random.Generator, size: tuple[int, int], power: float) -> np.ndarray:
@@ -169,8 +175,7 @@ def _treated(rng: np.random.Generator, picture: Image) -> Image:
 
 def _noise(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
     """Sensor noise, from none to that of a dark room."""
-    small = rng.standard_normal((size[1] // 4 + 1, size[0], 3), np.float32) * np.float32(abs(rng.normal(0, 2)))
-    return cast(np.ndarray, np.concatenate([small] * 4)[: size[1]])
+    return rng.standard_normal((size[1], size[0], 1), np.float32) * np.float32(abs(rng.normal(0, 2)))
 
 
 def _clipped(values: np.ndarray) -> Image:

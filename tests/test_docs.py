@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import json
 import re
 import sys
 import threading
@@ -40,7 +41,10 @@ def loaded(path: Path) -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize(("page", "write"), [("usage.md", "usage"), ("dependencies.md", "dependencies")])
+@pytest.mark.parametrize(
+    ("page", "write"),
+    [("usage.md", "usage"), ("dependencies.md", "dependencies"), ("responsible-use.md", "responsible_use")],
+)
 def test_generated_parts_are_up_to_date(page: str, write: str) -> None:
     make_docs = loaded(ROOT / "scripts/make_docs.py")
     text = (ROOT / "docs" / page).read_text()
@@ -55,6 +59,25 @@ def test_generated_parts_would_change_with_the_program() -> None:
     assert "--on-failure" in new
     assert new.startswith("before\n")
     assert new.endswith("after\n")
+
+
+def test_figures_of_the_marks_are_the_measured_ones() -> None:
+    """The page says what the JSON says, and the JSON says that the targets of the mark are met."""
+    make_docs = loaded(ROOT / "scripts/make_docs.py")
+    found = json.loads((ROOT / "benchmarks/results/marks.json").read_text())
+    assert found["chance"]["windows"] >= 3_000
+    assert found["chance"]["found"] == 0
+    assert found["chance"]["false_positives_per_window"] <= 1e-6
+    assert found["quality"]["psnr_db_min"] >= 42
+    assert found["quality"]["ssim_min"] >= 0.99
+    assert {name for names in make_docs.WAYS.values() for name in names} <= set(found["ways"])
+    assert all(row["wrong"] == 0 for row in found["ways"].values())
+    windows = [row["found"] for name, row in found["ways"].items() if not name.endswith(", screenshot")]
+    assert min(windows) >= 0.99  # a screenshot is one frame
+    assert found["cost"]["1280x720"]["min_ms"] <= 1.5
+    found["chance"]["score_max"] = 7.77
+    assert "7.77" in make_docs.marks_figures(found)
+    assert make_docs.power(3.21e-9) == "4 * 10^-9"
 
 
 def test_pins_meet_what_the_project_asks_for() -> None:

@@ -24,7 +24,7 @@ class Reading:
     payload: Payload | None
     """None where the mark is absent, too weak to be read, or of a kind that this version does not know."""
     score: float
-    """Standard deviations above what chance gives for one place and scale; present from 7.6, at most 24.6."""
+    """Standard deviations above what chance gives for one place and scale; present from 8.15, at most 24.6."""
     false_positive: float
     """The chance that an unmarked window scores as high, an upper bound."""
     frames: int

@@ -59,8 +59,9 @@ FALSE_POSITIVES = 1e-6
 """Per window."""
 REACH = int(TILE / SHORTEST)
 
-HYPOTHESES = 2 * COARSE**2 * sum(len(octave.scales()) for octave in OCTAVES) + REFINED * len(NUDGES) ** 2 * FINE**2
-"""How many sums are looked at; neighbours hardly differ, so that the truth is less."""
+HYPOTHESES = 2 * sum(len(octave.scales()) for octave in OCTAVES) * (COARSE**2 + len(NUDGES) ** 2 * FINE**2)
+"""How many sums might be looked at: any scale may become one of those that are refined. Neighbours hardly differ, so
+that the truth is less."""
 
 
 @dataclass(frozen=True, slots=True)
