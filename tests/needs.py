@@ -4,8 +4,22 @@ from __future__ import annotations
 
 import os
 from functools import cache
+from pathlib import Path
 
 import pytest
+
+from rtswap.errors import ModelError
+from rtswap.models.registry import Registry
+
+
+def network_file(name: str) -> Path:
+    """The ONNX file of a network in the catalogue. Skips where its weights come with a package that is an extra."""
+    try:
+        return Registry().path(name)
+    except ModelError as error:
+        if "is not installed" in str(error) or "are not installed" in str(error):
+            pytest.skip(str(error))
+        raise
 
 
 def need_torch() -> None:

@@ -11,7 +11,7 @@ from rtswap.engines.build_all import Built, Wish, build_all
 from rtswap.engines.build_precision import PRECISIONS
 from rtswap.engines.plans import PlanCache, plan_folder
 from rtswap.engines.tensorrt_module import TensorRt, load_tensorrt
-from rtswap.errors import EngineError, UsageError
+from rtswap.errors import EngineError, ModelError, UsageError
 
 
 def read_wish(precision: str = "", target: str = "", batch: str = "", *, force: bool = False) -> Wish:
@@ -52,7 +52,7 @@ def build_networks(
     """
     tensorrt = load_tensorrt()
     _check(tensorrt, wish)
-    networks = [(_name(word), _path(word, path_of)) for word in names or catalog]
+    networks = [(_name(word), _path(word, path_of)) for word in names] or _whole(catalog, path_of, on_event)
     if twice := {name for name, _ in networks if [one for one, _ in networks].count(name) > 1}:
         raise UsageError(f"two networks are called {sorted(twice)[0]}", do="Give the files different names.")
     cache = PlanCache(plan_folder(folder), on_event=on_event)
@@ -76,6 +76,19 @@ def _check(tensorrt: TensorRt, wish: Wish) -> None:
             f"{tensorrt.name} {tensorrt.version} cannot build for compute capability {wish.target}",
             expected=" or ".join(tensorrt.targets),
         )
+
+
+def _whole(
+    catalog: Sequence[str], path_of: Callable[[str], Path], on_event: Callable[[str], None]
+) -> list[tuple[str, Path]]:
+    """Every network whose weights are there: those of an extra that nobody installed are left out, and said so."""
+    found = []
+    for name in catalog:
+        try:
+            found.append((name, path_of(name)))
+        except ModelError as error:
+            on_event(f"left out: {name}: {error}")
+    return found
 
 
 def _name(word: str) -> str:

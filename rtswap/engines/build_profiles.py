@@ -31,20 +31,28 @@ class Profile:
 
 
 _UNKNOWN = Profile()
+
+
+def _off(**outputs: float) -> Mapping[str, float]:
+    return MappingProxyType(outputs)
+
+
 PROFILES: Mapping[str, Profile] = MappingProxyType(
     {
-        "pnet": Profile(batch=(1, 1, 1), side=(12, 256, 2560), tolerance=MappingProxyType({"map": 0.1})),
-        "rnet": Profile(batch=(1, 16, 64), tolerance=MappingProxyType({"score": 0.01, "box": 0.005})),
-        "onet": Profile(batch=(1, 4, 64), tolerance=MappingProxyType({"score": 0.01, "box": 0.005, "points": 0.005})),
-        "dlib": Profile(tolerance=MappingProxyType({"embedding": 0.005})),
+        "pnet": Profile(batch=(1, 1, 1), side=(12, 256, 2560), tolerance=_off(map=0.2)),
+        "rnet": Profile(batch=(1, 16, 64), tolerance=_off(score=0.005, box=0.003)),
+        "onet": Profile(batch=(1, 4, 64), tolerance=_off(score=0.005, box=0.002, points=0.002)),
+        "dlib": Profile(tolerance=_off(embedding=0.002)),
         "landmarks": Profile(
-            tolerance=MappingProxyType({"points": 0.15, "visibility": 0.01, "presence": 0.01}),
+            keep=("/network/points/Gemm_output_0", "points"),  # above 64 px float16 knows only sixteenths
+            tolerance=_off(points=0.1, visibility=0.005, presence=0.005),
         ),
-        "recognition": Profile(tolerance=MappingProxyType({"embedding": 0.002})),
-        "occlusion": Profile(tolerance=MappingProxyType({"visible": 0.02})),
+        "recognition": Profile(tolerance=_off(embedding=0.001)),
+        "occlusion": Profile(tolerance=_off(visible=0.01)),
     }
 )
-"""Network -> what is known of it."""
+"""Network -> what is known of it. The tolerances are about three times what was measured, because a card orders its
+sums as it likes; what is off by more is a fault."""
 
 
 def profile_of(network: str) -> Profile:

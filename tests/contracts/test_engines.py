@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,16 +16,25 @@ from needs import need_cuda, need_torch
 
 from rtswap.engines.contract import read_model_file
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
-from rtswap.engines.openvino import OpenVinoEngine
 from rtswap.engines.torch_cuda import TorchEngine
 from rtswap.errors import EngineError, ModelError
 from rtswap.models.onnx_graph import Graph
 from rtswap.protocols import Engine
 
 Make = Callable[..., Engine]
+
+
+def openvino(model: Path | str | bytes, **options: Any) -> Engine:
+    """Imported here, so that the other engines are tested where OpenVINO is not installed."""
+    pytest.importorskip("openvino", reason="OpenVINO is not installed")
+    from rtswap.engines.openvino import OpenVinoEngine
+
+    return OpenVinoEngine(model, **options)
+
+
 ENGINES: dict[str, Make] = {
     "onnxruntime": OnnxRuntimeEngine,
-    "openvino-f32": OpenVinoEngine,
+    "openvino-f32": openvino,
     "torch-cpu": partial(TorchEngine, device="cpu"),
     "torch-cuda": TorchEngine,
 }
@@ -273,22 +283,22 @@ def test_a_small_file_that_wants_all_memory_is_refused(make: Make, length: int) 
 
 def test_openvino_precision_is_checked() -> None:
     with pytest.raises(EngineError, match="precision"):
-        OpenVinoEngine(small_network(), precision="f8")
+        openvino(small_network(), precision="f8")
 
 
 def test_openvino_gets_over_a_damaged_cache(tmp_path: Path) -> None:
     image = picture(1, 8, 8, 3)
-    OpenVinoEngine(small_network(), cache_dir=tmp_path)
+    openvino(small_network(), cache_dir=tmp_path)
     blobs = list(tmp_path.glob("*.blob"))
     assert blobs, "the cache is of no use"
     for blob in blobs:
         blob.write_bytes(blob.read_bytes()[:100] + b"junk" * 50)
-    outputs = OpenVinoEngine(small_network(), cache_dir=tmp_path).run({"image": image})
+    outputs = openvino(small_network(), cache_dir=tmp_path).run({"image": image})
     np.testing.assert_allclose(outputs["mean"], expected(image)["mean"], rtol=1e-4, atol=2e-3)
 
 
 def test_openvino_works_without_a_place_for_its_cache(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     image = picture(1, 8, 8, 3)
-    outputs = OpenVinoEngine(small_network(), cache_dir=tmp_path / "file" / "cache").run({"image": image})
+    outputs = openvino(small_network(), cache_dir=tmp_path / "file" / "cache").run({"image": image})
     np.testing.assert_allclose(outputs["mean"], expected(image)["mean"], rtol=1e-4, atol=2e-3)

@@ -10,13 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from needs import network_file
 
 from rtswap.engines import build_all as build_all_module
 from rtswap.engines import tensorrt_module
 from rtswap.engines.build import build_plan
 from rtswap.engines.build_all import Wish, build_all, plan_for, recipe_for
 from rtswap.engines.build_command import build_networks, read_wish
+from rtswap.engines.build_profiles import PROFILES
 from rtswap.engines.contract import TensorSpec
 from rtswap.engines.plan import Manifest, Recipe, key_of_plan, manifest_from_json, manifest_to_json
 from rtswap.engines.plans import PlanCache, plan_folder, read_plan
@@ -24,7 +27,6 @@ from rtswap.engines.tensorrt_module import TensorRt, load_tensorrt
 from rtswap.errors import EngineError, ModelError, UsageError
 from rtswap.models.catalog import shipped_catalog
 from rtswap.models.onnx_graph import Graph
-from rtswap.models.registry import Registry
 
 NETWORKS = tuple(shipped_catalog())
 MOST_CPU_S = 20.0
@@ -35,11 +37,6 @@ MOST_CPU_S = 20.0
 def tensorrt() -> TensorRt:
     pytest.importorskip("tensorrt_rtx", reason="TensorRT for RTX is not installed: pip install tensorrt_rtx")
     return load_tensorrt("tensorrt_rtx")
-
-
-@pytest.fixture(scope="module")
-def registry() -> Registry:
-    return Registry()
 
 
 def network(size: int = 3) -> bytes:
@@ -53,10 +50,8 @@ def network(size: int = 3) -> bytes:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_every_shipped_network_becomes_a_plan(
-    tensorrt: TensorRt, registry: Registry, name: str, tmp_path: Path
-) -> None:
-    path = registry.path(name)
+def test_every_shipped_network_becomes_a_plan(tensorrt: TensorRt, name: str, tmp_path: Path) -> None:
+    path = network_file(name)
     cache = PlanCache(tmp_path)
     before = time.process_time()
     (built,) = build_all([(name, path)], Wish(), tensorrt, cache)
@@ -335,6 +330,32 @@ def test_flags() -> None:
     assert read_wish() == Wish()
     assert read_wish("bf16", "8.9", "4", force=True) == Wish("bf16", "8.9", (4, 4, 4), True)
     assert read_wish(batch="1,4,16").batch == (1, 4, 16)
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_what_is_kept_and_tolerated_is_in_the_network(name: str) -> None:
+    """A network that was made anew may call its layers otherwise."""
+    graph = onnx.load(network_file(name)).graph
+    made = {output for node in graph.node for output in node.output}
+    assert set(PROFILES[name].keep) <= made
+    assert PROFILES[name].tolerance.keys() == {value.name for value in graph.output}
+
+
+def test_a_network_whose_weights_are_an_extra_is_left_out(tensorrt: TensorRt, tmp_path: Path) -> None:
+    path = tmp_path / "here.onnx"
+    path.write_bytes(network())
+
+    def path_of(name: str) -> Path:
+        if name == "extra":
+            raise ModelError("the weights are not installed")
+        return path
+
+    events: list[str] = []
+    result = build_networks(
+        [], catalog=["extra", "here"], path_of=path_of, folder=tmp_path, wish=Wish(), on_event=events.append
+    )
+    assert list(result["built"]) == ["here"]
+    assert events == ["left out: extra: the weights are not installed"]
 
 
 @pytest.mark.parametrize("name", [*NETWORKS, "landmarks-3", "somebody-elses"])

@@ -6,25 +6,20 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
+from needs import network_file
 from onnx import TensorProto, helper, numpy_helper, shape_inference
 
 from rtswap.engines.build_pixels import floats_first
 from rtswap.engines.build_precision import SENSITIVE, folded, lowered
 from rtswap.errors import ModelError
 from rtswap.models.catalog import shipped_catalog
-from rtswap.models.registry import Registry
 
 NETWORKS = tuple(shipped_catalog())
 RNG = np.random.default_rng(4)
 
 
-@pytest.fixture(scope="module")
-def registry() -> Registry:
-    return Registry()
-
-
-def load(registry: Registry, name: str) -> onnx.ModelProto:
-    return onnx.load(registry.path(name))
+def load(name: str) -> onnx.ModelProto:
+    return onnx.load(network_file(name))
 
 
 def run(model: onnx.ModelProto, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -77,8 +72,8 @@ def touched_by(model: onnx.ModelProto) -> set[str]:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_floats_first_leaves_every_bit_of_every_shipped_network(registry: Registry, name: str) -> None:
-    model = load(registry, name)
+def test_floats_first_leaves_every_bit_of_every_shipped_network(name: str) -> None:
+    model = load(name)
     rewritten = floats_first(model)
     onnx.checker.check_model(rewritten, full_check=True)
     assert touched_by(rewritten) <= {"Cast"}
@@ -128,8 +123,8 @@ def test_reckoning_with_integers_is_refused(node: onnx.NodeProto) -> None:
         floats_first(model)
 
 
-def test_the_given_network_is_not_changed(registry: Registry) -> None:
-    model = load(registry, "occlusion")
+def test_the_given_network_is_not_changed() -> None:
+    model = load("occlusion")
     before = model.SerializeToString(deterministic=True)
     lowered(floats_first(model), "fp16", keep=("visible",))
     assert model.SerializeToString(deterministic=True) == before
@@ -137,9 +132,9 @@ def test_the_given_network_is_not_changed(registry: Registry) -> None:
 
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("precision", ["fp16", "bf16"])
-def test_a_lowered_network_is_one_of_the_types_it_says(registry: Registry, name: str, precision: str) -> None:
+def test_a_lowered_network_is_one_of_the_types_it_says(name: str, precision: str) -> None:
     """Strongly typed: every operator's floats agree, convolutions are low, sensitive ones and the doors are not."""
-    model = load(registry, name)
+    model = load(name)
     low = lowered(floats_first(model), precision)
     typed = shape_inference.infer_shapes(low, strict_mode=False).graph
     kinds = {value.name: value.type.tensor_type.elem_type for value in typed.value_info}
@@ -163,8 +158,8 @@ def test_a_lowered_network_is_one_of_the_types_it_says(registry: Registry, name:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_a_network_in_half_precision_gives_nearly_the_same(registry: Registry, name: str) -> None:
-    model = load(registry, name)
+def test_a_network_in_half_precision_gives_nearly_the_same(name: str) -> None:
+    model = load(name)
     inputs = noise(model)
     full, half = run(model, inputs), run(lowered(floats_first(model), "fp16"), inputs)
     for output, value in full.items():
@@ -173,8 +168,8 @@ def test_a_network_in_half_precision_gives_nearly_the_same(registry: Registry, n
     assert any(not np.array_equal(half[output], full[output]) for output in full), "nothing was lowered"
 
 
-def test_what_is_kept_stays_in_float(registry: Registry) -> None:
-    model = floats_first(load(registry, "occlusion"))
+def test_what_is_kept_stays_in_float() -> None:
+    model = floats_first(load("occlusion"))
     convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
     kept = convolutions[3].output[0]
     low = lowered(model, "fp16", keep=(kept,))
@@ -185,8 +180,8 @@ def test_what_is_kept_stays_in_float(registry: Registry) -> None:
     assert [kind for name, kind in kinds.items() if name != kept] == [TensorProto.FLOAT16] * (len(convolutions) - 1)
 
 
-def test_everything_kept_is_the_network_as_it_was(registry: Registry) -> None:
-    model = floats_first(load(registry, "rnet"))
+def test_everything_kept_is_the_network_as_it_was() -> None:
+    model = floats_first(load("rnet"))
     inputs = noise(model)
     every = [name for node in model.graph.node for name in node.output]
     same = run(lowered(model, "fp16", keep=every), inputs)
@@ -194,8 +189,8 @@ def test_everything_kept_is_the_network_as_it_was(registry: Registry) -> None:
         np.testing.assert_array_equal(same[output], value)
 
 
-def test_weights_stored_in_half_are_unfolded_exactly(registry: Registry) -> None:
-    model = floats_first(load(registry, "recognition"))
+def test_weights_stored_in_half_are_unfolded_exactly() -> None:
+    model = floats_first(load("recognition"))
     plain = folded(model)
     assert not [node for node in plain.graph.node if node.op_type == "Constant"]
     casts = [node.input[0] for node in plain.graph.node if node.op_type == "Cast"]

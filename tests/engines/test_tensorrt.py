@@ -13,7 +13,7 @@ import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from needs import need_torch
+from needs import need_torch, network_file
 
 from rtswap.engines.build_profiles import profile_of
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
@@ -25,7 +25,6 @@ from rtswap.engines.tensorrt_runtime import ReadyPlan
 from rtswap.errors import EngineError, ModelError
 from rtswap.models.catalog import shipped_catalog
 from rtswap.models.onnx_graph import Graph
-from rtswap.models.registry import Registry
 from rtswap.types import Tensor
 
 
@@ -112,7 +111,7 @@ def crops(path: Path, batch: int) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_a_shipped_network_on_the_gpu(name: str, precision: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     cache = tmp_path_factory.getbasetemp() / "gpu"
-    path = Registry().path(name)
+    path = network_file(name)
     engine = TensorRtEngine(path, network=name, precision=precision, cache_dir=cache)
     reference = OnnxRuntimeEngine(path, threads=2)
     for batch in (1, 3, 4, 20, 1):
@@ -127,7 +126,7 @@ def test_a_shipped_network_on_the_gpu(name: str, precision: str, tmp_path_factor
 
 @pytest.mark.cuda
 def test_the_second_start_takes_plan_and_kernels_from_the_cache(tmp_path: Path) -> None:
-    path = Registry().path("landmarks")
+    path = network_file("landmarks")
     engine = TensorRtEngine(path, network="landmarks", cache_dir=tmp_path)
     first = {name: value.copy() for name, value in engine.run(crops(path, 1)).items()}
     engine._finalizer()

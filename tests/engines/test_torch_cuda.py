@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
-from needs import need_cuda, need_torch
+from needs import need_cuda, need_torch, network_file
 from onnx import helper, numpy_helper
 
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
@@ -20,7 +20,6 @@ from rtswap.engines.torch_cuda_ops import OPS
 from rtswap.errors import EngineError, ModelError
 from rtswap.models.catalog import shipped_catalog
 from rtswap.models.onnx_graph import Graph
-from rtswap.models.registry import Registry
 
 RNG = np.random.default_rng(7)
 
@@ -221,7 +220,7 @@ def crops(model: onnx.ModelProto, batch: int = 2) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16"])
 def test_a_shipped_network_gives_what_onnxruntime_gives(name: str, precision: str) -> None:
     need_torch()
-    path = Registry().path(name)
+    path = network_file(name)
     inputs = crops(onnx.load(path))
     engine = TorchEngine(path, threads=1, device="cpu", precision=precision)
     truth = OnnxRuntimeEngine(path, threads=1).run(inputs)
@@ -278,7 +277,7 @@ def test_slots_keep_the_shapes_seen_last() -> None:
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16"])
 def test_on_the_gpu(name: str, precision: str) -> None:
     need_cuda()
-    path = Registry().path(name)
+    path = network_file(name)
     engine = TorchEngine(path, precision=precision)
     reference = OnnxRuntimeEngine(path, threads=2)
     for batch in (1, 4, 1):

@@ -1,0 +1,221 @@
+"""What each network costs on each engine for a GPU, against float32 on the processor, with the roofline.
+
+    python benchmarks/gpu_engines.py --json benchmarks/results/gpu_engines.json [--onnx mine.onnx ...] [--seconds 0.3]
+    python benchmarks/gpu_engines.py --device cpu        a try without a GPU: torch on the processor alone
+
+Method: faces as input; times are of one ``Engine.run``, NumPy array in, NumPy arrays out, copies and the one
+synchronisation included; warm-up is thrown away (TensorRT for RTX compiles in the background: it gets two seconds);
+median and 90th percentile. Start is the time until the engine has given its first answer: cold, and again with the
+caches that the cold start filled. Multiply-adds are counted from the graph. The peak is the best of five matrix
+products of 8192 x 8192 in float16 on random numbers, timed by events.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import shape_inference
+
+from rtswap.engines.build_profiles import profile_of
+from rtswap.engines.measure import difference
+from rtswap.engines.onnxruntime import OnnxRuntimeEngine
+from rtswap.engines.samples import pictures_like
+from rtswap.engines.tensorrt import TensorRtEngine
+from rtswap.engines.torch_cuda import TorchEngine
+from rtswap.engines.torch_cuda_door import load_torch
+from rtswap.errors import RtswapError
+from rtswap.models.catalog import shipped_catalog
+from rtswap.models.registry import Registry
+from rtswap.protocols import Engine
+from rtswap.types import Tensor
+
+BATCHES = (1, 4, 16)
+SIDE = 256
+"""Where a network leaves the size free."""
+Make = Callable[[Path, str, Path], Engine]
+
+
+def engines_for(device: str) -> dict[str, Make]:
+    """Name -> from (file, network, cache) to an engine."""
+
+    def torch(precision: str) -> Make:
+        return lambda path, name, cache: TorchEngine(path, device=device, precision=precision)
+
+    def tensorrt(precision: str) -> Make:
+        return lambda path, name, cache: TensorRtEngine(path, network=name, precision=precision, cache_dir=cache)
+
+    found = {f"torch-{device}-{precision}": torch(precision) for precision in ("fp32", "fp16")}
+    if device == "cuda":
+        found |= {f"tensorrt-{precision}": tensorrt(precision) for precision in ("fp32", "fp16", "bf16")}
+    return found
+
+
+def inputs_of(model: onnx.ModelProto, batch: int) -> dict[str, Tensor]:
+    found = {}
+    for value in model.graph.input:
+        lengths = [length.dim_value for length in value.type.tensor_type.shape.dim]
+        shape = [length or (batch if axis == 0 else SIDE) for axis, length in enumerate(lengths)]
+        found[value.name] = np.zeros(shape, onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type))
+    return pictures_like(found)
+
+
+def multiply_adds(model: onnx.ModelProto, inputs: Mapping[str, Tensor]) -> int:
+    """Of convolutions and matrix products, for these inputs."""
+    fixed = onnx.ModelProto()
+    fixed.CopyFrom(model)
+    for value in fixed.graph.input:
+        for length, wanted in zip(value.type.tensor_type.shape.dim, inputs[value.name].shape, strict=True):
+            length.dim_value = wanted
+    typed = shape_inference.infer_shapes(fixed, data_prop=True).graph
+    shapes = {
+        one.name: [length.dim_value for length in one.type.tensor_type.shape.dim]
+        for one in (*typed.input, *typed.value_info, *typed.output)
+    }
+    shapes |= {tensor.name: list(tensor.dims) for tensor in typed.initializer}
+    total = 0
+    for node in typed.node:
+        out = int(np.prod(shapes.get(node.output[0], [0]) or [0]))
+        if node.op_type == "Conv":
+            total += out * int(np.prod(shapes[node.input[1]][1:]))
+        elif node.op_type == "ConvTranspose":
+            total += int(np.prod(shapes[node.input[0]])) * int(np.prod(shapes[node.input[1]][1:]))
+        elif node.op_type in ("MatMul", "Gemm"):
+            turned = any(one.name == "transA" and one.i for one in node.attribute)
+            total += out * (shapes.get(node.input[0]) or [0, 0])[-2 if turned else -1]
+    return total
+
+
+def measure(
+    path: Path, name: str, batch: int, make: Make, truth: Mapping[str, Tensor], inputs: Mapping[str, Tensor], s: float
+) -> dict[str, Any]:
+    """One network in one engine: starts, agreement, times; or why it does not run."""
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            starts = []
+            for _ in range(2):
+                began = time.perf_counter()
+                engine = make(path, name, Path(folder))
+                outputs = {key: value.copy() for key, value in engine.run(inputs).items()}
+                starts.append(round(time.perf_counter() - began, 3))
+                finish = getattr(engine, "_finalizer", None)
+                if finish is not None:
+                    _run_for(engine, inputs, 2.0)
+                    finish()
+            times = _run_for(engine, inputs, s)
+    except RtswapError as error:
+        return {"failed": str(error)}
+    low = None if engine.name.endswith(("fp32", "cuda", "cpu")) else profile_of(name).tolerance
+    found = {
+        "median_ms": round(1e3 * float(np.median(times)), 4),
+        "p90_ms": round(1e3 * float(np.percentile(times, 90)), 4),
+        "runs": len(times),
+        "start_cold_s": starts[0],
+        "start_warm_s": starts[1],
+        "disagreement": difference(truth, outputs, low),
+        "off": {key: float(np.abs(outputs[key] - value).max()) for key, value in truth.items()},
+    }
+    if without := getattr(engine, "without_graph", ""):
+        found["without_graph"] = without
+    return found
+
+
+def _run_for(engine: Engine, inputs: Mapping[str, Tensor], seconds: float) -> list[float]:
+    for _ in range(5):
+        engine.run(inputs)
+    times: list[float] = []
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(times) < 5:
+        began = time.perf_counter()
+        engine.run(inputs)
+        times.append(time.perf_counter() - began)
+    return times
+
+
+def peaks(torch: Any) -> dict[str, float]:
+    """Best of five: float16 matrix product, copies on the card and over the bus."""
+
+    def best(run: Callable[[], Any]) -> float:
+        times = []
+        for _ in range(8):
+            before, after = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+            before.record()
+            run()
+            after.record()
+            after.synchronize()
+            times.append(before.elapsed_time(after) / 1e3)
+        return min(times[3:])
+
+    side = 8192
+    a, b = (torch.randn(side, side, device="cuda", dtype=torch.float16) for _ in range(2))
+    large = torch.empty(2**30, dtype=torch.uint8, device="cuda")
+    host = torch.empty(2**26, dtype=torch.uint8, pin_memory=True)
+    part = large[: host.numel()]
+    return {
+        "gemm_fp16_tflops": round(2 * side**3 / best(lambda: a @ b) / 1e12, 1),
+        "copy_on_card_gb_s": round(2 * large.numel() / best(lambda: large.clone()) / 1e9, 1),
+        "upload_gb_s": round(host.numel() / best(lambda: part.copy_(host, non_blocking=True)) / 1e9, 1),
+    }
+
+
+def machine(torch: Any, device: str) -> dict[str, Any]:
+    found = {"system": platform.platform(), "python": platform.python_version(), "torch": torch.__version__}
+    found |= {"cores": os.cpu_count(), "load_average": os.getloadavg()[0], "onnx": onnx.__version__}
+    if device == "cuda":
+        found |= {"gpu": torch.cuda.get_device_name(0), "capability": torch.cuda.get_device_capability(0)}
+        found |= {"cuda": torch.version.cuda, **peaks(torch)}
+    return found
+
+
+def files(named: Sequence[str]) -> dict[str, Path]:
+    registry = Registry()
+    found = {}
+    for name in shipped_catalog():
+        try:
+            found[name] = registry.path(name)
+        except RtswapError as error:
+            print(f"left out: {name}: {error}")
+    return found | {Path(one).stem: Path(one) for one in named}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", type=Path, help="write the figures here")
+    parser.add_argument("--onnx", nargs="*", default=[], help="further networks")
+    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
+    parser.add_argument("--seconds", type=float, default=0.3, help="measured per case")
+    parser.add_argument("--only", nargs="*", help="networks of the catalogue")
+    given = parser.parse_args()
+    torch = load_torch()
+    report: dict[str, Any] = {"machine": machine(torch, given.device), "networks": {}}
+    for name, path in files(given.onnx).items():
+        if given.only and name not in given.only:
+            continue
+        model = onnx.load(path)
+        reference = OnnxRuntimeEngine(path, threads=os.cpu_count() or 1)
+        for batch in (1,) if name == "pnet" else BATCHES:
+            inputs = inputs_of(model, batch)
+            case: dict[str, Any] = {"gmacs": round(multiply_adds(model, inputs) / 1e9, 4)}
+            truth = {key: value.copy() for key, value in reference.run(inputs).items()}
+            for engine, make in engines_for(given.device).items():
+                found = measure(path, name, batch, make, truth, inputs, given.seconds)
+                case[engine] = found
+                if "median_ms" in found:
+                    found["tflops"] = round(2 * case["gmacs"] / found["median_ms"], 3)
+                print(f"{name} x{batch} {engine}: {found.get('failed') or found['median_ms']}", flush=True)
+            report["networks"][f"{name} x{batch}"] = case
+            if given.json:  # after each case: a machine that is taken away keeps what was found
+                given.json.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

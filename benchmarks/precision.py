@@ -1,0 +1,222 @@
+"""How far float16 and bfloat16 take each network from float32, on the crops that the program cuts: docs/precision.md.
+
+    python benchmarks/precision.py [--out docs/precision.md] [--json benchmarks/results/precision.json]
+
+Method: the people who come with rtswap move before a plain background; every input that a network is given on the way
+is kept. The graph is rewritten as it goes to TensorRT, then back into float32 with a rounding after every operator
+that is computed in low precision. That is what a GPU does, which adds up in float32 and stores in the low type; it
+needs no GPU, and ONNX Runtime computes it. How a card orders its sums is not in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from onnx import TensorProto, helper, numpy_helper, shape_inference
+
+from rtswap.assemble import make_pipeline, make_swap_model
+from rtswap.config import Config
+from rtswap.console import Console
+from rtswap.engines.build_pixels import floats_first
+from rtswap.engines.build_precision import SENSITIVE, lowered
+from rtswap.engines.build_profiles import PROFILES
+from rtswap.eyes import Eyes, open_eyes
+from rtswap.models.registry import Registry
+from rtswap.protocols import Engine
+from rtswap.source.portrait import find_landmarks
+from rtswap.synthetic import AnimatedHead, clip, persona
+from rtswap.types import Frame, Quality, SourceIdentity, Tensor
+
+PEOPLE = ("ada", "ben", "carl", "dan")
+FRAMES = 8
+MOST_INPUTS = 24
+"""Of each network: enough to see the worst, few enough to stay below a minute."""
+UNITS = {
+    "map": "logit, box sizes",
+    "score": "probability",
+    "box": "box sizes",
+    "points": "box sizes",
+    "visibility": "probability",
+    "presence": "probability",
+    "visible": "probability",
+    "embedding": "length of the vector",
+}
+Inputs = Mapping[str, Tensor]
+
+
+class Recorder:
+    """An engine that keeps what it is given."""
+
+    def __init__(self, engine: Engine, kept: list[Inputs]) -> None:
+        self._engine, self._kept = engine, kept
+
+    @property
+    def name(self) -> str:
+        return self._engine.name
+
+    def run(self, inputs: Inputs) -> Inputs:
+        self._kept.append({name: value.copy() for name, value in inputs.items()})
+        return self._engine.run(inputs)
+
+
+def record() -> dict[str, list[Inputs]]:
+    """Network -> the inputs it is given while four people are swapped."""
+    config = Config()
+    config = replace(
+        config,
+        tracking=replace(config.tracking, follow="person"),
+        mask=replace(config.mask, masks=(*config.mask.masks, "occlusion")),
+    )
+    kept: list[Inputs] = []
+    eyes = open_eyes(config, on_event=lambda text: None, wrap=lambda engine: Recorder(engine, kept))
+    portraits = {name: (persona(name), _landmarks(eyes, name)) for name in PEOPLE}
+    for source, target in zip(PEOPLE, PEOPLE[1:] + PEOPLE[:1], strict=True):
+        swapper = make_swap_model(config, eyes).bind(SourceIdentity(*portraits[source], name=source))
+        pipeline = make_pipeline(config, eyes, [swapper], on_event=lambda text: None)
+        head = AnimatedHead(*portraits[target], 220)
+        for index, image in enumerate(clip([head], (640, 480), fps=6, frames=FRAMES)):
+            pipeline.process(Frame(image, index, index / 6), Quality())
+    found: dict[str, list[Inputs]] = {name: [] for name in PROFILES}
+    for inputs in kept:
+        found[_network_of(inputs)].append(inputs)
+    found["dlib"] = [{"image": np.stack([_square(persona(name), 150) for name in PEOPLE])}]
+    return {name: _spread(inputs) for name, inputs in found.items()}
+
+
+def _landmarks(eyes: Eyes, name: str) -> Any:
+    picture = persona(name)
+    mesh = eyes.landmarks.find(picture, [eyes.detector.detect(picture)[0].keypoints])[0].points
+    return find_landmarks(eyes.landmarks, picture, mesh)
+
+
+def _network_of(inputs: Inputs) -> str:
+    if "guides" in inputs:
+        return "occlusion"
+    if "crops" in inputs:
+        return {128: "landmarks", 96: "recognition"}[inputs["crops"].shape[1]]
+    return {24: "rnet", 48: "onet"}.get(inputs["image"].shape[1], "pnet")
+
+
+def _square(picture: Tensor, side: int) -> Tensor:
+    import cv2
+
+    return np.asarray(cv2.resize(picture[60:460, 60:460], (side, side), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _spread(inputs: Sequence[Inputs]) -> list[Inputs]:
+    step = max(1, len(inputs) // MOST_INPUTS)
+    return list(inputs[::step][:MOST_INPUTS])
+
+
+def rounding(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A lowered network as a float32 one that rounds wherever the lowered one stores in low precision."""
+    low = {TensorProto.FLOAT16, TensorProto.BFLOAT16}
+    typed = shape_inference.infer_shapes(model).graph
+    kinds = {one.name: one.type.tensor_type.elem_type for one in (*typed.input, *typed.value_info, *typed.output)}
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    nodes: list[onnx.NodeProto] = []
+    for node in result.graph.node:
+        for attribute in node.attribute:
+            if attribute.name == "to" and attribute.i in low:
+                attribute.i = TensorProto.FLOAT
+            elif attribute.type == onnx.AttributeProto.TENSOR and attribute.t.data_type in low:
+                attribute.t.CopyFrom(_float(attribute.t))
+        nodes.append(node)
+        for place, name in enumerate(node.output):
+            if kinds.get(name) in low:
+                node.output[place] = f"{name}/exact"
+                nodes.append(helper.make_node("Cast", [f"{name}/exact"], [f"{name}/short"], to=kinds[name]))
+                nodes.append(helper.make_node("Cast", [f"{name}/short"], [name], to=TensorProto.FLOAT))
+    weights = [_float(tensor) if tensor.data_type in low else tensor for tensor in result.graph.initializer]
+    del result.graph.node[:], result.graph.initializer[:], result.graph.value_info[:]
+    result.graph.node.extend(nodes)
+    result.graph.initializer.extend(weights)
+    return result
+
+
+def _float(tensor: TensorProto) -> TensorProto:
+    return numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float32), tensor.name)
+
+
+def run(model: onnx.ModelProto, inputs: Sequence[Inputs]) -> list[Inputs]:
+    """As the graph says: optimisers would take roundings away."""
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 4
+    options.intra_op_num_threads = 2
+    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    names = [one.name for one in session.get_outputs()]
+    return [dict(zip(names, session.run(names, dict(one)), strict=True)) for one in inputs]
+
+
+def measure(name: str, inputs: Sequence[Inputs], precision: str, keep: Sequence[str] = ()) -> dict[str, Any]:
+    """Output -> largest and usual (99th percentile) difference from float32, and the largest value."""
+    model = floats_first(onnx.load(Registry().path(name)))
+    truth = run(model, inputs)
+    found = run(rounding(lowered(model, precision, keep)), inputs)
+    rows = {}
+    for output in truth[0]:
+        pairs = zip(truth, found, strict=True)
+        off = np.concatenate([np.abs(one[output] - other[output]).ravel() for one, other in pairs])
+        rows[output] = {
+            "largest": float(off.max()),
+            "p99": float(np.percentile(off, 99)),
+            "scale": max(float(np.abs(one[output]).max()) for one in truth),
+        }
+    return rows
+
+
+def table(results: Mapping[str, Any]) -> str:
+    titles = ("network", "output", "unit", "largest value", "float16: largest, 99 %", "bfloat16: largest, 99 %")
+    lines = [f"| {' | '.join(titles)} | may be off | runs in |", "|---" * (len(titles) + 2) + "|"]
+    for name, found in results.items():
+        for output, half in found["fp16"].items():
+            brain = found["bf16"][output]
+            allowed = PROFILES[name].tolerance.get(output)
+            unit = "px of 128" if (name, output) == ("landmarks", "points") else UNITS[output]
+            runs = PROFILES[name].precision + (", some layers in fp32" if PROFILES[name].keep else "")
+            lines.append(
+                f"| {name} | {output} | {unit} | {half['scale']:.3g} "
+                f"| {half['largest']:.2g}, {half['p99']:.2g} | {brain['largest']:.2g}, {brain['p99']:.2g} "
+                f"| {allowed:g} | {runs} |"
+            )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", help="write the table between its marks in this file")
+    parser.add_argument("--json", help="write the figures to this file")
+    given = parser.parse_args()
+    console = Console()
+    inputs = record()
+    results = {}
+    for number, name in enumerate(PROFILES):
+        console.progress(number, len(PROFILES), name)
+        keep = PROFILES[name].keep
+        results[name] = {how: measure(name, inputs[name], how, keep) for how in ("fp16", "bf16")}
+        results[name]["inputs"] = len(inputs[name])
+    console.progress(len(PROFILES), len(PROFILES))
+    console.finish()
+    print(table(results))
+    if given.json:
+        figures = {"stays in float32": sorted(SENSITIVE), "networks": results}
+        Path(given.json).write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
+    if given.out:
+        path = Path(given.out)
+        before, _, rest = path.read_text("utf-8").partition("<!-- table -->\n")
+        after = rest.partition("<!-- end -->")[2]
+        path.write_text(f"{before}<!-- table -->\n{table(results)}\n<!-- end -->{after}", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
