@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -88,7 +88,9 @@ class ProgramSwapper:
         self.name = name or config.swap.swapper
         self._config, self._eyes, self._embedder = config, eyes, embedder
         self._model = make_swap_model(config, eyes) if model is None else model
-        self._finishes = make_finishes(config, eyes, on_event=ignore, live=False)
+        self._finishes, self._live = (
+            make_finishes(config, eyes, on_event=ignore, live=live) for live in (False, True)
+        )
 
     def bind(self, source: Face) -> Bound:
         """From the whole photo, as the program loads it."""
@@ -98,37 +100,39 @@ class ProgramSwapper:
             landmarks=self._eyes.landmarks,
             embedder=self._embedder,
         )
-        return _BoundSwapper(self._model.bind(loaded), self._finishes, self._config, self._eyes)
+        return _BoundSwapper(self._model.bind(loaded), self._finishes, self._live, self._config, self._eyes)
 
 
 class _BoundSwapper:
-    def __init__(self, swapper: Swapper, finishes: list[Finish], config: Config, eyes: Eyes) -> None:
-        self._swapper, self._finishes, self._config, self._eyes = swapper, finishes, config, eyes
+    def __init__(
+        self, swapper: Swapper, finishes: list[Finish], live: list[Finish], config: Config, eyes: Eyes
+    ) -> None:
+        self._swapper, self._finishes, self._live = swapper, finishes, live
+        self._config, self._eyes = config, eyes
 
     def swap(self, target: Face) -> Result:
-        self._forget()
-        canvas, swapped, matrix = self.work(target, 0.0)
+        canvas, swapped, matrix = self._swap(target, self._finishes, 0.0)
+        self._swapper.forget(TRACK)
+        for step in self._finishes:
+            step.forget(TRACK)
         laid = CpuCanvas(np.zeros_like(target.image))
         laid.paste(np.full_like(swapped.crop, 255), swapped.mask, matrix)
-        self._forget()
         return Result(canvas.image(), np.ascontiguousarray(laid.image()[..., 0]))
 
-    def work(self, target: Face, time_s: float) -> tuple[CpuCanvas, SwappedFace, Matrix]:
+    def work(self, target: Face, time_s: float) -> CpuCanvas:
+        return self._swap(target, self._live, time_s)[0]
+
+    def _swap(self, target: Face, finishes: Sequence[Finish], time_s: float) -> tuple[CpuCanvas, SwappedFace, Matrix]:
         quality, points = Quality(), target.mesh.points
         canvas = CpuCanvas(target.image.copy())
         matrix, size = self._swapper.view(points, quality.max_face_px)
         landmarks = transform(matrix, points)
         face = AlignedFace(TRACK, canvas.crop(matrix, size), landmarks, target.mesh.visibility, time_s)
         swapped = self._swapper.swap(face, quality)
-        for step in self._finishes:
+        for step in finishes:
             swapped = step.apply(swapped, face, quality)
         canvas.paste(swapped.crop, swapped.mask, matrix)
         return canvas, swapped, matrix
-
-    def _forget(self) -> None:
-        self._swapper.forget(TRACK)
-        for step in self._finishes:
-            step.forget(TRACK)
 
     def film(self, clip: Clip) -> Swap | None:
         return swap_with(clip, [self._swapper], self._config, self._eyes)

@@ -173,6 +173,7 @@ def as_sheet(findings: Findings, mark: Callable[[Image], Image]) -> Image:
         study.pairs,
         study.thumbnails,
         [record.thumbnails for record in records],
+        [record.selves for record in records],
         [record.rows for record in records],
         mark,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import cv2
@@ -44,26 +44,33 @@ def draw_sheet(
     pairs: Sequence[tuple[str, str]],
     photos: Sequence[tuple[Image, Image]],
     results: Sequence[Sequence[Image]],
+    selves: Sequence[Mapping[int, Image]],
     rows: Sequence[Sequence[Row]],
     mark: Callable[[Image], Image],
 ) -> Image:
-    """``results`` and ``rows``: of each contender, in the order of ``pairs``. ``mark`` is called on what shows a
-    swap."""
-    shown_by: dict[int, list[Image]] = {}
+    """``results`` and ``rows``: of each contender, in the order of ``pairs``; ``selves``: pair -> its target on
+    itself. ``mark`` is called on what shows a swap."""
 
-    def pictures(n: int) -> list[Image]:
-        if n not in shown_by:
-            shown_by[n] = [*photos[n], *(mark(of_one[n].copy()) for of_one in results)]
-        return shown_by[n]
+    def pictures(n: int, *, itself: bool = False) -> list[Image]:
+        source, target = photos[n]
+        if not itself:
+            return [source, target, *(mark(of_one[n].copy()) for of_one in results)]
+        return [target, target, *(mark(of_one.get(n, target).copy()) for of_one in selves)]
+
+    def named(n: int, *, itself: bool = False) -> str:
+        return f"{pairs[n][1]} on itself" if itself else " > ".join(pairs[n])
 
     sections = []
     for figure in PAIRS:
-        found = worst(figure, rows[0], WORST)
-        tiles = [Shown(pictures(n), " > ".join(pairs[n]), _why(figure, rows, names, n), True) for n in found]
+        own = figure.key.startswith("self_")
+        tiles = [
+            Shown(pictures(n, itself=own), named(n, itself=own), _why(figure, rows, names, n), True)
+            for n in worst(figure, rows[0], WORST)
+        ]
         sections.append((f"Worst: {figure.label}", tiles))
     evenly = sorted({round(n) for n in np.linspace(0, len(pairs) - 1, EVENLY).tolist()})
     margins = PAIRS[2]
-    tiles = [Shown(pictures(n), " > ".join(pairs[n]), _why(margins, rows, names, n), False) for n in evenly]
+    tiles = [Shown(pictures(n), named(n), _why(margins, rows, names, n), False) for n in evenly]
     sections.append(("In the order in which they were drawn, evenly", tiles))
     width = COLUMNS * ((2 + len(names)) * (SIDE + GAP) + 3 * GAP) + GAP
     parts = [_head(title, notes, width)]

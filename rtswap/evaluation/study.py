@@ -37,6 +37,8 @@ class Record:
     features: list[list[Features]] = field(default_factory=list)
     """Per pair, of each set."""
     thumbnails: list[Image] = field(default_factory=list)
+    selves: dict[int, Image] = field(default_factory=dict)
+    """Pair -> its target put on itself, where that was done."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,8 @@ class Study:
             result = self.contenders[number].bind(face).swap(face)
         except FAILURES:
             return {}
+        record = self.records[number]
+        record.selves[len(record.rows)] = self._thumbnail(result.image, face.mesh.points)
         pictures = face.image, result.image, result.mask
         return {"self_psnr": psnr(*pictures), "self_ssim": ssim(*pictures)}
 
@@ -150,13 +154,15 @@ class Study:
         return found
 
     def of_photos(self, seed: int) -> dict[str, float]:
-        """KID between the sources' and the targets' photos, all real: what the difference of people alone makes."""
-        firsts = self._firsts()
+        """KID between the targets' photos and those of sources that are no targets, all real: what the difference of
+        people alone makes."""
+        targets = {target for _, target in self.pairs}
+        strangers = [n for n, name in enumerate(self._gallery) if name not in targets]
+        count = min(len(targets), len(strangers))
         found: dict[str, float] = {}
-        count = min(len(firsts), len(self._sources))
         for n, how in enumerate(self._features):
-            real = np.array([self.real[at][n] for at in firsts[:count]])
-            others = np.array([row[n] for row in self._sources[:count]])
+            real = np.array([self.real[at][n] for at in self._firsts()[:count]])
+            others = np.array([self._sources[at][n] for at in strangers[:count]])
             found |= _named(how, kid_of_pairs(*standardised(real, others), seed=seed) if count else None)
         return found
 
