@@ -7,11 +7,13 @@ next power of two and cut at what the plan takes, so that a picture with one mor
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from rtswap.engines import torch_cuda_door as door
 from rtswap.engines.build_all import Wish, plan_for, recipe_for
 from rtswap.engines.contract import TensorSpec, check_inputs, check_threads, one_line, read_model_file
 from rtswap.engines.plan import Manifest
@@ -19,8 +21,7 @@ from rtswap.engines.plans import PlanCache, plan_folder
 from rtswap.engines.tensorrt_batches import in_pieces
 from rtswap.engines.tensorrt_module import load_tensorrt
 from rtswap.engines.tensorrt_runtime import ReadyPlan
-from rtswap.engines.torch_cuda_buffers import Shapes, Slots, Staging
-from rtswap.engines.torch_cuda_door import Card, find_card, load_torch
+from rtswap.engines.torch_cuda_buffers import Shapes, Slots, Staging, run_on_device, run_on_host
 from rtswap.engines.torch_cuda_graph import TORCH_ERRORS
 from rtswap.errors import EngineError
 from rtswap.types import Tensor
@@ -51,8 +52,8 @@ class TensorRtEngine:
     ) -> None:
         check_threads(threads)
         content = read_model_file(model)
-        self._torch = load_torch()
-        card = find_card(self._torch)
+        self._torch = door.load_torch()
+        card = door.find_card(self._torch)
         self._tensorrt = load_tensorrt()
         cache = None if cache_dir is None else PlanCache(plan_folder(cache_dir), on_event=on_event)
         self._manifest, self._plan = self._ready(content, network, precision, cache, card)
@@ -74,22 +75,26 @@ class TensorRtEngine:
         least, _, most = self._manifest.recipe.batch
         return in_pieces(tensors, least, most, self._run)
 
+    def run_on_device(self, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+        """As ``run``, from tensors on the device to tensors on the device, for a batch that the plan takes as it is.
+        The caller's stream waits for the results, the caller does not. Raises EngineError."""
+        with self._guarded():
+            return run_on_device(self._torch, self._stream, self._slots, {name: inputs[name] for name in self._names})
+
     def _run(self, tensors: Sequence[Tensor]) -> dict[str, Tensor]:
-        torch = self._torch
+        with self._guarded():
+            return run_on_host(self._torch, self._stream, self._slots, self._names, tensors)
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
         try:
-            with torch.cuda.stream(self._stream):
-                slot = self._slots[tuple(tensor.shape for tensor in tensors)]
-                slot.inputs.upload(self._names, tensors)
-                slot.launch()
-                outputs = slot.outputs.download()
-            self._stream.synchronize()
-            return outputs
+            yield
         except TORCH_ERRORS as error:
             self._slots.clear()
             raise EngineError("the network failed in TensorRT", got=one_line(error)) from error
 
     def _ready(
-        self, content: bytes, network: str, precision: str, cache: PlanCache | None, card: Card
+        self, content: bytes, network: str, precision: str, cache: PlanCache | None, card: door.Card
     ) -> tuple[Manifest, ReadyPlan]:
         """The plan on the card. One from the cache that TensorRT does not take is built again, once."""
         tensorrt = self._tensorrt
@@ -125,12 +130,12 @@ class _Slot:
             if not self._context.set_input_shape(spec.name, shape):
                 wanted = f"what the plan takes: batch {manifest.recipe.batch}, sides {manifest.recipe.side}"
                 raise EngineError(f"the network's input {spec.name} does not fit", expected=wanted, got=str(shape))
-            given[spec.name] = torch.zeros(shape, dtype=getattr(torch, spec.dtype.name), device="cuda")
+            given[spec.name] = torch.zeros(shape, dtype=getattr(torch, spec.dtype.name), device=door.DEVICE)
         found = {
             spec.name: torch.empty(
                 tuple(self._context.get_tensor_shape(spec.name)),
                 dtype=getattr(torch, spec.dtype.name),
-                device="cuda",
+                device=door.DEVICE,
             )
             for spec in manifest.outputs
         }

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
+from rtswap.engines import torch_cuda_door as door
 from rtswap.engines.contract import check_inputs, check_threads, one_line, read_model_file
-from rtswap.engines.torch_cuda_buffers import Shapes, Slots, Staging
-from rtswap.engines.torch_cuda_door import find_card, load_torch
+from rtswap.engines.torch_cuda_buffers import Shapes, Slots, Staging, run_on_device, run_on_host
 from rtswap.engines.torch_cuda_graph import TORCH_ERRORS, Program
 from rtswap.errors import EngineError, ModelError
 from rtswap.types import Tensor
@@ -30,16 +30,16 @@ class TorchEngine:
     ) -> None:
         check_threads(threads)
         content = read_model_file(model)
-        self._torch = torch = load_torch()
+        self._torch = torch = door.load_torch()
         self._cuda = device != "cpu"
         self._precision = precision
         if self._cuda:
-            find_card(torch)
+            door.find_card(torch)
             self._stream = torch.cuda.Stream()
         else:
             torch.set_num_threads(threads)
         try:
-            self._program = Program(torch, content, device=device, precision=precision)
+            self._program = Program(torch, content, device=door.DEVICE if self._cuda else "cpu", precision=precision)
         except (ModelError, *TORCH_ERRORS) as error:
             what = "the model" if isinstance(model, bytes) else f"the model {model}"
             raise ModelError(
@@ -60,19 +60,27 @@ class TorchEngine:
         """One forward pass. Outputs live until the next run with inputs of these shapes. Raises EngineError."""
         tensors = check_inputs(self.inputs, inputs)
         torch = self._torch
+        with self._guarded():
+            if self._cuda:
+                return run_on_host(torch, self._stream, self._slots, self._names, tensors)
+            given = zip(self._names, tensors, strict=True)
+            found = self._program({name: torch.from_numpy(tensor.copy()) for name, tensor in given})
+            return {name: value.contiguous().numpy() for name, value in found.items()}
+
+    def run_on_device(self, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+        """As ``run``, from tensors on the device to tensors on the device, in the order of ``inputs``. The caller's
+        stream waits for the results, the caller does not. Raises EngineError."""
+        with self._guarded():
+            given = {name: inputs[name] for name in self._names}
+            if not self._cuda:
+                return self._program(given)
+            return run_on_device(self._torch, self._stream, self._slots, given)
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
         try:
-            with torch.inference_mode(), _exact(torch):
-                if not self._cuda:
-                    given = zip(self._names, tensors, strict=True)
-                    found = self._program({name: torch.from_numpy(tensor.copy()) for name, tensor in given})
-                    return {name: value.contiguous().numpy() for name, value in found.items()}
-                with torch.cuda.stream(self._stream):
-                    slot = self._slots[tuple(tensor.shape for tensor in tensors)]
-                    slot.inputs.upload(self._names, tensors)
-                    slot.launch()
-                    outputs = slot.outputs.download()
-                self._stream.synchronize()
-                return outputs
+            with self._torch.inference_mode(), _exact(self._torch):
+                yield
         except TORCH_ERRORS as error:
             self._slots.clear()
             raise EngineError("the network failed in torch", got=one_line(error)) from error

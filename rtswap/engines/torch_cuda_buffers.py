@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from rtswap.types import Tensor
 
 Shapes = tuple[tuple[int, ...], ...]
-S = TypeVar("S")
+S = TypeVar("S", bound="Slot")
 
 
 class Slots(Generic[S]):
@@ -33,6 +33,42 @@ class Slots(Generic[S]):
         self._slots.clear()
 
 
+class Slot(Protocol):
+    """Fixed memory for inputs of certain shapes, and what computes its outputs."""
+
+    inputs: Staging
+    outputs: Staging
+
+    def launch(self) -> None:
+        """On the current stream; does not wait."""
+        ...
+
+
+def run_on_host(
+    torch: Any, stream: Any, slots: Slots[S], names: Sequence[str], values: Sequence[Tensor]
+) -> dict[str, Tensor]:
+    """NumPy arrays in and out: two copies, one synchronisation. The arrays are overwritten by the slot's next run."""
+    with torch.cuda.stream(stream):
+        slot = slots[tuple(value.shape for value in values)]
+        slot.inputs.upload(names, values)
+        slot.launch()
+        outputs = slot.outputs.download()
+    stream.synchronize()
+    return outputs
+
+
+def run_on_device(torch: Any, stream: Any, slots: Slots[S], given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Tensors on the device in and out, without waiting: the caller's stream goes on when the results are there."""
+    caller = torch.cuda.current_stream()
+    stream.wait_stream(caller)
+    with torch.cuda.stream(stream):
+        slot = slots[tuple(tuple(value.shape) for value in given.values())]
+        slot.inputs.take(given)
+        slot.launch()
+    caller.wait_stream(stream)
+    return slot.outputs.device
+
+
 class Staging:
     """Pairs of host and device tensors. Pinned memory lets the copies run beside other work."""
 
@@ -42,6 +78,11 @@ class Staging:
             name: torch.empty(one.shape, dtype=one.dtype, pin_memory=one.is_cuda) for name, one in device.items()
         }
         self._arrays = {name: one.numpy() for name, one in self._host.items()}
+
+    def take(self, given: Mapping[str, Any]) -> None:
+        """Copy from other memory on the device, on the current stream."""
+        for name, one in self.device.items():
+            one.copy_(given[name], non_blocking=True)
 
     def upload(self, names: Sequence[str], values: Sequence[Tensor]) -> None:
         """Copy in, on the current stream, without waiting."""

@@ -9,6 +9,8 @@ from typing import Any
 from rtswap.errors import EngineError
 
 INSTALL = 'pip install "rtswap[gpu]"'
+DEVICE = "cuda"
+"""Where the engines for a GPU keep their tensors. Tests without a GPU put ``cpu`` here."""
 
 
 @dataclass(frozen=True, slots=True)
