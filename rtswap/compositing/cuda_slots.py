@@ -34,6 +34,11 @@ class Lanes:
         self._up: Any = torch.cuda.Stream(device) if self.on_gpu else None
         self._down: Any = torch.cuda.Stream(device) if self.on_gpu else None
 
+    def up_after_computing(self) -> None:
+        """Let the next upload wait, on the device, for what is computed now: its memory may still be read."""
+        if self.on_gpu:
+            self._up.wait_stream(torch.cuda.current_stream(self.device))
+
     def up(self, target: Tensor, pinned: Tensor) -> Any:
         """Copy to the device. What is computed from now on comes after it. Returns the event of its end."""
         if not self.on_gpu:
@@ -70,6 +75,8 @@ class Slot:
             torch.empty(shape, dtype=torch.uint8, pin_memory=lanes.on_gpu) for shape in (shape_in, shape_out)
         )
         self.raw = torch.empty(shape_in, dtype=torch.uint8, device=lanes.device)
+        lanes.up_after_computing()
+        self._going: Tensor = None
         self.uploaded: Any = None
         self.downloaded: Any = None
         self.leaves = False
@@ -91,7 +98,8 @@ class Slot:
         return self.raw
 
     def send_down(self, picture: Tensor) -> None:
-        """Start the download."""
+        """Start the download. The picture is held until the slot's next: its memory must not be given away."""
+        self._going = picture
         self.downloaded = self.lanes.down(self.leaving, picture)
         self.leaves = True
 
@@ -119,6 +127,7 @@ class Slots:
                 raise RuntimeError(f"{len(self._slots)} frames are under way: take a picture before the next begins")
             slot = min(dropped, key=lambda one: one.turn)
             self._waits.on(slot.uploaded)
+            slot.lanes.up_after_computing()
         slot.turn, slot.leaves = self._turn, False
         return slot
 

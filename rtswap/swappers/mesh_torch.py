@@ -22,6 +22,9 @@ from rtswap.types import Points, Quality, SourceIdentity
 
 torch = load_torch()
 
+MODES = ("plain", "captured", "compiled")
+"""torch's own kernels one after the other; the same from one CUDA graph per number of faces and side of the crops; or
+fewer kernels by torch's compiler, which takes about a minute for each of these."""
 TRACKS = 64
 """Faces whose veil is remembered at the same time."""
 
@@ -44,23 +47,57 @@ class DeviceFace:
 
 @dataclass(frozen=True, slots=True)
 class TorchMeshSwapModel:
-    """Implements ``protocols.SwapModel``. ``compiled``: one kernel where torch's compiler can make one, which takes
-    about a minute per number of faces and side of the crops; without, torch's own kernels one after the other."""
+    """Implements ``protocols.SwapModel``. ``mode``: one of MODES."""
 
     wanted: MeshSwapModel
     device: str = "cuda"
-    compiled: bool = False
+    mode: str = "plain"
 
     def bind(self, source: SourceIdentity) -> Swapper:
         bound = self.wanted.bind(source)
         assert isinstance(bound, MeshSwapper)
-        return TorchMeshSwapper(bound, self.device, compiled=self.compiled)
+        return TorchMeshSwapper(bound, self.device, mode=self.mode)
+
+
+class Captured:
+    """A function of tensors on a GPU, run from one CUDA graph per shape. The first two tensors may be new with each
+    call and are copied; the other arguments stay what they were. What it gives lives until the next call."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self._graphs: dict[Any, tuple[Any, tuple[Tensor, Tensor], Any]] = {}
+
+    def __call__(self, first: Tensor, second: Tensor, *others: Any) -> Any:
+        key = first.shape, second.shape, others[-1]
+        if key not in self._graphs:
+            self._graphs[key] = self._captured((torch.zeros_like(first), torch.zeros_like(second)), others)
+        graph, given, outputs = self._graphs[key]
+        for held, fresh in zip(given, (first, second), strict=True):
+            held.copy_(fresh)
+        graph.replay()
+        return outputs
+
+    def _captured(
+        self, given: tuple[Tensor, Tensor], others: tuple[Any, ...]
+    ) -> tuple[Any, tuple[Tensor, Tensor], Any]:
+        """On a stream of its own, after a run that lets libraries set themselves up."""
+        aside = torch.cuda.Stream()
+        aside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(aside):
+            self._function(*given, *others)
+        torch.cuda.current_stream().wait_stream(aside)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            outputs = self._function(*given, *others)
+        return graph, given, outputs
 
 
 class TorchMeshSwapper:
     """As ``MeshSwapper``, which it asks for the geometry; ``swap_all`` takes every face of a frame at once."""
 
-    def __init__(self, geometry: MeshSwapper, device: str = "cuda", *, compiled: bool = False) -> None:
+    def __init__(self, geometry: MeshSwapper, device: str = "cuda", *, mode: str = "plain") -> None:
+        if mode not in MODES:
+            raise ValueError(f"pixels are rendered {', '.join(MODES)}, not {mode}")
         self._host = geometry
         self.view, self.swap = geometry.view, geometry.swap
         self._device = torch.device(device)
@@ -70,9 +107,11 @@ class TorchMeshSwapper:
         self._veils = torch.zeros(TRACKS, device=self._device)
         self._slots: dict[int, int] = {}
         self._measured: dict[int, float] = {}
-        self._render: Callable[..., Any] = (
-            torch.compile(render, fullgraph=True, dynamic=False) if compiled else render
-        )
+        self._render: Callable[..., Any] = render
+        if mode == "compiled":
+            self._render = torch.compile(render, fullgraph=True, dynamic=False)
+        elif mode == "captured" and self._device.type == "cuda":
+            self._render = Captured(render)
 
     def swap_all(self, faces: Sequence[DeviceFace], crops: Tensor, quality: Quality) -> tuple[Tensor, Tensor]:
         """Swapped crops (N, S, S, 3) and masks (N, S, S), uint8 on the device, of ``crops`` (N, S, S, 3) there, in

@@ -1,0 +1,324 @@
+"""What the device part of a frame takes, stage by stage, against what the device can do at most.
+
+    python benchmarks/gpu.py --out benchmarks/results/gpu.json      # on a GPU: two minutes
+    python benchmarks/gpu.py --device cpu --quick                   # the same by torch on the CPU: does it run?
+
+Limits are measured first: matrix products, and copies up, down and on the device. A stage's share of the limit is the
+time that its bytes or FLOPs would take at these rates over the time it took. Bytes are those that must be moved once.
+Times of single stages are CUDA events around one stage; ``frame`` is the host's clock from handing a frame in to
+holding the finished picture, ``overlapped`` the time per frame where the next is handed in before the last is taken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from rtswap.compositing.cuda import Compositor
+from rtswap.compositing.cuda_marks import Pattern, Plate
+from rtswap.compositing.cuda_views import View, side_for
+from rtswap.compositing.yuv import bytes_shape
+from rtswap.geometry import canonical, transform
+from rtswap.swappers.mesh import MeshSwapModel
+from rtswap.swappers.mesh_torch import MODES, DeviceFace, TorchMeshSwapModel, TorchMeshSwapper
+from rtswap.tensors import load_torch, uploaded
+from rtswap.types import Image, Points, Quality, SourceIdentity
+
+torch = load_torch()
+
+SIZES = {"720p": (1280, 720), "1080p": (1920, 1080)}
+FACE_PX = 0.42
+"""Width of a face over the picture's height."""
+VISIBLE = np.ones(468, np.float32)
+
+
+@dataclass(frozen=True)
+class Work:
+    """One stage: what to time, and what it cannot do without."""
+
+    run: Callable[[], Any]
+    bytes_: float = 0.0
+    flops: float = 0.0
+    limit: str = "copy_device"
+    """Which of the measured rates its bytes are held against."""
+
+
+class Clock:
+    """Seconds of one piece of work, again and again, after a warm-up."""
+
+    def __init__(self, device: Any, repeats: int) -> None:
+        self.device, self.repeats = device, repeats
+
+    def wait(self) -> None:
+        """Until the device is idle."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+    def times(self, run: Callable[[], Any]) -> list[float]:
+        """By CUDA events where there is a GPU."""
+        for _ in range(max(2, self.repeats // 10)):
+            run()
+        self.wait()
+        return [self._one(run) for _ in range(self.repeats)]
+
+    def _one(self, run: Callable[[], Any]) -> float:
+        if self.device.type != "cuda":
+            return timed(run)
+        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        begin.record()
+        run()
+        end.record()
+        end.synchronize()
+        return float(begin.elapsed_time(end)) / 1e3
+
+
+def timed(run: Callable[[], Any]) -> float:
+    """Seconds on the host's clock."""
+    begin = time.perf_counter()
+    run()
+    return time.perf_counter() - begin
+
+
+def spread(times: Sequence[float]) -> dict[str, float]:
+    """Milliseconds."""
+    p10, p50, p95 = np.percentile(times, [10, 50, 95]) * 1e3
+    return {"median_ms": round(float(p50), 4), "p10_ms": round(float(p10), 4), "p95_ms": round(float(p95), 4)}
+
+
+def limits(clock: Clock, quick: bool) -> dict[str, float]:
+    """What the device can do at most: GEMM in FLOP/s, copies in bytes/s (on the device: read and written)."""
+    device, on_gpu = clock.device, clock.device.type == "cuda"
+    found = {}
+    sides = {torch.float32: 4096, torch.float16: 8192} if on_gpu else {torch.float32: 256 if quick else 1024}
+    for kind, side in sides.items():
+        a, b = (torch.randn(side, side, device=device, dtype=kind) for _ in range(2))
+        out = torch.empty_like(a)
+        seconds = np.median(clock.times(lambda out=out, a=a, b=b: torch.mm(a, b, out=out)))
+        found[f"gemm_{str(kind).removeprefix('torch.')}"] = 2 * side**3 / float(seconds)
+    count = 2**28 if on_gpu else 2**22 if quick else 2**26
+    host = torch.empty(count, dtype=torch.uint8, pin_memory=on_gpu)
+    first, second = (torch.empty(count, dtype=torch.uint8, device=device) for _ in range(2))
+    copies = {"copy_up": (first, host, 1), "copy_down": (host, first, 1), "copy_device": (second, first, 2)}
+    for name, (to, source, times) in copies.items():
+        seconds = np.median(clock.times(lambda to=to, source=source: to.copy_(source, non_blocking=True)))
+        found[name] = times * count / float(seconds)
+    return found
+
+
+def textured(width: int, height: int) -> Image:
+    """A picture that looks like one to caches and gains."""
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(40, 215, (height // 16 + 1, width // 16 + 1, 3), np.uint8)
+    noise = rng.integers(0, 12, (height, width, 3), np.uint8)
+    return np.asarray(cv2.add(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), noise), np.uint8)
+
+
+def face_at(x: float, y: float, width: float) -> Points:
+    """(468, 3) the canonical face, so wide, with its middle there."""
+    mesh = canonical().mesh
+    points = (mesh - (mesh.min(0) + mesh.max(0)) / 2) * (width / np.ptp(mesh[:, 0]))
+    return np.asarray(points + np.array([x, y, 0]), np.float32)
+
+
+def pattern_for(width: int, height: int) -> Pattern:
+    """As large and as strong as the invisible mark; what it says does not matter here."""
+    side = max(128, round(256 * min(width, height) / 720))
+    tiles = np.random.default_rng(1).integers(-4, 5, (3, side, side)).astype(np.int8)
+    columns, rows = (
+        (*range(0, length, side // 4), length) if length % (side // 4) else tuple(range(0, length + 1, side // 4))
+        for length in (width, height)
+    )
+    samples = -(-width * 32 // side), -(-height * 32 // side)
+    return Pattern(tiles, columns, rows, samples, 8, (20.0, 40.0), 0.65, 0.4)
+
+
+def plate_for(width: int, height: int) -> Plate:
+    """As large as the badge."""
+    shape = height // 18, width // 5, 3
+    layers = tuple(np.full(shape, grey, np.uint8) for grey in (90, 160))
+    return Plate((16, height - shape[0] - 16), layers, layers, 118, 20, 30)
+
+
+class Scene:
+    """A frame with faces, and everything that is done to it."""
+
+    def __init__(self, device: str, size: tuple[int, int], faces: int, *, layout: str, mode: str) -> None:
+        width, height = size
+        self.image = textured(width, height)
+        self.size, self.layout = size, layout
+        self.compositor = Compositor(device, layout_out=layout, pattern=pattern_for, plate=plate_for)
+        model = TorchMeshSwapModel(MeshSwapModel(skin=False), device, mode)
+        swapper = model.bind(SourceIdentity(textured(512, 512), face_at(256, 256, 300)))
+        assert isinstance(swapper, TorchMeshSwapper)
+        self.swapper, self.quality = swapper, Quality()
+        landmarks = [face_at(width * (k + 0.5) / faces, height / 2, FACE_PX * height) for k in range(faces)]
+        self.views = [View(*swapper.view(points, self.quality.max_face_px)) for points in landmarks]
+        self.faces = [
+            DeviceFace(k, transform(view.matrix, points), VISIBLE, 0.0, view.size)
+            for k, (view, points) in enumerate(zip(self.views, landmarks, strict=True))
+        ]
+
+    def begun(self) -> Any:
+        """A canvas on which everything has been done, on its way down."""
+        canvas = self.compositor.begin(self.image)
+        canvas.paste_all(*self.swapper.swap_all(self.faces, canvas.crops(self.views), self.quality), self.views)
+        canvas.finish()
+        return canvas
+
+    def frame(self) -> Image:
+        """One frame, from the host and back."""
+        return np.asarray(self.begun().image())
+
+    def stages(self) -> dict[str, Work]:
+        """Each by itself, on what the stages before it left."""
+        width, height = self.size
+        slot_in = torch.from_numpy(self.image)
+        on_gpu = self.compositor.device.type == "cuda"
+        pinned = slot_in.pin_memory() if on_gpu else slot_in
+        canvas = self.compositor.begin(self.image)
+        frame, crops, side = canvas.frame, canvas.crops(self.views), side_for(self.views)
+        rows = uploaded(np.stack([self.swapper._row(face, side) for face in self.faces]), self.compositor.device)
+        swapper, host = self.swapper, self.swapper._host
+        arguments = crops, rows, swapper._atlas, swapper._face, swapper._veils, host._own_veil, True
+        with torch.inference_mode():
+            swapped, masks = swapper._render(*arguments)
+
+        def rendered() -> Any:
+            with torch.inference_mode():
+                return swapper._render(*arguments)
+
+        def delivered() -> Any:
+            for state in self.compositor.marks:
+                assert state is not None
+                state.look_at(frame)
+            return self.compositor.kernels.deliver(frame, self.compositor.marks, self.layout, self.compositor.coded)
+
+        leaving = delivered()
+        down = torch.empty(leaving.shape, dtype=torch.uint8, pin_memory=on_gpu)
+        shown = float(sum(view.size[0] * view.size[1] for view in self.views))
+        square, pixels = float(len(self.views) * side * side), float(width * height)
+        out = float(np.prod(bytes_shape(width, height, self.layout)))
+        return {
+            "upload": Work(lambda: frame.copy_(pinned, non_blocking=True), 3 * pixels, limit="copy_up"),
+            "crop": Work(lambda: canvas.crops(self.views), 3 * shown + 3 * square),
+            "mesh pixels": Work(rendered, 7 * square + rows.numel(), mesh_flops(len(self.views), side)),
+            "paste": Work(lambda: canvas.paste_all(swapped, masks, self.views), 10 * shown),
+            "cover": Work(lambda: canvas.cover(np.array([9, 9, 300, 400], np.float32), "blur"), 6.0 * 291 * 391),
+            "mark and lay out": Work(delivered, 3 * pixels + out),
+            "download": Work(lambda: down.copy_(leaving, non_blocking=True), out, limit="copy_down"),
+        }
+
+    def host_rows(self) -> None:
+        """What the host computes per frame for the mesh."""
+        for face in self.faces:
+            self.swapper._row(face, side_for(self.views))
+
+
+def mesh_flops(faces: int, side: int) -> float:
+    """Blurs are products of square matrices; everything else is about 200 per pixel."""
+    blurs = 7 * 2 * (side / 8) ** 3 + 2 * (side / 4) ** 3 + 3 * 2 * (side / 2) ** 3
+    return faces * (2 * blurs + 200 * side**2)
+
+
+def measured(scene: Scene, clock: Clock, rates: dict[str, float]) -> dict[str, Any]:
+    """Every stage of a scene, then whole frames."""
+    stages = {}
+    for name, work in scene.stages().items():
+        taken = spread(clock.times(work.run))
+        least = max(work.bytes_ / rates[work.limit], work.flops / rates["gemm_float32"])
+        stages[name] = taken | {
+            "bytes": int(work.bytes_),
+            "flops": int(work.flops),
+            "share_of_limit": round(1e3 * least / taken["median_ms"], 4),
+        }
+    scene.frame()
+    before = scene.compositor.waits.count
+    frames = [timed(scene.frame) for _ in range(clock.repeats)]
+    waits = (scene.compositor.waits.count - before) / clock.repeats
+    return {
+        "stages": stages,
+        "geometry on the host": spread([timed(scene.host_rows) for _ in range(clock.repeats)]),
+        "frame": spread(frames),
+        "overlapped_ms": round(1e3 * overlapped(scene, clock.repeats), 4),
+        "waits_per_frame": waits,
+        "side_of_crops": side_for(scene.views),
+    }
+
+
+def overlapped(scene: Scene, frames: int) -> float:
+    """Seconds per frame where each is handed in before the last is taken."""
+    last = scene.begun()
+    begin = time.perf_counter()
+    for _ in range(frames):
+        following = scene.begun()
+        last.image()
+        last = following
+    seconds = (time.perf_counter() - begin) / frames
+    last.image()
+    return seconds
+
+
+def machine(device: Any) -> dict[str, Any]:
+    """What the figures hold for."""
+    found = {"torch": torch.__version__, "python": platform.python_version(), "device": str(device)}
+    if device.type == "cuda":
+        properties = torch.cuda.get_device_properties(device)
+        found |= {"name": properties.name, "capability": f"{properties.major}.{properties.minor}"}
+        found |= {"memory_gib": round(properties.total_memory / 2**30, 1), "cuda": torch.version.cuda}
+    else:
+        found["note"] = "no GPU: torch on the CPU. These figures say that it runs, nothing about speed on a GPU"
+    return found
+
+
+def variants(quick: bool, mode: str | None) -> list[tuple[int, str, str]]:
+    """Number of faces, layout on the way out, and how the mesh is rendered."""
+    if quick:
+        return [(1, "bgr", mode or "plain")]
+    faces_and_layouts = [(1, "bgr"), (1, "nv12"), (4, "bgr")]
+    modes = [mode] if mode else ["plain", "captured"]
+    found = [(faces, layout, mode) for mode in modes for faces, layout in faces_and_layouts]
+    return found if mode else [*found, (1, "bgr", "compiled")]
+
+
+def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--quick", action="store_true", help="small and few: does it run?")
+    parser.add_argument("--mode", choices=MODES, help="how mesh's pixels are rendered; several, if not said")
+    parser.add_argument("--out", "--json", type=Path, help="write the results here")
+    options = parser.parse_args(arguments)
+    device = torch.device(options.device)
+    clock = Clock(device, 3 if options.quick else 100 if device.type == "cuda" else 10)
+    rates = limits(clock, options.quick)
+    scenes: dict[str, Any] = {}
+    sizes = {"180p": (320, 180)} if options.quick else SIZES
+    for name, size in sizes.items():
+        for faces, layout, mode in variants(options.quick, options.mode):
+            scene = Scene(options.device, size, faces, layout=layout, mode=mode)
+            scenes[f"{name}, {faces} faces, {layout}, {mode}"] = measured(scene, clock, rates)
+    report = {
+        "machine": machine(device),
+        "quick": options.quick,
+        "limits": {name: float(f"{rate:.4g}") for name, rate in rates.items()},
+        "scenes": scenes,
+    }
+    text = json.dumps(report, indent=1)
+    print(text)
+    if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(text + "\n", "utf-8")
+    return report
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""On a GPU: the same pictures as without one, nothing waits but the end of a frame, and neighbouring frames overlap.
+
+Run with RTSWAP_REQUIRE_CUDA=1 where a GPU is promised: these tests then fail without one instead of being skipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from people import placed
+
+torch = pytest.importorskip("torch", reason="torch is not installed")
+
+from rtswap.compositing.cuda import Compositor, CudaCanvas  # noqa: E402
+from rtswap.compositing.cuda_views import View  # noqa: E402
+from rtswap.device_marks import patterns, plates  # noqa: E402
+from rtswap.disclosure.badge import Badge  # noqa: E402
+from rtswap.disclosure.watermark import Payload  # noqa: E402
+from rtswap.geometry import transform  # noqa: E402
+from rtswap.swappers.mesh import MeshSwapModel  # noqa: E402
+from rtswap.swappers.mesh_torch import DeviceFace, TorchMeshSwapModel, TorchMeshSwapper  # noqa: E402
+from rtswap.types import Image, Quality, SourceIdentity  # noqa: E402
+
+pytestmark = pytest.mark.cuda
+W, H = 640, 360
+MESHES = [placed(120, (200, 180), yaw=10), placed(90, (420, 170)), placed(60, (630, 10))]
+
+
+def picture(seed: int, width: int = W, height: int = H) -> Image:
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(20, 235, (height // 8 + 1, width // 8 + 1, 3), np.uint8)
+    return np.ascontiguousarray(np.kron(coarse, np.ones((8, 8, 1), np.uint8))[:height, :width])
+
+
+def compositor_on(device: str, layout: str = "bgr") -> Compositor:
+    payload = Payload((1, 0))
+    return Compositor(device, layout_out=layout, pattern=patterns(payload), plate=plates(Badge()))
+
+
+def swapper_on(device: str, mode: str = "plain") -> TorchMeshSwapper:
+    source = SourceIdentity(picture(9, 512, 512), placed(300, (256, 256)))
+    bound = TorchMeshSwapModel(MeshSwapModel(skin=False), device, mode).bind(source)
+    assert isinstance(bound, TorchMeshSwapper)
+    return bound
+
+
+def worked_on(compositor: Compositor, swapper: TorchMeshSwapper, image: Image, time_s: float = 0.0) -> CudaCanvas:
+    """A frame through everything, up to where it is on its way down."""
+    canvas = compositor.begin(image)
+    views = [View(*swapper.view(mesh, 256)) for mesh in MESHES]
+    faces = [
+        DeviceFace(k, transform(view.matrix, mesh), np.ones(468, np.float32), time_s, view.size)
+        for k, (view, mesh) in enumerate(zip(views, MESHES, strict=True))
+    ]
+    crops = canvas.crops(views)
+    canvas.cover(np.array([300, 200, 420, 340], np.float32), "blur")
+    canvas.paste_all(*swapper.swap_all(faces, crops, Quality()), views)
+    canvas.finish()
+    return canvas
+
+
+@contextmanager
+def nothing_waits() -> Iterator[None]:
+    """torch raises where an operation of its own would wait for the device."""
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        yield
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("layout", ["bgr", "nv12", "i420"])
+def test_the_picture_is_the_one_without_a_gpu(layout: str) -> None:
+    pictures = [
+        worked_on(compositor_on(device, layout), swapper_on(device), picture(1)).image().astype(int)
+        for device in ("cpu", "cuda")
+    ]
+    difference = np.abs(pictures[0] - pictures[1])
+    assert np.percentile(difference, 99.9) <= 2
+    assert difference.mean() < 0.05
+
+
+@pytest.mark.parametrize("layout", ["nv12", "i420"])
+def test_video_frames_come_in_as_without_a_gpu(layout: str) -> None:
+    raw = np.random.default_rng(2).integers(0, 256, (H * 3 // 2, W), np.uint8)
+    pictures = [Compositor(device, layout_in=layout).begin(raw).image().astype(int) for device in ("cpu", "cuda")]
+    assert np.abs(pictures[0] - pictures[1]).max() <= 1
+
+
+def test_outside_the_masks_every_bit_is_kept() -> None:
+    image = picture(3)
+    canvas = Compositor("cuda").begin(image)
+    view = View(np.array([[1.1, -0.2, -200], [0.2, 1.1, -60]], np.float32), (96, 80))
+    masks = torch.zeros((1, 96, 96), dtype=torch.uint8, device="cuda")
+    canvas.paste_all(255 - canvas.crops([view]), masks, [view])
+    np.testing.assert_array_equal(canvas.image(), image)
+
+
+def test_nothing_waits_but_the_end_of_a_frame() -> None:
+    compositor, swapper = compositor_on("cuda", "nv12"), swapper_on("cuda")
+    worked_on(compositor, swapper, picture(1)).image()
+    for count in range(3):
+        before = compositor.waits.count
+        with nothing_waits():
+            canvas = worked_on(compositor, swapper, picture(count), 0.2 * count)
+        assert compositor.waits.count == before
+        canvas.image()
+        assert compositor.waits.count == before + 1
+
+
+def test_frames_under_way_together_do_not_mix() -> None:
+    compositor, swapper = compositor_on("cuda"), swapper_on("cuda")
+    alone = [worked_on(compositor, swapper_on("cuda"), picture(seed)).image().copy() for seed in range(6)]
+    compositor = compositor_on("cuda")
+    last = worked_on(compositor, swapper_on("cuda"), picture(0))
+    for seed in range(1, 6):
+        following = worked_on(compositor, swapper_on("cuda"), picture(seed))
+        assert np.percentile(np.abs(last.image().astype(int) - alone[seed - 1]), 99.5) <= 4
+        last = following
+    last.image()
+    del swapper
+
+
+@pytest.mark.parametrize("mode", ["captured", "compiled"])
+def test_the_pixels_are_the_same_however_they_are_rendered(mode: str) -> None:
+    plain, other = (compositor_on("cuda") for _ in range(2))
+    swappers = swapper_on("cuda"), swapper_on("cuda", mode)
+    for seed in range(3):
+        wanted = worked_on(plain, swappers[0], picture(seed), 0.2 * seed).image().astype(int)
+        got = worked_on(other, swappers[1], picture(seed), 0.2 * seed).image()
+        assert np.percentile(np.abs(wanted - got), 99.9) <= 2

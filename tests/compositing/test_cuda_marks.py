@@ -1,0 +1,93 @@
+"""A frame that was marked on the device is marked as on the host, to the bit."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed")
+
+from rtswap.compositing.cuda import Compositor  # noqa: E402
+from rtswap.device_marks import patterns, plates  # noqa: E402
+from rtswap.disclosure.badge import PATIENCE, Badge, render  # noqa: E402
+from rtswap.disclosure.watermark import Payload, Watermark  # noqa: E402
+from rtswap.types import Image  # noqa: E402
+
+PAYLOAD = Payload((1, 5), month=10)
+SIZES = [(640, 360), (321, 243), (200, 400)]
+
+
+def scene(seed: int, width: int, height: int, grey: int = 128, noisy: float = 1.0) -> Image:
+    """Plain at the left, textured at the right."""
+    rng = np.random.default_rng(seed)
+    noise = rng.normal(0, 1, (height, width, 1)) * np.linspace(0, 60 * noisy, width)[None, :, None]
+    tint = rng.normal(0, 3, (height, width, 3))
+    return np.clip(grey + noise + tint, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_the_invisible_mark_is_the_same_to_the_bit(size: tuple[int, int]) -> None:
+    """Over frames whose texture comes and goes: blocks change their strength, and keep it, as on the host."""
+    watermark, compositor = Watermark(PAYLOAD), Compositor("cpu", pattern=patterns(PAYLOAD))
+    strengths = set()
+    for frame, noisy in enumerate((1.0, 0.75, 0.5, 0.2, 1.2)):
+        image = scene(frame, *size, noisy=noisy)
+        wanted = image.copy()
+        watermark.embed(wanted)
+        np.testing.assert_array_equal(compositor.begin(image).image(), wanted)
+        pattern = compositor.marks[0]
+        assert pattern is not None
+        strengths |= set(np.unique(pattern.levels.numpy()).tolist())
+        assert not np.array_equal(wanted, image)
+    assert strengths == {0, 1, 2}
+
+
+def test_black_and_white_stay_within_their_limits() -> None:
+    for value in (0, 255):
+        image = np.full((200, 300, 3), value, np.uint8)
+        wanted = image.copy()
+        Watermark(PAYLOAD).embed(wanted)
+        np.testing.assert_array_equal(Compositor("cpu", pattern=patterns(PAYLOAD)).begin(image).image(), wanted)
+
+
+def test_small_frames_pass_unmarked_as_on_the_host() -> None:
+    image = scene(1, 150, 300)
+    np.testing.assert_array_equal(Compositor("cpu", pattern=patterns(PAYLOAD)).begin(image).image(), image)
+
+
+@pytest.mark.parametrize("style", ["auto", "dark", "light", "outline"])
+@pytest.mark.parametrize("position", ["bl", "tr"])
+def test_the_badge_is_the_same_to_the_bit(style: str, position: str) -> None:
+    badge = Badge(style, position)
+    for size in SIZES:
+        patch, compositor = render(badge, *size), Compositor("cpu", plate=plates(badge))
+        image = scene(3, *size, grey=90)
+        wanted = image.copy()
+        patch.blend_into(wanted)
+        np.testing.assert_array_equal(compositor.begin(image).image(), wanted)
+
+
+def test_the_badge_chooses_and_thinks_again_when_the_host_s_does() -> None:
+    badge = Badge("auto", "bl")
+    patch, compositor = render(badge, 200, 120), Compositor("cpu", plate=plates(badge))
+    shown = set()
+    for grey in [200] * 3 + [40] * (PATIENCE - 1) + [200] + [40] * (PATIENCE + 2) + [125] * 3:
+        image = np.full((120, 200, 3), grey, np.uint8)
+        wanted = image.copy()
+        patch.blend_into(wanted)
+        np.testing.assert_array_equal(compositor.begin(image).image(), wanted)
+        plate = compositor.marks[1]
+        assert plate is not None
+        shown.add(int(plate.chosen))
+    assert shown == {0, 1}
+
+
+def test_the_badge_lies_over_the_mark() -> None:
+    badge = Badge()
+    compositor = Compositor("cpu", pattern=patterns(PAYLOAD), plate=plates(badge))
+    image = np.asarray(cv2.GaussianBlur(scene(7, 640, 360), (0, 0), 2), np.uint8)
+    wanted = image.copy()
+    Watermark(PAYLOAD).embed(wanted)
+    render(badge, 640, 360).blend_into(wanted)
+    np.testing.assert_array_equal(compositor.begin(image).image(), wanted)
