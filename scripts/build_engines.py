@@ -1,4 +1,8 @@
-"""Build TensorRT plans, as ``rtswap build`` does: ``python scripts/build_engines.py --help``."""
+"""Build TensorRT plans of the networks that come with rtswap, or of any ONNX file: the same as ``rtswap build``.
+
+python scripts/build_engines.py
+python scripts/build_engines.py landmarks my.onnx --precision bf16 --target 8.9 --batch 1,4,16
+"""
 
 from __future__ import annotations
 

@@ -79,9 +79,11 @@ def choose_engine(
     engine: str = "auto",
     cache_dir: Path,
     sample: Mapping[str, Tensor],
+    on_event: Callable[[str], None] = lambda event: None,
 ) -> Engine:
     """``choose_engines`` for a single network."""
-    return choose_engines({"": Network(model, sample)}, threads=threads, engine=engine, cache_dir=cache_dir)[""]
+    networks = {"": Network(model, sample)}
+    return choose_engines(networks, threads=threads, engine=engine, cache_dir=cache_dir, on_event=on_event)[""]
 
 
 def choose_engines(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import runpy
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -363,3 +365,21 @@ def test_every_network_has_a_recipe(name: str) -> None:
     recipe = recipe_for(name, Wish())
     assert recipe.batch[0] == 1
     assert recipe.precision in ("fp32", "fp16", "bf16")
+
+
+def test_the_script_does_what_the_command_does(
+    tensorrt: TensorRt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mine.onnx"
+    path.write_bytes(network())
+    monkeypatch.setenv("RTSWAP_CACHE", str(tmp_path / "cache"))
+    script = Path(__file__).resolve().parents[2] / "scripts/build_engines.py"
+    for words, code in ((["--batch", "2", "--json"], 0), (["--precision", "fp8"], 2)):
+        monkeypatch.setattr(sys, "argv", [str(script), str(path), *words])
+        with pytest.raises(SystemExit) as done:
+            runpy.run_path(str(script), run_name="__main__")
+        assert done.value.code == code
+    found = json.loads(capsys.readouterr().out)
+    assert found["failed"] == {}
+    assert "takes image uint8 (2, 8, 8, 3)" in found["built"]["mine"]
+    assert list((tmp_path / "cache/plans").glob("mine-*.plan"))

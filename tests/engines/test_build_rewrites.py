@@ -14,7 +14,8 @@ from rtswap.engines.build_precision import SENSITIVE, folded, lowered
 from rtswap.errors import ModelError
 from rtswap.models.catalog import shipped_catalog
 
-NETWORKS = tuple(shipped_catalog())
+NETWORKS = tuple(name for name in shipped_catalog() if name != "dlib-stages")
+"""The stages are dlib's graph with other outputs."""
 RNG = np.random.default_rng(4)
 
 
