@@ -24,7 +24,7 @@ FORGOTTEN_S = 0.4
 """After a pause as long as this nothing is known of the last difference."""
 
 
-STYLE = 528
+STYLE = 480
 """Gains and offsets of the generator's blocks."""
 
 

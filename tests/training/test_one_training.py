@@ -21,7 +21,7 @@ from training.one.export import encoder_graph, generator_graph, run, worst_level
 from training.one.lights import badly_lit
 from training.one.losses import cross_terms, kept_term, mended, psnr, same_terms
 from training.one.network import MOST, STYLE, DeployedGenerator, Made, One
-from training.one.pairs import FIELDS, Pairs, prepare
+from training.one.pairs import FIELDS, Pairs, load, prepare
 from training.one.run import Run
 from training.one.watchers import Watchers, sampled
 from training.recognition.network import RecognitionNetwork
@@ -38,7 +38,9 @@ def views() -> Views:
 
 @pytest.fixture(scope="module")
 def pairs(views: Views, tmp_path_factory: pytest.TempPathFactory) -> Pairs:
-    return prepare(views, tmp_path_factory.mktemp("pairs"), 2, 1, count=12)
+    folder = tmp_path_factory.mktemp("pairs")
+    prepare(views, folder, 2, 1, count=12)
+    return load(folder)
 
 
 @pytest.fixture
@@ -51,9 +53,11 @@ def nothing(batch: Batch) -> Made:
 
 
 def test_pairs_are_made_once_and_found_again(views: Views, tmp_path: Path) -> None:
-    first = prepare(views, tmp_path, 1, 1, count=6)
+    prepare(views, tmp_path, 1, 1, count=6)
+    first = load(tmp_path)
     kept = (tmp_path / "000.npz").stat().st_mtime_ns
-    again = prepare(views, tmp_path, 2, 1, count=6)
+    prepare(views, tmp_path, 2, 1, count=6)
+    again = load(tmp_path)
     assert (tmp_path / "000.npz").stat().st_mtime_ns == kept
     assert (len(first), len(again)) == (6, 12)
     for name in FIELDS:

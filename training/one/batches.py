@@ -77,17 +77,16 @@ def _mirrored(batch: Batch, dice: torch.Generator) -> Batch:
 
 
 def _toned(batch: Batch, dice: torch.Generator) -> Batch:
-    """Another exposure, gamma and colour cast for everything; the source's photo gets its own."""
+    """Another exposure, veil and colour cast for everything; the source's photo gets its own."""
     count = len(batch.same)
 
     def tone() -> tuple[Tensor, Tensor]:
-        gain = torch.exp(0.1 * torch.randn(count, 1, 1, 1, generator=dice))
+        gain = torch.exp(0.12 * torch.randn(count, 1, 1, 1, generator=dice))
         gain = gain * torch.exp(0.05 * torch.randn(count, 3, 1, 1, generator=dice))
-        return gain, torch.exp(0.15 * torch.randn(count, 1, 1, 1, generator=dice))
+        return gain, gain - 1 + 0.04 * torch.randn(count, 1, 1, 1, generator=dice)
 
-    def shown(picture: Tensor, gain: Tensor, gamma: Tensor) -> Tensor:
-        light = (picture * 0.5 + 0.5).clamp(1e-3, 1) * gain
-        return light.clamp(0, 1).pow(gamma) * 2 - 1
+    def shown(picture: Tensor, gain: Tensor, offset: Tensor) -> Tensor:
+        return (picture * gain).add_(offset).clamp_(-1, 1)
 
     common, own = tone(), tone()
     pictures = {name: shown(getattr(batch, name), *common) for name in ("composite", "target", "lowered")}

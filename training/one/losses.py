@@ -15,18 +15,18 @@ WEIGHTS = {
     "edges": 4.0,
     "structure": 1.0,
     "light": 5.0,
-    "detail": 6.0,
+    "detail": 8.0,
     "calm": 0.5,
     "kept": 0.1,
-    "identity": 1.0,
-    "keep": 1.0,
+    "identity": 2.5,
+    "keep": 2.0,
     "landmarks": 0.8,
     "fooled": 0.15,
 }
 LIGHT_SIGMA = 1.4
 """Of the low-pass of ``light``, in cells of 8 px: 11 px."""
-TOLERATED = 0.25
-"""Differences of detail (of 2 from black to white) well above this are a fringe that went, not a feature lost."""
+TOLERATED = 0.15
+"""Changes of gradients (of 2 from black to white) well above this are a fringe that went, not a feature lost."""
 
 
 class Output(NamedTuple):
@@ -41,7 +41,7 @@ def mended(batch: Batch, made: Made) -> Output:
 
 def same_terms(output: Output, batch: Batch) -> dict[str, Tensor]:
     """Against the truth. ``colour``: L1 at 128 to 16 px; ``edges``: of gradients; ``structure``: 1 - SSIM."""
-    weight = batch.visible * (batch.mask > 0.02)
+    weight = (batch.visible * (batch.mask > 0.02)).contiguous()
     area = weight.mean().clamp(min=1e-3)
     off = (output.picture - batch.target) * weight
     colour = off.abs().mean()
@@ -52,20 +52,23 @@ def same_terms(output: Output, batch: Batch) -> dict[str, Tensor]:
         (both[0] - both[1]).abs().mul(weight[:, :, 1:, 1:]).mean()
         for both in zip(_slopes(output.picture), _slopes(batch.target), strict=True)
     )
-    structure = (1 - _ssim(output.picture, batch.target)) * nn.functional.avg_pool2d(weight, 2)
+    structure = (1 - _ssim(output.picture, batch.target)) * nn.functional.avg_pool2d(weight, 16, 8)
     return {"colour": colour / area, "edges": edges / area, "structure": structure.mean() / area}
 
 
 def cross_terms(output: Output, batch: Batch) -> dict[str, Tensor]:
-    """``light``: the target's slow part; ``detail``: the swapped face's fast part, but for what is out of place;
-    ``calm``: no change without need."""
+    """``light``: the target's slow part; ``detail``: the swapped face's gradients at 128 and 64 px, but for what is
+    out of place; ``calm``: no change without need."""
     area = batch.mask.mean().clamp(min=1e-3)
     within = batch.inside * batch.mask
     light = (_slow(output.picture, within) - _slow(batch.target, within)).abs() * _coarse(within)
-    off = _fast(output.picture) - _fast(batch.composite)
-    detail = off.abs() / (off.abs() + TOLERATED) * batch.mask
+    change, detail = output.picture - batch.composite, []
+    for _ in range(2):
+        off = torch.cat(_slopes(change)).abs()
+        detail.append((off / (off + TOLERATED)).mean())
+        change = nn.functional.avg_pool2d(change, 2)
     calm = (output.made.residual.abs() * batch.mask).mean()
-    return {"light": light.mean() / area, "detail": TOLERATED * detail.mean() / area, "calm": calm / area}
+    return {"light": light.mean() / area, "detail": TOLERATED * sum(detail) / area, "calm": calm / area}
 
 
 def kept_term(output: Output, batch: Batch) -> dict[str, Tensor]:
@@ -90,20 +93,16 @@ def _slopes(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _ssim(a: Tensor, b: Tensor) -> Tensor:
-    """(N, 1, 64, 64) structural similarity (Wang et al. 2004) of the lightness at half size, in 7 px boxes."""
+    """(N, 1, 15, 15) structural similarity (Wang et al. 2004) of the lightness at half size, in boxes of 8 px."""
     a, b = (nn.functional.avg_pool2d(x.mean(1, keepdim=True), 2) for x in (a, b))
 
     def mean(x: Tensor) -> Tensor:
-        return nn.functional.avg_pool2d(x, 7, 1, 3, count_include_pad=False)
+        return nn.functional.avg_pool2d(x, 8, 4)
 
     ma, mb = mean(a), mean(b)
     va, vb, both = mean(a * a) - ma * ma, mean(b * b) - mb * mb, mean(a * b) - ma * mb
     small, little = 4 * 0.01**2, 4 * 0.03**2
     return (2 * ma * mb + small) * (2 * both + little) / ((ma * ma + mb * mb + small) * (va + vb + little))
-
-
-def _fast(x: Tensor) -> Tensor:
-    return x - nn.functional.avg_pool2d(x, 7, 1, 3, count_include_pad=False)
 
 
 def _coarse(x: Tensor) -> Tensor:

@@ -68,7 +68,7 @@ class Pairs:
 FIELDS = tuple(Pairs.__dataclass_fields__)
 
 
-def prepare(views: Views, folder: Path, shards: int, seed: int, *, count: int = SHARD, hard: bool = False) -> Pairs:
+def prepare(views: Views, folder: Path, shards: int, seed: int, *, count: int = SHARD, hard: bool = False) -> None:
     """``shards`` files of ``count`` pairs in ``folder``, those that are missing made now.
 
     ``hard``: badly lit sources on other people only.
@@ -84,7 +84,6 @@ def prepare(views: Views, folder: Path, shards: int, seed: int, *, count: int = 
             np.savez(file, **{name: np.stack([row[name] for row in rows]) for name in FIELDS})
         temporary.replace(path)
         print(f"pairs: {number + 1} of {shards} files", flush=True)
-    return load(folder)
 
 
 def load(folder: Path) -> Pairs:

@@ -14,10 +14,11 @@ from training.one.adversary import R1, R1_COUNT, R1_EVERY, fooled, steepness, to
 from training.one.batches import Batch
 from training.one.losses import Output, cross_terms, kept_term, mended, same_terms, weighted
 from training.one.network import Critic, Made, One
+from training.one.together import averaged
 from training.one.watchers import Watchers
 
-SETTLED = 0.2
-"""Share of the time after which the critic is heard, its voice rising over as much again."""
+RISING = 0.2
+"""Share of the time over which the critic's voice rises, and for half of which it is taught before it is heard."""
 CRITIC_RATE = 2e-4
 CRITIC_EVERY = 2
 LANDMARKS_EVERY = 4
@@ -35,7 +36,9 @@ class Progress:
 class Run:
     """What a checkpoint holds."""
 
-    def __init__(self, device: str, rate: float) -> None:
+    def __init__(self, device: str, rate: float, settled: float = 0.45) -> None:
+        """``settled``: share of the time after which the critic is heard; above 1 it never is."""
+        self.settled = settled
         self.one, self.critic = (part.to(device, memory_format=torch.channels_last) for part in (One(), Critic()))  # type: ignore[call-overload]
         self.shadow = copy.deepcopy(self.one)
         self.optimiser = torch.optim.AdamW(self.one.parameters(), rate, betas=(0.9, 0.99), weight_decay=1e-2)
@@ -60,7 +63,7 @@ class Run:
         """One step, ``share`` of the way; ``half``: convolutions in bfloat16. Returns the named loss terms."""
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(share, self.progress.step, self.rate)
-        heard = min(max((share - SETTLED) / SETTLED, 0.0), 1.0)
+        heard = min(max((share - self.settled) / RISING, 0.0), 1.0)
         with torch.autocast(self.device, torch.bfloat16, enabled=half):
             output = mended(batch, self.one(batch.composite, batch.lowered, batch.mask, batch.photo))
         of_same, of_cross = batch.same.nonzero()[:, 0], (~batch.same).nonzero()[:, 0]
@@ -78,10 +81,11 @@ class Run:
                 self.critic.requires_grad_(True)
         self.optimiser.zero_grad(set_to_none=True)
         weighted(terms).backward()
+        averaged(part.grad for part in self.one.parameters() if part.grad is not None)
         nn.utils.clip_grad_norm_(self.one.parameters(), 1.0)
         self.optimiser.step()
         average(self.shadow, self.one, self.progress.step, share)
-        if share > 0.8 * SETTLED and self.progress.step % CRITIC_EVERY == 0:
+        if share > self.settled - RISING / 2 and self.progress.step % CRITIC_EVERY == 0:
             terms |= self._teach_critic(output.picture.detach(), batch.target, shown, dice, half)
         self.progress.step += 1
         self.progress.samples += len(batch.same)
@@ -97,6 +101,7 @@ class Run:
             loss = loss + R1 / 2 * R1_EVERY * steepness(self.critic, real[:R1_COUNT])
         self.critic_optimiser.zero_grad(set_to_none=True)
         loss.backward()
+        averaged(part.grad for part in self.critic.parameters() if part.grad is not None)
         self.critic_optimiser.step()
         return {"told_apart": apart}
 
