@@ -88,7 +88,7 @@ class _Evaluation:
         )
         self.findings = Findings(self._study, identity, self._judge.name, wanted.seed)
         self._first: tuple[Face, Face] | None = None
-        self._total = wanted.pairs + A_CLIP * max(1, len(wanted.clip_files()))
+        self._total = wanted.pairs + A_CLIP * wanted.clip_count()
 
     def photos(self, candidates: list[Pair]) -> None:
         """As many pairs as are wanted, or as can be made. Raises InputError where there is none."""

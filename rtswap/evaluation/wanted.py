@@ -55,7 +55,7 @@ class Wanted:
     def footage(self, eyes: Eyes, target: str, on_event: Event) -> Iterator[Clip]:
         """The clips that can be read, one after the other. ``target``: the persona for a clip of nobody."""
         if self.clips is None:
-            if not (self.sources or self.targets or self.swapped):
+            if self.clip_count():
                 yield generated(target, eyes, seconds=3.0, face_px=200, size=(640, 480))
             return
         for path in self.clip_files():
@@ -63,6 +63,12 @@ class Wanted:
                 yield read_clip(path, MOST_BYTES)
             except InputError as error:
                 on_event(f"left out: {error}")
+
+    def clip_count(self) -> int:
+        """Raises InputError for an empty folder."""
+        if self.clips is None:
+            return 0 if self.sources or self.targets or self.swapped else 1
+        return len(self.clip_files())
 
     def clip_files(self) -> list[Path]:
         """Raises InputError where there is none."""
