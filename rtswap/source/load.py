@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from rtswap.errors import InputError, SourceError
 from rtswap.geometry import scale_of, transform
+from rtswap.personas import is_persona, persona_photo
 from rtswap.pictures import PICTURE_SUFFIXES, read_image
 from rtswap.protocols import Detector, Embedder, LandmarkModel
 from rtswap.source.portrait import find_landmarks, look, make_portrait
@@ -62,7 +63,8 @@ def load_source(
     on_event: Event = lambda event: None,
     read: Callable[[Path], Image] = read_image,
 ) -> SourceIdentity:
-    """Everything about the person in the photos; a folder stands for the pictures in it.
+    """Everything about the person in the photos; a folder stands for the pictures in it, ``persona:NAME`` for one of
+    the people in the box.
 
     ``face_index``: which face of a photo that shows several, 1 = the leftmost; None or 0 = the largest. Photos that
     cannot be used are told through ``on_event`` and left out. Raises SourceError when none is left.
@@ -84,13 +86,20 @@ def load_source(
     best = max(photos, key=lambda photo: photo.appraisal.score)
     for doubt in best.appraisal.doubts:
         on_event(f"{best.name}: {doubt}")
+    if len(photos) > 1:
+        for line in _shares(photos):
+            on_event(line)
     return SourceIdentity(best.portrait, best.landmarks, _average(photos), best.name, _further(best, photos))
 
 
 def _files(paths: Sequence[Path], on_event: Event) -> list[Path]:
-    """Every picture named, folders opened. Raises SourceError."""
+    """Every picture named, folders opened, personas looked up. Raises SourceError."""
     files: list[Path] = []
     for path in paths:
+        if is_persona(path):
+            files.append(persona_photo(str(path)))
+            on_event(f"{path}: {files[-1].stem}, who does not exist")
+            continue
         if not path.is_dir():
             files.append(path)
             continue
@@ -218,9 +227,20 @@ def _agreement(embeddings: list[NDArray[np.float32]]) -> NDArray[np.float32]:
     return np.array([np.median(row[other]) for row, other in zip(cosines, others, strict=True)], np.float32)
 
 
+def _shares(photos: list[_Photo]) -> list[str]:
+    """Of each photo how much it counts in the average of who the person is, and why."""
+    total = sum(_weight(photo) for photo in photos)
+    return [f"{photo.name} counts {_weight(photo) / total:.0%}: {photo.appraisal.figures}" for photo in photos]
+
+
+def _weight(photo: _Photo) -> float:
+    """Size, sharpness, pose and exposure, multiplied."""
+    return max(photo.appraisal.score, 1e-3)
+
+
 def _average(photos: list[_Photo]) -> NDArray[np.float32] | None:
     """Unit mean, better photos counting more; None without an embedder."""
-    found = [(photo.embedding, max(photo.appraisal.score, 1e-3)) for photo in photos if photo.embedding is not None]
+    found = [(photo.embedding, _weight(photo)) for photo in photos if photo.embedding is not None]
     if not found:
         return None
     mean = np.sum([embedding * weight for embedding, weight in found], axis=0)

@@ -27,6 +27,30 @@ _CLIPPED = 0.35
 
 
 @dataclass(frozen=True, slots=True)
+class Figures:
+    """What was measured of one face."""
+
+    size_px: float
+    """Eyes to chin, in the photo."""
+    sharpness: float
+    """``sharpness``: below 0.001 blurred, above 0.03 crisp."""
+    turn_deg: float
+    """Yaw or pitch, whichever is more."""
+    light: float
+    """Mean of grey, 0..255."""
+    clipped: float
+    """Share of the face that is black or white."""
+
+    def __str__(self) -> str:
+        """``212 px, sharpness 0.021, turned by 4 degrees, light 131``."""
+        lost = f", {self.clipped:.0%} black or white" if self.clipped > 0.05 else ""
+        return (
+            f"{self.size_px:.0f} px, sharpness {self.sharpness:.4f}, turned by {self.turn_deg:.0f} degrees, "
+            f"light {self.light:.0f}{lost}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Appraisal:
     """What was found about one photo."""
 
@@ -36,23 +60,33 @@ class Appraisal:
     """Why it cannot be used; empty when it can."""
     doubts: tuple[str, ...]
     """What will be seen in the result."""
+    figures: Figures = Figures(0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 def appraise(portrait: Image, landmarks: Points, photo_scale: float) -> Appraisal:
     """``landmarks`` (468, 3) in ``portrait``; ``photo_scale``: portrait pixels per pixel of the photo."""
-    eyes = landmarks[[*KEYPOINTS[0], *KEYPOINTS[1]], :2].mean(axis=0)
-    face_px = float(np.linalg.norm(landmarks[CHIN, :2] - eyes))
-    grey, inside = _face(portrait, landmarks, min(1.0, _NORMAL_PX / max(face_px, 1.0)))
-    checks = [
-        _size(face_px / max(photo_scale, 1e-6)),
-        _sharpness(sharpness(grey, inside)),
-        _pose(landmarks),
-        _exposure(grey[inside]),
-    ]
+    figures = measure(portrait, landmarks, photo_scale)
+    checks = [_size(figures), _sharpness(figures), _pose(figures), _exposure(figures)]
     return Appraisal(
         float(np.prod([score for score, _, _ in checks])),
         tuple(fault for _, fault, _ in checks if fault),
         tuple(doubt for _, _, doubt in checks if doubt),
+        figures,
+    )
+
+
+def measure(portrait: Image, landmarks: Points, photo_scale: float) -> Figures:
+    """``landmarks`` (468, 3) in ``portrait``; ``photo_scale``: portrait pixels per pixel of the photo."""
+    eyes = landmarks[[*KEYPOINTS[0], *KEYPOINTS[1]], :2].mean(axis=0)
+    face_px = float(np.linalg.norm(landmarks[CHIN, :2] - eyes))
+    grey, inside = _face(portrait, landmarks, min(1.0, _NORMAL_PX / max(face_px, 1.0)))
+    pose, pixels = pose_of(landmarks), grey[inside]
+    return Figures(
+        face_px / max(photo_scale, 1e-6),
+        sharpness(grey, inside),
+        max(abs(pose.yaw), abs(pose.pitch)),
+        float(pixels.mean()) if pixels.size else float("nan"),
+        float(((pixels <= 4) | (pixels >= 251)).mean()) if pixels.size else 1.0,
     )
 
 
@@ -60,7 +94,8 @@ _Check = tuple[float, str, str]
 """Score 0..1, fault, doubt."""
 
 
-def _size(face_px: float) -> _Check:
+def _size(figures: Figures) -> _Check:
+    face_px = figures.size_px
     told = f"the face is small: {face_px:.0f} px from eyes to chin"
     score = min(face_px / _LARGE_PX, 1.0)
     if face_px < _REFUSED_PX:
@@ -68,16 +103,16 @@ def _size(face_px: float) -> _Check:
     return score, "", f"{told}, {_SMALL_PX:.0f} or more look better" if face_px < _SMALL_PX else ""
 
 
-def _sharpness(value: float) -> _Check:
+def _sharpness(figures: Figures) -> _Check:
+    value = figures.sharpness
     score = min(max(value / _CRISP_SHARPNESS, 0.02), 1.0) ** 0.5
     if value < _REFUSED_SHARPNESS:
         return score, "the face is too blurred", ""
     return score, "", "the face is a little blurred" if value < _SOFT_SHARPNESS else ""
 
 
-def _pose(landmarks: Points) -> _Check:
-    pose = pose_of(landmarks)
-    turn = max(abs(pose.yaw), abs(pose.pitch))
+def _pose(figures: Figures) -> _Check:
+    turn = figures.turn_deg
     told = f"the face is turned away by {turn:.0f} degrees"
     score = max(float(np.cos(np.radians(min(turn, 90.0)))), 0.01) ** 2
     if turn > _REFUSED_TURN:
@@ -85,11 +120,10 @@ def _pose(landmarks: Points) -> _Check:
     return score, "", f"{told}: the hidden side will be guessed" if turn > _TURNED else ""
 
 
-def _exposure(pixels: NDArray[np.uint8]) -> _Check:
-    if pixels.size == 0:
+def _exposure(figures: Figures) -> _Check:
+    mean, clipped = figures.light, figures.clipped
+    if mean != mean:
         return 0.01, "the face lies outside the photo", ""
-    mean = float(pixels.mean())
-    clipped = float(((pixels <= 4) | (pixels >= 251)).mean())
     score = max(1.0 - clipped - abs(mean - 128.0) / 256.0, 0.05)
     if mean < _DARK:
         return score, f"the face is too dark (mean {mean:.0f} of 255)", ""

@@ -122,7 +122,7 @@ class SourceShape:
         measured = measures(now)
         goal, others = self._guess(measured), np.zeros_like(now)
         if neutral is not None:
-            told = _told(measured - mean_measures())
+            told = moved_by(measured - mean_measures())
             motion = neutral.update(measured, now - told, _trust(pose, visibility), time_s)
             known = self.rest + measured - motion.rest
             known[EYES] = self.rest[EYES] * (measured[EYES] / np.maximum(motion.rest[EYES], 0.02))  # shut stays shut
@@ -130,7 +130,7 @@ class SourceShape:
             others = motion.others * np.float32(expression)
         goal = self.rest + np.float32(expression) * (goal - self.rest)
         goal[OPENINGS] = np.maximum(goal[OPENINGS], 0)
-        shape = self.frontal + _told(goal - self.measured) + others
+        shape = self.frontal + moved_by(goal - self.measured) + others
         own = (shape - pose[:, 3]) @ (pose[:, :3] / (pose[0, :3] @ pose[0, :3]))  # a scaled rotation's inverse
         return (target + inner_weights() * (own - target)).astype(np.float32)
 
@@ -141,7 +141,7 @@ class SourceShape:
         return np.asarray(self.measured + difference - (1 - FOLLOW) * personal, np.float32)
 
 
-def _told(difference: Vector) -> Points:
+def moved_by(difference: Vector) -> Points:
     """(468, 3) how a mesh moves when its measures change by ``difference`` (5,)."""
     moved = difference @ canonical().expression.reshape(len(difference), -1)
     return np.asarray(moved.reshape(-1, 3), np.float32)

@@ -1,0 +1,69 @@
+"""Looks for the recipe of a persona that is nobody: random parents first, then small changes to the best."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from training.personas.compose import PARTS, Recipe, compose
+from training.personas.faces import MODES, Faces
+from training.personas.judge import Judge
+from training.personas.people import AGED, NEAR, POOLS, Wanted
+
+ENOUGH = 0.63
+"""Distance at which the search ends: at full size it is less by about 0.02."""
+PUSHED = 1.0
+"""Standard deviations that an outline may be pushed along each direction."""
+EXAGGERATED = (0.9, 1.4)
+
+
+def search(
+    wanted: Wanted, faces: Faces, judge: Judge, *, seed: int, rounds: tuple[int, int], tell: Callable[[str], None]
+) -> tuple[float, Recipe]:
+    """The best recipe and its distance to the nearest of all shared faces. ``rounds``: at random, then of changes."""
+    rng = np.random.default_rng(seed)
+    tone, sex = wanted.pool.split()
+    pool = [i for i in POOLS[wanted.pool] if i != wanted.head]
+    own = [faces.names[i] for i in pool]
+    peers = [faces.names[i] for i in wanted.peers or [i for i in pool if _same_age(i, wanted)]]
+    near = own + [faces.names[i] for other in NEAR[tone] for i in POOLS[f"{other} {sex}"]]
+
+    def score(recipe: Recipe) -> float:
+        found = judge.look(compose(recipe, faces), recipe.parents)
+        return found.nearest if found else 0.0
+
+    def drawn() -> Recipe:
+        skin, eyes = rng.choice(peers, 2, replace=len(peers) < 2).tolist()
+        return Recipe(faces.names[wanted.head], skin, eyes, *rng.choice(near, 2, replace=False).tolist(), *outline())
+
+    def outline() -> tuple[float, tuple[float, ...]]:
+        push = np.clip(rng.normal(0, 0.7, MODES), -PUSHED, PUSHED).round(2).tolist()
+        return round(float(rng.uniform(*EXAGGERATED)), 2), tuple(push)
+
+    def changed(recipe: Recipe) -> Recipe:
+        if rng.random() < 0.35:
+            part = str(rng.choice(list(PARTS)))
+            return replace(recipe, **{part: str(rng.choice(peers if part in ("skin", "eyes") else near))})
+        push = np.array(recipe.push) + rng.normal(0, 0.6, MODES) * (rng.random(MODES) < 0.4)
+        exaggerate = float(np.clip(recipe.exaggerate + rng.normal(0, 0.12), *EXAGGERATED))
+        return replace(
+            recipe, push=tuple(np.clip(push, -PUSHED, PUSHED).round(2).tolist()), exaggerate=round(exaggerate, 2)
+        )
+
+    best = 0.0, drawn()
+    for number in range(sum(rounds)):
+        one = drawn() if number < rounds[0] else changed(best[1])
+        value = score(one)
+        if value > best[0]:
+            best = value, one
+        if value >= ENOUGH:
+            break
+    tell(f"{best[0]:.3f} after {number + 1} tries")
+    return best
+
+
+def _same_age(number: int, wanted: Wanted) -> bool:
+    """Young eyes in an old face look wrong, and the other way round."""
+    return (number in AGED) == (wanted.head in AGED)
