@@ -20,6 +20,7 @@ def rounded(value):
 
 @triton.jit
 def byte(value):
+    """To the nearest whole number within 0..255."""
     return tl.minimum(tl.maximum(rounded(value), 0.0), 255.0)
 
 
@@ -33,7 +34,7 @@ def pixel(picture, row, column, stride, shown):
     return blue, green, red
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["taps"])
 def crop(frame, crops, table, width, height, side, taps, FIELDS: tl.constexpr, TX: tl.constexpr, TY: tl.constexpr):
     """Crops of every face: a program per tile and face."""
     face = tl.program_id(2)
@@ -92,7 +93,7 @@ def _key(t, A: tl.constexpr):
     return tl.where(t <= 1, near, tl.where(t < 2, far, 0.0))
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["faces", "x1", "y1"])
 def paste(
     frame, crops, masks, table, faces, x1, y1, width, height, side,
     FIELDS: tl.constexpr, TX: tl.constexpr, TY: tl.constexpr,

@@ -1,0 +1,64 @@
+"""Compile the canvas's Triton kernels for GPUs that are not there: does every one of them build, and how large is it?
+
+python scripts/compile_kernels.py            # Turing and Hopper; half a minute, no GPU, needs triton and torch
+python scripts/compile_kernels.py 80 89 120  # these compute capabilities
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+USUAL = (75, 90)
+POINTERS = {
+    "table": "*fp32",
+    "tiles": "*i8",
+    "column_blocks": "*i64",
+    "row_blocks": "*i64",
+    "chosen": "*i32",
+} | dict.fromkeys(("frame", "crops", "masks", "out", "raw", "levels", "inks", "keeps"), "*u8")
+FLOATS = ["black", "light", "ub", "ug", "ur", "vb", "vg", "vr", "yb", "yg", "yr"]
+
+
+def kernels() -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Each kernel with its constants, as ``cuda_kernels`` launches it."""
+    from rtswap.compositing import cuda_jit
+    from rtswap.compositing.cuda_kernels import QUADS, TILE
+    from rtswap.compositing.cuda_views import FIELDS
+
+    tile = {"FIELDS": FIELDS, "TX": TILE[0], "TY": TILE[1]}
+    quads = {"QX": QUADS[0], "QY": QUADS[1]}
+    yield cuda_jit.crop, tile
+    yield cuda_jit.paste, tile
+    yield cuda_jit.from_yuv, {"LAYOUT": 1} | quads
+    for layout in range(3):
+        yield cuda_jit.deliver, {"LAYOUT": layout, "MARKED": True, "BADGED": True} | quads
+
+
+def signature(kernel: Any, constants: Mapping[str, Any]) -> dict[str, str]:
+    """The type of every argument."""
+    return {
+        name: "constexpr" if name in constants else POINTERS.get(name, "fp32" if name in FLOATS else "i32")
+        for name in kernel.arg_names
+    }
+
+
+def main(arguments: list[str]) -> None:
+    """Compile all, print what came of it. Raises Triton's CompilationError."""
+    import triton
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    for capability in [int(text) for text in arguments] or USUAL:
+        for kernel, constants in kernels():
+            begin = time.perf_counter()
+            source = ASTSource(fn=kernel, signature=signature(kernel, constants), constexprs=dict(constants))
+            built = triton.compile(source, target=GPUTarget("cuda", capability, 32))
+            size, taken = len(built.asm["cubin"]), time.perf_counter() - begin
+            print(f"sm_{capability} {kernel.__name__} {constants}: {size} bytes in {taken:.1f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
