@@ -26,7 +26,9 @@ TORCH_ERRORS = (
     *(MemoryError, OverflowError, ZeroDivisionError, AssertionError),
 )
 """What torch and the operators raise for a network that cannot be meant."""
-_MODULE_OPSETS = range(7, 25)
+_OPSETS = range(7, 25)
+_ASKED = {"Resize": (1, 2, 3), "Upsample": (1,), "Pad": (1, 2, 3), "Clip": (1, 2), "Range": (0, 1, 2)}
+"""Inputs that are read in Python: scales, sizes, limits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,13 @@ class Program:
                 "the torch engine does not know an operator of the network", got=", ".join(sorted(unknown))
             )
         graph = lowered(model if precision == "fp32" else floats_first(model), precision).graph
-        self._constants = {tensor.name: self._tensor(tensor) for tensor in graph.initializer}
+        asked = {
+            name
+            for node in graph.node
+            for place, name in enumerate(node.input)
+            if place in _ASKED.get(node.op_type, ())
+        }
+        self._constants = {tensor.name: self._tensor(tensor, tensor.name in asked) for tensor in graph.initializer}
         self.inputs = tuple(_spec(value) for value in graph.input if value.name not in self._constants)
         self.outputs = tuple(_spec(value) for value in graph.output)
         self._steps = self._steps_of(graph)
@@ -72,14 +80,16 @@ class Program:
                 del values[name]
         return {spec.name: values[spec.name] for spec in self.outputs}
 
-    def _tensor(self, tensor: TensorProto) -> Any:
-        """A constant: floats go to the device, whole numbers (shapes, axes) stay where Python can read them."""
+    def _tensor(self, tensor: TensorProto, asked: bool = False) -> Any:
+        """A constant: floats go to the device, whole numbers (shapes, axes) and what Python is ``asked`` to read stay
+        here, single numbers as well. In a graph's capture nothing may be copied either way."""
         torch = self._torch
         array = numpy_helper.to_array(tensor)
         if tensor.data_type == TensorProto.BFLOAT16:
-            return torch.from_numpy(array.view(np.int16).copy()).view(torch.bfloat16).to(self.device)
+            made = torch.from_numpy(np.array(array.view(np.int16), copy=True)).view(torch.bfloat16)
+            return made.to(self.device) if made.dim() > 0 and not asked else made
         made = torch.from_numpy(np.array(array, copy=True, order="C"))
-        return made.to(self.device) if made.is_floating_point() and made.numel() > 1 else made
+        return made.to(self.device) if made.is_floating_point() and made.dim() > 0 and not asked else made
 
     def _steps_of(self, graph: onnx.GraphProto) -> list[Step]:
         kept = {spec.name for spec in self.outputs} | self._constants.keys()
@@ -119,7 +129,7 @@ def _load(content: bytes) -> onnx.ModelProto:
             "the model is not a network that torch can run", expected="an ONNX file", got=one_line(error)
         ) from error
     opset = next((one.version for one in model.opset_import if one.domain in ("", "ai.onnx")), 0)
-    if opset not in _MODULE_OPSETS:
+    if opset not in _OPSETS:
         raise ModelError("the network's opset is not known", expected="7 to 24", got=str(opset))
     return model
 

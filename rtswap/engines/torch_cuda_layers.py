@@ -103,8 +103,8 @@ def _prelu(torch: Any, attributes: Attributes, x: Any, slope: Any) -> Any:
 
 
 def _clip(torch: Any, attributes: Attributes, x: Any, least: Any = None, most: Any = None) -> Any:
-    least = attributes.get("min") if least is None else least.to(x.device)
-    most = attributes.get("max") if most is None else most.to(x.device)
+    least = attributes.get("min") if least is None else least.item()
+    most = attributes.get("max") if most is None else most.item()
     return x if least is None and most is None else torch.clamp(x, least, most)
 
 

@@ -14,6 +14,7 @@ from rtswap.engines.torch_cuda_layers import LAYERS
 from rtswap.errors import EngineError
 
 Op = Callable[..., Any]
+_FEW = 16
 
 
 def _ints(value: Any) -> list[int]:
@@ -122,11 +123,12 @@ def _slice(
     for first, last, axis, step in zip(begin, end, along, by, strict=True):
         length = x.shape[axis]
         places = range(*slice(first, None if step < 0 and last < -length else last, step).indices(length))
-        if step > 0:
-            x = x.narrow(axis, min(places.start, length), max(0, places.stop - places.start))
-            x = x[tuple([slice(None)] * (axis % x.dim()) + [slice(None, None, step)])] if step > 1 else x
-        else:
-            x = x.index_select(axis, torch.tensor(list(places), dtype=torch.int64, device=x.device))
+        if not places:
+            x = x.narrow(axis, 0, 0)
+            continue
+        x = x.narrow(axis, min(places), abs(places[-1] - places[0]) + 1)
+        x = x.flip(axis) if step < 0 else x
+        x = x[(*[slice(None)] * (axis % x.dim()), slice(None, None, abs(step)))] if abs(step) > 1 else x
     return x
 
 
@@ -134,6 +136,9 @@ def _gather(torch: Any, attributes: Mapping[str, Any], x: Any, indices: Any) -> 
     axis = attributes.get("axis", 0) % max(1, x.dim())
     if indices.dim() == 0 and indices.device.type == "cpu":
         return x.select(axis, int(indices))
+    if indices.device.type == "cpu" and 0 < indices.numel() <= _FEW:  # nothing is copied to the device for it
+        found = torch.stack([x.select(axis, index) for index in _ints(indices)], axis)
+        return found.reshape(*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
     flat = indices.reshape(-1).to(device=x.device, dtype=torch.int64)
     flat = torch.where(flat < 0, flat + x.shape[axis], flat)
     return x.index_select(axis, flat).reshape(*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])

@@ -234,6 +234,36 @@ def test_a_shipped_network_gives_what_onnxruntime_gives(name: str, precision: st
         assert found[output].dtype == np.float32
 
 
+@pytest.mark.parametrize("name", shipped_catalog())
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_nothing_is_copied_between_device_and_processor_while_it_runs(name: str, precision: str) -> None:
+    """A CUDA graph cannot be captured otherwise. The device is torch's ``meta``, which has no memory to read from."""
+    need_torch()
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    copied: list[str] = []
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, function: Any, types: Any, given: Any = (), named: Any = None) -> Any:
+            found = function(*given, **(named or {}))
+            tensors = [one for one in (found, *given) if isinstance(one, torch.Tensor)]
+            if len({one.device for one in tensors if one.dim()}) > 1:
+                copied.append(str(function))
+            return found
+
+    path = network_file(name)
+    program = Program(torch, path.read_bytes(), device="meta", precision=precision)
+    inputs = {
+        key: torch.empty(value.shape, dtype=torch.uint8, device="meta")
+        for key, value in crops(onnx.load(path), 2).items()
+    }
+    with Watch():
+        found = program(inputs)
+    assert copied == []
+    assert all(value.device.type == "meta" for value in found.values())
+
+
 def test_an_operator_nobody_knows_is_told() -> None:
     need_torch()
     g = Graph("odd")
