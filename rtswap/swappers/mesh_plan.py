@@ -32,7 +32,7 @@ from rtswap.types import Points
 
 RINGS = (LEFT_EYE, RIGHT_EYE, LIPS_INNER)
 NODES = MAP_NODES + 1
-"""Side of the square in which the map lies: its border is repeated where it is smaller."""
+"""Side of the square in which the map lies; beyond the map it is never read."""
 NUMBERS = 64
 """Floats per face, see ``Numbers``."""
 EXTENT, GRID, LEVEL, LIGHT, MASK, VEIL, RING = 0, 4, 6, 9, 11, 13, 20
@@ -99,7 +99,7 @@ def drawn(
     height, width = extent[3] - extent[1], extent[2] - extent[0]
     face_px = float(np.ptp(landmarks[:, 0]))
     where = row[edges[1] : edges[2]].view(np.float32).reshape(NODES, NODES, 2)
-    where[:] = np.pad(nodes, ((0, NODES - nodes.shape[0]), (0, NODES - nodes.shape[1]), (0, 0)), mode="edge")
+    where[: nodes.shape[0], : nodes.shape[1]] = nodes
     numbers[EXTENT:LEVEL] = *extent, nodes.shape[1], nodes.shape[0]
     inside = row[edges[2] : edges[3]].reshape(layout.light, layout.light)
     numbers[LIGHT:MASK] = _draw_light(_part(inside, extent, LIGHT_STEP), destination[OVAL], (width, height))
