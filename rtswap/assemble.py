@@ -105,6 +105,7 @@ def make_swap_model(config: Config, eyes: Eyes) -> SwapModel:
         masks = config.mask.masks
         return MeshSwapModel(
             expression=config.swap.expression,
+            strength=config.swap.strength,
             light=config.swap.color == "light",
             hull="hull" in masks,
             skin="skin" in masks,

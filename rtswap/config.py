@@ -161,6 +161,12 @@ class SwapConfig:
     expression: float = option(
         1.0, number("K", 0, 1.5), "--expression", help="how much of the target's expression comes through"
     )
+    strength: float = option(
+        1.0,
+        number("N", 0, 1.3),
+        "--strength",
+        help="how strongly the source shows: less goes towards the mean face, more exaggerates",
+    )
     delight: bool = option(
         False, switch(), "--delight", help="take hard light and shadows off the photo; costs a little likeness"
     )
@@ -268,7 +274,10 @@ class EngineConfig:
     """What runs the networks"""
 
     engine: str = option(
-        "auto", choice("auto", "openvino", "onnxruntime"), "--engine", help="runtime of the networks"
+        "auto",
+        choice("auto", "tensorrt", "torch-cuda", "openvino", "onnxruntime"),
+        "--engine",
+        help="runtime of the networks; auto takes the fastest that computes right",
     )
     threads: int = option(0, integer("N", 0, 256), "--threads", help="threads per network; 0 lets rtswap choose")
 

@@ -93,6 +93,8 @@ run() {
   step "tests of engines" 180 $python -m pytest -q -p no:cacheprovider --timeout 60 tests/engines/test_torch_cuda.py \
     tests/engines/test_tensorrt.py tests/engines/test_gpu_checks.py tests/contracts/test_engines.py -k "not cpu and not openvino"
   step "tests of the canvas" 90 $python -m pytest -q -p no:cacheprovider --timeout 60 tests/compositing -k cuda
+  step "tests of the mesh" 60 $python -m pytest -q -p no:cacheprovider --timeout 60 tests/swappers/test_mesh_torch.py
+  step gpu 120 $python benchmarks/gpu.py --out "$OUT/gpu.json"
   step engines 150 $python benchmarks/gpu_engines.py --seconds 0.1 --json "$OUT/gpu_engines.json"
   for script in benchmarks/gpu_*.py; do  # what others measure on a GPU
     [ "$script" = benchmarks/gpu_engines.py ] || [ ! -e "$script" ] ||

@@ -1,6 +1,6 @@
 """A few lines around ``onnx.helper`` so that a network can be written down layer by layer.
 
-The only file of the package that imports ``onnx``; it is needed when a model is first converted, not afterwards.
+``onnx`` is needed when a model is first converted or a plan is built, not afterwards.
 """
 
 from __future__ import annotations

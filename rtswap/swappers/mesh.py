@@ -24,6 +24,7 @@ from rtswap.sampling import blurred, looked_up, resized, warped
 from rtswap.swappers.light import normalized_low_passes, relight, veil_of
 from rtswap.swappers.neutral import Neutral
 from rtswap.swappers.shape import PERSONAL, SourceShape, mean_measures
+from rtswap.swappers.strength import strengthened
 from rtswap.swappers.texture import SIZE, SKIRT, Texture, chart, skirted
 from rtswap.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
 from rtswap.types import AlignedFace, Image, Mask, Matrix, Points, Quality, SourceIdentity, SwappedFace
@@ -62,6 +63,8 @@ class MeshSwapModel:
     """Leave out the photo's hair and background."""
     delight: bool = False
     """Take the photo's own light off its skin."""
+    strength: float = 1.0
+    """How strongly the source shows, 0..1.3: towards the mean face, or exaggerated."""
     occluders: Occluders | None = None
     """Sees hair, hats and hands in the photo better than its colours tell."""
 
@@ -81,7 +84,8 @@ class MeshSwapModel:
             delight=self.delight,
             occluders=self.occluders,
         )
-        return MeshSwapper(self, SourceShape.of(source.landmarks), texture)
+        shape, texture = strengthened(SourceShape.of(source.landmarks), texture, self.strength)
+        return MeshSwapper(self, shape, texture)
 
 
 class MeshSwapper:

@@ -89,6 +89,7 @@ def cut(picture: NDArray[np.uint8], matrix: Matrix, *, zero: bool = False) -> ND
 
 
 def blended(over: Image, under: Image, mask: Mask) -> Image:
+    """``over`` where the mask is 255, ``under`` where it is 0."""
     share = mask.astype(np.float32) * np.float32(1 / 255)
     return np.asarray(cv2.blendLinear(over, under, share, 1 - share), np.uint8)
 
