@@ -106,8 +106,9 @@ def compared(
             for name, model in models.items():
                 swapper = model.bind(SourceIdentity(photo, people[source].mesh))
                 result = swapped(swapper, people[goal])
-                row = judged(result, people[goal], people[source], judge)
-                row["retrieval"] = float((gallery @ row_vector(result, people[goal], judge)).argmax() == source)
+                who = judge.embed(result.image, keypoints_of(people[goal].mesh))
+                row = judged(result, who, people[goal], people[source])
+                row["retrieval"] = float((gallery @ who).argmax() == source)
                 row["hard"] = float(hard)
                 rows[name].append(row)
                 shown.append(result.image)
@@ -115,7 +116,7 @@ def compared(
                 tiles.append(np.hstack(shown))
     figures = {name: averaged(found) for name, found in rows.items()}
     for name, model in models.items():
-        figures[name]["self_swap_psnr"] = float(np.mean([own_psnr(model, person) for person in people[:60]]))
+        figures[name]["self_swap_psnr"] = float(np.mean([own_psnr(model, person) for person in people[:40]]))
     return figures, tiles
 
 
@@ -144,14 +145,9 @@ def swapped(swapper, target: Person) -> Swapped:  # type: ignore[no-untyped-def]
     return Swapped(canvas.image(), np.asarray(back, np.uint8))
 
 
-def row_vector(result: Swapped, target: Person, judge: Embedder) -> NDArray[np.float32]:
-    return np.asarray(judge.embed(result.image, keypoints_of(target.mesh)), np.float32)
-
-
-def judged(result: Swapped, target: Person, source: Person, judge: Embedder) -> dict[str, float]:
+def judged(result: Swapped, who: NDArray[np.float32], target: Person, source: Person) -> dict[str, float]:
     """``sharpness_ratio``: variance of the Laplacian inside the mask, out / in; ``edge_ratio``: mean gradient in a
     band around the mask's outline, out / in."""
-    who = row_vector(result, target, judge)
     to_source, to_target = float(who @ source.who), float(who @ target.who)
     inside = cv2.erode(result.mask, np.ones((9, 9), np.uint8)) > 240
     half = (result.mask > 100).astype(np.uint8)

@@ -12,14 +12,14 @@ from training.one.network import Made
 
 WEIGHTS = {
     "colour": 10.0,
-    "edges": 4.0,
+    "edges": 2.0,
     "structure": 1.0,
     "light": 5.0,
-    "detail": 8.0,
-    "calm": 0.5,
+    "detail": 16.0,
+    "calm": 1.0,
     "kept": 0.1,
-    "identity": 2.5,
-    "keep": 2.0,
+    "identity": 4.0,
+    "keep": 4.0,
     "landmarks": 0.8,
     "fooled": 0.15,
 }
@@ -44,7 +44,7 @@ def same_terms(output: Output, batch: Batch) -> dict[str, Tensor]:
     weight = (batch.visible * (batch.mask > 0.02)).contiguous()
     area = weight.mean().clamp(min=1e-3)
     off = (output.picture - batch.target) * weight
-    colour = off.abs().mean()
+    colour = 0.5 * off.abs().mean()
     for share in (1.0, 1.0, 1.0):
         off = nn.functional.avg_pool2d(off, 2)
         colour = colour + share * off.abs().mean()
