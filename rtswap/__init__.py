@@ -18,6 +18,10 @@ __all__ = ["LiveSwap", "run_session", "swap", "verify"]
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'rtswap' has no attribute {name!r}")
-    from rtswap import api, verification
+    if name == "verify":
+        from rtswap.verification import verify as found
 
-    return getattr(verification if name == "verify" else api, name)
+        return found
+    from rtswap import api
+
+    return getattr(api, name)

@@ -55,7 +55,7 @@ def badge_of(before: np.ndarray, after: np.ndarray) -> int:
 
 
 def test_what_the_package_offers() -> None:
-    assert set(rtswap.__all__) == {"swap", "LiveSwap", "run_session"}
+    assert set(rtswap.__all__) == {"swap", "LiveSwap", "run_session", "verify"}
     assert rtswap.swap is api.swap
     with pytest.raises(AttributeError, match="has no attribute 'swop'"):
         rtswap.swop  # noqa: B018

@@ -47,6 +47,10 @@ LIDS_AND_CHEEKS = (
 DARK_LENS = 0.33
 """Lightness under and over the eyes, relative to the cheeks', below which they are taken for dark glasses."""
 
+LENS_REACH = 14.0
+"""Coarse texels around eyes and brows to which glasses reach."""
+DARKER, OTHER_HUE = 18.0, 14.0
+"""How much darker than the cheeks (36 is half as light), or how far off in chromaticity, is not skin there."""
 OPEN, SHUT = 0.35, 0.6
 """How sure the network is that something lies on the skin: from where on less of the photo is taken, and none."""
 AT_THE_EDGE = 0.1
@@ -65,7 +69,7 @@ def face_mask(portrait: Image, landmarks: Points, occluders: Occluders | None = 
     face = np.clip((face - 0.5) * 2, 0, 1)  # half a step inside: no hair at the edge
     face = np.maximum(blurred(face, COARSE / 100), _kept())
     if dark:
-        face = face * (1 - blurred(drawn(_eyes_and_brows(), 4.0), 1.5))
+        face = face * (1 - _glasses(picture[PAD:-PAD, PAD:-PAD]))
     if occluders is not None:
         face = np.minimum(face, _uncovered(portrait, landmarks, occluders))
     return np.asarray(np.clip(face * 255, 0, 255), np.uint8)
@@ -197,6 +201,20 @@ def _dark_lenses(tints: Image) -> bool:
     """Whether the skin around both eyes is far darker than the cheeks: sunglasses."""
     light = 18 * np.exp2(tints[..., 0].astype(np.float32) / 36)
     return all(_level(light, lids) < DARK_LENS * _level(light, cheek) for lids, cheek in LIDS_AND_CHEEKS)
+
+
+def _glasses(tints: Image) -> Field:
+    """(128, 128) 1 where dark glasses are: eyes and brows, and what around them is darker or of another colour than
+    the cheeks."""
+    cheeks = coarse_points()[[point for _, cheek in LIDS_AND_CHEEKS for point in cheek], :2]
+    x, y = np.round(cheeks).astype(int).T
+    away = np.abs(tints.astype(np.float32) - np.median(tints[y, x], axis=0)).astype(np.float32)
+    darker = tints[..., 0] < np.median(tints[y, x, 0]) - DARKER
+    unlike = (darker | (away[..., 1:].max(2) > OTHER_HUE)) & (drawn(_eyes_and_brows(), LENS_REACH) > 0)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7))
+    whole = cv2.morphologyEx(np.asarray(unlike, np.uint8), cv2.MORPH_CLOSE, disc)
+    whole = np.maximum(cv2.dilate(whole, disc), drawn(_eyes_and_brows(), 4.0) > 0)
+    return blurred(np.asarray(whole, np.float32), 1.5)
 
 
 def _level(light: Field, points: list[int]) -> float:
