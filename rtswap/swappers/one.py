@@ -24,6 +24,8 @@ FORGOTTEN_S = 0.4
 """After a pause as long as this nothing is known of the last difference."""
 
 
+WHOLE = 254
+"""Of 255: where all is kept, the mask stays as it is."""
 STYLE = 480
 """Gains and offsets of the generator's blocks."""
 
@@ -83,7 +85,10 @@ class OneSwapper:
         )
         steady = self._steadied(said["made"][0], face)
         add_residual(swapped.crop, np.ascontiguousarray(steady[..., :3]), seen.matrix)
-        return SwappedFace(swapped.crop, limit_mask(swapped.mask, np.ascontiguousarray(steady[..., 3]), seen.matrix))
+        kept = np.ascontiguousarray(steady[..., 3])
+        if kept.min() >= WHOLE:
+            return swapped
+        return SwappedFace(swapped.crop, limit_mask(swapped.mask, kept, seen.matrix))
 
     def forget(self, track_id: int) -> None:
         self._under.forget(track_id)

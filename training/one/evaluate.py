@@ -65,6 +65,7 @@ def main() -> None:
     engines = [OnnxRuntimeEngine(args.model / name, threads=1) for name in ("one-128-source.onnx", "one-128.onnx")]
     models: dict[str, SwapModel] = {"mesh": MeshSwapModel(), "one": OneSwapModel(MeshSwapModel(), *engines)}
     names = sorted(p.name for p in args.faces.glob("*.jpg") if is_validation(p.name) and is_usable(p.name))
+    names = [names[n] for n in np.random.default_rng(0).permutation(len(names))]
     people = [one for name in names[: args.people] if (one := seen(args.faces / name, eyes, judge)) is not None]
     print(f"{len(people)} people")
     figures, tiles = compared(people, models, eyes, judge)
