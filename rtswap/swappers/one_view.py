@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.geometry import canonical, inverse, scale_of, similarity
+from rtswap.geometry import canonical, inverse, scale_of
 from rtswap.sampling import blurred, resized, warped
 from rtswap.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
 from rtswap.types import Image, Mask, Matrix, Points
@@ -26,6 +26,8 @@ LOW_SIGMA = 0.13 * 2.15 * EYES_APART
 LOW_STEP = 4
 NEUTRAL = 128
 """The residual's zero."""
+FARTHEST = 1e6
+"""Pixels. A face farther out than this is a fault in the numbers."""
 FLAT = 0.05
 """Network pixels per crop pixel below which landmarks are taken to say nothing."""
 
@@ -52,18 +54,31 @@ class Look:
 
 
 @cache
-def _template() -> Points:
+def _template() -> tuple[NDArray[np.complex64], complex]:
+    """The mean face in the crop as x + iy about its middle, and that middle."""
     mesh = canonical().mesh[:, :2]
-    middle = (mesh.min(0) + mesh.max(0)) / 2
-    return np.asarray((mesh - middle) * EYES_APART + (SIZE - 1) / 2, np.float32)
+    points = (mesh - (mesh.min(0) + mesh.max(0)) / 2) * EYES_APART + (SIZE - 1) / 2
+    places = points[:, 0] + 1j * points[:, 1]
+    return np.asarray(places - places.mean(), np.complex64), complex(places.mean())
 
 
 def placing(landmarks: Points) -> Matrix | None:
-    """(2, 3) from the pixels of ``landmarks`` (468, 2 or 3) to the network's crop; None where they form no face."""
-    if not np.isfinite(landmarks).all():
+    """(2, 3) from the pixels of ``landmarks`` (468, 2 or 3) to the network's crop; None where they form no face.
+
+    The least-squares similarity without reflection; in the complex plane it is one division.
+    """
+    if not np.abs(landmarks).max() <= FARTHEST:  # also where they are no numbers
         return None
-    matrix = similarity(landmarks[:, :2], _template())
-    return matrix if FLAT < scale_of(matrix) < 1 / FLAT else None
+    places = landmarks[:, 0] + np.complex64(1j) * landmarks[:, 1]
+    goal, goal_middle = _template()
+    middle = complex(places.mean())
+    own = (places - middle).conj()
+    spread = float((own @ own.conj()).real)
+    turn = complex(own @ goal) / spread if spread > 0 else 0j
+    if not FLAT < abs(turn) < 1 / FLAT:
+        return None
+    shift = goal_middle - turn * middle
+    return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]], np.float32)
 
 
 def look(crop: Image, swapped: Image, mask: Mask, landmarks: Points) -> Look | None:

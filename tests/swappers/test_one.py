@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from people import person, rotation, swapped_in
 
+from rtswap.geometry import canonical, similarity
 from rtswap.swappers.mesh import MeshSwapModel
 from rtswap.swappers.one import OneSwapModel
-from rtswap.swappers.one_view import NEUTRAL, SIZE, Look, cut, look, placing
+from rtswap.swappers.one_view import EYES_APART, NEUTRAL, SIZE, Look, cut, look, placing
 from rtswap.topology import OVAL
 from rtswap.types import AlignedFace, Quality, SourceIdentity, Tensor
 
@@ -161,6 +162,16 @@ def test_a_turned_or_smaller_face_is_seen_the_same() -> None:
     assert (low > 4).all()
     assert (high < SIZE - 5).all()
     assert 0.6 < (high - low)[1] / SIZE < 0.85
+
+
+def test_the_crop_is_placed_by_the_least_squares_similarity() -> None:
+    for name in ("ada", "dan"):
+        points = person(name).landmarks
+        matrix = placing(points)
+        assert matrix is not None
+        mesh = canonical().mesh[:, :2]
+        goal = (mesh - (mesh.min(0) + mesh.max(0)) / 2) * EYES_APART + (SIZE - 1) / 2
+        assert np.allclose(matrix, similarity(points[:, :2], goal.astype(np.float32)), atol=2e-3)
 
 
 def test_large_crops_are_averaged_not_sampled() -> None:
