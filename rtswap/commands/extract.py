@@ -61,7 +61,11 @@ def _add_limits(made: Parser) -> None:
         ("--max-pitch", number("DEG", 0, 90), "farthest up or down [45]"),
         ("--min-light", number("N", 0, 255), "mean of grey in the face, at least [30]"),
         ("--max-light", number("N", 0, 255), "and at most [235]"),
-        ("--similar", number("0..1", 0, 1), "faces as like as this to one that is kept are left out [0.95]"),
+        (
+            "--similar",
+            number("0..1", 0, 1),
+            "faces as like as this to one that is kept are left out [0.95; 0.985 without the extra identity]",
+        ),
         ("--every", duration(3600), "of a video, least time between two pictures [500ms]"),
     ):
         group.add_argument(flag, type=_reader(kind), metavar=kind.metavar, help=text)

@@ -22,8 +22,8 @@ class Wanted:
     format: str = "png"
     """Or jpg."""
     limits: Limits = field(default_factory=Limits)
-    similar: float = 0.95
-    """Cosine from which two faces are too alike for both to be kept."""
+    similar: float | None = None
+    """Cosine from which two faces are too alike for both to be kept; None: ``likeness.USUAL``."""
     keep_all: bool = False
     every_s: float = 0.5
     """Least time between two frames of a video that are looked at."""
@@ -40,7 +40,8 @@ class Wanted:
             "size": self.size,
             "format": self.format,
             "limits": limits,
-            "similar": None if self.keep_all else self.similar,
+            "similar": self.similar,
+            "keep_all": self.keep_all,
             "every_s": self.every_s,
             "embeddings": self.embeddings,
         }

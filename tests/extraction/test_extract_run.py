@@ -287,3 +287,29 @@ def test_live_inputs_are_refused(out: Path, address: str) -> None:
 def test_enlarged_faces_are_told_of(tmp_path: Path, out: Path) -> None:
     small = save(tmp_path / "a.png", cv2.resize(persona("ada"), (256, 256), interpolation=cv2.INTER_AREA))
     assert run(out, small)["enlarged more than 1.5 times"] == 1
+
+
+def test_made_anew_a_file_is_not_taken_for_like_itself(tmp_path: Path, out: Path) -> None:
+    photos = [save(tmp_path / f"{name}.png", persona(name)) for name in ("ada", "ben")]
+    run(out, *photos)
+    result = run(out, *photos, overwrite=True)
+    assert (result["new"], result["refused"]) == (2, {})
+
+
+def test_an_interrupted_clip_goes_on_from_its_frame(tmp_path: Path, out: Path) -> None:
+    clip = tmp_path / "group.mp4"
+    pictures = [group("ada", "ben", size=256), group("carl", "vera", size=256)]
+    make_clip(clip, lambda number: pictures[number // 4], count=8, fps=8)
+    interrupted = Interrupted()
+    run(out, clip, seeing=lambda: own_eyes()._replace(embedder=lambda: interrupted))
+    assert run(out, clip)["new"] == 2
+    assert [face["frame"] for face in index(out)["faces"]] == [0, 0, 4, 4]
+    assert run(out, clip)["done before"] == 1
+
+
+def test_a_file_given_twice_counts_once(tmp_path: Path, out: Path) -> None:
+    photo = save(tmp_path / "a.png", persona("ada"))
+    copy = tmp_path / "b.png"
+    copy.write_bytes(photo.read_bytes())
+    result = run(out, photo, copy, keep_all=True)
+    assert (result["faces"], result["given twice"]) == (1, 1)
