@@ -146,7 +146,7 @@ def encoded(image: Image, suffix: str) -> bytes:
 
 def _parsed(text: bytes) -> tuple[dict[str, Any], dict[str, Done], list[dict[str, Any]]]:
     """Raises one of several errors where it is not what ``Album.save`` writes."""
-    content = json.loads(text)
+    content = json.loads(text, parse_constant=_no_number)
     if content["format"] != FORMAT:
         raise ValueError("format")
     done = {str(sha256): _done(entry) for sha256, entry in content["files"].items()}
@@ -155,9 +155,18 @@ def _parsed(text: bytes) -> tuple[dict[str, Any], dict[str, Done], list[dict[str
         name = face["file"]
         if Path(name).name != name or Path(name).suffix not in (".png", ".jpg") or name == SHEET:
             raise ValueError(name)  # what is removed with -y lies in the folder, and is a face
-        if len(face["aligned"]) != 5 or not isinstance(face["score"], float):
+        points = [value for point in face["aligned"] for value in point]
+        figures = [face["score"], *face["quality"].values(), *points]
+        if len(points) != 10 or not all(isinstance(value, (int, float)) for value in figures):
+            raise ValueError(name)
+        if face["sha256"] not in done:
             raise ValueError(name)
     return dict(content["settings"]), done, faces
+
+
+def _no_number(word: str) -> float:
+    """What JSON does not know: NaN and infinities."""
+    raise ValueError(word)
 
 
 def _done(entry: dict[str, Any]) -> Done:

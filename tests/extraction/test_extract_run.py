@@ -265,6 +265,22 @@ def test_ctrl_c_keeps_what_was_done_and_the_next_run_goes_on(people_photo: Path,
     assert all(after[face["file"]] == before[face["file"]] for face in faces)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("sha256", 7), ("aligned", [[1, 2]]), ("score", "good"), ("quality", {"yaw": None}), ("time_s", float("nan"))],
+)
+def test_a_damaged_index_is_refused_before_anything_is_done(
+    tmp_path: Path, out: Path, key: str, value: object
+) -> None:
+    photo = save(tmp_path / "a.png", persona("ada"))
+    run(out, photo)
+    content = index(out)
+    content["faces"][0][key] = value
+    (out / "faces.json").write_text(json.dumps(content))
+    with pytest.raises(OutputError, match="none of rtswap extract's"):
+        run(out, photo)
+
+
 def test_embeddings_are_written_only_when_asked_for(tmp_path: Path, out: Path) -> None:
     run(out, save(tmp_path / "a.png", persona("ada")), embeddings=True)
     (face,) = index(out)["faces"]
