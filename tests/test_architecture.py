@@ -24,7 +24,10 @@ LAYERS = (
     ),
     ("loop", "pipeline session sender"),
     ("settings", "config configfile"),
-    ("assembly", "assemble eyes marks controls bench api inspection consent verification evaluation extraction device_marks"),
+    (
+        "assembly",
+        "assemble eyes marks controls bench api inspection consent verification evaluation extraction device_marks",
+    ),
     ("doors", "cli commands flags checks doctor web __main__ __init__"),
 )
 RANK = {room: rank for rank, (_, rooms) in enumerate(LAYERS) for room in rooms.split()}

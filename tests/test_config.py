@@ -85,7 +85,7 @@ def test_a_file_that_was_asked_for_must_be_there(tmp_path: Path) -> None:
         ("[engine]\nthreads = true", r"engine\.threads.*a value of type bool"),
         ("[engine]\nthreads = -1", r"engine\.threads; expected a whole number from 0 to 256; got -1"),
         ("[engine]\nthreads = 2.5", r"engine\.threads.*a value of type float"),
-        ("[engine]\nengine = 'cuda'", r"engine\.engine; expected one of auto, tensorrt, torch-cuda, openvino, onnxruntime; got 'cuda'"),
+        ("[engine]\nengine = 'cuda'", r"engine\.engine; expected one of auto, tensorrt, .*, onnxruntime; got 'cuda'"),
         ("[budget]\ntarget = 40", r"budget\.target; expected a duration such as 40ms or 2s.*got 40"),
         ("[budget]\ntarget = '2h'", r"budget\.target"),
         ("[input]\nfps = nan", r"input\.fps; expected a number"),

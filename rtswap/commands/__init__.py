@@ -5,12 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from rtswap.commands import bench, build, cameras, config, doctor, evaluate, forget, inspect, personas, verify
+from rtswap.commands import (
+    bench,
+    build,
+    cameras,
+    config,
+    doctor,
+    evaluate,
+    extract,
+    forget,
+    inspect,
+    personas,
+    verify,
+)
 from rtswap.commands.command import Command
 from rtswap.commands.run import run_command
 
 _LISTED = [
-    part.COMMAND for part in (personas, cameras, doctor, config, bench, inspect, evaluate, verify, forget, build)
+    part.COMMAND
+    for part in (personas, cameras, doctor, config, bench, inspect, extract, evaluate, verify, forget, build)
 ]
 
 COMMANDS: Mapping[str, Command] = MappingProxyType(

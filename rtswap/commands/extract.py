@@ -134,4 +134,4 @@ def _reader(kind: Kind) -> Callable[[str], Any]:
     return read
 
 
-COMMAND = Command("extract INPUT...", "cut faces out of photos and videos, aligned", _parser, _run)
+COMMAND = Command("extract INPUT", "cut faces out of photos and videos, aligned", _parser, _run)
