@@ -84,8 +84,8 @@ class OneSwapper:
             }
         )
         steady = self._steadied(said["made"][0], face)
-        add_residual(swapped.crop, np.ascontiguousarray(steady[..., :3]), seen.matrix)
-        kept = np.ascontiguousarray(steady[..., 3])
+        add_residual(swapped.crop, np.asarray(cv2.cvtColor(steady, cv2.COLOR_BGRA2BGR), np.uint8), seen.matrix)
+        kept = np.asarray(cv2.extractChannel(steady, 3), np.uint8)
         if kept.min() >= WHOLE:
             return swapped
         return SwappedFace(swapped.crop, limit_mask(swapped.mask, kept, seen.matrix))

@@ -1,0 +1,83 @@
+"""The weights of ``one`` that come with rtswap: what they mend, and what they leave alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import cv2
+import numpy as np
+import pytest
+from people import NAMES, person, swapped_in
+
+from rtswap.engines.onnxruntime import OnnxRuntimeEngine
+from rtswap.models.registry import Registry
+from rtswap.protocols import Swapper
+from rtswap.swappers.mesh import MeshSwapModel
+from rtswap.swappers.one import OneSwapModel, samples
+from rtswap.swappers.one_view import NEUTRAL, SIZE
+from rtswap.topology import OVAL
+from rtswap.types import SourceIdentity
+
+
+@cache
+def model() -> OneSwapModel:
+    registry = Registry(on_event=lambda text: None)
+    encoder, generator = (OnnxRuntimeEngine(registry.path(name), threads=1) for name in ("one-source", "one"))
+    return OneSwapModel(MeshSwapModel(), encoder, generator)
+
+
+def half_in_shadow(who: SourceIdentity) -> SourceIdentity:
+    """The photo with its left half dark, the edge as hard as a hat's brim makes it."""
+    portrait = who.portrait.astype(np.float32)
+    middle = float(who.landmarks[4, 0])
+    light = np.where(np.arange(portrait.shape[1]) < middle, 0.45, 1.0).astype(np.float32)
+    light = cv2.GaussianBlur(light[None], (0, 0), 1.5)
+    return replace(who, portrait=(portrait * light[..., None]).astype(np.uint8))
+
+
+def test_the_files_take_and_give_what_the_swapper_expects() -> None:
+    registry = Registry(on_event=lambda text: None)
+    style = OnnxRuntimeEngine(registry.path("one-source"), threads=1).run(samples()["one-source"])["style"]
+    assert style.shape == samples()["one"]["style"].shape
+    made = OnnxRuntimeEngine(registry.path("one"), threads=1).run(samples()["one"])["made"]
+    assert made.shape == (1, SIZE, SIZE, 4)
+    assert made.dtype == np.float32
+    assert np.abs(made[..., :3] - NEUTRAL).max() <= 77
+    sizes = sum(registry.path(name).stat().st_size for name in ("one", "one-source"))
+    assert sizes < 3e6
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_face_swapped_with_itself_stays_itself(name: str) -> None:
+    who = person(name)
+    swapped, face = swapped_in(model().bind(who), who.portrait, who.landmarks)
+    error = (swapped.crop.astype(float) - face.crop)[swapped.mask > 230]
+    assert 10 * np.log10(255**2 / (error**2).mean()) > 28
+
+
+@pytest.mark.parametrize(("source", "target"), [("ada", "ben"), ("ben", "carl"), ("carl", "dan"), ("dan", "ada")])
+def test_a_shadow_of_the_photo_is_lighter_than_mesh_leaves_it(source: str, target: str) -> None:
+    """By how much the two halves of the face differ more than they do in the target."""
+    dark, goal = half_in_shadow(person(source)), person(target)
+
+    def uneven(swapper: Swapper) -> float:
+        swapped, face = swapped_in(swapper, goal.portrait, goal.landmarks)
+        oval = np.zeros(swapped.mask.shape, np.uint8)
+        cv2.fillPoly(oval, [np.round(face.landmarks[OVAL, :2]).astype(np.int32)], 1)
+        inside = (cv2.erode(oval, np.ones((15, 15), np.uint8)) > 0) & (swapped.mask > 200)
+        columns = np.arange(inside.shape[1])[None] < face.landmarks[4, 0]
+        off = swapped.crop.astype(float).mean(2) - face.crop.astype(float).mean(2)
+        return abs(float(off[inside & columns].mean() - off[inside & ~columns].mean()))
+
+    assert uneven(model().bind(dark)) < uneven(MeshSwapModel().bind(dark)) + 0.5
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_shown_is_hardly_less_than_mesh_shows(name: str) -> None:
+    """Nothing hides these faces."""
+    goal = person("ben" if name != "ben" else "ada")
+    before, _ = swapped_in(MeshSwapModel().bind(person(name)), goal.portrait, goal.landmarks)
+    after, _ = swapped_in(model().bind(person(name)), goal.portrait, goal.landmarks)
+    assert (after.mask <= before.mask).all()
+    assert after.mask.sum() > 0.9 * before.mask.sum()
