@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ class OpenVinoEngine:
         if cache_dir is not None and _can_hold(cache_dir):
             config["CACHE_DIR"] = str(cache_dir)
         try:
-            core = ov.Core()
+            core = _core()
             self._compiled = core.compile_model(core.read_model(content), "CPU", config)
             self._request = self._compiled.create_infer_request()
         except (RuntimeError, ValueError, TypeError, MemoryError) as error:
@@ -72,6 +73,13 @@ class OpenVinoEngine:
             )  # one that has failed keeps the shapes that broke it
             raise EngineError("the network failed in OpenVINO", got=one_line(error)) from error
         return {spec.name: _safe(results[index], spec) for index, spec in enumerate(self._outputs)}
+
+
+@cache
+def _core() -> Any:
+    """One for the process. Each gives the main thread a stack for its signal handlers, and when several go in the
+    order in which they came, the last one leaves a stack that is gone: the next Ctrl-C would be a crash (2026.4.1)."""
+    return ov.Core()
 
 
 def _can_hold(folder: Path) -> bool:

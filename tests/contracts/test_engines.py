@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import partial
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -302,3 +305,22 @@ def test_openvino_works_without_a_place_for_its_cache(tmp_path: Path) -> None:
     image = picture(1, 8, 8, 3)
     outputs = openvino(small_network(), cache_dir=tmp_path / "file" / "cache").run({"image": image})
     np.testing.assert_allclose(outputs["mean"], expected(image)["mean"], rtol=1e-4, atol=2e-3)
+
+
+def test_a_signal_after_engines_have_gone_is_no_crash() -> None:
+    """OpenVINO 2026.4 left a dangling stack for signal handlers behind; in a child, which may crash."""
+    program = """
+import gc, signal, sys
+from rtswap.engines.openvino import OpenVinoEngine
+first, second = (OpenVinoEngine(sys.argv[1], threads=2) for _ in range(2))
+del first
+gc.collect()
+del second
+gc.collect()
+signal.signal(signal.SIGINT, lambda *_: print("handled"))
+signal.raise_signal(signal.SIGINT)
+"""
+    model = Path(str(resources.files("rtswap") / "assets/recognition.onnx"))
+    done = subprocess.run([sys.executable, "-c", program, str(model)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "handled" in done.stdout
