@@ -113,7 +113,14 @@ def make_swap_model(config: Config, eyes: Eyes) -> SwapModel:
             occluders=eyes.occluders,
         )
 
-    models: dict[str, Callable[[], SwapModel]] = {"mesh": mesh}
+    def one() -> SwapModel:
+        from rtswap.swappers.one import OneSwapModel
+
+        assert eyes.encoder is not None
+        assert eyes.generator is not None
+        return OneSwapModel(mesh(), eyes.encoder, eyes.generator)
+
+    models: dict[str, Callable[[], SwapModel]] = {"mesh": mesh, "one": one}
     return models[config.swap.swapper]()
 
 

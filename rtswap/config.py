@@ -157,7 +157,12 @@ class TrackingConfig:
 class SwapConfig:
     """The swap"""
 
-    swapper: str = option("mesh", choice("mesh"), "--swapper", help="swapping method")
+    swapper: str = option(
+        "mesh",
+        choice("mesh", "one"),
+        "--swapper",
+        help="mesh moves the photo's own pixels; one lets a small network soften its shadows (slower)",
+    )
     expression: float = option(
         1.0, number("K", 0, 1.5), "--expression", help="how much of the target's expression comes through"
     )

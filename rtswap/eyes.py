@@ -28,6 +28,7 @@ MOST_THREADS = 4
 
 
 PER_FRAME = {"pnet": 0.02, "rnet": 0.02, "onet": 0.07, "landmarks": 1.0, "recognition": 0.04, "occlusion": 1.0}
+PER_FRAME_OF_ONE = {"one": 1.0, "one-source": 0.001}
 """How often each network runs while a face is followed: landmarks in every frame, O-Net in every 15th to check."""
 ONE_THREAD = ("rnet", "onet", "landmarks", "recognition")
 """Too small for two: the landmarks take 2.6 ms on one thread and 3.9 on two that sleep in between (2 cores)."""
@@ -45,6 +46,10 @@ class Eyes(NamedTuple):
     """Loads it: 0.3 s and 80 MB that only several photos of one person are worth. None where it is not installed."""
     recogniser: Embedder | None = None
     """Knows a face again; None where nobody asked for it."""
+    encoder: Engine | None = None
+    """Photo -> style, for the swapper ``one``; None where another one is asked for."""
+    generator: Engine | None = None
+    """Its network for each frame."""
     occluders: Occluders | None = None
     """Tells what hides a face; None where it is not asked for."""
     engine: str = ""
@@ -70,8 +75,17 @@ def open_eyes(
             "crops": np.zeros((1, OCCLUSION_PX, OCCLUSION_PX, 3), np.uint8),
             "guides": np.zeros((1, OCCLUSION_PX, OCCLUSION_PX), np.uint8),
         }
+    if config.swap.swapper == "one":
+        from rtswap.swappers.one import samples as samples_of_one
+
+        samples |= samples_of_one()
     networks = {
-        name: Network(registry.path(name), sample, PER_FRAME[name], 1 if name in ONE_THREAD else MOST_THREADS)
+        name: Network(
+            registry.path(name),
+            sample,
+            (PER_FRAME | PER_FRAME_OF_ONE)[name],
+            1 if name in ONE_THREAD else MOST_THREADS,
+        )
         for name, sample in samples.items()
     }
     chosen = choose_engines(
@@ -108,6 +122,8 @@ def open_eyes(
         landmarks,
         embedder,
         recogniser=FaceRecogniser(engines["recognition"]) if "recognition" in engines else None,
+        encoder=engines.get("one-source"),
+        generator=engines.get("one"),
         occluders=Occluders(engines["occlusion"]) if "occlusion" in engines else None,
         engine=chosen["landmarks"].name,
     )

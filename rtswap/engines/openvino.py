@@ -78,7 +78,7 @@ class OpenVinoEngine:
 @cache
 def _core() -> Any:
     """One for the process. Each gives the main thread a stack for its signal handlers, and when several go in the
-    order in which they came, the last one leaves a stack that is gone: the next Ctrl-C would be a crash (2026.4.1)."""
+    order in which they came, the last leaves one that is gone: the next Ctrl-C would be a crash (2026.4.1)."""
     return ov.Core()
 
 

@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 from people import person, placed, swapped_in
 
+from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.geometry import scale_of
+from rtswap.models.registry import Registry
 from rtswap.protocols import SwapModel, Swapper
 from rtswap.swappers.mesh import MeshSwapModel
+from rtswap.swappers.one import OneSwapModel
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -29,7 +32,13 @@ def paper_mask() -> SwapModel:
     return model
 
 
-MODELS = {"mesh": MeshSwapModel, "paper mask": paper_mask}
+def one() -> SwapModel:
+    registry = Registry(on_event=lambda text: None)
+    encoder, generator = (OnnxRuntimeEngine(registry.path(name), threads=1) for name in ("one-source", "one"))
+    return OneSwapModel(MeshSwapModel(), encoder, generator)
+
+
+MODELS = {"mesh": MeshSwapModel, "one": one, "paper mask": paper_mask}
 
 
 @pytest.fixture(scope="module", params=MODELS, ids=str)
