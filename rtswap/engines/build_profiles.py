@@ -49,6 +49,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
         ),
         "recognition": Profile(tolerance=_off(embedding=0.001)),
         "occlusion": Profile(tolerance=_off(visible=0.01)),
+        "one": Profile(precision="fp32"),  # off by 7 % on noise in float16; not measured on faces yet
     }
 )
 """Network -> what is known of it. The tolerances are about three times what was measured, because a card orders its

@@ -406,8 +406,12 @@ def test_interrupt_while_reading_is_not_taken_for_damage(
         return 0
 
     monkeypatch.setattr(Guarded, "seek", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        read_manifest(path)
+    old = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            read_manifest(path)
+    finally:
+        signal.signal(signal.SIGINT, old)
 
 
 def test_error_of_the_disk_while_reading_is_told(
