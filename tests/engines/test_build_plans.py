@@ -21,7 +21,7 @@ from rtswap.engines import tensorrt_module
 from rtswap.engines.build import build_plan
 from rtswap.engines.build_all import Wish, build_all, plan_for, recipe_for
 from rtswap.engines.build_command import build_networks, read_wish
-from rtswap.engines.build_profiles import PROFILES
+from rtswap.engines.build_profiles import PROFILES, profile_of
 from rtswap.engines.contract import TensorSpec
 from rtswap.engines.plan import Manifest, Recipe, key_of_plan, manifest_from_json, manifest_to_json
 from rtswap.engines.plans import PlanCache, plan_folder, read_plan
@@ -62,7 +62,7 @@ def test_every_shipped_network_becomes_a_plan(tensorrt: TensorRt, name: str, tmp
     assert built.fresh
     manifest = built.manifest
     assert manifest is not None
-    assert manifest.recipe.precision == "fp16"
+    assert manifest.recipe.precision == profile_of(name).precision
     taken = shipped_catalog()[name].input
     first = manifest.inputs[0]
     assert (first.name, first.dtype.name) == (taken["name"], taken["dtype"])
