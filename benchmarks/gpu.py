@@ -30,7 +30,8 @@ from rtswap.compositing.yuv import bytes_shape
 from rtswap.geometry import canonical, transform
 from rtswap.swappers.mesh import MeshSwapModel
 from rtswap.swappers.mesh_torch import MODES, DeviceFace, TorchMeshSwapModel, TorchMeshSwapper
-from rtswap.tensors import load_torch, uploaded
+from rtswap.tensors import uploaded
+from rtswap.torch_door import load_torch
 from rtswap.types import Image, Points, Quality, SourceIdentity
 
 torch = load_torch()

@@ -116,9 +116,7 @@ def make_swap_model(config: Config, eyes: Eyes) -> SwapModel:
     def one() -> SwapModel:
         from rtswap.swappers.one import OneSwapModel
 
-        assert eyes.encoder is not None
-        assert eyes.generator is not None
-        return OneSwapModel(mesh(), eyes.encoder, eyes.generator)
+        return OneSwapModel(mesh(), *eyes.generator())
 
     models: dict[str, Callable[[], SwapModel]] = {"mesh": mesh, "one": one}
     return models[config.swap.swapper]()

@@ -1,9 +1,9 @@
-"""The networks that see: detector, landmarks, embedder, each on the engine that was chosen for this machine."""
+"""The networks that see faces, and the one that makes them, each on the engine that was chosen for this machine."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from typing import NamedTuple
 
@@ -21,19 +21,34 @@ from rtswap.tracking.detector import MtcnnDetector
 from rtswap.tracking.landmarks import MeshLandmarks
 from rtswap.tracking.recognition import SIDE as RECOGNISER_PX
 from rtswap.tracking.recognition import FaceRecogniser
+from rtswap.types import Tensor
 
 LANDMARK_PX = 128
 MOST_THREADS = 4
 """More threads than this wait for each other longer than they work on networks this small."""
 
-
-PER_FRAME = {"pnet": 0.02, "rnet": 0.02, "onet": 0.07, "landmarks": 1.0, "recognition": 0.04, "occlusion": 1.0}
-PER_FRAME_OF_ONE = {"one": 1.0, "one-source": 0.001}
+PER_FRAME = {
+    "pnet": 0.02,
+    "rnet": 0.02,
+    "onet": 0.07,
+    "landmarks": 1.0,
+    "recognition": 0.04,
+    "occlusion": 1.0,
+    "one": 1.0,
+    "one-source": 0.001,
+}
 """How often each network runs while a face is followed: landmarks in every frame, O-Net in every 15th to check."""
 ONE_THREAD = ("rnet", "onet", "landmarks", "recognition")
 """Too small for two: the landmarks take 2.6 ms on one thread and 3.9 on two that sleep in between (2 cores)."""
 FRAME_PX, PHOTO_PX = 256, 1024
 """Longest side of what P-Net sees, where a face has 12 px. In photos small faces count, and time does not."""
+
+
+class Generator(NamedTuple):
+    encoder: Engine
+    """Photo -> style."""
+    generator: Engine
+    """What each frame passes through."""
 
 
 class Eyes(NamedTuple):
@@ -44,12 +59,10 @@ class Eyes(NamedTuple):
     landmarks: LandmarkModel
     embedder: Callable[[], Embedder | None]
     """Loads it: 0.3 s and 80 MB that only several photos of one person are worth. None where it is not installed."""
+    generator: Callable[[], Generator]
+    """Loads it, for the swapper ``one``."""
     recogniser: Embedder | None = None
     """Knows a face again; None where nobody asked for it."""
-    encoder: Engine | None = None
-    """Photo -> style, for the swapper ``one``; None where another one is asked for."""
-    generator: Engine | None = None
-    """Its network for each frame."""
     occluders: Occluders | None = None
     """Tells what hides a face; None where it is not asked for."""
     engine: str = ""
@@ -75,22 +88,17 @@ def open_eyes(
             "crops": np.zeros((1, OCCLUSION_PX, OCCLUSION_PX, 3), np.uint8),
             "guides": np.zeros((1, OCCLUSION_PX, OCCLUSION_PX), np.uint8),
         }
-    if config.swap.swapper == "one":
-        from rtswap.swappers.one import samples as samples_of_one
 
-        samples |= samples_of_one()
-    networks = {
-        name: Network(
-            registry.path(name),
-            sample,
-            (PER_FRAME | PER_FRAME_OF_ONE)[name],
-            1 if name in ONE_THREAD else MOST_THREADS,
+    def choose(samples: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Engine]:
+        networks = {
+            name: Network(registry.path(name), sample, PER_FRAME[name], 1 if name in ONE_THREAD else MOST_THREADS)
+            for name, sample in samples.items()
+        }
+        return choose_engines(
+            networks, threads=threads, engine=config.engine.engine, cache_dir=registry.folder, on_event=on_event
         )
-        for name, sample in samples.items()
-    }
-    chosen = choose_engines(
-        networks, threads=threads, engine=config.engine.engine, cache_dir=registry.folder, on_event=on_event
-    )
+
+    chosen = choose(samples)
     engines = {name: wrap(engine) for name, engine in chosen.items()}
     tracking = config.tracking
 
@@ -115,15 +123,20 @@ def open_eyes(
             )
         )
 
+    def generator() -> Generator:
+        from rtswap.swappers.one import samples as samples_of_one
+
+        made = choose(samples_of_one())
+        return Generator(wrap(made["one-source"]), wrap(made["one"]))
+
     landmarks = MeshLandmarks(engines["landmarks"], LANDMARK_PX)
     return Eyes(
         detector(FRAME_PX),
         detector(PHOTO_PX),
         landmarks,
         embedder,
+        generator,
         recogniser=FaceRecogniser(engines["recognition"]) if "recognition" in engines else None,
-        encoder=engines.get("one-source"),
-        generator=engines.get("one"),
         occluders=Occluders(engines["occlusion"]) if "occlusion" in engines else None,
         engine=chosen["landmarks"].name,
     )

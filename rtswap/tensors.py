@@ -1,6 +1,6 @@
 """OpenCV's resampling in torch, under OpenCV's conventions: pixel centres at whole coordinates, borders continued.
 
-The one file that imports torch, and only when asked to: whoever works on tensors says ``torch = load_torch()``.
+Importing this file loads torch.
 """
 
 from __future__ import annotations
@@ -10,26 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.errors import EngineError
+from rtswap.torch_door import load_torch
 
 Tensor = Any
 """``torch.Tensor``: torch may be missing where types are checked."""
 Device = Any
 """``torch.device``"""
-
-
-def load_torch() -> Any:
-    """The package. Raises EngineError where it is not installed."""
-    try:
-        import torch
-    except (ImportError, OSError) as error:
-        raise EngineError(
-            "torch cannot be loaded",
-            expected="torch 2.5 or newer",
-            got=str(error).splitlines()[0] if str(error) else type(error).__name__,
-            do="Install it from pytorch.org, with CUDA where there is a GPU.",
-        ) from error
-    return torch
 
 
 torch = load_torch()

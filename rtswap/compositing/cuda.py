@@ -19,7 +19,8 @@ from rtswap.compositing.cuda_slots import Lanes, Slot, Slots, Waits
 from rtswap.compositing.cuda_views import Table, View, crop_table, paste_table, side_for
 from rtswap.compositing.yuv import LAYOUTS, Coding, bytes_shape, coding, frame_size
 from rtswap.geometry import clip_box
-from rtswap.tensors import Tensor, load_torch, uploaded
+from rtswap.tensors import Tensor, uploaded
+from rtswap.torch_door import load_torch
 from rtswap.types import Box, Image, Mask, Matrix
 
 torch = load_torch()

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.tensors import Device, Tensor, load_torch, rounded
+from rtswap.tensors import Device, Tensor, rounded
+from rtswap.torch_door import load_torch
 
 torch = load_torch()
 

@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import re
-import tempfile
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -20,6 +19,7 @@ from pathlib import Path
 import platformdirs
 
 from rtswap.errors import SourceError
+from rtswap.whole import write_whole
 
 STATEMENT_VERSION = 1
 """Raised when the statement changes in meaning: what was confirmed before then no longer counts."""
@@ -63,15 +63,7 @@ class ConsentRecord:
         day = today or datetime.now(UTC).date()
         content = json.dumps({"date": day.isoformat(), "statement": STATEMENT_VERSION})
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=self.folder, prefix=".")  # of mode 600
-        try:
-            with os.fdopen(handle, "w") as file:
-                file.write(content)
-            os.replace(name, path)
-        except OSError:
-            with suppress(OSError):
-                Path(name).unlink()
-            raise
+        write_whole(path, content.encode(), private=True)
 
     def forget(self, digest: str | None = None) -> int:
         """Delete what is kept of one photo, or of all; of how many. Raises OSError."""

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import platform
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -18,6 +17,7 @@ import numpy as np
 from rtswap.errors import EngineError
 from rtswap.protocols import Engine
 from rtswap.types import Tensor
+from rtswap.whole import write_whole
 
 _TOLERANCE = 1e-3
 """Largest difference between two fp32 engines, relative to the largest output (at least 1)."""
@@ -147,10 +147,6 @@ def write_record(path: Path, record: Record) -> None:
     """Whole or not at all. A record that cannot be written costs a measurement at the next start, nothing more."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", dir=path.parent, suffix=".part", delete=False, encoding="utf-8"
-        ) as file:
-            json.dump(asdict(record), file, indent=1)
-        Path(file.name).replace(path)
+        write_whole(path, json.dumps(asdict(record), indent=1).encode())
     except OSError:
         return

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from rtswap.engines.plan import Manifest, manifest_from_json, manifest_to_json
 from rtswap.errors import EngineError
+from rtswap.whole import write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +46,8 @@ class PlanCache:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             path.with_suffix(".json").unlink(missing_ok=True)  # a plan without a manifest is not believed
-            _write(path, plan)
-            _write(path.with_suffix(".json"), manifest_to_json(manifest).encode())
+            write_whole(path, plan)
+            write_whole(path.with_suffix(".json"), manifest_to_json(manifest).encode())
         except OSError as error:
             raise EngineError(
                 f"the plan cache cannot take {path.name} ({len(plan) / 1e6:.0f} MB)",
@@ -119,15 +118,3 @@ def read_plan(path: Path, key: str) -> tuple[bytes, Manifest]:
 def _plain(name: str) -> str:
     """A name that any file system takes."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", name)[:80] or "network"
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Whole or not at all, also with several processes at it. Raises OSError."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.replace(name, path)
-    except OSError:
-        Path(name).unlink(missing_ok=True)
-        raise

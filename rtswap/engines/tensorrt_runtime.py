@@ -6,13 +6,12 @@ plan and read at the next start. It captures CUDA graphs by itself; around the c
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from rtswap.engines.tensorrt_module import TensorRt, make_listener
 from rtswap.errors import EngineError
+from rtswap.whole import write_whole
 
 
 class ReadyPlan:
@@ -56,11 +55,7 @@ class ReadyPlan:
         if self._kernels is None or self._kept is None:
             return
         try:
-            content = bytes(self._kernels.serialize())
-            handle, name = tempfile.mkstemp(dir=self._kept.parent, prefix=self._kept.name, suffix=".part")
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            os.replace(name, self._kept)
+            write_whole(self._kept, bytes(self._kernels.serialize()))
         except (OSError, RuntimeError, TypeError):
             return
 

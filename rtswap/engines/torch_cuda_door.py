@@ -1,14 +1,15 @@
-"""The engines' door to torch: loaded when somebody asks for it, and what it says of the machine's GPU."""
+"""Torch for the engines, and what it says of the machine's GPU."""
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass
 from typing import Any
 
 from rtswap.errors import EngineError
+from rtswap.torch_door import load_torch
 
-INSTALL = 'pip install "rtswap[gpu]"'
+__all__ = ["Card", "find_card", "load_torch"]
+
 DEVICE = "cuda"
 """Where the engines for a GPU keep their tensors. Tests without a GPU put ``cpu`` here."""
 
@@ -26,15 +27,6 @@ class Card:
 
     def __str__(self) -> str:
         return f"{self.name}, compute capability {self.capability}"
-
-
-def load_torch() -> Any:
-    """The module. Raises EngineError where it is not installed or does not load."""
-    try:
-        return importlib.import_module("torch")
-    except (ImportError, OSError, RuntimeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise EngineError("PyTorch is not installed", got=reason, do=f"Run: {INSTALL}") from error
 
 
 def find_card(torch: Any) -> Card:

@@ -13,6 +13,7 @@ import cv2
 
 from rtswap.errors import OutputError
 from rtswap.types import Image
+from rtswap.whole import write_whole
 
 INDEX, SHEET = "faces.json", "sheet.png"
 FORMAT = 1
@@ -180,16 +181,10 @@ def _done(entry: dict[str, Any]) -> Done:
 
 
 def _write(path: Path, data: bytes) -> None:
-    part = path.with_name(path.name + ".part")
     try:
-        part.write_bytes(data)
-        part.replace(path)
+        write_whole(path, data)
     except (OSError, ValueError) as error:
-        part.unlink(missing_ok=True)
         raise _cannot(path, error) from None
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
 
 
 def _cannot(path: Path, error: Exception) -> OutputError:

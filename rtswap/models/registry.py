@@ -15,6 +15,7 @@ import platformdirs
 
 from rtswap.errors import ModelError
 from rtswap.models.catalog import Entry, shipped_catalog
+from rtswap.whole import write_whole
 
 
 def cache_folder() -> Path:
@@ -147,16 +148,8 @@ def _file_hash(path: Path) -> str:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Whole or not at all, also with several processes at it."""
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            os.replace(name, path)
-        except OSError:
-            Path(name).unlink(missing_ok=True)
-            raise
+        write_whole(path, content)
     except OSError as error:
         raise ModelError(
             f"the model cache cannot take {path.name} ({len(content) / 1e6:.0f} MB)",

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from rtswap.swappers import mesh_plan as plan
 from rtswap.swappers.light import GAIN_LIMITS, GAIN_STEPS, MOST_VEIL
 from rtswap.swappers.mesh import LIGHT_STEP, MASK_STEP
-from rtswap.tensors import Device, Tensor, bilinear, gaussian, load_torch, rounded
+from rtswap.tensors import Device, Tensor, bilinear, gaussian, rounded
+from rtswap.torch_door import load_torch
 from rtswap.types import Image, Mask
 
 torch = load_torch()

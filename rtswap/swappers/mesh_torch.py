@@ -17,7 +17,8 @@ from rtswap.swappers.mesh_pixels import atlas_of, face_plane, places, render
 from rtswap.swappers.mesh_plan import LEVEL, LIGHT, RING, VEIL, Layout, drawn
 from rtswap.swappers.neutral import Neutral
 from rtswap.swappers.shape import PERSONAL, mean_measures
-from rtswap.tensors import Tensor, load_torch, uploaded
+from rtswap.tensors import Tensor, uploaded
+from rtswap.torch_door import load_torch
 from rtswap.types import Points, Quality, SourceIdentity
 
 torch = load_torch()

@@ -238,14 +238,17 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_module, "RUNS", 3)
 
 
+def put_people(folder: Path) -> None:
+    folder.mkdir()
+    for path in persona_pictures():
+        if path.stem in ("ada", "ben", "carl"):
+            folder.joinpath(path.name).write_bytes(path.read_bytes())
+
+
 def test_a_run(small: None, tmp_path: Path) -> None:
     photos, results = tmp_path / "photos", tmp_path / "other"
-    photos.mkdir()
+    put_people(photos)
     results.mkdir()
-    for name in ("ada", "ben", "carl"):
-        photos.joinpath(f"{name}.jpg").write_bytes(
-            next(path for path in persona_pictures() if path.stem == name).read_bytes()
-        )
     photos.joinpath("broken.jpg").write_bytes(b"\xff\xd8\xffno picture")
     stream = io.StringIO()
     wanted = Wanted(sources=photos, out=tmp_path / "out", pairs=3)
@@ -278,6 +281,14 @@ def test_a_run(small: None, tmp_path: Path) -> None:
     assert report["contenders"]["other"]["speed_ms"] is None
     (line,) = (line for line in text.splitlines() if line.startswith("margin ("))
     assert line.endswith("mesh")
+
+
+def test_who_is_compared_has_its_networks(small: None, tmp_path: Path) -> None:
+    """Eyes are opened for ``--swapper``; what ``--against`` names needs networks of its own."""
+    put_people(tmp_path / "photos")
+    wanted = Wanted(sources=tmp_path / "photos", against="one", out=tmp_path / "out", pairs=1)
+    report, _ = evaluate(AGREED, wanted, console=Console(quiet=True))
+    assert set(report["contenders"]) == {"mesh", "one"}
 
 
 def test_what_cannot_be_meant_is_told(small: None, tmp_path: Path) -> None:
