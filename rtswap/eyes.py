@@ -69,25 +69,28 @@ class Eyes(NamedTuple):
     """What runs them, for reports."""
 
 
+class Networks(NamedTuple):
+    """Loaded once; any number of Eyes can look through them, one after the other."""
+
+    engines: Mapping[str, Engine]
+    samples: Mapping[str, Mapping[str, Tensor]]
+    """Network -> inputs as they come, of zeros."""
+    generator: Callable[[], Generator]
+    embedder: Callable[[], Embedder | None]
+
+
 def open_eyes(
     config: Config, *, on_event: Callable[[str], None], wrap: Callable[[Engine], Engine] = lambda engine: engine
 ) -> Eyes:
     """``wrap`` may put something around every engine. Raises ModelError, EngineError."""
+    return look_through(open_networks(config, on_event=on_event), config, wrap)
+
+
+def open_networks(config: Config, *, on_event: Callable[[str], None]) -> Networks:
+    """Those that this configuration needs. Raises ModelError, EngineError."""
     registry = Registry(on_event=on_event)
     threads = config.engine.threads or min(MOST_THREADS, os.cpu_count() or 1)
-    samples = {
-        "pnet": {"image": np.zeros((1, 160, 160, 3), np.uint8)},
-        "rnet": {"image": np.zeros((8, 24, 24, 3), np.uint8)},
-        "onet": {"image": np.zeros((2, 48, 48, 3), np.uint8)},
-        "landmarks": {"crops": np.zeros((1, LANDMARK_PX, LANDMARK_PX, 3), np.uint8)},
-    }
-    if config.tracking.follow == "person":
-        samples["recognition"] = {"crops": np.zeros((1, RECOGNISER_PX, RECOGNISER_PX, 3), np.uint8)}
-    if {"skin", "occlusion"} & set(config.mask.masks):
-        samples["occlusion"] = {
-            "crops": np.zeros((1, OCCLUSION_PX, OCCLUSION_PX, 3), np.uint8),
-            "guides": np.zeros((1, OCCLUSION_PX, OCCLUSION_PX), np.uint8),
-        }
+    samples = _samples(config)
 
     def choose(samples: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Engine]:
         networks = {
@@ -96,20 +99,6 @@ def open_eyes(
         }
         return choose_engines(
             networks, threads=threads, engine=config.engine.engine, cache_dir=registry.folder, on_event=on_event
-        )
-
-    chosen = choose(samples)
-    engines = {name: wrap(engine) for name, engine in chosen.items()}
-    tracking = config.tracking
-
-    def detector(max_side: int) -> Detector:
-        return MtcnnDetector(
-            engines["pnet"],
-            engines["rnet"],
-            engines["onet"],
-            min_face_px=tracking.min_face_px,
-            thresholds=_three(tracking.thresholds),
-            max_side=max_side,
         )
 
     def embedder() -> Embedder | None:
@@ -127,19 +116,56 @@ def open_eyes(
         from rtswap.swappers.one import samples as samples_of_one
 
         made = choose(samples_of_one())
-        return Generator(wrap(made["one-source"]), wrap(made["one"]))
+        return Generator(made["one-source"], made["one"])
 
-    landmarks = MeshLandmarks(engines["landmarks"], LANDMARK_PX)
+    return Networks(choose(samples), samples, generator, embedder)
+
+
+def look_through(
+    networks: Networks, config: Config, wrap: Callable[[Engine], Engine] = lambda engine: engine
+) -> Eyes:
+    """New Eyes, for one thread, on networks that are there. ``wrap`` may put something around every engine."""
+    engines = {name: wrap(engine) for name, engine in networks.engines.items()}
+    tracking = config.tracking
+
+    def detector(max_side: int) -> Detector:
+        return MtcnnDetector(
+            engines["pnet"],
+            engines["rnet"],
+            engines["onet"],
+            min_face_px=tracking.min_face_px,
+            thresholds=_three(tracking.thresholds),
+            max_side=max_side,
+        )
+
     return Eyes(
         detector(FRAME_PX),
         detector(PHOTO_PX),
-        landmarks,
-        embedder,
-        generator,
+        MeshLandmarks(engines["landmarks"], LANDMARK_PX),
+        networks.embedder,
+        lambda: Generator(*map(wrap, networks.generator())),
         recogniser=FaceRecogniser(engines["recognition"]) if "recognition" in engines else None,
         occluders=Occluders(engines["occlusion"]) if "occlusion" in engines else None,
-        engine=chosen["landmarks"].name,
+        engine=networks.engines["landmarks"].name,
     )
+
+
+def _samples(config: Config) -> dict[str, Mapping[str, Tensor]]:
+    """Network -> inputs as they come, of those that are needed."""
+    samples: dict[str, Mapping[str, Tensor]] = {
+        "pnet": {"image": np.zeros((1, 160, 160, 3), np.uint8)},
+        "rnet": {"image": np.zeros((8, 24, 24, 3), np.uint8)},
+        "onet": {"image": np.zeros((2, 48, 48, 3), np.uint8)},
+        "landmarks": {"crops": np.zeros((1, LANDMARK_PX, LANDMARK_PX, 3), np.uint8)},
+    }
+    if config.tracking.follow == "person":
+        samples["recognition"] = {"crops": np.zeros((1, RECOGNISER_PX, RECOGNISER_PX, 3), np.uint8)}
+    if {"skin", "occlusion"} & set(config.mask.masks):
+        samples["occlusion"] = {
+            "crops": np.zeros((1, OCCLUSION_PX, OCCLUSION_PX, 3), np.uint8),
+            "guides": np.zeros((1, OCCLUSION_PX, OCCLUSION_PX), np.uint8),
+        }
+    return samples
 
 
 def _three(values: tuple[float, ...]) -> tuple[float, float, float]:

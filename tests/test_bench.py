@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from people import eyes
 
-from rtswap import bench as bench_module
 from rtswap.bench import CASES, Case, ClipInput, bench, machine
+from rtswap.bench import rig as rig_module
+from rtswap.bench import run as run_module
 from rtswap.config import Config
 from rtswap.console import Console
 from rtswap.errors import OutputError
@@ -58,8 +59,8 @@ def test_the_machine_is_described() -> None:
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench_module, "CASES", (Case((320, 240), 1, 120),))
-    monkeypatch.setattr(bench_module, "WARM_UP_S", 0.2)
+    monkeypatch.setattr(run_module, "CASES", (Case((320, 240), 1, 120),))
+    monkeypatch.setattr(rig_module, "WARM_UP_S", 0.2)
 
 
 def test_a_run(small: None, tmp_path: Path) -> None:

@@ -1,0 +1,52 @@
+"""What the figures were taken on, and the file that holds them."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import resource
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from rtswap.errors import OutputError
+
+PACKAGES = ("rtswap", "numpy", "opencv-python", "onnxruntime", "openvino", "av")
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were taken on."""
+    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {
+        "cpu": _cpu_name(),
+        "cores": os.cpu_count(),
+        "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
+        "load_before": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "packages": versions,
+    }
+
+
+def peak_rss_mb() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1e6 if platform.system() == "Darwin" else 1024), 1)
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def write_result(path: Path, result: Mapping[str, Any]) -> None:
+    try:
+        path.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written", got=str(error), do="Give --out another path.") from error

@@ -1,0 +1,161 @@
+"""The program's own parts with people who do not exist before them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+
+from rtswap.assemble import make_pipeline, make_swap_model
+from rtswap.budget import Budget
+from rtswap.config import Config
+from rtswap.errors import SourceError
+from rtswap.eyes import Eyes, open_eyes
+from rtswap.marks import make_disclosure
+from rtswap.metrics import Metrics, Spans
+from rtswap.outputs.null import Null
+from rtswap.personas import persona_photo
+from rtswap.pictures import read_image
+from rtswap.pipeline import Pipeline
+from rtswap.protocols import Engine
+from rtswap.session import Session
+from rtswap.source.portrait import find_landmarks
+from rtswap.synthetic import AnimatedHead, clip
+from rtswap.types import Frame, Image, Points, SourceIdentity, StreamInfo, Tensor
+
+CLIP_FRAMES = 12
+"""Played forth and back; more would only fill memory."""
+WARM_UP_S = 1.0
+TARGETS = ("ben", "carl", "dan")
+
+
+class ClipInput:
+    """Frames from memory at a camera's pace, or as fast as they are taken where ``fps`` is infinite.
+
+    ``late_s``: how long the first frame lets itself be waited for.
+    """
+
+    def __init__(self, images: Sequence[Image], *, fps: float, seconds: float, late_s: float = 0.0) -> None:
+        height, width = images[0].shape[:2]
+        self._images = [*images, *images[-2:0:-1]]
+        self._period_s, self._late_s = 1 / fps, late_s
+        self._seconds = seconds
+        self._closed = threading.Event()
+        self.info = StreamInfo(width, height, min(fps, 1000.0), live=np.isfinite(fps))
+
+    def frames(self) -> Iterator[Frame]:
+        began = time.perf_counter() + self._late_s
+        index = 0
+        while not self._closed.is_set() and (now := time.perf_counter()) - began < self._seconds:
+            wait_s = began + index * self._period_s - now
+            if wait_s > 0:
+                time.sleep(wait_s)
+            image = self._images[index % len(self._images)].copy()
+            yield Frame(image, index, time.perf_counter())
+            index += 1
+
+    def close(self) -> None:
+        self._closed.set()
+
+
+class TimedEngine:
+    """An engine whose time is counted as the stage ``networks``."""
+
+    def __init__(self, engine: Engine, spans: Spans) -> None:
+        self._engine, self._spans = engine, spans
+
+    @property
+    def name(self) -> str:
+        return self._engine.name
+
+    def run(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        with self._spans("networks"):
+            return self._engine.run(inputs)
+
+
+class People:
+    """Those who come with rtswap and do not exist, as these eyes see them."""
+
+    def __init__(self, eyes: Eyes) -> None:
+        self._eyes = eyes
+        self.portrait = cache(self._portrait)
+
+    def source(self, name: str) -> SourceIdentity:
+        """To be put on. Raises SourceError."""
+        return SourceIdentity(*self.portrait(name), name=name)
+
+    def clip(self, names: Sequence[str], size: tuple[int, int], face_px: int) -> list[Image]:
+        """They talk and turn, side by side; ``CLIP_FRAMES`` pictures of (width, height) ``size``."""
+        heads = [AnimatedHead(*self.portrait(name), face_px) for name in names]
+        return list(clip(heads, size, fps=30, frames=CLIP_FRAMES))
+
+    def _portrait(self, name: str) -> tuple[Image, Points]:
+        """Picture and landmarks."""
+        eyes, picture = self._eyes, read_image(persona_photo(name))
+        found = eyes.detector.detect(picture)
+        if not found:
+            raise SourceError(f"no face was found in the built-in portrait {name}", do="Install rtswap again.")
+        mesh = eyes.landmarks.find(picture, [found[0].keypoints])[0].points
+        return picture, find_landmarks(eyes.landmarks, picture, mesh)
+
+
+class Rig:
+    """The program's networks, swapper and loop with people who do not exist before it. Raises RtswapError."""
+
+    def __init__(self, config: Config, *, on_event: Callable[[str], None]) -> None:
+        self.config = config
+        self.spans = Spans()
+        self.eyes = open_eyes(config, on_event=on_event, wrap=lambda engine: TimedEngine(engine, self.spans))
+        self._people = People(self.eyes)
+
+    def images(self, size: tuple[int, int], *, faces: int, face_px: int) -> list[Image]:
+        """The clip: 1 to 3 ``faces`` that talk and turn."""
+        return self._people.clip(TARGETS[:faces], size, face_px)
+
+    def pipeline(self, faces: int = 1) -> Pipeline:
+        """A new one, ada's face bound."""
+        which = replace(self.config.tracking, faces="one" if faces == 1 else "all")
+        wanted = replace(self.config, tracking=which)
+        swapper = make_swap_model(wanted, self.eyes).bind(self._people.source("ada"))
+        return make_pipeline(wanted, self.eyes, [swapper], on_event=lambda text: None, spans=self.spans)
+
+    def play(self, images: Sequence[Image], *, fps: float, seconds: float, faces: int = 1) -> Metrics:
+        """One session over the clip; its metrics without the warm-up."""
+        metrics = WarmedMetrics(WARM_UP_S)
+        source = ClipInput(images, fps=fps, seconds=seconds + WARM_UP_S)
+        disclosure = make_disclosure(self.config, lambda text: None)
+        target_s = self.config.budget.target_s
+        budget = Budget(target_s) if target_s > 0 and source.info.live else None
+        Session(source, self.pipeline(faces), disclosure, [Null()], metrics=metrics, quality_budget=budget).run()
+        return metrics
+
+
+class WarmedMetrics(Metrics):
+    """Leaves out what was recorded in the first ``after_s`` seconds."""
+
+    def __init__(self, after_s: float) -> None:
+        super().__init__()
+        self._after_s = after_s
+        self._began: float | None = None
+        self._warm = False
+        self._dropped_before = 0
+        self.ages_s: list[float] = []
+        """Of every frame."""
+
+    def record(
+        self, stages: Mapping[str, float], *, captured_at: float, finished_at: float, faces: int = 0, level: int = 0
+    ) -> None:
+        self._began = finished_at if self._began is None else self._began
+        self._warm = finished_at - self._began >= self._after_s
+        if self._warm:
+            self.ages_s.append(finished_at - captured_at)
+            super().record(stages, captured_at=captured_at, finished_at=finished_at, faces=faces, level=level)
+
+    def set_dropped(self, count: int) -> None:
+        if not self._warm:
+            self._dropped_before = count
+        super().set_dropped(count - self._dropped_before)
