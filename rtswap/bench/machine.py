@@ -33,6 +33,7 @@ def machine() -> dict[str, Any]:
 
 
 def peak_rss_mb() -> float:
+    """The most memory that this process has held so far."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (1e6 if platform.system() == "Darwin" else 1024), 1)
 
@@ -46,6 +47,7 @@ def _cpu_name() -> str:
 
 
 def write_result(path: Path, result: Mapping[str, Any]) -> None:
+    """As JSON. Raises OutputError."""
     try:
         path.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     except OSError as error:

@@ -20,6 +20,8 @@ CAMERA_FPS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Case:
+    """What is in the picture."""
+
     size: tuple[int, int]
     faces: int
     face_px: int
