@@ -96,7 +96,7 @@ class MeshSwapper:
         self._shape = shape
         self._texture = texture
         middle = slice(SIZE // 5, -SIZE // 5)
-        self._own_veil = veil_of(texture.levels[0][middle, middle])
+        self._own_veil = veil_of(texture.full[middle, middle])
         self._neutrals: dict[int, Neutral] = {}
         self._veils: dict[int, tuple[float, float]] = {}
         """Per track: the veil and when it was measured."""

@@ -25,7 +25,7 @@ GREY = (0.114, 0.587, 0.299)
 def atlas_of(levels: tuple[Image, ...], device: Device) -> Tensor:
     """(1, 3, H, W) float32: the largest level at the left, the others below one another at its right."""
     sides = [level.shape[0] for level in levels]
-    atlas = np.zeros((sides[0], sides[0] + max(sides[1:], default=0), 3), np.float32)
+    atlas = np.zeros((max(sides[0], sum(sides[1:])), sides[0] + max(sides[1:], default=0), 3), np.float32)
     for level, (_, x, y) in zip(levels, places(levels), strict=True):
         atlas[y : y + len(level), x : x + len(level)] = level
     return torch.from_numpy(np.ascontiguousarray(atlas.transpose(2, 0, 1))[None]).to(device)

@@ -8,7 +8,6 @@ frequencies, as a factor per place; what is finer than that, pores and noise, is
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache
 from importlib import resources
 
@@ -59,11 +58,7 @@ def strong_texture(texture: Texture, strength: float) -> Texture:
     """Every level with the difference from the mean texture made stronger or weaker; the mask stays."""
     if strength == 1:
         return texture
-    full = _with_strength(texture.levels[0], texture.face, float(np.clip(strength, 0, MOST)))
-    levels = [full]
-    for level in texture.levels[1:]:
-        levels.append(resized(levels[-1], (level.shape[1], level.shape[0]), cv2.INTER_AREA))
-    return replace(texture, levels=tuple(levels))
+    return Texture.of(_with_strength(texture.full, texture.face, float(np.clip(strength, 0, MOST))), texture.face)
 
 
 def areas(frontal: Points) -> NDArray[np.float32]:

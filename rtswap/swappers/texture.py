@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from rtswap.occluders import Occluders
-from rtswap.sampling import resized
+from rtswap.sampling import blurred, resized
 from rtswap.swappers.delight import delit
 from rtswap.swappers.skin import face_mask
 from rtswap.swappers.unroll import COARSE, SIZE, SKIRT, chart, skirted, unroll
@@ -23,15 +23,31 @@ from rtswap.types import Image, Mask, Points, Portrait
 
 __all__ = ["SIZE", "SKIRT", "Texture", "chart", "skirted"]
 
+SIDES = (512, 362, 256, 181, 128)
+"""Texels per side of the levels, each about the last one's by the square root of 2: with halves alone a face that
+lies between two of them is a third too soft or shimmers."""
+DENSEST = 1.7
+"""Texels per pixel above which a smaller level is taken."""
+CRISP, CRISP_SIGMA = 0.5, 0.8
+"""What looking up between texels will blur is sharpened beforehand: share of the high-pass, and sigma in texels. By
+experiment: a face put onto its own photo keeps 92 % of its Laplacian's variance (70 % without, at 110 px)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Texture:
     """The source's unrolled skin at several sizes."""
 
-    levels: tuple[Image, ...]
-    """The chart at 512, 256 and 128 texels, for large and small targets."""
+    full: Image
+    """(512, 512, 3) the chart, as the photo shows it."""
     face: Mask
     """(128, 128) 255 where the photo shows face, 0 where hair or background lie on it."""
+    levels: tuple[Image, ...]
+    """The chart at ``SIDES`` texels, for large and small targets, ready to be looked up."""
+
+    @classmethod
+    def of(cls, full: Image, face: Mask) -> Texture:
+        levels = [full, *(resized(full, (side, side), cv2.INTER_AREA) for side in SIDES[1:])]
+        return cls(full, face, tuple(_crisp(level) for level in levels))
 
     @classmethod
     def bake(
@@ -56,16 +72,18 @@ class Texture:
         if delight:
             view = view._replace(image=delit(view.image, view.seen, view.face))
         full, face = completed(view)
-        levels = [full]
-        for _ in range(2):
-            side = levels[-1].shape[0] // 2
-            levels.append(resized(levels[-1], (side, side), cv2.INTER_AREA))
-        return cls(tuple(levels), face if skin else np.full((COARSE, COARSE), 255, np.uint8))
+        return cls.of(full, face if skin else np.full((COARSE, COARSE), 255, np.uint8))
 
     def level_for(self, texels_per_pixel: float) -> Image:
-        """The sharpest level that is not sampled so sparsely that it shimmers."""
-        index = int(np.clip(np.floor(np.log2(max(texels_per_pixel, 1e-3)) + 0.35), 0, len(self.levels) - 1))
-        return self.levels[index]
+        """The sharpest level that is not sampled so sparsely that it shimmers. ``texels_per_pixel``: of the chart's
+        full size."""
+        fine_enough = [level for level in self.levels if texels_per_pixel * len(level) <= DENSEST * SIZE]
+        return fine_enough[0] if fine_enough else self.levels[-1]
+
+
+def _crisp(level: Image) -> Image:
+    smooth = blurred(level, CRISP_SIGMA)
+    return np.asarray(cv2.addWeighted(level, 1 + CRISP, smooth, -CRISP, 0), np.uint8)
 
 
 def _view(photo: Portrait, skin: bool, occluders: Occluders | None) -> View:

@@ -40,8 +40,8 @@ HALF_LOST = pytest.mark.xfail(reason="the shadowed half is taken for hair by the
 def test_a_photo_half_in_shadow_gives_nearly_the_skin_of_one_without(name: str) -> None:
     who = person(name)
     picture = side_lit(who, 0.4, sharp=True)
-    truth = Texture.bake(who.portrait, who.landmarks, delight=False).levels[0]
-    lit, left = (Texture.bake(picture, who.landmarks, delight=on).levels[0] for on in (True, False))
+    truth = Texture.bake(who.portrait, who.landmarks, delight=False).full
+    lit, left = (Texture.bake(picture, who.landmarks, delight=on).full for on in (True, False))
     before, after = (np.abs(slow(one) - slow(truth))[inner()].mean() for one in (left, lit))
     assert after < 0.8 * before
 
@@ -55,10 +55,10 @@ def test_a_mole_stays(name: str) -> None:
     radius = max(2, round(0.012 * float(np.ptp(who.landmarks[:, 0]))))
     cv2.circle(picture, tuple(int(v) for v in spot), radius, (30, 38, 60), -1, cv2.LINE_AA)
     bare, marked = (
-        Texture.bake(one, who.landmarks, delight=True).levels[0].astype(np.float32) for one in (who.portrait, picture)
+        Texture.bake(one, who.landmarks, delight=True).full.astype(np.float32) for one in (who.portrait, picture)
     )
-    plain = Texture.bake(picture, who.landmarks, delight=False).levels[0].astype(np.float32)
-    without = Texture.bake(who.portrait, who.landmarks, delight=False).levels[0].astype(np.float32)
+    plain = Texture.bake(picture, who.landmarks, delight=False).full.astype(np.float32)
+    without = Texture.bake(who.portrait, who.landmarks, delight=False).full.astype(np.float32)
     kept, drawn = ((bare - marked).clip(0).max(), (without - plain).clip(0).max())
     assert kept > 0.7 * drawn
 
@@ -66,9 +66,7 @@ def test_a_mole_stays(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_fine_detail_stays(name: str) -> None:
     who = person(name)
-    on, off = (
-        Texture.bake(who.portrait, who.landmarks, delight=d).levels[0].astype(np.float32) for d in (True, False)
-    )
+    on, off = (Texture.bake(who.portrait, who.landmarks, delight=d).full.astype(np.float32) for d in (True, False))
     details = [np.log(one + 6) - cv2.GaussianBlur(np.log(one + 6), (0, 0), 3) for one in (on, off)]
     a, b = (one[inner()].ravel() for one in details)
     assert np.corrcoef(a, b)[0, 1] > 0.97
@@ -78,7 +76,7 @@ def test_fine_detail_stays(name: str) -> None:
 def test_light_from_above_and_skin_s_colour_are_not_taken_away() -> None:
     """What is alike on both halves may be the face itself."""
     who = person("ada")
-    on, off = (Texture.bake(who.portrait, who.landmarks, delight=d).levels[2].astype(float) for d in (True, False))
+    on, off = (Texture.bake(who.portrait, who.landmarks, delight=d).levels[-1].astype(float) for d in (True, False))
     where = inwards() > 0.2
     assert where.shape == (COARSE, COARSE)
     tint = [one[where].mean(0) / one[where].mean() for one in (on, off)]

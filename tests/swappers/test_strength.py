@@ -96,14 +96,14 @@ def test_noise_and_pores_are_not_made_stronger(name: str) -> None:
         return float((grey - cv2.GaussianBlur(grey, (0, 0), 1.5)).std() / grey.mean())
 
     own, more = texture(name), strengthened(shape(name), texture(name), 1.3)[1]
-    assert fine(more.levels[0]) < 1.12 * fine(own.levels[0])
+    assert fine(more.full) < 1.12 * fine(own.full)
 
 
 @pytest.mark.parametrize("strength", STRENGTHS)
 def test_colours_stay_in_range_and_tone_stays(strength: float) -> None:
     for name in NAMES:
         own, now = (
-            one.levels[0][120:400, 80:430].astype(int)
+            one.full[120:400, 80:430].astype(int)
             for one in (texture(name), strengthened(shape(name), texture(name), strength)[1])
         )
         assert (now <= 1).mean() <= (own <= 3).mean()
@@ -114,7 +114,7 @@ def test_colours_stay_in_range_and_tone_stays(strength: float) -> None:
 def test_extreme_pictures_stay_pictures() -> None:
     for level in (0, 255):
         flat = np.full((512, 512, 3), level, np.uint8)
-        plain = Texture((flat, flat[::2, ::2].copy(), flat[::4, ::4].copy()), np.full((128, 128), 255, np.uint8))
+        plain = Texture.of(flat, np.full((128, 128), 255, np.uint8))
         for strength in STRENGTHS:
             levels = strengthened(shape("ada"), plain, strength)[1].levels
             assert [one.shape for one in levels] == [one.shape for one in plain.levels]
@@ -133,7 +133,7 @@ def test_at_zero_two_people_look_alike() -> None:
 
     def alike(strength: float) -> float:
         one, other = (
-            features(strengthened(shape(name), texture(name), strength)[1].levels[0]) for name in ("ada", "carl")
+            features(strengthened(shape(name), texture(name), strength)[1].full) for name in ("ada", "carl")
         )
         return float(np.abs(one - other).mean())
 

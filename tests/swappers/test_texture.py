@@ -9,7 +9,7 @@ from people import NAMES, filled, person, placed
 
 from rtswap.geometry import canonical
 from rtswap.raster import rasterize
-from rtswap.swappers.texture import SIZE, Texture, chart, skirted
+from rtswap.swappers.texture import SIDES, SIZE, Texture, chart, skirted
 from rtswap.topology import OVAL
 from rtswap.types import Portrait
 
@@ -27,7 +27,7 @@ def test_the_portrait_comes_back(name: str) -> None:
     """But for where a nose or a cheek hides another part of the face: that is filled from the other half."""
     who = person(name)
     texture = Texture.bake(who.portrait, who.landmarks, delight=False)
-    found, face = rendered(texture.levels[0], who.landmarks, who.portrait.shape[1::-1])
+    found, face = rendered(texture.full, who.landmarks, who.portrait.shape[1::-1])
     face = cv2.erode(face.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
     error = np.abs(found.astype(float) - who.portrait)[face]
     assert np.median(error) <= 2
@@ -43,19 +43,35 @@ def test_the_chart_is_symmetric_and_fills_its_square() -> None:
     assert np.ptp(chart().points[:, :2], axis=0).max() > SIZE - 10
 
 
-def test_levels_are_halves() -> None:
+def test_levels_for_every_size() -> None:
     who = person("ben")
     texture = Texture.bake(who.portrait, who.landmarks)
-    assert [level.shape for level in texture.levels] == [(s, s, 3) for s in (512, 256, 128)]
+    assert [level.shape for level in texture.levels] == [(s, s, 3) for s in SIDES]
     assert texture.face.shape == (128, 128)
-    halved = cv2.resize(texture.levels[0], (128, 128), interpolation=cv2.INTER_AREA)
-    assert np.abs(halved.astype(int) - texture.levels[2]).max() <= 2
+    for level in texture.levels:
+        small = cv2.resize(texture.full, level.shape[1::-1], interpolation=cv2.INTER_AREA)
+        assert np.abs(small.astype(int) - level).mean() < 2, "the same picture, but for its crispness"
     assert texture.level_for(1.0).shape[0] == 512
-    assert texture.level_for(2.0).shape[0] == 256
+    assert texture.level_for(2.0).shape[0] == 362
     for many in (9.0, 1e9, float("inf")):
         assert texture.level_for(many).shape[0] == 128
     for few in (0.1, 0.0):
         assert texture.level_for(few).shape[0] == 512
+
+
+@pytest.mark.parametrize("face_px", [60, 90, 128, 170, 240])
+def test_looking_up_keeps_the_sharpness(face_px: int) -> None:
+    """A level as it is looked up, halfway between its texels, is as sharp as the skin scaled down to that size."""
+    texture = Texture.bake(person("ben").portrait, person("ben").landmarks)
+    side = round(SIZE * face_px / (0.75 * SIZE))
+    level = texture.level_for(SIZE / side)
+    places = (np.arange(side, dtype=np.float32) + 0.75) * (len(level) / side) - 0.5
+    lookup = np.dstack(np.meshgrid(places, places))
+    found = cv2.remap(level, lookup, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    wanted = cv2.resize(texture.full, (side, side), interpolation=cv2.INTER_AREA)
+    middle = slice(side // 4, -side // 4)
+    sharp = [float(cv2.Laplacian(one[middle, middle], cv2.CV_32F).var()) for one in (found, wanted)]
+    assert 0.8 < sharp[0] / sharp[1] < 1.6  # what is scaled down by areas is itself a little soft
 
 
 @pytest.mark.parametrize("side", [-1, 1])
@@ -68,7 +84,7 @@ def test_what_a_turned_head_hides_is_filled_from_the_other_half(side: int) -> No
     ring = np.abs(canonical().mesh[:, 0]) / np.abs(canonical().mesh[:, 0]).max()
     paint = np.stack([height, ring, np.full(468, 0.5)], 1).astype(np.float32)
     portrait = (rasterize(mesh, paint, canonical().triangles, size) * 255).astype(np.uint8)
-    texture = Texture.bake(portrait, mesh, skin=False, delight=False).levels[0]
+    texture = Texture.bake(portrait, mesh, skin=False, delight=False).full
     wanted = rasterize(chart().points[:468], paint, canonical().triangles, (SIZE, SIZE)) * 255
     inside = cv2.erode(
         filled(chart().points[:468], canonical().triangles, (SIZE, SIZE)).astype(np.uint8), np.ones((41, 41))
@@ -84,7 +100,7 @@ def test_a_frontal_photo_is_not_made_symmetric() -> None:
     left = (canonical().mesh[:, 0] < 0).astype(np.float32)
     paint = np.stack([left, left, left], 1)
     portrait = (rasterize(mesh, paint, canonical().triangles, size) * 255).astype(np.uint8)
-    texture = Texture.bake(portrait, mesh, skin=False, delight=False).levels[0]
+    texture = Texture.bake(portrait, mesh, skin=False, delight=False).full
     assert texture[200:300, 120:200].min() > 250
     assert texture[200:300, 312:392].max() < 5
 
@@ -119,8 +135,8 @@ def test_what_one_photo_hides_is_taken_from_another_in_the_first_one_s_light() -
     share = np.clip(canonical().mesh[:, 0] / 1.6 + 0.5, 0.05, 0.95)
     paint = np.stack([share, np.full(468, 0.4), 1 - share], 1).astype(np.float32)
     first, second = turned_photo(paint, 45), turned_photo(paint, -45, 0.7)
-    alone = Texture.bake(first.image, first.landmarks, skin=False, delight=False).levels[0]
-    both = Texture.bake(first.image, first.landmarks, [second], skin=False, delight=False).levels[0]
+    alone = Texture.bake(first.image, first.landmarks, skin=False, delight=False).full
+    both = Texture.bake(first.image, first.landmarks, [second], skin=False, delight=False).full
     wanted = rasterize(chart().points[:468], paint, canonical().triangles, (SIZE, SIZE)) * 255
     inside = cv2.erode(
         filled(chart().points[:468], canonical().triangles, (SIZE, SIZE)).astype(np.uint8), np.ones((41, 41))
@@ -136,7 +152,7 @@ def test_a_photo_that_shows_no_more_changes_nothing() -> None:
     again = Portrait(cv2.GaussianBlur(who.portrait, (0, 0), 3), who.landmarks)
     one = Texture.bake(who.portrait, who.landmarks)
     two = Texture.bake(who.portrait, who.landmarks, [again])
-    assert np.abs(one.levels[0].astype(int) - two.levels[0]).mean() < 1
+    assert np.abs(one.full.astype(int) - two.full).mean() < 1
 
 
 @pytest.mark.parametrize("kind", ["black", "white", "noise", "half", "tiny"])
@@ -155,7 +171,7 @@ def test_no_photo_however_bad_stops_it(kind: str) -> None:
         scale = 40 / picture.shape[0]
         picture, points = cv2.resize(picture, (40, 40)), (points * scale).astype(np.float32)
     texture = Texture.bake(picture, points, [Portrait(picture, points)])
-    assert [level.shape for level in texture.levels] == [(s, s, 3) for s in (512, 256, 128)]
+    assert [level.shape for level in texture.levels] == [(s, s, 3) for s in SIDES]
     assert all(level.dtype == np.uint8 for level in texture.levels)
     assert texture.face.shape == (128, 128)
     assert texture.face[64, 64] > 150
