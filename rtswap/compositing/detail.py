@@ -11,7 +11,7 @@ import numpy as np
 
 from rtswap.compositing.grain import Overlay, lay_over, overlay_for
 from rtswap.compositing.openings import bounded, bounding_box, openings_of, skin_weights
-from rtswap.compositing.sharpness import Grain, Plane, edge_sigma, grain_of, softened
+from rtswap.compositing.sharpness import Grain, Plane, edge_sigma, fine_detail, grain_of, softened
 from rtswap.compositing.steady import Steady
 from rtswap.topology import CHIN, LIPS_OUTER
 from rtswap.types import AlignedFace, Image, Mask, Quality, SwappedFace
@@ -27,6 +27,10 @@ SOFTENING = 4.0
 """Variance of the strongest blur, pixels squared."""
 SHARPENING, SHARPENING_PER = 0.6, 0.35
 """Share of the high-pass that is added at most, and per pixel squared that the swap is too soft."""
+HALFWAY = 0.5
+"""Exponent with which a lack of fine detail is made good: half of it may be the person's, as smooth skin is."""
+FAINTEST_DETAIL = 0.3
+"""Variance of the Laplacian, levels squared: rounding alone makes as much."""
 FAINTEST_GRAIN = 0.5
 """Standard deviation in levels; fainter, it is not seen."""
 
@@ -56,6 +60,8 @@ class MatchDetail:
     def __init__(self) -> None:
         self._edges = Steady(CONSTANT_S), Steady(CONSTANT_S)
         """Variance of the blur over the target's edges, and over the swapped face's. As the next, each by track."""
+        self._detail = Steady(CONSTANT_S), Steady(CONSTANT_S)
+        """Logarithms of the fine detail's variance; the swapped face's also once it is softened by 1."""
         self._grain = Steady(CONSTANT_S), Steady(CONSTANT_S)
         self._tracks: dict[int, _Track] = {}
 
@@ -87,7 +93,7 @@ class MatchDetail:
     def forget(self, track_id: int) -> None:
         """Drop what was measured."""
         self._tracks.pop(track_id, None)
-        for steady in (*self._edges, *self._grain):
+        for steady in (*self._edges, *self._detail, *self._grain):
             steady.forget(track_id)
 
     def _measure(self, track: _Track, swapped: SwappedFace, target: AlignedFace) -> None:
@@ -112,6 +118,11 @@ class MatchDetail:
         sigma = edge_sigma(plane, shown, grain.fine)
         if sigma is not None:
             self._edges[who].follow(target.track_id, np.array([sigma**2], np.float32), target.time_s)
+        pictures = (plane,) if who == 0 else (plane, softened(plane, 1.0))
+        details = [fine_detail(one, shown, grain) for one in pictures]
+        known = [math.log(max(one, FAINTEST_DETAIL)) for one in details if one is not None]
+        if len(known) == len(pictures):
+            self._detail[who].follow(target.track_id, np.array(known, np.float32), target.time_s)
         softening = self._softness(target.track_id)
         if who == 1 and softening > 0:
             grain = grain_of(softened(plane, softening), shown) or grain
@@ -119,12 +130,31 @@ class MatchDetail:
         self._grain[who].follow(target.track_id, squares, target.time_s)
 
     def _softness(self, key: int) -> float:
-        """By how much, pixels squared, the swapped face's edges are too sharp (positive) or too soft (negative)."""
+        """By how much, pixels squared, the swapped face is too sharp (positive) or too soft (negative). Edges say so;
+        but a face whose fine detail is no more than the target's is not softened, whatever its edges are."""
         theirs, ours = (steady.last(key) for steady in self._edges)
         if theirs is None or ours is None:
             return 0.0
         difference = float(theirs[0] - ours[0])
-        return math.copysign(min(max(abs(difference) - SAME, 0.0), SOFTENING), difference)
+        excess, per_variance = self._excess(key)
+        return min(
+            math.copysign(min(max(abs(difference) - SAME, 0.0), SOFTENING), difference),
+            max(0.0, excess) / per_variance,
+        )
+
+    def _excess(self, key: int) -> tuple[float, float]:
+        """How much more fine detail the swapped face has than the target (logarithm of variances), and how much of it
+        softening by a pixel squared takes."""
+        theirs, ours = (steady.last(key) for steady in self._detail)
+        if theirs is None or ours is None:
+            return 0.0, 1.0
+        return float(ours[0] - theirs[0]), max(0.2, float(ours[0] - ours[1]))
+
+    def _sharpening(self, key: int, softness: float) -> float:
+        """Share of the high-pass: as the edges ask, or the fine detail, whichever asks for more."""
+        excess, per_variance = self._excess(key)
+        lack = math.expm1(max(0.0, -excess) / 2 * HALFWAY) / -math.expm1(-per_variance / 2)
+        return min(SHARPENING, max(0.0, -softness * SHARPENING_PER, lack))
 
     def _decided(self, key: int) -> Look:
         softness = self._softness(key)
@@ -134,7 +164,7 @@ class MatchDetail:
             missing = Grain(*(math.sqrt(max(0.0, float(square))) for square in theirs - ours))
             overlay = overlay_for(missing)
             overlay = overlay if overlay.spread >= FAINTEST_GRAIN else None
-        return Look(max(0.0, softness), min(SHARPENING, max(0.0, -softness) * SHARPENING_PER), overlay)
+        return Look(max(0.0, softness), 0.0 if softness > 0 else self._sharpening(key, softness), overlay)
 
 
 def _window(target: AlignedFace, mask: Mask) -> tuple[slice, slice] | None:

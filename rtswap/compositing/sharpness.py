@@ -79,6 +79,23 @@ def grain_of(plane: Plane, weights: Mask) -> Grain | None:
     return Grain(*(_spread(np.abs(response[usable])) for response in (fine, coarse)))
 
 
+def fine_detail(plane: Plane, weights: Mask, grain: Grain) -> float | None:
+    """Variance of the Laplacian of the slightly smoothed picture, less what ``grain`` makes of it; None where too
+    little can be seen."""
+    usable = weights >= 250
+    if np.count_nonzero(usable) < FEWEST:
+        return None
+    variance = float(cv2.Laplacian(cv2.GaussianBlur(plane, (5, 5), SMOOTH), cv2.CV_32F)[usable].var())
+    noise = max(grain.fine, 2 * grain.coarse)  # white noise has half its strength at half size, coarser noise more
+    return max(variance - GRAIN_IN_DETAIL * noise**2, 0.05 * variance)
+
+
+SMOOTH = 0.8
+"""Sigma before ``fine_detail``'s Laplacian: what is finer is mostly noise."""
+GRAIN_IN_DETAIL = 0.371
+"""Its answer to white noise of sd 1: the sum of the squares of both kernels, one upon the other."""
+
+
 def _spread(sizes: Plane) -> float:
     """Standard deviation of normal noise, from the smaller of its absolute values."""
     count = int(0.7 * sizes.size)
