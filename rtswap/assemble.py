@@ -27,6 +27,7 @@ from rtswap.session import Session
 from rtswap.source import load_source
 from rtswap.tracking.tracker import FaceTracker
 from rtswap.types import SourceIdentity, StreamInfo
+from rtswap.workshop import HostWorkshop
 
 Event = Callable[[str], None]
 DEFAULT_SIZE, DEFAULT_FPS = (1280, 720), 30.0
@@ -173,11 +174,10 @@ def make_pipeline(
     detector = eyes.photo_detector if photos else eyes.detector
     tracker = make_tracker(config, detector, eyes)
     safety = config.safety
-    policy = Policy(safety.on_failure, safety.empty_after_s, safety.pass_through, partial=mask_is_partial(config))
+    policy = Policy(safety.on_failure, safety.empty_after_s, safety.pass_through)
     finishes = make_finishes(config, eyes, on_event=on_event, live=live)
-    return Pipeline(
-        tracker, swappers, canvas=CpuCanvas, policy=policy, on_event=on_event, finishes=finishes, spans=spans
-    )
+    workshop = HostWorkshop(swappers, canvas=CpuCanvas, finishes=finishes, partial=mask_is_partial(config))
+    return Pipeline(tracker, workshop, policy=policy, on_event=on_event, spans=spans)
 
 
 def make_tracker(config: Config, detector: Detector, eyes: Eyes) -> FaceTracker:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
 
 from rtswap.types import (
     AlignedFace,
     Box,
     Detection,
+    DeviceFaces,
+    DeviceSwapped,
+    DeviceTensor,
     Frame,
     Image,
     MarkedImage,
@@ -20,8 +24,10 @@ from rtswap.types import (
     SourceIdentity,
     StreamInfo,
     SwappedFace,
+    Swaps,
     Tensor,
     Track,
+    View,
 )
 
 
@@ -148,6 +154,111 @@ class Canvas(Protocol):
 
     def cover(self, box: Box, style: str) -> None:
         """Make what is in the box unrecognisable: ``blur`` or ``pixelate``."""
+        ...
+
+    def image(self) -> Image: ...
+
+
+Stages = Callable[[str], AbstractContextManager[Any]]
+"""``with stages("crop"): ...`` counts the time."""
+
+
+class Workshop(Protocol):
+    """Where the faces of frames are swapped: in host memory one by one, or on a GPU all at once."""
+
+    @property
+    def source_count(self) -> int: ...
+
+    def begin(self, image: Image) -> Workpiece: ...
+
+    def forget(self, track_id: int) -> None:
+        """Drop what was remembered of a track that has ended."""
+        ...
+
+
+class Workpiece(Protocol):
+    """One frame in a workshop: faces are swapped, then places covered, then the faces pasted over them."""
+
+    @property
+    def marked(self) -> bool:
+        """Whether badge and invisible mark are in its picture already."""
+        ...
+
+    def swap(self, tracks: Sequence[Track], source: int, *, quality: Quality, now: float, stages: Stages) -> Swaps:
+        """Swap these faces with source number ``source``. Nothing shows yet; whatever fails leaves a face bare."""
+        ...
+
+    def cover(self, box: Box, style: str) -> None:
+        """As ``Canvas.cover``."""
+        ...
+
+    def paste(self) -> None:
+        """Let the swapped faces show."""
+        ...
+
+    def image(self) -> Image:
+        """The picture. It may leave if ``verdict`` says what ``swap`` said."""
+        ...
+
+    def verdict(self) -> Swaps:
+        """What ``swap`` said, or, once pixels were looked at that came with the picture, that some faces are bare."""
+        ...
+
+    def restart(self) -> None:
+        """Begin again with the frame as it came, without the faces that are bare now."""
+        ...
+
+
+class DeviceSwapper(Protocol):
+    """A ``Swapper`` for faces on a GPU. It waits for nothing there."""
+
+    def view(self, landmarks: Points, max_px: int) -> tuple[Matrix, tuple[int, int]]:
+        """As ``Swapper.view``."""
+        ...
+
+    def swap_all(self, targets: DeviceFaces, quality: Quality) -> DeviceSwapped: ...
+
+    def forget(self, track_id: int) -> None:
+        """Drop what was remembered of a track that has ended."""
+        ...
+
+
+Later = Callable[[DeviceTensor, Callable[[Tensor], None]], None]
+"""``later(tensor, then)``: the tensor comes down with the frame's picture; then ``then`` is called with it."""
+
+
+class DeviceFinish(Protocol):
+    """A ``Finish`` for faces on a GPU. It waits for nothing there: what the host must see comes ``later``."""
+
+    def apply_all(
+        self, swapped: DeviceSwapped, targets: DeviceFaces, quality: Quality, later: Later
+    ) -> DeviceSwapped:
+        """May write into ``swapped``, never into ``targets``. The masks may only become smaller."""
+        ...
+
+    def forget(self, track_id: int) -> None:
+        """Drop what was remembered of a track that has ended."""
+        ...
+
+
+class DeviceCanvas(Protocol):
+    """A ``Canvas`` on a GPU: all faces at once, and one wait, in ``image``."""
+
+    @property
+    def marked(self) -> bool:
+        """Whether badge and invisible mark are written there."""
+        ...
+
+    def crops(self, views: Sequence[View]) -> DeviceTensor:
+        """(N, S, S, 3) as ``DeviceFaces.crops``."""
+        ...
+
+    def paste_all(self, crops: DeviceTensor, masks: DeviceTensor, views: Sequence[View]) -> None: ...
+
+    def cover(self, box: Box, style: str) -> None: ...
+
+    def later(self, tensor: DeviceTensor, then: Callable[[Tensor], None]) -> None:
+        """As ``Later``."""
         ...
 
     def image(self) -> Image: ...

@@ -8,7 +8,7 @@ their own graph, so that no copy is made in Python.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,15 @@ Box = NDArray[np.float32]
 """(4,) ``x1 y1 x2 y2`` pixels."""
 Tensor = NDArray[Any]
 """What an engine takes and gives. Which shape and type is the network's contract."""
+DeviceTensor = Any
+"""``torch.Tensor`` on a GPU: torch may be missing where types are checked."""
+
+
+class View(NamedTuple):
+    """How a face is seen: frame -> crop matrix, and the crop's (width, height)."""
+
+    matrix: Matrix
+    size: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +137,51 @@ class SwappedFace:
     """As large as ``AlignedFace.crop``."""
     mask: Mask
     """As large as ``crop``: 255 = replace. 0 on its outermost pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceFace:
+    """A target face whose crop lies on a GPU: ``AlignedFace`` without its pixels."""
+
+    track_id: int
+    landmarks: Points
+    """(468, 3) in pixels of the crop."""
+    visibility: NDArray[np.float32]
+    """(468,) 0..1"""
+    time_s: float
+    size: tuple[int, int]
+    """(width, height) of the crop in its square."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DeviceFaces:
+    """All target faces of a frame that are to be swapped, their crops on a GPU."""
+
+    faces: tuple[DeviceFace, ...]
+    crops: DeviceTensor
+    """(N, S, S, 3) uint8: each crop in the upper left of its square, its last pixels repeated beyond. Read only."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DeviceSwapped:
+    """``SwappedFace`` for all faces of a frame."""
+
+    crops: DeviceTensor
+    """As ``DeviceFaces.crops``."""
+    masks: DeviceTensor
+    """(N, S, S) uint8: 255 = replace; 0 on a crop's outermost pixels and beyond it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swaps:
+    """What became of the faces of a frame."""
+
+    done: tuple[int, ...] = ()
+    """Ids of the tracks that are swapped."""
+    bare: tuple[int, ...] = ()
+    """Ids of those that cannot be."""
+    failure: Exception | None = None
+    """Why, if it was our fault: a cup before a face is not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ from rtswap.types import (
     SwappedFace,
     Track,
 )
+from rtswap.workshop import HostWorkshop
 
 SIZE = (144, 80)
 FACE_PX, CELL_PX = 32, 2
@@ -392,6 +393,8 @@ def play(
     swappers: Sequence[Any] = (),
     finishes: Sequence[Any] = (),
     canvas: Callable[[Image], Any] = CpuCanvas,
+    workshop: Any = None,
+    partial: bool = False,
     policy: str | Policy = "blur",
     disclosure: Disclosure | None = None,
     outputs: Sequence[Recorder] = (),
@@ -405,11 +408,9 @@ def play(
     outputs = outputs or [Recorder()]
     pipeline = Pipeline(
         tracker or ScriptedTracker(),
-        swappers or [ScriptedSwapper()],
-        canvas=canvas,
+        workshop or HostWorkshop(swappers or [ScriptedSwapper()], canvas=canvas, finishes=finishes, partial=partial),
         policy=policy if isinstance(policy, Policy) else Policy(policy),
         on_event=events.append,
-        finishes=finishes,
     )
     session = Session(
         input,

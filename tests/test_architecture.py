@@ -22,7 +22,7 @@ LAYERS = (
         "inputs outputs tracking engines swappers compositing disclosure models "
         "source budget metrics guard embedding cameras console",
     ),
-    ("loop", "pipeline session sender"),
+    ("loop", "workshop pipeline session sessions sender"),
     ("settings", "config configfile"),
     (
         "assembly",
@@ -56,8 +56,14 @@ LAZY = (
     "cryptography",
 )
 """Packages that the default install does not bring: never imported at the top of a file."""
-THREADS = ("rtswap/session.py", "rtswap/sender.py", "rtswap/inputs/")
-BROAD_EXCEPT = ("rtswap/session.py", "rtswap/sender.py", "rtswap/pipeline.py")
+THREADS = ("rtswap/session.py", "rtswap/sessions.py", "rtswap/sender.py", "rtswap/inputs/")
+BROAD_EXCEPT = (
+    "rtswap/session.py",
+    "rtswap/sessions.py",
+    "rtswap/sender.py",
+    "rtswap/pipeline.py",
+    "rtswap/workshop.py",
+)
 """Where any error is kept, to be raised in the main thread; and where the face is covered whatever breaks."""
 FOREIGN_WORDS = {
     "bbox": "box",

@@ -11,6 +11,7 @@ from rtswap.controls import Controls
 from rtswap.errors import OutputError
 from rtswap.metrics import Metrics
 from rtswap.pipeline import Pipeline, Policy
+from rtswap.workshop import HostWorkshop
 
 
 class FakeSession:
@@ -32,8 +33,7 @@ def made(record: Any = Recorder) -> tuple[Controls, Any, Pipeline, list[str]]:
     events: list[str] = []
     pipeline = Pipeline(
         ScriptedTracker(),
-        [ScriptedSwapper(), ScriptedSwapper()],
-        canvas=CpuCanvas,
+        HostWorkshop([ScriptedSwapper(), ScriptedSwapper()], canvas=CpuCanvas),
         policy=Policy(),
         on_event=events.append,
     )

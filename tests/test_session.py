@@ -160,8 +160,10 @@ def test_with_nothing_to_hold_the_first_face_is_covered() -> None:
 
 def pipeline_of(tracker: ScriptedTracker, swapper: ScriptedSwapper, policy: Policy) -> Pipeline:
     from rtswap.compositing.cpu import CpuCanvas
+    from rtswap.workshop import HostWorkshop
 
-    return Pipeline(tracker, [swapper], canvas=CpuCanvas, policy=policy, on_event=lambda text: None)
+    workshop = HostWorkshop([swapper], canvas=CpuCanvas)
+    return Pipeline(tracker, workshop, policy=policy, on_event=lambda text: None)
 
 
 def test_a_pipeline_alone_counts_what_it_did() -> None:

@@ -12,8 +12,8 @@ from rtswap.evaluation.identity import IdentityJudge
 from rtswap.evaluation.sheet import draw_sheet
 from rtswap.evaluation.study import Study
 from rtswap.evaluation.table import Line, table, table_lines
-from rtswap.pipeline import LEAST_REPLACED
 from rtswap.types import Image
+from rtswap.workshop import LEAST_REPLACED
 
 VERSION = 1
 KIDS = ("kid_local_statistics", "kid_dlib_stages")

@@ -23,6 +23,7 @@ from rtswap.protocols import Finish, Swapper
 from rtswap.source.portrait import find_landmarks
 from rtswap.synthetic import persona
 from rtswap.types import SourceIdentity
+from rtswap.workshop import HostWorkshop
 
 Event = Callable[[str], None]
 STAND_IN = "ada"
@@ -39,11 +40,14 @@ class Rig:
         safety = config.safety
         self.pipeline = Pipeline(
             WatchedTracker(tracker, watch),
-            [_swapper(config, eyes, watch, on_event)],
-            canvas=lambda image: WatchedCanvas(CpuCanvas(image), watch),
-            policy=Policy(safety.on_failure, safety.empty_after_s, partial=mask_is_partial(config)),
+            HostWorkshop(
+                [_swapper(config, eyes, watch, on_event)],
+                canvas=lambda image: WatchedCanvas(CpuCanvas(image), watch),
+                finishes=_finishes(config, eyes, watch, on_event),
+                partial=mask_is_partial(config),
+            ),
+            policy=Policy(safety.on_failure, safety.empty_after_s),
             on_event=on_event,
-            finishes=_finishes(config, eyes, watch, on_event),
         )
 
 

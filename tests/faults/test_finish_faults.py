@@ -11,7 +11,6 @@ import pytest
 from faulty import MOMENTS, Fault, ScriptedInput, ScriptedSwapper, ScriptedTracker, assert_closed, play
 
 from rtswap.errors import FaceLost
-from rtswap.pipeline import Policy
 from rtswap.types import AlignedFace, Frame, Quality, SwappedFace, Track
 
 KINDS = [
@@ -88,11 +87,10 @@ def test_what_landmarks_and_mask_both_call_hidden_stays_in_front() -> None:
 
 
 def test_who_asks_for_parts_gets_parts() -> None:
-    policy = Policy("blur", partial=True)
-    played = play(ScriptedInput(12), finishes=[ScriptedFinish("zero mask", range(12))], policy=policy)
+    played = play(ScriptedInput(12), finishes=[ScriptedFinish("zero mask", range(12))], partial=True)
     assert played.error is None
     assert set(played.output.swapped) == {1}
-    whole = play(ScriptedInput(12), finishes=[ScriptedFinish("nan crop", range(12))], policy=policy)
+    whole = play(ScriptedInput(12), finishes=[ScriptedFinish("nan crop", range(12))], partial=True)
     assert_closed(whole)
     assert set(whole.output.swapped) == {0}
 
