@@ -46,6 +46,15 @@ def _cpu_name() -> str:
         return platform.processor() or platform.machine()
 
 
+def check_writable(path: Path) -> None:
+    """Before minutes are spent on measuring. Raises OutputError where ``path`` cannot be written as JSON."""
+    if path.suffix.lower() in (".png", ".jpg"):
+        raise OutputError(f"{path} is to hold figures", expected="a name that ends in .json", got=path.suffix)
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        got = "a folder" if path.is_dir() else f"no folder {path.absolute().parent}"
+        raise OutputError(f"{path} cannot be written", got=got, do="Give --out another path.")
+
+
 def write_result(path: Path, result: Mapping[str, Any]) -> None:
     """As JSON. Raises OutputError."""
     try:

@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 
-from rtswap.bench.machine import machine, peak_rss_mb, write_result
+from rtswap.bench.machine import check_writable, machine, peak_rss_mb, write_result
 from rtswap.bench.rig import Rig
 from rtswap.config import Config
 from rtswap.console import Console
@@ -40,6 +40,8 @@ CASES = tuple(
 
 def bench(config: Config, *, console: Console, seconds: float, out: str | None) -> dict[str, Any]:
     """Every case in turn; returns and, where ``out`` names a file, writes the figures. Raises RtswapError."""
+    if out:
+        check_writable(Path(out))
     rig = Rig(config, on_event=console.event)
     cases = {}
     for number, case in enumerate(CASES):

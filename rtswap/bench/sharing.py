@@ -1,0 +1,102 @@
+"""The networks of one process behind a batcher each, for streams that all look through them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping
+
+import numpy as np
+
+from rtswap.batching import Limits, SharedEngine
+from rtswap.bench.rig import TimedEngine
+from rtswap.config import Config
+from rtswap.engines.build_profiles import profile_of
+from rtswap.eyes import Eyes, Generator, Networks, look_through
+from rtswap.metrics import Spans
+from rtswap.protocols import Engine
+from rtswap.swappers.one import samples as samples_of_one
+from rtswap.types import Tensor
+
+WAIT_S = 0.002
+"""What one request may wait for others, where there are others."""
+
+
+class CountedEngine:
+    """An engine that keeps a record of its batches. One thread at a time may run it; any may read."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._batches: Counter[int] = Counter()
+        self._busy_s = 0.0
+
+    @property
+    def name(self) -> str:
+        return self._engine.name
+
+    def run(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """As ``protocols.Engine``."""
+        began = time.perf_counter()
+        outputs = self._engine.run(inputs)
+        took_s = time.perf_counter() - began
+        with self._lock:
+            self._busy_s += took_s
+            self._batches[len(next(iter(inputs.values())))] += 1
+        return outputs
+
+    def take(self) -> tuple[dict[int, int], float]:
+        """Rows of a batch -> how often, and seconds in the engine, since the last time."""
+        with self._lock:
+            batches, busy_s = dict(self._batches), self._busy_s
+            self._batches.clear()
+            self._busy_s = 0.0
+        return {rows: batches[rows] for rows in sorted(batches)}, busy_s
+
+
+class Pool:
+    """Networks for so many ``streams``. ``generator``: with those of the swapper ``one``."""
+
+    def __init__(self, networks: Networks, config: Config, *, streams: int, generator: bool) -> None:
+        self._networks, self._config = networks, config
+        engines = dict(networks.engines)
+        samples = dict(networks.samples)
+        if generator:
+            made = networks.generator()
+            engines |= {"one-source": made.encoder, "one": made.generator}
+            samples |= samples_of_one()
+        self._samples = samples
+        self.counted = {name: CountedEngine(engine) for name, engine in engines.items()}
+        wait_s = WAIT_S if streams > 1 else 0.0
+        self._limits = {name: Limits(most=profile_of(name).batch[2], wait_s=wait_s) for name in engines}
+        self._shared = {name: SharedEngine(one, self._limits[name]) for name, one in self.counted.items()}
+
+    def warm_up(self, streams: int) -> None:
+        """Every size of batch that so many streams can come to: engines prepare something for each. Raises
+        EngineError."""
+        for name, sample in self._samples.items():
+            rows = 1
+            while rows <= min(streams, self._limits[name].most):
+                self.counted[name].run({key: np.repeat(value[:1], rows, 0) for key, value in sample.items()})
+                rows *= 2
+        self.take()
+
+    def eyes(self, stream: int, spans: Spans) -> Eyes:
+        """What this stream looks through; ``spans`` count its time in networks, waiting included."""
+        mine = {name: shared.for_stream(stream) for name, shared in self._shared.items()}
+
+        def generator() -> Generator:
+            return Generator(mine["one-source"], mine["one"])
+
+        networks = self._networks._replace(engines=mine, generator=generator)
+        return look_through(networks, self._config, lambda engine: TimedEngine(engine, spans))
+
+    def forget(self, stream: int) -> None:
+        """The stream has ended."""
+        for shared in self._shared.values():
+            shared.forget(stream)
+
+    def take(self) -> dict[str, tuple[dict[int, int], float]]:
+        """Network -> what it did since the last time: rows of a batch -> how often, and seconds in the engine."""
+        return {name: one.take() for name, one in self.counted.items()}
