@@ -1,11 +1,11 @@
-# make setup | demo | test | test-extras | fuzz | bench | docs | pin | clean
+# make setup | demo | test | test-plans | test-extras | fuzz | bench | docs | pin | clean
 # Needs Python 3.11 or newer with venv, and make. No compiler, no GPU, no torch.
 
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test test-extras fuzz bench docs pin clean distclean
+.PHONY: setup demo test test-plans test-extras fuzz bench docs pin clean distclean
 
 setup: $(READY)
 
@@ -36,9 +36,16 @@ test: $(READY)
 	$(BIN)/mypy
 	$(BIN)/pytest -q
 
+# Every shipped network as a TensorRT plan, for real; no GPU and no torch is needed for it. Not part of `make test`:
+# nobody without a GPU should have to download TensorRT (97 MB).
+TENSORRT := tensorrt_rtx==1.7.1.116
+test-plans: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TENSORRT)
+	RTSWAP_REQUIRE_TENSORRT=1 $(BIN)/pytest -q tests/engines
+
 # The tests of what only trainers and owners of GPUs install: torch, TensorRT for RTX (which builds plans without a GPU).
 # Elsewhere torch without CUDA comes by: make test-extras EXTRAS="torch --index-url https://download.pytorch.org/whl/cpu"
-EXTRAS := torch==2.13.0 tensorrt_rtx==1.7.1.116
+EXTRAS := torch==2.13.0 $(TENSORRT)
 test-extras: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(EXTRAS)
 	$(BIN)/pytest -q tests/engines tests/contracts/test_engines.py tests/compositing tests/swappers tests/training

@@ -36,6 +36,18 @@ def need_cuda() -> None:
         pytest.skip(reason)
 
 
+def need_tensorrt() -> None:
+    """Skip the test that asks where TensorRT for RTX does not load. Where it is promised (RTSWAP_REQUIRE_TENSORRT=1,
+    as in ``make test-plans``), fail instead."""
+    try:
+        import tensorrt_rtx  # noqa: F401
+    except (ImportError, OSError) as error:
+        reason = f"TensorRT for RTX does not load: {error}"
+        if os.environ.get("RTSWAP_REQUIRE_TENSORRT") == "1":
+            pytest.fail(f"RTSWAP_REQUIRE_TENSORRT=1, but {reason}")
+        pytest.skip(f"{reason}. pip install tensorrt_rtx")
+
+
 @cache
 def _why_no_cuda() -> str:
     try:

@@ -15,6 +15,7 @@ import platformdirs
 
 from rtswap.errors import ModelError
 from rtswap.models.catalog import Entry, shipped_catalog
+from rtswap.options import nearest
 from rtswap.whole import write_whole
 
 
@@ -52,7 +53,12 @@ class Registry:
     def entry(self, name: str) -> Entry:
         """Raises ModelError when there is no such model."""
         if name not in self._catalog:
-            raise ModelError(f"there is no model {name!r}", expected=" or ".join(sorted(self._catalog)))
+            near = nearest(name, self._catalog)
+            raise ModelError(
+                f"there is no model {name!r}",
+                expected=" or ".join(sorted(self._catalog)),
+                do=f"Did you mean {near}?" if near else "",
+            )
         return self._catalog[name]
 
     def path(self, name: str) -> Path:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from needs import network_file
+from needs import need_tensorrt, network_file
 
 from rtswap.engines import build_all as build_all_module
 from rtswap.engines import tensorrt_module
@@ -37,7 +37,7 @@ MOST_CPU_S = 20.0
 
 @pytest.fixture(scope="module")
 def tensorrt() -> TensorRt:
-    pytest.importorskip("tensorrt_rtx", reason="TensorRT for RTX is not installed: pip install tensorrt_rtx")
+    need_tensorrt()
     return load_tensorrt("tensorrt_rtx")
 
 
@@ -100,6 +100,29 @@ def test_the_plan_is_kept_and_used_again(tensorrt: TensorRt, tmp_path: Path) -> 
     assert (fresh, fresh_again) == (True, False)
     assert (again, same) == (plan, manifest)
     assert plan_for(network(), "small", Recipe(), tensorrt, cache, force=True)[2]
+
+
+@pytest.mark.parametrize("how", ["a bit", "cut off", "older version", "no manifest"])
+def test_a_real_plan_that_went_bad_is_built_again(tensorrt: TensorRt, how: str, tmp_path: Path) -> None:
+    events: list[str] = []
+    cache, path = PlanCache(tmp_path, on_event=events.append), network_file("rnet")
+    sound, manifest, _ = plan_for(path.read_bytes(), "rnet", recipe_for("rnet", Wish()), tensorrt, cache)
+    (file,) = tmp_path.glob("rnet-*.plan")
+    if how == "a bit":
+        file.write_bytes(sound[:5000] + bytes([sound[5000] ^ 1]) + sound[5001:])
+    elif how == "cut off":
+        file.write_bytes(sound[:-100])
+    elif how == "no manifest":
+        file.with_suffix(".json").unlink()
+    else:
+        beside = file.with_suffix(".json")
+        beside.write_text(beside.read_text().replace(tensorrt.version, "1.0.0"))
+    again, told, fresh = plan_for(path.read_bytes(), "rnet", recipe_for("rnet", Wish()), tensorrt, cache)
+    assert fresh
+    assert len(events) == 1
+    assert told.plan_sha256 == hashlib.sha256(again).hexdigest()
+    assert (told.inputs, told.outputs) == (manifest.inputs, manifest.outputs)
+    assert read_plan(file, told.key)[0] == again
 
 
 @pytest.mark.parametrize("target", ["9.0", "8.8", "nonsense"])

@@ -13,7 +13,7 @@ import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from needs import need_torch, network_file
+from needs import need_tensorrt, need_torch, network_file
 
 from rtswap.engines.build_profiles import profile_of
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
@@ -84,7 +84,7 @@ def test_without_a_gpu_it_says_so() -> None:
 
 def test_a_plan_without_a_driver_is_refused_with_the_reason(capfd: pytest.CaptureFixture[str]) -> None:
     """Here there is no driver; there it must run. Either way nobody talks over the one line."""
-    pytest.importorskip("tensorrt_rtx", reason="TensorRT for RTX is not installed")
+    need_tensorrt()
     with pytest.raises(EngineError, match="tensorrt_rtx does not take the plan of the network nothing") as caught:
         ReadyPlan(b"not a plan" * 30, "nothing", load_tensorrt("tensorrt_rtx"))
     assert "\n" not in str(caught.value)

@@ -231,3 +231,11 @@ def test_what_ships_with_rtswap_is_found_and_checked(tmp_path: Path) -> None:
     for name, entry in (("mean", wrong), ("gone", gone)):
         with pytest.raises(ModelError, match="Install rtswap again"):
             Registry(tmp_path, catalog={name: entry}).path(name)
+
+
+def test_a_mistyped_name_is_answered_with_the_near_one(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"no model 'landmrks'; expected .*\. Did you mean landmarks\?"):
+        Registry(tmp_path).path("landmrks")
+    with pytest.raises(ModelError) as caught:
+        Registry(tmp_path).path("xyz")
+    assert "Did you mean" not in str(caught.value)
