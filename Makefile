@@ -48,7 +48,8 @@ test-plans: $(READY)
 EXTRAS := torch==2.13.0 $(TENSORRT)
 test-extras: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(EXTRAS)
-	$(BIN)/pytest -q tests/engines tests/contracts/test_engines.py tests/compositing tests/swappers tests/training
+	$(BIN)/pytest -q tests/engines tests/contracts/test_engines.py tests/bench tests/compositing tests/swappers \
+	  tests/training
 
 # The tests that make up their own input, with other input every time.
 fuzz: $(READY)

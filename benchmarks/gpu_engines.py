@@ -24,8 +24,8 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import shape_inference
 
+from rtswap.bench.costs import multiply_adds
 from rtswap.engines.build_profiles import profile_of
 from rtswap.engines.measure import difference
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
@@ -67,32 +67,6 @@ def inputs_of(model: onnx.ModelProto, batch: int) -> dict[str, Tensor]:
         shape = [length or (batch if axis == 0 else SIDE) for axis, length in enumerate(lengths)]
         found[value.name] = np.zeros(shape, onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type))
     return pictures_like(found)
-
-
-def multiply_adds(model: onnx.ModelProto, inputs: Mapping[str, Tensor]) -> int:
-    """Of convolutions and matrix products, for these inputs."""
-    fixed = onnx.ModelProto()
-    fixed.CopyFrom(model)
-    for value in fixed.graph.input:
-        for length, wanted in zip(value.type.tensor_type.shape.dim, inputs[value.name].shape, strict=True):
-            length.dim_value = wanted
-    typed = shape_inference.infer_shapes(fixed, data_prop=True).graph
-    shapes = {
-        one.name: [length.dim_value for length in one.type.tensor_type.shape.dim]
-        for one in (*typed.input, *typed.value_info, *typed.output)
-    }
-    shapes |= {tensor.name: list(tensor.dims) for tensor in typed.initializer}
-    total = 0
-    for node in typed.node:
-        out = int(np.prod(shapes.get(node.output[0], [0]) or [0]))
-        if node.op_type == "Conv":
-            total += out * int(np.prod(shapes[node.input[1]][1:]))
-        elif node.op_type == "ConvTranspose":
-            total += int(np.prod(shapes[node.input[0]])) * int(np.prod(shapes[node.input[1]][1:]))
-        elif node.op_type in ("MatMul", "Gemm"):
-            turned = any(one.name == "transA" and one.i for one in node.attribute)
-            total += out * (shapes.get(node.input[0]) or [0, 0])[-2 if turned else -1]
-    return total
 
 
 def measure(

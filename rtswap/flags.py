@@ -61,12 +61,17 @@ class Parser(argparse.ArgumentParser):
         return f"Did you mean {near}?" if near else self._see_help()
 
 
-def add_table(parser: argparse.ArgumentParser, sections: Collection[str] = tuple(SECTIONS)) -> None:
-    """Add the flags of these sections of the table, each section a group of the help."""
+def add_table(
+    parser: argparse.ArgumentParser,
+    sections: Collection[str] = tuple(SECTIONS),
+    *,
+    without: Collection[str] = (),
+) -> None:
+    """Add the flags of these sections of the table, each section a group of the help; not the keys ``without``."""
     for section in sections:
         group = parser.add_argument_group(title_of(section))
         for row in OPTIONS:
-            if row.section == section and row.flags:
+            if row.section == section and row.flags and row.key not in without:
                 _add_row(group, row)
 
 

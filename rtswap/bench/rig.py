@@ -14,7 +14,7 @@ from rtswap.assemble import make_pipeline, make_swap_model
 from rtswap.budget import Budget
 from rtswap.config import Config
 from rtswap.errors import SourceError
-from rtswap.eyes import Eyes, open_eyes
+from rtswap.eyes import Eyes, look_through, open_networks
 from rtswap.marks import make_disclosure
 from rtswap.metrics import Metrics, Spans
 from rtswap.outputs.null import Null
@@ -109,18 +109,19 @@ class Rig:
     def __init__(self, config: Config, *, on_event: Callable[[str], None]) -> None:
         self.config = config
         self.spans = Spans()
-        self.eyes = open_eyes(config, on_event=on_event, wrap=lambda engine: TimedEngine(engine, self.spans))
-        self._people = People(self.eyes)
+        self.networks = open_networks(config, on_event=on_event)
+        self.eyes = look_through(self.networks, config, lambda engine: TimedEngine(engine, self.spans))
+        self.people = People(self.eyes)
 
     def images(self, size: tuple[int, int], *, faces: int, face_px: int) -> list[Image]:
         """The clip: 1 to 3 ``faces`` that talk and turn."""
-        return self._people.clip(TARGETS[:faces], size, face_px)
+        return self.people.clip(TARGETS[:faces], size, face_px)
 
     def pipeline(self, faces: int = 1) -> Pipeline:
         """A new one, ada's face bound."""
         which = replace(self.config.tracking, faces="one" if faces == 1 else "all")
         wanted = replace(self.config, tracking=which)
-        swapper = make_swap_model(wanted, self.eyes).bind(self._people.source("ada"))
+        swapper = make_swap_model(wanted, self.eyes).bind(self.people.source("ada"))
         return make_pipeline(wanted, self.eyes, [swapper], on_event=lambda text: None, spans=self.spans)
 
     def play(self, images: Sequence[Image], *, fps: float, seconds: float, faces: int = 1) -> Metrics:

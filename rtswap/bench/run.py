@@ -10,6 +10,7 @@ from typing import Any
 
 import psutil
 
+from rtswap.bench.engines import roofline
 from rtswap.bench.machine import check_writable, machine, peak_rss_mb, write_result
 from rtswap.bench.rig import Rig
 from rtswap.config import Config
@@ -53,6 +54,7 @@ def bench(config: Config, *, console: Console, seconds: float, out: str | None) 
         "machine": machine() | {"engine": rig.eyes.engine},
         "peak_rss_mb": peak_rss_mb(),
         "cases": cases,
+        "roofline": roofline(config, rig.networks),
     }
     if out:
         write_result(Path(out), result)

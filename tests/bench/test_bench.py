@@ -12,6 +12,8 @@ import pytest
 from people import eyes
 
 from rtswap.bench import CASES, Case, ClipInput, bench, machine
+from rtswap.bench import engines as engines_module
+from rtswap.bench import limits as limits_module
 from rtswap.bench import rig as rig_module
 from rtswap.bench import run as run_module
 from rtswap.config import Config
@@ -61,6 +63,8 @@ def test_the_machine_is_described() -> None:
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_module, "CASES", (Case((320, 240), 1, 120),))
     monkeypatch.setattr(rig_module, "WARM_UP_S", 0.2)
+    monkeypatch.setattr(engines_module, "SHARE_S", 0.02)
+    monkeypatch.setattr(limits_module, "_SIDE", 256)
 
 
 def test_a_run(small: None, tmp_path: Path) -> None:
@@ -79,6 +83,7 @@ def test_a_run(small: None, tmp_path: Path) -> None:
     for stage in stages.values():
         assert 0 <= stage["p50"] <= stage["p95"] <= stage["p99"]
     assert found["peak_rss_mb"] > 50
+    assert "% of this machine's peak" in found["roofline"]["networks_of_a_frame"]
     assert eyes().engine in str(found["machine"])
 
 
