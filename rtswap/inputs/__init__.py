@@ -21,11 +21,13 @@ def open_input(
     *,
     size: tuple[int, int] = (1280, 720),
     fps: float = 30,
+    hwaccel: str = "none",
     on_event: Callable[[str], None] = lambda e: None,
 ) -> Input:
     """A camera (``0``, ``/dev/video2``), URL, folder of pictures, picture or video file.
 
-    ``size`` and ``fps`` are what a camera is asked for. Raises InputError, for a mistyped path with names like it.
+    ``size`` and ``fps`` are what a camera is asked for; ``hwaccel`` (none, auto or cuda) decodes video files. Raises
+    InputError, for a mistyped path with names like it.
     """
     spec = spec.strip()
     if spec.isdecimal() or _DEVICE.fullmatch(spec):
@@ -45,7 +47,7 @@ def open_input(
         return ImageInput(path, on_event=on_event)
     from rtswap.inputs.video import VideoFile
 
-    return VideoFile(path, on_event=on_event)
+    return VideoFile(path, hwaccel=hwaccel, on_event=on_event)
 
 
 def _exists(path: Path) -> bool:

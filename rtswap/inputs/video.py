@@ -13,6 +13,7 @@ import av.video.stream
 
 from rtswap.errors import InputError
 from rtswap.inputs.decoding import Decoder, PictureMaker, limit_pixels, nominal_fps, reason, video_stream
+from rtswap.inputs.hardware import open_on_gpu
 from rtswap.quiet import quiet_ffmpeg
 from rtswap.types import Frame, StreamInfo
 
@@ -29,22 +30,20 @@ class VideoFile:
     from the file's common start of picture and sound and strictly increases.
     """
 
-    def __init__(self, path: str | Path, *, on_event: Callable[[str], None] = lambda event: None) -> None:
+    def __init__(
+        self, path: str | Path, *, hwaccel: str = "none", on_event: Callable[[str], None] = lambda event: None
+    ) -> None:
+        """``hwaccel``: ``cuda`` decodes on an NVIDIA GPU, or tells why not; ``auto`` does where it can."""
         quiet_ffmpeg()
         self._path, self._on_event = Path(path), on_event
         self._closed = threading.Event()
         self._lock = threading.Lock()
         self._pictures = PictureMaker()
-        self._container = _open(self._path)
-        try:
-            self._stream = self._checked_stream()
-            self._decoder = Decoder(self._container, self._stream, lambda what: on_event(f"{self._path}: {what}"))
-            self._zero_s = (self._container.start_time or 0) / av.time_base
-            self._first = self._first_frames()
-            self._info = self._describe()
-        except BaseException:
-            self._container.close()
-            raise
+        why_not = "" if hwaccel == "none" else self._begin_on_gpu()
+        if why_not and hwaccel != "auto":
+            on_event(f"{self._path} is decoded on the processor: {why_not}")
+        if why_not or hwaccel == "none":
+            self._begin(_open(self._path))
 
     @property
     def info(self) -> StreamInfo:
@@ -81,6 +80,30 @@ class VideoFile:
                 self._container.close()
             finally:
                 self._lock.release()
+
+    def _begin_on_gpu(self) -> str:
+        """Why that cannot be; empty where it was done."""
+        container, why_not = open_on_gpu(self._path)
+        if container is None:
+            return why_not
+        try:
+            self._begin(container)
+        except InputError as error:  # what is wrong with the file itself, the processor will say again
+            return str(error)
+        return ""
+
+    def _begin(self, container: av.container.InputContainer) -> None:
+        """Decode the first frames. Raises InputError, the container closed."""
+        self._container = container
+        try:
+            self._stream = self._checked_stream()
+            self._decoder = Decoder(container, self._stream, lambda what: self._on_event(f"{self._path}: {what}"))
+            self._zero_s = (container.start_time or 0) / av.time_base
+            self._first = self._first_frames()
+            self._info = self._describe()
+        except BaseException:
+            container.close()
+            raise
 
     def _next(self) -> list[av.VideoFrame] | None:
         with self._lock:
@@ -119,7 +142,8 @@ class VideoFile:
         if stream is None:
             raise InputError(f"{name} has no video in it", expected=_EXPECTED, do="Check the path.")
         limit_pixels(stream)
-        stream.thread_type = "AUTO"
+        if not stream.codec_context.is_hwaccel:
+            stream.thread_type = "AUTO"
         return stream
 
     def _describe(self) -> StreamInfo:

@@ -31,12 +31,15 @@ ENCODERS = {
     "vp9": "libvpx-vp9",
     "mpeg4": "mpeg4",
 }
+ON_HARDWARE = ("_nvenc", "_qsv", "_amf", "_vaapi", "_videotoolbox")
+"""How FFmpeg's encoders end that a machine may have no chip for."""
 _BT601, _LIMITED = 6, 1
 """AVCOL_SPC_SMPTE170M and AVCOL_RANGE_MPEG: what cv2's COLOR_BGR2YUV_I420 computes, told to the player."""
 
 
 def encoder_name(codec: str) -> str:
-    """FFmpeg's encoder for ``h264``, ``hevc``, ``av1``, ... or a name of FFmpeg's own. Raises OutputError if none."""
+    """FFmpeg's encoder for ``h264``, ``hevc``, ``av1``, ... or a name of FFmpeg's own, such as ``h264_nvenc``. Raises
+    OutputError if there is none, or it does not start here."""
     name = ENCODERS.get(codec.lower(), codec)
     try:
         found = av.Codec(name, "w")
@@ -45,7 +48,23 @@ def encoder_name(codec: str) -> str:
     if found is None or found.type != "video":
         known = ", ".join(sorted(ENCODERS))
         raise OutputError(f"no video encoder {codec!r}", expected=known, do="Choose one of these with --codec.")
+    if name.endswith(ON_HARDWARE):
+        _try_to_open(name)
     return name
+
+
+def _try_to_open(name: str) -> None:
+    """Before anything is recorded. Raises OutputError where the chip or its driver is missing."""
+    context = cast(av.VideoCodecContext, av.VideoCodecContext.create(name, "w"))
+    context.width, context.height, context.pix_fmt = 640, 480, "yuv420p"
+    context.time_base = Fraction(1, TICKS)
+    context.options = _options(name, True, None)
+    try:
+        context.open()
+    except (OSError, ValueError, av.FFmpegError) as error:
+        do = "Check that the GPU can be used (rtswap doctor), or choose --codec h264."
+        got = getattr(error, "strerror", None) or str(error)
+        raise OutputError(f"the encoder {name} does not start on this machine", got=got, do=do) from None
 
 
 class VideoEncoder:
@@ -120,4 +139,7 @@ def _options(encoder: str, live: bool, crf: int | None) -> dict[str, str]:
     if encoder == "libvpx-vp9":
         speed = {"deadline": "realtime", "cpu-used": "8" if live else "5", "row-mt": "1"}
         return speed | {"crf": str(crf if crf is not None else 30), "b": "0"}
+    if encoder.endswith("_nvenc"):
+        speed = {"preset": "p2", "tune": "ull", "zerolatency": "1"} if live else {"preset": "p5", "tune": "hq"}
+        return speed | {"rc": "vbr", "cq": str(crf if crf is not None else 23)}
     return {}
