@@ -172,7 +172,9 @@ def check_gpu_engines(*, has_gpu: bool | None = None) -> list[Finding]:
 
     without = why_no_gpu() if has_gpu is None else "" if has_gpu else "there is no GPU"
     if without:
-        return [Finding("Engines for a GPU", State.NOTE, f"{' and '.join(ON_GPU)} do not run: {without}")]
+        builder = _installed("tensorrt_rtx")
+        told = f"; tensorrt_rtx {builder} is there to build plans for other machines" if builder else ""
+        return [Finding("Engines for a GPU", State.NOTE, f"{' and '.join(ON_GPU)} do not run: {without}{told}")]
     torch, tensorrt = _torch_finding(), _tensorrt_finding()
     if torch.state is not State.OK and tensorrt.state is State.OK:
         found = f"{tensorrt.found}, but torch, which owns its memory, is missing"
@@ -201,8 +203,9 @@ def _tensorrt_finding() -> Finding:
     return Finding("Engine tensorrt", State.OK, f"{found.name} {found.version}")
 
 
-def check_plans(folder: Path) -> list[Finding]:
-    """The plans of TensorRT that lie in ``folder``: which networks, how large, and what cannot be used."""
+def check_plans(folder: Path, *, hash_of: Callable[[str], str] = lambda network: "") -> list[Finding]:
+    """The plans of TensorRT that lie in ``folder``: which networks, how large, and what cannot be used.
+    ``hash_of``: a network's sha256 today, empty for one that is not known."""
     from rtswap.engines.plans import PlanCache
 
     name, shelf = "TensorRT plans", list(PlanCache(folder).shelf())
@@ -217,6 +220,9 @@ def check_plans(folder: Path) -> list[Finding]:
     old = [f"{one.network} by {one.module} {one.version}" for one in good if one.version != _installed(one.module)]
     if old:
         told.append(f"of a version that is not installed: {', '.join(old)}")
+    changed = sorted({one.network for one in good if hash_of(one.network) not in ("", one.onnx_sha256)})
+    if changed:
+        told.append(f"of a network that has changed since: {', '.join(changed)}")
     if len(told) == 1:
         return [Finding(name, State.OK, told[0])]
     return [Finding(name, State.NOTE, "; ".join(told), "rtswap build --force")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 
@@ -49,6 +50,7 @@ def default_steps() -> list[Check]:
         checks.check_gpu,
         checks.check_gpu_engines,
         checks.check_engines,
+        check_choice,
         check_models,
         check_plans,
         checks.check_codecs,
@@ -84,12 +86,39 @@ def check_models() -> list[Finding]:
     return [*findings, Finding("Models", State.OK, found)]
 
 
+def check_choice() -> list[Finding]:
+    """Which engine ``--engine auto`` took when it last had to choose, and by which figures."""
+    from rtswap.models.registry import cache_folder
+
+    try:
+        found = json.loads((cache_folder() / "landmarks.engine.json").read_text("utf-8"))
+        why = str(found["why"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return [Finding("--engine auto", State.OK, "has not chosen yet; it measures at the first start")]
+    return [Finding("--engine auto", State.OK, why)]
+
+
 def check_plans() -> list[Finding]:
     """TensorRT's plans, in the folder where networks are kept."""
     from rtswap.engines.plans import plan_folder
-    from rtswap.models.registry import cache_folder
+    from rtswap.models.catalog import shipped_catalog
+    from rtswap.models.registry import Registry, cache_folder
 
-    return checks.check_plans(plan_folder(cache_folder()))
+    registry = Registry(on_event=lambda event: None)
+    catalog = shipped_catalog()
+
+    def hash_of(network: str) -> str:
+        """Of the file as it lies there: nothing is made or fetched for a report."""
+        entry = catalog.get(network)
+        if entry is None:
+            return ""
+        try:
+            path = registry.path(network) if entry.asset else registry.folder / entry.file_name
+            return hashlib.sha256(path.read_bytes()).hexdigest()
+        except (RtswapError, OSError):
+            return ""
+
+    return checks.check_plans(plan_folder(cache_folder()), hash_of=hash_of)
 
 
 def outputs_verdict(findings: Sequence[Finding]) -> Finding | None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from needs import need_cuda
 
-from rtswap import checks
+from rtswap import checks, doctor
 from rtswap.checks import State
 from rtswap.engines import tensorrt_module, torch_cuda_driver
 from rtswap.engines.contract import TensorSpec
@@ -127,6 +127,40 @@ def test_plans_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert finding.found.endswith("not installed: onet by tensorrt_rtx 1.6")
     assert "rnet by" not in finding.found
     assert finding.mend == "rtswap build --force"
+
+
+def test_a_plan_of_a_network_that_has_changed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metadata, "version", lambda name: "1.7")
+    cache = PlanCache(tmp_path)
+    for name in ("rnet", "mine"):
+        cache.put(bytes(1000), manifest(name, bytes(1000), "1.7"))
+    today = {"rnet": "ab"}
+    assert checks.check_plans(tmp_path, hash_of=lambda name: today.get(name, ""))[0].state is State.OK
+    today["rnet"] = "cd"
+    (finding,) = checks.check_plans(tmp_path, hash_of=lambda name: today.get(name, ""))
+    assert finding.state is State.NOTE
+    assert finding.found.endswith("of a network that has changed since: rnet")
+
+
+def test_without_a_card_it_says_whether_plans_can_be_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rtswap.engines.start.why_no_gpu", lambda: "there is none")
+    for version, told in (("1.7", "tensorrt_rtx 1.7 is there to build plans"), ("", "do not run: there is none")):
+        monkeypatch.setattr(checks, "_installed", lambda name, version=version: version)
+        (finding,) = checks.check_gpu_engines()
+        assert told in finding.found
+
+
+def test_the_engine_that_was_chosen_is_shown_with_its_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RTSWAP_CACHE", str(tmp_path))
+    record = tmp_path / "landmarks.engine.json"
+    for content in (None, b"\xff", b"[]", b"{}"):
+        if content is not None:
+            record.write_bytes(content)
+        assert "has not chosen yet" in doctor.check_choice()[0].found
+    record.write_text('{"why": "openvino: over 6 networks openvino 7.67 ms a frame"}')
+    assert doctor.check_choice()[0].found.startswith("openvino: over 6")
 
 
 @pytest.mark.cuda
