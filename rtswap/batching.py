@@ -197,8 +197,10 @@ class SharedEngine:
         return f"{self._engine.name}, shared"
 
     def for_stream(self, stream: Stream) -> StreamEngine:
-        """Implements ``protocols.Engine`` for one stream. Close it when the stream ends."""
-        return StreamEngine(self, stream)
+        """Implements ``protocols.Engine`` for one stream; takes a GPU's tensors where the engine does. Close it when
+        the stream ends."""
+        on_device = hasattr(self._engine, "run_on_device")
+        return DeviceStreamEngine(self, stream) if on_device else StreamEngine(self, stream)
 
     def ask(self, stream: Stream, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The outputs for these inputs, the asker's own. Raises Refused, and EngineError where they cannot be run."""
@@ -216,6 +218,21 @@ class SharedEngine:
             raise ticket.error
         assert ticket.outputs is not None
         return ticket.outputs
+
+    def run_on_device(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """For engines that work on tensors of a GPU: one asker's, as they are, between the batches. The outputs are
+        the asker's own; what reads them must be queued on the stream on which this was called. Raises EngineError."""
+        engine: Any = self._engine
+        with self._changed:
+            while self._busy:
+                self._changed.wait()
+            self._busy = True
+        try:
+            return {name: value.clone() for name, value in engine.run_on_device(inputs).items()}
+        finally:
+            with self._changed:
+                self._busy = False
+                self._changed.notify_all()
 
     def forget(self, stream: Stream) -> None:
         """A stream has ended: what it still asks for is answered with an error."""
@@ -286,6 +303,14 @@ class StreamEngine:
     def close(self) -> None:
         """The stream has ended."""
         self._shared.forget(self._stream)
+
+
+class DeviceStreamEngine(StreamEngine):
+    """One stream's share of an engine that also takes tensors of a GPU."""
+
+    def run_on_device(self, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+        """As ``SharedEngine.run_on_device``."""
+        return self._shared.run_on_device(inputs)
 
 
 def _rows(inputs: Mapping[str, Tensor]) -> int:

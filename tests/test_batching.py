@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Mapping
 
@@ -261,3 +262,49 @@ def test_after_an_interrupt_nobody_waits_forever() -> None:
     for stream in "ab":
         with pytest.raises(KeyboardInterrupt):
             engine.for_stream(stream).run({"x": np.zeros((1, 1))})
+
+
+class OnDevice(Doubler):
+    """One that also takes what lies on a GPU; its outputs are overwritten by the next run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.out = FakeTensor(0)
+
+    def run_on_device(self, inputs: Mapping[str, FakeTensor]) -> Mapping[str, FakeTensor]:
+        self.inside += 1
+        assert self.inside == 1, "two at once"
+        time.sleep(0.001)
+        self.out.value = 2 * inputs["x"].value
+        self.inside -= 1
+        return {"y": self.out}
+
+
+class FakeTensor:
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def clone(self) -> FakeTensor:
+        return FakeTensor(self.value)
+
+
+def test_tensors_of_a_gpu_go_between_the_batches_and_stay_the_asker_s() -> None:
+    shared = SharedEngine(OnDevice(), Limits(wait_s=0.001))
+    wrong: list[int] = []
+
+    def ask(stream: int) -> None:
+        mine = shared.for_stream(stream)
+        for k in range(20):
+            kept = mine.run_on_device({"x": FakeTensor(100 * stream + k)})["y"]  # type: ignore[attr-defined]
+            rows = mine.run({"x": np.full((1, 2), stream, np.float32)})["y"]
+            if kept.value != 2 * (100 * stream + k) or (rows != 2 * stream).any():
+                wrong.append(stream)
+
+    threads = [threading.Thread(target=ask, args=(stream,), daemon=True) for stream in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert not any(thread.is_alive() for thread in threads)
+    assert wrong == []
+    assert not hasattr(SharedEngine(Doubler()).for_stream("a"), "run_on_device")

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -75,6 +76,10 @@ class TimedEngine:
     def run(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         with self._spans("networks"):
             return self._engine.run(inputs)
+
+    def __getattr__(self, name: str) -> Any:
+        """What else it can do, such as work on a GPU's tensors: its time cannot be told from here."""
+        return getattr(self._engine, name)
 
 
 class People:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -45,6 +46,10 @@ class CountedEngine:
             self._busy_s += took_s
             self._batches[len(next(iter(inputs.values())))] += 1
         return outputs
+
+    def __getattr__(self, name: str) -> Any:
+        """What else it can do, such as work on a GPU's tensors: that is not counted."""
+        return getattr(self._engine, name)
 
     def take(self) -> tuple[dict[int, int], float]:
         """Rows of a batch -> how often, and seconds in the engine, since the last time."""

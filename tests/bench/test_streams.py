@@ -14,9 +14,10 @@ import cv2
 import numpy as np
 import pytest
 
+from rtswap.batching import SharedEngine
 from rtswap.bench import streams as streams_module
 from rtswap.bench.gpu_load import GpuLoad
-from rtswap.bench.rig import People, WarmedMetrics
+from rtswap.bench.rig import People, TimedEngine, WarmedMetrics
 from rtswap.bench.sharing import CountedEngine, Pool
 from rtswap.bench.streams import bench_streams, in_words, read_counts
 from rtswap.bench.streams_plot import draw_streams
@@ -137,6 +138,16 @@ def test_an_engine_s_batches_are_counted_anew_each_time() -> None:
     assert batches == {1: 2, 3: 1}
     assert busy_s > 0
     assert engine.take() == ({}, 0.0)
+
+
+def test_what_an_engine_can_do_on_a_gpu_is_not_hidden_by_who_counts() -> None:
+    class OnDevice(Slow):
+        def run_on_device(self, inputs: object) -> object:
+            return inputs
+
+    for kind, can in ((OnDevice, True), (Slow, False)):
+        wrapped = TimedEngine(SharedEngine(CountedEngine(kind())).for_stream(0), Spans())
+        assert hasattr(wrapped, "run_on_device") == can
 
 
 def test_drops_of_the_warm_up_do_not_count() -> None:
