@@ -25,14 +25,14 @@ import numpy as np
 
 from rtswap.compositing.cuda import Compositor
 from rtswap.compositing.cuda_marks import Pattern, Plate
-from rtswap.compositing.cuda_views import View, side_for
+from rtswap.compositing.cuda_views import side_for
 from rtswap.compositing.yuv import bytes_shape
 from rtswap.geometry import canonical, transform
 from rtswap.swappers.mesh import MeshSwapModel
-from rtswap.swappers.mesh_torch import MODES, DeviceFace, TorchMeshSwapModel, TorchMeshSwapper
+from rtswap.swappers.mesh_torch import MODES, TorchMeshSwapModel, TorchMeshSwapper
 from rtswap.tensors import uploaded
 from rtswap.torch_door import load_torch
-from rtswap.types import Image, Points, Quality, SourceIdentity
+from rtswap.types import DeviceFace, DeviceFaces, Image, Points, Quality, SourceIdentity, View
 
 torch = load_torch()
 
@@ -171,7 +171,9 @@ class Scene:
     def begun(self) -> Any:
         """A canvas on which everything has been done, on its way down."""
         canvas = self.compositor.begin(self.image)
-        canvas.paste_all(*self.swapper.swap_all(self.faces, canvas.crops(self.views), self.quality), self.views)
+        targets = DeviceFaces(tuple(self.faces), canvas.crops(self.views))
+        swapped = self.swapper.swap_all(targets, self.quality)
+        canvas.paste_all(swapped.crops, swapped.masks, self.views)
         canvas.finish()
         return canvas
 

@@ -148,7 +148,11 @@ class Session:
                 outcome = self.pipeline.process(frame, self._budget.quality)
                 if outcome.image is not None:
                     marked = self._disclosure.mark(
-                        outcome.image, frame=frame, swapped=outcome.swapped, stages=outcome.stages
+                        outcome.image,
+                        frame=frame,
+                        swapped=outcome.swapped,
+                        stages=outcome.stages,
+                        marked=outcome.marked,
                     )
                 elif self._last is not None:
                     marked = self._disclosure.again(self._last, frame=frame)

@@ -22,7 +22,7 @@ LAYERS = (
         "inputs outputs tracking engines swappers compositing disclosure models "
         "source budget metrics guard embedding cameras console",
     ),
-    ("loop", "workshop pipeline session sessions sender"),
+    ("loop", "workshop device_verdict device_workshop pipeline session sessions sender"),
     ("settings", "config configfile"),
     (
         "assembly",
@@ -63,6 +63,7 @@ BROAD_EXCEPT = (
     "rtswap/sender.py",
     "rtswap/pipeline.py",
     "rtswap/workshop.py",
+    "rtswap/device_workshop.py",
 )
 """Where any error is kept, to be raised in the main thread; and where the face is covered whatever breaks."""
 FOREIGN_WORDS = {

@@ -16,12 +16,12 @@ from rtswap.compositing import cuda_plain
 from rtswap.compositing.cpu import COVER_CELLS
 from rtswap.compositing.cuda_marks import Pattern, PatternState, Plate, PlateState, mark_plain
 from rtswap.compositing.cuda_slots import Lanes, Slot, Slots, Waits
-from rtswap.compositing.cuda_views import Table, View, crop_table, paste_table, side_for
+from rtswap.compositing.cuda_views import Table, crop_table, paste_table, side_for
 from rtswap.compositing.yuv import LAYOUTS, Coding, bytes_shape, coding, frame_size
 from rtswap.geometry import clip_box
 from rtswap.tensors import Tensor, uploaded
 from rtswap.torch_door import load_torch
-from rtswap.types import Box, Image, Mask, Matrix
+from rtswap.types import Box, Image, Mask, Matrix, View
 
 torch = load_torch()
 
@@ -65,8 +65,9 @@ class Compositor:
     """Makes canvases. One per stream, used by one thread.
 
     ``layout_in``, ``layout_out``: bgr, nv12 or i420; ``coded``: the standard of the latter two. ``pattern`` and
-    ``plate`` make the invisible mark and the badge for a frame of (width, height), or are None. ``frames``: how many
-    may be under way: with two, the next frame goes up and the last one comes down while one is worked on.
+    ``plate`` make the invisible mark and the badge for a frame of (width, height), or None where it gets none.
+    ``frames``: how many may be under way: with two, the next frame goes up and the last one comes down while one is
+    worked on.
     """
 
     def __init__(
@@ -76,8 +77,8 @@ class Compositor:
         layout_in: str = "bgr",
         layout_out: str = "bgr",
         coded: Coding | None = None,
-        pattern: Callable[[int, int], Pattern | None] = lambda width, height: None,
-        plate: Callable[[int, int], Plate | None] = lambda width, height: None,
+        pattern: Callable[[int, int], Pattern | None] | None = None,
+        plate: Callable[[int, int], Plate | None] | None = None,
         waits: Waits | None = None,
         kernels: Kernels | None = None,
         frames: int = 2,
@@ -91,6 +92,7 @@ class Compositor:
         self.coded = coded or coding()
         self._lanes = Lanes(self.device)
         self._pattern, self._plate, self._frames = pattern, plate, frames
+        self.marking = pattern is not None or plate is not None
         self._shape: tuple[int, ...] = ()
         self._slots: Slots | None = None
         self.marks: Marks = (None, None)
@@ -115,10 +117,11 @@ class Compositor:
             width, height = frame_size(shape, self.layouts[0])
             if bytes_shape(width, height, self.layouts[0]) != shape:
                 raise ValueError(f"a frame of shape {shape} is no {self.layouts[0]}")
-            leaving = bytes_shape(width, height, self.layouts[1])
-            self._slots = Slots(self._frames, shape, leaving, self._lanes, self.waits)
+            bytes_shape(width, height, self.layouts[1])  # raises where sides are odd
+            self._slots = Slots(self._frames, shape, self._lanes, self.waits)
             self._shape = shape
-            pattern, plate = self._pattern(width, height), self._plate(width, height)
+            pattern = self._pattern(width, height) if self._pattern else None
+            plate = self._plate(width, height) if self._plate else None
             self.marks = (
                 None if pattern is None else PatternState(pattern, self.device),
                 None if plate is None else PlateState(plate, self.device),
@@ -133,7 +136,13 @@ class CudaCanvas:
     def __init__(self, owner: Compositor, slots: Slots, slot: Slot, frame: Tensor) -> None:
         self._owner, self._slots, self._slot, self._frame = owner, slots, slot, frame
         self._host_pastes: list[tuple[Image, Mask, View]] = []
+        self._beside: list[tuple[Tensor, Callable[[NDArray[Any]], None]]] = []
         self._taken: Image | None = None
+
+    @property
+    def marked(self) -> bool:
+        """Whether badge and invisible mark are written here: the compositor was told what they look like."""
+        return self._owner.marking
 
     @property
     def frame(self) -> Tensor:
@@ -166,9 +175,9 @@ class CudaCanvas:
     def crop(self, matrix: Matrix, size: tuple[int, int]) -> Image:
         """(height, width, 3) on the host. Waits for the device."""
         seen = self.crops([View(matrix, size)])[0, : size[1], : size[0]].contiguous()
-        host = torch.empty(seen.shape, dtype=torch.uint8, pin_memory=self._owner.device.type == "cuda")
-        self._owner.waits.on(self._slot.lanes.down(host, seen))
-        return np.asarray(host.numpy(), np.uint8)
+        (copy,), event = self._slot.lanes.down([seen])
+        self._owner.waits.on(event)
+        return np.asarray(copy.numpy(), np.uint8)
 
     def paste(self, crop: Image, mask: Mask, matrix: Matrix) -> None:
         """As ``protocols.Canvas``; crops of the host are kept and go up together."""
@@ -185,6 +194,10 @@ class CudaCanvas:
         cells = max(1, round(width / side)), max(1, round(height / side))
         cuda_plain.cover(self._frame, (x1, y1, x2, y2), cells, style)
 
+    def later(self, tensor: Tensor, then: Callable[[NDArray[Any]], None]) -> None:
+        """As ``protocols.Later``. Not after ``finish``."""
+        self._beside.append((tensor, then))
+
     def finish(self) -> None:
         """Mark the picture and send it on its way down. Nothing more can be done to it, and nobody waits."""
         if self._slot.leaves or self._taken is not None:
@@ -194,14 +207,17 @@ class CudaCanvas:
         for state in owner.marks:
             if state is not None:
                 state.look_at(self._frame)
-        self._slot.send_down(owner.kernels.deliver(self._frame, owner.marks, owner.layouts[1], owner.coded))
+        picture = owner.kernels.deliver(self._frame, owner.marks, owner.layouts[1], owner.coded)
+        self._slot.send_down(picture, [tensor for tensor, _ in self._beside])
 
     def image(self) -> Image:
-        """The finished picture in the layout that was asked for; the one wait of the frame. It lies in pinned memory
-        that is written again when a later frame takes the same slot: two frames later at the earliest."""
+        """The finished picture in the layout that was asked for, in memory of its own; the one wait of the frame.
+        What was to come ``later`` is told first."""
         if self._taken is None:
             self.finish()
-            self._taken = self._slots.picture(self._slot)
+            self._taken, *beside = self._slots.arrived(self._slot)
+            for (_, then), values in zip(self._beside, beside, strict=True):
+                then(values)
         return self._taken
 
     def _flush(self) -> None:

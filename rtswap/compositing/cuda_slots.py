@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -52,34 +53,37 @@ class Lanes:
         torch.cuda.current_stream(self.device).wait_event(event)
         return event
 
-    def down(self, pinned: Tensor, source: Tensor) -> Any:
-        """Copy to the host once everything asked for so far is computed. Returns the event of its end."""
+    def down(self, sources: Sequence[Tensor]) -> tuple[list[Tensor], Any]:
+        """Copy to the host once everything asked for so far is computed: the copies, and the event of their end.
+        Their memory is pinned and the caller's own; torch gives it to others when nobody holds it any more."""
+        copies = [torch.empty(one.shape, dtype=one.dtype, pin_memory=self.on_gpu) for one in sources]
         if not self.on_gpu:
-            pinned.copy_(source)
-            return None
+            for copy, source in zip(copies, sources, strict=True):
+                copy.copy_(source)
+            return copies, None
         computed = torch.cuda.Event()
         computed.record(torch.cuda.current_stream(self.device))
         self._down.wait_event(computed)
         with torch.cuda.stream(self._down):
-            pinned.copy_(source, non_blocking=True)
+            for copy, source in zip(copies, sources, strict=True):
+                copy.copy_(source, non_blocking=True)
             event = torch.cuda.Event()
             event.record(self._down)
-        return event
+        return copies, event
 
 
 class Slot:
-    """The memory of one frame: pinned on the host for both ways, and on the device. Freed by ``Slots`` alone."""
+    """The memory of one frame on its way up, pinned on the host, and on the device. Freed by ``Slots`` alone."""
 
-    def __init__(self, shape_in: tuple[int, ...], shape_out: tuple[int, ...], lanes: Lanes) -> None:
+    def __init__(self, shape: tuple[int, ...], lanes: Lanes) -> None:
         self.lanes = lanes
-        self.arriving, self.leaving = (
-            torch.empty(shape, dtype=torch.uint8, pin_memory=lanes.on_gpu) for shape in (shape_in, shape_out)
-        )
-        self.raw = torch.empty(shape_in, dtype=torch.uint8, device=lanes.device)
+        self.arriving = torch.empty(shape, dtype=torch.uint8, pin_memory=lanes.on_gpu)
+        self.raw = torch.empty(shape, dtype=torch.uint8, device=lanes.device)
         lanes.up_after_computing()
-        self._going: Tensor = None
+        self._going: Sequence[Tensor] = ()
         self.uploaded: Any = None
         self.downloaded: Any = None
+        self.leaving: list[Tensor] = []
         self.leaves = False
         """Whether its picture is on the way down."""
         self.turn = 0
@@ -98,21 +102,19 @@ class Slot:
         self.uploaded = self.lanes.up(self.raw, self.arriving)
         return self.raw
 
-    def send_down(self, picture: Tensor) -> None:
-        """Start the download. The picture is held until the slot's next: its memory must not be given away."""
-        self._going = picture
-        self.downloaded = self.lanes.down(self.leaving, picture)
+    def send_down(self, picture: Tensor, beside: Sequence[Tensor]) -> None:
+        """Start the download. What goes is held until the slot's next: its memory must not be given away."""
+        self._going = (picture, *beside)
+        self.leaving, self.downloaded = self.lanes.down(self._going)
         self.leaves = True
 
 
 class Slots:
     """A few slots of one shape, used in turn."""
 
-    def __init__(
-        self, count: int, shape_in: tuple[int, ...], shape_out: tuple[int, ...], lanes: Lanes, waits: Waits
-    ) -> None:
+    def __init__(self, count: int, shape: tuple[int, ...], lanes: Lanes, waits: Waits) -> None:
         self._waits = waits
-        self._slots = [Slot(shape_in, shape_out, lanes) for _ in range(count)]
+        self._slots = [Slot(shape, lanes) for _ in range(count)]
         self._turn = 0
 
     def take(self) -> Slot:
@@ -136,8 +138,8 @@ class Slots:
         """The slot that ``take`` would give, not yet taken."""
         return next((slot for slot in self._slots if not slot.turn), None)
 
-    def picture(self, slot: Slot) -> NDArray[np.uint8]:
-        """Wait for the slot's picture and free the slot. The memory is written again when it is next begun."""
+    def arrived(self, slot: Slot) -> list[NDArray[Any]]:
+        """Wait for the slot's picture and what comes beside it, and free the slot."""
         self._waits.on(slot.downloaded)
-        slot.turn = 0
-        return np.asarray(slot.leaving.numpy(), np.uint8)
+        leaving, slot.leaving, slot.turn = slot.leaving, [], 0
+        return [copy.numpy() for copy in leaving]

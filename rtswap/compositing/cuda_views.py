@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.geometry import clip_box, scale_of, upright_box
-from rtswap.types import Matrix
+from rtswap.types import View
 
 FIELDS = 16
 """Numbers per row."""
@@ -22,13 +21,6 @@ SIDES = (64, 96, 128, 160, 192, 256, 320, 384, 480, 512, 640, 768, 1024)
 
 Table = NDArray[np.float32]
 """(N, FIELDS)"""
-
-
-class View(NamedTuple):
-    """How a face is seen: frame -> crop matrix, and the crop's (width, height)."""
-
-    matrix: Matrix
-    size: tuple[int, int]
 
 
 def side_for(views: Sequence[View]) -> int:

@@ -28,15 +28,18 @@ class Disclosure:
         self._patch: Patch | None = None
         self._patch_size = (0, 0)
 
-    def mark(self, image: Image, *, frame: Frame, swapped: int, stages: dict[str, float]) -> MarkedImage:
+    def mark(
+        self, image: Image, *, frame: Frame, swapped: int, stages: dict[str, float], marked: bool = False
+    ) -> MarkedImage:
         """Embed the mark into ``image`` itself (the caller owns it), draw the badge over it and let it leave.
 
         ``frame`` gives index and times, ``swapped`` the number of swapped faces, ``stages`` seconds per stage.
-        Both are in every frame, swapped or not: a label that comes and goes says nothing.
+        Both are in every frame, swapped or not: a label that comes and goes says nothing. ``marked``: a canvas on a
+        GPU has written this badge and this mark where the frame was.
         """
-        if self.watermark is not None and image.size:
+        if self.watermark is not None and image.size and not marked:
             self.watermark.embed(image)
-        if self.badge is not None and image.size:
+        if self.badge is not None and image.size and not marked:
             self._patch_for(self.badge, image).blend_into(image)
         return MarkedImage(
             image=image,

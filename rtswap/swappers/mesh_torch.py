@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from rtswap.swappers.neutral import Neutral
 from rtswap.swappers.shape import PERSONAL, mean_measures
 from rtswap.tensors import Tensor, uploaded
 from rtswap.torch_door import load_torch
-from rtswap.types import Points, Quality, SourceIdentity
+from rtswap.types import DeviceFace, DeviceFaces, DeviceSwapped, Points, Quality, SourceIdentity
 
 torch = load_torch()
 
@@ -30,20 +30,6 @@ TRACKS = 64
 """Faces whose veil is remembered at the same time."""
 
 Row = NDArray[np.uint8]
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceFace:
-    """A target face whose crop lies on the device: ``types.AlignedFace`` without its pixels."""
-
-    track_id: int
-    landmarks: Points
-    """(468, 3) in pixels of the crop."""
-    visibility: NDArray[np.float32]
-    """(468,) 0..1"""
-    time_s: float
-    size: tuple[int, int]
-    """(width, height) of the crop in its square."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +80,8 @@ class Captured:
 
 
 class TorchMeshSwapper:
-    """As ``MeshSwapper``, which it asks for the geometry; ``swap_all`` takes every face of a frame at once."""
+    """Implements ``protocols.DeviceSwapper``, and ``protocols.Swapper`` on the host. It asks ``MeshSwapper`` for the
+    geometry."""
 
     def __init__(self, geometry: MeshSwapper, device: str = "cuda", *, mode: str = "plain") -> None:
         if mode not in MODES:
@@ -114,10 +101,10 @@ class TorchMeshSwapper:
         elif mode == "captured" and self._device.type == "cuda":
             self._render = Captured(render)
 
-    def swap_all(self, faces: Sequence[DeviceFace], crops: Tensor, quality: Quality) -> tuple[Tensor, Tensor]:
-        """Swapped crops (N, S, S, 3) and masks (N, S, S), uint8 on the device, of ``crops`` (N, S, S, 3) there, in
-        which each face has its size in the upper left. Sizes are multiples of 8, as ``view`` gives them."""
-        rows = np.stack([self._row(face, crops.shape[1]) for face in faces])
+    def swap_all(self, targets: DeviceFaces, quality: Quality) -> DeviceSwapped:
+        """As ``protocols.DeviceSwapper``. Sizes are multiples of 8, as ``view`` gives them."""
+        crops = targets.crops
+        rows = np.stack([self._row(face, crops.shape[1]) for face in targets.faces])
         light = self._host._wanted.light and quality.match_color
         with torch.inference_mode():
             swapped, masks = self._render(
@@ -129,7 +116,7 @@ class TorchMeshSwapper:
                 self._host._own_veil,
                 light,
             )
-        return swapped, masks
+        return DeviceSwapped(swapped, masks)
 
     def forget(self, track_id: int) -> None:
         """Drop what was remembered of a track that has ended."""

@@ -14,9 +14,9 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from rtswap.compositing.cpu import CpuCanvas  # noqa: E402
 from rtswap.compositing.cuda import Compositor, CudaCanvas  # noqa: E402
-from rtswap.compositing.cuda_views import SIDES, View, side_for  # noqa: E402
+from rtswap.compositing.cuda_views import SIDES, side_for  # noqa: E402
 from rtswap.geometry import upright_view  # noqa: E402
-from rtswap.types import Image, Mask, Matrix  # noqa: E402
+from rtswap.types import Image, Mask, Matrix, View  # noqa: E402
 
 W, H = 97, 61
 CLOSE = 2
@@ -195,6 +195,28 @@ def test_the_next_frame_begins_before_the_last_is_taken() -> None:
     third = compositor.begin(noise(3))
     np.testing.assert_array_equal(second.image(), noise(2))
     np.testing.assert_array_equal(third.image(), noise(3))
+
+
+def test_a_picture_stays_as_it_was_whatever_comes_after() -> None:
+    """Outputs send it, and it may be held, while later frames are worked on."""
+    compositor = Compositor("cpu")
+    pictures = [compositor.begin(noise(seed)).image() for seed in range(5)]
+    for seed, picture in enumerate(pictures):
+        np.testing.assert_array_equal(picture, noise(seed))
+        assert picture.flags.writeable
+
+
+def test_what_comes_later_comes_with_the_picture_and_costs_no_wait() -> None:
+    compositor, told = Compositor("cpu"), []
+    canvas = compositor.begin(noise(1))
+    for count in (3, 5):
+        canvas.later(torch.arange(count), lambda values: told.append(values.tolist()))
+    canvas.finish()
+    assert told == []
+    canvas.image()
+    canvas.image()
+    assert told == [[0, 1, 2], [0, 1, 2, 3, 4]]
+    assert compositor.waits.count == 1
 
 
 def test_frames_that_are_dropped_block_nothing() -> None:

@@ -15,14 +15,13 @@ from people import placed
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from rtswap.compositing.cuda import Compositor, CudaCanvas  # noqa: E402
-from rtswap.compositing.cuda_views import View  # noqa: E402
 from rtswap.device_marks import patterns, plates  # noqa: E402
 from rtswap.disclosure.badge import Badge  # noqa: E402
 from rtswap.disclosure.watermark import Payload  # noqa: E402
 from rtswap.geometry import transform  # noqa: E402
 from rtswap.swappers.mesh import MeshSwapModel  # noqa: E402
-from rtswap.swappers.mesh_torch import DeviceFace, TorchMeshSwapModel, TorchMeshSwapper  # noqa: E402
-from rtswap.types import Image, Quality, SourceIdentity  # noqa: E402
+from rtswap.swappers.mesh_torch import TorchMeshSwapModel, TorchMeshSwapper  # noqa: E402
+from rtswap.types import DeviceFace, DeviceFaces, Image, Quality, SourceIdentity, View  # noqa: E402
 
 pytestmark = pytest.mark.cuda
 W, H = 640, 360
@@ -57,7 +56,8 @@ def worked_on(compositor: Compositor, swapper: TorchMeshSwapper, image: Image, t
     ]
     crops = canvas.crops(views)
     canvas.cover(np.array([300, 200, 420, 340], np.float32), "blur")
-    canvas.paste_all(*swapper.swap_all(faces, crops, Quality()), views)
+    swapped = swapper.swap_all(DeviceFaces(tuple(faces), crops), Quality())
+    canvas.paste_all(swapped.crops, swapped.masks, views)
     canvas.finish()
     return canvas
 

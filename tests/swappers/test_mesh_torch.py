@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,12 +11,12 @@ from people import moved, person, placed
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
-from rtswap.compositing.cuda_views import View, side_for  # noqa: E402
+from rtswap.compositing.cuda_views import side_for  # noqa: E402
 from rtswap.geometry import transform  # noqa: E402
 from rtswap.swappers.mesh import MeshSwapModel, MeshSwapper  # noqa: E402
 from rtswap.swappers.mesh_pixels import render  # noqa: E402
-from rtswap.swappers.mesh_torch import TRACKS, DeviceFace, TorchMeshSwapModel, TorchMeshSwapper  # noqa: E402
-from rtswap.types import AlignedFace, Image, Points, Quality, SwappedFace  # noqa: E402
+from rtswap.swappers.mesh_torch import TRACKS, TorchMeshSwapModel, TorchMeshSwapper  # noqa: E402
+from rtswap.types import AlignedFace, DeviceFace, DeviceFaces, Image, Points, Quality, SwappedFace, View  # noqa: E402
 
 SEEN = np.ones(468, np.float32)
 MEAN, NEARLY_ALL = 2.0, 6.0
@@ -76,6 +77,12 @@ def on_device(face: AlignedFace, track_id: int = 1) -> DeviceFace:
     return DeviceFace(track_id, face.landmarks, face.visibility, face.time_s, (width, height))
 
 
+def swap_all(device: TorchMeshSwapper, faces: list[DeviceFace], crops: object, quality: Quality) -> tuple[Any, Any]:
+    """Crops and masks."""
+    found = device.swap_all(DeviceFaces(tuple(faces), crops), quality)
+    return found.crops, found.masks
+
+
 def apart(first: np.ndarray, second: np.ndarray, where: np.ndarray) -> np.ndarray:
     return np.abs(first.astype(float) - second)[where]
 
@@ -90,7 +97,7 @@ def check_alike(
     quality = Quality()
     face = seen(host, image, landmarks, max_px, at_s)
     wanted = host.swap(face, quality)
-    crops, masks = device.swap_all([on_device(face)], squares([face]), quality)
+    crops, masks = swap_all(device, [on_device(face)], squares([face]), quality)
     height, width = wanted.mask.shape
     crop, mask = crops[0, :height, :width].numpy(), masks[0, :height, :width].numpy()
     shown, everywhere = wanted.mask >= FAINTEST, np.ones(mask.shape, bool)
@@ -157,10 +164,10 @@ def test_several_faces_at_once_are_as_one_after_the_other() -> None:
     for name, scale in (("ada", 0.5), ("ben", 0.3), ("carl", 0.4)):
         who = moved(person(name), scale, (10.0, 5.0), (320, 300))
         faces.append(seen(device, who.portrait, who.landmarks, 256, 0.0))
-    together = device.swap_all([on_device(face, k) for k, face in enumerate(faces)], squares(faces), Quality())
+    together = swap_all(device, [on_device(face, k) for k, face in enumerate(faces)], squares(faces), Quality())
     for index, face in enumerate(faces):
         alone = squares(faces)[index : index + 1]
-        crop, mask = device.swap_all([on_device(face, 10 + index)], alone, Quality())
+        crop, mask = swap_all(device, [on_device(face, 10 + index)], alone, Quality())
         assert (crop[0].int() - together[0][index].int()).abs().max() <= 1
         assert (mask[0].int() - together[1][index].int()).abs().max() <= 1
 
@@ -169,7 +176,7 @@ def test_a_face_of_which_nothing_is_in_its_crop_is_left_alone() -> None:
     _, device = bound("ada")
     face = DeviceFace(1, placed(90, (-4000, 90)), SEEN, 0.0, (96, 96))
     crops = torch.zeros((1, 96, 96, 3), dtype=torch.uint8)
-    swapped, masks = device.swap_all([face], crops, Quality())
+    swapped, masks = swap_all(device, [face], crops, Quality())
     assert not masks.any()
     assert swapped.shape == crops.shape
 
@@ -183,7 +190,7 @@ def test_more_people_come_and_go_than_are_remembered() -> None:
     for track in range(3 * TRACKS):
         device.forget(track)
     assert not device._slots
-    device.swap_all([on_device(face, 999)], squares([face]), Quality())
+    swap_all(device, [on_device(face, 999)], squares([face]), Quality())
     assert device._slots == {999: 0}
 
 
@@ -196,7 +203,7 @@ def test_it_can_be_captured_without_a_break() -> None:
         who = moved(person("ada"), scale, (4.0, 4.0), (90, 90))
         face = seen(device, who.portrait, who.landmarks, 64, 0.0)
         args = [on_device(face, track)], squares([face]), Quality()
-        for one, other in zip(device.swap_all(*args), captured.swap_all(*args), strict=True):
+        for one, other in zip(swap_all(device, *args), swap_all(captured, *args), strict=True):
             assert (one.int() - other.int()).abs().max() <= 1
     assert not torch._dynamo.utils.counters["graph_break"]
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
