@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ pytest.importorskip("onnx", reason="onnx is not installed: it is needed to expor
 
 import torch
 
+import training.masks
 from rtswap.geometry import canonical
 from rtswap.occluders import SIZE
 from training.landmarks.export import halve_weights
@@ -21,6 +24,9 @@ from training.masks.losses import losses
 from training.masks.network import Deployed, OcclusionNetwork, to_input
 from training.masks.samples import Batch, Sampler
 from training.masks.trials import figures
+from training.masks.worn import CLEAR, DARK, NONE, worn_by
+
+GLASSES = Path(training.masks.__file__).with_name("glasses.txt")
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +35,7 @@ def batch() -> Batch:
     images = np.random.default_rng(0).integers(80, 140, (3, 256, 256, 3), np.uint8)
     views = Views(images, meshes, np.ones((3, 468), bool), 1)
     hands = Cutouts(np.full((1, 96, 96, 4), 255, np.uint8))
-    return next(Sampler(views, hands, 1).batches(24, again=1, keep=24))
+    return next(Sampler(views, hands, 1, np.array([NONE], np.uint8)).batches(24, again=1, keep=24))
 
 
 def test_samples_have_open_and_covered_faces_and_count_within_the_face(batch: Batch) -> None:
@@ -86,3 +92,19 @@ def test_the_exported_network_says_what_torch_says() -> None:
     assert len(model.SerializeToString()) <= 1_000_000
     assert worst_difference(model, deployed, 1) < 0.03
     assert worst_difference(model, deployed, 4) < 0.03
+
+
+def test_real_glasses_are_not_taken_for_skin(batch: Batch) -> None:
+    assert worn_by(["sfhq_0057.jpg", "no_such_picture.jpg"]).tolist() == [DARK, NONE]
+    assert CLEAR in worn_by(line.split()[0] for line in GLASSES.read_text().splitlines()[1:])
+    meshes = (canonical().mesh * 55 + np.array([128, 118, 0])).astype(np.float32)[None]
+    images = np.full((1, 256, 256, 3), 120, np.uint8)
+    views = Views(images, meshes, np.ones((1, 468), bool), 1)
+    hands = Cutouts(np.full((1, 96, 96, 4), 255, np.uint8))
+    hidden = {}
+    for kind in (NONE, CLEAR, DARK):
+        samples = next(Sampler(views, hands, 3, np.array([kind], np.uint8)).batches(16, again=1, keep=16))
+        middle = samples.visible[:, 20:26, 18:46], samples.weights[:, 20:26, 18:46]
+        hidden[kind] = float((middle[0] < 128).mean()), float(middle[1].mean())
+    assert hidden[DARK][0] > hidden[NONE][0] + 0.1, "dark lenses hide the eyes"
+    assert hidden[CLEAR][1] < hidden[NONE][1] - 50, "where clear glasses lie nobody knows"

@@ -29,6 +29,7 @@ from training.masks.network import Deployed, OcclusionNetwork, to_input
 from training.masks.pictures import contact_sheet
 from training.masks.samples import Batch, Sampler
 from training.masks.trials import figures, held_out
+from training.masks.worn import worn_by
 from training.people import is_usable
 
 CHECKPOINT = "checkpoint.pt"
@@ -37,14 +38,14 @@ CHECKPOINT = "checkpoint.pt"
 class Stream(IterableDataset[tuple[Tensor, ...]]):
     """Batches for a DataLoader's worker; every worker and every run draws others."""
 
-    def __init__(self, views: Views, hands: Cutouts, batch: int, seed: int) -> None:
-        self._views, self._hands, self._batch, self._seed = views, hands, batch, seed
+    def __init__(self, views: Views, hands: Cutouts, worn: np.ndarray, batch: int, seed: int) -> None:
+        self._views, self._hands, self._worn, self._batch, self._seed = views, hands, worn, batch, seed
 
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
         cv2.setNumThreads(1)
         worker = torch.utils.data.get_worker_info()
         seed = self._seed * 64 + (worker.id if worker else 0)
-        for batch in Sampler(self._views, self._hands, seed).batches(self._batch):
+        for batch in Sampler(self._views, self._hands, seed, self._worn).batches(self._batch):
             yield tuple(torch.from_numpy(part) for part in (batch.crops, batch.guides, batch.visible, batch.weights))
 
 
@@ -132,10 +133,12 @@ def begin(args: argparse.Namespace, device: str) -> Run:
     return started
 
 
-def train(args: argparse.Namespace, device: str, views: Views, hands: Cutouts, trial: Batch) -> None:
+def train(
+    args: argparse.Namespace, device: str, views: Views, hands: Cutouts, worn: np.ndarray, trial: Batch
+) -> None:
     run = begin(args, device)
     progress, budget = run.progress, 60 * args.minutes
-    samples = Stream(views, hands, args.batch, progress.step)
+    samples = Stream(views, hands, worn, args.batch, progress.step)
     workers = args.workers if device == "cpu" else 12
     stream = iter(DataLoader(samples, batch_size=None, num_workers=workers, prefetch_factor=4))
     sums: dict[str, float] = {}
@@ -188,16 +191,17 @@ def people_of(faces: Path) -> tuple[Labels, np.ndarray]:
     return labels, np.array([is_validation(str(name)) for name in labels.names])
 
 
-def views_of(args: argparse.Namespace) -> tuple[Views, Views]:
-    """For training and kept out: rendered once, or opened from ``--views``, where the landmark training left them."""
+def views_of(args: argparse.Namespace, *, validation: bool) -> tuple[Views, np.ndarray]:
+    """For training or kept out, and which glasses each person wears. The views are rendered once, or opened from
+    ``--views``, where the landmark training left them."""
     labels, kept_out = people_of(args.faces)
-    folder = args.views or args.out
+    folder = (args.views or args.out) / ("views-validation" if validation else "views-train")
     usable = np.array([is_usable(str(name)) for name in labels.names])
-    train_people, other = np.flatnonzero(usable & ~kept_out), np.flatnonzero(usable & kept_out)
-    return (
-        _opened(folder / "views-train") or build(args.faces, labels, train_people, 6, folder / "views-train"),
-        _opened(folder / "views-validation") or build(args.faces, labels, other, 3, folder / "views-validation"),
-    )
+    people = np.flatnonzero(usable & (kept_out == validation))
+    views = _opened(folder) or build(args.faces, labels, people, 3 if validation else 6, folder)
+    if views.people != len(people):
+        raise SystemExit(f"{folder} shows {views.people} people, expected {len(people)}: give another --views")
+    return views, worn_by(str(name) for name in labels.names[people])
 
 
 def _opened(folder: Path) -> Views | None:
@@ -232,8 +236,9 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     device = ("cuda" if torch.cuda.is_available() else "cpu") if args.device == "auto" else args.device
     hands = load_or_cut(args.clips, args.out / "hands.npz")
-    views, kept_out = views_of(args)
-    train(args, device, views, hands, held_out(kept_out, hands))
+    views, worn = views_of(args, validation=False)
+    kept_out, theirs = views_of(args, validation=True)
+    train(args, device, views, hands, worn, held_out(kept_out, hands, theirs))
 
 
 if __name__ == "__main__":

@@ -35,8 +35,8 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=1024)
     args = parser.parse_args()
     cv2.setNumThreads(1)
-    _, kept_out = views_of(args)
-    batch = held_out(kept_out, load_or_cut([], args.out / "hands.npz"), args.count)
+    kept_out, worn = views_of(args, validation=True)
+    batch = held_out(kept_out, load_or_cut([], args.out / "hands.npz"), worn, args.count)
     visible = answers(args.model, batch)
     for name, value in figures(visible, batch).items():
         print(f"{name:12s} {value:.3f}")

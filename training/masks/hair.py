@@ -96,7 +96,7 @@ def spectacles(size: int, points: Floats, rng: np.random.Generator) -> tuple[Lay
     tone = rng.uniform(0, 70, 3) if rng.random() < 0.65 else rng.uniform(40, 230, 3)
     full = np.full((size, size), 200, np.uint8)
     dark = rng.uniform(5, 60, 3) if rng.random() < 0.8 else rng.uniform(60, 250, 3)
-    opacity = 0.0 if rng.random() < 0.7 else rng.uniform(0.75, 1.0)
+    opacity = 0.0 if rng.random() < 0.6 else rng.uniform(0.75, 1.0)
     lenses = np.asarray(cv2.convertScaleAbs(lens, alpha=opacity), np.uint8)
     return Layer(shaded(full, tone, None, rng), frame), Layer(shaded(full, dark, None, rng), lenses)
 

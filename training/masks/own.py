@@ -46,7 +46,7 @@ def own_hair(crop: Bytes, points: Floats) -> tuple[Bytes, Bytes]:
 
 
 def eye_band(size: int, points: Floats) -> Bytes:
-    """(S, S) 255 where glasses sit, but for the eyes' openings: whether the person wears any is not known."""
+    """(S, S) 255 where glasses sit, but for the eyes' openings."""
     band = np.zeros((size, size), np.uint8)
     cv2.fillPoly(band, [fixed(points[list(_EYE_BAND)])], 255, cv2.LINE_8, 4)
     for ring in (LEFT_EYE, RIGHT_EYE):

@@ -18,6 +18,7 @@ from training.masks import hair, skins, things
 from training.masks.cutouts import Cutouts
 from training.masks.layers import Bytes, Floats, fixed, lay
 from training.masks.own import eye_band, own_hair
+from training.masks.worn import DARK, NONE, dark_lenses
 
 OUT = 64
 """Side of the network's answer."""
@@ -26,8 +27,8 @@ BOX_MARGIN = 0.12
 NOTHING = 0.4
 """Share of samples with nothing painted over them."""
 KINDS = {
-    "hand": 0.18, "own hand": 0.18, "real hand": 0.17, "cup": 0.06, "microphone": 0.07, "board": 0.05, "blob": 0.05,
-    "headset": 0.03, "cover": 0.02, "strands": 0.06, "fringe": 0.04, "spectacles": 0.09,
+    "hand": 0.15, "own hand": 0.15, "real hand": 0.16, "cup": 0.06, "microphone": 0.06, "board": 0.04, "blob": 0.05,
+    "headset": 0.03, "cover": 0.02, "strands": 0.06, "fringe": 0.04, "spectacles": 0.18,
 }  # fmt: skip
 
 
@@ -50,8 +51,9 @@ Parts = tuple[Bytes, Bytes, Bytes, Bytes]
 class Sampler:
     """Endless random samples from a cache of views."""
 
-    def __init__(self, views: Views, hands: Cutouts, seed: int) -> None:
-        self._views, self._hands = views, hands
+    def __init__(self, views: Views, hands: Cutouts, seed: int, worn: NDArray[np.uint8]) -> None:
+        """``worn`` (people,): which glasses each of them wears, see ``worn``."""
+        self._views, self._hands, self._worn = views, hands, worn
         self._rng = np.random.default_rng(seed)
         self._bank = noise_bank(self._rng, SIZE + 16)
 
@@ -93,8 +95,14 @@ class Sampler:
                 self._cover(crop, hidden, points, number)
         weights = _weights(points, found, hidden)
         np.minimum(weights, cv2.bitwise_not(cv2.subtract(doubtful, hidden)), out=weights)
-        band = cv2.subtract(eye_band(SIZE, points), hidden)
-        np.minimum(weights, 255 - band // 4 * 3, out=weights)
+        worn = self._worn[number % views.people]
+        if worn != NONE:  # where their frames lie nobody has drawn
+            band = cv2.subtract(eye_band(SIZE, points), hidden)
+            np.minimum(weights, cv2.bitwise_not(band), out=weights)
+        if worn == DARK:
+            lenses = dark_lenses(SIZE, points)
+            np.maximum(weights, lenses, out=weights)
+            np.maximum(hidden, lenses, out=hidden)
         np.maximum(hidden, own, out=hidden)
         visible, weights = (
             np.asarray(cv2.resize(part, (OUT, OUT), interpolation=cv2.INTER_AREA), np.uint8)

@@ -12,8 +12,8 @@ from training.masks.samples import Batch, Sampler
 COUNT = 256
 
 
-def held_out(views: Views, hands: Cutouts, count: int = COUNT) -> Batch:
-    return next(Sampler(views, hands, 12345).batches(count, again=1, keep=count))
+def held_out(views: Views, hands: Cutouts, worn: NDArray[np.uint8], count: int = COUNT) -> Batch:
+    return next(Sampler(views, hands, 12345, worn).batches(count, again=1, keep=count))
 
 
 def figures(visible: NDArray[np.floating], batch: Batch) -> dict[str, float]:
