@@ -30,6 +30,9 @@ class Persona:
     file: str
     """Its picture, in ``assets/personas``."""
     sha256: str
+    offered: bool
+    """False for the cast of the demo and the tests, whom dlib's network takes for one of the (synthetic) people they
+    were made of: their names are understood, but nobody is shown them as a way to be nobody in particular."""
     licence: str
 
     @property
@@ -39,7 +42,12 @@ class Persona:
 
 
 def list_personas() -> tuple[Persona, ...]:
-    """All of them, by name."""
+    """Those who are offered, by name."""
+    return tuple(persona for persona in everybody() if persona.offered)
+
+
+def everybody() -> tuple[Persona, ...]:
+    """All whose picture is in the box, by name."""
     data = json.loads((_folder() / "personas.json").read_text("utf-8"))
     found = [Persona(**entry, licence=data["licence"]) for entry in data["personas"]]
     return tuple(sorted(found, key=lambda persona: persona.name))
@@ -51,16 +59,17 @@ def persona_photo(name: str, *, choose: Callable[[Sequence[str]], str] = random.
     ``name``: as listed, with or without ``persona:``, in upper or lower case.
     """
     wanted = name.removeprefix(PREFIX).strip().lower()
-    known = {persona.name: persona.file for persona in list_personas()}
+    files = {persona.name: persona.file for persona in everybody()}
+    known = [persona.name for persona in list_personas()]
     if wanted == RANDOM:
-        wanted = choose(sorted(known))
-    if wanted in known:
-        return _folder() / known[wanted]
+        wanted = choose(known)
+    if wanted in files:
+        return _folder() / files[wanted]
     near = nearest(wanted, [*known, RANDOM], cutoff=0.5)
     shown = "".join(c if c.isprintable() else "?" for c in wanted[:40])
     raise SourceError(
         f"there is no persona called {shown!r}" if shown else "no persona was named",
-        expected=", ".join([*sorted(known), RANDOM]),
+        expected=", ".join([*known, RANDOM]),
         do=f"Did you mean {PREFIX}{near}?" if near else "`rtswap personas` shows them.",
     )
 

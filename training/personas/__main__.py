@@ -34,6 +34,8 @@ RECIPES = Path(__file__).with_name("recipes.json")
 JUDGED = Path(__file__).with_name("judged.json")
 MAX_BYTES = 27_500
 SEARCH_PX, ROUNDS = 256, (30, 40)
+SAME = 0.6
+"""Distance of dlib's embeddings below which two pictures show one person; so near to a parent nobody is offered."""
 LICENCE = "MIT"
 EARLIER = ("ada", "ben", "carl", "dan")
 """Averages of two faces each, which dlib's network takes for their parents. Many tests look at them, so that they
@@ -81,7 +83,7 @@ def main() -> None:
         if seen is None:
             parser.error(f"no face is found in {name}")
         judged[name] = seen
-    _keep(arguments.out / "personas.json", _list(arguments.out))
+    _keep(arguments.out / "personas.json", _list(arguments.out, judged))
     _keep(JUDGED, table(judged, large))
     if arguments.sheet:
         cv2.imwrite(str(arguments.sheet), sheet(pictures))
@@ -132,12 +134,13 @@ def _distances(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[
     return np.asarray(np.sqrt(np.maximum(squares, 0)), np.float32)
 
 
-def _list(folder: Path) -> dict[str, object]:
+def _list(folder: Path, judged: dict[str, Judged]) -> dict[str, object]:
     rows = []
     for name in sorted(PEOPLE):
         path = folder / f"{name}.jpg"
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        rows.append({"name": name, "description": PEOPLE[name].description, "file": path.name, "sha256": digest})
+        row = {"name": name, "description": PEOPLE[name].description, "file": path.name, "sha256": digest}
+        rows.append(row | {"offered": judged[name].parents >= SAME})
     return {"licence": LICENCE, "made": MADE, "personas": rows}
 
 
