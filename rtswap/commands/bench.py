@@ -37,7 +37,7 @@ def _parser() -> Parser:
         help="instead, so many 720p cameras at once, at 30 fps each, that share the networks",
     )
     group.add_argument("--out", metavar="FILE", help="also write the result as JSON to this file")
-    add_table(made, ["source", "swap", "budget", "engine", "console"], without=["engine.engine"])
+    add_table(made, ["swap", "budget", "engine", "console"], without=["engine.engine"])
     add_common(made)
     return made
 

@@ -18,6 +18,7 @@ from rtswap.inspection.watching import (
     WatchedSwapper,
     WatchedTracker,
 )
+from rtswap.marks import confirm_sources
 from rtswap.pipeline import Pipeline, Policy
 from rtswap.protocols import Finish, Swapper
 from rtswap.source.portrait import find_landmarks
@@ -33,6 +34,7 @@ class Rig:
     """``pipeline`` works on frames, ``watch`` holds what was seen of the last one. Raises RtswapError."""
 
     def __init__(self, config: Config, *, on_event: Event, photos: bool = False) -> None:
+        confirm_sources(config, on_event)
         eyes = open_eyes(config, on_event=on_event)
         self.watch = watch = Watch()
         detector = eyes.photo_detector if photos else eyes.detector

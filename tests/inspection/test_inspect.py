@@ -126,6 +126,14 @@ def test_with_a_source_the_swap_is_shown_and_labelled(
     assert report["source"] == [str(photo)]
 
 
+def test_a_photo_of_somebody_needs_their_consent(clip: Path, tmp_path: Path) -> None:
+    photo = tmp_path / "somebody.png"
+    cv2.imwrite(str(photo), people.person("ben").portrait)
+    with pytest.raises(UsageError, match="not confirmed"):
+        look(clip, tmp_path / "found", Config(source=SourceConfig(photos=(str(photo),))))
+    assert not (tmp_path / "found").exists()
+
+
 def test_a_clip_without_faces_is_shown_and_exits_with_1(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
