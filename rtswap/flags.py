@@ -116,11 +116,13 @@ def _add_valued(
     target: argparse._ActionsContainer, flags: Sequence[str], dest: str, kind: Kind, action: str, text: str
 ) -> None:
     target.add_argument(
-        *flags, dest=dest, action=action, type=_reader(kind), metavar=kind.metavar, help=text.replace("%", "%%")
+        *flags, dest=dest, action=action, type=reader(kind), metavar=kind.metavar, help=text.replace("%", "%%")
     )
 
 
-def _reader(kind: Kind) -> Callable[[str], Any]:
+def reader(kind: Kind) -> Callable[[str], Any]:
+    """For argparse: what is no such value is told with what was expected."""
+
     def read(value: str) -> Any:
         try:
             return kind.parse(value)

@@ -20,9 +20,6 @@ from rtswap.protocols import Engine
 from rtswap.swappers.one import samples as samples_of_one
 from rtswap.types import Tensor
 
-WAIT_S = 0.002
-"""What one request may wait for others, where there are others."""
-
 
 class CountedEngine:
     """An engine that keeps a record of its batches. One thread at a time may run it; any may read."""
@@ -61,9 +58,10 @@ class CountedEngine:
 
 
 class Pool:
-    """Networks for so many ``streams``. ``generator``: with those of the swapper ``one``."""
+    """Networks that streams share. ``wait_s``: what a request may wait for others. ``generator``: with those of the
+    swapper ``one``."""
 
-    def __init__(self, networks: Networks, config: Config, *, streams: int, generator: bool) -> None:
+    def __init__(self, networks: Networks, config: Config, *, wait_s: float = 0.0, generator: bool = False) -> None:
         self._networks, self._config = networks, config
         engines = dict(networks.engines)
         samples = dict(networks.samples)
@@ -73,7 +71,6 @@ class Pool:
             samples |= samples_of_one()
         self._samples = samples
         self.counted = {name: CountedEngine(engine) for name, engine in engines.items()}
-        wait_s = WAIT_S if streams > 1 else 0.0
         self._limits = {name: Limits(most=profile_of(name).batch[2], wait_s=wait_s) for name in engines}
         self._shared = {name: SharedEngine(one, self._limits[name]) for name, one in self.counted.items()}
 

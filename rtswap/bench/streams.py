@@ -57,10 +57,16 @@ def read_counts(text: str) -> tuple[int, ...]:
 
 
 def bench_streams(
-    config: Config, counts: Sequence[int], *, console: Console, seconds: float, out: str | None
+    config: Config,
+    counts: Sequence[int],
+    *,
+    console: Console,
+    seconds: float,
+    wait_s: float = 0.0,
+    out: str | None,
 ) -> dict[str, Any]:
     """Each number of streams in turn; returns and, where ``out`` names a file, writes the figures, with a plot beside
-    it. Raises RtswapError."""
+    it. ``wait_s``: what a request may wait for others, where there are others. Raises RtswapError."""
     if out:
         check_writable(Path(out))
     networks = open_networks(config, on_event=console.event)
@@ -68,11 +74,12 @@ def bench_streams(
     found: dict[int, dict[str, Any]] = {}
     for number, count in enumerate(counts):
         console.progress(number, len(counts), _streams(count))
-        pool = Pool(networks, config, streams=count, generator=config.swap.swapper == "one")
+        pool = Pool(networks, config, wait_s=wait_s if count > 1 else 0.0, generator=config.swap.swapper == "one")
         found[count] = Run(config, people, pool, count, seconds).measure()
     console.progress(len(counts), len(counts))
     result: dict[str, Any] = {
-        "command": f"rtswap bench --streams {','.join(map(str, counts))} --seconds {seconds:g}",
+        "command": f"rtswap bench --streams {','.join(map(str, counts))} --seconds {seconds:g}"
+        + (f" --wait {wait_s * 1e3:g}ms" if wait_s else ""),
         "machine": machine() | {"engine": networks.engines["landmarks"].name},
         "case": f"{SIZE[0]}x{SIZE[1]}, {FPS:g} fps, 1 face of {FACE_PX} px, full quality",
         "streams": {str(count): figures for count, figures in found.items()},
@@ -111,7 +118,8 @@ class Run:
         for stream in range(self._count):
             self._pool.forget(stream)
         each = [_of_one(*names, metrics) for names, metrics in zip(self._names, self._metrics, strict=True)]
-        return {"all": _of_all(each, self._metrics, taken), "each": each}
+        clips_mb = sum(image.nbytes for clip in self._clips.values() for image in clip) / 1e6
+        return {"all": _of_all(each, self._metrics, taken) | {"clips_mb": round(clips_mb, 1)}, "each": each}
 
     def _session(self, stream: int) -> Session:
         source, target = self._names[stream]
@@ -227,7 +235,7 @@ def _line(found: Mapping[str, Any]) -> str:
             parts.append(f"{found[f'{what}_ms_per_frame']:.1f} ms of {name} a frame")
     landmarks = found["networks"].get("landmarks")
     parts += [f"{landmarks['rows_per_batch']:.1f} faces a batch"] if landmarks else []
-    return ", ".join([*parts, f"{found['rss_mb']:.0f} MB"])
+    return ", ".join([*parts, f"{found['rss_mb']:.0f} MB, {found['clips_mb']:.0f} of them the clips"])
 
 
 def _who(stream: int) -> tuple[str, str]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from rtswap.commands.command import Command, Flags, console_of, effective, seconds
 from rtswap.config import Config
 from rtswap.errors import UsageError
-from rtswap.flags import Parser, add_common, add_table
+from rtswap.flags import Parser, add_common, add_table, reader
+from rtswap.options import duration
 
 if TYPE_CHECKING:
     from rtswap.console import Console
@@ -36,6 +37,13 @@ def _parser() -> Parser:
         metavar="N[,N...]",
         help="instead, so many 720p cameras at once, at 30 fps each, that share the networks",
     )
+    group.add_argument(
+        "--wait",
+        type=reader(duration(0.1)),
+        default=0.0,
+        metavar="DURATION",
+        help="what a stream's request to a network may wait for other streams', to share a batch [0]",
+    )
     group.add_argument("--out", metavar="FILE", help="also write the result as JSON to this file")
     add_table(made, ["swap", "budget", "engine", "console"], without=["engine.engine"])
     add_common(made)
@@ -61,7 +69,8 @@ def _measured(flags: Flags, names: Sequence[str], found: Config, console: Consol
         counts = streams.read_counts(flags["streams"])
         if len(names) > 1:
             raise UsageError("--streams shares the networks of one engine", got=f"--engine {','.join(names)}")
-        result = streams.bench_streams(found, counts, console=console, seconds=seconds, out=out)
+        wait_s = flags["wait"]
+        result = streams.bench_streams(found, counts, console=console, seconds=seconds, wait_s=wait_s, out=out)
         return result if console.json else streams.in_words(result)
     if len(names) > 1:
         from rtswap.bench import engines

@@ -48,12 +48,20 @@ def test_what_is_no_number_of_streams(text: str, capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_a_wait_is_a_duration(capsys: pytest.CaptureFixture[str]) -> None:
+    for text in ("2", "-1ms", "2s"):
+        assert main(["bench", "--streams=2", f"--wait={text}"]) == 2
+        assert "--wait: expected a duration such as 40ms or 2s, at most 100ms" in capsys.readouterr().err
+
+
 def test_a_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(streams_module, "SIZE", (320, 240))
     monkeypatch.setattr(streams_module, "FACE_PX", 120)
     monkeypatch.setattr(streams_module, "WARM_UP_S", 0.3)
     out = tmp_path / "streams.json"
-    found = bench_streams(Config(), (1, 3), console=Console(stream=io.StringIO()), seconds=1.0, out=str(out))
+    found = bench_streams(
+        Config(), (1, 3), console=Console(stream=io.StringIO()), seconds=1.0, wait_s=0.001, out=str(out)
+    )
     assert json.loads(out.read_text())["streams"].keys() == found["streams"].keys() == {"1", "3"}
     picture = cv2.imread(str(out.with_suffix(".png")))
     assert picture is not None
@@ -75,6 +83,7 @@ def test_a_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert whole["fps_of_each"]["least"] <= whole["fps_of_each"]["mean"]
     assert whole["cpu_ms_per_frame"] > landmarks["ms_per_frame"] * 0.3
     assert whole["rss_mb"] > 50
+    assert "--wait 1ms" in found["command"]
     words = in_words(found)
     assert {"1 stream", "3 streams", "30 fps for"} <= set(words)
     assert "fps each" in words["3 streams"]
@@ -93,7 +102,7 @@ def test_shared_networks_answer_every_stream_as_its_own_would(networks: Networks
     names = ("ada", "ben", "carl", "dan")
     pictures = [people.portrait(name)[0] for name in names]
     expected = [alone.detector.detect(picture) for picture in pictures]
-    pool = Pool(networks, Config(), streams=4, generator=False)
+    pool = Pool(networks, Config(), wait_s=0.002)
     pool.warm_up(4)
     found: dict[int, list[Any]] = {}
 
