@@ -3,76 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
+from machine import SAMPLE, FakeEngine, Machine, pick, record
 
 from rtswap.engines import choose, measure
 from rtswap.engines.choose import Network, choose_engine, choose_engines
 from rtswap.engines.samples import pictures_like
-from rtswap.engines.start import why_no_gpu
 from rtswap.errors import EngineError, ModelError
 from rtswap.models.onnx_graph import Graph
-from rtswap.types import Tensor
-
-SAMPLE = {"image": np.zeros((1, 16, 16, 3), np.uint8)}
-
-
-class FakeEngine:
-    """Answers with ``value``; each run moves the clock by ``took``."""
-
-    def __init__(self, name: str, clock: list[float], took: float, value: float = 1.0) -> None:
-        self.name, self._clock, self._took, self._value = name, clock, took, value
-
-    def run(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        self._clock[0] += self._took
-        return {"out": np.full((2, 3), self._value, np.float32)}
-
-
-class Machine:
-    """Which engines start, and how fast they are."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.clock = [0.0]
-        self.gpu = ""
-        self.engines: dict[str, FakeEngine | Exception] = {}
-        self.started: list[str] = []
-        monkeypatch.setattr(choose, "_start", self._start)
-        monkeypatch.setattr(choose, "gpu_name", lambda: self.gpu)
-        monkeypatch.setattr(choose, "why_no_gpu", lambda: "" if self.gpu else "there is no GPU")
-        monkeypatch.setattr(measure.time, "perf_counter", lambda: self.clock[0])
-
-    def has(self, name: str, took_ms: float, value: float = 1.0, calls_itself: str = "") -> None:
-        self.engines[name] = FakeEngine(calls_itself or name, self.clock, took_ms / 1e3, value)
-
-    def _start(self, name: str, network: str, *_: object) -> FakeEngine:
-        self.started.append(name)
-        found = self.engines.get(name, EngineError(f"there is no {name}"))
-        if isinstance(found, Exception):
-            raise found
-        return found
-
-
-@pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
-    return Machine(monkeypatch)
-
-
-@pytest.fixture
-def model(tmp_path: Path) -> Path:
-    path = tmp_path / "net.onnx"
-    path.write_bytes(b"\x08 some network")
-    return path
-
-
-def record(folder: Path) -> dict[str, object]:
-    return dict(json.loads((folder / "net.engine.json").read_text()))
-
-
-def pick(model: Path, engine: str = "auto", threads: int = 2) -> str:
-    return choose_engine(model, threads=threads, engine=engine, cache_dir=model.parent, sample=SAMPLE).name
 
 
 @pytest.mark.parametrize(
@@ -242,125 +183,6 @@ def test_where_no_engine_can_run_all_each_network_has_its_own(machine: Machine, 
         for _ in range(2):  # measured, then remembered
             found = choose_engines(networks, threads=2, cache_dir=tmp_path)
             assert {name: engine.name for name, engine in found.items()} == {"a": "onnxruntime", "b": "openvino"}
-
-
-def test_on_a_gpu_the_fastest_that_is_right_wins(machine: Machine, model: Path) -> None:
-    machine.gpu = "a card"
-    machine.has("onnxruntime", 4.0)
-    machine.has("openvino", 3.0)
-    machine.has("torch-cuda", 1.0)
-    machine.has("tensorrt", 0.4, value=1.004, calls_itself="tensorrt-fp16")
-    assert pick(model) == "tensorrt-fp16"
-    machine.started.clear()
-    assert pick(model) == "tensorrt-fp16"
-    assert machine.started == ["tensorrt"]
-
-
-def test_what_half_precision_gets_wrong_is_run_in_full(machine: Machine, tmp_path: Path) -> None:
-    """Off by more than the network allows in float16: the same engine in float32, and only for this network."""
-    machine.gpu = "a card"
-    clock = machine.clock
-    networks = {}
-    for name in "ab":
-        path = tmp_path / f"{name}.onnx"
-        path.write_bytes(b"\x08 " + name.encode())
-        networks[name] = Network(path, SAMPLE)
-
-    def start(name: str, network: str, *_: object) -> FakeEngine:
-        machine.started.append(f"{name} {network}")
-        if name == "tensorrt":
-            return FakeEngine("tensorrt-fp16", clock, 1e-4, 1.004 if network == "a" else 1.5)
-        took = {"onnxruntime": 4e-3, "openvino": 3e-3, "torch-cuda": 1e-3, "tensorrt-fp32": 2e-4}[name]
-        return FakeEngine(name, clock, took)
-
-    events: list[str] = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(choose, "_start", start)
-        for _ in range(2):
-            machine.started.clear()
-            found = choose_engines(networks, threads=2, cache_dir=tmp_path, on_event=events.append)
-            assert {name: one.name for name, one in found.items()} == {"a": "tensorrt-fp16", "b": "tensorrt-fp32"}
-        assert machine.started == ["tensorrt a", "tensorrt-fp32 b"]
-    assert len(events) == 1
-    assert "not used for b: tensorrt: its output out is off by 0.5" in events[0]
-
-
-def test_on_a_gpu_every_reason_is_told_once_and_written_down(machine: Machine, tmp_path: Path) -> None:
-    machine.gpu = "a card"
-    machine.has("onnxruntime", 4.0)
-    machine.has("openvino", 4.0, value=2.0)
-    machine.engines["torch-cuda"] = EngineError("PyTorch is not installed")
-    machine.engines["tensorrt"] = EngineError("TensorRT is not installed")
-    networks = {}
-    for name in "ab":
-        path = tmp_path / f"{name}.onnx"
-        path.write_bytes(b"\x08 " + name.encode())
-        networks[name] = Network(path, SAMPLE)
-    events: list[str] = []
-    for _ in range(2):
-        choose_engines(networks, threads=2, cache_dir=tmp_path, on_event=events.append)
-    assert sorted(event.split(":")[1].strip() for event in events) == ["openvino", "tensorrt", "torch-cuda"]
-    assert "PyTorch is not installed" in " ".join(events)
-    for name in networks:
-        failed = json.loads((tmp_path / f"{name}.engine.json").read_text())["failed"]
-        assert failed.keys() == {"openvino", "torch-cuda", "tensorrt"}
-
-
-def test_without_a_gpu_nobody_is_told_of_engines_for_one(machine: Machine, model: Path) -> None:
-    machine.has("onnxruntime", 4.0)
-    machine.has("openvino", 2.0)
-    events: list[str] = []
-    choose_engines({"net": Network(model, SAMPLE)}, threads=2, cache_dir=model.parent, on_event=events.append)
-    assert events == []
-    assert "torch-cuda" not in machine.started
-    assert "there is no GPU" in str(record(model.parent)["failed"])
-
-
-def test_another_card_is_another_case(machine: Machine, model: Path) -> None:
-    machine.gpu = "a card"
-    machine.has("onnxruntime", 4.0)
-    machine.has("tensorrt", 0.4, calls_itself="tensorrt-fp16")
-    assert pick(model) == "tensorrt-fp16"
-    machine.gpu = "another card"
-    machine.engines["tensorrt"] = EngineError("no plan for this card")
-    assert pick(model) == "onnxruntime"
-
-
-def test_an_engine_for_a_gpu_that_is_asked_for_is_checked_at_its_first_use(machine: Machine, model: Path) -> None:
-    machine.gpu = "a card"
-    machine.has("onnxruntime", 4.0)
-    machine.has("torch-cuda", 1.0, value=1.01)
-    with pytest.raises(EngineError, match=r"torch-cuda does not compute the network net rightly.*off by 0\.01"):
-        pick(model, engine="torch-cuda")
-    machine.has("torch-cuda", 1.0)
-    assert pick(model, engine="torch-cuda") == "torch-cuda"
-    machine.started.clear()
-    assert pick(model, engine="torch-cuda") == "torch-cuda"
-    assert machine.started == ["torch-cuda"]
-
-
-def test_tensorrt_asked_for_by_name_falls_back_to_float32_but_to_no_other_engine(
-    machine: Machine, model: Path
-) -> None:
-    machine.gpu = "a card"
-    machine.has("onnxruntime", 0.1)
-    machine.has("tensorrt", 0.4, value=3.0, calls_itself="tensorrt-fp16")
-    machine.has("tensorrt-fp32", 0.6)
-    for _ in range(2):
-        assert pick(model, engine="tensorrt") == "tensorrt-fp32"
-    machine.has("tensorrt-fp32", 0.6, value=2.0)
-    (model.parent / "net.tensorrt.json").unlink()
-    with pytest.raises(EngineError, match="tensorrt does not compute"):
-        pick(model, engine="tensorrt")
-
-
-@pytest.mark.parametrize("engine", ["tensorrt", "torch-cuda"])
-def test_without_a_gpu_the_engine_that_was_asked_for_fails_with_the_reason(model: Path, engine: str) -> None:
-    if why_no_gpu() == "":
-        pytest.skip("there is a GPU")
-    with pytest.raises(EngineError, match="NVIDIA") as caught:
-        pick(model, engine=engine)
-    assert "\n" not in str(caught.value)
 
 
 def test_samples_are_faces_where_zeros_were_given() -> None:

@@ -1,0 +1,14 @@
+"""Somebody who is asked whether a photo may be used."""
+
+from __future__ import annotations
+
+
+class Person:
+    """At the terminal, saying the same thing every time."""
+
+    def __init__(self, says: str | None) -> None:
+        self.says, self.questions = says, []
+
+    def __call__(self, question: str) -> str | None:
+        self.questions.append(question)
+        return self.says
