@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 import time
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
-from types import ModuleType
 
 import cv2
 import numpy as np
 import pytest
+from loaded import loaded
 from people import eyes, group
 
 import rtswap
@@ -20,8 +18,6 @@ from rtswap import api
 from rtswap.config import BadgeConfig, Config, MarksConfig, SafetyConfig
 from rtswap.errors import FaceLost, InputError, SourceError, UsageError
 from rtswap.synthetic import persona
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 def photo(name: str) -> Path:
@@ -32,16 +28,6 @@ def photo(name: str) -> Path:
 def opened_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The networks are opened once for all tests here: half a second each time."""
     monkeypatch.setattr(api, "open_eyes", lambda config, on_event: eyes())
-
-
-def example(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"{name}_for_api", ROOT / f"docs/examples/{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look themselves up there
-    spec.loader.exec_module(module)
-    return module
 
 
 def changed(before: np.ndarray, after: np.ndarray) -> np.ndarray:
@@ -180,8 +166,8 @@ def test_live_swap_holds_or_stops_when_the_face_is_lost() -> None:
 
 
 def test_a_session_over_parts_of_one_s_own(tmp_path: Path) -> None:
-    given = example("my_input").DriftingPicture(persona("ben"), seconds=0.5)
-    kept = example("my_output").Contact(tmp_path, every=1)
+    given = loaded("docs/examples/my_input.py").DriftingPicture(persona("ben"), seconds=0.5)
+    kept = loaded("docs/examples/my_output.py").Contact(tmp_path, every=1)
     figures = rtswap.run_session(given, [kept], photo("ada"))
     pictures = sorted(tmp_path.iterdir())
     assert pictures

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 
@@ -10,6 +9,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from loaded import loaded
 from people import eyes
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -18,11 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 @pytest.fixture
 def demo(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The script, a second long."""
-    spec = importlib.util.spec_from_file_location("demo_script", ROOT / "scripts/demo.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = loaded("scripts/demo.py")
     monkeypatch.setattr(module, "SECONDS", 1)
     monkeypatch.setattr(module, "FPS", 10)
     monkeypatch.setattr(module, "open_eyes", lambda config, on_event: eyes())

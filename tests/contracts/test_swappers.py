@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
+from loaded import loaded
 from people import person, placed, swapped_in
 
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
@@ -18,17 +15,9 @@ from rtswap.protocols import SwapModel, Swapper
 from rtswap.swappers.mesh import MeshSwapModel
 from rtswap.swappers.one import OneSwapModel
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-
 
 def paper_mask() -> SwapModel:
-    spec = importlib.util.spec_from_file_location("paper_mask_example", ROOT / "docs/examples/my_swapper.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look themselves up there
-    spec.loader.exec_module(module)
-    model: SwapModel = module.PaperMaskModel()
+    model: SwapModel = loaded("docs/examples/my_swapper.py").PaperMaskModel()
     return model
 
 

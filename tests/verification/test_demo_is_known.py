@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from importlib import resources
 from pathlib import Path
 
 import av
 import pytest
+from loaded import loaded
 from people import eyes
 
 from rtswap.cli import main
@@ -22,11 +22,7 @@ BITS = 1_000_000 * FPS // 30
 @pytest.fixture
 def film(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The demo's film of ben, 1280x720, short."""
-    spec = importlib.util.spec_from_file_location("demo_script", Path(__file__).parents[2] / "scripts/demo.py")
-    assert spec is not None
-    assert spec.loader is not None
-    demo = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(demo)
+    demo = loaded("scripts/demo.py")
     monkeypatch.setattr(demo, "FPS", FPS)
     monkeypatch.setattr(demo, "SECONDS", SECONDS)
     monkeypatch.setattr(demo, "open_eyes", lambda config, on_event: eyes())
