@@ -219,16 +219,17 @@ class SharedEngine:
         assert ticket.outputs is not None
         return ticket.outputs
 
-    def run_on_device(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    def run_on_device(self, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
         """For engines that work on tensors of a GPU: one asker's, as they are, between the batches. The outputs are
-        the asker's own; what reads them must be queued on the stream on which this was called. Raises EngineError."""
+        the asker's own. Raises EngineError."""
         engine: Any = self._engine
         with self._changed:
             while self._busy:
                 self._changed.wait()
             self._busy = True
         try:
-            return {name: value.clone() for name, value in engine.run_on_device(inputs).items()}
+            found: Mapping[str, Any] = engine.run_on_device(inputs, own=True)
+            return found
         finally:
             with self._changed:
                 self._busy = False

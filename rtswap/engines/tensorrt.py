@@ -75,11 +75,12 @@ class TensorRtEngine:
         least, _, most = self._manifest.recipe.batch
         return in_pieces(tensors, least, most, self._run)
 
-    def run_on_device(self, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+    def run_on_device(self, inputs: Mapping[str, Any], *, own: bool = False) -> Mapping[str, Any]:
         """As ``run``, from tensors on the device to tensors on the device, for a batch that the plan takes as it is.
         The caller's stream waits for the results, the caller does not. Raises EngineError."""
         with self._guarded():
-            return run_on_device(self._torch, self._stream, self._slots, {name: inputs[name] for name in self._names})
+            given = {name: inputs[name] for name in self._names}
+            return run_on_device(self._torch, self._stream, self._slots, given, own=own)
 
     def _run(self, tensors: Sequence[Tensor]) -> dict[str, Tensor]:
         with self._guarded():

@@ -67,14 +67,14 @@ class TorchEngine:
             found = self._program({name: torch.from_numpy(tensor.copy()) for name, tensor in given})
             return {name: value.contiguous().numpy() for name, value in found.items()}
 
-    def run_on_device(self, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+    def run_on_device(self, inputs: Mapping[str, Any], *, own: bool = False) -> Mapping[str, Any]:
         """As ``run``, from tensors on the device to tensors on the device, in the order of ``inputs``. The caller's
         stream waits for the results, the caller does not. Raises EngineError."""
         with self._guarded():
             given = {name: inputs[name] for name in self._names}
             if not self._cuda:
                 return self._program(given)
-            return run_on_device(self._torch, self._stream, self._slots, given)
+            return run_on_device(self._torch, self._stream, self._slots, given, own=own)
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:

@@ -57,16 +57,25 @@ def run_on_host(
     return outputs
 
 
-def run_on_device(torch: Any, stream: Any, slots: Slots[S], given: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Tensors on the device in and out, without waiting: the caller's stream goes on when the results are there."""
+def run_on_device(
+    torch: Any, stream: Any, slots: Slots[S], given: Mapping[str, Any], *, own: bool = False
+) -> Mapping[str, Any]:
+    """Tensors on the device in and out, without waiting: the caller's stream goes on when the results are there. They
+    are the slot's, overwritten by its next run, or copies of the caller's ``own``."""
     caller = torch.cuda.current_stream()
     stream.wait_stream(caller)
     with torch.cuda.stream(stream):
         slot = slots[tuple(tuple(value.shape) for value in given.values())]
         slot.inputs.take(given)
         slot.launch()
+    found = slot.outputs.device
+    if own:  # memory of the caller's stream, filled on the engine's, on which the next run comes after it
+        found = {name: torch.empty_like(one) for name, one in slot.outputs.device.items()}
+        with torch.cuda.stream(stream):
+            for name, one in slot.outputs.device.items():
+                found[name].copy_(one, non_blocking=True)
     caller.wait_stream(stream)
-    return slot.outputs.device
+    return found
 
 
 class Staging:

@@ -195,6 +195,16 @@ def test_tensorrt_takes_tensors_on_the_device(api: Api, torch: Any) -> None:
         engine.run_on_device({"image": torch.from_numpy(pictures(17)["image"])})
 
 
+@pytest.mark.parametrize("kind", ["tensorrt", "torch"])
+def test_what_is_the_caller_s_own_outlives_the_next_run(kind: str, api: Api, torch: Any) -> None:
+    engine = TensorRtEngine(network()) if kind == "tensorrt" else TorchEngine(network())
+    reference = OnnxRuntimeEngine(network(), threads=1)
+    asked = [pictures(2, seed=seed) for seed in range(3)]
+    kept = [engine.run_on_device({"image": torch.from_numpy(one["image"])}, own=True) for one in asked]
+    for found, given in zip(kept, asked, strict=True):
+        np.testing.assert_allclose(found["map"].numpy(), reference.run(given)["map"], rtol=1e-5, atol=1e-3)
+
+
 def test_plan_and_kernels_come_from_the_cache_at_the_second_start(api: Api, tmp_path: Path) -> None:
     events: list[str] = []
     for _ in range(2):
