@@ -17,6 +17,8 @@ av.logging.set_libav_level(av.logging.PANIC)
 TICKS = 60_000
 """Of a second; MPEG-4 allows no finer clock."""
 BITS = 10
+SUFFIXES = [".mp4", ".mov", ".mkv"]
+"""Of every container that rtswap records in."""
 
 
 def numbered(index: int, size: tuple[int, int] = (64, 48), background: int = 60) -> Image:

@@ -20,16 +20,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from media import make_clip
 
-from rtswap.disclosure.certificate import SigningIdentity, local_identity
+from rtswap.disclosure.certificate import SigningIdentity
 from rtswap.disclosure.manifest import ManifestFacts, sign_file
 
 FACTS = ManifestFacts("9.8.7", input_sha256="ab" * 32, input_format="video/mp4")
 C2PA_UUID = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
-
-
-@pytest.fixture(scope="module")
-def identity(tmp_path_factory: pytest.TempPathFactory) -> SigningIdentity:
-    return local_identity(tmp_path_factory.mktemp("identity"))
 
 
 def cbor(data: bytes, at: int = 0) -> tuple[Any, int]:

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 from machine import Machine
+from needs import need_tensorrt
+
+from rtswap.engines.tensorrt_module import TensorRt, load_tensorrt
 
 
 @pytest.fixture
@@ -18,3 +21,9 @@ def model(tmp_path: Path) -> Path:
     path = tmp_path / "net.onnx"
     path.write_bytes(b"\x08 some network")
     return path
+
+
+@pytest.fixture(scope="session")
+def tensorrt() -> TensorRt:
+    need_tensorrt()
+    return load_tensorrt("tensorrt_rtx")

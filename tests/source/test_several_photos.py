@@ -1,0 +1,141 @@
+"""What several photos become: the best is the portrait, strangers are left out, worse ones count less."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from photos import Face, Scene, World, world
+
+from rtswap.errors import SourceError
+from rtswap.source.pose import pose_of
+
+
+@pytest.mark.parametrize(
+    "worse", [Scene((Face(yaw=35),)), Scene((Face(eyes_px=55),)), Scene(blur=3), Scene(gain=0.35)]
+)
+def test_the_best_of_several_photos_is_the_portrait(worse: Scene) -> None:
+    for names in (("worse.jpg", "good.jpg"), ("good.jpg", "worse.jpg")):
+        assert world(worse=worse, good=Scene()).load(*names).name == "good.jpg"
+
+
+def test_unusable_photos_are_left_out_with_a_word() -> None:
+    photos = world(dark=Scene(gain=0.1), good=Scene(), empty=Scene(()))
+    assert photos.load("dark.jpg", "good.jpg", "broken.jpg", "empty.jpg").name == "good.jpg"
+    assert [event.startswith("left out") for event in photos.events] == [True] * 3
+
+
+def test_when_none_is_left_the_first_reason_is_told() -> None:
+    with pytest.raises(SourceError, match=r"none of the 2 photos.*too dark"):
+        world(dark=Scene(gain=0.1), empty=Scene(())).load("dark.jpg", "empty.jpg")
+
+
+def test_embeddings_are_averaged() -> None:
+    photos = world(a=Scene((Face(yaw=1),)), b=Scene((Face(yaw=10),)), c=Scene((Face(yaw=-12),)))
+    together = photos.load("a.jpg", "b.jpg", "c.jpg").embedding
+    truth = np.random.default_rng(0).normal(size=128)
+    truth /= np.linalg.norm(truth)
+    alone = [world(a=photos.scenes[Path(f"{name}.jpg")]).load("a.jpg").embedding for name in "abc"]
+    assert np.linalg.norm(together) == pytest.approx(1, abs=1e-5)  # type: ignore[arg-type]
+    assert together @ truth > np.mean([one @ truth for one in alone])  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    "worse", [Scene((Face(yaw=40),)), Scene((Face(eyes_px=60),)), Scene(blur=4), Scene(gain=0.3)]
+)
+def test_a_worse_photo_counts_less_and_it_is_told_why(worse: Scene) -> None:
+    photos = world(good=Scene(), worse=worse)
+    together = photos.load("good.jpg", "worse.jpg").embedding
+    told = [event for event in photos.events if " counts " in event]
+    shares = {line.split()[0]: int(line.split(" counts ")[1].split("%")[0]) for line in told}
+    assert sum(shares.values()) == pytest.approx(100, abs=1)
+    assert shares["good.jpg"] > 60
+    assert all(" px, sharpness 0." in line and "degrees, light " in line for line in told)
+    good, bad = (world(a=photos.scenes[Path(name)]).load("a.jpg").embedding for name in ("good.jpg", "worse.jpg"))
+    expected = shares["good.jpg"] * good + shares["worse.jpg"] * bad  # type: ignore[operator]
+    np.testing.assert_allclose(together, expected / np.linalg.norm(expected), atol=0.02)
+
+
+def test_another_persons_photo_among_several_is_left_out() -> None:
+    photos = world(a=Scene(), b=Scene((Face(yaw=8),)), other=Scene((Face(eyes_px=115, person=5),)))
+    source = photos.load("a.jpg", "other.jpg", "b.jpg")
+    assert source.name != "other.jpg"
+    assert sum("other.jpg may show another person" in event for event in photos.events) == 1
+    assert source.embedding @ np.random.default_rng(5).normal(size=128) < 4  # type: ignore[operator]
+
+
+def test_two_photos_of_two_people_are_told() -> None:
+    photos = world(a=Scene(), b=Scene((Face(person=5),)))
+    photos.load("a.jpg", "b.jpg")
+    assert "two different people" in photos.events[0]
+
+
+def test_photos_that_all_differ_are_told() -> None:
+    photos = world(**{f"p{n}": Scene((Face(person=n),)) for n in range(4)})
+    photos.load(*(f"p{n}.jpg" for n in range(4)))
+    assert "no two of them agree" in photos.events[0]
+
+
+def test_further_photos_of_the_person_come_along_best_first() -> None:
+    photos = world(good=Scene(), side=Scene((Face(yaw=35),)), turned=Scene((Face(yaw=-20),)), dark=Scene(gain=0.1))
+    source = photos.load("side.jpg", "good.jpg", "turned.jpg", "dark.jpg")
+    assert source.name == "good.jpg"
+    assert [round(pose_of(one.landmarks).yaw) for one in source.further] == [-20, 35]
+    assert all(one.image.shape[0] == one.image.shape[1] for one in source.further)
+
+
+def test_one_photo_has_no_further_ones() -> None:
+    assert world(me=Scene()).load("me.jpg").further == ()
+
+
+@pytest.mark.parametrize("strangers", [1, 2])
+def test_no_stranger_s_photo_comes_along(strangers: int) -> None:
+    """Not even when there are too few photos to say which of them is the odd one."""
+    scenes = {f"p{n}": Scene((Face(person=n, yaw=5.0 * n),)) for n in range(strangers + 1)}
+    source = world(**scenes).load(*(f"{name}.jpg" for name in scenes))
+    assert source.name == "p0.jpg"
+    assert source.further == ()
+
+
+def test_a_stranger_among_friends_is_no_further_photo() -> None:
+    photos = world(a=Scene(), b=Scene((Face(yaw=8),)), other=Scene((Face(eyes_px=115, person=5),)))
+    source = photos.load("a.jpg", "other.jpg", "b.jpg")
+    assert [round(pose_of(one.landmarks).yaw) for one in source.further] == [8]
+
+
+def test_of_many_photos_the_best_few_come_along() -> None:
+    scenes = {f"p{n}": Scene((Face(yaw=4.0 * n),)) for n in range(8)}
+    source = world(**scenes).load(*(f"{name}.jpg" for name in reversed(scenes)))
+    assert [round(pose_of(one.landmarks).yaw) for one in source.further] == [4, 8, 12, 16]
+
+
+def test_without_an_embedder_the_user_is_believed() -> None:
+    photos = world(a=Scene(), b=Scene((Face(yaw=20),)))
+    assert len(photos.load("a.jpg", "b.jpg", embedder=False).further) == 1
+
+
+def test_a_folder_stands_for_its_pictures(tmp_path: Path) -> None:
+    for name in ("b.jpg", "a.PNG", "notes.txt"):
+        (tmp_path / name).write_bytes(b"x")
+    photos = World({str(tmp_path / "a.PNG"): Scene(), str(tmp_path / "b.jpg"): Scene((Face(yaw=20),))})
+    assert photos.load(str(tmp_path)).name == "a.PNG"
+    assert all(" counts " in event for event in photos.events)
+
+
+def test_a_folder_without_pictures_is_told(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(SourceError, match="no picture in the folder"):
+        world().load(str(tmp_path))
+
+
+def test_a_thousand_photos_are_not_all_read(tmp_path: Path) -> None:
+    scenes = {}
+    for number in range(60):
+        path = tmp_path / f"{number:03}.jpg"
+        path.write_bytes(b"x")
+        scenes[str(path)] = Scene((Face(eyes_px=40),), (320, 300))
+    photos = World({name: replace(scene, faces=(Face((160, 150), 45),)) for name, scene in scenes.items()})
+    photos.load(str(tmp_path), embedder=False)
+    assert "first 50" in photos.events[0]
