@@ -28,15 +28,16 @@ import numpy as np
 from rtswap.assemble import bind_sources, make_pipeline
 from rtswap.budget import Budget
 from rtswap.config import Config
+from rtswap.disclosure import Disclosure
 from rtswap.errors import InputError, UsageError
 from rtswap.eyes import open_eyes
 from rtswap.marks import make_disclosure
 from rtswap.metrics import Metrics
 from rtswap.pictures import read_image
-from rtswap.pipeline import Pipeline
+from rtswap.pipeline import Outcome, Pipeline
 from rtswap.protocols import Input, Output
 from rtswap.session import Session
-from rtswap.types import Frame, Image, Quality
+from rtswap.types import Frame, Image, MarkedImage, Quality
 
 Photo = str | Path
 Photos = Photo | Sequence[Photo]
@@ -57,11 +58,11 @@ def swap(image: Image | Photo, source: Photos, *, config: Config | None = None) 
     wanted = replace(wanted, tracking=replace(wanted.tracking, faces="all"))
     picture = _checked(image).copy() if isinstance(image, np.ndarray) else read_image(Path(image))
     frame = Frame(picture, 0, time.perf_counter(), time_s=0.0)
-    outcome = _pipeline(wanted, source, _ignore, photos=True, live=False).process(frame, BEST)
+    disclosure = make_disclosure(wanted, _ignore)
+    outcome = _pipeline(wanted, source, _ignore, disclosure, photos=True, live=False).process(frame, BEST)
     if outcome.image is None or not outcome.swapped:
         raise InputError("no face was found in the picture", do="Use one that shows a face from the front.")
-    disclosure = make_disclosure(wanted, _ignore)
-    return disclosure.mark(outcome.image, frame=frame, swapped=outcome.swapped, stages=outcome.stages).image
+    return _marked(disclosure, outcome.image, frame, outcome).image
 
 
 class LiveSwap:
@@ -73,8 +74,8 @@ class LiveSwap:
     def __init__(self, source: Photos, *, config: Config | None = None, on_event: Event | None = None) -> None:
         self._config = config or Config()
         event = on_event or _ignore
-        self._pipeline = _pipeline(self._config, source, event)
         self._disclosure = make_disclosure(self._config, event)
+        self._pipeline = _pipeline(self._config, source, event, self._disclosure)
         self._last: Image | None = None
         self._index = 0
 
@@ -92,7 +93,7 @@ class LiveSwap:
         if outcome.image is None:  # only where a picture has left before
             assert self._last is not None
             return self._last.copy()
-        marked = self._disclosure.mark(outcome.image, frame=frame, swapped=outcome.swapped, stages=outcome.stages)
+        marked = _marked(self._disclosure, outcome.image, frame, outcome)
         self._last = marked.image.copy() if self._config.safety.on_failure == "hold" else None
         return marked.image
 
@@ -110,10 +111,11 @@ def run_session(
     event = on_event or _ignore
     metrics = Metrics()
     target_s = wanted.budget.target_s
+    disclosure = make_disclosure(wanted, event)
     session = Session(
         input,
-        _pipeline(wanted, source, event, live=input.info.live),
-        make_disclosure(wanted, event),
+        _pipeline(wanted, source, event, disclosure, live=input.info.live),
+        disclosure,
         outputs,
         metrics=metrics,
         quality_budget=Budget(target_s) if target_s > 0 and input.info.live else None,
@@ -123,12 +125,25 @@ def run_session(
     return metrics.summary()
 
 
-def _pipeline(config: Config, source: Photos, event: Event, *, photos: bool = False, live: bool = True) -> Pipeline:
+def _pipeline(
+    config: Config,
+    source: Photos,
+    event: Event,
+    disclosure: Disclosure,
+    *,
+    photos: bool = False,
+    live: bool = True,
+) -> Pipeline:
     named = (source,) if isinstance(source, str | Path) else source
     wanted = replace(config, source=replace(config.source, photos=tuple(str(photo) for photo in named)))
     eyes = open_eyes(wanted, on_event=event)
     swappers = bind_sources(wanted, eyes, on_event=event)
-    return make_pipeline(wanted, eyes, swappers, on_event=event, photos=photos, live=live)
+    return make_pipeline(wanted, eyes, swappers, on_event=event, photos=photos, live=live, disclosure=disclosure)
+
+
+def _marked(disclosure: Disclosure, image: Image, frame: Frame, outcome: Outcome) -> MarkedImage:
+    """``image``: the outcome's, which is there."""
+    return disclosure.mark(image, frame=frame, swapped=outcome.swapped, stages=outcome.stages, marked=outcome.marked)
 
 
 def _checked(image: Image) -> Image:

@@ -15,6 +15,8 @@ from rtswap.compositing.cpu import CpuCanvas
 from rtswap.config import Config
 from rtswap.console import Console
 from rtswap.controls import Controls
+from rtswap.device_loop import device_finishes, device_model, device_workshop, why_on_host, works_on_gpu
+from rtswap.disclosure import Disclosure
 from rtswap.errors import OutputError
 from rtswap.eyes import Eyes, open_eyes
 from rtswap.inputs import open_input
@@ -22,7 +24,7 @@ from rtswap.marks import Sign, confirm_sources, make_disclosure, make_signer, un
 from rtswap.metrics import Metrics, MetricsLog, Spans, status_line
 from rtswap.outputs import open_output
 from rtswap.pipeline import Pipeline, Policy
-from rtswap.protocols import Detector, Finish, Input, Output, SwapModel, Swapper
+from rtswap.protocols import Detector, DeviceSwapper, Finish, Input, Output, SwapModel, Swapper, Workshop
 from rtswap.session import Session
 from rtswap.source import load_source
 from rtswap.tracking.tracker import FaceTracker
@@ -53,7 +55,13 @@ def run(config: Config, console: Console) -> dict[str, Any]:
     with ExitStack() as open_parts:
         open_parts.callback(input.close)
         pipeline = make_pipeline(
-            config, eyes, swappers, on_event=event, photos=_is_photos(input), live=input.info.live
+            config,
+            eyes,
+            swappers,
+            on_event=event,
+            photos=_is_photos(input),
+            live=input.info.live,
+            disclosure=disclosure,
         )
         reason = unmarked_because(config)
         metrics = Metrics(notes={"unmarked": reason} if reason else {})
@@ -104,7 +112,7 @@ def make_swap_model(config: Config, eyes: Eyes) -> SwapModel:
 
     def mesh() -> SwapModel:
         masks = config.mask.masks
-        return MeshSwapModel(
+        model = MeshSwapModel(
             expression=config.swap.expression,
             strength=config.swap.strength,
             light=config.swap.color == "light",
@@ -113,6 +121,7 @@ def make_swap_model(config: Config, eyes: Eyes) -> SwapModel:
             delight=config.swap.delight,
             occluders=eyes.occluders,
         )
+        return device_model(model) if works_on_gpu(config, eyes) else model
 
     def one() -> SwapModel:
         from rtswap.swappers.one import OneSwapModel
@@ -168,16 +177,38 @@ def make_pipeline(
     spans: Spans | None = None,
     photos: bool = False,
     live: bool = True,
+    disclosure: Disclosure | None = None,
 ) -> Pipeline:
     """``photos``: the frames are single pictures, in which small faces count and time does not. ``live``: frames come
-    whether there is time or not."""
+    whether there is time or not. ``disclosure``: what will mark the pictures; on a GPU they are marked there."""
     detector = eyes.photo_detector if photos else eyes.detector
     tracker = make_tracker(config, detector, eyes)
     safety = config.safety
     policy = Policy(safety.on_failure, safety.empty_after_s, safety.pass_through)
-    finishes = make_finishes(config, eyes, on_event=on_event, live=live)
-    workshop = HostWorkshop(swappers, canvas=CpuCanvas, finishes=finishes, partial=mask_is_partial(config))
+    workshop = make_workshop(config, eyes, swappers, on_event=on_event, live=live, disclosure=disclosure)
     return Pipeline(tracker, workshop, policy=policy, on_event=on_event, spans=spans)
+
+
+def make_workshop(
+    config: Config,
+    eyes: Eyes,
+    swappers: Sequence[Swapper],
+    *,
+    on_event: Event,
+    live: bool,
+    disclosure: Disclosure | None,
+) -> Workshop:
+    """On the GPU where the networks are, if the swappers are, too; else in host memory, and why is told."""
+    partial = mask_is_partial(config)
+    on_device = [swapper for swapper in swappers if isinstance(swapper, DeviceSwapper)]
+    if works_on_gpu(config, eyes) and len(on_device) == len(swappers):
+        every_s = OCCLUSION_EVERY_S if live else 0.0
+        finishes = device_finishes(config, eyes, partial=partial, every_s=every_s)
+        return device_workshop(on_device, finishes, partial=partial, disclosure=disclosure)
+    if reason := why_on_host(config, eyes):
+        on_event(f"networks run on the GPU, but frames stay on the processor: {reason}")
+    steps = make_finishes(config, eyes, on_event=on_event, live=live)
+    return HostWorkshop(swappers, canvas=CpuCanvas, finishes=steps, partial=partial)
 
 
 def make_tracker(config: Config, detector: Detector, eyes: Eyes) -> FaceTracker:

@@ -40,13 +40,13 @@ class Occluders:
     (N, 64, 64) float32, 0..1: 1 = the face can be seen there."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self.engine = engine
 
     def hidden(self, image: Image, matrix: Matrix, points: Points) -> Plane:
         """(64, 64) 0..1: how sure the network is that something is before the face. ``matrix`` is ``placing``'s,
         ``points`` (468, 2) the landmarks in the crop that it shows. Raises EngineError, and ModelError when the
         network breaks its contract."""
-        outputs = self._engine.run({"crops": cut(image, matrix)[None], "guides": guide(points)[None]})
+        outputs = self.engine.run({"crops": cut(image, matrix)[None], "guides": guide(points)[None]})
         return np.float32(1) - _checked(outputs.get("visible"))
 
 

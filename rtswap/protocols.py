@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from rtswap.types import (
     AlignedFace,
@@ -209,6 +209,7 @@ class Workpiece(Protocol):
         ...
 
 
+@runtime_checkable
 class DeviceSwapper(Protocol):
     """A ``Swapper`` for faces on a GPU. It waits for nothing there."""
 

@@ -26,7 +26,8 @@ LAYERS = (
     ("settings", "config configfile"),
     (
         "assembly",
-        "assemble eyes marks controls bench api inspection consent verification evaluation extraction device_marks",
+        "assemble eyes marks controls bench api inspection consent verification evaluation extraction "
+        "device_marks device_loop",
     ),
     ("doors", "cli commands flags checks doctor web __main__ __init__"),
 )

@@ -50,7 +50,11 @@ class ColorMatch:
         if not quality.match_color:
             return swapped
         openings = openings_of(swapped.crop, target.landmarks)
-        done = self._moved(swapped, target) if self._method in ITERATIVE else self._mapped(swapped, target)
+        if self._method in ITERATIVE:
+            done = self._moved(swapped, target)
+        else:
+            values = self.learnt(swapped, target)
+            done = None if values is None else _through(values, swapped.crop)
         if done is None:
             return swapped
         for opening in openings:
@@ -61,17 +65,21 @@ class ColorMatch:
         """Drop the smoothed map."""
         self._maps.forget(track_id)
 
-    def _mapped(self, swapped: SwappedFace, target: AlignedFace) -> Image | None:
+    def learnt(self, swapped: SwappedFace, target: AlignedFace) -> Values | None:
+        """The map, affine (3, 4) or curves (256, 3), after one more look; None where nothing was ever learnt."""
         colors = _learnt_from(swapped, target)
+        old = self.last(target.track_id)
         if colors is None:
-            values = self._maps.last(target.track_id)
-            return None if values is None else _through(values, swapped.crop)
+            return old
         fresh = matched_curves(*colors) if self._method == "hist" else LINEAR[self._method](*colors)
-        old = self._maps.last(target.track_id)
         middle = colors[0].mean()
         if old is not None and np.abs(_at(old, middle) - _at(fresh, middle)).max() > JUMP:
             self._maps.forget(target.track_id)
-        return _through(self._maps.follow(target.track_id, fresh, target.time_s), swapped.crop)
+        return self._maps.follow(target.track_id, fresh, target.time_s)
+
+    def last(self, track_id: int) -> Values | None:
+        """What ``learnt`` gave last."""
+        return self._maps.last(track_id)
 
     def _moved(self, swapped: SwappedFace, target: AlignedFace) -> Image | None:
         """The moves are found on a coarse grid and are as smooth as it: the swapped face keeps its own grain."""
@@ -100,7 +108,7 @@ class ColorMatch:
 
 def _learnt_from(swapped: SwappedFace, target: AlignedFace) -> tuple[Colors, Colors] | None:
     """Every few pixel of the swapped face and of the target where the mask replaces skin; None: too few."""
-    step = max(1, math.isqrt(swapped.mask.size // SAMPLES))
+    step = sample_step(swapped.mask.size)
     weights = skin_weights(swapped.mask, target.landmarks, step)
     inside = weights > 0
     shown = weights[inside].astype(np.float32)
@@ -108,6 +116,11 @@ def _learnt_from(swapped: SwappedFace, target: AlignedFace) -> tuple[Colors, Col
         return None
     ours, theirs = (picture[::step, ::step][inside].astype(np.float32) for picture in (swapped.crop, target.crop))
     return Colors(ours, shown), Colors(theirs, shown)
+
+
+def sample_step(pixels: int) -> int:
+    """Every how many pixels, each way, of a crop are learnt from."""
+    return max(1, math.isqrt(pixels // SAMPLES))
 
 
 def normalized(field: Values, inside: Values, sigma: float) -> Values:

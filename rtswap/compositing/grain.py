@@ -47,17 +47,17 @@ def overlay_for(missing: Grain) -> Overlay:
 def lay_over(picture: Image, overlay: Overlay, where: tuple[int, int]) -> None:
     """In place. ``where``: x, y in the pattern from which it is taken, any whole numbers."""
     height, width = picture.shape[:2]
-    pattern = _pattern(overlay.size)
+    noise = pattern(overlay.size)
     if height > SIDE or width > SIDE:
         repeats = -(-height // SIDE) + 1, -(-width // SIDE) + 1, 1
-        pattern = np.tile(pattern, repeats)
-    x, y = where[0] % (pattern.shape[1] - width + 1), where[1] % (pattern.shape[0] - height + 1)
+        noise = np.tile(noise, repeats)
+    x, y = where[0] % (noise.shape[1] - width + 1), where[1] % (noise.shape[0] - height + 1)
     share = overlay.spread / SPREAD
-    cv2.addWeighted(picture, 1.0, pattern[y : y + height, x : x + width], share, -128.0 * share, dst=picture)
+    cv2.addWeighted(picture, 1.0, noise[y : y + height, x : x + width], share, -128.0 * share, dst=picture)
 
 
 @cache
-def _pattern(size: int) -> Image:
+def pattern(size: int) -> Image:
     """(SIDE, SIDE, 3) noise of one size; the same every time."""
     rng = np.random.default_rng(1996 + size)
     grey = rng.standard_normal((SIDE, SIDE, 1), np.float32)

@@ -53,6 +53,35 @@ class _Past:
     time_s: float
 
 
+class Turns:
+    """When each face is looked at: at most every ``every_s`` seconds, more seldom where there are several, and not
+    all in the same frame."""
+
+    def __init__(self, every_s: float) -> None:
+        self._every_s = every_s
+        self._last: dict[int, float] = {}
+        self._latest_s = -math.inf
+
+    def may_rest(self, track_id: int, now_s: float, quality: Quality) -> bool:
+        """False for one that was never looked at. One that is due waits a little where another was looked at in the
+        same frame."""
+        if track_id not in self._last:
+            return False
+        rest_s = self._every_s if quality.match_color else max(self._every_s, SPARING_S)
+        rest_s *= max(1, len(self._last))  # what one face may cost is shared by several
+        turn_s = TURN * rest_s if now_s == self._latest_s else 0.0
+        return 0 <= now_s - self._last[track_id] < rest_s + turn_s
+
+    def looked(self, track_id: int, now_s: float) -> float:
+        """Seconds since it was looked at before; NaN the first time."""
+        before, self._last[track_id], self._latest_s = self._last.get(track_id, math.nan), now_s, now_s
+        return now_s - before
+
+    def forget(self, track_id: int) -> None:
+        """Drop when it was looked at."""
+        self._last.pop(track_id, None)
+
+
 class OcclusionMask:
     """Implements ``protocols.Finish``.
 
@@ -62,9 +91,8 @@ class OcclusionMask:
 
     def __init__(self, occluders: Occluders, every_s: float = 0.0) -> None:
         self._occluders = occluders
-        self._every_s = every_s
+        self._turns = Turns(every_s)
         self._past: dict[int, _Past] = {}
-        self._looked_s = -math.inf
 
     def apply(self, swapped: SwappedFace, target: AlignedFace, quality: Quality) -> SwappedFace:
         """The swapped face with its mask opened where something is in front of the target's.
@@ -76,12 +104,10 @@ class OcclusionMask:
             return swapped
         points = target.landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2]
         past = self._past.get(target.track_id)
-        rest_s = self._every_s if quality.match_color else max(self._every_s, SPARING_S)
-        rest_s *= max(1, len(self._past))  # what one face may cost is shared by several
-        if past is not None and self._may_rest(target.time_s, past, rest_s):
+        if past is not None and self._turns.may_rest(target.track_id, target.time_s, quality):
             opened = past.opened  # what was before the face a moment ago still is
         else:
-            self._looked_s = target.time_s
+            self._turns.looked(target.track_id, target.time_s)
             hidden = self._followed(target, self._occluders.hidden(target.crop, matrix, points))
             weighty = weighed(hidden, points, target.visibility)
             opened = _opened(weighty, points) if float(weighty.max()) > OPEN else None
@@ -95,21 +121,22 @@ class OcclusionMask:
     def forget(self, track_id: int) -> None:
         """Drop what was remembered of a track that has ended."""
         self._past.pop(track_id, None)
-
-    def _may_rest(self, now_s: float, past: _Past, rest_s: float) -> bool:
-        """Several faces take turns: in a frame in which one was looked at, another that is due waits a little."""
-        age_s = now_s - past.time_s
-        turn_s = TURN * rest_s if now_s == self._looked_s else 0.0
-        return 0 <= age_s < rest_s + turn_s
+        self._turns.forget(track_id)
 
     def _followed(self, target: AlignedFace, hidden: Plane) -> Plane:
         """The average over time: quick to rise, slower to fall."""
         past = self._past.get(target.track_id)
         if past is not None and 0 < (passed := target.time_s - past.time_s) <= GAP_S:
-            rise, fall = (np.float32(1 - math.exp(-passed / constant)) for constant in (RISE_S, FALL_S))
+            rise, fall = shares(passed)
             step = hidden - past.hidden
             hidden = past.hidden + np.maximum(step * rise, 0) + np.minimum(step * fall, 0)
         return hidden
+
+
+def shares(passed_s: float) -> tuple[np.float32, np.float32]:
+    """Of a step up and of a step down that are followed in this time."""
+    rise, fall = (np.float32(1 - math.exp(-passed_s / constant)) for constant in (RISE_S, FALL_S))
+    return rise, fall
 
 
 def weighed(hidden: Plane, points: Points, visibility: NDArray[np.float32]) -> Plane:
@@ -117,16 +144,20 @@ def weighed(hidden: Plane, points: Points, visibility: NDArray[np.float32]) -> P
 
     ``points`` (468, 2) network crop pixels. Visibility that is no number counts as seen.
     """
-    seen = ~(visibility < SEEN)
-    at = np.clip((points * (ANSWER / SIZE)).astype(np.int32), 0, ANSWER - 1)
-    hidden = hidden - BENEFIT * _seen_around(at, seen)
+    at, seen = places(points, visibility)
+    hidden = hidden - BENEFIT * seen_around(at, seen)
     x, y = at[seen].T
     uncovered = float(np.count_nonzero(hidden[y, x] < HALF)) / len(x) if len(x) else 1.0
     trust = min(max((uncovered - WITHDRAWN) / (BELIEVED - WITHDRAWN), 0.0), 1.0)
     return np.asarray(hidden * np.float32(trust), np.float32)
 
 
-def _seen_around(at: NDArray[np.int32], seen: NDArray[np.bool_]) -> Plane:
+def places(points: Points, visibility: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    """(468, 2) the landmarks' places in an answer, and which of them are seen."""
+    return np.clip((points * (ANSWER / SIZE)).astype(np.int32), 0, ANSWER - 1), ~(visibility < SEEN)
+
+
+def seen_around(at: NDArray[np.int32], seen: NDArray[np.bool_]) -> Plane:
     """(64, 64) 0..1: the share of seen landmarks round about; 0 where there are none."""
     coarse = ANSWER // 4
     cells = (at[:, 1] // 4) * coarse + at[:, 0] // 4
@@ -151,15 +182,20 @@ def _opened(hidden: Plane, points: Points) -> Mask:
 def _from_outside(closed: Mask, points: Points) -> Mask:
     """0 or 255; islands of 255 that lie in the midst of the face are taken away. A hand has an arm, a cup a hand:
     they come from beyond the outline. What does not is a glint on a lens, or make-up."""
-    midst = np.zeros_like(closed)
-    oval = np.clip(points[OVAL] * (16 * ANSWER / SIZE), -30000, 30000).astype(np.int32)
-    cv2.fillPoly(midst, [oval], 1, cv2.LINE_8, 4)
-    midst = np.asarray(cv2.erode(midst, np.ones((5, 5), np.uint8)), np.uint8)
+    midst = midst_of(points)
     count, labels = cv2.connectedComponents(closed, connectivity=8)
     keep = np.zeros(count, np.uint8)
     keep[np.unique(labels[midst == 0])] = 255
     keep[0] = 0
     return np.asarray(keep[labels], np.uint8)
+
+
+def midst_of(points: Points) -> Mask:
+    """(64, 64) 1 in the midst of the face."""
+    midst = np.zeros((ANSWER, ANSWER), np.uint8)
+    oval = np.clip(points[OVAL] * (16 * ANSWER / SIZE), -30000, 30000).astype(np.int32)
+    cv2.fillPoly(midst, [oval], 1, cv2.LINE_8, 4)
+    return np.asarray(cv2.erode(midst, np.ones((5, 5), np.uint8)), np.uint8)
 
 
 def _without_specks(closed: Mask) -> Mask:
@@ -173,10 +209,15 @@ def _without_specks(closed: Mask) -> Mask:
 def _back(opened: Mask, matrix: Matrix, like: Mask) -> Mask:
     """``opened`` as it lies over the crop that ``matrix`` maps to the network's: on a coarse grid first."""
     height, width = like.shape
-    small = max(1, -(-width // STEP)), max(1, -(-height // STEP))
-    step = np.array([width / small[0], height / small[1]])
-    half = matrix[:, :2] / 2
-    shift = half @ ((step - 1) / 2) + (matrix[:, 2] + 0.5) / 2 - 0.5
-    to_answer = np.column_stack([half * step, shift])
+    small, to_answer = coarse_places(matrix, (width, height))
     coarse = warped(opened, to_answer, small, how=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
     return resized(coarse, (width, height))
+
+
+def coarse_places(matrix: Matrix, size: tuple[int, int]) -> tuple[tuple[int, int], NDArray[np.float64]]:
+    """(width, height) of a coarse grid over a crop of ``size``, and (2, 3) where its nodes lie in the answer."""
+    small = max(1, -(-size[0] // STEP)), max(1, -(-size[1] // STEP))
+    step = np.array([size[0] / small[0], size[1] / small[1]])
+    half = matrix[:, :2] / 2
+    shift = half @ ((step - 1) / 2) + (matrix[:, 2] + 0.5) / 2 - 0.5
+    return small, np.column_stack([half * step, shift])

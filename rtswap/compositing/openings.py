@@ -41,19 +41,27 @@ class Opening:
 def openings_of(crop: Image, landmarks: Points) -> list[Opening]:
     """Copies of the eyes and the inside of the mouth, where ``landmarks`` (468, 3) have them. Tiny ones are left out:
     a shut mouth is skin."""
-    height, width = crop.shape[:2]
+    found = []
+    for (x, y), share in shares_of(landmarks, (crop.shape[1], crop.shape[0])):
+        height, width = share.shape
+        found.append(Opening((x, y), crop[y : y + height, x : x + width].copy(), share))
+    return found
+
+
+def shares_of(landmarks: Points, size: tuple[int, int]) -> list[tuple[tuple[int, int], NDArray[np.float32]]]:
+    """Corner and share of each opening in a crop of ``size`` = (width, height)."""
     feather = max(0.6, FEATHER * face_width(landmarks))
     found = []
     for ring in RINGS:
         points = bounded(landmarks[ring])
         low = np.maximum(np.floor(points.min(0) - 3 * feather), 0).astype(int)
-        high = np.minimum(np.ceil(points.max(0) + 3 * feather) + 1, (width, height)).astype(int)
+        high = np.minimum(np.ceil(points.max(0) + 3 * feather) + 1, size).astype(int)
         if (high - low < 2).any():
             continue
         (x1, y1), (x2, y2) = low.tolist(), high.tolist()
         share = np.zeros((y2 - y1, x2 - x1), np.float32)
         cv2.fillPoly(share, [fixed(points - low)], 1.0, cv2.LINE_AA, 4)
-        found.append(Opening((x1, y1), crop[y1:y2, x1:x2].copy(), blurred(share, feather)))
+        found.append(((x1, y1), blurred(share, feather)))
     return found
 
 

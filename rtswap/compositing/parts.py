@@ -14,7 +14,7 @@ from rtswap.compositing.openings import bounded, face_width, hull_of, union_of
 from rtswap.compositing.steady import Steady
 from rtswap.sampling import blurred, resized
 from rtswap.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
-from rtswap.types import AlignedFace, Mask, Quality, SwappedFace
+from rtswap.types import AlignedFace, DeviceFace, Mask, Quality, SwappedFace
 
 STEP = 4
 """Pixels per node of the grid on which masks are drawn."""
@@ -73,6 +73,12 @@ class PartsMask:
         if not self._parts and not self._keep:
             return swapped
         height, width = swapped.mask.shape
+        mask = cv2.min(swapped.mask, resized(self.shown(target, (width, height)), (width, height)), dst=swapped.mask)
+        return SwappedFace(swapped.crop, np.asarray(mask, np.uint8))
+
+    def shown(self, target: AlignedFace | DeviceFace, of: tuple[int, int]) -> Mask:
+        """On a grid over a crop of size ``of``, a node about every ``STEP`` pixels: 255 = the swap shows."""
+        width, height = of
         size = max(2, math.ceil(width / STEP)), max(2, math.ceil(height / STEP))
         landmarks = bounded(target.landmarks) * np.array([size[0] / width, size[1] / height], np.float32)
         share = np.full(size[::-1], 255, np.uint8)
@@ -82,15 +88,14 @@ class PartsMask:
         for part, strength in zip(self._keep.values(), self._strengths(target), strict=True):
             own = _drawn(part, landmarks, size)
             share = np.asarray(cv2.min(share, cv2.convertScaleAbs(own, alpha=-float(strength), beta=255)), np.uint8)
-        mask = cv2.min(swapped.mask, resized(share, (width, height)), dst=swapped.mask)
-        return SwappedFace(swapped.crop, np.asarray(mask, np.uint8))
+        return share
 
     def forget(self, track_id: int) -> None:
         """Drop what was hidden."""
         self._seen.pop(track_id, None)
         self._strength.forget(track_id)
 
-    def _strengths(self, target: AlignedFace) -> NDArray[np.float32]:
+    def _strengths(self, target: AlignedFace | DeviceFace) -> NDArray[np.float32]:
         """(K,) 0..1 how much of each kept part is kept now. With two thresholds: visibility that wavers between them
         changes nothing."""
         seen = self._seen.setdefault(target.track_id, {})

@@ -1,0 +1,89 @@
+"""The loop on a GPU: which parts work there, and why they do not where they do not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+
+from rtswap.config import Config
+from rtswap.disclosure import Disclosure
+from rtswap.engines import torch_cuda_door as door
+from rtswap.eyes import Eyes
+from rtswap.protocols import DeviceFinish, DeviceSwapper, SwapModel, Workshop
+from rtswap.swappers.mesh import MeshSwapModel
+
+ON_GPU = ("tensorrt", "torch-cuda")
+"""How the names of engines begin that leave their results there."""
+ON_HOST = ("idt", "sot")
+"""Colour transfers that are good for files, and have no version for a GPU."""
+
+
+def works_on_gpu(config: Config, eyes: Eyes) -> bool:
+    """Whether frames are to be worked on where the networks run."""
+    return eyes.engine.startswith(ON_GPU) and not why_on_host(config, eyes)
+
+
+def why_on_host(config: Config, eyes: Eyes) -> str:
+    """What of the configuration keeps frames on the processor although the networks run on a GPU; empty: nothing."""
+    if not eyes.engine.startswith(ON_GPU):
+        return ""
+    swap = config.swap
+    asked = {
+        f"--swapper {swap.swapper}": swap.swapper != "mesh",
+        f"--color {swap.color}": swap.color in ON_HOST,
+        f"--blend {swap.blend}": swap.blend == "poisson",
+    }
+    reasons = [f"{flag} has no version for a GPU" for flag, on_host in asked.items() if on_host]
+    if door.DEVICE == "cuda" and find_spec("triton") is None:
+        reasons.append("Triton is not installed")
+    return ", ".join(reasons)
+
+
+def device_model(model: MeshSwapModel) -> SwapModel:
+    """The swapper ``mesh`` with its pixels on the GPU."""
+    from rtswap.swappers.mesh_torch import TorchMeshSwapModel
+
+    return TorchMeshSwapModel(model, door.DEVICE)
+
+
+def device_finishes(config: Config, eyes: Eyes, *, partial: bool, every_s: float) -> list[DeviceFinish]:
+    """As ``assemble.make_finishes``, in the same order."""
+    finishes: list[DeviceFinish] = []
+    swap, mask = config.swap, config.mask
+    if eyes.occluders is not None and "occlusion" in mask.masks:
+        from rtswap.compositing.cuda_occlusion import DeviceOcclusionMask
+
+        finishes.append(DeviceOcclusionMask(eyes.occluders.engine, every_s=every_s))
+    if partial:
+        from rtswap.compositing.cuda_masks import DevicePartsMask
+
+        finishes.append(DevicePartsMask(mask.parts, mask.keep))
+    if swap.color not in ("light", "none"):
+        from rtswap.compositing.cuda_color import DeviceColorMatch
+
+        finishes.append(DeviceColorMatch(swap.color))
+    if swap.detail == "match":
+        from rtswap.compositing.cuda_detail import DeviceMatchDetail
+
+        finishes.append(DeviceMatchDetail())
+    return finishes
+
+
+def device_workshop(
+    swappers: Sequence[DeviceSwapper],
+    finishes: Sequence[DeviceFinish],
+    *,
+    partial: bool,
+    disclosure: Disclosure | None,
+) -> Workshop:
+    """``disclosure``: whose badge and mark are written on the GPU; None: nothing is. Raises EngineError."""
+    from rtswap.compositing.cuda import Compositor
+    from rtswap.device_marks import patterns, plates
+    from rtswap.device_workshop import DeviceWorkshop
+
+    if disclosure is None:
+        compositor = Compositor(door.DEVICE)
+    else:
+        payload = disclosure.watermark.payload if disclosure.watermark is not None else None
+        compositor = Compositor(door.DEVICE, pattern=patterns(payload), plate=plates(disclosure.badge))
+    return DeviceWorkshop(swappers, canvas=compositor.begin, finishes=finishes, partial=partial)
