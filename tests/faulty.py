@@ -1,8 +1,4 @@
-"""A stream whose face is known to the pixel, parts that fail on demand, and the judge that says whether it shows.
-
-The face is a patch of random cells that exists nowhere else. ``shows_face`` looks for it, and for two quarters of it
-(any half holds one of them), everywhere in a picture: it knows nothing of boxes, masks or policies.
-"""
+"""Input, tracker and swapper that fail on demand, and a session of them from start to end."""
 
 from __future__ import annotations
 
@@ -10,101 +6,21 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
-import cv2
 import numpy as np
+from faulty_ends import Fault, FaultyDisclosure, Recorder
+from known_face import SIZE, draw, face, middle, picture, shows_face, track_at
 
 from rtswap.budget import Budget
 from rtswap.compositing.cpu import CpuCanvas
 from rtswap.disclosure import Disclosure
-from rtswap.errors import OutputError
-from rtswap.geometry import box_of, canonical
+from rtswap.geometry import box_of
 from rtswap.metrics import Metrics
 from rtswap.pipeline import Pipeline, Policy
 from rtswap.session import Session
-from rtswap.types import (
-    AlignedFace,
-    Frame,
-    Image,
-    MarkedImage,
-    Matrix,
-    Points,
-    Quality,
-    StreamInfo,
-    SwappedFace,
-    Track,
-)
+from rtswap.types import AlignedFace, Frame, Image, Matrix, Points, Quality, StreamInfo, SwappedFace, Track
 from rtswap.workshop import HostWorkshop
-
-SIZE = (144, 80)
-FACE_PX, CELL_PX = 32, 2
-WHOLE, QUARTER = 0.5, 0.7
-"""Normalised cross-correlation from which the face, or a quarter of it, is recognised."""
-
-
-class Fault(Exception):
-    """What the parts here raise where they raise a defect."""
-
-
-@cache
-def face(seed: int = 0) -> Image:
-    """(FACE_PX, FACE_PX, 3) somebody's face."""
-    cells = FACE_PX // CELL_PX
-    small = np.random.default_rng(seed).integers(0, 256, (cells, cells, 1), np.uint8)
-    return np.repeat(np.repeat(np.repeat(small, 3, 2), CELL_PX, 0), CELL_PX, 1)
-
-
-def middle(index: int, size: tuple[int, int] = SIZE) -> tuple[int, int]:
-    """Where the face is in frame ``index``: it sways."""
-    x, y = size[0] * 0.3 + 5 * np.sin(index / 4), size[1] / 2 + 3 * np.sin(index / 7)
-    return int(x), int(y)
-
-
-def picture(index: int, size: tuple[int, int] = SIZE, *, who: int = 0, at: tuple[int, int] | None = None) -> Image:
-    """A frame with the face in it, as far as it fits in."""
-    ramp = np.linspace(90, 150, size[0]) + np.linspace(-20, 20, size[1])[:, None]
-    image = np.repeat(ramp.astype(np.uint8)[..., None], 3, 2)
-    draw(image, face(who), at or middle(index, size))
-    return image
-
-
-def draw(image: Image, patch: Image, at: tuple[int, int]) -> None:
-    x, y = at[0] - FACE_PX // 2, at[1] - FACE_PX // 2
-    x1, y1 = max(x, 0), max(y, 0)
-    x2, y2 = min(x + FACE_PX, image.shape[1]), min(y + FACE_PX, image.shape[0])
-    if x1 < x2 and y1 < y2:
-        image[y1:y2, x1:x2] = patch[y1 - y : y2 - y, x1 - x : x2 - x]
-
-
-def shows_face(image: Image, who: int = 0) -> bool:
-    """Is the face, or a quarter of it, recognisable anywhere?"""
-    patch = face(who)[..., 0]
-    half = FACE_PX // 2
-    quarters = patch[:half, :half], patch[half:, half:]
-    gray = np.ascontiguousarray(image[..., 1])
-    return _found(gray, patch) > WHOLE or any(_found(gray, quarter) > QUARTER for quarter in quarters)
-
-
-def _found(gray: Any, patch: Any) -> float:
-    if gray.shape[0] < patch.shape[0] or gray.shape[1] < patch.shape[1]:
-        return 0.0
-    scores = cv2.matchTemplate(gray, np.ascontiguousarray(patch), cv2.TM_CCOEFF_NORMED)
-    return float(np.nan_to_num(scores, posinf=0, neginf=0).max())
-
-
-def landmarks_at(x: float, y: float, px: float = FACE_PX) -> Points:
-    """(468, 3) a frontal mesh that fills a square of ``px`` around a point."""
-    mesh = canonical().mesh.copy()
-    low, high = mesh[:, :2].min(0), mesh[:, :2].max(0)
-    mesh[:, :2] = ((mesh[:, :2] - low) / (high - low) - 0.5) * px + (x, y)
-    return np.asarray(mesh, np.float32)
-
-
-def track_at(x: float, y: float, *, id: int = 1, confidence: float = 1.0, px: float = FACE_PX) -> Track:
-    mesh = landmarks_at(x, y, px)
-    return Track(id, box_of(mesh), np.zeros((5, 2), np.float32), mesh, np.ones(468, np.float32), confidence)
 
 
 class ScriptedInput:
@@ -259,104 +175,6 @@ class ScriptedSwapper:
             "copy of the target": SwappedFace(target.crop.copy(), mask),
         }
         return wrong.get(self._kind, SwappedFace(crop, mask))
-
-
-class FaultyCanvas(CpuCanvas):
-    """Fails in one method, in the frames that ``broken`` names by counting canvases."""
-
-    def __init__(self, image: Image, kind: str) -> None:
-        super().__init__(image)
-        self._kind = kind
-
-    def crop(self, matrix: Matrix, size: tuple[int, int]) -> Image:
-        self._maybe("crop")
-        return super().crop(matrix, size)
-
-    def paste(self, crop: Image, mask: Any, matrix: Matrix) -> None:
-        self._maybe("paste")
-        super().paste(crop, mask, matrix)
-
-    def cover(self, box: Any, style: str) -> None:
-        self._maybe("cover")
-        super().cover(box, style)
-
-    def image(self) -> Image:
-        self._maybe("image")
-        return super().image()
-
-    def _maybe(self, kind: str) -> None:
-        if kind == self._kind:
-            raise Fault(f"the canvas broke in {kind}")
-
-
-def canvases(kind: str, faults: Iterable[int]) -> Callable[[Image], CpuCanvas]:
-    """Makes canvases; those counted in ``faults`` are broken."""
-    broken, count = frozenset(faults), iter(range(1_000_000))
-
-    def make(image: Image) -> CpuCanvas:
-        now = next(count) in broken
-        if now and kind == "make":
-            raise Fault("no canvas")
-        return FaultyCanvas(image, kind if now else "")
-
-    return make
-
-
-class FaultyDisclosure(Disclosure):
-    def __init__(self, kind: str = "", faults: Iterable[int] = ()) -> None:
-        super().__init__(None)
-        self._kind, self._faults = kind, frozenset(faults)
-
-    def mark(self, image: Image, **rest: Any) -> MarkedImage:
-        if self._kind == "mark" and rest["frame"].index in self._faults:
-            raise Fault("no mark")
-        return super().mark(image, **rest)
-
-
-class Recorder:
-    """An output that keeps a copy of everything. ``faults``: the sends in which ``kind`` happens."""
-
-    def __init__(self, kind: str = "", faults: Iterable[int] = (), *, name: str = "recorder") -> None:
-        self.name = name
-        self._kind, self._faults = kind, frozenset(faults)
-        self.images: list[Image] = []
-        self.indices: list[int] = []
-        self.ages: list[float] = []
-        self.times: list[float | None] = []
-        self.swapped: list[int] = []
-        self.closes = 0
-        self.sent_after_close = 0
-        self.sends = -1
-        self.threads: set[str] = set()
-        self.release = threading.Event()
-
-    def send(self, image: MarkedImage) -> None:
-        self.sends += 1
-        self.threads.add(threading.current_thread().name)
-        self.sent_after_close += self.closes > 0
-        self.images.append(image.image.copy())
-        self.indices.append(image.index)
-        self.times.append(image.time_s)
-        self.swapped.append(image.swapped)
-        self.ages.append(time.perf_counter() - image.captured_at)
-        if self.sends in self._faults:
-            self._break()
-
-    def close(self) -> None:
-        self.closes += 1
-        if self._kind == "close: OutputError":
-            raise OutputError("the disk is full")
-        if self._kind == "close: OSError":
-            raise OSError(28, "no space left on device")
-
-    def _break(self) -> None:
-        if self._kind == "slow":
-            time.sleep(0.01)
-        if self._kind == "hang":
-            self.release.wait(30)
-        errors = {"OutputError": OutputError("gone"), "ValueError": ValueError("?"), "TimeoutError": TimeoutError()}
-        if self._kind in errors:
-            raise errors[self._kind]
 
 
 @dataclass

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from faulty import Recorder, ScriptedSwapper, ScriptedTracker
+from faulty import ScriptedSwapper, ScriptedTracker
+from faulty_ends import Recorder
 
 from rtswap.compositing.cpu import CpuCanvas
 from rtswap.controls import Controls

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 import pytest
-from faulty import track_at
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from known_face import track_at
 
 from rtswap.guard import Guard
 from rtswap.types import Box, Track

@@ -8,7 +8,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from faulty import Fault, Recorder, ScriptedInput, ScriptedSwapper, ScriptedTracker, assert_closed, picture, play
+from faulty import ScriptedInput, ScriptedSwapper, ScriptedTracker, assert_closed, play
+from faulty_ends import Fault, Recorder
+from known_face import picture
 
 from rtswap import session as module
 from rtswap.pipeline import Outcome, Pipeline, Policy

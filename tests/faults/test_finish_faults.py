@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from faulty import MOMENTS, Fault, ScriptedInput, ScriptedSwapper, ScriptedTracker, assert_closed, play
+from faulty import MOMENTS, ScriptedInput, ScriptedSwapper, ScriptedTracker, assert_closed, play
+from faulty_ends import Fault
 
 from rtswap.errors import FaceLost
 from rtswap.types import AlignedFace, Frame, Quality, SwappedFace, Track

@@ -8,7 +8,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from faulty import SIZE, Fault, ScriptedInput, ScriptedTracker, assert_closed, picture, play
+from faulty import ScriptedInput, ScriptedTracker, assert_closed, play
+from faulty_ends import Fault
+from known_face import SIZE, picture
 
 from rtswap import sender
 from rtswap.errors import FaceLost, InputError
@@ -112,7 +114,7 @@ def test_after_a_gap_the_face_may_be_anywhere() -> None:
 
     class Late(ScriptedTracker):
         def update(self, frame, quality):  # type: ignore[no-untyped-def]
-            from faulty import track_at
+            from known_face import track_at
 
             return [] if frame.index in (AT, AT + 1) else [track_at(*moved[frame.index])]
 

@@ -6,19 +6,9 @@ import time
 from collections.abc import Callable
 
 import pytest
-from faulty import (
-    MOMENTS,
-    Fault,
-    FaultyDisclosure,
-    Recorder,
-    ScriptedInput,
-    ScriptedSwapper,
-    ScriptedTracker,
-    assert_closed,
-    canvases,
-    play,
-    shows_face,
-)
+from faulty import MOMENTS, ScriptedInput, ScriptedSwapper, ScriptedTracker, assert_closed, play
+from faulty_ends import Fault, FaultyDisclosure, Recorder, canvases
+from known_face import shows_face
 
 from rtswap.budget import Budget
 from rtswap.errors import OutputError

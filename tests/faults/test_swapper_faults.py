@@ -84,7 +84,7 @@ def test_one_that_hangs_lets_the_last_safe_picture_stand(policy: str) -> None:
 
 def test_one_face_that_works_keeps_the_session_alive() -> None:
     """A face that never can be swapped stays covered; it is no reason to end while another one works."""
-    from faulty import draw, face, picture, track_at
+    from known_face import draw, face, picture, track_at
 
     from rtswap.types import Frame, Image, Quality, Track
 

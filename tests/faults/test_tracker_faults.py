@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from faulty import MOMENTS, Fault, Recorder, ScriptedInput, ScriptedSwapper, ScriptedTracker, assert_closed, play
+from faulty import MOMENTS, ScriptedInput, ScriptedSwapper, ScriptedTracker, assert_closed, play
+from faulty_ends import Fault, Recorder
 
 from rtswap.errors import FaceLost
 

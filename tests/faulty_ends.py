@@ -1,0 +1,115 @@
+"""What a picture is painted on, marked by and sent to, failing on demand."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from rtswap.compositing.cpu import CpuCanvas
+from rtswap.disclosure import Disclosure
+from rtswap.errors import OutputError
+from rtswap.types import Image, MarkedImage, Matrix
+
+
+class Fault(Exception):
+    """What the parts here raise where they raise a defect."""
+
+
+class FaultyCanvas(CpuCanvas):
+    """Fails in one method, in the frames that ``broken`` names by counting canvases."""
+
+    def __init__(self, image: Image, kind: str) -> None:
+        super().__init__(image)
+        self._kind = kind
+
+    def crop(self, matrix: Matrix, size: tuple[int, int]) -> Image:
+        self._maybe("crop")
+        return super().crop(matrix, size)
+
+    def paste(self, crop: Image, mask: Any, matrix: Matrix) -> None:
+        self._maybe("paste")
+        super().paste(crop, mask, matrix)
+
+    def cover(self, box: Any, style: str) -> None:
+        self._maybe("cover")
+        super().cover(box, style)
+
+    def image(self) -> Image:
+        self._maybe("image")
+        return super().image()
+
+    def _maybe(self, kind: str) -> None:
+        if kind == self._kind:
+            raise Fault(f"the canvas broke in {kind}")
+
+
+def canvases(kind: str, faults: Iterable[int]) -> Callable[[Image], CpuCanvas]:
+    """Makes canvases; those counted in ``faults`` are broken."""
+    broken, count = frozenset(faults), iter(range(1_000_000))
+
+    def make(image: Image) -> CpuCanvas:
+        now = next(count) in broken
+        if now and kind == "make":
+            raise Fault("no canvas")
+        return FaultyCanvas(image, kind if now else "")
+
+    return make
+
+
+class FaultyDisclosure(Disclosure):
+    def __init__(self, kind: str = "", faults: Iterable[int] = ()) -> None:
+        super().__init__(None)
+        self._kind, self._faults = kind, frozenset(faults)
+
+    def mark(self, image: Image, **rest: Any) -> MarkedImage:
+        if self._kind == "mark" and rest["frame"].index in self._faults:
+            raise Fault("no mark")
+        return super().mark(image, **rest)
+
+
+class Recorder:
+    """An output that keeps a copy of everything. ``faults``: the sends in which ``kind`` happens."""
+
+    def __init__(self, kind: str = "", faults: Iterable[int] = (), *, name: str = "recorder") -> None:
+        self.name = name
+        self._kind, self._faults = kind, frozenset(faults)
+        self.images: list[Image] = []
+        self.indices: list[int] = []
+        self.ages: list[float] = []
+        self.times: list[float | None] = []
+        self.swapped: list[int] = []
+        self.closes = 0
+        self.sent_after_close = 0
+        self.sends = -1
+        self.threads: set[str] = set()
+        self.release = threading.Event()
+
+    def send(self, image: MarkedImage) -> None:
+        self.sends += 1
+        self.threads.add(threading.current_thread().name)
+        self.sent_after_close += self.closes > 0
+        self.images.append(image.image.copy())
+        self.indices.append(image.index)
+        self.times.append(image.time_s)
+        self.swapped.append(image.swapped)
+        self.ages.append(time.perf_counter() - image.captured_at)
+        if self.sends in self._faults:
+            self._break()
+
+    def close(self) -> None:
+        self.closes += 1
+        if self._kind == "close: OutputError":
+            raise OutputError("the disk is full")
+        if self._kind == "close: OSError":
+            raise OSError(28, "no space left on device")
+
+    def _break(self) -> None:
+        if self._kind == "slow":
+            time.sleep(0.01)
+        if self._kind == "hang":
+            self.release.wait(30)
+        errors = {"OutputError": OutputError("gone"), "ValueError": ValueError("?"), "TimeoutError": TimeoutError()}
+        if self._kind in errors:
+            raise errors[self._kind]
