@@ -230,6 +230,14 @@ def test_rule_holds(rule: Rule) -> None:
     assert not broken, "\n" + "\n".join(broken)
 
 
+@pytest.mark.parametrize("folder", ["tests", "training"])
+def test_files_that_are_not_shipped_are_small_too(folder: str) -> None:
+    paths = [str(path.relative_to(ROOT)) for path in sorted((ROOT / folder).rglob("*.py"))]
+    assert len(paths) > 20
+    broken = [f"{path}: {what}" for path in paths for what in small(path, ast.Module([], []))]
+    assert not broken, "\n" + "\n".join(broken)
+
+
 @pytest.mark.parametrize(("rule", "bad"), RULES.items(), ids=lambda value: getattr(value, "__name__", ""))
 def test_rule_notices(rule: Rule, bad: tuple[str, str]) -> None:
     path, text = bad
