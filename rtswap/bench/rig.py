@@ -14,6 +14,7 @@ import numpy as np
 from rtswap.assemble import make_pipeline, make_swap_model
 from rtswap.budget import Budget
 from rtswap.config import Config
+from rtswap.disclosure import Disclosure
 from rtswap.errors import SourceError
 from rtswap.eyes import Eyes, look_through, open_networks
 from rtswap.marks import make_disclosure
@@ -122,12 +123,14 @@ class Rig:
         """The clip: 1 to 3 ``faces`` that talk and turn."""
         return self.people.clip(TARGETS[:faces], size, face_px)
 
-    def pipeline(self, faces: int = 1) -> Pipeline:
-        """A new one, ada's face bound."""
+    def pipeline(self, faces: int = 1, disclosure: Disclosure | None = None) -> Pipeline:
+        """A new one, ada's face bound. ``disclosure``: what marks the pictures, on a GPU there."""
         which = replace(self.config.tracking, faces="one" if faces == 1 else "all")
         wanted = replace(self.config, tracking=which)
         swapper = make_swap_model(wanted, self.eyes).bind(self.people.source("ada"))
-        return make_pipeline(wanted, self.eyes, [swapper], on_event=lambda text: None, spans=self.spans)
+        return make_pipeline(
+            wanted, self.eyes, [swapper], on_event=lambda text: None, spans=self.spans, disclosure=disclosure
+        )
 
     def play(self, images: Sequence[Image], *, fps: float, seconds: float, faces: int = 1) -> Metrics:
         """One session over the clip; its metrics without the warm-up."""
@@ -136,7 +139,8 @@ class Rig:
         disclosure = make_disclosure(self.config, lambda text: None)
         target_s = self.config.budget.target_s
         budget = Budget(target_s) if target_s > 0 and source.info.live else None
-        Session(source, self.pipeline(faces), disclosure, [Null()], metrics=metrics, quality_budget=budget).run()
+        pipeline = self.pipeline(faces, disclosure)
+        Session(source, pipeline, disclosure, [Null()], metrics=metrics, quality_budget=budget).run()
         return metrics
 
 

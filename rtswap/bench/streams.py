@@ -129,10 +129,11 @@ class Run:
         eyes = self._pool.eyes(stream, spans)
         swapper = make_swap_model(self._config, eyes).bind(self._people.source(source))
         late_s = stream * GOLDEN % 1 / FPS
+        disclosure = make_disclosure(self._config, _ignore)
         return Session(
             ClipInput(self._clips[target], fps=FPS, seconds=self._seconds + WARM_UP_S, late_s=late_s),
-            make_pipeline(self._config, eyes, [swapper], on_event=_ignore, spans=spans),
-            make_disclosure(self._config, _ignore),
+            make_pipeline(self._config, eyes, [swapper], on_event=_ignore, spans=spans, disclosure=disclosure),
+            disclosure,
             [Null()],
             metrics=self._metrics[stream],
         )
