@@ -94,8 +94,12 @@ run() {
     tests/engines/test_tensorrt.py tests/engines/test_gpu_checks.py tests/contracts/test_engines.py -k "not cpu and not openvino"
   step "tests of the canvas" 90 $python -m pytest -q -p no:cacheprovider --timeout 60 tests/compositing -k cuda
   step "tests of the mesh" 60 $python -m pytest -q -p no:cacheprovider --timeout 60 tests/swappers/test_mesh_torch.py
+  step "tests of the loop" 90 $python -m pytest -q -p no:cacheprovider --timeout 60 tests/test_device_loop.py
   step gpu 120 $python benchmarks/gpu.py --out "$OUT/gpu.json"
   step engines 150 $python benchmarks/gpu_engines.py --seconds 0.1 --json "$OUT/gpu_engines.json"
+  for engine in tensorrt torch-cuda; do  # the program itself, frames on the GPU
+    step "bench $engine" 60 $python -m rtswap bench --engine $engine --seconds 1 --out "$OUT/bench_$engine.json"
+  done
   for script in benchmarks/gpu_*.py; do  # what others measure on a GPU
     [ "$script" = benchmarks/gpu_engines.py ] || [ ! -e "$script" ] ||
       step "$script" 90 $python "$script" --json "$OUT/$(basename "$script" .py).json"

@@ -293,3 +293,42 @@ def test_without_a_disclosure_nothing_is_written_into_the_picture() -> None:
     assert outcome.image is not None
     assert not outcome.marked
     np.testing.assert_array_equal(outcome.image[-40:], picture[-40:])
+
+
+def test_pictures_from_python_are_marked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``LiveSwap`` on a GPU gives what it gives without one: a badge that is drawn twice is darker."""
+    from rtswap import api
+
+    monkeypatch.setattr(api, "bind_sources", lambda config, known, on_event: [bound_to(config, known)])
+    found = []
+    for engine in ("openvino", "torch-cuda"):
+        known = torch_eyes()._replace(engine=engine)
+        monkeypatch.setattr(api, "open_eyes", lambda config, on_event, known=known: known)
+        live = api.LiveSwap("ada.png", config=config_of(detail="none"))
+        found.append([live.process(picture.copy(), 100 + index / 30) for index, picture in enumerate(frames()[:3])])
+    for host, device in zip(*found, strict=True):
+        assert (np.abs(host.astype(int) - device) > 2).mean() < 1e-3
+
+
+def bound_to(config: Config, known: Eyes) -> Any:
+    return assemble.make_swap_model(config, known).bind(person("ada"))
+
+
+@pytest.mark.cuda
+def test_on_a_card_the_loop_is_the_one_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And torch itself raises where anything of a frame but its end would wait."""
+    wanted = config_of(detail="none", color="mkl", keep=("mouth",))
+    apart_from = run(wanted, torch_eyes(), frames())
+    monkeypatch.setattr(torch_cuda_door, "DEVICE", "cuda")
+    path = Registry(on_event=lambda text: None).path("occlusion")
+    known = eyes()._replace(engine="torch-cuda", occluders=Occluders(TorchEngine(path)))
+    for (_, wanted_picture), (_, picture) in zip(apart_from, run(wanted, known, frames()), strict=True):
+        assert (np.abs(wanted_picture.astype(int) - picture) > 2).mean() < 2e-3
+    pipeline = pipeline_of(config_of(), known, disclosure(), [])
+    for index in range(2 * FRAMES):
+        frame = Frame(frames()[index % FRAMES].copy(), index, 0.0, index / 30)
+        torch.cuda.set_sync_debug_mode("error" if index > 1 else "default")
+        try:
+            assert pipeline.process(frame, Quality()).swapped == 1
+        finally:
+            torch.cuda.set_sync_debug_mode("default")

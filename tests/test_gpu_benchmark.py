@@ -38,3 +38,22 @@ def test_it_runs_on_the_cpu_and_says_so(
         assert stage["share_of_limit"] > 0
     assert scene["frame"]["median_ms"] > scene["stages"]["paste"]["median_ms"]
     sys.modules.pop("gpu", None)
+
+
+def test_the_wired_loop_is_measured_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import gpu_loop
+
+    gpu_loop.torch.set_num_threads(1)
+    gpu_loop.main(["--device", "cpu", "--quick", "--json", str(tmp_path / "deep/loop.json")])
+    report = json.loads((tmp_path / "deep/loop.json").read_text())
+    assert json.loads(capsys.readouterr().out) == report
+    assert "no GPU" in report["machine"]["note"]
+    (found,) = report["frames"].values()
+    assert found["waits"] == 1
+    assert found["ms"]["median_ms"] >= found["host_ms"]["median_ms"] > 0
+    assert {"crop", "swap", "finish"} <= set(found["stages_on_the_host_ms"])
+    for name in ("gpu", "gpu_loop"):
+        sys.modules.pop(name, None)

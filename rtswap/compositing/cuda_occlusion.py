@@ -39,6 +39,9 @@ from rtswap.types import DeviceFace, DeviceFaces, DeviceSwapped, Matrix, Points,
 
 torch = load_torch()
 
+MOST = 16
+"""Faces that are asked about at once: what plans are built for."""
+
 Run = Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]
 
 
@@ -99,11 +102,7 @@ class DeviceOcclusionMask:
         device = targets.crops.device
         crops = torch.cat([_cut(targets.crops[one.row], one) for one in due])
         guides = uploaded(np.stack([guide(one.points) for one in due]), device)
-        visible = self._run({"crops": crops, "guides": guides}).get("visible")
-        shape = (len(due), ANSWER, ANSWER)
-        if visible is None or tuple(visible.shape) != shape:
-            got = "nothing" if visible is None else str(tuple(visible.shape))
-            raise ModelError("the occlusion network's output 'visible' is wrong", expected=str(shape), got=got)
+        visible = _asked(self._run, crops, guides)
         hidden = 1 - visible.float().nan_to_num(1.0).clamp(0, 1)  # no number: nothing is in front
         hidden = self._followed(due, hidden)
         opened = opened_of(hidden, _drawn(due, device))
@@ -134,6 +133,23 @@ class DeviceOcclusionMask:
         x, y = place[None, None], place[None, :, None]
         coarse = bilinear(opened, a * x + b * y + c, d * x + e * y + f).round()[:, 0]
         return limited(masks, coarse, uploaded(grids, masks.device), targets)
+
+
+def _asked(run: Run, crops: Tensor, guides: Tensor) -> Tensor:
+    """(N, 64, 64) what the network says. Few shapes come up: batches are powers of two. Raises ModelError."""
+    found = []
+    for begin in range(0, len(crops), MOST):
+        count = min(MOST, len(crops) - begin)
+        rows = [min(row, count - 1) + begin for row in range(1 << (count - 1).bit_length())]  # the last one repeated
+        batch = {
+            name: torch.stack([one[row] for row in rows]) for name, one in (("crops", crops), ("guides", guides))
+        }
+        visible, shape = run(batch).get("visible"), (len(rows), ANSWER, ANSWER)
+        if visible is None or tuple(visible.shape) != shape:
+            got = "nothing" if visible is None else str(tuple(visible.shape))
+            raise ModelError("the occlusion network's output 'visible' is wrong", expected=str(shape), got=got)
+        found.append(visible[:count].clone())  # it lives until the next run
+    return torch.cat(found)
 
 
 def run_of(engine: Engine) -> Run:

@@ -1,0 +1,128 @@
+"""A frame through the workshop that ``rtswap --engine torch-cuda`` runs: crop, mesh, finishes, paste, marks, verdict.
+
+    python benchmarks/gpu_loop.py --json benchmarks/results/gpu_loop.json    # on a GPU: a minute
+    python benchmarks/gpu_loop.py --device cpu --quick                       # by torch on the CPU: does it run?
+
+Everything is as in the program (the default finishes, the occlusion network asked as in a live stream), but for the
+tracker: where the faces are is known. ``ms`` is the host's clock from the frame handed in to the picture that may
+leave; ``host_ms`` what the host was busy with before it waited; ``waits`` how often it waited per frame.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from gpu import FACE_PX, SIZES, VISIBLE, face_at, machine, spread, textured
+
+from rtswap.assemble import OCCLUSION_EVERY_S
+from rtswap.compositing.cuda import Compositor
+from rtswap.compositing.cuda_detail import DeviceMatchDetail
+from rtswap.compositing.cuda_occlusion import DeviceOcclusionMask
+from rtswap.device_marks import patterns, plates
+from rtswap.device_workshop import DeviceWorkshop
+from rtswap.disclosure.badge import Badge
+from rtswap.disclosure.watermark import Payload
+from rtswap.engines.torch_cuda import TorchEngine
+from rtswap.geometry import box_of
+from rtswap.metrics import Spans
+from rtswap.models.registry import Registry
+from rtswap.protocols import DeviceSwapper
+from rtswap.swappers.mesh import MeshSwapModel
+from rtswap.swappers.mesh_torch import MODES, TorchMeshSwapModel
+from rtswap.torch_door import load_torch
+from rtswap.types import Quality, SourceIdentity, Track
+
+torch = load_torch()
+
+FPS = 30.0
+
+
+class Loop:
+    """One stream with faces that stay where they are."""
+
+    def __init__(self, device: str, size: tuple[int, int], faces: int, mode: str) -> None:
+        width, height = size
+        self.image = textured(width, height)
+        self.compositor = Compositor(device, pattern=patterns(Payload((1, 0))), plate=plates(Badge()))
+        bound = TorchMeshSwapModel(MeshSwapModel(skin=False), device, mode).bind(
+            SourceIdentity(textured(512, 512), face_at(256, 256, 300))
+        )
+        assert isinstance(bound, DeviceSwapper)
+        network = TorchEngine(Registry(on_event=print).path("occlusion"), device=device)
+        self.workshop = DeviceWorkshop(
+            [bound],
+            canvas=self.compositor.begin,
+            finishes=[DeviceOcclusionMask(network, OCCLUSION_EVERY_S), DeviceMatchDetail()],
+            partial=True,  # a textured picture is no face, of which an occlusion network leaves anything
+        )
+        self.tracks = [_track(k, width * (k + 0.5) / faces, height / 2, FACE_PX * height) for k in range(faces)]
+        self.spans, self.index = Spans(), 0
+
+    def frame(self) -> tuple[float, float]:
+        """Seconds of one frame, and of these before the wait. Raises RuntimeError where it would not leave."""
+        begin = time.perf_counter()
+        piece = self.workshop.begin(self.image)
+        now = self.index / FPS
+        swaps = piece.swap(self.tracks, 0, quality=Quality(), now=now, stages=self.spans)
+        piece.paste()
+        asked = time.perf_counter()
+        piece.image()
+        if piece.verdict() != swaps or len(swaps.done) != len(self.tracks):
+            raise RuntimeError(f"the frame would not leave: {swaps}, then {piece.verdict()}")
+        self.index += 1
+        return time.perf_counter() - begin, asked - begin
+
+
+def _track(index: int, x: float, y: float, face_px: float) -> Track:
+    mesh = face_at(x, y, face_px)
+    return Track(index, box_of(mesh), np.zeros((5, 2), np.float32), mesh, VISIBLE, 1.0)
+
+
+def measured(loop: Loop, repeats: int) -> dict[str, Any]:
+    """After a warm-up in which networks are captured and kernels compiled."""
+    for _ in range(max(5, repeats // 10)):
+        loop.frame()
+    loop.spans.take()
+    before = loop.compositor.waits.count
+    times = [loop.frame() for _ in range(repeats)]
+    stages = {name: round(1e3 * seconds / repeats, 4) for name, seconds in loop.spans.take().items()}
+    return {
+        "ms": spread([whole for whole, _ in times]),
+        "host_ms": spread([host for _, host in times]),
+        "stages_on_the_host_ms": stages,
+        "waits": (loop.compositor.waits.count - before) / repeats,
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--quick", action="store_true", help="small and few: does it run?")
+    parser.add_argument("--json", type=Path, help="write the results here")
+    options = parser.parse_args(arguments)
+    sizes = {"180p": (320, 180)} if options.quick else SIZES
+    modes = MODES[:1] if options.quick or options.device == "cpu" else MODES[:2]
+    found = {}
+    for name, size in sizes.items():
+        for faces in (1,) if options.quick else (1, 4):
+            for mode in modes:
+                loop = Loop(options.device, size, faces, mode)
+                found[f"{name}, {faces} faces, {mode}"] = measured(loop, 3 if options.quick else 200)
+    report = {"machine": machine(torch.device(options.device)), "quick": options.quick, "frames": found}
+    text = json.dumps(report, indent=1)
+    print(text)
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(text + "\n", "utf-8")
+    return report
+
+
+if __name__ == "__main__":
+    main()
