@@ -15,12 +15,12 @@ import psutil
 
 from rtswap.errors import OutputError
 
-PACKAGES = ("rtswap", "numpy", "opencv-python", "onnxruntime", "openvino", "av")
+PACKAGES = ("rtswap", "numpy", "opencv-python", "onnxruntime", "openvino", "torch", "tensorrt_rtx", "av")
 
 
 def machine() -> dict[str, Any]:
     """What the figures were taken on."""
-    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
+    versions = {name: _version(name) for name in PACKAGES}
     return {
         "cpu": _cpu_name(),
         "cores": os.cpu_count(),
@@ -30,6 +30,14 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": versions,
     }
+
+
+def _version(package: str) -> str | None:
+    """None where it is not installed: from a checkout without installing rtswap, without OpenVINO."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def peak_rss_mb() -> float:

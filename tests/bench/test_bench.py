@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import math
@@ -57,6 +58,12 @@ def test_the_machine_is_described() -> None:
     assert found["cores"] >= 1
     assert found["memory_gb"] > 0
     assert found["packages"]["numpy"] == np.__version__
+
+
+def test_a_machine_without_some_packages_is_described_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module("rtswap.bench.machine")
+    monkeypatch.setattr(module, "PACKAGES", ("numpy", "no-such-package"))
+    assert machine()["packages"] == {"numpy": np.__version__, "no-such-package": None}
 
 
 @pytest.fixture
