@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.captured import Captured
 from rtswap.compositing.cuda_islands import Islands
 from rtswap.compositing.cuda_masks import limited
 from rtswap.compositing.occlusion import (
@@ -53,17 +54,6 @@ class _Placed(NamedTuple):
     points: Points
 
 
-class _Drawn(NamedTuple):
-    """What the landmarks say, in answers: (N, ...) of all that are looked at."""
-
-    benefit: Tensor
-    """(N, 64, 64)"""
-    asked: Tensor
-    """(N, 468) where the seen landmarks lie; -1 for those that are not."""
-    midst: Tensor
-    """(N, 64, 64) bool"""
-
-
 class DeviceOcclusionMask:
     """Implements ``protocols.DeviceFinish``. ``engine`` runs the network of ``occluders``; without
     ``run_on_device`` its crops take a way over the host, which waits for them."""
@@ -74,6 +64,7 @@ class DeviceOcclusionMask:
         self._hidden: dict[int, Tensor] = {}
         """Per track (64, 64), as followed so far."""
         self._opened: dict[int, Tensor] = {}
+        self._open: Captured | None = None
 
     def apply_all(
         self, swapped: DeviceSwapped, targets: DeviceFaces, quality: Quality, later: Later
@@ -105,7 +96,8 @@ class DeviceOcclusionMask:
         visible = _asked(self._run, crops, guides)
         hidden = 1 - visible.float().nan_to_num(1.0).clamp(0, 1)  # no number: nothing is in front
         hidden = self._followed(due, hidden)
-        opened = opened_of(hidden, _drawn(due, device))
+        self._open = self._open or Captured(opened_of, 4, on_gpu=device.type == "cuda")
+        opened = self._open(hidden, *_drawn(due, device)).clone()  # what is captured lives until the next call
         for one, followed, open_ in zip(due, hidden, opened, strict=True):
             self._hidden[one.face.track_id], self._opened[one.face.track_id] = followed, open_
 
@@ -166,12 +158,13 @@ def run_of(engine: Engine) -> Run:
     return over_the_host
 
 
-def opened_of(hidden: Tensor, drawn: _Drawn) -> Tensor:
-    """(N, 64, 64) float 0..255 of ``hidden`` 0..1: 255 = replace. ``occlusion.weighed`` and what follows there."""
-    hidden = _weighed(hidden, drawn)
+def opened_of(hidden: Tensor, benefit: Tensor, asked: Tensor, midst: Tensor) -> Tensor:
+    """(N, 64, 64) float 0..255 of ``hidden`` 0..1: 255 = replace. ``occlusion.weighed`` and what follows there; the
+    others are ``_drawn``'s."""
+    hidden = _weighed(hidden, benefit, asked)
     closed = hidden > HALF
     islands = Islands(closed)
-    without = islands.touching(~drawn.midst) & (islands.sizes() >= SPECK)
+    without = islands.touching(midst == 0) & (islands.sizes() >= SPECK)
     filled = ~(Islands(~without).sizes() >= SPECK)
     share = ((hidden - OPEN) * (255 / (SHUT - OPEN))).clamp(0, 255).floor()
     edge = filled.float()[:, None] * 255
@@ -180,24 +173,25 @@ def opened_of(hidden: Tensor, drawn: _Drawn) -> Tensor:
     return 255 - _feathered(share)
 
 
-def _weighed(hidden: Tensor, drawn: _Drawn) -> Tensor:
-    hidden = hidden - BENEFIT * drawn.benefit
-    counted = drawn.asked >= 0
-    found = hidden.flatten(1).gather(1, drawn.asked.clamp(min=0))
-    asked = counted.sum(1)
-    uncovered = ((found < HALF) & counted).sum(1) / asked.clamp(min=1)
-    uncovered = torch.where(asked > 0, uncovered, 1.0)
+def _weighed(hidden: Tensor, benefit: Tensor, asked: Tensor) -> Tensor:
+    hidden = hidden - BENEFIT * benefit
+    counted = asked >= 0
+    found = hidden.flatten(1).gather(1, asked.clamp(min=0))
+    count = counted.sum(1)
+    uncovered = ((found < HALF) & counted).sum(1) / count.clamp(min=1)
+    uncovered = torch.where(count > 0, uncovered, 1.0)
     trust = ((uncovered - WITHDRAWN) / (BELIEVED - WITHDRAWN)).clamp(0, 1)
     return hidden * trust[:, None, None]
 
 
 def _feathered(share: Tensor) -> Tensor:
     """A Gaussian of five taps, the border continued."""
-    taps = torch.exp(-0.5 * (torch.arange(-2.0, 3.0, device=share.device) / FEATHER) ** 2)
-    taps = taps / taps.sum()
-    around = torch.nn.functional.pad(share[:, None], (2, 2, 2, 2), mode="replicate")
-    across = torch.nn.functional.conv2d(around, taps[None, None, None])
-    return torch.nn.functional.conv2d(across, taps[None, None, :, None])[:, 0].round()
+    taps = np.exp(-0.5 * (np.arange(-2, 3) / FEATHER) ** 2)
+    weights = (taps / taps.sum()).tolist()
+    height, width = share.shape[1:]
+    around = torch.nn.functional.pad(share[:, None], (2, 2, 2, 2), mode="replicate")[:, 0]
+    across = sum(weight * around[..., k : k + width] for k, weight in enumerate(weights))
+    return sum(weight * across[:, k : k + height] for k, weight in enumerate(weights)).round()
 
 
 def _placed(row: int, face: DeviceFace) -> _Placed | None:
@@ -207,7 +201,9 @@ def _placed(row: int, face: DeviceFace) -> _Placed | None:
     return _Placed(row, face, matrix, face.landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2])
 
 
-def _drawn(due: list[_Placed], device: Device) -> _Drawn:
+def _drawn(due: list[_Placed], device: Device) -> tuple[Tensor, Tensor, Tensor]:
+    """What the landmarks say, in answers: (N, 64, 64) how much of the benefit of the doubt there is; (N, 468) where
+    those lie that are seen, -1 for the others; (N, 64, 64) 1 in the midst of the face."""
     benefit = np.empty((len(due), ANSWER, ANSWER), np.float32)
     asked = np.full((len(due), len(due[0].points)), -1, np.int64)
     for one, plane, where in zip(due, benefit, asked, strict=True):
@@ -215,7 +211,7 @@ def _drawn(due: list[_Placed], device: Device) -> _Drawn:
         plane[:] = seen_around(at, seen)
         where[: np.count_nonzero(seen)] = at[seen] @ np.array([1, ANSWER])
     midst: NDArray[np.uint8] = np.stack([midst_of(one.points) for one in due])
-    return _Drawn(uploaded(benefit, device), uploaded(asked, device), uploaded(midst, device) > 0)
+    return uploaded(benefit, device), uploaded(asked, device), uploaded(midst, device)
 
 
 def _cut(square: Tensor, one: _Placed) -> Tensor:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.captured import Captured
 from rtswap.geometry import box_of, clip_box
 from rtswap.protocols import Swapper
 from rtswap.swappers.mesh import TEXELS_ACROSS, VEIL_EVERY_S, VEIL_S, MeshSwapModel, MeshSwapper
@@ -17,7 +18,7 @@ from rtswap.swappers.mesh_pixels import atlas_of, face_plane, places, render
 from rtswap.swappers.mesh_plan import LEVEL, LIGHT, RING, VEIL, Layout, drawn
 from rtswap.swappers.neutral import Neutral
 from rtswap.swappers.shape import PERSONAL, mean_measures
-from rtswap.tensors import Tensor, uploaded
+from rtswap.tensors import uploaded
 from rtswap.torch_door import load_torch
 from rtswap.types import DeviceFace, DeviceFaces, DeviceSwapped, Points, Quality, SourceIdentity
 
@@ -46,39 +47,6 @@ class TorchMeshSwapModel:
         return TorchMeshSwapper(bound, self.device, mode=self.mode)
 
 
-class Captured:
-    """A function of tensors on a GPU, run from one CUDA graph per shape. The first two tensors may be new with each
-    call and are copied; the other arguments stay what they were. What it gives lives until the next call."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self._function = function
-        self._graphs: dict[Any, tuple[Any, tuple[Tensor, Tensor], Any]] = {}
-
-    def __call__(self, first: Tensor, second: Tensor, *others: Any) -> Any:
-        key = first.shape, second.shape, others[-1]
-        if key not in self._graphs:
-            self._graphs[key] = self._captured((torch.zeros_like(first), torch.zeros_like(second)), others)
-        graph, given, outputs = self._graphs[key]
-        for held, fresh in zip(given, (first, second), strict=True):
-            held.copy_(fresh)
-        graph.replay()
-        return outputs
-
-    def _captured(
-        self, given: tuple[Tensor, Tensor], others: tuple[Any, ...]
-    ) -> tuple[Any, tuple[Tensor, Tensor], Any]:
-        """On a stream of its own, after a run that lets libraries set themselves up."""
-        aside = torch.cuda.Stream()
-        aside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(aside):
-            self._function(*given, *others)
-        torch.cuda.current_stream().wait_stream(aside)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            outputs = self._function(*given, *others)
-        return graph, given, outputs
-
-
 class TorchMeshSwapper:
     """Implements ``protocols.DeviceSwapper``, and ``protocols.Swapper`` on the host. It asks ``MeshSwapper`` for the
     geometry."""
@@ -98,8 +66,8 @@ class TorchMeshSwapper:
         self._render: Callable[..., Any] = render
         if mode == "compiled":
             self._render = torch.compile(render, fullgraph=True, dynamic=False)
-        elif mode == "captured" and self._device.type == "cuda":
-            self._render = Captured(render)
+        elif mode == "captured":
+            self._render = Captured(render, 2, on_gpu=self._device.type == "cuda")
 
     def swap_all(self, targets: DeviceFaces, quality: Quality) -> DeviceSwapped:
         """As ``protocols.DeviceSwapper``. Sizes are multiples of 8, as ``view`` gives them."""

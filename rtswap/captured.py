@@ -1,0 +1,67 @@
+"""Functions of tensors from CUDA graphs: hundreds of small kernels are launched in the time of one."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rtswap.tensors import Tensor
+from rtswap.torch_door import load_torch
+
+torch = load_torch()
+
+MOST = 8
+"""Graphs that are kept, each with memory of its own: the one unused longest goes."""
+
+_Graph = tuple[Any, Sequence[Tensor], Any]
+"""The graph, the memory that it reads, what it writes."""
+
+
+class Captured:
+    """``function``, run from one CUDA graph per shape of its arguments. The first ``fresh`` of them may be other
+    tensors with each call, and are copied; the rest must stay what they were, and tell graphs apart where they are
+    numbers. What it gives lives until the next call.
+
+    Where a graph cannot be captured, ``function`` is called as it is, and ``failed`` says why. ``on_gpu`` False:
+    always so.
+    """
+
+    def __init__(self, function: Callable[..., Any], fresh: int, *, on_gpu: bool) -> None:
+        self._function, self._fresh, self._on_gpu = function, fresh, on_gpu
+        self._graphs: OrderedDict[Any, _Graph | None] = OrderedDict()
+        self.failed = ""
+
+    def __call__(self, *arguments: Any) -> Any:
+        if not self._on_gpu:
+            return self._function(*arguments)
+        fresh, others = arguments[: self._fresh], arguments[self._fresh :]
+        key = *(one.shape for one in fresh), *(one for one in others if isinstance(one, bool | int | float))
+        made = self._graphs.pop(key) if key in self._graphs else self._captured(fresh, others)
+        self._graphs[key] = made
+        if len(self._graphs) > MOST:
+            self._graphs.popitem(last=False)
+        if made is None:
+            return self._function(*arguments)
+        graph, given, outputs = made
+        for held, now in zip(given, fresh, strict=True):
+            held.copy_(now)
+        graph.replay()
+        return outputs
+
+    def _captured(self, fresh: Sequence[Tensor], others: Sequence[Any]) -> _Graph | None:
+        """On a stream of its own, after a run that lets libraries set themselves up."""
+        given = [torch.zeros_like(one) for one in fresh]
+        try:
+            aside = torch.cuda.Stream()
+            aside.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(aside):
+                self._function(*given, *others)
+            torch.cuda.current_stream().wait_stream(aside)
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph, capture_error_mode="thread_local"):  # others may go on meanwhile
+                outputs = self._function(*given, *others)
+        except RuntimeError as error:
+            self.failed = self.failed or str(error).splitlines()[0]
+            return None
+        return graph, given, outputs
