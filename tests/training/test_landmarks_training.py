@@ -16,7 +16,8 @@ pytest.importorskip("onnx", reason="onnx is not installed: it is needed to expor
 import torch
 
 from rtswap.tracking.landmarks import place
-from training.landmarks.export import halve_weights, to_onnx, worst_difference
+from training.exported import halve_weights
+from training.landmarks.export import to_onnx, worst_difference
 from training.landmarks.expressions import close_eyes, open_mouth, random_expression
 from training.landmarks.faces import is_validation, mirror_permutation, triangles
 from training.landmarks.losses import losses, point_weights, weighted

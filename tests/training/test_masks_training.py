@@ -15,7 +15,7 @@ import torch
 import training.masks
 from rtswap.geometry import canonical
 from rtswap.occluders import SIZE
-from training.landmarks.export import halve_weights
+from training.exported import halve_weights
 from training.landmarks.views import Views
 from training.masks.cutouts import Cutouts
 from training.masks.export import to_onnx, worst_difference

@@ -14,10 +14,11 @@ import torch
 
 from rtswap.geometry import canonical
 from rtswap.swappers.one_view import NEUTRAL, SIZE
+from training.exported import run
 from training.landmarks.network import LandmarkNetwork
 from training.landmarks.views import Views
 from training.one.batches import Batch, Draws, augmented, gathered
-from training.one.export import encoder_graph, generator_graph, run, worst_levels
+from training.one.export import encoder_graph, generator_graph, worst_levels
 from training.one.lights import badly_lit
 from training.one.losses import cross_terms, kept_term, mended, psnr, same_terms
 from training.one.network import MOST, STYLE, DeployedGenerator, Made, One
@@ -161,7 +162,7 @@ def test_a_few_steps_with_every_term_change_the_networks_and_go_on_from_a_checkp
     assert any(not torch.equal(value, before[name]) for name, value in run_.one.state_dict().items())
     run_.save(tmp_path / "c.pt")
     other = Run("cpu", 5e-4)
-    other.load(tmp_path / "c.pt")
+    other.load(tmp_path / "c.pt", "cpu")
     assert other.progress.step == run_.progress.step == 2
     assert all(torch.equal(a, b) for a, b in zip(
         run_.shadow.state_dict().values(), other.shadow.state_dict().values(), strict=True))  # fmt: skip
@@ -180,9 +181,7 @@ def test_the_exported_files_say_what_torch_says() -> None:
     grey, mask = np.full((1, SIZE, SIZE, 3), 90, np.uint8), np.full((1, SIZE, SIZE), 255, np.uint8)
     with torch.no_grad():
         wanted = DeployedGenerator(one.generator)(*map(torch.from_numpy, (grey, grey, mask)), torch.zeros(1, STYLE))
-    (found,) = run(
-        generator, {"composite": grey, "target": grey, "mask": mask, "style": np.zeros((1, STYLE), np.float32)}
-    )
+    (found,) = run(generator, composite=grey, target=grey, mask=mask, style=np.zeros((1, STYLE), np.float32))
     assert found.shape == (1, SIZE, SIZE, 4)
     assert np.abs(found - wanted.numpy()).max() <= 2
     assert np.ptp(found[..., :3]) > 4

@@ -9,11 +9,9 @@ from __future__ import annotations
 import argparse
 import copy
 import json
-import math
-import os
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,28 +21,28 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
 
-from training.landmarks.faces import is_validation, load_or_label, mirror_permutation
+from training.landmarks.faces import load_or_label, mirror_permutation, taught_and_kept_out
 from training.landmarks.losses import losses, point_weights, weighted
 from training.landmarks.network import SIZE, Deployed, LandmarkNetwork, to_input
 from training.landmarks.pictures import contact_sheet, curves
 from training.landmarks.samples import Batch, Sampler, replayed
 from training.landmarks.trials import errors, held_out
 from training.landmarks.views import Views, build
-from training.people import is_usable
+from training.under_way import (
+    CHECKPOINT,
+    Checkpointed,
+    Progress,
+    average,
+    device_for,
+    learning_rate,
+    parser_of,
+    set_rate,
+    stand_back,
+    steps_averaged,
+)
 
-WORST_SPREAD = 0.05
-"""Pictures on which the teacher disagrees with itself by more inter-ocular distances are left out."""
-WARM_UP_STEPS = 100
-CHECKPOINT = "checkpoint.pt"
 QUICK = 128
 """Crops of each trial that are tried while training goes on."""
-
-
-@dataclass
-class Progress:
-    step: int = 0
-    seconds: float = 0.0
-    history: list[dict[str, float]] = field(default_factory=list)
 
 
 class Stream(IterableDataset[tuple[Any, ...]]):
@@ -61,30 +59,6 @@ class Stream(IterableDataset[tuple[Any, ...]]):
         fresh = Sampler(self._views, mirror, SIZE, seed).batches(self._batch)
         for batch in replayed(fresh, mirror, seed):
             yield tuple(torch.from_numpy(part) for part in (batch.crops, batch.points, batch.visible, batch.present))
-
-
-def stand_back(_: int) -> None:
-    """A worker that shares the network's cores takes what they leave: a quarter more samples per second."""
-    if hasattr(os, "nice"):
-        os.nice(19)
-
-
-def learning_rate(share: float, step: int, peak: float) -> float:
-    """Warm up, hold for a third of the time, then fall along a cosine to a hundredth."""
-    fall = 0.5 * (1 + math.cos(math.pi * min(max((share - 0.33) / 0.67, 0.0), 1.0)))
-    return peak * min(1.0, (step + 1) / WARM_UP_STEPS) * (0.01 + 0.99 * fall)
-
-
-def average(shadow: nn.Module, network: nn.Module, step: int, share: float) -> None:
-    """``shadow`` follows ``network``: an exponential mean over about the last 1,000 steps, 1,700 towards the end (a
-    ``share`` of 1), fewer at the start."""
-    keep = min(1 - 1 / (1000 + 700 * share), (step + 1) / (step + 12))
-    with torch.no_grad():
-        for old, new in zip(shadow.state_dict().values(), network.state_dict().values(), strict=True):
-            if old.dtype.is_floating_point:
-                old.lerp_(new, 1 - keep)
-            else:
-                old.copy_(new)
 
 
 def sampled_meshes(stream: Iterator[tuple[Tensor, ...]], batches: int = 80) -> Tensor:
@@ -114,12 +88,8 @@ def run(deployed: nn.Module, crops: Any, device: str) -> list[Any]:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m training.landmarks", description=__doc__)
-    parser.add_argument("--minutes", type=float, required=True, help="training time, earlier runs included")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    parser.add_argument("--faces", type=Path, required=True, help="folder with faces.npz and its pictures")
+    parser = parser_of("training.landmarks", __doc__, "caches, checkpoint, plots")
     parser.add_argument("--teacher", type=Path, required=True, help="facemesh.onnx")
-    parser.add_argument("--out", type=Path, required=True, help="caches, checkpoint, plots")
     parser.add_argument("--start", type=Path, help="another run's checkpoint to begin with")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batch", type=int, default=32)
@@ -132,42 +102,24 @@ def main() -> None:
     args = arguments()
     cv2.setNumThreads(1)  # before any fork: OpenCV's thread pool does not survive one
     torch.set_num_threads(args.threads)
-    device = ("cuda" if torch.cuda.is_available() else "cpu") if args.device == "auto" else args.device
+    device = device_for(args.device)
     labels = load_or_label(args.faces, args.teacher, args.out / "labels.npz")
-    usable = np.array([is_usable(str(name)) for name in labels.names])
-    good = (labels.spread < WORST_SPREAD) & usable
-    kept_out = np.array([is_validation(str(name)) for name in labels.names])
-    views = build(args.faces, labels, np.flatnonzero(good & ~kept_out), args.views, args.out / "views-train")
-    people = np.flatnonzero(good & kept_out)
+    taught, people = taught_and_kept_out(labels)
+    views = build(args.faces, labels, taught, args.views, args.out / "views-train")
     trials = held_out(args.faces, labels, people, mirror_permutation(), args.out / "views-validation", SIZE)
     train(args, device, views, trials)
 
 
 @dataclass
-class Run:
-    """A training under way: what a checkpoint holds."""
-
+class Run(Checkpointed):
     network: LandmarkNetwork
     shadow: LandmarkNetwork
     optimiser: torch.optim.Optimizer
     progress: Progress
 
-    def save(self, path: Path) -> None:
-        state = {name: getattr(self, name).state_dict() for name in ("network", "shadow", "optimiser")}
-        temporary = path.with_suffix(".tmp")
-        torch.save({**state, "progress": asdict(self.progress)}, temporary)
-        temporary.replace(path)
-
-    def load(self, path: Path, device: str) -> None:
-        state = torch.load(path, map_location=device, weights_only=True)
-        for name in ("network", "shadow", "optimiser"):
-            getattr(self, name).load_state_dict(state[name])
-        self.progress = Progress(**state["progress"])
-
     def step(self, batch: list[Tensor], weights: Tensor, rate: float, share: float) -> dict[str, Tensor]:
         """One step on a batch of crops, points, visible, present, ``share`` of the way; the loss terms."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
+        set_rate(self.optimiser, rate)
         crops, points, visible, present = batch
         inputs = to_input(crops).contiguous(memory_format=torch.channels_last)
         terms = losses(self.network(inputs), points, visible, present, weights)
@@ -175,7 +127,7 @@ class Run:
         weighted(terms).backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimiser.step()
-        average(self.shadow, self.network, self.progress.step, share)
+        average(self.shadow, self.network, self.progress.step, steps_averaged(share))
         self.progress.step += 1
         return terms
 
@@ -237,7 +189,7 @@ def train(args: argparse.Namespace, device: str, views: Views, trials: dict[str,
 def report(progress: Progress, sums: dict[str, float], rate: float, args: argparse.Namespace) -> None:
     count = sums.pop("count")
     means = {name: value / count for name, value in sums.items()}
-    progress.history.append({"minutes": progress.seconds / 60, "step": progress.step, **means})
+    progress.note(means)
     left = args.minutes - progress.seconds / 60
     text = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
     speed = count * args.batch / 20
@@ -248,7 +200,7 @@ def look_at(out: Path, shadow: LandmarkNetwork, trials: dict[str, Batch], progre
     figures = measure(shadow, trials, device)
     shadow.train()
     print("held out: " + "  ".join(f"{name} {value:.3f}" for name, value in figures.items()), flush=True)
-    progress.history.append({"minutes": progress.seconds / 60, "step": progress.step, **figures})
+    progress.note(figures)
     (out / "history.json").write_text(json.dumps(progress.history))
     curves(progress.history, out / "curves.png")
     deployed = Deployed(shadow).eval()

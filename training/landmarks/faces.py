@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 
 from rtswap.tracking.landmarks import place
 from training.landmarks.teacher import SIZE, Teacher
+from training.people import is_usable
 
 VALIDATION_PERCENT = 8
+WORST_SPREAD = 0.05
+"""Pictures on which the teacher disagrees with itself by more inter-ocular distances are left out."""
 _TEACHER_MARGIN = 1.5
 """The teacher was made for face boxes widened by this."""
 
@@ -22,6 +25,14 @@ _TEACHER_MARGIN = 1.5
 def is_validation(name: str) -> bool:
     """Whether the person ``name`` is kept out of training: 8 in 100, by the CRC-32 of the file's name."""
     return zlib.crc32(name.encode()) % 100 < VALIDATION_PERCENT
+
+
+def taught_and_kept_out(labels: Labels) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows of the pictures to learn from, and of those of people kept out of training."""
+    names = [str(name) for name in labels.names]
+    good = (labels.spread < WORST_SPREAD) & np.array([is_usable(name) for name in names])
+    kept_out = np.array([is_validation(name) for name in names])
+    return np.flatnonzero(good & ~kept_out), np.flatnonzero(good & kept_out)
 
 
 def mirror_permutation() -> NDArray[np.int64]:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from rtswap.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
+from training.layers import Residual, conv
 
 POINTS = 468
 SIZE = 128
@@ -27,25 +28,6 @@ ANCHORS = [
 """The points that have a map of their own."""
 
 
-def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
-    )
-
-
-class Residual(nn.Module):
-    """(N, C, H, W) -> the same. Changes nothing before it has learned: one can be added to a trained network."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.first = _conv(channels, channels)
-        self.second = nn.Sequential(nn.Conv2d(channels, channels, 3, 1, 1, bias=False), nn.BatchNorm2d(channels))
-        nn.init.zeros_(self.second[1].weight)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.relu(x + self.second(self.first(x)))
-
-
 class LandmarkNetwork(nn.Module):
     """(N, 3, 128, 128) BGR -1..1 -> points (N, 468, 3) and anchors (N, 96, 2) in crop pixels, visibility (N, 468)
     and presence (N,) as logits."""
@@ -53,11 +35,10 @@ class LandmarkNetwork(nn.Module):
     def __init__(self, code: int = 128) -> None:
         super().__init__()
         count = len(ANCHORS)
-        stem = nn.Sequential(nn.Conv2d(3, 32, 6, 4, 1, bias=False), nn.BatchNorm2d(32), nn.ReLU(inplace=True))
-        self.fine = nn.Sequential(stem, _conv(32, 32), _conv(32, 48, 2), Residual(48))
-        self.coarse = nn.Sequential(_conv(48, 96, 2), Residual(96), Residual(96), Residual(96))
+        self.fine = nn.Sequential(conv(3, 32, 6, 4), conv(32, 32), conv(32, 48, stride=2), Residual(48))
+        self.coarse = nn.Sequential(conv(48, 96, stride=2), Residual(96), Residual(96), Residual(96))
         self.lateral = nn.Conv2d(96, 48, 1)
-        self.merge = _conv(48, 48)
+        self.merge = conv(48, 48)
         self.sharpen = Residual(48)
         self.maps = nn.Conv2d(48, count, 1)
         self.squeeze = nn.Sequential(nn.Conv2d(96, 16, 1), nn.BatchNorm2d(16), nn.ReLU(inplace=True))

@@ -8,10 +8,9 @@ from __future__ import annotations
 import argparse
 import copy
 import json
-import math
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -31,8 +30,20 @@ from training.masks.samples import Batch, Sampler
 from training.masks.trials import figures, held_out
 from training.masks.worn import worn_by
 from training.people import is_usable
+from training.under_way import (
+    CHECKPOINT,
+    Checkpointed,
+    Progress,
+    average,
+    device_for,
+    learning_rate,
+    parser_of,
+    set_rate,
+)
 
-CHECKPOINT = "checkpoint.pt"
+HOLD = 0.5
+"""Share of the time at the full learning rate."""
+STEPS_AVERAGED = 500
 
 
 class Stream(IterableDataset[tuple[Tensor, ...]]):
@@ -49,23 +60,6 @@ class Stream(IterableDataset[tuple[Tensor, ...]]):
             yield tuple(torch.from_numpy(part) for part in (batch.crops, batch.guides, batch.visible, batch.weights))
 
 
-def learning_rate(share: float, step: int, peak: float) -> float:
-    """Warm up, hold for half of the time, then fall along a cosine to a hundredth."""
-    fall = 0.5 * (1 + math.cos(math.pi * min(max((share - 0.5) / 0.5, 0.0), 1.0)))
-    return peak * min(1.0, (step + 1) / 100) * (0.01 + 0.99 * fall)
-
-
-def average(shadow: nn.Module, network: nn.Module, step: int) -> None:
-    """``shadow`` follows ``network``: an exponential mean over about the last 500 steps, shorter at the start."""
-    keep = min(0.998, (step + 1) / (step + 12))
-    with torch.no_grad():
-        for old, new in zip(shadow.state_dict().values(), network.state_dict().values(), strict=True):
-            if old.dtype.is_floating_point:
-                old.lerp_(new, 1 - keep)
-            else:
-                old.copy_(new)
-
-
 def answers(network: nn.Module, batch: Batch, device: str) -> np.ndarray:
     """(N, 64, 64) 0..1"""
     deployed = Deployed(network).eval()
@@ -78,37 +72,15 @@ def answers(network: nn.Module, batch: Batch, device: str) -> np.ndarray:
 
 
 @dataclass
-class Progress:
-    step: int = 0
-    seconds: float = 0.0
-    history: list[dict[str, float]] = field(default_factory=list)
-
-
-@dataclass
-class Run:
-    """A training under way: what a checkpoint holds."""
-
+class Run(Checkpointed):
     network: OcclusionNetwork
     shadow: OcclusionNetwork
     optimiser: torch.optim.Optimizer
     progress: Progress
 
-    def save(self, path: Path) -> None:
-        state = {name: getattr(self, name).state_dict() for name in ("network", "shadow", "optimiser")}
-        temporary = path.with_suffix(".tmp")
-        torch.save({**state, "progress": asdict(self.progress)}, temporary)
-        temporary.replace(path)
-
-    def load(self, path: Path, device: str) -> None:
-        state = torch.load(path, map_location=device, weights_only=True)
-        for name in ("network", "shadow", "optimiser"):
-            getattr(self, name).load_state_dict(state[name])
-        self.progress = Progress(**state["progress"])
-
     def step(self, batch: list[Tensor], rate: float) -> dict[str, Tensor]:
         """One step on a batch of crops, guides, visible, weights; the loss terms. bf16 on CUDA."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
+        set_rate(self.optimiser, rate)
         crops, guides, visible, weights = batch
         inputs = to_input(crops, guides).contiguous(memory_format=torch.channels_last)
         with torch.autocast(crops.device.type, torch.bfloat16, enabled=crops.is_cuda):
@@ -118,7 +90,7 @@ class Run:
         sum(terms.values(), torch.zeros((), device=crops.device)).backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimiser.step()
-        average(self.shadow, self.network, self.progress.step)
+        average(self.shadow, self.network, self.progress.step, STEPS_AVERAGED)
         self.progress.step += 1
         return terms
 
@@ -144,7 +116,7 @@ def train(
     sums: dict[str, float] = {}
     last, next_report, next_trial = time.perf_counter(), progress.seconds + 20, progress.seconds + 90
     while progress.seconds < budget:
-        rate = learning_rate(progress.seconds / budget, progress.step, args.rate)
+        rate = learning_rate(progress.seconds / budget, progress.step, args.rate, HOLD)
         terms = run.step([part.to(device) for part in next(stream)], rate)
         for name, value in [*terms.items(), ("count", 1.0)]:
             sums[name] = sums.get(name, 0.0) + float(value.detach() if isinstance(value, Tensor) else value)
@@ -164,7 +136,7 @@ def train(
 def report(progress: Progress, sums: dict[str, float], args: argparse.Namespace) -> None:
     count = sums.pop("count")
     means = {name: value / count for name, value in sums.items()}
-    progress.history.append({"minutes": progress.seconds / 60, "step": progress.step, **means})
+    progress.note(means)
     text = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
     left = args.minutes - progress.seconds / 60
     print(f"step {progress.step}  {text}  {count * args.batch / 20:.0f}/s  {left:.1f} min left", flush=True)
@@ -176,7 +148,7 @@ def look_at(out: Path, run: Run, trial: Batch, device: str) -> None:
     run.shadow.train()
     found = figures(visible, trial)
     print("held out: " + "  ".join(f"{name} {value:.3f}" for name, value in found.items()), flush=True)
-    run.progress.history.append({"minutes": run.progress.seconds / 60, "step": run.progress.step, **found})
+    run.progress.note(found)
     (out / "history.json").write_text(json.dumps(run.progress.history))
     run.save(out / CHECKPOINT)
     first = Batch(trial.crops[:72], trial.guides[:72], trial.visible[:72], trial.weights[:72])
@@ -215,13 +187,9 @@ def _opened(folder: Path) -> Views | None:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m training.masks", description=__doc__)
-    parser.add_argument("--minutes", type=float, required=True, help="training time, earlier runs included")
-    parser.add_argument("--faces", type=Path, required=True, help="folder with faces.npz and its pictures")
-    parser.add_argument("--out", type=Path, required=True, help="caches, checkpoint, plots")
+    parser = parser_of("training.masks", __doc__, "caches, checkpoint, plots")
     parser.add_argument("--views", type=Path, help="folder with the landmark training's views, to share them")
     parser.add_argument("--clips", type=Path, nargs="*", default=[], help="clips to cut real hands from")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--batch", type=int, default=32)
@@ -234,7 +202,7 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     cv2.setNumThreads(1)  # before any fork: OpenCV's thread pool does not survive one
     torch.set_num_threads(args.threads)
-    device = ("cuda" if torch.cuda.is_available() else "cpu") if args.device == "auto" else args.device
+    device = device_for(args.device)
     hands = load_or_cut(args.clips, args.out / "hands.npz")
     views, worn = views_of(args, validation=False)
     kept_out, theirs = views_of(args, validation=True)

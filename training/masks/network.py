@@ -6,25 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from rtswap.occluders import SIZE
+from training.layers import Residual, conv
 
 OUT = 64
-
-
-def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
-    )
-
-
-class Residual(nn.Module):
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.first = _conv(channels, channels)
-        self.second = nn.Sequential(nn.Conv2d(channels, channels, 3, 1, 1, bias=False), nn.BatchNorm2d(channels))
-        nn.init.constant_(self.second[1].weight, 0.5)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.relu(x + self.second(self.first(x)))
+BEGIN = 0.5
+"""How much every residual block says before it has learned."""
 
 
 class OcclusionNetwork(nn.Module):
@@ -32,16 +18,14 @@ class OcclusionNetwork(nn.Module):
 
     def __init__(self, fine: int = 32, middle: int = 64, coarse: int = 80) -> None:
         super().__init__()
-        self.stem = nn.Sequential(
-            nn.Conv2d(4, fine, 6, 4, 1, bias=False), nn.BatchNorm2d(fine), nn.ReLU(inplace=True)
-        )
-        self.fine = _conv(fine, fine)
-        self.middle = nn.Sequential(_conv(fine, middle, 2), Residual(middle), Residual(middle))
-        self.coarse = nn.Sequential(_conv(middle, coarse, 2), Residual(coarse))
+        self.stem = conv(4, fine, 6, 4)
+        self.fine = conv(fine, fine)
+        self.middle = nn.Sequential(conv(fine, middle, stride=2), Residual(middle, BEGIN), Residual(middle, BEGIN))
+        self.coarse = nn.Sequential(conv(middle, coarse, stride=2), Residual(coarse, BEGIN))
         self.to_middle = nn.Conv2d(coarse, middle, 1)
-        self.merge_middle = _conv(middle, middle)
+        self.merge_middle = conv(middle, middle)
         self.to_fine = nn.Conv2d(middle, fine, 1)
-        self.merge_fine = nn.Sequential(_conv(fine, fine), _conv(fine, fine))
+        self.merge_fine = nn.Sequential(conv(fine, fine), conv(fine, fine))
         self.head = nn.Conv2d(fine, (OUT * 4 // SIZE) ** 2, 3, 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:

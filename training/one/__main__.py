@@ -15,28 +15,22 @@ from functools import partial
 from pathlib import Path
 
 import cv2
-import numpy as np
 import torch
 
-from training.landmarks.__main__ import WORST_SPREAD
-from training.landmarks.faces import is_validation, load_or_label
+from training.landmarks.faces import load_or_label, taught_and_kept_out
 from training.landmarks.views import build
 from training.one.loop import work
 from training.one.pairs import prepare
 from training.one.together import spread
 from training.one.watchers import Watchers
-from training.people import is_usable
+from training.under_way import device_for, parser_of
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m training.one", description=__doc__)
-    parser.add_argument("--minutes", type=float, required=True, help="training time, earlier runs included")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    parser.add_argument("--faces", type=Path, required=True, help="folder with faces.npz and its pictures")
+    parser = parser_of("training.one", __doc__, "pairs, checkpoint, plots, sheets")
     parser.add_argument("--teacher", type=Path, required=True, help="facemesh.onnx")
     parser.add_argument("--recognition", type=Path, required=True, help="checkpoint of training.recognition")
     parser.add_argument("--landmarks", type=Path, required=True, help="checkpoint of training.landmarks")
-    parser.add_argument("--out", type=Path, required=True, help="pairs, checkpoint, plots, sheets")
     parser.add_argument("--cache", type=Path, help="labels and views; default: --out")
     parser.add_argument("--threads", type=int, default=2, help="per process")
     parser.add_argument("--workers", type=int, default=1, help="processes that share each step")
@@ -55,15 +49,14 @@ def main() -> None:
     args = arguments()
     cv2.setNumThreads(1)
     torch.set_num_threads(args.threads)
-    device = ("cuda" if torch.cuda.is_available() else "cpu") if args.device == "auto" else args.device
+    device = device_for(args.device)
     args.half = device == "cuda" if args.half is None else args.half
     args.out.mkdir(parents=True, exist_ok=True)
     cache = args.cache or args.out
     labels = load_or_label(args.faces, args.teacher, cache / "labels.npz")
-    good = (labels.spread < WORST_SPREAD) & np.array([is_usable(str(name)) for name in labels.names])
-    kept_out = np.array([is_validation(str(name)) for name in labels.names])
-    taught = build(args.faces, labels, np.flatnonzero(good & ~kept_out), 6, cache / "views-train")
-    others = build(args.faces, labels, np.flatnonzero(good & kept_out), 3, cache / "views-validation")
+    known, kept_out = taught_and_kept_out(labels)
+    taught = build(args.faces, labels, known, 6, cache / "views-train")
+    others = build(args.faces, labels, kept_out, 3, cache / "views-validation")
     prepare(taught, args.out / "pairs-train", args.shards, 1)
     for name, count, hard in (("pairs-hard", 96, True), ("pairs-validation", 240, False)):
         prepare(others, args.out / name, 1, 9 if hard else 8, count=count, hard=hard)

@@ -1,24 +1,20 @@
 """Checkpoint -> the two networks that ship: ``python -m training.one.export --checkpoint FILE --to FOLDER``.
 
-``one-128.onnx`` runs per frame, ``one-128-source.onnx`` once per source. Weights lie as fp16 and are cast to fp32 in
-the graph. Both are checked against torch in fp32 before they are written.
+``one-128.onnx`` runs per frame, ``one-128-source.onnx`` once per source. Both are checked against torch in fp32
+before they are written.
 """
 
 from __future__ import annotations
 
-import argparse
-import io
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from training.landmarks.export import OPSET, halve_weights
+from training.exported import averaged, graph_of, halve_weights, parser_of, run, write
 from training.one.network import SIZE, STYLE, DeployedEncoder, DeployedGenerator, One
 
 WORST_LEVELS = 2
@@ -28,9 +24,7 @@ GENERATOR_INPUTS = ["composite", "target", "mask", "style"]
 
 def load_network(checkpoint: Path) -> One:
     """The averaged networks of a checkpoint, ready to be used."""
-    one = One()
-    one.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["shadow"])
-    return one.eval()
+    return averaged(One(), checkpoint)
 
 
 def generator_graph(one: One, strength: float = 1.0) -> onnx.ModelProto:
@@ -47,18 +41,9 @@ def encoder_graph(one: One) -> onnx.ModelProto:
 def _graph(
     network: nn.Module, given: tuple[torch.Tensor, ...], inputs: list[str], outputs: list[str]
 ) -> onnx.ModelProto:
-    buffer = io.BytesIO()
-    torch.onnx.export(
-        network.eval(), given, buffer, input_names=inputs, output_names=outputs, opset_version=OPSET, dynamo=False
-    )
-    model = halve_weights(onnx.load_from_string(buffer.getvalue()))
+    model = halve_weights(graph_of(network.eval(), given, inputs, outputs, free=False))
     model.producer_name, model.doc_string = "rtswap training.one", "see one.md"
     return model
-
-
-def run(model: onnx.ModelProto, given: Mapping[str, NDArray[np.generic]]) -> list[NDArray[np.generic]]:
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    return list(session.run(None, dict(given)))
 
 
 def worst_levels(generator: onnx.ModelProto, encoder: onnx.ModelProto, one: One, strength: float = 1.0) -> float:
@@ -68,8 +53,8 @@ def worst_levels(generator: onnx.ModelProto, encoder: onnx.ModelProto, one: One,
     for _ in range(4):
         composite, target, photo = (_random_picture(rng) for _ in range(3))
         mask = _random_picture(rng)[..., 0]
-        (style,) = run(encoder, {"photo": photo})
-        found = run(generator, {"composite": composite, "target": target, "mask": mask, "style": style})
+        (style,) = run(encoder, photo=photo)
+        found = run(generator, composite=composite, target=target, mask=mask, style=style)
         with torch.no_grad():
             wanted_style = DeployedEncoder(one.encoder)(torch.from_numpy(photo))
             tensors = (torch.from_numpy(np.ascontiguousarray(part)) for part in (composite, target, mask))
@@ -86,9 +71,7 @@ def _random_picture(rng: np.random.Generator) -> NDArray[np.uint8]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m training.one.export", description=__doc__)
-    parser.add_argument("--checkpoint", type=Path, required=True)
-    parser.add_argument("--to", type=Path, required=True, help="folder")
+    parser = parser_of("training.one", __doc__, "folder")
     parser.add_argument("--strength", type=float, default=1.0, help="how much of the difference is said")
     args = parser.parse_args()
     one = load_network(args.checkpoint)
@@ -97,10 +80,7 @@ def main() -> None:
     if worst > WORST_LEVELS:
         raise SystemExit(f"the exported networks are off by {worst:.1f} levels; nothing was written")
     for name, model in (("one-128.onnx", generator), ("one-128-source.onnx", encoder)):
-        temporary = args.to / f"{name}.tmp"
-        onnx.save(model, str(temporary))
-        temporary.replace(args.to / name)
-        print(f"{args.to / name}: {(args.to / name).stat().st_size / 1e6:.2f} MB")
+        print(write(model, args.to / name))
     print(f"at most {worst:.2f} levels from torch")
 
 

@@ -21,8 +21,8 @@ from training.one.pictures import contact_sheet
 from training.one.run import Run
 from training.one.together import alike, told
 from training.one.watchers import Watchers
+from training.under_way import CHECKPOINT
 
-CHECKPOINT = "checkpoint.pt"
 REPORT_S, LOOK_S = 20, 300
 
 
@@ -64,7 +64,7 @@ def train(
     run = Run(device, args.rate, args.settled)
     path, budget = args.out / CHECKPOINT, 60 * args.minutes
     if path.exists():
-        run.load(path)
+        run.load(path, device)
     alike([*run.one.state_dict().values(), *run.critic.state_dict().values(), *run.shadow.state_dict().values()])
     progress, seed = run.progress, run.progress.step * 16 + rank
     draws, dice = Draws(pairs, seed), torch.Generator().manual_seed(seed)
@@ -94,7 +94,7 @@ def train(
 def report(run: Run, sums: dict[str, list[float]], args: argparse.Namespace) -> None:
     progress = run.progress
     means = {name: float(np.mean(values)) for name, values in sums.items()}
-    progress.history.append({"minutes": progress.seconds / 60, "step": progress.step, **means})
+    progress.note(means)
     text = "  ".join(f"{name} {value:.3f}" for name, value in means.items())
     speed = args.workers * (args.same + args.cross) * max(len(values) for values in sums.values()) / REPORT_S
     left = args.minutes - progress.seconds / 60
@@ -106,7 +106,7 @@ def look_at(out: Path, run: Run, trial: Trial, device: str) -> None:
     progress = run.progress
     figures = trial.figures(run.shadow, device)
     print("held out: " + "  ".join(f"{name} {value:.3f}" for name, value in figures.items()), flush=True)
-    progress.history.append({"minutes": progress.seconds / 60, "step": progress.step, **figures})
+    progress.note(figures)
     (out / "history.json").write_text(json.dumps(progress.history))
     curves(progress.history, out / "curves.png")
     contact_sheet(run.shadow, trial.hard, out / f"contact-{progress.seconds / 60:04.0f}.png", device)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from rtswap.swappers.one import STYLE
 from rtswap.swappers.one_view import NEUTRAL, SIZE
+from training.layers import conv
 
 MOST = 0.6
 """Largest difference, where pictures go from -1 to 1: 76 levels of 255."""
@@ -24,12 +25,6 @@ DOUBT = 0.1
 TOLD = 24, 48
 """Channels of the composite's and of the target's maps at 32 and 16 px."""
 assert 2 * (2 * WIDTHS[1] + WIDTHS[0]) == STYLE
-
-
-def _conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, kernel, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
-    )
 
 
 class Gated(nn.Module):
@@ -79,8 +74,8 @@ class Generator(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         middle, deep = WIDTHS
-        self.enter, self.down = _conv(7, middle, 6, 4), _conv(middle, deep, 3, 2)
-        self.told = nn.ModuleList([_conv(4, TOLD[0], 6, 4), _conv(TOLD[0], TOLD[1], 3, 2)])
+        self.enter, self.down = conv(7, middle, 6, 4), conv(middle, deep, 3, 2)
+        self.told = nn.ModuleList([conv(4, TOLD[0], 6, 4), conv(TOLD[0], TOLD[1], 3, 2)])
         self.deep = nn.ModuleList([Gated(deep, TOLD[1]), Gated(deep, TOLD[1])])
         self.wider, self.middle = Wider(deep, middle), Gated(middle, TOLD[0])
         self.leave = nn.Conv2d(middle, 4 * 16, 3, 1, 1)
@@ -108,7 +103,7 @@ class Encoder(nn.Module):
 
     def __init__(self, length: int = 64) -> None:
         super().__init__()
-        self.body = nn.Sequential(_conv(3, 32, 6, 4), _conv(32, 64, 3, 2), _conv(64, 128, 3, 2), _conv(128, 128))
+        self.body = nn.Sequential(conv(3, 32, 6, 4), conv(32, 64, 3, 2), conv(64, 128, 3, 2), conv(128, 128))
         self.code = nn.Sequential(nn.Linear(256, length), nn.LayerNorm(length), nn.ReLU(inplace=True))
         self.style = nn.Linear(length, STYLE)
         nn.init.normal_(self.style.weight, std=0.005)

@@ -3,38 +3,34 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from training.landmarks.__main__ import average, learning_rate
 from training.one.adversary import R1, R1_COUNT, R1_EVERY, fooled, steepness, told_apart
 from training.one.batches import Batch
 from training.one.losses import Output, cross_terms, kept_term, mended, same_terms, weighted
 from training.one.network import Critic, Made, One
 from training.one.together import averaged
 from training.one.watchers import Watchers
+from training.under_way import Checkpointed, Progress, average, learning_rate, set_rate, steps_averaged
 
 RISING = 0.2
 """Share of the time over which the critic's voice rises, and for half of which it is taught before it is heard."""
 CRITIC_RATE = 2e-4
 CRITIC_EVERY = 2
 LANDMARKS_EVERY = 4
-PARTS = ("one", "shadow", "critic", "optimiser", "critic_optimiser")
 
 
 @dataclass
-class Progress:
-    step: int = 0
-    seconds: float = 0.0
+class Counted(Progress):
     samples: int = 0
-    history: list[dict[str, float]] = field(default_factory=list)
 
 
-class Run:
-    """What a checkpoint holds."""
+class Run(Checkpointed):
+    PARTS = ("one", "shadow", "critic", "optimiser", "critic_optimiser")
+    progress: Counted
 
     def __init__(self, device: str, rate: float, settled: float = 0.45) -> None:
         """``settled``: share of the time after which the critic is heard; above 1 it never is."""
@@ -43,26 +39,13 @@ class Run:
         self.shadow = copy.deepcopy(self.one)
         self.optimiser = torch.optim.AdamW(self.one.parameters(), rate, betas=(0.9, 0.99), weight_decay=1e-2)
         self.critic_optimiser = torch.optim.Adam(self.critic.parameters(), CRITIC_RATE, betas=(0.0, 0.99))
-        self.progress, self.rate, self.device = Progress(), rate, device
-
-    def save(self, path: Path) -> None:
-        state = {name: getattr(self, name).state_dict() for name in PARTS}
-        temporary = path.with_suffix(".tmp")
-        torch.save({**state, "progress": asdict(self.progress)}, temporary)
-        temporary.replace(path)
-
-    def load(self, path: Path) -> None:
-        state = torch.load(path, map_location=self.device, weights_only=True)
-        for name in PARTS:
-            getattr(self, name).load_state_dict(state[name])
-        self.progress = Progress(**state["progress"])
+        self.progress, self.rate, self.device = Counted(), rate, device
 
     def step(
         self, batch: Batch, watchers: Watchers, people: Tensor, share: float, dice: torch.Generator, half: bool
     ) -> dict[str, Tensor]:
         """One step, ``share`` of the way; ``half``: convolutions in bfloat16. Returns the named loss terms."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(share, self.progress.step, self.rate)
+        set_rate(self.optimiser, learning_rate(share, self.progress.step, self.rate))
         heard = min(max((share - self.settled) / RISING, 0.0), 1.0)
         with torch.autocast(self.device, torch.bfloat16, enabled=half):
             output = mended(batch, self.one(batch.composite, batch.lowered, batch.mask, batch.photo))
@@ -84,7 +67,7 @@ class Run:
         averaged(part.grad for part in self.one.parameters() if part.grad is not None)
         nn.utils.clip_grad_norm_(self.one.parameters(), 1.0)
         self.optimiser.step()
-        average(self.shadow, self.one, self.progress.step, share)
+        average(self.shadow, self.one, self.progress.step, steps_averaged(share))
         if share > self.settled - RISING / 2 and self.progress.step % CRITIC_EVERY == 0:
             terms |= self._teach_critic(output.picture.detach(), batch.target, shown, dice, half)
         self.progress.step += 1

@@ -23,16 +23,23 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
-from training.landmarks.__main__ import WORST_SPREAD, average, learning_rate, stand_back
-from training.landmarks.faces import Labels, is_validation, load_or_label
+from training.landmarks.faces import Labels, load_or_label, taught_and_kept_out
 from training.landmarks.network import to_input
 from training.landmarks.views import Views, build
-from training.people import is_usable
 from training.recognition.evaluate import separation
 from training.recognition.network import Deployed, RecognitionNetwork, losses
 from training.recognition.samples import PairSampler
+from training.under_way import (
+    CHECKPOINT,
+    average,
+    device_for,
+    learning_rate,
+    parser_of,
+    set_rate,
+    stand_back,
+    steps_averaged,
+)
 
-CHECKPOINT = "checkpoint.pt"
 VIEWS = 6
 LEAST_VARIANCE = 3e-4
 """Added to the variance along each axis of dlib's embeddings before it is divided by: the last ones are noise."""
@@ -53,12 +60,8 @@ class Stream(IterableDataset[tuple[Any, ...]]):
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m training.recognition", description=__doc__)
-    parser.add_argument("--minutes", type=float, required=True, help="training time, earlier runs included")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    parser.add_argument("--faces", type=Path, required=True, help="folder with faces.npz and its pictures")
+    parser = parser_of("training.recognition", __doc__, "checkpoint and history")
     parser.add_argument("--teacher", type=Path, required=True, help="facemesh.onnx")
-    parser.add_argument("--out", type=Path, required=True, help="checkpoint and history")
     parser.add_argument("--cache", type=Path, help="labels and views; default: --out")
     parser.add_argument("--people", type=int, default=48, help="per batch; two crops each")
     parser.add_argument("--rate", type=float, default=1.5e-3)
@@ -82,14 +85,11 @@ def main() -> None:
     args = arguments()
     cv2.setNumThreads(1)
     torch.set_num_threads(2)
-    device = ("cuda" if torch.cuda.is_available() else "cpu") if args.device == "auto" else args.device
+    device = device_for(args.device)
     args.out.mkdir(parents=True, exist_ok=True)
     cache = args.cache or args.out
     labels = load_or_label(args.faces, args.teacher, cache / "labels.npz")
-    usable = np.array([is_usable(str(name)) for name in labels.names])
-    good = (labels.spread < WORST_SPREAD) & usable
-    kept_out = np.array([is_validation(str(name)) for name in labels.names])
-    taught, others = np.flatnonzero(good & ~kept_out), np.flatnonzero(good & kept_out)
+    taught, others = taught_and_kept_out(labels)
     views = build(args.faces, labels, taught, VIEWS, cache / "views-train")
     strangers = build(args.faces, labels, others, VIEWS, args.out / "views-strangers")
     wanted = torch.from_numpy(embeddings(args.faces, labels)[taught]).to(device)
@@ -136,13 +136,12 @@ def train(args: argparse.Namespace, device: str, views: Views, strangers: Views,
         crops, people = next(stream)
         inputs = to_input(crops.to(device)).contiguous(memory_format=torch.channels_last)
         terms = losses(network(inputs), wanted[people.to(device)])
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(share, step, args.rate)
+        set_rate(optimiser, learning_rate(share, step, args.rate))
         optimiser.zero_grad(set_to_none=True)
         (terms["teacher"] + 0.5 * terms["apart"]).backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimiser.step()
-        average(shadow, network, step, share)
+        average(shadow, network, step, steps_averaged(share))
         step, counted = step + 1, counted + 1
         for name, value in terms.items():
             sums[name] = sums.get(name, 0.0) + float(value.detach())

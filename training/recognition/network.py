@@ -6,16 +6,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from training.landmarks.network import Residual, to_input
+from training.landmarks.network import to_input
+from training.layers import Residual, conv
 
 SIZE = 96
 LENGTH = 128
-
-
-def _down(inputs: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, 2, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
-    )
 
 
 class RecognitionNetwork(nn.Module):
@@ -23,9 +18,14 @@ class RecognitionNetwork(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        stem = nn.Sequential(nn.Conv2d(3, 32, 6, 4, 1, bias=False), nn.BatchNorm2d(32), nn.ReLU(inplace=True))
         self.body = nn.Sequential(
-            stem, Residual(32), _down(32, 64), Residual(64), Residual(64), _down(64, 128), Residual(128)
+            conv(3, 32, 6, 4),
+            Residual(32),
+            conv(32, 64, stride=2),
+            Residual(64),
+            Residual(64),
+            conv(64, 128, stride=2),
+            Residual(128),
         )
         self.squeeze = nn.Sequential(nn.Conv2d(128, 64, 1, bias=False), nn.BatchNorm2d(64), nn.ReLU(inplace=True))
         self.head = nn.Linear(64 * (SIZE // 16) ** 2, LENGTH)

@@ -1,0 +1,27 @@
+"""The layers that the networks here share."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
+    """Padded by 1, batch normalised, rectified. Its sides are divided by ``stride``."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
+    )
+
+
+class Residual(nn.Module):
+    """(N, C, H, W) -> the same. With ``begin`` 0 it changes nothing before it has learned: one can be added to a
+    trained network."""
+
+    def __init__(self, channels: int, begin: float = 0.0) -> None:
+        super().__init__()
+        self.first = conv(channels, channels)
+        self.second = nn.Sequential(nn.Conv2d(channels, channels, 3, 1, 1, bias=False), nn.BatchNorm2d(channels))
+        nn.init.constant_(self.second[1].weight, begin)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(x + self.second(self.first(x)))
