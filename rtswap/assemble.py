@@ -50,6 +50,7 @@ def run(config: Config, console: Console) -> dict[str, Any]:
         config.input.address,
         size=config.input.size or DEFAULT_SIZE,
         fps=config.input.fps or DEFAULT_FPS,
+        hwaccel=config.input.hwaccel,
         on_event=event,
     )
     with ExitStack() as open_parts:

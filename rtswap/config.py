@@ -116,6 +116,12 @@ class InputConfig:
     )
     size: tuple[int, int] | None = option(None, size(), "--size", help="ask the camera for this size")
     fps: float | None = option(None, number("FPS", 1, 1000), "--fps", help="ask the camera for this frame rate")
+    hwaccel: str = option(
+        "none",
+        choice("none", "auto", "cuda"),
+        "--hwaccel",
+        help="decode video files on an NVIDIA GPU: cuda says so where it cannot, auto does not",
+    )
 
 
 @dataclass(frozen=True, slots=True)

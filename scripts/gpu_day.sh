@@ -100,6 +100,8 @@ run() {
   for engine in tensorrt torch-cuda; do  # the program itself, frames on the GPU
     step "bench $engine" 60 $python -m rtswap bench --engine $engine --seconds 1 --out "$OUT/bench_$engine.json"
   done
+  step streams 60 $python -m rtswap bench --streams 1,4,16 --seconds 3 --out "$OUT/streams.json"
+  step comparison 60 $python -m rtswap bench --engine all --seconds 1 --out "$OUT/comparison.json"
   for script in benchmarks/gpu_*.py; do  # what others measure on a GPU
     [ "$script" = benchmarks/gpu_engines.py ] || [ ! -e "$script" ] ||
       step "$script" 90 $python "$script" --json "$OUT/$(basename "$script" .py).json"

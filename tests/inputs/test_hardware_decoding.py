@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 from media import all_numbers, make_clip, marked, read_back
 
+from rtswap.cli import main
+from rtswap.config import Config
+from rtswap.configfile import effective
 from rtswap.engines.start import why_no_gpu
-from rtswap.errors import InputError, OutputError
+from rtswap.errors import ConfigError, InputError, OutputError
 from rtswap.inputs import hardware, open_input
 from rtswap.inputs.video import VideoFile
 from rtswap.outputs.encoding import ON_HARDWARE, encoder_name
@@ -71,6 +74,7 @@ def broken(device: str) -> None:
 def test_without_being_asked_no_gpu_is_touched(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rtswap.inputs.video.open_on_gpu", broken)
     assert all_numbers(pictures(clip, "none", [])) == list(range(12))
+    assert Config().input.hwaccel == "none"
 
 
 @pytest.mark.parametrize("content", [b"", b"no video", b"\0" * 5000])
@@ -83,6 +87,15 @@ def test_a_file_that_is_no_video_is_told_as_ever(content: bytes, tmp_path: Path)
             open_input(str(path), hwaccel=hwaccel)
         said.append(str(caught.value))
     assert said[0] == said[1]
+
+
+def test_the_setting_knows_its_words(tmp_path: Path) -> None:
+    file = tmp_path / "rtswap.toml"
+    file.write_text('[input]\nhwaccel = "auto"\n')
+    assert effective({}, file=str(file)).config.input.hwaccel == "auto"
+    file.write_text('[input]\nhwaccel = "vulkan"\n')
+    with pytest.raises(ConfigError, match="one of none, auto, cuda"):
+        effective({}, file=str(file))
 
 
 @pytest.mark.parametrize("name", ["h264_nvenc", "hevc_nvenc"])
@@ -109,3 +122,11 @@ def test_a_gpu_writes_and_reads_what_the_processor_does(live: bool, tmp_path: Pa
     events: list[str] = []
     assert all_numbers(pictures(path, "cuda", events)) == list(range(30))
     assert events == []
+
+
+def test_the_flag_reaches_the_file(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if not why_no_gpu():
+        pytest.skip("there is a GPU")
+    words = ["--source", "persona:ada", "-i", str(clip), "-o", "null", "--hwaccel", "cuda"]
+    assert main(words) == 0
+    assert f"{clip} is decoded on the processor: no decoder of an NVIDIA GPU" in capsys.readouterr().err
