@@ -11,8 +11,6 @@ stages see, from fine texture to whole faces. `rtswap eval` compares sets of pic
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.errors import ModelError
+from rtswap.models.packaged import find_weights, read_checked
 
 if TYPE_CHECKING:
     from rtswap.models.onnx_graph import Graph
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float32]
 
 WEIGHTS_SHA256 = "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30"
+_PACKAGE = "face_recognition_models", "0.3.0"
 _FILE = "dlib_face_recognition_resnet_model_v1.dat"
 _MEAN_RGB = (122.782, 117.001, 104.298)
 _BLOCKS = (
@@ -44,37 +44,12 @@ def convert(part: str) -> bytes:
     """The ONNX file. Raises ModelError. ``part``: ``resnet`` or ``stages``. The same bytes every time."""
     if part not in ("resnet", "stages"):
         raise ModelError("dlib's weights hold one network", expected="resnet or stages", got=part)
-    return _build(_Weights(_read(weights_path())), stages=part == "stages")
+    return _build(_Weights(read_checked(weights_path(), WEIGHTS_SHA256, *_PACKAGE)), stages=part == "stages")
 
 
 def weights_path() -> Path:
     """Where ``face_recognition_models`` keeps the weights. Raises ModelError when it is not installed."""
-    spec = importlib.util.find_spec("face_recognition_models")
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        path = Path(folder) / "models" / _FILE
-        if path.is_file():
-            return path
-    raise ModelError(
-        "the weights of the identity network are not installed",
-        expected="the package face_recognition_models 0.3.0",
-        do="Run: pip install face_recognition_models==0.3.0",
-    )
-
-
-def _read(path: Path) -> bytes:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read", got=str(error)) from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != WEIGHTS_SHA256:
-        raise ModelError(
-            f"{path} is not the file of face_recognition_models 0.3.0",
-            expected=f"sha256 {WEIGHTS_SHA256[:12]}...",
-            got=f"{found[:12]}...",
-            do="Run: pip install --force-reinstall --no-deps face_recognition_models==0.3.0",
-        )
-    return content
+    return find_weights("the weights of the identity network", f"models/{_FILE}", *_PACKAGE)
 
 
 class _Weights:

@@ -12,8 +12,6 @@ columns): the logit of the score, then the four offsets.
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,10 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.errors import ModelError
+from rtswap.models.packaged import find_weights, read_checked
 
 Array = NDArray[np.float32]
 Weights = Sequence[Array]
 
+_PACKAGE = "mtcnn", "1.0.0"
 WEIGHTS_SHA256 = {
     "pnet": "ea6b0c3e685ebee3165326ad6484acc95f2ef78f1c94fbf40a55704fa989f7b5",
     "rnet": "cb00e6460f3c98b0bfafaba3c0a0ded4bdf6e62cee7174d969e8670d7e757fee",
@@ -39,34 +39,13 @@ def convert(network: str) -> bytes:
 
 def weights_path(network: str) -> Path:
     """Where the package ``mtcnn`` keeps a network's weights. Raises ModelError when it is not installed."""
-    spec = importlib.util.find_spec("mtcnn")
-    folders = list(spec.submodule_search_locations or []) if spec else []
-    for folder in folders:
-        path = Path(folder) / "assets" / "weights" / f"{network}.lz4"
-        if path.is_file():
-            return path
-    raise ModelError(
-        f"the face detector's weights ({network}.lz4) are not installed",
-        expected="the package mtcnn 1.0.0",
-        got="no such file in it" if folders else "no such package",
-        do="Run: pip install mtcnn==1.0.0",
-    )
+    what = f"the face detector's weights ({network}.lz4)"
+    return find_weights(what, f"assets/weights/{network}.lz4", *_PACKAGE)
 
 
 def load_weights(path: Path, sha256: str) -> Weights:
     """The arrays in the order of the layers, checked before anything in the file is believed. Raises ModelError."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read", got=str(error)) from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
-        raise ModelError(
-            f"{path} is not the file of mtcnn 1.0.0",
-            expected=f"sha256 {sha256[:12]}...",
-            got=f"{found[:12]}...",
-            do="Run: pip install --force-reinstall --no-deps mtcnn==1.0.0",
-        )
+    content = read_checked(path, sha256, *_PACKAGE)
     import io
     import pickle
 

