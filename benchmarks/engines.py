@@ -13,7 +13,6 @@ per engine.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import tempfile
@@ -26,6 +25,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from telling import tell
 
 from rtswap.engines.measure import difference
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
@@ -212,11 +212,7 @@ def main() -> None:
         "results": results,
         "ratios": ratios(results, engines),
     }
-    text = json.dumps(report, indent=1)
-    print(text)
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(text + "\n", "utf-8")
+    tell(report, options.json)
 
 
 if __name__ == "__main__":

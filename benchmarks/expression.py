@@ -18,14 +18,14 @@ clips whose ceiling is at least 0.95.
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from judges import open_judge
+from judges import arguments_of, open_judge
+from telling import tell
 
 from rtswap.bench import machine
 from rtswap.config import Config
@@ -117,12 +117,7 @@ def _named(values: Sequence[float]) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--clips", type=Path, required=True)
-    parser.add_argument("--source", type=Path, nargs="+", required=True)
-    parser.add_argument("--teacher", type=Path)
-    parser.add_argument("--out", type=Path)
-    arguments = parser.parse_args()
+    arguments = arguments_of(__doc__)
     eyes = open_eyes(Config(), on_event=print)
     judge, embedder = open_judge(arguments.teacher, eyes), eyes.embedder()
     clips: list[Callable[[], Clip]] = [partial(read_clip, path) for path in sorted(arguments.clips.iterdir())]
@@ -158,9 +153,7 @@ def main() -> None:
         "clips": rows,
         "machine": machine(),
     }
-    print(json.dumps({name: figures[name] for name in figures if name != "clips"}, indent=1))
-    if arguments.out:
-        arguments.out.write_text(json.dumps(figures, indent=1) + "\n")
+    tell(figures, arguments.out, unprinted="clips")
 
 
 if __name__ == "__main__":

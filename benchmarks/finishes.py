@@ -12,7 +12,6 @@ machine the minimum says most.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import time
@@ -21,6 +20,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from telling import tell
 
 from rtswap.compositing.color import ColorMatch
 from rtswap.compositing.cpu import CpuCanvas
@@ -124,10 +124,7 @@ def main() -> None:
         "live": measure(live, swapped, target, options.runs),
         "for files": measure(SLOW, swapped, target, options.slow_runs),
     }
-    text = json.dumps(report, indent=1)
-    print(text)
-    if options.json:
-        options.json.write_text(text + "\n")
+    tell(report, options.json)
 
 
 if __name__ == "__main__":

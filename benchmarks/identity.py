@@ -10,12 +10,13 @@ the work. Needs the extra ``identity``.
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import tempfile
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+
+from telling import tell
 
 from rtswap.config import Config
 from rtswap.console import Console
@@ -61,9 +62,7 @@ def main() -> None:
         "seconds_per_swap_median": round(found["speed_ms"]["median_ms"] / 1000, 4),
         "machine": report["machine"],
     }
-    print(json.dumps(figures, indent=1))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=1) + "\n")
+    tell(figures, arguments.json)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""The judge of landmarks that has no part in the swap, where its weights are at hand."""
+"""The judge of landmarks that has no part in the swap, where its weights are at hand; and what it is shown."""
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -21,3 +22,13 @@ def open_judge(teacher: Path | None, eyes: Eyes) -> Judge:
     from training.landmarks.teacher import SIZE, Teacher
 
     return Judge(MeshLandmarks(Teacher(teacher), SIZE), ROOM, "MediaPipe face mesh, frame by frame")
+
+
+def arguments_of(doc: str | None) -> argparse.Namespace:
+    """``clips``, ``source``, ``teacher`` and ``out`` of a benchmark with that docstring."""
+    parser = argparse.ArgumentParser(description=(doc or "").split("\n")[0])
+    parser.add_argument("--clips", type=Path, required=True)
+    parser.add_argument("--source", type=Path, nargs="+", required=True)
+    parser.add_argument("--teacher", type=Path)
+    parser.add_argument("--out", type=Path)
+    return parser.parse_args()

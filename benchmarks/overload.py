@@ -10,12 +10,12 @@ is off, so that nothing but the mailboxes keeps it flat.
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from telling import tell
 
 from rtswap.bench import ClipInput, Rig, machine
 from rtswap.budget import Budget
@@ -74,9 +74,7 @@ def main() -> None:
         "growth": round(last / first, 3),
         "machine": machine(),
     }
-    print(json.dumps(figures, indent=1))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=1) + "\n")
+    tell(figures, arguments.json)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,13 @@ Growth is the median of the last minute's samples minus that of the second minut
 from __future__ import annotations
 
 import argparse
-import json
 import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import psutil
+from telling import tell
 
 from rtswap.bench import Rig, machine
 from rtswap.config import Config
@@ -57,9 +57,7 @@ def main() -> None:
         "frame_age_ms": summary["frame_age_ms"],
         "machine": machine(),
     }
-    print(json.dumps(figures, indent=1))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=1) + "\n")
+    tell(figures, arguments.json)
 
 
 if __name__ == "__main__":

@@ -17,15 +17,14 @@ pixels, output / input. ``flicker``: mean second difference of the mean Lab colo
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 
 import cv2
 import numpy as np
-from judges import open_judge
+from judges import arguments_of, open_judge
+from telling import tell
 
 from rtswap.assemble import make_tracker
 from rtswap.bench import machine
@@ -147,12 +146,7 @@ def mean_of(rows: Sequence[dict], pick: Callable[[dict], float]) -> dict[str, fl
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--clips", type=Path, required=True)
-    parser.add_argument("--source", type=Path, nargs="+", required=True)
-    parser.add_argument("--teacher", type=Path)
-    parser.add_argument("--out", type=Path)
-    arguments = parser.parse_args()
+    arguments = arguments_of(__doc__)
     eyes = open_eyes(Config(), on_event=print)
     judge = open_judge(arguments.teacher, eyes)
     clips: list[Callable[[], Clip]] = [partial(read_clip, path) for path in sorted(arguments.clips.iterdir())]
@@ -182,9 +176,7 @@ def main() -> None:
         "clips": rows,
         "machine": machine(),
     }
-    print(json.dumps({name: figures[name] for name in figures if name != "clips"}, indent=1))
-    if arguments.out:
-        arguments.out.write_text(json.dumps(figures, indent=1) + "\n")
+    tell(figures, arguments.out, unprinted="clips")
 
 
 if __name__ == "__main__":
