@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from needs import need_tensorrt, need_torch, network_file
+from waves import waves
 
 from rtswap.engines.build_profiles import profile_of
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
@@ -95,20 +95,6 @@ def test_a_plan_without_a_driver_is_refused_with_the_reason(capfd: pytest.Captur
 # On a GPU
 
 
-def crops(path: Path, batch: int) -> dict[str, np.ndarray]:
-    found = {}
-    for value in onnx.load(path).graph.input:
-        shape = [length.dim_value for length in value.type.tensor_type.shape.dim]
-        shape = [length or (batch if axis == 0 else 60) for axis, length in enumerate(shape)]
-        if value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT:  # no picture, but what a network made of one
-            found[value.name] = np.random.default_rng(0).normal(size=shape).astype(np.float32)
-            continue
-        rows, columns = np.mgrid[0 : shape[1], 0 : shape[2]] * (6.0 / shape[1])
-        wave = 128 + 90 * np.sin(rows + np.arange(shape[0])[:, None, None]) * np.cos(columns)
-        found[value.name] = np.broadcast_to(wave[..., None] if len(shape) == 4 else wave, shape).astype(np.uint8)
-    return found
-
-
 @pytest.mark.cuda
 @pytest.mark.parametrize("name", shipped_catalog())
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
@@ -118,7 +104,7 @@ def test_a_shipped_network_on_the_gpu(name: str, precision: str, tmp_path_factor
     engine = TensorRtEngine(path, network=name, precision=precision, cache_dir=cache)
     reference = OnnxRuntimeEngine(path, threads=2)
     for batch in (1, 3, 4, 20, 1):
-        inputs = crops(path, batch)
+        inputs = waves(path, batch, 60)
         truth, found = reference.run(inputs), engine.run(inputs)
         for output, value in truth.items():
             scale = max(1.0, float(np.abs(value).max()))
@@ -131,10 +117,10 @@ def test_a_shipped_network_on_the_gpu(name: str, precision: str, tmp_path_factor
 def test_the_second_start_takes_plan_and_kernels_from_the_cache(tmp_path: Path) -> None:
     path = network_file("landmarks")
     engine = TensorRtEngine(path, network="landmarks", cache_dir=tmp_path)
-    first = {name: value.copy() for name, value in engine.run(crops(path, 1)).items()}
+    first = {name: value.copy() for name, value in engine.run(waves(path, 1, 60)).items()}
     engine._finalizer()
     assert [one.manifest.network for one in PlanCache(plan_folder(tmp_path)).shelf() if one.manifest] == ["landmarks"]
-    again = TensorRtEngine(path, network="landmarks", cache_dir=tmp_path).run(crops(path, 1))
+    again = TensorRtEngine(path, network="landmarks", cache_dir=tmp_path).run(waves(path, 1, 60))
     for name, value in first.items():
         np.testing.assert_allclose(again[name], value, atol=profile_of("landmarks").tolerance[name])
 

@@ -11,6 +11,7 @@ import onnxruntime as ort
 import pytest
 from needs import need_cuda, need_torch, network_file
 from onnx import helper, numpy_helper
+from waves import waves
 
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.engines.torch_cuda import TorchEngine
@@ -204,27 +205,12 @@ def test_every_operator_is_tried() -> None:
     assert OPS.keys() - {case.op for case in CASES} == set()
 
 
-def crops(model: onnx.ModelProto, batch: int = 2) -> dict[str, np.ndarray]:
-    """Smooth pictures, as the networks are used to; noise would make convolutions look worse than they are."""
-    found = {}
-    for value in model.graph.input:
-        shape = [length.dim_value for length in value.type.tensor_type.shape.dim]
-        shape = [length or (batch if axis == 0 else 50) for axis, length in enumerate(shape)]
-        if value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT:  # no picture, but what a network made of one
-            found[value.name] = np.random.default_rng(0).normal(size=shape).astype(np.float32)
-            continue
-        rows, columns = np.mgrid[0 : shape[1], 0 : shape[2]] * (6.0 / shape[1])
-        wave = 128 + 90 * np.sin(rows + np.arange(shape[0])[:, None, None]) * np.cos(columns)
-        found[value.name] = np.broadcast_to(wave[..., None] if len(shape) == 4 else wave, shape).astype(np.uint8)
-    return found
-
-
 @pytest.mark.parametrize("name", shipped_catalog())
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16"])
 def test_a_shipped_network_gives_what_onnxruntime_gives(name: str, precision: str) -> None:
     need_torch()
     path = network_file(name)
-    inputs = crops(onnx.load(path))
+    inputs = waves(path, 2, 50)
     engine = TorchEngine(path, threads=1, device="cpu", precision=precision)
     truth = OnnxRuntimeEngine(path, threads=1).run(inputs)
     found = engine.run(inputs)
@@ -258,8 +244,7 @@ def test_nothing_is_copied_between_device_and_processor_while_it_runs(name: str,
     path = network_file(name)
     program = Program(torch, path.read_bytes(), device="meta", precision=precision)
     inputs = {
-        key: torch.empty(value.shape, dtype=torch.uint8, device="meta")
-        for key, value in crops(onnx.load(path), 2).items()
+        key: torch.empty(value.shape, dtype=torch.uint8, device="meta") for key, value in waves(path, 2, 50).items()
     }
     with Watch():
         found = program(inputs)
@@ -314,7 +299,7 @@ def test_on_the_gpu(name: str, precision: str) -> None:
     engine = TorchEngine(path, precision=precision)
     reference = OnnxRuntimeEngine(path, threads=2)
     for batch in (1, 4, 1):
-        inputs = crops(onnx.load(path), batch)
+        inputs = waves(path, batch, 50)
         truth = reference.run(inputs)
         for output, value in engine.run(inputs).items():
             scale = max(1.0, float(np.abs(truth[output]).max()))
