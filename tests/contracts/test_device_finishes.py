@@ -1,0 +1,143 @@
+"""What the workshop may expect of every finish on a device: as ``test_finishes``, for all faces at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from people import placed
+
+torch = pytest.importorskip("torch", reason="torch is not installed")
+
+from rtswap.compositing.cuda_color import METHODS, DeviceColorMatch  # noqa: E402
+from rtswap.compositing.cuda_detail import DeviceMatchDetail  # noqa: E402
+from rtswap.compositing.cuda_masks import DevicePartsMask  # noqa: E402
+from rtswap.compositing.cuda_occlusion import DeviceOcclusionMask  # noqa: E402
+from rtswap.engines.torch_cuda import TorchEngine  # noqa: E402
+from rtswap.models.registry import Registry  # noqa: E402
+from rtswap.protocols import DeviceFinish  # noqa: E402
+from rtswap.types import DeviceFace, DeviceFaces, DeviceSwapped, Points, Quality  # noqa: E402
+
+SIDE = 256
+
+
+def occlusion() -> DeviceFinish:
+    path = Registry(on_event=lambda text: None).path("occlusion")
+    return DeviceOcclusionMask(TorchEngine(path, threads=1, device="cpu"))
+
+
+FINISHES: dict[str, Callable[[], DeviceFinish]] = {
+    **{f"color {method}": lambda method=method: DeviceColorMatch(method) for method in METHODS},
+    "occlusion": occlusion,
+    "detail": DeviceMatchDetail,
+    "parts": lambda: DevicePartsMask(["eyes", "mouth"], []),
+    "keep": lambda: DevicePartsMask(["all"], ["mouth", "eyes"]),
+}
+"""Add a finish here, and all that follows is asked of it."""
+
+
+@pytest.fixture(params=FINISHES, ids=str)
+def make(request: pytest.FixtureRequest) -> Callable[[], DeviceFinish]:
+    torch.set_num_threads(1)
+    return FINISHES[request.param]
+
+
+def faces(
+    sizes: list[tuple[int, int]],
+    *,
+    seed: int = 0,
+    mask: str = "oval",
+    time_s: float = 0.0,
+    landmarks: Points | None = None,
+    visible: float = 1.0,
+) -> tuple[DeviceSwapped, DeviceFaces]:
+    """Faces that fill crops of these sizes; what lies beyond is noise."""
+    rng = np.random.default_rng(seed)
+    ours, theirs = (rng.integers(0, 256, (len(sizes), SIDE, SIDE, 3), np.uint8) for _ in range(2))
+    masks = np.zeros((len(sizes), SIDE, SIDE), np.uint8)
+    known = []
+    for track, (width, height) in enumerate(sizes):
+        y, x = np.mgrid[:height, :width]
+        away = np.hypot((x + 0.5) / width - 0.5, (y + 0.5) / height - 0.5) * 2
+        drawn = {"oval": (255 * (1.05 - away) * 4).clip(0, 255), "empty": 0 * away, "full": 0 * away + 255}[mask]
+        masks[track, :height, :width] = drawn
+        mesh = placed(0.8 * width, (width / 2, height / 2)) if landmarks is None else landmarks
+        known.append(DeviceFace(track, mesh, np.full(468, visible, np.float32), time_s, (width, height)))
+    swapped = DeviceSwapped(torch.from_numpy(ours), torch.from_numpy(masks))
+    return swapped, DeviceFaces(tuple(known), torch.from_numpy(theirs))
+
+
+def checked(step: DeviceFinish, swapped: DeviceSwapped, targets: DeviceFaces, quality: Quality) -> DeviceSwapped:
+    """What the step gives, after all that must hold; what was to come later comes."""
+    kept, before = targets.crops.clone(), swapped.masks.clone()
+    coming: list[tuple[Any, Any]] = []
+    found = step.apply_all(swapped, targets, quality, lambda tensor, then: coming.append((tensor.clone(), then)))
+    for tensor, then in coming:
+        then(tensor.numpy())
+    assert torch.equal(targets.crops, kept)
+    assert found.crops.shape == targets.crops.shape
+    assert found.masks.shape == targets.crops.shape[:3]
+    assert found.crops.dtype == found.masks.dtype == torch.uint8
+    assert (found.masks <= before).all()
+    return found
+
+
+@pytest.mark.parametrize("sizes", [[(2, 2)], [(3, 2), (8, 8)], [(37, 53), (160, 200), (256, 256)]], ids=str)
+@pytest.mark.parametrize("mask", ["oval", "empty", "full"])
+def test_any_size_and_mask(make: Callable[[], DeviceFinish], sizes: list[tuple[int, int]], mask: str) -> None:
+    step = make()
+    for frame in range(3):
+        checked(step, *faces(sizes, seed=frame, mask=mask, time_s=0.2 * frame), Quality())
+
+
+@pytest.mark.parametrize("quality", [Quality(match_color=False), Quality(level=9, max_face_px=96)], ids=str)
+def test_any_quality(make: Callable[[], DeviceFinish], quality: Quality) -> None:
+    checked(make(), *faces([(160, 200)]), quality)
+
+
+NOWHERE = {
+    "far": placed(100, (-5000, 1e6)),
+    "beside": placed(100, (230, 100)),
+    "one point": np.zeros((468, 3), np.float32),
+    "no numbers": np.full((468, 3), np.nan, np.float32),
+}
+
+
+@pytest.mark.parametrize("landmarks", NOWHERE.values(), ids=NOWHERE)
+def test_landmarks_may_be_anywhere(make: Callable[[], DeviceFinish], landmarks: Points) -> None:
+    step = make()
+    for time_s in (0.0, 0.2):
+        checked(step, *faces([(160, 200)], landmarks=landmarks, time_s=time_s), Quality())
+
+
+@pytest.mark.parametrize("visible", [np.nan, 0.0, np.inf, -1.0])
+def test_any_visibility(make: Callable[[], DeviceFinish], visible: float) -> None:
+    step = make()
+    for time_s in (0.0, 0.2):
+        checked(step, *faces([(88, 96)], visible=visible, time_s=time_s), Quality())
+
+
+def run(step: DeviceFinish, times: list[float]) -> list[tuple[Any, Any]]:
+    found = []
+    for number, time_s in enumerate(times):
+        made = checked(step, *faces([(88, 96), (64, 80)], seed=number, time_s=time_s), Quality())
+        found.append((made.crops.clone(), made.masks.clone()))
+    return found
+
+
+TIMES = [0.0, 0.033, 0.066, 0.2, 3.0, -1.0]
+
+
+def test_the_same_stream_gives_the_same_again_also_once_it_is_forgotten(make: Callable[[], DeviceFinish]) -> None:
+    step = make()
+    first = run(step, TIMES)
+    for track in (0, 1, 99):
+        step.forget(track)
+    for again in (run(step, TIMES), run(make(), TIMES)):
+        assert all(
+            torch.equal(a, b)
+            for ours, theirs in zip(first, again, strict=True)
+            for a, b in zip(ours, theirs, strict=True)
+        )
