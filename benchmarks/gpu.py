@@ -12,7 +12,6 @@ holding the finished picture, ``overlapped`` the time per frame where the next i
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from telling import tell
 
 from rtswap.compositing.cuda import Compositor
 from rtswap.compositing.cuda_marks import Pattern, Plate
@@ -315,11 +315,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
         "limits": {name: float(f"{rate:.4g}") for name, rate in rates.items()},
         "scenes": scenes,
     }
-    text = json.dumps(report, indent=1)
-    print(text)
-    if options.out:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(text + "\n", "utf-8")
+    tell(report, options.out)
     return report
 
 

@@ -11,7 +11,6 @@ leave; ``host_ms`` what the host was busy with before it waited; ``waits`` how o
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 
 import numpy as np
 from gpu import FACE_PX, SIZES, VISIBLE, face_at, machine, spread, textured
+from telling import tell
 
 from rtswap.assemble import OCCLUSION_EVERY_S
 from rtswap.compositing.cuda import Compositor
@@ -116,11 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
                 loop = Loop(options.device, size, faces, mode)
                 found[f"{name}, {faces} faces, {mode}"] = measured(loop, 3 if options.quick else 200)
     report = {"machine": machine(torch.device(options.device)), "quick": options.quick, "frames": found}
-    text = json.dumps(report, indent=1)
-    print(text)
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(text + "\n", "utf-8")
+    tell(report, options.json)
     return report
 
 
