@@ -48,8 +48,8 @@ test-plans: $(READY)
 EXTRAS := torch==2.13.0 $(TENSORRT)
 test-extras: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(EXTRAS)
-	$(BIN)/pytest -q tests/engines tests/contracts/test_engines.py tests/bench tests/compositing tests/swappers \
-	  tests/training
+	$(BIN)/pytest -q tests/engines tests/contracts tests/bench tests/compositing tests/swappers tests/training \
+	  tests/test_captured.py tests/test_device_loop.py tests/test_gpu_benchmark.py tests/faults/test_device_faults.py
 
 # The tests that make up their own input, with other input every time.
 fuzz: $(READY)

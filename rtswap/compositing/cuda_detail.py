@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from rtswap.compositing.cuda_openings import device_openings
-from rtswap.compositing.detail import EVERY_S, Look, MatchDetail, _Track, _window
+from rtswap.compositing.detail import EVERY_S, Look, MatchDetail, Followed, window_for
 from rtswap.compositing.grain import SIDE, SPREAD, Overlay, pattern
 from rtswap.protocols import Later
 from rtswap.tensors import Tensor, rounded, uploaded
@@ -37,7 +37,7 @@ class DeviceMatchDetail(MatchDetail):
         with torch.inference_mode():
             for row, face in enumerate(targets.faces):
                 key = face.track_id
-                track = self._tracks.setdefault(key, _Track(np.random.default_rng(abs(key))))
+                track = self._tracks.setdefault(key, Followed(np.random.default_rng(abs(key))))
                 due = not 0 <= face.time_s - track.measured_s < EVERY_S
                 if due and (quality.match_color or track.measured_s == -math.inf):
                     self._ask(track, row, face, swapped, targets, later)
@@ -49,7 +49,7 @@ class DeviceMatchDetail(MatchDetail):
 
     def _ask(
         self,
-        track: _Track,
+        track: Followed,
         row: int,
         face: DeviceFace,
         swapped: DeviceSwapped,
@@ -60,7 +60,7 @@ class DeviceMatchDetail(MatchDetail):
         width, height = face.size
         nothing = np.broadcast_to(np.zeros((), np.uint8), (height, width))
         here = AlignedFace(face.track_id, nothing, face.landmarks, face.visibility, face.time_s)
-        window = _window(here, nothing)
+        window = window_for(here, nothing)
         if window is None:
             track.measured_s = face.time_s
             return

@@ -46,7 +46,9 @@ class Look(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Track:
+class Followed:
+    """What is known of one track."""
+
     offsets: np.random.Generator
     turn: int = 0
     """Whose turn it is to be measured: 0 the target, 1 the swapped face."""
@@ -63,13 +65,13 @@ class MatchDetail:
         self._detail = Steady(CONSTANT_S), Steady(CONSTANT_S)
         """Logarithms of the fine detail's variance; the swapped face's also once it is softened by 1."""
         self._grain = Steady(CONSTANT_S), Steady(CONSTANT_S)
-        self._tracks: dict[int, _Track] = {}
+        self._tracks: dict[int, Followed] = {}
 
     def apply(self, swapped: SwappedFace, target: AlignedFace, quality: Quality) -> SwappedFace:
         """Works in ``swapped.crop``. Where there is no time to match colours nothing is measured, but what was found
         before still holds."""
         key = target.track_id
-        track = self._tracks.setdefault(key, _Track(np.random.default_rng(abs(key))))
+        track = self._tracks.setdefault(key, Followed(np.random.default_rng(abs(key))))
         due = not 0 <= target.time_s - track.measured_s < EVERY_S
         if due and (quality.match_color or track.measured_s == -math.inf):
             self._measure(track, swapped, target)
@@ -96,11 +98,11 @@ class MatchDetail:
         for steady in (*self._edges, *self._detail, *self._grain):
             steady.forget(track_id)
 
-    def _measure(self, track: _Track, swapped: SwappedFace, target: AlignedFace) -> None:
+    def _measure(self, track: Followed, swapped: SwappedFace, target: AlignedFace) -> None:
         """One of the two pictures in turn; both at first."""
         first = not 0 <= target.time_s - track.measured_s < 1
         track.measured_s = target.time_s
-        window = _window(target, swapped.mask)
+        window = window_for(target, swapped.mask)
         if window is None:
             return
         rows, columns = window
@@ -167,7 +169,7 @@ class MatchDetail:
         return Look(max(0.0, softness), 0.0 if softness > 0 else self._sharpening(key, softness), overlay)
 
 
-def _window(target: AlignedFace, mask: Mask) -> tuple[slice, slice] | None:
+def window_for(target: AlignedFace, mask: Mask) -> tuple[slice, slice] | None:
     """The rows and columns of the crop to look at, an even number of each: nose, mouth and the skin beside them. None
     where there is hardly anything."""
     landmarks = bounded(target.landmarks)
