@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from rtswap.compositing.cuda_openings import device_openings
-from rtswap.compositing.detail import EVERY_S, Look, MatchDetail, Followed, window_for
+from rtswap.compositing.detail import EVERY_S, Followed, Look, MatchDetail, window_for
 from rtswap.compositing.grain import SIDE, SPREAD, Overlay, pattern
 from rtswap.protocols import Later
 from rtswap.tensors import Tensor, rounded, uploaded
