@@ -9,6 +9,9 @@ from rtswap.geometry import clip_box, inverse, scale_of, upright_box
 from rtswap.sampling import resized, warped
 from rtswap.types import Box, Image, Mask, Matrix
 
+AVERAGED = 1.6
+"""The frame's pixels per crop pixel from which a crop is averaged. Below, sampling misses hardly any of them and takes
+0.9 ms instead of 4.9 for a face of 450 px."""
 COVER_CELLS = 7
 """Cells across a covered box: too few to tell a person by."""
 
@@ -77,8 +80,8 @@ def _blend(region: Image, crop: Image, mask: Mask) -> None:
 
 
 def _shrinking(size: tuple[int, int], region: Image) -> int:
-    """Averaging where the crop is smaller than what it shows: sampled, it would shimmer."""
-    return cv2.INTER_AREA if size[0] < region.shape[1] else cv2.INTER_LINEAR
+    """Averaging where the crop is much smaller than what it shows: sampled, it would shimmer."""
+    return cv2.INTER_AREA if region.shape[1] > AVERAGED * size[0] else cv2.INTER_LINEAR
 
 
 def _enlarged(

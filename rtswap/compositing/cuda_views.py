@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.compositing.cpu import AVERAGED
 from rtswap.geometry import clip_box, scale_of, upright_box
 from rtswap.types import View
 
@@ -41,7 +42,7 @@ def crop_table(views: Sequence[View]) -> Table:
             width, height = view.size
             across, down = (box[2] - box[0]) / width, (box[3] - box[1]) / height
             row[:6] = across, 0, box[0] + across / 2 - 0.5, 0, down, box[1] + down / 2 - 0.5
-            row[8:15] = across > 1 and down >= 1, box[0], box[1], across, down, box[2] - 1, box[3] - 1
+            row[8:15] = across > AVERAGED and down >= 1, box[0], box[1], across, down, box[2] - 1, box[3] - 1
     return table
 
 
