@@ -48,6 +48,8 @@ UNITS = {
     "presence": "probability",
     "visible": "probability",
     "embedding": "length of the vector",
+    "made": "levels of 255",
+    "style": "gains and offsets",
 }
 Inputs = Mapping[str, Tensor]
 
@@ -72,6 +74,7 @@ def record() -> dict[str, list[Inputs]]:
     config = Config()
     config = replace(
         config,
+        swap=replace(config.swap, swapper="one"),  # which asks every network
         tracking=replace(config.tracking, follow="person"),
         mask=replace(config.mask, masks=(*config.mask.masks, "occlusion")),
     )
@@ -98,8 +101,9 @@ def _landmarks(eyes: Eyes, name: str) -> Any:
 
 
 def _network_of(inputs: Inputs) -> str:
-    if "guides" in inputs:
-        return "occlusion"
+    for known, name in (("guides", "occlusion"), ("composite", "one"), ("photo", "one-source")):
+        if known in inputs:
+            return name
     if "crops" in inputs:
         return {128: "landmarks", 96: "recognition"}[inputs["crops"].shape[1]]
     return {24: "rnet", 48: "onet"}.get(inputs["image"].shape[1], "pnet")
