@@ -16,6 +16,8 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 OPSET = 17
+HALF = "_half"
+"""Ends the names of weights that are stored as fp16."""
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -57,8 +59,8 @@ def halve_weights(model: onnx.ModelProto) -> onnx.ModelProto:
         if weight.data_type != TensorProto.FLOAT or values.size < 64:
             kept.append(weight)
             continue
-        kept.append(numpy_helper.from_array(values.astype(np.float16), weight.name + "_half"))
-        casts.append(helper.make_node("Cast", [weight.name + "_half"], [weight.name], to=TensorProto.FLOAT))
+        kept.append(numpy_helper.from_array(values.astype(np.float16), weight.name + HALF))
+        casts.append(helper.make_node("Cast", [weight.name + HALF], [weight.name], to=TensorProto.FLOAT))
     nodes = [*casts, *graph.node]
     del graph.initializer[:], graph.node[:]
     graph.initializer.extend(kept)

@@ -1,0 +1,86 @@
+"""What ships can be trained on: torch answers as the file does, and still does after batches have been looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="torch is not installed: it is needed to train, never to use")
+pytest.importorskip("onnx", reason="onnx is not installed: it is needed to read the networks that ship")
+
+import onnx
+import torch
+from torch import nn
+
+import training.landmarks.network as landmarks
+import training.masks.network as masks
+import training.one.network as one
+import training.recognition.network as recognition
+from training.exported import run
+from training.imported import settle, weights_from
+
+ASSETS = Path(__file__).parents[2] / "rtswap" / "assets"
+
+
+def bytes_like(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+
+
+CASES: dict[str, tuple[Callable[[], nn.Module], dict[str, np.ndarray], float]] = {
+    "landmarks": (
+        lambda: landmarks.Deployed(landmarks.LandmarkNetwork()), {"crops": bytes_like(3, 128, 128, 3)}, 2e-3,
+    ),
+    "occlusion": (
+        lambda: masks.Deployed(masks.OcclusionNetwork()),
+        {"crops": bytes_like(3, 128, 128, 3), "guides": bytes_like(3, 128, 128)}, 1e-4,
+    ),
+    "recognition": (
+        lambda: recognition.Deployed(recognition.RecognitionNetwork()), {"crops": bytes_like(3, 96, 96, 3)}, 1e-5,
+    ),
+    "one-128-source": (
+        lambda: one.DeployedEncoder(one.Encoder()), {"photo": bytes_like(1, 128, 128, 3)}, 1e-4,
+    ),
+    "one-128": (
+        lambda: one.DeployedGenerator(one.Generator(), strength=0.8),
+        {
+            "composite": bytes_like(1, 128, 128, 3), "target": bytes_like(1, 128, 128, 3),
+            "mask": bytes_like(1, 128, 128),
+            "style": np.random.default_rng(1).normal(0, 0.3, (1, one.STYLE)).astype(np.float32),
+        }, 2e-2,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_torch_answers_as_the_shipped_file_does(name: str) -> None:
+    make, given, worst = CASES[name]
+    torch.manual_seed(0)
+    deployed = weights_from(ASSETS / f"{name}.onnx", make())
+    assert not deployed.training
+    with torch.no_grad():
+        found = deployed(*(torch.from_numpy(part) for part in given.values()))
+    wanted = run(onnx.load(str(ASSETS / f"{name}.onnx")), **given)
+    for a, b in zip(found if isinstance(found, tuple) else (found,), wanted, strict=True):
+        assert np.abs(a.numpy() - b).max() < worst
+
+
+def test_settled_normalisations_know_their_batches_and_change_no_answer() -> None:
+    network = weights_from(ASSETS / "landmarks.onnx", landmarks.Deployed(landmarks.LandmarkNetwork())).network
+    batches = [landmarks.to_input(torch.from_numpy(bytes_like(8, 128, 128, 3))) for _ in range(2)]
+    with torch.no_grad():
+        before = network(batches[0])
+        settle(network, batches)
+        after = network(batches[0])
+        trained = network.train()(batches[0])
+    assert all(float((a - b).abs().max()) < 5e-3 for a, b in zip(before, after, strict=True))
+    assert float((trained[0] - after[0]).abs().max()) < 0.3, "normalised by its batch it would be another network"
+
+
+def test_a_file_of_another_network_is_refused() -> None:
+    with pytest.raises(ValueError, match="another network"):
+        weights_from(ASSETS / "recognition.onnx", landmarks.Deployed(landmarks.LandmarkNetwork()))
+    with pytest.raises(ValueError, match="expected"):
+        weights_from(ASSETS / "landmarks.onnx", landmarks.Deployed(landmarks.LandmarkNetwork(code=64)))
