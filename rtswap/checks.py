@@ -194,13 +194,22 @@ def _torch_finding() -> Finding:
 
 
 def _tensorrt_finding() -> Finding:
-    from rtswap.engines.tensorrt_module import load_tensorrt
+    from rtswap.engines.tensorrt_module import load_tensorrt, load_tensorrt_for
+    from rtswap.engines.torch_cuda_driver import find_gpus
 
+    name = "Engine tensorrt"
     try:
-        found = load_tensorrt()
+        capability = find_gpus()[0].capability
+    except RtswapError:
+        capability = ""
+    try:
+        found = load_tensorrt_for(capability) if capability else load_tensorrt()
     except RtswapError as error:
-        return Finding("Engine tensorrt", State.NOTE, str(error), error.do)
-    return Finding("Engine tensorrt", State.OK, f"{found.name} {found.version}")
+        return Finding(name, State.NOTE, str(error), error.do)
+    if capability and not found.serves(capability):
+        told = f"{found.refusal(capability)}, but on {', '.join(found.targets)} and newer"
+        return Finding(name, State.NOTE, told, "--engine torch-cuda runs there; so may: pip install tensorrt")
+    return Finding(name, State.OK, f"{found.name} {found.version}")
 
 
 def check_plans(folder: Path, *, hash_of: Callable[[str], str] = lambda network: "") -> list[Finding]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -15,11 +14,9 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from rtswap.engines.build_pixels import floats_first
 from rtswap.engines.build_precision import lowered
 from rtswap.engines.contract import TensorSpec, one_line, read_model_file
-from rtswap.engines.plan import Manifest, Recipe
-from rtswap.engines.tensorrt_module import TensorRt, make_listener
+from rtswap.engines.plan import CURRENT, Manifest, Recipe
+from rtswap.engines.tensorrt_module import TensorRt, make_listener, readable
 from rtswap.errors import EngineError, ModelError
-
-_REASON = re.compile(r"Error Code \d+: (.*?)(?: In \w+ at|$)")
 
 
 def build_plan(
@@ -101,6 +98,10 @@ def _aim(config: Any, recipe: Recipe, tensorrt: TensorRt) -> None:
     """Tell the builder which card the plan is for. Raises EngineError."""
     if not recipe.target:
         return
+    if recipe.target == CURRENT:
+        config.num_compute_capabilities = 1
+        config.set_compute_capability(tensorrt.api.ComputeCapability.CURRENT, 0)
+        return
     if recipe.target not in tensorrt.targets:
         known = " or ".join(tensorrt.targets) or "none: its plans are for the card they are built on"
         raise EngineError(
@@ -141,6 +142,4 @@ def _spec(api: Any, tensor: Any) -> TensorSpec:
 def _reason(parser: Any, told: list[str]) -> str:
     """Why it failed, in one line: what the parser says, else what was logged first."""
     said = [str(parser.get_error(index).desc()) for index in range(parser.num_errors)]
-    text = " ".join(" ".join([*said, *told][:1]).split())
-    found = _REASON.search(text)
-    return (found[1] if found else text)[:200].strip() or "no reason given"
+    return readable(" ".join([*said, *told][:1]))

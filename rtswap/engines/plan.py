@@ -14,6 +14,8 @@ from rtswap.errors import EngineError
 
 REWRITE = 1
 """Counts up when the rewriting of graphs changes, so that older plans are built again."""
+CURRENT = "current"
+"""A recipe's target: the card of the machine that builds, whatever it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class Recipe:
 
     precision: str = "fp32"
     target: str = ""
-    """Compute capability such as ``8.9``; empty = every card that TensorRT serves by itself."""
+    """Compute capability such as ``8.9``, or CURRENT; empty = every card that TensorRT serves by itself."""
     batch: tuple[int, int, int] = (1, 4, 16)
     side: tuple[int, int, int] = (16, 256, 1024)
     keep: tuple[str, ...] = ()

@@ -16,10 +16,10 @@ from typing import Any
 from rtswap.engines import torch_cuda_door as door
 from rtswap.engines.build_all import Wish, plan_for, recipe_for
 from rtswap.engines.contract import TensorSpec, check_inputs, check_threads, one_line, read_model_file
-from rtswap.engines.plan import Manifest
+from rtswap.engines.plan import CURRENT, Manifest
 from rtswap.engines.plans import PlanCache, plan_folder
 from rtswap.engines.tensorrt_batches import in_pieces
-from rtswap.engines.tensorrt_module import load_tensorrt
+from rtswap.engines.tensorrt_module import TensorRt, load_tensorrt_for
 from rtswap.engines.tensorrt_runtime import ReadyPlan
 from rtswap.engines.torch_cuda_buffers import Shapes, Slots, Staging, run_on_device, run_on_host
 from rtswap.engines.torch_cuda_graph import TORCH_ERRORS
@@ -54,7 +54,7 @@ class TensorRtEngine:
         content = read_model_file(model)
         self._torch = door.load_torch()
         card = door.find_card(self._torch)
-        self._tensorrt = load_tensorrt()
+        self._tensorrt = load_tensorrt_for(card.capability)
         cache = None if cache_dir is None else PlanCache(plan_folder(cache_dir), on_event=on_event)
         self._manifest, self._plan = self._ready(content, network, precision, cache, card)
         self.inputs = tuple(_as_given(spec, self._manifest) for spec in self._manifest.inputs)
@@ -97,11 +97,24 @@ class TensorRtEngine:
     def _ready(
         self, content: bytes, network: str, precision: str, cache: PlanCache | None, card: door.Card
     ) -> tuple[Manifest, ReadyPlan]:
-        """The plan on the card. One from the cache that TensorRT does not take is built again, once."""
+        """The plan on the card. A card that TensorRT for RTX does not name may still take a plan that is built for
+        what is there; where it does not, that is said in words of ours."""
+        if self._tensorrt.serves(card.capability):
+            return self._loaded(content, network, precision, cache, card, "")
+        try:
+            return self._loaded(content, network, precision, cache, card, CURRENT)
+        except EngineError as error:
+            raise _not_served(self._tensorrt, card, error) from error
+
+    def _loaded(
+        self, content: bytes, network: str, precision: str, cache: PlanCache | None, card: door.Card, target: str
+    ) -> tuple[Manifest, ReadyPlan]:
+        """One from the cache that TensorRT does not take is built again, once."""
         tensorrt = self._tensorrt
-        target = card.capability if tensorrt.portable and card.capability in _ASKED_FOR else ""
+        if tensorrt.portable and card.capability in _ASKED_FOR:
+            target = card.capability
         recipe = recipe_for(network, Wish(precision or None, target))
-        tied = "" if tensorrt.portable else str(card)
+        tied = "" if tensorrt.portable and target != CURRENT else str(card)
         plan, manifest, fresh = plan_for(content, network, recipe, tensorrt, cache, card=tied)
         kernels = None if cache is None else cache.kernels_file(network, manifest.key, str(card))
         try:
@@ -119,6 +132,16 @@ class TensorRtEngine:
 def _as_given(spec: TensorSpec, manifest: Manifest) -> TensorSpec:
     """What the caller may give: any batch where the network leaves it free, whatever the plan was built for."""
     return replace(spec, shape=(None, *spec.shape[1:])) if manifest.free_batch else spec
+
+
+def _not_served(tensorrt: TensorRt, card: door.Card, error: EngineError) -> EngineError:
+    """The same sentence for every network, so that it is told once."""
+    return EngineError(
+        f"{tensorrt.refusal(card.capability)} ({card.name}), nor does one that is built for it",
+        expected=f"one of {', '.join(tensorrt.targets)}, or newer",
+        got=error.got,
+        do="Use --engine torch-cuda, or install the classic TensorRT: pip install tensorrt",
+    )
 
 
 class _Slot:

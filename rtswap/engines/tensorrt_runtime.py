@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rtswap.engines.tensorrt_module import TensorRt, make_listener
+from rtswap.engines.tensorrt_module import TensorRt, make_listener, readable
 from rtswap.errors import EngineError
 from rtswap.whole import write_whole
 
@@ -48,7 +48,7 @@ class ReadyPlan:
 
     def reason(self) -> str:
         """What TensorRT complained of last."""
-        return self._told[-1][:200] if self._told else "no reason given"
+        return readable(self._told[-1] if self._told else "")
 
     def save_kernels(self) -> None:
         """Keep what was compiled on the card for the next start. That it cannot be kept costs time, nothing more."""

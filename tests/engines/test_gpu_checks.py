@@ -19,7 +19,7 @@ from rtswap.engines import tensorrt_module, torch_cuda_driver
 from rtswap.engines.contract import TensorSpec
 from rtswap.engines.plan import Manifest, Recipe
 from rtswap.engines.plans import PlanCache
-from rtswap.engines.torch_cuda_driver import find_gpus
+from rtswap.engines.torch_cuda_driver import Gpu, find_gpus
 from rtswap.errors import EngineError
 
 
@@ -98,6 +98,19 @@ def test_with_a_card_every_engine_has_its_line(monkeypatch: pytest.MonkeyPatch) 
     ]
     assert all("pip install" in one.mend for one in found)
     assert "import of torch halted" in found[0].found
+
+
+def test_a_card_that_tensorrt_does_not_serve_is_no_ok(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("tensorrt_rtx", reason="TensorRT for RTX is not installed")
+    found = {}
+    for capability in ("8.9", "9.0"):
+        gpu = Gpu("A Card", capability, 24.0, "13.0")
+        monkeypatch.setattr(torch_cuda_driver, "find_gpus", lambda gpu=gpu: (gpu,))
+        found[capability] = checks._tensorrt_finding()
+    assert found["8.9"].state is State.OK
+    assert found["9.0"].state is State.NOTE
+    assert found["9.0"].found.startswith("plans of tensorrt_rtx do not run on compute capability 9.0, but on ")
+    assert "torch-cuda" in found["9.0"].mend
 
 
 def manifest(network: str, plan: bytes, version: str) -> Manifest:

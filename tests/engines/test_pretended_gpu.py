@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 from needs import need_torch
 
-from rtswap.engines import build_all, tensorrt, torch_cuda_door
+from rtswap.engines import build_all, tensorrt, tensorrt_module, torch_cuda_door
 from rtswap.engines.build_all import Wish, recipe_for
 from rtswap.engines.contract import TensorSpec
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
-from rtswap.engines.plan import Manifest, Recipe
+from rtswap.engines.plan import CURRENT, Manifest, Recipe
 from rtswap.engines.plans import PlanCache, plan_folder
 from rtswap.engines.tensorrt import TensorRtEngine
 from rtswap.engines.tensorrt_module import TensorRt
@@ -115,18 +115,25 @@ class Api:
     """The part of TensorRT's module that a runtime needs. A plan is ``plan:`` and the ONNX file."""
 
     CudaGraphStrategy = SimpleNamespace(WHOLE_GRAPH_CAPTURE="whole")
+    ComputeCapability = SimpleNamespace(
+        __members__=dict.fromkeys(("NONE", "CURRENT", "SM75", "SM80", "SM86", "SM89", "SM120", "SM121"))
+    )
     DynamicShapesKernelSpecializationStrategy = SimpleNamespace(LAZY="lazy")
 
     class ILogger:
         ERROR = 1
+
+    __version__: str
+    refuses = ""
+    """What it tells of every plan instead of taking it."""
 
     def __init__(self) -> None:
         self.kernels_read: list[bytes] = []
 
     def Runtime(self, listener: Any) -> Any:
         def deserialize(plan: bytes) -> Any:
-            if not plan.startswith(b"plan:"):
-                listener.log(1, "Serialization assertion\nmagicTag failed")
+            if self.refuses or not plan.startswith(b"plan:"):
+                listener.log(1, self.refuses or "Serialization assertion\nmagicTag failed")
                 return None
             return SimpleNamespace(
                 create_runtime_config=self._config, create_execution_context=lambda *_: self._context(plan)
@@ -169,7 +176,7 @@ def build(content: bytes, name: str, recipe: Recipe, tensorrt: TensorRt, *, card
 def api(torch: Any, monkeypatch: pytest.MonkeyPatch) -> Api:
     played = Api()
     monkeypatch.setattr(build_all, "build_plan", build)
-    monkeypatch.setattr(tensorrt, "load_tensorrt", lambda: TensorRt("tensorrt_rtx", "1.7", played))
+    monkeypatch.setattr(tensorrt, "load_tensorrt_for", lambda capability: TensorRt("tensorrt_rtx", "1.7", played))
     return played
 
 
@@ -245,10 +252,57 @@ def test_a_turing_card_is_asked_for(api: Api, monkeypatch: pytest.MonkeyPatch) -
         return build(content, name, recipe, tensorrt, **more)
 
     monkeypatch.setattr(build_all, "build_plan", note)
-    for capability in ("7.5", "8.9", "9.0"):
+    for capability in ("7.5", "8.9", "13.0"):
         monkeypatch.setattr(torch_cuda_door, "find_card", lambda torch, cc=capability: replace(CARD, capability=cc))
         TensorRtEngine(network())
     assert asked == ["7.5", "", ""]
+
+
+def test_for_a_card_without_a_name_a_plan_is_built_for_what_is_there(
+    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And kept for that card alone."""
+    monkeypatch.setattr(torch_cuda_door, "find_card", lambda torch: replace(CARD, capability="9.0"))
+    for _ in range(2):
+        TensorRtEngine(network(), network="small", cache_dir=tmp_path).run(pictures(1))
+    (shelved,) = PlanCache(plan_folder(tmp_path)).shelf()
+    assert shelved.manifest is not None
+    assert shelved.manifest.recipe.target == CURRENT
+    assert shelved.manifest.card == "Pretended Card, compute capability 9.0"
+
+
+def test_a_card_that_is_not_served_is_told_in_one_line(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    reason = (
+        "The engine cannot run on this GPU, which has compute capability 9.0. Supported compute capabilities: 8.0 "
+        "8.6 8.9 12.0 12.1 >12.0. TensorRT-RTX does not support this compute capability, so the engine cannot be "
+        "rebuilt for it."
+    )
+    monkeypatch.setattr(torch_cuda_door, "find_card", lambda torch: replace(CARD, capability="9.0"))
+    told = f"IRuntime::deserializeCudaEngine: Error Code 6: API Usage Error ({reason} In check at /_src/x.cpp:12)"
+    monkeypatch.setattr(api, "refuses", told)
+    with pytest.raises(EngineError) as caught:
+        TensorRtEngine(network())
+    assert str(caught.value) == (
+        "plans of tensorrt_rtx do not run on compute capability 9.0 (Pretended Card), nor does one that is built for "
+        f"it; expected one of 7.5, 8.0, 8.6, 8.9, 12.0, 12.1, or newer; got {reason} Use --engine torch-cuda, or "
+        "install the classic TensorRT: pip install tensorrt"
+    )
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_where_the_classic_tensorrt_is_installed_too_it_takes_such_a_card(
+    installed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(name: str) -> Any:
+        if name == "tensorrt" and not installed:
+            raise ImportError("no such package")
+        api = Api()
+        api.__version__ = "1.7"
+        return api
+
+    monkeypatch.setattr(tensorrt_module, "_import", load)
+    assert tensorrt_module.load_tensorrt_for("8.9").name == "tensorrt_rtx"
+    assert tensorrt_module.load_tensorrt_for("9.0").name == ("tensorrt" if installed else "tensorrt_rtx")
 
 
 def test_a_run_that_fails_is_one_line_and_does_no_harm(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

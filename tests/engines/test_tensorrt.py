@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,8 +21,9 @@ from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.engines.plans import PlanCache, plan_folder
 from rtswap.engines.tensorrt import TensorRtEngine
 from rtswap.engines.tensorrt_batches import batch_rung, in_pieces
-from rtswap.engines.tensorrt_module import load_tensorrt
+from rtswap.engines.tensorrt_module import load_tensorrt, load_tensorrt_for, readable
 from rtswap.engines.tensorrt_runtime import ReadyPlan
+from rtswap.engines.torch_cuda_door import find_card
 from rtswap.errors import EngineError, ModelError
 from rtswap.models.catalog import shipped_catalog
 from rtswap.models.onnx_graph import Graph
@@ -92,7 +94,39 @@ def test_a_plan_without_a_driver_is_refused_with_the_reason(capfd: pytest.Captur
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ("Error Code 6: API Usage Error (It cannot.\n Build it (again).)", "It cannot. Build it (again)"),
+        ("X::y: Error Code 4: Internal Error (no kernel In build at /_src/x.cpp:12)", "no kernel"),
+        ("", "no reason given"),
+        ("word " * 99, " ".join(["word"] * 80) + " ..."),
+    ],
+)
+def test_what_tensorrt_tells_is_cut_between_words(message: str, told: str) -> None:
+    assert readable(message) == told
+
+
 # On a GPU
+
+
+def on_card(model: Path | bytes, **more: Any) -> TensorRtEngine:
+    """The engine. On a card that TensorRT for RTX does not serve it must say so, and there is nothing more to ask."""
+    try:
+        return TensorRtEngine(model, **more)
+    except EngineError as error:
+        import torch
+
+        card = find_card(torch)
+        tensorrt = load_tensorrt_for(card.capability)
+        if tensorrt.serves(card.capability):
+            raise
+        told = str(error)
+        assert told.startswith(f"plans of {tensorrt.name} do not run on compute capability {card.capability} (")
+        assert card.name in told
+        assert "--engine torch-cuda" in told
+        assert "\n" not in told
+        pytest.skip(told)
 
 
 @pytest.mark.cuda
@@ -101,7 +135,7 @@ def test_a_plan_without_a_driver_is_refused_with_the_reason(capfd: pytest.Captur
 def test_a_shipped_network_on_the_gpu(name: str, precision: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     cache = tmp_path_factory.getbasetemp() / "gpu"
     path = network_file(name)
-    engine = TensorRtEngine(path, network=name, precision=precision, cache_dir=cache)
+    engine = on_card(path, network=name, precision=precision, cache_dir=cache)
     reference = OnnxRuntimeEngine(path, threads=2)
     for batch in (1, 3, 4, 20, 1):
         inputs = waves(path, batch, 60)
@@ -116,7 +150,7 @@ def test_a_shipped_network_on_the_gpu(name: str, precision: str, tmp_path_factor
 @pytest.mark.cuda
 def test_the_second_start_takes_plan_and_kernels_from_the_cache(tmp_path: Path) -> None:
     path = network_file("landmarks")
-    engine = TensorRtEngine(path, network="landmarks", cache_dir=tmp_path)
+    engine = on_card(path, network="landmarks", cache_dir=tmp_path)
     first = {name: value.copy() for name, value in engine.run(waves(path, 1, 60)).items()}
     engine._finalizer()
     assert [one.manifest.network for one in PlanCache(plan_folder(tmp_path)).shelf() if one.manifest] == ["landmarks"]
@@ -129,7 +163,7 @@ def test_the_second_start_takes_plan_and_kernels_from_the_cache(tmp_path: Path) 
 def test_a_plan_that_tensorrt_does_not_take_is_built_again(tmp_path: Path) -> None:
     """Sound by its manifest, but not what TensorRT wrote."""
     cache = PlanCache(plan_folder(tmp_path))
-    TensorRtEngine(network(), network="any", cache_dir=tmp_path)
+    on_card(network(), network="any", cache_dir=tmp_path)
     (shelved,) = cache.shelf()
     assert shelved.manifest is not None
     junk = b"junk" * 500
