@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
+from importlib.util import find_spec
 
 import cv2
 import numpy as np
 
-from rtswap.config import Config
+from rtswap.config import Config, EngineConfig
 from rtswap.eyes import Eyes, open_eyes
 from rtswap.geometry import canonical
 from rtswap.raster import rasterize
@@ -22,7 +24,10 @@ WIDTH = float(np.ptp(canonical().mesh[:, 0]))
 
 @cache
 def eyes() -> Eyes:
-    return open_eyes(Config(), on_event=lambda text: None)
+    """On the processor, whether there is a GPU or not: tests pretend to have one, or to have none, and an engine that
+    was started for a card does not know of that."""
+    engine = "openvino" if find_spec("openvino") else "onnxruntime"
+    return open_eyes(replace(Config(), engine=EngineConfig(engine=engine)), on_event=lambda text: None)
 
 
 @cache
