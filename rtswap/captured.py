@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from rtswap.capturing import capture
 from rtswap.tensors import Tensor
 from rtswap.torch_door import load_torch
 
@@ -14,7 +15,7 @@ torch = load_torch()
 MOST = 8
 """Graphs that are kept, each with memory of its own: the one unused longest goes."""
 
-_Graph = tuple[Any, Sequence[Tensor], Any]
+_Graph = tuple[Any, list[Tensor], Any]
 """The graph, the memory that it reads, what it writes."""
 
 
@@ -44,23 +45,15 @@ class Captured:
         if made is None:
             return self._function(*arguments)
         graph, given, outputs = made
-        for held, now in zip(given, fresh, strict=True):
-            held.copy_(now)
+        torch._foreach_copy_(given, list(fresh), non_blocking=True)
         graph.replay()
         return outputs
 
     def _captured(self, fresh: Sequence[Tensor], others: Sequence[Any]) -> _Graph | None:
-        """On a stream of its own, after a run that lets libraries set themselves up."""
-        given = [torch.zeros_like(one) for one in fresh]
+        """On a stream of its own."""
+        given = [torch.empty_like(one, memory_format=torch.contiguous_format).zero_() for one in fresh]
         try:
-            aside = torch.cuda.Stream()
-            aside.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(aside):
-                self._function(*given, *others)
-            torch.cuda.current_stream().wait_stream(aside)
-            graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph, capture_error_mode="thread_local"):  # others may go on meanwhile
-                outputs = self._function(*given, *others)
+            graph, outputs = capture(torch, torch.cuda.Stream(), lambda: self._function(*given, *others))
         except RuntimeError as error:
             self.failed = self.failed or str(error).splitlines()[0]
             return None

@@ -16,7 +16,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 LAYERS = (
     ("values", "types errors topology sampling quiet urls options whole torch_door"),
-    ("seams", "protocols geometry mailbox pictures raster synthetic occluders personas tensors captured batching"),
+    (
+        "seams",
+        "protocols geometry mailbox pictures raster synthetic occluders personas tensors captured capturing batching",
+    ),
     (
         "leaves",
         "inputs outputs tracking engines swappers compositing disclosure models "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from rtswap.captured import MOST, Captured  # noqa: E402
+from rtswap.capturing import TRIES, WARM_UPS  # noqa: E402
 
 
 def mixed(first: Any, second: Any, factor: float) -> Any:
@@ -22,6 +24,17 @@ class Graph:
 
     replays = 0
 
+    def __init__(self, faults: list[Any]) -> None:
+        self._faults = faults
+
+    def capture_begin(self, *, capture_error_mode: str) -> None:
+        assert capture_error_mode == "thread_local"
+        assert not gc.isenabled(), "a graph that is destroyed meanwhile breaks the capture"
+        if self._faults:
+            raise self._faults.pop(0)
+
+    def capture_end(self) -> None: ...
+
     def replay(self) -> None:
         self.replays += 1
 
@@ -29,17 +42,13 @@ class Graph:
 class Stream:
     def wait_stream(self, other: Stream) -> None: ...
 
+    def synchronize(self) -> None: ...
+
 
 @pytest.fixture
 def pretended(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """torch.cuda's streams and graphs without a GPU; the list holds what a capture is to raise."""
+    """torch.cuda's streams and graphs without a GPU; the list holds what captures are to raise, in turn."""
     faults: list[Any] = []
-
-    @contextmanager
-    def graph(*_: Any, **__: Any) -> Iterator[None]:
-        if faults:
-            raise faults[0]
-        yield
 
     @contextmanager
     def stream(_: Any) -> Iterator[None]:
@@ -49,8 +58,7 @@ def pretended(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         "Stream": Stream,
         "current_stream": Stream,
         "stream": stream,
-        "CUDAGraph": Graph,
-        "graph": graph,
+        "CUDAGraph": lambda: Graph(faults),
     }.items():
         monkeypatch.setattr(torch.cuda, name, value)
     return faults
@@ -70,7 +78,8 @@ def test_a_graph_is_captured_once_per_shape_and_number(pretended: list[Any]) -> 
     captured = Captured(noted, 2, on_gpu=True)
     for shape, factor in ((2, 1.0), (2, 1.0), (3, 1.0), (2, 2.0), (3, 1.0)):
         captured(torch.ones(shape), torch.ones(shape), factor)
-    assert calls == [1.0, 1.0, 1.0, 1.0, 2.0, 2.0], "a run that sets libraries up, and the capture, for each of three"
+    each = WARM_UPS + 1
+    assert calls == [1.0] * 2 * each + [2.0] * each, "runs that set libraries up, and the capture, for each of three"
     given = captured._graphs[torch.Size([2]), torch.Size([2]), 1.0][1]
     captured(torch.full((2,), 7.0), torch.full((2,), 9.0), 1.0)
     assert [one.tolist() for one in given] == [[7, 7], [9, 9]]
@@ -86,8 +95,18 @@ def test_only_so_many_graphs_are_kept(pretended: list[Any]) -> None:
 
 
 def test_what_cannot_be_captured_runs_as_it_is_and_says_why(pretended: list[Any]) -> None:
-    pretended.append(RuntimeError("CUDA error: operation not permitted when stream is capturing\nmore"))
+    told = "CUDA error: operation not permitted when stream is capturing"
+    pretended += [RuntimeError(f"{told}\nmore")] * TRIES
     captured = Captured(mixed, 2, on_gpu=True)
     for _ in range(2):
         assert captured(torch.ones(2), torch.ones(2), 3.0).tolist() == [4, 4]
-    assert captured.failed == "CUDA error: operation not permitted when stream is capturing"
+    assert captured.failed == told
+    assert gc.isenabled()
+
+
+def test_a_capture_that_failed_is_tried_once_more(pretended: list[Any]) -> None:
+    pretended.append(RuntimeError("CUDA error: operation failed due to a previous error during capture"))
+    captured = Captured(mixed, 2, on_gpu=True)
+    captured(torch.ones(2), torch.ones(2), 3.0)
+    assert captured.failed == ""
+    assert captured._graphs[torch.Size([2]), torch.Size([2]), 3.0] is not None

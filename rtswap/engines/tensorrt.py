@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from rtswap.capturing import WARM_UPS, capture
 from rtswap.engines import torch_cuda_door as door
 from rtswap.engines.build_all import Wish, plan_for, recipe_for
 from rtswap.engines.contract import TensorSpec, check_inputs, check_threads, one_line, read_model_file
@@ -29,7 +30,6 @@ from rtswap.types import Tensor
 _ASKED_FOR = ("7.5",)
 """Cards that TensorRT for RTX serves only when a plan is built for them."""
 _SLOTS = 12
-_WARM_UPS = 3
 
 
 class TensorRtEngine:
@@ -166,14 +166,12 @@ class _Slot:
         for name, tensor in {**given, **found}.items():
             self._context.set_tensor_address(name, tensor.data_ptr())
         self.inputs, self.outputs = Staging(torch, given), Staging(torch, found)
-        for _ in range(_WARM_UPS):
+        if not plan.captures_graphs:
+            self._graph, _ = capture(torch, stream, self.launch)
+            return
+        for _ in range(WARM_UPS):
             self.launch()
         stream.synchronize()
-        if not plan.captures_graphs:
-            graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph, stream=stream):
-                self.launch()
-            self._graph = graph
 
     def launch(self) -> None:
         """On the engine's stream; does not wait. Raises EngineError."""

@@ -7,15 +7,13 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
+from rtswap.capturing import capture
 from rtswap.engines import torch_cuda_door as door
 from rtswap.engines.contract import check_inputs, check_threads, one_line, read_model_file
 from rtswap.engines.torch_cuda_buffers import Shapes, Slots, Staging, run_on_device, run_on_host
 from rtswap.engines.torch_cuda_graph import TORCH_ERRORS, Program
 from rtswap.errors import EngineError, ModelError
 from rtswap.types import Tensor
-
-_WARM_UPS = 3
-"""Runs before a graph is captured: torch chooses its kernels and allocates in the first ones."""
 
 
 class TorchEngine:
@@ -108,15 +106,9 @@ class _Slot:
             for spec, shape in zip(program.inputs, shapes, strict=True)
         }
         self.inputs = Staging(torch, given)
-        for _ in range(_WARM_UPS):
-            found = _plain(program(given))
-        stream.synchronize()
-        self._found = {name: torch.empty_like(one) for name, one in found.items()}
-        graph = torch.cuda.CUDAGraph()
+        self._found = {name: torch.empty_like(one) for name, one in _plain(program(given)).items()}
         try:
-            with torch.cuda.graph(graph, stream=stream):
-                self._run()
-            self._graph = graph
+            self._graph, _ = capture(torch, stream, self._run)
         except TORCH_ERRORS as error:
             self.failed = one_line(error)
             torch.cuda.synchronize()

@@ -65,10 +65,9 @@ def torch(monkeypatch: pytest.MonkeyPatch) -> Any:
     def nothing(*_: Any, **__: Any) -> Iterator[None]:
         yield
 
-    @contextlib.contextmanager
-    def no_capture(*_: Any, **__: Any) -> Iterator[None]:
-        raise RuntimeError("CUDA error: no capture here")
-        yield
+    class NoGraph:
+        def capture_begin(self, **_: Any) -> None:
+            raise RuntimeError("CUDA error: no capture here")
 
     monkeypatch.setattr(torch_cuda_door, "DEVICE", "cpu")
     monkeypatch.setattr(torch_cuda_door, "find_card", lambda torch: CARD)
@@ -76,8 +75,7 @@ def torch(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(module.cuda, "current_stream", Stream)
     monkeypatch.setattr(module.cuda, "stream", nothing)
     monkeypatch.setattr(module.cuda, "synchronize", lambda: None)
-    monkeypatch.setattr(module.cuda, "CUDAGraph", object)
-    monkeypatch.setattr(module.cuda, "graph", no_capture)
+    monkeypatch.setattr(module.cuda, "CUDAGraph", NoGraph)
     return module
 
 
