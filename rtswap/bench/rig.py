@@ -27,11 +27,15 @@ from rtswap.protocols import Engine
 from rtswap.session import Session
 from rtswap.source.portrait import find_landmarks
 from rtswap.synthetic import AnimatedHead, clip
-from rtswap.types import Frame, Image, Points, SourceIdentity, StreamInfo, Tensor
+from rtswap.types import Frame, Image, Points, Quality, SourceIdentity, StreamInfo, Tensor
 
 CLIP_FRAMES = 12
 """Played forth and back; more would only fill memory."""
 WARM_UP_S = 1.0
+STEADY_FRAMES, STEADY_WITHIN = 6, 2.0
+"""A loop is steady when so many frames in a row took less than so many times their median."""
+MOST_WARM_UP_S = 12.0
+"""Before a session: on a GPU kernels are compiled and graphs captured in the first frames."""
 TARGETS = ("ben", "carl", "dan")
 
 
@@ -140,8 +144,25 @@ class Rig:
         target_s = self.config.budget.target_s
         budget = Budget(target_s) if target_s > 0 and source.info.live else None
         pipeline = self.pipeline(faces, disclosure)
+        warm_up(pipeline, images)
         Session(source, pipeline, disclosure, [Null()], metrics=metrics, quality_budget=budget).run()
         return metrics
+
+
+def warm_up(pipeline: Pipeline, images: Sequence[Image], *, most_s: float = MOST_WARM_UP_S) -> int:
+    """Work on ``images``, over and over, until the loop is steady; how many frames that took. A session that was
+    begun before that could end before its first frame had left."""
+    times: list[float] = []
+    began = time.perf_counter()
+    while time.perf_counter() - began < most_s:
+        image = images[len(times) % len(images)].copy()
+        start = time.perf_counter()
+        pipeline.process(Frame(image, len(times), start), Quality())
+        times.append(time.perf_counter() - start)
+        last = times[-STEADY_FRAMES:]
+        if len(times) > STEADY_FRAMES and max(last) < STEADY_WITHIN * float(np.median(last)):
+            break
+    return len(times)
 
 
 class WarmedMetrics(Metrics):

@@ -19,7 +19,7 @@ import psutil
 from rtswap.assemble import make_pipeline, make_swap_model
 from rtswap.bench.gpu_load import GpuLoad
 from rtswap.bench.machine import check_writable, machine, write_result
-from rtswap.bench.rig import ClipInput, People, WarmedMetrics
+from rtswap.bench.rig import ClipInput, People, WarmedMetrics, warm_up
 from rtswap.bench.sharing import Pool
 from rtswap.bench.streams_plot import draw_streams
 from rtswap.config import Config
@@ -37,6 +37,8 @@ from rtswap.whole import write_whole
 
 SIZE, FACE_PX, FPS = (1280, 720), 300, 30.0
 WARM_UP_S = 1.5
+MOST_WARM_UP_S = 4.0
+"""Per stream, before all of them begin: on a GPU each has graphs of its own to capture."""
 MOST_STREAMS = 256
 GOLDEN = 0.618034
 """Of a frame's time, by which each stream comes later than the last: never twice at the same moment."""
@@ -130,9 +132,11 @@ class Run:
         swapper = make_swap_model(self._config, eyes).bind(self._people.source(source))
         late_s = stream * GOLDEN % 1 / FPS
         disclosure = make_disclosure(self._config, _ignore)
+        pipeline = make_pipeline(self._config, eyes, [swapper], on_event=_ignore, spans=spans, disclosure=disclosure)
+        warm_up(pipeline, self._clips[target], most_s=MOST_WARM_UP_S)
         return Session(
             ClipInput(self._clips[target], fps=FPS, seconds=self._seconds + WARM_UP_S, late_s=late_s),
-            make_pipeline(self._config, eyes, [swapper], on_event=_ignore, spans=spans, disclosure=disclosure),
+            pipeline,
             disclosure,
             [Null()],
             metrics=self._metrics[stream],

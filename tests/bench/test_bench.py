@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from people import eyes
 
 from rtswap.bench import CASES, Case, ClipInput, bench, machine
 from rtswap.bench import engines as engines_module
@@ -91,7 +90,7 @@ def test_a_run(small: None, tmp_path: Path) -> None:
         assert 0 <= stage["p50"] <= stage["p95"] <= stage["p99"]
     assert found["peak_rss_mb"] > 50
     assert "% of this machine's peak" in found["roofline"]["networks_of_a_frame"]
-    assert eyes().engine in str(found["machine"])
+    assert found["machine"]["engine"].startswith(("openvino", "onnxruntime", "torch-cuda", "tensorrt"))
 
 
 def test_a_file_that_cannot_be_written(small: None, tmp_path: Path) -> None:
