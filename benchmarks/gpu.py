@@ -1,6 +1,7 @@
 """What the device part of a frame takes, stage by stage, against what the device can do at most.
 
-    python benchmarks/gpu.py --out benchmarks/results/gpu.json      # on a GPU: two minutes
+    python benchmarks/gpu.py --out benchmarks/results/gpu.json      # on a GPU: half a minute
+    python benchmarks/gpu.py --modes plain,captured,compiled --seconds 600   # torch's compiler takes a minute per scene
     python benchmarks/gpu.py --device cpu --quick                   # the same by torch on the CPU: does it run?
 
 Limits are measured first: matrix products, and copies up, down and on the device. A stage's share of the limit is the
@@ -282,14 +283,18 @@ def machine(device: Any) -> dict[str, Any]:
     return found
 
 
-def variants(quick: bool, mode: str | None) -> list[tuple[int, str, str]]:
+def variants(quick: bool, modes: Sequence[str]) -> list[tuple[int, str, str]]:
     """Number of faces, layout on the way out, and how the mesh is rendered."""
-    if quick:
-        return [(1, "bgr", mode or "plain")]
-    faces_and_layouts = [(1, "bgr"), (1, "nv12"), (4, "bgr")]
-    modes = [mode] if mode else ["plain", "captured"]
-    found = [(faces, layout, mode) for mode in modes for faces, layout in faces_and_layouts]
-    return found if mode else [*found, (1, "bgr", "compiled")]
+    faces_and_layouts = [(1, "bgr")] if quick else [(1, "bgr"), (1, "nv12"), (4, "bgr")]
+    return [(faces, layout, mode) for mode in modes for faces, layout in faces_and_layouts]
+
+
+def modes_of(text: str) -> list[str]:
+    """Raises ArgumentTypeError for what is none."""
+    found = text.split(",")
+    if not set(found) <= set(MODES):
+        raise argparse.ArgumentTypeError(f"modes are {', '.join(MODES)}, not {text}")
+    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
@@ -297,23 +302,30 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--quick", action="store_true", help="small and few: does it run?")
-    parser.add_argument("--mode", choices=MODES, help="how mesh's pixels are rendered; several, if not said")
+    parser.add_argument("--modes", type=modes_of, default=["captured"], help="how mesh's pixels are rendered")
+    parser.add_argument("--seconds", type=float, default=30.0, help="no scene begins after that")
     parser.add_argument("--out", "--json", type=Path, help="write the results here")
     options = parser.parse_args(arguments)
+    began, left_out = time.perf_counter(), []
     device = torch.device(options.device)
     clock = Clock(device, 3 if options.quick else 100 if device.type == "cuda" else 10)
     rates = limits(clock, options.quick)
     scenes: dict[str, Any] = {}
     sizes = {"180p": (320, 180)} if options.quick else SIZES
     for name, size in sizes.items():
-        for faces, layout, mode in variants(options.quick, options.mode):
+        for faces, layout, mode in variants(options.quick, options.modes):
+            title = f"{name}, {faces} faces, {layout}, {mode}"
+            if time.perf_counter() - began > options.seconds:
+                left_out.append(title)
+                continue
             scene = Scene(options.device, size, faces, layout=layout, mode=mode)
-            scenes[f"{name}, {faces} faces, {layout}, {mode}"] = measured(scene, clock, rates)
+            scenes[title] = measured(scene, clock, rates)
     report = {
         "machine": machine(device),
         "quick": options.quick,
         "limits": {name: float(f"{rate:.4g}") for name, rate in rates.items()},
         "scenes": scenes,
+        "left_out": left_out,
     }
     tell(report, options.out)
     return report
