@@ -1,7 +1,7 @@
 """What the device part of a frame takes, stage by stage, against what the device can do at most.
 
     python benchmarks/gpu.py --out benchmarks/results/gpu.json      # on a GPU: half a minute
-    python benchmarks/gpu.py --modes plain,captured,compiled --seconds 600   # torch's compiler takes a minute per scene
+    python benchmarks/gpu.py --modes plain,captured,compiled --seconds 600  # minutes
     python benchmarks/gpu.py --device cpu --quick                   # the same by torch on the CPU: does it run?
 
 Limits are measured first: matrix products, and copies up, down and on the device. A stage's share of the limit is the

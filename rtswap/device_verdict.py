@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rtswap.captured import Captured
 from rtswap.tensors import uploaded
 from rtswap.torch_door import load_torch
 from rtswap.types import DeviceFaces, DeviceSwapped, DeviceTensor, Tensor
@@ -26,11 +27,39 @@ torch = load_torch()
 NOWHERE = -1
 
 
+class Looks:
+    """What is counted on a device, from captured graphs: a dozen small kernels for each of a frame's two looks."""
+
+    def __init__(self) -> None:
+        self._made: tuple[Captured, Captured] | None = None
+
+    def count(self, which: int, theirs: Tensor, ours: Tensor, masks: Tensor, table: Tensor) -> Tensor:
+        """(N, 2) pixels that differ and landmarks that are replaced: of the swap (0), of what was finished (1)."""
+        if self._made is None:
+            on_gpu = theirs.device.type == "cuda"
+            self._made = Captured(counted, 4, on_gpu=on_gpu), Captured(counted, 4, on_gpu=on_gpu)
+        return self._made[which](theirs, ours, masks, table, which)
+
+
+def counted(theirs: Tensor, ours: Tensor, masks: Tensor, table: Tensor, which: int) -> Tensor:
+    """As ``Looks.count``. ``table`` (N, 2 K + 3): where landmarks lie in the square for either look, width, height
+    and the first row that is compared."""
+    side, many = theirs.shape[1], (table.shape[1] - 3) // 2
+    at = table[:, which * many : (which + 1) * many]
+    replaced = (masks.reshape(len(masks), -1).gather(1, at.clamp(min=0)) >= 128) & (at != NOWHERE)
+    width, height, first = table[:, -3:].T[:, :, None]
+    rows = first + EVERY_ROW * torch.arange(-(-side // EVERY_ROW), device=theirs.device)
+    within = (rows < height)[..., None] & (torch.arange(side, device=theirs.device) < width)[:, None]
+    lines = rows.clamp(max=side - 1)[..., None, None].expand(-1, -1, side, 3)
+    differ = (ours.gather(1, lines) != theirs.gather(1, lines)).any(3) & within
+    return torch.stack([differ.sum((1, 2)), replaced.sum(1)], 1)
+
+
 class Verdict:
     """On the faces of one frame, by the rules of ``workshop``. ``told`` hears what was counted on the device."""
 
-    def __init__(self, targets: DeviceFaces, *, partial: bool) -> None:
-        self._targets, self._partial = targets, partial
+    def __init__(self, targets: DeviceFaces, *, partial: bool, looks: Looks) -> None:
+        self._targets, self._partial, self._looks = targets, partial, looks
         self._side = targets.crops.shape[1]
         sizes = np.array([face.size for face in targets.faces], np.int64)
         rows = np.array([first_row(height) for height in sizes[:, 1]], np.int64)
@@ -38,10 +67,7 @@ class Verdict:
         staked = [pixels_of(at_stake(face.landmarks, face.visibility), face.size) for face in targets.faces]
         self._asked = [[asked for *_, asked in places] for places in (everywhere, staked)]
         places = [self._at(one) for one in (everywhere, staked)]
-        table = uploaded(np.concatenate([*places, sizes, rows[:, None]], 1), targets.crops.device)
-        first, second = (one.shape[1] for one in places)
-        self._places = table[:, :first], table[:, first : first + second]
-        self._sizes, self._first_row = table[:, -3:-1], table[:, -1]
+        self._table = uploaded(np.concatenate([*places, sizes, rows[:, None]], 1), targets.crops.device)
         self._counts: list[DeviceTensor] = []
         self._told: Tensor | None = None
 
@@ -55,7 +81,7 @@ class Verdict:
 
     def counts(self) -> DeviceTensor:
         """(N, 2 or 4) pixels that differ from the target's and landmarks that are replaced, for each look."""
-        return torch.stack(self._counts, 1)
+        return torch.cat(self._counts, 1)
 
     def told(self, counts: Tensor) -> None:
         """``counts`` have come down."""
@@ -84,9 +110,8 @@ class Verdict:
         return DeviceSwapped(swapped.crops, swapped.masks * keep[:, None, None])
 
     def _at(self, places: Sequence[tuple[Tensor, Tensor, int]]) -> Tensor:
-        """(N, K) where the landmarks lie in a square."""
-        most = max(len(x) for x, _, _ in places)
-        found = np.full((len(places), most), NOWHERE, np.int64)
+        """(N, K) where the landmarks lie in a square: as many for every frame, so that captured work serves again."""
+        found = np.full((len(places), len(self._targets.faces[0].landmarks)), NOWHERE, np.int64)
         for row, (x, y, _) in zip(found, places, strict=True):
             row[: len(x)] = y * self._side + x
         return found
@@ -96,16 +121,4 @@ class Verdict:
         for name, tensor, shape in (("crops", swapped.crops, crops.shape), ("masks", masks, crops.shape[:3])):
             if tensor.shape != shape or tensor.dtype != torch.uint8 or tensor.device != crops.device:
                 raise ValueError(f"{name} of {tensor.dtype} {tuple(tensor.shape)}, expected uint8 {tuple(shape)}")
-        at = self._places[which]
-        replaced = (masks.reshape(len(masks), -1).gather(1, at.clamp(min=0)) >= 128) & (at != NOWHERE)
-        self._counts += [self._changed(swapped.crops), replaced.sum(1)]
-
-    def _changed(self, crops: DeviceTensor) -> DeviceTensor:
-        """(N,) pixels of some rows that are not the target's."""
-        steps = EVERY_ROW * torch.arange(-(-self._side // EVERY_ROW), device=crops.device)
-        rows = self._first_row[:, None] + steps
-        width, height = self._sizes[:, 0, None, None], self._sizes[:, 1, None, None]
-        counted = (rows[..., None] < height) & (torch.arange(self._side, device=crops.device) < width)
-        at = rows.clamp(max=self._side - 1)[..., None, None].expand(-1, -1, self._side, 3)
-        ours, theirs = (picture.gather(1, at) for picture in (crops, self._targets.crops))
-        return ((ours != theirs).any(3) & counted).sum((1, 2))
+        self._counts.append(self._looks.count(which, crops, swapped.crops, masks, self._table))

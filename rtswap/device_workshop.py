@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from rtswap.device_verdict import Verdict
+from rtswap.device_verdict import Looks, Verdict
 from rtswap.errors import EngineError
 from rtswap.geometry import transform
 from rtswap.protocols import DeviceCanvas, DeviceFinish, DeviceSwapper, Stages
@@ -41,7 +41,7 @@ class DeviceWorkshop:
         partial: bool = False,
     ) -> None:
         self.swappers, self.finishes, self.partial = list(swappers), list(finishes), partial
-        self.canvas = canvas
+        self.canvas, self.looks = canvas, Looks()
 
     @property
     def source_count(self) -> int:
@@ -116,7 +116,7 @@ class DeviceWorkpiece:
     ) -> None:
         with stages("crop"):
             targets = DeviceFaces(tuple(faces), self._canvas.crops(self._views))
-        judge = Verdict(targets, partial=self._shop.partial)
+        judge = Verdict(targets, partial=self._shop.partial, looks=self._shop.looks)
         with stages("swap"):
             swapped = swapper.swap_all(targets, quality)
             judge.look_at_swap(swapped)

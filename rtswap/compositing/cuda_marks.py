@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.captured import Captured
 from rtswap.tensors import Device, Tensor, rounded
 from rtswap.torch_door import load_torch
 
@@ -70,11 +71,15 @@ class PatternState:
             torch.from_numpy(_samples(edges[-1], count)).to(device)
             for edges, count in zip((pattern.columns, pattern.rows), pattern.samples, strict=True)
         )
+        self._busy = Captured(self._levels, 2, on_gpu=self.levels.device.type == "cuda")
 
     def look_at(self, frame: Tensor) -> None:
         """Find the busy blocks anew: what ``disclosure.watermark_gain`` does."""
-        pattern = self.pattern
-        green = frame[..., 1][self._rows][:, self._columns].float()[None, None]
+        self.levels.copy_(self._busy(frame[self._rows[:, None], self._columns, 1], self.levels))
+
+    def _levels(self, samples: Tensor, last: Tensor) -> Tensor:
+        """From every sample's green, and the levels of the frame before."""
+        pattern, green = self.pattern, samples.float()[None, None]
         around = torch.nn.functional.pad(green, (1, 1, 1, 1), mode="reflect")
         curved = (
             around[..., :-2, 1:-1]
@@ -83,16 +88,16 @@ class PatternState:
             + around[..., 1:-1, 2:]
             - 4 * green
         ).abs()
-        rows, columns = self.levels.shape
+        rows, columns = last.shape
         missing = (0, columns * pattern.per_block - green.shape[3], 0, rows * pattern.per_block - green.shape[2])
         curved = torch.nn.functional.pad(curved, missing, mode="replicate")
-        levels = torch.zeros_like(self.levels)
+        levels = torch.zeros_like(last)
         for level, limit in enumerate(pattern.busy, start=1):
             counts = (curved.clamp(max=255) > limit).float() * 255
             share = torch.nn.functional.avg_pool2d(counts, pattern.per_block)[0, 0].round()
-            asked = torch.where(self.levels >= level, 255 * pattern.stay, 255 * pattern.enter)
+            asked = torch.where(last >= level, 255 * pattern.stay, 255 * pattern.enter)
             levels = torch.where(share >= asked, level, levels)
-        self.levels.copy_(levels)
+        return levels
 
 
 class PlateState:
@@ -106,25 +111,31 @@ class PlateState:
         self.chosen = torch.zeros((), dtype=torch.int32, device=device)
         self._against = torch.zeros((), dtype=torch.int32, device=device)
         self._first = True
+        self._next = Captured(self._decided, 3, on_gpu=self.chosen.device.type == "cuda")
 
     def look_at(self, frame: Tensor) -> None:
         """Choose by what lies beneath: what ``disclosure.badge`` does. The first frame decides at once."""
-        plate = self.plate
-        if len(plate.inks) == 1:
+        if len(self.plate.inks) == 1:
             return
-        (x, y), (height, width) = plate.corner, plate.inks[0].shape[:2]
+        (x, y), (height, width) = self.plate.corner, self.plate.inks[0].shape[:2]
         step = max(1, height // 10)
-        grey = frame[y : y + height : step, x : x + width : step, 1].double().mean()
-        dark = (grey < plate.middle).int()
+        beneath = frame[y : y + height : step, x : x + width : step, 1]
         if self._first:
             self._first = False
-            self.chosen.copy_(dark)
+            self.chosen.copy_((beneath.double().mean() < self.plate.middle).int())
             return
-        other = ((grey - plate.middle).abs() > plate.band) & (dark != self.chosen)
-        against = torch.where(other, self._against + 1, 0)
+        chosen, against = self._next(beneath, self.chosen, self._against)
+        self.chosen.copy_(chosen)
+        self._against.copy_(against)
+
+    def _decided(self, beneath: Tensor, chosen: Tensor, against: Tensor) -> tuple[Tensor, Tensor]:
+        """Which one is shown from now on, and for how many frames in a row the other would have been better."""
+        plate, grey = self.plate, beneath.double().mean()
+        dark = (grey < plate.middle).int()
+        other = ((grey - plate.middle).abs() > plate.band) & (dark != chosen)
+        against = torch.where(other, against + 1, 0)
         turned = against >= plate.patience
-        self.chosen.copy_(torch.where(turned, 1 - self.chosen, self.chosen))
-        self._against.copy_(torch.where(turned, 0, against))
+        return torch.where(turned, 1 - chosen, chosen), torch.where(turned, 0, against)
 
 
 def mark_plain(frame: Tensor, pattern: PatternState | None, plate: PlateState | None) -> None:

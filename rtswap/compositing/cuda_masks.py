@@ -26,7 +26,8 @@ class DevicePartsMask:
     ) -> DeviceSwapped:
         """As ``PartsMask.apply``."""
         grids, sizes = stacked([self._host.shown(face, face.size) for face in targets.faces], swapped.masks.device)
-        return DeviceSwapped(swapped.crops, limited(swapped.masks, grids.float(), sizes, targets))
+        crops = uploaded(np.array([face.size for face in targets.faces], np.float32), swapped.masks.device)
+        return DeviceSwapped(swapped.crops, limited(swapped.masks, grids.float(), sizes, crops))
 
     def forget(self, track_id: int) -> None:
         """Drop what was hidden."""
@@ -43,9 +44,9 @@ def stacked(grids: Sequence[Mask], device: Device) -> tuple[Tensor, Tensor]:
     return uploaded(square, device), uploaded(sizes, device)
 
 
-def limited(masks: Tensor, grids: Tensor, sizes: Tensor, targets: DeviceFaces) -> Tensor:
-    """(N, S, S) ``masks``, nowhere more than ``grids`` (N, G, G) float, each of which lies over its whole crop."""
-    crops = uploaded(np.array([face.size for face in targets.faces], np.float32), masks.device)
+def limited(masks: Tensor, grids: Tensor, sizes: Tensor, crops: Tensor) -> Tensor:
+    """(N, S, S) ``masks``, nowhere more than ``grids`` (N, G, G) float, each of which lies over its whole crop.
+    ``sizes`` and ``crops`` (N, 2): widths and heights of these."""
     step = (sizes / crops)[:, :, None, None]
     place = torch.arange(masks.shape[1], device=masks.device, dtype=torch.float32) + 0.5
     x = (place[None, None] * step[:, 0] - 0.5).expand(-1, len(place), -1)

@@ -23,6 +23,7 @@ from rtswap.compositing.occlusion import (
     OPEN,
     SHUT,
     SPECK,
+    STEP,
     WITHDRAWN,
     Turns,
     coarse_places,
@@ -40,6 +41,8 @@ from rtswap.types import DeviceFace, DeviceFaces, DeviceSwapped, Matrix, Points,
 
 torch = load_torch()
 
+CUT = 8
+"""Numbers that say how a face is cut out for the network."""
 MOST = 16
 """Faces that are asked about at once: what plans are built for."""
 
@@ -64,7 +67,7 @@ class DeviceOcclusionMask:
         self._hidden: dict[int, Tensor] = {}
         """Per track (64, 64), as followed so far."""
         self._opened: dict[int, Tensor] = {}
-        self._open: Captured | None = None
+        self._works: _Works | None = None
 
     def apply_all(
         self, swapped: DeviceSwapped, targets: DeviceFaces, quality: Quality, later: Later
@@ -75,13 +78,15 @@ class DeviceOcclusionMask:
             return swapped
         due = [one for one in placed if not self._turns.may_rest(one.face.track_id, one.face.time_s, quality)]
         with torch.inference_mode():
+            works = self._works = self._works or _Works(swapped.masks.device)
             if due:
-                self._look(due, targets)
-            device = swapped.masks.device
-            opened = torch.full((len(targets.faces), 1, ANSWER, ANSWER), 255.0, device=device)
+                self._look(works, due, targets)
+            opened = [works.all_open] * len(targets.faces)
             for one in placed:
-                opened[one.row, 0] = self._opened[one.face.track_id]
-            return DeviceSwapped(swapped.crops, self._limited(swapped.masks, opened, placed, targets))
+                opened[one.row] = self._opened[one.face.track_id]
+            numbers = uploaded(_lying(placed, targets), swapped.masks.device)
+            masks = works.laid_over(swapped.masks, torch.stack(opened), numbers)
+            return DeviceSwapped(swapped.crops, masks)
 
     def forget(self, track_id: int) -> None:
         """Drop what was remembered of a track that has ended."""
@@ -89,59 +94,65 @@ class DeviceOcclusionMask:
         self._hidden.pop(track_id, None)
         self._opened.pop(track_id, None)
 
-    def _look(self, due: list[_Placed], targets: DeviceFaces) -> None:
+    def _look(self, works: _Works, due: list[_Placed], targets: DeviceFaces) -> None:
+        """Ask the network about these faces, and work out what follows."""
         device = targets.crops.device
-        crops = torch.cat([_cut(targets.crops[one.row], one) for one in due])
+        drawn = uploaded(np.stack([self._drawn(one) for one in due]), device)
         guides = uploaded(np.stack([guide(one.points) for one in due]), device)
+        crops = torch.empty((len(due), SIZE, SIZE, 3), dtype=torch.uint8, device=device)
+        for crop, one, numbers in zip(crops, due, drawn, strict=True):
+            crop.copy_(works.cut(targets.crops[one.row], numbers[:CUT], _cut_by(one)[1]))
+        none = torch.zeros_like(works.all_open)
+        last = torch.stack([self._hidden.get(one.face.track_id, none) for one in due])
         visible = _asked(self._run, crops, guides)
-        hidden = 1 - visible.float().nan_to_num(1.0).clamp(0, 1)  # no number: nothing is in front
-        hidden = self._followed(due, hidden)
-        self._open = self._open or Captured(opened_of, 4, on_gpu=device.type == "cuda")
-        opened = self._open(hidden, *_drawn(due, device)).clone()  # what is captured lives until the next call
-        for one, followed, open_ in zip(due, hidden, opened, strict=True):
-            self._hidden[one.face.track_id], self._opened[one.face.track_id] = followed, open_
+        found = works.answered(visible, last, drawn[:, CUT:])
+        for one, hidden, opened in zip(due, *(part.clone() for part in found), strict=True):
+            self._hidden[one.face.track_id], self._opened[one.face.track_id] = hidden, opened
 
-    def _followed(self, due: list[_Placed], hidden: Tensor) -> Tensor:
-        """The average over time: quick to rise, slower to fall."""
-        rates = np.ones((len(due), 2), np.float32)
-        for rate, one in zip(rates, due, strict=True):
-            passed = self._turns.looked(one.face.track_id, one.face.time_s)
-            if 0 < passed <= GAP_S:
-                rate[:] = shares(passed)
-        last = torch.stack([self._hidden.get(one.face.track_id, now) for one, now in zip(due, hidden, strict=True)])
-        rise, fall = uploaded(rates, hidden.device).T[:, :, None, None]
-        step = hidden - last
-        return last + (step * rise).clamp(min=0) + (step * fall).clamp(max=0)
+    def _drawn(self, one: _Placed) -> NDArray[np.float32]:
+        """What the device must know of a face to look at it: how it is cut (8 numbers); then in answers, how much of
+        the benefit of the doubt there is (64 x 64), 1 in the midst of the face (64 x 64), where those landmarks lie
+        that are seen, -1 for the others (468); and with what shares the average over time rises and falls."""
+        row = np.empty(CUT + 2 * ANSWER * ANSWER + len(one.points) + 2, np.float32)
+        cut, benefit, midst, asked, rates = np.split(row, np.cumsum([CUT, ANSWER**2, ANSWER**2, len(one.points)]))
+        cut[:] = _cut_by(one)[0]
+        at, seen = places(one.points, one.face.visibility)
+        benefit[:] = seen_around(at, seen).ravel()
+        midst[:] = midst_of(one.points).ravel()
+        asked[:] = -1
+        asked[: np.count_nonzero(seen)] = at[seen] @ np.array([1, ANSWER])
+        passed = self._turns.looked(one.face.track_id, one.face.time_s)
+        rates[:] = shares(passed) if 0 < passed <= GAP_S and one.face.track_id in self._hidden else 1.0
+        return row
 
-    def _limited(self, masks: Tensor, opened: Tensor, placed: list[_Placed], targets: DeviceFaces) -> Tensor:
-        """The answers as they lie over the crops: on coarse grids first."""
-        grids = np.ones((len(targets.faces), 2), np.float32)
-        turns = np.zeros((len(targets.faces), 6), np.float32)
-        for one in placed:
-            small, to_answer = coarse_places(one.matrix, one.face.size)
-            grids[one.row], turns[one.row] = small, to_answer.ravel()
-        a, b, c, d, e, f = uploaded(turns, masks.device).T[:, :, None, None]
-        place = torch.arange(int(grids.max()), device=masks.device, dtype=torch.float32)
-        x, y = place[None, None], place[None, :, None]
-        coarse = bilinear(opened, a * x + b * y + c, d * x + e * y + f).round()[:, 0]
-        return limited(masks, coarse, uploaded(grids, masks.device), targets)
+
+class _Works:
+    """What is computed on one device, from captured graphs."""
+
+    def __init__(self, device: Device) -> None:
+        on_gpu = device.type == "cuda"
+        self.cut = Captured(cut, 2, on_gpu=on_gpu)
+        self.answered = Captured(answered, 3, on_gpu=on_gpu)
+        self.laid_over = Captured(laid_over, 3, on_gpu=on_gpu)
+        self.all_open = torch.full((ANSWER, ANSWER), 255.0, device=device)
 
 
 def _asked(run: Run, crops: Tensor, guides: Tensor) -> Tensor:
-    """(N, 64, 64) what the network says. Few shapes come up: batches are powers of two. Raises ModelError."""
+    """(N, 64, 64) what the network says, until its next run. Few shapes come up: batches are powers of two. Raises
+    ModelError."""
     found = []
     for begin in range(0, len(crops), MOST):
         count = min(MOST, len(crops) - begin)
         rows = [min(row, count - 1) + begin for row in range(1 << (count - 1).bit_length())]  # the last one repeated
-        batch = {
-            name: torch.stack([one[row] for row in rows]) for name, one in (("crops", crops), ("guides", guides))
-        }
+        batch = {"crops": crops, "guides": guides}
+        if rows != list(range(len(crops))):
+            batch = {name: torch.stack([one[row] for row in rows]) for name, one in batch.items()}
         visible, shape = run(batch).get("visible"), (len(rows), ANSWER, ANSWER)
         if visible is None or tuple(visible.shape) != shape:
             got = "nothing" if visible is None else str(tuple(visible.shape))
             raise ModelError("the occlusion network's output 'visible' is wrong", expected=str(shape), got=got)
-        found.append(visible[:count].clone())  # it lives until the next run
-    return torch.cat(found)
+        found.append(visible[:count] if len(crops) <= MOST else visible[:count].clone())
+    return found[0] if len(found) == 1 else torch.cat(found)
 
 
 def run_of(engine: Engine) -> Run:
@@ -156,6 +167,39 @@ def run_of(engine: Engine) -> Run:
         return {name: uploaded(values, device) for name, values in found.items()}
 
     return over_the_host
+
+
+def answered(visible: Tensor, last: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
+    """(N, 64, 64) what is hidden, followed over time, and 0..255 where the swap may show. ``visible`` is the
+    network's, ``last`` what was hidden before, ``drawn`` (N, B) without the cut's numbers."""
+    count, area = len(visible), ANSWER * ANSWER
+    benefit, midst = (drawn[:, k * area : (k + 1) * area].view(count, ANSWER, ANSWER) for k in range(2))
+    rise, fall = drawn[:, -2:].T[:, :, None, None]
+    hidden = 1 - visible.float().nan_to_num(1.0).clamp(0, 1)  # no number: nothing is in front
+    step = hidden - last
+    followed = last + (step * rise).clamp(min=0) + (step * fall).clamp(max=0)
+    return followed, opened_of(followed, benefit, drawn[:, 2 * area : -2].long(), midst)
+
+
+def laid_over(masks: Tensor, opened: Tensor, numbers: Tensor) -> Tensor:
+    """(N, S, S) ``masks`` under the answers (N, 64, 64) as they lie over the crops, on coarse grids first.
+    ``numbers`` (N, 10): grid -> answer (6), the grid's width and height, the crop's."""
+    a, b, c, d, e, f = numbers[:, :6].T[:, :, None, None]
+    place = torch.arange(-(-masks.shape[1] // STEP), device=masks.device, dtype=torch.float32)
+    x, y = place[None, None], place[None, :, None]
+    coarse = bilinear(opened[:, None], a * x + b * y + c, d * x + e * y + f).round()[:, 0]
+    return limited(masks, coarse, numbers[:, 6:8], numbers[:, 8:10])
+
+
+def _lying(placed: list[_Placed], targets: DeviceFaces) -> NDArray[np.float32]:
+    """``numbers`` of ``laid_over``; a face that is not placed is open everywhere."""
+    numbers = np.zeros((len(targets.faces), 10), np.float32)
+    numbers[:, 6:8] = 1
+    numbers[:, 8:] = [face.size for face in targets.faces]
+    for one in placed:
+        small, to_answer = coarse_places(one.matrix, one.face.size)
+        numbers[one.row, :6], numbers[one.row, 6:8] = to_answer.ravel(), small
+    return numbers
 
 
 def opened_of(hidden: Tensor, benefit: Tensor, asked: Tensor, midst: Tensor) -> Tensor:
@@ -201,34 +245,28 @@ def _placed(row: int, face: DeviceFace) -> _Placed | None:
     return _Placed(row, face, matrix, face.landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2])
 
 
-def _drawn(due: list[_Placed], device: Device) -> tuple[Tensor, Tensor, Tensor]:
-    """What the landmarks say, in answers: (N, 64, 64) how much of the benefit of the doubt there is; (N, 468) where
-    those lie that are seen, -1 for the others; (N, 64, 64) 1 in the midst of the face."""
-    benefit = np.empty((len(due), ANSWER, ANSWER), np.float32)
-    asked = np.full((len(due), len(due[0].points)), -1, np.int64)
-    for one, plane, where in zip(due, benefit, asked, strict=True):
-        at, seen = places(one.points, one.face.visibility)
-        plane[:] = seen_around(at, seen)
-        where[: np.count_nonzero(seen)] = at[seen] @ np.array([1, ANSWER])
-    midst: NDArray[np.uint8] = np.stack([midst_of(one.points) for one in due])
-    return uploaded(benefit, device), uploaded(asked, device), uploaded(midst, device)
-
-
-def _cut(square: Tensor, one: _Placed) -> Tensor:
-    """(1, 128, 128, 3) what the network sees of a crop: ``occluders.cut``."""
-    width, height = one.face.size
-    planes = square[:height, :width].permute(2, 0, 1)[None].float()
-    matrix = one.matrix
+def _cut_by(one: _Placed) -> tuple[list[float], int]:
+    """What the network sees -> the crop, after it was halved some times: affine (6), width and height; and how often.
+    As ``occluders.cut``."""
+    (width, height), matrix, halvings = one.face.size, one.matrix, 0
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
-    while scale < 0.55 and min(planes.shape[2:]) >= 4:
-        planes = torch.nn.functional.avg_pool2d(planes, 2).round()
+    while scale < 0.55 and min(width, height) >= 4:
         shift = matrix[:, :2] @ np.array([0.5, 0.5], np.float32) + matrix[:, 2]
         matrix = np.column_stack([matrix[:, :2] * 2, shift]).astype(np.float32)
-        scale *= 2
+        width, height, halvings, scale = width // 2, height // 2, halvings + 1, scale * 2
     linear = np.linalg.inv(matrix[:, :2].astype(np.float64))
     (a, b), (d, e) = linear.tolist()
     c, f = (-linear @ matrix[:, 2]).tolist()
+    return [a, b, c, d, e, f, width, height], halvings
+
+
+def cut(square: Tensor, numbers: Tensor, halvings: int) -> Tensor:
+    """(128, 128, 3) what the network sees of a crop (S, S, 3): ``occluders.cut``."""
+    planes = square.permute(2, 0, 1)[None].float()
+    for _ in range(halvings):
+        planes = torch.nn.functional.avg_pool2d(planes, 2).round()
+    a, b, c, d, e, f = numbers[:6].view(6, 1, 1, 1)
     place = torch.arange(SIZE, device=square.device, dtype=torch.float32)
     x, y = place[None, None], place[None, :, None]
-    seen = bilinear(planes, a * x + b * y + c, d * x + e * y + f)
-    return rounded(seen).permute(0, 2, 3, 1).contiguous()
+    seen = bilinear(planes, a * x + b * y + c, d * x + e * y + f, numbers[None, 6:])
+    return rounded(seen)[0].permute(1, 2, 0)
