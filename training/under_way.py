@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -58,6 +59,21 @@ def parser_of(package: str, doc: str | None, out: str) -> argparse.ArgumentParse
     return parser
 
 
+def also_fast(parser: argparse.ArgumentParser) -> None:
+    """What a training needs that begins from what ships and has a GPU for minutes only."""
+    parser.add_argument("--begin-from", type=Path, help="exported network to begin with, say what ships")
+    parser.add_argument(
+        "--until", type=float, help="seconds since 1970 by which all must be written, whatever --minutes says"
+    )
+    parser.add_argument("--pool", type=int, default=0, help="samples to keep on the device; needs --workers")
+    parser.add_argument("--workers", type=int, default=1, help="processes that fill the pool")
+
+
+def minutes_left(minutes: float, until: float | None, ending: float = 15.0) -> float:
+    """Of training: ``minutes``, or fewer where ``ending`` seconds before ``until`` come first."""
+    return minutes if until is None else min(minutes, (until - time.time() - ending) / 60)
+
+
 def device_for(asked: str) -> str:
     """``asked``: auto, cpu or cuda."""
     return ("cuda" if torch.cuda.is_available() else "cpu") if asked == "auto" else asked
@@ -77,17 +93,23 @@ def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
 def average(shadow: nn.Module, network: nn.Module, step: int, over: float) -> None:
     """``shadow`` follows ``network``: an exponential mean over about the last ``over`` steps, fewer at the start."""
     keep = min(1 - 1 / over, (step + 1) / (step + 12))
+    pairs = list(zip(shadow.state_dict().values(), network.state_dict().values(), strict=True))
+    numbers = [pair for pair in pairs if pair[0].dtype.is_floating_point]
     with torch.no_grad():
-        for old, new in zip(shadow.state_dict().values(), network.state_dict().values(), strict=True):
-            if old.dtype.is_floating_point:
-                old.lerp_(new, 1 - keep)
-            else:
+        torch._foreach_lerp_([old for old, _ in numbers], [new for _, new in numbers], 1 - keep)
+        for old, new in pairs:
+            if not old.dtype.is_floating_point:
                 old.copy_(new)
 
 
 def steps_averaged(share: float) -> float:
     """1,000, growing to 1,700 towards the end (a ``share`` of 1)."""
     return 1000 + 700 * share
+
+
+def share_averaged(share: float, step: int) -> float:
+    """Steps: as ``steps_averaged``, but no more than a tenth of all that there will be."""
+    return min(steps_averaged(share), max(100.0, 0.1 * step / max(share, 1e-3)))
 
 
 def stand_back(_: int) -> None:

@@ -26,7 +26,7 @@ FORGOTTEN_S = 0.4
 
 WHOLE = 254
 """Of 255: where all is kept, the mask stays as it is."""
-STYLE = 480
+STYLE = 864
 """Gains and offsets of the generator's blocks."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -12,20 +13,25 @@ pytest.importorskip("onnx", reason="onnx is not installed: it is needed to expor
 
 import torch
 
+import rtswap
 from rtswap.geometry import canonical
 from rtswap.swappers.one_view import NEUTRAL, SIZE
 from training.exported import run
-from training.landmarks.network import LandmarkNetwork
 from training.landmarks.views import Views
-from training.one.batches import Batch, Draws, augmented, gathered
+from training.one.batches import augmented
+from training.one.damage import damaged
 from training.one.export import encoder_graph, generator_graph, worst_levels
 from training.one.lights import badly_lit
-from training.one.losses import cross_terms, kept_term, mended, psnr, same_terms
+from training.one.losses import WEIGHTS, cross_terms, kept_term, mended, psnr, same_terms
+from training.one.making import Arriving, making
 from training.one.network import MOST, STYLE, DeployedGenerator, Made, One
-from training.one.pairs import FIELDS, Pairs, load, prepare
+from training.one.pairs import FIELDS, SHARD, Pairs, load, prepare
+from training.one.pool import Batch, Pool
 from training.one.run import Run
+from training.one.steps import Steps
 from training.one.watchers import Watchers, sampled
-from training.recognition.network import RecognitionNetwork
+
+ASSETS = Path(rtswap.__file__).parent / "assets"
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +46,14 @@ def views() -> Views:
 @pytest.fixture(scope="module")
 def pairs(views: Views, tmp_path_factory: pytest.TempPathFactory) -> Pairs:
     folder = tmp_path_factory.mktemp("pairs")
-    prepare(views, folder, 2, 1, count=12)
+    prepare(views, folder, range(2), 1, count=12)
     return load(folder)
 
 
 @pytest.fixture
 def batch(pairs: Pairs) -> Batch:
-    return gathered(pairs, Draws(pairs, 0).rows(4, 2))
+    torch.manual_seed(0)
+    return Pool.of(pairs, "cpu").drawn(4, 2)
 
 
 def nothing(batch: Batch) -> Made:
@@ -54,10 +61,10 @@ def nothing(batch: Batch) -> Made:
 
 
 def test_pairs_are_made_once_and_found_again(views: Views, tmp_path: Path) -> None:
-    prepare(views, tmp_path, 1, 1, count=6)
+    prepare(views, tmp_path, [0], 1, count=6)
     first = load(tmp_path)
     kept = (tmp_path / "000.npz").stat().st_mtime_ns
-    prepare(views, tmp_path, 2, 1, count=6)
+    prepare(views, tmp_path, range(2), 1, count=6)
     again = load(tmp_path)
     assert (tmp_path / "000.npz").stat().st_mtime_ns == kept
     assert (len(first), len(again)) == (6, 12)
@@ -109,7 +116,8 @@ def test_cross_pairs_are_told_to_stay_as_they_are_but_for_what_is_out_of_place(b
 
 def test_augmentation_changes_all_pictures_alike(batch: Batch) -> None:
     for seed in range(4):
-        other = augmented(batch, torch.Generator().manual_seed(seed))
+        torch.manual_seed(seed)
+        other = augmented(batch)
         outside = (other.mask == 0).expand_as(other.target)
         assert torch.allclose(other.composite[outside], other.target[outside], atol=1e-5)
         assert other.composite.min() >= -1
@@ -117,12 +125,55 @@ def test_augmentation_changes_all_pictures_alike(batch: Batch) -> None:
         assert not torch.equal(other.target, batch.target)
 
 
+def test_damage_is_done_to_the_swapped_face_alone_and_to_most_of_them(batch: Batch) -> None:
+    torch.manual_seed(0)
+    faces, masks = batch.clean.repeat(8, 1, 1, 1), batch.mask.repeat(8, 1, 1, 1)
+    hurt = damaged(faces, masks)
+    assert torch.equal(hurt[(masks == 0).expand_as(hurt)], faces[(masks == 0).expand_as(hurt)])
+    changed = ((hurt - faces).abs() * masks).sum((1, 2, 3)) / masks.sum((1, 2, 3))
+    assert 0.6 < (changed > 0.03).float().mean() <= 1
+    assert 0.03 < changed.mean() < 0.6
+
+
 def test_the_networks_looking_on_see_the_same_crop_of_a_mirrored_batch(batch: Batch) -> None:
-    seed = next(s for s in range(99) if torch.rand((), generator=torch.Generator().manual_seed(s)) >= 0.5)
-    mirrored = augmented(batch, torch.Generator().manual_seed(seed))
-    a, b = sampled(batch.target, batch.known, 96), sampled(mirrored.target, mirrored.known, 96)
-    for one, other in zip(a.flatten(1), b.flatten(1), strict=True):
-        assert torch.corrcoef(torch.stack([one, other]))[0, 1] > 0.9
+    torch.manual_seed(0)
+    other = augmented(batch)
+    turned = other.known[:, 0, 0] * batch.known[:, 0, 0] < 0
+    assert turned.any()
+    assert not turned.all()
+    a, b = sampled(batch.target, batch.known, 96), sampled(other.target, other.known, 96)
+    for one, again in zip(a.flatten(1), b.flatten(1), strict=True):
+        assert torch.corrcoef(torch.stack([one, again]))[0, 1] > 0.9
+
+
+def test_a_crop_is_the_one_that_opencv_cuts(batch: Batch) -> None:
+    picture = ((batch.target[0].permute(1, 2, 0) + 1) * 127.5).numpy()
+    found = (sampled(batch.target[:1], batch.known[:1], 96)[0].permute(1, 2, 0) + 1) * 127.5
+    wanted = cv2.warpAffine(picture, batch.known[0].numpy(), (96, 96), borderMode=cv2.BORDER_REPLICATE)
+    assert np.abs(found.numpy() - wanted).mean() < 0.5
+
+
+def test_a_pool_gives_what_was_put_in_and_takes_more_until_it_is_full(pairs: Pairs) -> None:
+    pool = Pool(len(pairs) + 5, "cpu")
+    pool.add(pairs)
+    pool.add(pairs)
+    assert pool.count == len(pairs) + 5
+    batch = pool.batch(torch.arange(pool.count))
+    first, last = ((batch.target[row].permute(1, 2, 0) + 1) * 127.5 for row in (3, len(pairs) + 3))
+    assert torch.equal(first, last)
+    assert np.array_equal(first.round().numpy(), pairs.target[3])
+    torch.manual_seed(0)
+    drawn = pool.drawn(20, 20)
+    assert drawn.same.tolist() == [True] * 20 + [False] * 20
+
+
+def test_pairs_come_while_they_are_learnt_from(views: Views, tmp_path: Path) -> None:
+    pool = Pool(3 * SHARD, "cpu")
+    arriving = Arriving(tmp_path, pool)
+    with making(views, tmp_path, 3, 1, least=1):
+        arriving.take()
+        assert pool.count >= SHARD
+    assert not list(tmp_path.glob("*.part")) or pool.count < 3 * SHARD
 
 
 def test_the_difference_is_bounded_and_the_budget_kept() -> None:
@@ -133,7 +184,7 @@ def test_the_difference_is_bounded_and_the_budget_kept() -> None:
     def count(layer: torch.nn.Module, _: object, out: torch.Tensor) -> None:
         nonlocal macs
         if isinstance(layer, torch.nn.Conv2d):
-            macs += layer.in_channels * layer.kernel_size[0] * layer.kernel_size[1] * out[0].numel()
+            macs += layer.in_channels // layer.groups * layer.kernel_size[0] * layer.kernel_size[1] * out[0].numel()
 
     for layer in one.generator.modules():
         layer.register_forward_hook(count)
@@ -147,19 +198,20 @@ def test_a_few_steps_with_every_term_change_the_networks_and_go_on_from_a_checkp
     pairs: Pairs, views: Views, tmp_path: Path
 ) -> None:
     torch.manual_seed(0)
-    for name, network in (("r", RecognitionNetwork()), ("l", LandmarkNetwork())):
-        torch.save({"shadow": network.state_dict()}, tmp_path / f"{name}.pt")
-    watchers = Watchers(tmp_path / "r.pt", tmp_path / "l.pt", "cpu")
-    people, dice, draws = watchers.people(views), torch.Generator().manual_seed(0), Draws(pairs, 0)
+    watchers = Watchers(ASSETS / "recognition.onnx", ASSETS / "landmarks.onnx", "cpu")
+    people = watchers.people(views)
     assert people.shape == (3, 128)
     run_ = Run("cpu", 5e-4)
     before = {name: value.clone() for name, value in run_.one.state_dict().items()}
+    steps = Steps(run_, Pool.of(pairs, "cpu"), watchers, people, same=1, cross=1, half=False)
     for share in (0.1, 0.5):
-        batch = augmented(gathered(pairs, draws.rows(1, 1)), dice)
-        terms = run_.step(batch, watchers, people, share, dice, half=False)
-        assert all(torch.isfinite(value) for value in terms.values())
-    assert "fooled" in terms
+        run_.progress.step = 0
+        steps.step(share)
+    terms = steps.taken()
+    assert set(WEIGHTS) | {"told_apart"} == set(terms)
+    assert all(np.isfinite(value) for value in terms.values())
     assert any(not torch.equal(value, before[name]) for name, value in run_.one.state_dict().items())
+    run_.progress.step = 2
     run_.save(tmp_path / "c.pt")
     other = Run("cpu", 5e-4)
     other.load(tmp_path / "c.pt", "cpu")

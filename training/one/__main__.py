@@ -1,11 +1,11 @@
 """Train the generator ``one``.
 
-    python -m training.one --minutes 80 --faces DIR --teacher FILE --recognition CHECKPOINT --landmarks CHECKPOINT
-                           --out DIR
+    python -m training.one --minutes 80 --faces DIR --teacher FILE --out DIR
 
 Stops after the given minutes of training, counted over all runs; run it again to go on from the last checkpoint.
+Pairs are made by ``--makers`` processes before and while it trains; training begins with ``--least`` files of them.
 ``--cache``: the folder with the labels and views of ``training.landmarks``, made there where they are missing.
-``--recognition``, ``--landmarks``: checkpoints of those two trainings, whose networks look on.
+``--recognition``, ``--landmarks``: the networks that look on; those that ship where they are not given.
 """
 
 from __future__ import annotations
@@ -20,17 +20,20 @@ import torch
 from training.landmarks.faces import load_or_label, taught_and_kept_out
 from training.landmarks.views import build
 from training.one.loop import work
+from training.one.making import making
 from training.one.pairs import prepare
 from training.one.together import spread
 from training.one.watchers import Watchers
 from training.under_way import device_for, parser_of
 
+ASSETS = Path(__file__).parents[2] / "rtswap" / "assets"
+
 
 def arguments() -> argparse.Namespace:
     parser = parser_of("training.one", __doc__, "pairs, checkpoint, plots, sheets")
     parser.add_argument("--teacher", type=Path, required=True, help="facemesh.onnx")
-    parser.add_argument("--recognition", type=Path, required=True, help="checkpoint of training.recognition")
-    parser.add_argument("--landmarks", type=Path, required=True, help="checkpoint of training.landmarks")
+    parser.add_argument("--recognition", type=Path, default=ASSETS / "recognition.onnx")
+    parser.add_argument("--landmarks", type=Path, default=ASSETS / "landmarks.onnx")
     parser.add_argument("--cache", type=Path, help="labels and views; default: --out")
     parser.add_argument("--threads", type=int, default=2, help="per process")
     parser.add_argument("--workers", type=int, default=1, help="processes that share each step")
@@ -38,7 +41,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--cross", type=int, default=12, help="pairs of two people per batch")
     parser.add_argument("--rate", type=float, default=5e-4)
     parser.add_argument("--settled", type=float, default=0.45, help="share of the time without the critic")
-    parser.add_argument("--shards", type=int, default=16, help="files of 510 pairs to prepare")
+    parser.add_argument("--makers", type=int, default=2, help="processes that make pairs")
+    parser.add_argument("--shards", type=int, default=16, help="files of 510 pairs to make")
+    parser.add_argument("--least", type=int, default=16, help="files to begin with")
+    parser.add_argument("--most", type=int, default=100_000, help="pairs in the device's memory; each takes 240 kB")
     parser.add_argument(
         "--half", action=argparse.BooleanOptionalAction, help="compute in bfloat16; default: on CUDA only"
     )
@@ -49,6 +55,7 @@ def main() -> None:
     args = arguments()
     cv2.setNumThreads(1)
     torch.set_num_threads(args.threads)
+    torch.backends.cudnn.benchmark = True
     device = device_for(args.device)
     args.half = device == "cuda" if args.half is None else args.half
     args.out.mkdir(parents=True, exist_ok=True)
@@ -57,11 +64,11 @@ def main() -> None:
     known, kept_out = taught_and_kept_out(labels)
     taught = build(args.faces, labels, known, 6, cache / "views-train")
     others = build(args.faces, labels, kept_out, 3, cache / "views-validation")
-    prepare(taught, args.out / "pairs-train", args.shards, 1)
-    for name, count, hard in (("pairs-hard", 96, True), ("pairs-validation", 240, False)):
-        prepare(others, args.out / name, 1, 9 if hard else 8, count=count, hard=hard)
-    watchers = Watchers(args.recognition, args.landmarks, device)
-    spread(partial(work, args, device, watchers.people(taught), watchers.people(others)), args.workers)
+    with making(taught, args.out / "pairs-train", args.shards, args.makers, least=args.least):
+        for name, count, hard in (("pairs-hard", 96, True), ("pairs-validation", 240, False)):
+            prepare(others, args.out / name, [0], 9 if hard else 8, count=count, hard=hard)
+        watchers = Watchers(args.recognition, args.landmarks, device)
+        spread(partial(work, args, device, watchers.people(taught), watchers.people(others)), args.workers)
 
 
 if __name__ == "__main__":

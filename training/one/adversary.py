@@ -9,23 +9,28 @@ from training.one.network import Critic
 
 MOST_SHIFT = 10
 R1 = 2.0
-R1_EVERY = 8
-R1_COUNT = 8
+R1_COUNT = 16
 
 
-def changed(pictures: Tensor, dice: torch.Generator) -> Tensor:
-    """Differentiable augmentation (Zhao et al. 2020): brightness, saturation, contrast, translation."""
-    count = len(pictures)
+class Change:
+    """Differentiable augmentation (Zhao et al. 2020): brightness, saturation, contrast, translation; drawn once, so
+    that what is compared is changed alike. Draws on the device, and does not wait for it."""
 
-    def draw(low: float, high: float) -> Tensor:
-        return low + (high - low) * torch.rand(count, 1, 1, 1, generator=dice)
+    def __init__(self, count: int, device: torch.device) -> None:
+        def draw(low: float, high: float) -> Tensor:
+            return low + (high - low) * torch.rand(count, 1, 1, 1, device=device)
 
-    x = pictures + draw(-0.3, 0.3)
-    grey, middle = x.mean(1, keepdim=True), x.mean((1, 2, 3), keepdim=True)
-    x = grey + draw(0.3, 1.7) * (x - grey)
-    x = middle + draw(0.7, 1.3) * (x - middle)
-    down, right = torch.randint(-MOST_SHIFT, MOST_SHIFT + 1, (2,), generator=dice).tolist()
-    return torch.roll(x, (down, right), (2, 3))
+        self._lift, self._saturation, self._contrast = draw(-0.3, 0.3), draw(0.3, 1.7), draw(0.7, 1.3)
+        self._shift = torch.randint(-MOST_SHIFT, MOST_SHIFT + 1, (2, 1), device=device)
+
+    def __call__(self, pictures: Tensor) -> Tensor:
+        x = pictures + self._lift
+        grey, middle = x.mean(1, keepdim=True), x.mean((1, 2, 3), keepdim=True)
+        x = grey + self._saturation * (x - grey)
+        x = middle + self._contrast * (x - middle)
+        places = torch.arange(x.shape[-1], device=x.device)
+        rows, columns = (places - self._shift) % x.shape[-1]
+        return x.index_select(2, rows).index_select(3, columns)
 
 
 def patch_weight(shown: Tensor) -> Tensor:
@@ -33,20 +38,16 @@ def patch_weight(shown: Tensor) -> Tensor:
     return (4 * nn.functional.avg_pool2d(shown, 8)).clamp(max=1)
 
 
-def fooled(critic: Critic, fake: Tensor, shown: Tensor, dice: torch.Generator) -> Tensor:
+def fooled(critic: Critic, fake: Tensor, shown: Tensor) -> Tensor:
     """The generator's hinge loss."""
     weight = patch_weight(shown)
-    return -(critic(changed(fake, dice)) * weight).sum() / weight.sum().clamp(min=1)
+    return -(critic(Change(len(fake), fake.device)(fake)) * weight).sum() / weight.sum().clamp(min=1)
 
 
-def told_apart(critic: Critic, fake: Tensor, real: Tensor, shown: Tensor, dice: torch.Generator) -> Tensor:
+def told_apart(critic: Critic, fake: Tensor, real: Tensor, shown: Tensor) -> Tensor:
     """The critic's hinge loss."""
-    weight = patch_weight(shown)
-    state = dice.get_state()
-    bad = critic(changed(fake, dice))
-    dice.set_state(state)
-    good = critic(changed(real, dice))
-    off = torch.relu(1 - good) + torch.relu(1 + bad)
+    weight, change = patch_weight(shown), Change(len(fake), fake.device)
+    off = torch.relu(1 - critic(change(real))) + torch.relu(1 + critic(change(fake)))
     return (off * weight).sum() / weight.sum().clamp(min=1)
 
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from training.one.batches import Batch
 from training.one.network import Made
+from training.one.pool import Batch
 
 WEIGHTS = {
     "colour": 10.0,
@@ -17,11 +17,11 @@ WEIGHTS = {
     "light": 5.0,
     "detail": 16.0,
     "calm": 1.0,
-    "kept": 0.1,
-    "identity": 4.0,
-    "keep": 4.0,
+    "kept": 0.3,
+    "identity": 5.0,
+    "keep": 5.0,
     "landmarks": 0.8,
-    "fooled": 0.15,
+    "fooled": 0.2,
 }
 LIGHT_SIGMA = 1.4
 """Of the low-pass of ``light``, in cells of 8 px: 11 px."""
@@ -57,17 +57,17 @@ def same_terms(output: Output, batch: Batch) -> dict[str, Tensor]:
 
 
 def cross_terms(output: Output, batch: Batch) -> dict[str, Tensor]:
-    """``light``: the target's slow part; ``detail``: the swapped face's gradients at 128 and 64 px, but for what is
+    """``light``: the target's slow part; ``detail``: the undamaged face's gradients at 128 and 64 px, but for what is
     out of place; ``calm``: no change without need."""
     area = batch.mask.mean().clamp(min=1e-3)
     within = batch.inside * batch.mask
     light = (_slow(output.picture, within) - _slow(batch.target, within)).abs() * _coarse(within)
-    change, detail = output.picture - batch.composite, []
+    change, detail = output.picture - batch.clean, []
+    calm = (change.abs() * batch.mask).mean()
     for _ in range(2):
         off = torch.cat(_slopes(change)).abs()
         detail.append((off / (off + TOLERATED)).mean())
         change = nn.functional.avg_pool2d(change, 2)
-    calm = (output.made.residual.abs() * batch.mask).mean()
     return {"light": light.mean() / area, "detail": TOLERATED * sum(detail) / area, "calm": calm / area}
 
 

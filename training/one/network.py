@@ -1,4 +1,4 @@
-"""The generator ``one-128``: 0.5 M parameters, 0.2 GMAC for a 128 px crop, and the encoder of the source's photo.
+"""The generator ``one-128``: 0.9 M parameters, 0.35 GMAC for a 128 px crop, and the encoder of the source's photo.
 
 FaceShifter's adaptive attentional denormalisation (Li et al. 2020) in small: at 32 and 16 px each block's
 features are scaled and shifted either as the target asks (maps made of its low-passed face) or as the source asks
@@ -15,16 +15,19 @@ from torch import Tensor, nn
 
 from rtswap.swappers.one import STYLE
 from rtswap.swappers.one_view import NEUTRAL, SIZE
-from training.layers import conv
+from training.layers import Residual, conv
 
 MOST = 0.6
 """Largest difference, where pictures go from -1 to 1: 76 levels of 255."""
-WIDTHS = 48, 96
+WIDTHS = 16, 48, 112
+"""Channels at 64, 32 and 16 px."""
+MIDDLE, DEEP = 2, 3
+"""Blocks at 32 and at 16 px."""
+TOLD = 32, 48
+"""Channels of the target's maps at 32 and 16 px."""
 DOUBT = 0.1
 """Probabilities this near to 0 or 1 count as such."""
-TOLD = 24, 48
-"""Channels of the composite's and of the target's maps at 32 and 16 px."""
-assert 2 * (2 * WIDTHS[1] + WIDTHS[0]) == STYLE
+assert 2 * (DEEP * WIDTHS[2] + MIDDLE * WIDTHS[1]) == STYLE
 
 
 class Gated(nn.Module):
@@ -69,33 +72,45 @@ class Made(NamedTuple):
 
 
 class Generator(nn.Module):
-    """Everything happens at 32 and 16 px, where CPUs convolve best: four by four pixels are one place."""
+    """Most of it happens at 32 and 16 px, where CPUs convolve best; at 64 px it is made fine."""
 
     def __init__(self) -> None:
         super().__init__()
-        middle, deep = WIDTHS
-        self.enter, self.down = conv(7, middle, 6, 4), conv(middle, deep, 3, 2)
+        fine, middle, deep = WIDTHS
+        self.enter, self.down, self.deeper = conv(7, fine, 4, 2), conv(fine, middle, 3, 2), conv(middle, deep, 3, 2)
         self.told = nn.ModuleList([conv(4, TOLD[0], 6, 4), conv(TOLD[0], TOLD[1], 3, 2)])
-        self.deep = nn.ModuleList([Gated(deep, TOLD[1]), Gated(deep, TOLD[1])])
-        self.wider, self.middle = Wider(deep, middle), Gated(middle, TOLD[0])
-        self.leave = nn.Conv2d(middle, 4 * 16, 3, 1, 1)
+        self.deep = nn.ModuleList(Gated(deep, TOLD[1]) for _ in range(DEEP))
+        self.wider, self.middle = Wider(deep, middle), nn.ModuleList(Gated(middle, TOLD[0]) for _ in range(MIDDLE))
+        self.widest, self.fine = Wider(middle, fine), Residual(fine, 0.5)
+        self.leave = nn.Conv2d(fine, 4 * 4, 3, 1, 1)
+        line = torch.tensor([0.25, 0.5, 0.25])
+        self.register_buffer("smooth", (line[:, None] * line).expand(3, 1, 3, 3).clone())
         with torch.no_grad():
             self.leave.weight.mul_(0.1)
             self.leave.bias.zero_()
-            self.leave.bias[48:].fill_(4.0)
+            self.leave.bias[12:].fill_(4.0)
 
     def forward(self, composite: Tensor, target: Tensor, mask: Tensor, style: Tensor) -> Made:
-        """Pictures (N, 3, 128, 128) -1..1, ``mask`` (N, 1, 128, 128) 0..1, ``style`` (N, STYLE)."""
-        told = [self.told[0](torch.cat([target, mask], 1))]
-        told.append(self.told[1](told[0]))
-        before = self.enter(torch.cat([composite, target, mask], 1))
-        x = self.down(before)
-        parts = style.split([2 * WIDTHS[1], 2 * WIDTHS[1], 2 * WIDTHS[0]], 1)
-        for block, part in zip(self.deep, parts, strict=False):
-            x = block(x, told[1], part)
-        x = self.middle(torch.relu(self.wider(x) + before), told[0], parts[2])
-        difference, kept = self.leave(x).float().split([48, 16], 1)
-        return Made(*(nn.functional.pixel_shuffle(part, 4) for part in (MOST * torch.tanh(difference), kept)))
+        """Pictures (N, 3, 128, 128) -1..1, ``mask`` (N, 1, 128, 128) 0..1, ``style`` (N, STYLE).
+
+        The difference is smoothed by a kernel that knows no waves of 2 px: patterns of the last layer's places.
+        """
+        told = self.told[0](torch.cat([target, mask], 1))
+        told_deep = self.told[1](told)
+        first = self.enter(torch.cat([composite, target, mask], 1))
+        second = self.down(first)
+        deep, middle = style.split([2 * DEEP * WIDTHS[2], 2 * MIDDLE * WIDTHS[1]], 1)
+        x = self.deeper(second)
+        for block, part in zip(self.deep, deep.chunk(DEEP, 1), strict=True):
+            x = block(x, told_deep, part)
+        x = torch.relu(self.wider(x) + second)
+        for block, part in zip(self.middle, middle.chunk(MIDDLE, 1), strict=True):
+            x = block(x, told, part)
+        x = self.fine(torch.relu(self.widest(x) + first))
+        difference, kept = self.leave(x).float().split([12, 4], 1)
+        bounded = nn.functional.pixel_shuffle(MOST * torch.tanh(difference), 2)
+        smoothed = nn.functional.conv2d(bounded, self.smooth, padding=1, groups=3)
+        return Made(smoothed, nn.functional.pixel_shuffle(kept, 2))
 
 
 class Encoder(nn.Module):
@@ -133,21 +148,16 @@ class DeployedGenerator(nn.Module):
     shown."""
 
     def __init__(self, generator: Generator, strength: float = 1.0) -> None:
-        """``strength``: how much of the difference is said.
-
-        It is smoothed by a kernel that knows no waves of 4 and of 2 px: patterns of the last layer's 4 x 4 places.
-        """
+        """``strength``: how much of the difference is said."""
         super().__init__()
         self.generator, self.strength = generator, strength
-        line = torch.tensor([1.0, 2, 2, 2, 1]) / 8
-        self.register_buffer("smooth", (line[:, None] * line).expand(3, 1, 5, 5).clone())
 
     def forward(self, composite: Tensor, target: Tensor, mask: Tensor, style: Tensor) -> Tensor:
         share = mask[:, None].float() / 255
         made = self.generator(to_input(composite), to_input(target), share, style)
         sure = (torch.sigmoid(made.kept) - DOUBT) / (1 - 2 * DOUBT)
-        residual = nn.functional.conv2d(made.residual, self.smooth, padding=2, groups=3)
-        return torch.cat([127.5 * self.strength * residual + NEUTRAL, 255 * sure.clamp(0, 1)], 1).permute(0, 2, 3, 1)
+        said = 127.5 * self.strength * made.residual + NEUTRAL
+        return torch.cat([said, 255 * sure.clamp(0, 1)], 1).permute(0, 2, 3, 1)
 
 
 class DeployedEncoder(nn.Module):
@@ -168,9 +178,9 @@ class Critic(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        for inputs, outputs in ((3, 24), (24, 48), (48, 96)):
+        for inputs, outputs in ((3, 32), (32, 64), (64, 128)):
             layers += [nn.Conv2d(inputs, outputs, 4, 2, 1), nn.LeakyReLU(0.2)]
-        self.body = nn.Sequential(*layers, nn.Conv2d(96, 1, 3, 1, 1))
+        self.body = nn.Sequential(*layers, nn.Conv2d(128, 1, 3, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         score: Tensor = self.body(x)

@@ -6,7 +6,7 @@ then what should come out. A *cross* pair swaps between two people: there is no 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,13 +68,16 @@ class Pairs:
 FIELDS = tuple(Pairs.__dataclass_fields__)
 
 
-def prepare(views: Views, folder: Path, shards: int, seed: int, *, count: int = SHARD, hard: bool = False) -> None:
-    """``shards`` files of ``count`` pairs in ``folder``, those that are missing made now.
+def prepare(
+    views: Views, folder: Path, numbers: Iterable[int], seed: int, *, count: int = SHARD, hard: bool = False
+) -> None:
+    """Files of ``count`` pairs in ``folder``, those of ``numbers`` that are missing made now.
 
     ``hard``: badly lit sources on other people only.
     """
+    cv2.setNumThreads(1)
     folder.mkdir(parents=True, exist_ok=True)
-    for number in range(shards):
+    for number in numbers:
         path = folder / f"{number:03d}.npz"
         if path.exists():
             continue
@@ -83,13 +86,17 @@ def prepare(views: Views, folder: Path, shards: int, seed: int, *, count: int = 
         with temporary.open("wb") as file:
             np.savez(file, **{name: np.stack([row[name] for row in rows]) for name in FIELDS})
         temporary.replace(path)
-        print(f"pairs: {number + 1} of {shards} files", flush=True)
 
 
 def load(folder: Path) -> Pairs:
     """Every finished file of ``folder``, in memory."""
+    return read(sorted(folder.glob("*.npz")))
+
+
+def read(paths: Iterable[Path]) -> Pairs:
+    """The pairs of these files, in memory."""
     parts: dict[str, list[NDArray[np.generic]]] = {name: [] for name in FIELDS}
-    for path in sorted(folder.glob("*.npz")):
+    for path in paths:
         with np.load(path) as data:
             for name in FIELDS:
                 parts[name].append(data[name])

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from training.one.batches import gathered
 from training.one.losses import mended
 from training.one.network import One
 from training.one.pairs import Pairs
+from training.one.pool import Pool
 
 COUNT, ACROSS, ZOOM = 24, 3, 1.25
 
@@ -20,7 +20,7 @@ COUNT, ACROSS, ZOOM = 24, 3, 1.25
 def contact_sheet(one: One, pairs: Pairs, path: Path, device: str) -> None:
     """A PNG of the first pairs as the network mends them now."""
     rows = np.arange(min(COUNT, len(pairs)))
-    batch = gathered(pairs, rows, device)
+    batch = Pool.of(pairs, device).batch(torch.from_numpy(rows).to(device))
     one.eval()
     with torch.no_grad():
         output = mended(batch, one(batch.composite, batch.lowered, batch.mask, batch.photo)).picture

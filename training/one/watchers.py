@@ -9,22 +9,30 @@ import torch
 from torch import Tensor, nn
 
 from rtswap.tracking.landmarks import place
-from training.landmarks.faces import eye_distance
+from training.imported import weights_from
+from training.landmarks.network import Deployed as DeployedLandmarks
 from training.landmarks.network import LandmarkNetwork, to_input
 from training.landmarks.views import Views
-from training.one.batches import Batch
 from training.one.network import SIZE
+from training.one.pool import Batch
+from training.recognition.network import Deployed as DeployedRecognition
 from training.recognition.network import RecognitionNetwork
+
+CORNERS = [33, 133], [362, 263]
+"""Of the left and of the right eye."""
 
 JITTER_PX, JITTER_TONE = 1.5, 0.08
 """What the recogniser is shown is moved and toned at random: one fixed view of a small network is easily fooled."""
 
 
 class Watchers:
+    """``recognition``, ``landmarks``: the networks that ship, as ONNX."""
+
     def __init__(self, recognition: Path, landmarks: Path, device: str) -> None:
         self._recognition, self._landmarks = RecognitionNetwork(), LandmarkNetwork()
-        for network, path in ((self._recognition, recognition), (self._landmarks, landmarks)):
-            network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["shadow"])
+        weights_from(recognition, DeployedRecognition(self._recognition))
+        weights_from(landmarks, DeployedLandmarks(self._landmarks))
+        for network in (self._recognition, self._landmarks):
             network.eval().requires_grad_(False)
             network.to(device, memory_format=torch.channels_last)
         self._device = device
@@ -53,22 +61,27 @@ class Watchers:
         return nn.functional.normalize(self._recognition(sampled(pictures, known, 96)), dim=1)
 
     def identity(self, picture: Tensor, batch: Batch, people: Tensor) -> dict[str, Tensor]:
-        """``identity``: 1 - cosine to the source's person; ``keep``: to the composite's face. Only the coarse part of
-        the change is shown: with all of it, colourful stripes of 4 px raised the cosine and nothing else."""
-        change = nn.functional.avg_pool2d(picture - batch.composite, 4)
-        seen = batch.composite + nn.functional.interpolate(change, scale_factor=4.0, mode="bilinear")
-        made, given = self.who(seen, batch.known, jitter=True), self.who(batch.composite, batch.known)
+        """``identity``: 1 - cosine to the source's person; ``keep``: to the undamaged face's, of two people's pairs.
+
+        Only the coarse part of the change is shown: with all of it, colourful stripes of 4 px raised the cosine and
+        nothing else."""
+        change = nn.functional.avg_pool2d(picture - batch.clean, 4)
+        seen = batch.clean + nn.functional.interpolate(change, scale_factor=4.0, mode="bilinear")
+        made, given = self.who(seen, batch.known, jitter=True), self.who(batch.clean, batch.known)
+        apart = 1 - (made * given.detach()).sum(1)
+        cross = (~batch.same).float()
         return {
             "identity": 1 - (made * people[batch.source]).sum(1).mean(),
-            "keep": 1 - (made * given.detach()).sum(1).mean(),
+            "keep": (apart * cross).sum() / cross.sum().clamp(min=1),
         }
 
     def landmarks(self, picture: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """``landmarks``: percent of the inter-ocular distance by which points moved away from the composite's."""
+        """``landmarks``: percent of the inter-ocular distance by which points left the undamaged face's."""
         points = self._landmarks(sampled(picture, batch.mesh, SIZE))[0]
         with torch.no_grad():
-            before = self._landmarks(sampled(batch.composite, batch.mesh, SIZE))[0]
-        unit = torch.from_numpy(eye_distance(before.cpu().numpy())).to(before.device).clamp(min=8)
+            before = self._landmarks(sampled(batch.clean, batch.mesh, SIZE))[0]
+            left, right = (before[:, corners].mean(1) for corners in CORNERS)
+            unit = (right - left).square().sum(1).sqrt().clamp(min=8)
         apart = (points - before)[..., :2].square().sum(2).add(1e-4).sqrt().mean(1) / unit
         return {"landmarks": 100 * apart.mean()}
 
@@ -76,10 +89,10 @@ class Watchers:
 def sampled(pictures: Tensor, matrices: Tensor, size: int) -> Tensor:
     """(N, 3, size, size) of ``pictures`` (N, 3, S, S) under ``matrices`` (N, 2, 3), pixels to pixels."""
     side = pictures.shape[-1]
-    bottom = torch.tensor([[[0.0, 0, 1]]], device=matrices.device).expand(len(matrices), 1, 3)
-    back = torch.linalg.inv(torch.cat([matrices.float(), bottom], 1))[:, :2]
     line = torch.arange(size, dtype=torch.float32, device=matrices.device)
-    y, x = torch.meshgrid(line, line, indexing="ij")
-    places = torch.stack([x, y, torch.ones_like(x)], -1).reshape(1, -1, 3) @ back.transpose(1, 2)
-    grid = ((places + 0.5) * (2 / side) - 1).reshape(len(matrices), size, size, 2)
+    (a, b, c), (d, e, f) = ([column[:, None, None] for column in row.unbind(1)] for row in matrices.float().unbind(1))
+    across, down = line[None, None, :] - c, line[None, :, None] - f
+    turn = a * e - b * d  # the inverse of a 2 x 2 matrix, by hand: a solver would wait for the device
+    places = torch.stack([(e * across - b * down) / turn, (a * down - d * across) / turn], -1)
+    grid = (places + 0.5) * (2 / side) - 1
     return nn.functional.grid_sample(pictures, grid.to(pictures.device), align_corners=False, padding_mode="border")

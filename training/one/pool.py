@@ -1,0 +1,88 @@
+"""Prepared pairs on the device that trains, as bytes, from which batches are drawn there; more may come meanwhile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from training.one.network import to_input
+from training.one.pairs import Pairs
+
+PICTURES = ("composite", "target", "lowered", "photo")
+SHARES = ("mask", "inside", "visible")
+VALUES = ("same", "source", "known", "mesh")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """N pairs: pictures (N, 3, 128, 128) -1..1, masks (N, 1, 128, 128) 0..1; see ``pairs.Pairs``."""
+
+    composite: Tensor
+    target: Tensor
+    lowered: Tensor
+    photo: Tensor
+    mask: Tensor
+    inside: Tensor
+    visible: Tensor
+    same: Tensor
+    source: Tensor
+    known: Tensor
+    mesh: Tensor
+    clean: Tensor
+    """The composite before training damaged it on purpose."""
+
+    def __len__(self) -> int:
+        return len(self.composite)
+
+    def part(self, chosen: Tensor | slice) -> Batch:
+        return Batch(*(getattr(self, field.name)[chosen] for field in fields(self)))
+
+
+class Pool:
+    """At most ``capacity`` pairs; what comes when it is full is left out."""
+
+    def __init__(self, capacity: int, device: str) -> None:
+        self.capacity, self.device, self.count = capacity, device, 0
+        self._kept: dict[str, Tensor] = {}
+        self._same, self._cross = (torch.zeros(capacity, dtype=torch.long, device=device) for _ in range(2))
+        self._counts = torch.zeros(2, device=device)
+        """How many rows of ``_same`` and of ``_cross`` are filled: on the device, where a captured step reads it."""
+
+    @classmethod
+    def of(cls, pairs: Pairs, device: str) -> Pool:
+        pool = cls(len(pairs), device)
+        pool.add(pairs)
+        return pool
+
+    def add(self, pairs: Pairs) -> None:
+        """Copies of them, as many as there is room for."""
+        count = min(len(pairs), self.capacity - self.count)
+        rows = slice(self.count, self.count + count)
+        for name in (*PICTURES, *SHARES, *VALUES):
+            given = torch.from_numpy(getattr(pairs, name)[:count])
+            if name not in self._kept:
+                self._kept[name] = torch.zeros(self.capacity, *given.shape[1:], dtype=given.dtype, device=self.device)
+            self._kept[name][rows] = given.to(self.device)
+        same = torch.from_numpy(pairs.same[:count]).to(self.device)
+        for kind, (into, chosen) in enumerate(((self._same, same), (self._cross, ~same))):
+            new = self.count + chosen.nonzero()[:, 0]
+            filled = int(self._counts[kind])
+            into[filled : filled + len(new)] = new
+            self._counts[kind] += len(new)
+        self.count += count
+
+    def drawn(self, same: int, cross: int) -> Batch:
+        """Random rows, the pairs of one person first. Nothing here waits for a device."""
+        shares = torch.rand(same + cross, device=self.device)
+        at = [(share * count).long() for share, count in zip(shares.split([same, cross]), self._counts, strict=True)]
+        return self.batch(torch.cat([self._same[at[0]], self._cross[at[1]]]))
+
+    def batch(self, rows: Tensor) -> Batch:
+        """The pairs in ``rows`` as they are."""
+        pictures = {name: to_input(self._kept[name][rows]).contiguous(memory_format=torch.channels_last)
+                    for name in PICTURES}  # fmt: skip
+        shares = {name: self._kept[name][rows][:, None].float() / 255 for name in SHARES}
+        values = {name: self._kept[name][rows] for name in VALUES}
+        return Batch(**pictures, **shares, **values, clean=pictures["composite"])

@@ -1,0 +1,112 @@
+"""Steps one after the other: drawn, damaged, taught, averaged. On CUDA both sides' steps are replayed from graphs:
+a step is some thousand small kernels, which Python would hand out ten times slower than the card works them off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from training.one.batches import augmented
+from training.one.pool import Pool
+from training.one.run import Run, Seen
+from training.one.watchers import Watchers
+from training.under_way import average, learning_rate, steps_averaged
+
+WARM_UP = 3
+"""Steps before a capture: kernels are chosen, optimisers make their state."""
+QUEUED = 8
+"""Steps that may be under way on the device."""
+Terms = dict[str, Tensor]
+
+
+class Steps:
+    """``same``, ``cross``: pairs per batch. ``half``: convolutions in bfloat16."""
+
+    def __init__(
+        self, run: Run, pool: Pool, watchers: Watchers, people: Tensor, *, same: int, cross: int, half: bool
+    ) -> None:
+        self.run, self._pool, self._watchers, self._people = run, pool, watchers, people
+        self._same, self._cross, self._half = same, cross, half
+        self._seen: Seen | None = None
+        self._sums: Terms = {}
+        self._counts: dict[str, int] = {}
+        on_gpu = run.device == "cuda"
+        self._generator = Replayed(self._teach) if on_gpu else self._teach
+        self._critic = Replayed(self._teach_critic) if on_gpu else self._teach_critic
+
+    def step(self, share: float) -> None:
+        """One step, ``share`` of the way."""
+        run, progress = self.run, self.run.progress
+        run.pace(share, learning_rate(share, progress.step, run.peak))
+        self._note(self._generator())
+        average(run.shadow, run.one, progress.step, steps_averaged(share))
+        if run.teaches_critic(share):
+            self._note(self._critic())
+        progress.step += 1
+        progress.samples += self._same + self._cross
+        if run.device == "cuda" and progress.step % QUEUED == 0:
+            torch.cuda.synchronize()
+
+    def taken(self) -> dict[str, float]:
+        """The mean of every loss term since the last call."""
+        means = {name: float(value) / self._counts[name] for name, value in self._sums.items()}
+        self._sums, self._counts = {}, {}
+        return means
+
+    def _note(self, terms: Terms) -> None:
+        for name, value in terms.items():
+            self._sums[name] = self._sums.get(name, 0) + value.detach()
+            self._counts[name] = self._counts.get(name, 0) + 1
+
+    def _teach(self) -> Terms:
+        batch = augmented(self._pool.drawn(self._same, self._cross))
+        terms, self._seen = self.run.teach(batch, self._same, self._watchers, self._people, self._half)
+        return terms
+
+    def _teach_critic(self) -> Terms:
+        assert self._seen is not None  # the generator's step comes first
+        return self.run.teach_critic(self._seen, self._half)
+
+
+class Replayed:
+    """``work`` captured as a CUDA graph at the first call, after a few as they are. Where it cannot be captured it
+    goes on as it is, and says so."""
+
+    def __init__(self, work: Callable[[], Terms]) -> None:
+        self._work, self._calls = work, 0
+        self._graph: torch.cuda.CUDAGraph | None = None
+        self._terms: Terms = {}
+        self._failed = False
+
+    def __call__(self) -> Terms:
+        self._calls += 1
+        if self._graph is not None:
+            self._graph.replay()
+            return self._terms
+        if self._failed or self._calls <= WARM_UP:
+            return self._aside()
+        try:
+            self._capture()
+        except RuntimeError as error:
+            self._failed, self._graph = True, None
+            print(f"not captured, so slower: {str(error).splitlines()[0]}", flush=True)
+            return self._aside()
+        return self()
+
+    def _capture(self) -> None:
+        torch.cuda.synchronize()
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+            self._terms = {name: value.detach() for name, value in self._work().items()}
+        self._graph = graph
+
+    def _aside(self) -> Terms:
+        """On a stream of its own, as a capture wants its warm-up."""
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            terms = self._work()
+        torch.cuda.current_stream().wait_stream(stream)
+        return terms
