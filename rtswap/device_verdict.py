@@ -33,7 +33,9 @@ class Looks:
     def __init__(self) -> None:
         self._made: tuple[Captured, Captured] | None = None
 
-    def count(self, which: int, theirs: Tensor, ours: Tensor, masks: Tensor, table: Tensor) -> Tensor:
+    def count(
+        self, which: int, theirs: DeviceTensor, ours: DeviceTensor, masks: DeviceTensor, table: DeviceTensor
+    ) -> DeviceTensor:
         """(N, 2) pixels that differ and landmarks that are replaced: of the swap (0), of what was finished (1)."""
         if self._made is None:
             on_gpu = theirs.device.type == "cuda"
@@ -41,7 +43,9 @@ class Looks:
         return self._made[which](theirs, ours, masks, table, which)
 
 
-def counted(theirs: Tensor, ours: Tensor, masks: Tensor, table: Tensor, which: int) -> Tensor:
+def counted(
+    theirs: DeviceTensor, ours: DeviceTensor, masks: DeviceTensor, table: DeviceTensor, which: int
+) -> DeviceTensor:
     """As ``Looks.count``. ``table`` (N, 2 K + 3): where landmarks lie in the square for either look, width, height
     and the first row that is compared."""
     side, many = theirs.shape[1], (table.shape[1] - 3) // 2

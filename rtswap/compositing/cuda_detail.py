@@ -1,7 +1,8 @@
 """Sharpness and grain of the target, on a device: ``detail``.
 
 Now and then a patch of both pictures comes down with the frame, and the host measures it as it does without a GPU. So
-a face is matched from its second frame on; what is measured changes in tenths of seconds.
+a face is matched from its second frame on; what is measured changes in tenths of seconds. What is given to a face is
+one captured graph, whose numbers say how much of everything.
 """
 
 from __future__ import annotations
@@ -9,18 +10,25 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
-from rtswap.compositing.cuda_openings import device_openings
+from rtswap.captured import Captured
 from rtswap.compositing.detail import EVERY_S, Followed, Look, MatchDetail, window_for
-from rtswap.compositing.grain import SIDE, SPREAD, Overlay, pattern
+from rtswap.compositing.grain import SIDE, SPREAD, pattern
+from rtswap.compositing.openings import shares_of
 from rtswap.protocols import Later
-from rtswap.tensors import Tensor, rounded, uploaded
+from rtswap.tensors import Device, Tensor, rounded, uploaded
 from rtswap.torch_door import load_torch
 from rtswap.types import AlignedFace, DeviceFace, DeviceFaces, DeviceSwapped, Image, Quality, SwappedFace
 
 torch = load_torch()
 
 NOTHING = Look(0.0, 0.0, None)
+REACH = 2
+"""Pixels to either side that a blur takes from."""
+NUMBERS = 16
+"""Floats: width and height of the face's crop; taps of the blur (5); what the picture and the blurred one count;
+x, y in the grain's pattern, and its share."""
 
 
 class DeviceMatchDetail(MatchDetail):
@@ -29,6 +37,7 @@ class DeviceMatchDetail(MatchDetail):
     def __init__(self) -> None:
         super().__init__()
         self._patterns: dict[int, Tensor] = {}
+        self._work: Captured | None = None
 
     def apply_all(
         self, swapped: DeviceSwapped, targets: DeviceFaces, quality: Quality, later: Later
@@ -43,8 +52,7 @@ class DeviceMatchDetail(MatchDetail):
                     self._ask(track, row, face, swapped, targets, later)
                 where = track.offsets.integers(0, 1 << 16, 2)
                 if track.look != NOTHING:
-                    width, height = face.size
-                    self._give(swapped.crops[row, :height, :width], face, track.look, (int(where[0]), int(where[1])))
+                    self._give(swapped.crops[row], face, track.look, (int(where[0]), int(where[1])))
         return swapped
 
     def _ask(
@@ -74,60 +82,88 @@ class DeviceMatchDetail(MatchDetail):
 
         later(torch.stack([*green, swapped.masks[row][window]], 2), measure)
 
-    def _give(self, crop: Tensor, face: DeviceFace, look: Look, where: tuple[int, int]) -> None:
-        """To ``crop`` (h, w, 3), in place."""
-        openings = device_openings(crop, face)
-        planes = crop.permute(2, 0, 1)[None].float()
-        if look.softening > 0:
-            planes = softened(planes, look.softening)
-        elif look.sharpening > 0:
-            planes = (planes * (1 + look.sharpening) - softened(planes, 1.0) * look.sharpening).round().clamp(0, 255)
-        if look.overlay is not None:
-            planes = self._laid_over(planes, look.overlay, where)
-        crop.copy_(rounded(planes[0].permute(1, 2, 0)))
-        for opening in openings:
-            opening.put_back(crop)
+    def _give(self, square: Tensor, face: DeviceFace, look: Look, where: tuple[int, int]) -> None:
+        """To the face in ``square`` (S, S, 3), in place."""
+        device = square.device
+        self._work = self._work or Captured(given, 2, on_gpu=device.type == "cuda")
+        variance = look.softening or (1.0 if look.sharpening > 0 else 0.0)
+        halved = variance >= 1.2
+        taps = taps_of((variance - 1) / 4 if halved else variance)
+        drawn = uploaded(_drawn(face, square.shape[0], look, taps, where), device)
+        size = 0 if look.overlay is None else look.overlay.size
+        square.copy_(self._work(square, drawn, self._pattern(size, device), size, halved))
 
-    def _laid_over(self, planes: Tensor, overlay: Overlay, where: tuple[int, int]) -> Tensor:
-        """Grain, from another place of the pattern than without a GPU: there it depends on the mask's box."""
-        noise = self._patterns.get(overlay.size)
+    def _pattern(self, size: int, device: Device) -> Tensor:
+        """(1, 3, SIDE, SIDE) float around 0."""
+        noise = self._patterns.get(size)
         if noise is None:
-            made = uploaded(pattern(overlay.size), planes.device)
-            noise = self._patterns[overlay.size] = made.permute(2, 0, 1)[None].float() - 128
-        height, width = planes.shape[2:]
-        if max(height, width) > SIDE:
-            noise = noise.repeat(1, 1, -(-height // SIDE) + 1, -(-width // SIDE) + 1)
-        x, y = where[0] % (noise.shape[3] - width + 1), where[1] % (noise.shape[2] - height + 1)
-        return planes + noise[..., y : y + height, x : x + width] * (overlay.spread / SPREAD)
+            noise = self._patterns[size] = uploaded(pattern(size), device).permute(2, 0, 1)[None].float() - 128
+        return noise
 
 
-def softened(planes: Tensor, variance: float) -> Tensor:
+def _drawn(
+    face: DeviceFace, side: int, look: Look, taps: NDArray[np.float64], where: tuple[int, int]
+) -> NDArray[np.uint8]:
+    """The bytes of one face: NUMBERS, then (S, S) 255 where its eyes and the inside of its mouth stay as they are.
+
+    Grain is taken from another place of the pattern than without a GPU: there it depends on the mask's box."""
+    row = np.zeros(4 * NUMBERS + side * side, np.uint8)
+    numbers, plane = row[: 4 * NUMBERS].view(np.float32), row[4 * NUMBERS :].reshape(side, side)
+    counts = (0.0, 1.0) if look.softening > 0 else (1 + look.sharpening, -look.sharpening)
+    span = [-(-side // SIDE) * SIDE + SIDE if side > SIDE else SIDE] * 2
+    x, y = (place % (whole - length + 1) for place, whole, length in zip(where, span, face.size, strict=True))
+    share = 0.0 if look.overlay is None else look.overlay.spread / SPREAD
+    numbers[:12] = *face.size, *taps, *counts, x, y, share
+    for (left, top), opening in shares_of(face.landmarks, face.size):
+        region = plane[top : top + opening.shape[0], left : left + opening.shape[1]]
+        np.maximum(region, np.round(opening * 255).astype(np.uint8), out=region)
+    return row
+
+
+def given(square: Tensor, drawn: Tensor, noise: Tensor, size: int, halved: bool) -> Tensor:
+    """(S, S, 3) ``square`` softened or sharpened and with grain, as ``drawn`` says; ``noise`` is the pattern of that
+    ``size``. ``halved``: blurred at half the size. Beyond the crop nothing is changed."""
+    side = square.shape[0]
+    numbers = drawn[: 4 * NUMBERS].view(torch.float32)
+    width, height, x, y = numbers[0], numbers[1], numbers[9], numbers[10]
+    place = torch.arange(side, device=square.device, dtype=torch.float32)
+    across, down = torch.minimum(place, width - 1), torch.minimum(place, height - 1)
+    crop = square.index_select(0, down.long()).index_select(1, across.long())  # its last pixels go on beyond it
+    planes = crop.permute(2, 0, 1)[None].float()
+    blurred = _softened(planes, numbers[2:7], halved)
+    planes = (planes * numbers[7] + blurred * numbers[8]).round().clamp(0, 255)
+    lines, columns = ((place + corner).long() % SIDE for corner in (y, x))
+    planes = planes + noise.index_select(2, lines).index_select(3, columns) * numbers[11]
+    made = rounded(planes)[0].permute(1, 2, 0)
+    share = drawn[4 * NUMBERS :].view(side, side, 1).float() / 255
+    made = rounded(square * share + made * (1 - share))
+    within = ((place < width) & (place[:, None] < height))[..., None]
+    return torch.where(within, made, square)
+
+
+def _softened(planes: Tensor, taps: Tensor, halved: bool) -> Tensor:
     """(1, C, H, W) float, whole numbers: ``sharpness.softened``."""
-    height, width = planes.shape[2:]
-    if variance >= 1.2 and min(height, width) >= 4:
-        size = (height + 1) // 2, (width + 1) // 2
-        half = torch.nn.functional.interpolate(planes, size, mode="area").round()
-        half = softened(half, (variance - 1) / 4)
-        return torch.nn.functional.interpolate(half, (height, width), mode="bilinear").round()
-    if variance < 0.02:
-        return planes
-    if variance >= 0.6:
-        return _blurred(planes, 2, 1.06 * math.sqrt(variance))
-    weight = variance / (2 * (1 - variance))
-    return _blurred(planes, 1, math.sqrt(-0.5 / math.log(weight)))
+    if not halved:
+        return _blurred(planes, taps)
+    half = _blurred(torch.nn.functional.avg_pool2d(planes, 2).round(), taps)
+    return torch.nn.functional.interpolate(half, planes.shape[2:], mode="bilinear").round()
 
 
-def _blurred(planes: Tensor, reach: int, sigma: float) -> Tensor:
-    if min(planes.shape[2:]) <= reach:
-        return planes
-    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
-    padded = torch.nn.functional.pad(planes, (reach, reach, reach, reach), mode="reflect")
+def _blurred(planes: Tensor, taps: Tensor) -> Tensor:
+    padded = torch.nn.functional.pad(planes, (REACH, REACH, REACH, REACH), mode="reflect")
     height, width = planes.shape[2:]
-    first, *others = (taps / taps.sum()).tolist()
-    across = first * padded[..., :width]
-    for place, tap in enumerate(others, start=1):
-        across = across + tap * padded[..., place : place + width]
-    down = first * across[..., :height, :]
-    for place, tap in enumerate(others, start=1):
-        down = down + tap * across[..., place : place + height, :]
+    across = sum(taps[place] * padded[..., place : place + width] for place in range(2 * REACH + 1))
+    down = sum(taps[place] * across[..., place : place + height, :] for place in range(2 * REACH + 1))
     return down.round()
+
+
+def taps_of(variance: float) -> NDArray[np.float64]:
+    """(5,) a Gaussian of ``variance`` pixels squared as ``sharpness.softened`` takes it; 0: the picture itself."""
+    places = np.arange(-REACH, REACH + 1)
+    if variance < 0.02:
+        taps = (places == 0).astype(np.float64)
+    elif variance >= 0.6:
+        taps = np.exp(-0.5 * (places / (1.06 * math.sqrt(variance))) ** 2)
+    else:
+        taps = np.where(abs(places) == 1, variance / (2 * (1 - variance)), 1.0) * (abs(places) < 2)
+    return np.asarray(taps / taps.sum(), np.float64)
