@@ -41,7 +41,7 @@ def encoder_graph(one: One) -> onnx.ModelProto:
 def _graph(
     network: nn.Module, given: tuple[torch.Tensor, ...], inputs: list[str], outputs: list[str]
 ) -> onnx.ModelProto:
-    model = halve_weights(graph_of(network.eval(), given, inputs, outputs, free=False))
+    model = halve_weights(graph_of(network.eval(), given, inputs, outputs))
     model.producer_name, model.doc_string = "rtswap training.one", "see one.md"
     return model
 
