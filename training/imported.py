@@ -34,6 +34,9 @@ def weights_from(path: Path, deployed: Network) -> Network:
         weight.name.removesuffix(HALF): torch.from_numpy(numpy_helper.to_array(weight).astype(np.float32))
         for weight in graph.initializer
     }
+    for node in graph.node:  # what was the same twice lies in the file once
+        if node.op_type == "Identity" and node.input[0] in stored:
+            stored[node.output[0]] = stored[node.input[0]]
     own = deployed.state_dict()
     found = {name: values for name, values in stored.items() if name in own}
     for node in graph.node:

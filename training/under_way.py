@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 CHECKPOINT = "checkpoint.pt"
 WARM_UP_STEPS = 100
@@ -69,7 +69,7 @@ def also_fast(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, default=1, help="processes that fill the pool")
 
 
-def minutes_left(minutes: float, until: float | None, ending: float = 15.0) -> float:
+def minutes_left(minutes: float, until: float | None, ending: float = 12.0) -> float:
     """Of training: ``minutes``, or fewer where ``ending`` seconds before ``until`` come first."""
     return minutes if until is None else min(minutes, (until - time.time() - ending) / 60)
 
@@ -100,6 +100,12 @@ def average(shadow: nn.Module, network: nn.Module, step: int, over: float) -> No
         for old, new in pairs:
             if not old.dtype.is_floating_point:
                 old.copy_(new)
+
+
+def add(sums: dict[str, Tensor], terms: dict[str, Tensor]) -> None:
+    """``terms`` to ``sums``, on their device: nobody waits for them."""
+    for name, value in terms.items():
+        sums[name] = sums[name] + value.detach() if name in sums else value.detach()
 
 
 def steps_averaged(share: float) -> float:

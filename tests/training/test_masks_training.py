@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -15,6 +16,7 @@ import torch
 import training.masks
 from rtswap.geometry import canonical
 from rtswap.occluders import SIZE
+from rtswap.topology import LEFT_BROW, LEFT_EYE, OVAL, RIGHT_BROW, RIGHT_EYE
 from training.exported import halve_weights
 from training.landmarks.views import Views
 from training.masks.cutouts import Cutouts
@@ -22,7 +24,9 @@ from training.masks.export import to_onnx, worst_difference
 from training.masks.layers import Layer, lay
 from training.masks.losses import losses
 from training.masks.network import Deployed, OcclusionNetwork, to_input
+from training.masks.own import own_frames
 from training.masks.samples import Batch, Sampler
+from training.masks.things import fingertips
 from training.masks.trials import figures
 from training.masks.worn import CLEAR, DARK, NONE, worn_by
 
@@ -108,3 +112,32 @@ def test_real_glasses_are_not_taken_for_skin(batch: Batch) -> None:
         hidden[kind] = float((middle[0] < 128).mean()), float(middle[1].mean())
     assert hidden[DARK][0] > hidden[NONE][0] + 0.1, "dark lenses hide the eyes"
     assert hidden[CLEAR][1] < hidden[NONE][1] - 50, "where clear glasses lie nobody knows"
+
+
+def test_fingertips_reach_over_the_edge_from_outside_and_frames_hide_whole_cells() -> None:
+    mesh = (canonical().mesh * 24 + np.array([64, 60, 0])).astype(np.float32)
+    face, grey = np.zeros((SIZE, SIZE), np.uint8), np.full((SIZE, SIZE, 3), 128, np.uint8)
+    cv2.fillPoly(face, [np.round(mesh[OVAL, :2]).astype(np.int32)], 1)
+    shares = []
+    for seed in range(40):
+        alpha = fingertips(SIZE, mesh, np.array([90.0, 120, 160]), grey, np.random.default_rng(seed)).alpha > 127
+        shares.append((alpha & (face > 0)).sum() / face.sum())
+        assert alpha[[0, -1]].any() or alpha[:, [0, -1]].any(), "a hand has an arm that comes from somewhere"
+    assert 0 < np.median(shares) < 0.12
+    assert max(shares) < 0.4
+
+
+def test_dark_frames_that_somebody_wears_are_found_and_brows_and_skin_are_not() -> None:
+    mesh = (canonical().mesh * 24 + np.array([64, 60, 0])).astype(np.float32)[:, :2]
+    crop = np.full((SIZE, SIZE, 3), 170, np.uint8)
+    for ring in (LEFT_BROW, RIGHT_BROW, LEFT_EYE, RIGHT_EYE):
+        cv2.fillPoly(crop, [np.round(mesh[ring]).astype(np.int32)], (40, 40, 40))
+    assert own_frames(crop, mesh).max() == 0
+    framed, ink = crop.copy(), np.zeros((SIZE, SIZE), np.uint8)
+    for image, tone in ((framed, (20, 20, 20)), (ink, 255)):
+        for ring in (LEFT_EYE, RIGHT_EYE):
+            centre = np.round(mesh[ring].mean(0)).astype(int).tolist()
+            cv2.ellipse(image, centre, (14, 11), 0, 0, 360, tone, 2)
+    found = own_frames(framed, mesh) > 0
+    assert found.sum() > 40
+    assert (found & (cv2.dilate(ink, np.ones((3, 3), np.uint8)) > 0)).sum() > 0.95 * found.sum()

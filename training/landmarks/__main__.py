@@ -1,7 +1,8 @@
 """Train the landmark network: ``python -m training.landmarks --minutes 90 --faces DIR --teacher FILE --out DIR``.
 
 Stops after the given minutes of training, counted over all runs; run it again to go on from the last checkpoint.
-``--start FILE`` lets a new run begin with what fits of another run's checkpoint, say that of a smaller network.
+``--start FILE`` lets a new run begin with what fits of another run's checkpoint, say that of a smaller network;
+``--begin-from FILE`` with an exported one. On a GPU add ``--pool 65536 --workers 8 --batch 512``.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import argparse
 import copy
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,51 +19,45 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, IterableDataset
 
+from training.imported import settle, weights_from
 from training.landmarks.faces import load_or_label, mirror_permutation, taught_and_kept_out
 from training.landmarks.losses import losses, point_weights, weighted
 from training.landmarks.network import SIZE, Deployed, LandmarkNetwork, to_input
 from training.landmarks.pictures import contact_sheet, curves
-from training.landmarks.samples import Batch, Sampler, replayed
+from training.landmarks.samples import Batch
+from training.landmarks.stream import Loaded, Maker, Pooled
 from training.landmarks.trials import errors, held_out
 from training.landmarks.views import Views, build
+from training.pool import Pool
 from training.under_way import (
     CHECKPOINT,
     Checkpointed,
     Progress,
+    add,
+    also_fast,
     average,
     device_for,
     learning_rate,
+    minutes_left,
     parser_of,
     set_rate,
-    stand_back,
-    steps_averaged,
+    share_averaged,
 )
 
+Batches = Loaded | Pooled
+
+AGAIN = 6.0
+"""How often a shot of the pool is filmed, on average."""
+SETTLING = 8
+"""Batches that a network from a file looks at before it learns."""
 QUICK = 128
 """Crops of each trial that are tried while training goes on."""
 
 
-class Stream(IterableDataset[tuple[Any, ...]]):
-    """Batches for a DataLoader's worker; every worker and every run draws others."""
-
-    def __init__(self, views: Views, batch: int, seed: int) -> None:
-        self._views, self._batch, self._seed = views, batch, seed
-
-    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
-        cv2.setNumThreads(1)
-        worker = torch.utils.data.get_worker_info()
-        seed = self._seed * 64 + (worker.id if worker else 0)
-        mirror = mirror_permutation()
-        fresh = Sampler(self._views, mirror, SIZE, seed).batches(self._batch)
-        for batch in replayed(fresh, mirror, seed):
-            yield tuple(torch.from_numpy(part) for part in (batch.crops, batch.points, batch.visible, batch.present))
-
-
-def sampled_meshes(stream: Iterator[tuple[Tensor, ...]], batches: int = 80) -> Tensor:
+def sampled_meshes(batches: Batches, count: int = 80) -> Tensor:
     """(M, 468, 3) labels as training sees them."""
-    parts = [next(stream) for _ in range(batches)]
+    parts = [next(batches) for _ in range(count)]
     return torch.cat([points[present > 0] for _, points, _, present in parts])
 
 
@@ -91,6 +85,8 @@ def arguments() -> argparse.Namespace:
     parser = parser_of("training.landmarks", __doc__, "caches, checkpoint, plots")
     parser.add_argument("--teacher", type=Path, required=True, help="facemesh.onnx")
     parser.add_argument("--start", type=Path, help="another run's checkpoint to begin with")
+    also_fast(parser)
+    parser.add_argument("--covered", type=float, default=0.5, help="share of faces with something before them")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=1.5e-3)
@@ -107,7 +103,16 @@ def main() -> None:
     taught, people = taught_and_kept_out(labels)
     views = build(args.faces, labels, taught, args.views, args.out / "views-train")
     trials = held_out(args.faces, labels, people, mirror_permutation(), args.out / "views-validation", SIZE)
+    args.minutes = minutes_left(args.minutes, args.until)
     train(args, device, views, trials)
+
+
+def batches_of(args: argparse.Namespace, device: str, views: Views, seed: int) -> Batches:
+    if not args.pool:
+        return Loaded(views, device, args.batch, seed)
+    maker = Maker(views, (1 - args.covered, 0.75 * args.covered, 0.25 * args.covered))
+    pool = Pool(maker, device, capacity=args.pool, workers=args.workers, seed=seed, again=AGAIN)
+    return Pooled(pool, device, args.batch, seed)
 
 
 @dataclass
@@ -127,7 +132,7 @@ class Run(Checkpointed):
         weighted(terms).backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimiser.step()
-        average(self.shadow, self.network, self.progress.step, steps_averaged(share))
+        average(self.shadow, self.network, self.progress.step, share_averaged(share, self.progress.step))
         self.progress.step += 1
         return terms
 
@@ -137,6 +142,9 @@ def begin(args: argparse.Namespace, device: str) -> Run:
     network = LandmarkNetwork()
     if args.start is not None:
         network.grow_from(torch.load(args.start, map_location="cpu", weights_only=True)["shadow"])
+    if args.begin_from is not None:
+        weights_from(args.begin_from, Deployed(network))
+        network.train()
     network.to(device, memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(network.parameters(), args.rate, betas=(0.9, 0.99), weight_decay=1e-2)
     started = Run(network, copy.deepcopy(network), optimiser, Progress())
@@ -145,50 +153,57 @@ def begin(args: argparse.Namespace, device: str) -> Run:
     return started
 
 
+def prepare(args: argparse.Namespace, run_: Run, batches: Batches, trials: dict[str, Batch], device: str) -> None:
+    """What a new run does before its first step."""
+    if run_.progress.step or args.start is not None:
+        return
+    if args.begin_from is not None:
+        settle(run_.network, (to_input(next(batches)[0]) for _ in range(SETTLING)))
+    else:
+        meshes = sampled_meshes(batches).cpu()
+        run_.network.cpu().start_from(meshes)
+        run_.network.to(device)
+    run_.shadow.load_state_dict(run_.network.state_dict())
+    if args.begin_from is not None:
+        look_at(args.out, run_.shadow, trials, run_.progress, device)
+
+
 def train(args: argparse.Namespace, device: str, views: Views, trials: dict[str, Batch]) -> None:
     run_ = begin(args, device)
+    with batches_of(args, device, views, run_.progress.step) as batches:
+        prepare(args, run_, batches, trials, device)
+        args.minutes = minutes_left(args.minutes, args.until)
+        follow(args, device, run_, batches, trials)
+    run_.save(args.out / CHECKPOINT)
+    look_at(args.out, run_.shadow, trials, run_.progress, device)
+
+
+def follow(args: argparse.Namespace, device: str, run_: Run, batches: Batches, trials: dict[str, Batch]) -> None:
+    """Steps until the time is up. Trials on the way do not count, but with ``--until`` they are left out."""
     progress, budget = run_.progress, 60 * args.minutes
-    samples, workers = Stream(views, args.batch, progress.step), 1 if device == "cpu" else 12
-    loader = DataLoader(
-        samples,
-        batch_size=None,
-        num_workers=workers,
-        prefetch_factor=6,
-        worker_init_fn=stand_back if workers == 1 else None,
-    )
-    stream = iter(loader)
-    if not progress.step and args.start is None:
-        run_.network.cpu().start_from(sampled_meshes(stream))
-        run_.network.to(device)
-        run_.shadow.load_state_dict(run_.network.state_dict())
-    sums: dict[str, float] = {}
-    weights = point_weights().to(device)
+    sums: dict[str, Tensor] = {}
+    weights, count, rate = point_weights().to(device), 0, 0.0
     last, next_report, next_trial = time.perf_counter(), progress.seconds + 20, progress.seconds + 120
     while progress.seconds < budget:
         share = progress.seconds / budget
         rate = learning_rate(share, progress.step, args.rate)
-        terms = run_.step([part.to(device) for part in next(stream)], weights, rate, share)
-        for name, value in terms.items():
-            sums[name] = sums.get(name, 0.0) + float(value.detach())
-        sums["count"] = sums.get("count", 0.0) + 1
+        add(sums, run_.step(next(batches), weights, rate, share))
+        count += 1
         now = time.perf_counter()
         progress.seconds, last = progress.seconds + now - last, now
         if progress.seconds >= next_report:
             next_report = progress.seconds + 20
-            report(progress, sums, rate, args)
+            report(progress, {name: float(value) / count for name, value in sums.items()}, count, rate, args)
             sums.clear()
-        if progress.seconds >= next_trial:
+            count = 0
+        if progress.seconds >= next_trial and args.until is None:
             next_trial = progress.seconds + 300
             look_at(args.out, run_.shadow, trials, progress, device)
             run_.save(args.out / CHECKPOINT)
             last = time.perf_counter()
-    look_at(args.out, run_.shadow, trials, progress, device)
-    run_.save(args.out / CHECKPOINT)
 
 
-def report(progress: Progress, sums: dict[str, float], rate: float, args: argparse.Namespace) -> None:
-    count = sums.pop("count")
-    means = {name: value / count for name, value in sums.items()}
+def report(progress: Progress, means: dict[str, float], count: int, rate: float, args: argparse.Namespace) -> None:
     progress.note(means)
     left = args.minutes - progress.seconds / 60
     text = "  ".join(f"{name} {value:.4f}" for name, value in means.items())

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from rtswap.tracking.landmarks import place
 from training.landmarks.degrade import degrade, noise_bank
+from training.landmarks.faces import triangles
 from training.landmarks.occluders import glasses, occlude
-from training.landmarks.views import Views
+from training.landmarks.views import Views, random_view
 
 NO_FACE_SHARE = 0.07
 ORIGINALS_SHARE = 0.35
@@ -57,8 +58,15 @@ def moved(
 class Sampler:
     """Endless random samples from a cache of views."""
 
-    def __init__(self, views: Views, mirror: NDArray[np.int64], size: int, seed: int) -> None:
-        self._views, self._mirror, self._size = views, mirror, size
+    def __init__(
+        self,
+        views: Views,
+        mirror: NDArray[np.int64],
+        size: int,
+        seed: int,
+        covered: tuple[float, float, float] = OCCLUDERS,
+    ) -> None:
+        self._views, self._mirror, self._size, self._covered = views, mirror, size, covered
         self._originals = views.people
         self._matrices = [place(mesh, size) for mesh in views.meshes]
         self._rng = np.random.default_rng(seed)
@@ -70,13 +78,28 @@ class Sampler:
             crops = np.empty((count, size, size, 3), np.uint8)
             points, visible = np.zeros((count, 468, 3), np.float32), np.zeros((count, 468), np.float32)
             present = np.ones(count, np.float32)
-            points[:] = size / 2 + np.arange(3) - 1.0
             for i in range(count):
-                if self._rng.random() < NO_FACE_SHARE:
-                    crops[i], present[i] = self._no_face(), 0.0
-                else:
-                    crops[i], points[i], visible[i] = self._face()
+                crop, points[i], visible[i], present[i] = self.shot()
+                crops[i] = degrade(crop, self._bank, self._rng)
             yield Batch(crops, points, visible, present)
+
+    def shot(self) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32], float]:
+        """One sample as it is before the camera; in the order of ``Batch``."""
+        if self._rng.random() < NO_FACE_SHARE:
+            nowhere = np.full((468, 3), self._size / 2, np.float32) + np.arange(3, dtype=np.float32) - 1
+            return self._no_face(), nowhere, np.zeros(468, np.float32), 0.0
+        return (*self._face(), 1.0)
+
+    def renew(self) -> None:
+        """Render one view anew, with another turn and expression. For views that may be written to."""
+        views, rng = self._views, self._rng
+        person, turn = int(rng.integers(views.people)), int(rng.integers(1, len(views) // views.people))
+        view = random_view(views.images[person], views.meshes[person], triangles(), rng)
+        view.mesh[:, 2] -= view.mesh[:, 2].mean()
+        matrix, row = place(view.mesh, self._size), turn * views.people + person
+        if matrix is not None:
+            views.images[row], views.meshes[row], views.visible[row] = view.image, view.mesh, view.visible
+            self._matrices[row] = matrix
 
     def _face(self) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
         rng, size = self._rng, self._size
@@ -101,11 +124,11 @@ class Sampler:
             points, visible = points[self._mirror], visible[self._mirror]
         if rng.random() < 0.07:
             glasses(crop, points, rng)
-        for _ in range(int(rng.choice([0, 1, 2], p=OCCLUDERS))):
+        for _ in range(int(rng.choice([0, 1, 2], p=self._covered))):
             occlude(crop, points, visible, self._scrap(), self._skin(), rng)
         outside = ((points[:, :2] < 0) | (points[:, :2] > size - 1)).any(axis=1)
         visible[outside] = 0
-        return degrade(crop, self._bank, rng), points, visible
+        return crop, points, visible
 
     def _scrap(self) -> NDArray[np.uint8]:
         """A random part of a random picture, stretched to a crop."""
@@ -153,7 +176,7 @@ class Sampler:
         nothing = np.full((468, 3), size / 2, np.float32) + rng.normal(0, size / 5, (468, 3)).astype(np.float32)
         if rng.random() < 0.4:
             occlude(crop, nothing, np.zeros(468, np.float32), self._scrap(), self._skin(), rng)
-        return degrade(crop, self._bank, rng)
+        return crop
 
 
 def replayed(batches: Iterator[Batch], mirror: NDArray[np.int64], seed: int, keep: int = 120) -> Iterator[Batch]:

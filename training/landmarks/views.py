@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -88,7 +89,8 @@ def yaw_of(mesh: NDArray[np.float32]) -> float:
 def build(faces: Path, labels: Labels, people: NDArray[np.int64], per_person: int, folder: Path) -> Views:
     """``per_person`` views of each of the ``people`` (rows of ``labels``), the first one the picture as it is.
 
-    Made once by two processes; a finished cache in ``folder`` is opened instead. Depth counts from each mesh's mean.
+    Made once by up to eight processes; a finished cache in ``folder`` is opened instead. Depth counts from each
+    mesh's mean.
     """
     count = len(people) * per_person
     done, pictures = folder / "labels.npz", folder / "images.u8"
@@ -96,7 +98,7 @@ def build(faces: Path, labels: Labels, people: NDArray[np.int64], per_person: in
         folder.mkdir(parents=True, exist_ok=True)
         np.memmap(pictures, np.uint8, "w+", shape=(count, SIDE, SIDE, 3)).flush()
         job = partial(_views_of, faces, labels, people, per_person, pictures, triangles())
-        with multiprocessing.get_context("fork").Pool(2) as pool:
+        with multiprocessing.get_context("fork").Pool(min(8, os.cpu_count() or 1)) as pool:
             parts = []
             for row, part in enumerate(pool.imap(job, range(len(people)), chunksize=8)):
                 parts.append(part)

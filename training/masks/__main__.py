@@ -1,6 +1,7 @@
 """Train the occlusion network: ``python -m training.masks --minutes 40 --faces DIR --out DIR``.
 
 Stops after the given minutes of training, counted over all runs; run it again to go on from the last checkpoint.
+``--begin-from FILE`` begins with an exported network. On a GPU add ``--pool 65536 --workers 4 --batch 512``.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ import argparse
 import copy
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,47 +17,42 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, IterableDataset
 
-from training.landmarks.faces import Labels, is_validation
+from training.imported import settle, weights_from
+from training.landmarks.faces import Labels, taught_and_kept_out
 from training.landmarks.pictures import curves
 from training.landmarks.views import Views, build
-from training.masks.cutouts import Cutouts, load_or_cut
+from training.masks.cutouts import load_or_cut
 from training.masks.losses import losses
 from training.masks.network import Deployed, OcclusionNetwork, to_input
 from training.masks.pictures import contact_sheet
-from training.masks.samples import Batch, Sampler
+from training.masks.samples import Batch
+from training.masks.stream import Loaded, Maker, Pooled
 from training.masks.trials import figures, held_out
 from training.masks.worn import worn_by
-from training.people import is_usable
+from training.pool import Pool
 from training.under_way import (
     CHECKPOINT,
     Checkpointed,
     Progress,
+    add,
+    also_fast,
     average,
     device_for,
     learning_rate,
+    minutes_left,
     parser_of,
     set_rate,
+    share_averaged,
 )
 
+AGAIN = 12.0
+"""How often a sample of the pool is filmed, on average."""
+SETTLING = 8
+"""Batches that a network from a file looks at before it learns."""
 HOLD = 0.5
 """Share of the time at the full learning rate."""
 STEPS_AVERAGED = 500
-
-
-class Stream(IterableDataset[tuple[Tensor, ...]]):
-    """Batches for a DataLoader's worker; every worker and every run draws others."""
-
-    def __init__(self, views: Views, hands: Cutouts, worn: np.ndarray, batch: int, seed: int) -> None:
-        self._views, self._hands, self._worn, self._batch, self._seed = views, hands, worn, batch, seed
-
-    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
-        cv2.setNumThreads(1)
-        worker = torch.utils.data.get_worker_info()
-        seed = self._seed * 64 + (worker.id if worker else 0)
-        for batch in Sampler(self._views, self._hands, seed, self._worn).batches(self._batch):
-            yield tuple(torch.from_numpy(part) for part in (batch.crops, batch.guides, batch.visible, batch.weights))
 
 
 def answers(network: nn.Module, batch: Batch, device: str) -> np.ndarray:
@@ -78,8 +73,9 @@ class Run(Checkpointed):
     optimiser: torch.optim.Optimizer
     progress: Progress
 
-    def step(self, batch: list[Tensor], rate: float) -> dict[str, Tensor]:
-        """One step on a batch of crops, guides, visible, weights; the loss terms. bf16 on CUDA."""
+    def step(self, batch: list[Tensor], rate: float, share: float) -> dict[str, Tensor]:
+        """One step on a batch of crops, guides, visible, weights, ``share`` of the way; the loss terms. bf16 on
+        CUDA."""
         set_rate(self.optimiser, rate)
         crops, guides, visible, weights = batch
         inputs = to_input(crops, guides).contiguous(memory_format=torch.channels_last)
@@ -90,14 +86,19 @@ class Run(Checkpointed):
         sum(terms.values(), torch.zeros((), device=crops.device)).backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimiser.step()
-        average(self.shadow, self.network, self.progress.step, STEPS_AVERAGED)
+        over = min(STEPS_AVERAGED, share_averaged(share, self.progress.step))
+        average(self.shadow, self.network, self.progress.step, over)
         self.progress.step += 1
         return terms
 
 
 def begin(args: argparse.Namespace, device: str) -> Run:
-    """A new run, or the one whose checkpoint lies in ``args.out``."""
-    network = OcclusionNetwork().to(device, memory_format=torch.channels_last)
+    """A new run, from ``args.begin_from`` where that is given, or the one whose checkpoint lies in ``args.out``."""
+    network = OcclusionNetwork()
+    if args.begin_from is not None:
+        weights_from(args.begin_from, Deployed(network))
+        network.train()
+    network.to(device, memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(network.parameters(), args.rate, betas=(0.9, 0.99), weight_decay=1e-2)
     started = Run(network, copy.deepcopy(network), optimiser, Progress())
     if (args.out / CHECKPOINT).exists():
@@ -105,37 +106,50 @@ def begin(args: argparse.Namespace, device: str) -> Run:
     return started
 
 
-def train(
-    args: argparse.Namespace, device: str, views: Views, hands: Cutouts, worn: np.ndarray, trial: Batch
-) -> None:
+def batches_of(args: argparse.Namespace, device: str, maker: Maker, seed: int) -> Loaded | Pooled:
+    if not args.pool:
+        return Loaded(maker, device, args.batch, seed, args.workers if device == "cpu" else 12)
+    pool = Pool(maker, device, capacity=args.pool, workers=args.workers, seed=seed, again=AGAIN)
+    return Pooled(pool, device, args.batch, seed)
+
+
+def train(args: argparse.Namespace, device: str, maker: Maker, trial: Batch) -> None:
     run = begin(args, device)
+    with batches_of(args, device, maker, run.progress.step) as batches:
+        if args.begin_from is not None and not run.progress.step:
+            settle(run.network, (to_input(*next(batches)[:2]) for _ in range(SETTLING)))
+            run.shadow.load_state_dict(run.network.state_dict())
+            look_at(args.out, run, trial, device)
+        args.minutes = minutes_left(args.minutes, args.until)
+        follow(args, device, run, batches, trial)
+    look_at(args.out, run, trial, device)
+
+
+def follow(args: argparse.Namespace, device: str, run: Run, batches: Loaded | Pooled, trial: Batch) -> None:
+    """Steps until the time is up. Trials on the way do not count, but with ``--until`` they are left out."""
     progress, budget = run.progress, 60 * args.minutes
-    samples = Stream(views, hands, worn, args.batch, progress.step)
-    workers = args.workers if device == "cpu" else 12
-    stream = iter(DataLoader(samples, batch_size=None, num_workers=workers, prefetch_factor=4))
-    sums: dict[str, float] = {}
-    last, next_report, next_trial = time.perf_counter(), progress.seconds + 20, progress.seconds + 90
+    sums: dict[str, Tensor] = {}
+    count, last = 0, time.perf_counter()
+    next_report, next_trial = progress.seconds + 20, progress.seconds + 90
     while progress.seconds < budget:
-        rate = learning_rate(progress.seconds / budget, progress.step, args.rate, HOLD)
-        terms = run.step([part.to(device) for part in next(stream)], rate)
-        for name, value in [*terms.items(), ("count", 1.0)]:
-            sums[name] = sums.get(name, 0.0) + float(value.detach() if isinstance(value, Tensor) else value)
+        share = progress.seconds / budget
+        rate = learning_rate(share, progress.step, args.rate, HOLD)
+        add(sums, run.step(next(batches), rate, share))
+        count += 1
         now = time.perf_counter()
         progress.seconds, last = progress.seconds + now - last, now
         if progress.seconds >= next_report:
             next_report = progress.seconds + 20
-            report(progress, sums, args)
+            report(progress, {name: float(value) / count for name, value in sums.items()}, count, args)
             sums.clear()
-        if progress.seconds >= next_trial:
+            count = 0
+        if progress.seconds >= next_trial and args.until is None:
             next_trial = progress.seconds + 150
             look_at(args.out, run, trial, device)
             last = time.perf_counter()
-    look_at(args.out, run, trial, device)
 
 
-def report(progress: Progress, sums: dict[str, float], args: argparse.Namespace) -> None:
-    count = sums.pop("count")
-    means = {name: value / count for name, value in sums.items()}
+def report(progress: Progress, means: dict[str, float], count: int, args: argparse.Namespace) -> None:
     progress.note(means)
     text = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
     left = args.minutes - progress.seconds / 60
@@ -156,20 +170,25 @@ def look_at(out: Path, run: Run, trial: Batch, device: str) -> None:
     curves(run.progress.history, out / "curves.png")
 
 
-def people_of(faces: Path) -> tuple[Labels, np.ndarray]:
-    """The pictures' meshes as they came with them, and who is kept out."""
-    with np.load(faces / "faces.npz") as data:
-        labels = Labels(data["name"], data["mesh468"].astype(np.float32), np.zeros(len(data["name"]), np.float32))
-    return labels, np.array([is_validation(str(name)) for name in labels.names])
+def people_of(args: argparse.Namespace) -> tuple[Labels, tuple[np.ndarray, np.ndarray]]:
+    """The pictures' meshes as they came with them, or as the landmark training labelled them where its views are
+    shared; who is taught and who is kept out."""
+    if args.views and (args.views / "labels.npz").exists():
+        with np.load(args.views / "labels.npz") as data:
+            labels = Labels(data["names"], data["meshes"], data["spread"])
+    else:
+        with np.load(args.faces / "faces.npz") as data:
+            count = len(data["name"])
+            labels = Labels(data["name"], data["mesh468"].astype(np.float32), np.zeros(count, np.float32))
+    return labels, taught_and_kept_out(labels)
 
 
 def views_of(args: argparse.Namespace, *, validation: bool) -> tuple[Views, np.ndarray]:
     """For training or kept out, and which glasses each person wears. The views are rendered once, or opened from
     ``--views``, where the landmark training left them."""
-    labels, kept_out = people_of(args.faces)
+    labels, (taught, kept_out) = people_of(args)
+    people = kept_out if validation else taught
     folder = (args.views or args.out) / ("views-validation" if validation else "views-train")
-    usable = np.array([is_usable(str(name)) for name in labels.names])
-    people = np.flatnonzero(usable & (kept_out == validation))
     views = _opened(folder) or build(args.faces, labels, people, 3 if validation else 6, folder)
     if views.people != len(people):
         raise SystemExit(f"{folder} shows {views.people} people, expected {len(people)}: give another --views")
@@ -189,9 +208,9 @@ def _opened(folder: Path) -> Views | None:
 def arguments() -> argparse.Namespace:
     parser = parser_of("training.masks", __doc__, "caches, checkpoint, plots")
     parser.add_argument("--views", type=Path, help="folder with the landmark training's views, to share them")
+    also_fast(parser)
     parser.add_argument("--clips", type=Path, nargs="*", default=[], help="clips to cut real hands from")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=2e-3)
     return parser.parse_args()
@@ -206,7 +225,7 @@ def main() -> None:
     hands = load_or_cut(args.clips, args.out / "hands.npz")
     views, worn = views_of(args, validation=False)
     kept_out, theirs = views_of(args, validation=True)
-    train(args, device, views, hands, worn, held_out(kept_out, hands, theirs))
+    train(args, device, Maker(views, hands, worn), held_out(kept_out, hands, theirs))
 
 
 if __name__ == "__main__":

@@ -16,20 +16,24 @@ from training.landmarks.degrade import degrade, noise_bank
 from training.landmarks.views import Views
 from training.masks import hair, skins, things
 from training.masks.cutouts import Cutouts
-from training.masks.layers import Bytes, Floats, fixed, lay
-from training.masks.own import eye_band, own_hair
-from training.masks.worn import DARK, NONE, dark_lenses
+from training.masks.layers import Bytes, Floats, Layer, fixed, lay
+from training.masks.own import eye_band, own_frames, own_hair
+from training.masks.worn import CLEAR, DARK, NONE, dark_lenses
 
 OUT = 64
 """Side of the network's answer."""
 BOX_MARGIN = 0.12
 """What a swapper's crop shows around the mesh; beyond it the network sees the border continued."""
+SMALL_SHARE, SMALLEST = 0.3, (0.235, 0.82)
+"""How often a face is as if it had been 25 to 90 pixels wide in the frame: this much of the crop."""
 NOTHING = 0.4
 """Share of samples with nothing painted over them."""
 KINDS = {
-    "hand": 0.15, "own hand": 0.15, "real hand": 0.16, "cup": 0.06, "microphone": 0.06, "board": 0.04, "blob": 0.05,
-    "headset": 0.03, "cover": 0.02, "strands": 0.06, "fringe": 0.04, "spectacles": 0.18,
+    "hand": 0.11, "own hand": 0.12, "real hand": 0.14, "fingertips of a hand": 0.14, "cup": 0.05, "microphone": 0.05,
+    "board": 0.03, "blob": 0.04, "headset": 0.03, "cover": 0.02, "strands": 0.05, "fringe": 0.03, "spectacles": 0.19,
 }  # fmt: skip
+THIN = ("spectacles", "headset")
+"""Drawn with lines, a pixel or two wide, that an answer of 2 x 2 pixels would lose: they hide a pixel more around."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ class Sampler:
     def _filmed(self, crop: Bytes, guide_: Bytes, visible: Bytes, weights: Bytes) -> Parts:
         if self._rng.random() < 0.5:
             crop, guide_, visible, weights = (part[:, ::-1] for part in (crop, guide_, visible, weights))
-        if self._rng.random() < 0.3:
+        if self._rng.random() < SMALL_SHARE:
             crop = _small_face(crop, self._rng)
         return degrade(np.ascontiguousarray(crop), self._bank, self._rng), guide_, visible, weights
 
@@ -88,6 +92,8 @@ class Sampler:
         number = int(rng.integers(views.people if rng.random() < 0.35 else len(views)))
         crop, points, found = self._cut(number)
         own, doubtful = own_hair(crop, points)
+        worn = self._worn[number % views.people]
+        frames = _wider(own_frames(crop, points)) if worn == CLEAR else None
         hidden = np.zeros((SIZE, SIZE), np.uint8)
         skins.decorate(crop, points, self._bank, rng)
         if rng.random() > NOTHING:
@@ -95,14 +101,13 @@ class Sampler:
                 self._cover(crop, hidden, points, number)
         weights = _weights(points, found, hidden)
         np.minimum(weights, cv2.bitwise_not(cv2.subtract(doubtful, hidden)), out=weights)
-        worn = self._worn[number % views.people]
-        if worn != NONE:  # where their frames lie nobody has drawn
+        if worn != NONE:  # where all of their frames lie nobody has drawn
             band = cv2.subtract(eye_band(SIZE, points), hidden)
             np.minimum(weights, cv2.bitwise_not(band), out=weights)
-        if worn == DARK:
-            lenses = dark_lenses(SIZE, points)
-            np.maximum(weights, lenses, out=weights)
-            np.maximum(hidden, lenses, out=hidden)
+        sure = dark_lenses(SIZE, points) if worn == DARK else frames
+        if sure is not None:
+            np.maximum(weights, sure, out=weights)
+            np.maximum(hidden, sure, out=hidden)
         np.maximum(hidden, own, out=hidden)
         visible, weights = (
             np.asarray(cv2.resize(part, (OUT, OUT), interpolation=cv2.INTER_AREA), np.uint8)
@@ -135,12 +140,7 @@ class Sampler:
         colour = scrap[size // 2, size // 2].astype(np.float32)
         if kind.endswith("hand"):
             skin = self._skin(crop, points) if kind == "own hand" or rng.random() < 0.5 else self._somebodys_skin()
-            is_real = kind == "real hand" and len(self._hands)
-            layer = (
-                things.real_hand(size, at, skin, self._hands, rng)
-                if is_real
-                else things.hand(size, at, skin, scrap, rng)
-            )
+            layer = self._any_hand(kind, at, points, skin, scrap)
         elif kind in ("strands", "fringe"):
             tone = hair.hair_colour(self._hair(number), rng)
             layer = (hair.strands if kind == "strands" else hair.fringe)(size, points, tone, rng)
@@ -160,6 +160,15 @@ class Sampler:
                 size, at, colour, scrap, rng
             )
         lay(crop, hidden, layer, rng)
+        if kind in THIN:
+            np.maximum(hidden, _wider(layer.alpha), out=hidden)
+
+    def _any_hand(self, kind: str, at: Floats, points: Floats, skin: Floats, scrap: Bytes) -> Layer:
+        if kind.startswith("fingertips"):
+            return things.fingertips(SIZE, points, skin, scrap, self._rng)
+        if kind == "real hand" and len(self._hands):
+            return things.real_hand(SIZE, at, skin, self._hands, self._rng)
+        return things.hand(SIZE, at, skin, scrap, self._rng)
 
     def _skin(self, crop: Bytes, points: Floats) -> Floats:
         """(3,) this face's own tone, at a cheek or the forehead."""
@@ -186,6 +195,10 @@ class Sampler:
         return np.asarray(cv2.resize(image[y : y + side, x : x + side], (SIZE, SIZE)), np.uint8)
 
 
+def _wider(alpha: Bytes) -> Bytes:
+    return np.asarray(cv2.dilate(alpha, cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))), np.uint8)
+
+
 def _as_tracked(mesh: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
     """``mesh`` with a tracker's errors: mostly 1 %, at times 4 % of the face's size, smooth over the face."""
     strength = float(np.exp(rng.uniform(np.log(0.004), np.log(0.04))))
@@ -199,8 +212,7 @@ def _as_tracked(mesh: NDArray[np.float32], rng: np.random.Generator) -> NDArray[
 
 
 def _small_face(crop: Bytes, rng: np.random.Generator) -> Bytes:
-    """As if the face had been 25 to 90 pixels wide in the frame."""
-    side = int(rng.integers(30, 105))
+    side = int(SIZE * rng.uniform(*SMALLEST))
     small = cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.resize(small, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR), np.uint8)
 

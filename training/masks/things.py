@@ -8,6 +8,9 @@ import numpy as np
 from training.masks.cutouts import Cutouts
 from training.masks.layers import Bytes, Floats, Layer, fixed, line, shaded, unit
 
+JAW = [93, 132, 58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 288, 361, 323]
+"""From ear to ear along the chin."""
+
 
 def hand(size: int, at: Floats, skin: Floats, scrap: Bytes, rng: np.random.Generator) -> Layer:
     """A palm or its back, up to four fingers and a thumb, spread, bent or closed, and mostly an arm or a sleeve."""
@@ -52,6 +55,35 @@ def hand(size: int, at: Floats, skin: Floats, scrap: Bytes, rng: np.random.Gener
         picture[cloth > 127] = shaded(shade, rng.uniform(10, 240, 3), scrap, rng)[cloth > 127]
         alpha = np.maximum(alpha, cloth)
     return Layer(picture, alpha)
+
+
+def fingertips(size: int, points: Floats, skin: Floats, scrap: Bytes, rng: np.random.Generator) -> Layer:
+    """One to four fingers of a hand beside the face, whose tips reach a little over the edge of jaw or cheek."""
+    alpha, shade = np.zeros((size, size), np.uint8), np.full((size, size), 150, np.uint8)
+    face = float(np.linalg.norm(points[234, :2] - points[454, :2]).clip(20, size))
+    edge, middle = points[JAW[int(rng.integers(len(JAW)))], :2], points[1, :2]
+    inwards = middle - edge
+    angle = float(np.arctan2(inwards[1], inwards[0])) + rng.normal(0, 0.6)
+    width = face * rng.uniform(0.08, 0.15)
+    count = int(rng.choice([1, 2, 3, 4], p=[0.25, 0.25, 0.25, 0.25]))
+    depth, slope = face * rng.uniform(-0.01, 0.16), rng.normal(0, 0.3)
+    for finger in range(count):
+        beside = (finger - (count - 1) / 2) * width * rng.uniform(0.95, 1.2)
+        turn = angle + rng.normal(0, 0.06) - 0.12 * (finger - (count - 1) / 2)
+        over = depth + slope * beside + rng.normal(0, 0.02) * face - width / 2
+        tip = edge + over * unit(angle) + beside * unit(angle + np.pi / 2)
+        root = tip - face * rng.uniform(0.3, 0.7) * unit(turn)
+        line(alpha, root, tip, 255, width)
+        for part, tone in ((1.0, 125), (0.8, 170), (0.5, 205)):
+            line(shade, root, tip, tone, width * part)
+        if rng.random() < 0.4:
+            axes = fixed(width * np.array([0.32, 0.24])).tolist()
+            nail = fixed(tip + 0.15 * width * unit(turn)).tolist()
+            cv2.ellipse(shade, nail, axes, float(np.degrees(turn)), 0, 360, 235, -1, cv2.LINE_AA, 4)
+    palm = edge - face * rng.uniform(0.55, 0.8) * unit(angle)
+    line(alpha, palm - face * unit(angle), palm, 255, width * (count + 1))
+    shade = np.asarray(cv2.GaussianBlur(shade, (0, 0), float(rng.uniform(0.4, 1.2))), np.uint8)
+    return Layer(shaded(shade, skin, scrap if rng.random() < 0.3 else None, rng), alpha)
 
 
 def real_hand(size: int, at: Floats, skin: Floats, cutouts: Cutouts, rng: np.random.Generator) -> Layer:

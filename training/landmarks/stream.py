@@ -1,0 +1,120 @@
+"""Where the training's batches come from: a worker that makes them whole, or, for a GPU, a pool of shots (see
+``training.pool``) that are filmed on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset
+
+from training.camera import Camera
+from training.landmarks.degrade import noise_bank
+from training.landmarks.faces import mirror_permutation
+from training.landmarks.network import SIZE
+from training.landmarks.samples import Sampler, replayed
+from training.landmarks.views import Views
+from training.pool import Pool, Sample
+from training.under_way import stand_back
+
+RENEW_EVERY = 50
+"""Shots per view that a worker renders anew."""
+AT_LEAST = 4096
+"""Shots to wait for before the first batch."""
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Endless shots for a pool's worker: crop, points, visible and present, before the camera."""
+
+    views: Views
+    covered: tuple[float, float, float]
+
+    def __call__(self, seed: int) -> Iterator[Sample]:
+        cv2.setNumThreads(1)
+        sampler, count = Sampler(self._own(), mirror_permutation(), SIZE, seed, self.covered), 0
+        while True:
+            crop, points, visible, present = sampler.shot()
+            yield crop, points, visible.astype(np.uint8), np.array(present, np.uint8)
+            count += 1
+            if count % RENEW_EVERY == 0:
+                sampler.renew()
+
+    def _own(self) -> Views:
+        """The views, to be written to; the cache stays as it is."""
+        views, images = self.views, self.views.images
+        if isinstance(images, np.memmap):
+            images = np.memmap(str(images.filename), np.uint8, "c", shape=images.shape)
+        return Views(images, views.meshes.copy(), views.visible.copy(), views.people)
+
+
+class Pooled:
+    """Batches on the device: crops, points, visible, present. A context."""
+
+    def __init__(self, pool: Pool, device: str, batch: int, seed: int) -> None:
+        self._pool, self._batch = pool, batch
+        self._dice = torch.Generator(device).manual_seed(seed)
+        bank = torch.from_numpy(noise_bank(np.random.default_rng(seed), SIZE + 16)).permute(0, 3, 1, 2)
+        self._camera = Camera(bank.contiguous().to(device), self._dice)
+        self._mirror = torch.from_numpy(mirror_permutation()).to(device)
+
+    def __enter__(self) -> Pooled:
+        self._pool.__enter__()
+        return self
+
+    def __exit__(self, *of_what: object) -> None:
+        self._pool.__exit__(*of_what)
+
+    def __next__(self) -> list[Tensor]:
+        """Half of the shots mirrored, all filmed."""
+        crops, points, visible, present = self._pool.draw(self._batch, AT_LEAST)
+        half = self._batch // 2
+        turned = points[:half, self._mirror]
+        turned[..., 0] = SIZE - 1 - turned[..., 0]
+        points = torch.cat([turned, points[half:]])
+        visible = torch.cat([visible[:half, self._mirror], visible[half:]])
+        crops = torch.cat([crops[:half].flip(2), crops[half:]])
+        return [self._camera(crops), points, visible.float(), present.float()]
+
+
+class Stream(IterableDataset[tuple[Any, ...]]):
+    """Batches for a DataLoader's worker; every worker and every run draws others."""
+
+    def __init__(self, views: Views, batch: int, seed: int) -> None:
+        self._views, self._batch, self._seed = views, batch, seed
+
+    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
+        cv2.setNumThreads(1)
+        worker = torch.utils.data.get_worker_info()
+        seed = self._seed * 64 + (worker.id if worker else 0)
+        mirror = mirror_permutation()
+        fresh = Sampler(self._views, mirror, SIZE, seed).batches(self._batch)
+        for batch in replayed(fresh, mirror, seed):
+            yield tuple(torch.from_numpy(part) for part in (batch.crops, batch.points, batch.visible, batch.present))
+
+
+class Loaded:
+    """Batches from one worker, or twelve beside a GPU, moved to the device. A context, like ``Pooled``."""
+
+    def __init__(self, views: Views, device: str, batch: int, seed: int) -> None:
+        workers = 1 if device == "cpu" else 12
+        stand = stand_back if workers == 1 else None
+        samples = Stream(views, batch, seed)
+        self._device = device
+        self._stream = iter(
+            DataLoader(samples, batch_size=None, num_workers=workers, prefetch_factor=6, worker_init_fn=stand)
+        )
+
+    def __enter__(self) -> Loaded:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def __next__(self) -> list[Tensor]:
+        return [part.to(self._device) for part in next(self._stream)]
