@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from importlib import resources
 from typing import NamedTuple
@@ -70,7 +71,8 @@ def transform(matrix: NDArray[np.float32], points: Points) -> Points:
 
 def scale_of(matrix: Matrix) -> float:
     """Crop pixels per frame pixel."""
-    return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    (a, b), (c, d) = matrix[:, :2].tolist()
+    return math.sqrt(abs(a * d - b * c))
 
 
 def inverse(matrix: Matrix) -> Matrix:
@@ -98,16 +100,15 @@ def upright_view(box: NDArray[np.floating], size: tuple[int, int]) -> Matrix:
 
 def upright_box(matrix: Matrix, size: tuple[int, int]) -> tuple[int, int, int, int] | None:
     """Whole pixels ``x1 y1 x2 y2`` that an ``upright_view`` shows; None where the matrix is none of whole pixels."""
-    if matrix[0, 1] or matrix[1, 0] or matrix[0, 0] <= 0 or matrix[1, 1] <= 0:
+    (across, turned, x), (leaning, down, y) = matrix.tolist()
+    if turned or leaning or not (0 < across < math.inf and 0 < down < math.inf):
         return None
-    scale = matrix[[0, 1], [0, 1]].astype(np.float64)
-    low = 0.5 - (matrix[:, 2] + 0.5) / scale
-    edges = np.concatenate([low, low + np.array(size) / scale])
-    whole = np.round(edges)
-    if not np.abs(edges - whole).max() <= 0.02:  # also where they are no numbers
+    left, top = 0.5 - (x + 0.5) / across, 0.5 - (y + 0.5) / down
+    edges = left, top, left + size[0] / across, top + size[1] / down
+    if not all(map(math.isfinite, edges)):
         return None
-    x1, y1, x2, y2 = (int(edge) for edge in whole)
-    return x1, y1, x2, y2
+    x1, y1, x2, y2 = map(round, edges)
+    return (x1, y1, x2, y2) if all(abs(edge - round(edge)) <= 0.02 for edge in edges) else None
 
 
 def keypoints_of(mesh: Points) -> Points:
@@ -130,8 +131,9 @@ def interocular(mesh: Points) -> float:
 
 def clip_box(box: Box, width: int, height: int) -> tuple[int, int, int, int]:
     """Whole pixels ``x1 y1 x2 y2`` that cover the part of the box inside the picture; x1 = x2 where there is none."""
-    if not np.isfinite(box).all():
+    left, top, right, bottom = box.tolist()
+    if not all(map(math.isfinite, (left, top, right, bottom))):
         return 0, 0, width, height
-    x1, y1 = (int(np.clip(np.floor(v), 0, side)) for v, side in zip(box[:2], (width, height), strict=True))
-    x2, y2 = (int(np.clip(np.ceil(v), 0, side)) for v, side in zip(box[2:], (width, height), strict=True))
+    x1, x2 = min(max(math.floor(left), 0), width), min(max(math.ceil(right), 0), width)
+    y1, y2 = min(max(math.floor(top), 0), height), min(max(math.ceil(bottom), 0), height)
     return x1, y1, max(x1, x2), max(y1, y2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -69,8 +70,8 @@ def paste_table(views: Sequence[View], frame: tuple[int, int]) -> Table:
 
 def _backwards(view: View) -> NDArray[np.float64]:
     """(2, 3) crop -> frame."""
-    matrix = np.asarray(view.matrix, np.float64)
-    if not np.isfinite(matrix).all() or not abs(np.linalg.det(matrix[:, :2])) > 1e-12:
+    (a, b, x), (c, d, y) = view.matrix.tolist()
+    area = a * d - b * c
+    if not all(map(math.isfinite, (a, b, x, c, d, y))) or not abs(area) > 1e-12:
         raise ValueError("a view from which there is no way back")
-    linear = np.linalg.inv(matrix[:, :2])
-    return np.hstack([linear, (-linear @ matrix[:, 2])[:, None]])
+    return np.asarray(np.array([[d, -b, b * y - d * x], [-c, a, c * x - a * y]]) / area, np.float64)
