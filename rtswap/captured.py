@@ -50,8 +50,9 @@ class Captured:
         return outputs
 
     def _captured(self, fresh: Sequence[Tensor], others: Sequence[Any]) -> _Graph | None:
-        """On a stream of its own."""
-        given = [torch.empty_like(one, memory_format=torch.contiguous_format).zero_() for one in fresh]
+        """On a stream of its own, with the arguments of this call: of made-up ones an index might lie anywhere, which
+        a card ends the whole process for."""
+        given = [one.clone(memory_format=torch.contiguous_format) for one in fresh]
         try:
             graph, outputs = capture(torch, torch.cuda.Stream(), lambda: self._function(*given, *others))
         except RuntimeError as error:
