@@ -41,9 +41,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--cross", type=int, default=12, help="pairs of two people per batch")
     parser.add_argument("--rate", type=float, default=5e-4)
     parser.add_argument("--settled", type=float, default=0.45, help="share of the time without the critic")
+    parser.add_argument(
+        "--until", type=float, help="seconds since 1970 by which all is written, whatever --minutes says"
+    )
     parser.add_argument("--makers", type=int, default=2, help="processes that make pairs")
-    parser.add_argument("--shards", type=int, default=16, help="files of 510 pairs to make")
-    parser.add_argument("--least", type=int, default=16, help="files to begin with")
+    parser.add_argument("--shards", type=int, default=48, help="files of 170 pairs to make")
+    parser.add_argument("--least", type=int, default=48, help="files to begin with")
     parser.add_argument("--most", type=int, default=100_000, help="pairs in the device's memory; each takes 240 kB")
     parser.add_argument(
         "--half", action=argparse.BooleanOptionalAction, help="compute in bfloat16; default: on CUDA only"
@@ -55,7 +58,6 @@ def main() -> None:
     args = arguments()
     cv2.setNumThreads(1)
     torch.set_num_threads(args.threads)
-    torch.backends.cudnn.benchmark = True
     device = device_for(args.device)
     args.half = device == "cuda" if args.half is None else args.half
     args.out.mkdir(parents=True, exist_ok=True)
@@ -64,9 +66,13 @@ def main() -> None:
     known, kept_out = taught_and_kept_out(labels)
     taught = build(args.faces, labels, known, 6, cache / "views-train")
     others = build(args.faces, labels, kept_out, 3, cache / "views-validation")
-    with making(taught, args.out / "pairs-train", args.shards, args.makers, least=args.least):
-        for name, count, hard in (("pairs-hard", 96, True), ("pairs-validation", 240, False)):
-            prepare(others, args.out / name, [0], 9 if hard else 8, count=count, hard=hard)
+    train, hard, trial = (args.out / f"pairs-{name}" for name in ("train", "hard", "validation"))
+    jobs = [
+        partial(prepare, others, hard, [0], 9, count=96, hard=True),
+        partial(prepare, others, trial, [0], 8, count=240),
+        *(partial(prepare, taught, train, range(k, args.shards, args.makers), 1) for k in range(args.makers)),
+    ]
+    with making(jobs, {train: min(args.least, args.shards), hard: 1, trial: 1}):
         watchers = Watchers(args.recognition, args.landmarks, device)
         spread(partial(work, args, device, watchers.people(taught), watchers.people(others)), args.workers)
 

@@ -23,7 +23,7 @@ from training.one.run import Run
 from training.one.steps import Steps
 from training.one.together import alike, told
 from training.one.watchers import Watchers
-from training.under_way import CHECKPOINT
+from training.under_way import CHECKPOINT, minutes_left
 
 REPORT_S, LOOK_S = 20, 300
 
@@ -43,7 +43,8 @@ def work(args: argparse.Namespace, device: str, people: Tensor, others: Tensor, 
     torch.manual_seed(run.progress.step * 16 + rank)
     alike([*run.one.state_dict().values(), *run.critic.state_dict().values(), *run.shadow.state_dict().values()])
     steps = Steps(run, pool, watchers, people, same=args.same, cross=args.cross, half=args.half)
-    train(args, rank, steps, arriving, Trial(Pool.of(trial, device), hard, watchers, others))
+    with arriving.taking():
+        train(args, rank, steps, pool, Trial(Pool.of(trial, device), hard, watchers, others))
 
 
 @dataclass(frozen=True)
@@ -77,9 +78,10 @@ class Trial:
         return {name: float(torch.cat(values).mean()) for name, values in sums.items()}
 
 
-def train(args: argparse.Namespace, rank: int, steps: Steps, arriving: Arriving, trial: Trial) -> None:
+def train(args: argparse.Namespace, rank: int, steps: Steps, pool: Pool, trial: Trial) -> None:
     """Until the minutes are over."""
-    run, path, budget = steps.run, args.out / CHECKPOINT, 60 * args.minutes
+    run, path = steps.run, args.out / CHECKPOINT
+    budget = 60 * minutes_left(args.minutes, args.until)
     progress = run.progress
     last, next_report, next_look = time.perf_counter(), progress.seconds + REPORT_S, progress.seconds + LOOK_S
     first = progress.samples
@@ -89,9 +91,10 @@ def train(args: argparse.Namespace, rank: int, steps: Steps, arriving: Arriving,
         progress.seconds, last = progress.seconds + now - last, now
         if progress.seconds >= next_report:
             next_report = progress.seconds + REPORT_S
-            arriving.take()
             if rank == 0:
-                report(steps, args, (progress.samples - first) * args.workers / REPORT_S, arriving.pool.count)
+                report(
+                    steps, (progress.samples - first) * args.workers / REPORT_S, pool.count, budget - progress.seconds
+                )
             first = progress.samples
         if rank == 0 and progress.seconds >= next_look:
             next_look = progress.seconds + LOOK_S
@@ -103,13 +106,12 @@ def train(args: argparse.Namespace, rank: int, steps: Steps, arriving: Arriving,
         run.save(path)
 
 
-def report(steps: Steps, args: argparse.Namespace, speed: float, pairs: int) -> None:
+def report(steps: Steps, speed: float, pairs: int, left_s: float) -> None:
     """One line of named loss terms."""
     progress, means = steps.run.progress, steps.taken()
     progress.note(means)
     text = "  ".join(f"{name} {value:.3f}" for name, value in means.items())
-    left = args.minutes - progress.seconds / 60
-    print(f"step {progress.step}  {text}  {speed:.0f}/s of {pairs} pairs  {left:.1f} min left", flush=True)
+    print(f"step {progress.step}  {text}  {speed:.0f}/s of {pairs} pairs  {left_s / 60:.1f} min left", flush=True)
 
 
 def look_at(out: Path, run: Run, trial: Trial) -> None:

@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import multiprocessing
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from training.landmarks.views import Views
-from training.one.pairs import prepare, read
+from training.one.pairs import read
 from training.one.pool import Pool
 
 PATIENCE_S = 1800.0
+LOOK_EVERY_S = 1.0
 
 
 @contextmanager
-def making(views: Views, folder: Path, shards: int, processes: int, *, least: int) -> Iterator[None]:
-    """``shards`` files of pairs come into ``folder``; the block begins when ``least`` of them are there, and what is
-    missing at its end is not made. Raises TimeoutError where none comes."""
+def making(jobs: Sequence[Callable[[], None]], least: dict[Path, int]) -> Iterator[None]:
+    """Each of ``jobs`` is done by a process; the block begins when every folder has its ``least`` files, and what is
+    missing at its end is not made. Raises TimeoutError where they do not come."""
     fork = multiprocessing.get_context("fork")
-    workers = [
-        fork.Process(target=prepare, args=(views, folder, range(k, shards, processes), 1), daemon=True)
-        for k in range(processes)
-    ]
+    workers = [fork.Process(target=job, daemon=True) for job in jobs]
     for worker in workers:
         worker.start()
     try:
-        _await(folder, min(least, shards))
+        for folder, count in least.items():
+            _await(folder, count)
         yield
     finally:
         for worker in workers:
@@ -49,11 +48,28 @@ class Arriving:
     def __init__(self, folder: Path, pool: Pool) -> None:
         self._folder, self.pool = folder, pool
         self._taken: set[Path] = set()
+        self._over = threading.Event()
 
     def take(self) -> None:
         """What has come since the last call."""
         for path in sorted(set(self._folder.glob("*.npz")) - self._taken):
-            if self.pool.count >= self.pool.capacity:
+            if self.pool.count >= self.pool.capacity or self._over.is_set():
                 return
             self.pool.add(read([path]))
             self._taken.add(path)
+
+    @contextmanager
+    def taking(self) -> Iterator[None]:
+        """A thread takes them while the block runs: reading files would have the device wait."""
+        thread = threading.Thread(target=self._until_over, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._over.set()
+            thread.join()
+
+    def _until_over(self) -> None:
+        with self.pool.aside():
+            while not self._over.wait(LOOK_EVERY_S):
+                self.take()

@@ -28,7 +28,7 @@ from training.one.lights import badly_lit
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
-SHARD = 510
+SHARD = 170
 SAME_PER_SOURCE, CROSS_PER_SOURCE = 2, 1
 STEEPEST = 0.66
 """Target views whose outline is narrower than this, in heights, are turned so far that a rendering is no truth."""
@@ -78,7 +78,7 @@ def prepare(
     cv2.setNumThreads(1)
     folder.mkdir(parents=True, exist_ok=True)
     for number in numbers:
-        path = folder / f"{number:03d}.npz"
+        path = folder / f"{number:04d}.npz"
         if path.exists():
             continue
         rows = list(Maker(views, seed * 1000 + number, hard=hard).pairs(count))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 
 import torch
@@ -65,6 +67,7 @@ class Pool:
             if name not in self._kept:
                 self._kept[name] = torch.zeros(self.capacity, *given.shape[1:], dtype=given.dtype, device=self.device)
             self._kept[name][rows] = given.to(self.device)
+        # the rows are told of after they are there
         same = torch.from_numpy(pairs.same[:count]).to(self.device)
         for kind, (into, chosen) in enumerate(((self._same, same), (self._cross, ~same))):
             new = self.count + chosen.nonzero()[:, 0]
@@ -73,10 +76,22 @@ class Pool:
             self._counts[kind] += len(new)
         self.count += count
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """What is added in this block goes its own way to a GPU, beside what works there."""
+        if self.device == "cpu":
+            yield
+            return
+        with torch.cuda.stream(torch.cuda.Stream()):
+            yield
+
     def drawn(self, same: int, cross: int) -> Batch:
         """Random rows, the pairs of one person first. Nothing here waits for a device."""
         shares = torch.rand(same + cross, device=self.device)
-        at = [(share * count).long() for share, count in zip(shares.split([same, cross]), self._counts, strict=True)]
+        at = [
+            torch.minimum((share * count).long(), (count - 1).long())  # rounding up would read beyond
+            for share, count in zip(shares.split([same, cross]), self._counts, strict=True)
+        ]
         return self.batch(torch.cat([self._same[at[0]], self._cross[at[1]]]))
 
     def batch(self, rows: Tensor) -> Batch:

@@ -8,14 +8,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from rtswap.capturing import capture
 from training.one.batches import augmented
 from training.one.pool import Pool
 from training.one.run import Run, Seen
 from training.one.watchers import Watchers
 from training.under_way import average, learning_rate, steps_averaged
 
-WARM_UP = 3
-"""Steps before a capture: kernels are chosen, optimisers make their state."""
 QUEUED = 8
 """Steps that may be under way on the device."""
 Terms = dict[str, Tensor]
@@ -71,42 +70,27 @@ class Steps:
 
 
 class Replayed:
-    """``work`` captured as a CUDA graph at the first call, after a few as they are. Where it cannot be captured it
-    goes on as it is, and says so."""
+    """``work`` as a CUDA graph, captured at the first call. Where it cannot be captured it goes on as it is, and says
+    so."""
 
     def __init__(self, work: Callable[[], Terms]) -> None:
-        self._work, self._calls = work, 0
+        self._work = work
         self._graph: torch.cuda.CUDAGraph | None = None
         self._terms: Terms = {}
         self._failed = False
 
     def __call__(self) -> Terms:
-        self._calls += 1
-        if self._graph is not None:
-            self._graph.replay()
-            return self._terms
-        if self._failed or self._calls <= WARM_UP:
-            return self._aside()
-        try:
+        if self._graph is None and not self._failed:
             self._capture()
-        except RuntimeError as error:
-            self._failed, self._graph = True, None
-            print(f"not captured, so slower: {str(error).splitlines()[0]}", flush=True)
-            return self._aside()
-        return self()
+        if self._graph is None:
+            return self._work()
+        self._graph.replay()
+        return self._terms
 
     def _capture(self) -> None:
-        torch.cuda.synchronize()
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-            self._terms = {name: value.detach() for name, value in self._work().items()}
-        self._graph = graph
-
-    def _aside(self) -> Terms:
-        """On a stream of its own, as a capture wants its warm-up."""
-        stream = torch.cuda.Stream()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            terms = self._work()
-        torch.cuda.current_stream().wait_stream(stream)
-        return terms
+        try:
+            self._graph, terms = capture(torch, torch.cuda.Stream(), self._work)
+            self._terms = {name: value.detach() for name, value in terms.items()}
+        except RuntimeError as error:
+            self._failed = True
+            print(f"not captured, so slower: {str(error).splitlines()[0]}", flush=True)
