@@ -1,6 +1,6 @@
 """A frame through the workshop that ``rtswap --engine torch-cuda`` runs: crop, mesh, finishes, paste, marks, verdict.
 
-    python benchmarks/gpu_loop.py --json benchmarks/results/gpu_loop.json    # on a GPU: a minute
+    python benchmarks/gpu_loop.py --json benchmarks/results/gpu_loop.json    # on a GPU: half a minute
     python benchmarks/gpu_loop.py --device cpu --quick                       # by torch on the CPU: does it run?
 
 Everything is as in the program (the default finishes, the occlusion network asked as in a live stream), but for the
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from gpu import FACE_PX, SIZES, VISIBLE, face_at, machine, spread, textured
+from gpu import FACE_PX, SIZES, VISIBLE, face_at, machine, modes_of, spread, textured
 from telling import tell
 
 from rtswap.assemble import OCCLUSION_EVERY_S
@@ -34,7 +34,7 @@ from rtswap.metrics import Spans
 from rtswap.models.registry import Registry
 from rtswap.protocols import DeviceSwapper
 from rtswap.swappers.mesh import MeshSwapModel
-from rtswap.swappers.mesh_torch import MODES, TorchMeshSwapModel
+from rtswap.swappers.mesh_torch import TorchMeshSwapModel
 from rtswap.torch_door import load_torch
 from rtswap.types import Quality, SourceIdentity, Track
 
@@ -105,10 +105,11 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--quick", action="store_true", help="small and few: does it run?")
+    parser.add_argument("--modes", type=modes_of, default=[], help="how mesh's pixels are rendered")
     parser.add_argument("--json", type=Path, help="write the results here")
     options = parser.parse_args(arguments)
     sizes = {"180p": (320, 180)} if options.quick else SIZES
-    modes = MODES[:1] if options.quick or options.device == "cpu" else MODES[:2]
+    modes = options.modes or (["plain"] if options.device == "cpu" else ["captured"])
     found = {}
     for name, size in sizes.items():
         for faces in (1,) if options.quick else (1, 4):

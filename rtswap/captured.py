@@ -33,6 +33,11 @@ class Captured:
         self._graphs: OrderedDict[Any, _Graph | None] = OrderedDict()
         self.failed = ""
 
+    @property
+    def name(self) -> str:
+        """The function's."""
+        return getattr(self._function, "__name__", type(self._function).__name__)
+
     def __call__(self, *arguments: Any) -> Any:
         if not self._on_gpu:
             return self._function(*arguments)

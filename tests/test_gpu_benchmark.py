@@ -40,6 +40,19 @@ def test_it_runs_on_the_cpu_and_says_so(
     sys.modules.pop("gpu", None)
 
 
+def test_a_frame_is_looked_into(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import gpu_profile
+
+    gpu_profile.torch.set_num_threads(1)
+    told = gpu_profile.main(["--device", "cpu", "--frames", "1"])
+    assert told in capsys.readouterr().out
+    for found in ("every graph was captured", "mesh_torch.py", "aten::"):
+        assert found in told
+    for name in ("gpu", "gpu_loop", "gpu_profile"):
+        sys.modules.pop(name, None)
+
+
 def test_the_wired_loop_is_measured_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
