@@ -1,44 +1,56 @@
 #!/usr/bin/env bash
-# Everything that can only be found out on a GPU, in one go of less than ten minutes, without internet.
+# Everything that can only be found out on a GPU, without internet, in three minutes on the machine.
 #
-#   scripts/gpu_day.sh prepare    where there is internet: fetch wheels and networks into .wheels/, in parts that travel
-#   scripts/gpu_day.sh part N     on the GPU machine: take part N of .wheels/ over into /tmp, where it outlives a call
-#   scripts/gpu_day.sh run        on the GPU machine: install, test, build plans, measure; results go to $OUT
+#   scripts/gpu_day.sh prepare    where there is internet: packages and networks into .wheels/1, 2 and 3, of 45 MB each
+#   scripts/gpu_day.sh part N     on the GPU machine: take part N over into /tmp, where it outlives a call
+#   scripts/gpu_day.sh run        on the GPU machine: unpack, test, then measure; results go to $OUT
 #
 # Where 64 MiB travel per call and the machine stays for a while after each: one call per part, then the run:
 #   carry .wheels/1: bash scripts/gpu_day.sh part 1
 #   carry .wheels/2: bash scripts/gpu_day.sh part 2
 #   carry .wheels/3: bash scripts/gpu_day.sh part 3 && bash scripts/gpu_day.sh run
-# Without .wheels/ `run` uses what is installed. A step that fails is written down, and the next one goes on.
+# Such a machine starts in half a minute, and a call with a part takes 5 s. Without parts `run` uses what is installed.
+# What is no timing runs at the same time (in five processes where pytest-xdist is installed), timings alone after it. A
+# step that fails is written down, and the next one goes on; none begins or lasts beyond RUN_SECONDS.
 set -u
 cd "$(dirname "$0")/.."
 
 PYTHON_THERE=3.12          # of the machine that has the GPU
-PIECE=20M                  # larger files are cut
-PART_BYTES=52000000        # of a part; the repository travels with it
+PARTS=3
 CARRIED=/tmp/rtswap-carried
-SITE=/tmp/rtswap-site
+UNPACKED=/tmp/rtswap-site  # holds site312, and in it networks
+RUN_SECONDS=${RUN_SECONDS:-170}
+PACKAGES="opencv-python-headless>=5,<6 av lz4 filterpy platformdirs"  # what such a machine with torch lacks
 
 prepare() {
-  local python=${PYTHON:-.venv/bin/python} all=.wheels/all version
-  rm -rf .wheels && mkdir -p $all
-  local ignored; ignored=$(git rev-parse --git-path info/exclude)
+  local python=${PYTHON:-.venv/bin/python} work version ignored
+  ignored=$(git rev-parse --git-path info/exclude)
   mkdir -p "$(dirname "$ignored")" && grep -qsx /.wheels/ "$ignored" || echo /.wheels/ >> "$ignored"
+  work=$(mktemp -d) && mkdir -p "$work/sources" "$work/site312/networks"
   version=$($python -c 'from importlib.metadata import version; print(version("tensorrt_rtx"))') || exit 1
   # the two outer packages exist as sources only and hold no machine code: they are made into wheels here
-  $python -m pip wheel -q --no-deps -w $all "tensorrt_rtx==$version" "tensorrt_rtx_cu13==$version" || exit 1
-  for package in "tensorrt_rtx_cu13_libs==$version" "tensorrt_rtx_cu13_bindings==$version" platformdirs; do
-    $python -m pip download -q --no-deps --only-binary=:all: --python-version $PYTHON_THERE --implementation cp \
-      --platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 \
-      -d $all "$package" || exit 1
-  done
-  $python - $all <<'PY' || exit 1
+  $python -m pip wheel -q --no-deps -w "$work/sources" "tensorrt_rtx==$version" "tensorrt_rtx_cu13==$version" || exit 1
+  # shellcheck disable=SC2086
+  $python -m pip install -q --no-deps --no-compile --only-binary=:all: --target "$work/site312" \
+    --python-version $PYTHON_THERE --implementation cp --platform manylinux_2_28_x86_64 \
+    --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 "$work"/sources/*.whl \
+    "tensorrt_rtx_cu13_libs==$version" "tensorrt_rtx_cu13_bindings==$version" $PACKAGES || exit 1
+  networks "$python" "$work/site312/networks" || exit 1
+  tar c -C "$work" site312 | xz -T0 -4 > "$work/all.txz"
+  rm -rf .wheels/[1-9] && split -n $PARTS -d -a 1 --numeric-suffixes=1 "$work/all.txz" "$work/part" || exit 1
+  for part in $(seq $PARTS); do mkdir -p ".wheels/$part" && mv "$work/part$part" ".wheels/$part/p"; done
+  rm -rf "$work"
+  du -sb .wheels/[1-9]
+}
+
+networks() {  # networks PYTHON FOLDER: those that are made from packages which the GPU machine lacks
+  "$1" - "$2" <<'PY'
 import shutil, sys
 from rtswap.errors import ModelError
 from rtswap.models.catalog import shipped_catalog
 from rtswap.models.registry import Registry
 for name, entry in shipped_catalog().items():
-    if entry.asset or name == "dlib-stages":  # 22 MB that no frame needs
+    if entry.asset or name.startswith("dlib"):  # in the repository, or 22 MB that no frame needs
         continue
     try:
         path = Registry().path(name)
@@ -48,72 +60,70 @@ for name, entry in shipped_catalog().items():
     for file in (path, path.with_suffix(".json")):
         shutil.copy(file, sys.argv[1])
 PY
-  (cd $all && for file in $(find . -type f -size +$PIECE); do split -b $PIECE -d "$file" "$file.piece." && rm "$file"; done)
-  local part=1 filled=0 size
-  mkdir -p .wheels/$part
-  for file in "$all"/*; do
-    size=$(stat -c %s "$file")
-    if [ $((filled + size)) -gt $PART_BYTES ]; then part=$((part + 1)) filled=0; mkdir -p .wheels/$part; fi
-    mv "$file" .wheels/$part/; filled=$((filled + size))
-  done
-  rmdir $all
-  du -sb .wheels/*
 }
 
-part() { mkdir -p $CARRIED && cp ".wheels/$1"/* $CARRIED/ && ls $CARRIED | wc -l; }
+part() { mkdir -p $CARRIED && cp ".wheels/$1/p" "$CARRIED/$1" && ls -s $CARRIED; }
 
-install_carried() {
-  [ -d $CARRIED ] || { echo "nothing was carried: what is installed is used"; return 0; }
-  (cd $CARRIED && for first in *.piece.00; do
-     [ -e "$first" ] || continue
-     cat "${first%00}"[0-9][0-9] > "${first%.piece.00}" && rm "${first%00}"[0-9][0-9]
-   done)
-  python3 -m pip install -q --no-index --no-deps --no-compile --no-cache-dir --upgrade --target $SITE $CARRIED/*.whl
+unpack() {  # the parts are pieces of one .txz, or of several one after the other
+  mkdir -p $UNPACKED && cat $(seq -f "$CARRIED/%g" $PARTS) | xz -dc -T0 | tar x -i -C $UNPACKED
 }
 
-step() {  # step NAME SECONDS COMMAND...: its output in $OUT/log.txt, its end in $OUT/summary.txt
-  local name=$1 limit=$2 began=$SECONDS code; shift 2
-  echo "== $name" | tee -a "$OUT/log.txt"
-  timeout "$limit" "$@" >> "$OUT/log.txt" 2>&1; code=$?
-  echo "$name: exit $code after $((SECONDS - began)) s" | tee -a "$OUT/summary.txt"
+step() {  # step NAME SECONDS COMMAND...: its output in $LOGS/NAME.log, its end in $OUT/summary.txt
+  local name=$1 limit=$2 began=$SECONDS left=$((RUN_SECONDS - SECONDS)) code; shift 2
+  [ $left -lt "$limit" ] && limit=$left
+  if [ "$limit" -lt 3 ]; then echo "$name: left out, no time" | tee -a "$OUT/summary.txt"; return; fi
+  timeout "$limit" "$@" > "$LOGS/$name.log" 2>&1; code=$?
+  echo "$name: exit $code after $((SECONDS - began)) s: $*" | tee -a "$OUT/summary.txt"
+}
+
+look() {  # what is no timing, at the same time
+  local several=""; $python -c "import xdist" 2> /dev/null && several="-n 5"
+  local pytest="$python -m pytest -q -p no:cacheprovider $several --timeout 60 -rs"
+  step machine 30 bash -c "nvidia-smi; $python -c 'import torch, sys; print(sys.version, torch.__version__)'" &
+  step doctor 60 bash -c "$python -m rtswap doctor; true" &  # cameras and codecs may be missing there
+  step plans 60 $python scripts/build_engines.py &
+  # torch's compiler takes half a minute, and nobody runs it but who asks for it
+  step tests-cuda 100 $pytest -m cuda -k "not compiled" tests/compositing tests/engines tests/test_device_loop.py &
+  step tests-torch 100 $pytest tests/contracts/test_engines.py tests/swappers/test_mesh_torch.py -k "torch-cuda or mesh" &
+  wait
+}
+
+measure() {  # timings, alone; the most important first
+  local bench="$python -m rtswap bench"
+  step gpu_loop 40 $python benchmarks/gpu_loop.py --json "$OUT/gpu_loop.json"
+  step profile 30 $python benchmarks/gpu_profile.py
+  step bench_torch-cuda 60 $bench --engine torch-cuda --seconds 1 --out "$OUT/bench_torch-cuda.json"
+  if grep -q "plans of tensorrt" "$LOGS/doctor.log"; then echo "bench_tensorrt: the card is not served" >> "$OUT/summary.txt"
+  else step bench_tensorrt 60 $bench --engine tensorrt --seconds 1 --out "$OUT/bench_tensorrt.json"; fi
+  step streams 45 $bench --engine torch-cuda --streams 1,4,16 --seconds 2 --out "$OUT/streams.json"
+  step gpu_engines 30 $python benchmarks/gpu_engines.py --seconds 0.02 --json "$OUT/gpu_engines.json"
+  step comparison 40 $bench --engine all --seconds 0.5 --out "$OUT/comparison.json"
+  step gpu 40 $python benchmarks/gpu.py --out "$LOGS/gpu.json"
 }
 
 run() {
-  export OUT=${OUT:-benchmarks/results} PYTHONUNBUFFERED=1 RTSWAP_REQUIRE_CUDA=1
-  mkdir -p "$OUT"; : > "$OUT/log.txt"; : > "$OUT/summary.txt"
-  local python=python3; [ -x .venv/bin/python ] && [ ! -d $CARRIED ] && python=.venv/bin/python
-  step install 90 bash "$0" install
+  export OUT=${OUT:-benchmarks/results/gpu_day} PYTHONUNBUFFERED=1 RTSWAP_REQUIRE_CUDA=1
+  LOGS=$(mktemp -d)
+  mkdir -p "$OUT"; : > "$OUT/summary.txt"
+  python=python3; [ -x .venv/bin/python ] && [ ! -d $CARRIED ] && python=.venv/bin/python
   if [ -d $CARRIED ]; then
-    export PYTHONPATH=$PWD:$SITE RTSWAP_CACHE=/tmp/rtswap-cache
-    mkdir -p $RTSWAP_CACHE && find $CARRIED -name '*.onnx' -o -name '*.json' | xargs -r -I{} cp {} $RTSWAP_CACHE/
+    step unpack 60 bash "$0" unpack
+    export PYTHONPATH=$PWD:$UNPACKED/site312 RTSWAP_CACHE=/tmp/rtswap-cache
+    mkdir -p $RTSWAP_CACHE && cp $UNPACKED/site312/networks/* $RTSWAP_CACHE/
   fi
-  step machine 30 bash -c "nvidia-smi; $python -c 'import torch, sys; print(sys.version, torch.__version__, torch.cuda.get_device_name(0))'"
-  step doctor 60 bash -c "$python -m rtswap doctor; true"  # cameras and codecs may be missing there
-  step plans 90 $python scripts/build_engines.py
-  step "tests of engines" 180 $python -m pytest -q -p no:cacheprovider --timeout 60 tests/engines/test_torch_cuda.py \
-    tests/engines/test_tensorrt.py tests/engines/test_gpu_checks.py tests/contracts/test_engines.py -k "not cpu and not openvino"
-  step "tests of the canvas" 90 $python -m pytest -q -p no:cacheprovider --timeout 60 tests/compositing -k cuda
-  step "tests of the mesh" 60 $python -m pytest -q -p no:cacheprovider --timeout 60 tests/swappers/test_mesh_torch.py
-  step "tests of the loop" 90 $python -m pytest -q -p no:cacheprovider --timeout 60 tests/test_device_loop.py
-  step gpu 120 $python benchmarks/gpu.py --out "$OUT/gpu.json"
-  step engines 150 $python benchmarks/gpu_engines.py --seconds 0.1 --json "$OUT/gpu_engines.json"
-  for engine in tensorrt torch-cuda; do  # the program itself, frames on the GPU
-    step "bench $engine" 60 $python -m rtswap bench --engine $engine --seconds 1 --out "$OUT/bench_$engine.json"
-  done
-  step streams 60 $python -m rtswap bench --streams 1,4,16 --seconds 3 --out "$OUT/streams.json"
-  step comparison 60 $python -m rtswap bench --engine all --seconds 1 --out "$OUT/comparison.json"
-  for script in benchmarks/gpu_*.py; do  # what others measure on a GPU
-    [ "$script" = benchmarks/gpu_engines.py ] || [ ! -e "$script" ] ||
-      step "$script" 90 $python "$script" --json "$OUT/$(basename "$script" .py).json"
-  done
-  cat "$OUT/summary.txt"
-  ! grep -qv ': exit 0 ' "$OUT/summary.txt"
+  look
+  measure
+  mv "$OUT"/*.png "$LOGS" 2> /dev/null
+  tar cJf "$OUT/logs.txz" -C "$LOGS" .
+  cat "$OUT/summary.txt"; echo "all: $SECONDS s"
+  for name in tests-cuda tests-torch; do tail -n 25 "$LOGS/$name.log" | cut -c1-300; done
+  ! grep -Eqv ': exit 0 |not served' "$OUT/summary.txt"
 }
 
 case ${1:-} in
   prepare) prepare ;;
   part) part "${2:?which part}" ;;
-  install) install_carried ;;
+  unpack) unpack ;;
   run) run ;;
-  *) sed -n '2,14s/^# \{0,1\}//p' "$0"; exit 2 ;;
+  *) sed -n '2,16s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac
