@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -24,8 +25,8 @@ class Captured:
     tensors with each call, and are copied; the rest must stay what they were, and tell graphs apart where they are
     numbers. What it gives lives until the next call.
 
-    Where a graph cannot be captured, ``function`` is called as it is, and ``failed`` says why. ``on_gpu`` False:
-    always so.
+    Where a graph cannot be captured, ``function`` is called as it is; ``failed`` says why, and a warning once.
+    ``on_gpu`` False: always so.
     """
 
     def __init__(self, function: Callable[..., Any], fresh: int, *, on_gpu: bool) -> None:
@@ -61,6 +62,9 @@ class Captured:
         try:
             graph, outputs = capture(torch, torch.cuda.Stream(), lambda: self._function(*given, *others))
         except RuntimeError as error:
-            self.failed = self.failed or str(error).splitlines()[0]
+            why = next(iter(str(error).splitlines()), type(error).__name__)
+            if not self.failed:
+                warnings.warn(f"{self.name} runs without a CUDA graph, slower: {why}", RuntimeWarning, stacklevel=3)
+            self.failed = self.failed or why
             return None
         return graph, given, outputs

@@ -32,13 +32,13 @@ def capture(torch: Any, stream: Any, run: Callable[[], Found]) -> tuple[Any, Fou
         for _ in range(WARM_UPS):
             run()
         for attempt in range(1, TRIES + 1):
-            stream.synchronize()
             try:
                 found = _once(torch, run)
                 break
             except RuntimeError:
                 if attempt == TRIES:
                     raise
+                torch.cuda.synchronize()
     torch.cuda.current_stream().wait_stream(stream)
     return found
 
