@@ -251,12 +251,16 @@ def _affine(moving: Points, fixed: Points) -> Matrix:
     """(2, 3) least-squares affine map; kept from collapsing where the points are nearly on a line (a shut mouth)."""
     mean_a, mean_b = (np.add.reduce(points) / np.float32(len(points)) for points in (moving, fixed))
     a, b = moving - mean_a, fixed - mean_b
-    spread, common = a.T @ a, b.T @ a
-    floor = np.float32(0.02) * np.eye(2, dtype=np.float32) * (np.trace(spread) + np.float32(1e-4))
-    (p, q), (_, r) = (spread + floor).tolist()
-    turned = np.array([[r, -q], [-q, p]], np.float32) / np.float32(p * r - q * q)  # a 2 x 2 inverse
-    linear = (common + floor) @ turned
-    return np.hstack([linear, (mean_b - linear @ mean_a)[:, None]]).astype(np.float32)
+    (p, q), (_, r) = (a.T @ a).tolist()
+    (e, f), (g, h) = (b.T @ a).tolist()
+    floor = 0.02 * (p + r + 1e-4)
+    p, r, e, h = p + floor, r + floor, e + floor, h + floor
+    area, (x, y), (u, v) = p * r - q * q, mean_a.tolist(), mean_b.tolist()
+    across = (e * r - f * q) / area, (f * p - e * q) / area
+    down = (g * r - h * q) / area, (h * p - g * q) / area
+    return np.array(
+        [[*across, u - across[0] * x - across[1] * y], [*down, v - down[0] * x - down[1] * y]], np.float32
+    )
 
 
 def _texels(nodes: Map, level: NDArray[np.uint8]) -> Map:

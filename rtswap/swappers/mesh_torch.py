@@ -72,12 +72,12 @@ class TorchMeshSwapper:
     def swap_all(self, targets: DeviceFaces, quality: Quality) -> DeviceSwapped:
         """As ``protocols.DeviceSwapper``. Sizes are multiples of 8, as ``view`` gives them."""
         crops = targets.crops
-        rows = np.stack([self._row(face, crops.shape[1]) for face in targets.faces])
+        rows = [self._row(face, crops.shape[1]) for face in targets.faces]
         light = self._host._wanted.light and quality.match_color
         with torch.inference_mode():
             swapped, masks = self._render(
                 crops,
-                uploaded(rows, self._device),
+                uploaded(np.stack(rows) if len(rows) > 1 else rows[0][None], self._device),
                 self._atlas,
                 self._face,
                 self._veils,
