@@ -196,11 +196,12 @@ def follow(args: argparse.Namespace, device: str, run_: Run, batches: Batches, t
             report(progress, {name: float(value) / count for name, value in sums.items()}, count, rate, args)
             sums.clear()
             count = 0
-        if progress.seconds >= next_trial and args.until is None:
-            next_trial = progress.seconds + 300
-            look_at(args.out, run_.shadow, trials, progress, device)
+        if progress.seconds >= next_trial:
+            next_trial = progress.seconds + (300 if args.until is None else 60)
             run_.save(args.out / CHECKPOINT)
-            last = time.perf_counter()
+            if args.until is None:
+                look_at(args.out, run_.shadow, trials, progress, device)
+                last = time.perf_counter()
 
 
 def report(progress: Progress, means: dict[str, float], count: int, rate: float, args: argparse.Namespace) -> None:

@@ -143,10 +143,13 @@ def follow(args: argparse.Namespace, device: str, run: Run, batches: Loaded | Po
             report(progress, {name: float(value) / count for name, value in sums.items()}, count, args)
             sums.clear()
             count = 0
-        if progress.seconds >= next_trial and args.until is None:
-            next_trial = progress.seconds + 150
-            look_at(args.out, run, trial, device)
-            last = time.perf_counter()
+        if progress.seconds >= next_trial:
+            next_trial = progress.seconds + (150 if args.until is None else 60)
+            if args.until is None:
+                look_at(args.out, run, trial, device)
+                last = time.perf_counter()
+            else:
+                run.save(args.out / CHECKPOINT)
 
 
 def report(progress: Progress, means: dict[str, float], count: int, args: argparse.Namespace) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import cv2
@@ -55,9 +55,18 @@ Parts = tuple[Bytes, Bytes, Bytes, Bytes]
 class Sampler:
     """Endless random samples from a cache of views."""
 
-    def __init__(self, views: Views, hands: Cutouts, seed: int, worn: NDArray[np.uint8]) -> None:
-        """``worn`` (people,): which glasses each of them wears, see ``worn``."""
-        self._views, self._hands, self._worn = views, hands, worn
+    def __init__(
+        self,
+        views: Views,
+        hands: Cutouts,
+        seed: int,
+        worn: NDArray[np.uint8],
+        kinds: Mapping[str, float] = KINDS,
+        nothing: float = NOTHING,
+    ) -> None:
+        """``worn`` (people,): which glasses each of them wears, see ``worn``. ``kinds``: shares of what is painted,
+        1 together; ``nothing``: of samples with nothing painted over them."""
+        self._views, self._hands, self._worn, self._kinds, self._nothing = views, hands, worn, kinds, nothing
         self._rng = np.random.default_rng(seed)
         self._bank = noise_bank(self._rng, SIZE + 16)
 
@@ -96,7 +105,7 @@ class Sampler:
         frames = _wider(own_frames(crop, points)) if worn == CLEAR else None
         hidden = np.zeros((SIZE, SIZE), np.uint8)
         skins.decorate(crop, points, self._bank, rng)
-        if rng.random() > NOTHING:
+        if rng.random() > self._nothing:
             for _ in range(1 if rng.random() < 0.75 else 2):
                 self._cover(crop, hidden, points, number)
         weights = _weights(points, found, hidden)
@@ -134,7 +143,7 @@ class Sampler:
 
     def _cover(self, crop: Bytes, hidden: Bytes, points: Floats, number: int) -> None:
         rng, size = self._rng, SIZE
-        kind = str(rng.choice(list(KINDS), p=list(KINDS.values())))
+        kind = str(rng.choice(list(self._kinds), p=list(self._kinds.values())))
         at = points[rng.integers(len(points))] + rng.normal(0, 0.1 * size, 2)
         scrap = self._scrap()
         colour = scrap[size // 2, size // 2].astype(np.float32)

@@ -66,6 +66,7 @@ def fingertips(size: int, points: Floats, skin: Floats, scrap: Bytes, rng: np.ra
     angle = float(np.arctan2(inwards[1], inwards[0])) + rng.normal(0, 0.6)
     width = face * rng.uniform(0.08, 0.15)
     count = int(rng.choice([1, 2, 3, 4], p=[0.25, 0.25, 0.25, 0.25]))
+    nails = np.zeros_like(alpha)
     depth, slope = face * rng.uniform(-0.01, 0.16), rng.normal(0, 0.3)
     for finger in range(count):
         beside = (finger - (count - 1) / 2) * width * rng.uniform(0.95, 1.2)
@@ -76,14 +77,17 @@ def fingertips(size: int, points: Floats, skin: Floats, scrap: Bytes, rng: np.ra
         line(alpha, root, tip, 255, width)
         for part, tone in ((1.0, 125), (0.8, 170), (0.5, 205)):
             line(shade, root, tip, tone, width * part)
-        if rng.random() < 0.4:
-            axes = fixed(width * np.array([0.32, 0.24])).tolist()
-            nail = fixed(tip + 0.15 * width * unit(turn)).tolist()
-            cv2.ellipse(shade, nail, axes, float(np.degrees(turn)), 0, 360, 235, -1, cv2.LINE_AA, 4)
+        axes = fixed(width * np.array([0.32, 0.24]) * rng.uniform(0.8, 1.3)).tolist()
+        nail = fixed(tip + 0.15 * width * unit(turn)).tolist()
+        cv2.ellipse(nails, nail, axes, float(np.degrees(turn)), 0, 360, 255, -1, cv2.LINE_AA, 4)
     palm = edge - face * rng.uniform(0.55, 0.8) * unit(angle)
     line(alpha, palm - face * unit(angle), palm, 255, width * (count + 1))
     shade = np.asarray(cv2.GaussianBlur(shade, (0, 0), float(rng.uniform(0.4, 1.2))), np.uint8)
-    return Layer(shaded(shade, skin, scrap if rng.random() < 0.3 else None, rng), alpha)
+    picture, seen = shaded(shade, skin, scrap if rng.random() < 0.3 else None, rng), rng.random()
+    if seen < 0.6:  # nails as they are, or painted; else the fingers' other side
+        tone = np.asarray(skin) * rng.uniform(1.0, 1.4) if seen < 0.35 else rng.uniform(0, 220, 3)
+        picture[nails > 127] = np.clip(tone, 0, 255).astype(np.uint8)
+    return Layer(picture, alpha)
 
 
 def real_hand(size: int, at: Floats, skin: Floats, cutouts: Cutouts, rng: np.random.Generator) -> Layer:
