@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import mmap
 import multiprocessing
+import os
 import time
 from collections.abc import Callable, Iterator
 
@@ -61,6 +62,7 @@ class Pool:
         return int(self._copied.sum())
 
     def _work(self, make: Maker, seed: int, row: int) -> None:
+        os.nice(5)  # the training, which keeps the device busy, goes first
         for number, sample in enumerate(make(seed)):
             for place, part in zip(self._host, sample, strict=True):
                 place[row, number % self._each] = part
