@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 from rtswap.capturing import capture
@@ -56,11 +57,11 @@ class Captured:
         return outputs
 
     def _captured(self, fresh: Sequence[Tensor], others: Sequence[Any]) -> _Graph | None:
-        """On a stream of its own, with the arguments of this call: of made-up ones an index might lie anywhere, which
-        a card ends the whole process for."""
+        """With the arguments of this call: of made-up ones an index might lie anywhere, which a card ends the whole
+        process for."""
         given = [one.clone(memory_format=torch.contiguous_format) for one in fresh]
         try:
-            graph, outputs = capture(torch, torch.cuda.Stream(), lambda: self._function(*given, *others))
+            graph, outputs = capture(torch, _aside(torch.cuda.Stream), lambda: self._function(*given, *others))
         except RuntimeError as error:
             why = next(iter(str(error).splitlines()), type(error).__name__)
             if not self.failed:
@@ -68,3 +69,10 @@ class Captured:
             self.failed = self.failed or why
             return None
         return graph, given, outputs
+
+
+@cache
+def _aside(kind: Any) -> Any:
+    """The stream on which graphs are captured, of class ``kind``: one, since libraries keep a workspace for every
+    stream (32 MB on some cards), and one that nothing else runs on, since a graph uses that of its capture."""
+    return kind()

@@ -119,16 +119,16 @@ class SourceShape:
         """
         pose = to_canonical(target)
         now = transform(pose, target)
-        measured = measures(now)
+        measured, rest = measures(now), self.rest
         goal, others = self._guess(measured), np.zeros_like(now)
         if neutral is not None:
             told = moved_by(measured - mean_measures())
             motion = neutral.update(measured, now - told, _trust(pose, visibility), time_s)
-            known = self.rest + measured - motion.rest
-            known[EYES] = self.rest[EYES] * (measured[EYES] / np.maximum(motion.rest[EYES], 0.02))  # shut stays shut
+            known = rest + measured - motion.rest
+            known[EYES] = rest[EYES] * (measured[EYES] / np.maximum(motion.rest[EYES], 0.02))  # shut stays shut
             goal = goal + np.float32(motion.certainty) * (known - goal)
             others = motion.others * np.float32(expression)
-        goal = self.rest + np.float32(expression) * (goal - self.rest)
+        goal = rest + np.float32(expression) * (goal - rest)
         goal[OPENINGS] = np.maximum(goal[OPENINGS], 0)
         shape = self.frontal + moved_by(goal - self.measured) + others
         own = (shape - pose[:, 3]) @ (pose[:, :3] / (pose[0, :3] @ pose[0, :3]))  # a scaled rotation's inverse
