@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,15 @@ from typing import Any
 from rtswap.capturing import capture
 from rtswap.engines import torch_cuda_door as door
 from rtswap.engines.contract import check_inputs, check_threads, one_line, read_model_file
+from rtswap.engines.tensorrt_batches import in_pieces
 from rtswap.engines.torch_cuda_buffers import Shapes, Slots, Staging, run_on_device, run_on_host
 from rtswap.engines.torch_cuda_graph import TORCH_ERRORS, Program
 from rtswap.errors import EngineError, ModelError
 from rtswap.types import Tensor
+
+MOST_ROWS = 64
+"""Pictures at once. Batches are rounded up to a power of two: each has a graph of its own, whose capture takes 20 ms, and
+the detector asks about any number of candidates."""
 
 
 class TorchEngine:
@@ -45,6 +50,8 @@ class TorchEngine:
             ) from error
         self.inputs = self._program.inputs
         self._names = tuple(spec.name for spec in self.inputs)
+        specs = (*self.inputs, *self._program.outputs)
+        self._free_batch = all(spec.shape[:1] == (None,) for spec in specs)
         self._slots: Slots[_Slot] = Slots(self._make_slot)
         self.without_graph = ""
         """Why no CUDA graph could be captured; empty where all is well."""
@@ -60,7 +67,7 @@ class TorchEngine:
         torch = self._torch
         with self._guarded():
             if self._cuda:
-                return run_on_host(torch, self._stream, self._slots, self._names, tensors)
+                return self._on_host(tensors)
             given = zip(self._names, tensors, strict=True)
             found = self._program({name: torch.from_numpy(tensor.copy()) for name, tensor in given})
             return {name: value.contiguous().numpy() for name, value in found.items()}
@@ -73,6 +80,13 @@ class TorchEngine:
             if not self._cuda:
                 return self._program(given)
             return run_on_device(self._torch, self._stream, self._slots, given, own=own)
+
+    def _on_host(self, tensors: Sequence[Tensor]) -> dict[str, Tensor]:
+        def run(tensors: Sequence[Tensor]) -> dict[str, Tensor]:
+            return run_on_host(self._torch, self._stream, self._slots, self._names, tensors)
+
+        counts = {len(one) for one in tensors} if self._free_batch else set()
+        return in_pieces(tensors, 1, MOST_ROWS, run) if len(counts) == 1 and counts != {0} else run(tensors)
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:

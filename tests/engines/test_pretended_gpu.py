@@ -329,6 +329,19 @@ def test_torch_goes_on_without_a_graph_and_says_why(torch: Any) -> None:
     np.testing.assert_allclose(found["map"].numpy(), reference.run(pictures(2))["map"], rtol=1e-5, atol=1e-3)
 
 
+def test_torch_captures_few_shapes_whatever_the_batch(torch: Any) -> None:
+    """The detector's candidates are any number: a capture for each took 20 ms in the middle of a stream."""
+    engine, reference = TorchEngine(network()), OnnxRuntimeEngine(network(), threads=1)
+    for count in (*range(1, 17), 70):
+        given = pictures(count, seed=count)
+        for name, value in reference.run(given).items():
+            found = engine.run(given)[name]
+            assert found.shape == value.shape
+            np.testing.assert_allclose(found, value, rtol=1e-5, atol=1e-3)
+    batches = [shapes[0][0] for shapes in engine._slots._slots]
+    assert sorted(batches) == [1, 2, 4, 8, 16, 64]
+
+
 def test_the_recipe_is_the_networks_own() -> None:
     assert recipe_for("pnet", Wish()).batch == (1, 1, 1)
     assert recipe_for("landmarks", Wish()).keep
