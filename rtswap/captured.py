@@ -61,7 +61,9 @@ class Captured:
         process for."""
         given = [one.clone(memory_format=torch.contiguous_format) for one in fresh]
         try:
-            graph, outputs = capture(torch, _aside(torch.cuda.Stream), lambda: self._function(*given, *others))
+            graph, outputs = capture(
+                torch, _aside(torch.cuda.Stream), lambda: self._function(*given, *others), warm_ups=1
+            )
         except RuntimeError as error:
             why = next(iter(str(error).splitlines()), type(error).__name__)
             if not self.failed:

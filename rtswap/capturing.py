@@ -18,18 +18,18 @@ from typing import Any, TypeVar
 Found = TypeVar("Found")
 
 WARM_UPS = 3
-"""Runs before the capture: libraries choose their kernels and allocate in the first ones."""
+"""Runs before the capture of a network: libraries choose their kernels and allocate in the first ones."""
 TRIES = 2
 _TURN = threading.Lock()
 """The process has one GPU, whose captures get into each other's way."""
 
 
-def capture(torch: Any, stream: Any, run: Callable[[], Found]) -> tuple[Any, Found]:
+def capture(torch: Any, stream: Any, run: Callable[[], Found], *, warm_ups: int = WARM_UPS) -> tuple[Any, Found]:
     """A graph of what ``run`` starts on ``stream``, and what it returned: memory that each replay writes anew. The
     caller's stream goes on after the warm-up. Raises what torch raises."""
     stream.wait_stream(torch.cuda.current_stream())
     with _TURN, torch.cuda.stream(stream):
-        for _ in range(WARM_UPS):
+        for _ in range(warm_ups):
             run()
         for attempt in range(1, TRIES + 1):
             try:
