@@ -15,7 +15,14 @@ from rtswap.compositing.cpu import CpuCanvas
 from rtswap.config import Config
 from rtswap.console import Console
 from rtswap.controls import Controls
-from rtswap.device_loop import device_finishes, device_model, device_workshop, why_on_host, works_on_gpu
+from rtswap.device_loop import (
+    device_finishes,
+    device_model,
+    device_one_model,
+    device_workshop,
+    why_on_host,
+    works_on_gpu,
+)
 from rtswap.disclosure import Disclosure
 from rtswap.errors import OutputError
 from rtswap.eyes import Eyes, open_eyes
@@ -127,7 +134,8 @@ def make_swap_model(config: Config, eyes: Eyes) -> SwapModel:
     def one() -> SwapModel:
         from rtswap.swappers.one import OneSwapModel
 
-        return OneSwapModel(mesh(), *eyes.generator())
+        make = device_one_model if works_on_gpu(config, eyes) else OneSwapModel
+        return make(mesh(), *eyes.generator())
 
     models: dict[str, Callable[[], SwapModel]] = {"mesh": mesh, "one": one}
     return models[config.swap.swapper]()

@@ -9,7 +9,7 @@ from rtswap.config import Config
 from rtswap.disclosure import Disclosure
 from rtswap.engines import torch_cuda_door as door
 from rtswap.eyes import Eyes
-from rtswap.protocols import DeviceFinish, DeviceSwapper, SwapModel, Workshop
+from rtswap.protocols import DeviceFinish, DeviceSwapper, Engine, SwapModel, Workshop
 from rtswap.swappers.mesh import MeshSwapModel
 
 ON_GPU = ("tensorrt", "torch-cuda")
@@ -29,7 +29,6 @@ def why_on_host(config: Config, eyes: Eyes) -> str:
         return ""
     swap = config.swap
     asked = {
-        f"--swapper {swap.swapper}": swap.swapper != "mesh",
         f"--color {swap.color}": swap.color in ON_HOST,
         f"--blend {swap.blend}": swap.blend == "poisson",
     }
@@ -45,6 +44,13 @@ def device_model(model: MeshSwapModel) -> SwapModel:
     from rtswap.swappers.mesh_torch import TorchMeshSwapModel
 
     return TorchMeshSwapModel(model, door.DEVICE, "captured")
+
+
+def device_one_model(under: SwapModel, encoder: Engine, generator: Engine) -> SwapModel:
+    """The swapper ``one`` over ``device_model``."""
+    from rtswap.swappers.one_torch import TorchOneSwapModel
+
+    return TorchOneSwapModel(under, encoder, generator)
 
 
 def device_finishes(config: Config, eyes: Eyes, *, partial: bool, every_s: float) -> list[DeviceFinish]:

@@ -36,12 +36,16 @@ def rounded(values: Tensor) -> Tensor:
     return values.round().clamp(0, 255).to(torch.uint8)
 
 
-def bilinear(planes: Tensor, x: Tensor, y: Tensor, limits: Tensor | None = None) -> Tensor:
+def bilinear(planes: Tensor, x: Tensor, y: Tensor, limits: Tensor | None = None, *, zero: bool = False) -> Tensor:
     """(N, C, h, w) of ``planes`` (N, C, H, W) float at ``x``, ``y`` (N, h, w) px, the border continued.
 
-    ``limits`` (N, 2): width and height of what counts in each plane; what lies beyond is never read.
+    ``limits`` (N, 2): width and height of what counts in each plane; what lies beyond is never read. ``zero``:
+    without limits, and 0 beyond the planes.
     """
     height, width = planes.shape[-2:]
+    if zero:
+        where = torch.stack([(2 * x + 1) / width - 1, (2 * y + 1) / height - 1], -1)
+        return torch.nn.functional.grid_sample(planes, where, padding_mode="zeros", align_corners=False)
     if limits is None:
         x, y = x.clamp(0, width - 1), y.clamp(0, height - 1)
     else:

@@ -18,7 +18,8 @@ LAYERS = (
     ("values", "types errors topology sampling quiet urls options whole torch_door"),
     (
         "seams",
-        "protocols geometry mailbox pictures raster synthetic occluders personas tensors captured capturing batching",
+        "protocols geometry mailbox pictures raster synthetic occluders personas tensors captured capturing batching "
+        "device_networks device_cuts",
     ),
     (
         "leaves",

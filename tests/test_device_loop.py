@@ -3,8 +3,8 @@ without a GPU, one wait per frame, and everything that keeps frames on the host 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -16,7 +16,10 @@ from people import eyes, moved, person
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
-from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes  # noqa: E402
+from mended import Encoder  # noqa: E402
+from mended import Generator as Mending  # noqa: E402
+from torch.utils._python_dispatch import _disable_current_modes  # noqa: E402
+from waits import COPIES, nothing_waits  # noqa: E402
 
 from rtswap import assemble, device_loop  # noqa: E402
 from rtswap.compositing.cuda_slots import Waits  # noqa: E402
@@ -27,16 +30,16 @@ from rtswap.disclosure import Badge, Disclosure  # noqa: E402
 from rtswap.disclosure.watermark import Payload, Watermark  # noqa: E402
 from rtswap.engines import torch_cuda_door  # noqa: E402
 from rtswap.engines.torch_cuda import TorchEngine  # noqa: E402
-from rtswap.eyes import Eyes  # noqa: E402
+from rtswap.eyes import Eyes, Generator  # noqa: E402
 from rtswap.models.registry import Registry  # noqa: E402
 from rtswap.occluders import Occluders  # noqa: E402
 from rtswap.pipeline import Outcome, Pipeline  # noqa: E402
+from rtswap.swappers.one_torch import TorchOneSwapper  # noqa: E402
 from rtswap.synthetic import AnimatedHead, clip  # noqa: E402
 from rtswap.types import Frame, Image, Quality  # noqa: E402
 from rtswap.workshop import HostWorkshop  # noqa: E402
 
 SIZE = (320, 240)
-COPIES = {name: getattr(torch.Tensor, name) for name in ("cpu", "tolist")}
 FRAMES = 5
 
 
@@ -66,8 +69,10 @@ class Captured:
 
 @cache
 def torch_eyes() -> Eyes:
-    """As if torch ran all networks on a GPU. Its way without waiting is the occlusion network's."""
-    return eyes()._replace(engine="torch-cuda", occluders=Occluders(Captured()))
+    """As if torch ran all networks on a GPU. Their ways without waiting are the occlusion network's and the
+    generator's."""
+    made = Generator(Encoder(), Mending(least=0.7))
+    return eyes()._replace(engine="torch-cuda", occluders=Occluders(Captured()), generator=lambda: made)
 
 
 @cache
@@ -123,6 +128,8 @@ def apart(config: Config, faces: int = 1) -> list[np.ndarray]:
 
 ALIKE = {
     "mesh alone": {"masks": ("hull", "skin"), "detail": "none"},
+    "one alone": {"swapper": "one", "masks": ("hull", "skin"), "detail": "none"},
+    "one": {"swapper": "one", "detail": "none", "color": "mkl"},
     "what hides the face": {"detail": "none"},
     "kept mouth": {"detail": "none", "keep": ("mouth",)},
     "rct": {"detail": "none", "color": "rct"},
@@ -141,8 +148,9 @@ def test_the_pictures_are_those_without_a_gpu(wanted: dict[str, Any]) -> None:
         assert difference.mean() < 0.1
 
 
-def test_two_faces_at_once() -> None:
-    for difference in apart(config_of(detail="none", faces="all"), faces=2):
+@pytest.mark.parametrize("swapper", ["mesh", "one"])
+def test_two_faces_at_once(swapper: str) -> None:
+    for difference in apart(config_of(detail="none", faces="all", swapper=swapper), faces=2):
         assert (difference > 2).mean() < 1e-3
 
 
@@ -169,35 +177,10 @@ def test_grain_is_as_strong_as_without_a_gpu() -> None:
     assert spreads[0] > 3
 
 
-def refused(*_: Any, **__: Any) -> None:
-    raise AssertionError("a copy to the host waits for the GPU")
-
-
-@contextmanager
-def nothing_waits() -> Iterator[None]:
-    """Raises where the host would wait for a GPU."""
-    with NoNumbers(), pytest.MonkeyPatch.context() as patch:
-        for name in COPIES:
-            patch.setattr(torch.Tensor, name, refused)
-        yield
-
-
-class NoNumbers(TorchDispatchMode):
-    """Raises where an operation's result is a number for the host, or as many values as it says."""
-
-    WAITING = ("_local_scalar_dense", "nonzero", "masked_select", "is_nonzero", "equal", "unique", "_linalg")
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = str(func)
-        indices = args[1] if name.startswith("aten.index") and len(args) > 1 else ()
-        by_mask = isinstance(indices, list) and any(one is not None and one.dtype == torch.bool for one in indices)
-        if by_mask or any(word in name for word in self.WAITING):
-            raise AssertionError(f"{name} waits for the GPU")
-        return func(*args, **(kwargs or {}))
-
-
 @pytest.mark.parametrize(
-    "wanted", [{}, {"color": "mkl", "keep": ("eyes",), "faces": "all"}, {"color": "hist"}], ids=str
+    "wanted",
+    [{}, {"color": "mkl", "keep": ("eyes",), "faces": "all"}, {"color": "hist"}, {"swapper": "one", "faces": "all"}],
+    ids=str,
 )
 def test_one_frame_waits_once(monkeypatch: pytest.MonkeyPatch, wanted: dict[str, Any]) -> None:
     """From the frame handed in to the marked picture: crops, occlusion network, masks, colours, detail, marks. (The
@@ -279,6 +262,13 @@ def test_what_has_no_version_for_a_gpu_is_said(wanted: dict[str, str]) -> None:
     ]
 
 
+def test_one_mends_there_what_mesh_has_made() -> None:
+    pipeline = pipeline_of(config_of(swapper="one"), torch_eyes(), None, [])
+    assert isinstance(pipeline._workshop, DeviceWorkshop)
+    (swapper,) = pipeline._workshop.swappers
+    assert isinstance(swapper, TorchOneSwapper)
+
+
 def test_a_gpu_without_triton_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch_cuda_door, "DEVICE", "cuda")
     monkeypatch.setattr(device_loop, "find_spec", lambda name: None)
@@ -314,17 +304,25 @@ def bound_to(config: Config, known: Eyes) -> Any:
     return assemble.make_swap_model(config, known).bind(person("ada"))
 
 
+def generator_on(device: str) -> Generator:
+    """The shipped one."""
+    registry = Registry(on_event=lambda text: None)
+    return Generator(*(TorchEngine(registry.path(name), device=device) for name in ("one-source", "one")))
+
+
 @pytest.mark.cuda
-def test_on_a_card_the_loop_is_the_one_without(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("swapper", ["mesh", "one"])
+def test_on_a_card_the_loop_is_the_one_without(monkeypatch: pytest.MonkeyPatch, swapper: str) -> None:
     """And torch itself raises where anything of a frame but its end would wait."""
-    wanted = config_of(detail="none", color="mkl", keep=("mouth",))
-    apart_from = run(wanted, torch_eyes(), frames())
+    wanted = config_of(detail="none", color="mkl", keep=("mouth",), swapper=swapper)
+    without = torch_eyes()._replace(generator=lambda: generator_on("cpu"))
+    apart_from = run(wanted, without, frames())
     monkeypatch.setattr(torch_cuda_door, "DEVICE", "cuda")
     path = Registry(on_event=lambda text: None).path("occlusion")
-    known = eyes()._replace(engine="torch-cuda", occluders=Occluders(TorchEngine(path)))
+    known = without._replace(occluders=Occluders(TorchEngine(path)), generator=lambda: generator_on("cuda"))
     for (_, wanted_picture), (_, picture) in zip(apart_from, run(wanted, known, frames()), strict=True):
         assert (np.abs(wanted_picture.astype(int) - picture) > 2).mean() < 2e-3
-    pipeline = pipeline_of(config_of(), known, disclosure(), [])
+    pipeline = pipeline_of(config_of(swapper=swapper), known, disclosure(), [])
     for index in range(2 * FRAMES):
         frame = Frame(frames()[index % FRAMES].copy(), index, 0.0, index / 30)
         torch.cuda.set_sync_debug_mode("error" if index > 1 else "default")

@@ -5,7 +5,6 @@ The host draws what follows from landmarks alone; whatever the network has answe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -32,7 +31,8 @@ from rtswap.compositing.occlusion import (
     seen_around,
     shares,
 )
-from rtswap.errors import ModelError
+from rtswap.device_cuts import CUT, cut_by, halved, seen
+from rtswap.device_networks import Run, asked, run_of
 from rtswap.occluders import ANSWER, SIZE, guide, placing
 from rtswap.protocols import Engine, Later
 from rtswap.tensors import Device, Tensor, bilinear, rounded, uploaded
@@ -40,13 +40,6 @@ from rtswap.torch_door import load_torch
 from rtswap.types import DeviceFace, DeviceFaces, DeviceSwapped, Matrix, Points, Quality
 
 torch = load_torch()
-
-CUT = 8
-"""Numbers that say how a face is cut out for the network."""
-MOST = 16
-"""Faces that are asked about at once: what plans are built for."""
-
-Run = Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]
 
 
 class _Placed(NamedTuple):
@@ -138,35 +131,8 @@ class _Works:
 
 
 def _asked(run: Run, crops: Tensor, guides: Tensor) -> Tensor:
-    """(N, 64, 64) what the network says, until its next run. Few shapes come up: batches are powers of two. Raises
-    ModelError."""
-    found = []
-    for begin in range(0, len(crops), MOST):
-        count = min(MOST, len(crops) - begin)
-        rows = [min(row, count - 1) + begin for row in range(1 << (count - 1).bit_length())]  # the last one repeated
-        batch = {"crops": crops, "guides": guides}
-        if rows != list(range(len(crops))):
-            batch = {name: torch.stack([one[row] for row in rows]) for name, one in batch.items()}
-        visible, shape = run(batch).get("visible"), (len(rows), ANSWER, ANSWER)
-        if visible is None or tuple(visible.shape) != shape:
-            got = "nothing" if visible is None else str(tuple(visible.shape))
-            raise ModelError("the occlusion network's output 'visible' is wrong", expected=str(shape), got=got)
-        found.append(visible[:count] if len(crops) <= MOST else visible[:count].clone())
-    return found[0] if len(found) == 1 else torch.cat(found)
-
-
-def run_of(engine: Engine) -> Run:
-    """The engine for tensors on a device."""
-    there: Run | None = getattr(engine, "run_on_device", None)
-    if there is not None:
-        return there
-
-    def over_the_host(inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        device = inputs["crops"].device
-        found = engine.run({name: tensor.cpu().numpy() for name, tensor in inputs.items()})
-        return {name: uploaded(values, device) for name, values in found.items()}
-
-    return over_the_host
+    """(N, 64, 64) what the network says, until its next run. Raises ModelError."""
+    return asked("occlusion", run, {"crops": crops, "guides": guides}, "visible", (ANSWER, ANSWER))
 
 
 def answered(visible: Tensor, last: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
@@ -246,27 +212,13 @@ def _placed(row: int, face: DeviceFace) -> _Placed | None:
 
 
 def _cut_by(one: _Placed) -> tuple[list[float], int]:
-    """What the network sees -> the crop, after it was halved some times: affine (6), width and height; and how often.
-    As ``occluders.cut``."""
-    (width, height), matrix, halvings = one.face.size, one.matrix, 0
-    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
-    while scale < 0.55 and min(width, height) >= 4:
-        shift = matrix[:, :2] @ np.array([0.5, 0.5], np.float32) + matrix[:, 2]
-        matrix = np.column_stack([matrix[:, :2] * 2, shift]).astype(np.float32)
-        width, height, halvings, scale = width // 2, height // 2, halvings + 1, scale * 2
-    linear = np.linalg.inv(matrix[:, :2].astype(np.float64))
-    (a, b), (d, e) = linear.tolist()
-    c, f = (-linear @ matrix[:, 2]).tolist()
-    return [a, b, c, d, e, f, width, height], halvings
+    """As ``occluders.cut``."""
+    return cut_by(one.matrix, one.face.size, below=0.55, least=4)
 
 
 def cut(square: Tensor, numbers: Tensor, halvings: int) -> Tensor:
     """(128, 128, 3) what the network sees of a crop (S, S, 3): ``occluders.cut``."""
     planes = square.permute(2, 0, 1)[None].float()
     for _ in range(halvings):
-        planes = torch.nn.functional.avg_pool2d(planes, 2).round()
-    a, b, c, d, e, f = numbers[:6].view(6, 1, 1, 1)
-    place = torch.arange(SIZE, device=square.device, dtype=torch.float32)
-    x, y = place[None, None], place[None, :, None]
-    seen = bilinear(planes, a * x + b * y + c, d * x + e * y + f, numbers[None, 6:])
-    return rounded(seen)[0].permute(1, 2, 0)
+        planes = halved(planes)
+    return rounded(seen(planes, numbers[None], SIZE))[0].permute(1, 2, 0)

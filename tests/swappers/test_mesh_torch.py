@@ -11,14 +11,14 @@ from people import moved, person, placed
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
-from rtswap.compositing.cuda_views import side_for  # noqa: E402
-from rtswap.geometry import transform  # noqa: E402
+from device_faces import SEEN, on_device, squares  # noqa: E402
+from device_faces import seen_by as seen  # noqa: E402
+
 from rtswap.swappers.mesh import MeshSwapModel, MeshSwapper  # noqa: E402
 from rtswap.swappers.mesh_pixels import render  # noqa: E402
 from rtswap.swappers.mesh_torch import TRACKS, TorchMeshSwapModel, TorchMeshSwapper  # noqa: E402
-from rtswap.types import AlignedFace, DeviceFace, DeviceFaces, Image, Points, Quality, SwappedFace, View  # noqa: E402
+from rtswap.types import DeviceFace, DeviceFaces, Image, Points, Quality, SwappedFace  # noqa: E402
 
-SEEN = np.ones(468, np.float32)
 MEAN, NEARLY_ALL = 2.0, 6.0
 """Levels of 255: how far the two may be apart on average, and in 999 of 1000 values."""
 FEW = 3000
@@ -49,32 +49,6 @@ def made(name: str, **wanted: object) -> tuple[MeshSwapper, TorchMeshSwapper]:
     assert isinstance(host, MeshSwapper)
     assert isinstance(device, TorchMeshSwapper)
     return host, device
-
-
-def seen(
-    swapper: MeshSwapper | TorchMeshSwapper, image: Image, landmarks: Points, max_px: int, time_s: float
-) -> AlignedFace:
-    from rtswap.compositing.cpu import CpuCanvas
-
-    view = View(*swapper.view(landmarks, max_px))
-    crop = CpuCanvas(image).crop(*view)
-    return AlignedFace(1, crop, transform(view.matrix, landmarks), SEEN, time_s)
-
-
-def squares(faces: list[AlignedFace]) -> object:
-    """(N, S, S, 3) as the canvas on the device crops them."""
-    sizes = [View(np.zeros((2, 3), np.float32), face.crop.shape[1::-1]) for face in faces]
-    side = side_for(sizes)
-    crops = [
-        np.pad(face.crop, ((0, side - face.crop.shape[0]), (0, side - face.crop.shape[1]), (0, 0)), mode="edge")
-        for face in faces
-    ]
-    return torch.from_numpy(np.stack(crops))
-
-
-def on_device(face: AlignedFace, track_id: int = 1) -> DeviceFace:
-    height, width = face.crop.shape[:2]
-    return DeviceFace(track_id, face.landmarks, face.visibility, face.time_s, (width, height))
 
 
 def swap_all(device: TorchMeshSwapper, faces: list[DeviceFace], crops: object, quality: Quality) -> tuple[Any, Any]:

@@ -1,0 +1,201 @@
+"""The swapper ``one`` for faces on a device: placed and outlined on the host, one upload, and nobody waits.
+
+What it does is said in ``one`` and ``one_view``; the numbers are theirs, and so is what follows from landmarks.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rtswap.captured import Captured
+from rtswap.device_cuts import CUT, cut_by, halved, seen
+from rtswap.device_networks import asked, run_of
+from rtswap.protocols import Engine, SwapModel, Swapper
+from rtswap.swappers.mesh_torch import TRACKS, Row, TorchMeshSwapper
+from rtswap.swappers.one import FORGOTTEN_S, STEADY_S, WHOLE, OneSwapModel, OneSwapper
+from rtswap.swappers.one_view import FLAT, LOW_SIGMA, LOW_STEP, NEUTRAL, SIZE, inside_of, placing
+from rtswap.tensors import Tensor, bilinear, rounded, uploaded
+from rtswap.torch_door import load_torch
+from rtswap.types import DeviceFace, DeviceFaces, DeviceSwapped, Matrix, Quality, SourceIdentity
+
+torch = load_torch()
+
+BELOW = 0.5
+"""Network pixels per crop pixel below which a crop is halved first, as in ``one_view.cut``."""
+MOST_HALVINGS = math.ceil(math.log2(BELOW / FLAT))
+HALVINGS, BACK, EXTENT, SLOT, SHARE, PLACED, NUMBERS = CUT, CUT + 1, CUT + 7, CUT + 9, CUT + 10, CUT + 11, CUT + 12
+"""Where floats of a face's row lie: how it is cut out; how often it is halved; crop -> what the network sees (6); the
+crop's width and height; the slot of what was said; how much of what is said now counts; 1 = it has a place. Then come
+the bytes of ``inside_of``."""
+EDGE = 1.0
+"""Sigma of the seam between the low-passed face and what is around it, as in ``one_view.low_passed``."""
+
+
+@dataclass(frozen=True, slots=True)
+class TorchOneSwapModel:
+    """Implements ``protocols.SwapModel``. ``under``: a model for the same device. The others as ``OneSwapModel``."""
+
+    under: SwapModel
+    encoder: Engine
+    generator: Engine
+
+    def bind(self, source: SourceIdentity) -> Swapper:
+        bound = OneSwapModel(self.under, self.encoder, self.generator).bind(source)
+        return TorchOneSwapper(bound) if isinstance(bound, OneSwapper) else bound
+
+
+class TorchOneSwapper:
+    """Implements ``protocols.DeviceSwapper``, and ``protocols.Swapper`` on the host. ``host``: over a swapper for the
+    device."""
+
+    def __init__(self, host: OneSwapper) -> None:
+        under = host._under
+        assert isinstance(under, TorchMeshSwapper)
+        self._host, self._under = host, under
+        self.view, self.swap = host.view, host.swap
+        self._run = run_of(host._generator)
+        device = self._device = under._device
+        self._style = uploaded(host._style, device)
+        self._blurs = [
+            uploaded(blurring(count, sigma, reach), device)
+            for count, sigma, reach in ((SIZE // LOW_STEP, LOW_SIGMA / LOW_STEP, 4), (SIZE, EDGE, 3))
+        ]
+        self._said = torch.zeros((TRACKS, SIZE, SIZE, 4), device=device)
+        """Per slot: what was made, as followed so far."""
+        self._since: dict[int, tuple[int, float]] = {}
+        """Per slot: whose that is, and when it was made."""
+        on_gpu = device.type == "cuda"
+        self._look, self._mend = Captured(look, 4, on_gpu=on_gpu), Captured(mend, 4, on_gpu=on_gpu)
+
+    def swap_all(self, targets: DeviceFaces, quality: Quality) -> DeviceSwapped:
+        """As ``protocols.DeviceSwapper``. Raises EngineError, and ModelError when the network breaks its contract."""
+        swapped = self._under.swap_all(targets, quality)
+        matrices = [placing(face.landmarks) if quality.match_color else None for face in targets.faces]
+        if all(matrix is None for matrix in matrices):
+            return swapped
+        slots = [self._slot(face, matrix) for face, matrix in zip(targets.faces, matrices, strict=True)]
+        with torch.inference_mode():
+            found = zip(targets.faces, matrices, slots, strict=True)
+            rows = uploaded(np.stack([self._row(*one) for one in found]), self._device)
+            composite, target, mask = self._look(targets.crops, swapped.crops, swapped.masks, rows, *self._blurs)
+            style = self._style.expand(len(rows), -1)
+            inputs = {"composite": composite, "target": target, "mask": mask, "style": style}
+            made = asked("face", self._run, inputs, "made", (SIZE, SIZE, 4))
+            crops, masks = self._mend(swapped.crops, swapped.masks, made, rows, self._said)
+        for face, slot in zip(targets.faces, slots, strict=True):
+            self._since[slot] = face.track_id, face.time_s
+        return DeviceSwapped(crops, masks)
+
+    def forget(self, track_id: int) -> None:
+        """Drop what was remembered of a track that has ended."""
+        self._host.forget(track_id)
+        self._since = {slot: one for slot, one in self._since.items() if one[0] != track_id}
+
+    def _slot(self, face: DeviceFace, matrix: Matrix | None) -> int:
+        """The last is for nobody."""
+        return TRACKS - 1 if matrix is None else self._under._slot(face.track_id)
+
+    def _row(self, face: DeviceFace, matrix: Matrix | None, slot: int) -> Row:
+        """What the device must know of one face."""
+        row = np.zeros(4 * NUMBERS + SIZE * SIZE, np.uint8)
+        numbers = row[: 4 * NUMBERS].view(np.float32)
+        numbers[EXTENT : SLOT + 1] = *face.size, slot
+        if matrix is None:
+            return row
+        numbers[:CUT], numbers[HALVINGS] = cut_by(matrix, face.size, below=BELOW, least=2)
+        numbers[BACK:EXTENT] = matrix.ravel()
+        numbers[SHARE:NUMBERS] = self._share(face, slot), 1
+        points = face.landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2]
+        row[4 * NUMBERS :] = inside_of(points).ravel()
+        return row
+
+    def _share(self, face: DeviceFace, slot: int) -> float:
+        """How much of what is said now counts: ``OneSwapper._steadied``."""
+        track_id, since = self._since.get(slot, (face.track_id, -math.inf))
+        passed = face.time_s - since
+        if track_id != face.track_id or not 0 <= passed < FORGOTTEN_S:
+            return 1.0
+        return 1 - math.exp(-passed / STEADY_S)
+
+
+def blurring(count: int, sigma: float, reach: int) -> NDArray[np.float32]:
+    """(count, count) matrix that blurs a column as OpenCV does, cut off at ``reach`` sigmas, its ends continued."""
+    size = round(2 * reach * sigma + 1) | 1
+    place, matrix = np.arange(count), np.zeros((count, count), np.float32)
+    for tap, weight in enumerate(cv2.getGaussianKernel(size, sigma).ravel()):
+        np.add.at(matrix, (place, np.clip(place + tap - size // 2, 0, count - 1)), weight)
+    return matrix
+
+
+def numbers_of(rows: Tensor) -> Tensor:
+    """(N, NUMBERS) float32."""
+    return rows[:, : 4 * NUMBERS].contiguous().view(torch.float32)
+
+
+def look(
+    crops: Tensor, swapped: Tensor, masks: Tensor, rows: Tensor, slow: Tensor, edge: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What the network sees, ``one_view.look``: composite, the target low-passed inside (N, 128, 128, 3), and the
+    mask (N, 128, 128), uint8. ``rows`` (N, B) are ``TorchOneSwapper._row``'s; ``slow`` and ``edge`` blur columns."""
+    numbers = numbers_of(rows)
+    faces = cut_out(torch.cat([crops, swapped], 3).permute(0, 3, 1, 2).float(), numbers)
+    target, source = faces[:, :3], faces[:, 3:]
+    mask = cut_out(masks[:, None].float(), numbers, zero=True)
+    inside = rows[:, 4 * NUMBERS :].view(-1, 1, SIZE, SIZE).float()
+    lowered = low_passed(target, inside, slow, edge)
+    composite = (target + mask / 255 * (source - target)).round()
+    composite, lowered = (one.to(torch.uint8).permute(0, 2, 3, 1).contiguous() for one in (composite, lowered))
+    return composite, lowered, mask[:, 0].to(torch.uint8)
+
+
+def cut_out(planes: Tensor, numbers: Tensor, *, zero: bool = False) -> Tensor:
+    """(N, C, 128, 128) of ``planes`` (N, C, S, S), each halved as often as it needs: ``one_view.cut``."""
+    found = seen(planes, numbers, SIZE, zero=zero)
+    for halvings in range(1, 1 + min(MOST_HALVINGS, planes.shape[-1].bit_length() - 1)):
+        planes = halved(planes)
+        due = numbers[:, HALVINGS, None, None, None] == halvings
+        found = torch.where(due, seen(planes, numbers, SIZE, zero=zero), found)
+    return found.round()
+
+
+def low_passed(target: Tensor, inside: Tensor, slow: Tensor, edge: Tensor) -> Tensor:
+    """(N, 3, 128, 128) as ``one_view.low_passed``, of planes."""
+    share = torch.nn.functional.avg_pool2d(inside, LOW_STEP) / 255
+    small = torch.nn.functional.avg_pool2d(target, LOW_STEP).round() * share
+    planes = slow @ torch.cat([small, share], 1) @ slow.T
+    low = (planes[:, :3] / planes[:, 3:].clamp(min=1e-3)).clamp(0, 255).floor()
+    full = torch.nn.functional.interpolate(low, size=(SIZE, SIZE), mode="bilinear", align_corners=False).round()
+    shown = (edge @ inside @ edge.T).round() / 255
+    return (target + shown * (full - target)).round()
+
+
+def mend(swapped: Tensor, masks: Tensor, made: Tensor, rows: Tensor, said: Tensor) -> tuple[Tensor, Tensor]:
+    """Crops and masks with what the network ``made`` (N, 128, 128, 4) put back: ``one_view.add_residual`` and
+    ``limit_mask``. ``said`` (T, 128, 128, 4) is followed over time and written here."""
+    numbers = numbers_of(rows)
+    slot, share = numbers[:, SLOT].long(), numbers[:, SHARE, None, None, None]
+    past = said.index_select(0, slot)
+    followed = past + share * (made.float().nan_to_num(0.0).clamp(0, 255) - past)  # no number: nothing is shown
+    said.index_copy_(0, slot, followed)
+    steady = followed.round().permute(0, 3, 1, 2)
+    full = laid_over(steady, numbers, masks.shape[-1])
+    placed = numbers[:, PLACED, None, None] > 0
+    mended = rounded(swapped.float() + full[:, :3].permute(0, 2, 3, 1) - NEUTRAL)
+    whole = steady[:, 3].amin((1, 2)) >= WHOLE
+    limited = torch.minimum(masks, rounded(full[:, 3]))
+    masks = torch.where(placed & ~whole[:, None, None], limited, masks)
+    return torch.where(placed[..., None], mended, swapped), masks
+
+
+def laid_over(planes: Tensor, numbers: Tensor, side: int) -> Tensor:
+    """(N, C, side, side) of ``planes`` (N, C, 128, 128) as they lie over the crops; a crop's last pixels repeated."""
+    a, b, c, d, e, f = numbers[:, BACK:EXTENT].T[:, :, None, None]
+    place = torch.arange(side, device=planes.device, dtype=torch.float32)
+    most_x, most_y = (numbers[:, EXTENT:SLOT] - 1).T[:, :, None, None]
+    x, y = torch.minimum(place[None, None], most_x), torch.minimum(place[None, :, None], most_y)
+    return bilinear(planes, a * x + b * y + c, d * x + e * y + f).round()

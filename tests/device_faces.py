@@ -1,0 +1,45 @@
+"""Faces as a canvas on a device would crop them, torch on the processor in its place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from rtswap.compositing.cpu import CpuCanvas
+from rtswap.compositing.cuda_views import side_for
+from rtswap.geometry import transform
+from rtswap.protocols import DeviceSwapper
+from rtswap.types import AlignedFace, DeviceFace, DeviceFaces, Image, Points, View
+
+SEEN = np.ones(468, np.float32)
+
+
+def seen_by(
+    swapper: DeviceSwapper, image: Image, landmarks: Points, max_px: int, time_s: float, track_id: int = 1
+) -> AlignedFace:
+    view = View(*swapper.view(landmarks, max_px))
+    crop = CpuCanvas(image).crop(*view)
+    return AlignedFace(track_id, crop, transform(view.matrix, landmarks), SEEN, time_s)
+
+
+def squares(faces: list[AlignedFace]) -> Any:
+    """(N, S, S, 3), each crop's last pixels repeated."""
+    sizes = [View(np.zeros((2, 3), np.float32), face.crop.shape[1::-1]) for face in faces]
+    side = side_for(sizes)
+    crops = [
+        np.pad(face.crop, ((0, side - face.crop.shape[0]), (0, side - face.crop.shape[1]), (0, 0)), mode="edge")
+        for face in faces
+    ]
+    return torch.from_numpy(np.stack(crops))
+
+
+def on_device(face: AlignedFace, track_id: int | None = None) -> DeviceFace:
+    height, width = face.crop.shape[:2]
+    track_id = face.track_id if track_id is None else track_id
+    return DeviceFace(track_id, face.landmarks, face.visibility, face.time_s, (width, height))
+
+
+def together(faces: list[AlignedFace]) -> DeviceFaces:
+    return DeviceFaces(tuple(on_device(face) for face in faces), squares(faces))
