@@ -18,7 +18,7 @@ from training.one.pool import Batch
 from training.recognition.network import Deployed as DeployedRecognition
 from training.recognition.network import RecognitionNetwork
 
-CORNERS = [33, 133], [362, 263]
+CORNERS = (33, 133), (362, 263)
 """Of the left and of the right eye."""
 
 JITTER_PX, JITTER_TONE = 1.5, 0.08
@@ -80,7 +80,7 @@ class Watchers:
         points = self._landmarks(sampled(picture, batch.mesh, SIZE))[0]
         with torch.no_grad():
             before = self._landmarks(sampled(batch.clean, batch.mesh, SIZE))[0]
-            left, right = (before[:, corners].mean(1) for corners in CORNERS)
+            left, right = ((before[:, a] + before[:, b]) / 2 for a, b in CORNERS)
             unit = (right - left).square().sum(1).sqrt().clamp(min=8)
         apart = (points - before)[..., :2].square().sum(2).add(1e-4).sqrt().mean(1) / unit
         return {"landmarks": 100 * apart.mean()}
