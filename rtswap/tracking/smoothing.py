@@ -162,10 +162,10 @@ class MeshFilter:
     def __init__(self) -> None:
         self._rigid = OneEuro()
         self._expression = OneEuro(
-            min_cutoff=_per_point(0.8, 2.5),
-            beta=_per_point(70.0, 120.0),
-            d_cutoff=_per_point(2.0, 5.0),
-            still=_per_point(0.08, 0.12),
+            min_cutoff=_per_point(0.8, 3.5),
+            beta=_per_point(70.0, 220.0),
+            d_cutoff=_per_point(2.0, 8.0),
+            still=_per_point(0.08, 0.15),
         )
         self._reference: Floats | None = None
 
