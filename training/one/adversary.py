@@ -9,7 +9,7 @@ from training.one.network import Critic
 
 MOST_SHIFT = 10
 R1 = 2.0
-R1_COUNT = 16
+R1_COUNT = 8
 
 
 class Change:

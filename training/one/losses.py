@@ -15,13 +15,13 @@ WEIGHTS = {
     "edges": 2.0,
     "structure": 1.0,
     "light": 5.0,
-    "detail": 16.0,
-    "calm": 1.0,
+    "detail": 4.0,
+    "calm": 0.2,
     "kept": 0.3,
     "identity": 5.0,
-    "keep": 5.0,
+    "keep": 2.0,
     "landmarks": 0.8,
-    "fooled": 0.2,
+    "fooled": 0.3,
 }
 LIGHT_SIGMA = 1.4
 """Of the low-pass of ``light``, in cells of 8 px: 11 px."""

@@ -49,7 +49,8 @@ class Gated(nn.Module):
         """``target`` (N, told, H, W), ``style`` (N, 2 C)."""
         features = self.first(x)
         by_target, by_source = self.asked(target), style[:, :, None, None]
-        scale, shift = (by_target + torch.sigmoid(self.gate(features)) * (by_source - by_target)).chunk(2, 1)
+        asked = by_target + torch.sigmoid(self.gate(features)) * (by_source - by_target)
+        scale, shift = asked.split(features.shape[1], 1)
         return torch.relu(x + self.second(torch.relu(features * (1 + scale) + shift)))
 
 
@@ -99,12 +100,12 @@ class Generator(nn.Module):
         told_deep = self.told[1](told)
         first = self.enter(torch.cat([composite, target, mask], 1))
         second = self.down(first)
-        deep, middle = style.split([2 * DEEP * WIDTHS[2], 2 * MIDDLE * WIDTHS[1]], 1)
+        parts = list(style.split([2 * WIDTHS[2]] * DEEP + [2 * WIDTHS[1]] * MIDDLE, 1))
         x = self.deeper(second)
-        for block, part in zip(self.deep, deep.chunk(DEEP, 1), strict=True):
+        for block, part in zip(self.deep, parts[:DEEP], strict=True):
             x = block(x, told_deep, part)
         x = torch.relu(self.wider(x) + second)
-        for block, part in zip(self.middle, middle.chunk(MIDDLE, 1), strict=True):
+        for block, part in zip(self.middle, parts[DEEP:], strict=True):
             x = block(x, told, part)
         x = self.fine(torch.relu(self.widest(x) + first))
         difference, kept = self.leave(x).float().split([12, 4], 1)

@@ -64,9 +64,13 @@ class Run(Checkpointed):
         self._asks_critic = True
 
     def load(self, path: Path, device: str) -> None:
+        """Also where the checkpoint comes from another device."""
         super().load(path, device)
+        for optimiser in (self.optimiser, self.critic_optimiser):
+            for group in optimiser.param_groups:
+                group["capturable"] = device == "cuda"
         for group in self.optimiser.param_groups:
-            group["lr"] = self.rate
+            group |= {"lr": self.rate, "foreach": device == "cuda"}
 
     def pace(self, share: float, rate: float) -> None:
         """``share`` of the way: how loud the critic is, and how fast is learnt now."""

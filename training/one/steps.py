@@ -13,7 +13,7 @@ from training.one.batches import augmented
 from training.one.pool import Pool
 from training.one.run import Run, Seen
 from training.one.watchers import Watchers
-from training.under_way import average, learning_rate, steps_averaged
+from training.under_way import average, learning_rate, share_averaged
 
 QUEUED = 8
 """Steps that may be under way on the device."""
@@ -40,7 +40,7 @@ class Steps:
         run, progress = self.run, self.run.progress
         run.pace(share, learning_rate(share, progress.step, run.peak))
         self._note(self._generator())
-        average(run.shadow, run.one, progress.step, steps_averaged(share))
+        average(run.shadow, run.one, progress.step, share_averaged(share, progress.step))
         if run.teaches_critic(share):
             self._note(self._critic())
         progress.step += 1
