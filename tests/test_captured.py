@@ -114,3 +114,16 @@ def test_a_capture_that_failed_is_tried_once_more(pretended: list[Any]) -> None:
     captured(torch.ones(2), torch.ones(2), 3.0)
     assert captured.failed == ""
     assert captured._graphs[torch.Size([2]), torch.Size([2]), 3.0] is not None
+
+
+def test_it_is_captured_with_the_arguments_of_the_call(pretended: list[Any]) -> None:
+    """Of made-up ones an index may lie beyond its table, for which a GPU ends the process."""
+    looked_at: list[list[int]] = []
+
+    def look(places: Any, table: Any) -> Any:
+        looked_at.append(places.tolist())
+        return table[places - 1]
+
+    Captured(look, 1, on_gpu=True)(torch.tensor([1, 3]), torch.arange(3))
+    assert looked_at
+    assert all(places == [1, 3] for places in looked_at)

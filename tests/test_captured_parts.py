@@ -129,3 +129,9 @@ def test_marks_look_from_graphs_as_without_a_gpu() -> None:
         assert int(badge.chosen) == int(host_badge.chosen)
     assert mark._busy.failed == ""
     assert badge._next.failed == ""
+
+
+def test_a_face_of_no_size_points_nowhere_else() -> None:
+    rng = np.random.default_rng(0)
+    square, drawn, *others = details(rng, "cpu")
+    assert torch.equal(cuda_detail.given(square, torch.zeros_like(drawn), *others), square)

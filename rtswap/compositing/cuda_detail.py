@@ -127,7 +127,7 @@ def given(square: Tensor, drawn: Tensor, noise: Tensor, size: int, halved: bool)
     numbers = drawn[: 4 * NUMBERS].view(torch.float32)
     width, height, x, y = numbers[0], numbers[1], numbers[9], numbers[10]
     place = torch.arange(side, device=square.device, dtype=torch.float32)
-    across, down = torch.minimum(place, width - 1), torch.minimum(place, height - 1)
+    across, down = (torch.minimum(place, length - 1).clamp(min=0) for length in (width, height))
     crop = square.index_select(0, down.long()).index_select(1, across.long())  # its last pixels go on beyond it
     planes = crop.permute(2, 0, 1)[None].float()
     blurred = _softened(planes, numbers[2:7], halved)
