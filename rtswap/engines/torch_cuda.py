@@ -17,8 +17,8 @@ from rtswap.errors import EngineError, ModelError
 from rtswap.types import Tensor
 
 MOST_ROWS = 64
-"""Pictures at once. Batches are rounded up to a power of two: each has a graph of its own, whose capture takes 20 ms, and
-the detector asks about any number of candidates."""
+"""Pictures at once. Batches are rounded up to a power of two: each has a graph of its own, whose capture takes 20 ms,
+and the detector asks about any number of candidates."""
 
 
 class TorchEngine:
