@@ -24,6 +24,7 @@ from rtswap.bench.sharing import Pool
 from rtswap.bench.streams_plot import draw_streams
 from rtswap.config import Config
 from rtswap.console import Console
+from rtswap.device_loop import works_on_gpu
 from rtswap.errors import OutputError, UsageError
 from rtswap.eyes import look_through, open_networks
 from rtswap.marks import make_disclosure
@@ -133,7 +134,8 @@ class Run:
         late_s = stream * GOLDEN % 1 / FPS
         disclosure = make_disclosure(self._config, _ignore)
         pipeline = make_pipeline(self._config, eyes, [swapper], on_event=_ignore, spans=spans, disclosure=disclosure)
-        warm_up(pipeline, self._clips[target], most_s=MOST_WARM_UP_S)
+        if works_on_gpu(self._config, eyes):
+            warm_up(pipeline, self._clips[target], most_s=MOST_WARM_UP_S)
         return Session(
             ClipInput(self._clips[target], fps=FPS, seconds=self._seconds + WARM_UP_S, late_s=late_s),
             pipeline,
