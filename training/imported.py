@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import onnx
@@ -52,7 +52,7 @@ def weights_from(path: Path, deployed: Network) -> Network:
     return deployed.eval()
 
 
-def settle(network: nn.Module, batches: Iterable[Tensor]) -> None:
+def settle(network: nn.Module, batches: Iterable[Any]) -> None:
     """Batch normalisations learn mean and variance of what reaches them; answers stay as they are.
 
     ``network`` comes from ``weights_from``; ``batches`` are its inputs as training will give them. What scales and

@@ -13,6 +13,7 @@ import pytest
 pytest.importorskip("torch", reason="torch is not installed: it is needed to train, never to use")
 pytest.importorskip("onnx", reason="onnx is not installed: it is needed to export the generator")
 
+import onnx
 import torch
 
 import rtswap
@@ -22,11 +23,12 @@ from training.exported import run
 from training.landmarks.views import Views
 from training.one.batches import augmented
 from training.one.damage import damaged
-from training.one.export import encoder_graph, generator_graph, worst_levels
+from training.one.export import encoder_graph, generator_graph, load_network, worst_levels
 from training.one.lights import badly_lit
+from training.one.loop import begin_from
 from training.one.losses import WEIGHTS, cross_terms, kept_term, mended, psnr, same_terms
 from training.one.making import Arriving, making
-from training.one.network import MOST, STYLE, DeployedGenerator, Made, One
+from training.one.network import MOST, STYLE, DeployedEncoder, DeployedGenerator, Made, One
 from training.one.pairs import FIELDS, SHARD, Pairs, load, prepare
 from training.one.pool import Batch, Pool
 from training.one.run import Run
@@ -244,3 +246,25 @@ def test_the_exported_files_say_what_torch_says() -> None:
     assert np.abs(found[..., :3] - NEUTRAL).max() <= 77
     assert found[..., 3].min() >= 0
     assert found[..., 3].max() <= 255
+
+
+def test_a_training_begins_from_what_ships_and_two_can_be_averaged(pairs: Pairs, tmp_path: Path) -> None:
+    run_, pool = Run("cpu", 5e-4), Pool.of(pairs, "cpu")
+    torch.manual_seed(0)
+    begin_from(run_, ASSETS, pool)
+    batch = pool.drawn(2, 2)
+    pictures = batch.composite, batch.lowered, batch.photo
+    composite, lowered, photo = (((one.permute(0, 2, 3, 1) + 1) * 127.5).round().to(torch.uint8) for one in pictures)
+    mask = (batch.mask[:, 0] * 255).round().to(torch.uint8)
+    with torch.no_grad():
+        style = DeployedEncoder(run_.one.eval().encoder)(photo)
+        wanted = DeployedGenerator(run_.one.generator)(composite, lowered, mask, style)
+    files = [onnx.load(str(ASSETS / name)) for name in ("one-128-source.onnx", "one-128.onnx")]
+    (told,) = run(files[0], photo=photo.numpy())
+    (found,) = run(files[1], composite=composite.numpy(), target=lowered.numpy(), mask=mask.numpy(), style=told)
+    assert np.abs(found - wanted.numpy()).max() <= 2
+    run_.save(tmp_path / "a.pt")
+    other = Run("cpu", 5e-4)
+    other.save(tmp_path / "b.pt")
+    mean = load_network(tmp_path / "a.pt", tmp_path / "b.pt").generator.leave.weight
+    assert torch.allclose(mean, (run_.shadow.generator.leave.weight + other.shadow.generator.leave.weight) / 2)

@@ -34,6 +34,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--teacher", type=Path, required=True, help="facemesh.onnx")
     parser.add_argument("--recognition", type=Path, default=ASSETS / "recognition.onnx")
     parser.add_argument("--landmarks", type=Path, default=ASSETS / "landmarks.onnx")
+    parser.add_argument("--begin-from", type=Path, help="folder of exported networks to begin with: rtswap/assets")
     parser.add_argument("--cache", type=Path, help="labels and views; default: --out")
     parser.add_argument("--threads", type=int, default=2, help="per process")
     parser.add_argument("--workers", type=int, default=1, help="processes that share each step")

@@ -13,12 +13,21 @@ from training.one.network import SIZE
 from training.one.pool import PICTURES, SHARES, Batch
 
 NEARLY_RIGHT = 0.3
+SOMEBODY = 0.6
+"""How many of the photos are somebody else's."""
 
 
 def augmented(batch: Batch) -> Batch:
     """A batch that nobody has seen before. ``clean`` is its composite before it was damaged."""
-    right = _nearly_right(_toned(_mirrored(batch)))
+    right = _nearly_right(_toned(_mirrored(_strange(batch))))
     return replace(right, composite=damaged(right.composite, right.mask), clean=right.composite)
+
+
+def _strange(batch: Batch) -> Batch:
+    """Some photos are of another pair: whether photo and target are one person must not tell how much is to be
+    mended, or of two people's pairs, which have no truth, little is."""
+    others = torch.rand(len(batch), 1, 1, 1, device=batch.mask.device) < SOMEBODY
+    return replace(batch, photo=torch.where(others, batch.photo.roll(len(batch) // 2, 0), batch.photo))
 
 
 def _mirrored(batch: Batch) -> Batch:

@@ -22,9 +22,17 @@ WORST_LEVELS = 2
 GENERATOR_INPUTS = ["composite", "target", "mask", "style"]
 
 
-def load_network(checkpoint: Path) -> One:
-    """The averaged networks of a checkpoint, ready to be used."""
-    return averaged(One(), checkpoint)
+def load_network(checkpoint: Path, also: Path | None = None) -> One:
+    """The averaged networks of a checkpoint, ready to be used; the mean of two, where one went on from the other
+    (Wortsman et al. 2022)."""
+    one = averaged(One(), checkpoint)
+    if also is not None:
+        other = averaged(One(), also).state_dict()
+        one.load_state_dict({
+            name: (value + other[name]) / 2 if value.dtype.is_floating_point else value
+            for name, value in one.state_dict().items()
+        })  # fmt: skip
+    return one
 
 
 def generator_graph(one: One, strength: float = 1.0) -> onnx.ModelProto:
@@ -73,8 +81,9 @@ def _random_picture(rng: np.random.Generator) -> NDArray[np.uint8]:
 def main() -> None:
     parser = parser_of("training.one", __doc__, "folder")
     parser.add_argument("--strength", type=float, default=1.0, help="how much of the difference is said")
+    parser.add_argument("--also", type=Path, help="another checkpoint: the mean of both is exported")
     args = parser.parse_args()
-    one = load_network(args.checkpoint)
+    one = load_network(args.checkpoint, args.also)
     generator, encoder = generator_graph(one, args.strength), encoder_graph(one)
     worst = worst_levels(generator, encoder, one, args.strength)
     if worst > WORST_LEVELS:

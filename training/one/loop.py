@@ -10,15 +10,17 @@ from pathlib import Path
 
 import cv2
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from training.imported import settle, weights_from
 from training.landmarks.pictures import curves
+from training.one.batches import augmented
 from training.one.losses import mended, psnr
 from training.one.making import Arriving
-from training.one.network import One
+from training.one.network import DeployedEncoder, DeployedGenerator, Made, One
 from training.one.pairs import SHARD, Pairs, load
 from training.one.pictures import contact_sheet
-from training.one.pool import Pool
+from training.one.pool import Batch, Pool
 from training.one.run import Run
 from training.one.steps import Steps
 from training.one.together import alike, told
@@ -40,11 +42,35 @@ def work(args: argparse.Namespace, device: str, people: Tensor, others: Tensor, 
     run = Run(device, args.rate, args.settled)
     if (args.out / CHECKPOINT).exists():
         run.load(args.out / CHECKPOINT, device)
+    elif args.begin_from is not None:
+        begin_from(run, args.begin_from, pool)
     torch.manual_seed(run.progress.step * 16 + rank)
     alike([*run.one.state_dict().values(), *run.critic.state_dict().values(), *run.shadow.state_dict().values()])
     steps = Steps(run, pool, watchers, people, same=args.same, cross=args.cross, half=args.half)
     with arriving.taking():
         train(args, rank, steps, pool, Trial(Pool.of(trial, device), hard, watchers, others))
+
+
+class Fed(nn.Module):
+    """The networks as one that takes a batch."""
+
+    def __init__(self, one: One) -> None:
+        super().__init__()
+        self.one = one
+
+    def forward(self, batch: Batch) -> Made:
+        made: Made = self.one(batch.composite, batch.lowered, batch.mask, batch.photo)
+        return made
+
+
+def begin_from(run: Run, folder: Path, pool: Pool) -> None:
+    """Take over the networks that were exported into ``folder``."""
+    one = One()
+    weights_from(folder / "one-128.onnx", DeployedGenerator(one.generator))
+    weights_from(folder / "one-128-source.onnx", DeployedEncoder(one.encoder))
+    for network in (run.one, run.shadow):
+        network.load_state_dict(one.state_dict())
+        settle(Fed(network), (augmented(pool.drawn(16, 8)) for _ in range(8)))
 
 
 @dataclass(frozen=True)
