@@ -50,7 +50,7 @@ def bench(config: Config, *, console: Console, seconds: float, out: str | None) 
         cases[case.name] = measure(rig, case, seconds)
     console.progress(len(CASES), len(CASES))
     result = {
-        "command": f"rtswap bench --seconds {seconds:g}",
+        "command": f"rtswap bench --seconds {seconds:g} --swapper {config.swap.swapper}",
         "machine": machine() | {"engine": rig.eyes.engine},
         "peak_rss_mb": peak_rss_mb(),
         "cases": cases,
