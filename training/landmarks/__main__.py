@@ -20,13 +20,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from training.drawn import FromWorkers
 from training.imported import settle, weights_from
 from training.landmarks.faces import load_or_label, mirror_permutation, taught_and_kept_out
 from training.landmarks.losses import losses, point_weights, weighted
 from training.landmarks.network import SIZE, Deployed, LandmarkNetwork, to_input
 from training.landmarks.pictures import contact_sheet, curves
 from training.landmarks.samples import Batch
-from training.landmarks.stream import Loaded, Maker, Pooled
+from training.landmarks.stream import Maker, Pooled, loaded
 from training.landmarks.trials import errors, held_out
 from training.landmarks.views import Views, build
 from training.pool import Pool
@@ -45,7 +46,7 @@ from training.under_way import (
     share_averaged,
 )
 
-Batches = Loaded | Pooled
+Batches = FromWorkers | Pooled
 
 AGAIN = 6.0
 """How often a shot of the pool is filmed, on average."""
@@ -109,7 +110,7 @@ def main() -> None:
 
 def batches_of(args: argparse.Namespace, device: str, views: Views, seed: int) -> Batches:
     if not args.pool:
-        return Loaded(views, device, args.batch, seed)
+        return loaded(views, device, args.batch, seed)
     maker = Maker(views, (1 - args.covered, 0.75 * args.covered, 0.25 * args.covered))
     pool = Pool(maker, device, capacity=args.pool, workers=args.workers, seed=seed, again=AGAIN)
     return Pooled(pool, device, args.batch, seed)

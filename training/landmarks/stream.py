@@ -11,10 +11,9 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import IterableDataset
 
-from training.camera import Camera
-from training.landmarks.degrade import noise_bank
+from training.drawn import FromPool, FromWorkers, seed_of_worker
 from training.landmarks.faces import mirror_permutation
 from training.landmarks.network import SIZE
 from training.landmarks.samples import Sampler, replayed
@@ -53,22 +52,12 @@ class Maker:
         return Views(images, views.meshes.copy(), views.visible.copy(), views.people)
 
 
-class Pooled:
+class Pooled(FromPool):
     """Batches on the device: crops, points, visible, present. A context."""
 
     def __init__(self, pool: Pool, device: str, batch: int, seed: int) -> None:
-        self._pool, self._batch = pool, batch
-        self._dice = torch.Generator(device).manual_seed(seed)
-        bank = torch.from_numpy(noise_bank(np.random.default_rng(seed), SIZE + 16)).permute(0, 3, 1, 2)
-        self._camera = Camera(bank.contiguous().to(device), self._dice)
+        super().__init__(pool, device, batch, seed, SIZE)
         self._mirror = torch.from_numpy(mirror_permutation()).to(device)
-
-    def __enter__(self) -> Pooled:
-        self._pool.__enter__()
-        return self
-
-    def __exit__(self, *of_what: object) -> None:
-        self._pool.__exit__(*of_what)
 
     def __next__(self) -> list[Tensor]:
         """Half of the shots mirrored, all filmed."""
@@ -89,32 +78,14 @@ class Stream(IterableDataset[tuple[Any, ...]]):
         self._views, self._batch, self._seed = views, batch, seed
 
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
-        cv2.setNumThreads(1)
-        worker = torch.utils.data.get_worker_info()
-        seed = self._seed * 64 + (worker.id if worker else 0)
-        mirror = mirror_permutation()
+        seed, mirror = seed_of_worker(self._seed), mirror_permutation()
         fresh = Sampler(self._views, mirror, SIZE, seed).batches(self._batch)
         for batch in replayed(fresh, mirror, seed):
             yield tuple(torch.from_numpy(part) for part in (batch.crops, batch.points, batch.visible, batch.present))
 
 
-class Loaded:
-    """Batches from one worker, or twelve beside a GPU, moved to the device. A context, like ``Pooled``."""
-
-    def __init__(self, views: Views, device: str, batch: int, seed: int) -> None:
-        workers = 1 if device == "cpu" else 12
-        stand = stand_back if workers == 1 else None
-        samples = Stream(views, batch, seed)
-        self._device = device
-        self._stream = iter(
-            DataLoader(samples, batch_size=None, num_workers=workers, prefetch_factor=6, worker_init_fn=stand)
-        )
-
-    def __enter__(self) -> Loaded:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def __next__(self) -> list[Tensor]:
-        return [part.to(self._device) for part in next(self._stream)]
+def loaded(views: Views, device: str, batch: int, seed: int) -> FromWorkers:
+    """Batches from one worker, or twelve beside a GPU."""
+    workers = 1 if device == "cpu" else 12
+    stand = stand_back if workers == 1 else None
+    return FromWorkers(Stream(views, batch, seed), device, workers, ahead=6, first=stand)

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from training.drawn import FromWorkers
 from training.imported import settle, weights_from
 from training.landmarks.faces import Labels, taught_and_kept_out
 from training.landmarks.pictures import curves
@@ -27,7 +28,7 @@ from training.masks.losses import losses
 from training.masks.network import Deployed, OcclusionNetwork, to_input
 from training.masks.pictures import contact_sheet
 from training.masks.samples import Batch
-from training.masks.stream import Loaded, Maker, Pooled
+from training.masks.stream import Maker, Pooled, loaded
 from training.masks.trials import figures, held_out
 from training.masks.worn import worn_by
 from training.pool import Pool
@@ -106,9 +107,9 @@ def begin(args: argparse.Namespace, device: str) -> Run:
     return started
 
 
-def batches_of(args: argparse.Namespace, device: str, maker: Maker, seed: int) -> Loaded | Pooled:
+def batches_of(args: argparse.Namespace, device: str, maker: Maker, seed: int) -> FromWorkers | Pooled:
     if not args.pool:
-        return Loaded(maker, device, args.batch, seed, args.workers if device == "cpu" else 12)
+        return loaded(maker, device, args.batch, seed, args.workers if device == "cpu" else 12)
     pool = Pool(maker, device, capacity=args.pool, workers=args.workers, seed=seed, again=AGAIN)
     return Pooled(pool, device, args.batch, seed)
 
@@ -125,7 +126,7 @@ def train(args: argparse.Namespace, device: str, maker: Maker, trial: Batch) -> 
     look_at(args.out, run, trial, device)
 
 
-def follow(args: argparse.Namespace, device: str, run: Run, batches: Loaded | Pooled, trial: Batch) -> None:
+def follow(args: argparse.Namespace, device: str, run: Run, batches: FromWorkers | Pooled, trial: Batch) -> None:
     """Steps until the time is up. Trials on the way do not count, but with ``--until`` they are left out."""
     progress, budget = run.progress, 60 * args.minutes
     sums: dict[str, Tensor] = {}

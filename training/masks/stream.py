@@ -10,11 +10,10 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import IterableDataset
 
 from rtswap.occluders import SIZE
-from training.camera import Camera
-from training.landmarks.degrade import noise_bank
+from training.drawn import FromPool, FromWorkers, seed_of_worker
 from training.landmarks.views import Views
 from training.masks.cutouts import Cutouts
 from training.masks.samples import SMALL_SHARE, SMALLEST, Sampler
@@ -39,20 +38,11 @@ class Maker:
             yield sampler.one()
 
 
-class Pooled:
+class Pooled(FromPool):
     """Batches on the device: crops, guides, visible, weights. A context."""
 
     def __init__(self, pool: Pool, device: str, batch: int, seed: int) -> None:
-        self._pool, self._batch = pool, batch
-        bank = torch.from_numpy(noise_bank(np.random.default_rng(seed), SIZE + 16)).permute(0, 3, 1, 2)
-        self._camera = Camera(bank.contiguous().to(device), torch.Generator(device).manual_seed(seed))
-
-    def __enter__(self) -> Pooled:
-        self._pool.__enter__()
-        return self
-
-    def __exit__(self, *of_what: object) -> None:
-        self._pool.__exit__(*of_what)
+        super().__init__(pool, device, batch, seed, SIZE)
 
     def __next__(self) -> list[Tensor]:
         """Half of the samples mirrored, all filmed, some of them as small faces."""
@@ -72,27 +62,12 @@ class Stream(IterableDataset[tuple[Tensor, ...]]):
         self._maker, self._batch, self._seed = maker, batch, seed
 
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
-        cv2.setNumThreads(1)
-        worker = torch.utils.data.get_worker_info()
-        seed = self._seed * 64 + (worker.id if worker else 0)
+        seed = seed_of_worker(self._seed)
         sampler = Sampler(self._maker.views, self._maker.hands, seed, self._maker.worn)
         for batch in sampler.batches(self._batch):
             yield tuple(torch.from_numpy(part) for part in (batch.crops, batch.guides, batch.visible, batch.weights))
 
 
-class Loaded:
-    """Batches from ``workers`` processes, moved to the device. A context, like ``Pooled``."""
-
-    def __init__(self, maker: Maker, device: str, batch: int, seed: int, workers: int) -> None:
-        self._device = device
-        samples = Stream(maker, batch, seed)
-        self._stream = iter(DataLoader(samples, batch_size=None, num_workers=workers, prefetch_factor=4))
-
-    def __enter__(self) -> Loaded:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def __next__(self) -> list[Tensor]:
-        return [part.to(self._device) for part in next(self._stream)]
+def loaded(maker: Maker, device: str, batch: int, seed: int, workers: int) -> FromWorkers:
+    """Batches from ``workers`` processes."""
+    return FromWorkers(Stream(maker, batch, seed), device, workers, ahead=4)
