@@ -26,7 +26,7 @@ from rtswap.console import Console
 from rtswap.engines.build_profiles import profile_of
 from rtswap.engines.measure import difference
 from rtswap.engines.samples import pictures_like
-from rtswap.engines.start import ENGINES, ON_GPU
+from rtswap.engines.start import ENGINES, HALF, ON_GPU
 from rtswap.errors import EngineError, RtswapError, UsageError
 from rtswap.eyes import MOST_THREADS, PER_FRAME, Networks, open_networks
 from rtswap.models.registry import Registry
@@ -41,7 +41,8 @@ BATCHES = (4, 16)
 """Faces at once, besides what one frame asks for."""
 SHARE_S = 0.25
 """For how long each network runs on each engine."""
-_LOW = ("-fp16", "-bf16")
+_HALF = "-bf16"
+_LOW = ("-fp16", _HALF)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +131,7 @@ def compare(job: Job, engines: Mapping[str, Mapping[str, Engine]], limits: Mappi
             continue
         if truth is None:
             truth, cost = outputs, cost_of(Registry().path(job.network), job.inputs, outputs)
-        low = profile_of(job.network).tolerance if engine.name.endswith(_LOW) else None
-        told[name] = {"disagreement": difference(truth, outputs, low)}
+        told[name] = {"as": engine.name, "disagreement": difference(truth, outputs, _allowed(job.network, engine))}
     times = _in_turns({name: mine[name] for name, row in told.items() if "failed" not in row}, job.inputs)
     given = sum(array.nbytes for array in job.inputs.values())
     taken = sum(array.nbytes for array in (truth or {}).values())
@@ -139,7 +139,8 @@ def compare(job: Job, engines: Mapping[str, Mapping[str, Engine]], limits: Mappi
         p50, p90 = (float(value) for value in np.percentile(taken_s, [50, 90]))
         weights = 0.5 if mine[name].name.endswith(_LOW) else 1.0
         moved = given + taken + (cost.bytes - given - taken) * weights
-        least_s = limits[name].least_s(2 * cost.macs, moved, given=given, taken=taken)
+        half = mine[name].name.endswith(_HALF)
+        least_s = limits[name].least_s(2 * cost.macs, moved, given=given, taken=taken, half=half)
         told[name] |= {
             "median_ms": round(1e3 * p50, 4),
             "p90_ms": round(1e3 * p90, 4),
@@ -148,6 +149,14 @@ def compare(job: Job, engines: Mapping[str, Mapping[str, Engine]], limits: Mappi
             "share_of_limit": round(least_s / p50, 4),
         }
     return {"gmacs": round(cost.macs / 1e9, 5), "mb": round(cost.bytes / 1e6, 3), "per_frame": job.per_frame, **told}
+
+
+def _allowed(network: str, engine: Engine) -> Mapping[str, float] | None:
+    """What each output may be off where the engine lowers the precision; None where it does not."""
+    profile = profile_of(network)
+    if engine.name in HALF.values():
+        return profile.half
+    return profile.tolerance if engine.name.endswith(_LOW) else None
 
 
 def loop(config: Config, limits: Limits, seconds: float) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from rtswap.engines.start import start
+from rtswap.engines.start import HALF, start
 from rtswap.errors import EngineError, ModelError
 from rtswap.models.onnx_graph import Graph
 
@@ -31,24 +31,29 @@ class Limits:
     up: float = 0.0
     """Bytes from the host to a GPU; 0 where there is none."""
     down: float = 0.0
+    half: float = 0.0
+    """As ``gemm``, in bfloat16 on a processor that has it; 0 elsewhere."""
     told: Mapping[str, Any] = field(default_factory=dict)
     """What was measured, for reports."""
 
-    def least_s(self, flops: float, moved: float, *, given: float = 0.0, taken: float = 0.0) -> float:
+    def least_s(
+        self, flops: float, moved: float, *, given: float = 0.0, taken: float = 0.0, half: bool = False
+    ) -> float:
         """Seconds that work of so many operations and bytes takes at least. ``given`` and ``taken``: bytes that cross
-        the bus before and after it."""
+        the bus before and after it; ``half``: in bfloat16 where a processor does that faster."""
         bus = (given / self.up if self.up else 0.0) + (taken / self.down if self.down else 0.0)
-        return max(flops / self.gemm, moved / self.copy, bus)
+        return max(flops / (max(self.half, self.gemm) if half else self.gemm), moved / self.copy, bus)
 
 
 def cpu_limits(threads: int, cache_dir: Path) -> Limits:
-    """Of the processor in float32: the best of NumPy and of each engine that is installed, on so many threads."""
+    """Of the processor, on so many threads: the best of NumPy and of the engines that are there, in float32 and in
+    bfloat16."""
     rng = np.random.default_rng(0)
     a, b = (rng.random((_SIDE, _SIDE), np.float32) for _ in range(2))
     out = np.empty_like(a)
     rates = {"numpy": 2 * _SIDE**3 / best(lambda: np.matmul(a, b, out=out))}
     content = _products(b / _SIDE)
-    for name in _CPU_ENGINES:
+    for name in (*_CPU_ENGINES, *HALF.values()):
         try:
             engine = start(name, "products", content, threads, cache_dir)
         except (ImportError, EngineError, ModelError):
@@ -59,8 +64,10 @@ def cpu_limits(threads: int, cache_dir: Path) -> Limits:
     to = np.ones_like(source)
     copy = 2 * _COPIED_BYTES / best(lambda: np.copyto(to, source))
     by = {name: round(rate / 1e9, 1) for name, rate in rates.items()}
-    told = {"what": "float32 on the processor", "gemm_gflops": max(by.values()), "by": by}
-    return Limits(max(rates.values()), copy, told=told | {"copy_gb_s": round(copy / 1e9, 1)})
+    full = max(rate for name, rate in rates.items() if name not in HALF.values())
+    half = max((rate for name, rate in rates.items() if name in HALF.values()), default=0.0)
+    told = {"what": "float32 on the processor", "gemm_gflops": round(full / 1e9, 1), "by": by}
+    return Limits(full, copy, half=half, told=told | {"copy_gb_s": round(copy / 1e9, 1)})
 
 
 def gpu_limits(torch: Any, *, low: bool = True, device: str = "cuda", side: int = 8192) -> Limits:
@@ -82,7 +89,7 @@ def gpu_limits(torch: Any, *, low: bool = True, device: str = "cuda", side: int 
         "upload_gb_s": round(up / 1e9, 1),
         "download_gb_s": round(down / 1e9, 1),
     }
-    return Limits(gemm, copy, up, down, told)
+    return Limits(gemm, copy, up, down, told=told)
 
 
 def best(run: Callable[[], Any], tries: int = _TRIES) -> float:

@@ -4,7 +4,8 @@ Networks of one loop share one engine: two of them cost another 0.3 s at the sta
 pools get into each other's way. The first of ``ENGINES`` starts faster, so another has to win by a tenth.
 
 Every engine must compute what ONNX Runtime computes in float32, on faces, within what the network allows
-(``build_profiles``). One that lowers the precision and gets a network wrong is tried again in float32.
+(``build_profiles``). One that lowers the precision and gets a network wrong is tried again in float32; one that
+computes in float32 is tried again in bfloat16 where the network bears it and the processor has it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from rtswap.engines.build_profiles import profile_of
 from rtswap.engines.contract import read_model_file
 from rtswap.engines.measure import Record, compare, key_of, read_record, write_record
 from rtswap.engines.samples import pictures_like
-from rtswap.engines.start import ENGINES, FULL, INSTALL, ON_GPU, PACKAGES, gpu_name, why_no_gpu
+from rtswap.engines.start import ENGINES, FULL, HALF, INSTALL, ON_GPU, PACKAGES, gpu_name, why_no_gpu
 from rtswap.engines.start import start as _start
 from rtswap.errors import EngineError, ModelError
 from rtswap.protocols import Engine
@@ -67,9 +68,12 @@ class _Job:
     def key(self, gpu: str) -> str:
         return key_of(self.content, PACKAGES, self.threads, gpu)
 
-    def compare(self, engines: Mapping[str, Engine], failed: dict[str, str]) -> dict[str, float]:
+    def compare(
+        self, engines: Mapping[str, Engine], failed: dict[str, str], tolerance: Mapping[str, float] | None = None
+    ) -> dict[str, float]:
+        """``tolerance``: another one than that of the network's profile."""
         sample = pictures_like(self.network.sample)
-        return compare(engines, sample, failed, profile_of(self.title).tolerance)
+        return compare(engines, sample, failed, tolerance or profile_of(self.title).tolerance)
 
 
 def choose_engine(
@@ -142,6 +146,11 @@ def _examine(job: _Job, gpu: str) -> tuple[dict[str, Engine], Record]:
             reference = next(name for name in started if name in took)
             again = job.compare({reference: started[reference], full: started[full]}, failed)
             took |= {name: ms for name, ms in again.items() if name == full}
+    allowed = profile_of(job.title).half
+    for engine, half in HALF.items():
+        if engine in took and allowed and _try(half, job, started, {}):  # nobody asked for it, nobody misses it
+            again = job.compare({engine: started[engine], half: started[half]}, failed, allowed)
+            took |= {name: ms for name, ms in again.items() if name == half}
     if not took:
         told = "; ".join(f"{one}: {reason}" for one, reason in failed.items())
         raise EngineError(f"no engine can run {job.network.model}", got=told, do=f"Run: {INSTALL[ENGINES[0]]}")
@@ -194,8 +203,10 @@ def _pick(records: Mapping[str, Record], networks: Mapping[str, Network]) -> tup
 
 
 def _as_run(engine: str, record: Record) -> str:
-    """The engine as it runs this network rightly: in the precision it likes, or in float32; empty where neither."""
-    return next((name for name in (engine, FULL.get(engine, engine)) if name in record.took_ms), "")
+    """The engine as it runs this network rightly and fastest: as it likes, in bfloat16, or in float32; empty where it
+    does not."""
+    ways = (engine, HALF.get(engine, engine), FULL.get(engine, engine))
+    return min((name for name in ways if name in record.took_ms), key=record.took_ms.__getitem__, default="")
 
 
 def _start_named(engine: str, job: _Job) -> Engine:

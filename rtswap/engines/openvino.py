@@ -37,6 +37,8 @@ class OpenVinoEngine:
         if precision not in PRECISIONS:
             raise EngineError("unknown precision for OpenVINO", expected=" or ".join(PRECISIONS), got=precision)
         self._precision = precision
+        if precision == "bf16" and "BF16" not in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+            raise EngineError("this processor does not compute in bfloat16", expected="AMX or AVX-512")
         content = read_model_file(model)
         config = {
             "PERFORMANCE_HINT": "LATENCY",

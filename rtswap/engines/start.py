@@ -15,6 +15,8 @@ PACKAGES = ("onnxruntime", "openvino", "torch", "tensorrt_rtx", "tensorrt")
 ON_GPU = ("torch-cuda", "tensorrt")
 FULL = {"tensorrt": "tensorrt-fp32"}
 """Engine that lowers the precision -> the same engine in float32, for networks that it gets wrong."""
+HALF = {"openvino": "openvino-bf16"}
+"""Engine -> the same engine in bfloat16, for networks that bear it (``Profile.half``) on processors that have it."""
 INSTALL = {
     "onnxruntime": "pip install onnxruntime",
     "openvino": "pip install openvino",
@@ -31,10 +33,11 @@ def start(
     on_event: Callable[[str], None] = lambda event: None,
 ) -> Engine:
     """Load a network. Raises ImportError, ModelError, EngineError."""
-    if engine == "openvino":
+    if engine in ("openvino", "openvino-bf16"):
         from rtswap.engines.openvino import OpenVinoEngine
 
-        return OpenVinoEngine(content, threads=threads, cache_dir=cache_dir / "openvino")
+        precision = "bf16" if engine == "openvino-bf16" else "f32"
+        return OpenVinoEngine(content, threads=threads, precision=precision, cache_dir=cache_dir / "openvino")
     if engine == "torch-cuda":
         from rtswap.engines.torch_cuda import TorchEngine
 

@@ -72,6 +72,8 @@ def test_the_least_time_is_that_of_the_narrowest_way() -> None:
     limits = Limits(gemm=100.0, copy=10.0, up=2.0, down=4.0)
     assert limits.least_s(1000, 10) == pytest.approx(10.0)
     assert limits.least_s(10, 1000) == pytest.approx(100.0)
+    assert Limits(100.0, 10.0, half=200.0).least_s(1000, 10, half=True) == pytest.approx(5.0)
+    assert Limits(100.0, 10.0, half=50.0).least_s(1000, 10, half=True) == pytest.approx(10.0)
     assert limits.least_s(10, 10, given=8, taken=8) == pytest.approx(6.0)
     assert Limits(100.0, 10.0).least_s(0, 10, given=8, taken=8) == pytest.approx(1.0)
 
@@ -79,7 +81,10 @@ def test_the_least_time_is_that_of_the_narrowest_way() -> None:
 def test_what_the_processor_can_do_at_most(tmp_path: Path) -> None:
     found = cpu_limits(1, tmp_path)
     assert found.gemm >= 1e9 * min(found.told["by"].values())
-    assert {"numpy", "onnxruntime", "openvino"} == set(found.told["by"])
+    by = dict(found.told["by"])
+    assert (by.pop("openvino-bf16", None) is None) == (found.half == 0)
+    assert {"numpy", "onnxruntime", "openvino"} == set(by)
+    assert found.gemm == pytest.approx(1e9 * max(by.values()), rel=0.01)
     assert 5e9 < found.gemm < 5e13
     assert 5e8 < found.copy < 2e12
     assert found.up == 0
