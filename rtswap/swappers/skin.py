@@ -2,8 +2,9 @@
 
 The photo itself says what its hair and its background look like, outside the face, and what its skin looks like, in
 the middle. Between them a cut is made where the picture has edges (GrabCut, Rother et al. 2004). It never takes away
-eyes, brows, lips and beard, nor glasses; dark lenses are, with the eyes' whole surroundings. The network that sees
-what hides a target's face sees it in photos, too: a fringe, a lock over a brow, a hand at the chin.
+eyes, brows, lips and beard; dark lenses are, with the eyes' whole surroundings. The network that sees what hides a
+target's face sees it in photos, too: a fringe, a lock over a brow, a hand at the chin. Where it sees glasses, the thin
+dark lines that hang together with what it sees are their rims: it alone would leave half of them.
 """
 
 from __future__ import annotations
@@ -51,6 +52,13 @@ LENS_REACH = 14.0
 """Coarse texels around eyes and brows to which glasses reach."""
 DARKER, OTHER_HUE = 18.0, 14.0
 """How much darker than the cheeks (36 is half as light), or how far off in chromaticity, is not skin there."""
+BRIDGE = [168, 6]
+"""Points of the nose between the eyes, over which glasses lie."""
+RIMS_REACH = 22.0
+"""Coarse texels from the eyes within which rims lie."""
+RIM, RIM_DARKER, LASHES = 11, 9.0, 3.0
+"""Coarse texels across, that no rim exceeds; how much darker it is than what is around it (36 is half as light); and
+texels around the eyes in which dark lines are lashes."""
 OPEN, SHUT = 0.35, 0.6
 """How sure the network is that something lies on the skin: from where on less of the photo is taken, and none."""
 AT_THE_EDGE = 0.1
@@ -71,7 +79,10 @@ def face_mask(portrait: Image, landmarks: Points, occluders: Occluders | None = 
     if dark:
         face = face * (1 - _glasses(picture[PAD:-PAD, PAD:-PAD]))
     if occluders is not None:
-        face = np.minimum(face, _uncovered(portrait, landmarks, occluders))
+        seen = _uncovered(portrait, landmarks, occluders)
+        face = np.minimum(face, seen)
+        if not dark:
+            face = face * (1 - _rims(picture[PAD:-PAD, PAD:-PAD], 1 - seen))
     return np.asarray(np.clip(face * 255, 0, 255), np.uint8)
 
 
@@ -215,6 +226,30 @@ def _glasses(tints: Image) -> Field:
     whole = cv2.morphologyEx(np.asarray(unlike, np.uint8), cv2.MORPH_CLOSE, disc)
     whole = np.maximum(cv2.dilate(whole, disc), drawn(_eyes_and_brows(), 4.0) > 0)
     return blurred(np.asarray(whole, np.float32), 1.5)
+
+
+def _rims(tints: Image, covered: Field) -> Field:
+    """(128, 128) 1 on the rims of glasses, as far as they are darker than what is around them; 0 where there are none.
+
+    ``covered`` (128, 128): where the network sees something. Glasses lie over the bridge of the nose."""
+    if max(covered[round(float(y)), round(float(x))] for x, y in coarse_points()[BRIDGE, :2]) < 0.5:
+        return np.zeros((COARSE, COARSE), np.float32)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (RIM, RIM))
+    lines = cv2.morphologyEx(np.ascontiguousarray(tints[..., 0]), cv2.MORPH_BLACKHAT, disc) > RIM_DARKER
+    lines &= _rims_place() & ~(drawn((LEFT_EYE, RIGHT_EYE), LASHES) > 0)
+    seeds = (covered > 0.5) & _rims_place()
+    count, labels = cv2.connectedComponents((lines | seeds).astype(np.uint8), connectivity=8)
+    hang_together = np.zeros(count, bool)
+    hang_together[np.unique(labels[seeds])] = True
+    rims = (lines | seeds) & hang_together[labels]
+    return blurred(np.asarray(cv2.dilate(rims.astype(np.uint8), np.ones((3, 3), np.uint8)), np.float32), 0.8)
+
+
+@cache
+def _rims_place() -> NDArray[np.bool_]:
+    """(128, 128) where rims can be: around the eyes, from the brows downwards."""
+    top = coarse_points()[[*LEFT_BROW, *RIGHT_BROW], 1].min()
+    return np.asarray((drawn((LEFT_EYE, RIGHT_EYE), RIMS_REACH) > 0) & (np.arange(COARSE)[:, None] > top))
 
 
 def _level(light: Field, points: list[int]) -> float:

@@ -9,7 +9,7 @@ from people import NAMES, person
 
 from rtswap.errors import ModelError
 from rtswap.geometry import canonical
-from rtswap.occluders import Occluders
+from rtswap.occluders import Occluders, placing
 from rtswap.swappers.skin import face_mask
 from rtswap.swappers.texture import SIZE, Texture, chart
 from rtswap.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
@@ -148,6 +148,42 @@ def test_what_the_network_sees_over_a_brow_is_left_out() -> None:
         at(mask, RIGHT_BROW if who.landmarks[LEFT_BROW, 0].mean() < who.landmarks[1, 0] else LEFT_BROW).mean() > 200
     )
     assert at(mask, LIPS_OUTER).min() > 200
+
+
+def with_rims(who: SourceIdentity) -> np.ndarray:
+    """The portrait with thin dark rims around its eyes."""
+    picture, unit = who.portrait.copy(), float(np.linalg.norm(who.landmarks[33, :2] - who.landmarks[263, :2]))
+    for eye in (LEFT_EYE, RIGHT_EYE):
+        x, y = who.landmarks[eye, :2].mean(0).round().astype(int)
+        axes = round(0.24 * unit), round(0.2 * unit)
+        cv2.ellipse(picture, (int(x), int(y)), axes, 0, 0, 360, (15, 15, 18), max(2, round(0.03 * unit)), cv2.LINE_AA)
+    return picture
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rims_go_whole_where_the_network_sees_their_upper_half(name: str) -> None:
+    who = person(name)
+    picture = with_rims(who)
+    matrix = placing(who.landmarks)
+    assert matrix is not None
+    row = int((matrix[1, :2] @ who.landmarks[168, :2] + matrix[1, 2]) / 2)
+    glasses = Occluders(Network(slice(row - 5, row + 1), slice(0, 64)))
+    nothing = Occluders(Network(slice(0), slice(0)))
+    taken, kept = (face_mask(picture, who.landmarks, network) for network in (glasses, nothing))
+    below = slice(SIDE // 3, SIDE)  # what lies under the network's band
+    lost = (kept[below].astype(int) - taken[below]) > 150
+    assert lost.sum() > 60
+    assert at(taken, [145, 374]).min() > 150  # lower lids are no rims
+    assert at(taken, [*LIPS_OUTER, 4]).min() > 200
+
+
+def test_without_glasses_over_the_nose_no_dark_line_is_a_rim() -> None:
+    """A lock over one brow is none, whatever is dark under the eyes."""
+    who = person("ada")
+    lock = Occluders(Network(slice(0, 26), slice(0, 24)))
+    nothing = Occluders(Network(slice(0), slice(0)))
+    taken, kept = (face_mask(with_rims(who), who.landmarks, network) for network in (lock, nothing))
+    assert (taken[SIDE // 2 :] == kept[SIDE // 2 :]).all()
 
 
 def test_a_glint_in_the_midst_of_the_face_is_no_hair() -> None:
