@@ -20,9 +20,11 @@ from numpy.typing import NDArray
 from rtswap.geometry import canonical, similarity, transform
 from rtswap.raster import rasterize
 from rtswap.sampling import blurred, looked_up, resized
-from rtswap.topology import LIPS_INNER, OVAL
+from rtswap.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
 from rtswap.types import Image, Points
 
+SHUT = 0.95
+"""Of an eye's opening: how far lids close at most. Beyond it they would cross."""
 RING = 1.6
 """The head around the face, in distances of the face oval from its middle; beyond it the picture stands still."""
 HEAD_PX = 512
@@ -87,8 +89,13 @@ class AnimatedHead:
     def render(self, motion: Motion) -> tuple[Image, NDArray[np.float32]]:
         """The head (side, side, 3) and its opacity (side, side, 1)."""
         size = self.side, self.side
-        where = rasterize(self._moved(motion), self._values, self._triangles, size)
+        moved = self._moved(motion)
+        where = rasterize(moved, self._values, self._triangles, size)
         lookup = where[..., :2] * np.float32(self.side)
+        for ring in (LEFT_EYE, RIGHT_EYE):
+            inside = np.zeros(size, np.uint8)
+            cv2.fillPoly(inside, [np.round(moved[ring, :2] * 16).astype(np.int32)], 255, cv2.LINE_8, 4)
+            look_out(lookup, inside > 0, self._mesh[ring, :2], moved[ring, :2])
         picture = looked_up(self.portrait, lookup)
         self._darken_mouth(picture, motion)
         return picture, looked_up(self._alpha, lookup)[..., None] * (where[..., 2:] > 0)
@@ -97,7 +104,9 @@ class AnimatedHead:
         directions = canonical().expression
         to_canonical = similarity(self._mesh, canonical().mesh)
         frontal = transform(to_canonical, self._mesh)
-        frontal = frontal + motion.opening * directions[0] + motion.lids * (directions[3] + directions[4])
+        eyes = frontal[[145, 374], 1] - frontal[[159, 386], 1]
+        left, right = np.maximum(motion.lids, -SHUT * eyes)
+        frontal = frontal + motion.opening * directions[0] + left * directions[3] + right * directions[4]
         linear = to_canonical[:, :3]
         back = np.linalg.inv(linear)
         own = ((frontal - to_canonical[:, 3]) @ back.T).astype(np.float32)
@@ -118,6 +127,34 @@ class AnimatedHead:
         cv2.fillPoly(hole, [np.round(inner * 16).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
         hole = blurred(hole, 0.8)[..., None] * min(1.0, motion.opening / 0.05)
         picture[:] = (picture * (1 - hole) + np.array([28, 22, 48], np.float32) * hole).astype(np.uint8)
+
+
+def look_out(
+    lookup: NDArray[np.float32], inside: NDArray[np.bool_], portrait: NDArray[np.float32], moved: NDArray[np.float32]
+) -> None:
+    """Let an eye look out between lids that have come closer: they hide it rather than squeeze it, until they are all
+    but shut, when what is left is lashes.
+
+    ``lookup`` (H, W, 2), pixels of the portrait, is changed where ``inside`` (H, W). ``portrait`` and ``moved``: the
+    ring of lids (16, 2) there and in the picture; the first and the ninth are its corners, with which the eye moves.
+    """
+    (along_was, across_was, width_was), (along, across, width) = _axes(portrait), _axes(moved)
+    opened = float(np.ptp(moved @ across)) / max(float(np.ptp(portrait @ across_was)), 1e-6)
+    share = float(np.interp(opened, [0.1, 0.5, 0.95, 1.0], [0, 1, 1, 0]))
+    if min(width, width_was) < 1 or share == 0:
+        return
+    rows, columns = np.nonzero(inside)
+    away = np.column_stack([columns, rows]) - moved[[0, 8]].mean(0)
+    there = np.outer(away @ along, along_was * (width_was / width)) + np.outer(away @ across, across_was)
+    lookup[rows, columns] += np.float32(share) * (portrait[[0, 8]].mean(0) + there - lookup[rows, columns])
+
+
+def _axes(ring: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
+    """Unit vectors along an eye and across it, and its width."""
+    between = ring[8] - ring[0]
+    width = float(np.linalg.norm(between))
+    along = between / np.float32(max(width, 1e-6))
+    return along, np.array([-along[1], along[0]], np.float32), width
 
 
 def clip(

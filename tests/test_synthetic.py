@@ -67,6 +67,28 @@ def test_mouth_and_lids_move_as_told() -> None:
     assert dark.mean() < skin.mean()
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_lids_that_close_do_not_cross(name: str) -> None:
+    who = head(name)
+    shut = who.mesh(Motion(0, 0, 0, 0, -1.0, (0, 0)))
+    for above, below in ((159, 145), (386, 374)):
+        assert shut[below, 1] > shut[above, 1]
+        assert shut[below, 1] - shut[above, 1] < 0.5 * (who.mesh(STILL)[below, 1] - who.mesh(STILL)[above, 1])
+
+
+def test_an_eye_looks_out_under_its_lid() -> None:
+    """What is left to be seen of it stays where it was: it is hidden, not squeezed."""
+    who = head(face_px=300)
+    rest = who.mesh(STILL)[LEFT_EYE, :2]
+    opening = float(np.ptp(rest[:, 1]))
+    half = Motion(0, 0, 0, 0, -0.3 * opening / interocular(who.mesh(STILL)), (0, 0))
+    ring = who.mesh(half)[LEFT_EYE, :2]
+    middle = ring.mean(0).round().astype(int)
+    near = np.s_[middle[1] - 1 : middle[1] + 2, middle[0] - 4 : middle[0] + 5]
+    before, after = (who.render(motion)[0][near].astype(int) for motion in (STILL, half))
+    assert np.abs(after - before).mean() < 6
+
+
 @pytest.mark.parametrize(("name", "t"), [("ben", 0.4), ("ben", 1.7), ("dan", 4.1), ("carl", 2.6)])
 def test_networks_see_what_the_clip_says(name: str, t: float) -> None:
     """The detector finds the face; the landmark network agrees with the truth within 6 % of the inter-ocular

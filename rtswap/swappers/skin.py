@@ -3,7 +3,7 @@
 The photo itself says what its hair and its background look like, outside the face, and what its skin looks like, in
 the middle. Between them a cut is made where the picture has edges (GrabCut, Rother et al. 2004). It never takes away
 eyes, brows, lips and beard; dark lenses are, with the eyes' whole surroundings. The network that sees what hides a
-target's face sees it in photos, too: a fringe, a lock over a brow, a hand at the chin. Where it sees glasses, the thin
+target's face sees it in photos, too: a fringe, a lock over a brow, a hand at the chin. Where it sees glasses, thin
 dark lines that hang together with what it sees are their rims: it alone would leave half of them.
 """
 
@@ -229,7 +229,7 @@ def _glasses(tints: Image) -> Field:
 
 
 def _rims(tints: Image, covered: Field) -> Field:
-    """(128, 128) 1 on the rims of glasses, as far as they are darker than what is around them; 0 where there are none.
+    """(128, 128) 1 on rims of glasses, as far as they are darker than what is around them; 0 where there is none.
 
     ``covered`` (128, 128): where the network sees something. Glasses lie over the bridge of the nose."""
     if max(covered[round(float(y)), round(float(x))] for x, y in coarse_points()[BRIDGE, :2]) < 0.5:

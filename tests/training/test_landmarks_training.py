@@ -15,15 +15,16 @@ pytest.importorskip("onnx", reason="onnx is not installed: it is needed to expor
 
 import torch
 
+from rtswap.topology import LEFT_EYE
 from rtswap.tracking.landmarks import place
 from training.exported import halve_weights
 from training.landmarks.export import to_onnx, worst_difference
-from training.landmarks.expressions import close_eyes, open_mouth, random_expression
+from training.landmarks.expressions import close_eyes, open_mouth, purse, random_expression, regressed
 from training.landmarks.faces import is_validation, mirror_permutation, triangles
 from training.landmarks.losses import losses, point_weights, weighted
-from training.landmarks.network import ANCHORS, SIZE, Deployed, LandmarkNetwork, to_input
+from training.landmarks.network import ANCHORS, SIZE, Deployed, LandmarkNetwork, SecondLook, to_input
 from training.landmarks.occluders import occlude
-from training.landmarks.render import rotation
+from training.landmarks.render import render, rotation
 from training.landmarks.samples import Batch, Sampler, replayed
 from training.landmarks.views import Views, one_view
 
@@ -104,6 +105,37 @@ def test_a_blink_closes_the_lids_and_a_yawn_opens_the_lips() -> None:
     assert opened[[33, 263]] == pytest.approx(mesh[[33, 263]], abs=0.3)
 
 
+def test_lips_part_without_the_chin_and_a_mouth_is_pursed() -> None:
+    mesh = canonical_mesh()
+    spoken = open_mouth(mesh, 0.2, jaw=0.0)
+    assert spoken[14, 1] - spoken[13, 1] > 0.15 * 55 + mesh[14, 1] - mesh[13, 1]
+    assert spoken[152] == pytest.approx(mesh[152], abs=0.3)
+    pursed, stretched = purse(mesh, 0.3), purse(mesh, -0.1)
+    widths = [float(np.linalg.norm(shape[291] - shape[61])) for shape in (pursed, mesh, stretched)]
+    assert widths == sorted(widths)
+    assert widths[0] < 0.85 * widths[1]
+    assert pursed[[33, 263]] == pytest.approx(mesh[[33, 263]], abs=0.5)
+
+
+def test_what_is_open_closes_no_farther_than_shut() -> None:
+    mesh = canonical_mesh()
+    shut = regressed(mesh, np.array([-1, 0, 0, -1, -1], np.float32))
+    for above, below in ((13, 14), (159, 145), (386, 374)):
+        assert shut[below, 1] - shut[above, 1] > -0.35 * 0.1 * 55
+        assert shut[below, 1] - shut[above, 1] < mesh[below, 1] - mesh[above, 1]
+
+
+def test_lids_that_close_hide_the_eye_instead_of_squeezing_it() -> None:
+    mesh = canonical_mesh()
+    ring = mesh[LEFT_EYE, :2]
+    eye = np.full((256, 256, 3), 160, np.uint8)
+    middle = np.round(ring.mean(0)).astype(int)
+    eye[middle[1] + 1 :, :] = 40  # a horizon through the eye, under its middle
+    half = render(eye, mesh, close_eyes(mesh, 0.4, 0.4), rotation(0, 0), triangles())
+    column = half.image[:, middle[0], 0]
+    assert abs(int(np.argmax(column < 100)) - (middle[1] + 1)) <= 1
+
+
 @pytest.fixture(scope="module")
 def views() -> Views:
     mesh = canonical_mesh()
@@ -149,12 +181,31 @@ def test_the_network_keeps_its_budget() -> None:
     assert len(set(ANCHORS)) == len(ANCHORS)
 
 
+def test_the_second_look_says_nothing_at_first_and_then_what_is_near_says() -> None:
+    torch.manual_seed(5)
+    second = SecondLook(3)
+    details = torch.randn(1, 16, 32, 32)
+    places = torch.tensor([[[-0.3, -0.3], [0.0, 0.0], [0.3, 0.3]]])
+    assert (second(details, places) == 0).all()
+    torch.nn.init.normal_(second.off)
+    before = second(details, places)
+    details[..., :16, :16] += 1  # where the first is, and no other
+    moved = (second(details, places) - before).abs().amax(-1)[0]
+    assert moved[0] > 0.1
+    assert moved[2] == 0
+
+
+def twice(points: torch.Tensor) -> torch.Tensor:
+    """(N, 2, 96, 2) the anchors as both looks should find them."""
+    return points[:, ANCHORS, :2][:, None].expand(-1, 2, -1, -1)
+
+
 def test_a_trained_network_grows_without_forgetting() -> None:
     torch.manual_seed(3)
     network = LandmarkNetwork().train()
     network(torch.randn(8, 3, SIZE, SIZE))  # so that every mean and variance has a value of its own
     trained = network.state_dict()
-    added = ("sharpen.", "repair.", "coarse.3.")
+    added = ("sharpen.", "repair.", "coarse.3.", "closer.", "second.")
     smaller = {name: value for name, value in trained.items() if not name.startswith(added)}
     assert len(smaller) < len(trained)
     torch.manual_seed(4)
@@ -186,7 +237,7 @@ def test_a_hidden_point_costs_what_a_seen_one_costs() -> None:
     mesh = torch.from_numpy(canonical_mesh())[None]
     off = mesh + torch.tensor([3.0, 0.0, 0.0])
     logits = torch.zeros(1, 468)
-    outputs = (off, off[:, ANCHORS, :2], logits, logits[:, 0])
+    outputs = (off, twice(off), logits, logits[:, 0])
     seen, hidden = (
         losses(outputs, mesh, share * torch.ones(1, 468), torch.ones(1), point_weights()) for share in (1, 0)
     )
@@ -222,7 +273,7 @@ def test_perfect_answers_cost_nothing() -> None:
     points = torch.from_numpy(mesh)[None].clone()
     points[0, :, :2] = torch.from_numpy(mesh[:, :2] @ matrix[:, :2].T + matrix[:, 2])
     sure = torch.full((1, 468), 30.0)
-    outputs = (points, points[:, ANCHORS, :2], sure, sure[:, 0])
+    outputs = (points, twice(points), sure, sure[:, 0])
     terms = losses(outputs, points, torch.ones(1, 468), torch.ones(1), point_weights())
     assert float(weighted(terms)) == pytest.approx(0, abs=1e-6)
 

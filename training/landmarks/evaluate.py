@@ -4,8 +4,10 @@
 
 Errors are mean distances in the picture plane in percent of the inter-ocular distance. ``plain`` and ``jittered``
 are judged against the teacher (the mean of six looks), ``yaw45`` against that mesh turned to 45 degrees with its
-picture, ``occluded`` with a fifth of the face covered, hidden points included. ``still`` is how far points move under
-sensor noise (sigma 3) on a face of 300 px; latency is one crop's, median of 300 runs, with two threads.
+picture, ``occluded`` with a fifth of the face covered, hidden points included. ``expressive``: renderings with other
+expressions; of openings and the mouth's width also the correlation with the truth and the slope over it. ``still`` is
+how far points move under sensor noise (sigma 3) on a face of 300 px; latency is one crop's, median of 300 runs, with
+two threads.
 """
 
 from __future__ import annotations
@@ -22,11 +24,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.evaluation.expression import NAMES, correlation, gain, series
 from rtswap.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
 from rtswap.tracking.landmarks import MeshLandmarks
 from training.landmarks.faces import eye_distance, is_validation, load_or_label, mirror_permutation, read_picture
 from training.landmarks.samples import Batch
-from training.landmarks.trials import errors, held_out
+from training.landmarks.trials import errors, expressive, held_out
 
 SIZE = 128
 REGIONS = {
@@ -74,16 +77,30 @@ class OpenVino:
         return {name: self._request.get_tensor(name).data for name in ("points", "visibility", "presence")}
 
 
+def answers(engine: Any, crops: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+    """Points, visibility and presence."""
+    parts = []
+    for start in range(0, len(crops), 32):
+        outputs = engine.run({"crops": crops[start : start + 32]})
+        parts.append([np.array(outputs[key]) for key in ("points", "visibility", "presence")])
+    return [np.concatenate(part) for part in zip(*parts, strict=True)]
+
+
+def expressions_read(engine: Any, trial: Batch) -> dict[str, list[float]]:
+    """Correlation with the truth and slope over it, of each measure."""
+    found, truth = series(answers(engine, trial.crops)[0]), series(trial.points)
+    return {
+        name: [round(correlation(truth[:, n], found[:, n]), 3), round(gain(truth[:, n], found[:, n]), 3)]
+        for n, name in enumerate(NAMES)
+    }
+
+
 def accuracy(engine: Any, trials: Mapping[str, Batch]) -> dict[str, Any]:
     """Every error and rate, by trial."""
     figures: dict[str, Any] = {}
     right, total = 0, 0
     for name, batch in trials.items():
-        parts = []
-        for start in range(0, len(batch.crops), 32):
-            outputs = engine.run({"crops": batch.crops[start : start + 32]})
-            parts.append([np.array(outputs[key]) for key in ("points", "visibility", "presence")])
-        points, visibility, presence = (np.concatenate(part) for part in zip(*parts, strict=True))
+        points, visibility, presence = answers(engine, batch.crops)
         there = batch.present > 0.5
         right += int(((presence > 0.5) == there).sum())
         total += len(there)
@@ -142,6 +159,7 @@ def main() -> None:
     labels = load_or_label(args.faces, args.teacher, args.out / "labels.npz")
     people = np.flatnonzero((labels.spread < 0.05) & [is_validation(str(name)) for name in labels.names])
     trials = held_out(args.faces, labels, people, mirror_permutation(), args.out / "views-validation", SIZE)
+    trials["expressive"] = expressive(args.faces, labels, people, SIZE)
     engines: list[OnnxRuntime | OpenVino] = [OnnxRuntime(args.model)]
     try:
         engines.append(OpenVino(args.model))
@@ -151,6 +169,7 @@ def main() -> None:
         "people": len(people),
         "processor": platform.processor(),
         **accuracy(engines[0], trials),
+        "expressions_read": expressions_read(engines[0], trials["expressive"]),
     }
     some = people[:10]
     images = [read_picture(args.faces / str(labels.names[p])) for p in some]

@@ -13,7 +13,7 @@ WEIGHTS = {
     "points": 1.0,
     "anchors": 0.5,
     "depth": 0.3,
-    "shape": 0.5,
+    "shape": 1.5,
     "spans": 0.3,
     "presence": 0.02,
     "visibility": 0.03,
@@ -52,8 +52,8 @@ def losses(
     total = share.sum().clamp_min(1.0)
     wanted = points[:, ANCHORS, :2]
     inside = ((wanted > 0) & (wanted < SIZE)).all(-1) * present[:, None]
-    off = (anchors - wanted) / unit[:, None, None]
-    off = functional.smooth_l1_loss(off, torch.zeros_like(off), beta=_NEAR, reduction="none").sum(-1)
+    off = (anchors - wanted[:, None]) / unit[:, None, None, None]
+    off = functional.smooth_l1_loss(off, torch.zeros_like(off), beta=_NEAR, reduction="none").sum(-1).mean(1)
     # The openings of eyes and mouth, as differences: what a viewer notices first.
     above, below = _lid_pairs()
     opening = (error[:, above] - error[:, below])[..., :2]

@@ -2,7 +2,8 @@
 
 Dense 3x3 convolutions at 32, 16 and 8 px, where CPUs run them best. Ninety-six of the 468 points are looked for
 where they are, as the centre of mass of a 16 x 16 map each (they move with the picture, so that little has to be
-learned about where the crop lies). A small layer repairs the places that were looked for in vain, say under a hand,
+learned about where the crop lies). There the network looks a second time, at the finest features that it has, and
+says by how much each was off. A small layer repairs the places that were looked for in vain, say under a hand,
 from where the others are and how sure each map is. A linear layer then spreads them over the whole mesh, helped by a
 code that describes the face as a whole; it starts as the least-squares fit of meshes to their 96 points.
 """
@@ -20,6 +21,8 @@ from training.layers import Residual, conv
 POINTS = 468
 SIZE = 128
 _STRIDE = 8
+_CLOSER, _READ = 16, 48
+"""Features in each of the nine places of the second look, and what is made of them."""
 _NOSE_AND_CHEEKS = [1, 4, 5, 6, 168, 2, 98, 327, 50, 280, 205, 425, 117, 346, 151, 9]
 ANCHORS = [
     *LEFT_EYE, *RIGHT_EYE, *LIPS_OUTER[::2], *LIPS_INNER[::2], *LEFT_BROW[::2], *RIGHT_BROW[::2], *OVAL[::2],
@@ -29,8 +32,8 @@ ANCHORS = [
 
 
 class LandmarkNetwork(nn.Module):
-    """(N, 3, 128, 128) BGR -1..1 -> points (N, 468, 3) and anchors (N, 96, 2) in crop pixels, visibility (N, 468)
-    and presence (N,) as logits."""
+    """(N, 3, 128, 128) BGR -1..1 -> points (N, 468, 3) and anchors (N, 2, 96, 2), at first and at second sight, in
+    crop pixels, visibility (N, 468) and presence (N,) as logits."""
 
     def __init__(self, code: int = 128) -> None:
         super().__init__()
@@ -41,6 +44,8 @@ class LandmarkNetwork(nn.Module):
         self.merge = conv(48, 48)
         self.sharpen = Residual(48)
         self.maps = nn.Conv2d(48, count, 1)
+        self.closer = nn.Conv2d(32, _CLOSER, 1)
+        self.second = SecondLook(count)
         self.squeeze = nn.Sequential(nn.Conv2d(96, 16, 1), nn.BatchNorm2d(16), nn.ReLU(inplace=True))
         self.code = nn.Linear(16 * (SIZE // 16) ** 2, code)
         self.repair = nn.Sequential(nn.Linear(3 * count + code, 96), nn.ReLU(inplace=True), nn.Linear(96, 2 * count))
@@ -71,18 +76,52 @@ class LandmarkNetwork(nn.Module):
             self.points.bias.copy_(solution[-1])
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        fine = self.fine(x)
+        return self.read(*self.look(x))
+
+    def look(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(N, 96, 16, 16) maps, (N, 16, 32, 32) details, (N, 96, 8, 8) the whole face. Convolutions: bf16 will do."""
+        details = self.fine[:2](x)
+        fine = self.fine[2:](details)
         coarse = self.coarse(fine)
         context = nn.functional.interpolate(self.lateral(coarse), scale_factor=2.0, mode="nearest")
-        maps = self.maps(self.sharpen(self.merge(fine + context))).flatten(2)
+        return self.maps(self.sharpen(self.merge(fine + context))), self.closer(details), coarse
+
+    def read(self, maps: Tensor, details: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The outputs from what ``look`` saw; in fp32, for places are fractions of a pixel."""
+        maps = maps.flatten(2)
         shares = torch.softmax(maps, 2)
-        places = shares @ self.grid
+        first = shares @ self.grid
+        places = first + self.second(details, first.detach())
         code = self.code(self.squeeze(coarse).flatten(1))
         known = places.flatten(1)
         repaired = known + self.repair(torch.cat([known, shares.amax(2), code], 1))
         points = self.points(torch.cat([repaired, code], 1)).unflatten(1, (POINTS, 3))
         seen = self.seen(torch.cat([maps.amax(2) * 0.1, code], 1))
-        return points, places * SIZE + SIZE / 2, seen[:, :POINTS], seen[:, POINTS]
+        anchors = torch.stack([first, places], 1) * SIZE + SIZE / 2
+        return points, anchors, seen[:, :POINTS], seen[:, POINTS]
+
+
+class SecondLook(nn.Module):
+    """Details (N, 16, 32, 32) and places (N, A, 2), crop sides from the crop's middle -> by how much these are off.
+
+    The details are read in 3 x 3 places, 4 px apart, around each; what they mean is learnt for all alike, what
+    follows from it for each on its own. It begins with no answer.
+    """
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.read = nn.Parameter(torch.randn(9 * _CLOSER, _READ) / (9 * _CLOSER) ** 0.5)
+        self.which = nn.Parameter(torch.zeros(count, _READ))
+        self.off = nn.Parameter(torch.zeros(count, _READ, 2))
+        steps = torch.tensor([-4.0, 0.0, 4.0])
+        around = torch.stack(torch.meshgrid(steps, steps, indexing="xy"), -1).reshape(1, 1, 9, 2)
+        self.register_buffer("around", (2 * around + 1) / SIZE)
+
+    def forward(self, details: Tensor, places: Tensor) -> Tensor:
+        at = 2 * places[:, :, None] + self.around
+        there = nn.functional.grid_sample(details, at, padding_mode="border", align_corners=False)
+        told = torch.relu(there.permute(0, 2, 3, 1).flatten(2) @ self.read + self.which)
+        return (told[..., None] * self.off).sum(2)
 
 
 class Deployed(nn.Module):

@@ -1,7 +1,8 @@
 """Turns a picture and its mesh into another view of the same face: turned in space, with another expression.
 
 Every triangle of the mesh is drawn where the changed mesh has it, farthest first, with the picture's own pixels;
-rings around the face's outline carry hair and background along. The changed mesh is the exact label.
+rings around the face's outline carry hair and background along. Lids that close hide the eye, they do not squeeze it.
+The changed mesh is the exact label.
 """
 
 from __future__ import annotations
@@ -12,9 +13,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.topology import OVAL
+from rtswap.synthetic import look_out
+from rtswap.topology import LEFT_EYE, OVAL, RIGHT_EYE
+from training.landmarks.expressions import CREASES, LOWER_LIDS, UPPER_LIDS
 
 Floats = NDArray[np.float32]
+RAISED = 0.6
+"""Of the way from an upper lid to the crease above it."""
 _RING = len(OVAL)
 _FIXED = 48.0
 """Pixels outside the picture where nothing moves any more."""
@@ -40,7 +45,8 @@ def rotation(yaw: float, pitch: float) -> Floats:
 def render(image: NDArray[np.uint8], mesh: Floats, changed: Floats, turn: Floats, faces: NDArray[np.int64]) -> View:
     """The face of ``image`` with the mesh ``changed`` instead of ``mesh``, then turned by ``turn`` about the neck."""
     side = image.shape[0]
-    source = np.concatenate([mesh, *_rings(mesh, side)])
+    skin = _lids_of_skin(mesh, changed)
+    source = np.concatenate([skin, *_rings(skin, side)])
     moved = np.concatenate([changed, *_rings(changed, side)])
     pivot = changed[[234, 454]].mean(axis=0)
     target = (moved - pivot) @ turn.T + pivot
@@ -49,10 +55,29 @@ def render(image: NDArray[np.uint8], mesh: Floats, changed: Floats, turn: Floats
     ids, planes = _rasterise(source, target.astype(np.float32), all_faces, len(faces), side)
     rows, columns = np.mgrid[:side, :side].astype(np.float32)
     a, b, c, d, e, f = (np.take(plane, ids) for plane in planes.T[:6])
-    map_x, map_y = a * columns + b * rows + c, d * columns + e * rows + f
-    drawn = cv2.remap(image, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    lookup = np.stack([a * columns + b * rows + c, d * columns + e * rows + f], axis=-1)
+    for ring in (LEFT_EYE, RIGHT_EYE):
+        inside = np.isin(ids, len(_ring_faces()) + _within(faces, ring))
+        look_out(lookup, inside, mesh[ring, :2], target[ring, :2])
+    drawn = cv2.remap(image, lookup, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     label = target[: len(mesh)].astype(np.float32)
     return View(np.asarray(drawn, np.uint8), label, _visible(label, ids, planes, faces, side))
+
+
+def _within(faces: NDArray[np.int64], ring: list[int]) -> NDArray[np.int64]:
+    """Rows of the triangles between the points of ``ring``."""
+    return np.flatnonzero(np.isin(faces, ring).all(axis=1))
+
+
+def _lids_of_skin(mesh: Floats, changed: Floats) -> Floats:
+    """``mesh`` with its upper lids raised as far as they close in ``changed``: the teacher draws them into some
+    people's eyes, and what closes must be skin, or half an eye would look out over the label."""
+    skin = mesh.copy()
+    for upper, lower, crease in zip(UPPER_LIDS, LOWER_LIDS, CREASES, strict=True):
+        was, now = (float(np.linalg.norm(m[lower, :2] - m[upper, :2], axis=1).mean()) for m in (mesh, changed))
+        closed = min(max(1 - now / max(was, 1e-3), 0.0), 1.0)
+        skin[upper] += RAISED * closed * (mesh[crease] - mesh[upper])
+    return skin
 
 
 def _rings(mesh: Floats, side: int) -> tuple[Floats, Floats]:

@@ -72,20 +72,20 @@ class Pooled(FromPool):
 
 
 class Stream(IterableDataset[tuple[Any, ...]]):
-    """Batches for a DataLoader's worker; every worker and every run draws others."""
+    """Batches for a DataLoader's worker; every worker and every run draws others. Each twice unless ``fresh``."""
 
-    def __init__(self, views: Views, batch: int, seed: int) -> None:
-        self._views, self._batch, self._seed = views, batch, seed
+    def __init__(self, maker: Maker, batch: int, seed: int, fresh: bool) -> None:
+        self._maker, self._batch, self._seed, self._fresh = maker, batch, seed, fresh
 
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
         seed, mirror = seed_of_worker(self._seed), mirror_permutation()
-        fresh = Sampler(self._views, mirror, SIZE, seed).batches(self._batch)
-        for batch in replayed(fresh, mirror, seed):
+        made = Sampler(self._maker.views, mirror, SIZE, seed, self._maker.covered).batches(self._batch)
+        for batch in made if self._fresh else replayed(made, mirror, seed):
             yield tuple(torch.from_numpy(part) for part in (batch.crops, batch.points, batch.visible, batch.present))
 
 
-def loaded(views: Views, device: str, batch: int, seed: int) -> FromWorkers:
+def loaded(maker: Maker, device: str, batch: int, seed: int, *, fresh: bool) -> FromWorkers:
     """Batches from one worker, or twelve beside a GPU."""
     workers = 1 if device == "cpu" else 12
     stand = stand_back if workers == 1 else None
-    return FromWorkers(Stream(views, batch, seed), device, workers, ahead=6, first=stand)
+    return FromWorkers(Stream(maker, batch, seed, fresh), device, workers, ahead=6, first=stand)

@@ -43,6 +43,18 @@ def held_out(
     return trials
 
 
+def expressive(faces: Path, labels: Labels, people: NDArray[np.int64], size: int, each: int = 3) -> Batch:
+    """``each`` pictures of every person with another expression and a small turn: are openings read as they are?"""
+    rng, looks = np.random.default_rng(23), []
+    for person in people:
+        image, mesh = read_picture(faces / str(labels.names[person])), labels.meshes[person].copy()
+        mesh[:, 2] -= mesh[:, 2].mean()
+        for _ in range(each):
+            yaw, pitch = float(rng.normal(0, 8)) + yaw_of(mesh), float(rng.normal(0, 6))
+            looks.append(one_view(image, mesh, triangles(), yaw, pitch, rng))
+    return _batch(looks, size, rng, 0.3)
+
+
 def errors(found: NDArray[np.float32], points: NDArray[np.float32]) -> NDArray[np.float32]:
     """(N, 468) distances in the picture plane, in percent of the inter-ocular distance."""
     apart = np.linalg.norm(found[..., :2] - points[..., :2], axis=-1)

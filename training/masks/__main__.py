@@ -1,7 +1,8 @@
 """Train the occlusion network: ``python -m training.masks --minutes 40 --faces DIR --out DIR``.
 
 Stops after the given minutes of training, counted over all runs; run it again to go on from the last checkpoint.
-``--begin-from FILE`` begins with an exported network. On a GPU add ``--pool 65536 --workers 4 --batch 512``.
+``--begin-from FILE`` begins with an exported network. On a GPU add ``--pool 65536 --workers 4 --batch 512``, on a
+CPU with AMX ``--half``.
 """
 
 from __future__ import annotations
@@ -73,14 +74,15 @@ class Run(Checkpointed):
     shadow: OcclusionNetwork
     optimiser: torch.optim.Optimizer
     progress: Progress
+    half: bool
+    """Whether convolutions are computed in bf16; on CUDA they always are."""
 
     def step(self, batch: list[Tensor], rate: float, share: float) -> dict[str, Tensor]:
-        """One step on a batch of crops, guides, visible, weights, ``share`` of the way; the loss terms. bf16 on
-        CUDA."""
+        """One step on a batch of crops, guides, visible, weights, ``share`` of the way; the loss terms."""
         set_rate(self.optimiser, rate)
         crops, guides, visible, weights = batch
         inputs = to_input(crops, guides).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(crops.device.type, torch.bfloat16, enabled=crops.is_cuda):
+        with torch.autocast(crops.device.type, torch.bfloat16, enabled=crops.is_cuda or self.half):
             logits = self.network(inputs)
         terms = losses(logits.float(), visible.float() / 255, weights.float() / 255)
         self.optimiser.zero_grad(set_to_none=True)
@@ -101,7 +103,7 @@ def begin(args: argparse.Namespace, device: str) -> Run:
         network.train()
     network.to(device, memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(network.parameters(), args.rate, betas=(0.9, 0.99), weight_decay=1e-2)
-    started = Run(network, copy.deepcopy(network), optimiser, Progress())
+    started = Run(network, copy.deepcopy(network), optimiser, Progress(), args.half)
     if (args.out / CHECKPOINT).exists():
         started.load(args.out / CHECKPOINT, device)
     return started
