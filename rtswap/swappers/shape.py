@@ -30,6 +30,8 @@ FOLLOW: Vector = np.array([1.0, 0.4, 0.6, 0.4, 0.4], np.float32)
 
 EYES, OPENINGS = [3, 4], [0, 3, 4]
 """Which of the measures are openings, that cannot be less than shut."""
+SHUT = 0.02
+"""Inter-ocular distances below which an eye is taken for shut."""
 STRAIGHT, TURNED = 0.9, 0.7
 """Cosines of the head's turn between which little-known points cease to be followed: 25 to 45 degrees."""
 OVAL_FADE = 0.35
@@ -120,19 +122,35 @@ class SourceShape:
         pose = to_canonical(target)
         now = transform(pose, target)
         measured, rest = measures(now), self.rest
-        goal, others = self._guess(measured), np.zeros_like(now)
-        if neutral is not None:
+        if neutral is None:
+            goal, others = self._guess(measured), np.zeros_like(now)
+        else:
             told = moved_by(measured - mean_measures())
             motion = neutral.update(measured, now - told, _trust(pose, visibility), time_s)
-            known = rest + measured - motion.rest
-            known[EYES] = rest[EYES] * (measured[EYES] / np.maximum(motion.rest[EYES], 0.02))  # shut stays shut
-            goal = goal + np.float32(motion.certainty) * (known - goal)
+            supposed = self._supposed(motion.first)
+            goal = self._following(measured, supposed + np.float32(motion.settled) * (motion.rest - supposed))
             others = motion.others * np.float32(expression)
         goal = rest + np.float32(expression) * (goal - rest)
         goal[OPENINGS] = np.maximum(goal[OPENINGS], 0)
         shape = self.frontal + moved_by(goal - self.measured) + others
         own = (shape - pose[:, 3]) @ (pose[:, :3] / (pose[0, :3] @ pose[0, :3]))  # a scaled rotation's inverse
         return (target + inner_weights() * (own - target)).astype(np.float32)
+
+    def _following(self, measured: Vector, from_rest: Vector) -> Vector:
+        """(5,) what the source's measures should be where the target's are ``measured`` and ``from_rest`` at rest."""
+        goal = self.rest + measured - from_rest
+        goal[EYES] = self.rest[EYES] * (measured[EYES] / np.maximum(from_rest[EYES], SHUT))  # shut stays shut
+        return np.asarray(goal, np.float32)
+
+    def _supposed(self, first: Vector) -> Vector:
+        """(5,) the target's measures at rest, from a first look: with them the first picture follows ``_guess``, and
+        what the face does from then on is followed wholly."""
+        guess = self._guess(first)
+        supposed = self.rest + first - guess
+        wide = self.rest[EYES] * first[EYES] / np.maximum(guess[EYES], SHUT)
+        low, high = mean_measures() - PERSONAL, mean_measures() + 2 * PERSONAL
+        supposed[EYES] = np.clip(wide, low[EYES], high[EYES])  # it may have begun with a blink
+        return np.asarray(supposed, np.float32)
 
     def _guess(self, measured: Vector) -> Vector:
         """(5,) what the source's measures should be while nothing is known of the target's face at rest."""

@@ -7,7 +7,7 @@ import pytest
 from people import NAMES, person, placed
 
 from rtswap.geometry import canonical, interocular, transform
-from rtswap.swappers.neutral import LONGEST_STEP_S, REACH, WARM_S, Neutral
+from rtswap.swappers.neutral import LONGEST_STEP_S, REACH, SETTLE_S, WARM_S, Neutral
 from rtswap.swappers.shape import PERSONAL, SourceShape, mean_measures, measures, to_canonical
 from rtswap.topology import LEFT_BROW, LEFT_EYE
 
@@ -48,19 +48,23 @@ def talk(seconds: float, fps: float = FPS) -> np.ndarray:
 
 @pytest.mark.parametrize(("source", "target"), [("ada", "ben"), ("carl", "dan"), ("ben", "ada")])
 def test_mouth_smile_and_eyes_come_through(source: str, target: str) -> None:
-    """Mouth opening, mouth width and eye openings of the output correlate with the target's: 0.95 and more."""
+    """Mouth opening, mouth width and eye openings of the output correlate with the target's, in every four seconds
+    from the first on: 0.97 and more."""
     meshes = acting(target, talk(12))
-    there = np.array([measures(frontal(mesh)) for mesh in meshes])[60:]
-    here = np.array([measures(frontal(mesh)) for mesh in followed(source, meshes)])[60:]
-    for axis in (0, 1, 3, 4):
-        assert np.corrcoef(there[:, axis], here[:, axis])[0, 1] > 0.95
+    there = np.array([measures(frontal(mesh)) for mesh in meshes])
+    here = np.array([measures(frontal(mesh)) for mesh in followed(source, meshes)])
+    for start in range(0, len(meshes), 4 * FPS):
+        part = slice(start, start + 4 * FPS)
+        for axis in (0, 1, 3, 4):
+            assert np.corrcoef(there[part, axis], here[part, axis])[0, 1] > 0.97
 
 
 def test_at_rest_the_shape_is_the_source_s_own() -> None:
     """A wide-mouthed target at rest does not widen the source's mouth once it is known."""
-    play = np.zeros((FPS * 8, 5), np.float32)
+    fps = 1 / LONGEST_STEP_S
+    play = np.zeros((round((SETTLE_S + 1) * fps), 5), np.float32)
     play[:, 1] = 0.12
-    found = followed("ada", acting("ben", play))
+    found = followed("ada", acting("ben", play), fps)
     own = SourceShape.of(person("ada").landmarks).rest
     first, last = (abs(measures(frontal(found[n]))[1] - own[1]) for n in (0, -1))
     assert last < 0.5 * first
@@ -68,7 +72,20 @@ def test_at_rest_the_shape_is_the_source_s_own() -> None:
 
 def test_one_picture_is_as_without_a_past() -> None:
     who, shape = person("ben").landmarks, SourceShape.of(person("ada").landmarks)
-    assert np.array_equal(followed("ada", [who])[0], shape.destination(who))
+    assert followed("ada", [who])[0] == pytest.approx(shape.destination(who), abs=0.02)
+
+
+@pytest.mark.parametrize(("source", "target"), [("ada", "ben"), ("carl", "dan"), ("ben", "ada")])
+def test_what_a_face_does_comes_through_from_the_first_second_on(source: str, target: str) -> None:
+    """Nothing is known of its rest yet; what it does is seen all the same."""
+    play = np.zeros((FPS, 5), np.float32)
+    play[FPS // 2 :, 0], play[FPS // 2 :, 1] = 0.08, 0.05
+    meshes = acting(target, play)
+    there, here = (
+        np.diff([measures(frontal(mesh[n])) for n in (FPS // 2 - 1, FPS // 2 + 1)], axis=0)[0]
+        for mesh in (meshes, followed(source, meshes))
+    )
+    assert here[:2] == pytest.approx(there[:2], rel=0.3)
 
 
 @pytest.mark.parametrize("start", range(3), ids=["at rest", "with an open mouth", "in a blink"])
@@ -120,7 +137,8 @@ def test_time_counts_and_not_frames(fps: float) -> None:
     step = min(1 / fps, LONGEST_STEP_S) * fps
     for n, row in enumerate(play):
         motion = neutral.update(row, np.zeros((468, 3), np.float32), np.ones((468, 1), np.float32), n / fps)
-    assert motion.certainty == pytest.approx(1)
+    share = 6 * step / SETTLE_S
+    assert motion.settled == pytest.approx(3 * share**2 - 2 * share**3, abs=0.01)
     assert np.abs(motion.rest - mean_measures()).max() < 0.06
     assert WARM_S / step < 6
 
