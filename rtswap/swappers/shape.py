@@ -28,6 +28,9 @@ PERSONAL: Vector = np.array([0.02, 0.08, 0.02, 0.03, 0.03], np.float32)
 FOLLOW: Vector = np.array([1.0, 0.4, 0.6, 0.4, 0.4], np.float32)
 """How much of a difference up to ``PERSONAL`` is followed. What lies beyond is expression, and followed wholly."""
 
+OWN: Vector = np.array([2, 1, 1, 2, 2], np.float32)
+"""How many ``PERSONAL`` of what a photo shows are taken for the person's own. Most people smile in photos."""
+
 EYES, OPENINGS = [3, 4], [0, 3, 4]
 """Which of the measures are openings, that cannot be less than shut."""
 SHUT = 0.02
@@ -100,8 +103,9 @@ class SourceShape:
 
     @property
     def rest(self) -> Vector:
-        """(5,) the measures without the expression in the photo, so far as that exceeds what is personal."""
-        low, high = mean_measures() - 2 * PERSONAL, mean_measures() + 2 * PERSONAL
+        """(5,) the measures without the expression in the photo, so far as that exceeds what is personal: a photo that
+        smiles makes no face that always smiles."""
+        low, high = mean_measures() - OWN * PERSONAL, mean_measures() + OWN * PERSONAL
         low[0], high[0] = 0, mean_measures()[0]  # the mean face shows some teeth; a mouth at rest is shut
         return np.clip(self.measured, low, high)
 
