@@ -1,4 +1,4 @@
-"""The landmark network: 1.43 M parameters, 0.08 GMAC for a 128 px crop.
+"""The landmark network: 1.45 M parameters, 0.08 GMAC for a 128 px crop.
 
 Dense 3x3 convolutions at 32, 16 and 8 px, where CPUs run them best. Ninety-six of the 468 points are looked for
 where they are, as the centre of mass of a 16 x 16 map each (they move with the picture, so that little has to be
