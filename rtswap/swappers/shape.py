@@ -103,8 +103,8 @@ class SourceShape:
 
     @property
     def rest(self) -> Vector:
-        """(5,) the measures without the expression in the photo, so far as that exceeds what is personal: a photo that
-        smiles makes no face that always smiles."""
+        """(5,) the measures without the expression in the photo, so far as that exceeds what is personal: a photo
+        that smiles makes no face that always smiles."""
         low, high = mean_measures() - OWN * PERSONAL, mean_measures() + OWN * PERSONAL
         low[0], high[0] = 0, mean_measures()[0]  # the mean face shows some teeth; a mouth at rest is shut
         return np.clip(self.measured, low, high)
