@@ -63,7 +63,7 @@ def test_each_can_be_a_source(name: str) -> None:
     assert max(abs(pose.yaw), abs(pose.roll)) < 8
     assert abs(pose.pitch) < 21, "shape counts as pitch: a short chin as a head held high"
     assert measured[0] < 0.09, "the mouth is open"
-    assert measured[3:].min() > 0.06, "an eye is shut"
+    assert measured[3:].min() > 0.03, "an eye is shut"  # ravi narrows his: 0.045
     grey = cv2.cvtColor(source.portrait, cv2.COLOR_BGR2GRAY)
     left, right = (np.median(grey[_patch(source.landmarks, points)]) for points in ((50, 205), (280, 425)))
     assert 0.55 < left / right < 1.8, "the light comes from one side"

@@ -87,10 +87,10 @@ def _strengths(frontal: Points, mean: Points, wanted: float) -> NDArray[np.float
 
 
 def _folded(frontal: Points, moved: Points, mean: Points) -> NDArray[np.bool_]:
-    """(898,) which triangles that lie right in the source and in the mean face turn over, or nearly."""
+    """(898,) which triangles that lie right in the source turn over, or nearly."""
     sign = np.sign(areas(canonical().mesh))
     own, usual, now = (areas(np.asarray(one, np.float32)) * sign for one in (frontal, mean, moved))
-    return np.asarray((now < THINNEST * np.minimum(own, usual)) & (own > 0) & (usual > 0))
+    return np.asarray((now < THINNEST * np.minimum(own, np.abs(usual))) & (own > 0))
 
 
 def _with_strength(image: Image, face: Mask, strength: float) -> Image:
