@@ -135,9 +135,9 @@ def make_swap_model(config: Config, eyes: Eyes) -> SwapModel:
         from rtswap.swappers.one import OneSwapModel
 
         make = device_one_model if works_on_gpu(config, eyes) else OneSwapModel
-        return make(mesh(), *eyes.generator())
+        return make(mesh(), *eyes.generator(config.swap.swapper))
 
-    models: dict[str, Callable[[], SwapModel]] = {"mesh": mesh, "one": one}
+    models: dict[str, Callable[[], SwapModel]] = {"mesh": mesh, "one": one, "one-256": one}
     return models[config.swap.swapper]()
 
 

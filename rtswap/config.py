@@ -165,9 +165,10 @@ class SwapConfig:
 
     swapper: str = option(
         "mesh",
-        choice("mesh", "one"),
+        choice("mesh", "one", "one-256"),
         "--swapper",
-        help="mesh moves the photo's own pixels; one lets a small network soften its shadows (slower)",
+        help="mesh moves the photo's own pixels; one lets a small network soften its shadows (slower), one-256 a "
+        "finer one (slower still: for a GPU)",
     )
     expression: float = option(
         1.0, number("K", 0, 1.5), "--expression", help="how much of the target's expression comes through"

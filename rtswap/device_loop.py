@@ -46,11 +46,11 @@ def device_model(model: MeshSwapModel) -> SwapModel:
     return TorchMeshSwapModel(model, door.DEVICE, "captured")
 
 
-def device_one_model(under: SwapModel, encoder: Engine, generator: Engine) -> SwapModel:
+def device_one_model(under: SwapModel, encoder: Engine, generator: Engine, size: int) -> SwapModel:
     """The swapper ``one`` over ``device_model``."""
     from rtswap.swappers.one_torch import TorchOneSwapModel
 
-    return TorchOneSwapModel(under, encoder, generator)
+    return TorchOneSwapModel(under, encoder, generator, size)
 
 
 def device_finishes(config: Config, eyes: Eyes, *, partial: bool, every_s: float) -> list[DeviceFinish]:

@@ -35,6 +35,7 @@ PER_FRAME = {
     "recognition": 0.04,
     "occlusion": 1.0,
     "one": 1.0,
+    "one-256": 1.0,
     "one-source": 0.001,
 }
 """How often each network runs while a face is followed: landmarks in every frame, O-Net in every 15th to check."""
@@ -49,6 +50,8 @@ class Generator(NamedTuple):
     """Photo -> style."""
     generator: Engine
     """What each frame passes through."""
+    size: int
+    """Side of the crop that it sees."""
 
 
 class Eyes(NamedTuple):
@@ -59,8 +62,8 @@ class Eyes(NamedTuple):
     landmarks: LandmarkModel
     embedder: Callable[[], Embedder | None]
     """Loads it: 0.3 s and 80 MB that only several photos of one person are worth. None where it is not installed."""
-    generator: Callable[[], Generator]
-    """Loads it, for the swapper ``one``."""
+    generator: Callable[[str], Generator]
+    """Loads it, for the swapper ``one`` or ``one-256``."""
     recogniser: Embedder | None = None
     """Knows a face again; None where nobody asked for it."""
     occluders: Occluders | None = None
@@ -75,7 +78,7 @@ class Networks(NamedTuple):
     engines: Mapping[str, Engine]
     samples: Mapping[str, Mapping[str, Tensor]]
     """Network -> inputs as they come, of zeros."""
-    generator: Callable[[], Generator]
+    generator: Callable[[str], Generator]
     embedder: Callable[[], Embedder | None]
 
 
@@ -112,11 +115,12 @@ def open_networks(config: Config, *, on_event: Callable[[str], None]) -> Network
             )
         )
 
-    def generator() -> Generator:
+    def generator(name: str) -> Generator:
+        from rtswap.swappers.one import SIZES
         from rtswap.swappers.one import samples as samples_of_one
 
-        made = choose(samples_of_one())
-        return Generator(made["one-source"], made["one"])
+        made = choose(samples_of_one(name))
+        return Generator(made["one-source"], made[name], SIZES[name])
 
     return Networks(choose(samples), samples, generator, embedder)
 
@@ -138,12 +142,16 @@ def look_through(
             max_side=max_side,
         )
 
+    def generator(name: str) -> Generator:
+        made = networks.generator(name)
+        return Generator(wrap(made.encoder), wrap(made.generator), made.size)
+
     return Eyes(
         detector(FRAME_PX),
         detector(PHOTO_PX),
         MeshLandmarks(engines["landmarks"], LANDMARK_PX),
         networks.embedder,
-        lambda: Generator(*map(wrap, networks.generator())),
+        generator,
         recogniser=FaceRecogniser(engines["recognition"]) if "recognition" in engines else None,
         occluders=Occluders(engines["occlusion"]) if "occlusion" in engines else None,
         engine=networks.engines["landmarks"].name,

@@ -16,7 +16,7 @@ from rtswap.swappers.mesh import MeshSwapModel
 from rtswap.swappers.mesh_torch import TorchMeshSwapModel
 from rtswap.swappers.one import OneSwapper
 from rtswap.swappers.one_torch import TorchOneSwapModel, TorchOneSwapper
-from rtswap.swappers.one_view import NEUTRAL, SIZE
+from rtswap.swappers.one_view import NEUTRAL
 from rtswap.types import AlignedFace, DeviceFaces, DeviceSwapped, Quality, SwappedFace, Tensor
 
 LEVELS = 2
@@ -43,12 +43,13 @@ class Generator:
 
     def run(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         self.asked.append({name: value.copy() for name, value in inputs.items()})
-        composite, target, mask, style = (
-            np.asarray(inputs[name], np.float32) for name in ("composite", "target", "mask", "style")
+        composite, lowered, target, mask, style = (
+            np.asarray(inputs[name], np.float32) for name in ("composite", "lowered", "target", "mask", "style")
         )
-        made = np.empty((len(mask), SIZE, SIZE, 4), np.float32)
-        made[..., :3] = NEUTRAL + self.lift + 0.4 * (target - composite) + style[:, None, None, :3]
-        made[..., 3] = np.linspace(self.kept, self.least, SIZE) * (205 + 50 * mask / 255)
+        made = np.empty((*mask.shape, 4), np.float32)
+        told = 0.4 * (lowered - composite) + 0.1 * (target - composite)
+        made[..., :3] = NEUTRAL + self.lift + told + style[:, None, None, :3]
+        made[..., 3] = np.linspace(self.kept, self.least, mask.shape[-1]) * (205 + 50 * mask / 255)
         return {"made": made}
 
     def run_on_device(self, inputs: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -34,6 +34,7 @@ from rtswap.eyes import Eyes, Generator  # noqa: E402
 from rtswap.models.registry import Registry  # noqa: E402
 from rtswap.occluders import Occluders  # noqa: E402
 from rtswap.pipeline import Outcome, Pipeline  # noqa: E402
+from rtswap.swappers.one import SIZES  # noqa: E402
 from rtswap.swappers.one_torch import TorchOneSwapper  # noqa: E402
 from rtswap.synthetic import AnimatedHead, clip  # noqa: E402
 from rtswap.types import Frame, Image, Quality  # noqa: E402
@@ -130,6 +131,7 @@ ALIKE = {
     "mesh alone": {"masks": ("hull", "skin"), "detail": "none"},
     "one alone": {"swapper": "one", "masks": ("hull", "skin"), "detail": "none"},
     "one": {"swapper": "one", "detail": "none", "color": "mkl"},
+    "one-256": {"swapper": "one-256", "detail": "none"},
     "what hides the face": {"detail": "none"},
     "kept mouth": {"detail": "none", "keep": ("mouth",)},
     "rct": {"detail": "none", "color": "rct"},
@@ -262,8 +264,9 @@ def test_what_has_no_version_for_a_gpu_is_said(wanted: dict[str, str]) -> None:
     ]
 
 
-def test_one_mends_there_what_mesh_has_made() -> None:
-    pipeline = pipeline_of(config_of(swapper="one"), torch_eyes(), None, [])
+@pytest.mark.parametrize("name", SIZES)
+def test_one_mends_there_what_mesh_has_made(name: str) -> None:
+    pipeline = pipeline_of(config_of(swapper=name), torch_eyes(), None, [])
     assert isinstance(pipeline._workshop, DeviceWorkshop)
     (swapper,) = pipeline._workshop.swappers
     assert isinstance(swapper, TorchOneSwapper)
@@ -304,22 +307,25 @@ def bound_to(config: Config, known: Eyes) -> Any:
     return assemble.make_swap_model(config, known).bind(person("ada"))
 
 
-def generator_on(device: str) -> Generator:
+def generator_on(device: str, swapper: str) -> Generator:
     """The shipped one."""
     registry = Registry(on_event=lambda text: None)
-    return Generator(*(TorchEngine(registry.path(name), device=device) for name in ("one-source", "one")))
+    engines = (TorchEngine(registry.path(name), device=device) for name in ("one-source", swapper))
+    return Generator(*engines, SIZES[swapper])
 
 
 @pytest.mark.cuda
-@pytest.mark.parametrize("swapper", ["mesh", "one"])
+@pytest.mark.parametrize("swapper", ["mesh", *SIZES])
 def test_on_a_card_the_loop_is_the_one_without(monkeypatch: pytest.MonkeyPatch, swapper: str) -> None:
     """And torch itself raises where anything of a frame but its end would wait."""
     wanted = config_of(detail="none", color="mkl", keep=("mouth",), swapper=swapper)
-    without = torch_eyes()._replace(generator=lambda: generator_on("cpu"))
+    without = torch_eyes()._replace(generator=lambda name: generator_on("cpu", name))
     apart_from = run(wanted, without, frames())
     monkeypatch.setattr(torch_cuda_door, "DEVICE", "cuda")
     path = Registry(on_event=lambda text: None).path("occlusion")
-    known = without._replace(occluders=Occluders(TorchEngine(path)), generator=lambda: generator_on("cuda"))
+    known = without._replace(
+        occluders=Occluders(TorchEngine(path)), generator=lambda name: generator_on("cuda", name)
+    )
     for (_, wanted_picture), (_, picture) in zip(apart_from, run(wanted, known, frames()), strict=True):
         assert (np.abs(wanted_picture.astype(int) - picture) > 2).mean() < 2e-3
     pipeline = pipeline_of(config_of(swapper=swapper), known, disclosure(), [])

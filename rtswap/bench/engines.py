@@ -32,6 +32,7 @@ from rtswap.eyes import MOST_THREADS, PER_FRAME, Networks, open_networks
 from rtswap.models.registry import Registry
 from rtswap.options import nearest
 from rtswap.protocols import Engine
+from rtswap.swappers.one import SIZES
 from rtswap.swappers.one import samples as samples_of_one
 from rtswap.torch_door import load_torch
 from rtswap.types import Tensor
@@ -238,17 +239,18 @@ def _with_engine(config: Config, name: str) -> Config:
 
 def _engines(config: Config, networks: Networks) -> dict[str, Engine]:
     found = dict(networks.engines)
-    if config.swap.swapper == "one":
-        made = networks.generator()
-        found |= {"one-source": made.encoder, "one": made.generator}
+    swapper = config.swap.swapper
+    if swapper in SIZES:
+        made = networks.generator(swapper)
+        found |= {"one-source": made.encoder, swapper: made.generator}
     return found
 
 
 def _jobs(config: Config, networks: Networks) -> list[Job]:
     """Every network as a frame asks for it, and those that a plan takes several faces of."""
     samples = dict(networks.samples)
-    if config.swap.swapper == "one":
-        samples |= samples_of_one()
+    if config.swap.swapper in SIZES:
+        samples |= samples_of_one(config.swap.swapper)
     jobs = []
     for name, sample in samples.items():
         rows = len(next(iter(sample.values())))

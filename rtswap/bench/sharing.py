@@ -17,6 +17,7 @@ from rtswap.engines.build_profiles import profile_of
 from rtswap.eyes import Eyes, Generator, Networks, look_through
 from rtswap.metrics import Spans
 from rtswap.protocols import Engine
+from rtswap.swappers.one import SIZES
 from rtswap.swappers.one import samples as samples_of_one
 from rtswap.types import Tensor
 
@@ -58,17 +59,18 @@ class CountedEngine:
 
 
 class Pool:
-    """Networks that streams share. ``wait_s``: what a request may wait for others. ``generator``: with those of the
-    swapper ``one``."""
+    """Networks that streams share, with those of the config's swapper. ``wait_s``: what a request may wait for
+    others."""
 
-    def __init__(self, networks: Networks, config: Config, *, wait_s: float = 0.0, generator: bool = False) -> None:
+    def __init__(self, networks: Networks, config: Config, *, wait_s: float = 0.0) -> None:
         self._networks, self._config = networks, config
         engines = dict(networks.engines)
         samples = dict(networks.samples)
-        if generator:
-            made = networks.generator()
-            engines |= {"one-source": made.encoder, "one": made.generator}
-            samples |= samples_of_one()
+        swapper = config.swap.swapper
+        if swapper in SIZES:
+            made = networks.generator(swapper)
+            engines |= {"one-source": made.encoder, swapper: made.generator}
+            samples |= samples_of_one(swapper)
         self._samples = samples
         self.counted = {name: CountedEngine(engine) for name, engine in engines.items()}
         self._limits = {name: Limits(most=profile_of(name).batch[2], wait_s=wait_s) for name in engines}
@@ -88,8 +90,8 @@ class Pool:
         """What this stream looks through; ``spans`` count its time in networks, waiting included."""
         mine = {name: shared.for_stream(stream) for name, shared in self._shared.items()}
 
-        def generator() -> Generator:
-            return Generator(mine["one-source"], mine["one"])
+        def generator(name: str) -> Generator:
+            return Generator(mine["one-source"], mine[name], SIZES[name])
 
         networks = self._networks._replace(engines=mine, generator=generator)
         return look_through(networks, self._config, lambda engine: TimedEngine(engine, spans))

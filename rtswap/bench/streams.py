@@ -77,7 +77,7 @@ def bench_streams(
     found: dict[int, dict[str, Any]] = {}
     for number, count in enumerate(counts):
         console.progress(number, len(counts), _streams(count))
-        pool = Pool(networks, config, wait_s=wait_s if count > 1 else 0.0, generator=config.swap.swapper == "one")
+        pool = Pool(networks, config, wait_s=wait_s if count > 1 else 0.0)
         found[count] = Run(config, people, pool, count, seconds).measure()
     console.progress(len(counts), len(counts))
     result: dict[str, Any] = {

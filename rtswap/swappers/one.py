@@ -30,23 +30,27 @@ STYLE = 864
 """Gains and offsets of the generator's blocks."""
 
 
-def samples() -> dict[str, dict[str, Tensor]]:
-    """Network -> inputs of the right shapes, for choosing an engine."""
-    picture = np.zeros((1, SIZE, SIZE, 3), np.uint8)
-    given = {"composite": picture, "target": picture, "mask": picture[..., 0].copy()}
-    return {"one": {**given, "style": np.zeros((1, STYLE), np.float32)}, "one-source": {"photo": picture}}
+SIZES = {"one": SIZE, "one-256": 2 * SIZE}
+"""Swapper, which is its generator's name -> side of the crop that the generator sees."""
+
+
+def samples(name: str = "one") -> dict[str, dict[str, Tensor]]:
+    """Network -> inputs of the right shapes, for choosing an engine. ``name``: one of ``SIZES``."""
+    picture, photo = (np.zeros((1, size, size, 3), np.uint8) for size in (SIZES[name], SIZE))
+    given = {"composite": picture, "lowered": picture, "target": picture, "mask": picture[..., 0].copy()}
+    return {name: {**given, "style": np.zeros((1, STYLE), np.float32)}, "one-source": {"photo": photo}}
 
 
 class OneSwapModel:
     """Implements ``protocols.SwapModel``.
 
     ``under``: the model whose work is mended. ``encoder``: photo (1, 128, 128, 3) uint8 -> style (1, STYLE).
-    ``generator``: composite, target (1, 128, 128, 3), mask (1, 128, 128), all uint8, and style -> made
-    (1, 128, 128, 4) float32, 0..255: the difference + 128, and how far the face may be shown.
+    ``generator``: composite, lowered, target (1, S, S, 3), mask (1, S, S), all uint8, and style -> made (1, S, S, 4)
+    float32, 0..255: the difference + 128, and how far the face may be shown. ``size``: S.
     """
 
-    def __init__(self, under: SwapModel, encoder: Engine, generator: Engine) -> None:
-        self._under, self._encoder, self._generator = under, encoder, generator
+    def __init__(self, under: SwapModel, encoder: Engine, generator: Engine, size: int = SIZE) -> None:
+        self._under, self._encoder, self._generator, self._size = under, encoder, generator, size
 
     def bind(self, source: SourceIdentity) -> Swapper:
         under = self._under.bind(source)
@@ -55,14 +59,14 @@ class OneSwapModel:
             return under
         photo = cut(source.portrait, matrix)
         style = np.array(self._encoder.run({"photo": photo[None]})["style"], np.float32)
-        return OneSwapper(under, self._generator, style)
+        return OneSwapper(under, self._generator, style, self._size)
 
 
 class OneSwapper:
     """Implements ``protocols.Swapper``; made by ``OneSwapModel.bind``."""
 
-    def __init__(self, under: Swapper, generator: Engine, style: Tensor) -> None:
-        self._under, self._generator, self._style = under, generator, style
+    def __init__(self, under: Swapper, generator: Engine, style: Tensor, size: int) -> None:
+        self._under, self._generator, self._style, self.size = under, generator, style, size
         self._said: dict[int, tuple[NDArray[np.float32], float]] = {}
         """Per track: what was made, as followed so far, and when."""
 
@@ -72,13 +76,16 @@ class OneSwapper:
     def swap(self, face: AlignedFace, quality: Quality) -> SwappedFace:
         """What ``under`` made, mended; as it is where the budget leaves no time for colours."""
         swapped = self._under.swap(face, quality)
-        seen = look(face.crop, swapped.crop, swapped.mask, face.landmarks) if quality.match_color else None
+        if not quality.match_color:
+            return swapped
+        seen = look(face.crop, swapped.crop, swapped.mask, face.landmarks, self.size)
         if seen is None:
             return swapped
         said = self._generator.run(
             {
                 "composite": seen.composite[None],
-                "target": seen.lowered[None],
+                "lowered": seen.lowered[None],
+                "target": seen.target[None],
                 "mask": seen.mask[None],
                 "style": self._style,
             }
@@ -95,7 +102,7 @@ class OneSwapper:
         self._said.pop(track_id, None)
 
     def _steadied(self, now: Tensor, face: AlignedFace) -> NDArray[np.uint8]:
-        """(128, 128, 4) ``now`` as an exponential mean over the track's frames; the crop moves with the face."""
+        """(S, S, 4) ``now`` as an exponential mean over the track's frames; the crop moves with the face."""
         said, since = self._said.get(face.track_id, (None, -math.inf))
         if said is None or not 0 <= face.time_s - since < FORGOTTEN_S:
             said = now.astype(np.float32)  # a copy: outputs live until the next run

@@ -18,7 +18,7 @@ from rtswap.device_networks import asked, run_of
 from rtswap.protocols import Engine, SwapModel, Swapper
 from rtswap.swappers.mesh_torch import TRACKS, Row, TorchMeshSwapper
 from rtswap.swappers.one import FORGOTTEN_S, STEADY_S, WHOLE, OneSwapModel, OneSwapper
-from rtswap.swappers.one_view import FLAT, LOW_SIGMA, LOW_STEP, NEUTRAL, SIZE, inside_of, placing
+from rtswap.swappers.one_view import EDGE_SIGMA, FLAT, LOW_SIGMA, LOW_SIZE, NEUTRAL, SIZE, inside_of, placing
 from rtswap.tensors import Tensor, bilinear, rounded, uploaded
 from rtswap.torch_door import load_torch
 from rtswap.types import DeviceFace, DeviceFaces, DeviceSwapped, Matrix, Quality, SourceIdentity
@@ -32,8 +32,6 @@ HALVINGS, BACK, EXTENT, SLOT, SHARE, PLACED, NUMBERS = CUT, CUT + 1, CUT + 7, CU
 """Where floats of a face's row lie: how it is cut out; how often it is halved; crop -> what the network sees (6); the
 crop's width and height; the slot of what was said; how much of what is said now counts; 1 = it has a place. Then come
 the bytes of ``inside_of``."""
-EDGE = 1.0
-"""Sigma of the seam between the low-passed face and what is around it, as in ``one_view.low_passed``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +41,10 @@ class TorchOneSwapModel:
     under: SwapModel
     encoder: Engine
     generator: Engine
+    size: int = SIZE
 
     def bind(self, source: SourceIdentity) -> Swapper:
-        bound = OneSwapModel(self.under, self.encoder, self.generator).bind(source)
+        bound = OneSwapModel(self.under, self.encoder, self.generator, self.size).bind(source)
         return TorchOneSwapper(bound) if isinstance(bound, OneSwapper) else bound
 
 
@@ -56,16 +55,16 @@ class TorchOneSwapper:
     def __init__(self, host: OneSwapper) -> None:
         under = host._under
         assert isinstance(under, TorchMeshSwapper)
-        self._host, self._under = host, under
+        self._host, self._under, self._size = host, under, host.size
         self.view, self.swap = host.view, host.swap
         self._run = run_of(host._generator)
         device = self._device = under._device
         self._style = uploaded(host._style, device)
         self._blurs = [
             uploaded(blurring(count, sigma, reach), device)
-            for count, sigma, reach in ((SIZE // LOW_STEP, LOW_SIGMA / LOW_STEP, 4), (SIZE, EDGE, 3))
+            for count, sigma, reach in ((LOW_SIZE, LOW_SIGMA, 4), (self._size, EDGE_SIGMA * self._size, 3))
         ]
-        self._said = torch.zeros((TRACKS, SIZE, SIZE, 4), device=device)
+        self._said = torch.zeros((TRACKS, self._size, self._size, 4), device=device)
         """Per slot: what was made, as followed so far."""
         self._since: dict[int, tuple[int, float]] = {}
         """Per slot: whose that is, and when it was made."""
@@ -75,17 +74,17 @@ class TorchOneSwapper:
     def swap_all(self, targets: DeviceFaces, quality: Quality) -> DeviceSwapped:
         """As ``protocols.DeviceSwapper``. Raises EngineError, and ModelError when the network breaks its contract."""
         swapped = self._under.swap_all(targets, quality)
-        matrices = [placing(face.landmarks) if quality.match_color else None for face in targets.faces]
+        matrices = [placing(face.landmarks, self._size) if quality.match_color else None for face in targets.faces]
         if all(matrix is None for matrix in matrices):
             return swapped
         slots = [self._slot(face, matrix) for face, matrix in zip(targets.faces, matrices, strict=True)]
         with torch.inference_mode():
             found = zip(targets.faces, matrices, slots, strict=True)
             rows = uploaded(np.stack([self._row(*one) for one in found]), self._device)
-            composite, target, mask = self._look(targets.crops, swapped.crops, swapped.masks, rows, *self._blurs)
-            style = self._style.expand(len(rows), -1)
-            inputs = {"composite": composite, "target": target, "mask": mask, "style": style}
-            made = asked("face", self._run, inputs, "made", (SIZE, SIZE, 4))
+            seen_ = self._look(targets.crops, swapped.crops, swapped.masks, rows, *self._blurs)
+            inputs = dict(zip(("composite", "lowered", "target", "mask"), seen_, strict=True))
+            inputs["style"] = self._style.expand(len(rows), -1)
+            made = asked("face", self._run, inputs, "made", (self._size, self._size, 4))
             crops, masks = self._mend(swapped.crops, swapped.masks, made, rows, self._said)
         for face, slot in zip(targets.faces, slots, strict=True):
             self._since[slot] = face.track_id, face.time_s
@@ -102,7 +101,7 @@ class TorchOneSwapper:
 
     def _row(self, face: DeviceFace, matrix: Matrix | None, slot: int) -> Row:
         """What the device must know of one face."""
-        row = np.zeros(4 * NUMBERS + SIZE * SIZE, np.uint8)
+        row = np.zeros(4 * NUMBERS + self._size**2, np.uint8)
         numbers = row[: 4 * NUMBERS].view(np.float32)
         numbers[EXTENT : SLOT + 1] = *face.size, slot
         if matrix is None:
@@ -111,7 +110,7 @@ class TorchOneSwapper:
         numbers[BACK:EXTENT] = matrix.ravel()
         numbers[SHARE:NUMBERS] = self._share(face, slot), 1
         points = face.landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2]
-        row[4 * NUMBERS :] = inside_of(points).ravel()
+        row[4 * NUMBERS :] = inside_of(points, self._size).ravel()
         return row
 
     def _share(self, face: DeviceFace, slot: int) -> float:
@@ -139,44 +138,48 @@ def numbers_of(rows: Tensor) -> Tensor:
 
 def look(
     crops: Tensor, swapped: Tensor, masks: Tensor, rows: Tensor, slow: Tensor, edge: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """What the network sees, ``one_view.look``: composite, the target low-passed inside (N, 128, 128, 3), and the
-    mask (N, 128, 128), uint8. ``rows`` (N, B) are ``TorchOneSwapper._row``'s; ``slow`` and ``edge`` blur columns."""
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """What the network sees, ``one_view.look``: composite, the target low-passed inside, the target (N, S, S, 3), and
+    the mask (N, S, S), uint8. ``rows`` (N, B) are ``TorchOneSwapper._row``'s; ``slow`` and ``edge`` blur columns."""
     numbers = numbers_of(rows)
-    faces = cut_out(torch.cat([crops, swapped], 3).permute(0, 3, 1, 2).float(), numbers)
+    size = len(edge)
+    faces = cut_out(torch.cat([crops, swapped], 3).permute(0, 3, 1, 2).float(), numbers, size)
     target, source = faces[:, :3], faces[:, 3:]
-    mask = cut_out(masks[:, None].float(), numbers, zero=True)
-    inside = rows[:, 4 * NUMBERS :].view(-1, 1, SIZE, SIZE).float()
+    mask = cut_out(masks[:, None].float(), numbers, size, zero=True)
+    inside = rows[:, 4 * NUMBERS :].view(-1, 1, size, size).float()
     lowered = low_passed(target, inside, slow, edge)
     composite = (target + mask / 255 * (source - target)).round()
-    composite, lowered = (one.to(torch.uint8).permute(0, 2, 3, 1).contiguous() for one in (composite, lowered))
-    return composite, lowered, mask[:, 0].to(torch.uint8)
+    composite, lowered, target = (
+        one.to(torch.uint8).permute(0, 2, 3, 1).contiguous() for one in (composite, lowered, target)
+    )
+    return composite, lowered, target, mask[:, 0].to(torch.uint8)
 
 
-def cut_out(planes: Tensor, numbers: Tensor, *, zero: bool = False) -> Tensor:
-    """(N, C, 128, 128) of ``planes`` (N, C, S, S), each halved as often as it needs: ``one_view.cut``."""
-    found = seen(planes, numbers, SIZE, zero=zero)
+def cut_out(planes: Tensor, numbers: Tensor, size: int, *, zero: bool = False) -> Tensor:
+    """(N, C, size, size) of ``planes`` (N, C, S, S), each halved as often as it needs: ``one_view.cut``."""
+    found = seen(planes, numbers, size, zero=zero)
     for halvings in range(1, 1 + min(MOST_HALVINGS, planes.shape[-1].bit_length() - 1)):
         planes = halved(planes)
         due = numbers[:, HALVINGS, None, None, None] == halvings
-        found = torch.where(due, seen(planes, numbers, SIZE, zero=zero), found)
+        found = torch.where(due, seen(planes, numbers, size, zero=zero), found)
     return found.round()
 
 
 def low_passed(target: Tensor, inside: Tensor, slow: Tensor, edge: Tensor) -> Tensor:
-    """(N, 3, 128, 128) as ``one_view.low_passed``, of planes."""
-    share = torch.nn.functional.avg_pool2d(inside, LOW_STEP) / 255
-    small = torch.nn.functional.avg_pool2d(target, LOW_STEP).round() * share
+    """(N, 3, S, S) as ``one_view.low_passed``, of planes."""
+    side = target.shape[-1]
+    share = torch.nn.functional.avg_pool2d(inside, side // LOW_SIZE) / 255
+    small = torch.nn.functional.avg_pool2d(target, side // LOW_SIZE).round() * share
     planes = slow @ torch.cat([small, share], 1) @ slow.T
     low = (planes[:, :3] / planes[:, 3:].clamp(min=1e-3)).clamp(0, 255).floor()
-    full = torch.nn.functional.interpolate(low, size=(SIZE, SIZE), mode="bilinear", align_corners=False).round()
+    full = torch.nn.functional.interpolate(low, size=(side, side), mode="bilinear", align_corners=False).round()
     shown = (edge @ inside @ edge.T).round() / 255
     return (target + shown * (full - target)).round()
 
 
 def mend(swapped: Tensor, masks: Tensor, made: Tensor, rows: Tensor, said: Tensor) -> tuple[Tensor, Tensor]:
-    """Crops and masks with what the network ``made`` (N, 128, 128, 4) put back: ``one_view.add_residual`` and
-    ``limit_mask``. ``said`` (T, 128, 128, 4) is followed over time and written here."""
+    """Crops and masks with what the network ``made`` (N, S, S, 4) put back: ``one_view.add_residual`` and
+    ``limit_mask``. ``said`` (T, S, S, 4) is followed over time and written here."""
     numbers = numbers_of(rows)
     slot, share = numbers[:, SLOT].long(), numbers[:, SHARE, None, None, None]
     past = said.index_select(0, slot)
@@ -193,7 +196,7 @@ def mend(swapped: Tensor, masks: Tensor, made: Tensor, rows: Tensor, said: Tenso
 
 
 def laid_over(planes: Tensor, numbers: Tensor, side: int) -> Tensor:
-    """(N, C, side, side) of ``planes`` (N, C, 128, 128) as they lie over the crops; a crop's last pixels repeated."""
+    """(N, C, side, side) of ``planes`` (N, C, S, S) as they lie over the crops; a crop's last pixels repeated."""
     a, b, c, d, e, f = numbers[:, BACK:EXTENT].T[:, :, None, None]
     place = torch.arange(side, device=planes.device, dtype=torch.float32)
     most_x, most_y = (numbers[:, EXTENT:SLOT] - 1).T[:, :, None, None]

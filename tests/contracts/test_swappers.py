@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import cv2
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from rtswap.geometry import scale_of
 from rtswap.models.registry import Registry
 from rtswap.protocols import SwapModel, Swapper
 from rtswap.swappers.mesh import MeshSwapModel
-from rtswap.swappers.one import OneSwapModel
+from rtswap.swappers.one import SIZES, OneSwapModel
 
 
 def paper_mask() -> SwapModel:
@@ -21,13 +23,13 @@ def paper_mask() -> SwapModel:
     return model
 
 
-def one() -> SwapModel:
+def one(name: str) -> SwapModel:
     registry = Registry(on_event=lambda text: None)
-    encoder, generator = (OnnxRuntimeEngine(registry.path(name), threads=1) for name in ("one-source", "one"))
-    return OneSwapModel(MeshSwapModel(), encoder, generator)
+    engines = (OnnxRuntimeEngine(registry.path(one), threads=1) for one in ("one-source", name))
+    return OneSwapModel(MeshSwapModel(), *engines, SIZES[name])
 
 
-MODELS = {"mesh": MeshSwapModel, "one": one, "paper mask": paper_mask}
+MODELS = {"mesh": MeshSwapModel, "paper mask": paper_mask} | {name: partial(one, name) for name in SIZES}
 
 
 @pytest.fixture(scope="module", params=MODELS, ids=str)

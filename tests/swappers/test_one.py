@@ -12,7 +12,7 @@ from people import person, rotation, swapped_in
 
 from rtswap.geometry import canonical, similarity
 from rtswap.swappers.mesh import MeshSwapModel
-from rtswap.swappers.one import OneSwapModel
+from rtswap.swappers.one import SIZES, OneSwapModel
 from rtswap.swappers.one_view import EYES_APART, NEUTRAL, SIZE, Look, cut, look, placing
 from rtswap.topology import OVAL
 from rtswap.types import AlignedFace, Quality, SourceIdentity, Tensor
@@ -36,8 +36,8 @@ class Generator:
 
     name = "generator"
 
-    def __init__(self, residual: Tensor | int = 0, kept: int = 255) -> None:
-        self.made = np.full((1, SIZE, SIZE, 4), kept, np.float32)
+    def __init__(self, residual: Tensor | int = 0, kept: int = 255, size: int = SIZE) -> None:
+        self.size, self.made = size, np.full((1, size, size, 4), kept, np.float32)
         self.made[..., :3] = NEUTRAL + residual
         self.asked: list[dict[str, Tensor]] = []
 
@@ -50,7 +50,7 @@ def swaps(generator: Generator, *, max_px: int = 1024, match_color: bool = True)
     """ada on ben by ``mesh`` and by ``one``, and ben."""
     ben = person("ben")
     mesh = MeshSwapModel().bind(person("ada"))
-    one = OneSwapModel(MeshSwapModel(), Encoder(), generator).bind(person("ada"))
+    one = OneSwapModel(MeshSwapModel(), Encoder(), generator, generator.size).bind(person("ada"))
     before, _ = swapped_in(mesh, ben.portrait, ben.landmarks, max_px=max_px, match_color=match_color)
     after, face = swapped_in(one, ben.portrait, ben.landmarks, max_px=max_px, match_color=match_color)
     return before, after, face
@@ -78,15 +78,16 @@ def test_a_residual_is_added_in_levels_of_255(levels: int) -> None:
 
 
 @pytest.mark.parametrize("max_px", [60, 150, 1024])
+@pytest.mark.parametrize("size", SIZES.values())
 @pytest.mark.parametrize("point", [1, 61, 282])
-def test_a_change_at_a_landmark_arrives_at_that_landmark(point: int, max_px: int) -> None:
+def test_a_change_at_a_landmark_arrives_at_that_landmark(point: int, size: int, max_px: int) -> None:
     _, _, face = swaps(Generator(), max_px=max_px)
-    matrix = placing(face.landmarks)
+    matrix = placing(face.landmarks, size)
     assert matrix is not None
     at = matrix[:, :2] @ face.landmarks[point, :2] + matrix[:, 2]
-    spot = np.zeros((SIZE, SIZE), np.float32)
-    cv2.circle(spot, np.round(at * 16).astype(int).tolist(), 4 * 16, 60.0, -1, cv2.LINE_AA, 4)
-    before, after, face = swaps(Generator(np.dstack([spot] * 3)[None]), max_px=max_px)
+    spot = np.zeros((size, size), np.float32)
+    cv2.circle(spot, np.round(at * 16).astype(int).tolist(), size // 32 * 16, 60.0, -1, cv2.LINE_AA, 4)
+    before, after, face = swaps(Generator(np.dstack([spot] * 3)[None], size=size), max_px=max_px)
     change = np.abs(after.crop.astype(np.float64) - before.crop).sum(2)
     ys, xs = np.mgrid[: change.shape[0], : change.shape[1]]
     middle = np.array([(xs * change).sum(), (ys * change).sum()]) / change.sum()
@@ -112,7 +113,7 @@ def test_the_source_is_looked_at_once_and_its_style_given_each_time() -> None:
     assert [np.array_equal(asked["style"], STYLE) for asked in generator.asked] == [True, True]
     shapes = {name: (value.shape, value.dtype) for name, value in generator.asked[0].items()}
     picture = ((1, SIZE, SIZE, 3), np.uint8)
-    assert shapes["composite"] == shapes["target"] == picture
+    assert shapes["composite"] == shapes["lowered"] == shapes["target"] == picture
     assert shapes["mask"] == ((1, SIZE, SIZE), np.uint8)
 
 
@@ -170,8 +171,19 @@ def test_the_crop_is_placed_by_the_least_squares_similarity() -> None:
         matrix = placing(points)
         assert matrix is not None
         mesh = canonical().mesh[:, :2]
-        goal = (mesh - (mesh.min(0) + mesh.max(0)) / 2) * EYES_APART + (SIZE - 1) / 2
+        goal = (mesh - (mesh.min(0) + mesh.max(0)) / 2) * EYES_APART * SIZE + (SIZE - 1) / 2
         assert np.allclose(matrix, similarity(points[:, :2], goal.astype(np.float32)), atol=2e-3)
+
+
+def test_the_finer_crop_is_the_coarser_one_twice_as_large() -> None:
+    """``one-256`` looks at its pictures at half the size first, as ``one`` sees them."""
+    before, _, face = swaps(Generator(), max_px=1024)
+    coarse, fine = (look(face.crop, before.crop, before.mask, face.landmarks, size) for size in (SIZE, 2 * SIZE))
+    assert coarse is not None
+    assert fine is not None
+    for part in ("composite", "lowered", "target", "mask", "inside"):
+        small = cv2.resize(getattr(fine, part), (SIZE, SIZE), interpolation=cv2.INTER_AREA).astype(float)
+        assert np.abs(small - getattr(coarse, part)).mean() < 2.5, part
 
 
 def test_large_crops_are_averaged_not_sampled() -> None:

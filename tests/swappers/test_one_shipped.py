@@ -14,17 +14,22 @@ from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.models.registry import Registry
 from rtswap.protocols import Swapper
 from rtswap.swappers.mesh import MeshSwapModel
-from rtswap.swappers.one import OneSwapModel, samples
-from rtswap.swappers.one_view import NEUTRAL, SIZE
+from rtswap.swappers.one import SIZES, OneSwapModel, samples
+from rtswap.swappers.one_view import NEUTRAL
 from rtswap.topology import OVAL
 from rtswap.types import SourceIdentity
 
 
 @cache
-def model() -> OneSwapModel:
+def model(name: str) -> OneSwapModel:
     registry = Registry(on_event=lambda text: None)
-    encoder, generator = (OnnxRuntimeEngine(registry.path(name), threads=1) for name in ("one-source", "one"))
-    return OneSwapModel(MeshSwapModel(), encoder, generator)
+    engines = (OnnxRuntimeEngine(registry.path(one), threads=1) for one in ("one-source", name))
+    return OneSwapModel(MeshSwapModel(), *engines, SIZES[name])
+
+
+@pytest.fixture(params=SIZES)
+def one(request: pytest.FixtureRequest) -> OneSwapModel:
+    return model(request.param)
 
 
 def half_in_shadow(who: SourceIdentity) -> SourceIdentity:
@@ -36,28 +41,32 @@ def half_in_shadow(who: SourceIdentity) -> SourceIdentity:
     return replace(who, portrait=(portrait * light[..., None]).astype(np.uint8))
 
 
-def test_the_files_take_and_give_what_the_swapper_expects() -> None:
-    registry = Registry(on_event=lambda text: None)
-    style = OnnxRuntimeEngine(registry.path("one-source"), threads=1).run(samples()["one-source"])["style"]
-    assert style.shape == samples()["one"]["style"].shape
-    made = OnnxRuntimeEngine(registry.path("one"), threads=1).run(samples()["one"])["made"]
-    assert made.shape == (1, SIZE, SIZE, 4)
+@pytest.mark.parametrize("swapper", SIZES)
+def test_the_files_take_and_give_what_the_swapper_expects(swapper: str) -> None:
+    registry, given = Registry(on_event=lambda text: None), samples(swapper)
+    style = OnnxRuntimeEngine(registry.path("one-source"), threads=1).run(given["one-source"])["style"]
+    assert style.shape == given[swapper]["style"].shape
+    made = OnnxRuntimeEngine(registry.path(swapper), threads=1).run(given[swapper])["made"]
+    assert made.shape == (1, SIZES[swapper], SIZES[swapper], 4)
     assert made.dtype == np.float32
     assert np.abs(made[..., :3] - NEUTRAL).max() <= 77
-    sizes = sum(registry.path(name).stat().st_size for name in ("one", "one-source"))
-    assert sizes < 3e6
+
+
+def test_all_that_is_shipped_of_it_is_small() -> None:
+    registry = Registry(on_event=lambda text: None)
+    assert sum(registry.path(name).stat().st_size for name in (*SIZES, "one-source")) < 6e6
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_face_swapped_with_itself_stays_itself(name: str) -> None:
+def test_a_face_swapped_with_itself_stays_itself(name: str, one: OneSwapModel) -> None:
     who = person(name)
-    swapped, face = swapped_in(model().bind(who), who.portrait, who.landmarks)
+    swapped, face = swapped_in(one.bind(who), who.portrait, who.landmarks)
     error = (swapped.crop.astype(float) - face.crop)[swapped.mask > 230]
     assert 10 * np.log10(255**2 / (error**2).mean()) > 28
 
 
 @pytest.mark.parametrize(("source", "target"), [("ada", "ben"), ("ben", "carl"), ("carl", "dan"), ("dan", "ada")])
-def test_a_shadow_of_the_photo_is_lighter_than_mesh_leaves_it(source: str, target: str) -> None:
+def test_a_shadow_of_the_photo_is_lighter_than_mesh_leaves_it(source: str, target: str, one: OneSwapModel) -> None:
     """By how much the two halves of the face differ more than they do in the target."""
     dark, goal = half_in_shadow(person(source)), person(target)
 
@@ -70,14 +79,14 @@ def test_a_shadow_of_the_photo_is_lighter_than_mesh_leaves_it(source: str, targe
         off = swapped.crop.astype(float).mean(2) - face.crop.astype(float).mean(2)
         return abs(float(off[inside & columns].mean() - off[inside & ~columns].mean()))
 
-    assert uneven(model().bind(dark)) < uneven(MeshSwapModel().bind(dark)) + 0.5
+    assert uneven(one.bind(dark)) < uneven(MeshSwapModel().bind(dark)) + 0.5
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_is_shown_is_hardly_less_than_mesh_shows(name: str) -> None:
+def test_what_is_shown_is_hardly_less_than_mesh_shows(name: str, one: OneSwapModel) -> None:
     """Nothing hides these faces."""
     goal = person("ben" if name != "ben" else "ada")
     before, _ = swapped_in(MeshSwapModel().bind(person(name)), goal.portrait, goal.landmarks)
-    after, _ = swapped_in(model().bind(person(name)), goal.portrait, goal.landmarks)
+    after, _ = swapped_in(one.bind(person(name)), goal.portrait, goal.landmarks)
     assert (after.mask <= before.mask).all()
     assert after.mask.sum() > 0.9 * before.mask.sum()

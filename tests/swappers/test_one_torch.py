@@ -22,7 +22,7 @@ from rtswap.models.registry import Registry  # noqa: E402
 from rtswap.swappers import one_torch  # noqa: E402
 from rtswap.swappers.mesh import MeshSwapModel  # noqa: E402
 from rtswap.swappers.mesh_torch import TRACKS  # noqa: E402
-from rtswap.swappers.one import FORGOTTEN_S, OneSwapModel  # noqa: E402
+from rtswap.swappers.one import FORGOTTEN_S, SIZES, OneSwapModel  # noqa: E402
 from rtswap.swappers.one_torch import TorchOneSwapModel  # noqa: E402
 from rtswap.swappers.one_view import NEUTRAL, SIZE, cut, placing  # noqa: E402
 from rtswap.types import AlignedFace, DeviceFace, DeviceFaces, Quality, Tensor  # noqa: E402
@@ -224,13 +224,14 @@ def test_more_faces_than_a_batch_holds() -> None:
     assert [len(one["mask"]) for one in both.there.asked] == [16, 4]
 
 
+@pytest.mark.parametrize("swapper", SIZES)
 @pytest.mark.parametrize("name", ["ben", "dan"])
-def test_with_the_shipped_network_it_agrees_with_the_host_s_own(name: str) -> None:
+def test_with_the_shipped_network_it_agrees_with_the_host_s_own(name: str, swapper: str) -> None:
     """All of ``one``, ``mesh`` included: seen in the blended picture, as ``mesh`` is compared."""
     registry = Registry(on_event=lambda text: None)
-    encoder, generator = (TorchEngine(registry.path(one), threads=1, device="cpu") for one in ("one-source", "one"))
-    host = OneSwapModel(MeshSwapModel(), encoder, generator).bind(person("ada"))
-    device = TorchOneSwapModel(Bound(), encoder, generator).bind(person("ada"))
+    engines = [TorchEngine(registry.path(one), threads=1, device="cpu") for one in ("one-source", swapper)]
+    host = OneSwapModel(MeshSwapModel(), *engines, SIZES[swapper]).bind(person("ada"))
+    device = TorchOneSwapModel(Bound(), *engines, SIZES[swapper]).bind(person("ada"))
     for frame in range(3):
         face = face_of(name, 0.6, time_s=frame / 30)
         wanted = host.swap(face, Quality())

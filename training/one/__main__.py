@@ -38,8 +38,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--cache", type=Path, help="labels and views; default: --out")
     parser.add_argument("--threads", type=int, default=2, help="per process")
     parser.add_argument("--workers", type=int, default=1, help="processes that share each step")
-    parser.add_argument("--same", type=int, default=20, help="pairs of one person per batch")
-    parser.add_argument("--cross", type=int, default=12, help="pairs of two people per batch")
+    parser.add_argument(
+        "--size", type=int, choices=(128, 256), default=128, help="256: the finer level of one-256 alone"
+    )
+    parser.add_argument("--true", type=int, default=24, help="pairs with a truth per batch")
+    parser.add_argument("--cross", type=int, default=8, help="pairs of two people's photos, without one, per batch")
     parser.add_argument("--rate", type=float, default=5e-4)
     parser.add_argument("--settled", type=float, default=0.45, help="share of the time without the critic")
     parser.add_argument(
@@ -48,7 +51,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--makers", type=int, default=2, help="processes that make pairs")
     parser.add_argument("--shards", type=int, default=48, help="files of 170 pairs to make")
     parser.add_argument("--least", type=int, default=48, help="files to begin with")
-    parser.add_argument("--most", type=int, default=100_000, help="pairs in the device's memory; each takes 240 kB")
+    parser.add_argument(
+        "--most", type=int, default=100_000, help="pairs in the device's memory; each takes 0.3 MB, of 256 px 1.1 MB"
+    )
     parser.add_argument(
         "--half", action=argparse.BooleanOptionalAction, help="compute in bfloat16; default: on CUDA only"
     )
@@ -68,10 +73,11 @@ def main() -> None:
     taught = build(args.faces, labels, known, 6, cache / "views-train")
     others = build(args.faces, labels, kept_out, 3, cache / "views-validation")
     train, hard, trial = (args.out / f"pairs-{name}" for name in ("train", "hard", "validation"))
+    made = partial(prepare, size=args.size)
     jobs = [
-        partial(prepare, others, hard, [0], 9, count=96, hard=True),
-        partial(prepare, others, trial, [0], 8, count=240),
-        *(partial(prepare, taught, train, range(k, args.shards, args.makers), 1) for k in range(args.makers)),
+        partial(made, others, hard, [0], 9, count=96, hard=True),
+        partial(made, others, trial, [0], 8, count=240),
+        *(partial(made, taught, train, range(k, args.shards, args.makers), 1) for k in range(args.makers)),
     ]
     with making(jobs, {train: min(args.least, args.shards), hard: 1, trial: 1}):
         watchers = Watchers(args.recognition, args.landmarks, device)

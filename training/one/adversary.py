@@ -34,7 +34,7 @@ class Change:
 
 
 def patch_weight(shown: Tensor) -> Tensor:
-    """(N, 1, 16, 16) how much of each patch is ``shown`` (N, 1, 128, 128); edges count as much as the inside."""
+    """(N, 1, S / 8, S / 8) how much of each patch is ``shown`` (N, 1, S, S); edges count as much as the inside."""
     return (4 * nn.functional.avg_pool2d(shown, 8)).clamp(max=1)
 
 

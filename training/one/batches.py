@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from training.one.damage import damaged
-from training.one.network import SIZE
 from training.one.pool import PICTURES, SHARES, Batch
 
 NEARLY_RIGHT = 0.3
@@ -40,7 +39,7 @@ def _mirrored(batch: Batch) -> Batch:
 
     def seen(matrix: Tensor) -> Tensor:
         x, y, at = matrix.unbind(2)
-        return torch.where(turn[:, None, None], torch.stack([-x, y, at + (SIZE - 1) * x], 2), matrix)
+        return torch.where(turn[:, None, None], torch.stack([-x, y, at + (batch.mask.shape[-1] - 1) * x], 2), matrix)
 
     changed = {name: turned(name) for name in (*PICTURES, *SHARES)}
     return replace(batch, **changed, known=seen(batch.known), mesh=seen(batch.mesh))
@@ -57,12 +56,14 @@ def _toned(batch: Batch) -> Batch:
         offset = gain - 1 + normal(1, 0.04)
         return {name: (getattr(batch, name) * gain + offset).clamp(-1, 1) for name in names}
 
-    return replace(batch, **shown(PICTURES[:3]), **shown(PICTURES[3:]))
+    return replace(batch, **shown(PICTURES[:-1]), **shown(PICTURES[-1:]))
 
 
 def _nearly_right(batch: Batch) -> Batch:
-    """Some faces of the same person are given as good as they should become: what is right is to be left alone."""
+    """Some faces are given as good as they should become: what is right is to be left alone."""
     share = 0.3 + 0.7 * torch.rand(len(batch), device=batch.mask.device)
-    chosen = (torch.rand_like(share) < NEARLY_RIGHT) & batch.same
+    chosen = (torch.rand_like(share) < NEARLY_RIGHT) & batch.known_truth
     share = (chosen * share)[:, None, None, None]
-    return replace(batch, composite=batch.composite + share * (batch.target - batch.composite) * batch.visible)
+    return replace(
+        batch, composite=batch.composite + share * (batch.truth - batch.composite) * batch.mask * batch.visible
+    )

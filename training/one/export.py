@@ -1,7 +1,7 @@
-"""Checkpoint -> the two networks that ship: ``python -m training.one.export --checkpoint FILE --to FOLDER``.
+"""Checkpoint -> the networks that ship: ``python -m training.one.export --checkpoint FILE --to FOLDER``.
 
-``one-128.onnx`` runs per frame, ``one-128-source.onnx`` once per source. Both are checked against torch in fp32
-before they are written.
+``one-128.onnx`` runs per frame, ``one-128-source.onnx`` once per source; of ``--size 256``, which shares the latter,
+``one-256.onnx`` alone. All are checked against torch in fp32 before they are written.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from training.one.network import SIZE, STYLE, DeployedEncoder, DeployedGenerator
 
 WORST_LEVELS = 2
 """Levels of 255 by which the file may differ from torch."""
-GENERATOR_INPUTS = ["composite", "target", "mask", "style"]
+GENERATOR_INPUTS = ["composite", "lowered", "target", "mask", "style"]
 
 
-def load_network(checkpoint: Path, also: Path | None = None) -> One:
+def load_network(checkpoint: Path, also: Path | None = None, size: int = SIZE) -> One:
     """The averaged networks of a checkpoint, ready to be used; the mean of two, where one went on from the other
     (Wortsman et al. 2022)."""
-    one = averaged(One(), checkpoint)
+    one = averaged(One(size), checkpoint)
     if also is not None:
-        other = averaged(One(), also).state_dict()
+        other = averaged(One(size), also).state_dict()
         one.load_state_dict({
             name: (value + other[name]) / 2 if value.dtype.is_floating_point else value
             for name, value in one.state_dict().items()
@@ -36,8 +36,8 @@ def load_network(checkpoint: Path, also: Path | None = None) -> One:
 
 
 def generator_graph(one: One, strength: float = 1.0) -> onnx.ModelProto:
-    picture, mask = torch.zeros(1, SIZE, SIZE, 3, dtype=torch.uint8), torch.zeros(1, SIZE, SIZE, dtype=torch.uint8)
-    given = (picture, picture, mask, torch.zeros(1, STYLE))
+    picture = torch.zeros(1, one.size, one.size, 3, dtype=torch.uint8)
+    given = (picture, picture, picture, picture[..., 0].clone(), torch.zeros(1, STYLE))
     return _graph(DeployedGenerator(one.generator, strength), given, GENERATOR_INPUTS, ["made"])
 
 
@@ -59,37 +59,39 @@ def worst_levels(generator: onnx.ModelProto, encoder: onnx.ModelProto, one: One,
     rng = np.random.default_rng(0)
     worst = 0.0
     for _ in range(4):
-        composite, target, photo = (_random_picture(rng) for _ in range(3))
-        mask = _random_picture(rng)[..., 0]
+        composite, lowered, target, mask = (_random_picture(rng, one.size) for _ in range(4))
+        mask, photo = np.ascontiguousarray(mask[..., 0]), _random_picture(rng, SIZE)
         (style,) = run(encoder, photo=photo)
-        found = run(generator, composite=composite, target=target, mask=mask, style=style)
+        found = run(generator, composite=composite, lowered=lowered, target=target, mask=mask, style=style)
         with torch.no_grad():
             wanted_style = DeployedEncoder(one.encoder)(torch.from_numpy(photo))
-            tensors = (torch.from_numpy(np.ascontiguousarray(part)) for part in (composite, target, mask))
+            tensors = map(torch.from_numpy, (composite, lowered, target, mask))
             wanted = DeployedGenerator(one.generator, strength)(*tensors, wanted_style)
         worst = max(worst, float(np.abs(found[0] - wanted.numpy()).max()))
     return worst
 
 
-def _random_picture(rng: np.random.Generator) -> NDArray[np.uint8]:
+def _random_picture(rng: np.random.Generator, size: int) -> NDArray[np.uint8]:
     import cv2
 
     coarse = rng.integers(0, 256, (16, 16, 3), np.uint8)
-    return np.ascontiguousarray(cv2.resize(coarse, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)[None])
+    return np.ascontiguousarray(cv2.resize(coarse, (size, size), interpolation=cv2.INTER_LINEAR)[None])
 
 
 def main() -> None:
     parser = parser_of("training.one", __doc__, "folder")
     parser.add_argument("--strength", type=float, default=1.0, help="how much of the difference is said")
     parser.add_argument("--also", type=Path, help="another checkpoint: the mean of both is exported")
+    parser.add_argument("--size", type=int, choices=(128, 256), default=128)
     args = parser.parse_args()
-    one = load_network(args.checkpoint, args.also)
+    one = load_network(args.checkpoint, args.also, args.size)
     generator, encoder = generator_graph(one, args.strength), encoder_graph(one)
     worst = worst_levels(generator, encoder, one, args.strength)
     if worst > WORST_LEVELS:
         raise SystemExit(f"the exported networks are off by {worst:.1f} levels; nothing was written")
-    for name, model in (("one-128.onnx", generator), ("one-128-source.onnx", encoder)):
-        print(write(model, args.to / name))
+    print(write(generator, args.to / f"one-{one.size}.onnx"))
+    if one.size == SIZE:
+        print(write(encoder, args.to / "one-128-source.onnx"))
     print(f"at most {worst:.2f} levels from torch")
 
 

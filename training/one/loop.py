@@ -17,7 +17,7 @@ from training.landmarks.pictures import curves
 from training.one.batches import augmented
 from training.one.losses import mended, psnr
 from training.one.making import Arriving
-from training.one.network import DeployedEncoder, DeployedGenerator, Made, One
+from training.one.network import DeployedEncoder, DeployedGenerator, Generator, Made, One
 from training.one.pairs import SHARD, Pairs, load
 from training.one.pictures import contact_sheet
 from training.one.pool import Batch, Pool
@@ -39,14 +39,14 @@ def work(args: argparse.Namespace, device: str, people: Tensor, others: Tensor, 
     pool = Pool(min(args.most, args.shards * SHARD), device)
     arriving = Arriving(args.out / "pairs-train", pool)
     arriving.take()
-    run = Run(device, args.rate, args.settled)
+    run = Run(device, args.rate, args.settled, args.size)
     if (args.out / CHECKPOINT).exists():
         run.load(args.out / CHECKPOINT, device)
     elif args.begin_from is not None:
         begin_from(run, args.begin_from, pool)
     torch.manual_seed(run.progress.step * 16 + rank)
     alike([*run.one.state_dict().values(), *run.critic.state_dict().values(), *run.shadow.state_dict().values()])
-    steps = Steps(run, pool, watchers, people, same=args.same, cross=args.cross, half=args.half)
+    steps = Steps(run, pool, watchers, people, true=args.true, cross=args.cross, half=args.half)
     with arriving.taking():
         train(args, rank, steps, pool, Trial(Pool.of(trial, device), hard, watchers, others))
 
@@ -59,7 +59,7 @@ class Fed(nn.Module):
         self.one = one
 
     def forward(self, batch: Batch) -> Made:
-        made: Made = self.one(batch.composite, batch.lowered, batch.mask, batch.photo)
+        made: Made = self.one(*batch.given)
         return made
 
 
@@ -69,7 +69,14 @@ def begin_from(run: Run, folder: Path, pool: Pool) -> None:
     weights_from(folder / "one-128.onnx", DeployedGenerator(one.generator))
     weights_from(folder / "one-128-source.onnx", DeployedEncoder(one.encoder))
     for network in (run.one, run.shadow):
-        network.load_state_dict(one.state_dict())
+        network.encoder.load_state_dict(one.encoder.state_dict())
+        if isinstance(network.generator, Generator):
+            network.generator.load_state_dict(one.generator.state_dict())
+        elif (folder / "one-256.onnx").exists():
+            weights_from(folder / "one-256.onnx", DeployedGenerator(network.generator)).train()
+        else:
+            network.generator.coarse.load_state_dict(one.generator.state_dict())
+            continue  # the finer level has seen nothing yet
         settle(Fed(network), (augmented(pool.drawn(16, 8)) for _ in range(8)))
 
 
@@ -92,11 +99,11 @@ class Trial:
         sums: dict[str, list[Tensor]] = {name: [] for name in names}
         for rows in torch.arange(self.pool.count, device=self.pool.device).chunk(8):
             batch = self.pool.batch(rows)
-            output = mended(batch, one(batch.composite, batch.lowered, batch.mask, batch.photo))
-            shown, person = batch.mask * batch.visible, self.people[batch.source]
+            output = mended(batch, one(*batch.given))
+            shown, person, cross = batch.mask * batch.visible, self.people[batch.source], ~batch.known_truth
             for name, picture in (("one", output.picture), ("mesh", batch.composite)):
-                sums[f"psnr_{name}"].append(psnr(picture, batch.target, shown)[batch.same])
-                sums[f"who_{name}"].append((self.watchers.who(picture, batch.known) * person).sum(1)[~batch.same])
+                sums[f"psnr_{name}"].append(psnr(picture, batch.truth, shown)[batch.known_truth])
+                sums[f"who_{name}"].append((self.watchers.who(picture, batch.known) * person).sum(1)[cross])
             kept = torch.sigmoid(output.made.kept)
             sums["open"].append(kept[(batch.mask > 0.9) & (batch.visible > 0.9)])
             sums["hidden"].append(kept[(batch.mask > 0.9) & (batch.visible < 0.1)])

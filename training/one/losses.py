@@ -17,21 +17,23 @@ WEIGHTS = {
     "light": 5.0,
     "detail": 4.0,
     "calm": 0.2,
-    "kept": 0.3,
+    "kept": 1.0,
     "identity": 5.0,
     "keep": 2.0,
     "landmarks": 0.8,
     "fooled": 0.3,
 }
 LIGHT_SIGMA = 1.4
-"""Of the low-pass of ``light``, in cells of 8 px: 11 px."""
+"""Of the low-pass of ``light``, in cells, of which 16 are across: 0.09 of the crop."""
+OPEN = 3.0
+"""Weight of taking what is visible for hidden, beside the other error."""
 TOLERATED = 0.15
 """Changes of gradients (of 2 from black to white) well above this are a fringe that went, not a feature lost."""
 
 
 class Output(NamedTuple):
     picture: Tensor
-    """(N, 3, 128, 128) the composite, mended where it was pasted."""
+    """(N, 3, S, S) the composite, mended where it was pasted."""
     made: Made
 
 
@@ -39,29 +41,30 @@ def mended(batch: Batch, made: Made) -> Output:
     return Output((batch.composite + batch.mask * made.residual).clamp(-1.2, 1.2), made)
 
 
-def same_terms(output: Output, batch: Batch) -> dict[str, Tensor]:
-    """Against the truth. ``colour``: L1 at 128 to 16 px; ``edges``: of gradients; ``structure``: 1 - SSIM."""
+def true_terms(output: Output, batch: Batch) -> dict[str, Tensor]:
+    """Against the truth. ``colour``: L1 at full to an eighth of the size; ``edges``: of gradients; ``structure``:
+    1 - SSIM."""
     weight = (batch.visible * (batch.mask > 0.02)).contiguous()
     area = weight.mean().clamp(min=1e-3)
-    off = (output.picture - batch.target) * weight
+    off = (output.picture - batch.truth) * weight
     colour = 0.5 * off.abs().mean()
     for share in (1.0, 1.0, 1.0):
         off = nn.functional.avg_pool2d(off, 2)
         colour = colour + share * off.abs().mean()
     edges = sum(
         (both[0] - both[1]).abs().mul(weight[:, :, 1:, 1:]).mean()
-        for both in zip(_slopes(output.picture), _slopes(batch.target), strict=True)
+        for both in zip(_slopes(output.picture), _slopes(batch.truth), strict=True)
     )
-    structure = (1 - _ssim(output.picture, batch.target)) * nn.functional.avg_pool2d(weight, 16, 8)
+    structure = (1 - _ssim(output.picture, batch.truth)) * nn.functional.avg_pool2d(weight, 16, 8)
     return {"colour": colour / area, "edges": edges / area, "structure": structure.mean() / area}
 
 
 def cross_terms(output: Output, batch: Batch) -> dict[str, Tensor]:
-    """``light``: the target's slow part; ``detail``: the undamaged face's gradients at 128 and 64 px, but for what is
-    out of place; ``calm``: no change without need."""
+    """``light``: the target's slow part; ``detail``: the undamaged face's gradients at full and half size, but for
+    what is out of place; ``calm``: no change without need."""
     area = batch.mask.mean().clamp(min=1e-3)
     within = batch.inside * batch.mask
-    light = (_slow(output.picture, within) - _slow(batch.target, within)).abs() * _coarse(within)
+    light = (_slow(output.picture, within) - _slow(batch.truth, within)).abs() * _coarse(within)
     change, detail = output.picture - batch.clean, []
     calm = (change.abs() * batch.mask).mean()
     for _ in range(2):
@@ -72,8 +75,10 @@ def cross_terms(output: Output, batch: Batch) -> dict[str, Tensor]:
 
 
 def kept_term(output: Output, batch: Batch) -> dict[str, Tensor]:
-    """``kept``: cross-entropy of where nothing is before the face; counted where the face was pasted."""
+    """``kept``: cross-entropy of where nothing is before the face; counted where the face was pasted. A face that is
+    taken for hidden would be the target's own: that weighs ``OPEN`` times as much."""
     off = nn.functional.binary_cross_entropy_with_logits(output.made.kept, batch.visible, reduction="none")
+    off = off * (1 + (OPEN - 1) * batch.visible)
     return {"kept": (off * batch.mask).mean() / batch.mask.mean().clamp(min=1e-3)}
 
 
@@ -93,7 +98,8 @@ def _slopes(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _ssim(a: Tensor, b: Tensor) -> Tensor:
-    """(N, 1, 15, 15) structural similarity (Wang et al. 2004) of the lightness at half size, in boxes of 8 px."""
+    """(N, 1, S / 8 - 1, S / 8 - 1) structural similarity (Wang et al. 2004) of the lightness at half size, in boxes
+    of 8 px."""
     a, b = (nn.functional.avg_pool2d(x.mean(1, keepdim=True), 2) for x in (a, b))
 
     def mean(x: Tensor) -> Tensor:
@@ -106,7 +112,7 @@ def _ssim(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _coarse(x: Tensor) -> Tensor:
-    return nn.functional.avg_pool2d(x, 8)
+    return nn.functional.avg_pool2d(x, x.shape[-1] // 16)
 
 
 def _slow(x: Tensor, weight: Tensor) -> Tensor:

@@ -1,12 +1,14 @@
 """What the generator learns from: faces as ``mesh`` swaps them, by the program's own code, kept in files.
 
-A *same* pair swaps a mirrored, badly lit photo of a person onto another view of that person: the target itself is
-then what should come out. A *cross* pair swaps between two people: there is no truth, only what is to be kept.
+A *same* pair swaps a mirrored, badly lit photo of a person onto another view of that person: the view itself is
+then what should come out. In a *turned* pair somebody else's face was swapped onto that view first, and is the
+target: two people, and still a truth. A *cross* pair swaps between two people's photos: there is no truth, only what
+is to be kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,18 +20,27 @@ from rtswap.compositing.cpu import CpuCanvas
 from rtswap.geometry import canonical, transform
 from rtswap.protocols import Swapper
 from rtswap.swappers.mesh import MeshSwapModel
-from rtswap.swappers.one_view import Look, cut, look, placing
+from rtswap.swappers.neutral import Neutral
+from rtswap.swappers.one_view import SIZE, Look, cut, look, placing
+from rtswap.swappers.shape import PERSONAL, SourceShape, mean_measures
 from rtswap.tracking.landmarks import place
 from rtswap.types import AlignedFace, Quality, SourceIdentity
-from training.landmarks.occluders import glasses, occlude
+from training.landmarks.occluders import glasses
 from training.landmarks.views import Views
+from training.masks import hair, things
+from training.masks.layers import Layer, lay
 from training.one.lights import badly_lit
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 SHARD = 170
-SAME_PER_SOURCE, CROSS_PER_SOURCE = 2, 1
+SAME, TURNED, CROSS = range(3)
+PER_SOURCE = SAME, TURNED, TURNED, CROSS
+COVERED = 0.3
+SHARES = 0.2, 0.2, 0.1, 0.1, 0.1, 0.15, 0.15
+"""How many have something before the face, and of these what: a hand, fingertips, a cup, a microphone, anything,
+hair, glasses."""
 STEEPEST = 0.66
 """Target views whose outline is narrower than this, in heights, are turned so far that a rendering is no truth."""
 EYES_PX, KNOWN_PX = 96, 128
@@ -38,42 +49,51 @@ EYES_PX, KNOWN_PX = 96, 128
 
 @dataclass(frozen=True)
 class Pairs:
-    """N pairs; pictures are (N, 128, 128, 3) BGR in the network's crop."""
+    """N pairs; pictures are (N, S, S, 3) BGR in the network's crop."""
 
     composite: Bytes
-    target: Bytes
     lowered: Bytes
+    target: Bytes
+    truth: Bytes
+    """What should come out; of cross pairs the target with nothing before it."""
     photo: Bytes
-    """The source's photo, as bind sees it."""
+    """(N, 128, 128, 3) the source's photo, as bind sees it."""
     mask: Bytes
-    """(N, 128, 128) where the swap was pasted."""
+    """(N, S, S) where the swap was pasted."""
     inside: Bytes
-    """(N, 128, 128) where ``lowered`` is low-passed."""
+    """(N, S, S) where ``lowered`` is low-passed."""
     visible: Bytes
-    """(N, 128, 128) 0 where something is before the target's face."""
-    same: NDArray[np.bool_]
+    """(N, S, S) 0 where something is before the target's face."""
+    known_truth: NDArray[np.bool_]
     source: NDArray[np.int64]
     """(N,) row of the source's person."""
     goal: NDArray[np.int64]
-    """(N,) row of the target's person."""
+    """(N,) row of the person of the target's view."""
     known: Floats
     """(N, 2, 3) the network's crop -> the recognition network's."""
     mesh: Floats
     """(N, 2, 3) the network's crop -> the landmark network's."""
 
     def __len__(self) -> int:
-        return len(self.same)
+        return len(self.source)
 
 
 FIELDS = tuple(Pairs.__dataclass_fields__)
 
 
 def prepare(
-    views: Views, folder: Path, numbers: Iterable[int], seed: int, *, count: int = SHARD, hard: bool = False
+    views: Views,
+    folder: Path,
+    numbers: Iterable[int],
+    seed: int,
+    *,
+    size: int = SIZE,
+    count: int = SHARD,
+    hard: bool = False,
 ) -> None:
     """Files of ``count`` pairs in ``folder``, those of ``numbers`` that are missing made now.
 
-    ``hard``: badly lit sources on other people only.
+    ``size``: of the network's crop. ``hard``: badly lit sources on other people only.
     """
     cv2.setNumThreads(1)
     folder.mkdir(parents=True, exist_ok=True)
@@ -81,7 +101,7 @@ def prepare(
         path = folder / f"{number:04d}.npz"
         if path.exists():
             continue
-        rows = list(Maker(views, seed * 1000 + number, hard=hard).pairs(count))
+        rows = list(Maker(views, seed * 1000 + number, size=size, hard=hard).pairs(count))
         temporary = path.with_suffix(".part")
         with temporary.open("wb") as file:
             np.savez(file, **{name: np.stack([row[name] for row in rows]) for name in FIELDS})
@@ -106,8 +126,8 @@ def read(paths: Iterable[Path]) -> Pairs:
 class Maker:
     """Endless random pairs of the people in ``views``."""
 
-    def __init__(self, views: Views, seed: int, *, hard: bool = False) -> None:
-        self._views, self._hard = views, hard
+    def __init__(self, views: Views, seed: int, *, size: int = SIZE, hard: bool = False) -> None:
+        self._views, self._size, self._hard = views, size, hard
         self._rng = np.random.default_rng(seed)
         self._count = len(views) // views.people
 
@@ -135,12 +155,11 @@ class Maker:
         assert matrix is not None
         swapper = MeshSwapModel().bind(SourceIdentity(image, mesh))
         photo = cut(image, matrix)
-        goals = [person] * SAME_PER_SOURCE if not self._hard else []
-        goals += [int(rng.integers(views.people)) for _ in range(CROSS_PER_SOURCE)]
-        for goal in goals:
-            made = self._pair(swapper, goal)
+        for kind in (CROSS,) if self._hard else PER_SOURCE:
+            goal = int(rng.integers(views.people)) if kind == CROSS else person
+            made = self._pair(swapper, goal, kind)
             if made is not None:
-                yield {**made, "photo": photo, "same": np.bool_(goal == person), "source": np.int64(person)}
+                yield {**made, "photo": photo, "known_truth": np.bool_(kind != CROSS), "source": np.int64(person)}
 
     def _view(self, person: int, *, original: float) -> tuple[Bytes, Floats]:
         rng, views = self._rng, self._views
@@ -152,17 +171,14 @@ class Maker:
                 return views.images[row], views.meshes[row]
         return views.images[person], views.meshes[person]
 
-    def _pair(self, swapper: Swapper, goal: int) -> dict[str, NDArray[np.generic]] | None:
+    def _pair(self, swapper: Swapper, goal: int, kind: int) -> dict[str, NDArray[np.generic]] | None:
         rng = self._rng
-        image, mesh = self._view(goal, original=0.7)
-        image, visible = np.array(image), np.ones(468, np.float32)
-        clean = image.copy()
-        if rng.random() < 0.2:
-            occlude(image, mesh, visible, self._scrap(), self._skin(goal), rng)
-        hidden = np.abs(image.astype(np.int16) - clean).max(2)
-        hidden = np.clip(12 * hidden - 30, 0, 255).astype(np.uint8)
-        hidden = np.asarray(cv2.morphologyEx(hidden, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)), np.uint8)
-        seen = swapped_view(swapper, image, _as_found(mesh, rng))
+        truth, mesh = self._view(goal, original=0.7)
+        image, shown = self._as_somebody_else(truth, mesh) if kind == TURNED else (np.array(truth), mesh)
+        hidden = np.zeros(image.shape[:2], np.uint8)
+        if rng.random() < COVERED:
+            self._cover(image, hidden, shown[:, :2], goal)
+        seen = swapped_view(swapper, image, _as_found(shown, rng), self._size)
         if seen is None:
             return None
         crop_matrix, found = seen
@@ -170,11 +186,43 @@ class Maker:
         known, dense = place(points, EYES_PX), place(points, KNOWN_PX)
         if known is None or dense is None:
             return None
-        open_ = 255 - cut(hidden, crop_matrix, zero=True)
+        open_ = 255 - cut(hidden, crop_matrix, self._size, zero=True)
         return {
-            "composite": found.composite, "target": found.target, "lowered": found.lowered, "mask": found.mask,
-            "inside": found.inside, "visible": open_, "goal": np.int64(goal), "known": known, "mesh": dense,
+            "composite": found.composite, "lowered": found.lowered, "target": found.target,
+            "truth": cut(truth, crop_matrix, self._size), "mask": found.mask, "inside": found.inside,
+            "visible": open_, "goal": np.int64(goal), "known": known, "mesh": dense,
         }  # fmt: skip
+
+    def _as_somebody_else(self, image: Bytes, mesh: Floats) -> tuple[Bytes, Floats]:
+        """``image`` with a random person's face on it, and the mesh of that."""
+        photo, own = self._view(int(self._rng.integers(self._views.people)), original=0.6)
+        swapper = MeshSwapModel().bind(SourceIdentity(np.array(photo), own))
+        matrix, size = swapper.view(mesh, 1024)
+        canvas = CpuCanvas(np.array(image))
+        face = AlignedFace(0, canvas.crop(matrix, size), transform(matrix, mesh), np.ones(468, np.float32), 0.0)
+        result = swapper.swap(face, Quality())
+        canvas.paste(result.crop, result.mask, matrix)
+        shown = SourceShape.of(own).destination(
+            mesh, expression=1.0, neutral=Neutral(mean_measures(), PERSONAL), visibility=face.visibility, time_s=0.0
+        )
+        return np.array(canvas.image()), shown
+
+    def _cover(self, image: Bytes, hidden: Bytes, points: Floats, goal: int) -> None:
+        """Something before the face, in place; noted in ``hidden``."""
+        rng, size = self._rng, len(image)
+        at = points[rng.integers(len(points))] + rng.normal(0, 0.08 * size, 2)
+        scrap, skin = self._scrap(), self._skin(goal)
+        colour = scrap[size // 2, size // 2].astype(np.float32)
+        things_: list[Callable[[], Layer]] = [
+            lambda: things.hand(size, at, skin, scrap, rng),
+            lambda: things.fingertips(size, points, skin, scrap, rng),
+            lambda: things.cup(size, at, colour, scrap, rng),
+            lambda: things.microphone(size, at, colour, scrap, rng),
+            lambda: things.blob(size, at, scrap, rng),
+            lambda: hair.strands(size, points, hair.hair_colour(colour, rng), rng),
+            lambda: hair.spectacles(size, points, rng)[0],
+        ]
+        lay(image, hidden, things_[int(rng.choice(len(things_), p=SHARES))](), rng)
 
     def _scrap(self) -> Bytes:
         rng = self._rng
@@ -190,14 +238,14 @@ class Maker:
         return np.asarray(self._views.images[row][y - 2 : y + 3, x - 2 : x + 3].mean(axis=(0, 1)), np.float32)
 
 
-def swapped_view(swapper: Swapper, image: Bytes, mesh: Floats) -> tuple[Floats, Look] | None:
+def swapped_view(swapper: Swapper, image: Bytes, mesh: Floats, side: int) -> tuple[Floats, Look] | None:
     """What the network would see of the face ``mesh`` in ``image``, and the matrix from the image to that crop."""
     matrix, size = swapper.view(mesh, 1024)
     crop = CpuCanvas(image).crop(matrix, size)
     points = transform(matrix, mesh)
     swapper.forget(0)  # a face that was never seen before
     result = swapper.swap(AlignedFace(0, crop, points, np.ones(468, np.float32), 0.0), Quality())
-    found = look(crop, result.crop, result.mask, points)
+    found = look(crop, result.crop, result.mask, points, side)
     if found is None:
         return None
     whole = np.vstack([found.matrix, [0, 0, 1]]) @ np.vstack([matrix, [0, 0, 1]])

@@ -23,11 +23,12 @@ def contact_sheet(one: One, pairs: Pairs, path: Path, device: str) -> None:
     batch = Pool.of(pairs, device).batch(torch.from_numpy(rows).to(device))
     one.eval()
     with torch.no_grad():
-        output = mended(batch, one(batch.composite, batch.lowered, batch.mask, batch.photo)).picture
+        output = mended(batch, one(*batch.given)).picture
     one.train()
     made = ((output.clamp(-1, 1) + 1) * 127.5).round().permute(0, 2, 3, 1).cpu().numpy().astype(np.uint8)
-    shown = zip(pairs.photo[rows], pairs.target[rows], pairs.composite[rows], made, strict=True)
-    write_sheet([np.hstack(four) for four in shown], path, ACROSS, ZOOM)
+    photos = (cv2.resize(photo, made.shape[1:3]) for photo in pairs.photo[rows])
+    shown = zip(photos, pairs.target[rows], pairs.composite[rows], made, strict=True)
+    write_sheet([np.hstack(four) for four in shown], path, ACROSS, ZOOM * 128 / made.shape[1])
 
 
 def write_sheet(tiles: list[NDArray[np.uint8]], path: Path, across: int, zoom: float = 1.0) -> None:

@@ -12,23 +12,24 @@ from torch import Tensor
 from training.one.network import to_input
 from training.one.pairs import Pairs
 
-PICTURES = ("composite", "target", "lowered", "photo")
+PICTURES = ("composite", "lowered", "target", "truth", "photo")
 SHARES = ("mask", "inside", "visible")
-VALUES = ("same", "source", "known", "mesh")
+VALUES = ("known_truth", "source", "known", "mesh")
 
 
 @dataclass(frozen=True)
 class Batch:
-    """N pairs: pictures (N, 3, 128, 128) -1..1, masks (N, 1, 128, 128) 0..1; see ``pairs.Pairs``."""
+    """N pairs: pictures (N, 3, S, S) -1..1, masks (N, 1, S, S) 0..1; see ``pairs.Pairs``."""
 
     composite: Tensor
-    target: Tensor
     lowered: Tensor
+    target: Tensor
+    truth: Tensor
     photo: Tensor
     mask: Tensor
     inside: Tensor
     visible: Tensor
-    same: Tensor
+    known_truth: Tensor
     source: Tensor
     known: Tensor
     mesh: Tensor
@@ -37,6 +38,11 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.composite)
+
+    @property
+    def given(self) -> tuple[Tensor, ...]:
+        """What ``network.One`` takes."""
+        return self.composite, self.lowered, self.target, self.mask, self.photo
 
     def part(self, chosen: Tensor | slice) -> Batch:
         return Batch(*(getattr(self, field.name)[chosen] for field in fields(self)))
@@ -48,9 +54,10 @@ class Pool:
     def __init__(self, capacity: int, device: str) -> None:
         self.capacity, self.device, self.count = capacity, device, 0
         self._kept: dict[str, Tensor] = {}
-        self._same, self._cross = (torch.zeros(capacity, dtype=torch.long, device=device) for _ in range(2))
+        self._true, self._cross = (torch.zeros(capacity, dtype=torch.long, device=device) for _ in range(2))
+        """Rows of pairs with a truth, and of the others."""
         self._counts = torch.zeros(2, device=device)
-        """How many rows of ``_same`` and of ``_cross`` are filled: on the device, where a captured step reads it."""
+        """How many of ``_true`` and of ``_cross`` are filled: on the device, where a captured step reads it."""
 
     @classmethod
     def of(cls, pairs: Pairs, device: str) -> Pool:
@@ -68,8 +75,8 @@ class Pool:
                 self._kept[name] = torch.zeros(self.capacity, *given.shape[1:], dtype=given.dtype, device=self.device)
             self._kept[name][rows] = given.to(self.device)
         # the rows are told of after they are there
-        same = torch.from_numpy(pairs.same[:count]).to(self.device)
-        for kind, (into, chosen) in enumerate(((self._same, same), (self._cross, ~same))):
+        true = torch.from_numpy(pairs.known_truth[:count]).to(self.device)
+        for kind, (into, chosen) in enumerate(((self._true, true), (self._cross, ~true))):
             new = self.count + chosen.nonzero()[:, 0]
             filled = int(self._counts[kind])
             into[filled : filled + len(new)] = new
@@ -85,14 +92,14 @@ class Pool:
         with torch.cuda.stream(torch.cuda.Stream()):
             yield
 
-    def drawn(self, same: int, cross: int) -> Batch:
-        """Random rows, the pairs of one person first. Nothing here waits for a device."""
-        shares = torch.rand(same + cross, device=self.device)
+    def drawn(self, true: int, cross: int) -> Batch:
+        """Random rows, the pairs with a truth first. Nothing here waits for a device."""
+        shares = torch.rand(true + cross, device=self.device)
         at = [
             torch.minimum((share * count).long(), (count - 1).long())  # rounding up would read beyond
-            for share, count in zip(shares.split([same, cross]), self._counts, strict=True)
+            for share, count in zip(shares.split([true, cross]), self._counts, strict=True)
         ]
-        return self.batch(torch.cat([self._same[at[0]], self._cross[at[1]]]))
+        return self.batch(torch.cat([self._true[at[0]], self._cross[at[1]]]))
 
     def batch(self, rows: Tensor) -> Batch:
         """The pairs in ``rows`` as they are."""

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from training.one.adversary import R1, R1_COUNT, fooled, steepness, told_apart
-from training.one.losses import Output, cross_terms, kept_term, mended, same_terms, weighted
-from training.one.network import Critic, Made, One
+from training.one.losses import Output, cross_terms, kept_term, mended, true_terms, weighted
+from training.one.network import SIZE, Critic, Made, One
 from training.one.pool import Batch
 from training.one.together import averaged
 from training.one.watchers import Watchers
@@ -33,7 +33,7 @@ class Counted(Progress):
 
 @dataclass(frozen=True)
 class Seen:
-    """What the critic is to look at: N pictures (N, 3, 128, 128) and where they count (N, 1, 128, 128)."""
+    """What the critic is to look at: N pictures (N, 3, S, S) and where they count (N, 1, S, S)."""
 
     fake: Tensor
     real: Tensor
@@ -44,10 +44,12 @@ class Run(Checkpointed):
     PARTS = ("one", "shadow", "critic", "optimiser", "critic_optimiser")
     progress: Counted
 
-    def __init__(self, device: str, rate: float, settled: float = 0.45) -> None:
-        """``settled``: share of the time after which the critic is heard; above 1 it never is."""
+    def __init__(self, device: str, rate: float, settled: float = 0.45, size: int = SIZE) -> None:
+        """``settled``: share of the time after which the critic is heard; above 1 it never is. ``size``: 128, or 256
+        for the finer level alone."""
         self.settled = settled
-        self.one, self.critic = (part.to(device, memory_format=torch.channels_last) for part in (One(), Critic()))  # type: ignore[call-overload]
+        self.one = One(size).train().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.critic = Critic().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.shadow = copy.deepcopy(self.one)
         on_gpu = device == "cuda"
         self.rate = torch.tensor(rate, device=device)
@@ -55,7 +57,12 @@ class Run(Checkpointed):
         self.heard = torch.zeros((), device=device)
         """How loud the critic is, 0..1."""
         self.optimiser = torch.optim.AdamW(
-            self.one.parameters(), self.rate, betas=(0.9, 0.99), weight_decay=1e-2, capturable=on_gpu, foreach=on_gpu
+            [one for one in self.one.parameters() if one.requires_grad],
+            self.rate,
+            betas=(0.9, 0.99),
+            weight_decay=1e-2,
+            capturable=on_gpu,
+            foreach=on_gpu,
         )
         self.critic_optimiser = torch.optim.Adam(
             self.critic.parameters(), CRITIC_RATE, betas=(0.0, 0.99), capturable=on_gpu
@@ -84,14 +91,14 @@ class Run(Checkpointed):
         return share > self.settled - RISING / 2 and self.progress.step % CRITIC_EVERY == 0
 
     def teach(
-        self, batch: Batch, same: int, watchers: Watchers, people: Tensor, half: bool
+        self, batch: Batch, true: int, watchers: Watchers, people: Tensor, half: bool
     ) -> tuple[dict[str, Tensor], Seen]:
-        """One step of the generator; the first ``same`` pairs are of one person each. ``half``: convolutions in
+        """One step of the generator; of the first ``true`` pairs the truth is known. ``half``: convolutions in
         bfloat16. Returns the named loss terms."""
         with torch.autocast(self.device, torch.bfloat16, enabled=half):
-            output = mended(batch, self.one(batch.composite, batch.lowered, batch.mask, batch.photo))
-        first, rest = slice(same), slice(same, None)
-        terms = same_terms(_part(output, first), batch.part(first)) | cross_terms(
+            output = mended(batch, self.one(*batch.given))
+        first, rest = slice(true), slice(true, None)
+        terms = true_terms(_part(output, first), batch.part(first)) | cross_terms(
             _part(output, rest), batch.part(rest)
         )
         terms |= kept_term(output, batch)
@@ -108,7 +115,7 @@ class Run(Checkpointed):
         averaged(part.grad for part in self.one.parameters() if part.grad is not None)
         nn.utils.clip_grad_norm_(self.one.parameters(), 1.0)
         self.optimiser.step()
-        return terms, Seen(output.picture.detach(), batch.target, shown)
+        return terms, Seen(output.picture.detach(), batch.truth, shown)
 
     def teach_critic(self, seen: Seen, half: bool) -> dict[str, Tensor]:
         """One step of the critic."""

@@ -21,13 +21,21 @@ Terms = dict[str, Tensor]
 
 
 class Steps:
-    """``same``, ``cross``: pairs per batch. ``half``: convolutions in bfloat16."""
+    """``true``, ``cross``: pairs per batch with a truth and without. ``half``: convolutions in bfloat16."""
 
     def __init__(
-        self, run: Run, pool: Pool, watchers: Watchers, people: Tensor, *, same: int, cross: int, half: bool
+        self,
+        run: Run,
+        pool: Pool,
+        watchers: Watchers,
+        people: Tensor,
+        *,
+        true: int,
+        cross: int,
+        half: bool,
     ) -> None:
         self.run, self._pool, self._watchers, self._people = run, pool, watchers, people
-        self._same, self._cross, self._half = same, cross, half
+        self._true, self._cross, self._half = true, cross, half
         self._seen: Seen | None = None
         self._sums: Terms = {}
         self._counts: dict[str, int] = {}
@@ -44,7 +52,7 @@ class Steps:
         if run.teaches_critic(share):
             self._note(self._critic())
         progress.step += 1
-        progress.samples += self._same + self._cross
+        progress.samples += self._true + self._cross
         if run.device == "cuda" and progress.step % QUEUED == 0:
             torch.cuda.synchronize()
 
@@ -60,8 +68,8 @@ class Steps:
             self._counts[name] = self._counts.get(name, 0) + 1
 
     def _teach(self) -> Terms:
-        batch = augmented(self._pool.drawn(self._same, self._cross))
-        terms, self._seen = self.run.teach(batch, self._same, self._watchers, self._people, self._half)
+        batch = augmented(self._pool.drawn(self._true, self._cross))
+        terms, self._seen = self.run.teach(batch, self._true, self._watchers, self._people, self._half)
         return terms
 
     def _teach_critic(self) -> Terms:

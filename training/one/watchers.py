@@ -65,11 +65,12 @@ class Watchers:
 
         Only the coarse part of the change is shown: with all of it, colourful stripes of 4 px raised the cosine and
         nothing else."""
-        change = nn.functional.avg_pool2d(picture - batch.clean, 4)
-        seen = batch.clean + nn.functional.interpolate(change, scale_factor=4.0, mode="bilinear")
+        cell = picture.shape[-1] // 32
+        change = nn.functional.avg_pool2d(picture - batch.clean, cell)
+        seen = batch.clean + nn.functional.interpolate(change, scale_factor=float(cell), mode="bilinear")
         made, given = self.who(seen, batch.known, jitter=True), self.who(batch.clean, batch.known)
         apart = 1 - (made * given.detach()).sum(1)
-        cross = (~batch.same).float()
+        cross = (~batch.known_truth).float()
         return {
             "identity": 1 - (made * people[batch.source]).sum(1).mean(),
             "keep": (apart * cross).sum() / cross.sum().clamp(min=1),
