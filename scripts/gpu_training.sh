@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Train `one` and the landmark network on a lent GPU machine without internet, within one loan.
+# Train `one` and then `one-256` on a lent GPU machine without internet, within one loan.
 #
 #   scripts/gpu_training.sh prepare FACES TEACHER   here, after `gpu_day.sh prepare`: faces and labels into .wheels/4
 #   scripts/gpu_training.sh take                    there, with .wheels/4 carried: unpack them
@@ -8,9 +8,8 @@
 #   scripts/gpu_training.sh collect                 there: what came of it into $OUT, in files of at most 15 MB
 #
 # Learnt on an H100 with 16 cores that goes back 30 s after a call: what `start` begins outlives its call, so call `look`
-# again and again; the landmark network takes a third of the card from `one`. Look at what `collect` brought, and join
-# checkpoint.pt.*, before the machine is given back: nothing can be fetched after that. A `pkill -f training` typed into a
-# call ends the call itself.
+# again and again. Look at what `collect` brought, and join checkpoint.pt.*, before the machine is given back: nothing
+# can be fetched after that. A `pkill -f training` typed into a call ends the call itself. It goes on from what ships.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -32,44 +31,42 @@ take() { mkdir -p $DATA && tar xf .wheels/4/faces.tar -C $DATA && ls $DATA/faces
 
 start() {
   bash scripts/gpu_day.sh unpack
-  rm -rf $TREE && cp -r . $TREE && mkdir -p $RESULT/one $RESULT/landmarks
-  for name in one landmarks; do cp -n $DATA/labels.npz $RESULT/$name/; done
+  rm -rf $TREE && cp -r . $TREE && mkdir -p $RESULT/one $RESULT/fine && cp -n $DATA/labels.npz $RESULT/one/
   echo $(($(date +%s) + $1)) > $RESULT/end
   setsid bash $TREE/scripts/gpu_training.sh train > $RESULT/train.log 2>&1 < /dev/null &
   sleep 10
 }
 
-train() {  # in $TREE
-  local end; end=$(($(cat $RESULT/end) - ENDING))
+train() {  # in $TREE: two thirds of the time for 128 px, the rest for the finer level on top
+  local begin end; begin=$(date +%s) end=$(($(cat $RESULT/end) - ENDING))
   export PYTHONUNBUFFERED=1 MPLBACKEND=Agg PYTHONPATH=$PWD:$UNPACKED/site312
-  local given="--minutes 60 --until $end --faces $DATA/faces --teacher none --begin-from"
-  (
-    sleep 15  # one's views come first
-    # shellcheck disable=SC2086
-    python3 -m training.landmarks $given rtswap/assets/landmarks.onnx --out $RESULT/landmarks --pool 65536 --workers 5 \
-      --batch 512 --rate 1e-3 --covered 0.6 > $RESULT/landmarks.log 2>&1
-    python3 -m training.landmarks.export --checkpoint $RESULT/landmarks/checkpoint.pt --to $RESULT/landmarks.onnx
-  ) &
+  local given="--minutes 60 --faces $DATA/faces --teacher none --cache $RESULT/one --threads 4 --settled 0"
+  mkdir -p $RESULT/ships && cp rtswap/assets/one-128*.onnx $RESULT/ships
   # shellcheck disable=SC2086
-  python3 -m training.one $given rtswap/assets --out $RESULT/one --makers 9 --shards 600 --least 24 --most 100000 \
-    --same 128 --cross 64 --rate 5e-4 --settled 0 --threads 4 > $RESULT/one.log 2>&1
-  python3 -m training.one.export --checkpoint $RESULT/one/checkpoint.pt --to $RESULT
-  wait
+  python3 -m training.one $given --until $((begin + (end - begin) * 2 / 3)) --begin-from $RESULT/ships \
+    --out $RESULT/one --makers 13 --shards 600 --least 24 --true 144 --cross 48 --rate 5e-4 > $RESULT/one.log 2>&1
+  python3 -m training.one.export --checkpoint $RESULT/one/checkpoint.pt --to $RESULT/ships
+  # shellcheck disable=SC2086
+  python3 -m training.one $given --until $end --begin-from $RESULT/ships --size 256 \
+    --out $RESULT/fine --makers 13 --shards 240 --least 13 --true 48 --cross 16 --rate 3e-4 > $RESULT/fine.log 2>&1
+  python3 -m training.one.export --checkpoint $RESULT/fine/checkpoint.pt --size 256 --to $RESULT/ships
 }
 
 look() {
   sleep "$1"
-  echo "left $(($(cat $RESULT/end) - $(date +%s))) s; pairs: $(find $RESULT/one/pairs-train -name '*.npz' | wc -l) files"
-  for name in one landmarks; do grep -v '^views' $RESULT/$name.log | tail -n 2 | cut -c 1-400; done
+  echo "left $(($(cat $RESULT/end) - $(date +%s))) s; pairs: $(find $RESULT -path '*pairs-train*' -name '*.npz' | wc -l) files"
+  for name in one fine; do { grep -v '^views' $RESULT/$name.log || true; } 2> /dev/null | tail -n 2 | cut -c 1-400; done
   nvidia-smi --query-gpu=utilization.gpu,memory.used --format=csv,noheader
 }
 
 collect() {
-  for name in one landmarks; do
+  for name in one fine; do
     split -b 15000000 -d -a 1 $RESULT/$name/checkpoint.pt "$OUT/$name-checkpoint.pt."
   done
-  tar cJf "$OUT/networks.txz" -C $RESULT --exclude '*.npz' $(cd $RESULT && ls ./*.onnx ./*.log one/history.json landmarks/history.json)
-  find $RESULT/one -name 'contact-*.png' | sort | tail -n 1 | xargs -r -I{} cp {} "$OUT"
+  tar cJf "$OUT/networks.txz" -C $RESULT ships one.log fine.log train.log one/history.json fine/history.json
+  for name in one fine; do
+    find $RESULT/$name -name 'contact-*.png' | sort | tail -n 1 | xargs -r -I{} cp {} "$OUT/$name.png"
+  done
   ls -l "$OUT"
 }
 

@@ -42,7 +42,7 @@ def delit(texture: Image, seen: Field, skin: Mask) -> Image:
     small = np.asarray(resized(texture, (COARSE, COARSE), cv2.INTER_AREA), np.float32)
     logs = np.log(small + OFFSET)
     trusted = (skin > 200) & (seen > 0.25) & (inwards() > 0.04)
-    plain = trusted & (_features() < 0.1)
+    plain = trusted & (features() < 0.1)
     if plain.sum() < 400:
         return texture
     hard = _hardness(logs, trusted)
@@ -173,7 +173,7 @@ def _over_all(values: Field, inside: Field, sigma: float) -> Field:
 
 
 @cache
-def _features() -> Field:
+def features() -> Field:
     """(128, 128) 1 on eyes, brows, lips: they say nothing of the light."""
     inner = (LEFT_BROW, RIGHT_BROW, LEFT_EYE, RIGHT_EYE, LIPS_OUTER, LIPS_INNER)
     return blurred(drawn(inner, 1.0), 1.2)

@@ -82,6 +82,7 @@ class MeshSwapModel:
             source.further,
             skin=self.skin,
             delight=self.delight,
+            even=self.light,
             occluders=self.occluders,
         )
         shape, texture = strengthened(SourceShape.of(source.landmarks), texture, self.strength)

@@ -15,6 +15,7 @@ import numpy as np
 
 from rtswap.occluders import Occluders
 from rtswap.sampling import blurred, resized
+from rtswap.swappers.casts import without_casts
 from rtswap.swappers.delight import delit
 from rtswap.swappers.skin import face_mask
 from rtswap.swappers.unroll import COARSE, SIZE, SKIRT, chart, skirted, unroll
@@ -58,13 +59,14 @@ class Texture:
         *,
         skin: bool = True,
         delight: bool = False,
+        even: bool = True,
         occluders: Occluders | None = None,
     ) -> Texture:
         """Unroll the portrait; ``landmarks`` (468, 3) px in it. ``further``: the person's other photos.
 
         ``skin``: find out what is hair or background and leave it out; ``delight``: take the photo's light off
-        (costs identity by 0.01 on average photos, helps hard-lit ones: so not by default); ``occluders``: asked for
-        the hair.
+        (costs identity by 0.01 on average photos, helps hard-lit ones: so not by default); ``even``: take coloured and
+        glossy spots of it off; ``occluders``: asked for the hair.
         """
         views = [_view(Portrait(portrait, landmarks), skin, occluders)]
         views += [_view(one, skin, occluders) for one in further]
@@ -72,6 +74,8 @@ class Texture:
         if delight:
             view = view._replace(image=delit(view.image, view.seen, view.face))
         full, face = completed(view)
+        if even:
+            full = without_casts(full, face)
         return cls.of(full, face if skin else np.full((COARSE, COARSE), 255, np.uint8))
 
     def level_for(self, texels_per_pixel: float) -> Image:
