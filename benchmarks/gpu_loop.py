@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,11 @@ from rtswap.engines.torch_cuda import TorchEngine
 from rtswap.geometry import box_of
 from rtswap.metrics import Spans
 from rtswap.models.registry import Registry
-from rtswap.protocols import DeviceSwapper
+from rtswap.protocols import DeviceSwapper, SwapModel
 from rtswap.swappers.mesh import MeshSwapModel
 from rtswap.swappers.mesh_torch import TorchMeshSwapModel
+from rtswap.swappers.one import SIZES as SIDES
+from rtswap.swappers.one_torch import TorchOneSwapModel
 from rtswap.torch_door import load_torch
 from rtswap.types import Quality, SourceIdentity, Track
 
@@ -46,15 +49,18 @@ FPS = 30.0
 class Loop:
     """One stream with faces that stay where they are."""
 
-    def __init__(self, device: str, size: tuple[int, int], faces: int, mode: str) -> None:
+    def __init__(self, device: str, size: tuple[int, int], faces: int, mode: str, swapper: str = "mesh") -> None:
         width, height = size
         self.image = textured(width, height)
         self.compositor = Compositor(device, pattern=patterns(Payload((1, 0))), plate=plates(Badge()))
-        bound = TorchMeshSwapModel(MeshSwapModel(skin=False), device, mode).bind(
-            SourceIdentity(textured(512, 512), face_at(256, 256, 300))
-        )
+        registry = Registry(on_event=print)
+        model: SwapModel = TorchMeshSwapModel(MeshSwapModel(skin=False), device, mode)
+        if swapper in SIDES:
+            engines = (TorchEngine(registry.path(name), device=device) for name in ("one-source", swapper))
+            model = TorchOneSwapModel(model, *engines, SIDES[swapper])
+        bound = model.bind(SourceIdentity(textured(512, 512), face_at(256, 256, 300)))
         assert isinstance(bound, DeviceSwapper)
-        network = TorchEngine(Registry(on_event=print).path("occlusion"), device=device)
+        network = TorchEngine(registry.path("occlusion"), device=device)
         self.workshop = DeviceWorkshop(
             [bound],
             canvas=self.compositor.begin,
@@ -106,6 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--quick", action="store_true", help="small and few: does it run?")
     parser.add_argument("--modes", type=modes_of, default=[], help="how mesh's pixels are rendered")
+    parser.add_argument("--swappers", nargs="+", choices=("mesh", *SIDES), default=["mesh", "one-256"])
     parser.add_argument("--json", type=Path, help="write the results here")
     options = parser.parse_args(arguments)
     sizes = {"180p": (320, 180)} if options.quick else SIZES
@@ -113,9 +120,9 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     found = {}
     for name, size in sizes.items():
         for faces in (1,) if options.quick else (1, 4):
-            for mode in modes:
-                loop = Loop(options.device, size, faces, mode)
-                found[f"{name}, {faces} faces, {mode}"] = measured(loop, 3 if options.quick else 200)
+            for mode, swapper in product(modes, options.swappers):
+                loop = Loop(options.device, size, faces, mode, swapper)
+                found[f"{name}, {faces} faces, {mode}, {swapper}"] = measured(loop, 3 if options.quick else 200)
     report = {"machine": machine(torch.device(options.device)), "quick": options.quick, "frames": found}
     tell(report, options.json)
     return report

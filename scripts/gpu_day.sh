@@ -12,7 +12,7 @@
 # Such a machine starts in half a minute, and a call with a part takes 5 s. Without parts `run` uses what is installed.
 # What is no timing runs at the same time (in five processes where pytest-xdist is installed), timings alone after it. A
 # step that fails is written down, and the next one goes on; none begins or lasts beyond RUN_SECONDS (170; everything
-# needs about 240: RUN_SECONDS=260 bash scripts/gpu_day.sh run).
+# needs about 320: RUN_SECONDS=340 bash scripts/gpu_day.sh run).
 set -u
 cd "$(dirname "$0")/.."
 
@@ -92,9 +92,10 @@ look() {  # what is no timing, at the same time
 
 measure() {  # timings, alone; the most important first
   local bench="$python -m rtswap bench"
-  step gpu_loop 40 $python benchmarks/gpu_loop.py --json "$OUT/gpu_loop.json"
+  step gpu_loop 60 $python benchmarks/gpu_loop.py --json "$OUT/gpu_loop.json"
   step profile 30 $python benchmarks/gpu_profile.py
   step bench_torch-cuda 60 $bench --engine torch-cuda --seconds 0.6 --out "$OUT/bench_torch-cuda.json"
+  step bench_one-256 60 $bench --engine torch-cuda --swapper one-256 --seconds 0.6 --out "$OUT/bench_one-256.json"
   if grep -q "plans of tensorrt" "$LOGS/doctor.log"; then echo "bench_tensorrt: the card is not served" >> "$OUT/summary.txt"
   else step bench_tensorrt 60 $bench --engine tensorrt --seconds 0.6 --out "$OUT/bench_tensorrt.json"; fi
   step gpu_engines 30 $python benchmarks/gpu_engines.py --seconds 0.02 --json "$OUT/gpu_engines.json"

@@ -1,4 +1,4 @@
-"""``mesh`` against ``one`` on the same pairs of people kept out of training.
+"""``mesh`` against ``one`` and ``one-256`` on the same pairs of people kept out of training.
 
     python -m training.one.evaluate --faces DIR --model FOLDER --out DIR
 
@@ -25,7 +25,7 @@ from rtswap.geometry import keypoints_of, transform
 from rtswap.protocols import Embedder, SwapModel
 from rtswap.source.portrait import find_landmarks
 from rtswap.swappers.mesh import MeshSwapModel
-from rtswap.swappers.one import OneSwapModel
+from rtswap.swappers.one import SIZES, OneSwapModel
 from rtswap.types import AlignedFace, Image, Mask, Points, Quality, SourceIdentity
 from training.landmarks.faces import is_validation, read_picture
 from training.one.lights import badly_lit
@@ -54,7 +54,7 @@ class Swapped:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training.one.evaluate", description=__doc__)
     parser.add_argument("--faces", type=Path, required=True)
-    parser.add_argument("--model", type=Path, required=True, help="folder of one-128.onnx and one-128-source.onnx")
+    parser.add_argument("--model", type=Path, required=True, help="folder of what training.one.export wrote")
     parser.add_argument("--out", type=Path, required=True, help="figures.json and sheet.png")
     parser.add_argument("--people", type=int, default=200)
     args = parser.parse_args()
@@ -62,8 +62,12 @@ def main() -> None:
     judge = eyes.embedder()
     if judge is None:
         parser.error("the judge is missing: pip install 'rtswap[identity]'")
-    engines = [OnnxRuntimeEngine(args.model / name, threads=1) for name in ("one-128-source.onnx", "one-128.onnx")]
-    models: dict[str, SwapModel] = {"mesh": MeshSwapModel(), "one": OneSwapModel(MeshSwapModel(), *engines)}
+    models: dict[str, SwapModel] = {"mesh": MeshSwapModel()}
+    for name, size in SIZES.items():
+        files = [args.model / "one-128-source.onnx", args.model / f"one-{size}.onnx"]
+        if all(file.exists() for file in files):
+            engines = (OnnxRuntimeEngine(file, threads=1) for file in files)
+            models[name] = OneSwapModel(MeshSwapModel(), *engines, size)
     names = sorted(p.name for p in args.faces.glob("*.jpg") if is_validation(p.name) and is_usable(p.name))
     names = [names[n] for n in np.random.default_rng(0).permutation(len(names))]
     people = [one for name in names[: args.people] if (one := seen(args.faces / name, eyes, judge)) is not None]
@@ -89,7 +93,7 @@ def seen(path: Path, eyes: Eyes, judge: Embedder) -> Person | None:
 def compared(
     people: list[Person], models: dict[str, SwapModel], eyes: Eyes, judge: Embedder
 ) -> tuple[dict[str, dict[str, float]], list[Image]]:
-    """Figures per model, and tiles source | target | mesh | one of badly lit sources."""
+    """Figures per model, and tiles source | target | what each of ``models`` makes, of badly lit sources."""
     rng = np.random.default_rng(4)
     gallery = np.stack([person.who for person in people])
     rows: dict[str, list[dict[str, float]]] = {name: [] for name in models}
