@@ -1,9 +1,9 @@
 """Light that falls on a photo's skin in spots: coloured lamps, a rim of sun, gloss.
 
-A swap takes the slow part of its light from the target and what is faster from the photo (``light``). Where a photo is
-lit by an orange lamp from one side and a blue sky from the other, the faster part holds colours that no skin has, and
-on a lighter target they glare. Skin differs from its surroundings in tint and lightness by so much and no more; what
-exceeds that is taken off, once, when the photo is bound. An evenly lit photo has nothing of the kind and stays as it is.
+A swap takes the slow part of its light from the target and what is faster from the photo (``light``). Where a photo
+is lit by an orange lamp from one side and a blue sky from the other, the faster part holds colours that no skin has,
+and on a lighter target they glare. Skin differs from its surroundings in tint and lightness by so much and no more;
+what exceeds that is taken off, once, when the photo is bound. An evenly lit photo stays as it is.
 """
 
 from __future__ import annotations

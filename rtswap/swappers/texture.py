@@ -65,8 +65,8 @@ class Texture:
         """Unroll the portrait; ``landmarks`` (468, 3) px in it. ``further``: the person's other photos.
 
         ``skin``: find out what is hair or background and leave it out; ``delight``: take the photo's light off
-        (costs identity by 0.01 on average photos, helps hard-lit ones: so not by default); ``even``: take coloured and
-        glossy spots of it off; ``occluders``: asked for the hair.
+        (costs identity by 0.01 on average photos, helps hard-lit ones: so not by default); ``even``: take its
+        coloured and glossy spots off; ``occluders``: asked for the hair.
         """
         views = [_view(Portrait(portrait, landmarks), skin, occluders)]
         views += [_view(one, skin, occluders) for one in further]
