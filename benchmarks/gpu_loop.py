@@ -13,23 +13,28 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
-from gpu import FACE_PX, SIZES, VISIBLE, face_at, machine, modes_of, spread, textured
+from gpu import FACE_PX, SIZES, VISIBLE, machine, modes_of, spread, textured
 from telling import tell
 
 from rtswap.assemble import OCCLUSION_EVERY_S
+from rtswap.bench.rig import People
 from rtswap.compositing.cuda import Compositor
 from rtswap.compositing.cuda_detail import DeviceMatchDetail
 from rtswap.compositing.cuda_occlusion import DeviceOcclusionMask
+from rtswap.config import Config
 from rtswap.device_marks import patterns, plates
 from rtswap.device_workshop import DeviceWorkshop
 from rtswap.disclosure.badge import Badge
 from rtswap.disclosure.watermark import Payload
 from rtswap.engines.torch_cuda import TorchEngine
+from rtswap.eyes import open_eyes
 from rtswap.geometry import box_of
 from rtswap.metrics import Spans
 from rtswap.models.registry import Registry
@@ -39,7 +44,7 @@ from rtswap.swappers.mesh_torch import TorchMeshSwapModel
 from rtswap.swappers.one import SIZES as SIDES
 from rtswap.swappers.one_torch import TorchOneSwapModel
 from rtswap.torch_door import load_torch
-from rtswap.types import Quality, SourceIdentity, Track
+from rtswap.types import Image, Points, Quality, Track
 
 torch = load_torch()
 
@@ -50,24 +55,25 @@ class Loop:
     """One stream with faces that stay where they are."""
 
     def __init__(self, device: str, size: tuple[int, int], faces: int, mode: str, swapper: str = "mesh") -> None:
-        width, height = size
-        self.image = textured(width, height)
+        self.image, meshes = scene(size, faces)
         self.compositor = Compositor(device, pattern=patterns(Payload((1, 0))), plate=plates(Badge()))
         registry = Registry(on_event=print)
         model: SwapModel = TorchMeshSwapModel(MeshSwapModel(skin=False), device, mode)
         if swapper in SIDES:
             engines = (TorchEngine(registry.path(name), device=device) for name in ("one-source", swapper))
             model = TorchOneSwapModel(model, *engines, SIDES[swapper])
-        bound = model.bind(SourceIdentity(textured(512, 512), face_at(256, 256, 300)))
+        bound = model.bind(people().source("ada"))
         assert isinstance(bound, DeviceSwapper)
         network = TorchEngine(registry.path("occlusion"), device=device)
         self.workshop = DeviceWorkshop(
             [bound],
             canvas=self.compositor.begin,
             finishes=[DeviceOcclusionMask(network, OCCLUSION_EVERY_S), DeviceMatchDetail()],
-            partial=True,  # a textured picture is no face, of which an occlusion network leaves anything
+            partial=False,
         )
-        self.tracks = [_track(k, width * (k + 0.5) / faces, height / 2, FACE_PX * height) for k in range(faces)]
+        self.tracks = [
+            Track(k, box_of(mesh), np.zeros((5, 2), np.float32), mesh, VISIBLE, 1.0) for k, mesh in enumerate(meshes)
+        ]
         self.spans, self.index = Spans(), 0
 
     def frame(self) -> tuple[float, float]:
@@ -85,9 +91,30 @@ class Loop:
         return time.perf_counter() - begin, asked - begin
 
 
-def _track(index: int, x: float, y: float, face_px: float) -> Track:
-    mesh = face_at(x, y, face_px)
-    return Track(index, box_of(mesh), np.zeros((5, 2), np.float32), mesh, VISIBLE, 1.0)
+@cache
+def people() -> People:
+    return People(open_eyes(Config(), on_event=print))
+
+
+def scene(size: tuple[int, int], faces: int) -> tuple[Image, list[Points]]:
+    """A picture with so many faces side by side, and their meshes. Real ones: of a texture, networks that look for
+    what hides a face leave nothing."""
+    portrait, mesh = people().portrait("ben")
+    image = textured(*size)
+    scale, middle = FACE_PX * size[1] / float(np.ptp(mesh[:, 0])), (mesh.min(0) + mesh.max(0)) / 2
+    found = []
+    for face in range(faces):
+        first, last = (size[0] * k // faces for k in (face, face + 1))
+        at = np.array([(first + last) / 2, size[1] / 2, 0], np.float32)
+        found.append(np.asarray((mesh - middle) * scale + at, np.float32))
+        x, y = at[:2] - scale * middle[:2] - [first, 0]
+        strip = np.ascontiguousarray(image[:, first:last])
+        matrix = np.array([[scale, 0, x], [0, scale, y]], np.float32)
+        cv2.warpAffine(
+            portrait, matrix, strip.shape[1::-1], dst=strip, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_TRANSPARENT
+        )
+        image[:, first:last] = strip
+    return image, found
 
 
 def measured(loop: Loop, repeats: int) -> dict[str, Any]:

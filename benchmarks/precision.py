@@ -32,6 +32,7 @@ from rtswap.eyes import Eyes, open_eyes
 from rtswap.models.registry import Registry
 from rtswap.protocols import Engine
 from rtswap.source.portrait import find_landmarks
+from rtswap.swappers.one import SIZES
 from rtswap.synthetic import AnimatedHead, clip, persona
 from rtswap.types import Frame, Quality, SourceIdentity, Tensor
 
@@ -71,22 +72,23 @@ class Recorder:
 
 def record() -> dict[str, list[Inputs]]:
     """Network -> the inputs it is given while four people are swapped."""
-    config = Config()
-    config = replace(
-        config,
-        swap=replace(config.swap, swapper="one"),  # which asks every network
-        tracking=replace(config.tracking, follow="person"),
-        mask=replace(config.mask, masks=(*config.mask.masks, "occlusion")),
-    )
     kept: list[Inputs] = []
-    eyes = open_eyes(config, on_event=lambda text: None, wrap=lambda engine: Recorder(engine, kept))
-    portraits = {name: (persona(name), _landmarks(eyes, name)) for name in PEOPLE}
-    for source, target in zip(PEOPLE, PEOPLE[1:] + PEOPLE[:1], strict=True):
-        swapper = make_swap_model(config, eyes).bind(SourceIdentity(*portraits[source], name=source))
-        pipeline = make_pipeline(config, eyes, [swapper], on_event=lambda text: None)
-        head = AnimatedHead(*portraits[target], 220)
-        for index, image in enumerate(clip([head], (640, 480), fps=6, frames=FRAMES)):
-            pipeline.process(Frame(image, index, index / 6), Quality())
+    for swapper in SIZES:  # between them they ask every network
+        config = Config()
+        config = replace(
+            config,
+            swap=replace(config.swap, swapper=swapper),
+            tracking=replace(config.tracking, follow="person"),
+            mask=replace(config.mask, masks=(*config.mask.masks, "occlusion")),
+        )
+        eyes = open_eyes(config, on_event=lambda text: None, wrap=lambda engine: Recorder(engine, kept))
+        portraits = {name: (persona(name), _landmarks(eyes, name)) for name in PEOPLE}
+        for source, target in zip(PEOPLE, PEOPLE[1:] + PEOPLE[:1], strict=True):
+            bound = make_swap_model(config, eyes).bind(SourceIdentity(*portraits[source], name=source))
+            pipeline = make_pipeline(config, eyes, [bound], on_event=lambda text: None)
+            head = AnimatedHead(*portraits[target], 220)
+            for index, image in enumerate(clip([head], (640, 480), fps=6, frames=FRAMES)):
+                pipeline.process(Frame(image, index, index / 6), Quality())
     found: dict[str, list[Inputs]] = {name: [] for name in PROFILES}
     for inputs in kept:
         found[_network_of(inputs)].append(inputs)
@@ -101,9 +103,11 @@ def _landmarks(eyes: Eyes, name: str) -> Any:
 
 
 def _network_of(inputs: Inputs) -> str:
-    for known, name in (("guides", "occlusion"), ("composite", "one"), ("photo", "one-source")):
+    for known, name in (("guides", "occlusion"), ("photo", "one-source")):
         if known in inputs:
             return name
+    if "composite" in inputs:
+        return next(name for name, size in SIZES.items() if inputs["composite"].shape[1] == size)
     if "crops" in inputs:
         return {128: "landmarks", 96: "recognition"}[inputs["crops"].shape[1]]
     return {24: "rnet", 48: "onet"}.get(inputs["image"].shape[1], "pnet")

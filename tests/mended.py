@@ -16,7 +16,7 @@ from rtswap.swappers.mesh import MeshSwapModel
 from rtswap.swappers.mesh_torch import TorchMeshSwapModel
 from rtswap.swappers.one import OneSwapper
 from rtswap.swappers.one_torch import TorchOneSwapModel, TorchOneSwapper
-from rtswap.swappers.one_view import NEUTRAL
+from rtswap.swappers.one_view import NEUTRAL, SIZE
 from rtswap.types import AlignedFace, DeviceFaces, DeviceSwapped, Quality, SwappedFace, Tensor
 
 LEVELS = 2
@@ -102,7 +102,7 @@ class Both:
     def __init__(self, **wanted: float) -> None:
         self.there, self.here = Generator(**wanted), Generator(**wanted)
         self.device, self.under = bound(self.there), Given()
-        self.host = OneSwapper(self.under, self.here, Encoder().run({})["style"])  # type: ignore[arg-type]
+        self.host = OneSwapper(self.under, self.here, Encoder().run({})["style"], SIZE)  # type: ignore[arg-type]
         self.below: list[DeviceSwapped] = []
         found = self.device._under.swap_all
         self.device._under = Recorded(self.device._under, found, self.below)  # type: ignore[assignment]

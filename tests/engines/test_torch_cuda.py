@@ -217,7 +217,7 @@ def test_a_shipped_network_gives_what_onnxruntime_gives(name: str, precision: st
     assert found.keys() == truth.keys()
     for output, value in truth.items():
         scale = max(1.0, float(np.abs(value).max()))
-        allowed = {"fp32": 1e-4, "fp16": 1e-2, "bf16": 5e-2}[precision] * scale
+        allowed = {"fp32": 1e-4, "fp16": 1e-2, "bf16": 8e-2}[precision] * scale
         assert found[output].shape == value.shape
         assert np.abs(found[output] - value).max() < allowed
         assert found[output].dtype == np.float32
@@ -303,6 +303,6 @@ def test_on_the_gpu(name: str, precision: str) -> None:
         truth = reference.run(inputs)
         for output, value in engine.run(inputs).items():
             scale = max(1.0, float(np.abs(truth[output]).max()))
-            allowed = {"fp32": 1e-3, "fp16": 1e-2, "bf16": 5e-2}[precision] * scale
+            allowed = {"fp32": 1e-3, "fp16": 1e-2, "bf16": 8e-2}[precision] * scale
             assert np.abs(value - truth[output]).max() < allowed, output
     assert engine.without_graph == "", "no CUDA graph was captured"

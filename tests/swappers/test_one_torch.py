@@ -59,7 +59,7 @@ def test_crops_are_cut_out_as_on_the_host_however_large() -> None:
         planes[index, 0, : size[1], : size[0]] = torch.from_numpy(picture)
         rows[index, :CUT], rows[index, CUT] = cut_by(matrix, size, below=one_torch.BELOW, least=2)
     assert rows[:, CUT].tolist() == [4, 2, 0, 1]
-    found = one_torch.cut_out(planes, torch.from_numpy(rows))[:, 0].numpy()
+    found = one_torch.cut_out(planes, torch.from_numpy(rows), SIZE)[:, 0].numpy()
     assert apart(found, np.stack(wanted)) <= LEVELS
 
 
