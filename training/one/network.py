@@ -115,6 +115,8 @@ class Made(NamedTuple):
     """(N, 3, S, S) within +-MOST, to be added where the mask is."""
     kept: Tensor
     """(N, 1, S, S) logits: whether the face may be shown here."""
+    features: Tensor
+    """(N, C, S / 2, S / 2) what the difference was made of, for a level on top."""
 
 
 class Generator(nn.Module):
@@ -133,12 +135,6 @@ class Generator(nn.Module):
 
     def forward(self, composite: Tensor, lowered: Tensor, target: Tensor, mask: Tensor, style: Tensor) -> Made:
         """Pictures (N, 3, 128, 128) -1..1, ``mask`` (N, 1, 128, 128) 0..1, ``style`` (N, STYLE)."""
-        return self.with_features(composite, lowered, target, mask, style)[0]
-
-    def with_features(
-        self, composite: Tensor, lowered: Tensor, target: Tensor, mask: Tensor, style: Tensor
-    ) -> tuple[Made, Tensor]:
-        """As ``forward``, and the finest features (N, 16, 64, 64)."""
         told = self.told[0](torch.cat([lowered, mask], 1))
         told_deep = self.told[1](told)
         first = self.enter(torch.cat([composite, lowered, mask], 1))
@@ -153,7 +149,7 @@ class Generator(nn.Module):
         x = self.fine(torch.relu(self.widest(x) + first))
         residual = self.leave(x)
         picture = composite + mask * residual.detach()  # how it is mended is not the second look's to say
-        return Made(residual, self.second_look(picture, target, mask)), x
+        return Made(residual, self.second_look(picture, target, mask), x)
 
 
 class FineGenerator(nn.Module):
@@ -178,13 +174,14 @@ class FineGenerator(nn.Module):
     def forward(self, composite: Tensor, lowered: Tensor, target: Tensor, mask: Tensor, style: Tensor) -> Made:
         """Pictures (N, 3, 256, 256) -1..1, ``mask`` (N, 1, 256, 256) 0..1, ``style`` (N, STYLE)."""
         halves = (nn.functional.avg_pool2d(one, 2) for one in (composite, lowered, target, mask))
-        made, features = self.coarse.with_features(*halves, style)
+        made: Made = self.coarse(*halves, style)
         first = self.enter(torch.cat([composite, lowered, mask], 1))
-        finer = self.leave(self.fine(torch.relu(self.widest(features) + first)))
+        x = self.fine(torch.relu(self.widest(made.features) + first))
         residual, kept = (
-            nn.functional.interpolate(one, scale_factor=2.0, mode="bilinear", align_corners=False) for one in made
+            nn.functional.interpolate(one, scale_factor=2.0, mode="bilinear", align_corners=False)
+            for one in (made.residual, made.kept)
         )
-        return Made((residual + finer).clamp(-MOST, MOST), kept)
+        return Made((residual + self.leave(x)).clamp(-MOST, MOST), kept, x)
 
 
 class Encoder(nn.Module):
