@@ -90,3 +90,24 @@ def test_what_is_shown_is_hardly_less_than_mesh_shows(name: str, one: OneSwapMod
     after, _ = swapped_in(one.bind(person(name)), goal.portrait, goal.landmarks)
     assert (after.mask <= before.mask).all()
     assert after.mask.sum() > 0.9 * before.mask.sum()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_cup_before_the_face_stays_there_without_the_occlusion_network(name: str, one: OneSwapModel) -> None:
+    goal = person("ben" if name != "ben" else "ada")
+    points, picture = goal.landmarks, goal.portrait.copy()
+    side = float(np.ptp(points[:, 0]))
+    corner, far = (points[17, :2] + side * np.array(off) for off in ((-0.3, -0.15), (0.3, 0.8)))
+    cup = np.zeros(picture.shape[:2], np.uint8)
+    cv2.rectangle(cup, np.round(corner).astype(int).tolist(), np.round(far).astype(int).tolist(), 1, -1)
+    picture[cup > 0] = (150, 60, 20)
+    swapper = one.bind(person(name))
+    matrix, size = swapper.view(points, 1024)
+    there = cv2.erode(cv2.warpAffine(cup, matrix, size), np.ones((9, 9), np.uint8)) > 0
+    before, _ = swapped_in(MeshSwapModel().bind(person(name)), picture, points)
+    after, _ = swapped_in(swapper, picture, points)
+    full = before.mask > 200
+    assert (there & full).sum() > 500
+    assert after.mask[there & full].mean() < 0.3 * before.mask[there & full].mean()
+    free = full & ~(cv2.dilate(cv2.warpAffine(cup, matrix, size), np.ones((31, 31), np.uint8)) > 0)
+    assert after.mask[free].mean() > 0.9 * before.mask[free].mean()
