@@ -72,8 +72,12 @@ class Captured:
 def torch_eyes() -> Eyes:
     """As if torch ran all networks on a GPU. Their ways without waiting are the occlusion network's and the
     generator's."""
-    made = Generator(Encoder(), Mending(least=0.7))
-    return eyes()._replace(engine="torch-cuda", occluders=Occluders(Captured()), generator=lambda: made)
+    made = Encoder(), Mending(least=0.7)
+    return eyes()._replace(
+        engine="torch-cuda",
+        occluders=Occluders(Captured()),
+        generator=lambda name: Generator(*made, SIZES[name]),
+    )
 
 
 @cache
