@@ -3,8 +3,8 @@
 A swap takes the slow part of its light from the target and what is faster from the photo (``light``). Where a photo
 is lit by an orange lamp from one side and a blue sky from the other, the faster part holds colours that no skin has,
 and on a lighter target they glare. Skin differs from its surroundings in tint and lightness by so much and no more;
-what exceeds that is taken off, once, when the photo is bound. An evenly lit photo stays as it is. What the skin itself
-has over much of a face (vitiligo, a large birthmark) cannot be told from lamps, and is weakened with them.
+what exceeds that is taken off, once, when the photo is bound. An evenly lit photo stays as it is. What the skin
+itself has over much of a face (vitiligo, a large birthmark) cannot be told from lamps, and is weakened with them.
 """
 
 from __future__ import annotations
