@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything that can only be found out on a GPU, without internet, in three minutes on the machine.
+# Everything that can only be found out on a GPU, without internet, in three to six minutes there.
 #
 #   scripts/gpu_day.sh prepare    where there is internet: packages and networks into .wheels/1, 2 and 3, of 45 MB each
 #   scripts/gpu_day.sh part N     on the GPU machine: take part N over into /tmp, where it outlives a call

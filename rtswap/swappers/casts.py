@@ -12,9 +12,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from rtswap.sampling import blurred, resized
-from rtswap.swappers.delight import OFFSET, features
-from rtswap.swappers.unroll import COARSE, SIZE, Field, inwards
+from rtswap.sampling import resized
+from rtswap.swappers.delight import OFFSET, features, over_all
+from rtswap.swappers.unroll import COARSE, SIZE, inwards
 from rtswap.types import Image, Mask
 
 AROUND = 17.0
@@ -37,7 +37,7 @@ def without_casts(texture: Image, skin: Mask) -> Image:
     plain = ((skin > 128) & (inwards() > 0) & (features() < 0.1)).astype(np.float32)
     if plain.sum() < LEAST:
         return texture
-    apart = logs - _spread(logs, plain, AROUND)
+    apart = logs - over_all(logs, plain, AROUND)
     light = apart.mean(2, keepdims=True)
     tint = apart - light
     strength = np.maximum(np.linalg.norm(tint, axis=2, keepdims=True), np.float32(1e-6))
@@ -46,13 +46,6 @@ def without_casts(texture: Image, skin: Mask) -> Image:
     if hard == 0:
         return texture
     excess = hard * (tint * tinted / strength + OF_GLOSS * glossy)
-    removed = _spread(np.asarray(excess, np.float32), plain, 1.5)
+    removed = over_all(np.asarray(excess, np.float32), plain, 1.5)
     gains = resized(np.exp(-removed).astype(np.float32), (SIZE, SIZE), cv2.INTER_LINEAR)
     return np.asarray(np.clip((texture + np.float32(OFFSET)) * gains - OFFSET, 0, 255), np.uint8)
-
-
-def _spread(values: Field, inside: Field, sigma: float) -> Field:
-    """A Gaussian of ``values`` (H, W, C) over ``inside`` alone, continued beyond it."""
-    share = blurred(inside, sigma)[..., None]
-    near = blurred(values * inside[..., None], sigma)
-    return np.asarray(near / (share + 1e-3), np.float32)

@@ -160,14 +160,15 @@ def _over(values: Field, inside: Field, sigma: float) -> Field:
 def _continued(change: Field, trusted: NDArray[np.bool_]) -> Field:
     """What was found on skin goes on smoothly beyond it, so that no edge arises where trust ends."""
     inside = trusted.astype(np.float32)
-    near, far = _over_all(change, inside, 3.0), _over_all(change, inside, 12.0)
+    near, far = over_all(change, inside, 3.0), over_all(change, inside, 12.0)
     close = np.clip(blurred(inside, 3.0) * 4, 0, 1)[..., None]
     outside = near * close + far * (1 - close)
     soft = blurred(np.asarray(cv2.erode(inside, np.ones((3, 3), np.uint8)), np.float32), 1.0)[..., None]
     return np.asarray(change * soft + outside * (1 - soft), np.float32)
 
 
-def _over_all(values: Field, inside: Field, sigma: float) -> Field:
+def over_all(values: Field, inside: Field, sigma: float) -> Field:
+    """A Gaussian of ``values`` (H, W, C) over ``inside`` alone, continued beyond it."""
     share = blurred(inside, sigma)[..., None]
     return np.asarray(blurred(values * inside[..., None], sigma) / (share + 1e-3), np.float32)
 

@@ -56,7 +56,7 @@ class MeshSwapModel:
     expression: float = 1.0
     """How much of the target's expression is followed, 0..1.5."""
     light: bool = True
-    """Put the source's skin into the target's light."""
+    """Put the source's skin into the target's light, without the photo's coloured and glossy spots."""
     hull: bool = True
     """Show the swap inside the face's outline only; otherwise as far as the texture goes."""
     skin: bool = True

@@ -1,4 +1,4 @@
-"""The generator ``one-128``: 0.9 M parameters, 0.4 GMAC for a 128 px crop, and the encoder of the source's photo.
+"""The generator ``one-128``: 1.0 M parameters, 0.4 GMAC for a 128 px crop, and the encoder of the source's photo.
 
 FaceShifter's adaptive attentional denormalisation (Li et al. 2020) in small: at 32 and 16 px each block's
 features are scaled and shifted either as the target asks (maps made of its low-passed face) or as the source asks

@@ -24,15 +24,7 @@ class Steps:
     """``true``, ``cross``: pairs per batch with a truth and without. ``half``: convolutions in bfloat16."""
 
     def __init__(
-        self,
-        run: Run,
-        pool: Pool,
-        watchers: Watchers,
-        people: Tensor,
-        *,
-        true: int,
-        cross: int,
-        half: bool,
+        self, run: Run, pool: Pool, watchers: Watchers, people: Tensor, *, true: int, cross: int, half: bool
     ) -> None:
         self.run, self._pool, self._watchers, self._people = run, pool, watchers, people
         self._true, self._cross, self._half = true, cross, half
