@@ -29,6 +29,8 @@ from telling import tell
 
 from rtswap.bench import machine
 from rtswap.config import Config
+from rtswap.core.protocols import Embedder
+from rtswap.core.types import Points
 from rtswap.evaluation.clips import Clip, Swap, config_for, generated, mesh_in, read_clip, swap_clip, swapped_face
 from rtswap.evaluation.expression import NAMES, Series, correlation, gain, series, shift
 from rtswap.evaluation.heads import Meshes, rotations, turns_between
@@ -36,9 +38,7 @@ from rtswap.evaluation.judge import Judge
 from rtswap.eyes import Eyes, open_eyes
 from rtswap.geometry import canonical, keypoints_of
 from rtswap.pictures import read_image
-from rtswap.protocols import Embedder
 from rtswap.synthetic import AnimatedHead, Motion
-from rtswap.types import Points
 
 TOLD = 0.95
 WIDTHS, OTHERS = (0.95, 1.0, 1.06), (0.92, 1.03, 1.1)

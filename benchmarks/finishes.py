@@ -29,13 +29,13 @@ from rtswap.compositing.occlusion import OcclusionMask
 from rtswap.compositing.parts import PartsMask
 from rtswap.compositing.poisson import PoissonBlend
 from rtswap.config import Config
+from rtswap.core.protocols import Finish
+from rtswap.core.types import AlignedFace, Quality, SourceIdentity, SwappedFace
 from rtswap.eyes import Eyes, open_eyes
 from rtswap.geometry import transform
-from rtswap.protocols import Finish
 from rtswap.source.portrait import find_landmarks
 from rtswap.swappers.mesh import MeshSwapModel
 from rtswap.synthetic import persona
-from rtswap.types import AlignedFace, Quality, SourceIdentity, SwappedFace
 
 WARM_UP = 3
 FPS = 30.0

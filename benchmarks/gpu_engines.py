@@ -26,6 +26,9 @@ import numpy as np
 import onnx
 
 from rtswap.bench.costs import multiply_adds
+from rtswap.core.errors import RtswapError
+from rtswap.core.protocols import Engine
+from rtswap.core.types import Tensor
 from rtswap.engines.build_profiles import profile_of
 from rtswap.engines.measure import difference
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
@@ -33,11 +36,8 @@ from rtswap.engines.samples import pictures_like
 from rtswap.engines.tensorrt import TensorRtEngine
 from rtswap.engines.torch_cuda import TorchEngine
 from rtswap.engines.torch_cuda_door import load_torch
-from rtswap.errors import RtswapError
 from rtswap.models.catalog import shipped_catalog
 from rtswap.models.registry import Registry
-from rtswap.protocols import Engine
-from rtswap.types import Tensor
 
 BATCHES = (1, 4, 16)
 SIDE = 256

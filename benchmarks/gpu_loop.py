@@ -29,6 +29,8 @@ from rtswap.compositing.cuda import Compositor
 from rtswap.compositing.cuda_detail import DeviceMatchDetail
 from rtswap.compositing.cuda_occlusion import DeviceOcclusionMask
 from rtswap.config import Config
+from rtswap.core.protocols import DeviceSwapper, SwapModel
+from rtswap.core.types import Image, Points, Quality, Track
 from rtswap.device_marks import patterns, plates
 from rtswap.device_workshop import DeviceWorkshop
 from rtswap.disclosure.badge import Badge
@@ -38,13 +40,11 @@ from rtswap.eyes import open_eyes
 from rtswap.geometry import box_of
 from rtswap.metrics import Spans
 from rtswap.models.registry import Registry
-from rtswap.protocols import DeviceSwapper, SwapModel
 from rtswap.swappers.mesh import MeshSwapModel
 from rtswap.swappers.mesh_torch import TorchMeshSwapModel
 from rtswap.swappers.one import SIZES as SIDES
 from rtswap.swappers.one_torch import TorchOneSwapModel
 from rtswap.torch_door import load_torch
-from rtswap.types import Image, Points, Quality, Track
 
 torch = load_torch()
 

@@ -14,10 +14,10 @@ import numpy as np
 from marks_content import CLIP_SUFFIXES, PEOPLE, frames_of, natural
 
 from rtswap.config import Config
+from rtswap.core.types import Image
 from rtswap.evaluation.clips import config_for, generated, swap_clip
 from rtswap.eyes import open_eyes
 from rtswap.synthetic import persona
-from rtswap.types import Image
 
 SIZE = (1280, 720)
 FPS, SECONDS = 30, 2.0

@@ -20,10 +20,10 @@ from telling import tell
 from rtswap.bench import ClipInput, Rig, machine
 from rtswap.budget import Budget
 from rtswap.config import BudgetConfig, Config
+from rtswap.core.types import MarkedImage
 from rtswap.disclosure import Disclosure
 from rtswap.metrics import Metrics
 from rtswap.session import Session
-from rtswap.types import MarkedImage
 
 
 class Ages:

@@ -25,16 +25,16 @@ from onnx import TensorProto, helper, numpy_helper, shape_inference
 from rtswap.assemble import make_pipeline, make_swap_model
 from rtswap.config import Config
 from rtswap.console import Console
+from rtswap.core.protocols import Engine
+from rtswap.core.types import Frame, Quality, SourceIdentity, Tensor
 from rtswap.engines.build_pixels import floats_first
 from rtswap.engines.build_precision import SENSITIVE, lowered
 from rtswap.engines.build_profiles import PROFILES
 from rtswap.eyes import Eyes, open_eyes
 from rtswap.models.registry import Registry
-from rtswap.protocols import Engine
 from rtswap.source.portrait import find_landmarks
 from rtswap.swappers.one import SIZES
 from rtswap.synthetic import AnimatedHead, clip, persona
-from rtswap.types import Frame, Quality, SourceIdentity, Tensor
 
 PEOPLE = ("ada", "ben", "carl", "dan")
 FRAMES = 8

@@ -29,6 +29,7 @@ from telling import tell
 from rtswap.assemble import make_tracker
 from rtswap.bench import machine
 from rtswap.config import Config
+from rtswap.core.types import Frame, Image, Quality
 from rtswap.evaluation.clips import (
     FPS,
     Clip,
@@ -45,7 +46,6 @@ from rtswap.evaluation.steadiness import REGIONS, flicker, jitter, replaced, war
 from rtswap.eyes import Eyes, open_eyes
 from rtswap.geometry import interocular
 from rtswap.synthetic import persona
-from rtswap.types import Frame, Image, Quality
 
 BARE = 0.25
 """Share of the landmarks. Fewer changed is the target with make-up."""

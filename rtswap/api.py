@@ -28,16 +28,16 @@ import numpy as np
 from rtswap.assemble import bind_sources, make_pipeline
 from rtswap.budget import Budget
 from rtswap.config import Config
+from rtswap.core.errors import InputError, UsageError
+from rtswap.core.protocols import Input, Output
+from rtswap.core.types import Frame, Image, MarkedImage, Quality
 from rtswap.disclosure import Disclosure
-from rtswap.errors import InputError, UsageError
 from rtswap.eyes import open_eyes
 from rtswap.marks import make_disclosure
 from rtswap.metrics import Metrics
 from rtswap.pictures import read_image
 from rtswap.pipeline import Outcome, Pipeline
-from rtswap.protocols import Input, Output
 from rtswap.session import Session
-from rtswap.types import Frame, Image, MarkedImage, Quality
 
 Photo = str | Path
 Photos = Photo | Sequence[Photo]

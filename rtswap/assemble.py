@@ -15,6 +15,9 @@ from rtswap.compositing.cpu import CpuCanvas
 from rtswap.config import Config
 from rtswap.console import Console
 from rtswap.controls import Controls
+from rtswap.core.errors import OutputError
+from rtswap.core.protocols import Detector, DeviceSwapper, Finish, Input, Output, SwapModel, Swapper, Workshop
+from rtswap.core.types import SourceIdentity, StreamInfo
 from rtswap.device_loop import (
     device_finishes,
     device_model,
@@ -24,18 +27,15 @@ from rtswap.device_loop import (
     works_on_gpu,
 )
 from rtswap.disclosure import Disclosure
-from rtswap.errors import OutputError
 from rtswap.eyes import Eyes, open_eyes
 from rtswap.inputs import open_input
 from rtswap.marks import Sign, confirm_sources, make_disclosure, make_signer, unmarked_because
 from rtswap.metrics import Metrics, MetricsLog, Spans, status_line
 from rtswap.outputs import open_output
 from rtswap.pipeline import Pipeline, Policy
-from rtswap.protocols import Detector, DeviceSwapper, Finish, Input, Output, SwapModel, Swapper, Workshop
 from rtswap.session import Session
 from rtswap.source import load_source
 from rtswap.tracking.tracker import FaceTracker
-from rtswap.types import SourceIdentity, StreamInfo
 from rtswap.workshop import HostWorkshop
 
 Event = Callable[[str], None]

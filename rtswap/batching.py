@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from rtswap.errors import EngineError
-from rtswap.protocols import Engine
-from rtswap.types import Tensor
+from rtswap.core.errors import EngineError
+from rtswap.core.protocols import Engine
+from rtswap.core.types import Tensor
 
 Stream = Hashable
 """Whoever asks: a number or name of one stream of frames."""

@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rtswap.errors import ConfigError
-from rtswap.types import Quality
+from rtswap.core.errors import ConfigError
+from rtswap.core.types import Quality
 
 _CHEAPER_DETECTION = 4
 """From level 1 on, full detections are this many times rarer."""

@@ -78,7 +78,7 @@ def probed_cameras(count: int = _PROBED) -> list[CameraInfo]:
     """Opens the numbers 0 .. count - 1 through OpenCV and asks each for its present mode."""
     import cv2
 
-    from rtswap.quiet import quiet_opencv
+    from rtswap.core.native_logs import quiet_opencv
 
     found = []
     with quiet_opencv():

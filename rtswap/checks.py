@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from rtswap.errors import RtswapError
+from rtswap.core.errors import RtswapError
 
 MIN_PYTHON = (3, 11)
 MIN_FREE_BYTES = 500_000_000

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from types import TracebackType
 
 from rtswap.commands import COMMANDS
-from rtswap.errors import RtswapError
+from rtswap.core.errors import RtswapError
 
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141

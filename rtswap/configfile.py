@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from rtswap.config import OPTIONS, SECTIONS, Config
-from rtswap.errors import ConfigError
-from rtswap.options import nearest
+from rtswap.core.errors import ConfigError
+from rtswap.core.text import nearest
 
 FILE_NAME = "rtswap.toml"
 MAX_BYTES = 1_000_000

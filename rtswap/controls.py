@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from rtswap.errors import OutputError
+from rtswap.core.errors import OutputError
+from rtswap.core.protocols import Output
 from rtswap.metrics import Metrics, status_line
 from rtswap.pipeline import Pipeline
-from rtswap.protocols import Output
 from rtswap.session import Session
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from rtswap.core.types import Matrix
 from rtswap.tensors import Tensor, bilinear
 from rtswap.torch_door import load_torch
-from rtswap.types import Matrix
 
 torch = load_torch()
 

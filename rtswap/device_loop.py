@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 
 from rtswap.config import Config
+from rtswap.core.protocols import DeviceFinish, DeviceSwapper, Engine, SwapModel, Workshop
 from rtswap.disclosure import Disclosure
 from rtswap.engines import torch_cuda_door as door
 from rtswap.eyes import Eyes
-from rtswap.protocols import DeviceFinish, DeviceSwapper, Engine, SwapModel, Workshop
 from rtswap.swappers.mesh import MeshSwapModel
 
 ON_GPU = ("tensorrt", "torch-cuda")

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from rtswap.errors import ModelError
-from rtswap.protocols import Engine
+from rtswap.core.errors import ModelError
+from rtswap.core.protocols import Engine
 from rtswap.tensors import Tensor, uploaded
 from rtswap.torch_door import load_torch
 

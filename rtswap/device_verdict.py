@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from rtswap.captured import Captured
+from rtswap.core.types import DeviceFaces, DeviceSwapped, DeviceTensor, Tensor
 from rtswap.tensors import uploaded
 from rtswap.torch_door import load_torch
-from rtswap.types import DeviceFaces, DeviceSwapped, DeviceTensor, Tensor
 from rtswap.workshop import (
     EVERY_ROW,
     TooHidden,

@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from rtswap.device_verdict import Looks, Verdict
-from rtswap.errors import EngineError
-from rtswap.geometry import transform
-from rtswap.protocols import DeviceCanvas, DeviceFinish, DeviceSwapper, Stages
-from rtswap.types import (
+from rtswap.core.errors import EngineError
+from rtswap.core.protocols import DeviceCanvas, DeviceFinish, DeviceSwapper, Stages
+from rtswap.core.types import (
     Box,
     DeviceFace,
     DeviceFaces,
@@ -26,6 +24,8 @@ from rtswap.types import (
     Track,
     View,
 )
+from rtswap.device_verdict import Looks, Verdict
+from rtswap.geometry import transform
 from rtswap.workshop import LARGEST_FACE, TooHidden, check_landmarks, checked
 
 

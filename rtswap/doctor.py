@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from rtswap import checks
 from rtswap.checks import Check, Finding, State
-from rtswap.errors import RtswapError
+from rtswap.core.errors import RtswapError
 
 SHOWN = {State.OK: ("ok", "green"), State.NOTE: ("note", "yellow"), State.MISSING: ("missing", "bold red")}
 

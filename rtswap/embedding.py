@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.errors import SourceError
+from rtswap.core.errors import SourceError
+from rtswap.core.protocols import Engine
+from rtswap.core.types import Image, Matrix, Points
 from rtswap.geometry import scale_of, similarity
-from rtswap.protocols import Engine
-from rtswap.types import Image, Matrix, Points
 
 SIDE = 150
 TEMPLATE: Points = (

@@ -10,18 +10,18 @@ from typing import NamedTuple
 import numpy as np
 
 from rtswap.config import Config
+from rtswap.core.protocols import Detector, Embedder, Engine, LandmarkModel
+from rtswap.core.types import Tensor
 from rtswap.embedding import SIDE as EMBEDDER_PX
 from rtswap.embedding import DlibEmbedder
 from rtswap.engines.choose import Network, choose_engine, choose_engines
 from rtswap.models.registry import Registry
 from rtswap.occluders import SIZE as OCCLUSION_PX
 from rtswap.occluders import Occluders
-from rtswap.protocols import Detector, Embedder, Engine, LandmarkModel
 from rtswap.tracking.detector import MtcnnDetector
 from rtswap.tracking.landmarks import MeshLandmarks
 from rtswap.tracking.recognition import SIDE as RECOGNISER_PX
 from rtswap.tracking.recognition import FaceRecogniser
-from rtswap.types import Tensor
 
 LANDMARK_PX = 128
 MOST_THREADS = 4

@@ -7,8 +7,9 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, NoReturn
 
 from rtswap.config import OPTIONS, SECTIONS
-from rtswap.errors import UsageError
-from rtswap.options import Kind, Option, nearest
+from rtswap.core.errors import UsageError
+from rtswap.core.text import nearest
+from rtswap.options import Kind, Option
 
 HELP_WIDTH = 110
 

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-import rtswap
 from rtswap.config import Config
 from rtswap.consent import ConsentRecord, ask
+from rtswap.core.errors import ConfigError
+from rtswap.core.version import __version__
 from rtswap.disclosure import Disclosure
 from rtswap.disclosure.badge import Badge
 from rtswap.disclosure.marking import NO_BADGE_NOTICE
 from rtswap.disclosure.watermark import Payload, Watermark
-from rtswap.errors import ConfigError
 
 Event = Callable[[str], None]
 Sign = Callable[[Path], None]
@@ -57,7 +57,7 @@ def make_disclosure(config: Config, on_event: Event) -> Disclosure:
 def payload(now: datetime | None = None) -> Payload:
     """What the invisible mark says: this version, this month."""
     now = now or datetime.now(UTC)
-    major, minor = (int(part) for part in rtswap.__version__.split(".")[:2])
+    major, minor = (int(part) for part in __version__.split(".")[:2])
     months = (now.year - FIRST_YEAR) * 12 + now.month - 1
     return Payload((major, minor), month=min(max(months, 0), 255))
 
@@ -78,7 +78,7 @@ def make_signer(config: Config, input_path: Path | None, on_event: Event) -> Sig
 
     @cache
     def what() -> ManifestFacts:
-        return facts_of(rtswap.__version__, input_path, badge=marked and not config.badge.hide, watermark=marked)
+        return facts_of(__version__, input_path, badge=marked and not config.badge.hide, watermark=marked)
 
     @cache
     def who() -> SigningIdentity:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from rtswap.errors import OutputError
+from rtswap.core.errors import OutputError
 
 PERCENTILES = (50, 95, 99)
 AGE = "frame_age"

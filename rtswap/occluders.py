@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.errors import ModelError
-from rtswap.protocols import Engine
+from rtswap.core.errors import ModelError
+from rtswap.core.protocols import Engine
+from rtswap.core.types import Image, Matrix, Points, Tensor
 from rtswap.sampling import warped
 from rtswap.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
-from rtswap.types import Image, Matrix, Points, Tensor
 
 Plane = NDArray[np.float32]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
@@ -211,10 +211,3 @@ def _number(value: float) -> str:
 def _quote(value: str) -> str:
     """A TOML basic string: as JSON, which escapes the same characters, but with DEL escaped too."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
-    """The known word that was probably meant, or nothing."""
-    import difflib  # only when something was mistyped: the help must come at once
-
-    return next(iter(difflib.get_close_matches(word, list(known), 1, cutoff)), "")

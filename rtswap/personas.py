@@ -14,8 +14,8 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from rtswap.errors import SourceError
-from rtswap.options import nearest
+from rtswap.core.errors import SourceError
+from rtswap.core.text import nearest
 
 PREFIX = "persona:"
 RANDOM = "random"

@@ -15,9 +15,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from rtswap.errors import InputError
-from rtswap.quiet import quiet_opencv
-from rtswap.types import Image
+from rtswap.core.errors import InputError
+from rtswap.core.native_logs import quiet_opencv
+from rtswap.core.types import Image
 
 PICTURE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".webp", ".tif", ".tiff", ".avif", ".jp2", ".gif"}

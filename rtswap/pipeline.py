@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rtswap.errors import FaceLost, InputError, RtswapError
+from rtswap.core.errors import FaceLost, InputError, RtswapError
+from rtswap.core.protocols import Tracker, Workpiece, Workshop
+from rtswap.core.types import Box, Frame, Image, Quality, Swaps, Track
 from rtswap.guard import Guard
 from rtswap.metrics import Spans
-from rtswap.protocols import Tracker, Workpiece, Workshop
-from rtswap.types import Box, Frame, Image, Quality, Swaps, Track
 
 MAX_FAILURES = 60
 """Frames in a row that may fail before the session ends: two seconds at 30 fps."""

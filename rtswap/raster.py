@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.types import Points
+from rtswap.core.types import Points
 
 Map = NDArray[np.float32]
 

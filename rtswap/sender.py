@@ -6,10 +6,10 @@ import threading
 import time
 from collections.abc import Callable
 
-from rtswap.errors import OutputError
+from rtswap.core.errors import OutputError
+from rtswap.core.protocols import Output
+from rtswap.core.types import MarkedImage
 from rtswap.mailbox import Closed, Mailbox
-from rtswap.protocols import Output
-from rtswap.types import MarkedImage
 
 REPEAT_AFTER_S = 0.2
 """Without a new picture for so long, live outputs get the last one again."""

@@ -16,14 +16,14 @@ import time
 from collections.abc import Callable, Sequence
 
 from rtswap.budget import Budget
+from rtswap.core.errors import OutputError
+from rtswap.core.protocols import Input, Output
+from rtswap.core.types import Frame, MarkedImage
 from rtswap.disclosure.marking import Disclosure
-from rtswap.errors import OutputError
 from rtswap.mailbox import Closed, Mailbox
 from rtswap.metrics import Metrics
 from rtswap.pipeline import Pipeline
-from rtswap.protocols import Input, Output
 from rtswap.sender import Sender
-from rtswap.types import Frame, MarkedImage
 
 TICK_S = 0.05
 """How often the main thread looks at keys and the status line."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rtswap.errors import EngineError
+from rtswap.core.errors import EngineError
 
 INSTALL = 'pip install "rtswap[gpu]"'
 

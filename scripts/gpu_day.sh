@@ -47,7 +47,7 @@ prepare() {
 networks() {  # networks PYTHON FOLDER: those that are made from packages which the GPU machine lacks
   "$1" - "$2" <<'PY'
 import shutil, sys
-from rtswap.errors import ModelError
+from rtswap.core.errors import ModelError
 from rtswap.models.catalog import shipped_catalog
 from rtswap.models.registry import Registry
 for name, entry in shipped_catalog().items():

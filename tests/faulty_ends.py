@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from rtswap.compositing.cpu import CpuCanvas
+from rtswap.core.errors import OutputError
+from rtswap.core.types import Image, MarkedImage, Matrix
 from rtswap.disclosure import Disclosure
-from rtswap.errors import OutputError
-from rtswap.types import Image, MarkedImage, Matrix
 
 
 class Fault(Exception):

@@ -12,8 +12,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from rtswap.core.types import Image, Points, Track
 from rtswap.geometry import box_of, canonical
-from rtswap.types import Image, Points, Track
 
 SIZE = (144, 80)
 FACE_PX, CELL_PX = 32, 2

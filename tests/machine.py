@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rtswap.core.errors import EngineError
+from rtswap.core.types import Tensor
 from rtswap.engines import choose, measure
 from rtswap.engines.choose import choose_engine
-from rtswap.errors import EngineError
-from rtswap.types import Tensor
 
 SAMPLE = {"image": np.zeros((1, 16, 16, 3), np.uint8)}
 

@@ -10,7 +10,7 @@ import av
 import av.logging
 import numpy as np
 
-from rtswap.types import Image, MarkedImage
+from rtswap.core.types import Image, MarkedImage
 
 av.logging.set_libav_level(av.logging.PANIC)
 

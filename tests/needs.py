@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rtswap.errors import ModelError
+from rtswap.core.errors import ModelError
 from rtswap.models.registry import Registry
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 import cv2
 import numpy as np
 
+from rtswap.core.types import AlignedFace, Points, SwappedFace, Tensor
 from rtswap.geometry import canonical
 from rtswap.occluders import ANSWER, SIZE, placing
-from rtswap.types import AlignedFace, Points, SwappedFace, Tensor
 
 W, H = 224, 280
 

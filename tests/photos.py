@@ -10,10 +10,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from rtswap.errors import InputError
+from rtswap.core.errors import InputError
+from rtswap.core.types import Box, Detection, Image, Mesh, Points, SourceIdentity
 from rtswap.geometry import canonical, keypoints_of, similarity, transform
 from rtswap.source import load_source
-from rtswap.types import Box, Detection, Image, Mesh, Points, SourceIdentity
 
 
 def turned(yaw: float = 0, pitch: float = 0, roll: float = 0) -> Points:

@@ -16,7 +16,7 @@ from people import eyes, group
 import rtswap
 from rtswap import api
 from rtswap.config import BadgeConfig, Config, MarksConfig, SafetyConfig
-from rtswap.errors import FaceLost, InputError, SourceError, UsageError
+from rtswap.core.errors import FaceLost, InputError, SourceError, UsageError
 from rtswap.synthetic import persona
 
 

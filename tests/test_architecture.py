@@ -84,7 +84,7 @@ FOREIGN_WORDS = {
     "victim": "target",
 }
 MAX_LINES = 350
-WITHOUT_DOCSTRINGS = ("rtswap/types.py", "rtswap/protocols.py", "rtswap/errors.py")
+WITHOUT_DOCSTRINGS = ("rtswap/core/types.py", "rtswap/core/protocols.py", "rtswap/core/errors.py")
 """Their fields, methods and tree say it."""
 
 Rule = Callable[[str, ast.Module], Iterator[str]]
@@ -98,7 +98,7 @@ def program() -> dict[str, ast.Module]:
 
 
 def imports(tree: ast.AST) -> Iterator[tuple[ast.Import | ast.ImportFrom, str]]:
-    """Every import with its full name; ``from rtswap import types`` counts as rtswap.types."""
+    """Every import with its full name; ``from rtswap import types`` counts as rtswap.core.types."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((node, alias.name) for alias in node.names)
@@ -251,7 +251,7 @@ def test_rule_notices(rule: Rule, bad: tuple[str, str]) -> None:
 @pytest.mark.parametrize(
     ("path", "text"),
     [
-        ("rtswap/types.py", "from rtswap import pipeline"),
+        ("rtswap/core/types.py", "from rtswap import pipeline"),
         ("rtswap/pipeline.py", "from rtswap.config import Config"),
         ("rtswap/swappers/mesh.py", "def f():\n    import rtswap.engines.openvino"),
         ("rtswap/inputs/bad.py", "from . import camera"),
@@ -283,7 +283,7 @@ def test_exchangeable_package_is_known_to_one_file(package: str) -> None:
 
 
 def test_program_was_found() -> None:
-    assert "rtswap/types.py" in program()
+    assert "rtswap/core/types.py" in program()
     assert len(program()) > 20
 
 

@@ -11,9 +11,9 @@ from people import eyes
 
 from rtswap import assemble
 from rtswap.config import Config, OutputConfig
-from rtswap.errors import OutputError
+from rtswap.core.errors import OutputError
+from rtswap.core.types import StreamInfo
 from rtswap.outputs import virtual_camera, window
-from rtswap.types import StreamInfo
 
 LIVE = StreamInfo(640, 480, 30.0, live=True)
 CONTROLS: Any = SimpleNamespace(press=lambda key: None, overlay=lambda image: None)

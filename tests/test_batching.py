@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtswap.batching import Limits, Queue, Refused, Request, SharedEngine
-from rtswap.errors import EngineError
-from rtswap.types import Tensor
+from rtswap.core.errors import EngineError
+from rtswap.core.types import Tensor
 
 LIMITS = Limits(most=8, wait_s=0.010, waiting_per_stream=4)
 

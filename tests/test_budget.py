@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rtswap.budget import Budget, quality_levels
-from rtswap.errors import ConfigError
-from rtswap.types import Quality
+from rtswap.core.errors import ConfigError
+from rtswap.core.types import Quality
 
 TARGET_S = 0.040
 

@@ -20,7 +20,7 @@ import pytest
 from rtswap.cli import main
 from rtswap.config import OPTIONS, Config
 from rtswap.console import Console
-from rtswap.errors import InputError
+from rtswap.core.errors import InputError
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from rtswap.config import OPTIONS, SECTIONS, BadgeConfig, Config
 from rtswap.configfile import Effective, effective, read, to_toml
-from rtswap.errors import ConfigError
+from rtswap.core.errors import ConfigError
 from rtswap.options import duration
 
 

@@ -9,7 +9,7 @@ from faulty_ends import Recorder
 
 from rtswap.compositing.cpu import CpuCanvas
 from rtswap.controls import Controls
-from rtswap.errors import OutputError
+from rtswap.core.errors import OutputError
 from rtswap.metrics import Metrics
 from rtswap.pipeline import Pipeline, Policy
 from rtswap.workshop import HostWorkshop

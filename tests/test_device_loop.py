@@ -25,6 +25,7 @@ from rtswap import assemble, device_loop  # noqa: E402
 from rtswap.compositing.cuda_slots import Waits  # noqa: E402
 from rtswap.compositing.detail import MatchDetail  # noqa: E402
 from rtswap.config import Config  # noqa: E402
+from rtswap.core.types import Frame, Image, Quality  # noqa: E402
 from rtswap.device_workshop import DeviceWorkshop  # noqa: E402
 from rtswap.disclosure import Badge, Disclosure  # noqa: E402
 from rtswap.disclosure.watermark import Payload, Watermark  # noqa: E402
@@ -37,7 +38,6 @@ from rtswap.pipeline import Outcome, Pipeline  # noqa: E402
 from rtswap.swappers.one import SIZES  # noqa: E402
 from rtswap.swappers.one_torch import TorchOneSwapper  # noqa: E402
 from rtswap.synthetic import AnimatedHead, clip  # noqa: E402
-from rtswap.types import Frame, Image, Quality  # noqa: E402
 from rtswap.workshop import HostWorkshop  # noqa: E402
 
 SIZE = (320, 240)

@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 from loaded import loaded
 
-from rtswap import protocols
 from rtswap.cli import main
 from rtswap.configfile import read
+from rtswap.core import protocols
+from rtswap.core.errors import OutputError
+from rtswap.core.types import AlignedFace, Frame, MarkedImage, Quality, SourceIdentity, SwappedFace
 from rtswap.disclosure import Disclosure
-from rtswap.errors import OutputError
 from rtswap.geometry import canonical
-from rtswap.types import AlignedFace, Frame, MarkedImage, Quality, SourceIdentity, SwappedFace
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])

@@ -11,7 +11,7 @@ import pytest
 
 from rtswap import checks, doctor
 from rtswap.checks import Finding, State
-from rtswap.errors import InputError
+from rtswap.core.errors import InputError
 
 
 def fixed(*findings: Finding) -> list[checks.Check]:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from skimage import data
 
+from rtswap.core.errors import SourceError
+from rtswap.core.types import Points, Tensor
 from rtswap.embedding import SIDE, TEMPLATE, DlibEmbedder
-from rtswap.errors import SourceError
-from rtswap.types import Points, Tensor
 
 KEYPOINTS = np.array([[202, 101], [246, 103], [223, 125], [203, 140], [245, 140]], np.float32)
 """Of scikit-image's astronaut, marked by hand."""

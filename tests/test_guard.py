@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from known_face import track_at
 
+from rtswap.core.types import Box, Track
 from rtswap.guard import Guard
-from rtswap.types import Box, Track
 
 SIZE = (1280, 720)
 STEP = 1 / 30

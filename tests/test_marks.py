@@ -14,9 +14,9 @@ from people import group
 
 from rtswap.cli import main
 from rtswap.config import BadgeConfig, Config, MarksConfig
+from rtswap.core.errors import ConfigError
 from rtswap.disclosure.manifest import read_manifest
 from rtswap.disclosure.reading import WatermarkReader
-from rtswap.errors import ConfigError
 from rtswap.marks import make_disclosure, make_signer, payload
 from rtswap.synthetic import persona
 

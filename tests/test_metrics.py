@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtswap.errors import OutputError
+from rtswap.core.errors import OutputError
 from rtswap.metrics import Histogram, Metrics, MetricsLog, Spans, prometheus, status_line
 
 

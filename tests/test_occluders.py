@@ -8,9 +8,9 @@ import pytest
 from occluded import H, Saying, W, answer, mesh, swapped, target
 
 from rtswap.compositing.occlusion import OcclusionMask
+from rtswap.core.types import Quality
 from rtswap.occluders import SIZE, Occluders, cut, guide, placing
 from rtswap.topology import OVAL
-from rtswap.types import Quality
 
 
 def test_the_network_sees_the_face_upright_and_centred_and_is_told_where_it_is() -> None:

@@ -12,7 +12,7 @@ import pytest
 from people import eyes
 
 from rtswap.consent import ConsentRecord, ask
-from rtswap.errors import OutputError, SourceError
+from rtswap.core.errors import OutputError, SourceError
 from rtswap.geometry import similarity, transform
 from rtswap.inspection.people import personas
 from rtswap.personas import everybody, is_persona, list_personas, persona_photo

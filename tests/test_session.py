@@ -13,9 +13,9 @@ from faulty_ends import Fault, Recorder
 from known_face import picture
 
 from rtswap import session as module
+from rtswap.core.types import Frame, Quality
 from rtswap.pipeline import Outcome, Pipeline, Policy
 from rtswap.session import Session
-from rtswap.types import Frame, Quality
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from rtswap import sessions as module
-from rtswap.errors import InputError
+from rtswap.core.errors import InputError
 from rtswap.sessions import run_together
 
 

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from rtswap.types import AlignedFace, Quality, SwappedFace
+from rtswap.core.types import AlignedFace, Quality, SwappedFace
 
 
 class OldFilm:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rtswap.types import Frame, Image, StreamInfo
+from rtswap.core.types import Frame, Image, StreamInfo
 
 
 @dataclass

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import cv2
 
-from rtswap.errors import OutputError
-from rtswap.types import MarkedImage
+from rtswap.core.errors import OutputError
+from rtswap.core.types import MarkedImage
 
 
 @dataclass

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from rtswap.core.types import AlignedFace, Matrix, Points, Quality, SourceIdentity, SwappedFace
 from rtswap.geometry import box_of, similarity
-from rtswap.types import AlignedFace, Matrix, Points, Quality, SourceIdentity, SwappedFace
 
 
 @dataclass

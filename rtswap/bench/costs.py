@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from onnx import shape_inference
 
-from rtswap.types import Tensor
+from rtswap.core.types import Tensor
 
 
 @dataclass(frozen=True, slots=True)

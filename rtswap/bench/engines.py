@@ -23,19 +23,19 @@ from rtswap.bench.rig import Rig
 from rtswap.bench.stages import stage_bytes
 from rtswap.config import Config
 from rtswap.console import Console
+from rtswap.core.errors import EngineError, RtswapError, UsageError
+from rtswap.core.protocols import Engine
+from rtswap.core.text import nearest
+from rtswap.core.types import Tensor
 from rtswap.engines.build_profiles import profile_of
 from rtswap.engines.measure import difference
 from rtswap.engines.samples import pictures_like
 from rtswap.engines.start import ENGINES, HALF, ON_GPU
-from rtswap.errors import EngineError, RtswapError, UsageError
 from rtswap.eyes import MOST_THREADS, PER_FRAME, Networks, open_networks
 from rtswap.models.registry import Registry
-from rtswap.options import nearest
-from rtswap.protocols import Engine
 from rtswap.swappers.one import SIZES
 from rtswap.swappers.one import samples as samples_of_one
 from rtswap.torch_door import load_torch
-from rtswap.types import Tensor
 
 SIZE, FACE_PX = (1280, 720), 300
 BATCHES = (4, 16)

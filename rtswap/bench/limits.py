@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from rtswap.core.errors import EngineError, ModelError
 from rtswap.engines.start import HALF, start
-from rtswap.errors import EngineError, ModelError
 from rtswap.models.onnx_graph import Graph
 
 _SIDE, _LAYERS = 1024, 4

@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-from rtswap.errors import OutputError
+from rtswap.core.errors import OutputError
 
 PACKAGES = ("rtswap", "numpy", "opencv-python", "onnxruntime", "openvino", "torch", "tensorrt_rtx", "av")
 

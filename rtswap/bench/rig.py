@@ -14,9 +14,11 @@ import numpy as np
 from rtswap.assemble import make_pipeline, make_swap_model
 from rtswap.budget import Budget
 from rtswap.config import Config
+from rtswap.core.errors import SourceError
+from rtswap.core.protocols import Engine
+from rtswap.core.types import Frame, Image, Points, Quality, SourceIdentity, StreamInfo, Tensor
 from rtswap.device_loop import works_on_gpu
 from rtswap.disclosure import Disclosure
-from rtswap.errors import SourceError
 from rtswap.eyes import Eyes, look_through, open_networks
 from rtswap.marks import make_disclosure
 from rtswap.metrics import Metrics, Spans
@@ -24,11 +26,9 @@ from rtswap.outputs.null import Null
 from rtswap.personas import persona_photo
 from rtswap.pictures import read_image
 from rtswap.pipeline import Pipeline
-from rtswap.protocols import Engine
 from rtswap.session import Session
 from rtswap.source.portrait import find_landmarks
 from rtswap.synthetic import AnimatedHead, clip
-from rtswap.types import Frame, Image, Points, Quality, SourceIdentity, StreamInfo, Tensor
 
 CLIP_FRAMES = 12
 """Played forth and back; more would only fill memory."""

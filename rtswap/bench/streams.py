@@ -24,8 +24,10 @@ from rtswap.bench.sharing import Pool
 from rtswap.bench.streams_plot import draw_streams
 from rtswap.config import Config
 from rtswap.console import Console
+from rtswap.core.errors import OutputError, UsageError
+from rtswap.core.files import write_atomic
+from rtswap.core.types import Image
 from rtswap.device_loop import works_on_gpu
-from rtswap.errors import OutputError, UsageError
 from rtswap.eyes import look_through, open_networks
 from rtswap.marks import make_disclosure
 from rtswap.metrics import PERCENTILES, Spans
@@ -33,8 +35,6 @@ from rtswap.outputs.null import Null
 from rtswap.personas import list_personas
 from rtswap.session import Session
 from rtswap.sessions import run_together
-from rtswap.types import Image
-from rtswap.whole import write_whole
 
 SIZE, FACE_PX, FPS = (1280, 720), 300, 30.0
 WARM_UP_S = 1.5
@@ -260,7 +260,7 @@ def _streams(count: int) -> str:
 
 def _draw(path: Path, found: Mapping[int, Mapping[str, Any]], subtitle: str) -> None:
     try:
-        write_whole(path, draw_streams({count: figures["all"] for count, figures in found.items()}, subtitle))
+        write_atomic(path, draw_streams({count: figures["all"] for count, figures in found.items()}, subtitle))
     except OSError as error:
         raise OutputError(f"{path} cannot be written", got=str(error), do="Give --out another path.") from error
 

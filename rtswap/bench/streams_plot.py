@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from rtswap.core.types import Image
 from rtswap.inspection.chart import ticks
 from rtswap.inspection.drawing import (
     AMBER,
@@ -25,7 +26,6 @@ from rtswap.inspection.drawing import (
     lines,
     text,
 )
-from rtswap.types import Image
 
 WIDTH, HEIGHT, HEAD = 900, 250, 64
 _LEFT, _RIGHT, _TOP, _BOTTOM = 70, 24, 40, 40

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rtswap.commands.command import Command, Flags, console_of, effective, seconds
 from rtswap.config import Config
-from rtswap.errors import UsageError
+from rtswap.core.errors import UsageError
 from rtswap.flags import Parser, add_common, add_table, reader
 from rtswap.options import duration
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rtswap.commands.command import Command, Flags, console_of, effective
-from rtswap.errors import UsageError
+from rtswap.core.errors import UsageError
+from rtswap.core.text import nearest
 from rtswap.flags import Parser, add_common, add_table
-from rtswap.options import Kind, choice, duration, integer, nearest, number
+from rtswap.options import Kind, choice, duration, integer, number
 
 if TYPE_CHECKING:
     from rtswap.extraction.limits import Limits

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rtswap.commands.command import Command, Flags, console_of, effective
-from rtswap.errors import UsageError
+from rtswap.core.errors import UsageError
 from rtswap.flags import Parser, add_common, add_table
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from rtswap.commands.command import Command, Flags, seconds
-from rtswap.errors import UsageError
+from rtswap.core.errors import UsageError
 from rtswap.flags import Parser, add_common, add_table
 
 

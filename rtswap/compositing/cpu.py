@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from rtswap.core.types import Box, Image, Mask, Matrix
 from rtswap.geometry import clip_box, inverse, scale_of, upright_box
 from rtswap.sampling import resized, warped
-from rtswap.types import Box, Image, Mask, Matrix
 
 AVERAGED = 1.6
 """Pixels of the frame per crop pixel from which a crop is averaged. Below, sampling misses hardly any and takes

@@ -10,10 +10,10 @@ import numpy as np
 
 from rtswap.compositing.color import LINEAR, ColorMatch, Values, sample_step
 from rtswap.compositing.cuda_openings import device_openings
-from rtswap.protocols import Later
+from rtswap.core.protocols import Later
+from rtswap.core.types import AlignedFace, DeviceFace, DeviceFaces, DeviceSwapped, Image, Quality, SwappedFace
 from rtswap.tensors import Tensor, rounded, uploaded
 from rtswap.torch_door import load_torch
-from rtswap.types import AlignedFace, DeviceFace, DeviceFaces, DeviceSwapped, Image, Quality, SwappedFace
 
 torch = load_torch()
 

@@ -16,10 +16,10 @@ from rtswap.captured import Captured
 from rtswap.compositing.detail import EVERY_S, Followed, Look, MatchDetail, window_for
 from rtswap.compositing.grain import SIDE, SPREAD, pattern
 from rtswap.compositing.openings import shares_of
-from rtswap.protocols import Later
+from rtswap.core.protocols import Later
+from rtswap.core.types import AlignedFace, DeviceFace, DeviceFaces, DeviceSwapped, Image, Quality, SwappedFace
 from rtswap.tensors import Device, Tensor, rounded, uploaded
 from rtswap.torch_door import load_torch
-from rtswap.types import AlignedFace, DeviceFace, DeviceFaces, DeviceSwapped, Image, Quality, SwappedFace
 
 torch = load_torch()
 

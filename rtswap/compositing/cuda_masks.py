@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from rtswap.compositing.parts import PartsMask
-from rtswap.protocols import Later
+from rtswap.core.protocols import Later
+from rtswap.core.types import DeviceFaces, DeviceSwapped, Mask, Quality
 from rtswap.tensors import Device, Tensor, bilinear, rounded, uploaded
 from rtswap.torch_door import load_torch
-from rtswap.types import DeviceFaces, DeviceSwapped, Mask, Quality
 
 torch = load_torch()
 

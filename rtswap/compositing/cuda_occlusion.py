@@ -31,13 +31,13 @@ from rtswap.compositing.occlusion import (
     seen_around,
     shares,
 )
+from rtswap.core.protocols import Engine, Later
+from rtswap.core.types import DeviceFace, DeviceFaces, DeviceSwapped, Matrix, Points, Quality
 from rtswap.device_cuts import CUT, cut_by, halved, seen
 from rtswap.device_networks import Run, asked, run_of
 from rtswap.occluders import ANSWER, SIZE, guide, placing
-from rtswap.protocols import Engine, Later
 from rtswap.tensors import Device, Tensor, bilinear, rounded, uploaded
 from rtswap.torch_door import load_torch
-from rtswap.types import DeviceFace, DeviceFaces, DeviceSwapped, Matrix, Points, Quality
 
 torch = load_torch()
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from rtswap.compositing.openings import shares_of
+from rtswap.core.types import DeviceFace
 from rtswap.tensors import Tensor, rounded, uploaded
-from rtswap.types import DeviceFace
 
 
 class DeviceOpening(NamedTuple):

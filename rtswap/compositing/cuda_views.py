@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.compositing.cpu import AVERAGED
+from rtswap.core.types import View
 from rtswap.geometry import clip_box, scale_of, upright_box
-from rtswap.types import View
 
 FIELDS = 16
 """Numbers per row."""

@@ -13,8 +13,8 @@ from rtswap.compositing.grain import Overlay, lay_over, overlay_for
 from rtswap.compositing.openings import bounded, bounding_box, openings_of, skin_weights
 from rtswap.compositing.sharpness import Grain, Plane, edge_sigma, fine_detail, grain_of, softened
 from rtswap.compositing.steady import Steady
+from rtswap.core.types import AlignedFace, Image, Mask, Quality, SwappedFace
 from rtswap.topology import CHIN, LIPS_OUTER
-from rtswap.types import AlignedFace, Image, Mask, Quality, SwappedFace
 
 EVERY_S = 0.1
 """Seconds between two measurements of one of the two pictures. Sharpness does not change from frame to frame."""

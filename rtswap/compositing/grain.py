@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from rtswap.compositing.sharpness import Grain
-from rtswap.types import Image
+from rtswap.core.types import Image
 
 SIZES = (0.0, 0.5, 0.7, 0.9)
 """Sigmas in pixels with which white noise is blurred: what sensors, compression and enlarging make of it."""

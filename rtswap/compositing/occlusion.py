@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.core.types import AlignedFace, Mask, Matrix, Points, Quality, SwappedFace
 from rtswap.occluders import ANSWER, SIZE, Occluders, placing
 from rtswap.sampling import blurred, resized, warped
 from rtswap.topology import OVAL
-from rtswap.types import AlignedFace, Mask, Matrix, Points, Quality, SwappedFace
 
 Plane = NDArray[np.float32]
 

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.core.types import Image, Mask, Points
 from rtswap.sampling import blurred
 from rtswap.topology import LEFT_EYE, LIPS_INNER, RIGHT_EYE
-from rtswap.types import Image, Mask, Points
 
 RINGS = (LEFT_EYE, RIGHT_EYE, LIPS_INNER)
 FEATHER = 0.006

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.core.types import Mask
 from rtswap.sampling import Picture, resized
-from rtswap.types import Mask
 
 Plane = NDArray[np.float32]
 """(H, W) one channel, 0..255."""

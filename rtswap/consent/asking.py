@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 
 from rtswap.consent.record import ConsentRecord, photo_digest
-from rtswap.errors import SourceError, UsageError
+from rtswap.core.errors import SourceError, UsageError
 from rtswap.pictures import PICTURE_SUFFIXES
 
 STATEMENT = (

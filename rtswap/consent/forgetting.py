@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rtswap.consent.record import ConsentRecord, photo_digest
+from rtswap.core.errors import OutputError
 from rtswap.disclosure.certificate import forget_identity, identity_path
-from rtswap.errors import OutputError
 
 
 @dataclass(frozen=True, slots=True)

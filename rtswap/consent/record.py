@@ -18,8 +18,8 @@ from pathlib import Path
 
 import platformdirs
 
-from rtswap.errors import SourceError
-from rtswap.whole import write_whole
+from rtswap.core.errors import SourceError
+from rtswap.core.files import write_atomic
 
 STATEMENT_VERSION = 1
 """Raised when the statement changes in meaning: what was confirmed before then no longer counts."""
@@ -63,7 +63,7 @@ class ConsentRecord:
         day = today or datetime.now(UTC).date()
         content = json.dumps({"date": day.isoformat(), "statement": STATEMENT_VERSION})
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_whole(path, content.encode(), private=True)
+        write_atomic(path, content.encode(), private=True)
 
     def forget(self, digest: str | None = None) -> int:
         """Delete what is kept of one photo, or of all; of how many. Raises OSError."""

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from rtswap.core.errors import ConfigError
+from rtswap.core.types import Image
 from rtswap.disclosure.badge_drawing import Drawing, Plane, draw
 from rtswap.disclosure.badge_words import TEXTS, Wording
-from rtswap.errors import ConfigError
-from rtswap.types import Image
 
 __all__ = ["POSITIONS", "STYLES", "TEXTS", "Badge", "Patch", "render"]
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
-from rtswap.errors import ConfigError
+from rtswap.core.errors import ConfigError
 
 if TYPE_CHECKING:  # costs 50 ms, and the default install may lack it
     from cryptography import x509

@@ -20,11 +20,11 @@ from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import IO, Any
 
+from rtswap.core.errors import ConfigError, InputError, OutputError, RtswapError
 from rtswap.disclosure.certificate import SigningIdentity
 from rtswap.disclosure.manifest_content import ManifestFacts, definition, hash_input
 from rtswap.disclosure.manifest_report import ManifestReport, report_of
 from rtswap.disclosure.manifest_streams import Guard, Guarded, Nowhere
-from rtswap.errors import ConfigError, InputError, OutputError, RtswapError
 
 __all__ = [
     "ManifestFacts",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from rtswap.core.types import Frame, Image, MarkedImage
 from rtswap.disclosure.badge import Badge, Patch, render
 from rtswap.disclosure.watermark import Watermark
-from rtswap.types import Frame, Image, MarkedImage
 
 NO_BADGE_NOTICE = (
     "--no-badge: nothing in the picture will say that the face is synthetic. Whoever sees it must learn it from you; "

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.core.types import Image
 from rtswap.disclosure.watermark import Payload
 from rtswap.disclosure.watermark_pattern import NOMINAL
 from rtswap.disclosure.watermark_search import false_positive, search
-from rtswap.types import Image
 
 
 @dataclass(frozen=True, slots=True)

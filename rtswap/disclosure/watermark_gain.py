@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.types import Image
+from rtswap.core.types import Image
 
 BLOCKS, SAMPLES = 4, 8
 """Blocks per tile and samples per block, each way: 64 px and 8 px in a frame of 1280x720."""

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from rtswap.core.errors import EngineError, ModelError, UsageError
 from rtswap.engines.build_all import Built, Wish, build_all
 from rtswap.engines.build_precision import PRECISIONS
 from rtswap.engines.plans import PlanCache, plan_folder
 from rtswap.engines.tensorrt_module import TensorRt, load_tensorrt
-from rtswap.errors import EngineError, ModelError, UsageError
 
 
 def read_wish(precision: str = "", target: str = "", batch: str = "", *, force: bool = False) -> Wish:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import onnx
 from onnx import TensorProto, helper
 
-from rtswap.errors import ModelError
+from rtswap.core.errors import ModelError
 
 _MOVES = frozenset(
     (

@@ -15,7 +15,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper, shape_inference
 
-from rtswap.errors import ModelError
+from rtswap.core.errors import ModelError
 
 PRECISIONS = ("fp32", "fp16", "bf16")
 _TYPES = {"fp16": TensorProto.FLOAT16, "bf16": TensorProto.BFLOAT16}

@@ -14,15 +14,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from rtswap.core.errors import EngineError, ModelError
+from rtswap.core.protocols import Engine
+from rtswap.core.types import Tensor
 from rtswap.engines.build_profiles import profile_of
 from rtswap.engines.contract import read_model_file
 from rtswap.engines.measure import Record, compare, key_of, read_record, write_record
 from rtswap.engines.samples import pictures_like
 from rtswap.engines.start import ENGINES, FULL, HALF, INSTALL, ON_GPU, PACKAGES, gpu_name, why_no_gpu
 from rtswap.engines.start import start as _start
-from rtswap.errors import EngineError, ModelError
-from rtswap.protocols import Engine
-from rtswap.types import Tensor
 
 _MUST_WIN_BY = 0.9
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rtswap.errors import EngineError, ModelError
-from rtswap.types import Tensor
+from rtswap.core.errors import EngineError, ModelError
+from rtswap.core.types import Tensor
 
 _MAX_BYTES = 2**31 - 1
 """What one protobuf message can hold; a larger ONNX file is not one."""

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from rtswap.errors import EngineError
-from rtswap.protocols import Engine
-from rtswap.types import Tensor
-from rtswap.whole import write_whole
+from rtswap.core.errors import EngineError
+from rtswap.core.files import write_atomic
+from rtswap.core.protocols import Engine
+from rtswap.core.types import Tensor
 
 _TOLERANCE = 1e-3
 """Largest difference between two fp32 engines, relative to the largest output (at least 1)."""
@@ -147,6 +147,6 @@ def write_record(path: Path, record: Record) -> None:
     """Whole or not at all. A record that cannot be written costs a measurement at the next start, nothing more."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, json.dumps(asdict(record), indent=1).encode())
+        write_atomic(path, json.dumps(asdict(record), indent=1).encode())
     except OSError:
         return

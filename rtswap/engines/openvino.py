@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
+from rtswap.core.errors import EngineError, ModelError
+from rtswap.core.types import Tensor
 from rtswap.engines.contract import TensorSpec, check_inputs, check_threads, one_line, read_model_file
-from rtswap.errors import EngineError, ModelError
-from rtswap.types import Tensor
 
 PRECISIONS = ("f32", "bf16", "f16")
 

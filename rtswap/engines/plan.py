@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from rtswap.core.errors import EngineError
 from rtswap.engines.contract import TensorSpec
-from rtswap.errors import EngineError
 
 REWRITE = 1
 """Counts up when the rewriting of graphs changes, so that older plans are built again."""

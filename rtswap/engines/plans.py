@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from rtswap.core.errors import EngineError
+from rtswap.core.files import write_atomic
 from rtswap.engines.plan import Manifest, manifest_from_json, manifest_to_json
-from rtswap.errors import EngineError
-from rtswap.whole import write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,8 @@ class PlanCache:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             path.with_suffix(".json").unlink(missing_ok=True)  # a plan without a manifest is not believed
-            write_whole(path, plan)
-            write_whole(path.with_suffix(".json"), manifest_to_json(manifest).encode())
+            write_atomic(path, plan)
+            write_atomic(path.with_suffix(".json"), manifest_to_json(manifest).encode())
         except OSError as error:
             raise EngineError(
                 f"the plan cache cannot take {path.name} ({len(plan) / 1e6:.0f} MB)",

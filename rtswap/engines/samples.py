@@ -10,8 +10,8 @@ from collections.abc import Mapping
 import cv2
 import numpy as np
 
+from rtswap.core.types import Image, Tensor
 from rtswap.synthetic import persona
-from rtswap.types import Image, Tensor
 
 _PEOPLE = ("ada", "ben", "carl", "dan")
 _FACE = slice(60, 460)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from rtswap.core.errors import EngineError
+from rtswap.core.protocols import Engine
 from rtswap.engines.torch_cuda_driver import find_gpus
-from rtswap.errors import EngineError
-from rtswap.protocols import Engine
 
 ENGINES = ("onnxruntime", "openvino", "torch-cuda", "tensorrt")
 """In order of preference where they are equally fast; the first that runs a network is the measure of the others."""

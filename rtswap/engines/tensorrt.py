@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from rtswap.capturing import WARM_UPS, capture
+from rtswap.core.errors import EngineError
+from rtswap.core.types import Tensor
 from rtswap.engines import torch_cuda_door as door
 from rtswap.engines.build_all import Wish, plan_for, recipe_for
 from rtswap.engines.contract import TensorSpec, check_inputs, check_threads, one_line, read_model_file
@@ -24,8 +26,6 @@ from rtswap.engines.tensorrt_module import TensorRt, load_tensorrt_for
 from rtswap.engines.tensorrt_runtime import ReadyPlan
 from rtswap.engines.torch_cuda_buffers import Shapes, Slots, Staging, run_on_device, run_on_host
 from rtswap.engines.torch_cuda_graph import TORCH_ERRORS
-from rtswap.errors import EngineError
-from rtswap.types import Tensor
 
 _ASKED_FOR = ("7.5",)
 """Cards that TensorRT for RTX serves only when a plan is built for them."""

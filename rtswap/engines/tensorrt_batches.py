@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from rtswap.errors import EngineError
-from rtswap.types import Tensor
+from rtswap.core.errors import EngineError
+from rtswap.core.types import Tensor
 
 Run = Callable[[Sequence[Tensor]], dict[str, Tensor]]
 

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from rtswap.errors import EngineError
+from rtswap.core.errors import EngineError
 
 MODULES = ("tensorrt_rtx", "tensorrt")
 """In order of preference."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from rtswap.core.errors import EngineError
+from rtswap.core.files import write_atomic
 from rtswap.engines.tensorrt_module import TensorRt, make_listener, readable
-from rtswap.errors import EngineError
-from rtswap.whole import write_whole
 
 
 class ReadyPlan:
@@ -55,7 +55,7 @@ class ReadyPlan:
         if self._kernels is None or self._kept is None:
             return
         try:
-            write_whole(self._kept, bytes(self._kernels.serialize()))
+            write_atomic(self._kept, bytes(self._kernels.serialize()))
         except (OSError, RuntimeError, TypeError):
             return
 

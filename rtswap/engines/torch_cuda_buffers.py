@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
-from rtswap.types import Tensor
+from rtswap.core.types import Tensor
 
 Shapes = tuple[tuple[int, ...], ...]
 S = TypeVar("S", bound="Slot")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from rtswap.errors import EngineError
+from rtswap.core.errors import EngineError
 from rtswap.torch_door import load_torch
 
 __all__ = ["Card", "find_card", "load_torch"]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from rtswap.errors import EngineError
+from rtswap.core.errors import EngineError
 
 Attributes = Mapping[str, Any]
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from rtswap.core.errors import EngineError
 from rtswap.engines.torch_cuda_layers import LAYERS
-from rtswap.errors import EngineError
 
 Op = Callable[..., Any]
 _FEW = 16

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from rtswap.assemble import bind_sources, make_pipeline
 from rtswap.config import Config, SourceConfig
-from rtswap.errors import InputError
+from rtswap.core.errors import InputError
+from rtswap.core.protocols import Swapper
+from rtswap.core.types import Frame, Image, Points, Quality
 from rtswap.evaluation.pixels import changed
 from rtswap.eyes import Eyes
 from rtswap.inputs import open_input
-from rtswap.protocols import Swapper
 from rtswap.synthetic import AnimatedHead, clip, persona
-from rtswap.types import Frame, Image, Points, Quality
 
 FPS = 30.0
 MOST_BYTES = 400_000_000

@@ -12,16 +12,16 @@ import numpy as np
 from rtswap.assemble import make_finishes, make_swap_model
 from rtswap.compositing.cpu import CpuCanvas
 from rtswap.config import Config
-from rtswap.errors import InputError
+from rtswap.core.errors import InputError
+from rtswap.core.protocols import Embedder, Finish, SwapModel, Swapper
+from rtswap.core.types import AlignedFace, Image, Mask, Matrix, Quality, SwappedFace
 from rtswap.evaluation.clips import Clip, Swap, ignore, swap_with
 from rtswap.evaluation.faces import Face
 from rtswap.evaluation.pixels import guessed_mask
 from rtswap.eyes import Eyes
 from rtswap.geometry import transform
 from rtswap.pictures import read_image
-from rtswap.protocols import Embedder, Finish, SwapModel, Swapper
 from rtswap.source import load_source
-from rtswap.types import AlignedFace, Image, Mask, Matrix, Quality, SwappedFace
 
 TRACK = 1
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.core.types import Points
 from rtswap.evaluation.heads import Meshes
 from rtswap.geometry import interocular, similarity, transform
 from rtswap.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
-from rtswap.types import Points
 
 Series = NDArray[np.float64]
 """(T,) or (T, 5)"""

@@ -20,12 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.config import Config
+from rtswap.core.types import Image, Points
 from rtswap.embedding import SIDE, TEMPLATE
 from rtswap.engines.choose import choose_engine
 from rtswap.evaluation.kernel import Features
 from rtswap.geometry import keypoints_of, scale_of, similarity
 from rtswap.models.registry import Registry
-from rtswap.types import Image, Points
 
 CELLS = 5
 SCALES = 3

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.core.types import Points
 from rtswap.geometry import canonical
-from rtswap.types import Points
 
 Meshes = NDArray[np.float32]
 """(T, 468, 3) px."""

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.errors import ModelError, SourceError
+from rtswap.core.errors import ModelError, SourceError
+from rtswap.core.protocols import Embedder
+from rtswap.core.types import Image, Points
 from rtswap.eyes import Eyes
 from rtswap.geometry import keypoints_of
-from rtswap.protocols import Embedder
-from rtswap.types import Image, Points
 
 Vector = NDArray[np.float32]
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rtswap.core.protocols import LandmarkModel
+from rtswap.core.types import Image, Points
 from rtswap.evaluation.heads import Meshes
 from rtswap.eyes import Eyes
-from rtswap.protocols import LandmarkModel
-from rtswap.types import Image, Points
 
 GUIDE_SIGMA = 2.0
 """Frames over which the places of the judge's crops are smoothed."""

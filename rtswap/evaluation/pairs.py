@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rtswap.errors import InputError
+from rtswap.core.errors import InputError
 from rtswap.pictures import PICTURE_SUFFIXES
 
 Pair = tuple[Path, Path]

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from rtswap.core.types import Image
 from rtswap.evaluation.figures import CLIPS, PAIRS, SETS, rounded, summary, worst
 from rtswap.evaluation.identity import IdentityJudge
 from rtswap.evaluation.sheet import draw_sheet
 from rtswap.evaluation.study import Study
 from rtswap.evaluation.table import Line, table, table_lines
-from rtswap.types import Image
 from rtswap.workshop import LEAST_REPLACED
 
 VERSION = 1

@@ -14,8 +14,9 @@ from rtswap.bench import machine
 from rtswap.config import Config
 from rtswap.consent import ConsentRecord, ask
 from rtswap.console import Console
+from rtswap.core.errors import InputError, OutputError
+from rtswap.core.types import Frame, Image
 from rtswap.disclosure import Disclosure
-from rtswap.errors import InputError, OutputError
 from rtswap.evaluation.contenders import Contender
 from rtswap.evaluation.faces import Face, FaceFinder
 from rtswap.evaluation.features import feature_sets
@@ -32,7 +33,6 @@ from rtswap.eyes import Eyes, open_eyes
 from rtswap.inspection.folder import whole_folder
 from rtswap.marks import make_disclosure
 from rtswap.outputs.image import ImageOutput
-from rtswap.types import Frame, Image
 
 FILES = ("sheet.png", "eval.json")
 A_CLIP = 20

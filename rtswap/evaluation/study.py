@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from rtswap.errors import RtswapError
+from rtswap.core.errors import RtswapError
+from rtswap.core.types import Image, Mask, Points
 from rtswap.evaluation.contenders import Contender, Result
 from rtswap.evaluation.expression import expression_error
 from rtswap.evaluation.faces import Face
@@ -18,7 +19,6 @@ from rtswap.evaluation.identity import IdentityJudge, Vector, cosine, retrieval
 from rtswap.evaluation.judge import Judge
 from rtswap.evaluation.kernel import Distance, Features, kid_of_pairs, standardised
 from rtswap.evaluation.pixels import edge_ratio, psnr, sharpness_ratio, ssim
-from rtswap.types import Image, Mask, Points
 
 Event = Callable[[str], None]
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rtswap.config import OPTIONS, Config
-from rtswap.errors import InputError, UsageError
+from rtswap.core.errors import InputError, UsageError
+from rtswap.core.protocols import Embedder
 from rtswap.evaluation.clips import MOST_BYTES, Clip, generated, read_clip
 from rtswap.evaluation.contenders import Contender, ProgramSwapper, ResultFolder
 from rtswap.evaluation.pairs import Pair, named_pairs, pairs, persona_pictures, pictures_in
 from rtswap.eyes import Eyes
-from rtswap.protocols import Embedder
 
 Event = Callable[[str], None]
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import cv2
 
-from rtswap.errors import OutputError
-from rtswap.types import Image
-from rtswap.whole import write_whole
+from rtswap.core.errors import OutputError
+from rtswap.core.files import write_atomic
+from rtswap.core.types import Image
 
 INDEX, SHEET = "faces.json", "sheet.png"
 FORMAT = 1
@@ -182,7 +182,7 @@ def _done(entry: dict[str, Any]) -> Done:
 
 def _write(path: Path, data: bytes) -> None:
     try:
-        write_whole(path, data)
+        write_atomic(path, data)
     except (OSError, ValueError) as error:
         raise _cannot(path, error) from None
 

@@ -7,9 +7,9 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.errors import SourceError
-from rtswap.protocols import Embedder
-from rtswap.types import Image, Points
+from rtswap.core.errors import SourceError
+from rtswap.core.protocols import Embedder
+from rtswap.core.types import Image, Points
 
 USUAL = MappingProxyType({"dlib": 0.95, "rtswap": 0.985})
 """Cosine from which two faces are too alike, by who tells: ours was trained to overlook how a head is turned. A clip

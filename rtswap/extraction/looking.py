@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rtswap.errors import SourceError
+from rtswap.core.errors import SourceError
+from rtswap.core.protocols import Detector, LandmarkModel
+from rtswap.core.types import Box, Detection, Image, Points
 from rtswap.geometry import box_of, keypoints_of, scale_of, transform
-from rtswap.protocols import Detector, LandmarkModel
 from rtswap.source.portrait import look, make_portrait
 from rtswap.source.pose import pose_of
 from rtswap.source.quality import appraise
 from rtswap.topology import OVAL
-from rtswap.types import Box, Detection, Image, Points
 
 _SURE = 0.85
 """Detector's score below which what is found is more often no face (``source.load`` counts from there, too)."""

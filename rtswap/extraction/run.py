@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from rtswap.console import Console
-from rtswap.errors import InputError
+from rtswap.core.errors import InputError
+from rtswap.core.types import Image
 from rtswap.extraction.album import SHEET, Album, Done, encoded
 from rtswap.extraction.files import files_in, hash_of, is_video, name_of
 from rtswap.extraction.likeness import Likeness
@@ -23,7 +24,6 @@ from rtswap.extraction.wanted import Wanted
 from rtswap.eyes import Eyes
 from rtswap.geometry import scale_of, transform
 from rtswap.pictures import read_image
-from rtswap.types import Image
 
 ENLARGED = 1.5
 """Times from which a face that was made larger is told of."""

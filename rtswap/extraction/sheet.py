@@ -9,11 +9,11 @@ from typing import Any
 import cv2
 import numpy as np
 
-from rtswap.errors import InputError
+from rtswap.core.errors import InputError
+from rtswap.core.types import Image
 from rtswap.inspection.drawing import BOLD, GREY, PAPER, text
 from rtswap.inspection.sheet import fitting
 from rtswap.pictures import read_image
-from rtswap.types import Image
 
 MOST = 240
 """More faces than this are not drawn: the sheet is looked at, and lies in memory."""

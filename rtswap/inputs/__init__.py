@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote
 
-from rtswap.errors import InputError
+from rtswap.core.errors import InputError
+from rtswap.core.protocols import Input
+from rtswap.core.urls import scheme
 from rtswap.pictures import PICTURE_SUFFIXES, looks_like_picture
-from rtswap.protocols import Input
-from rtswap.urls import scheme
 
 _DEVICE = re.compile(r"/dev/video\d+|/dev/v4l/.+")
 

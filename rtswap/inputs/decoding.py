@@ -11,8 +11,8 @@ import av.video.stream
 import cv2
 import numpy as np
 
+from rtswap.core.types import Image
 from rtswap.pictures import MAX_PIXELS
-from rtswap.types import Image
 
 _MAX_ERRORS_IN_A_ROW = 50
 _USUAL_FPS = 30.0

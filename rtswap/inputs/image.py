@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from rtswap.errors import InputError
+from rtswap.core.errors import InputError
+from rtswap.core.types import Frame, Image, StreamInfo
 from rtswap.pictures import PICTURE_SUFFIXES, read_image
-from rtswap.types import Frame, Image, StreamInfo
 
 FPS = 25.0
 """Nominal rate of a folder of pictures, when it becomes a video."""

@@ -11,12 +11,12 @@ import av
 import av.container
 import av.video.stream
 
-from rtswap.errors import InputError
+from rtswap.core.errors import InputError
+from rtswap.core.native_logs import quiet_ffmpeg
+from rtswap.core.types import Frame, StreamInfo
+from rtswap.core.urls import redact, scheme
 from rtswap.inputs.decoding import Decoder, PictureMaker, limit_pixels, nominal_fps, reason, video_stream
 from rtswap.inputs.retry import delays
-from rtswap.quiet import quiet_ffmpeg
-from rtswap.types import Frame, StreamInfo
-from rtswap.urls import redact, scheme
 
 OPEN_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 5.0

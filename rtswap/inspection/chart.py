@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.core.types import Image
 from rtswap.inspection.drawing import BOLD, GREY, INK, PALE, PAPER, Color, dots, lines, text
-from rtswap.types import Image
 
 Values = NDArray[np.float32]
 

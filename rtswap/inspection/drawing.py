@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.core.types import Box, Image, Mask, Matrix, Points
 from rtswap.geometry import inverse, transform
-from rtswap.types import Box, Image, Mask, Matrix, Points
 
 Color = tuple[int, int, int]
 """BGR."""

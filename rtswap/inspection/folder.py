@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from rtswap.errors import OutputError
+from rtswap.core.errors import OutputError
 
 
 @contextmanager

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from rtswap.core.types import Image
 from rtswap.inspection.figures import JUMP, FaceFigures
-from rtswap.types import Image
 
 EVENLY = 12
 WORST = 3

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.core.types import Image, Track
 from rtswap.inspection.drawing import AMBER, BOLD, GREY, NIGHT, PALE, PAPER, STATES, TEAL, VIOLET, View, text
 from rtswap.inspection.figures import FaceFigures
 from rtswap.inspection.overlay import draw_boxes, draw_masks, draw_mesh, label, state_of
 from rtswap.inspection.watching import Watch
-from rtswap.types import Image, Track
 
 LOWEST, HIGHEST, HIGHEST_OF_TWO = 480, 720, 540
 """Height of the frame in the annotated clip: small frames are shown larger, large ones smaller; with the swap beside

@@ -10,12 +10,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from rtswap.errors import OutputError
+from rtswap.core.errors import OutputError
+from rtswap.core.types import Image
 from rtswap.inspection.drawing import BOLD, GREY, PAPER, text
 from rtswap.inspection.sheet import fitting
 from rtswap.personas import Persona, list_personas, persona_photo
 from rtswap.pictures import read_image
-from rtswap.types import Image
 
 COLUMNS, SIDE, GAP, WORDS = 6, 200, 12, 46
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.core.types import Image
 from rtswap.inspection.chart import Chart, Curve, Span, draw_chart
 from rtswap.inspection.drawing import AMBER, BLUE, BOLD, GREEN, GREY, PAPER, RED, TEAL, VIOLET, text
 from rtswap.inspection.figures import JUMP, FaceLog
-from rtswap.types import Image
 
 MOST_FACES = 2
 WIDTH, HEIGHT, HEAD = 1500, 190, 74

@@ -8,7 +8,9 @@ from dataclasses import replace
 from rtswap.assemble import bind_sources, make_finishes, make_swap_model, make_tracker, mask_is_partial
 from rtswap.compositing.cpu import CpuCanvas
 from rtswap.config import Config
-from rtswap.errors import SourceError
+from rtswap.core.errors import SourceError
+from rtswap.core.protocols import Finish, Swapper
+from rtswap.core.types import SourceIdentity
 from rtswap.eyes import Eyes, open_eyes
 from rtswap.inspection.watching import (
     Watch,
@@ -20,10 +22,8 @@ from rtswap.inspection.watching import (
 )
 from rtswap.marks import confirm_sources
 from rtswap.pipeline import Pipeline, Policy
-from rtswap.protocols import Finish, Swapper
 from rtswap.source.portrait import find_landmarks
 from rtswap.synthetic import persona
-from rtswap.types import SourceIdentity
 from rtswap.workshop import HostWorkshop
 
 Event = Callable[[str], None]

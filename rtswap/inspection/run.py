@@ -14,8 +14,11 @@ import numpy as np
 
 from rtswap.config import Config
 from rtswap.console import Console
+from rtswap.core.errors import InputError, OutputError, UsageError
+from rtswap.core.protocols import Input
+from rtswap.core.types import Frame, Image, Quality
+from rtswap.core.urls import scheme
 from rtswap.disclosure import Disclosure
-from rtswap.errors import InputError, OutputError, UsageError
 from rtswap.inputs import open_input
 from rtswap.inspection.figures import FaceFigures, FaceLog, FaceMeter
 from rtswap.inspection.folder import whole_folder
@@ -30,9 +33,6 @@ from rtswap.inspection.watching import Watch
 from rtswap.marks import make_disclosure
 from rtswap.outputs.image import ImageOutput
 from rtswap.outputs.video import VideoWriter
-from rtswap.protocols import Input
-from rtswap.types import Frame, Image, Quality
-from rtswap.urls import scheme
 
 FILES = ("annotated.mp4", "sheet.png", "jitter.png", "report.json")
 """In the order in which they are put into a folder that exists: the last one says that all are there."""

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rtswap.core.types import Image
 from rtswap.inspection.drawing import BOLD, GREY, INK, PALE, PAPER, RED, text, text_width
 from rtswap.inspection.figures import JUMP
 from rtswap.inspection.moments import Moment
 from rtswap.inspection.panels import clock
-from rtswap.types import Image
 
 COLUMNS, GAP, HEAD, TITLE = 6, 14, 78, 44
 ALARMING = ("lost", "covered", "unsure")

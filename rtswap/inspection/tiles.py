@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from rtswap.core.types import Box, Image
 from rtswap.inspection.drawing import NIGHT, PAPER, STATES, View, rectangle
 from rtswap.inspection.overlay import draw_masks, draw_mesh, state_of
 from rtswap.inspection.watching import Watch
-from rtswap.types import Box, Image
 
 SIDE = 240
 SMALL = 76

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from rtswap.protocols import Canvas, Finish, LandmarkModel, Swapper, Tracker
-from rtswap.types import AlignedFace, Box, Frame, Image, Mask, Matrix, Mesh, Points, Quality, SwappedFace, Track
+from rtswap.core.protocols import Canvas, Finish, LandmarkModel, Swapper, Tracker
+from rtswap.core.types import AlignedFace, Box, Frame, Image, Mask, Matrix, Mesh, Points, Quality, SwappedFace, Track
 
 
 @dataclass(slots=True)

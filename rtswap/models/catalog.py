@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
 
-from rtswap.errors import ModelError
+from rtswap.core.errors import ModelError
 
 FREE_LICENCES = frozenset({"MIT", "CC0-1.0", "Apache-2.0", "BSD-3-Clause"})
 """Models under these are used without asking."""

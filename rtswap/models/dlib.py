@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.errors import ModelError
+from rtswap.core.errors import ModelError
 from rtswap.models.packaged import find_weights, read_checked
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from rtswap.errors import ModelError
+from rtswap.core.errors import ModelError
 from rtswap.models.catalog import Entry
 
 _CHUNK = 1 << 20

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.errors import ModelError
+from rtswap.core.errors import ModelError
 from rtswap.models.packaged import find_weights, read_checked
 
 Array = NDArray[np.float32]

@@ -6,7 +6,7 @@ import hashlib
 import importlib.util
 from pathlib import Path
 
-from rtswap.errors import ModelError
+from rtswap.core.errors import ModelError
 
 
 def find_weights(what: str, inside: str, package: str, version: str) -> Path:

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import platformdirs
 
-from rtswap.errors import ModelError
+from rtswap.core.errors import ModelError
+from rtswap.core.files import write_atomic
+from rtswap.core.text import nearest
 from rtswap.models.catalog import Entry, shipped_catalog
-from rtswap.options import nearest
-from rtswap.whole import write_whole
 
 
 def cache_folder() -> Path:
@@ -155,7 +155,7 @@ def _file_hash(path: Path) -> str:
 
 def _write(path: Path, content: bytes) -> None:
     try:
-        write_whole(path, content)
+        write_atomic(path, content)
     except OSError as error:
         raise ModelError(
             f"the model cache cannot take {path.name} ({len(content) / 1e6:.0f} MB)",

@@ -6,9 +6,9 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rtswap.errors import UsageError
-from rtswap.protocols import Output
-from rtswap.urls import scheme
+from rtswap.core.errors import UsageError
+from rtswap.core.protocols import Output
+from rtswap.core.urls import scheme
 
 _POSSIBLE = "vcam[:name], window, null, a video (.mp4 .mov .mkv), a picture (.png .jpg ...), a folder/ or a URL"
 _VIDEO = (".mp4", ".mov", ".mkv")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from rtswap.types import Image
+from rtswap.core.types import Image
 
 
 class Fitter:

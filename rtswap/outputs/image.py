@@ -9,8 +9,9 @@ from pathlib import Path
 
 import cv2
 
-from rtswap.errors import OutputError, UsageError
-from rtswap.types import Image, MarkedImage
+from rtswap.core.errors import OutputError, UsageError
+from rtswap.core.files import write_atomic
+from rtswap.core.types import Image, MarkedImage
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 _NUMBER = re.compile(r"%0?(\d*)d")
@@ -95,21 +96,9 @@ class ImageOutput:
         if not ok:
             raise OutputError(f"cannot encode {path}", got=f"{image.shape[1]}x{image.shape[0]} pixels")
         try:
-            write_whole(path, data.tobytes())
+            write_atomic(path, data.tobytes())
         except OSError as error:
             raise OutputError(f"cannot write {path}", got=error.strerror or str(error)) from None
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """The file appears complete under its name, or not at all. Raises OSError."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def _make_folder(path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rtswap.types import MarkedImage
+from rtswap.core.types import MarkedImage
 
 
 class Null:

@@ -17,7 +17,7 @@ import sys
 import av
 import av.container
 
-from rtswap.quiet import quiet_ffmpeg
+from rtswap.core.native_logs import quiet_ffmpeg
 
 _AT_ONCE = {"probesize": "32", "analyzeduration": "0"}
 

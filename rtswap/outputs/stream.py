@@ -13,11 +13,11 @@ from typing import IO
 import av
 import av.container
 
-from rtswap.errors import OutputError, UsageError
+from rtswap.core.errors import OutputError, UsageError
+from rtswap.core.native_logs import quiet_ffmpeg
+from rtswap.core.types import MarkedImage
+from rtswap.core.urls import redact, scheme
 from rtswap.outputs.encoding import VideoEncoder, encoder_name
-from rtswap.quiet import quiet_ffmpeg
-from rtswap.types import MarkedImage
-from rtswap.urls import redact, scheme
 
 FORMATS = {
     "rtmp": "flv",

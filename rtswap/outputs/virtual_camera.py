@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rtswap.errors import OutputError
+from rtswap.core.errors import OutputError
+from rtswap.core.types import Image, MarkedImage
 from rtswap.outputs.fitting import Fitter
-from rtswap.types import Image, MarkedImage
 
 if TYPE_CHECKING:
     from types import ModuleType

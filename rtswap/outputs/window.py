@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 
-from rtswap.errors import OutputError
-from rtswap.types import Image, MarkedImage
+from rtswap.core.errors import OutputError
+from rtswap.core.types import Image, MarkedImage
 
 _ESCAPE = 27
 _PROBE_S = 10.0

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rtswap.core.types import Points
 from rtswap.geometry import canonical, similarity
-from rtswap.types import Points
 
 
 class Pose(NamedTuple):

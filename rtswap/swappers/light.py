@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.core.types import Image
 from rtswap.sampling import resized
-from rtswap.types import Image
 
 Field = NDArray[np.float32]
 

@@ -15,10 +15,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.errors import SourceError
+from rtswap.core.errors import SourceError
+from rtswap.core.protocols import Swapper
+from rtswap.core.types import AlignedFace, Image, Mask, Matrix, Points, Quality, SourceIdentity, SwappedFace
 from rtswap.geometry import box_of, clip_box, upright_view
 from rtswap.occluders import Occluders
-from rtswap.protocols import Swapper
 from rtswap.raster import Map, rasterize
 from rtswap.sampling import blurred, looked_up, resized, warped
 from rtswap.swappers.light import normalized_low_passes, relight, veil_of
@@ -27,7 +28,6 @@ from rtswap.swappers.shape import PERSONAL, SourceShape, mean_measures
 from rtswap.swappers.strength import strengthened
 from rtswap.swappers.texture import SIZE, SKIRT, Texture, chart, skirted
 from rtswap.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
-from rtswap.types import AlignedFace, Image, Mask, Matrix, Points, Quality, SourceIdentity, SwappedFace
 
 MARGIN = 0.12
 """Of the face's size, around its box: room for the feather and for shapes wider than the target's."""

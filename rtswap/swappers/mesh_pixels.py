@@ -9,12 +9,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.core.types import Image, Mask
 from rtswap.swappers import mesh_plan as plan
 from rtswap.swappers.light import GAIN_LIMITS, GAIN_STEPS, MOST_VEIL
 from rtswap.swappers.mesh import LIGHT_STEP, MASK_STEP
 from rtswap.tensors import Device, Tensor, bilinear, gaussian, rounded
 from rtswap.torch_door import load_torch
-from rtswap.types import Image, Mask
 
 torch = load_torch()
 

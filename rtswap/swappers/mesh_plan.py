@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.core.types import Points
 from rtswap.geometry import inverse
 from rtswap.raster import Map
 from rtswap.swappers.mesh import (
@@ -28,7 +29,6 @@ from rtswap.swappers.mesh import (
 )
 from rtswap.swappers.texture import SKIRT
 from rtswap.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
-from rtswap.types import Points
 
 RINGS = (LEFT_EYE, RIGHT_EYE, LIPS_INNER)
 NODES = MAP_NODES + 1

@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.protocols import Engine, SwapModel, Swapper
+from rtswap.core.protocols import Engine, SwapModel, Swapper
+from rtswap.core.types import AlignedFace, Matrix, Points, Quality, SourceIdentity, SwappedFace, Tensor
 from rtswap.swappers.one_view import SIZE, add_residual, cut, limit_mask, look, placing
-from rtswap.types import AlignedFace, Matrix, Points, Quality, SourceIdentity, SwappedFace, Tensor
 
 STEADY_S = 0.05
 """Time constant with which a track's differences follow the network: noise of single frames does not show."""

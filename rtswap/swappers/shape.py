@@ -16,10 +16,10 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.core.types import Points
 from rtswap.geometry import canonical, similarity, transform
 from rtswap.swappers.neutral import Neutral
 from rtswap.topology import LEFT_EYE, OVAL, RIGHT_EYE
-from rtswap.types import Points
 
 Vector = NDArray[np.float32]
 

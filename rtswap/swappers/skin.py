@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.core.types import Image, Mask, Points
 from rtswap.occluders import ANSWER, Occluders, placing
 from rtswap.occluders import SIZE as SEEN_PX
 from rtswap.raster import rasterize
@@ -31,7 +32,6 @@ from rtswap.swappers.unroll import (
     skirted,
 )
 from rtswap.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
-from rtswap.types import Image, Mask, Points
 
 AROUND = 0.45
 """How far beyond the oval the photo is looked at, in distances from the face's middle: hair, hat, background."""

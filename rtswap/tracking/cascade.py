@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.types import Image, Points
+from rtswap.core.types import Image, Points
 
 Boxes = NDArray[np.float32]
 """(N, 4) ``x1 y1 x2 y2``, edges of pixels: the whole picture is 0 0 W H."""

@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.protocols import Engine
+from rtswap.core.protocols import Engine
+from rtswap.core.types import Box, Detection, Image, Tensor
 from rtswap.tracking.cascade import (
     Boxes,
     Floats,
@@ -29,7 +30,6 @@ from rtswap.tracking.cascade import (
     suppress,
     surroundings,
 )
-from rtswap.types import Box, Detection, Image, Tensor
 
 _WINDOW, _STRIDE = 12, 2
 """P-Net looks through windows of 12 px, 2 px apart."""

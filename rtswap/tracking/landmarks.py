@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.errors import ModelError
-from rtswap.protocols import Engine
-from rtswap.types import Image, Matrix, Mesh, Points, Tensor
+from rtswap.core.errors import ModelError
+from rtswap.core.protocols import Engine
+from rtswap.core.types import Image, Matrix, Mesh, Points, Tensor
 
 POINT_COUNT = 468
 MARGIN = 1.3

@@ -7,10 +7,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.errors import ModelError
-from rtswap.protocols import Engine
+from rtswap.core.errors import ModelError
+from rtswap.core.protocols import Engine
+from rtswap.core.types import Image, Mesh, Points, Tensor
 from rtswap.tracking.landmarks import cut, place
-from rtswap.types import Image, Mesh, Points, Tensor
 
 SIDE = 96
 LENGTH = 128

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from rtswap.core.types import Box, Mesh, Tensor
 from rtswap.tracking.face import FollowedFace
 from rtswap.tracking.recognition import SAME, SAME_HERE
-from rtswap.types import Box, Mesh, Tensor
 
 UNRECOGNISED_S = 0.6
 """For so long after a known person was lost, a face at the place is theirs although it cannot be told who it is."""

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap import topology
-from rtswap.types import Box, Points
+from rtswap.core.types import Box, Points
 
 Floats = NDArray[np.float64]
 

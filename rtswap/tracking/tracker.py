@@ -14,12 +14,12 @@ from typing import Literal
 
 import numpy as np
 
-from rtswap.protocols import Detector, Embedder, LandmarkModel
+from rtswap.core.protocols import Detector, Embedder, LandmarkModel
+from rtswap.core.types import Box, Detection, Frame, Image, Mesh, Quality, Tensor, Track
 from rtswap.tracking.association import iou, kinship, match
 from rtswap.tracking.face import AGREEMENT, KINSHIP, SHORTEST_STEP_S, FollowedFace, extent, width
 from rtswap.tracking.recognition import tells_who
 from rtswap.tracking.returning import Newcomer, returns
-from rtswap.types import Box, Detection, Frame, Image, Mesh, Quality, Tensor, Track
 
 NOMINAL_STEP_S = 1 / 30
 """Taken for the time between frames where the clock stood still or ran backwards."""

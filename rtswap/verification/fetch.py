@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 from urllib.parse import urlsplit
 
-from rtswap.errors import InputError
-from rtswap.urls import scheme
+from rtswap.core.errors import InputError
+from rtswap.core.urls import scheme
 
 TIMEOUT_S = 15.0
 MAX_BYTES = 4 << 30

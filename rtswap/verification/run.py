@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote
 
+from rtswap.core.errors import InputError, RtswapError, UsageError
+from rtswap.core.protocols import Input
+from rtswap.core.urls import redact, scheme
 from rtswap.disclosure.manifest import ManifestReport, read_manifest
 from rtswap.disclosure.reading import Reading, WatermarkReader
-from rtswap.errors import InputError, RtswapError, UsageError
 from rtswap.inputs import open_input
 from rtswap.inputs.stream import NetworkStream
-from rtswap.protocols import Input
-from rtswap.urls import redact, scheme
 from rtswap.verification.fetch import fetched
 from rtswap.verification.verdict import MarkReader, Verdict, chance, spans_of
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from rtswap.core.types import Image
 from rtswap.disclosure.manifest import ManifestReport
 from rtswap.disclosure.reading import Reading
 from rtswap.disclosure.watermark import Payload
-from rtswap.types import Image
 
 
 class MarkReader(Protocol):

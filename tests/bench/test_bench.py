@@ -18,7 +18,7 @@ from rtswap.bench import rig as rig_module
 from rtswap.bench import run as run_module
 from rtswap.config import Config
 from rtswap.console import Console
-from rtswap.errors import OutputError
+from rtswap.core.errors import OutputError
 
 
 def pictures(count: int) -> list[np.ndarray]:

@@ -22,12 +22,12 @@ from rtswap.bench.limits import Limits, cpu_limits, gpu_limits
 from rtswap.cli import main
 from rtswap.config import Config
 from rtswap.console import Console
+from rtswap.core.errors import EngineError, UsageError
+from rtswap.core.protocols import Engine
+from rtswap.core.types import Tensor
 from rtswap.engines.start import ENGINES
-from rtswap.errors import EngineError, UsageError
 from rtswap.eyes import open_networks
 from rtswap.models.onnx_graph import Graph
-from rtswap.protocols import Engine
-from rtswap.types import Tensor
 
 
 @pytest.fixture(autouse=True)

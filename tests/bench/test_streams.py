@@ -24,10 +24,10 @@ from rtswap.bench.streams_plot import draw_streams
 from rtswap.cli import main
 from rtswap.config import Config
 from rtswap.console import Console
-from rtswap.errors import OutputError, UsageError
+from rtswap.core.errors import OutputError, UsageError
+from rtswap.core.types import Tensor
 from rtswap.eyes import Networks, look_through, open_networks
 from rtswap.metrics import Spans
-from rtswap.types import Tensor
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ import pytest
 from people import moved, person, swapped_in
 
 from rtswap.compositing.color import ColorMatch
-from rtswap.protocols import Swapper
+from rtswap.core.protocols import Swapper
+from rtswap.core.types import AlignedFace, Quality, SwappedFace
 from rtswap.swappers.mesh import MeshSwapModel
 from rtswap.topology import LEFT_EYE
-from rtswap.types import AlignedFace, Quality, SwappedFace
 
 METHODS = ("rct", "lct", "mkl", "hist", "idt", "sot")
 

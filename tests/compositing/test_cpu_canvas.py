@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtswap.compositing.cpu import COVER_CELLS, CpuCanvas
-from rtswap.types import Image, Matrix
+from rtswap.core.types import Image, Matrix
 
 W, H = 97, 61
 

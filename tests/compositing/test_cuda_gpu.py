@@ -15,13 +15,13 @@ from people import placed
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from rtswap.compositing.cuda import Compositor, CudaCanvas  # noqa: E402
+from rtswap.core.types import DeviceFace, DeviceFaces, Image, Quality, SourceIdentity, View  # noqa: E402
 from rtswap.device_marks import patterns, plates  # noqa: E402
 from rtswap.disclosure.badge import Badge  # noqa: E402
 from rtswap.disclosure.watermark import Payload  # noqa: E402
 from rtswap.geometry import transform  # noqa: E402
 from rtswap.swappers.mesh import MeshSwapModel  # noqa: E402
 from rtswap.swappers.mesh_torch import TorchMeshSwapModel, TorchMeshSwapper  # noqa: E402
-from rtswap.types import DeviceFace, DeviceFaces, Image, Quality, SourceIdentity, View  # noqa: E402
 
 pytestmark = pytest.mark.cuda
 W, H = 640, 360

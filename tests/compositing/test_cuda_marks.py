@@ -9,10 +9,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from rtswap.compositing.cuda import Compositor  # noqa: E402
+from rtswap.core.types import Image  # noqa: E402
 from rtswap.device_marks import patterns, plates  # noqa: E402
 from rtswap.disclosure.badge import PATIENCE, Badge, render  # noqa: E402
 from rtswap.disclosure.watermark import Payload, Watermark  # noqa: E402
-from rtswap.types import Image  # noqa: E402
 
 PAYLOAD = Payload((1, 5), month=10)
 SIZES = [(640, 360), (321, 243), (200, 400)]

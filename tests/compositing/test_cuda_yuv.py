@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from rtswap.compositing.cuda import Compositor  # noqa: E402
 from rtswap.compositing.yuv import bytes_shape, coding, frame_size  # noqa: E402
-from rtswap.types import Image  # noqa: E402
+from rtswap.core.types import Image  # noqa: E402
 
 TO_BGR = {"nv12": cv2.COLOR_YUV2BGR_NV12, "i420": cv2.COLOR_YUV2BGR_I420}
 

@@ -12,10 +12,10 @@ from people import person, swapped_in
 from rtswap.compositing.detail import MatchDetail
 from rtswap.compositing.grain import SEEN_COARSE, SEEN_FINE, SIDE, SIZES, Overlay, lay_over, overlay_for
 from rtswap.compositing.sharpness import Grain, edge_sigma, grain_of, softened
-from rtswap.protocols import Swapper
+from rtswap.core.protocols import Swapper
+from rtswap.core.types import AlignedFace, Quality, SwappedFace
 from rtswap.swappers.mesh import MeshSwapModel
 from rtswap.topology import LEFT_EYE
-from rtswap.types import AlignedFace, Quality, SwappedFace
 
 ALL = np.full((160, 160), 255, np.uint8)
 

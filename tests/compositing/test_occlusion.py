@@ -11,9 +11,9 @@ from hypothesis.extra import numpy as hnp
 from occluded import H, Saying, W, answer, lower_left, mesh, place_of, swapped, target
 
 from rtswap.compositing.occlusion import OcclusionMask, weighed
-from rtswap.errors import ModelError
+from rtswap.core.errors import ModelError
+from rtswap.core.types import AlignedFace, Points, Quality, SwappedFace
 from rtswap.occluders import ANSWER, SIZE, Occluders
-from rtswap.types import AlignedFace, Points, Quality, SwappedFace
 
 
 def test_what_is_in_front_is_left_and_what_is_not_is_replaced() -> None:

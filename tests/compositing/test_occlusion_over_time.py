@@ -9,8 +9,8 @@ import numpy as np
 from occluded import Saying, answer, lower_left, mesh, place_of, swapped, target
 
 from rtswap.compositing.occlusion import GAP_S, OcclusionMask
+from rtswap.core.types import Quality, Tensor
 from rtswap.occluders import Occluders
-from rtswap.types import Quality, Tensor
 
 
 def spot_over_time(answers: list[np.ndarray], times: list[float], tracks: list[int] | None = None) -> list[int]:

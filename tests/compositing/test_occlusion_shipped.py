@@ -8,9 +8,9 @@ import pytest
 from people import eyes, person, swapped_in
 
 from rtswap.compositing.occlusion import OcclusionMask
+from rtswap.core.types import Image, Points, Quality
 from rtswap.swappers.mesh import MeshSwapModel
 from rtswap.topology import LEFT_EYE, RIGHT_EYE
-from rtswap.types import Image, Points, Quality
 
 
 def mask_over(picture: Image, landmarks: Points) -> tuple[np.ndarray, Points]:

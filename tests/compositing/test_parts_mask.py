@@ -9,8 +9,8 @@ import pytest
 from people import placed
 
 from rtswap.compositing.parts import HIDDEN, KEPT, PARTS, SEEN, PartsMask
+from rtswap.core.types import AlignedFace, Quality, SwappedFace
 from rtswap.topology import CHIN, FOREHEAD, LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, NOSE_TIP, RIGHT_EYE
-from rtswap.types import AlignedFace, Quality, SwappedFace
 
 SIDE = 240
 CHEEK = 50

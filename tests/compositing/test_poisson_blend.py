@@ -7,7 +7,7 @@ import pytest
 from people import placed
 
 from rtswap.compositing.poisson import SMALLEST, PoissonBlend
-from rtswap.types import AlignedFace, Quality, SwappedFace
+from rtswap.core.types import AlignedFace, Quality, SwappedFace
 
 SIDE = 160
 

@@ -13,7 +13,7 @@ import pytest
 from asked import Person
 
 from rtswap.consent import ConsentRecord, ask, ask_on_terminal, photo_digest
-from rtswap.errors import SourceError, UsageError
+from rtswap.core.errors import SourceError, UsageError
 
 
 @pytest.mark.parametrize("yes", ["y", "Y\n", "yes\n", " YES "])

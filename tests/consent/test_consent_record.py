@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from rtswap.consent import ConsentRecord, ask, photo_digest
 from rtswap.consent import record as record_module
-from rtswap.errors import UsageError
+from rtswap.core.errors import UsageError
 
 
 def test_nothing_but_hash_day_and_version_is_kept(photo: Path, record: ConsentRecord) -> None:

@@ -15,10 +15,10 @@ from rtswap.compositing.cuda_color import METHODS, DeviceColorMatch  # noqa: E40
 from rtswap.compositing.cuda_detail import DeviceMatchDetail  # noqa: E402
 from rtswap.compositing.cuda_masks import DevicePartsMask  # noqa: E402
 from rtswap.compositing.cuda_occlusion import DeviceOcclusionMask  # noqa: E402
+from rtswap.core.protocols import DeviceFinish  # noqa: E402
+from rtswap.core.types import DeviceFace, DeviceFaces, DeviceSwapped, Points, Quality  # noqa: E402
 from rtswap.engines.torch_cuda import TorchEngine  # noqa: E402
 from rtswap.models.registry import Registry  # noqa: E402
-from rtswap.protocols import DeviceFinish  # noqa: E402
-from rtswap.types import DeviceFace, DeviceFaces, DeviceSwapped, Points, Quality  # noqa: E402
 
 SIDE = 256
 

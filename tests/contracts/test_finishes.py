@@ -13,9 +13,9 @@ from rtswap.compositing.detail import MatchDetail
 from rtswap.compositing.occlusion import OcclusionMask
 from rtswap.compositing.parts import PartsMask
 from rtswap.compositing.poisson import PoissonBlend
+from rtswap.core.protocols import Finish
+from rtswap.core.types import AlignedFace, Quality, SwappedFace
 from rtswap.occluders import Occluders
-from rtswap.protocols import Finish
-from rtswap.types import AlignedFace, Quality, SwappedFace
 
 
 def occluders() -> Occluders:

@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 from media import make_clip, number_of, numbered
 
-from rtswap.errors import InputError
+from rtswap.core.errors import InputError
+from rtswap.core.protocols import Input
+from rtswap.core.types import Frame, Image
 from rtswap.inputs import open_input
 from rtswap.inputs.camera import Camera
 from rtswap.inputs.image import ImageInput
 from rtswap.inputs.stream import NetworkStream
 from rtswap.inputs.video import VideoFile
-from rtswap.protocols import Input
-from rtswap.types import Frame, Image
 
 COUNT = 12
 

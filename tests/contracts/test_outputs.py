@@ -14,7 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from media import marked
 
-from rtswap.errors import OutputError
+from rtswap.core.errors import OutputError
+from rtswap.core.protocols import Output
+from rtswap.core.types import MarkedImage
 from rtswap.outputs import open_output, window
 from rtswap.outputs.image import ImageOutput
 from rtswap.outputs.null import Null
@@ -22,8 +24,6 @@ from rtswap.outputs.stream import NetworkOutput
 from rtswap.outputs.video import VideoWriter
 from rtswap.outputs.virtual_camera import VirtualCamera
 from rtswap.outputs.window import Window
-from rtswap.protocols import Output
-from rtswap.types import MarkedImage
 
 Maker = Callable[[Path, pytest.MonkeyPatch], Output]
 

@@ -10,10 +10,10 @@ import pytest
 from loaded import loaded
 from people import person, placed, swapped_in
 
+from rtswap.core.protocols import SwapModel, Swapper
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.geometry import scale_of
 from rtswap.models.registry import Registry
-from rtswap.protocols import SwapModel, Swapper
 from rtswap.swappers.mesh import MeshSwapModel
 from rtswap.swappers.one import SIZES, OneSwapModel
 

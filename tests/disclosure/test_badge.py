@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtswap import config
+from rtswap.core.errors import ConfigError
+from rtswap.core.types import Frame, Image, MarkedImage
 from rtswap.disclosure import POSITIONS, STYLES, TEXTS, Badge, Disclosure
 from rtswap.disclosure.badge import render
-from rtswap.errors import ConfigError
-from rtswap.types import Frame, Image, MarkedImage
 
 GREY = 128
 

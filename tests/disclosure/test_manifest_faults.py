@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from signed import FACTS, recording, report
 
+from rtswap.core.errors import InputError, OutputError
 from rtswap.disclosure import manifest as manifest_module
 from rtswap.disclosure.certificate import SigningIdentity
 from rtswap.disclosure.manifest import read_manifest, sign_file
 from rtswap.disclosure.manifest_streams import Guarded
-from rtswap.errors import InputError, OutputError
 
 
 def _fails_with(error: OSError):

@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from signed import recording
 
+from rtswap.core.errors import InputError
 from rtswap.disclosure.manifest import ManifestReport, read_manifest, sidecar_of
 from rtswap.disclosure.manifest_report import report_of
-from rtswap.errors import InputError
 
 
 def read_or_line(path: Path) -> tuple[ManifestReport | None, str]:

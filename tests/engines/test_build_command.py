@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from planned import network
 
+from rtswap.core.errors import EngineError, ModelError, UsageError
 from rtswap.engines import tensorrt_module
 from rtswap.engines.build_all import Wish
 from rtswap.engines.build_command import build_networks, read_wish
 from rtswap.engines.plans import plan_folder
 from rtswap.engines.tensorrt_module import TensorRt
-from rtswap.errors import EngineError, ModelError, UsageError
 
 
 def test_the_command_builds_a_file_that_the_user_names(tensorrt: TensorRt, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from needs import network_file
 from planned import network
 
+from rtswap.core.errors import EngineError, ModelError
 from rtswap.engines.build import build_plan
 from rtswap.engines.build_all import Wish, build_all, plan_for, recipe_for
 from rtswap.engines.build_profiles import PROFILES, profile_of
@@ -19,7 +20,6 @@ from rtswap.engines.contract import TensorSpec
 from rtswap.engines.plan import Recipe
 from rtswap.engines.plans import PlanCache, read_plan
 from rtswap.engines.tensorrt_module import TensorRt
-from rtswap.errors import EngineError, ModelError
 from rtswap.models.catalog import shipped_catalog
 from rtswap.models.onnx_graph import Graph
 

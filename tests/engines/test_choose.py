@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from machine import SAMPLE, FakeEngine, Machine, pick, record
 
+from rtswap.core.errors import EngineError, ModelError
 from rtswap.engines import choose, measure
 from rtswap.engines.choose import Network, choose_engine, choose_engines
 from rtswap.engines.samples import pictures_like
-from rtswap.errors import EngineError, ModelError
 from rtswap.models.onnx_graph import Graph
 
 

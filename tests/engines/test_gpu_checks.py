@@ -15,12 +15,12 @@ from needs import need_cuda
 
 from rtswap import checks, doctor
 from rtswap.checks import State
+from rtswap.core.errors import EngineError
 from rtswap.engines import tensorrt_module, torch_cuda_driver
 from rtswap.engines.contract import TensorSpec
 from rtswap.engines.plan import Manifest, Recipe
 from rtswap.engines.plans import PlanCache
 from rtswap.engines.torch_cuda_driver import Gpu, find_gpus
-from rtswap.errors import EngineError
 
 
 class FakeDriver:

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from needs import need_torch
 
+from rtswap.core.errors import EngineError
 from rtswap.engines import build_all, tensorrt, tensorrt_module, torch_cuda_door
 from rtswap.engines.build_all import Wish, recipe_for
 from rtswap.engines.contract import TensorSpec
@@ -26,7 +27,6 @@ from rtswap.engines.tensorrt import TensorRtEngine
 from rtswap.engines.tensorrt_module import TensorRt
 from rtswap.engines.torch_cuda import TorchEngine
 from rtswap.engines.torch_cuda_door import Card
-from rtswap.errors import EngineError
 from rtswap.models.onnx_graph import Graph
 
 CARD = Card("Pretended Card", "8.9", 24.0, "13.0")

@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from needs import need_tensorrt, need_torch, network_file
 from waves import waves
 
+from rtswap.core.errors import EngineError, ModelError
+from rtswap.core.types import Tensor
 from rtswap.engines.build_profiles import profile_of
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.engines.plans import PlanCache, plan_folder
@@ -24,10 +26,8 @@ from rtswap.engines.tensorrt_batches import batch_rung, in_pieces
 from rtswap.engines.tensorrt_module import load_tensorrt, load_tensorrt_for, readable
 from rtswap.engines.tensorrt_runtime import ReadyPlan
 from rtswap.engines.torch_cuda_door import find_card
-from rtswap.errors import EngineError, ModelError
 from rtswap.models.catalog import shipped_catalog
 from rtswap.models.onnx_graph import Graph
-from rtswap.types import Tensor
 
 
 @given(count=st.integers(1, 70), least=st.integers(1, 8), more=st.integers(0, 30))

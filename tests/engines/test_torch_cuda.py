@@ -13,12 +13,12 @@ from needs import need_cuda, need_torch, network_file
 from onnx import helper, numpy_helper
 from waves import waves
 
+from rtswap.core.errors import EngineError, ModelError
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.engines.torch_cuda import TorchEngine
 from rtswap.engines.torch_cuda_buffers import Slots
 from rtswap.engines.torch_cuda_graph import Program
 from rtswap.engines.torch_cuda_ops import OPS
-from rtswap.errors import EngineError, ModelError
 from rtswap.models.catalog import shipped_catalog
 from rtswap.models.onnx_graph import Graph
 

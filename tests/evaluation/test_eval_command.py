@@ -10,7 +10,7 @@ import pytest
 
 from rtswap.commands.evaluate import COMMAND
 from rtswap.config import Config
-from rtswap.errors import InputError, UsageError
+from rtswap.core.errors import InputError, UsageError
 from rtswap.evaluation import run as run_module
 from rtswap.evaluation.wanted import Wanted
 

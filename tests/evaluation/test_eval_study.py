@@ -16,7 +16,8 @@ from people import eyes, person
 from rtswap.assemble import make_swap_model
 from rtswap.config import Config, SourceConfig
 from rtswap.console import Console
-from rtswap.errors import InputError, OutputError, UsageError
+from rtswap.core.errors import InputError, OutputError, UsageError
+from rtswap.core.types import Image
 from rtswap.evaluation import run as run_module
 from rtswap.evaluation.clips import Swap, generated, swap_with
 from rtswap.evaluation.contenders import Bound, PictureFunction, ProgramSwapper, Result, ResultFolder
@@ -32,7 +33,6 @@ from rtswap.evaluation.study import Study
 from rtswap.evaluation.wanted import Wanted
 from rtswap.geometry import similarity
 from rtswap.synthetic import persona
-from rtswap.types import Image
 
 AGREED = Config(source=SourceConfig(i_have_consent=True))
 

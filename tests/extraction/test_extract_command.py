@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rtswap.commands.extract import COMMAND
-from rtswap.errors import UsageError
+from rtswap.core.errors import UsageError
 
 
 def typed(*words: str) -> int:

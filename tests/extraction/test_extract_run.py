@@ -14,7 +14,7 @@ from media import make_clip
 from people import eyes, group
 
 from rtswap.console import Console
-from rtswap.errors import InputError, OutputError, UsageError
+from rtswap.core.errors import InputError, OutputError, UsageError
 from rtswap.extraction.limits import Limits
 from rtswap.extraction.looking import look_at
 from rtswap.extraction.run import extract

@@ -22,10 +22,10 @@ from faulty import (
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from rtswap.compositing.cuda import Compositor, CudaCanvas  # noqa: E402
+from rtswap.core.errors import EngineError, FaceLost  # noqa: E402
+from rtswap.core.protocols import Later  # noqa: E402
+from rtswap.core.types import AlignedFace, DeviceFaces, DeviceSwapped, Image, Quality  # noqa: E402
 from rtswap.device_workshop import DeviceWorkshop  # noqa: E402
-from rtswap.errors import EngineError, FaceLost  # noqa: E402
-from rtswap.protocols import Later  # noqa: E402
-from rtswap.types import AlignedFace, DeviceFaces, DeviceSwapped, Image, Quality  # noqa: E402
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -214,7 +214,7 @@ def test_who_asks_for_parts_gets_parts() -> None:
 def test_one_face_that_fails_is_covered_while_the_other_is_shown_swapped() -> None:
     from faulty import draw, face, picture, track_at
 
-    from rtswap.types import Frame, Track
+    from rtswap.core.types import Frame, Track
 
     def two(index: int) -> Image:
         image = picture(index, at=(35, 40))

@@ -11,8 +11,8 @@ import pytest
 from faulty import MOMENTS, ScriptedInput, ScriptedSwapper, ScriptedTracker, assert_closed, play
 from faulty_ends import Fault
 
-from rtswap.errors import FaceLost
-from rtswap.types import AlignedFace, Frame, Quality, SwappedFace, Track
+from rtswap.core.errors import FaceLost
+from rtswap.core.types import AlignedFace, Frame, Quality, SwappedFace, Track
 
 KINDS = [
     *("raises", "nothing", "float crop", "nan crop", "crop shape", "gray crop", "mask dtype", "mask shape"),

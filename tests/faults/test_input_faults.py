@@ -13,8 +13,8 @@ from faulty_ends import Fault
 from known_face import SIZE, picture
 
 from rtswap import sender
-from rtswap.errors import FaceLost, InputError
-from rtswap.types import Image
+from rtswap.core.errors import FaceLost, InputError
+from rtswap.core.types import Image
 
 COUNT, AT = 14, 6
 Make = Callable[[int], Image]

@@ -11,7 +11,7 @@ from faulty_ends import Fault, FaultyDisclosure, Recorder, canvases
 from known_face import shows_face
 
 from rtswap.budget import Budget
-from rtswap.errors import OutputError
+from rtswap.core.errors import OutputError
 from rtswap.session import Session
 
 COUNT = 12

@@ -6,7 +6,7 @@ import pytest
 from faulty import MOMENTS, ScriptedInput, ScriptedSwapper, ScriptedTracker, assert_closed, play
 from faulty_ends import Fault, Recorder
 
-from rtswap.errors import FaceLost
+from rtswap.core.errors import FaceLost
 
 FAILING = {"exception": Fault, "nan landmarks": ValueError, "some nan landmarks": ValueError, "all nan": ValueError}
 FAILING |= {"five landmarks": Exception, "huge numbers": Exception}

@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 import pytest
 
-from rtswap.errors import InputError
+from rtswap.core.errors import InputError
+from rtswap.core.types import Image
 from rtswap.inputs.camera import Camera, cannot_open, open_device, users_of
 from rtswap.inputs.retry import delays
-from rtswap.types import Image
 
 
 class FakeDevice:

@@ -12,8 +12,8 @@ from media import all_numbers, make_clip, marked, read_back
 from rtswap.cli import main
 from rtswap.config import Config
 from rtswap.configfile import effective
+from rtswap.core.errors import ConfigError, InputError, OutputError
 from rtswap.engines.start import why_no_gpu
-from rtswap.errors import ConfigError, InputError, OutputError
 from rtswap.inputs import hardware, open_input
 from rtswap.inputs.video import VideoFile
 from rtswap.outputs.encoding import ON_HARDWARE, encoder_name

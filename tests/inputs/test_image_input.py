@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from media import all_numbers, numbered
 
-from rtswap.errors import InputError
+from rtswap.core.errors import InputError
 from rtswap.inputs.image import ImageInput, natural_key
 
 

@@ -15,9 +15,9 @@ import av
 import pytest
 from media import all_numbers, make_clip, number_of, numbered
 
-from rtswap.errors import InputError
+from rtswap.core.errors import InputError
+from rtswap.core.urls import redact, scheme
 from rtswap.inputs.stream import NetworkStream
-from rtswap.urls import redact, scheme
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:

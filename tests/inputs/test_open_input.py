@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from media import make_clip, numbered
 
-from rtswap.errors import InputError
+from rtswap.core.errors import InputError
 from rtswap.inputs import open_input
 from rtswap.inputs.image import ImageInput
 from rtswap.inputs.video import VideoFile

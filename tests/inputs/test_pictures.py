@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pil
 
-from rtswap.errors import InputError
+from rtswap.core.errors import InputError
 from rtswap.pictures import looks_like_picture, read_image, stated_size
 
 RGB = np.zeros((40, 60, 3), np.uint8)

@@ -18,11 +18,11 @@ from media import make_clip
 from rtswap.cli import main
 from rtswap.config import Config, SourceConfig
 from rtswap.console import Console
-from rtswap.errors import InputError, OutputError, UsageError
+from rtswap.core.errors import InputError, OutputError, UsageError
+from rtswap.core.types import Image
 from rtswap.inspection import run as run_module
 from rtswap.inspection.panels import Panels
 from rtswap.inspection.run import FILES, inspect
-from rtswap.types import Image
 
 FRAMES = 12
 JUMPED = 6

@@ -7,8 +7,8 @@ import importlib.util
 import numpy as np
 import pytest
 
+from rtswap.core.errors import ModelError
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
-from rtswap.errors import ModelError
 from rtswap.models import dlib
 
 Array = np.ndarray

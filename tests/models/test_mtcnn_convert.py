@@ -11,8 +11,8 @@ import numpy as np
 import onnx
 import pytest
 
+from rtswap.core.errors import ModelError
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
-from rtswap.errors import ModelError
 from rtswap.models import mtcnn
 
 Array = np.ndarray

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rtswap.errors import ModelError
+from rtswap.core.errors import ModelError
 from rtswap.models.catalog import Entry, read_catalog, shipped_catalog
 from rtswap.models.registry import Registry, cache_folder
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from media import marked, number_of
 
-from rtswap.errors import OutputError, RtswapError, UsageError
+from rtswap.core.errors import OutputError, RtswapError, UsageError
+from rtswap.core.types import MarkedImage
 from rtswap.outputs.image import ImageOutput
-from rtswap.types import MarkedImage
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".JPEG", ".webp", ".bmp", ".tif"])

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from media import marked
 
-from rtswap.errors import OutputError, UsageError
+from rtswap.core.errors import OutputError, UsageError
+from rtswap.core.types import MarkedImage
 from rtswap.outputs import stream
 from rtswap.outputs.stream import NetworkOutput
-from rtswap.types import MarkedImage
 
 
 def free_port(kind: socket.SocketKind) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rtswap.errors import OutputError, RtswapError, UsageError
+from rtswap.core.errors import OutputError, RtswapError, UsageError
 from rtswap.outputs import open_output
 from rtswap.outputs.image import ImageOutput
 from rtswap.outputs.null import Null

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from media import SUFFIXES, clicks, make_clip, marked, read_back
 
+from rtswap.core.types import MarkedImage
 from rtswap.inputs.video import VideoFile
 from rtswap.outputs.video import VideoWriter
-from rtswap.types import MarkedImage
 
 
 def carry_over(source: Path, out: Path, *, frames: int | None = None) -> list[str]:

@@ -12,7 +12,7 @@ import av
 import pytest
 from media import SUFFIXES, clicks, make_clip, marked, number_of, read_back
 
-from rtswap.errors import OutputError, RtswapError, UsageError
+from rtswap.core.errors import OutputError, RtswapError, UsageError
 from rtswap.outputs.video import VideoWriter
 
 RECORD = """
@@ -148,9 +148,9 @@ FULL_DISK = """
 import resource, signal, sys
 sys.path[:0] = [{tests!r}]
 import numpy as np
-from rtswap.errors import OutputError
+from rtswap.core.errors import OutputError
 from rtswap.outputs.video import VideoWriter
-from rtswap.types import MarkedImage
+from rtswap.core.types import MarkedImage
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
 rng = np.random.default_rng(0)

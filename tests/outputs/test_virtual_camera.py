@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from media import marked, number_of
 
-from rtswap.errors import OutputError
+from rtswap.core.errors import OutputError
+from rtswap.core.types import MarkedImage
 from rtswap.outputs import virtual_camera
 from rtswap.outputs.virtual_camera import VirtualCamera, available
-from rtswap.types import MarkedImage
 
 pyvirtualcam = pytest.importorskip("pyvirtualcam")
 

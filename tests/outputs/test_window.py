@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from media import marked
 
-from rtswap.errors import OutputError
+from rtswap.core.errors import OutputError
 from rtswap.outputs import window
 from rtswap.outputs.window import Window, available, with_text
 

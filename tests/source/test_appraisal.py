@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from photos import Face, Scene, turned
 
+from rtswap.core.types import Points
 from rtswap.geometry import canonical
 from rtswap.source.pose import pose_of
 from rtswap.source.quality import appraise, sharpness
 from rtswap.topology import CHIN, FOREHEAD, KEYPOINTS
-from rtswap.types import Points
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from photos import Face, Scene, World, world
 
-from rtswap.errors import SourceError
+from rtswap.core.errors import SourceError
 from rtswap.source.pose import pose_of
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from people import NAMES, person
 
+from rtswap.core.types import SourceIdentity
 from rtswap.swappers.texture import Texture
 from rtswap.swappers.unroll import COARSE, SIZE, inwards
-from rtswap.types import SourceIdentity
 
 
 def side_lit(who: SourceIdentity, dim: float, *, sharp: bool) -> np.ndarray:

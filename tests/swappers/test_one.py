@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from people import person, rotation, swapped_in
 
+from rtswap.core.types import AlignedFace, Quality, SourceIdentity, Tensor
 from rtswap.geometry import canonical, similarity
 from rtswap.swappers.mesh import MeshSwapModel
 from rtswap.swappers.one import SIZES, OneSwapModel
 from rtswap.swappers.one_view import EYES_APART, NEUTRAL, SIZE, Look, cut, look, placing
 from rtswap.topology import OVAL
-from rtswap.types import AlignedFace, Quality, SourceIdentity, Tensor
 
 STYLE = np.arange(5, dtype=np.float32)[None]
 
@@ -205,7 +205,7 @@ def test_a_crop_shows_each_place_where_the_matrix_says(scale: float) -> None:
 
 
 def test_a_source_whose_landmarks_lie_on_a_point_is_refused_as_by_mesh() -> None:
-    from rtswap.errors import SourceError
+    from rtswap.core.errors import SourceError
 
     flat = SourceIdentity(person("ada").portrait, np.zeros((468, 3), np.float32))
     with pytest.raises(SourceError):

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from people import NAMES, person, swapped_in
 
+from rtswap.core.protocols import Swapper
+from rtswap.core.types import SourceIdentity
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.models.registry import Registry
-from rtswap.protocols import Swapper
 from rtswap.swappers.mesh import MeshSwapModel
 from rtswap.swappers.one import SIZES, OneSwapModel, samples
 from rtswap.swappers.one_view import NEUTRAL
 from rtswap.topology import OVAL
-from rtswap.types import SourceIdentity
 
 
 @cache

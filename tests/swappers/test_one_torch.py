@@ -15,9 +15,10 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 from device_faces import SEEN, seen_by, together  # noqa: E402
 from mended import LEVELS, Both, Bound, Encoder, Generator, apart, bound, mesh  # noqa: E402
 
+from rtswap.core.errors import ModelError  # noqa: E402
+from rtswap.core.types import AlignedFace, DeviceFace, DeviceFaces, Quality, Tensor  # noqa: E402
 from rtswap.device_cuts import CUT, cut_by  # noqa: E402
 from rtswap.engines.torch_cuda import TorchEngine  # noqa: E402
-from rtswap.errors import ModelError  # noqa: E402
 from rtswap.models.registry import Registry  # noqa: E402
 from rtswap.swappers import one_torch  # noqa: E402
 from rtswap.swappers.mesh import MeshSwapModel  # noqa: E402
@@ -25,7 +26,6 @@ from rtswap.swappers.mesh_torch import TRACKS  # noqa: E402
 from rtswap.swappers.one import FORGOTTEN_S, SIZES, OneSwapModel  # noqa: E402
 from rtswap.swappers.one_torch import TorchOneSwapModel  # noqa: E402
 from rtswap.swappers.one_view import NEUTRAL, SIZE, cut, placing  # noqa: E402
-from rtswap.types import AlignedFace, DeviceFace, DeviceFaces, Quality, Tensor  # noqa: E402
 
 
 @pytest.fixture(scope="module", autouse=True)

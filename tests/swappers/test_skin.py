@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from people import NAMES, person
 
-from rtswap.errors import ModelError
+from rtswap.core.errors import ModelError
+from rtswap.core.types import SourceIdentity
 from rtswap.geometry import canonical
 from rtswap.occluders import Occluders, placing
 from rtswap.swappers.skin import face_mask
 from rtswap.swappers.texture import SIZE, Texture, chart
 from rtswap.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
-from rtswap.types import SourceIdentity
 
 SIDE = 128
 HAIR = (18, 22, 30)

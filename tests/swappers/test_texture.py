@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from people import NAMES, filled, person, placed
 
+from rtswap.core.types import Portrait
 from rtswap.geometry import canonical
 from rtswap.raster import rasterize
 from rtswap.swappers.texture import SIDES, SIZE, Texture, chart, skirted
 from rtswap.topology import OVAL
-from rtswap.types import Portrait
 
 
 def rendered(texture: np.ndarray, mesh: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

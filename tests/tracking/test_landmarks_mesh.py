@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtswap.errors import ModelError
+from rtswap.core.errors import ModelError
 from rtswap.tracking.landmarks import MARGIN, MeshLandmarks, cut, place, to_frame
 
 SIZE = 128

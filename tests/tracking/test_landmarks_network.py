@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import rtswap
+from rtswap.core.types import Mesh
 from rtswap.tracking.landmarks import MeshLandmarks
-from rtswap.types import Mesh
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: it runs the network here")
 MODEL = Path(rtswap.__file__).parent / "assets" / "landmarks.onnx"

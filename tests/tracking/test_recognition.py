@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 import pytest
 
+from rtswap.core.errors import ModelError
+from rtswap.core.types import Image, Mesh, Points, Tensor
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
-from rtswap.errors import ModelError
 from rtswap.synthetic import persona
 from rtswap.tracking.recognition import LENGTH, OTHER, SAME, SMALLEST_PX, FaceRecogniser, tells_who
-from rtswap.types import Image, Mesh, Points, Tensor
 
 PEOPLE = ("ada", "ben", "carl", "dan")
 

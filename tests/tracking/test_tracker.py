@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from world import BASE, FPS, HEIGHT, WIDTH, Person, Stream, World, centre, extent, ids, still
 
-from rtswap.errors import EngineError
+from rtswap.core.errors import EngineError
+from rtswap.core.types import Frame, Mesh, Quality
 from rtswap.tracking.tracker import FaceTracker
-from rtswap.types import Frame, Mesh, Quality
 
 
 def test_a_face_is_followed_from_its_first_frame_at_one_landmark_pass_a_frame() -> None:

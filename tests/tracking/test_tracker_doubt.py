@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from world import Person, Stream, World, centre, ids, still
 
-from rtswap.types import Detection, Image, Mesh, Points
+from rtswap.core.types import Detection, Image, Mesh, Points
 
 # Sticking to one person
 

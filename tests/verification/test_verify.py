@@ -10,7 +10,7 @@ from bright import PAYLOAD, clip, grey, look
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rtswap.errors import InputError, RtswapError, UsageError
+from rtswap.core.errors import InputError, RtswapError, UsageError
 from rtswap.verification import run as run_module
 from rtswap.verification import verify
 

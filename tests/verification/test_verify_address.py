@@ -12,7 +12,7 @@ import cv2
 import pytest
 from bright import clip, grey, look
 
-from rtswap.errors import InputError
+from rtswap.core.errors import InputError
 from rtswap.verification import fetch as fetch_module
 from rtswap.verification import run as run_module
 

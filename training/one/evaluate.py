@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 
 from rtswap.compositing.cpu import CpuCanvas
 from rtswap.config import Config
+from rtswap.core.protocols import Embedder, SwapModel
+from rtswap.core.types import AlignedFace, Image, Mask, Points, Quality, SourceIdentity
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.eyes import Eyes, open_eyes
 from rtswap.geometry import keypoints_of, transform
-from rtswap.protocols import Embedder, SwapModel
 from rtswap.source.portrait import find_landmarks
 from rtswap.swappers.mesh import MeshSwapModel
 from rtswap.swappers.one import SIZES, OneSwapModel
-from rtswap.types import AlignedFace, Image, Mask, Points, Quality, SourceIdentity
 from training.landmarks.faces import is_validation, read_picture
 from training.one.lights import badly_lit
 from training.people import is_usable

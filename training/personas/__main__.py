@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.config import Config
+from rtswap.core.types import Image
 from rtswap.embedding import DlibEmbedder
 from rtswap.eyes import open_eyes
-from rtswap.types import Image
 from training.personas.compose import Recipe, compose
 from training.personas.faces import Faces
 from training.personas.judge import Judge, Judged

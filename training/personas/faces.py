@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.errors import SourceError
+from rtswap.core.errors import SourceError
+from rtswap.core.types import Image, Points
 from rtswap.eyes import Eyes
 from rtswap.geometry import canonical, similarity, transform
 from rtswap.source.portrait import find_landmarks
-from rtswap.types import Image, Points
 from training.people import is_usable
 
 SIDE = 512

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.core.types import Image
 from rtswap.embedding import DlibEmbedder
 from rtswap.eyes import Eyes
-from rtswap.types import Image
 from training.personas.faces import Faces
 
 

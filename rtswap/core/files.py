@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def write_whole(path: Path, content: bytes, *, private: bool = False) -> None:
+def write_atomic(path: Path, content: bytes, *, private: bool = False) -> None:
     """Put ``content`` in the place of whatever is at ``path``. ``private``: for its owner alone. Raises OSError."""
     part = path.with_name(f".{path.name[:80]}.{secrets.token_hex(4)}.part")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)

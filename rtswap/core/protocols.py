@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, runtime_checkable
 
-from rtswap.types import (
+from rtswap.core.types import (
     AlignedFace,
     Box,
     Detection,
