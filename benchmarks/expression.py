@@ -36,9 +36,9 @@ from rtswap.evaluation.expression import NAMES, Series, correlation, gain, serie
 from rtswap.evaluation.heads import Meshes, rotations, turns_between
 from rtswap.evaluation.judge import Judge
 from rtswap.eyes import Eyes, open_eyes
-from rtswap.geometry import canonical, keypoints_of
-from rtswap.pictures import read_image
-from rtswap.synthetic import AnimatedHead, Motion
+from rtswap.vision.geometry import canonical, keypoints_of
+from rtswap.vision.images import read_image
+from rtswap.vision.talking_head import AnimatedHead, Motion
 
 TOLD = 0.95
 WIDTHS, OTHERS = (0.95, 1.0, 1.06), (0.92, 1.03, 1.1)

@@ -32,10 +32,10 @@ from rtswap.config import Config
 from rtswap.core.protocols import Finish
 from rtswap.core.types import AlignedFace, Quality, SourceIdentity, SwappedFace
 from rtswap.eyes import Eyes, open_eyes
-from rtswap.geometry import transform
 from rtswap.source.portrait import find_landmarks
 from rtswap.swappers.mesh import MeshSwapModel
-from rtswap.synthetic import persona
+from rtswap.vision.geometry import transform
+from rtswap.vision.talking_head import persona
 
 WARM_UP = 3
 FPS = 30.0

@@ -17,7 +17,7 @@ from rtswap.config import Config
 from rtswap.core.types import Image
 from rtswap.evaluation.clips import config_for, generated, swap_clip
 from rtswap.eyes import open_eyes
-from rtswap.synthetic import persona
+from rtswap.vision.talking_head import persona
 
 SIZE = (1280, 720)
 FPS, SECONDS = 30, 2.0

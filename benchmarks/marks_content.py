@@ -15,7 +15,7 @@ import numpy as np
 from marks_ways import recoded
 
 from rtswap.core.types import Image
-from rtswap.synthetic import persona
+from rtswap.vision.talking_head import persona
 
 PEOPLE = ("ada", "ben", "carl", "dan")
 NATURAL = (

@@ -34,7 +34,7 @@ from rtswap.eyes import Eyes, open_eyes
 from rtswap.models.registry import Registry
 from rtswap.source.portrait import find_landmarks
 from rtswap.swappers.one import SIZES
-from rtswap.synthetic import AnimatedHead, clip, persona
+from rtswap.vision.talking_head import AnimatedHead, clip, persona
 
 PEOPLE = ("ada", "ben", "carl", "dan")
 FRAMES = 8

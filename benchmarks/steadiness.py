@@ -44,8 +44,8 @@ from rtswap.evaluation.clips import (
 from rtswap.evaluation.heads import Meshes
 from rtswap.evaluation.steadiness import REGIONS, flicker, jitter, replaced, warp_errors
 from rtswap.eyes import Eyes, open_eyes
-from rtswap.geometry import interocular
-from rtswap.synthetic import persona
+from rtswap.vision.geometry import interocular
+from rtswap.vision.talking_head import persona
 
 BARE = 0.25
 """Share of the landmarks. Fewer changed is the target with make-up."""

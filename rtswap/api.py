@@ -35,9 +35,9 @@ from rtswap.disclosure import Disclosure
 from rtswap.eyes import open_eyes
 from rtswap.marks import make_disclosure
 from rtswap.metrics import Metrics
-from rtswap.pictures import read_image
 from rtswap.pipeline import Outcome, Pipeline
 from rtswap.session import Session
+from rtswap.vision.images import read_image
 
 Photo = str | Path
 Photos = Photo | Sequence[Photo]

@@ -25,7 +25,7 @@ from rtswap.core.types import (
     View,
 )
 from rtswap.device_verdict import Looks, Verdict
-from rtswap.geometry import transform
+from rtswap.vision.geometry import transform
 from rtswap.workshop import LARGEST_FACE, TooHidden, check_landmarks, checked
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rtswap.core.errors import SourceError
 from rtswap.core.protocols import Engine
 from rtswap.core.types import Image, Matrix, Points
-from rtswap.geometry import scale_of, similarity
+from rtswap.vision.geometry import scale_of, similarity
 
 SIDE = 150
 TEMPLATE: Points = (

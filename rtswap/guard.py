@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rtswap.core.types import Box, Track
-from rtswap.geometry import box_of
+from rtswap.vision.geometry import box_of
 
 MARGIN = 0.35
 """Of a face's box, on each side: a mesh ends at the chin and the forehead, a face does not."""

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from rtswap.core.errors import ModelError
 from rtswap.core.protocols import Engine
 from rtswap.core.types import Image, Matrix, Points, Tensor
-from rtswap.sampling import warped
-from rtswap.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
+from rtswap.vision.resample import warped
+from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
 
 Plane = NDArray[np.float32]
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from rtswap.core.protocols import Canvas, Finish, Stages, Swapper
 from rtswap.core.types import AlignedFace, Box, Image, Mask, Matrix, Points, Quality, SwappedFace, Swaps, Track, View
-from rtswap.geometry import scale_of, transform
+from rtswap.vision.geometry import scale_of, transform
 
 LARGEST_FACE = 3.0
 """Longest sides of the picture that a face may be long: beyond it a mesh has gone wild, and would take seconds."""

@@ -20,7 +20,7 @@ import numpy as np
 from rtswap.config import Config
 from rtswap.eyes import open_eyes
 from rtswap.source.portrait import find_landmarks
-from rtswap.synthetic import AnimatedHead, clip, persona
+from rtswap.vision.talking_head import AnimatedHead, clip, persona
 
 SIZE, FPS, SECONDS, FACE_PX = (1280, 720), 30, 6, 300
 RATE = 48_000

@@ -11,7 +11,7 @@ from rtswap.compositing.cpu import CpuCanvas
 from rtswap.compositing.cuda_views import side_for
 from rtswap.core.protocols import DeviceSwapper
 from rtswap.core.types import AlignedFace, DeviceFace, DeviceFaces, Image, Points, View
-from rtswap.geometry import transform
+from rtswap.vision.geometry import transform
 
 SEEN = np.ones(468, np.float32)
 

@@ -16,10 +16,10 @@ from rtswap.budget import Budget
 from rtswap.compositing.cpu import CpuCanvas
 from rtswap.core.types import AlignedFace, Frame, Image, Matrix, Points, Quality, StreamInfo, SwappedFace, Track
 from rtswap.disclosure import Disclosure
-from rtswap.geometry import box_of
 from rtswap.metrics import Metrics
 from rtswap.pipeline import Pipeline, Policy
 from rtswap.session import Session
+from rtswap.vision.geometry import box_of
 from rtswap.workshop import HostWorkshop
 
 

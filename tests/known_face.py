@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from rtswap.core.types import Image, Points, Track
-from rtswap.geometry import box_of, canonical
+from rtswap.vision.geometry import box_of, canonical
 
 SIZE = (144, 80)
 FACE_PX, CELL_PX = 32, 2

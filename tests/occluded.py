@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from rtswap.core.types import AlignedFace, Points, SwappedFace, Tensor
-from rtswap.geometry import canonical
 from rtswap.occluders import ANSWER, SIZE, placing
+from rtswap.vision.geometry import canonical
 
 W, H = 224, 280
 

@@ -12,10 +12,10 @@ import numpy as np
 from rtswap.config import Config, EngineConfig
 from rtswap.core.types import AlignedFace, Image, Points, Quality, SourceIdentity, SwappedFace
 from rtswap.eyes import Eyes, open_eyes
-from rtswap.geometry import canonical
-from rtswap.raster import rasterize
 from rtswap.source.portrait import find_landmarks
-from rtswap.synthetic import persona
+from rtswap.vision.geometry import canonical
+from rtswap.vision.raster import rasterize
+from rtswap.vision.talking_head import persona
 
 NAMES = ("ada", "ben", "carl", "dan")
 WIDTH = float(np.ptp(canonical().mesh[:, 0]))

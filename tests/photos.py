@@ -12,8 +12,8 @@ import numpy as np
 
 from rtswap.core.errors import InputError
 from rtswap.core.types import Box, Detection, Image, Mesh, Points, SourceIdentity
-from rtswap.geometry import canonical, keypoints_of, similarity, transform
 from rtswap.source import load_source
+from rtswap.vision.geometry import canonical, keypoints_of, similarity, transform
 
 
 def turned(yaw: float = 0, pitch: float = 0, roll: float = 0) -> Points:

@@ -17,7 +17,7 @@ import rtswap
 from rtswap import api
 from rtswap.config import BadgeConfig, Config, MarksConfig, SafetyConfig
 from rtswap.core.errors import FaceLost, InputError, SourceError, UsageError
-from rtswap.synthetic import persona
+from rtswap.vision.talking_head import persona
 
 
 def photo(name: str) -> Path:

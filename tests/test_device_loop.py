@@ -37,7 +37,7 @@ from rtswap.occluders import Occluders  # noqa: E402
 from rtswap.pipeline import Outcome, Pipeline  # noqa: E402
 from rtswap.swappers.one import SIZES  # noqa: E402
 from rtswap.swappers.one_torch import TorchOneSwapper  # noqa: E402
-from rtswap.synthetic import AnimatedHead, clip  # noqa: E402
+from rtswap.vision.talking_head import AnimatedHead, clip  # noqa: E402
 from rtswap.workshop import HostWorkshop  # noqa: E402
 
 SIZE = (320, 240)

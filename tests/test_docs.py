@@ -22,7 +22,7 @@ from rtswap.core import protocols
 from rtswap.core.errors import OutputError
 from rtswap.core.types import AlignedFace, Frame, MarkedImage, Quality, SourceIdentity, SwappedFace
 from rtswap.disclosure import Disclosure
-from rtswap.geometry import canonical
+from rtswap.vision.geometry import canonical
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])

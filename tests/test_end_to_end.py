@@ -20,7 +20,7 @@ from media import clicks, make_clip, numbered
 from people import group, person
 
 from rtswap.cli import main
-from rtswap.synthetic import AnimatedHead, clip, persona
+from rtswap.vision.talking_head import AnimatedHead, clip, persona
 
 ADA = str(resources.files("rtswap").joinpath("assets/personas/ada.jpg"))
 SIZE = (320, 240)

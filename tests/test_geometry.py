@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from people import placed, rotation
 
-from rtswap.geometry import (
+from rtswap.vision.geometry import (
     ARCFACE_112,
     box_of,
     canonical,

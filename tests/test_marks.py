@@ -18,7 +18,7 @@ from rtswap.core.errors import ConfigError
 from rtswap.disclosure.manifest import read_manifest
 from rtswap.disclosure.reading import WatermarkReader
 from rtswap.marks import make_disclosure, make_signer, payload
-from rtswap.synthetic import persona
+from rtswap.vision.talking_head import persona
 
 
 def ignore(event: str) -> None:

@@ -10,7 +10,7 @@ from occluded import H, Saying, W, answer, mesh, swapped, target
 from rtswap.compositing.occlusion import OcclusionMask
 from rtswap.core.types import Quality
 from rtswap.occluders import SIZE, Occluders, cut, guide, placing
-from rtswap.topology import OVAL
+from rtswap.vision.topology import OVAL
 
 
 def test_the_network_sees_the_face_upright_and_centred_and_is_told_where_it_is() -> None:

@@ -13,14 +13,14 @@ from people import eyes
 
 from rtswap.consent import ConsentRecord, ask
 from rtswap.core.errors import OutputError, SourceError
-from rtswap.geometry import similarity, transform
 from rtswap.inspection.people import personas
 from rtswap.personas import everybody, is_persona, list_personas, persona_photo
-from rtswap.pictures import read_image
 from rtswap.source import load_source
-from rtswap.source.pose import pose_of
 from rtswap.swappers.shape import SourceShape
-from rtswap.topology import OVAL
+from rtswap.vision.geometry import similarity, transform
+from rtswap.vision.images import read_image
+from rtswap.vision.pose import pose_of
+from rtswap.vision.topology import OVAL
 
 EVERYONE = everybody()
 NAMES = [persona.name for persona in list_personas()]

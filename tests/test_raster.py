@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from people import placed
 
-from rtswap.geometry import canonical
-from rtswap.raster import EYE_DISTANCE, rasterize
+from rtswap.vision.geometry import canonical
+from rtswap.vision.raster import EYE_DISTANCE, rasterize
 
 ONE = np.array([[0, 1, 2]], np.int32)
 

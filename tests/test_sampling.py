@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from rtswap.sampling import blurred, looked_up, resized, warped
+from rtswap.vision.resample import blurred, looked_up, resized, warped
 
 KINDS = [np.uint8, np.float32]
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from people import NAMES, eyes, person
 
-from rtswap.geometry import box_of, canonical, interocular
-from rtswap.synthetic import AnimatedHead, Motion, clip, persona
-from rtswap.topology import LEFT_EYE, LIPS_INNER
+from rtswap.vision.geometry import box_of, canonical, interocular
+from rtswap.vision.talking_head import AnimatedHead, Motion, clip, persona
+from rtswap.vision.topology import LEFT_EYE, LIPS_INNER
 
 STILL = Motion(0, 0, 0, 0, 0, (0, 0))
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from people import filled, placed
 
-from rtswap import topology
-from rtswap.geometry import canonical, unrolled
-from rtswap.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
+from rtswap.vision import topology
+from rtswap.vision.geometry import canonical, unrolled
+from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
 
 RINGS = {
     "oval": OVAL,

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from rtswap import topology
 from rtswap.core.types import Box, Detection, Frame, Image, Mesh, Points, Quality, Tensor, Track
 from rtswap.tracking.association import iou
 from rtswap.tracking.tracker import FaceTracker
+from rtswap.vision import topology
 
 FPS = 30
 WIDTH, HEIGHT = 1280, 720

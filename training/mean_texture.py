@@ -14,10 +14,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from rtswap.sampling import blurred, resized
-from rtswap.source.pose import pose_of
 from rtswap.swappers.strength import FINE, LIGHT
 from rtswap.swappers.unroll import COARSE, inwards, unroll
+from rtswap.vision.pose import pose_of
+from rtswap.vision.resample import blurred, resized
 from training.people import is_usable
 
 MOST_TURN_DEG = 8.0

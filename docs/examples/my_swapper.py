@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from rtswap.core.types import AlignedFace, Matrix, Points, Quality, SourceIdentity, SwappedFace
-from rtswap.geometry import box_of, similarity
+from rtswap.vision.geometry import box_of, similarity
 
 
 @dataclass

@@ -24,11 +24,11 @@ from rtswap.marks import make_disclosure
 from rtswap.metrics import Metrics, Spans
 from rtswap.outputs.null import Null
 from rtswap.personas import persona_photo
-from rtswap.pictures import read_image
 from rtswap.pipeline import Pipeline
 from rtswap.session import Session
 from rtswap.source.portrait import find_landmarks
-from rtswap.synthetic import AnimatedHead, clip
+from rtswap.vision.images import read_image
+from rtswap.vision.talking_head import AnimatedHead, clip
 
 CLIP_FRAMES = 12
 """Played forth and back; more would only fill memory."""

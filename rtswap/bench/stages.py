@@ -5,7 +5,7 @@ from __future__ import annotations
 from rtswap.assemble import make_swap_model
 from rtswap.bench.rig import TARGETS, Rig
 from rtswap.core.types import Quality
-from rtswap.synthetic import AnimatedHead, Motion
+from rtswap.vision.talking_head import AnimatedHead, Motion
 
 
 def stage_bytes(rig: Rig, size: tuple[int, int], face_px: int) -> dict[str, float]:

@@ -13,7 +13,7 @@ from rtswap.compositing.openings import openings_of, skin_weights
 from rtswap.compositing.steady import Steady
 from rtswap.compositing.transfers import Affine, Colors, idt, lct, matched_curves, mkl, rct, sot
 from rtswap.core.types import AlignedFace, Image, Quality, SwappedFace
-from rtswap.sampling import blurred, resized
+from rtswap.vision.resample import blurred, resized
 
 SAMPLES = 2500
 """Pixels that the live transfers learn from, about."""

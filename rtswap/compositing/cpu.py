@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 
 from rtswap.core.types import Box, Image, Mask, Matrix
-from rtswap.geometry import clip_box, inverse, scale_of, upright_box
-from rtswap.sampling import resized, warped
+from rtswap.vision.geometry import clip_box, inverse, scale_of, upright_box
+from rtswap.vision.resample import resized, warped
 
 AVERAGED = 1.6
 """Pixels of the frame per crop pixel from which a crop is averaged. Below, sampling misses hardly any and takes

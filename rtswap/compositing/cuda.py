@@ -19,9 +19,9 @@ from rtswap.compositing.cuda_slots import Lanes, Slot, Slots, Waits
 from rtswap.compositing.cuda_views import Table, crop_table, paste_table, side_for
 from rtswap.compositing.yuv import LAYOUTS, Coding, bytes_shape, coding, frame_size
 from rtswap.core.types import Box, Image, Mask, Matrix, View
-from rtswap.geometry import clip_box
 from rtswap.tensors import Tensor, uploaded
 from rtswap.torch_door import load_torch
+from rtswap.vision.geometry import clip_box
 
 torch = load_torch()
 

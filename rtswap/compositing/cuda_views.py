@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rtswap.compositing.cpu import AVERAGED
 from rtswap.core.types import View
-from rtswap.geometry import clip_box, scale_of, upright_box
+from rtswap.vision.geometry import clip_box, scale_of, upright_box
 
 FIELDS = 16
 """Numbers per row."""

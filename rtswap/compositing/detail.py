@@ -14,7 +14,7 @@ from rtswap.compositing.openings import bounded, bounding_box, openings_of, skin
 from rtswap.compositing.sharpness import Grain, Plane, edge_sigma, fine_detail, grain_of, softened
 from rtswap.compositing.steady import Steady
 from rtswap.core.types import AlignedFace, Image, Mask, Quality, SwappedFace
-from rtswap.topology import CHIN, LIPS_OUTER
+from rtswap.vision.topology import CHIN, LIPS_OUTER
 
 EVERY_S = 0.1
 """Seconds between two measurements of one of the two pictures. Sharpness does not change from frame to frame."""

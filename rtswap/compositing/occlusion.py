@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from rtswap.core.types import AlignedFace, Mask, Matrix, Points, Quality, SwappedFace
 from rtswap.occluders import ANSWER, SIZE, Occluders, placing
-from rtswap.sampling import blurred, resized, warped
-from rtswap.topology import OVAL
+from rtswap.vision.resample import blurred, resized, warped
+from rtswap.vision.topology import OVAL
 
 Plane = NDArray[np.float32]
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Image, Mask, Points
-from rtswap.sampling import blurred
-from rtswap.topology import LEFT_EYE, LIPS_INNER, RIGHT_EYE
+from rtswap.vision.resample import blurred
+from rtswap.vision.topology import LEFT_EYE, LIPS_INNER, RIGHT_EYE
 
 RINGS = (LEFT_EYE, RIGHT_EYE, LIPS_INNER)
 FEATHER = 0.006

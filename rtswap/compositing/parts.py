@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from rtswap.compositing.openings import bounded, face_width, hull_of, union_of
 from rtswap.compositing.steady import Steady
 from rtswap.core.types import AlignedFace, DeviceFace, Mask, Quality, SwappedFace
-from rtswap.sampling import blurred, resized
-from rtswap.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
+from rtswap.vision.resample import blurred, resized
+from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
 
 STEP = 4
 """Pixels per node of the grid on which masks are drawn."""

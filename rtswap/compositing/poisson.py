@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from rtswap.compositing.openings import bounding_box, openings_of
 from rtswap.core.types import AlignedFace, Image, Mask, Quality, SwappedFace
-from rtswap.sampling import blurred, resized
+from rtswap.vision.resample import blurred, resized
 
 RIM = 8
 """Pixels added around the crop: the solver wants a border of the target on every side."""

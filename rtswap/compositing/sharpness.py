@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Mask
-from rtswap.sampling import Picture, resized
+from rtswap.vision.resample import Picture, resized
 
 Plane = NDArray[np.float32]
 """(H, W) one channel, 0..255."""

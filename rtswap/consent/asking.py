@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rtswap.consent.record import ConsentRecord, photo_digest
 from rtswap.core.errors import SourceError, UsageError
-from rtswap.pictures import PICTURE_SUFFIXES
+from rtswap.vision.images import PICTURE_SUFFIXES
 
 STATEMENT = (
     "I am the person shown, or that person has agreed to this use.\n"

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from rtswap.core.types import Image, Tensor
-from rtswap.synthetic import persona
+from rtswap.vision.talking_head import persona
 
 _PEOPLE = ("ada", "ben", "carl", "dan")
 _FACE = slice(60, 460)

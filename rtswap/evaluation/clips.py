@@ -17,7 +17,7 @@ from rtswap.core.types import Frame, Image, Points, Quality
 from rtswap.evaluation.pixels import changed
 from rtswap.eyes import Eyes
 from rtswap.inputs import open_input
-from rtswap.synthetic import AnimatedHead, clip, persona
+from rtswap.vision.talking_head import AnimatedHead, clip, persona
 
 FPS = 30.0
 MOST_BYTES = 400_000_000

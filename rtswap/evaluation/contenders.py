@@ -19,9 +19,9 @@ from rtswap.evaluation.clips import Clip, Swap, ignore, swap_with
 from rtswap.evaluation.faces import Face
 from rtswap.evaluation.pixels import guessed_mask
 from rtswap.eyes import Eyes
-from rtswap.geometry import transform
-from rtswap.pictures import read_image
 from rtswap.source import load_source
+from rtswap.vision.geometry import transform
+from rtswap.vision.images import read_image
 
 TRACK = 1
 

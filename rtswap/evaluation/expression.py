@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from rtswap.core.types import Points
 from rtswap.evaluation.heads import Meshes
-from rtswap.geometry import interocular, similarity, transform
-from rtswap.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
+from rtswap.vision.geometry import interocular, similarity, transform
+from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
 
 Series = NDArray[np.float64]
 """(T,) or (T, 5)"""

@@ -12,9 +12,9 @@ import numpy as np
 from rtswap.core.errors import InputError
 from rtswap.core.protocols import Detector, LandmarkModel
 from rtswap.core.types import Image, Mesh
-from rtswap.geometry import box_of, clip_box
-from rtswap.pictures import read_image
-from rtswap.sampling import resized
+from rtswap.vision.geometry import box_of, clip_box
+from rtswap.vision.images import read_image
+from rtswap.vision.resample import resized
 
 ROOM = 0.9
 """Around the face's box, of its size: hair, neck and what a swap may change."""

@@ -24,8 +24,8 @@ from rtswap.core.types import Image, Points
 from rtswap.embedding import SIDE, TEMPLATE
 from rtswap.engines.choose import choose_engine
 from rtswap.evaluation.kernel import Features
-from rtswap.geometry import keypoints_of, scale_of, similarity
 from rtswap.models.registry import Registry
+from rtswap.vision.geometry import keypoints_of, scale_of, similarity
 
 CELLS = 5
 SCALES = 3

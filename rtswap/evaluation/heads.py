@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Points
-from rtswap.geometry import canonical
+from rtswap.vision.geometry import canonical
 
 Meshes = NDArray[np.float32]
 """(T, 468, 3) px."""

@@ -12,7 +12,7 @@ from rtswap.core.errors import ModelError, SourceError
 from rtswap.core.protocols import Embedder
 from rtswap.core.types import Image, Points
 from rtswap.eyes import Eyes
-from rtswap.geometry import keypoints_of
+from rtswap.vision.geometry import keypoints_of
 
 Vector = NDArray[np.float32]
 

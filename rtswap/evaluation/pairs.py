@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from rtswap.core.errors import InputError
-from rtswap.pictures import PICTURE_SUFFIXES
+from rtswap.vision.images import PICTURE_SUFFIXES
 
 Pair = tuple[Path, Path]
 """Source, target."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Image, Mask
-from rtswap.sampling import blurred
+from rtswap.vision.resample import blurred
 
 BAND = 0.02
 """Half the width of the band around a mask's contour, in mask widths; at least 2 px."""

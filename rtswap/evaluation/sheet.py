@@ -10,9 +10,9 @@ import numpy as np
 
 from rtswap.core.types import Image, Points
 from rtswap.evaluation.figures import PAIRS, Figure, Row, worst
-from rtswap.geometry import box_of
 from rtswap.inspection.drawing import BOLD, GREY, INK, NIGHT, PALE, PAPER, RED, View, text, text_width
 from rtswap.inspection.sheet import fitting
+from rtswap.vision.geometry import box_of
 
 SIDE, GAP, BELOW, TITLE, HEAD = 176, 6, 46, 46, 84
 SHOWN = 1.75

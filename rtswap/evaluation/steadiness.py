@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap import topology
 from rtswap.core.types import Image, Points
 from rtswap.evaluation.heads import Meshes
 from rtswap.evaluation.pixels import changed
-from rtswap.geometry import interocular
+from rtswap.vision import topology
+from rtswap.vision.geometry import interocular
 
 NOSE = [1, 2, 4, 5, 6, 168, 195, 197, 48, 278, 64, 294, 98, 327, 129, 358]
 EVERYWHERE = range(468)

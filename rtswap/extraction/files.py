@@ -11,7 +11,7 @@ from rtswap.core.errors import InputError, UsageError
 from rtswap.core.urls import scheme
 from rtswap.inputs.image import natural_key
 from rtswap.personas import is_persona, persona_photo
-from rtswap.pictures import PICTURE_SUFFIXES, looks_like_picture
+from rtswap.vision.images import PICTURE_SUFFIXES, looks_like_picture
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".gif"})
 """Looked for in folders. A file that is named may be called anything."""

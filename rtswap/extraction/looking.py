@@ -9,11 +9,11 @@ import numpy as np
 from rtswap.core.errors import SourceError
 from rtswap.core.protocols import Detector, LandmarkModel
 from rtswap.core.types import Box, Detection, Image, Points
-from rtswap.geometry import box_of, keypoints_of, scale_of, transform
 from rtswap.source.portrait import look, make_portrait
-from rtswap.source.pose import pose_of
 from rtswap.source.quality import appraise
-from rtswap.topology import OVAL
+from rtswap.vision.geometry import box_of, keypoints_of, scale_of, transform
+from rtswap.vision.pose import pose_of
+from rtswap.vision.topology import OVAL
 
 _SURE = 0.85
 """Detector's score below which what is found is more often no face (``source.load`` counts from there, too)."""

@@ -22,8 +22,8 @@ from rtswap.extraction.sheet import draw_sheet
 from rtswap.extraction.templates import align, placement
 from rtswap.extraction.wanted import Wanted
 from rtswap.eyes import Eyes
-from rtswap.geometry import scale_of, transform
-from rtswap.pictures import read_image
+from rtswap.vision.geometry import scale_of, transform
+from rtswap.vision.images import read_image
 
 ENLARGED = 1.5
 """Times from which a face that was made larger is told of."""

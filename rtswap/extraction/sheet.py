@@ -13,7 +13,7 @@ from rtswap.core.errors import InputError
 from rtswap.core.types import Image
 from rtswap.inspection.drawing import BOLD, GREY, PAPER, text
 from rtswap.inspection.sheet import fitting
-from rtswap.pictures import read_image
+from rtswap.vision.images import read_image
 
 MOST = 240
 """More faces than this are not drawn: the sheet is looked at, and lies in memory."""

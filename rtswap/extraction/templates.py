@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from rtswap.core.types import Image, Matrix, Points
-from rtswap.geometry import ARCFACE_112, inverse, scale_of, similarity, transform
+from rtswap.vision.geometry import ARCFACE_112, inverse, scale_of, similarity, transform
 
 FFHQ_512: Points = np.array(
     [[192.98, 239.95], [318.90, 240.19], [256.63, 314.02], [201.26, 371.41], [313.09, 371.15]], np.float32

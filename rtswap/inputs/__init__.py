@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from rtswap.core.errors import InputError
 from rtswap.core.protocols import Input
 from rtswap.core.urls import scheme
-from rtswap.pictures import PICTURE_SUFFIXES, looks_like_picture
+from rtswap.vision.images import PICTURE_SUFFIXES, looks_like_picture
 
 _DEVICE = re.compile(r"/dev/video\d+|/dev/v4l/.+")
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from rtswap.core.types import Image
-from rtswap.pictures import MAX_PIXELS
+from rtswap.vision.images import MAX_PIXELS
 
 _MAX_ERRORS_IN_A_ROW = 50
 _USUAL_FPS = 30.0

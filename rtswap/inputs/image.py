@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rtswap.core.errors import InputError
 from rtswap.core.types import Frame, Image, StreamInfo
-from rtswap.pictures import PICTURE_SUFFIXES, read_image
+from rtswap.vision.images import PICTURE_SUFFIXES, read_image
 
 FPS = 25.0
 """Nominal rate of a folder of pictures, when it becomes a video."""

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Box, Image, Mask, Matrix, Points
-from rtswap.geometry import inverse, transform
+from rtswap.vision.geometry import inverse, transform
 
 Color = tuple[int, int, int]
 """BGR."""

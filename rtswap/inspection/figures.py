@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Mesh, Points, Track
-from rtswap.geometry import interocular, transform
 from rtswap.inspection.watching import SeenMasks, Watch
-from rtswap.source.pose import pose_of
 from rtswap.swappers.shape import measures, to_canonical
 from rtswap.tracking.smoothing import STABLE
+from rtswap.vision.geometry import interocular, transform
+from rtswap.vision.pose import pose_of
 
 NAN = math.nan
 SEEN = 0.5

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Image, Track
-from rtswap.geometry import canonical
 from rtswap.inspection.drawing import (
     BOLD,
     PAPER,
@@ -27,7 +26,8 @@ from rtswap.inspection.drawing import (
     tint,
 )
 from rtswap.inspection.watching import SeenMasks, Watch
-from rtswap.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
+from rtswap.vision.geometry import canonical
+from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
 
 RINGS = (OVAL, LEFT_EYE, RIGHT_EYE, LIPS_OUTER, LIPS_INNER, LEFT_BROW, RIGHT_BROW)
 HIDDEN, HALF, SHOWN = (60, 56, 214), (60, 190, 250), (150, 235, 120)

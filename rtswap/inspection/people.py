@@ -15,7 +15,7 @@ from rtswap.core.types import Image
 from rtswap.inspection.drawing import BOLD, GREY, PAPER, text
 from rtswap.inspection.sheet import fitting
 from rtswap.personas import Persona, list_personas, persona_photo
-from rtswap.pictures import read_image
+from rtswap.vision.images import read_image
 
 COLUMNS, SIDE, GAP, WORDS = 6, 200, 12, 46
 

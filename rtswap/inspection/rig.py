@@ -23,7 +23,7 @@ from rtswap.inspection.watching import (
 from rtswap.marks import confirm_sources
 from rtswap.pipeline import Pipeline, Policy
 from rtswap.source.portrait import find_landmarks
-from rtswap.synthetic import persona
+from rtswap.vision.talking_head import persona
 from rtswap.workshop import HostWorkshop
 
 Event = Callable[[str], None]

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from rtswap.core.errors import InputError, SourceError
 from rtswap.core.protocols import Detector, Embedder, LandmarkModel
 from rtswap.core.types import Detection, Image, Points, Portrait, SourceIdentity
-from rtswap.geometry import scale_of, transform
 from rtswap.personas import is_persona, persona_photo
-from rtswap.pictures import PICTURE_SUFFIXES, read_image
 from rtswap.source.portrait import find_landmarks, look, make_portrait
 from rtswap.source.quality import Appraisal, appraise
+from rtswap.vision.geometry import scale_of, transform
+from rtswap.vision.images import PICTURE_SUFFIXES, read_image
 
 _MOST_PHOTOS = 50
 _SURE = 0.9

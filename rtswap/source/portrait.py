@@ -10,9 +10,9 @@ import numpy as np
 from rtswap.core.errors import SourceError
 from rtswap.core.protocols import LandmarkModel
 from rtswap.core.types import Image, Matrix, Mesh, Points
-from rtswap.geometry import canonical, scale_of, transform
-from rtswap.source.pose import pose_of
-from rtswap.topology import OVAL
+from rtswap.vision.geometry import canonical, scale_of, transform
+from rtswap.vision.pose import pose_of
+from rtswap.vision.topology import OVAL
 
 MAX_SIDE = 512
 _FACE_SHARE = 0.6

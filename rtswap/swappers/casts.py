@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 
 from rtswap.core.types import Image, Mask
-from rtswap.sampling import resized
 from rtswap.swappers.delight import OFFSET, features, over_all
 from rtswap.swappers.unroll import COARSE, SIZE, inwards
+from rtswap.vision.resample import resized
 
 AROUND = 17.0
 """Sigma, in coarse texels, of the surroundings with which a place is compared: what a swap takes for slow light."""

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Image, Mask
-from rtswap.sampling import blurred, resized
 from rtswap.swappers.unroll import COARSE, SIZE, Field, coarse_normals, drawn, inwards
-from rtswap.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
+from rtswap.vision.resample import blurred, resized
+from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
 
 SIDEWAYS, UPRIGHT = 0.8, 0.1
 """How much of the shading's lopsided and of its symmetric part is removed: the latter is partly albedo."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Image
-from rtswap.sampling import resized
+from rtswap.vision.resample import resized
 
 Field = NDArray[np.float32]
 

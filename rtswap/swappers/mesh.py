@@ -18,16 +18,16 @@ from numpy.typing import NDArray
 from rtswap.core.errors import SourceError
 from rtswap.core.protocols import Swapper
 from rtswap.core.types import AlignedFace, Image, Mask, Matrix, Points, Quality, SourceIdentity, SwappedFace
-from rtswap.geometry import box_of, clip_box, upright_view
 from rtswap.occluders import Occluders
-from rtswap.raster import Map, rasterize
-from rtswap.sampling import blurred, looked_up, resized, warped
 from rtswap.swappers.light import normalized_low_passes, relight, veil_of
 from rtswap.swappers.neutral import Neutral
 from rtswap.swappers.shape import PERSONAL, SourceShape, mean_measures
 from rtswap.swappers.strength import strengthened
 from rtswap.swappers.texture import SIZE, SKIRT, Texture, chart, skirted
-from rtswap.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
+from rtswap.vision.geometry import box_of, clip_box, upright_view
+from rtswap.vision.raster import Map, rasterize
+from rtswap.vision.resample import blurred, looked_up, resized, warped
+from rtswap.vision.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
 
 MARGIN = 0.12
 """Of the face's size, around its box: room for the feather and for shapes wider than the target's."""

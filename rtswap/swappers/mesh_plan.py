@@ -14,8 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Points
-from rtswap.geometry import inverse
-from rtswap.raster import Map
 from rtswap.swappers.mesh import (
     ERODE,
     FEATHER,
@@ -28,7 +26,9 @@ from rtswap.swappers.mesh import (
     _scaled,
 )
 from rtswap.swappers.texture import SKIRT
-from rtswap.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
+from rtswap.vision.geometry import inverse
+from rtswap.vision.raster import Map
+from rtswap.vision.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
 
 RINGS = (LEFT_EYE, RIGHT_EYE, LIPS_INNER)
 NODES = MAP_NODES + 1

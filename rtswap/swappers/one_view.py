@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Image, Mask, Matrix, Points
-from rtswap.geometry import canonical, inverse, scale_of
-from rtswap.sampling import blurred, resized, warped
-from rtswap.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
+from rtswap.vision.geometry import canonical, inverse, scale_of
+from rtswap.vision.resample import blurred, resized, warped
+from rtswap.vision.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
 
 SIZE = 128
 """Side of the crop of ``one``; that of ``one-256`` is twice as fine."""

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Points
-from rtswap.geometry import canonical, similarity, transform
 from rtswap.swappers.neutral import Neutral
-from rtswap.topology import LEFT_EYE, OVAL, RIGHT_EYE
+from rtswap.vision.geometry import canonical, similarity, transform
+from rtswap.vision.topology import LEFT_EYE, OVAL, RIGHT_EYE
 
 Vector = NDArray[np.float32]
 

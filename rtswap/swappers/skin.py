@@ -18,8 +18,6 @@ from numpy.typing import NDArray
 from rtswap.core.types import Image, Mask, Points
 from rtswap.occluders import ANSWER, Occluders, placing
 from rtswap.occluders import SIZE as SEEN_PX
-from rtswap.raster import rasterize
-from rtswap.sampling import blurred, looked_up, resized
 from rtswap.swappers.unroll import (
     COARSE,
     SIZE,
@@ -31,7 +29,9 @@ from rtswap.swappers.unroll import (
     inwards,
     skirted,
 )
-from rtswap.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
+from rtswap.vision.raster import rasterize
+from rtswap.vision.resample import blurred, looked_up, resized
+from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
 
 AROUND = 0.45
 """How far beyond the oval the photo is looked at, in distances from the face's middle: hair, hat, background."""

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Image, Mask, Points
-from rtswap.geometry import canonical
-from rtswap.sampling import blurred, resized
 from rtswap.swappers.shape import SourceShape, measures, moved_by
 from rtswap.swappers.texture import Texture
 from rtswap.swappers.unroll import COARSE, SIZE, Field, inwards
+from rtswap.vision.geometry import canonical
+from rtswap.vision.resample import blurred, resized
 
 MOST = 1.3
 LIGHT = 10.0

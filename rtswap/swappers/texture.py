@@ -15,12 +15,12 @@ import numpy as np
 
 from rtswap.core.types import Image, Mask, Points, Portrait
 from rtswap.occluders import Occluders
-from rtswap.sampling import blurred, resized
 from rtswap.swappers.casts import without_casts
 from rtswap.swappers.delight import delit
 from rtswap.swappers.skin import face_mask
 from rtswap.swappers.unroll import COARSE, SIZE, SKIRT, chart, skirted, unroll
 from rtswap.swappers.views import View, completed, merged
+from rtswap.vision.resample import blurred, resized
 
 __all__ = ["SIZE", "SKIRT", "Texture", "chart", "skirted"]
 

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Image, Points
-from rtswap.geometry import canonical, unrolled
-from rtswap.raster import rasterize
-from rtswap.sampling import looked_up
 from rtswap.swappers.shape import to_canonical
-from rtswap.topology import OVAL
+from rtswap.vision.geometry import canonical, unrolled
+from rtswap.vision.raster import rasterize
+from rtswap.vision.resample import looked_up
+from rtswap.vision.topology import OVAL
 
 SIZE = 512
 """Texels per side of the chart: 1.3 per pixel of a 512-px portrait, so that baking loses no detail."""

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from rtswap.core.types import Image, Mask
-from rtswap.sampling import blurred, resized
 from rtswap.swappers.unroll import COARSE, SIZE, Field
+from rtswap.vision.resample import blurred, resized
 
 BETTER, MUCH_BETTER = 0.12, 0.4
 """How much better than the photos before it another one must have seen a place to be mixed in, to be taken alone."""

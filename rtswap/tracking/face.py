@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 
-from rtswap import topology
 from rtswap.core.types import Box, Mesh, Points, Track
 from rtswap.tracking.association import iou, kinship
 from rtswap.tracking.recognition import Likeness
 from rtswap.tracking.smoothing import BoxFilter, MeshFilter, calmness
+from rtswap.vision import topology
 
 SURE_PRESENCE = 0.8
 """Below it a mesh may be a hallucination, so detections must confirm it."""

@@ -13,7 +13,7 @@ from rtswap.compositing.color import ColorMatch
 from rtswap.core.protocols import Swapper
 from rtswap.core.types import AlignedFace, Quality, SwappedFace
 from rtswap.swappers.mesh import MeshSwapModel
-from rtswap.topology import LEFT_EYE
+from rtswap.vision.topology import LEFT_EYE
 
 METHODS = ("rct", "lct", "mkl", "hist", "idt", "sot")
 

@@ -16,7 +16,7 @@ from rtswap.compositing.cpu import CpuCanvas  # noqa: E402
 from rtswap.compositing.cuda import Compositor, CudaCanvas  # noqa: E402
 from rtswap.compositing.cuda_views import SIDES, side_for  # noqa: E402
 from rtswap.core.types import Image, Mask, Matrix, View  # noqa: E402
-from rtswap.geometry import upright_view  # noqa: E402
+from rtswap.vision.geometry import upright_view  # noqa: E402
 
 W, H = 97, 61
 CLOSE = 2

@@ -19,7 +19,7 @@ from rtswap.compositing.cuda_marks import Pattern, PatternState, Plate, PlateSta
 from rtswap.compositing.cuda_views import crop_table, paste_table, side_for  # noqa: E402
 from rtswap.compositing.yuv import coding  # noqa: E402
 from rtswap.core.types import View  # noqa: E402
-from rtswap.geometry import upright_view  # noqa: E402
+from rtswap.vision.geometry import upright_view  # noqa: E402
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 KERNELS = TritonKernels() if DEVICE.type == "cuda" else TritonKernels((64, 64), (64, 32))

@@ -15,7 +15,7 @@ from rtswap.compositing.sharpness import Grain, edge_sigma, grain_of, softened
 from rtswap.core.protocols import Swapper
 from rtswap.core.types import AlignedFace, Quality, SwappedFace
 from rtswap.swappers.mesh import MeshSwapModel
-from rtswap.topology import LEFT_EYE
+from rtswap.vision.topology import LEFT_EYE
 
 ALL = np.full((160, 160), 255, np.uint8)
 

@@ -10,7 +10,7 @@ from people import eyes, person, swapped_in
 from rtswap.compositing.occlusion import OcclusionMask
 from rtswap.core.types import Image, Points, Quality
 from rtswap.swappers.mesh import MeshSwapModel
-from rtswap.topology import LEFT_EYE, RIGHT_EYE
+from rtswap.vision.topology import LEFT_EYE, RIGHT_EYE
 
 
 def mask_over(picture: Image, landmarks: Points) -> tuple[np.ndarray, Points]:

@@ -10,7 +10,7 @@ from people import placed
 
 from rtswap.compositing.parts import HIDDEN, KEPT, PARTS, SEEN, PartsMask
 from rtswap.core.types import AlignedFace, Quality, SwappedFace
-from rtswap.topology import CHIN, FOREHEAD, LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, NOSE_TIP, RIGHT_EYE
+from rtswap.vision.topology import CHIN, FOREHEAD, LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, NOSE_TIP, RIGHT_EYE
 
 SIDE = 240
 CHEEK = 50

@@ -12,10 +12,10 @@ from people import person, placed, swapped_in
 
 from rtswap.core.protocols import SwapModel, Swapper
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
-from rtswap.geometry import scale_of
 from rtswap.models.registry import Registry
 from rtswap.swappers.mesh import MeshSwapModel
 from rtswap.swappers.one import SIZES, OneSwapModel
+from rtswap.vision.geometry import scale_of
 
 
 def paper_mask() -> SwapModel:

@@ -7,8 +7,8 @@ import pytest
 from people import placed
 
 from rtswap.evaluation import expression, heads, judge, steadiness
-from rtswap.geometry import canonical, interocular
-from rtswap.topology import OVAL
+from rtswap.vision.geometry import canonical, interocular
+from rtswap.vision.topology import OVAL
 
 EVERY_POINT = range(468)
 

@@ -22,7 +22,7 @@ from rtswap.evaluation.pixels import (
     sharpness_ratio,
     ssim,
 )
-from rtswap.geometry import canonical, interocular, transform
+from rtswap.vision.geometry import canonical, interocular, transform
 
 RNG = np.random.default_rng(3)
 SIZE = (640, 480)

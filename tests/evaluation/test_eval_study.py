@@ -31,8 +31,8 @@ from rtswap.evaluation.run import evaluate
 from rtswap.evaluation.sheet import thumbnail
 from rtswap.evaluation.study import Study
 from rtswap.evaluation.wanted import Wanted
-from rtswap.geometry import similarity
-from rtswap.synthetic import persona
+from rtswap.vision.geometry import similarity
+from rtswap.vision.talking_head import persona
 
 AGREED = Config(source=SourceConfig(i_have_consent=True))
 

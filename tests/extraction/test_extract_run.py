@@ -21,8 +21,8 @@ from rtswap.extraction.run import extract
 from rtswap.extraction.templates import TEMPLATES
 from rtswap.extraction.wanted import Wanted
 from rtswap.eyes import Eyes
-from rtswap.pictures import read_image
-from rtswap.synthetic import persona
+from rtswap.vision.images import read_image
+from rtswap.vision.talking_head import persona
 
 
 def own_eyes() -> Eyes:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image as Pil
 
 from rtswap.core.errors import InputError
-from rtswap.pictures import looks_like_picture, read_image, stated_size
+from rtswap.vision.images import looks_like_picture, read_image, stated_size
 
 RGB = np.zeros((40, 60, 3), np.uint8)
 RGB[:, :30] = (200, 50, 20)

@@ -9,12 +9,12 @@ import people
 import pytest
 
 from rtswap.core.types import Image, Mesh, Points, Track
-from rtswap.geometry import interocular
 from rtswap.inspection.chart import Chart, Curve, draw_chart, ticks
 from rtswap.inspection.drawing import View
 from rtswap.inspection.figures import FaceFigures, FaceLog, FaceMeter
 from rtswap.inspection.moments import APART_S, EVENLY, WORST, EvenlySpaced, Worst
 from rtswap.inspection.watching import SeenMasks, Watch
+from rtswap.vision.geometry import interocular
 
 PICTURE = np.zeros((4, 4, 3), np.uint8)
 FACE = people.placed(200, (300, 300))

@@ -8,10 +8,10 @@ import pytest
 from photos import Face, Scene, turned
 
 from rtswap.core.types import Points
-from rtswap.geometry import canonical
-from rtswap.source.pose import pose_of
 from rtswap.source.quality import appraise, sharpness
-from rtswap.topology import CHIN, FOREHEAD, KEYPOINTS
+from rtswap.vision.geometry import canonical
+from rtswap.vision.pose import pose_of
+from rtswap.vision.topology import CHIN, FOREHEAD, KEYPOINTS
 
 
 @pytest.mark.parametrize(

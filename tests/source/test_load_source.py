@@ -11,10 +11,10 @@ from photos import Face, Scene, world
 
 from rtswap.core.errors import SourceError
 from rtswap.core.types import Image, Mesh, Points, SourceIdentity
-from rtswap.geometry import canonical, keypoints_of, transform
 from rtswap.source.portrait import find_landmarks, make_portrait
-from rtswap.source.pose import pose_of
-from rtswap.topology import OVAL
+from rtswap.vision.geometry import canonical, keypoints_of, transform
+from rtswap.vision.pose import pose_of
+from rtswap.vision.topology import OVAL
 
 
 def test_one_photo_becomes_a_source_without_a_word() -> None:

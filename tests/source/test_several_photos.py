@@ -10,7 +10,7 @@ import pytest
 from photos import Face, Scene, World, world
 
 from rtswap.core.errors import SourceError
-from rtswap.source.pose import pose_of
+from rtswap.vision.pose import pose_of
 
 
 @pytest.mark.parametrize(

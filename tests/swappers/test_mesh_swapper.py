@@ -12,9 +12,9 @@ from people import NAMES, moved, person, placed, swapped_in
 from rtswap.core.errors import SourceError
 from rtswap.core.protocols import Swapper
 from rtswap.core.types import AlignedFace, Quality, SourceIdentity
-from rtswap.geometry import canonical
 from rtswap.swappers.mesh import LIGHT_STEP, MeshSwapModel
-from rtswap.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
+from rtswap.vision.geometry import canonical
+from rtswap.vision.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
 
 SIZE = (640, 480)
 PAIRS = [("ada", "ben"), ("ben", "ada"), ("carl", "dan"), ("dan", "carl"), ("ben", "carl")]

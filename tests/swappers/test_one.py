@@ -11,11 +11,11 @@ import pytest
 from people import person, rotation, swapped_in
 
 from rtswap.core.types import AlignedFace, Quality, SourceIdentity, Tensor
-from rtswap.geometry import canonical, similarity
 from rtswap.swappers.mesh import MeshSwapModel
 from rtswap.swappers.one import SIZES, OneSwapModel
 from rtswap.swappers.one_view import EYES_APART, NEUTRAL, SIZE, Look, cut, look, placing
-from rtswap.topology import OVAL
+from rtswap.vision.geometry import canonical, similarity
+from rtswap.vision.topology import OVAL
 
 STYLE = np.arange(5, dtype=np.float32)[None]
 

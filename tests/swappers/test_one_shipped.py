@@ -17,7 +17,7 @@ from rtswap.models.registry import Registry
 from rtswap.swappers.mesh import MeshSwapModel
 from rtswap.swappers.one import SIZES, OneSwapModel, samples
 from rtswap.swappers.one_view import NEUTRAL
-from rtswap.topology import OVAL
+from rtswap.vision.topology import OVAL
 
 
 @cache

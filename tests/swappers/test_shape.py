@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from people import NAMES, person, placed
 
-from rtswap.geometry import canonical, interocular, similarity, transform
 from rtswap.swappers.shape import FOLLOW, PERSONAL, SourceShape, inner_weights, measures, to_canonical
-from rtswap.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
+from rtswap.vision.geometry import canonical, interocular, similarity, transform
+from rtswap.vision.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
 
 INNER = np.setdiff1d(np.arange(468), OVAL)
 

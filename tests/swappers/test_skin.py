@@ -9,11 +9,11 @@ from people import NAMES, person
 
 from rtswap.core.errors import ModelError
 from rtswap.core.types import SourceIdentity
-from rtswap.geometry import canonical
 from rtswap.occluders import Occluders, placing
 from rtswap.swappers.skin import face_mask
 from rtswap.swappers.texture import SIZE, Texture, chart
-from rtswap.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
+from rtswap.vision.geometry import canonical
+from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
 
 SIDE = 128
 HAIR = (18, 22, 30)

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from people import NAMES, person, placed
 
-from rtswap.geometry import canonical
 from rtswap.swappers.shape import SourceShape, mean_measures
 from rtswap.swappers.strength import areas, mean_features, strengthened
 from rtswap.swappers.texture import Texture
 from rtswap.swappers.unroll import inwards
+from rtswap.vision.geometry import canonical
 
 MESH = canonical().mesh
 SIGN = np.sign(areas(MESH))

@@ -8,10 +8,10 @@ import pytest
 from people import NAMES, filled, person, placed
 
 from rtswap.core.types import Portrait
-from rtswap.geometry import canonical
-from rtswap.raster import rasterize
 from rtswap.swappers.texture import SIDES, SIZE, Texture, chart, skirted
-from rtswap.topology import OVAL
+from rtswap.vision.geometry import canonical
+from rtswap.vision.raster import rasterize
+from rtswap.vision.topology import OVAL
 
 
 def rendered(texture: np.ndarray, mesh: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

@@ -13,8 +13,8 @@ import pytest
 from rtswap.core.errors import ModelError
 from rtswap.core.types import Image, Mesh, Points, Tensor
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
-from rtswap.synthetic import persona
 from rtswap.tracking.recognition import LENGTH, OTHER, SAME, SMALLEST_PX, FaceRecogniser, tells_who
+from rtswap.vision.talking_head import persona
 
 PEOPLE = ("ada", "ben", "carl", "dan")
 

@@ -7,8 +7,8 @@ import pytest
 from moving_face import FACE, TIMES, bench, moved, smoothed
 from numpy.typing import NDArray
 
-from rtswap import topology
 from rtswap.tracking.smoothing import LIVELY
+from rtswap.vision import topology
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ pytest.importorskip("onnx", reason="onnx is not installed: it is needed to expor
 
 import torch
 
-from rtswap.topology import LEFT_EYE
 from rtswap.tracking.landmarks import place
+from rtswap.vision.topology import LEFT_EYE
 from training.exported import halve_weights
 from training.landmarks.export import to_onnx, worst_difference
 from training.landmarks.expressions import close_eyes, open_mouth, purse, random_expression, regressed

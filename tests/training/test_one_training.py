@@ -18,8 +18,8 @@ import onnx
 import torch
 
 import rtswap
-from rtswap.geometry import canonical
 from rtswap.swappers.one_view import NEUTRAL
+from rtswap.vision.geometry import canonical
 from training.exported import run
 from training.landmarks.views import Views
 from training.one.batches import augmented

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.geometry import transform
 from rtswap.swappers.shape import OPENINGS, measures, moved_by, to_canonical
-from rtswap.topology import LEFT_EYE, LIPS_INNER, LIPS_OUTER, RIGHT_EYE
+from rtswap.vision.geometry import transform
+from rtswap.vision.topology import LEFT_EYE, LIPS_INNER, LIPS_OUTER, RIGHT_EYE
 
 Floats = NDArray[np.float32]
 LOWER_LIDS = (LEFT_EYE[1:8][::-1], RIGHT_EYE[1:8][::-1])

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.synthetic import look_out
-from rtswap.topology import LEFT_EYE, OVAL, RIGHT_EYE
+from rtswap.vision.talking_head import look_out
+from rtswap.vision.topology import LEFT_EYE, OVAL, RIGHT_EYE
 from training.landmarks.expressions import CREASES, LOWER_LIDS, UPPER_LIDS
 
 Floats = NDArray[np.float32]

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.topology import LIPS_INNER
+from rtswap.vision.topology import LIPS_INNER
 from training.landmarks.expressions import eye_distance, random_expression
 from training.landmarks.faces import Labels, read_picture, triangles
 from training.landmarks.render import View, render, rotation

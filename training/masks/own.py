@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.topology import LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
+from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
 from training.masks.layers import Bytes, Floats, fixed
 
 _SKIN = (205, 425, 50, 280, 5, 199)

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.geometry import box_of
 from rtswap.occluders import SIZE, guide, placing
-from rtswap.topology import OVAL
+from rtswap.vision.geometry import box_of
+from rtswap.vision.topology import OVAL
 from training.landmarks.degrade import degrade, noise_bank
 from training.landmarks.views import Views
 from training.masks import hair, skins, things

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.topology import LEFT_EYE, RIGHT_EYE
+from rtswap.vision.topology import LEFT_EYE, RIGHT_EYE
 from training.masks.layers import Bytes, Floats, fixed
 
 NONE, CLEAR, DARK = 0, 1, 2

@@ -23,10 +23,10 @@ from rtswap.core.protocols import Embedder, SwapModel
 from rtswap.core.types import AlignedFace, Image, Mask, Points, Quality, SourceIdentity
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.eyes import Eyes, open_eyes
-from rtswap.geometry import keypoints_of, transform
 from rtswap.source.portrait import find_landmarks
 from rtswap.swappers.mesh import MeshSwapModel
 from rtswap.swappers.one import SIZES, OneSwapModel
+from rtswap.vision.geometry import keypoints_of, transform
 from training.landmarks.faces import is_validation, read_picture
 from training.one.lights import badly_lit
 from training.people import is_usable

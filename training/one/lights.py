@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.geometry import canonical
-from rtswap.raster import rasterize
+from rtswap.vision.geometry import canonical
+from rtswap.vision.raster import rasterize
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]

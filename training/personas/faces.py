@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from rtswap.core.errors import SourceError
 from rtswap.core.types import Image, Points
 from rtswap.eyes import Eyes
-from rtswap.geometry import canonical, similarity, transform
 from rtswap.source.portrait import find_landmarks
+from rtswap.vision.geometry import canonical, similarity, transform
 from training.people import is_usable
 
 SIDE = 512

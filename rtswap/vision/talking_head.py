@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Image, Points
-from rtswap.geometry import canonical, similarity, transform
-from rtswap.raster import rasterize
-from rtswap.sampling import blurred, looked_up, resized
-from rtswap.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
+from rtswap.vision.geometry import canonical, similarity, transform
+from rtswap.vision.raster import rasterize
+from rtswap.vision.resample import blurred, looked_up, resized
+from rtswap.vision.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
 
 SHUT = 0.95
 """Of an eye's opening: how far lids close at most. Beyond it they would cross."""

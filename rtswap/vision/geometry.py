@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Box, Matrix, Points
-from rtswap.topology import KEYPOINTS
+from rtswap.vision.topology import KEYPOINTS
 
 ARCFACE_112: Points = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]],

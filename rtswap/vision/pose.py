@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rtswap.core.types import Points
-from rtswap.geometry import canonical, similarity
+from rtswap.vision.geometry import canonical, similarity
 
 
 class Pose(NamedTuple):
