@@ -29,10 +29,10 @@ from rtswap.compositing.cuda_marks import Pattern, Plate
 from rtswap.compositing.cuda_views import side_for
 from rtswap.compositing.yuv import bytes_shape
 from rtswap.core.types import DeviceFace, DeviceFaces, Image, Points, Quality, SourceIdentity, View
+from rtswap.gpu.resample import uploaded
+from rtswap.gpu.torch_import import load_torch
 from rtswap.swappers.mesh import MeshSwapModel
 from rtswap.swappers.mesh_torch import MODES, TorchMeshSwapModel, TorchMeshSwapper
-from rtswap.tensors import uploaded
-from rtswap.torch_door import load_torch
 from rtswap.vision.geometry import canonical, transform
 
 torch = load_torch()

@@ -35,7 +35,7 @@ from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.engines.samples import pictures_like
 from rtswap.engines.tensorrt import TensorRtEngine
 from rtswap.engines.torch_cuda import TorchEngine
-from rtswap.engines.torch_cuda_door import load_torch
+from rtswap.gpu.card import load_torch
 from rtswap.models.catalog import shipped_catalog
 from rtswap.models.registry import Registry
 

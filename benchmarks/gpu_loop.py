@@ -37,13 +37,13 @@ from rtswap.disclosure.badge import Badge
 from rtswap.disclosure.watermark import Payload
 from rtswap.engines.torch_cuda import TorchEngine
 from rtswap.eyes import open_eyes
+from rtswap.gpu.torch_import import load_torch
 from rtswap.metrics import Spans
 from rtswap.models.registry import Registry
 from rtswap.swappers.mesh import MeshSwapModel
 from rtswap.swappers.mesh_torch import TorchMeshSwapModel
 from rtswap.swappers.one import SIZES as SIDES
 from rtswap.swappers.one_torch import TorchOneSwapModel
-from rtswap.torch_door import load_torch
 from rtswap.vision.geometry import box_of
 
 torch = load_torch()

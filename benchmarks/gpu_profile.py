@@ -21,8 +21,8 @@ from typing import Any
 from gpu import SIZES
 from gpu_loop import Loop
 
-from rtswap.captured import Captured
-from rtswap.torch_door import load_torch
+from rtswap.gpu.graphs import Captured
+from rtswap.gpu.torch_import import load_torch
 
 torch = load_torch()
 

@@ -155,7 +155,7 @@ def _engine(title: str, module: str) -> Finding:
 
 def check_gpu() -> list[Finding]:
     """The cards, as the driver names them; the version of the driver where nvidia-smi tells it."""
-    from rtswap.engines.torch_cuda_driver import find_gpus
+    from rtswap.gpu.driver import find_gpus
 
     try:
         gpus = find_gpus()
@@ -183,7 +183,7 @@ def check_gpu_engines(*, has_gpu: bool | None = None) -> list[Finding]:
 
 
 def _torch_finding() -> Finding:
-    from rtswap.engines.torch_cuda_door import find_card, load_torch
+    from rtswap.gpu.card import find_card, load_torch
 
     try:
         torch = load_torch()
@@ -195,7 +195,7 @@ def _torch_finding() -> Finding:
 
 def _tensorrt_finding() -> Finding:
     from rtswap.engines.tensorrt_module import load_tensorrt, load_tensorrt_for
-    from rtswap.engines.torch_cuda_driver import find_gpus
+    from rtswap.gpu.driver import find_gpus
 
     name = "Engine tensorrt"
     try:

@@ -8,8 +8,8 @@ from importlib.util import find_spec
 from rtswap.config import Config
 from rtswap.core.protocols import DeviceFinish, DeviceSwapper, Engine, SwapModel, Workshop
 from rtswap.disclosure import Disclosure
-from rtswap.engines import torch_cuda_door as door
 from rtswap.eyes import Eyes
+from rtswap.gpu import card as door
 from rtswap.swappers.mesh import MeshSwapModel
 
 ON_GPU = ("tensorrt", "torch-cuda")

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rtswap.captured import Captured
 from rtswap.core.types import DeviceFaces, DeviceSwapped, DeviceTensor, Tensor
-from rtswap.tensors import uploaded
-from rtswap.torch_door import load_torch
+from rtswap.gpu.graphs import Captured
+from rtswap.gpu.resample import uploaded
+from rtswap.gpu.torch_import import load_torch
 from rtswap.workshop import (
     EVERY_ROW,
     TooHidden,

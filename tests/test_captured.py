@@ -12,8 +12,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
-from rtswap.captured import MOST, Captured  # noqa: E402
-from rtswap.capturing import TRIES  # noqa: E402
+from rtswap.gpu.capture import TRIES  # noqa: E402
+from rtswap.gpu.graphs import MOST, Captured  # noqa: E402
 
 
 def mixed(first: Any, second: Any, factor: float) -> Any:

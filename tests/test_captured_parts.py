@@ -11,7 +11,6 @@ from people import placed
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
-from rtswap.captured import Captured  # noqa: E402
 from rtswap.compositing import cuda_detail, cuda_occlusion  # noqa: E402
 from rtswap.compositing.cuda_marks import PatternState, PlateState  # noqa: E402
 from rtswap.compositing.detail import Look  # noqa: E402
@@ -21,6 +20,7 @@ from rtswap.device_marks import patterns, plates  # noqa: E402
 from rtswap.device_verdict import counted  # noqa: E402
 from rtswap.disclosure.badge import Badge  # noqa: E402
 from rtswap.disclosure.watermark import Payload  # noqa: E402
+from rtswap.gpu.graphs import Captured  # noqa: E402
 
 SIDE, SIZE = 256, (320, 240)
 Case = tuple[Callable[..., Any], int, Callable[[np.random.Generator, str], list[Any]]]

@@ -22,7 +22,6 @@ from torch.utils._python_dispatch import _disable_current_modes  # noqa: E402
 from waits import COPIES, nothing_waits  # noqa: E402
 
 from rtswap import assemble, device_loop  # noqa: E402
-from rtswap.compositing.cuda_slots import Waits  # noqa: E402
 from rtswap.compositing.detail import MatchDetail  # noqa: E402
 from rtswap.config import Config  # noqa: E402
 from rtswap.core.types import Frame, Image, Quality  # noqa: E402
@@ -32,6 +31,7 @@ from rtswap.disclosure.watermark import Payload, Watermark  # noqa: E402
 from rtswap.engines import torch_cuda_door  # noqa: E402
 from rtswap.engines.torch_cuda import TorchEngine  # noqa: E402
 from rtswap.eyes import Eyes, Generator  # noqa: E402
+from rtswap.gpu.slots import Waits  # noqa: E402
 from rtswap.models.registry import Registry  # noqa: E402
 from rtswap.occluders import Occluders  # noqa: E402
 from rtswap.pipeline import Outcome, Pipeline  # noqa: E402

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from rtswap.compositing import cuda_plain
 from rtswap.compositing.cpu import COVER_CELLS
 from rtswap.compositing.cuda_marks import Pattern, PatternState, Plate, PlateState, mark_plain
-from rtswap.compositing.cuda_slots import Lanes, Slot, Slots, Waits
 from rtswap.compositing.cuda_views import Table, crop_table, paste_table, side_for
 from rtswap.compositing.yuv import LAYOUTS, Coding, bytes_shape, coding, frame_size
 from rtswap.core.types import Box, Image, Mask, Matrix, View
-from rtswap.tensors import Tensor, uploaded
-from rtswap.torch_door import load_torch
+from rtswap.gpu.resample import Tensor, uploaded
+from rtswap.gpu.slots import Lanes, Slot, Slots, Waits
+from rtswap.gpu.torch_import import load_torch
 from rtswap.vision.geometry import clip_box
 
 torch = load_torch()

@@ -12,8 +12,8 @@ from rtswap.compositing.color import LINEAR, ColorMatch, Values, sample_step
 from rtswap.compositing.cuda_openings import device_openings
 from rtswap.core.protocols import Later
 from rtswap.core.types import AlignedFace, DeviceFace, DeviceFaces, DeviceSwapped, Image, Quality, SwappedFace
-from rtswap.tensors import Tensor, rounded, uploaded
-from rtswap.torch_door import load_torch
+from rtswap.gpu.resample import Tensor, rounded, uploaded
+from rtswap.gpu.torch_import import load_torch
 
 torch = load_torch()
 

@@ -12,14 +12,14 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.captured import Captured
 from rtswap.compositing.detail import EVERY_S, Followed, Look, MatchDetail, window_for
 from rtswap.compositing.grain import SIDE, SPREAD, pattern
 from rtswap.compositing.openings import shares_of
 from rtswap.core.protocols import Later
 from rtswap.core.types import AlignedFace, DeviceFace, DeviceFaces, DeviceSwapped, Image, Quality, SwappedFace
-from rtswap.tensors import Device, Tensor, rounded, uploaded
-from rtswap.torch_door import load_torch
+from rtswap.gpu.graphs import Captured
+from rtswap.gpu.resample import Device, Tensor, rounded, uploaded
+from rtswap.gpu.torch_import import load_torch
 
 torch = load_torch()
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rtswap.tensors import Tensor
-from rtswap.torch_door import load_torch
+from rtswap.gpu.resample import Tensor
+from rtswap.gpu.torch_import import load_torch
 
 torch = load_torch()
 

@@ -16,8 +16,8 @@ from rtswap.compositing.cuda_jit import crop, deliver, from_yuv, paste
 from rtswap.compositing.cuda_marks import PatternState, PlateState
 from rtswap.compositing.cuda_views import FIELDS, Table
 from rtswap.compositing.yuv import Coding, bytes_shape
-from rtswap.tensors import Tensor
-from rtswap.torch_door import load_torch
+from rtswap.gpu.resample import Tensor
+from rtswap.gpu.torch_import import load_torch
 
 torch = load_torch()
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.captured import Captured
-from rtswap.tensors import Device, Tensor, rounded
-from rtswap.torch_door import load_torch
+from rtswap.gpu.graphs import Captured
+from rtswap.gpu.resample import Device, Tensor, rounded
+from rtswap.gpu.torch_import import load_torch
 
 torch = load_torch()
 

@@ -9,8 +9,8 @@ import numpy as np
 from rtswap.compositing.parts import PartsMask
 from rtswap.core.protocols import Later
 from rtswap.core.types import DeviceFaces, DeviceSwapped, Mask, Quality
-from rtswap.tensors import Device, Tensor, bilinear, rounded, uploaded
-from rtswap.torch_door import load_torch
+from rtswap.gpu.resample import Device, Tensor, bilinear, rounded, uploaded
+from rtswap.gpu.torch_import import load_torch
 
 torch = load_torch()
 

@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.captured import Captured
 from rtswap.compositing.cuda_islands import Islands
 from rtswap.compositing.cuda_masks import limited
 from rtswap.compositing.occlusion import (
@@ -33,11 +32,12 @@ from rtswap.compositing.occlusion import (
 )
 from rtswap.core.protocols import Engine, Later
 from rtswap.core.types import DeviceFace, DeviceFaces, DeviceSwapped, Matrix, Points, Quality
-from rtswap.device_cuts import CUT, cut_by, halved, seen
-from rtswap.device_networks import Run, asked, run_of
+from rtswap.gpu.batched_run import Run, asked, run_of
+from rtswap.gpu.crops import CUT, cut_by, halved, seen
+from rtswap.gpu.graphs import Captured
+from rtswap.gpu.resample import Device, Tensor, bilinear, rounded, uploaded
+from rtswap.gpu.torch_import import load_torch
 from rtswap.occluders import ANSWER, SIZE, guide, placing
-from rtswap.tensors import Device, Tensor, bilinear, rounded, uploaded
-from rtswap.torch_door import load_torch
 
 torch = load_torch()
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from rtswap.compositing.openings import shares_of
 from rtswap.core.types import DeviceFace
-from rtswap.tensors import Tensor, rounded, uploaded
+from rtswap.gpu.resample import Tensor, rounded, uploaded
 
 
 class DeviceOpening(NamedTuple):

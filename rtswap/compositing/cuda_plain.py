@@ -9,8 +9,8 @@ import numpy as np
 
 from rtswap.compositing.cuda_views import Table
 from rtswap.compositing.yuv import Coding
-from rtswap.tensors import Tensor, rounded
-from rtswap.torch_door import load_torch
+from rtswap.gpu.resample import Tensor, rounded
+from rtswap.gpu.torch_import import load_torch
 
 torch = load_torch()
 

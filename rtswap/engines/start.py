@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rtswap.core.errors import EngineError
 from rtswap.core.protocols import Engine
-from rtswap.engines.torch_cuda_driver import find_gpus
+from rtswap.gpu.driver import find_gpus
 
 ENGINES = ("onnxruntime", "openvino", "torch-cuda", "tensorrt")
 """In order of preference where they are equally fast; the first that runs a network is the measure of the others."""

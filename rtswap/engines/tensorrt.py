@@ -13,10 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rtswap.capturing import WARM_UPS, capture
 from rtswap.core.errors import EngineError
 from rtswap.core.types import Tensor
-from rtswap.engines import torch_cuda_door as door
 from rtswap.engines.build_all import Wish, plan_for, recipe_for
 from rtswap.engines.contract import TensorSpec, check_inputs, check_threads, one_line, read_model_file
 from rtswap.engines.plan import CURRENT, Manifest
@@ -26,6 +24,8 @@ from rtswap.engines.tensorrt_module import TensorRt, load_tensorrt_for
 from rtswap.engines.tensorrt_runtime import ReadyPlan
 from rtswap.engines.torch_cuda_buffers import Shapes, Slots, Staging, run_on_device, run_on_host
 from rtswap.engines.torch_cuda_graph import TORCH_ERRORS
+from rtswap.gpu import card as door
+from rtswap.gpu.capture import WARM_UPS, capture
 
 _ASKED_FOR = ("7.5",)
 """Cards that TensorRT for RTX serves only when a plan is built for them."""

@@ -7,14 +7,14 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from rtswap.capturing import capture
 from rtswap.core.errors import EngineError, ModelError
 from rtswap.core.types import Tensor
-from rtswap.engines import torch_cuda_door as door
 from rtswap.engines.contract import check_inputs, check_threads, one_line, read_model_file
 from rtswap.engines.tensorrt_batches import in_pieces
 from rtswap.engines.torch_cuda_buffers import Shapes, Slots, Staging, run_on_device, run_on_host
 from rtswap.engines.torch_cuda_graph import TORCH_ERRORS, Program
+from rtswap.gpu import card as door
+from rtswap.gpu.capture import capture
 
 MOST_ROWS = 64
 """Pictures at once. Batches are rounded up to a power of two: each has a graph of its own, whose capture takes 20 ms,

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Image, Mask
+from rtswap.gpu.resample import Device, Tensor, bilinear, gaussian, rounded
+from rtswap.gpu.torch_import import load_torch
 from rtswap.swappers import mesh_plan as plan
 from rtswap.swappers.light import GAIN_LIMITS, GAIN_STEPS, MOST_VEIL
 from rtswap.swappers.mesh import LIGHT_STEP, MASK_STEP
-from rtswap.tensors import Device, Tensor, bilinear, gaussian, rounded
-from rtswap.torch_door import load_torch
 
 torch = load_torch()
 

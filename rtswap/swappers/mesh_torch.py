@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.captured import Captured
 from rtswap.core.protocols import Swapper
 from rtswap.core.types import DeviceFace, DeviceFaces, DeviceSwapped, Points, Quality, SourceIdentity
+from rtswap.gpu.graphs import Captured
+from rtswap.gpu.resample import uploaded
+from rtswap.gpu.torch_import import load_torch
 from rtswap.swappers.mesh import TEXELS_ACROSS, VEIL_EVERY_S, VEIL_S, MeshSwapModel, MeshSwapper
 from rtswap.swappers.mesh_pixels import atlas_of, face_plane, places, render
 from rtswap.swappers.mesh_plan import LEVEL, LIGHT, RING, VEIL, Layout, drawn
 from rtswap.swappers.neutral import Neutral
 from rtswap.swappers.shape import PERSONAL, mean_measures
-from rtswap.tensors import uploaded
-from rtswap.torch_door import load_torch
 from rtswap.vision.geometry import box_of, clip_box
 
 torch = load_torch()

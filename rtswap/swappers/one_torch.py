@@ -12,16 +12,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.captured import Captured
 from rtswap.core.protocols import Engine, SwapModel, Swapper
 from rtswap.core.types import DeviceFace, DeviceFaces, DeviceSwapped, Matrix, Quality, SourceIdentity
-from rtswap.device_cuts import CUT, cut_by, halved, seen
-from rtswap.device_networks import asked, run_of
+from rtswap.gpu.batched_run import asked, run_of
+from rtswap.gpu.crops import CUT, cut_by, halved, seen
+from rtswap.gpu.graphs import Captured
+from rtswap.gpu.resample import Tensor, bilinear, rounded, uploaded
+from rtswap.gpu.torch_import import load_torch
 from rtswap.swappers.mesh_torch import TRACKS, Row, TorchMeshSwapper
 from rtswap.swappers.one import FORGOTTEN_S, STEADY_S, WHOLE, OneSwapModel, OneSwapper
 from rtswap.swappers.one_view import EDGE_SIGMA, FLAT, LOW_SIGMA, LOW_SIZE, NEUTRAL, SIZE, inside_of, placing
-from rtswap.tensors import Tensor, bilinear, rounded, uploaded
-from rtswap.torch_door import load_torch
 
 torch = load_torch()
 

@@ -163,7 +163,7 @@ def test_a_run_side_by_side(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     monkeypatch.setattr(engines_module, "SIZE", (320, 240))
     monkeypatch.setattr(engines_module, "FACE_PX", 120)
     monkeypatch.setattr(rig_module, "WARM_UP_S", 0.2)
-    monkeypatch.setattr("rtswap.engines.torch_cuda_driver._LIBRARY", "no_such_library")
+    monkeypatch.setattr("rtswap.gpu.driver._LIBRARY", "no_such_library")
     events = io.StringIO()
     out = tmp_path / "engines.json"
     names = ("onnxruntime", "openvino", "tensorrt")
@@ -190,7 +190,7 @@ def test_a_run_side_by_side(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 
 def test_where_no_engine_runs_it_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rtswap.engines.torch_cuda_driver._LIBRARY", "no_such_library")
+    monkeypatch.setattr("rtswap.gpu.driver._LIBRARY", "no_such_library")
     with pytest.raises(EngineError, match=r"none of these engines runs here.*no NVIDIA driver"):
         bench_engines(Config(), ("tensorrt", "torch-cuda"), console=Console(quiet=True), seconds=1, out=None)
 

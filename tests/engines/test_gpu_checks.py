@@ -16,11 +16,12 @@ from needs import need_cuda
 from rtswap import checks, doctor
 from rtswap.checks import State
 from rtswap.core.errors import EngineError
-from rtswap.engines import tensorrt_module, torch_cuda_driver
+from rtswap.engines import tensorrt_module
 from rtswap.engines.contract import TensorSpec
 from rtswap.engines.plan import Manifest, Recipe
 from rtswap.engines.plans import PlanCache
-from rtswap.engines.torch_cuda_driver import Gpu, find_gpus
+from rtswap.gpu import driver
+from rtswap.gpu.driver import Gpu, find_gpus
 
 
 class FakeDriver:
@@ -51,7 +52,7 @@ class FakeDriver:
 
 
 def test_cards_are_named_by_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch_cuda_driver.ctypes, "CDLL", lambda name: FakeDriver(2))
+    monkeypatch.setattr(driver.ctypes, "CDLL", lambda name: FakeDriver(2))
     assert [str(gpu) for gpu in find_gpus()] == [
         f"NVIDIA Card {index}, compute capability 8.9, 24 GiB, CUDA 13.2" for index in range(2)
     ]
@@ -74,7 +75,7 @@ def test_without_a_card_the_reason_is_told(
             raise OSError("cannot open shared object file")
         return driver
 
-    monkeypatch.setattr(torch_cuda_driver.ctypes, "CDLL", load)
+    monkeypatch.setattr(driver.ctypes, "CDLL", load)
     with pytest.raises(EngineError, match=reason):
         find_gpus()
     (finding,) = checks.check_gpu()
@@ -105,7 +106,7 @@ def test_a_card_that_tensorrt_does_not_serve_is_no_ok(monkeypatch: pytest.Monkey
     found = {}
     for capability in ("8.9", "9.0"):
         gpu = Gpu("A Card", capability, 24.0, "13.0")
-        monkeypatch.setattr(torch_cuda_driver, "find_gpus", lambda gpu=gpu: (gpu,))
+        monkeypatch.setattr(driver, "find_gpus", lambda gpu=gpu: (gpu,))
         found[capability] = checks._tensorrt_finding()
     assert found["8.9"].state is State.OK
     assert found["9.0"].state is State.NOTE

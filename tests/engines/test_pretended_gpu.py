@@ -17,7 +17,7 @@ import pytest
 from needs import need_torch
 
 from rtswap.core.errors import EngineError
-from rtswap.engines import build_all, tensorrt, tensorrt_module, torch_cuda_door
+from rtswap.engines import build_all, tensorrt, tensorrt_module
 from rtswap.engines.build_all import Wish, recipe_for
 from rtswap.engines.contract import TensorSpec
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
@@ -26,7 +26,8 @@ from rtswap.engines.plans import PlanCache, plan_folder
 from rtswap.engines.tensorrt import TensorRtEngine
 from rtswap.engines.tensorrt_module import TensorRt
 from rtswap.engines.torch_cuda import TorchEngine
-from rtswap.engines.torch_cuda_door import Card
+from rtswap.gpu import card
+from rtswap.gpu.card import Card
 from rtswap.models.onnx_graph import Graph
 
 CARD = Card("Pretended Card", "8.9", 24.0, "13.0")
@@ -69,8 +70,8 @@ def torch(monkeypatch: pytest.MonkeyPatch) -> Any:
         def capture_begin(self, **_: Any) -> None:
             raise RuntimeError("CUDA error: no capture here")
 
-    monkeypatch.setattr(torch_cuda_door, "DEVICE", "cpu")
-    monkeypatch.setattr(torch_cuda_door, "find_card", lambda torch: CARD)
+    monkeypatch.setattr(card, "DEVICE", "cpu")
+    monkeypatch.setattr(card, "find_card", lambda torch: CARD)
     monkeypatch.setattr(module.cuda, "Stream", Stream)
     monkeypatch.setattr(module.cuda, "current_stream", Stream)
     monkeypatch.setattr(module.cuda, "stream", nothing)
@@ -251,7 +252,7 @@ def test_a_turing_card_is_asked_for(api: Api, monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(build_all, "build_plan", note)
     for capability in ("7.5", "8.9", "13.0"):
-        monkeypatch.setattr(torch_cuda_door, "find_card", lambda torch, cc=capability: replace(CARD, capability=cc))
+        monkeypatch.setattr(card, "find_card", lambda torch, cc=capability: replace(CARD, capability=cc))
         TensorRtEngine(network())
     assert asked == ["7.5", "", ""]
 
@@ -260,7 +261,7 @@ def test_for_a_card_without_a_name_a_plan_is_built_for_what_is_there(
     api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And kept for that card alone."""
-    monkeypatch.setattr(torch_cuda_door, "find_card", lambda torch: replace(CARD, capability="9.0"))
+    monkeypatch.setattr(card, "find_card", lambda torch: replace(CARD, capability="9.0"))
     for _ in range(2):
         TensorRtEngine(network(), network="small", cache_dir=tmp_path).run(pictures(1))
     (shelved,) = PlanCache(plan_folder(tmp_path)).shelf()
@@ -275,7 +276,7 @@ def test_a_card_that_is_not_served_is_told_in_one_line(api: Api, monkeypatch: py
         "8.6 8.9 12.0 12.1 >12.0. TensorRT-RTX does not support this compute capability, so the engine cannot be "
         "rebuilt for it."
     )
-    monkeypatch.setattr(torch_cuda_door, "find_card", lambda torch: replace(CARD, capability="9.0"))
+    monkeypatch.setattr(card, "find_card", lambda torch: replace(CARD, capability="9.0"))
     told = f"IRuntime::deserializeCudaEngine: Error Code 6: API Usage Error ({reason} In check at /_src/x.cpp:12)"
     monkeypatch.setattr(api, "refuses", told)
     with pytest.raises(EngineError) as caught:

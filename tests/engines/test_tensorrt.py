@@ -25,7 +25,7 @@ from rtswap.engines.tensorrt import TensorRtEngine
 from rtswap.engines.tensorrt_batches import batch_rung, in_pieces
 from rtswap.engines.tensorrt_module import load_tensorrt, load_tensorrt_for, readable
 from rtswap.engines.tensorrt_runtime import ReadyPlan
-from rtswap.engines.torch_cuda_door import find_card
+from rtswap.gpu.card import find_card
 from rtswap.models.catalog import shipped_catalog
 from rtswap.models.onnx_graph import Graph
 

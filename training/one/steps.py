@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from rtswap.capturing import capture
+from rtswap.gpu.capture import capture
 from training.one.batches import augmented
 from training.one.pool import Pool
 from training.one.run import Run, Seen

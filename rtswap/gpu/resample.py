@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.torch_door import load_torch
+from rtswap.gpu.torch_import import load_torch
 
 Tensor = Any
 """``torch.Tensor``: torch may be missing where types are checked."""

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.tensors import Device, Tensor
-from rtswap.torch_door import load_torch
+from rtswap.gpu.resample import Device, Tensor
+from rtswap.gpu.torch_import import load_torch
 
 torch = load_torch()
 

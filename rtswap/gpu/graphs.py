@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
-from rtswap.capturing import capture
-from rtswap.tensors import Tensor
-from rtswap.torch_door import load_torch
+from rtswap.gpu.capture import capture
+from rtswap.gpu.resample import Tensor
+from rtswap.gpu.torch_import import load_torch
 
 torch = load_torch()
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 
 from rtswap.core.types import Matrix
-from rtswap.tensors import Tensor, bilinear
-from rtswap.torch_door import load_torch
+from rtswap.gpu.resample import Tensor, bilinear
+from rtswap.gpu.torch_import import load_torch
 
 torch = load_torch()
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from rtswap.core.errors import ModelError
 from rtswap.core.protocols import Engine
-from rtswap.tensors import Tensor, uploaded
-from rtswap.torch_door import load_torch
+from rtswap.gpu.resample import Tensor, uploaded
+from rtswap.gpu.torch_import import load_torch
 
 torch = load_torch()
 

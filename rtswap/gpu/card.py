@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rtswap.core.errors import EngineError
-from rtswap.torch_door import load_torch
+from rtswap.gpu.torch_import import load_torch
 
 __all__ = ["Card", "find_card", "load_torch"]
 
