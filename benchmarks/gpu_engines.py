@@ -29,12 +29,12 @@ from rtswap.bench.costs import multiply_adds
 from rtswap.core.errors import RtswapError
 from rtswap.core.protocols import Engine
 from rtswap.core.types import Tensor
-from rtswap.engines.build_profiles import profile_of
+from rtswap.engines.build.profiles import profile_of
 from rtswap.engines.measure import difference
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.engines.samples import pictures_like
-from rtswap.engines.tensorrt import TensorRtEngine
-from rtswap.engines.torch_cuda import TorchEngine
+from rtswap.engines.tensorrt.engine import TensorRtEngine
+from rtswap.engines.torch.engine import TorchEngine
 from rtswap.gpu.card import load_torch
 from rtswap.models.catalog import shipped_catalog
 from rtswap.models.registry import Registry

@@ -35,7 +35,7 @@ from rtswap.device_marks import patterns, plates
 from rtswap.device_workshop import DeviceWorkshop
 from rtswap.disclosure.badge import Badge
 from rtswap.disclosure.watermark import Payload
-from rtswap.engines.torch_cuda import TorchEngine
+from rtswap.engines.torch.engine import TorchEngine
 from rtswap.eyes import open_eyes
 from rtswap.gpu.torch_import import load_torch
 from rtswap.metrics import Spans

@@ -27,9 +27,9 @@ from rtswap.config import Config
 from rtswap.console import Console
 from rtswap.core.protocols import Engine
 from rtswap.core.types import Frame, Quality, SourceIdentity, Tensor
-from rtswap.engines.build_pixels import floats_first
-from rtswap.engines.build_precision import SENSITIVE, lowered
-from rtswap.engines.build_profiles import PROFILES
+from rtswap.engines.build.pixels import floats_first
+from rtswap.engines.build.precision import SENSITIVE, lowered
+from rtswap.engines.build.profiles import PROFILES
 from rtswap.eyes import Eyes, open_eyes
 from rtswap.models.registry import Registry
 from rtswap.source.portrait import find_landmarks

@@ -194,7 +194,7 @@ def _torch_finding() -> Finding:
 
 
 def _tensorrt_finding() -> Finding:
-    from rtswap.engines.tensorrt_module import load_tensorrt, load_tensorrt_for
+    from rtswap.engines.tensorrt.module import load_tensorrt, load_tensorrt_for
     from rtswap.gpu.driver import find_gpus
 
     name = "Engine tensorrt"
@@ -215,7 +215,7 @@ def _tensorrt_finding() -> Finding:
 def check_plans(folder: Path, *, hash_of: Callable[[str], str] = lambda network: "") -> list[Finding]:
     """The plans of TensorRT that lie in ``folder``: which networks, how large, and what cannot be used.
     ``hash_of``: a network's sha256 today, empty for one that is not known."""
-    from rtswap.engines.plans import PlanCache
+    from rtswap.engines.tensorrt.plan_store import PlanCache
 
     name, shelf = "TensorRT plans", list(PlanCache(folder).shelf())
     if not shelf:

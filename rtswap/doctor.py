@@ -100,7 +100,7 @@ def check_choice() -> list[Finding]:
 
 def check_plans() -> list[Finding]:
     """TensorRT's plans, in the folder where networks are kept."""
-    from rtswap.engines.plans import plan_folder
+    from rtswap.engines.tensorrt.plan_store import plan_folder
     from rtswap.models.catalog import shipped_catalog
     from rtswap.models.registry import Registry, cache_folder
 

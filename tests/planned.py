@@ -7,8 +7,8 @@ import hashlib
 import numpy as np
 
 from rtswap.engines.contract import TensorSpec
-from rtswap.engines.plan import Manifest, Recipe
-from rtswap.engines.tensorrt_module import TensorRt
+from rtswap.engines.tensorrt.module import TensorRt
+from rtswap.engines.tensorrt.plan import Manifest, Recipe
 from rtswap.models.onnx_graph import Graph
 
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtswap.batching import Limits, Queue, Refused, Request, SharedEngine
 from rtswap.core.errors import EngineError
 from rtswap.core.types import Tensor
+from rtswap.engines.batching import Limits, Queue, Refused, Request, SharedEngine
 
 LIMITS = Limits(most=8, wait_s=0.010, waiting_per_stream=4)
 

@@ -29,7 +29,7 @@ from rtswap.device_workshop import DeviceWorkshop  # noqa: E402
 from rtswap.disclosure import Badge, Disclosure  # noqa: E402
 from rtswap.disclosure.watermark import Payload, Watermark  # noqa: E402
 from rtswap.engines import torch_cuda_door  # noqa: E402
-from rtswap.engines.torch_cuda import TorchEngine  # noqa: E402
+from rtswap.engines.torch.engine import TorchEngine  # noqa: E402
 from rtswap.eyes import Eyes, Generator  # noqa: E402
 from rtswap.gpu.slots import Waits  # noqa: E402
 from rtswap.models.registry import Registry  # noqa: E402

@@ -27,7 +27,7 @@ from rtswap.core.errors import EngineError, RtswapError, UsageError
 from rtswap.core.protocols import Engine
 from rtswap.core.text import nearest
 from rtswap.core.types import Tensor
-from rtswap.engines.build_profiles import profile_of
+from rtswap.engines.build.profiles import profile_of
 from rtswap.engines.measure import difference
 from rtswap.engines.samples import pictures_like
 from rtswap.engines.start import ENGINES, HALF, ON_GPU

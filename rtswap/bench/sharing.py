@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from rtswap.batching import Limits, SharedEngine
 from rtswap.bench.rig import TimedEngine
 from rtswap.config import Config
 from rtswap.core.protocols import Engine
 from rtswap.core.types import Tensor
-from rtswap.engines.build_profiles import profile_of
+from rtswap.engines.batching import Limits, SharedEngine
+from rtswap.engines.build.profiles import profile_of
 from rtswap.eyes import Eyes, Generator, Networks, look_through
 from rtswap.metrics import Spans
 from rtswap.swappers.one import SIZES

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from rtswap.core.errors import EngineError, ModelError, UsageError
-from rtswap.engines.build_all import Built, Wish, build_all
-from rtswap.engines.build_precision import PRECISIONS
-from rtswap.engines.plans import PlanCache, plan_folder
-from rtswap.engines.tensorrt_module import TensorRt, load_tensorrt
+from rtswap.engines.build.all_plans import Built, Wish, build_all
+from rtswap.engines.build.precision import PRECISIONS
+from rtswap.engines.tensorrt.module import TensorRt, load_tensorrt
+from rtswap.engines.tensorrt.plan_store import PlanCache, plan_folder
 
 
 def read_wish(precision: str = "", target: str = "", batch: str = "", *, force: bool = False) -> Wish:

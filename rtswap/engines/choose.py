@@ -17,7 +17,7 @@ from pathlib import Path
 from rtswap.core.errors import EngineError, ModelError
 from rtswap.core.protocols import Engine
 from rtswap.core.types import Tensor
-from rtswap.engines.build_profiles import profile_of
+from rtswap.engines.build.profiles import profile_of
 from rtswap.engines.contract import read_model_file
 from rtswap.engines.measure import Record, compare, key_of, read_record, write_record
 from rtswap.engines.samples import pictures_like

@@ -39,12 +39,12 @@ def start(
         precision = "bf16" if engine == "openvino-bf16" else "f32"
         return OpenVinoEngine(content, threads=threads, precision=precision, cache_dir=cache_dir / "openvino")
     if engine == "torch-cuda":
-        from rtswap.engines.torch_cuda import TorchEngine
+        from rtswap.engines.torch.engine import TorchEngine
 
         find_gpus()
         return TorchEngine(content, threads=threads)
     if engine in ("tensorrt", "tensorrt-fp32"):
-        from rtswap.engines.tensorrt import TensorRtEngine
+        from rtswap.engines.tensorrt.engine import TensorRtEngine
 
         find_gpus()
         precision = "fp32" if engine == "tensorrt-fp32" else ""

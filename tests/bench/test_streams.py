@@ -14,7 +14,6 @@ import cv2
 import numpy as np
 import pytest
 
-from rtswap.batching import SharedEngine
 from rtswap.bench import streams as streams_module
 from rtswap.bench.gpu_load import GpuLoad
 from rtswap.bench.rig import People, TimedEngine, WarmedMetrics
@@ -26,6 +25,7 @@ from rtswap.config import Config
 from rtswap.console import Console
 from rtswap.core.errors import OutputError, UsageError
 from rtswap.core.types import Tensor
+from rtswap.engines.batching import SharedEngine
 from rtswap.eyes import Networks, look_through, open_networks
 from rtswap.metrics import Spans
 

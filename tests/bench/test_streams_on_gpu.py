@@ -19,7 +19,7 @@ from rtswap.config import Config  # noqa: E402
 from rtswap.core.types import Tensor  # noqa: E402
 from rtswap.device_workshop import DeviceWorkshop  # noqa: E402
 from rtswap.engines import torch_cuda_door  # noqa: E402
-from rtswap.engines.torch_cuda import TorchEngine  # noqa: E402
+from rtswap.engines.torch.engine import TorchEngine  # noqa: E402
 from rtswap.eyes import Networks, look_through, open_networks  # noqa: E402
 from rtswap.models.registry import Registry  # noqa: E402
 

@@ -17,7 +17,7 @@ from rtswap.compositing.cuda_masks import DevicePartsMask  # noqa: E402
 from rtswap.compositing.cuda_occlusion import DeviceOcclusionMask  # noqa: E402
 from rtswap.core.protocols import DeviceFinish  # noqa: E402
 from rtswap.core.types import DeviceFace, DeviceFaces, DeviceSwapped, Points, Quality  # noqa: E402
-from rtswap.engines.torch_cuda import TorchEngine  # noqa: E402
+from rtswap.engines.torch.engine import TorchEngine  # noqa: E402
 from rtswap.models.registry import Registry  # noqa: E402
 
 SIDE = 256

@@ -21,7 +21,7 @@ from rtswap.core.errors import EngineError, ModelError
 from rtswap.core.protocols import Engine
 from rtswap.engines.contract import read_model_file
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
-from rtswap.engines.torch_cuda import TorchEngine
+from rtswap.engines.torch.engine import TorchEngine
 from rtswap.models.onnx_graph import Graph
 
 Make = Callable[..., Engine]

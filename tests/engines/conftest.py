@@ -8,7 +8,7 @@ import pytest
 from machine import Machine
 from needs import need_tensorrt
 
-from rtswap.engines.tensorrt_module import TensorRt, load_tensorrt
+from rtswap.engines.tensorrt.module import TensorRt, load_tensorrt
 
 
 @pytest.fixture

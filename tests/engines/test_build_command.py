@@ -11,11 +11,11 @@ import pytest
 from planned import network
 
 from rtswap.core.errors import EngineError, ModelError, UsageError
-from rtswap.engines import tensorrt_module
-from rtswap.engines.build_all import Wish
+from rtswap.engines.build.all_plans import Wish
 from rtswap.engines.build_command import build_networks, read_wish
-from rtswap.engines.plans import plan_folder
-from rtswap.engines.tensorrt_module import TensorRt
+from rtswap.engines.tensorrt import module
+from rtswap.engines.tensorrt.module import TensorRt
+from rtswap.engines.tensorrt.plan_store import plan_folder
 
 
 def test_the_command_builds_a_file_that_the_user_names(tensorrt: TensorRt, tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_without_tensorrt_it_says_what_to_install(monkeypatch: pytest.MonkeyPatc
     def absent(name: str) -> None:
         raise ImportError(f"No module named '{name}'")
 
-    monkeypatch.setattr(tensorrt_module, "_import", absent)
+    monkeypatch.setattr(module, "_import", absent)
     with pytest.raises(EngineError, match=r"tensorrt_rtx: No module.*tensorrt: No module.*pip install") as caught:
         build_networks([], catalog=["rnet"], path_of=Path, folder=tmp_path, wish=Wish())
     assert "\n" not in str(caught.value)

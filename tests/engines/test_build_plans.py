@@ -13,13 +13,13 @@ from needs import network_file
 from planned import network
 
 from rtswap.core.errors import EngineError, ModelError
-from rtswap.engines.build import build_plan
-from rtswap.engines.build_all import Wish, build_all, plan_for, recipe_for
-from rtswap.engines.build_profiles import PROFILES, profile_of
+from rtswap.engines.build.all_plans import Wish, build_all, plan_for, recipe_for
+from rtswap.engines.build.builder import build_plan
+from rtswap.engines.build.profiles import PROFILES, profile_of
 from rtswap.engines.contract import TensorSpec
-from rtswap.engines.plan import Recipe
-from rtswap.engines.plans import PlanCache, read_plan
-from rtswap.engines.tensorrt_module import TensorRt
+from rtswap.engines.tensorrt.module import TensorRt
+from rtswap.engines.tensorrt.plan import Recipe
+from rtswap.engines.tensorrt.plan_store import PlanCache, read_plan
 from rtswap.models.catalog import shipped_catalog
 from rtswap.models.onnx_graph import Graph
 

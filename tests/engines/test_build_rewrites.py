@@ -10,9 +10,9 @@ from needs import network_file
 from onnx import TensorProto, helper, numpy_helper, shape_inference
 
 from rtswap.core.errors import ModelError
-from rtswap.engines.build_pixels import floats_first
-from rtswap.engines.build_precision import SENSITIVE, folded, lowered
-from rtswap.engines.build_profiles import profile_of
+from rtswap.engines.build.pixels import floats_first
+from rtswap.engines.build.precision import SENSITIVE, folded, lowered
+from rtswap.engines.build.profiles import profile_of
 from rtswap.models.catalog import shipped_catalog
 
 NETWORKS = tuple(name for name in shipped_catalog() if name != "dlib-stages")

@@ -11,7 +11,7 @@ from machine import SAMPLE, FakeEngine, Machine
 
 from rtswap.core.errors import EngineError
 from rtswap.engines import choose
-from rtswap.engines.build_profiles import Profile
+from rtswap.engines.build.profiles import Profile
 from rtswap.engines.choose import Network, choose_engines
 
 BEARS = Profile(half={"out": 0.1})

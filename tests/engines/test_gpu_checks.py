@@ -16,10 +16,10 @@ from needs import need_cuda
 from rtswap import checks, doctor
 from rtswap.checks import State
 from rtswap.core.errors import EngineError
-from rtswap.engines import tensorrt_module
 from rtswap.engines.contract import TensorSpec
-from rtswap.engines.plan import Manifest, Recipe
-from rtswap.engines.plans import PlanCache
+from rtswap.engines.tensorrt import module
+from rtswap.engines.tensorrt.plan import Manifest, Recipe
+from rtswap.engines.tensorrt.plan_store import PlanCache
 from rtswap.gpu import driver
 from rtswap.gpu.driver import Gpu, find_gpus
 
@@ -90,7 +90,7 @@ def test_with_a_card_every_engine_has_its_line(monkeypatch: pytest.MonkeyPatch) 
     def absent(name: str) -> None:
         raise ImportError(f"No module named '{name}'")
 
-    monkeypatch.setattr(tensorrt_module, "_import", absent)
+    monkeypatch.setattr(module, "_import", absent)
     monkeypatch.setitem(sys.modules, "torch", None)
     found = checks.check_gpu_engines(has_gpu=True)
     assert [(one.name, one.state) for one in found] == [

@@ -12,10 +12,10 @@ import pytest
 from planned import NO_TENSORRT, PLAN, RECIPE, manifest, network
 
 from rtswap.core.errors import EngineError
-from rtswap.engines import build_all as build_all_module
-from rtswap.engines.build_all import plan_for
-from rtswap.engines.plan import key_of_plan, manifest_from_json, manifest_to_json
-from rtswap.engines.plans import PlanCache
+from rtswap.engines.build import all_plans as build_all_module
+from rtswap.engines.build.all_plans import plan_for
+from rtswap.engines.tensorrt.plan import key_of_plan, manifest_from_json, manifest_to_json
+from rtswap.engines.tensorrt.plan_store import PlanCache
 
 
 def damage(how: str) -> Callable[[Path], None]:

@@ -17,15 +17,16 @@ import pytest
 from needs import need_torch
 
 from rtswap.core.errors import EngineError
-from rtswap.engines import build_all, tensorrt, tensorrt_module
-from rtswap.engines.build_all import Wish, recipe_for
+from rtswap.engines.build import all_plans
+from rtswap.engines.build.all_plans import Wish, recipe_for
 from rtswap.engines.contract import TensorSpec
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
-from rtswap.engines.plan import CURRENT, Manifest, Recipe
-from rtswap.engines.plans import PlanCache, plan_folder
-from rtswap.engines.tensorrt import TensorRtEngine
-from rtswap.engines.tensorrt_module import TensorRt
-from rtswap.engines.torch_cuda import TorchEngine
+from rtswap.engines.tensorrt import engine, module
+from rtswap.engines.tensorrt.engine import TensorRtEngine
+from rtswap.engines.tensorrt.module import TensorRt
+from rtswap.engines.tensorrt.plan import CURRENT, Manifest, Recipe
+from rtswap.engines.tensorrt.plan_store import PlanCache, plan_folder
+from rtswap.engines.torch.engine import TorchEngine
 from rtswap.gpu import card
 from rtswap.gpu.card import Card
 from rtswap.models.onnx_graph import Graph
@@ -155,8 +156,8 @@ def build(content: bytes, name: str, recipe: Recipe, tensorrt: TensorRt, *, card
     return plan, Manifest(
         network=name,
         onnx_sha256=hashlib.sha256(content).hexdigest(),
-        module=tensorrt.name,
-        version=tensorrt.version,
+        module=engine.name,
+        version=engine.version,
         card=card,
         recipe=recipe,
         plan_sha256=hashlib.sha256(plan).hexdigest(),
@@ -174,8 +175,8 @@ def build(content: bytes, name: str, recipe: Recipe, tensorrt: TensorRt, *, card
 @pytest.fixture
 def api(torch: Any, monkeypatch: pytest.MonkeyPatch) -> Api:
     played = Api()
-    monkeypatch.setattr(build_all, "build_plan", build)
-    monkeypatch.setattr(tensorrt, "load_tensorrt_for", lambda capability: TensorRt("tensorrt_rtx", "1.7", played))
+    monkeypatch.setattr(all_plans, "build_plan", build)
+    monkeypatch.setattr(engine, "load_tensorrt_for", lambda capability: TensorRt("tensorrt_rtx", "1.7", played))
     return played
 
 
@@ -237,7 +238,7 @@ def test_a_plan_that_the_card_does_not_take_is_built_again_once(api: Api, tmp_pa
 def test_when_a_fresh_plan_is_not_taken_the_reason_is_told(
     api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(build_all, "build_plan", lambda *args, **more: (b"junk", build(*args, **more)[1]))
+    monkeypatch.setattr(all_plans, "build_plan", lambda *args, **more: (b"junk", build(*args, **more)[1]))
     with pytest.raises(EngineError, match=r"does not take the plan of the network small.*magicTag failed") as caught:
         TensorRtEngine(network(), network="small", cache_dir=tmp_path)
     assert "\n" not in str(caught.value)
@@ -250,7 +251,7 @@ def test_a_turing_card_is_asked_for(api: Api, monkeypatch: pytest.MonkeyPatch) -
         asked.append(recipe.target)
         return build(content, name, recipe, tensorrt, **more)
 
-    monkeypatch.setattr(build_all, "build_plan", note)
+    monkeypatch.setattr(all_plans, "build_plan", note)
     for capability in ("7.5", "8.9", "13.0"):
         monkeypatch.setattr(card, "find_card", lambda torch, cc=capability: replace(CARD, capability=cc))
         TensorRtEngine(network())
@@ -299,9 +300,9 @@ def test_where_the_classic_tensorrt_is_installed_too_it_takes_such_a_card(
         api.__version__ = "1.7"
         return api
 
-    monkeypatch.setattr(tensorrt_module, "_import", load)
-    assert tensorrt_module.load_tensorrt_for("8.9").name == "tensorrt_rtx"
-    assert tensorrt_module.load_tensorrt_for("9.0").name == ("tensorrt" if installed else "tensorrt_rtx")
+    monkeypatch.setattr(module, "_import", load)
+    assert module.load_tensorrt_for("8.9").name == "tensorrt_rtx"
+    assert module.load_tensorrt_for("9.0").name == ("tensorrt" if installed else "tensorrt_rtx")
 
 
 def test_a_run_that_fails_is_one_line_and_does_no_harm(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,13 +18,13 @@ from waves import waves
 
 from rtswap.core.errors import EngineError, ModelError
 from rtswap.core.types import Tensor
-from rtswap.engines.build_profiles import profile_of
+from rtswap.engines.build.profiles import profile_of
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
-from rtswap.engines.plans import PlanCache, plan_folder
-from rtswap.engines.tensorrt import TensorRtEngine
-from rtswap.engines.tensorrt_batches import batch_rung, in_pieces
-from rtswap.engines.tensorrt_module import load_tensorrt, load_tensorrt_for, readable
-from rtswap.engines.tensorrt_runtime import ReadyPlan
+from rtswap.engines.tensorrt.batches import batch_rung, in_pieces
+from rtswap.engines.tensorrt.engine import TensorRtEngine
+from rtswap.engines.tensorrt.module import load_tensorrt, load_tensorrt_for, readable
+from rtswap.engines.tensorrt.plan_store import PlanCache, plan_folder
+from rtswap.engines.tensorrt.runtime import ReadyPlan
 from rtswap.gpu.card import find_card
 from rtswap.models.catalog import shipped_catalog
 from rtswap.models.onnx_graph import Graph

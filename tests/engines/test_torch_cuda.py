@@ -15,10 +15,10 @@ from waves import waves
 
 from rtswap.core.errors import EngineError, ModelError
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
-from rtswap.engines.torch_cuda import TorchEngine
-from rtswap.engines.torch_cuda_buffers import Slots
-from rtswap.engines.torch_cuda_graph import Program
-from rtswap.engines.torch_cuda_ops import OPS
+from rtswap.engines.torch.buffers import Slots
+from rtswap.engines.torch.engine import TorchEngine
+from rtswap.engines.torch.graph import Program
+from rtswap.engines.torch.operators import OPS
 from rtswap.models.catalog import shipped_catalog
 from rtswap.models.onnx_graph import Graph
 

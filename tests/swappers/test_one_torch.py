@@ -17,7 +17,7 @@ from mended import LEVELS, Both, Bound, Encoder, Generator, apart, bound, mesh  
 
 from rtswap.core.errors import ModelError  # noqa: E402
 from rtswap.core.types import AlignedFace, DeviceFace, DeviceFaces, Quality, Tensor  # noqa: E402
-from rtswap.engines.torch_cuda import TorchEngine  # noqa: E402
+from rtswap.engines.torch.engine import TorchEngine  # noqa: E402
 from rtswap.gpu.crops import CUT, cut_by  # noqa: E402
 from rtswap.models.registry import Registry  # noqa: E402
 from rtswap.swappers import one_torch  # noqa: E402

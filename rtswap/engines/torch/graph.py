@@ -16,10 +16,10 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import TensorProto, helper, numpy_helper
 
 from rtswap.core.errors import EngineError, ModelError
-from rtswap.engines.build_pixels import floats_first
-from rtswap.engines.build_precision import lowered
+from rtswap.engines.build.pixels import floats_first
+from rtswap.engines.build.precision import lowered
 from rtswap.engines.contract import TensorSpec, one_line
-from rtswap.engines.torch_cuda_ops import OPS
+from rtswap.engines.torch.operators import OPS
 
 TORCH_ERRORS = (
     *(RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError, NotImplementedError),

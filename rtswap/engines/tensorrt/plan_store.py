@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rtswap.core.errors import EngineError
 from rtswap.core.files import write_atomic
-from rtswap.engines.plan import Manifest, manifest_from_json, manifest_to_json
+from rtswap.engines.tensorrt.plan import Manifest, manifest_from_json, manifest_to_json
 
 
 @dataclass(frozen=True, slots=True)

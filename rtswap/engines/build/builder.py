@@ -12,11 +12,11 @@ import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from rtswap.core.errors import EngineError, ModelError
-from rtswap.engines.build_pixels import floats_first
-from rtswap.engines.build_precision import lowered
+from rtswap.engines.build.pixels import floats_first
+from rtswap.engines.build.precision import lowered
 from rtswap.engines.contract import TensorSpec, one_line, read_model_file
-from rtswap.engines.plan import CURRENT, Manifest, Recipe
-from rtswap.engines.tensorrt_module import TensorRt, make_listener, readable
+from rtswap.engines.tensorrt.module import TensorRt, make_listener, readable
+from rtswap.engines.tensorrt.plan import CURRENT, Manifest, Recipe
 
 
 def build_plan(

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from rtswap.core.errors import EngineError
-from rtswap.engines.torch_cuda_layers import LAYERS
+from rtswap.engines.torch.layers import LAYERS
 
 Op = Callable[..., Any]
 _FEW = 16

@@ -11,7 +11,7 @@ from typing import Any
 
 from rtswap.core.errors import EngineError
 from rtswap.core.files import write_atomic
-from rtswap.engines.tensorrt_module import TensorRt, make_listener, readable
+from rtswap.engines.tensorrt.module import TensorRt, make_listener, readable
 
 
 class ReadyPlan:

@@ -10,9 +10,9 @@ from typing import Any
 from rtswap.core.errors import EngineError, ModelError
 from rtswap.core.types import Tensor
 from rtswap.engines.contract import check_inputs, check_threads, one_line, read_model_file
-from rtswap.engines.tensorrt_batches import in_pieces
-from rtswap.engines.torch_cuda_buffers import Shapes, Slots, Staging, run_on_device, run_on_host
-from rtswap.engines.torch_cuda_graph import TORCH_ERRORS, Program
+from rtswap.engines.tensorrt.batches import in_pieces
+from rtswap.engines.torch.buffers import Shapes, Slots, Staging, run_on_device, run_on_host
+from rtswap.engines.torch.graph import TORCH_ERRORS, Program
 from rtswap.gpu import card as door
 from rtswap.gpu.capture import capture
 

@@ -15,15 +15,15 @@ from typing import Any
 
 from rtswap.core.errors import EngineError
 from rtswap.core.types import Tensor
-from rtswap.engines.build_all import Wish, plan_for, recipe_for
+from rtswap.engines.build.all_plans import Wish, plan_for, recipe_for
 from rtswap.engines.contract import TensorSpec, check_inputs, check_threads, one_line, read_model_file
-from rtswap.engines.plan import CURRENT, Manifest
-from rtswap.engines.plans import PlanCache, plan_folder
-from rtswap.engines.tensorrt_batches import in_pieces
-from rtswap.engines.tensorrt_module import TensorRt, load_tensorrt_for
-from rtswap.engines.tensorrt_runtime import ReadyPlan
-from rtswap.engines.torch_cuda_buffers import Shapes, Slots, Staging, run_on_device, run_on_host
-from rtswap.engines.torch_cuda_graph import TORCH_ERRORS
+from rtswap.engines.tensorrt.batches import in_pieces
+from rtswap.engines.tensorrt.module import TensorRt, load_tensorrt_for
+from rtswap.engines.tensorrt.plan import CURRENT, Manifest
+from rtswap.engines.tensorrt.plan_store import PlanCache, plan_folder
+from rtswap.engines.tensorrt.runtime import ReadyPlan
+from rtswap.engines.torch.buffers import Shapes, Slots, Staging, run_on_device, run_on_host
+from rtswap.engines.torch.graph import TORCH_ERRORS
 from rtswap.gpu import card as door
 from rtswap.gpu.capture import WARM_UPS, capture
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rtswap.core.errors import RtswapError
-from rtswap.engines.build import build_plan
-from rtswap.engines.build_profiles import profile_of
+from rtswap.engines.build.builder import build_plan
+from rtswap.engines.build.profiles import profile_of
 from rtswap.engines.contract import read_model_file
-from rtswap.engines.plan import Manifest, Recipe, key_of_plan
-from rtswap.engines.plans import PlanCache
-from rtswap.engines.tensorrt_module import TensorRt
+from rtswap.engines.tensorrt.module import TensorRt
+from rtswap.engines.tensorrt.plan import Manifest, Recipe, key_of_plan
+from rtswap.engines.tensorrt.plan_store import PlanCache
 
 
 @dataclass(frozen=True, slots=True)
