@@ -36,8 +36,8 @@ from rtswap.engines.samples import pictures_like
 from rtswap.engines.tensorrt.engine import TensorRtEngine
 from rtswap.engines.torch.engine import TorchEngine
 from rtswap.gpu.card import load_torch
-from rtswap.models.catalog import shipped_catalog
-from rtswap.models.registry import Registry
+from rtswap.networks.catalog import shipped_catalog
+from rtswap.networks.registry import Registry
 
 BATCHES = (1, 4, 16)
 SIDE = 256

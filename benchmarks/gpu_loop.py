@@ -39,7 +39,7 @@ from rtswap.engines.torch.engine import TorchEngine
 from rtswap.eyes import open_eyes
 from rtswap.gpu.torch_import import load_torch
 from rtswap.metrics import Spans
-from rtswap.models.registry import Registry
+from rtswap.networks.registry import Registry
 from rtswap.swappers.mesh import MeshSwapModel
 from rtswap.swappers.mesh_torch import TorchMeshSwapModel
 from rtswap.swappers.one import SIZES as SIDES

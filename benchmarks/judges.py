@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rtswap.evaluation.judge import Judge, own_judge
 from rtswap.eyes import Eyes
-from rtswap.tracking.landmarks import MeshLandmarks
+from rtswap.networks.landmarks import MeshLandmarks
 
 ROOM = 1.5 / 1.3
 """MediaPipe's network wants more room around the face than ours."""

@@ -31,7 +31,7 @@ from rtswap.engines.build.pixels import floats_first
 from rtswap.engines.build.precision import SENSITIVE, lowered
 from rtswap.engines.build.profiles import PROFILES
 from rtswap.eyes import Eyes, open_eyes
-from rtswap.models.registry import Registry
+from rtswap.networks.registry import Registry
 from rtswap.source.portrait import find_landmarks
 from rtswap.swappers.one import SIZES
 from rtswap.vision.talking_head import AnimatedHead, clip, persona

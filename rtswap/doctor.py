@@ -62,8 +62,8 @@ def default_steps() -> list[Check]:
 
 def check_models() -> list[Finding]:
     """The folder where networks are kept, and those that lie there: damaged ones that can be made again are."""
-    from rtswap.models.catalog import shipped_catalog
-    from rtswap.models.registry import Registry, cache_folder
+    from rtswap.networks.catalog import shipped_catalog
+    from rtswap.networks.registry import Registry, cache_folder
 
     findings = checks.check_folder("Model cache", cache_folder())
     if findings[0].state is not State.OK:
@@ -88,7 +88,7 @@ def check_models() -> list[Finding]:
 
 def check_choice() -> list[Finding]:
     """Which engine ``--engine auto`` took when it last had to choose, and by which figures."""
-    from rtswap.models.registry import cache_folder
+    from rtswap.networks.registry import cache_folder
 
     try:
         found = json.loads((cache_folder() / "landmarks.engine.json").read_text("utf-8"))
@@ -101,8 +101,8 @@ def check_choice() -> list[Finding]:
 def check_plans() -> list[Finding]:
     """TensorRT's plans, in the folder where networks are kept."""
     from rtswap.engines.tensorrt.plan_store import plan_folder
-    from rtswap.models.catalog import shipped_catalog
-    from rtswap.models.registry import Registry, cache_folder
+    from rtswap.networks.catalog import shipped_catalog
+    from rtswap.networks.registry import Registry, cache_folder
 
     registry = Registry(on_event=lambda event: None)
     catalog = shipped_catalog()

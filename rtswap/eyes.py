@@ -12,16 +12,16 @@ import numpy as np
 from rtswap.config import Config
 from rtswap.core.protocols import Detector, Embedder, Engine, LandmarkModel
 from rtswap.core.types import Tensor
-from rtswap.embedding import SIDE as EMBEDDER_PX
-from rtswap.embedding import DlibEmbedder
 from rtswap.engines.choose import Network, choose_engine, choose_engines
-from rtswap.models.registry import Registry
-from rtswap.occluders import SIZE as OCCLUSION_PX
-from rtswap.occluders import Occluders
+from rtswap.networks.dlib_identity import SIDE as EMBEDDER_PX
+from rtswap.networks.dlib_identity import DlibEmbedder
+from rtswap.networks.landmarks import MeshLandmarks
+from rtswap.networks.occlusion import SIZE as OCCLUSION_PX
+from rtswap.networks.occlusion import Occluders
+from rtswap.networks.recognition import SIDE as RECOGNISER_PX
+from rtswap.networks.recognition import FaceRecogniser
+from rtswap.networks.registry import Registry
 from rtswap.tracking.detector import MtcnnDetector
-from rtswap.tracking.landmarks import MeshLandmarks
-from rtswap.tracking.recognition import SIDE as RECOGNISER_PX
-from rtswap.tracking.recognition import FaceRecogniser
 
 LANDMARK_PX = 128
 MOST_THREADS = 4

@@ -48,8 +48,8 @@ networks() {  # networks PYTHON FOLDER: those that are made from packages which 
   "$1" - "$2" <<'PY'
 import shutil, sys
 from rtswap.core.errors import ModelError
-from rtswap.models.catalog import shipped_catalog
-from rtswap.models.registry import Registry
+from rtswap.networks.catalog import shipped_catalog
+from rtswap.networks.registry import Registry
 for name, entry in shipped_catalog().items():
     if entry.asset or name.startswith("dlib"):  # in the repository, or 22 MB that no frame needs
         continue

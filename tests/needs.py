@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rtswap.core.errors import ModelError
-from rtswap.models.registry import Registry
+from rtswap.networks.registry import Registry
 
 
 def network_file(name: str) -> Path:

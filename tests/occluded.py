@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from rtswap.core.types import AlignedFace, Points, SwappedFace, Tensor
-from rtswap.occluders import ANSWER, SIZE, placing
+from rtswap.networks.occlusion import ANSWER, SIZE, placing
 from rtswap.vision.geometry import canonical
 
 W, H = 224, 280

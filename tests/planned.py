@@ -9,7 +9,7 @@ import numpy as np
 from rtswap.engines.contract import TensorSpec
 from rtswap.engines.tensorrt.module import TensorRt
 from rtswap.engines.tensorrt.plan import Manifest, Recipe
-from rtswap.models.onnx_graph import Graph
+from rtswap.networks.onnx_graph import Graph
 
 
 def network(size: int = 3) -> bytes:

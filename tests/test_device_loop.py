@@ -32,8 +32,8 @@ from rtswap.engines import torch_cuda_door  # noqa: E402
 from rtswap.engines.torch.engine import TorchEngine  # noqa: E402
 from rtswap.eyes import Eyes, Generator  # noqa: E402
 from rtswap.gpu.slots import Waits  # noqa: E402
-from rtswap.models.registry import Registry  # noqa: E402
-from rtswap.occluders import Occluders  # noqa: E402
+from rtswap.networks.occlusion import Occluders  # noqa: E402
+from rtswap.networks.registry import Registry  # noqa: E402
 from rtswap.pipeline import Outcome, Pipeline  # noqa: E402
 from rtswap.swappers.one import SIZES  # noqa: E402
 from rtswap.swappers.one_torch import TorchOneSwapper  # noqa: E402

@@ -12,7 +12,7 @@ from skimage import data
 
 from rtswap.core.errors import SourceError
 from rtswap.core.types import Points, Tensor
-from rtswap.embedding import SIDE, TEMPLATE, DlibEmbedder
+from rtswap.networks.dlib_identity import SIDE, TEMPLATE, DlibEmbedder
 
 KEYPOINTS = np.array([[202, 101], [246, 103], [223, 125], [203, 140], [245, 140]], np.float32)
 """Of scikit-image's astronaut, marked by hand."""
@@ -91,7 +91,7 @@ def test_keypoints_in_one_place_are_told(keypoints: Points) -> None:
 )
 def test_the_same_face_stays_itself_and_others_are_others() -> None:
     from rtswap.engines.openvino import OpenVinoEngine
-    from rtswap.models.registry import Registry
+    from rtswap.networks.registry import Registry
 
     embedder = DlibEmbedder(OpenVinoEngine(Registry().path("dlib")))
     astronaut = np.ascontiguousarray(data.astronaut()[..., ::-1])

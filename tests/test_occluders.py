@@ -9,7 +9,7 @@ from occluded import H, Saying, W, answer, mesh, swapped, target
 
 from rtswap.compositing.occlusion import OcclusionMask
 from rtswap.core.types import Quality
-from rtswap.occluders import SIZE, Occluders, cut, guide, placing
+from rtswap.networks.occlusion import SIZE, Occluders, cut, guide, placing
 from rtswap.vision.topology import OVAL
 
 

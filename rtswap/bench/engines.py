@@ -33,7 +33,7 @@ from rtswap.engines.samples import pictures_like
 from rtswap.engines.start import ENGINES, HALF, ON_GPU
 from rtswap.eyes import MOST_THREADS, PER_FRAME, Networks, open_networks
 from rtswap.gpu.torch_import import load_torch
-from rtswap.models.registry import Registry
+from rtswap.networks.registry import Registry
 from rtswap.swappers.one import SIZES
 from rtswap.swappers.one import samples as samples_of_one
 

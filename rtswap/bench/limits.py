@@ -12,7 +12,7 @@ import numpy as np
 
 from rtswap.core.errors import EngineError, ModelError
 from rtswap.engines.start import HALF, start
-from rtswap.models.onnx_graph import Graph
+from rtswap.networks.onnx_graph import Graph
 
 _SIDE, _LAYERS = 1024, 4
 _COPIED_BYTES = 2**26

@@ -28,8 +28,8 @@ def _parser() -> Parser:
 def _run(flags: Flags) -> int:
     from rtswap.console import Console
     from rtswap.engines.build_command import build_networks, read_wish
-    from rtswap.models.catalog import shipped_catalog
-    from rtswap.models.registry import Registry
+    from rtswap.networks.catalog import shipped_catalog
+    from rtswap.networks.registry import Registry
 
     console = Console(quiet=bool(flags.get("console.quiet")), json=bool(flags.get("console.json")))
     registry = Registry(on_event=console.event)

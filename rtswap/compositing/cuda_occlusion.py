@@ -37,7 +37,7 @@ from rtswap.gpu.crops import CUT, cut_by, halved, seen
 from rtswap.gpu.graphs import Captured
 from rtswap.gpu.resample import Device, Tensor, bilinear, rounded, uploaded
 from rtswap.gpu.torch_import import load_torch
-from rtswap.occluders import ANSWER, SIZE, guide, placing
+from rtswap.networks.occlusion import ANSWER, SIZE, guide, placing
 
 torch = load_torch()
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import AlignedFace, Mask, Matrix, Points, Quality, SwappedFace
-from rtswap.occluders import ANSWER, SIZE, Occluders, placing
+from rtswap.networks.occlusion import ANSWER, SIZE, Occluders, placing
 from rtswap.vision.resample import blurred, resized, warped
 from rtswap.vision.topology import OVAL
 

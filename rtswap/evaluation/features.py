@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from rtswap.config import Config
 from rtswap.core.types import Image, Points
-from rtswap.embedding import SIDE, TEMPLATE
 from rtswap.engines.choose import choose_engine
 from rtswap.evaluation.kernel import Features
-from rtswap.models.registry import Registry
+from rtswap.networks.dlib_identity import SIDE, TEMPLATE
+from rtswap.networks.registry import Registry
 from rtswap.vision.geometry import keypoints_of, scale_of, similarity
 
 CELLS = 5

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from rtswap.core.errors import SourceError
 from rtswap.core.protocols import Swapper
 from rtswap.core.types import AlignedFace, Image, Mask, Matrix, Points, Quality, SourceIdentity, SwappedFace
-from rtswap.occluders import Occluders
+from rtswap.networks.occlusion import Occluders
 from rtswap.swappers.light import normalized_low_passes, relight, veil_of
 from rtswap.swappers.neutral import Neutral
 from rtswap.swappers.shape import PERSONAL, SourceShape, mean_measures

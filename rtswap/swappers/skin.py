@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Image, Mask, Points
-from rtswap.occluders import ANSWER, Occluders, placing
-from rtswap.occluders import SIZE as SEEN_PX
+from rtswap.networks.occlusion import ANSWER, Occluders, placing
+from rtswap.networks.occlusion import SIZE as SEEN_PX
 from rtswap.swappers.unroll import (
     COARSE,
     SIZE,

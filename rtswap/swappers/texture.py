@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from rtswap.core.types import Image, Mask, Points, Portrait
-from rtswap.occluders import Occluders
+from rtswap.networks.occlusion import Occluders
 from rtswap.swappers.casts import without_casts
 from rtswap.swappers.delight import delit
 from rtswap.swappers.skin import face_mask

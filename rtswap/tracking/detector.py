@@ -1,7 +1,7 @@
 """MTCNN: three small networks in a row. The first sees the whole reduced picture, the last only a few faces.
 
 Zhang et al., "Joint Face Detection and Alignment using Multi-task Cascaded Convolutional Networks", 2016, whose
-thresholds and steps these are. The networks' files are made by ``rtswap.models.mtcnn``.
+thresholds and steps these are. The networks' files are made by ``rtswap.networks.mtcnn``.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from rtswap.core.types import Box, Mesh, Points, Track
+from rtswap.networks.recognition import Likeness
 from rtswap.tracking.association import iou, kinship
-from rtswap.tracking.recognition import Likeness
 from rtswap.tracking.smoothing import BoxFilter, MeshFilter, calmness
 from rtswap.vision import topology
 

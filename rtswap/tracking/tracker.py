@@ -16,9 +16,9 @@ import numpy as np
 
 from rtswap.core.protocols import Detector, Embedder, LandmarkModel
 from rtswap.core.types import Box, Detection, Frame, Image, Mesh, Quality, Tensor, Track
+from rtswap.networks.recognition import tells_who
 from rtswap.tracking.association import iou, kinship, match
 from rtswap.tracking.face import AGREEMENT, KINSHIP, SHORTEST_STEP_S, FollowedFace, extent, width
-from rtswap.tracking.recognition import tells_who
 from rtswap.tracking.returning import Newcomer, returns
 
 NOMINAL_STEP_S = 1 / 30

@@ -27,7 +27,7 @@ from rtswap.core.protocols import Engine
 from rtswap.core.types import Tensor
 from rtswap.engines.start import ENGINES
 from rtswap.eyes import open_networks
-from rtswap.models.onnx_graph import Graph
+from rtswap.networks.onnx_graph import Graph
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,7 @@ from rtswap.device_workshop import DeviceWorkshop  # noqa: E402
 from rtswap.engines import torch_cuda_door  # noqa: E402
 from rtswap.engines.torch.engine import TorchEngine  # noqa: E402
 from rtswap.eyes import Networks, look_through, open_networks  # noqa: E402
-from rtswap.models.registry import Registry  # noqa: E402
+from rtswap.networks.registry import Registry  # noqa: E402
 
 
 class Pretended:

@@ -18,7 +18,7 @@ from rtswap.compositing.occlusion import OcclusionMask  # noqa: E402
 from rtswap.compositing.parts import PartsMask  # noqa: E402
 from rtswap.core.errors import ModelError  # noqa: E402
 from rtswap.core.types import AlignedFace, DeviceFace, DeviceFaces, DeviceSwapped, Quality, SwappedFace  # noqa: E402
-from rtswap.occluders import ANSWER, Occluders  # noqa: E402
+from rtswap.networks.occlusion import ANSWER, Occluders  # noqa: E402
 
 SIDE = 256
 SIZES = [(160, 200), (256, 240), (88, 104)]

@@ -13,7 +13,7 @@ from occluded import H, Saying, W, answer, lower_left, mesh, place_of, swapped, 
 from rtswap.compositing.occlusion import OcclusionMask, weighed
 from rtswap.core.errors import ModelError
 from rtswap.core.types import AlignedFace, Points, Quality, SwappedFace
-from rtswap.occluders import ANSWER, SIZE, Occluders
+from rtswap.networks.occlusion import ANSWER, SIZE, Occluders
 
 
 def test_what_is_in_front_is_left_and_what_is_not_is_replaced() -> None:

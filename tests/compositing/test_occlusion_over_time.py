@@ -10,7 +10,7 @@ from occluded import Saying, answer, lower_left, mesh, place_of, swapped, target
 
 from rtswap.compositing.occlusion import GAP_S, OcclusionMask
 from rtswap.core.types import Quality, Tensor
-from rtswap.occluders import Occluders
+from rtswap.networks.occlusion import Occluders
 
 
 def spot_over_time(answers: list[np.ndarray], times: list[float], tracks: list[int] | None = None) -> list[int]:

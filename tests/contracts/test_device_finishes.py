@@ -18,7 +18,7 @@ from rtswap.compositing.cuda_occlusion import DeviceOcclusionMask  # noqa: E402
 from rtswap.core.protocols import DeviceFinish  # noqa: E402
 from rtswap.core.types import DeviceFace, DeviceFaces, DeviceSwapped, Points, Quality  # noqa: E402
 from rtswap.engines.torch.engine import TorchEngine  # noqa: E402
-from rtswap.models.registry import Registry  # noqa: E402
+from rtswap.networks.registry import Registry  # noqa: E402
 
 SIDE = 256
 

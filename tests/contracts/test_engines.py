@@ -22,7 +22,7 @@ from rtswap.core.protocols import Engine
 from rtswap.engines.contract import read_model_file
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.engines.torch.engine import TorchEngine
-from rtswap.models.onnx_graph import Graph
+from rtswap.networks.onnx_graph import Graph
 
 Make = Callable[..., Engine]
 

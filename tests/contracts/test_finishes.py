@@ -15,7 +15,7 @@ from rtswap.compositing.parts import PartsMask
 from rtswap.compositing.poisson import PoissonBlend
 from rtswap.core.protocols import Finish
 from rtswap.core.types import AlignedFace, Quality, SwappedFace
-from rtswap.occluders import Occluders
+from rtswap.networks.occlusion import Occluders
 
 
 def occluders() -> Occluders:

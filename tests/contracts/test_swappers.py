@@ -12,7 +12,7 @@ from people import person, placed, swapped_in
 
 from rtswap.core.protocols import SwapModel, Swapper
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
-from rtswap.models.registry import Registry
+from rtswap.networks.registry import Registry
 from rtswap.swappers.mesh import MeshSwapModel
 from rtswap.swappers.one import SIZES, OneSwapModel
 from rtswap.vision.geometry import scale_of

@@ -20,8 +20,8 @@ from rtswap.engines.contract import TensorSpec
 from rtswap.engines.tensorrt.module import TensorRt
 from rtswap.engines.tensorrt.plan import Recipe
 from rtswap.engines.tensorrt.plan_store import PlanCache, read_plan
-from rtswap.models.catalog import shipped_catalog
-from rtswap.models.onnx_graph import Graph
+from rtswap.networks.catalog import shipped_catalog
+from rtswap.networks.onnx_graph import Graph
 
 NETWORKS = tuple(shipped_catalog())
 MOST_CPU_S = 20.0

@@ -13,7 +13,7 @@ from rtswap.core.errors import ModelError
 from rtswap.engines.build.pixels import floats_first
 from rtswap.engines.build.precision import SENSITIVE, folded, lowered
 from rtswap.engines.build.profiles import profile_of
-from rtswap.models.catalog import shipped_catalog
+from rtswap.networks.catalog import shipped_catalog
 
 NETWORKS = tuple(name for name in shipped_catalog() if name != "dlib-stages")
 """The stages are dlib's graph with other outputs."""

@@ -13,7 +13,7 @@ from rtswap.core.errors import EngineError, ModelError
 from rtswap.engines import choose, measure
 from rtswap.engines.choose import Network, choose_engine, choose_engines
 from rtswap.engines.samples import pictures_like
-from rtswap.models.onnx_graph import Graph
+from rtswap.networks.onnx_graph import Graph
 
 
 @pytest.mark.parametrize(

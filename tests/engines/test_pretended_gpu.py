@@ -29,7 +29,7 @@ from rtswap.engines.tensorrt.plan_store import PlanCache, plan_folder
 from rtswap.engines.torch.engine import TorchEngine
 from rtswap.gpu import card
 from rtswap.gpu.card import Card
-from rtswap.models.onnx_graph import Graph
+from rtswap.networks.onnx_graph import Graph
 
 CARD = Card("Pretended Card", "8.9", 24.0, "13.0")
 

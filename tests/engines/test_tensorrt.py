@@ -26,8 +26,8 @@ from rtswap.engines.tensorrt.module import load_tensorrt, load_tensorrt_for, rea
 from rtswap.engines.tensorrt.plan_store import PlanCache, plan_folder
 from rtswap.engines.tensorrt.runtime import ReadyPlan
 from rtswap.gpu.card import find_card
-from rtswap.models.catalog import shipped_catalog
-from rtswap.models.onnx_graph import Graph
+from rtswap.networks.catalog import shipped_catalog
+from rtswap.networks.onnx_graph import Graph
 
 
 @given(count=st.integers(1, 70), least=st.integers(1, 8), more=st.integers(0, 30))

@@ -19,8 +19,8 @@ from rtswap.engines.torch.buffers import Slots
 from rtswap.engines.torch.engine import TorchEngine
 from rtswap.engines.torch.graph import Program
 from rtswap.engines.torch.operators import OPS
-from rtswap.models.catalog import shipped_catalog
-from rtswap.models.onnx_graph import Graph
+from rtswap.networks.catalog import shipped_catalog
+from rtswap.networks.onnx_graph import Graph
 
 RNG = np.random.default_rng(7)
 

@@ -9,7 +9,7 @@ import pytest
 
 from rtswap.core.errors import ModelError
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
-from rtswap.models import dlib
+from rtswap.networks import dlib
 
 Array = np.ndarray
 

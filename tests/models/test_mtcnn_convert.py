@@ -13,7 +13,7 @@ import pytest
 
 from rtswap.core.errors import ModelError
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
-from rtswap.models import mtcnn
+from rtswap.networks import mtcnn
 
 Array = np.ndarray
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from rtswap.core.errors import ModelError
-from rtswap.models.catalog import Entry, read_catalog, shipped_catalog
-from rtswap.models.registry import Registry, cache_folder
+from rtswap.networks.catalog import Entry, read_catalog, shipped_catalog
+from rtswap.networks.registry import Registry, cache_folder
 
 CONTENT = bytes(range(256)) * 9000  # 2.3 MB, more than two chunks
 

@@ -13,7 +13,7 @@ from people import NAMES, person, swapped_in
 from rtswap.core.protocols import Swapper
 from rtswap.core.types import SourceIdentity
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
-from rtswap.models.registry import Registry
+from rtswap.networks.registry import Registry
 from rtswap.swappers.mesh import MeshSwapModel
 from rtswap.swappers.one import SIZES, OneSwapModel, samples
 from rtswap.swappers.one_view import NEUTRAL

@@ -19,7 +19,7 @@ from rtswap.core.errors import ModelError  # noqa: E402
 from rtswap.core.types import AlignedFace, DeviceFace, DeviceFaces, Quality, Tensor  # noqa: E402
 from rtswap.engines.torch.engine import TorchEngine  # noqa: E402
 from rtswap.gpu.crops import CUT, cut_by  # noqa: E402
-from rtswap.models.registry import Registry  # noqa: E402
+from rtswap.networks.registry import Registry  # noqa: E402
 from rtswap.swappers import one_torch  # noqa: E402
 from rtswap.swappers.mesh import MeshSwapModel  # noqa: E402
 from rtswap.swappers.mesh_torch import TRACKS  # noqa: E402

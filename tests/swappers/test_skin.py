@@ -9,7 +9,7 @@ from people import NAMES, person
 
 from rtswap.core.errors import ModelError
 from rtswap.core.types import SourceIdentity
-from rtswap.occluders import Occluders, placing
+from rtswap.networks.occlusion import Occluders, placing
 from rtswap.swappers.skin import face_mask
 from rtswap.swappers.texture import SIZE, Texture, chart
 from rtswap.vision.geometry import canonical

@@ -14,7 +14,7 @@ from skimage import data
 
 from rtswap.core.types import Image, Points, Tensor
 from rtswap.engines.openvino import OpenVinoEngine
-from rtswap.models.registry import Registry
+from rtswap.networks.registry import Registry
 from rtswap.tracking.detector import MtcnnDetector
 
 ASTRONAUT = np.ascontiguousarray(data.astronaut()[..., ::-1])

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtswap.core.errors import ModelError
-from rtswap.tracking.landmarks import MARGIN, MeshLandmarks, cut, place, to_frame
+from rtswap.networks.landmarks import MARGIN, MeshLandmarks, cut, place, to_frame
 
 SIZE = 128
 KEYPOINTS = np.array([[100, 120], [160, 120], [130, 155], [108, 185], [152, 185]], np.float32)

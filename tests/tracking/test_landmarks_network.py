@@ -12,7 +12,7 @@ import pytest
 
 import rtswap
 from rtswap.core.types import Mesh
-from rtswap.tracking.landmarks import MeshLandmarks
+from rtswap.networks.landmarks import MeshLandmarks
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: it runs the network here")
 MODEL = Path(rtswap.__file__).parent / "assets" / "landmarks.onnx"

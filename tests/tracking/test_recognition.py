@@ -13,7 +13,7 @@ import pytest
 from rtswap.core.errors import ModelError
 from rtswap.core.types import Image, Mesh, Points, Tensor
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
-from rtswap.tracking.recognition import LENGTH, OTHER, SAME, SMALLEST_PX, FaceRecogniser, tells_who
+from rtswap.networks.recognition import LENGTH, OTHER, SAME, SMALLEST_PX, FaceRecogniser, tells_who
 from rtswap.vision.talking_head import persona
 
 PEOPLE = ("ada", "ben", "carl", "dan")

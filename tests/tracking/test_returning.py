@@ -8,7 +8,7 @@ from world import FPS, Person, Stream, World, centre, ids, still
 
 from rtswap.core.errors import EngineError
 from rtswap.core.types import Image, Mesh, Points, Quality, Tensor
-from rtswap.tracking.recognition import DOUBT_EVERY_S, LOOK_EVERY_S, STRANGE, Likeness
+from rtswap.networks.recognition import DOUBT_EVERY_S, LOOK_EVERY_S, STRANGE, Likeness
 from rtswap.tracking.tracker import HOLD_S, REMEMBER_S
 
 

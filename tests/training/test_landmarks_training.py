@@ -15,7 +15,7 @@ pytest.importorskip("onnx", reason="onnx is not installed: it is needed to expor
 
 import torch
 
-from rtswap.tracking.landmarks import place
+from rtswap.networks.landmarks import place
 from rtswap.vision.topology import LEFT_EYE
 from training.exported import halve_weights
 from training.landmarks.export import to_onnx, worst_difference

@@ -14,7 +14,7 @@ pytest.importorskip("onnx", reason="onnx is not installed: it is needed to expor
 import torch
 
 import training.masks
-from rtswap.occluders import SIZE
+from rtswap.networks.occlusion import SIZE
 from rtswap.vision.geometry import canonical
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, OVAL, RIGHT_BROW, RIGHT_EYE
 from training.exported import halve_weights

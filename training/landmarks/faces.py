@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.tracking.landmarks import place
+from rtswap.networks.landmarks import place
 from training.landmarks.teacher import SIZE, Teacher
 from training.people import is_usable
 

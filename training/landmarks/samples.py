@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.tracking.landmarks import place
+from rtswap.networks.landmarks import place
 from training.landmarks.degrade import degrade, noise_bank
 from training.landmarks.faces import triangles
 from training.landmarks.occluders import glasses, occlude

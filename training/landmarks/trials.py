@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.tracking.landmarks import place
+from rtswap.networks.landmarks import place
 from training.landmarks.faces import Labels, eye_distance, read_picture, triangles
 from training.landmarks.render import View
 from training.landmarks.samples import Batch, Sampler, moved

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 import torch
 
-from rtswap.occluders import SIZE
+from rtswap.networks.occlusion import SIZE
 from training.exported import averaged, graph_of, halve_weights, parser_of, run, write
 from training.masks.network import Deployed, OcclusionNetwork
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.occluders import SIZE, guide, placing
+from rtswap.networks.occlusion import SIZE, guide, placing
 from rtswap.vision.geometry import box_of
 from rtswap.vision.topology import OVAL
 from training.landmarks.degrade import degrade, noise_bank

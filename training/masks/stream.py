@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from rtswap.occluders import SIZE
+from rtswap.networks.occlusion import SIZE
 from training.drawn import FromPool, FromWorkers, seed_of_worker
 from training.landmarks.views import Views
 from training.masks.cutouts import Cutouts

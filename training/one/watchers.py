@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rtswap.tracking.landmarks import place
+from rtswap.networks.landmarks import place
 from training.imported import weights_from
 from training.landmarks.network import Deployed as DeployedLandmarks
 from training.landmarks.network import LandmarkNetwork, to_input

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from rtswap.config import Config
 from rtswap.core.types import Image
-from rtswap.embedding import DlibEmbedder
 from rtswap.eyes import open_eyes
+from rtswap.networks.dlib_identity import DlibEmbedder
 from training.personas.compose import Recipe, compose
 from training.personas.faces import Faces
 from training.personas.judge import Judge, Judged

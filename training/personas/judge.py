@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Image
-from rtswap.embedding import DlibEmbedder
 from rtswap.eyes import Eyes
+from rtswap.networks.dlib_identity import DlibEmbedder
 from training.personas.faces import Faces
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rtswap.core.errors import ModelError
 from rtswap.core.protocols import Engine
 from rtswap.core.types import Image, Mesh, Points, Tensor
-from rtswap.tracking.landmarks import cut, place
+from rtswap.networks.landmarks import cut, place
 
 SIDE = 96
 LENGTH = 128

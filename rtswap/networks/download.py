@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rtswap.core.errors import ModelError
-from rtswap.models.catalog import Entry
+from rtswap.networks.catalog import Entry
 
 _CHUNK = 1 << 20
 _TIMEOUT_S = 30.0

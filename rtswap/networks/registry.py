@@ -16,7 +16,7 @@ import platformdirs
 from rtswap.core.errors import ModelError
 from rtswap.core.files import write_atomic
 from rtswap.core.text import nearest
-from rtswap.models.catalog import Entry, shipped_catalog
+from rtswap.networks.catalog import Entry, shipped_catalog
 
 
 def cache_folder() -> Path:
@@ -103,13 +103,13 @@ class Registry:
     def _convert(self, entry: Entry, path: Path) -> None:
         """Make the file here and record its hash beside it."""
         self._on_event(f"preparing {entry.title} (once)")
-        content: bytes = importlib.import_module(f"rtswap.models.{entry.converter}").convert(entry.part)
+        content: bytes = importlib.import_module(f"rtswap.networks.{entry.converter}").convert(entry.part)
         record = {"sha256": hashlib.sha256(content).hexdigest(), "licence": entry.licence, "origin": entry.origin}
         _write(path, content)
         _write(_record_path(path), json.dumps(record, indent=1).encode())
 
     def _download(self, entry: Entry, path: Path) -> None:
-        from rtswap.models.download import download  # networking costs 50 ms to import and is seldom needed
+        from rtswap.networks.download import download  # networking costs 50 ms to import and is seldom needed
 
         accepted = path.with_suffix(".accepted")
         if not (entry.is_free or accepted.exists()):

@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.errors import ModelError
-from rtswap.models.packaged import find_weights, read_checked
+from rtswap.networks.packaged_weights import find_weights, read_checked
 
 if TYPE_CHECKING:
-    from rtswap.models.onnx_graph import Graph
+    from rtswap.networks.onnx_graph import Graph
 
 Array = NDArray[np.float32]
 
@@ -86,7 +86,7 @@ def _packed(number: int) -> bytes:
 
 
 def _build(weights: _Weights, *, stages: bool = False) -> bytes:
-    from rtswap.models.onnx_graph import Graph
+    from rtswap.networks.onnx_graph import Graph
 
     g = Graph("dlib-stages" if stages else "dlib-resnet")
     kernel, bias = weights.conv(32, 3, 7)

@@ -59,4 +59,4 @@ def read_catalog(text: str) -> dict[str, Entry]:
 
 def shipped_catalog() -> dict[str, Entry]:
     """The catalogue that comes with rtswap."""
-    return read_catalog(resources.files("rtswap.models").joinpath("catalog.toml").read_text("utf-8"))
+    return read_catalog(resources.files("rtswap.networks").joinpath("catalog.toml").read_text("utf-8"))

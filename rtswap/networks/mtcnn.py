@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.errors import ModelError
-from rtswap.models.packaged import find_weights, read_checked
+from rtswap.networks.packaged_weights import find_weights, read_checked
 
 Array = NDArray[np.float32]
 Weights = Sequence[Array]
@@ -87,7 +87,7 @@ def _face_logit(weight: Array, bias: Array) -> tuple[Array, Array]:
 
 
 def _build_pnet(w: Weights) -> bytes:
-    from rtswap.models.onnx_graph import Graph
+    from rtswap.networks.onnx_graph import Graph
 
     g = Graph("mtcnn-pnet")
     x = g.conv(g.nhwc_u8("image"), *_pixel_conv(w[0], w[1]))
@@ -102,7 +102,7 @@ def _build_pnet(w: Weights) -> bytes:
 
 
 def _build_rnet(w: Weights) -> bytes:
-    from rtswap.models.onnx_graph import Graph
+    from rtswap.networks.onnx_graph import Graph
 
     g = Graph("mtcnn-rnet")
     x = g.conv(g.nhwc_u8("image"), *_pixel_conv(w[0], w[1]))
@@ -119,7 +119,7 @@ def _build_rnet(w: Weights) -> bytes:
 
 
 def _build_onet(w: Weights) -> bytes:
-    from rtswap.models.onnx_graph import Graph
+    from rtswap.networks.onnx_graph import Graph
 
     g = Graph("mtcnn-onet")
     x = g.conv(g.nhwc_u8("image"), *_pixel_conv(w[0], w[1]))
