@@ -18,8 +18,8 @@ from rtswap.core.protocols import Detector, Embedder, LandmarkModel
 from rtswap.core.types import Box, Detection, Frame, Image, Mesh, Quality, Tensor, Track
 from rtswap.networks.recognition import tells_who
 from rtswap.tracking.association import iou, kinship, match
-from rtswap.tracking.face import AGREEMENT, KINSHIP, SHORTEST_STEP_S, FollowedFace, extent, width
-from rtswap.tracking.returning import Newcomer, returns
+from rtswap.tracking.followed_face import AGREEMENT, KINSHIP, SHORTEST_STEP_S, FollowedFace, extent, width
+from rtswap.tracking.reidentification import Newcomer, returns
 
 NOMINAL_STEP_S = 1 / 30
 """Taken for the time between frames where the clock stood still or ran backwards."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from rtswap.core.types import Box, Mesh, Tensor
 from rtswap.networks.recognition import SAME, SAME_HERE
-from rtswap.tracking.face import FollowedFace
+from rtswap.tracking.followed_face import FollowedFace
 
 UNRECOGNISED_S = 0.6
 """For so long after a known person was lost, a face at the place is theirs although it cannot be told who it is."""
