@@ -8,13 +8,13 @@ from functools import cache
 from pathlib import Path
 
 from rtswap.config import Config
-from rtswap.consent import ConsentRecord, ask
 from rtswap.core.errors import ConfigError
 from rtswap.core.version import __version__
 from rtswap.disclosure import Disclosure
 from rtswap.disclosure.badge import Badge
 from rtswap.disclosure.marking import NO_BADGE_NOTICE
 from rtswap.disclosure.watermark import Payload, Watermark
+from rtswap.source.consent import ConsentRecord, ask
 
 Event = Callable[[str], None]
 Sign = Callable[[Path], None]

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from people import eyes
 
-from rtswap.consent import ConsentRecord, ask
 from rtswap.core.errors import OutputError, SourceError
 from rtswap.inspection.people import personas
-from rtswap.personas import everybody, is_persona, list_personas, persona_photo
 from rtswap.source import load_source
+from rtswap.source.consent import ConsentRecord, ask
+from rtswap.source.personas import everybody, is_persona, list_personas, persona_photo
 from rtswap.swappers.shape import SourceShape
 from rtswap.vision.geometry import similarity, transform
 from rtswap.vision.images import read_image

@@ -23,9 +23,9 @@ from rtswap.eyes import Eyes, look_through, open_networks
 from rtswap.marks import make_disclosure
 from rtswap.metrics import Metrics, Spans
 from rtswap.outputs.null import Null
-from rtswap.personas import persona_photo
 from rtswap.pipeline import Pipeline
 from rtswap.session import Session
+from rtswap.source.personas import persona_photo
 from rtswap.source.portrait import find_landmarks
 from rtswap.vision.images import read_image
 from rtswap.vision.talking_head import AnimatedHead, clip

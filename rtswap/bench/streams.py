@@ -32,9 +32,9 @@ from rtswap.eyes import look_through, open_networks
 from rtswap.marks import make_disclosure
 from rtswap.metrics import PERCENTILES, Spans
 from rtswap.outputs.null import Null
-from rtswap.personas import list_personas
 from rtswap.session import Session
 from rtswap.sessions import run_together
+from rtswap.source.personas import list_personas
 
 SIZE, FACE_PX, FPS = (1280, 720), 300, 30.0
 WARM_UP_S = 1.5

@@ -23,7 +23,7 @@ def _parser() -> Parser:
 
 
 def _run(flags: Flags) -> int:
-    from rtswap.consent.forgetting import forget as run_forget
+    from rtswap.source.consent.kept_data import forget as run_forget
 
     print(
         run_forget(

@@ -12,7 +12,6 @@ import numpy as np
 
 from rtswap.bench import machine
 from rtswap.config import Config
-from rtswap.consent import ConsentRecord, ask
 from rtswap.console import Console
 from rtswap.core.errors import InputError, OutputError
 from rtswap.core.types import Frame, Image
@@ -33,6 +32,7 @@ from rtswap.eyes import Eyes, open_eyes
 from rtswap.inspection.folder import whole_folder
 from rtswap.marks import make_disclosure
 from rtswap.outputs.image import ImageOutput
+from rtswap.source.consent import ConsentRecord, ask
 
 FILES = ("sheet.png", "eval.json")
 A_CLIP = 20

@@ -10,7 +10,7 @@ from pathlib import Path
 from rtswap.core.errors import InputError, UsageError
 from rtswap.core.urls import scheme
 from rtswap.inputs.image import natural_key
-from rtswap.personas import is_persona, persona_photo
+from rtswap.source.personas import is_persona, persona_photo
 from rtswap.vision.images import PICTURE_SUFFIXES, looks_like_picture
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".gif"})

@@ -14,7 +14,7 @@ from rtswap.core.errors import OutputError
 from rtswap.core.types import Image
 from rtswap.inspection.drawing import BOLD, GREY, PAPER, text
 from rtswap.inspection.sheet import fitting
-from rtswap.personas import Persona, list_personas, persona_photo
+from rtswap.source.personas import Persona, list_personas, persona_photo
 from rtswap.vision.images import read_image
 
 COLUMNS, SIDE, GAP, WORDS = 6, 200, 12, 46

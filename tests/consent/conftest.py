@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rtswap.consent import ConsentRecord
+from rtswap.source.consent import ConsentRecord
 
 
 @pytest.fixture

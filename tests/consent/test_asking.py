@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from asked import Person
 
-from rtswap.consent import ConsentRecord, ask, ask_on_terminal, photo_digest
 from rtswap.core.errors import SourceError, UsageError
+from rtswap.source.consent import ConsentRecord, ask, ask_on_terminal, photo_digest
 
 
 @pytest.mark.parametrize("yes", ["y", "Y\n", "yes\n", " YES "])

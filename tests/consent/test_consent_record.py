@@ -12,9 +12,9 @@ from asked import Person
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rtswap.consent import ConsentRecord, ask, photo_digest
-from rtswap.consent import record as record_module
 from rtswap.core.errors import UsageError
+from rtswap.source.consent import ConsentRecord, ask, photo_digest
+from rtswap.source.consent import record as record_module
 
 
 def test_nothing_but_hash_day_and_version_is_kept(photo: Path, record: ConsentRecord) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rtswap.core.errors import InputError, SourceError
 from rtswap.core.protocols import Detector, Embedder, LandmarkModel
 from rtswap.core.types import Detection, Image, Points, Portrait, SourceIdentity
-from rtswap.personas import is_persona, persona_photo
+from rtswap.source.personas import is_persona, persona_photo
 from rtswap.source.portrait import find_landmarks, look, make_portrait
 from rtswap.source.quality import Appraisal, appraise
 from rtswap.vision.geometry import scale_of, transform

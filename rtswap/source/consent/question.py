@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from importlib import resources
 from pathlib import Path
 
-from rtswap.consent.record import ConsentRecord, photo_digest
 from rtswap.core.errors import SourceError, UsageError
+from rtswap.source.consent.record import ConsentRecord, photo_digest
 from rtswap.vision.images import PICTURE_SUFFIXES
 
 STATEMENT = (

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from rtswap.consent.record import ConsentRecord, photo_digest
 from rtswap.core.errors import OutputError
 from rtswap.disclosure.certificate import forget_identity, identity_path
+from rtswap.source.consent.record import ConsentRecord, photo_digest
 
 
 @dataclass(frozen=True, slots=True)
