@@ -33,7 +33,7 @@ from rtswap.core.protocols import Finish
 from rtswap.core.types import AlignedFace, Quality, SourceIdentity, SwappedFace
 from rtswap.eyes import Eyes, open_eyes
 from rtswap.source.portrait import find_landmarks
-from rtswap.swappers.mesh import MeshSwapModel
+from rtswap.swappers.mesh.swapper import MeshSwapModel
 from rtswap.vision.geometry import transform
 from rtswap.vision.talking_head import persona
 

@@ -31,8 +31,8 @@ from rtswap.compositing.yuv import bytes_shape
 from rtswap.core.types import DeviceFace, DeviceFaces, Image, Points, Quality, SourceIdentity, View
 from rtswap.gpu.resample import uploaded
 from rtswap.gpu.torch_import import load_torch
-from rtswap.swappers.mesh import MeshSwapModel
-from rtswap.swappers.mesh_torch import MODES, TorchMeshSwapModel, TorchMeshSwapper
+from rtswap.swappers.mesh.gpu import MODES, TorchMeshSwapModel, TorchMeshSwapper
+from rtswap.swappers.mesh.swapper import MeshSwapModel
 from rtswap.vision.geometry import canonical, transform
 
 torch = load_torch()

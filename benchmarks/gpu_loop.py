@@ -40,10 +40,10 @@ from rtswap.eyes import open_eyes
 from rtswap.gpu.torch_import import load_torch
 from rtswap.metrics import Spans
 from rtswap.networks.registry import Registry
-from rtswap.swappers.mesh import MeshSwapModel
-from rtswap.swappers.mesh_torch import TorchMeshSwapModel
-from rtswap.swappers.one import SIZES as SIDES
-from rtswap.swappers.one_torch import TorchOneSwapModel
+from rtswap.swappers.mesh.gpu import TorchMeshSwapModel
+from rtswap.swappers.mesh.swapper import MeshSwapModel
+from rtswap.swappers.refiner.gpu import TorchOneSwapModel
+from rtswap.swappers.refiner.swapper import SIZES as SIDES
 from rtswap.vision.geometry import box_of
 
 torch = load_torch()

@@ -33,7 +33,7 @@ from rtswap.engines.build.profiles import PROFILES
 from rtswap.eyes import Eyes, open_eyes
 from rtswap.networks.registry import Registry
 from rtswap.source.portrait import find_landmarks
-from rtswap.swappers.one import SIZES
+from rtswap.swappers.refiner.swapper import SIZES
 from rtswap.vision.talking_head import AnimatedHead, clip, persona
 
 PEOPLE = ("ada", "ben", "carl", "dan")

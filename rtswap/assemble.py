@@ -116,7 +116,7 @@ def bind_sources(config: Config, eyes: Eyes, *, on_event: Event) -> list[Swapper
 
 
 def make_swap_model(config: Config, eyes: Eyes) -> SwapModel:
-    from rtswap.swappers.mesh import MeshSwapModel
+    from rtswap.swappers.mesh.swapper import MeshSwapModel
 
     def mesh() -> SwapModel:
         masks = config.mask.masks
@@ -132,7 +132,7 @@ def make_swap_model(config: Config, eyes: Eyes) -> SwapModel:
         return device_model(model) if works_on_gpu(config, eyes) else model
 
     def one() -> SwapModel:
-        from rtswap.swappers.one import OneSwapModel
+        from rtswap.swappers.refiner.swapper import OneSwapModel
 
         make = device_one_model if works_on_gpu(config, eyes) else OneSwapModel
         return make(mesh(), *eyes.generator(config.swap.swapper))

@@ -10,7 +10,7 @@ from rtswap.core.protocols import DeviceFinish, DeviceSwapper, Engine, SwapModel
 from rtswap.disclosure import Disclosure
 from rtswap.eyes import Eyes
 from rtswap.gpu import card as door
-from rtswap.swappers.mesh import MeshSwapModel
+from rtswap.swappers.mesh.swapper import MeshSwapModel
 
 ON_GPU = ("tensorrt", "torch-cuda")
 """How the names of engines begin that leave their results there."""
@@ -41,14 +41,14 @@ def why_on_host(config: Config, eyes: Eyes) -> str:
 def device_model(model: MeshSwapModel) -> SwapModel:
     """The swapper ``mesh`` with its pixels on the GPU, from captured graphs: of the thousand kernels of a frame about
     half are its."""
-    from rtswap.swappers.mesh_torch import TorchMeshSwapModel
+    from rtswap.swappers.mesh.gpu import TorchMeshSwapModel
 
     return TorchMeshSwapModel(model, door.DEVICE, "captured")
 
 
 def device_one_model(under: SwapModel, encoder: Engine, generator: Engine, size: int) -> SwapModel:
     """The swapper ``one`` over ``device_model``."""
-    from rtswap.swappers.one_torch import TorchOneSwapModel
+    from rtswap.swappers.refiner.gpu import TorchOneSwapModel
 
     return TorchOneSwapModel(under, encoder, generator, size)
 

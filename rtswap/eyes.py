@@ -116,8 +116,8 @@ def open_networks(config: Config, *, on_event: Callable[[str], None]) -> Network
         )
 
     def generator(name: str) -> Generator:
-        from rtswap.swappers.one import SIZES
-        from rtswap.swappers.one import samples as samples_of_one
+        from rtswap.swappers.refiner.swapper import SIZES
+        from rtswap.swappers.refiner.swapper import samples as samples_of_one
 
         made = choose(samples_of_one(name))
         return Generator(made["one-source"], made[name], SIZES[name])

@@ -13,11 +13,11 @@ from device_faces import together
 from people import person
 
 from rtswap.core.types import AlignedFace, DeviceFaces, DeviceSwapped, Quality, SwappedFace, Tensor
-from rtswap.swappers.mesh import MeshSwapModel
-from rtswap.swappers.mesh_torch import TorchMeshSwapModel
-from rtswap.swappers.one import OneSwapper
-from rtswap.swappers.one_torch import TorchOneSwapModel, TorchOneSwapper
-from rtswap.swappers.one_view import NEUTRAL, SIZE
+from rtswap.swappers.mesh.gpu import TorchMeshSwapModel
+from rtswap.swappers.mesh.swapper import MeshSwapModel
+from rtswap.swappers.refiner.crop_view import NEUTRAL, SIZE
+from rtswap.swappers.refiner.gpu import TorchOneSwapModel, TorchOneSwapper
+from rtswap.swappers.refiner.swapper import OneSwapper
 
 LEVELS = 2
 """Of 255: how far host and device may be apart."""

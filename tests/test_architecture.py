@@ -253,7 +253,7 @@ def test_rule_notices(rule: Rule, bad: tuple[str, str]) -> None:
     [
         ("rtswap/core/types.py", "from rtswap import pipeline"),
         ("rtswap/pipeline.py", "from rtswap.config import Config"),
-        ("rtswap/swappers/mesh.py", "def f():\n    import rtswap.engines.openvino"),
+        ("rtswap/swappers/mesh/swapper.py", "def f():\n    import rtswap.engines.openvino"),
         ("rtswap/inputs/bad.py", "from . import camera"),
         ("rtswap/somewhere.py", "x = 1"),
     ],

@@ -16,7 +16,7 @@ from rtswap.inspection.people import personas
 from rtswap.source import load_source
 from rtswap.source.consent import ConsentRecord, ask
 from rtswap.source.personas import everybody, is_persona, list_personas, persona_photo
-from rtswap.swappers.shape import SourceShape
+from rtswap.swappers.mesh.shape import SourceShape
 from rtswap.vision.geometry import similarity, transform
 from rtswap.vision.images import read_image
 from rtswap.vision.pose import pose_of

@@ -14,8 +14,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from rtswap.swappers.strength import FINE, LIGHT
-from rtswap.swappers.unroll import COARSE, inwards, unroll
+from rtswap.swappers.mesh.strength import FINE, LIGHT
+from rtswap.swappers.mesh.uv_chart import COARSE, inwards, unroll
 from rtswap.vision.pose import pose_of
 from rtswap.vision.resample import blurred, resized
 from training.people import is_usable

@@ -34,8 +34,8 @@ from rtswap.engines.start import ENGINES, HALF, ON_GPU
 from rtswap.eyes import MOST_THREADS, PER_FRAME, Networks, open_networks
 from rtswap.gpu.torch_import import load_torch
 from rtswap.networks.registry import Registry
-from rtswap.swappers.one import SIZES
-from rtswap.swappers.one import samples as samples_of_one
+from rtswap.swappers.refiner.swapper import SIZES
+from rtswap.swappers.refiner.swapper import samples as samples_of_one
 
 SIZE, FACE_PX = (1280, 720), 300
 BATCHES = (4, 16)

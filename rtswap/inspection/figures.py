@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rtswap.core.types import Mesh, Points, Track
 from rtswap.inspection.watching import SeenMasks, Watch
-from rtswap.swappers.shape import measures, to_canonical
+from rtswap.swappers.mesh.shape import measures, to_canonical
 from rtswap.tracking.smoothing import STABLE
 from rtswap.vision.geometry import interocular, transform
 from rtswap.vision.pose import pose_of

@@ -1,0 +1,1 @@
+"""The swapping methods. ``bind`` once per source, ``swap`` per face."""

@@ -12,7 +12,7 @@ from people import moved, person, swapped_in
 from rtswap.compositing.color import ColorMatch
 from rtswap.core.protocols import Swapper
 from rtswap.core.types import AlignedFace, Quality, SwappedFace
-from rtswap.swappers.mesh import MeshSwapModel
+from rtswap.swappers.mesh.swapper import MeshSwapModel
 from rtswap.vision.topology import LEFT_EYE
 
 METHODS = ("rct", "lct", "mkl", "hist", "idt", "sot")

@@ -19,8 +19,8 @@ from rtswap.core.types import DeviceFace, DeviceFaces, Image, Quality, SourceIde
 from rtswap.device_marks import patterns, plates  # noqa: E402
 from rtswap.disclosure.badge import Badge  # noqa: E402
 from rtswap.disclosure.watermark import Payload  # noqa: E402
-from rtswap.swappers.mesh import MeshSwapModel  # noqa: E402
-from rtswap.swappers.mesh_torch import TorchMeshSwapModel, TorchMeshSwapper  # noqa: E402
+from rtswap.swappers.mesh.gpu import TorchMeshSwapModel, TorchMeshSwapper  # noqa: E402
+from rtswap.swappers.mesh.swapper import MeshSwapModel  # noqa: E402
 from rtswap.vision.geometry import transform  # noqa: E402
 
 pytestmark = pytest.mark.cuda

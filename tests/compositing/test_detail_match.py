@@ -14,7 +14,7 @@ from rtswap.compositing.grain import SEEN_COARSE, SEEN_FINE, SIDE, SIZES, Overla
 from rtswap.compositing.sharpness import Grain, edge_sigma, grain_of, softened
 from rtswap.core.protocols import Swapper
 from rtswap.core.types import AlignedFace, Quality, SwappedFace
-from rtswap.swappers.mesh import MeshSwapModel
+from rtswap.swappers.mesh.swapper import MeshSwapModel
 from rtswap.vision.topology import LEFT_EYE
 
 ALL = np.full((160, 160), 255, np.uint8)

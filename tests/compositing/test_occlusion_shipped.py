@@ -9,7 +9,7 @@ from people import eyes, person, swapped_in
 
 from rtswap.compositing.occlusion import OcclusionMask
 from rtswap.core.types import Image, Points, Quality
-from rtswap.swappers.mesh import MeshSwapModel
+from rtswap.swappers.mesh.swapper import MeshSwapModel
 from rtswap.vision.topology import LEFT_EYE, RIGHT_EYE
 
 

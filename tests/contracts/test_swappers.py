@@ -13,8 +13,8 @@ from people import person, placed, swapped_in
 from rtswap.core.protocols import SwapModel, Swapper
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.networks.registry import Registry
-from rtswap.swappers.mesh import MeshSwapModel
-from rtswap.swappers.one import SIZES, OneSwapModel
+from rtswap.swappers.mesh.swapper import MeshSwapModel
+from rtswap.swappers.refiner.swapper import SIZES, OneSwapModel
 from rtswap.vision.geometry import scale_of
 
 

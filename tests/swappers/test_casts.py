@@ -8,9 +8,9 @@ import pytest
 from people import NAMES, person
 
 from rtswap.core.types import Image, SourceIdentity
-from rtswap.swappers.casts import without_casts
-from rtswap.swappers.texture import Texture
-from rtswap.swappers.unroll import COARSE, SIZE, inwards, unroll
+from rtswap.swappers.mesh.coloured_light import without_casts
+from rtswap.swappers.mesh.texture import Texture
+from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, inwards, unroll
 
 ORANGE, BLUE = np.array([0.45, 0.9, 1.7], np.float32), np.array([1.5, 0.9, 0.6], np.float32)
 

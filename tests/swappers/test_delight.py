@@ -8,8 +8,8 @@ import pytest
 from people import NAMES, person
 
 from rtswap.core.types import SourceIdentity
-from rtswap.swappers.texture import Texture
-from rtswap.swappers.unroll import COARSE, SIZE, inwards
+from rtswap.swappers.mesh.texture import Texture
+from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, inwards
 
 
 def side_lit(who: SourceIdentity, dim: float, *, sharp: bool) -> np.ndarray:

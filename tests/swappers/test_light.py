@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from rtswap.swappers.light import GAIN_LIMITS, normalized_low_passes, relight, veil_of
+from rtswap.swappers.mesh.light import GAIN_LIMITS, normalized_low_passes, relight, veil_of
 
 H, W = 64, 96
 

@@ -12,7 +12,7 @@ from people import NAMES, moved, person, placed, swapped_in
 from rtswap.core.errors import SourceError
 from rtswap.core.protocols import Swapper
 from rtswap.core.types import AlignedFace, Quality, SourceIdentity
-from rtswap.swappers.mesh import LIGHT_STEP, MeshSwapModel
+from rtswap.swappers.mesh.swapper import LIGHT_STEP, MeshSwapModel
 from rtswap.vision.geometry import canonical
 from rtswap.vision.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
 

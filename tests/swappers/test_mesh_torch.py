@@ -15,9 +15,9 @@ from device_faces import SEEN, on_device, squares  # noqa: E402
 from device_faces import seen_by as seen  # noqa: E402
 
 from rtswap.core.types import DeviceFace, DeviceFaces, Image, Points, Quality, SwappedFace  # noqa: E402
-from rtswap.swappers.mesh import MeshSwapModel, MeshSwapper  # noqa: E402
-from rtswap.swappers.mesh_pixels import render  # noqa: E402
-from rtswap.swappers.mesh_torch import TRACKS, TorchMeshSwapModel, TorchMeshSwapper  # noqa: E402
+from rtswap.swappers.mesh.gpu import TRACKS, TorchMeshSwapModel, TorchMeshSwapper  # noqa: E402
+from rtswap.swappers.mesh.gpu_pixels import render  # noqa: E402
+from rtswap.swappers.mesh.swapper import MeshSwapModel, MeshSwapper  # noqa: E402
 
 MEAN, NEARLY_ALL = 2.0, 6.0
 """Levels of 255: how far the two may be apart on average, and in 999 of 1000 values."""

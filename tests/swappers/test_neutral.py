@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from people import NAMES, person, placed
 
-from rtswap.swappers.neutral import LONGEST_STEP_S, REACH, SETTLE_S, WARM_S, Neutral
-from rtswap.swappers.shape import PERSONAL, SourceShape, mean_measures, measures, to_canonical
+from rtswap.swappers.mesh.neutral_expression import LONGEST_STEP_S, REACH, SETTLE_S, WARM_S, Neutral
+from rtswap.swappers.mesh.shape import PERSONAL, SourceShape, mean_measures, measures, to_canonical
 from rtswap.vision.geometry import canonical, interocular, transform
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE
 

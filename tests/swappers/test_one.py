@@ -11,9 +11,9 @@ import pytest
 from people import person, rotation, swapped_in
 
 from rtswap.core.types import AlignedFace, Quality, SourceIdentity, Tensor
-from rtswap.swappers.mesh import MeshSwapModel
-from rtswap.swappers.one import SIZES, OneSwapModel
-from rtswap.swappers.one_view import EYES_APART, NEUTRAL, SIZE, Look, cut, look, placing
+from rtswap.swappers.mesh.swapper import MeshSwapModel
+from rtswap.swappers.refiner.crop_view import EYES_APART, NEUTRAL, SIZE, Look, cut, look, placing
+from rtswap.swappers.refiner.swapper import SIZES, OneSwapModel
 from rtswap.vision.geometry import canonical, similarity
 from rtswap.vision.topology import OVAL
 

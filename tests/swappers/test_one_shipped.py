@@ -14,9 +14,9 @@ from rtswap.core.protocols import Swapper
 from rtswap.core.types import SourceIdentity
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.networks.registry import Registry
-from rtswap.swappers.mesh import MeshSwapModel
-from rtswap.swappers.one import SIZES, OneSwapModel, samples
-from rtswap.swappers.one_view import NEUTRAL
+from rtswap.swappers.mesh.swapper import MeshSwapModel
+from rtswap.swappers.refiner.crop_view import NEUTRAL
+from rtswap.swappers.refiner.swapper import SIZES, OneSwapModel, samples
 from rtswap.vision.topology import OVAL
 
 

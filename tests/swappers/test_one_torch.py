@@ -21,11 +21,11 @@ from rtswap.engines.torch.engine import TorchEngine  # noqa: E402
 from rtswap.gpu.crops import CUT, cut_by  # noqa: E402
 from rtswap.networks.registry import Registry  # noqa: E402
 from rtswap.swappers import one_torch  # noqa: E402
-from rtswap.swappers.mesh import MeshSwapModel  # noqa: E402
-from rtswap.swappers.mesh_torch import TRACKS  # noqa: E402
-from rtswap.swappers.one import FORGOTTEN_S, SIZES, OneSwapModel  # noqa: E402
-from rtswap.swappers.one_torch import TorchOneSwapModel  # noqa: E402
-from rtswap.swappers.one_view import NEUTRAL, SIZE, cut, placing  # noqa: E402
+from rtswap.swappers.mesh.gpu import TRACKS  # noqa: E402
+from rtswap.swappers.mesh.swapper import MeshSwapModel  # noqa: E402
+from rtswap.swappers.refiner.crop_view import NEUTRAL, SIZE, cut, placing  # noqa: E402
+from rtswap.swappers.refiner.gpu import TorchOneSwapModel  # noqa: E402
+from rtswap.swappers.refiner.swapper import FORGOTTEN_S, SIZES, OneSwapModel  # noqa: E402
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from people import NAMES, person, placed
 
-from rtswap.swappers.shape import FOLLOW, PERSONAL, SourceShape, inner_weights, measures, to_canonical
+from rtswap.swappers.mesh.shape import FOLLOW, PERSONAL, SourceShape, inner_weights, measures, to_canonical
 from rtswap.vision.geometry import canonical, interocular, similarity, transform
 from rtswap.vision.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
 

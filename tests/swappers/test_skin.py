@@ -10,8 +10,8 @@ from people import NAMES, person
 from rtswap.core.errors import ModelError
 from rtswap.core.types import SourceIdentity
 from rtswap.networks.occlusion import Occluders, placing
-from rtswap.swappers.skin import face_mask
-from rtswap.swappers.texture import SIZE, Texture, chart
+from rtswap.swappers.mesh.skin import face_mask
+from rtswap.swappers.mesh.texture import SIZE, Texture, chart
 from rtswap.vision.geometry import canonical
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
 

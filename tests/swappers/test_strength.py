@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from people import NAMES, person, placed
 
-from rtswap.swappers.shape import SourceShape, mean_measures
-from rtswap.swappers.strength import areas, mean_features, strengthened
-from rtswap.swappers.texture import Texture
-from rtswap.swappers.unroll import inwards
+from rtswap.swappers.mesh.shape import SourceShape, mean_measures
+from rtswap.swappers.mesh.strength import areas, mean_features, strengthened
+from rtswap.swappers.mesh.texture import Texture
+from rtswap.swappers.mesh.uv_chart import inwards
 from rtswap.vision.geometry import canonical
 
 MESH = canonical().mesh

@@ -8,7 +8,7 @@ import pytest
 from people import NAMES, filled, person, placed
 
 from rtswap.core.types import Portrait
-from rtswap.swappers.texture import SIDES, SIZE, Texture, chart, skirted
+from rtswap.swappers.mesh.texture import SIDES, SIZE, Texture, chart, skirted
 from rtswap.vision.geometry import canonical
 from rtswap.vision.raster import rasterize
 from rtswap.vision.topology import OVAL

@@ -18,7 +18,7 @@ import onnx
 import torch
 
 import rtswap
-from rtswap.swappers.one_view import NEUTRAL
+from rtswap.swappers.refiner.crop_view import NEUTRAL
 from rtswap.vision.geometry import canonical
 from training.exported import run
 from training.landmarks.views import Views

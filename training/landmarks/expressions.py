@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.swappers.shape import OPENINGS, measures, moved_by, to_canonical
+from rtswap.swappers.mesh.shape import OPENINGS, measures, moved_by, to_canonical
 from rtswap.vision.geometry import transform
 from rtswap.vision.topology import LEFT_EYE, LIPS_INNER, LIPS_OUTER, RIGHT_EYE
 

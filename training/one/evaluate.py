@@ -24,8 +24,8 @@ from rtswap.core.types import AlignedFace, Image, Mask, Points, Quality, SourceI
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.eyes import Eyes, open_eyes
 from rtswap.source.portrait import find_landmarks
-from rtswap.swappers.mesh import MeshSwapModel
-from rtswap.swappers.one import SIZES, OneSwapModel
+from rtswap.swappers.mesh.swapper import MeshSwapModel
+from rtswap.swappers.refiner.swapper import SIZES, OneSwapModel
 from rtswap.vision.geometry import keypoints_of, transform
 from training.landmarks.faces import is_validation, read_picture
 from training.one.lights import badly_lit

@@ -16,8 +16,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from rtswap.swappers.one import STYLE
-from rtswap.swappers.one_view import NEUTRAL, SIZE
+from rtswap.swappers.refiner.crop_view import NEUTRAL, SIZE
+from rtswap.swappers.refiner.swapper import STYLE
 from training.layers import Residual, conv
 
 MOST = 0.6

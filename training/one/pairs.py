@@ -20,10 +20,10 @@ from rtswap.compositing.cpu import CpuCanvas
 from rtswap.core.protocols import Swapper
 from rtswap.core.types import AlignedFace, Quality, SourceIdentity
 from rtswap.networks.landmarks import place
-from rtswap.swappers.mesh import MeshSwapModel
-from rtswap.swappers.neutral import Neutral
-from rtswap.swappers.one_view import SIZE, Look, cut, look, placing
-from rtswap.swappers.shape import PERSONAL, SourceShape, mean_measures
+from rtswap.swappers.mesh.neutral_expression import Neutral
+from rtswap.swappers.mesh.shape import PERSONAL, SourceShape, mean_measures
+from rtswap.swappers.mesh.swapper import MeshSwapModel
+from rtswap.swappers.refiner.crop_view import SIZE, Look, cut, look, placing
 from rtswap.vision.geometry import canonical, transform
 from training.landmarks.occluders import glasses
 from training.landmarks.views import Views

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 
 from rtswap.core.types import Image, Mask
-from rtswap.swappers.delight import OFFSET, features, over_all
-from rtswap.swappers.unroll import COARSE, SIZE, inwards
+from rtswap.swappers.mesh.delight import OFFSET, features, over_all
+from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, inwards
 from rtswap.vision.resample import resized
 
 AROUND = 17.0

@@ -19,9 +19,9 @@ from rtswap.gpu.crops import CUT, cut_by, halved, seen
 from rtswap.gpu.graphs import Captured
 from rtswap.gpu.resample import Tensor, bilinear, rounded, uploaded
 from rtswap.gpu.torch_import import load_torch
-from rtswap.swappers.mesh_torch import TRACKS, Row, TorchMeshSwapper
-from rtswap.swappers.one import FORGOTTEN_S, STEADY_S, WHOLE, OneSwapModel, OneSwapper
-from rtswap.swappers.one_view import EDGE_SIGMA, FLAT, LOW_SIGMA, LOW_SIZE, NEUTRAL, SIZE, inside_of, placing
+from rtswap.swappers.mesh.gpu import TRACKS, Row, TorchMeshSwapper
+from rtswap.swappers.refiner.crop_view import EDGE_SIGMA, FLAT, LOW_SIGMA, LOW_SIZE, NEUTRAL, SIZE, inside_of, placing
+from rtswap.swappers.refiner.swapper import FORGOTTEN_S, STEADY_S, WHOLE, OneSwapModel, OneSwapper
 
 torch = load_torch()
 

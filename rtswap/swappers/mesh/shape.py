@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Points
-from rtswap.swappers.neutral import Neutral
+from rtswap.swappers.mesh.neutral_expression import Neutral
 from rtswap.vision.geometry import canonical, similarity, transform
 from rtswap.vision.topology import LEFT_EYE, OVAL, RIGHT_EYE
 

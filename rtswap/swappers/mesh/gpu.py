@@ -15,11 +15,11 @@ from rtswap.core.types import DeviceFace, DeviceFaces, DeviceSwapped, Points, Qu
 from rtswap.gpu.graphs import Captured
 from rtswap.gpu.resample import uploaded
 from rtswap.gpu.torch_import import load_torch
-from rtswap.swappers.mesh import TEXELS_ACROSS, VEIL_EVERY_S, VEIL_S, MeshSwapModel, MeshSwapper
-from rtswap.swappers.mesh_pixels import atlas_of, face_plane, places, render
-from rtswap.swappers.mesh_plan import LEVEL, LIGHT, RING, VEIL, Layout, drawn
-from rtswap.swappers.neutral import Neutral
-from rtswap.swappers.shape import PERSONAL, mean_measures
+from rtswap.swappers.mesh.gpu_geometry import LEVEL, LIGHT, RING, VEIL, Layout, drawn
+from rtswap.swappers.mesh.gpu_pixels import atlas_of, face_plane, places, render
+from rtswap.swappers.mesh.neutral_expression import Neutral
+from rtswap.swappers.mesh.shape import PERSONAL, mean_measures
+from rtswap.swappers.mesh.swapper import TEXELS_ACROSS, VEIL_EVERY_S, VEIL_S, MeshSwapModel, MeshSwapper
 from rtswap.vision.geometry import box_of, clip_box
 
 torch = load_torch()

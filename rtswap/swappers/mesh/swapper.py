@@ -19,11 +19,11 @@ from rtswap.core.errors import SourceError
 from rtswap.core.protocols import Swapper
 from rtswap.core.types import AlignedFace, Image, Mask, Matrix, Points, Quality, SourceIdentity, SwappedFace
 from rtswap.networks.occlusion import Occluders
-from rtswap.swappers.light import normalized_low_passes, relight, veil_of
-from rtswap.swappers.neutral import Neutral
-from rtswap.swappers.shape import PERSONAL, SourceShape, mean_measures
-from rtswap.swappers.strength import strengthened
-from rtswap.swappers.texture import SIZE, SKIRT, Texture, chart, skirted
+from rtswap.swappers.mesh.light import normalized_low_passes, relight, veil_of
+from rtswap.swappers.mesh.neutral_expression import Neutral
+from rtswap.swappers.mesh.shape import PERSONAL, SourceShape, mean_measures
+from rtswap.swappers.mesh.strength import strengthened
+from rtswap.swappers.mesh.texture import SIZE, SKIRT, Texture, chart, skirted
 from rtswap.vision.geometry import box_of, clip_box, upright_view
 from rtswap.vision.raster import Map, rasterize
 from rtswap.vision.resample import blurred, looked_up, resized, warped

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from rtswap.core.protocols import Engine, SwapModel, Swapper
 from rtswap.core.types import AlignedFace, Matrix, Points, Quality, SourceIdentity, SwappedFace, Tensor
-from rtswap.swappers.one_view import SIZE, add_residual, cut, limit_mask, look, placing
+from rtswap.swappers.refiner.crop_view import SIZE, add_residual, cut, limit_mask, look, placing
 
 STEADY_S = 0.05
 """Time constant with which a track's differences follow the network: noise of single frames does not show."""

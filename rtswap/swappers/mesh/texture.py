@@ -15,11 +15,11 @@ import numpy as np
 
 from rtswap.core.types import Image, Mask, Points, Portrait
 from rtswap.networks.occlusion import Occluders
-from rtswap.swappers.casts import without_casts
-from rtswap.swappers.delight import delit
-from rtswap.swappers.skin import face_mask
-from rtswap.swappers.unroll import COARSE, SIZE, SKIRT, chart, skirted, unroll
-from rtswap.swappers.views import View, completed, merged
+from rtswap.swappers.mesh.coloured_light import without_casts
+from rtswap.swappers.mesh.delight import delit
+from rtswap.swappers.mesh.multi_view import View, completed, merged
+from rtswap.swappers.mesh.skin import face_mask
+from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, SKIRT, chart, skirted, unroll
 from rtswap.vision.resample import blurred, resized
 
 __all__ = ["SIZE", "SKIRT", "Texture", "chart", "skirted"]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from rtswap.core.types import Image, Mask, Points
 from rtswap.networks.occlusion import ANSWER, Occluders, placing
 from rtswap.networks.occlusion import SIZE as SEEN_PX
-from rtswap.swappers.unroll import (
+from rtswap.swappers.mesh.uv_chart import (
     COARSE,
     SIZE,
     Field,

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Image, Mask
-from rtswap.swappers.unroll import COARSE, SIZE, Field, coarse_normals, drawn, inwards
+from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, Field, coarse_normals, drawn, inwards
 from rtswap.vision.resample import blurred, resized
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
 

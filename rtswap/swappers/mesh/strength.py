@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Image, Mask, Points
-from rtswap.swappers.shape import SourceShape, measures, moved_by
-from rtswap.swappers.texture import Texture
-from rtswap.swappers.unroll import COARSE, SIZE, Field, inwards
+from rtswap.swappers.mesh.shape import SourceShape, measures, moved_by
+from rtswap.swappers.mesh.texture import Texture
+from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, Field, inwards
 from rtswap.vision.geometry import canonical
 from rtswap.vision.resample import blurred, resized
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Image, Points
-from rtswap.swappers.shape import to_canonical
+from rtswap.swappers.mesh.shape import to_canonical
 from rtswap.vision.geometry import canonical, unrolled
 from rtswap.vision.raster import rasterize
 from rtswap.vision.resample import looked_up

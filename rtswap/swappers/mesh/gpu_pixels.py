@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from rtswap.core.types import Image, Mask
 from rtswap.gpu.resample import Device, Tensor, bilinear, gaussian, rounded
 from rtswap.gpu.torch_import import load_torch
-from rtswap.swappers import mesh_plan as plan
-from rtswap.swappers.light import GAIN_LIMITS, GAIN_STEPS, MOST_VEIL
-from rtswap.swappers.mesh import LIGHT_STEP, MASK_STEP
+from rtswap.swappers.mesh import gpu_geometry as plan
+from rtswap.swappers.mesh.light import GAIN_LIMITS, GAIN_STEPS, MOST_VEIL
+from rtswap.swappers.mesh.swapper import LIGHT_STEP, MASK_STEP
 
 torch = load_torch()
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from rtswap.core.types import Image, Mask
-from rtswap.swappers.unroll import COARSE, SIZE, Field
+from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, Field
 from rtswap.vision.resample import blurred, resized
 
 BETTER, MUCH_BETTER = 0.12, 0.4

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Points
-from rtswap.swappers.mesh import (
+from rtswap.swappers.mesh.swapper import (
     ERODE,
     FEATHER,
     LIGHT_SIGMA,
@@ -25,7 +25,7 @@ from rtswap.swappers.mesh import (
     _fixed,
     _scaled,
 )
-from rtswap.swappers.texture import SKIRT
+from rtswap.swappers.mesh.texture import SKIRT
 from rtswap.vision.geometry import inverse
 from rtswap.vision.raster import Map
 from rtswap.vision.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE

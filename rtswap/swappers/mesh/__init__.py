@@ -1,0 +1,1 @@
+"""The swapper ``mesh``: the photo's own pixels, moved by formula."""
