@@ -22,12 +22,12 @@ import cv2
 import numpy as np
 from telling import tell
 
-from rtswap.compositing.color import ColorMatch
-from rtswap.compositing.cpu import CpuCanvas
-from rtswap.compositing.detail import MatchDetail
-from rtswap.compositing.occlusion import OcclusionMask
-from rtswap.compositing.parts import PartsMask
-from rtswap.compositing.poisson import PoissonBlend
+from rtswap.compositing.canvas.host import CpuCanvas
+from rtswap.compositing.finishes.color import ColorMatch
+from rtswap.compositing.finishes.detail import MatchDetail
+from rtswap.compositing.finishes.occlusion import OcclusionMask
+from rtswap.compositing.finishes.parts import PartsMask
+from rtswap.compositing.finishes.poisson import PoissonBlend
 from rtswap.config import Config
 from rtswap.core.protocols import Finish
 from rtswap.core.types import AlignedFace, Quality, SourceIdentity, SwappedFace

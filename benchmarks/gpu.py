@@ -24,10 +24,10 @@ import cv2
 import numpy as np
 from telling import tell
 
-from rtswap.compositing.cuda import Compositor
+from rtswap.compositing.canvas.face_table import side_for
+from rtswap.compositing.canvas.gpu import Compositor
+from rtswap.compositing.canvas.yuv import bytes_shape
 from rtswap.compositing.cuda_marks import Pattern, Plate
-from rtswap.compositing.cuda_views import side_for
-from rtswap.compositing.yuv import bytes_shape
 from rtswap.core.types import DeviceFace, DeviceFaces, Image, Points, Quality, SourceIdentity, View
 from rtswap.gpu.resample import uploaded
 from rtswap.gpu.torch_import import load_torch

@@ -25,14 +25,14 @@ from telling import tell
 
 from rtswap.assemble import OCCLUSION_EVERY_S
 from rtswap.bench.rig import People
-from rtswap.compositing.cuda import Compositor
-from rtswap.compositing.cuda_detail import DeviceMatchDetail
-from rtswap.compositing.cuda_occlusion import DeviceOcclusionMask
+from rtswap.compositing.canvas.gpu import Compositor
+from rtswap.compositing.finishes.detail_gpu import DeviceMatchDetail
+from rtswap.compositing.finishes.occlusion_gpu import DeviceOcclusionMask
+from rtswap.compositing.renderer_gpu import DeviceWorkshop
 from rtswap.config import Config
 from rtswap.core.protocols import DeviceSwapper, SwapModel
 from rtswap.core.types import Image, Points, Quality, Track
 from rtswap.device_marks import patterns, plates
-from rtswap.device_workshop import DeviceWorkshop
 from rtswap.disclosure.badge import Badge
 from rtswap.disclosure.watermark import Payload
 from rtswap.engines.torch.engine import TorchEngine

@@ -11,7 +11,8 @@ from typing import Any, Literal
 import psutil
 
 from rtswap.budget import Budget
-from rtswap.compositing.cpu import CpuCanvas
+from rtswap.compositing.canvas.host import CpuCanvas
+from rtswap.compositing.renderer import HostWorkshop
 from rtswap.config import Config
 from rtswap.console import Console
 from rtswap.controls import Controls
@@ -36,7 +37,6 @@ from rtswap.pipeline import Pipeline, Policy
 from rtswap.session import Session
 from rtswap.source import load_source
 from rtswap.tracking.tracker import FaceTracker
-from rtswap.workshop import HostWorkshop
 
 Event = Callable[[str], None]
 DEFAULT_SIZE, DEFAULT_FPS = (1280, 720), 30.0
@@ -147,23 +147,23 @@ def make_finishes(config: Config, eyes: Eyes, *, on_event: Event, live: bool) ->
     finishes: list[Finish] = []
     swap, mask = config.swap, config.mask
     if eyes.occluders is not None and "occlusion" in mask.masks:
-        from rtswap.compositing.occlusion import OcclusionMask
+        from rtswap.compositing.finishes.occlusion import OcclusionMask
 
         finishes.append(OcclusionMask(eyes.occluders, every_s=OCCLUSION_EVERY_S if live else 0.0))
     if mask_is_partial(config):
-        from rtswap.compositing.parts import PartsMask
+        from rtswap.compositing.finishes.parts import PartsMask
 
         finishes.append(PartsMask(mask.parts, mask.keep))
     if swap.color not in ("light", "none"):
-        from rtswap.compositing.color import ColorMatch
+        from rtswap.compositing.finishes.color import ColorMatch
 
         finishes.append(ColorMatch(swap.color))
     if swap.detail == "match":
-        from rtswap.compositing.detail import MatchDetail
+        from rtswap.compositing.finishes.detail import MatchDetail
 
         finishes.append(MatchDetail())
     if swap.blend == "poisson":
-        from rtswap.compositing.poisson import PoissonBlend
+        from rtswap.compositing.finishes.poisson import PoissonBlend
 
         finishes.append(PoissonBlend())
     slow = [word for word in (f"--color {swap.color}", f"--blend {swap.blend}") if word in SLOW]

@@ -58,19 +58,19 @@ def device_finishes(config: Config, eyes: Eyes, *, partial: bool, every_s: float
     finishes: list[DeviceFinish] = []
     swap, mask = config.swap, config.mask
     if eyes.occluders is not None and "occlusion" in mask.masks:
-        from rtswap.compositing.cuda_occlusion import DeviceOcclusionMask
+        from rtswap.compositing.finishes.occlusion_gpu import DeviceOcclusionMask
 
         finishes.append(DeviceOcclusionMask(eyes.occluders.engine, every_s=every_s))
     if partial:
-        from rtswap.compositing.cuda_masks import DevicePartsMask
+        from rtswap.compositing.finishes.parts_gpu import DevicePartsMask
 
         finishes.append(DevicePartsMask(mask.parts, mask.keep))
     if swap.color not in ("light", "none"):
-        from rtswap.compositing.cuda_color import DeviceColorMatch
+        from rtswap.compositing.finishes.color_gpu import DeviceColorMatch
 
         finishes.append(DeviceColorMatch(swap.color))
     if swap.detail == "match":
-        from rtswap.compositing.cuda_detail import DeviceMatchDetail
+        from rtswap.compositing.finishes.detail_gpu import DeviceMatchDetail
 
         finishes.append(DeviceMatchDetail())
     return finishes
@@ -84,9 +84,9 @@ def device_workshop(
     disclosure: Disclosure | None,
 ) -> Workshop:
     """``disclosure``: whose badge and mark are written on the GPU; None: nothing is. Raises EngineError."""
-    from rtswap.compositing.cuda import Compositor
+    from rtswap.compositing.canvas.gpu import Compositor
+    from rtswap.compositing.renderer_gpu import DeviceWorkshop
     from rtswap.device_marks import patterns, plates
-    from rtswap.device_workshop import DeviceWorkshop
 
     if disclosure is None:
         compositor = Compositor(door.DEVICE)

@@ -24,17 +24,17 @@ FLOATS = ["black", "light", "ub", "ug", "ur", "vb", "vg", "vr", "yb", "yg", "yr"
 
 def kernels() -> Iterator[tuple[Any, dict[str, Any]]]:
     """Each kernel with its constants, as ``cuda_kernels`` launches it."""
-    from rtswap.compositing import cuda_jit
-    from rtswap.compositing.cuda_kernels import QUADS, TILE
-    from rtswap.compositing.cuda_views import FIELDS
+    from rtswap.compositing.canvas import triton_kernels
+    from rtswap.compositing.canvas.face_table import FIELDS
+    from rtswap.compositing.canvas.triton_launch import QUADS, TILE
 
     tile = {"FIELDS": FIELDS, "TX": TILE[0], "TY": TILE[1]}
     quads = {"QX": QUADS[0], "QY": QUADS[1]}
-    yield cuda_jit.crop, tile
-    yield cuda_jit.paste, tile
-    yield cuda_jit.from_yuv, {"LAYOUT": 1} | quads
+    yield triton_kernels.crop, tile
+    yield triton_kernels.paste, tile
+    yield triton_kernels.from_yuv, {"LAYOUT": 1} | quads
     for layout in range(3):
-        yield cuda_jit.deliver, {"LAYOUT": layout, "MARKED": True, "BADGED": True} | quads
+        yield triton_kernels.deliver, {"LAYOUT": layout, "MARKED": True, "BADGED": True} | quads
 
 
 def signature(kernel: Any, constants: Mapping[str, Any]) -> dict[str, str]:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from rtswap.compositing.cpu import CpuCanvas
-from rtswap.compositing.cuda_views import side_for
+from rtswap.compositing.canvas.face_table import side_for
+from rtswap.compositing.canvas.host import CpuCanvas
 from rtswap.core.protocols import DeviceSwapper
 from rtswap.core.types import AlignedFace, DeviceFace, DeviceFaces, Image, Points, View
 from rtswap.vision.geometry import transform

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from rtswap.compositing.cpu import CpuCanvas
+from rtswap.compositing.canvas.host import CpuCanvas
 from rtswap.core.errors import OutputError
 from rtswap.core.types import Image, MarkedImage, Matrix
 from rtswap.disclosure import Disclosure

@@ -94,7 +94,7 @@ def swapped_in(
     swapper, image: Image, landmarks: Points, *, max_px: int = 1024, match_color: bool = True, time_s: float = 0.0
 ) -> tuple[SwappedFace, AlignedFace]:
     """What a swapper makes of the face in a picture, and what it was shown."""
-    from rtswap.compositing.cpu import CpuCanvas
+    from rtswap.compositing.canvas.host import CpuCanvas
 
     if time_s == 0:
         swapper.forget(1)  # a face that was never seen before

@@ -67,8 +67,8 @@ BROAD_EXCEPT = (
     "rtswap/sessions.py",
     "rtswap/sender.py",
     "rtswap/pipeline.py",
-    "rtswap/workshop.py",
-    "rtswap/device_workshop.py",
+    "rtswap/compositing/renderer.py",
+    "rtswap/compositing/renderer_gpu.py",
 )
 """Where any error is kept, to be raised in the main thread; and where the face is covered whatever breaks."""
 FOREIGN_WORDS = {

@@ -11,13 +11,14 @@ from people import placed
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
-from rtswap.compositing import cuda_detail, cuda_occlusion  # noqa: E402
+from rtswap.compositing import cuda_occlusion  # noqa: E402
+from rtswap.compositing.checks_gpu import counted  # noqa: E402
 from rtswap.compositing.cuda_marks import PatternState, PlateState  # noqa: E402
-from rtswap.compositing.detail import Look  # noqa: E402
-from rtswap.compositing.grain import Overlay  # noqa: E402
+from rtswap.compositing.finishes import detail_gpu
+from rtswap.compositing.finishes.detail import Look  # noqa: E402
+from rtswap.compositing.finishes.grain import Overlay  # noqa: E402
 from rtswap.core.types import DeviceFace  # noqa: E402
 from rtswap.device_marks import patterns, plates  # noqa: E402
-from rtswap.device_verdict import counted  # noqa: E402
 from rtswap.disclosure.badge import Badge  # noqa: E402
 from rtswap.disclosure.watermark import Payload  # noqa: E402
 from rtswap.gpu.graphs import Captured  # noqa: E402
@@ -43,8 +44,8 @@ def looks(rng: np.random.Generator, device: str) -> list[Any]:
 
 def details(rng: np.random.Generator, device: str) -> list[Any]:
     look = Look(float(rng.uniform(1.3, 4)), 0.0, Overlay(0, 4.0))
-    taps = cuda_detail.taps_of((look.softening - 1) / 4)
-    drawn = cuda_detail._drawn(face(), SIDE, look, taps, (int(rng.integers(999)), 5))
+    taps = detail_gpu.taps_of((look.softening - 1) / 4)
+    drawn = detail_gpu._drawn(face(), SIDE, look, taps, (int(rng.integers(999)), 5))
     noise = torch.linspace(-9, 9, 3 * 640 * 640, device=device).view(1, 3, 640, 640)
     return [pixels(rng, device, SIDE, SIDE, 3), torch.from_numpy(drawn).to(device), noise, 0, True]
 
@@ -75,7 +76,7 @@ def cuts(rng: np.random.Generator, device: str) -> list[Any]:
 
 CASES: dict[str, Case] = {
     "counted": (counted, 4, looks),
-    "given": (cuda_detail.given, 2, details),
+    "given": (detail_gpu.given, 2, details),
     "answered": (cuda_occlusion.answered, 3, answers),
     "laid over": (cuda_occlusion.laid_over, 3, overlaid),
     "cut": (cuda_occlusion.cut, 2, cuts),
@@ -134,4 +135,4 @@ def test_marks_look_from_graphs_as_without_a_gpu() -> None:
 def test_a_face_of_no_size_points_nowhere_else() -> None:
     rng = np.random.default_rng(0)
     square, drawn, *others = details(rng, "cpu")
-    assert torch.equal(cuda_detail.given(square, torch.zeros_like(drawn), *others), square)
+    assert torch.equal(detail_gpu.given(square, torch.zeros_like(drawn), *others), square)

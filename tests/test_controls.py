@@ -7,12 +7,12 @@ from typing import Any
 from faulty import ScriptedSwapper, ScriptedTracker
 from faulty_ends import Recorder
 
-from rtswap.compositing.cpu import CpuCanvas
+from rtswap.compositing.canvas.host import CpuCanvas
+from rtswap.compositing.renderer import HostWorkshop
 from rtswap.controls import Controls
 from rtswap.core.errors import OutputError
 from rtswap.metrics import Metrics
 from rtswap.pipeline import Pipeline, Policy
-from rtswap.workshop import HostWorkshop
 
 
 class FakeSession:

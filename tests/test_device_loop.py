@@ -22,10 +22,11 @@ from torch.utils._python_dispatch import _disable_current_modes  # noqa: E402
 from waits import COPIES, nothing_waits  # noqa: E402
 
 from rtswap import assemble, device_loop  # noqa: E402
-from rtswap.compositing.detail import MatchDetail  # noqa: E402
+from rtswap.compositing.finishes.detail import MatchDetail  # noqa: E402
+from rtswap.compositing.renderer import HostWorkshop  # noqa: E402
+from rtswap.compositing.renderer_gpu import DeviceWorkshop  # noqa: E402
 from rtswap.config import Config  # noqa: E402
 from rtswap.core.types import Frame, Image, Quality  # noqa: E402
-from rtswap.device_workshop import DeviceWorkshop  # noqa: E402
 from rtswap.disclosure import Badge, Disclosure  # noqa: E402
 from rtswap.disclosure.watermark import Payload, Watermark  # noqa: E402
 from rtswap.engines import torch_cuda_door  # noqa: E402
@@ -38,7 +39,6 @@ from rtswap.pipeline import Outcome, Pipeline  # noqa: E402
 from rtswap.swappers.refiner.gpu import TorchOneSwapper  # noqa: E402
 from rtswap.swappers.refiner.swapper import SIZES  # noqa: E402
 from rtswap.vision.talking_head import AnimatedHead, clip  # noqa: E402
-from rtswap.workshop import HostWorkshop  # noqa: E402
 
 SIZE = (320, 240)
 FRAMES = 5

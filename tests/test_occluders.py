@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from occluded import H, Saying, W, answer, mesh, swapped, target
 
-from rtswap.compositing.occlusion import OcclusionMask
+from rtswap.compositing.finishes.occlusion import OcclusionMask
 from rtswap.core.types import Quality
 from rtswap.networks.occlusion import SIZE, Occluders, cut, guide, placing
 from rtswap.vision.topology import OVAL

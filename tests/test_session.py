@@ -161,8 +161,8 @@ def test_with_nothing_to_hold_the_first_face_is_covered() -> None:
 
 
 def pipeline_of(tracker: ScriptedTracker, swapper: ScriptedSwapper, policy: Policy) -> Pipeline:
-    from rtswap.compositing.cpu import CpuCanvas
-    from rtswap.workshop import HostWorkshop
+    from rtswap.compositing.canvas.host import CpuCanvas
+    from rtswap.compositing.renderer import HostWorkshop
 
     workshop = HostWorkshop([swapper], canvas=CpuCanvas)
     return Pipeline(tracker, workshop, policy=policy, on_event=lambda text: None)

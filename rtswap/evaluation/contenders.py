@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from rtswap.assemble import make_finishes, make_swap_model
-from rtswap.compositing.cpu import CpuCanvas
+from rtswap.compositing.canvas.host import CpuCanvas
 from rtswap.config import Config
 from rtswap.core.errors import InputError
 from rtswap.core.protocols import Embedder, Finish, SwapModel, Swapper

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from rtswap.compositing.renderer import LEAST_REPLACED
 from rtswap.core.types import Image
 from rtswap.evaluation.figures import CLIPS, PAIRS, SETS, rounded, summary, worst
 from rtswap.evaluation.identity import IdentityJudge
 from rtswap.evaluation.sheet import draw_sheet
 from rtswap.evaluation.study import Study
 from rtswap.evaluation.table import Line, table, table_lines
-from rtswap.workshop import LEAST_REPLACED
 
 VERSION = 1
 KIDS = ("kid_local_statistics", "kid_dlib_stages")

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from rtswap.assemble import bind_sources, make_finishes, make_swap_model, make_tracker, mask_is_partial
-from rtswap.compositing.cpu import CpuCanvas
+from rtswap.compositing.canvas.host import CpuCanvas
+from rtswap.compositing.renderer import HostWorkshop
 from rtswap.config import Config
 from rtswap.core.errors import SourceError
 from rtswap.core.protocols import Finish, Swapper
@@ -24,7 +25,6 @@ from rtswap.marks import confirm_sources
 from rtswap.pipeline import Pipeline, Policy
 from rtswap.source.portrait import find_landmarks
 from rtswap.vision.talking_head import persona
-from rtswap.workshop import HostWorkshop
 
 Event = Callable[[str], None]
 STAND_IN = "ada"

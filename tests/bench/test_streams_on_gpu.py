@@ -15,9 +15,9 @@ from rtswap.bench import streams as streams_module  # noqa: E402
 from rtswap.bench.rig import People  # noqa: E402
 from rtswap.bench.sharing import Pool  # noqa: E402
 from rtswap.bench.streams import Run  # noqa: E402
+from rtswap.compositing.renderer_gpu import DeviceWorkshop  # noqa: E402
 from rtswap.config import Config  # noqa: E402
 from rtswap.core.types import Tensor  # noqa: E402
-from rtswap.device_workshop import DeviceWorkshop  # noqa: E402
 from rtswap.engines import torch_cuda_door  # noqa: E402
 from rtswap.engines.torch.engine import TorchEngine  # noqa: E402
 from rtswap.eyes import Networks, look_through, open_networks  # noqa: E402

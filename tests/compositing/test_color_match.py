@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from people import moved, person, swapped_in
 
-from rtswap.compositing.color import ColorMatch
+from rtswap.compositing.finishes.color import ColorMatch
 from rtswap.core.protocols import Swapper
 from rtswap.core.types import AlignedFace, Quality, SwappedFace
 from rtswap.swappers.mesh.swapper import MeshSwapModel

@@ -11,7 +11,7 @@ from scipy.stats import wasserstein_distance
 from skimage.color import lab2rgb, rgb2lab
 from skimage.exposure import match_histograms
 
-from rtswap.compositing.transfers import GAIN_LIMITS, Colors, idt, lct, matched_curves, mkl, rct, sot
+from rtswap.compositing.finishes.color_transfers import GAIN_LIMITS, Colors, idt, lct, matched_curves, mkl, rct, sot
 
 LINEAR = {"rct": rct, "lct": lct, "mkl": mkl}
 ITERATIVE = {"idt": idt, "sot": sot}

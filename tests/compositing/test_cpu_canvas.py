@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtswap.compositing.cpu import COVER_CELLS, CpuCanvas
+from rtswap.compositing.canvas.host import COVER_CELLS, CpuCanvas
 from rtswap.core.types import Image, Matrix
 
 W, H = 97, 61

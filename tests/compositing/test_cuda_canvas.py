@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
-from rtswap.compositing.cpu import CpuCanvas  # noqa: E402
-from rtswap.compositing.cuda import Compositor, CudaCanvas  # noqa: E402
-from rtswap.compositing.cuda_views import SIDES, side_for  # noqa: E402
+from rtswap.compositing.canvas.face_table import SIDES, side_for  # noqa: E402
+from rtswap.compositing.canvas.gpu import Compositor, CudaCanvas  # noqa: E402
+from rtswap.compositing.canvas.host import CpuCanvas  # noqa: E402
 from rtswap.core.types import Image, Mask, Matrix, View  # noqa: E402
 from rtswap.vision.geometry import upright_view  # noqa: E402
 

@@ -14,7 +14,7 @@ from people import placed
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
-from rtswap.compositing.cuda import Compositor, CudaCanvas  # noqa: E402
+from rtswap.compositing.canvas.gpu import Compositor, CudaCanvas  # noqa: E402
 from rtswap.core.types import DeviceFace, DeviceFaces, Image, Quality, SourceIdentity, View  # noqa: E402
 from rtswap.device_marks import patterns, plates  # noqa: E402
 from rtswap.disclosure.badge import Badge  # noqa: E402

@@ -13,11 +13,11 @@ if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")  # Triton reads it when it is first imported
 pytest.importorskip("triton", reason="triton is not installed")
 
-from rtswap.compositing.cuda import PlainKernels  # noqa: E402
-from rtswap.compositing.cuda_kernels import TritonKernels  # noqa: E402
+from rtswap.compositing.canvas.face_table import crop_table, paste_table, side_for  # noqa: E402
+from rtswap.compositing.canvas.gpu import PlainKernels  # noqa: E402
+from rtswap.compositing.canvas.triton_launch import TritonKernels  # noqa: E402
+from rtswap.compositing.canvas.yuv import coding  # noqa: E402
 from rtswap.compositing.cuda_marks import Pattern, PatternState, Plate, PlateState  # noqa: E402
-from rtswap.compositing.cuda_views import crop_table, paste_table, side_for  # noqa: E402
-from rtswap.compositing.yuv import coding  # noqa: E402
 from rtswap.core.types import View  # noqa: E402
 from rtswap.vision.geometry import upright_view  # noqa: E402
 

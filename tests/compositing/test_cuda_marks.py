@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
-from rtswap.compositing.cuda import Compositor  # noqa: E402
+from rtswap.compositing.canvas.gpu import Compositor  # noqa: E402
 from rtswap.core.types import Image  # noqa: E402
 from rtswap.device_marks import patterns, plates  # noqa: E402
 from rtswap.disclosure.badge import PATIENCE, Badge, render  # noqa: E402

@@ -11,11 +11,11 @@ from people import placed
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
-from rtswap.compositing.cuda_islands import Islands  # noqa: E402
-from rtswap.compositing.cuda_masks import DevicePartsMask  # noqa: E402
-from rtswap.compositing.cuda_occlusion import DeviceOcclusionMask, _asked  # noqa: E402
-from rtswap.compositing.occlusion import OcclusionMask  # noqa: E402
-from rtswap.compositing.parts import PartsMask  # noqa: E402
+from rtswap.compositing.finishes.occlusion import OcclusionMask  # noqa: E402
+from rtswap.compositing.finishes.occlusion_gpu import DeviceOcclusionMask, _asked  # noqa: E402
+from rtswap.compositing.finishes.parts import PartsMask  # noqa: E402
+from rtswap.compositing.finishes.parts_gpu import DevicePartsMask  # noqa: E402
+from rtswap.compositing.finishes.regions_gpu import Islands  # noqa: E402
 from rtswap.core.errors import ModelError  # noqa: E402
 from rtswap.core.types import AlignedFace, DeviceFace, DeviceFaces, DeviceSwapped, Quality, SwappedFace  # noqa: E402
 from rtswap.networks.occlusion import ANSWER, Occluders  # noqa: E402

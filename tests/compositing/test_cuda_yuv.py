@@ -8,8 +8,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
-from rtswap.compositing.cuda import Compositor  # noqa: E402
-from rtswap.compositing.yuv import bytes_shape, coding, frame_size  # noqa: E402
+from rtswap.compositing.canvas.gpu import Compositor  # noqa: E402
+from rtswap.compositing.canvas.yuv import bytes_shape, coding, frame_size  # noqa: E402
 from rtswap.core.types import Image  # noqa: E402
 
 TO_BGR = {"nv12": cv2.COLOR_YUV2BGR_NV12, "i420": cv2.COLOR_YUV2BGR_I420}

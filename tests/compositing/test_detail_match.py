@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from people import person, swapped_in
 
-from rtswap.compositing.detail import MatchDetail
-from rtswap.compositing.grain import SEEN_COARSE, SEEN_FINE, SIDE, SIZES, Overlay, lay_over, overlay_for
-from rtswap.compositing.sharpness import Grain, edge_sigma, grain_of, softened
+from rtswap.compositing.finishes.detail import MatchDetail
+from rtswap.compositing.finishes.grain import SEEN_COARSE, SEEN_FINE, SIDE, SIZES, Overlay, lay_over, overlay_for
+from rtswap.compositing.finishes.sharpness import Grain, edge_sigma, grain_of, softened
 from rtswap.core.protocols import Swapper
 from rtswap.core.types import AlignedFace, Quality, SwappedFace
 from rtswap.swappers.mesh.swapper import MeshSwapModel

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from occluded import H, Saying, W, answer, lower_left, mesh, place_of, swapped, target
 
-from rtswap.compositing.occlusion import OcclusionMask, weighed
+from rtswap.compositing.finishes.occlusion import OcclusionMask, weighed
 from rtswap.core.errors import ModelError
 from rtswap.core.types import AlignedFace, Points, Quality, SwappedFace
 from rtswap.networks.occlusion import ANSWER, SIZE, Occluders

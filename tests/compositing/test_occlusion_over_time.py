@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from occluded import Saying, answer, lower_left, mesh, place_of, swapped, target
 
-from rtswap.compositing.occlusion import GAP_S, OcclusionMask
+from rtswap.compositing.finishes.occlusion import GAP_S, OcclusionMask
 from rtswap.core.types import Quality, Tensor
 from rtswap.networks.occlusion import Occluders
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from people import eyes, person, swapped_in
 
-from rtswap.compositing.occlusion import OcclusionMask
+from rtswap.compositing.finishes.occlusion import OcclusionMask
 from rtswap.core.types import Image, Points, Quality
 from rtswap.swappers.mesh.swapper import MeshSwapModel
 from rtswap.vision.topology import LEFT_EYE, RIGHT_EYE

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from people import placed
 
-from rtswap.compositing.parts import HIDDEN, KEPT, PARTS, SEEN, PartsMask
+from rtswap.compositing.finishes.parts import HIDDEN, KEPT, PARTS, SEEN, PartsMask
 from rtswap.core.types import AlignedFace, Quality, SwappedFace
 from rtswap.vision.topology import CHIN, FOREHEAD, LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, NOSE_TIP, RIGHT_EYE
 

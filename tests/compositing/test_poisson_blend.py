@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from people import placed
 
-from rtswap.compositing.poisson import SMALLEST, PoissonBlend
+from rtswap.compositing.finishes.poisson import SMALLEST, PoissonBlend
 from rtswap.core.types import AlignedFace, Quality, SwappedFace
 
 SIDE = 160

@@ -11,10 +11,10 @@ from people import placed
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
-from rtswap.compositing.cuda_color import METHODS, DeviceColorMatch  # noqa: E402
-from rtswap.compositing.cuda_detail import DeviceMatchDetail  # noqa: E402
-from rtswap.compositing.cuda_masks import DevicePartsMask  # noqa: E402
-from rtswap.compositing.cuda_occlusion import DeviceOcclusionMask  # noqa: E402
+from rtswap.compositing.finishes.color_gpu import METHODS, DeviceColorMatch  # noqa: E402
+from rtswap.compositing.finishes.detail_gpu import DeviceMatchDetail  # noqa: E402
+from rtswap.compositing.finishes.occlusion_gpu import DeviceOcclusionMask  # noqa: E402
+from rtswap.compositing.finishes.parts_gpu import DevicePartsMask  # noqa: E402
 from rtswap.core.protocols import DeviceFinish  # noqa: E402
 from rtswap.core.types import DeviceFace, DeviceFaces, DeviceSwapped, Points, Quality  # noqa: E402
 from rtswap.engines.torch.engine import TorchEngine  # noqa: E402

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from people import eyes, placed
 
-from rtswap.compositing.color import ColorMatch
-from rtswap.compositing.detail import MatchDetail
-from rtswap.compositing.occlusion import OcclusionMask
-from rtswap.compositing.parts import PartsMask
-from rtswap.compositing.poisson import PoissonBlend
+from rtswap.compositing.finishes.color import ColorMatch
+from rtswap.compositing.finishes.detail import MatchDetail
+from rtswap.compositing.finishes.occlusion import OcclusionMask
+from rtswap.compositing.finishes.parts import PartsMask
+from rtswap.compositing.finishes.poisson import PoissonBlend
 from rtswap.core.protocols import Finish
 from rtswap.core.types import AlignedFace, Quality, SwappedFace
 from rtswap.networks.occlusion import Occluders

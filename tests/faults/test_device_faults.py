@@ -21,11 +21,11 @@ from faulty import (
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
-from rtswap.compositing.cuda import Compositor, CudaCanvas  # noqa: E402
+from rtswap.compositing.canvas.gpu import Compositor, CudaCanvas  # noqa: E402
+from rtswap.compositing.renderer_gpu import DeviceWorkshop  # noqa: E402
 from rtswap.core.errors import EngineError, FaceLost  # noqa: E402
 from rtswap.core.protocols import Later  # noqa: E402
 from rtswap.core.types import AlignedFace, DeviceFaces, DeviceSwapped, Image, Quality  # noqa: E402
-from rtswap.device_workshop import DeviceWorkshop  # noqa: E402
 
 
 @pytest.fixture(scope="module", autouse=True)

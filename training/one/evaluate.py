@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.compositing.cpu import CpuCanvas
+from rtswap.compositing.canvas.host import CpuCanvas
 from rtswap.config import Config
 from rtswap.core.protocols import Embedder, SwapModel
 from rtswap.core.types import AlignedFace, Image, Mask, Points, Quality, SourceIdentity

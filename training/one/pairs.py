@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.compositing.cpu import CpuCanvas
+from rtswap.compositing.canvas.host import CpuCanvas
 from rtswap.core.protocols import Swapper
 from rtswap.core.types import AlignedFace, Quality, SourceIdentity
 from rtswap.networks.landmarks import place

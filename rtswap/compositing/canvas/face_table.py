@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.compositing.cpu import AVERAGED
+from rtswap.compositing.canvas.host import AVERAGED
 from rtswap.core.types import View
 from rtswap.vision.geometry import clip_box, scale_of, upright_box
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from rtswap.compositing.color import LINEAR, ColorMatch, Values, sample_step
-from rtswap.compositing.cuda_openings import device_openings
+from rtswap.compositing.finishes.color import LINEAR, ColorMatch, Values, sample_step
+from rtswap.compositing.finishes.openings_gpu import device_openings
 from rtswap.core.protocols import Later
 from rtswap.core.types import AlignedFace, DeviceFace, DeviceFaces, DeviceSwapped, Image, Quality, SwappedFace
 from rtswap.gpu.resample import Tensor, rounded, uploaded

@@ -12,11 +12,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.compositing import cuda_plain
-from rtswap.compositing.cpu import COVER_CELLS
+from rtswap.compositing.canvas import plain_torch
+from rtswap.compositing.canvas.face_table import Table, crop_table, paste_table, side_for
+from rtswap.compositing.canvas.host import COVER_CELLS
+from rtswap.compositing.canvas.yuv import LAYOUTS, Coding, bytes_shape, coding, frame_size
 from rtswap.compositing.cuda_marks import Pattern, PatternState, Plate, PlateState, mark_plain
-from rtswap.compositing.cuda_views import Table, crop_table, paste_table, side_for
-from rtswap.compositing.yuv import LAYOUTS, Coding, bytes_shape, coding, frame_size
 from rtswap.core.types import Box, Image, Mask, Matrix, View
 from rtswap.gpu.resample import Tensor, uploaded
 from rtswap.gpu.slots import Lanes, Slot, Slots, Waits
@@ -45,20 +45,20 @@ class PlainKernels:
 
     def to_bgr(self, raw: Tensor, size: tuple[int, int], layout: str, coding: Coding) -> Tensor:
         """(H, W, 3) BGR: the bytes themselves where they are that."""
-        return raw if layout == "bgr" else cuda_plain.from_yuv(raw, size, layout, coding)
+        return raw if layout == "bgr" else plain_torch.from_yuv(raw, size, layout, coding)
 
     def crop(self, frame: Tensor, table: Table, on_device: Tensor, side: int) -> Tensor:
         """(N, side, side, 3)"""
-        return cuda_plain.crop_faces(frame, table, on_device, side)
+        return plain_torch.crop_faces(frame, table, on_device, side)
 
     def paste(self, frame: Tensor, crops: Tensor, masks: Tensor, table: Table, on_device: Tensor) -> None:
         """In place, every face in order."""
-        cuda_plain.paste_faces(frame, crops, masks, table, on_device)
+        plain_torch.paste_faces(frame, crops, masks, table, on_device)
 
     def deliver(self, frame: Tensor, marks: Marks, layout: str, coding: Coding) -> Tensor:
         """The frame, marked, as it is to leave."""
         mark_plain(frame, *marks)
-        return frame if layout == "bgr" else cuda_plain.to_yuv(frame, layout, coding)
+        return frame if layout == "bgr" else plain_torch.to_yuv(frame, layout, coding)
 
 
 class Compositor:
@@ -192,7 +192,7 @@ class CudaCanvas:
         width, height = x2 - x1, y2 - y1
         side = max(width, height) / COVER_CELLS
         cells = max(1, round(width / side)), max(1, round(height / side))
-        cuda_plain.cover(self._frame, (x1, y1, x2, y2), cells, style)
+        plain_torch.cover(self._frame, (x1, y1, x2, y2), cells, style)
 
     def later(self, tensor: Tensor, then: Callable[[NDArray[Any]], None]) -> None:
         """As ``protocols.Later``. Not after ``finish``."""
@@ -240,7 +240,7 @@ def kernels_for(device: Any) -> Kernels:
     """Triton's where there is a GPU, else plain torch. Raises EngineError where Triton is missing on a GPU."""
     if device.type != "cuda":
         return PlainKernels()
-    from rtswap.compositing.cuda_kernels import TritonKernels
+    from rtswap.compositing.canvas.triton_launch import TritonKernels
 
     kernels: Kernels = TritonKernels()
     return kernels

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from rtswap.compositing.sharpness import Grain
+from rtswap.compositing.finishes.sharpness import Grain
 from rtswap.core.types import Image
 
 SIZES = (0.0, 0.5, 0.7, 0.9)

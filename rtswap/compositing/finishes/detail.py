@@ -9,10 +9,10 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from rtswap.compositing.grain import Overlay, lay_over, overlay_for
-from rtswap.compositing.openings import bounded, bounding_box, openings_of, skin_weights
-from rtswap.compositing.sharpness import Grain, Plane, edge_sigma, fine_detail, grain_of, softened
-from rtswap.compositing.steady import Steady
+from rtswap.compositing.finishes.grain import Overlay, lay_over, overlay_for
+from rtswap.compositing.finishes.openings import bounded, bounding_box, openings_of, skin_weights
+from rtswap.compositing.finishes.sharpness import Grain, Plane, edge_sigma, fine_detail, grain_of, softened
+from rtswap.compositing.finishes.temporal import Steady
 from rtswap.core.types import AlignedFace, Image, Mask, Quality, SwappedFace
 from rtswap.vision.topology import CHIN, LIPS_OUTER
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rtswap.compositing.openings import shares_of
+from rtswap.compositing.finishes.openings import shares_of
 from rtswap.core.types import DeviceFace
 from rtswap.gpu.resample import Tensor, rounded, uploaded
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from rtswap.compositing.checks_gpu import Looks, Verdict
+from rtswap.compositing.renderer import LARGEST_FACE, TooHidden, check_landmarks, checked
 from rtswap.core.errors import EngineError
 from rtswap.core.protocols import DeviceCanvas, DeviceFinish, DeviceSwapper, Stages
 from rtswap.core.types import (
@@ -24,9 +26,7 @@ from rtswap.core.types import (
     Track,
     View,
 )
-from rtswap.device_verdict import Looks, Verdict
 from rtswap.vision.geometry import transform
-from rtswap.workshop import LARGEST_FACE, TooHidden, check_landmarks, checked
 
 
 class DeviceWorkshop:

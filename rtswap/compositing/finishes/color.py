@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.compositing.openings import openings_of, skin_weights
-from rtswap.compositing.steady import Steady
-from rtswap.compositing.transfers import Affine, Colors, idt, lct, matched_curves, mkl, rct, sot
+from rtswap.compositing.finishes.color_transfers import Affine, Colors, idt, lct, matched_curves, mkl, rct, sot
+from rtswap.compositing.finishes.openings import openings_of, skin_weights
+from rtswap.compositing.finishes.temporal import Steady
 from rtswap.core.types import AlignedFace, Image, Quality, SwappedFace
 from rtswap.vision.resample import blurred, resized
 

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.compositing.openings import bounded, face_width, hull_of, union_of
-from rtswap.compositing.steady import Steady
+from rtswap.compositing.finishes.openings import bounded, face_width, hull_of, union_of
+from rtswap.compositing.finishes.temporal import Steady
 from rtswap.core.types import AlignedFace, DeviceFace, Mask, Quality, SwappedFace
 from rtswap.vision.resample import blurred, resized
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE

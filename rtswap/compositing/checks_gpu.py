@@ -6,11 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rtswap.core.types import DeviceFaces, DeviceSwapped, DeviceTensor, Tensor
-from rtswap.gpu.graphs import Captured
-from rtswap.gpu.resample import uploaded
-from rtswap.gpu.torch_import import load_torch
-from rtswap.workshop import (
+from rtswap.compositing.renderer import (
     EVERY_ROW,
     TooHidden,
     at_stake,
@@ -21,6 +17,10 @@ from rtswap.workshop import (
     pixels_of,
     share_of,
 )
+from rtswap.core.types import DeviceFaces, DeviceSwapped, DeviceTensor, Tensor
+from rtswap.gpu.graphs import Captured
+from rtswap.gpu.resample import uploaded
+from rtswap.gpu.torch_import import load_torch
 
 torch = load_torch()
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.compositing.openings import bounding_box, openings_of
+from rtswap.compositing.finishes.openings import bounding_box, openings_of
 from rtswap.core.types import AlignedFace, Image, Mask, Quality, SwappedFace
 from rtswap.vision.resample import blurred, resized
 

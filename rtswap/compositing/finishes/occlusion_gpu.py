@@ -10,9 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.compositing.cuda_islands import Islands
-from rtswap.compositing.cuda_masks import limited
-from rtswap.compositing.occlusion import (
+from rtswap.compositing.finishes.occlusion import (
     BELIEVED,
     BENEFIT,
     FEATHER,
@@ -30,6 +28,8 @@ from rtswap.compositing.occlusion import (
     seen_around,
     shares,
 )
+from rtswap.compositing.finishes.parts_gpu import limited
+from rtswap.compositing.finishes.regions_gpu import Islands
 from rtswap.core.protocols import Engine, Later
 from rtswap.core.types import DeviceFace, DeviceFaces, DeviceSwapped, Matrix, Points, Quality
 from rtswap.gpu.batched_run import Run, asked, run_of

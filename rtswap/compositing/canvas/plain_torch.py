@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from rtswap.compositing.cuda_views import Table
-from rtswap.compositing.yuv import Coding
+from rtswap.compositing.canvas.face_table import Table
+from rtswap.compositing.canvas.yuv import Coding
 from rtswap.gpu.resample import Tensor, rounded
 from rtswap.gpu.torch_import import load_torch
 

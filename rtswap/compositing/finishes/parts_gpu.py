@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rtswap.compositing.parts import PartsMask
+from rtswap.compositing.finishes.parts import PartsMask
 from rtswap.core.protocols import Later
 from rtswap.core.types import DeviceFaces, DeviceSwapped, Mask, Quality
 from rtswap.gpu.resample import Device, Tensor, bilinear, rounded, uploaded

@@ -12,9 +12,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.compositing.detail import EVERY_S, Followed, Look, MatchDetail, window_for
-from rtswap.compositing.grain import SIDE, SPREAD, pattern
-from rtswap.compositing.openings import shares_of
+from rtswap.compositing.finishes.detail import EVERY_S, Followed, Look, MatchDetail, window_for
+from rtswap.compositing.finishes.grain import SIDE, SPREAD, pattern
+from rtswap.compositing.finishes.openings import shares_of
 from rtswap.core.protocols import Later
 from rtswap.core.types import AlignedFace, DeviceFace, DeviceFaces, DeviceSwapped, Image, Quality, SwappedFace
 from rtswap.gpu.graphs import Captured

@@ -1,0 +1,1 @@
+"""The steps between swap and paste."""
