@@ -27,8 +27,8 @@ from telling import tell
 from rtswap.compositing.canvas.face_table import side_for
 from rtswap.compositing.canvas.gpu import Compositor
 from rtswap.compositing.canvas.yuv import bytes_shape
-from rtswap.compositing.cuda_marks import Pattern, Plate
 from rtswap.core.types import DeviceFace, DeviceFaces, Image, Points, Quality, SourceIdentity, View
+from rtswap.disclosure.gpu import Pattern, Plate
 from rtswap.gpu.resample import uploaded
 from rtswap.gpu.torch_import import load_torch
 from rtswap.swappers.mesh.gpu import MODES, TorchMeshSwapModel, TorchMeshSwapper

@@ -32,8 +32,8 @@ from rtswap.compositing.renderer_gpu import DeviceWorkshop
 from rtswap.config import Config
 from rtswap.core.protocols import DeviceSwapper, SwapModel
 from rtswap.core.types import Image, Points, Quality, Track
-from rtswap.device_marks import patterns, plates
 from rtswap.disclosure.badge import Badge
+from rtswap.disclosure.gpu_patterns import patterns, plates
 from rtswap.disclosure.watermark import Payload
 from rtswap.engines.torch.engine import TorchEngine
 from rtswap.eyes import open_eyes

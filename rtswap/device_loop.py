@@ -86,7 +86,7 @@ def device_workshop(
     """``disclosure``: whose badge and mark are written on the GPU; None: nothing is. Raises EngineError."""
     from rtswap.compositing.canvas.gpu import Compositor
     from rtswap.compositing.renderer_gpu import DeviceWorkshop
-    from rtswap.device_marks import patterns, plates
+    from rtswap.disclosure.gpu_patterns import patterns, plates
 
     if disclosure is None:
         compositor = Compositor(door.DEVICE)

@@ -12,7 +12,7 @@ from rtswap.core.errors import ConfigError
 from rtswap.core.version import __version__
 from rtswap.disclosure import Disclosure
 from rtswap.disclosure.badge import Badge
-from rtswap.disclosure.marking import NO_BADGE_NOTICE
+from rtswap.disclosure.stamp import NO_BADGE_NOTICE
 from rtswap.disclosure.watermark import Payload, Watermark
 from rtswap.source.consent import ConsentRecord, ask
 

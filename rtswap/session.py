@@ -19,7 +19,7 @@ from rtswap.budget import Budget
 from rtswap.core.errors import OutputError
 from rtswap.core.protocols import Input, Output
 from rtswap.core.types import Frame, MarkedImage
-from rtswap.disclosure.marking import Disclosure
+from rtswap.disclosure.stamp import Disclosure
 from rtswap.mailbox import Closed, Mailbox
 from rtswap.metrics import Metrics
 from rtswap.pipeline import Pipeline

@@ -8,8 +8,8 @@ import numpy as np
 from media import make_clip
 
 from rtswap.core.types import Image
-from rtswap.disclosure.reading import Reading
 from rtswap.disclosure.watermark import Kind, Payload
+from rtswap.disclosure.watermark_reader import Reading
 from rtswap.verification import Verdict, verify
 
 PAYLOAD = Payload((0, 1), Kind.SWAPPED_FACE, 10)

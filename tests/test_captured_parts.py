@@ -13,13 +13,13 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from rtswap.compositing import cuda_occlusion  # noqa: E402
 from rtswap.compositing.checks_gpu import counted  # noqa: E402
-from rtswap.compositing.cuda_marks import PatternState, PlateState  # noqa: E402
 from rtswap.compositing.finishes import detail_gpu
 from rtswap.compositing.finishes.detail import Look  # noqa: E402
 from rtswap.compositing.finishes.grain import Overlay  # noqa: E402
 from rtswap.core.types import DeviceFace  # noqa: E402
-from rtswap.device_marks import patterns, plates  # noqa: E402
 from rtswap.disclosure.badge import Badge  # noqa: E402
+from rtswap.disclosure.gpu import PatternState, PlateState  # noqa: E402
+from rtswap.disclosure.gpu_patterns import patterns, plates  # noqa: E402
 from rtswap.disclosure.watermark import Payload  # noqa: E402
 from rtswap.gpu.graphs import Captured  # noqa: E402
 

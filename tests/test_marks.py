@@ -16,7 +16,7 @@ from rtswap.cli import main
 from rtswap.config import BadgeConfig, Config, MarksConfig
 from rtswap.core.errors import ConfigError
 from rtswap.disclosure.manifest import read_manifest
-from rtswap.disclosure.reading import WatermarkReader
+from rtswap.disclosure.watermark_reader import WatermarkReader
 from rtswap.marks import make_disclosure, make_signer, payload
 from rtswap.vision.talking_head import persona
 

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.disclosure.code import CODED_BITS, decode
+from rtswap.disclosure.error_correction import CODED_BITS, decode
 from rtswap.disclosure.watermark_pattern import NOMINAL, REPEATS, SHORTEST, TILE, lattice
 
 Plane = NDArray[np.float32]

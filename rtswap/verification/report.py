@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from rtswap.disclosure.manifest import ManifestReport
+from rtswap.disclosure.verdict import Span, Verdict
 from rtswap.disclosure.watermark import Kind, Payload
-from rtswap.verification.verdict import Span, Verdict
 
 MARKED, UNMARKED = 0, 3
 """Exit codes. 1: cannot be read, 2: no such use."""

@@ -11,11 +11,11 @@ from rtswap.core.errors import InputError, RtswapError, UsageError
 from rtswap.core.protocols import Input
 from rtswap.core.urls import redact, scheme
 from rtswap.disclosure.manifest import ManifestReport, read_manifest
-from rtswap.disclosure.reading import Reading, WatermarkReader
+from rtswap.disclosure.verdict import MarkReader, Verdict, chance, spans_of
+from rtswap.disclosure.watermark_reader import Reading, WatermarkReader
 from rtswap.inputs import open_input
 from rtswap.inputs.stream import NetworkStream
 from rtswap.verification.fetch import fetched
-from rtswap.verification.verdict import MarkReader, Verdict, chance, spans_of
 
 WATCH_S = 30.0
 """Seconds of a live stream that are watched."""

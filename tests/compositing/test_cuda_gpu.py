@@ -16,8 +16,8 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from rtswap.compositing.canvas.gpu import Compositor, CudaCanvas  # noqa: E402
 from rtswap.core.types import DeviceFace, DeviceFaces, Image, Quality, SourceIdentity, View  # noqa: E402
-from rtswap.device_marks import patterns, plates  # noqa: E402
 from rtswap.disclosure.badge import Badge  # noqa: E402
+from rtswap.disclosure.gpu_patterns import patterns, plates  # noqa: E402
 from rtswap.disclosure.watermark import Payload  # noqa: E402
 from rtswap.swappers.mesh.gpu import TorchMeshSwapModel, TorchMeshSwapper  # noqa: E402
 from rtswap.swappers.mesh.swapper import MeshSwapModel  # noqa: E402

@@ -17,8 +17,8 @@ from rtswap.compositing.canvas.face_table import crop_table, paste_table, side_f
 from rtswap.compositing.canvas.gpu import PlainKernels  # noqa: E402
 from rtswap.compositing.canvas.triton_launch import TritonKernels  # noqa: E402
 from rtswap.compositing.canvas.yuv import coding  # noqa: E402
-from rtswap.compositing.cuda_marks import Pattern, PatternState, Plate, PlateState  # noqa: E402
 from rtswap.core.types import View  # noqa: E402
+from rtswap.disclosure.gpu import Pattern, PatternState, Plate, PlateState  # noqa: E402
 from rtswap.vision.geometry import upright_view  # noqa: E402
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -10,8 +10,8 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from rtswap.compositing.canvas.gpu import Compositor  # noqa: E402
 from rtswap.core.types import Image  # noqa: E402
-from rtswap.device_marks import patterns, plates  # noqa: E402
 from rtswap.disclosure.badge import PATIENCE, Badge, render  # noqa: E402
+from rtswap.disclosure.gpu_patterns import patterns, plates  # noqa: E402
 from rtswap.disclosure.watermark import Payload, Watermark  # noqa: E402
 
 PAYLOAD = Payload((1, 5), month=10)

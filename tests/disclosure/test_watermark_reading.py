@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from rtswap.disclosure.reading import Reading, WatermarkReader
 from rtswap.disclosure.watermark import Kind, Payload, Watermark
+from rtswap.disclosure.watermark_reader import Reading, WatermarkReader
 from rtswap.disclosure.watermark_search import HYPOTHESES, false_positive
 from rtswap.vision.talking_head import persona
 

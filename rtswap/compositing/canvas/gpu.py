@@ -16,8 +16,8 @@ from rtswap.compositing.canvas import plain_torch
 from rtswap.compositing.canvas.face_table import Table, crop_table, paste_table, side_for
 from rtswap.compositing.canvas.host import COVER_CELLS
 from rtswap.compositing.canvas.yuv import LAYOUTS, Coding, bytes_shape, coding, frame_size
-from rtswap.compositing.cuda_marks import Pattern, PatternState, Plate, PlateState, mark_plain
 from rtswap.core.types import Box, Image, Mask, Matrix, View
+from rtswap.disclosure.gpu import Pattern, PatternState, Plate, PlateState, mark_plain
 from rtswap.gpu.resample import Tensor, uploaded
 from rtswap.gpu.slots import Lanes, Slot, Slots, Waits
 from rtswap.gpu.torch_import import load_torch

@@ -15,7 +15,7 @@ import triton
 from rtswap.compositing.canvas.face_table import FIELDS, Table
 from rtswap.compositing.canvas.triton_kernels import crop, deliver, from_yuv, paste
 from rtswap.compositing.canvas.yuv import Coding, bytes_shape
-from rtswap.compositing.cuda_marks import PatternState, PlateState
+from rtswap.disclosure.gpu import PatternState, PlateState
 from rtswap.gpu.resample import Tensor
 from rtswap.gpu.torch_import import load_torch
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from rtswap.compositing.cuda_marks import Pattern, Plate
 from rtswap.disclosure.badge import DEAD_BAND, MIDDLE_GREY, PATIENCE, Badge, render
+from rtswap.disclosure.gpu import Pattern, Plate
 from rtswap.disclosure.watermark import LEAST_SIDE, STRENGTHS, Payload
 from rtswap.disclosure.watermark_gain import BUSY, ENTER, SAMPLES, STAY, Gain
 from rtswap.disclosure.watermark_pattern import tile, tile_side

@@ -8,12 +8,12 @@ from typing import Protocol
 
 from rtswap.core.types import Image
 from rtswap.disclosure.manifest import ManifestReport
-from rtswap.disclosure.reading import Reading
 from rtswap.disclosure.watermark import Payload
+from rtswap.disclosure.watermark_reader import Reading
 
 
 class MarkReader(Protocol):
-    """What reads the invisible mark, such as ``rtswap.disclosure.reading.WatermarkReader``. One per file."""
+    """What reads the invisible mark, such as ``rtswap.disclosure.watermark_reader.WatermarkReader``. One per file."""
 
     def add(self, image: Image, time_s: float) -> list[Reading]:
         """The windows completed by this frame, (H, W, 3) BGR uint8."""
