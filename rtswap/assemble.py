@@ -29,10 +29,10 @@ from rtswap.device_loop import (
 )
 from rtswap.disclosure import Disclosure
 from rtswap.eyes import Eyes, open_eyes
-from rtswap.inputs import open_input
 from rtswap.marks import Sign, confirm_sources, make_disclosure, make_signer, unmarked_because
+from rtswap.media.inputs import open_input
+from rtswap.media.outputs import open_output
 from rtswap.metrics import Metrics, MetricsLog, Spans, status_line
-from rtswap.outputs import open_output
 from rtswap.pipeline import Pipeline, Policy
 from rtswap.session import Session
 from rtswap.source import load_source
@@ -271,7 +271,7 @@ def _outputs(
 
 
 def _is_photos(input: Input) -> bool:
-    from rtswap.inputs.image import ImageInput
+    from rtswap.media.inputs.image import ImageInput
 
     return isinstance(input, ImageInput)
 
@@ -284,7 +284,7 @@ def _file_of(config: Config, input: Input) -> Path | None:
 
 def _default_output(info: StreamInfo) -> str:
     """The virtual camera if there is one, otherwise the preview; otherwise both reasons."""
-    from rtswap.outputs import virtual_camera, window
+    from rtswap.media.outputs import virtual_camera, window
 
     reasons = []
     for address, part in (("vcam", virtual_camera), ("window", window)):

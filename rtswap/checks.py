@@ -64,7 +64,7 @@ def check_processor() -> list[Finding]:
 
 
 def check_cameras() -> list[Finding]:
-    from rtswap.cameras import list_cameras
+    from rtswap.media.cameras import list_cameras
 
     try:
         cameras = list_cameras()

@@ -9,7 +9,7 @@ import numpy as np
 from media import marked
 
 from rtswap.disclosure.manifest import ManifestFacts, ManifestReport, read_manifest
-from rtswap.outputs.video import VideoWriter
+from rtswap.media.outputs.video import VideoWriter
 
 FACTS = ManifestFacts("1.2.3")
 VIDEOS = ("clip.mp4", "clip.mov", "clip.mkv")

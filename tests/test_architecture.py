@@ -109,7 +109,7 @@ def imports(tree: ast.AST) -> Iterator[tuple[ast.Import | ast.ImportFrom, str]]:
 
 
 def room_of(path: str) -> str:
-    """``rtswap/inputs/video.py`` -> ``inputs``."""
+    """``rtswap/media/inputs/video.py`` -> ``inputs``."""
     return path.removesuffix(".py").split("/")[1]
 
 
@@ -214,7 +214,7 @@ def speaks_our_words(_: str, tree: ast.Module) -> Iterator[str]:
 
 
 RULES: dict[Rule, tuple[str, str]] = {
-    points_inwards: ("rtswap/inputs/bad.py", "from rtswap.outputs.video import X"),
+    points_inwards: ("rtswap/inputs/bad.py", "from rtswap.media.outputs.video import X"),
     absent_packages_are_lazy: ("rtswap/outputs/bad.py", "import pyvirtualcam"),
     asyncio_in_web: ("rtswap/session.py", "import asyncio"),
     threads_where_they_belong: ("rtswap/outputs/bad.py", "from threading import Thread"),

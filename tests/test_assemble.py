@@ -13,7 +13,7 @@ from rtswap import assemble
 from rtswap.config import Config, OutputConfig
 from rtswap.core.errors import OutputError
 from rtswap.core.types import StreamInfo
-from rtswap.outputs import virtual_camera, window
+from rtswap.media.outputs import virtual_camera, window
 
 LIVE = StreamInfo(640, 480, 30.0, live=True)
 CONTROLS: Any = SimpleNamespace(press=lambda key: None, overlay=lambda image: None)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from rtswap import cameras
-from rtswap.cameras import CameraInfo, linux_cameras, list_cameras, probed_cameras
+from rtswap.media import cameras
+from rtswap.media.cameras import CameraInfo, linux_cameras, list_cameras, probed_cameras
 
 MJPG, YUYV = (struct.unpack("<I", code)[0] for code in (b"MJPG", b"YUYV"))
 RATES = {(1280, 720): [(1, 30), (1, 15)], (640, 480): [(1, 60), (1001, 30000)]}

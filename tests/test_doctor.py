@@ -151,7 +151,7 @@ def test_no_engine_at_all_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def with_cameras(monkeypatch: pytest.MonkeyPatch, answer: list[str] | Exception) -> Finding:
-    module = ModuleType("rtswap.cameras")
+    module = ModuleType("rtswap.media.cameras")
 
     def list_cameras() -> list[str]:
         if isinstance(answer, Exception):
@@ -159,7 +159,7 @@ def with_cameras(monkeypatch: pytest.MonkeyPatch, answer: list[str] | Exception)
         return answer
 
     module.list_cameras = list_cameras  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "rtswap.cameras", module)
+    monkeypatch.setitem(sys.modules, "rtswap.media.cameras", module)
     return checks.check_cameras()[0]
 
 

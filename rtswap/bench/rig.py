@@ -21,8 +21,8 @@ from rtswap.device_loop import works_on_gpu
 from rtswap.disclosure import Disclosure
 from rtswap.eyes import Eyes, look_through, open_networks
 from rtswap.marks import make_disclosure
+from rtswap.media.outputs.null import Null
 from rtswap.metrics import Metrics, Spans
-from rtswap.outputs.null import Null
 from rtswap.pipeline import Pipeline
 from rtswap.session import Session
 from rtswap.source.personas import persona_photo

@@ -30,8 +30,8 @@ from rtswap.core.types import Image
 from rtswap.device_loop import works_on_gpu
 from rtswap.eyes import look_through, open_networks
 from rtswap.marks import make_disclosure
+from rtswap.media.outputs.null import Null
 from rtswap.metrics import PERCENTILES, Spans
-from rtswap.outputs.null import Null
 from rtswap.session import Session
 from rtswap.sessions import run_together
 from rtswap.source.personas import list_personas

@@ -17,7 +17,7 @@ def _parser() -> Parser:
 
 
 def _run(flags: Flags) -> int:
-    from rtswap.cameras import list_cameras
+    from rtswap.media.cameras import list_cameras
 
     found = list_cameras()
     if flags.get("console.json"):

@@ -16,7 +16,7 @@ from rtswap.core.protocols import Swapper
 from rtswap.core.types import Frame, Image, Points, Quality
 from rtswap.evaluation.pixels import changed
 from rtswap.eyes import Eyes
-from rtswap.inputs import open_input
+from rtswap.media.inputs import open_input
 from rtswap.vision.talking_head import AnimatedHead, clip, persona
 
 FPS = 30.0

@@ -31,7 +31,7 @@ from rtswap.evaluation.wanted import Wanted, contenders
 from rtswap.eyes import Eyes, open_eyes
 from rtswap.inspection.folder import whole_folder
 from rtswap.marks import make_disclosure
-from rtswap.outputs.image import ImageOutput
+from rtswap.media.outputs.image import ImageOutput
 from rtswap.source.consent import ConsentRecord, ask
 
 FILES = ("sheet.png", "eval.json")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rtswap.core.errors import InputError, UsageError
 from rtswap.core.urls import scheme
-from rtswap.inputs.image import natural_key
+from rtswap.media.inputs.image import natural_key
 from rtswap.source.personas import is_persona, persona_photo
 from rtswap.vision.images import PICTURE_SUFFIXES, looks_like_picture
 

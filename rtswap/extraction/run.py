@@ -129,7 +129,7 @@ class _Extraction:
         if not is_video(path):
             yield read_image(path), None, None
             return
-        from rtswap.inputs.video import VideoFile
+        from rtswap.media.inputs.video import VideoFile
 
         with closing(VideoFile(path, on_event=self._console.event)) as video:
             before, count = self._done, video.info.frame_count or _UNOPENED

@@ -19,7 +19,6 @@ from rtswap.core.protocols import Input
 from rtswap.core.types import Frame, Image, Quality
 from rtswap.core.urls import scheme
 from rtswap.disclosure import Disclosure
-from rtswap.inputs import open_input
 from rtswap.inspection.figures import FaceFigures, FaceLog, FaceMeter
 from rtswap.inspection.folder import whole_folder
 from rtswap.inspection.moments import EvenlySpaced, Worst
@@ -31,8 +30,9 @@ from rtswap.inspection.sheet import draw_sheet
 from rtswap.inspection.tiles import Tiles
 from rtswap.inspection.watching import Watch
 from rtswap.marks import make_disclosure
-from rtswap.outputs.image import ImageOutput
-from rtswap.outputs.video import VideoWriter
+from rtswap.media.inputs import open_input
+from rtswap.media.outputs.image import ImageOutput
+from rtswap.media.outputs.video import VideoWriter
 
 FILES = ("annotated.mp4", "sheet.png", "jitter.png", "report.json")
 """In the order in which they are put into a folder that exists: the last one says that all are there."""

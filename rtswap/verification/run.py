@@ -13,8 +13,8 @@ from rtswap.core.urls import redact, scheme
 from rtswap.disclosure.manifest import ManifestReport, read_manifest
 from rtswap.disclosure.verdict import MarkReader, Verdict, chance, spans_of
 from rtswap.disclosure.watermark_reader import Reading, WatermarkReader
-from rtswap.inputs import open_input
-from rtswap.inputs.stream import NetworkStream
+from rtswap.media.inputs import open_input
+from rtswap.media.inputs.stream import NetworkStream
 from rtswap.verification.fetch import fetched
 
 WATCH_S = 30.0

@@ -18,11 +18,11 @@ from media import make_clip, number_of, numbered
 from rtswap.core.errors import InputError
 from rtswap.core.protocols import Input
 from rtswap.core.types import Frame, Image
-from rtswap.inputs import open_input
-from rtswap.inputs.camera import Camera
-from rtswap.inputs.image import ImageInput
-from rtswap.inputs.stream import NetworkStream
-from rtswap.inputs.video import VideoFile
+from rtswap.media.inputs import open_input
+from rtswap.media.inputs.camera import Camera
+from rtswap.media.inputs.image import ImageInput
+from rtswap.media.inputs.stream import NetworkStream
+from rtswap.media.inputs.video import VideoFile
 
 COUNT = 12
 

@@ -17,13 +17,13 @@ from media import marked
 from rtswap.core.errors import OutputError
 from rtswap.core.protocols import Output
 from rtswap.core.types import MarkedImage
-from rtswap.outputs import open_output, window
-from rtswap.outputs.image import ImageOutput
-from rtswap.outputs.null import Null
-from rtswap.outputs.stream import NetworkOutput
-from rtswap.outputs.video import VideoWriter
-from rtswap.outputs.virtual_camera import VirtualCamera
-from rtswap.outputs.window import Window
+from rtswap.media.outputs import open_output, window
+from rtswap.media.outputs.image import ImageOutput
+from rtswap.media.outputs.null import Null
+from rtswap.media.outputs.stream import NetworkOutput
+from rtswap.media.outputs.video import VideoWriter
+from rtswap.media.outputs.virtual_camera import VirtualCamera
+from rtswap.media.outputs.window import Window
 
 Maker = Callable[[Path, pytest.MonkeyPatch], Output]
 

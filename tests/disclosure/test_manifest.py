@@ -13,7 +13,7 @@ from signed import FACTS, PICTURES, VIDEOS, recording, report
 
 from rtswap.disclosure.certificate import SigningIdentity, local_identity
 from rtswap.disclosure.manifest import ManifestFacts, facts_of, hash_input, read_manifest, sidecar_of, sign_file
-from rtswap.outputs.video import VideoWriter
+from rtswap.media.outputs.video import VideoWriter
 
 
 def content(path: Path) -> object:

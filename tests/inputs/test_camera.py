@@ -18,8 +18,8 @@ import pytest
 
 from rtswap.core.errors import InputError
 from rtswap.core.types import Image
-from rtswap.inputs.camera import Camera, cannot_open, open_device, users_of
-from rtswap.inputs.retry import delays
+from rtswap.media.inputs.camera import Camera, cannot_open, open_device, users_of
+from rtswap.media.inputs.retry import delays
 
 
 class FakeDevice:

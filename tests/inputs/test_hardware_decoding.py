@@ -14,10 +14,10 @@ from rtswap.config import Config
 from rtswap.configfile import effective
 from rtswap.core.errors import ConfigError, InputError, OutputError
 from rtswap.engines.start import why_no_gpu
-from rtswap.inputs import hardware, open_input
-from rtswap.inputs.video import VideoFile
-from rtswap.outputs.encoding import ON_HARDWARE, encoder_name
-from rtswap.outputs.video import VideoWriter
+from rtswap.media.inputs import hardware, open_input
+from rtswap.media.inputs.video import VideoFile
+from rtswap.media.outputs.encoding import ON_HARDWARE, encoder_name
+from rtswap.media.outputs.video import VideoWriter
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def broken(device: str) -> None:
 
 
 def test_without_being_asked_no_gpu_is_touched(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rtswap.inputs.video.open_on_gpu", broken)
+    monkeypatch.setattr("rtswap.media.inputs.video.open_on_gpu", broken)
     assert all_numbers(pictures(clip, "none", [])) == list(range(12))
     assert Config().input.hwaccel == "none"
 

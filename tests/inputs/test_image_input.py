@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from media import all_numbers, numbered
 
 from rtswap.core.errors import InputError
-from rtswap.inputs.image import ImageInput, natural_key
+from rtswap.media.inputs.image import ImageInput, natural_key
 
 
 def fill(folder: Path, names: list[str]) -> None:

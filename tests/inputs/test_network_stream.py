@@ -17,7 +17,7 @@ from media import all_numbers, make_clip, number_of, numbered
 
 from rtswap.core.errors import InputError
 from rtswap.core.urls import redact, scheme
-from rtswap.inputs.stream import NetworkStream
+from rtswap.media.inputs.stream import NetworkStream
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from media import make_clip, numbered
 
 from rtswap.core.errors import InputError
-from rtswap.inputs import open_input
-from rtswap.inputs.image import ImageInput
-from rtswap.inputs.video import VideoFile
+from rtswap.media.inputs import open_input
+from rtswap.media.inputs.image import ImageInput
+from rtswap.media.inputs.video import VideoFile
 
 
 @pytest.fixture
@@ -87,6 +87,6 @@ def test_any_text(text: str) -> None:
 
 
 def test_nothing_heavy_is_loaded_for_a_name() -> None:
-    code = "import sys, rtswap.inputs; print('av' in sys.modules, 'rtswap.inputs.video' in sys.modules)"
+    code = "import sys, rtswap.media.inputs; print('av' in sys.modules, 'rtswap.media.inputs.video' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.split() == ["False", "False"]

@@ -16,7 +16,7 @@ from media import all_numbers, make_clip, number_of, numbered, turn_clip
 
 from rtswap.core.errors import InputError
 from rtswap.core.types import Frame
-from rtswap.inputs.video import VideoFile
+from rtswap.media.inputs.video import VideoFile
 
 
 def frames_of(path: Path, events: list[str] | None = None) -> list[Frame]:
@@ -253,7 +253,7 @@ def test_nothing_is_written_to_the_terminal(tmp_path: Path) -> None:
     data[400:500] = bytes(100)
     (tmp_path / "a.mp4").write_bytes(bytes(data))
     code = (
-        "import sys; from rtswap.core.errors import InputError; from rtswap.inputs.video import VideoFile\n"
+        "import sys; from rtswap.core.errors import InputError; from rtswap.media.inputs.video import VideoFile\n"
         "try: list(VideoFile(sys.argv[1]).frames())\nexcept InputError: pass"
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.mp4")], capture_output=True, check=True)

@@ -12,7 +12,7 @@ from media import marked, number_of
 
 from rtswap.core.errors import OutputError, RtswapError, UsageError
 from rtswap.core.types import MarkedImage
-from rtswap.outputs.image import ImageOutput
+from rtswap.media.outputs.image import ImageOutput
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".JPEG", ".webp", ".bmp", ".tif"])

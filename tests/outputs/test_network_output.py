@@ -17,8 +17,8 @@ from media import marked
 
 from rtswap.core.errors import OutputError, UsageError
 from rtswap.core.types import MarkedImage
-from rtswap.outputs import stream
-from rtswap.outputs.stream import NetworkOutput
+from rtswap.media.outputs import stream
+from rtswap.media.outputs.stream import NetworkOutput
 
 
 def free_port(kind: socket.SocketKind) -> int:

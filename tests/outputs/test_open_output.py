@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from rtswap.core.errors import OutputError, RtswapError, UsageError
-from rtswap.outputs import open_output
-from rtswap.outputs.image import ImageOutput
-from rtswap.outputs.null import Null
-from rtswap.outputs.stream import NetworkOutput
-from rtswap.outputs.video import VideoWriter
+from rtswap.media.outputs import open_output
+from rtswap.media.outputs.image import ImageOutput
+from rtswap.media.outputs.null import Null
+from rtswap.media.outputs.stream import NetworkOutput
+from rtswap.media.outputs.video import VideoWriter
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_options_reach_the_recording(tmp_path: Path) -> None:
 
 def test_nothing_heavy_is_loaded() -> None:
     code = (
-        "import sys; from rtswap.outputs import open_output; open_output('null', fps=1)\n"
+        "import sys; from rtswap.media.outputs import open_output; open_output('null', fps=1)\n"
         "print([m for m in ('av', 'cv2', 'pyvirtualcam') if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

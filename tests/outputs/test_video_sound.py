@@ -10,8 +10,8 @@ import pytest
 from media import SUFFIXES, clicks, make_clip, marked, read_back
 
 from rtswap.core.types import MarkedImage
-from rtswap.inputs.video import VideoFile
-from rtswap.outputs.video import VideoWriter
+from rtswap.media.inputs.video import VideoFile
+from rtswap.media.outputs.video import VideoWriter
 
 
 def carry_over(source: Path, out: Path, *, frames: int | None = None) -> list[str]:

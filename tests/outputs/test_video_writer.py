@@ -10,7 +10,7 @@ import pytest
 from media import SUFFIXES, marked, read_back
 
 from rtswap.core.types import Image, MarkedImage
-from rtswap.outputs.video import VideoWriter
+from rtswap.media.outputs.video import VideoWriter
 
 
 def show(image: Image, index: int, *, time_s: float | None = None, captured_at: float = 0.0) -> MarkedImage:

@@ -13,13 +13,13 @@ import pytest
 from media import SUFFIXES, clicks, make_clip, marked, number_of, read_back
 
 from rtswap.core.errors import OutputError, RtswapError, UsageError
-from rtswap.outputs.video import VideoWriter
+from rtswap.media.outputs.video import VideoWriter
 
 RECORD = """
 import sys, time
 sys.path[:0] = [{tests!r}]
 from media import marked
-from rtswap.outputs.video import VideoWriter
+from rtswap.media.outputs.video import VideoWriter
 writer = VideoWriter(sys.argv[1], fps=25, live=sys.argv[2] == "live", audio_from=sys.argv[3] or None)
 for index in range(250):
     writer.send(marked(index, (320, 240), time_s=index / 25))
@@ -149,7 +149,7 @@ import resource, signal, sys
 sys.path[:0] = [{tests!r}]
 import numpy as np
 from rtswap.core.errors import OutputError
-from rtswap.outputs.video import VideoWriter
+from rtswap.media.outputs.video import VideoWriter
 from rtswap.core.types import MarkedImage
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))

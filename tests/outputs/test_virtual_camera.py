@@ -17,8 +17,8 @@ from media import marked, number_of
 
 from rtswap.core.errors import OutputError
 from rtswap.core.types import MarkedImage
-from rtswap.outputs import virtual_camera
-from rtswap.outputs.virtual_camera import VirtualCamera, available
+from rtswap.media.outputs import virtual_camera
+from rtswap.media.outputs.virtual_camera import VirtualCamera, available
 
 pyvirtualcam = pytest.importorskip("pyvirtualcam")
 

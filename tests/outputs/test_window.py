@@ -14,15 +14,15 @@ import pytest
 from media import marked
 
 from rtswap.core.errors import OutputError
-from rtswap.outputs import window
-from rtswap.outputs.window import Window, available, with_text
+from rtswap.media.outputs import window
+from rtswap.media.outputs.window import Window, available, with_text
 
 SCRIPT = """
 import sys
 sys.path[:0] = [{tests!r}]
 import cv2
 from media import marked
-from rtswap.outputs.window import Window, available
+from rtswap.media.outputs.window import Window, available
 keys, shown = [], []
 lines = ["30 fps", "age 12 ms"]
 view = Window("t", on_key=keys.append, overlay=lambda: lines)
@@ -62,7 +62,7 @@ def test_a_real_window(body: str) -> None:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="X11")
 def test_a_screen_that_is_not_there_does_not_end_the_process() -> None:
     """Qt aborts; a recording beside the preview would be lost."""
-    code = "from rtswap.outputs.window import available; print(available())"
+    code = "from rtswap.media.outputs.window import available; print(available())"
     done = run(code, [], DISPLAY=":987")
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "(False, 'no window can be opened on :987')"

@@ -35,24 +35,24 @@ def open_output(
     spec = spec.strip()
     kind, _, name = spec.partition(":")
     if kind == "vcam":
-        from rtswap.outputs.virtual_camera import VirtualCamera
+        from rtswap.media.outputs.virtual_camera import VirtualCamera
 
         return VirtualCamera(name or None, fps=fps)
     if spec == "window":
-        from rtswap.outputs.window import Window
+        from rtswap.media.outputs.window import Window
 
         return Window(on_key=on_key, overlay=overlay)
     if spec == "null":
-        from rtswap.outputs.null import Null
+        from rtswap.media.outputs.null import Null
 
         return Null()
     if scheme(spec):
-        from rtswap.outputs.stream import NetworkOutput
+        from rtswap.media.outputs.stream import NetworkOutput
 
         return NetworkOutput(spec, fps=fps, codec=codec)
     path = Path(spec).expanduser()
     if path.suffix.lower() in _VIDEO:
-        from rtswap.outputs.video import VideoWriter
+        from rtswap.media.outputs.video import VideoWriter
 
         return VideoWriter(
             path,
@@ -68,7 +68,7 @@ def open_output(
 
 
 def _open_pictures(spec: str, path: Path, overwrite: bool, sign: Callable[[Path], None] | None) -> Output:
-    from rtswap.outputs.image import IMAGE_SUFFIXES, ImageOutput
+    from rtswap.media.outputs.image import IMAGE_SUFFIXES, ImageOutput
 
     folder = spec.endswith(("/", "\\")) or (spec != "" and os.path.isdir(path))
     if not folder and path.suffix.lower() not in IMAGE_SUFFIXES:

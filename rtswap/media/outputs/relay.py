@@ -1,4 +1,4 @@
-"""A process of its own that connects and sends: ``python -m rtswap.outputs.relay``, started by ``stream.py``.
+"""A process of its own that connects and sends: ``python -m rtswap.media.outputs.relay``, started by ``stream.py``.
 
 FFmpeg's connecting cannot be timed out, and PyAV holds Python's lock meanwhile: a server that accepts and is silent
 would freeze camera, window and recording. Here it freezes nothing, and can be killed.

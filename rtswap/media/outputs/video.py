@@ -17,8 +17,8 @@ import av.container
 from rtswap.core.errors import OutputError, UsageError
 from rtswap.core.native_logs import quiet_ffmpeg
 from rtswap.core.types import MarkedImage
-from rtswap.outputs.encoding import VideoEncoder, encoder_name
-from rtswap.outputs.sound import SoundTrack, open_sound
+from rtswap.media.outputs.encoding import VideoEncoder, encoder_name
+from rtswap.media.outputs.sound import SoundTrack, open_sound
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv")
 _FRAGMENTED = {"movflags": "hybrid_fragmented+delay_moov", "use_editlist": "1"}

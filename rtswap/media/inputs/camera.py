@@ -20,7 +20,7 @@ import numpy as np
 from rtswap.core.errors import InputError
 from rtswap.core.native_logs import quiet_opencv
 from rtswap.core.types import Frame, Image, StreamInfo
-from rtswap.inputs.retry import delays
+from rtswap.media.inputs.retry import delays
 
 LOST_AFTER_S = 1.0
 """A camera that has given no picture for so long is closed and opened again."""

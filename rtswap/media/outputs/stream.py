@@ -17,7 +17,7 @@ from rtswap.core.errors import OutputError, UsageError
 from rtswap.core.native_logs import quiet_ffmpeg
 from rtswap.core.types import MarkedImage
 from rtswap.core.urls import redact, scheme
-from rtswap.outputs.encoding import VideoEncoder, encoder_name
+from rtswap.media.outputs.encoding import VideoEncoder, encoder_name
 
 FORMATS = {
     "rtmp": "flv",
@@ -131,7 +131,7 @@ class Relay:
     """
 
     def __init__(self, job: str) -> None:
-        command = [sys.executable, "-m", "rtswap.outputs.relay"]
+        command = [sys.executable, "-m", "rtswap.media.outputs.relay"]
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0)
         self._in, self._out, self._err = (

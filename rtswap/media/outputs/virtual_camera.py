@@ -13,7 +13,7 @@ import numpy as np
 
 from rtswap.core.errors import OutputError
 from rtswap.core.types import Image, MarkedImage
-from rtswap.outputs.fitting import Fitter
+from rtswap.media.outputs.fitting import Fitter
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -31,21 +31,21 @@ def open_input(
     """
     spec = spec.strip()
     if spec.isdecimal() or _DEVICE.fullmatch(spec):
-        from rtswap.inputs.camera import Camera
+        from rtswap.media.inputs.camera import Camera
 
         return Camera(int(spec) if spec.isdecimal() else spec, size=size, fps=fps, on_event=on_event)
     if scheme(spec) and scheme(spec) != "file":
-        from rtswap.inputs.stream import NetworkStream
+        from rtswap.media.inputs.stream import NetworkStream
 
         return NetworkStream(spec, on_event=on_event)
     path = Path(unquote(spec.removeprefix("file://")) if scheme(spec) else spec).expanduser()
     if not spec or not _exists(path):
         raise _no_such(path)
     if path.is_dir() or _is_picture(path):
-        from rtswap.inputs.image import ImageInput
+        from rtswap.media.inputs.image import ImageInput
 
         return ImageInput(path, on_event=on_event)
-    from rtswap.inputs.video import VideoFile
+    from rtswap.media.inputs.video import VideoFile
 
     return VideoFile(path, hwaccel=hwaccel, on_event=on_event)
 

@@ -15,8 +15,8 @@ from rtswap.core.errors import InputError
 from rtswap.core.native_logs import quiet_ffmpeg
 from rtswap.core.types import Frame, StreamInfo
 from rtswap.core.urls import redact, scheme
-from rtswap.inputs.decoding import Decoder, PictureMaker, limit_pixels, nominal_fps, reason, video_stream
-from rtswap.inputs.retry import delays
+from rtswap.media.inputs.decoding import Decoder, PictureMaker, limit_pixels, nominal_fps, reason, video_stream
+from rtswap.media.inputs.retry import delays
 
 OPEN_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 5.0
