@@ -38,8 +38,8 @@ from rtswap.disclosure.watermark import Payload
 from rtswap.engines.torch.engine import TorchEngine
 from rtswap.eyes import open_eyes
 from rtswap.gpu.torch_import import load_torch
-from rtswap.metrics import Spans
 from rtswap.networks.registry import Registry
+from rtswap.runtime.metrics import Spans
 from rtswap.swappers.mesh.gpu import TorchMeshSwapModel
 from rtswap.swappers.mesh.swapper import MeshSwapModel
 from rtswap.swappers.refiner.gpu import TorchOneSwapModel

@@ -18,12 +18,12 @@ import numpy as np
 from telling import tell
 
 from rtswap.bench import ClipInput, Rig, machine
-from rtswap.budget import Budget
 from rtswap.config import BudgetConfig, Config
 from rtswap.core.types import MarkedImage
 from rtswap.disclosure import Disclosure
-from rtswap.metrics import Metrics
-from rtswap.session import Session
+from rtswap.runtime.budget import Budget
+from rtswap.runtime.metrics import Metrics
+from rtswap.runtime.session import Session
 
 
 class Ages:

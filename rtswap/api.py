@@ -26,7 +26,6 @@ from typing import Any
 import numpy as np
 
 from rtswap.assemble import bind_sources, make_pipeline
-from rtswap.budget import Budget
 from rtswap.config import Config
 from rtswap.core.errors import InputError, UsageError
 from rtswap.core.protocols import Input, Output
@@ -34,9 +33,10 @@ from rtswap.core.types import Frame, Image, MarkedImage, Quality
 from rtswap.disclosure import Disclosure
 from rtswap.eyes import open_eyes
 from rtswap.marks import make_disclosure
-from rtswap.metrics import Metrics
-from rtswap.pipeline import Outcome, Pipeline
-from rtswap.session import Session
+from rtswap.runtime.budget import Budget
+from rtswap.runtime.metrics import Metrics
+from rtswap.runtime.pipeline import Outcome, Pipeline
+from rtswap.runtime.session import Session
 from rtswap.vision.images import read_image
 
 Photo = str | Path

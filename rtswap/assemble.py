@@ -10,12 +10,10 @@ from typing import Any, Literal
 
 import psutil
 
-from rtswap.budget import Budget
 from rtswap.compositing.canvas.host import CpuCanvas
 from rtswap.compositing.renderer import HostWorkshop
 from rtswap.config import Config
 from rtswap.console import Console
-from rtswap.controls import Controls
 from rtswap.core.errors import OutputError
 from rtswap.core.protocols import Detector, DeviceSwapper, Finish, Input, Output, SwapModel, Swapper, Workshop
 from rtswap.core.types import SourceIdentity, StreamInfo
@@ -32,9 +30,11 @@ from rtswap.eyes import Eyes, open_eyes
 from rtswap.marks import Sign, confirm_sources, make_disclosure, make_signer, unmarked_because
 from rtswap.media.inputs import open_input
 from rtswap.media.outputs import open_output
-from rtswap.metrics import Metrics, MetricsLog, Spans, status_line
-from rtswap.pipeline import Pipeline, Policy
-from rtswap.session import Session
+from rtswap.runtime.budget import Budget
+from rtswap.runtime.controls import Controls
+from rtswap.runtime.metrics import Metrics, MetricsLog, Spans, status_line
+from rtswap.runtime.pipeline import Pipeline, Policy
+from rtswap.runtime.session import Session
 from rtswap.source import load_source
 from rtswap.tracking.tracker import FaceTracker
 

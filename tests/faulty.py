@@ -12,14 +12,14 @@ import numpy as np
 from faulty_ends import Fault, FaultyDisclosure, Recorder
 from known_face import SIZE, draw, face, middle, picture, shows_face, track_at
 
-from rtswap.budget import Budget
 from rtswap.compositing.canvas.host import CpuCanvas
 from rtswap.compositing.renderer import HostWorkshop
 from rtswap.core.types import AlignedFace, Frame, Image, Matrix, Points, Quality, StreamInfo, SwappedFace, Track
 from rtswap.disclosure import Disclosure
-from rtswap.metrics import Metrics
-from rtswap.pipeline import Pipeline, Policy
-from rtswap.session import Session
+from rtswap.runtime.budget import Budget
+from rtswap.runtime.metrics import Metrics
+from rtswap.runtime.pipeline import Pipeline, Policy
+from rtswap.runtime.session import Session
 from rtswap.vision.geometry import box_of
 
 

@@ -61,12 +61,12 @@ LAZY = (
     "cryptography",
 )
 """Packages that the default install does not bring: never imported at the top of a file."""
-THREADS = ("rtswap/session.py", "rtswap/sessions.py", "rtswap/sender.py", "rtswap/inputs/")
+THREADS = ("rtswap/runtime/session.py", "rtswap/runtime/many.py", "rtswap/runtime/sender.py", "rtswap/inputs/")
 BROAD_EXCEPT = (
-    "rtswap/session.py",
-    "rtswap/sessions.py",
-    "rtswap/sender.py",
-    "rtswap/pipeline.py",
+    "rtswap/runtime/session.py",
+    "rtswap/runtime/many.py",
+    "rtswap/runtime/sender.py",
+    "rtswap/runtime/pipeline.py",
     "rtswap/compositing/renderer.py",
     "rtswap/compositing/renderer_gpu.py",
 )
@@ -216,9 +216,9 @@ def speaks_our_words(_: str, tree: ast.Module) -> Iterator[str]:
 RULES: dict[Rule, tuple[str, str]] = {
     points_inwards: ("rtswap/inputs/bad.py", "from rtswap.media.outputs.video import X"),
     absent_packages_are_lazy: ("rtswap/outputs/bad.py", "import pyvirtualcam"),
-    asyncio_in_web: ("rtswap/session.py", "import asyncio"),
+    asyncio_in_web: ("rtswap/runtime/session.py", "import asyncio"),
     threads_where_they_belong: ("rtswap/outputs/bad.py", "from threading import Thread"),
-    marked_by_disclosure_only: ("rtswap/pipeline.py", "types.MarkedImage(image, 0, 0.0)"),
+    marked_by_disclosure_only: ("rtswap/runtime/pipeline.py", "types.MarkedImage(image, 0, 0.0)"),
     no_global: ("rtswap/bad.py", "def f():\n    global x\n    x = 1"),
     no_broad_except: ("rtswap/bad.py", "try:\n    f()\nexcept (OSError, Exception):\n    pass"),
     small: ("rtswap/inputs/as_long_as_can_be.py", ""),
@@ -252,7 +252,7 @@ def test_rule_notices(rule: Rule, bad: tuple[str, str]) -> None:
     ("path", "text"),
     [
         ("rtswap/core/types.py", "from rtswap import pipeline"),
-        ("rtswap/pipeline.py", "from rtswap.config import Config"),
+        ("rtswap/runtime/pipeline.py", "from rtswap.config import Config"),
         ("rtswap/swappers/mesh/swapper.py", "def f():\n    import rtswap.engines.openvino"),
         ("rtswap/inputs/bad.py", "from . import camera"),
         ("rtswap/somewhere.py", "x = 1"),

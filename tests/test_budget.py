@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtswap.budget import Budget, quality_levels
 from rtswap.core.errors import ConfigError
 from rtswap.core.types import Quality
+from rtswap.runtime.budget import Budget, quality_levels
 
 TARGET_S = 0.040
 

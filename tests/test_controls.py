@@ -9,10 +9,10 @@ from faulty_ends import Recorder
 
 from rtswap.compositing.canvas.host import CpuCanvas
 from rtswap.compositing.renderer import HostWorkshop
-from rtswap.controls import Controls
 from rtswap.core.errors import OutputError
-from rtswap.metrics import Metrics
-from rtswap.pipeline import Pipeline, Policy
+from rtswap.runtime.controls import Controls
+from rtswap.runtime.metrics import Metrics
+from rtswap.runtime.pipeline import Pipeline, Policy
 
 
 class FakeSession:

@@ -35,7 +35,7 @@ from rtswap.eyes import Eyes, Generator  # noqa: E402
 from rtswap.gpu.slots import Waits  # noqa: E402
 from rtswap.networks.occlusion import Occluders  # noqa: E402
 from rtswap.networks.registry import Registry  # noqa: E402
-from rtswap.pipeline import Outcome, Pipeline  # noqa: E402
+from rtswap.runtime.pipeline import Outcome, Pipeline  # noqa: E402
 from rtswap.swappers.refiner.gpu import TorchOneSwapper  # noqa: E402
 from rtswap.swappers.refiner.swapper import SIZES  # noqa: E402
 from rtswap.vision.talking_head import AnimatedHead, clip  # noqa: E402

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from known_face import track_at
 
 from rtswap.core.types import Box, Track
-from rtswap.guard import Guard
+from rtswap.runtime.guard import Guard
 
 SIZE = (1280, 720)
 STEP = 1 / 30

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtswap.mailbox import Closed, Mailbox
+from rtswap.runtime.mailbox import Closed, Mailbox
 
 SOON_S = 5.0
 """Far longer than anything here takes; a hang fails instead of lasting."""

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rtswap.core.errors import OutputError
-from rtswap.metrics import Histogram, Metrics, MetricsLog, Spans, prometheus, status_line
+from rtswap.runtime.metrics import Histogram, Metrics, MetricsLog, Spans, prometheus, status_line
 
 
 class Clock:

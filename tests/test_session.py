@@ -12,10 +12,10 @@ from faulty import ScriptedInput, ScriptedSwapper, ScriptedTracker, assert_close
 from faulty_ends import Fault, Recorder
 from known_face import picture
 
-from rtswap import session as module
 from rtswap.core.types import Frame, Quality
-from rtswap.pipeline import Outcome, Pipeline, Policy
-from rtswap.session import Session
+from rtswap.runtime import session as module
+from rtswap.runtime.pipeline import Outcome, Pipeline, Policy
+from rtswap.runtime.session import Session
 
 
 @pytest.fixture(autouse=True)

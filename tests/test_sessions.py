@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from rtswap import sessions as module
 from rtswap.core.errors import InputError
-from rtswap.sessions import run_together
+from rtswap.runtime import many as module
+from rtswap.runtime.many import run_together
 
 
 class Scripted:

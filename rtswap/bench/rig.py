@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from rtswap.assemble import make_pipeline, make_swap_model
-from rtswap.budget import Budget
 from rtswap.config import Config
 from rtswap.core.errors import SourceError
 from rtswap.core.protocols import Engine
@@ -22,9 +21,10 @@ from rtswap.disclosure import Disclosure
 from rtswap.eyes import Eyes, look_through, open_networks
 from rtswap.marks import make_disclosure
 from rtswap.media.outputs.null import Null
-from rtswap.metrics import Metrics, Spans
-from rtswap.pipeline import Pipeline
-from rtswap.session import Session
+from rtswap.runtime.budget import Budget
+from rtswap.runtime.metrics import Metrics, Spans
+from rtswap.runtime.pipeline import Pipeline
+from rtswap.runtime.session import Session
 from rtswap.source.personas import persona_photo
 from rtswap.source.portrait import find_landmarks
 from rtswap.vision.images import read_image

@@ -17,7 +17,7 @@ from rtswap.core.types import Tensor
 from rtswap.engines.batching import Limits, SharedEngine
 from rtswap.engines.build.profiles import profile_of
 from rtswap.eyes import Eyes, Generator, Networks, look_through
-from rtswap.metrics import Spans
+from rtswap.runtime.metrics import Spans
 from rtswap.swappers.refiner.swapper import SIZES
 from rtswap.swappers.refiner.swapper import samples as samples_of_one
 

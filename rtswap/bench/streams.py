@@ -31,9 +31,9 @@ from rtswap.device_loop import works_on_gpu
 from rtswap.eyes import look_through, open_networks
 from rtswap.marks import make_disclosure
 from rtswap.media.outputs.null import Null
-from rtswap.metrics import PERCENTILES, Spans
-from rtswap.session import Session
-from rtswap.sessions import run_together
+from rtswap.runtime.many import run_together
+from rtswap.runtime.metrics import PERCENTILES, Spans
+from rtswap.runtime.session import Session
 from rtswap.source.personas import list_personas
 
 SIZE, FACE_PX, FPS = (1280, 720), 300, 30.0

@@ -22,7 +22,7 @@ from rtswap.inspection.watching import (
     WatchedTracker,
 )
 from rtswap.marks import confirm_sources
-from rtswap.pipeline import Pipeline, Policy
+from rtswap.runtime.pipeline import Pipeline, Policy
 from rtswap.source.portrait import find_landmarks
 from rtswap.vision.talking_head import persona
 

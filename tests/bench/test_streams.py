@@ -27,7 +27,7 @@ from rtswap.core.errors import OutputError, UsageError
 from rtswap.core.types import Tensor
 from rtswap.engines.batching import SharedEngine
 from rtswap.eyes import Networks, look_through, open_networks
-from rtswap.metrics import Spans
+from rtswap.runtime.metrics import Spans
 
 
 @pytest.fixture(scope="module")

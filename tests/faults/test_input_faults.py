@@ -12,9 +12,9 @@ from faulty import ScriptedInput, ScriptedTracker, assert_closed, play
 from faulty_ends import Fault
 from known_face import SIZE, picture
 
-from rtswap import sender
 from rtswap.core.errors import FaceLost, InputError
 from rtswap.core.types import Image
+from rtswap.runtime import sender
 
 COUNT, AT = 14, 6
 Make = Callable[[int], Image]

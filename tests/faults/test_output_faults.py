@@ -10,9 +10,9 @@ from faulty import MOMENTS, ScriptedInput, ScriptedSwapper, ScriptedTracker, ass
 from faulty_ends import Fault, FaultyDisclosure, Recorder, canvases
 from known_face import shows_face
 
-from rtswap.budget import Budget
 from rtswap.core.errors import OutputError
-from rtswap.session import Session
+from rtswap.runtime.budget import Budget
+from rtswap.runtime.session import Session
 
 COUNT = 12
 ERRORS = {"OutputError": OutputError, "ValueError": ValueError, "TimeoutError": TimeoutError}

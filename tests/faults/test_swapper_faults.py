@@ -8,7 +8,7 @@ import pytest
 from faulty import MOMENTS, ScriptedInput, ScriptedSwapper, assert_closed, play
 
 from rtswap.core.errors import FaceLost
-from rtswap.session import Session
+from rtswap.runtime.session import Session
 
 KINDS = [
     *("view raises", "swap raises", "nothing"),

@@ -65,7 +65,7 @@ def test_live(kind: str, policy: str, moment: str) -> None:
 
 def test_the_judge_knows_a_bare_face() -> None:
     """The checks above can fail: where the rule is turned off, the face leaves, and is seen."""
-    from rtswap.pipeline import Policy
+    from rtswap.runtime.pipeline import Policy
 
     count, faults = MOMENTS["two in a row"]
     for tracker in (ScriptedTracker("exception", faults), ScriptedTracker("empty", faults)):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from rtswap.core.errors import OutputError
 from rtswap.core.protocols import Output
 from rtswap.core.types import MarkedImage
-from rtswap.mailbox import Closed, Mailbox
+from rtswap.runtime.mailbox import Closed, Mailbox
 
 REPEAT_AFTER_S = 0.2
 """Without a new picture for so long, live outputs get the last one again."""

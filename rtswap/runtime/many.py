@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from rtswap.session import JOIN_S, TICK_S, Session
+from rtswap.runtime.session import JOIN_S, TICK_S, Session
 
 
 def run_together(sessions: Sequence[Session], *, on_tick: Callable[[], None] = lambda: None) -> None:

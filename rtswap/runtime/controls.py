@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 from rtswap.core.errors import OutputError
 from rtswap.core.protocols import Output
-from rtswap.metrics import Metrics, status_line
-from rtswap.pipeline import Pipeline
-from rtswap.session import Session
+from rtswap.runtime.metrics import Metrics, status_line
+from rtswap.runtime.pipeline import Pipeline
+from rtswap.runtime.session import Session
 
 
 class Controls:

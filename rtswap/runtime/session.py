@@ -15,15 +15,15 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from rtswap.budget import Budget
 from rtswap.core.errors import OutputError
 from rtswap.core.protocols import Input, Output
 from rtswap.core.types import Frame, MarkedImage
 from rtswap.disclosure.stamp import Disclosure
-from rtswap.mailbox import Closed, Mailbox
-from rtswap.metrics import Metrics
-from rtswap.pipeline import Pipeline
-from rtswap.sender import Sender
+from rtswap.runtime.budget import Budget
+from rtswap.runtime.mailbox import Closed, Mailbox
+from rtswap.runtime.metrics import Metrics
+from rtswap.runtime.pipeline import Pipeline
+from rtswap.runtime.sender import Sender
 
 TICK_S = 0.05
 """How often the main thread looks at keys and the status line."""

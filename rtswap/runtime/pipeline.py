@@ -14,8 +14,8 @@ import numpy as np
 from rtswap.core.errors import FaceLost, InputError, RtswapError
 from rtswap.core.protocols import Tracker, Workpiece, Workshop
 from rtswap.core.types import Box, Frame, Image, Quality, Swaps, Track
-from rtswap.guard import Guard
-from rtswap.metrics import Spans
+from rtswap.runtime.guard import Guard
+from rtswap.runtime.metrics import Spans
 
 MAX_FAILURES = 60
 """Frames in a row that may fail before the session ends: two seconds at 30 fps."""
