@@ -22,16 +22,16 @@ import cv2
 import numpy as np
 from telling import tell
 
+from rtswap.app.config import Config
+from rtswap.app.networks import Eyes, open_eyes
 from rtswap.compositing.canvas.host import CpuCanvas
 from rtswap.compositing.finishes.color import ColorMatch
 from rtswap.compositing.finishes.detail import MatchDetail
 from rtswap.compositing.finishes.occlusion import OcclusionMask
 from rtswap.compositing.finishes.parts import PartsMask
 from rtswap.compositing.finishes.poisson import PoissonBlend
-from rtswap.config import Config
 from rtswap.core.protocols import Finish
 from rtswap.core.types import AlignedFace, Quality, SourceIdentity, SwappedFace
-from rtswap.eyes import Eyes, open_eyes
 from rtswap.source.portrait import find_landmarks
 from rtswap.swappers.mesh.swapper import MeshSwapModel
 from rtswap.vision.geometry import transform

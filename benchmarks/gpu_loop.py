@@ -23,20 +23,20 @@ import numpy as np
 from gpu import FACE_PX, SIZES, VISIBLE, machine, modes_of, spread, textured
 from telling import tell
 
-from rtswap.assemble import OCCLUSION_EVERY_S
+from rtswap.app.config import Config
+from rtswap.app.networks import open_eyes
+from rtswap.app.program import OCCLUSION_EVERY_S
 from rtswap.bench.rig import People
 from rtswap.compositing.canvas.gpu import Compositor
 from rtswap.compositing.finishes.detail_gpu import DeviceMatchDetail
 from rtswap.compositing.finishes.occlusion_gpu import DeviceOcclusionMask
 from rtswap.compositing.renderer_gpu import DeviceWorkshop
-from rtswap.config import Config
 from rtswap.core.protocols import DeviceSwapper, SwapModel
 from rtswap.core.types import Image, Points, Quality, Track
 from rtswap.disclosure.badge import Badge
 from rtswap.disclosure.gpu_patterns import patterns, plates
 from rtswap.disclosure.watermark import Payload
 from rtswap.engines.torch.engine import TorchEngine
-from rtswap.eyes import open_eyes
 from rtswap.gpu.torch_import import load_torch
 from rtswap.networks.registry import Registry
 from rtswap.runtime.metrics import Spans

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from telling import tell
 
-from rtswap.config import Config
-from rtswap.console import Console
+from rtswap.app.config import Config
+from rtswap.app.console import Console
 from rtswap.evaluation.run import evaluate
 from rtswap.evaluation.wanted import Wanted
 

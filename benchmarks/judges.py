@@ -6,8 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from rtswap.app.networks import Eyes
 from rtswap.evaluation.judge import Judge, own_judge
-from rtswap.eyes import Eyes
 from rtswap.networks.landmarks import MeshLandmarks
 
 ROOM = 1.5 / 1.3

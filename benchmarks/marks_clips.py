@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 from marks_content import CLIP_SUFFIXES, PEOPLE, frames_of, natural
 
-from rtswap.config import Config
+from rtswap.app.config import Config
+from rtswap.app.networks import open_eyes
 from rtswap.core.types import Image
 from rtswap.evaluation.clips import config_for, generated, swap_clip
-from rtswap.eyes import open_eyes
 from rtswap.vision.talking_head import persona
 
 SIZE = (1280, 720)

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 from telling import tell
 
+from rtswap.app.config import BudgetConfig, Config
 from rtswap.bench import ClipInput, Rig, machine
-from rtswap.config import BudgetConfig, Config
 from rtswap.core.types import MarkedImage
 from rtswap.disclosure import Disclosure
 from rtswap.runtime.budget import Budget

@@ -22,15 +22,15 @@ import onnx
 import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper, shape_inference
 
-from rtswap.assemble import make_pipeline, make_swap_model
-from rtswap.config import Config
-from rtswap.console import Console
+from rtswap.app.config import Config
+from rtswap.app.console import Console
+from rtswap.app.networks import Eyes, open_eyes
+from rtswap.app.program import make_pipeline, make_swap_model
 from rtswap.core.protocols import Engine
 from rtswap.core.types import Frame, Quality, SourceIdentity, Tensor
 from rtswap.engines.build.pixels import floats_first
 from rtswap.engines.build.precision import SENSITIVE, lowered
 from rtswap.engines.build.profiles import PROFILES
-from rtswap.eyes import Eyes, open_eyes
 from rtswap.networks.registry import Registry
 from rtswap.source.portrait import find_landmarks
 from rtswap.swappers.refiner.swapper import SIZES

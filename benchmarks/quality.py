@@ -21,8 +21,8 @@ from judges import open_judge
 
 sys.path.append(str(Path(__file__).parents[1]))
 
-from rtswap.config import Config
-from rtswap.console import Console
+from rtswap.app.config import Config
+from rtswap.app.console import Console
 from rtswap.evaluation.run import evaluate
 from rtswap.evaluation.wanted import Wanted
 from training.people import is_usable

@@ -16,8 +16,8 @@ import numpy as np
 import psutil
 from telling import tell
 
+from rtswap.app.config import Config
 from rtswap.bench import Rig, machine
-from rtswap.config import Config
 
 
 def main() -> None:

@@ -26,9 +26,10 @@ import numpy as np
 from judges import arguments_of, open_judge
 from telling import tell
 
-from rtswap.assemble import make_tracker
+from rtswap.app.config import Config
+from rtswap.app.networks import Eyes, open_eyes
+from rtswap.app.program import make_tracker
 from rtswap.bench import machine
-from rtswap.config import Config
 from rtswap.core.types import Frame, Image, Quality
 from rtswap.evaluation.clips import (
     FPS,
@@ -43,7 +44,6 @@ from rtswap.evaluation.clips import (
 )
 from rtswap.evaluation.heads import Meshes
 from rtswap.evaluation.steadiness import REGIONS, flicker, jitter, replaced, warp_errors
-from rtswap.eyes import Eyes, open_eyes
 from rtswap.vision.geometry import interocular
 from rtswap.vision.talking_head import persona
 

@@ -12,7 +12,7 @@
 
     rtswap.run_session(my_input, [my_output], source="me.jpg")   # threads, latency budget, failing closed
 
-Whatever comes back is labelled as the command line labels it; the same settings apply (``rtswap.config.Config``).
+Whatever comes back is labelled as the command line labels it; the same settings apply (``rtswap.app.config.Config``).
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from typing import Any
 
 import numpy as np
 
-from rtswap.assemble import bind_sources, make_pipeline
-from rtswap.config import Config
+from rtswap.app.config import Config
+from rtswap.app.marking import make_disclosure
+from rtswap.app.networks import open_eyes
+from rtswap.app.program import bind_sources, make_pipeline
 from rtswap.core.errors import InputError, UsageError
 from rtswap.core.protocols import Input, Output
 from rtswap.core.types import Frame, Image, MarkedImage, Quality
 from rtswap.disclosure import Disclosure
-from rtswap.eyes import open_eyes
-from rtswap.marks import make_disclosure
 from rtswap.runtime.budget import Budget
 from rtswap.runtime.metrics import Metrics
 from rtswap.runtime.pipeline import Outcome, Pipeline

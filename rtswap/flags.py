@@ -6,10 +6,10 @@ import argparse
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, NoReturn
 
-from rtswap.config import OPTIONS, SECTIONS
+from rtswap.app.config import OPTIONS, SECTIONS
+from rtswap.app.options import Kind, Option
 from rtswap.core.errors import UsageError
 from rtswap.core.text import nearest
-from rtswap.options import Kind, Option
 
 HELP_WIDTH = 110
 

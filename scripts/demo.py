@@ -17,8 +17,8 @@ import av
 import cv2
 import numpy as np
 
-from rtswap.config import Config
-from rtswap.eyes import open_eyes
+from rtswap.app.config import Config
+from rtswap.app.networks import open_eyes
 from rtswap.source.portrait import find_landmarks
 from rtswap.vision.talking_head import AnimatedHead, clip, persona
 

@@ -13,9 +13,9 @@ from importlib.metadata import PackageMetadata, metadata
 from pathlib import Path
 from typing import Any
 
-from rtswap.config import OPTIONS, SECTIONS
+from rtswap.app.config import OPTIONS, SECTIONS
+from rtswap.app.options import Option
 from rtswap.flags import title_of
-from rtswap.options import Option
 
 ROOT = Path(__file__).resolve().parent.parent
 USAGE = ROOT / "docs" / "usage.md"

@@ -9,9 +9,9 @@ from importlib.util import find_spec
 import cv2
 import numpy as np
 
-from rtswap.config import Config, EngineConfig
+from rtswap.app.config import Config, EngineConfig
+from rtswap.app.networks import Eyes, open_eyes
 from rtswap.core.types import AlignedFace, Image, Points, Quality, SourceIdentity, SwappedFace
-from rtswap.eyes import Eyes, open_eyes
 from rtswap.source.portrait import find_landmarks
 from rtswap.vision.geometry import canonical
 from rtswap.vision.raster import rasterize

@@ -15,7 +15,7 @@ from people import eyes, group
 
 import rtswap
 from rtswap import api
-from rtswap.config import BadgeConfig, Config, MarksConfig, SafetyConfig
+from rtswap.app.config import BadgeConfig, Config, MarksConfig, SafetyConfig
 from rtswap.core.errors import FaceLost, InputError, SourceError, UsageError
 from rtswap.vision.talking_head import persona
 

@@ -252,7 +252,7 @@ def test_rule_notices(rule: Rule, bad: tuple[str, str]) -> None:
     ("path", "text"),
     [
         ("rtswap/core/types.py", "from rtswap import pipeline"),
-        ("rtswap/runtime/pipeline.py", "from rtswap.config import Config"),
+        ("rtswap/runtime/pipeline.py", "from rtswap.app.config import Config"),
         ("rtswap/swappers/mesh/swapper.py", "def f():\n    import rtswap.engines.openvino"),
         ("rtswap/inputs/bad.py", "from . import camera"),
         ("rtswap/somewhere.py", "x = 1"),

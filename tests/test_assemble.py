@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from people import eyes
 
-from rtswap import assemble
-from rtswap.config import Config, OutputConfig
+from rtswap.app import program
+from rtswap.app.config import Config, OutputConfig
 from rtswap.core.errors import OutputError
 from rtswap.core.types import StreamInfo
 from rtswap.media.outputs import virtual_camera, window
@@ -39,13 +39,13 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[FakeOutput]:
         found.append(FakeOutput(address))
         return found[-1]
 
-    monkeypatch.setattr(assemble, "open_output", open_output)
+    monkeypatch.setattr(program, "open_output", open_output)
     return found
 
 
 def outputs_of(*addresses: str) -> tuple[list[Any], Any]:
     config = replace(Config(), output=OutputConfig(to=addresses))
-    return assemble._outputs(config, LIVE, CONTROLS, pytest.fail, pytest.fail)
+    return program._outputs(config, LIVE, CONTROLS, pytest.fail, pytest.fail)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def finishes_of(**swap_and_mask: Any) -> list[str]:
     config = replace(config, swap=replace(config.swap, **swap), mask=replace(config.mask, **mask))
     told: list[str] = []
     known = eyes()
-    made = assemble.make_finishes(config, known, on_event=told.append, live=True)
+    made = program.make_finishes(config, known, on_event=told.append, live=True)
     return [type(step).__name__ for step in made] + told
 
 
@@ -123,4 +123,4 @@ def test_only_who_asks_for_it_keeps_parts_of_their_own_face(
     parts: tuple[str, ...], keep: tuple[str, ...], partial: bool
 ) -> None:
     config = replace(Config(), mask=replace(Config().mask, parts=parts, keep=keep))
-    assert assemble.mask_is_partial(config) is partial
+    assert program.mask_is_partial(config) is partial

@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
+from rtswap.app.config import OPTIONS, Config
+from rtswap.app.console import Console
 from rtswap.cli import main
-from rtswap.config import OPTIONS, Config
-from rtswap.console import Console
 from rtswap.core.errors import InputError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,11 +47,11 @@ def fake_loop(body: str) -> str:
     return textwrap.dedent(
         """
         import types, signal, time
-        assemble = types.ModuleType("rtswap.assemble")
+        assemble = types.ModuleType("rtswap.app.program")
         def run(config, *, console):
         {}
         assemble.run = run
-        sys.modules["rtswap.assemble"] = assemble
+        sys.modules["rtswap.app.program"] = assemble
         """
     ).format(textwrap.indent(textwrap.dedent(body), "    "))
 
@@ -156,9 +156,9 @@ def loop(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
         console.event("camera 0: 1280x720")
         return {"frames": 3, "fps": 30.0, "bad": float("nan")}
 
-    module = ModuleType("rtswap.assemble")
+    module = ModuleType("rtswap.app.program")
     module.run = run  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "rtswap.assemble", module)
+    monkeypatch.setitem(sys.modules, "rtswap.app.program", module)
     return seen
 
 
@@ -191,9 +191,9 @@ def test_an_error_while_running_is_one_line_and_exit_code_1(
     def run(config: Config, *, console: Console) -> dict[str, Any]:
         raise InputError("camera 0 is busy", do="Close the program that uses it.")
 
-    module = ModuleType("rtswap.assemble")
+    module = ModuleType("rtswap.app.program")
     module.run = run  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "rtswap.assemble", module)
+    monkeypatch.setitem(sys.modules, "rtswap.app.program", module)
     assert main(["-s", "me.jpg"]) == 1
     assert last_words(capsys) == "rtswap: camera 0 is busy. Close the program that uses it.\n"
     assert main(["-s", "me.jpg", "--debug"]) == 1

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtswap.config import OPTIONS, SECTIONS, BadgeConfig, Config
-from rtswap.configfile import Effective, effective, read, to_toml
+from rtswap.app.config import OPTIONS, SECTIONS, BadgeConfig, Config
+from rtswap.app.config_file import Effective, effective, read, to_toml
+from rtswap.app.options import duration
 from rtswap.core.errors import ConfigError
-from rtswap.options import duration
 
 
 def written(folder: Path, text: str) -> Path:

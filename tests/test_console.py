@@ -9,7 +9,7 @@ import re
 import numpy as np
 import pytest
 
-from rtswap.console import Console
+from rtswap.app.console import Console
 
 
 class Clock:

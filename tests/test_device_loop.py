@@ -21,17 +21,20 @@ from mended import Generator as Mending  # noqa: E402
 from torch.utils._python_dispatch import _disable_current_modes  # noqa: E402
 from waits import COPIES, nothing_waits  # noqa: E402
 
-from rtswap import assemble, device_loop  # noqa: E402
+from rtswap.app import (
+    gpu_parts,
+    program,
+)
+from rtswap.app.config import Config  # noqa: E402
+from rtswap.app.networks import Eyes, Generator  # noqa: E402
 from rtswap.compositing.finishes.detail import MatchDetail  # noqa: E402
 from rtswap.compositing.renderer import HostWorkshop  # noqa: E402
 from rtswap.compositing.renderer_gpu import DeviceWorkshop  # noqa: E402
-from rtswap.config import Config  # noqa: E402
 from rtswap.core.types import Frame, Image, Quality  # noqa: E402
 from rtswap.disclosure import Badge, Disclosure  # noqa: E402
 from rtswap.disclosure.watermark import Payload, Watermark  # noqa: E402
 from rtswap.engines import torch_cuda_door  # noqa: E402
 from rtswap.engines.torch.engine import TorchEngine  # noqa: E402
-from rtswap.eyes import Eyes, Generator  # noqa: E402
 from rtswap.gpu.slots import Waits  # noqa: E402
 from rtswap.networks.occlusion import Occluders  # noqa: E402
 from rtswap.networks.registry import Registry  # noqa: E402
@@ -101,8 +104,8 @@ def disclosure() -> Disclosure:
 
 
 def pipeline_of(config: Config, known: Eyes, marks: Disclosure | None, told: list[str]) -> Pipeline:
-    swapper = assemble.make_swap_model(config, known).bind(person("ada"))
-    return assemble.make_pipeline(config, known, [swapper], on_event=told.append, live=False, disclosure=marks)
+    swapper = program.make_swap_model(config, known).bind(person("ada"))
+    return program.make_pipeline(config, known, [swapper], on_event=told.append, live=False, disclosure=marks)
 
 
 def run(config: Config, known: Eyes, pictures: Sequence[Image]) -> list[tuple[Outcome, Image]]:
@@ -278,9 +281,9 @@ def test_one_mends_there_what_mesh_has_made(name: str) -> None:
 
 def test_a_gpu_without_triton_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch_cuda_door, "DEVICE", "cuda")
-    monkeypatch.setattr(device_loop, "find_spec", lambda name: None)
-    assert device_loop.why_on_host(config_of(), torch_eyes()) == "Triton is not installed"
-    assert not device_loop.works_on_gpu(config_of(), torch_eyes())
+    monkeypatch.setattr(gpu_parts, "find_spec", lambda name: None)
+    assert gpu_parts.why_on_host(config_of(), torch_eyes()) == "Triton is not installed"
+    assert not gpu_parts.works_on_gpu(config_of(), torch_eyes())
 
 
 def test_without_a_disclosure_nothing_is_written_into_the_picture() -> None:
@@ -308,7 +311,7 @@ def test_pictures_from_python_are_marked_once(monkeypatch: pytest.MonkeyPatch) -
 
 
 def bound_to(config: Config, known: Eyes) -> Any:
-    return assemble.make_swap_model(config, known).bind(person("ada"))
+    return program.make_swap_model(config, known).bind(person("ada"))
 
 
 def generator_on(device: str, swapper: str) -> Generator:

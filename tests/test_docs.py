@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from loaded import loaded
 
+from rtswap.app.config_file import read
 from rtswap.cli import main
-from rtswap.configfile import read
 from rtswap.core import protocols
 from rtswap.core.errors import OutputError
 from rtswap.core.types import AlignedFace, Frame, MarkedImage, Quality, SourceIdentity, SwappedFace

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from people import group
 
+from rtswap.app.config import BadgeConfig, Config, MarksConfig
+from rtswap.app.marking import make_disclosure, make_signer, payload
 from rtswap.cli import main
-from rtswap.config import BadgeConfig, Config, MarksConfig
 from rtswap.core.errors import ConfigError
 from rtswap.disclosure.manifest import read_manifest
 from rtswap.disclosure.watermark_reader import WatermarkReader
-from rtswap.marks import make_disclosure, make_signer, payload
 from rtswap.vision.talking_head import persona
 
 

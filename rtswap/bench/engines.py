@@ -16,13 +16,14 @@ from typing import Any
 
 import numpy as np
 
+from rtswap.app.config import Config
+from rtswap.app.console import Console
+from rtswap.app.networks import MOST_THREADS, PER_FRAME, Networks, open_networks
 from rtswap.bench.costs import Cost, cost_of
 from rtswap.bench.limits import Limits, cpu_limits, gpu_limits
 from rtswap.bench.machine import check_writable, machine, write_result
 from rtswap.bench.rig import Rig
 from rtswap.bench.stages import stage_bytes
-from rtswap.config import Config
-from rtswap.console import Console
 from rtswap.core.errors import EngineError, RtswapError, UsageError
 from rtswap.core.protocols import Engine
 from rtswap.core.text import nearest
@@ -31,7 +32,6 @@ from rtswap.engines.build.profiles import profile_of
 from rtswap.engines.measure import difference
 from rtswap.engines.samples import pictures_like
 from rtswap.engines.start import ENGINES, HALF, ON_GPU
-from rtswap.eyes import MOST_THREADS, PER_FRAME, Networks, open_networks
 from rtswap.gpu.torch_import import load_torch
 from rtswap.networks.registry import Registry
 from rtswap.swappers.refiner.swapper import SIZES

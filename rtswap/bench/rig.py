@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from rtswap.assemble import make_pipeline, make_swap_model
-from rtswap.config import Config
+from rtswap.app.config import Config
+from rtswap.app.gpu_parts import works_on_gpu
+from rtswap.app.marking import make_disclosure
+from rtswap.app.networks import Eyes, look_through, open_networks
+from rtswap.app.program import make_pipeline, make_swap_model
 from rtswap.core.errors import SourceError
 from rtswap.core.protocols import Engine
 from rtswap.core.types import Frame, Image, Points, Quality, SourceIdentity, StreamInfo, Tensor
-from rtswap.device_loop import works_on_gpu
 from rtswap.disclosure import Disclosure
-from rtswap.eyes import Eyes, look_through, open_networks
-from rtswap.marks import make_disclosure
 from rtswap.media.outputs.null import Null
 from rtswap.runtime.budget import Budget
 from rtswap.runtime.metrics import Metrics, Spans

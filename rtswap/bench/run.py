@@ -10,11 +10,11 @@ from typing import Any
 
 import psutil
 
+from rtswap.app.config import Config
+from rtswap.app.console import Console
 from rtswap.bench.engines import roofline
 from rtswap.bench.machine import check_writable, machine, peak_rss_mb, write_result
 from rtswap.bench.rig import Rig
-from rtswap.config import Config
-from rtswap.console import Console
 
 CAMERA_FPS = 60.0
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from rtswap.app.config import Config
+from rtswap.app.networks import Eyes, Generator, Networks, look_through
 from rtswap.bench.rig import TimedEngine
-from rtswap.config import Config
 from rtswap.core.protocols import Engine
 from rtswap.core.types import Tensor
 from rtswap.engines.batching import Limits, SharedEngine
 from rtswap.engines.build.profiles import profile_of
-from rtswap.eyes import Eyes, Generator, Networks, look_through
 from rtswap.runtime.metrics import Spans
 from rtswap.swappers.refiner.swapper import SIZES
 from rtswap.swappers.refiner.swapper import samples as samples_of_one

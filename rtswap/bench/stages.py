@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rtswap.assemble import make_swap_model
+from rtswap.app.program import make_swap_model
 from rtswap.bench.rig import TARGETS, Rig
 from rtswap.core.types import Quality
 from rtswap.vision.talking_head import AnimatedHead, Motion

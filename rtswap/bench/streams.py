@@ -16,20 +16,20 @@ from typing import Any
 import numpy as np
 import psutil
 
-from rtswap.assemble import make_pipeline, make_swap_model
+from rtswap.app.config import Config
+from rtswap.app.console import Console
+from rtswap.app.gpu_parts import works_on_gpu
+from rtswap.app.marking import make_disclosure
+from rtswap.app.networks import look_through, open_networks
+from rtswap.app.program import make_pipeline, make_swap_model
 from rtswap.bench.gpu_load import GpuLoad
 from rtswap.bench.machine import check_writable, machine, write_result
 from rtswap.bench.rig import ClipInput, People, WarmedMetrics, warm_up
 from rtswap.bench.sharing import Pool
 from rtswap.bench.streams_plot import draw_streams
-from rtswap.config import Config
-from rtswap.console import Console
 from rtswap.core.errors import OutputError, UsageError
 from rtswap.core.files import write_atomic
 from rtswap.core.types import Image
-from rtswap.device_loop import works_on_gpu
-from rtswap.eyes import look_through, open_networks
-from rtswap.marks import make_disclosure
 from rtswap.media.outputs.null import Null
 from rtswap.runtime.many import run_together
 from rtswap.runtime.metrics import PERCENTILES, Spans

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from rtswap.app.config import Config
+from rtswap.app.options import duration
 from rtswap.commands.command import Command, Flags, console_of, effective, seconds
-from rtswap.config import Config
 from rtswap.core.errors import UsageError
 from rtswap.flags import Parser, add_common, add_table, reader
-from rtswap.options import duration
 
 if TYPE_CHECKING:
-    from rtswap.console import Console
+    from rtswap.app.console import Console
 
 
 def _parser() -> Parser:

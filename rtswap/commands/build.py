@@ -26,7 +26,7 @@ def _parser() -> Parser:
 
 
 def _run(flags: Flags) -> int:
-    from rtswap.console import Console
+    from rtswap.app.console import Console
     from rtswap.engines.build_command import build_networks, read_wish
     from rtswap.networks.catalog import shipped_catalog
     from rtswap.networks.registry import Registry

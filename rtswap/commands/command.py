@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rtswap.config import Config
+from rtswap.app.config import Config
 from rtswap.flags import Parser, overrides
 
 if TYPE_CHECKING:  # the help must come at once: what a command needs is imported when it runs
-    from rtswap.configfile import Effective
-    from rtswap.console import Console
+    from rtswap.app.config_file import Effective
+    from rtswap.app.console import Console
 
 Flags = dict[str, Any]
 
@@ -31,14 +31,14 @@ class Command:
 
 def effective(flags: Flags) -> Effective:
     """The configuration that counts, and where each value comes from."""
-    from rtswap.configfile import effective as found
+    from rtswap.app.config_file import effective as found
 
     return found(overrides(flags), file=flags.get("config"))
 
 
 def console_of(config: Config) -> Console:
     """Where it prints, as wished."""
-    from rtswap.console import Console
+    from rtswap.app.console import Console
 
     return Console(quiet=config.console.quiet, json=config.console.json)
 

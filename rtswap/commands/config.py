@@ -17,7 +17,7 @@ def _parser() -> Parser:
 
 
 def _run(flags: Flags) -> int:
-    from rtswap.configfile import to_toml
+    from rtswap.app.config_file import to_toml
 
     found = effective(flags)
     if found.config.console.json:

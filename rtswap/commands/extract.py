@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rtswap.app.options import Kind, choice, duration, integer, number
 from rtswap.commands.command import Command, Flags, console_of, effective
 from rtswap.core.errors import UsageError
 from rtswap.core.text import nearest
 from rtswap.flags import Parser, add_common, add_table
-from rtswap.options import Kind, choice, duration, integer, number
 
 if TYPE_CHECKING:
     from rtswap.extraction.limits import Limits
@@ -83,9 +83,9 @@ def _run(flags: Flags) -> int:
     found = effective(flags).config
     from dataclasses import replace
 
+    from rtswap.app.networks import open_eyes
     from rtswap.extraction.run import extract
     from rtswap.extraction.wanted import Wanted
-    from rtswap.eyes import open_eyes
 
     console = console_of(found)
     words = {"template": "template", "size": "size", "format": "format", "similar": "similar", "every": "every_s"}

@@ -27,7 +27,7 @@ def _parser() -> Parser:
 def _run(flags: Flags) -> int:
     if "file" not in flags:
         raise UsageError("no file given", do="Name a video, a picture or an address: rtswap verify clip.mp4")
-    from rtswap.console import Console
+    from rtswap.app.console import Console
     from rtswap.verification import verify as look
     from rtswap.verification.report import as_json, as_text, exit_code
 

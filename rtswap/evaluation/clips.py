@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.assemble import bind_sources, make_pipeline
-from rtswap.config import Config, SourceConfig
+from rtswap.app.config import Config, SourceConfig
+from rtswap.app.networks import Eyes
+from rtswap.app.program import bind_sources, make_pipeline
 from rtswap.core.errors import InputError
 from rtswap.core.protocols import Swapper
 from rtswap.core.types import Frame, Image, Points, Quality
 from rtswap.evaluation.pixels import changed
-from rtswap.eyes import Eyes
 from rtswap.media.inputs import open_input
 from rtswap.vision.talking_head import AnimatedHead, clip, persona
 

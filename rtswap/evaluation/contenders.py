@@ -9,16 +9,16 @@ from typing import Protocol
 
 import numpy as np
 
-from rtswap.assemble import make_finishes, make_swap_model
+from rtswap.app.config import Config
+from rtswap.app.networks import Eyes
+from rtswap.app.program import make_finishes, make_swap_model
 from rtswap.compositing.canvas.host import CpuCanvas
-from rtswap.config import Config
 from rtswap.core.errors import InputError
 from rtswap.core.protocols import Embedder, Finish, SwapModel, Swapper
 from rtswap.core.types import AlignedFace, Image, Mask, Matrix, Quality, SwappedFace
 from rtswap.evaluation.clips import Clip, Swap, ignore, swap_with
 from rtswap.evaluation.faces import Face
 from rtswap.evaluation.pixels import guessed_mask
-from rtswap.eyes import Eyes
 from rtswap.source import load_source
 from rtswap.vision.geometry import transform
 from rtswap.vision.images import read_image

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.config import Config
+from rtswap.app.config import Config
 from rtswap.core.types import Image, Points
 from rtswap.engines.choose import choose_engine
 from rtswap.evaluation.kernel import Features

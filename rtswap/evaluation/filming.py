@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 
+from rtswap.app.networks import Eyes
 from rtswap.evaluation.clips import Clip, Swap, swapped_face
 from rtswap.evaluation.expression import NAMES, correlation, series
 from rtswap.evaluation.heads import Meshes, rotations, turns_between
 from rtswap.evaluation.judge import Judge
 from rtswap.evaluation.steadiness import flicker, jitter, warp_errors
-from rtswap.eyes import Eyes
 
 FEWEST_FRAMES = 12
 MOVES = 0.01

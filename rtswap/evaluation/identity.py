@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.app.networks import Eyes
 from rtswap.core.errors import ModelError, SourceError
 from rtswap.core.protocols import Embedder
 from rtswap.core.types import Image, Points
-from rtswap.eyes import Eyes
 from rtswap.vision.geometry import keypoints_of
 
 Vector = NDArray[np.float32]

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rtswap.app.networks import Eyes
 from rtswap.core.protocols import LandmarkModel
 from rtswap.core.types import Image, Points
 from rtswap.evaluation.heads import Meshes
-from rtswap.eyes import Eyes
 
 GUIDE_SIGMA = 2.0
 """Frames over which the places of the judge's crops are smoothed."""

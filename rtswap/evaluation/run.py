@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from rtswap.app.config import Config
+from rtswap.app.console import Console
+from rtswap.app.marking import make_disclosure
+from rtswap.app.networks import Eyes, open_eyes
 from rtswap.bench import machine
-from rtswap.config import Config
-from rtswap.console import Console
 from rtswap.core.errors import InputError, OutputError
 from rtswap.core.types import Frame, Image
 from rtswap.disclosure import Disclosure
@@ -28,9 +30,7 @@ from rtswap.evaluation.sheet import thumbnail
 from rtswap.evaluation.speed import RUNS, WARM_UP, time_in_turn
 from rtswap.evaluation.study import Study
 from rtswap.evaluation.wanted import Wanted, contenders
-from rtswap.eyes import Eyes, open_eyes
 from rtswap.inspection.folder import whole_folder
-from rtswap.marks import make_disclosure
 from rtswap.media.outputs.image import ImageOutput
 from rtswap.source.consent import ConsentRecord, ask
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rtswap.config import OPTIONS, Config
+from rtswap.app.config import OPTIONS, Config
+from rtswap.app.networks import Eyes
 from rtswap.core.errors import InputError, UsageError
 from rtswap.core.protocols import Embedder
 from rtswap.evaluation.clips import MOST_BYTES, Clip, generated, read_clip
 from rtswap.evaluation.contenders import Contender, ProgramSwapper, ResultFolder
 from rtswap.evaluation.pairs import Pair, named_pairs, pairs, persona_pictures, pictures_in
-from rtswap.eyes import Eyes
 
 Event = Callable[[str], None]
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from rtswap.console import Console
+from rtswap.app.console import Console
+from rtswap.app.networks import Eyes
 from rtswap.core.errors import InputError
 from rtswap.core.types import Image
 from rtswap.extraction.album import SHEET, Album, Done, encoded
@@ -21,7 +22,6 @@ from rtswap.extraction.looking import UNCLEAR, Seen, look_at
 from rtswap.extraction.sheet import draw_sheet
 from rtswap.extraction.templates import align, placement
 from rtswap.extraction.wanted import Wanted
-from rtswap.eyes import Eyes
 from rtswap.vision.geometry import scale_of, transform
 from rtswap.vision.images import read_image
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from rtswap.assemble import bind_sources, make_finishes, make_swap_model, make_tracker, mask_is_partial
+from rtswap.app.config import Config
+from rtswap.app.marking import confirm_sources
+from rtswap.app.networks import Eyes, open_eyes
+from rtswap.app.program import bind_sources, make_finishes, make_swap_model, make_tracker, mask_is_partial
 from rtswap.compositing.canvas.host import CpuCanvas
 from rtswap.compositing.renderer import HostWorkshop
-from rtswap.config import Config
 from rtswap.core.errors import SourceError
 from rtswap.core.protocols import Finish, Swapper
 from rtswap.core.types import SourceIdentity
-from rtswap.eyes import Eyes, open_eyes
 from rtswap.inspection.watching import (
     Watch,
     WatchedCanvas,
@@ -21,7 +22,6 @@ from rtswap.inspection.watching import (
     WatchedSwapper,
     WatchedTracker,
 )
-from rtswap.marks import confirm_sources
 from rtswap.runtime.pipeline import Pipeline, Policy
 from rtswap.source.portrait import find_landmarks
 from rtswap.vision.talking_head import persona

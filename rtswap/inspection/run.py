@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from rtswap.config import Config
-from rtswap.console import Console
+from rtswap.app.config import Config
+from rtswap.app.console import Console
+from rtswap.app.marking import make_disclosure
 from rtswap.core.errors import InputError, OutputError, UsageError
 from rtswap.core.protocols import Input
 from rtswap.core.types import Frame, Image, Quality
@@ -29,7 +30,6 @@ from rtswap.inspection.rig import Rig
 from rtswap.inspection.sheet import draw_sheet
 from rtswap.inspection.tiles import Tiles
 from rtswap.inspection.watching import Watch
-from rtswap.marks import make_disclosure
 from rtswap.media.inputs import open_input
 from rtswap.media.outputs.image import ImageOutput
 from rtswap.media.outputs.video import VideoWriter

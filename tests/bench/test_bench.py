@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rtswap.app.config import Config
+from rtswap.app.console import Console
 from rtswap.bench import CASES, Case, ClipInput, bench, machine
 from rtswap.bench import engines as engines_module
 from rtswap.bench import limits as limits_module
 from rtswap.bench import rig as rig_module
 from rtswap.bench import run as run_module
-from rtswap.config import Config
-from rtswap.console import Console
 from rtswap.core.errors import OutputError
 
 

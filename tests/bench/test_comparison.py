@@ -13,6 +13,9 @@ import onnx
 import pytest
 from needs import need_torch, network_file
 
+from rtswap.app.config import Config
+from rtswap.app.console import Console
+from rtswap.app.networks import open_networks
 from rtswap.bench import engines as engines_module
 from rtswap.bench import limits as limits_module
 from rtswap.bench import rig as rig_module
@@ -20,13 +23,10 @@ from rtswap.bench.costs import cost_of, multiply_adds
 from rtswap.bench.engines import Job, bench_engines, compare, in_words, read_engines, roofline
 from rtswap.bench.limits import Limits, cpu_limits, gpu_limits
 from rtswap.cli import main
-from rtswap.config import Config
-from rtswap.console import Console
 from rtswap.core.errors import EngineError, UsageError
 from rtswap.core.protocols import Engine
 from rtswap.core.types import Tensor
 from rtswap.engines.start import ENGINES
-from rtswap.eyes import open_networks
 from rtswap.networks.onnx_graph import Graph
 
 

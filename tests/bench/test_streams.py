@@ -14,6 +14,9 @@ import cv2
 import numpy as np
 import pytest
 
+from rtswap.app.config import Config
+from rtswap.app.console import Console
+from rtswap.app.networks import Networks, look_through, open_networks
 from rtswap.bench import streams as streams_module
 from rtswap.bench.gpu_load import GpuLoad
 from rtswap.bench.rig import People, TimedEngine, WarmedMetrics
@@ -21,12 +24,9 @@ from rtswap.bench.sharing import CountedEngine, Pool
 from rtswap.bench.streams import bench_streams, in_words, read_counts
 from rtswap.bench.streams_plot import draw_streams
 from rtswap.cli import main
-from rtswap.config import Config
-from rtswap.console import Console
 from rtswap.core.errors import OutputError, UsageError
 from rtswap.core.types import Tensor
 from rtswap.engines.batching import SharedEngine
-from rtswap.eyes import Networks, look_through, open_networks
 from rtswap.runtime.metrics import Spans
 
 

@@ -10,17 +10,17 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
-from rtswap import assemble  # noqa: E402
+from rtswap.app import program  # noqa: E402
+from rtswap.app.config import Config  # noqa: E402
+from rtswap.app.networks import Networks, look_through, open_networks  # noqa: E402
 from rtswap.bench import streams as streams_module  # noqa: E402
 from rtswap.bench.rig import People  # noqa: E402
 from rtswap.bench.sharing import Pool  # noqa: E402
 from rtswap.bench.streams import Run  # noqa: E402
 from rtswap.compositing.renderer_gpu import DeviceWorkshop  # noqa: E402
-from rtswap.config import Config  # noqa: E402
 from rtswap.core.types import Tensor  # noqa: E402
 from rtswap.engines import torch_cuda_door  # noqa: E402
 from rtswap.engines.torch.engine import TorchEngine  # noqa: E402
-from rtswap.eyes import Networks, look_through, open_networks  # noqa: E402
 from rtswap.networks.registry import Registry  # noqa: E402
 
 
@@ -62,8 +62,8 @@ def test_frames_of_every_stream_stay_on_the_gpu(networks: Networks, monkeypatch:
         shops.append((make(*args, **known), known["disclosure"]))
         return shops[-1][0]
 
-    make = assemble.make_workshop
-    monkeypatch.setattr(assemble, "make_workshop", watched)
+    make = program.make_workshop
+    monkeypatch.setattr(program, "make_workshop", watched)
     people = People(look_through(networks, Config()))
     pool = Pool(networks, Config())
     found = Run(Config(), people, pool, 2, seconds=2.0).measure()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtswap import config
+from rtswap.app import config
 from rtswap.core.errors import ConfigError
 from rtswap.core.types import Frame, Image, MarkedImage
 from rtswap.disclosure import POSITIONS, STYLES, TEXTS, Badge, Disclosure

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from rtswap.app.config import Config
 from rtswap.commands.evaluate import COMMAND
-from rtswap.config import Config
 from rtswap.core.errors import InputError, UsageError
 from rtswap.evaluation import run as run_module
 from rtswap.evaluation.wanted import Wanted

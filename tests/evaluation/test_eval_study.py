@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from people import eyes, person
 
-from rtswap.assemble import make_swap_model
-from rtswap.config import Config, SourceConfig
-from rtswap.console import Console
+from rtswap.app.config import Config, SourceConfig
+from rtswap.app.console import Console
+from rtswap.app.program import make_swap_model
 from rtswap.core.errors import InputError, OutputError, UsageError
 from rtswap.core.types import Image
 from rtswap.evaluation import run as run_module

@@ -13,14 +13,14 @@ import pytest
 from media import make_clip
 from people import eyes, group
 
-from rtswap.console import Console
+from rtswap.app.console import Console
+from rtswap.app.networks import Eyes
 from rtswap.core.errors import InputError, OutputError, UsageError
 from rtswap.extraction.limits import Limits
 from rtswap.extraction.looking import look_at
 from rtswap.extraction.run import extract
 from rtswap.extraction.templates import TEMPLATES
 from rtswap.extraction.wanted import Wanted
-from rtswap.eyes import Eyes
 from rtswap.vision.images import read_image
 from rtswap.vision.talking_head import persona
 

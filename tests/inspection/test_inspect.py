@@ -15,9 +15,9 @@ import people
 import pytest
 from media import make_clip
 
+from rtswap.app.config import Config, SourceConfig
+from rtswap.app.console import Console
 from rtswap.cli import main
-from rtswap.config import Config, SourceConfig
-from rtswap.console import Console
 from rtswap.core.errors import InputError, OutputError, UsageError
 from rtswap.core.types import Image
 from rtswap.inspection import run as run_module

@@ -28,8 +28,8 @@ def recogniser() -> FaceRecogniser:
 @cache
 def found(name: str) -> tuple[Image, Points]:
     """A persona's picture and mesh."""
-    from rtswap.config import Config
-    from rtswap.eyes import open_eyes
+    from rtswap.app.config import Config
+    from rtswap.app.networks import open_eyes
 
     eyes = open_eyes(Config(), on_event=lambda text: None)
     picture = persona(name)

@@ -11,8 +11,8 @@ import pytest
 from loaded import loaded
 from people import eyes
 
+from rtswap.app.marking import payload
 from rtswap.cli import main
-from rtswap.marks import payload
 
 FPS, SECONDS = 10, 1
 BITS = 1_000_000 * FPS // 30

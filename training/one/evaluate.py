@@ -17,12 +17,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.app.config import Config
+from rtswap.app.networks import Eyes, open_eyes
 from rtswap.compositing.canvas.host import CpuCanvas
-from rtswap.config import Config
 from rtswap.core.protocols import Embedder, SwapModel
 from rtswap.core.types import AlignedFace, Image, Mask, Points, Quality, SourceIdentity
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
-from rtswap.eyes import Eyes, open_eyes
 from rtswap.source.portrait import find_landmarks
 from rtswap.swappers.mesh.swapper import MeshSwapModel
 from rtswap.swappers.refiner.swapper import SIZES, OneSwapModel

@@ -20,9 +20,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.config import Config
+from rtswap.app.config import Config
+from rtswap.app.networks import open_eyes
 from rtswap.core.types import Image
-from rtswap.eyes import open_eyes
 from rtswap.networks.dlib_identity import DlibEmbedder
 from training.personas.compose import Recipe, compose
 from training.personas.faces import Faces

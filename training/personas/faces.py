@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.app.networks import Eyes
 from rtswap.core.errors import SourceError
 from rtswap.core.types import Image, Points
-from rtswap.eyes import Eyes
 from rtswap.source.portrait import find_landmarks
 from rtswap.vision.geometry import canonical, similarity, transform
 from training.people import is_usable

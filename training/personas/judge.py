@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.app.networks import Eyes
 from rtswap.core.types import Image
-from rtswap.eyes import Eyes
 from rtswap.networks.dlib_identity import DlibEmbedder
 from training.personas.faces import Faces
 

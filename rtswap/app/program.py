@@ -10,14 +10,9 @@ from typing import Any, Literal
 
 import psutil
 
-from rtswap.compositing.canvas.host import CpuCanvas
-from rtswap.compositing.renderer import HostWorkshop
-from rtswap.config import Config
-from rtswap.console import Console
-from rtswap.core.errors import OutputError
-from rtswap.core.protocols import Detector, DeviceSwapper, Finish, Input, Output, SwapModel, Swapper, Workshop
-from rtswap.core.types import SourceIdentity, StreamInfo
-from rtswap.device_loop import (
+from rtswap.app.config import Config
+from rtswap.app.console import Console
+from rtswap.app.gpu_parts import (
     device_finishes,
     device_model,
     device_one_model,
@@ -25,9 +20,14 @@ from rtswap.device_loop import (
     why_on_host,
     works_on_gpu,
 )
+from rtswap.app.marking import Sign, confirm_sources, make_disclosure, make_signer, unmarked_because
+from rtswap.app.networks import Eyes, open_eyes
+from rtswap.compositing.canvas.host import CpuCanvas
+from rtswap.compositing.renderer import HostWorkshop
+from rtswap.core.errors import OutputError
+from rtswap.core.protocols import Detector, DeviceSwapper, Finish, Input, Output, SwapModel, Swapper, Workshop
+from rtswap.core.types import SourceIdentity, StreamInfo
 from rtswap.disclosure import Disclosure
-from rtswap.eyes import Eyes, open_eyes
-from rtswap.marks import Sign, confirm_sources, make_disclosure, make_signer, unmarked_because
 from rtswap.media.inputs import open_input
 from rtswap.media.outputs import open_output
 from rtswap.runtime.budget import Budget

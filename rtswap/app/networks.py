@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rtswap.config import Config
+from rtswap.app.config import Config
 from rtswap.core.protocols import Detector, Embedder, Engine, LandmarkModel
 from rtswap.core.types import Tensor
 from rtswap.engines.choose import Network, choose_engine, choose_engines

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.util import find_spec
 
-from rtswap.config import Config
+from rtswap.app.config import Config
+from rtswap.app.networks import Eyes
 from rtswap.core.protocols import DeviceFinish, DeviceSwapper, Engine, SwapModel, Workshop
 from rtswap.disclosure import Disclosure
-from rtswap.eyes import Eyes
 from rtswap.gpu import card as door
 from rtswap.swappers.mesh.swapper import MeshSwapModel
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any
 
-from rtswap.options import (
+from rtswap.app.options import (
     Kind,
     Option,
     choice,

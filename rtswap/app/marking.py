@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from rtswap.config import Config
+from rtswap.app.config import Config
 from rtswap.core.errors import ConfigError
 from rtswap.core.version import __version__
 from rtswap.disclosure import Disclosure

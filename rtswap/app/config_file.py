@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rtswap.config import OPTIONS, SECTIONS, Config
+from rtswap.app.config import OPTIONS, SECTIONS, Config
 from rtswap.core.errors import ConfigError
 from rtswap.core.text import nearest
 
