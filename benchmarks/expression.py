@@ -29,13 +29,22 @@ from telling import tell
 
 from rtswap.app.config import Config
 from rtswap.app.networks import Eyes, open_eyes
-from rtswap.bench import machine
+from rtswap.commands.bench import machine
+from rtswap.commands.evaluate.clips import (
+    Clip,
+    Swap,
+    config_for,
+    generated,
+    mesh_in,
+    read_clip,
+    swap_clip,
+    swapped_face,
+)
+from rtswap.commands.evaluate.expression import NAMES, Series, correlation, gain, series, shift
+from rtswap.commands.evaluate.landmark_judge import Judge
+from rtswap.commands.evaluate.pose import Meshes, rotations, turns_between
 from rtswap.core.protocols import Embedder
 from rtswap.core.types import Points
-from rtswap.evaluation.clips import Clip, Swap, config_for, generated, mesh_in, read_clip, swap_clip, swapped_face
-from rtswap.evaluation.expression import NAMES, Series, correlation, gain, series, shift
-from rtswap.evaluation.heads import Meshes, rotations, turns_between
-from rtswap.evaluation.judge import Judge
 from rtswap.vision.geometry import canonical, keypoints_of
 from rtswap.vision.images import read_image
 from rtswap.vision.talking_head import AnimatedHead, Motion

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from rtswap.bench.costs import multiply_adds
+from rtswap.commands.bench.costs import multiply_adds
 from rtswap.core.errors import RtswapError
 from rtswap.core.protocols import Engine
 from rtswap.core.types import Tensor

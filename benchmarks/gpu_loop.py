@@ -26,7 +26,7 @@ from telling import tell
 from rtswap.app.config import Config
 from rtswap.app.networks import open_eyes
 from rtswap.app.program import OCCLUSION_EVERY_S
-from rtswap.bench.rig import People
+from rtswap.commands.bench.rig import People
 from rtswap.compositing.canvas.gpu import Compositor
 from rtswap.compositing.finishes.detail_gpu import DeviceMatchDetail
 from rtswap.compositing.finishes.occlusion_gpu import DeviceOcclusionMask

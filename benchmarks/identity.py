@@ -20,8 +20,8 @@ from telling import tell
 
 from rtswap.app.config import Config
 from rtswap.app.console import Console
-from rtswap.evaluation.run import evaluate
-from rtswap.evaluation.wanted import Wanted
+from rtswap.commands.evaluate.options import Wanted
+from rtswap.commands.evaluate.run import evaluate
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from rtswap.app.networks import Eyes
-from rtswap.evaluation.judge import Judge, own_judge
+from rtswap.commands.evaluate.landmark_judge import Judge, own_judge
 from rtswap.networks.landmarks import MeshLandmarks
 
 ROOM = 1.5 / 1.3

@@ -15,8 +15,8 @@ from marks_content import CLIP_SUFFIXES, PEOPLE, frames_of, natural
 
 from rtswap.app.config import Config
 from rtswap.app.networks import open_eyes
+from rtswap.commands.evaluate.clips import config_for, generated, swap_clip
 from rtswap.core.types import Image
-from rtswap.evaluation.clips import config_for, generated, swap_clip
 from rtswap.vision.talking_head import persona
 
 SIZE = (1280, 720)

@@ -23,8 +23,8 @@ sys.path.append(str(Path(__file__).parents[1]))
 
 from rtswap.app.config import Config
 from rtswap.app.console import Console
-from rtswap.evaluation.run import evaluate
-from rtswap.evaluation.wanted import Wanted
+from rtswap.commands.evaluate.options import Wanted
+from rtswap.commands.evaluate.run import evaluate
 from training.people import is_usable
 
 

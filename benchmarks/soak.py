@@ -17,7 +17,8 @@ import psutil
 from telling import tell
 
 from rtswap.app.config import Config
-from rtswap.bench import Rig, machine
+from rtswap.bench import Rig
+from rtswap.commands.bench import machine
 
 
 def main() -> None:

@@ -29,9 +29,8 @@ from telling import tell
 from rtswap.app.config import Config
 from rtswap.app.networks import Eyes, open_eyes
 from rtswap.app.program import make_tracker
-from rtswap.bench import machine
-from rtswap.core.types import Frame, Image, Quality
-from rtswap.evaluation.clips import (
+from rtswap.commands.bench import machine
+from rtswap.commands.evaluate.clips import (
     FPS,
     Clip,
     Swap,
@@ -42,8 +41,9 @@ from rtswap.evaluation.clips import (
     swap_clip,
     swapped_face,
 )
-from rtswap.evaluation.heads import Meshes
-from rtswap.evaluation.steadiness import REGIONS, flicker, jitter, replaced, warp_errors
+from rtswap.commands.evaluate.pose import Meshes
+from rtswap.commands.evaluate.steadiness import REGIONS, flicker, jitter, replaced, warp_errors
+from rtswap.core.types import Frame, Image, Quality
 from rtswap.vision.geometry import interocular
 from rtswap.vision.talking_head import persona
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from rtswap.cli import main
+from rtswap.commands.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

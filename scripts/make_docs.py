@@ -15,7 +15,7 @@ from typing import Any
 
 from rtswap.app.config import OPTIONS, SECTIONS
 from rtswap.app.options import Option
-from rtswap.flags import title_of
+from rtswap.commands.flags import title_of
 
 ROOT = Path(__file__).resolve().parent.parent
 USAGE = ROOT / "docs" / "usage.md"

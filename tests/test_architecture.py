@@ -289,7 +289,7 @@ def test_program_was_found() -> None:
 
 def test_nothing_heavy_is_imported_for_the_help() -> None:
     code = (
-        "import sys\nfrom rtswap.cli import main\n"
+        "import sys\nfrom rtswap.commands.main import main\n"
         "try:\n    main(['--help'])\nfinally:\n"
         "    heavy = {'numpy', 'cv2', 'av', 'openvino', 'onnxruntime', 'rich', 'asyncio'} & set(sys.modules)\n"
         "    print('HEAVY', sorted(heavy))"

@@ -19,7 +19,7 @@ import pytest
 
 from rtswap.app.config import OPTIONS, Config
 from rtswap.app.console import Console
-from rtswap.cli import main
+from rtswap.commands.main import main
 from rtswap.core.errors import InputError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,7 +35,7 @@ def keep_process_state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def rtswap(*args: str, code: str = "", **options: Any) -> subprocess.CompletedProcess[str]:
     """In a process of its own; ``code`` runs first and may put something in the place of the loop."""
-    program = f"import sys\n{code}\nfrom rtswap.cli import main\nsys.exit(main(sys.argv[1:]))"
+    program = f"import sys\n{code}\nfrom rtswap.commands.main import main\nsys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-c", program, *args]
     return subprocess.run(
         command, capture_output=True, text=True, timeout=60, env=os.environ | {"PYTHONPATH": str(ROOT)}, **options
@@ -222,7 +222,9 @@ def test_signals_end_a_run_cleanly(number: signal.Signals, tidy: bool, code: int
         {}
     return {{'frames': 1}}
     """.format("console.event('closing files')" if tidy else "raise")
-    program = f"import sys\n{fake_loop(body)}\nfrom rtswap.cli import main\nsys.exit(main(['-s', 'me.jpg']))"
+    program = (
+        f"import sys\n{fake_loop(body)}\nfrom rtswap.commands.main import main\nsys.exit(main(['-s', 'me.jpg']))"
+    )
     with subprocess.Popen(
         [sys.executable, "-c", program],
         stdout=subprocess.PIPE,
@@ -241,7 +243,7 @@ def test_signals_end_a_run_cleanly(number: signal.Signals, tidy: bool, code: int
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes break otherwise on Windows")
 def test_a_reader_that_goes_away_is_no_error() -> None:
-    program = "import sys, time\ntime.sleep(0.5)\nfrom rtswap.cli import main\nsys.exit(main(['config']))"
+    program = "import sys, time\ntime.sleep(0.5)\nfrom rtswap.commands.main import main\nsys.exit(main(['config']))"
     with subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
     ) as process:

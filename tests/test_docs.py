@@ -17,7 +17,7 @@ import pytest
 from loaded import loaded
 
 from rtswap.app.config_file import read
-from rtswap.cli import main
+from rtswap.commands.main import main
 from rtswap.core import protocols
 from rtswap.core.errors import OutputError
 from rtswap.core.types import AlignedFace, Frame, MarkedImage, Quality, SourceIdentity, SwappedFace

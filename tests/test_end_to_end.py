@@ -19,7 +19,7 @@ import pytest
 from media import clicks, make_clip, numbered
 from people import group, person
 
-from rtswap.cli import main
+from rtswap.commands.main import main
 from rtswap.vision.talking_head import AnimatedHead, clip, persona
 
 ADA = str(resources.files("rtswap").joinpath("assets/personas/ada.jpg"))

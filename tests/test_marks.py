@@ -14,7 +14,7 @@ from people import group
 
 from rtswap.app.config import BadgeConfig, Config, MarksConfig
 from rtswap.app.marking import make_disclosure, make_signer, payload
-from rtswap.cli import main
+from rtswap.commands.main import main
 from rtswap.core.errors import ConfigError
 from rtswap.disclosure.manifest import read_manifest
 from rtswap.disclosure.watermark_reader import WatermarkReader

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from people import eyes
 
+from rtswap.commands.personas.sheet import personas
 from rtswap.core.errors import OutputError, SourceError
-from rtswap.inspection.people import personas
 from rtswap.source import load_source
 from rtswap.source.consent import ConsentRecord, ask
 from rtswap.source.personas import everybody, is_persona, list_personas, persona_photo

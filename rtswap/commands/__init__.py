@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from rtswap.commands import (
-    bench,
-    build,
-    cameras,
-    config,
-    doctor,
-    evaluate,
-    extract,
-    forget,
-    inspect,
-    personas,
-    verify,
-)
+from rtswap.commands import cameras, config
+from rtswap.commands.bench import command
+from rtswap.commands.build import command
 from rtswap.commands.command import Command
+from rtswap.commands.doctor import command
+from rtswap.commands.evaluate import command
+from rtswap.commands.extract import command
+from rtswap.commands.forget import command
+from rtswap.commands.inspect import command
+from rtswap.commands.personas import command
 from rtswap.commands.run import run_command
+from rtswap.commands.verify import command
 
 _LISTED = [
     part.COMMAND

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 
 from rtswap.commands.command import Command, Flags
-from rtswap.flags import Parser, add_common, add_table
+from rtswap.commands.flags import Parser, add_common, add_table
 
 
 def _parser() -> Parser:

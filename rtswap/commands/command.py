@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rtswap.app.config import Config
-from rtswap.flags import Parser, overrides
+from rtswap.commands.flags import Parser, overrides
 
 if TYPE_CHECKING:  # the help must come at once: what a command needs is imported when it runs
     from rtswap.app.config_file import Effective

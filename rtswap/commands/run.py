@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from rtswap.commands.command import Command, Flags, console_of, effective
+from rtswap.commands.flags import Parser, add_common, add_table
 from rtswap.core.errors import UsageError
-from rtswap.flags import Parser, add_common, add_table
 
 EXAMPLES = """\
 examples:

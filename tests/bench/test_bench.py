@@ -13,11 +13,12 @@ import pytest
 
 from rtswap.app.config import Config
 from rtswap.app.console import Console
-from rtswap.bench import CASES, Case, ClipInput, bench, machine
-from rtswap.bench import engines as engines_module
-from rtswap.bench import limits as limits_module
-from rtswap.bench import rig as rig_module
-from rtswap.bench import run as run_module
+from rtswap.bench import CASES, Case, ClipInput, bench
+from rtswap.commands.bench import engines as engines_module
+from rtswap.commands.bench import limits as limits_module
+from rtswap.commands.bench import machine
+from rtswap.commands.bench import rig as rig_module
+from rtswap.commands.bench import run as run_module
 from rtswap.core.errors import OutputError
 
 
@@ -60,7 +61,7 @@ def test_the_machine_is_described() -> None:
 
 
 def test_a_machine_without_some_packages_is_described_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = importlib.import_module("rtswap.bench.machine")
+    module = importlib.import_module("rtswap.commands.bench.machine")
     monkeypatch.setattr(module, "PACKAGES", ("numpy", "no-such-package"))
     assert machine()["packages"] == {"numpy": np.__version__, "no-such-package": None}
 

@@ -16,13 +16,13 @@ from needs import need_torch, network_file
 from rtswap.app.config import Config
 from rtswap.app.console import Console
 from rtswap.app.networks import open_networks
-from rtswap.bench import engines as engines_module
-from rtswap.bench import limits as limits_module
-from rtswap.bench import rig as rig_module
-from rtswap.bench.costs import cost_of, multiply_adds
-from rtswap.bench.engines import Job, bench_engines, compare, in_words, read_engines, roofline
-from rtswap.bench.limits import Limits, cpu_limits, gpu_limits
-from rtswap.cli import main
+from rtswap.commands.bench import engines as engines_module
+from rtswap.commands.bench import limits as limits_module
+from rtswap.commands.bench import rig as rig_module
+from rtswap.commands.bench.costs import cost_of, multiply_adds
+from rtswap.commands.bench.engines import Job, bench_engines, compare, in_words, read_engines, roofline
+from rtswap.commands.bench.limits import Limits, cpu_limits, gpu_limits
+from rtswap.commands.main import main
 from rtswap.core.errors import EngineError, UsageError
 from rtswap.core.protocols import Engine
 from rtswap.core.types import Tensor

@@ -17,13 +17,13 @@ import pytest
 from rtswap.app.config import Config
 from rtswap.app.console import Console
 from rtswap.app.networks import Networks, look_through, open_networks
-from rtswap.bench import streams as streams_module
-from rtswap.bench.gpu_load import GpuLoad
-from rtswap.bench.rig import People, TimedEngine, WarmedMetrics
-from rtswap.bench.sharing import CountedEngine, Pool
-from rtswap.bench.streams import bench_streams, in_words, read_counts
-from rtswap.bench.streams_plot import draw_streams
-from rtswap.cli import main
+from rtswap.commands.bench import streams as streams_module
+from rtswap.commands.bench.gpu_load import GpuLoad
+from rtswap.commands.bench.rig import People, TimedEngine, WarmedMetrics
+from rtswap.commands.bench.sharing import CountedEngine, Pool
+from rtswap.commands.bench.streams import bench_streams, in_words, read_counts
+from rtswap.commands.bench.streams_plot import draw_streams
+from rtswap.commands.main import main
 from rtswap.core.errors import OutputError, UsageError
 from rtswap.core.types import Tensor
 from rtswap.engines.batching import SharedEngine

@@ -13,10 +13,10 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 from rtswap.app import program  # noqa: E402
 from rtswap.app.config import Config  # noqa: E402
 from rtswap.app.networks import Networks, look_through, open_networks  # noqa: E402
-from rtswap.bench import streams as streams_module  # noqa: E402
-from rtswap.bench.rig import People  # noqa: E402
-from rtswap.bench.sharing import Pool  # noqa: E402
-from rtswap.bench.streams import Run  # noqa: E402
+from rtswap.commands.bench import streams as streams_module  # noqa: E402
+from rtswap.commands.bench.rig import People  # noqa: E402
+from rtswap.commands.bench.sharing import Pool  # noqa: E402
+from rtswap.commands.bench.streams import Run  # noqa: E402
 from rtswap.compositing.renderer_gpu import DeviceWorkshop  # noqa: E402
 from rtswap.core.types import Tensor  # noqa: E402
 from rtswap.engines import torch_cuda_door  # noqa: E402

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from rtswap.cli import main
+from rtswap.commands.forget.kept_data import Kept, forget_all, forget_photos, kept
+from rtswap.commands.main import main
 from rtswap.core.errors import OutputError
 from rtswap.disclosure.certificate import local_identity
 from rtswap.source.consent import ConsentRecord, ask, photo_digest
-from rtswap.source.consent.kept_data import Kept, forget_all, forget_photos, kept
 
 
 def test_what_is_kept_is_told_and_goes(tmp_path: Path, photo: Path, record: ConsentRecord) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from planned import network
 
+from rtswap.commands.build.plans import build_networks, read_wish
 from rtswap.core.errors import EngineError, ModelError, UsageError
 from rtswap.engines.build.all_plans import Wish
-from rtswap.engines.build_command import build_networks, read_wish
 from rtswap.engines.tensorrt import module
 from rtswap.engines.tensorrt.module import TensorRt
 from rtswap.engines.tensorrt.plan_store import plan_folder

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from needs import need_cuda
 
-from rtswap import checks, doctor
-from rtswap.checks import State
+from rtswap.commands.doctor import checks, report
+from rtswap.commands.doctor.checks import State
 from rtswap.core.errors import EngineError
 from rtswap.engines.contract import TensorSpec
 from rtswap.engines.tensorrt import module
@@ -172,9 +172,9 @@ def test_the_engine_that_was_chosen_is_shown_with_its_figures(
     for content in (None, b"\xff", b"[]", b"{}"):
         if content is not None:
             record.write_bytes(content)
-        assert "has not chosen yet" in doctor.check_choice()[0].found
+        assert "has not chosen yet" in report.check_choice()[0].found
     record.write_text('{"why": "openvino: over 6 networks openvino 7.67 ms a frame"}')
-    assert doctor.check_choice()[0].found.startswith("openvino: over 6")
+    assert report.check_choice()[0].found.startswith("openvino: over 6")
 
 
 @pytest.mark.cuda

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from people import placed
 
-from rtswap.evaluation.clips import Clip, Swap
+from rtswap.commands.evaluate.clips import Clip, Swap
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from people import placed
 
-from rtswap.evaluation import expression, heads, judge, steadiness
+from rtswap.commands.evaluate import expression, landmark_judge, pose, steadiness
 from rtswap.vision.geometry import canonical, interocular
 from rtswap.vision.topology import OVAL
 
@@ -104,11 +104,11 @@ def test_measures_know_which_part_moves() -> None:
 @pytest.mark.parametrize(("yaw", "pitch", "roll"), [(0, 0, 0), (10, 0, 0), (0, -8, 0), (0, 0, 15)])
 def test_pose_error_is_the_angle_by_which_the_output_turned(yaw: float, pitch: float, roll: float) -> None:
     before, after = placed(200, (640, 360)), placed(200, (640, 360), yaw=yaw, pitch=pitch, roll=roll)
-    one, other = (heads.rotations(mesh[None], (1280, 720)) for mesh in (before, after))
-    angle = float(np.linalg.norm(heads.turns_between(one, other)))
+    one, other = (pose.rotations(mesh[None], (1280, 720)) for mesh in (before, after))
+    angle = float(np.linalg.norm(pose.turns_between(one, other)))
     assert angle == pytest.approx(abs(yaw) + abs(pitch) + abs(roll), abs=1.0)
 
 
 def test_smoothing_over_time_keeps_what_stands_still() -> None:
     clip = clip_of([5.0] * 9)
-    assert np.allclose(judge.smoothed(clip, 2.0), clip, atol=1e-3)
+    assert np.allclose(landmark_judge.smoothed(clip, 2.0), clip, atol=1e-3)

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from rtswap.app.config import Config
-from rtswap.commands.evaluate import COMMAND
+from rtswap.commands.evaluate import run as run_module
+from rtswap.commands.evaluate.command import COMMAND
+from rtswap.commands.evaluate.options import Wanted
 from rtswap.core.errors import InputError, UsageError
-from rtswap.evaluation import run as run_module
-from rtswap.evaluation.wanted import Wanted
 
 
 @pytest.fixture

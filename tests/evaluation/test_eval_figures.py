@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from rtswap.evaluation.figures import Figure, compare, middle, rounded, summary, worst
-from rtswap.evaluation.speed import time_in_turn
-from rtswap.evaluation.table import table, table_lines
+from rtswap.commands.evaluate.figures import Figure, compare, middle, rounded, summary, worst
+from rtswap.commands.evaluate.speed import time_in_turn
+from rtswap.commands.evaluate.table import table, table_lines
 
 MORE, LESS, ONE = Figure("m", "more", "more"), Figure("l", "less", "less"), Figure("o", "ratio", "near 1")
 UNKNOWN = math.nan

@@ -10,10 +10,9 @@ import pytest
 from people import placed, rotation
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from rtswap.evaluation.expression import EXPRESSIVE, expression_error
-from rtswap.evaluation.heads import pose_error
-from rtswap.evaluation.kernel import FEWEST, kid_of_pairs, paired_mmd2, standardised, unbiased_mmd2
-from rtswap.evaluation.pixels import (
+from rtswap.commands.evaluate.expression import EXPRESSIVE, expression_error
+from rtswap.commands.evaluate.kid import FEWEST, kid_of_pairs, paired_mmd2, standardised, unbiased_mmd2
+from rtswap.commands.evaluate.pixels import (
     changed,
     contour_band,
     edge_ratio,
@@ -22,6 +21,7 @@ from rtswap.evaluation.pixels import (
     sharpness_ratio,
     ssim,
 )
+from rtswap.commands.evaluate.pose import pose_error
 from rtswap.vision.geometry import canonical, interocular, transform
 
 RNG = np.random.default_rng(3)

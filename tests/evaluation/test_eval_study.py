@@ -16,21 +16,21 @@ from people import eyes, person
 from rtswap.app.config import Config, SourceConfig
 from rtswap.app.console import Console
 from rtswap.app.program import make_swap_model
+from rtswap.commands.evaluate import run as run_module
+from rtswap.commands.evaluate.candidates import Bound, PictureFunction, ProgramSwapper, Result, ResultFolder
+from rtswap.commands.evaluate.clip_metrics import film_figures
+from rtswap.commands.evaluate.clips import Swap, generated, swap_with
+from rtswap.commands.evaluate.faces import Face, FaceFinder
+from rtswap.commands.evaluate.features import FeatureSet, face_crop, local_statistics
+from rtswap.commands.evaluate.identity import IdentityJudge, cosine, retrieval
+from rtswap.commands.evaluate.landmark_judge import own_judge
+from rtswap.commands.evaluate.options import Wanted
+from rtswap.commands.evaluate.pairs import named_pairs, pairs, persona_pictures, pictures_in
+from rtswap.commands.evaluate.run import evaluate
+from rtswap.commands.evaluate.sheet import thumbnail
+from rtswap.commands.evaluate.study import Study
 from rtswap.core.errors import InputError, OutputError, UsageError
 from rtswap.core.types import Image
-from rtswap.evaluation import run as run_module
-from rtswap.evaluation.clips import Swap, generated, swap_with
-from rtswap.evaluation.contenders import Bound, PictureFunction, ProgramSwapper, Result, ResultFolder
-from rtswap.evaluation.faces import Face, FaceFinder
-from rtswap.evaluation.features import FeatureSet, face_crop, local_statistics
-from rtswap.evaluation.filming import film_figures
-from rtswap.evaluation.identity import IdentityJudge, cosine, retrieval
-from rtswap.evaluation.judge import own_judge
-from rtswap.evaluation.pairs import named_pairs, pairs, persona_pictures, pictures_in
-from rtswap.evaluation.run import evaluate
-from rtswap.evaluation.sheet import thumbnail
-from rtswap.evaluation.study import Study
-from rtswap.evaluation.wanted import Wanted
 from rtswap.vision.geometry import similarity
 from rtswap.vision.talking_head import persona
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rtswap.commands.extract import COMMAND
+from rtswap.commands.extract.command import COMMAND
 from rtswap.core.errors import UsageError
 
 

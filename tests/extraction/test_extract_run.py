@@ -15,12 +15,12 @@ from people import eyes, group
 
 from rtswap.app.console import Console
 from rtswap.app.networks import Eyes
+from rtswap.commands.extract.limits import Limits
+from rtswap.commands.extract.measure import look_at
+from rtswap.commands.extract.options import Wanted
+from rtswap.commands.extract.run import extract
+from rtswap.commands.extract.templates import TEMPLATES
 from rtswap.core.errors import InputError, OutputError, UsageError
-from rtswap.extraction.limits import Limits
-from rtswap.extraction.looking import look_at
-from rtswap.extraction.run import extract
-from rtswap.extraction.templates import TEMPLATES
-from rtswap.extraction.wanted import Wanted
 from rtswap.vision.images import read_image
 from rtswap.vision.talking_head import persona
 

@@ -11,7 +11,7 @@ from media import all_numbers, make_clip, marked, read_back
 
 from rtswap.app.config import Config
 from rtswap.app.config_file import effective
-from rtswap.cli import main
+from rtswap.commands.main import main
 from rtswap.core.errors import ConfigError, InputError, OutputError
 from rtswap.engines.start import why_no_gpu
 from rtswap.media.inputs import hardware, open_input

@@ -17,12 +17,12 @@ from media import make_clip
 
 from rtswap.app.config import Config, SourceConfig
 from rtswap.app.console import Console
-from rtswap.cli import main
+from rtswap.commands.inspect import run as run_module
+from rtswap.commands.inspect.panels import Panels
+from rtswap.commands.inspect.run import FILES, inspect
+from rtswap.commands.main import main
 from rtswap.core.errors import InputError, OutputError, UsageError
 from rtswap.core.types import Image
-from rtswap.inspection import run as run_module
-from rtswap.inspection.panels import Panels
-from rtswap.inspection.run import FILES, inspect
 
 FRAMES = 12
 JUMPED = 6

@@ -8,12 +8,12 @@ import numpy as np
 import people
 import pytest
 
+from rtswap.commands.inspect.figures import FaceFigures, FaceLog, FaceMeter
+from rtswap.commands.inspect.moments import APART_S, EVENLY, WORST, EvenlySpaced, Worst
+from rtswap.commands.inspect.probes import SeenMasks, Watch
+from rtswap.commands.reports.chart import Chart, Curve, draw_chart, ticks
+from rtswap.commands.reports.drawing import View
 from rtswap.core.types import Image, Mesh, Points, Track
-from rtswap.inspection.chart import Chart, Curve, draw_chart, ticks
-from rtswap.inspection.drawing import View
-from rtswap.inspection.figures import FaceFigures, FaceLog, FaceMeter
-from rtswap.inspection.moments import APART_S, EVENLY, WORST, EvenlySpaced, Worst
-from rtswap.inspection.watching import SeenMasks, Watch
 from rtswap.vision.geometry import interocular
 
 PICTURE = np.zeros((4, 4, 3), np.uint8)

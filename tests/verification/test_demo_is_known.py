@@ -12,7 +12,7 @@ from loaded import loaded
 from people import eyes
 
 from rtswap.app.marking import payload
-from rtswap.cli import main
+from rtswap.commands.main import main
 
 FPS, SECONDS = 10, 1
 BITS = 1_000_000 * FPS // 30

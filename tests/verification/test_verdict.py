@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rtswap.commands.verify.report import as_json, as_text, clock, exit_code, odds, said
 from rtswap.disclosure.manifest import ManifestReport
 from rtswap.disclosure.verdict import chance, spans_of
 from rtswap.disclosure.watermark import Kind, Payload
 from rtswap.disclosure.watermark_reader import Reading
 from rtswap.verification import Verdict
-from rtswap.verification.report import as_json, as_text, clock, exit_code, odds, said
 
 OURS, OTHER = Payload((0, 1), Kind.SWAPPED_FACE, 10), Payload((2, 7), Kind.SWAPPED_FACE, 200)
 

@@ -10,8 +10,8 @@ from bright import PAYLOAD, clip, grey, look
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rtswap.commands.verify import run as run_module
 from rtswap.core.errors import InputError, RtswapError, UsageError
-from rtswap.verification import run as run_module
 from rtswap.verification import verify
 
 

@@ -12,9 +12,9 @@ import cv2
 import pytest
 from bright import clip, grey, look
 
+from rtswap.commands.verify import fetch as fetch_module
+from rtswap.commands.verify import run as run_module
 from rtswap.core.errors import InputError
-from rtswap.verification import fetch as fetch_module
-from rtswap.verification import run as run_module
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):

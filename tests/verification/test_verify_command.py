@@ -12,7 +12,7 @@ import pytest
 from bright import PAYLOAD, clip
 from media import make_clip
 
-from rtswap.cli import main
+from rtswap.commands.main import main
 from rtswap.disclosure.certificate import local_identity
 from rtswap.disclosure.manifest import ManifestFacts, sign_file
 from rtswap.disclosure.watermark import Watermark

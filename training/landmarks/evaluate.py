@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.evaluation.expression import NAMES, correlation, gain, series
+from rtswap.commands.evaluate.expression import NAMES, correlation, gain, series
 from rtswap.networks.landmarks import MeshLandmarks
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
 from training.landmarks.faces import eye_distance, is_validation, load_or_label, mirror_permutation, read_picture

@@ -1,0 +1,200 @@
+"""What is evaluated: a swapper of the program, any function on pictures, or the results of another program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from rtswap.app.config import Config
+from rtswap.app.networks import Eyes
+from rtswap.app.program import make_finishes, make_swap_model
+from rtswap.commands.evaluate.clips import Clip, Swap, ignore, swap_with
+from rtswap.commands.evaluate.faces import Face
+from rtswap.commands.evaluate.pixels import guessed_mask
+from rtswap.compositing.canvas.host import CpuCanvas
+from rtswap.core.errors import InputError
+from rtswap.core.protocols import Embedder, Finish, SwapModel, Swapper
+from rtswap.core.types import AlignedFace, Image, Mask, Matrix, Quality, SwappedFace
+from rtswap.source import load_source
+from rtswap.vision.geometry import transform
+from rtswap.vision.images import read_image
+
+TRACK = 1
+
+
+@dataclass(frozen=True)
+class Result:
+    """A target after the swap."""
+
+    image: Image
+    """As large as the target's."""
+    mask: Mask
+    """As large: 255 = replaced."""
+
+
+class Bound(Protocol):
+    """A contender with a source."""
+
+    def swap(self, target: Face) -> Result:
+        """As if it had never seen the target. Raises RtswapError where it has no result."""
+        ...
+
+    def work(self, target: Face, time_s: float) -> object:
+        """Only what is done for a face in the loop, in a picture taken at ``time_s``: to be timed."""
+        ...
+
+    def film(self, clip: Clip) -> Swap | None:
+        """The clip swapped; None where it cannot."""
+        ...
+
+
+class Contender(Protocol):
+    """A way of swapping faces."""
+
+    @property
+    def name(self) -> str:
+        """For table and sheet."""
+        ...
+
+    @property
+    def timed(self) -> bool:
+        """Whether its ``swap`` does the work, so that its time tells something."""
+        ...
+
+    def bind(self, source: Face) -> Bound:
+        """Raises RtswapError for a source that it cannot use."""
+        ...
+
+
+class ProgramSwapper:
+    """A swapper of the program, with its finishes, as ``config`` wants them. ``model``: another one instead.
+    ``embedder``: what tells swappers that ask for it who the source is."""
+
+    timed = True
+
+    def __init__(
+        self,
+        config: Config,
+        eyes: Eyes,
+        *,
+        embedder: Embedder | None = None,
+        model: SwapModel | None = None,
+        name: str | None = None,
+    ) -> None:
+        self.name = name or config.swap.swapper
+        self._config, self._eyes, self._embedder = config, eyes, embedder
+        self._model = make_swap_model(config, eyes) if model is None else model
+        self._finishes, self._live = (
+            make_finishes(config, eyes, on_event=ignore, live=live) for live in (False, True)
+        )
+
+    def bind(self, source: Face) -> Bound:
+        """From the whole photo, as the program loads it."""
+        loaded = load_source(
+            [source.path],
+            detector=self._eyes.photo_detector,
+            landmarks=self._eyes.landmarks,
+            embedder=self._embedder,
+        )
+        return _BoundSwapper(self._model.bind(loaded), self._finishes, self._live, self._config, self._eyes)
+
+
+class _BoundSwapper:
+    def __init__(
+        self, swapper: Swapper, finishes: list[Finish], live: list[Finish], config: Config, eyes: Eyes
+    ) -> None:
+        self._swapper, self._finishes, self._live = swapper, finishes, live
+        self._config, self._eyes = config, eyes
+
+    def swap(self, target: Face) -> Result:
+        canvas, swapped, matrix = self._swap(target, self._finishes, 0.0)
+        self._swapper.forget(TRACK)
+        for step in self._finishes:
+            step.forget(TRACK)
+        laid = CpuCanvas(np.zeros_like(target.image))
+        laid.paste(np.full_like(swapped.crop, 255), swapped.mask, matrix)
+        return Result(canvas.image(), np.ascontiguousarray(laid.image()[..., 0]))
+
+    def work(self, target: Face, time_s: float) -> CpuCanvas:
+        return self._swap(target, self._live, time_s)[0]
+
+    def _swap(self, target: Face, finishes: Sequence[Finish], time_s: float) -> tuple[CpuCanvas, SwappedFace, Matrix]:
+        quality, points = Quality(), target.mesh.points
+        canvas = CpuCanvas(target.image.copy())
+        matrix, size = self._swapper.view(points, quality.max_face_px)
+        landmarks = transform(matrix, points)
+        face = AlignedFace(TRACK, canvas.crop(matrix, size), landmarks, target.mesh.visibility, time_s)
+        swapped = self._swapper.swap(face, quality)
+        for step in finishes:
+            swapped = step.apply(swapped, face, quality)
+        canvas.paste(swapped.crop, swapped.mask, matrix)
+        return canvas, swapped, matrix
+
+    def film(self, clip: Clip) -> Swap | None:
+        return swap_with(clip, [self._swapper], self._config, self._eyes)
+
+
+class PictureFunction:
+    """Any function ``(source photo, target photo) -> swapped target photo``, BGR uint8, as large as the target."""
+
+    timed = True
+
+    def __init__(self, name: str, function: Callable[[Image, Image], Image]) -> None:
+        self.name, self._function = name, function
+
+    def bind(self, source: Face) -> Bound:
+        """The function is given the part of the photo around the face."""
+        return _BoundPictures(lambda target: self._function(source.image, target.image))
+
+
+class ResultFolder:
+    """Results that another program has made: ``SOURCE__TARGET.png`` in a folder, as large as the target's photo."""
+
+    timed = False
+
+    def __init__(self, folder: Path, name: str | None = None) -> None:
+        self.name, self._folder = name or folder.name or str(folder), folder
+
+    def bind(self, source: Face) -> Bound:
+        """Raises InputError only when a result is asked for."""
+        return _BoundPictures(lambda target: self._read(source, target))
+
+    def _read(self, source: Face, target: Face) -> Image:
+        stem = f"{source.name}__{target.name}"
+        found = sorted(path for path in self._folder.glob("*.*") if path.stem == stem)
+        if not found:
+            raise InputError(f"there is no {stem}.png in {self._folder}")
+        image = read_image(found[0])
+        if image.shape[1::-1] != target.photo_size:
+            width, height = target.photo_size
+            raise InputError(
+                f"{found[0].name} is not as large as its target",
+                expected=f"{width}x{height}",
+                got=f"{image.shape[1]}x{image.shape[0]}",
+            )
+        return target.cut(image)
+
+
+class _BoundPictures:
+    def __init__(self, make: Callable[[Face], Image]) -> None:
+        self._make = make
+
+    def swap(self, target: Face) -> Result:
+        image = self._make(target)
+        if image.shape != target.image.shape or image.dtype != np.uint8:
+            raise InputError(
+                f"the swap of {target.name} is no picture of the target's size",
+                expected=f"uint8 {target.image.shape}",
+                got=f"{image.dtype} {image.shape}",
+            )
+        return Result(image, guessed_mask(target.image, image))
+
+    def work(self, target: Face, time_s: float) -> Image:
+        return self._make(target)
+
+    def film(self, clip: Clip) -> Swap | None:
+        return None
