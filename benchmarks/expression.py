@@ -29,7 +29,7 @@ from telling import tell
 
 from rtswap.app.config import Config
 from rtswap.app.networks import Eyes, open_eyes
-from rtswap.commands.bench import machine
+from rtswap.commands.bench.machine import machine
 from rtswap.commands.evaluate.clips import (
     Clip,
     Swap,

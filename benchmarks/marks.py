@@ -33,7 +33,7 @@ import marks_ways
 import numpy as np
 from marks_ways import Frames, Step
 
-from rtswap.commands.bench import machine
+from rtswap.commands.bench.machine import machine
 from rtswap.disclosure.watermark import Payload, Watermark
 from rtswap.disclosure.watermark_reader import Reading, WatermarkReader
 from rtswap.disclosure.watermark_search import FALSE_POSITIVES, false_positive

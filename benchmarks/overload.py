@@ -18,8 +18,8 @@ import numpy as np
 from telling import tell
 
 from rtswap.app.config import BudgetConfig, Config
-from rtswap.bench import ClipInput, Rig
-from rtswap.commands.bench import machine
+from rtswap.commands.bench.machine import machine
+from rtswap.commands.bench.rig import ClipInput, Rig
 from rtswap.core.types import MarkedImage
 from rtswap.disclosure import Disclosure
 from rtswap.runtime.budget import Budget

@@ -17,8 +17,8 @@ import psutil
 from telling import tell
 
 from rtswap.app.config import Config
-from rtswap.bench import Rig
-from rtswap.commands.bench import machine
+from rtswap.commands.bench.machine import machine
+from rtswap.commands.bench.rig import Rig
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from rtswap.core.version import __version__
 
 if TYPE_CHECKING:
     from rtswap.api import LiveSwap, run_session, swap
-    from rtswap.verification import verify
+    from rtswap.commands.verify.run import verify
 
 __all__ = ["LiveSwap", "__version__", "run_session", "swap", "verify"]
 
@@ -20,7 +20,7 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'rtswap' has no attribute {name!r}")
     if name == "verify":
-        from rtswap.verification import verify as found
+        from rtswap.commands.verify.run import verify as found
 
         return found
     from rtswap import api

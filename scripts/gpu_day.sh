@@ -84,9 +84,9 @@ look() {  # what is no timing, at the same time
   step doctor 60 bash -c "$python -m rtswap doctor; true" &  # cameras and codecs may be missing there
   step plans 60 $python scripts/build_engines.py &
   # torch's compiler takes half a minute, and nobody runs it but who asks for it
-  step tests-cuda 100 $pytest -m cuda -k "not compiled" tests/compositing tests/engines tests/test_device_loop.py \
-    tests/test_captured_parts.py &
-  step tests-torch 100 $pytest tests/contracts/test_engines.py tests/swappers/test_mesh_torch.py -k "torch-cuda or mesh" &
+  step tests-cuda 100 $pytest -m cuda -k "not compiled" tests/compositing tests/engines tests/app/test_program_gpu.py \
+    tests/gpu/test_captured_parts.py &
+  step tests-torch 100 $pytest tests/contracts/test_engines.py tests/swappers/mesh/test_mesh_gpu.py -k "torch-cuda or mesh" &
   wait
 }
 

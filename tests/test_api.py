@@ -10,8 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from loaded import loaded
 from people import eyes, group
+from scripts_loader import loaded
 
 import rtswap
 from rtswap import api

@@ -9,10 +9,9 @@ import av
 import cv2
 import numpy as np
 import pytest
-from loaded import loaded
+from paths import ROOT
 from people import eyes
-
-ROOT = Path(__file__).resolve().parent.parent
+from scripts_loader import loaded
 
 
 @pytest.fixture

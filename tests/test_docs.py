@@ -14,7 +14,8 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from loaded import loaded
+from paths import ROOT
+from scripts_loader import loaded
 
 from rtswap.app.config_file import read
 from rtswap.commands.main import main
@@ -24,7 +25,6 @@ from rtswap.core.types import AlignedFace, Frame, MarkedImage, Quality, SourceId
 from rtswap.disclosure import Disclosure
 from rtswap.vision.geometry import canonical
 
-ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 EXAMPLES = sorted((ROOT / "docs/examples").glob("*.py"))
 

@@ -16,7 +16,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from media import clicks, make_clip, numbered
+from media_files import clicks, make_clip, numbered
 from people import group, person
 
 from rtswap.commands.main import main

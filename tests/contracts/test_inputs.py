@@ -13,7 +13,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from media import make_clip, number_of, numbered
+from media_files import make_clip, number_of, numbered
 
 from rtswap.core.errors import InputError
 from rtswap.core.protocols import Input

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from media import marked
+from media_files import marked
 
 from rtswap.core.errors import OutputError
 from rtswap.core.protocols import Output

@@ -7,8 +7,8 @@ from functools import partial
 import cv2
 import numpy as np
 import pytest
-from loaded import loaded
 from people import person, placed, swapped_in
+from scripts_loader import loaded
 
 from rtswap.core.protocols import SwapModel, Swapper
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine

@@ -8,8 +8,8 @@ from pathlib import Path
 import av
 import cv2
 import pytest
-from media import make_clip, marked, read_back
-from signed import FACTS, PICTURES, VIDEOS, recording, report
+from media_files import make_clip, marked, read_back
+from signed_files import FACTS, PICTURES, VIDEOS, recording, report
 
 from rtswap.disclosure.certificate import SigningIdentity, local_identity
 from rtswap.disclosure.manifest import ManifestFacts, facts_of, hash_input, read_manifest, sidecar_of, sign_file

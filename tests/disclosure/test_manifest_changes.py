@@ -9,8 +9,8 @@ import av
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from media import make_clip
-from signed import FACTS, recording, report
+from media_files import make_clip
+from signed_files import FACTS, recording, report
 
 from rtswap.core.errors import InputError
 from rtswap.disclosure.certificate import SigningIdentity, local_identity

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from signed import FACTS, recording, report
+from signed_files import FACTS, recording, report
 
 from rtswap.core.errors import InputError, OutputError
 from rtswap.disclosure import manifest as manifest_module

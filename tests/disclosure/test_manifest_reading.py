@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from signed import recording
+from signed_files import recording
 
 from rtswap.core.errors import InputError
 from rtswap.disclosure.manifest import ManifestReport, read_manifest, sidecar_of

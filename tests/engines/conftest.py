@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from machine import Machine
+from fake_engines import Machine
 from needs import need_tensorrt
 
 from rtswap.engines.tensorrt.module import TensorRt, load_tensorrt

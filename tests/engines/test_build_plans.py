@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import pytest
 from needs import network_file
-from planned import network
+from plan_files import network
 
 from rtswap.core.errors import EngineError, ModelError
 from rtswap.engines.build.all_plans import Wish, build_all, plan_for, recipe_for

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from machine import SAMPLE, FakeEngine, Machine, pick, record
+from fake_engines import SAMPLE, FakeEngine, Machine, pick, record
 
 from rtswap.core.errors import EngineError, ModelError
 from rtswap.engines import choose, measure

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from machine import SAMPLE, FakeEngine, Machine, pick, record
+from fake_engines import SAMPLE, FakeEngine, Machine, pick, record
 
 from rtswap.core.errors import EngineError
 from rtswap.engines import choose

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from machine import SAMPLE, FakeEngine, Machine
+from fake_engines import SAMPLE, FakeEngine, Machine
 
 from rtswap.core.errors import EngineError
 from rtswap.engines import choose

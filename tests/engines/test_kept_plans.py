@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from planned import NO_TENSORRT, PLAN, RECIPE, manifest, network
+from plan_files import NO_TENSORRT, PLAN, RECIPE, manifest, network
 
 from rtswap.core.errors import EngineError
 from rtswap.engines.build import all_plans as build_all_module

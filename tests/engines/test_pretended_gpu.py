@@ -21,7 +21,8 @@ from rtswap.engines.build import all_plans
 from rtswap.engines.build.all_plans import Wish, recipe_for
 from rtswap.engines.contract import TensorSpec
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
-from rtswap.engines.tensorrt import engine, module
+from rtswap.engines.tensorrt import engine as engine_module
+from rtswap.engines.tensorrt import module as api_module
 from rtswap.engines.tensorrt.engine import TensorRtEngine
 from rtswap.engines.tensorrt.module import TensorRt
 from rtswap.engines.tensorrt.plan import CURRENT, Manifest, Recipe
@@ -156,8 +157,8 @@ def build(content: bytes, name: str, recipe: Recipe, tensorrt: TensorRt, *, card
     return plan, Manifest(
         network=name,
         onnx_sha256=hashlib.sha256(content).hexdigest(),
-        module=engine.name,
-        version=engine.version,
+        module=tensorrt.name,
+        version=tensorrt.version,
         card=card,
         recipe=recipe,
         plan_sha256=hashlib.sha256(plan).hexdigest(),
@@ -176,7 +177,9 @@ def build(content: bytes, name: str, recipe: Recipe, tensorrt: TensorRt, *, card
 def api(torch: Any, monkeypatch: pytest.MonkeyPatch) -> Api:
     played = Api()
     monkeypatch.setattr(all_plans, "build_plan", build)
-    monkeypatch.setattr(engine, "load_tensorrt_for", lambda capability: TensorRt("tensorrt_rtx", "1.7", played))
+    monkeypatch.setattr(
+        engine_module, "load_tensorrt_for", lambda capability: TensorRt("tensorrt_rtx", "1.7", played)
+    )
     return played
 
 
@@ -300,9 +303,9 @@ def test_where_the_classic_tensorrt_is_installed_too_it_takes_such_a_card(
         api.__version__ = "1.7"
         return api
 
-    monkeypatch.setattr(module, "_import", load)
-    assert module.load_tensorrt_for("8.9").name == "tensorrt_rtx"
-    assert module.load_tensorrt_for("9.0").name == ("tensorrt" if installed else "tensorrt_rtx")
+    monkeypatch.setattr(api_module, "_import", load)
+    assert api_module.load_tensorrt_for("8.9").name == "tensorrt_rtx"
+    assert api_module.load_tensorrt_for("9.0").name == ("tensorrt" if installed else "tensorrt_rtx")
 
 
 def test_a_run_that_fails_is_one_line_and_does_no_harm(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from needs import need_tensorrt, need_torch, network_file
-from waves import waves
+from network_inputs import waves
 
 from rtswap.core.errors import EngineError, ModelError
 from rtswap.core.types import Tensor

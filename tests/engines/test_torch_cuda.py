@@ -10,8 +10,8 @@ import onnx
 import onnxruntime as ort
 import pytest
 from needs import need_cuda, need_torch, network_file
+from network_inputs import waves
 from onnx import helper, numpy_helper
-from waves import waves
 
 from rtswap.core.errors import EngineError, ModelError
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine

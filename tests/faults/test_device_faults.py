@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from faulty import (
+from faulty_parts import (
     MOMENTS,
     Played,
     Recorder,
@@ -212,7 +212,7 @@ def test_who_asks_for_parts_gets_parts() -> None:
 
 
 def test_one_face_that_fails_is_covered_while_the_other_is_shown_swapped() -> None:
-    from faulty import draw, face, picture, track_at
+    from faulty_parts import draw, face, picture, track_at
 
     from rtswap.core.types import Frame, Track
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from faulty import MOMENTS, ScriptedInput, ScriptedSwapper, ScriptedTracker, assert_closed, play
-from faulty_ends import Fault
+from faulty_outputs import Fault
+from faulty_parts import MOMENTS, ScriptedInput, ScriptedSwapper, ScriptedTracker, assert_closed, play
 
 from rtswap.core.errors import FaceLost
 from rtswap.core.types import AlignedFace, Frame, Quality, SwappedFace, Track

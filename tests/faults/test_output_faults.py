@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 
 import pytest
-from faulty import MOMENTS, ScriptedInput, ScriptedSwapper, ScriptedTracker, assert_closed, play
-from faulty_ends import Fault, FaultyDisclosure, Recorder, canvases
-from known_face import shows_face
+from face_stream import shows_face
+from faulty_outputs import Fault, FaultyDisclosure, Recorder, canvases
+from faulty_parts import MOMENTS, ScriptedInput, ScriptedSwapper, ScriptedTracker, assert_closed, play
 
 from rtswap.core.errors import OutputError
 from rtswap.runtime.budget import Budget

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from faulty import MOMENTS, ScriptedInput, ScriptedSwapper, ScriptedTracker, assert_closed, play
-from faulty_ends import Fault, Recorder
+from faulty_outputs import Fault, Recorder
+from faulty_parts import MOMENTS, ScriptedInput, ScriptedSwapper, ScriptedTracker, assert_closed, play
 
 from rtswap.core.errors import FaceLost
 

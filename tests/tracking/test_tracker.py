@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from fake_world import BASE, FPS, HEIGHT, WIDTH, Person, Stream, World, centre, extent, ids, still
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from world import BASE, FPS, HEIGHT, WIDTH, Person, Stream, World, centre, extent, ids, still
 
 from rtswap.core.errors import EngineError
 from rtswap.core.types import Frame, Mesh, Quality

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from paths import ASSETS
 
 pytest.importorskip("torch", reason="torch is not installed: it is needed to train, never to use")
 pytest.importorskip("onnx", reason="onnx is not installed: it is needed to read the networks that ship")
@@ -22,8 +23,6 @@ import training.recognition.network as recognition
 from training.exported import run
 from training.imported import settle, weights_from
 from training.one.export import encoder_graph, generator_graph
-
-ASSETS = Path(__file__).parents[2] / "rtswap" / "assets"
 
 
 def bytes_like(*shape: int) -> np.ndarray:

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from paths import ROOT
 
 pytest.importorskip(
     "torch", reason="torch is not installed: it is needed to train, never to use (pip install rtswap[train])"
@@ -27,8 +28,6 @@ from training.landmarks.occluders import occlude
 from training.landmarks.render import render, rotation
 from training.landmarks.samples import Batch, Sampler, replayed
 from training.landmarks.views import Views, one_view
-
-ROOT = Path(__file__).parents[2]
 
 
 def canonical_mesh() -> np.ndarray:

@@ -77,7 +77,7 @@ def _measured(flags: Flags, names: Sequence[str], found: Config, console: Consol
 
         result = engines.bench_engines(found, names, console=console, seconds=seconds, out=out)
         return result if console.json else engines.in_words(result)
-    from rtswap.bench import bench
+    from rtswap.commands.bench.run import bench
 
     return bench(found, console=console, seconds=seconds, out=out)
 

@@ -14,7 +14,7 @@ from rtswap.app.config import Config
 from rtswap.app.console import Console
 from rtswap.app.marking import make_disclosure
 from rtswap.app.networks import Eyes, open_eyes
-from rtswap.commands.bench import machine
+from rtswap.commands.bench.machine import machine
 from rtswap.commands.evaluate.candidates import Contender
 from rtswap.commands.evaluate.clip_metrics import film_figures
 from rtswap.commands.evaluate.faces import Face, FaceFinder

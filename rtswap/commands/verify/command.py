@@ -29,7 +29,7 @@ def _run(flags: Flags) -> int:
         raise UsageError("no file given", do="Name a video, a picture or an address: rtswap verify clip.mp4")
     from rtswap.app.console import Console
     from rtswap.commands.verify.report import as_json, as_text, exit_code
-    from rtswap.verification import verify as look
+    from rtswap.commands.verify.run import verify as look
 
     as_data = bool(flags.get("console.json"))
     console = Console(quiet=bool(flags.get("console.quiet")), json=as_data)
