@@ -28,7 +28,7 @@ from judges import arguments_of, open_judge
 from telling import tell
 
 from rtswap.app.config import Config
-from rtswap.app.networks import Eyes, open_eyes
+from rtswap.app.networks import FaceModels, open_models
 from rtswap.commands.bench.machine import machine
 from rtswap.commands.evaluate.clips import (
     Clip,
@@ -41,7 +41,7 @@ from rtswap.commands.evaluate.clips import (
     swapped_face,
 )
 from rtswap.commands.evaluate.expression import NAMES, Series, correlation, gain, series, shift
-from rtswap.commands.evaluate.landmark_judge import Judge
+from rtswap.commands.evaluate.landmark_judge import LandmarkJudge
 from rtswap.commands.evaluate.pose import Meshes, rotations, turns_between
 from rtswap.core.protocols import Embedder
 from rtswap.core.types import Points
@@ -89,7 +89,7 @@ def measure(ins: Meshes, again: Meshes, outs: Meshes, size: tuple[int, int]) -> 
 
 
 def identity(
-    clip: Clip, swap: Swap, source: Path, eyes: Eyes, embedder: Embedder, judge: Judge, guides: Meshes
+    clip: Clip, swap: Swap, source: Path, eyes: FaceModels, embedder: Embedder, judge: LandmarkJudge, guides: Meshes
 ) -> list[float]:
     """Mean cosine to the source of ``swap``, and of the same clip swapped with --expression 0."""
     photo = read_image(source)
@@ -127,7 +127,7 @@ def _named(values: Sequence[float]) -> dict[str, float]:
 
 def main() -> None:
     arguments = arguments_of(__doc__)
-    eyes = open_eyes(Config(), on_event=print)
+    eyes = open_models(Config(), on_event=print)
     judge, embedder = open_judge(arguments.teacher, eyes), eyes.embedder()
     clips: list[Callable[[], Clip]] = [partial(read_clip, path) for path in sorted(arguments.clips.iterdir())]
     clips += [partial(generated, "ben", eyes, seconds=6), partial(generated, "dan", eyes)]

@@ -27,11 +27,11 @@ from telling import tell
 from rtswap.compositing.canvas.face_table import side_for
 from rtswap.compositing.canvas.gpu import Compositor
 from rtswap.compositing.canvas.yuv import bytes_shape
-from rtswap.core.types import DeviceFace, DeviceFaces, Image, Points, Quality, SourceIdentity, View
+from rtswap.core.types import BatchedTarget, Image, Points, Quality, SourceIdentity, TargetBatch, View
 from rtswap.disclosure.gpu import Pattern, Plate
 from rtswap.gpu.resample import uploaded
 from rtswap.gpu.torch_import import load_torch
-from rtswap.swappers.mesh.gpu import MODES, TorchMeshSwapModel, TorchMeshSwapper
+from rtswap.swappers.mesh.gpu import MODES, GpuMeshSwapModel, GpuMeshSwapper
 from rtswap.swappers.mesh.swapper import MeshSwapModel
 from rtswap.vision.geometry import canonical, transform
 
@@ -158,21 +158,21 @@ class Scene:
         self.image = textured(width, height)
         self.size, self.layout = size, layout
         self.compositor = Compositor(device, layout_out=layout, pattern=pattern_for, plate=plate_for)
-        model = TorchMeshSwapModel(MeshSwapModel(skin=False), device, mode)
+        model = GpuMeshSwapModel(MeshSwapModel(skin=False), device, mode)
         swapper = model.bind(SourceIdentity(textured(512, 512), face_at(256, 256, 300)))
-        assert isinstance(swapper, TorchMeshSwapper)
+        assert isinstance(swapper, GpuMeshSwapper)
         self.swapper, self.quality = swapper, Quality()
         landmarks = [face_at(width * (k + 0.5) / faces, height / 2, FACE_PX * height) for k in range(faces)]
         self.views = [View(*swapper.view(points, self.quality.max_face_px)) for points in landmarks]
         self.faces = [
-            DeviceFace(k, transform(view.matrix, points), VISIBLE, 0.0, view.size)
+            BatchedTarget(k, transform(view.matrix, points), VISIBLE, 0.0, view.size)
             for k, (view, points) in enumerate(zip(self.views, landmarks, strict=True))
         ]
 
     def begun(self) -> Any:
         """A canvas on which everything has been done, on its way down."""
         canvas = self.compositor.begin(self.image)
-        targets = DeviceFaces(tuple(self.faces), canvas.crops(self.views))
+        targets = TargetBatch(tuple(self.faces), canvas.crops(self.views))
         swapped = self.swapper.swap_all(targets, self.quality)
         canvas.paste_all(swapped.crops, swapped.masks, self.views)
         canvas.finish()

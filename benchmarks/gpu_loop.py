@@ -24,14 +24,14 @@ from gpu import FACE_PX, SIZES, VISIBLE, machine, modes_of, spread, textured
 from telling import tell
 
 from rtswap.app.config import Config
-from rtswap.app.networks import open_eyes
+from rtswap.app.networks import open_models
 from rtswap.app.program import OCCLUSION_EVERY_S
 from rtswap.commands.bench.rig import People
 from rtswap.compositing.canvas.gpu import Compositor
-from rtswap.compositing.finishes.detail_gpu import DeviceMatchDetail
-from rtswap.compositing.finishes.occlusion_gpu import DeviceOcclusionMask
-from rtswap.compositing.renderer_gpu import DeviceWorkshop
-from rtswap.core.protocols import DeviceSwapper, SwapModel
+from rtswap.compositing.finishes.detail_gpu import GpuMatchDetail
+from rtswap.compositing.finishes.occlusion_gpu import GpuOcclusionMask
+from rtswap.compositing.renderer_gpu import GpuRenderer
+from rtswap.core.protocols import GpuSwapper, SwapModel
 from rtswap.core.types import Image, Points, Quality, Track
 from rtswap.disclosure.badge import Badge
 from rtswap.disclosure.gpu_patterns import patterns, plates
@@ -40,9 +40,9 @@ from rtswap.engines.torch.engine import TorchEngine
 from rtswap.gpu.torch_import import load_torch
 from rtswap.networks.registry import Registry
 from rtswap.runtime.metrics import Spans
-from rtswap.swappers.mesh.gpu import TorchMeshSwapModel
+from rtswap.swappers.mesh.gpu import GpuMeshSwapModel
 from rtswap.swappers.mesh.swapper import MeshSwapModel
-from rtswap.swappers.refiner.gpu import TorchOneSwapModel
+from rtswap.swappers.refiner.gpu import GpuRefinerSwapModel
 from rtswap.swappers.refiner.swapper import SIZES as SIDES
 from rtswap.vision.geometry import box_of
 
@@ -58,17 +58,17 @@ class Loop:
         self.image, meshes = scene(size, faces)
         self.compositor = Compositor(device, pattern=patterns(Payload((1, 0))), plate=plates(Badge()))
         registry = Registry(on_event=print)
-        model: SwapModel = TorchMeshSwapModel(MeshSwapModel(skin=False), device, mode)
+        model: SwapModel = GpuMeshSwapModel(MeshSwapModel(skin=False), device, mode)
         if swapper in SIDES:
             engines = (TorchEngine(registry.path(name), device=device) for name in ("one-source", swapper))
-            model = TorchOneSwapModel(model, *engines, SIDES[swapper])
+            model = GpuRefinerSwapModel(model, *engines, SIDES[swapper])
         bound = model.bind(people().source("ada"))
-        assert isinstance(bound, DeviceSwapper)
+        assert isinstance(bound, GpuSwapper)
         network = TorchEngine(registry.path("occlusion"), device=device)
-        self.workshop = DeviceWorkshop(
+        self.renderer = GpuRenderer(
             [bound],
             canvas=self.compositor.begin,
-            finishes=[DeviceOcclusionMask(network, OCCLUSION_EVERY_S), DeviceMatchDetail()],
+            finishes=[GpuOcclusionMask(network, OCCLUSION_EVERY_S), GpuMatchDetail()],
             partial=False,
         )
         self.tracks = [
@@ -79,7 +79,7 @@ class Loop:
     def frame(self) -> tuple[float, float]:
         """Seconds of one frame, and of these before the wait. Raises RuntimeError where it would not leave."""
         begin = time.perf_counter()
-        piece = self.workshop.begin(self.image)
+        piece = self.renderer.begin(self.image)
         now = self.index / FPS
         swaps = piece.swap(self.tracks, 0, quality=Quality(), now=now, stages=self.spans)
         piece.paste()
@@ -93,7 +93,7 @@ class Loop:
 
 @cache
 def people() -> People:
-    return People(open_eyes(Config(), on_event=print))
+    return People(open_models(Config(), on_event=print))
 
 
 def scene(size: tuple[int, int], faces: int) -> tuple[Image, list[Points]]:

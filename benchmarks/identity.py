@@ -20,7 +20,7 @@ from telling import tell
 
 from rtswap.app.config import Config
 from rtswap.app.console import Console
-from rtswap.commands.evaluate.options import Wanted
+from rtswap.commands.evaluate.options import EvaluateOptions
 from rtswap.commands.evaluate.run import evaluate
 
 
@@ -39,7 +39,7 @@ def main() -> None:
     config = Config()
     config = replace(config, source=replace(config.source, i_have_consent=True))
     with tempfile.TemporaryDirectory() as folder:
-        wanted = Wanted(
+        wanted = EvaluateOptions(
             sources=arguments.faces,
             pairs=arguments.pairs,
             seed=arguments.seed,

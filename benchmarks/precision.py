@@ -24,7 +24,7 @@ from onnx import TensorProto, helper, numpy_helper, shape_inference
 
 from rtswap.app.config import Config
 from rtswap.app.console import Console
-from rtswap.app.networks import Eyes, open_eyes
+from rtswap.app.networks import FaceModels, open_models
 from rtswap.app.program import make_pipeline, make_swap_model
 from rtswap.core.protocols import Engine
 from rtswap.core.types import Frame, Quality, SourceIdentity, Tensor
@@ -81,11 +81,11 @@ def record() -> dict[str, list[Inputs]]:
             tracking=replace(config.tracking, follow="person"),
             mask=replace(config.mask, masks=(*config.mask.masks, "occlusion")),
         )
-        eyes = open_eyes(config, on_event=lambda text: None, wrap=lambda engine: Recorder(engine, kept))
-        portraits = {name: (persona(name), _landmarks(eyes, name)) for name in PEOPLE}
+        models = open_models(config, on_event=lambda text: None, wrap=lambda engine: Recorder(engine, kept))
+        portraits = {name: (persona(name), _landmarks(models, name)) for name in PEOPLE}
         for source, target in zip(PEOPLE, PEOPLE[1:] + PEOPLE[:1], strict=True):
-            bound = make_swap_model(config, eyes).bind(SourceIdentity(*portraits[source], name=source))
-            pipeline = make_pipeline(config, eyes, [bound], on_event=lambda text: None)
+            bound = make_swap_model(config, models).bind(SourceIdentity(*portraits[source], name=source))
+            pipeline = make_pipeline(config, models, [bound], on_event=lambda text: None)
             head = AnimatedHead(*portraits[target], 220)
             for index, image in enumerate(clip([head], (640, 480), fps=6, frames=FRAMES)):
                 pipeline.process(Frame(image, index, index / 6), Quality())
@@ -96,10 +96,10 @@ def record() -> dict[str, list[Inputs]]:
     return {name: _spread(inputs) for name, inputs in found.items()}
 
 
-def _landmarks(eyes: Eyes, name: str) -> Any:
+def _landmarks(models: FaceModels, name: str) -> Any:
     picture = persona(name)
-    mesh = eyes.landmarks.find(picture, [eyes.detector.detect(picture)[0].keypoints])[0].points
-    return find_landmarks(eyes.landmarks, picture, mesh)
+    mesh = models.landmarks.find(picture, [models.detector.detect(picture)[0].keypoints])[0].points
+    return find_landmarks(models.landmarks, picture, mesh)
 
 
 def _network_of(inputs: Inputs) -> str:

@@ -27,7 +27,7 @@ from judges import arguments_of, open_judge
 from telling import tell
 
 from rtswap.app.config import Config
-from rtswap.app.networks import Eyes, open_eyes
+from rtswap.app.networks import FaceModels, open_models
 from rtswap.app.program import make_tracker
 from rtswap.commands.bench.machine import machine
 from rtswap.commands.evaluate.clips import (
@@ -72,7 +72,7 @@ def measure(clip: Clip, swap: Swap, ins: Meshes, outs: Meshes) -> dict[str, obje
     }
 
 
-def tracked(images: Sequence[Image], eyes: Eyes) -> tuple[Meshes, Meshes]:
+def tracked(images: Sequence[Image], eyes: FaceModels) -> tuple[Meshes, Meshes]:
     """Meshes of the tracker, and of the network alone: each look from its own last one."""
     config = Config()
     tracker = make_tracker(config, eyes.detector, eyes)
@@ -85,7 +85,7 @@ def tracked(images: Sequence[Image], eyes: Eyes) -> tuple[Meshes, Meshes]:
     return np.array(smooth), np.array(alone)
 
 
-def still_face(eyes: Eyes, name: str, face_px: float, sigma: float = 3.0, frames: int = 90) -> dict[str, float]:
+def still_face(eyes: FaceModels, name: str, face_px: float, sigma: float = 3.0, frames: int = 90) -> dict[str, float]:
     """Jitter of the tracked mesh over that of the network alone, first half second left out."""
     rng = np.random.default_rng(5)
     portrait = _still(name, eyes, face_px)
@@ -96,7 +96,7 @@ def still_face(eyes: Eyes, name: str, face_px: float, sigma: float = 3.0, frames
     } | {"network_px": round(jitter(alone, REGIONS["all"]) * interocular(alone[0]), 3)}
 
 
-def lag(eyes: Eyes, name: str, face_px: float, sigma: float = 1.0, speed: float = 0.5) -> dict[str, float]:
+def lag(eyes: FaceModels, name: str, face_px: float, sigma: float = 1.0, speed: float = 0.5) -> dict[str, float]:
     """Frames by which the tracked mesh is late, least squares over all points: behind the truth, and behind the
     network alone. The face rests for half a second, then moves for 1.5 s. ``onset``: within the first 5 frames."""
     rng = np.random.default_rng(6)
@@ -115,7 +115,7 @@ def lag(eyes: Eyes, name: str, face_px: float, sigma: float = 1.0, speed: float 
     }
 
 
-def _still(name: str, eyes: Eyes, face_px: float) -> Image:
+def _still(name: str, eyes: FaceModels, face_px: float) -> Image:
     """A persona in a 720p picture."""
     portrait = persona(name)
     scale = face_px / float(np.ptp(mesh_in(portrait, eyes)[:, 0]))
@@ -147,7 +147,7 @@ def mean_of(rows: Sequence[dict], pick: Callable[[dict], float]) -> dict[str, fl
 
 def main() -> None:
     arguments = arguments_of(__doc__)
-    eyes = open_eyes(Config(), on_event=print)
+    eyes = open_models(Config(), on_event=print)
     judge = open_judge(arguments.teacher, eyes)
     clips: list[Callable[[], Clip]] = [partial(read_clip, path) for path in sorted(arguments.clips.iterdir())]
     clips.append(partial(generated, "ben", eyes))

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rtswap.core.version import __version__
+from rtswap.core.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from rtswap.api import LiveSwap, run_session, swap
     from rtswap.commands.verify.run import verify
 
-__all__ = ["LiveSwap", "__version__", "run_session", "swap", "verify"]
+__all__ = ["LiveSwap", "run_session", "swap", "verify"]
 
 
 def __getattr__(name: str) -> Any:

@@ -27,7 +27,7 @@ import numpy as np
 
 from rtswap.app.config import Config
 from rtswap.app.marking import make_disclosure
-from rtswap.app.networks import open_eyes
+from rtswap.app.networks import open_models
 from rtswap.app.program import bind_sources, make_pipeline
 from rtswap.core.errors import InputError, UsageError
 from rtswap.core.protocols import Input, Output
@@ -136,9 +136,9 @@ def _pipeline(
 ) -> Pipeline:
     named = (source,) if isinstance(source, str | Path) else source
     wanted = replace(config, source=replace(config.source, photos=tuple(str(photo) for photo in named)))
-    eyes = open_eyes(wanted, on_event=event)
-    swappers = bind_sources(wanted, eyes, on_event=event)
-    return make_pipeline(wanted, eyes, swappers, on_event=event, photos=photos, live=live, disclosure=disclosure)
+    models = open_models(wanted, on_event=event)
+    swappers = bind_sources(wanted, models, on_event=event)
+    return make_pipeline(wanted, models, swappers, on_event=event, photos=photos, live=live, disclosure=disclosure)
 
 
 def _marked(disclosure: Disclosure, image: Image, frame: Frame, outcome: Outcome) -> MarkedImage:

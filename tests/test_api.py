@@ -27,7 +27,7 @@ def photo(name: str) -> Path:
 @pytest.fixture(autouse=True)
 def opened_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The networks are opened once for all tests here: half a second each time."""
-    monkeypatch.setattr(api, "open_eyes", lambda config, on_event: eyes())
+    monkeypatch.setattr(api, "open_models", lambda config, on_event: eyes())
 
 
 def changed(before: np.ndarray, after: np.ndarray) -> np.ndarray:

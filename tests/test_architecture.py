@@ -13,28 +13,20 @@ import pytest
 from paths import ROOT
 
 LAYERS = (
-    ("values", "types errors topology sampling quiet urls options whole torch_door"),
-    (
-        "seams",
-        "protocols geometry mailbox pictures raster synthetic occluders personas tensors captured capturing batching "
-        "device_networks device_cuts",
-    ),
-    (
-        "leaves",
-        "inputs outputs tracking engines swappers compositing disclosure models "
-        "source budget metrics guard embedding cameras console",
-    ),
-    ("loop", "workshop device_verdict device_workshop pipeline session sessions sender"),
-    ("settings", "config configfile"),
-    (
-        "assembly",
-        "assemble eyes marks controls bench api inspection consent verification evaluation extraction "
-        "device_marks device_loop",
-    ),
-    ("doors", "cli commands flags checks doctor web __main__ __init__"),
+    ("core",),
+    ("vision", "gpu"),
+    ("engines",),
+    ("networks",),
+    ("tracking", "source", "swappers", "compositing", "disclosure", "media"),
+    ("runtime",),
+    ("app",),
+    ("api",),
+    ("commands", "web", "fleet"),
+    ("__main__", "__init__"),
 )
-RANK = {room: rank for rank, (_, rooms) in enumerate(LAYERS) for room in rooms.split()}
-LEAVES = set(LAYERS[2][1].split())
+"""The rooms, from the ground up. A room may import those of the layers below it, but none beside it. Nothing else
+stands at the top of the package (docs/house.md)."""
+RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
 
 ONE_FILE_EACH = (
     "openvino",
@@ -69,6 +61,8 @@ BROAD_EXCEPT = (
     "rtswap/compositing/renderer_gpu.py",
 )
 """Where any error is kept, to be raised in the main thread; and where the face is covered whatever breaks."""
+NAMEDTUPLE = ("_replace", "_fields", "_asdict")
+"""Public, in spite of their names."""
 FOREIGN_WORDS = {
     "bbox": "box",
     "bboxes": "boxes",
@@ -116,7 +110,7 @@ def points_inwards(path: str, tree: ast.Module) -> Iterator[str]:
         return
     room = room_of(path)
     if room not in RANK:
-        yield f"say in LAYERS to which layer {room} belongs"
+        yield f"{room} is no room of the house: see LAYERS"
         return
     for _, name in imports(tree):
         if name.startswith("."):
@@ -124,10 +118,35 @@ def points_inwards(path: str, tree: ast.Module) -> Iterator[str]:
         if not name.startswith("rtswap."):
             continue
         other = name.split(".")[1]
-        if other in LEAVES and room in LEAVES and other != room:
-            yield f"the leaf {room} imports the leaf {other}"
-        elif RANK.get(other, -1) > RANK[room]:
-            yield f"{room} imports {other}, which lies further out"
+        if other not in RANK:
+            yield f"imports {name}, which is no room of the house"
+        elif other != room and RANK[other] == RANK[room]:
+            yield f"{room} imports {other}, which stands beside it"
+        elif RANK[other] > RANK[room]:
+            yield f"{room} imports {other}, which stands above it"
+
+
+def no_foreign_private_names(path: str, tree: ast.Module) -> Iterator[str]:
+    """``from other import _x`` and ``other._x``: what another file may use has no underscore."""
+    own = {"self", "cls"} | {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+    defined = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) in own:
+            defined.add(node.attr)
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            defined.add(node.target.id)
+    foreign = {name.split(".")[0] for _, name in imports(tree) if not name.startswith("rtswap")}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("rtswap"):
+            yield from (f"imports {alias.name} of {node.module}" for alias in node.names if is_private(alias.name))
+        if isinstance(node, ast.Attribute) and is_private(node.attr) and node.attr not in defined:
+            base = ast.unparse(node.value)
+            if base not in own and base.split(".")[0] not in foreign:
+                yield f"line {node.lineno}: {base}.{node.attr}"
+
+
+def is_private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__") and name not in ("_", *NAMEDTUPLE)
 
 
 def absent_packages_are_lazy(_: str, tree: ast.Module) -> Iterator[str]:
@@ -212,16 +231,17 @@ def speaks_our_words(_: str, tree: ast.Module) -> Iterator[str]:
 
 
 RULES: dict[Rule, tuple[str, str]] = {
-    points_inwards: ("rtswap/inputs/bad.py", "from rtswap.media.outputs.video import X"),
-    absent_packages_are_lazy: ("rtswap/outputs/bad.py", "import pyvirtualcam"),
+    points_inwards: ("rtswap/media/bad.py", "from rtswap.disclosure.badge import X"),
+    no_foreign_private_names: ("rtswap/media/bad.py", "def f(host):\n    return host._level"),
+    absent_packages_are_lazy: ("rtswap/media/outputs/bad.py", "import pyvirtualcam"),
     asyncio_in_web: ("rtswap/runtime/session.py", "import asyncio"),
-    threads_where_they_belong: ("rtswap/outputs/bad.py", "from threading import Thread"),
+    threads_where_they_belong: ("rtswap/media/outputs/bad.py", "from threading import Thread"),
     marked_by_disclosure_only: ("rtswap/runtime/pipeline.py", "types.MarkedImage(image, 0, 0.0)"),
-    no_global: ("rtswap/bad.py", "def f():\n    global x\n    x = 1"),
-    no_broad_except: ("rtswap/bad.py", "try:\n    f()\nexcept (OSError, Exception):\n    pass"),
-    small: ("rtswap/inputs/as_long_as_can_be.py", ""),
-    has_docstrings: ("rtswap/inputs/bad.py", '"""One."""\ndef f(): ...'),
-    speaks_our_words: ("rtswap/bad.py", "def crop(image, face_bbox): ..."),
+    no_global: ("rtswap/media/bad.py", "def f():\n    global x\n    x = 1"),
+    no_broad_except: ("rtswap/media/bad.py", "try:\n    f()\nexcept (OSError, Exception):\n    pass"),
+    small: ("rtswap/media/inputs/as_long_as_can_be.py", ""),
+    has_docstrings: ("rtswap/media/inputs/bad.py", '"""One."""\ndef f(): ...'),
+    speaks_our_words: ("rtswap/media/bad.py", "def crop(image, face_bbox): ..."),
 }
 """Each rule, with a file that breaks it."""
 
@@ -249,11 +269,12 @@ def test_rule_notices(rule: Rule, bad: tuple[str, str]) -> None:
 @pytest.mark.parametrize(
     ("path", "text"),
     [
-        ("rtswap/core/types.py", "from rtswap import pipeline"),
+        ("rtswap/core/types.py", "from rtswap.runtime import pipeline"),
         ("rtswap/runtime/pipeline.py", "from rtswap.app.config import Config"),
-        ("rtswap/swappers/mesh/swapper.py", "def f():\n    import rtswap.engines.openvino"),
-        ("rtswap/inputs/bad.py", "from . import camera"),
+        ("rtswap/swappers/mesh/swapper.py", "def f():\n    import rtswap.media.inputs"),
+        ("rtswap/media/inputs/bad.py", "from . import camera"),
         ("rtswap/somewhere.py", "x = 1"),
+        ("rtswap/app/bad.py", "from rtswap import eyes"),
     ],
 )
 def test_direction_rule_notices(path: str, text: str) -> None:
@@ -264,9 +285,9 @@ def test_direction_rule_notices(path: str, text: str) -> None:
     "text", ["import threading\nthreading.Thread(target=f)", "from concurrent.futures import wait"]
 )
 def test_thread_rule_notices(text: str) -> None:
-    assert list(threads_where_they_belong("rtswap/outputs/bad.py", ast.parse(text)))
+    assert list(threads_where_they_belong("rtswap/media/outputs/bad.py", ast.parse(text)))
     assert not list(
-        threads_where_they_belong("rtswap/outputs/good.py", ast.parse("import threading\nthreading.Lock()"))
+        threads_where_they_belong("rtswap/media/outputs/good.py", ast.parse("import threading\nthreading.Lock()"))
     )
 
 

@@ -21,7 +21,7 @@ from rtswap.app.config_file import read
 from rtswap.commands.main import main
 from rtswap.core import protocols
 from rtswap.core.errors import OutputError
-from rtswap.core.types import AlignedFace, Frame, MarkedImage, Quality, SourceIdentity, SwappedFace
+from rtswap.core.types import Frame, MarkedImage, Quality, SourceIdentity, SwappedFace, Target
 from rtswap.disclosure import Disclosure
 from rtswap.vision.geometry import canonical
 
@@ -126,7 +126,7 @@ def test_own_input() -> None:
     frames = list(given.frames())
     assert [frame.index for frame in frames] == list(range(12))
     assert len({frame.image.tobytes() for frame in frames}) > 3
-    assert all(later.captured_at > former.captured_at for former, later in itertools.pairwise(frames))
+    assert all(on_download.captured_at > former.captured_at for former, on_download in itertools.pairwise(frames))
     assert not np.shares_memory(frames[0].image, picture)
 
 
@@ -167,7 +167,7 @@ def test_own_swapper() -> None:
     assert max(width, height) <= 64
     crop = np.zeros((height, width, 3), np.uint8)
     in_crop = in_frame * matrix[0, 0] + np.array([matrix[0, 2], matrix[1, 2], 0], np.float32)
-    swapped = swapper.swap(AlignedFace(1, crop, in_crop, np.ones(468, np.float32), 0.0), Quality())
+    swapped = swapper.swap(Target(1, crop, in_crop, np.ones(468, np.float32), 0.0), Quality())
     assert swapped.crop.shape == crop.shape
     assert swapped.mask.shape == crop.shape[:2]
     assert not swapped.mask[[0, -1]].any()
@@ -201,7 +201,7 @@ def test_own_finish() -> None:
     colours = []
     for time_s in (0.0, 1.0, 2.0, 9.0):
         swapped = SwappedFace(np.full((32, 32, 3), (0, 100, 200), np.uint8), np.full((32, 32), 255, np.uint8))
-        target = AlignedFace(1, np.zeros((32, 32, 3), np.uint8), points, np.ones(468, np.float32), time_s)
+        target = Target(1, np.zeros((32, 32, 3), np.uint8), points, np.ones(468, np.float32), time_s)
         colours.append(np.ptp(finish.apply(swapped, target, Quality()).crop[0, 0].astype(int)))
     assert colours[0] == 200
     assert 90 <= colours[1] <= 110

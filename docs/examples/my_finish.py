@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from rtswap.core.types import AlignedFace, Quality, SwappedFace
+from rtswap.core.types import Quality, SwappedFace, Target
 
 
 class OldFilm:
@@ -11,7 +11,7 @@ class OldFilm:
         self.fade_s = fade_s
         self.began: dict[int, float] = {}
 
-    def apply(self, swapped: SwappedFace, target: AlignedFace, quality: Quality) -> SwappedFace:
+    def apply(self, swapped: SwappedFace, target: Target, quality: Quality) -> SwappedFace:
         age_s = target.time_s - self.began.setdefault(target.track_id, target.time_s)
         share = min(1.0, age_s / self.fade_s)
         grey = cv2.cvtColor(cv2.cvtColor(swapped.crop, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)

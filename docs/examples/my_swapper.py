@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from rtswap.core.types import AlignedFace, Matrix, Points, Quality, SourceIdentity, SwappedFace
+from rtswap.core.types import Matrix, Points, Quality, SourceIdentity, SwappedFace, Target
 from rtswap.vision.geometry import box_of, similarity
 
 
@@ -19,7 +19,7 @@ class PaperMask:
         matrix = np.array([[scale, 0, -scale * x1], [0, scale, -scale * y1]], np.float32)
         return matrix, (int(scale * (x2 - x1)), int(scale * (y2 - y1)))
 
-    def swap(self, face: AlignedFace, quality: Quality) -> SwappedFace:
+    def swap(self, face: Target, quality: Quality) -> SwappedFace:
         height, width = face.crop.shape[:2]
         onto_face = similarity(self.source.landmarks[:, :2], face.landmarks[:, :2])
         mask = np.zeros((height, width), np.uint8)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 
 from rtswap.app.config import Config
-from rtswap.app.networks import Eyes
-from rtswap.core.protocols import DeviceFinish, DeviceSwapper, Engine, SwapModel, Workshop
+from rtswap.app.networks import FaceModels
+from rtswap.core.protocols import Engine, GpuFinish, GpuSwapper, Renderer, SwapModel
 from rtswap.disclosure import Disclosure
 from rtswap.gpu import card as door
 from rtswap.swappers.mesh.swapper import MeshSwapModel
@@ -18,14 +18,14 @@ ON_HOST = ("idt", "sot")
 """Colour transfers that are good for files, and have no version for a GPU."""
 
 
-def works_on_gpu(config: Config, eyes: Eyes) -> bool:
+def works_on_gpu(config: Config, models: FaceModels) -> bool:
     """Whether frames are to be worked on where the networks run."""
-    return eyes.engine.startswith(ON_GPU) and not why_on_host(config, eyes)
+    return models.engine.startswith(ON_GPU) and not why_on_host(config, models)
 
 
-def why_on_host(config: Config, eyes: Eyes) -> str:
+def why_on_host(config: Config, models: FaceModels) -> str:
     """What of the configuration keeps frames on the processor although the networks run on a GPU; empty: nothing."""
-    if not eyes.engine.startswith(ON_GPU):
+    if not models.engine.startswith(ON_GPU):
         return ""
     swap = config.swap
     asked = {
@@ -38,54 +38,54 @@ def why_on_host(config: Config, eyes: Eyes) -> str:
     return ", ".join(reasons)
 
 
-def device_model(model: MeshSwapModel) -> SwapModel:
+def gpu_mesh_model(model: MeshSwapModel) -> SwapModel:
     """The swapper ``mesh`` with its pixels on the GPU, from captured graphs: of the thousand kernels of a frame about
     half are its."""
-    from rtswap.swappers.mesh.gpu import TorchMeshSwapModel
+    from rtswap.swappers.mesh.gpu import GpuMeshSwapModel
 
-    return TorchMeshSwapModel(model, door.DEVICE, "captured")
-
-
-def device_one_model(under: SwapModel, encoder: Engine, generator: Engine, size: int) -> SwapModel:
-    """The swapper ``one`` over ``device_model``."""
-    from rtswap.swappers.refiner.gpu import TorchOneSwapModel
-
-    return TorchOneSwapModel(under, encoder, generator, size)
+    return GpuMeshSwapModel(model, door.DEVICE, "captured")
 
 
-def device_finishes(config: Config, eyes: Eyes, *, partial: bool, every_s: float) -> list[DeviceFinish]:
+def gpu_refiner_model(under: SwapModel, encoder: Engine, generator: Engine, size: int) -> SwapModel:
+    """The swapper ``one`` over ``gpu_mesh_model``."""
+    from rtswap.swappers.refiner.gpu import GpuRefinerSwapModel
+
+    return GpuRefinerSwapModel(under, encoder, generator, size)
+
+
+def gpu_finishes(config: Config, models: FaceModels, *, partial: bool, every_s: float) -> list[GpuFinish]:
     """As ``assemble.make_finishes``, in the same order."""
-    finishes: list[DeviceFinish] = []
+    finishes: list[GpuFinish] = []
     swap, mask = config.swap, config.mask
-    if eyes.occluders is not None and "occlusion" in mask.masks:
-        from rtswap.compositing.finishes.occlusion_gpu import DeviceOcclusionMask
+    if models.occlusion_model is not None and "occlusion" in mask.masks:
+        from rtswap.compositing.finishes.occlusion_gpu import GpuOcclusionMask
 
-        finishes.append(DeviceOcclusionMask(eyes.occluders.engine, every_s=every_s))
+        finishes.append(GpuOcclusionMask(models.occlusion_model.engine, every_s=every_s))
     if partial:
-        from rtswap.compositing.finishes.parts_gpu import DevicePartsMask
+        from rtswap.compositing.finishes.parts_gpu import GpuPartsMask
 
-        finishes.append(DevicePartsMask(mask.parts, mask.keep))
+        finishes.append(GpuPartsMask(mask.parts, mask.keep))
     if swap.color not in ("light", "none"):
-        from rtswap.compositing.finishes.color_gpu import DeviceColorMatch
+        from rtswap.compositing.finishes.color_gpu import GpuColorMatch
 
-        finishes.append(DeviceColorMatch(swap.color))
+        finishes.append(GpuColorMatch(swap.color))
     if swap.detail == "match":
-        from rtswap.compositing.finishes.detail_gpu import DeviceMatchDetail
+        from rtswap.compositing.finishes.detail_gpu import GpuMatchDetail
 
-        finishes.append(DeviceMatchDetail())
+        finishes.append(GpuMatchDetail())
     return finishes
 
 
-def device_workshop(
-    swappers: Sequence[DeviceSwapper],
-    finishes: Sequence[DeviceFinish],
+def gpu_renderer(
+    swappers: Sequence[GpuSwapper],
+    finishes: Sequence[GpuFinish],
     *,
     partial: bool,
     disclosure: Disclosure | None,
-) -> Workshop:
+) -> Renderer:
     """``disclosure``: whose badge and mark are written on the GPU; None: nothing is. Raises EngineError."""
     from rtswap.compositing.canvas.gpu import Compositor
-    from rtswap.compositing.renderer_gpu import DeviceWorkshop
+    from rtswap.compositing.renderer_gpu import GpuRenderer
     from rtswap.disclosure.gpu_patterns import patterns, plates
 
     if disclosure is None:
@@ -93,4 +93,4 @@ def device_workshop(
     else:
         payload = disclosure.watermark.payload if disclosure.watermark is not None else None
         compositor = Compositor(door.DEVICE, pattern=patterns(payload), plate=plates(disclosure.badge))
-    return DeviceWorkshop(swappers, canvas=compositor.begin, finishes=finishes, partial=partial)
+    return GpuRenderer(swappers, canvas=compositor.begin, finishes=finishes, partial=partial)

@@ -17,7 +17,7 @@ from rtswap.networks.dlib_identity import SIDE as EMBEDDER_PX
 from rtswap.networks.dlib_identity import DlibEmbedder
 from rtswap.networks.landmarks import MeshLandmarks
 from rtswap.networks.occlusion import SIZE as OCCLUSION_PX
-from rtswap.networks.occlusion import Occluders
+from rtswap.networks.occlusion import OcclusionModel
 from rtswap.networks.recognition import SIDE as RECOGNISER_PX
 from rtswap.networks.recognition import FaceRecogniser
 from rtswap.networks.registry import Registry
@@ -54,7 +54,7 @@ class Generator(NamedTuple):
     """Side of the crop that it sees."""
 
 
-class Eyes(NamedTuple):
+class FaceModels(NamedTuple):
     detector: Detector
     """For frames."""
     photo_detector: Detector
@@ -66,7 +66,7 @@ class Eyes(NamedTuple):
     """Loads it, for the swapper ``one`` or ``one-256``."""
     recogniser: Embedder | None = None
     """Knows a face again; None where nobody asked for it."""
-    occluders: Occluders | None = None
+    occlusion_model: OcclusionModel | None = None
     """Tells what hides a face; None where it is not asked for."""
     engine: str = ""
     """What runs them, for reports."""
@@ -82,11 +82,11 @@ class Networks(NamedTuple):
     embedder: Callable[[], Embedder | None]
 
 
-def open_eyes(
+def open_models(
     config: Config, *, on_event: Callable[[str], None], wrap: Callable[[Engine], Engine] = lambda engine: engine
-) -> Eyes:
+) -> FaceModels:
     """``wrap`` may put something around every engine. Raises ModelError, EngineError."""
-    return look_through(open_networks(config, on_event=on_event), config, wrap)
+    return bind_models(open_networks(config, on_event=on_event), config, wrap)
 
 
 def open_networks(config: Config, *, on_event: Callable[[str], None]) -> Networks:
@@ -125,9 +125,9 @@ def open_networks(config: Config, *, on_event: Callable[[str], None]) -> Network
     return Networks(choose(samples), samples, generator, embedder)
 
 
-def look_through(
+def bind_models(
     networks: Networks, config: Config, wrap: Callable[[Engine], Engine] = lambda engine: engine
-) -> Eyes:
+) -> FaceModels:
     """New Eyes, for one thread, on networks that are there. ``wrap`` may put something around every engine."""
     engines = {name: wrap(engine) for name, engine in networks.engines.items()}
     tracking = config.tracking
@@ -146,14 +146,14 @@ def look_through(
         made = networks.generator(name)
         return Generator(wrap(made.encoder), wrap(made.generator), made.size)
 
-    return Eyes(
+    return FaceModels(
         detector(FRAME_PX),
         detector(PHOTO_PX),
         MeshLandmarks(engines["landmarks"], LANDMARK_PX),
         networks.embedder,
         generator,
         recogniser=FaceRecogniser(engines["recognition"]) if "recognition" in engines else None,
-        occluders=Occluders(engines["occlusion"]) if "occlusion" in engines else None,
+        occlusion_model=OcclusionModel(engines["occlusion"]) if "occlusion" in engines else None,
         engine=networks.engines["landmarks"].name,
     )
 

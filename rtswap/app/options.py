@@ -126,7 +126,7 @@ def choice(*names: str) -> Kind:
 
 
 def choices(*names: str) -> Kind:
-    """Some of the names, written ``eyes,mouth``; an array in TOML."""
+    """Some of the names, written ``models,mouth``; an array in TOML."""
 
     def parse(value: str | list[str]) -> tuple[str, ...]:
         words = [str(word).strip() for word in (value.split(",") if isinstance(value, str) else value)]

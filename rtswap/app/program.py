@@ -13,19 +13,19 @@ import psutil
 from rtswap.app.config import Config
 from rtswap.app.console import Console
 from rtswap.app.gpu_parts import (
-    device_finishes,
-    device_model,
-    device_one_model,
-    device_workshop,
+    gpu_finishes,
+    gpu_mesh_model,
+    gpu_refiner_model,
+    gpu_renderer,
     why_on_host,
     works_on_gpu,
 )
 from rtswap.app.marking import Sign, confirm_sources, make_disclosure, make_signer, unmarked_because
-from rtswap.app.networks import Eyes, open_eyes
-from rtswap.compositing.canvas.host import CpuCanvas
-from rtswap.compositing.renderer import HostWorkshop
+from rtswap.app.networks import FaceModels, open_models
+from rtswap.compositing.canvas.host import HostCanvas
+from rtswap.compositing.renderer import HostRenderer
 from rtswap.core.errors import OutputError
-from rtswap.core.protocols import Detector, DeviceSwapper, Finish, Input, Output, SwapModel, Swapper, Workshop
+from rtswap.core.protocols import Detector, Finish, GpuSwapper, Input, Output, Renderer, SwapModel, Swapper
 from rtswap.core.types import SourceIdentity, StreamInfo
 from rtswap.disclosure import Disclosure
 from rtswap.media.inputs import open_input
@@ -51,8 +51,8 @@ def run(config: Config, console: Console) -> dict[str, Any]:
     event = console.event
     disclosure = make_disclosure(config, event)
     confirm_sources(config, event)
-    eyes = open_eyes(config, on_event=event)
-    swappers = bind_sources(config, eyes, on_event=event)
+    models = open_models(config, on_event=event)
+    swappers = bind_sources(config, models, on_event=event)
     input = open_input(
         config.input.address,
         size=config.input.size or DEFAULT_SIZE,
@@ -64,7 +64,7 @@ def run(config: Config, console: Console) -> dict[str, Any]:
         open_parts.callback(input.close)
         pipeline = make_pipeline(
             config,
-            eyes,
+            models,
             swappers,
             on_event=event,
             photos=_is_photos(input),
@@ -108,14 +108,14 @@ def run(config: Config, console: Console) -> dict[str, Any]:
     }
 
 
-def bind_sources(config: Config, eyes: Eyes, *, on_event: Event) -> list[Swapper]:
+def bind_sources(config: Config, models: FaceModels, *, on_event: Event) -> list[Swapper]:
     """A swapper for the source and one for each of ``--also``, bound before the first frame. Raises SourceError."""
-    model = make_swap_model(config, eyes)
+    model = make_swap_model(config, models)
     people = [config.source.photos, *((also,) for also in config.source.also)]
-    return [model.bind(_source(config, photos, eyes, on_event)) for photos in people]
+    return [model.bind(_source(config, photos, models, on_event)) for photos in people]
 
 
-def make_swap_model(config: Config, eyes: Eyes) -> SwapModel:
+def make_swap_model(config: Config, models: FaceModels) -> SwapModel:
     from rtswap.swappers.mesh.swapper import MeshSwapModel
 
     def mesh() -> SwapModel:
@@ -127,29 +127,29 @@ def make_swap_model(config: Config, eyes: Eyes) -> SwapModel:
             hull="hull" in masks,
             skin="skin" in masks,
             delight=config.swap.delight,
-            occluders=eyes.occluders,
+            occlusion_model=models.occlusion_model,
         )
-        return device_model(model) if works_on_gpu(config, eyes) else model
+        return gpu_mesh_model(model) if works_on_gpu(config, models) else model
 
     def one() -> SwapModel:
-        from rtswap.swappers.refiner.swapper import OneSwapModel
+        from rtswap.swappers.refiner.swapper import RefinerSwapModel
 
-        make = device_one_model if works_on_gpu(config, eyes) else OneSwapModel
-        return make(mesh(), *eyes.generator(config.swap.swapper))
+        make = gpu_refiner_model if works_on_gpu(config, models) else RefinerSwapModel
+        return make(mesh(), *models.generator(config.swap.swapper))
 
-    models: dict[str, Callable[[], SwapModel]] = {"mesh": mesh, "one": one, "one-256": one}
-    return models[config.swap.swapper]()
+    builders: dict[str, Callable[[], SwapModel]] = {"mesh": mesh, "one": one, "one-256": one}
+    return builders[config.swap.swapper]()
 
 
-def make_finishes(config: Config, eyes: Eyes, *, on_event: Event, live: bool) -> list[Finish]:
+def make_finishes(config: Config, models: FaceModels, *, on_event: Event, live: bool) -> list[Finish]:
     """The steps between swap and paste, in the order in which they depend on each other: where the swap shows, then
     its colours there, then its sharpness, then its seam."""
     finishes: list[Finish] = []
     swap, mask = config.swap, config.mask
-    if eyes.occluders is not None and "occlusion" in mask.masks:
+    if models.occlusion_model is not None and "occlusion" in mask.masks:
         from rtswap.compositing.finishes.occlusion import OcclusionMask
 
-        finishes.append(OcclusionMask(eyes.occluders, every_s=OCCLUSION_EVERY_S if live else 0.0))
+        finishes.append(OcclusionMask(models.occlusion_model, every_s=OCCLUSION_EVERY_S if live else 0.0))
     if mask_is_partial(config):
         from rtswap.compositing.finishes.parts import PartsMask
 
@@ -179,7 +179,7 @@ def mask_is_partial(config: Config) -> bool:
 
 def make_pipeline(
     config: Config,
-    eyes: Eyes,
+    models: FaceModels,
     swappers: Sequence[Swapper],
     *,
     on_event: Event,
@@ -190,49 +190,49 @@ def make_pipeline(
 ) -> Pipeline:
     """``photos``: the frames are single pictures, in which small faces count and time does not. ``live``: frames come
     whether there is time or not. ``disclosure``: what will mark the pictures; on a GPU they are marked there."""
-    detector = eyes.photo_detector if photos else eyes.detector
-    tracker = make_tracker(config, detector, eyes)
+    detector = models.photo_detector if photos else models.detector
+    tracker = make_tracker(config, detector, models)
     safety = config.safety
     policy = Policy(safety.on_failure, safety.empty_after_s, safety.pass_through)
-    workshop = make_workshop(config, eyes, swappers, on_event=on_event, live=live, disclosure=disclosure)
-    return Pipeline(tracker, workshop, policy=policy, on_event=on_event, spans=spans)
+    renderer = make_renderer(config, models, swappers, on_event=on_event, live=live, disclosure=disclosure)
+    return Pipeline(tracker, renderer, policy=policy, on_event=on_event, spans=spans)
 
 
-def make_workshop(
+def make_renderer(
     config: Config,
-    eyes: Eyes,
+    models: FaceModels,
     swappers: Sequence[Swapper],
     *,
     on_event: Event,
     live: bool,
     disclosure: Disclosure | None,
-) -> Workshop:
+) -> Renderer:
     """On the GPU where the networks are, if the swappers are, too; else in host memory, and why is told."""
     partial = mask_is_partial(config)
-    on_device = [swapper for swapper in swappers if isinstance(swapper, DeviceSwapper)]
-    if works_on_gpu(config, eyes) and len(on_device) == len(swappers):
+    on_device = [swapper for swapper in swappers if isinstance(swapper, GpuSwapper)]
+    if works_on_gpu(config, models) and len(on_device) == len(swappers):
         every_s = OCCLUSION_EVERY_S if live else 0.0
-        finishes = device_finishes(config, eyes, partial=partial, every_s=every_s)
-        return device_workshop(on_device, finishes, partial=partial, disclosure=disclosure)
-    if reason := why_on_host(config, eyes):
+        finishes = gpu_finishes(config, models, partial=partial, every_s=every_s)
+        return gpu_renderer(on_device, finishes, partial=partial, disclosure=disclosure)
+    if reason := why_on_host(config, models):
         on_event(f"networks run on the GPU, but frames stay on the processor: {reason}")
-    steps = make_finishes(config, eyes, on_event=on_event, live=live)
-    return HostWorkshop(swappers, canvas=CpuCanvas, finishes=steps, partial=partial)
+    steps = make_finishes(config, models, on_event=on_event, live=live)
+    return HostRenderer(swappers, canvas=HostCanvas, finishes=steps, partial=partial)
 
 
-def make_tracker(config: Config, detector: Detector, eyes: Eyes) -> FaceTracker:
+def make_tracker(config: Config, detector: Detector, models: FaceModels) -> FaceTracker:
     faces: Literal["one", "all"] = "one" if config.tracking.faces == "one" else "all"
-    return FaceTracker(detector, eyes.landmarks, faces=faces, recogniser=eyes.recogniser)
+    return FaceTracker(detector, models.landmarks, faces=faces, recogniser=models.recogniser)
 
 
-def _source(config: Config, photos: Sequence[str], eyes: Eyes, on_event: Event) -> SourceIdentity:
+def _source(config: Config, photos: Sequence[str], models: FaceModels, on_event: Event) -> SourceIdentity:
     paths = [Path(photo).expanduser() for photo in photos]
     several = len(paths) > 1 or any(path.is_dir() for path in paths)
     return load_source(
         paths,
-        detector=eyes.photo_detector,
-        landmarks=eyes.landmarks,
-        embedder=eyes.embedder() if several else None,
+        detector=models.photo_detector,
+        landmarks=models.landmarks,
+        embedder=models.embedder() if several else None,
         face_index=config.source.face or None,
         on_event=on_event,
     )

@@ -17,7 +17,7 @@ from rtswap.compositing.renderer import (
     pixels_of,
     share_of,
 )
-from rtswap.core.types import DeviceFaces, DeviceSwapped, DeviceTensor, Tensor
+from rtswap.core.types import DeviceTensor, SwappedBatch, TargetBatch, Tensor
 from rtswap.gpu.graphs import Captured
 from rtswap.gpu.resample import uploaded
 from rtswap.gpu.torch_import import load_torch
@@ -27,7 +27,7 @@ torch = load_torch()
 NOWHERE = -1
 
 
-class Looks:
+class PixelCounts:
     """What is counted on a device, from captured graphs: a dozen small kernels for each of a frame's two looks."""
 
     def __init__(self) -> None:
@@ -46,8 +46,8 @@ class Looks:
 def counted(
     theirs: DeviceTensor, ours: DeviceTensor, masks: DeviceTensor, table: DeviceTensor, which: int
 ) -> DeviceTensor:
-    """As ``Looks.count``. ``table`` (N, 2 K + 3): where landmarks lie in the square for either look, width, height
-    and the first row that is compared."""
+    """As ``PixelCounts.count``. ``table`` (N, 2 K + 3): where landmarks lie in the square for either look, width,
+    height and the first row that is compared."""
     side, many = theirs.shape[1], (table.shape[1] - 3) // 2
     at = table[:, which * many : (which + 1) * many]
     replaced = (masks.reshape(len(masks), -1).gather(1, at.clamp(min=0)) >= 128) & (at != NOWHERE)
@@ -59,10 +59,10 @@ def counted(
     return torch.stack([differ.sum((1, 2)), replaced.sum(1)], 1)
 
 
-class Verdict:
-    """On the faces of one frame, by the rules of ``workshop``. ``told`` hears what was counted on the device."""
+class RenderChecks:
+    """On the faces of one frame, by the rules of ``renderer``. ``told`` hears what was counted on the device."""
 
-    def __init__(self, targets: DeviceFaces, *, partial: bool, looks: Looks) -> None:
+    def __init__(self, targets: TargetBatch, *, partial: bool, looks: PixelCounts) -> None:
         self._targets, self._partial, self._looks = targets, partial, looks
         self._side = targets.crops.shape[1]
         sizes = np.array([face.size for face in targets.faces], np.int64)
@@ -75,11 +75,11 @@ class Verdict:
         self._counts: list[DeviceTensor] = []
         self._told: Tensor | None = None
 
-    def look_at_swap(self, swapped: DeviceSwapped) -> None:
+    def look_at_swap(self, swapped: SwappedBatch) -> None:
         """Raises ValueError for an answer that cannot be pasted."""
         self._look(swapped, 0)
 
-    def look_at_finished(self, swapped: DeviceSwapped) -> None:
+    def look_at_finished(self, swapped: SwappedBatch) -> None:
         """As ``look_at_swap``."""
         self._look(swapped, 1)
 
@@ -108,10 +108,10 @@ class Verdict:
                 found[index] = error
         return found
 
-    def without(self, swapped: DeviceSwapped, kept: Sequence[bool]) -> DeviceSwapped:
+    def without(self, swapped: SwappedBatch, kept: Sequence[bool]) -> SwappedBatch:
         """The masks of the others empty."""
         keep = uploaded(np.array(kept, np.uint8), swapped.masks.device)
-        return DeviceSwapped(swapped.crops, swapped.masks * keep[:, None, None])
+        return SwappedBatch(swapped.crops, swapped.masks * keep[:, None, None])
 
     def _at(self, places: Sequence[tuple[Tensor, Tensor, int]]) -> Tensor:
         """(N, K) where the landmarks lie in a square: as many for every frame, so that captured work serves again."""
@@ -120,7 +120,7 @@ class Verdict:
             row[: len(x)] = y * self._side + x
         return found
 
-    def _look(self, swapped: DeviceSwapped, which: int) -> None:
+    def _look(self, swapped: SwappedBatch, which: int) -> None:
         crops, masks = self._targets.crops, swapped.masks
         for name, tensor, shape in (("crops", swapped.crops, crops.shape), ("masks", masks, crops.shape[:3])):
             if tensor.shape != shape or tensor.dtype != torch.uint8 or tensor.device != crops.device:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.protocols import Canvas, Finish, Stages, Swapper
-from rtswap.core.types import AlignedFace, Box, Image, Mask, Matrix, Points, Quality, SwappedFace, Swaps, Track, View
+from rtswap.core.types import Box, Image, Mask, Matrix, Points, Quality, SwappedFace, Swaps, Target, Track, View
 from rtswap.vision.geometry import scale_of, transform
 
 LARGEST_FACE = 3.0
@@ -27,8 +27,8 @@ class TooHidden(Exception):
     """So much is before the face that next to nothing of it would be replaced. A cup there is no fault of ours."""
 
 
-class HostWorkshop:
-    """Implements ``protocols.Workshop``. ``swappers``: one per source. ``canvas`` makes one of a frame's picture.
+class HostRenderer:
+    """Implements ``protocols.Renderer``. ``swappers``: one per source. ``canvas`` makes one of a frame's picture.
     ``finishes``: the steps between swap and paste, in order. ``partial``: the user wants parts of the target's own
     face to show."""
 
@@ -47,8 +47,8 @@ class HostWorkshop:
     def source_count(self) -> int:
         return len(self.swappers)
 
-    def begin(self, image: Image) -> HostWorkpiece:
-        return HostWorkpiece(self, self._canvas(image), LARGEST_FACE * max(image.shape[:2]))
+    def begin(self, image: Image) -> HostFrameRender:
+        return HostFrameRender(self, self._canvas(image), LARGEST_FACE * max(image.shape[:2]))
 
     def forget(self, track_id: int) -> None:
         """Drop what was remembered of a track that has ended."""
@@ -58,10 +58,10 @@ class HostWorkshop:
             step.forget(track_id)
 
 
-class HostWorkpiece:
-    """Implements ``protocols.Workpiece``."""
+class HostFrameRender:
+    """Implements ``protocols.FrameRender``."""
 
-    def __init__(self, shop: HostWorkshop, canvas: Canvas, largest_px: float) -> None:
+    def __init__(self, shop: HostRenderer, canvas: Canvas, largest_px: float) -> None:
         self._shop, self._canvas, self._largest_px = shop, canvas, largest_px
         self._faces: list[tuple[SwappedFace, Matrix]] = []
         self._swaps = Swaps()
@@ -72,7 +72,7 @@ class HostWorkpiece:
         return False
 
     def swap(self, tracks: Sequence[Track], source: int, *, quality: Quality, now: float, stages: Stages) -> Swaps:
-        """As ``protocols.Workpiece``."""
+        """As ``protocols.FrameRender``."""
         swapper = self._shop.swappers[source]
         done: list[int] = []
         bare: list[int] = []
@@ -98,7 +98,7 @@ class HostWorkpiece:
             crop = self._canvas.crop(*view)
         with stages("swap"):
             landmarks = transform(view.matrix, track.landmarks)
-            target = AlignedFace(track.id, crop, landmarks, track.visibility, now)
+            target = Target(track.id, crop, landmarks, track.visibility, now)
             face = swapper.swap(target, quality)
         _check_form(face, target)
         check_replaced(_share_replaced(face.mask, target.landmarks))
@@ -116,7 +116,7 @@ class HostWorkpiece:
         self._canvas.cover(box, style)
 
     def paste(self) -> None:
-        """As ``protocols.Workpiece``."""
+        """As ``protocols.FrameRender``."""
         for face, matrix in self._faces:
             self._canvas.paste(face.crop, face.mask, matrix)
 
@@ -188,7 +188,7 @@ def share_of(replaced: int, asked: int) -> float:
     return replaced / asked if asked else 1.0
 
 
-def _check_form(face: SwappedFace, target: AlignedFace) -> None:
+def _check_form(face: SwappedFace, target: Target) -> None:
     shape = target.crop.shape
     if face.crop.dtype != np.uint8 or face.crop.shape != shape:
         raise ValueError(f"a swapped face of {face.crop.dtype} {face.crop.shape}, expected uint8 {shape}")

@@ -1,7 +1,7 @@
-"""The faces of a frame on a GPU, all at once: what ``workshop`` does, without waiting for the device.
+"""The faces of a frame on a GPU, all at once: what ``renderer`` does, without waiting for the device.
 
 What must be known of pixels (does a mask leave the face bare, is a crop the target's own?) is counted there and comes
-down with the picture. So it is judged before it leaves, but after it was made: see ``Workpiece.verdict``.
+down with the picture. So it is judged before it leaves, but after it was made: see ``FrameRender.verdict``.
 """
 
 from __future__ import annotations
@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from rtswap.compositing.checks_gpu import Looks, Verdict
+from rtswap.compositing.checks_gpu import PixelCounts, RenderChecks
 from rtswap.compositing.renderer import LARGEST_FACE, TooHidden, check_landmarks, checked
 from rtswap.core.errors import EngineError
-from rtswap.core.protocols import DeviceCanvas, DeviceFinish, DeviceSwapper, Stages
+from rtswap.core.protocols import GpuCanvas, GpuFinish, GpuSwapper, Stages
 from rtswap.core.types import (
+    BatchedTarget,
     Box,
-    DeviceFace,
-    DeviceFaces,
-    DeviceSwapped,
     DeviceTensor,
     Image,
     Quality,
+    SwappedBatch,
     Swaps,
+    TargetBatch,
     Tensor,
     Track,
     View,
@@ -29,26 +29,26 @@ from rtswap.core.types import (
 from rtswap.vision.geometry import transform
 
 
-class DeviceWorkshop:
-    """Implements ``protocols.Workshop``. As ``workshop.HostWorkshop``, of parts that work on a GPU."""
+class GpuRenderer:
+    """Implements ``protocols.Renderer``. As ``renderer.HostRenderer``, of parts that work on a GPU."""
 
     def __init__(
         self,
-        swappers: Sequence[DeviceSwapper],
+        swappers: Sequence[GpuSwapper],
         *,
-        canvas: Callable[[Image], DeviceCanvas],
-        finishes: Sequence[DeviceFinish] = (),
+        canvas: Callable[[Image], GpuCanvas],
+        finishes: Sequence[GpuFinish] = (),
         partial: bool = False,
     ) -> None:
         self.swappers, self.finishes, self.partial = list(swappers), list(finishes), partial
-        self.canvas, self.looks = canvas, Looks()
+        self.canvas, self.looks = canvas, PixelCounts()
 
     @property
     def source_count(self) -> int:
         return len(self.swappers)
 
-    def begin(self, image: Image) -> DeviceWorkpiece:
-        return DeviceWorkpiece(self, image)
+    def begin(self, image: Image) -> GpuFrameRender:
+        return GpuFrameRender(self, image)
 
     def forget(self, track_id: int) -> None:
         """Drop what was remembered of a track that has ended."""
@@ -58,30 +58,30 @@ class DeviceWorkshop:
             step.forget(track_id)
 
 
-class DeviceWorkpiece:
-    """Implements ``protocols.Workpiece``. While faces are swapped a failing GPU leaves them bare; where not even that
-    can be covered it raises EngineError, and the frame does not leave."""
+class GpuFrameRender:
+    """Implements ``protocols.FrameRender``. While faces are swapped a failing GPU leaves them bare; where not even
+    that can be covered it raises EngineError, and the frame does not leave."""
 
-    def __init__(self, shop: DeviceWorkshop, image: Image) -> None:
+    def __init__(self, shop: GpuRenderer, image: Image) -> None:
         self._shop, self._image = shop, image
         with _told():
             self._canvas = shop.canvas(image)
         self._views: list[View] = []
-        self._swapped: DeviceSwapped | None = None
-        self._judge: Verdict | None = None
+        self._swapped: SwappedBatch | None = None
+        self._judge: RenderChecks | None = None
         self._told_later: Exception | None = None
         self._swaps = Swaps()
 
     @property
     def marked(self) -> bool:
-        """As ``protocols.Workpiece``."""
+        """As ``protocols.FrameRender``."""
         return self._canvas.marked
 
     def swap(self, tracks: Sequence[Track], source: int, *, quality: Quality, now: float, stages: Stages) -> Swaps:
-        """As ``protocols.Workpiece``. A face that cannot be right is left out; what fails on the device leaves all of
-        them bare."""
+        """As ``protocols.FrameRender``. A face that cannot be right is left out; what fails on the device leaves
+        all of them bare."""
         swapper = self._shop.swappers[source]
-        faces: list[DeviceFace] = []
+        faces: list[BatchedTarget] = []
         bare: list[int] = []
         failure: Exception | None = None
         for track in tracks:
@@ -103,20 +103,20 @@ class DeviceWorkpiece:
         self._swaps = Swaps(tuple(face.track_id for face in faces), tuple(bare), failure)
         return self._swaps
 
-    def _seen(self, swapper: DeviceSwapper, track: Track, quality: Quality, now: float) -> tuple[View, DeviceFace]:
+    def _seen(self, swapper: GpuSwapper, track: Track, quality: Quality, now: float) -> tuple[View, BatchedTarget]:
         check_landmarks(track.landmarks, LARGEST_FACE * max(self._image.shape[:2]))
         view = checked(View(*swapper.view(track.landmarks, quality.max_face_px)))
         if min(view.size) < 1:
             raise ValueError(f"a crop of {view.size} pixels")
         landmarks = transform(view.matrix, track.landmarks)
-        return view, DeviceFace(track.id, landmarks, track.visibility, now, view.size)
+        return view, BatchedTarget(track.id, landmarks, track.visibility, now, view.size)
 
     def _swap_all(
-        self, swapper: DeviceSwapper, faces: Sequence[DeviceFace], quality: Quality, stages: Stages
+        self, swapper: GpuSwapper, faces: Sequence[BatchedTarget], quality: Quality, stages: Stages
     ) -> None:
         with stages("crop"):
-            targets = DeviceFaces(tuple(faces), self._canvas.crops(self._views))
-        judge = Verdict(targets, partial=self._shop.partial, looks=self._shop.looks)
+            targets = TargetBatch(tuple(faces), self._canvas.crops(self._views))
+        judge = RenderChecks(targets, partial=self._shop.partial, looks=self._shop.looks)
         with stages("swap"):
             swapped = swapper.swap_all(targets, quality)
             judge.look_at_swap(swapped)
@@ -125,7 +125,7 @@ class DeviceWorkpiece:
                 for step in self._shop.finishes:
                     swapped = step.apply_all(swapped, targets, quality, self._later)
                 judge.look_at_finished(swapped)
-        self._canvas.later(judge.counts(), judge.told)
+        self._canvas.on_download(judge.counts(), judge.told)
         self._swapped, self._judge = swapped, judge
 
     def _later(self, tensor: DeviceTensor, then: Callable[[Tensor], None]) -> None:
@@ -137,7 +137,7 @@ class DeviceWorkpiece:
             except Exception as error:  # noqa: BLE001 - whatever breaks, the faces must be covered
                 self._told_later = error
 
-        self._canvas.later(tensor, told)
+        self._canvas.on_download(tensor, told)
 
     def cover(self, box: Box, style: str) -> None:
         """As ``protocols.Canvas``."""
@@ -145,7 +145,7 @@ class DeviceWorkpiece:
             self._canvas.cover(box, style)
 
     def paste(self) -> None:
-        """As ``protocols.Workpiece``."""
+        """As ``protocols.FrameRender``."""
         if self._swapped is not None:
             with _told():
                 self._canvas.paste_all(self._swapped.crops, self._swapped.masks, self._views)
@@ -156,7 +156,7 @@ class DeviceWorkpiece:
             return self._canvas.image()
 
     def verdict(self) -> Swaps:
-        """As ``protocols.Workpiece``. Where nothing was told, everything is bare."""
+        """As ``protocols.FrameRender``. Where nothing was told, everything is bare."""
         if self._swapped is None or self._judge is None:
             return self._swaps
         if self._told_later is not None:
@@ -173,7 +173,7 @@ class DeviceWorkpiece:
         )
 
     def restart(self) -> None:
-        """As ``protocols.Workpiece``. The host has the frame as it came."""
+        """As ``protocols.FrameRender``. The host has the frame as it came."""
         stands = self.verdict()
         with _told():
             self._canvas = self._shop.canvas(self._image)

@@ -7,11 +7,8 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol, runtime_checkable
 
 from rtswap.core.types import (
-    AlignedFace,
     Box,
     Detection,
-    DeviceFaces,
-    DeviceSwapped,
     DeviceTensor,
     Frame,
     Image,
@@ -23,8 +20,11 @@ from rtswap.core.types import (
     Quality,
     SourceIdentity,
     StreamInfo,
+    SwappedBatch,
     SwappedFace,
     Swaps,
+    Target,
+    TargetBatch,
     Tensor,
     Track,
     View,
@@ -124,7 +124,7 @@ class Swapper(Protocol):
         """How it wants to see the face: frame -> crop matrix, and the crop's (width, height) <= ``max_px``."""
         ...
 
-    def swap(self, face: AlignedFace, quality: Quality) -> SwappedFace: ...
+    def swap(self, face: Target, quality: Quality) -> SwappedFace: ...
 
     def forget(self, track_id: int) -> None:
         """Drop what was remembered of a track that has ended."""
@@ -134,7 +134,7 @@ class Swapper(Protocol):
 class Finish(Protocol):
     """A step between swap and paste: it changes what was swapped, or where that shows."""
 
-    def apply(self, swapped: SwappedFace, target: AlignedFace, quality: Quality) -> SwappedFace:
+    def apply(self, swapped: SwappedFace, target: Target, quality: Quality) -> SwappedFace:
         """May write into ``swapped``, never into ``target``. The mask may only become smaller."""
         ...
 
@@ -163,20 +163,20 @@ Stages = Callable[[str], AbstractContextManager[Any]]
 """``with stages("crop"): ...`` counts the time."""
 
 
-class Workshop(Protocol):
+class Renderer(Protocol):
     """Where the faces of frames are swapped: in host memory one by one, or on a GPU all at once."""
 
     @property
     def source_count(self) -> int: ...
 
-    def begin(self, image: Image) -> Workpiece: ...
+    def begin(self, image: Image) -> FrameRender: ...
 
     def forget(self, track_id: int) -> None:
         """Drop what was remembered of a track that has ended."""
         ...
 
 
-class Workpiece(Protocol):
+class FrameRender(Protocol):
     """One frame in a workshop: faces are swapped, then places covered, then the faces pasted over them."""
 
     @property
@@ -210,30 +210,30 @@ class Workpiece(Protocol):
 
 
 @runtime_checkable
-class DeviceSwapper(Protocol):
+class GpuSwapper(Protocol):
     """A ``Swapper`` for faces on a GPU. It waits for nothing there."""
 
     def view(self, landmarks: Points, max_px: int) -> tuple[Matrix, tuple[int, int]]:
         """As ``Swapper.view``."""
         ...
 
-    def swap_all(self, targets: DeviceFaces, quality: Quality) -> DeviceSwapped: ...
+    def swap_all(self, targets: TargetBatch, quality: Quality) -> SwappedBatch: ...
 
     def forget(self, track_id: int) -> None:
         """Drop what was remembered of a track that has ended."""
         ...
 
 
-Later = Callable[[DeviceTensor, Callable[[Tensor], None]], None]
-"""``later(tensor, then)``: the tensor comes down with the frame's picture; then ``then`` is called with it."""
+OnDownload = Callable[[DeviceTensor, Callable[[Tensor], None]], None]
+"""``on_download(tensor, then)``: the tensor comes down with the frame's picture; then ``then`` is called with it."""
 
 
-class DeviceFinish(Protocol):
-    """A ``Finish`` for faces on a GPU. It waits for nothing there: what the host must see comes ``later``."""
+class GpuFinish(Protocol):
+    """A ``Finish`` for faces on a GPU. It waits for nothing there: what the host must see comes ``on_download``."""
 
     def apply_all(
-        self, swapped: DeviceSwapped, targets: DeviceFaces, quality: Quality, later: Later
-    ) -> DeviceSwapped:
+        self, swapped: SwappedBatch, targets: TargetBatch, quality: Quality, on_download: OnDownload
+    ) -> SwappedBatch:
         """May write into ``swapped``, never into ``targets``. The masks may only become smaller."""
         ...
 
@@ -242,7 +242,7 @@ class DeviceFinish(Protocol):
         ...
 
 
-class DeviceCanvas(Protocol):
+class GpuCanvas(Protocol):
     """A ``Canvas`` on a GPU: all faces at once, and one wait, in ``image``."""
 
     @property
@@ -251,15 +251,15 @@ class DeviceCanvas(Protocol):
         ...
 
     def crops(self, views: Sequence[View]) -> DeviceTensor:
-        """(N, S, S, 3) as ``DeviceFaces.crops``."""
+        """(N, S, S, 3) as ``TargetBatch.crops``."""
         ...
 
     def paste_all(self, crops: DeviceTensor, masks: DeviceTensor, views: Sequence[View]) -> None: ...
 
     def cover(self, box: Box, style: str) -> None: ...
 
-    def later(self, tensor: DeviceTensor, then: Callable[[Tensor], None]) -> None:
-        """As ``Later``."""
+    def on_download(self, tensor: DeviceTensor, then: Callable[[Tensor], None]) -> None:
+        """As ``OnDownload``."""
         ...
 
     def image(self) -> Image: ...

@@ -117,7 +117,7 @@ class SourceIdentity:
 
 
 @dataclass(frozen=True, slots=True)
-class AlignedFace:
+class Target:
     """A target face as a swapper asked to see it."""
 
     track_id: int
@@ -134,14 +134,14 @@ class AlignedFace:
 @dataclass(frozen=True, slots=True)
 class SwappedFace:
     crop: Image
-    """As large as ``AlignedFace.crop``."""
+    """As large as ``Target.crop``."""
     mask: Mask
     """As large as ``crop``: 255 = replace. 0 on its outermost pixels."""
 
 
 @dataclass(frozen=True, slots=True)
-class DeviceFace:
-    """A target face whose crop lies on a GPU: ``AlignedFace`` without its pixels."""
+class BatchedTarget:
+    """A target face whose crop lies on a GPU: ``Target`` without its pixels."""
 
     track_id: int
     landmarks: Points
@@ -154,20 +154,20 @@ class DeviceFace:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class DeviceFaces:
+class TargetBatch:
     """All target faces of a frame that are to be swapped, their crops on a GPU."""
 
-    faces: tuple[DeviceFace, ...]
+    faces: tuple[BatchedTarget, ...]
     crops: DeviceTensor
     """(N, S, S, 3) uint8: each crop in the upper left of its square, its last pixels repeated beyond. Read only."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class DeviceSwapped:
+class SwappedBatch:
     """``SwappedFace`` for all faces of a frame."""
 
     crops: DeviceTensor
-    """As ``DeviceFaces.crops``."""
+    """As ``TargetBatch.crops``."""
     masks: DeviceTensor
     """(N, S, S) uint8: 255 = replace; 0 on a crop's outermost pixels and beyond it."""
 

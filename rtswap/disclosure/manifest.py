@@ -24,7 +24,7 @@ from rtswap.core.errors import ConfigError, InputError, OutputError, RtswapError
 from rtswap.disclosure.certificate import SigningIdentity
 from rtswap.disclosure.manifest_content import ManifestFacts, definition, hash_input
 from rtswap.disclosure.manifest_report import ManifestReport, report_of
-from rtswap.disclosure.manifest_streams import Guard, Guarded, Nowhere
+from rtswap.disclosure.manifest_streams import Guarded, Nowhere, StreamGuard
 
 __all__ = [
     "ManifestFacts",
@@ -146,7 +146,7 @@ def read_manifest(path: Path, *, anchors: str = "") -> ManifestReport | None:
 def _read(
     c2pa: ModuleType, settings: dict[str, Any], file: IO[bytes], media_type: str | None, manifest: bytes | None
 ) -> ManifestReport:
-    with Guard() as guard:
+    with StreamGuard() as guard:
         try:
             with (
                 c2pa.Context.from_dict(settings) as context,
@@ -171,7 +171,7 @@ def _sign(
 ) -> bytes:
     """Write the recording with its manifest to ``output``; the manifest. Raises OSError, _SigningFailed."""
     c2pa = _c2pa()
-    with Guard() as guard:
+    with StreamGuard() as guard:
         try:
             info = c2pa.C2paSignerInfo(identity.algorithm, identity.chain.encode(), identity.key.encode(), None)
             with (

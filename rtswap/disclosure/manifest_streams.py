@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-class Guard:
+class StreamGuard:
     """Around one call of c2pa: keeps the disk's error, and holds Ctrl-C and SIGTERM back until the call has ended,
     which they make it do at once."""
 
@@ -19,7 +19,7 @@ class Guard:
         self._handlers: dict[int, Callable[[int, Any], Any]] = {}
         self._caught = 0
 
-    def __enter__(self) -> Guard:
+    def __enter__(self) -> StreamGuard:
         if threading.current_thread() is threading.main_thread():  # no other thread is interrupted
             for number in (signal.SIGINT, signal.SIGTERM):
                 handler = signal.getsignal(number)
@@ -46,7 +46,7 @@ class Guard:
 class Guarded:
     """A file for c2pa."""
 
-    def __init__(self, file: Any, guard: Guard) -> None:
+    def __init__(self, file: Any, guard: StreamGuard) -> None:
         self._file, self._guard = file, guard
 
     def write(self, data: bytes) -> int:

@@ -25,7 +25,7 @@ Stream = Hashable
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class BatchLimits:
     """What a batch may wait for."""
 
     most: int = 16
@@ -76,7 +76,7 @@ class Queue:
     that it neither starves others nor is starved. *Bound*: at most ``waiting_per_stream`` requests of a stream wait.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: BatchLimits) -> None:
         self._limits = limits
         self._lines: dict[Stream, _Line] = {}
 
@@ -182,10 +182,10 @@ class SharedEngine:
     """
 
     def __init__(
-        self, engine: Engine, limits: Limits | None = None, *, clock: Callable[[], float] = time.perf_counter
+        self, engine: Engine, limits: BatchLimits | None = None, *, clock: Callable[[], float] = time.perf_counter
     ) -> None:
         self._engine, self._clock = engine, clock
-        self._queue = Queue(limits or Limits())
+        self._queue = Queue(limits or BatchLimits())
         self._changed = threading.Condition()
         self._busy = False
         self.batches = 0
@@ -200,7 +200,7 @@ class SharedEngine:
         """Implements ``protocols.Engine`` for one stream; takes a GPU's tensors where the engine does. Close it when
         the stream ends."""
         on_device = hasattr(self._engine, "run_on_device")
-        return DeviceStreamEngine(self, stream) if on_device else StreamEngine(self, stream)
+        return GpuStreamEngine(self, stream) if on_device else StreamEngine(self, stream)
 
     def ask(self, stream: Stream, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The outputs for these inputs, the asker's own. Raises Refused, and EngineError where they cannot be run."""
@@ -306,7 +306,7 @@ class StreamEngine:
         self._shared.forget(self._stream)
 
 
-class DeviceStreamEngine(StreamEngine):
+class GpuStreamEngine(StreamEngine):
     """One stream's share of an engine that also takes tensors of a GPU."""
 
     def run_on_device(self, inputs: Mapping[str, Any]) -> Mapping[str, Any]:

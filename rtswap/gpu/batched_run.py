@@ -33,7 +33,7 @@ def run_of(engine: Engine) -> Run:
     return over_the_host
 
 
-def asked(network: str, run: Run, inputs: Mapping[str, Tensor], output: str, shape: Sequence[int]) -> Tensor:
+def run_batched(network: str, run: Run, inputs: Mapping[str, Tensor], output: str, shape: Sequence[int]) -> Tensor:
     """(N, *``shape``) what the network says of ``inputs`` (N, ...), until its next run. Few shapes come up: batches
     are powers of two. Raises ModelError where ``output`` has another shape, and EngineError."""
     total, found = len(next(iter(inputs.values()))), []

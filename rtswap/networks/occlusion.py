@@ -35,7 +35,7 @@ _TINY = 1e-3
 _FARTHEST = 1e6
 
 
-class Occluders:
+class OcclusionModel:
     """The network's contract: ``crops`` (N, 128, 128, 3) and ``guides`` (N, 128, 128) uint8 -> ``visible``
     (N, 64, 64) float32, 0..1: 1 = the face can be seen there."""
 

@@ -72,7 +72,7 @@ def tells_who(mesh: Mesh) -> bool:
     return sure and size >= SMALLEST_PX and yaw <= WIDEST_YAW
 
 
-class Likeness:
+class Appearance:
     """What one person looked like, at a few moments that differ. Times are seconds of the stream."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rtswap.core.errors import FaceLost, InputError, RtswapError
-from rtswap.core.protocols import Tracker, Workpiece, Workshop
+from rtswap.core.protocols import FrameRender, Renderer, Tracker
 from rtswap.core.types import Box, Frame, Image, Quality, Swaps, Track
 from rtswap.runtime.guard import Guard
 from rtswap.runtime.metrics import Spans
@@ -47,21 +47,21 @@ class Outcome:
 
 
 class Pipeline:
-    """One per session, used by one thread. ``workshop`` does the faces; ``select`` chooses whose is put on.
+    """One per session, used by one thread. ``renderer`` does the faces; ``select`` chooses whose is put on.
     ``on_event`` is told what went wrong. ``spans``: where the time of each stage is counted, if something else counts
     there too."""
 
     def __init__(
         self,
         tracker: Tracker,
-        workshop: Workshop,
+        renderer: Renderer,
         *,
         policy: Policy,
         on_event: Callable[[str], None],
         spans: Spans | None = None,
     ) -> None:
         self._tracker = tracker
-        self._workshop = workshop
+        self._workshop = renderer
         self._source = 0
         self._policy = policy
         self._on_event = on_event
@@ -109,7 +109,7 @@ class Pipeline:
         return outcome
 
     def _work(
-        self, piece: Workpiece, tracks: Sequence[Track], quality: Quality, now: float, size: tuple[int, int]
+        self, piece: FrameRender, tracks: Sequence[Track], quality: Quality, now: float, size: tuple[int, int]
     ) -> Outcome:
         """Swap, and cover what is bare. A verdict that comes with the picture may be that some swap is none: that
         picture does not leave, and the frame is done again without it."""
@@ -133,7 +133,7 @@ class Pipeline:
             self._failures = 0
         return outcome
 
-    def _compose(self, piece: Workpiece, boxes: Sequence[Box], swaps: Swaps, swapping: bool) -> Outcome:
+    def _compose(self, piece: FrameRender, boxes: Sequence[Box], swaps: Swaps, swapping: bool) -> Outcome:
         """Cover first, then paste: where a swap lies on a doubtful place, what looks out beside it is covered."""
         covering = bool(boxes) and not self._policy.pass_through
         asked = self._policy.on_failure if swapping else "blur"  # switched off is no failure

@@ -43,10 +43,10 @@ class Persona:
 
 def list_personas() -> tuple[Persona, ...]:
     """Those who are offered, by name."""
-    return tuple(persona for persona in everybody() if persona.offered)
+    return tuple(persona for persona in all_personas() if persona.offered)
 
 
-def everybody() -> tuple[Persona, ...]:
+def all_personas() -> tuple[Persona, ...]:
     """All whose picture is in the box, by name."""
     data = json.loads((_folder() / "personas.json").read_text("utf-8"))
     found = [Persona(**entry, licence=data["licence"]) for entry in data["personas"]]
@@ -59,7 +59,7 @@ def persona_photo(name: str, *, choose: Callable[[Sequence[str]], str] = random.
     ``name``: as listed, with or without ``persona:``, in upper or lower case.
     """
     wanted = name.removeprefix(PREFIX).strip().lower()
-    files = {persona.name: persona.file for persona in everybody()}
+    files = {persona.name: persona.file for persona in all_personas()}
     known = [persona.name for persona in list_personas()]
     if wanted == RANDOM:
         wanted = choose(known)

@@ -34,7 +34,7 @@ _TURNS = (None, cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_90_COUNTERCLOCKWISE, cv2.ROT
 Event = Callable[[str], None]
 
 
-class Eyes(NamedTuple):
+class PhotoModels(NamedTuple):
     """What looks at the photos."""
 
     detector: Detector
@@ -70,11 +70,11 @@ def load_source(
     cannot be used are told through ``on_event`` and left out. Raises SourceError when none is left.
     """
     photos, refused = [], []
-    eyes = Eyes(detector, landmarks, embedder)
+    models = PhotoModels(detector, landmarks, embedder)
     files = _files(paths, on_event)
     for path in files:
         try:
-            photos.append(_look_at(path, eyes, face_index, on_event, read))
+            photos.append(_look_at(path, models, face_index, on_event, read))
         except (SourceError, InputError) as error:
             if len(files) == 1:
                 raise SourceError(error.what, expected=error.expected, got=error.got, do=error.do) from error
@@ -118,25 +118,27 @@ def _files(paths: Sequence[Path], on_event: Event) -> list[Path]:
 
 
 def _look_at(
-    path: Path, eyes: Eyes, face_index: int | None, on_event: Event, read: Callable[[Path], Image]
+    path: Path, models: PhotoModels, face_index: int | None, on_event: Event, read: Callable[[Path], Image]
 ) -> _Photo:
     """One photo. Raises InputError when it cannot be read, SourceError when it cannot be used."""
-    image, faces = _find_faces(read(path), eyes.detector)
+    image, faces = _find_faces(read(path), models.detector)
     if not faces:
         raise SourceError(
             f"there is no face in {path}", do="Use a photo that shows one face from the front, in good light."
         )
     face = _pick(path, faces, face_index, on_event)
     try:
-        mesh = look(eyes.landmarks, image, face.keypoints)
+        mesh = look(models.landmarks, image, face.keypoints)
         portrait, matrix = make_portrait(image, mesh)
-        points = find_landmarks(eyes.landmarks, portrait, transform(matrix, face.keypoints))
+        points = find_landmarks(models.landmarks, portrait, transform(matrix, face.keypoints))
     except SourceError as error:
         raise SourceError(f"{path}: {error.what}", expected=error.expected, got=error.got, do=error.do) from error
     appraisal = appraise(portrait, points, scale_of(matrix))
     if appraisal.faults:
         raise SourceError(f"{path} cannot be used: {'; '.join(appraisal.faults)}", do="Use another photo.")
-    embedding = None if eyes.embedder is None else np.asarray(eyes.embedder.embed(image, face.keypoints), np.float32)
+    embedding = (
+        None if models.embedder is None else np.asarray(models.embedder.embed(image, face.keypoints), np.float32)
+    )
     return _Photo(path.name, portrait, points, appraisal, embedding)
 
 

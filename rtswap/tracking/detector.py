@@ -18,7 +18,7 @@ from rtswap.core.types import Box, Detection, Image, Tensor
 from rtswap.tracking.cascade import (
     Boxes,
     Floats,
-    Sheet,
+    PyramidAtlas,
     draw,
     halved,
     lay_out,
@@ -43,7 +43,7 @@ _MAX_CANDIDATES = 64
 class _Plan(NamedTuple):
     """What depends on the picture's size alone."""
 
-    sheet: Sheet
+    sheet: PyramidAtlas
     canvas: Image
     level_of: NDArray[np.intp]
     """(rows, columns) of P-Net's output on the canvas -> level."""

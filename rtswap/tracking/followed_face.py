@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from rtswap.core.types import Box, Mesh, Points, Track
-from rtswap.networks.recognition import Likeness
+from rtswap.networks.recognition import Appearance
 from rtswap.tracking.association import iou, kinship
 from rtswap.tracking.smoothing import BoxFilter, MeshFilter, calmness
 from rtswap.vision import topology
@@ -38,7 +38,7 @@ class FollowedFace:
 
     def __init__(self, face_id: int, mesh: Mesh) -> None:
         self.id = face_id
-        self.likeness = Likeness()
+        self.likeness = Appearance()
         self.restart(mesh)
 
     def restart(self, mesh: Mesh) -> None:

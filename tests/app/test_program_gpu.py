@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from people import eyes, moved, person
+from people import models, moved, person
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
@@ -23,20 +23,20 @@ from torch.utils._python_dispatch import _disable_current_modes  # noqa: E402
 
 from rtswap.app import gpu_parts, program  # noqa: E402
 from rtswap.app.config import Config  # noqa: E402
-from rtswap.app.networks import Eyes, Generator  # noqa: E402
+from rtswap.app.networks import FaceModels, Generator  # noqa: E402
 from rtswap.compositing.finishes.detail import MatchDetail  # noqa: E402
-from rtswap.compositing.renderer import HostWorkshop  # noqa: E402
-from rtswap.compositing.renderer_gpu import DeviceWorkshop  # noqa: E402
+from rtswap.compositing.renderer import HostRenderer  # noqa: E402
+from rtswap.compositing.renderer_gpu import GpuRenderer  # noqa: E402
 from rtswap.core.types import Frame, Image, Quality  # noqa: E402
 from rtswap.disclosure import Badge, Disclosure  # noqa: E402
 from rtswap.disclosure.watermark import Payload, Watermark  # noqa: E402
 from rtswap.engines.torch.engine import TorchEngine  # noqa: E402
 from rtswap.gpu import card  # noqa: E402
 from rtswap.gpu.slots import Waits  # noqa: E402
-from rtswap.networks.occlusion import Occluders  # noqa: E402
+from rtswap.networks.occlusion import OcclusionModel  # noqa: E402
 from rtswap.networks.registry import Registry  # noqa: E402
 from rtswap.runtime.pipeline import Outcome, Pipeline  # noqa: E402
-from rtswap.swappers.refiner.gpu import TorchOneSwapper  # noqa: E402
+from rtswap.swappers.refiner.gpu import GpuRefinerSwapper  # noqa: E402
 from rtswap.swappers.refiner.swapper import SIZES  # noqa: E402
 from rtswap.vision.talking_head import AnimatedHead, clip  # noqa: E402
 
@@ -69,13 +69,13 @@ class Captured:
 
 
 @cache
-def torch_eyes() -> Eyes:
+def torch_eyes() -> FaceModels:
     """As if torch ran all networks on a GPU. Their ways without waiting are the occlusion network's and the
     generator's."""
     made = Encoder(), Mending(least=0.7)
-    return eyes()._replace(
+    return models()._replace(
         engine="torch-cuda",
-        occluders=Occluders(Captured()),
+        occlusion_model=OcclusionModel(Captured()),
         generator=lambda name: Generator(*made, SIZES[name]),
     )
 
@@ -100,12 +100,12 @@ def disclosure() -> Disclosure:
     return Disclosure(Badge(), Watermark(Payload((1, 0))))
 
 
-def pipeline_of(config: Config, known: Eyes, marks: Disclosure | None, told: list[str]) -> Pipeline:
+def pipeline_of(config: Config, known: FaceModels, marks: Disclosure | None, told: list[str]) -> Pipeline:
     swapper = program.make_swap_model(config, known).bind(person("ada"))
     return program.make_pipeline(config, known, [swapper], on_event=told.append, live=False, disclosure=marks)
 
 
-def run(config: Config, known: Eyes, pictures: Sequence[Image]) -> list[tuple[Outcome, Image]]:
+def run(config: Config, known: FaceModels, pictures: Sequence[Image]) -> list[tuple[Outcome, Image]]:
     """What leaves, marked, frame by frame."""
     marks, told = disclosure(), []
     pipeline = pipeline_of(config, known, marks, told)
@@ -226,11 +226,11 @@ def test_a_frame_that_is_done_again_waits_twice(monkeypatch: pytest.MonkeyPatch)
     """Where the verdict is that a swap is none, the picture that was made does not leave."""
     told: list[str] = []
     pipeline = pipeline_of(config_of(detail="none"), torch_eyes(), disclosure(), told)
-    workshop = pipeline._workshop
-    assert isinstance(workshop, DeviceWorkshop)
-    found = workshop.swappers[0].swap_all
+    renderer = pipeline._workshop
+    assert isinstance(renderer, GpuRenderer)
+    found = renderer.swappers[0].swap_all
     bare = lambda targets, quality: replace(found(targets, quality), crops=targets.crops)  # noqa: E731
-    monkeypatch.setattr(workshop.swappers[0], "swap_all", bare)
+    monkeypatch.setattr(renderer.swappers[0], "swap_all", bare)
     waits: list[Any] = []
     monkeypatch.setattr(Waits, "on", lambda self, event: waits.append(event))
     picture = frames()[0]
@@ -242,26 +242,26 @@ def test_a_frame_that_is_done_again_waits_twice(monkeypatch: pytest.MonkeyPatch)
     assert told == ['swapping failed: ValueError("the target\'s own face, not swapped")']
 
 
-def workshop_of(config: Config, known: Eyes) -> tuple[type, list[str]]:
+def workshop_of(config: Config, known: FaceModels) -> tuple[type, list[str]]:
     told: list[str] = []
-    workshop = pipeline_of(config, known, None, told)._workshop
-    return type(workshop), told
+    renderer = pipeline_of(config, known, None, told)._workshop
+    return type(renderer), told
 
 
 @pytest.mark.parametrize("engine", ["openvino-f32", "onnxruntime", "torch-cpu"])
 def test_without_a_gpu_s_engine_nothing_is_said(engine: str) -> None:
-    assert workshop_of(config_of(), eyes()._replace(engine=engine)) == (HostWorkshop, [])
+    assert workshop_of(config_of(), models()._replace(engine=engine)) == (HostRenderer, [])
 
 
 @pytest.mark.parametrize("engine", ["tensorrt-fp16", "torch-cuda", "torch-cuda-fp16"])
 def test_with_one_frames_are_worked_on_there(engine: str) -> None:
-    assert workshop_of(config_of(), torch_eyes()._replace(engine=engine)) == (DeviceWorkshop, [])
+    assert workshop_of(config_of(), torch_eyes()._replace(engine=engine)) == (GpuRenderer, [])
 
 
 @pytest.mark.parametrize("wanted", [{"color": "idt"}, {"color": "sot"}, {"blend": "poisson"}], ids=str)
 def test_what_has_no_version_for_a_gpu_is_said(wanted: dict[str, str]) -> None:
     kind, told = workshop_of(config_of(**wanted), torch_eyes())
-    assert kind is HostWorkshop
+    assert kind is HostRenderer
     ((name, value),) = wanted.items()
     assert told == [
         f"networks run on the GPU, but frames stay on the processor: --{name} {value} has no version for a GPU"
@@ -271,9 +271,9 @@ def test_what_has_no_version_for_a_gpu_is_said(wanted: dict[str, str]) -> None:
 @pytest.mark.parametrize("name", SIZES)
 def test_one_mends_there_what_mesh_has_made(name: str) -> None:
     pipeline = pipeline_of(config_of(swapper=name), torch_eyes(), None, [])
-    assert isinstance(pipeline._workshop, DeviceWorkshop)
+    assert isinstance(pipeline._workshop, GpuRenderer)
     (swapper,) = pipeline._workshop.swappers
-    assert isinstance(swapper, TorchOneSwapper)
+    assert isinstance(swapper, GpuRefinerSwapper)
 
 
 def test_a_gpu_without_triton_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -300,14 +300,14 @@ def test_pictures_from_python_are_marked_once(monkeypatch: pytest.MonkeyPatch) -
     found = []
     for engine in ("openvino", "torch-cuda"):
         known = torch_eyes()._replace(engine=engine)
-        monkeypatch.setattr(api, "open_eyes", lambda config, on_event, known=known: known)
+        monkeypatch.setattr(api, "open_models", lambda config, on_event, known=known: known)
         live = api.LiveSwap("ada.png", config=config_of(detail="none"))
         found.append([live.process(picture.copy(), 100 + index / 30) for index, picture in enumerate(frames()[:3])])
     for host, device in zip(*found, strict=True):
         assert (np.abs(host.astype(int) - device) > 2).mean() < 1e-3
 
 
-def bound_to(config: Config, known: Eyes) -> Any:
+def bound_to(config: Config, known: FaceModels) -> Any:
     return program.make_swap_model(config, known).bind(person("ada"))
 
 
@@ -328,7 +328,7 @@ def test_on_a_card_the_loop_is_the_one_without(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(card, "DEVICE", "cuda")
     path = Registry(on_event=lambda text: None).path("occlusion")
     known = without._replace(
-        occluders=Occluders(TorchEngine(path)), generator=lambda name: generator_on("cuda", name)
+        occlusion_model=OcclusionModel(TorchEngine(path)), generator=lambda name: generator_on("cuda", name)
     )
     for (_, wanted_picture), (_, picture) in zip(apart_from, run(wanted, known, frames()), strict=True):
         assert (np.abs(wanted_picture.astype(int) - picture) > 2).mean() < 2e-3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
 import re
@@ -110,7 +111,7 @@ def test_every_command_has_its_help(command: str, capsys: pytest.CaptureFixture[
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
-    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    declared = importlib.metadata.version("rtswap")
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"rtswap {declared}\n"
 

@@ -14,7 +14,7 @@ from rtswap.core.protocols import SwapModel, Swapper
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.networks.registry import Registry
 from rtswap.swappers.mesh.swapper import MeshSwapModel
-from rtswap.swappers.refiner.swapper import SIZES, OneSwapModel
+from rtswap.swappers.refiner.swapper import SIZES, RefinerSwapModel
 from rtswap.vision.geometry import scale_of
 
 
@@ -26,7 +26,7 @@ def paper_mask() -> SwapModel:
 def one(name: str) -> SwapModel:
     registry = Registry(on_event=lambda text: None)
     engines = (OnnxRuntimeEngine(registry.path(one), threads=1) for one in ("one-source", name))
-    return OneSwapModel(MeshSwapModel(), *engines, SIZES[name])
+    return RefinerSwapModel(MeshSwapModel(), *engines, SIZES[name])
 
 
 MODELS = {"mesh": MeshSwapModel, "paper mask": paper_mask} | {name: partial(one, name) for name in SIZES}

@@ -92,7 +92,7 @@ def test_strangers_text_cannot_steer_the_terminal() -> None:
 
 def test_rtswaps_manifest_is_found_under_a_later_one() -> None:
     ours = {"claim_generator_info": [{"name": "rtswap", "version": "1.0"}]}
-    later = {"claim_generator_info": [{"name": "Editor", "version": "5"}]}
-    store = {"active_manifest": "b", "manifests": {"a": ours, "b": later}, "validation_state": "Valid"}
+    on_download = {"claim_generator_info": [{"name": "Editor", "version": "5"}]}
+    store = {"active_manifest": "b", "manifests": {"a": ours, "b": on_download}, "validation_state": "Valid"}
     found = report_of(store, sidecar=False)
     assert (found.by_rtswap, found.earlier, found.generator) == (True, True, "rtswap 1.0")

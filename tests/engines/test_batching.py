@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from rtswap.core.errors import EngineError
 from rtswap.core.types import Tensor
-from rtswap.engines.batching import Limits, Queue, Refused, Request, SharedEngine
+from rtswap.engines.batching import BatchLimits, Queue, Refused, Request, SharedEngine
 
-LIMITS = Limits(most=8, wait_s=0.010, waiting_per_stream=4)
+LIMITS = BatchLimits(most=8, wait_s=0.010, waiting_per_stream=4)
 
 
-def queue_of(*requests: Request, limits: Limits = LIMITS) -> Queue:
+def queue_of(*requests: Request, limits: BatchLimits = LIMITS) -> Queue:
     queue = Queue(limits)
     for request in requests:
         queue.add(request)
@@ -69,7 +69,7 @@ def test_a_greedy_stream_is_refused_and_keeps_what_waits() -> None:
 def test_under_load_everybody_gets_the_same() -> None:
     """One stream asks for four rows as soon as it may, the others for one: rows are shared alike, and a stream that
     comes late gets no more than that."""
-    limits = Limits(most=4, wait_s=0.0, waiting_per_stream=4)
+    limits = BatchLimits(most=4, wait_s=0.0, waiting_per_stream=4)
     queue = Queue(limits)
     served: Counter[object] = Counter()
     late_since: Counter[object] = Counter()
@@ -92,7 +92,7 @@ def test_under_load_everybody_gets_the_same() -> None:
 
 
 def test_who_was_away_has_saved_nothing_up() -> None:
-    limits = Limits(most=2, wait_s=0.0)
+    limits = BatchLimits(most=2, wait_s=0.0)
     queue = queue_of(Request("away", 1, 0.0), limits=limits)
     queue.take(0.0)
     for turn in range(50):
@@ -116,7 +116,7 @@ def test_nobody_is_lost_doubled_overtaken_in_his_line_or_late(
     asked: list[tuple[int, int, float, str]], most: int, wait_s: float
 ) -> None:
     """With an engine that takes no time: every request is in a batch by its deadline, and memory is bounded."""
-    limits = Limits(most=most, wait_s=wait_s, waiting_per_stream=3)
+    limits = BatchLimits(most=most, wait_s=wait_s, waiting_per_stream=3)
     queue, now = Queue(limits), 0.0
     accepted: dict[int, list[int]] = {}
     got: dict[int, list[int]] = {}
@@ -204,7 +204,7 @@ def asked_by_all(engine: SharedEngine, values: list[float], times: int = 20) -> 
 
 def test_every_stream_gets_its_own_answers_and_batches_are_shared() -> None:
     doubler = Doubler()
-    engine = SharedEngine(doubler, Limits(most=16, wait_s=0.02))
+    engine = SharedEngine(doubler, BatchLimits(most=16, wait_s=0.02))
     found = asked_by_all(engine, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
     assert found == [[True] * 20] * 6
     assert engine.rows == sum(doubler.batches) == 20 * (1 + 2 + 3) * 2
@@ -213,14 +213,14 @@ def test_every_stream_gets_its_own_answers_and_batches_are_shared() -> None:
 
 
 def test_one_stream_s_fault_is_its_alone() -> None:
-    engine = SharedEngine(Doubler(), Limits(most=16, wait_s=0.01))
+    engine = SharedEngine(Doubler(), BatchLimits(most=16, wait_s=0.01))
     found = asked_by_all(engine, [1.0, -1.0, 3.0])
     assert found[0] == found[2] == [True] * 20
     assert found[1] == ["negative values"] * 20
 
 
 def test_outputs_stay_the_asker_s() -> None:
-    engine = SharedEngine(Doubler(), Limits(wait_s=0.0)).for_stream("a")
+    engine = SharedEngine(Doubler(), BatchLimits(wait_s=0.0)).for_stream("a")
     first = engine.run({"x": np.ones((1, 2), np.float32)})["y"]
     engine.run({"x": np.zeros((1, 2), np.float32)})
     assert (first == 2).all()
@@ -245,7 +245,7 @@ class Mixer:
 
 def test_a_network_that_mixes_rows_is_found_out() -> None:
     with pytest.raises(EngineError, match="cannot be shared out; expected 2 rows"):
-        SharedEngine(Mixer(), Limits(wait_s=0.0)).for_stream("a").run({"x": np.zeros((2, 3))})
+        SharedEngine(Mixer(), BatchLimits(wait_s=0.0)).for_stream("a").run({"x": np.zeros((2, 3))})
 
 
 class Interrupted:
@@ -258,7 +258,7 @@ class Interrupted:
 
 
 def test_after_an_interrupt_nobody_waits_forever() -> None:
-    engine = SharedEngine(Interrupted(), Limits(wait_s=0.0))
+    engine = SharedEngine(Interrupted(), BatchLimits(wait_s=0.0))
     for stream in "ab":
         with pytest.raises(KeyboardInterrupt):
             engine.for_stream(stream).run({"x": np.zeros((1, 1))})
@@ -286,7 +286,7 @@ class FakeTensor:
 
 
 def test_tensors_of_a_gpu_go_between_the_batches_and_stay_the_asker_s() -> None:
-    shared = SharedEngine(OnDevice(), Limits(wait_s=0.001))
+    shared = SharedEngine(OnDevice(), BatchLimits(wait_s=0.001))
     wrong: list[int] = []
 
     def ask(stream: int) -> None:

@@ -18,7 +18,7 @@ from needs import need_torch
 
 from rtswap.core.errors import EngineError
 from rtswap.engines.build import all_plans
-from rtswap.engines.build.all_plans import Wish, recipe_for
+from rtswap.engines.build.all_plans import PlanOptions, recipe_for
 from rtswap.engines.contract import TensorSpec
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.engines.tensorrt import engine as engine_module
@@ -348,6 +348,6 @@ def test_torch_captures_few_shapes_whatever_the_batch(torch: Any) -> None:
 
 
 def test_the_recipe_is_the_networks_own() -> None:
-    assert recipe_for("pnet", Wish()).batch == (1, 1, 1)
-    assert recipe_for("landmarks", Wish()).keep
-    assert recipe_for("landmarks", Wish("bf16", "8.9", (2, 2, 2))).batch == (2, 2, 2)
+    assert recipe_for("pnet", PlanOptions()).batch == (1, 1, 1)
+    assert recipe_for("landmarks", PlanOptions()).keep
+    assert recipe_for("landmarks", PlanOptions("bf16", "8.9", (2, 2, 2))).batch == (2, 2, 2)

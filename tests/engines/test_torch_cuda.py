@@ -233,7 +233,7 @@ def test_nothing_is_copied_between_device_and_processor_while_it_runs(name: str,
 
     copied: list[str] = []
 
-    class Watch(TorchDispatchMode):
+    class Probe(TorchDispatchMode):
         def __torch_dispatch__(self, function: Any, types: Any, given: Any = (), named: Any = None) -> Any:
             found = function(*given, **(named or {}))
             tensors = [one for one in (found, *given) if isinstance(one, torch.Tensor)]
@@ -246,7 +246,7 @@ def test_nothing_is_copied_between_device_and_processor_while_it_runs(name: str,
     inputs = {
         key: torch.empty(value.shape, dtype=torch.uint8, device="meta") for key, value in waves(path, 2, 50).items()
     }
-    with Watch():
+    with Probe():
         found = program(inputs)
     assert copied == []
     assert all(value.device.type == "meta" for value in found.values())

@@ -15,7 +15,7 @@ from rtswap.compositing.checks_gpu import counted  # noqa: E402
 from rtswap.compositing.finishes import detail_gpu, occlusion_gpu  # noqa: E402
 from rtswap.compositing.finishes.detail import Look  # noqa: E402
 from rtswap.compositing.finishes.grain import Overlay  # noqa: E402
-from rtswap.core.types import DeviceFace  # noqa: E402
+from rtswap.core.types import BatchedTarget  # noqa: E402
 from rtswap.disclosure.badge import Badge  # noqa: E402
 from rtswap.disclosure.gpu import PatternState, PlateState  # noqa: E402
 from rtswap.disclosure.gpu_patterns import patterns, plates  # noqa: E402
@@ -27,8 +27,8 @@ Case = tuple[Callable[..., Any], int, Callable[[np.random.Generator, str], list[
 """The function, how many of its arguments are others with each call, and what makes them for a device."""
 
 
-def face() -> DeviceFace:
-    return DeviceFace(1, placed(200, (128, 128)), np.ones(468, np.float32), 0.0, (248, 240))
+def face() -> BatchedTarget:
+    return BatchedTarget(1, placed(200, (128, 128)), np.ones(468, np.float32), 0.0, (248, 240))
 
 
 def pixels(rng: np.random.Generator, device: str, *shape: int) -> Any:

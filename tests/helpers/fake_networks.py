@@ -12,12 +12,12 @@ import torch
 from gpu_faces import together
 from people import person
 
-from rtswap.core.types import AlignedFace, DeviceFaces, DeviceSwapped, Quality, SwappedFace, Tensor
-from rtswap.swappers.mesh.gpu import TorchMeshSwapModel
+from rtswap.core.types import Quality, SwappedBatch, SwappedFace, Target, TargetBatch, Tensor
+from rtswap.swappers.mesh.gpu import GpuMeshSwapModel
 from rtswap.swappers.mesh.swapper import MeshSwapModel
 from rtswap.swappers.refiner.crop_view import NEUTRAL, SIZE
-from rtswap.swappers.refiner.gpu import TorchOneSwapModel, TorchOneSwapper
-from rtswap.swappers.refiner.swapper import OneSwapper
+from rtswap.swappers.refiner.gpu import GpuRefinerSwapModel, GpuRefinerSwapper
+from rtswap.swappers.refiner.swapper import RefinerSwapper
 
 LEVELS = 2
 """Of 255: how far host and device may be apart."""
@@ -66,7 +66,7 @@ class Given:
     def __init__(self) -> None:
         self.next: SwappedFace | None = None
 
-    def swap(self, face: AlignedFace, quality: Quality) -> SwappedFace:
+    def swap(self, face: Target, quality: Quality) -> SwappedFace:
         assert self.next is not None
         return SwappedFace(self.next.crop.copy(), self.next.mask.copy())
 
@@ -78,7 +78,7 @@ class Given:
 @cache
 def mesh() -> Any:
     """ada's."""
-    return TorchMeshSwapModel(MeshSwapModel(), "cpu").bind(person("ada"))
+    return GpuMeshSwapModel(MeshSwapModel(), "cpu").bind(person("ada"))
 
 
 class Bound:
@@ -90,9 +90,9 @@ class Bound:
         return mesh()
 
 
-def bound(generator: Any) -> TorchOneSwapper:
-    found = TorchOneSwapModel(Bound(), Encoder(), generator).bind(person("ada"))
-    assert isinstance(found, TorchOneSwapper)
+def bound(generator: Any) -> GpuRefinerSwapper:
+    found = GpuRefinerSwapModel(Bound(), Encoder(), generator).bind(person("ada"))
+    assert isinstance(found, GpuRefinerSwapper)
     return found
 
 
@@ -102,12 +102,12 @@ class Both:
     def __init__(self, **wanted: float) -> None:
         self.there, self.here = Generator(**wanted), Generator(**wanted)
         self.device, self.under = bound(self.there), Given()
-        self.host = OneSwapper(self.under, self.here, Encoder().run({})["style"], SIZE)  # type: ignore[arg-type]
-        self.below: list[DeviceSwapped] = []
+        self.host = RefinerSwapper(self.under, self.here, Encoder().run({})["style"], SIZE)  # type: ignore[arg-type]
+        self.below: list[SwappedBatch] = []
         found = self.device._under.swap_all
         self.device._under = Recorded(self.device._under, found, self.below)  # type: ignore[assignment]
 
-    def compare(self, faces: list[AlignedFace], quality: Quality | None = None) -> DeviceSwapped:
+    def compare(self, faces: list[Target], quality: Quality | None = None) -> SwappedBatch:
         """Pixel by pixel, all of each crop and what lies beyond; and what the networks were asked."""
         quality, before = quality or Quality(), (len(self.there.asked), len(self.here.asked))
         targets = together(faces)
@@ -139,15 +139,15 @@ class Both:
 
 
 class Recorded:
-    def __init__(self, swapper: Any, swap_all: Any, below: list[DeviceSwapped]) -> None:
+    def __init__(self, swapper: Any, swap_all: Any, below: list[SwappedBatch]) -> None:
         self._swapper, self._swap_all, self._below = swapper, swap_all, below
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._swapper, name)
 
-    def swap_all(self, targets: DeviceFaces, quality: Quality) -> DeviceSwapped:
+    def swap_all(self, targets: TargetBatch, quality: Quality) -> SwappedBatch:
         found = self._swap_all(targets, quality)
-        self._below.append(DeviceSwapped(found.crops.clone(), found.masks.clone()))
+        self._below.append(SwappedBatch(found.crops.clone(), found.masks.clone()))
         return self._below[-1]
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from rtswap.compositing.canvas.host import CpuCanvas
+from rtswap.compositing.canvas.host import HostCanvas
 from rtswap.core.errors import OutputError
 from rtswap.core.types import Image, MarkedImage, Matrix
 from rtswap.disclosure import Disclosure
@@ -17,7 +17,7 @@ class Fault(Exception):
     """What the parts here raise where they raise a defect."""
 
 
-class FaultyCanvas(CpuCanvas):
+class FaultyCanvas(HostCanvas):
     """Fails in one method, in the frames that ``broken`` names by counting canvases."""
 
     def __init__(self, image: Image, kind: str) -> None:
@@ -45,11 +45,11 @@ class FaultyCanvas(CpuCanvas):
             raise Fault(f"the canvas broke in {kind}")
 
 
-def canvases(kind: str, faults: Iterable[int]) -> Callable[[Image], CpuCanvas]:
+def canvases(kind: str, faults: Iterable[int]) -> Callable[[Image], HostCanvas]:
     """Makes canvases; those counted in ``faults`` are broken."""
     broken, count = frozenset(faults), iter(range(1_000_000))
 
-    def make(image: Image) -> CpuCanvas:
+    def make(image: Image) -> HostCanvas:
         now = next(count) in broken
         if now and kind == "make":
             raise Fault("no canvas")

@@ -12,9 +12,9 @@ import numpy as np
 from face_stream import SIZE, draw, face, middle, picture, shows_face, track_at
 from faulty_outputs import Fault, FaultyDisclosure, Recorder
 
-from rtswap.compositing.canvas.host import CpuCanvas
-from rtswap.compositing.renderer import HostWorkshop
-from rtswap.core.types import AlignedFace, Frame, Image, Matrix, Points, Quality, StreamInfo, SwappedFace, Track
+from rtswap.compositing.canvas.host import HostCanvas
+from rtswap.compositing.renderer import HostRenderer
+from rtswap.core.types import Frame, Image, Matrix, Points, Quality, StreamInfo, SwappedFace, Target, Track
 from rtswap.disclosure import Disclosure
 from rtswap.runtime.budget import Budget
 from rtswap.runtime.metrics import Metrics
@@ -138,7 +138,7 @@ class ScriptedSwapper:
         }
         return wrong.get(self._kind, (matrix, size))
 
-    def swap(self, face_: AlignedFace, quality: Quality) -> SwappedFace:
+    def swap(self, face_: Target, quality: Quality) -> SwappedFace:
         crop = np.full_like(face_.crop, 120)
         draw(crop, face(self._put_on), (crop.shape[1] // 2, crop.shape[0] // 2))
         mask = np.zeros(crop.shape[:2], np.uint8)
@@ -151,7 +151,7 @@ class ScriptedSwapper:
     def _now(self) -> bool:
         return self.calls in self._faults
 
-    def _wrong(self, target: AlignedFace, crop: Image, mask: Any) -> Any:
+    def _wrong(self, target: Target, crop: Image, mask: Any) -> Any:
         if self._kind == "swap raises":
             raise Fault("no swap")
         if self._kind == "hang":
@@ -210,8 +210,8 @@ def play(
     tracker: Any = None,
     swappers: Sequence[Any] = (),
     finishes: Sequence[Any] = (),
-    canvas: Callable[[Image], Any] = CpuCanvas,
-    workshop: Any = None,
+    canvas: Callable[[Image], Any] = HostCanvas,
+    renderer: Any = None,
     partial: bool = False,
     policy: str | Policy = "blur",
     disclosure: Disclosure | None = None,
@@ -226,7 +226,7 @@ def play(
     outputs = outputs or [Recorder()]
     pipeline = Pipeline(
         tracker or ScriptedTracker(),
-        workshop or HostWorkshop(swappers or [ScriptedSwapper()], canvas=canvas, finishes=finishes, partial=partial),
+        renderer or HostRenderer(swappers or [ScriptedSwapper()], canvas=canvas, finishes=finishes, partial=partial),
         policy=policy if isinstance(policy, Policy) else Policy(policy),
         on_event=events.append,
     )

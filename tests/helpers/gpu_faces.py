@@ -8,23 +8,23 @@ import numpy as np
 import torch
 
 from rtswap.compositing.canvas.face_table import side_for
-from rtswap.compositing.canvas.host import CpuCanvas
-from rtswap.core.protocols import DeviceSwapper
-from rtswap.core.types import AlignedFace, DeviceFace, DeviceFaces, Image, Points, View
+from rtswap.compositing.canvas.host import HostCanvas
+from rtswap.core.protocols import GpuSwapper
+from rtswap.core.types import BatchedTarget, Image, Points, Target, TargetBatch, View
 from rtswap.vision.geometry import transform
 
 SEEN = np.ones(468, np.float32)
 
 
 def seen_by(
-    swapper: DeviceSwapper, image: Image, landmarks: Points, max_px: int, time_s: float, track_id: int = 1
-) -> AlignedFace:
+    swapper: GpuSwapper, image: Image, landmarks: Points, max_px: int, time_s: float, track_id: int = 1
+) -> Target:
     view = View(*swapper.view(landmarks, max_px))
-    crop = CpuCanvas(image).crop(*view)
-    return AlignedFace(track_id, crop, transform(view.matrix, landmarks), SEEN, time_s)
+    crop = HostCanvas(image).crop(*view)
+    return Target(track_id, crop, transform(view.matrix, landmarks), SEEN, time_s)
 
 
-def squares(faces: list[AlignedFace]) -> Any:
+def squares(faces: list[Target]) -> Any:
     """(N, S, S, 3), each crop's last pixels repeated."""
     sizes = [View(np.zeros((2, 3), np.float32), face.crop.shape[1::-1]) for face in faces]
     side = side_for(sizes)
@@ -35,11 +35,11 @@ def squares(faces: list[AlignedFace]) -> Any:
     return torch.from_numpy(np.stack(crops))
 
 
-def on_device(face: AlignedFace, track_id: int | None = None) -> DeviceFace:
+def on_device(face: Target, track_id: int | None = None) -> BatchedTarget:
     height, width = face.crop.shape[:2]
     track_id = face.track_id if track_id is None else track_id
-    return DeviceFace(track_id, face.landmarks, face.visibility, face.time_s, (width, height))
+    return BatchedTarget(track_id, face.landmarks, face.visibility, face.time_s, (width, height))
 
 
-def together(faces: list[AlignedFace]) -> DeviceFaces:
-    return DeviceFaces(tuple(on_device(face) for face in faces), squares(faces))
+def together(faces: list[Target]) -> TargetBatch:
+    return TargetBatch(tuple(on_device(face) for face in faces), squares(faces))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import cv2
 import numpy as np
 
-from rtswap.core.types import AlignedFace, Points, SwappedFace, Tensor
+from rtswap.core.types import Points, SwappedFace, Target, Tensor
 from rtswap.networks.occlusion import ANSWER, SIZE, placing
 from rtswap.vision.geometry import canonical
 
@@ -48,9 +48,9 @@ def mesh(width: int = W, height: int = H) -> Points:
     return points.astype(np.float32)
 
 
-def target(points: Points | None = None, *, time_s: float = 0.0, seen: float = 0.0, track: int = 1) -> AlignedFace:
+def target(points: Points | None = None, *, time_s: float = 0.0, seen: float = 0.0, track: int = 1) -> Target:
     crop = np.random.default_rng(3).integers(0, 256, (H, W, 3), np.uint8)
-    return AlignedFace(track, crop, mesh() if points is None else points, np.full(468, seen, np.float32), time_s)
+    return Target(track, crop, mesh() if points is None else points, np.full(468, seen, np.float32), time_s)
 
 
 def swapped() -> SwappedFace:

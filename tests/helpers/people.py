@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from rtswap.app.config import Config, EngineConfig
-from rtswap.app.networks import Eyes, open_eyes
-from rtswap.core.types import AlignedFace, Image, Points, Quality, SourceIdentity, SwappedFace
+from rtswap.app.networks import FaceModels, open_models
+from rtswap.core.types import Image, Points, Quality, SourceIdentity, SwappedFace, Target
 from rtswap.source.portrait import find_landmarks
 from rtswap.vision.geometry import canonical
 from rtswap.vision.raster import rasterize
@@ -23,11 +23,11 @@ WIDTH = float(np.ptp(canonical().mesh[:, 0]))
 
 
 @cache
-def eyes() -> Eyes:
+def eyes() -> FaceModels:
     """On the processor, whether there is a GPU or not: tests pretend to have one, or to have none, and an engine that
     was started for a card does not know of that."""
     engine = "openvino" if find_spec("openvino") else "onnxruntime"
-    return open_eyes(replace(Config(), engine=EngineConfig(engine=engine)), on_event=lambda text: None)
+    return open_models(replace(Config(), engine=EngineConfig(engine=engine)), on_event=lambda text: None)
 
 
 @cache
@@ -92,16 +92,16 @@ def filled(points: Points, triangles: np.ndarray, size: tuple[int, int]) -> np.n
 
 def swapped_in(
     swapper, image: Image, landmarks: Points, *, max_px: int = 1024, match_color: bool = True, time_s: float = 0.0
-) -> tuple[SwappedFace, AlignedFace]:
+) -> tuple[SwappedFace, Target]:
     """What a swapper makes of the face in a picture, and what it was shown."""
-    from rtswap.compositing.canvas.host import CpuCanvas
+    from rtswap.compositing.canvas.host import HostCanvas
 
     if time_s == 0:
         swapper.forget(1)  # a face that was never seen before
     matrix, size = swapper.view(landmarks, max_px)
-    crop = CpuCanvas(image).crop(matrix, size)
+    crop = HostCanvas(image).crop(matrix, size)
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     points = landmarks * np.float32(scale)
     points[:, :2] = landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2]
-    face = AlignedFace(1, crop, points.astype(np.float32), np.ones(468, np.float32), time_s)
+    face = Target(1, crop, points.astype(np.float32), np.ones(468, np.float32), time_s)
     return swapper.swap(face, Quality(match_color=match_color)), face

@@ -9,7 +9,7 @@ from occluded_target import H, Saying, W, answer, mesh, swapped, target
 
 from rtswap.compositing.finishes.occlusion import OcclusionMask
 from rtswap.core.types import Quality
-from rtswap.networks.occlusion import SIZE, Occluders, cut, guide, placing
+from rtswap.networks.occlusion import SIZE, OcclusionModel, cut, guide, placing
 from rtswap.vision.topology import OVAL
 
 
@@ -18,7 +18,7 @@ def test_the_network_sees_the_face_upright_and_centred_and_is_told_where_it_is()
     points = mesh()
     points[:, :2] = points[:, :2] @ turn[:, :2].T + turn[:, 2]
     engine = Saying(answer())
-    OcclusionMask(Occluders(engine)).apply(swapped(), target(points), Quality())
+    OcclusionMask(OcclusionModel(engine)).apply(swapped(), target(points), Quality())
     assert engine.seen["crops"].shape == (1, SIZE, SIZE, 3)
     assert engine.seen["crops"].dtype == engine.seen["guides"].dtype == np.uint8
     drawn = engine.seen["guides"][0]

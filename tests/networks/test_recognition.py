@@ -29,9 +29,9 @@ def recogniser() -> FaceRecogniser:
 def found(name: str) -> tuple[Image, Points]:
     """A persona's picture and mesh."""
     from rtswap.app.config import Config
-    from rtswap.app.networks import open_eyes
+    from rtswap.app.networks import open_models
 
-    eyes = open_eyes(Config(), on_event=lambda text: None)
+    eyes = open_models(Config(), on_event=lambda text: None)
     picture = persona(name)
     detection = max(eyes.photo_detector.detect(picture), key=lambda face: face.score)
     return picture, eyes.landmarks.find(picture, [detection.keypoints])[0].points

@@ -87,7 +87,7 @@ def test_a_step_up_that_fails_is_tried_ever_more_rarely() -> None:
     tries = [i for i, (a, b) in enumerate(itertools.pairwise(levels)) if (a, b) == (1, 0)]
     assert 4 <= len(tries) <= 8
     gaps = [b - a for a, b in itertools.pairwise(tries)]
-    assert all(later > 1.7 * earlier for earlier, later in itertools.pairwise(gaps))
+    assert all(on_download > 1.7 * earlier for earlier, on_download in itertools.pairwise(gaps))
     assert levels.count(0) < 60
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from faulty_outputs import Recorder
 from faulty_parts import ScriptedSwapper, ScriptedTracker
 
-from rtswap.compositing.canvas.host import CpuCanvas
-from rtswap.compositing.renderer import HostWorkshop
+from rtswap.compositing.canvas.host import HostCanvas
+from rtswap.compositing.renderer import HostRenderer
 from rtswap.core.errors import OutputError
 from rtswap.runtime.controls import Controls
 from rtswap.runtime.metrics import Metrics
@@ -34,7 +34,7 @@ def made(record: Any = Recorder) -> tuple[Controls, Any, Pipeline, list[str]]:
     events: list[str] = []
     pipeline = Pipeline(
         ScriptedTracker(),
-        HostWorkshop([ScriptedSwapper(), ScriptedSwapper()], canvas=CpuCanvas),
+        HostRenderer([ScriptedSwapper(), ScriptedSwapper()], canvas=HostCanvas),
         policy=Policy(),
         on_event=events.append,
     )

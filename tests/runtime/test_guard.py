@@ -81,8 +81,8 @@ def test_after_a_jump_in_time_everything_is_covered_and_the_last_place_remembere
     guard, track = after_one_face()
     assert hides(guard.judge(now, SIZE, [], []), track)
     other = track_at(900, 300, id=2, px=100)
-    later = now + STEP if math.isfinite(now) else 100.0
-    assert hides(guard.judge(later, SIZE, [other], []), track), "one found elsewhere does not bare the first"
+    on_download = now + STEP if math.isfinite(now) else 100.0
+    assert hides(guard.judge(on_download, SIZE, [other], []), track), "one found elsewhere does not bare the first"
 
 
 def test_a_place_moves_with_the_size_of_the_picture() -> None:

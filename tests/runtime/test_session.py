@@ -161,11 +161,11 @@ def test_with_nothing_to_hold_the_first_face_is_covered() -> None:
 
 
 def pipeline_of(tracker: ScriptedTracker, swapper: ScriptedSwapper, policy: Policy) -> Pipeline:
-    from rtswap.compositing.canvas.host import CpuCanvas
-    from rtswap.compositing.renderer import HostWorkshop
+    from rtswap.compositing.canvas.host import HostCanvas
+    from rtswap.compositing.renderer import HostRenderer
 
-    workshop = HostWorkshop([swapper], canvas=CpuCanvas)
-    return Pipeline(tracker, workshop, policy=policy, on_event=lambda text: None)
+    renderer = HostRenderer([swapper], canvas=HostCanvas)
+    return Pipeline(tracker, renderer, policy=policy, on_event=lambda text: None)
 
 
 def test_a_pipeline_alone_counts_what_it_did() -> None:

@@ -16,14 +16,14 @@ from rtswap.commands.personas.sheet import personas
 from rtswap.core.errors import OutputError, SourceError
 from rtswap.source import load_source
 from rtswap.source.consent import ConsentRecord, ask
-from rtswap.source.personas import everybody, is_persona, list_personas, persona_photo
+from rtswap.source.personas import all_personas, is_persona, list_personas, persona_photo
 from rtswap.swappers.mesh.shape import SourceShape
 from rtswap.vision.geometry import similarity, transform
 from rtswap.vision.images import read_image
 from rtswap.vision.pose import pose_of
 from rtswap.vision.topology import OVAL
 
-EVERYONE = everybody()
+EVERYONE = all_personas()
 NAMES = [persona.name for persona in list_personas()]
 ALL_NAMES = [persona.name for persona in EVERYONE]
 

@@ -8,7 +8,7 @@ from fake_world import FPS, Person, Stream, World, centre, ids, still
 
 from rtswap.core.errors import EngineError
 from rtswap.core.types import Image, Mesh, Points, Quality, Tensor
-from rtswap.networks.recognition import DOUBT_EVERY_S, LOOK_EVERY_S, STRANGE, Likeness
+from rtswap.networks.recognition import DOUBT_EVERY_S, LOOK_EVERY_S, STRANGE, Appearance
 from rtswap.tracking.tracker import HOLD_S, REMEMBER_S
 
 
@@ -122,7 +122,7 @@ def test_a_likeness_may_change_slowly_but_does_not_wander_to_somebody_else() -> 
         vector[:2] = np.cos(angle), np.sin(angle)
         return vector
 
-    likeness = Likeness()
+    likeness = Appearance()
     for n in range(40):
         assert likeness.look(at(0.8 * n / 40), n), "growing light, a smile: still the same"
     assert likeness.to(at(0.0)) > 0.99

@@ -89,7 +89,7 @@ def test_while_missed_it_coasts_on_its_course_and_its_confidence_falls_to_nothin
         coasting.append(tracks[0])
     assert 6 <= len(coasting) <= 7, "0.25 s at 30 fps"
     confidences = [track.confidence for track in coasting]
-    assert all(later < earlier < 1 for earlier, later in itertools.pairwise(confidences))
+    assert all(on_download < earlier < 1 for earlier, on_download in itertools.pairwise(confidences))
     assert confidences[0] == pytest.approx(1 - (1 / 30) / 0.25, abs=0.01)
     assert confidences[-1] < 0.15
     for n, track in enumerate(coasting):

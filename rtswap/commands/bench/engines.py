@@ -20,7 +20,7 @@ from rtswap.app.config import Config
 from rtswap.app.console import Console
 from rtswap.app.networks import MOST_THREADS, PER_FRAME, Networks, open_networks
 from rtswap.commands.bench.costs import Cost, cost_of
-from rtswap.commands.bench.limits import Limits, cpu_limits, gpu_limits
+from rtswap.commands.bench.limits import MachineLimits, cpu_limits, gpu_limits
 from rtswap.commands.bench.machine import check_writable, machine, write_result
 from rtswap.commands.bench.rig import Rig
 from rtswap.commands.bench.stages import stage_bytes
@@ -118,7 +118,9 @@ def roofline(config: Config, networks: Networks) -> dict[str, Any]:
     return {"limits": limits[name].told, "networks": found, "networks_of_a_frame": per_frame(found, name)}
 
 
-def compare(job: Job, engines: Mapping[str, Mapping[str, Engine]], limits: Mapping[str, Limits]) -> dict[str, Any]:
+def compare(
+    job: Job, engines: Mapping[str, Mapping[str, Engine]], limits: Mapping[str, MachineLimits]
+) -> dict[str, Any]:
     """One network on every engine, in turns."""
     mine = {name: found[job.network] for name, found in engines.items()}
     truth: dict[str, Tensor] | None = None
@@ -160,7 +162,7 @@ def _allowed(network: str, engine: Engine) -> Mapping[str, float] | None:
     return profile.tolerance if engine.name.endswith(_LOW) else None
 
 
-def loop(config: Config, limits: Limits, seconds: float) -> dict[str, Any]:
+def loop(config: Config, limits: MachineLimits, seconds: float) -> dict[str, Any]:
     """The program on this engine, one face at 720p, as fast as it goes; what each stage moves, against copies."""
     rig = Rig(config, on_event=lambda text: None)
     images = rig.images(SIZE, faces=1, face_px=FACE_PX)
@@ -261,9 +263,9 @@ def _jobs(config: Config, networks: Networks) -> list[Job]:
     return jobs
 
 
-def limits_of(engines: Mapping[str, Mapping[str, Engine]], config: Config) -> dict[str, Limits]:
+def limits_of(engines: Mapping[str, Mapping[str, Engine]], config: Config) -> dict[str, MachineLimits]:
     """What each engine is held against: measured once for the processor, once for each precision on a GPU."""
-    measured: dict[str, Limits] = {}
+    measured: dict[str, MachineLimits] = {}
     found = {}
     for name, networks in engines.items():
         on_gpu = name.startswith(ON_GPU)

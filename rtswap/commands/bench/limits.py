@@ -21,7 +21,7 @@ _CPU_ENGINES = ("onnxruntime", "openvino")
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class MachineLimits:
     """Rates per second."""
 
     gemm: float
@@ -45,7 +45,7 @@ class Limits:
         return max(flops / (max(self.half, self.gemm) if half else self.gemm), moved / self.copy, bus)
 
 
-def cpu_limits(threads: int, cache_dir: Path) -> Limits:
+def cpu_limits(threads: int, cache_dir: Path) -> MachineLimits:
     """Of the processor, on so many threads: the best of NumPy and of the engines that are there, in float32 and in
     bfloat16."""
     rng = np.random.default_rng(0)
@@ -67,10 +67,10 @@ def cpu_limits(threads: int, cache_dir: Path) -> Limits:
     full = max(rate for name, rate in rates.items() if name not in HALF.values())
     half = max((rate for name, rate in rates.items() if name in HALF.values()), default=0.0)
     told = {"what": "float32 on the processor", "gemm_gflops": round(full / 1e9, 1), "by": by}
-    return Limits(full, copy, half=half, told=told | {"copy_gb_s": round(copy / 1e9, 1)})
+    return MachineLimits(full, copy, half=half, told=told | {"copy_gb_s": round(copy / 1e9, 1)})
 
 
-def gpu_limits(torch: Any, *, low: bool = True, device: str = "cuda", side: int = 8192) -> Limits:
+def gpu_limits(torch: Any, *, low: bool = True, device: str = "cuda", side: int = 8192) -> MachineLimits:
     """Of the card: ``low``: in float16, otherwise in float32 without TF32. Times are CUDA events."""
     kind = torch.float16 if low else torch.float32
     a, b = (torch.randn(side, side, device=device, dtype=kind) for _ in range(2))
@@ -89,7 +89,7 @@ def gpu_limits(torch: Any, *, low: bool = True, device: str = "cuda", side: int 
         "upload_gb_s": round(up / 1e9, 1),
         "download_gb_s": round(down / 1e9, 1),
     }
-    return Limits(gemm, copy, up, down, told=told)
+    return MachineLimits(gemm, copy, up, down, told=told)
 
 
 def best(run: Callable[[], Any], tries: int = _TRIES) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 from rtswap.app.config import Config
 from rtswap.app.gpu_parts import works_on_gpu
 from rtswap.app.marking import make_disclosure
-from rtswap.app.networks import Eyes, look_through, open_networks
+from rtswap.app.networks import FaceModels, bind_models, open_networks
 from rtswap.app.program import make_pipeline, make_swap_model
 from rtswap.core.errors import SourceError
 from rtswap.core.protocols import Engine
@@ -91,8 +91,8 @@ class TimedEngine:
 class People:
     """Those who come with rtswap and do not exist, as these eyes see them."""
 
-    def __init__(self, eyes: Eyes) -> None:
-        self._eyes = eyes
+    def __init__(self, models: FaceModels) -> None:
+        self._models = models
         self.portrait = cache(self._portrait)
 
     def source(self, name: str) -> SourceIdentity:
@@ -106,12 +106,12 @@ class People:
 
     def _portrait(self, name: str) -> tuple[Image, Points]:
         """Picture and landmarks."""
-        eyes, picture = self._eyes, read_image(persona_photo(name))
-        found = eyes.detector.detect(picture)
+        models, picture = self._models, read_image(persona_photo(name))
+        found = models.detector.detect(picture)
         if not found:
             raise SourceError(f"no face was found in the built-in portrait {name}", do="Install rtswap again.")
-        mesh = eyes.landmarks.find(picture, [found[0].keypoints])[0].points
-        return picture, find_landmarks(eyes.landmarks, picture, mesh)
+        mesh = models.landmarks.find(picture, [found[0].keypoints])[0].points
+        return picture, find_landmarks(models.landmarks, picture, mesh)
 
 
 class Rig:
@@ -121,8 +121,8 @@ class Rig:
         self.config = config
         self.spans = Spans()
         self.networks = open_networks(config, on_event=on_event)
-        self.eyes = look_through(self.networks, config, lambda engine: TimedEngine(engine, self.spans))
-        self.people = People(self.eyes)
+        self.models = bind_models(self.networks, config, lambda engine: TimedEngine(engine, self.spans))
+        self.people = People(self.models)
 
     def images(self, size: tuple[int, int], *, faces: int, face_px: int) -> list[Image]:
         """The clip: 1 to 3 ``faces`` that talk and turn."""
@@ -132,9 +132,9 @@ class Rig:
         """A new one, ada's face bound. ``disclosure``: what marks the pictures, on a GPU there."""
         which = replace(self.config.tracking, faces="one" if faces == 1 else "all")
         wanted = replace(self.config, tracking=which)
-        swapper = make_swap_model(wanted, self.eyes).bind(self.people.source("ada"))
+        swapper = make_swap_model(wanted, self.models).bind(self.people.source("ada"))
         return make_pipeline(
-            wanted, self.eyes, [swapper], on_event=lambda text: None, spans=self.spans, disclosure=disclosure
+            wanted, self.models, [swapper], on_event=lambda text: None, spans=self.spans, disclosure=disclosure
         )
 
     def play(self, images: Sequence[Image], *, fps: float, seconds: float, faces: int = 1) -> Metrics:
@@ -145,7 +145,7 @@ class Rig:
         target_s = self.config.budget.target_s
         budget = Budget(target_s) if target_s > 0 and source.info.live else None
         pipeline = self.pipeline(faces, disclosure)
-        if works_on_gpu(self.config, self.eyes):
+        if works_on_gpu(self.config, self.models):
             warm_up(pipeline, images)
         Session(source, pipeline, disclosure, [Null()], metrics=metrics, quality_budget=budget).run()
         return metrics

@@ -51,7 +51,7 @@ def bench(config: Config, *, console: Console, seconds: float, out: str | None) 
     console.progress(len(CASES), len(CASES))
     result = {
         "command": f"rtswap bench --seconds {seconds:g} --swapper {config.swap.swapper}",
-        "machine": machine() | {"engine": rig.eyes.engine},
+        "machine": machine() | {"engine": rig.models.engine},
         "peak_rss_mb": peak_rss_mb(),
         "cases": cases,
         "roofline": roofline(config, rig.networks),

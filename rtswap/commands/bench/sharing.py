@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from rtswap.app.config import Config
-from rtswap.app.networks import Eyes, Generator, Networks, look_through
+from rtswap.app.networks import FaceModels, Generator, Networks, bind_models
 from rtswap.commands.bench.rig import TimedEngine
 from rtswap.core.protocols import Engine
 from rtswap.core.types import Tensor
-from rtswap.engines.batching import Limits, SharedEngine
+from rtswap.engines.batching import BatchLimits, SharedEngine
 from rtswap.engines.build.profiles import profile_of
 from rtswap.runtime.metrics import Spans
 from rtswap.swappers.refiner.swapper import SIZES
@@ -73,7 +73,7 @@ class Pool:
             samples |= samples_of_one(swapper)
         self._samples = samples
         self.counted = {name: CountedEngine(engine) for name, engine in engines.items()}
-        self._limits = {name: Limits(most=profile_of(name).batch[2], wait_s=wait_s) for name in engines}
+        self._limits = {name: BatchLimits(most=profile_of(name).batch[2], wait_s=wait_s) for name in engines}
         self._shared = {name: SharedEngine(one, self._limits[name]) for name, one in self.counted.items()}
 
     def warm_up(self, streams: int) -> None:
@@ -86,7 +86,7 @@ class Pool:
                 rows *= 2
         self.take()
 
-    def eyes(self, stream: int, spans: Spans) -> Eyes:
+    def models(self, stream: int, spans: Spans) -> FaceModels:
         """What this stream looks through; ``spans`` count its time in networks, waiting included."""
         mine = {name: shared.for_stream(stream) for name, shared in self._shared.items()}
 
@@ -94,7 +94,7 @@ class Pool:
             return Generator(mine["one-source"], mine[name], SIZES[name])
 
         networks = self._networks._replace(engines=mine, generator=generator)
-        return look_through(networks, self._config, lambda engine: TimedEngine(engine, spans))
+        return bind_models(networks, self._config, lambda engine: TimedEngine(engine, spans))
 
     def forget(self, stream: int) -> None:
         """The stream has ended."""

@@ -11,7 +11,7 @@ from rtswap.vision.talking_head import AnimatedHead, Motion
 def stage_bytes(rig: Rig, size: tuple[int, int], face_px: int) -> dict[str, float]:
     """Stage -> bytes read and written, each once, of a face ``face_px`` wide in a picture of (width, height)
     ``size``. A picture has 3 bytes a pixel, a mask 1. The networks are counted apart (``costs``)."""
-    swapper = make_swap_model(rig.config, rig.eyes).bind(rig.people.source("ada"))
+    swapper = make_swap_model(rig.config, rig.models).bind(rig.people.source("ada"))
     mesh = AnimatedHead(*rig.people.portrait(TARGETS[0]), face_px).mesh(Motion.at(0.0))
     _, (width, height) = swapper.view(mesh, Quality().max_face_px)
     shown = float(width * height)

@@ -20,7 +20,7 @@ from rtswap.app.config import Config
 from rtswap.app.console import Console
 from rtswap.app.gpu_parts import works_on_gpu
 from rtswap.app.marking import make_disclosure
-from rtswap.app.networks import look_through, open_networks
+from rtswap.app.networks import bind_models, open_networks
 from rtswap.app.program import make_pipeline, make_swap_model
 from rtswap.commands.bench.gpu_load import GpuLoad
 from rtswap.commands.bench.machine import check_writable, machine, write_result
@@ -73,7 +73,7 @@ def bench_streams(
     if out:
         check_writable(Path(out))
     networks = open_networks(config, on_event=console.event)
-    people = People(look_through(networks, config))
+    people = People(bind_models(networks, config))
     found: dict[int, dict[str, Any]] = {}
     for number, count in enumerate(counts):
         console.progress(number, len(counts), _streams(count))
@@ -129,12 +129,14 @@ class Run:
         if target not in self._clips:
             self._clips[target] = self._people.clip([target], SIZE, FACE_PX)
         spans = Spans()
-        eyes = self._pool.eyes(stream, spans)
-        swapper = make_swap_model(self._config, eyes).bind(self._people.source(source))
+        models = self._pool.models(stream, spans)
+        swapper = make_swap_model(self._config, models).bind(self._people.source(source))
         late_s = stream * GOLDEN % 1 / FPS
         disclosure = make_disclosure(self._config, _ignore)
-        pipeline = make_pipeline(self._config, eyes, [swapper], on_event=_ignore, spans=spans, disclosure=disclosure)
-        if works_on_gpu(self._config, eyes):
+        pipeline = make_pipeline(
+            self._config, models, [swapper], on_event=_ignore, spans=spans, disclosure=disclosure
+        )
+        if works_on_gpu(self._config, models):
             warm_up(pipeline, self._clips[target], most_s=MOST_WARM_UP_S)
         return Session(
             ClipInput(self._clips[target], fps=FPS, seconds=self._seconds + WARM_UP_S, late_s=late_s),

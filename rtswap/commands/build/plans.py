@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from rtswap.core.errors import EngineError, ModelError, UsageError
-from rtswap.engines.build.all_plans import Built, Wish, build_all
+from rtswap.engines.build.all_plans import Built, PlanOptions, build_all
 from rtswap.engines.build.precision import PRECISIONS
 from rtswap.engines.tensorrt.module import TensorRt, load_tensorrt
 from rtswap.engines.tensorrt.plan_store import PlanCache, plan_folder
 
 
-def read_wish(precision: str = "", target: str = "", batch: str = "", *, force: bool = False) -> Wish:
+def read_wish(precision: str = "", target: str = "", batch: str = "", *, force: bool = False) -> PlanOptions:
     """The flags' texts, empty where they were not given. Raises UsageError."""
     if precision and precision not in PRECISIONS:
         raise UsageError("there is no such precision", expected=" or ".join(PRECISIONS), got=precision)
     if target and not re.fullmatch(r"\d{1,2}\.\d", target):
         raise UsageError("no compute capability", expected="one such as 8.9", got=target)
-    return Wish(precision or None, target, _batch(batch) if batch else None, force)
+    return PlanOptions(precision or None, target, _batch(batch) if batch else None, force)
 
 
 def _batch(text: str) -> tuple[int, int, int]:
@@ -41,7 +41,7 @@ def build_networks(
     catalog: Sequence[str],
     path_of: Callable[[str], Path],
     folder: Path,
-    wish: Wish,
+    wish: PlanOptions,
     on_progress: Callable[[int, int | None, str], None] = lambda done, total, line: None,
     on_event: Callable[[str], None] = lambda event: None,
 ) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def build_networks(
     }
 
 
-def _check(tensorrt: TensorRt, wish: Wish) -> None:
+def _check(tensorrt: TensorRt, wish: PlanOptions) -> None:
     if not tensorrt.portable:
         raise EngineError(
             f"{tensorrt.name} builds plans only on the GPU they run on, when they are needed",

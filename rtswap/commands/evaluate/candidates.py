@@ -10,15 +10,15 @@ from typing import Protocol
 import numpy as np
 
 from rtswap.app.config import Config
-from rtswap.app.networks import Eyes
+from rtswap.app.networks import FaceModels
 from rtswap.app.program import make_finishes, make_swap_model
 from rtswap.commands.evaluate.clips import Clip, Swap, ignore, swap_with
 from rtswap.commands.evaluate.faces import Face
 from rtswap.commands.evaluate.pixels import guessed_mask
-from rtswap.compositing.canvas.host import CpuCanvas
+from rtswap.compositing.canvas.host import HostCanvas
 from rtswap.core.errors import InputError
 from rtswap.core.protocols import Embedder, Finish, SwapModel, Swapper
-from rtswap.core.types import AlignedFace, Image, Mask, Matrix, Quality, SwappedFace
+from rtswap.core.types import Image, Mask, Matrix, Quality, SwappedFace, Target
 from rtswap.source import load_source
 from rtswap.vision.geometry import transform
 from rtswap.vision.images import read_image
@@ -52,7 +52,7 @@ class Bound(Protocol):
         ...
 
 
-class Contender(Protocol):
+class Candidate(Protocol):
     """A way of swapping faces."""
 
     @property
@@ -79,55 +79,57 @@ class ProgramSwapper:
     def __init__(
         self,
         config: Config,
-        eyes: Eyes,
+        models: FaceModels,
         *,
         embedder: Embedder | None = None,
         model: SwapModel | None = None,
         name: str | None = None,
     ) -> None:
         self.name = name or config.swap.swapper
-        self._config, self._eyes, self._embedder = config, eyes, embedder
-        self._model = make_swap_model(config, eyes) if model is None else model
+        self._config, self._models, self._embedder = config, models, embedder
+        self._model = make_swap_model(config, models) if model is None else model
         self._finishes, self._live = (
-            make_finishes(config, eyes, on_event=ignore, live=live) for live in (False, True)
+            make_finishes(config, models, on_event=ignore, live=live) for live in (False, True)
         )
 
     def bind(self, source: Face) -> Bound:
         """From the whole photo, as the program loads it."""
         loaded = load_source(
             [source.path],
-            detector=self._eyes.photo_detector,
-            landmarks=self._eyes.landmarks,
+            detector=self._models.photo_detector,
+            landmarks=self._models.landmarks,
             embedder=self._embedder,
         )
-        return _BoundSwapper(self._model.bind(loaded), self._finishes, self._live, self._config, self._eyes)
+        return _BoundSwapper(self._model.bind(loaded), self._finishes, self._live, self._config, self._models)
 
 
 class _BoundSwapper:
     def __init__(
-        self, swapper: Swapper, finishes: list[Finish], live: list[Finish], config: Config, eyes: Eyes
+        self, swapper: Swapper, finishes: list[Finish], live: list[Finish], config: Config, models: FaceModels
     ) -> None:
         self._swapper, self._finishes, self._live = swapper, finishes, live
-        self._config, self._eyes = config, eyes
+        self._config, self._models = config, models
 
     def swap(self, target: Face) -> Result:
         canvas, swapped, matrix = self._swap(target, self._finishes, 0.0)
         self._swapper.forget(TRACK)
         for step in self._finishes:
             step.forget(TRACK)
-        laid = CpuCanvas(np.zeros_like(target.image))
+        laid = HostCanvas(np.zeros_like(target.image))
         laid.paste(np.full_like(swapped.crop, 255), swapped.mask, matrix)
         return Result(canvas.image(), np.ascontiguousarray(laid.image()[..., 0]))
 
-    def work(self, target: Face, time_s: float) -> CpuCanvas:
+    def work(self, target: Face, time_s: float) -> HostCanvas:
         return self._swap(target, self._live, time_s)[0]
 
-    def _swap(self, target: Face, finishes: Sequence[Finish], time_s: float) -> tuple[CpuCanvas, SwappedFace, Matrix]:
+    def _swap(
+        self, target: Face, finishes: Sequence[Finish], time_s: float
+    ) -> tuple[HostCanvas, SwappedFace, Matrix]:
         quality, points = Quality(), target.mesh.points
-        canvas = CpuCanvas(target.image.copy())
+        canvas = HostCanvas(target.image.copy())
         matrix, size = self._swapper.view(points, quality.max_face_px)
         landmarks = transform(matrix, points)
-        face = AlignedFace(TRACK, canvas.crop(matrix, size), landmarks, target.mesh.visibility, time_s)
+        face = Target(TRACK, canvas.crop(matrix, size), landmarks, target.mesh.visibility, time_s)
         swapped = self._swapper.swap(face, quality)
         for step in finishes:
             swapped = step.apply(swapped, face, quality)
@@ -135,7 +137,7 @@ class _BoundSwapper:
         return canvas, swapped, matrix
 
     def film(self, clip: Clip) -> Swap | None:
-        return swap_with(clip, [self._swapper], self._config, self._eyes)
+        return swap_with(clip, [self._swapper], self._config, self._models)
 
 
 class PictureFunction:

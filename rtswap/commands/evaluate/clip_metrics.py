@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from rtswap.app.networks import Eyes
+from rtswap.app.networks import FaceModels
 from rtswap.commands.evaluate.clips import Clip, Swap, swapped_face
 from rtswap.commands.evaluate.expression import NAMES, correlation, series
-from rtswap.commands.evaluate.landmark_judge import Judge
+from rtswap.commands.evaluate.landmark_judge import LandmarkJudge
 from rtswap.commands.evaluate.pose import Meshes, rotations, turns_between
 from rtswap.commands.evaluate.steadiness import flicker, jitter, warp_errors
 
@@ -18,10 +18,10 @@ MOVES = 0.01
 """Inter-ocular distances (standard deviation in the input) below which a correlation would be one of noise."""
 
 
-def film_figures(clip: Clip, swaps: list[Swap], judge: Judge, eyes: Eyes) -> list[dict[str, float]]:
+def film_figures(clip: Clip, swaps: list[Swap], judge: LandmarkJudge, models: FaceModels) -> list[dict[str, float]]:
     """One row for each swap of the clip; all are looked at through the same crops, placed by the input. Raises
     InputError where there is no face in its first frame."""
-    guides = judge.guides(clip.images, swapped_face(clip, swaps[0], eyes))
+    guides = judge.guides(clip.images, swapped_face(clip, swaps[0], models))
     before = judge.through(clip.images, guides)
     return [_row(clip, swap, before, judge.through(swap.images, guides)) for swap in swaps]
 

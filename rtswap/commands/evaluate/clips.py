@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.app.config import Config, SourceConfig
-from rtswap.app.networks import Eyes
+from rtswap.app.networks import FaceModels
 from rtswap.app.program import bind_sources, make_pipeline
 from rtswap.commands.evaluate.pixels import changed
 from rtswap.core.errors import InputError
@@ -67,20 +67,20 @@ def read_clip(path: Path, most_bytes: float = np.inf) -> Clip:
     return Clip(path.name, images, times)
 
 
-def mesh_in(image: Image, eyes: Eyes) -> Points:
+def mesh_in(image: Image, models: FaceModels) -> Points:
     """(468, 3) of the largest face, as our own network sees it at the third look. Raises InputError for none."""
-    found = eyes.photo_detector.detect(image)
+    found = models.photo_detector.detect(image)
     if not found:
         raise InputError("there is no face in the picture", do="Use one that shows a face from the front.")
     mesh = max(found, key=lambda one: one.box[2] - one.box[0]).keypoints
     for _ in range(3):
-        mesh = eyes.landmarks.find(image, [mesh])[0].points
+        mesh = models.landmarks.find(image, [mesh])[0].points
     return mesh
 
 
 def generated(
     name: str,
-    eyes: Eyes,
+    models: FaceModels,
     *,
     seconds: float = 4.0,
     face_px: float = 300,
@@ -90,7 +90,7 @@ def generated(
     """A persona that talks and turns, as in the demo's clip."""
     count = round(seconds * FPS)
     portrait = persona(name)
-    heads = [kind(portrait, mesh_in(portrait, eyes), face_px)]
+    heads = [kind(portrait, mesh_in(portrait, models), face_px)]
     images = list(clip(heads, size, fps=FPS, frames=count))
     return Clip(f"{kind.__name__} {name}", images, [n / FPS for n in range(count)])
 
@@ -101,14 +101,16 @@ def config_for(source: Path, *, expression: float = 1.0) -> Config:
     return replace(config, swap=replace(config.swap, expression=expression))
 
 
-def swap_clip(clip: Clip, config: Config, eyes: Eyes, *, live: bool) -> Swap:
+def swap_clip(clip: Clip, config: Config, models: FaceModels, *, live: bool) -> Swap:
     """``config`` names the source. Live: as frames of a camera, with the recorded times as the clock's."""
-    return swap_with(clip, bind_sources(config, eyes, on_event=ignore), config, eyes, live=live)
+    return swap_with(clip, bind_sources(config, models, on_event=ignore), config, models, live=live)
 
 
-def swap_with(clip: Clip, swappers: Sequence[Swapper], config: Config, eyes: Eyes, *, live: bool = False) -> Swap:
+def swap_with(
+    clip: Clip, swappers: Sequence[Swapper], config: Config, models: FaceModels, *, live: bool = False
+) -> Swap:
     """The clip through the program's loop, its first swapper at work."""
-    pipeline = make_pipeline(config, eyes, swappers, on_event=ignore, live=live)
+    pipeline = make_pipeline(config, models, swappers, on_event=ignore, live=live)
     images, swapped, covered = [], [], []
     for index, (image, time_s) in enumerate(zip(clip.images, clip.times, strict=True)):
         frame = Frame(image.copy(), index, 1000.0 + time_s, None if live else time_s)
@@ -119,7 +121,7 @@ def swap_with(clip: Clip, swappers: Sequence[Swapper], config: Config, eyes: Eye
     return Swap(images, np.array(swapped), np.array(covered))
 
 
-def swapped_face(clip: Clip, swap: Swap, eyes: Eyes) -> Points:
+def swapped_face(clip: Clip, swap: Swap, models: FaceModels) -> Points:
     """Keypoints, in the first frame, of the face that was swapped in the middle of the clip. Raises InputError."""
     middle = len(clip.images) // 2
     where = changed(clip.images[middle], swap.images[middle])
@@ -128,7 +130,7 @@ def swapped_face(clip: Clip, swap: Swap, eyes: Eyes) -> Points:
         x1, y1, x2, y2 = np.maximum(box, 0).astype(int)
         return float(where[y1:y2, x1:x2].sum())
 
-    found = eyes.photo_detector.detect(clip.images[0])
+    found = models.photo_detector.detect(clip.images[0])
     if not found:
         raise InputError(f"there is no face in the first frame of {clip.name}", do="Cut off what comes before it.")
     return max(found, key=lambda one: share(one.box)).keypoints

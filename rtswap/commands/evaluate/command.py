@@ -50,13 +50,13 @@ def _parser() -> Parser:
 
 def _run(flags: Flags) -> int:
     found = effective(flags).config
-    from rtswap.commands.evaluate.options import Wanted
+    from rtswap.commands.evaluate.options import EvaluateOptions
     from rtswap.commands.evaluate.run import evaluate
 
     def path(name: str) -> Path | None:
         return Path(flags[name]).expanduser() if name in flags else None
 
-    wanted = Wanted(
+    wanted = EvaluateOptions(
         sources=path("sources"),
         targets=path("targets"),
         clips=path("clips"),
@@ -64,7 +64,7 @@ def _run(flags: Flags) -> int:
         against=flags.get("against"),
         pairs=flags["pairs"],
         seed=flags["seed"],
-        out=path("out") or Wanted.out,
+        out=path("out") or EvaluateOptions.out,
         overwrite=bool(flags.get("overwrite")),
     )
     command = shlex.join(["rtswap", *sys.argv[1:]])

@@ -88,7 +88,7 @@ def summary(figures: Sequence[Figure], rows: Sequence[Row]) -> dict[str, dict[st
     return found
 
 
-class Verdict(NamedTuple):
+class Comparison(NamedTuple):
     """How two contenders compare in one figure."""
 
     difference: float
@@ -97,19 +97,19 @@ class Verdict(NamedTuple):
     """``A``, ``B``, or ``=`` where the difference is within its error."""
 
 
-def compare(figure: Figure, one: NDArray[np.float64], other: NDArray[np.float64]) -> Verdict:
+def compare(figure: Figure, one: NDArray[np.float64], other: NDArray[np.float64]) -> Comparison:
     """Of the same pairs by A and by B. Better is who is better by more than twice the standard error of the mean
     difference; single values are compared as they are."""
     difference = middle(figure, other) - middle(figure, one)
     costs = np.array([figure.cost(b) - figure.cost(a) for a, b in zip(one, other, strict=True)])
     costs = costs[np.isfinite(costs)]
     if not costs.size:
-        return Verdict(difference, "")
+        return Comparison(difference, "")
     error = float(costs.std(ddof=1)) / math.sqrt(costs.size) if costs.size > 1 else 0.0
     mean = float(costs.mean())
     if abs(mean) <= 2 * error or mean == 0:
-        return Verdict(difference, "=")
-    return Verdict(difference, "A" if mean > 0 else "B")
+        return Comparison(difference, "=")
+    return Comparison(difference, "A" if mean > 0 else "B")
 
 
 def worst(figure: Figure, rows: Sequence[Row], count: int) -> list[int]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.app.networks import Eyes
+from rtswap.app.networks import FaceModels
 from rtswap.core.errors import ModelError, SourceError
 from rtswap.core.protocols import Embedder
 from rtswap.core.types import Image, Points
@@ -35,14 +35,14 @@ class IdentityJudge:
         return vector if np.isfinite(vector).all() and abs(float(np.linalg.norm(vector)) - 1) < 0.01 else None
 
 
-def identity_judges(eyes: Eyes, embedder: Embedder | None) -> list[IdentityJudge]:
+def identity_judges(models: FaceModels, embedder: Embedder | None) -> list[IdentityJudge]:
     """The one that counts first. ``embedder``: dlib's, where the extra ``identity`` is installed. Raises ModelError
     where there is none at all."""
     judges = []
     if embedder is not None:
         judges.append(IdentityJudge("dlib's face recognition ResNet, centred", False, embedder))
-    if eyes.recogniser is not None:
-        judges.append(IdentityJudge("rtswap's own recognition network", True, eyes.recogniser))
+    if models.recogniser is not None:
+        judges.append(IdentityJudge("rtswap's own recognition network", True, models.recogniser))
     if not judges:
         raise ModelError(
             "there is no network to judge identity", do="Run: pip install 'rtswap[identity]', or add --follow person."

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rtswap.app.networks import Eyes
+from rtswap.app.networks import FaceModels
 from rtswap.commands.evaluate.pose import Meshes
 from rtswap.core.protocols import LandmarkModel
 from rtswap.core.types import Image, Points
@@ -15,7 +15,7 @@ GUIDE_SIGMA = 2.0
 """Frames over which the places of the judge's crops are smoothed."""
 
 
-class Judge:
+class LandmarkJudge:
     """A landmark network. ``room``: by how much its crops are widened."""
 
     def __init__(self, model: LandmarkModel, room: float, name: str) -> None:
@@ -47,9 +47,9 @@ class Judge:
         return np.asarray(np.mean(looks, axis=0), np.float32)
 
 
-def own_judge(eyes: Eyes) -> Judge:
+def own_judge(models: FaceModels) -> LandmarkJudge:
     """The network that the swap itself was made with: what it does not see in either picture it cannot tell."""
-    return Judge(eyes.landmarks, 1.0, "rtswap's own network, frame by frame")
+    return LandmarkJudge(models.landmarks, 1.0, "rtswap's own network, frame by frame")
 
 
 def smoothed(meshes: Meshes, sigma: float) -> Meshes:

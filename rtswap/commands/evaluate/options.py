@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rtswap.app.config import OPTIONS, Config
-from rtswap.app.networks import Eyes
-from rtswap.commands.evaluate.candidates import Contender, ProgramSwapper, ResultFolder
+from rtswap.app.networks import FaceModels
+from rtswap.commands.evaluate.candidates import Candidate, ProgramSwapper, ResultFolder
 from rtswap.commands.evaluate.clips import MOST_BYTES, Clip, generated, read_clip
 from rtswap.commands.evaluate.pairs import Pair, named_pairs, pairs, persona_pictures, pictures_in
 from rtswap.core.errors import InputError, UsageError
@@ -18,7 +18,7 @@ Event = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Wanted:
+class EvaluateOptions:
     """Folders left out: the people who come with rtswap, and a clip of one of them."""
 
     sources: Path | None = None
@@ -52,11 +52,11 @@ class Wanted:
             raise InputError(f"no picture in {folder} may be used", expected="one at least")
         return used
 
-    def footage(self, eyes: Eyes, target: str, on_event: Event) -> Iterator[Clip]:
+    def footage(self, models: FaceModels, target: str, on_event: Event) -> Iterator[Clip]:
         """The clips that can be read, one after the other. ``target``: the persona for a clip of nobody."""
         if self.clips is None:
             if self.clip_count():
-                yield generated(target, eyes, seconds=3.0, face_px=200, size=(640, 480))
+                yield generated(target, models, seconds=3.0, face_px=200, size=(640, 480))
             return
         for path in self.clip_files():
             try:
@@ -82,16 +82,18 @@ class Wanted:
         return found
 
 
-def contenders(wanted: Wanted, config: Config, eyes: Eyes, embedder: Embedder | None) -> list[Contender]:
+def candidates(
+    wanted: EvaluateOptions, config: Config, models: FaceModels, embedder: Embedder | None
+) -> list[Candidate]:
     """One, or two where it is compared. Raises UsageError, ModelError."""
-    found: list[Contender] = []
+    found: list[Candidate] = []
     if wanted.swapped is not None:
         found.append(ResultFolder(wanted.swapped))
     else:
-        found.append(ProgramSwapper(config, eyes, embedder=embedder))
+        found.append(ProgramSwapper(config, models, embedder=embedder))
     if wanted.against is not None:
         other = replace(config, swap=replace(config.swap, swapper=_swapper(wanted.against)))
-        found.append(ProgramSwapper(other, eyes, embedder=embedder))
+        found.append(ProgramSwapper(other, models, embedder=embedder))
     if len({one.name for one in found}) < len(found):
         raise UsageError(f"{found[0].name} would be compared with itself", do="Change --swapper or --against.")
     return found

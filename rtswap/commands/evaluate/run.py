@@ -13,21 +13,21 @@ import numpy as np
 from rtswap.app.config import Config
 from rtswap.app.console import Console
 from rtswap.app.marking import make_disclosure
-from rtswap.app.networks import Eyes, open_eyes
+from rtswap.app.networks import FaceModels, open_models
 from rtswap.commands.bench.machine import machine
-from rtswap.commands.evaluate.candidates import Contender
+from rtswap.commands.evaluate.candidates import Candidate
 from rtswap.commands.evaluate.clip_metrics import film_figures
 from rtswap.commands.evaluate.faces import Face, FaceFinder
 from rtswap.commands.evaluate.features import feature_sets
 from rtswap.commands.evaluate.identity import identity_judges
-from rtswap.commands.evaluate.landmark_judge import Judge, own_judge
-from rtswap.commands.evaluate.options import Wanted, contenders
+from rtswap.commands.evaluate.landmark_judge import LandmarkJudge, own_judge
+from rtswap.commands.evaluate.options import EvaluateOptions, candidates
 from rtswap.commands.evaluate.pairs import Pair
 from rtswap.commands.evaluate.report import WEAK, Findings, as_json, as_sheet, as_text
 from rtswap.commands.evaluate.sheet import thumbnail
 from rtswap.commands.evaluate.speed import RUNS, WARM_UP, time_in_turn
 from rtswap.commands.evaluate.study import Study
-from rtswap.commands.reports.folder import whole_folder
+from rtswap.commands.reports.folder import publish_folder
 from rtswap.core.errors import InputError, OutputError
 from rtswap.core.types import Frame, Image
 from rtswap.disclosure import Disclosure
@@ -43,14 +43,14 @@ FEW = 20
 
 def evaluate(
     config: Config,
-    wanted: Wanted,
+    wanted: EvaluateOptions,
     *,
     console: Console,
     command: str = "rtswap eval",
-    judge: Callable[[Eyes], Judge] = own_judge,
+    judge: Callable[[FaceModels], LandmarkJudge] = own_judge,
 ) -> tuple[dict[str, Any], str]:
     """The figures, as JSON and as a table; both files are in ``wanted.out`` then. Raises RtswapError."""
-    with whole_folder(wanted.out.expanduser(), FILES, overwrite=wanted.overwrite) as work:
+    with publish_folder(wanted.out.expanduser(), FILES, overwrite=wanted.overwrite) as work:
         candidates = wanted.candidates()
         likely = candidates[: wanted.pairs + wanted.pairs // 5 + 10]
         sources = list(dict.fromkeys(source for source, _ in likely))
@@ -60,7 +60,7 @@ def evaluate(
         run.time()
         run.film()
         run.end()
-        report = as_json(run.findings, command, machine() | {"engine": run.eyes.engine})
+        report = as_json(run.findings, command, machine() | {"engine": run.models.engine})
         _save(work / FILES[0], as_sheet(run.findings, _marker(make_disclosure(config, console.event))))
         _write(work / FILES[1], report)
     return report, as_text(run.findings)
@@ -69,17 +69,19 @@ def evaluate(
 class _Evaluation:
     """One run, step by step."""
 
-    def __init__(self, config: Config, wanted: Wanted, console: Console, judge: Callable[[Eyes], Judge]) -> None:
-        self.eyes = eyes = open_eyes(config, on_event=console.event)
+    def __init__(
+        self, config: Config, wanted: EvaluateOptions, console: Console, judge: Callable[[FaceModels], LandmarkJudge]
+    ) -> None:
+        self.models = models = open_models(config, on_event=console.event)
         self._wanted, self._console = wanted, console
-        self._finder = FaceFinder(eyes.photo_detector, eyes.landmarks)
-        embedder = eyes.embedder()
-        identity = identity_judges(eyes, embedder)
+        self._finder = FaceFinder(models.photo_detector, models.landmarks)
+        embedder = models.embedder()
+        identity = identity_judges(models, embedder)
         if identity[0].weak:
             console.event(f"identity is judged by {identity[0].name}, {WEAK}")
-        self._judge = judge(eyes)
+        self._judge = judge(models)
         self._study = Study(
-            contenders(wanted, config, eyes, embedder),
+            candidates(wanted, config, models, embedder),
             judge=self._judge,
             identity=identity,
             features=feature_sets(config),
@@ -129,7 +131,7 @@ class _Evaluation:
         if self._first is None:
             return
         source, target = self._first
-        timed: list[Contender] = [one for one in self._study.contenders if one.timed]
+        timed: list[Candidate] = [one for one in self._study.candidates if one.timed]
         works = {one.name: _again(one, source, target) for one in timed}
         if works:
             self.findings.speed = time_in_turn(works, runs=RUNS, warm_up=WARM_UP)
@@ -140,9 +142,9 @@ class _Evaluation:
         if self._first is None:
             return
         source, target = self._first
-        bound = [one.bind(source) for one in self._study.contenders]
+        bound = [one.bind(source) for one in self._study.candidates]
         self.findings.clip_rows = [[] for _ in bound]
-        for clip in self._wanted.footage(self.eyes, target.name, self._console.event):
+        for clip in self._wanted.footage(self.models, target.name, self._console.event):
             done = len(self._study.pairs) + A_CLIP * len(self.findings.clips)
             self._console.progress(done, self._total, clip.name)
             swaps = {n: swap for n, one in enumerate(bound) if (swap := one.film(clip)) is not None}
@@ -150,7 +152,7 @@ class _Evaluation:
                 self._console.event("no clips: results in a folder are pictures only")
                 return
             try:
-                rows = film_figures(clip, list(swaps.values()), self._judge, self.eyes)
+                rows = film_figures(clip, list(swaps.values()), self._judge, self.models)
             except InputError as error:
                 self._console.event(f"left out: {error}")
                 continue
@@ -165,8 +167,8 @@ class _Evaluation:
         self._console.finish()
 
 
-def _again(contender: Contender, source: Face, target: Face) -> Callable[[], object]:
-    bound, count = contender.bind(source), iter(range(10**9))
+def _again(candidate: Candidate, source: Face, target: Face) -> Callable[[], object]:
+    bound, count = candidate.bind(source), iter(range(10**9))
     return lambda: bound.work(target, next(count) / 30)
 
 

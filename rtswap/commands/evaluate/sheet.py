@@ -10,7 +10,7 @@ import numpy as np
 
 from rtswap.commands.evaluate.figures import PAIRS, Figure, Row, worst
 from rtswap.commands.inspect.sheet import fitting
-from rtswap.commands.reports.drawing import BOLD, GREY, INK, NIGHT, PALE, PAPER, RED, View, text, text_width
+from rtswap.commands.reports.drawing import BOLD, GREY, INK, NIGHT, PALE, PAPER, RED, FrameView, text, text_width
 from rtswap.core.types import Image, Points
 from rtswap.vision.geometry import box_of
 
@@ -34,7 +34,7 @@ def thumbnail(image: Image, mesh: Points) -> Image:
     """(SIDE, SIDE, 3) the face with room around it."""
     x1, y1, x2, y2 = box_of(mesh)
     middle, side = np.array([(x1 + x2) / 2, (y1 + y2) / 2]), SHOWN * float(max(x2 - x1, y2 - y1))
-    return View.around(middle, side, (SIDE, SIDE)).picture(image)
+    return FrameView.around(middle, side, (SIDE, SIDE)).picture(image)
 
 
 def draw_sheet(

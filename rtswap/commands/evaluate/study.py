@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from rtswap.commands.evaluate.candidates import Contender, Result
+from rtswap.commands.evaluate.candidates import Candidate, Result
 from rtswap.commands.evaluate.expression import expression_error
 from rtswap.commands.evaluate.faces import Face
 from rtswap.commands.evaluate.features import FeatureSet, face_crop
 from rtswap.commands.evaluate.identity import IdentityJudge, Vector, cosine, retrieval
 from rtswap.commands.evaluate.kid import Distance, Features, kid_of_pairs, standardised
-from rtswap.commands.evaluate.landmark_judge import Judge
+from rtswap.commands.evaluate.landmark_judge import LandmarkJudge
 from rtswap.commands.evaluate.pixels import edge_ratio, psnr, sharpness_ratio, ssim
 from rtswap.commands.evaluate.pose import pose_error
 from rtswap.core.errors import RtswapError
@@ -42,7 +42,7 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Looks:
+class PixelCounts:
     """What is known of a photo, once."""
 
     vectors: list[Vector | None]
@@ -55,22 +55,22 @@ class Study:
 
     def __init__(
         self,
-        contenders: Sequence[Contender],
+        candidates: Sequence[Candidate],
         *,
-        judge: Judge,
+        judge: LandmarkJudge,
         identity: Sequence[IdentityJudge],
         features: Sequence[FeatureSet],
         thumbnail: Callable[[Image, Points], Image],
         on_event: Event,
     ) -> None:
-        self.contenders, self.records = list(contenders), [Record(one.name) for one in contenders]
+        self.candidates, self.records = list(candidates), [Record(one.name) for one in candidates]
         self.pairs: list[tuple[str, str]] = []
         self.refused: list[str] = []
         self.real: list[list[Features]] = []
         self.thumbnails: list[tuple[Image, Image]] = []
         self._judge, self._identity, self._features = judge, identity, features
         self._thumbnail, self._on_event = thumbnail, on_event
-        self._looks: dict[str, Looks] = {}
+        self._looks: dict[str, PixelCounts] = {}
         self._gallery: dict[str, Vector | None] = {}
         """Source -> who it is."""
         self._sources: list[list[Features]] = []
@@ -79,9 +79,9 @@ class Study:
     def add(self, source: Face, target: Face) -> bool:
         """Measure one pair; False where a contender had no result for it, which is told once and counted."""
         results = []
-        for contender in self.contenders:
+        for candidate in self.candidates:
             try:
-                results.append(contender.bind(source).swap(target))
+                results.append(candidate.bind(source).swap(target))
             except FAILURES as error:
                 self.refused.append(f"{source.name} on {target.name}: {error}")
                 self._on_event(f"left out: {self.refused[-1]}")
@@ -119,12 +119,12 @@ class Study:
         record.features.append(self._described(result.image, target.mesh.points))
         record.thumbnails.append(self._thumbnail(result.image, target.mesh.points))
 
-    def looks(self, face: Face) -> Looks:
+    def looks(self, face: Face) -> PixelCounts:
         """What the judges see in a photo."""
         key = str(face.path)
         if key not in self._looks:
             mesh = self._judge.look(face.image, face.mesh.points)
-            self._looks[key] = Looks([one.look(face.image, mesh) for one in self._identity], mesh)
+            self._looks[key] = PixelCounts([one.look(face.image, mesh) for one in self._identity], mesh)
         return self._looks[key]
 
     def _of_itself(self, number: int, face: Face) -> dict[str, float]:
@@ -134,7 +134,7 @@ class Study:
             return {}
         self._selves.add(key)
         try:
-            result = self.contenders[number].bind(face).swap(face)
+            result = self.candidates[number].bind(face).swap(face)
         except FAILURES:
             return {}
         record = self.records[number]

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rtswap.commands.evaluate.figures import Figure, Row, Verdict, column, compare, middle
+from rtswap.commands.evaluate.figures import Comparison, Figure, Row, column, compare, middle
 
-Line = tuple[Figure, list[float], Verdict | None]
+Line = tuple[Figure, list[float], Comparison | None]
 """A figure, its value for each contender, and how two of them compare."""
 
 

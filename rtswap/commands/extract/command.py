@@ -13,7 +13,7 @@ from rtswap.core.errors import UsageError
 from rtswap.core.text import nearest
 
 if TYPE_CHECKING:
-    from rtswap.commands.extract.limits import Limits
+    from rtswap.commands.extract.limits import QualityLimits
 
 EXAMPLES = """\
 examples:
@@ -83,14 +83,14 @@ def _run(flags: Flags) -> int:
     found = effective(flags).config
     from dataclasses import replace
 
-    from rtswap.app.networks import open_eyes
-    from rtswap.commands.extract.options import Wanted
+    from rtswap.app.networks import open_models
+    from rtswap.commands.extract.options import ExtractOptions
     from rtswap.commands.extract.run import extract
 
     console = console_of(found)
     words = {"template": "template", "size": "size", "format": "format", "similar": "similar", "every": "every_s"}
     given = {field: flags[word] for word, field in words.items() if word in flags}
-    wanted = Wanted(
+    wanted = ExtractOptions(
         inputs=tuple(flags["inputs"]),
         out=Path(flags["out"]),
         limits=_limits(flags),
@@ -102,17 +102,17 @@ def _run(flags: Flags) -> int:
     seeing = replace(  # our own recogniser wherever dlib is not installed, and nothing about masks
         found, tracking=replace(found.tracking, follow="person"), mask=replace(found.mask, masks=("hull",))
     )
-    result, code = extract(wanted, lambda: open_eyes(seeing, on_event=console.event), console=console)
+    result, code = extract(wanted, lambda: open_models(seeing, on_event=console.event), console=console)
     console.summary(result)
     return code
 
 
-def _limits(flags: Flags) -> Limits:
-    from rtswap.commands.extract.limits import Limits
+def _limits(flags: Flags) -> QualityLimits:
+    from rtswap.commands.extract.limits import QualityLimits
 
-    usual = Limits()
+    usual = QualityLimits()
     light = flags.get("min_light", usual.light[0]), flags.get("max_light", usual.light[1])
-    return Limits(
+    return QualityLimits(
         min_face_px=flags.get("min_face", usual.min_face_px),
         min_sharpness=flags.get("min_sharpness", usual.min_sharpness),
         max_yaw=flags.get("max_yaw", usual.max_yaw),

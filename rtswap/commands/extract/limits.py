@@ -8,7 +8,7 @@ from rtswap.commands.extract.measure import Seen
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class QualityLimits:
     """What a face must be. Every face that is not is counted under one word."""
 
     min_face_px: float = 96.0

@@ -18,7 +18,7 @@ _FIRST = 256
 """Room for so many vectors at first; it is doubled when they fill it."""
 
 
-class Likeness:
+class NearDuplicates:
     """Remembers the embedding of every face that was kept: half a kilobyte each."""
 
     def __init__(self, embedder: Embedder, name: str, similar: float | None) -> None:

@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rtswap.commands.extract.limits import Limits
+from rtswap.commands.extract.limits import QualityLimits
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ExtractOptions:
     """One run of ``rtswap extract``."""
 
     inputs: tuple[str, ...]
@@ -21,7 +21,7 @@ class Wanted:
     """Side of an aligned picture."""
     format: str = "png"
     """Or jpg."""
-    limits: Limits = field(default_factory=Limits)
+    limits: QualityLimits = field(default_factory=QualityLimits)
     similar: float | None = None
     """Cosine from which two faces are too alike for both to be kept; None: ``likeness.USUAL``."""
     keep_all: bool = False

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from rtswap.app.console import Console
-from rtswap.app.networks import Eyes
+from rtswap.app.networks import FaceModels
 from rtswap.commands.extract.album import SHEET, Album, Done, encoded
 from rtswap.commands.extract.files import files_in, hash_of, is_video, name_of
 from rtswap.commands.extract.measure import UNCLEAR, Seen, look_at
-from rtswap.commands.extract.near_duplicates import Likeness
-from rtswap.commands.extract.options import Wanted
+from rtswap.commands.extract.near_duplicates import NearDuplicates
+from rtswap.commands.extract.options import ExtractOptions
 from rtswap.commands.extract.sheet import draw_sheet
 from rtswap.commands.extract.templates import align, placement
 from rtswap.core.errors import InputError
@@ -35,7 +35,9 @@ _UNOPENED = 1
 """Frames that a video is taken to have until it is opened, for the bar."""
 
 
-def extract(wanted: Wanted, open_eyes: Callable[[], Eyes], *, console: Console) -> tuple[dict[str, Any], int]:
+def extract(
+    wanted: ExtractOptions, open_models: Callable[[], FaceModels], *, console: Console
+) -> tuple[dict[str, Any], int]:
     """The summary and the exit code. Networks are opened when the first file needs them.
 
     Raises InputError where no face was kept, UsageError, OutputError.
@@ -46,7 +48,7 @@ def extract(wanted: Wanted, open_eyes: Callable[[], Eyes], *, console: Console) 
     album = Album(wanted.out.expanduser(), wanted.settings(), overwrite=wanted.overwrite)
     if album.started_over:
         console.event(f"{album.folder}: the faces of an earlier run with other settings were removed")
-    run = _Extraction(wanted, album, open_eyes, console, files)
+    run = _Extraction(wanted, album, open_models, console, files)
     interrupted = False
     try:
         run.work()
@@ -66,12 +68,17 @@ class _Extraction:
     """One run."""
 
     def __init__(
-        self, wanted: Wanted, album: Album, open_eyes: Callable[[], Eyes], console: Console, files: list[Path]
+        self,
+        wanted: ExtractOptions,
+        album: Album,
+        open_models: Callable[[], FaceModels],
+        console: Console,
+        files: list[Path],
     ) -> None:
         self._wanted, self._album, self._console, self._files = wanted, album, console, files
-        self._open_eyes = open_eyes
-        self._eyes: Eyes | None = None
-        self._alike: Likeness | None = None
+        self._open_eyes = open_models
+        self._models: FaceModels | None = None
+        self._alike: NearDuplicates | None = None
         self._saved_at = time.perf_counter()
         self._done, self._total = 0, 0
         self.kept = 0
@@ -148,8 +155,8 @@ class _Extraction:
         self, path: Path, sha256: str, done: Done, image: Image, frame: int | None, time_s: float | None
     ) -> None:
         """Every face in it. What is counted counts when the picture is done."""
-        eyes = self._look()
-        faces = look_at(image, eyes.photo_detector, eyes.landmarks)
+        models = self._look()
+        faces = look_at(image, models.photo_detector, models.landmarks)
         refused: Counter[str] = Counter()
         for number, seen in enumerate(faces, 1):
             name = name_of(path, sha256, frame, number, f".{self._wanted.format}")
@@ -193,23 +200,23 @@ class _Extraction:
         self.enlarged += scale_of(matrix) > ENLARGED
         return ""
 
-    def _look(self) -> Eyes:
-        if self._eyes is None:
-            self._eyes = self._open_eyes()
-        return self._eyes
+    def _look(self) -> FaceModels:
+        if self._models is None:
+            self._models = self._open_eyes()
+        return self._models
 
-    def _likeness(self) -> Likeness | None:
+    def _likeness(self) -> NearDuplicates | None:
         """None where nobody asks who a face is. What earlier runs kept is known from its pictures."""
         wanted = self._wanted
         if self._alike is not None or (wanted.keep_all and not wanted.embeddings):
             return self._alike
-        eyes = self._look()
-        embedder, name = eyes.embedder(), "dlib"
+        models = self._look()
+        embedder, name = models.embedder(), "dlib"
         if embedder is None:
-            embedder, name = eyes.recogniser, "rtswap"
+            embedder, name = models.recogniser, "rtswap"
         if embedder is None:
             return None
-        self._alike = Likeness(embedder, name, wanted.similar)
+        self._alike = NearDuplicates(embedder, name, wanted.similar)
         for face in [] if wanted.keep_all else self._album.faces:
             try:
                 picture = read_image(self._album.folder / face["file"])

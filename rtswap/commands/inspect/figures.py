@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.commands.inspect.probes import SeenMasks, Watch
+from rtswap.commands.inspect.probes import Probe, SeenMasks
 from rtswap.core.types import Mesh, Points, Track
 from rtswap.swappers.mesh.shape import measures, to_canonical
 from rtswap.tracking.smoothing import STABLE
@@ -114,13 +114,13 @@ class FaceMeter:
     def __init__(self) -> None:
         self._past: dict[int, _Past] = {}
 
-    def measure(self, watch: Watch, frame: int, time_s: float, step_s: float) -> list[FaceFigures]:
+    def measure(self, watch: Probe, frame: int, time_s: float, step_s: float) -> list[FaceFigures]:
         """``step_s``: time since the frame before."""
         found = [self._one(watch, track, frame, time_s, step_s) for track in watch.tracks]
         self._past = {id: past for id, past in self._past.items() if frame - past.frame < 3}
         return found
 
-    def _one(self, watch: Watch, track: Track, frame: int, time_s: float, step_s: float) -> FaceFigures:
+    def _one(self, watch: Probe, track: Track, frame: int, time_s: float, step_s: float) -> FaceFigures:
         raw, masks = watch.raw(track), watch.masks.get(track.id)
         size = max(interocular(track.landmarks), 1e-3)
         jitter_raw, jitter, jump = self._motion(track, raw, frame, size)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.commands.inspect.probes import SeenMasks, Watch
+from rtswap.commands.inspect.probes import Probe, SeenMasks
 from rtswap.commands.reports.drawing import (
     BOLD,
     PAPER,
@@ -16,7 +16,7 @@ from rtswap.commands.reports.drawing import (
     STATES,
     STEPS,
     TEAL,
-    View,
+    FrameView,
     dots,
     lines,
     outline,
@@ -42,7 +42,7 @@ def edges() -> NDArray[np.int32]:
     return np.asarray(np.unique(np.sort(pairs, axis=1), axis=0), np.int32)
 
 
-def draw_mesh(image: Image, view: View, track: Track, *, wires: bool = True) -> None:
+def draw_mesh(image: Image, view: FrameView, track: Track, *, wires: bool = True) -> None:
     """Wireframe and features. Points that are hidden are red, doubtful ones yellow."""
     points = view.points(track.landmarks)
     if wires:
@@ -62,7 +62,7 @@ def colors_of(visibility: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.stack(channels, 1).astype(np.uint8)
 
 
-def draw_masks(image: Image, view: View, seen: SeenMasks) -> None:
+def draw_masks(image: Image, view: FrameView, seen: SeenMasks) -> None:
     """Where the swap shows is tinted and outlined; what a step took away has that step's colour."""
     laid = view.mask(seen.hull, seen.matrix)
     for name, mask in seen.after:
@@ -73,7 +73,7 @@ def draw_masks(image: Image, view: View, seen: SeenMasks) -> None:
     outline(image, laid, (230, 240, 120))
 
 
-def draw_boxes(image: Image, view: View, watch: Watch) -> None:
+def draw_boxes(image: Image, view: FrameView, watch: Probe) -> None:
     """Each face's box with its id and confidence in the colour of its state, and what would be covered."""
     for box in watch.covered:
         if np.isfinite(box).all():
@@ -85,7 +85,7 @@ def draw_boxes(image: Image, view: View, watch: Watch) -> None:
         label(image, f"{track.id}   {track.confidence:.2f}", (box[0], box[1] - 4), color)
 
 
-def state_of(watch: Watch, track: Track) -> str:
+def state_of(watch: Probe, track: Track) -> str:
     """measured, coasting or, where its swap was refused, covered."""
     if not watch.swapped(track):
         return "covered"

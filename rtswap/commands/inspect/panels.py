@@ -10,8 +10,20 @@ from numpy.typing import NDArray
 
 from rtswap.commands.inspect.figures import FaceFigures
 from rtswap.commands.inspect.overlay import draw_boxes, draw_masks, draw_mesh, label, state_of
-from rtswap.commands.inspect.probes import Watch
-from rtswap.commands.reports.drawing import AMBER, BOLD, GREY, NIGHT, PALE, PAPER, STATES, TEAL, VIOLET, View, text
+from rtswap.commands.inspect.probes import Probe
+from rtswap.commands.reports.drawing import (
+    AMBER,
+    BOLD,
+    GREY,
+    NIGHT,
+    PALE,
+    PAPER,
+    STATES,
+    TEAL,
+    VIOLET,
+    FrameView,
+    text,
+)
 from rtswap.core.types import Image, Track
 
 LOWEST, HIGHEST, HIGHEST_OF_TWO = 480, 720, 540
@@ -31,7 +43,7 @@ class CloseUp:
     middle: NDArray[np.float64] | None = None
     side: float = 100.0
 
-    def view(self, track: Track | None, size: int) -> View | None:
+    def view(self, track: Track | None, size: int) -> FrameView | None:
         """Around the face, or where it was last; None before any."""
         if track is not None:
             box = track.box.astype(np.float64)
@@ -40,7 +52,7 @@ class CloseUp:
                 self.middle, self.side = middle, side
             self.middle = self.middle + FOLLOW * (middle - self.middle)
             self.side += FOLLOW * (side - self.side)
-        return View.around(self.middle, self.side, (size, size)) if self.middle is not None else None
+        return FrameView.around(self.middle, self.side, (size, size)) if self.middle is not None else None
 
 
 @dataclass(slots=True)
@@ -57,7 +69,7 @@ class Panels:
         self,
         before: Image,
         after: Image | None,
-        watch: Watch,
+        watch: Probe,
         figures: Sequence[FaceFigures],
         *,
         index: int,
@@ -69,7 +81,7 @@ class Panels:
         half = high // 2
         count = 2 if self.with_swap else 1
         picture = np.full((HEAD + high + LINE * self.faces + 6, wide * count + half * self.faces, 3), NIGHT, np.uint8)
-        view = View.whole((before.shape[1], before.shape[0]), (wide, high))
+        view = FrameView.whole((before.shape[1], before.shape[0]), (wide, high))
         shown = view.picture(before)
         for track in watch.tracks:
             draw_mesh(shown, view, track, wires=False)
@@ -92,7 +104,7 @@ class Panels:
         wide = min(round(high * width / height), 2 * high)
         return wide // 4 * 4, high // 4 * 4
 
-    def _close_ups(self, region: Image, before: Image, watch: Watch, column: int) -> None:
+    def _close_ups(self, region: Image, before: Image, watch: Probe, column: int) -> None:
         """The mesh above, the mask below."""
         half = region.shape[1]
         track = shown_faces(watch.tracks, self.faces).get(column)
@@ -112,7 +124,7 @@ class Panels:
         label(region[half : 2 * half], "mask", (0, half), NIGHT, 12)
 
     def _words(
-        self, picture: Image, count_px: int, watch: Watch, figures: Sequence[FaceFigures], index: int, time_s: float
+        self, picture: Image, count_px: int, watch: Probe, figures: Sequence[FaceFigures], index: int, time_s: float
     ) -> None:
         x = 12 + text(picture, self.clip, (12, 22), color=PAPER, weight=BOLD)
         x += 16 + text(picture, f"{clock(time_s)}   frame {index}", (x + 16, 22), color=PALE)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rtswap.core.protocols import Canvas, Finish, LandmarkModel, Swapper, Tracker
-from rtswap.core.types import AlignedFace, Box, Frame, Image, Mask, Matrix, Mesh, Points, Quality, SwappedFace, Track
+from rtswap.core.types import Box, Frame, Image, Mask, Matrix, Mesh, Points, Quality, SwappedFace, Target, Track
 
 
 @dataclass(slots=True)
@@ -38,7 +38,7 @@ class SeenMasks:
 
 
 @dataclass(slots=True)
-class Watch:
+class Probe:
     """Everything noted of the frame that is being worked on."""
 
     meshes: list[Mesh] = field(default_factory=list)
@@ -70,10 +70,10 @@ class Watch:
         return self.meshes[-1 - nearest] if off[nearest] < limit else None
 
 
-class WatchedLandmarks:
+class LandmarkProbe:
     """A LandmarkModel."""
 
-    def __init__(self, inner: LandmarkModel, watch: Watch) -> None:
+    def __init__(self, inner: LandmarkModel, watch: Probe) -> None:
         self._inner, self._watch = inner, watch
 
     def find(self, image: Image, faces: Sequence[Points]) -> list[Mesh]:
@@ -83,10 +83,10 @@ class WatchedLandmarks:
         return found
 
 
-class WatchedTracker:
+class TrackerProbe:
     """A Tracker."""
 
-    def __init__(self, inner: Tracker, watch: Watch) -> None:
+    def __init__(self, inner: Tracker, watch: Probe) -> None:
         self._inner, self._watch = inner, watch
 
     def update(self, frame: Frame, quality: Quality) -> list[Track]:
@@ -100,11 +100,11 @@ class WatchedTracker:
         self._inner.reset()
 
 
-class WatchedSwapper:
+class SwapperProbe:
     """A Swapper. ``plain``: the same without the skin mask, which tells what the skin mask takes away; None where
     there is none."""
 
-    def __init__(self, inner: Swapper, plain: Swapper | None, watch: Watch) -> None:
+    def __init__(self, inner: Swapper, plain: Swapper | None, watch: Probe) -> None:
         self._inner, self._plain, self._watch = inner, plain, watch
         self._matrix: Matrix = np.eye(2, 3, dtype=np.float32)
 
@@ -113,7 +113,7 @@ class WatchedSwapper:
         self._matrix, size = self._inner.view(landmarks, max_px)
         return self._matrix, size
 
-    def swap(self, face: AlignedFace, quality: Quality) -> SwappedFace:
+    def swap(self, face: Target, quality: Quality) -> SwappedFace:
         """See ``protocols.Swapper``."""
         swapped = self._inner.swap(face, quality)
         own = swapped.mask.copy()
@@ -128,13 +128,13 @@ class WatchedSwapper:
                 part.forget(track_id)
 
 
-class WatchedFinish:
+class FinishProbe:
     """A Finish, known by ``name``. Only a step that changes the mask is noted."""
 
-    def __init__(self, inner: Finish, name: str, watch: Watch) -> None:
+    def __init__(self, inner: Finish, name: str, watch: Probe) -> None:
         self._inner, self._name, self._watch = inner, name, watch
 
-    def apply(self, swapped: SwappedFace, target: AlignedFace, quality: Quality) -> SwappedFace:
+    def apply(self, swapped: SwappedFace, target: Target, quality: Quality) -> SwappedFace:
         """See ``protocols.Finish``."""
         finished = self._inner.apply(swapped, target, quality)
         seen = self._watch.masks.get(target.track_id)
@@ -147,10 +147,10 @@ class WatchedFinish:
         self._inner.forget(track_id)
 
 
-class WatchedCanvas:
+class CanvasProbe:
     """A Canvas."""
 
-    def __init__(self, inner: Canvas, watch: Watch) -> None:
+    def __init__(self, inner: Canvas, watch: Probe) -> None:
         self._inner, self._watch = inner, watch
 
     def crop(self, matrix: Matrix, size: tuple[int, int]) -> Image:

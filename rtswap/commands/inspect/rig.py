@@ -7,18 +7,18 @@ from dataclasses import replace
 
 from rtswap.app.config import Config
 from rtswap.app.marking import confirm_sources
-from rtswap.app.networks import Eyes, open_eyes
+from rtswap.app.networks import FaceModels, open_models
 from rtswap.app.program import bind_sources, make_finishes, make_swap_model, make_tracker, mask_is_partial
 from rtswap.commands.inspect.probes import (
-    Watch,
-    WatchedCanvas,
-    WatchedFinish,
-    WatchedLandmarks,
-    WatchedSwapper,
-    WatchedTracker,
+    CanvasProbe,
+    FinishProbe,
+    LandmarkProbe,
+    Probe,
+    SwapperProbe,
+    TrackerProbe,
 )
-from rtswap.compositing.canvas.host import CpuCanvas
-from rtswap.compositing.renderer import HostWorkshop
+from rtswap.compositing.canvas.host import HostCanvas
+from rtswap.compositing.renderer import HostRenderer
 from rtswap.core.errors import SourceError
 from rtswap.core.protocols import Finish, Swapper
 from rtswap.core.types import SourceIdentity
@@ -35,17 +35,17 @@ class Rig:
 
     def __init__(self, config: Config, *, on_event: Event, photos: bool = False) -> None:
         confirm_sources(config, on_event)
-        eyes = open_eyes(config, on_event=on_event)
-        self.watch = watch = Watch()
-        detector = eyes.photo_detector if photos else eyes.detector
-        tracker = make_tracker(config, detector, eyes._replace(landmarks=WatchedLandmarks(eyes.landmarks, watch)))
+        models = open_models(config, on_event=on_event)
+        self.watch = watch = Probe()
+        detector = models.photo_detector if photos else models.detector
+        tracker = make_tracker(config, detector, models._replace(landmarks=LandmarkProbe(models.landmarks, watch)))
         safety = config.safety
         self.pipeline = Pipeline(
-            WatchedTracker(tracker, watch),
-            HostWorkshop(
-                [_swapper(config, eyes, watch, on_event)],
-                canvas=lambda image: WatchedCanvas(CpuCanvas(image), watch),
-                finishes=_finishes(config, eyes, watch, on_event),
+            TrackerProbe(tracker, watch),
+            HostRenderer(
+                [_swapper(config, models, watch, on_event)],
+                canvas=lambda image: CanvasProbe(HostCanvas(image), watch),
+                finishes=_finishes(config, models, watch, on_event),
                 partial=mask_is_partial(config),
             ),
             policy=Policy(safety.on_failure, safety.empty_after_s),
@@ -53,17 +53,17 @@ class Rig:
         )
 
 
-def _swapper(config: Config, eyes: Eyes, watch: Watch, on_event: Event) -> Swapper:
+def _swapper(config: Config, models: FaceModels, watch: Probe, on_event: Event) -> Swapper:
     """The wished source's, or the stand-in's: then without the skin mask, which is the photo's."""
     if not config.source.photos:
-        bound = make_swap_model(_without_skin(config), eyes).bind(_stand_in(eyes))
-        return WatchedSwapper(bound, None, watch)
+        bound = make_swap_model(_without_skin(config), models).bind(_stand_in(models))
+        return SwapperProbe(bound, None, watch)
     alone = replace(config, source=replace(config.source, also=()))
-    swapper = bind_sources(alone, eyes, on_event=on_event)[0]
+    swapper = bind_sources(alone, models, on_event=on_event)[0]
     if "skin" not in config.mask.masks:
-        return WatchedSwapper(swapper, None, watch)
+        return SwapperProbe(swapper, None, watch)
     plain = replace(_without_skin(alone), swap=replace(config.swap, color="none"))
-    return WatchedSwapper(swapper, bind_sources(plain, eyes, on_event=lambda text: None)[0], watch)
+    return SwapperProbe(swapper, bind_sources(plain, models, on_event=lambda text: None)[0], watch)
 
 
 def _without_skin(config: Config) -> Config:
@@ -71,9 +71,9 @@ def _without_skin(config: Config) -> Config:
     return replace(config, mask=replace(config.mask, masks=masks))
 
 
-def _finishes(config: Config, eyes: Eyes, watch: Watch, on_event: Event) -> list[Finish]:
-    made = make_finishes(config, eyes, on_event=on_event, live=False)
-    return [WatchedFinish(step, _name_of(step), watch) for step in made]
+def _finishes(config: Config, models: FaceModels, watch: Probe, on_event: Event) -> list[Finish]:
+    made = make_finishes(config, models, on_event=on_event, live=False)
+    return [FinishProbe(step, _name_of(step), watch) for step in made]
 
 
 def _name_of(step: Finish) -> str:
@@ -81,9 +81,9 @@ def _name_of(step: Finish) -> str:
     return type(step).__module__.rpartition(".")[2]
 
 
-def _stand_in(eyes: Eyes) -> SourceIdentity:
+def _stand_in(models: FaceModels) -> SourceIdentity:
     picture = persona(STAND_IN)
-    found = eyes.detector.detect(picture)
+    found = models.detector.detect(picture)
     if not found:
         raise SourceError(f"no face was found in the built-in portrait {STAND_IN}", do="Install rtswap again.")
-    return SourceIdentity(picture, find_landmarks(eyes.landmarks, picture, found[0].keypoints), name=STAND_IN)
+    return SourceIdentity(picture, find_landmarks(models.landmarks, picture, found[0].keypoints), name=STAND_IN)

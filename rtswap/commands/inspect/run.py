@@ -19,12 +19,12 @@ from rtswap.commands.inspect.figures import FaceFigures, FaceLog, FaceMeter
 from rtswap.commands.inspect.moments import EvenlySpaced, Worst
 from rtswap.commands.inspect.panels import Panels
 from rtswap.commands.inspect.plots import draw_plots
-from rtswap.commands.inspect.probes import Watch
+from rtswap.commands.inspect.probes import Probe
 from rtswap.commands.inspect.report import summarize, write_report
 from rtswap.commands.inspect.rig import Rig
 from rtswap.commands.inspect.sheet import draw_sheet
 from rtswap.commands.inspect.tiles import Tiles
-from rtswap.commands.reports.folder import whole_folder
+from rtswap.commands.reports.folder import publish_folder
 from rtswap.core.errors import InputError, OutputError, UsageError
 from rtswap.core.protocols import Input
 from rtswap.core.types import Frame, Image, Quality
@@ -47,11 +47,11 @@ def inspect(clip: str, config: Config, *, console: Console, folder: str | None, 
     path = Path(folder).expanduser() if folder else Path(f"{Path(name).stem}_inspect")
     with ExitStack() as parts:
         parts.callback(input.close)
-        work = parts.enter_context(whole_folder(path, FILES, overwrite=overwrite))
+        work = parts.enter_context(publish_folder(path, FILES, overwrite=overwrite))
         rig = Rig(config, on_event=console.event)
         inspection = _Inspection(name, config, input, rig, console)
         parts.callback(console.finish)
-        inspection.look_through(work)
+        inspection.bind_models(work)
         summary = inspection.write(work)
     if not summary["frames_with_a_face"]:
         console.event("no face was followed in any frame: was one in sight, large enough and facing the camera?")
@@ -78,7 +78,7 @@ class _Inspection:
     def with_swap(self) -> bool:
         return bool(self.config.source.photos)
 
-    def look_through(self, work: Path) -> None:
+    def bind_models(self, work: Path) -> None:
         """Every frame once. Raises InputError where there is none."""
         info = self.input.info
         disclosure = make_disclosure(self.config, self.console.event) if self.with_swap else Disclosure(None)
@@ -154,7 +154,7 @@ class _Inspection:
         return summary
 
 
-def _state(watch: Watch, rows: list[FaceFigures], before: list[str]) -> str:
+def _state(watch: Probe, rows: list[FaceFigures], before: list[str]) -> str:
     """Of the whole frame, by its worst face."""
     if not rows:
         return "lost" if before and before[-1] != "nobody" else "nobody"

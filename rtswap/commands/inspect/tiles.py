@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rtswap.commands.inspect.overlay import draw_masks, draw_mesh, state_of
-from rtswap.commands.inspect.probes import Watch
-from rtswap.commands.reports.drawing import NIGHT, PAPER, STATES, View, rectangle
+from rtswap.commands.inspect.probes import Probe
+from rtswap.commands.reports.drawing import NIGHT, PAPER, STATES, FrameView, rectangle
 from rtswap.core.types import Box, Image
 
 SIDE = 240
@@ -28,7 +28,7 @@ class Tiles:
     with_swap: bool
     _boxes: dict[int, Box] = field(default_factory=dict)
 
-    def look(self, watch: Watch) -> None:
+    def look(self, watch: Probe) -> None:
         """Once a frame."""
         if len(self._boxes) > 64:
             self._boxes.clear()
@@ -36,7 +36,7 @@ class Tiles:
             self._boxes[track.id] = track.box
 
     def draw(
-        self, before: Image, after: Image | None, watch: Watch, face: int | None, mark: Callable[[Image], None]
+        self, before: Image, after: Image | None, watch: Probe, face: int | None, mark: Callable[[Image], None]
     ) -> Image:
         """(SIDE, SIDE, 3), or twice as wide with the swap beside. ``face`` None: everybody near the largest. ``mark``
         is called on what shows a swap."""
@@ -56,28 +56,28 @@ class Tiles:
         mark(swap)
         return np.hstack([tile, swap])
 
-    def _view(self, frame: Image, watch: Watch, face: int | None) -> View:
+    def _view(self, frame: Image, watch: Probe, face: int | None) -> FrameView:
         shown = [track.box for track in watch.tracks if face is None or track.id == face]
         if not shown and face in self._boxes and face is not None:
             shown = [self._boxes[face]]
         height, width = frame.shape[:2]
         if not shown:
-            return View.around(np.array([width, height]) / 2, float(max(width, height)), (SIDE, SIDE))
+            return FrameView.around(np.array([width, height]) / 2, float(max(width, height)), (SIDE, SIDE))
         boxes = np.stack(shown)
         if float(np.ptp(boxes, axis=0).max()) > FAR * float((boxes[:, 2:] - boxes[:, :2]).max()):
             boxes = boxes[[int(np.argmax((boxes[:, 2:] - boxes[:, :2]).max(1)))]]
         low, high = boxes[:, :2].min(0), boxes[:, 2:].max(0)
         side = ROOM * float((high - low).max()) if len(boxes) == 1 else 1.25 * float((high - low).max())
-        return View.around((low + high) / 2, side, (SIDE, SIDE))
+        return FrameView.around((low + high) / 2, side, (SIDE, SIDE))
 
 
-def _put_small(tile: Image, frame: Image, view: View) -> None:
+def _put_small(tile: Image, frame: Image, view: FrameView) -> None:
     """The whole frame in the upper right corner, with what the tile shows."""
     height, width = frame.shape[:2]
     size = SMALL, max(8, round(SMALL * height / width))
     if size[1] > SIDE // 2:
         return
-    whole = View.whole((width, height), size)
+    whole = FrameView.whole((width, height), size)
     small = whole.picture(frame)
     corners = np.array([[0, 0], [SIDE, SIDE]], np.float32) - view.matrix[:, 2]
     rectangle(small, np.clip(whole.points(corners / view.matrix[0, 0]), 0, np.array(size) - 1).reshape(4), PAPER)

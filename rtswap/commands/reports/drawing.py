@@ -103,7 +103,7 @@ def outline(image: Image, mask: Mask, color: Color, width: int = 1) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class FrameView:
     """A part of a frame shown at some size."""
 
     matrix: Matrix
@@ -111,14 +111,14 @@ class View:
     size: tuple[int, int]
 
     @classmethod
-    def whole(cls, frame: tuple[int, int], size: tuple[int, int]) -> View:
+    def whole(cls, frame: tuple[int, int], size: tuple[int, int]) -> FrameView:
         """All of a frame of (width, height), as large as fits into ``size``, in its middle."""
         scale = min(size[0] / frame[0], size[1] / frame[1])
         shift = [(to - scale * (side - 1) - 1) / 2 for side, to in zip(frame, size, strict=True)]
         return cls(np.array([[scale, 0, shift[0]], [0, scale, shift[1]]], np.float32), size)
 
     @classmethod
-    def around(cls, middle: NDArray[np.floating], side: float, size: tuple[int, int]) -> View:
+    def around(cls, middle: NDArray[np.floating], side: float, size: tuple[int, int]) -> FrameView:
         """The square of ``side`` px about ``middle``."""
         scale = min(size) / max(side, 1.0)
         shift = (np.array(size) - 1) / 2 - scale * middle

@@ -12,7 +12,7 @@ from rtswap.core.errors import OutputError
 
 
 @contextmanager
-def whole_folder(path: Path, names: Sequence[str], *, overwrite: bool) -> Iterator[Path]:
+def publish_folder(path: Path, names: Sequence[str], *, overwrite: bool) -> Iterator[Path]:
     """Work in the folder that is given; where the work ends well it becomes ``path``, otherwise it vanishes.
 
     ``names``: the files that will be there. Where ``path`` exists they are moved into it, the last one last. Raises

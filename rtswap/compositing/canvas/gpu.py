@@ -1,6 +1,6 @@
 """The canvas on a GPU: a frame goes up once, everything is done there, it comes down once, and the host waits once.
 
-``Compositor`` belongs to a stream of frames and keeps its memory; ``CudaCanvas`` is one frame being worked on. On a
+``Compositor`` belongs to a stream of frames and keeps its memory; ``TorchCanvas`` is one frame being worked on. On a
 device of type ``cpu`` the same is done by torch there: that is what tests without a GPU see.
 """
 
@@ -97,14 +97,14 @@ class Compositor:
         self._slots: Slots | None = None
         self.marks: Marks = (None, None)
 
-    def begin(self, picture: NDArray[np.uint8]) -> CudaCanvas:
+    def begin(self, picture: NDArray[np.uint8]) -> TorchCanvas:
         """A canvas of a frame: (H, W, 3), or (3 H / 2, W) where the layout says so. On return the upload is under
         way, and ``picture`` may be written again. Raises RuntimeError where ``frames`` pictures wait to be taken."""
         slots = self._slots_for(picture.shape)
         slot = slots.take()
         raw = slot.send_up(picture)
         frame = self.kernels.to_bgr(raw, frame_size(picture.shape, self.layouts[0]), self.layouts[0], self.coded)
-        return CudaCanvas(self, slots, slot, frame)
+        return TorchCanvas(self, slots, slot, frame)
 
     def buffer(self, width: int, height: int) -> NDArray[np.uint8] | None:
         """Pinned memory for the next frame, as its layout wants it: what is decoded into it and then begun is copied
@@ -129,7 +129,7 @@ class Compositor:
         return self._slots
 
 
-class CudaCanvas:
+class TorchCanvas:
     """One frame. Implements ``protocols.Canvas`` for parts that work on the host (each ``crop`` is then one wait
     more), and the same for all faces at once for parts that work on the device."""
 
@@ -194,8 +194,8 @@ class CudaCanvas:
         cells = max(1, round(width / side)), max(1, round(height / side))
         plain_torch.cover(self._frame, (x1, y1, x2, y2), cells, style)
 
-    def later(self, tensor: Tensor, then: Callable[[NDArray[Any]], None]) -> None:
-        """As ``protocols.Later``. Not after ``finish``."""
+    def on_download(self, tensor: Tensor, then: Callable[[NDArray[Any]], None]) -> None:
+        """As ``protocols.OnDownload``. Not after ``finish``."""
         self._beside.append((tensor, then))
 
     def finish(self) -> None:
@@ -212,7 +212,7 @@ class CudaCanvas:
 
     def image(self) -> Image:
         """The finished picture in the layout that was asked for, in memory of its own; the one wait of the frame.
-        What was to come ``later`` is told first."""
+        What was to come ``on_download`` is told first."""
         if self._taken is None:
             self.finish()
             self._taken, *beside = self._slots.arrived(self._slot)

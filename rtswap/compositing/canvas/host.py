@@ -16,7 +16,7 @@ COVER_CELLS = 7
 """Cells across a covered box: too few to tell a person by."""
 
 
-class CpuCanvas:
+class HostCanvas:
     """Implements ``protocols.Canvas``. Works in the frame's own memory, which the pipeline owns."""
 
     def __init__(self, image: Image) -> None:

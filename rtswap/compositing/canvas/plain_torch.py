@@ -52,7 +52,7 @@ def paste_faces(frame: Tensor, crops: Tensor, masks: Tensor, table: Table, on_de
 
 
 def cover(frame: Tensor, box: tuple[int, int, int, int], cells: tuple[int, int], style: str) -> None:
-    """Leave ``cells`` (across, down) of what is in the box, as ``CpuCanvas.cover`` does."""
+    """Leave ``cells`` (across, down) of what is in the box, as ``HostCanvas.cover`` does."""
     x1, y1, x2, y2 = box
     region = frame[y1:y2, x1:x2].float()
     height, width = region.shape[:2]

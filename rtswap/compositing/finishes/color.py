@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from rtswap.compositing.finishes.color_transfers import Affine, Colors, idt, lct, matched_curves, mkl, rct, sot
 from rtswap.compositing.finishes.openings import openings_of, skin_weights
-from rtswap.compositing.finishes.temporal import Steady
-from rtswap.core.types import AlignedFace, Image, Quality, SwappedFace
+from rtswap.compositing.finishes.temporal import TemporalAverage
+from rtswap.core.types import Image, Quality, SwappedFace, Target
 from rtswap.vision.resample import blurred, resized
 
 SAMPLES = 2500
@@ -43,9 +43,9 @@ class ColorMatch:
         if method not in (*LINEAR, *ITERATIVE, "hist"):
             raise ValueError(f"no colour transfer is called {method}")
         self._method = method
-        self._maps = Steady(CONSTANT_S)
+        self._maps = TemporalAverage(CONSTANT_S)
 
-    def apply(self, swapped: SwappedFace, target: AlignedFace, quality: Quality) -> SwappedFace:
+    def apply(self, swapped: SwappedFace, target: Target, quality: Quality) -> SwappedFace:
         """As it came where the quality leaves no time, or where too little is replaced to learn from."""
         if not quality.match_color:
             return swapped
@@ -65,7 +65,7 @@ class ColorMatch:
         """Drop the smoothed map."""
         self._maps.forget(track_id)
 
-    def learnt(self, swapped: SwappedFace, target: AlignedFace) -> Values | None:
+    def learnt(self, swapped: SwappedFace, target: Target) -> Values | None:
         """The map, affine (3, 4) or curves (256, 3), after one more look; None where nothing was ever learnt."""
         colors = _learnt_from(swapped, target)
         old = self.last(target.track_id)
@@ -81,7 +81,7 @@ class ColorMatch:
         """What ``learnt`` gave last."""
         return self._maps.last(track_id)
 
-    def _moved(self, swapped: SwappedFace, target: AlignedFace) -> Image | None:
+    def _moved(self, swapped: SwappedFace, target: Target) -> Image | None:
         """The moves are found on a coarse grid and are as smooth as it: the swapped face keeps its own grain."""
         height, width = swapped.mask.shape
         shrink = min(1.0, math.sqrt(MOVED / (height * width)))
@@ -106,7 +106,7 @@ class ColorMatch:
         return np.asarray(cv2.subtract(cv2.add(swapped.crop, more), less), np.uint8)
 
 
-def _learnt_from(swapped: SwappedFace, target: AlignedFace) -> tuple[Colors, Colors] | None:
+def _learnt_from(swapped: SwappedFace, target: Target) -> tuple[Colors, Colors] | None:
     """Every few pixel of the swapped face and of the target where the mask replaces skin; None: too few."""
     step = sample_step(swapped.mask.size)
     weights = skin_weights(swapped.mask, target.landmarks, step)

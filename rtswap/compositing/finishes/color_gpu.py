@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from rtswap.compositing.finishes.color import LINEAR, ColorMatch, Values, sample_step
-from rtswap.compositing.finishes.openings_gpu import device_openings
-from rtswap.core.protocols import Later
-from rtswap.core.types import AlignedFace, DeviceFace, DeviceFaces, DeviceSwapped, Image, Quality, SwappedFace
+from rtswap.compositing.finishes.openings_gpu import gpu_openings
+from rtswap.core.protocols import OnDownload
+from rtswap.core.types import BatchedTarget, Image, Quality, SwappedBatch, SwappedFace, Target, TargetBatch
 from rtswap.gpu.resample import Tensor, rounded, uploaded
 from rtswap.gpu.torch_import import load_torch
 
@@ -20,8 +20,8 @@ torch = load_torch()
 METHODS = (*LINEAR, "hist")
 
 
-class DeviceColorMatch:
-    """Implements ``protocols.DeviceFinish``. ``method``: one of METHODS."""
+class GpuColorMatch:
+    """Implements ``protocols.GpuFinish``. ``method``: one of METHODS."""
 
     def __init__(self, method: str) -> None:
         if method not in METHODS:
@@ -29,21 +29,23 @@ class DeviceColorMatch:
         self._host = ColorMatch(method)
 
     def apply_all(
-        self, swapped: DeviceSwapped, targets: DeviceFaces, quality: Quality, later: Later
-    ) -> DeviceSwapped:
+        self, swapped: SwappedBatch, targets: TargetBatch, quality: Quality, on_download: OnDownload
+    ) -> SwappedBatch:
         """As ``ColorMatch.apply``, a frame behind. Works in ``swapped.crops``."""
         if not quality.match_color:
             return swapped
         with torch.inference_mode():
             for row, face in enumerate(targets.faces):
-                self._match(row, face, swapped, targets, later)
+                self._match(row, face, swapped, targets, on_download)
         return swapped
 
     def forget(self, track_id: int) -> None:
         """Drop the smoothed map."""
         self._host.forget(track_id)
 
-    def _match(self, row: int, face: DeviceFace, swapped: DeviceSwapped, targets: DeviceFaces, later: Later) -> None:
+    def _match(
+        self, row: int, face: BatchedTarget, swapped: SwappedBatch, targets: TargetBatch, on_download: OnDownload
+    ) -> None:
         width, height = face.size
         step = sample_step(width * height)
         ours, theirs = (crops[row, :height, :width] for crops in (swapped.crops, targets.crops))
@@ -52,19 +54,19 @@ class DeviceColorMatch:
         if self._host.last(face.track_id) is None:
             self._learn(samples.cpu().numpy(), face, step)
         else:
-            later(samples, lambda values: self._learn(values, face, step))
+            on_download(samples, lambda values: self._learn(values, face, step))
         values = self._host.last(face.track_id)
         if values is None:
             return
-        openings = device_openings(ours, face)
+        openings = gpu_openings(ours, face)
         ours.copy_(_through(values, ours))
         for opening in openings:
             opening.put_back(ours)
 
-    def _learn(self, samples: Image, face: DeviceFace, step: int) -> None:
+    def _learn(self, samples: Image, face: BatchedTarget, step: int) -> None:
         ours, theirs, shown = (np.ascontiguousarray(part) for part in np.split(samples, [3, 6], 2))
         landmarks = np.asarray(face.landmarks / np.float32(step), np.float32)
-        target = AlignedFace(face.track_id, theirs, landmarks, face.visibility, face.time_s)
+        target = Target(face.track_id, theirs, landmarks, face.visibility, face.time_s)
         self._host.learnt(SwappedFace(ours, np.ascontiguousarray(shown[..., 0])), target)
 
 

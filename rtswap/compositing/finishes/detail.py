@@ -12,8 +12,8 @@ import numpy as np
 from rtswap.compositing.finishes.grain import Overlay, lay_over, overlay_for
 from rtswap.compositing.finishes.openings import bounded, bounding_box, openings_of, skin_weights
 from rtswap.compositing.finishes.sharpness import Grain, Plane, edge_sigma, fine_detail, grain_of, softened
-from rtswap.compositing.finishes.temporal import Steady
-from rtswap.core.types import AlignedFace, Image, Mask, Quality, SwappedFace
+from rtswap.compositing.finishes.temporal import TemporalAverage
+from rtswap.core.types import Image, Mask, Quality, SwappedFace, Target
 from rtswap.vision.topology import CHIN, LIPS_OUTER
 
 EVERY_S = 0.1
@@ -60,14 +60,14 @@ class MatchDetail:
     """Implements ``protocols.Finish``. The eyes and the inside of the mouth are the target's already, and stay."""
 
     def __init__(self) -> None:
-        self._edges = Steady(CONSTANT_S), Steady(CONSTANT_S)
+        self._edges = TemporalAverage(CONSTANT_S), TemporalAverage(CONSTANT_S)
         """Variance of the blur over the target's edges, and over the swapped face's. As the next, each by track."""
-        self._detail = Steady(CONSTANT_S), Steady(CONSTANT_S)
+        self._detail = TemporalAverage(CONSTANT_S), TemporalAverage(CONSTANT_S)
         """Logarithms of the fine detail's variance; the swapped face's also once it is softened by 1."""
-        self._grain = Steady(CONSTANT_S), Steady(CONSTANT_S)
+        self._grain = TemporalAverage(CONSTANT_S), TemporalAverage(CONSTANT_S)
         self._tracks: dict[int, Followed] = {}
 
-    def apply(self, swapped: SwappedFace, target: AlignedFace, quality: Quality) -> SwappedFace:
+    def apply(self, swapped: SwappedFace, target: Target, quality: Quality) -> SwappedFace:
         """Works in ``swapped.crop``. Where there is no time to match colours nothing is measured, but what was found
         before still holds."""
         key = target.track_id
@@ -98,7 +98,7 @@ class MatchDetail:
         for steady in (*self._edges, *self._detail, *self._grain):
             steady.forget(track_id)
 
-    def _measure(self, track: Followed, swapped: SwappedFace, target: AlignedFace) -> None:
+    def _measure(self, track: Followed, swapped: SwappedFace, target: Target) -> None:
         """One of the two pictures in turn; both at first."""
         first = not 0 <= target.time_s - track.measured_s < 1
         track.measured_s = target.time_s
@@ -113,7 +113,7 @@ class MatchDetail:
         track.turn = 1 - track.turn
         track.look = self._decided(target.track_id)
 
-    def _look_at(self, who: int, plane: Plane, shown: Mask, target: AlignedFace) -> None:
+    def _look_at(self, who: int, plane: Plane, shown: Mask, target: Target) -> None:
         grain = grain_of(plane, shown)
         if grain is None:
             return
@@ -169,7 +169,7 @@ class MatchDetail:
         return Look(max(0.0, softness), 0.0 if softness > 0 else self._sharpening(key, softness), overlay)
 
 
-def window_for(target: AlignedFace, mask: Mask) -> tuple[slice, slice] | None:
+def window_for(target: Target, mask: Mask) -> tuple[slice, slice] | None:
     """The rows and columns of the crop to look at, an even number of each: nose, mouth and the skin beside them. None
     where there is hardly anything."""
     landmarks = bounded(target.landmarks)

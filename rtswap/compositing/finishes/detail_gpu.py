@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from rtswap.compositing.finishes.detail import EVERY_S, Followed, Look, MatchDetail, window_for
 from rtswap.compositing.finishes.grain import SIDE, SPREAD, pattern
 from rtswap.compositing.finishes.openings import shares_of
-from rtswap.core.protocols import Later
-from rtswap.core.types import AlignedFace, DeviceFace, DeviceFaces, DeviceSwapped, Image, Quality, SwappedFace
+from rtswap.core.protocols import OnDownload
+from rtswap.core.types import BatchedTarget, Image, Quality, SwappedBatch, SwappedFace, Target, TargetBatch
 from rtswap.gpu.graphs import Captured
 from rtswap.gpu.resample import Device, Tensor, rounded, uploaded
 from rtswap.gpu.torch_import import load_torch
@@ -31,8 +31,8 @@ NUMBERS = 16
 x, y in the grain's pattern, and its share."""
 
 
-class DeviceMatchDetail(MatchDetail):
-    """Implements ``protocols.DeviceFinish``."""
+class GpuMatchDetail(MatchDetail):
+    """Implements ``protocols.GpuFinish``."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,8 +40,8 @@ class DeviceMatchDetail(MatchDetail):
         self._work: Captured | None = None
 
     def apply_all(
-        self, swapped: DeviceSwapped, targets: DeviceFaces, quality: Quality, later: Later
-    ) -> DeviceSwapped:
+        self, swapped: SwappedBatch, targets: TargetBatch, quality: Quality, on_download: OnDownload
+    ) -> SwappedBatch:
         """As ``MatchDetail.apply``. Works in ``swapped.crops``."""
         with torch.inference_mode():
             for row, face in enumerate(targets.faces):
@@ -49,7 +49,7 @@ class DeviceMatchDetail(MatchDetail):
                 track = self._tracks.setdefault(key, Followed(np.random.default_rng(abs(key))))
                 due = not 0 <= face.time_s - track.measured_s < EVERY_S
                 if due and (quality.match_color or track.measured_s == -math.inf):
-                    self._ask(track, row, face, swapped, targets, later)
+                    self._ask(track, row, face, swapped, targets, on_download)
                 where = track.offsets.integers(0, 1 << 16, 2)
                 if track.look != NOTHING:
                     self._give(swapped.crops[row], face, track.look, (int(where[0]), int(where[1])))
@@ -59,15 +59,15 @@ class DeviceMatchDetail(MatchDetail):
         self,
         track: Followed,
         row: int,
-        face: DeviceFace,
-        swapped: DeviceSwapped,
-        targets: DeviceFaces,
-        later: Later,
+        face: BatchedTarget,
+        swapped: SwappedBatch,
+        targets: TargetBatch,
+        on_download: OnDownload,
     ) -> None:
         """For what is measured: the green of both pictures and the mask where one looks."""
         width, height = face.size
         nothing = np.broadcast_to(np.zeros((), np.uint8), (height, width))
-        here = AlignedFace(face.track_id, nothing, face.landmarks, face.visibility, face.time_s)
+        here = Target(face.track_id, nothing, face.landmarks, face.visibility, face.time_s)
         window = window_for(here, nothing)
         if window is None:
             track.measured_s = face.time_s
@@ -77,12 +77,12 @@ class DeviceMatchDetail(MatchDetail):
 
         def measure(patch: Image) -> None:
             theirs, ours = (np.repeat(patch[..., k : k + 1], 3, 2) for k in range(2))
-            target = AlignedFace(face.track_id, theirs, face.landmarks - corner, face.visibility, face.time_s)
+            target = Target(face.track_id, theirs, face.landmarks - corner, face.visibility, face.time_s)
             self._measure(track, SwappedFace(ours, np.ascontiguousarray(patch[..., 2])), target)
 
-        later(torch.stack([*green, swapped.masks[row][window]], 2), measure)
+        on_download(torch.stack([*green, swapped.masks[row][window]], 2), measure)
 
-    def _give(self, square: Tensor, face: DeviceFace, look: Look, where: tuple[int, int]) -> None:
+    def _give(self, square: Tensor, face: BatchedTarget, look: Look, where: tuple[int, int]) -> None:
         """To the face in ``square`` (S, S, 3), in place."""
         device = square.device
         self._work = self._work or Captured(given, 2, on_gpu=device.type == "cuda")
@@ -102,7 +102,7 @@ class DeviceMatchDetail(MatchDetail):
 
 
 def _drawn(
-    face: DeviceFace, side: int, look: Look, taps: NDArray[np.float64], where: tuple[int, int]
+    face: BatchedTarget, side: int, look: Look, taps: NDArray[np.float64], where: tuple[int, int]
 ) -> NDArray[np.uint8]:
     """The bytes of one face: NUMBERS, then (S, S) 255 where its eyes and the inside of its mouth stay as they are.
 

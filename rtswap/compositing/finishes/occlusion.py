@@ -1,7 +1,7 @@
 """What is in front of the target's face stays in front of the swap: hands, cups, microphones, hair, glasses.
 
-What the network says (``occluders``) is followed in time (where it lies moves with the face), weighed against the
-landmarks' visibility, cleaned of specks, and brought back to the crop, where it takes from the swapped face's mask.
+What the network says (``networks.occlusion``) is followed in time (it moves with the face), weighed against the
+landmarks' visibility, cleaned of specks and brought back to the crop, where it is taken out of the swapped face's mask.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.core.types import AlignedFace, Mask, Matrix, Points, Quality, SwappedFace
-from rtswap.networks.occlusion import ANSWER, SIZE, Occluders, placing
+from rtswap.core.types import Mask, Matrix, Points, Quality, SwappedFace, Target
+from rtswap.networks.occlusion import ANSWER, SIZE, OcclusionModel, placing
 from rtswap.vision.resample import blurred, resized, warped
 from rtswap.vision.topology import OVAL
 
@@ -89,12 +89,12 @@ class OcclusionMask:
     in between its last answer moves with the face.
     """
 
-    def __init__(self, occluders: Occluders, every_s: float = 0.0) -> None:
-        self._occluders = occluders
+    def __init__(self, occlusion_model: OcclusionModel, every_s: float = 0.0) -> None:
+        self._occluders = occlusion_model
         self._turns = Turns(every_s)
         self._past: dict[int, _Past] = {}
 
-    def apply(self, swapped: SwappedFace, target: AlignedFace, quality: Quality) -> SwappedFace:
+    def apply(self, swapped: SwappedFace, target: Target, quality: Quality) -> SwappedFace:
         """The swapped face with its mask opened where something is in front of the target's.
 
         Raises EngineError, and ModelError when the network breaks its contract.
@@ -123,7 +123,7 @@ class OcclusionMask:
         self._past.pop(track_id, None)
         self._turns.forget(track_id)
 
-    def _followed(self, target: AlignedFace, hidden: Plane) -> Plane:
+    def _followed(self, target: Target, hidden: Plane) -> Plane:
         """The average over time: quick to rise, slower to fall."""
         past = self._past.get(target.track_id)
         if past is not None and 0 < (passed := target.time_s - past.time_s) <= GAP_S:

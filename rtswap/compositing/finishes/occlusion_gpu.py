@@ -30,9 +30,9 @@ from rtswap.compositing.finishes.occlusion import (
 )
 from rtswap.compositing.finishes.parts_gpu import limited
 from rtswap.compositing.finishes.regions_gpu import Islands
-from rtswap.core.protocols import Engine, Later
-from rtswap.core.types import DeviceFace, DeviceFaces, DeviceSwapped, Matrix, Points, Quality
-from rtswap.gpu.batched_run import Run, asked, run_of
+from rtswap.core.protocols import Engine, OnDownload
+from rtswap.core.types import BatchedTarget, Matrix, Points, Quality, SwappedBatch, TargetBatch
+from rtswap.gpu.batched_run import Run, run_batched, run_of
 from rtswap.gpu.crops import CUT, cut_by, halved, seen
 from rtswap.gpu.graphs import Captured
 from rtswap.gpu.resample import Device, Tensor, bilinear, rounded, uploaded
@@ -44,14 +44,14 @@ torch = load_torch()
 
 class _Placed(NamedTuple):
     row: int
-    face: DeviceFace
+    face: BatchedTarget
     matrix: Matrix
     """Crop -> what the network sees."""
     points: Points
 
 
-class DeviceOcclusionMask:
-    """Implements ``protocols.DeviceFinish``. ``engine`` runs the network of ``occluders``; without
+class GpuOcclusionMask:
+    """Implements ``protocols.GpuFinish``. ``engine`` runs the network of ``occlusion_model``; without
     ``run_on_device`` its crops take a way over the host, which waits for them."""
 
     def __init__(self, engine: Engine, every_s: float = 0.0) -> None:
@@ -63,8 +63,8 @@ class DeviceOcclusionMask:
         self._works: _Works | None = None
 
     def apply_all(
-        self, swapped: DeviceSwapped, targets: DeviceFaces, quality: Quality, later: Later
-    ) -> DeviceSwapped:
+        self, swapped: SwappedBatch, targets: TargetBatch, quality: Quality, on_download: OnDownload
+    ) -> SwappedBatch:
         """As ``OcclusionMask.apply``. Raises EngineError, and ModelError when the network breaks its contract."""
         placed = [one for row, face in enumerate(targets.faces) if (one := _placed(row, face)) is not None]
         if not placed:
@@ -79,7 +79,7 @@ class DeviceOcclusionMask:
                 opened[one.row] = self._opened[one.face.track_id]
             numbers = uploaded(_lying(placed, targets), swapped.masks.device)
             masks = works.laid_over(swapped.masks, torch.stack(opened), numbers)
-            return DeviceSwapped(swapped.crops, masks)
+            return SwappedBatch(swapped.crops, masks)
 
     def forget(self, track_id: int) -> None:
         """Drop what was remembered of a track that has ended."""
@@ -87,7 +87,7 @@ class DeviceOcclusionMask:
         self._hidden.pop(track_id, None)
         self._opened.pop(track_id, None)
 
-    def _look(self, works: _Works, due: list[_Placed], targets: DeviceFaces) -> None:
+    def _look(self, works: _Works, due: list[_Placed], targets: TargetBatch) -> None:
         """Ask the network about these faces, and work out what follows."""
         device = targets.crops.device
         drawn = uploaded(np.stack([self._drawn(one) for one in due]), device)
@@ -107,7 +107,9 @@ class DeviceOcclusionMask:
         the benefit of the doubt there is (64 x 64), 1 in the midst of the face (64 x 64), where those landmarks lie
         that are seen, -1 for the others (468); and with what shares the average over time rises and falls."""
         row = np.empty(CUT + 2 * ANSWER * ANSWER + len(one.points) + 2, np.float32)
-        cut, benefit, midst, asked, rates = np.split(row, np.cumsum([CUT, ANSWER**2, ANSWER**2, len(one.points)]))
+        cut, benefit, midst, asked, rates = np.split(
+            row, np.cumsum([CUT, ANSWER**2, ANSWER**2, len(one.points)])
+        )
         cut[:] = _cut_by(one)[0]
         at, seen = places(one.points, one.face.visibility)
         benefit[:] = seen_around(at, seen).ravel()
@@ -132,7 +134,7 @@ class _Works:
 
 def _asked(run: Run, crops: Tensor, guides: Tensor) -> Tensor:
     """(N, 64, 64) what the network says, until its next run. Raises ModelError."""
-    return asked("occlusion", run, {"crops": crops, "guides": guides}, "visible", (ANSWER, ANSWER))
+    return run_batched("occlusion", run, {"crops": crops, "guides": guides}, "visible", (ANSWER, ANSWER))
 
 
 def answered(visible: Tensor, last: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
@@ -157,7 +159,7 @@ def laid_over(masks: Tensor, opened: Tensor, numbers: Tensor) -> Tensor:
     return limited(masks, coarse, numbers[:, 6:8], numbers[:, 8:10])
 
 
-def _lying(placed: list[_Placed], targets: DeviceFaces) -> NDArray[np.float32]:
+def _lying(placed: list[_Placed], targets: TargetBatch) -> NDArray[np.float32]:
     """``numbers`` of ``laid_over``; a face that is not placed is open everywhere."""
     numbers = np.zeros((len(targets.faces), 10), np.float32)
     numbers[:, 6:8] = 1
@@ -204,7 +206,7 @@ def _feathered(share: Tensor) -> Tensor:
     return sum(weight * across[:, k : k + height] for k, weight in enumerate(weights)).round()
 
 
-def _placed(row: int, face: DeviceFace) -> _Placed | None:
+def _placed(row: int, face: BatchedTarget) -> _Placed | None:
     matrix = placing(face.landmarks)
     if matrix is None:
         return None
@@ -212,12 +214,12 @@ def _placed(row: int, face: DeviceFace) -> _Placed | None:
 
 
 def _cut_by(one: _Placed) -> tuple[list[float], int]:
-    """As ``occluders.cut``."""
+    """As ``occlusion_model.cut``."""
     return cut_by(one.matrix, one.face.size, below=0.55, least=4)
 
 
 def cut(square: Tensor, numbers: Tensor, halvings: int) -> Tensor:
-    """(128, 128, 3) what the network sees of a crop (S, S, 3): ``occluders.cut``."""
+    """(128, 128, 3) what the network sees of a crop (S, S, 3): ``occlusion_model.cut``."""
     planes = square.permute(2, 0, 1)[None].float()
     for _ in range(halvings):
         planes = halved(planes)

@@ -7,11 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from rtswap.compositing.finishes.openings import shares_of
-from rtswap.core.types import DeviceFace
+from rtswap.core.types import BatchedTarget
 from rtswap.gpu.resample import Tensor, rounded, uploaded
 
 
-class DeviceOpening(NamedTuple):
+class GpuOpening(NamedTuple):
     """One opening as it was before."""
 
     corner: tuple[int, int]
@@ -27,7 +27,7 @@ class DeviceOpening(NamedTuple):
         region.copy_(rounded(self.own * self.share + region * (1 - self.share)))
 
 
-def device_openings(crop: Tensor, face: DeviceFace) -> list[DeviceOpening]:
+def gpu_openings(crop: Tensor, face: BatchedTarget) -> list[GpuOpening]:
     """``openings.openings_of`` a crop (h, w, 3) on a device: what they look like is drawn on the host."""
     shares = shares_of(face.landmarks, face.size)
     if not shares:
@@ -38,5 +38,5 @@ def device_openings(crop: Tensor, face: DeviceFace) -> list[DeviceOpening]:
     for ((x, y), share), part in zip(shares, parts, strict=True):
         height, width = share.shape
         own = crop[y : y + height, x : x + width].clone()
-        found.append(DeviceOpening((x, y), own, part.view(height, width, 1)))
+        found.append(GpuOpening((x, y), own, part.view(height, width, 1)))
     return found

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.compositing.finishes.openings import bounded, face_width, hull_of, union_of
-from rtswap.compositing.finishes.temporal import Steady
-from rtswap.core.types import AlignedFace, DeviceFace, Mask, Quality, SwappedFace
+from rtswap.compositing.finishes.temporal import TemporalAverage
+from rtswap.core.types import BatchedTarget, Mask, Quality, SwappedFace, Target
 from rtswap.vision.resample import blurred, resized
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
 
@@ -66,9 +66,9 @@ class PartsMask:
         self._parts = [] if "all" in parts else [PARTS[name] for name in dict.fromkeys(parts)]
         self._keep = {name: KEPT[name] for name in dict.fromkeys(keep)}
         self._seen: dict[int, dict[str, bool]] = {}
-        self._strength = Steady(FADE_S)
+        self._strength = TemporalAverage(FADE_S)
 
-    def apply(self, swapped: SwappedFace, target: AlignedFace, quality: Quality) -> SwappedFace:
+    def apply(self, swapped: SwappedFace, target: Target, quality: Quality) -> SwappedFace:
         """The mask at most as large as it was; the crop as it came."""
         if not self._parts and not self._keep:
             return swapped
@@ -76,7 +76,7 @@ class PartsMask:
         mask = cv2.min(swapped.mask, resized(self.shown(target, (width, height)), (width, height)), dst=swapped.mask)
         return SwappedFace(swapped.crop, np.asarray(mask, np.uint8))
 
-    def shown(self, target: AlignedFace | DeviceFace, of: tuple[int, int]) -> Mask:
+    def shown(self, target: Target | BatchedTarget, of: tuple[int, int]) -> Mask:
         """On a grid over a crop of size ``of``, a node about every ``STEP`` pixels: 255 = the swap shows."""
         width, height = of
         size = max(2, math.ceil(width / STEP)), max(2, math.ceil(height / STEP))
@@ -95,7 +95,7 @@ class PartsMask:
         self._seen.pop(track_id, None)
         self._strength.forget(track_id)
 
-    def _strengths(self, target: AlignedFace | DeviceFace) -> NDArray[np.float32]:
+    def _strengths(self, target: Target | BatchedTarget) -> NDArray[np.float32]:
         """(K,) 0..1 how much of each kept part is kept now. With two thresholds: visibility that wavers between them
         changes nothing."""
         seen = self._seen.setdefault(target.track_id, {})

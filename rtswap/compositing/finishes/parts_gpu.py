@@ -7,27 +7,27 @@ from collections.abc import Sequence
 import numpy as np
 
 from rtswap.compositing.finishes.parts import PartsMask
-from rtswap.core.protocols import Later
-from rtswap.core.types import DeviceFaces, DeviceSwapped, Mask, Quality
+from rtswap.core.protocols import OnDownload
+from rtswap.core.types import Mask, Quality, SwappedBatch, TargetBatch
 from rtswap.gpu.resample import Device, Tensor, bilinear, rounded, uploaded
 from rtswap.gpu.torch_import import load_torch
 
 torch = load_torch()
 
 
-class DevicePartsMask:
-    """Implements ``protocols.DeviceFinish``: ``PartsMask``, whose grids are drawn on the host."""
+class GpuPartsMask:
+    """Implements ``protocols.GpuFinish``: ``PartsMask``, whose grids are drawn on the host."""
 
     def __init__(self, parts: Sequence[str], keep: Sequence[str]) -> None:
         self._host = PartsMask(parts, keep)
 
     def apply_all(
-        self, swapped: DeviceSwapped, targets: DeviceFaces, quality: Quality, later: Later
-    ) -> DeviceSwapped:
+        self, swapped: SwappedBatch, targets: TargetBatch, quality: Quality, on_download: OnDownload
+    ) -> SwappedBatch:
         """As ``PartsMask.apply``."""
         grids, sizes = stacked([self._host.shown(face, face.size) for face in targets.faces], swapped.masks.device)
         crops = uploaded(np.array([face.size for face in targets.faces], np.float32), swapped.masks.device)
-        return DeviceSwapped(swapped.crops, limited(swapped.masks, grids.float(), sizes, crops))
+        return SwappedBatch(swapped.crops, limited(swapped.masks, grids.float(), sizes, crops))
 
     def forget(self, track_id: int) -> None:
         """Drop what was hidden."""

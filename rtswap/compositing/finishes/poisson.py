@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.compositing.finishes.openings import bounding_box, openings_of
-from rtswap.core.types import AlignedFace, Image, Mask, Quality, SwappedFace
+from rtswap.core.types import Image, Mask, Quality, SwappedFace, Target
 from rtswap.vision.resample import blurred, resized
 
 RIM = 8
@@ -29,7 +29,7 @@ class PoissonBlend:
     the rest of the edge is taken.
     """
 
-    def apply(self, swapped: SwappedFace, target: AlignedFace, quality: Quality) -> SwappedFace:
+    def apply(self, swapped: SwappedFace, target: Target, quality: Quality) -> SwappedFace:
         """A new crop; masks too small to solve in come back as they were."""
         region = _region(swapped.mask)
         if region is None:

@@ -20,7 +20,7 @@ class _State:
     time_s: float
 
 
-class Steady:
+class TemporalAverage:
     """Arrays followed in time, one per track. ``constant_s``: seconds in which 63 % of a step have been followed."""
 
     def __init__(self, constant_s: float) -> None:

@@ -18,7 +18,7 @@ from rtswap.engines.tensorrt.plan_store import PlanCache
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class PlanOptions:
     """What the user asks of all plans; None = what is known to be best for each network."""
 
     precision: str | None = None
@@ -41,7 +41,7 @@ class Built:
     failed: str = ""
 
 
-def recipe_for(network: str, wish: Wish) -> Recipe:
+def recipe_for(network: str, wish: PlanOptions) -> Recipe:
     """Raises EngineError."""
     known = profile_of(network)
     return Recipe(
@@ -81,7 +81,7 @@ def plan_for(
 
 def build_all(
     networks: Sequence[tuple[str, Path]],
-    wish: Wish,
+    wish: PlanOptions,
     tensorrt: TensorRt,
     cache: PlanCache,
     *,

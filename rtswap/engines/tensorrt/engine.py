@@ -15,7 +15,7 @@ from typing import Any
 
 from rtswap.core.errors import EngineError
 from rtswap.core.types import Tensor
-from rtswap.engines.build.all_plans import Wish, plan_for, recipe_for
+from rtswap.engines.build.all_plans import PlanOptions, plan_for, recipe_for
 from rtswap.engines.contract import TensorSpec, check_inputs, check_threads, one_line, read_model_file
 from rtswap.engines.tensorrt.batches import in_pieces
 from rtswap.engines.tensorrt.module import TensorRt, load_tensorrt_for
@@ -113,7 +113,7 @@ class TensorRtEngine:
         tensorrt = self._tensorrt
         if tensorrt.portable and card.capability in _ASKED_FOR:
             target = card.capability
-        recipe = recipe_for(network, Wish(precision or None, target))
+        recipe = recipe_for(network, PlanOptions(precision or None, target))
         tied = "" if tensorrt.portable and target != CURRENT else str(card)
         plan, manifest, fresh = plan_for(content, network, recipe, tensorrt, cache, card=tied)
         kernels = None if cache is None else cache.kernels_file(network, manifest.key, str(card))

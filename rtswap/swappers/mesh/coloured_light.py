@@ -30,7 +30,7 @@ HARD = (0.03, 0.08)
 is hard."""
 
 
-def without_casts(texture: Image, skin: Mask) -> Image:
+def without_coloured_light(texture: Image, skin: Mask) -> Image:
     """(512, 512, 3) the texture without coloured spots of light. ``skin`` (128, 128): where it is skin."""
     small = np.asarray(resized(texture, (COARSE, COARSE), cv2.INTER_AREA), np.float32)
     logs = np.log(small + OFFSET)

@@ -37,7 +37,7 @@ OFFSET = 6.0
 """Added before logarithms, so that black is no abyss."""
 
 
-def delit(texture: Image, seen: Field, skin: Mask) -> Image:
+def remove_lighting(texture: Image, seen: Field, skin: Mask) -> Image:
     """(512, 512, 3) the texture as in even light. ``seen`` and ``skin`` (128, 128) say where it is to be trusted."""
     small = np.asarray(resized(texture, (COARSE, COARSE), cv2.INTER_AREA), np.float32)
     logs = np.log(small + OFFSET)

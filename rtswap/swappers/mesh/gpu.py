@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.protocols import Swapper
-from rtswap.core.types import DeviceFace, DeviceFaces, DeviceSwapped, Points, Quality, SourceIdentity
+from rtswap.core.types import BatchedTarget, Points, Quality, SourceIdentity, SwappedBatch, TargetBatch
 from rtswap.gpu.graphs import Captured
 from rtswap.gpu.resample import uploaded
 from rtswap.gpu.torch_import import load_torch
 from rtswap.swappers.mesh.gpu_geometry import LEVEL, LIGHT, RING, VEIL, Layout, drawn
 from rtswap.swappers.mesh.gpu_pixels import atlas_of, face_plane, places, render
-from rtswap.swappers.mesh.neutral_expression import Neutral
+from rtswap.swappers.mesh.neutral_expression import NeutralExpression
 from rtswap.swappers.mesh.shape import PERSONAL, mean_measures
 from rtswap.swappers.mesh.swapper import TEXELS_ACROSS, VEIL_EVERY_S, VEIL_S, MeshSwapModel, MeshSwapper
 from rtswap.vision.geometry import box_of, clip_box
@@ -34,7 +34,7 @@ Row = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
-class TorchMeshSwapModel:
+class GpuMeshSwapModel:
     """Implements ``protocols.SwapModel``. ``mode``: one of MODES."""
 
     wanted: MeshSwapModel
@@ -44,11 +44,11 @@ class TorchMeshSwapModel:
     def bind(self, source: SourceIdentity) -> Swapper:
         bound = self.wanted.bind(source)
         assert isinstance(bound, MeshSwapper)
-        return TorchMeshSwapper(bound, self.device, mode=self.mode)
+        return GpuMeshSwapper(bound, self.device, mode=self.mode)
 
 
-class TorchMeshSwapper:
-    """Implements ``protocols.DeviceSwapper``, and ``protocols.Swapper`` on the host. It asks ``MeshSwapper`` for the
+class GpuMeshSwapper:
+    """Implements ``protocols.GpuSwapper``, and ``protocols.Swapper`` on the host. It asks ``MeshSwapper`` for the
     geometry."""
 
     def __init__(self, geometry: MeshSwapper, device: str = "cuda", *, mode: str = "plain") -> None:
@@ -69,8 +69,8 @@ class TorchMeshSwapper:
         elif mode == "captured":
             self._render = Captured(render, 2, on_gpu=self._device.type == "cuda")
 
-    def swap_all(self, targets: DeviceFaces, quality: Quality) -> DeviceSwapped:
-        """As ``protocols.DeviceSwapper``. Sizes are multiples of 8, as ``view`` gives them."""
+    def swap_all(self, targets: TargetBatch, quality: Quality) -> SwappedBatch:
+        """As ``protocols.GpuSwapper``. Sizes are multiples of 8, as ``view`` gives them."""
         crops = targets.crops
         rows = [self._row(face, crops.shape[1]) for face in targets.faces]
         light = self._host._wanted.light and quality.match_color
@@ -84,7 +84,7 @@ class TorchMeshSwapper:
                 self._host._own_veil,
                 light,
             )
-        return DeviceSwapped(swapped, masks)
+        return SwappedBatch(swapped, masks)
 
     def forget(self, track_id: int) -> None:
         """Drop what was remembered of a track that has ended."""
@@ -92,13 +92,13 @@ class TorchMeshSwapper:
         self._slots.pop(track_id, None)
         self._measured.pop(track_id, None)
 
-    def _row(self, face: DeviceFace, side: int) -> Row:
+    def _row(self, face: BatchedTarget, side: int) -> Row:
         """What the device must know of one face."""
         host, (width, height) = self._host, face.size
         destination = host._shape.destination(
             face.landmarks,
             expression=host._wanted.expression,
-            neutral=host._neutrals.setdefault(face.track_id, Neutral(mean_measures(), PERSONAL)),
+            neutral=host._neutrals.setdefault(face.track_id, NeutralExpression(mean_measures(), PERSONAL)),
             visibility=face.visibility,
             time_s=face.time_s,
         )
@@ -111,7 +111,7 @@ class TorchMeshSwapper:
         row, numbers = drawn(Layout(side), extent, inner, own, nodes, hull=host._wanted.hull)
         index = self._level(float(np.ptp(face.landmarks[:, 0])))
         numbers[LEVEL:LIGHT] = self._places[index]
-        numbers[VEIL:RING] = self._veil_numbers(face, own, extent)
+        numbers[VEIL:RING] = self._black_level_numbers(face, own, extent)
         return row
 
     def _nothing(self, side: int) -> Row:
@@ -128,10 +128,11 @@ class TorchMeshSwapper:
         chosen = self._host._texture.level_for(TEXELS_ACROSS / max(face_px, 1.0))
         return next(index for index, level in enumerate(levels) if level is chosen)
 
-    def _veil_numbers(
-        self, face: DeviceFace, own: Points, extent: tuple[int, int, int, int]
+    def _black_level_numbers(
+        self, face: BatchedTarget, own: Points, extent: tuple[int, int, int, int]
     ) -> tuple[float, float, float, float, float, float, float]:
-        """The box to look at, the slot, the past's share, and 1 where the veil is due: ``MeshSwapper._veil_over``."""
+        """The box to look at, the slot, the past's share, and 1 where the veil is due:
+        ``MeshSwapper._black_level_over``."""
         slot = self._slot(face.track_id)
         since = self._measured.get(face.track_id, -math.inf)
         x1, y1, x2, y2 = clip_box(box_of(own), extent[2] - extent[0], extent[3] - extent[1])

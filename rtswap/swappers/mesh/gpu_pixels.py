@@ -44,12 +44,12 @@ def face_plane(face: Mask, device: Device) -> Tensor:
 
 
 def render(
-    crops: Tensor, rows: Tensor, atlas: Tensor, face: Tensor, veils: Tensor, own_veil: float, light: bool
+    crops: Tensor, rows: Tensor, atlas: Tensor, face: Tensor, black_levels: Tensor, own_veil: float, light: bool
 ) -> tuple[Tensor, Tensor]:
     """Swapped crops (N, S, S, 3) and their masks (N, S, S), uint8.
 
-    ``crops`` (N, S, S, 3) uint8; ``rows`` (N, B) the bytes of ``mesh_plan.drawn``; ``veils`` (T,) the target's, kept
-    from frame to frame and written here.
+    ``crops`` (N, S, S, 3) uint8; ``rows`` (N, B) the bytes of ``mesh_plan.drawn``; ``black_levels`` (T,) the
+    target's, kept from frame to frame and written here.
     """
     count, side = crops.shape[:2]
     layout = plan.Layout(side)
@@ -63,8 +63,8 @@ def render(
     if light:
         inside = rows[:, edges[2] : edges[3]].view(count, layout.light, layout.light).float()
         inside = inside * _shown(face, nodes, numbers, layout.light, LIGHT_STEP)[:, 0] / 255
-        veil = _followed_veil(planes, numbers, veils)
-        gain, offset = _light(swapped, planes, inside, numbers, veil, own_veil)
+        black_level = _followed_black_level(planes, numbers, black_levels)
+        gain, offset = _light(swapped, planes, inside, numbers, black_level, own_veil)
         gain, offset = (_enlarged(field, numbers, u, v, LIGHT_STEP).round() for field in (gain, offset))
         swapped = ((swapped * gain / GAIN_STEPS).round().clamp(0, 255) + offset).clamp(0, 255)
     rings = rows[:, edges[4] : edges[5]].view(count, 3, layout.ring, layout.ring).float()
@@ -120,7 +120,7 @@ def _enlarged(field: Tensor, numbers: Tensor, u: Tensor, v: Tensor, step: int) -
 
 
 def _light(
-    swapped: Tensor, target: Tensor, inside: Tensor, numbers: Tensor, veil: Tensor, own: float
+    swapped: Tensor, target: Tensor, inside: Tensor, numbers: Tensor, black_level: Tensor, own: float
 ) -> tuple[Tensor, Tensor]:
     """Gain (N, 1, h, w) and offset (N, 3, h, w) that put the source into the target's light, on the light's grid:
     ``light.normalized_low_passes`` and ``light.relight``."""
@@ -131,31 +131,31 @@ def _light(
     low = blur @ planes @ blur.mT
     means = (low[:, :6] + 1e-4) / (low[:, 6:] + 1e-6)
     theirs, ours = means[:, :3], means[:, 3:]
-    ratio = _above(theirs, veil) / _above(ours, torch.full_like(veil, own)).clamp(min=1)
+    ratio = _above(theirs, black_level) / _above(ours, torch.full_like(black_level, own)).clamp(min=1)
     gain = (ratio.clamp(*GAIN_LIMITS) * GAIN_STEPS).round()
     offset = (theirs - gain / GAIN_STEPS * ours).round().clamp(-255, 255)
     return gain, offset
 
 
-def _above(field: Tensor, veil: Tensor) -> Tensor:
+def _above(field: Tensor, black_level: Tensor) -> Tensor:
     """(N, 1, h, w) light less the veil (N,), as ``light._above``."""
     light = field.sum(1, keepdim=True)
-    return light - torch.minimum(3 * veil[:, None, None, None], MOST_VEIL * light)
+    return light - torch.minimum(3 * black_level[:, None, None, None], MOST_VEIL * light)
 
 
-def _followed_veil(planes: Tensor, numbers: Tensor, veils: Tensor) -> Tensor:
+def _followed_black_level(planes: Tensor, numbers: Tensor, black_levels: Tensor) -> Tensor:
     """(N,) the target's veil after this frame; written where it was due."""
     slot = numbers[:, plan.VEIL + 4].long()
-    past = veils.index_select(0, slot)
+    past = black_levels.index_select(0, slot)
     share, due = numbers[:, plan.VEIL + 5], numbers[:, plan.VEIL + 6]
-    now = _veil(planes, numbers)
-    veil = torch.where(due > 0, now + share * (past - now), past)
-    veils.index_copy_(0, slot, veil)
-    return veil
+    now = _black_level(planes, numbers)
+    black_level = torch.where(due > 0, now + share * (past - now), past)
+    black_levels.index_copy_(0, slot, black_level)
+    return black_level
 
 
-def _veil(planes: Tensor, numbers: Tensor) -> Tensor:
-    """(N,) ``light.veil_of`` every second pixel of a box: its level is found by halving, in eight counts."""
+def _black_level(planes: Tensor, numbers: Tensor) -> Tensor:
+    """(N,) ``light.black_level_of`` every second pixel of a box: its level is found by halving, in eight counts."""
     count, _, side, _ = planes.shape
     x1, y1, x2, y2 = numbers[:, plan.VEIL : plan.VEIL + 4].T[:, :, None, None]
     step = 2 * torch.arange(side // 2, device=planes.device, dtype=torch.float32)

@@ -39,7 +39,7 @@ def normalized_low_passes(first: Field, second: Field, inside: Field, sigma: flo
     return means[..., :3], means[..., 3:]
 
 
-def veil_of(face: Image) -> float:
+def black_level_of(face: Image) -> float:
     """0..255, the level below which lies a hundredth of a face: pupils, lashes, nostrils are black but for the veil.
 
     The dark channel of He, Sun and Tang (Single Image Haze Removal, CVPR 2009) in its simplest form.
@@ -68,10 +68,10 @@ def relight(
     cv2.subtract(source, _full(-offset, size), dst=source)
 
 
-def _above(field: Field, veil: float) -> Field:
+def _above(field: Field, black_level: float) -> Field:
     """(h, w) light over all three colours less the veil, which is never taken for more than ``MOST_VEIL`` of it."""
     light = field[..., 0] + field[..., 1] + field[..., 2]  # seven times as fast as .sum(2)
-    return np.asarray(light - np.minimum(np.float32(3 * veil), np.float32(MOST_VEIL) * light), np.float32)
+    return np.asarray(light - np.minimum(np.float32(3 * black_level), np.float32(MOST_VEIL) * light), np.float32)
 
 
 def _full(field: NDArray[np.floating], size: tuple[int, int]) -> Image:

@@ -24,7 +24,7 @@ BLACK, BLOWN = (8.0, 24.0), (246.0, 254.0)
 """Where lightness has no detail left."""
 
 
-class View(NamedTuple):
+class PhotoView(NamedTuple):
     """One photo, unrolled."""
 
     image: Image
@@ -40,13 +40,13 @@ class View(NamedTuple):
         return np.asarray(self.seen * (self.face / np.float32(255)) * _exposed(self.image), np.float32)
 
 
-def merged(views: Sequence[View]) -> View:
+def merged(views: Sequence[PhotoView]) -> PhotoView:
     """The first view, and where others saw the skin better, those, in the light of the first."""
     whole = views[0]
     for view in views[1:]:
         mine, theirs = whole.worth, view.worth
         share = _ramp(theirs - mine, BETTER, MUCH_BETTER)
-        whole = View(
+        whole = PhotoView(
             _mixed(whole.image, _matched(view.image, whole.image, np.minimum(mine, theirs)), share),
             np.maximum(whole.seen * (1 - share), view.seen * share),
             _blend(whole.face, view.face, share),
@@ -54,7 +54,7 @@ def merged(views: Sequence[View]) -> View:
     return whole
 
 
-def completed(view: View) -> tuple[Image, Mask]:
+def completed(view: PhotoView) -> tuple[Image, Mask]:
     """What was not seen, is hair, or has no detail, filled with the other half where that is better; and its mask."""
     mine = view.worth
     theirs = mine[:, ::-1]

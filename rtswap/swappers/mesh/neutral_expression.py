@@ -48,7 +48,7 @@ class Motion(NamedTuple):
     """(468, 3) how far the points are from their rest by what the measures do not tell, already times certainty."""
 
 
-class Neutral:
+class NeutralExpression:
     """One per track. ``mean`` (5,): the mean face's measures; ``spread`` (5,): by how much people differ."""
 
     def __init__(self, mean: Vector, spread: Vector) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Points
-from rtswap.swappers.mesh.neutral_expression import Neutral
+from rtswap.swappers.mesh.neutral_expression import NeutralExpression
 from rtswap.vision.geometry import canonical, similarity, transform
 from rtswap.vision.topology import LEFT_EYE, OVAL, RIGHT_EYE
 
@@ -114,7 +114,7 @@ class SourceShape:
         target: Points,
         *,
         expression: float = 1.0,
-        neutral: Neutral | None = None,
+        neutral: NeutralExpression | None = None,
         visibility: Vector | None = None,
         time_s: float = 0.0,
     ) -> Points:

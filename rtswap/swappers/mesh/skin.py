@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Image, Mask, Points
-from rtswap.networks.occlusion import ANSWER, Occluders, placing
+from rtswap.networks.occlusion import ANSWER, OcclusionModel, placing
 from rtswap.networks.occlusion import SIZE as SEEN_PX
 from rtswap.swappers.mesh.uv_chart import (
     COARSE,
@@ -65,10 +65,10 @@ AT_THE_EDGE = 0.1
 """Inter-ocular distances from the oval, within which hair and hats begin. What lies in the midst is a glint."""
 
 
-def face_mask(portrait: Image, landmarks: Points, occluders: Occluders | None = None) -> Mask:
+def face_mask(portrait: Image, landmarks: Points, occlusion_model: OcclusionModel | None = None) -> Mask:
     """(128, 128) on the chart: 255 = face, 0 = something else. ``landmarks`` (468, 3) px in the portrait.
 
-    ``occluders``: hair and hands that the colours do not tell are left out, too, even from before the eyes."""
+    ``occlusion_model``: hair and hands that the colours do not tell are left out, too, even from before the eyes."""
     picture = _surroundings(portrait, landmarks)
     dark = _dark_lenses(picture[PAD:-PAD, PAD:-PAD])
     seeds = _seeds() if not dark else np.where(_lenses() & (_seeds() == cv2.GC_FGD), cv2.GC_PR_FGD, _seeds())
@@ -78,8 +78,8 @@ def face_mask(portrait: Image, landmarks: Points, occluders: Occluders | None = 
     face = np.maximum(blurred(face, COARSE / 100), _kept())
     if dark:
         face = face * (1 - _glasses(picture[PAD:-PAD, PAD:-PAD]))
-    if occluders is not None:
-        seen = _uncovered(portrait, landmarks, occluders)
+    if occlusion_model is not None:
+        seen = _uncovered(portrait, landmarks, occlusion_model)
         face = np.minimum(face, seen)
         if not dark:
             face = face * (1 - _rims(picture[PAD:-PAD, PAD:-PAD], 1 - seen))
@@ -131,13 +131,13 @@ def _tidy(face: Field) -> Field:
     return np.asarray(labels == labels[len(face) // 2 + 6, len(face) // 2], np.float32) * (opened > 0)
 
 
-def _uncovered(portrait: Image, landmarks: Points, occluders: Occluders) -> Field:
+def _uncovered(portrait: Image, landmarks: Points, occlusion_model: OcclusionModel) -> Field:
     """(128, 128) on the chart: 0 where the network sees hair, a hat or a hand over the skin, 1 elsewhere."""
     matrix = placing(landmarks)
     if matrix is None:
         return np.ones((COARSE, COARSE), np.float32)
     points = landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2]
-    answer = occluders.hidden(portrait, matrix, points)
+    answer = occlusion_model.hidden(portrait, matrix, points)
     values = np.ones((468 + len(OVAL), 3), np.float32)
     values[:, :2] = np.clip((skirted(np.column_stack([points, landmarks[:, 2]]))[:, :2] + 0.5) / SEEN_PX, 0, 1)
     where = rasterize(coarse_points(), values, chart().triangles, (COARSE, COARSE))[..., :2]

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from rtswap.core.errors import SourceError
 from rtswap.core.protocols import Swapper
-from rtswap.core.types import AlignedFace, Image, Mask, Matrix, Points, Quality, SourceIdentity, SwappedFace
-from rtswap.networks.occlusion import Occluders
-from rtswap.swappers.mesh.light import normalized_low_passes, relight, veil_of
-from rtswap.swappers.mesh.neutral_expression import Neutral
+from rtswap.core.types import Image, Mask, Matrix, Points, Quality, SourceIdentity, SwappedFace, Target
+from rtswap.networks.occlusion import OcclusionModel
+from rtswap.swappers.mesh.light import black_level_of, normalized_low_passes, relight
+from rtswap.swappers.mesh.neutral_expression import NeutralExpression
 from rtswap.swappers.mesh.shape import PERSONAL, SourceShape, mean_measures
 from rtswap.swappers.mesh.strength import strengthened
 from rtswap.swappers.mesh.texture import SIZE, SKIRT, Texture, chart, skirted
@@ -65,7 +65,7 @@ class MeshSwapModel:
     """Take the photo's own light off its skin."""
     strength: float = 1.0
     """How strongly the source shows, 0..1.3: towards the mean face, or exaggerated."""
-    occluders: Occluders | None = None
+    occlusion_model: OcclusionModel | None = None
     """Sees hair, hats and hands in the photo better than its colours tell."""
 
     def bind(self, source: SourceIdentity) -> Swapper:
@@ -83,7 +83,7 @@ class MeshSwapModel:
             skin=self.skin,
             delight=self.delight,
             even=self.light,
-            occluders=self.occluders,
+            occlusion_model=self.occlusion_model,
         )
         shape, texture = strengthened(SourceShape.of(source.landmarks), texture, self.strength)
         return MeshSwapper(self, shape, texture)
@@ -97,8 +97,8 @@ class MeshSwapper:
         self._shape = shape
         self._texture = texture
         middle = slice(SIZE // 5, -SIZE // 5)
-        self._own_veil = veil_of(texture.full[middle, middle])
-        self._neutrals: dict[int, Neutral] = {}
+        self._own_veil = black_level_of(texture.full[middle, middle])
+        self._neutrals: dict[int, NeutralExpression] = {}
         self._veils: dict[int, tuple[float, float]] = {}
         """Per track: the veil and when it was measured."""
 
@@ -113,11 +113,11 @@ class MeshSwapper:
         corner = np.array([x, y])
         return upright_view(np.concatenate([corner, corner + sides]), size), size
 
-    def swap(self, face: AlignedFace, quality: Quality) -> SwappedFace:
+    def swap(self, face: Target, quality: Quality) -> SwappedFace:
         destination = self._shape.destination(
             face.landmarks,
             expression=self._wanted.expression,
-            neutral=self._neutrals.setdefault(face.track_id, Neutral(mean_measures(), PERSONAL)),
+            neutral=self._neutrals.setdefault(face.track_id, NeutralExpression(mean_measures(), PERSONAL)),
             visibility=face.visibility,
             time_s=face.time_s,
         )
@@ -130,7 +130,7 @@ class MeshSwapper:
         crop[y1:y2, x1:x2], mask[y1:y2, x1:x2] = self._swap_inside(inner, destination - origin, quality)
         return SwappedFace(crop, mask)
 
-    def _swap_inside(self, face: AlignedFace, destination: Points, quality: Quality) -> tuple[Image, Mask]:
+    def _swap_inside(self, face: Target, destination: Points, quality: Quality) -> tuple[Image, Mask]:
         height, width = face.crop.shape[:2]
         face_px = float(np.ptp(face.landmarks[:, 0]))
         nodes = self._nodes(destination, (width, height))
@@ -166,7 +166,7 @@ class MeshSwapper:
         """The texture's face mask as it comes to lie on a coarse grid over the crop."""
         return looked_up(self._texture.face, resized(_texels(nodes, self._texture.face), size))
 
-    def _light(self, swapped: Image, face: AlignedFace, destination: Points, nodes: Map) -> None:
+    def _light(self, swapped: Image, face: Target, destination: Points, nodes: Map) -> None:
         height, width = swapped.shape[:2]
         size = _grid((width, height), LIGHT_STEP)
         inside = np.zeros(size[::-1], np.float32)
@@ -177,18 +177,18 @@ class MeshSwapper:
         target, source = (np.asarray(_averaged(image, size), np.float32) for image in (face.crop, swapped))
         inside *= self._shown(nodes, size) * np.float32(1 / 255)
         lows = normalized_low_passes(target, source, inside, sigma)
-        relight(swapped, *lows, target_veil=self._veil_over(face), source_veil=self._own_veil)
+        relight(swapped, *lows, target_veil=self._black_level_over(face), source_veil=self._own_veil)
 
-    def _veil_over(self, face: AlignedFace) -> float:
+    def _black_level_over(self, face: Target) -> float:
         """The target's veil, smoothed over time: a hand or a blink changes what is darkest, the lens stays."""
-        veil, since = self._veils.get(face.track_id, (0.0, -math.inf))
+        black_level, since = self._veils.get(face.track_id, (0.0, -math.inf))
         if 0 <= face.time_s - since < VEIL_EVERY_S:
-            return veil
+            return black_level
         x1, y1, x2, y2 = clip_box(box_of(face.landmarks), *face.crop.shape[1::-1])
         if x1 >= x2 or y1 >= y2:
-            return veil
-        now = veil_of(face.crop[y1:y2, x1:x2])
-        now += math.exp(-max(0.0, face.time_s - since) / VEIL_S) * (veil - now)
+            return black_level
+        now = black_level_of(face.crop[y1:y2, x1:x2])
+        now += math.exp(-max(0.0, face.time_s - since) / VEIL_S) * (black_level - now)
         self._veils[face.track_id] = now, face.time_s
         return now
 
@@ -224,7 +224,7 @@ def _chart_values() -> NDArray[np.float32]:
     return values
 
 
-def _keep_openings(swapped: Image, face: AlignedFace, destination: Points, face_px: float) -> None:
+def _keep_openings(swapped: Image, face: Target, destination: Points, face_px: float) -> None:
     """Put the target's own eyes and the inside of its mouth into the openings of the destination mesh.
 
     Each is moved by the affine map that best takes the target's ring of lids or lips onto the destination's: eyes

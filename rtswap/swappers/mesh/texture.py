@@ -1,6 +1,6 @@
 """The source's skin, unrolled: one texture over the canonical face, made once from the photos.
 
-The chart is the canonical mesh spread out on a cylinder about the head's vertical axis (``unroll``). Every place is
+The chart is the canonical mesh spread out on a cylinder about the head's vertical axis (``to_chart``). Every place is
 taken from the photo that saw it most squarely; what none of them saw is the mirrored other half, for the chart is
 symmetric. A skirt of triangles outside the face oval keeps maps smooth where the hull ends.
 """
@@ -14,12 +14,12 @@ import cv2
 import numpy as np
 
 from rtswap.core.types import Image, Mask, Points, Portrait
-from rtswap.networks.occlusion import Occluders
-from rtswap.swappers.mesh.coloured_light import without_casts
-from rtswap.swappers.mesh.delight import delit
-from rtswap.swappers.mesh.multi_view import View, completed, merged
+from rtswap.networks.occlusion import OcclusionModel
+from rtswap.swappers.mesh.coloured_light import without_coloured_light
+from rtswap.swappers.mesh.delight import remove_lighting
+from rtswap.swappers.mesh.multi_view import PhotoView, completed, merged
 from rtswap.swappers.mesh.skin import face_mask
-from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, SKIRT, chart, skirted, unroll
+from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, SKIRT, chart, skirted, to_chart
 from rtswap.vision.resample import blurred, resized
 
 __all__ = ["SIZE", "SKIRT", "Texture", "chart", "skirted"]
@@ -60,22 +60,22 @@ class Texture:
         skin: bool = True,
         delight: bool = False,
         even: bool = True,
-        occluders: Occluders | None = None,
+        occlusion_model: OcclusionModel | None = None,
     ) -> Texture:
         """Unroll the portrait; ``landmarks`` (468, 3) px in it. ``further``: the person's other photos.
 
         ``skin``: find out what is hair or background and leave it out; ``delight``: take the photo's light off
         (costs identity by 0.01 on average photos, helps hard-lit ones: so not by default); ``even``: take its
-        coloured and glossy spots off; ``occluders``: asked for the hair.
+        coloured and glossy spots off; ``occlusion_model``: asked for the hair.
         """
-        views = [_view(Portrait(portrait, landmarks), skin, occluders)]
-        views += [_view(one, skin, occluders) for one in further]
+        views = [_view(Portrait(portrait, landmarks), skin, occlusion_model)]
+        views += [_view(one, skin, occlusion_model) for one in further]
         view = merged(views)
         if delight:
-            view = view._replace(image=delit(view.image, view.seen, view.face))
+            view = view._replace(image=remove_lighting(view.image, view.seen, view.face))
         full, face = completed(view)
         if even:
-            full = without_casts(full, face)
+            full = without_coloured_light(full, face)
         return cls.of(full, face if skin else np.full((COARSE, COARSE), 255, np.uint8))
 
     def level_for(self, texels_per_pixel: float) -> Image:
@@ -90,7 +90,9 @@ def _crisp(level: Image) -> Image:
     return np.asarray(cv2.addWeighted(level, 1 + CRISP, smooth, -CRISP, 0), np.uint8)
 
 
-def _view(photo: Portrait, skin: bool, occluders: Occluders | None) -> View:
-    image, seen = unroll(photo.image, photo.landmarks)
-    face = face_mask(photo.image, photo.landmarks, occluders) if skin else np.full((COARSE, COARSE), 255, np.uint8)
-    return View(image, seen, face)
+def _view(photo: Portrait, skin: bool, occlusion_model: OcclusionModel | None) -> PhotoView:
+    image, seen = to_chart(photo.image, photo.landmarks)
+    face = (
+        face_mask(photo.image, photo.landmarks, occlusion_model) if skin else np.full((COARSE, COARSE), 255, np.uint8)
+    )
+    return PhotoView(image, seen, face)

@@ -119,7 +119,7 @@ def drawn(rings: tuple[list[int], ...], grow: float = 0.0) -> Field:
     return np.asarray(cv2.dilate(picture, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))), np.float32)
 
 
-class Unrolled(NamedTuple):
+class ChartImage(NamedTuple):
     """One photo's pixels on the chart."""
 
     image: Image
@@ -128,7 +128,7 @@ class Unrolled(NamedTuple):
     """(128, 128) 0..1 how squarely the camera looked at the skin there, 0 where the head hid it or the photo ends."""
 
 
-def unroll(portrait: Image, landmarks: Points) -> Unrolled:
+def to_chart(portrait: Image, landmarks: Points) -> ChartImage:
     """``landmarks`` (468, 3) px in the portrait."""
     mesh = skirted(landmarks)
     scale = np.array([portrait.shape[1], portrait.shape[0]], np.float32)
@@ -137,7 +137,7 @@ def unroll(portrait: Image, landmarks: Points) -> Unrolled:
     where = rasterize(chart().points, values, chart().triangles, (SIZE, SIZE))
     image = looked_up(portrait, where[..., :2] * scale, cv2.INTER_CUBIC)
     seen = cv2.resize(where[..., 2], (COARSE, COARSE), interpolation=cv2.INTER_AREA)
-    return Unrolled(image, np.asarray(seen, np.float32))
+    return ChartImage(image, np.asarray(seen, np.float32))
 
 
 def facing(landmarks: Points) -> Field:

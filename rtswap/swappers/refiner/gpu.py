@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.protocols import Engine, SwapModel, Swapper
-from rtswap.core.types import DeviceFace, DeviceFaces, DeviceSwapped, Matrix, Quality, SourceIdentity
-from rtswap.gpu.batched_run import asked, run_of
+from rtswap.core.types import BatchedTarget, Matrix, Quality, SourceIdentity, SwappedBatch, TargetBatch
+from rtswap.gpu.batched_run import run_batched, run_of
 from rtswap.gpu.crops import CUT, cut_by, halved, seen
 from rtswap.gpu.graphs import Captured
 from rtswap.gpu.resample import Tensor, bilinear, rounded, uploaded
 from rtswap.gpu.torch_import import load_torch
-from rtswap.swappers.mesh.gpu import TRACKS, Row, TorchMeshSwapper
+from rtswap.swappers.mesh.gpu import TRACKS, GpuMeshSwapper, Row
 from rtswap.swappers.refiner.crop_view import EDGE_SIGMA, FLAT, LOW_SIGMA, LOW_SIZE, NEUTRAL, SIZE, inside_of, placing
-from rtswap.swappers.refiner.swapper import FORGOTTEN_S, STEADY_S, WHOLE, OneSwapModel, OneSwapper
+from rtswap.swappers.refiner.swapper import FORGOTTEN_S, STEADY_S, WHOLE, RefinerSwapModel, RefinerSwapper
 
 torch = load_torch()
 
@@ -35,8 +35,9 @@ the bytes of ``inside_of``."""
 
 
 @dataclass(frozen=True, slots=True)
-class TorchOneSwapModel:
-    """Implements ``protocols.SwapModel``. ``under``: a model for the same device. The others as ``OneSwapModel``."""
+class GpuRefinerSwapModel:
+    """Implements ``protocols.SwapModel``. ``under``: a model for the same device. The others as
+    ``RefinerSwapModel``."""
 
     under: SwapModel
     encoder: Engine
@@ -44,17 +45,17 @@ class TorchOneSwapModel:
     size: int = SIZE
 
     def bind(self, source: SourceIdentity) -> Swapper:
-        bound = OneSwapModel(self.under, self.encoder, self.generator, self.size).bind(source)
-        return TorchOneSwapper(bound) if isinstance(bound, OneSwapper) else bound
+        bound = RefinerSwapModel(self.under, self.encoder, self.generator, self.size).bind(source)
+        return GpuRefinerSwapper(bound) if isinstance(bound, RefinerSwapper) else bound
 
 
-class TorchOneSwapper:
-    """Implements ``protocols.DeviceSwapper``, and ``protocols.Swapper`` on the host. ``host``: over a swapper for the
+class GpuRefinerSwapper:
+    """Implements ``protocols.GpuSwapper``, and ``protocols.Swapper`` on the host. ``host``: over a swapper for the
     device."""
 
-    def __init__(self, host: OneSwapper) -> None:
+    def __init__(self, host: RefinerSwapper) -> None:
         under = host._under
-        assert isinstance(under, TorchMeshSwapper)
+        assert isinstance(under, GpuMeshSwapper)
         self._host, self._under, self._size = host, under, host.size
         self.view, self.swap = host.view, host.swap
         self._run = run_of(host._generator)
@@ -71,8 +72,8 @@ class TorchOneSwapper:
         on_gpu = device.type == "cuda"
         self._look, self._mend = Captured(look, 4, on_gpu=on_gpu), Captured(mend, 4, on_gpu=on_gpu)
 
-    def swap_all(self, targets: DeviceFaces, quality: Quality) -> DeviceSwapped:
-        """As ``protocols.DeviceSwapper``. Raises EngineError, and ModelError when the network breaks its contract."""
+    def swap_all(self, targets: TargetBatch, quality: Quality) -> SwappedBatch:
+        """As ``protocols.GpuSwapper``. Raises EngineError, and ModelError when the network breaks its contract."""
         swapped = self._under.swap_all(targets, quality)
         matrices = [placing(face.landmarks, self._size) if quality.match_color else None for face in targets.faces]
         if all(matrix is None for matrix in matrices):
@@ -84,22 +85,22 @@ class TorchOneSwapper:
             seen_ = self._look(targets.crops, swapped.crops, swapped.masks, rows, *self._blurs)
             inputs = dict(zip(("composite", "lowered", "target", "mask"), seen_, strict=True))
             inputs["style"] = self._style.expand(len(rows), -1)
-            made = asked("face", self._run, inputs, "made", (self._size, self._size, 4))
+            made = run_batched("face", self._run, inputs, "made", (self._size, self._size, 4))
             crops, masks = self._mend(swapped.crops, swapped.masks, made, rows, self._said)
         for face, slot in zip(targets.faces, slots, strict=True):
             self._since[slot] = face.track_id, face.time_s
-        return DeviceSwapped(crops, masks)
+        return SwappedBatch(crops, masks)
 
     def forget(self, track_id: int) -> None:
         """Drop what was remembered of a track that has ended."""
         self._host.forget(track_id)
         self._since = {slot: one for slot, one in self._since.items() if one[0] != track_id}
 
-    def _slot(self, face: DeviceFace, matrix: Matrix | None) -> int:
+    def _slot(self, face: BatchedTarget, matrix: Matrix | None) -> int:
         """The last is for nobody."""
         return TRACKS - 1 if matrix is None else self._under._slot(face.track_id)
 
-    def _row(self, face: DeviceFace, matrix: Matrix | None, slot: int) -> Row:
+    def _row(self, face: BatchedTarget, matrix: Matrix | None, slot: int) -> Row:
         """What the device must know of one face."""
         row = np.zeros(4 * NUMBERS + self._size**2, np.uint8)
         numbers = row[: 4 * NUMBERS].view(np.float32)
@@ -113,8 +114,8 @@ class TorchOneSwapper:
         row[4 * NUMBERS :] = inside_of(points, self._size).ravel()
         return row
 
-    def _share(self, face: DeviceFace, slot: int) -> float:
-        """How much of what is said now counts: ``OneSwapper._steadied``."""
+    def _share(self, face: BatchedTarget, slot: int) -> float:
+        """How much of what is said now counts: ``RefinerSwapper._steadied``."""
         track_id, since = self._since.get(slot, (face.track_id, -math.inf))
         passed = face.time_s - since
         if track_id != face.track_id or not 0 <= passed < FORGOTTEN_S:
@@ -140,7 +141,8 @@ def look(
     crops: Tensor, swapped: Tensor, masks: Tensor, rows: Tensor, slow: Tensor, edge: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """What the network sees, ``one_view.look``: composite, the target low-passed inside, the target (N, S, S, 3), and
-    the mask (N, S, S), uint8. ``rows`` (N, B) are ``TorchOneSwapper._row``'s; ``slow`` and ``edge`` blur columns."""
+    the mask (N, S, S), uint8. ``rows`` (N, B) are ``GpuRefinerSwapper._row``'s; ``slow`` and ``edge`` blur
+    columns."""
     numbers = numbers_of(rows)
     size = len(edge)
     faces = cut_out(torch.cat([crops, swapped], 3).permute(0, 3, 1, 2).float(), numbers, size)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.protocols import Engine, SwapModel, Swapper
-from rtswap.core.types import AlignedFace, Matrix, Points, Quality, SourceIdentity, SwappedFace, Tensor
+from rtswap.core.types import Matrix, Points, Quality, SourceIdentity, SwappedFace, Target, Tensor
 from rtswap.swappers.refiner.crop_view import SIZE, add_residual, cut, limit_mask, look, placing
 
 STEADY_S = 0.05
@@ -41,7 +41,7 @@ def samples(name: str = "one") -> dict[str, dict[str, Tensor]]:
     return {name: {**given, "style": np.zeros((1, STYLE), np.float32)}, "one-source": {"photo": photo}}
 
 
-class OneSwapModel:
+class RefinerSwapModel:
     """Implements ``protocols.SwapModel``.
 
     ``under``: the model whose work is mended. ``encoder``: photo (1, 128, 128, 3) uint8 -> style (1, STYLE).
@@ -59,11 +59,11 @@ class OneSwapModel:
             return under
         photo = cut(source.portrait, matrix)
         style = np.array(self._encoder.run({"photo": photo[None]})["style"], np.float32)
-        return OneSwapper(under, self._generator, style, self._size)
+        return RefinerSwapper(under, self._generator, style, self._size)
 
 
-class OneSwapper:
-    """Implements ``protocols.Swapper``; made by ``OneSwapModel.bind``."""
+class RefinerSwapper:
+    """Implements ``protocols.Swapper``; made by ``RefinerSwapModel.bind``."""
 
     def __init__(self, under: Swapper, generator: Engine, style: Tensor, size: int) -> None:
         self._under, self._generator, self._style, self.size = under, generator, style, size
@@ -73,7 +73,7 @@ class OneSwapper:
     def view(self, landmarks: Points, max_px: int) -> tuple[Matrix, tuple[int, int]]:
         return self._under.view(landmarks, max_px)
 
-    def swap(self, face: AlignedFace, quality: Quality) -> SwappedFace:
+    def swap(self, face: Target, quality: Quality) -> SwappedFace:
         """What ``under`` made, mended; as it is where the budget leaves no time for colours."""
         swapped = self._under.swap(face, quality)
         if not quality.match_color:
@@ -101,7 +101,7 @@ class OneSwapper:
         self._under.forget(track_id)
         self._said.pop(track_id, None)
 
-    def _steadied(self, now: Tensor, face: AlignedFace) -> NDArray[np.uint8]:
+    def _steadied(self, now: Tensor, face: Target) -> NDArray[np.uint8]:
         """(S, S, 4) ``now`` as an exponential mean over the track's frames; the crop moves with the face."""
         said, since = self._said.get(face.track_id, (None, -math.inf))
         if said is None or not 0 <= face.time_s - since < FORGOTTEN_S:

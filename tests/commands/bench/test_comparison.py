@@ -21,7 +21,7 @@ from rtswap.commands.bench import limits as limits_module
 from rtswap.commands.bench import rig as rig_module
 from rtswap.commands.bench.costs import cost_of, multiply_adds
 from rtswap.commands.bench.engines import Job, bench_engines, compare, in_words, read_engines, roofline
-from rtswap.commands.bench.limits import Limits, cpu_limits, gpu_limits
+from rtswap.commands.bench.limits import MachineLimits, cpu_limits, gpu_limits
 from rtswap.commands.main import main
 from rtswap.core.errors import EngineError, UsageError
 from rtswap.core.protocols import Engine
@@ -69,13 +69,13 @@ def test_the_landmark_network_costs_what_is_promised() -> None:
 
 
 def test_the_least_time_is_that_of_the_narrowest_way() -> None:
-    limits = Limits(gemm=100.0, copy=10.0, up=2.0, down=4.0)
+    limits = MachineLimits(gemm=100.0, copy=10.0, up=2.0, down=4.0)
     assert limits.least_s(1000, 10) == pytest.approx(10.0)
     assert limits.least_s(10, 1000) == pytest.approx(100.0)
-    assert Limits(100.0, 10.0, half=200.0).least_s(1000, 10, half=True) == pytest.approx(5.0)
-    assert Limits(100.0, 10.0, half=50.0).least_s(1000, 10, half=True) == pytest.approx(10.0)
+    assert MachineLimits(100.0, 10.0, half=200.0).least_s(1000, 10, half=True) == pytest.approx(5.0)
+    assert MachineLimits(100.0, 10.0, half=50.0).least_s(1000, 10, half=True) == pytest.approx(10.0)
     assert limits.least_s(10, 10, given=8, taken=8) == pytest.approx(6.0)
-    assert Limits(100.0, 10.0).least_s(0, 10, given=8, taken=8) == pytest.approx(1.0)
+    assert MachineLimits(100.0, 10.0).least_s(0, 10, given=8, taken=8) == pytest.approx(1.0)
 
 
 def test_what_the_processor_can_do_at_most(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ class Pretended:
 def test_engines_are_held_against_the_first_and_against_the_limit() -> None:
     sound = open_networks(Config(), on_event=lambda text: None).engines["rnet"]
     inputs = {"image": np.full((8, 24, 24, 3), 90, np.uint8)}
-    limits = Limits(gemm=1e10, copy=1e9)
+    limits = MachineLimits(gemm=1e10, copy=1e9)
     engines = {
         name: {"rnet": engine}
         for name, engine in {

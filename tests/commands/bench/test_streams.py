@@ -16,7 +16,7 @@ import pytest
 
 from rtswap.app.config import Config
 from rtswap.app.console import Console
-from rtswap.app.networks import Networks, look_through, open_networks
+from rtswap.app.networks import Networks, bind_models, open_networks
 from rtswap.commands.bench import streams as streams_module
 from rtswap.commands.bench.gpu_load import GpuLoad
 from rtswap.commands.bench.rig import People, TimedEngine, WarmedMetrics
@@ -97,7 +97,7 @@ def test_what_cannot_be_written_is_told_before_anything_is_measured(tmp_path: Pa
 
 def test_shared_networks_answer_every_stream_as_its_own_would(networks: Networks) -> None:
     """Four threads look at different people at once; each finds what one alone finds."""
-    alone = look_through(networks, Config())
+    alone = bind_models(networks, Config())
     people = People(alone)
     names = ("ada", "ben", "carl", "dan")
     pictures = [people.portrait(name)[0] for name in names]
@@ -107,10 +107,10 @@ def test_shared_networks_answer_every_stream_as_its_own_would(networks: Networks
     found: dict[int, list[Any]] = {}
 
     def look(stream: int) -> None:
-        eyes, kept = pool.eyes(stream, Spans()), []
+        models, kept = pool.models(stream, Spans()), []
         for _ in range(6):
-            faces = eyes.detector.detect(pictures[stream])
-            kept.append((faces[0], eyes.landmarks.find(pictures[stream], [faces[0].keypoints])[0]))
+            faces = models.detector.detect(pictures[stream])
+            kept.append((faces[0], models.landmarks.find(pictures[stream], [faces[0].keypoints])[0]))
         found[stream] = kept
         pool.forget(stream)
 

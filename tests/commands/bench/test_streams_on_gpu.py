@@ -12,12 +12,12 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from rtswap.app import program  # noqa: E402
 from rtswap.app.config import Config  # noqa: E402
-from rtswap.app.networks import Networks, look_through, open_networks  # noqa: E402
+from rtswap.app.networks import Networks, bind_models, open_networks  # noqa: E402
 from rtswap.commands.bench import streams as streams_module  # noqa: E402
 from rtswap.commands.bench.rig import People  # noqa: E402
 from rtswap.commands.bench.sharing import Pool  # noqa: E402
 from rtswap.commands.bench.streams import Run  # noqa: E402
-from rtswap.compositing.renderer_gpu import DeviceWorkshop  # noqa: E402
+from rtswap.compositing.renderer_gpu import GpuRenderer  # noqa: E402
 from rtswap.core.types import Tensor  # noqa: E402
 from rtswap.engines.torch.engine import TorchEngine  # noqa: E402
 from rtswap.gpu import card  # noqa: E402
@@ -62,12 +62,12 @@ def test_frames_of_every_stream_stay_on_the_gpu(networks: Networks, monkeypatch:
         shops.append((make(*args, **known), known["disclosure"]))
         return shops[-1][0]
 
-    make = program.make_workshop
-    monkeypatch.setattr(program, "make_workshop", watched)
-    people = People(look_through(networks, Config()))
+    make = program.make_renderer
+    monkeypatch.setattr(program, "make_renderer", watched)
+    people = People(bind_models(networks, Config()))
     pool = Pool(networks, Config())
     found = Run(Config(), people, pool, 2, seconds=2.0).measure()
-    assert [type(shop) for shop, _ in shops] == [DeviceWorkshop] * 2
+    assert [type(shop) for shop, _ in shops] == [GpuRenderer] * 2
     assert all(marks is not None for _, marks in shops)
     assert [one["faces_per_frame"] for one in found["each"]] == [1.0, 1.0]
     assert all(one["frames"] > 0 for one in found["each"])

@@ -13,7 +13,7 @@ from plan_files import network
 
 from rtswap.commands.build.plans import build_networks, read_wish
 from rtswap.core.errors import EngineError, ModelError, UsageError
-from rtswap.engines.build.all_plans import Wish
+from rtswap.engines.build.all_plans import PlanOptions
 from rtswap.engines.tensorrt import module
 from rtswap.engines.tensorrt.module import TensorRt
 from rtswap.engines.tensorrt.plan_store import plan_folder
@@ -34,7 +34,7 @@ def test_the_command_builds_a_file_that_the_user_names(tensorrt: TensorRt, tmp_p
 def test_two_files_of_one_name_are_refused(tensorrt: TensorRt, tmp_path: Path) -> None:
     names = [str(tmp_path / "a" / "net.onnx"), str(tmp_path / "b" / "net.onnx")]
     with pytest.raises(UsageError, match="two networks are called net"):
-        build_networks(names, catalog=[], path_of=Path, folder=tmp_path, wish=Wish())
+        build_networks(names, catalog=[], path_of=Path, folder=tmp_path, wish=PlanOptions())
 
 
 def test_without_tensorrt_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_without_tensorrt_it_says_what_to_install(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(module, "_import", absent)
     with pytest.raises(EngineError, match=r"tensorrt_rtx: No module.*tensorrt: No module.*pip install") as caught:
-        build_networks([], catalog=["rnet"], path_of=Path, folder=tmp_path, wish=Wish())
+        build_networks([], catalog=["rnet"], path_of=Path, folder=tmp_path, wish=PlanOptions())
     assert "\n" not in str(caught.value)
 
 
@@ -67,8 +67,8 @@ def test_flags_that_mean_nothing_are_refused(flags: dict[str, str]) -> None:
 
 
 def test_flags() -> None:
-    assert read_wish() == Wish()
-    assert read_wish("bf16", "8.9", "4", force=True) == Wish("bf16", "8.9", (4, 4, 4), True)
+    assert read_wish() == PlanOptions()
+    assert read_wish("bf16", "8.9", "4", force=True) == PlanOptions("bf16", "8.9", (4, 4, 4), True)
     assert read_wish(batch="1,4,16").batch == (1, 4, 16)
 
 
@@ -83,7 +83,7 @@ def test_a_network_whose_weights_are_an_extra_is_left_out(tensorrt: TensorRt, tm
 
     events: list[str] = []
     result = build_networks(
-        [], catalog=["extra", "here"], path_of=path_of, folder=tmp_path, wish=Wish(), on_event=events.append
+        [], catalog=["extra", "here"], path_of=path_of, folder=tmp_path, wish=PlanOptions(), on_event=events.append
     )
     assert list(result["built"]) == ["here"]
     assert events == ["left out: extra: the weights are not installed"]

@@ -20,7 +20,7 @@ from rtswap.engines.contract import TensorSpec
 from rtswap.engines.tensorrt import module
 from rtswap.engines.tensorrt.plan import Manifest, Recipe
 from rtswap.engines.tensorrt.plan_store import PlanCache
-from rtswap.gpu import driver
+from rtswap.gpu import driver as gpu_driver
 from rtswap.gpu.driver import Gpu, find_gpus
 
 
@@ -52,7 +52,7 @@ class FakeDriver:
 
 
 def test_cards_are_named_by_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver.ctypes, "CDLL", lambda name: FakeDriver(2))
+    monkeypatch.setattr(gpu_driver.ctypes, "CDLL", lambda name: FakeDriver(2))
     assert [str(gpu) for gpu in find_gpus()] == [
         f"NVIDIA Card {index}, compute capability 8.9, 24 GiB, CUDA 13.2" for index in range(2)
     ]
@@ -75,7 +75,7 @@ def test_without_a_card_the_reason_is_told(
             raise OSError("cannot open shared object file")
         return driver
 
-    monkeypatch.setattr(driver.ctypes, "CDLL", load)
+    monkeypatch.setattr(gpu_driver.ctypes, "CDLL", load)
     with pytest.raises(EngineError, match=reason):
         find_gpus()
     (finding,) = checks.check_gpu()
@@ -106,7 +106,7 @@ def test_a_card_that_tensorrt_does_not_serve_is_no_ok(monkeypatch: pytest.Monkey
     found = {}
     for capability in ("8.9", "9.0"):
         gpu = Gpu("A Card", capability, 24.0, "13.0")
-        monkeypatch.setattr(driver, "find_gpus", lambda gpu=gpu: (gpu,))
+        monkeypatch.setattr(gpu_driver, "find_gpus", lambda gpu=gpu: (gpu,))
         found[capability] = checks._tensorrt_finding()
     assert found["8.9"].state is State.OK
     assert found["9.0"].state is State.NOTE

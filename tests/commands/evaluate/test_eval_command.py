@@ -11,16 +11,16 @@ import pytest
 from rtswap.app.config import Config
 from rtswap.commands.evaluate import run as run_module
 from rtswap.commands.evaluate.command import COMMAND
-from rtswap.commands.evaluate.options import Wanted
+from rtswap.commands.evaluate.options import EvaluateOptions
 from rtswap.core.errors import InputError, UsageError
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Config, Wanted]]:
+def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Config, EvaluateOptions]]:
     """What the evaluation is asked for, which is not made here."""
     found = []
 
-    def evaluate(config: Config, wanted: Wanted, **_: Any) -> tuple[dict[str, Any], str]:
+    def evaluate(config: Config, wanted: EvaluateOptions, **_: Any) -> tuple[dict[str, Any], str]:
         found.append((config, wanted))
         return {"pairs": 3}, "the table"
 
@@ -35,7 +35,7 @@ def run(*args: str) -> int:
 
 def test_alone_it_takes_what_is_in_the_box(asked: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
     assert run() == 0
-    assert asked[0][1] == Wanted()
+    assert asked[0][1] == EvaluateOptions()
     assert capsys.readouterr().out == "the table\n"
 
 
@@ -46,7 +46,7 @@ def test_every_flag_arrives(asked: list[Any], capsys: pytest.CaptureFixture[str]
     paths = {
         name: Path(value) for name, value in zip(("sources", "targets", "clips", "swapped"), "abcd", strict=True)
     }
-    assert wanted == Wanted(**paths, against="mesh", pairs=5, seed=9, out=Path("e"), overwrite=True)
+    assert wanted == EvaluateOptions(**paths, against="mesh", pairs=5, seed=9, out=Path("e"), overwrite=True)
     assert config.source.i_have_consent
     assert config.swap.color == "rct"
     assert json.loads(capsys.readouterr().out) == {"pairs": 3}

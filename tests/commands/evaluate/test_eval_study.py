@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from people import eyes, person
+from people import models, person
 
 from rtswap.app.config import Config, SourceConfig
 from rtswap.app.console import Console
@@ -24,7 +24,7 @@ from rtswap.commands.evaluate.faces import Face, FaceFinder
 from rtswap.commands.evaluate.features import FeatureSet, face_crop, local_statistics
 from rtswap.commands.evaluate.identity import IdentityJudge, cosine, retrieval
 from rtswap.commands.evaluate.landmark_judge import own_judge
-from rtswap.commands.evaluate.options import Wanted
+from rtswap.commands.evaluate.options import EvaluateOptions
 from rtswap.commands.evaluate.pairs import named_pairs, pairs, persona_pictures, pictures_in
 from rtswap.commands.evaluate.run import evaluate
 from rtswap.commands.evaluate.sheet import thumbnail
@@ -39,7 +39,7 @@ AGREED = Config(source=SourceConfig(i_have_consent=True))
 
 @cache
 def finder() -> FaceFinder:
-    return FaceFinder(eyes().photo_detector, eyes().landmarks)
+    return FaceFinder(models().photo_detector, models().landmarks)
 
 
 def face(name: str) -> Face:
@@ -70,12 +70,12 @@ class Answering:
         return Always()  # type: ignore[return-value]
 
 
-def study_of(*contenders) -> Study:
-    recogniser = eyes().recogniser
+def study_of(*candidates) -> Study:
+    recogniser = models().recogniser
     assert recogniser is not None
     return Study(
-        contenders,
-        judge=own_judge(eyes()),
+        candidates,
+        judge=own_judge(models()),
         identity=[IdentityJudge("ours", True, recogniser)],
         features=[FeatureSet("local statistics", local_statistics)],
         thumbnail=thumbnail,
@@ -149,7 +149,7 @@ def test_any_function_on_pictures_can_be_evaluated() -> None:
 
 def test_a_swapper_of_the_program_keeps_every_pixel_outside_its_mask() -> None:
     source, target = face("ada"), face("ben")
-    found = ProgramSwapper(Config(), eyes()).bind(source).swap(target)
+    found = ProgramSwapper(Config(), models()).bind(source).swap(target)
     np.testing.assert_array_equal(found.image[found.mask == 0], target.image[found.mask == 0])
     inside = oval_of(target) > 0
     assert (found.mask[inside] >= 128).mean() > 0.6
@@ -213,14 +213,14 @@ def test_local_statistics_tell_blur_and_a_wrong_colour_and_not_where_the_photo_w
 
 
 def test_a_clip_is_compared_with_itself_and_with_its_swap() -> None:
-    clip = generated("ben", eyes(), seconds=0.5, face_px=130, size=(320, 240))
-    swapper = make_swap_model(Config(), eyes()).bind(person("ada"))
-    swap = swap_with(clip, [swapper], Config(), eyes())
+    clip = generated("ben", models(), seconds=0.5, face_px=130, size=(320, 240))
+    swapper = make_swap_model(Config(), models()).bind(person("ada"))
+    swap = swap_with(clip, [swapper], Config(), models())
     same = Swap([image.copy() for image in clip.images], np.ones(15, bool), np.zeros(15, bool))
     for image in same.images:
         region = image[60:180, 100:220]  # so that there is something changed to be looked at
         region += np.where(region < 255, 1, 0).astype(np.uint8)
-    ours, itself = film_figures(clip, [swap, same], own_judge(eyes()), eyes())
+    ours, itself = film_figures(clip, [swap, same], own_judge(models()), models())
     assert itself["jitter"] == pytest.approx(1, abs=0.1)
     assert itself["warp"] == pytest.approx(1, abs=0.1)
     assert itself["pose_moving"] < 0.3
@@ -228,12 +228,12 @@ def test_a_clip_is_compared_with_itself_and_with_its_swap() -> None:
     assert 0.2 < ours["jitter"] < 3
     assert ours["pose_moving"] > itself["pose_moving"]
     nothing = Swap(clip.images, np.zeros(15, bool), np.zeros(15, bool))
-    assert "jitter" not in film_figures(clip, [nothing], own_judge(eyes()), eyes())[0]
+    assert "jitter" not in film_figures(clip, [nothing], own_judge(models()), models())[0]
 
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_module, "open_eyes", lambda config, on_event: eyes()._replace(embedder=lambda: None))
+    monkeypatch.setattr(run_module, "open_models", lambda config, on_event: models()._replace(embedder=lambda: None))
     monkeypatch.setattr(run_module, "feature_sets", lambda config: [FeatureSet("local statistics", local_statistics)])
     monkeypatch.setattr(run_module, "RUNS", 3)
 
@@ -251,7 +251,7 @@ def test_a_run(small: None, tmp_path: Path) -> None:
     results.mkdir()
     photos.joinpath("broken.jpg").write_bytes(b"\xff\xd8\xffno picture")
     stream = io.StringIO()
-    wanted = Wanted(sources=photos, out=tmp_path / "out", pairs=3)
+    wanted = EvaluateOptions(sources=photos, out=tmp_path / "out", pairs=3)
     report, text = evaluate(AGREED, wanted, console=Console(stream=stream))
     assert json.loads((tmp_path / "out/eval.json").read_text()) == json.loads(json.dumps(report))
     assert report["pairs"] == 3
@@ -274,7 +274,9 @@ def test_a_run(small: None, tmp_path: Path) -> None:
         )
     with pytest.raises(OutputError, match="exists already"):
         evaluate(AGREED, wanted, console=Console(stream=stream))
-    wanted = Wanted(sources=photos, swapped=results, against="mesh", out=tmp_path / "out", overwrite=True, pairs=3)
+    wanted = EvaluateOptions(
+        sources=photos, swapped=results, against="mesh", out=tmp_path / "out", overwrite=True, pairs=3
+    )
     report, text = evaluate(AGREED, wanted, console=Console(stream=stream))
     assert set(report["contenders"]) == {"other", "mesh"}
     assert report["comparison"]["to_target"]["better"] == "mesh"
@@ -286,14 +288,14 @@ def test_a_run(small: None, tmp_path: Path) -> None:
 def test_who_is_compared_has_its_networks(small: None, tmp_path: Path) -> None:
     """Eyes are opened for ``--swapper``; what ``--against`` names needs networks of its own."""
     put_people(tmp_path / "photos")
-    wanted = Wanted(sources=tmp_path / "photos", against="one", out=tmp_path / "out", pairs=1)
+    wanted = EvaluateOptions(sources=tmp_path / "photos", against="one", out=tmp_path / "out", pairs=1)
     report, _ = evaluate(AGREED, wanted, console=Console(quiet=True))
     assert set(report["contenders"]) == {"mesh", "one"}
 
 
 def test_what_cannot_be_meant_is_told(small: None, tmp_path: Path) -> None:
     def tried(**given: object) -> None:
-        evaluate(Config(), Wanted(out=tmp_path / "out", **given), console=Console(quiet=True))  # type: ignore[arg-type]
+        evaluate(Config(), EvaluateOptions(out=tmp_path / "out", **given), console=Console(quiet=True))  # type: ignore[arg-type]
 
     with pytest.raises(UsageError, match="compared with itself"):
         tried(against="mesh")

@@ -14,10 +14,10 @@ from media_files import make_clip
 from people import eyes, group
 
 from rtswap.app.console import Console
-from rtswap.app.networks import Eyes
-from rtswap.commands.extract.limits import Limits
+from rtswap.app.networks import FaceModels
+from rtswap.commands.extract.limits import QualityLimits
 from rtswap.commands.extract.measure import look_at
-from rtswap.commands.extract.options import Wanted
+from rtswap.commands.extract.options import ExtractOptions
 from rtswap.commands.extract.run import extract
 from rtswap.commands.extract.templates import TEMPLATES
 from rtswap.core.errors import InputError, OutputError, UsageError
@@ -25,13 +25,13 @@ from rtswap.vision.images import read_image
 from rtswap.vision.talking_head import persona
 
 
-def own_eyes() -> Eyes:
+def own_eyes() -> FaceModels:
     """As where dlib is not installed; and a detector that is quicker, for faces as large as these."""
     return eyes()._replace(photo_detector=eyes().detector, embedder=lambda: None)
 
 
 def run(out: Path, *inputs: Path, seeing=own_eyes, **more) -> dict:
-    wanted = Wanted(tuple(map(str, inputs)), out, **more)
+    wanted = ExtractOptions(tuple(map(str, inputs)), out, **more)
     return extract(wanted, seeing, console=Console(stream=io.StringIO()))[0]
 
 
@@ -182,7 +182,7 @@ def test_every_refusal_is_counted_by_its_reason(tmp_path: Path, out: Path) -> No
 def test_none_good_enough_is_an_error_with_the_reasons(tmp_path: Path, out: Path) -> None:
     photo = save(tmp_path / "a.png", persona("ada"))
     with pytest.raises(InputError, match="no face is good enough; got 1 faces: 1 too small"):
-        run(out, photo, limits=replace(Limits(), min_face_px=2000))
+        run(out, photo, limits=replace(QualityLimits(), min_face_px=2000))
 
 
 def test_a_clip_gives_pictures_some_time_apart(tmp_path: Path, out: Path) -> None:
@@ -202,7 +202,7 @@ def test_what_is_done_is_not_done_again(people_photo: Path, tmp_path: Path, out:
     run(out, people_photo)
     before = contents(out)
 
-    def blind() -> Eyes:
+    def blind() -> FaceModels:
         raise AssertionError("a network was opened")
 
     result = run(out, people_photo, seeing=blind)
@@ -296,7 +296,9 @@ def test_what_is_written_is_not_read_again(people_photo: Path) -> None:
 @pytest.mark.parametrize("address", ["0", "rtsp://host/cam"])
 def test_live_inputs_are_refused(out: Path, address: str) -> None:
     with pytest.raises(UsageError, match="expected photos, folders or video files"):
-        run(out, Path(address)) if address == "0" else extract(Wanted((address,), out), own_eyes, console=Console())
+        run(out, Path(address)) if address == "0" else extract(
+            ExtractOptions((address,), out), own_eyes, console=Console()
+        )
     assert not out.exists()
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from rtswap.commands.inspect.figures import FaceFigures, FaceLog, FaceMeter
 from rtswap.commands.inspect.moments import APART_S, EVENLY, WORST, EvenlySpaced, Worst
-from rtswap.commands.inspect.probes import SeenMasks, Watch
+from rtswap.commands.inspect.probes import Probe, SeenMasks
 from rtswap.commands.reports.chart import Chart, Curve, draw_chart, ticks
-from rtswap.commands.reports.drawing import View
+from rtswap.commands.reports.drawing import FrameView
 from rtswap.core.types import Image, Mesh, Points, Track
 from rtswap.vision.geometry import interocular
 
@@ -20,9 +20,9 @@ PICTURE = np.zeros((4, 4, 3), np.uint8)
 FACE = people.placed(200, (300, 300))
 
 
-def seen(smoothed: Points, raw: Points) -> Watch:
+def seen(smoothed: Points, raw: Points) -> Probe:
     visibility = np.ones(468, np.float32)
-    watch = Watch()
+    watch = Probe()
     watch.meshes.append(Mesh(raw, visibility, 0.9))
     watch.tracks.append(Track(1, np.array([0, 0, 9, 9], np.float32), smoothed[:5, :2], smoothed, visibility, 1.0))
     return watch
@@ -74,7 +74,7 @@ def test_what_each_mask_takes_away_adds_up() -> None:
 
 
 def test_a_mask_lies_on_a_view_where_it_lies_in_the_frame() -> None:
-    view = View.around(np.array([50.0, 40.0]), 40, (80, 80))
+    view = FrameView.around(np.array([50.0, 40.0]), 40, (80, 80))
     mask = np.zeros((20, 20), np.uint8)
     mask[5:15, 5:15] = 255
     laid = view.mask(mask, np.array([[1, 0, -40], [0, 1, -30]], np.float32))

@@ -25,7 +25,7 @@ def film(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     demo = loaded("scripts/demo.py")
     monkeypatch.setattr(demo, "FPS", FPS)
     monkeypatch.setattr(demo, "SECONDS", SECONDS)
-    monkeypatch.setattr(demo, "open_eyes", lambda config, on_event: eyes())
+    monkeypatch.setattr(demo, "open_models", lambda config, on_event: eyes())
     demo.film(tmp_path / "ben.mp4")
     return tmp_path / "ben.mp4"
 

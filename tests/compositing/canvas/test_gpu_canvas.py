@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from rtswap.compositing.canvas.face_table import SIDES, side_for  # noqa: E402
-from rtswap.compositing.canvas.gpu import Compositor, CudaCanvas  # noqa: E402
-from rtswap.compositing.canvas.host import CpuCanvas  # noqa: E402
+from rtswap.compositing.canvas.gpu import Compositor, TorchCanvas  # noqa: E402
+from rtswap.compositing.canvas.host import HostCanvas  # noqa: E402
 from rtswap.core.types import Image, Mask, Matrix, View  # noqa: E402
 from rtswap.vision.geometry import upright_view  # noqa: E402
 
@@ -46,7 +46,7 @@ def soft_mask(width: int, height: int) -> Mask:
     return mask
 
 
-def begun(image: Image) -> CudaCanvas:
+def begun(image: Image) -> TorchCanvas:
     return Compositor("cpu").begin(image)
 
 
@@ -73,7 +73,7 @@ views = upright() | st.builds(View, similar | moved, sizes)
 @given(views, odd_frames, st.integers(0, 1000))
 def test_crops_agree_with_the_canvas_in_host_memory(view: View, frame: tuple[int, int], seed: int) -> None:
     image = noise(seed, *frame)
-    wanted = CpuCanvas(image.copy()).crop(*view).copy()
+    wanted = HostCanvas(image.copy()).crop(*view).copy()
     got = begun(image).crop(*view)
     assert got.shape == wanted.shape
     assert np.abs(got.astype(int) - wanted).max() <= CLOSE
@@ -83,13 +83,13 @@ def test_crops_agree_with_the_canvas_in_host_memory(view: View, frame: tuple[int
 @given(views, odd_frames, st.integers(0, 1000))
 def test_pastes_agree_and_keep_every_bit_elsewhere(view: View, frame: tuple[int, int], seed: int) -> None:
     image, crop, mask = noise(seed, *frame), noise(seed + 1, *view.size), soft_mask(*view.size)
-    host = CpuCanvas(image.copy())
+    host = HostCanvas(image.copy())
     host.paste(crop.copy(), mask.copy(), view.matrix)
     canvas = begun(image.copy())
     canvas.paste(crop, mask, view.matrix)
     got = canvas.image()
     assert np.abs(got.astype(int) - host.image()).max() <= CLOSE
-    reached = CpuCanvas(np.zeros((*frame[::-1], 3), np.uint8))
+    reached = HostCanvas(np.zeros((*frame[::-1], 3), np.uint8))
     touched = np.where(mask, 255, 0).astype(np.uint8)
     reached.paste(np.full_like(crop, 255), cv2.dilate(touched, np.ones((3, 3), np.uint8)), view.matrix)
     outside = ~reached.image().any(2)
@@ -105,7 +105,7 @@ def test_all_faces_at_once_are_as_one_after_the_other(faces: list[View], seed: i
     side = side_for(faces)
     assert crops.shape == (len(faces), side, side, 3)
     masks = torch.zeros(crops.shape[:3], dtype=torch.uint8)
-    host = CpuCanvas(image.copy())
+    host = HostCanvas(image.copy())
     for index, view in enumerate(faces):
         width, height = view.size
         masks[index, :height, :width] = torch.from_numpy(soft_mask(width, height))
@@ -129,7 +129,7 @@ def test_covers_agree(
     image = noise(seed, *frame)
     x1, x2, y1, y2 = *sorted(corners[:2]), *sorted(corners[2:])
     box = np.array([x1, y1, x2, y2], np.float32)
-    host, canvas = CpuCanvas(image.copy()), begun(image.copy())
+    host, canvas = HostCanvas(image.copy()), begun(image.copy())
     host.cover(box, style)
     canvas.cover(box, style)
     assert np.abs(canvas.image().astype(int) - host.image()).max() <= CLOSE
@@ -210,7 +210,7 @@ def test_what_comes_later_comes_with_the_picture_and_costs_no_wait() -> None:
     compositor, told = Compositor("cpu"), []
     canvas = compositor.begin(noise(1))
     for count in (3, 5):
-        canvas.later(torch.arange(count), lambda values: told.append(values.tolist()))
+        canvas.on_download(torch.arange(count), lambda values: told.append(values.tolist()))
     canvas.finish()
     assert told == []
     canvas.image()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtswap.compositing.canvas.host import COVER_CELLS, CpuCanvas
+from rtswap.compositing.canvas.host import COVER_CELLS, HostCanvas
 from rtswap.core.types import Image, Matrix
 
 W, H = 97, 61
@@ -39,7 +39,7 @@ def test_outside_the_mask_every_bit_is_kept(matrix: Matrix, seed: int) -> None:
     mask = cv2.GaussianBlur(mask, (0, 0), 1.5)
     mask[[0, -1]] = mask[:, [0, -1]] = 0
     before = image.copy()
-    canvas = CpuCanvas(image)
+    canvas = HostCanvas(image)
     canvas.paste(crop, np.asarray(mask, np.uint8), matrix)
     y, x = np.mgrid[:H, :W].astype(np.float64)
     u = matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2]
@@ -63,7 +63,7 @@ def test_paste_is_the_weighted_mean_within_one(x: int, y: int, seed: int) -> Non
             if 0 <= v < H and 0 <= u < W:
                 share = mask[row, column] / 255
                 wanted[v, u] = share * crop[row, column] + (1 - share) * wanted[v, u]
-    canvas = CpuCanvas(image)
+    canvas = HostCanvas(image)
     canvas.paste(crop, mask, matrix_of(1, 0, x, y))
     assert np.abs(canvas.image() - wanted).max() <= 1.01
 
@@ -75,7 +75,7 @@ def test_what_was_cropped_comes_back_to_its_place(matrix: Matrix) -> None:
     y, x = np.mgrid[:H, :W]
     image = np.stack([x * 2, y * 3, x + y], 2).astype(np.uint8)
     before = image.astype(int)
-    canvas = CpuCanvas(image)
+    canvas = HostCanvas(image)
     crop = canvas.crop(matrix, (60, 40)).copy()
     mask = np.zeros((40, 60), np.uint8)
     mask[6:-6, 6:-6] = 255
@@ -86,7 +86,7 @@ def test_what_was_cropped_comes_back_to_its_place(matrix: Matrix) -> None:
 
 def test_a_crop_that_only_moves_is_a_view_and_agrees_with_one_resampled() -> None:
     image = noise(1)
-    canvas = CpuCanvas(image)
+    canvas = HostCanvas(image)
     view = canvas.crop(matrix_of(1, 0, -10, -8), (30, 20))
     assert np.shares_memory(view, image)
     nearly = canvas.crop(matrix_of(1, 1e-5, -10, -8), (30, 20))
@@ -97,7 +97,7 @@ def test_a_crop_that_only_moves_is_a_view_and_agrees_with_one_resampled() -> Non
 @pytest.mark.parametrize(("x", "y"), [(20, 15), (-80, 0), (0, -50), (500, 500), (-500, -500)])
 def test_a_crop_beyond_the_border_continues_it(x: int, y: int) -> None:
     image = noise(2)
-    crop = CpuCanvas(image).crop(matrix_of(1, 0, x, y), (30, 20))
+    crop = HostCanvas(image).crop(matrix_of(1, 0, x, y), (30, 20))
     assert crop.shape == (20, 30, 3)
     v, u = np.clip(np.arange(20) - y, 0, H - 1), np.clip(np.arange(30) - x, 0, W - 1)
     np.testing.assert_array_equal(crop, image[v][:, u])
@@ -114,7 +114,7 @@ def test_a_cover_leaves_seven_cells_across_and_touches_nothing_else(
     image = noise(seed)
     before = image.copy()
     x1, x2, y1, y2 = *sorted(corners[:2]), *sorted(corners[2:])
-    CpuCanvas(image).cover(np.array([x1, y1, x2, y2], np.float32), style)
+    HostCanvas(image).cover(np.array([x1, y1, x2, y2], np.float32), style)
     left, right = max(0, math.floor(x1)), min(W, math.ceil(x2))
     top, bottom = max(0, math.floor(y1)), min(H, math.ceil(y2))
     outside = np.ones((H, W), bool)
@@ -131,5 +131,5 @@ def test_a_cover_leaves_seven_cells_across_and_touches_nothing_else(
 @pytest.mark.parametrize("box", [[np.nan] * 4, [-np.inf, -np.inf, np.inf, np.inf], [0, 0, np.nan, 5]])
 def test_a_box_without_numbers_covers_everything(box: list[float]) -> None:
     image = noise(3)
-    CpuCanvas(image).cover(np.array(box, np.float32), "pixelate")
+    HostCanvas(image).cover(np.array(box, np.float32), "pixelate")
     assert len(np.unique(image.reshape(-1, 3), axis=0)) <= COVER_CELLS**2

@@ -14,12 +14,12 @@ from people import placed
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
-from rtswap.compositing.canvas.gpu import Compositor, CudaCanvas  # noqa: E402
-from rtswap.core.types import DeviceFace, DeviceFaces, Image, Quality, SourceIdentity, View  # noqa: E402
+from rtswap.compositing.canvas.gpu import Compositor, TorchCanvas  # noqa: E402
+from rtswap.core.types import BatchedTarget, Image, Quality, SourceIdentity, TargetBatch, View  # noqa: E402
 from rtswap.disclosure.badge import Badge  # noqa: E402
 from rtswap.disclosure.gpu_patterns import patterns, plates  # noqa: E402
 from rtswap.disclosure.watermark import Payload  # noqa: E402
-from rtswap.swappers.mesh.gpu import TorchMeshSwapModel, TorchMeshSwapper  # noqa: E402
+from rtswap.swappers.mesh.gpu import GpuMeshSwapModel, GpuMeshSwapper  # noqa: E402
 from rtswap.swappers.mesh.swapper import MeshSwapModel  # noqa: E402
 from rtswap.vision.geometry import transform  # noqa: E402
 
@@ -39,24 +39,24 @@ def compositor_on(device: str, layout: str = "bgr") -> Compositor:
     return Compositor(device, layout_out=layout, pattern=patterns(payload), plate=plates(Badge()))
 
 
-def swapper_on(device: str, mode: str = "plain") -> TorchMeshSwapper:
+def swapper_on(device: str, mode: str = "plain") -> GpuMeshSwapper:
     source = SourceIdentity(picture(9, 512, 512), placed(300, (256, 256)))
-    bound = TorchMeshSwapModel(MeshSwapModel(skin=False), device, mode).bind(source)
-    assert isinstance(bound, TorchMeshSwapper)
+    bound = GpuMeshSwapModel(MeshSwapModel(skin=False), device, mode).bind(source)
+    assert isinstance(bound, GpuMeshSwapper)
     return bound
 
 
-def worked_on(compositor: Compositor, swapper: TorchMeshSwapper, image: Image, time_s: float = 0.0) -> CudaCanvas:
+def worked_on(compositor: Compositor, swapper: GpuMeshSwapper, image: Image, time_s: float = 0.0) -> TorchCanvas:
     """A frame through everything, up to where it is on its way down."""
     canvas = compositor.begin(image)
     views = [View(*swapper.view(mesh, 256)) for mesh in MESHES]
     faces = [
-        DeviceFace(k, transform(view.matrix, mesh), np.ones(468, np.float32), time_s, view.size)
+        BatchedTarget(k, transform(view.matrix, mesh), np.ones(468, np.float32), time_s, view.size)
         for k, (view, mesh) in enumerate(zip(views, MESHES, strict=True))
     ]
     crops = canvas.crops(views)
     canvas.cover(np.array([300, 200, 420, 340], np.float32), "blur")
-    swapped = swapper.swap_all(DeviceFaces(tuple(faces), crops), Quality())
+    swapped = swapper.swap_all(TargetBatch(tuple(faces), crops), Quality())
     canvas.paste_all(swapped.crops, swapped.masks, views)
     canvas.finish()
     return canvas

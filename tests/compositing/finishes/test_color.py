@@ -11,7 +11,7 @@ from people import moved, person, swapped_in
 
 from rtswap.compositing.finishes.color import ColorMatch
 from rtswap.core.protocols import Swapper
-from rtswap.core.types import AlignedFace, Quality, SwappedFace
+from rtswap.core.types import Quality, SwappedFace, Target
 from rtswap.swappers.mesh.swapper import MeshSwapModel
 from rtswap.vision.topology import LEFT_EYE
 
@@ -23,7 +23,7 @@ def ada() -> Swapper:
     return MeshSwapModel().bind(person("ada"))
 
 
-def a_swap(tint: tuple[float, float, float] = (1, 1, 1), time_s: float = 0.0) -> tuple[SwappedFace, AlignedFace]:
+def a_swap(tint: tuple[float, float, float] = (1, 1, 1), time_s: float = 0.0) -> tuple[SwappedFace, Target]:
     """Ada's face on ben, under a lamp of some colour. Whatever the time, the swap is that of a first frame."""
     who = moved(person("ben"), 0.5, (0, 0), (256, 256))
     picture = (who.portrait * np.array(tint)).clip(0, 255).astype(np.uint8)
@@ -53,7 +53,7 @@ def test_what_is_hidden_teaches_nothing(method: str) -> None:
     plain = ColorMatch(method).apply(SwappedFace(swapped.crop.copy(), swapped.mask.copy()), target, Quality())
     handed = target.crop.copy()
     handed[swapped.mask == 0] = (255, 0, 0)
-    other = AlignedFace(1, handed, target.landmarks, target.visibility, 0.0)
+    other = Target(1, handed, target.landmarks, target.visibility, 0.0)
     found = ColorMatch(method).apply(swapped, other, Quality())
     shown = found.mask > 128
     assert np.abs(found.crop[shown].astype(int) - plain.crop[shown]).mean() < 1.5

@@ -13,7 +13,7 @@ from rtswap.compositing.finishes.detail import MatchDetail
 from rtswap.compositing.finishes.grain import SEEN_COARSE, SEEN_FINE, SIDE, SIZES, Overlay, lay_over, overlay_for
 from rtswap.compositing.finishes.sharpness import Grain, edge_sigma, grain_of, softened
 from rtswap.core.protocols import Swapper
-from rtswap.core.types import AlignedFace, Quality, SwappedFace
+from rtswap.core.types import Quality, SwappedFace, Target
 from rtswap.swappers.mesh.swapper import MeshSwapModel
 from rtswap.vision.topology import LEFT_EYE
 
@@ -87,7 +87,7 @@ def crisp_swapper() -> Swapper:
     return MeshSwapModel().bind(person("dan"))
 
 
-def a_swap(sigma: float, noise: float, time_s: float = 0.0) -> tuple[SwappedFace, AlignedFace]:
+def a_swap(sigma: float, noise: float, time_s: float = 0.0) -> tuple[SwappedFace, Target]:
     """Dan, crisp, on a ben who was filmed badly."""
     who = person("ben")
     picture = cv2.GaussianBlur(who.portrait, (0, 0), sigma) if sigma else who.portrait
@@ -95,7 +95,7 @@ def a_swap(sigma: float, noise: float, time_s: float = 0.0) -> tuple[SwappedFace
     return swapped_in(crisp_swapper(), (picture + grain).clip(0, 255).astype(np.uint8), who.landmarks, time_s=time_s)
 
 
-def measures(crop: np.ndarray, face: AlignedFace) -> tuple[float, Grain]:
+def measures(crop: np.ndarray, face: Target) -> tuple[float, Grain]:
     x, y = face.landmarks[1, :2].astype(int)
     plane = crop[y - 20 : y + 70, x - 60 : x + 60, 1].astype(np.float32)
     weights = np.full(plane.shape, 255, np.uint8)

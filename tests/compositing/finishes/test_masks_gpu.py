@@ -12,13 +12,13 @@ from people import placed
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from rtswap.compositing.finishes.occlusion import OcclusionMask  # noqa: E402
-from rtswap.compositing.finishes.occlusion_gpu import DeviceOcclusionMask, _asked  # noqa: E402
+from rtswap.compositing.finishes.occlusion_gpu import GpuOcclusionMask, _asked  # noqa: E402
 from rtswap.compositing.finishes.parts import PartsMask  # noqa: E402
-from rtswap.compositing.finishes.parts_gpu import DevicePartsMask  # noqa: E402
+from rtswap.compositing.finishes.parts_gpu import GpuPartsMask  # noqa: E402
 from rtswap.compositing.finishes.regions_gpu import Islands  # noqa: E402
 from rtswap.core.errors import ModelError  # noqa: E402
-from rtswap.core.types import AlignedFace, DeviceFace, DeviceFaces, DeviceSwapped, Quality, SwappedFace  # noqa: E402
-from rtswap.networks.occlusion import ANSWER, Occluders  # noqa: E402
+from rtswap.core.types import BatchedTarget, Quality, SwappedBatch, SwappedFace, Target, TargetBatch  # noqa: E402
+from rtswap.networks.occlusion import ANSWER, OcclusionModel  # noqa: E402
 
 SIDE = 256
 SIZES = [(160, 200), (256, 240), (88, 104)]
@@ -97,20 +97,21 @@ def answers(count: int) -> list[np.ndarray]:
     return [(1 - hidden).astype(np.float32) for hidden in found]
 
 
-def faces(time_s: float, visible: np.ndarray) -> tuple[list[AlignedFace], list[SwappedFace]]:
+def faces(time_s: float, visible: np.ndarray) -> tuple[list[Target], list[SwappedFace]]:
     rng = np.random.default_rng(1)
     targets, swapped = [], []
     for index, (width, height) in enumerate(SIZES):
         crop = np.asarray(cv2.resize(rng.integers(0, 256, (9, 9, 3), np.uint8), (width, height)), np.uint8)
         landmarks = placed(0.75 * width, (width / 2 + 3, height / 2), yaw=10 * index, roll=-20 * index)
-        targets.append(AlignedFace(index, crop, landmarks, visible, time_s))
+        targets.append(Target(index, crop, landmarks, visible, time_s))
         swapped.append(SwappedFace(255 - crop, np.full((height, width), 250, np.uint8)))
     return targets, swapped
 
 
-def on_device(targets: list[AlignedFace], swapped: list[SwappedFace]) -> tuple[DeviceSwapped, DeviceFaces]:
+def on_device(targets: list[Target], swapped: list[SwappedFace]) -> tuple[SwappedBatch, TargetBatch]:
     known = tuple(
-        DeviceFace(one.track_id, one.landmarks, one.visibility, one.time_s, one.crop.shape[1::-1]) for one in targets
+        BatchedTarget(one.track_id, one.landmarks, one.visibility, one.time_s, one.crop.shape[1::-1])
+        for one in targets
     )
     crops, made = (torch.zeros((len(targets), SIDE, SIDE, 3), dtype=torch.uint8) for _ in range(2))
     masks = torch.zeros((len(targets), SIDE, SIDE), dtype=torch.uint8)
@@ -119,10 +120,10 @@ def on_device(targets: list[AlignedFace], swapped: list[SwappedFace]) -> tuple[D
         crops[row, :height, :width] = torch.from_numpy(target.crop)
         made[row, :height, :width] = torch.from_numpy(face.crop)
         masks[row, :height, :width] = torch.from_numpy(face.mask)
-    return DeviceSwapped(made, masks), DeviceFaces(known, crops)
+    return SwappedBatch(made, masks), TargetBatch(known, crops)
 
 
-def later(tensor: Any, then: Any) -> None:
+def on_download(tensor: Any, then: Any) -> None:
     raise AssertionError("nothing is asked of the host")
 
 
@@ -130,7 +131,7 @@ def compare(host: Any, device: Any, time_s: float, visible: np.ndarray) -> tuple
     """Largest and mean difference of the masks; what lies beyond the crops stays 0."""
     targets, swapped = faces(time_s, visible)
     given, known = on_device(targets, swapped)
-    found = device.apply_all(given, known, Quality(), later).masks.numpy().astype(int)
+    found = device.apply_all(given, known, Quality(), on_download).masks.numpy().astype(int)
     differences = []
     for row, (target, face) in enumerate(zip(targets, swapped, strict=True)):
         wanted = host.apply(face, target, Quality()).mask
@@ -152,7 +153,7 @@ def test_what_is_in_front_is_what_is_in_front_without_a_gpu(seen: str, there: bo
     said = answers(6)
     host_engine = Saying([one for one in said for _ in SIZES], there=False)
     device_engine = Saying(said, there=there)
-    host, device = OcclusionMask(Occluders(host_engine)), DeviceOcclusionMask(device_engine)  # type: ignore[arg-type]
+    host, device = OcclusionMask(OcclusionModel(host_engine)), GpuOcclusionMask(device_engine)  # type: ignore[arg-type]
     for index in range(len(said)):
         largest, mean = compare(host, device, index / 30, visible)
         assert largest <= 16, "a soft edge, off by less than the fraction of a pixel to which OpenCV rounds places"
@@ -173,8 +174,10 @@ def test_many_faces_are_asked_about_in_few_shapes() -> None:
 
 def test_an_answer_serves_while_it_is_young_and_is_dropped_with_its_track() -> None:
     engine = Saying(answers(6), there=True)
-    device = DeviceOcclusionMask(engine, every_s=0.05)  # type: ignore[arg-type]
-    host = OcclusionMask(Occluders(Saying([one for one in answers(6) for _ in SIZES], there=False)), every_s=0.05)  # type: ignore[arg-type]
+    device = GpuOcclusionMask(engine, every_s=0.05)  # type: ignore[arg-type]
+    host = OcclusionMask(
+        OcclusionModel(Saying([one for one in answers(6) for _ in SIZES], there=False)), every_s=0.05
+    )  # type: ignore[arg-type]
     for index in range(6):
         compare(host, device, index / 30, np.ones(468, np.float32))
     assert 2 <= len(engine.seen) < 6
@@ -187,26 +190,26 @@ def test_an_answer_serves_while_it_is_young_and_is_dropped_with_its_track() -> N
 def test_an_answer_of_another_shape_is_refused_and_one_without_numbers_hides_nothing() -> None:
     visible = np.ones(468, np.float32)
     given, known = on_device(*faces(0.0, visible))
-    wrong = DeviceOcclusionMask(Saying([np.zeros((3, 3), np.float32)], there=True))  # type: ignore[arg-type]
+    wrong = GpuOcclusionMask(Saying([np.zeros((3, 3), np.float32)], there=True))  # type: ignore[arg-type]
     with pytest.raises(ModelError, match="visible"):
-        wrong.apply_all(given, known, Quality(), later)
-    silent = DeviceOcclusionMask(Saying([np.full((ANSWER, ANSWER), np.nan, np.float32)], there=True))  # type: ignore[arg-type]
-    np.testing.assert_array_equal(silent.apply_all(given, known, Quality(), later).masks, given.masks)
+        wrong.apply_all(given, known, Quality(), on_download)
+    silent = GpuOcclusionMask(Saying([np.full((ANSWER, ANSWER), np.nan, np.float32)], there=True))  # type: ignore[arg-type]
+    np.testing.assert_array_equal(silent.apply_all(given, known, Quality(), on_download).masks, given.masks)
 
 
 @pytest.mark.parametrize("landmarks", [np.zeros((468, 3), np.float32), np.full((468, 3), np.nan, np.float32)])
 def test_landmarks_that_form_no_face_hide_nothing(landmarks: np.ndarray) -> None:
     given, known = on_device(*faces(0.0, np.ones(468, np.float32)))
-    nobody = DeviceFace(0, landmarks, known.faces[0].visibility, 0.0, known.faces[0].size)
-    device = DeviceOcclusionMask(Saying([], there=True))  # type: ignore[arg-type]
-    alone = DeviceFaces((nobody,), known.crops[:1])
-    found = device.apply_all(DeviceSwapped(given.crops[:1], given.masks[:1]), alone, Quality(), later)
+    nobody = BatchedTarget(0, landmarks, known.faces[0].visibility, 0.0, known.faces[0].size)
+    device = GpuOcclusionMask(Saying([], there=True))  # type: ignore[arg-type]
+    alone = TargetBatch((nobody,), known.crops[:1])
+    found = device.apply_all(SwappedBatch(given.crops[:1], given.masks[:1]), alone, Quality(), on_download)
     np.testing.assert_array_equal(found.masks, given.masks[:1])
 
 
 @pytest.mark.parametrize(("parts", "keep"), [(("eyes",), ()), (("all",), ("mouth", "eyes")), (("nose",), ("mouth",))])
 def test_parts_are_those_without_a_gpu(parts: tuple[str, ...], keep: tuple[str, ...]) -> None:
-    host, device = PartsMask(parts, keep), DevicePartsMask(parts, keep)
+    host, device = PartsMask(parts, keep), GpuPartsMask(parts, keep)
     for index, seen in enumerate((1.0, 0.1, 0.1, 0.9)):
         largest, mean = compare(host, device, index / 30, np.full(468, seen, np.float32))
         assert largest <= 2

@@ -10,12 +10,12 @@ from occluded_target import Saying, answer, lower_left, mesh, place_of, swapped,
 
 from rtswap.compositing.finishes.occlusion import GAP_S, OcclusionMask
 from rtswap.core.types import Quality, Tensor
-from rtswap.networks.occlusion import Occluders
+from rtswap.networks.occlusion import OcclusionModel
 
 
 def spot_over_time(answers: list[np.ndarray], times: list[float], tracks: list[int] | None = None) -> list[int]:
     engine = Saying(answers[0])
-    step, values = OcclusionMask(Occluders(engine)), []
+    step, values = OcclusionMask(OcclusionModel(engine)), []
     for number, (said, time_s) in enumerate(zip(answers, times, strict=True)):
         engine.answer = said
         face = target(time_s=time_s, track=tracks[number] if tracks else 1)
@@ -46,7 +46,7 @@ def test_after_a_gap_or_backwards_in_time_the_past_says_nothing() -> None:
 def test_tracks_are_apart_and_can_be_forgotten() -> None:
     assert spot_over_time([answer(lower_left()), answer()], [0.0, 0.01], [1, 2])[1] == 255
     engine = Saying(answer(lower_left()))
-    step = OcclusionMask(Occluders(engine))
+    step = OcclusionMask(OcclusionModel(engine))
     step.apply(swapped(), target(time_s=0.0), Quality())
     engine.answer = answer()
     assert step.apply(swapped(), target(time_s=0.01), Quality()).mask.min() < 128
@@ -59,7 +59,7 @@ def test_tracks_are_apart_and_can_be_forgotten() -> None:
 def test_what_was_seen_moves_with_the_face() -> None:
     """A hand that lies on the cheek of a face that has moved since is where the cheek is now."""
     engine = Saying(answer(lower_left()))
-    step = OcclusionMask(Occluders(engine))
+    step = OcclusionMask(OcclusionModel(engine))
     step.apply(swapped(), target(time_s=0.0), Quality())
     engine.answer = answer(0.55 * lower_left())
     moved = mesh()
@@ -76,7 +76,7 @@ def test_without_time_it_looks_seldom_and_what_it_saw_stays() -> None:
         looks += 1
         return {"visible": answer(lower_left())}
 
-    mask, hurried = OcclusionMask(Occluders(Saying(told))), Quality(match_color=False)
+    mask, hurried = OcclusionMask(OcclusionModel(Saying(told))), Quality(match_color=False)
     found = [mask.apply(swapped(), target(time_s=n / 30), hurried).mask for n in range(30)]
     assert 9 <= looks <= 11
     assert all((one == 0).any() for one in found)
@@ -90,7 +90,7 @@ def test_several_faces_are_looked_at_in_turn() -> None:
         looks[-1] += 1
         return {"visible": answer(lower_left())}
 
-    mask = OcclusionMask(Occluders(Saying(told)), every_s=0.06)
+    mask = OcclusionMask(OcclusionModel(Saying(told)), every_s=0.06)
     for n in range(90):
         looks.append(0)
         for track in (1, 2, 3):

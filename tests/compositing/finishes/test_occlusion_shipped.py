@@ -15,10 +15,10 @@ from rtswap.vision.topology import LEFT_EYE, RIGHT_EYE
 
 def mask_over(picture: Image, landmarks: Points) -> tuple[np.ndarray, Points]:
     """Where the swap shows on ``picture``, and the landmarks in that crop."""
-    occluders = eyes().occluders
-    assert occluders is not None
+    occlusion_model = eyes().occlusion_model
+    assert occlusion_model is not None
     swapped, face = swapped_in(MeshSwapModel().bind(person("ada")), picture, landmarks)
-    return OcclusionMask(occluders).apply(swapped, face, Quality()).mask, face.landmarks
+    return OcclusionMask(occlusion_model).apply(swapped, face, Quality()).mask, face.landmarks
 
 
 def share_shown(mask: np.ndarray, landmarks: Points, ring: list[int]) -> float:

@@ -9,7 +9,7 @@ import pytest
 from people import placed
 
 from rtswap.compositing.finishes.parts import HIDDEN, KEPT, PARTS, SEEN, PartsMask
-from rtswap.core.types import AlignedFace, Quality, SwappedFace
+from rtswap.core.types import Quality, SwappedFace, Target
 from rtswap.vision.topology import CHIN, FOREHEAD, LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, NOSE_TIP, RIGHT_EYE
 
 SIDE = 240
@@ -22,21 +22,21 @@ SPOTS = {
 }
 
 
-def face(visible: float = 1.0, time_s: float = 0.0, *, hidden: Sequence[int] = (), track: int = 1) -> AlignedFace:
+def face(visible: float = 1.0, time_s: float = 0.0, *, hidden: Sequence[int] = (), track: int = 1) -> Target:
     visibility = np.full(468, visible, np.float32)
     visibility[list(hidden)] = 0
     landmarks = placed(180, (SIDE / 2, SIDE / 2))
-    return AlignedFace(track, np.zeros((SIDE, SIDE, 3), np.uint8), landmarks, visibility, time_s)
+    return Target(track, np.zeros((SIDE, SIDE, 3), np.uint8), landmarks, visibility, time_s)
 
 
-def mask_of(step: PartsMask, target: AlignedFace) -> np.ndarray:
+def mask_of(step: PartsMask, target: Target) -> np.ndarray:
     swapped = SwappedFace(np.full((SIDE, SIDE, 3), 9, np.uint8), np.full((SIDE, SIDE), 255, np.uint8))
     found = step.apply(swapped, target, Quality())
     assert (found.crop == 9).all()
     return found.mask
 
 
-def at(mask: np.ndarray, target: AlignedFace, spot: str) -> np.ndarray:
+def at(mask: np.ndarray, target: Target, spot: str) -> np.ndarray:
     x, y = np.round(target.landmarks[SPOTS[spot], :2]).astype(int).T
     return mask[y, x]
 

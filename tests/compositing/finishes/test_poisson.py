@@ -7,7 +7,7 @@ import pytest
 from people import placed
 
 from rtswap.compositing.finishes.poisson import SMALLEST, PoissonBlend
-from rtswap.core.types import AlignedFace, Quality, SwappedFace
+from rtswap.core.types import Quality, SwappedFace, Target
 
 SIDE = 160
 
@@ -25,7 +25,7 @@ def square(low: int, high: int) -> np.ndarray:
 
 def blend(crop: np.ndarray, target: np.ndarray, mask: np.ndarray) -> SwappedFace:
     landmarks = placed(90, (-4000, -4000))  # no eyes in sight
-    face = AlignedFace(1, target, landmarks, np.ones(468, np.float32), 0.0)
+    face = Target(1, target, landmarks, np.ones(468, np.float32), 0.0)
     return PoissonBlend().apply(SwappedFace(crop, mask), face, Quality())
 
 

@@ -89,10 +89,10 @@ def test_what_cannot_be_written(tmp_path: Path, name: str, error: type[RtswapErr
 def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     output = ImageOutput(tmp_path / "a.png")
 
-    def full(self: Path, target: Path) -> None:
+    def full(part: Path, target: Path) -> None:
         raise OSError(28, os.strerror(28))
 
-    monkeypatch.setattr(Path, "replace", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(OutputError, match="No space left"):
         output.send(marked(1))
     assert list(tmp_path.iterdir()) == []

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from rtswap.swappers.mesh.light import GAIN_LIMITS, normalized_low_passes, relight, veil_of
+from rtswap.swappers.mesh.light import GAIN_LIMITS, black_level_of, normalized_low_passes, relight
 
 H, W = 64, 96
 
@@ -95,9 +95,9 @@ def test_under_a_veil_detail_is_as_faint_as_everything_else_there() -> None:
     low = field(115, 115, 115)
     hazy = 80 + low * (1 - 80 / 255)
     found = {}
-    for veil in (0.0, 80.0):
-        found[veil] = clear.copy()
-        relight(found[veil], hazy, low, target_veil=veil, source_veil=10.0)
+    for black_level in (0.0, 80.0):
+        found[black_level] = clear.copy()
+        relight(found[black_level], hazy, low, target_veil=black_level, source_veil=10.0)
     assert found[80.0][25].mean() >= 75
     assert found[0.0][25].mean() < 55, "this is what it is good for"
 
@@ -105,16 +105,18 @@ def test_under_a_veil_detail_is_as_faint_as_everything_else_there() -> None:
 def test_the_veil_is_what_black_has_become() -> None:
     rng = np.random.default_rng(4)
     scene = rng.integers(0, 256, (90, 90, 3), np.uint8)
-    assert veil_of(scene) < 40
+    assert black_level_of(scene) < 40
     lifted = (100 + scene * (155 / 255)).astype(np.uint8)
-    assert 100 <= veil_of(lifted) <= 130
-    assert veil_of(np.full((2, 2, 3), 255, np.uint8)) == pytest.approx(255, abs=1)
-    assert veil_of(np.zeros((1, 1, 3), np.uint8)) == pytest.approx(0, abs=1)
+    assert 100 <= black_level_of(lifted) <= 130
+    assert black_level_of(np.full((2, 2, 3), 255, np.uint8)) == pytest.approx(255, abs=1)
+    assert black_level_of(np.zeros((1, 1, 3), np.uint8)) == pytest.approx(0, abs=1)
 
 
 @pytest.mark.parametrize("veils", [(255.0, 0.0), (0.0, 255.0), (255.0, 255.0)])
-def test_no_veil_takes_all_light_away(veils: tuple[float, float]) -> None:
+def test_no_veil_takes_all_light_away(black_levels: tuple[float, float]) -> None:
     picture = np.random.default_rng(5).integers(60, 200, (H, W, 3), np.uint8)
     found = picture.copy()
-    relight(found, field(120, 120, 120), field(120, 120, 120), target_veil=veils[0], source_veil=veils[1])
+    relight(
+        found, field(120, 120, 120), field(120, 120, 120), target_veil=black_levels[0], source_veil=black_levels[1]
+    )
     assert np.ptp(found) > 0.3 * np.ptp(picture)

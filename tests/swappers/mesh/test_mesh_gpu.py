@@ -14,8 +14,8 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 from gpu_faces import SEEN, on_device, squares  # noqa: E402
 from gpu_faces import seen_by as seen  # noqa: E402
 
-from rtswap.core.types import DeviceFace, DeviceFaces, Image, Points, Quality, SwappedFace  # noqa: E402
-from rtswap.swappers.mesh.gpu import TRACKS, TorchMeshSwapModel, TorchMeshSwapper  # noqa: E402
+from rtswap.core.types import BatchedTarget, Image, Points, Quality, SwappedFace, TargetBatch  # noqa: E402
+from rtswap.swappers.mesh.gpu import TRACKS, GpuMeshSwapModel, GpuMeshSwapper  # noqa: E402
 from rtswap.swappers.mesh.gpu_pixels import render  # noqa: E402
 from rtswap.swappers.mesh.swapper import MeshSwapModel, MeshSwapper  # noqa: E402
 
@@ -33,7 +33,7 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def bound(name: str) -> tuple[MeshSwapper, TorchMeshSwapper]:
+def bound(name: str) -> tuple[MeshSwapper, GpuMeshSwapper]:
     """As ``made``, from memory; they have not seen track 1 yet."""
     both = made(name)
     for one in both:
@@ -42,18 +42,18 @@ def bound(name: str) -> tuple[MeshSwapper, TorchMeshSwapper]:
 
 
 @cache
-def made(name: str, **wanted: object) -> tuple[MeshSwapper, TorchMeshSwapper]:
+def made(name: str, **wanted: object) -> tuple[MeshSwapper, GpuMeshSwapper]:
     """One on the host, one on the device, which share nothing."""
     model = MeshSwapModel(**wanted)  # type: ignore[arg-type]
-    host, device = model.bind(person(name)), TorchMeshSwapModel(model, "cpu").bind(person(name))
+    host, device = model.bind(person(name)), GpuMeshSwapModel(model, "cpu").bind(person(name))
     assert isinstance(host, MeshSwapper)
-    assert isinstance(device, TorchMeshSwapper)
+    assert isinstance(device, GpuMeshSwapper)
     return host, device
 
 
-def swap_all(device: TorchMeshSwapper, faces: list[DeviceFace], crops: object, quality: Quality) -> tuple[Any, Any]:
+def swap_all(device: GpuMeshSwapper, faces: list[BatchedTarget], crops: object, quality: Quality) -> tuple[Any, Any]:
     """Crops and masks."""
-    found = device.swap_all(DeviceFaces(tuple(faces), crops), quality)
+    found = device.swap_all(TargetBatch(tuple(faces), crops), quality)
     return found.crops, found.masks
 
 
@@ -66,7 +66,7 @@ def wanted_of(swapped: SwappedFace) -> tuple[np.ndarray, np.ndarray]:
 
 
 def check_alike(
-    host: MeshSwapper, device: TorchMeshSwapper, image: Image, landmarks: Points, max_px: int = 480, at_s: float = 0.0
+    host: MeshSwapper, device: GpuMeshSwapper, image: Image, landmarks: Points, max_px: int = 480, at_s: float = 0.0
 ) -> None:
     quality = Quality()
     face = seen(host, image, landmarks, max_px, at_s)
@@ -148,7 +148,7 @@ def test_several_faces_at_once_are_as_one_after_the_other() -> None:
 
 def test_a_face_of_which_nothing_is_in_its_crop_is_left_alone() -> None:
     _, device = bound("ada")
-    face = DeviceFace(1, placed(90, (-4000, 90)), SEEN, 0.0, (96, 96))
+    face = BatchedTarget(1, placed(90, (-4000, 90)), SEEN, 0.0, (96, 96))
     crops = torch.zeros((1, 96, 96, 3), dtype=torch.uint8)
     swapped, masks = swap_all(device, [face], crops, Quality())
     assert not masks.any()
@@ -171,7 +171,7 @@ def test_more_people_come_and_go_than_are_remembered() -> None:
 def test_it_can_be_captured_without_a_break() -> None:
     """``fullgraph`` raises at the first branch on a value, ``.item()`` or wait."""
     _, device = bound("ben")
-    captured = TorchMeshSwapper(MeshSwapModel().bind(person("ben")), "cpu")  # type: ignore[arg-type]
+    captured = GpuMeshSwapper(MeshSwapModel().bind(person("ben")), "cpu")  # type: ignore[arg-type]
     captured._render = torch.compile(render, fullgraph=True, dynamic=False, backend="eager")
     for scale, track in ((0.1, 1), (0.13, 2)):
         who = moved(person("ada"), scale, (4.0, 4.0), (90, 90))

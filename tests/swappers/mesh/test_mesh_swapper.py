@@ -11,7 +11,7 @@ from people import NAMES, moved, person, placed, swapped_in
 
 from rtswap.core.errors import SourceError
 from rtswap.core.protocols import Swapper
-from rtswap.core.types import AlignedFace, Quality, SourceIdentity
+from rtswap.core.types import Quality, SourceIdentity, Target
 from rtswap.swappers.mesh.swapper import LIGHT_STEP, MeshSwapModel
 from rtswap.vision.geometry import canonical
 from rtswap.vision.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
@@ -172,9 +172,9 @@ def test_a_swap_is_repeatable_and_keeps_nothing_of_the_frame_before(swappers: di
     swapped_in(swapper, other.portrait, other.landmarks)
     swapper.forget(1)
     again, _ = swapped_in(swapper, who.portrait, who.landmarks)
-    for now, then, later in zip((first.crop, first.mask), kept, (again.crop, again.mask), strict=True):
+    for now, then, on_download in zip((first.crop, first.mask), kept, (again.crop, again.mask), strict=True):
         assert np.array_equal(now, then)
-        assert np.array_equal(later, then)
+        assert np.array_equal(on_download, then)
 
 
 def test_the_crop_is_read_only(swappers: dict[str, Swapper]) -> None:
@@ -185,7 +185,7 @@ def test_the_crop_is_read_only(swappers: dict[str, Swapper]) -> None:
     points = who.landmarks.copy()
     points[:, :2] += matrix[:, 2]
     points.flags.writeable = False
-    swappers["ada"].swap(AlignedFace(1, crop, points, np.ones(468, np.float32), 0.0), Quality())
+    swappers["ada"].swap(Target(1, crop, points, np.ones(468, np.float32), 0.0), Quality())
 
 
 @pytest.mark.parametrize("direction", [(1, 0), (0, 1), (0.7, -0.7)])

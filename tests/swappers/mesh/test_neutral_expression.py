@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from people import NAMES, person, placed
 
-from rtswap.swappers.mesh.neutral_expression import LONGEST_STEP_S, REACH, SETTLE_S, WARM_S, Neutral
+from rtswap.swappers.mesh.neutral_expression import LONGEST_STEP_S, REACH, SETTLE_S, WARM_S, NeutralExpression
 from rtswap.swappers.mesh.shape import PERSONAL, SourceShape, mean_measures, measures, to_canonical
 from rtswap.vision.geometry import canonical, interocular, transform
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE
@@ -28,7 +28,7 @@ def acting(name: str, play: np.ndarray) -> list[np.ndarray]:
 
 
 def followed(source: str, meshes: list[np.ndarray], fps: float = FPS, **options: float) -> list[np.ndarray]:
-    shape, neutral = SourceShape.of(person(source).landmarks), Neutral(mean_measures(), PERSONAL)
+    shape, neutral = SourceShape.of(person(source).landmarks), NeutralExpression(mean_measures(), PERSONAL)
     return [
         shape.destination(mesh, neutral=neutral, visibility=np.ones(468, np.float32), time_s=n / fps, **options)
         for n, mesh in enumerate(meshes)
@@ -122,7 +122,7 @@ def test_a_shut_eye_shuts_however_wide_the_source_s_eyes_are() -> None:
 
 
 def test_a_smile_held_for_a_minute_stays_a_smile() -> None:
-    neutral, mean = Neutral(mean_measures(), PERSONAL), mean_measures()
+    neutral, mean = NeutralExpression(mean_measures(), PERSONAL), mean_measures()
     smile = mean + np.array([0.1, 0.4, 0.1, 0, 0], np.float32)
     for n in range(60 * 10):
         motion = neutral.update(smile, np.zeros((468, 3), np.float32), np.ones((468, 1), np.float32), n / 10)
@@ -132,7 +132,7 @@ def test_a_smile_held_for_a_minute_stays_a_smile() -> None:
 
 @pytest.mark.parametrize("fps", [8, 30, 120])
 def test_time_counts_and_not_frames(fps: float) -> None:
-    neutral = Neutral(mean_measures(), PERSONAL)
+    neutral = NeutralExpression(mean_measures(), PERSONAL)
     play = mean_measures() + talk(6, fps)
     step = min(1 / fps, LONGEST_STEP_S) * fps
     for n, row in enumerate(play):
@@ -146,7 +146,7 @@ def test_time_counts_and_not_frames(fps: float) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_hidden_and_hostile_input_leaves_a_sound_mesh(name: str) -> None:
     rng, mesh = np.random.default_rng(0), person(name).landmarks
-    shape, neutral = SourceShape.of(person("ada").landmarks), Neutral(mean_measures(), PERSONAL)
+    shape, neutral = SourceShape.of(person("ada").landmarks), NeutralExpression(mean_measures(), PERSONAL)
     for time_s in (0.0, 0.1, 0.1, -5.0, 1e9, 1e9 + 0.03):
         visibility = rng.choice([0, 0.5, 1, np.nan], 468).astype(np.float32)
         moved = mesh + rng.normal(0, 3, mesh.shape).astype(np.float32)

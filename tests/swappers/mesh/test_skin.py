@@ -9,7 +9,7 @@ from people import NAMES, person
 
 from rtswap.core.errors import ModelError
 from rtswap.core.types import SourceIdentity
-from rtswap.networks.occlusion import Occluders, placing
+from rtswap.networks.occlusion import OcclusionModel, placing
 from rtswap.swappers.mesh.skin import face_mask
 from rtswap.swappers.mesh.texture import SIZE, Texture, chart
 from rtswap.vision.geometry import canonical
@@ -141,7 +141,7 @@ class Network:
 def test_what_the_network_sees_over_a_brow_is_left_out() -> None:
     """It lies over the brow that is on the left in the photo, and comes from above; the other brow is skin."""
     who = person("ada")
-    lock = Occluders(Network(slice(0, 26), slice(0, 30)))
+    lock = OcclusionModel(Network(slice(0, 26), slice(0, 30)))
     mask = face_mask(who.portrait, who.landmarks, lock)
     assert at(mask, LEFT_BROW if who.landmarks[LEFT_BROW, 0].mean() < who.landmarks[1, 0] else RIGHT_BROW).mean() < 30
     assert (
@@ -167,8 +167,8 @@ def test_rims_go_whole_where_the_network_sees_their_upper_half(name: str) -> Non
     matrix = placing(who.landmarks)
     assert matrix is not None
     row = int((matrix[1, :2] @ who.landmarks[168, :2] + matrix[1, 2]) / 2)
-    glasses = Occluders(Network(slice(row - 5, row + 1), slice(0, 64)))
-    nothing = Occluders(Network(slice(0), slice(0)))
+    glasses = OcclusionModel(Network(slice(row - 5, row + 1), slice(0, 64)))
+    nothing = OcclusionModel(Network(slice(0), slice(0)))
     taken, kept = (face_mask(picture, who.landmarks, network) for network in (glasses, nothing))
     below = slice(SIDE // 3, SIDE)  # what lies under the network's band
     lost = (kept[below].astype(int) - taken[below]) > 150
@@ -180,15 +180,15 @@ def test_rims_go_whole_where_the_network_sees_their_upper_half(name: str) -> Non
 def test_without_glasses_over_the_nose_no_dark_line_is_a_rim() -> None:
     """A lock over one brow is none, whatever is dark under the eyes."""
     who = person("ada")
-    lock = Occluders(Network(slice(0, 26), slice(0, 24)))
-    nothing = Occluders(Network(slice(0), slice(0)))
+    lock = OcclusionModel(Network(slice(0, 26), slice(0, 24)))
+    nothing = OcclusionModel(Network(slice(0), slice(0)))
     taken, kept = (face_mask(with_rims(who), who.landmarks, network) for network in (lock, nothing))
     assert (taken[SIDE // 2 :] == kept[SIDE // 2 :]).all()
 
 
 def test_a_glint_in_the_midst_of_the_face_is_no_hair() -> None:
     who = person("ada")
-    glint = Occluders(Network(slice(28, 34), slice(28, 36)))
+    glint = OcclusionModel(Network(slice(28, 34), slice(28, 36)))
     assert np.array_equal(face_mask(who.portrait, who.landmarks, glint), face_mask(who.portrait, who.landmarks))
 
 
@@ -197,4 +197,4 @@ def test_a_network_out_of_order_is_said_so() -> None:
     broken = Network(slice(0), slice(0))
     broken.visible[:] = np.nan
     with pytest.raises(ModelError, match="occlusion"):
-        face_mask(who.portrait, who.landmarks, Occluders(broken))
+        face_mask(who.portrait, who.landmarks, OcclusionModel(broken))

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from people import person, rotation, swapped_in
 
-from rtswap.core.types import AlignedFace, Quality, SourceIdentity, Tensor
+from rtswap.core.types import Quality, SourceIdentity, Target, Tensor
 from rtswap.swappers.mesh.swapper import MeshSwapModel
 from rtswap.swappers.refiner.crop_view import EYES_APART, NEUTRAL, SIZE, Look, cut, look, placing
-from rtswap.swappers.refiner.swapper import SIZES, OneSwapModel
+from rtswap.swappers.refiner.swapper import SIZES, RefinerSwapModel
 from rtswap.vision.geometry import canonical, similarity
 from rtswap.vision.topology import OVAL
 
@@ -50,7 +50,7 @@ def swaps(generator: Generator, *, max_px: int = 1024, match_color: bool = True)
     """ada on ben by ``mesh`` and by ``one``, and ben."""
     ben = person("ben")
     mesh = MeshSwapModel().bind(person("ada"))
-    one = OneSwapModel(MeshSwapModel(), Encoder(), generator, generator.size).bind(person("ada"))
+    one = RefinerSwapModel(MeshSwapModel(), Encoder(), generator, generator.size).bind(person("ada"))
     before, _ = swapped_in(mesh, ben.portrait, ben.landmarks, max_px=max_px, match_color=match_color)
     after, face = swapped_in(one, ben.portrait, ben.landmarks, max_px=max_px, match_color=match_color)
     return before, after, face
@@ -105,7 +105,7 @@ def test_what_is_not_kept_is_not_shown() -> None:
 
 def test_the_source_is_looked_at_once_and_its_style_given_each_time() -> None:
     encoder, generator = Encoder(), Generator()
-    swapper = OneSwapModel(MeshSwapModel(), encoder, generator).bind(person("ada"))
+    swapper = RefinerSwapModel(MeshSwapModel(), encoder, generator).bind(person("ada"))
     for name in ("ben", "carl"):
         swapped_in(swapper, person(name).portrait, person(name).landmarks)
     assert len(encoder.photos) == 1
@@ -209,7 +209,7 @@ def test_a_source_whose_landmarks_lie_on_a_point_is_refused_as_by_mesh() -> None
 
     flat = SourceIdentity(person("ada").portrait, np.zeros((468, 3), np.float32))
     with pytest.raises(SourceError):
-        OneSwapModel(MeshSwapModel(), Encoder(), Generator()).bind(flat)
+        RefinerSwapModel(MeshSwapModel(), Encoder(), Generator()).bind(flat)
 
 
 def test_forgetting_a_track_reaches_the_swapper_below() -> None:
@@ -222,17 +222,17 @@ def test_forgetting_a_track_reaches_the_swapper_below() -> None:
         def bind(self, source: SourceIdentity) -> Below:
             return self
 
-        def swap(self, face: AlignedFace, quality: Quality): ...
+        def swap(self, face: Target, quality: Quality): ...
 
         def view(self, landmarks, max_px): ...
 
-    OneSwapModel(Below(), Encoder(), Generator()).bind(person("ada")).forget(7)  # type: ignore[arg-type]
+    RefinerSwapModel(Below(), Encoder(), Generator()).bind(person("ada")).forget(7)  # type: ignore[arg-type]
     assert forgotten == [7]
 
 
 def test_a_face_is_followed_steadily_and_a_new_one_starts_afresh() -> None:
     generator = Generator(0)
-    swapper = OneSwapModel(MeshSwapModel(), Encoder(), generator).bind(person("ada"))
+    swapper = RefinerSwapModel(MeshSwapModel(), Encoder(), generator).bind(person("ada"))
     ben = person("ben")
 
     def shown(residual: int, time_s: float) -> float:
@@ -245,7 +245,7 @@ def test_a_face_is_followed_steadily_and_a_new_one_starts_afresh() -> None:
     assert abs(shown(0, 1.0)) < 1.5
     risen = [shown(40, 1.0 + frame / 30) for frame in range(1, 9)]
     assert 10 < risen[0] < 30
-    assert all(later > earlier - 0.5 for earlier, later in pairwise(risen))
+    assert all(on_download > earlier - 0.5 for earlier, on_download in pairwise(risen))
     assert risen[-1] > 36
     assert abs(shown(0, 3.0)) < 1.5, "after a pause the past does not count"
     swapper.forget(1)

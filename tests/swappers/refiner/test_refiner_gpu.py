@@ -16,7 +16,7 @@ from fake_networks import LEVELS, Both, Bound, Encoder, Generator, apart, bound,
 from gpu_faces import SEEN, seen_by, together  # noqa: E402
 
 from rtswap.core.errors import ModelError  # noqa: E402
-from rtswap.core.types import AlignedFace, DeviceFace, DeviceFaces, Quality, Tensor  # noqa: E402
+from rtswap.core.types import BatchedTarget, Quality, Target, TargetBatch, Tensor  # noqa: E402
 from rtswap.engines.torch.engine import TorchEngine  # noqa: E402
 from rtswap.gpu.crops import CUT, cut_by  # noqa: E402
 from rtswap.networks.registry import Registry  # noqa: E402
@@ -24,8 +24,8 @@ from rtswap.swappers.mesh.gpu import TRACKS  # noqa: E402
 from rtswap.swappers.mesh.swapper import MeshSwapModel  # noqa: E402
 from rtswap.swappers.refiner import gpu as refiner_gpu  # noqa: E402
 from rtswap.swappers.refiner.crop_view import NEUTRAL, SIZE, cut, placing  # noqa: E402
-from rtswap.swappers.refiner.gpu import TorchOneSwapModel  # noqa: E402
-from rtswap.swappers.refiner.swapper import FORGOTTEN_S, SIZES, OneSwapModel  # noqa: E402
+from rtswap.swappers.refiner.gpu import GpuRefinerSwapModel  # noqa: E402
+from rtswap.swappers.refiner.swapper import FORGOTTEN_S, SIZES, RefinerSwapModel  # noqa: E402
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -33,13 +33,13 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def face_of(name: str, scale: float = 0.5, *, max_px: int = 480, time_s: float = 0.0, track: int = 1) -> AlignedFace:
+def face_of(name: str, scale: float = 0.5, *, max_px: int = 480, time_s: float = 0.0, track: int = 1) -> Target:
     side = round(512 * scale)
     who = moved(person(name), scale, (0.0, 0.0), (side, side))
     return seen_by(mesh(), who.portrait, who.landmarks, max_px, time_s, track)
 
 
-def halvings_of(face: AlignedFace) -> int:
+def halvings_of(face: Target) -> int:
     matrix = placing(face.landmarks)
     assert matrix is not None
     return cut_by(matrix, face.crop.shape[1::-1], below=refiner_gpu.BELOW, least=2)[1]
@@ -230,8 +230,8 @@ def test_with_the_shipped_network_it_agrees_with_the_host_s_own(name: str, swapp
     """All of ``one``, ``mesh`` included: seen in the blended picture, as ``mesh`` is compared."""
     registry = Registry(on_event=lambda text: None)
     engines = [TorchEngine(registry.path(one), threads=1, device="cpu") for one in ("one-source", swapper)]
-    host = OneSwapModel(MeshSwapModel(), *engines, SIZES[swapper]).bind(person("ada"))
-    device = TorchOneSwapModel(Bound(), *engines, SIZES[swapper]).bind(person("ada"))
+    host = RefinerSwapModel(MeshSwapModel(), *engines, SIZES[swapper]).bind(person("ada"))
+    device = GpuRefinerSwapModel(Bound(), *engines, SIZES[swapper]).bind(person("ada"))
     for frame in range(3):
         face = face_of(name, 0.6, time_s=frame / 30)
         wanted = host.swap(face, Quality())
@@ -251,7 +251,7 @@ def test_on_the_host_it_is_the_host_s() -> None:
     """A frame may be worked on there, too."""
     generator = Generator(lift=20, least=0.5)
     face = face_of("ben")
-    wanted = OneSwapModel(MeshSwapModel(), Encoder(), generator).bind(person("ada")).swap(face, Quality())
+    wanted = RefinerSwapModel(MeshSwapModel(), Encoder(), generator).bind(person("ada")).swap(face, Quality())
     found = bound(generator).swap(face, Quality())
     assert np.array_equal(found.crop, wanted.crop)
     assert np.array_equal(found.mask, wanted.mask)
@@ -281,8 +281,8 @@ def test_what_was_said_is_not_changed_while_a_graph_is_made() -> None:
 
 
 def test_a_face_of_which_nothing_is_in_its_crop_is_left_alone() -> None:
-    face = DeviceFace(1, placed(90, (-4000, 90)), SEEN, 0.0, (96, 96))
+    face = BatchedTarget(1, placed(90, (-4000, 90)), SEEN, 0.0, (96, 96))
     crops = torch.zeros((1, 96, 96, 3), dtype=torch.uint8)
-    found = bound(Generator(lift=9)).swap_all(DeviceFaces((face,), crops), Quality())
+    found = bound(Generator(lift=9)).swap_all(TargetBatch((face,), crops), Quality())
     assert not found.masks.any()
     assert found.crops.shape == crops.shape

@@ -16,19 +16,19 @@ from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.networks.registry import Registry
 from rtswap.swappers.mesh.swapper import MeshSwapModel
 from rtswap.swappers.refiner.crop_view import NEUTRAL
-from rtswap.swappers.refiner.swapper import SIZES, OneSwapModel, samples
+from rtswap.swappers.refiner.swapper import SIZES, RefinerSwapModel, samples
 from rtswap.vision.topology import OVAL
 
 
 @cache
-def model(name: str) -> OneSwapModel:
+def model(name: str) -> RefinerSwapModel:
     registry = Registry(on_event=lambda text: None)
     engines = (OnnxRuntimeEngine(registry.path(one), threads=1) for one in ("one-source", name))
-    return OneSwapModel(MeshSwapModel(), *engines, SIZES[name])
+    return RefinerSwapModel(MeshSwapModel(), *engines, SIZES[name])
 
 
 @pytest.fixture(params=SIZES)
-def one(request: pytest.FixtureRequest) -> OneSwapModel:
+def one(request: pytest.FixtureRequest) -> RefinerSwapModel:
     return model(request.param)
 
 
@@ -58,7 +58,7 @@ def test_all_that_is_shipped_of_it_is_small() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_face_swapped_with_itself_stays_itself(name: str, one: OneSwapModel) -> None:
+def test_a_face_swapped_with_itself_stays_itself(name: str, one: RefinerSwapModel) -> None:
     who = person(name)
     swapped, face = swapped_in(one.bind(who), who.portrait, who.landmarks)
     error = (swapped.crop.astype(float) - face.crop)[swapped.mask > 230]
@@ -66,7 +66,9 @@ def test_a_face_swapped_with_itself_stays_itself(name: str, one: OneSwapModel) -
 
 
 @pytest.mark.parametrize(("source", "target"), [("ada", "ben"), ("ben", "carl"), ("carl", "dan"), ("dan", "ada")])
-def test_a_shadow_of_the_photo_is_lighter_than_mesh_leaves_it(source: str, target: str, one: OneSwapModel) -> None:
+def test_a_shadow_of_the_photo_is_lighter_than_mesh_leaves_it(
+    source: str, target: str, one: RefinerSwapModel
+) -> None:
     """By how much the two halves of the face differ more than they do in the target."""
     dark, goal = half_in_shadow(person(source)), person(target)
 
@@ -83,7 +85,7 @@ def test_a_shadow_of_the_photo_is_lighter_than_mesh_leaves_it(source: str, targe
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_is_shown_is_hardly_less_than_mesh_shows(name: str, one: OneSwapModel) -> None:
+def test_what_is_shown_is_hardly_less_than_mesh_shows(name: str, one: RefinerSwapModel) -> None:
     """Nothing hides these faces."""
     goal = person("ben" if name != "ben" else "ada")
     before, _ = swapped_in(MeshSwapModel().bind(person(name)), goal.portrait, goal.landmarks)
@@ -93,7 +95,7 @@ def test_what_is_shown_is_hardly_less_than_mesh_shows(name: str, one: OneSwapMod
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_cup_before_the_face_stays_there_without_the_occlusion_network(name: str, one: OneSwapModel) -> None:
+def test_a_cup_before_the_face_stays_there_without_the_occlusion_network(name: str, one: RefinerSwapModel) -> None:
     goal = person("ben" if name != "ben" else "ada")
     points, picture = goal.landmarks, goal.portrait.copy()
     side = float(np.ptp(points[:, 0]))
