@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from people import eyes, group
+from people import face_models, group
 from scripts_loader import loaded
 
 import rtswap
@@ -27,7 +27,7 @@ def photo(name: str) -> Path:
 @pytest.fixture(autouse=True)
 def opened_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The networks are opened once for all tests here: half a second each time."""
-    monkeypatch.setattr(api, "open_models", lambda config, on_event: eyes())
+    monkeypatch.setattr(api, "open_models", lambda config, on_event: face_models())
 
 
 def changed(before: np.ndarray, after: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from paths import ROOT
-from people import models
+from people import face_models
 from scripts_loader import loaded
 
 
@@ -20,7 +20,7 @@ def demo(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     module = loaded("scripts/demo.py")
     monkeypatch.setattr(module, "SECONDS", 1)
     monkeypatch.setattr(module, "FPS", 10)
-    monkeypatch.setattr(module, "open_models", lambda config, on_event: models())
+    monkeypatch.setattr(module, "open_models", lambda config, on_event: face_models())
     return module
 
 
@@ -31,7 +31,7 @@ def test_the_film(demo: ModuleType, tmp_path: Path) -> None:
         frames = [frame.to_ndarray(format="bgr24") for frame in file.decode(video=0)]
     assert len(frames) == 10
     assert frames[0].shape == (720, 1280, 3)
-    assert models().detector.detect(frames[5])
+    assert face_models().detector.detect(frames[5])
     with av.open(str(path)) as file:
         sound = np.concatenate([frame.to_ndarray()[0] for frame in file.decode(audio=0)])
     assert len(sound) == pytest.approx(48_000, abs=2100)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from people import models
+from people import face_models
 
 from rtswap.app import program
 from rtswap.app.config import Config, OutputConfig
@@ -95,7 +95,7 @@ def finishes_of(**swap_and_mask: Any) -> list[str]:
     mask = {key: value for key, value in swap_and_mask.items() if hasattr(config.mask, key)}
     config = replace(config, swap=replace(config.swap, **swap), mask=replace(config.mask, **mask))
     told: list[str] = []
-    known = models()
+    known = face_models()
     made = program.make_finishes(config, known, on_event=told.append, live=True)
     return [type(step).__name__ for step in made] + told
 

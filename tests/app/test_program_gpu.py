@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from people import models, moved, person
+from people import face_models, moved, person
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
@@ -73,7 +73,7 @@ def torch_eyes() -> FaceModels:
     """As if torch ran all networks on a GPU. Their ways without waiting are the occlusion network's and the
     generator's."""
     made = Encoder(), Mending(least=0.7)
-    return models()._replace(
+    return face_models()._replace(
         engine="torch-cuda",
         occlusion_model=OcclusionModel(Captured()),
         generator=lambda name: Generator(*made, SIZES[name]),
@@ -250,7 +250,7 @@ def workshop_of(config: Config, known: FaceModels) -> tuple[type, list[str]]:
 
 @pytest.mark.parametrize("engine", ["openvino-f32", "onnxruntime", "torch-cpu"])
 def test_without_a_gpu_s_engine_nothing_is_said(engine: str) -> None:
-    assert workshop_of(config_of(), models()._replace(engine=engine)) == (HostRenderer, [])
+    assert workshop_of(config_of(), face_models()._replace(engine=engine)) == (HostRenderer, [])
 
 
 @pytest.mark.parametrize("engine", ["tensorrt-fp16", "torch-cuda", "torch-cuda-fp16"])

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from people import eyes, placed
+from people import face_models, placed
 
 from rtswap.compositing.finishes.color import ColorMatch
 from rtswap.compositing.finishes.detail import MatchDetail
@@ -19,7 +19,7 @@ from rtswap.networks.occlusion import OcclusionModel
 
 
 def occlusion_model() -> OcclusionModel:
-    found = eyes().occlusion_model
+    found = face_models().occlusion_model
     assert found is not None
     return found
 

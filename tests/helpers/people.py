@@ -23,7 +23,7 @@ WIDTH = float(np.ptp(canonical().mesh[:, 0]))
 
 
 @cache
-def eyes() -> FaceModels:
+def face_models() -> FaceModels:
     """On the processor, whether there is a GPU or not: tests pretend to have one, or to have none, and an engine that
     was started for a card does not know of that."""
     engine = "openvino" if find_spec("openvino") else "onnxruntime"
@@ -34,9 +34,9 @@ def eyes() -> FaceModels:
 def person(name: str) -> SourceIdentity:
     """Portrait and landmarks of one of ``NAMES``."""
     picture = persona(name)
-    found = eyes().detector.detect(picture)
+    found = face_models().detector.detect(picture)
     assert found, f"the detector sees no face in {name}"
-    return SourceIdentity(picture, find_landmarks(eyes().landmarks, picture, found[0].keypoints), name=name)
+    return SourceIdentity(picture, find_landmarks(face_models().landmarks, picture, found[0].keypoints), name=name)
 
 
 def rotation(yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0) -> np.ndarray:

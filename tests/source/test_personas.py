@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from paths import ROOT
-from people import eyes
+from people import face_models
 
 from rtswap.commands.personas.sheet import personas
 from rtswap.core.errors import OutputError, SourceError
@@ -51,7 +51,7 @@ def test_the_list_fits_the_files() -> None:
 def test_each_can_be_a_source(name: str) -> None:
     """Frontal, calm, large and sharp: nothing is told that will be seen in the result."""
     events: list[str] = []
-    networks = eyes()
+    networks = face_models()
     source = load_source(
         [Path(f"persona:{name}")],
         detector=networks.photo_detector,
@@ -82,8 +82,8 @@ def test_no_two_are_alike() -> None:
         picture = read_image(persona_photo(name))
         assert picture.shape[0] == picture.shape[1] >= 384
         shown.append(cv2.resize(picture, (24, 24), interpolation=cv2.INTER_AREA).astype(float))
-        found = eyes().detector.detect(picture)
-        mesh = eyes().landmarks.find(picture, [found[0].keypoints])[0].points[:, :2]
+        found = face_models().detector.detect(picture)
+        mesh = face_models().landmarks.find(picture, [found[0].keypoints])[0].points[:, :2]
         outlines.append(mesh)
     for one in range(len(ALL_NAMES)):
         for other in range(one):
@@ -139,7 +139,7 @@ def test_only_those_who_are_nobody_else_are_offered() -> None:
 
 
 def test_unknown_persona_as_source() -> None:
-    networks = eyes()
+    networks = face_models()
     with pytest.raises(SourceError, match="Did you mean persona:vera"):
         load_source(
             [Path("persona:verra")], detector=networks.photo_detector, landmarks=networks.landmarks, embedder=None

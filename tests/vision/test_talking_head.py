@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from people import NAMES, eyes, person
+from people import NAMES, face_models, person
 
 from rtswap.vision.geometry import box_of, canonical, interocular
 from rtswap.vision.talking_head import AnimatedHead, Motion, clip, persona
@@ -25,7 +25,7 @@ def test_personas(name: str) -> None:
     picture = persona(name)
     assert picture.shape == (512, 512, 3)
     assert picture.dtype == np.uint8
-    assert len(eyes().detector.detect(picture)) == 1
+    assert len(face_models().detector.detect(picture)) == 1
 
 
 def test_motion_is_calm_and_comes_back_each_time() -> None:
@@ -99,13 +99,13 @@ def test_networks_see_what_the_clip_says(name: str, t: float) -> None:
     middle = np.array([size[0] / 2, size[1] * 0.52]) + np.array(motion.shift) * who.face_px
     truth = who.mesh(motion).copy()
     truth[:, :2] += np.round(middle - who.side / 2)
-    found = eyes().detector.detect(picture)
+    found = face_models().detector.detect(picture)
     assert found
     x1, y1, x2, y2 = found[0].box
     assert x1 < truth[1, 0] < x2
     assert y1 < truth[1, 1] < y2
-    mesh = eyes().landmarks.find(picture, [found[0].keypoints])[0]
-    mesh = eyes().landmarks.find(picture, [mesh.points])[0]
+    mesh = face_models().landmarks.find(picture, [found[0].keypoints])[0]
+    mesh = face_models().landmarks.find(picture, [mesh.points])[0]
     assert mesh.presence > 0.5
     error = np.linalg.norm(mesh.points[:, :2] - truth[:, :2], axis=1) / interocular(truth)
     assert np.median(error) < 0.06
@@ -128,7 +128,7 @@ def test_heads_larger_than_the_picture_are_cut_off() -> None:
 def test_faces_stand_side_by_side() -> None:
     names = ("ben", "carl", "dan")
     picture = next(iter(clip([head(name, 110) for name in names], (1280, 480), fps=30, frames=1)))
-    found = sorted(float(face.box[[0, 2]].mean()) for face in eyes().detector.detect(picture))
+    found = sorted(float(face.box[[0, 2]].mean()) for face in face_models().detector.detect(picture))
     assert len(found) == 3
     assert canonical().mesh.shape == (468, 3)
     assert all(right - left > 150 for left, right in pairwise(found))
@@ -147,7 +147,11 @@ def test_the_network_sees_lips_part_though_the_chin_does_not_move(name: str) -> 
     for amount in (0.0, 0.04, 0.08, 0.12, 0.16, 0.2):
         motion = Motion(0.1, 0, 0, amount, 0, (0, 0))
         picture, truth = who.render(motion)[0], who.mesh(motion)
-        found = eyes().landmarks.find(picture, [eyes().landmarks.find(picture, [truth])[0].points])[0].points
+        found = (
+            face_models()
+            .landmarks.find(picture, [face_models().landmarks.find(picture, [truth])[0].points])[0]
+            .points
+        )
         there.append(opening(truth, 13, 14))
         here.append(opening(found, 13, 14))
     slope, _ = np.polyfit(there, here, 1)

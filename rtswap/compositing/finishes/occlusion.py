@@ -1,7 +1,7 @@
 """What is in front of the target's face stays in front of the swap: hands, cups, microphones, hair, glasses.
 
 What the network says (``networks.occlusion``) is followed in time (it moves with the face), weighed against the
-landmarks' visibility, cleaned of specks and brought back to the crop, where it is taken out of the swapped face's mask.
+landmarks' visibility, cleaned of specks, brought back to the crop, and taken out of the swapped face's mask.
 """
 
 from __future__ import annotations

@@ -107,9 +107,7 @@ class GpuOcclusionMask:
         the benefit of the doubt there is (64 x 64), 1 in the midst of the face (64 x 64), where those landmarks lie
         that are seen, -1 for the others (468); and with what shares the average over time rises and falls."""
         row = np.empty(CUT + 2 * ANSWER * ANSWER + len(one.points) + 2, np.float32)
-        cut, benefit, midst, asked, rates = np.split(
-            row, np.cumsum([CUT, ANSWER**2, ANSWER**2, len(one.points)])
-        )
+        cut, benefit, midst, asked, rates = np.split(row, np.cumsum([CUT, ANSWER**2, ANSWER**2, len(one.points)]))
         cut[:] = _cut_by(one)[0]
         at, seen = places(one.points, one.face.visibility)
         benefit[:] = seen_around(at, seen).ravel()

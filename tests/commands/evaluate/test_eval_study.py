@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from people import models, person
+from people import face_models, person
 
 from rtswap.app.config import Config, SourceConfig
 from rtswap.app.console import Console
@@ -39,7 +39,7 @@ AGREED = Config(source=SourceConfig(i_have_consent=True))
 
 @cache
 def finder() -> FaceFinder:
-    return FaceFinder(models().photo_detector, models().landmarks)
+    return FaceFinder(face_models().photo_detector, face_models().landmarks)
 
 
 def face(name: str) -> Face:
@@ -71,11 +71,11 @@ class Answering:
 
 
 def study_of(*candidates) -> Study:
-    recogniser = models().recogniser
+    recogniser = face_models().recogniser
     assert recogniser is not None
     return Study(
         candidates,
-        judge=own_judge(models()),
+        judge=own_judge(face_models()),
         identity=[IdentityJudge("ours", True, recogniser)],
         features=[FeatureSet("local statistics", local_statistics)],
         thumbnail=thumbnail,
@@ -149,7 +149,7 @@ def test_any_function_on_pictures_can_be_evaluated() -> None:
 
 def test_a_swapper_of_the_program_keeps_every_pixel_outside_its_mask() -> None:
     source, target = face("ada"), face("ben")
-    found = ProgramSwapper(Config(), models()).bind(source).swap(target)
+    found = ProgramSwapper(Config(), face_models()).bind(source).swap(target)
     np.testing.assert_array_equal(found.image[found.mask == 0], target.image[found.mask == 0])
     inside = oval_of(target) > 0
     assert (found.mask[inside] >= 128).mean() > 0.6
@@ -213,14 +213,14 @@ def test_local_statistics_tell_blur_and_a_wrong_colour_and_not_where_the_photo_w
 
 
 def test_a_clip_is_compared_with_itself_and_with_its_swap() -> None:
-    clip = generated("ben", models(), seconds=0.5, face_px=130, size=(320, 240))
-    swapper = make_swap_model(Config(), models()).bind(person("ada"))
-    swap = swap_with(clip, [swapper], Config(), models())
+    clip = generated("ben", face_models(), seconds=0.5, face_px=130, size=(320, 240))
+    swapper = make_swap_model(Config(), face_models()).bind(person("ada"))
+    swap = swap_with(clip, [swapper], Config(), face_models())
     same = Swap([image.copy() for image in clip.images], np.ones(15, bool), np.zeros(15, bool))
     for image in same.images:
         region = image[60:180, 100:220]  # so that there is something changed to be looked at
         region += np.where(region < 255, 1, 0).astype(np.uint8)
-    ours, itself = film_figures(clip, [swap, same], own_judge(models()), models())
+    ours, itself = film_figures(clip, [swap, same], own_judge(face_models()), face_models())
     assert itself["jitter"] == pytest.approx(1, abs=0.1)
     assert itself["warp"] == pytest.approx(1, abs=0.1)
     assert itself["pose_moving"] < 0.3
@@ -228,12 +228,14 @@ def test_a_clip_is_compared_with_itself_and_with_its_swap() -> None:
     assert 0.2 < ours["jitter"] < 3
     assert ours["pose_moving"] > itself["pose_moving"]
     nothing = Swap(clip.images, np.zeros(15, bool), np.zeros(15, bool))
-    assert "jitter" not in film_figures(clip, [nothing], own_judge(models()), models())[0]
+    assert "jitter" not in film_figures(clip, [nothing], own_judge(face_models()), face_models())[0]
 
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_module, "open_models", lambda config, on_event: models()._replace(embedder=lambda: None))
+    monkeypatch.setattr(
+        run_module, "open_models", lambda config, on_event: face_models()._replace(embedder=lambda: None)
+    )
     monkeypatch.setattr(run_module, "feature_sets", lambda config: [FeatureSet("local statistics", local_statistics)])
     monkeypatch.setattr(run_module, "RUNS", 3)
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from media_files import make_clip
-from people import eyes, group
+from people import face_models, group
 
 from rtswap.app.console import Console
 from rtswap.app.networks import FaceModels
@@ -27,7 +27,7 @@ from rtswap.vision.talking_head import persona
 
 def own_eyes() -> FaceModels:
     """As where dlib is not installed; and a detector that is quicker, for faces as large as these."""
-    return eyes()._replace(photo_detector=eyes().detector, embedder=lambda: None)
+    return face_models()._replace(photo_detector=face_models().detector, embedder=lambda: None)
 
 
 def run(out: Path, *inputs: Path, seeing=own_eyes, **more) -> dict:
@@ -69,7 +69,7 @@ class Interrupted:
         self.looks += 1
         if self.looks == 3:
             raise KeyboardInterrupt
-        return eyes().recogniser.embed(image, keypoints)
+        return face_models().recogniser.embed(image, keypoints)
 
 
 def test_everybody_in_a_picture_is_kept_from_left_to_right(people_photo: Path, out: Path) -> None:
@@ -91,7 +91,7 @@ def test_keypoints_lie_where_they_are_said_to(people_photo: Path, out: Path, tem
         matrix = np.array(face["matrix"], np.float32)
         points = np.array(face["keypoints"], np.float32)
         np.testing.assert_allclose(points @ matrix[:, :2].T + matrix[:, 2], said, atol=0.05)
-        (seen,) = look_at(read_image(out / face["file"]), eyes().photo_detector, eyes().landmarks)
+        (seen,) = look_at(read_image(out / face["file"]), face_models().photo_detector, face_models().landmarks)
         assert seen is not None
         assert np.abs(seen.keypoints - said).max() <= {512: 3.0, 128: 1.5}[size]
         corners = [0, 1, 3, 4]  # eyes and mouth
@@ -152,11 +152,11 @@ def test_files_that_cannot_be_read_are_named_and_the_rest_is_done(tmp_path: Path
 
 @pytest.mark.parametrize("embedder", ["dlib", "rtswap"])
 def test_the_same_again_is_left_out_and_different_people_stay(tmp_path: Path, out: Path, embedder: str) -> None:
-    if embedder == "dlib" and eyes().embedder() is None:
+    if embedder == "dlib" and face_models().embedder() is None:
         pytest.skip("dlib's network is not installed")
     first = save(tmp_path / "1.png", group("ada", "ben"))
     again = save(tmp_path / "2.jpg", cv2.resize(group("ben", "ada", "carl"), None, fx=0.9, fy=0.9), 1, 80)
-    result = run(out, first, again, seeing=eyes if embedder == "dlib" else own_eyes)
+    result = run(out, first, again, seeing=face_models if embedder == "dlib" else own_eyes)
     assert (result["faces"], result["refused"]) == (3, {"alike": 2})
     assert result["told apart by"] == embedder
     assert run(out / "all", first, again, keep_all=True)["faces"] == 5

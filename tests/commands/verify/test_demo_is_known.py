@@ -8,7 +8,7 @@ from pathlib import Path
 
 import av
 import pytest
-from people import eyes
+from people import face_models
 from scripts_loader import loaded
 
 from rtswap.app.marking import payload
@@ -25,7 +25,7 @@ def film(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     demo = loaded("scripts/demo.py")
     monkeypatch.setattr(demo, "FPS", FPS)
     monkeypatch.setattr(demo, "SECONDS", SECONDS)
-    monkeypatch.setattr(demo, "open_models", lambda config, on_event: eyes())
+    monkeypatch.setattr(demo, "open_models", lambda config, on_event: face_models())
     demo.film(tmp_path / "ben.mp4")
     return tmp_path / "ben.mp4"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from people import eyes, person, swapped_in
+from people import face_models, person, swapped_in
 
 from rtswap.compositing.finishes.occlusion import OcclusionMask
 from rtswap.core.types import Image, Points, Quality
@@ -15,7 +15,7 @@ from rtswap.vision.topology import LEFT_EYE, RIGHT_EYE
 
 def mask_over(picture: Image, landmarks: Points) -> tuple[np.ndarray, Points]:
     """Where the swap shows on ``picture``, and the landmarks in that crop."""
-    occlusion_model = eyes().occlusion_model
+    occlusion_model = face_models().occlusion_model
     assert occlusion_model is not None
     swapped, face = swapped_in(MeshSwapModel().bind(person("ada")), picture, landmarks)
     return OcclusionMask(occlusion_model).apply(swapped, face, Quality()).mask, face.landmarks
