@@ -112,7 +112,7 @@ def test_the_veil_is_what_black_has_become() -> None:
     assert black_level_of(np.zeros((1, 1, 3), np.uint8)) == pytest.approx(0, abs=1)
 
 
-@pytest.mark.parametrize("veils", [(255.0, 0.0), (0.0, 255.0), (255.0, 255.0)])
+@pytest.mark.parametrize("black_levels", [(255.0, 0.0), (0.0, 255.0), (255.0, 255.0)])
 def test_no_veil_takes_all_light_away(black_levels: tuple[float, float]) -> None:
     picture = np.random.default_rng(5).integers(60, 200, (H, W, 3), np.uint8)
     found = picture.copy()
