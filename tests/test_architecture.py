@@ -53,6 +53,7 @@ LAZY = (
 """Packages that the default install does not bring: never imported at the top of a file."""
 THREADS = ("rtswap/runtime/session.py", "rtswap/runtime/many.py", "rtswap/runtime/sender.py", "rtswap/inputs/")
 BROAD_EXCEPT = (
+    "rtswap/core/plugins.py",
     "rtswap/runtime/session.py",
     "rtswap/runtime/many.py",
     "rtswap/runtime/sender.py",
