@@ -52,7 +52,8 @@ def main() -> None:
     possible = rig.play(images, fps=float("inf"), seconds=min(5.0, arguments.seconds)).summary()["fps"]
     ages = Ages(time.perf_counter)
     source = ClipInput(images, fps=2 * possible, seconds=arguments.seconds)
-    rig.program().session(source, [ages], metrics=Metrics()).run()
+    session = rig.program().session(source, [ages], metrics=Metrics())
+    session.run()
     at, age, index = (np.array(column) for column in zip(*ages.rows, strict=True))
     at -= at[0]
     share = arguments.seconds / 6
