@@ -26,6 +26,7 @@ from rtswap.app.options import (
     texts,
     thresholds,
 )
+from rtswap.compositing.finishes import finish_names
 from rtswap.core.errors import UsageError
 from rtswap.swappers import built_in_swappers, swapper_spec
 
@@ -68,6 +69,17 @@ def _swapper() -> Kind:
         parse,
         choices=names,
     )
+
+
+def _finish() -> Kind:
+    """A finish of another package."""
+
+    def parse(value: str) -> str:
+        if value not in finish_names():
+            raise ValueError(repr(value))
+        return value
+
+    return Kind("the name of an installed package's finish", "NAME", parse, many=True)
 
 
 def _badge_look() -> Kind:
@@ -213,7 +225,7 @@ class SwapConfig:
     blend: str = option("alpha", choice("alpha", "poisson"), "--blend", help="poisson is slow, for files")
     finishes: tuple[str, ...] = option(
         (),
-        texts("NAME", "the name of an installed finish"),
+        _finish(),
         "--finish",
         help="a further step between swap and paste, from another package; repeat it",
     )

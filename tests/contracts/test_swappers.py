@@ -19,7 +19,7 @@ from rtswap.vision.geometry import scale_of
 
 
 def paper_mask() -> SwapModel:
-    model: SwapModel = loaded("docs/examples/my_swapper.py").PaperMaskModel()
+    model: SwapModel = loaded("docs/examples/rtswap_example/paper_mask.py").PaperMaskModel()
     return model
 
 
