@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper, shape_inference
 
 from rtswap.assemble import make_pipeline, make_swap_model
@@ -28,6 +27,7 @@ from rtswap.console import Console
 from rtswap.engines.build_pixels import floats_first
 from rtswap.engines.build_precision import SENSITIVE, lowered
 from rtswap.engines.build_profiles import PROFILES
+from rtswap.engines.telemetry import no_telemetry
 from rtswap.eyes import Eyes, open_eyes
 from rtswap.models.registry import Registry
 from rtswap.protocols import Engine
@@ -35,6 +35,9 @@ from rtswap.source.portrait import find_landmarks
 from rtswap.swappers.one import SIZES
 from rtswap.synthetic import AnimatedHead, clip, persona
 from rtswap.types import Frame, Quality, SourceIdentity, Tensor
+
+with no_telemetry():
+    import onnxruntime as ort
 
 PEOPLE = ("ada", "ben", "carl", "dan")
 FRAMES = 8

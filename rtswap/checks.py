@@ -145,8 +145,11 @@ def check_engines() -> list[Finding]:
 
 
 def _engine(title: str, module: str) -> Finding:
+    from rtswap.engines.telemetry import no_telemetry
+
     try:
-        version = importlib.import_module(module).__version__
+        with no_telemetry():
+            version = importlib.import_module(module).__version__
     except (ImportError, OSError, RuntimeError, AttributeError) as error:
         reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason given'}"
         return Finding(title, State.NOTE, reason, f"pip install --force-reinstall {module}")

@@ -24,6 +24,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.engines.telemetry import no_telemetry
 from rtswap.evaluation.expression import NAMES, correlation, gain, series
 from rtswap.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
 from rtswap.tracking.landmarks import MeshLandmarks
@@ -46,7 +47,8 @@ class OnnxRuntime:
     name = "onnxruntime"
 
     def __init__(self, model: Path, threads: int = 2) -> None:
-        import onnxruntime
+        with no_telemetry():
+            import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -63,7 +65,8 @@ class OpenVino:
     name = "openvino"
 
     def __init__(self, model: Path, threads: int = 2) -> None:
-        import openvino
+        with no_telemetry():
+            import openvino
 
         options = {
             "INFERENCE_NUM_THREADS": threads,
