@@ -5,9 +5,10 @@ What is named here is loaded when first used, so that ``rtswap --help`` stays in
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # `python -m rtswap` looks in the working folder for what is imported here, even for typing
 if TYPE_CHECKING:
+    from typing import Any
+
     from rtswap.api import LiveSwap, run_session, swap
     from rtswap.verification import verify
 

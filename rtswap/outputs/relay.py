@@ -1,4 +1,4 @@
-"""A process of its own that connects and sends: ``python -m rtswap.outputs.relay``, started by ``stream.py``.
+"""A process of its own that connects and sends: started by ``stream.py``.
 
 FFmpeg's connecting cannot be timed out, and PyAV holds Python's lock meanwhile: a server that accepts and is silent
 would freeze camera, window and recording. Here it freezes nothing, and can be killed.
@@ -48,7 +48,3 @@ def relay(source: io.FileIO, url: str, format: str, options: dict[str, str]) -> 
                     packet.dts = packet.pts  # live encoders reorder nothing
                     packet.stream = sent
                     outgoing.mux(packet)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

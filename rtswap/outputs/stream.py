@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import threading
 import time
 from typing import IO
@@ -14,6 +13,7 @@ import av
 import av.container
 
 from rtswap.errors import OutputError, UsageError
+from rtswap.isolated import python
 from rtswap.outputs.encoding import VideoEncoder, encoder_name
 from rtswap.quiet import quiet_ffmpeg
 from rtswap.types import MarkedImage
@@ -131,7 +131,7 @@ class Relay:
     """
 
     def __init__(self, job: str) -> None:
-        command = [sys.executable, "-m", "rtswap.outputs.relay"]
+        command = python("from rtswap.outputs.relay import main; sys.exit(main())")
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0)
         self._in, self._out, self._err = (
