@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 LAYERS = (
-    ("values", "types errors topology sampling quiet urls options whole torch_door isolated"),
+    ("values", "types errors topology sampling quiet urls options whole torch_door isolated foreign"),
     (
         "seams",
         "protocols geometry mailbox pictures raster synthetic occluders personas tensors captured capturing batching "
@@ -27,7 +27,7 @@ LAYERS = (
         "source budget metrics guard embedding cameras console",
     ),
     ("loop", "workshop device_verdict device_workshop pipeline session sessions sender"),
-    ("settings", "config configfile"),
+    ("settings", "config configfile kinds"),
     (
         "assembly",
         "assemble eyes marks controls bench api inspection consent verification evaluation extraction "

@@ -99,7 +99,8 @@ class VideoWriter:
     def _write(self, marked: MarkedImage) -> None:
         time_s = self._time_of(marked)
         if self._encoder is None or self._container is None:
-            self._container = av.open(str(self.partial_path), "w", options=_COMMON | _OPTIONS[self._suffix])
+            path = str(self.partial_path.absolute())  # else FFmpeg takes tcp:host.mp4 for an address
+            self._container = av.open(path, "w", options=_COMMON | _OPTIONS[self._suffix])
             self._encoder = self._set_up(self._container, marked)
         if self._sound is not None:
             self._container.mux(list(self._sound.until(time_s)))
