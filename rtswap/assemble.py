@@ -27,6 +27,7 @@ from rtswap.disclosure import Disclosure
 from rtswap.errors import OutputError
 from rtswap.eyes import Eyes, open_eyes
 from rtswap.inputs import open_input
+from rtswap.losses import refuse_losses
 from rtswap.marks import Sign, confirm_sources, make_disclosure, make_signer, unmarked_because
 from rtswap.metrics import Metrics, MetricsLog, Spans, status_line
 from rtswap.outputs import open_output
@@ -49,6 +50,7 @@ SLOW = ("--color idt", "--color sot", "--blend poisson")
 def run(config: Config, console: Console) -> dict[str, Any]:
     """The main job, from an opened input to closed outputs; returns the summary. Raises RtswapError."""
     event = console.event
+    refuse_losses(config)
     disclosure = make_disclosure(config, event)
     confirm_sources(config, event)
     eyes = open_eyes(config, on_event=event)

@@ -31,7 +31,7 @@ LAYERS = (
     (
         "assembly",
         "assemble eyes marks controls bench api inspection consent verification evaluation extraction "
-        "device_marks device_loop",
+        "device_marks device_loop losses",
     ),
     ("doors", "cli commands flags checks doctor web __main__ __init__"),
 )

@@ -30,6 +30,7 @@ from rtswap.evaluation.study import Study
 from rtswap.evaluation.wanted import Wanted, contenders
 from rtswap.eyes import Eyes, open_eyes
 from rtswap.inspection.folder import whole_folder
+from rtswap.losses import one_file, refuse
 from rtswap.marks import make_disclosure
 from rtswap.outputs.image import ImageOutput
 from rtswap.types import Frame, Image
@@ -50,7 +51,10 @@ def evaluate(
     judge: Callable[[Eyes], Judge] = own_judge,
 ) -> tuple[dict[str, Any], str]:
     """The figures, as JSON and as a table; both files are in ``wanted.out`` then. Raises RtswapError."""
-    with whole_folder(wanted.out.expanduser(), FILES, overwrite=wanted.overwrite) as work:
+    out = wanted.out.expanduser()
+    folders = [str(path) for path in (wanted.sources, wanted.targets, wanted.clips, wanted.swapped) if path]
+    refuse([(path, "what is evaluated") for path in folders], [one_file(out / name) for name in FILES])
+    with whole_folder(out, FILES, overwrite=wanted.overwrite) as work:
         candidates = wanted.candidates()
         likely = candidates[: wanted.pairs + wanted.pairs // 5 + 10]
         sources = list(dict.fromkeys(source for source, _ in likely))

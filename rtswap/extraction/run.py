@@ -13,7 +13,7 @@ import numpy as np
 
 from rtswap.console import Console
 from rtswap.errors import InputError
-from rtswap.extraction.album import SHEET, Album, Done, encoded
+from rtswap.extraction.album import INDEX, SHEET, Album, Done, encoded
 from rtswap.extraction.files import files_in, hash_of, is_video, name_of
 from rtswap.extraction.likeness import Likeness
 from rtswap.extraction.looking import UNCLEAR, Seen, look_at
@@ -22,6 +22,7 @@ from rtswap.extraction.templates import align, placement
 from rtswap.extraction.wanted import Wanted
 from rtswap.eyes import Eyes
 from rtswap.geometry import scale_of, transform
+from rtswap.losses import one_file, refuse
 from rtswap.pictures import read_image
 from rtswap.types import Image
 
@@ -43,6 +44,8 @@ def extract(wanted: Wanted, open_eyes: Callable[[], Eyes], *, console: Console) 
     files = files_in(wanted.inputs, wanted.out.expanduser())
     if not files:
         raise InputError(f"there is no photo or video in {', '.join(wanted.inputs)[:300]}", do="Check the path.")
+    out = wanted.out.expanduser()
+    refuse([(str(path), "one of the inputs") for path in files], [one_file(out / name) for name in (INDEX, SHEET)])
     album = Album(wanted.out.expanduser(), wanted.settings(), overwrite=wanted.overwrite)
     if album.started_over:
         console.event(f"{album.folder}: the faces of an earlier run with other settings were removed")

@@ -27,6 +27,7 @@ from rtswap.inspection.rig import Rig
 from rtswap.inspection.sheet import draw_sheet
 from rtswap.inspection.tiles import Tiles
 from rtswap.inspection.watching import Watch
+from rtswap.losses import one_file, refuse
 from rtswap.marks import make_disclosure
 from rtswap.outputs.image import ImageOutput
 from rtswap.outputs.video import VideoWriter
@@ -45,6 +46,8 @@ def inspect(clip: str, config: Config, *, console: Console, folder: str | None, 
     input = open_input(clip, on_event=console.event)
     name = Path(clip).name or clip
     path = Path(folder).expanduser() if folder else Path(f"{Path(name).stem}_inspect")
+    reads = [(clip, "the clip"), *((photo, "a photo of the source") for photo in config.source.photos)]
+    refuse(reads, [one_file(path / name) for name in FILES])
     with ExitStack() as parts:
         parts.callback(input.close)
         work = parts.enter_context(whole_folder(path, FILES, overwrite=overwrite))
