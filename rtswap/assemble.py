@@ -60,6 +60,7 @@ def run(config: Config, console: Console) -> dict[str, Any]:
         size=config.input.size or DEFAULT_SIZE,
         fps=config.input.fps or DEFAULT_FPS,
         hwaccel=config.input.hwaccel,
+        tls_ca=config.network.tls_ca,
         on_event=event,
     )
     with ExitStack() as open_parts:
@@ -254,6 +255,7 @@ def _outputs(
             audio_from=None if info.live else info.audio_path,
             overwrite=config.output.overwrite,
             live=info.live,
+            tls_ca=config.network.tls_ca,
             sign=sign,
             on_event=event,
             on_key=controls.press,

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from rtswap.foreign import always, leads_away
-from rtswap.kinds import address, badge_look, camera_index
+from rtswap.kinds import BADGE_LANGUAGES, address, badge_look, camera_index
 from rtswap.options import (
     Option,
     choice,
@@ -33,8 +33,6 @@ COLOR_TRANSFERS = ("light", "rct", "lct", "mkl", "idt", "sot", "hist", "none")
 MASKS = ("hull", "skin", "occlusion")
 PARTS = ("eyes", "nose", "mouth")
 KEPT = ("eyes", "mouth")
-BADGE_LANGUAGES = tuple("en bg cs da de el es et fi fr ga hr hu it lt lv mt nl pl pt ro sk sl sv zh ja ko".split())  # noqa: SIM905
-"""The official ones of the EU, and three more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +289,15 @@ class EngineConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkConfig:
+    """Connections"""
+
+    tls_ca: str | None = option(
+        None, text("FILE", "a file"), "--tls-ca", help="trust these certificates (PEM) and no others", own=always
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class MetricsConfig:
     """What is measured"""
 
@@ -326,6 +333,7 @@ class Config:
     marks: MarksConfig = MarksConfig()
     budget: BudgetConfig = BudgetConfig()
     engine: EngineConfig = EngineConfig()
+    network: NetworkConfig = NetworkConfig()
     metrics: MetricsConfig = MetricsConfig()
     console: ConsoleConfig = ConsoleConfig()
 

@@ -6,6 +6,8 @@ from rtswap.options import Kind, integer, text
 
 BADGE_STYLES = ("auto", "dark", "light", "outline")
 BADGE_POSITIONS = ("tl", "tc", "tr", "bl", "bc", "br")
+BADGE_LANGUAGES = tuple("en bg cs da de el es et fi fr ga hr hu it lt lv mt nl pl pt ro sk sl sv zh ja ko".split())  # noqa: SIM905
+"""The official ones of the EU, and three more."""
 
 
 def camera_index() -> Kind:

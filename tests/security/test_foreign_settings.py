@@ -39,6 +39,7 @@ UNSAFE = [
     ("tracking", 'thresholds = "1,1,1"'),
     ("mask", 'parts = ["nose"]'),
     ("mask", 'keep = ["eyes"]'),
+    ("network", 'tls_ca = "theirs.pem"'),
     ("metrics", 'file = "/tmp/elsewhere.jsonl"'),
     ("console", "quiet = true"),
 ]
