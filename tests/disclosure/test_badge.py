@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtswap import config
+from rtswap import kinds
 from rtswap.disclosure import POSITIONS, STYLES, TEXTS, Badge, Disclosure
 from rtswap.disclosure.badge import render
 from rtswap.errors import ConfigError
@@ -147,7 +147,7 @@ def test_unknown_names_are_refused_with_what_is_known(wrong: dict[str, str]) -> 
 
 
 def test_configuration_offers_what_can_be_drawn() -> None:
-    """config.py must not import OpenCV, so that the help comes at once: it repeats the names."""
-    assert config.BADGE_STYLES == STYLES
-    assert config.BADGE_POSITIONS == POSITIONS
-    assert tuple(TEXTS) == config.BADGE_LANGUAGES
+    """kinds.py must not import OpenCV, so that the help comes at once: it repeats the names."""
+    assert kinds.BADGE_STYLES == STYLES
+    assert kinds.BADGE_POSITIONS == POSITIONS
+    assert tuple(TEXTS) == kinds.BADGE_LANGUAGES
