@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper, shape_inference
 
 from rtswap.app.config import Config
@@ -31,10 +30,14 @@ from rtswap.core.types import Frame, Quality, SourceIdentity, Tensor
 from rtswap.engines.build.pixels import floats_first
 from rtswap.engines.build.precision import SENSITIVE, lowered
 from rtswap.engines.build.profiles import PROFILES
+from rtswap.engines.telemetry import no_telemetry
 from rtswap.networks.registry import Registry
 from rtswap.source.portrait import find_landmarks
 from rtswap.swappers.refiner.swapper import SIZES
 from rtswap.vision.talking_head import AnimatedHead, clip, persona
+
+with no_telemetry():
+    import onnxruntime as ort
 
 PEOPLE = ("ada", "ben", "carl", "dan")
 FRAMES = 8

@@ -13,6 +13,7 @@ import psutil
 from rtswap.app.config import Config
 from rtswap.app.console import Console
 from rtswap.app.marking import Sign, make_signer, unmarked_because
+from rtswap.app.overwriting import refuse_losses
 from rtswap.app.program import Event, Program
 from rtswap.core.errors import OutputError
 from rtswap.core.protocols import Input, Output
@@ -28,6 +29,7 @@ DEFAULT_SIZE, DEFAULT_FPS = (1280, 720), 30.0
 def run(config: Config, console: Console) -> dict[str, Any]:
     """Swap until the input ends; returns the summary. Raises RtswapError."""
     event = console.event
+    refuse_losses(config)
     program = Program(config, on_event=event, ask=True)
     program.swappers  # noqa: B018 - a photo that cannot be used is told before the camera's light goes on
     input = open_input(
@@ -35,6 +37,7 @@ def run(config: Config, console: Console) -> dict[str, Any]:
         size=config.input.size or DEFAULT_SIZE,
         fps=config.input.fps or DEFAULT_FPS,
         hwaccel=config.input.hwaccel,
+        tls_ca=config.network.tls_ca,
         on_event=event,
     )
     with ExitStack() as open_parts:
@@ -80,6 +83,7 @@ def _outputs(
             audio_from=None if info.live else info.audio_path,
             overwrite=config.output.overwrite,
             live=info.live,
+            tls_ca=config.network.tls_ca,
             sign=sign,
             on_event=event,
             on_key=controls.press,

@@ -191,7 +191,8 @@ class Quality:
     level: int = 0
     """0 = everything; higher = cheaper. For display."""
     detect_every: int = 15
-    """Frames between full detections while at least one face is tracked (0 = only to re-acquire)."""
+    """Frames, at 30 a second, between full detections while at least one face is tracked (0 = only to re-acquire).
+    Where fewer frames come it is the time that counts."""
     match_color: bool = True
     max_face_px: int = 480
     """Longest side of a face crop at which swappers work."""

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 from rtswap.core.types import Frame, Image, MarkedImage
 from rtswap.disclosure.badge import Badge, Patch, render
-from rtswap.disclosure.watermark import Watermark
+from rtswap.disclosure.watermark import LEAST_SIDE, Watermark
 
 NO_BADGE_NOTICE = (
     "--no-badge: nothing in the picture will say that the face is synthetic. Whoever sees it must learn it from you; "
-    "the law asks for that in many places (in the EU, article 50 of the AI Act)."
+    "the law asks for that in many places (in the EU, article 50 of the AI Act). Pictures with a side below "
+    f"{LEAST_SIDE} pixels, which have no room for the invisible mark, get the badge all the same."
 )
 """Printed once when the badge is turned off."""
 
@@ -19,7 +20,8 @@ class Disclosure:
     """Marks finished pictures. One per session; it keeps the badge as rendered for the last frame size.
 
     ``badge`` None draws nothing: tell the user once what that means (``NO_BADGE_NOTICE``). ``watermark`` None embeds
-    nothing.
+    nothing. Where a frame is too small for the watermark the badge is drawn in its place: no picture of a session
+    that marks leaves without either.
     """
 
     def __init__(self, badge: Badge | None, watermark: Watermark | None = None) -> None:
@@ -39,8 +41,11 @@ class Disclosure:
         """
         if self.watermark is not None and image.size and not marked:
             self.watermark.embed(image)
-        if self.badge is not None and image.size and not marked:
-            self._patch_for(self.badge, image).blend_into(image)
+        badge = self.badge
+        if badge is None and self.watermark is not None and min(image.shape[:2]) < LEAST_SIDE:
+            badge, marked = Badge(), False  # which no canvas has drawn
+        if badge is not None and image.size and not marked:
+            self._patch_for(badge, image).blend_into(image)
         return MarkedImage(
             image=image,
             index=frame.index,

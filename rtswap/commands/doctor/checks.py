@@ -19,6 +19,7 @@ from enum import Enum
 from pathlib import Path
 
 from rtswap.core.errors import RtswapError
+from rtswap.core.isolation import program
 
 MIN_PYTHON = (3, 11)
 MIN_FREE_BYTES = 500_000_000
@@ -145,8 +146,11 @@ def check_engines() -> list[Finding]:
 
 
 def _engine(title: str, module: str) -> Finding:
+    from rtswap.engines.telemetry import no_telemetry
+
     try:
-        version = importlib.import_module(module).__version__
+        with no_telemetry():
+            version = importlib.import_module(module).__version__
     except (ImportError, OSError, RuntimeError, AttributeError) as error:
         reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason given'}"
         return Finding(title, State.NOTE, reason, f"pip install --force-reinstall {module}")
@@ -305,8 +309,11 @@ def _processor_name() -> str:
 
 def _output(command: list[str]) -> str:
     """What the command prints; nothing where it is not installed, fails or hangs."""
+    place = program(command[0])
+    if place is None:
+        return ""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+        done = subprocess.run([place, *command[1:]], capture_output=True, text=True, timeout=10, check=False)
     except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""

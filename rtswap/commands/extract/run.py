@@ -13,7 +13,8 @@ import numpy as np
 
 from rtswap.app.console import Console
 from rtswap.app.networks import FaceModels
-from rtswap.commands.extract.album import SHEET, Album, Done, encoded
+from rtswap.app.overwriting import one_file, refuse
+from rtswap.commands.extract.album import INDEX, SHEET, Album, Done, encoded
 from rtswap.commands.extract.files import files_in, hash_of, is_video, name_of
 from rtswap.commands.extract.measure import UNCLEAR, Seen, look_at
 from rtswap.commands.extract.near_duplicates import NearDuplicates
@@ -45,6 +46,8 @@ def extract(
     files = files_in(wanted.inputs, wanted.out.expanduser())
     if not files:
         raise InputError(f"there is no photo or video in {', '.join(wanted.inputs)[:300]}", do="Check the path.")
+    out = wanted.out.expanduser()
+    refuse([(str(path), "one of the inputs") for path in files], [one_file(out / name) for name in (INDEX, SHEET)])
     album = Album(wanted.out.expanduser(), wanted.settings(), overwrite=wanted.overwrite)
     if album.started_over:
         console.event(f"{album.folder}: the faces of an earlier run with other settings were removed")

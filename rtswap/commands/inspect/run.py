@@ -15,6 +15,7 @@ import numpy as np
 from rtswap.app.config import Config
 from rtswap.app.console import Console
 from rtswap.app.marking import make_disclosure
+from rtswap.app.overwriting import one_file, refuse
 from rtswap.commands.inspect.figures import FaceFigures, FaceLog, FaceMeter
 from rtswap.commands.inspect.moments import EvenlySpaced, Worst
 from rtswap.commands.inspect.panels import Panels
@@ -45,6 +46,8 @@ def inspect(clip: str, config: Config, *, console: Console, folder: str | None, 
     input = open_input(clip, on_event=console.event)
     name = Path(clip).name or clip
     path = Path(folder).expanduser() if folder else Path(f"{Path(name).stem}_inspect")
+    reads = [(clip, "the clip"), *((photo, "a photo of the source") for photo in config.source.photos)]
+    refuse(reads, [one_file(path / name) for name in FILES])
     with ExitStack() as parts:
         parts.callback(input.close)
         work = parts.enter_context(publish_folder(path, FILES, overwrite=overwrite))

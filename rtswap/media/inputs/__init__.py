@@ -22,12 +22,13 @@ def open_input(
     size: tuple[int, int] = (1280, 720),
     fps: float = 30,
     hwaccel: str = "none",
+    tls_ca: str | None = None,
     on_event: Callable[[str], None] = lambda e: None,
 ) -> Input:
     """A camera (``0``, ``/dev/video2``), URL, folder of pictures, picture or video file.
 
-    ``size`` and ``fps`` are what a camera is asked for; ``hwaccel`` (none, auto or cuda) decodes video files. Raises
-    InputError, for a mistyped path with names like it.
+    ``size`` and ``fps`` are what a camera is asked for; ``hwaccel`` (none, auto or cuda) decodes video files;
+    ``tls_ca``: certificates to trust. Raises InputError, for a mistyped path with names like it.
     """
     spec = spec.strip()
     if spec.isdecimal() or _DEVICE.fullmatch(spec):
@@ -37,7 +38,7 @@ def open_input(
     if scheme(spec) and scheme(spec) != "file":
         from rtswap.media.inputs.stream import NetworkStream
 
-        return NetworkStream(spec, on_event=on_event)
+        return NetworkStream(spec, tls_ca=tls_ca, on_event=on_event)
     path = Path(unquote(spec.removeprefix("file://")) if scheme(spec) else spec).expanduser()
     if not spec or not _exists(path):
         raise _no_such(path)

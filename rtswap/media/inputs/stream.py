@@ -17,6 +17,7 @@ from rtswap.core.types import Frame, StreamInfo
 from rtswap.core.urls import redact, scheme
 from rtswap.media.inputs.decoding import Decoder, PictureMaker, limit_pixels, nominal_fps, reason, video_stream
 from rtswap.media.inputs.retry import delays
+from rtswap.media.tls import hint, verified
 
 OPEN_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 5.0
@@ -45,6 +46,7 @@ class NetworkStream:
         url: str,
         *,
         on_event: Callable[[str], None],
+        tls_ca: str | None = None,
         open_timeout_s: float = OPEN_TIMEOUT_S,
         read_timeout_s: float = READ_TIMEOUT_S,
         wait: Callable[[float], object] | None = None,
@@ -52,6 +54,7 @@ class NetworkStream:
         quiet_ffmpeg()
         self._url, self._shown, self._on_event = url, redact(url), on_event
         self._timeouts = (open_timeout_s, read_timeout_s)
+        self._tls = verified(url, tls_ca)
         self._closed = threading.Event()
         self._wait = wait or self._closed.wait
         self._lock = threading.Lock()
@@ -60,7 +63,7 @@ class NetworkStream:
             first = self._connect()
         except (OSError, ValueError, av.FFmpegError) as error:
             self.close()
-            do = "Check the address, and that the stream is running."
+            do = hint(url, "Check the address, and that the stream is running.")
             raise InputError(f"cannot open {self._shown}", got=reason(error), do=do) from None
         self._first = first
         on_event(f"{self._shown}: {self._info.width}x{self._info.height} at {self._info.fps:g} fps")
@@ -123,7 +126,7 @@ class NetworkStream:
     def _connect(self) -> list[av.VideoFrame]:
         """Open and decode to the first frame, by which the true size is known."""
         protocol = scheme(self._url)
-        options = {} if protocol in _WEB else _LOW_LATENCY | _BY_SCHEME.get(protocol, {})
+        options = self._tls | ({} if protocol in _WEB else _LOW_LATENCY | _BY_SCHEME.get(protocol, {}))
         with self._lock:
             container = av.open(self._url, timeout=self._timeouts, options=options, metadata_errors="ignore")
             try:

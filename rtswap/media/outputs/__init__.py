@@ -22,6 +22,7 @@ def open_output(
     audio_from: str | None = None,
     overwrite: bool = False,
     live: bool = False,
+    tls_ca: str | None = None,
     sign: Callable[[Path], None] | None = None,
     on_event: Callable[[str], None] = lambda event: None,
     on_key: Callable[[str], None] = lambda key: None,
@@ -29,8 +30,8 @@ def open_output(
 ) -> Output:
     """``vcam[:name]``, ``window``, ``null``, a URL, a picture, numbered pictures, a folder or a video file.
 
-    ``sign`` is called with each finished file. Raises UsageError for what is none of these, OutputError for what
-    cannot be opened.
+    ``sign`` is called with each finished file. ``tls_ca``: certificates to trust. Raises UsageError for what is none
+    of these, OutputError for what cannot be opened.
     """
     spec = spec.strip()
     kind, _, name = spec.partition(":")
@@ -49,7 +50,7 @@ def open_output(
     if scheme(spec):
         from rtswap.media.outputs.stream import NetworkOutput
 
-        return NetworkOutput(spec, fps=fps, codec=codec)
+        return NetworkOutput(spec, fps=fps, codec=codec, tls_ca=tls_ca)
     path = Path(spec).expanduser()
     if path.suffix.lower() in _VIDEO:
         from rtswap.media.outputs.video import VideoWriter
@@ -59,6 +60,7 @@ def open_output(
             fps=fps,
             codec=codec,
             audio_from=audio_from,
+            tls_ca=tls_ca,
             live=live,
             overwrite=overwrite,
             sign=sign,

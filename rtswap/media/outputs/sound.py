@@ -9,6 +9,8 @@ from typing import Any
 import av
 import av.container
 
+from rtswap.media.tls import verified
+
 Say = Callable[[str], None]
 
 COPIED = {
@@ -23,13 +25,15 @@ _CLOCK_S = 0.01
 """Containers that count milliseconds make gaps and overlaps up to this; more is a real gap."""
 
 
-def open_sound(path: str, container: av.container.OutputContainer, suffix: str, on_event: Say) -> SoundTrack | None:
+def open_sound(
+    path: str, container: av.container.OutputContainer, suffix: str, on_event: Say, *, tls_ca: str | None = None
+) -> SoundTrack | None:
     """A track of ``container`` fed from ``path``; None (and an event) where there is no sound that can be used.
 
     To be called before the container's header is written.
     """
     try:
-        source = av.open(path, metadata_errors="ignore")
+        source = av.open(path, options=verified(path, tls_ca), metadata_errors="ignore")
     except (OSError, ValueError, av.FFmpegError) as error:
         on_event(f"no sound: {path} cannot be read ({_reason(error)})")
         return None

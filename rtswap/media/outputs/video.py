@@ -46,6 +46,7 @@ class VideoWriter:
         fps: float,
         codec: str = "h264",
         audio_from: str | None = None,
+        tls_ca: str | None = None,
         crf: int | None = None,
         live: bool = False,
         overwrite: bool = False,
@@ -55,7 +56,7 @@ class VideoWriter:
         quiet_ffmpeg()
         self._path, self._fps, self._crf, self._live = Path(path), fps, crf, live
         self._audio_from, self._overwrite, self._on_event = audio_from, overwrite, on_event
-        self._sign = sign
+        self._sign, self._tls_ca = sign, tls_ca
         self._suffix = self._path.suffix.lower()
         if self._suffix not in VIDEO_SUFFIXES:
             raise UsageError(f"cannot record to {path}", expected=f"a name ending in {', '.join(VIDEO_SUFFIXES)}")
@@ -99,7 +100,8 @@ class VideoWriter:
     def _write(self, marked: MarkedImage) -> None:
         time_s = self._time_of(marked)
         if self._encoder is None or self._container is None:
-            self._container = av.open(str(self.partial_path), "w", options=_COMMON | _OPTIONS[self._suffix])
+            path = str(self.partial_path.absolute())  # else FFmpeg takes tcp:host.mp4 for an address
+            self._container = av.open(path, "w", options=_COMMON | _OPTIONS[self._suffix])
             self._encoder = self._set_up(self._container, marked)
         if self._sound is not None:
             self._container.mux(list(self._sound.until(time_s)))
@@ -112,7 +114,7 @@ class VideoWriter:
             container, marked.image, encoder=self._encoder_name, fps=self._fps, live=self._live, crf=self._crf
         )
         if self._audio_from is not None:
-            self._sound = open_sound(self._audio_from, container, self._suffix, self._on_event)
+            self._sound = open_sound(self._audio_from, container, self._suffix, self._on_event, tls_ca=self._tls_ca)
         container.start_encoding()
         return encoder
 
