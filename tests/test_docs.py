@@ -17,6 +17,7 @@ import pytest
 from paths import ROOT
 from scripts_loader import loaded
 
+from rtswap.app import option_kinds
 from rtswap.app.config_file import read
 from rtswap.commands.main import main
 from rtswap.core import protocols
@@ -95,8 +96,11 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
-def test_commands_in_the_docs_are_understood(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_commands_in_the_docs_are_understood(
+    page: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Every `rtswap ...` line parses: `rtswap config` takes the same flags and runs nothing."""
+    monkeypatch.setattr(option_kinds, "plugin_names", lambda group: ("paper-mask", "old-film"))
     for line in re.findall(r"^(?:\.venv/bin/)?rtswap (-[^#\n]*)", page.read_text(), re.MULTILINE):
         words = line.split(">")[0].split()
         assert main(["config", *words]) == 0, (line, capsys.readouterr().err)

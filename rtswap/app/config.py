@@ -10,9 +10,8 @@ from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any
 
-from rtswap.app.option_kinds import BADGE_LANGUAGES, address, badge_look, camera_index
+from rtswap.app.option_kinds import BADGE_LANGUAGES, address, badge_look, camera_index, finish, swapper
 from rtswap.app.options import (
-    Kind,
     Option,
     choice,
     choices,
@@ -28,44 +27,13 @@ from rtswap.app.options import (
     thresholds,
 )
 from rtswap.app.trust import always, leads_away
-from rtswap.compositing.finishes import finish_names
-from rtswap.core.errors import UsageError
-from rtswap.swappers import built_in_swappers, swapper_spec
+from rtswap.swappers import built_in_swappers
 
 FAILURES = ("blur", "pixelate", "hold", "stop")
 COLOR_TRANSFERS = ("light", "rct", "lct", "mkl", "idt", "sot", "hist", "none")
 MASKS = ("hull", "skin", "occlusion")
 PARTS = ("eyes", "nose", "mouth")
 KEPT = ("eyes", "mouth")
-
-
-def _swapper() -> Kind:
-    """A built-in swapper by name or alias, or one of another package; always its name inside."""
-    names = tuple(spec.name for spec in built_in_swappers())
-
-    def parse(value: str) -> str:
-        try:
-            return swapper_spec(value).name
-        except UsageError as error:
-            raise ValueError(repr(value)) from error
-
-    return Kind(
-        f"one of {', '.join(names)}, or the swapper of an installed package",
-        "{" + ",".join(names) + "}",
-        parse,
-        choices=names,
-    )
-
-
-def _finish() -> Kind:
-    """A finish of another package."""
-
-    def parse(value: str) -> str:
-        if value not in finish_names():
-            raise ValueError(repr(value))
-        return value
-
-    return Kind("the name of an installed package's finish", "NAME", parse, many=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +142,7 @@ class SwapConfig:
 
     swapper: str = option(
         "mesh",
-        _swapper(),
+        swapper(),
         "--swapper",
         help="how faces are swapped. " + ". ".join(f"{spec.name}: {spec.help}" for spec in built_in_swappers()),
     )
@@ -202,7 +170,7 @@ class SwapConfig:
     blend: str = option("alpha", choice("alpha", "poisson"), "--blend", help="poisson is slow, for files")
     finishes: tuple[str, ...] = option(
         (),
-        _finish(),
+        finish(),
         "--finish",
         help="a further step between swap and paste, from another package; repeat it",
     )

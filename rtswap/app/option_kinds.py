@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from rtswap.app.options import Kind, integer, text
+from rtswap.compositing.finishes import GROUP as FINISHES
+from rtswap.core.plugins import plugin_names
+from rtswap.swappers import GROUP as SWAPPERS
+from rtswap.swappers import built_in_swappers
 
 BADGE_STYLES = ("auto", "dark", "light", "outline")
 BADGE_POSITIONS = ("tl", "tc", "tr", "bl", "bc", "br")
@@ -11,6 +15,7 @@ BADGE_LANGUAGES = tuple("en bg cs da de el es et fi fr ga hr hu it lt lv mt nl p
 
 
 def camera_index() -> Kind:
+    """A camera's number, 0 to 255; always a text inside."""
     index = integer("N", 0, 255)
     return Kind(index.expected, "N", lambda value: str(index.parse(value)), write=index.write)
 
@@ -41,3 +46,28 @@ def badge_look() -> Kind:
 
     expected = f"a style ({', '.join(BADGE_STYLES)}), a place ({', '.join(BADGE_POSITIONS)}) or both: light,tr"
     return Kind(expected, "STYLE,PLACE", parse)
+
+
+def swapper() -> Kind:
+    """A built-in swapper by name or alias, or another package's, loaded only when it is used; its name inside."""
+    names = tuple(spec.name for spec in built_in_swappers())
+    by_alias = {alias: spec.name for spec in built_in_swappers() for alias in (spec.name, *spec.aliases)}
+
+    def parse(value: str) -> str:
+        if value not in by_alias and value not in plugin_names(SWAPPERS):
+            raise ValueError(repr(value))
+        return by_alias.get(value, value)
+
+    expected = f"one of {', '.join(names)}, or the swapper of an installed package"
+    return Kind(expected, "{" + ",".join(names) + "}", parse, choices=names)
+
+
+def finish() -> Kind:
+    """A finish of another package; it is loaded only when it is used."""
+
+    def parse(value: str) -> str:
+        if value not in plugin_names(FINISHES):
+            raise ValueError(repr(value))
+        return value
+
+    return Kind("the name of an installed package's finish", "NAME", parse, many=True)

@@ -12,11 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from urllib.parse import unquote
 
 from rtswap.app.config import Config
 from rtswap.core.errors import UsageError
-from rtswap.core.urls import scheme
+from rtswap.core.urls import local_path, scheme
 from rtswap.source.personas import is_persona
 from rtswap.vision.images import PICTURE_SUFFIXES
 
@@ -75,7 +74,7 @@ def refuse(reads: Iterable[tuple[str, str]], written: Sequence[WrittenFiles]) ->
     known: dict[Identity, str] = {}
     for address, what in reads:
         if not scheme(address) or scheme(address) == "file":
-            path = _path(address)
+            path = local_path(address)
             inside = (child for child in _children(path) if child.suffix.lower() in PICTURE_SUFFIXES)
             known |= {_identity(one): what for one in (path, *inside)}
     for target in written:
@@ -92,7 +91,7 @@ def written_by(address: str) -> list[WrittenFiles]:
     address = address.strip()
     if address.partition(":")[0] == "vcam" or address in _NO_FILES or (scheme(address) and scheme(address) != "file"):
         return []
-    path = _path(address)
+    path = local_path(address)
     if address.endswith(("/", "\\")) or path.is_dir() or not path.suffix:
         return [WrittenFiles(path, re.compile(r"\d+\.png"), "00000.png", True)]
     if number := _NUMBER.search(path.name):
@@ -103,11 +102,8 @@ def written_by(address: str) -> list[WrittenFiles]:
 
 
 def one_file(path: Path) -> WrittenFiles:
+    """The file at ``path``, and nothing else."""
     return WrittenFiles(path.parent, re.compile(re.escape(path.name)), path.name, False)
-
-
-def _path(address: str) -> Path:
-    return Path(unquote(address.removeprefix("file://")) if scheme(address) else address.strip()).expanduser()
 
 
 def _identity(path: Path) -> Identity:

@@ -14,7 +14,7 @@ from rtswap.app.config import Config
 from rtswap.app.marking import confirm_sources, make_disclosure
 from rtswap.app.networks import FaceModels, open_models
 from rtswap.compositing.canvas.host import HostCanvas
-from rtswap.compositing.finishes import enabled_finishes
+from rtswap.compositing.finishes import enabled_finishes, named_finishes
 from rtswap.compositing.renderer import HostRenderer
 from rtswap.core.parts import BuildContext, FinishSpec, SwapperSpec
 from rtswap.core.protocols import (
@@ -81,18 +81,15 @@ class Program:
         self.config, self.on_event = config, on_event
         self._sources, self._probes = sources, probes
         self._swapper = config.swap.swapper if swapper is None else swapper
-        self._finishes = (*config.swap.finishes, *finishes)
+        self.spec = swapper_spec(self._swapper) if isinstance(self._swapper, str) else None
+        """The swapper's; None where a model was given."""
+        if isinstance(self._swapper, SwapperSpec):
+            self.spec = self._swapper
+        self._finishes = named_finishes((*config.swap.finishes, *finishes))
         self.disclosure = make_disclosure(config, on_event)
         if ask:
             confirm_sources(config, on_event)
         self.models = models or open_models(config, on_event=on_event)
-
-    @cached_property
-    def spec(self) -> SwapperSpec | None:
-        """The swapper's; None where a model was given."""
-        if isinstance(self._swapper, str):
-            return swapper_spec(self._swapper)
-        return self._swapper if isinstance(self._swapper, SwapperSpec) else None
 
     @cached_property
     def engines(self) -> Mapping[str, Engine]:

@@ -16,6 +16,7 @@ from rtswap.app.marking import Sign, make_signer, unmarked_because
 from rtswap.app.overwriting import refuse_losses
 from rtswap.app.program import Event, Program
 from rtswap.core.errors import OutputError
+from rtswap.core.parts import InputRequest, OutputRequest
 from rtswap.core.protocols import Input, Output
 from rtswap.core.types import StreamInfo
 from rtswap.media.inputs import open_input
@@ -34,11 +35,13 @@ def run(config: Config, console: Console) -> dict[str, Any]:
     program.swappers  # noqa: B018 - a photo that cannot be used is told before the camera's light goes on
     input = open_input(
         config.input.address,
-        size=config.input.size or DEFAULT_SIZE,
-        fps=config.input.fps or DEFAULT_FPS,
-        hwaccel=config.input.hwaccel,
-        tls_ca=config.network.tls_ca,
-        on_event=event,
+        InputRequest(
+            size=config.input.size or DEFAULT_SIZE,
+            fps=config.input.fps or DEFAULT_FPS,
+            hwaccel=config.input.hwaccel,
+            tls_ca=config.network.tls_ca,
+            on_event=event,
+        ),
     )
     with ExitStack() as open_parts:
         open_parts.callback(input.close)
@@ -78,16 +81,18 @@ def _outputs(
     def opened(address: str) -> Output:
         return open_output(
             address,
-            fps=info.fps,
-            codec=config.output.codec,
-            audio_from=None if info.live else info.audio_path,
-            overwrite=config.output.overwrite,
-            live=info.live,
-            tls_ca=config.network.tls_ca,
-            sign=sign,
-            on_event=event,
-            on_key=controls.press,
-            overlay=controls.overlay,
+            OutputRequest(
+                fps=info.fps,
+                codec=config.output.codec,
+                audio_from=None if info.live else info.audio_path,
+                overwrite=config.output.overwrite,
+                live=info.live,
+                tls_ca=config.network.tls_ca,
+                sign=sign,
+                on_event=event,
+                on_key=controls.press,
+                overlay=controls.overlay,
+            ),
         )
 
     outputs: list[Output] = []
@@ -136,7 +141,9 @@ def _recorder(config: Config, info: StreamInfo, sign: Sign, event: Event) -> Cal
 
     def record() -> Output:
         name = time.strftime("rtswap-%Y%m%d-%H%M%S.mp4")
-        return open_output(name, fps=info.fps, codec=config.output.codec, live=True, sign=sign, on_event=event)
+        return open_output(
+            name, OutputRequest(fps=info.fps, codec=config.output.codec, live=True, sign=sign, on_event=event)
+        )
 
     return record
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-_HOME = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+_HOME = os.path.realpath(os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", ".."))
 """The folder in which the package rtswap lies."""
 _STANDARD = os.path.dirname(os.path.realpath(os.__file__))
 """Where Python's own modules lie."""

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from listener import Listener, free_port
 from media_files import make_clip, marked
-from outputs.test_network_output import Listener, free_port
 from tls_front import Front, certificate, web
 
 from rtswap.core.errors import InputError, OutputError, UsageError
+from rtswap.core.parts import InputRequest, OutputRequest
 from rtswap.core.protocols import Output
 from rtswap.media.inputs import open_input
 from rtswap.media.outputs import open_output
@@ -51,7 +52,7 @@ def test_an_input_with_an_unknown_certificate_is_refused(site: Front) -> None:
 
 def test_an_input_is_read_where_its_certificate_is_named(site: Front, folder: Path) -> None:
     url = f"https://{ADDRESS}:{site.port}/clip.mp4"
-    source = open_input(url, tls_ca=str(folder / f"{ADDRESS}.pem"))
+    source = open_input(url, InputRequest(tls_ca=str(folder / f"{ADDRESS}.pem")))
     assert len(list(source.frames())) == 5
     assert b"GET /clip.mp4" in site.heard
 
@@ -60,7 +61,9 @@ def test_a_certificate_for_another_name_is_refused(folder: Path) -> None:
     with web(folder) as port:
         other = Front(certificate(folder, "other.example"), port)
         with pytest.raises(InputError, match="--tls-ca"):
-            open_input(f"https://{ADDRESS}:{other.port}/clip.mp4", tls_ca=str(folder / "other.example.pem"))
+            open_input(
+                f"https://{ADDRESS}:{other.port}/clip.mp4", InputRequest(tls_ca=str(folder / "other.example.pem"))
+            )
         assert (other.came > 0, other.heard) == (True, b"")
 
 
@@ -76,7 +79,7 @@ def test_the_sound_is_not_fetched_from_a_stranger(site: Front, folder: Path) -> 
 
 @pytest.mark.parametrize("name", ["rtmps", "rtsps"])
 def test_a_stream_key_does_not_reach_a_stranger(site: Front, name: str) -> None:
-    output = open_output(f"{name}://{ADDRESS}:{site.port}/live/geheim", fps=25)
+    output = open_output(f"{name}://{ADDRESS}:{site.port}/live/geheim", OutputRequest(fps=25))
     with pytest.raises(OutputError, match="--tls-ca"):
         send(output, 50)
     assert site.came > 0
@@ -91,7 +94,7 @@ def test_a_stream_arrives_where_the_certificate_is_named(folder: Path) -> None:
     listener = Listener(f"rtmp://{ADDRESS}:{port}/live/a|b'c", {"listen": "1"})
     front = Front(certificate(odd, ADDRESS), port)
     url = f"rtmps://{ADDRESS}:{front.port}/live/a|b'c"
-    output = open_output(url, fps=25, tls_ca=str(odd / f"{ADDRESS}.pem"))
+    output = open_output(url, OutputRequest(fps=25, tls_ca=str(odd / f"{ADDRESS}.pem")))
     send(output, 50)
     output.close()
     listener.finish()
@@ -103,7 +106,7 @@ def test_a_file_without_certificates_is_told(tmp_path: Path) -> None:
     (tmp_path / "empty.pem").write_text("nothing")
     for path in (tmp_path / "empty.pem", tmp_path / "absent.pem", tmp_path):
         with pytest.raises(UsageError, match=r"--tls-ca .*certificates \(PEM\)"):
-            open_input("https://127.0.0.1:1/x.mp4", tls_ca=str(path))
+            open_input("https://127.0.0.1:1/x.mp4", InputRequest(tls_ca=str(path)))
 
 
 def test_what_is_not_encrypted_needs_no_certificate() -> None:

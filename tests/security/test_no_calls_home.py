@@ -16,7 +16,7 @@ from people import group
 from rtswap.networks.registry import cache_folder
 
 ROOT = Path(__file__).resolve().parents[2]
-WIRE = ROOT / "tests/wire.py"
+WIRE = ROOT / "tests/helpers/wire.py"
 RUNTIMES = ("onnxruntime", "openvino")
 LOADS_BOTH = """
 import rtswap.engines.onnxruntime, rtswap.engines.openvino

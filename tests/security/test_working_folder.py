@@ -143,5 +143,5 @@ def test_python_is_started_in_one_way() -> None:
             for node in ast.walk(ast.parse(path.read_text()))
         )
     ]
-    assert users == ["rtswap/isolated.py"]
+    assert users == ["rtswap/core/isolation.py"]
     assert python("pass")[1] == "-P"

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from rtswap.commands.verify.fetch import fetched
 from rtswap.core.errors import InputError, RtswapError, UsageError
+from rtswap.core.parts import InputRequest
 from rtswap.core.protocols import Input
 from rtswap.core.urls import redact, scheme
 from rtswap.disclosure.manifest import ManifestReport, read_manifest
@@ -133,7 +134,7 @@ def _require_file(path: Path, name: str) -> None:
 
 @contextmanager
 def _opened(path: Path, on_event: Event) -> Iterator[Input]:
-    input = open_input(str(path.absolute()), on_event=on_event)
+    input = open_input(str(path.absolute()), InputRequest(on_event=on_event))
     try:
         yield input
     finally:

@@ -13,10 +13,11 @@ import av.video.stream
 
 from rtswap.core.errors import InputError
 from rtswap.core.native_logs import quiet_ffmpeg
+from rtswap.core.parts import InputSpec
 from rtswap.core.types import Frame, StreamInfo
 from rtswap.core.urls import redact, scheme
-from rtswap.media.inputs.decoding import Decoder, PictureMaker, limit_pixels, nominal_fps, reason, video_stream
-from rtswap.media.inputs.retry import delays
+from rtswap.media.decoding import Decoder, PictureMaker, limit_pixels, nominal_fps, reason, video_stream
+from rtswap.media.retry import delays
 from rtswap.media.tls import hint, verified
 
 OPEN_TIMEOUT_S = 10.0
@@ -183,3 +184,11 @@ class NetworkStream:
             self._on_event(f"{self._shown} is back")
             return batch
         return []
+
+
+SPEC = InputSpec(
+    "stream",
+    "URL (rtsp, rtmp, http, udp, srt)",
+    lambda address: scheme(address) not in ("", "file"),
+    lambda address, request: NetworkStream(address, tls_ca=request.tls_ca, on_event=request.on_event),
+)

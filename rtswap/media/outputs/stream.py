@@ -15,9 +15,10 @@ import av.container
 from rtswap.core.errors import OutputError, UsageError
 from rtswap.core.isolation import python
 from rtswap.core.native_logs import quiet_ffmpeg
+from rtswap.core.parts import OutputRequest, OutputSpec
 from rtswap.core.types import MarkedImage
 from rtswap.core.urls import redact, scheme
-from rtswap.media.outputs.encoding import VideoEncoder, encoder_name
+from rtswap.media.encoding import VideoEncoder, encoder_name
 from rtswap.media.tls import hint, verified
 
 FORMATS = {
@@ -136,7 +137,7 @@ class Relay:
     """
 
     def __init__(self, job: str) -> None:
-        command = python("from rtswap.media.outputs.relay import main; sys.exit(main())")
+        command = python("from rtswap.media.relay import main; sys.exit(main())")
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0)
         self._in, self._out, self._err = (
@@ -204,3 +205,10 @@ def _unblock(handle: int) -> bool:
 
 def _reason(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error).strip() or type(error).__name__
+
+
+def _open(address: str, request: OutputRequest) -> NetworkOutput:
+    return NetworkOutput(address, fps=request.fps, codec=request.codec, tls_ca=request.tls_ca)
+
+
+SPEC = OutputSpec("stream", "URL", lambda address: bool(scheme(address)), _open)

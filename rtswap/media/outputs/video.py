@@ -16,9 +16,10 @@ import av.container
 
 from rtswap.core.errors import OutputError, UsageError
 from rtswap.core.native_logs import quiet_ffmpeg
+from rtswap.core.parts import OutputRequest, OutputSpec
 from rtswap.core.types import MarkedImage
-from rtswap.media.outputs.encoding import VideoEncoder, encoder_name
-from rtswap.media.outputs.sound import SoundTrack, open_sound
+from rtswap.media.encoding import VideoEncoder, encoder_name
+from rtswap.media.sound import SoundTrack, open_sound
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv")
 _FRAGMENTED = {"movflags": "hybrid_fragmented+delay_moov", "use_editlist": "1"}
@@ -189,3 +190,25 @@ def create_partial(path: Path) -> Path:
         except (OSError, ValueError) as error:
             reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
             raise OutputError(f"cannot write {path}", got=reason, do="Choose another folder.") from None
+
+
+SUFFIXES = (".mp4", ".mkv", ".mov")
+
+
+def _open(address: str, request: OutputRequest) -> VideoWriter:
+    return VideoWriter(
+        Path(address).expanduser(),
+        fps=request.fps,
+        codec=request.codec,
+        audio_from=request.audio_from,
+        tls_ca=request.tls_ca,
+        live=request.live,
+        overwrite=request.overwrite,
+        sign=request.sign,
+        on_event=request.on_event,
+    )
+
+
+SPEC = OutputSpec(
+    "video", f"video ({' '.join(SUFFIXES)})", lambda address: Path(address).suffix.lower() in SUFFIXES, _open
+)

@@ -12,6 +12,7 @@ import numpy as np
 
 from rtswap.core.errors import OutputError
 from rtswap.core.isolation import python
+from rtswap.core.parts import OutputRequest, OutputSpec
 from rtswap.core.types import Image, MarkedImage
 
 _ESCAPE = 27
@@ -136,3 +137,10 @@ def _gui() -> str:
         if key.strip() == "GUI":
             return "" if value.strip() in ("", "NONE") else value.strip()
     return ""
+
+
+def _open(_: str, request: OutputRequest) -> Window:
+    return Window(on_key=request.on_key, overlay=request.overlay)
+
+
+SPEC = OutputSpec("window", "window", lambda address: address == "window", _open)

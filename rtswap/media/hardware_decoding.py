@@ -8,7 +8,7 @@ import av
 import av.container
 from av.codec.hwaccel import HWAccel, hwdevices_available
 
-from rtswap.media.inputs.decoding import reason, video_stream
+from rtswap.media.decoding import reason, video_stream
 
 DEVICE = "cuda"
 
