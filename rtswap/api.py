@@ -31,11 +31,11 @@ from rtswap.app.networks import open_models
 from rtswap.app.program import bind_sources, make_pipeline
 from rtswap.core.errors import InputError, UsageError
 from rtswap.core.protocols import Input, Output
-from rtswap.core.types import Frame, Image, MarkedImage, Quality
+from rtswap.core.types import Frame, Image, Quality
 from rtswap.disclosure import Disclosure
 from rtswap.runtime.budget import Budget
 from rtswap.runtime.metrics import Metrics
-from rtswap.runtime.pipeline import Outcome, Pipeline
+from rtswap.runtime.pipeline import Pipeline
 from rtswap.runtime.session import Session
 from rtswap.vision.images import read_image
 
@@ -60,9 +60,9 @@ def swap(image: Image | Photo, source: Photos, *, config: Config | None = None) 
     frame = Frame(picture, 0, time.perf_counter(), time_s=0.0)
     disclosure = make_disclosure(wanted, _ignore)
     outcome = _pipeline(wanted, source, _ignore, disclosure, photos=True, live=False).process(frame, BEST)
-    if outcome.image is None or not outcome.swapped:
+    if outcome.stamped is None or not outcome.swapped:
         raise InputError("no face was found in the picture", do="Use one that shows a face from the front.")
-    return _marked(disclosure, outcome.image, frame, outcome).image
+    return disclosure.release(outcome.stamped, frame=frame, swapped=outcome.swapped, stages={}).image
 
 
 class LiveSwap:
@@ -90,10 +90,10 @@ class LiveSwap:
         frame = Frame(_checked(image), self._index, now)
         self._index += 1
         outcome = self._pipeline.process(frame, Quality())
-        if outcome.image is None:  # only where a picture has left before
+        if outcome.stamped is None:  # only where a picture has left before
             assert self._last is not None
             return self._last.copy()
-        marked = _marked(self._disclosure, outcome.image, frame, outcome)
+        marked = self._disclosure.release(outcome.stamped, frame=frame, swapped=outcome.swapped, stages={})
         self._last = marked.image.copy() if self._config.safety.on_failure == "hold" else None
         return marked.image
 
@@ -139,11 +139,6 @@ def _pipeline(
     models = open_models(wanted, on_event=event)
     swappers = bind_sources(wanted, models, on_event=event)
     return make_pipeline(wanted, models, swappers, on_event=event, photos=photos, live=live, disclosure=disclosure)
-
-
-def _marked(disclosure: Disclosure, image: Image, frame: Frame, outcome: Outcome) -> MarkedImage:
-    """``image``: the outcome's, which is there."""
-    return disclosure.mark(image, frame=frame, swapped=outcome.swapped, stages=outcome.stages, marked=outcome.marked)
 
 
 def _checked(image: Image) -> Image:

@@ -7,8 +7,7 @@ from importlib.util import find_spec
 
 from rtswap.app.config import Config
 from rtswap.app.networks import FaceModels
-from rtswap.core.protocols import Engine, GpuFinish, GpuSwapper, Renderer, SwapModel
-from rtswap.disclosure import Disclosure
+from rtswap.core.protocols import Engine, GpuFinish, GpuSwapper, Renderer, Stamp, SwapModel
 from rtswap.gpu import card as door
 from rtswap.swappers.mesh.swapper import MeshSwapModel
 
@@ -81,16 +80,11 @@ def gpu_renderer(
     finishes: Sequence[GpuFinish],
     *,
     partial: bool,
-    disclosure: Disclosure | None,
+    stamp: Stamp,
 ) -> Renderer:
-    """``disclosure``: whose badge and mark are written on the GPU; None: nothing is. Raises EngineError."""
+    """Raises EngineError."""
     from rtswap.compositing.canvas.gpu import Compositor
     from rtswap.compositing.renderer_gpu import GpuRenderer
-    from rtswap.disclosure.gpu_patterns import patterns, plates
 
-    if disclosure is None:
-        compositor = Compositor(door.DEVICE)
-    else:
-        payload = disclosure.watermark.payload if disclosure.watermark is not None else None
-        compositor = Compositor(door.DEVICE, pattern=patterns(payload), plate=plates(disclosure.badge))
-    return GpuRenderer(swappers, canvas=compositor.begin, finishes=finishes, partial=partial)
+    canvas = Compositor(door.DEVICE).begin
+    return GpuRenderer(swappers, canvas=canvas, stamp=stamp, finishes=finishes, partial=partial)

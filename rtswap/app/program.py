@@ -25,7 +25,7 @@ from rtswap.app.networks import FaceModels, open_models
 from rtswap.compositing.canvas.host import HostCanvas
 from rtswap.compositing.renderer import HostRenderer
 from rtswap.core.errors import OutputError
-from rtswap.core.protocols import Detector, Finish, GpuSwapper, Input, Output, Renderer, SwapModel, Swapper
+from rtswap.core.protocols import Detector, Finish, GpuSwapper, Input, Output, Renderer, Stamp, SwapModel, Swapper
 from rtswap.core.types import SourceIdentity, StreamInfo
 from rtswap.disclosure import Disclosure
 from rtswap.media.inputs import open_input
@@ -189,12 +189,14 @@ def make_pipeline(
     disclosure: Disclosure | None = None,
 ) -> Pipeline:
     """``photos``: the frames are single pictures, in which small faces count and time does not. ``live``: frames come
-    whether there is time or not. ``disclosure``: what will mark the pictures; on a GPU they are marked there."""
+    whether there is time or not. ``disclosure``: whose stamp marks the pictures; without one they are for looking at
+    alone, and can never leave."""
     detector = models.photo_detector if photos else models.detector
     tracker = make_tracker(config, detector, models)
     safety = config.safety
     policy = Policy(safety.on_failure, safety.empty_after_s, safety.pass_through)
-    renderer = make_renderer(config, models, swappers, on_event=on_event, live=live, disclosure=disclosure)
+    stamp = (disclosure or Disclosure(None)).stamp
+    renderer = make_renderer(config, models, swappers, on_event=on_event, live=live, stamp=stamp)
     return Pipeline(tracker, renderer, policy=policy, on_event=on_event, spans=spans)
 
 
@@ -205,7 +207,7 @@ def make_renderer(
     *,
     on_event: Event,
     live: bool,
-    disclosure: Disclosure | None,
+    stamp: Stamp,
 ) -> Renderer:
     """On the GPU where the networks are, if the swappers are, too; else in host memory, and why is told."""
     partial = mask_is_partial(config)
@@ -213,11 +215,11 @@ def make_renderer(
     if works_on_gpu(config, models) and len(on_device) == len(swappers):
         every_s = OCCLUSION_EVERY_S if live else 0.0
         finishes = gpu_finishes(config, models, partial=partial, every_s=every_s)
-        return gpu_renderer(on_device, finishes, partial=partial, disclosure=disclosure)
+        return gpu_renderer(on_device, finishes, partial=partial, stamp=stamp)
     if reason := why_on_host(config, models):
         on_event(f"networks run on the GPU, but frames stay on the processor: {reason}")
     steps = make_finishes(config, models, on_event=on_event, live=live)
-    return HostRenderer(swappers, canvas=HostCanvas, finishes=steps, partial=partial)
+    return HostRenderer(swappers, canvas=HostCanvas, stamp=stamp, finishes=steps, partial=partial)
 
 
 def make_tracker(config: Config, detector: Detector, models: FaceModels) -> FaceTracker:

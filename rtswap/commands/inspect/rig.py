@@ -22,6 +22,7 @@ from rtswap.compositing.renderer import HostRenderer
 from rtswap.core.errors import SourceError
 from rtswap.core.protocols import Finish, Swapper
 from rtswap.core.types import SourceIdentity
+from rtswap.disclosure import Disclosure
 from rtswap.runtime.pipeline import Pipeline, Policy
 from rtswap.source.portrait import find_landmarks
 from rtswap.vision.talking_head import persona
@@ -45,6 +46,7 @@ class Rig:
             HostRenderer(
                 [_swapper(config, models, watch, on_event)],
                 canvas=lambda image: CanvasProbe(HostCanvas(image), watch),
+                stamp=Disclosure(None).stamp,  # what is drawn of the frame is stamped
                 finishes=_finishes(config, models, watch, on_event),
                 partial=mask_is_partial(config),
             ),

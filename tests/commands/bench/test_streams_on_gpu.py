@@ -56,19 +56,19 @@ def networks(monkeypatch: pytest.MonkeyPatch) -> Networks:
 
 
 def test_frames_of_every_stream_stay_on_the_gpu(networks: Networks, monkeypatch: pytest.MonkeyPatch) -> None:
-    shops = []
+    renderers = []
 
     def watched(*args: Any, **known: Any) -> Any:
-        shops.append((make(*args, **known), known["disclosure"]))
-        return shops[-1][0]
+        renderers.append((make(*args, **known), known["stamp"]))
+        return renderers[-1][0]
 
     make = program.make_renderer
     monkeypatch.setattr(program, "make_renderer", watched)
     people = People(bind_models(networks, Config()))
     pool = Pool(networks, Config())
     found = Run(Config(), people, pool, 2, seconds=2.0).measure()
-    assert [type(shop) for shop, _ in shops] == [GpuRenderer] * 2
-    assert all(marks is not None for _, marks in shops)
+    assert [type(renderer) for renderer, _ in renderers] == [GpuRenderer] * 2
+    assert all(stamp.badge is not None and stamp.watermark is not None for _, stamp in renderers)
     assert [one["faces_per_frame"] for one in found["each"]] == [1.0, 1.0]
     assert all(one["frames"] > 0 for one in found["each"])
     landmarks, occlusion = networks.engines["landmarks"], networks.engines["occlusion"]
