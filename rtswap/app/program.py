@@ -30,7 +30,8 @@ from rtswap.core.protocols import (
     Swapper,
     Tracker,
 )
-from rtswap.core.types import SourceIdentity
+from rtswap.core.types import Image, SourceIdentity
+from rtswap.disclosure import Disclosure
 from rtswap.gpu import card
 from rtswap.runtime.budget import Budget
 from rtswap.runtime.metrics import Metrics, Spans
@@ -63,7 +64,8 @@ class Program:
 
     ``models``: face models to use instead of new ones. ``sources``: who is put on instead of ``config``'s photos.
     ``swapper``: a name, a ``SPEC`` or a model instead of ``config``'s. ``finishes``: further ones, by ``SPEC`` or
-    name. ``ask``: have it confirmed that the people shown have agreed. Raises RtswapError.
+    name. ``disclosure``: what marks the pictures instead of what ``config`` says. ``ask``: have it confirmed that the
+    people shown have agreed. Raises RtswapError.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Program:
         swapper: str | SwapperSpec | SwapModel | None = None,
         finishes: Sequence[str | FinishSpec] = (),
         probes: Probes | None = None,
+        disclosure: Disclosure | None = None,
         ask: bool = False,
     ) -> None:
         self.config, self.on_event = config, on_event
@@ -86,7 +89,7 @@ class Program:
         if isinstance(self._swapper, SwapperSpec):
             self.spec = self._swapper
         self._finishes = named_finishes((*config.swap.finishes, *finishes))
-        self.disclosure = make_disclosure(config, on_event)
+        self.disclosure = disclosure or make_disclosure(config, on_event)
         if ask:
             confirm_sources(config, on_event)
         self.models = models or open_models(config, on_event=on_event)
@@ -179,27 +182,24 @@ class Program:
         if live and (slow := [spec.words(context) for spec in specs if spec.slow(context)]):
             self.on_event(f"{' and '.join(slow)} takes long: good for files, but a live picture will stutter")
         finishes = [spec.build(context) for spec in specs]
-        if self._probes is None:
-            return HostRenderer(self.swappers, canvas=HostCanvas, finishes=finishes, partial=partial)
-        probes = self._probes
-        return HostRenderer(
-            self.swappers,
-            canvas=lambda image: probes.canvas(HostCanvas(image)),
-            finishes=[probes.finish(step, spec.name) for step, spec in zip(finishes, specs, strict=True)],
-            partial=partial,
-        )
+        canvas: Callable[[Image], Canvas] = HostCanvas
+        if (probes := self._probes) is not None:
+            canvas = lambda image: probes.canvas(HostCanvas(image))  # noqa: E731
+            finishes = [probes.finish(step, spec.name) for step, spec in zip(finishes, specs, strict=True)]
+        stamp = self.disclosure.stamp
+        return HostRenderer(self.swappers, canvas=canvas, stamp=stamp, finishes=finishes, partial=partial)
 
     def _gpu_renderer(self, specs: Sequence[FinishSpec], context: BuildContext, partial: bool) -> Renderer:
         from rtswap.compositing.canvas.gpu import Compositor
         from rtswap.compositing.renderer_gpu import GpuRenderer
-        from rtswap.disclosure.gpu_patterns import patterns, plates
 
-        marks = self.disclosure
-        payload = marks.watermark.payload if marks.watermark is not None else None
-        compositor = Compositor(context.device, pattern=patterns(payload), plate=plates(marks.badge))
-        finishes = [spec.build_gpu(context) for spec in specs if spec.build_gpu]
-        swappers = [swapper for swapper in self.swappers if isinstance(swapper, GpuSwapper)]
-        return GpuRenderer(swappers, canvas=compositor.begin, finishes=finishes, partial=partial)
+        return GpuRenderer(
+            [swapper for swapper in self.swappers if isinstance(swapper, GpuSwapper)],
+            canvas=Compositor(context.device).begin,
+            stamp=self.disclosure.stamp,
+            finishes=[spec.build_gpu(context) for spec in specs if spec.build_gpu],
+            partial=partial,
+        )
 
     def pipeline(self, *, photos: bool = False, live: bool = True, spans: Spans | None = None) -> Pipeline:
         """A new loop over frames, with a memory of its own. ``photos`` as for ``tracker``, ``live`` for

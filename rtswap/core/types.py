@@ -214,6 +214,14 @@ class StreamInfo:
     """Where the sound that belongs to the frames lies, or None."""
 
 
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class StampedImage:
+    """A stamp's receipt for one picture: what a ``MarkedImage`` is made for. Only ``rtswap.disclosure`` makes one (a
+    test keeps it so)."""
+
+    image: Image
+
+
 @dataclass(frozen=True, slots=True)
 class MarkedImage:
     """A picture that may leave the program. Only ``rtswap.disclosure`` makes one (a test keeps it so)."""

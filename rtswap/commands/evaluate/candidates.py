@@ -19,6 +19,7 @@ from rtswap.compositing.canvas.host import HostCanvas
 from rtswap.core.errors import InputError
 from rtswap.core.protocols import Canvas, Embedder, Renderer, SwapModel
 from rtswap.core.types import Image, Mask, Matrix, Quality, SourceIdentity, Track
+from rtswap.disclosure import Disclosure
 from rtswap.runtime.metrics import Spans
 from rtswap.source import load_source
 from rtswap.vision.geometry import box_of, keypoints_of
@@ -105,7 +106,13 @@ class _BoundSwapper:
         self._pastes: list[tuple[Mask, Matrix]] = []
         probes = Probes(canvas=lambda canvas: PasteProbe(canvas, self._pastes))
         self._program = Program(
-            config, on_event=ignore, models=models, sources=[source], swapper=model, probes=probes
+            config,
+            on_event=ignore,
+            models=models,
+            sources=[source],
+            swapper=model,
+            probes=probes,
+            disclosure=Disclosure(None),
         )
         self._still, self._live = (self._program.renderer(live=live) for live in (False, True))
 
@@ -129,7 +136,7 @@ class _BoundSwapper:
         if not swaps.done:
             raise InputError("the face would be covered, not swapped", got=str(swaps.failure or "too much hides it"))
         render.paste()
-        return render.image()
+        return render.deliver().image
 
     def film(self, clip: Clip) -> Swap | None:
         return swap_with(clip, self._program)

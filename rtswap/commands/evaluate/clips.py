@@ -14,6 +14,7 @@ from rtswap.app.program import Program
 from rtswap.commands.evaluate.pixels import changed
 from rtswap.core.errors import InputError
 from rtswap.core.types import Frame, Image, Points, Quality
+from rtswap.disclosure import Disclosure
 from rtswap.media.inputs import open_input
 from rtswap.vision.talking_head import AnimatedHead, clip, persona
 
@@ -101,7 +102,7 @@ def config_for(source: Path, *, expression: float = 1.0) -> Config:
 
 def swap_clip(clip: Clip, config: Config, models: FaceModels, *, live: bool) -> Swap:
     """``config`` names the source. Live: as frames of a camera, with the recorded times as the clock's."""
-    return swap_with(clip, Program(config, on_event=ignore, models=models), live=live)
+    return swap_with(clip, Program(config, on_event=ignore, models=models, disclosure=Disclosure(None)), live=live)
 
 
 def swap_with(clip: Clip, program: Program, *, live: bool = False) -> Swap:
