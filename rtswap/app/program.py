@@ -227,12 +227,11 @@ def make_tracker(config: Config, detector: Detector, models: FaceModels) -> Face
 
 def _source(config: Config, photos: Sequence[str], models: FaceModels, on_event: Event) -> SourceIdentity:
     paths = [Path(photo).expanduser() for photo in photos]
-    several = len(paths) > 1 or any(path.is_dir() for path in paths)
     return load_source(
         paths,
         detector=models.photo_detector,
         landmarks=models.landmarks,
-        embedder=models.embedder() if several else None,
+        spaces=models.spaces,
         face_index=config.source.face or None,
         on_event=on_event,
     )

@@ -17,7 +17,7 @@ from rtswap.commands.evaluate.faces import Face
 from rtswap.commands.evaluate.pixels import guessed_mask
 from rtswap.compositing.canvas.host import HostCanvas
 from rtswap.core.errors import InputError
-from rtswap.core.protocols import Embedder, Finish, SwapModel, Swapper
+from rtswap.core.protocols import Finish, SwapModel, Swapper
 from rtswap.core.types import Image, Mask, Matrix, Quality, SwappedFace, Target
 from rtswap.source import load_source
 from rtswap.vision.geometry import transform
@@ -71,8 +71,7 @@ class Candidate(Protocol):
 
 
 class ProgramSwapper:
-    """A swapper of the program, with its finishes, as ``config`` wants them. ``model``: another one instead.
-    ``embedder``: what tells swappers that ask for it who the source is."""
+    """A swapper of the program, with its finishes, as ``config`` wants them. ``model``: another one instead."""
 
     timed = True
 
@@ -81,12 +80,11 @@ class ProgramSwapper:
         config: Config,
         models: FaceModels,
         *,
-        embedder: Embedder | None = None,
         model: SwapModel | None = None,
         name: str | None = None,
     ) -> None:
         self.name = name or config.swap.swapper
-        self._config, self._models, self._embedder = config, models, embedder
+        self._config, self._models = config, models
         self._model = make_swap_model(config, models) if model is None else model
         self._finishes, self._live = (
             make_finishes(config, models, on_event=ignore, live=live) for live in (False, True)
@@ -98,7 +96,7 @@ class ProgramSwapper:
             [source.path],
             detector=self._models.photo_detector,
             landmarks=self._models.landmarks,
-            embedder=self._embedder,
+            spaces=self._models.spaces,
         )
         return _BoundSwapper(self._model.bind(loaded), self._finishes, self._live, self._config, self._models)
 
