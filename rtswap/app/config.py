@@ -159,16 +159,20 @@ class TrackingConfig:
     )
 
 
+FORMER_SWAPPERS = MappingProxyType({"one": "refiner-128", "refiner": "refiner-128", "one-256": "refiner-256"})
+"""Other names of a swapper -> its name."""
+
+
 @dataclass(frozen=True, slots=True)
 class SwapConfig:
     """The swap"""
 
     swapper: str = option(
         "mesh",
-        choice("mesh", "one", "one-256"),
+        choice("mesh", "refiner-128", "refiner-256", aliases=FORMER_SWAPPERS),
         "--swapper",
-        help="mesh moves the photo's own pixels; one lets a small network soften its shadows (slower), one-256 a "
-        "finer one (slower still: for a GPU)",
+        help="mesh moves the photo's own pixels; refiner-128 lets a small network soften its shadows (slower), "
+        "refiner-256 a finer one (slower still: for a GPU)",
     )
     expression: float = option(
         1.0, number("K", 0, 1.5), "--expression", help="how much of the target's expression comes through"
@@ -192,6 +196,9 @@ class SwapConfig:
         "match", choice("match", "none"), "--detail", help="match the target's sharpness and grain, or not"
     )
     blend: str = option("alpha", choice("alpha", "poisson"), "--blend", help="poisson is slow, for files")
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "swapper", FORMER_SWAPPERS.get(self.swapper, self.swapper))
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,11 +46,11 @@ def gpu_mesh_model(model: MeshSwapModel) -> SwapModel:
     return GpuMeshSwapModel(model, door.DEVICE, "captured")
 
 
-def gpu_refiner_model(under: SwapModel, encoder: Engine, generator: Engine, size: int) -> SwapModel:
-    """The swapper ``one`` over ``gpu_mesh_model``."""
+def gpu_refiner_model(base: SwapModel, encoder: Engine, generator: Engine, size: int) -> SwapModel:
+    """The refiner over ``gpu_mesh_model``."""
     from rtswap.swappers.refiner.gpu import GpuRefinerSwapModel
 
-    return GpuRefinerSwapModel(under, encoder, generator, size)
+    return GpuRefinerSwapModel(base, encoder, generator, size)
 
 
 def gpu_finishes(config: Config, models: FaceModels, *, partial: bool, every_s: float) -> list[GpuFinish]:

@@ -35,9 +35,9 @@ PER_FRAME = {
     "landmarks": 1.0,
     "recognition": 0.04,
     "occlusion": 1.0,
-    "one": 1.0,
-    "one-256": 1.0,
-    "one-source": 0.001,
+    "refiner-128": 1.0,
+    "refiner-256": 1.0,
+    "refiner-source": 0.001,
 }
 """How often each network runs while a face is followed: landmarks in every frame, O-Net in every 15th to check."""
 ONE_THREAD = ("rnet", "onet", "landmarks", "recognition")
@@ -66,7 +66,7 @@ class FaceModels(NamedTuple):
     spaces: IdentitySpaces
     """Opened when asked for, once: dlib's takes 0.3 s and 80 MB."""
     generator: Callable[[str], Generator]
-    """Loads it, for the swapper ``one`` or ``one-256``."""
+    """Loads it, for ``refiner-128`` or ``refiner-256``."""
     recogniser: Embedder | None = None
     """Knows a face again; None where nobody asked for it."""
     occlusion_model: OcclusionModel | None = None
@@ -121,11 +121,10 @@ def open_networks(config: Config, *, on_event: Callable[[str], None]) -> Network
         )
 
     def generator(name: str) -> Generator:
-        from rtswap.swappers.refiner.swapper import SIZES
-        from rtswap.swappers.refiner.swapper import samples as samples_of_one
+        from rtswap.swappers.refiner.swapper import ENCODER, SIZES, samples
 
-        made = choose(samples_of_one(name))
-        return Generator(made["one-source"], made[name], SIZES[name])
+        made = choose(samples(name))
+        return Generator(made[ENCODER], made[name], SIZES[name])
 
     return Networks(choose(samples), samples, generator, {"dlib": dlib})
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
+from types import MappingProxyType
 from typing import Any
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|min)")
@@ -35,6 +36,8 @@ class Kind:
     switch: bool = False
     """A flag without a value, a boolean in TOML."""
     choices: tuple[str, ...] = ()
+    aliases: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Former names of choices -> the name."""
 
     def from_toml(self, value: object) -> Any:
         """Raises ValueError where TOML holds something of another type."""
@@ -116,13 +119,17 @@ def number(metavar: str, low: float, high: float) -> Kind:
     )
 
 
-def choice(*names: str) -> Kind:
-    def parse(value: str) -> str:
-        if value not in names:
-            raise ValueError(repr(value))
-        return value
+def choice(*names: str, aliases: Mapping[str, str] = MappingProxyType({})) -> Kind:
+    """One of the names. ``aliases``: former names of some of them, which are read as the name."""
 
-    return Kind("one of " + ", ".join(names), "{" + ",".join(names) + "}", parse, write=_quote, choices=names)
+    def parse(value: str) -> str:
+        name = aliases.get(value, value)
+        if name not in names:
+            raise ValueError(repr(value))
+        return name
+
+    expected, metavar = "one of " + ", ".join(names), "{" + ",".join(names) + "}"
+    return Kind(expected, metavar, parse, write=_quote, choices=names, aliases=aliases)
 
 
 def choices(*names: str) -> Kind:

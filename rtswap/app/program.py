@@ -131,13 +131,13 @@ def make_swap_model(config: Config, models: FaceModels) -> SwapModel:
         )
         return gpu_mesh_model(model) if works_on_gpu(config, models) else model
 
-    def one() -> SwapModel:
+    def refiner() -> SwapModel:
         from rtswap.swappers.refiner.swapper import RefinerSwapModel
 
         make = gpu_refiner_model if works_on_gpu(config, models) else RefinerSwapModel
         return make(mesh(), *models.generator(config.swap.swapper))
 
-    builders: dict[str, Callable[[], SwapModel]] = {"mesh": mesh, "one": one, "one-256": one}
+    builders: dict[str, Callable[[], SwapModel]] = {"mesh": mesh, "refiner-128": refiner, "refiner-256": refiner}
     return builders[config.swap.swapper]()
 
 

@@ -46,7 +46,7 @@ def test_a_frame_is_looked_into(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     gpu_profile.torch.set_num_threads(1)
     told = gpu_profile.main(["--device", "cpu", "--frames", "1"])
     assert told in capsys.readouterr().out
-    for found in ("every graph was captured", "mesh_torch.py", "aten::"):
+    for found in ("every graph was captured", "gpu_pixels.py", "aten::"):
         assert found in told
     for name in ("gpu", "gpu_loop", "gpu_profile"):
         sys.modules.pop(name, None)
@@ -63,7 +63,7 @@ def test_the_wired_loop_is_measured_too(
     report = json.loads((tmp_path / "deep/loop.json").read_text())
     assert json.loads(capsys.readouterr().out) == report
     assert "no GPU" in report["machine"]["note"]
-    assert [name.rpartition(", ")[2] for name in report["frames"]] == ["mesh", "one-256"]
+    assert [name.rpartition(", ")[2] for name in report["frames"]] == ["mesh", "refiner-256"]
     for found in report["frames"].values():
         assert found["waits"] == 1
         assert found["ms"]["median_ms"] >= found["host_ms"]["median_ms"] > 0

@@ -34,8 +34,8 @@ from rtswap.engines.samples import pictures_like
 from rtswap.engines.start import ENGINES, HALF, ON_GPU
 from rtswap.gpu.torch_import import load_torch
 from rtswap.networks.registry import Registry
-from rtswap.swappers.refiner.swapper import SIZES
-from rtswap.swappers.refiner.swapper import samples as samples_of_one
+from rtswap.swappers.refiner.swapper import ENCODER, SIZES
+from rtswap.swappers.refiner.swapper import samples as refiner_samples
 
 SIZE, FACE_PX = (1280, 720), 300
 BATCHES = (4, 16)
@@ -244,7 +244,7 @@ def _engines(config: Config, networks: Networks) -> dict[str, Engine]:
     swapper = config.swap.swapper
     if swapper in SIZES:
         made = networks.generator(swapper)
-        found |= {"one-source": made.encoder, swapper: made.generator}
+        found |= {ENCODER: made.encoder, swapper: made.generator}
     return found
 
 
@@ -252,7 +252,7 @@ def _jobs(config: Config, networks: Networks) -> list[Job]:
     """Every network as a frame asks for it, and those that a plan takes several faces of."""
     samples = dict(networks.samples)
     if config.swap.swapper in SIZES:
-        samples |= samples_of_one(config.swap.swapper)
+        samples |= refiner_samples(config.swap.swapper)
     jobs = []
     for name, sample in samples.items():
         rows = len(next(iter(sample.values())))

@@ -18,8 +18,8 @@ from rtswap.core.types import Tensor
 from rtswap.engines.batching import BatchLimits, SharedEngine
 from rtswap.engines.build.profiles import profile_of
 from rtswap.runtime.metrics import Spans
-from rtswap.swappers.refiner.swapper import SIZES
-from rtswap.swappers.refiner.swapper import samples as samples_of_one
+from rtswap.swappers.refiner.swapper import ENCODER, SIZES
+from rtswap.swappers.refiner.swapper import samples as refiner_samples
 
 
 class CountedEngine:
@@ -69,8 +69,8 @@ class Pool:
         swapper = config.swap.swapper
         if swapper in SIZES:
             made = networks.generator(swapper)
-            engines |= {"one-source": made.encoder, swapper: made.generator}
-            samples |= samples_of_one(swapper)
+            engines |= {ENCODER: made.encoder, swapper: made.generator}
+            samples |= refiner_samples(swapper)
         self._samples = samples
         self.counted = {name: CountedEngine(engine) for name, engine in engines.items()}
         self._limits = {name: BatchLimits(most=profile_of(name).batch[2], wait_s=wait_s) for name in engines}
@@ -91,7 +91,7 @@ class Pool:
         mine = {name: shared.for_stream(stream) for name, shared in self._shared.items()}
 
         def generator(name: str) -> Generator:
-            return Generator(mine["one-source"], mine[name], SIZES[name])
+            return Generator(mine[ENCODER], mine[name], SIZES[name])
 
         networks = self._networks._replace(engines=mine, generator=generator)
         return bind_models(networks, self._config, lambda engine: TimedEngine(engine, spans))
