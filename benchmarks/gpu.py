@@ -1,7 +1,7 @@
 """What the device part of a frame takes, stage by stage, against what the device can do at most.
 
     python benchmarks/gpu.py --out benchmarks/results/gpu.json      # on a GPU: half a minute
-    python benchmarks/gpu.py --modes plain,captured,compiled --seconds 600  # minutes
+    python benchmarks/gpu.py --modes plain,captured --seconds 600           # minutes
     python benchmarks/gpu.py --device cpu --quick                   # the same by torch on the CPU: does it run?
 
 Limits are measured first: matrix products, and copies up, down and on the device. A stage's share of the limit is the
@@ -173,15 +173,8 @@ class Scene:
         pinned = slot_in.pin_memory() if on_gpu else slot_in
         canvas = self.compositor.begin(self.image)
         frame, crops, side = canvas.frame, canvas.crops(self.views), side_for(self.views)
-        rows = uploaded(np.stack([self.swapper._row(face, side) for face in self.faces]), self.compositor.device)
-        swapper, host = self.swapper, self.swapper._host
-        arguments = crops, rows, swapper._atlas, swapper._face, swapper._veils, host._own_veil, True
-        with torch.inference_mode():
-            swapped, masks = swapper._render(*arguments)
-
-        def rendered() -> Any:
-            with torch.inference_mode():
-                return swapper._render(*arguments)
+        rows = uploaded(self.swapper.rows(self.faces, side), self.compositor.device)
+        swapped = self.swapper.render(crops, rows, light=True)
 
         down = torch.empty(frame.shape, dtype=torch.uint8, pin_memory=on_gpu)
         shown = float(sum(view.size[0] * view.size[1] for view in self.views))
@@ -189,8 +182,12 @@ class Scene:
         return {
             "upload": Work(lambda: frame.copy_(pinned, non_blocking=True), 3 * pixels, limit="copy_up"),
             "crop": Work(lambda: canvas.crops(self.views), 3 * shown + 3 * square),
-            "mesh pixels": Work(rendered, 7 * square + rows.numel(), mesh_flops(len(self.views), side)),
-            "paste": Work(lambda: canvas.paste_all(swapped, masks, self.views), 10 * shown),
+            "mesh pixels": Work(
+                lambda: self.swapper.render(crops, rows, light=True),
+                7 * square + rows.numel(),
+                mesh_flops(len(self.views), side),
+            ),
+            "paste": Work(lambda: canvas.paste_all(swapped.crops, swapped.masks, self.views), 10 * shown),
             "cover": Work(lambda: canvas.cover(np.array([9, 9, 300, 400], np.float32), "blur"), 6.0 * 291 * 391),
             "mark": Work(lambda: self.stamp.apply_on_gpu(frame), 6 * pixels),
             "download": Work(lambda: down.copy_(frame, non_blocking=True), 3 * pixels, limit="copy_down"),
@@ -198,8 +195,7 @@ class Scene:
 
     def host_rows(self) -> None:
         """What the host computes per frame for the mesh."""
-        for face in self.faces:
-            self.swapper._row(face, side_for(self.views))
+        self.swapper.rows(self.faces, side_for(self.views))
 
 
 def mesh_flops(faces: int, side: int) -> float:

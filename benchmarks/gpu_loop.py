@@ -60,7 +60,7 @@ class Loop:
         registry = Registry(on_event=print)
         model: SwapModel = GpuMeshSwapModel(MeshSwapModel(skin=False), device, mode)
         if swapper in SIDES:
-            engines = (TorchEngine(registry.path(name), device=device) for name in ("one-source", swapper))
+            engines = (TorchEngine(registry.path(name), device=device) for name in ("refiner-source", swapper))
             model = GpuRefinerSwapModel(model, *engines, SIDES[swapper])
         bound = model.bind(people().source("ada"))
         assert isinstance(bound, GpuSwapper)
@@ -140,7 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--quick", action="store_true", help="small and few: does it run?")
     parser.add_argument("--modes", type=modes_of, default=[], help="how mesh's pixels are rendered")
-    parser.add_argument("--swappers", nargs="+", choices=("mesh", *SIDES), default=["mesh", "one-256"])
+    parser.add_argument("--swappers", nargs="+", choices=("mesh", *SIDES), default=["mesh", "refiner-256"])
     parser.add_argument("--json", type=Path, help="write the results here")
     options = parser.parse_args(arguments)
     sizes = {"180p": (320, 180)} if options.quick else SIZES

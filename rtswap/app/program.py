@@ -150,12 +150,11 @@ class Program:
     def load(self, photos: Sequence[str]) -> SourceIdentity:
         """The person in these photos. Raises SourceError."""
         paths = [Path(photo).expanduser() for photo in photos]
-        several = len(paths) > 1 or any(path.is_dir() for path in paths)
         return load_source(
             paths,
             detector=self.models.photo_detector,
             landmarks=self.models.landmarks,
-            embedder=self.models.embedder() if several else None,
+            spaces=self.models.spaces,
             face_index=self.config.source.face or None,
             on_event=self.on_event,
         )

@@ -100,6 +100,10 @@ class Embedder(Protocol):
         ...
 
 
+IdentitySpaces = Mapping[str, Callable[[], Embedder]]
+"""Name of an identity space, such as ``dlib`` -> opens its network. Raises NotInstalled, ModelError, EngineError."""
+
+
 class Tracker(Protocol):
     def update(self, frame: Frame, quality: Quality) -> list[Track]:
         """Every face followed in this frame, coasting ones with confidence below 1. Stable ids."""

@@ -7,11 +7,14 @@ their own graph, so that no copy is made in Python.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from rtswap.core.errors import SourceError
 
 Image = NDArray[np.uint8]
 """(H, W, 3) BGR, C-contiguous unless it is a view into a larger image."""
@@ -100,7 +103,15 @@ class Portrait:
     """(468, 3) in ``image``."""
 
 
-@dataclass(frozen=True, slots=True)
+def unknown_identity(space: str) -> NDArray[np.float32]:
+    """``SourceIdentity.identity`` of a source that was not loaded from photos. Raises SourceError."""
+    raise SourceError(
+        f"the identity of this source in the space {space!r} is not known",
+        expected="a source from rtswap.source.load_source, with identity spaces",
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class SourceIdentity:
     """Everything that is known of the source, once, before the first frame."""
 
@@ -108,12 +119,13 @@ class SourceIdentity:
     """(S, S, 3) the best photo's face, upright, with a margin."""
     landmarks: Points
     """(468, 3) in ``portrait``."""
-    embedding: NDArray[np.float32] | None = None
-    """(D,) unit norm, averaged over the photos; None where no embedder is installed."""
     name: str = ""
     """For the status line: the file's name."""
     further: tuple[Portrait, ...] = ()
     """The same person's other photos, the best first."""
+    identity: Callable[[str], NDArray[np.float32]] = unknown_identity
+    """``identity("dlib")``: (D,) unit norm, who the person is in that space, averaged over the photos; computed when
+    first asked for. Raises SourceError, NotInstalled, ModelError, EngineError."""
 
 
 @dataclass(frozen=True, slots=True)

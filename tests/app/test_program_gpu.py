@@ -136,9 +136,9 @@ def apart(config: Config, faces: int = 1) -> list[np.ndarray]:
 
 ALIKE = {
     "mesh alone": {"masks": ("hull", "skin"), "detail": "none"},
-    "one alone": {"swapper": "one", "masks": ("hull", "skin"), "detail": "none"},
-    "one": {"swapper": "one", "detail": "none", "color": "mkl"},
-    "one-256": {"swapper": "one-256", "detail": "none"},
+    "refiner alone": {"swapper": "refiner-128", "masks": ("hull", "skin"), "detail": "none"},
+    "refiner-128": {"swapper": "refiner-128", "detail": "none", "color": "mkl"},
+    "refiner-256": {"swapper": "refiner-256", "detail": "none"},
     "what hides the face": {"detail": "none"},
     "kept mouth": {"detail": "none", "keep": ("mouth",)},
     "rct": {"detail": "none", "color": "rct"},
@@ -157,7 +157,7 @@ def test_the_pictures_are_those_without_a_gpu(wanted: dict[str, Any]) -> None:
         assert difference.mean() < 0.1
 
 
-@pytest.mark.parametrize("swapper", ["mesh", "one"])
+@pytest.mark.parametrize("swapper", ["mesh", "refiner-128"])
 def test_two_faces_at_once(swapper: str) -> None:
     for difference in apart(config_of(detail="none", faces="all", swapper=swapper), faces=2):
         assert (difference > 2).mean() < 1e-3
@@ -188,7 +188,12 @@ def test_grain_is_as_strong_as_without_a_gpu() -> None:
 
 @pytest.mark.parametrize(
     "wanted",
-    [{}, {"color": "mkl", "keep": ("eyes",), "faces": "all"}, {"color": "hist"}, {"swapper": "one", "faces": "all"}],
+    [
+        {},
+        {"color": "mkl", "keep": ("eyes",), "faces": "all"},
+        {"color": "hist"},
+        {"swapper": "refiner-128", "faces": "all"},
+    ],
     ids=str,
 )
 def test_one_frame_waits_once(monkeypatch: pytest.MonkeyPatch, wanted: dict[str, Any]) -> None:
@@ -275,7 +280,7 @@ def test_what_has_no_version_for_a_gpu_is_said(wanted: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("name", SIZES)
-def test_one_mends_there_what_mesh_has_made(name: str) -> None:
+def test_the_refiner_corrects_there_what_mesh_has_made(name: str) -> None:
     pipeline = pipeline_of(config_of(swapper=name), torch_eyes(), None, [])
     assert isinstance(pipeline._renderer, GpuRenderer)
     (swapper,) = pipeline._renderer.swappers

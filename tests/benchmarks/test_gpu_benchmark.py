@@ -61,7 +61,7 @@ def test_the_wired_loop_is_measured_too(
     report = json.loads((tmp_path / "deep/loop.json").read_text())
     assert json.loads(capsys.readouterr().out) == report
     assert "no GPU" in report["machine"]["note"]
-    assert [name.rpartition(", ")[2] for name in report["frames"]] == ["mesh", "one-256"]
+    assert [name.rpartition(", ")[2] for name in report["frames"]] == ["mesh", "refiner-256"]
     for found in report["frames"].values():
         assert found["waits"] == 1
         assert found["ms"]["median_ms"] >= found["host_ms"]["median_ms"] > 0

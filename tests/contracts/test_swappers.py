@@ -25,7 +25,7 @@ def paper_mask() -> SwapModel:
 
 def one(name: str) -> SwapModel:
     registry = Registry(on_event=lambda text: None)
-    engines = (OnnxRuntimeEngine(registry.path(one), threads=1) for one in ("one-source", name))
+    engines = (OnnxRuntimeEngine(registry.path(one), threads=1) for one in ("refiner-source", name))
     return RefinerSwapModel(MeshSwapModel(), *engines, SIZES[name])
 
 

@@ -17,7 +17,7 @@ from rtswap.commands.evaluate.faces import Face
 from rtswap.commands.evaluate.pixels import guessed_mask
 from rtswap.compositing.canvas.host import HostCanvas
 from rtswap.core.errors import InputError
-from rtswap.core.protocols import Canvas, Embedder, Renderer, SwapModel
+from rtswap.core.protocols import Canvas, Renderer, SwapModel
 from rtswap.core.types import Image, Mask, Matrix, Quality, SourceIdentity, Track
 from rtswap.disclosure import Disclosure
 from rtswap.runtime.metrics import Spans
@@ -74,7 +74,7 @@ class Candidate(Protocol):
 
 class ProgramSwapper:
     """A swapper of the program, with its finishes and checks, as ``config`` wants them. ``model``: another one
-    instead. ``embedder``: what tells swappers that ask for it who the source is."""
+    instead."""
 
     timed = True
 
@@ -83,12 +83,11 @@ class ProgramSwapper:
         config: Config,
         models: FaceModels,
         *,
-        embedder: Embedder | None = None,
         model: SwapModel | None = None,
         name: str | None = None,
     ) -> None:
         self.name = name or config.swap.swapper
-        self._config, self._models, self._embedder, self._model = config, models, embedder, model
+        self._config, self._models, self._model = config, models, model
 
     def bind(self, source: Face) -> Bound:
         """From the whole photo, as the program loads it."""
@@ -96,7 +95,7 @@ class ProgramSwapper:
             [source.path],
             detector=self._models.photo_detector,
             landmarks=self._models.landmarks,
-            embedder=self._embedder,
+            spaces=self._models.spaces,
         )
         return _BoundSwapper(self._config, self._models, loaded, self._model)
 

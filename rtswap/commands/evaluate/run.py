@@ -79,13 +79,12 @@ class _Evaluation:
         self.models = models = open_models(config, on_event=console.event)
         self._wanted, self._console = wanted, console
         self._finder = FaceFinder(models.photo_detector, models.landmarks)
-        embedder = models.embedder()
-        identity = identity_judges(models, embedder)
+        identity = identity_judges(models, models.embedder())
         if identity[0].weak:
             console.event(f"identity is judged by {identity[0].name}, {WEAK}")
         self._judge = judge(models)
         self._study = Study(
-            candidates(wanted, config, models, embedder),
+            candidates(wanted, config, models),
             judge=self._judge,
             identity=identity,
             features=feature_sets(config),

@@ -114,10 +114,9 @@ def test_frames_under_way_together_do_not_mix() -> None:
     del swapper
 
 
-@pytest.mark.parametrize("mode", ["captured", "compiled"])
-def test_the_pixels_are_the_same_however_they_are_rendered(mode: str) -> None:
+def test_the_pixels_from_captured_graphs_are_the_same() -> None:
     plain, other = (Compositor("cuda") for _ in range(2))
-    swappers = swapper_on("cuda"), swapper_on("cuda", mode)
+    swappers = swapper_on("cuda"), swapper_on("cuda", "captured")
     for seed in range(3):
         wanted = worked_on(plain, swappers[0], picture(seed), 0.2 * seed).image().astype(int)
         got = worked_on(other, swappers[1], picture(seed), 0.2 * seed).image()
