@@ -1,9 +1,11 @@
-"""Files that are there whole or not at all, whoever else writes them and whatever ends the writing."""
+"""Files that are there whole or not at all, whoever else writes them and whatever ends the writing; their hashes."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,3 +23,16 @@ def write_atomic(path: Path, content: bytes, *, private: bool = False) -> None:
         with suppress(OSError):
             part.unlink()
         raise
+
+
+def sha256_of(path: Path) -> str:
+    """In hex, read in pieces. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def make_writable(folder: Path) -> None:
+    """Make the folder where it is missing, and try to write in it. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(b"\0")

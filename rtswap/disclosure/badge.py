@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from rtswap.core.errors import ConfigError
+from rtswap.core.text import nearest
 from rtswap.core.types import Image
 from rtswap.disclosure.badge_drawing import Drawing, Plane, draw
 from rtswap.disclosure.badge_words import TEXTS, Wording
@@ -147,13 +147,8 @@ def _three(plane: Plane) -> Image:
     return np.ascontiguousarray(np.repeat(values[..., None], 3, axis=2))
 
 
-def _one_of(what: str, name: str, names: Iterable[str]) -> None:
-    known = list(names)
-    if name not in known:
-        near = difflib.get_close_matches(name, known, 1)
-        raise ConfigError(
-            f"unknown {what}",
-            expected=", ".join(known),
-            got=repr(name),
-            do=f"Did you mean {near[0]}?" if near else "",
-        )
+def _one_of(what: str, name: str, names: Collection[str]) -> None:
+    if name not in names:
+        near = nearest(name, names)
+        do = f"Did you mean {near}?" if near else ""
+        raise ConfigError(f"unknown {what}", expected=", ".join(names), got=repr(name), do=do)

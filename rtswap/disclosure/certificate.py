@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
-from rtswap.core.errors import ConfigError
+from rtswap.core.errors import ConfigError, reason
 
 if TYPE_CHECKING:  # costs 50 ms, and the default install may lack it
     from cryptography import x509
@@ -59,9 +59,7 @@ class SigningIdentity:
         try:
             return _checked(_text(chain), _text(key), datetime.now(UTC))
         except OSError as error:
-            raise ConfigError(
-                f"cannot read {error.filename}", got=error.strerror or str(error), do="Check the path."
-            ) from None
+            raise ConfigError(f"cannot read {error.filename}", got=reason(error), do="Check the path.") from None
         except ValueError as error:
             raise ConfigError(
                 f"cannot sign with {chain} and {key}",
@@ -92,14 +90,14 @@ def local_identity(
     except FileNotFoundError:
         found = _make(now)
     except (OSError, ValueError) as error:
-        on_event(f"the signing certificate {path} is replaced: {_reason(error)}")
+        on_event(f"the signing certificate {path} is replaced: {reason(error)}")
         found = _make(now)
         with suppress(OSError):
             path.unlink()
     try:
         return found if _keep(path, found) else _kept(path, now)
     except (OSError, ValueError) as error:
-        on_event(f"the signing certificate cannot be kept in {path} ({_reason(error)}); it serves for this run")
+        on_event(f"the signing certificate cannot be kept in {path} ({reason(error)}); it serves for this run")
         return found
 
 
@@ -167,10 +165,6 @@ def _is_private(path: Path) -> bool:
         return os.name == "nt" or not path.stat().st_mode & 0o077
     except OSError:
         return True
-
-
-def _reason(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else "") or str(error)
 
 
 def _checked(chain: str, key: str, now: datetime) -> SigningIdentity:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from rtswap.core.files import sha256_of
 
 PROGRAM = "rtswap"
 COMPOSITE = "compositeWithTrainedAlgorithmicMedia"
@@ -38,8 +39,7 @@ class ManifestFacts:
 def hash_input(path: Path) -> str:
     """SHA-256 of the file in hex; empty where it cannot be read, for then nothing can be said of it."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path)
     except OSError:
         return ""
 

@@ -54,6 +54,12 @@ def read_model_file(model: Path | str | bytes) -> bytes:
     return content
 
 
+def no_network(model: Path | str | bytes, library: str, error: BaseException) -> ModelError:
+    """For a file that ``library`` cannot run."""
+    what = "the model" if isinstance(model, bytes) else f"the model {model}"
+    return ModelError(f"{what} is not a network that {library} can run", expected="an ONNX file", got=one_line(error))
+
+
 def _read(path: Path, name: str) -> bytes:
     try:
         size = path.stat().st_size

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from rtswap.core.errors import EngineError
+from rtswap.core.errors import EngineError, reason
 from rtswap.gpu.torch_import import load_torch
 
 __all__ = ["Card", "find_card", "load_torch"]
@@ -38,7 +38,7 @@ def find_card(torch: Any) -> Card:
     try:
         found = torch.cuda.get_device_properties(torch.cuda.current_device()) if torch.cuda.is_available() else None
     except (RuntimeError, AssertionError) as error:
-        raise EngineError("CUDA does not start", got=str(error).splitlines()[0]) from error
+        raise EngineError("CUDA does not start", got=reason(error)) from error
     if found is None:
         raise EngineError("PyTorch sees no CUDA GPU", do="`nvidia-smi` must list one; check the driver.")
     return Card(found.name, f"{found.major}.{found.minor}", found.total_memory / 2**30, str(torch.version.cuda))

@@ -32,6 +32,8 @@ _VIRTUAL_DRIVERS = frozenset({"v4l2 loopback", "vivid", "akvcam"})
 
 @dataclass(frozen=True, slots=True)
 class CameraInfo:
+    """One camera and what it can do."""
+
     index: int
     """What ``--cam`` takes."""
     name: str

@@ -55,9 +55,9 @@ def test_what_was_found_counts_only_for_the_same_case(
     if change == "network":
         model.write_bytes(b"\x08 another network")
     elif change == "version":
-        monkeypatch.setattr(measure, "_version", lambda package: "99")
+        monkeypatch.setattr(measure, "package_version", lambda package: "99")
     elif change == "processor":
-        monkeypatch.setattr(measure, "_processor", lambda: "a faster one")
+        monkeypatch.setattr(measure, "processor_name", lambda: "a faster one")
     elif change == "damaged":
         path.write_bytes(path.read_bytes()[:30])
     elif change == "foreign":

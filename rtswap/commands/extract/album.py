@@ -11,7 +11,7 @@ from typing import Any
 
 import cv2
 
-from rtswap.core.errors import OutputError
+from rtswap.core.errors import OutputError, reason
 from rtswap.core.files import write_atomic
 from rtswap.core.types import Image
 
@@ -188,5 +188,4 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _cannot(path: Path, error: Exception) -> OutputError:
-    reason = getattr(error, "strerror", None) or str(error)
-    return OutputError(f"cannot write {str(path)[:300]!r}", got=reason, do="Choose another folder with --out.")
+    return OutputError(f"cannot write {str(path)[:300]!r}", got=reason(error), do="Choose another folder with --out.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -121,13 +122,9 @@ def _named(message: str, path: Path, name: str) -> str:
 
 def _require_file(path: Path, name: str) -> None:
     """A number is no camera here, and a folder no file."""
-    try:
-        is_file, is_there = path.is_file(), path.exists()
-    except (OSError, ValueError):  # a name too long, a zero byte
-        is_file = is_there = False
-    if not is_there:
+    if not os.path.exists(path):
         raise InputError(f"no such file: {name[:300]!r}", expected="a video, a picture or an address")
-    if not is_file:
+    if not path.is_file():
         raise InputError(f"{name} is no file", expected="a video, a picture or an address")
 
 

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from rtswap.core.errors import EngineError
+from rtswap.core.errors import EngineError, reason
 
 MODULES = ("tensorrt_rtx", "tensorrt")
 """In order of preference."""
@@ -75,7 +75,7 @@ def load_tensorrt(name: str = "") -> TensorRt:
             api = _import(wanted)
             return TensorRt(wanted, str(api.__version__), api)
         except (ImportError, OSError, RuntimeError, AttributeError) as error:
-            reasons.append(f"{wanted}: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
+            reasons.append(f"{wanted}: {reason(error)}")
     raise EngineError("TensorRT is not installed", got="; ".join(reasons), do=f"Run: {INSTALL}")
 
 

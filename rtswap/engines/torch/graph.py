@@ -18,7 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 from rtswap.core.errors import EngineError, ModelError
 from rtswap.engines.build.pixels import floats_first
 from rtswap.engines.build.precision import lowered
-from rtswap.engines.contract import TensorSpec, one_line
+from rtswap.engines.contract import TensorSpec, no_network
 from rtswap.engines.torch.operators import OPS
 
 TORCH_ERRORS = (
@@ -125,9 +125,7 @@ def _load(content: bytes) -> onnx.ModelProto:
         model = onnx.load_from_string(content)
         onnx.checker.check_model(model, full_check=True)
     except (DecodeError, onnx.checker.ValidationError, *TORCH_ERRORS) as error:
-        raise ModelError(
-            "the model is not a network that torch can run", expected="an ONNX file", got=one_line(error)
-        ) from error
+        raise no_network(content, "torch", error) from error
     opset = next((one.version for one in model.opset_import if one.domain in ("", "ai.onnx")), 0)
     if opset not in _OPSETS:
         raise ModelError("the network's opset is not known", expected="7 to 24", got=str(opset))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -39,7 +40,7 @@ def open_input(
 
         return NetworkStream(spec, on_event=on_event)
     path = Path(unquote(spec.removeprefix("file://")) if scheme(spec) else spec).expanduser()
-    if not spec or not _exists(path):
+    if not spec or not os.path.exists(path):
         raise _no_such(path)
     if path.is_dir() or _is_picture(path):
         from rtswap.media.inputs.image import ImageInput
@@ -48,13 +49,6 @@ def open_input(
     from rtswap.media.inputs.video import VideoFile
 
     return VideoFile(path, hwaccel=hwaccel, on_event=on_event)
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except (OSError, ValueError):  # a name too long, a zero byte
-        return False
 
 
 def _is_picture(path: Path) -> bool:

@@ -11,6 +11,7 @@ import av.video.stream
 import cv2
 import numpy as np
 
+from rtswap.core.errors import reason
 from rtswap.core.types import Image
 from rtswap.vision.images import MAX_PIXELS
 
@@ -140,8 +141,3 @@ def nominal_fps(stream: av.video.stream.VideoStream) -> float:
 def limit_pixels(stream: av.video.stream.VideoStream) -> None:
     """A damaged or hostile header must not make the decoder ask for all memory."""
     stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
-
-
-def reason(error: BaseException) -> str:
-    """FFmpeg's or the system's words for it, without file name and number."""
-    return str(getattr(error, "strerror", None) or error).strip().rstrip(".") or type(error).__name__

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from rtswap.core.errors import InputError
+from rtswap.core.errors import InputError, reason
 from rtswap.core.types import Frame, Image, StreamInfo
 from rtswap.vision.images import PICTURE_SUFFIXES, read_image
 
@@ -79,7 +79,7 @@ def pictures_in(folder: Path) -> list[Path]:
     try:
         found = [p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and not p.name.startswith(".")]
     except OSError as error:
-        raise InputError(f"cannot read the folder {folder}", got=error.strerror or str(error)) from None
+        raise InputError(f"cannot read the folder {folder}", got=reason(error)) from None
     return sorted(found, key=natural_key)
 
 

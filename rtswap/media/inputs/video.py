@@ -11,10 +11,10 @@ import av
 import av.container
 import av.video.stream
 
-from rtswap.core.errors import InputError
+from rtswap.core.errors import InputError, reason
 from rtswap.core.native_logs import quiet_ffmpeg
 from rtswap.core.types import Frame, StreamInfo
-from rtswap.media.inputs.decoding import Decoder, PictureMaker, limit_pixels, nominal_fps, reason, video_stream
+from rtswap.media.inputs.decoding import Decoder, PictureMaker, limit_pixels, nominal_fps, video_stream
 from rtswap.media.inputs.hardware import open_on_gpu
 
 _EXPECTED = "a video (MP4, MOV, MKV, WebM, AVI, ...)"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import cv2
 
-from rtswap.core.errors import OutputError, UsageError
+from rtswap.core.errors import OutputError, UsageError, reason
 from rtswap.core.files import write_atomic
 from rtswap.core.types import Image, MarkedImage
 
@@ -98,7 +98,7 @@ class ImageOutput:
         try:
             write_atomic(path, data.tobytes())
         except OSError as error:
-            raise OutputError(f"cannot write {path}", got=error.strerror or str(error)) from None
+            raise OutputError(f"cannot write {path}", got=reason(error)) from None
 
 
 def _make_folder(path: Path) -> None:
@@ -106,4 +106,4 @@ def _make_folder(path: Path) -> None:
         path.mkdir(exist_ok=True)
     except OSError as error:
         do = f"Create the folders above it: mkdir -p {path.parent}"
-        raise OutputError(f"cannot create the folder {path}", got=error.strerror or str(error), do=do) from None
+        raise OutputError(f"cannot create the folder {path}", got=reason(error), do=do) from None

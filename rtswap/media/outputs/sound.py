@@ -9,6 +9,8 @@ from typing import Any
 import av
 import av.container
 
+from rtswap.core.errors import reason
+
 Say = Callable[[str], None]
 
 COPIED = {
@@ -31,7 +33,7 @@ def open_sound(path: str, container: av.container.OutputContainer, suffix: str, 
     try:
         source = av.open(path, metadata_errors="ignore")
     except (OSError, ValueError, av.FFmpegError) as error:
-        on_event(f"no sound: {path} cannot be read ({_reason(error)})")
+        on_event(f"no sound: {path} cannot be read ({reason(error)})")
         return None
     try:
         stream = next((s for s in source.streams.audio if s.codec_context is not None and s.rate), None)
@@ -39,7 +41,7 @@ def open_sound(path: str, container: av.container.OutputContainer, suffix: str, 
             return SoundTrack(source, stream, container, suffix, on_event)
         on_event(f"no sound: {path} has none that can be decoded")
     except (OSError, ValueError, av.FFmpegError) as error:
-        on_event(f"no sound: {_reason(error)}")
+        on_event(f"no sound: {reason(error)}")
     source.close()
     return None
 
@@ -144,7 +146,7 @@ class SoundTrack:
         self._errors += 1
         self._errors_in_a_row += 1
         if self._errors == 1:
-            self._on_event(f"the sound is damaged ({_reason(error)}); what cannot be read is left out")
+            self._on_event(f"the sound is damaged ({reason(error)}); what cannot be read is left out")
         return self._errors_in_a_row >= _MAX_ERRORS_IN_A_ROW
 
 
@@ -155,7 +157,3 @@ def _start_s(packet: Any) -> float:
 def _aac_rate(rate: int) -> int:
     """AAC knows these sampling rates up to 48 kHz; any other is resampled to 48 kHz."""
     return rate if rate in (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000) else 48_000
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error).strip() or type(error).__name__

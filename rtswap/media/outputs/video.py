@@ -6,7 +6,6 @@ ordinary MP4 and renames it to ``NAME.mp4``: a file of the wished name is always
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,7 @@ from pathlib import Path
 import av
 import av.container
 
-from rtswap.core.errors import OutputError, UsageError
+from rtswap.core.errors import OutputError, UsageError, reason
 from rtswap.core.native_logs import quiet_ffmpeg
 from rtswap.core.types import MarkedImage
 from rtswap.media.outputs.encoding import VideoEncoder, encoder_name
@@ -148,11 +147,10 @@ class VideoWriter:
             self._sign(self._path)
 
     def _broken(self, error: Exception) -> OutputError:
-        reason = str(getattr(error, "strerror", None) or error)
         kept = f"What was recorded is in {self.partial_path}." if self._count else ""
         if not self._count:
             self.partial_path.unlink(missing_ok=True)
-        return OutputError(f"cannot write {self._path}", got=reason, do=kept)
+        return OutputError(f"cannot write {self._path}", got=reason(error), do=kept)
 
 
 def refuse_existing(path: Path, overwrite: bool, audio_from: str | None = None) -> None:
@@ -162,7 +160,7 @@ def refuse_existing(path: Path, overwrite: bool, audio_from: str | None = None) 
     except FileNotFoundError:
         return
     except (OSError, ValueError) as error:
-        raise OutputError(f"cannot write {path}", got=getattr(error, "strerror", "") or str(error)) from None
+        raise OutputError(f"cannot write {path}", got=reason(error)) from None
     if path.is_dir():
         raise OutputError(f"cannot write {path}", got="a folder of that name", do="Choose another name.")
     if audio_from is not None and path.exists() and Path(audio_from).exists() and path.samefile(audio_from):
@@ -185,5 +183,4 @@ def create_partial(path: Path) -> Path:
             do = f"Create it first: mkdir -p {path.parent}"
             raise OutputError(f"no folder {path.parent} for {path.name}", do=do) from None
         except (OSError, ValueError) as error:
-            reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
-            raise OutputError(f"cannot write {path}", got=reason, do="Choose another folder.") from None
+            raise OutputError(f"cannot write {path}", got=reason(error), do="Choose another folder.") from None
