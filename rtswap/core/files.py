@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
 import tempfile
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
+
+from rtswap.core.errors import OutputError, RtswapError, reason
 
 
 def write_atomic(path: Path, content: bytes, *, private: bool = False) -> None:
@@ -36,3 +40,47 @@ def make_writable(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder) as file:
         file.write(b"\0")
+
+
+def write_cached(path: Path, content: bytes, *, cache: str, error: type[RtswapError]) -> None:
+    """``write_atomic`` into a cache, whose folder is made. Raises ``error``, which names the ``cache``."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, content)
+    except OSError as why:
+        raise error(
+            f"{cache} cannot take {path.name} ({len(content) / 1e6:.0f} MB)",
+            got=reason(why),
+            do="Free some space, or set RTSWAP_CACHE to another folder.",
+        ) from why
+
+
+def make_partial(path: Path, make: Callable[[Path], object], do: str = "Choose another folder.") -> Path:
+    """What ``make`` makes beside ``path``: ``clip.partial.mp4`` for ``clip.mp4``, ``clip.partial2.mp4`` where an
+    earlier one was left behind. Raises OutputError."""
+    number = 1
+    while True:
+        partial = path.with_name(f"{path.stem}.partial{number if number > 1 else ''}{path.suffix}")
+        try:
+            make(partial)
+        except FileExistsError:
+            number += 1
+        except FileNotFoundError:
+            create = f"Create it first: mkdir -p {path.parent}"
+            raise OutputError(f"no folder {path.parent} for {path.name}", do=create) from None
+        except (OSError, ValueError) as error:
+            raise OutputError(f"cannot write {str(path)[:300]!r}", got=reason(error), do=do) from None
+        else:
+            return partial
+
+
+def list_files(folder: Path, suffixes: Collection[str]) -> list[Path]:
+    """The folder's files with these suffixes, frame2 before frame10, hidden ones left out. Raises OSError."""
+    found = [path for path in folder.iterdir() if path.suffix.lower() in suffixes and not path.name.startswith(".")]
+    return sorted(found, key=natural_key)
+
+
+def natural_key(path: Path) -> list[tuple[int, int, str]]:
+    """Sorts digits as numbers, before letters, and letters without case."""
+    parts = re.split(r"(\d+)", path.name.casefold())
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]

@@ -260,17 +260,11 @@ def _named(common_name: str) -> x509.Name:
 def _key_usage(is_authority: bool) -> x509.KeyUsage:
     from cryptography import x509
 
+    never = ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "encipher_only")
     return x509.KeyUsage(
-        digital_signature=not is_authority,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=is_authority,
-        crl_sign=is_authority,
-        encipher_only=False,
-        decipher_only=False,
-    )
+        not is_authority, key_cert_sign=is_authority, crl_sign=is_authority, decipher_only=False,
+        **dict.fromkeys(never, False),
+    )  # fmt: skip
 
 
 def _require_cryptography() -> None:

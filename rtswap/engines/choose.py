@@ -141,16 +141,19 @@ def _examine(job: _Job, gpu: str) -> tuple[dict[str, Engine], Record]:
             continue
         _try(engine, job, started, failed)
     took = job.compare(started, failed)
+
+    def add(variant: str, reference: str, tolerance: Mapping[str, float] | None = None) -> None:
+        """Judge one more engine by one that is right."""
+        again = job.compare({one: started[one] for one in (reference, variant)}, failed, tolerance)
+        took.update({name: ms for name, ms in again.items() if name == variant})
+
     for engine, full in FULL.items():
         if engine in started and engine not in took and took and _try(full, job, started, failed):
-            reference = next(name for name in started if name in took)
-            again = job.compare({reference: started[reference], full: started[full]}, failed)
-            took |= {name: ms for name, ms in again.items() if name == full}
+            add(full, next(name for name in started if name in took))
     allowed = profile_of(job.title).half
     for engine, half in HALF.items():
         if engine in took and allowed and _try(half, job, started, {}):  # nobody asked for it, nobody misses it
-            again = job.compare({engine: started[engine], half: started[half]}, failed, allowed)
-            took |= {name: ms for name, ms in again.items() if name == half}
+            add(half, engine, allowed)
     if not took:
         told = "; ".join(f"{one}: {reason}" for one, reason in failed.items())
         raise EngineError(f"no engine can run {job.network.model}", got=told, do=f"Run: {INSTALL[ENGINES[0]]}")

@@ -14,7 +14,7 @@ from pathlib import Path
 import platformdirs
 
 from rtswap.core.errors import ModelError, reason
-from rtswap.core.files import make_writable, sha256_of, write_atomic
+from rtswap.core.files import make_writable, sha256_of, write_cached
 from rtswap.core.text import nearest
 from rtswap.networks.catalog import Entry, shipped_catalog
 
@@ -152,11 +152,4 @@ def _file_hash(path: Path) -> str:
 
 
 def _write(path: Path, content: bytes) -> None:
-    try:
-        write_atomic(path, content)
-    except OSError as error:
-        raise ModelError(
-            f"the model cache cannot take {path.name} ({len(content) / 1e6:.0f} MB)",
-            got=str(error),
-            do="Free some space, or set RTSWAP_CACHE to another folder.",
-        ) from error
+    write_cached(path, content, cache="the model cache", error=ModelError)

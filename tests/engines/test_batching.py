@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from together import run_together
 
 from rtswap.core.errors import EngineError
 from rtswap.core.types import Tensor
@@ -180,8 +180,8 @@ def asked_by_all(engine: SharedEngine, values: list[float], times: int = 20) -> 
     """What every stream, in a thread of its own, got for its value."""
     found: list[list[object]] = [[] for _ in values]
 
-    def stream(index: int, value: float) -> None:
-        mine = engine.for_stream(index)
+    def stream(index: int) -> None:
+        value, mine = values[index], engine.for_stream(index)
         for k in range(times):
             x = np.full((1 + index % 3, 4), value + k / 100, np.float32)
             if value < 0:
@@ -193,12 +193,7 @@ def asked_by_all(engine: SharedEngine, values: list[float], times: int = 20) -> 
                 found[index].append(str(error))
         mine.close()
 
-    threads = [threading.Thread(target=stream, args=one, daemon=True) for one in enumerate(values)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    assert not any(thread.is_alive() for thread in threads)
+    run_together(stream, len(values))
     return found
 
 
@@ -297,11 +292,6 @@ def test_tensors_of_a_gpu_go_between_the_batches_and_stay_the_asker_s() -> None:
             if kept.value != 2 * (100 * stream + k) or (rows != 2 * stream).any():
                 wrong.append(stream)
 
-    threads = [threading.Thread(target=ask, args=(stream,), daemon=True) for stream in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    assert not any(thread.is_alive() for thread in threads)
+    run_together(ask, 4)
     assert wrong == []
     assert not hasattr(SharedEngine(Doubler()).for_stream("a"), "run_on_device")

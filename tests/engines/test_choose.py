@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -145,15 +146,21 @@ def test_a_remembered_engine_that_is_gone_is_chosen_anew(machine: Machine, model
     assert all("uninstalled" in event for event in events)
 
 
+def write_networks(folder: Path, contents: Iterable[bytes]) -> dict[str, Network]:
+    """A file for each, named after its last letter."""
+    networks = {}
+    for content in contents:
+        path = folder / f"{content[-1:].decode()}.onnx"
+        path.write_bytes(content)
+        networks[path.stem] = Network(path, SAMPLE)
+    return networks
+
+
 def test_networks_of_one_loop_share_the_engine_that_is_faster_in_all(machine: Machine, tmp_path: Path) -> None:
     """One network is a little faster in the first engine, the other much faster in the second."""
     clock = machine.clock
     speeds = {b"\x08 a": {"onnxruntime": 1.0, "openvino": 1.5}, b"\x08 b": {"onnxruntime": 8.0, "openvino": 4.0}}
-    networks = {}
-    for content in speeds:
-        path = tmp_path / f"{content[-1:].decode()}.onnx"
-        path.write_bytes(content)
-        networks[path.stem] = Network(path, SAMPLE)
+    networks = write_networks(tmp_path, speeds)
 
     def start(name: str, network: str, content: bytes, *_: object) -> FakeEngine:
         return FakeEngine(name, clock, speeds[content][name] / 1e3)
@@ -167,11 +174,7 @@ def test_networks_of_one_loop_share_the_engine_that_is_faster_in_all(machine: Ma
 def test_where_no_engine_can_run_all_each_network_has_its_own(machine: Machine, tmp_path: Path) -> None:
     clock = machine.clock
     able = {b"\x08 a": "onnxruntime", b"\x08 b": "openvino"}
-    networks = {}
-    for content in able:
-        path = tmp_path / f"{content[-1:].decode()}.onnx"
-        path.write_bytes(content)
-        networks[path.stem] = Network(path, SAMPLE)
+    networks = write_networks(tmp_path, able)
 
     def start(name: str, network: str, content: bytes, *_: object) -> FakeEngine:
         if able[content] != name:

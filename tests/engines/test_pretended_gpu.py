@@ -29,10 +29,10 @@ from rtswap.engines.tensorrt.plan import CURRENT, Manifest, Recipe
 from rtswap.engines.tensorrt.plan_store import PlanCache, plan_folder
 from rtswap.engines.torch.engine import TorchEngine
 from rtswap.gpu import card
-from rtswap.gpu.card import Card
+from rtswap.gpu.driver import Gpu
 from rtswap.networks.onnx_graph import Graph
 
-CARD = Card("Pretended Card", "8.9", 24.0, "13.0")
+CARD = Gpu("Pretended Card", "8.9", 24.0, "13.0")
 
 
 def network() -> bytes:

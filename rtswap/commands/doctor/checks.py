@@ -13,9 +13,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import NamedTuple
 
 from rtswap.core.errors import RtswapError, reason
 from rtswap.core.files import make_writable
@@ -36,8 +36,7 @@ class State(Enum):
     """The default job, webcam to virtual camera or window, does not run without it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One line of the report."""
 
     name: str
@@ -197,7 +196,7 @@ def _torch_finding() -> Finding:
         card = find_card(torch)
     except RtswapError as error:
         return Finding("Engine torch-cuda", State.NOTE, str(error), error.do)
-    return Finding("Engine torch-cuda", State.OK, f"torch {torch.__version__} on {card}")
+    return Finding("Engine torch-cuda", State.OK, f"torch {torch.__version__} on {card.model}")
 
 
 def _tensorrt_finding() -> Finding:

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rtswap.core.errors import InputError, UsageError, reason
-from rtswap.core.files import sha256_of
+from rtswap.core.files import list_files, sha256_of
 from rtswap.core.urls import scheme
-from rtswap.media.inputs.image import natural_key
 from rtswap.source.personas import is_persona, persona_photo
 from rtswap.vision.images import PICTURE_SUFFIXES, looks_like_picture
 
@@ -44,11 +43,9 @@ def files_in(inputs: Sequence[str], out: Path) -> list[Path]:
 
 def _inside(folder: Path) -> list[Path]:
     try:
-        children = [child for child in folder.iterdir() if not child.name.startswith(".")]
+        return list_files(folder, PICTURE_SUFFIXES | VIDEO_SUFFIXES)
     except OSError as error:
         raise InputError(f"cannot read the folder {folder}", got=reason(error)) from None
-    wanted = PICTURE_SUFFIXES | VIDEO_SUFFIXES
-    return sorted((child for child in children if child.suffix.lower() in wanted), key=natural_key)
 
 
 def is_video(path: Path) -> bool:

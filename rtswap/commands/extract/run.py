@@ -30,7 +30,6 @@ ENLARGED = 1.5
 SAVE_EVERY_S = 20.0
 ALIKE = "alike"
 """Reason against a face that was kept before, nearly so."""
-_A_PHOTO = 1
 _UNOPENED = 1
 """Frames that a video is taken to have until it is opened, for the bar."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -106,7 +106,8 @@ def _verify_file(path: Path, name: str, look: _Look, on_event: Event) -> Verdict
     except RtswapError as error:  # damaged, or c2pa-python is not installed
         notes.append(_named(str(error), path, name))
     try:
-        with _opened(path, lambda event: on_event(_named(event, path, name))) as input:
+        opened = open_input(str(path.absolute()), on_event=lambda event: on_event(_named(event, path, name)))
+        with closing(opened) as input:
             look.at(input)
     except InputError as error:
         if not look.frames and manifest is None:
@@ -126,15 +127,6 @@ def _require_file(path: Path, name: str) -> None:
         raise InputError(f"no such file: {name[:300]!r}", expected="a video, a picture or an address")
     if not path.is_file():
         raise InputError(f"{name} is no file", expected="a video, a picture or an address")
-
-
-@contextmanager
-def _opened(path: Path, on_event: Event) -> Iterator[Input]:
-    input = open_input(str(path.absolute()), on_event=on_event)
-    try:
-        yield input
-    finally:
-        input.close()
 
 
 @contextmanager

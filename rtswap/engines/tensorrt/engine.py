@@ -24,6 +24,7 @@ from rtswap.engines.tensorrt.runtime import ReadyPlan
 from rtswap.engines.torch.buffers import Shapes, Slots, Staging
 from rtswap.gpu import card as door
 from rtswap.gpu.capture import WARM_UPS, capture
+from rtswap.gpu.driver import Gpu
 
 _ASKED_FOR = ("7.5",)
 """Cards that TensorRT for RTX serves only when a plan is built for them."""
@@ -83,7 +84,7 @@ class TensorRtEngine:
             return self._slots.run_on_device(inputs, own=own)
 
     def _ready(
-        self, content: bytes, network: str, precision: str, cache: PlanCache | None, card: door.Card
+        self, content: bytes, network: str, precision: str, cache: PlanCache | None, card: Gpu
     ) -> tuple[Manifest, ReadyPlan]:
         """The plan on the card. A card that TensorRT for RTX does not name may still take a plan that is built for
         what is there; where it does not, that is said in words of ours."""
@@ -95,16 +96,16 @@ class TensorRtEngine:
             raise _not_served(self._tensorrt, card, error) from error
 
     def _loaded(
-        self, content: bytes, network: str, precision: str, cache: PlanCache | None, card: door.Card, target: str
+        self, content: bytes, network: str, precision: str, cache: PlanCache | None, card: Gpu, target: str
     ) -> tuple[Manifest, ReadyPlan]:
         """One from the cache that TensorRT does not take is built again, once."""
         tensorrt = self._tensorrt
         if tensorrt.portable and card.capability in _ASKED_FOR:
             target = card.capability
         recipe = recipe_for(network, PlanOptions(precision or None, target))
-        tied = "" if tensorrt.portable and target != CURRENT else str(card)
+        tied = "" if tensorrt.portable and target != CURRENT else card.model
         plan, manifest, fresh = plan_for(content, network, recipe, tensorrt, cache, card=tied)
-        kernels = None if cache is None else cache.kernels_file(network, manifest.key, str(card))
+        kernels = None if cache is None else cache.kernels_file(network, manifest.key, card.model)
         try:
             return manifest, ReadyPlan(plan, network, tensorrt, kernels)
         except EngineError:
@@ -122,7 +123,7 @@ def _as_given(spec: TensorSpec, manifest: Manifest) -> TensorSpec:
     return replace(spec, shape=(None, *spec.shape[1:])) if manifest.free_batch else spec
 
 
-def _not_served(tensorrt: TensorRt, card: door.Card, error: EngineError) -> EngineError:
+def _not_served(tensorrt: TensorRt, card: Gpu, error: EngineError) -> EngineError:
     """The same sentence for every network, so that it is told once."""
     return EngineError(
         f"{tensorrt.refusal(card.capability)} ({card.name}), nor does one that is built for it",

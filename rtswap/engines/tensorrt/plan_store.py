@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from rtswap.core.errors import EngineError
-from rtswap.core.files import write_atomic
+from rtswap.core.files import write_cached
 from rtswap.engines.tensorrt.plan import Manifest, manifest_from_json, manifest_to_json
 
 
@@ -43,17 +44,10 @@ class PlanCache:
     def put(self, plan: bytes, manifest: Manifest) -> Path:
         """Keep a plan and take away those of the same network that it replaces. Raises EngineError."""
         path = self._path(manifest.network, manifest.key)
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            path.with_suffix(".json").unlink(missing_ok=True)  # a plan without a manifest is not believed
-            write_atomic(path, plan)
-            write_atomic(path.with_suffix(".json"), manifest_to_json(manifest).encode())
-        except OSError as error:
-            raise EngineError(
-                f"the plan cache cannot take {path.name} ({len(plan) / 1e6:.0f} MB)",
-                got=str(error),
-                do="Free some space, or set RTSWAP_CACHE to another folder.",
-            ) from error
+        with suppress(OSError):  # a plan without a manifest is not believed
+            path.with_suffix(".json").unlink()
+        for file, content in ((path, plan), (path.with_suffix(".json"), manifest_to_json(manifest).encode())):
+            write_cached(file, content, cache="the plan cache", error=EngineError)
         self._take_away_older(path, manifest)
         return path
 

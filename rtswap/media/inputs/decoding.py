@@ -138,6 +138,11 @@ def nominal_fps(stream: av.video.stream.VideoStream) -> float:
     return _USUAL_FPS
 
 
+def start_s(frame: av.VideoFrame) -> float | None:
+    """When the frame begins, in seconds of its stream's clock; None where it does not say."""
+    return None if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base)
+
+
 def limit_pixels(stream: av.video.stream.VideoStream) -> None:
     """A damaged or hostile header must not make the decoder ask for all memory."""
     stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}

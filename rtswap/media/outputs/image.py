@@ -12,6 +12,7 @@ import cv2
 from rtswap.core.errors import OutputError, UsageError, reason
 from rtswap.core.files import write_atomic
 from rtswap.core.types import Image, MarkedImage
+from rtswap.media.outputs.fitting import refuse_existing
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 _NUMBER = re.compile(r"%0?(\d*)d")
@@ -49,7 +50,7 @@ class ImageOutput:
             _make_folder(self._path)
         self._check_folder()
         if not self._many:
-            self._refuse_existing(self._path)
+            refuse_existing(self._path, overwrite)
 
     @property
     def name(self) -> str:
@@ -60,7 +61,7 @@ class ImageOutput:
             do = f"Use {self._path.stem}_%05d{self._path.suffix} or a folder for several."
             raise OutputError(f"{self.name} holds one picture", got="another one", do=do)
         path = self._path if not self._many else self._numbered(image.index)
-        self._refuse_existing(path)
+        refuse_existing(path, self._overwrite)
         self._write(path, image.image)
         self._sent = True
         if self._sign is not None:
@@ -83,10 +84,6 @@ class ImageOutput:
             )
         if not os.access(parent, os.W_OK):
             raise OutputError(f"cannot write into {parent}", got="no permission", do="Choose another folder.")
-
-    def _refuse_existing(self, path: Path) -> None:
-        if path.exists() and not self._overwrite:
-            raise OutputError(f"{path} exists already", do="Choose another name, or add --overwrite.")
 
     def _write(self, path: Path, image: Image) -> None:
         try:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from media_files import all_numbers, numbered
 
 from rtswap.core.errors import InputError
-from rtswap.media.inputs.image import ImageInput, natural_key
+from rtswap.core.files import natural_key
+from rtswap.media.inputs.image import ImageInput
 
 
 def fill(folder: Path, names: list[str]) -> None:
