@@ -84,3 +84,19 @@ def natural_key(path: Path) -> list[tuple[int, int, str]]:
     """Sorts digits as numbers, before letters, and letters without case."""
     parts = re.split(r"(\d+)", path.name.casefold())
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]
+
+
+def refuse_existing(path: Path, overwrite: bool, audio_from: str | None = None) -> None:
+    """Nothing is overwritten unasked, and the input never."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:
+        raise OutputError(f"cannot write {path}", got=reason(error)) from None
+    if path.is_dir():
+        raise OutputError(f"cannot write {path}", got="a folder of that name", do="Choose another name.")
+    if audio_from is not None and path.exists() and Path(audio_from).exists() and path.samefile(audio_from):
+        raise OutputError(f"{path} is the input", do="Choose another name for the output.")
+    if not overwrite:
+        raise OutputError(f"{path} exists already", do="Choose another name, or add --overwrite.")

@@ -1,13 +1,10 @@
-"""What every output checks: that nothing is overwritten, and that pictures have one size, set by the first."""
+"""An output has one size, set by its first picture; later pictures are brought to it."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import cv2
 import numpy as np
 
-from rtswap.core.errors import OutputError, reason
 from rtswap.core.types import Image
 
 
@@ -40,19 +37,3 @@ class Fitter:
         canvas = np.zeros((self.height, self.width, 3), np.uint8)
         cv2.resize(image, (width, height), dst=canvas[top : top + height, left : left + width], interpolation=method)
         return canvas
-
-
-def refuse_existing(path: Path, overwrite: bool, audio_from: str | None = None) -> None:
-    """Nothing is overwritten unasked, and the input never."""
-    try:
-        path.lstat()
-    except FileNotFoundError:
-        return
-    except (OSError, ValueError) as error:
-        raise OutputError(f"cannot write {path}", got=reason(error)) from None
-    if path.is_dir():
-        raise OutputError(f"cannot write {path}", got="a folder of that name", do="Choose another name.")
-    if audio_from is not None and path.exists() and Path(audio_from).exists() and path.samefile(audio_from):
-        raise OutputError(f"{path} is the input", do="Choose another name for the output.")
-    if not overwrite:
-        raise OutputError(f"{path} exists already", do="Choose another name, or add --overwrite.")

@@ -10,9 +10,8 @@ from pathlib import Path
 import cv2
 
 from rtswap.core.errors import OutputError, UsageError, reason
-from rtswap.core.files import write_atomic
+from rtswap.core.files import refuse_existing, write_atomic
 from rtswap.core.types import Image, MarkedImage
-from rtswap.media.outputs.fitting import refuse_existing
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 _NUMBER = re.compile(r"%0?(\d*)d")

@@ -14,11 +14,10 @@ import av
 import av.container
 
 from rtswap.core.errors import OutputError, UsageError, reason
-from rtswap.core.files import make_partial
+from rtswap.core.files import make_partial, refuse_existing
 from rtswap.core.native_logs import quiet_ffmpeg
 from rtswap.core.types import MarkedImage
 from rtswap.media.outputs.encoding import VideoEncoder, encoder_name
-from rtswap.media.outputs.fitting import refuse_existing
 from rtswap.media.outputs.sound import SoundTrack, open_sound
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv")
