@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 from paths import ROOT
-from scripts_loader import loaded
+from scripts_loader import load_script
 
 from rtswap.app.config_file import read
 from rtswap.commands.main import main
@@ -34,13 +34,13 @@ EXAMPLES = sorted((ROOT / "docs/examples").glob("*.py"))
     [("usage.md", "usage"), ("dependencies.md", "dependencies"), ("responsible-use.md", "responsible_use")],
 )
 def test_generated_parts_are_up_to_date(page: str, write: str) -> None:
-    make_docs = loaded("scripts/make_docs.py")
+    make_docs = load_script("scripts/make_docs.py")
     text = (ROOT / "docs" / page).read_text()
     assert getattr(make_docs, write)(text) == text, "run `make docs`"
 
 
 def test_generated_parts_would_change_with_the_program() -> None:
-    make_docs = loaded("scripts/make_docs.py")
+    make_docs = load_script("scripts/make_docs.py")
     old = "before\n<!-- flags -->\nstale\n<!-- /flags -->\nafter\n"
     new = make_docs.usage(old)
     assert "stale" not in new
@@ -51,7 +51,7 @@ def test_generated_parts_would_change_with_the_program() -> None:
 
 def test_figures_of_the_marks_are_the_measured_ones() -> None:
     """The page says what the JSON says, and the JSON says that the targets of the mark are met."""
-    make_docs = loaded("scripts/make_docs.py")
+    make_docs = load_script("scripts/make_docs.py")
     found = json.loads((ROOT / "benchmarks/results/marks.json").read_text())
     assert found["chance"]["windows"] >= 10_000
     assert found["chance"]["found"] == 0
@@ -121,7 +121,7 @@ def test_examples_are_short(path: Path) -> None:
 def test_own_input() -> None:
     picture = np.zeros((48, 64, 3), np.uint8)
     picture[:, 30:34] = 255
-    given: protocols.Input = loaded("docs/examples/my_input.py").DriftingPicture(picture, seconds=0.4)
+    given: protocols.Input = load_script("docs/examples/my_input.py").DriftingPicture(picture, seconds=0.4)
     assert (given.info.width, given.info.height, given.info.live) == (64, 48, True)
     frames = list(given.frames())
     assert [frame.index for frame in frames] == list(range(12))
@@ -131,7 +131,7 @@ def test_own_input() -> None:
 
 
 def test_own_input_ends_when_closed() -> None:
-    given = loaded("docs/examples/my_input.py").DriftingPicture(np.zeros((8, 8, 3), np.uint8), seconds=60)
+    given = load_script("docs/examples/my_input.py").DriftingPicture(np.zeros((8, 8, 3), np.uint8), seconds=60)
     threading.Timer(0.2, given.close).start()
     began = time.perf_counter()
     assert list(given.frames())
@@ -144,14 +144,14 @@ def marked(index: int) -> MarkedImage:
 
 
 def test_own_output(tmp_path: Path) -> None:
-    output: protocols.Output = loaded("docs/examples/my_output.py").Contact(tmp_path, every=2)
+    output: protocols.Output = load_script("docs/examples/my_output.py").Contact(tmp_path, every=2)
     for index in range(5):
         output.send(marked(index))
     output.close()
     output.close()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["000000.png", "000002.png", "000004.png"]
     assert (cv2.imread(str(tmp_path / "000004.png")) == 4).all()
-    broken: Any = loaded("docs/examples/my_output.py").Contact(tmp_path / "absent")
+    broken: Any = load_script("docs/examples/my_output.py").Contact(tmp_path / "absent")
     with pytest.raises(OutputError, match="cannot write"):
         broken.send(marked(0))
 
@@ -160,7 +160,7 @@ def test_own_swapper() -> None:
     mesh = canonical().mesh.astype(np.float32)
     source_points = place(mesh, 200, (128, 128))
     portrait = np.full((256, 256, 3), (10, 200, 30), np.uint8)
-    model: protocols.SwapModel = loaded("docs/examples/my_swapper.py").PaperMaskModel()
+    model: protocols.SwapModel = load_script("docs/examples/my_swapper.py").PaperMaskModel()
     swapper = model.bind(SourceIdentity(portrait, source_points))
     in_frame = place(mesh, 90, (320, 240))
     matrix, (width, height) = swapper.view(in_frame, 64)
@@ -196,7 +196,7 @@ def test_everything_that_is_needed_is_packaged() -> None:
 
 
 def test_own_finish() -> None:
-    finish: protocols.Finish = loaded("docs/examples/my_finish.py").OldFilm(fade_s=2.0)
+    finish: protocols.Finish = load_script("docs/examples/my_finish.py").OldFilm(fade_s=2.0)
     points = place(canonical().mesh.astype(np.float32), 10, (32, 32))
     colours = []
     for time_s in (0.0, 1.0, 2.0, 9.0):

@@ -20,7 +20,7 @@ from rtswap.app.gpu_parts import (
     why_on_host,
     works_on_gpu,
 )
-from rtswap.app.marking import Sign, confirm_sources, make_disclosure, make_signer, unmarked_because
+from rtswap.app.marking import Sign, confirm_sources, make_disclosure, make_signer, unmarked_reason
 from rtswap.app.networks import FaceModels, open_models
 from rtswap.compositing.canvas.host import HostCanvas
 from rtswap.compositing.renderer import HostRenderer
@@ -71,7 +71,7 @@ def run(config: Config, console: Console) -> dict[str, Any]:
             live=input.info.live,
             disclosure=disclosure,
         )
-        reason = unmarked_because(config)
+        reason = unmarked_reason(config)
         metrics = Metrics(notes={"unmarked": reason} if reason else {})
         log = MetricsLog(config.metrics.file, metrics, warn=event) if config.metrics.file else None
         if log is not None:

@@ -24,7 +24,7 @@ from rtswap.core.errors import ConfigError, InputError, OutputError, RtswapError
 from rtswap.disclosure.certificate import SigningIdentity
 from rtswap.disclosure.manifest_content import ManifestFacts, definition, hash_input
 from rtswap.disclosure.manifest_report import ManifestReport, report_of
-from rtswap.disclosure.manifest_streams import Guarded, Nowhere, StreamGuard
+from rtswap.disclosure.manifest_streams import GuardedFile, NullFile, StreamGuard
 
 __all__ = [
     "ManifestFacts",
@@ -87,10 +87,10 @@ def sign_file(path: Path, facts: ManifestFacts, identity: SigningIdentity) -> No
         )
     try:
         if suffix in BESIDE:
-            with _replacing(sidecar_of(path), like=path) as file, path.open("rb") as recording:
-                file.write(_sign(recording, Nowhere(), facts, identity, MEDIA_TYPES[suffix], embed=False))
+            with _replace_file(sidecar_of(path), like=path) as file, path.open("rb") as recording:
+                file.write(_sign(recording, NullFile(), facts, identity, MEDIA_TYPES[suffix], embed=False))
         else:
-            with _replacing(path, like=path) as file, path.open("rb") as recording:
+            with _replace_file(path, like=path) as file, path.open("rb") as recording:
                 _sign(recording, file, facts, identity, MEDIA_TYPES[suffix])
     except (OSError, ValueError, _SigningFailed) as error:
         raise OutputError(
@@ -150,7 +150,7 @@ def _read(
         try:
             with (
                 c2pa.Context.from_dict(settings) as context,
-                c2pa.Reader(media_type, Guarded(file, guard), manifest, context) as reader,
+                c2pa.Reader(media_type, GuardedFile(file, guard), manifest, context) as reader,
             ):
                 found = json.loads(reader.json())
         except c2pa.C2paError:
@@ -181,7 +181,9 @@ def _sign(
             ):
                 if not embed:
                     builder.set_no_embed()
-                manifest: bytes = builder.sign(signer, media_type, Guarded(recording, guard), Guarded(output, guard))
+                manifest: bytes = builder.sign(
+                    signer, media_type, GuardedFile(recording, guard), GuardedFile(output, guard)
+                )
         except c2pa.C2paError as error:
             raise guard.error or _SigningFailed(reason(error)) from None
     return manifest
@@ -192,7 +194,7 @@ class _SigningFailed(Exception):
 
 
 @contextmanager
-def _replacing(path: Path, *, like: Path) -> Iterator[IO[bytes]]:
+def _replace_file(path: Path, *, like: Path) -> Iterator[IO[bytes]]:
     """A file that becomes ``path`` when all went well, with the rights of ``like``, and is gone otherwise."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.signing", suffix=path.suffix)
     try:

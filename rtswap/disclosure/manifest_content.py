@@ -67,7 +67,7 @@ def definition(facts: ManifestFacts) -> dict[str, Any]:
     }
 
 
-def hash_named(instance_id: str) -> str:
+def hash_in(instance_id: str) -> str:
     """The hash, in hex, that ``_ingredient`` wrote; empty for names of another kind."""
     if not instance_id.startswith(_HASH_NAME):
         return ""

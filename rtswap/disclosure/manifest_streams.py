@@ -43,7 +43,7 @@ class StreamGuard:
         self._caught = number
 
 
-class Guarded:
+class GuardedFile:
     """A file for c2pa."""
 
     def __init__(self, file: Any, guard: StreamGuard) -> None:
@@ -84,7 +84,7 @@ class Guarded:
         self._file.flush()
 
 
-class Nowhere:
+class NullFile:
     """Takes the copy that c2pa writes even where the manifest is not to be in it."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from rtswap.core.errors import EngineError, ModelError
 from rtswap.core.types import Tensor
-from rtswap.engines.contract import TensorSpec, check_inputs, check_threads, no_network, one_line, read_model_file
+from rtswap.engines.contract import TensorSpec, cannot_run, check_inputs, check_threads, one_line, read_model_file
 
 _FATAL_ONLY = 4
 _DTYPES = {
@@ -54,7 +54,7 @@ class OnnxRuntimeEngine:
         try:
             self._session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except _ORT_ERRORS as error:
-            raise no_network(model, "ONNX Runtime", error) from error
+            raise cannot_run(model, "ONNX Runtime", error) from error
         self.inputs = tuple(_spec(node) for node in self._session.get_inputs())
         self._outputs = [node.name for node in self._session.get_outputs()]
 

@@ -13,7 +13,7 @@ import openvino as ov
 from rtswap.core.errors import EngineError
 from rtswap.core.files import make_writable
 from rtswap.core.types import Tensor
-from rtswap.engines.contract import TensorSpec, check_inputs, check_threads, no_network, one_line, read_model_file
+from rtswap.engines.contract import TensorSpec, cannot_run, check_inputs, check_threads, one_line, read_model_file
 
 PRECISIONS = ("f32", "bf16", "f16")
 
@@ -53,7 +53,7 @@ class OpenVinoEngine:
             self._compiled = core.compile_model(core.read_model(content), "CPU", config)
             self._request = self._compiled.create_infer_request()
         except (RuntimeError, ValueError, TypeError, MemoryError) as error:
-            raise no_network(model, "OpenVINO", error) from error
+            raise cannot_run(model, "OpenVINO", error) from error
         self.inputs = tuple(_spec(port, port.get_any_name()) for port in self._compiled.inputs)
         self._outputs = tuple(_spec(port, _output_name(port)) for port in self._compiled.outputs)
 

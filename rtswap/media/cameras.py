@@ -59,7 +59,7 @@ def list_cameras() -> list[CameraInfo]:
     """Every camera that pictures can be taken from, by index. Never raises; none gives an empty list."""
     if sys.platform.startswith("linux"):
         return linux_cameras(_SYS, Path("/dev"))
-    return probed_cameras()
+    return probe_cameras()
 
 
 def linux_cameras(sys_root: Path, dev_root: Path, ioctl: Ioctl | None = None) -> list[CameraInfo]:
@@ -76,7 +76,7 @@ def linux_cameras(sys_root: Path, dev_root: Path, ioctl: Ioctl | None = None) ->
     return found
 
 
-def probed_cameras(count: int = _PROBED) -> list[CameraInfo]:
+def probe_cameras(count: int = _PROBED) -> list[CameraInfo]:
     """Opens the numbers 0 .. count - 1 through OpenCV and asks each for its present mode."""
     import cv2
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.errors import ModelError
-from rtswap.networks.packaged_weights import find_weights, read_checked
+from rtswap.networks.packaged_weights import find_weights, read_verified
 
 if TYPE_CHECKING:
     from rtswap.networks.onnx_graph import Graph
@@ -62,7 +62,7 @@ def weights_path(network: str) -> Path:
 
 def load_weights(path: Path, sha256: str) -> Weights:
     """The arrays in the order of the layers, checked before anything in the file is believed. Raises ModelError."""
-    content = read_checked(path, sha256, *_PACKAGE)
+    content = read_verified(path, sha256, *_PACKAGE)
     import io
     import pickle
 

@@ -13,7 +13,7 @@ from fake_engines import SAMPLE, FakeEngine, Machine, pick, record
 from rtswap.core.errors import EngineError, ModelError
 from rtswap.engines import choose, measure
 from rtswap.engines.choose import Network, choose_engine, choose_engines
-from rtswap.engines.samples import pictures_like
+from rtswap.engines.samples import fill_with_faces
 from rtswap.networks.onnx_graph import Graph
 
 
@@ -191,7 +191,7 @@ def test_where_no_engine_can_run_all_each_network_has_its_own(machine: Machine, 
 def test_samples_are_faces_where_zeros_were_given() -> None:
     guide = np.zeros((2, 32, 48), np.uint8)
     given = {"image": np.zeros((5, 32, 48, 3), np.uint8), "guides": guide, "own": np.ones((2, 2), np.float32)}
-    found = pictures_like(given)
+    found = fill_with_faces(given)
     assert found["own"] is given["own"]
     for name in ("image", "guides"):
         assert (found[name].shape, found[name].dtype) == (given[name].shape, given[name].dtype)

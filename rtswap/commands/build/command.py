@@ -25,7 +25,7 @@ def _parser() -> Parser:
 
 def _run(flags: Flags) -> int:
     from rtswap.app.console import Console
-    from rtswap.commands.build.plans import build_networks, read_wish
+    from rtswap.commands.build.plans import build_networks, read_options
     from rtswap.networks.catalog import shipped_catalog
     from rtswap.networks.registry import Registry
 
@@ -36,7 +36,7 @@ def _run(flags: Flags) -> int:
         catalog=list(shipped_catalog()),
         path_of=registry.path,
         folder=registry.folder,
-        wish=read_wish(
+        options=read_options(
             flags.get("precision", ""), flags.get("target", ""), flags.get("batch", ""), force="force" in flags
         ),
         on_progress=console.progress,

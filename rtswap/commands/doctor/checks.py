@@ -179,8 +179,8 @@ def check_gpu_engines(*, has_gpu: bool | None = None) -> list[Finding]:
     without = why_no_gpu() if has_gpu is None else "" if has_gpu else "there is no GPU"
     if without:
         builder = package_version("tensorrt_rtx")
-        told = f"; tensorrt_rtx {builder} is there to build plans for other machines" if builder else ""
-        return [Finding("Engines for a GPU", State.NOTE, f"{' and '.join(ON_GPU)} do not run: {without}{told}")]
+        note = f"; tensorrt_rtx {builder} is there to build plans for other machines" if builder else ""
+        return [Finding("Engines for a GPU", State.NOTE, f"{' and '.join(ON_GPU)} do not run: {without}{note}")]
     torch, tensorrt = _torch_finding(), _tensorrt_finding()
     if torch.state is not State.OK and tensorrt.state is State.OK:
         found = f"{tensorrt.found}, but torch, which owns its memory, is missing"
@@ -213,8 +213,8 @@ def _tensorrt_finding() -> Finding:
     except RtswapError as error:
         return Finding(name, State.NOTE, str(error), error.do)
     if capability and not found.serves(capability):
-        told = f"{found.refusal(capability)}, but on {', '.join(found.targets)} and newer"
-        return Finding(name, State.NOTE, told, "--engine torch-cuda runs there; so may: pip install tensorrt")
+        refusal = f"{found.refusal(capability)}, but on {', '.join(found.targets)} and newer"
+        return Finding(name, State.NOTE, refusal, "--engine torch-cuda runs there; so may: pip install tensorrt")
     return Finding(name, State.OK, f"{found.name} {found.version}")
 
 
@@ -223,26 +223,26 @@ def check_plans(folder: Path, *, hash_of: Callable[[str], str] = lambda network:
     ``hash_of``: a network's sha256 today, empty for one that is not known."""
     from rtswap.engines.tensorrt.plan_store import PlanCache
 
-    name, shelf = "TensorRT plans", list(PlanCache(folder).shelf())
-    if not shelf:
+    name, stored = "TensorRT plans", list(PlanCache(folder).stored())
+    if not stored:
         return [Finding(name, State.OK, "none; built when a GPU needs them, or by: rtswap build")]
-    size = sum(one.bytes for one in shelf) + sum(path.stat().st_size for path in folder.glob("*.kernels"))
-    good = [one.manifest for one in shelf if one.manifest is not None]
+    size = sum(one.bytes for one in stored) + sum(path.stat().st_size for path in folder.glob("*.kernels"))
+    good = [one.manifest for one in stored if one.manifest is not None]
     held = ", ".join(sorted({f"{one.network} {one.recipe.precision}" for one in good})) or "none that can be used"
-    told = [f"{len(shelf)} plans, {size / 1e6:.0f} MB in {folder}: {held}"]
-    if len(good) < len(shelf):
-        told.append(f"{len(shelf) - len(good)} without a manifest that can be read")
+    parts = [f"{len(stored)} plans, {size / 1e6:.0f} MB in {folder}: {held}"]
+    if len(good) < len(stored):
+        parts.append(f"{len(stored) - len(good)} without a manifest that can be read")
     old = [
         f"{one.network} by {one.module} {one.version}" for one in good if one.version != package_version(one.module)
     ]
     if old:
-        told.append(f"of a version that is not installed: {', '.join(old)}")
+        parts.append(f"of a version that is not installed: {', '.join(old)}")
     changed = sorted({one.network for one in good if hash_of(one.network) not in ("", one.onnx_sha256)})
     if changed:
-        told.append(f"of a network that has changed since: {', '.join(changed)}")
-    if len(told) == 1:
-        return [Finding(name, State.OK, told[0])]
-    return [Finding(name, State.NOTE, "; ".join(told), "rtswap build --force")]
+        parts.append(f"of a network that has changed since: {', '.join(changed)}")
+    if len(parts) == 1:
+        return [Finding(name, State.OK, parts[0])]
+    return [Finding(name, State.NOTE, "; ".join(parts), "rtswap build --force")]
 
 
 def check_codecs() -> list[Finding]:

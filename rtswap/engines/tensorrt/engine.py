@@ -16,7 +16,7 @@ from rtswap.core.errors import EngineError
 from rtswap.core.types import Tensor
 from rtswap.engines.build.all_plans import PlanOptions, plan_for, recipe_for
 from rtswap.engines.contract import TensorSpec, check_inputs, check_threads, read_model_file
-from rtswap.engines.tensorrt.batches import in_pieces
+from rtswap.engines.tensorrt.batches import run_in_pieces
 from rtswap.engines.tensorrt.module import TensorRt, load_tensorrt_for
 from rtswap.engines.tensorrt.plan import CURRENT, Manifest
 from rtswap.engines.tensorrt.plan_store import PlanCache, plan_folder
@@ -75,7 +75,7 @@ class TensorRtEngine:
         with self._slots.guarded():
             if not self._manifest.free_batch:
                 return self._slots.run_on_host(tensors)
-            return in_pieces(tensors, least, most, self._slots.run_on_host)
+            return run_in_pieces(tensors, least, most, self._slots.run_on_host)
 
     def run_on_device(self, inputs: Mapping[str, Any], *, own: bool = False) -> Mapping[str, Any]:
         """As ``run``, from tensors on the device to tensors on the device, for a batch that the plan takes as it is.

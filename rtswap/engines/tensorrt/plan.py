@@ -33,9 +33,9 @@ class Recipe:
         for what, lengths in (("batch", self.batch), ("side", self.side)):
             least, usual, most = lengths
             if not 1 <= least <= usual <= most:
-                told = ",".join(map(str, lengths))
+                got = ",".join(map(str, lengths))
                 raise EngineError(
-                    f"a plan's {what} has to grow", expected="least,usual,most, such as 1,4,16", got=told
+                    f"a plan's {what} has to grow", expected="least,usual,most, such as 1,4,16", got=got
                 )
 
 

@@ -15,7 +15,7 @@ from rtswap.engines.tensorrt.plan import Manifest, manifest_from_json, manifest_
 
 
 @dataclass(frozen=True, slots=True)
-class Shelved:
+class StoredPlan:
     """One plan in the folder, for reports."""
 
     path: Path
@@ -48,10 +48,10 @@ class PlanCache:
             path.with_suffix(".json").unlink()
         for file, content in ((path, plan), (path.with_suffix(".json"), manifest_to_json(manifest).encode())):
             write_cached(file, content, cache="the plan cache", error=EngineError)
-        self._take_away_older(path, manifest)
+        self._remove_older(path, manifest)
         return path
 
-    def shelf(self) -> Iterator[Shelved]:
+    def stored(self) -> Iterator[StoredPlan]:
         """Every plan in the folder, by name. Nothing is checked but that the manifest can be read."""
         for path in sorted(self.folder.glob("*.plan")):
             try:
@@ -59,7 +59,7 @@ class PlanCache:
                 manifest: Manifest | None = manifest_from_json(path.with_suffix(".json").read_text("utf-8"))
             except (OSError, ValueError):
                 size, manifest = path.stat().st_size if path.exists() else 0, None
-            yield Shelved(path, size, manifest)
+            yield StoredPlan(path, size, manifest)
 
     def kernels_file(self, network: str, key: str, card: str) -> Path:
         """Where TensorRT for RTX keeps what it compiled of a plan on a card."""
@@ -68,9 +68,9 @@ class PlanCache:
     def _path(self, network: str, key: str) -> Path:
         return self.folder / f"{_plain(network)}-{key[:20]}.plan"
 
-    def _take_away_older(self, kept: Path, manifest: Manifest) -> None:
+    def _remove_older(self, kept: Path, manifest: Manifest) -> None:
         """Plans by the same recipe of another version of TensorRT, or of an older file of the network."""
-        for other in self.shelf():
+        for other in self.stored():
             found = other.manifest
             if found is None or other.path == kept or found.network != manifest.network:
                 continue

@@ -9,8 +9,8 @@ from typing import Any
 
 from rtswap.core.errors import ModelError
 from rtswap.core.types import Tensor
-from rtswap.engines.contract import check_inputs, check_threads, no_network, one_line, read_model_file
-from rtswap.engines.tensorrt.batches import in_pieces
+from rtswap.engines.contract import cannot_run, check_inputs, check_threads, one_line, read_model_file
+from rtswap.engines.tensorrt.batches import run_in_pieces
 from rtswap.engines.torch.buffers import Shapes, Slots, Staging
 from rtswap.engines.torch.graph import TORCH_ERRORS, Program
 from rtswap.gpu import card as door
@@ -45,7 +45,7 @@ class TorchEngine:
         try:
             self._program = Program(torch, content, device=door.DEVICE if self._cuda else "cpu", precision=precision)
         except (ModelError, *TORCH_ERRORS) as error:
-            raise no_network(model, "torch", error) from error
+            raise cannot_run(model, "torch", error) from error
         self.inputs = self._program.inputs
         self._names = tuple(spec.name for spec in self.inputs)
         specs = (*self.inputs, *self._program.outputs)
@@ -69,7 +69,7 @@ class TorchEngine:
             if self._cuda:
                 counts = {len(one) for one in tensors} if self._free_batch else set()
                 if len(counts) == 1 and counts != {0}:
-                    return in_pieces(tensors, 1, MOST_ROWS, self._slots.run_on_host)
+                    return run_in_pieces(tensors, 1, MOST_ROWS, self._slots.run_on_host)
                 return self._slots.run_on_host(tensors)
             given = zip(self._names, tensors, strict=True)
             found = self._program({name: torch.from_numpy(tensor.copy()) for name, tensor in given})

@@ -101,7 +101,7 @@ class PictureMaker:
             image = image.copy()
         if frame.rotation != self._rotation:
             self._rotation, self._matrix = frame.rotation, display_matrix(frame)
-        return upright(np.asarray(image, np.uint8), self._matrix)
+        return turn_upright(np.asarray(image, np.uint8), self._matrix)
 
 
 def display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
@@ -113,7 +113,7 @@ def display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
     return int(values[0]), int(values[1]), int(values[3]), int(values[4])
 
 
-def upright(image: Image, matrix: tuple[int, int, int, int]) -> Image:
+def turn_upright(image: Image, matrix: tuple[int, int, int, int]) -> Image:
     """The picture turned by quarters and mirrored as the matrix says. The same array if there is nothing to do."""
     a, b, c, d = matrix
     key = (True, c < 0, b < 0) if abs(b) > abs(a) else (False, a < 0, d < 0)

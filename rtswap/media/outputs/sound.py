@@ -11,7 +11,7 @@ import av.container
 
 from rtswap.core.errors import reason
 
-Say = Callable[[str], None]
+Event = Callable[[str], None]
 
 COPIED = {
     ".mp4": frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"}),
@@ -25,7 +25,7 @@ _CLOCK_S = 0.01
 """Containers that count milliseconds make gaps and overlaps up to this; more is a real gap."""
 
 
-def open_sound(path: str, container: av.container.OutputContainer, suffix: str, on_event: Say) -> SoundTrack | None:
+def open_sound(path: str, container: av.container.OutputContainer, suffix: str, on_event: Event) -> SoundTrack | None:
     """A track of ``container`` fed from ``path``; None (and an event) where there is no sound that can be used.
 
     To be called before the container's header is written.
@@ -58,7 +58,7 @@ class SoundTrack:
         stream: Any,
         container: av.container.OutputContainer,
         suffix: str,
-        on_event: Say,
+        on_event: Event,
     ) -> None:
         self._source, self._stream, self._on_event = source, stream, on_event
         self._zero_s = (source.start_time or 0) / av.time_base

@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from together import run_together
+from threads import run_together
 
 from rtswap.app.config import Config
 from rtswap.app.console import Console
