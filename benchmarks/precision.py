@@ -27,8 +27,8 @@ from rtswap.app.networks import FaceModels, open_models
 from rtswap.app.program import Program
 from rtswap.core.protocols import Engine
 from rtswap.core.types import Frame, Quality, SourceIdentity, Tensor
-from rtswap.engines.build.pixels import floats_first
-from rtswap.engines.build.precision import SENSITIVE, lowered
+from rtswap.engines.build.pixels import cast_pixels_first
+from rtswap.engines.build.precision import SENSITIVE, lower_precision
 from rtswap.engines.build.profiles import PROFILES
 from rtswap.engines.telemetry import no_telemetry
 from rtswap.networks.registry import Registry
@@ -171,9 +171,9 @@ def run(model: onnx.ModelProto, inputs: Sequence[Inputs]) -> list[Inputs]:
 
 def measure(name: str, inputs: Sequence[Inputs], precision: str, keep: Sequence[str] = ()) -> dict[str, Any]:
     """Output -> largest and usual (99th percentile) difference from float32, and the largest value."""
-    model = floats_first(onnx.load(Registry().path(name)))
+    model = cast_pixels_first(onnx.load(Registry().path(name)))
     truth = run(model, inputs)
-    found = run(rounding(lowered(model, precision, keep)), inputs)
+    found = run(rounding(lower_precision(model, precision, keep)), inputs)
     rows = {}
     for output in truth[0]:
         pairs = zip(truth, found, strict=True)

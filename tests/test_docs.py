@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 from paths import ROOT
-from scripts_loader import loaded
+from scripts_loader import load_script
 
 from rtswap.app import option_kinds
 from rtswap.app.config_file import read
@@ -35,13 +35,13 @@ EXAMPLES = sorted((ROOT / "docs/examples/rtswap_example").glob("*.py"))
     [("usage.md", "usage"), ("dependencies.md", "dependencies"), ("responsible-use.md", "responsible_use")],
 )
 def test_generated_parts_are_up_to_date(page: str, write: str) -> None:
-    make_docs = loaded("scripts/make_docs.py")
+    make_docs = load_script("scripts/make_docs.py")
     text = (ROOT / "docs" / page).read_text()
     assert getattr(make_docs, write)(text) == text, "run `make docs`"
 
 
 def test_generated_parts_would_change_with_the_program() -> None:
-    make_docs = loaded("scripts/make_docs.py")
+    make_docs = load_script("scripts/make_docs.py")
     old = "before\n<!-- flags -->\nstale\n<!-- /flags -->\nafter\n"
     new = make_docs.usage(old)
     assert "stale" not in new
@@ -52,7 +52,7 @@ def test_generated_parts_would_change_with_the_program() -> None:
 
 def test_figures_of_the_marks_are_the_measured_ones() -> None:
     """The page says what the JSON says, and the JSON says that the targets of the mark are met."""
-    make_docs = loaded("scripts/make_docs.py")
+    make_docs = load_script("scripts/make_docs.py")
     found = json.loads((ROOT / "benchmarks/results/marks.json").read_text())
     assert found["chance"]["windows"] >= 10_000
     assert found["chance"]["found"] == 0
@@ -116,7 +116,7 @@ def test_toml_in_the_docs_is_understood(page: Path, tmp_path: Path) -> None:
 
 def example(name: str) -> Any:
     """A module of docs/examples."""
-    return loaded(f"docs/examples/rtswap_example/{name}.py")
+    return load_script(f"docs/examples/rtswap_example/{name}.py")
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)

@@ -107,6 +107,8 @@ def options_of(section: str, component: type) -> tuple[Option, ...]:
 
 
 def text(metavar: str, expected: str) -> Kind:
+    """Any text but an empty one."""
+
     def parse(value: str) -> str:
         if not value.strip() or "\0" in value:
             raise ValueError("nothing" if not value.strip() else "a NUL character")
@@ -116,20 +118,25 @@ def text(metavar: str, expected: str) -> Kind:
 
 
 def texts(metavar: str, expected: str) -> Kind:
+    """Several of them: a repeatable flag."""
     return Kind(expected, metavar, text(metavar, expected).parse, write=_quote, many=True)
 
 
 def integer(metavar: str, low: int, high: int) -> Kind:
+    """From ``low`` to ``high``, both included."""
     return Kind(f"a whole number from {low} to {high}", metavar, _bounded(int, low, high), types=(int,), write=str)
 
 
 def number(metavar: str, low: float, high: float) -> Kind:
+    """From ``low`` to ``high``, both included; finite."""
     return Kind(
         f"a number from {low:g} to {high:g}", metavar, _bounded(float, low, high), (int, float), write=_number
     )
 
 
 def choice(*names: str) -> Kind:
+    """One of the names."""
+
     def parse(value: str) -> str:
         if value not in names:
             raise ValueError(repr(value))
@@ -153,6 +160,7 @@ def choices(*names: str) -> Kind:
 
 
 def switch() -> Kind:
+    """On or off."""
     return Kind("true or false", "", bool, types=(bool,), switch=True)
 
 

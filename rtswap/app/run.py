@@ -12,7 +12,7 @@ import psutil
 
 from rtswap.app.config import Config
 from rtswap.app.console import Console
-from rtswap.app.marking import Sign, make_signer, unmarked_because
+from rtswap.app.marking import Sign, make_signer, unmarked_reason
 from rtswap.app.overwriting import refuse_losses
 from rtswap.app.program import Event, Program
 from rtswap.core.errors import OutputError
@@ -46,7 +46,7 @@ def run(config: Config, console: Console) -> dict[str, Any]:
     with ExitStack() as open_parts:
         open_parts.callback(input.close)
         pipeline = program.pipeline(photos=_is_photos(input), live=input.info.live)
-        reason = unmarked_because(config)
+        reason = unmarked_reason(config)
         metrics = Metrics(notes={"unmarked": reason} if reason else {})
         log = MetricsLog(config.metrics.file, metrics, warn=event) if config.metrics.file else None
         if log is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from rtswap.commands.command import Command, Flags, console_of, effective
-from rtswap.commands.flags import Parser, add_common, add_table
+from rtswap.commands.flags import Parser
 from rtswap.core.errors import UsageError
 from rtswap.core.plugins import plugin_names
 
@@ -34,9 +34,7 @@ def run_command(others: Callable[[], Collection[Command]]) -> Command:
             f"commands:\n{listed}\n{EXAMPLES}",
             commands=[one.words.split()[0] for one in others()],
         )
-        add_table(made)
-        add_common(made, version=True)
-        return made
+        return made.with_table(version=True)
 
     return Command("", "", parser, _run)
 

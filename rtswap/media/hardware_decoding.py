@@ -8,7 +8,8 @@ import av
 import av.container
 from av.codec.hwaccel import HWAccel, hwdevices_available
 
-from rtswap.media.decoding import reason, video_stream
+from rtswap.core.errors import reason
+from rtswap.media.decoding import video_stream
 
 DEVICE = "cuda"
 

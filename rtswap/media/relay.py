@@ -17,6 +17,7 @@ import sys
 import av
 import av.container
 
+from rtswap.core.errors import reason
 from rtswap.core.native_logs import quiet_ffmpeg
 from rtswap.media.tls import through_tee
 
@@ -31,7 +32,7 @@ def main() -> int:
     try:
         relay(source, **json.loads(source.readline()))
     except (OSError, ValueError, av.FFmpegError) as error:
-        print(str(getattr(error, "strerror", None) or error).strip(), file=sys.stderr)
+        print(reason(error), file=sys.stderr)
         return 1
     return 0
 

@@ -12,13 +12,13 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from people import face_models, moved, person
+from people import face_models, move_person, person
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from fake_networks import Encoder  # noqa: E402
 from fake_networks import Generator as Mending  # noqa: E402
-from gpu_waits import COPIES, nothing_waits  # noqa: E402
+from gpu_waits import COPIES, forbid_waiting  # noqa: E402
 from torch.utils._python_dispatch import _disable_current_modes  # noqa: E402
 
 from rtswap.app import program as program_module  # noqa: E402
@@ -62,7 +62,7 @@ class Captured:
         self.run = self._engine.run
 
     def run_on_device(self, inputs: Any) -> Any:
-        """Without the eyes of ``nothing_waits``."""
+        """Without the eyes of ``forbid_waiting``."""
         with _disable_current_modes(), pytest.MonkeyPatch.context() as patch:
             for name, method in COPIES.items():
                 patch.setattr(torch.Tensor, name, method)
@@ -88,7 +88,7 @@ def opener(occlusion: Any, of_refiner: Callable[[str], Any]) -> OpenEngines:
 @cache
 def frames(faces: int = 1) -> tuple[Image, ...]:
     """People who do not exist, talking."""
-    who = [moved(person(name), 0.35, (0.0, 0.0), (200, 200)) for name in ("ben", "carl")[:faces]]
+    who = [move_person(person(name), 0.35, (0.0, 0.0), (200, 200)) for name in ("ben", "carl")[:faces]]
     heads = [AnimatedHead(one.portrait, one.landmarks, 110 if faces == 1 else 80) for one in who]
     return tuple(clip(heads, SIZE, fps=30, frames=FRAMES))
 
@@ -208,7 +208,7 @@ def test_one_frame_waits_once(monkeypatch: pytest.MonkeyPatch, wanted: dict[str,
     for index in range(2 * FRAMES):
         frame = Frame(pictures[index % FRAMES].copy(), index, 0.0, index / 30)
         before = len(waits)
-        with nothing_waits() if index else nullcontext():
+        with forbid_waiting() if index else nullcontext():
             outcome = pipeline.process(frame, Quality())
         assert outcome.stamped is not None
         assert outcome.swapped == (2 if "faces" in wanted else 1), told
@@ -226,7 +226,7 @@ def test_the_check_above_can_fail() -> None:
         lambda: plane.tolist(),
     )
     for wait in waiting:
-        with pytest.raises(AssertionError, match="waits"), nothing_waits():
+        with pytest.raises(AssertionError, match="waits"), forbid_waiting():
             wait()
 
 

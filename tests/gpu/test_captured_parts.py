@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from people import placed
+from people import place_mesh
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
@@ -27,7 +27,7 @@ Case = tuple[Callable[..., Any], int, Callable[[np.random.Generator, str], list[
 
 
 def face() -> BatchedTarget:
-    return BatchedTarget(1, placed(200, (128, 128)), np.ones(468, np.float32), 0.0, (248, 240))
+    return BatchedTarget(1, place_mesh(200, (128, 128)), np.ones(468, np.float32), 0.0, (248, 240))
 
 
 def pixels(rng: np.random.Generator, device: str, *shape: int) -> Any:

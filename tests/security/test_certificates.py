@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from listener import Listener, free_port
-from media_files import make_clip, marked
+from media_files import make_clip, mark_picture
 from tls_front import Front, certificate, web
 
 from rtswap.core.errors import InputError, OutputError, UsageError
@@ -24,7 +24,7 @@ ADDRESS = "127.0.0.1"
 
 def send(output: Output, count: int) -> None:
     for index in range(count):
-        output.send(marked(index, (128, 96)))
+        output.send(mark_picture(index, (128, 96)))
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_the_sound_is_not_fetched_from_a_stranger(site: Front, folder: Path) -> 
     told: list[str] = []
     url = f"https://{ADDRESS}:{site.port}/clip.mp4"
     writer = VideoWriter(folder / "out.mp4", fps=25, audio_from=url, on_event=told.append)
-    writer.send(marked(0, time_s=0.0))
+    writer.send(mark_picture(0, time_s=0.0))
     writer.close()
     assert "no sound" in told[0]
     assert site.heard == b""

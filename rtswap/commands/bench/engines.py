@@ -30,7 +30,7 @@ from rtswap.core.text import nearest
 from rtswap.core.types import Tensor
 from rtswap.engines.build.profiles import profile_of
 from rtswap.engines.measure import difference
-from rtswap.engines.samples import pictures_like
+from rtswap.engines.samples import fill_with_faces
 from rtswap.engines.start import ENGINES, HALF, ON_GPU
 from rtswap.gpu.torch_import import load_torch
 from rtswap.networks.registry import Registry
@@ -249,10 +249,10 @@ def _jobs(config: Config, networks: Networks) -> list[Job]:
     for name in _engines(config, networks):
         sample = sample_of(name)
         rows = len(next(iter(sample.values())))
-        jobs.append(Job(name, rows, pictures_like(sample), PER_FRAME[name]))
+        jobs.append(Job(name, rows, fill_with_faces(sample), PER_FRAME[name]))
         for more in BATCHES if profile_of(name).batch[2] > 1 and rows == 1 else ():
             large = {key: np.repeat(value, more, 0) for key, value in sample.items()}
-            jobs.append(Job(name, more, pictures_like(large), 0.0))
+            jobs.append(Job(name, more, fill_with_faces(large), 0.0))
     return jobs
 
 

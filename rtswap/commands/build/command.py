@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rtswap.commands.command import Command, Flags
-from rtswap.commands.flags import Parser, add_common, add_table
+from rtswap.commands.flags import Parser
 
 
 def _parser() -> Parser:
@@ -20,14 +20,12 @@ def _parser() -> Parser:
     group.add_argument("--target", metavar="N.N", help="compute capability, such as 8.9 [every card]")
     group.add_argument("--batch", metavar="N[,N,N]", help="faces at once: 4, or least,usual,most as in 1,4,16")
     group.add_argument("--force", action="store_true", help="build again what is there")
-    add_table(made, ["console"])
-    add_common(made, config=False)
-    return made
+    return made.with_table(["console"], config=False)
 
 
 def _run(flags: Flags) -> int:
     from rtswap.app.console import Console
-    from rtswap.commands.build.plans import build_networks, read_wish
+    from rtswap.commands.build.plans import build_networks, read_options
     from rtswap.networks.catalog import current_name, shipped_catalog
     from rtswap.networks.registry import Registry
 
@@ -39,7 +37,7 @@ def _run(flags: Flags) -> int:
         catalog=list(catalog),
         path_of=registry.path,
         folder=registry.folder,
-        wish=read_wish(
+        options=read_options(
             flags.get("precision", ""), flags.get("target", ""), flags.get("batch", ""), force="force" in flags
         ),
         on_progress=console.progress,

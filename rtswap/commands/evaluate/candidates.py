@@ -14,7 +14,7 @@ from rtswap.app.networks import FaceModels
 from rtswap.app.program import Probes, Program
 from rtswap.commands.evaluate.clips import Clip, Swap, ignore, swap_with
 from rtswap.commands.evaluate.faces import Face
-from rtswap.commands.evaluate.pixels import guessed_mask
+from rtswap.commands.evaluate.pixels import guess_mask
 from rtswap.compositing.canvas.host import HostCanvas
 from rtswap.core.errors import InputError
 from rtswap.core.protocols import Canvas, Renderer, SwapModel
@@ -208,7 +208,7 @@ class _BoundPictures:
                 expected=f"uint8 {target.image.shape}",
                 got=f"{image.dtype} {image.shape}",
             )
-        return Result(image, guessed_mask(target.image, image))
+        return Result(image, guess_mask(target.image, image))
 
     def work(self, target: Face, time_s: float) -> Image:
         return self._make(target)

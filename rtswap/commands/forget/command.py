@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rtswap.commands.command import Command, Flags
-from rtswap.commands.flags import Parser, add_common, add_table
+from rtswap.commands.flags import Parser
 
 
 def _parser() -> Parser:
@@ -17,9 +17,7 @@ def _parser() -> Parser:
     made.takes("photos", "[PHOTO ...]", many=True)
     group = made.add_argument_group("What is forgotten")
     group.add_argument("--all", dest="everything", action="store_true", help="everything")
-    add_table(made, ["console"])
-    add_common(made, config=False)
-    return made
+    return made.with_table(["console"], config=False)
 
 
 def _run(flags: Flags) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rtswap.commands.command import Command, Flags
-from rtswap.commands.flags import Parser, add_common, add_table
+from rtswap.commands.flags import Parser
 
 
 def _parser() -> Parser:
@@ -16,9 +16,7 @@ def _parser() -> Parser:
     group = made.add_argument_group("What is shown")
     group.add_argument("--sheet", metavar="FILE", help="also draw everybody into this picture")
     group.add_argument("-y", "--overwrite", action="store_true", help="replace the file if it exists")
-    add_table(made, ["console"])
-    add_common(made, config=False)
-    return made
+    return made.with_table(["console"], config=False)
 
 
 def _run(flags: Flags) -> int:

@@ -23,7 +23,7 @@ _AGENT = {"User-Agent": "rtswap-verify"}
 
 
 @contextmanager
-def fetched(url: str, name: str, on_event: Callable[[str], None]) -> Iterator[Path | None]:
+def fetch(url: str, name: str, on_event: Callable[[str], None]) -> Iterator[Path | None]:
     """The file at ``url`` in a temporary folder, until the end of the block; None for what is streamed.
 
     ``name``: the address as it may be shown. Raises InputError.

@@ -152,7 +152,7 @@ class TorchCanvas:
         told first."""
         if self._taken is None:
             self.finish()
-            self._taken, *beside = self._slots.arrived(self._slot)
+            self._taken, *beside = self._slots.receive(self._slot)
             for (_, then), values in zip(self._beside, beside, strict=True):
                 then(values)
         return self._taken

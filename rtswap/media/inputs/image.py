@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from rtswap.core.errors import InputError
+from rtswap.core.errors import InputError, reason
+from rtswap.core.files import list_files
 from rtswap.core.parts import InputSpec
 from rtswap.core.types import Frame, Image, StreamInfo
 from rtswap.core.urls import local_path, scheme
@@ -77,18 +77,11 @@ class ImageInput:
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """The folder's picture files by suffix, hidden ones left out, frame2 before frame10."""
+    """The folder's picture files by suffix. Raises InputError."""
     try:
-        found = [p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and not p.name.startswith(".")]
+        return list_files(folder, PICTURE_SUFFIXES)
     except OSError as error:
-        raise InputError(f"cannot read the folder {folder}", got=error.strerror or str(error)) from None
-    return sorted(found, key=natural_key)
-
-
-def natural_key(path: Path) -> list[tuple[int, int, str]]:
-    """Sorts digits as numbers, before letters, and letters without case."""
-    parts = re.split(r"(\d+)", path.name.casefold())
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]
+        raise InputError(f"cannot read the folder {folder}", got=reason(error)) from None
 
 
 def _takes(address: str) -> bool:

@@ -12,7 +12,7 @@ from typing import IO
 import av
 import av.container
 
-from rtswap.core.errors import OutputError, UsageError
+from rtswap.core.errors import OutputError, UsageError, reason
 from rtswap.core.isolation import python
 from rtswap.core.native_logs import quiet_ffmpeg
 from rtswap.core.parts import OutputRequest, OutputSpec
@@ -83,10 +83,10 @@ class NetworkOutput:
                 self._send(image)
             except (OSError, ValueError, av.FFmpegError) as error:
                 self._done = True
-                reason = (self._relay.end(at_once=True) if self._relay else "") or _reason(error)
+                got = (self._relay.end(at_once=True) if self._relay else "") or reason(error)
                 self._drop()
                 do = hint(self._url, "Check the address and that it is listening.")
-                raise OutputError(f"cannot send to {self.name}", got=reason, do=do) from None
+                raise OutputError(f"cannot send to {self.name}", got=got, do=do) from None
 
     def close(self) -> None:
         """Send what is still held. A receiver that is gone by now is no error."""
@@ -201,10 +201,6 @@ def _unblock(handle: int) -> bool:
     except (AttributeError, OSError):
         return False
     return True
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error).strip() or type(error).__name__
 
 
 def _open(address: str, request: OutputRequest) -> NetworkOutput:

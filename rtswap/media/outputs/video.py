@@ -6,7 +6,6 @@ ordinary MP4 and renames it to ``NAME.mp4``: a file of the wished name is always
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,8 @@ from pathlib import Path
 import av
 import av.container
 
-from rtswap.core.errors import OutputError, UsageError
+from rtswap.core.errors import OutputError, UsageError, reason
+from rtswap.core.files import make_partial, refuse_existing
 from rtswap.core.native_logs import quiet_ffmpeg
 from rtswap.core.parts import OutputRequest, OutputSpec
 from rtswap.core.types import MarkedImage
@@ -63,7 +63,7 @@ class VideoWriter:
             raise UsageError(f"cannot record to {path}", expected=f"a name ending in {', '.join(VIDEO_SUFFIXES)}")
         self._encoder_name = encoder_name(codec)
         refuse_existing(self._path, overwrite, audio_from)
-        self.partial_path = create_partial(self._path)
+        self.partial_path = make_partial(self._path, lambda path: path.open("xb").close())
         self._container: av.container.OutputContainer | None = None
         self._encoder: VideoEncoder | None = None
         self._sound: SoundTrack | None = None
@@ -151,45 +151,10 @@ class VideoWriter:
             self._sign(self._path)
 
     def _broken(self, error: Exception) -> OutputError:
-        reason = str(getattr(error, "strerror", None) or error)
         kept = f"What was recorded is in {self.partial_path}." if self._count else ""
         if not self._count:
             self.partial_path.unlink(missing_ok=True)
-        return OutputError(f"cannot write {self._path}", got=reason, do=kept)
-
-
-def refuse_existing(path: Path, overwrite: bool, audio_from: str | None = None) -> None:
-    """Nothing is overwritten unasked, and the input never."""
-    try:
-        path.lstat()
-    except FileNotFoundError:
-        return
-    except (OSError, ValueError) as error:
-        raise OutputError(f"cannot write {path}", got=getattr(error, "strerror", "") or str(error)) from None
-    if path.is_dir():
-        raise OutputError(f"cannot write {path}", got="a folder of that name", do="Choose another name.")
-    if audio_from is not None and path.exists() and Path(audio_from).exists() and path.samefile(audio_from):
-        raise OutputError(f"{path} is the input", do="Choose another name for the output.")
-    if not overwrite:
-        raise OutputError(f"{path} exists already", do="Choose another name, or add --overwrite.")
-
-
-def create_partial(path: Path) -> Path:
-    """An empty ``NAME.partial.mp4`` beside ``path`` (``.partial2`` where an earlier one was left behind)."""
-    number = 1
-    while True:
-        partial = path.with_name(f"{path.stem}.partial{number if number > 1 else ''}{path.suffix}")
-        try:
-            with partial.open("xb"):
-                return partial
-        except FileExistsError:
-            number += 1
-        except FileNotFoundError:
-            do = f"Create it first: mkdir -p {path.parent}"
-            raise OutputError(f"no folder {path.parent} for {path.name}", do=do) from None
-        except (OSError, ValueError) as error:
-            reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
-            raise OutputError(f"cannot write {path}", got=reason, do="Choose another folder.") from None
+        return OutputError(f"cannot write {self._path}", got=reason(error), do=kept)
 
 
 SUFFIXES = (".mp4", ".mkv", ".mov")

@@ -79,7 +79,7 @@ def available(*, size: tuple[int, int] = (1280, 720), fps: float = 30) -> tuple[
     return True, device
 
 
-def how_to_get_one() -> str:
+def install_hint() -> str:
     """What to install on this system, in a line."""
     if sys.platform.startswith("linux"):
         return f"Install v4l2loopback (apt install v4l2loopback-dkms), then: {LOAD_MODULE}"
@@ -92,7 +92,7 @@ def _load() -> ModuleType:
     try:
         import pyvirtualcam
     except ImportError as error:
-        do = f"{INSTALL_PACKAGE}. {how_to_get_one()}"
+        do = f"{INSTALL_PACKAGE}. {install_hint()}"
         raise OutputError(
             "no virtual camera", expected="the package pyvirtualcam", got=_one_line(error), do=do
         ) from None
@@ -106,7 +106,7 @@ def _open(module: ModuleType, width: int, height: int, fps: float, device: str |
         return module.Camera(width, height, fps, fmt=module.PixelFormat.BGR, device=device)
     except (RuntimeError, OSError, ValueError) as error:
         what = f"no virtual camera {device}" if device else "no virtual camera"
-        raise OutputError(what, got=_one_line(error), do=how_to_get_one()) from None
+        raise OutputError(what, got=_one_line(error), do=install_hint()) from None
 
 
 def _one_line(error: Exception) -> str:

@@ -56,7 +56,7 @@ class Window:
                 self._on_key("q")
                 return
             lines = self._overlay() if self._overlay is not None else ()
-            cv2.imshow(self._title, with_text(image.image, lines) if lines else image.image)
+            cv2.imshow(self._title, draw_text(image.image, lines) if lines else image.image)
             self._pass_on(cv2.pollKey())
         except cv2.error as error:
             raise OutputError("the preview window failed", got=str(error.err)) from None
@@ -88,7 +88,7 @@ class Window:
             self._on_key(chr(code))
 
 
-def with_text(image: Image, lines: Sequence[str]) -> Image:
+def draw_text(image: Image, lines: Sequence[str]) -> Image:
     """A copy with the lines in its upper left corner on a darkened strip. ASCII only: OpenCV's font has no more."""
     picture = image.copy()
     height = min(picture.shape[0], 2 * _MARGIN_PX + _LINE_PX * len(lines))

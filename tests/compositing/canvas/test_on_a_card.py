@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from people import placed
+from people import place_mesh
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
@@ -25,7 +25,7 @@ from rtswap.vision.geometry import transform  # noqa: E402
 
 pytestmark = pytest.mark.cuda
 W, H = 640, 360
-MESHES = [placed(120, (200, 180), yaw=10), placed(90, (420, 170)), placed(60, (630, 10))]
+MESHES = [place_mesh(120, (200, 180), yaw=10), place_mesh(90, (420, 170)), place_mesh(60, (630, 10))]
 
 
 def picture(seed: int, width: int = W, height: int = H) -> Image:
@@ -35,7 +35,7 @@ def picture(seed: int, width: int = W, height: int = H) -> Image:
 
 
 def swapper_on(device: str, mode: str = "plain") -> GpuMeshSwapper:
-    source = SourceIdentity(picture(9, 512, 512), placed(300, (256, 256)))
+    source = SourceIdentity(picture(9, 512, 512), place_mesh(300, (256, 256)))
     bound = GpuMeshSwapModel(MeshSwapModel(skin=False), device, mode).bind(source)
     assert isinstance(bound, GpuMeshSwapper)
     return bound

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from media_files import all_numbers, make_clip, marked, read_back
+from media_files import all_numbers, make_clip, mark_picture, read_back
 
 from rtswap.app.config import Config
 from rtswap.app.config_file import effective
@@ -118,7 +118,7 @@ def test_a_gpu_writes_and_reads_what_the_processor_does(live: bool, tmp_path: Pa
     path = tmp_path / "out.mp4"
     writer = VideoWriter(path, fps=25, codec="h264_nvenc", live=live)
     for index in range(30):
-        writer.send(marked(index, (320, 240), time_s=index / 25))
+        writer.send(mark_picture(index, (320, 240), time_s=index / 25))
     writer.close()
     assert read_back(path)[0] == list(range(30))
     events: list[str] = []
