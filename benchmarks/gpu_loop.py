@@ -25,10 +25,10 @@ from telling import tell
 
 from rtswap.app.config import Config
 from rtswap.app.networks import open_models
-from rtswap.app.program import OCCLUSION_EVERY_S
 from rtswap.commands.bench.rig import People
 from rtswap.compositing.canvas.gpu import Compositor
 from rtswap.compositing.finishes.detail_gpu import GpuMatchDetail
+from rtswap.compositing.finishes.occlusion import LIVE_EVERY_S
 from rtswap.compositing.finishes.occlusion_gpu import GpuOcclusionMask
 from rtswap.compositing.renderer_gpu import GpuRenderer
 from rtswap.core.protocols import GpuSwapper, SwapModel
@@ -68,7 +68,7 @@ class Loop:
         self.renderer = GpuRenderer(
             [bound],
             canvas=self.compositor.begin,
-            finishes=[GpuOcclusionMask(network, OCCLUSION_EVERY_S), GpuMatchDetail()],
+            finishes=[GpuOcclusionMask(network, LIVE_EVERY_S), GpuMatchDetail()],
             partial=False,
         )
         self.tracks = [

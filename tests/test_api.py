@@ -15,6 +15,7 @@ from scripts_loader import loaded
 
 import rtswap
 from rtswap import api
+from rtswap.app import program
 from rtswap.app.config import BadgeConfig, Config, MarksConfig, SafetyConfig
 from rtswap.core.errors import FaceLost, InputError, SourceError, UsageError
 from rtswap.vision.talking_head import persona
@@ -27,7 +28,7 @@ def photo(name: str) -> Path:
 @pytest.fixture(autouse=True)
 def opened_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The networks are opened once for all tests here: half a second each time."""
-    monkeypatch.setattr(api, "open_models", lambda config, on_event: face_models())
+    monkeypatch.setattr(program, "open_models", lambda config, on_event: face_models())
 
 
 def changed(before: np.ndarray, after: np.ndarray) -> np.ndarray:

@@ -57,6 +57,7 @@ LAZY = (
 file."""
 THREADS = ("rtswap/runtime/session.py", "rtswap/runtime/many.py", "rtswap/runtime/sender.py", "rtswap/inputs/")
 BROAD_EXCEPT = (
+    "rtswap/core/plugins.py",
     "rtswap/runtime/session.py",
     "rtswap/runtime/many.py",
     "rtswap/runtime/sender.py",

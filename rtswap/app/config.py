@@ -26,6 +26,8 @@ from rtswap.app.options import (
     texts,
     thresholds,
 )
+from rtswap.core.errors import UsageError
+from rtswap.swappers import built_in_swappers, swapper_spec
 
 FAILURES = ("blur", "pixelate", "hold", "stop")
 COLOR_TRANSFERS = ("light", "rct", "lct", "mkl", "idt", "sot", "hist", "none")
@@ -48,6 +50,24 @@ def _address() -> Kind:
     expected = "a camera's number, a file, a folder or a URL"
     read = text("ADDRESS", expected).parse
     return Kind(expected, "ADDRESS", lambda v: read(str(v)), (str, int))
+
+
+def _swapper() -> Kind:
+    """A built-in swapper by name or alias, or one of another package; always its name inside."""
+    names = tuple(spec.name for spec in built_in_swappers())
+
+    def parse(value: str) -> str:
+        try:
+            return swapper_spec(value).name
+        except UsageError as error:
+            raise ValueError(repr(value)) from error
+
+    return Kind(
+        f"one of {', '.join(names)}, or the swapper of an installed package",
+        "{" + ",".join(names) + "}",
+        parse,
+        choices=names,
+    )
 
 
 def _badge_look() -> Kind:
@@ -165,10 +185,9 @@ class SwapConfig:
 
     swapper: str = option(
         "mesh",
-        choice("mesh", "one", "one-256"),
+        _swapper(),
         "--swapper",
-        help="mesh moves the photo's own pixels; one lets a small network soften its shadows (slower), one-256 a "
-        "finer one (slower still: for a GPU)",
+        help="how faces are swapped. " + ". ".join(f"{spec.name}: {spec.help}" for spec in built_in_swappers()),
     )
     expression: float = option(
         1.0, number("K", 0, 1.5), "--expression", help="how much of the target's expression comes through"
@@ -192,6 +211,12 @@ class SwapConfig:
         "match", choice("match", "none"), "--detail", help="match the target's sharpness and grain, or not"
     )
     blend: str = option("alpha", choice("alpha", "poisson"), "--blend", help="poisson is slow, for files")
+    finishes: tuple[str, ...] = option(
+        (),
+        texts("NAME", "the name of an installed finish"),
+        "--finish",
+        help="a further step between swap and paste, from another package; repeat it",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +233,11 @@ class MaskConfig:
         ("all",), choices("all", *PARTS), "--parts", help="swap these parts of the face only"
     )
     keep: tuple[str, ...] = option((), choices(*KEPT), "--keep", help="keep these parts of the target's own face")
+
+    @property
+    def partial(self) -> bool:
+        """Whether the user wants parts of the target's own face to show."""
+        return bool(self.keep) or "all" not in self.parts
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ def _run(flags: Flags) -> int:
     found = effective(flags).config
     if not found.source.photos:
         raise UsageError("no source given", do="Name a photo of the face to put on: rtswap --source me.jpg")
-    from rtswap.app.program import run as run_session
+    from rtswap.app.run import run as run_session
 
     console = console_of(found)
     console.summary(run_session(found, console=console))

@@ -3,7 +3,7 @@ without a GPU, one wait per frame, and everything that keeps frames on the host 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import cache
@@ -21,9 +21,10 @@ from fake_networks import Generator as Mending  # noqa: E402
 from gpu_waits import COPIES, nothing_waits  # noqa: E402
 from torch.utils._python_dispatch import _disable_current_modes  # noqa: E402
 
-from rtswap.app import gpu_parts, program  # noqa: E402
+from rtswap.app import program as program_module  # noqa: E402
 from rtswap.app.config import Config  # noqa: E402
-from rtswap.app.networks import FaceModels, Generator  # noqa: E402
+from rtswap.app.networks import FaceModels, OpenEngines  # noqa: E402
+from rtswap.app.program import Program  # noqa: E402
 from rtswap.compositing.finishes.detail import MatchDetail  # noqa: E402
 from rtswap.compositing.renderer import HostRenderer  # noqa: E402
 from rtswap.compositing.renderer_gpu import GpuRenderer  # noqa: E402
@@ -33,7 +34,6 @@ from rtswap.disclosure.watermark import Payload, Watermark  # noqa: E402
 from rtswap.engines.torch.engine import TorchEngine  # noqa: E402
 from rtswap.gpu import card  # noqa: E402
 from rtswap.gpu.slots import Waits  # noqa: E402
-from rtswap.networks.occlusion import OcclusionModel  # noqa: E402
 from rtswap.networks.registry import Registry  # noqa: E402
 from rtswap.runtime.pipeline import Outcome, Pipeline  # noqa: E402
 from rtswap.swappers.refiner.gpu import GpuRefinerSwapper  # noqa: E402
@@ -42,6 +42,7 @@ from rtswap.vision.talking_head import AnimatedHead, clip  # noqa: E402
 
 SIZE = (320, 240)
 FRAMES = 5
+ENCODERS = ("one-source", "refiner-source")
 
 
 @pytest.fixture(autouse=True)
@@ -75,9 +76,13 @@ def torch_eyes() -> FaceModels:
     made = Encoder(), Mending(least=0.7)
     return face_models()._replace(
         engine="torch-cuda",
-        occlusion_model=OcclusionModel(Captured()),
-        generator=lambda name: Generator(*made, SIZES[name]),
+        open=opener(Captured(), lambda name: made[name not in ENCODERS]),
     )
+
+
+def opener(occlusion: Any, of_refiner: Callable[[str], Any]) -> OpenEngines:
+    """Networks by name, as ``FaceModels.open`` gives them."""
+    return lambda names: {name: occlusion if name == "occlusion" else of_refiner(name) for name in names}
 
 
 @cache
@@ -101,8 +106,10 @@ def disclosure() -> Disclosure:
 
 
 def pipeline_of(config: Config, known: FaceModels, marks: Disclosure | None, told: list[str]) -> Pipeline:
-    swapper = program.make_swap_model(config, known).bind(person("ada"))
-    return program.make_pipeline(config, known, [swapper], on_event=told.append, live=False, disclosure=marks)
+    made = Program(config, on_event=told.append, models=known, sources=[person("ada")])
+    if marks is not None:
+        made.disclosure = marks
+    return made.pipeline(live=False)
 
 
 def run(config: Config, known: FaceModels, pictures: Sequence[Image]) -> list[tuple[Outcome, Image]]:
@@ -278,44 +285,31 @@ def test_one_mends_there_what_mesh_has_made(name: str) -> None:
 
 def test_a_gpu_without_triton_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(card, "DEVICE", "cuda")
-    monkeypatch.setattr(gpu_parts, "find_spec", lambda name: None)
-    assert gpu_parts.why_on_host(config_of(), torch_eyes()) == "Triton is not installed"
-    assert not gpu_parts.works_on_gpu(config_of(), torch_eyes())
-
-
-def test_without_a_disclosure_nothing_is_written_into_the_picture() -> None:
-    pipeline = pipeline_of(config_of(), torch_eyes(), None, [])
-    picture = frames()[0]
-    outcome = pipeline.process(Frame(picture.copy(), 0, 0.0, 0.0), Quality())
-    assert outcome.image is not None
-    assert not outcome.marked
-    np.testing.assert_array_equal(outcome.image[-40:], picture[-40:])
+    monkeypatch.setattr(program_module, "find_spec", lambda name: None)
+    made = Program(config_of(), on_event=pytest.fail, models=torch_eyes(), sources=[])
+    assert made.why_on_host == "Triton is not installed"
+    assert not made.on_gpu
 
 
 def test_pictures_from_python_are_marked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """``LiveSwap`` on a GPU gives what it gives without one: a badge that is drawn twice is darker."""
     from rtswap import api
 
-    monkeypatch.setattr(api, "bind_sources", lambda config, known, on_event: [bound_to(config, known)])
+    monkeypatch.setattr(program_module, "load_source", lambda paths, **_: person("ada"))
     found = []
     for engine in ("openvino", "torch-cuda"):
         known = torch_eyes()._replace(engine=engine)
-        monkeypatch.setattr(api, "open_models", lambda config, on_event, known=known: known)
+        monkeypatch.setattr(program_module, "open_models", lambda config, on_event, known=known: known)
         live = api.LiveSwap("ada.png", config=config_of(detail="none"))
         found.append([live.process(picture.copy(), 100 + index / 30) for index, picture in enumerate(frames()[:3])])
     for host, device in zip(*found, strict=True):
         assert (np.abs(host.astype(int) - device) > 2).mean() < 1e-3
 
 
-def bound_to(config: Config, known: FaceModels) -> Any:
-    return program.make_swap_model(config, known).bind(person("ada"))
-
-
-def generator_on(device: str, swapper: str) -> Generator:
+def refiner_on(device: str) -> Callable[[str], TorchEngine]:
     """The shipped one."""
     registry = Registry(on_event=lambda text: None)
-    engines = (TorchEngine(registry.path(name), device=device) for name in ("one-source", swapper))
-    return Generator(*engines, SIZES[swapper])
+    return lambda name: TorchEngine(registry.path(name), device=device)
 
 
 @pytest.mark.cuda
@@ -323,13 +317,11 @@ def generator_on(device: str, swapper: str) -> Generator:
 def test_on_a_card_the_loop_is_the_one_without(monkeypatch: pytest.MonkeyPatch, swapper: str) -> None:
     """And torch itself raises where anything of a frame but its end would wait."""
     wanted = config_of(detail="none", color="mkl", keep=("mouth",), swapper=swapper)
-    without = torch_eyes()._replace(generator=lambda name: generator_on("cpu", name))
+    without = torch_eyes()._replace(open=opener(Captured(), refiner_on("cpu")))
     apart_from = run(wanted, without, frames())
     monkeypatch.setattr(card, "DEVICE", "cuda")
     path = Registry(on_event=lambda text: None).path("occlusion")
-    known = without._replace(
-        occlusion_model=OcclusionModel(TorchEngine(path)), generator=lambda name: generator_on("cuda", name)
-    )
+    known = without._replace(open=opener(TorchEngine(path), refiner_on("cuda")))
     for (_, wanted_picture), (_, picture) in zip(apart_from, run(wanted, known, frames()), strict=True):
         assert (np.abs(wanted_picture.astype(int) - picture) > 2).mean() < 2e-3
     pipeline = pipeline_of(config_of(swapper=swapper), known, disclosure(), [])
