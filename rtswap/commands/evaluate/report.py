@@ -9,7 +9,7 @@ from typing import Any
 
 from rtswap.commands.evaluate.figures import CLIPS, PAIRS, SETS, rounded, summary, worst
 from rtswap.commands.evaluate.identity import IdentityJudge
-from rtswap.commands.evaluate.sheet import draw_sheet
+from rtswap.commands.evaluate.sheet import draw_pairs
 from rtswap.commands.evaluate.study import Study
 from rtswap.commands.evaluate.table import Line, table, table_lines
 from rtswap.compositing.renderer import LEAST_REPLACED
@@ -166,7 +166,7 @@ def _notes(findings: Findings) -> list[str]:
 def as_sheet(findings: Findings, mark: Callable[[Image], Image]) -> Image:
     """The contact sheet."""
     study, records = findings.study, findings.study.records
-    return draw_sheet(
+    return draw_pairs(
         " against ".join(findings.names),
         [f"{len(study.pairs)} pairs, the worst of {findings.names[0]} first", "; ".join(findings.judges())],
         findings.names,

@@ -29,10 +29,10 @@ from rtswap.commands.evaluate.sheet import thumbnail
 from rtswap.commands.evaluate.speed import RUNS, WARM_UP, time_in_turn
 from rtswap.commands.evaluate.study import Study
 from rtswap.commands.reports.folder import publish_folder
+from rtswap.commands.reports.sheet import save_sheet
 from rtswap.core.errors import InputError, OutputError
 from rtswap.core.types import Frame, Image
 from rtswap.disclosure import Disclosure
-from rtswap.media.outputs.image import ImageOutput
 from rtswap.source.consent import ConsentRecord, ask
 
 FILES = ("sheet.png", "eval.json")
@@ -65,7 +65,7 @@ def evaluate(
         run.film()
         run.end()
         report = as_json(run.findings, command, machine() | {"engine": run.models.engine})
-        _save(work / FILES[0], as_sheet(run.findings, _marker(make_disclosure(config, console.event))))
+        save_sheet(work / FILES[0], as_sheet(run.findings, _marker(make_disclosure(config, console.event))))
         _write(work / FILES[1], report)
     return report, as_text(run.findings)
 
@@ -182,11 +182,6 @@ def _marker(disclosure: Disclosure) -> Callable[[Image], Image]:
         return disclosure.mark(image, frame=Frame(image, 0, time.perf_counter()), swapped=1, stages={}).image
 
     return mark
-
-
-def _save(path: Path, image: Image) -> None:
-    frame = Frame(image, 0, time.perf_counter(), 0.0)
-    ImageOutput(path).send(Disclosure(None).mark(image, frame=frame, swapped=0, stages={}))
 
 
 def _write(path: Path, report: dict[str, Any]) -> None:

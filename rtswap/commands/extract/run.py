@@ -19,7 +19,7 @@ from rtswap.commands.extract.files import files_in, hash_of, is_video, name_of
 from rtswap.commands.extract.measure import UNCLEAR, MeasuredFace, measure_faces
 from rtswap.commands.extract.near_duplicates import NearDuplicates
 from rtswap.commands.extract.options import ExtractOptions
-from rtswap.commands.extract.sheet import draw_sheet
+from rtswap.commands.extract.sheet import draw_faces
 from rtswap.commands.extract.templates import align, placement
 from rtswap.core.errors import InputError
 from rtswap.core.types import Image
@@ -60,7 +60,7 @@ def extract(
     finally:
         album.save()
     if album.faces and (run.kept or not (album.folder / SHEET).exists()):
-        album.write(SHEET, encode(draw_sheet(album.folder, album.faces), ".png"))
+        album.write(SHEET, encode(draw_faces(album.folder, album.faces), ".png"))
     if not album.faces and not interrupted:
         raise run.nothing()
     return run.summary(interrupted), 0

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+from pathlib import Path
+
 from rtswap.commands.command import Command, Flags
 from rtswap.commands.flags import Parser
 
@@ -20,15 +24,21 @@ def _parser() -> Parser:
 
 
 def _run(flags: Flags) -> int:
-    from rtswap.commands.personas.sheet import personas
+    from rtswap.commands.personas.sheet import save_people
+    from rtswap.source.personas import list_personas
 
-    print(
-        personas(
-            sheet=flags.get("sheet"),
-            overwrite=bool(flags.get("overwrite")),
-            as_json=bool(flags.get("console.json")),
-        )
-    )
+    everyone = list_personas()
+    sheet = flags.get("sheet")
+    if sheet is not None:
+        save_people(Path(sheet).expanduser(), everyone, overwrite=bool(flags.get("overwrite")))
+    if flags.get("console.json"):
+        rows = [asdict(persona) | {"source": persona.source} for persona in everyone]
+        print(json.dumps({"personas": rows, "sheet": sheet}, ensure_ascii=False))
+        return 0
+    width = max(len(persona.source) for persona in everyone)
+    lines = [f"{persona.source:{width}}  {persona.description}" for persona in everyone]
+    lines.append("\nThey do not exist: nobody has to be asked. Use one: rtswap --source persona:random")
+    print("\n".join(lines + ([f"Pictures: {sheet}"] if sheet is not None else [])))
     return 0
 
 
