@@ -10,6 +10,7 @@ import av
 import av.container
 
 from rtswap.tls import verified
+from rtswap.urls import redact, scheme
 
 Say = Callable[[str], None]
 
@@ -35,17 +36,21 @@ def open_sound(
     try:
         source = av.open(path, options=verified(path, tls_ca), metadata_errors="ignore")
     except (OSError, ValueError, av.FFmpegError) as error:
-        on_event(f"no sound: {path} cannot be read ({_reason(error)})")
+        on_event(f"no sound: {_shown(path)} cannot be read ({_reason(error)})")
         return None
     try:
         stream = next((s for s in source.streams.audio if s.codec_context is not None and s.rate), None)
         if stream is not None:
             return SoundTrack(source, stream, container, suffix, on_event)
-        on_event(f"no sound: {path} has none that can be decoded")
+        on_event(f"no sound: {_shown(path)} has none that can be decoded")
     except (OSError, ValueError, av.FFmpegError) as error:
         on_event(f"no sound: {_reason(error)}")
     source.close()
     return None
+
+
+def _shown(path: str) -> str:
+    return redact(path) if scheme(path) else path
 
 
 class SoundTrack:
