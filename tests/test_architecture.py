@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 LAYERS = (
-    ("values", "types errors topology sampling quiet urls options whole torch_door isolated foreign tls"),
+    ("values", "types errors topology sampling quiet urls options whole torch_door isolated foreign tls containers"),
     (
         "seams",
         "protocols geometry mailbox pictures raster synthetic occluders personas tensors captured capturing batching "

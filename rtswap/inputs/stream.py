@@ -11,6 +11,7 @@ import av
 import av.container
 import av.video.stream
 
+from rtswap.containers import NAMES_OTHERS, remote
 from rtswap.errors import InputError
 from rtswap.inputs.decoding import Decoder, PictureMaker, limit_pixels, nominal_fps, reason, video_stream
 from rtswap.inputs.retry import delays
@@ -54,7 +55,7 @@ class NetworkStream:
         quiet_ffmpeg()
         self._url, self._shown, self._on_event = url, redact(url), on_event
         self._timeouts = (open_timeout_s, read_timeout_s)
-        self._tls = verified(url, tls_ca)
+        self._trust = remote(url) | verified(url, tls_ca)
         self._closed = threading.Event()
         self._wait = wait or self._closed.wait
         self._lock = threading.Lock()
@@ -64,7 +65,8 @@ class NetworkStream:
         except (OSError, ValueError, av.FFmpegError) as error:
             self.close()
             do = hint(url, "Check the address, and that the stream is running.")
-            raise InputError(f"cannot open {self._shown}", got=reason(error), do=do) from None
+            got = NAMES_OTHERS if isinstance(error, av.error.ArgumentError) else reason(error)
+            raise InputError(f"cannot open {self._shown}", got=got, do=do) from None
         self._first = first
         on_event(f"{self._shown}: {self._info.width}x{self._info.height} at {self._info.fps:g} fps")
 
@@ -126,7 +128,7 @@ class NetworkStream:
     def _connect(self) -> list[av.VideoFrame]:
         """Open and decode to the first frame, by which the true size is known."""
         protocol = scheme(self._url)
-        options = self._tls | ({} if protocol in _WEB else _LOW_LATENCY | _BY_SCHEME.get(protocol, {}))
+        options = self._trust | ({} if protocol in _WEB else _LOW_LATENCY | _BY_SCHEME.get(protocol, {}))
         with self._lock:
             container = av.open(self._url, timeout=self._timeouts, options=options, metadata_errors="ignore")
             try:

@@ -11,6 +11,7 @@ import av
 import av.container
 import av.video.stream
 
+from rtswap.containers import NAMES_OTHERS, local
 from rtswap.errors import InputError
 from rtswap.inputs.decoding import Decoder, PictureMaker, limit_pixels, nominal_fps, reason, video_stream
 from rtswap.inputs.hardware import open_on_gpu
@@ -166,7 +167,7 @@ def _open(path: Path) -> av.container.InputContainer:
             raise InputError(f"{path} is empty", expected=_EXPECTED, got="0 bytes", do="Save or download it again.")
         if path.exists() and not path.is_file():
             raise InputError(f"{path} is no file", expected=_EXPECTED, do="Check the path.")
-        return av.open(str(path.absolute()), metadata_errors="ignore")
+        return av.open(str(path.absolute()), options=local(), metadata_errors="ignore")
     except FileNotFoundError:
         raise InputError(f"no such file: {path}", do="Check the path.") from None
     except av.error.InvalidDataError:
@@ -174,5 +175,7 @@ def _open(path: Path) -> av.container.InputContainer:
         raise InputError(
             f"cannot read {path}", expected=_EXPECTED, got="something else or a cut-off file", do=do
         ) from None
+    except av.error.ArgumentError:
+        raise InputError(f"cannot read {path}", expected=_EXPECTED, got=NAMES_OTHERS) from None
     except (OSError, ValueError, av.FFmpegError) as error:
         raise InputError(f"cannot read {path}", got=reason(error), do="Check the path and its permissions.") from None

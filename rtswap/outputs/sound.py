@@ -9,6 +9,7 @@ from typing import Any
 import av
 import av.container
 
+from rtswap.containers import of
 from rtswap.tls import verified
 from rtswap.urls import redact, scheme
 
@@ -34,7 +35,7 @@ def open_sound(
     To be called before the container's header is written.
     """
     try:
-        source = av.open(path, options=verified(path, tls_ca), metadata_errors="ignore")
+        source = av.open(path, options=of(path) | verified(path, tls_ca), metadata_errors="ignore")
     except (OSError, ValueError, av.FFmpegError) as error:
         on_event(f"no sound: {_shown(path)} cannot be read ({_reason(error)})")
         return None
