@@ -13,7 +13,7 @@ from rtswap.core.protocols import Input
 from rtswap.core.text import nearest
 from rtswap.core.urls import local_path
 
-GROUP = "rtswap.inputs"
+GROUP = "rtswap.media.inputs"
 """Entry points of other packages' inputs."""
 
 
