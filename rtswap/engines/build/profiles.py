@@ -38,8 +38,8 @@ class Profile:
 
 @cache
 def profiles() -> Mapping[str, Profile]:
-    """Network -> the ``profile`` of its row in ``assets/networks.toml``. The tolerances are about three times what was
-    measured, because a card orders its sums as it likes; what is off by more is a fault."""
+    """Network -> the ``profile`` of its row in ``assets/networks.toml``. The tolerances are about three times what
+    was measured, because a card orders its sums as it likes; what is off by more is a fault."""
     rows = tomllib.loads(resources.files("rtswap").joinpath("assets/networks.toml").read_text("utf-8"))
     return MappingProxyType({name: read_profile(row["profile"]) for name, row in rows.items() if "profile" in row})
 
