@@ -24,9 +24,9 @@ def patterns(payload: Payload | None) -> Callable[[int, int], Pattern | None]:
         gain = Gain(width, height, side)
         return Pattern(
             tiles=np.stack([np.rint(plane * strength).astype(np.int8) for strength in STRENGTHS]),
-            columns=tuple(gain._x),
-            rows=tuple(gain._y),
-            samples=gain._samples,
+            columns=tuple(gain.x),
+            rows=tuple(gain.y),
+            samples=gain.samples,
             per_block=SAMPLES,
             busy=BUSY,
             enter=ENTER,
