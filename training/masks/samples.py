@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.networks.occlusion import SIZE, guide, placing
+from rtswap.networks.occlusion import SIZE, guide, place
 from rtswap.vision.geometry import box_of
 from rtswap.vision.topology import OVAL
 from training.landmarks.degrade import degrade, noise_bank
@@ -129,7 +129,7 @@ class Sampler:
         rng = self._rng
         image, mesh = self._views.images[number], self._views.meshes[number]
         found = _as_tracked(mesh, rng)
-        matrix = placing(found)
+        matrix = place(found)
         assert matrix is not None
         x1, y1, x2, y2 = np.clip(np.round(box_of(found, BOX_MARGIN)), 0, 256).astype(int)
         if x2 - x1 < 8 or y2 - y1 < 8:
