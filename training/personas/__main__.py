@@ -26,9 +26,9 @@ from rtswap.eyes import open_eyes
 from rtswap.types import Image
 from training.personas.compose import Recipe, compose
 from training.personas.faces import Faces
-from training.personas.judge import Judge, Judged
 from training.personas.people import PEOPLE
-from training.personas.search import search
+from training.personas.search import Judge, Judged, search
+from training.pictures import sheet
 
 RECIPES = Path(__file__).with_name("recipes.json")
 JUDGED = Path(__file__).with_name("judged.json")
@@ -86,7 +86,7 @@ def main() -> None:
     _keep(arguments.out / "personas.json", _list(arguments.out, judged))
     _keep(JUDGED, table(judged, large))
     if arguments.sheet:
-        cv2.imwrite(str(arguments.sheet), sheet(pictures))
+        cv2.imwrite(str(arguments.sheet), portraits(pictures))
 
 
 def encoded(picture: Image) -> bytes:
@@ -121,12 +121,11 @@ def table(judged: dict[str, Judged], faces: Faces) -> dict[str, object]:
     return {"personas": rows, "shared_faces_to_their_nearest": strangers}
 
 
-def sheet(pictures: dict[str, Image], side: int = 384, columns: int = 6) -> Image:
+def portraits(pictures: dict[str, Image], side: int = 384, columns: int = 6) -> Image:
     tiles = [cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA) for picture in pictures.values()]
     for name, tile in zip(pictures, tiles, strict=True):
         cv2.putText(tile, name, (8, side - 10), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (255, 255, 255), 2, cv2.LINE_AA)
-    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
-    return np.vstack([np.hstack(tiles[at : at + columns]) for at in range(0, len(tiles), columns)])
+    return sheet(tiles, columns)
 
 
 def _distances(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
