@@ -20,6 +20,8 @@ from training.processes import spread
 from training.recipe import Recipe
 from training.trainer import Trainer
 
+RECIPES = ("landmarks", "masks", "recognition", "refiner")
+
 
 def train(recipe: type[Recipe], argv: Sequence[str] | None = None) -> None:
     """Train ``recipe`` as the command line asks for."""
@@ -44,9 +46,6 @@ def limit_threads(count: int) -> None:
     """``count`` threads for torch, one for OpenCV."""
     cv2.setNumThreads(1)
     torch.set_num_threads(count)
-
-
-RECIPES = ("landmarks", "masks", "recognition", "refiner")
 
 
 def main() -> None:

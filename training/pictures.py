@@ -42,7 +42,8 @@ def curves(history: list[dict[str, float]], path: Path) -> None:
         points = [(row["minutes"], row[name]) for row in history if name in row]
         axis.plot(*zip(*points, strict=True))
         axis.set_title(name)
-        axis.set_yscale("log")
+        if all(value > 0 for _, value in points):
+            axis.set_yscale("log")
         axis.grid(True, alpha=0.3)
     figure.tight_layout()
     figure.savefig(path, dpi=70)

@@ -87,7 +87,8 @@ class Trainer:
         self.recipe, self.progress = recipe, Progress()
         self._out, self._path = out, out / CHECKPOINT
         self._minutes, self._until, self._rank, self._clock = minutes, until, rank, clock
-        self._means, self._steps_reported, self._last, self._diverged = Means(), 0, 0.0, False
+        self._means, self._diverged, self._rate = Means(), False, 0.0
+        self._last, self._steps_reported = 0.0, 0
         self._budget = budget_s(minutes, until, 0.0)
 
     def run(self) -> None:
@@ -120,15 +121,14 @@ class Trainer:
     def load(self) -> None:
         """Go on from the checkpoint. Raises SystemExit for one of another recipe."""
         state = torch.load(self._path, map_location=self.recipe.device, weights_only=True)
-        whose = state.get("recipe", "another recipe")
+        name, whose = self.recipe.name, state.get("recipe", "another recipe")
         try:
-            if whose != self.recipe.name:
+            if whose != name:
                 raise KeyError(whose)
             self.recipe.load(state)
         except (KeyError, RuntimeError, ValueError):
-            raise SystemExit(
-                f"{self._path} is a checkpoint of {whose}, not of this {self.recipe.name}: give another --out"
-            ) from None
+            whose = whose if whose != name else "another network"
+            raise SystemExit(f"{self._path} is a checkpoint of {whose}, not of {name}: give another --out") from None
         self.progress = Progress(**state["progress"])
         if self._rank:
             torch.manual_seed(16 * self.progress.step + self._rank)
@@ -172,8 +172,8 @@ class Trainer:
 
     def _step(self, batches: Iterator[Any], share: float) -> None:
         recipe, progress = self.recipe, self.progress
-        rate = learning_rate(share, progress.step, recipe.rate * 0.5**progress.setbacks, recipe.hold)
-        moment = Moment(progress.step, share, rate)
+        self._rate = learning_rate(share, progress.step, recipe.rate * 0.5**progress.setbacks, recipe.hold)
+        moment = Moment(progress.step, share, self._rate)
         self._means.add(recipe.step(batches, moment))
         average(recipe.shadow, recipe.network, progress.step, recipe.averaged_over(moment))
         progress.step += 1
@@ -209,7 +209,8 @@ class Trainer:
         text = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
         speed = (progress.step - self._steps_reported) * self.recipe.batch_size / REPORT_S
         left = (self._budget - progress.seconds) / 60
-        print(f"step {progress.step}  {text}  {speed:.0f}/s{self.recipe.status()}  {left:.1f} min left", flush=True)
+        text = f"{text}  rate {self._rate:.1e}  {speed:.0f}/s{self.recipe.status()}"
+        print(f"step {progress.step}  {text}  {left:.1f} min left", flush=True)
         self._means.clear()
         self._steps_reported = progress.step
 

@@ -280,7 +280,7 @@ def test_a_few_steps_with_every_term_change_the_networks_and_go_on_from_a_checkp
     for name, part in made.networks.items():
         again = other.recipe.networks[name].state_dict()
         assert all(torch.equal(value, again[key]) for key, value in part.state_dict().items()), name
-    with pytest.raises(SystemExit, match="refiner-128, not of this refiner-256"):
+    with pytest.raises(SystemExit, match="refiner-128, not of refiner-256"):
         Trainer(recipe(size=256), tmp_path, minutes=1).load()
 
 

@@ -18,6 +18,7 @@ pytest.importorskip("matplotlib", reason="matplotlib is not installed: it draws 
 import torch
 from torch import Tensor, nn
 
+from training.__main__ import RECIPES, main
 from training.recipe import Moment, Recipe, Terms
 from training.trainer import CHECKPOINT, ENDING_S, Trainer, budget_s, learning_rate
 
@@ -168,7 +169,7 @@ def test_a_checkpoint_of_another_recipe_is_refused_in_one_line(tmp_path: Path) -
     with pytest.raises(SystemExit) as error:
         Trainer(OtherLine(), tmp_path, minutes=MINUTES).run()
     text = str(error.value)
-    assert "line, not of this other line" in text
+    assert "line, not of other line" in text
     assert "--out" in text
     assert "\n" not in text
 
@@ -192,6 +193,19 @@ def test_a_deadline_shortens_training_never_lengthens_it_and_counts_from_now() -
     assert budget_s(30, time.time() + 60 + ENDING_S, 0) == pytest.approx(60, abs=0.5)
     assert budget_s(30, time.time() + 60 + ENDING_S, 500) == pytest.approx(560, abs=0.5), "what is over stays over"
     assert budget_s(3, time.time() - 5, 0) < 0
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_has_a_command(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["training", name, "--help"])
+    with pytest.raises(SystemExit, match="0"):
+        main()
+    assert f"python -m training.{name}" in capsys.readouterr().out
+    monkeypatch.setattr("sys.argv", ["training", "no such recipe"])
+    with pytest.raises(SystemExit, match=name):
+        main()
 
 
 def test_a_deadline_that_has_passed_ends_with_a_checkpoint_and_no_step(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from zlib import crc32
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 
 from rtswap.config import Config
 from rtswap.embedding import DlibEmbedder
@@ -101,9 +101,9 @@ def encoded(picture: Image) -> bytes:
 def table(judged: dict[str, Judged], faces: Faces) -> dict[str, object]:
     """Distances of dlib's embeddings; the same person lies below 0.6. Those of shared faces stand beside them."""
     own = np.stack([one.embedding for one in judged.values()])
-    between = _distances(own, own)
+    between = cdist(own, own)
     np.fill_diagonal(between, 9)
-    shared = _distances(faces.embeddings, faces.embeddings)
+    shared = cdist(faces.embeddings, faces.embeddings)
     np.fill_diagonal(shared, 9)
     rows = {
         name: {
@@ -126,11 +126,6 @@ def portraits(pictures: dict[str, Image], side: int = 384, columns: int = 6) -> 
     for name, tile in zip(pictures, tiles, strict=True):
         cv2.putText(tile, name, (8, side - 10), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (255, 255, 255), 2, cv2.LINE_AA)
     return sheet(tiles, columns)
-
-
-def _distances(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
-    squares = (one**2).sum(1)[:, None] + (other**2).sum(1)[None] - 2 * one @ other.T
-    return np.asarray(np.sqrt(np.maximum(squares, 0)), np.float32)
 
 
 def _list(folder: Path, judged: dict[str, Judged]) -> dict[str, object]:
