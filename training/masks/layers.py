@@ -32,6 +32,12 @@ def line(mask: Bytes, start: Floats, end: Floats, value: int, width: float) -> N
     cv2.line(mask, a, b, value, max(1, round(width)), cv2.LINE_AA, 4)
 
 
+def curve(start: Floats, middle: Floats, end: Floats, count: int) -> Floats:
+    """(count, 2) a quadratic Bezier curve."""
+    share = np.linspace(0, 1, count)[:, None]
+    return (1 - share) ** 2 * start + 2 * share * (1 - share) * middle + share**2 * end
+
+
 def unit(angle: float) -> NDArray[np.float64]:
     return np.array([np.cos(angle), np.sin(angle)])
 
@@ -103,15 +109,12 @@ def strands(size: int, points: Floats, colour: Floats, rng: np.random.Generator)
         sway = np.array([rng.normal(0, 0.25), rng.uniform(0.15, 0.9)]) * face
         bend = root + 0.5 * sway + rng.normal(0, 0.1, 2) * face
         width = rng.uniform(0.002, 0.07) * face
-        share = np.linspace(0, 1, 8)[:, None]
         for _ in range(int(rng.integers(1, 6) + width)):
             start, end = root + rng.normal(0, width, 2), root + sway + rng.normal(0, width * rng.uniform(0.2, 1.5), 2)
-            curve = (
-                (1 - share) ** 2 * start + 2 * share * (1 - share) * (bend + rng.normal(0, width, 2)) + share**2 * end
-            )
+            lock = fixed(curve(start, bend + rng.normal(0, width, 2), end, 8))
             thick = 1 if rng.random() < 0.7 else 2
-            cv2.polylines(alpha, [fixed(curve)], False, int(rng.integers(150, 256)), thick, cv2.LINE_AA, 4)
-            cv2.polylines(shade, [fixed(curve)], False, int(rng.integers(100, 256)), 1, cv2.LINE_AA, 4)
+            cv2.polylines(alpha, [lock], False, int(rng.integers(150, 256)), thick, cv2.LINE_AA, 4)
+            cv2.polylines(shade, [lock], False, int(rng.integers(100, 256)), 1, cv2.LINE_AA, 4)
     return Layer(shaded(shade, colour, None, rng), alpha)
 
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from training.arrays import Bytes, Floats
-from training.masks.layers import Layer, fixed, line, shaded, unit
+from training.masks.layers import Layer, curve, fixed, line, shaded, unit
 
 SIDE = 96
 _LEAST, _MOST = 400, 6000
@@ -237,9 +237,8 @@ def board(size: int, at: Floats, colour: Floats, scrap: Bytes, rng: np.random.Ge
     sides = size * rng.uniform(0.08, 0.4, 2)
     angle = rng.uniform(0, np.pi)
     along, across = unit(angle), unit(angle + np.pi / 2)
-    corners = np.stack(
-        [x * along * sides[0] + y * across * sides[1] for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
-    )
+    signs = ((-1, -1), (1, -1), (1, 1), (-1, 1))
+    corners = np.stack([x * along * sides[0] + y * across * sides[1] for x, y in signs])
     corners += rng.normal(0, 0.02 * size, (4, 2)) + at
     cv2.fillConvexPoly(alpha, fixed(corners), 255, cv2.LINE_AA, 4)
     if rng.random() < 0.5:
@@ -274,13 +273,10 @@ def headset(size: int, points: Floats, rng: np.random.Generator) -> Layer:
     ear, mouth = points[int(rng.choice([234, 454])), :2], points[int(rng.choice([61, 291, 17])), :2]
     reach = np.linalg.norm(points[234, :2] - points[454, :2])
     bend = (ear + mouth) / 2 + rng.normal(0, 0.1, 2) * reach + np.array([0, 0.15]) * reach
-    share = np.linspace(0, 1, 10)[:, None]
-    curve = (1 - share) ** 2 * ear + 2 * share * (1 - share) * bend + share**2 * mouth
     alpha = np.zeros((size, size), np.uint8)
-    cv2.polylines(alpha, [fixed(curve)], False, 255, int(rng.integers(1, 5)), cv2.LINE_AA, 4)
-    cv2.circle(
-        alpha, tuple(fixed(mouth).tolist()), int(rng.uniform(0.02, 0.07) * reach * 16), 255, -1, cv2.LINE_AA, 4
-    )
+    cv2.polylines(alpha, [fixed(curve(ear, bend, mouth, 10))], False, 255, int(rng.integers(1, 5)), cv2.LINE_AA, 4)
+    radius = int(rng.uniform(0.02, 0.07) * reach * 16)
+    cv2.circle(alpha, tuple(fixed(mouth).tolist()), radius, 255, -1, cv2.LINE_AA, 4)
     tone = rng.uniform(5, 80, 3) if rng.random() < 0.8 else rng.uniform(100, 255, 3)
     return Layer(shaded(np.full((size, size), 200, np.uint8), tone, None, rng), alpha)
 
@@ -289,9 +285,8 @@ def face_cover(size: int, points: Floats, rng: np.random.Generator) -> Layer:
     """A surgical mask or a scarf over mouth and chin."""
     lower = points[[234, 93, 132, 58, 172, 136, 150, 149, 152, 378, 379, 365, 397, 288, 361, 323, 454], :2]
     nose = points[int(rng.choice([1, 197, 2])), :2]
-    outline = np.concatenate(
-        [lower[2:-2], (points[454, :2] + nose)[None] / 2, nose[None], (points[234, :2] + nose)[None] / 2]
-    )
+    right, left = ((points[ear, :2] + nose)[None] / 2 for ear in (454, 234))
+    outline = np.concatenate([lower[2:-2], right, nose[None], left])
     outline = outline.mean(0) + (outline - outline.mean(0)) * rng.uniform(1.0, 1.15)
     alpha = np.zeros((size, size), np.uint8)
     cv2.fillPoly(alpha, [fixed(outline)], 255, cv2.LINE_AA, 4)
