@@ -39,10 +39,10 @@ from rtswap.engines.torch.graph import Program
 from rtswap.gpu.resample import Tensor, uploaded
 from rtswap.gpu.torch_import import load_torch
 from rtswap.vision.geometry import upright_view
-from training.imported import weights_from
+from training.onnx_files import weights_from
 from training.landmarks import network as landmarks
 from training.masks import network as masks
-from training.one import network as one
+from training.refiner import network as one
 from training.recognition import network as recognition
 
 torch = load_torch()
