@@ -1,7 +1,7 @@
 """Checkpoint -> the networks that ship: ``python -m training.refiner.export --checkpoint FILE --to FOLDER``.
 
-``refiner-128.onnx`` runs per frame, ``refiner-128-source.onnx`` once per source; of ``--size 256``, which shares the latter,
-``refiner-256.onnx`` alone. All are checked against torch in fp32 before they are written.
+``refiner-128.onnx`` runs per frame, ``refiner-128-source.onnx`` once per source; of ``--size 256``, which shares the
+latter, ``refiner-256.onnx`` alone. All are checked against torch in fp32 before they are written.
 """
 
 from __future__ import annotations
