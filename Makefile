@@ -49,7 +49,7 @@ EXTRAS := torch==2.13.0 $(TENSORRT)
 test-extras: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(EXTRAS)
 	$(BIN)/pytest -q tests/engines tests/contracts tests/bench tests/compositing tests/swappers tests/training \
-	  tests/test_captured.py tests/test_captured_parts.py tests/test_device_loop.py tests/test_gpu_benchmark.py tests/faults/test_device_faults.py
+	  tests/gpu/test_graphs.py tests/gpu/test_captured_parts.py tests/app/test_program_gpu.py tests/benchmarks/test_gpu_benchmark.py tests/faults/test_device_faults.py
 
 # The tests that make up their own input, with other input every time.
 fuzz: $(READY)

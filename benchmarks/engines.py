@@ -27,12 +27,12 @@ import numpy as np
 from numpy.typing import NDArray
 from telling import tell
 
+from rtswap.core.protocols import Engine
 from rtswap.engines.measure import difference
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.engines.openvino import OpenVinoEngine
-from rtswap.models.onnx_graph import Graph
-from rtswap.models.registry import Registry
-from rtswap.protocols import Engine
+from rtswap.networks.onnx_graph import Graph
+from rtswap.networks.registry import Registry
 
 Make = Callable[[bytes], Engine]
 Inputs = Mapping[str, NDArray[Any]]

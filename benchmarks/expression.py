@@ -27,18 +27,27 @@ import numpy as np
 from judges import arguments_of, open_judge
 from telling import tell
 
-from rtswap.bench import machine
-from rtswap.config import Config
-from rtswap.evaluation.clips import Clip, Swap, config_for, generated, mesh_in, read_clip, swap_clip, swapped_face
-from rtswap.evaluation.expression import NAMES, Series, correlation, gain, series, shift
-from rtswap.evaluation.heads import Meshes, rotations, turns_between
-from rtswap.evaluation.judge import Judge
-from rtswap.eyes import Eyes, open_eyes
-from rtswap.geometry import canonical, keypoints_of
-from rtswap.pictures import read_image
-from rtswap.protocols import Embedder
-from rtswap.synthetic import AnimatedHead, Motion
-from rtswap.types import Points
+from rtswap.app.config import Config
+from rtswap.app.networks import FaceModels, open_models
+from rtswap.commands.bench.machine import machine
+from rtswap.commands.evaluate.clips import (
+    Clip,
+    Swap,
+    config_for,
+    generated,
+    mesh_in,
+    read_clip,
+    swap_clip,
+    swapped_face,
+)
+from rtswap.commands.evaluate.expression import NAMES, Series, correlation, gain, series, shift
+from rtswap.commands.evaluate.landmark_judge import LandmarkJudge
+from rtswap.commands.evaluate.pose import Meshes, rotations, turns_between
+from rtswap.core.protocols import Embedder
+from rtswap.core.types import Points
+from rtswap.vision.geometry import canonical, keypoints_of
+from rtswap.vision.images import read_image
+from rtswap.vision.talking_head import AnimatedHead, Motion
 
 TOLD = 0.95
 WIDTHS, OTHERS = (0.95, 1.0, 1.06), (0.92, 1.03, 1.1)
@@ -80,7 +89,7 @@ def measure(ins: Meshes, again: Meshes, outs: Meshes, size: tuple[int, int]) -> 
 
 
 def identity(
-    clip: Clip, swap: Swap, source: Path, eyes: Eyes, embedder: Embedder, judge: Judge, guides: Meshes
+    clip: Clip, swap: Swap, source: Path, eyes: FaceModels, embedder: Embedder, judge: LandmarkJudge, guides: Meshes
 ) -> list[float]:
     """Mean cosine to the source of ``swap``, and of the same clip swapped with --expression 0."""
     photo = read_image(source)
@@ -118,7 +127,7 @@ def _named(values: Sequence[float]) -> dict[str, float]:
 
 def main() -> None:
     arguments = arguments_of(__doc__)
-    eyes = open_eyes(Config(), on_event=print)
+    eyes = open_models(Config(), on_event=print)
     judge, embedder = open_judge(arguments.teacher, eyes), eyes.embedder()
     clips: list[Callable[[], Clip]] = [partial(read_clip, path) for path in sorted(arguments.clips.iterdir())]
     clips += [partial(generated, "ben", eyes, seconds=6), partial(generated, "dan", eyes)]

@@ -22,20 +22,20 @@ import cv2
 import numpy as np
 from telling import tell
 
-from rtswap.compositing.color import ColorMatch
-from rtswap.compositing.cpu import CpuCanvas
-from rtswap.compositing.detail import MatchDetail
-from rtswap.compositing.occlusion import OcclusionMask
-from rtswap.compositing.parts import PartsMask
-from rtswap.compositing.poisson import PoissonBlend
-from rtswap.config import Config
-from rtswap.eyes import Eyes, open_eyes
-from rtswap.geometry import transform
-from rtswap.protocols import Finish
+from rtswap.app.config import Config
+from rtswap.app.networks import FaceModels, open_models
+from rtswap.compositing.canvas.host import HostCanvas
+from rtswap.compositing.finishes.color import ColorMatch
+from rtswap.compositing.finishes.detail import MatchDetail
+from rtswap.compositing.finishes.occlusion import OcclusionMask
+from rtswap.compositing.finishes.parts import PartsMask
+from rtswap.compositing.finishes.poisson import PoissonBlend
+from rtswap.core.protocols import Finish
+from rtswap.core.types import Quality, SourceIdentity, SwappedFace, Target
 from rtswap.source.portrait import find_landmarks
-from rtswap.swappers.mesh import MeshSwapModel
-from rtswap.synthetic import persona
-from rtswap.types import AlignedFace, Quality, SourceIdentity, SwappedFace
+from rtswap.swappers.mesh.swapper import MeshSwapModel
+from rtswap.vision.geometry import transform
+from rtswap.vision.talking_head import persona
 
 WARM_UP = 3
 FPS = 30.0
@@ -56,7 +56,7 @@ SLOW: dict[str, Callable[[], Finish]] = {
 """For files."""
 
 
-def someone(eyes: Eyes, name: str, width: float) -> SourceIdentity:
+def someone(eyes: FaceModels, name: str, width: float) -> SourceIdentity:
     """A built-in person whose face is ``width`` px wide."""
     picture = persona(name)
     found = find_landmarks(eyes.landmarks, picture, eyes.detector.detect(picture)[0].keypoints)
@@ -65,27 +65,27 @@ def someone(eyes: Eyes, name: str, width: float) -> SourceIdentity:
     return SourceIdentity(large, (found * scale).astype(np.float32), name=name)
 
 
-def swapped_face(eyes: Eyes, width: float) -> tuple[SwappedFace, AlignedFace]:
+def swapped_face(eyes: FaceModels, width: float) -> tuple[SwappedFace, Target]:
     """Ada on a softly filmed, noisy ben."""
     source, who = someone(eyes, "ada", 300), someone(eyes, "ben", width)
     noise = 4 * np.random.default_rng(0).standard_normal(who.portrait.shape[:2])[..., None]
     picture = (cv2.GaussianBlur(who.portrait, (0, 0), 1.5) + noise).clip(0, 255).astype(np.uint8)
     swapper = MeshSwapModel().bind(source)
     matrix, size = swapper.view(who.landmarks, 1024)
-    crop = CpuCanvas(picture).crop(matrix, size)
+    crop = HostCanvas(picture).crop(matrix, size)
     landmarks = transform(matrix, who.landmarks)
-    target = AlignedFace(1, crop, landmarks, np.ones(len(landmarks), np.float32), 0.0)
+    target = Target(1, crop, landmarks, np.ones(len(landmarks), np.float32), 0.0)
     return swapper.swap(target, Quality()), target
 
 
 def measure(
-    finishes: dict[str, Callable[[], Finish]], swapped: SwappedFace, target: AlignedFace, runs: int
+    finishes: dict[str, Callable[[], Finish]], swapped: SwappedFace, target: Target, runs: int
 ) -> dict[str, dict[str, float]]:
     """Milliseconds of each."""
     steps = {name: make() for name, make in finishes.items()}
     times: dict[str, list[float]] = {name: [] for name in steps}
     for index in range(runs + WARM_UP):
-        face = AlignedFace(1, target.crop, target.landmarks, target.visibility, index / FPS)
+        face = Target(1, target.crop, target.landmarks, target.visibility, index / FPS)
         for name, step in steps.items():
             fresh = SwappedFace(swapped.crop.copy(), swapped.mask.copy())
             start = time.perf_counter()
@@ -110,10 +110,10 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    eyes = open_eyes(Config(), on_event=lambda text: None)
-    occluders = eyes.occluders
-    assert occluders is not None, "the default configuration asks for it"
-    live = {"occlusion": lambda: OcclusionMask(occluders)} | LIVE
+    eyes = open_models(Config(), on_event=lambda text: None)
+    occlusion_model = eyes.occlusion_model
+    assert occlusion_model is not None, "the default configuration asks for it"
+    live = {"occlusion": lambda: OcclusionMask(occlusion_model)} | LIVE
     swapped, target = swapped_face(eyes, options.width)
     before = os.getloadavg()[0]
     report = {

@@ -1,4 +1,4 @@
-"""Where the time of a frame goes on a GPU: 720p, one face, the workshop of ``rtswap --engine torch-cuda``.
+"""Where the time of a frame goes on a GPU: 720p, one face, the renderer of ``rtswap --engine torch-cuda``.
 
     python benchmarks/gpu_profile.py --out profile.txt             # on a GPU: ten seconds
     python benchmarks/gpu_profile.py --device cpu --frames 3       # by torch on the CPU: does it run?
@@ -21,8 +21,8 @@ from typing import Any
 from gpu import SIZES
 from gpu_loop import Loop
 
-from rtswap.captured import Captured
-from rtswap.torch_door import load_torch
+from rtswap.gpu.graphs import Captured
+from rtswap.gpu.torch_import import load_torch
 
 torch = load_torch()
 

@@ -18,10 +18,10 @@ from pathlib import Path
 
 from telling import tell
 
-from rtswap.config import Config
-from rtswap.console import Console
-from rtswap.evaluation.run import evaluate
-from rtswap.evaluation.wanted import Wanted
+from rtswap.app.config import Config
+from rtswap.app.console import Console
+from rtswap.commands.evaluate.options import EvaluateOptions
+from rtswap.commands.evaluate.run import evaluate
 
 
 def main() -> None:
@@ -39,7 +39,7 @@ def main() -> None:
     config = Config()
     config = replace(config, source=replace(config.source, i_have_consent=True))
     with tempfile.TemporaryDirectory() as folder:
-        wanted = Wanted(
+        wanted = EvaluateOptions(
             sources=arguments.faces,
             pairs=arguments.pairs,
             seed=arguments.seed,

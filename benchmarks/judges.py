@@ -6,22 +6,22 @@ import argparse
 import sys
 from pathlib import Path
 
-from rtswap.evaluation.judge import Judge, own_judge
-from rtswap.eyes import Eyes
-from rtswap.tracking.landmarks import MeshLandmarks
+from rtswap.app.networks import FaceModels
+from rtswap.commands.evaluate.landmark_judge import LandmarkJudge, own_judge
+from rtswap.networks.landmarks import MeshLandmarks
 
 ROOM = 1.5 / 1.3
 """MediaPipe's network wants more room around the face than ours."""
 
 
-def open_judge(teacher: Path | None, eyes: Eyes) -> Judge:
+def open_judge(teacher: Path | None, models: FaceModels) -> LandmarkJudge:
     """``teacher``: MediaPipe's face mesh as ONNX; without it our own network judges."""
     if teacher is None:
-        return own_judge(eyes)
+        return own_judge(models)
     sys.path.append(str(Path(__file__).parents[1]))
     from training.landmarks.teacher import SIZE, Teacher
 
-    return Judge(MeshLandmarks(Teacher(teacher), SIZE), ROOM, "MediaPipe face mesh, frame by frame")
+    return LandmarkJudge(MeshLandmarks(Teacher(teacher), SIZE), ROOM, "MediaPipe face mesh, frame by frame")
 
 
 def arguments_of(doc: str | None) -> argparse.Namespace:

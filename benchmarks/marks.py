@@ -33,9 +33,9 @@ import marks_ways
 import numpy as np
 from marks_ways import Frames, Step
 
-from rtswap.bench import machine
-from rtswap.disclosure.reading import Reading, WatermarkReader
+from rtswap.commands.bench.machine import machine
 from rtswap.disclosure.watermark import Payload, Watermark
+from rtswap.disclosure.watermark_reader import Reading, WatermarkReader
 from rtswap.disclosure.watermark_search import FALSE_POSITIVES, false_positive
 
 ROOT = Path(__file__).resolve().parents[1]

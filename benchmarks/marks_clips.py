@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 from marks_content import CLIP_SUFFIXES, PEOPLE, frames_of, natural
 
-from rtswap.config import Config
-from rtswap.evaluation.clips import config_for, generated, swap_clip
-from rtswap.eyes import open_eyes
-from rtswap.synthetic import persona
-from rtswap.types import Image
+from rtswap.app.config import Config
+from rtswap.app.networks import open_models
+from rtswap.commands.evaluate.clips import config_for, generated, swap_clip
+from rtswap.core.types import Image
+from rtswap.vision.talking_head import persona
 
 SIZE = (1280, 720)
 FPS, SECONDS = 30, 2.0
@@ -33,11 +33,13 @@ class Scene:
 
 def swaps(pairs: Sequence[tuple[str, str]] = PAIRS) -> Iterator[Scene]:
     """Unmarked swaps of people who do not exist, as the demo's, cut into windows."""
-    eyes = open_eyes(Config(), on_event=lambda event: None)
+    models = open_models(Config(), on_event=lambda event: None)
     length = round(FPS * SECONDS)
     for source, target in pairs:
         photo = Path(str(resources.files("rtswap").joinpath(f"assets/personas/{source}.jpg")))
-        images = swap_clip(generated(target, eyes, seconds=2 * SECONDS), config_for(photo), eyes, live=False).images
+        images = swap_clip(
+            generated(target, models, seconds=2 * SECONDS), config_for(photo), models, live=False
+        ).images
         for part in range(len(images) // length):
             yield Scene(f"swap {source} on {target} {part}", images[part * length : (part + 1) * length])
 

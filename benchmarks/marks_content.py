@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from marks_ways import recoded
 
-from rtswap.synthetic import persona
-from rtswap.types import Image
+from rtswap.core.types import Image
+from rtswap.vision.talking_head import persona
 
 PEOPLE = ("ada", "ben", "carl", "dan")
 NATURAL = (

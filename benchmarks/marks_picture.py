@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from rtswap.inspection.drawing import BLUE, BOLD, GREEN, GREY, INK, PALE, PAPER, RED, dots, lines, text
-from rtswap.types import Image
+from rtswap.commands.reports.drawing import BLUE, BOLD, GREEN, GREY, INK, PALE, PAPER, RED, dots, lines, text
+from rtswap.core.types import Image
 
 PANELS = (
     ("h264_kbit", "H.264, 1280x720, 30 frames a second", "kbit/s"),

@@ -12,7 +12,7 @@ import av
 import cv2
 import numpy as np
 
-from rtswap.types import Image
+from rtswap.core.types import Image
 
 FPS = 30
 SPARSE = 4

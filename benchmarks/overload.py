@@ -17,13 +17,11 @@ from pathlib import Path
 import numpy as np
 from telling import tell
 
-from rtswap.bench import ClipInput, Rig, machine
-from rtswap.budget import Budget
-from rtswap.config import BudgetConfig, Config
-from rtswap.disclosure import Disclosure
-from rtswap.metrics import Metrics
-from rtswap.session import Session
-from rtswap.types import MarkedImage
+from rtswap.app.config import BudgetConfig, Config
+from rtswap.commands.bench.machine import machine
+from rtswap.commands.bench.rig import ClipInput, Rig
+from rtswap.core.types import MarkedImage
+from rtswap.runtime.metrics import Metrics
 
 
 class Ages:
@@ -54,9 +52,7 @@ def main() -> None:
     possible = rig.play(images, fps=float("inf"), seconds=min(5.0, arguments.seconds)).summary()["fps"]
     ages = Ages(time.perf_counter)
     source = ClipInput(images, fps=2 * possible, seconds=arguments.seconds)
-    session = Session(
-        source, rig.pipeline(), Disclosure(None), [ages], metrics=Metrics(), quality_budget=Budget(float("inf"))
-    )
+    session = rig.program().session(source, [ages], metrics=Metrics())
     session.run()
     at, age, index = (np.array(column) for column in zip(*ages.rows, strict=True))
     at -= at[0]

@@ -19,22 +19,25 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper, shape_inference
 
-from rtswap.assemble import make_pipeline, make_swap_model
-from rtswap.config import Config
-from rtswap.console import Console
-from rtswap.engines.build_pixels import floats_first
-from rtswap.engines.build_precision import SENSITIVE, lowered
-from rtswap.engines.build_profiles import PROFILES
-from rtswap.eyes import Eyes, open_eyes
-from rtswap.models.registry import Registry
-from rtswap.protocols import Engine
+from rtswap.app.config import Config
+from rtswap.app.console import Console
+from rtswap.app.networks import FaceModels, open_models
+from rtswap.app.program import Program
+from rtswap.core.protocols import Engine
+from rtswap.core.types import Frame, Quality, SourceIdentity, Tensor
+from rtswap.engines.build.pixels import cast_pixels_first
+from rtswap.engines.build.precision import SENSITIVE, lower_precision
+from rtswap.engines.build.profiles import PROFILES
+from rtswap.engines.telemetry import no_telemetry
+from rtswap.networks.registry import Registry
 from rtswap.source.portrait import find_landmarks
-from rtswap.swappers.one import SIZES
-from rtswap.synthetic import AnimatedHead, clip, persona
-from rtswap.types import Frame, Quality, SourceIdentity, Tensor
+from rtswap.swappers.refiner.swapper import SIZES
+from rtswap.vision.talking_head import AnimatedHead, clip, persona
+
+with no_telemetry():
+    import onnxruntime as ort
 
 PEOPLE = ("ada", "ben", "carl", "dan")
 FRAMES = 8
@@ -81,11 +84,11 @@ def record() -> dict[str, list[Inputs]]:
             tracking=replace(config.tracking, follow="person"),
             mask=replace(config.mask, masks=(*config.mask.masks, "occlusion")),
         )
-        eyes = open_eyes(config, on_event=lambda text: None, wrap=lambda engine: Recorder(engine, kept))
-        portraits = {name: (persona(name), _landmarks(eyes, name)) for name in PEOPLE}
+        models = open_models(config, on_event=lambda text: None, wrap=lambda engine: Recorder(engine, kept))
+        portraits = {name: (persona(name), _landmarks(models, name)) for name in PEOPLE}
         for source, target in zip(PEOPLE, PEOPLE[1:] + PEOPLE[:1], strict=True):
-            bound = make_swap_model(config, eyes).bind(SourceIdentity(*portraits[source], name=source))
-            pipeline = make_pipeline(config, eyes, [bound], on_event=lambda text: None)
+            who = SourceIdentity(*portraits[source], name=source)
+            pipeline = Program(config, on_event=lambda text: None, models=models, sources=[who]).pipeline()
             head = AnimatedHead(*portraits[target], 220)
             for index, image in enumerate(clip([head], (640, 480), fps=6, frames=FRAMES)):
                 pipeline.process(Frame(image, index, index / 6), Quality())
@@ -96,14 +99,14 @@ def record() -> dict[str, list[Inputs]]:
     return {name: _spread(inputs) for name, inputs in found.items()}
 
 
-def _landmarks(eyes: Eyes, name: str) -> Any:
+def _landmarks(models: FaceModels, name: str) -> Any:
     picture = persona(name)
-    mesh = eyes.landmarks.find(picture, [eyes.detector.detect(picture)[0].keypoints])[0].points
-    return find_landmarks(eyes.landmarks, picture, mesh)
+    mesh = models.landmarks.find(picture, [models.detector.detect(picture)[0].keypoints])[0].points
+    return find_landmarks(models.landmarks, picture, mesh)
 
 
 def _network_of(inputs: Inputs) -> str:
-    for known, name in (("guides", "occlusion"), ("photo", "one-source")):
+    for known, name in (("guides", "occlusion"), ("photo", "refiner-source")):
         if known in inputs:
             return name
     if "composite" in inputs:
@@ -168,9 +171,9 @@ def run(model: onnx.ModelProto, inputs: Sequence[Inputs]) -> list[Inputs]:
 
 def measure(name: str, inputs: Sequence[Inputs], precision: str, keep: Sequence[str] = ()) -> dict[str, Any]:
     """Output -> largest and usual (99th percentile) difference from float32, and the largest value."""
-    model = floats_first(onnx.load(Registry().path(name)))
+    model = cast_pixels_first(onnx.load(Registry().path(name)))
     truth = run(model, inputs)
-    found = run(rounding(lowered(model, precision, keep)), inputs)
+    found = run(rounding(lower_precision(model, precision, keep)), inputs)
     rows = {}
     for output in truth[0]:
         pairs = zip(truth, found, strict=True)

@@ -21,10 +21,10 @@ from judges import open_judge
 
 sys.path.append(str(Path(__file__).parents[1]))
 
-from rtswap.config import Config
-from rtswap.console import Console
-from rtswap.evaluation.run import evaluate
-from rtswap.evaluation.wanted import Wanted
+from rtswap.app.config import Config
+from rtswap.app.console import Console
+from rtswap.commands.evaluate.options import EvaluateOptions
+from rtswap.commands.evaluate.run import evaluate
 from training.people import is_usable
 
 
@@ -52,7 +52,7 @@ def main() -> None:
         swap=replace(config.swap, swapper=given.swapper),
         source=replace(config.source, i_have_consent=True),  # nobody in them exists
     )
-    wanted = Wanted(
+    wanted = EvaluateOptions(
         sources=given.faces,
         clips=given.clips,
         swapped=given.swapped,
@@ -65,7 +65,7 @@ def main() -> None:
     )
     command = shlex.join(["python", "benchmarks/quality.py", *sys.argv[1:]])
     _, text = evaluate(
-        config, wanted, console=Console(), command=command, judge=lambda eyes: open_judge(given.teacher, eyes)
+        config, wanted, console=Console(), command=command, judge=lambda models: open_judge(given.teacher, models)
     )
     print(text)
     if given.json:

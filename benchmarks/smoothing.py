@@ -21,8 +21,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap import topology
 from rtswap.tracking.smoothing import STABLE, BoxFilter, MeshFilter, fit_similarity
+from rtswap.vision import topology
 
 Signal = NDArray[np.float64]
 Filter = Callable[[Signal], Signal]

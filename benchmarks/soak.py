@@ -16,8 +16,9 @@ import numpy as np
 import psutil
 from telling import tell
 
-from rtswap.bench import Rig, machine
-from rtswap.config import Config
+from rtswap.app.config import Config
+from rtswap.commands.bench.machine import machine
+from rtswap.commands.bench.rig import Rig
 
 
 def main() -> None:

@@ -26,10 +26,11 @@ import numpy as np
 from judges import arguments_of, open_judge
 from telling import tell
 
-from rtswap.assemble import make_tracker
-from rtswap.bench import machine
-from rtswap.config import Config
-from rtswap.evaluation.clips import (
+from rtswap.app.config import Config
+from rtswap.app.networks import FaceModels, open_models
+from rtswap.app.program import Program
+from rtswap.commands.bench.machine import machine
+from rtswap.commands.evaluate.clips import (
     FPS,
     Clip,
     Swap,
@@ -40,12 +41,11 @@ from rtswap.evaluation.clips import (
     swap_clip,
     swapped_face,
 )
-from rtswap.evaluation.heads import Meshes
-from rtswap.evaluation.steadiness import REGIONS, flicker, jitter, replaced, warp_errors
-from rtswap.eyes import Eyes, open_eyes
-from rtswap.geometry import interocular
-from rtswap.synthetic import persona
-from rtswap.types import Frame, Image, Quality
+from rtswap.commands.evaluate.pose import Meshes
+from rtswap.commands.evaluate.steadiness import REGIONS, flicker, jitter, replaced_share, warp_errors
+from rtswap.core.types import Frame, Image, Quality
+from rtswap.vision.geometry import interocular
+from rtswap.vision.talking_head import persona
 
 BARE = 0.25
 """Share of the landmarks. Fewer changed is the target with make-up."""
@@ -56,7 +56,7 @@ WARM_UP = 15
 def measure(clip: Clip, swap: Swap, ins: Meshes, outs: Meshes) -> dict[str, object]:
     """All figures of one swapped clip. ``ins``, ``outs``: what the judge sees in its input and output."""
     keep = swap.sound
-    shares = [replaced(a, b, mesh) for a, b, mesh in zip(clip.images, swap.images, ins, strict=True)]
+    shares = [replaced_share(a, b, mesh) for a, b, mesh in zip(clip.images, swap.images, ins, strict=True)]
     bare = ~swap.covered & (np.array(shares) < BARE)
     warps, flickers = (how(clip.images, swap.images, keep) for how in (warp_errors, flicker))
     return {
@@ -72,10 +72,10 @@ def measure(clip: Clip, swap: Swap, ins: Meshes, outs: Meshes) -> dict[str, obje
     }
 
 
-def tracked(images: Sequence[Image], eyes: Eyes) -> tuple[Meshes, Meshes]:
+def tracked(images: Sequence[Image], eyes: FaceModels) -> tuple[Meshes, Meshes]:
     """Meshes of the tracker, and of the network alone: each look from its own last one."""
     config = Config()
-    tracker = make_tracker(config, eyes.detector, eyes)
+    tracker = Program(config, on_event=print, models=eyes).tracker()
     smooth, alone, guide = [], [], mesh_in(images[0], eyes)
     for index, image in enumerate(images):
         tracks = tracker.update(Frame(image, index, index / FPS, index / FPS), Quality())
@@ -85,7 +85,7 @@ def tracked(images: Sequence[Image], eyes: Eyes) -> tuple[Meshes, Meshes]:
     return np.array(smooth), np.array(alone)
 
 
-def still_face(eyes: Eyes, name: str, face_px: float, sigma: float = 3.0, frames: int = 90) -> dict[str, float]:
+def still_face(eyes: FaceModels, name: str, face_px: float, sigma: float = 3.0, frames: int = 90) -> dict[str, float]:
     """Jitter of the tracked mesh over that of the network alone, first half second left out."""
     rng = np.random.default_rng(5)
     portrait = _still(name, eyes, face_px)
@@ -96,7 +96,7 @@ def still_face(eyes: Eyes, name: str, face_px: float, sigma: float = 3.0, frames
     } | {"network_px": round(jitter(alone, REGIONS["all"]) * interocular(alone[0]), 3)}
 
 
-def lag(eyes: Eyes, name: str, face_px: float, sigma: float = 1.0, speed: float = 0.5) -> dict[str, float]:
+def lag(eyes: FaceModels, name: str, face_px: float, sigma: float = 1.0, speed: float = 0.5) -> dict[str, float]:
     """Frames by which the tracked mesh is late, least squares over all points: behind the truth, and behind the
     network alone. The face rests for half a second, then moves for 1.5 s. ``onset``: within the first 5 frames."""
     rng = np.random.default_rng(6)
@@ -115,7 +115,7 @@ def lag(eyes: Eyes, name: str, face_px: float, sigma: float = 1.0, speed: float 
     }
 
 
-def _still(name: str, eyes: Eyes, face_px: float) -> Image:
+def _still(name: str, eyes: FaceModels, face_px: float) -> Image:
     """A persona in a 720p picture."""
     portrait = persona(name)
     scale = face_px / float(np.ptp(mesh_in(portrait, eyes)[:, 0]))
@@ -147,7 +147,7 @@ def mean_of(rows: Sequence[dict], pick: Callable[[dict], float]) -> dict[str, fl
 
 def main() -> None:
     arguments = arguments_of(__doc__)
-    eyes = open_eyes(Config(), on_event=print)
+    eyes = open_models(Config(), on_event=print)
     judge = open_judge(arguments.teacher, eyes)
     clips: list[Callable[[], Clip]] = [partial(read_clip, path) for path in sorted(arguments.clips.iterdir())]
     clips.append(partial(generated, "ben", eyes))

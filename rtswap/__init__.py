@@ -5,13 +5,15 @@ What is named here is loaded when first used, so that ``rtswap --help`` stays in
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from rtswap.core.version import __version__ as __version__
 
+TYPE_CHECKING = False  # `python -m rtswap` looks in the working folder for what is imported here, even for typing
 if TYPE_CHECKING:
-    from rtswap.api import LiveSwap, run_session, swap
-    from rtswap.verification import verify
+    from typing import Any
 
-__version__ = "0.1.0"
+    from rtswap.api import LiveSwap, run_session, swap
+    from rtswap.commands.verify.run import verify
+
 __all__ = ["LiveSwap", "run_session", "swap", "verify"]
 
 
@@ -19,7 +21,7 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'rtswap' has no attribute {name!r}")
     if name == "verify":
-        from rtswap.verification import verify as found
+        from rtswap.commands.verify.run import verify as found
 
         return found
     from rtswap import api

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from rtswap.cli import main
+from rtswap.commands.main import main
 
 if __name__ == "__main__":
     sys.exit(main(["build", *sys.argv[1:]]))

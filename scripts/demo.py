@@ -17,10 +17,10 @@ import av
 import cv2
 import numpy as np
 
-from rtswap.config import Config
-from rtswap.eyes import open_eyes
+from rtswap.app.config import Config
+from rtswap.app.networks import open_models
 from rtswap.source.portrait import find_landmarks
-from rtswap.synthetic import AnimatedHead, clip, persona
+from rtswap.vision.talking_head import AnimatedHead, clip, persona
 
 SIZE, FPS, SECONDS, FACE_PX = (1280, 720), 30, 6, 300
 RATE = 48_000
@@ -51,11 +51,11 @@ def main() -> None:
 
 def film(path: Path) -> None:
     """The clip, with a hum whose pitch follows the mouth."""
-    eyes = open_eyes(Config(), on_event=print)
+    models = open_models(Config(), on_event=print)
     portrait = persona("ben")
-    found = eyes.detector.detect(portrait)[0]
-    mesh = eyes.landmarks.find(portrait, [found.keypoints])[0].points
-    head = AnimatedHead(portrait, find_landmarks(eyes.landmarks, portrait, mesh), FACE_PX)
+    found = models.detector.detect(portrait)[0]
+    mesh = models.landmarks.find(portrait, [found.keypoints])[0].points
+    head = AnimatedHead(portrait, find_landmarks(models.landmarks, portrait, mesh), FACE_PX)
     with av.open(str(path), "w") as file:
         video = file.add_stream("libx264", rate=FPS, options={"crf": "18", "preset": "veryfast"})
         video.width, video.height, video.pix_fmt = *SIZE, "yuv420p"

@@ -47,9 +47,9 @@ prepare() {
 networks() {  # networks PYTHON FOLDER: those that are made from packages which the GPU machine lacks
   "$1" - "$2" <<'PY'
 import shutil, sys
-from rtswap.errors import ModelError
-from rtswap.models.catalog import shipped_catalog
-from rtswap.models.registry import Registry
+from rtswap.core.errors import ModelError
+from rtswap.networks.catalog import shipped_catalog
+from rtswap.networks.registry import Registry
 for name, entry in shipped_catalog().items():
     if entry.asset or name.startswith("dlib"):  # in the repository, or 22 MB that no frame needs
         continue
@@ -84,9 +84,9 @@ look() {  # what is no timing, at the same time
   step doctor 60 bash -c "$python -m rtswap doctor; true" &  # cameras and codecs may be missing there
   step plans 60 $python scripts/build_engines.py &
   # torch's compiler takes half a minute, and nobody runs it but who asks for it
-  step tests-cuda 100 $pytest -m cuda -k "not compiled" tests/compositing tests/engines tests/test_device_loop.py \
-    tests/test_captured_parts.py &
-  step tests-torch 100 $pytest tests/contracts/test_engines.py tests/swappers/test_mesh_torch.py -k "torch-cuda or mesh" &
+  step tests-cuda 100 $pytest -m cuda -k "not compiled" tests/compositing tests/engines tests/app/test_program_gpu.py \
+    tests/gpu/test_captured_parts.py &
+  step tests-torch 100 $pytest tests/contracts/test_engines.py tests/swappers/mesh/test_mesh_gpu.py -k "torch-cuda or mesh" &
   wait
 }
 
@@ -95,7 +95,7 @@ measure() {  # timings, alone; the most important first
   step gpu_loop 60 $python benchmarks/gpu_loop.py --json "$OUT/gpu_loop.json"
   step profile 30 $python benchmarks/gpu_profile.py
   step bench_torch-cuda 60 $bench --engine torch-cuda --seconds 0.6 --out "$OUT/bench_torch-cuda.json"
-  step bench_one-256 60 $bench --engine torch-cuda --swapper one-256 --seconds 0.6 --out "$OUT/bench_one-256.json"
+  step bench_refiner-256 60 $bench --engine torch-cuda --swapper refiner-256 --seconds 0.6 --out "$OUT/bench_refiner-256.json"
   if grep -q "plans of tensorrt" "$LOGS/doctor.log"; then echo "bench_tensorrt: the card is not served" >> "$OUT/summary.txt"
   else step bench_tensorrt 60 $bench --engine tensorrt --seconds 0.6 --out "$OUT/bench_tensorrt.json"; fi
   step gpu_engines 30 $python benchmarks/gpu_engines.py --seconds 0.02 --json "$OUT/gpu_engines.json"

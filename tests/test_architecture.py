@@ -8,35 +8,25 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
-from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parent.parent
+from paths import ROOT
 
 LAYERS = (
-    ("values", "types errors topology sampling quiet urls options whole torch_door"),
-    (
-        "seams",
-        "protocols geometry mailbox pictures raster synthetic occluders personas tensors captured capturing batching "
-        "device_networks device_cuts",
-    ),
-    (
-        "leaves",
-        "inputs outputs tracking engines swappers compositing disclosure models "
-        "source budget metrics guard embedding cameras console",
-    ),
-    ("loop", "workshop device_verdict device_workshop pipeline session sessions sender"),
-    ("settings", "config configfile"),
-    (
-        "assembly",
-        "assemble eyes marks controls bench api inspection consent verification evaluation extraction "
-        "device_marks device_loop",
-    ),
-    ("doors", "cli commands flags checks doctor web __main__ __init__"),
+    ("core",),
+    ("vision", "gpu"),
+    ("engines",),
+    ("networks",),
+    ("tracking", "source", "swappers", "compositing", "disclosure", "media"),
+    ("runtime",),
+    ("app",),
+    ("api",),
+    ("commands", "web", "fleet"),
+    ("__main__", "__init__"),
 )
-RANK = {room: rank for rank, (_, rooms) in enumerate(LAYERS) for room in rooms.split()}
-LEAVES = set(LAYERS[2][1].split())
+"""The rooms, from the ground up. A room may import those of the layers below it, but none beside it. Nothing else
+stands at the top of the package (docs/house.md)."""
+RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
 
 ONE_FILE_EACH = (
     "openvino",
@@ -61,16 +51,19 @@ LAZY = (
     "cryptography",
 )
 """Packages that the default install does not bring: never imported at the top of a file."""
-THREADS = ("rtswap/session.py", "rtswap/sessions.py", "rtswap/sender.py", "rtswap/inputs/")
+THREADS = ("rtswap/runtime/session.py", "rtswap/runtime/many.py", "rtswap/runtime/sender.py", "rtswap/inputs/")
 BROAD_EXCEPT = (
-    "rtswap/session.py",
-    "rtswap/sessions.py",
-    "rtswap/sender.py",
-    "rtswap/pipeline.py",
-    "rtswap/workshop.py",
-    "rtswap/device_workshop.py",
+    "rtswap/core/plugins.py",
+    "rtswap/runtime/session.py",
+    "rtswap/runtime/many.py",
+    "rtswap/runtime/sender.py",
+    "rtswap/runtime/pipeline.py",
+    "rtswap/compositing/renderer.py",
+    "rtswap/compositing/renderer_gpu.py",
 )
 """Where any error is kept, to be raised in the main thread; and where the face is covered whatever breaks."""
+NAMEDTUPLE = ("_replace", "_fields", "_asdict")
+"""Public, in spite of their names."""
 FOREIGN_WORDS = {
     "bbox": "box",
     "bboxes": "boxes",
@@ -84,7 +77,7 @@ FOREIGN_WORDS = {
     "victim": "target",
 }
 MAX_LINES = 350
-WITHOUT_DOCSTRINGS = ("rtswap/types.py", "rtswap/protocols.py", "rtswap/errors.py")
+WITHOUT_DOCSTRINGS = ("rtswap/core/types.py", "rtswap/core/protocols.py", "rtswap/core/errors.py")
 """Their fields, methods and tree say it."""
 
 Rule = Callable[[str, ast.Module], Iterator[str]]
@@ -98,7 +91,7 @@ def program() -> dict[str, ast.Module]:
 
 
 def imports(tree: ast.AST) -> Iterator[tuple[ast.Import | ast.ImportFrom, str]]:
-    """Every import with its full name; ``from rtswap import types`` counts as rtswap.types."""
+    """Every import with its full name; ``from rtswap import types`` counts as rtswap.core.types."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((node, alias.name) for alias in node.names)
@@ -109,7 +102,7 @@ def imports(tree: ast.AST) -> Iterator[tuple[ast.Import | ast.ImportFrom, str]]:
 
 
 def room_of(path: str) -> str:
-    """``rtswap/inputs/video.py`` -> ``inputs``."""
+    """``rtswap/media/inputs/video.py`` -> ``inputs``."""
     return path.removesuffix(".py").split("/")[1]
 
 
@@ -118,7 +111,7 @@ def points_inwards(path: str, tree: ast.Module) -> Iterator[str]:
         return
     room = room_of(path)
     if room not in RANK:
-        yield f"say in LAYERS to which layer {room} belongs"
+        yield f"{room} is no room of the house: see LAYERS"
         return
     for _, name in imports(tree):
         if name.startswith("."):
@@ -126,10 +119,35 @@ def points_inwards(path: str, tree: ast.Module) -> Iterator[str]:
         if not name.startswith("rtswap."):
             continue
         other = name.split(".")[1]
-        if other in LEAVES and room in LEAVES and other != room:
-            yield f"the leaf {room} imports the leaf {other}"
-        elif RANK.get(other, -1) > RANK[room]:
-            yield f"{room} imports {other}, which lies further out"
+        if other not in RANK:
+            yield f"imports {name}, which is no room of the house"
+        elif other != room and RANK[other] == RANK[room]:
+            yield f"{room} imports {other}, which stands beside it"
+        elif RANK[other] > RANK[room]:
+            yield f"{room} imports {other}, which stands above it"
+
+
+def no_foreign_private_names(path: str, tree: ast.Module) -> Iterator[str]:
+    """``from other import _x`` and ``other._x``: what another file may use has no underscore."""
+    own = {"self", "cls"} | {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+    defined = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) in own:
+            defined.add(node.attr)
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            defined.add(node.target.id)
+    foreign = {name.split(".")[0] for _, name in imports(tree) if not name.startswith("rtswap")}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("rtswap"):
+            yield from (f"imports {alias.name} of {node.module}" for alias in node.names if is_private(alias.name))
+        if isinstance(node, ast.Attribute) and is_private(node.attr) and node.attr not in defined:
+            base = ast.unparse(node.value)
+            if base not in own and base.split(".")[0] not in foreign:
+                yield f"line {node.lineno}: {base}.{node.attr}"
+
+
+def is_private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__") and name not in ("_", *NAMEDTUPLE)
 
 
 def absent_packages_are_lazy(_: str, tree: ast.Module) -> Iterator[str]:
@@ -159,11 +177,14 @@ def threads_where_they_belong(path: str, tree: ast.Module) -> Iterator[str]:
 
 
 def marked_by_disclosure_only(path: str, tree: ast.Module) -> Iterator[str]:
-    if path.startswith("rtswap/disclosure/"):
+    """Neither what may leave nor the receipt for it is made anywhere else, whatever it is called there."""
+    if path == "rtswap/disclosure/stamp.py":
         return
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and "MarkedImage" in ast.unparse(node.func):
-            yield f"line {node.lineno}: makes a MarkedImage"
+        if isinstance(node, ast.Call) and re.search("MarkedImage|StampedImage", ast.unparse(node.func)):
+            yield f"line {node.lineno}: makes a {ast.unparse(node.func)}"
+        if isinstance(node, ast.alias) and node.asname and node.name in ("MarkedImage", "StampedImage"):
+            yield f"line {node.lineno}: calls {node.name} {node.asname}"
 
 
 def no_global(_: str, tree: ast.Module) -> Iterator[str]:
@@ -214,16 +235,17 @@ def speaks_our_words(_: str, tree: ast.Module) -> Iterator[str]:
 
 
 RULES: dict[Rule, tuple[str, str]] = {
-    points_inwards: ("rtswap/inputs/bad.py", "from rtswap.outputs.video import X"),
-    absent_packages_are_lazy: ("rtswap/outputs/bad.py", "import pyvirtualcam"),
-    asyncio_in_web: ("rtswap/session.py", "import asyncio"),
-    threads_where_they_belong: ("rtswap/outputs/bad.py", "from threading import Thread"),
-    marked_by_disclosure_only: ("rtswap/pipeline.py", "types.MarkedImage(image, 0, 0.0)"),
-    no_global: ("rtswap/bad.py", "def f():\n    global x\n    x = 1"),
-    no_broad_except: ("rtswap/bad.py", "try:\n    f()\nexcept (OSError, Exception):\n    pass"),
-    small: ("rtswap/inputs/as_long_as_can_be.py", ""),
-    has_docstrings: ("rtswap/inputs/bad.py", '"""One."""\ndef f(): ...'),
-    speaks_our_words: ("rtswap/bad.py", "def crop(image, face_bbox): ..."),
+    points_inwards: ("rtswap/media/bad.py", "from rtswap.disclosure.badge import X"),
+    no_foreign_private_names: ("rtswap/media/bad.py", "def f(host):\n    return host._level"),
+    absent_packages_are_lazy: ("rtswap/media/outputs/bad.py", "import pyvirtualcam"),
+    asyncio_in_web: ("rtswap/runtime/session.py", "import asyncio"),
+    threads_where_they_belong: ("rtswap/media/outputs/bad.py", "from threading import Thread"),
+    marked_by_disclosure_only: ("rtswap/runtime/pipeline.py", "types.MarkedImage(image, 0, 0.0)"),
+    no_global: ("rtswap/media/bad.py", "def f():\n    global x\n    x = 1"),
+    no_broad_except: ("rtswap/media/bad.py", "try:\n    f()\nexcept (OSError, Exception):\n    pass"),
+    small: ("rtswap/media/inputs/as_long_as_can_be.py", ""),
+    has_docstrings: ("rtswap/media/inputs/bad.py", '"""One."""\ndef f(): ...'),
+    speaks_our_words: ("rtswap/media/bad.py", "def crop(image, face_bbox): ..."),
 }
 """Each rule, with a file that breaks it."""
 
@@ -251,11 +273,12 @@ def test_rule_notices(rule: Rule, bad: tuple[str, str]) -> None:
 @pytest.mark.parametrize(
     ("path", "text"),
     [
-        ("rtswap/types.py", "from rtswap import pipeline"),
-        ("rtswap/pipeline.py", "from rtswap.config import Config"),
-        ("rtswap/swappers/mesh.py", "def f():\n    import rtswap.engines.openvino"),
-        ("rtswap/inputs/bad.py", "from . import camera"),
+        ("rtswap/core/types.py", "from rtswap.runtime import pipeline"),
+        ("rtswap/runtime/pipeline.py", "from rtswap.app.config import Config"),
+        ("rtswap/swappers/mesh/swapper.py", "def f():\n    import rtswap.media.inputs"),
+        ("rtswap/media/inputs/bad.py", "from . import camera"),
         ("rtswap/somewhere.py", "x = 1"),
+        ("rtswap/app/bad.py", "from rtswap import eyes"),
     ],
 )
 def test_direction_rule_notices(path: str, text: str) -> None:
@@ -263,12 +286,25 @@ def test_direction_rule_notices(path: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "StampedImage(image)",
+        "def f(image):\n    return types.StampedImage(image)",
+        "from rtswap.core.types import MarkedImage as M",
+    ],
+)
+@pytest.mark.parametrize("path", ["rtswap/compositing/canvas/gpu.py", "rtswap/disclosure/badge.py", "scripts/bad.py"])
+def test_marking_rule_notices(path: str, text: str) -> None:
+    assert list(marked_by_disclosure_only(path, ast.parse(text)))
+
+
+@pytest.mark.parametrize(
     "text", ["import threading\nthreading.Thread(target=f)", "from concurrent.futures import wait"]
 )
 def test_thread_rule_notices(text: str) -> None:
-    assert list(threads_where_they_belong("rtswap/outputs/bad.py", ast.parse(text)))
+    assert list(threads_where_they_belong("rtswap/media/outputs/bad.py", ast.parse(text)))
     assert not list(
-        threads_where_they_belong("rtswap/outputs/good.py", ast.parse("import threading\nthreading.Lock()"))
+        threads_where_they_belong("rtswap/media/outputs/good.py", ast.parse("import threading\nthreading.Lock()"))
     )
 
 
@@ -283,13 +319,13 @@ def test_exchangeable_package_is_known_to_one_file(package: str) -> None:
 
 
 def test_program_was_found() -> None:
-    assert "rtswap/types.py" in program()
+    assert "rtswap/core/types.py" in program()
     assert len(program()) > 20
 
 
 def test_nothing_heavy_is_imported_for_the_help() -> None:
     code = (
-        "import sys\nfrom rtswap.cli import main\n"
+        "import sys\nfrom rtswap.commands.main import main\n"
         "try:\n    main(['--help'])\nfinally:\n"
         "    heavy = {'numpy', 'cv2', 'av', 'openvino', 'onnxruntime', 'rich', 'asyncio'} & set(sys.modules)\n"
         "    print('HEAVY', sorted(heavy))"

@@ -9,19 +9,18 @@ import av
 import cv2
 import numpy as np
 import pytest
-from loaded import loaded
-from people import eyes
-
-ROOT = Path(__file__).resolve().parent.parent
+from paths import ROOT
+from people import face_models
+from scripts_loader import load_script
 
 
 @pytest.fixture
 def demo(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The script, a second long."""
-    module = loaded("scripts/demo.py")
+    module = load_script("scripts/demo.py")
     monkeypatch.setattr(module, "SECONDS", 1)
     monkeypatch.setattr(module, "FPS", 10)
-    monkeypatch.setattr(module, "open_eyes", lambda config, on_event: eyes())
+    monkeypatch.setattr(module, "open_models", lambda config, on_event: face_models())
     return module
 
 
@@ -32,7 +31,7 @@ def test_the_film(demo: ModuleType, tmp_path: Path) -> None:
         frames = [frame.to_ndarray(format="bgr24") for frame in file.decode(video=0)]
     assert len(frames) == 10
     assert frames[0].shape == (720, 1280, 3)
-    assert eyes().detector.detect(frames[5])
+    assert face_models().detector.detect(frames[5])
     with av.open(str(path)) as file:
         sound = np.concatenate([frame.to_ndarray()[0] for frame in file.decode(audio=0)])
     assert len(sound) == pytest.approx(48_000, abs=2100)

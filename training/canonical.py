@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial import Delaunay
 
-from rtswap.geometry import similarity, transform, unrolled
-from rtswap.swappers.shape import measures, rigid_weights
-from rtswap.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
+from rtswap.swappers.mesh.shape import measures, rigid_weights
+from rtswap.vision.geometry import similarity, transform, unrolled
+from rtswap.vision.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
 
 Array = NDArray[np.float64]
 

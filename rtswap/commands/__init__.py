@@ -5,28 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from rtswap.commands import (
-    bench,
-    build,
-    cameras,
-    config,
-    doctor,
-    evaluate,
-    extract,
-    forget,
-    inspect,
-    personas,
-    verify,
-)
+from rtswap.commands.bench.command import COMMAND as BENCH
+from rtswap.commands.build.command import COMMAND as BUILD
+from rtswap.commands.cameras import COMMAND as CAMERAS
 from rtswap.commands.command import Command
+from rtswap.commands.config import COMMAND as CONFIG
+from rtswap.commands.doctor.command import COMMAND as DOCTOR
+from rtswap.commands.evaluate.command import COMMAND as EVALUATE
+from rtswap.commands.extract.command import COMMAND as EXTRACT
+from rtswap.commands.forget.command import COMMAND as FORGET
+from rtswap.commands.inspect.command import COMMAND as INSPECT
+from rtswap.commands.personas.command import COMMAND as PERSONAS
 from rtswap.commands.run import run_command
+from rtswap.commands.verify.command import COMMAND as VERIFY
 
-_LISTED = [
-    part.COMMAND
-    for part in (personas, cameras, doctor, config, bench, inspect, extract, evaluate, verify, forget, build)
-]
+LISTED = (PERSONAS, CAMERAS, DOCTOR, CONFIG, BENCH, INSPECT, EXTRACT, EVALUATE, VERIFY, FORGET, BUILD)
+"""In the order of ``rtswap --help``."""
 
 COMMANDS: Mapping[str, Command] = MappingProxyType(
-    {"": run_command(lambda: _LISTED)} | {command.words.split()[0]: command for command in _LISTED}
+    {"": run_command(lambda: LISTED)} | {command.words.split()[0]: command for command in LISTED}
 )
 """Name -> command; the empty name is the loop itself."""

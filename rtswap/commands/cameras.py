@@ -6,18 +6,15 @@ import json
 from dataclasses import asdict
 
 from rtswap.commands.command import Command, Flags
-from rtswap.flags import Parser, add_common, add_table
+from rtswap.commands.flags import Parser
 
 
 def _parser() -> Parser:
-    made = Parser("rtswap cameras", "Lists the cameras and their modes.")
-    add_table(made, ["console"])
-    add_common(made, config=False)
-    return made
+    return Parser("rtswap cameras", "Lists the cameras and their modes.").with_table(["console"], config=False)
 
 
 def _run(flags: Flags) -> int:
-    from rtswap.cameras import list_cameras
+    from rtswap.media.cameras import list_cameras
 
     found = list_cameras()
     if flags.get("console.json"):

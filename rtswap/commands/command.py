@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rtswap.config import Config
-from rtswap.flags import Parser, overrides
+from rtswap.app.config import Config
+from rtswap.commands.flags import Parser, overrides
 
 if TYPE_CHECKING:  # the help must come at once: what a command needs is imported when it runs
-    from rtswap.configfile import Effective
-    from rtswap.console import Console
+    from rtswap.app.config_file import Effective
+    from rtswap.app.console import Console
 
 Flags = dict[str, Any]
 
@@ -30,15 +30,18 @@ class Command:
 
 
 def effective(flags: Flags) -> Effective:
-    """The configuration that counts, and where each value comes from."""
-    from rtswap.configfile import effective as found
+    """The configuration that counts, and where each value comes from. Which files were read is told."""
+    from rtswap.app.config_file import effective as find
 
-    return found(overrides(flags), file=flags.get("config"))
+    found = find(overrides(flags), file=flags.get("config"))
+    if found.files:
+        console_of(found.config).event(f"settings from {', '.join(str(path.absolute()) for path in found.files)}")
+    return found
 
 
 def console_of(config: Config) -> Console:
     """Where it prints, as wished."""
-    from rtswap.console import Console
+    from rtswap.app.console import Console
 
     return Console(quiet=config.console.quiet, json=config.console.json)
 

@@ -6,18 +6,17 @@ import json
 from dataclasses import asdict
 
 from rtswap.commands.command import Command, Flags, effective
-from rtswap.flags import Parser, add_common, add_table
+from rtswap.commands.flags import Parser
 
 
 def _parser() -> Parser:
-    made = Parser("rtswap config", "Prints the configuration that counts, and where each value comes from.")
-    add_table(made)
-    add_common(made)
-    return made
+    return Parser(
+        "rtswap config", "Prints the configuration that counts, and where each value comes from."
+    ).with_table()
 
 
 def _run(flags: Flags) -> int:
-    from rtswap.configfile import to_toml
+    from rtswap.app.config_file import to_toml
 
     found = effective(flags)
     if found.config.console.json:

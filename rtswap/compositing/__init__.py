@@ -1,0 +1,1 @@
+"""The faces of a frame: crop, swap, finish, check, paste or cover."""

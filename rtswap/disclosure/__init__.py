@@ -1,6 +1,6 @@
 """What tells people that a picture is synthetic; the only maker of a MarkedImage."""
 
 from rtswap.disclosure.badge import POSITIONS, STYLES, TEXTS, Badge
-from rtswap.disclosure.marking import NO_BADGE_NOTICE, Disclosure
+from rtswap.disclosure.stamp import NO_BADGE_NOTICE, Disclosure
 
 __all__ = ["NO_BADGE_NOTICE", "POSITIONS", "STYLES", "TEXTS", "Badge", "Disclosure"]

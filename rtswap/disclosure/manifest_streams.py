@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-class Guard:
+class StreamGuard:
     """Around one call of c2pa: keeps the disk's error, and holds Ctrl-C and SIGTERM back until the call has ended,
     which they make it do at once."""
 
@@ -19,7 +19,7 @@ class Guard:
         self._handlers: dict[int, Callable[[int, Any], Any]] = {}
         self._caught = 0
 
-    def __enter__(self) -> Guard:
+    def __enter__(self) -> StreamGuard:
         if threading.current_thread() is threading.main_thread():  # no other thread is interrupted
             for number in (signal.SIGINT, signal.SIGTERM):
                 handler = signal.getsignal(number)
@@ -43,26 +43,24 @@ class Guard:
         self._caught = number
 
 
-class Guarded:
+class GuardedFile:
     """A file for c2pa."""
 
-    def __init__(self, file: Any, guard: Guard) -> None:
+    def __init__(self, file: Any, guard: StreamGuard) -> None:
         self._file, self._guard = file, guard
 
     def write(self, data: bytes) -> int:
         """Raises OSError, as the others do."""
-        self._guard.check()
-        try:
-            return int(self._file.write(data))
-        except OSError as error:
-            self._guard.error = error
-            raise
+        return self._transfer(self._file.write, data)
 
     def readinto(self, buffer: Any) -> int:
         """How many bytes were read; 0 at the end."""
+        return self._transfer(self._file.readinto, buffer)
+
+    def _transfer(self, call: Callable[[Any], int], data: Any) -> int:
         self._guard.check()
         try:
-            return int(self._file.readinto(buffer))
+            return int(call(data))
         except OSError as error:
             self._guard.error = error
             raise
@@ -86,7 +84,7 @@ class Guarded:
         self._file.flush()
 
 
-class Nowhere:
+class NullFile:
     """Takes the copy that c2pa writes even where the manifest is not to be in it."""
 
     def __init__(self) -> None:

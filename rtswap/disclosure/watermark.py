@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.core.types import Image
 from rtswap.disclosure.watermark_gain import Gain
 from rtswap.disclosure.watermark_pattern import tile, tile_side
-from rtswap.types import Image
 
 LEAST_SIDE = 160
 """Frames with a shorter side pass unchanged."""

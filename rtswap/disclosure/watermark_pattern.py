@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.disclosure.code import CODED_BITS, encode
+from rtswap.disclosure.error_correction import CODED_BITS, encode
 
 TILE = 256
 """Side of the tile in a frame whose shorter side is ``NOMINAL`` pixels; larger and smaller frames in proportion."""

@@ -1,0 +1,1 @@
+"""Run networks: tensors in, tensors out. Know no faces."""

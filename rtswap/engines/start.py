@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from rtswap.engines.torch_cuda_driver import find_gpus
-from rtswap.errors import EngineError
-from rtswap.protocols import Engine
+from rtswap.core.errors import EngineError
+from rtswap.core.protocols import Engine
+from rtswap.gpu.driver import find_gpus
 
 ENGINES = ("onnxruntime", "openvino", "torch-cuda", "tensorrt")
 """In order of preference where they are equally fast; the first that runs a network is the measure of the others."""
@@ -39,12 +39,12 @@ def start(
         precision = "bf16" if engine == "openvino-bf16" else "f32"
         return OpenVinoEngine(content, threads=threads, precision=precision, cache_dir=cache_dir / "openvino")
     if engine == "torch-cuda":
-        from rtswap.engines.torch_cuda import TorchEngine
+        from rtswap.engines.torch.engine import TorchEngine
 
         find_gpus()
         return TorchEngine(content, threads=threads)
     if engine in ("tensorrt", "tensorrt-fp32"):
-        from rtswap.engines.tensorrt import TensorRtEngine
+        from rtswap.engines.tensorrt.engine import TensorRtEngine
 
         find_gpus()
         precision = "fp32" if engine == "tensorrt-fp32" else ""

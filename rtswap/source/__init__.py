@@ -1,5 +1,5 @@
 """From photos of one person to everything a swapper needs to know of them."""
 
-from rtswap.source.load import load_source
+from rtswap.source.photos import load_source
 
 __all__ = ["load_source"]

@@ -7,12 +7,12 @@ import math
 import cv2
 import numpy as np
 
-from rtswap.errors import SourceError
-from rtswap.geometry import canonical, scale_of, transform
-from rtswap.protocols import LandmarkModel
-from rtswap.source.pose import pose_of
-from rtswap.topology import OVAL
-from rtswap.types import Image, Matrix, Mesh, Points
+from rtswap.core.errors import SourceError
+from rtswap.core.protocols import LandmarkModel
+from rtswap.core.types import Image, Matrix, Mesh, Points
+from rtswap.vision.geometry import canonical, scale_of, transform
+from rtswap.vision.pose import pose_of
+from rtswap.vision.topology import OVAL
 
 MAX_SIDE = 512
 _FACE_SHARE = 0.6

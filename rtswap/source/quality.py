@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.source.pose import pose_of
-from rtswap.topology import CHIN, KEYPOINTS, OVAL
-from rtswap.types import Image, Points
+from rtswap.core.types import Image, Points
+from rtswap.vision.pose import pose_of
+from rtswap.vision.topology import CHIN, KEYPOINTS, OVAL
 
 _REFUSED_PX, _SMALL_PX, _LARGE_PX = 50.0, 80.0, 200.0
 """Eyes to chin in the photo: below the first refused, below the second warned of, no better above the third."""

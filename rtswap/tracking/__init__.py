@@ -1,0 +1,1 @@
+"""Who is where: detection, filters, association, recognition."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.types import Box
+from rtswap.core.types import Box
 
 Floats = NDArray[np.float64]
 

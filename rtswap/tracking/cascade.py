@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.types import Image, Points
+from rtswap.core.types import Image, Points
 
 Boxes = NDArray[np.float32]
 """(N, 4) ``x1 y1 x2 y2``, edges of pixels: the whole picture is 0 0 W H."""
@@ -30,7 +30,7 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class PyramidAtlas:
     """A pyramid laid out on one picture, so that one pass of a network sees every size."""
 
     levels: tuple[Level, ...]
@@ -38,7 +38,7 @@ class Sheet:
     height: int
 
 
-def lay_out(width: int, height: int, first_scale: float, step: float, window: int) -> Sheet:
+def lay_out(width: int, height: int, first_scale: float, step: float, window: int) -> PyramidAtlas:
     """Levels from ``first_scale`` down by ``step`` while the shorter side holds a ``window``, packed in columns."""
     levels: list[Level] = []
     columns: list[list[int]] = []  # [x, width, used height]
@@ -54,7 +54,7 @@ def lay_out(width: int, height: int, first_scale: float, step: float, window: in
         levels.append(Level(w, h, column[0], column[2]))
         column[2] += h
         scale *= step
-    return Sheet(tuple(levels), columns[-1][0] + columns[-1][1] if columns else 0, sheet_height)
+    return PyramidAtlas(tuple(levels), columns[-1][0] + columns[-1][1] if columns else 0, sheet_height)
 
 
 def _even(value: float) -> int:
@@ -73,7 +73,7 @@ def halved(image: Image, until: int) -> list[Image]:
     return pictures
 
 
-def draw(image: Image, sheet: Sheet, canvas: Image) -> None:
+def draw(image: Image, sheet: PyramidAtlas, canvas: Image) -> None:
     """Fill ``canvas`` (sheet height, sheet width, 3) with the levels, each made from the one before it."""
     last = image
     for level in sheet.levels:

@@ -1,7 +1,7 @@
 """MTCNN: three small networks in a row. The first sees the whole reduced picture, the last only a few faces.
 
 Zhang et al., "Joint Face Detection and Alignment using Multi-task Cascaded Convolutional Networks", 2016, whose
-thresholds and steps these are. The networks' files are made by ``rtswap.models.mtcnn``.
+thresholds and steps these are. The networks' files are made by ``rtswap.networks.mtcnn``.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.protocols import Engine
+from rtswap.core.protocols import Engine
+from rtswap.core.types import Box, Detection, Image, Tensor
 from rtswap.tracking.cascade import (
     Boxes,
     Floats,
-    Sheet,
+    PyramidAtlas,
     draw,
     halved,
     lay_out,
@@ -29,7 +30,6 @@ from rtswap.tracking.cascade import (
     suppress,
     surroundings,
 )
-from rtswap.types import Box, Detection, Image, Tensor
 
 _WINDOW, _STRIDE = 12, 2
 """P-Net looks through windows of 12 px, 2 px apart."""
@@ -43,7 +43,7 @@ _MAX_CANDIDATES = 64
 class _Plan(NamedTuple):
     """What depends on the picture's size alone."""
 
-    sheet: Sheet
+    sheet: PyramidAtlas
     canvas: Image
     level_of: NDArray[np.intp]
     """(rows, columns) of P-Net's output on the canvas -> level."""

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap import topology
-from rtswap.types import Box, Points
+from rtswap.core.types import Box, Points
+from rtswap.vision import topology
 
 Floats = NDArray[np.float64]
 

@@ -14,12 +14,12 @@ from typing import Literal
 
 import numpy as np
 
-from rtswap.protocols import Detector, Embedder, LandmarkModel
+from rtswap.core.protocols import Detector, Embedder, LandmarkModel
+from rtswap.core.types import Box, Detection, Frame, Image, Mesh, Quality, Tensor, Track
+from rtswap.networks.recognition import tells_who
 from rtswap.tracking.association import iou, kinship, match
-from rtswap.tracking.face import AGREEMENT, KINSHIP, SHORTEST_STEP_S, FollowedFace, extent, width
-from rtswap.tracking.recognition import tells_who
-from rtswap.tracking.returning import Newcomer, returns
-from rtswap.types import Box, Detection, Frame, Image, Mesh, Quality, Tensor, Track
+from rtswap.tracking.followed_face import AGREEMENT, KINSHIP, SHORTEST_STEP_S, FollowedFace, extent, width
+from rtswap.tracking.reidentification import Newcomer, match_returning
 
 NOMINAL_STEP_S = 1 / 30
 """Taken for the time between frames where the clock stood still or ran backwards."""
@@ -88,7 +88,8 @@ class FaceTracker:
         self._last_s: float | None = None
         self._clock_s = 0.0
         self._size: tuple[int, ...] = ()
-        self._since_look = self._since_check = 0
+        self._since_look = self._since_check = 0.0
+        """Frames at 30 a second: where fewer come, each counts for several, so that newcomers do not wait longer."""
 
     def update(self, frame: Frame, quality: Quality) -> list[Track]:
         """Every face followed in this frame, the oldest first."""
@@ -96,23 +97,23 @@ class FaceTracker:
         if image.shape[:2] != self._size:
             self.reset()
             self._size = image.shape[:2]
-        self._advance(frame.captured_at if frame.time_s is None else frame.time_s)
+        passed = max(1.0, self._advance(frame.captured_at if frame.time_s is None else frame.time_s) / NOMINAL_STEP_S)
         self._follow(image)
         self._merge()
-        self._since_look += 1
-        self._since_check += 1
+        self._since_look += passed
+        self._since_check += passed
         if self._look_is_due(quality):
             self._look(image)
-            self._since_look = self._since_check = 0
+            self._since_look = self._since_check = 0.0
         elif self._check_is_due(quality):
             self._check(image)
-            self._since_check = 0
+            self._since_check = 0.0
         self._recognise(image)
         self._let_go()
         return [face.track(self._coast_s) for face in self._faces]
 
-    def _advance(self, now_s: float) -> None:
-        """Move every face to where it is expected now."""
+    def _advance(self, now_s: float) -> float:
+        """Move every face to where it is expected now. Seconds since the last frame."""
         elapsed_s = now_s - self._last_s if self._last_s is not None else NOMINAL_STEP_S
         self._last_s = now_s if math.isfinite(now_s) else None
         jumped = not 0 < elapsed_s <= LONGEST_STEP_S
@@ -126,6 +127,7 @@ class FaceTracker:
                 face.settle()
             face.unseen_s += elapsed_s
             face.predict(NOMINAL_STEP_S if jumped else max(elapsed_s, SHORTEST_STEP_S))
+        return elapsed_s
 
     def _follow(self, image: Image) -> None:
         """One landmark pass for all faces; where it fails, one look of the detector and another pass."""
@@ -219,7 +221,7 @@ class FaceTracker:
         missing = [face for face in self._faces if not face.measured] + self._lost
         newcomers = self._newcomers(image, [d for n, d in enumerate(detections) if n not in taken], missing)
         returned = set()
-        for row, column in returns(missing, newcomers):
+        for row, column in match_returning(missing, newcomers):
             self._take_back(missing[row], newcomers[column].mesh)
             returned.add(column)
         self._take_in([newcomer for n, newcomer in enumerate(newcomers) if n not in returned])

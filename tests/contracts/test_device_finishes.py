@@ -7,39 +7,39 @@ from typing import Any
 
 import numpy as np
 import pytest
-from people import placed
+from people import place_mesh
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
-from rtswap.compositing.cuda_color import METHODS, DeviceColorMatch  # noqa: E402
-from rtswap.compositing.cuda_detail import DeviceMatchDetail  # noqa: E402
-from rtswap.compositing.cuda_masks import DevicePartsMask  # noqa: E402
-from rtswap.compositing.cuda_occlusion import DeviceOcclusionMask  # noqa: E402
-from rtswap.engines.torch_cuda import TorchEngine  # noqa: E402
-from rtswap.models.registry import Registry  # noqa: E402
-from rtswap.protocols import DeviceFinish  # noqa: E402
-from rtswap.types import DeviceFace, DeviceFaces, DeviceSwapped, Points, Quality  # noqa: E402
+from rtswap.compositing.finishes.color_gpu import METHODS, GpuColorMatch  # noqa: E402
+from rtswap.compositing.finishes.detail_gpu import GpuMatchDetail  # noqa: E402
+from rtswap.compositing.finishes.occlusion_gpu import GpuOcclusionMask  # noqa: E402
+from rtswap.compositing.finishes.parts_gpu import GpuPartsMask  # noqa: E402
+from rtswap.core.protocols import GpuFinish  # noqa: E402
+from rtswap.core.types import BatchedTarget, Points, Quality, SwappedBatch, TargetBatch  # noqa: E402
+from rtswap.engines.torch.engine import TorchEngine  # noqa: E402
+from rtswap.networks.registry import Registry  # noqa: E402
 
 SIDE = 256
 
 
-def occlusion() -> DeviceFinish:
+def occlusion() -> GpuFinish:
     path = Registry(on_event=lambda text: None).path("occlusion")
-    return DeviceOcclusionMask(TorchEngine(path, threads=1, device="cpu"))
+    return GpuOcclusionMask(TorchEngine(path, threads=1, device="cpu"))
 
 
-FINISHES: dict[str, Callable[[], DeviceFinish]] = {
-    **{f"color {method}": lambda method=method: DeviceColorMatch(method) for method in METHODS},
+FINISHES: dict[str, Callable[[], GpuFinish]] = {
+    **{f"color {method}": lambda method=method: GpuColorMatch(method) for method in METHODS},
     "occlusion": occlusion,
-    "detail": DeviceMatchDetail,
-    "parts": lambda: DevicePartsMask(["eyes", "mouth"], []),
-    "keep": lambda: DevicePartsMask(["all"], ["mouth", "eyes"]),
+    "detail": GpuMatchDetail,
+    "parts": lambda: GpuPartsMask(["eyes", "mouth"], []),
+    "keep": lambda: GpuPartsMask(["all"], ["mouth", "eyes"]),
 }
 """Add a finish here, and all that follows is asked of it."""
 
 
 @pytest.fixture(params=FINISHES, ids=str)
-def make(request: pytest.FixtureRequest) -> Callable[[], DeviceFinish]:
+def make(request: pytest.FixtureRequest) -> Callable[[], GpuFinish]:
     torch.set_num_threads(1)
     return FINISHES[request.param]
 
@@ -52,7 +52,7 @@ def faces(
     time_s: float = 0.0,
     landmarks: Points | None = None,
     visible: float = 1.0,
-) -> tuple[DeviceSwapped, DeviceFaces]:
+) -> tuple[SwappedBatch, TargetBatch]:
     """Faces that fill crops of these sizes; what lies beyond is noise."""
     rng = np.random.default_rng(seed)
     ours, theirs = (rng.integers(0, 256, (len(sizes), SIDE, SIDE, 3), np.uint8) for _ in range(2))
@@ -63,13 +63,13 @@ def faces(
         away = np.hypot((x + 0.5) / width - 0.5, (y + 0.5) / height - 0.5) * 2
         drawn = {"oval": (255 * (1.05 - away) * 4).clip(0, 255), "empty": 0 * away, "full": 0 * away + 255}[mask]
         masks[track, :height, :width] = drawn
-        mesh = placed(0.8 * width, (width / 2, height / 2)) if landmarks is None else landmarks
-        known.append(DeviceFace(track, mesh, np.full(468, visible, np.float32), time_s, (width, height)))
-    swapped = DeviceSwapped(torch.from_numpy(ours), torch.from_numpy(masks))
-    return swapped, DeviceFaces(tuple(known), torch.from_numpy(theirs))
+        mesh = place_mesh(0.8 * width, (width / 2, height / 2)) if landmarks is None else landmarks
+        known.append(BatchedTarget(track, mesh, np.full(468, visible, np.float32), time_s, (width, height)))
+    swapped = SwappedBatch(torch.from_numpy(ours), torch.from_numpy(masks))
+    return swapped, TargetBatch(tuple(known), torch.from_numpy(theirs))
 
 
-def checked(step: DeviceFinish, swapped: DeviceSwapped, targets: DeviceFaces, quality: Quality) -> DeviceSwapped:
+def checked(step: GpuFinish, swapped: SwappedBatch, targets: TargetBatch, quality: Quality) -> SwappedBatch:
     """What the step gives, after all that must hold; what was to come later comes."""
     kept, before = targets.crops.clone(), swapped.masks.clone()
     coming: list[tuple[Any, Any]] = []
@@ -86,40 +86,40 @@ def checked(step: DeviceFinish, swapped: DeviceSwapped, targets: DeviceFaces, qu
 
 @pytest.mark.parametrize("sizes", [[(2, 2)], [(3, 2), (8, 8)], [(37, 53), (160, 200), (256, 256)]], ids=str)
 @pytest.mark.parametrize("mask", ["oval", "empty", "full"])
-def test_any_size_and_mask(make: Callable[[], DeviceFinish], sizes: list[tuple[int, int]], mask: str) -> None:
+def test_any_size_and_mask(make: Callable[[], GpuFinish], sizes: list[tuple[int, int]], mask: str) -> None:
     step = make()
     for frame in range(3):
         checked(step, *faces(sizes, seed=frame, mask=mask, time_s=0.2 * frame), Quality())
 
 
 @pytest.mark.parametrize("quality", [Quality(match_color=False), Quality(level=9, max_face_px=96)], ids=str)
-def test_any_quality(make: Callable[[], DeviceFinish], quality: Quality) -> None:
+def test_any_quality(make: Callable[[], GpuFinish], quality: Quality) -> None:
     checked(make(), *faces([(160, 200)]), quality)
 
 
 NOWHERE = {
-    "far": placed(100, (-5000, 1e6)),
-    "beside": placed(100, (230, 100)),
+    "far": place_mesh(100, (-5000, 1e6)),
+    "beside": place_mesh(100, (230, 100)),
     "one point": np.zeros((468, 3), np.float32),
     "no numbers": np.full((468, 3), np.nan, np.float32),
 }
 
 
 @pytest.mark.parametrize("landmarks", NOWHERE.values(), ids=NOWHERE)
-def test_landmarks_may_be_anywhere(make: Callable[[], DeviceFinish], landmarks: Points) -> None:
+def test_landmarks_may_be_anywhere(make: Callable[[], GpuFinish], landmarks: Points) -> None:
     step = make()
     for time_s in (0.0, 0.2):
         checked(step, *faces([(160, 200)], landmarks=landmarks, time_s=time_s), Quality())
 
 
 @pytest.mark.parametrize("visible", [np.nan, 0.0, np.inf, -1.0])
-def test_any_visibility(make: Callable[[], DeviceFinish], visible: float) -> None:
+def test_any_visibility(make: Callable[[], GpuFinish], visible: float) -> None:
     step = make()
     for time_s in (0.0, 0.2):
         checked(step, *faces([(88, 96)], visible=visible, time_s=time_s), Quality())
 
 
-def run(step: DeviceFinish, times: list[float]) -> list[tuple[Any, Any]]:
+def run(step: GpuFinish, times: list[float]) -> list[tuple[Any, Any]]:
     found = []
     for number, time_s in enumerate(times):
         made = checked(step, *faces([(88, 96), (64, 80)], seed=number, time_s=time_s), Quality())
@@ -130,7 +130,7 @@ def run(step: DeviceFinish, times: list[float]) -> list[tuple[Any, Any]]:
 TIMES = [0.0, 0.033, 0.066, 0.2, 3.0, -1.0]
 
 
-def test_the_same_stream_gives_the_same_again_also_once_it_is_forgotten(make: Callable[[], DeviceFinish]) -> None:
+def test_the_same_stream_gives_the_same_again_also_once_it_is_forgotten(make: Callable[[], GpuFinish]) -> None:
     step = make()
     first = run(step, TIMES)
     for track in (0, 1, 99):

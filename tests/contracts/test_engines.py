@@ -17,12 +17,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from needs import need_cuda, need_torch
 
+from rtswap.core.errors import EngineError, ModelError
+from rtswap.core.protocols import Engine
 from rtswap.engines.contract import read_model_file
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
-from rtswap.engines.torch_cuda import TorchEngine
-from rtswap.errors import EngineError, ModelError
-from rtswap.models.onnx_graph import Graph
-from rtswap.protocols import Engine
+from rtswap.engines.torch.engine import TorchEngine
+from rtswap.networks.onnx_graph import Graph
 
 Make = Callable[..., Engine]
 

@@ -6,20 +6,20 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from people import eyes, placed
+from people import face_models, place_mesh
 
-from rtswap.compositing.color import ColorMatch
-from rtswap.compositing.detail import MatchDetail
-from rtswap.compositing.occlusion import OcclusionMask
-from rtswap.compositing.parts import PartsMask
-from rtswap.compositing.poisson import PoissonBlend
-from rtswap.occluders import Occluders
-from rtswap.protocols import Finish
-from rtswap.types import AlignedFace, Quality, SwappedFace
+from rtswap.compositing.finishes.color import ColorMatch
+from rtswap.compositing.finishes.detail import MatchDetail
+from rtswap.compositing.finishes.occlusion import OcclusionMask
+from rtswap.compositing.finishes.parts import PartsMask
+from rtswap.compositing.finishes.poisson import PoissonBlend
+from rtswap.core.protocols import Finish
+from rtswap.core.types import Quality, SwappedFace, Target
+from rtswap.networks.occlusion import OcclusionModel
 
 
-def occluders() -> Occluders:
-    found = eyes().occluders
+def occlusion_model() -> OcclusionModel:
+    found = face_models().occlusion_model
     assert found is not None
     return found
 
@@ -27,7 +27,7 @@ def occluders() -> Occluders:
 FINISHES: dict[str, Callable[[], Finish]] = {
     **{f"color {method}": lambda method=method: ColorMatch(method) for method in ("rct", "lct", "mkl")},
     **{f"color {method}": lambda method=method: ColorMatch(method) for method in ("hist", "idt", "sot")},
-    "occlusion": lambda: OcclusionMask(occluders()),
+    "occlusion": lambda: OcclusionMask(occlusion_model()),
     "detail": MatchDetail,
     "poisson": PoissonBlend,
     "parts": lambda: PartsMask(["eyes", "mouth"], []),
@@ -44,7 +44,7 @@ def make(request: pytest.FixtureRequest) -> Callable[[], Finish]:
 
 def case(
     size: tuple[int, int] = (160, 200), *, seed: int = 0, mask: str = "oval", time_s: float = 0.0, track: int = 1
-) -> tuple[SwappedFace, AlignedFace]:
+) -> tuple[SwappedFace, Target]:
     """A face that fills a crop of ``size`` = (width, height); the target cannot be written to."""
     width, height = size
     rng = np.random.default_rng(seed)
@@ -53,14 +53,14 @@ def case(
     y, x = np.mgrid[:height, :width]
     away = np.hypot((x + 0.5) / width - 0.5, (y + 0.5) / height - 0.5) * 2
     drawn = {"oval": (255 * (1.05 - away) * 4).clip(0, 255), "empty": 0 * away, "full": 0 * away + 255}[mask]
-    landmarks = placed(0.8 * width, (width / 2, height / 2))
-    face = AlignedFace(track, target, landmarks, np.ones(468, np.float32), time_s)
+    landmarks = place_mesh(0.8 * width, (width / 2, height / 2))
+    face = Target(track, target, landmarks, np.ones(468, np.float32), time_s)
     for array in (target, face.landmarks, face.visibility):
         array.setflags(write=False)
     return SwappedFace(crop, drawn.astype(np.uint8)), face
 
 
-def checked(step: Finish, swapped: SwappedFace, face: AlignedFace, quality: Quality | None = None) -> SwappedFace:
+def checked(step: Finish, swapped: SwappedFace, face: Target, quality: Quality | None = None) -> SwappedFace:
     """What the step gives, after all that must hold whatever it was given."""
     kept, before = face.crop.copy(), swapped.mask.copy()
     found = step.apply(swapped, face, quality or Quality())
@@ -90,13 +90,13 @@ def test_any_quality(make: Callable[[], Finish], quality: Quality) -> None:
 def test_landmarks_may_lie_outside(make: Callable[[], Finish], shift: tuple[float, float]) -> None:
     swapped, face = case()
     landmarks = face.landmarks + np.array([*shift, 0], np.float32)
-    checked(make(), swapped, AlignedFace(1, face.crop, landmarks, face.visibility, 0.0))
+    checked(make(), swapped, Target(1, face.crop, landmarks, face.visibility, 0.0))
 
 
 @pytest.mark.parametrize("landmarks", [np.zeros((468, 3), np.float32), np.full((468, 3), np.nan, np.float32)])
 def test_landmarks_may_form_no_face(make: Callable[[], Finish], landmarks: np.ndarray) -> None:
     swapped, face = case()
-    checked(make(), swapped, AlignedFace(1, face.crop, landmarks, face.visibility, 0.0))
+    checked(make(), swapped, Target(1, face.crop, landmarks, face.visibility, 0.0))
 
 
 @pytest.mark.parametrize("visible", [np.nan, 0.0, np.inf, -1.0])
@@ -105,7 +105,7 @@ def test_any_visibility(make: Callable[[], Finish], visible: float) -> None:
     for frame in range(2):
         swapped, face = case(time_s=frame / 30)
         seen = np.full(468, visible, np.float32)
-        checked(step, swapped, AlignedFace(1, face.crop, face.landmarks, seen, face.time_s))
+        checked(step, swapped, Target(1, face.crop, face.landmarks, seen, face.time_s))
 
 
 @pytest.mark.parametrize("ours", [0, 128, 255])
@@ -114,7 +114,7 @@ def test_pictures_of_one_colour(make: Callable[[], Finish], ours: int, theirs: i
     swapped, face = case()
     swapped.crop[:] = ours
     plain = np.full_like(face.crop, theirs)
-    found = checked(make(), swapped, AlignedFace(1, plain, face.landmarks, face.visibility, 0.0))
+    found = checked(make(), swapped, Target(1, plain, face.landmarks, face.visibility, 0.0))
     shown = found.crop[found.mask > 200].astype(float)
     low, high = min(ours, theirs), max(ours, theirs)
     assert shown.size == 0 or low - 3 <= shown.min() <= shown.max() <= high + 3
@@ -126,7 +126,7 @@ def test_views_of_a_frame_are_served(make: Callable[[], Finish]) -> None:
     frame = np.full((300, 400, 3), 77, np.uint8)
     frame[50:250, 100:260] = face.crop
     whole = make().apply(SwappedFace(swapped.crop.copy(), swapped.mask.copy()), face, Quality())
-    view = AlignedFace(1, frame[50:250, 100:260], face.landmarks, face.visibility, 0.0)
+    view = Target(1, frame[50:250, 100:260], face.landmarks, face.visibility, 0.0)
     found = checked(make(), swapped, view)
     assert np.array_equal(found.crop, whole.crop)
     assert np.array_equal(found.mask, whole.mask)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from signed import FACTS, recording
+from signed_files import FACTS, recording
 
 from rtswap.disclosure.certificate import SigningIdentity, local_identity
 from rtswap.disclosure.manifest import sign_file

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from rtswap.core.types import Image
 from rtswap.disclosure import STYLES, Badge
 from rtswap.disclosure.badge import Patch, render
 from rtswap.disclosure.badge_drawing import PLATE, letters
-from rtswap.types import Image
 
 WIDTH, HEIGHT = 1280, 720
 GREYS = [0, 40, 80, 100, 118, 140, 180, 220, 255]

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from rtswap.core.types import Image
 from rtswap.disclosure import POSITIONS, STYLES, TEXTS, Badge
 from rtswap.disclosure.badge import Patch, render
-from rtswap.synthetic import persona
-from rtswap.types import Image
+from rtswap.vision.talking_head import persona
 
 THUMB = 320
 ALIKE = 0.80

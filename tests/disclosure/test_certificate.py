@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from rtswap.core.errors import ConfigError
 from rtswap.disclosure.certificate import SigningIdentity, forget_identity, identity_path, local_identity
 from rtswap.disclosure.manifest import check_identity
-from rtswap.errors import ConfigError
 
 posix_only = pytest.mark.skipif(os.name == "nt", reason="file modes")
 

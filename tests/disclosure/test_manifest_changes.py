@@ -9,12 +9,12 @@ import av
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from media import make_clip
-from signed import FACTS, recording, report
+from media_files import make_clip
+from signed_files import FACTS, recording, report
 
+from rtswap.core.errors import InputError
 from rtswap.disclosure.certificate import SigningIdentity, local_identity
 from rtswap.disclosure.manifest import read_manifest, sidecar_of, sign_file
-from rtswap.errors import InputError
 
 
 def test_every_changed_byte_of_a_frame_shows(tmp_path: Path, signed_clip: bytes) -> None:

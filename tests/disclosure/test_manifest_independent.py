@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from media import make_clip
+from media_files import make_clip
 
 from rtswap.disclosure.certificate import SigningIdentity
 from rtswap.disclosure.manifest import ManifestFacts, sign_file

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from signed import recording
+from signed_files import recording
 
+from rtswap.core.errors import InputError
 from rtswap.disclosure.manifest import ManifestReport, read_manifest, sidecar_of
 from rtswap.disclosure.manifest_report import report_of
-from rtswap.errors import InputError
 
 
 def read_or_line(path: Path) -> tuple[ManifestReport | None, str]:
@@ -92,7 +92,7 @@ def test_strangers_text_cannot_steer_the_terminal() -> None:
 
 def test_rtswaps_manifest_is_found_under_a_later_one() -> None:
     ours = {"claim_generator_info": [{"name": "rtswap", "version": "1.0"}]}
-    later = {"claim_generator_info": [{"name": "Editor", "version": "5"}]}
-    store = {"active_manifest": "b", "manifests": {"a": ours, "b": later}, "validation_state": "Valid"}
+    on_download = {"claim_generator_info": [{"name": "Editor", "version": "5"}]}
+    store = {"active_manifest": "b", "manifests": {"a": ours, "b": on_download}, "validation_state": "Valid"}
     found = report_of(store, sidecar=False)
     assert (found.by_rtswap, found.earlier, found.generator) == (True, True, "rtswap 1.0")

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from rtswap.disclosure.code import encode
+from rtswap.disclosure.error_correction import encode
 from rtswap.disclosure.watermark import Kind, Payload, Watermark
 
 PAYLOAD = Payload((0, 6), Kind.SWAPPED_FACE, 10)

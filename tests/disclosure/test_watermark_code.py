@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtswap.disclosure.code import CODED_BITS, GENERATORS, checksum, decode, encode
+from rtswap.disclosure.error_correction import CODED_BITS, GENERATORS, checksum, decode, encode
 
 messages = st.integers(0, (1 << 24) - 1)
 

@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from rtswap.disclosure.reading import Reading, WatermarkReader
 from rtswap.disclosure.watermark import Kind, Payload, Watermark
+from rtswap.disclosure.watermark_reader import Reading, WatermarkReader
 from rtswap.disclosure.watermark_search import HYPOTHESES, false_positive
-from rtswap.synthetic import persona
+from rtswap.vision.talking_head import persona
 
 Pictures = list[NDArray[np.uint8]]
 PAYLOAD = Payload((0, 6), Kind.SWAPPED_FACE, 10)

@@ -5,10 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from machine import Machine
-from needs import need_tensorrt
-
-from rtswap.engines.tensorrt_module import TensorRt, load_tensorrt
+from fake_engines import Machine
 
 
 @pytest.fixture
@@ -21,9 +18,3 @@ def model(tmp_path: Path) -> Path:
     path = tmp_path / "net.onnx"
     path.write_bytes(b"\x08 some network")
     return path
-
-
-@pytest.fixture(scope="session")
-def tensorrt() -> TensorRt:
-    need_tensorrt()
-    return load_tensorrt("tensorrt_rtx")

@@ -10,18 +10,18 @@ import numpy as np
 import onnx
 import pytest
 from needs import network_file
-from planned import network
+from plan_files import network
 
-from rtswap.engines.build import build_plan
-from rtswap.engines.build_all import Wish, build_all, plan_for, recipe_for
-from rtswap.engines.build_profiles import PROFILES, profile_of
+from rtswap.core.errors import EngineError, ModelError
+from rtswap.engines.build.all_plans import PlanOptions, build_all, plan_for, recipe_for
+from rtswap.engines.build.builder import build_plan
+from rtswap.engines.build.profiles import PROFILES, profile_of
 from rtswap.engines.contract import TensorSpec
-from rtswap.engines.plan import Recipe
-from rtswap.engines.plans import PlanCache, read_plan
-from rtswap.engines.tensorrt_module import TensorRt
-from rtswap.errors import EngineError, ModelError
-from rtswap.models.catalog import shipped_catalog
-from rtswap.models.onnx_graph import Graph
+from rtswap.engines.tensorrt.module import TensorRt
+from rtswap.engines.tensorrt.plan import Recipe
+from rtswap.engines.tensorrt.plan_store import PlanCache, read_plan
+from rtswap.networks.catalog import shipped_catalog
+from rtswap.networks.onnx_graph import Graph
 
 NETWORKS = tuple(shipped_catalog())
 MOST_CPU_S = 20.0
@@ -33,7 +33,7 @@ def test_every_shipped_network_becomes_a_plan(tensorrt: TensorRt, name: str, tmp
     path = network_file(name)
     cache = PlanCache(tmp_path)
     before = time.process_time()
-    (built,) = build_all([(name, path)], Wish(), tensorrt, cache)
+    (built,) = build_all([(name, path)], PlanOptions(), tensorrt, cache)
     assert time.process_time() - before < MOST_CPU_S
     assert built.failed == ""
     assert built.fresh
@@ -83,7 +83,7 @@ def test_the_plan_is_kept_and_used_again(tensorrt: TensorRt, tmp_path: Path) -> 
 def test_a_real_plan_that_went_bad_is_built_again(tensorrt: TensorRt, how: str, tmp_path: Path) -> None:
     events: list[str] = []
     cache, path = PlanCache(tmp_path, on_event=events.append), network_file("rnet")
-    sound, manifest, _ = plan_for(path.read_bytes(), "rnet", recipe_for("rnet", Wish()), tensorrt, cache)
+    sound, manifest, _ = plan_for(path.read_bytes(), "rnet", recipe_for("rnet", PlanOptions()), tensorrt, cache)
     (file,) = tmp_path.glob("rnet-*.plan")
     if how == "a bit":
         file.write_bytes(sound[:5000] + bytes([sound[5000] ^ 1]) + sound[5001:])
@@ -94,7 +94,7 @@ def test_a_real_plan_that_went_bad_is_built_again(tensorrt: TensorRt, how: str, 
     else:
         beside = file.with_suffix(".json")
         beside.write_text(beside.read_text().replace(tensorrt.version, "1.0.0"))
-    again, told, fresh = plan_for(path.read_bytes(), "rnet", recipe_for("rnet", Wish()), tensorrt, cache)
+    again, told, fresh = plan_for(path.read_bytes(), "rnet", recipe_for("rnet", PlanOptions()), tensorrt, cache)
     assert fresh
     assert len(events) == 1
     assert told.plan_sha256 == hashlib.sha256(again).hexdigest()
@@ -130,7 +130,9 @@ def test_one_that_fails_does_not_keep_the_others(tensorrt: TensorRt, tmp_path: P
         (tmp_path / f"{name}.onnx").write_bytes(content)
     told: list[tuple[int, int | None, str]] = []
     wanted = [(name, tmp_path / f"{name}.onnx") for name in ("a", "b", "missing", "c")]
-    made = build_all(wanted, Wish("fp32"), tensorrt, PlanCache(tmp_path), on_progress=lambda *row: told.append(row))
+    made = build_all(
+        wanted, PlanOptions("fp32"), tensorrt, PlanCache(tmp_path), on_progress=lambda *row: told.append(row)
+    )
     assert [bool(one.failed) for one in made] == [False, True, True, False]
     assert told == [(0, 4, "a"), (1, 4, "b"), (2, 4, "missing"), (3, 4, "c"), (4, 4, "")]
 
@@ -146,6 +148,6 @@ def test_what_is_kept_and_tolerated_is_in_the_network(name: str) -> None:
 
 @pytest.mark.parametrize("name", [*NETWORKS, "landmarks-3", "somebody-elses"])
 def test_every_network_has_a_recipe(name: str) -> None:
-    recipe = recipe_for(name, Wish())
+    recipe = recipe_for(name, PlanOptions())
     assert recipe.batch[0] == 1
     assert recipe.precision in ("fp32", "fp16", "bf16")

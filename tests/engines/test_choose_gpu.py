@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-from machine import SAMPLE, FakeEngine, Machine, pick, record
+from fake_engines import SAMPLE, FakeEngine, Machine, pick, record
 
+from rtswap.core.errors import EngineError
 from rtswap.engines import choose
 from rtswap.engines.choose import Network, choose_engines
 from rtswap.engines.start import why_no_gpu
-from rtswap.errors import EngineError
 
 
 def test_on_a_gpu_the_fastest_that_is_right_wins(machine: Machine, model: Path) -> None:

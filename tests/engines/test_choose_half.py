@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from machine import SAMPLE, FakeEngine, Machine
+from fake_engines import SAMPLE, FakeEngine, Machine
 
+from rtswap.core.errors import EngineError
 from rtswap.engines import choose
-from rtswap.engines.build_profiles import Profile
+from rtswap.engines.build.profiles import Profile
 from rtswap.engines.choose import Network, choose_engines
-from rtswap.errors import EngineError
 
 BEARS = Profile(half={"out": 0.1})
 

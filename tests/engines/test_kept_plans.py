@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from planned import NO_TENSORRT, PLAN, RECIPE, manifest, network
+from plan_files import NO_TENSORRT, PLAN, RECIPE, manifest, network
 
-from rtswap.engines import build_all as build_all_module
-from rtswap.engines.build_all import plan_for
-from rtswap.engines.plan import key_of_plan, manifest_from_json, manifest_to_json
-from rtswap.engines.plans import PlanCache
-from rtswap.errors import EngineError
+from rtswap.core.errors import EngineError
+from rtswap.engines.build import all_plans as build_all_module
+from rtswap.engines.build.all_plans import plan_for
+from rtswap.engines.tensorrt.plan import key_of_plan, manifest_from_json, manifest_to_json
+from rtswap.engines.tensorrt.plan_store import PlanCache
 
 
 def damage(how: str) -> Callable[[Path], None]:
@@ -120,7 +120,7 @@ def test_an_older_plan_of_the_same_recipe_is_taken_away(tmp_path: Path) -> None:
     cache.put(PLAN, manifest(PLAN, version="0.9", recipe=replace(RECIPE, precision="fp32")))
     cache.put(PLAN, manifest(PLAN, name="another", version="0.9"))
     cache.put(PLAN, manifest(PLAN))
-    found = sorted((one.manifest.network, one.manifest.version) for one in cache.shelf() if one.manifest)
+    found = sorted((one.manifest.network, one.manifest.version) for one in cache.stored() if one.manifest)
     assert found == [("another", "0.9"), ("net", "0.9"), ("net", "1.0")]
     assert len(list(tmp_path.iterdir())) == 6, "something was left lying about"
 

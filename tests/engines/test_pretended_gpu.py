@@ -15,21 +15,25 @@ from typing import Any
 import numpy as np
 import pytest
 from needs import need_torch
+from plan_files import manifest
 
-from rtswap.engines import build_all, tensorrt, tensorrt_module, torch_cuda_door
-from rtswap.engines.build_all import Wish, recipe_for
+from rtswap.core.errors import EngineError
+from rtswap.engines.build import all_plans
+from rtswap.engines.build.all_plans import PlanOptions, recipe_for
 from rtswap.engines.contract import TensorSpec
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
-from rtswap.engines.plan import CURRENT, Manifest, Recipe
-from rtswap.engines.plans import PlanCache, plan_folder
-from rtswap.engines.tensorrt import TensorRtEngine
-from rtswap.engines.tensorrt_module import TensorRt
-from rtswap.engines.torch_cuda import TorchEngine
-from rtswap.engines.torch_cuda_door import Card
-from rtswap.errors import EngineError
-from rtswap.models.onnx_graph import Graph
+from rtswap.engines.tensorrt import engine as engine_module
+from rtswap.engines.tensorrt import module as api_module
+from rtswap.engines.tensorrt.engine import TensorRtEngine
+from rtswap.engines.tensorrt.module import TensorRt
+from rtswap.engines.tensorrt.plan import CURRENT, Manifest, Recipe
+from rtswap.engines.tensorrt.plan_store import PlanCache, plan_folder
+from rtswap.engines.torch.engine import TorchEngine
+from rtswap.gpu import card
+from rtswap.gpu.driver import Gpu
+from rtswap.networks.onnx_graph import Graph
 
-CARD = Card("Pretended Card", "8.9", 24.0, "13.0")
+CARD = Gpu("Pretended Card", "8.9", 24.0, "13.0")
 
 
 def network() -> bytes:
@@ -69,8 +73,8 @@ def torch(monkeypatch: pytest.MonkeyPatch) -> Any:
         def capture_begin(self, **_: Any) -> None:
             raise RuntimeError("CUDA error: no capture here")
 
-    monkeypatch.setattr(torch_cuda_door, "DEVICE", "cpu")
-    monkeypatch.setattr(torch_cuda_door, "find_card", lambda torch: CARD)
+    monkeypatch.setattr(card, "DEVICE", "cpu")
+    monkeypatch.setattr(card, "find_card", lambda torch: CARD)
     monkeypatch.setattr(module.cuda, "Stream", Stream)
     monkeypatch.setattr(module.cuda, "current_stream", Stream)
     monkeypatch.setattr(module.cuda, "stream", nothing)
@@ -151,30 +155,21 @@ class Api:
 
 def build(content: bytes, name: str, recipe: Recipe, tensorrt: TensorRt, *, card: str = "") -> tuple[bytes, Manifest]:
     plan = b"plan:" + content
-    return plan, Manifest(
-        network=name,
-        onnx_sha256=hashlib.sha256(content).hexdigest(),
-        module=tensorrt.name,
-        version=tensorrt.version,
-        card=card,
-        recipe=recipe,
-        plan_sha256=hashlib.sha256(plan).hexdigest(),
-        plan_bytes=len(plan),
-        inputs=(TensorSpec("image", np.dtype("uint8"), (None, 8, 8, 3)),),
-        outputs=(
-            TensorSpec("map", np.dtype("float32"), (None, 4, 6, 6)),
-            TensorSpec("mean", np.dtype("float32"), (None, 4)),
-        ),
-        built_at="2026-11-21T09:00:00+00:00",
-        took_s=0.1,
-    )
+    found = manifest(plan, name, tensorrt.version, recipe)
+    shapes = {"map": (None, 4, 6, 6), "mean": (None, 4)}
+    outputs = tuple(TensorSpec(output, np.dtype("float32"), shape) for output, shape in shapes.items())
+    inputs = (TensorSpec("image", np.dtype("uint8"), (None, 8, 8, 3)),)
+    sha256 = hashlib.sha256(content).hexdigest()
+    return plan, replace(found, onnx_sha256=sha256, module=tensorrt.name, card=card, inputs=inputs, outputs=outputs)
 
 
 @pytest.fixture
 def api(torch: Any, monkeypatch: pytest.MonkeyPatch) -> Api:
     played = Api()
-    monkeypatch.setattr(build_all, "build_plan", build)
-    monkeypatch.setattr(tensorrt, "load_tensorrt_for", lambda capability: TensorRt("tensorrt_rtx", "1.7", played))
+    monkeypatch.setattr(all_plans, "build_plan", build)
+    monkeypatch.setattr(
+        engine_module, "load_tensorrt_for", lambda capability: TensorRt("tensorrt_rtx", "1.7", played)
+    )
     return played
 
 
@@ -224,19 +219,19 @@ def test_plan_and_kernels_come_from_the_cache_at_the_second_start(api: Api, tmp_
 def test_a_plan_that_the_card_does_not_take_is_built_again_once(api: Api, tmp_path: Path) -> None:
     TensorRtEngine(network(), network="small", cache_dir=tmp_path)
     cache = PlanCache(plan_folder(tmp_path))
-    (shelved,) = cache.shelf()
+    (shelved,) = cache.stored()
     assert shelved.manifest is not None
     junk = b"not what TensorRT wrote"
     cache.put(junk, replace(shelved.manifest, plan_sha256=hashlib.sha256(junk).hexdigest(), plan_bytes=len(junk)))
     TensorRtEngine(network(), network="small", cache_dir=tmp_path).run(pictures(1))
-    (shelved,) = cache.shelf()
+    (shelved,) = cache.stored()
     assert shelved.bytes > len(junk)
 
 
 def test_when_a_fresh_plan_is_not_taken_the_reason_is_told(
     api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(build_all, "build_plan", lambda *args, **more: (b"junk", build(*args, **more)[1]))
+    monkeypatch.setattr(all_plans, "build_plan", lambda *args, **more: (b"junk", build(*args, **more)[1]))
     with pytest.raises(EngineError, match=r"does not take the plan of the network small.*magicTag failed") as caught:
         TensorRtEngine(network(), network="small", cache_dir=tmp_path)
     assert "\n" not in str(caught.value)
@@ -249,9 +244,9 @@ def test_a_turing_card_is_asked_for(api: Api, monkeypatch: pytest.MonkeyPatch) -
         asked.append(recipe.target)
         return build(content, name, recipe, tensorrt, **more)
 
-    monkeypatch.setattr(build_all, "build_plan", note)
+    monkeypatch.setattr(all_plans, "build_plan", note)
     for capability in ("7.5", "8.9", "13.0"):
-        monkeypatch.setattr(torch_cuda_door, "find_card", lambda torch, cc=capability: replace(CARD, capability=cc))
+        monkeypatch.setattr(card, "find_card", lambda torch, cc=capability: replace(CARD, capability=cc))
         TensorRtEngine(network())
     assert asked == ["7.5", "", ""]
 
@@ -260,10 +255,10 @@ def test_for_a_card_without_a_name_a_plan_is_built_for_what_is_there(
     api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And kept for that card alone."""
-    monkeypatch.setattr(torch_cuda_door, "find_card", lambda torch: replace(CARD, capability="9.0"))
+    monkeypatch.setattr(card, "find_card", lambda torch: replace(CARD, capability="9.0"))
     for _ in range(2):
         TensorRtEngine(network(), network="small", cache_dir=tmp_path).run(pictures(1))
-    (shelved,) = PlanCache(plan_folder(tmp_path)).shelf()
+    (shelved,) = PlanCache(plan_folder(tmp_path)).stored()
     assert shelved.manifest is not None
     assert shelved.manifest.recipe.target == CURRENT
     assert shelved.manifest.card == "Pretended Card, compute capability 9.0"
@@ -275,7 +270,7 @@ def test_a_card_that_is_not_served_is_told_in_one_line(api: Api, monkeypatch: py
         "8.6 8.9 12.0 12.1 >12.0. TensorRT-RTX does not support this compute capability, so the engine cannot be "
         "rebuilt for it."
     )
-    monkeypatch.setattr(torch_cuda_door, "find_card", lambda torch: replace(CARD, capability="9.0"))
+    monkeypatch.setattr(card, "find_card", lambda torch: replace(CARD, capability="9.0"))
     told = f"IRuntime::deserializeCudaEngine: Error Code 6: API Usage Error ({reason} In check at /_src/x.cpp:12)"
     monkeypatch.setattr(api, "refuses", told)
     with pytest.raises(EngineError) as caught:
@@ -298,9 +293,9 @@ def test_where_the_classic_tensorrt_is_installed_too_it_takes_such_a_card(
         api.__version__ = "1.7"
         return api
 
-    monkeypatch.setattr(tensorrt_module, "_import", load)
-    assert tensorrt_module.load_tensorrt_for("8.9").name == "tensorrt_rtx"
-    assert tensorrt_module.load_tensorrt_for("9.0").name == ("tensorrt" if installed else "tensorrt_rtx")
+    monkeypatch.setattr(api_module, "_import", load)
+    assert api_module.load_tensorrt_for("8.9").name == "tensorrt_rtx"
+    assert api_module.load_tensorrt_for("9.0").name == ("tensorrt" if installed else "tensorrt_rtx")
 
 
 def test_a_run_that_fails_is_one_line_and_does_no_harm(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -343,6 +338,6 @@ def test_torch_captures_few_shapes_whatever_the_batch(torch: Any) -> None:
 
 
 def test_the_recipe_is_the_networks_own() -> None:
-    assert recipe_for("pnet", Wish()).batch == (1, 1, 1)
-    assert recipe_for("landmarks", Wish()).keep
-    assert recipe_for("landmarks", Wish("bf16", "8.9", (2, 2, 2))).batch == (2, 2, 2)
+    assert recipe_for("pnet", PlanOptions()).batch == (1, 1, 1)
+    assert recipe_for("landmarks", PlanOptions()).keep
+    assert recipe_for("landmarks", PlanOptions("bf16", "8.9", (2, 2, 2))).batch == (2, 2, 2)

@@ -10,17 +10,17 @@ import onnx
 import onnxruntime as ort
 import pytest
 from needs import need_cuda, need_torch, network_file
+from network_inputs import waves
 from onnx import helper, numpy_helper
-from waves import waves
 
+from rtswap.core.errors import EngineError, ModelError
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
-from rtswap.engines.torch_cuda import TorchEngine
-from rtswap.engines.torch_cuda_buffers import Slots
-from rtswap.engines.torch_cuda_graph import Program
-from rtswap.engines.torch_cuda_ops import OPS
-from rtswap.errors import EngineError, ModelError
-from rtswap.models.catalog import shipped_catalog
-from rtswap.models.onnx_graph import Graph
+from rtswap.engines.torch.buffers import Slots
+from rtswap.engines.torch.engine import TorchEngine
+from rtswap.engines.torch.graph import Program
+from rtswap.engines.torch.operators import OPS
+from rtswap.networks.catalog import shipped_catalog
+from rtswap.networks.onnx_graph import Graph
 
 RNG = np.random.default_rng(7)
 
@@ -233,7 +233,7 @@ def test_nothing_is_copied_between_device_and_processor_while_it_runs(name: str,
 
     copied: list[str] = []
 
-    class Watch(TorchDispatchMode):
+    class Probe(TorchDispatchMode):
         def __torch_dispatch__(self, function: Any, types: Any, given: Any = (), named: Any = None) -> Any:
             found = function(*given, **(named or {}))
             tensors = [one for one in (found, *given) if isinstance(one, torch.Tensor)]
@@ -246,7 +246,7 @@ def test_nothing_is_copied_between_device_and_processor_while_it_runs(name: str,
     inputs = {
         key: torch.empty(value.shape, dtype=torch.uint8, device="meta") for key, value in waves(path, 2, 50).items()
     }
-    with Watch():
+    with Probe():
         found = program(inputs)
     assert copied == []
     assert all(value.device.type == "meta" for value in found.values())
@@ -280,12 +280,13 @@ def test_slots_keep_the_shapes_seen_last() -> None:
         made.append(shapes)
         return str(shapes)
 
-    slots = Slots(make, most=2)
+    slots = Slots(make, torch=None, stream=None, names=(), library="torch", most=2)
     one, two, three = ((1,),), ((2,),), ((3,),)
     for shapes in (one, two, one, three, one, two):
         assert slots[shapes] == str(shapes)
     assert made == [one, two, three, two]
-    slots.clear()
+    with pytest.raises(EngineError, match="failed in torch"), slots.guarded():
+        raise RuntimeError
     assert slots[one]
     assert made[-1] == one
 

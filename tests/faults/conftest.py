@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rtswap import session
+from rtswap.runtime import session
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from faulty import (
+from faulty_outputs import Fault, FaultyDisclosure, is_tagged
+from faulty_parts import (
     MOMENTS,
     Played,
     Recorder,
@@ -21,11 +22,14 @@ from faulty import (
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
-from rtswap.compositing.cuda import Compositor, CudaCanvas  # noqa: E402
-from rtswap.device_workshop import DeviceWorkshop  # noqa: E402
-from rtswap.errors import EngineError, FaceLost  # noqa: E402
-from rtswap.protocols import Later  # noqa: E402
-from rtswap.types import AlignedFace, DeviceFaces, DeviceSwapped, Image, Quality  # noqa: E402
+from rtswap.compositing.canvas.gpu import Compositor, TorchCanvas  # noqa: E402
+from rtswap.compositing.renderer_gpu import GpuRenderer  # noqa: E402
+from rtswap.core.errors import EngineError, FaceLost  # noqa: E402
+from rtswap.core.protocols import OnDownload, Stamp  # noqa: E402
+from rtswap.core.types import Image, Quality, SwappedBatch, Target, TargetBatch  # noqa: E402
+from rtswap.runtime.pipeline import Policy  # noqa: E402
+
+STAMPS = {"raises": Fault, "forged": ValueError, "another picture": ValueError, "another stamp": ValueError}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -36,43 +40,43 @@ def one_thread() -> None:
 class OnDevice(ScriptedSwapper):
     """``ScriptedSwapper`` for crops on a device; what it is told to do wrong, it does to tensors."""
 
-    def swap_all(self, targets: DeviceFaces, quality: Quality) -> Any:
+    def swap_all(self, targets: TargetBatch, quality: Quality) -> Any:
         crops, masks = targets.crops.clone(), torch.zeros(targets.crops.shape[:3], dtype=torch.uint8)
         for index, face in enumerate(targets.faces):
             width, height = face.size
             own = np.ascontiguousarray(targets.crops[index, :height, :width].numpy())
-            swapped = self.swap(AlignedFace(face.track_id, own, face.landmarks, face.visibility, 0.0), quality)
+            swapped = self.swap(Target(face.track_id, own, face.landmarks, face.visibility, 0.0), quality)
             if self._now() and self._kind == "writes into the target":
                 targets.crops[index, :height, :width] = torch.from_numpy(own)
             if (self._now() and swapped is None) or swapped.crop.shape != own.shape or swapped.crop.dtype != np.uint8:
-                return None if swapped is None else DeviceSwapped(torch.from_numpy(swapped.crop), masks)
+                return None if swapped is None else SwappedBatch(torch.from_numpy(swapped.crop), masks)
             if swapped.mask.shape != own.shape[:2] or swapped.mask.dtype != np.uint8:
-                return DeviceSwapped(crops, torch.from_numpy(swapped.mask))
+                return SwappedBatch(crops, torch.from_numpy(swapped.mask))
             crops[index, :height, :width] = torch.from_numpy(swapped.crop)
             masks[index, :height, :width] = torch.from_numpy(swapped.mask)
-        return DeviceSwapped(crops, masks)
+        return SwappedBatch(crops, masks)
 
 
 class FaultyCanvas:
     """A canvas on a device that fails in one method, as CUDA does: with a RuntimeError."""
 
-    def __init__(self, inner: CudaCanvas, kind: str) -> None:
+    def __init__(self, inner: TorchCanvas, kind: str) -> None:
         self._inner, self._kind = inner, kind
 
     def __getattr__(self, name: str) -> Any:
         if name == self._kind:
             raise RuntimeError(f"CUDA error: an illegal memory access was encountered in {name}\nmore lines")
-        if name == "later" and self._kind == "nothing is told":
+        if name == "on_download" and self._kind == "nothing is told":
             return lambda tensor, then: None
-        if name == "later" and self._kind == "zeros are told":
-            return lambda tensor, then: self._inner.later(torch.zeros_like(tensor), then)
+        if name == "on_download" and self._kind == "zeros are told":
+            return lambda tensor, then: self._inner.on_download(torch.zeros_like(tensor), then)
         return getattr(self._inner, name)
 
 
-def workshop(
+def renderer(
     swapper: Any = None, *, kind: str = "", faults: Iterable[int] = (), finishes: Sequence[Any] = (), **rest: Any
-) -> DeviceWorkshop:
-    """Canvases counted in ``faults`` are broken."""
+) -> Callable[[Stamp], GpuRenderer]:
+    """For ``play``. Canvases counted in ``faults`` are broken."""
     compositor, broken, count = Compositor("cpu"), frozenset(faults), iter(range(1_000_000))
 
     def canvas(image: Image) -> Any:
@@ -81,7 +85,7 @@ def workshop(
             raise RuntimeError("CUDA out of memory")
         return FaultyCanvas(compositor.begin(image), kind if now else "")
 
-    return DeviceWorkshop([swapper or OnDevice()], canvas=canvas, finishes=finishes, **rest)
+    return lambda stamp: GpuRenderer([swapper or OnDevice()], canvas=canvas, stamp=stamp, finishes=finishes, **rest)
 
 
 KINDS = [
@@ -98,7 +102,7 @@ KINDS = [
 @pytest.mark.parametrize("kind", KINDS)
 def test_swapper(kind: str, moment: str, policy: str) -> None:
     count, faults = MOMENTS[moment]
-    played = play(ScriptedInput(count), workshop=workshop(OnDevice(kind, faults)), policy=policy)
+    played = play(ScriptedInput(count), renderer=renderer(OnDevice(kind, faults)), policy=policy)
     assert_closed(played)
     if policy == "stop":
         assert isinstance(played.error, FaceLost)
@@ -114,7 +118,7 @@ def test_swapper(kind: str, moment: str, policy: str) -> None:
 @pytest.mark.parametrize("kind", ["swap raises", "zero mask", "copy of the target"])
 def test_the_sixtieth_failure_in_a_row_ends_it(kind: str) -> None:
     count, faults = MOMENTS["seventy in a row"]
-    played = play(ScriptedInput(count), workshop=workshop(OnDevice(kind, faults)))
+    played = play(ScriptedInput(count), renderer=renderer(OnDevice(kind, faults)))
     assert_closed(played)
     assert played.error is not None
     assert played.output.indices == list(range(faults[59]))
@@ -124,15 +128,15 @@ def test_the_sixtieth_failure_in_a_row_ends_it(kind: str) -> None:
 @pytest.mark.parametrize(
     ("policy", "moment"), [("blur", "two in a row"), ("hold", "mid-stream"), ("hold", "first frame")]
 )
-@pytest.mark.parametrize("kind", ["make", "crops", "paste_all", "cover", "image", "later"])
+@pytest.mark.parametrize("kind", ["make", "crops", "paste_all", "cover", "deliver", "on_download"])
 def test_a_cuda_error_in_the_middle_of_a_frame(kind: str, moment: str, policy: str) -> None:
     """While faces are swapped it leaves them bare, and they are covered; afterwards the frame does not leave."""
     count, faults = MOMENTS[moment]
     tracker = ScriptedTracker("empty", faults if kind == "cover" else ())
-    played = play(ScriptedInput(count), tracker=tracker, workshop=workshop(kind=kind, faults=faults), policy=policy)
+    played = play(ScriptedInput(count), tracker=tracker, renderer=renderer(kind=kind, faults=faults), policy=policy)
     assert_closed(played)
     held = kind == "cover" and policy == "hold" and moment != "first frame"
-    if kind in ("crops", "later") or held:
+    if kind in ("crops", "on_download") or held:
         assert played.error is None
     else:
         assert isinstance(played.error, EngineError)
@@ -141,18 +145,37 @@ def test_a_cuda_error_in_the_middle_of_a_frame(kind: str, moment: str, policy: s
         assert played.output.indices == list(range(faults[0]))
 
 
+@pytest.mark.parametrize("moment", ["first frame", "mid-stream"])
+@pytest.mark.parametrize("kind", STAMPS)
+def test_what_was_not_stamped_does_not_leave(kind: str, moment: str) -> None:
+    count, faults = MOMENTS[moment]
+    played = play(ScriptedInput(count), renderer=renderer(), disclosure=FaultyDisclosure(kind, faults))
+    assert_closed(played)
+    assert isinstance(played.error, STAMPS[kind])
+    assert played.output.indices == list(range(faults[0]))
+
+
+@pytest.mark.parametrize("tracked", ["coasting", "empty", "exception"])
+@pytest.mark.parametrize("policy", [Policy("blur"), Policy(pass_through=True)], ids=str)
+def test_frames_without_a_swap_are_stamped_too(tracked: str, policy: Policy) -> None:
+    tracker, swapper = ScriptedTracker(tracked, range(12)), OnDevice("swap raises", range(99))
+    played = play(ScriptedInput(12), tracker=tracker, renderer=renderer(swapper), policy=policy)
+    assert len(played.output.images) == 12
+    assert all(is_tagged(image) for image in played.output.images)
+
+
 @pytest.mark.parametrize("policy", ["blur", "hold"])
 @pytest.mark.parametrize("kind", ["nothing is told", "zeros are told"])
 def test_what_the_device_does_not_say_is_no(kind: str, policy: str) -> None:
     count, faults = MOMENTS["mid-stream"]
-    played = play(ScriptedInput(count), workshop=workshop(kind=kind, faults=faults), policy=policy)
+    played = play(ScriptedInput(count), renderer=renderer(kind=kind, faults=faults), policy=policy)
     assert_closed(played)
     assert played.error is None
     assert len(played.output.indices) == count
     assert played.output.swapped[8] == (1 if policy == "hold" else 0)
 
 
-class DeviceFinish:
+class GpuFinish:
     """Does ``kind`` in the calls in ``faults``."""
 
     def __init__(self, kind: str, faults: Iterable[int]) -> None:
@@ -160,33 +183,33 @@ class DeviceFinish:
         self.forgotten: list[int] = []
 
     def apply_all(
-        self, swapped: DeviceSwapped, targets: DeviceFaces, quality: Quality, later: Later
-    ) -> DeviceSwapped:
+        self, swapped: SwappedBatch, targets: TargetBatch, quality: Quality, on_download: OnDownload
+    ) -> SwappedBatch:
         self._calls += 1
         if self._calls not in self._faults:
             return swapped
-        wrong: dict[str, Callable[[], DeviceSwapped]] = {
+        wrong: dict[str, Callable[[], SwappedBatch]] = {
             "raises": self._broken,
-            "raises later": lambda: self._later(swapped, later),
-            "zero mask": lambda: DeviceSwapped(swapped.crops, torch.zeros_like(swapped.masks)),
-            "target back": lambda: DeviceSwapped(targets.crops, swapped.masks),
-            "float": lambda: DeviceSwapped(swapped.crops.float(), swapped.masks),
-            "shape": lambda: DeviceSwapped(swapped.crops[:, 1:], swapped.masks),
-            "elsewhere": lambda: DeviceSwapped(swapped.crops, swapped.masks.to("meta")),
+            "raises later": lambda: self._later(swapped, on_download),
+            "zero mask": lambda: SwappedBatch(swapped.crops, torch.zeros_like(swapped.masks)),
+            "target back": lambda: SwappedBatch(targets.crops, swapped.masks),
+            "float": lambda: SwappedBatch(swapped.crops.float(), swapped.masks),
+            "shape": lambda: SwappedBatch(swapped.crops[:, 1:], swapped.masks),
+            "elsewhere": lambda: SwappedBatch(swapped.crops, swapped.masks.to("meta")),
         }
         return wrong[self._kind]()
 
     def forget(self, track_id: int) -> None:
         self.forgotten.append(track_id)
 
-    def _broken(self) -> DeviceSwapped:
+    def _broken(self) -> SwappedBatch:
         raise RuntimeError("CUDA error")
 
-    def _later(self, swapped: DeviceSwapped, later: Later) -> DeviceSwapped:
+    def _later(self, swapped: SwappedBatch, on_download: OnDownload) -> SwappedBatch:
         def told(values: Any) -> None:
             raise ValueError("what came was no number")
 
-        later(swapped.masks.sum(), told)
+        on_download(swapped.masks.sum(), told)
         return swapped
 
 
@@ -196,8 +219,8 @@ class DeviceFinish:
 )
 def test_finish(kind: str, policy: str) -> None:
     count, faults = MOMENTS["two in a row"]
-    finish = DeviceFinish(kind, faults)
-    played = play(ScriptedInput(count), workshop=workshop(finishes=[finish]), policy=policy)
+    finish = GpuFinish(kind, faults)
+    played = play(ScriptedInput(count), renderer=renderer(finishes=[finish]), policy=policy)
     assert_closed(played)
     assert played.error is None
     assert len(played.output.indices) == count
@@ -206,15 +229,15 @@ def test_finish(kind: str, policy: str) -> None:
 
 
 def test_who_asks_for_parts_gets_parts() -> None:
-    finish = DeviceFinish("zero mask", range(12))
-    played = play(ScriptedInput(12), workshop=workshop(finishes=[finish], partial=True))
+    finish = GpuFinish("zero mask", range(12))
+    played = play(ScriptedInput(12), renderer=renderer(finishes=[finish], partial=True))
     assert set(played.output.swapped) == {1}
 
 
 def test_one_face_that_fails_is_covered_while_the_other_is_shown_swapped() -> None:
-    from faulty import draw, face, picture, track_at
+    from faulty_parts import draw, face, picture, track_at
 
-    from rtswap.types import Frame, Track
+    from rtswap.core.types import Frame, Track
 
     def two(index: int) -> Image:
         image = picture(index, at=(35, 40))
@@ -228,12 +251,12 @@ def test_one_face_that_fails_is_covered_while_the_other_is_shown_swapped() -> No
         def reset(self) -> None: ...
 
     class SecondBare(OnDevice):
-        def swap_all(self, targets: DeviceFaces, quality: Quality) -> DeviceSwapped:
+        def swap_all(self, targets: TargetBatch, quality: Quality) -> SwappedBatch:
             found = super().swap_all(targets, quality)
             found.masks[1] = 0
             return found
 
-    played = play(ScriptedInput(20, make=two), tracker=Both(), workshop=workshop(SecondBare(), faults=()))
+    played = play(ScriptedInput(20, make=two), tracker=Both(), renderer=renderer(SecondBare(), faults=()))
     assert played.error is None
     assert played.bare(0) == played.bare(1) == []
     assert set(played.output.swapped) == {1}
@@ -243,23 +266,23 @@ def test_one_face_that_fails_is_covered_while_the_other_is_shown_swapped() -> No
 @pytest.mark.parametrize("kind", ["exception", "nan landmarks", "empty", "coasting elsewhere", "duplicates", "leap"])
 def test_tracker(kind: str) -> None:
     count, faults = MOMENTS["two in a row"]
-    played = play(ScriptedInput(count), tracker=ScriptedTracker(kind, faults), workshop=workshop())
+    played = play(ScriptedInput(count), tracker=ScriptedTracker(kind, faults), renderer=renderer())
     assert_closed(played)
     assert played.error is None
     assert len(played.output.indices) == count
 
 
 def test_tracks_that_end_are_forgotten() -> None:
-    finish, swapper = DeviceFinish("", ()), OnDevice()
+    finish, swapper = GpuFinish("", ()), OnDevice()
     tracker = ScriptedTracker("empty", range(6, 12))
-    play(ScriptedInput(12), tracker=tracker, workshop=workshop(swapper, finishes=[finish]))
+    play(ScriptedInput(12), tracker=tracker, renderer=renderer(swapper, finishes=[finish]))
     assert finish.forgotten == swapper.forgotten == [1]
 
 
 def test_live_with_several_outputs_nothing_is_torn_or_late() -> None:
     """Pictures in mailboxes and the one that is held keep their pixels while others are made."""
     outputs = [Recorder(), Recorder("slow", range(30))]
-    played: Played = play(ScriptedInput(30, live=True), workshop=workshop(), outputs=outputs)
+    played: Played = play(ScriptedInput(30, live=True), renderer=renderer(), outputs=outputs)
     assert_closed(played)
     assert played.error is None
     for output in outputs:

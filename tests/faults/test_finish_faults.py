@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from faulty import MOMENTS, ScriptedInput, ScriptedSwapper, ScriptedTracker, assert_closed, play
-from faulty_ends import Fault
+from faulty_outputs import Fault
+from faulty_parts import MOMENTS, ScriptedInput, ScriptedSwapper, ScriptedTracker, assert_closed, play
 
-from rtswap.errors import FaceLost
-from rtswap.types import AlignedFace, Frame, Quality, SwappedFace, Track
+from rtswap.core.errors import FaceLost
+from rtswap.core.types import Frame, Quality, SwappedFace, Target, Track
 
 KINDS = [
     *("raises", "nothing", "float crop", "nan crop", "crop shape", "gray crop", "mask dtype", "mask shape"),
@@ -30,7 +30,7 @@ class ScriptedFinish:
         self.calls = -1
         self.forgotten: list[int] = []
 
-    def apply(self, swapped: SwappedFace, target: AlignedFace, quality: Quality) -> Any:
+    def apply(self, swapped: SwappedFace, target: Target, quality: Quality) -> Any:
         self.calls += 1
         if self.calls not in self._faults:
             return swapped

@@ -8,13 +8,13 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from faulty import ScriptedInput, ScriptedTracker, assert_closed, play
-from faulty_ends import Fault
-from known_face import SIZE, picture
+from face_stream import SIZE, picture
+from faulty_outputs import Fault
+from faulty_parts import ScriptedInput, ScriptedTracker, assert_closed, play
 
-from rtswap import sender
-from rtswap.errors import FaceLost, InputError
-from rtswap.types import Image
+from rtswap.core.errors import FaceLost, InputError
+from rtswap.core.types import Image
+from rtswap.runtime import sender
 
 COUNT, AT = 14, 6
 Make = Callable[[int], Image]
@@ -114,7 +114,7 @@ def test_after_a_gap_the_face_may_be_anywhere() -> None:
 
     class Late(ScriptedTracker):
         def update(self, frame, quality):  # type: ignore[no-untyped-def]
-            from known_face import track_at
+            from face_stream import track_at
 
             return [] if frame.index in (AT, AT + 1) else [track_at(*moved[frame.index])]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 
 import pytest
-from faulty import MOMENTS, ScriptedInput, ScriptedSwapper, assert_closed, play
+from faulty_parts import MOMENTS, ScriptedInput, ScriptedSwapper, assert_closed, play
 
-from rtswap.errors import FaceLost
-from rtswap.session import Session
+from rtswap.core.errors import FaceLost
+from rtswap.runtime.session import Session
 
 KINDS = [
     *("view raises", "swap raises", "nothing"),
@@ -84,9 +84,9 @@ def test_one_that_hangs_lets_the_last_safe_picture_stand(policy: str) -> None:
 
 def test_one_face_that_works_keeps_the_session_alive() -> None:
     """A face that never can be swapped stays covered; it is no reason to end while another one works."""
-    from known_face import draw, face, picture, track_at
+    from face_stream import draw, face, picture, track_at
 
-    from rtswap.types import Frame, Image, Quality, Track
+    from rtswap.core.types import Frame, Image, Quality, Track
 
     def two(index: int) -> Image:
         image = picture(index, at=(35, 40))

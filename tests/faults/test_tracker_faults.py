@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from faulty import MOMENTS, ScriptedInput, ScriptedSwapper, ScriptedTracker, assert_closed, play
-from faulty_ends import Fault, Recorder
+from faulty_outputs import Fault, Recorder
+from faulty_parts import MOMENTS, ScriptedInput, ScriptedSwapper, ScriptedTracker, assert_closed, play
 
-from rtswap.errors import FaceLost
+from rtswap.core.errors import FaceLost
 
 FAILING = {"exception": Fault, "nan landmarks": ValueError, "some nan landmarks": ValueError, "all nan": ValueError}
 FAILING |= {"five landmarks": Exception, "huge numbers": Exception}
@@ -65,7 +65,7 @@ def test_live(kind: str, policy: str, moment: str) -> None:
 
 def test_the_judge_knows_a_bare_face() -> None:
     """The checks above can fail: where the rule is turned off, the face leaves, and is seen."""
-    from rtswap.pipeline import Policy
+    from rtswap.runtime.pipeline import Policy
 
     count, faults = MOMENTS["two in a row"]
     for tracker in (ScriptedTracker("exception", faults), ScriptedTracker("empty", faults)):

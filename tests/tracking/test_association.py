@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rtswap.core.types import Box
 from rtswap.tracking.association import iou, kinship, match
-from rtswap.types import Box
 
 
 def box(x: float, y: float, w: float, h: float) -> Box:

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage import data
 
+from rtswap.core.types import Image, Points, Tensor
 from rtswap.engines.openvino import OpenVinoEngine
-from rtswap.models.registry import Registry
+from rtswap.networks.registry import Registry
 from rtswap.tracking.detector import MtcnnDetector
-from rtswap.types import Image, Points, Tensor
 
 ASTRONAUT = np.ascontiguousarray(data.astronaut()[..., ::-1])
 KEYPOINTS = np.array([[202, 101], [246, 103], [223, 125], [203, 140], [245, 140]], np.float32)

@@ -8,13 +8,13 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from fake_world import BASE, FPS, HEIGHT, WIDTH, Person, Stream, World, centre, extent, ids, still
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from world import BASE, FPS, HEIGHT, WIDTH, Person, Stream, World, centre, extent, ids, still
 
-from rtswap.errors import EngineError
+from rtswap.core.errors import EngineError
+from rtswap.core.types import Frame, Mesh, Quality
 from rtswap.tracking.tracker import FaceTracker
-from rtswap.types import Frame, Mesh, Quality
 
 
 def test_a_face_is_followed_from_its_first_frame_at_one_landmark_pass_a_frame() -> None:
@@ -89,7 +89,7 @@ def test_while_missed_it_coasts_on_its_course_and_its_confidence_falls_to_nothin
         coasting.append(tracks[0])
     assert 6 <= len(coasting) <= 7, "0.25 s at 30 fps"
     confidences = [track.confidence for track in coasting]
-    assert all(later < earlier < 1 for earlier, later in itertools.pairwise(confidences))
+    assert all(on_download < earlier < 1 for earlier, on_download in itertools.pairwise(confidences))
     assert confidences[0] == pytest.approx(1 - (1 / 30) / 0.25, abs=0.01)
     assert confidences[-1] < 0.15
     for n, track in enumerate(coasting):

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from world import Person, Stream, World, centre, ids, still
+from fake_world import Person, Stream, World, centre, ids, still
 
-from rtswap.types import Detection, Image, Mesh, Points
+from rtswap.core.types import Detection, Image, Mesh, Points
 
 # Sticking to one person
 

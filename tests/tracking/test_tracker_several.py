@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from world import Person, Stream, World, centre, extent, ids, still
+from fake_world import Person, Stream, World, centre, extent, ids, still
 
 from rtswap.tracking.association import iou
 

@@ -15,9 +15,9 @@ pytest.importorskip("onnx", reason="onnx is not installed: it is needed to expor
 
 import torch
 
-from rtswap.geometry import canonical
-from rtswap.topology import LEFT_EYE
-from rtswap.tracking.landmarks import place
+from rtswap.networks.landmarks import place
+from rtswap.vision.geometry import canonical
+from rtswap.vision.topology import LEFT_EYE
 from training.landmarks.export import EXPORT
 from training.landmarks.network import (
     ANCHORS,

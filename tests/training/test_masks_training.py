@@ -14,9 +14,9 @@ pytest.importorskip("onnx", reason="onnx is not installed: it is needed to expor
 import torch
 
 import training.masks
-from rtswap.geometry import canonical
-from rtswap.occluders import SIZE
-from rtswap.topology import LEFT_BROW, LEFT_EYE, OVAL, RIGHT_BROW, RIGHT_EYE
+from rtswap.networks.occlusion import SIZE
+from rtswap.vision.geometry import canonical
+from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, OVAL, RIGHT_BROW, RIGHT_EYE
 from training.landmarks.views import Views
 from training.masks.evaluate import figures
 from training.masks.export import EXPORT

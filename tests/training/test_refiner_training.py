@@ -18,8 +18,8 @@ import onnx
 import torch
 
 import rtswap
-from rtswap.geometry import canonical
-from rtswap.swappers.one_view import NEUTRAL
+from rtswap.swappers.refiner.crop_view import ZERO
+from rtswap.vision.geometry import canonical
 from training.landmarks.views import Views
 from training.onnx_files import run
 from training.recipe import Moment
@@ -309,7 +309,7 @@ def test_the_exported_files_say_what_torch_says(size: int) -> None:
     assert found.shape == (1, size, size, 4)
     assert np.abs(found - wanted.numpy()).max() <= 2
     assert np.ptp(found[..., :3]) > 4
-    assert np.abs(found[..., :3] - NEUTRAL).max() <= 77
+    assert np.abs(found[..., :3] - ZERO).max() <= 77
     assert found[..., 3].min() >= 0
     assert found[..., 3].max() <= 255
 
@@ -328,7 +328,7 @@ def test_a_training_begins_from_what_ships_and_two_can_be_averaged(views: Views,
     with torch.no_grad():
         style = DeployedEncoder(made.network.eval().encoder)(photo)
         wanted = DeployedGenerator(made.network.generator)(*given.values(), style)
-    files = [onnx.load(str(ASSETS / name)) for name in ("one-128-source.onnx", f"one-{size}.onnx")]
+    files = [onnx.load(str(ASSETS / name)) for name in ("refiner-128-source.onnx", f"refiner-{size}.onnx")]
     (told,) = run(files[0], photo=photo.numpy())
     (found,) = run(files[1], **{name: value.numpy() for name, value in given.items()}, style=told)
     assert np.abs(found - wanted.numpy()).max() <= 2

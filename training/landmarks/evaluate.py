@@ -23,11 +23,11 @@ from typing import Any
 import cv2
 import numpy as np
 
+from rtswap.commands.evaluate.expression import NAMES, correlation, gain, series
+from rtswap.core.protocols import Engine
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
-from rtswap.evaluation.expression import NAMES, correlation, gain, series
-from rtswap.protocols import Engine
-from rtswap.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
-from rtswap.tracking.landmarks import MeshLandmarks, place
+from rtswap.networks.landmarks import MeshLandmarks, place
+from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
 from training.arrays import Bytes, Floats, Rows
 from training.landmarks.network import SIZE
 from training.landmarks.render import View

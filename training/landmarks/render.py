@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.geometry import canonical, transform
-from rtswap.swappers.shape import OPENINGS, measures, moved_by, to_canonical
-from rtswap.synthetic import look_out
-from rtswap.topology import LEFT_EYE, LIPS_INNER, LIPS_OUTER, OVAL, RIGHT_EYE
+from rtswap.swappers.mesh.shape import OPENINGS, measures, moved_by, to_canonical
+from rtswap.vision.geometry import canonical, transform
+from rtswap.vision.talking_head import look_out
+from rtswap.vision.topology import LEFT_EYE, LIPS_INNER, LIPS_OUTER, OVAL, RIGHT_EYE
 from training.arrays import Bytes, Flags, Floats, Rows
 
 LOWER_LIDS = (LEFT_EYE[1:8][::-1], RIGHT_EYE[1:8][::-1])

@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rtswap.geometry import canonical
-from rtswap.tracking.landmarks import place
+from rtswap.networks.landmarks import place
+from rtswap.vision.geometry import canonical
 from training.arrays import Bytes, Floats
 from training.batches import Sample
 from training.camera import Camera, degrade, noise_bank

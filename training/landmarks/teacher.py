@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.geometry import canonical
-from rtswap.tracking.landmarks import place
+from rtswap.engines.telemetry import no_telemetry
+from rtswap.networks.landmarks import place
+from rtswap.vision.geometry import canonical
 from training.arrays import Bytes, Floats, Rows
 from training.people import is_usable
 from training.pictures import read_picture
@@ -30,7 +31,8 @@ class Teacher:
     """
 
     def __init__(self, path: Path, threads: int = 1) -> None:
-        import onnxruntime
+        with no_telemetry():
+            import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads

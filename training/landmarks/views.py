@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from rtswap.topology import LIPS_INNER
+from rtswap.vision.topology import LIPS_INNER
 from training.arrays import Bytes, Flags, Floats, Rows
 from training.landmarks.render import View, eye_distance, random_expression, render, rotation
 from training.landmarks.teacher import Labels

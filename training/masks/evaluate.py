@@ -9,8 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from rtswap.core.protocols import Engine
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
-from rtswap.protocols import Engine
 from training.arrays import Bytes, Flags, Floats
 from training.landmarks.views import Views
 from training.masks.samples import KINDS, Batch, Sampler, open_views

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rtswap.occluders import SIZE
+from rtswap.networks.occlusion import SIZE
 from training.masks.network import Deployed, OcclusionNetwork
 from training.onnx_files import Export, export_checkpoint
 

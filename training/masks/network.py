@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from rtswap.occluders import SIZE
+from rtswap.networks.occlusion import SIZE
 from training.layers import Residual, conv
 
 OUT = 64

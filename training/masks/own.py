@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from rtswap.topology import LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
+from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
 from training.arrays import Bytes, Floats
 from training.masks.layers import fixed
 

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rtswap.geometry import box_of
-from rtswap.occluders import SIZE, guide, placing
-from rtswap.topology import OVAL
+from rtswap.networks.occlusion import SIZE, guide, placing
+from rtswap.vision.geometry import box_of
+from rtswap.vision.topology import OVAL
 from training.arrays import Bytes, Floats
 from training.batches import Sample
 from training.camera import Camera, degrade, noise_bank

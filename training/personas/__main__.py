@@ -20,10 +20,10 @@ import cv2
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from rtswap.config import Config
-from rtswap.embedding import DlibEmbedder
-from rtswap.eyes import open_eyes
-from rtswap.types import Image
+from rtswap.app.config import Config
+from rtswap.app.networks import open_models
+from rtswap.core.types import Image
+from rtswap.networks.dlib_identity import DlibEmbedder
 from training.personas.compose import Recipe, compose
 from training.personas.faces import Faces
 from training.personas.people import PEOPLE
@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     cv2.setNumThreads(1)  # so that sums come out the same everywhere
-    eyes = open_eyes(Config(), on_event=print)
+    eyes = open_models(Config(), on_event=print)
     embedder = eyes.embedder()
     if not isinstance(embedder, DlibEmbedder):
         parser.error("the judge is missing: pip install 'rtswap[identity]'")

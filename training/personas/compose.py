@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import Delaunay
 
-from rtswap.geometry import canonical, similarity, transform
-from rtswap.raster import rasterize
-from rtswap.topology import CHIN, LEFT_BROW, LEFT_EYE, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
-from rtswap.types import Image, Points
+from rtswap.core.types import Image, Points
+from rtswap.vision.geometry import canonical, similarity, transform
+from rtswap.vision.raster import rasterize
+from rtswap.vision.topology import CHIN, LEFT_BROW, LEFT_EYE, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
 from training.personas.faces import Face, Faces, placed
 
 Field = NDArray[np.float32]

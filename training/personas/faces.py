@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.errors import SourceError
-from rtswap.eyes import Eyes
-from rtswap.geometry import canonical, similarity, transform
+from rtswap.app.networks import FaceModels
+from rtswap.core.errors import SourceError
+from rtswap.core.types import Image, Points
 from rtswap.source.portrait import find_landmarks
-from rtswap.types import Image, Points
+from rtswap.vision.geometry import canonical, similarity, transform
 from training.people import is_usable
 
 SIDE = 512
@@ -40,7 +40,7 @@ class Face(NamedTuple):
 class Faces:
     """``folder``: with the pictures and ``faces.npz``. Raises OSError where they are not there."""
 
-    def __init__(self, folder: Path, eyes: Eyes, side: int = SIDE) -> None:
+    def __init__(self, folder: Path, eyes: FaceModels, side: int = SIDE) -> None:
         self._folder, self._eyes, self.side = folder, eyes, side
         with np.load(folder / "faces.npz") as data:
             self.names: list[str] = data["name"].tolist()

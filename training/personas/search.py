@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.embedding import DlibEmbedder
-from rtswap.eyes import Eyes
-from rtswap.types import Image
+from rtswap.app.networks import FaceModels
+from rtswap.core.types import Image
+from rtswap.networks.dlib_identity import DlibEmbedder
 from training.personas.compose import PARTS, Recipe, compose
 from training.personas.faces import MODES, Faces
 from training.personas.people import AGED, NEAR, POOLS, Wanted
@@ -35,7 +35,7 @@ class Judged(NamedTuple):
 class Judge:
     """Sees faces as the program does: its own detector places dlib's crop."""
 
-    def __init__(self, faces: Faces, eyes: Eyes, embedder: DlibEmbedder) -> None:
+    def __init__(self, faces: Faces, eyes: FaceModels, embedder: DlibEmbedder) -> None:
         self._faces, self._eyes, self._embedder = faces, eyes, embedder
 
     def look(self, picture: Image, parents: Sequence[str]) -> Judged | None:

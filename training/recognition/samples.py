@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from rtswap.topology import OVAL
-from rtswap.tracking.landmarks import place
+from rtswap.networks.landmarks import place
+from rtswap.vision.topology import OVAL
 from training.arrays import Bytes, Floats
 from training.batches import Sample
 from training.camera import degrade, noise_bank

@@ -1,7 +1,7 @@
 """Checkpoint -> the networks that ship: ``python -m training.refiner.export --checkpoint FILE --to FOLDER``.
 
-``one-128.onnx`` runs per frame, ``one-128-source.onnx`` once per source; of ``--size 256``, which shares the latter,
-``one-256.onnx`` alone. All are checked against torch in fp32 before they are written.
+``refiner-128.onnx`` runs per frame, ``refiner-128-source.onnx`` once per source; of ``--size 256``, which shares the
+latter, ``refiner-256.onnx`` alone. All are checked against torch in fp32 before they are written.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def encoder_graph(network: Refiner) -> onnx.ModelProto:
 
 def _graph(network: nn.Module, given: tuple[Tensor, ...], inputs: list[str], outputs: list[str]) -> onnx.ModelProto:
     model = halve_weights(trace(network.eval(), given, inputs, outputs))
-    model.producer_name, model.doc_string = "rtswap training.refiner", "see one.md"
+    model.producer_name, model.doc_string = "rtswap training.refiner", "see refiner.md"
     return model
 
 
@@ -86,9 +86,9 @@ def main() -> None:
     worst = worst_levels(generator, encoder, network, args.strength)
     if worst > WORST_LEVELS:
         raise SystemExit(f"the exported networks are off by {worst:.1f} levels; nothing was written")
-    print(write(generator, args.to / f"one-{network.size}.onnx"))
+    print(write(generator, args.to / f"refiner-{network.size}.onnx"))
     if network.size == SIZE:
-        print(write(encoder, args.to / "one-128-source.onnx"))
+        print(write(encoder, args.to / "refiner-128-source.onnx"))
     print(f"at most {worst:.2f} levels from torch")
 
 

@@ -1,4 +1,4 @@
-"""Bad photos out of good ones: light from a side, cast shadows, other cameras. What ``one`` has to mend."""
+"""Bad photos out of good ones: light from a side, cast shadows, other cameras. What the refiner has to mend."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.geometry import canonical
-from rtswap.raster import rasterize
+from rtswap.vision.geometry import canonical
+from rtswap.vision.raster import rasterize
 from training.arrays import Bytes, Floats
 
 

@@ -1,4 +1,4 @@
-"""The generator ``one-128``: 1.0 M parameters, 0.4 GMAC for a 128 px crop, and the encoder of the source's photo.
+"""The generator ``refiner-128``: 1.0 M parameters, 0.4 GMAC for a 128 px crop, and the encoder of the source's photo.
 
 FaceShifter's adaptive attentional denormalisation (Li et al. 2020) in small: at 32 and 16 px each block's
 features are scaled and shifted either as the target asks (maps made of its low-passed face) or as the source asks
@@ -6,7 +6,7 @@ features are scaled and shifted either as the target asks (maps made of its low-
 comes out is a bounded difference to the face that ``mesh`` made. A second look, the idea of its HEAR-Net, compares
 what was made with the target as it is: where they differ as no two faces do, something is before the face.
 
-``one-256`` is ``one-128`` at half the size with a finer level on top, and takes the same source.
+``refiner-256`` is ``refiner-128`` at half the size with a finer level on top, and takes the same source.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from rtswap.swappers.one import STYLE
-from rtswap.swappers.one_view import NEUTRAL, SIZE
+from rtswap.swappers.refiner.crop_view import SIZE, ZERO
+from rtswap.swappers.refiner.swapper import STYLE
 from training.layers import Residual, conv, to_input
 
 MOST = 0.6
@@ -31,7 +31,7 @@ TOLD = 32, 48
 LOOKING = 16, 40
 """Channels of the second look at 64 and 32 px."""
 FINE = 32
-"""Channels of the finer level of ``one-256`` at 128 px."""
+"""Channels of the finer level of ``refiner-256`` at 128 px."""
 DOUBT = 0.1
 """Probabilities this near to 0 or 1 count as such."""
 assert 2 * (DEEP * WIDTHS[2] + MIDDLE * WIDTHS[1]) == STYLE
@@ -153,7 +153,7 @@ class Generator(nn.Module):
 
 
 class FineGenerator(nn.Module):
-    """``one-256``. What it does at 128 px is ``coarse``'s; a level at 128 and 256 px adds to it, nothing at first.
+    """``refiner-256``. What it does at 128 px is ``coarse``'s; a level at 128 and 256 px adds to it, first nothing.
 
     ``coarse`` stays as it is while this learns: only the finer level has gradients.
     """
@@ -236,7 +236,7 @@ class DeployedGenerator(nn.Module):
         share = mask[:, None].float() / 255
         made = self.generator(*(to_input(one) for one in (composite, lowered, target)), share, style)
         sure = (torch.sigmoid(made.kept) - DOUBT) / (1 - 2 * DOUBT)
-        said = 127.5 * self.strength * made.residual + NEUTRAL
+        said = 127.5 * self.strength * made.residual + ZERO
         return torch.cat([said, 255 * sure.clamp(0, 1)], 1).permute(0, 2, 3, 1)
 
 

@@ -16,15 +16,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.compositing.cpu import CpuCanvas
-from rtswap.geometry import canonical, transform
-from rtswap.protocols import Swapper
-from rtswap.swappers.mesh import MeshSwapModel
-from rtswap.swappers.neutral import Neutral
-from rtswap.swappers.one_view import SIZE, Look, cut, look, placing
-from rtswap.swappers.shape import PERSONAL, SourceShape, mean_measures
-from rtswap.tracking.landmarks import place
-from rtswap.types import AlignedFace, Quality, SourceIdentity
+from rtswap.compositing.canvas.host import HostCanvas
+from rtswap.core.protocols import Swapper
+from rtswap.core.types import Quality, SourceIdentity, Target
+from rtswap.networks.landmarks import place
+from rtswap.swappers.mesh.neutral_expression import NeutralExpression
+from rtswap.swappers.mesh.shape import PERSONAL, SourceShape, mean_measures
+from rtswap.swappers.mesh.swapper import MeshSwapModel
+from rtswap.swappers.refiner.crop_view import SIZE, CropView, crop_view, cut
+from rtswap.swappers.refiner.crop_view import place as place_crop
+from rtswap.vision.geometry import canonical, transform
 from training.arrays import Bytes, Flags, Floats, Rows
 from training.landmarks.occluders import glasses
 from training.landmarks.views import Views
@@ -149,7 +150,7 @@ class Maker:
         if rng.random() < 0.04:
             glasses(image, mesh, rng)
         mesh = _as_found(mesh, rng)
-        matrix = placing(mesh)
+        matrix = place_crop(mesh)
         assert matrix is not None
         swapper = MeshSwapModel().bind(SourceIdentity(image, mesh))
         photo = cut(image, matrix)
@@ -199,7 +200,7 @@ class Maker:
         shown = SourceShape.of(own).destination(
             mesh,
             expression=1.0,
-            neutral=Neutral(mean_measures(), PERSONAL),
+            neutral=NeutralExpression(mean_measures(), PERSONAL),
             visibility=np.ones(468, np.float32),
             time_s=0.0,
         )
@@ -228,21 +229,21 @@ class Maker:
 def swap_onto(swapper: Swapper, image: Bytes, mesh: Floats, quality: Quality) -> tuple[Bytes, Bytes, Floats]:
     """A copy of ``image`` with the face ``mesh`` swapped, the mask of its crop and the matrix to that crop."""
     matrix, size = swapper.view(mesh, 1024)
-    canvas = CpuCanvas(np.array(image))
-    face = AlignedFace(0, canvas.crop(matrix, size), transform(matrix, mesh), np.ones(468, np.float32), 0.0)
+    canvas = HostCanvas(np.array(image))
+    face = Target(0, canvas.crop(matrix, size), transform(matrix, mesh), np.ones(468, np.float32), 0.0)
     result = swapper.swap(face, quality)
     canvas.paste(result.crop, result.mask, matrix)
     return np.array(canvas.image()), result.mask, matrix
 
 
-def swapped_view(swapper: Swapper, image: Bytes, mesh: Floats, side: int) -> tuple[Floats, Look] | None:
+def swapped_view(swapper: Swapper, image: Bytes, mesh: Floats, side: int) -> tuple[Floats, CropView] | None:
     """What the network would see of the face ``mesh`` in ``image``, and the matrix from the image to that crop."""
     matrix, size = swapper.view(mesh, 1024)
-    crop = CpuCanvas(image).crop(matrix, size)
+    crop = HostCanvas(image).crop(matrix, size)
     points = transform(matrix, mesh)
     swapper.forget(0)  # a face that was never seen before
-    result = swapper.swap(AlignedFace(0, crop, points, np.ones(468, np.float32), 0.0), Quality())
-    found = look(crop, result.crop, result.mask, points, side)
+    result = swapper.swap(Target(0, crop, points, np.ones(468, np.float32), 0.0), Quality())
+    found = crop_view(crop, result.crop, result.mask, points, side)
     if found is None:
         return None
     whole = np.vstack([found.matrix, [0, 0, 1]]) @ np.vstack([matrix, [0, 0, 1]])

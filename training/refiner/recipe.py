@@ -24,7 +24,7 @@ import cv2
 import torch
 from torch import Tensor, nn
 
-from rtswap.capturing import capture
+from rtswap.gpu.capture import capture
 from training.landmarks.teacher import load_or_label, taught_and_kept_out
 from training.landmarks.views import build
 from training.onnx_files import load_weights
@@ -118,7 +118,7 @@ class RefinerRecipe(Recipe):
         add("--landmarks", type=Path, default=ASSETS / "landmarks.onnx")
         add("--cache", type=Path, help="labels and views; default: --out")
         add("--workers", type=int, default=1, help="processes that share each step")
-        add("--size", type=int, choices=(128, 256), default=128, help="256: the finer level of one-256 alone")
+        add("--size", type=int, choices=(128, 256), default=128, help="256: the finer level of refiner-256 alone")
         add("--true", type=int, default=24, help="pairs with a truth per batch")
         add("--cross", type=int, default=8, help="pairs of two people's photos, without one, per batch")
         add("--settled", type=float, default=0.45, help="share of the time without the critic; above 1: never")
@@ -191,20 +191,20 @@ class RefinerRecipe(Recipe):
     def begin_from(self, network: nn.Module, path: Path) -> None:
         """``path``: the folder into which networks were exported."""
         whole, generator = Refiner(), network.generator
-        load_weights(path / "one-128.onnx", DeployedGenerator(whole.generator))
-        load_weights(path / "one-128-source.onnx", DeployedEncoder(whole.encoder))
+        load_weights(path / "refiner-128.onnx", DeployedGenerator(whole.generator))
+        load_weights(path / "refiner-128-source.onnx", DeployedEncoder(whole.encoder))
         network.encoder.load_state_dict(whole.encoder.state_dict())
         coarse = generator.coarse if isinstance(generator, FineGenerator) else generator
         coarse.load_state_dict(whole.generator.state_dict())
-        if network.size != SIZE and (path / f"one-{network.size}.onnx").exists():
-            load_weights(path / f"one-{network.size}.onnx", DeployedGenerator(generator))
+        if network.size != SIZE and (path / f"refiner-{network.size}.onnx").exists():
+            load_weights(path / f"refiner-{network.size}.onnx", DeployedGenerator(generator))
 
     def inputs(self, batch: Batch) -> tuple[Tensor, ...]:
         return batch.given
 
     def prepare(self, batches: Iterator[Batch]) -> None:
         folder, size = self.args.begin_from, self.args.size
-        if folder is None or (folder / f"one-{size}.onnx").exists():
+        if folder is None or (folder / f"refiner-{size}.onnx").exists():
             super().prepare(batches)  # otherwise the finer level has seen nothing yet: there is nothing to settle
 
     @contextmanager

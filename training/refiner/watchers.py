@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rtswap.tracking.landmarks import place
+from rtswap.networks.landmarks import place
 from training.arrays import Bytes
 from training.landmarks.network import Deployed as DeployedLandmarks
 from training.landmarks.network import LandmarkNetwork

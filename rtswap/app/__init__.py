@@ -1,0 +1,1 @@
+"""Settings, and the program that is put together from them."""

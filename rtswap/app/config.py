@@ -1,0 +1,358 @@
+"""Every setting, one frozen dataclass per component, gathered in ``Config``.
+
+The fields are the one table behind the flags, ``rtswap.toml`` and ``docs/usage.md``: to add a setting, add a
+field. Values come from flags, else from the file, else from here. Seconds and pixels inside.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from types import MappingProxyType
+from typing import Any
+
+from rtswap.app.option_kinds import BADGE_LANGUAGES, address, badge_look, camera_index, finish, swapper
+from rtswap.app.options import (
+    Option,
+    choice,
+    choices,
+    duration,
+    integer,
+    number,
+    option,
+    options_of,
+    size,
+    switch,
+    text,
+    texts,
+    thresholds,
+)
+from rtswap.app.trust import always, leads_away
+from rtswap.swappers import built_in_swappers
+
+FAILURES = ("blur", "pixelate", "hold", "stop")
+COLOR_TRANSFERS = ("light", "rct", "lct", "mkl", "idt", "sot", "hist", "none")
+MASKS = ("hull", "skin", "occlusion")
+PARTS = ("eyes", "nose", "mouth")
+KEPT = ("eyes", "mouth")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceConfig:
+    """Whose face is put on"""
+
+    photos: tuple[str, ...] = option(
+        (),
+        texts("PHOTO", "a file or a folder"),
+        "--source",
+        "-s",
+        help="photo of the source; repeat it, or give a folder, for several photos",
+    )
+    also: tuple[str, ...] = option(
+        (),
+        texts("PHOTO", "a photo or a folder of photos"),
+        "--also",
+        help="photo, or folder of photos, of one more source, for the keys 2 to 9; repeat it",
+    )
+    face: int = option(
+        0,
+        integer("N", 0, 99),
+        "--source-face",
+        help="which face of a photo with several: 1 is the leftmost; 0 takes the largest",
+    )
+    i_have_consent: bool = option(
+        False,
+        switch(),
+        "--i-have-consent",
+        help="the person shown is me or has agreed: do not ask, for scripts",
+        own=always,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class InputConfig:
+    """Where frames come from"""
+
+    address: str = option(
+        "0",
+        address(),
+        "--input",
+        "-i",
+        help="camera number, video file, image, folder of images, or URL (rtsp, rtmp, http, udp, srt)",
+        also=[("--cam", camera_index(), "camera number, as listed by `rtswap cameras`")],
+        own=leads_away,
+    )
+    size: tuple[int, int] | None = option(None, size(), "--size", help="ask the camera for this size")
+    fps: float | None = option(None, number("FPS", 1, 1000), "--fps", help="ask the camera for this frame rate")
+    hwaccel: str = option(
+        "none",
+        choice("none", "auto", "cuda"),
+        "--hwaccel",
+        help="decode video files on an NVIDIA GPU: cuda says so where it cannot, auto does not",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OutputConfig:
+    """Where finished pictures go"""
+
+    to: tuple[str, ...] = option(
+        (),
+        texts("ADDRESS", "a device, a file or a URL"),
+        "--output",
+        "-o",
+        help="vcam[:name], window, a file (.mp4 .mkv .mov), an image, a URL, or null; repeat it for several. "
+        "Left out: the virtual camera, or else the preview window",
+        own=leads_away,
+    )
+    codec: str = option(
+        "h264", text("NAME", "a name"), "--codec", help="video codec of files and URLs, by FFmpeg's name"
+    )
+    overwrite: bool = option(False, switch(), "--overwrite", "-y", help="replace output files that exist", own=always)
+
+
+@dataclass(frozen=True, slots=True)
+class TrackingConfig:
+    """Finding and following faces"""
+
+    faces: str = option(
+        "one", choice("one", "all"), "--faces", help="swap one person's face, or every face", own=always
+    )
+    follow: str = option(
+        "person",
+        choice("person", "place"),
+        "--follow",
+        help="know people again by their looks, so that nobody takes their place; or by place and size alone",
+        own=always,
+    )
+    min_face_px: int = option(
+        35, integer("PX", 12, 4096), "--min-face", help="smallest face looked for, in pixels", own=always
+    )
+    thresholds: tuple[float, ...] = option(
+        (0.6, 0.7, 0.8),
+        thresholds(3),
+        "--thresholds",
+        help="scores asked of the detector's three networks",
+        own=always,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SwapConfig:
+    """The swap"""
+
+    swapper: str = option(
+        "mesh",
+        swapper(),
+        "--swapper",
+        help="how faces are swapped. " + ". ".join(f"{spec.name}: {spec.help}" for spec in built_in_swappers()),
+    )
+    expression: float = option(
+        1.0, number("K", 0, 1.5), "--expression", help="how much of the target's expression comes through"
+    )
+    strength: float = option(
+        1.0,
+        number("N", 0, 1.3),
+        "--strength",
+        help="how strongly the source shows: less goes towards the mean face, more exaggerates",
+    )
+    delight: bool = option(
+        False, switch(), "--delight", help="take hard light and shadows off the photo; costs a little likeness"
+    )
+    color: str = option(
+        "light",
+        choice(*COLOR_TRANSFERS),
+        "--color",
+        help="how the source takes on the target's colours; idt and sot are slow, for files",
+    )
+    detail: str = option(
+        "match", choice("match", "none"), "--detail", help="match the target's sharpness and grain, or not"
+    )
+    blend: str = option("alpha", choice("alpha", "poisson"), "--blend", help="poisson is slow, for files")
+    finishes: tuple[str, ...] = option(
+        (),
+        finish(),
+        "--finish",
+        help="a further step between swap and paste, from another package; repeat it",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MaskConfig:
+    """Where the swap shows"""
+
+    masks: tuple[str, ...] = option(
+        MASKS,
+        choices(*MASKS),
+        "--mask",
+        help="hull: inside the face's outline; skin: not the photo's hair; occlusion: behind hands, cups and hair",
+    )
+    parts: tuple[str, ...] = option(
+        ("all",), choices("all", *PARTS), "--parts", help="swap these parts of the face only", own=always
+    )
+    keep: tuple[str, ...] = option(
+        (), choices(*KEPT), "--keep", help="keep these parts of the target's own face", own=always
+    )
+
+    @property
+    def partial(self) -> bool:
+        """Whether the user wants parts of the target's own face to show."""
+        return bool(self.keep) or "all" not in self.parts
+
+
+@dataclass(frozen=True, slots=True)
+class SafetyConfig:
+    """When a face cannot be swapped"""
+
+    on_failure: str = option(
+        "blur",
+        choice(*FAILURES),
+        "--on-failure",
+        help="blur or pixelate the face, hold the last safe picture, or stop",
+        own=always,
+    )
+    empty_after_s: float = option(
+        3.0,
+        duration(3600),
+        "--empty-after",
+        help="with nobody in the picture for so long, plain frames may pass",
+        own=always,
+    )
+    pass_through: bool = option(
+        False,
+        switch(),
+        "--pass-through",
+        help="let plain frames pass whenever there is no swap: the real face shows",
+        own=always,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class BadgeConfig:
+    """The label that says that the face is synthetic"""
+
+    look: str = option(
+        "auto bl",
+        badge_look(),
+        "--badge",
+        help="how the badge looks, and its place: top or bottom, left, centre or right",
+    )
+    language: str = option("en", choice(*BADGE_LANGUAGES), "--badge-language", help="language of the badge")
+    hide: bool = option(
+        False, switch(), "--no-badge", help="draw no badge: you must tell people yourself", own=always
+    )
+
+    @property
+    def style(self) -> str:
+        return self.look.split()[0]
+
+    @property
+    def position(self) -> str:
+        return self.look.split()[1]
+
+
+@dataclass(frozen=True, slots=True)
+class MarksConfig:
+    """What says by machine that the face is synthetic"""
+
+    certificate: str | None = option(
+        None,
+        text("FILE", "a file"),
+        "--sign-with",
+        help="certificate chain (PEM) that signs recordings; yours",
+        own=always,
+    )
+    key: str | None = option(None, text("FILE", "a file"), "--sign-key", help="its private key (PEM)", own=always)
+    unmarked: bool = option(
+        False,
+        switch(),
+        "--unmarked",
+        help="for research: neither badge nor invisible mark. Needs a reason in rtswap.toml (marks.reason)",
+        own=always,
+    )
+    reason: str | None = option(
+        None, text("TEXT", "a sentence"), help="why pictures leave unmarked, in rtswap.toml alone", own=always
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetConfig:
+    """Speed"""
+
+    target_s: float = option(
+        0.040,
+        duration(60),
+        "--budget",
+        help="time one frame may take; quality steps down to keep it. 0 turns this off",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """What runs the networks"""
+
+    engine: str = option(
+        "auto",
+        choice("auto", "tensorrt", "torch-cuda", "openvino", "onnxruntime"),
+        "--engine",
+        help="runtime of the networks; auto takes the fastest that computes right",
+    )
+    threads: int = option(0, integer("N", 0, 256), "--threads", help="threads per network; 0 lets rtswap choose")
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkConfig:
+    """Connections"""
+
+    tls_ca: str | None = option(
+        None, text("FILE", "a file"), "--tls-ca", help="trust these certificates (PEM) and no others", own=always
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsConfig:
+    """What is measured"""
+
+    file: str | None = option(
+        None,
+        text("FILE", "a file"),
+        "--metrics",
+        help="append one JSON line a second to this file; a .prom file is kept for Prometheus instead",
+        own=leads_away,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleConfig:
+    """What is printed"""
+
+    json: bool = option(False, switch(), "--json", help="print the result as JSON on standard output")
+    quiet: bool = option(False, switch(), "--quiet", "-q", help="print errors only", own=always)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole configuration of a run."""
+
+    source: SourceConfig = SourceConfig()
+    input: InputConfig = InputConfig()
+    output: OutputConfig = OutputConfig()
+    tracking: TrackingConfig = TrackingConfig()
+    swap: SwapConfig = SwapConfig()
+    mask: MaskConfig = MaskConfig()
+    safety: SafetyConfig = SafetyConfig()
+    badge: BadgeConfig = BadgeConfig()
+    marks: MarksConfig = MarksConfig()
+    budget: BudgetConfig = BudgetConfig()
+    engine: EngineConfig = EngineConfig()
+    network: NetworkConfig = NetworkConfig()
+    metrics: MetricsConfig = MetricsConfig()
+    console: ConsoleConfig = ConsoleConfig()
+
+
+SECTIONS: MappingProxyType[str, type[Any]] = MappingProxyType(
+    {item.name: type(item.default) for item in fields(Config)}
+)
+"""Section of the TOML file -> its dataclass."""
+
+OPTIONS: tuple[Option, ...] = tuple(row for name, part in SECTIONS.items() for row in options_of(name, part))
+"""The table."""

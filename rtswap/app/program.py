@@ -1,0 +1,233 @@
+"""The program: what a configuration comes to. It alone chooses parts and puts them together; the command line, the
+Python API, ``bench``, ``inspect`` and ``eval`` ask it, so that what is measured is what ships."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+from rtswap.app.config import Config
+from rtswap.app.marking import confirm_sources, make_disclosure
+from rtswap.app.networks import FaceModels, open_models
+from rtswap.compositing.canvas.host import HostCanvas
+from rtswap.compositing.finishes import enabled_finishes, named_finishes
+from rtswap.compositing.renderer import HostRenderer
+from rtswap.core.parts import BuildContext, FinishSpec, SwapperSpec
+from rtswap.core.protocols import (
+    Canvas,
+    Engine,
+    Finish,
+    GpuSwapper,
+    Input,
+    LandmarkModel,
+    Output,
+    Renderer,
+    SwapModel,
+    Swapper,
+    Tracker,
+)
+from rtswap.core.types import Image, SourceIdentity
+from rtswap.disclosure import Disclosure
+from rtswap.gpu import card
+from rtswap.runtime.budget import Budget
+from rtswap.runtime.metrics import Metrics, Spans
+from rtswap.runtime.pipeline import Pipeline, Policy
+from rtswap.runtime.session import Session
+from rtswap.source import load_source
+from rtswap.swappers import swapper_spec
+from rtswap.tracking.tracker import FaceTracker
+
+Event = Callable[[str], None]
+ON_GPU = ("tensorrt", "torch-cuda")
+"""How the names of engines begin that leave their results on a GPU."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probes:
+    """What is put around parts of the loop, so that somebody sees what passes through them. Frames then stay in host
+    memory."""
+
+    landmarks: Callable[[LandmarkModel], LandmarkModel] = lambda model: model
+    tracker: Callable[[Tracker], Tracker] = lambda tracker: tracker
+    swapper: Callable[[Swapper], Swapper] = lambda swapper: swapper
+    finish: Callable[[Finish, str], Finish] = lambda finish, name: finish
+    """Given the finish and its name."""
+    canvas: Callable[[Canvas], Canvas] = lambda canvas: canvas
+
+
+class Program:
+    """A configuration with its networks, sources and marks, from which loops are made.
+
+    ``models``: face models to use instead of new ones. ``sources``: who is put on instead of ``config``'s photos.
+    ``swapper``: a name, a ``SPEC`` or a model instead of ``config``'s. ``finishes``: further ones, by ``SPEC`` or
+    name. ``disclosure``: what marks the pictures instead of what ``config`` says. ``ask``: have it confirmed that the
+    people shown have agreed. Raises RtswapError.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        on_event: Event,
+        models: FaceModels | None = None,
+        sources: Sequence[SourceIdentity] | None = None,
+        swapper: str | SwapperSpec | SwapModel | None = None,
+        finishes: Sequence[str | FinishSpec] = (),
+        probes: Probes | None = None,
+        disclosure: Disclosure | None = None,
+        ask: bool = False,
+    ) -> None:
+        self.config, self.on_event = config, on_event
+        self._sources, self._probes = sources, probes
+        self._swapper = config.swap.swapper if swapper is None else swapper
+        self.spec = swapper_spec(self._swapper) if isinstance(self._swapper, str) else None
+        """The swapper's; None where a model was given."""
+        if isinstance(self._swapper, SwapperSpec):
+            self.spec = self._swapper
+        self._finishes = named_finishes((*config.swap.finishes, *finishes))
+        self.disclosure = disclosure or make_disclosure(config, on_event)
+        if ask:
+            confirm_sources(config, on_event)
+        self.models = models or open_models(config, on_event=on_event)
+
+    @cached_property
+    def engines(self) -> Mapping[str, Engine]:
+        """The networks that parts are built from: the swapper's, and the one that sees what hides a face."""
+        wanted = self.spec.networks if self.spec else ()
+        masks = {"skin", "occlusion"} & set(self.config.mask.masks)
+        return self.models.open((*wanted, *(("occlusion",) if masks else ())))
+
+    @cached_property
+    def why_on_host(self) -> str:
+        """What keeps frames in host memory although the networks run on a GPU. Empty where nothing does, or where
+        they do not run there."""
+        if not self.models.engine.startswith(ON_GPU):
+            return ""
+        reasons = []
+        if self.spec is None or self.spec.build_gpu is None:
+            reasons.append(f"the swapper {self.spec.name if self.spec else 'given'} has no version for a GPU")
+        context = self.context(live=True)
+        for finish in enabled_finishes(context, self._finishes):
+            if finish.build_gpu is None or not finish.gpu_serves(context):
+                reasons.append(f"{finish.words(context)} has no version for a GPU")
+        if card.DEVICE == "cuda" and find_spec("triton") is None:
+            reasons.append("Triton is not installed")
+        return ", ".join(reasons)
+
+    @cached_property
+    def on_gpu(self) -> bool:
+        """Whether frames are worked on where the networks run."""
+        on_gpu = self.models.engine.startswith(ON_GPU) and self._probes is None
+        return on_gpu and not self.why_on_host
+
+    def context(self, *, live: bool) -> BuildContext:
+        """What parts are built from."""
+        config = self.config
+        return BuildContext(config.swap, config.mask, self.engines, live=live, device=card.DEVICE)
+
+    @cached_property
+    def swap_model(self) -> SwapModel:
+        """The swapping method, on the GPU where frames are worked on there."""
+        if self.spec is None:
+            assert not isinstance(self._swapper, str | SwapperSpec)
+            return self._swapper
+        build = self.spec.build_gpu if self.on_gpu and self.spec.build_gpu else self.spec.build
+        return build(self.context(live=True))
+
+    @cached_property
+    def swappers(self) -> list[Swapper]:
+        """One for the source and one for each of ``--also``, bound before the first frame. Raises SourceError."""
+        source = self.config.source
+        people = [source.photos, *((also,) for also in source.also)]
+        sources = [self.load(photos) for photos in people] if self._sources is None else self._sources
+        around = self._probes.swapper if self._probes else lambda swapper: swapper
+        return [around(self.swap_model.bind(one)) for one in sources]
+
+    def load(self, photos: Sequence[str]) -> SourceIdentity:
+        """The person in these photos. Raises SourceError."""
+        paths = [Path(photo).expanduser() for photo in photos]
+        return load_source(
+            paths,
+            detector=self.models.photo_detector,
+            landmarks=self.models.landmarks,
+            spaces=self.models.spaces,
+            face_index=self.config.source.face or None,
+            on_event=self.on_event,
+        )
+
+    def tracker(self, *, photos: bool = False) -> Tracker:
+        """A new one. ``photos``: the frames are single pictures, in which small faces count and time does not."""
+        models, probes = self.models, self._probes
+        faces: Literal["one", "all"] = "one" if self.config.tracking.faces == "one" else "all"
+        detector = models.photo_detector if photos else models.detector
+        landmarks = probes.landmarks(models.landmarks) if probes else models.landmarks
+        tracker = FaceTracker(detector, landmarks, faces=faces, recogniser=models.recogniser)
+        return probes.tracker(tracker) if probes else tracker
+
+    def renderer(self, *, live: bool) -> Renderer:
+        """Where faces are swapped: on the GPU where all parts can be, else in host memory, and the user is told why.
+        ``live``: frames come whether there is time or not."""
+        context = self.context(live=live)
+        specs = enabled_finishes(context, self._finishes)
+        partial = context.mask.partial
+        if self.on_gpu:
+            return self._gpu_renderer(specs, context, partial)
+        if self.why_on_host and self._probes is None:
+            self.on_event(f"networks run on the GPU, but frames stay on the processor: {self.why_on_host}")
+        if live and (slow := [spec.words(context) for spec in specs if spec.slow(context)]):
+            self.on_event(f"{' and '.join(slow)} takes long: good for files, but a live picture will stutter")
+        finishes = [spec.build(context) for spec in specs]
+        canvas: Callable[[Image], Canvas] = HostCanvas
+        if (probes := self._probes) is not None:
+            canvas = lambda image: probes.canvas(HostCanvas(image))  # noqa: E731
+            finishes = [probes.finish(step, spec.name) for step, spec in zip(finishes, specs, strict=True)]
+        stamp = self.disclosure.stamp
+        return HostRenderer(self.swappers, canvas=canvas, stamp=stamp, finishes=finishes, partial=partial)
+
+    def _gpu_renderer(self, specs: Sequence[FinishSpec], context: BuildContext, partial: bool) -> Renderer:
+        from rtswap.compositing.canvas.gpu import Compositor
+        from rtswap.compositing.renderer_gpu import GpuRenderer
+
+        return GpuRenderer(
+            [swapper for swapper in self.swappers if isinstance(swapper, GpuSwapper)],
+            canvas=Compositor(context.device).begin,
+            stamp=self.disclosure.stamp,
+            finishes=[spec.build_gpu(context) for spec in specs if spec.build_gpu],
+            partial=partial,
+        )
+
+    def pipeline(self, *, photos: bool = False, live: bool = True, spans: Spans | None = None) -> Pipeline:
+        """A new loop over frames, with a memory of its own. ``photos`` as for ``tracker``, ``live`` for
+        ``renderer``."""
+        safety = self.config.safety
+        policy = Policy(safety.on_failure, safety.empty_after_s, safety.pass_through)
+        tracker = self.tracker(photos=photos)
+        return Pipeline(tracker, self.renderer(live=live), policy=policy, on_event=self.on_event, spans=spans)
+
+    def session(
+        self,
+        input: Input,
+        outputs: Sequence[Output],
+        *,
+        metrics: Metrics,
+        pipeline: Pipeline | None = None,
+        window: Output | None = None,
+        on_tick: Callable[[], None] = lambda: None,
+    ) -> Session:
+        """The threads around a loop, ready to run."""
+        target_s = self.config.budget.target_s
+        return Session(
+            input,
+            pipeline or self.pipeline(live=input.info.live),
+            self.disclosure,
+            outputs,
+            metrics=metrics,
+            quality_budget=Budget(target_s) if target_s > 0 and input.info.live else None,
+            window=window,
+            on_tick=on_tick,
+            on_event=self.on_event,
+        )

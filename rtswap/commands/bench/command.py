@@ -1,0 +1,92 @@
+"""Measures the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rtswap.app.config import Config
+from rtswap.app.options import duration
+from rtswap.commands.command import Command, Flags, console_of, effective, seconds
+from rtswap.commands.flags import Parser, reader
+from rtswap.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from rtswap.app.console import Console
+
+
+def _parser() -> Parser:
+    made = Parser(
+        "rtswap bench",
+        "Plays a generated clip as a live source, and measures.",
+        "examples:\n  rtswap bench\n  rtswap bench --seconds 5 --out bench.json\n"
+        "  rtswap bench --engine onnxruntime,openvino         engines side by side, against this machine's peak\n"
+        "  rtswap bench --streams 1,2,4,8,16 --out many.json   many cameras at once; also draws many.png",
+    )
+    group = made.add_argument_group("What is measured")
+    group.add_argument("--seconds", type=seconds, default=10.0, metavar="N", help="length of each run [10]")
+    group.add_argument(
+        "--engine",
+        dest="engines",
+        metavar="NAME[,NAME...]",
+        help="runtime of the networks: auto, tensorrt, torch-cuda, openvino or onnxruntime; several, or all, are "
+        "compared: networks and whole loop, against the measured peak of this machine [auto]",
+    )
+    group.add_argument(
+        "--streams",
+        metavar="N[,N...]",
+        help="instead, so many 720p cameras at once, at 30 fps each, that share the networks",
+    )
+    group.add_argument(
+        "--wait",
+        type=reader(duration(0.1)),
+        default=0.0,
+        metavar="DURATION",
+        help="what a stream's request to a network may wait for other streams', to share a batch [0]",
+    )
+    group.add_argument("--out", metavar="FILE", help="also write the result as JSON to this file")
+    return made.with_table(["swap", "budget", "engine", "console"], without=["engine.engine"])
+
+
+def _run(flags: Flags) -> int:
+    names = _engines(flags.pop("engines", ""))
+    if len(names) == 1:
+        flags["engine.engine"] = names[0]
+    found = effective(flags).config
+    console = console_of(found)
+    console.summary(_measured(flags, names, found, console))
+    return 0
+
+
+def _measured(flags: Flags, names: Sequence[str], found: Config, console: Console) -> Mapping[str, Any]:
+    """What is to be printed, after it was measured and written."""
+    seconds, out = flags["seconds"], flags.get("out")
+    if "streams" in flags:
+        from rtswap.commands.bench import streams
+
+        counts = streams.read_counts(flags["streams"])
+        if len(names) > 1:
+            raise UsageError("--streams shares the networks of one engine", got=f"--engine {','.join(names)}")
+        wait_s = flags["wait"]
+        result = streams.bench_streams(found, counts, console=console, seconds=seconds, wait_s=wait_s, out=out)
+        return result if console.json else streams.in_words(result)
+    if len(names) > 1:
+        from rtswap.commands.bench import engines
+
+        result = engines.bench_engines(found, names, console=console, seconds=seconds, out=out)
+        return result if console.json else engines.in_words(result)
+    from rtswap.commands.bench.run import bench
+
+    return bench(found, console=console, seconds=seconds, out=out)
+
+
+def _engines(text: str) -> tuple[str, ...]:
+    """None where the configuration says it. Raises UsageError."""
+    if not text or text == "auto":
+        return (text,) if text else ()
+    from rtswap.commands.bench.engines import read_engines
+
+    return read_engines(text)
+
+
+COMMAND = Command("bench", "measure this machine; needs no camera", _parser, _run)

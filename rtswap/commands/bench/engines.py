@@ -1,0 +1,287 @@
+"""``rtswap bench --engine a,b``: engines side by side in one run, held against what this machine can do at most.
+
+Every network of the loop runs on faces, on each engine in turns; then the whole loop runs on each engine. The limit
+of a network is the time that its multiply-adds would take at the measured rate of matrix products, or its bytes at
+the measured rate of copies, whichever is longer.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rtswap.app.config import Config
+from rtswap.app.console import Console
+from rtswap.app.networks import MOST_THREADS, PER_FRAME, Networks, sample_of
+from rtswap.commands.bench.costs import Cost, cost_of
+from rtswap.commands.bench.limits import MachineLimits, cpu_limits, gpu_limits
+from rtswap.commands.bench.machine import check_writable, machine, write_result
+from rtswap.commands.bench.rig import Rig
+from rtswap.commands.bench.stages import stage_bytes
+from rtswap.core.errors import EngineError, RtswapError, UsageError
+from rtswap.core.protocols import Engine
+from rtswap.core.text import nearest
+from rtswap.core.types import Tensor
+from rtswap.engines.build.profiles import profile_of
+from rtswap.engines.measure import difference
+from rtswap.engines.samples import fill_with_faces
+from rtswap.engines.start import ENGINES, HALF, ON_GPU
+from rtswap.gpu.torch_import import load_torch
+from rtswap.networks.registry import Registry
+from rtswap.swappers import swapper_spec
+
+SIZE, FACE_PX = (1280, 720), 300
+BATCHES = (4, 16)
+"""Faces at once, besides what one frame asks for."""
+SHARE_S = 0.25
+"""For how long each network runs on each engine."""
+_HALF = "-bf16"
+_LOW = ("-fp16", _HALF)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One network and what it is given."""
+
+    network: str
+    rows: int
+    inputs: Mapping[str, Tensor]
+    per_frame: float
+    """How often it runs while a face is followed; 0 for batches of more faces than a frame has."""
+
+    @property
+    def title(self) -> str:
+        return f"{self.network} x{self.rows}"
+
+
+def read_engines(text: str) -> tuple[str, ...]:
+    """``openvino,onnxruntime`` or ``all``. Raises UsageError."""
+    names = ENGINES if text.strip() == "all" else tuple(dict.fromkeys(word.strip() for word in text.split(",")))
+    for name in names:
+        if name not in ENGINES:
+            near = nearest(name, ENGINES)
+            raise UsageError(
+                "--engine: there is no such engine",
+                expected=f"auto, all, or some of {', '.join(ENGINES)} with commas between",
+                got=repr(name),
+                do=f"Did you mean {near}?" if near else "",
+            )
+    return names
+
+
+def bench_engines(
+    config: Config, names: Sequence[str], *, console: Console, seconds: float, out: str | None
+) -> dict[str, Any]:
+    """Engines side by side; returns and, where ``out`` names a file, writes the figures. An engine that cannot be had
+    is in ``not_run`` with the reason. Raises EngineError where none can, and RtswapError."""
+    if out:
+        check_writable(Path(out))
+    opened, failed = _open(config, names, console)
+    jobs = _jobs(config, next(iter(opened.values())))
+    engines = {name: _engines(config, networks) for name, networks in opened.items()}
+    limits = limits_of(engines, config)
+    steps = len(jobs) + len(opened)
+    networks, loops = {}, {}
+    for number, job in enumerate(jobs):
+        console.progress(number, steps, job.title)
+        networks[job.title] = compare(job, engines, limits)
+    for number, name in enumerate(opened, len(jobs)):
+        console.progress(number, steps, f"the whole loop on {name}")
+        loops[name] = loop(_with_engine(config, name), limits[name], seconds)
+    console.progress(steps, steps)
+    result = {
+        "command": f"rtswap bench --engine {','.join(names)} --seconds {seconds:g}",
+        "machine": machine(),
+        "limits": {name: rates.told for name, rates in limits.items()},
+        "networks": networks,
+        "loop": loops,
+        "not_run": failed,
+    }
+    if out:
+        write_result(Path(out), result)
+    return result
+
+
+def roofline(config: Config, networks: Networks) -> dict[str, Any]:
+    """The networks that a frame needs, on the engine that was chosen for them, against the limits."""
+    name = networks.engines["landmarks"].name
+    engines = {name: _engines(config, networks)}
+    limits = limits_of(engines, config)
+    found = {job.title: compare(job, engines, limits) for job in _jobs(config, networks) if job.per_frame}
+    return {"limits": limits[name].told, "networks": found, "networks_of_a_frame": per_frame(found, name)}
+
+
+def compare(
+    job: Job, engines: Mapping[str, Mapping[str, Engine]], limits: Mapping[str, MachineLimits]
+) -> dict[str, Any]:
+    """One network on every engine, in turns."""
+    mine = {name: found[job.network] for name, found in engines.items()}
+    truth: dict[str, Tensor] | None = None
+    cost = Cost(0, 0)
+    told: dict[str, dict[str, Any]] = {}
+    for name, engine in mine.items():
+        try:
+            outputs = {key: value.copy() for key, value in engine.run(job.inputs).items()}
+        except EngineError as error:
+            told[name] = {"failed": str(error)}
+            continue
+        if truth is None:
+            truth, cost = outputs, cost_of(Registry().path(job.network), job.inputs, outputs)
+        told[name] = {"as": engine.name, "disagreement": difference(truth, outputs, _allowed(job.network, engine))}
+    times = _in_turns({name: mine[name] for name, row in told.items() if "failed" not in row}, job.inputs)
+    given = sum(array.nbytes for array in job.inputs.values())
+    taken = sum(array.nbytes for array in (truth or {}).values())
+    for name, taken_s in times.items():
+        p50, p90 = (float(value) for value in np.percentile(taken_s, [50, 90]))
+        weights = 0.5 if mine[name].name.endswith(_LOW) else 1.0
+        moved = given + taken + (cost.bytes - given - taken) * weights
+        half = mine[name].name.endswith(_HALF)
+        least_s = limits[name].least_s(2 * cost.macs, moved, given=given, taken=taken, half=half)
+        told[name] |= {
+            "median_ms": round(1e3 * p50, 4),
+            "p90_ms": round(1e3 * p90, 4),
+            "runs": len(taken_s),
+            "gflops": round(2 * cost.macs / p50 / 1e9, 2),
+            "share_of_limit": round(least_s / p50, 4),
+        }
+    return {"gmacs": round(cost.macs / 1e9, 5), "mb": round(cost.bytes / 1e6, 3), "per_frame": job.per_frame, **told}
+
+
+def _allowed(network: str, engine: Engine) -> Mapping[str, float] | None:
+    """What each output may be off where the engine lowers the precision; None where it does not."""
+    profile = profile_of(network)
+    if engine.name in HALF.values():
+        return profile.half
+    return profile.tolerance if engine.name.endswith(_LOW) else None
+
+
+def loop(config: Config, limits: MachineLimits, seconds: float) -> dict[str, Any]:
+    """The program on this engine, one face at 720p, as fast as it goes; what each stage moves, against copies."""
+    rig = Rig(config, on_event=lambda text: None)
+    images = rig.images(SIZE, faces=1, face_px=FACE_PX)
+    found = rig.play(images, fps=float("inf"), seconds=seconds).summary()
+    moved = {} if limits.up else stage_bytes(rig, SIZE, FACE_PX)  # the host's clock does not see a GPU's stages
+    stages: dict[str, Any] = {}
+    for stage, figures in found["stages_ms"].items():
+        stages[stage] = {"ms_p50": figures["p50"], "ms_p95": figures["p95"]}
+        if stage in moved and figures["p50"]:
+            share = limits.least_s(0, moved[stage]) / (figures["p50"] / 1e3)
+            stages[stage] |= {"mb": round(moved[stage] / 1e6, 3), "share_of_limit": round(share, 4)}
+    return {"fps": found["fps"], "faces_per_frame": found["faces_per_frame"], "stages": stages}
+
+
+def in_words(result: Mapping[str, Any]) -> dict[str, str]:
+    """What a person wants to read: the limits, each network on each engine, and the loop."""
+    lines = {f"limits for {name}": _limits(told) for name, told in result["limits"].items()}
+    for title, row in result["networks"].items():
+        parts = [f"{row['gmacs']:.4f} GMAC, {row['mb']:.2f} MB"]
+        parts += [f"{name} {_figures(one)}" for name, one in row.items() if isinstance(one, Mapping)]
+        lines[title] = "; ".join(parts)
+    for name, found in result["loop"].items():
+        lines[f"networks of a frame on {name}"] = per_frame(result["networks"], name)
+        stages = [f"{stage} {one['ms_p50']:.2f} ms{_share(one)}" for stage, one in found["stages"].items()]
+        lines[f"the loop on {name}"] = f"{found['fps']:.1f} fps: {', '.join(stages)}"
+    return lines | {f"not run: {name}": reason for name, reason in result["not_run"].items()}
+
+
+def _limits(told: Mapping[str, Any]) -> str:
+    bus = f", {told['upload_gb_s']:g} GB/s up, {told['download_gb_s']:g} down" if "upload_gb_s" in told else ""
+    return f"{told['what']}: {told['gemm_gflops']:,.0f} GFLOP/s in products, {told['copy_gb_s']:g} GB/s copied{bus}"
+
+
+def _share(stage: Mapping[str, Any]) -> str:
+    """Of the copy rate; more than that is only had from a cache."""
+    if "share_of_limit" not in stage:
+        return ""
+    return f" ({stage['share_of_limit']:.0%} of the copy rate)" if stage["share_of_limit"] <= 1 else " (cached)"
+
+
+def _figures(one: Mapping[str, Any]) -> str:
+    if "failed" in one:
+        return f"does not run ({one['failed']})"
+    wrong = f", WRONG: {one['disagreement']}" if one["disagreement"] else ""
+    return f"{one['median_ms']:.2f} ms, {one['share_of_limit']:.0%} of this machine's peak{wrong}"
+
+
+def per_frame(networks: Mapping[str, Any], name: str) -> str:
+    """The sum over what runs while a face is followed, each as often as it does."""
+    rows = [(row, row[name]) for row in networks.values() if row["per_frame"] and "median_ms" in row[name]]
+    gmacs = sum(row["gmacs"] * row["per_frame"] for row, _ in rows)
+    ms = sum(one["median_ms"] * row["per_frame"] for row, one in rows)
+    least = sum(one["median_ms"] * one["share_of_limit"] * row["per_frame"] for row, one in rows)
+    return f"{gmacs:.3f} GMAC, {ms:.2f} ms, {least / ms if ms else 0:.0%} of this machine's peak"
+
+
+def _open(config: Config, names: Sequence[str], console: Console) -> tuple[dict[str, Networks], dict[str, str]]:
+    """The networks on each engine, and why the others cannot be had. Raises EngineError where none can."""
+    opened: dict[str, Networks] = {}
+    failed: dict[str, str] = {}
+    for name in names:
+        console.status(f"starting {name}")
+        try:
+            opened[name] = Networks(_with_engine(config, name), on_event=console.event)
+        except RtswapError as error:
+            failed[name] = str(error)
+            console.event(f"not run: {name}: {error}")
+    if not opened:
+        raise EngineError("none of these engines runs here", got="; ".join(failed.values()))
+    return opened, failed
+
+
+def _with_engine(config: Config, name: str) -> Config:
+    return replace(config, engine=replace(config.engine, engine=name))
+
+
+def _engines(config: Config, networks: Networks) -> dict[str, Engine]:
+    networks.open(swapper_spec(config.swap.swapper).networks)
+    return dict(networks.engines)
+
+
+def _jobs(config: Config, networks: Networks) -> list[Job]:
+    """Every network as a frame asks for it, and those that a plan takes several faces of."""
+    jobs = []
+    for name in _engines(config, networks):
+        sample = sample_of(name)
+        rows = len(next(iter(sample.values())))
+        jobs.append(Job(name, rows, fill_with_faces(sample), PER_FRAME[name]))
+        for more in BATCHES if profile_of(name).batch[2] > 1 and rows == 1 else ():
+            large = {key: np.repeat(value, more, 0) for key, value in sample.items()}
+            jobs.append(Job(name, more, fill_with_faces(large), 0.0))
+    return jobs
+
+
+def limits_of(engines: Mapping[str, Mapping[str, Engine]], config: Config) -> dict[str, MachineLimits]:
+    """What each engine is held against: measured once for the processor, once for each precision on a GPU."""
+    measured: dict[str, MachineLimits] = {}
+    found = {}
+    for name, networks in engines.items():
+        on_gpu = name.startswith(ON_GPU)
+        low = any(engine.name.endswith(_LOW) for engine in networks.values())
+        where = f"GPU {low}" if on_gpu else "processor"
+        if where not in measured:
+            threads = config.engine.threads or min(MOST_THREADS, os.cpu_count() or 1)
+            rates = gpu_limits(load_torch(), low=low) if on_gpu else cpu_limits(threads, Registry().folder)
+            measured[where] = rates
+        found[name] = measured[where]
+    return found
+
+
+def _in_turns(engines: Mapping[str, Engine], inputs: Mapping[str, Tensor]) -> dict[str, list[float]]:
+    """Seconds of every run, after a warm-up; so that what else the machine does disturbs all alike."""
+    taken: dict[str, list[float]] = {name: [] for name in engines}
+    until = time.perf_counter() + SHARE_S * len(engines)
+    turn = 0
+    while turn < 6 or time.perf_counter() < until:
+        for name, engine in engines.items():
+            began = time.perf_counter()
+            engine.run(inputs)
+            if turn > 1:
+                taken[name].append(time.perf_counter() - began)
+        turn += 1
+    return taken

@@ -1,0 +1,55 @@
+"""What the figures were taken on, and the file that holds them."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import resource
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from rtswap.core.errors import OutputError
+from rtswap.core.machine import package_version, processor_name
+
+PACKAGES = ("rtswap", "numpy", "opencv-python", "onnxruntime", "openvino", "torch", "tensorrt_rtx", "av")
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were taken on."""
+    versions = {name: package_version(name) or None for name in PACKAGES}
+    return {
+        "cpu": processor_name(),
+        "cores": os.cpu_count(),
+        "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
+        "load_before": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "packages": versions,
+    }
+
+
+def peak_rss_mb() -> float:
+    """The most memory that this process has held so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1e6 if platform.system() == "Darwin" else 1024), 1)
+
+
+def check_writable(path: Path) -> None:
+    """Before minutes are spent on measuring. Raises OutputError where ``path`` cannot be written as JSON."""
+    if path.suffix.lower() in (".png", ".jpg"):
+        raise OutputError(f"{path} is to hold figures", expected="a name that ends in .json", got=path.suffix)
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        got = "a folder" if path.is_dir() else f"no folder {path.absolute().parent}"
+        raise OutputError(f"{path} cannot be written", got=got, do="Give --out another path.")
+
+
+def write_result(path: Path, result: Mapping[str, Any]) -> None:
+    """As JSON. Raises OutputError."""
+    try:
+        path.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written", got=str(error), do="Give --out another path.") from error

@@ -1,0 +1,93 @@
+"""The networks of one process behind a batcher each, for streams that all look through them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from rtswap.app.config import Config
+from rtswap.app.networks import FaceModels, Networks, bind_models, sample_of
+from rtswap.commands.bench.rig import TimedEngine
+from rtswap.core.protocols import Engine
+from rtswap.core.types import Tensor
+from rtswap.engines.batching import BatchLimits, SharedEngine
+from rtswap.engines.build.profiles import profile_of
+from rtswap.runtime.metrics import Spans
+from rtswap.swappers import swapper_spec
+
+
+class CountedEngine:
+    """An engine that keeps a record of its batches. One thread at a time may run it; any may read."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._batches: Counter[int] = Counter()
+        self._busy_s = 0.0
+
+    @property
+    def name(self) -> str:
+        return self._engine.name
+
+    def run(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """As ``protocols.Engine``."""
+        began = time.perf_counter()
+        outputs = self._engine.run(inputs)
+        took_s = time.perf_counter() - began
+        with self._lock:
+            self._busy_s += took_s
+            self._batches[len(next(iter(inputs.values())))] += 1
+        return outputs
+
+    def __getattr__(self, name: str) -> Any:
+        """What else it can do, such as work on a GPU's tensors: that is not counted."""
+        return getattr(self._engine, name)
+
+    def take(self) -> tuple[dict[int, int], float]:
+        """Rows of a batch -> how often, and seconds in the engine, since the last time."""
+        with self._lock:
+            batches, busy_s = dict(self._batches), self._busy_s
+            self._batches.clear()
+            self._busy_s = 0.0
+        return {rows: batches[rows] for rows in sorted(batches)}, busy_s
+
+
+class Pool:
+    """Networks that streams share, with those of the config's swapper. ``wait_s``: what a request may wait for
+    others."""
+
+    def __init__(self, networks: Networks, config: Config, *, wait_s: float = 0.0) -> None:
+        self._networks, self._config = networks, config
+        networks.open(swapper_spec(config.swap.swapper).networks)
+        self.counted = {name: CountedEngine(engine) for name, engine in networks.engines.items()}
+        self._limits = {name: BatchLimits(most=profile_of(name).batch[2], wait_s=wait_s) for name in self.counted}
+        self._shared = {name: SharedEngine(one, self._limits[name]) for name, one in self.counted.items()}
+
+    def warm_up(self, streams: int) -> None:
+        """Every size of batch that so many streams can come to: engines prepare something for each. Raises
+        EngineError."""
+        for name in self.counted:
+            sample, rows = sample_of(name), 1
+            while rows <= min(streams, self._limits[name].most):
+                self.counted[name].run({key: np.repeat(value[:1], rows, 0) for key, value in sample.items()})
+                rows *= 2
+        self.take()
+
+    def models(self, stream: int, spans: Spans) -> FaceModels:
+        """What this stream looks through; ``spans`` count its time in networks, waiting included."""
+        mine = {name: TimedEngine(shared.for_stream(stream), spans) for name, shared in self._shared.items()}
+        return bind_models(self._networks, self._config, mine.__getitem__)
+
+    def forget(self, stream: int) -> None:
+        """The stream has ended."""
+        for shared in self._shared.values():
+            shared.forget(stream)
+
+    def take(self) -> dict[str, tuple[dict[int, int], float]]:
+        """Network -> what it did since the last time: rows of a batch -> how often, and seconds in the engine."""
+        return {name: one.take() for name, one in self.counted.items()}

@@ -1,0 +1,23 @@
+"""How many bytes each stage of the loop has to move at least, for one face."""
+
+from __future__ import annotations
+
+from rtswap.commands.bench.rig import TARGETS, Rig
+from rtswap.core.types import Quality
+from rtswap.vision.talking_head import AnimatedHead, Motion
+
+
+def stage_bytes(rig: Rig, size: tuple[int, int], face_px: int) -> dict[str, float]:
+    """Stage -> bytes read and written, each once, of a face ``face_px`` wide in a picture of (width, height)
+    ``size``. A picture has 3 bytes a pixel, a mask 1. The networks are counted apart (``costs``)."""
+    swapper = rig.program().swappers[0]
+    mesh = AnimatedHead(*rig.people.portrait(TARGETS[0]), face_px).mesh(Motion.at(0.0))
+    _, (width, height) = swapper.view(mesh, Quality().max_face_px)
+    shown = float(width * height)
+    return {
+        "crop": 6 * shown,  # from the frame, into the crop
+        "swap": 7 * shown,  # the crop, the swap, its mask
+        "finish": 11 * shown,  # crop, swap and mask read, swap and mask written
+        "paste": 10 * shown,  # swap, mask and frame read, frame written
+        "mark": 6.0 * size[0] * size[1],  # the frame read and written
+    }

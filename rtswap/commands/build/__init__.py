@@ -1,0 +1,1 @@
+"""``rtswap build``: TensorRT plans of the networks."""

@@ -1,0 +1,50 @@
+"""Builds TensorRT plans."""
+
+from __future__ import annotations
+
+from rtswap.commands.command import Command, Flags
+from rtswap.commands.flags import Parser
+
+
+def _parser() -> Parser:
+    made = Parser(
+        "rtswap build",
+        "Builds TensorRT plans of the networks that come with rtswap, or of any ONNX file. No GPU is needed for it.",
+        "examples:\n  rtswap build                                       every network of the catalogue\n"
+        "  rtswap build landmarks --precision fp16            one of them, in half precision\n"
+        "  rtswap build my.onnx --target 8.9 --batch 1,4,16   a file, for one kind of card, for 1 to 16 faces",
+    )
+    made.takes("names", "[NETWORK|FILE.onnx ...]", many=True)
+    group = made.add_argument_group("What is built")
+    group.add_argument("--precision", metavar="P", help="fp32, fp16 or bf16 [what is known to be safe]")
+    group.add_argument("--target", metavar="N.N", help="compute capability, such as 8.9 [every card]")
+    group.add_argument("--batch", metavar="N[,N,N]", help="faces at once: 4, or least,usual,most as in 1,4,16")
+    group.add_argument("--force", action="store_true", help="build again what is there")
+    return made.with_table(["console"], config=False)
+
+
+def _run(flags: Flags) -> int:
+    from rtswap.app.console import Console
+    from rtswap.commands.build.plans import build_networks, read_options
+    from rtswap.networks.catalog import current_name, shipped_catalog
+    from rtswap.networks.registry import Registry
+
+    console = Console(quiet=bool(flags.get("console.quiet")), json=bool(flags.get("console.json")))
+    registry = Registry(on_event=console.event)
+    catalog = shipped_catalog()
+    result = build_networks(
+        [current_name(name, catalog) for name in flags.get("names") or []],
+        catalog=list(catalog),
+        path_of=registry.path,
+        folder=registry.folder,
+        options=read_options(
+            flags.get("precision", ""), flags.get("target", ""), flags.get("batch", ""), force="force" in flags
+        ),
+        on_progress=console.progress,
+        on_event=console.event,
+    )
+    console.summary(result)
+    return 1 if result["failed"] else 0
+
+
+COMMAND = Command("build", "build TensorRT plans of the networks; needs no GPU", _parser, _run)

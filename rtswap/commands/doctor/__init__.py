@@ -1,0 +1,1 @@
+"""``rtswap doctor``: what is missing on this machine, and how to fix it."""

@@ -1,0 +1,51 @@
+"""Contenders on clips: does the output hold as still as the input, and does it move as the input does?"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from rtswap.app.networks import FaceModels
+from rtswap.commands.evaluate.clips import Clip, Swap, swapped_face
+from rtswap.commands.evaluate.expression import NAMES, correlation, series
+from rtswap.commands.evaluate.landmark_judge import LandmarkJudge
+from rtswap.commands.evaluate.pose import Meshes, rotations, turns_between
+from rtswap.commands.evaluate.steadiness import flicker, jitter, warp_errors
+
+FEWEST_FRAMES = 12
+MOVES = 0.01
+"""Inter-ocular distances (standard deviation in the input) below which a correlation would be one of noise."""
+
+
+def film_figures(clip: Clip, swaps: list[Swap], judge: LandmarkJudge, models: FaceModels) -> list[dict[str, float]]:
+    """One row for each swap of the clip; all are looked at through the same crops, placed by the input. Raises
+    InputError where there is no face in its first frame."""
+    guides = judge.guides(clip.images, swapped_face(clip, swaps[0], models))
+    before = judge.through(clip.images, guides)
+    return [_row(clip, swap, before, judge.through(swap.images, guides)) for swap in swaps]
+
+
+def _row(clip: Clip, swap: Swap, before: Meshes, after: Meshes) -> dict[str, float]:
+    keep = swap.sound
+    row = {
+        "frames": float(len(keep)),
+        "swapped": float(swap.swapped.mean()),
+        "covered": float(swap.covered.mean()),
+    }
+    if int((keep[:-2] & keep[1:-1] & keep[2:]).sum()) < FEWEST_FRAMES:
+        return row
+    size = clip.images[0].shape[1], clip.images[0].shape[0]
+    turns = turns_between(rotations(before[keep], size), rotations(after[keep], size))
+    warps, flickers = (how(clip.images, swap.images, keep) for how in (warp_errors, flicker))
+    row |= {
+        "jitter": jitter(after, keep=keep) / max(jitter(before, keep=keep), 1e-9),
+        "warp": warps[1] / max(warps[0], 1e-6),
+        "flicker": flickers[1] / max(flickers[0], 1e-6),
+        "pose_moving": float(np.linalg.norm(turns - turns.mean(0), axis=1).mean()),
+    }
+    ins, outs = series(before[keep]), series(after[keep])
+    for n, name in enumerate(NAMES[:4]):
+        moved = float(ins[:, n].std()) >= MOVES
+        row[name] = correlation(ins[:, n], outs[:, n]) if moved else math.nan
+    return row

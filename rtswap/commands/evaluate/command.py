@@ -1,0 +1,84 @@
+"""Measures how good a swapper is."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+
+from rtswap.commands.command import Command, Flags, console_of, effective
+from rtswap.commands.flags import Parser
+
+EXAMPLES = """\
+examples:
+  rtswap eval                                                   the people in the box, who do not exist
+  rtswap eval --sources faces --pairs 100                       sources and targets from one folder
+  rtswap eval --sources faces --swapped theirs --against mesh   another program's results beside ours
+"""
+
+
+def _parser() -> Parser:
+    made = Parser(
+        "rtswap eval",
+        "Tells how good a swapper is: figures, a table, and a contact sheet with the failures first.",
+        EXAMPLES,
+    )
+    group = made.add_argument_group("What is evaluated")
+    for name, metavar, text in (
+        ("--sources", "FOLDER", "photos of sources; without any folder: the people in the box, and a clip of one"),
+        ("--targets", "FOLDER", "photos of targets; left out: those of the sources"),
+        ("--clips", "PATH", "clips that the first source is put into: a folder, or one file"),
+        ("--swapped", "FOLDER", "another program's results, SOURCE__TARGET.png, instead of a swapper's"),
+        ("--against", "NAME", "compare with this swapper, figure by figure"),
+    ):
+        group.add_argument(name, metavar=metavar, help=text)
+    group.add_argument("--pairs", type=_count, default=200, metavar="N", help="most pairs of photos [200]")
+    group.add_argument("--seed", type=_count, default=7, metavar="N", help="another number draws other pairs [7]")
+    group.add_argument("--out", metavar="FOLDER", help="where sheet.png and eval.json go [rtswap_eval]")
+    group.add_argument("-y", "--overwrite", action="store_true", help="replace files that exist")
+    group.add_argument(
+        "--i-have-consent",
+        dest="source.i_have_consent",
+        action="store_true",
+        help="the people shown have agreed: do not ask, for scripts",
+    )
+    return made.with_table(["tracking", "swap", "mask", "badge", "engine", "console"])
+
+
+def _run(flags: Flags) -> int:
+    found = effective(flags).config
+    from rtswap.commands.evaluate.options import EvaluateOptions
+    from rtswap.commands.evaluate.run import evaluate
+
+    def path(name: str) -> Path | None:
+        return Path(flags[name]).expanduser() if name in flags else None
+
+    wanted = EvaluateOptions(
+        sources=path("sources"),
+        targets=path("targets"),
+        clips=path("clips"),
+        swapped=path("swapped"),
+        against=flags.get("against"),
+        pairs=flags["pairs"],
+        seed=flags["seed"],
+        out=path("out") or EvaluateOptions.out,
+        overwrite=bool(flags.get("overwrite")),
+    )
+    command = shlex.join(["rtswap", *sys.argv[1:]])
+    report, text = evaluate(found, wanted, console=console_of(found), command=command)
+    if found.console.json:
+        print(json.dumps(report, ensure_ascii=False))
+    elif not found.console.quiet:
+        print(text)
+    return 0
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 1_000_000:
+        raise ValueError(text)
+    return value
+
+
+COMMAND = Command("eval", "tell how good the swap is, on any photos and clips", _parser, _run)

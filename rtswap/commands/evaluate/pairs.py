@@ -1,0 +1,65 @@
+"""Which source goes onto which target: the same every time for one seed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+
+from rtswap.core.errors import InputError, reason
+from rtswap.vision.images import PICTURE_SUFFIXES
+
+Pair = tuple[Path, Path]
+"""Source, target."""
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """By name. Raises InputError for no folder, and where there is no picture in it."""
+    try:
+        found = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
+    except OSError as error:
+        raise InputError(f"the folder {folder} cannot be read", got=reason(error)) from None
+    if not found:
+        raise InputError(f"there is no picture in the folder {folder}", do="Put photos of faces into it.")
+    return found
+
+
+def persona_pictures() -> list[Path]:
+    """The people who come with rtswap and do not exist."""
+    return pictures_in(Path(str(resources.files("rtswap").joinpath("assets/personas"))))
+
+
+def pairs(sources: Sequence[Path], targets: Sequence[Path], seed: int) -> Iterator[Pair]:
+    """Every source with every target but itself, once. As long as there are enough, nobody comes twice: in one folder
+    sources are drawn from one end of a random order and targets from the other."""
+    rng = np.random.default_rng(seed)
+    firsts = [sources[n] for n in rng.permutation(len(sources))]
+    shuffled = [targets[n] for n in rng.permutation(len(targets))]
+    seconds = firsts[::-1] if set(sources) == set(targets) else shuffled
+    common = math.lcm(len(firsts), len(seconds))
+    for n in range(len(firsts) * len(seconds)):
+        source, target = firsts[n % len(firsts)], seconds[(n + n // common) % len(seconds)]
+        if source != target:
+            yield source, target
+
+
+def named_pairs(results: Path, sources: Sequence[Path], targets: Sequence[Path], seed: int) -> Iterator[Pair]:
+    """Those of which another program's result lies in ``results`` as SOURCE__TARGET.png, in a random order. Raises
+    InputError for none."""
+    of_source, of_target = ({path.stem: path for path in paths} for paths in (sources, targets))
+    found = []
+    for path in pictures_in(results):
+        source, _, target = path.stem.partition("__")
+        if source in of_source and target in of_target:
+            found.append((of_source[source], of_target[target]))
+    if not found:
+        raise InputError(
+            f"no picture in {results} is named after a source and a target",
+            expected="SOURCE__TARGET.png, such as " + f"{sources[0].stem}__{targets[0].stem}.png",
+            do="Name the results after the photos they were made of.",
+        )
+    for n in np.random.default_rng(seed).permutation(len(found)):
+        yield found[n]

@@ -1,0 +1,203 @@
+"""``rtswap eval``: photos and clips in; figures, a table and a contact sheet out."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rtswap.app.config import Config
+from rtswap.app.console import Console
+from rtswap.app.marking import make_disclosure
+from rtswap.app.networks import FaceModels, open_models
+from rtswap.app.overwriting import one_file, refuse
+from rtswap.commands.bench.machine import machine
+from rtswap.commands.evaluate.candidates import Candidate
+from rtswap.commands.evaluate.clip_metrics import film_figures
+from rtswap.commands.evaluate.faces import Face, FaceFinder
+from rtswap.commands.evaluate.features import feature_sets
+from rtswap.commands.evaluate.identity import identity_judges
+from rtswap.commands.evaluate.landmark_judge import LandmarkJudge, own_judge
+from rtswap.commands.evaluate.options import EvaluateOptions, candidates
+from rtswap.commands.evaluate.pairs import Pair
+from rtswap.commands.evaluate.report import WEAK, Findings, as_json, as_sheet, as_text
+from rtswap.commands.evaluate.sheet import thumbnail
+from rtswap.commands.evaluate.speed import RUNS, WARM_UP, time_in_turn
+from rtswap.commands.evaluate.study import Study
+from rtswap.commands.reports.folder import publish_folder
+from rtswap.core.errors import InputError, OutputError
+from rtswap.core.types import Frame, Image
+from rtswap.disclosure import Disclosure
+from rtswap.media.outputs.image import ImageOutput
+from rtswap.source.consent import ConsentRecord, ask
+
+FILES = ("sheet.png", "eval.json")
+A_CLIP = 20
+"""Pairs that take about as long as a clip, for the bar."""
+FEW = 20
+"""Pairs below which the figures say little."""
+
+
+def evaluate(
+    config: Config,
+    wanted: EvaluateOptions,
+    *,
+    console: Console,
+    command: str = "rtswap eval",
+    judge: Callable[[FaceModels], LandmarkJudge] = own_judge,
+) -> tuple[dict[str, Any], str]:
+    """The figures, as JSON and as a table; both files are in ``wanted.out`` then. Raises RtswapError."""
+    out = wanted.out.expanduser()
+    folders = [str(path) for path in (wanted.sources, wanted.targets, wanted.clips, wanted.swapped) if path]
+    refuse([(path, "what is evaluated") for path in folders], [one_file(out / name) for name in FILES])
+    with publish_folder(out, FILES, overwrite=wanted.overwrite) as work:
+        candidates = wanted.candidates()
+        likely = candidates[: wanted.pairs + wanted.pairs // 5 + 10]
+        sources = list(dict.fromkeys(source for source, _ in likely))
+        ask(sources, ConsentRecord(), assume=config.source.i_have_consent, on_event=console.event)
+        run = _Evaluation(config, wanted, console, judge)
+        run.photos([pair for pair in candidates if pair[0] in set(sources)])
+        run.time()
+        run.film()
+        run.end()
+        report = as_json(run.findings, command, machine() | {"engine": run.models.engine})
+        _save(work / FILES[0], as_sheet(run.findings, _marker(make_disclosure(config, console.event))))
+        _write(work / FILES[1], report)
+    return report, as_text(run.findings)
+
+
+class _Evaluation:
+    """One run, step by step."""
+
+    def __init__(
+        self, config: Config, wanted: EvaluateOptions, console: Console, judge: Callable[[FaceModels], LandmarkJudge]
+    ) -> None:
+        self.models = models = open_models(config, on_event=console.event)
+        self._wanted, self._console = wanted, console
+        self._finder = FaceFinder(models.photo_detector, models.landmarks)
+        identity = identity_judges(models, models.embedder())
+        if identity[0].weak:
+            console.event(f"identity is judged by {identity[0].name}, {WEAK}")
+        self._judge = judge(models)
+        self._study = Study(
+            candidates(wanted, config, models),
+            judge=self._judge,
+            identity=identity,
+            features=feature_sets(config),
+            thumbnail=thumbnail,
+            on_event=console.event,
+        )
+        self.findings = Findings(self._study, identity, self._judge.name, wanted.seed)
+        self._first: tuple[Face, Face] | None = None
+        self._total = wanted.pairs + A_CLIP * wanted.clip_count()
+
+    def photos(self, candidates: list[Pair]) -> None:
+        """As many pairs as are wanted, or as can be made. Raises InputError where there is none."""
+        self._total += min(0, len(candidates) - self._wanted.pairs)
+        for pair in candidates:
+            if len(self._study.pairs) >= self._wanted.pairs:
+                break
+            faces = [self._face(path) for path in pair]
+            source, target = faces
+            if source is None or target is None:
+                continue
+            if self._study.add(source, target) and self._first is None:
+                self._first = source, target
+            done = len(self._study.pairs)
+            self._console.progress(done, self._total, f"{source.name} > {target.name}")
+        count = len(self._study.pairs)
+        if not count:
+            tried = (
+                f"{len(self.findings.unusable)} unusable photos, {len(self._study.refused)} pairs without a result"
+            )
+            raise InputError("there is no pair to evaluate", got=tried, do="Give photos that show one face each.")
+        if count < min(FEW, self._wanted.pairs):
+            self._console.event(f"{count} pairs: so few say little, and nothing about sets (KID)")
+
+    def _face(self, path: Path) -> Face | None:
+        """None where the photo cannot be used, which is told once."""
+        if str(path.name) in self.findings.unusable:
+            return None
+        try:
+            return self._finder.find(path)
+        except InputError as error:
+            self.findings.unusable[path.name] = str(error)
+            self._console.event(f"left out: {error}")
+            return None
+
+    def time(self) -> None:
+        """A face that is swapped over and over, 30 times a second of stream time."""
+        if self._first is None:
+            return
+        source, target = self._first
+        timed: list[Candidate] = [one for one in self._study.candidates if one.timed]
+        works = {one.name: _again(one, source, target) for one in timed}
+        if works:
+            self.findings.speed = time_in_turn(works, runs=RUNS, warm_up=WARM_UP)
+            self.findings.speed_px = float(np.ptp(target.mesh.points[:, 0]))
+
+    def film(self) -> None:
+        """Every clip by every contender, with the first pair's source."""
+        if self._first is None:
+            return
+        source, target = self._first
+        bound = [one.bind(source) for one in self._study.candidates]
+        self.findings.clip_rows = [[] for _ in bound]
+        for clip in self._wanted.footage(self.models, target.name, self._console.event):
+            done = len(self._study.pairs) + A_CLIP * len(self.findings.clips)
+            self._console.progress(done, self._total, clip.name)
+            swaps = {n: swap for n, one in enumerate(bound) if (swap := one.film(clip)) is not None}
+            if not swaps:
+                self._console.event("no clips: results in a folder are pictures only")
+                return
+            try:
+                rows = film_figures(clip, list(swaps.values()), self._judge, self.models)
+            except InputError as error:
+                self._console.event(f"left out: {error}")
+                continue
+            self.findings.clips.append(clip.name)
+            found = dict(zip(swaps, rows, strict=True))
+            for n, of_one in enumerate(self.findings.clip_rows):
+                of_one.append(found.get(n, {}))
+
+    def end(self) -> None:
+        """The bar is full."""
+        self._console.progress(self._total, self._total)
+        self._console.finish()
+
+
+def _again(candidate: Candidate, source: Face, target: Face) -> Callable[[], object]:
+    bound, count = candidate.bind(source), iter(range(10**9))
+    return lambda: bound.work(target, next(count) / 30)
+
+
+def _marker(disclosure: Disclosure) -> Callable[[Image], Image]:
+    """Marks a small picture that shows a swap, in place."""
+
+    def mark(image: Image) -> Image:
+        return disclosure.mark(image, frame=Frame(image, 0, time.perf_counter()), swapped=1, stages={}).image
+
+    return mark
+
+
+def _save(path: Path, image: Image) -> None:
+    frame = Frame(image, 0, time.perf_counter(), 0.0)
+    ImageOutput(path).send(Disclosure(None).mark(image, frame=frame, swapped=0, stages={}))
+
+
+def _write(path: Path, report: dict[str, Any]) -> None:
+    """A line for each pair and clip, so that two reports can be compared by eye."""
+    rows = {key: report[key] for key in ("clips", "rows")}
+    head = json.dumps({key: value for key, value in report.items() if key not in rows}, indent=1, ensure_ascii=False)
+    text = head[:-2]
+    for key, values in rows.items():
+        lines = ",\n".join(f"  {json.dumps(value, ensure_ascii=False)}" for value in values)
+        text += f',\n "{key}": [\n{lines}\n ]' if values else f',\n "{key}": []'
+    try:
+        path.write_text(text + "\n}\n", "utf-8")
+    except OSError as error:
+        raise OutputError(f"cannot write {path}", got=error.strerror or str(error)) from None

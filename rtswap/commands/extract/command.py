@@ -1,0 +1,115 @@
+"""Cuts faces out of photos and videos."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rtswap.app.options import choice, duration, integer, number
+from rtswap.commands.command import Command, Flags, console_of, effective
+from rtswap.commands.flags import Parser, reader
+from rtswap.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from rtswap.commands.extract.limits import QualityLimits
+
+EXAMPLES = """\
+examples:
+  rtswap extract holiday/ --out faces                      every good face of a folder of photos, aligned
+  rtswap extract talk.mp4 --out faces --every 1s           a video, at most one picture a second
+  rtswap extract a.jpg b.jpg --out f --template arcface --size 128 --keep-all
+
+Pictures of people are personal data, and so are embeddings, by which people are known again: extract faces only of
+people who have agreed to it, and delete them when they are no longer needed.
+"""
+
+
+def _parser() -> Parser:
+    made = Parser(
+        "rtswap extract",
+        "Cuts faces out of photos, folders of photos and videos: aligned, the good ones only, none twice.",
+        EXAMPLES,
+    )
+    made.takes("inputs", "INPUT...", many=True)
+    group = made.add_argument_group("What is written")
+    group.add_argument("--out", "-o", metavar="DIR", help="folder of the pictures, faces.json and sheet.png")
+    for flag, kind, text in (
+        ("--template", choice("ffhq", "arcface"), "how a face lies in its picture [ffhq]"),
+        ("--size", integer("PX", 112, 1024), "side of a picture [512]"),
+        ("--format", choice("png", "jpg"), "of the pictures [png]"),
+    ):
+        group.add_argument(flag, type=reader(kind), metavar=kind.metavar, help=text)
+    group.add_argument(
+        "--embeddings",
+        action="store_true",
+        help="also write into faces.json who each face is, as numbers. These are biometric personal data",
+    )
+    group.add_argument("-y", "--overwrite", action="store_true", help="make faces anew that are there already")
+    _add_limits(made)
+    return made.with_table(["engine", "console"])
+
+
+def _add_limits(made: Parser) -> None:
+    group = made.add_argument_group("Which faces are kept")
+    for flag, kind, text in (
+        ("--min-face", number("PX", 16, 10_000), "least height from forehead to chin in the photo [96]"),
+        ("--min-sharpness", number("N", 0, 1), "0.001 is blurred, 0.03 crisp [0.002]"),
+        ("--max-yaw", number("DEG", 0, 180), "farthest turned to a side [60]"),
+        ("--max-pitch", number("DEG", 0, 90), "farthest up or down [45]"),
+        ("--min-light", number("N", 0, 255), "mean of grey in the face, at least [30]"),
+        ("--max-light", number("N", 0, 255), "and at most [235]"),
+        (
+            "--similar",
+            number("0..1", 0, 1),
+            "faces as like as this to one that is kept are left out [0.95; 0.985 without the extra identity]",
+        ),
+        ("--every", duration(3600), "of a video, least time between two pictures [500ms]"),
+    ):
+        group.add_argument(flag, type=reader(kind), metavar=kind.metavar, help=text)
+    group.add_argument("--keep-all", action="store_true", help="keep faces that are like others, too")
+
+
+def _run(flags: Flags) -> int:
+    if not flags.get("inputs"):
+        raise UsageError(
+            "nothing to extract from", do="Name photos, folders or videos: rtswap extract INPUT... --out DIR"
+        )
+    if "out" not in flags:
+        raise UsageError("no folder to write to", do="Add --out DIR.")
+    found = effective(flags).config
+    from dataclasses import replace
+
+    from rtswap.app.networks import open_models
+    from rtswap.commands.extract.options import ExtractOptions
+    from rtswap.commands.extract.run import extract
+
+    console = console_of(found)
+    words = {"template": "template", "size": "size", "format": "format", "similar": "similar", "every": "every_s"}
+    given = {field: flags[word] for word, field in words.items() if word in flags}
+    wanted = ExtractOptions(
+        inputs=tuple(flags["inputs"]),
+        out=Path(flags["out"]),
+        limits=_limits(flags),
+        keep_all=bool(flags.get("keep_all")),
+        embeddings=bool(flags.get("embeddings")),
+        overwrite=bool(flags.get("overwrite")),
+        **given,
+    )
+    seeing = replace(  # our own recogniser wherever dlib is not installed, and nothing about masks
+        found, tracking=replace(found.tracking, follow="person"), mask=replace(found.mask, masks=("hull",))
+    )
+    result, code = extract(wanted, lambda: open_models(seeing, on_event=console.event), console=console)
+    console.summary(result)
+    return code
+
+
+def _limits(flags: Flags) -> QualityLimits:
+    from rtswap.commands.extract.limits import QualityLimits
+
+    usual = QualityLimits().light
+    fields = {"min_face": "min_face_px", **dict.fromkeys(("min_sharpness", "max_yaw", "max_pitch"))}
+    given = {field or flag: flags[flag] for flag, field in fields.items() if flag in flags}
+    return QualityLimits(light=(flags.get("min_light", usual[0]), flags.get("max_light", usual[1])), **given)
+
+
+COMMAND = Command("extract INPUT", "cut faces out of photos and videos, aligned", _parser, _run)

@@ -1,0 +1,77 @@
+"""The faces of one picture, from left to right, each with what can be measured of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rtswap.core.errors import SourceError
+from rtswap.core.protocols import Detector, LandmarkModel
+from rtswap.core.types import Box, Detection, Image, Points
+from rtswap.source.portrait import look, make_portrait
+from rtswap.source.quality import appraise
+from rtswap.vision.geometry import box_of, keypoints_of, scale_of, transform
+from rtswap.vision.pose import pose_of
+from rtswap.vision.topology import OVAL
+
+_SURE = 0.85
+"""Detector's score below which what is found is more often no face (``source.load`` counts from there, too)."""
+UNCLEAR = "unclear"
+"""Reason against what the landmark network takes for no face."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredFace:
+    """One face in a photo."""
+
+    box: Box
+    """Around the mesh, forehead to chin."""
+    keypoints: Points
+    """(5, 2) in the photo."""
+    detected: float
+    """The detector's score, 0..1."""
+    score: float
+    """``source.quality.appraise``: size, sharpness, pose and exposure, multiplied; 0..1."""
+    face_px: float
+    sharpness: float
+    yaw: float
+    pitch: float
+    roll: float
+    light: float
+    clipped: float
+    outside: float
+    """Share of the outline beyond the picture."""
+
+
+def measure_faces(image: Image, detector: Detector, landmarks: LandmarkModel) -> list[MeasuredFace | None]:
+    """Every face from left to right; None for one that cannot be made out from close by."""
+    found = [face for face in detector.detect(image) if face.score >= _SURE]
+    found.sort(key=lambda face: float(face.box[0] + face.box[2]))
+    return [_measure(image, face, landmarks) for face in found]
+
+
+def _measure(image: Image, face: Detection, landmarks: LandmarkModel) -> MeasuredFace | None:
+    try:
+        mesh = look(landmarks, image, look(landmarks, image, face.keypoints))
+        portrait, matrix = make_portrait(image, mesh)
+    except SourceError:
+        return None
+    box = box_of(mesh)
+    appraisal = appraise(portrait, transform(matrix, mesh), scale_of(matrix))
+    figures, pose = appraisal.figures, pose_of(mesh)
+    oval, limit = mesh[OVAL, :2], np.array([image.shape[1], image.shape[0]])
+    return MeasuredFace(
+        box=box,
+        keypoints=keypoints_of(mesh),
+        detected=face.score,
+        score=appraisal.score,
+        face_px=float(box[3] - box[1]),
+        sharpness=figures.sharpness,
+        yaw=pose.yaw,
+        pitch=pose.pitch,
+        roll=pose.roll,
+        light=figures.light,
+        clipped=figures.clipped,
+        outside=float(((oval < 0) | (oval > limit - 1)).any(axis=1).mean()),
+    )

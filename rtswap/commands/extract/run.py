@@ -1,0 +1,278 @@
+"""``rtswap extract``: file by file, frame by frame; what was done when it ends, however it ends, is kept."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rtswap.app.console import Console
+from rtswap.app.networks import FaceModels
+from rtswap.app.overwriting import one_file, refuse
+from rtswap.commands.extract.album import INDEX, SHEET, Album, FileProgress, encode
+from rtswap.commands.extract.files import files_in, hash_of, is_video, name_of
+from rtswap.commands.extract.measure import UNCLEAR, MeasuredFace, measure_faces
+from rtswap.commands.extract.near_duplicates import NearDuplicates
+from rtswap.commands.extract.options import ExtractOptions
+from rtswap.commands.extract.sheet import draw_sheet
+from rtswap.commands.extract.templates import align, placement
+from rtswap.core.errors import InputError
+from rtswap.core.types import Image
+from rtswap.vision.geometry import scale_of, transform
+from rtswap.vision.images import read_image
+
+ENLARGED = 1.5
+"""Times from which a face that was made larger is told of."""
+SAVE_EVERY_S = 20.0
+ALIKE = "alike"
+"""Reason against a face that was kept before, nearly so."""
+_UNOPENED = 1
+"""Frames that a video is taken to have until it is opened, for the bar."""
+
+
+def extract(
+    options: ExtractOptions, open_models: Callable[[], FaceModels], *, console: Console
+) -> tuple[dict[str, Any], int]:
+    """The summary and the exit code. Networks are opened when the first file needs them.
+
+    Raises InputError where no face was kept, UsageError, OutputError.
+    """
+    files = files_in(options.inputs, options.out.expanduser())
+    if not files:
+        raise InputError(f"there is no photo or video in {', '.join(options.inputs)[:300]}", do="Check the path.")
+    out = options.out.expanduser()
+    refuse([(str(path), "one of the inputs") for path in files], [one_file(out / name) for name in (INDEX, SHEET)])
+    album = Album(options.out.expanduser(), options.settings(), overwrite=options.overwrite)
+    if album.started_over:
+        console.event(f"{album.folder}: the faces of an earlier run with other settings were removed")
+    run = _Extraction(options, album, open_models, console, files)
+    interrupted = False
+    try:
+        run.work()
+    except KeyboardInterrupt:
+        interrupted = True
+        console.event("interrupted: what was done is kept; run it again to go on")
+    finally:
+        album.save()
+    if album.faces and (run.kept or not (album.folder / SHEET).exists()):
+        album.write(SHEET, encode(draw_sheet(album.folder, album.faces), ".png"))
+    if not album.faces and not interrupted:
+        raise run.nothing()
+    return run.summary(interrupted), 0
+
+
+class _Extraction:
+    """One run."""
+
+    def __init__(
+        self,
+        options: ExtractOptions,
+        album: Album,
+        open_models: Callable[[], FaceModels],
+        console: Console,
+        files: list[Path],
+    ) -> None:
+        self._options, self._album, self._console, self._files = options, album, console, files
+        self._open_models = open_models
+        self._models: FaceModels | None = None
+        self._alike: NearDuplicates | None = None
+        self._saved_at = time.perf_counter()
+        self._done, self._total = 0, 0
+        self.kept = 0
+        self.seen = 0
+        self.enlarged = 0
+        self.before = 0
+        """Files that an earlier run has done."""
+        self.faceless = 0
+        self.twice = 0
+        """Files that are the same as another of this run."""
+        self._hashes: set[str] = set()
+        self.refused: Counter[str] = Counter()
+        self.unreadable: dict[str, str] = {}
+        """File -> why."""
+
+    def work(self) -> None:
+        """Every file."""
+        self._total = len(self._files)
+        for path in self._files:
+            counted = self._done
+            try:
+                self._file(path)
+            except InputError as error:
+                self.unreadable[str(path)] = str(error)
+                self._console.event(f"left out: {error}")
+            self._done = max(self._done, counted + 1)
+            self._progress(path.name)
+        self._done = self._total
+
+    def _file(self, path: Path) -> None:
+        """Raises InputError where it cannot be read, or not to its end."""
+        sha256 = hash_of(path)
+        if sha256 in self._hashes:
+            self.twice += 1
+            return
+        self._hashes.add(sha256)
+        done = self._album.begin(sha256, str(path))
+        if self._options.overwrite and self._alike is not None:
+            self._alike.forget(sha256)
+        if done is None:
+            self.before += 1
+            return
+        try:
+            for image, frame, time_s in self._pictures(path, done):
+                self._picture(path, sha256, done, image, frame, time_s)
+        except InputError:
+            if not done.seen and not done.frame:
+                del self._album.done[sha256]
+            raise
+        done.complete = True
+        self.faceless += not done.seen
+
+    def _pictures(self, path: Path, done: FileProgress) -> Iterator[tuple[Image, int | None, float | None]]:
+        """A photo; or the frames of a video that are not done, at least so far apart as is wished."""
+        if not is_video(path):
+            yield read_image(path), None, None
+            return
+        from rtswap.media.inputs.video import VideoFile
+
+        with closing(VideoFile(path, on_event=self._console.event)) as video:
+            before, count = self._done, video.info.frame_count or _UNOPENED
+            self._total += max(count - 1, 0)
+            for frame in video.frames():
+                self._done = before + min(frame.index, count)
+                time_s = frame.time_s or 0.0
+                if frame.index < done.frame or time_s < done.next_s:
+                    continue
+                yield frame.image, frame.index, time_s
+                done.frame, done.next_s = frame.index + 1, time_s + self._options.every_s
+                self._progress(f"{path.name} {int(time_s) // 60}:{int(time_s) % 60:02}")
+            self._done = before + count - 1
+
+    def _picture(
+        self, path: Path, sha256: str, done: FileProgress, image: Image, frame: int | None, time_s: float | None
+    ) -> None:
+        """Every face in it. What is counted counts when the picture is done."""
+        models = self._face_models()
+        faces = measure_faces(image, models.photo_detector, models.landmarks)
+        refused: Counter[str] = Counter()
+        for number, seen in enumerate(faces, 1):
+            name = name_of(path, sha256, frame, number, f".{self._options.format}")
+            if self._album.has(name):
+                continue  # kept before an interruption
+            where = {"file": name, "source": str(path), "sha256": sha256, "frame": frame, "time_s": time_s}
+            reason = self._face(image, seen, where)
+            if reason:
+                refused[reason] += 1
+        done.seen += len(faces)
+        self.seen += len(faces)
+        for reason, count in refused.items():
+            done.refused[reason] = done.refused.get(reason, 0) + count
+        self.refused += refused
+        if time.perf_counter() - self._saved_at > SAVE_EVERY_S:
+            self._album.save()
+            self._saved_at = time.perf_counter()
+
+    def _face(self, image: Image, seen: MeasuredFace | None, where: dict[str, Any]) -> str:
+        """Keep it, or the reason not to."""
+        if seen is None:
+            return UNCLEAR
+        reason = self._options.limits.refusal(seen)
+        if reason:
+            return reason
+        alike = self._near_duplicates()
+        vector = alike.of(image, seen.keypoints) if alike is not None else None
+        if alike is not None and not self._options.keep_all and alike.known(vector):
+            return ALIKE
+        matrix = placement(seen.keypoints, self._options.template, self._options.size)
+        record = where | _record_of(seen, scale_of(matrix))
+        record["matrix"] = [[round(float(v), 6) for v in row] for row in matrix]
+        record["aligned"] = _round(transform(matrix, seen.keypoints))
+        if self._options.embeddings and alike is not None:
+            record["embedding"] = None if vector is None else [round(float(v), 5) for v in vector]
+            record["embedded_by"] = alike.name
+        self._album.add(align(image, matrix, self._options.size), record)
+        if alike is not None:
+            alike.remember(vector, where["sha256"])
+        self.kept += 1
+        self.enlarged += scale_of(matrix) > ENLARGED
+        return ""
+
+    def _face_models(self) -> FaceModels:
+        if self._models is None:
+            self._models = self._open_models()
+        return self._models
+
+    def _near_duplicates(self) -> NearDuplicates | None:
+        """None where nobody asks who a face is. What earlier runs kept is known from its pictures."""
+        options = self._options
+        if self._alike is not None or (options.keep_all and not options.embeddings):
+            return self._alike
+        models = self._face_models()
+        embedder, name = models.embedder(), "dlib"
+        if embedder is None:
+            embedder, name = models.recogniser, "rtswap"
+        if embedder is None:
+            return None
+        self._alike = NearDuplicates(embedder, name, options.similar)
+        for face in [] if options.keep_all else self._album.faces:
+            try:
+                picture = read_image(self._album.folder / face["file"])
+            except InputError:
+                continue  # somebody has deleted it
+            self._alike.remember(self._alike.of(picture, np.array(face["aligned"], np.float32)), face["sha256"])
+        return self._alike
+
+    def _progress(self, line: str) -> None:
+        self._console.progress(self._done, self._total, f"{line}  {self.kept} faces")
+
+    def summary(self, interrupted: bool) -> dict[str, Any]:
+        """For people and as JSON."""
+        found: dict[str, Any] = {"folder": str(self._album.folder), "faces": len(self._album.faces), "new": self.kept}
+        found["files"] = len(self._files)
+        found["refused"] = dict(self.refused.most_common())
+        counts = (("done before", self.before), ("given twice", self.twice), ("without a face", self.faceless))
+        for name, count in counts:
+            if count:
+                found[name] = count
+        if self.enlarged:
+            found[f"enlarged more than {ENLARGED:g} times"] = self.enlarged
+        if self.unreadable:
+            found["unreadable"] = self.unreadable
+        if interrupted:
+            found["interrupted"] = True
+        if self._alike is not None:
+            found["told apart by"] = self._alike.name
+        return found
+
+    def nothing(self) -> InputError:
+        """Why there is no face."""
+        reasons = [f"{count} {reason}" for reason, count in self.refused.most_common()]
+        unreadable = [f"{len(self.unreadable)} unreadable files"] if self.unreadable else []
+        if reasons:
+            got = f"{self.seen} faces: {', '.join(reasons + unreadable)}"
+            return InputError("no face is good enough", got=got, do="See rtswap extract --help for the limits.")
+        got = ", ".join([f"{len(self._files) - len(self.unreadable)} files without one", *unreadable])
+        return InputError("no face was found", got=got, do="Give photos or videos that show faces.")
+
+
+def _record_of(seen: MeasuredFace, enlarged: float) -> dict[str, Any]:
+    quality = {
+        name: round(float(getattr(seen, name)), 5)
+        for name in ("detected", "face_px", "sharpness", "yaw", "pitch", "roll", "light", "clipped", "outside")
+    }
+    return {
+        "box": [round(float(v), 2) for v in seen.box],
+        "keypoints": _round(seen.keypoints),
+        "score": round(float(seen.score), 5),
+        "enlarged": round(enlarged, 4),
+        "quality": quality,
+    }
+
+
+def _round(points: np.ndarray[Any, Any]) -> list[list[float]]:
+    return [[round(float(x), 2), round(float(y), 2)] for x, y in points]

@@ -1,0 +1,1 @@
+"""``rtswap forget``: shows and deletes what rtswap keeps on this machine."""

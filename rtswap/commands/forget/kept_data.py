@@ -1,0 +1,86 @@
+"""``rtswap forget``: what rtswap keeps of its user on this machine, and its end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rtswap.core.errors import OutputError
+from rtswap.disclosure.certificate import forget_identity, identity_path
+from rtswap.source.consent.record import ConsentRecord, photo_digest
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What there is, and where. Models in the cache say nothing of the user and are left out."""
+
+    photos: int
+    """Confirmed as sources: of each the hash, the day, the statement's version."""
+    photos_in: str
+    certificates: int
+    """0 or 1: the one made here to sign recordings, with its key."""
+    certificate_in: str
+
+
+def kept(record: ConsentRecord, folder: Path | None = None) -> Kept:
+    """``folder``: where the signing certificate lies, by default the user's configuration. Raises OutputError."""
+    certificate = identity_path(folder)
+    try:
+        there = certificate.is_symlink() or certificate.exists()
+        return Kept(len(record), str(record.folder), int(there), str(certificate))
+    except OSError as error:
+        raise _failed("read", error) from None
+
+
+def forget_photos(photos: Sequence[Path], record: ConsentRecord) -> int:
+    """Delete what is kept of these photos; of how many there was something. Raises SourceError, OutputError."""
+    digests = [photo_digest(photo) for photo in photos]
+    try:
+        return sum(record.forget(digest) for digest in dict.fromkeys(digests))
+    except OSError as error:
+        raise _failed("delete", error) from None
+
+
+def forget_all(record: ConsentRecord, folder: Path | None = None) -> Kept:
+    """Delete everything; what it was. Raises OutputError."""
+    before = kept(record, folder)
+    try:
+        record.forget()
+        forget_identity(folder)
+    except OSError as error:
+        raise _failed("delete", error) from None
+    return before
+
+
+def forget(photos: Sequence[str], *, everything: bool, as_json: bool = False) -> str:
+    """The command: what was done, and what is kept now, for people or as JSON. Raises RtswapError."""
+    record = ConsentRecord()
+    gone: dict[str, int] = {}
+    if everything:
+        before = forget_all(record)
+        gone = {"photos": before.photos, "certificates": before.certificates}
+    elif photos:
+        gone = {"photos": forget_photos([Path(photo).expanduser() for photo in photos], record), "certificates": 0}
+    now = kept(record)
+    if as_json:
+        return json.dumps({"deleted": gone, "kept": asdict(now)}, ensure_ascii=False)
+    lines = [f"deleted: {gone['photos']} photos' confirmations, {gone['certificates']} certificates"] if gone else []
+    lines += [
+        f"confirmed photos     {now.photos}  {now.photos_in}",
+        f"signing certificate  {now.certificates}  {now.certificate_in}",
+    ]
+    if not gone and (now.photos or now.certificates):
+        lines.append(
+            "Of a photo: its hash and the day. `rtswap forget --all` deletes it all, `rtswap forget PHOTO` one."
+        )
+    return "\n".join(lines)
+
+
+def _failed(what: str, error: OSError) -> OutputError:
+    return OutputError(
+        f"cannot {what} {error.filename or 'what is kept'}",
+        got=error.strerror or str(error),
+        do="Check the permissions; `rtswap forget` names the places.",
+    )

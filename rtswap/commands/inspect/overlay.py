@@ -1,0 +1,102 @@
+"""What was seen, drawn over a view of the frame: mesh, masks, box, keypoints."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rtswap.commands.inspect.probes import Probe, SeenMasks
+from rtswap.commands.reports.drawing import (
+    BOLD,
+    PAPER,
+    RED,
+    STATES,
+    STEPS,
+    TEAL,
+    FrameView,
+    dots,
+    lines,
+    outline,
+    rectangle,
+    text,
+    text_width,
+    tint,
+)
+from rtswap.core.types import Image, Track
+from rtswap.vision.geometry import canonical
+from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
+
+RINGS = (OVAL, LEFT_EYE, RIGHT_EYE, LIPS_OUTER, LIPS_INNER, LEFT_BROW, RIGHT_BROW)
+HIDDEN, HALF, SHOWN = (60, 56, 214), (60, 190, 250), (150, 235, 120)
+"""Visibility 0, 0.5 and 1."""
+
+
+@cache
+def edges() -> NDArray[np.int32]:
+    """(E, 2) every edge of the mesh, once."""
+    triangles = canonical().triangles
+    pairs = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+    return np.asarray(np.unique(np.sort(pairs, axis=1), axis=0), np.int32)
+
+
+def draw_mesh(image: Image, view: FrameView, track: Track, *, wires: bool = True) -> None:
+    """Wireframe and features. Points that are hidden are red, doubtful ones yellow."""
+    points = view.points(track.landmarks)
+    if wires:
+        net = image.copy()
+        lines(net, list(points[edges()]), PAPER)
+        cv2.addWeighted(image, 0.72, net, 0.28, 0, dst=image)
+    lines(image, [points[ring] for ring in RINGS], SHOWN, closed=True)
+    doubtful = track.visibility < 0.75 if wires else track.visibility < 0.5
+    dots(image, points[doubtful], colors_of(track.visibility[doubtful]), 1.6)
+    dots(image, view.points(track.keypoints), np.full((5, 3), PAPER, np.uint8), 2.2)
+
+
+def colors_of(visibility: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """(N, 3) from red through yellow to green."""
+    shares = np.clip(visibility, 0, 1)
+    channels = [np.interp(shares, [0, 0.5, 1], [HIDDEN[c], HALF[c], SHOWN[c]]) for c in range(3)]
+    return np.stack(channels, 1).astype(np.uint8)
+
+
+def draw_masks(image: Image, view: FrameView, seen: SeenMasks) -> None:
+    """Where the swap shows is tinted and outlined; what a step took away has that step's colour."""
+    laid = view.mask(seen.hull, seen.matrix)
+    for name, mask in seen.after:
+        left = view.mask(mask, seen.matrix)
+        tint(image, np.asarray(cv2.subtract(laid, left), np.uint8), STEPS.get(name, RED), 0.7)
+        laid = left
+    tint(image, laid, TEAL, 0.2)
+    outline(image, laid, (230, 240, 120))
+
+
+def draw_boxes(image: Image, view: FrameView, watch: Probe) -> None:
+    """Each face's box with its id and confidence in the colour of its state, and what would be covered."""
+    for box in watch.covered:
+        if np.isfinite(box).all():
+            rectangle(image, np.clip(view.box(box), 2, np.tile(view.size, 2) - 3), RED, 2)
+    for track in watch.tracks:
+        color = STATES[state_of(watch, track)]
+        box = view.box(track.box)
+        rectangle(image, box, color, 2)
+        label(image, f"{track.id}   {track.confidence:.2f}", (box[0], box[1] - 4), color)
+
+
+def state_of(watch: Probe, track: Track) -> str:
+    """measured, coasting or, where its swap was refused, covered."""
+    if not watch.swapped(track):
+        return "covered"
+    return "measured" if track.measured else "coasting"
+
+
+def label(image: Image, words: str, at: tuple[float, float], color: tuple[int, int, int], size: int = 14) -> None:
+    """Words on a small plate whose lower left corner is ``at``, kept inside the picture."""
+    height, width = image.shape[:2]
+    wide, tall = text_width(words, size, BOLD) + 10, size + 7
+    x = round(min(max(at[0], 0), max(0, width - wide)))
+    y = round(min(max(at[1], tall), height))
+    image[y - tall : y, x : x + wide] = color
+    text(image, words, (x + 5, y - 6), size=size, color=PAPER, weight=BOLD)

@@ -1,0 +1,115 @@
+"""``report.json``: the figures of every frame, and what they come to."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtswap.commands.inspect.figures import JUMP, FaceFigures, FaceLog
+from rtswap.commands.inspect.moments import Moment
+
+VERSION = 1
+SHORT = ("id", "x1", "y1", "x2", "y2", "interocular_px", "yaw", "pitch", "roll")
+"""Written with two digits; everything else with four."""
+
+
+def summarize(log: FaceLog, times: NDArray[np.float32], covered: int) -> dict[str, Any]:
+    """A few figures of the whole clip. ``covered``: frames in which something would be covered."""
+    frames = len(times)
+    followed = len(np.unique(log.column("frame")))
+    measured = len(np.unique(log.column("frame")[log.column("confidence") >= 1]))
+    return {
+        "frames": frames,
+        "seconds": round(float(times[-1] - times[0]), 3) if frames else 0.0,
+        "frames_with_a_face": followed,
+        "share_followed": round(followed / frames, 4) if frames else 0.0,
+        "share_measured": round(measured / frames, 4) if frames else 0.0,
+        "frames_covered": covered,
+        "faces": {str(face): _of_face(log, face) for face in sorted(log.ids())},
+    }
+
+
+def _of_face(log: FaceLog, face: int) -> dict[str, Any]:
+    def column(name: str) -> NDArray[np.float32]:
+        return log.column(name, face)
+
+    raw, smoothed = column("jitter_raw"), column("jitter")
+    both = np.isfinite(raw) & np.isfinite(smoothed)
+    jumps = np.nan_to_num(column("jump"))
+    frames = column("frame")
+    ratio = float(smoothed[both].sum() / raw[both].sum()) if both.any() and raw[both].sum() > 0 else np.nan
+    return {
+        "frames": len(frames),
+        "first": int(frames[0]),
+        "last": int(frames[-1]),
+        "times_lost": int((np.diff(frames) > 1).sum()),
+        "coasting": int((column("confidence") < 1).sum()),
+        "jumps": [int(frame) for frame in frames[jumps >= JUMP]],
+        "largest_jump": nan_to_none(float(jumps.max())),
+        "jitter_raw": _mean(raw[both]),
+        "jitter": _mean(smoothed[both]),
+        "jitter_ratio": nan_to_none(ratio),
+        "lowest_presence": nan_to_none(float(np.nanmin(np.append(column("presence"), np.inf))))
+        if len(frames)
+        else None,
+        "visible": _mean(column("visible")),
+        "mask": _mean(column("mask")),
+        "lowest_mask": _lowest(column("mask")),
+        "most_turned": nan_to_none(float(np.abs(column("yaw")).max()), 1),
+    }
+
+
+def _mean(values: NDArray[np.float32]) -> float | None:
+    known = values[np.isfinite(values)]
+    return round(float(known.mean()), 4) if len(known) else None
+
+
+def _lowest(values: NDArray[np.float32]) -> float | None:
+    known = values[np.isfinite(values)]
+    return round(float(known.min()), 4) if len(known) else None
+
+
+def write_report(
+    head: Mapping[str, Any],
+    log: FaceLog,
+    times: NDArray[np.float32],
+    states: Sequence[str],
+    moments: Sequence[Moment],
+) -> Iterator[str]:
+    """The JSON text, piece by piece: one line per frame."""
+    top = {
+        "version": VERSION,
+        **head,
+        "moments": [
+            {"kind": m.kind, "why": m.why, "frame": m.frame, "time_s": round(m.time_s, 4), "face": m.face}
+            for m in moments
+        ],
+    }
+    yield json.dumps(top, indent=1, ensure_ascii=False)[:-2]
+    yield ',\n "per_frame": ['
+    rows = iter(log.rows())
+    row = next(rows, None)
+    for index, (time_s, state) in enumerate(zip(times.tolist(), states, strict=True)):
+        faces = []
+        while row is not None and int(row.frame) == index:
+            faces.append(_as_json(row))
+            row = next(rows, None)
+        line = {"frame": index, "time_s": round(time_s, 4), "state": state, "faces": faces}
+        yield ("," if index else "") + "\n  " + json.dumps(line)
+    yield "\n ]\n}\n"
+
+
+def _as_json(row: FaceFigures) -> dict[str, Any]:
+    values = {name: value for name, value in row._asdict().items() if name not in ("frame", "time_s")}
+    plain: dict[str, Any] = {name: nan_to_none(value, 2 if name in SHORT else 4) for name, value in values.items()}
+    return plain | {"id": int(row.id), "swapped": bool(row.swapped)}
+
+
+def nan_to_none(value: float, digits: int = 4) -> float | None:
+    """For JSON."""
+    return round(value, digits) if math.isfinite(value) else None

@@ -1,0 +1,76 @@
+"""The program's own loop, with every part watched. Without a source a stand-in shows where masks would lie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from rtswap.app.config import Config
+from rtswap.app.marking import confirm_sources
+from rtswap.app.networks import FaceModels, open_models
+from rtswap.app.program import Probes, Program
+from rtswap.commands.inspect.probes import (
+    CanvasProbe,
+    FinishProbe,
+    LandmarkProbe,
+    Probe,
+    SwapperProbe,
+    TrackerProbe,
+)
+from rtswap.core.errors import SourceError
+from rtswap.core.protocols import Swapper
+from rtswap.core.types import SourceIdentity
+from rtswap.disclosure import Disclosure
+from rtswap.source.portrait import find_landmarks
+from rtswap.vision.talking_head import persona
+
+Event = Callable[[str], None]
+STAND_IN = "ada"
+
+
+class Rig:
+    """``pipeline`` works on frames, ``watch`` holds what was seen of the last one. Raises RtswapError."""
+
+    def __init__(self, config: Config, *, on_event: Event, photos: bool = False) -> None:
+        confirm_sources(config, on_event)
+        models = open_models(config, on_event=on_event)
+        config = replace(config, source=replace(config.source, also=()))
+        stand_in = [] if config.source.photos else [_stand_in(models)]
+        if stand_in:  # the skin mask is the photo's
+            config = _without_skin(config)
+        plain = _plain_swapper(config, models) if "skin" in config.mask.masks else None
+        self.watch = watch = Probe()
+        program = Program(
+            config,
+            on_event=on_event,
+            models=models,
+            sources=stand_in or None,
+            disclosure=Disclosure(None),  # what is drawn of the frames is marked
+            probes=Probes(
+                landmarks=lambda model: LandmarkProbe(model, watch),
+                tracker=lambda tracker: TrackerProbe(tracker, watch),
+                swapper=lambda swapper: SwapperProbe(swapper, plain, watch),
+                finish=lambda step, name: FinishProbe(step, name, watch),
+                canvas=lambda canvas: CanvasProbe(canvas, watch),
+            ),
+        )
+        self.pipeline = program.pipeline(photos=photos, live=False)
+
+
+def _plain_swapper(config: Config, models: FaceModels) -> Swapper:
+    """Without the photo's skin mask: what that mask takes away is the difference."""
+    plain = replace(_without_skin(config), swap=replace(config.swap, color="none"))
+    return Program(plain, on_event=lambda text: None, models=models, probes=Probes()).swappers[0]
+
+
+def _without_skin(config: Config) -> Config:
+    masks = tuple(mask for mask in config.mask.masks if mask != "skin")
+    return replace(config, mask=replace(config.mask, masks=masks))
+
+
+def _stand_in(models: FaceModels) -> SourceIdentity:
+    picture = persona(STAND_IN)
+    found = models.detector.detect(picture)
+    if not found:
+        raise SourceError(f"no face was found in the built-in portrait {STAND_IN}", do="Install rtswap again.")
+    return SourceIdentity(picture, find_landmarks(models.landmarks, picture, found[0].keypoints), name=STAND_IN)

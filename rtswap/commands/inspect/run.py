@@ -1,0 +1,183 @@
+"""``rtswap inspect``: through a clip once, frame by frame, into a folder of pictures, plots and figures."""
+
+from __future__ import annotations
+
+import time
+from array import array
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rtswap.app.config import Config
+from rtswap.app.console import Console
+from rtswap.app.marking import make_disclosure
+from rtswap.app.overwriting import one_file, refuse
+from rtswap.commands.inspect.figures import FaceFigures, FaceLog, FaceMeter
+from rtswap.commands.inspect.moments import EvenlySpaced, Worst
+from rtswap.commands.inspect.panels import Panels
+from rtswap.commands.inspect.plots import draw_plots
+from rtswap.commands.inspect.probes import Probe
+from rtswap.commands.inspect.report import summarize, write_report
+from rtswap.commands.inspect.rig import Rig
+from rtswap.commands.inspect.sheet import draw_sheet
+from rtswap.commands.inspect.tiles import Tiles
+from rtswap.commands.reports.folder import publish_folder
+from rtswap.core.errors import InputError, OutputError, UsageError
+from rtswap.core.parts import InputRequest
+from rtswap.core.protocols import Input
+from rtswap.core.types import Frame, Image, Quality
+from rtswap.core.urls import scheme
+from rtswap.disclosure import Disclosure
+from rtswap.media.inputs import open_input
+from rtswap.media.outputs.image import ImageOutput
+from rtswap.media.outputs.video import VideoWriter
+
+FILES = ("annotated.mp4", "sheet.png", "jitter.png", "report.json")
+"""In the order in which they are put into a folder that exists: the last one says that all are there."""
+
+
+def inspect(clip: str, config: Config, *, console: Console, folder: str | None, overwrite: bool) -> dict[str, Any]:
+    """Look through a clip; returns the summary. Nothing is left behind where it fails. Raises RtswapError."""
+    if clip.strip().isdecimal() or clip.startswith("/dev/") or (scheme(clip) and scheme(clip) != "file"):
+        raise UsageError("inspect looks through files", got=clip, do="Record it first: rtswap ... -o clip.mp4")
+    input = open_input(clip, InputRequest(on_event=console.event))
+    name = Path(clip).name or clip
+    path = Path(folder).expanduser() if folder else Path(f"{Path(name).stem}_inspect")
+    reads = [(clip, "the clip"), *((photo, "a photo of the source") for photo in config.source.photos)]
+    refuse(reads, [one_file(path / name) for name in FILES])
+    with ExitStack() as parts:
+        parts.callback(input.close)
+        work = parts.enter_context(publish_folder(path, FILES, overwrite=overwrite))
+        rig = Rig(config, on_event=console.event)
+        inspection = _Inspection(name, config, input, rig, console)
+        parts.callback(console.finish)
+        inspection.bind_models(work)
+        summary = inspection.write(work)
+    if not summary["frames_with_a_face"]:
+        console.event("no face was followed in any frame: was one in sight, large enough and facing the camera?")
+    return {"clip": clip, **summary, "folder": str(path)}
+
+
+@dataclass(slots=True)
+class _Inspection:
+    """One clip while it is looked through."""
+
+    name: str
+    config: Config
+    input: Input
+    rig: Rig
+    console: Console
+    log: FaceLog = field(default_factory=FaceLog)
+    times: array[float] = field(default_factory=lambda: array("d"))
+    states: list[str] = field(default_factory=list)
+    evenly: EvenlySpaced = field(default_factory=EvenlySpaced)
+    worst: Worst = field(default_factory=Worst)
+    covered: int = 0
+
+    @property
+    def with_swap(self) -> bool:
+        return bool(self.config.source.photos)
+
+    def bind_models(self, work: Path) -> None:
+        """Every frame once. Raises InputError where there is none."""
+        info = self.input.info
+        disclosure = make_disclosure(self.config, self.console.event) if self.with_swap else Disclosure(None)
+        faces = 1 if self.config.tracking.faces == "one" else 2
+        panels = Panels((info.width, info.height), self.name, faces, self.with_swap)
+        tiles, meter = Tiles(self.with_swap), FaceMeter()
+        writer = VideoWriter(work / FILES[0], fps=info.fps, on_event=self.console.event)
+        try:
+            for frame in self.input.frames():
+                self._one(frame, panels, tiles, meter, disclosure, writer)
+                self.console.progress(len(self.times), info.frame_count, f"{len(self.rig.watch.tracks)} faces")
+        finally:
+            writer.close()
+        if not self.times:
+            raise InputError(f"{self.name} has no frames", do="Check that it plays; save or download it again.")
+        self.console.progress(len(self.times), len(self.times))
+
+    def _one(
+        self,
+        frame: Frame,
+        panels: Panels,
+        tiles: Tiles,
+        meter: FaceMeter,
+        disclosure: Disclosure,
+        writer: VideoWriter,
+    ) -> None:
+        watch, index = self.rig.watch, len(self.times)
+        time_s = frame.time_s if frame.time_s is not None else index / self.input.info.fps
+        step_s = time_s - self.times[-1] if self.times else 0.0
+        before = frame.image.copy()
+        watch.clear()
+        outcome = self.rig.pipeline.process(frame, Quality())
+        rows = meter.measure(watch, index, time_s, step_s)
+        self.log.add(rows)
+        self.times.append(time_s)
+        self.states.append(_state(watch, rows, self.states))
+        self.covered += bool(outcome.covered)
+
+        def mark(image: Image) -> None:
+            disclosure.mark(image, frame=frame, swapped=outcome.swapped, stages={})
+
+        def take(face: int | None) -> Image:
+            return tiles.draw(before, outcome.image, watch, face, mark)
+
+        tiles.look(watch)
+        self.evenly.offer(index, time_s, take)
+        self.worst.offer(rows, index, time_s, take)
+        picture = panels.draw(
+            before, outcome.image if self.with_swap else None, watch, rows, index=index, time_s=time_s, mark=mark
+        )
+        writer.send(Disclosure(None).mark(picture, frame=frame, swapped=outcome.swapped, stages={}))
+
+    def write(self, work: Path) -> dict[str, Any]:
+        """Sheet, plots and report; returns the summary."""
+        times = np.array(self.times, np.float32)
+        summary = summarize(self.log, times, self.covered)
+        evenly, worst = self.evenly.moments(), self.worst.moments()
+        _save(work / FILES[1], draw_sheet(self.name, _subtitle(summary, self.input), evenly, worst))
+        _save(work / FILES[2], draw_plots(self.log, times, self.name))
+        info = self.input.info
+        head = {
+            "clip": self.name,
+            "size": [info.width, info.height],
+            "fps": round(info.fps, 4),
+            "source": list(self.config.source.photos),
+            "summary": summary,
+        }
+        try:
+            with (work / FILES[3]).open("w", encoding="utf-8") as file:
+                file.writelines(write_report(head, self.log, times, self.states, worst))
+        except OSError as error:
+            raise OutputError(f"cannot write {work / FILES[3]}", got=error.strerror or str(error)) from None
+        return summary
+
+
+def _state(watch: Probe, rows: list[FaceFigures], before: list[str]) -> str:
+    """Of the whole frame, by its worst face."""
+    if not rows:
+        return "lost" if before and before[-1] != "nobody" else "nobody"
+    if any(not row.swapped for row in rows):
+        return "covered"
+    return "measured" if all(row.confidence >= 1 for row in rows) else "coasting"
+
+
+def _save(path: Path, image: Image) -> None:
+    frame = Frame(image, 0, time.perf_counter(), 0.0)
+    ImageOutput(path).send(Disclosure(None).mark(image, frame=frame, swapped=0, stages={}))
+
+
+def _subtitle(summary: Mapping[str, Any], input: Input) -> str:
+    info = input.info
+    jumps = sum(len(face["jumps"]) for face in summary["faces"].values())
+    return (
+        f"{info.width} x {info.height}, {info.fps:g} frames/s, {summary['frames']} frames, "
+        f"{summary['seconds']:.1f} s.   "
+        f"Followed in {summary['share_followed']:.0%}, measured in {summary['share_measured']:.0%} of the frames.   "
+        f"Faces: {len(summary['faces'])}.   Jumps: {jumps}."
+    )

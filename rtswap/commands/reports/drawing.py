@@ -1,0 +1,164 @@
+"""Text, lines and tints on a picture, and where a frame's points come to lie on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rtswap.core.types import Box, Image, Mask, Matrix, Points
+from rtswap.vision.geometry import inverse, transform
+
+Color = tuple[int, int, int]
+"""BGR."""
+INK, GREY, PALE, PAPER, NIGHT = (48, 40, 33), (128, 118, 108), (226, 222, 218), (255, 255, 255), (34, 28, 24)
+GREEN, AMBER, RED, BLUE, VIOLET, TEAL = (
+    (96, 168, 44),
+    (24, 152, 240),
+    (60, 56, 214),
+    (196, 120, 32),
+    (190, 84, 140),
+    (160, 160, 20),
+)
+STATES: dict[str, Color] = {"measured": GREEN, "coasting": AMBER, "lost": RED, "covered": RED, "nobody": GREY}
+STEPS: dict[str, Color] = {"occlusion": AMBER, "skin": VIOLET, "parts": BLUE}
+"""What takes parts of the mask away."""
+REGULAR, BOLD = 450, 650
+_FINE = 4
+"""Binary places of drawn coordinates."""
+_FARTHEST = 20_000.0
+
+
+@cache
+def _font() -> Any:
+    return cv2.FontFace("sans")
+
+
+def text(
+    image: Image,
+    words: str,
+    at: tuple[float, float],
+    *,
+    size: int = 15,
+    color: Color = INK,
+    weight: int = REGULAR,
+    align: float = 0.0,
+) -> int:
+    """Write with the base line at ``at``; ``align`` 0 left, 0.5 middle, 1 right. Returns the width in px."""
+    width = text_width(words, size, weight)
+    where = round(at[0] - align * width), round(at[1])
+    cv2.putText(image, words, where, color, _font(), size, weight)
+    return width
+
+
+def text_width(words: str, size: int = 15, weight: int = REGULAR) -> int:
+    """Pixels."""
+    x, _, width, _ = cv2.getTextSize((100, 100), words, (0, 0), _font(), size, weight)
+    return int(x + width)
+
+
+def lines(
+    image: Image, paths: Sequence[NDArray[np.floating]], color: Color, width: int = 1, *, closed: bool = False
+) -> None:
+    """Anti-aliased. ``paths``: each (N, 2) px."""
+    if paths:
+        ends = np.cumsum([len(path) for path in paths])[:-1]
+        fixed = np.split(_fixed(np.concatenate([path[:, :2] for path in paths])), ends)  # thousands at once
+        cv2.polylines(image, fixed, closed, color, width, cv2.LINE_AA, _FINE)
+
+
+def dots(image: Image, points: NDArray[np.floating], colors: NDArray[np.uint8], radius: float) -> None:
+    """``colors`` (N, 3)."""
+    reach = round(radius * 2**_FINE)
+    for (x, y), color in zip(_fixed(points).tolist(), colors.tolist(), strict=True):
+        cv2.circle(image, (x, y), reach, color, -1, cv2.LINE_AA, _FINE)
+
+
+def rectangle(image: Image, box: NDArray[np.floating], color: Color, width: int = 1) -> None:
+    """``box`` xyxy."""
+    x1, y1, x2, y2 = (float(v) for v in box)
+    lines(image, [np.array([[x1, y1], [x2, y1], [x2, y2], [x1, y2]])], color, width, closed=True)
+
+
+def tint(image: Image, mask: Mask, color: Color, strength: float) -> None:
+    """Colour what ``mask`` (as large as ``image``) covers; ``strength`` 0..1."""
+    x, y, width, height = cv2.boundingRect(mask)
+    if not width or not height:
+        return
+    region = image[y : y + height, x : x + width]
+    share = mask[y : y + height, x : x + width].astype(np.float32) * np.float32(strength / 255)
+    region[:] = cv2.blendLinear(region, np.full_like(region, color), 1 - share, share)
+
+
+def outline(image: Image, mask: Mask, color: Color, width: int = 1) -> None:
+    """Where ``mask`` passes one half."""
+    found, _ = cv2.findContours((mask >= 128).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    smooth = [_smoothed(np.asarray(path[:, 0], np.float32)) for path in found if len(path) > 8]
+    lines(image, smooth, color, width, closed=True)
+
+
+@dataclass(frozen=True, slots=True)
+class FrameView:
+    """A part of a frame shown at some size."""
+
+    matrix: Matrix
+    """Frame -> picture."""
+    size: tuple[int, int]
+
+    @classmethod
+    def whole(cls, frame: tuple[int, int], size: tuple[int, int]) -> FrameView:
+        """All of a frame of (width, height), as large as fits into ``size``, in its middle."""
+        scale = min(size[0] / frame[0], size[1] / frame[1])
+        shift = [(to - scale * (side - 1) - 1) / 2 for side, to in zip(frame, size, strict=True)]
+        return cls(np.array([[scale, 0, shift[0]], [0, scale, shift[1]]], np.float32), size)
+
+    @classmethod
+    def around(cls, middle: NDArray[np.floating], side: float, size: tuple[int, int]) -> FrameView:
+        """The square of ``side`` px about ``middle``."""
+        scale = min(size) / max(side, 1.0)
+        shift = (np.array(size) - 1) / 2 - scale * middle
+        return cls(np.array([[scale, 0, shift[0]], [0, scale, shift[1]]], np.float32), size)
+
+    def picture(self, frame: Image) -> Image:
+        """A new picture; outside the frame it is dark."""
+        how = cv2.INTER_AREA if self.matrix[0, 0] < 0.6 else cv2.INTER_CUBIC if self.matrix[0, 0] > 1.2 else None
+        if how == cv2.INTER_AREA:
+            frame = np.asarray(cv2.blur(frame, (max(1, round(0.7 / float(self.matrix[0, 0]))),) * 2), np.uint8)
+        shown = cv2.warpAffine(
+            frame, self.matrix, self.size, flags=how or cv2.INTER_LINEAR, borderValue=(NIGHT[0], NIGHT[1], NIGHT[2])
+        )
+        return np.asarray(shown, np.uint8)
+
+    def points(self, points: Points) -> Points:
+        """(N, 2)"""
+        return transform(self.matrix, points[:, :2])
+
+    def box(self, box: Box) -> Box:
+        """xyxy"""
+        corners: Box = self.points(box.reshape(2, 2)).reshape(4)
+        return corners
+
+    def mask(self, mask: Mask, matrix: Matrix) -> Mask:
+        """A crop's mask as it lies on this picture. ``matrix``: frame -> crop."""
+        back = np.vstack([inverse(self.matrix), [0, 0, 1]])
+        where = (np.vstack([matrix, [0, 0, 1]]) @ back)[:2].astype(np.float32)
+        laid = cv2.warpAffine(mask, where, self.size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+        return np.asarray(laid, np.uint8)
+
+
+def _smoothed(path: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Steps of whole pixels made round."""
+    return np.asarray(
+        (np.roll(path, 2, 0) + np.roll(path, 1, 0) + path + np.roll(path, -1, 0) + np.roll(path, -2, 0)) / 5,
+        np.float32,
+    )
+
+
+def _fixed(points: NDArray[np.floating]) -> NDArray[np.int32]:
+    near = np.clip(np.nan_to_num(points[:, :2]), -_FARTHEST, _FARTHEST)
+    return np.asarray(np.round(near * 2**_FINE), np.int32)

@@ -1,0 +1,60 @@
+"""A folder that appears with everything in it, or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rtswap.core.errors import OutputError, reason
+from rtswap.core.files import make_partial
+
+
+@contextmanager
+def publish_folder(path: Path, names: Sequence[str], *, overwrite: bool) -> Iterator[Path]:
+    """Work in the folder that is given; where the work ends well it becomes ``path``, otherwise it vanishes.
+
+    ``names``: the files that will be there. Where ``path`` exists they are moved into it, the last one last. Raises
+    OutputError where ``path`` cannot be written, or has such files already and ``overwrite`` is not wished.
+    """
+    _refuse(path, names, overwrite)
+    work = make_partial(path, Path.mkdir, do="Choose another folder with -o.")
+    try:
+        yield work
+        try:
+            _publish(work, path, names)
+        except OSError as error:
+            raise OutputError(
+                f"cannot write {path}", got=reason(error), do="Choose another folder with -o."
+            ) from None
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _refuse(path: Path, names: Sequence[str], overwrite: bool) -> None:
+    try:
+        if not path.exists():
+            return
+        there = [name for name in names if (path / name).exists()]
+    except (OSError, ValueError) as error:
+        raise OutputError(f"cannot write {str(path)[:300]!r}", got=reason(error)) from None
+    if not path.is_dir():
+        raise OutputError(
+            f"cannot write into {path}", expected="a folder", got="a file", do="Choose another name with -o."
+        )
+    if there and not overwrite:
+        do = "Choose another folder with -o, or add --overwrite."
+        raise OutputError(f"{path / there[0]} exists already", do=do)
+    if not os.access(path, os.W_OK):
+        raise OutputError(f"cannot write into {path}", got="no permission", do="Choose another folder with -o.")
+
+
+def _publish(work: Path, path: Path, names: Sequence[str]) -> None:
+    if not path.exists():
+        work.rename(path)
+        return
+    (path / names[-1]).unlink(missing_ok=True)  # the last one says that all are there
+    for name in names:
+        (work / name).replace(path / name)

@@ -1,0 +1,47 @@
+"""Looks for rtswap's marks."""
+
+from __future__ import annotations
+
+import json
+
+from rtswap.commands.command import Command, Flags, seconds
+from rtswap.commands.flags import Parser
+from rtswap.core.errors import UsageError
+
+
+def _parser() -> Parser:
+    made = Parser(
+        "rtswap verify",
+        "Was it made with rtswap? Looks for the invisible mark and the manifest.",
+        "exit codes:\n  0 marked, 3 no mark found (which proves nothing), 1 cannot be read, 2 no such use\n\n"
+        "examples:\n  rtswap verify clip.mp4\n  rtswap verify screen.png --json",
+    )
+    made.takes("file", "FILE|URL")
+    group = made.add_argument_group("What is looked at")
+    group.add_argument("--window", type=seconds, metavar="N", help="seconds of video taken together, 0.1 to 60 [2]")
+    return made.with_table(["console"], config=False)
+
+
+def _run(flags: Flags) -> int:
+    if "file" not in flags:
+        raise UsageError("no file given", do="Name a video, a picture or an address: rtswap verify clip.mp4")
+    from rtswap.app.console import Console
+    from rtswap.commands.verify.report import as_json, as_text, exit_code
+    from rtswap.commands.verify.run import verify as look
+
+    as_data = bool(flags.get("console.json"))
+    console = Console(quiet=bool(flags.get("console.quiet")), json=as_data)
+    verdict = look(
+        flags["file"],
+        window_s=flags.get("window", 2.0),
+        on_progress=console.progress,
+        on_event=console.event,
+    )
+    console.finish()
+    print(json.dumps(as_json(verdict), ensure_ascii=False) if as_data else as_text(verdict), end="\n" * as_data)
+    return exit_code(verdict)
+
+
+COMMAND = Command(
+    "verify FILE", "was it made with rtswap? Looks for the marks in a video, a picture, a URL", _parser, _run
+)

@@ -1,0 +1,1 @@
+"""A frame being worked on, in host memory or on a GPU."""

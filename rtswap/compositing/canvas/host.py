@@ -1,0 +1,99 @@
+"""The canvas in host memory: every operation touches one region of the frame, none the whole of it."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from rtswap.core.types import Box, Image, Mask, Matrix
+from rtswap.vision.geometry import clip_box, inverse, scale_of, upright_box
+from rtswap.vision.resample import resized, warped
+
+AVERAGED = 1.6
+"""Pixels of the frame per crop pixel from which a crop is averaged. Below, sampling misses hardly any and takes
+0.9 ms instead of 4.9 for a face of 450 px."""
+COVER_CELLS = 7
+"""Cells across a covered box: too few to tell a person by."""
+
+
+class HostCanvas:
+    """Implements ``protocols.Canvas``. Works in the frame's own memory, which the pipeline owns."""
+
+    def __init__(self, image: Image) -> None:
+        self._image = image
+
+    def image(self) -> Image:
+        return self._image
+
+    def crop(self, matrix: Matrix, size: tuple[int, int]) -> Image:
+        """(height, width, 3) as the matrix sees it, the frame's border continued: a view of the frame where it shows
+        whole pixels inside the frame at their own size, otherwise resampled."""
+        box = upright_box(matrix, size)
+        if box is None:
+            return warped(self._image, matrix, size)
+        region = self._region(box)
+        return region if region.shape[1::-1] == size else resized(region, size, _shrinking(size, region))
+
+    def paste(self, crop: Image, mask: Mask, matrix: Matrix) -> None:
+        """Blend ``crop`` back where ``matrix`` took it from. Pixels with mask 0 keep every bit."""
+        height, width = mask.shape
+        box = upright_box(matrix, (width, height))
+        if box is None:
+            crop, mask, box = _enlarged(crop, mask, matrix, self._image.shape)
+        elif (size := (box[2] - box[0], box[3] - box[1])) != (width, height):
+            crop, mask = resized(crop, size), resized(mask, size)
+        left, top, wide, high = cv2.boundingRect(mask)
+        x1, y1, x2, y2 = clip_box(
+            np.array([left, top, left + wide, top + high]) + box[:2] * 2, *self._image.shape[1::-1]
+        )
+        if x1 >= x2 or y1 >= y2:
+            return
+        inside = np.s_[y1 - box[1] : y2 - box[1], x1 - box[0] : x2 - box[0]]
+        _blend(self._image[y1:y2, x1:x2], crop[inside], mask[inside])
+
+    def _region(self, box: tuple[int, int, int, int]) -> Image:
+        """The pixels in the box: a view, or a copy with the border continued where the box leaves the frame."""
+        x1, y1, x2, y2 = box
+        height, width = self._image.shape[:2]
+        if x1 >= 0 and y1 >= 0 and x2 <= width and y2 <= height:
+            return self._image[y1:y2, x1:x2]
+        return warped(self._image, np.array([[1, 0, -x1], [0, 1, -y1]], np.float32), (x2 - x1, y2 - y1))
+
+    def cover(self, box: Box, style: str) -> None:
+        """Leave ``COVER_CELLS`` cells of what is in the box: smooth for ``blur``, hard-edged for ``pixelate``."""
+        x1, y1, x2, y2 = clip_box(box, *self._image.shape[1::-1])
+        if x1 >= x2 or y1 >= y2:
+            return
+        region = self._image[y1:y2, x1:x2]
+        side = max(region.shape[:2]) / COVER_CELLS
+        cells = max(1, round(region.shape[1] / side)), max(1, round(region.shape[0] / side))
+        small = resized(region, cells, cv2.INTER_AREA)
+        how = cv2.INTER_NEAREST if style == "pixelate" else cv2.INTER_CUBIC
+        cv2.resize(small, region.shape[1::-1], dst=region, interpolation=how)
+
+
+def _blend(region: Image, crop: Image, mask: Mask) -> None:
+    """In place: crop where mask is 255, region where it is 0, between within 1 of their weighted mean."""
+    share = cv2.merge([mask, mask, mask])
+    own = cv2.multiply(region, cv2.bitwise_not(share), scale=1 / 255)
+    cv2.add(own, cv2.multiply(crop, share, scale=1 / 255), dst=region)
+
+
+def _shrinking(size: tuple[int, int], region: Image) -> int:
+    """Averaging where the crop is much smaller than what it shows: sampled, it would shimmer."""
+    return cv2.INTER_AREA if region.shape[1] > AVERAGED * size[0] else cv2.INTER_LINEAR
+
+
+def _enlarged(
+    crop: Image, mask: Mask, matrix: Matrix, frame: tuple[int, ...]
+) -> tuple[Image, Mask, tuple[int, int, int, int]]:
+    """Crop and mask resampled to the frame's pixels, and which of these they are."""
+    height, width = mask.shape
+    back = inverse(matrix)
+    corners = np.array([[0, 0], [width - 1, 0], [0, height - 1], [width - 1, height - 1]], np.float32)
+    where = corners @ back[:, :2].T + back[:, 2]
+    x1, y1, x2, y2 = clip_box(np.concatenate([where.min(0), where.max(0) + 1]), frame[1], frame[0])
+    size = max(1, x2 - x1), max(1, y2 - y1)
+    back[:, 2] -= x1, y1
+    how = cv2.INTER_CUBIC if scale_of(matrix) < 0.9 else cv2.INTER_LINEAR
+    return warped(crop, back, size, how=how), warped(mask, back, size, zero=True), (x1, y1, x2, y2)

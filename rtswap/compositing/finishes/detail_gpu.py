@@ -1,0 +1,169 @@
+"""Sharpness and grain of the target, on a device: ``detail``.
+
+Now and then a patch of both pictures comes down with the frame, and the host measures it as it does without a GPU. So
+a face is matched from its second frame on; what is measured changes in tenths of seconds. What is given to a face is
+one captured graph, whose numbers say how much of everything.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtswap.compositing.finishes.detail import EVERY_S, Followed, Look, MatchDetail, window_for
+from rtswap.compositing.finishes.grain import SIDE, SPREAD, pattern
+from rtswap.compositing.finishes.openings import shares_of
+from rtswap.core.protocols import OnDownload
+from rtswap.core.types import BatchedTarget, Image, Quality, SwappedBatch, SwappedFace, Target, TargetBatch
+from rtswap.gpu.graphs import Captured
+from rtswap.gpu.resample import Device, Tensor, rounded, uploaded
+from rtswap.gpu.torch_import import load_torch
+
+torch = load_torch()
+
+NOTHING = Look(0.0, 0.0, None)
+REACH = 2
+"""Pixels to either side that a blur takes from."""
+NUMBERS = 16
+"""Floats: width and height of the face's crop; taps of the blur (5); what the picture and the blurred one count;
+x, y in the grain's pattern, and its share."""
+
+
+class GpuMatchDetail(MatchDetail):
+    """Implements ``protocols.GpuFinish``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._patterns: dict[int, Tensor] = {}
+        self._work: Captured | None = None
+
+    def apply_all(
+        self, swapped: SwappedBatch, targets: TargetBatch, quality: Quality, on_download: OnDownload
+    ) -> SwappedBatch:
+        """As ``MatchDetail.apply``. Works in ``swapped.crops``."""
+        with torch.inference_mode():
+            for row, face in enumerate(targets.faces):
+                key = face.track_id
+                track = self._tracks.setdefault(key, Followed(np.random.default_rng(abs(key))))
+                due = not 0 <= face.time_s - track.measured_s < EVERY_S
+                if due and (quality.match_color or track.measured_s == -math.inf):
+                    self._ask(track, row, face, swapped, targets, on_download)
+                where = track.offsets.integers(0, 1 << 16, 2)
+                if track.look != NOTHING:
+                    self._give(swapped.crops[row], face, track.look, (int(where[0]), int(where[1])))
+        return swapped
+
+    def _ask(
+        self,
+        track: Followed,
+        row: int,
+        face: BatchedTarget,
+        swapped: SwappedBatch,
+        targets: TargetBatch,
+        on_download: OnDownload,
+    ) -> None:
+        """For what is measured: the green of both pictures and the mask where one looks."""
+        width, height = face.size
+        nothing = np.broadcast_to(np.zeros((), np.uint8), (height, width))
+        here = Target(face.track_id, nothing, face.landmarks, face.visibility, face.time_s)
+        window = window_for(here, nothing)
+        if window is None:
+            track.measured_s = face.time_s
+            return
+        green = (crops[row][window][..., 1] for crops in (targets.crops, swapped.crops))
+        corner = np.array([window[1].start, window[0].start, 0], np.float32)
+
+        def measure(patch: Image) -> None:
+            theirs, ours = (np.repeat(patch[..., k : k + 1], 3, 2) for k in range(2))
+            target = Target(face.track_id, theirs, face.landmarks - corner, face.visibility, face.time_s)
+            self._measure(track, SwappedFace(ours, np.ascontiguousarray(patch[..., 2])), target)
+
+        on_download(torch.stack([*green, swapped.masks[row][window]], 2), measure)
+
+    def _give(self, square: Tensor, face: BatchedTarget, look: Look, where: tuple[int, int]) -> None:
+        """To the face in ``square`` (S, S, 3), in place."""
+        device = square.device
+        self._work = self._work or Captured(given, 2, on_gpu=device.type == "cuda")
+        variance = look.softening or (1.0 if look.sharpening > 0 else 0.0)
+        halved = variance >= 1.2
+        taps = taps_of((variance - 1) / 4 if halved else variance)
+        drawn = uploaded(_drawn(face, square.shape[0], look, taps, where), device)
+        size = 0 if look.overlay is None else look.overlay.size
+        square.copy_(self._work(square, drawn, self._pattern(size, device), size, halved))
+
+    def _pattern(self, size: int, device: Device) -> Tensor:
+        """(1, 3, SIDE, SIDE) float around 0."""
+        noise = self._patterns.get(size)
+        if noise is None:
+            noise = self._patterns[size] = uploaded(pattern(size), device).permute(2, 0, 1)[None].float() - 128
+        return noise
+
+
+def _drawn(
+    face: BatchedTarget, side: int, look: Look, taps: NDArray[np.float64], where: tuple[int, int]
+) -> NDArray[np.uint8]:
+    """The bytes of one face: NUMBERS, then (S, S) 255 where its eyes and the inside of its mouth stay as they are.
+
+    Grain is taken from another place of the pattern than without a GPU: there it depends on the mask's box."""
+    row = np.zeros(4 * NUMBERS + side * side, np.uint8)
+    numbers, plane = row[: 4 * NUMBERS].view(np.float32), row[4 * NUMBERS :].reshape(side, side)
+    counts = (0.0, 1.0) if look.softening > 0 else (1 + look.sharpening, -look.sharpening)
+    span = [-(-side // SIDE) * SIDE + SIDE if side > SIDE else SIDE] * 2
+    x, y = (place % (whole - length + 1) for place, whole, length in zip(where, span, face.size, strict=True))
+    share = 0.0 if look.overlay is None else look.overlay.spread / SPREAD
+    numbers[:12] = *face.size, *taps, *counts, x, y, share
+    for (left, top), opening in shares_of(face.landmarks, face.size):
+        region = plane[top : top + opening.shape[0], left : left + opening.shape[1]]
+        np.maximum(region, np.round(opening * 255).astype(np.uint8), out=region)
+    return row
+
+
+def given(square: Tensor, drawn: Tensor, noise: Tensor, size: int, halved: bool) -> Tensor:
+    """(S, S, 3) ``square`` softened or sharpened and with grain, as ``drawn`` says; ``noise`` is the pattern of that
+    ``size``. ``halved``: blurred at half the size. Beyond the crop nothing is changed."""
+    side = square.shape[0]
+    numbers = drawn[: 4 * NUMBERS].view(torch.float32)
+    width, height, x, y = numbers[0], numbers[1], numbers[9], numbers[10]
+    place = torch.arange(side, device=square.device, dtype=torch.float32)
+    across, down = (torch.minimum(place, length - 1).clamp(min=0) for length in (width, height))
+    crop = square.index_select(0, down.long()).index_select(1, across.long())  # its last pixels go on beyond it
+    planes = crop.permute(2, 0, 1)[None].float()
+    blurred = _softened(planes, numbers[2:7], halved)
+    planes = (planes * numbers[7] + blurred * numbers[8]).round().clamp(0, 255)
+    lines, columns = ((place + corner).long() % SIDE for corner in (y, x))
+    planes = planes + noise.index_select(2, lines).index_select(3, columns) * numbers[11]
+    made = rounded(planes)[0].permute(1, 2, 0)
+    share = drawn[4 * NUMBERS :].view(side, side, 1).float() / 255
+    made = rounded(square * share + made * (1 - share))
+    within = ((place < width) & (place[:, None] < height))[..., None]
+    return torch.where(within, made, square)
+
+
+def _softened(planes: Tensor, taps: Tensor, halved: bool) -> Tensor:
+    """(1, C, H, W) float, whole numbers: ``sharpness.softened``."""
+    if not halved:
+        return _blurred(planes, taps)
+    half = _blurred(torch.nn.functional.avg_pool2d(planes, 2).round(), taps)
+    return torch.nn.functional.interpolate(half, planes.shape[2:], mode="bilinear").round()
+
+
+def _blurred(planes: Tensor, taps: Tensor) -> Tensor:
+    padded = torch.nn.functional.pad(planes, (REACH, REACH, REACH, REACH), mode="reflect")
+    height, width = planes.shape[2:]
+    across = sum(taps[place] * padded[..., place : place + width] for place in range(2 * REACH + 1))
+    down = sum(taps[place] * across[..., place : place + height, :] for place in range(2 * REACH + 1))
+    return down.round()
+
+
+def taps_of(variance: float) -> NDArray[np.float64]:
+    """(5,) a Gaussian of ``variance`` pixels squared as ``sharpness.softened`` takes it; 0: the picture itself."""
+    places = np.arange(-REACH, REACH + 1)
+    if variance < 0.02:
+        taps = (places == 0).astype(np.float64)
+    elif variance >= 0.6:
+        taps = np.exp(-0.5 * (places / (1.06 * math.sqrt(variance))) ** 2)
+    else:
+        taps = np.where(abs(places) == 1, variance / (2 * (1 - variance)), 1.0) * (abs(places) < 2)
+    return np.asarray(taps / taps.sum(), np.float64)

@@ -1,0 +1,253 @@
+"""What is in front of the target's face stays in front of the swap: hands, cups, microphones, hair, glasses.
+
+What the network says (``networks.occlusion``) is followed in time (it moves with the face), weighed against the
+landmarks' visibility, cleaned of specks, brought back to the crop, and taken out of the swapped face's mask.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rtswap.core.parts import BuildContext, FinishSpec
+from rtswap.core.protocols import GpuFinish
+from rtswap.core.types import Mask, Matrix, Points, Quality, SwappedFace, Target
+from rtswap.networks.occlusion import ANSWER, SIZE, OcclusionModel, placing
+from rtswap.vision.resample import blurred, resized, warped
+from rtswap.vision.topology import OVAL
+
+Plane = NDArray[np.float32]
+
+RISE_S, FALL_S, GAP_S = 0.02, 0.06, 0.5
+"""Time constants with which something comes before the face and goes again; after a gap the past says nothing."""
+LIVE_EVERY_S = 0.06
+"""Live, every second frame at 30 frames per second, every fourth at 60, is looked at."""
+SPARING_S = 0.09
+"""How old an answer may be where the quality leaves no time for a new one."""
+TURN = 0.7
+"""How much longer, in shares of that time, a face waits where another was looked at in the same frame."""
+SEEN = 0.5
+"""Visibility from which a landmark counts as seen."""
+BENEFIT = 0.2
+"""How much surer the network must be where the landmarks around are seen."""
+WITHDRAWN, BELIEVED = 0.35, 0.5
+"""Share of the seen landmarks that stay uncovered: below the first the network is not believed at all, from the
+second on in full. Were both followed blindly, the pipeline would have to blur the face (below a quarter)."""
+OPEN, SHUT = 0.35, 0.6
+"""Probability of being hidden where the swap begins to give way, and where it is gone."""
+HALF = (OPEN + SHUT) / 2
+"""Where half of it is left: from here on a place counts as covered."""
+SPECK = 10
+"""Smaller islands (in answers) are mistakes."""
+FEATHER = 0.6
+"""Sigma of the edge in answers."""
+STEP = 4
+"""Pixels of the crop per node of the grid on which the answers are turned back: an answer is 4 to 6 pixels wide."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    hidden: Plane
+    opened: Mask | None
+    """Made of it; None where nothing is before the face."""
+    time_s: float
+
+
+class Turns:
+    """When each face is looked at: at most every ``every_s`` seconds, more seldom where there are several, and not
+    all in the same frame."""
+
+    def __init__(self, every_s: float) -> None:
+        self._every_s = every_s
+        self._last: dict[int, float] = {}
+        self._latest_s = -math.inf
+
+    def may_rest(self, track_id: int, now_s: float, quality: Quality) -> bool:
+        """False for one that was never looked at. One that is due waits a little where another was looked at in the
+        same frame."""
+        if track_id not in self._last:
+            return False
+        rest_s = self._every_s if quality.match_color else max(self._every_s, SPARING_S)
+        rest_s *= max(1, len(self._last))  # what one face may cost is shared by several
+        turn_s = TURN * rest_s if now_s == self._latest_s else 0.0
+        return 0 <= now_s - self._last[track_id] < rest_s + turn_s
+
+    def looked(self, track_id: int, now_s: float) -> float:
+        """Seconds since it was looked at before; NaN the first time."""
+        before, self._last[track_id], self._latest_s = self._last.get(track_id, math.nan), now_s, now_s
+        return now_s - before
+
+    def forget(self, track_id: int) -> None:
+        """Drop when it was looked at."""
+        self._last.pop(track_id, None)
+
+
+class OcclusionMask:
+    """Implements ``protocols.Finish``.
+
+    The network is asked at most every ``every_s`` seconds of the stream, more seldom where there are several faces;
+    in between its last answer moves with the face.
+    """
+
+    def __init__(self, occlusion_model: OcclusionModel, every_s: float = 0.0) -> None:
+        self._occluders = occlusion_model
+        self._turns = Turns(every_s)
+        self._past: dict[int, _Past] = {}
+
+    def apply(self, swapped: SwappedFace, target: Target, quality: Quality) -> SwappedFace:
+        """The swapped face with its mask opened where something is in front of the target's.
+
+        Raises EngineError, and ModelError when the network breaks its contract.
+        """
+        matrix = placing(target.landmarks)
+        if matrix is None:
+            return swapped
+        points = target.landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2]
+        past = self._past.get(target.track_id)
+        if past is not None and self._turns.may_rest(target.track_id, target.time_s, quality):
+            opened = past.opened  # what was before the face a moment ago still is
+        else:
+            self._turns.looked(target.track_id, target.time_s)
+            hidden = self._followed(target, self._occluders.hidden(target.crop, matrix, points))
+            weighty = weighed(hidden, points, target.visibility)
+            opened = _opened(weighty, points) if float(weighty.max()) > OPEN else None
+            self._past[target.track_id] = _Past(hidden, opened, target.time_s)
+        if opened is None:
+            return swapped
+        return SwappedFace(
+            swapped.crop, np.asarray(cv2.min(swapped.mask, _back(opened, matrix, swapped.mask)), np.uint8)
+        )
+
+    def forget(self, track_id: int) -> None:
+        """Drop what was remembered of a track that has ended."""
+        self._past.pop(track_id, None)
+        self._turns.forget(track_id)
+
+    def _followed(self, target: Target, hidden: Plane) -> Plane:
+        """The average over time: quick to rise, slower to fall."""
+        past = self._past.get(target.track_id)
+        if past is not None and 0 < (passed := target.time_s - past.time_s) <= GAP_S:
+            rise, fall = shares(passed)
+            step = hidden - past.hidden
+            hidden = past.hidden + np.maximum(step * rise, 0) + np.minimum(step * fall, 0)
+        return hidden
+
+
+def shares(passed_s: float) -> tuple[np.float32, np.float32]:
+    """Of a step up and of a step down that are followed in this time."""
+    rise, fall = (np.float32(1 - math.exp(-passed_s / constant)) for constant in (RISE_S, FALL_S))
+    return rise, fall
+
+
+def weighed(hidden: Plane, points: Points, visibility: NDArray[np.float32]) -> Plane:
+    """(64, 64) ``hidden`` after the landmarks were heard: in doubt the target's face is replaced.
+
+    ``points`` (468, 2) network crop pixels. Visibility that is no number counts as seen.
+    """
+    at, seen = places(points, visibility)
+    hidden = hidden - BENEFIT * seen_around(at, seen)
+    x, y = at[seen].T
+    uncovered = float(np.count_nonzero(hidden[y, x] < HALF)) / len(x) if len(x) else 1.0
+    trust = min(max((uncovered - WITHDRAWN) / (BELIEVED - WITHDRAWN), 0.0), 1.0)
+    return np.asarray(hidden * np.float32(trust), np.float32)
+
+
+def places(points: Points, visibility: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    """(468, 2) the landmarks' places in an answer, and which of them are seen."""
+    return np.clip((points * (ANSWER / SIZE)).astype(np.int32), 0, ANSWER - 1), ~(visibility < SEEN)
+
+
+def seen_around(at: NDArray[np.int32], seen: NDArray[np.bool_]) -> Plane:
+    """(64, 64) 0..1: the share of seen landmarks round about; 0 where there are none."""
+    coarse = ANSWER // 4
+    cells = (at[:, 1] // 4) * coarse + at[:, 0] // 4
+    counts = np.stack([np.bincount(part, minlength=coarse * coarse) for part in (cells[seen], cells)], 1)
+    soft = blurred(counts.reshape(coarse, coarse, 2).astype(np.float32), 1.0)
+    share = soft[..., 0] / (soft[..., 1] + np.float32(0.05))
+    return np.asarray(cv2.resize(share, (ANSWER, ANSWER), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def _opened(hidden: Plane, points: Points) -> Mask:
+    """(64, 64) 255 = replace, 0 = leave: without specks of either kind, with a soft edge."""
+    gain = 255 / (SHUT - OPEN)
+    closed = cv2.threshold(hidden, HALF, 255, cv2.THRESH_BINARY)[1].astype(np.uint8)
+    without = _without_specks(_from_outside(closed, points))
+    filled = 255 - _without_specks(255 - without)
+    share = np.clip((hidden - OPEN) * gain, 0, 255).astype(np.uint8)
+    share = np.asarray(cv2.min(share, cv2.dilate(filled, np.ones((3, 3), np.uint8))), np.uint8)
+    share = np.asarray(cv2.max(share, cv2.erode(filled, np.ones((3, 3), np.uint8))), np.uint8)
+    return np.asarray(cv2.bitwise_not(blurred(share, FEATHER)), np.uint8)
+
+
+def _from_outside(closed: Mask, points: Points) -> Mask:
+    """0 or 255; islands of 255 that lie in the midst of the face are taken away. A hand has an arm, a cup a hand:
+    they come from beyond the outline. What does not is a glint on a lens, or make-up."""
+    midst = midst_of(points)
+    count, labels = cv2.connectedComponents(closed, connectivity=8)
+    keep = np.zeros(count, np.uint8)
+    keep[np.unique(labels[midst == 0])] = 255
+    keep[0] = 0
+    return np.asarray(keep[labels], np.uint8)
+
+
+def midst_of(points: Points) -> Mask:
+    """(64, 64) 1 in the midst of the face."""
+    midst = np.zeros((ANSWER, ANSWER), np.uint8)
+    oval = np.clip(points[OVAL] * (16 * ANSWER / SIZE), -30000, 30000).astype(np.int32)
+    cv2.fillPoly(midst, [oval], 1, cv2.LINE_8, 4)
+    return np.asarray(cv2.erode(midst, np.ones((5, 5), np.uint8)), np.uint8)
+
+
+def _without_specks(closed: Mask) -> Mask:
+    """0 or 255; islands of 255 with fewer than ``SPECK`` places are taken away."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
+    keep = np.where(stats[:, cv2.CC_STAT_AREA] >= SPECK, 255, 0).astype(np.uint8)
+    keep[0] = 0
+    return np.asarray(keep[labels], np.uint8)
+
+
+def _back(opened: Mask, matrix: Matrix, like: Mask) -> Mask:
+    """``opened`` as it lies over the crop that ``matrix`` maps to the network's: on a coarse grid first."""
+    height, width = like.shape
+    small, to_answer = coarse_places(matrix, (width, height))
+    coarse = warped(opened, to_answer, small, how=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    return resized(coarse, (width, height))
+
+
+def coarse_places(matrix: Matrix, size: tuple[int, int]) -> tuple[tuple[int, int], NDArray[np.float64]]:
+    """(width, height) of a coarse grid over a crop of ``size``, and (2, 3) where its nodes lie in the answer."""
+    small = max(1, -(-size[0] // STEP)), max(1, -(-size[1] // STEP))
+    step = np.array([size[0] / small[0], size[1] / small[1]])
+    half = matrix[:, :2] / 2
+    shift = half @ ((step - 1) / 2) + (matrix[:, 2] + 0.5) / 2 - 0.5
+    return small, np.column_stack([half * step, shift])
+
+
+def every_s(context: BuildContext) -> float:
+    """Seconds between two looks at a face."""
+    return LIVE_EVERY_S if context.live else 0.0
+
+
+def _build(context: BuildContext) -> OcclusionMask:
+    return OcclusionMask(OcclusionModel(context.engines["occlusion"]), every_s=every_s(context))
+
+
+def _build_gpu(context: BuildContext) -> GpuFinish:
+    from rtswap.compositing.finishes.occlusion_gpu import GpuOcclusionMask
+
+    return GpuOcclusionMask(context.engines["occlusion"], every_s=every_s(context))
+
+
+SPEC = FinishSpec(
+    "occlusion",
+    "hands, cups and hair stay in front of the face",
+    "mask",
+    _build,
+    _build_gpu,
+    enabled=lambda context: "occlusion" in context.mask.masks and "occlusion" in context.engines,
+    flag=lambda context: "--mask occlusion",
+)

@@ -1,0 +1,224 @@
+"""What is in front of the target's face stays in front of the swap, on a device: ``occlusion``, whose file says why.
+
+The host draws what follows from landmarks alone; whatever the network has answered stays where it is.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtswap.compositing.finishes.occlusion import (
+    BELIEVED,
+    BENEFIT,
+    FEATHER,
+    GAP_S,
+    HALF,
+    OPEN,
+    SHUT,
+    SPECK,
+    STEP,
+    WITHDRAWN,
+    Turns,
+    coarse_places,
+    midst_of,
+    places,
+    seen_around,
+    shares,
+)
+from rtswap.compositing.finishes.parts_gpu import limited
+from rtswap.compositing.finishes.regions_gpu import Islands
+from rtswap.core.protocols import Engine, OnDownload
+from rtswap.core.types import BatchedTarget, Matrix, Points, Quality, SwappedBatch, TargetBatch
+from rtswap.gpu.batched_run import Run, run_batched, run_of
+from rtswap.gpu.crops import CUT, cut_by, halved, seen
+from rtswap.gpu.graphs import Captured
+from rtswap.gpu.resample import Device, Tensor, bilinear, rounded, uploaded
+from rtswap.gpu.torch_import import load_torch
+from rtswap.networks.occlusion import ANSWER, SIZE, guide, placing
+
+torch = load_torch()
+
+
+class _Placed(NamedTuple):
+    row: int
+    face: BatchedTarget
+    matrix: Matrix
+    """Crop -> what the network sees."""
+    points: Points
+
+
+class GpuOcclusionMask:
+    """Implements ``protocols.GpuFinish``. ``engine`` runs the network of ``occlusion_model``; without
+    ``run_on_device`` its crops take a way over the host, which waits for them."""
+
+    def __init__(self, engine: Engine, every_s: float = 0.0) -> None:
+        self._run = run_of(engine)
+        self._turns = Turns(every_s)
+        self._hidden: dict[int, Tensor] = {}
+        """Per track (64, 64), as followed so far."""
+        self._opened: dict[int, Tensor] = {}
+        self._works: _Works | None = None
+
+    def apply_all(
+        self, swapped: SwappedBatch, targets: TargetBatch, quality: Quality, on_download: OnDownload
+    ) -> SwappedBatch:
+        """As ``OcclusionMask.apply``. Raises EngineError, and ModelError when the network breaks its contract."""
+        placed = [one for row, face in enumerate(targets.faces) if (one := _placed(row, face)) is not None]
+        if not placed:
+            return swapped
+        due = [one for one in placed if not self._turns.may_rest(one.face.track_id, one.face.time_s, quality)]
+        with torch.inference_mode():
+            works = self._works = self._works or _Works(swapped.masks.device)
+            if due:
+                self._look(works, due, targets)
+            opened = [works.all_open] * len(targets.faces)
+            for one in placed:
+                opened[one.row] = self._opened[one.face.track_id]
+            numbers = uploaded(_lying(placed, targets), swapped.masks.device)
+            masks = works.laid_over(swapped.masks, torch.stack(opened), numbers)
+            return SwappedBatch(swapped.crops, masks)
+
+    def forget(self, track_id: int) -> None:
+        """Drop what was remembered of a track that has ended."""
+        self._turns.forget(track_id)
+        self._hidden.pop(track_id, None)
+        self._opened.pop(track_id, None)
+
+    def _look(self, works: _Works, due: list[_Placed], targets: TargetBatch) -> None:
+        """Ask the network about these faces, and work out what follows."""
+        device = targets.crops.device
+        drawn = uploaded(np.stack([self._drawn(one) for one in due]), device)
+        guides = uploaded(np.stack([guide(one.points) for one in due]), device)
+        crops = torch.empty((len(due), SIZE, SIZE, 3), dtype=torch.uint8, device=device)
+        for crop, one, numbers in zip(crops, due, drawn, strict=True):
+            crop.copy_(works.cut(targets.crops[one.row], numbers[:CUT], _cut_by(one)[1]))
+        none = torch.zeros_like(works.all_open)
+        last = torch.stack([self._hidden.get(one.face.track_id, none) for one in due])
+        visible = _asked(self._run, crops, guides)
+        found = works.answered(visible, last, drawn[:, CUT:])
+        for one, hidden, opened in zip(due, *(part.clone() for part in found), strict=True):
+            self._hidden[one.face.track_id], self._opened[one.face.track_id] = hidden, opened
+
+    def _drawn(self, one: _Placed) -> NDArray[np.float32]:
+        """What the device must know of a face to look at it: how it is cut (8 numbers); then in answers, how much of
+        the benefit of the doubt there is (64 x 64), 1 in the midst of the face (64 x 64), where those landmarks lie
+        that are seen, -1 for the others (468); and with what shares the average over time rises and falls."""
+        row = np.empty(CUT + 2 * ANSWER * ANSWER + len(one.points) + 2, np.float32)
+        cut, benefit, midst, asked, rates = np.split(row, np.cumsum([CUT, ANSWER**2, ANSWER**2, len(one.points)]))
+        cut[:] = _cut_by(one)[0]
+        at, seen = places(one.points, one.face.visibility)
+        benefit[:] = seen_around(at, seen).ravel()
+        midst[:] = midst_of(one.points).ravel()
+        asked[:] = -1
+        asked[: np.count_nonzero(seen)] = at[seen] @ np.array([1, ANSWER])
+        passed = self._turns.looked(one.face.track_id, one.face.time_s)
+        rates[:] = shares(passed) if 0 < passed <= GAP_S and one.face.track_id in self._hidden else 1.0
+        return row
+
+
+class _Works:
+    """What is computed on one device, from captured graphs."""
+
+    def __init__(self, device: Device) -> None:
+        on_gpu = device.type == "cuda"
+        self.cut = Captured(cut, 2, on_gpu=on_gpu)
+        self.answered = Captured(answered, 3, on_gpu=on_gpu)
+        self.laid_over = Captured(laid_over, 3, on_gpu=on_gpu)
+        self.all_open = torch.full((ANSWER, ANSWER), 255.0, device=device)
+
+
+def _asked(run: Run, crops: Tensor, guides: Tensor) -> Tensor:
+    """(N, 64, 64) what the network says, until its next run. Raises ModelError."""
+    return run_batched("occlusion", run, {"crops": crops, "guides": guides}, "visible", (ANSWER, ANSWER))
+
+
+def answered(visible: Tensor, last: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
+    """(N, 64, 64) what is hidden, followed over time, and 0..255 where the swap may show. ``visible`` is the
+    network's, ``last`` what was hidden before, ``drawn`` (N, B) without the cut's numbers."""
+    count, area = len(visible), ANSWER * ANSWER
+    benefit, midst = (drawn[:, k * area : (k + 1) * area].view(count, ANSWER, ANSWER) for k in range(2))
+    rise, fall = drawn[:, -2:].T[:, :, None, None]
+    hidden = 1 - visible.float().nan_to_num(1.0).clamp(0, 1)  # no number: nothing is in front
+    step = hidden - last
+    followed = last + (step * rise).clamp(min=0) + (step * fall).clamp(max=0)
+    return followed, opened_of(followed, benefit, drawn[:, 2 * area : -2].long(), midst)
+
+
+def laid_over(masks: Tensor, opened: Tensor, numbers: Tensor) -> Tensor:
+    """(N, S, S) ``masks`` under the answers (N, 64, 64) as they lie over the crops, on coarse grids first.
+    ``numbers`` (N, 10): grid -> answer (6), the grid's width and height, the crop's."""
+    a, b, c, d, e, f = numbers[:, :6].T[:, :, None, None]
+    place = torch.arange(-(-masks.shape[1] // STEP), device=masks.device, dtype=torch.float32)
+    x, y = place[None, None], place[None, :, None]
+    coarse = bilinear(opened[:, None], a * x + b * y + c, d * x + e * y + f).round()[:, 0]
+    return limited(masks, coarse, numbers[:, 6:8], numbers[:, 8:10])
+
+
+def _lying(placed: list[_Placed], targets: TargetBatch) -> NDArray[np.float32]:
+    """``numbers`` of ``laid_over``; a face that is not placed is open everywhere."""
+    numbers = np.zeros((len(targets.faces), 10), np.float32)
+    numbers[:, 6:8] = 1
+    numbers[:, 8:] = [face.size for face in targets.faces]
+    for one in placed:
+        small, to_answer = coarse_places(one.matrix, one.face.size)
+        numbers[one.row, :6], numbers[one.row, 6:8] = to_answer.ravel(), small
+    return numbers
+
+
+def opened_of(hidden: Tensor, benefit: Tensor, asked: Tensor, midst: Tensor) -> Tensor:
+    """(N, 64, 64) float 0..255 of ``hidden`` 0..1: 255 = replace. ``occlusion.weighed`` and what follows there; the
+    others are ``_drawn``'s."""
+    hidden = _weighed(hidden, benefit, asked)
+    closed = hidden > HALF
+    islands = Islands(closed)
+    without = islands.touching(midst == 0) & (islands.sizes() >= SPECK)
+    filled = ~(Islands(~without).sizes() >= SPECK)
+    share = ((hidden - OPEN) * (255 / (SHUT - OPEN))).clamp(0, 255).floor()
+    edge = filled.float()[:, None] * 255
+    share = torch.minimum(share, torch.nn.functional.max_pool2d(edge, 3, 1, 1)[:, 0])
+    share = torch.maximum(share, -torch.nn.functional.max_pool2d(-edge, 3, 1, 1)[:, 0])
+    return 255 - _feathered(share)
+
+
+def _weighed(hidden: Tensor, benefit: Tensor, asked: Tensor) -> Tensor:
+    hidden = hidden - BENEFIT * benefit
+    counted = asked >= 0
+    found = hidden.flatten(1).gather(1, asked.clamp(min=0))
+    count = counted.sum(1)
+    uncovered = ((found < HALF) & counted).sum(1) / count.clamp(min=1)
+    uncovered = torch.where(count > 0, uncovered, 1.0)
+    trust = ((uncovered - WITHDRAWN) / (BELIEVED - WITHDRAWN)).clamp(0, 1)
+    return hidden * trust[:, None, None]
+
+
+def _feathered(share: Tensor) -> Tensor:
+    """A Gaussian of five taps, the border continued."""
+    taps = np.exp(-0.5 * (np.arange(-2, 3) / FEATHER) ** 2)
+    weights = (taps / taps.sum()).tolist()
+    height, width = share.shape[1:]
+    around = torch.nn.functional.pad(share[:, None], (2, 2, 2, 2), mode="replicate")[:, 0]
+    across = sum(weight * around[..., k : k + width] for k, weight in enumerate(weights))
+    return sum(weight * across[:, k : k + height] for k, weight in enumerate(weights)).round()
+
+
+def _placed(row: int, face: BatchedTarget) -> _Placed | None:
+    matrix = placing(face.landmarks)
+    if matrix is None:
+        return None
+    return _Placed(row, face, matrix, face.landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2])
+
+
+def _cut_by(one: _Placed) -> tuple[list[float], int]:
+    """As ``occlusion_model.cut``."""
+    return cut_by(one.matrix, one.face.size, below=0.55, least=4)
+
+
+def cut(square: Tensor, numbers: Tensor, halvings: int) -> Tensor:
+    """(128, 128, 3) what the network sees of a crop (S, S, 3): ``occlusion_model.cut``."""
+    planes = square.permute(2, 0, 1)[None].float()
+    for _ in range(halvings):
+        planes = halved(planes)
+    return rounded(seen(planes, numbers[None], SIZE))[0].permute(1, 2, 0)

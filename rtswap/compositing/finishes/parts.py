@@ -1,0 +1,143 @@
+"""Only these parts of the face are swapped; these stay the target's own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rtswap.compositing.finishes.openings import bounded, face_width, hull_of, union_of
+from rtswap.compositing.finishes.temporal import TemporalAverage
+from rtswap.core.parts import BuildContext, FinishSpec
+from rtswap.core.protocols import GpuFinish
+from rtswap.core.types import BatchedTarget, Mask, Quality, SwappedFace, Target
+from rtswap.vision.resample import blurred, resized
+from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
+
+STEP = 4
+"""Pixels per node of the grid on which masks are drawn."""
+NOSE = (168, 122, 351, 188, 412, 174, 399, 198, 420, 129, 358, 64, 294, 98, 327, 2, 1, 4)
+"""Bridge, sides, wings and tip."""
+ROOM, FEATHER = 0.035, 0.02
+"""Around a part, of the face's width: how far it reaches beyond its landmarks, and the sigma of its soft edge."""
+MOUTH_ROOM, MOUTH_FEATHER = 0.07, 0.035
+"""Around a kept mouth: wide, since two skins meet there."""
+HIDDEN, SEEN = 0.35, 0.6
+"""Mean visibility below which a kept part counts as hidden, and above which it counts as seen again."""
+FADE_S = 0.12
+"""Time constant with which a kept part comes and goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the face: convex hulls of these landmarks."""
+
+    groups: tuple[tuple[int, ...], ...]
+    room: float
+    feather: float
+
+
+PARTS = {
+    "eyes": Part((tuple(LEFT_EYE + LEFT_BROW), tuple(RIGHT_EYE + RIGHT_BROW)), ROOM, FEATHER),
+    "nose": Part((NOSE,), ROOM, FEATHER),
+    "mouth": Part((tuple(LIPS_OUTER),), ROOM + 0.02, FEATHER),
+}
+KEPT = {
+    "eyes": Part((tuple(LEFT_EYE), tuple(RIGHT_EYE)), ROOM, FEATHER),
+    "mouth": Part((tuple(LIPS_OUTER),), MOUTH_ROOM, MOUTH_FEATHER),
+}
+
+
+class PartsMask:
+    """Implements ``protocols.Finish``. ``parts``: eyes (with brows), nose, mouth; all, or none named: the whole face.
+    ``keep``: eyes, mouth: the target's own.
+
+    A kept part that is hidden fades away, so that no guess of where it lies shows; it comes back when it is seen.
+    """
+
+    def __init__(self, parts: Sequence[str], keep: Sequence[str]) -> None:
+        unknown = [name for name in parts if name not in (*PARTS, "all")] + [
+            name for name in keep if name not in KEPT
+        ]
+        if unknown:
+            raise ValueError(f"no part of the face is called {', '.join(unknown)}")
+        self._parts = [] if "all" in parts else [PARTS[name] for name in dict.fromkeys(parts)]
+        self._keep = {name: KEPT[name] for name in dict.fromkeys(keep)}
+        self._seen: dict[int, dict[str, bool]] = {}
+        self._strength = TemporalAverage(FADE_S)
+
+    def apply(self, swapped: SwappedFace, target: Target, quality: Quality) -> SwappedFace:
+        """The mask at most as large as it was; the crop as it came."""
+        if not self._parts and not self._keep:
+            return swapped
+        height, width = swapped.mask.shape
+        mask = cv2.min(swapped.mask, resized(self.shown(target, (width, height)), (width, height)), dst=swapped.mask)
+        return SwappedFace(swapped.crop, np.asarray(mask, np.uint8))
+
+    def shown(self, target: Target | BatchedTarget, of: tuple[int, int]) -> Mask:
+        """On a grid over a crop of size ``of``, a node about every ``STEP`` pixels: 255 = the swap shows."""
+        width, height = of
+        size = max(2, math.ceil(width / STEP)), max(2, math.ceil(height / STEP))
+        landmarks = bounded(target.landmarks) * np.array([size[0] / width, size[1] / height], np.float32)
+        share = np.full(size[::-1], 255, np.uint8)
+        if self._parts:
+            shown = [_drawn(part, landmarks, size) for part in self._parts]
+            share = np.asarray(np.max(shown, axis=0), np.uint8)
+        for part, strength in zip(self._keep.values(), self._strengths(target), strict=True):
+            own = _drawn(part, landmarks, size)
+            share = np.asarray(cv2.min(share, cv2.convertScaleAbs(own, alpha=-float(strength), beta=255)), np.uint8)
+        return share
+
+    def forget(self, track_id: int) -> None:
+        """Drop what was hidden."""
+        self._seen.pop(track_id, None)
+        self._strength.forget(track_id)
+
+    def _strengths(self, target: Target | BatchedTarget) -> NDArray[np.float32]:
+        """(K,) 0..1 how much of each kept part is kept now. With two thresholds: visibility that wavers between them
+        changes nothing."""
+        seen = self._seen.setdefault(target.track_id, {})
+        for name, part in self._keep.items():
+            visible = float(target.visibility[[index for group in part.groups for index in group]].mean())
+            if visible < HIDDEN:  # false, as the next, where it is no number
+                seen[name] = False
+            elif visible > SEEN or name not in seen:
+                seen[name] = True
+        wanted = np.array([float(seen[name]) for name in self._keep], np.float32)
+        return self._strength.follow(target.track_id, wanted, target.time_s)
+
+
+def _drawn(part: Part, landmarks: NDArray[np.float32], size: tuple[int, int]) -> Mask:
+    """(h, w) 255 in the part and its room, falling softly to 0. The hull itself is full, the soft edge outside it."""
+    width = face_width(landmarks)
+    room, sigma = part.room * width, max(0.7, part.feather * width)
+    shapes = [_grown(hull_of(landmarks[list(group)]), room + sigma) for group in part.groups]
+    return blurred(union_of(shapes, size), sigma)
+
+
+def _grown(hull: NDArray[np.float32], by: float) -> NDArray[np.float32]:
+    """The hull of circles of radius ``by`` around the hull's points."""
+    turns = np.arange(12) * (math.pi / 6)
+    circle = by * np.stack([np.cos(turns), np.sin(turns)], 1)
+    return hull_of((hull[:, None] + circle).reshape(-1, 2))
+
+
+def _build_gpu(context: BuildContext) -> GpuFinish:
+    from rtswap.compositing.finishes.parts_gpu import GpuPartsMask
+
+    return GpuPartsMask(context.mask.parts, context.mask.keep)
+
+
+SPEC = FinishSpec(
+    "parts",
+    "only some parts of the face are swapped, or some are kept",
+    "mask",
+    lambda context: PartsMask(context.mask.parts, context.mask.keep),
+    _build_gpu,
+    enabled=lambda context: context.mask.partial,
+    flag=lambda context: "--parts or --keep",
+)

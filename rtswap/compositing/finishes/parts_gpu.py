@@ -1,0 +1,54 @@
+"""Masks of faces on a device are made smaller by what the host draws, or the device finds, on coarse grids."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from rtswap.compositing.finishes.parts import PartsMask
+from rtswap.core.protocols import OnDownload
+from rtswap.core.types import Mask, Quality, SwappedBatch, TargetBatch
+from rtswap.gpu.resample import Device, Tensor, bilinear, rounded, uploaded
+from rtswap.gpu.torch_import import load_torch
+
+torch = load_torch()
+
+
+class GpuPartsMask:
+    """Implements ``protocols.GpuFinish``: ``PartsMask``, whose grids are drawn on the host."""
+
+    def __init__(self, parts: Sequence[str], keep: Sequence[str]) -> None:
+        self._host = PartsMask(parts, keep)
+
+    def apply_all(
+        self, swapped: SwappedBatch, targets: TargetBatch, quality: Quality, on_download: OnDownload
+    ) -> SwappedBatch:
+        """As ``PartsMask.apply``."""
+        grids, sizes = stacked([self._host.shown(face, face.size) for face in targets.faces], swapped.masks.device)
+        crops = uploaded(np.array([face.size for face in targets.faces], np.float32), swapped.masks.device)
+        return SwappedBatch(swapped.crops, limited(swapped.masks, grids.float(), sizes, crops))
+
+    def forget(self, track_id: int) -> None:
+        """Drop what was hidden."""
+        self._host.forget(track_id)
+
+
+def stacked(grids: Sequence[Mask], device: Device) -> tuple[Tensor, Tensor]:
+    """(N, G, G) on the device, each in the upper left, and (N, 2) their widths and heights."""
+    side = max(max(grid.shape) for grid in grids)
+    square = np.zeros((len(grids), side, side), np.uint8)
+    for place, grid in zip(square, grids, strict=True):
+        place[: grid.shape[0], : grid.shape[1]] = grid
+    sizes = np.array([grid.shape[::-1] for grid in grids], np.float32)
+    return uploaded(square, device), uploaded(sizes, device)
+
+
+def limited(masks: Tensor, grids: Tensor, sizes: Tensor, crops: Tensor) -> Tensor:
+    """(N, S, S) ``masks``, nowhere more than ``grids`` (N, G, G) float, each of which lies over its whole crop.
+    ``sizes`` and ``crops`` (N, 2): widths and heights of these."""
+    step = (sizes / crops)[:, :, None, None]
+    place = torch.arange(masks.shape[1], device=masks.device, dtype=torch.float32) + 0.5
+    x = (place[None, None] * step[:, 0] - 0.5).expand(-1, len(place), -1)
+    y = (place[None, :, None] * step[:, 1] - 0.5).expand(-1, -1, len(place))
+    return torch.minimum(masks, rounded(bilinear(grids[:, None], x, y, sizes)[:, 0]))

@@ -1,0 +1,104 @@
+"""Poisson blending: the swapped face keeps its gradients and takes its level from the target around it. For files."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rtswap.compositing.finishes.openings import bounding_box, openings_of
+from rtswap.core.parts import FinishSpec
+from rtswap.core.types import Image, Mask, Quality, SwappedFace, Target
+from rtswap.vision.resample import blurred, resized
+
+RIM = 8
+"""Pixels added around the crop: the solver wants a border of the target on every side."""
+SMALLEST = 16
+"""Pixels of the mask's shorter side below which there is nothing to solve."""
+STRANGE = 40.0
+"""Levels by which a place at the edge may differ from the edge's usual difference: a hand or hair before the face,
+which must not shine into it."""
+DIFFERENCE_STEP = 4
+"""Pixels per node of the grid on which the two pictures are compared."""
+
+
+class PoissonBlend:
+    """Implements ``protocols.Finish``. The mask stays as it is, soft edges too. About 0.1 s for a 300 px face.
+
+    OpenCV's seamless cloning solves for a correction that is the target less the swapped face along the mask's edge
+    and smooth inside it. What stands before the face differs from it without reason: there the usual difference of
+    the rest of the edge is taken.
+    """
+
+    def apply(self, swapped: SwappedFace, target: Target, quality: Quality) -> SwappedFace:
+        """A new crop; masks too small to solve in come back as they were."""
+        region = _region(swapped.mask)
+        if region is None:
+            return swapped
+        surroundings = _surroundings(swapped.crop, target.crop, region)
+        rows, columns = bounding_box(region)
+        middle = RIM + (columns.start + columns.stop) // 2, RIM + (rows.start + rows.stop) // 2
+        around = (RIM, RIM, RIM, RIM, cv2.BORDER_REPLICATE)
+        cloned = cv2.seamlessClone(
+            cv2.copyMakeBorder(swapped.crop, *around),
+            cv2.copyMakeBorder(surroundings, *around),
+            cv2.copyMakeBorder(region, RIM, RIM, RIM, RIM, cv2.BORDER_CONSTANT, value=0),
+            middle,
+            cv2.NORMAL_CLONE,
+        )
+        done = np.asarray(np.ascontiguousarray(cloned[RIM:-RIM, RIM:-RIM]), np.uint8)
+        for opening in openings_of(swapped.crop, target.landmarks):
+            opening.put_back(done)
+        return SwappedFace(done, swapped.mask)
+
+    def forget(self, track_id: int) -> None:
+        """Nothing is remembered from frame to frame."""
+
+
+def _region(mask: Mask) -> Mask | None:
+    """(H, W) 255 where more than half is replaced, small pieces left out: where to solve. None: nothing left."""
+    _, region = cv2.threshold(mask, 127, 255, cv2.THRESH_BINARY)
+    count, pieces, figures, _ = cv2.connectedComponentsWithStats(region, connectivity=4)
+    if count < 2:
+        return None
+    sizes = figures[1:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].min(1)
+    if sizes.max() < SMALLEST:
+        return None
+    region[np.isin(pieces, 1 + np.flatnonzero(sizes < SMALLEST))] = 0
+    return np.asarray(region, np.uint8)
+
+
+def _surroundings(crop: Image, target: Image, region: Mask) -> Image:
+    """(H, W, 3) what the edge is tied to: the target; where that is strange, the crop at the usual difference."""
+    height, width = region.shape
+    size = max(2, width // DIFFERENCE_STEP), max(2, height // DIFFERENCE_STEP)
+    ours, theirs = (
+        blurred(np.asarray(resized(picture, size, cv2.INTER_AREA), np.float32), 1.0) for picture in (crop, target)
+    )
+    small = resized(region, size, cv2.INTER_AREA)
+    around = np.ones((3, 3), np.uint8)
+    inner = cv2.erode(small, around, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    edge = (np.asarray(cv2.dilate(small, around)) > 127) & (np.asarray(inner) < 128)
+    difference = theirs - ours
+    usual = np.median(difference[edge], axis=0) if edge.any() else np.zeros(3)
+    odd = np.linalg.norm(difference - usual, axis=2) / (STRANGE * np.sqrt(3.0))
+    strange = np.asarray(cv2.dilate((1 - np.exp(-(odd**4))).astype(np.float32), around), np.float32)
+    doubt = resized(strange, (width, height))[..., None]
+    return _mixed(target, crop, np.asarray(usual, np.float32), doubt)
+
+
+def _mixed(target: Image, crop: Image, usual: NDArray[np.float32], doubt: NDArray[np.float32]) -> Image:
+    shifted = crop.astype(np.float32) + usual
+    mixed = target + (shifted - target) * doubt
+    return np.asarray(np.round(mixed).clip(0, 255), np.uint8)
+
+
+SPEC = FinishSpec(
+    "poisson",
+    "the swapped face keeps its gradients and takes its level from the target around it",
+    "seam",
+    lambda context: PoissonBlend(),
+    enabled=lambda context: context.swap.blend == "poisson",
+    flag=lambda context: "--blend poisson",
+    slow=lambda context: True,
+)

@@ -1,0 +1,213 @@
+"""The faces of a frame, one after the other in host memory: crop, swap, finish, and a look at what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtswap.core.protocols import Canvas, Finish, Stages, Stamp, Swapper
+from rtswap.core.types import (
+    Box,
+    Image,
+    Mask,
+    Matrix,
+    Points,
+    Quality,
+    StampedImage,
+    SwappedFace,
+    Swaps,
+    Target,
+    Track,
+    View,
+)
+from rtswap.vision.geometry import scale_of, transform
+
+LARGEST_FACE = 3.0
+"""Longest sides of the picture that a face may be long: beyond it a mesh has gone wild, and would take seconds."""
+LEAST_REPLACED = 0.25
+"""Share of a face's landmarks that a swap must replace, at least by half. Less would be the target with make-up.
+After the finishes it is asked of the landmarks that can be seen: what the landmark network too takes for hidden may
+stay, what only a mask takes for hidden may not."""
+SEEN = 0.5
+"""Visibility from which a landmark counts as seen."""
+EVERY_ROW = 16
+"""One row of a crop in so many is compared with the target's, the middle one among them."""
+
+
+class TooHidden(Exception):
+    """So much is before the face that next to nothing of it would be replaced. A cup there is no fault of ours."""
+
+
+class HostRenderer:
+    """Implements ``protocols.Renderer``. ``swappers``: one per source. ``canvas`` makes one of a frame's picture.
+    ``stamp`` marks what is delivered. ``finishes``: the steps between swap and paste, in order. ``partial``: the user
+    wants parts of the target's own face to show."""
+
+    def __init__(
+        self,
+        swappers: Sequence[Swapper],
+        *,
+        canvas: Callable[[Image], Canvas],
+        stamp: Stamp,
+        finishes: Sequence[Finish] = (),
+        partial: bool = False,
+    ) -> None:
+        self.swappers, self.finishes, self.partial = list(swappers), list(finishes), partial
+        self.stamp, self._canvas = stamp, canvas
+
+    @property
+    def source_count(self) -> int:
+        return len(self.swappers)
+
+    def begin(self, image: Image) -> HostFrameRender:
+        return HostFrameRender(self, self._canvas(image), LARGEST_FACE * max(image.shape[:2]))
+
+    def forget(self, track_id: int) -> None:
+        """Drop what was remembered of a track that has ended."""
+        for swapper in self.swappers:
+            swapper.forget(track_id)
+        for step in self.finishes:
+            step.forget(track_id)
+
+
+class HostFrameRender:
+    """Implements ``protocols.FrameRender``."""
+
+    def __init__(self, renderer: HostRenderer, canvas: Canvas, largest_px: float) -> None:
+        self._renderer, self._canvas, self._largest_px = renderer, canvas, largest_px
+        self._faces: list[tuple[SwappedFace, Matrix]] = []
+        self._swaps = Swaps()
+
+    def swap(self, tracks: Sequence[Track], source: int, *, quality: Quality, now: float, stages: Stages) -> Swaps:
+        """As ``protocols.FrameRender``."""
+        swapper = self._renderer.swappers[source]
+        done: list[int] = []
+        bare: list[int] = []
+        failure = None
+        for track in tracks:
+            try:
+                check_landmarks(track.landmarks, self._largest_px)
+                view = checked(View(*swapper.view(track.landmarks, quality.max_face_px)))
+                self._faces.append((self._swap_one(swapper, view, track, quality, now, stages), view.matrix))
+                done.append(track.id)
+            except TooHidden:
+                bare.append(track.id)
+            except Exception as error:  # noqa: BLE001 - whatever breaks, the face must be covered
+                failure = error
+                bare.append(track.id)
+        self._swaps = Swaps(tuple(done), tuple(bare), failure)
+        return self._swaps
+
+    def _swap_one(
+        self, swapper: Swapper, view: View, track: Track, quality: Quality, now: float, stages: Stages
+    ) -> SwappedFace:
+        with stages("crop"):
+            crop = self._canvas.crop(*view)
+        with stages("swap"):
+            landmarks = transform(view.matrix, track.landmarks)
+            target = Target(track.id, crop, landmarks, track.visibility, now)
+            face = swapper.swap(target, quality)
+        _check_form(face, target)
+        check_replaced(_share_replaced(face.mask, target.landmarks))
+        if self._renderer.finishes:
+            with stages("finish"):
+                for step in self._renderer.finishes:
+                    face = step.apply(face, target, quality)
+            _check_form(face, target)
+            if not self._renderer.partial:
+                check_shown(_share_replaced(face.mask, at_stake(target.landmarks, target.visibility)))
+        return face
+
+    def cover(self, box: Box, style: str) -> None:
+        """As ``protocols.Canvas``."""
+        self._canvas.cover(box, style)
+
+    def paste(self) -> None:
+        """As ``protocols.FrameRender``."""
+        for face, matrix in self._faces:
+            self._canvas.paste(face.crop, face.mask, matrix)
+
+    def deliver(self) -> StampedImage:
+        """As ``protocols.FrameRender``."""
+        return self._renderer.stamp.apply(self._canvas.image())
+
+    def verdict(self) -> Swaps:
+        """What ``swap`` said: it has seen all pixels."""
+        return self._swaps
+
+    def restart(self) -> None:
+        """Never asked for."""
+
+
+def check_landmarks(landmarks: Points, largest_px: float) -> None:
+    """Raises ValueError for a mesh that has gone wild."""
+    if not np.isfinite(landmarks).all():
+        raise ValueError("landmarks that are no numbers")
+    if np.ptp(landmarks[:, :2], axis=0).max() > largest_px:
+        raise ValueError("a face far larger than the picture")
+
+
+def checked(view: View) -> View:
+    """Raises ValueError where nothing can be pasted back from it."""
+    if not scale_of(view.matrix) > 0:
+        raise ValueError("a view from which there is no way back")
+    return view
+
+
+def check_replaced(share: float) -> None:
+    """``share``: of all landmarks, after the swap. Raises ValueError where the target would be left bare."""
+    if not share >= LEAST_REPLACED:
+        raise ValueError("a mask that leaves the face bare")
+
+
+def check_shown(share: float) -> None:
+    """``share``: of those at stake, after the finishes, which may leave to the target what it hides itself. Raises
+    TooHidden."""
+    if share < LEAST_REPLACED:
+        raise TooHidden
+
+
+def check_changed(changed: bool) -> None:
+    """Raises ValueError where a swapped face is the target's own."""
+    if not changed:
+        raise ValueError("the target's own face, not swapped")
+
+
+def at_stake(landmarks: Points, visibility: NDArray[np.float32]) -> Points:
+    """Those that can be seen."""
+    return np.asarray(landmarks[visibility >= SEEN], np.float32)
+
+
+def first_row(height: int) -> int:
+    """Of those that are compared."""
+    return height // 2 % EVERY_ROW
+
+
+def pixels_of(landmarks: Points, size: tuple[int, int]) -> tuple[NDArray[np.intp], NDArray[np.intp], int]:
+    """Columns and rows of every other landmark that lies in a crop of ``size``, and how many were asked."""
+    x, y = landmarks[::2, :2].T
+    inside = (x >= 0) & (y >= 0) & (x < size[0]) & (y < size[1])
+    return x[inside].astype(np.intp), y[inside].astype(np.intp), len(x)
+
+
+def share_of(replaced: int, asked: int) -> float:
+    """1 where nothing was asked."""
+    return replaced / asked if asked else 1.0
+
+
+def _check_form(face: SwappedFace, target: Target) -> None:
+    shape = target.crop.shape
+    if face.crop.dtype != np.uint8 or face.crop.shape != shape:
+        raise ValueError(f"a swapped face of {face.crop.dtype} {face.crop.shape}, expected uint8 {shape}")
+    if face.mask.dtype != np.uint8 or face.mask.shape != shape[:2]:
+        raise ValueError(f"a mask of {face.mask.dtype} {face.mask.shape}, expected uint8 {shape[:2]}")
+    rows = slice(first_row(shape[0]), None, EVERY_ROW)
+    check_changed(not np.array_equal(face.crop[rows], target.crop[rows]))
+
+
+def _share_replaced(mask: Mask, landmarks: Points) -> float:
+    """Share of the landmarks that lie where the mask replaces the target at least by half."""
+    x, y, asked = pixels_of(landmarks, (mask.shape[1], mask.shape[0]))
+    return share_of(int(np.count_nonzero(mask[y, x] >= 128)), asked)

@@ -1,6 +1,0 @@
-"""Whose face it is: a photo becomes a source only after somebody has said that this is all right."""
-
-from rtswap.consent.asking import STATEMENT, ask, ask_on_terminal
-from rtswap.consent.record import ConsentRecord, photo_digest
-
-__all__ = ["STATEMENT", "ConsentRecord", "ask", "ask_on_terminal", "photo_digest"]

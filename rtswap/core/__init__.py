@@ -1,0 +1,1 @@
+"""The ground that every room stands on: values, seams, errors, files."""

@@ -1,0 +1,157 @@
+"""The invisible mark and the badge on a GPU: the arithmetic of ``watermark`` and ``badge``, bit for bit.
+
+What changes from frame to frame (which blocks are busy, which of two badges stands out) stays on the device: nobody
+waits for it. The badge is chosen before the mark is in the picture, whose mean it does not change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtswap.disclosure.badge import DEAD_BAND, MIDDLE_GREY, PATIENCE, Badge, render
+from rtswap.disclosure.watermark import LEAST_SIDE, STRENGTHS, Payload
+from rtswap.disclosure.watermark_gain import BUSY, ENTER, SAMPLES, STAY, Gain
+from rtswap.disclosure.watermark_pattern import tile, tile_side
+from rtswap.gpu.graphs import Captured
+from rtswap.gpu.resample import Device, Tensor, rounded
+from rtswap.gpu.torch_import import load_torch
+
+torch = load_torch()
+
+
+class GpuMarks:
+    """Both, for the frames of one stream and ``size`` (width, height). Without a payload, and in frames too small for
+    it, there is no mark; without a badge no badge."""
+
+    def __init__(self, badge: Badge | None, payload: Payload | None, size: tuple[int, int], device: Device) -> None:
+        marked = payload is not None and min(size) >= LEAST_SIDE
+        self.watermark = GpuWatermark(payload, size, device) if payload is not None and marked else None
+        self.badge = GpuBadge(badge, size, device) if badge is not None else None
+
+    def write(self, frame: Tensor) -> None:
+        """Into ``frame`` (H, W, 3) BGR uint8 itself."""
+        for part in (self.watermark, self.badge):
+            if part is not None:
+                part.look_at(frame)
+        if frame.device.type == "cuda":
+            from rtswap.disclosure.triton_marks import write_marks
+
+            write_marks(frame, self.watermark, self.badge)
+        else:
+            write_plain(frame, self.watermark, self.badge)
+
+
+class GpuWatermark:
+    """The pattern on the device, and how busy its blocks are: ``watermark_gain.Gain`` there."""
+
+    def __init__(self, payload: Payload, size: tuple[int, int], device: Device) -> None:
+        side = tile_side(*size)
+        plane, gain = tile(payload.message(), side), Gain(*size, side)
+        strengths = np.stack([np.rint(plane * strength).astype(np.int8) for strength in STRENGTHS])
+        self.tiles = torch.from_numpy(strengths).to(device)
+        """(L, S, S) int8: what is added to each of B, G and R, for every strength."""
+        self.column_blocks, self.row_blocks = (
+            torch.from_numpy(_blocks(edges)).to(device) for edges in (gain.x, gain.y)
+        )
+        """For every column and row of the frame the block in which it lies."""
+        self.levels = torch.zeros((len(gain.y) - 1, len(gain.x) - 1), dtype=torch.uint8, device=device)
+        self._columns, self._rows = (
+            torch.from_numpy(_samples(length, count)).to(device)
+            for length, count in zip(size, gain.samples, strict=True)
+        )
+        self.next_levels = Captured(_next_levels, 2, on_gpu=device.type == "cuda")
+
+    def look_at(self, frame: Tensor) -> None:
+        """Find the busy blocks anew."""
+        self.levels.copy_(self.next_levels(frame[self._rows[:, None], self._columns, 1], self.levels))
+
+
+class GpuBadge:
+    """The badge's looks on the device, and which is shown: ``badge.Patch`` there."""
+
+    def __init__(self, badge: Badge, size: tuple[int, int], device: Device) -> None:
+        patch = render(badge, *size)
+        self.corner = patch.x, patch.y
+        self.inks, self.keeps = (
+            torch.from_numpy(np.stack(pictures)).to(device)
+            for pictures in zip(*((layer.ink, layer.keep) for layer in patch.layers), strict=True)
+        )
+        """(L, h, w, 3) uint8 each: ``out = frame * keep / 255 + ink``."""
+        self.chosen = torch.zeros((), dtype=torch.int32, device=device)
+        self._against = torch.zeros((), dtype=torch.int32, device=device)
+        self._first = True
+        self.next_choice = Captured(_next_choice, 3, on_gpu=device.type == "cuda")
+
+    def look_at(self, frame: Tensor) -> None:
+        """Choose by what lies beneath. The first frame decides at once."""
+        if len(self.inks) == 1:
+            return
+        (x, y), (height, width) = self.corner, self.inks.shape[1:3]
+        step = max(1, height // 10)
+        beneath = frame[y : y + height : step, x : x + width : step, 1]
+        if self._first:
+            self._first = False
+            self.chosen.copy_((beneath.double().mean() < MIDDLE_GREY).int())
+            return
+        chosen, against = self.next_choice(beneath, self.chosen, self._against)
+        self.chosen.copy_(chosen)
+        self._against.copy_(against)
+
+
+def write_plain(frame: Tensor, watermark: GpuWatermark | None, badge: GpuBadge | None) -> None:
+    """In plain torch. The mark first: the badge is not to be seen through it."""
+    if watermark is not None:
+        height, width = frame.shape[:2]
+        side = watermark.tiles.shape[1]
+        levels = watermark.levels[watermark.row_blocks[:, None], watermark.column_blocks[None]].long()
+        down, across = (torch.arange(length, device=frame.device) % side for length in (height, width))
+        change = watermark.tiles[levels, down[:, None], across[None]]
+        frame.copy_((frame.short() + change[..., None]).clamp(0, 255).to(torch.uint8))
+    if badge is not None:
+        (x, y), (height, width) = badge.corner, badge.inks.shape[1:3]
+        region = frame[y : y + height, x : x + width]
+        ink, keep = (layers.index_select(0, badge.chosen[None])[0] for layers in (badge.inks, badge.keeps))
+        own = (region.float() * keep / 255).round()
+        region.copy_(rounded(own + ink))
+
+
+def _next_levels(samples: Tensor, last: Tensor) -> Tensor:
+    """(rows, columns) of blocks, from every sample's green and the levels of the frame before."""
+    green = samples.float()[None, None]
+    around = torch.nn.functional.pad(green, (1, 1, 1, 1), mode="reflect")
+    curved = (
+        around[..., :-2, 1:-1] + around[..., 2:, 1:-1] + around[..., 1:-1, :-2] + around[..., 1:-1, 2:] - 4 * green
+    ).abs()
+    rows, columns = last.shape
+    missing = (0, columns * SAMPLES - green.shape[3], 0, rows * SAMPLES - green.shape[2])
+    curved = torch.nn.functional.pad(curved, missing, mode="replicate")
+    levels = torch.zeros_like(last)
+    for level, limit in enumerate(BUSY, start=1):
+        counts = (curved.clamp(max=255) > limit).float() * 255
+        share = torch.nn.functional.avg_pool2d(counts, SAMPLES)[0, 0].round()
+        asked = torch.where(last >= level, 255 * STAY, 255 * ENTER)
+        levels = torch.where(share >= asked, level, levels)
+    return levels
+
+
+def _next_choice(beneath: Tensor, chosen: Tensor, against: Tensor) -> tuple[Tensor, Tensor]:
+    """Which look is shown from now on, and for how many frames in a row the other would have been better."""
+    grey = beneath.double().mean()
+    dark = (grey < MIDDLE_GREY).int()
+    other = ((grey - MIDDLE_GREY).abs() > DEAD_BAND) & (dark != chosen)
+    against = torch.where(other, against + 1, 0)
+    turned = against >= PATIENCE
+    return torch.where(turned, 1 - chosen, chosen), torch.where(turned, 0, against)
+
+
+def _blocks(edges: Sequence[int]) -> NDArray[np.int64]:
+    """For every pixel the block in which it lies."""
+    return np.asarray(np.repeat(np.arange(len(edges) - 1), np.diff(edges)), np.int64)
+
+
+def _samples(length: int, count: int) -> NDArray[np.int64]:
+    """The pixels that OpenCV's INTER_NEAREST takes of ``length`` to make ``count``."""
+    return np.asarray(np.minimum(np.floor(np.arange(count) * (length / count)), length - 1), np.int64)

@@ -1,0 +1,145 @@
+"""ONNX -> plan. One code path over TensorRT for RTX, which needs no GPU for it, and the classic TensorRT."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+from rtswap.core.errors import EngineError, ModelError
+from rtswap.engines.build.pixels import cast_pixels_first
+from rtswap.engines.build.precision import lower_precision
+from rtswap.engines.contract import TensorSpec, one_line, read_model_file
+from rtswap.engines.tensorrt.module import TensorRt, make_listener, shorten
+from rtswap.engines.tensorrt.plan import CURRENT, Manifest, Recipe
+
+
+def build_plan(
+    content: bytes, network: str, recipe: Recipe, tensorrt: TensorRt, *, card: str = ""
+) -> tuple[bytes, Manifest]:
+    """Compile a network. ``network`` is its name, for messages. ``card`` names what a classic plan is tied to.
+
+    Raises ModelError where the file is no network or one that TensorRT cannot parse, EngineError where it cannot
+    build it for what ``recipe`` wants.
+    """
+    began = time.perf_counter()
+    model, free_batch = prepare_graph(content, recipe)
+    api = tensorrt.api
+    errors: list[str] = []
+    listener = make_listener(api, errors)
+    builder = api.Builder(listener)
+    definition = builder.create_network(1 << int(api.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
+    parser = api.OnnxParser(definition, listener)
+    if not parser.parse(model.SerializeToString()):
+        raise ModelError(f"TensorRT cannot parse the network {network}", got=_reason(parser, errors))
+    config = builder.create_builder_config()
+    config.clear_flag(api.BuilderFlag.TF32)  # fp32 means fp32: it is the measure of the others
+    _aim(config, recipe, tensorrt)
+    _set_shapes(builder, config, definition, recipe, network)
+    plan = builder.build_serialized_network(definition, config)
+    if plan is None:
+        raise EngineError(f"TensorRT cannot build a plan of the network {network}", got=_reason(parser, errors))
+    serialised = bytes(plan)
+    return serialised, Manifest(
+        network=network,
+        onnx_sha256=hashlib.sha256(content).hexdigest(),
+        module=tensorrt.name,
+        version=tensorrt.version,
+        card=card,
+        recipe=recipe,
+        plan_sha256=hashlib.sha256(serialised).hexdigest(),
+        plan_bytes=len(serialised),
+        inputs=_specs(api, definition.num_inputs, definition.get_input),
+        outputs=_specs(api, definition.num_outputs, definition.get_output),
+        built_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        took_s=round(time.perf_counter() - began, 3),
+        free_batch=free_batch,
+    )
+
+
+def prepare_graph(content: bytes, recipe: Recipe) -> tuple[onnx.ModelProto, bool]:
+    """The graph as it goes to TensorRT, and whether it came with a free batch. Raises ModelError."""
+    try:
+        model = onnx.load_from_string(read_model_file(content))
+        onnx.checker.check_model(model)
+    except (DecodeError, onnx.checker.ValidationError, RuntimeError, ValueError, TypeError) as error:
+        raise ModelError("this is not a network", expected="an ONNX file", got=one_line(error)) from error
+    free_batch = all(_first_is_free(value) for value in [*_taken(model), *model.graph.output])
+    _fix_lengths(model, recipe)
+    return lower_precision(cast_pixels_first(model), recipe.precision, recipe.keep), free_batch
+
+
+def _taken(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
+    """What the caller gives: older files list their weights among the inputs."""
+    weights = {tensor.name for tensor in model.graph.initializer}
+    return [value for value in model.graph.input if value.name not in weights]
+
+
+def _first_is_free(value: onnx.ValueInfoProto) -> bool:
+    lengths = value.type.tensor_type.shape.dim
+    return len(lengths) > 0 and not lengths[0].HasField("dim_value")
+
+
+def _fix_lengths(model: onnx.ModelProto, recipe: Recipe) -> None:
+    """Where a recipe leaves no choice, the graph says so: a static plan needs no kernels for other shapes."""
+    for value in _taken(model):
+        for axis, length in enumerate(value.type.tensor_type.shape.dim):
+            least, _, most = recipe.batch if axis == 0 else recipe.side
+            if not length.HasField("dim_value") and least == most:
+                length.dim_value = least
+
+
+def _aim(config: Any, recipe: Recipe, tensorrt: TensorRt) -> None:
+    """Tell the builder which card the plan is for. Raises EngineError."""
+    if not recipe.target:
+        return
+    if recipe.target == CURRENT:
+        config.num_compute_capabilities = 1
+        config.set_compute_capability(tensorrt.api.ComputeCapability.CURRENT, 0)
+        return
+    if recipe.target not in tensorrt.targets:
+        known = " or ".join(tensorrt.targets) or "none: its plans are for the card they are built on"
+        raise EngineError(
+            f"{tensorrt.name} {tensorrt.version} cannot build for compute capability {recipe.target}", expected=known
+        )
+    config.num_compute_capabilities = 1
+    wanted = tensorrt.api.ComputeCapability.__members__[f"SM{recipe.target.replace('.', '')}"]
+    config.set_compute_capability(wanted, 0)
+
+
+def _set_shapes(builder: Any, config: Any, definition: Any, recipe: Recipe, network: str) -> None:
+    """The first free length of an input is its batch, the others are sides of pictures. Raises EngineError."""
+    profile = builder.create_optimization_profile()
+    free = False
+    for index in range(definition.num_inputs):
+        tensor = definition.get_input(index)
+        shape = list(tensor.shape)
+        free = free or -1 in shape
+        least, usual, most = (
+            [length if length >= 0 else recipe.batch[k] if axis == 0 else recipe.side[k]
+             for axis, length in enumerate(shape)]
+            for k in range(3)
+        )  # fmt: skip
+        profile.set_shape(tensor.name, least, usual, most)
+    if free and config.add_optimization_profile(profile) < 0:
+        raise EngineError(f"TensorRT does not take the lengths for the network {network}", got=str(recipe))
+
+
+def _specs(api: Any, count: int, get: Any) -> tuple[TensorSpec, ...]:
+    return tuple(_spec(api, get(index)) for index in range(count))
+
+
+def _spec(api: Any, tensor: Any) -> TensorSpec:
+    shape = tuple(None if length < 0 else int(length) for length in tensor.shape)
+    return TensorSpec(str(tensor.name), np.dtype(api.nptype(tensor.dtype)), shape)
+
+
+def _reason(parser: Any, errors: list[str]) -> str:
+    """Why it failed, in one line: what the parser says, else what was logged first."""
+    parser_errors = [str(parser.get_error(index).desc()) for index in range(parser.num_errors)]
+    return shorten(" ".join([*parser_errors, *errors][:1]))

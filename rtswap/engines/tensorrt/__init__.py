@@ -1,0 +1,1 @@
+"""TensorRT as an engine, and the plans it runs."""

@@ -1,0 +1,114 @@
+"""The folder where plans are kept: believed only with a manifest that fits, written whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from rtswap.core.errors import EngineError
+from rtswap.core.files import write_cached
+from rtswap.engines.tensorrt.plan import Manifest, manifest_from_json, manifest_to_json
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPlan:
+    """One plan in the folder, for reports."""
+
+    path: Path
+    bytes: int
+    manifest: Manifest | None
+    """None where there is none that can be read."""
+
+
+class PlanCache:
+    """The plans of one machine. ``folder`` is made when something is put there."""
+
+    def __init__(self, folder: Path, *, on_event: Callable[[str], None] = lambda event: None) -> None:
+        self.folder, self._on_event = folder, on_event
+
+    def find(self, network: str, key: str) -> tuple[bytes, Manifest] | None:
+        """The plan for ``key``, or None. Why one that lies there is refused goes to ``on_event``."""
+        path = self._path(network, key)
+        if not path.exists():
+            return None
+        try:
+            return read_plan(path, key)
+        except EngineError as error:
+            self._on_event(f"{error}. It is built again")
+            return None
+
+    def put(self, plan: bytes, manifest: Manifest) -> Path:
+        """Keep a plan and take away those of the same network that it replaces. Raises EngineError."""
+        path = self._path(manifest.network, manifest.key)
+        with suppress(OSError):  # a plan without a manifest is not believed
+            path.with_suffix(".json").unlink()
+        for file, content in ((path, plan), (path.with_suffix(".json"), manifest_to_json(manifest).encode())):
+            write_cached(file, content, cache="the plan cache", error=EngineError)
+        self._remove_older(path, manifest)
+        return path
+
+    def stored(self) -> Iterator[StoredPlan]:
+        """Every plan in the folder, by name. Nothing is checked but that the manifest can be read."""
+        for path in sorted(self.folder.glob("*.plan")):
+            try:
+                size = path.stat().st_size
+                manifest: Manifest | None = manifest_from_json(path.with_suffix(".json").read_text("utf-8"))
+            except (OSError, ValueError):
+                size, manifest = path.stat().st_size if path.exists() else 0, None
+            yield StoredPlan(path, size, manifest)
+
+    def kernels_file(self, network: str, key: str, card: str) -> Path:
+        """Where TensorRT for RTX keeps what it compiled of a plan on a card."""
+        return self.folder / f"{_plain(network)}-{key[:20]}-{_plain(card)}.kernels"
+
+    def _path(self, network: str, key: str) -> Path:
+        return self.folder / f"{_plain(network)}-{key[:20]}.plan"
+
+    def _remove_older(self, kept: Path, manifest: Manifest) -> None:
+        """Plans by the same recipe of another version of TensorRT, or of an older file of the network."""
+        for other in self.stored():
+            found = other.manifest
+            if found is None or other.path == kept or found.network != manifest.network:
+                continue
+            if (found.module, found.recipe, found.card) == (manifest.module, manifest.recipe, manifest.card):
+                for file in self.folder.glob(f"{other.path.stem}*"):
+                    file.unlink(missing_ok=True)
+
+
+def plan_folder(cache_folder: Path) -> Path:
+    """Where plans lie in the folder of models."""
+    return cache_folder / "plans"
+
+
+def read_plan(path: Path, key: str) -> tuple[bytes, Manifest]:
+    """A plan that is what its manifest says, and for ``key``. Raises EngineError with the reason otherwise."""
+    what = f"the plan {path}"
+    try:
+        manifest = manifest_from_json(path.with_suffix(".json").read_text("utf-8"))
+    except OSError as error:
+        raise EngineError(f"{what} has no manifest") from error
+    except ValueError as error:
+        raise EngineError(f"{what} has a manifest that cannot be read") from error
+    if manifest.key != key:
+        raise EngineError(
+            f"{what} was built for something else",
+            got=f"{manifest.network} in {manifest.recipe.precision} by {manifest.module} {manifest.version}",
+        )
+    try:
+        plan = path.read_bytes()
+    except OSError as error:
+        raise EngineError(f"{what} cannot be read", got=str(error)) from error
+    if len(plan) != manifest.plan_bytes:
+        raise EngineError(f"{what} is cut off", expected=f"{manifest.plan_bytes} bytes", got=str(len(plan)))
+    if hashlib.sha256(plan).hexdigest() != manifest.plan_sha256:
+        raise EngineError(f"{what} is damaged", expected=f"sha256 {manifest.plan_sha256[:12]}...")
+    return plan, manifest
+
+
+def _plain(name: str) -> str:
+    """A name that any file system takes."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", name)[:80] or "network"

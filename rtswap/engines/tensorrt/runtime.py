@@ -1,0 +1,79 @@
+"""A plan made ready on the card: deserialised once, an execution context for each set of shapes.
+
+TensorRT for RTX compiles kernels on the card when a context first runs; what it compiled is kept in a file beside the
+plan and read at the next start. It captures CUDA graphs by itself; around the classic TensorRT the engine does.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rtswap.core.errors import EngineError
+from rtswap.core.files import write_atomic
+from rtswap.engines.tensorrt.module import TensorRt, make_listener, shorten
+
+
+class ReadyPlan:
+    """Raises EngineError, with TensorRT's reason, where the plan does not run on this machine."""
+
+    def __init__(self, plan: bytes, network: str, tensorrt: TensorRt, kept_kernels: Path | None = None) -> None:
+        self._network, self._tensorrt, self._kept = network, tensorrt, kept_kernels
+        self._errors: list[str] = []
+        api = tensorrt.api
+        self._runtime = api.Runtime(make_listener(api, self._errors, needs_driver=True))
+        self._engine = self._runtime.deserialize_cuda_engine(plan)
+        if self._engine is None:
+            raise self._failure("does not take the plan")
+        self._config: Any = None
+        self._kernels: Any = None
+        if tensorrt.portable:
+            self._config, self._kernels = self._configured()
+
+    @property
+    def captures_graphs(self) -> bool:
+        """Whether TensorRT does it itself."""
+        return self._config is not None
+
+    def context(self) -> Any:
+        """A new execution context. Raises EngineError."""
+        made = (
+            self._engine.create_execution_context()
+            if self._config is None
+            else self._engine.create_execution_context(self._config)
+        )
+        if made is None:
+            raise self._failure("cannot run the plan")
+        return made
+
+    def reason(self) -> str:
+        """What TensorRT complained of last."""
+        return shorten(self._errors[-1] if self._errors else "")
+
+    def save_kernels(self) -> None:
+        """Keep what was compiled on the card for the next start. That it cannot be kept costs time, nothing more."""
+        if self._kernels is None or self._kept is None:
+            return
+        try:
+            write_atomic(self._kept, bytes(self._kernels.serialize()))
+        except (OSError, RuntimeError, TypeError):
+            return
+
+    def _configured(self) -> tuple[Any, Any]:
+        """Graphs captured as a whole; for a new shape kernels that fit any run until those that fit it are compiled:
+        a stream must not wait for a compiler."""
+        api = self._tensorrt.api
+        config = self._engine.create_runtime_config()
+        config.cuda_graph_strategy = api.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
+        config.dynamic_shapes_kernel_specialization_strategy = api.DynamicShapesKernelSpecializationStrategy.LAZY
+        kernels = config.create_runtime_cache()
+        try:
+            if self._kept is not None and self._kept.is_file():
+                kernels.deserialize(self._kept.read_bytes())  # what does not fit this card or version is left out
+        except (OSError, RuntimeError):
+            kernels.reset()
+        config.set_runtime_cache(kernels)
+        return config, kernels
+
+    def _failure(self, what: str) -> EngineError:
+        return EngineError(f"{self._tensorrt.name} {what} of the network {self._network}", got=self.reason())

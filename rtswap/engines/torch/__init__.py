@@ -1,0 +1,1 @@
+"""torch as an engine: an ONNX file becomes a list of torch operations."""

@@ -1,0 +1,39 @@
+"""An output has one size, set by its first picture; later pictures are brought to it."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from rtswap.core.types import Image
+
+
+class Fitter:
+    """Chooses an even size from the first picture (H.264's colour planes are halved) and fits every picture into it.
+
+    An odd width or height is rounded up and the last column or row repeated, so that no pixel is lost. A picture of
+    another size is scaled to fit, with black bars.
+    """
+
+    def __init__(self, first: Image) -> None:
+        self._first = first.shape[:2]
+        self.height, self.width = (side + side % 2 for side in self._first)
+
+    def fit(self, image: Image) -> Image:
+        """(height, width, 3): the same array where it fits already."""
+        shape = image.shape[:2]
+        if shape == (self.height, self.width):
+            return image
+        if shape == self._first:
+            down, right = self.height - shape[0], self.width - shape[1]
+            return np.asarray(cv2.copyMakeBorder(image, 0, down, 0, right, cv2.BORDER_REPLICATE), np.uint8)
+        return self._letterbox(image)
+
+    def _letterbox(self, image: Image) -> Image:
+        scale = min(self.height / image.shape[0], self.width / image.shape[1])
+        height, width = max(1, round(image.shape[0] * scale)), max(1, round(image.shape[1] * scale))
+        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        top, left = (self.height - height) // 2, (self.width - width) // 2
+        canvas = np.zeros((self.height, self.width, 3), np.uint8)
+        cv2.resize(image, (width, height), dst=canvas[top : top + height, left : left + width], interpolation=method)
+        return canvas

@@ -1,0 +1,177 @@
+"""A network stream (rtsp, rtmp, http, udp, srt, ...) through PyAV: low latency, and patience when it breaks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import av
+import av.container
+import av.video.stream
+
+from rtswap.core.errors import InputError, reason
+from rtswap.core.native_logs import quiet_ffmpeg
+from rtswap.core.parts import InputSpec
+from rtswap.core.types import Frame, StreamInfo
+from rtswap.core.urls import redact, scheme
+from rtswap.media.decoding import Decoder, PictureMaker, limit_pixels, nominal_fps, start_s, video_stream
+from rtswap.media.lifetime import ClosingInput
+from rtswap.media.tls import hint, verified
+
+OPEN_TIMEOUT_S = 10.0
+READ_TIMEOUT_S = 5.0
+"""A connection that delivers nothing for so long counts as lost."""
+
+_WEB = ("http", "https")
+_LOW_LATENCY = {"fflags": "nobuffer", "flags": "low_delay", "analyzeduration": "1000000", "probesize": "500000"}
+"""``nobuffer`` throws away what was read to find out what the stream is: right when live, wrong for a file."""
+_BY_SCHEME = {
+    "rtsp": {"rtsp_transport": "tcp"},
+    "rtsps": {"rtsp_transport": "tcp"},
+    "udp": {"overrun_nonfatal": "1", "fifo_size": "50000"},
+    "srt": {"latency": "120000"},
+}
+
+
+class NetworkStream(ClosingInput):
+    """An Input over a URL. Raises InputError when it cannot be reached at the start; later it is connected again.
+
+    A recorded file behind http has a duration: it is no live input, none of its frames may be lost, and it ends.
+    URLs appear in messages without passwords and stream keys.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        on_event: Callable[[str], None],
+        tls_ca: str | None = None,
+        open_timeout_s: float = OPEN_TIMEOUT_S,
+        read_timeout_s: float = READ_TIMEOUT_S,
+        wait: Callable[[float], object] | None = None,
+    ) -> None:
+        quiet_ffmpeg()
+        super().__init__(on_event, wait)
+        self._url, self.name = url, redact(url)
+        self._timeouts = (open_timeout_s, read_timeout_s)
+        self._tls = verified(url, tls_ca)
+        self._container: av.container.InputContainer | None = None
+        try:
+            first = self._connect()
+        except (OSError, ValueError, av.FFmpegError) as error:
+            self.close()
+            do = hint(url, "Check the address, and that the stream is running.")
+            raise InputError(f"cannot open {self.name}", got=reason(error), do=do) from None
+        self._first = first
+        on_event(f"{self.name}: {self._info.width}x{self._info.height} at {self._info.fps:g} fps")
+
+    @property
+    def info(self) -> StreamInfo:
+        return self._info
+
+    def frames(self) -> Iterator[Frame]:
+        index = 0
+        batch: list[av.VideoFrame] | None = self._first
+        try:
+            while not self.closed.is_set():
+                if batch is None and self._info.live:
+                    batch = self._reconnect()
+                if batch is None:
+                    return
+                for frame in batch:
+                    captured_at = time.perf_counter()
+                    time_s = None if self._info.live else self._time_of(frame, index)
+                    yield Frame(self._pictures.to_image(frame), index, captured_at, time_s)
+                    index += 1
+                    if self.closed.is_set():
+                        return
+                batch = self._next()
+        finally:
+            self.close()
+
+    def release(self) -> None:
+        """As ``ClosingInput``; a read that is under way is bounded by its time limit."""
+        if self._container is not None:
+            self._container.close()
+            self._container = None
+
+    def _time_of(self, frame: av.VideoFrame, index: int) -> float:
+        begins_s = start_s(frame)
+        return index / self._info.fps if begins_s is None else begins_s - self._zero_s
+
+    def _next(self) -> list[av.VideoFrame] | None:
+        """The next packet's frames, or None: the stream has ended or broken."""
+        with self.lock:
+            if self.closed.is_set():
+                return None
+            try:
+                return self._decoder.next()
+            except (OSError, av.FFmpegError) as error:
+                if not self._info.live:
+                    raise InputError(f"{self.name} broke off", got=reason(error), do="Try again.") from None
+                self.on_event(f"{self.name}: {reason(error)}")
+                return None
+
+    def _connect(self) -> list[av.VideoFrame]:
+        """Open and decode to the first frame, by which the true size is known."""
+        protocol = scheme(self._url)
+        options = self._tls | ({} if protocol in _WEB else _LOW_LATENCY | _BY_SCHEME.get(protocol, {}))
+        with self.lock:
+            container = av.open(self._url, timeout=self._timeouts, options=options, metadata_errors="ignore")
+            try:
+                stream = video_stream(container)
+                if stream is None:
+                    raise ValueError("no video in it")
+                limit_pixels(stream)
+                stream.thread_type = "SLICE"  # frame threads would each hold a frame back
+                decoder = Decoder(container, stream, lambda what: self.on_event(f"{self.name}: {what}"))
+                batch = self._first_batch(decoder)
+            except BaseException:
+                container.close()
+                raise
+            self._container, self._decoder, self._pictures = container, decoder, PictureMaker()
+            self._describe(container, stream, batch[0])
+        return batch
+
+    def _first_batch(self, decoder: Decoder) -> list[av.VideoFrame]:
+        until = time.perf_counter() + self._timeouts[0]
+        while (batch := decoder.next()) is not None and not self.closed.is_set():
+            if batch:
+                return batch
+            if time.perf_counter() > until:
+                break
+        raise ValueError("no frame can be decoded")
+
+    def _describe(
+        self, container: av.container.InputContainer, stream: av.video.stream.VideoStream, first: av.VideoFrame
+    ) -> None:
+        recorded = scheme(self._url) in _WEB and bool(container.duration)
+        self._zero_s = (container.start_time or 0) / av.time_base
+        height, width = self._pictures.to_image(first).shape[:2]
+        fps = nominal_fps(stream)
+        info = StreamInfo(width, height, fps, live=not recorded)
+        if recorded:
+            sound = self._url if container.streams.audio else None
+            count = max(1, round((container.duration or 0) / av.time_base * fps))
+            info = replace(info, frame_count=count, audio_path=sound)
+        self._info = info
+
+    def _reconnect(self) -> list[av.VideoFrame]:
+        """Try again and again, more and more slowly; empty only when closed."""
+        for _ in self.attempts():
+            try:
+                batch = self._connect()
+            except (OSError, ValueError, av.FFmpegError):
+                continue
+            self.on_event(f"{self.name} is back")
+            return batch
+        return []
+
+
+SPEC = InputSpec(
+    "stream",
+    "URL (rtsp, rtmp, http, udp, srt)",
+    lambda address: scheme(address) not in ("", "file"),
+    lambda address, request: NetworkStream(address, tls_ca=request.tls_ca, on_event=request.on_event),
+)

@@ -1,0 +1,189 @@
+"""A video file through PyAV: every frame, in order, with its own time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import av
+import av.container
+import av.video.stream
+
+from rtswap.core.errors import InputError, reason
+from rtswap.core.native_logs import quiet_ffmpeg
+from rtswap.core.parts import InputSpec
+from rtswap.core.types import Frame, StreamInfo
+from rtswap.core.urls import local_path
+from rtswap.media.decoding import Decoder, PictureMaker, limit_pixels, nominal_fps, start_s, video_stream
+from rtswap.media.hardware_decoding import open_on_gpu
+from rtswap.media.lifetime import ClosingInput
+
+_EXPECTED = "a video (MP4, MOV, MKV, WebM, AVI, ...)"
+_TEXT_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
+"""FFmpeg can play text as a film; nobody who names a text file means that."""
+_LEAST_STEP_S = 1e-4
+
+
+class VideoFile(ClosingInput):
+    """An Input over one file. Raises InputError where it is missing, empty, no video, or no frame can be decoded.
+
+    Frames come as they are stored, turned upright; a size that changes in the middle is passed on. ``time_s`` counts
+    from the file's common start of picture and sound and strictly increases.
+    """
+
+    def __init__(
+        self, path: str | Path, *, hwaccel: str = "none", on_event: Callable[[str], None] = lambda event: None
+    ) -> None:
+        """``hwaccel``: ``cuda`` decodes on an NVIDIA GPU, or tells why not; ``auto`` does where it can."""
+        quiet_ffmpeg()
+        super().__init__(on_event)
+        self._path = Path(path)
+        self._pictures = PictureMaker()
+        why_not = "" if hwaccel == "none" else self._begin_on_gpu()
+        if why_not and hwaccel != "auto":
+            on_event(f"{self._path} is decoded on the processor: {why_not}")
+        if why_not or hwaccel == "none":
+            self._begin(_open(self._path))
+
+    @property
+    def info(self) -> StreamInfo:
+        return self._info
+
+    @property
+    def skipped(self) -> int:
+        """Damaged packets so far."""
+        return self._decoder.skipped
+
+    def frames(self) -> Iterator[Frame]:
+        last_s, step_s = -1.0, 1 / self._info.fps
+        index = 0
+        try:
+            batch: list[av.VideoFrame] | None = self._first
+            while batch is not None and not self.closed.is_set():
+                for frame in batch:
+                    time_s = self._time_of(frame, last_s + step_s if index else 0.0)
+                    last_s = time_s if not index else max(time_s, last_s + _LEAST_STEP_S)
+                    yield Frame(self._pictures.to_image(frame), index, time.perf_counter(), last_s)
+                    index += 1
+                    if self.closed.is_set():
+                        return
+                batch = self._next()
+            if self._decoder.skipped:
+                self.on_event(f"{self._path}: {self._decoder.skipped} damaged packets skipped, {index} frames read")
+        finally:
+            self.close()
+
+    def release(self) -> None:
+        """As ``ClosingInput``."""
+        self._container.close()
+
+    def _begin_on_gpu(self) -> str:
+        """Why that cannot be; empty where it was done."""
+        container, why_not = open_on_gpu(self._path)
+        if container is None:
+            return why_not
+        try:
+            self._begin(container)
+        except InputError as error:  # what is wrong with the file itself, the processor will say again
+            return str(error)
+        return ""
+
+    def _begin(self, container: av.container.InputContainer) -> None:
+        """Decode the first frames. Raises InputError, the container closed."""
+        self._container = container
+        try:
+            self._stream = self._checked_stream()
+            self._decoder = Decoder(container, self._stream, lambda what: self.on_event(f"{self._path}: {what}"))
+            self._zero_s = (container.start_time or 0) / av.time_base
+            self._first = self._first_frames()
+            self._info = self._describe()
+        except BaseException:
+            container.close()
+            raise
+
+    def _next(self) -> list[av.VideoFrame] | None:
+        with self.lock:
+            if self.closed.is_set():
+                return None
+            try:
+                return self._decoder.next()
+            except av.FFmpegError as error:
+                raise InputError(f"cannot read on in {self._path}", got=reason(error), do="Check the disk.") from None
+
+    def _time_of(self, frame: av.VideoFrame, otherwise_s: float) -> float:
+        begins_s = start_s(frame)
+        return otherwise_s if begins_s is None else begins_s - self._zero_s
+
+    def _first_frames(self) -> list[av.VideoFrame]:
+        """Decoded at once: the true size is known, and a file without frames fails before anything else starts."""
+        while (frames := self._next()) is not None:
+            if frames:
+                return frames
+        raise InputError(
+            f"no frame can be decoded from {self._path}",
+            expected=_EXPECTED,
+            got=f"{self._decoder.skipped} damaged packets" if self._decoder.skipped else "no frames",
+            do="Save or download it again.",
+        )
+
+    def _checked_stream(self) -> av.video.stream.VideoStream:
+        name, container = self._path, self._container
+        if container.format.name in _TEXT_FORMATS:
+            raise InputError(f"{name} is no video", expected=_EXPECTED, got="text", do="Check the path.")
+        stream = video_stream(container)
+        if stream is None and any(s.type in ("video", "unknown") and not _is_cover(s) for s in container.streams):
+            do = "Convert it to H.264 (ffmpeg -i IN -c:v libx264 OUT.mp4)."
+            raise InputError(f"{name} has a codec that is not known here", expected=_EXPECTED, do=do)
+        if stream is None:
+            raise InputError(f"{name} has no video in it", expected=_EXPECTED, do="Check the path.")
+        limit_pixels(stream)
+        if not stream.codec_context.is_hwaccel:
+            stream.thread_type = "AUTO"
+        return stream
+
+    def _describe(self) -> StreamInfo:
+        image = self._pictures.to_image(self._first[0])
+        fps = nominal_fps(self._stream)
+        count = self._stream.frames or None
+        if count is None and self._container.duration:
+            count = max(1, round(self._container.duration / av.time_base * fps))
+        sound = str(self._path) if self._container.streams.audio else None
+        return StreamInfo(image.shape[1], image.shape[0], fps, live=False, frame_count=count, audio_path=sound)
+
+
+def _is_cover(stream: av.stream.Stream) -> bool:
+    return bool(stream.disposition & av.stream.Disposition.attached_pic)
+
+
+def _open(path: Path) -> av.container.InputContainer:
+    try:
+        if path.is_file() and path.stat().st_size == 0:
+            raise InputError(f"{path} is empty", expected=_EXPECTED, got="0 bytes", do="Save or download it again.")
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path} is no file", expected=_EXPECTED, do="Check the path.")
+        return av.open(str(path.absolute()), metadata_errors="ignore")
+    except FileNotFoundError:
+        raise InputError(f"no such file: {path}", do="Check the path.") from None
+    except av.error.InvalidDataError:
+        do = "Check that it plays; save or download it again."
+        raise InputError(
+            f"cannot read {path}", expected=_EXPECTED, got="something else or a cut-off file", do=do
+        ) from None
+    except (OSError, ValueError, av.FFmpegError) as error:
+        raise InputError(f"cannot read {path}", got=reason(error), do="Check the path and its permissions.") from None
+
+
+def _takes(address: str) -> bool:
+    try:
+        return bool(address) and local_path(address).exists()
+    except (OSError, ValueError):  # a name too long, a zero byte
+        return False
+
+
+SPEC = InputSpec(
+    "video",
+    "video file",
+    _takes,
+    lambda address, request: VideoFile(local_path(address), hwaccel=request.hwaccel, on_event=request.on_event),
+)

@@ -1,0 +1,121 @@
+"""One picture file, or numbered ones. Each is written beside its name and then renamed: no half picture is seen."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+
+from rtswap.core.errors import OutputError, UsageError, reason
+from rtswap.core.files import refuse_existing, write_atomic
+from rtswap.core.parts import OutputRequest, OutputSpec
+from rtswap.core.types import Image, MarkedImage
+from rtswap.core.urls import scheme
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+_NUMBER = re.compile(r"%0?(\d*)d")
+_QUALITY = {
+    ".jpg": [cv2.IMWRITE_JPEG_QUALITY, 95],
+    ".jpeg": [cv2.IMWRITE_JPEG_QUALITY, 95],
+    ".webp": [cv2.IMWRITE_WEBP_QUALITY, 95],
+    ".png": [cv2.IMWRITE_PNG_COMPRESSION, 3],
+}
+
+
+class ImageOutput:
+    """An Output into ``face.png`` (one picture), ``out_%05d.png`` or a folder (``00000.png`` ... inside, by index).
+
+    Raises OutputError where a file exists (unless ``overwrite``) or cannot be written, and for a second picture
+    when there is one name only. ``sign`` is called with each finished file.
+    """
+
+    def __init__(
+        self, path: str | Path, *, overwrite: bool = False, sign: Callable[[Path], None] | None = None
+    ) -> None:
+        self._path, self._overwrite, self._sign = Path(path), overwrite, sign
+        folder = self._path.is_dir() or not self._path.suffix
+        self._pattern = self._path / "%05d.png" if folder else self._path
+        self._suffix = self._pattern.suffix.lower()
+        if self._suffix not in IMAGE_SUFFIXES:
+            raise UsageError(
+                f"cannot write pictures to {path}", expected=f"a name ending in {', '.join(IMAGE_SUFFIXES)}"
+            )
+        if len(_NUMBER.findall(self._pattern.name)) > 1:
+            raise UsageError(f"{path} has more than one number", expected="one, as in out_%05d.png")
+        self._many = _NUMBER.search(self._pattern.name) is not None
+        self._sent = False
+        if folder:
+            _make_folder(self._path)
+        self._check_folder()
+        if not self._many:
+            refuse_existing(self._path, overwrite)
+
+    @property
+    def name(self) -> str:
+        return str(self._path)
+
+    def send(self, image: MarkedImage) -> None:
+        if self._sent and not self._many:
+            do = f"Use {self._path.stem}_%05d{self._path.suffix} or a folder for several."
+            raise OutputError(f"{self.name} holds one picture", got="another one", do=do)
+        path = self._path if not self._many else self._numbered(image.index)
+        refuse_existing(path, self._overwrite)
+        self._write(path, image.image)
+        self._sent = True
+        if self._sign is not None:
+            self._sign(path)
+
+    def close(self) -> None:
+        return
+
+    def _numbered(self, index: int) -> Path:
+        def digits(match: re.Match[str]) -> str:
+            return str(index).zfill(int(match.group(1) or 0))
+
+        return self._pattern.with_name(_NUMBER.sub(digits, self._pattern.name))
+
+    def _check_folder(self) -> None:
+        parent = self._pattern.parent
+        if not parent.is_dir():
+            raise OutputError(
+                f"no folder {parent} for {self._pattern.name}", do=f"Create it first: mkdir -p {parent}"
+            )
+        if not os.access(parent, os.W_OK):
+            raise OutputError(f"cannot write into {parent}", got="no permission", do="Choose another folder.")
+
+    def _write(self, path: Path, image: Image) -> None:
+        try:
+            ok, data = cv2.imencode(self._suffix, image, _QUALITY.get(self._suffix, []))
+        except cv2.error as error:
+            raise OutputError(f"cannot encode {path}", got=str(error.err)) from None
+        if not ok:
+            raise OutputError(f"cannot encode {path}", got=f"{image.shape[1]}x{image.shape[0]} pixels")
+        try:
+            write_atomic(path, data.tobytes())
+        except OSError as error:
+            raise OutputError(f"cannot write {path}", got=reason(error)) from None
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(exist_ok=True)
+    except OSError as error:
+        do = f"Create the folders above it: mkdir -p {path.parent}"
+        raise OutputError(f"cannot create the folder {path}", got=reason(error), do=do) from None
+
+
+def _takes(address: str) -> bool:
+    if not address or scheme(address) or address.startswith("vcam:"):
+        return False
+    path = Path(address).expanduser()
+    return address.endswith(("/", "\\")) or path.suffix.lower() in IMAGE_SUFFIXES or os.path.isdir(path)
+
+
+def _open(address: str, request: OutputRequest) -> ImageOutput:
+    return ImageOutput(Path(address).expanduser(), overwrite=request.overwrite, sign=request.sign)
+
+
+SPEC = OutputSpec("image", "image (.png .jpg ...), folder/", _takes, _open)

@@ -1,0 +1,210 @@
+"""Broadcasting: rtmp, rtsp, udp and the like, with as little delay as the protocol allows."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import threading
+import time
+from typing import IO
+
+import av
+import av.container
+
+from rtswap.core.errors import OutputError, UsageError, reason
+from rtswap.core.isolation import python
+from rtswap.core.native_logs import quiet_ffmpeg
+from rtswap.core.parts import OutputRequest, OutputSpec
+from rtswap.core.types import MarkedImage
+from rtswap.core.urls import redact, scheme
+from rtswap.media.encoding import VideoEncoder, encoder_name
+from rtswap.media.tls import hint, verified
+
+FORMATS = {
+    "rtmp": "flv",
+    "rtmps": "flv",
+    "rtmpt": "flv",
+    "rtsp": "rtsp",
+    "rtsps": "rtsp",
+    "udp": "mpegts",
+    "tcp": "mpegts",
+    "srt": "mpegts",
+    "rtp": "rtp_mpegts",
+}
+"""URL scheme -> the container that is usual in it."""
+_OPTIONS = {
+    "flv": {"flvflags": "no_duration_filesize"},
+    "rtsp": {"rtsp_transport": "tcp"},
+    "mpegts": {"muxdelay": "0", "muxpreload": "0"},
+}
+CONNECT_S = 10.0
+STALL_S = 5.0
+"""A receiver that takes nothing for so long is gone."""
+_END_S = 3.0
+_DYING_S = 0.2
+_PAUSE_S = 0.002
+
+
+class NetworkOutput:
+    """An Output to a URL. Connects at the first picture; raises OutputError when that fails or the connection breaks.
+
+    Pictures are encoded here; another process (relay.py) connects and sends. Times count from the first picture's
+    ``captured_at``. Nothing secret of the URL appears in messages.
+    """
+
+    def __init__(
+        self, url: str, *, fps: float, codec: str = "h264", crf: int | None = None, tls_ca: str | None = None
+    ) -> None:
+        quiet_ffmpeg()
+        self._url, self._fps, self._crf = url, fps, crf
+        self._format = FORMATS.get(scheme(url), "")
+        if not self._format:
+            known = ", ".join(f"{name}://" for name in FORMATS)
+            raise UsageError(f"cannot broadcast to {redact(url)}", expected=known, got=f"{scheme(url)}://")
+        self._tls = verified(url, tls_ca)
+        self._encoder_name = encoder_name(codec)
+        self._relay: Relay | None = None
+        self._container: av.container.OutputContainer | None = None
+        self._encoder: VideoEncoder | None = None
+        self._zero_s = 0.0
+        self._done = False
+        self._lock = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        return redact(self._url)
+
+    def send(self, image: MarkedImage) -> None:
+        with self._lock:
+            if self._done:
+                raise OutputError(f"{self.name} is closed", got="another picture")
+            try:
+                self._send(image)
+            except (OSError, ValueError, av.FFmpegError) as error:
+                self._done = True
+                got = (self._relay.end(at_once=True) if self._relay else "") or reason(error)
+                self._drop()
+                do = hint(self._url, "Check the address and that it is listening.")
+                raise OutputError(f"cannot send to {self.name}", got=got, do=do) from None
+
+    def close(self) -> None:
+        """Send what is still held. A receiver that is gone by now is no error."""
+        with self._lock:
+            if self._done:
+                return
+            self._done = True
+            try:
+                if self._encoder is not None and self._container is not None:
+                    self._container.mux(self._encoder.finish())
+            except (OSError, ValueError, av.FFmpegError):
+                pass
+            finally:
+                self._drop()
+                if self._relay is not None:
+                    self._relay.end(at_once=False)
+
+    def _send(self, image: MarkedImage) -> None:
+        first = self._encoder is None
+        if self._encoder is None or self._container is None:
+            options = {"flush_packets": "1"} | _OPTIONS.get(self._format, {})
+            job = {"url": self._url, "format": self._format, "options": options, "tls": self._tls}
+            self._relay = Relay(json.dumps(job))
+            self._container = av.open(self._relay, "w", format="nut", options={"flush_packets": "1"})
+            self._zero_s = image.captured_at
+            self._encoder = VideoEncoder(
+                self._container, image.image, encoder=self._encoder_name, fps=self._fps, live=True, crf=self._crf
+            )
+        self._container.mux(self._encoder.encode(image.image, image.captured_at - self._zero_s))
+        if first and self._relay is not None:
+            self._relay.wait_until_connected(CONNECT_S)
+
+    def _drop(self) -> None:
+        try:
+            if self._container is not None:
+                self._container.close()
+        except (OSError, ValueError, av.FFmpegError):
+            pass  # the end cannot be told to a receiver that is gone
+        finally:
+            self._container = self._encoder = None
+
+
+class Relay:
+    """The sending process, as a file that PyAV writes to. Raises OSError where it fails or stalls.
+
+    No thread: the pipes do not block (where the system can do that: not on Windows before Python 3.12, where a
+    stalled receiver holds this output up, and only this output).
+    """
+
+    def __init__(self, job: str) -> None:
+        command = python("from rtswap.media.relay import main; sys.exit(main())")
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0)
+        self._in, self._out, self._err = (
+            _opened(p) for p in (self._process.stdin, self._process.stdout, self._process.stderr)
+        )
+        self._polls = _unblock(self._in.fileno()) and _unblock(self._out.fileno())
+        self.write(job.encode() + b"\n")
+
+    def write(self, data: bytes) -> int:
+        view = memoryview(data)
+        until = time.perf_counter() + STALL_S
+        while view:
+            try:
+                view = view[os.write(self._in.fileno(), view) :]
+            except BlockingIOError:
+                self._wait(until, f"nothing was taken for {STALL_S:g} s")
+        return len(data)
+
+    def wait_until_connected(self, seconds: float) -> None:
+        until = time.perf_counter() + seconds
+        while self._polls:
+            try:
+                if os.read(self._out.fileno(), 16):
+                    return
+                raise ConnectionError("not connected")
+            except BlockingIOError:
+                self._wait(until, f"no answer within {seconds:g} s")
+
+    def _wait(self, until: float, what: str) -> None:
+        if self._process.poll() is not None:
+            raise BrokenPipeError("the connection broke")
+        if time.perf_counter() > until:
+            raise TimeoutError(what)
+        time.sleep(_PAUSE_S)
+
+    def end(self, *, at_once: bool) -> str:
+        """Let it send the rest, or kill it. What it said went wrong, in a line; empty if nothing."""
+        try:
+            self._in.close()
+            self._process.wait(_DYING_S if at_once else _END_S)
+        except (OSError, subprocess.TimeoutExpired):
+            pass
+        failed = self._process.poll() not in (None, 0)
+        self._process.kill()
+        self._process.wait()
+        said = self._err.read().decode(errors="replace").split("\n") if failed else []
+        self._out.close()
+        self._err.close()
+        return next((line.strip() for line in reversed(said) if line.strip()), "")
+
+
+def _opened(pipe: IO[bytes] | None) -> IO[bytes]:
+    if pipe is None:
+        raise OSError("no pipe")
+    return pipe
+
+
+def _unblock(handle: int) -> bool:
+    try:
+        os.set_blocking(handle, False)
+    except (AttributeError, OSError):
+        return False
+    return True
+
+
+def _open(address: str, request: OutputRequest) -> NetworkOutput:
+    return NetworkOutput(address, fps=request.fps, codec=request.codec, tls_ca=request.tls_ca)
+
+
+SPEC = OutputSpec("stream", "URL", lambda address: bool(scheme(address)), _open)

@@ -1,0 +1,179 @@
+"""A recording that survives: what was written stays playable after Ctrl-C, a crash, kill -9 and a full disk.
+
+Pictures go to ``NAME.partial.mp4``, in fragments of a second that play by themselves. A clean end makes it an
+ordinary MP4 and renames it to ``NAME.mp4``: a file of the wished name is always whole, a crash leaves the partial.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import av.container
+
+from rtswap.core.errors import OutputError, UsageError, reason
+from rtswap.core.files import make_partial, refuse_existing
+from rtswap.core.native_logs import quiet_ffmpeg
+from rtswap.core.parts import OutputRequest, OutputSpec
+from rtswap.core.types import MarkedImage
+from rtswap.media.encoding import VideoEncoder, encoder_name
+from rtswap.media.sound import SoundTrack, open_sound
+
+VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv")
+_FRAGMENTED = {"movflags": "hybrid_fragmented+delay_moov", "use_editlist": "1"}
+_OPTIONS = {
+    ".mp4": _FRAGMENTED,
+    ".mov": _FRAGMENTED,
+    ".mkv": {"cluster_time_limit": "1000"},
+}
+_COMMON = {"flush_packets": "1", "max_interleave_delta": "500000"}
+
+
+class VideoWriter:
+    """An Output into one file. Raises OutputError where it cannot be created or written, UsageError for a name it
+    cannot mean.
+
+    Times are the frames' ``time_s``; with ``live`` they count from the first picture's ``captured_at``.
+    ``audio_from``: a file whose sound is carried over in step and cut at the last picture's end.
+    ``crf``: quality, lower is better. ``sign`` is called with the finished file.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        fps: float,
+        codec: str = "h264",
+        audio_from: str | None = None,
+        tls_ca: str | None = None,
+        crf: int | None = None,
+        live: bool = False,
+        overwrite: bool = False,
+        sign: Callable[[Path], None] | None = None,
+        on_event: Callable[[str], None] = lambda event: None,
+    ) -> None:
+        quiet_ffmpeg()
+        self._path, self._fps, self._crf, self._live = Path(path), fps, crf, live
+        self._audio_from, self._overwrite, self._on_event = audio_from, overwrite, on_event
+        self._sign, self._tls_ca = sign, tls_ca
+        self._suffix = self._path.suffix.lower()
+        if self._suffix not in VIDEO_SUFFIXES:
+            raise UsageError(f"cannot record to {path}", expected=f"a name ending in {', '.join(VIDEO_SUFFIXES)}")
+        self._encoder_name = encoder_name(codec)
+        refuse_existing(self._path, overwrite, audio_from)
+        self.partial_path = make_partial(self._path, lambda path: path.open("xb").close())
+        self._container: av.container.OutputContainer | None = None
+        self._encoder: VideoEncoder | None = None
+        self._sound: SoundTrack | None = None
+        self._zero_s: float | None = None
+        self._count = 0
+        self._failed = self._closed = False
+        self._lock = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        return str(self._path)
+
+    def send(self, image: MarkedImage) -> None:
+        with self._lock:
+            if self._closed or self._failed:
+                raise OutputError(f"{self.name} is closed", got="another picture")
+            try:
+                self._write(image)
+            except (OSError, ValueError, av.FFmpegError) as error:
+                self._failed = True
+                raise self._broken(error) from None
+
+    def close(self) -> None:
+        """Write the end and give the file its name. A recording that failed, or has no picture, gets no name."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            try:
+                self._finish()
+            except (OSError, ValueError, av.FFmpegError) as error:
+                if not self._failed:
+                    raise self._broken(error) from None
+
+    def _write(self, marked: MarkedImage) -> None:
+        time_s = self._time_of(marked)
+        if self._encoder is None or self._container is None:
+            path = str(self.partial_path.absolute())  # else FFmpeg takes tcp:host.mp4 for an address
+            self._container = av.open(path, "w", options=_COMMON | _OPTIONS[self._suffix])
+            self._encoder = self._set_up(self._container, marked)
+        if self._sound is not None:
+            self._container.mux(list(self._sound.until(time_s)))
+        self._container.mux(self._encoder.encode(marked.image, time_s))
+        self._count += 1
+
+    def _set_up(self, container: av.container.OutputContainer, marked: MarkedImage) -> VideoEncoder:
+        """Both streams, at the first picture, whose size is the file's."""
+        encoder = VideoEncoder(
+            container, marked.image, encoder=self._encoder_name, fps=self._fps, live=self._live, crf=self._crf
+        )
+        if self._audio_from is not None:
+            self._sound = open_sound(self._audio_from, container, self._suffix, self._on_event, tls_ca=self._tls_ca)
+        container.start_encoding()
+        return encoder
+
+    def _time_of(self, marked: MarkedImage) -> float:
+        if not self._live:
+            return marked.time_s if marked.time_s is not None else self._count / self._fps
+        if self._zero_s is None:
+            self._zero_s = marked.captured_at
+        return marked.captured_at - self._zero_s
+
+    def _finish(self) -> None:
+        try:
+            if self._container is not None and self._encoder is not None and not self._failed:
+                packets = self._encoder.finish()
+                if self._sound is not None:
+                    self._container.mux(list(self._sound.until(self._encoder.end_s)))
+                self._container.mux(packets)
+        finally:
+            if self._sound is not None:
+                self._sound.close()
+            if self._container is not None:
+                self._container.close()
+        if self._container is None:
+            self.partial_path.unlink(missing_ok=True)
+        elif not self._failed:
+            self._publish()
+
+    def _publish(self) -> None:
+        if self._path.exists() and not self._overwrite:
+            raise FileExistsError(f"{self._path} appeared meanwhile")
+        self.partial_path.replace(self._path)
+        if self._sign is not None:
+            self._sign(self._path)
+
+    def _broken(self, error: Exception) -> OutputError:
+        kept = f"What was recorded is in {self.partial_path}." if self._count else ""
+        if not self._count:
+            self.partial_path.unlink(missing_ok=True)
+        return OutputError(f"cannot write {self._path}", got=reason(error), do=kept)
+
+
+SUFFIXES = (".mp4", ".mkv", ".mov")
+
+
+def _open(address: str, request: OutputRequest) -> VideoWriter:
+    return VideoWriter(
+        Path(address).expanduser(),
+        fps=request.fps,
+        codec=request.codec,
+        audio_from=request.audio_from,
+        tls_ca=request.tls_ca,
+        live=request.live,
+        overwrite=request.overwrite,
+        sign=request.sign,
+        on_event=request.on_event,
+    )
+
+
+SPEC = OutputSpec(
+    "video", f"video ({' '.join(SUFFIXES)})", lambda address: Path(address).suffix.lower() in SUFFIXES, _open
+)

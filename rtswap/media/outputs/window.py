@@ -1,0 +1,146 @@
+"""The preview: OpenCV's window, its keys, and text over the picture that nobody else sees."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+
+import cv2
+import numpy as np
+
+from rtswap.core.errors import OutputError
+from rtswap.core.isolation import python
+from rtswap.core.parts import OutputRequest, OutputSpec
+from rtswap.core.types import Image, MarkedImage
+
+_ESCAPE = 27
+_PROBE_S = 10.0
+_FONT, _LINE_PX, _MARGIN_PX = cv2.FONT_HERSHEY_SIMPLEX, 20, 8
+
+
+class Window:
+    """An Output on the screen. Everything but the constructor must be called from one thread (macOS: the main one).
+
+    ``on_key`` gets each key as one character; closing the window or Esc counts as ``q``. ``overlay`` gives the lines
+    drawn on a copy of the picture; empty: none, and no copy. Raises OutputError where no window can be opened.
+    """
+
+    def __init__(
+        self,
+        title: str = "rtswap",
+        *,
+        on_key: Callable[[str], None] = lambda key: None,
+        overlay: Callable[[], Sequence[str]] | None = None,
+    ) -> None:
+        usable, reason = available()
+        if not usable:
+            raise OutputError("no preview window", got=reason, do="Use --output with a file, vcam or URL instead.")
+        self._title, self._on_key, self._overlay = title, on_key, overlay
+        self._open = self._closed = False
+
+    @property
+    def name(self) -> str:
+        return "window"
+
+    def send(self, image: MarkedImage) -> None:
+        """Show it. After the user has closed the window pictures are ignored: ``on_key('q')`` has been told."""
+        if self._closed:
+            return
+        try:
+            if not self._open:
+                self._show_window(image.image)
+            elif self._closed_by_user():
+                self.close()
+                self._on_key("q")
+                return
+            lines = self._overlay() if self._overlay is not None else ()
+            cv2.imshow(self._title, draw_text(image.image, lines) if lines else image.image)
+            self._pass_on(cv2.pollKey())
+        except cv2.error as error:
+            raise OutputError("the preview window failed", got=str(error.err)) from None
+
+    def close(self) -> None:
+        if self._open and not self._closed:
+            try:
+                cv2.destroyWindow(self._title)
+                cv2.pollKey()
+            except cv2.error:
+                pass  # the user was faster
+        self._closed = True
+
+    def _closed_by_user(self) -> bool:
+        try:
+            return cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1
+        except cv2.error:  # Qt: it was the last window
+            return True
+
+    def _show_window(self, image: Image) -> None:
+        cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+        cv2.resizeWindow(self._title, image.shape[1], image.shape[0])
+        self._open = True
+
+    def _pass_on(self, code: int) -> None:
+        if code == _ESCAPE:
+            self._on_key("q")
+        elif 0 <= code < 0x110000 and chr(code).isprintable():
+            self._on_key(chr(code))
+
+
+def draw_text(image: Image, lines: Sequence[str]) -> Image:
+    """A copy with the lines in its upper left corner on a darkened strip. ASCII only: OpenCV's font has no more."""
+    picture = image.copy()
+    height = min(picture.shape[0], 2 * _MARGIN_PX + _LINE_PX * len(lines))
+    sizes = [cv2.getTextSize(line, _FONT, 0.5, 1)[0][0] for line in lines]
+    width = min(picture.shape[1], 2 * _MARGIN_PX + max(sizes, default=0))
+    strip = picture[:height, :width]
+    np.right_shift(strip, 1, out=strip)
+    for row, line in enumerate(lines):
+        at = (_MARGIN_PX, _MARGIN_PX + _LINE_PX * (row + 1) - 6)
+        cv2.putText(picture, line, at, _FONT, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
+    return picture
+
+
+def available() -> tuple[bool, str]:
+    """(usable, what draws it or why not).
+
+    Where Qt cannot reach the screen it ends the whole process, and a recording with it; so on Linux another process
+    tries first (0.4 s).
+    """
+    gui = _gui()
+    if not gui:
+        return False, "an OpenCV without windows (opencv-python-headless)"
+    if not sys.platform.startswith("linux"):
+        return True, gui
+    display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    if not display:
+        return False, "no display (neither DISPLAY nor WAYLAND_DISPLAY is set)"
+    if not _opens_elsewhere():
+        return False, f"no window can be opened on {display}"
+    return True, f"{gui} on {display}"
+
+
+def _opens_elsewhere() -> bool:
+    code = "import cv2; cv2.namedWindow('rtswap', cv2.WINDOW_NORMAL)"
+    try:
+        done = subprocess.run(python(code), capture_output=True, timeout=_PROBE_S, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+def _gui() -> str:
+    """``QT5``, ``GTK3``, ``WIN32UI``, ``COCOA`` ...; empty for an OpenCV built without."""
+    for line in cv2.getBuildInformation().splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() == "GUI":
+            return "" if value.strip() in ("", "NONE") else value.strip()
+    return ""
+
+
+def _open(_: str, request: OutputRequest) -> Window:
+    return Window(on_key=request.on_key, overlay=request.overlay)
+
+
+SPEC = OutputSpec("window", "window", lambda address: address == "window", _open)

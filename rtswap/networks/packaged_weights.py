@@ -1,0 +1,42 @@
+"""Weights that lie in somebody else's package: found without importing it, believed only by their hash."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from pathlib import Path
+
+from rtswap.core.errors import ModelError, NotInstalled
+
+
+def find_weights(what: str, inside: str, package: str, version: str) -> Path:
+    """The file ``inside`` the package's folder. Raises NotInstalled, which says that it is ``what``."""
+    spec = importlib.util.find_spec(package)
+    folders = list(spec.submodule_search_locations or []) if spec else []
+    for folder in folders:
+        path = Path(folder) / inside
+        if path.is_file():
+            return path
+    raise NotInstalled(
+        f"{what} are not installed",
+        expected=f"the package {package} {version}",
+        got="no such file in it" if folders else "no such package",
+        do=f"Run: pip install {package}=={version}",
+    )
+
+
+def read_verified(path: Path, sha256: str, package: str, version: str) -> bytes:
+    """The file, which is that of the package's version and no other. Raises ModelError."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read", got=str(error)) from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise ModelError(
+            f"{path} is not the file of {package} {version}",
+            expected=f"sha256 {sha256[:12]}...",
+            got=f"{found[:12]}...",
+            do=f"Run: pip install --force-reinstall --no-deps {package}=={version}",
+        )
+    return content

@@ -1,0 +1,112 @@
+"""Who is this? The recognition network, and what is remembered of a person's looks."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtswap.core.errors import ModelError
+from rtswap.core.protocols import Engine
+from rtswap.core.types import Image, Mesh, Points, Tensor
+from rtswap.networks.landmarks import cut, place
+
+SIDE = 96
+LENGTH = 128
+SAME_HERE, SAME = 0.55, 0.65
+"""Cosine from which a face is the person: near the place where they were lost, and anywhere else."""
+OTHER = 0.35
+"""Cosine below which a face that is followed has become somebody else."""
+STRANGE = 3
+"""Looks in a row that must say so."""
+FEWEST, MOST = 3, 8
+"""Looks after which a person is known, and those that are kept."""
+NEW = 0.85
+"""Cosine to what is kept below which a look is worth keeping, too."""
+LEARN_EVERY_S, LOOK_EVERY_S, DOUBT_EVERY_S = 0.2, 1.0, 0.15
+"""Seconds between looks: until known, then, and when somebody else was seen."""
+SURE_PRESENCE, LEAST_SEEN, WIDEST_YAW = 0.8, 0.7, 40.0
+SMALLEST_PX = 36.0
+"""A face less sure, less visible, turned farther (degrees) or smaller than that says nothing about who it is."""
+
+
+class FaceRecogniser:
+    """An ``Embedder`` on our own network (``assets/recognition.md``): quick, and good enough to tell whether a face
+    is the one of a moment ago. Not for telling who somebody is.
+
+    The network's contract: ``crops`` (N, 96, 96, 3) uint8 BGR -> ``embedding`` (N, 128) float32 of unit length.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._crop = np.zeros((1, SIDE, SIDE, 3), np.uint8)
+
+    def embed(self, image: Image, keypoints: Points) -> Tensor:
+        """(128,) of unit length; zeros where the points say nothing. ``keypoints``: (5, 2), or a (468, 3) mesh.
+
+        Raises EngineError, and ModelError when the network breaks its contract.
+        """
+        matrix = place(keypoints, SIDE)
+        if matrix is None:
+            return np.zeros(LENGTH, np.float32)
+        cut(image, matrix, self._crop[0])
+        vectors = self._engine.run({"crops": self._crop}).get("embedding")
+        if vectors is None or vectors.shape != (1, LENGTH) or not np.isfinite(vectors).all():
+            raise ModelError(
+                "the recognition network's output is wrong",
+                expected=f"finite numbers of shape (1, {LENGTH})",
+                got="nothing" if vectors is None else f"shape {vectors.shape}",
+                do="Reinstall rtswap, or export the network again with python -m training.recognition.export.",
+            )
+        return np.array(vectors[0], np.float32)
+
+
+def tells_who(mesh: Mesh) -> bool:
+    """Is so much of the face to be seen that the network can know it?"""
+    points = mesh.points
+    across, _, depth = (points[454] - points[234]).tolist()
+    size = float(np.ptp(points[:, 0]) + np.ptp(points[:, 1])) / 2
+    yaw = abs(math.degrees(math.atan2(depth, across)))
+    sure = mesh.presence >= SURE_PRESENCE and float(mesh.visibility.mean()) >= LEAST_SEEN
+    return sure and size >= SMALLEST_PX and yaw <= WIDEST_YAW
+
+
+class Appearance:
+    """What one person looked like, at a few moments that differ. Times are seconds of the stream."""
+
+    def __init__(self) -> None:
+        self._vectors: list[NDArray[np.float32]] = []
+        self._looked_s = -math.inf
+        self._strange = 0
+
+    @property
+    def known(self) -> bool:
+        return len(self._vectors) >= FEWEST
+
+    def due(self, now_s: float) -> bool:
+        """Is it time for another look?"""
+        every = DOUBT_EVERY_S if self._strange else LOOK_EVERY_S if self.known else LEARN_EVERY_S
+        return now_s - self._looked_s >= every
+
+    def to(self, vector: Tensor) -> float:
+        """Cosine to the most alike of what is kept; -1 where nothing is."""
+        return max((float(kept @ vector) for kept in self._vectors), default=-1.0)
+
+    def look(self, vector: Tensor, now_s: float) -> bool:
+        """Take in another look. False: this has been somebody else for a while."""
+        self._looked_s = now_s
+        alike = self.to(vector)
+        if self.known and alike < OTHER:
+            self._strange += 1
+            return self._strange < STRANGE
+        self._strange = 0
+        if not self.known or OTHER < alike < NEW:
+            if len(self._vectors) == MOST:
+                del self._vectors[FEWEST]  # the first looks stay: else a likeness could wander from face to face
+            self._vectors.append(np.array(vector, np.float32))
+        return True
+
+    def forgive(self) -> None:
+        """The person was found again: what was strange before is over."""
+        self._strange = 0

@@ -1,0 +1,310 @@
+"""How long each stage takes, how old frames are when they leave, what was dropped.
+
+``Spans`` times the stages of one frame; ``Metrics`` collects frames; the rest only puts them into words.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import Any
+
+import numpy as np
+
+from rtswap.core.errors import OutputError
+
+PERCENTILES = (50, 95, 99)
+AGE = "frame_age"
+"""The name under which the age of frames is kept beside the stages."""
+
+
+class Spans:
+    """Seconds per stage of one frame: ``with spans("crop"): ...``. For one thread; costs under 2 microseconds.
+
+    A stage entered twice is added up. Stages inside a stage count for both.
+    """
+
+    __slots__ = ("_clock", "_open", "_seconds")
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._open: list[tuple[str, float]] = []
+        self._seconds: dict[str, float] = {}
+
+    def __call__(self, stage: str) -> Spans:
+        self._open.append((stage, self._clock()))
+        return self
+
+    def __enter__(self) -> Spans:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        stage, began = self._open.pop()
+        self._seconds[stage] = self._seconds.get(stage, 0.0) + self._clock() - began
+
+    def take(self) -> dict[str, float]:
+        """The frame's seconds per stage; starts afresh."""
+        seconds, self._seconds = self._seconds, {}
+        return seconds
+
+
+class Histogram:
+    """Percentiles of any number of durations in fixed memory: buckets 2 % wide, so 1 % of error. Seconds."""
+
+    _SMALLEST_S = 1e-6
+    _WIDTH = math.log(1.02)
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.total_s = 0.0
+        self.max_s = 0.0
+        self._buckets: Counter[int] = Counter()
+
+    def add(self, seconds: float) -> None:
+        self.count += 1
+        self.total_s += seconds
+        self.max_s = max(self.max_s, seconds)
+        self._buckets[int(math.log(max(seconds, self._SMALLEST_S) / self._SMALLEST_S) / self._WIDTH)] += 1
+
+    def percentile(self, percent: float) -> float:
+        """NaN where nothing was added."""
+        wanted = max(1.0, self.count * percent / 100)
+        seen = 0
+        for bucket in sorted(self._buckets):
+            seen += self._buckets[bucket]
+            if seen >= wanted:
+                return min(self.max_s, self._SMALLEST_S * math.exp((bucket + 0.5) * self._WIDTH))
+        return math.nan
+
+
+class Metrics:
+    """What happened to the frames. Any thread may record or read. ``window``: frames in the rolling figures.
+    ``notes`` stand in all that is written."""
+
+    def __init__(self, window: int = 300, *, notes: Mapping[str, str] = MappingProxyType({})) -> None:
+        self._notes = dict(notes)
+        self._lock = threading.Lock()
+        self._window = window
+        self._recent: dict[str, deque[float]] = {}
+        self._whole: dict[str, Histogram] = {}
+        self._finished: deque[float] = deque(maxlen=window)
+        self._first_at: float | None = None
+        self._first_swap_at: float | None = None
+        self._last_at = 0.0
+        self._frames = self._faces = self._faces_now = self._swapped_frames = self._dropped = self._level = 0
+
+    def record(
+        self, stages: Mapping[str, float], *, captured_at: float, finished_at: float, faces: int = 0, level: int = 0
+    ) -> None:
+        """One frame has left. Times in seconds on one clock; ``faces`` swapped in it at quality ``level``."""
+        with self._lock:
+            self._add(AGE, max(0.0, finished_at - captured_at))
+            for stage, seconds in stages.items():
+                self._add(stage, seconds)
+            self._finished.append(finished_at)
+            self._first_at = finished_at if self._first_at is None else self._first_at
+            self._last_at = finished_at
+            self._frames += 1
+            self._faces += faces
+            self._faces_now = faces
+            self._swapped_frames += faces > 0
+            if faces and self._first_swap_at is None:
+                self._first_swap_at = finished_at
+            self._level = level
+
+    @property
+    def frames(self) -> int:
+        """How many have left."""
+        return self._frames
+
+    @property
+    def first_swap_at(self) -> float | None:
+        """When the first picture with a swapped face had left, on the clock of ``record``; None before."""
+        return self._first_swap_at
+
+    def set_dropped(self, count: int) -> None:
+        """How many frames the mailboxes have dropped so far."""
+        with self._lock:
+            self._dropped = count
+
+    def recent(self) -> dict[str, Any]:
+        """The rolling window. Milliseconds, since this is for printing."""
+        with self._lock:
+            stages = {stage: _of_window(values) for stage, values in self._recent.items()}
+            return self._counts(_rate(self._finished), stages)
+
+    def summary(self) -> dict[str, Any]:
+        """The whole session. Milliseconds."""
+        with self._lock:
+            stages = {stage: _of_histogram(histogram) for stage, histogram in self._whole.items()}
+            lasted_s = self._last_at - self._first_at if self._first_at is not None else 0.0
+            fps = (self._frames - 1) / lasted_s if lasted_s > 0 else 0.0
+            return self._counts(fps, stages) | {
+                "duration_s": round(lasted_s, 3),
+                "frames_with_swap": self._swapped_frames,
+                "faces_per_frame": round(self._faces / self._frames, 3) if self._frames else 0.0,
+            }
+
+    def to_json(self) -> str:
+        """``summary`` as one JSON document."""
+        return json.dumps(self.summary(), indent=2)
+
+    def totals(self) -> dict[str, tuple[int, float]]:
+        """Per stage how often it ran and the seconds it took in all."""
+        with self._lock:
+            return {stage: (histogram.count, histogram.total_s) for stage, histogram in self._whole.items()}
+
+    def _add(self, stage: str, seconds: float) -> None:
+        if not math.isfinite(seconds):
+            return
+        if stage not in self._whole:
+            self._whole[stage] = Histogram()
+            self._recent[stage] = deque(maxlen=self._window)
+        self._whole[stage].add(seconds)
+        self._recent[stage].append(seconds)
+
+    def _counts(self, fps: float, stages: dict[str, dict[str, float]]) -> dict[str, Any]:
+        age = stages.pop(AGE, {})
+        return self._notes | {
+            "frames": self._frames,
+            "fps": round(fps, 2),
+            "dropped": self._dropped,
+            "faces": self._faces_now,
+            "level": self._level,
+            "frame_age_ms": age,
+            "stages_ms": stages,
+        }
+
+
+def status_line(metrics: Metrics) -> str:
+    """``29.9 fps | age 18/25 ms | dropped 3 | faces 1 | track 4.1 swap 3.9 ms``: p50/p95 age, p50 per stage."""
+    now = metrics.recent()
+    age = now["frame_age_ms"]
+    parts = [f"{now['fps']:.1f} fps"]
+    if age:
+        parts.append(f"age {age['p50']:.0f}/{age['p95']:.0f} ms")
+    parts += [f"dropped {now['dropped']}", f"faces {now['faces']}"]
+    if now["level"]:
+        parts.append(f"quality -{now['level']}")
+    stages = " ".join(f"{stage} {figures['p50']:.1f}" for stage, figures in now["stages_ms"].items())
+    return " | ".join(parts + ([f"{stages} ms"] if stages else []))
+
+
+def prometheus(metrics: Metrics) -> str:
+    """The figures in Prometheus' text exposition format 0.0.4. Seconds, as its conventions ask."""
+    now = metrics.recent()
+    stages = {AGE: now["frame_age_ms"]} if now["frame_age_ms"] else {}
+    stages |= now["stages_ms"]
+    totals = metrics.totals()
+    lines = [
+        *_prometheus_value("rtswap_frames_total", "counter", "Frames that have left.", now["frames"]),
+        *_prometheus_value("rtswap_frames_dropped_total", "counter", "Frames dropped as stale.", now["dropped"]),
+        *_prometheus_value("rtswap_fps", "gauge", "Frames per second of late.", now["fps"]),
+        *_prometheus_value("rtswap_faces", "gauge", "Faces swapped in the last frame.", now["faces"]),
+        *_prometheus_value("rtswap_quality_level", "gauge", "0 = full quality.", now["level"]),
+        "# HELP rtswap_stage_seconds Seconds per frame and stage; frame_age is capture to delivery.",
+        "# TYPE rtswap_stage_seconds summary",
+    ]
+    for stage, figures in stages.items():
+        label = stage.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        for percent in PERCENTILES:
+            seconds = figures[f"p{percent}"] / 1000
+            lines.append(f'rtswap_stage_seconds{{stage="{label}",quantile="{percent / 100:g}"}} {seconds:.9g}')
+        count, total_s = totals[stage]
+        lines.append(f'rtswap_stage_seconds_sum{{stage="{label}"}} {total_s:.9g}')
+        lines.append(f'rtswap_stage_seconds_count{{stage="{label}"}} {count}')
+    return "\n".join(lines) + "\n"
+
+
+class MetricsLog:
+    """Appends one JSON line a second to a file, so that a session that ends badly has left its figures. A file whose
+    name ends in ``.prom`` is replaced every second by the same figures for Prometheus' textfile collector.
+
+    A full disk or a vanished folder gives one warning and never stops the stream. Raises OutputError when the file
+    cannot be opened at the start.
+    """
+
+    def __init__(
+        self, path: Path | str, metrics: Metrics, *, warn: Callable[[str], None], every_s: float = 1.0
+    ) -> None:
+        self._metrics = metrics
+        self._path = Path(path)
+        self._warn = warn
+        self._warned = self._closed = False
+        self._every_s = every_s
+        self._next_at = -math.inf
+        self._write = self._replace if self._path.suffix == ".prom" else self._append
+        try:
+            self._path.open("ab").close()
+        except OSError as error:
+            raise OutputError(
+                f"metrics file {self._path}",
+                expected="a file that can be written",
+                got=error.strerror or str(error),
+                do="Give --metrics another path",
+            ) from error
+
+    def tick(self, now: float) -> None:
+        """Call as often as you like; writes when a second has passed since the last time. ``now``: seconds."""
+        if now < self._next_at:
+            return
+        self._next_at = now + self._every_s
+        self._try(self._metrics.recent)
+
+    def close(self) -> None:
+        """Write the whole session's summary as the last line. Harmless when called twice."""
+        if not self._closed:
+            self._closed = True
+            self._try(lambda: {"summary": self._metrics.summary()})
+
+    def _try(self, figures: Callable[[], Mapping[str, Any]]) -> None:
+        try:
+            self._write(figures())
+        except OSError as error:
+            if not self._warned:
+                self._warned = True
+                self._warn(f"metrics file {self._path}: {error.strerror or error}; the stream goes on without it")
+
+    def _append(self, figures: Mapping[str, Any]) -> None:
+        """One whole line or none."""
+        line = json.dumps({"unix_s": round(time.time(), 3), **figures}).encode() + b"\n"
+        with self._path.open("ab", buffering=0) as file:
+            size = file.seek(0, 2) if file.seekable() else None
+            written = file.write(line)
+            if written != len(line):
+                if size is not None:
+                    file.truncate(size)
+                raise OSError(28, "no space left on device")
+
+    def _replace(self, _figures: Mapping[str, Any]) -> None:
+        fresh = self._path.with_suffix(".prom.tmp")
+        fresh.write_text(prometheus(self._metrics))
+        fresh.replace(self._path)
+
+
+def _of_window(values: deque[float]) -> dict[str, float]:
+    figures = np.percentile(np.fromiter(values, np.float64), PERCENTILES) * 1000
+    return {f"p{percent}": round(float(figure), 3) for percent, figure in zip(PERCENTILES, figures, strict=True)}
+
+
+def _of_histogram(histogram: Histogram) -> dict[str, float]:
+    figures = {f"p{percent}": round(histogram.percentile(percent) * 1000, 3) for percent in PERCENTILES}
+    mean_s = histogram.total_s / histogram.count
+    return figures | {"mean": round(mean_s * 1000, 3), "max": round(histogram.max_s * 1000, 3)}
+
+
+def _rate(finished: deque[float]) -> float:
+    lasted_s = finished[-1] - finished[0] if len(finished) > 1 else 0.0
+    return (len(finished) - 1) / lasted_s if lasted_s > 0 else 0.0
+
+
+def _prometheus_value(name: str, kind: str, text: str, value: float) -> list[str]:
+    return [f"# HELP {name} {text}", f"# TYPE {name} {kind}", f"{name} {value}"]

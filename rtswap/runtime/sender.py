@@ -1,0 +1,102 @@
+"""The end of the line: one output, served at its own pace, so that a slow one holds up nobody else."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from rtswap.core.errors import OutputError
+from rtswap.core.protocols import Output
+from rtswap.core.types import MarkedImage
+from rtswap.runtime.mailbox import Closed, Mailbox
+
+REPEAT_AFTER_S = 0.2
+"""Without a new picture for so long, live outputs get the last one again."""
+
+
+class Sender:
+    """One output, its mailbox, and the thread that serves it: its own after ``start``, else the caller's.
+
+    ``repeat`` makes a picture that may be sent once more; ``sent`` and ``failed`` are told what became of each.
+    """
+
+    def __init__(
+        self,
+        output: Output,
+        *,
+        live: bool,
+        repeat: Callable[[MarkedImage], MarkedImage],
+        sent: Callable[[Sender, MarkedImage], None],
+        failed: Callable[[Sender, BaseException], None],
+    ) -> None:
+        self.output = output
+        self.box: Mailbox[MarkedImage] = Mailbox(1 if live else 4, newest_wins=live)
+        self.ended = False
+        self._closed = False
+        self._live = live
+        self._repeat, self._sent, self._failed = repeat, sent, failed
+        self._last: MarkedImage | None = None
+        self._sent_at = 0.0
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._serve, name=f"rtswap-{self.output.name}", daemon=True)
+        self._thread.start()
+
+    def serve_once(self, timeout_s: float) -> None:
+        """Send the next picture, or the last one again when nothing has come for a while."""
+        if self.ended:
+            time.sleep(timeout_s)
+            return
+        try:
+            marked = self.box.get(timeout_s)
+        except TimeoutError:
+            marked = None
+        except Closed:
+            self.ended = True
+            return
+        try:
+            if marked is not None:
+                self._send(marked, marked)
+                self._sent(self, marked)
+            elif self._live and self._last is not None and time.perf_counter() - self._sent_at >= REPEAT_AFTER_S:
+                self._send(self._repeat(self._last), self._last)
+        except Exception as error:  # noqa: BLE001 - raised by run
+            self._give_up(error)
+
+    def finish(self, timeout_s: float) -> None:
+        """Send what waits, then close the output. One that does not come back from ``send`` is left alone."""
+        self.box.close()
+        while self._thread is None and not self.ended:
+            self.serve_once(0.0)
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+            if self._thread.is_alive():
+                self._failed(self, OutputError(f"{self.output.name} hangs", got=f"no answer for {timeout_s:g} s"))
+                return
+        self._close()
+
+    def _serve(self) -> None:
+        while not self.ended:
+            self.serve_once(REPEAT_AFTER_S)
+
+    def _send(self, marked: MarkedImage, last: MarkedImage) -> None:
+        self.output.send(marked)
+        self._last, self._sent_at = last, time.perf_counter()
+
+    def _give_up(self, error: BaseException) -> None:
+        self.ended = True
+        self.box.close()
+        self._failed(self, error)
+        self._close()
+
+    def _close(self) -> None:
+        """Once. An output that cannot finish what it wrote has failed."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self.output.close()
+        except Exception as error:  # noqa: BLE001 - raised by run
+            self._failed(self, error)

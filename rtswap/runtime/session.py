@@ -1,0 +1,240 @@
+"""The threads around the pipeline. One reads, one works, one per output sends; nothing else waits anywhere.
+
+::
+
+    Input ─► Mailbox ─► Pipeline ─► Disclosure ─► Mailbox ─► Output      (a mailbox and a thread per output)
+
+Live inputs drop stale frames in the mailboxes, files lose none. While nothing comes (a lost camera, a stuck network)
+the outputs get the last safe picture again. The first failure ends the session and is raised by ``run``; an output
+that fails while others go on is closed alone, and its failure raised at the end if nothing worse has come.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from rtswap.core.errors import OutputError
+from rtswap.core.protocols import Input, Output
+from rtswap.core.types import Frame, MarkedImage
+from rtswap.disclosure.stamp import Disclosure
+from rtswap.runtime.budget import Budget
+from rtswap.runtime.mailbox import Closed, Mailbox
+from rtswap.runtime.metrics import Metrics
+from rtswap.runtime.pipeline import Pipeline
+from rtswap.runtime.sender import Sender
+
+TICK_S = 0.05
+"""How often the main thread looks at keys and the status line."""
+JOIN_S = 10.0
+
+
+class Session:
+    """One run from an input to its outputs. ``run`` blocks; the other methods may be called from any thread.
+
+    ``window``: an output that must be served by the thread that calls ``run`` (as desktop systems ask), or None.
+    ``on_tick`` is called from there about every ``TICK_S``. ``quality_budget`` None: always full quality.
+    """
+
+    def __init__(
+        self,
+        input: Input,
+        pipeline: Pipeline,
+        disclosure: Disclosure,
+        outputs: Sequence[Output],
+        *,
+        metrics: Metrics,
+        quality_budget: Budget | None = None,
+        window: Output | None = None,
+        on_tick: Callable[[], None] = lambda: None,
+        on_event: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self.pipeline = pipeline
+        self.metrics = metrics
+        self._input = input
+        self._live = input.info.live
+        self._disclosure = disclosure
+        self._budget = quality_budget or Budget(float("inf"))
+        self._on_tick, self._on_event = on_tick, on_event
+        self._frames: Mailbox[Frame] = Mailbox(1 if self._live else 4, newest_wins=self._live)
+        self._lock = threading.Lock()
+        self._senders: list[Sender] = []
+        self._ended: list[Sender] = []
+        self._window = self._sender(window) if window is not None else None
+        for output in outputs:
+            self._sender(output)
+        self._failure: BaseException | None = None
+        self._output_failure: BaseException | None = None
+        self._stopping = threading.Event()
+        self._stopped_at = float("inf")
+        self._ticked_at = 0.0
+        self._last: MarkedImage | None = None
+
+    def run(self) -> None:
+        """Until the input ends, ``stop`` is called, or something fails. Ctrl-C counts as ``stop``.
+
+        Raises the first failure, after everything was closed.
+        """
+        parts = (("rtswap-input", self._read), ("rtswap-work", self._work))
+        threads = [threading.Thread(target=work, name=name, daemon=True) for name, work in parts]
+        for part in [sender for sender in self._all_senders() if sender is not self._window] + threads:
+            part.start()
+        try:
+            while not self._overdue() and (any(thread.is_alive() for thread in threads) or self._window_waits()):
+                self._serve_main_thread()
+        except KeyboardInterrupt:
+            self._on_event("interrupted: finishing what was begun")
+        except BaseException as error:  # noqa: BLE001 - raised below
+            self._fail(error)
+        finally:
+            self._wind_up(threads)
+        failure = self._failure or self._output_failure
+        if failure is not None:
+            raise failure
+
+    def stop(self) -> None:
+        """End soon, as if the input had ended."""
+        self._stopped_at = min(self._stopped_at, time.perf_counter())
+        self._stopping.set()
+        self._frames.close()
+        try:
+            self._input.close()
+        except Exception as error:  # noqa: BLE001 - raised by run, once the outputs are closed
+            self._failure = self._failure or error
+
+    def add_output(self, output: Output) -> None:
+        """Send to one more output from now on. When the session has ended meanwhile it is closed at once."""
+        sender = self._sender(output)
+        sender.start()
+        if self._stopping.is_set():
+            sender.finish(JOIN_S)
+
+    def remove_output(self, output: Output) -> None:
+        """Finish and close one output; the others go on."""
+        with self._lock:
+            ended = [sender for sender in self._senders if sender.output is output]
+            self._senders = [sender for sender in self._senders if sender.output is not output]
+        for sender in ended:
+            sender.finish(JOIN_S)
+
+    @property
+    def dropped(self) -> int:
+        with self._lock:
+            return self._frames.dropped + sum(sender.box.dropped for sender in self._senders[:1])
+
+    def _sender(self, output: Output) -> Sender:
+        sender = Sender(output, live=self._live, repeat=self._again, sent=self._sent, failed=self._output_failed)
+        with self._lock:
+            self._senders.append(sender)
+        return sender
+
+    def _read(self) -> None:
+        try:
+            for frame in self._input.frames():
+                if self._stopping.is_set():
+                    break
+                self._frames.put(frame)
+        except Closed:
+            return
+        except BaseException as error:  # noqa: BLE001 - raised by run
+            self._fail(error)
+        finally:
+            self._frames.close()
+
+    def _work(self) -> None:
+        try:
+            for frame in self._frames:
+                outcome = self.pipeline.process(frame, self._budget.quality)
+                if outcome.stamped is not None:
+                    marked = self._disclosure.release(
+                        outcome.stamped, frame=frame, swapped=outcome.swapped, stages=outcome.stages
+                    )
+                elif self._last is not None:
+                    marked = self._disclosure.again(self._last, frame=frame)
+                else:
+                    continue
+                self._last = marked
+                self._deliver(marked)
+                if self._live:
+                    self._budget.observe(time.perf_counter() - frame.captured_at)
+        except Closed:
+            return
+        except BaseException as error:  # noqa: BLE001 - raised by run
+            self._fail(error)
+        finally:
+            for sender in self._all_senders():
+                sender.box.close()
+
+    def _deliver(self, marked: MarkedImage) -> None:
+        for sender in self._all_senders():
+            try:
+                sender.box.put(marked)
+            except Closed:
+                continue
+
+    def _all_senders(self) -> list[Sender]:
+        with self._lock:
+            return list(self._senders)
+
+    def _again(self, marked: MarkedImage) -> MarkedImage:
+        return self._disclosure.repeat(marked, now=time.perf_counter())
+
+    def _sent(self, sender: Sender, marked: MarkedImage) -> None:
+        """Figures are taken at the first output."""
+        with self._lock:
+            first = bool(self._senders) and self._senders[0] is sender
+        if first:
+            self.metrics.record(
+                marked.stages,
+                captured_at=marked.captured_at,
+                finished_at=time.perf_counter(),
+                faces=marked.swapped,
+                level=self._budget.level,
+            )
+            self.metrics.set_dropped(self.dropped)
+
+    def _output_failed(self, sender: Sender, error: BaseException) -> None:
+        with self._lock:
+            if sender in self._senders:
+                self._senders.remove(sender)
+                self._ended.append(sender)
+            left = len(self._senders)
+        if left and isinstance(error, OutputError):
+            self._on_event(f"{sender.output.name} failed and was closed, the others go on: {error}")
+            self._output_failure = self._output_failure or error
+        else:
+            self._fail(error)
+
+    def _serve_main_thread(self) -> None:
+        if self._window is None:
+            time.sleep(TICK_S)
+        else:
+            self._window.serve_once(TICK_S)
+        if (now := time.perf_counter()) - self._ticked_at >= TICK_S:
+            self._ticked_at = now
+            self._on_tick()
+
+    def _window_waits(self) -> bool:
+        return self._window is not None and not self._window.ended and bool(len(self._window.box))
+
+    def _overdue(self) -> bool:
+        """Something still hangs long after the end."""
+        return time.perf_counter() - self._stopped_at > JOIN_S
+
+    def _fail(self, error: BaseException) -> None:
+        self._failure = self._failure or error
+        self.stop()
+
+    def _wind_up(self, threads: Sequence[threading.Thread]) -> None:
+        self.stop()
+        for thread in threads:
+            thread.join(0 if self._overdue() else JOIN_S)
+            if thread.is_alive():
+                self._on_event(f"{thread.name} does not answer and is left behind")
+        with self._lock:
+            senders = [*self._senders, *self._ended]
+        for sender in senders:
+            sender.box.close()
+        for sender in senders:
+            sender.finish(JOIN_S)

@@ -1,0 +1,6 @@
+"""Whose face it is: a photo becomes a source only after somebody has said that this is all right."""
+
+from rtswap.source.consent.question import STATEMENT, ask, ask_on_terminal
+from rtswap.source.consent.record import ConsentRecord, photo_digest
+
+__all__ = ["STATEMENT", "ConsentRecord", "ask", "ask_on_terminal", "photo_digest"]

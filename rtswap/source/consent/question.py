@@ -1,0 +1,112 @@
+"""The question, put once for each photo."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import resources
+from pathlib import Path
+
+from rtswap.core.errors import SourceError, UsageError
+from rtswap.source.consent.record import ConsentRecord, photo_digest
+from rtswap.vision.images import PICTURE_SUFFIXES
+
+STATEMENT = (
+    "I am the person shown, or that person has agreed to this use.\n"
+    "Those who see the result will know that the face is synthetic."
+)
+PERSONA = "persona:"
+"""How people who do not exist are named as a source. For them there is nobody to be asked."""
+_YES = ("y", "yes")
+
+Answer = Callable[[str], str | None]
+"""Shows a question and returns what was typed; None where there is nobody to be asked."""
+
+
+def ask(
+    photos: Sequence[str | Path],
+    record: ConsentRecord,
+    *,
+    assume: bool = False,
+    answer: Answer | None = None,
+    on_event: Callable[[str], None] = lambda event: None,
+) -> None:
+    """Have the statement confirmed for each photo for which it has not been. Folders stand for the pictures in them.
+
+    ``assume``: it was confirmed by ``--i-have-consent``. Raises UsageError where it is not confirmed, SourceError
+    where a photo cannot be read. A confirmation that cannot be remembered counts for this run.
+    """
+    exempt = _of_nobody()
+    digests = {photo_digest(path): path for path in _files(photos)}
+    unknown = {digest: path for digest, path in digests.items() if digest not in exempt and not record.holds(digest)}
+    if not unknown:
+        return
+    names = _names(list(unknown.values()))
+    if not assume:
+        said = (answer or ask_on_terminal)(_question(names, len(unknown)))
+        if said is None:
+            raise _refused(names, "there is no terminal to ask on")
+        if said.strip().lower() not in _YES:
+            raise _refused(names, "no yes")
+    for digest in unknown:
+        try:
+            record.remember(digest)
+        except OSError as error:
+            on_event(f"the confirmation cannot be remembered in {record.folder} ({error.strerror or error})")
+            return
+
+
+def ask_on_terminal(question: str) -> str | None:
+    """Needs a terminal at both ends: an answer that was piped in confirms nothing."""
+    try:
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return None
+        sys.stderr.write(question)
+        sys.stderr.flush()
+        return sys.stdin.readline()
+    except (AttributeError, OSError, ValueError):  # closed, or never there
+        return None
+
+
+def _question(names: str, count: int) -> str:
+    how_often = "this photo" if count == 1 else f"these {count} photos"
+    return f"Source: {names}\n\n{STATEMENT}\n\nIs that so? It is asked once for {how_often}. [y/N] "
+
+
+def _refused(names: str, got: str) -> UsageError:
+    return UsageError(
+        f"the use of {names} as a source was not confirmed",
+        expected="that the person shown has agreed",
+        got=got,
+        do="Run it in a terminal and answer, or add --i-have-consent (source.i_have_consent in rtswap.toml).",
+    )
+
+
+def _names(paths: list[Path]) -> str:
+    shown = ", ".join("".join(c if c.isprintable() else "?" for c in path.name) for path in paths[:3])
+    return shown if len(paths) <= 3 else f"{shown} and {len(paths) - 3} more"
+
+
+def _files(photos: Sequence[str | Path]) -> list[Path]:
+    """Every picture named, folders opened, in order. Raises SourceError."""
+    files: list[Path] = []
+    for photo in photos:
+        path = Path(photo).expanduser()
+        if str(photo).startswith(PERSONA) and not os.path.exists(path):
+            continue
+        if not os.path.isdir(path):  # Path.is_dir raises for a name too long
+            files.append(path)
+            continue
+        try:
+            files += sorted(child for child in path.iterdir() if child.suffix.lower() in PICTURE_SUFFIXES)
+        except OSError as error:
+            raise SourceError(f"the folder {path} cannot be read", got=error.strerror or str(error)) from None
+    return files
+
+
+def _of_nobody() -> frozenset[str]:
+    """Digests of the people who come with rtswap and do not exist; the demo's source is one of them."""
+    folder = resources.files("rtswap").joinpath("assets/personas")
+    return frozenset(hashlib.sha256(item.read_bytes()).hexdigest() for item in folder.iterdir() if item.is_file())

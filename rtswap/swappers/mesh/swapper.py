@@ -1,0 +1,188 @@
+"""The swapper ``mesh``: the source's own pixels, moved by formula. No weights, as sharp as the photo.
+
+Per frame: place the source's shape in the target's pose and expression (``geometry``), look up for every pixel where
+it lies on the source's unwrapped skin (``texture``), put it in the target's light (``light``), and keep the target's
+own eyes and the inside of its mouth.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rtswap.core.errors import SourceError
+from rtswap.core.protocols import Swapper
+from rtswap.core.types import Image, Mask, Matrix, Points, Quality, SourceIdentity, SwappedFace, Target
+from rtswap.networks.occlusion import OcclusionModel
+from rtswap.swappers.mesh.geometry import (
+    LIGHT_STEP,
+    MASK_STEP,
+    BlackLevelTimes,
+    FaceGeometry,
+    FacePlacement,
+    grid,
+    view_of,
+)
+from rtswap.swappers.mesh.light import black_level_of, normalized_low_passes, relight
+from rtswap.swappers.mesh.shape import SourceShape
+from rtswap.swappers.mesh.strength import strengthened
+from rtswap.swappers.mesh.texture import SIZE, Texture
+from rtswap.vision.raster import Map
+from rtswap.vision.resample import blurred, looked_up, resized, warped
+
+
+@dataclass(frozen=True, slots=True)
+class MeshSwapModel:
+    """Implements ``protocols.SwapModel``."""
+
+    expression: float = 1.0
+    """How much of the target's expression is followed, 0..1.5."""
+    light: bool = True
+    """Put the source's skin into the target's light, without the photo's coloured and glossy spots."""
+    hull: bool = True
+    """Show the swap inside the face's outline only; otherwise as far as the texture goes."""
+    skin: bool = True
+    """Leave out the photo's hair and background."""
+    delight: bool = False
+    """Take the photo's own light off its skin."""
+    strength: float = 1.0
+    """How strongly the source shows, 0..1.3: towards the mean face, or exaggerated."""
+    occlusion_model: OcclusionModel | None = None
+    """Sees hair, hats and hands in the photo better than its colours tell."""
+
+    def bind(self, source: SourceIdentity) -> Swapper:
+        return MeshSwapper(self.face(source), light=self.light)
+
+    def face(self, source: SourceIdentity) -> SourceFace:
+        """What is known of the source's face, for host or GPU. Raises SourceError."""
+        if not np.isfinite(source.landmarks).all() or np.ptp(source.landmarks[:, 0]) < 8:
+            raise SourceError(
+                f"the face in {source.name or 'the source photo'} has no usable landmarks",
+                expected="a face that looks towards the camera",
+                got="landmarks that do not form a face",
+                do="Use another photo.",
+            )
+        texture = Texture.bake(
+            source.portrait,
+            source.landmarks,
+            source.further,
+            skin=self.skin,
+            delight=self.delight,
+            even=self.light,
+            occlusion_model=self.occlusion_model,
+        )
+        shape, texture = strengthened(SourceShape.of(source.landmarks), texture, self.strength)
+        return SourceFace(texture, FaceGeometry(shape, expression=self.expression, hull=self.hull))
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFace:
+    """A source, ready to be put onto targets."""
+
+    texture: Texture
+    geometry: FaceGeometry
+
+    @property
+    def black_level(self) -> float:
+        """0..255, ``black_level_of`` the photo's face."""
+        middle = slice(SIZE // 5, -SIZE // 5)
+        return black_level_of(self.texture.full[middle, middle])
+
+
+class MeshSwapper:
+    """Implements ``protocols.Swapper``; made by ``MeshSwapModel.bind``."""
+
+    def __init__(self, face: SourceFace, *, light: bool = True) -> None:
+        self._geometry, self._texture, self._own_black_level = face.geometry, face.texture, face.black_level
+        self._relit = light
+        self._partial = bool(face.texture.face.min() < 255)
+        """Whether the photo does not show the whole face."""
+        self._times = BlackLevelTimes()
+        self._black_levels: dict[int, float] = {}
+        """Per track: the target's, as smoothed so far."""
+
+    def view(self, landmarks: Points, max_px: int) -> tuple[Matrix, tuple[int, int]]:
+        return view_of(landmarks, max_px)
+
+    def swap(self, face: Target, quality: Quality) -> SwappedFace:
+        height, width = face.crop.shape[:2]
+        crop, mask = face.crop.copy(), np.zeros((height, width), np.uint8)
+        placed = self._geometry.place(face, (width, height))
+        if placed is not None:
+            x1, y1, x2, y2 = placed.extent
+            target = face.crop[y1:y2, x1:x2]
+            nodes = placed.nodes
+            level = self._texture.levels[self._texture.level_for(placed.texels_per_pixel)]
+            swapped = looked_up(level, resized(_texels(nodes, level), placed.size))
+            if self._relit and quality.match_color:
+                self._light(swapped, target, placed, self._black_level(face, target, placed))
+            _keep_openings(swapped, target, placed)
+            crop[y1:y2, x1:x2], mask[y1:y2, x1:x2] = swapped, self._mask(placed)
+        return SwappedFace(crop, mask)
+
+    def forget(self, track_id: int) -> None:
+        self._geometry.forget(track_id)
+        self._times.forget(track_id)
+        self._black_levels.pop(track_id, None)
+
+    def _black_level(self, face: Target, target: Image, placed: FacePlacement) -> float:
+        """The target's, 0..255, over time; ``target``: the extent's pixels."""
+        level = self._black_levels.get(face.track_id, 0.0)
+        due = self._times.due(face.track_id, face.time_s, placed)
+        if due is None:
+            return level
+        (x1, y1, x2, y2), past = due
+        now = black_level_of(target[y1:y2, x1:x2])
+        self._black_levels[face.track_id] = now = now + past * (level - now)
+        return now
+
+    def _shown(self, nodes: Map, size: tuple[int, int]) -> Mask:
+        """The texture's face mask as it comes to lie on a coarse grid over the extent."""
+        return looked_up(self._texture.face, resized(_texels(nodes, self._texture.face), size))
+
+    def _light(self, swapped: Image, target: Image, placed: FacePlacement, black_level: float) -> None:
+        size = grid(placed.size, LIGHT_STEP)
+        area, sigma = placed.light_area(size)
+        inside = area.astype(np.float32) * (self._shown(placed.nodes, size) * np.float32(1 / 255))
+        theirs, ours = (np.asarray(_averaged(image, size), np.float32) for image in (target, swapped))
+        lows = normalized_low_passes(theirs, ours, inside, sigma)
+        relight(swapped, *lows, target_black=black_level, source_black=self._own_black_level)
+
+    def _mask(self, placed: FacePlacement) -> Mask:
+        """(H, W) the face oval, feathered, without the photo's hair; 0 on the extent's border."""
+        small = grid(placed.size, MASK_STEP)
+        oval, sigma = placed.oval(small)
+        mask = blurred(oval, sigma, zero=True)
+        if self._partial:
+            mask = np.asarray(cv2.min(mask, self._shown(placed.nodes, small)), np.uint8)
+        mask = resized(mask, placed.size)
+        mask[[0, -1]] = 0
+        mask[:, [0, -1]] = 0
+        return mask
+
+
+def _keep_openings(swapped: Image, target: Image, placed: FacePlacement) -> None:
+    """Put the target's own eyes and the inside of its mouth into the openings, in place."""
+    for opening in placed.openings():
+        if opening is None:
+            continue
+        (x, y), (height, width) = opening.corner, opening.inside.shape
+        own = warped(target, opening.matrix, (width, height))
+        share = blurred(opening.inside.astype(np.float32), placed.opening_feather)
+        region = swapped[y : y + height, x : x + width]
+        region[:] = cv2.blendLinear(own, region, share, 1 - share)
+
+
+def _texels(nodes: Map, level: NDArray[np.uint8]) -> Map:
+    """Positions 0..1 on the texture in pixels of one of its levels; never off it, where lookups are slow."""
+    return np.asarray(np.maximum(nodes * np.float32(level.shape[0]) - np.float32(0.5), 0), np.float32)
+
+
+def _averaged(image: Image, size: tuple[int, int]) -> Image:
+    """The means of blocks, by halving: half the time of all at once."""
+    while image.shape[1] >= 2 * size[0] and image.shape[0] >= 2 * size[1]:
+        image = resized(image, (image.shape[1] // 2, image.shape[0] // 2), cv2.INTER_AREA)
+    return image if image.shape[1::-1] == size else resized(image, size, cv2.INTER_AREA)

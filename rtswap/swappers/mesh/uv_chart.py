@@ -1,0 +1,149 @@
+"""The chart: where every point of the face lies on the unrolled skin, and a photo's pixels put there."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rtswap.core.types import Image, Points
+from rtswap.swappers.mesh.shape import to_canonical
+from rtswap.vision.geometry import canonical, unrolled
+from rtswap.vision.raster import rasterize
+from rtswap.vision.resample import looked_up
+from rtswap.vision.topology import OVAL
+
+SIZE = 512
+"""Texels per side of the chart: 1.3 per pixel of a 512-px portrait, so that baking loses no detail."""
+COARSE = 128
+"""Texels per side where light and masks are thought about."""
+SKIRT = 0.18
+"""How far the skirt reaches out, in distances from the face's middle."""
+
+Field = NDArray[np.float32]
+
+
+class Chart(NamedTuple):
+    """Where every point of the face and of its skirt lies on the unrolled skin."""
+
+    points: Points
+    """(504, 3) texels: the canonical points, then the skirt's."""
+    triangles: NDArray[np.int32]
+    """(970, 3)"""
+
+
+def skirted(mesh: Points, reach: float = SKIRT) -> Points:
+    """(504, 3) the mesh and its oval once more, pushed outwards from the mesh's middle."""
+    middle = mesh.mean(0)
+    return np.concatenate([mesh, mesh[OVAL] + reach * (mesh[OVAL] - middle)]).astype(np.float32)
+
+
+@cache
+def chart() -> Chart:
+    """The one chart that all textures share."""
+    mesh = skirted(canonical().mesh)
+    flat = np.zeros((len(mesh), 3), np.float32)
+    flat[:, :2] = unrolled(mesh)
+    flat[:, :2] -= (flat[:, :2].min(0) + flat[:, :2].max(0)) / 2
+    flat[:, :2] = flat[:, :2] * (SIZE - 8) / np.ptp(flat[:, :2], axis=0).max() + (SIZE - 1) / 2
+    inner, outer = np.array(OVAL), 468 + np.arange(len(OVAL))
+    following = np.roll(np.arange(len(OVAL)), -1)
+    skirt = np.concatenate(
+        [
+            np.stack([inner, outer, inner[following]], 1),
+            np.stack([inner[following], outer, outer[following]], 1),
+        ]
+    )
+    return Chart(flat, np.concatenate([canonical().triangles, skirt]).astype(np.int32))
+
+
+@cache
+def coarse_points() -> Points:
+    """(504, 3) the chart's points in coarse texels."""
+    points = chart().points.copy()
+    points[:, :2] = (points[:, :2] + 0.5) * (COARSE / SIZE) - 0.5
+    return points
+
+
+@cache
+def normals() -> Field:
+    """(468, 3) of the canonical mesh, unit length, towards the camera at z < 0."""
+    mesh, triangles = canonical().mesh, canonical().triangles
+    found = np.zeros_like(mesh)
+    a, b, c = (mesh[triangles[:, k]] for k in range(3))
+    np.add.at(found, triangles.ravel(), np.repeat(np.cross(b - a, c - a), 3, axis=0))
+    if found[:, 2].mean() > 0:
+        found = -found
+    return np.asarray(found / (np.linalg.norm(found, axis=1, keepdims=True) + 1e-9), np.float32)
+
+
+@cache
+def coarse_normals() -> Field:
+    """(128, 128, 3) the face's normal at each coarse texel, smooth over edges; 0 beyond the skirt."""
+    values = np.concatenate([normals(), normals()[OVAL]]) * np.float32(0.5) + np.float32(0.5)
+    drawn = rasterize(coarse_points(), values, chart().triangles, (COARSE, COARSE))
+    return np.asarray(np.where(drawn.any(2, keepdims=True), drawn * 2 - 1, 0), np.float32)
+
+
+@cache
+def coarse_positions() -> Field:
+    """(128, 128, 2) x and y in the canonical pose of each coarse texel; far off beyond the skirt."""
+    mesh = skirted(canonical().mesh)
+    values = np.ones((len(mesh), 3), np.float32)
+    values[:, :2] = mesh[:, :2] / 5 + 0.5
+    drawn = rasterize(coarse_points(), values, chart().triangles, (COARSE, COARSE))
+    return np.asarray(np.where(drawn[..., 2:] > 0.5, (drawn[..., :2] - 0.5) * 5, 9), np.float32)
+
+
+@cache
+def inwards() -> Field:
+    """(128, 128) inter-ocular distances of each coarse texel from the oval, negative outside."""
+    outline = np.round(coarse_points()[OVAL, :2] * 16).astype(np.int32)
+    inside = np.zeros((COARSE, COARSE), np.uint8)
+    cv2.fillPoly(inside, [outline], 1, cv2.LINE_8, 4)
+    per_unit = float(np.ptp(coarse_points()[:468, 1]) / np.ptp(canonical().mesh[:, 1]))
+    away = cv2.distanceTransform(inside, cv2.DIST_L2, 5) - cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5)
+    return np.asarray(away / per_unit, np.float32)
+
+
+def drawn(rings: tuple[list[int], ...], grow: float = 0.0) -> Field:
+    """(128, 128) 1 inside the rings of landmarks, widened by ``grow`` coarse texels."""
+    picture = np.zeros((COARSE, COARSE), np.float32)
+    for ring in rings:
+        hull = cv2.convexHull(np.round(coarse_points()[ring, :2] * 16).astype(np.int32))
+        cv2.fillConvexPoly(picture, hull, 1.0, cv2.LINE_8, 4)
+    width = 2 * round(grow) + 1
+    return np.asarray(cv2.dilate(picture, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))), np.float32)
+
+
+class ChartImage(NamedTuple):
+    """One photo's pixels on the chart."""
+
+    image: Image
+    """(512, 512, 3)"""
+    seen: Field
+    """(128, 128) 0..1 how squarely the camera looked at the skin there, 0 where the head hid it or the photo ends."""
+
+
+def to_chart(portrait: Image, landmarks: Points) -> ChartImage:
+    """``landmarks`` (468, 3) px in the portrait."""
+    mesh = skirted(landmarks)
+    scale = np.array([portrait.shape[1], portrait.shape[0]], np.float32)
+    shown = ((mesh[:, :2] > -1) & (mesh[:, :2] < scale)).all(1)
+    values = np.column_stack([np.clip(mesh[:, :2] / scale, 0, 1), facing(landmarks) * shown]).astype(np.float32)
+    where = rasterize(chart().points, values, chart().triangles, (SIZE, SIZE))
+    image = looked_up(portrait, where[..., :2] * scale, cv2.INTER_CUBIC)
+    seen = cv2.resize(where[..., 2], (COARSE, COARSE), interpolation=cv2.INTER_AREA)
+    return ChartImage(image, np.asarray(seen, np.float32))
+
+
+def facing(landmarks: Points) -> Field:
+    """(504,) 0..1 how squarely the camera looked at each point, from the pose of the head in the photo."""
+    pose = to_canonical(landmarks)[:, :3]
+    view = -pose @ np.array([0, 0, 1], np.float32)
+    view = np.asarray(view / (np.linalg.norm(view) + 1e-9), np.float32)
+    seen = np.clip(normals() @ view, 0, 1).astype(np.float32)
+    return np.concatenate([seen, seen[OVAL]])

@@ -1,0 +1,205 @@
+"""The refiner for faces on a GPU: placed and outlined on the host, one upload, and nobody waits.
+
+What it does is described in ``swapper`` and ``crop_view``; the numbers are theirs, and so is what follows from
+landmarks.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rtswap.core.protocols import Engine, SwapModel, Swapper
+from rtswap.core.types import BatchedTarget, Matrix, Quality, SourceIdentity, SwappedBatch, TargetBatch
+from rtswap.gpu.batched_run import run_batched, run_of
+from rtswap.gpu.crops import CUT, cut_by, halved, seen
+from rtswap.gpu.graphs import Captured
+from rtswap.gpu.resample import Tensor, bilinear, rounded, uploaded
+from rtswap.gpu.torch_import import load_torch
+from rtswap.swappers.mesh.gpu import TRACKS, GpuMeshSwapper
+from rtswap.swappers.mesh.gpu_rows import Row
+from rtswap.swappers.refiner.crop_view import EDGE_SIGMA, FLAT, LOW_SIGMA, LOW_SIZE, SIZE, ZERO, inside_of, place
+from rtswap.swappers.refiner.swapper import WHOLE, RefinerSwapper, smoothing_share, style_of
+
+torch = load_torch()
+
+BELOW = 0.5
+"""Network pixels per crop pixel below which a crop is halved first, as in ``crop_view.cut``."""
+MOST_HALVINGS = math.ceil(math.log2(BELOW / FLAT))
+HALVINGS, BACK, EXTENT, SLOT, SHARE, PLACED, NUMBERS = CUT, CUT + 1, CUT + 7, CUT + 9, CUT + 10, CUT + 11, CUT + 12
+"""Where floats of a face's row lie: how it is cut out; how often it is halved; crop -> what the network sees (6); the
+crop's width and height; the slot of what was made; how much of what is made now counts; 1 = it has a place. Then come
+the bytes of ``inside_of``."""
+
+
+@dataclass(frozen=True, slots=True)
+class GpuRefinerSwapModel:
+    """Implements ``protocols.SwapModel``. ``base``: a model for the same GPU. The others as ``RefinerSwapModel``."""
+
+    base: SwapModel
+    encoder: Engine
+    generator: Engine
+    size: int = SIZE
+
+    def bind(self, source: SourceIdentity) -> Swapper:
+        base, style = self.base.bind(source), style_of(source, self.encoder)
+        if style is None:
+            return base
+        assert isinstance(base, GpuMeshSwapper)
+        return GpuRefinerSwapper(base, self.generator, style, self.size)
+
+
+class GpuRefinerSwapper:
+    """Implements ``protocols.GpuSwapper``, and ``protocols.Swapper`` on the host. ``style``: as ``style_of`` gives
+    it."""
+
+    def __init__(self, base: GpuMeshSwapper, generator: Engine, style: NDArray[np.float32], size: int = SIZE) -> None:
+        self._base, self._size, self._run = base, size, run_of(generator)
+        self._host = RefinerSwapper(base, generator, style, size)
+        self.view, self.swap = self._host.view, self._host.swap
+        device = self._device = base.device
+        self._style = uploaded(style, device)
+        self._blurs = [
+            uploaded(blurring(count, sigma, reach), device)
+            for count, sigma, reach in ((LOW_SIZE, LOW_SIGMA, 4), (size, EDGE_SIGMA * size, 3))
+        ]
+        self._made = torch.zeros((TRACKS, size, size, 4), device=device)
+        """Per slot: what was made, as smoothed so far."""
+        self._since: dict[int, tuple[int, float]] = {}
+        """Per slot: whose that is, and when it was made."""
+        on_gpu = device.type == "cuda"
+        self._crop_view, self._refined = Captured(crop_view, 4, on_gpu=on_gpu), Captured(refined, 4, on_gpu=on_gpu)
+
+    def swap_all(self, targets: TargetBatch, quality: Quality) -> SwappedBatch:
+        """As ``protocols.GpuSwapper``. Raises EngineError, and ModelError when the network breaks its contract."""
+        swapped = self._base.swap_all(targets, quality)
+        matrices = [place(face.landmarks, self._size) if quality.match_color else None for face in targets.faces]
+        if all(matrix is None for matrix in matrices):
+            return swapped
+        slots = [self._slot(face, matrix) for face, matrix in zip(targets.faces, matrices, strict=True)]
+        with torch.inference_mode():
+            found = zip(targets.faces, matrices, slots, strict=True)
+            rows = uploaded(np.stack([self._row(*one) for one in found]), self._device)
+            views = self._crop_view(targets.crops, swapped.crops, swapped.masks, rows, *self._blurs)
+            inputs = dict(zip(("composite", "lowered", "target", "mask"), views, strict=True))
+            inputs["style"] = self._style.expand(len(rows), -1)
+            made = run_batched("face", self._run, inputs, "made", (self._size, self._size, 4))
+            crops, masks = self._refined(swapped.crops, swapped.masks, made, rows, self._made)
+        for face, slot in zip(targets.faces, slots, strict=True):
+            self._since[slot] = face.track_id, face.time_s
+        return SwappedBatch(crops, masks)
+
+    def forget(self, track_id: int) -> None:
+        """Drop what was remembered of a track that has ended."""
+        self._host.forget(track_id)
+        self._since = {slot: one for slot, one in self._since.items() if one[0] != track_id}
+
+    def _slot(self, face: BatchedTarget, matrix: Matrix | None) -> int:
+        """The last is for nobody."""
+        return TRACKS - 1 if matrix is None else self._base.slot(face.track_id)
+
+    def _row(self, face: BatchedTarget, matrix: Matrix | None, slot: int) -> Row:
+        """What the device must know of one face."""
+        row = np.zeros(4 * NUMBERS + self._size**2, np.uint8)
+        numbers = row[: 4 * NUMBERS].view(np.float32)
+        numbers[EXTENT : SLOT + 1] = *face.size, slot
+        if matrix is None:
+            return row
+        numbers[:CUT], numbers[HALVINGS] = cut_by(matrix, face.size, below=BELOW, least=2)
+        numbers[BACK:EXTENT] = matrix.ravel()
+        numbers[SHARE:NUMBERS] = self._share(face, slot), 1
+        points = face.landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2]
+        row[4 * NUMBERS :] = inside_of(points, self._size).ravel()
+        return row
+
+    def _share(self, face: BatchedTarget, slot: int) -> float:
+        """How much of what is made now counts."""
+        track_id, since = self._since.get(slot, (face.track_id, -math.inf))
+        return smoothing_share(face.time_s - since) if track_id == face.track_id else 1.0
+
+
+def blurring(count: int, sigma: float, reach: int) -> NDArray[np.float32]:
+    """(count, count) matrix that blurs a column as OpenCV does, cut off at ``reach`` sigmas, its ends continued."""
+    size = round(2 * reach * sigma + 1) | 1
+    place, matrix = np.arange(count), np.zeros((count, count), np.float32)
+    for tap, weight in enumerate(cv2.getGaussianKernel(size, sigma).ravel()):
+        np.add.at(matrix, (place, np.clip(place + tap - size // 2, 0, count - 1)), weight)
+    return matrix
+
+
+def numbers_of(rows: Tensor) -> Tensor:
+    """(N, NUMBERS) float32."""
+    return rows[:, : 4 * NUMBERS].contiguous().view(torch.float32)
+
+
+def crop_view(
+    crops: Tensor, swapped: Tensor, masks: Tensor, rows: Tensor, slow: Tensor, edge: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """What the network sees, as ``crop_view.crop_view``: composite, the target low-passed inside, the target
+    (N, S, S, 3), and the mask (N, S, S), uint8. ``rows`` (N, B) are ``GpuRefinerSwapper._row``'s; ``slow`` and
+    ``edge`` blur columns."""
+    numbers = numbers_of(rows)
+    size = len(edge)
+    faces = cut_out(torch.cat([crops, swapped], 3).permute(0, 3, 1, 2).float(), numbers, size)
+    target, source = faces[:, :3], faces[:, 3:]
+    mask = cut_out(masks[:, None].float(), numbers, size, zero=True)
+    inside = rows[:, 4 * NUMBERS :].view(-1, 1, size, size).float()
+    lowered = low_passed(target, inside, slow, edge)
+    composite = (target + mask / 255 * (source - target)).round()
+    composite, lowered, target = (
+        one.to(torch.uint8).permute(0, 2, 3, 1).contiguous() for one in (composite, lowered, target)
+    )
+    return composite, lowered, target, mask[:, 0].to(torch.uint8)
+
+
+def cut_out(planes: Tensor, numbers: Tensor, size: int, *, zero: bool = False) -> Tensor:
+    """(N, C, size, size) of ``planes`` (N, C, S, S), each halved as often as it needs: ``crop_view.cut``."""
+    found = seen(planes, numbers, size, zero=zero)
+    for halvings in range(1, 1 + min(MOST_HALVINGS, planes.shape[-1].bit_length() - 1)):
+        planes = halved(planes)
+        due = numbers[:, HALVINGS, None, None, None] == halvings
+        found = torch.where(due, seen(planes, numbers, size, zero=zero), found)
+    return found.round()
+
+
+def low_passed(target: Tensor, inside: Tensor, slow: Tensor, edge: Tensor) -> Tensor:
+    """(N, 3, S, S) as ``crop_view.low_passed``, of planes."""
+    side = target.shape[-1]
+    share = torch.nn.functional.avg_pool2d(inside, side // LOW_SIZE) / 255
+    small = torch.nn.functional.avg_pool2d(target, side // LOW_SIZE).round() * share
+    planes = slow @ torch.cat([small, share], 1) @ slow.T
+    low = (planes[:, :3] / planes[:, 3:].clamp(min=1e-3)).clamp(0, 255).floor()
+    full = torch.nn.functional.interpolate(low, size=(side, side), mode="bilinear", align_corners=False).round()
+    shown = (edge @ inside @ edge.T).round() / 255
+    return (target + shown * (full - target)).round()
+
+
+def refined(swapped: Tensor, masks: Tensor, made: Tensor, rows: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
+    """Crops and masks with what the network ``made`` (N, S, S, 4) put back: ``crop_view.add_residual`` and
+    ``limit_mask``. ``kept`` (T, S, S, 4): what was made, smoothed over time, written here."""
+    numbers = numbers_of(rows)
+    slot, share = numbers[:, SLOT].long(), numbers[:, SHARE, None, None, None]
+    past = kept.index_select(0, slot)
+    followed = past + share * (made.float().nan_to_num(0.0).clamp(0, 255) - past)  # no number: nothing is shown
+    kept.index_copy_(0, slot, followed)
+    smooth = followed.round().permute(0, 3, 1, 2)
+    full = laid_over(smooth, numbers, masks.shape[-1])
+    placed = numbers[:, PLACED, None, None] > 0
+    sums = rounded(swapped.float() + full[:, :3].permute(0, 2, 3, 1) - ZERO)
+    whole = smooth[:, 3].amin((1, 2)) >= WHOLE
+    limited = torch.minimum(masks, rounded(full[:, 3]))
+    masks = torch.where(placed & ~whole[:, None, None], limited, masks)
+    return torch.where(placed[..., None], sums, swapped), masks
+
+
+def laid_over(planes: Tensor, numbers: Tensor, side: int) -> Tensor:
+    """(N, C, side, side) of ``planes`` (N, C, S, S) as they lie over the crops; a crop's last pixels repeated."""
+    a, b, c, d, e, f = numbers[:, BACK:EXTENT].T[:, :, None, None]
+    place = torch.arange(side, device=planes.device, dtype=torch.float32)
+    most_x, most_y = (numbers[:, EXTENT:SLOT] - 1).T[:, :, None, None]
+    x, y = torch.minimum(place[None, None], most_x), torch.minimum(place[None, :, None], most_y)
+    return bilinear(planes, a * x + b * y + c, d * x + e * y + f).round()

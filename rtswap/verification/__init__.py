@@ -1,6 +1,0 @@
-"""Was it made with rtswap? Looks for the invisible mark and the manifest in files that came from anywhere."""
-
-from rtswap.verification.run import verify
-from rtswap.verification.verdict import MarkReader, Span, Verdict
-
-__all__ = ["MarkReader", "Span", "Verdict", "verify"]

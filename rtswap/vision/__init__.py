@@ -1,0 +1,1 @@
+"""Arithmetic on pixels and points. Knows no network and no stream."""

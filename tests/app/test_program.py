@@ -1,0 +1,73 @@
+"""How the parts are chosen: swappers and finishes by their specs, rtswap's own and other people's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from people import face_models, person
+
+from rtswap.app.config import Config
+from rtswap.app.program import Program
+from rtswap.compositing.finishes import built_in_finishes
+from rtswap.compositing.renderer import HostRenderer
+from rtswap.core.errors import UsageError
+from rtswap.swappers import built_in_swappers, swapper_names, swapper_spec
+
+
+def program_of(told: list[str], **settings: Any) -> Program:
+    config = Config()
+    swap = {key: value for key, value in settings.items() if hasattr(config.swap, key)}
+    mask = {key: value for key, value in settings.items() if hasattr(config.mask, key)}
+    config = replace(config, swap=replace(config.swap, **swap), mask=replace(config.mask, **mask))
+    return Program(config, on_event=told.append, models=face_models(), sources=[person("ada")])
+
+
+def finishes_of(**settings: Any) -> list[str]:
+    told: list[str] = []
+    renderer = program_of(told, **settings).renderer(live=True)
+    assert isinstance(renderer, HostRenderer)
+    return [type(step).__name__ for step in renderer.finishes] + told
+
+
+def test_what_is_not_asked_for_is_not_in_the_chain() -> None:
+    assert "PartsMask" not in finishes_of()
+    assert finishes_of(masks=(), detail="none", color="none") == []
+
+
+def test_a_mask_comes_before_the_colours_that_are_matched_inside_it() -> None:
+    chain = finishes_of(keep=("mouth",), color="mkl")
+    assert chain.index("PartsMask") < chain.index("ColorMatch")
+
+
+@pytest.mark.parametrize("color", ["idt", "sot"])
+def test_what_is_slow_is_said_before_a_live_session_stutters(color: str) -> None:
+    assert "--color" in finishes_of(color=color)[-1]
+
+
+@pytest.mark.parametrize(
+    ("parts", "keep", "partial"),
+    [(("all",), (), False), (("eyes",), (), True), (("all",), ("mouth",), True), (("all", "eyes"), (), False)],
+)
+def test_only_who_asks_for_it_keeps_parts_of_their_own_face(
+    parts: tuple[str, ...], keep: tuple[str, ...], partial: bool
+) -> None:
+    assert replace(Config().mask, parts=parts, keep=keep).partial is partial
+
+
+def test_names_of_swappers_are_told_apart_and_aliases_lead_to_them() -> None:
+    names = swapper_names()
+    assert len(set(names)) == len(names)
+    for spec in built_in_swappers():
+        assert {swapper_spec(name) for name in (spec.name, *spec.aliases)} == {spec}
+
+
+def test_a_mistyped_swapper_is_one_line() -> None:
+    with pytest.raises(UsageError, match=r"none of the swappers is called 'mash'.*Did you mean mesh"):
+        Program(Config(), on_event=pytest.fail, models=face_models(), swapper="mash")
+
+
+@pytest.mark.parametrize("spec", [*built_in_swappers(), *built_in_finishes()], ids=lambda spec: spec.name)
+def test_what_has_no_version_for_a_gpu_says_so_and_all_else_has_one(spec: Any) -> None:
+    assert (spec.build_gpu is None) == (spec.name == "poisson")

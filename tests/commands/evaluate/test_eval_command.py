@@ -1,0 +1,64 @@
+"""`rtswap eval` on the command line: what it understands, and what it says of what cannot be meant."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rtswap.app.config import Config
+from rtswap.commands.evaluate import run as run_module
+from rtswap.commands.evaluate.command import COMMAND
+from rtswap.commands.evaluate.options import EvaluateOptions
+from rtswap.core.errors import InputError, UsageError
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Config, EvaluateOptions]]:
+    """What the evaluation is asked for, which is not made here."""
+    found = []
+
+    def evaluate(config: Config, wanted: EvaluateOptions, **_: Any) -> tuple[dict[str, Any], str]:
+        found.append((config, wanted))
+        return {"pairs": 3}, "the table"
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(run_module, "evaluate", evaluate)
+    return found
+
+
+def run(*args: str) -> int:
+    return COMMAND.run(COMMAND.parser().read(args))
+
+
+def test_alone_it_takes_what_is_in_the_box(asked: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run() == 0
+    assert asked[0][1] == EvaluateOptions()
+    assert capsys.readouterr().out == "the table\n"
+
+
+def test_every_flag_arrives(asked: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
+    flags = "--sources a --targets b --clips c --swapped d --against mesh --pairs 5 --seed 9 --out e -y --json"
+    assert run(*flags.split(), "--i-have-consent", "--color", "rct") == 0
+    config, wanted = asked[0]
+    paths = {
+        name: Path(value) for name, value in zip(("sources", "targets", "clips", "swapped"), "abcd", strict=True)
+    }
+    assert wanted == EvaluateOptions(**paths, against="mesh", pairs=5, seed=9, out=Path("e"), overwrite=True)
+    assert config.source.i_have_consent
+    assert config.swap.color == "rct"
+    assert json.loads(capsys.readouterr().out) == {"pairs": 3}
+
+
+@pytest.mark.parametrize("flags", [["--pairs", "0"], ["--pairs", "many"], ["--seed", "-1"], ["--source", "me.jpg"]])
+def test_what_cannot_be_meant_is_a_line(flags: list[str]) -> None:
+    with pytest.raises(UsageError):
+        run(*flags)
+
+
+def test_a_folder_that_is_not_there_is_told_before_anything_is_loaded(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="absent"):
+        run("--sources", str(tmp_path / "absent"), "--out", str(tmp_path / "out"))
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,54 @@
+"""``rtswap extract`` as it is typed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rtswap.commands.extract.command import COMMAND
+from rtswap.core.errors import UsageError
+
+
+def typed(*words: str) -> int:
+    return COMMAND.run(COMMAND.parser().read(words))
+
+
+def test_help_says_that_pictures_of_people_are_personal_data(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        COMMAND.parser().read(["--help"])
+    told = capsys.readouterr().out
+    assert "Pictures of people are personal data, and so are embeddings" in told
+    assert "biometric" in told
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "nothing to extract from"),
+        (("a.jpg",), "no folder to write to"),
+        (("a.jpg", "--out", "x", "--size", "64"), "a whole number from 112 to 1024"),
+        (("a.jpg", "--out", "x", "--template", "ffh"), "did you mean ffhq"),
+        (("a.jpg", "--out", "x", "--similar", "nan"), "a number from 0 to 1"),
+        (("a.jpg", "--out", "x", "--every", "soon"), "a duration"),
+        (("persona:nobody", "--out", "x"), "there is no persona"),
+    ],
+)
+def test_what_cannot_be_meant_is_one_line(
+    words: tuple[str, ...], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=message):
+        typed(*words)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_persona_comes_out_as_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    words = ("persona:vera", "--out", str(out), "--template", "arcface", "--size", "112", "--format", "jpg", "--json")
+    assert typed(*words) == 0
+    assert json.loads(capsys.readouterr().out)["faces"] == 1
+    index = json.loads((out / "faces.json").read_text())
+    assert index["settings"]["size"] == 112
+    assert [path.name for path in out.glob("*.jpg")] == [index["faces"][0]["file"]]

@@ -1,0 +1,333 @@
+"""``rtswap extract``: which faces come out, where they lie, and what is never lost or overwritten."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from media_files import make_clip
+from people import face_models, group
+
+from rtswap.app.console import Console
+from rtswap.app.networks import FaceModels
+from rtswap.commands.extract.limits import QualityLimits
+from rtswap.commands.extract.measure import measure_faces
+from rtswap.commands.extract.options import ExtractOptions
+from rtswap.commands.extract.run import extract
+from rtswap.commands.extract.templates import TEMPLATES
+from rtswap.core.errors import InputError, OutputError, UsageError
+from rtswap.vision.images import read_image
+from rtswap.vision.talking_head import persona
+
+
+def own_eyes() -> FaceModels:
+    """As where dlib is not installed; and a detector that is quicker, for faces as large as these."""
+    return face_models()._replace(photo_detector=face_models().detector, embedder=lambda: None)
+
+
+def run(out: Path, *inputs: Path, seeing=own_eyes, **more) -> dict:
+    wanted = ExtractOptions(tuple(map(str, inputs)), out, **more)
+    return extract(wanted, seeing, console=Console(stream=io.StringIO()))[0]
+
+
+def index(out: Path) -> dict:
+    return json.loads((out / "faces.json").read_text())
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def save(path: Path, image: np.ndarray, *options: int) -> Path:
+    assert cv2.imwrite(str(path), image, list(options))
+    return path
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "faces"
+
+
+@pytest.fixture
+def people_photo(tmp_path: Path) -> Path:
+    """Four people side by side."""
+    return save(tmp_path / "people.png", group("ada", "ben", "carl", "dan"))
+
+
+class Interrupted:
+    """An embedder during whose third look Ctrl-C is pressed."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    def embed(self, image, keypoints):
+        self.looks += 1
+        if self.looks == 3:
+            raise KeyboardInterrupt
+        return face_models().recogniser.embed(image, keypoints)
+
+
+def test_everybody_in_a_picture_is_kept_from_left_to_right(people_photo: Path, out: Path) -> None:
+    assert run(out, people_photo)["faces"] == 4
+    faces = index(out)["faces"]
+    assert [int(face["box"][0] // 320) for face in faces] == [0, 1, 2, 3]
+    for face in faces:
+        assert read_image(out / face["file"]).shape == (512, 512, 3)
+        assert face["source"] == str(people_photo)
+        assert "embedding" not in face
+    assert read_image(out / "sheet.png").shape[1] > 1000
+
+
+@pytest.mark.parametrize(("template", "size"), [("ffhq", 512), ("arcface", 128)])
+def test_keypoints_lie_where_they_are_said_to(people_photo: Path, out: Path, template: str, size: int) -> None:
+    run(out, people_photo, template=template, size=size)
+    for face in index(out)["faces"]:
+        said = np.array(face["aligned"], np.float32)
+        matrix = np.array(face["matrix"], np.float32)
+        points = np.array(face["keypoints"], np.float32)
+        np.testing.assert_allclose(points @ matrix[:, :2].T + matrix[:, 2], said, atol=0.05)
+        (seen,) = measure_faces(read_image(out / face["file"]), face_models().photo_detector, face_models().landmarks)
+        assert seen is not None
+        assert np.abs(seen.keypoints - said).max() <= {512: 3.0, 128: 1.5}[size]
+        corners = [0, 1, 3, 4]  # eyes and mouth
+        off = said[corners] - (TEMPLATES[template] * size)[corners]
+        assert np.abs(off.mean(axis=0)).max() < 0.05
+        assert np.abs(off).max() <= 3 * size / 128  # people differ
+
+
+def test_a_face_at_the_edge_is_continued_not_black(tmp_path: Path, out: Path) -> None:
+    picture = save(tmp_path / "close.png", persona("ada")[120:400, 140:375])
+    run(out, picture)
+    (face,) = index(out)["faces"]
+    assert read_image(out / face["file"])[:8].max(axis=2).min() > 0
+
+
+def test_a_picture_without_a_face_is_an_error_in_one_line(tmp_path: Path, out: Path) -> None:
+    with pytest.raises(InputError, match=r"^no face was found; got 1 files without one") as caught:
+        run(out, save(tmp_path / "grey.png", np.full((200, 300, 3), 128, np.uint8)))
+    assert caught.value.exit_code == 1
+
+
+def test_a_photo_on_its_side_by_exif_is_put_upright(tmp_path: Path, out: Path) -> None:
+    lying = cv2.rotate(persona("ben"), cv2.ROTATE_90_COUNTERCLOCKWISE)
+    data = cv2.imencode(".jpg", lying)[1].tobytes()
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
+    segment = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
+    photo = tmp_path / "phone.jpg"
+    photo.write_bytes(data[:2] + segment + data[2:])
+    run(out, photo)
+    assert abs(index(out)["faces"][0]["quality"]["roll"]) < 10
+
+
+def test_sixteen_bit_pictures_look_like_eight_bit_ones(tmp_path: Path, out: Path) -> None:
+    run(out / "16", save(tmp_path / "deep.png", persona("ada").astype(np.uint16) * 257))
+    run(out / "8", save(tmp_path / "flat.png", persona("ada")))
+    deep, flat = (read_image(next((out / name).glob("*_1.png"))).astype(int) for name in ("16", "8"))
+    assert np.abs(deep - flat).max() <= 2
+
+
+def test_files_that_cannot_be_read_are_named_and_the_rest_is_done(tmp_path: Path, out: Path) -> None:
+    good = save(tmp_path / "good.jpg", persona("ada"))
+    (tmp_path / "cut.png").write_bytes(cv2.imencode(".png", persona("ben"))[1].tobytes()[:400])
+    (tmp_path / "bomb.png").write_bytes(
+        b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (60_000).to_bytes(4, "big") * 2 + b"\x08\x02\0\0\0"
+    )
+    (tmp_path / "words.mp4").write_text("no video")
+    result = run(out, tmp_path, tmp_path / "missing.jpg", Path("\0"))
+    assert result["faces"] == 1
+    assert {Path(name).name for name in result["unreadable"]} == {
+        "cut.png",
+        "bomb.png",
+        "words.mp4",
+        "missing.jpg",
+        "\0",
+    }
+    assert [face["source"] for face in index(out)["faces"]] == [str(good)]
+
+
+@pytest.mark.parametrize("embedder", ["dlib", "rtswap"])
+def test_the_same_again_is_left_out_and_different_people_stay(tmp_path: Path, out: Path, embedder: str) -> None:
+    if embedder == "dlib" and face_models().embedder() is None:
+        pytest.skip("dlib's network is not installed")
+    first = save(tmp_path / "1.png", group("ada", "ben"))
+    again = save(tmp_path / "2.jpg", cv2.resize(group("ben", "ada", "carl"), None, fx=0.9, fy=0.9), 1, 80)
+    result = run(out, first, again, seeing=face_models if embedder == "dlib" else own_eyes)
+    assert (result["faces"], result["refused"]) == (3, {"alike": 2})
+    assert result["told apart by"] == embedder
+    assert run(out / "all", first, again, keep_all=True)["faces"] == 5
+
+
+def test_every_refusal_is_counted_by_its_reason(tmp_path: Path, out: Path) -> None:
+    blurred = cv2.GaussianBlur(persona("ben"), (0, 0), 9)
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name, image in (
+        ("small", cv2.resize(persona("ada"), (140, 140), interpolation=cv2.INTER_AREA)),
+        ("blurred", blurred),
+        ("dark", (persona("ada") * 0.18).astype(np.uint8)),
+        ("good", persona("dan")),
+    ):
+        save(folder / f"{name}.png", image)
+    result = run(out, folder)
+    assert result["faces"] == 1
+    assert result["refused"] == {"too small": 1, "blurred": 1, "too dark": 1}
+    assert sum(sum(entry["refused"].values()) for entry in index(out)["files"].values()) == 3
+
+
+def test_none_good_enough_is_an_error_with_the_reasons(tmp_path: Path, out: Path) -> None:
+    photo = save(tmp_path / "a.png", persona("ada"))
+    with pytest.raises(InputError, match="no face is good enough; got 1 faces: 1 too small"):
+        run(out, photo, limits=replace(QualityLimits(), min_face_px=2000))
+
+
+def test_a_clip_gives_pictures_some_time_apart(tmp_path: Path, out: Path) -> None:
+    clip = tmp_path / "talk.mp4"
+    pictures = [cv2.resize(persona(name), (360, 360), interpolation=cv2.INTER_AREA) for name in ("ada", "ben")]
+    make_clip(clip, lambda number: pictures[number // 8 % 2], count=32, fps=16)
+    result = run(out, clip)
+    assert result["faces"] == 2
+    assert result["refused"] == {"alike": 2}
+    faces = index(out)["faces"]
+    assert [(face["frame"], face["time_s"]) for face in faces] == [(0, 0.0), (8, 0.5)]
+    run(out / "all", clip, keep_all=True, every_s=1.0)
+    assert [face["frame"] for face in index(out / "all")["faces"]] == [0, 16]
+
+
+def test_what_is_done_is_not_done_again(people_photo: Path, tmp_path: Path, out: Path) -> None:
+    run(out, people_photo)
+    before = contents(out)
+
+    def blind() -> FaceModels:
+        raise AssertionError("a network was opened")
+
+    result = run(out, people_photo, seeing=blind)
+    assert (result["new"], result["faces"], result["done before"]) == (0, 4, 1)
+    assert contents(out) == before
+    more = save(tmp_path / "more.png", group("ada", "vera"))
+    assert run(out, people_photo, more)["new"] == 1  # ada is known from the picture of the first run
+
+
+def test_nothing_is_overwritten_unless_asked(people_photo: Path, out: Path) -> None:
+    run(out, people_photo)
+    before = contents(out)
+    with pytest.raises(OutputError, match="was extracted with another size"):
+        run(out, people_photo, size=256)
+    assert contents(out) == before
+    run(out, people_photo, size=256, overwrite=True)
+    assert {read_image(out / face["file"]).shape[0] for face in index(out)["faces"]} == {256}
+    assert run(out, people_photo, size=256, overwrite=True)["new"] == 4
+    assert len(contents(out)) == 6
+
+
+def test_a_file_of_somebody_elses_is_in_nobodys_way(people_photo: Path, out: Path) -> None:
+    run(out, people_photo)
+    (out / "faces.json").unlink()
+    (out / "sheet.png").unlink()
+    before = contents(out)
+    with pytest.raises(OutputError, match="exists"):
+        run(out, people_photo)
+    assert {name: data for name, data in contents(out).items() if name in before} == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{", '{"format": 1}', '{"format": 1, "settings": {}, "files": {}, "faces": [{"file": "../x.png"}]}'],
+)
+def test_a_hostile_index_removes_nothing(people_photo: Path, out: Path, text: str) -> None:
+    out.mkdir()
+    outside = save(out.parent / "x.png", persona("ada"))
+    (out / "faces.json").write_text(text or "null")
+    with pytest.raises(OutputError, match="none of rtswap extract's"):
+        run(out, people_photo)
+    assert (out / "faces.json").read_text() == (text or "null")
+    run(out, people_photo, overwrite=True)
+    assert outside.exists()
+    assert len(index(out)["faces"]) == 4
+
+
+def test_ctrl_c_keeps_what_was_done_and_the_next_run_goes_on(people_photo: Path, out: Path) -> None:
+    interrupted = Interrupted()
+    result = run(out, people_photo, seeing=lambda: own_eyes()._replace(embedder=lambda: interrupted))
+    assert result["interrupted"] is True
+    faces = index(out)["faces"]
+    assert len(faces) == 2
+    assert all(read_image(out / face["file"]).shape == (512, 512, 3) for face in faces)
+    assert not list(out.glob("*.part"))
+    before = contents(out)
+    assert run(out, people_photo)["new"] == 2
+    after = contents(out)
+    assert index(out)["faces"][:2] == faces
+    assert all(after[face["file"]] == before[face["file"]] for face in faces)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("sha256", 7), ("aligned", [[1, 2]]), ("score", "good"), ("quality", {"yaw": None}), ("time_s", float("nan"))],
+)
+def test_a_damaged_index_is_refused_before_anything_is_done(
+    tmp_path: Path, out: Path, key: str, value: object
+) -> None:
+    photo = save(tmp_path / "a.png", persona("ada"))
+    run(out, photo)
+    content = index(out)
+    content["faces"][0][key] = value
+    (out / "faces.json").write_text(json.dumps(content))
+    with pytest.raises(OutputError, match="none of rtswap extract's"):
+        run(out, photo)
+
+
+def test_embeddings_are_written_only_when_asked_for(tmp_path: Path, out: Path) -> None:
+    run(out, save(tmp_path / "a.png", persona("ada")), embeddings=True)
+    (face,) = index(out)["faces"]
+    assert face["embedded_by"] == "rtswap"
+    assert np.linalg.norm(face["embedding"]) == pytest.approx(1, abs=1e-3)
+
+
+def test_what_is_written_is_not_read_again(people_photo: Path) -> None:
+    with pytest.raises(UsageError, match="both read and written"):
+        run(people_photo.parent, people_photo.parent)
+
+
+@pytest.mark.parametrize("address", ["0", "rtsp://host/cam"])
+def test_live_inputs_are_refused(out: Path, address: str) -> None:
+    with pytest.raises(UsageError, match="expected photos, folders or video files"):
+        run(out, Path(address)) if address == "0" else extract(
+            ExtractOptions((address,), out), own_eyes, console=Console()
+        )
+    assert not out.exists()
+
+
+def test_enlarged_faces_are_told_of(tmp_path: Path, out: Path) -> None:
+    small = save(tmp_path / "a.png", cv2.resize(persona("ada"), (256, 256), interpolation=cv2.INTER_AREA))
+    assert run(out, small)["enlarged more than 1.5 times"] == 1
+
+
+def test_made_anew_a_file_is_not_taken_for_like_itself(tmp_path: Path, out: Path) -> None:
+    photos = [save(tmp_path / f"{name}.png", persona(name)) for name in ("ada", "ben")]
+    run(out, *photos)
+    result = run(out, *photos, overwrite=True)
+    assert (result["new"], result["refused"]) == (2, {})
+
+
+def test_an_interrupted_clip_goes_on_from_its_frame(tmp_path: Path, out: Path) -> None:
+    clip = tmp_path / "group.mp4"
+    pictures = [group("ada", "ben", size=256), group("carl", "vera", size=256)]
+    make_clip(clip, lambda number: pictures[number // 4], count=8, fps=8)
+    interrupted = Interrupted()
+    run(out, clip, seeing=lambda: own_eyes()._replace(embedder=lambda: interrupted))
+    assert run(out, clip)["new"] == 2
+    assert [face["frame"] for face in index(out)["faces"]] == [0, 0, 4, 4]
+    assert run(out, clip)["done before"] == 1
+
+
+def test_a_file_given_twice_counts_once(tmp_path: Path, out: Path) -> None:
+    photo = save(tmp_path / "a.png", persona("ada"))
+    copy = tmp_path / "b.png"
+    copy.write_bytes(photo.read_bytes())
+    result = run(out, photo, copy, keep_all=True)
+    assert (result["faces"], result["given twice"]) == (1, 1)

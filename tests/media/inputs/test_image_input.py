@@ -1,0 +1,85 @@
+"""One picture or a folder of them, in the order a person would put them; damaged ones are left out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from media_files import all_numbers, numbered_picture
+
+from rtswap.core.errors import InputError
+from rtswap.core.files import natural_key
+from rtswap.media.inputs.image import ImageInput
+
+
+def fill(folder: Path, names: list[str]) -> None:
+    for index, name in enumerate(names):
+        cv2.imwrite(str(folder / name), numbered_picture(index))
+
+
+def test_one_picture(tmp_path: Path) -> None:
+    fill(tmp_path, ["a.png"])
+    picture = ImageInput(tmp_path / "a.png")
+    assert (picture.info.width, picture.info.height, picture.info.live, picture.info.frame_count) == (
+        64,
+        48,
+        False,
+        1,
+    )
+    assert [(f.index, f.time_s) for f in picture.frames()] == [(0, 0.0)]
+
+
+def test_a_folder_in_natural_order(tmp_path: Path) -> None:
+    names = ["1.png", "2.png", "10.png", "Shot 2.JPG", "shot 10.jpg", "shot 11.PNG"]
+    fill(tmp_path, names)
+    (tmp_path / "notes.txt").write_text("not a picture")
+    (tmp_path / ".hidden.png").write_bytes(b"x")
+    folder = ImageInput(tmp_path)
+    assert folder.info.frame_count == 6
+    frames = list(folder.frames())
+    assert all_numbers(f.image for f in frames) == list(range(6))
+    assert [f.time_s for f in frames] == [i / 25 for i in range(6)]
+
+
+def test_damaged_pictures_are_skipped_counted_and_named(tmp_path: Path) -> None:
+    fill(tmp_path, ["0.png", "1.png", "2.png", "3.png"])
+    (tmp_path / "0.png").write_bytes(b"")
+    (tmp_path / "2.png").write_bytes((tmp_path / "2.png").read_bytes()[:50])
+    events: list[str] = []
+    folder = ImageInput(tmp_path, on_event=events.append)
+    frames = list(folder.frames())
+    assert all_numbers(f.image for f in frames) == [1, 3]
+    assert [f.index for f in frames] == [0, 1]
+    assert folder.skipped == 2
+    assert any("0.png" in e for e in events)
+    assert any("2.png" in e for e in events)
+    assert events[-1].endswith("2 files skipped, 2 pictures read")
+
+
+@pytest.mark.parametrize("names", [[], ["a.png", "b.jpg"]])
+def test_nothing_readable_is_an_error(tmp_path: Path, names: list[str]) -> None:
+    for name in names:
+        (tmp_path / name).write_bytes(b"nonsense")
+    with pytest.raises(InputError, match="no picture can be read"):
+        ImageInput(tmp_path)
+
+
+def test_one_damaged_picture_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"nonsense")
+    with pytest.raises(InputError, match=r"a\.png"):
+        ImageInput(tmp_path / "a.png")
+
+
+@settings(max_examples=30)
+@given(st.lists(st.text(max_size=12), max_size=8))
+def test_any_names_can_be_sorted(names: list[str]) -> None:
+    sorted((Path("x") / f"_{n}".replace("/", "") for n in names), key=natural_key)
+
+
+@given(st.lists(st.integers(0, 10**6), min_size=1, max_size=20))
+def test_numbers_in_names_sort_as_numbers(numbers: list[int]) -> None:
+    paths = [Path(f"frame_{n}.png") for n in numbers]
+    assert sorted(paths, key=natural_key) == [Path(f"frame_{n}.png") for n in sorted(numbers)]

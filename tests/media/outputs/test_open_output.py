@@ -1,0 +1,68 @@
+"""What the user types finds the right output, and nothing optional is loaded for it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rtswap.core.errors import OutputError, RtswapError, UsageError
+from rtswap.core.parts import OutputRequest
+from rtswap.media.outputs import open_output
+from rtswap.media.outputs.image import ImageOutput
+from rtswap.media.outputs.null import Null
+from rtswap.media.outputs.stream import NetworkOutput
+from rtswap.media.outputs.video import VideoWriter
+
+
+@pytest.mark.parametrize(
+    ("spec", "kind"),
+    [
+        ("null", Null),
+        (" null ", Null),
+        ("udp://127.0.0.1:9", NetworkOutput),
+        ("RTMP://127.0.0.1/live/x", NetworkOutput),
+        ("out.MP4", VideoWriter),
+        ("out.mkv", VideoWriter),
+        ("out.mov", VideoWriter),
+        ("face.png", ImageOutput),
+        ("f_%04d.jpg", ImageOutput),
+        ("folder/", ImageOutput),
+        (".", ImageOutput),
+    ],
+)
+def test_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: str, kind: type) -> None:
+    monkeypatch.chdir(tmp_path)
+    output = open_output(spec, OutputRequest(fps=25))
+    assert isinstance(output, kind)
+    output.close()
+
+
+@pytest.mark.parametrize("spec", ["", "out", "out.xyz", "vcamera", "windows", "nul", "\0", "x" * 5000, "-", "0"])
+def test_nonsense_lists_what_is_possible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RtswapError) as error:
+        open_output(spec, OutputRequest(fps=25))
+    assert isinstance(error.value, UsageError)
+    assert all(word in str(error.value) for word in ("vcam", "window", "null", ".mp4", ".png", "URL"))
+    assert "\n" not in str(error.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_options_reach_the_recording(tmp_path: Path) -> None:
+    (tmp_path / "o.mp4").write_bytes(b"x")
+    with pytest.raises(OutputError, match="exists"):
+        open_output(str(tmp_path / "o.mp4"), OutputRequest(fps=25))
+    open_output(str(tmp_path / "o.mp4"), OutputRequest(fps=25, overwrite=True)).close()
+    with pytest.raises(OutputError, match="encoder"):
+        open_output(str(tmp_path / "p.mp4"), OutputRequest(fps=25, codec="nonsense"))
+
+
+def test_nothing_heavy_is_loaded() -> None:
+    code = (
+        "import sys; from rtswap.media.outputs import open_output; open_output('null')\n"
+        "print([m for m in ('av', 'pyvirtualcam') if m in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

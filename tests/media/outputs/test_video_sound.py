@@ -1,0 +1,124 @@
+"""A recording carries the sound of its input over, in step with the pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from media_files import SUFFIXES, clicks, make_clip, mark_picture, read_back
+
+from rtswap.core.types import MarkedImage
+from rtswap.media.inputs.video import VideoFile
+from rtswap.media.outputs.video import VideoWriter
+
+
+def carry_over(source: Path, out: Path, *, frames: int | None = None) -> list[str]:
+    """As the session does it: every frame through, the sound from the file."""
+    events: list[str] = []
+    video = VideoFile(source)
+    writer = VideoWriter(out, fps=video.info.fps, audio_from=str(source), on_event=events.append)
+    for frame in video.frames():
+        if frame.index == frames:
+            break
+        writer.send(MarkedImage(frame.image, frame.index, frame.captured_at, frame.time_s))
+    video.close()
+    writer.close()
+    return events
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("source", ["in.mp4:aac", "in.mkv:pcm_s16le", "in.mkv:libopus", "in.mkv:flac", "in.ts:aac"])
+def test_sound_is_carried_over_in_step(tmp_path: Path, source: str, suffix: str) -> None:
+    name, _, audio_codec = source.partition(":")
+    make_clip(tmp_path / name, 75, audio=True, audio_codec=audio_codec)
+    assert carry_over(tmp_path / name, tmp_path / f"out{suffix}") == []
+    numbers, times = read_back(tmp_path / f"out{suffix}")
+    assert numbers == list(range(75))
+    before = np.array(clicks(tmp_path / name)) - read_back(tmp_path / name)[1][0]
+    after = np.array(clicks(tmp_path / f"out{suffix}")) - times[0]
+    assert len(before) == len(after) == 5
+    assert np.abs(after - before).max() < 0.004
+
+
+@pytest.mark.parametrize(
+    ("source", "suffix", "codec"),
+    [
+        ("in.mp4:aac", ".mp4", "aac"),
+        ("in.mkv:pcm_s16le", ".mp4", "aac"),
+        ("in.mkv:libopus", ".mov", "aac"),
+        ("in.mkv:libopus", ".mp4", "opus"),
+    ],
+)
+def test_sound_is_copied_where_it_can_be(tmp_path: Path, source: str, suffix: str, codec: str) -> None:
+    name, _, audio_codec = source.partition(":")
+    make_clip(tmp_path / name, 25, audio=True, audio_codec=audio_codec)
+    carry_over(tmp_path / name, tmp_path / f"out{suffix}")
+    with av.open(str(tmp_path / f"out{suffix}")) as container:
+        assert container.streams.audio[0].codec_context.name == codec
+        assert container.streams.audio[0].codec_context.channels == 2
+
+
+def test_copied_sound_is_the_same_to_the_bit(tmp_path: Path) -> None:
+    make_clip(tmp_path / "in.mp4", 50, audio=True)
+    carry_over(tmp_path / "in.mp4", tmp_path / "out.mp4")
+
+    def packets(path: Path) -> list[bytes]:
+        with av.open(str(path)) as container:
+            return [bytes(p) for p in container.demux(audio=0) if p.pts is not None and p.pts >= 0 and p.size]
+
+    before, after = packets(tmp_path / "in.mp4"), packets(tmp_path / "out.mp4")
+    assert len(after) > 80
+    assert before[: len(after)] == after
+
+
+def test_sound_is_cut_at_the_last_picture(tmp_path: Path) -> None:
+    make_clip(tmp_path / "in.mp4", 100, audio=True)
+    carry_over(tmp_path / "in.mp4", tmp_path / "out.mp4", frames=40)
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        ends = {s.type: float(s.duration * s.time_base) for s in container.streams if s.duration and s.time_base}
+    assert ends["video"] == pytest.approx(1.6, abs=0.01)
+    assert ends["audio"] == pytest.approx(1.6, abs=0.03)
+
+
+def test_sound_and_pictures_lie_side_by_side(tmp_path: Path) -> None:
+    """A player that reads from the front never has to look more than a second ahead."""
+    make_clip(tmp_path / "in.mp4", 100, audio=True)
+    carry_over(tmp_path / "in.mp4", tmp_path / "out.mp4")
+    latest = {"video": 0.0, "audio": 0.0}
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        packets = sorted((p for p in container.demux() if p.size), key=lambda p: p.pos or 0)
+        for packet in packets[:-40]:
+            latest[packet.stream.type] = float((packet.pts or 0) * packet.time_base)
+            assert abs(latest["video"] - latest["audio"]) < 1.5
+
+
+def test_damaged_sound_costs_the_sound_not_the_pictures(tmp_path: Path) -> None:
+    path = tmp_path / "in.mkv"
+    make_clip(path, 50, audio=True, audio_codec="flac")
+    data = bytearray(path.read_bytes())
+    with av.open(str(path)) as container:
+        for packet in container.demux(audio=0):
+            if packet.size and packet.pos:
+                data[packet.pos + 8 : packet.pos + packet.size] = b"\x55" * (packet.size - 8)
+    path.write_bytes(bytes(data))
+    events = carry_over(path, tmp_path / "out.mov")
+    assert read_back(tmp_path / "out.mov")[0] == list(range(50))
+    assert any("sound" in e for e in events)
+
+
+@pytest.mark.parametrize("kind", ["none", "missing", "text"])
+def test_no_sound_to_carry(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "in.mp4"
+    if kind == "none":
+        make_clip(path, 5)
+    elif kind == "text":
+        path.write_text("no sound in here\n" * 99)
+    events: list[str] = []
+    writer = VideoWriter(tmp_path / "out.mp4", fps=25, audio_from=str(path), on_event=events.append)
+    for index in range(5):
+        writer.send(mark_picture(index))
+    writer.close()
+    assert read_back(tmp_path / "out.mp4")[0] == list(range(5))
+    assert any("no sound" in e for e in events)

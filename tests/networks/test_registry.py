@@ -1,0 +1,251 @@
+"""A model is a name to the user: whatever happened to the cache or the network, it is right or it is told."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from rtswap.core.errors import ModelError
+from rtswap.networks.catalog import Entry, current_name, read_catalog, shipped_catalog
+from rtswap.networks.registry import Registry, cache_folder
+
+CONTENT = bytes(range(256)) * 9000  # 2.3 MB, more than two chunks
+
+
+def free(**changes: object) -> Entry:
+    values = {
+        "name": "net",
+        "title": "a network",
+        "licence": "MIT",
+        "url": "http://127.0.0.1:9/net.onnx",
+        "sha256": hashlib.sha256(CONTENT).hexdigest(),
+        "bytes": len(CONTENT),
+    }
+    return Entry(**{**values, **changes})  # type: ignore[arg-type]
+
+
+class Server(ThreadingHTTPServer):
+    """Answers every request with ``status`` and ``body``, claiming ``length`` bytes."""
+
+    status, body, length = 200, CONTENT, len(CONTENT)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/net.onnx"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        self.send_response(self.server.status)
+        self.send_header("Content-Length", str(self.server.length))
+        self.end_headers()
+        self.wfile.write(self.server.body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server(("127.0.0.1", 0), Handler) as running:
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
+
+
+def left_over(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_the_catalogue_names_every_network_with_its_licence() -> None:
+    catalog = shipped_catalog()
+    assert {"pnet", "rnet", "onet", "dlib"} <= set(catalog)
+    for entry in catalog.values():
+        assert entry.licence
+        assert entry.origin
+        assert entry.input["dtype"] == "uint8"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[net",
+        "[net]\ntitle = 'no licence'\nurl = 'http://x'",
+        "[net]\ntitle = 't'\nlicence = 'MIT'",
+        "[net]\ntitle = 't'\nlicence = 'MIT'\nurl = 'http://x'",
+        "[net]\ntitle = 't'\nlicence = 'MIT'\nasset = 'a'\nconverter = 'b'",
+        "['../net']\ntitle = 't'\nlicence = 'MIT'\nasset = 'a'",
+        "[net]\ntitle = 't'\nlicence = 'MIT'\nasset = 'a'\nsurprise = 1",
+    ],
+)
+def test_a_wrong_catalogue_is_told(text: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        read_catalog(text)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("former", "name"), [("one", "refiner-128"), ("one-256", "refiner-256"), ("one-source", "refiner-source")]
+)
+def test_a_network_is_found_by_its_former_name(tmp_path: Path, former: str, name: str) -> None:
+    assert former not in shipped_catalog()
+    assert current_name(former, shipped_catalog()) == name
+    assert current_name(name, shipped_catalog()) == name
+    assert Registry(tmp_path).path(former) == Registry(tmp_path).path(name)
+
+
+def test_an_unknown_name_is_told_with_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"no model 'pnett'.*onet or pnet"):
+        Registry(tmp_path).path("pnett")
+
+
+def test_converted_once_then_only_checked(tmp_path: Path) -> None:
+    events: list[str] = []
+    first = Registry(tmp_path, on_event=events.append).path("pnet")
+    assert len(events) == 1
+    made_at = first.stat().st_mtime_ns
+    assert Registry(tmp_path, on_event=events.append).path("pnet") == first
+    assert len(events) == 1
+    assert first.stat().st_mtime_ns == made_at
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "no record", "record cut", "gone"])
+def test_a_damaged_file_is_made_again(tmp_path: Path, damage: str) -> None:
+    path = Registry(tmp_path).path("pnet")
+    good = path.read_bytes()
+    record = path.with_suffix(".json")
+    if damage == "cut":
+        path.write_bytes(good[:1000])
+    elif damage == "flipped":
+        path.write_bytes(good[:500] + bytes([good[500] ^ 4]) + good[501:])
+    elif damage == "empty":
+        path.write_bytes(b"")
+    elif damage == "no record":
+        record.unlink()
+    elif damage == "record cut":
+        record.write_bytes(record.read_bytes()[:9])
+    elif damage == "gone":
+        path.unlink()
+    events: list[str] = []
+    assert Registry(tmp_path, on_event=events.append).path("pnet").read_bytes() == good
+    assert events
+    assert left_over(tmp_path) == ["pnet-2.json", "pnet-2.onnx"]
+
+
+def test_a_cache_that_cannot_be_written_is_told_and_does_not_matter(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("no folder")
+    events: list[str] = []
+    registry = Registry(blocked / "cache", on_event=events.append)
+    path = registry.path("pnet")
+    assert path.is_file()
+    assert "RTSWAP_CACHE" in events[0]
+    assert "\n" not in events[0]
+    temporary = registry.folder
+    registry.close()
+    assert not temporary.exists()
+
+
+def test_the_environment_says_where_the_cache_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RTSWAP_CACHE", str(tmp_path / "ä b"))
+    assert cache_folder() == tmp_path / "ä b"
+    assert Registry().path("pnet").parent == tmp_path / "ä b"
+    monkeypatch.setenv("RTSWAP_CACHE", "")
+    assert "rtswap" in str(cache_folder())
+
+
+def test_downloaded_with_progress_then_kept(tmp_path: Path, server: Server) -> None:
+    events: list[str] = []
+    registry = Registry(tmp_path, catalog={"net": free(url=server.url)}, on_event=events.append)
+    assert registry.path("net").read_bytes() == CONTENT
+    assert "MIT" in events[0]
+    assert events[-1].endswith("100 %")
+    server.status = 500
+    assert registry.path("net").read_bytes() == CONTENT
+    assert left_over(tmp_path) == ["net-1.onnx"]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "length", "told"),
+    [
+        (404, b"", 0, "404"),
+        (200, CONTENT[:-1] + b"x", len(CONTENT), "not the model"),
+        (200, CONTENT[:5000], 5000, "not the model"),
+        (200, CONTENT[:5000], len(CONTENT), "not the model"),
+        (200, CONTENT + b"more", len(CONTENT) + 4, "longer"),
+        (200, b"<html>log in first</html>", 25, "not the model"),
+    ],
+    ids=["404", "changed", "short", "broken off", "long", "page"],
+)
+def test_a_wrong_download_is_told_and_leaves_nothing(
+    tmp_path: Path, server: Server, status: int, body: bytes, length: int, told: str
+) -> None:
+    server.status, server.body, server.length = status, body, length
+    with pytest.raises(ModelError, match=told) as caught:
+        Registry(tmp_path, catalog={"net": free(url=server.url)}).path("net")
+    assert "\n" not in str(caught.value)
+    assert left_over(tmp_path) == []
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/net", "file:///etc/passwd", "https://", "http://[::1"])
+def test_an_unreachable_address_is_told(tmp_path: Path, url: str) -> None:
+    with pytest.raises(ModelError, match="could not be downloaded"):
+        Registry(tmp_path, catalog={"net": free(url=url)}).path("net")
+    assert left_over(tmp_path) == []
+
+
+def test_a_damaged_download_is_fetched_again(tmp_path: Path, server: Server) -> None:
+    registry = Registry(tmp_path, catalog={"net": free(url=server.url)})
+    registry.path("net").write_bytes(b"broken")
+    assert registry.path("net").read_bytes() == CONTENT
+
+
+def test_another_licence_must_be_accepted_once(tmp_path: Path, server: Server) -> None:
+    entry = free(url=server.url, licence="non-commercial", origin="https://example.org/licence")
+    asked: list[str] = []
+
+    def accept(shown: Entry) -> bool:
+        asked.append(shown.licence)
+        return len(asked) > 1
+
+    registry = Registry(tmp_path, catalog={"net": entry}, accept=accept)
+    with pytest.raises(ModelError, match=r"non-commercial.*example\.org"):
+        registry.path("net")
+    assert left_over(tmp_path) == []
+    assert registry.path("net").read_bytes() == CONTENT
+    registry.path("net").unlink()
+    registry.path("net")
+    assert asked == ["non-commercial", "non-commercial"]
+
+
+def test_by_default_no_other_licence_is_accepted(tmp_path: Path, server: Server) -> None:
+    with pytest.raises(ModelError, match="not accepted"):
+        Registry(tmp_path, catalog={"net": free(url=server.url, licence="non-commercial")}).path("net")
+
+
+def test_what_ships_with_rtswap_is_found_and_checked(tmp_path: Path) -> None:
+    shipped = Entry(name="mean", title="the mean embedding", licence="MIT", asset="dlib_mean.npy")
+    path = Registry(tmp_path, catalog={"mean": shipped}).path("mean")
+    assert path.name == "dlib_mean.npy"
+    wrong = Entry(name="mean", title="another", licence="MIT", asset="dlib_mean.npy", sha256="0" * 64)
+    gone = Entry(name="gone", title="none", licence="MIT", asset="gone.npy")
+    for name, entry in (("mean", wrong), ("gone", gone)):
+        with pytest.raises(ModelError, match="Install rtswap again"):
+            Registry(tmp_path, catalog={name: entry}).path(name)
+
+
+def test_a_mistyped_name_is_answered_with_the_near_one(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"no model 'landmrks'; expected .*\. Did you mean landmarks\?"):
+        Registry(tmp_path).path("landmrks")
+    with pytest.raises(ModelError) as caught:
+        Registry(tmp_path).path("xyz")
+    assert "Did you mean" not in str(caught.value)

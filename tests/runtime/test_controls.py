@@ -1,0 +1,112 @@
+"""The keys of a running session."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from faulty_outputs import Recorder
+from faulty_parts import ScriptedSwapper, ScriptedTracker
+
+from rtswap.compositing.canvas.host import HostCanvas
+from rtswap.compositing.renderer import HostRenderer
+from rtswap.core.errors import OutputError
+from rtswap.disclosure.stamp import Stamp
+from rtswap.runtime.controls import Controls
+from rtswap.runtime.metrics import Metrics
+from rtswap.runtime.pipeline import Pipeline, Policy
+
+
+class FakeSession:
+    def __init__(self) -> None:
+        self.stopped = 0
+        self.outputs: list[Any] = []
+
+    def stop(self) -> None:
+        self.stopped += 1
+
+    def add_output(self, output: Any) -> None:
+        self.outputs.append(output)
+
+    def remove_output(self, output: Any) -> None:
+        self.outputs.remove(output)
+
+
+def made(record: Any = Recorder) -> tuple[Controls, Any, Pipeline, list[str]]:
+    events: list[str] = []
+    pipeline = Pipeline(
+        ScriptedTracker(),
+        HostRenderer([ScriptedSwapper(), ScriptedSwapper()], canvas=HostCanvas, stamp=Stamp(None)),
+        policy=Policy(),
+        on_event=events.append,
+    )
+    controls = Controls(pipeline, record, Metrics(), on_event=events.append)
+    session: Any = FakeSession()
+    controls.attach(session)
+    return controls, session, pipeline, events
+
+
+def test_q_ends_it() -> None:
+    controls, session, _, _ = made()
+    controls.press("q")
+    assert session.stopped == 1
+
+
+def test_s_turns_the_swap_off_and_on_and_the_preview_says_so() -> None:
+    controls, _, pipeline, events = made()
+    controls.press("o")
+    controls.press("s")
+    assert not pipeline.swapping
+    assert "swap off" in controls.overlay()
+    controls.press("s")
+    assert pipeline.swapping
+    assert events == ["swap off", "swap on"]
+
+
+def test_o_shows_and_hides_the_figures() -> None:
+    controls, *_ = made()
+    assert controls.overlay() == ()
+    controls.press("o")
+    assert any("fps" in line for line in controls.overlay())
+    controls.press("o")
+    assert controls.overlay() == ()
+
+
+def test_r_begins_and_ends_a_recording() -> None:
+    controls, session, _, events = made(lambda: Recorder(name="clip.mp4"))
+    controls.press("r")
+    assert [output.name for output in session.outputs] == ["clip.mp4"]
+    controls.press("r")
+    assert session.outputs == []
+    assert events == ["recording clip.mp4", "recorded clip.mp4"]
+
+
+def test_a_recording_that_cannot_begin_is_told_and_ends_nothing() -> None:
+    def record() -> Recorder:
+        raise OutputError("the disk is full")
+
+    controls, session, _, events = made(record)
+    controls.press("r")
+    assert session.outputs == []
+    assert not session.stopped
+    assert events == ["cannot record: the disk is full"]
+
+
+def test_n_follows_whoever_is_there_now() -> None:
+    controls, _, pipeline, events = made()
+    controls.press("n")
+    assert pipeline._anew
+    assert events == ["following whoever is there now"]
+
+
+def test_digits_choose_among_the_sources_there_are() -> None:
+    controls, _, _, events = made()
+    for key in ("2", "3", "0", "9", "²", "x", "", "\n"):
+        controls.press(key)
+    assert events == ["source 2"]
+
+
+def test_before_there_is_a_session_keys_do_no_harm() -> None:
+    controls, *_ = made()
+    controls._session = None
+    for key in "qr":
+        controls.press(key)

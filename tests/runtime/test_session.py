@@ -1,0 +1,196 @@
+"""The threads around the loop: who gets what, in which order, from which thread, and how it ends."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from face_stream import picture
+from faulty_outputs import Fault, Recorder
+from faulty_parts import ScriptedInput, ScriptedSwapper, ScriptedTracker, assert_closed, play
+
+from rtswap.core.types import Frame, Quality
+from rtswap.disclosure.stamp import Stamp
+from rtswap.runtime import session as module
+from rtswap.runtime.pipeline import Outcome, Pipeline, Policy
+from rtswap.runtime.session import Session
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TICK_S", 0.005)
+    monkeypatch.setattr(module, "JOIN_S", 1.0)
+
+
+def test_a_file_reaches_every_output_whole_and_in_order() -> None:
+    outputs = [Recorder(), Recorder("slow", range(0, 50, 7))]
+    played = play(ScriptedInput(50), outputs=outputs)
+    assert_closed(played)
+    for output in outputs:
+        assert output.indices == list(range(50))
+        assert output.times == [i / 30 for i in range(50)]
+    assert played.metrics.frames == 50
+
+
+def test_live_the_newest_picture_wins() -> None:
+    input = ScriptedInput(40, live=True, pause_s=0.002)
+    output = Recorder("slow", range(100))
+
+    def tick(session: Session) -> None:
+        input.waiting = lambda: 0
+
+    played = play(input, outputs=[output], tick=tick)
+    assert_closed(played)
+    assert output.indices[-1] == 39
+    assert played.session.dropped > 0
+
+
+def test_the_window_is_served_by_the_thread_that_runs() -> None:
+    window, output = Recorder(name="window"), Recorder(name="other")
+    played = play(ScriptedInput(10), outputs=[output], window=window)
+    assert_closed(played)
+    assert window.threads == {threading.current_thread().name}
+    assert window.indices == list(range(10)), "a file's preview shows all of it"
+    assert window.closes == 1
+    assert threading.current_thread().name not in output.threads
+
+
+@pytest.mark.parametrize("where", ["tick", "window"])
+def test_ctrl_c_finishes_what_was_begun(where: str) -> None:
+    class Interrupted(Recorder):
+        def send(self, image):  # type: ignore[no-untyped-def]
+            super().send(image)
+            if where == "window" and self.sends == 3:
+                raise KeyboardInterrupt
+
+    def tick(session: Session) -> None:
+        if where == "tick" and output.sends > 3:
+            raise KeyboardInterrupt
+
+    window, output = Interrupted(name="window"), Recorder()
+    played = play(ScriptedInput(10_000, live=True), outputs=[output], window=window, tick=tick)
+    assert_closed(played)
+    assert played.error is None
+    assert window.closes == 1
+    assert any("interrupted" in event for event in played.events)
+
+
+def test_an_error_in_a_tick_ends_it_closed() -> None:
+    def tick(session: Session) -> None:
+        raise Fault("the status line broke")
+
+    played = play(ScriptedInput(10_000, live=True), tick=tick)
+    assert_closed(played)
+    assert isinstance(played.error, Fault)
+
+
+def ending(act: Callable[[Session], None]) -> Callable[[Session], None]:
+    """Calls ``act`` once, from another thread."""
+    threads: list[threading.Thread] = []
+
+    def tick(session: Session) -> None:
+        if not threads:
+            threads.append(threading.Thread(target=act, args=(session,)))
+            threads[0].start()
+
+    return tick
+
+
+def test_stop_from_another_thread() -> None:
+    played = play(ScriptedInput(10_000, live=True), tick=ending(lambda session: session.stop()))
+    assert played.error is None
+    assert played.output.closes == 1
+    assert len(played.output.indices) < 10_000
+
+
+def test_outputs_come_and_go_while_it_runs() -> None:
+    guest = Recorder(name="guest")
+
+    def act(session: Session) -> None:
+        session.add_output(guest)
+        until = time.perf_counter() + 5
+        while guest.sends < 3 and time.perf_counter() < until:
+            time.sleep(0.005)
+        session.remove_output(guest)
+        at_close = guest.sends
+        time.sleep(0.05)
+        assert guest.sends == at_close
+        session.stop()
+
+    played = play(ScriptedInput(10_000, live=True), tick=ending(act))
+    assert played.error is None
+    assert guest.closes == 1
+    assert guest.sends >= 3
+    assert played.output.indices[-1] >= guest.indices[-1], "the other one went on"
+
+
+def test_an_output_that_is_added_after_the_end_is_closed() -> None:
+    played = play(ScriptedInput(2))
+    late = Recorder()
+    played.session.add_output(late)
+    assert late.closes == 1
+
+
+def test_a_failing_output_has_finished_before_run_returns() -> None:
+    class Slow(Recorder):
+        def close(self) -> None:
+            time.sleep(0.1)
+            super().close()
+
+    output = Slow("OutputError", [2])
+    played = play(ScriptedInput(10), outputs=[output])
+    assert output.closes == 1
+    assert played.left_behind == []
+
+
+def test_the_first_failure_is_the_one_that_is_raised() -> None:
+    def before(index: int) -> None:
+        if index == 5:
+            raise Fault("the input broke")
+
+    played = play(ScriptedInput(10, before=before), outputs=[Recorder("close: OSError")])
+    assert isinstance(played.error, Fault)
+
+
+def test_with_nothing_to_hold_the_first_face_is_covered() -> None:
+    played = play(ScriptedInput(6), swappers=[ScriptedSwapper("swap raises", range(3))], policy="hold")
+    assert_closed(played)
+    assert played.output.indices == list(range(6))
+
+
+def pipeline_of(tracker: ScriptedTracker, swapper: ScriptedSwapper, policy: Policy) -> Pipeline:
+    from rtswap.compositing.canvas.host import HostCanvas
+    from rtswap.compositing.renderer import HostRenderer
+
+    renderer = HostRenderer([swapper], canvas=HostCanvas, stamp=Stamp(None))
+    return Pipeline(tracker, renderer, policy=policy, on_event=lambda text: None)
+
+
+def test_a_pipeline_alone_counts_what_it_did() -> None:
+    swapper = ScriptedSwapper("swap raises", [1])
+    pipeline = pipeline_of(ScriptedTracker("empty", [2]), swapper, Policy(empty_after_s=1.0))
+    outcomes: list[Outcome] = [pipeline.process(Frame(picture(i), i, 0.0, i / 30), Quality()) for i in range(4)]
+    assert [(outcome.swapped, outcome.covered) for outcome in outcomes] == [(1, 0), (0, 1), (0, 1), (1, 0)]
+    assert swapper.forgotten == [1]
+    assert {"track", "crop", "swap", "paste"} <= outcomes[0].stages.keys()
+
+
+def test_following_anew_forgets_who_was_followed_once() -> None:
+    tracker = ScriptedTracker()
+    pipeline = pipeline_of(tracker, ScriptedSwapper(), Policy())
+    pipeline.process(Frame(picture(0), 0, 0.0, 0.0), Quality())
+    pipeline.follow_anew()
+    for i in (1, 2):
+        assert pipeline.process(Frame(picture(i), i, 0.0, i / 30), Quality()).swapped == 1
+    assert tracker.resets == 1
+
+
+def test_pixels_away_from_the_face_keep_every_bit() -> None:
+    pipeline = pipeline_of(ScriptedTracker(), ScriptedSwapper(), Policy())
+    outcome = pipeline.process(Frame(picture(0), 0, 0.0, 0.0), Quality())
+    assert outcome.image is not None
+    np.testing.assert_array_equal(outcome.image[:, 80:], picture(0)[:, 80:])
+    assert not np.array_equal(outcome.image, picture(0))

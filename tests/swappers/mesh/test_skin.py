@@ -1,0 +1,200 @@
+"""What of the photo is face: hair over the forehead is left behind, brows, eyes and beards come along."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from people import NAMES, person
+
+from rtswap.core.errors import ModelError
+from rtswap.core.types import SourceIdentity
+from rtswap.networks.occlusion import OcclusionModel, placing
+from rtswap.swappers.mesh.skin import face_mask
+from rtswap.swappers.mesh.texture import SIZE, Texture, chart
+from rtswap.vision.geometry import canonical
+from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
+
+SIDE = 128
+HAIR = (18, 22, 30)
+
+
+def painted(who: SourceIdentity, polygon: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
+    """The portrait with one area painted over."""
+    picture = who.portrait.copy()
+    cv2.fillPoly(picture, [np.round(polygon).astype(np.int32)], colour)
+    return picture
+
+
+def at(mask: np.ndarray, points: list[int]) -> np.ndarray:
+    """Values where landmarks lie."""
+    x, y = np.clip(np.round(chart().points[points, :2] * (SIDE / SIZE)).astype(int), 0, SIDE - 1).T
+    return mask[y, x]
+
+
+def region(above: float) -> list[int]:
+    """Landmarks that lie higher than that in the canonical face."""
+    return [int(i) for i in np.flatnonzero(canonical().mesh[:, 1] < above)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_most_of_a_bare_face_is_face(name: str) -> None:
+    who = person(name)
+    mask = Texture.bake(who.portrait, who.landmarks).face
+    middle = np.flatnonzero(np.linalg.norm(canonical().mesh[:, :2], axis=1) < 0.6)
+    assert at(mask, [int(i) for i in middle]).min() > 150
+    assert at(mask, [int(i) for i in middle]).mean() > 245
+    features = [*LEFT_EYE, *RIGHT_EYE, *LEFT_BROW, *RIGHT_BROW, *LIPS_OUTER]
+    assert (at(mask, features) > 200).mean() > 0.97
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_dark_fringe_is_left_out_and_the_brows_are_not(name: str) -> None:
+    who = person(name)
+    top = who.landmarks[10, :2]
+    brows = who.landmarks[[*LEFT_BROW, *RIGHT_BROW], :2]
+    line = (top[1] + brows[:, 1].min()) / 2
+    left, right = brows[:, 0].min() - 60, brows[:, 0].max() + 60
+    fringe = np.array([[left, top[1] - 40], [right, top[1] - 40], [right, line], [left, line]])
+    mask = Texture.bake(painted(who, fringe, HAIR), who.landmarks).face
+    bare = Texture.bake(who.portrait, who.landmarks).face
+    forehead = [i for i in region(-0.55) if who.landmarks[i, 1] < line - 8]
+    assert len(forehead) >= 5
+    assert at(mask, forehead).mean() < 60
+    assert at(mask, [*LEFT_BROW, *RIGHT_BROW]).mean() > 0.9 * at(bare, [*LEFT_BROW, *RIGHT_BROW]).mean()
+    assert at(mask, [*LEFT_EYE, *RIGHT_EYE, *LIPS_OUTER]).min() > 200
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_dark_beard_stays(name: str) -> None:
+    who = person(name)
+    chin = canonical().mesh
+    beard = [int(i) for i in np.flatnonzero((chin[:, 1] > 0.75) & (np.abs(chin[:, 0]) < 0.45))]
+    outline = cv2.convexHull(who.landmarks[beard, :2])[:, 0]
+    mask = Texture.bake(painted(who, outline, (40, 45, 60)), who.landmarks).face
+    assert (at(mask, beard) > 200).mean() > 0.9
+
+
+@pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (0, 0, 255), (255, 0, 0)])
+def test_one_plain_colour_is_no_reason_to_fail(colour: tuple[int, int, int]) -> None:
+    who = person("ada")
+    mask = face_mask(np.full_like(who.portrait, colour), who.landmarks)
+    assert mask.shape == (SIDE, SIDE)
+    assert mask.dtype == np.uint8
+    assert at(mask, [*LEFT_EYE, *RIGHT_EYE, *LIPS_OUTER]).min() > 150
+
+
+@pytest.mark.parametrize("share", [0.35, 0.6])
+def test_a_dark_skin_is_a_face_as_well(share: float) -> None:
+    """The same picture with less light: nothing of the face may go."""
+    for name in NAMES[:2]:
+        who = person(name)
+        darker = (who.portrait * share).astype(np.uint8)
+        bare, dim = face_mask(who.portrait, who.landmarks), face_mask(darker, who.landmarks)
+        cheeks = [i for i in range(468) if 0 < canonical().mesh[i, 1] < 0.6 and abs(canonical().mesh[i, 0]) < 0.75]
+        assert at(dim, cheeks).mean() > 0.95 * at(bare, cheeks).mean()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_dark_glasses_are_left_out_with_all_around_the_eyes(name: str) -> None:
+    """Half of them would hang on; without them the target's own eyes are seen."""
+    who = person(name)
+    picture = who.portrait.copy()
+    for points in ([*LEFT_EYE, *LEFT_BROW[:5], 228, 230, 31], [*RIGHT_EYE, *RIGHT_BROW[:5], 448, 450, 261]):
+        lens = cv2.convexHull(np.round(who.landmarks[points, :2]).astype(np.int32))
+        cv2.fillConvexPoly(picture, lens, (12, 12, 14))
+        cv2.polylines(picture, [lens], True, (12, 12, 14), 9)
+    mask = face_mask(picture, who.landmarks)
+    assert at(mask, [*LEFT_EYE, *RIGHT_EYE]).max() < 60
+    assert at(mask, [*LIPS_OUTER, 4]).min() > 200
+
+
+def test_without_a_skin_mask_everything_is_shown() -> None:
+    who = person("ben")
+    assert Texture.bake(who.portrait, who.landmarks, skin=False).face.min() == 255
+
+
+def test_side_light_is_not_taken_for_hair() -> None:
+    """A face lit from one side, half as bright on the other, is a face all over."""
+    who = person("dan")
+    x = np.linspace(-1, 1, who.portrait.shape[1])
+    shade = np.clip(0.75 + 0.35 * x, 0, 1)[None, :, None]
+    lit = (who.portrait * shade).astype(np.uint8)
+    bare, shaded = (Texture.bake(picture, who.landmarks).face for picture in (who.portrait, lit))
+    cheeks = [i for i in range(468) if -0.1 < canonical().mesh[i, 1] < 0.6 and abs(canonical().mesh[i, 0]) < 0.75]
+    assert at(shaded, cheeks).mean() > 0.9 * at(bare, cheeks).mean()
+
+
+class Network:
+    """Says that something covers the given part of the (64, 64) places."""
+
+    name = "network"
+
+    def __init__(self, rows: slice, columns: slice) -> None:
+        self.visible = np.ones((1, 64, 64), np.float32)
+        self.visible[0, rows, columns] = 0
+
+    def run(self, inputs: object) -> dict[str, np.ndarray]:
+        return {"visible": self.visible}
+
+
+def test_what_the_network_sees_over_a_brow_is_left_out() -> None:
+    """It lies over the brow that is on the left in the photo, and comes from above; the other brow is skin."""
+    who = person("ada")
+    lock = OcclusionModel(Network(slice(0, 26), slice(0, 30)))
+    mask = face_mask(who.portrait, who.landmarks, lock)
+    assert at(mask, LEFT_BROW if who.landmarks[LEFT_BROW, 0].mean() < who.landmarks[1, 0] else RIGHT_BROW).mean() < 30
+    assert (
+        at(mask, RIGHT_BROW if who.landmarks[LEFT_BROW, 0].mean() < who.landmarks[1, 0] else LEFT_BROW).mean() > 200
+    )
+    assert at(mask, LIPS_OUTER).min() > 200
+
+
+def with_rims(who: SourceIdentity) -> np.ndarray:
+    """The portrait with thin dark rims around its eyes."""
+    picture, unit = who.portrait.copy(), float(np.linalg.norm(who.landmarks[33, :2] - who.landmarks[263, :2]))
+    for eye in (LEFT_EYE, RIGHT_EYE):
+        x, y = who.landmarks[eye, :2].mean(0).round().astype(int)
+        axes = round(0.24 * unit), round(0.2 * unit)
+        cv2.ellipse(picture, (int(x), int(y)), axes, 0, 0, 360, (15, 15, 18), max(2, round(0.03 * unit)), cv2.LINE_AA)
+    return picture
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rims_go_whole_where_the_network_sees_their_upper_half(name: str) -> None:
+    who = person(name)
+    picture = with_rims(who)
+    matrix = placing(who.landmarks)
+    assert matrix is not None
+    row = int((matrix[1, :2] @ who.landmarks[168, :2] + matrix[1, 2]) / 2)
+    glasses = OcclusionModel(Network(slice(row - 5, row + 1), slice(0, 64)))
+    nothing = OcclusionModel(Network(slice(0), slice(0)))
+    taken, kept = (face_mask(picture, who.landmarks, network) for network in (glasses, nothing))
+    below = slice(SIDE // 3, SIDE)  # what lies under the network's band
+    lost = (kept[below].astype(int) - taken[below]) > 150
+    assert lost.sum() > 60
+    assert at(taken, [145, 374]).min() > 150  # lower lids are no rims
+    assert at(taken, [*LIPS_OUTER, 4]).min() > 200
+
+
+def test_without_glasses_over_the_nose_no_dark_line_is_a_rim() -> None:
+    """A lock over one brow is none, whatever is dark under the eyes."""
+    who = person("ada")
+    lock = OcclusionModel(Network(slice(0, 26), slice(0, 24)))
+    nothing = OcclusionModel(Network(slice(0), slice(0)))
+    taken, kept = (face_mask(with_rims(who), who.landmarks, network) for network in (lock, nothing))
+    assert (taken[SIDE // 2 :] == kept[SIDE // 2 :]).all()
+
+
+def test_a_glint_in_the_midst_of_the_face_is_no_hair() -> None:
+    who = person("ada")
+    glint = OcclusionModel(Network(slice(28, 34), slice(28, 36)))
+    assert np.array_equal(face_mask(who.portrait, who.landmarks, glint), face_mask(who.portrait, who.landmarks))
+
+
+def test_a_network_out_of_order_is_said_so() -> None:
+    who = person("ada")
+    broken = Network(slice(0), slice(0))
+    broken.visible[:] = np.nan
+    with pytest.raises(ModelError, match="occlusion"):
+        face_mask(who.portrait, who.landmarks, OcclusionModel(broken))
