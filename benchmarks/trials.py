@@ -43,7 +43,7 @@ from training.landmarks import network as landmarks
 from training.masks import network as masks
 from training.onnx_files import load_weights
 from training.recognition import network as recognition
-from training.refiner import network as one
+from training.refiner import network as refiner
 
 with no_telemetry():
     import onnxruntime
@@ -62,9 +62,9 @@ MODULES: Mapping[str, Callable[[], Any]] = {
     "landmarks": lambda: landmarks.Deployed(landmarks.LandmarkNetwork()),
     "occlusion": lambda: masks.Deployed(masks.OcclusionNetwork()),
     "recognition": lambda: recognition.Deployed(recognition.RecognitionNetwork()),
-    "one-128": lambda: one.DeployedGenerator(one.Generator()),
-    "one-256": lambda: one.DeployedGenerator(one.FineGenerator()),
-    "one-128-source": lambda: one.DeployedEncoder(one.Encoder()),
+    "refiner-128": lambda: refiner.DeployedGenerator(refiner.Generator()),
+    "refiner-256": lambda: refiner.DeployedGenerator(refiner.FineGenerator()),
+    "refiner-128-source": lambda: refiner.DeployedEncoder(refiner.Encoder()),
 }
 """Shipped file -> the module it was exported from."""
 

@@ -1,1 +1,1 @@
-"""Teaches the generator ``one``, which mends what the swapper ``mesh`` leaves behind."""
+"""Trains the refiner, which mends what the swapper ``mesh`` leaves behind."""

@@ -2,8 +2,8 @@
 
     python -m training.refiner.evaluate --faces DIR --model FOLDER --out DIR
 
-Sources and targets are found by the program's own eyes; half of the sources are badly lit on purpose. The judge of
-identity is dlib's network, centred, which no training of ours has used (needs the extra ``identity``).
+Sources and targets are found by the program's own networks; half of the sources are badly lit on purpose. The
+judge of identity is dlib's network, centred, which no training of ours has used (needs the extra ``identity``).
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="figures.json and sheet.png")
     parser.add_argument("--people", type=int, default=200)
     args = parser.parse_args()
-    eyes = open_models(Config(), on_event=print)
-    judge = eyes.embedder()
+    faces = open_models(Config(), on_event=print)
+    judge = faces.embedder()
     if judge is None:
         parser.error("the judge is missing: pip install 'rtswap[identity]'")
     models: dict[str, SwapModel] = {"mesh": MeshSwapModel()}
@@ -72,9 +72,9 @@ def main() -> None:
             models[name] = RefinerSwapModel(MeshSwapModel(), *engines, size)
     names = sorted(p.name for p in args.faces.glob("*.jpg") if is_validation(p.name) and is_usable(p.name))
     names = [names[n] for n in np.random.default_rng(0).permutation(len(names))]
-    people = [one for name in names[: args.people] if (one := seen(args.faces / name, eyes, judge)) is not None]
+    people = [one for name in names[: args.people] if (one := seen(args.faces / name, faces, judge)) is not None]
     print(f"{len(people)} people")
-    figures, tiles = compared(people, models, eyes, judge)
+    figures, tiles = compared(people, models, faces, judge)
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
     for name in figures["mesh"]:
@@ -82,18 +82,18 @@ def main() -> None:
     cv2.imwrite(str(args.out / "sheet.png"), sheet(tiles, ACROSS, gap=13, zoom=0.625))
 
 
-def seen(path: Path, eyes: FaceModels, judge: Embedder) -> Person | None:
+def seen(path: Path, faces: FaceModels, judge: Embedder) -> Person | None:
     image = read_picture(path)
-    found = eyes.photo_detector.detect(image)
+    found = faces.photo_detector.detect(image)
     if not found:
         return None
     largest = max(found, key=lambda one: float(one.box[2] - one.box[0]))
-    mesh = find_landmarks(eyes.landmarks, image, largest.keypoints)
+    mesh = find_landmarks(faces.landmarks, image, largest.keypoints)
     return Person(image, mesh, judge.embed(image, keypoints_of(mesh)))
 
 
 def compared(
-    people: list[Person], models: dict[str, SwapModel], eyes: FaceModels, judge: Embedder
+    people: list[Person], models: dict[str, SwapModel], faces: FaceModels, judge: Embedder
 ) -> tuple[dict[str, dict[str, float]], list[Image]]:
     """Figures per model, and tiles source | target | what each of ``models`` makes, of badly lit sources."""
     rng = np.random.default_rng(4)

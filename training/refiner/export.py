@@ -47,7 +47,7 @@ def encoder_graph(network: Refiner) -> onnx.ModelProto:
 
 def _graph(network: nn.Module, given: tuple[Tensor, ...], inputs: list[str], outputs: list[str]) -> onnx.ModelProto:
     model = halve_weights(trace(network.eval(), given, inputs, outputs))
-    model.producer_name, model.doc_string = "rtswap training.refiner", "see one.md"
+    model.producer_name, model.doc_string = "rtswap training.refiner", "see refiner.md"
     return model
 
 

@@ -1,4 +1,4 @@
-"""Bad photos out of good ones: light from a side, cast shadows, other cameras. What ``one`` has to mend."""
+"""Bad photos out of good ones: light from a side, cast shadows, other cameras. What the refiner has to mend."""
 
 from __future__ import annotations
 

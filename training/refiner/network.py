@@ -153,7 +153,7 @@ class Generator(nn.Module):
 
 
 class FineGenerator(nn.Module):
-    """``refiner-256``. At 128 px it does what ``coarse`` does; a level at 128 and 256 px adds to it, at first nothing.
+    """``refiner-256``. What it does at 128 px is ``coarse``'s; a level at 128 and 256 px adds nothing at first.
 
     ``coarse`` stays as it is while this learns: only the finer level has gradients.
     """
