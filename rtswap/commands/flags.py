@@ -98,6 +98,7 @@ def overrides(flags: dict[str, Any]) -> dict[str, tuple[Any, str]]:
 
 
 def title_of(section: str) -> str:
+    """What a group of flags is called in the help."""
     return (SECTIONS[section].__doc__ or section).rstrip(".")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rtswap.commands.command import Command, Flags
+from rtswap.commands.command import Command, Flags, console_of_flags
 from rtswap.commands.flags import Parser, add_common, add_table
 
 
@@ -26,25 +26,23 @@ def _parser() -> Parser:
 
 
 def _run(flags: Flags) -> int:
-    from rtswap.app.console import Console
-    from rtswap.commands.build.plans import build_networks, read_wish
+    from rtswap.commands.build.plans import build_networks, read_wish, shown
     from rtswap.networks.catalog import shipped_catalog
     from rtswap.networks.registry import Registry
 
-    console = Console(quiet=bool(flags.get("console.quiet")), json=bool(flags.get("console.json")))
-    registry = Registry(on_event=console.event)
-    result = build_networks(
-        flags.get("names") or [],
-        catalog=list(shipped_catalog()),
-        path_of=registry.path,
-        folder=registry.folder,
-        wish=read_wish(
-            flags.get("precision", ""), flags.get("target", ""), flags.get("batch", ""), force="force" in flags
-        ),
-        on_progress=console.progress,
-        on_event=console.event,
-    )
-    console.summary(result)
+    words = (flags.get(name, "") for name in ("precision", "target", "batch"))
+    with console_of_flags(flags) as console:
+        registry = Registry(on_event=console.event)
+        result = build_networks(
+            flags.get("names") or [],
+            catalog=list(shipped_catalog()),
+            path_of=registry.path,
+            folder=registry.folder,
+            wish=read_wish(*words, force="force" in flags),
+            on_progress=console.progress,
+            on_event=console.event,
+        )
+        console.answer(result, *shown(result))
     return 1 if result["failed"] else 0
 
 

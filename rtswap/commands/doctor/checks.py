@@ -26,6 +26,8 @@ LOOPBACK = 'sudo modprobe v4l2loopback exclusive_caps=1 card_label="rtswap"'
 
 
 class State(Enum):
+    """How bad it is."""
+
     OK = "ok"
     NOTE = "note"
     """Something optional is not there."""
@@ -41,13 +43,14 @@ class Finding:
     state: State
     found: str
     mend: str = ""
-    """The command, or the sentence, that mends it."""
+    """The command, or the sentence, that fixes it."""
 
 
 Check = Callable[[], list[Finding]]
 
 
 def check_python() -> list[Finding]:
+    """Its version, and the system."""
     good = sys.version_info >= MIN_PYTHON
     what = f"{platform.python_version()}, {platform.system()} {platform.release()}, {platform.machine()}"
     return [
@@ -56,6 +59,7 @@ def check_python() -> list[Finding]:
 
 
 def check_processor() -> list[Finding]:
+    """Its name, threads and memory."""
     import psutil
 
     memory_gib = psutil.virtual_memory().total / 2**30
@@ -64,6 +68,7 @@ def check_processor() -> list[Finding]:
 
 
 def check_cameras() -> list[Finding]:
+    """Those that pictures can be taken from."""
     from rtswap.media.cameras import list_cameras
 
     try:

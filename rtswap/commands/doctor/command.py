@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from rtswap.commands.command import Command, Flags
+from rtswap.commands.command import Command, Flags, console_of_flags
 from rtswap.commands.flags import Parser, add_common, add_table
 
 
 def _parser() -> Parser:
-    made = Parser("rtswap doctor", "Checks this machine, and prints for each thing that is missing what mends it.")
+    made = Parser("rtswap doctor", "Checks this machine, and prints for each thing that is missing how to fix it.")
     add_table(made, ["console"])
     add_common(made, config=False)
     return made
@@ -16,7 +16,7 @@ def _parser() -> Parser:
 def _run(flags: Flags) -> int:
     from rtswap.commands.doctor.report import examine
 
-    return examine(as_json=bool(flags.get("console.json")), quiet=bool(flags.get("console.quiet")))
+    return examine(console_of_flags(flags))
 
 
-COMMAND = Command("doctor", "check this machine, and say how to mend what is missing", _parser, _run)
+COMMAND = Command("doctor", "check this machine, and say how to fix what is missing", _parser, _run)
