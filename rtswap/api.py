@@ -30,10 +30,8 @@ from rtswap.app.program import Program
 from rtswap.core.errors import InputError, UsageError
 from rtswap.core.parts import FinishSpec, SwapperSpec
 from rtswap.core.protocols import Input, Output, SwapModel
-from rtswap.core.types import Frame, Image, MarkedImage, Quality
-from rtswap.disclosure import Disclosure
+from rtswap.core.types import Frame, Image, Quality
 from rtswap.runtime.metrics import Metrics
-from rtswap.runtime.pipeline import Outcome
 from rtswap.vision.images import read_image
 
 Photo = str | Path
@@ -65,9 +63,9 @@ def swap(
     frame = Frame(picture, 0, time.perf_counter(), time_s=0.0)
     program = _program(config, source, _ignore, swapper, finishes)
     outcome = program.pipeline(photos=True, live=False).process(frame, BEST)
-    if outcome.image is None or not outcome.swapped:
+    if outcome.stamped is None or not outcome.swapped:
         raise InputError("no face was found in the picture", do="Use one that shows a face from the front.")
-    return _marked(program.disclosure, outcome.image, frame, outcome).image
+    return program.disclosure.release(outcome.stamped, frame=frame, swapped=outcome.swapped, stages={}).image
 
 
 class LiveSwap:
@@ -103,10 +101,10 @@ class LiveSwap:
         frame = Frame(_checked(image), self._index, now)
         self._index += 1
         outcome = self._pipeline.process(frame, Quality())
-        if outcome.image is None:  # only where a picture has left before
+        if outcome.stamped is None:  # only where a picture has left before
             assert self._last is not None
             return self._last.copy()
-        marked = _marked(self._disclosure, outcome.image, frame, outcome)
+        marked = self._disclosure.release(outcome.stamped, frame=frame, swapped=outcome.swapped, stages={})
         self._last = marked.image.copy() if self._config.safety.on_failure == "hold" else None
         return marked.image
 
@@ -138,11 +136,6 @@ def _program(
     photos = (source,) if isinstance(source, str | Path) else source
     config = replace(config, source=replace(config.source, photos=tuple(str(photo) for photo in photos)))
     return Program(config, on_event=event, swapper=swapper, finishes=finishes)
-
-
-def _marked(disclosure: Disclosure, image: Image, frame: Frame, outcome: Outcome) -> MarkedImage:
-    """``image``: the outcome's, which is there."""
-    return disclosure.mark(image, frame=frame, swapped=outcome.swapped, stages=outcome.stages, marked=outcome.marked)
 
 
 def _checked(image: Image) -> Image:

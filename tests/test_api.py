@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from people import face_models, group
-from scripts_loader import loaded
+from scripts_loader import load_script
 
 import rtswap
 from rtswap import api
@@ -167,8 +167,10 @@ def test_live_swap_holds_or_stops_when_the_face_is_lost() -> None:
 
 
 def test_a_session_over_parts_of_one_s_own(tmp_path: Path) -> None:
-    given = loaded("docs/examples/my_input.py").DriftingPicture(persona("ben"), seconds=0.5)
-    kept = loaded("docs/examples/my_output.py").Contact(tmp_path, every=1)
+    given = load_script("docs/examples/rtswap_example/drifting_picture.py").DriftingPicture(
+        persona("ben"), seconds=0.5
+    )
+    kept = load_script("docs/examples/rtswap_example/stills.py").Stills(tmp_path, every=1)
     figures = rtswap.run_session(given, [kept], photo("ada"))
     pictures = sorted(tmp_path.iterdir())
     assert pictures

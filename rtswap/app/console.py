@@ -231,7 +231,6 @@ def _is_terminal(stream: TextIO | None) -> bool:
 def rendered(parts: Sequence[Shown], to: RichConsole) -> str:
     """What is printed: each text is a line; in a file or a pipe a table has no rules."""
     from rich.table import Table
-    from rich.text import Text
 
     with to.capture() as captured:
         for part in parts:
@@ -239,7 +238,7 @@ def rendered(parts: Sequence[Shown], to: RichConsole) -> str:
                 part.box, part.padding = None, (0, 2, 0, 0)
             if isinstance(part, str):
                 whole = not to.is_terminal or part.startswith("  ")
-                to.print(Text(printable(part), overflow="ignore"), soft_wrap=whole, crop=False)
+                to.print(printable(part), soft_wrap=whole, overflow="ignore", crop=False)
             else:
                 to.print(part)
     return "\n".join(line.rstrip() for line in captured.get().split("\n"))

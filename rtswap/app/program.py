@@ -14,7 +14,7 @@ from rtswap.app.config import Config
 from rtswap.app.marking import confirm_sources, make_disclosure
 from rtswap.app.networks import FaceModels, open_models
 from rtswap.compositing.canvas.host import HostCanvas
-from rtswap.compositing.finishes import enabled_finishes
+from rtswap.compositing.finishes import enabled_finishes, named_finishes
 from rtswap.compositing.renderer import HostRenderer
 from rtswap.core.parts import BuildContext, FinishSpec, SwapperSpec
 from rtswap.core.protocols import (
@@ -30,7 +30,8 @@ from rtswap.core.protocols import (
     Swapper,
     Tracker,
 )
-from rtswap.core.types import SourceIdentity
+from rtswap.core.types import Image, SourceIdentity
+from rtswap.disclosure import Disclosure
 from rtswap.gpu import card
 from rtswap.runtime.budget import Budget
 from rtswap.runtime.metrics import Metrics, Spans
@@ -63,7 +64,8 @@ class Program:
 
     ``models``: face models to use instead of new ones. ``sources``: who is put on instead of ``config``'s photos.
     ``swapper``: a name, a ``SPEC`` or a model instead of ``config``'s. ``finishes``: further ones, by ``SPEC`` or
-    name. ``ask``: have it confirmed that the people shown have agreed. Raises RtswapError.
+    name. ``disclosure``: what marks the pictures instead of what ``config`` says. ``ask``: have it confirmed that the
+    people shown have agreed. Raises RtswapError.
     """
 
     def __init__(
@@ -76,23 +78,21 @@ class Program:
         swapper: str | SwapperSpec | SwapModel | None = None,
         finishes: Sequence[str | FinishSpec] = (),
         probes: Probes | None = None,
+        disclosure: Disclosure | None = None,
         ask: bool = False,
     ) -> None:
         self.config, self.on_event = config, on_event
         self._sources, self._probes = sources, probes
         self._swapper = config.swap.swapper if swapper is None else swapper
-        self._finishes = (*config.swap.finishes, *finishes)
-        self.disclosure = make_disclosure(config, on_event)
+        self.spec = swapper_spec(self._swapper) if isinstance(self._swapper, str) else None
+        """The swapper's; None where a model was given."""
+        if isinstance(self._swapper, SwapperSpec):
+            self.spec = self._swapper
+        self._finishes = named_finishes((*config.swap.finishes, *finishes))
+        self.disclosure = disclosure or make_disclosure(config, on_event)
         if ask:
             confirm_sources(config, on_event)
         self.models = models or open_models(config, on_event=on_event)
-
-    @cached_property
-    def spec(self) -> SwapperSpec | None:
-        """The swapper's; None where a model was given."""
-        if isinstance(self._swapper, str):
-            return swapper_spec(self._swapper)
-        return self._swapper if isinstance(self._swapper, SwapperSpec) else None
 
     @cached_property
     def engines(self) -> Mapping[str, Engine]:
@@ -150,12 +150,11 @@ class Program:
     def load(self, photos: Sequence[str]) -> SourceIdentity:
         """The person in these photos. Raises SourceError."""
         paths = [Path(photo).expanduser() for photo in photos]
-        several = len(paths) > 1 or any(path.is_dir() for path in paths)
         return load_source(
             paths,
             detector=self.models.photo_detector,
             landmarks=self.models.landmarks,
-            embedder=self.models.embedder() if several else None,
+            spaces=self.models.spaces,
             face_index=self.config.source.face or None,
             on_event=self.on_event,
         )
@@ -182,27 +181,24 @@ class Program:
         if live and (slow := [spec.words(context) for spec in specs if spec.slow(context)]):
             self.on_event(f"{' and '.join(slow)} takes long: good for files, but a live picture will stutter")
         finishes = [spec.build(context) for spec in specs]
-        if self._probes is None:
-            return HostRenderer(self.swappers, canvas=HostCanvas, finishes=finishes, partial=partial)
-        probes = self._probes
-        return HostRenderer(
-            self.swappers,
-            canvas=lambda image: probes.canvas(HostCanvas(image)),
-            finishes=[probes.finish(step, spec.name) for step, spec in zip(finishes, specs, strict=True)],
-            partial=partial,
-        )
+        canvas: Callable[[Image], Canvas] = HostCanvas
+        if (probes := self._probes) is not None:
+            canvas = lambda image: probes.canvas(HostCanvas(image))  # noqa: E731
+            finishes = [probes.finish(step, spec.name) for step, spec in zip(finishes, specs, strict=True)]
+        stamp = self.disclosure.stamp
+        return HostRenderer(self.swappers, canvas=canvas, stamp=stamp, finishes=finishes, partial=partial)
 
     def _gpu_renderer(self, specs: Sequence[FinishSpec], context: BuildContext, partial: bool) -> Renderer:
         from rtswap.compositing.canvas.gpu import Compositor
         from rtswap.compositing.renderer_gpu import GpuRenderer
-        from rtswap.disclosure.gpu_patterns import patterns, plates
 
-        marks = self.disclosure
-        payload = marks.watermark.payload if marks.watermark is not None else None
-        compositor = Compositor(context.device, pattern=patterns(payload), plate=plates(marks.badge))
-        finishes = [spec.build_gpu(context) for spec in specs if spec.build_gpu]
-        swappers = [swapper for swapper in self.swappers if isinstance(swapper, GpuSwapper)]
-        return GpuRenderer(swappers, canvas=compositor.begin, finishes=finishes, partial=partial)
+        return GpuRenderer(
+            [swapper for swapper in self.swappers if isinstance(swapper, GpuSwapper)],
+            canvas=Compositor(context.device).begin,
+            stamp=self.disclosure.stamp,
+            finishes=[spec.build_gpu(context) for spec in specs if spec.build_gpu],
+            partial=partial,
+        )
 
     def pipeline(self, *, photos: bool = False, live: bool = True, spans: Spans | None = None) -> Pipeline:
         """A new loop over frames, with a memory of its own. ``photos`` as for ``tracker``, ``live`` for

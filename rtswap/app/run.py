@@ -12,9 +12,11 @@ import psutil
 
 from rtswap.app.config import Config
 from rtswap.app.console import Console
-from rtswap.app.marking import Sign, make_signer, unmarked_because
+from rtswap.app.marking import Sign, make_signer, unmarked_reason
+from rtswap.app.overwriting import refuse_losses
 from rtswap.app.program import Event, Program
 from rtswap.core.errors import OutputError
+from rtswap.core.parts import InputRequest, OutputRequest
 from rtswap.core.protocols import Input, Output
 from rtswap.core.types import StreamInfo
 from rtswap.media.inputs import open_input
@@ -28,19 +30,23 @@ DEFAULT_SIZE, DEFAULT_FPS = (1280, 720), 30.0
 def run(config: Config, console: Console) -> dict[str, Any]:
     """Swap until the input ends; returns the summary. Raises RtswapError."""
     event = console.event
+    refuse_losses(config)
     program = Program(config, on_event=event, ask=True)
     program.swappers  # noqa: B018 - a photo that cannot be used is told before the camera's light goes on
     input = open_input(
         config.input.address,
-        size=config.input.size or DEFAULT_SIZE,
-        fps=config.input.fps or DEFAULT_FPS,
-        hwaccel=config.input.hwaccel,
-        on_event=event,
+        InputRequest(
+            size=config.input.size or DEFAULT_SIZE,
+            fps=config.input.fps or DEFAULT_FPS,
+            hwaccel=config.input.hwaccel,
+            tls_ca=config.network.tls_ca,
+            on_event=event,
+        ),
     )
     with ExitStack() as open_parts:
         open_parts.callback(input.close)
         pipeline = program.pipeline(photos=_is_photos(input), live=input.info.live)
-        reason = unmarked_because(config)
+        reason = unmarked_reason(config)
         metrics = Metrics(notes={"unmarked": reason} if reason else {})
         log = MetricsLog(config.metrics.file, metrics, warn=event) if config.metrics.file else None
         if log is not None:
@@ -78,15 +84,18 @@ def _outputs(
     def opened(address: str) -> Output:
         return open_output(
             address,
-            fps=info.fps,
-            codec=config.output.codec,
-            audio_from=None if info.live else info.audio_path,
-            overwrite=config.output.overwrite,
-            live=info.live,
-            sign=sign,
-            on_event=event,
-            on_key=controls.press,
-            overlay=controls.overlay,
+            OutputRequest(
+                fps=info.fps,
+                codec=config.output.codec,
+                audio_from=None if info.live else info.audio_path,
+                overwrite=config.output.overwrite,
+                live=info.live,
+                tls_ca=config.network.tls_ca,
+                sign=sign,
+                on_event=event,
+                on_key=controls.press,
+                overlay=controls.overlay,
+            ),
         )
 
     outputs: list[Output] = []
@@ -135,7 +144,9 @@ def _recorder(config: Config, info: StreamInfo, sign: Sign, event: Event) -> Cal
 
     def record() -> Output:
         name = time.strftime("rtswap-%Y%m%d-%H%M%S.mp4")
-        return open_output(name, fps=info.fps, codec=config.output.codec, live=True, sign=sign, on_event=event)
+        return open_output(
+            name, OutputRequest(fps=info.fps, codec=config.output.codec, live=True, sign=sign, on_event=event)
+        )
 
     return record
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from rtswap.commands.command import Command, Flags, console_of_flags
-from rtswap.commands.flags import Parser, add_common, add_table
+from rtswap.commands.flags import Parser
 
 
 def _parser() -> Parser:
-    made = Parser("rtswap cameras", "Lists the cameras and their modes.")
-    add_table(made, ["console"])
-    add_common(made, config=False)
-    return made
+    return Parser("rtswap cameras", "Lists the cameras and their modes.").with_table(["console"], config=False)
 
 
 def _run(flags: Flags) -> int:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from rtswap.commands.command import Command, Flags, console_of, effective
-from rtswap.commands.flags import Parser, add_common, add_table
+from rtswap.commands.flags import Parser
 
 
 def _parser() -> Parser:
-    made = Parser("rtswap config", "Prints the configuration that counts, and where each value comes from.")
-    add_table(made)
-    add_common(made)
-    return made
+    return Parser(
+        "rtswap config", "Prints the configuration that counts, and where each value comes from."
+    ).with_table()
 
 
 def _run(flags: Flags) -> int:

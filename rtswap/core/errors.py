@@ -9,6 +9,7 @@
     |-- InputError              camera, file or URL cannot be opened or read
     |-- OutputError             virtual camera, window, file or URL cannot be opened or written
     |-- ModelError              a network's file is missing, damaged, or not what its contract says
+    |   `-- NotInstalled        an optional package that it needs; says which
     |-- EngineError             no engine can run a network; lists every engine's reason
     `-- FaceLost                the tracked face is gone and ``--on-failure stop`` was asked for
 
@@ -56,9 +57,19 @@ class ModelError(RtswapError):
     pass
 
 
+class NotInstalled(ModelError):
+    pass
+
+
 class EngineError(RtswapError):
     pass
 
 
 class FaceLost(RtswapError):
     pass
+
+
+def reason(error: object) -> str:
+    """Why something failed, in a line of at most 200 characters: the system's words, without file name and number."""
+    text = str(getattr(error, "strerror", None) or error).strip()
+    return text.splitlines()[0][:200].rstrip(".") if text else type(error).__name__

@@ -130,7 +130,9 @@ class InputRequest:
     """Frames per second asked of a camera."""
     hwaccel: str = "none"
     """Decode video files on a GPU: none, auto or cuda."""
-    on_event: Event = print
+    tls_ca: str | None = None
+    """A file of certificates to trust instead of this computer's."""
+    on_event: Event = lambda event: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +159,11 @@ class OutputRequest:
     """The file whose sound goes along."""
     overwrite: bool = False
     live: bool = False
+    tls_ca: str | None = None
+    """A file of certificates to trust instead of this computer's."""
     sign: Callable[[Path], None] | None = None
     """Called with each finished file."""
-    on_event: Event = print
+    on_event: Event = lambda event: None
     on_key: Callable[[str], None] = lambda key: None
     """Called with each key pressed in a window."""
     overlay: Callable[[], Sequence[str]] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, TypeVar
@@ -36,16 +36,18 @@ def plugins(group: str, kind: type[Spec]) -> Iterator[Spec]:
         yield plugin(group, name, kind)
 
 
-def plugin(group: str, name: str, kind: type[Spec]) -> Spec:
-    """Another package's part. Raises UsageError where there is none of that name, or it does not load."""
+def plugin(group: str, name: str, kind: type[Spec], *, built_in: Sequence[str] = ()) -> Spec:
+    """Another package's part. ``built_in``: names of rtswap's own, for the message. Raises UsageError where there is
+    none of that name, or it does not load."""
     for point in _entry_points(group):
         if point.name == name:
             return _load(point, group, kind)
-    near = nearest(name, plugin_names(group))
+    offered = (*built_in, *plugin_names(group))
+    near = nearest(name, offered)
     raise UsageError(
-        f"no {group.removeprefix('rtswap.').removesuffix('s')} {name!r}",
-        expected=", ".join(plugin_names(group)) or "one of an installed package: none is installed",
-        do=f"Did you mean {near}?" if near else "",
+        f"none of the {group.removeprefix('rtswap.')} is called {name!r}",
+        expected=", ".join(offered) or "the name of an installed package's part",
+        do=f"Did you mean {near}?" if near else "Install it into the environment that rtswap runs in.",
     )
 
 

@@ -149,14 +149,10 @@ class Session:
         try:
             for frame in self._frames:
                 outcome = self.pipeline.process(frame, self._budget.quality)
-                self.metrics.add_outcome(swapped=outcome.swapped, covered=outcome.covered or outcome.image is None)
-                if outcome.image is not None:
-                    marked = self._disclosure.mark(
-                        outcome.image,
-                        frame=frame,
-                        swapped=outcome.swapped,
-                        stages=outcome.stages,
-                        marked=outcome.marked,
+                self.metrics.add_outcome(swapped=outcome.swapped, covered=outcome.covered or outcome.stamped is None)
+                if outcome.stamped is not None:
+                    marked = self._disclosure.release(
+                        outcome.stamped, frame=frame, swapped=outcome.swapped, stages=outcome.stages
                     )
                 elif self._last is not None:
                     marked = self._disclosure.again(self._last, frame=frame)

@@ -27,4 +27,4 @@ def swapper_spec(name: str) -> SwapperSpec:
     for spec in built_in_swappers():
         if name in (spec.name, *spec.aliases):
             return spec
-    return plugin(GROUP, name, SwapperSpec)
+    return plugin(GROUP, name, SwapperSpec, built_in=[spec.name for spec in built_in_swappers()])

@@ -12,13 +12,13 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from people import face_models, moved, person
+from people import face_models, move_person, person
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from fake_networks import Encoder  # noqa: E402
 from fake_networks import Generator as Mending  # noqa: E402
-from gpu_waits import COPIES, nothing_waits  # noqa: E402
+from gpu_waits import COPIES, forbid_waiting  # noqa: E402
 from torch.utils._python_dispatch import _disable_current_modes  # noqa: E402
 
 from rtswap.app import program as program_module  # noqa: E402
@@ -62,7 +62,7 @@ class Captured:
         self.run = self._engine.run
 
     def run_on_device(self, inputs: Any) -> Any:
-        """Without the eyes of ``nothing_waits``."""
+        """Without the eyes of ``forbid_waiting``."""
         with _disable_current_modes(), pytest.MonkeyPatch.context() as patch:
             for name, method in COPIES.items():
                 patch.setattr(torch.Tensor, name, method)
@@ -88,7 +88,7 @@ def opener(occlusion: Any, of_refiner: Callable[[str], Any]) -> OpenEngines:
 @cache
 def frames(faces: int = 1) -> tuple[Image, ...]:
     """People who do not exist, talking."""
-    who = [moved(person(name), 0.35, (0.0, 0.0), (200, 200)) for name in ("ben", "carl")[:faces]]
+    who = [move_person(person(name), 0.35, (0.0, 0.0), (200, 200)) for name in ("ben", "carl")[:faces]]
     heads = [AnimatedHead(one.portrait, one.landmarks, 110 if faces == 1 else 80) for one in who]
     return tuple(clip(heads, SIZE, fps=30, frames=FRAMES))
 
@@ -106,9 +106,7 @@ def disclosure() -> Disclosure:
 
 
 def pipeline_of(config: Config, known: FaceModels, marks: Disclosure | None, told: list[str]) -> Pipeline:
-    made = Program(config, on_event=told.append, models=known, sources=[person("ada")])
-    if marks is not None:
-        made.disclosure = marks
+    made = Program(config, on_event=told.append, models=known, sources=[person("ada")], disclosure=marks)
     return made.pipeline(live=False)
 
 
@@ -120,8 +118,8 @@ def run(config: Config, known: FaceModels, pictures: Sequence[Image]) -> list[tu
     for index, picture in enumerate(pictures):
         frame = Frame(picture.copy(), index, 0.0, index / 30)
         outcome = pipeline.process(frame, Quality())
-        assert outcome.image is not None
-        marked = marks.mark(outcome.image, frame=frame, swapped=outcome.swapped, stages={}, marked=outcome.marked)
+        assert outcome.stamped is not None
+        marked = marks.release(outcome.stamped, frame=frame, swapped=outcome.swapped, stages={})
         found.append((outcome, marked.image))
     assert told == []
     return found
@@ -132,17 +130,15 @@ def apart(config: Config, faces: int = 1) -> list[np.ndarray]:
     pictures = frames(faces)
     host = run(config, torch_eyes()._replace(engine="openvino"), pictures)
     device = run(config, torch_eyes(), pictures)
-    assert [outcome.marked for outcome, _ in host] == [False] * len(pictures)
-    assert [outcome.marked for outcome, _ in device] == [True] * len(pictures)
     assert [outcome.swapped for outcome, _ in device] == [outcome.swapped for outcome, _ in host] == [faces] * FRAMES
     return [np.abs(a.astype(int) - b) for (_, a), (_, b) in zip(host, device, strict=True)]
 
 
 ALIKE = {
     "mesh alone": {"masks": ("hull", "skin"), "detail": "none"},
-    "one alone": {"swapper": "one", "masks": ("hull", "skin"), "detail": "none"},
-    "one": {"swapper": "one", "detail": "none", "color": "mkl"},
-    "one-256": {"swapper": "one-256", "detail": "none"},
+    "refiner alone": {"swapper": "refiner-128", "masks": ("hull", "skin"), "detail": "none"},
+    "refiner-128": {"swapper": "refiner-128", "detail": "none", "color": "mkl"},
+    "refiner-256": {"swapper": "refiner-256", "detail": "none"},
     "what hides the face": {"detail": "none"},
     "kept mouth": {"detail": "none", "keep": ("mouth",)},
     "rct": {"detail": "none", "color": "rct"},
@@ -161,7 +157,7 @@ def test_the_pictures_are_those_without_a_gpu(wanted: dict[str, Any]) -> None:
         assert difference.mean() < 0.1
 
 
-@pytest.mark.parametrize("swapper", ["mesh", "one"])
+@pytest.mark.parametrize("swapper", ["mesh", "refiner-128"])
 def test_two_faces_at_once(swapper: str) -> None:
     for difference in apart(config_of(detail="none", faces="all", swapper=swapper), faces=2):
         assert (difference > 2).mean() < 1e-3
@@ -192,7 +188,12 @@ def test_grain_is_as_strong_as_without_a_gpu() -> None:
 
 @pytest.mark.parametrize(
     "wanted",
-    [{}, {"color": "mkl", "keep": ("eyes",), "faces": "all"}, {"color": "hist"}, {"swapper": "one", "faces": "all"}],
+    [
+        {},
+        {"color": "mkl", "keep": ("eyes",), "faces": "all"},
+        {"color": "hist"},
+        {"swapper": "refiner-128", "faces": "all"},
+    ],
     ids=str,
 )
 def test_one_frame_waits_once(monkeypatch: pytest.MonkeyPatch, wanted: dict[str, Any]) -> None:
@@ -207,11 +208,11 @@ def test_one_frame_waits_once(monkeypatch: pytest.MonkeyPatch, wanted: dict[str,
     for index in range(2 * FRAMES):
         frame = Frame(pictures[index % FRAMES].copy(), index, 0.0, index / 30)
         before = len(waits)
-        with nothing_waits() if index else nullcontext():
+        with forbid_waiting() if index else nullcontext():
             outcome = pipeline.process(frame, Quality())
-        assert outcome.image is not None
+        assert outcome.stamped is not None
         assert outcome.swapped == (2 if "faces" in wanted else 1), told
-        marks.mark(outcome.image, frame=frame, swapped=outcome.swapped, stages={}, marked=outcome.marked)
+        marks.release(outcome.stamped, frame=frame, swapped=outcome.swapped, stages={})
         assert len(waits) == before + 1
     assert told == []
 
@@ -225,15 +226,16 @@ def test_the_check_above_can_fail() -> None:
         lambda: plane.tolist(),
     )
     for wait in waiting:
-        with pytest.raises(AssertionError, match="waits"), nothing_waits():
+        with pytest.raises(AssertionError, match="waits"), forbid_waiting():
             wait()
 
 
 def test_a_frame_that_is_done_again_waits_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the verdict is that a swap is none, the picture that was made does not leave."""
     told: list[str] = []
-    pipeline = pipeline_of(config_of(detail="none"), torch_eyes(), disclosure(), told)
-    renderer = pipeline._workshop
+    marks = disclosure()
+    pipeline = pipeline_of(config_of(detail="none"), torch_eyes(), marks, told)
+    renderer = pipeline._renderer
     assert isinstance(renderer, GpuRenderer)
     found = renderer.swappers[0].swap_all
     bare = lambda targets, quality: replace(found(targets, quality), crops=targets.crops)  # noqa: E731
@@ -243,31 +245,33 @@ def test_a_frame_that_is_done_again_waits_twice(monkeypatch: pytest.MonkeyPatch)
     picture = frames()[0]
     outcome = pipeline.process(Frame(picture.copy(), 0, 0.0, 0.0), Quality())
     assert len(waits) == 2
-    assert (outcome.swapped, outcome.covered, outcome.marked) == (0, 1, True)
+    assert (outcome.swapped, outcome.covered) == (0, 1)
     assert outcome.image is not None
+    assert outcome.stamped is not None
+    marks.release(outcome.stamped, frame=Frame(picture, 0, 0.0), swapped=0, stages={})
     assert np.abs(outcome.image[90:150, 130:190].astype(int) - picture[90:150, 130:190]).mean() > 10
     assert told == ['swapping failed: ValueError("the target\'s own face, not swapped")']
 
 
-def workshop_of(config: Config, known: FaceModels) -> tuple[type, list[str]]:
+def renderer_of(config: Config, known: FaceModels) -> tuple[type, list[str]]:
     told: list[str] = []
-    renderer = pipeline_of(config, known, None, told)._workshop
+    renderer = pipeline_of(config, known, None, told)._renderer
     return type(renderer), told
 
 
 @pytest.mark.parametrize("engine", ["openvino-f32", "onnxruntime", "torch-cpu"])
 def test_without_a_gpu_s_engine_nothing_is_said(engine: str) -> None:
-    assert workshop_of(config_of(), face_models()._replace(engine=engine)) == (HostRenderer, [])
+    assert renderer_of(config_of(), face_models()._replace(engine=engine)) == (HostRenderer, [])
 
 
 @pytest.mark.parametrize("engine", ["tensorrt-fp16", "torch-cuda", "torch-cuda-fp16"])
 def test_with_one_frames_are_worked_on_there(engine: str) -> None:
-    assert workshop_of(config_of(), torch_eyes()._replace(engine=engine)) == (GpuRenderer, [])
+    assert renderer_of(config_of(), torch_eyes()._replace(engine=engine)) == (GpuRenderer, [])
 
 
 @pytest.mark.parametrize("wanted", [{"color": "idt"}, {"color": "sot"}, {"blend": "poisson"}], ids=str)
 def test_what_has_no_version_for_a_gpu_is_said(wanted: dict[str, str]) -> None:
-    kind, told = workshop_of(config_of(**wanted), torch_eyes())
+    kind, told = renderer_of(config_of(**wanted), torch_eyes())
     assert kind is HostRenderer
     ((name, value),) = wanted.items()
     assert told == [
@@ -276,10 +280,10 @@ def test_what_has_no_version_for_a_gpu_is_said(wanted: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("name", SIZES)
-def test_one_mends_there_what_mesh_has_made(name: str) -> None:
+def test_the_refiner_corrects_there_what_mesh_has_made(name: str) -> None:
     pipeline = pipeline_of(config_of(swapper=name), torch_eyes(), None, [])
-    assert isinstance(pipeline._workshop, GpuRenderer)
-    (swapper,) = pipeline._workshop.swappers
+    assert isinstance(pipeline._renderer, GpuRenderer)
+    (swapper,) = pipeline._renderer.swappers
     assert isinstance(swapper, GpuRefinerSwapper)
 
 
@@ -289,6 +293,17 @@ def test_a_gpu_without_triton_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     made = Program(config_of(), on_event=pytest.fail, models=torch_eyes(), sources=[])
     assert made.why_on_host == "Triton is not installed"
     assert not made.on_gpu
+
+
+def test_without_a_disclosure_nothing_is_written_into_the_picture_and_it_cannot_leave() -> None:
+    pipeline = pipeline_of(config_of(), torch_eyes(), Disclosure(None), [])
+    picture = frames()[0]
+    outcome = pipeline.process(Frame(picture.copy(), 0, 0.0, 0.0), Quality())
+    assert outcome.image is not None
+    np.testing.assert_array_equal(outcome.image[-40:], picture[-40:])
+    assert outcome.stamped is not None
+    with pytest.raises(ValueError, match="without a receipt"):
+        disclosure().release(outcome.stamped, frame=Frame(picture, 0, 0.0), swapped=1, stages={})
 
 
 def test_pictures_from_python_are_marked_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,7 +32,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[FakeOutput]:
     """What is opened is written down, not opened. An address ``bad`` cannot be."""
     found: list[FakeOutput] = []
 
-    def open_output(address: str, **_: object) -> FakeOutput:
+    def open_output(address: str, _: object) -> FakeOutput:
         if address == "bad":
             raise OutputError("bad cannot be opened")
         found.append(FakeOutput(address))

@@ -148,7 +148,7 @@ def test_config_prints_what_counts_and_where_it_comes_from(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "rtswap.toml").write_text('[safety]\non_failure = "hold"\n')
-    assert main(["config", "--budget", "25ms", "-s", "a.jpg", "-s", "b.jpg"]) == 0
+    assert main(["config", "--config", "rtswap.toml", "--budget", "25ms", "-s", "a.jpg", "-s", "b.jpg"]) == 0
     out = capsys.readouterr().out
     found = tomllib.loads(out)
     assert found["source"]["photos"] == ["a.jpg", "b.jpg"]

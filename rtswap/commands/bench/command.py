@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rtswap.app.config import Config
 from rtswap.app.options import duration
 from rtswap.commands.command import Command, Flags, console_of, effective, seconds
-from rtswap.commands.flags import Parser, add_common, add_table, reader
+from rtswap.commands.flags import Parser, reader
 from rtswap.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,9 +45,7 @@ def _parser() -> Parser:
         help="what a stream's request to a network may wait for other streams', to share a batch [0]",
     )
     group.add_argument("--out", metavar="FILE", help="also write the result as JSON to this file")
-    add_table(made, ["swap", "budget", "engine", "console"], without=["engine.engine"])
-    add_common(made)
-    return made
+    return made.with_table(["swap", "budget", "engine", "console"], without=["engine.engine"])
 
 
 def _run(flags: Flags) -> int:

@@ -18,7 +18,7 @@ import numpy as np
 
 from rtswap.app.config import Config
 from rtswap.app.console import Console
-from rtswap.app.networks import MOST_THREADS, PER_FRAME, Networks, sample_of
+from rtswap.app.networks import MOST_THREADS, Networks
 from rtswap.commands.bench.costs import Cost, cost_of
 from rtswap.commands.bench.limits import MachineLimits, cpu_limits, gpu_limits
 from rtswap.commands.bench.machine import check_writable, machine, write_result
@@ -30,9 +30,10 @@ from rtswap.core.text import nearest
 from rtswap.core.types import Tensor
 from rtswap.engines.build.profiles import profile_of
 from rtswap.engines.measure import difference
-from rtswap.engines.samples import pictures_like
+from rtswap.engines.samples import fill_with_faces
 from rtswap.engines.start import ENGINES, HALF, ON_GPU
 from rtswap.gpu.torch_import import load_torch
+from rtswap.networks.catalog import shipped_catalog
 from rtswap.networks.registry import Registry
 from rtswap.swappers import swapper_spec
 
@@ -214,12 +215,13 @@ def _jobs(config: Config, networks: Networks) -> list[Job]:
     """Every network as a frame asks for it, and those that a plan takes several faces of."""
     jobs = []
     for name in _engines(config, networks):
-        sample = sample_of(name)
+        entry = shipped_catalog()[name]
+        sample = entry.zeros()
         rows = len(next(iter(sample.values())))
-        jobs.append(Job(name, rows, pictures_like(sample), PER_FRAME[name]))
+        jobs.append(Job(name, rows, fill_with_faces(sample), entry.per_frame))
         for more in BATCHES if profile_of(name).batch[2] > 1 and rows == 1 else ():
             large = {key: np.repeat(value, more, 0) for key, value in sample.items()}
-            jobs.append(Job(name, more, pictures_like(large), 0.0))
+            jobs.append(Job(name, more, fill_with_faces(large), 0.0))
     return jobs
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from rtswap.commands.command import Command, Flags, console_of_flags
-from rtswap.commands.flags import Parser, add_common, add_table
+from rtswap.commands.flags import Parser
 
 
 def _parser() -> Parser:
-    made = Parser("rtswap doctor", "Checks this machine, and prints for each thing that is missing how to fix it.")
-    add_table(made, ["console"])
-    add_common(made, config=False)
-    return made
+    return Parser(
+        "rtswap doctor", "Checks this machine, and prints for each thing that is missing how to fix it."
+    ).with_table(["console"], config=False)
 
 
 def _run(flags: Flags) -> int:

@@ -14,11 +14,12 @@ from rtswap.app.networks import FaceModels
 from rtswap.app.program import Probes, Program
 from rtswap.commands.evaluate.clips import Clip, Swap, ignore, swap_with
 from rtswap.commands.evaluate.faces import Face
-from rtswap.commands.evaluate.pixels import guessed_mask
+from rtswap.commands.evaluate.pixels import guess_mask
 from rtswap.compositing.canvas.host import HostCanvas
 from rtswap.core.errors import InputError
-from rtswap.core.protocols import Canvas, Embedder, Renderer, SwapModel
+from rtswap.core.protocols import Canvas, Renderer, SwapModel
 from rtswap.core.types import Image, Mask, Matrix, Quality, SourceIdentity, Track
+from rtswap.disclosure import Disclosure
 from rtswap.runtime.metrics import Spans
 from rtswap.source import load_source
 from rtswap.vision.geometry import box_of, keypoints_of
@@ -73,7 +74,7 @@ class Candidate(Protocol):
 
 class ProgramSwapper:
     """A swapper of the program, with its finishes and checks, as ``config`` wants them. ``model``: another one
-    instead. ``embedder``: what tells swappers that ask for it who the source is."""
+    instead."""
 
     timed = True
 
@@ -82,12 +83,11 @@ class ProgramSwapper:
         config: Config,
         models: FaceModels,
         *,
-        embedder: Embedder | None = None,
         model: SwapModel | None = None,
         name: str | None = None,
     ) -> None:
         self.name = name or config.swap.swapper
-        self._config, self._models, self._embedder, self._model = config, models, embedder, model
+        self._config, self._models, self._model = config, models, model
 
     def bind(self, source: Face) -> Bound:
         """From the whole photo, as the program loads it."""
@@ -95,7 +95,7 @@ class ProgramSwapper:
             [source.path],
             detector=self._models.photo_detector,
             landmarks=self._models.landmarks,
-            embedder=self._embedder,
+            spaces=self._models.spaces,
         )
         return _BoundSwapper(self._config, self._models, loaded, self._model)
 
@@ -105,7 +105,13 @@ class _BoundSwapper:
         self._pastes: list[tuple[Mask, Matrix]] = []
         probes = Probes(canvas=lambda canvas: PasteProbe(canvas, self._pastes))
         self._program = Program(
-            config, on_event=ignore, models=models, sources=[source], swapper=model, probes=probes
+            config,
+            on_event=ignore,
+            models=models,
+            sources=[source],
+            swapper=model,
+            probes=probes,
+            disclosure=Disclosure(None),
         )
         self._still, self._live = (self._program.renderer(live=live) for live in (False, True))
 
@@ -129,7 +135,7 @@ class _BoundSwapper:
         if not swaps.done:
             raise InputError("the face would be covered, not swapped", got=str(swaps.failure or "too much hides it"))
         render.paste()
-        return render.image()
+        return render.deliver().image
 
     def film(self, clip: Clip) -> Swap | None:
         return swap_with(clip, self._program)
@@ -202,7 +208,7 @@ class _BoundPictures:
                 expected=f"uint8 {target.image.shape}",
                 got=f"{image.dtype} {image.shape}",
             )
-        return Result(image, guessed_mask(target.image, image))
+        return Result(image, guess_mask(target.image, image))
 
     def work(self, target: Face, time_s: float) -> Image:
         return self._make(target)

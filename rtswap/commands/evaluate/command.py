@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from rtswap.commands.command import Command, Flags, console_of, effective
-from rtswap.commands.flags import Parser, add_common, add_table
+from rtswap.commands.flags import Parser
 
 EXAMPLES = """\
 examples:
@@ -42,9 +42,7 @@ def _parser() -> Parser:
         action="store_true",
         help="the people shown have agreed: do not ask, for scripts",
     )
-    add_table(made, ["tracking", "swap", "mask", "badge", "engine", "console"])
-    add_common(made)
-    return made
+    return made.with_table(["tracking", "swap", "mask", "badge", "engine", "console"])
 
 
 def _run(flags: Flags) -> int:

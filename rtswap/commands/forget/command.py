@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rtswap.commands.command import Command, Flags, console_of_flags
-from rtswap.commands.flags import Parser, add_common, add_table
+from rtswap.commands.flags import Parser
 from rtswap.core.text import plural
 
 if TYPE_CHECKING:
@@ -24,9 +24,7 @@ def _parser() -> Parser:
     made.takes("photos", "[PHOTO ...]", many=True)
     group = made.add_argument_group("What is forgotten")
     group.add_argument("--all", dest="everything", action="store_true", help="everything")
-    add_table(made, ["console"])
-    add_common(made, config=False)
-    return made
+    return made.with_table(["console"], config=False)
 
 
 def _run(flags: Flags) -> int:

@@ -20,6 +20,7 @@ from rtswap.commands.inspect.probes import (
 from rtswap.core.errors import SourceError
 from rtswap.core.protocols import Swapper
 from rtswap.core.types import SourceIdentity
+from rtswap.disclosure import Disclosure
 from rtswap.source.portrait import find_landmarks
 from rtswap.vision.talking_head import persona
 
@@ -44,6 +45,7 @@ class Rig:
             on_event=on_event,
             models=models,
             sources=stand_in or None,
+            disclosure=Disclosure(None),  # what is drawn of the frames is marked
             probes=Probes(
                 landmarks=lambda model: LandmarkProbe(model, watch),
                 tracker=lambda tracker: TrackerProbe(tracker, watch),
@@ -52,7 +54,6 @@ class Rig:
                 canvas=lambda canvas: CanvasProbe(canvas, watch),
             ),
         )
-        self.disclosure = program.disclosure
         self.pipeline = program.pipeline(photos=photos, live=False)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rtswap.commands.command import Command, Flags, console_of_flags
-from rtswap.commands.flags import Parser, add_common, add_table
+from rtswap.commands.flags import Parser
 
 if TYPE_CHECKING:
     from rtswap.app.console import Shown
@@ -23,9 +23,7 @@ def _parser() -> Parser:
     group = made.add_argument_group("What is shown")
     group.add_argument("--sheet", metavar="FILE", help="also draw everybody into this picture")
     group.add_argument("-y", "--overwrite", action="store_true", help="replace the file if it exists")
-    add_table(made, ["console"])
-    add_common(made, config=False)
-    return made
+    return made.with_table(["console"], config=False)
 
 
 def _run(flags: Flags) -> int:

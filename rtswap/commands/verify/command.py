@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rtswap.commands.command import Command, Flags, console_of_flags, seconds
-from rtswap.commands.flags import Parser, add_common, add_table
+from rtswap.commands.flags import Parser
 from rtswap.core.errors import UsageError
 
 
@@ -17,9 +17,7 @@ def _parser() -> Parser:
     made.takes("file", "FILE|URL")
     group = made.add_argument_group("What is looked at")
     group.add_argument("--window", type=seconds, metavar="N", help="seconds of video taken together, 0.1 to 60 [2]")
-    add_table(made, ["console"])
-    add_common(made, config=False)
-    return made
+    return made.with_table(["console"], config=False)
 
 
 def _run(flags: Flags) -> int:

@@ -11,7 +11,7 @@ from rtswap.swappers import mesh
 if TYPE_CHECKING:
     from rtswap.core.protocols import SwapModel
 
-ENCODER = "one-source"
+ENCODER = "refiner-source"
 
 
 def _build(network: str) -> Callable[[BuildContext], SwapModel]:
@@ -35,11 +35,11 @@ def _build_gpu(network: str) -> Callable[[BuildContext], SwapModel]:
     return build_gpu
 
 
-def _spec(name: str, network: str, help: str, *aliases: str) -> SwapperSpec:
-    return SwapperSpec(name, help, _build(network), _build_gpu(network), (ENCODER, network), aliases)
+def _spec(network: str, help: str, *aliases: str) -> SwapperSpec:
+    return SwapperSpec(network, help, _build(network), _build_gpu(network), (ENCODER, network), aliases)
 
 
 SPEC = (
-    _spec("one", "one", "a small network softens the photo's shadows; slower"),
-    _spec("one-256", "one-256", "the same with a finer network; slower still, for a GPU"),
+    _spec("refiner-128", "a small network softens the photo's shadows; slower", "one", "refiner"),
+    _spec("refiner-256", "the same with a finer network; slower still, for a GPU", "one-256"),
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import io
 import json
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from printed import printed
+from threads import run_together
 
 from rtswap.app.config import Config
 from rtswap.app.console import Console
@@ -116,11 +116,7 @@ def test_shared_networks_answer_every_stream_as_its_own_would(networks: Networks
         found[stream] = kept
         pool.forget(stream)
 
-    threads = [threading.Thread(target=look, args=(stream,), daemon=True) for stream in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
+    run_together(look, 4)
     batches = pool.take()
     assert sum(rows * count for rows, count in batches["landmarks"][0].items()) == 24
     assert max(batches["landmarks"][0]) <= 4

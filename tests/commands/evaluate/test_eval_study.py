@@ -293,9 +293,9 @@ def test_a_run(small: None, tmp_path: Path) -> None:
 def test_who_is_compared_has_its_networks(small: None, tmp_path: Path) -> None:
     """Eyes are opened for ``--swapper``; what ``--against`` names needs networks of its own."""
     put_people(tmp_path / "photos")
-    wanted = EvaluateOptions(sources=tmp_path / "photos", against="one", out=tmp_path / "out", pairs=1)
+    wanted = EvaluateOptions(sources=tmp_path / "photos", against="refiner-128", out=tmp_path / "out", pairs=1)
     report, _ = evaluate(AGREED, wanted, console=Console(quiet=True))
-    assert set(report["contenders"]) == {"mesh", "one"}
+    assert set(report["contenders"]) == {"mesh", "refiner-128"}
 
 
 def test_what_cannot_be_meant_is_told(small: None, tmp_path: Path) -> None:

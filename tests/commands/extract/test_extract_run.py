@@ -16,7 +16,7 @@ from people import face_models, group
 from rtswap.app.console import Console
 from rtswap.app.networks import FaceModels
 from rtswap.commands.extract.limits import QualityLimits
-from rtswap.commands.extract.measure import look_at
+from rtswap.commands.extract.measure import measure_faces
 from rtswap.commands.extract.options import ExtractOptions
 from rtswap.commands.extract.run import extract
 from rtswap.commands.extract.templates import TEMPLATES
@@ -91,7 +91,7 @@ def test_keypoints_lie_where_they_are_said_to(people_photo: Path, out: Path, tem
         matrix = np.array(face["matrix"], np.float32)
         points = np.array(face["keypoints"], np.float32)
         np.testing.assert_allclose(points @ matrix[:, :2].T + matrix[:, 2], said, atol=0.05)
-        (seen,) = look_at(read_image(out / face["file"]), face_models().photo_detector, face_models().landmarks)
+        (seen,) = measure_faces(read_image(out / face["file"]), face_models().photo_detector, face_models().landmarks)
         assert seen is not None
         assert np.abs(seen.keypoints - said).max() <= {512: 3.0, 128: 1.5}[size]
         corners = [0, 1, 3, 4]  # eyes and mouth

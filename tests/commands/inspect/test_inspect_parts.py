@@ -16,7 +16,7 @@ from rtswap.core.types import Image, Mesh, Points, Track
 from rtswap.vision.geometry import interocular
 
 PICTURE = np.zeros((4, 4, 3), np.uint8)
-FACE = people.placed(200, (300, 300))
+FACE = people.place_mesh(200, (300, 300))
 
 
 def seen(smoothed: Points, raw: Points) -> Probe:

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from people import moved, person, placed
+from people import move_person, person, place_mesh
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from gpu_faces import SEEN, on_device, squares  # noqa: E402
-from gpu_faces import seen_by as seen  # noqa: E402
+from gpu_faces import crop_target as seen  # noqa: E402
 
 from rtswap.core.types import BatchedTarget, Image, Points, Quality, SwappedFace, TargetBatch  # noqa: E402
 from rtswap.swappers.mesh.gpu import TRACKS, GpuMeshSwapModel, GpuMeshSwapper  # noqa: E402
@@ -42,9 +42,9 @@ def bound(name: str) -> tuple[MeshSwapper, GpuMeshSwapper]:
 
 
 @cache
-def made(name: str, **wanted: object) -> tuple[MeshSwapper, GpuMeshSwapper]:
+def made(name: str, **options: object) -> tuple[MeshSwapper, GpuMeshSwapper]:
     """One on the host, one on the device, which share nothing."""
-    model = MeshSwapModel(**wanted)  # type: ignore[arg-type]
+    model = MeshSwapModel(**options)  # type: ignore[arg-type]
     host, device = model.bind(person(name)), GpuMeshSwapModel(model, "cpu").bind(person(name))
     assert isinstance(host, MeshSwapper)
     assert isinstance(device, GpuMeshSwapper)
@@ -61,7 +61,7 @@ def apart(first: np.ndarray, second: np.ndarray, where: np.ndarray) -> np.ndarra
     return np.abs(first.astype(float) - second)[where]
 
 
-def wanted_of(swapped: SwappedFace) -> tuple[np.ndarray, np.ndarray]:
+def crop_and_mask(swapped: SwappedFace) -> tuple[np.ndarray, np.ndarray]:
     return swapped.crop, swapped.mask
 
 
@@ -76,7 +76,8 @@ def check_alike(
     crop, mask = crops[0, :height, :width].numpy(), masks[0, :height, :width].numpy()
     shown, everywhere = wanted.mask >= FAINTEST, np.ones(mask.shape, bool)
     blended = [
-        face.crop + (a.astype(float) - face.crop) * b[..., None] / 255 for a, b in ((crop, mask), wanted_of(wanted))
+        face.crop + (a.astype(float) - face.crop) * b[..., None] / 255
+        for a, b in ((crop, mask), crop_and_mask(wanted))
     ]
     for difference in (
         apart(crop, wanted.crop, shown),
@@ -101,15 +102,17 @@ def test_it_agrees_on_people(source: str, target: str) -> None:
     host, device = bound(source)
     who = person(target)
     check_alike(host, device, who.portrait, who.landmarks)
-    far = moved(who, 0.37, (40.0, 21.0), (320, 240))
+    far = move_person(who, 0.37, (40.0, 21.0), (320, 240))
     host.forget(1)
     device.forget(1)
     check_alike(host, device, far.portrait, far.landmarks)
 
 
-@pytest.mark.parametrize("wanted", [{"light": False}, {"hull": False}, {"skin": False}, {"expression": 0.5}], ids=str)
-def test_it_agrees_whatever_is_wanted(wanted: dict[str, object]) -> None:
-    host, device = made("ben", **wanted)
+@pytest.mark.parametrize(
+    "options", [{"light": False}, {"hull": False}, {"skin": False}, {"expression": 0.5}], ids=str
+)
+def test_it_agrees_under_all_options(options: dict[str, object]) -> None:
+    host, device = made("ben", **options)
     who = person("dan")
     check_alike(host, device, who.portrait, who.landmarks, max_px=240)
 
@@ -118,17 +121,17 @@ def test_it_agrees_whatever_is_wanted(wanted: dict[str, object]) -> None:
 def test_it_agrees_at_the_border_turned_and_tiny(face_px: float, yaw: float, at: tuple[float, float]) -> None:
     host, device = bound("carl")
     ground = np.asarray(np.random.default_rng(0).integers(60, 190, (240, 320, 3)), np.uint8)
-    check_alike(host, device, ground, placed(face_px, at, yaw=yaw), max_px=200)
+    check_alike(host, device, ground, place_mesh(face_px, at, yaw=yaw), max_px=200)
 
 
-def test_the_veil_is_followed_as_on_the_host() -> None:
+def test_the_black_level_is_followed_as_on_the_host() -> None:
     host, device = bound("ada")
     who = person("carl")
     for frame, foggy in enumerate((0, 0, 60, 60, 20, 0)):
         image = np.clip(who.portrait.astype(int) * 0.7 + foggy, 0, 255).astype(np.uint8)
         check_alike(host, device, image, who.landmarks, max_px=160, at_s=frame * 0.07)
-    theirs = host._veils[1][0]
-    ours = float(device._veils[device._slots[1]])
+    theirs = host._black_levels[1]
+    ours = float(device.black_levels[device.slot(1)])
     assert ours == pytest.approx(theirs, abs=1.0)
 
 
@@ -136,7 +139,7 @@ def test_several_faces_at_once_are_as_one_after_the_other() -> None:
     _, device = bound("dan")
     faces = []
     for name, scale in (("ada", 0.5), ("ben", 0.3), ("carl", 0.4)):
-        who = moved(person(name), scale, (10.0, 5.0), (320, 300))
+        who = move_person(person(name), scale, (10.0, 5.0), (320, 300))
         faces.append(seen(device, who.portrait, who.landmarks, 256, 0.0))
     together = swap_all(device, [on_device(face, k) for k, face in enumerate(faces)], squares(faces), Quality())
     for index, face in enumerate(faces):
@@ -148,7 +151,7 @@ def test_several_faces_at_once_are_as_one_after_the_other() -> None:
 
 def test_a_face_of_which_nothing_is_in_its_crop_is_left_alone() -> None:
     _, device = bound("ada")
-    face = BatchedTarget(1, placed(90, (-4000, 90)), SEEN, 0.0, (96, 96))
+    face = BatchedTarget(1, place_mesh(90, (-4000, 90)), SEEN, 0.0, (96, 96))
     crops = torch.zeros((1, 96, 96, 3), dtype=torch.uint8)
     swapped, masks = swap_all(device, [face], crops, Quality())
     assert not masks.any()
@@ -157,24 +160,23 @@ def test_a_face_of_which_nothing_is_in_its_crop_is_left_alone() -> None:
 
 def test_more_people_come_and_go_than_are_remembered() -> None:
     _, device = bound("ada")
-    who = moved(person("ben"), 0.2, (4.0, 4.0), (120, 120))
+    who = move_person(person("ben"), 0.2, (4.0, 4.0), (120, 120))
     face = seen(device, who.portrait, who.landmarks, 64, 0.0)
-    slots = {device._slot(track) for track in range(3 * TRACKS)}
+    slots = {device.slot(track) for track in range(3 * TRACKS)}
     assert slots == set(range(TRACKS - 1))
     for track in range(3 * TRACKS):
         device.forget(track)
-    assert not device._slots
     swap_all(device, [on_device(face, 999)], squares([face]), Quality())
-    assert device._slots == {999: 0}
+    assert device.slot(999) == 0, "all places are free again"
 
 
 def test_it_can_be_captured_without_a_break() -> None:
     """``fullgraph`` raises at the first branch on a value, ``.item()`` or wait."""
     _, device = bound("ben")
-    captured = GpuMeshSwapper(MeshSwapModel().bind(person("ben")), "cpu")  # type: ignore[arg-type]
+    captured = GpuMeshSwapper(MeshSwapModel().face(person("ben")), device="cpu")
     captured._render = torch.compile(render, fullgraph=True, dynamic=False, backend="eager")
     for scale, track in ((0.1, 1), (0.13, 2)):
-        who = moved(person("ada"), scale, (4.0, 4.0), (90, 90))
+        who = move_person(person("ada"), scale, (4.0, 4.0), (90, 90))
         face = seen(device, who.portrait, who.landmarks, 64, 0.0)
         args = [on_device(face, track)], squares([face]), Quality()
         for one, other in zip(swap_all(device, *args), swap_all(captured, *args), strict=True):

@@ -1,4 +1,4 @@
-"""``one`` on a device gives what ``one`` on the host gives, and nothing in it waits or depends on a value."""
+"""The refiner on a GPU gives what it gives on the host, and nothing in it waits or depends on a value."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from people import moved, person, placed
+from people import move_person, person, place_mesh
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from fake_networks import LEVELS, Both, Bound, Encoder, Generator, apart, bound, mesh  # noqa: E402
-from gpu_faces import SEEN, seen_by, together  # noqa: E402
+from gpu_faces import SEEN, batch_of, crop_target  # noqa: E402
 
 from rtswap.core.errors import ModelError  # noqa: E402
 from rtswap.core.types import BatchedTarget, Quality, Target, TargetBatch, Tensor  # noqa: E402
@@ -23,7 +23,7 @@ from rtswap.networks.registry import Registry  # noqa: E402
 from rtswap.swappers.mesh.gpu import TRACKS  # noqa: E402
 from rtswap.swappers.mesh.swapper import MeshSwapModel  # noqa: E402
 from rtswap.swappers.refiner import gpu as refiner_gpu  # noqa: E402
-from rtswap.swappers.refiner.crop_view import NEUTRAL, SIZE, cut, placing  # noqa: E402
+from rtswap.swappers.refiner.crop_view import SIZE, ZERO, cut, place  # noqa: E402
 from rtswap.swappers.refiner.gpu import GpuRefinerSwapModel  # noqa: E402
 from rtswap.swappers.refiner.swapper import FORGOTTEN_S, SIZES, RefinerSwapModel  # noqa: E402
 
@@ -35,12 +35,12 @@ def one_thread() -> None:
 
 def face_of(name: str, scale: float = 0.5, *, max_px: int = 480, time_s: float = 0.0, track: int = 1) -> Target:
     side = round(512 * scale)
-    who = moved(person(name), scale, (0.0, 0.0), (side, side))
-    return seen_by(mesh(), who.portrait, who.landmarks, max_px, time_s, track)
+    who = move_person(person(name), scale, (0.0, 0.0), (side, side))
+    return crop_target(mesh(), who.portrait, who.landmarks, max_px, time_s, track)
 
 
 def halvings_of(face: Target) -> int:
-    matrix = placing(face.landmarks)
+    matrix = place(face.landmarks)
     assert matrix is not None
     return cut_by(matrix, face.crop.shape[1::-1], below=refiner_gpu.BELOW, least=2)[1]
 
@@ -88,7 +88,7 @@ def test_it_agrees_whatever_the_size(scale: float, max_px: int, halvings: int) -
 )
 def test_it_agrees_at_the_border_turned_and_tiny(face_px: float, turned: Any, at: tuple[float, float]) -> None:
     ground = np.random.default_rng(0).integers(90, 150, (60, 80, 3)).astype(np.uint8).repeat(4, 0).repeat(4, 1)
-    face = seen_by(mesh(), ground, placed(face_px, at, **turned), 200, 0.0)
+    face = crop_target(mesh(), ground, place_mesh(face_px, at, **turned), 200, 0.0)
     Both(lift=-9, kept=0.9, least=0.6).compare([face])
 
 
@@ -164,7 +164,7 @@ def test_what_is_wholly_kept_leaves_the_mask_as_it_is_and_nothing_kept_shows_not
 
 
 def made_of(count: int, kept: float) -> dict[str, Tensor]:
-    made = np.full((count, SIZE, SIZE, 4), NEUTRAL, np.float32)
+    made = np.full((count, SIZE, SIZE, 4), ZERO, np.float32)
     made[..., 3] = kept
     return {"made": made}
 
@@ -193,7 +193,7 @@ def test_an_answer_of_another_shape_is_refused_and_nothing_is_followed_from_it()
     fine = both.there.run
     both.there.run = lambda inputs: {"made": np.zeros((1, 3, 3, 4), np.float32)}  # type: ignore[method-assign]
     with pytest.raises(ModelError, match="made"):
-        both.device.swap_all(together([face_of("ben")]), Quality())
+        both.device.swap_all(batch_of([face_of("ben")]), Quality())
     both.there.run = fine  # type: ignore[method-assign]
     both.compare([face_of("ben", time_s=0.03)])
 
@@ -202,7 +202,7 @@ def test_an_answer_without_numbers_shows_nothing_and_is_not_remembered() -> None
     both = Both(lift=20)
     fine = both.there.run
     both.there.run = lambda inputs: made_of(1, np.nan)  # type: ignore[method-assign]
-    assert not both.device.swap_all(together([face_of("ben")]), Quality()).masks.any()
+    assert not both.device.swap_all(batch_of([face_of("ben")]), Quality()).masks.any()
     both.there.run = fine  # type: ignore[method-assign]
     both.compare([face_of("ben", time_s=FORGOTTEN_S)])
 
@@ -212,7 +212,7 @@ def test_an_engine_without_a_way_on_the_device_is_asked_over_the_host() -> None:
         name = "plain"
         run = staticmethod(Generator(lift=25, least=0.5).run)
 
-    faces = together([face_of("ben", track=1), face_of("dan", 0.3, track=2)])
+    faces = batch_of([face_of("ben", track=1), face_of("dan", 0.3, track=2)])
     over, there = (bound(one).swap_all(faces, Quality()) for one in (Plain(), Generator(lift=25, least=0.5)))
     assert torch.equal(over.crops, there.crops)
     assert torch.equal(over.masks, there.masks)
@@ -227,15 +227,15 @@ def test_more_faces_than_a_batch_holds() -> None:
 @pytest.mark.parametrize("swapper", SIZES)
 @pytest.mark.parametrize("name", ["ben", "dan"])
 def test_with_the_shipped_network_it_agrees_with_the_host_s_own(name: str, swapper: str) -> None:
-    """All of ``one``, ``mesh`` included: seen in the blended picture, as ``mesh`` is compared."""
+    """All of the refiner, ``mesh`` included: seen in the blended picture, as ``mesh`` is compared."""
     registry = Registry(on_event=lambda text: None)
-    engines = [TorchEngine(registry.path(one), threads=1, device="cpu") for one in ("one-source", swapper)]
+    engines = [TorchEngine(registry.path(one), threads=1, device="cpu") for one in ("refiner-source", swapper)]
     host = RefinerSwapModel(MeshSwapModel(), *engines, SIZES[swapper]).bind(person("ada"))
     device = GpuRefinerSwapModel(Bound(), *engines, SIZES[swapper]).bind(person("ada"))
     for frame in range(3):
         face = face_of(name, 0.6, time_s=frame / 30)
         wanted = host.swap(face, Quality())
-        found = device.swap_all(together([face]), Quality())  # type: ignore[attr-defined]
+        found = device.swap_all(batch_of([face]), Quality())  # type: ignore[attr-defined]
         height, width = wanted.mask.shape
         crop, mask = (one[0, :height, :width].numpy() for one in (found.crops, found.masks))
         shown = [
@@ -260,28 +260,28 @@ def test_on_the_host_it_is_the_host_s() -> None:
 def test_it_can_be_captured_without_a_break() -> None:
     """``fullgraph`` raises at the first branch on a value, ``.item()`` or wait."""
     plain, captured = bound(Generator(least=0.5)), bound(Generator(least=0.5))
-    for name in ("look", "mend"):
+    for name in ("crop_view", "refined"):
         compiled = torch.compile(getattr(refiner_gpu, name), fullgraph=True, dynamic=False, backend="eager")
         setattr(captured, f"_{name}", compiled)
-    faces = together([face_of("ben", 0.2, track=1), face_of("dan", 0.15, track=2)])
+    faces = batch_of([face_of("ben", 0.2, track=1), face_of("dan", 0.15, track=2)])
     first, second = (one.swap_all(faces, Quality()) for one in (plain, captured))
     assert torch.equal(first.crops, second.crops)
     assert torch.equal(first.masks, second.masks)
     assert not torch._dynamo.utils.counters["graph_break"]
 
 
-def test_what_was_said_is_not_changed_while_a_graph_is_made() -> None:
+def test_what_was_made_is_not_changed_while_a_graph_is_made() -> None:
     """It is warmed up and captured with rows of zeros, which belong to nobody."""
-    said = torch.rand((TRACKS, SIZE, SIZE, 4)) * 255
-    before = said.clone()
+    made = torch.rand((TRACKS, SIZE, SIZE, 4)) * 255
+    before = made.clone()
     nothing = torch.zeros((2, 64, 64, 3), dtype=torch.uint8), torch.zeros((2, 64, 64), dtype=torch.uint8)
     rows = torch.zeros((2, 4 * refiner_gpu.NUMBERS + SIZE * SIZE), dtype=torch.uint8)
-    refiner_gpu.mend(*nothing, torch.zeros((2, SIZE, SIZE, 4)), rows, said)
-    assert torch.equal(said, before)
+    refiner_gpu.refined(*nothing, torch.zeros((2, SIZE, SIZE, 4)), rows, made)
+    assert torch.equal(made, before)
 
 
 def test_a_face_of_which_nothing_is_in_its_crop_is_left_alone() -> None:
-    face = BatchedTarget(1, placed(90, (-4000, 90)), SEEN, 0.0, (96, 96))
+    face = BatchedTarget(1, place_mesh(90, (-4000, 90)), SEEN, 0.0, (96, 96))
     crops = torch.zeros((1, 96, 96, 3), dtype=torch.uint8)
     found = bound(Generator(lift=9)).swap_all(TargetBatch((face,), crops), Quality())
     assert not found.masks.any()

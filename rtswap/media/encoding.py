@@ -12,9 +12,9 @@ import av.video.stream
 import cv2
 import numpy as np
 
-from rtswap.core.errors import OutputError
+from rtswap.core.errors import OutputError, reason
 from rtswap.core.types import Image
-from rtswap.media.outputs.fitting import Fitter
+from rtswap.media.fitting import Fitter
 
 TICKS = 60_000
 """Of a second. MPEG-4 allows no finer clock, and 24, 25, 30, 50, 60 fps are whole numbers of it."""
@@ -63,8 +63,7 @@ def _try_to_open(name: str) -> None:
         context.open()
     except (OSError, ValueError, av.FFmpegError) as error:
         do = "Check that the GPU can be used (rtswap doctor), or choose --codec h264."
-        got = getattr(error, "strerror", None) or str(error)
-        raise OutputError(f"the encoder {name} does not start on this machine", got=got, do=do) from None
+        raise OutputError(f"the encoder {name} does not start on this machine", got=reason(error), do=do) from None
 
 
 class VideoEncoder:

@@ -11,6 +11,7 @@ import av.video.stream
 import cv2
 import numpy as np
 
+from rtswap.core.errors import reason
 from rtswap.core.types import Image
 from rtswap.vision.images import MAX_PIXELS
 
@@ -100,7 +101,7 @@ class PictureMaker:
             image = image.copy()
         if frame.rotation != self._rotation:
             self._rotation, self._matrix = frame.rotation, display_matrix(frame)
-        return upright(np.asarray(image, np.uint8), self._matrix)
+        return turn_upright(np.asarray(image, np.uint8), self._matrix)
 
 
 def display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
@@ -112,7 +113,7 @@ def display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
     return int(values[0]), int(values[1]), int(values[3]), int(values[4])
 
 
-def upright(image: Image, matrix: tuple[int, int, int, int]) -> Image:
+def turn_upright(image: Image, matrix: tuple[int, int, int, int]) -> Image:
     """The picture turned by quarters and mirrored as the matrix says. The same array if there is nothing to do."""
     a, b, c, d = matrix
     key = (True, c < 0, b < 0) if abs(b) > abs(a) else (False, a < 0, d < 0)
@@ -137,11 +138,11 @@ def nominal_fps(stream: av.video.stream.VideoStream) -> float:
     return _USUAL_FPS
 
 
+def start_s(frame: av.VideoFrame) -> float | None:
+    """When the frame begins, in seconds of its stream's clock; None where it does not say."""
+    return None if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base)
+
+
 def limit_pixels(stream: av.video.stream.VideoStream) -> None:
     """A damaged or hostile header must not make the decoder ask for all memory."""
     stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
-
-
-def reason(error: BaseException) -> str:
-    """FFmpeg's or the system's words for it, without file name and number."""
-    return str(getattr(error, "strerror", None) or error).strip().rstrip(".") or type(error).__name__

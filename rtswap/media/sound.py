@@ -9,7 +9,12 @@ from typing import Any
 import av
 import av.container
 
-Say = Callable[[str], None]
+from rtswap.core.errors import reason
+from rtswap.core.urls import redact, scheme
+from rtswap.media.containers import of
+from rtswap.media.tls import verified
+
+Event = Callable[[str], None]
 
 COPIED = {
     ".mp4": frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"}),
@@ -23,25 +28,31 @@ _CLOCK_S = 0.01
 """Containers that count milliseconds make gaps and overlaps up to this; more is a real gap."""
 
 
-def open_sound(path: str, container: av.container.OutputContainer, suffix: str, on_event: Say) -> SoundTrack | None:
+def open_sound(
+    path: str, container: av.container.OutputContainer, suffix: str, on_event: Event, *, tls_ca: str | None = None
+) -> SoundTrack | None:
     """A track of ``container`` fed from ``path``; None (and an event) where there is no sound that can be used.
 
     To be called before the container's header is written.
     """
     try:
-        source = av.open(path, metadata_errors="ignore")
+        source = av.open(path, options=of(path) | verified(path, tls_ca), metadata_errors="ignore")
     except (OSError, ValueError, av.FFmpegError) as error:
-        on_event(f"no sound: {path} cannot be read ({_reason(error)})")
+        on_event(f"no sound: {_shown(path)} cannot be read ({reason(error)})")
         return None
     try:
         stream = next((s for s in source.streams.audio if s.codec_context is not None and s.rate), None)
         if stream is not None:
             return SoundTrack(source, stream, container, suffix, on_event)
-        on_event(f"no sound: {path} has none that can be decoded")
+        on_event(f"no sound: {_shown(path)} has none that can be decoded")
     except (OSError, ValueError, av.FFmpegError) as error:
-        on_event(f"no sound: {_reason(error)}")
+        on_event(f"no sound: {reason(error)}")
     source.close()
     return None
+
+
+def _shown(path: str) -> str:
+    return redact(path) if scheme(path) else path
 
 
 class SoundTrack:
@@ -56,7 +67,7 @@ class SoundTrack:
         stream: Any,
         container: av.container.OutputContainer,
         suffix: str,
-        on_event: Say,
+        on_event: Event,
     ) -> None:
         self._source, self._stream, self._on_event = source, stream, on_event
         self._zero_s = (source.start_time or 0) / av.time_base
@@ -144,7 +155,7 @@ class SoundTrack:
         self._errors += 1
         self._errors_in_a_row += 1
         if self._errors == 1:
-            self._on_event(f"the sound is damaged ({_reason(error)}); what cannot be read is left out")
+            self._on_event(f"the sound is damaged ({reason(error)}); what cannot be read is left out")
         return self._errors_in_a_row >= _MAX_ERRORS_IN_A_ROW
 
 
@@ -155,7 +166,3 @@ def _start_s(packet: Any) -> float:
 def _aac_rate(rate: int) -> int:
     """AAC knows these sampling rates up to 48 kHz; any other is resampled to 48 kHz."""
     return rate if rate in (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000) else 48_000
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error).strip() or type(error).__name__
