@@ -50,4 +50,4 @@ def clock(seconds: float, digits: int = 0) -> str:
 
 def printable(text: str) -> str:
     """On one line, and without what would move a terminal's cursor or colour it: names are strangers' words."""
-    return "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))
+    return "".join(letter if letter.isprintable() else " " if letter.isspace() else "?" for letter in text)

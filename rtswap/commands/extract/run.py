@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from rtswap.commands.extract.near_duplicates import NearDuplicates
 from rtswap.commands.extract.options import ExtractOptions
 from rtswap.commands.extract.sheet import draw_faces
 from rtswap.core.errors import InputError
+from rtswap.core.text import plural
 from rtswap.core.types import Image
 from rtswap.vision.crops import cut_sharp
 from rtswap.vision.geometry import scale_of, transform
@@ -32,6 +33,8 @@ ENLARGED = 1.5
 SAVE_EVERY_S = 20.0
 ALIKE = "alike"
 """Reason against a face that was kept before, nearly so."""
+SKIPPED = ("done before", "given twice", "without a face")
+"""Kinds of files from which nothing new came."""
 _UNOPENED = 1
 """Frames that a video is taken to have until it is opened, for the bar."""
 
@@ -229,15 +232,14 @@ class _Extraction:
         return self._alike
 
     def _progress(self, line: str) -> None:
-        self._console.progress(self._done, self._total, f"{line}  {self.kept} faces")
+        self._console.progress(self._done, self._total, f"{line}  {plural(self.kept, 'face')}")
 
     def summary(self, interrupted: bool) -> dict[str, Any]:
         """For people and as JSON."""
         found: dict[str, Any] = {"folder": str(self._album.folder), "faces": len(self._album.faces), "new": self.kept}
         found["files"] = len(self._files)
         found["refused"] = dict(self.refused.most_common())
-        counts = (("done before", self.before), ("given twice", self.twice), ("without a face", self.faceless))
-        for name, count in counts:
+        for name, count in zip(SKIPPED, (self.before, self.twice, self.faceless), strict=True):
             if count:
                 found[name] = count
         if self.enlarged:
@@ -253,12 +255,26 @@ class _Extraction:
     def nothing(self) -> InputError:
         """Why there is no face."""
         reasons = [f"{count} {reason}" for reason, count in self.refused.most_common()]
-        unreadable = [f"{len(self.unreadable)} unreadable files"] if self.unreadable else []
+        unreadable = [plural(len(self.unreadable), "unreadable file")] if self.unreadable else []
         if reasons:
-            got = f"{self.seen} faces: {', '.join(reasons + unreadable)}"
+            got = f"{plural(self.seen, 'face')}: {', '.join(reasons + unreadable)}"
             return InputError("no face is good enough", got=got, do="See rtswap extract --help for the limits.")
-        got = ", ".join([f"{len(self._files) - len(self.unreadable)} files without one", *unreadable])
+        got = ", ".join([f"{plural(len(self._files) - len(self.unreadable), 'file')} without one", *unreadable])
         return InputError("no face was found", got=got, do="Give photos or videos that show faces.")
+
+
+def shown(result: Mapping[str, Any]) -> list[str]:
+    """For people, of what ``extract`` returns: what is in the folder, and what was left out."""
+    files = plural(result["files"], "file")
+    lines = [
+        f"Wrote {result['folder']}: {plural(result['faces'], 'face')}, {result['new']} of them new, from {files}."
+    ]
+    if result["refused"]:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in result["refused"].items())
+        lines.append(f"Faces left out: {reasons}.")
+    skipped = [f"{result[name]} {name}" for name in SKIPPED if name in result]
+    skipped += [f"{len(result['unreadable'])} unreadable"] if "unreadable" in result else []
+    return [*lines, *([f"Files left out: {', '.join(skipped)}."] if skipped else [])]
 
 
 def _record_of(seen: MeasuredFace, enlarged: float) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from rtswap.commands.reports.sheet import save_sheet
 from rtswap.core.errors import InputError, OutputError, UsageError
 from rtswap.core.parts import InputRequest
 from rtswap.core.protocols import Input
+from rtswap.core.text import duration, plural
 from rtswap.core.types import Frame, Image, Quality
 from rtswap.core.urls import scheme
 from rtswap.disclosure import Disclosure
@@ -92,7 +93,7 @@ class _Inspection:
         try:
             for frame in self.input.frames():
                 self._one(frame, panels, tiles, meter, disclosure, writer)
-                self.console.progress(len(self.times), info.frame_count, f"{len(self.rig.watch.tracks)} faces")
+                self.console.progress(len(self.times), info.frame_count, plural(len(self.rig.watch.tracks), "face"))
         finally:
             writer.close()
         if not self.times:
@@ -170,8 +171,8 @@ def _subtitle(summary: Mapping[str, Any], input: Input) -> str:
     info = input.info
     jumps = sum(len(face["jumps"]) for face in summary["faces"].values())
     return (
-        f"{info.width} x {info.height}, {info.fps:g} frames/s, {summary['frames']} frames, "
-        f"{summary['seconds']:.1f} s.   "
+        f"{info.width}x{info.height}, {info.fps:g} fps, {plural(summary['frames'], 'frame')}, "
+        f"{duration(summary['seconds'])}.   "
         f"Followed in {summary['share_followed']:.0%}, measured in {summary['share_measured']:.0%} of the frames.   "
-        f"Faces: {len(summary['faces'])}.   Jumps: {jumps}."
+        f"{plural(len(summary['faces']), 'face')}, {plural(jumps, 'jump')}."
     )
