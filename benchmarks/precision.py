@@ -19,22 +19,25 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper, shape_inference
 
 from rtswap.app.config import Config
 from rtswap.app.console import Console
 from rtswap.app.networks import FaceModels, open_models
-from rtswap.app.program import make_pipeline, make_swap_model
+from rtswap.app.program import Program
 from rtswap.core.protocols import Engine
 from rtswap.core.types import Frame, Quality, SourceIdentity, Tensor
 from rtswap.engines.build.pixels import cast_pixels_first
 from rtswap.engines.build.precision import SENSITIVE, lower_precision
 from rtswap.engines.build.profiles import PROFILES
+from rtswap.engines.telemetry import no_telemetry
 from rtswap.networks.registry import Registry
 from rtswap.source.portrait import find_landmarks
 from rtswap.swappers.refiner.swapper import SIZES
 from rtswap.vision.talking_head import AnimatedHead, clip, persona
+
+with no_telemetry():
+    import onnxruntime as ort
 
 PEOPLE = ("ada", "ben", "carl", "dan")
 FRAMES = 8
@@ -84,8 +87,8 @@ def record() -> dict[str, list[Inputs]]:
         models = open_models(config, on_event=lambda text: None, wrap=lambda engine: Recorder(engine, kept))
         portraits = {name: (persona(name), _landmarks(models, name)) for name in PEOPLE}
         for source, target in zip(PEOPLE, PEOPLE[1:] + PEOPLE[:1], strict=True):
-            bound = make_swap_model(config, models).bind(SourceIdentity(*portraits[source], name=source))
-            pipeline = make_pipeline(config, models, [bound], on_event=lambda text: None)
+            who = SourceIdentity(*portraits[source], name=source)
+            pipeline = Program(config, on_event=lambda text: None, models=models, sources=[who]).pipeline()
             head = AnimatedHead(*portraits[target], 220)
             for index, image in enumerate(clip([head], (640, 480), fps=6, frames=FRAMES)):
                 pipeline.process(Frame(image, index, index / 6), Quality())
@@ -103,7 +106,7 @@ def _landmarks(models: FaceModels, name: str) -> Any:
 
 
 def _network_of(inputs: Inputs) -> str:
-    for known, name in (("guides", "occlusion"), ("photo", "one-source")):
+    for known, name in (("guides", "occlusion"), ("photo", "refiner-source")):
         if known in inputs:
             return name
     if "composite" in inputs:

@@ -28,7 +28,7 @@ from telling import tell
 
 from rtswap.app.config import Config
 from rtswap.app.networks import FaceModels, open_models
-from rtswap.app.program import make_tracker
+from rtswap.app.program import Program
 from rtswap.commands.bench.machine import machine
 from rtswap.commands.evaluate.clips import (
     FPS,
@@ -75,7 +75,7 @@ def measure(clip: Clip, swap: Swap, ins: Meshes, outs: Meshes) -> dict[str, obje
 def tracked(images: Sequence[Image], eyes: FaceModels) -> tuple[Meshes, Meshes]:
     """Meshes of the tracker, and of the network alone: each look from its own last one."""
     config = Config()
-    tracker = make_tracker(config, eyes.detector, eyes)
+    tracker = Program(config, on_event=print, models=eyes).tracker()
     smooth, alone, guide = [], [], mesh_in(images[0], eyes)
     for index, image in enumerate(images):
         tracks = tracker.update(Frame(image, index, index / FPS, index / FPS), Quality())

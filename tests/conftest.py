@@ -14,6 +14,7 @@ from needs import need_cuda, need_tensorrt
 if TYPE_CHECKING:
     from rtswap.engines.tensorrt.module import TensorRt
 
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # tests import ONNX Runtime on their own, too
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "2")
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")

@@ -15,6 +15,8 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
+from rtswap.engines.telemetry import no_telemetry
+
 OPSET = 17
 HALF = "_half"
 """Ends the names of weights that are stored as fp16."""
@@ -71,7 +73,8 @@ def halve_weights(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def run(model: onnx.ModelProto, **given: np.ndarray) -> list[np.ndarray]:
     """All outputs, by ONNX Runtime on the processor."""
-    import onnxruntime
+    with no_telemetry():
+        import onnxruntime
 
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     return list(session.run(None, given))

@@ -10,8 +10,8 @@ from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any
 
+from rtswap.app.option_kinds import BADGE_LANGUAGES, address, badge_look, camera_index, finish, swapper
 from rtswap.app.options import (
-    Kind,
     Option,
     choice,
     choices,
@@ -26,49 +26,14 @@ from rtswap.app.options import (
     texts,
     thresholds,
 )
+from rtswap.app.trust import always, leads_away
+from rtswap.swappers import built_in_swappers
 
 FAILURES = ("blur", "pixelate", "hold", "stop")
 COLOR_TRANSFERS = ("light", "rct", "lct", "mkl", "idt", "sot", "hist", "none")
 MASKS = ("hull", "skin", "occlusion")
 PARTS = ("eyes", "nose", "mouth")
 KEPT = ("eyes", "mouth")
-BADGE_STYLES = ("auto", "dark", "light", "outline")
-BADGE_POSITIONS = ("tl", "tc", "tr", "bl", "bc", "br")
-BADGE_LANGUAGES = tuple("en bg cs da de el es et fi fr ga hr hu it lt lv mt nl pl pt ro sk sl sv zh ja ko".split())  # noqa: SIM905
-"""The official ones of the EU, and three more."""
-
-
-def _camera_index() -> Kind:
-    index = integer("N", 0, 255)
-    return Kind(index.expected, "N", lambda value: str(index.parse(value)), write=index.write)
-
-
-def _address() -> Kind:
-    """A camera's number, a path or a URL; always a text inside."""
-    expected = "a camera's number, a file, a folder or a URL"
-    read = text("ADDRESS", expected).parse
-    return Kind(expected, "ADDRESS", lambda v: read(str(v)), (str, int))
-
-
-def _badge_look() -> Kind:
-    """A style, a place or both, in any order; always ``style place`` inside."""
-
-    def parse(value: str) -> str:
-        style, position = "auto", "bl"
-        words = value.replace(",", " ").split()
-        for word in words:
-            if word in BADGE_STYLES:
-                style = word
-            elif word in BADGE_POSITIONS:
-                position = word
-            else:
-                raise ValueError(repr(word))
-        if not words:
-            raise ValueError("nothing")
-        return f"{style} {position}"
-
-    expected = f"a style ({', '.join(BADGE_STYLES)}), a place ({', '.join(BADGE_POSITIONS)}) or both: light,tr"
-    return Kind(expected, "STYLE,PLACE", parse)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +64,7 @@ class SourceConfig:
         switch(),
         "--i-have-consent",
         help="the person shown is me or has agreed: do not ask, for scripts",
+        own=always,
     )
 
 
@@ -108,11 +74,12 @@ class InputConfig:
 
     address: str = option(
         "0",
-        _address(),
+        address(),
         "--input",
         "-i",
         help="camera number, video file, image, folder of images, or URL (rtsp, rtmp, http, udp, srt)",
-        also=[("--cam", _camera_index(), "camera number, as listed by `rtswap cameras`")],
+        also=[("--cam", camera_index(), "camera number, as listed by `rtswap cameras`")],
+        own=leads_away,
     )
     size: tuple[int, int] | None = option(None, size(), "--size", help="ask the camera for this size")
     fps: float | None = option(None, number("FPS", 1, 1000), "--fps", help="ask the camera for this frame rate")
@@ -135,27 +102,37 @@ class OutputConfig:
         "-o",
         help="vcam[:name], window, a file (.mp4 .mkv .mov), an image, a URL, or null; repeat it for several. "
         "Left out: the virtual camera, or else the preview window",
+        own=leads_away,
     )
     codec: str = option(
         "h264", text("NAME", "a name"), "--codec", help="video codec of files and URLs, by FFmpeg's name"
     )
-    overwrite: bool = option(False, switch(), "--overwrite", "-y", help="replace output files that exist")
+    overwrite: bool = option(False, switch(), "--overwrite", "-y", help="replace output files that exist", own=always)
 
 
 @dataclass(frozen=True, slots=True)
 class TrackingConfig:
     """Finding and following faces"""
 
-    faces: str = option("one", choice("one", "all"), "--faces", help="swap one person's face, or every face")
+    faces: str = option(
+        "one", choice("one", "all"), "--faces", help="swap one person's face, or every face", own=always
+    )
     follow: str = option(
         "person",
         choice("person", "place"),
         "--follow",
         help="know people again by their looks, so that nobody takes their place; or by place and size alone",
+        own=always,
     )
-    min_face_px: int = option(35, integer("PX", 12, 4096), "--min-face", help="smallest face looked for, in pixels")
+    min_face_px: int = option(
+        35, integer("PX", 12, 4096), "--min-face", help="smallest face looked for, in pixels", own=always
+    )
     thresholds: tuple[float, ...] = option(
-        (0.6, 0.7, 0.8), thresholds(3), "--thresholds", help="scores asked of the detector's three networks"
+        (0.6, 0.7, 0.8),
+        thresholds(3),
+        "--thresholds",
+        help="scores asked of the detector's three networks",
+        own=always,
     )
 
 
@@ -165,10 +142,9 @@ class SwapConfig:
 
     swapper: str = option(
         "mesh",
-        choice("mesh", "one", "one-256"),
+        swapper(),
         "--swapper",
-        help="mesh moves the photo's own pixels; one lets a small network soften its shadows (slower), one-256 a "
-        "finer one (slower still: for a GPU)",
+        help="how faces are swapped. " + ". ".join(f"{spec.name}: {spec.help}" for spec in built_in_swappers()),
     )
     expression: float = option(
         1.0, number("K", 0, 1.5), "--expression", help="how much of the target's expression comes through"
@@ -192,6 +168,12 @@ class SwapConfig:
         "match", choice("match", "none"), "--detail", help="match the target's sharpness and grain, or not"
     )
     blend: str = option("alpha", choice("alpha", "poisson"), "--blend", help="poisson is slow, for files")
+    finishes: tuple[str, ...] = option(
+        (),
+        finish(),
+        "--finish",
+        help="a further step between swap and paste, from another package; repeat it",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,9 +187,16 @@ class MaskConfig:
         help="hull: inside the face's outline; skin: not the photo's hair; occlusion: behind hands, cups and hair",
     )
     parts: tuple[str, ...] = option(
-        ("all",), choices("all", *PARTS), "--parts", help="swap these parts of the face only"
+        ("all",), choices("all", *PARTS), "--parts", help="swap these parts of the face only", own=always
     )
-    keep: tuple[str, ...] = option((), choices(*KEPT), "--keep", help="keep these parts of the target's own face")
+    keep: tuple[str, ...] = option(
+        (), choices(*KEPT), "--keep", help="keep these parts of the target's own face", own=always
+    )
+
+    @property
+    def partial(self) -> bool:
+        """Whether the user wants parts of the target's own face to show."""
+        return bool(self.keep) or "all" not in self.parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,12 +208,21 @@ class SafetyConfig:
         choice(*FAILURES),
         "--on-failure",
         help="blur or pixelate the face, hold the last safe picture, or stop",
+        own=always,
     )
     empty_after_s: float = option(
-        3.0, duration(3600), "--empty-after", help="with nobody in the picture for so long, plain frames may pass"
+        3.0,
+        duration(3600),
+        "--empty-after",
+        help="with nobody in the picture for so long, plain frames may pass",
+        own=always,
     )
     pass_through: bool = option(
-        False, switch(), "--pass-through", help="let plain frames pass whenever there is no swap: the real face shows"
+        False,
+        switch(),
+        "--pass-through",
+        help="let plain frames pass whenever there is no swap: the real face shows",
+        own=always,
     )
 
 
@@ -234,12 +232,14 @@ class BadgeConfig:
 
     look: str = option(
         "auto bl",
-        _badge_look(),
+        badge_look(),
         "--badge",
         help="how the badge looks, and its place: top or bottom, left, centre or right",
     )
     language: str = option("en", choice(*BADGE_LANGUAGES), "--badge-language", help="language of the badge")
-    hide: bool = option(False, switch(), "--no-badge", help="draw no badge: you must tell people yourself")
+    hide: bool = option(
+        False, switch(), "--no-badge", help="draw no badge: you must tell people yourself", own=always
+    )
 
     @property
     def style(self) -> str:
@@ -255,17 +255,22 @@ class MarksConfig:
     """What says by machine that the face is synthetic"""
 
     certificate: str | None = option(
-        None, text("FILE", "a file"), "--sign-with", help="certificate chain (PEM) that signs recordings; yours"
+        None,
+        text("FILE", "a file"),
+        "--sign-with",
+        help="certificate chain (PEM) that signs recordings; yours",
+        own=always,
     )
-    key: str | None = option(None, text("FILE", "a file"), "--sign-key", help="its private key (PEM)")
+    key: str | None = option(None, text("FILE", "a file"), "--sign-key", help="its private key (PEM)", own=always)
     unmarked: bool = option(
         False,
         switch(),
         "--unmarked",
         help="for research: neither badge nor invisible mark. Needs a reason in rtswap.toml (marks.reason)",
+        own=always,
     )
     reason: str | None = option(
-        None, text("TEXT", "a sentence"), help="why pictures leave unmarked, in rtswap.toml alone"
+        None, text("TEXT", "a sentence"), help="why pictures leave unmarked, in rtswap.toml alone", own=always
     )
 
 
@@ -295,6 +300,15 @@ class EngineConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkConfig:
+    """Connections"""
+
+    tls_ca: str | None = option(
+        None, text("FILE", "a file"), "--tls-ca", help="trust these certificates (PEM) and no others", own=always
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class MetricsConfig:
     """What is measured"""
 
@@ -303,6 +317,7 @@ class MetricsConfig:
         text("FILE", "a file"),
         "--metrics",
         help="append one JSON line a second to this file; a .prom file is kept for Prometheus instead",
+        own=leads_away,
     )
 
 
@@ -311,7 +326,7 @@ class ConsoleConfig:
     """What is printed"""
 
     json: bool = option(False, switch(), "--json", help="print the result as JSON on standard output")
-    quiet: bool = option(False, switch(), "--quiet", "-q", help="print errors only")
+    quiet: bool = option(False, switch(), "--quiet", "-q", help="print errors only", own=always)
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,6 +344,7 @@ class Config:
     marks: MarksConfig = MarksConfig()
     budget: BudgetConfig = BudgetConfig()
     engine: EngineConfig = EngineConfig()
+    network: NetworkConfig = NetworkConfig()
     metrics: MetricsConfig = MetricsConfig()
     console: ConsoleConfig = ConsoleConfig()
 

@@ -37,7 +37,7 @@ def unmarked_reason(config: Config) -> str:
             "--unmarked needs a reason",
             expected='[marks] reason = "why" in rtswap.toml',
             got="none",
-            do="Write it there; it is printed at every start and stands in the metrics.",
+            do="Write it into your own one, or one named by --config; each start prints it and the metrics hold it.",
         )
     return config.marks.reason
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
+from types import MappingProxyType
 from typing import Any
+
+from rtswap.app.trust import never
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|min)")
 
@@ -35,6 +38,8 @@ class Kind:
     switch: bool = False
     """A flag without a value, a boolean in TOML."""
     choices: tuple[str, ...] = ()
+    aliases: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Former names of choices -> the name."""
 
     def from_toml(self, value: object) -> Any:
         """Raises ValueError where TOML holds something of another type."""
@@ -66,6 +71,8 @@ class Option:
     help: str
     also: tuple[tuple[str, Kind, str], ...]
     """Further flags for the same field, each with its own kind and help: ``--cam 0`` for ``--input 0``."""
+    own: Callable[[Any], bool] = never
+    """Whether a value is taken from flags and the user's own file alone, see ``foreign``."""
 
     @property
     def word(self) -> str:
@@ -78,10 +85,16 @@ class Option:
 
 
 def option(
-    default: Any, kind: Kind, *flags: str, help: str, also: Sequence[tuple[str, Kind, str]] = ()
+    default: Any,
+    kind: Kind,
+    *flags: str,
+    help: str,
+    also: Sequence[tuple[str, Kind, str]] = (),
+    own: Callable[[Any], bool] = never,
 ) -> Any:  # Any, as dataclasses.field: the annotation of the field is what counts
     """A dataclass field that is also a flag and a key of ``rtswap.toml``."""
-    return field(default=default, metadata={"kind": kind, "flags": flags, "help": help, "also": tuple(also)})
+    metadata = {"kind": kind, "flags": flags, "help": help, "also": tuple(also), "own": own}
+    return field(default=default, metadata=metadata)
 
 
 def options_of(section: str, component: type) -> tuple[Option, ...]:

@@ -30,10 +30,13 @@ class Command:
 
 
 def effective(flags: Flags) -> Effective:
-    """The configuration that counts, and where each value comes from."""
-    from rtswap.app.config_file import effective as found
+    """The configuration that counts, and where each value comes from. Which files were read is told."""
+    from rtswap.app.config_file import effective as find
 
-    return found(overrides(flags), file=flags.get("config"))
+    found = find(overrides(flags), file=flags.get("config"))
+    if found.files:
+        console_of(found.config).event(f"settings from {', '.join(str(path.absolute()) for path in found.files)}")
+    return found
 
 
 def console_of(config: Config) -> Console:

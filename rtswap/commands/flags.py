@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, NoReturn, Self
 
@@ -128,6 +129,8 @@ def reader(kind: Kind) -> Callable[[str], Any]:
     """For argparse: what is no such value is told with what was expected."""
 
     def read(value: str) -> Any:
+        if value in kind.aliases:
+            print(f'rtswap: "{value}" is now called "{kind.aliases[value]}"', file=sys.stderr)
         try:
             return kind.parse(value)
         except ValueError as error:

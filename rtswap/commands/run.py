@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from rtswap.commands.command import Command, Flags, console_of, effective
 from rtswap.commands.flags import Parser
 from rtswap.core.errors import UsageError
+from rtswap.core.plugins import plugin_names
 
 EXAMPLES = """\
 examples:
@@ -26,6 +27,7 @@ def run_command(others: Callable[[], Collection[Command]]) -> Command:
 
     def parser() -> Parser:
         listed = "".join(f"  rtswap {one.words:<22}{one.summary}\n" for one in others())
+        listed += _installed_parts()
         made = Parser(
             "rtswap",
             "Puts the face of one photo on the face in a webcam, a file or a stream, live.",
@@ -37,11 +39,19 @@ def run_command(others: Callable[[], Collection[Command]]) -> Command:
     return Command("", "", parser, _run)
 
 
+def _installed_parts() -> str:
+    """The parts that other packages add, by their flags."""
+    rows = (("--swapper", "swappers"), ("--finish", "finishes"), ("--input", "inputs"), ("--output", "outputs"))
+    found = [(flag, names) for flag, group in rows if (names := plugin_names(f"rtswap.{group}"))]
+    lines = "".join(f"  {flag:<29}{', '.join(names)}\n" for flag, names in found)
+    return f"\nparts of installed packages:\n{lines}" if lines else ""
+
+
 def _run(flags: Flags) -> int:
     found = effective(flags).config
     if not found.source.photos:
         raise UsageError("no source given", do="Name a photo of the face to put on: rtswap --source me.jpg")
-    from rtswap.app.program import run as run_session
+    from rtswap.app.run import run as run_session
 
     console = console_of(found)
     console.summary(run_session(found, console=console))

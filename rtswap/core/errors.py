@@ -9,6 +9,7 @@
     |-- InputError              camera, file or URL cannot be opened or read
     |-- OutputError             virtual camera, window, file or URL cannot be opened or written
     |-- ModelError              a network's file is missing, damaged, or not what its contract says
+    |   `-- NotInstalled        an optional package that it needs; says which
     |-- EngineError             no engine can run a network; lists every engine's reason
     `-- FaceLost                the tracked face is gone and ``--on-failure stop`` was asked for
 
@@ -53,6 +54,10 @@ class OutputError(RtswapError):
 
 
 class ModelError(RtswapError):
+    pass
+
+
+class NotInstalled(ModelError):
     pass
 
 

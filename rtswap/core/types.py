@@ -7,11 +7,14 @@ their own graph, so that no copy is made in Python.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from rtswap.core.errors import SourceError
 
 Image = NDArray[np.uint8]
 """(H, W, 3) BGR, C-contiguous unless it is a view into a larger image."""
@@ -100,7 +103,15 @@ class Portrait:
     """(468, 3) in ``image``."""
 
 
-@dataclass(frozen=True, slots=True)
+def unknown_identity(space: str) -> NDArray[np.float32]:
+    """``SourceIdentity.identity`` of a source that was not loaded from photos. Raises SourceError."""
+    raise SourceError(
+        f"the identity of this source in the space {space!r} is not known",
+        expected="a source from rtswap.source.load_source, with identity spaces",
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class SourceIdentity:
     """Everything that is known of the source, once, before the first frame."""
 
@@ -108,12 +119,13 @@ class SourceIdentity:
     """(S, S, 3) the best photo's face, upright, with a margin."""
     landmarks: Points
     """(468, 3) in ``portrait``."""
-    embedding: NDArray[np.float32] | None = None
-    """(D,) unit norm, averaged over the photos; None where no embedder is installed."""
     name: str = ""
     """For the status line: the file's name."""
     further: tuple[Portrait, ...] = ()
     """The same person's other photos, the best first."""
+    identity: Callable[[str], NDArray[np.float32]] = unknown_identity
+    """``identity("dlib")``: (D,) unit norm, who the person is in that space, averaged over the photos; computed when
+    first asked for. Raises SourceError, NotInstalled, ModelError, EngineError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +203,8 @@ class Quality:
     level: int = 0
     """0 = everything; higher = cheaper. For display."""
     detect_every: int = 15
-    """Frames between full detections while at least one face is tracked (0 = only to re-acquire)."""
+    """Frames, at 30 a second, between full detections while at least one face is tracked (0 = only to re-acquire).
+    Where fewer frames come it is the time that counts."""
     match_color: bool = True
     max_face_px: int = 480
     """Longest side of a face crop at which swappers work."""
@@ -211,6 +224,14 @@ class StreamInfo:
     """None where it is not known beforehand."""
     audio_path: str | None = None
     """Where the sound that belongs to the frames lies, or None."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class StampedImage:
+    """A stamp's receipt for one picture: what a ``MarkedImage`` is made for. Only ``rtswap.disclosure`` makes one (a
+    test keeps it so)."""
+
+    image: Image
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 _SCHEME = re.compile(r"^([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
 _SECRET = re.compile(r"pass|secret|token|key|auth|sig|streamid|user|cred", re.IGNORECASE)
@@ -41,3 +42,9 @@ def _redact_path(scheme_: str, path: str) -> str:
         return path
     app, _, key = path.lstrip("/").partition("/")
     return f"/{app}/***" if key else path
+
+
+def local_path(address: str) -> Path:
+    """The file that an address without a scheme, or with ``file://``, means."""
+    address = address.strip()
+    return Path(unquote(address.removeprefix("file://")) if scheme(address) else address).expanduser()

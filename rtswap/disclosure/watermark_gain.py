@@ -24,7 +24,11 @@ Block = tuple[int, int, int, int, int]
 
 
 class Gain:
-    """The levels of a stream of frames of one size, block by block: 0 everywhere before the first."""
+    """The levels of a stream of frames of one size, block by block: 0 everywhere before the first.
+
+    ``x`` and ``y``: where blocks begin, and the frame's width and height. ``samples``: how many pixels are looked at,
+    across and down.
+    """
 
     def __init__(self, width: int, height: int, tile_px: int) -> None:
         block = tile_px / BLOCKS

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
-from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from rtswap.core.errors import EngineError, ModelError
 from rtswap.core.types import Tensor
 from rtswap.engines.contract import TensorSpec, cannot_run, check_inputs, check_threads, one_line, read_model_file
+from rtswap.engines.telemetry import no_telemetry
+
+with no_telemetry():
+    import onnxruntime as ort
+    from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 _FATAL_ONLY = 4
 _DTYPES = {

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino as ov
 
 from rtswap.core.errors import EngineError
 from rtswap.core.files import make_writable
 from rtswap.core.types import Tensor
 from rtswap.engines.contract import TensorSpec, cannot_run, check_inputs, check_threads, one_line, read_model_file
+from rtswap.engines.telemetry import no_telemetry
+
+with no_telemetry():
+    import openvino as ov
 
 PRECISIONS = ("f32", "bf16", "f16")
 

@@ -89,16 +89,9 @@ class Slot:
         self.turn = 0
         """When it was begun; 0: free."""
 
-    @property
-    def buffer(self) -> NDArray[np.uint8]:
-        """The pinned memory that is uploaded from: a decoder may write here, and nothing need be copied."""
-        return np.asarray(self.pinned.numpy(), np.uint8)
-
     def send_up(self, picture: NDArray[np.uint8]) -> Tensor:
         """Start the upload; the bytes on the device."""
-        buffer = self.buffer
-        if picture.ctypes.data != buffer.ctypes.data:
-            np.copyto(buffer, picture)
+        np.copyto(self.pinned.numpy(), picture)
         self.uploaded = self.lanes.up(self.raw, self.pinned)
         return self.raw
 
@@ -133,10 +126,6 @@ class Slots:
             slot.lanes.up_after_computing()
         slot.turn, slot.leaves = self._turn, False
         return slot
-
-    def next_free(self) -> Slot | None:
-        """The slot that ``take`` would give, not yet taken."""
-        return next((slot for slot in self._slots if not slot.turn), None)
 
     def receive(self, slot: Slot) -> list[NDArray[Any]]:
         """Wait for the slot's picture and what comes beside it, and free the slot."""

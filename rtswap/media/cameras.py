@@ -32,7 +32,7 @@ _VIRTUAL_DRIVERS = frozenset({"v4l2 loopback", "vivid", "akvcam"})
 
 @dataclass(frozen=True, slots=True)
 class CameraInfo:
-    """One camera and what it can do."""
+    """One camera of this machine."""
 
     index: int
     """What ``--cam`` takes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
@@ -30,6 +30,8 @@ class Entry:
     sha256: str = ""
     bytes: int = 0
     version: int = 1
+    aliases: Sequence[str] = ()
+    """Names it had before, which still work."""
     input: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -55,6 +57,11 @@ def read_catalog(text: str) -> dict[str, Entry]:
         return {name: Entry(name=name, **table) for name, table in tomllib.loads(text).items()}
     except (tomllib.TOMLDecodeError, TypeError) as error:
         raise ModelError("the model catalogue cannot be read", got=str(error)) from error
+
+
+def current_name(name: str, catalog: Mapping[str, Entry]) -> str:
+    """The name under which a network is listed now; ``name`` itself where there is no such alias."""
+    return next((entry.name for entry in catalog.values() if name in entry.aliases), name)
 
 
 def shipped_catalog() -> dict[str, Entry]:

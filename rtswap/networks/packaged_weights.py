@@ -6,18 +6,18 @@ import hashlib
 import importlib.util
 from pathlib import Path
 
-from rtswap.core.errors import ModelError
+from rtswap.core.errors import ModelError, NotInstalled
 
 
 def find_weights(what: str, inside: str, package: str, version: str) -> Path:
-    """The file ``inside`` the package's folder. Raises ModelError, which says that ``what`` are not installed."""
+    """The file ``inside`` the package's folder. Raises NotInstalled, which says that it is ``what``."""
     spec = importlib.util.find_spec(package)
     folders = list(spec.submodule_search_locations or []) if spec else []
     for folder in folders:
         path = Path(folder) / inside
         if path.is_file():
             return path
-    raise ModelError(
+    raise NotInstalled(
         f"{what} are not installed",
         expected=f"the package {package} {version}",
         got="no such file in it" if folders else "no such package",

@@ -16,7 +16,7 @@ import platformdirs
 from rtswap.core.errors import ModelError, reason
 from rtswap.core.files import make_writable, sha256_of, write_cached
 from rtswap.core.text import nearest
-from rtswap.networks.catalog import Entry, shipped_catalog
+from rtswap.networks.catalog import Entry, current_name, shipped_catalog
 
 
 def cache_folder() -> Path:
@@ -51,7 +51,8 @@ class Registry:
             self._temporary.cleanup()
 
     def entry(self, name: str) -> Entry:
-        """Raises ModelError when there is no such model."""
+        """By its name or a former one. Raises ModelError when there is no such model."""
+        name = current_name(name, self._catalog)
         if name not in self._catalog:
             near = nearest(name, self._catalog)
             raise ModelError(

@@ -146,13 +146,9 @@ class Session:
         try:
             for frame in self._frames:
                 outcome = self.pipeline.process(frame, self._budget.quality)
-                if outcome.image is not None:
-                    marked = self._disclosure.mark(
-                        outcome.image,
-                        frame=frame,
-                        swapped=outcome.swapped,
-                        stages=outcome.stages,
-                        marked=outcome.marked,
+                if outcome.stamped is not None:
+                    marked = self._disclosure.release(
+                        outcome.stamped, frame=frame, swapped=outcome.swapped, stages=outcome.stages
                     )
                 elif self._last is not None:
                     marked = self._disclosure.again(self._last, frame=frame)

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.core.errors import InputError, SourceError
-from rtswap.core.protocols import Detector, Embedder, LandmarkModel
+from rtswap.core.errors import InputError, NotInstalled, SourceError
+from rtswap.core.protocols import Detector, Embedder, IdentitySpaces, LandmarkModel
 from rtswap.core.types import Detection, Image, Points, Portrait, SourceIdentity
+from rtswap.source.identity import IdentityVectors, WeighedFace, weighted_mean
 from rtswap.source.personas import is_persona, persona_photo
 from rtswap.source.portrait import find_landmarks, look, make_portrait
 from rtswap.source.quality import Appraisal, appraise
@@ -27,6 +29,8 @@ _COUNTED_SIZE, _COUNTED_SCORE = 0.25, 0.85
 """A face counts beside the largest from this share of its height and this score: what is less is often none."""
 _SAME_PERSON = 0.35
 """Cosine of centred embeddings; dlib's own limit, a distance of 0.6, is about 0.47."""
+COMPARED_IN = "dlib"
+"""The identity space in which several photos are compared; its cosines are meant above."""
 _FURTHER = 4
 """More views than this hide nothing less, and each costs time when the program starts."""
 _TURNS = (None, cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_90_COUNTERCLOCKWISE, cv2.ROTATE_180)
@@ -40,6 +44,7 @@ class PhotoModels(NamedTuple):
     detector: Detector
     landmarks: LandmarkModel
     embedder: Embedder | None
+    """What compares several photos; None for one photo, or where it is not installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +54,15 @@ class _Photo:
     name: str
     portrait: Image
     landmarks: Points
+    keypoints: Points
+    """(5, 2) in ``portrait``."""
     appraisal: Appraisal
     embedding: NDArray[np.float32] | None
+
+    @property
+    def weight(self) -> float:
+        """Size, sharpness, pose and exposure, multiplied."""
+        return max(self.appraisal.score, 1e-3)
 
 
 def load_source(
@@ -58,7 +70,7 @@ def load_source(
     *,
     detector: Detector,
     landmarks: LandmarkModel,
-    embedder: Embedder | None,
+    spaces: IdentitySpaces = MappingProxyType({}),
     face_index: int | None = None,
     on_event: Event = lambda event: None,
     read: Callable[[Path], Image] = read_image,
@@ -66,12 +78,14 @@ def load_source(
     """Everything about the person in the photos; a folder stands for the pictures in it, ``persona:NAME`` for one of
     the people in the box.
 
-    ``face_index``: which face of a photo that shows several, 1 = the leftmost; None or 0 = the largest. Photos that
-    cannot be used are told through ``on_event`` and left out. Raises SourceError when none is left.
+    ``spaces``: the networks of ``SourceIdentity.identity``; several photos are compared by the space ``dlib`` where
+    it is installed, for one photo none is opened. ``face_index``: which face of a photo that shows several, 1 = the
+    leftmost; None or 0 = the largest. Photos that cannot be used are told through ``on_event`` and left out. Raises
+    SourceError when none is left.
     """
     photos, refused = [], []
-    models = PhotoModels(detector, landmarks, embedder)
     files = _files(paths, on_event)
+    models = PhotoModels(detector, landmarks, _comparing(spaces) if len(files) > 1 else None)
     for path in files:
         try:
             photos.append(_look_at(path, models, face_index, on_event, read))
@@ -89,7 +103,17 @@ def load_source(
     if len(photos) > 1:
         for line in _shares(photos):
             on_event(line)
-    return SourceIdentity(best.portrait, best.landmarks, _average(photos), best.name, _further(best, photos))
+    return SourceIdentity(best.portrait, best.landmarks, best.name, _further(best, photos), _identity(photos, spaces))
+
+
+def _comparing(spaces: IdentitySpaces) -> Embedder | None:
+    """What compares several photos; None where it is not installed."""
+    if COMPARED_IN not in spaces:
+        return None
+    try:
+        return spaces[COMPARED_IN]()
+    except NotInstalled:
+        return None
 
 
 def _files(paths: Sequence[Path], on_event: Event) -> list[Path]:
@@ -130,7 +154,8 @@ def _look_at(
     try:
         mesh = look(models.landmarks, image, face.keypoints)
         portrait, matrix = make_portrait(image, mesh)
-        points = find_landmarks(models.landmarks, portrait, transform(matrix, face.keypoints))
+        keypoints = transform(matrix, face.keypoints)
+        points = find_landmarks(models.landmarks, portrait, keypoints)
     except SourceError as error:
         raise SourceError(f"{path}: {error.what}", expected=error.expected, got=error.got, do=error.do) from error
     appraisal = appraise(portrait, points, scale_of(matrix))
@@ -139,7 +164,7 @@ def _look_at(
     embedding = (
         None if models.embedder is None else np.asarray(models.embedder.embed(image, face.keypoints), np.float32)
     )
-    return _Photo(path.name, portrait, points, appraisal, embedding)
+    return _Photo(path.name, portrait, points, keypoints, appraisal, embedding)
 
 
 def _find_faces(image: Image, detector: Detector) -> tuple[Image, list[Detection]]:
@@ -231,20 +256,13 @@ def _agreement(embeddings: list[NDArray[np.float32]]) -> NDArray[np.float32]:
 
 def _shares(photos: list[_Photo]) -> list[str]:
     """Of each photo how much it counts in the average of who the person is, and why."""
-    total = sum(_weight(photo) for photo in photos)
-    return [f"{photo.name} counts {_weight(photo) / total:.0%}: {photo.appraisal.figures}" for photo in photos]
+    total = sum(photo.weight for photo in photos)
+    return [f"{photo.name} counts {photo.weight / total:.0%}: {photo.appraisal.figures}" for photo in photos]
 
 
-def _weight(photo: _Photo) -> float:
-    """Size, sharpness, pose and exposure, multiplied."""
-    return max(photo.appraisal.score, 1e-3)
-
-
-def _average(photos: list[_Photo]) -> NDArray[np.float32] | None:
-    """Unit mean, better photos counting more; None without an embedder."""
-    found = [(photo.embedding, _weight(photo)) for photo in photos if photo.embedding is not None]
-    if not found:
-        return None
-    mean = np.sum([embedding * weight for embedding, weight in found], axis=0)
-    length = float(np.linalg.norm(mean))
-    return np.asarray(mean / length if length > 1e-6 else found[0][0], np.float32)
+def _identity(photos: list[_Photo], spaces: IdentitySpaces) -> IdentityVectors:
+    """Better photos count more. What several were compared by is there already."""
+    faces = [WeighedFace(photo.portrait, photo.keypoints, photo.weight) for photo in photos]
+    compared = [photo.embedding for photo in photos if photo.embedding is not None]
+    known = {COMPARED_IN: weighted_mean(compared, [face.weight for face in faces])} if compared else {}
+    return IdentityVectors(faces, spaces, known)

@@ -38,6 +38,7 @@ class Canonical(NamedTuple):
 
 @cache
 def canonical() -> Canonical:
+    """The one mean face, read once."""
     with resources.files("rtswap").joinpath("assets/canonical.npz").open("rb") as file, np.load(file) as data:
         return Canonical(data["mesh"], data["triangles"], data["region"], data["mirror"], data["expression"])
 
@@ -76,6 +77,7 @@ def scale_of(matrix: Matrix) -> float:
 
 
 def inverse(matrix: Matrix) -> Matrix:
+    """(2, 3) crop pixels -> frame pixels."""
     return np.asarray(cv2.invertAffineTransform(matrix), np.float32)
 
 

@@ -47,11 +47,11 @@ def fake_loop(body: str) -> str:
     return textwrap.dedent(
         """
         import types, signal, time
-        assemble = types.ModuleType("rtswap.app.program")
+        assemble = types.ModuleType("rtswap.app.run")
         def run(config, *, console):
         {}
         assemble.run = run
-        sys.modules["rtswap.app.program"] = assemble
+        sys.modules["rtswap.app.run"] = assemble
         """
     ).format(textwrap.indent(textwrap.dedent(body), "    "))
 
@@ -130,7 +130,7 @@ def test_config_prints_what_counts_and_where_it_comes_from(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "rtswap.toml").write_text('[safety]\non_failure = "hold"\n')
-    assert main(["config", "--budget", "25ms", "-s", "a.jpg", "-s", "b.jpg"]) == 0
+    assert main(["config", "--config", "rtswap.toml", "--budget", "25ms", "-s", "a.jpg", "-s", "b.jpg"]) == 0
     out = capsys.readouterr().out
     found = tomllib.loads(out)
     assert found["source"]["photos"] == ["a.jpg", "b.jpg"]
@@ -156,9 +156,9 @@ def loop(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
         console.event("camera 0: 1280x720")
         return {"frames": 3, "fps": 30.0, "bad": float("nan")}
 
-    module = ModuleType("rtswap.app.program")
+    module = ModuleType("rtswap.app.run")
     module.run = run  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "rtswap.app.program", module)
+    monkeypatch.setitem(sys.modules, "rtswap.app.run", module)
     return seen
 
 
@@ -191,9 +191,9 @@ def test_an_error_while_running_is_one_line_and_exit_code_1(
     def run(config: Config, *, console: Console) -> dict[str, Any]:
         raise InputError("camera 0 is busy", do="Close the program that uses it.")
 
-    module = ModuleType("rtswap.app.program")
+    module = ModuleType("rtswap.app.run")
     module.run = run  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "rtswap.app.program", module)
+    monkeypatch.setitem(sys.modules, "rtswap.app.run", module)
     assert main(["-s", "me.jpg"]) == 1
     assert last_words(capsys) == "rtswap: camera 0 is busy. Close the program that uses it.\n"
     assert main(["-s", "me.jpg", "--debug"]) == 1

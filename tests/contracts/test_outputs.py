@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from media_files import mark_picture
 
 from rtswap.core.errors import OutputError
+from rtswap.core.parts import OutputRequest
 from rtswap.core.protocols import Output
 from rtswap.core.types import MarkedImage
 from rtswap.media.outputs import open_output, window
@@ -171,5 +172,5 @@ def test_what_cannot_be_opened_is_an_output_error_of_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(OutputError) as error:
-        open_output(spec, fps=25).send(mark_picture(0))
+        open_output(spec, OutputRequest(fps=25)).send(mark_picture(0))
     assert "\n" not in str(error.value)

@@ -19,13 +19,13 @@ from rtswap.vision.geometry import scale_of
 
 
 def paper_mask() -> SwapModel:
-    model: SwapModel = load_script("docs/examples/my_swapper.py").PaperMaskModel()
+    model: SwapModel = load_script("docs/examples/rtswap_example/paper_mask.py").PaperMaskModel()
     return model
 
 
 def one(name: str) -> SwapModel:
     registry = Registry(on_event=lambda text: None)
-    engines = (OnnxRuntimeEngine(registry.path(one), threads=1) for one in ("one-source", name))
+    engines = (OnnxRuntimeEngine(registry.path(one), threads=1) for one in ("refiner-source", name))
     return RefinerSwapModel(MeshSwapModel(), *engines, SIZES[name])
 
 

@@ -1,4 +1,4 @@
-"""The swapper ``one`` on a device beside the host's, with a network that says something of all it is given."""
+"""The refiner on a GPU beside the host's, with a network that says something of all it is given."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from people import person
 from rtswap.core.types import Quality, SwappedBatch, SwappedFace, Target, TargetBatch, Tensor
 from rtswap.swappers.mesh.gpu import GpuMeshSwapModel
 from rtswap.swappers.mesh.swapper import MeshSwapModel
-from rtswap.swappers.refiner.crop_view import NEUTRAL, SIZE
+from rtswap.swappers.refiner.crop_view import SIZE, ZERO
 from rtswap.swappers.refiner.gpu import GpuRefinerSwapModel, GpuRefinerSwapper
-from rtswap.swappers.refiner.swapper import RefinerSwapper
+from rtswap.swappers.refiner.swapper import RefinerSwapper, style_of
 
 LEVELS = 2
 """Of 255: how far host and device may be apart."""
@@ -48,7 +48,7 @@ class Generator:
         )
         made = np.empty((*mask.shape, 4), np.float32)
         told = 0.4 * (lowered - composite) + 0.1 * (target - composite)
-        made[..., :3] = NEUTRAL + self.lift + told + style[:, None, None, :3]
+        made[..., :3] = ZERO + self.lift + told + style[:, None, None, :3]
         made[..., 3] = np.linspace(self.kept, self.least, mask.shape[-1]) * (205 + 50 * mask / 255)
         return {"made": made}
 
@@ -61,7 +61,7 @@ def as_arrays(inputs: Mapping[str, Any]) -> dict[str, Tensor]:
 
 
 class Given:
-    """What the device's ``mesh`` has made: so that only what ``one`` adds is compared."""
+    """What the GPU's ``mesh`` has made: so that only what the refiner adds is compared."""
 
     def __init__(self) -> None:
         self.next: SwappedFace | None = None
@@ -101,11 +101,13 @@ class Both:
 
     def __init__(self, **wanted: float) -> None:
         self.there, self.here = Generator(**wanted), Generator(**wanted)
-        self.device, self.under = bound(self.there), Given()
-        self.host = RefinerSwapper(self.under, self.here, Encoder().run({})["style"], SIZE)  # type: ignore[arg-type]
+        self.base = Given()
+        self.host = RefinerSwapper(self.base, self.here, Encoder().run({})["style"], SIZE)  # type: ignore[arg-type]
         self.below: list[SwappedBatch] = []
-        found = self.device._under.swap_all
-        self.device._under = Recorded(self.device._under, found, self.below)  # type: ignore[assignment]
+        recorded: Any = Recorded(Bound().bind(None), self.below)
+        style = style_of(person("ada"), Encoder())
+        assert style is not None
+        self.device = GpuRefinerSwapper(recorded, self.there, style)
 
     def compare(self, faces: list[Target], quality: Quality | None = None) -> SwappedBatch:
         """Pixel by pixel, all of each crop and what lies beyond; and what the networks were asked."""
@@ -119,7 +121,7 @@ class Both:
         for index, face in enumerate(faces):
             height, width = face.crop.shape[:2]
             crops, masks = (one[index].numpy() for one in (below.crops, below.masks))
-            self.under.next = SwappedFace(crops[:height, :width], masks[:height, :width])
+            self.base.next = SwappedFace(crops[:height, :width], masks[:height, :width])
             wanted = self.host.swap(face, quality)
             crop, mask = found.crops[index].numpy(), found.masks[index].numpy()
             assert apart(crop[:height, :width], wanted.crop) <= LEVELS
@@ -139,14 +141,14 @@ class Both:
 
 
 class Recorded:
-    def __init__(self, swapper: Any, swap_all: Any, below: list[SwappedBatch]) -> None:
-        self._swapper, self._swap_all, self._below = swapper, swap_all, below
+    def __init__(self, swapper: Any, below: list[SwappedBatch]) -> None:
+        self._swapper, self._below = swapper, below
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._swapper, name)
 
     def swap_all(self, targets: TargetBatch, quality: Quality) -> SwappedBatch:
-        found = self._swap_all(targets, quality)
+        found = self._swapper.swap_all(targets, quality)
         self._below.append(SwappedBatch(found.crops.clone(), found.masks.clone()))
         return self._below[-1]
 

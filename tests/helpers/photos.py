@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from rtswap.core.errors import InputError
+from rtswap.core.protocols import IdentitySpaces
 from rtswap.core.types import Box, Detection, Image, Mesh, Points, SourceIdentity
 from rtswap.source import load_source
 from rtswap.vision.geometry import canonical, keypoints_of, similarity, transform
@@ -79,6 +80,8 @@ class World:
         self._now = Scene()
         self.events: list[str] = []
         self.presence = 0.99
+        self.opened = 0
+        """How often its identity space was."""
 
     def read(self, path: Path) -> Image:
         if path not in self.scenes:
@@ -119,21 +122,34 @@ class World:
         return best
 
     def embed(self, image: Image, keypoints: Points) -> Points:
-        near = min(self._now.faces, key=lambda face: float(np.abs(keypoints_of(face.mesh) - keypoints).max()))
+        """Who has eyes so far apart, in the photo or in a portrait that is not scaled down."""
+        apart = eyes_apart(keypoints)
+        near = min(self._now.faces, key=lambda face: abs(eyes_apart(keypoints_of(face.mesh)) - apart))
         vector = np.random.default_rng(near.person).normal(size=128)
         vector += 0.3 * np.random.default_rng(100 + near.person * 7 + int(near.yaw)).normal(size=128)
         return (vector / np.linalg.norm(vector)).astype(np.float32)
 
-    def load(self, *names: str, face_index: int | None = None, embedder: bool = True) -> SourceIdentity:
+    def open(self) -> World:
+        self.opened += 1
+        return self
+
+    def load(
+        self, *names: str, face_index: int | None = None, spaces: IdentitySpaces | None = None
+    ) -> SourceIdentity:
+        """``spaces``: None for this one's own, ``dlib``."""
         return load_source(
             [Path(name) for name in names],
             detector=self,
             landmarks=self,
-            embedder=self if embedder else None,
+            spaces={"dlib": self.open} if spaces is None else spaces,
             face_index=face_index,
             on_event=self.events.append,
             read=self.read,
         )
+
+
+def eyes_apart(keypoints: Points) -> float:
+    return float(np.linalg.norm(keypoints[0] - keypoints[1]))
 
 
 def world(**scenes: Scene) -> World:

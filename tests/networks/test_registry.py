@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rtswap.core.errors import ModelError
-from rtswap.networks.catalog import Entry, read_catalog, shipped_catalog
+from rtswap.networks.catalog import Entry, current_name, read_catalog, shipped_catalog
 from rtswap.networks.registry import Registry, cache_folder
 
 CONTENT = bytes(range(256)) * 9000  # 2.3 MB, more than two chunks
@@ -91,6 +91,16 @@ def test_a_wrong_catalogue_is_told(text: str) -> None:
     with pytest.raises(ModelError) as caught:
         read_catalog(text)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("former", "name"), [("one", "refiner-128"), ("one-256", "refiner-256"), ("one-source", "refiner-source")]
+)
+def test_a_network_is_found_by_its_former_name(tmp_path: Path, former: str, name: str) -> None:
+    assert former not in shipped_catalog()
+    assert current_name(former, shipped_catalog()) == name
+    assert current_name(name, shipped_catalog()) == name
+    assert Registry(tmp_path).path(former) == Registry(tmp_path).path(name)
 
 
 def test_an_unknown_name_is_told_with_the_known_ones(tmp_path: Path) -> None:

@@ -56,7 +56,6 @@ def test_each_can_be_a_source(name: str) -> None:
         [Path(f"persona:{name}")],
         detector=networks.photo_detector,
         landmarks=networks.landmarks,
-        embedder=None,
         on_event=events.append,
     )
     assert events == [f"persona:{name}: {name}, who does not exist"]
@@ -141,9 +140,7 @@ def test_only_those_who_are_nobody_else_are_offered() -> None:
 def test_unknown_persona_as_source() -> None:
     networks = face_models()
     with pytest.raises(SourceError, match="Did you mean persona:vera"):
-        load_source(
-            [Path("persona:verra")], detector=networks.photo_detector, landmarks=networks.landmarks, embedder=None
-        )
+        load_source([Path("persona:verra")], detector=networks.photo_detector, landmarks=networks.landmarks)
 
 
 def test_a_file_called_like_a_persona_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,13 +24,6 @@ def test_one_photo_becomes_a_source_without_a_word() -> None:
     assert source.name == "me.jpg"
     assert source.portrait.dtype == np.uint8
     assert source.landmarks.shape == (468, 3)
-    assert source.embedding is not None
-    assert source.embedding.shape == (128,)
-    assert np.linalg.norm(source.embedding) == pytest.approx(1, abs=1e-5)
-
-
-def test_without_an_embedder_there_is_no_embedding() -> None:
-    assert world(me=Scene()).load("me.jpg", embedder=False).embedding is None
 
 
 @pytest.mark.parametrize("eyes_px", [60, 110, 160, 500])
@@ -131,7 +124,7 @@ THREE = Scene(
 
 def whose(source: SourceIdentity) -> int:
     def alike(person: int) -> float:
-        return float(source.embedding @ np.random.default_rng(person).normal(size=128))  # type: ignore[operator]
+        return float(source.identity("dlib") @ np.random.default_rng(person).normal(size=128))
 
     return max((1, 2, 3), key=alike)
 

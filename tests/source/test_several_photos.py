@@ -34,12 +34,12 @@ def test_when_none_is_left_the_first_reason_is_told() -> None:
 
 def test_embeddings_are_averaged() -> None:
     photos = world(a=Scene((Face(yaw=1),)), b=Scene((Face(yaw=10),)), c=Scene((Face(yaw=-12),)))
-    together = photos.load("a.jpg", "b.jpg", "c.jpg").embedding
+    together = photos.load("a.jpg", "b.jpg", "c.jpg").identity("dlib")
     truth = np.random.default_rng(0).normal(size=128)
     truth /= np.linalg.norm(truth)
-    alone = [world(a=photos.scenes[Path(f"{name}.jpg")]).load("a.jpg").embedding for name in "abc"]
-    assert np.linalg.norm(together) == pytest.approx(1, abs=1e-5)  # type: ignore[arg-type]
-    assert together @ truth > np.mean([one @ truth for one in alone])  # type: ignore[operator]
+    alone = [world(a=photos.scenes[Path(f"{name}.jpg")]).load("a.jpg").identity("dlib") for name in "abc"]
+    assert np.linalg.norm(together) == pytest.approx(1, abs=1e-5)
+    assert together @ truth > np.mean([one @ truth for one in alone])
 
 
 @pytest.mark.parametrize(
@@ -47,14 +47,16 @@ def test_embeddings_are_averaged() -> None:
 )
 def test_a_worse_photo_counts_less_and_it_is_told_why(worse: Scene) -> None:
     photos = world(good=Scene(), worse=worse)
-    together = photos.load("good.jpg", "worse.jpg").embedding
+    together = photos.load("good.jpg", "worse.jpg").identity("dlib")
     told = [event for event in photos.events if " counts " in event]
     shares = {line.split()[0]: int(line.split(" counts ")[1].split("%")[0]) for line in told}
     assert sum(shares.values()) == pytest.approx(100, abs=1)
     assert shares["good.jpg"] > 60
     assert all(" px, sharpness 0." in line and "degrees, light " in line for line in told)
-    good, bad = (world(a=photos.scenes[Path(name)]).load("a.jpg").embedding for name in ("good.jpg", "worse.jpg"))
-    expected = shares["good.jpg"] * good + shares["worse.jpg"] * bad  # type: ignore[operator]
+    good, bad = (
+        world(a=photos.scenes[Path(name)]).load("a.jpg").identity("dlib") for name in ("good.jpg", "worse.jpg")
+    )
+    expected = shares["good.jpg"] * good + shares["worse.jpg"] * bad
     np.testing.assert_allclose(together, expected / np.linalg.norm(expected), atol=0.02)
 
 
@@ -63,7 +65,7 @@ def test_another_persons_photo_among_several_is_left_out() -> None:
     source = photos.load("a.jpg", "other.jpg", "b.jpg")
     assert source.name != "other.jpg"
     assert sum("other.jpg may show another person" in event for event in photos.events) == 1
-    assert source.embedding @ np.random.default_rng(5).normal(size=128) < 4  # type: ignore[operator]
+    assert source.identity("dlib") @ np.random.default_rng(5).normal(size=128) < 4
 
 
 def test_two_photos_of_two_people_are_told() -> None:
@@ -111,9 +113,9 @@ def test_of_many_photos_the_best_few_come_along() -> None:
     assert [round(pose_of(one.landmarks).yaw) for one in source.further] == [4, 8, 12, 16]
 
 
-def test_without_an_embedder_the_user_is_believed() -> None:
+def test_without_an_identity_space_the_user_is_believed() -> None:
     photos = world(a=Scene(), b=Scene((Face(yaw=20),)))
-    assert len(photos.load("a.jpg", "b.jpg", embedder=False).further) == 1
+    assert len(photos.load("a.jpg", "b.jpg", spaces={}).further) == 1
 
 
 def test_a_folder_stands_for_its_pictures(tmp_path: Path) -> None:
@@ -137,5 +139,5 @@ def test_a_thousand_photos_are_not_all_read(tmp_path: Path) -> None:
         path.write_bytes(b"x")
         scenes[str(path)] = Scene((Face(eyes_px=40),), (320, 300))
     photos = World({name: replace(scene, faces=(Face((160, 150), 45),)) for name, scene in scenes.items()})
-    photos.load(str(tmp_path), embedder=False)
+    photos.load(str(tmp_path), spaces={})
     assert "first 50" in photos.events[0]

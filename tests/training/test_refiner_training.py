@@ -1,4 +1,4 @@
-"""The recipe of ``one``: pairs say what is true, the networks learn from them, the exported files say the same."""
+"""The refiner's recipe: pairs say what is true, the networks learn from them, the exported files say the same."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytest.importorskip("onnx", reason="onnx is not installed: it is needed to expor
 import onnx
 import torch
 
-from rtswap.swappers.refiner.crop_view import NEUTRAL
+from rtswap.swappers.refiner.crop_view import ZERO
 from rtswap.vision.geometry import canonical
 from training.exported import run
 from training.landmarks.views import Views
@@ -297,7 +297,7 @@ def test_the_exported_files_say_what_torch_says(size: int) -> None:
     assert found.shape == (1, size, size, 4)
     assert np.abs(found - wanted.numpy()).max() <= 2
     assert np.ptp(found[..., :3]) > 4
-    assert np.abs(found[..., :3] - NEUTRAL).max() <= 77
+    assert np.abs(found[..., :3] - ZERO).max() <= 77
     assert found[..., 3].min() >= 0
     assert found[..., 3].max() <= 255
 
@@ -316,7 +316,7 @@ def test_a_training_begins_from_what_ships_and_two_can_be_averaged(views: Views,
     with torch.no_grad():
         style = DeployedEncoder(run_.one.eval().encoder)(photo)
         wanted = DeployedGenerator(run_.one.generator)(*given.values(), style)
-    files = [onnx.load(str(ASSETS / name)) for name in ("one-128-source.onnx", f"one-{size}.onnx")]
+    files = [onnx.load(str(ASSETS / name)) for name in ("refiner-128-source.onnx", f"refiner-{size}.onnx")]
     (told,) = run(files[0], photo=photo.numpy())
     (found,) = run(files[1], **{name: value.numpy() for name, value in given.items()}, style=told)
     assert np.abs(found - wanted.numpy()).max() <= 2

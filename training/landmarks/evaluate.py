@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.commands.evaluate.expression import NAMES, correlation, gain, series
+from rtswap.engines.telemetry import no_telemetry
 from rtswap.networks.landmarks import MeshLandmarks
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
 from training.landmarks.faces import eye_distance, is_validation, load_or_label, mirror_permutation, read_picture
@@ -46,7 +47,8 @@ class OnnxRuntime:
     name = "onnxruntime"
 
     def __init__(self, model: Path, threads: int = 2) -> None:
-        import onnxruntime
+        with no_telemetry():
+            import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -63,7 +65,8 @@ class OpenVino:
     name = "openvino"
 
     def __init__(self, model: Path, threads: int = 2) -> None:
-        import openvino
+        with no_telemetry():
+            import openvino
 
         options = {
             "INFERENCE_NUM_THREADS": threads,

@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.engines.telemetry import no_telemetry
+
 SIZE = 192
 """Side of the teacher's input in pixels."""
 
@@ -21,7 +23,8 @@ class Teacher:
     """
 
     def __init__(self, path: Path, threads: int = 1) -> None:
-        import onnxruntime
+        with no_telemetry():
+            import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads

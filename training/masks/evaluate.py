@@ -8,13 +8,16 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import onnxruntime
 
+from rtswap.engines.telemetry import no_telemetry
 from training.masks.__main__ import views_of
 from training.masks.cutouts import load_or_cut
 from training.masks.pictures import contact_sheet
 from training.masks.samples import KINDS, Batch, Sampler
 from training.masks.trials import figures, held_out
+
+with no_telemetry():
+    import onnxruntime
 
 BY_KIND = 256
 ROWS = {"strands": (0, 32), "fringe": (0, 32), "spectacles": (18, 32)}

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from rtswap.swappers.refiner.crop_view import NEUTRAL, SIZE
+from rtswap.swappers.refiner.crop_view import SIZE, ZERO
 from rtswap.swappers.refiner.swapper import STYLE
 from training.layers import Residual, conv
 
@@ -236,7 +236,7 @@ class DeployedGenerator(nn.Module):
         share = mask[:, None].float() / 255
         made = self.generator(*(to_input(one) for one in (composite, lowered, target)), share, style)
         sure = (torch.sigmoid(made.kept) - DOUBT) / (1 - 2 * DOUBT)
-        said = 127.5 * self.strength * made.residual + NEUTRAL
+        said = 127.5 * self.strength * made.residual + ZERO
         return torch.cat([said, 255 * sure.clamp(0, 1)], 1).permute(0, 2, 3, 1)
 
 

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from rtswap.engines.telemetry import no_telemetry
 from training.landmarks.views import SIDE, Views
 from training.recognition.samples import PairSampler
 
@@ -62,7 +63,8 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--views", type=Path, required=True, help="views-strangers of a training")
     args = parser.parse_args()
-    import onnxruntime
+    with no_telemetry():
+        import onnxruntime
 
     session = onnxruntime.InferenceSession(str(args.model), providers=["CPUExecutionProvider"])
 

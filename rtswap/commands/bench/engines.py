@@ -18,7 +18,7 @@ import numpy as np
 
 from rtswap.app.config import Config
 from rtswap.app.console import Console
-from rtswap.app.networks import MOST_THREADS, PER_FRAME, Networks, open_networks
+from rtswap.app.networks import MOST_THREADS, PER_FRAME, Networks, sample_of
 from rtswap.commands.bench.costs import Cost, cost_of
 from rtswap.commands.bench.limits import MachineLimits, cpu_limits, gpu_limits
 from rtswap.commands.bench.machine import check_writable, machine, write_result
@@ -34,8 +34,7 @@ from rtswap.engines.samples import fill_with_faces
 from rtswap.engines.start import ENGINES, HALF, ON_GPU
 from rtswap.gpu.torch_import import load_torch
 from rtswap.networks.registry import Registry
-from rtswap.swappers.refiner.swapper import SIZES
-from rtswap.swappers.refiner.swapper import samples as samples_of_one
+from rtswap.swappers import swapper_spec
 
 SIZE, FACE_PX = (1280, 720), 300
 BATCHES = (4, 16)
@@ -226,7 +225,7 @@ def _open(config: Config, names: Sequence[str], console: Console) -> tuple[dict[
     for name in names:
         console.status(f"starting {name}")
         try:
-            opened[name] = open_networks(_with_engine(config, name), on_event=console.event)
+            opened[name] = Networks(_with_engine(config, name), on_event=console.event)
         except RtswapError as error:
             failed[name] = str(error)
             console.event(f"not run: {name}: {error}")
@@ -240,21 +239,15 @@ def _with_engine(config: Config, name: str) -> Config:
 
 
 def _engines(config: Config, networks: Networks) -> dict[str, Engine]:
-    found = dict(networks.engines)
-    swapper = config.swap.swapper
-    if swapper in SIZES:
-        made = networks.generator(swapper)
-        found |= {"one-source": made.encoder, swapper: made.generator}
-    return found
+    networks.open(swapper_spec(config.swap.swapper).networks)
+    return dict(networks.engines)
 
 
 def _jobs(config: Config, networks: Networks) -> list[Job]:
     """Every network as a frame asks for it, and those that a plan takes several faces of."""
-    samples = dict(networks.samples)
-    if config.swap.swapper in SIZES:
-        samples |= samples_of_one(config.swap.swapper)
     jobs = []
-    for name, sample in samples.items():
+    for name in _engines(config, networks):
+        sample = sample_of(name)
         rows = len(next(iter(sample.values())))
         jobs.append(Job(name, rows, fill_with_faces(sample), PER_FRAME[name]))
         for more in BATCHES if profile_of(name).batch[2] > 1 and rows == 1 else ():

@@ -10,21 +10,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
 
-from rtswap.app.config import Config
+from rtswap.app.config import BudgetConfig, Config
 from rtswap.app.console import Console
-from rtswap.app.gpu_parts import works_on_gpu
-from rtswap.app.marking import make_disclosure
-from rtswap.app.networks import bind_models, open_networks
-from rtswap.app.program import make_pipeline, make_swap_model
+from rtswap.app.networks import Networks, bind_models
 from rtswap.commands.bench.gpu_load import GpuLoad
 from rtswap.commands.bench.machine import check_writable, machine, write_result
-from rtswap.commands.bench.rig import ClipInput, People, WarmedMetrics, warm_up
+from rtswap.commands.bench.rig import ClipInput, People, WarmedMetrics, quiet_program, warm_up
 from rtswap.commands.bench.sharing import Pool
 from rtswap.commands.bench.streams_plot import draw_streams
 from rtswap.core.errors import OutputError, UsageError
@@ -41,6 +39,7 @@ WARM_UP_S = 1.5
 MOST_WARM_UP_S = 4.0
 """Per stream, before all of them begin: on a GPU each has graphs of its own to capture."""
 MOST_STREAMS = 256
+FULL_QUALITY = BudgetConfig(target_s=0.0)
 GOLDEN = 0.618034
 """Of a frame's time, by which each stream comes later than the last: never twice at the same moment."""
 TARGETS = ("ben", "carl", "dan", "mei")
@@ -72,7 +71,7 @@ def bench_streams(
     it. ``wait_s``: what a request may wait for others, where there are others. Raises RtswapError."""
     if out:
         check_writable(Path(out))
-    networks = open_networks(config, on_event=console.event)
+    networks = Networks(config, on_event=console.event)
     people = People(bind_models(networks, config))
     found: dict[int, dict[str, Any]] = {}
     for number, count in enumerate(counts):
@@ -130,21 +129,13 @@ class Run:
             self._clips[target] = self._people.clip([target], SIZE, FACE_PX)
         spans = Spans()
         models = self._pool.models(stream, spans)
-        swapper = make_swap_model(self._config, models).bind(self._people.source(source))
-        late_s = stream * GOLDEN % 1 / FPS
-        disclosure = make_disclosure(self._config, _ignore)
-        pipeline = make_pipeline(
-            self._config, models, [swapper], on_event=_ignore, spans=spans, disclosure=disclosure
-        )
-        if works_on_gpu(self._config, models):
+        program = quiet_program(replace(self._config, budget=FULL_QUALITY), models, self._people.source(source))
+        pipeline = program.pipeline(spans=spans)
+        if program.on_gpu:
             warm_up(pipeline, self._clips[target], most_s=MOST_WARM_UP_S)
-        return Session(
-            ClipInput(self._clips[target], fps=FPS, seconds=self._seconds + WARM_UP_S, late_s=late_s),
-            pipeline,
-            disclosure,
-            [Null()],
-            metrics=self._metrics[stream],
-        )
+        clip = self._clips[target]
+        input = ClipInput(clip, fps=FPS, seconds=self._seconds + WARM_UP_S, late_s=stream * GOLDEN % 1 / FPS)
+        return program.session(input, [Null()], metrics=self._metrics[stream], pipeline=pipeline)
 
 
 class Meter:

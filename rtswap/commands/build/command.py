@@ -26,14 +26,15 @@ def _parser() -> Parser:
 def _run(flags: Flags) -> int:
     from rtswap.app.console import Console
     from rtswap.commands.build.plans import build_networks, read_options
-    from rtswap.networks.catalog import shipped_catalog
+    from rtswap.networks.catalog import current_name, shipped_catalog
     from rtswap.networks.registry import Registry
 
     console = Console(quiet=bool(flags.get("console.quiet")), json=bool(flags.get("console.json")))
     registry = Registry(on_event=console.event)
+    catalog = shipped_catalog()
     result = build_networks(
-        flags.get("names") or [],
-        catalog=list(shipped_catalog()),
+        [current_name(name, catalog) for name in flags.get("names") or []],
+        catalog=list(catalog),
         path_of=registry.path,
         folder=registry.folder,
         options=read_options(

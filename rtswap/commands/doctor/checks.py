@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from rtswap.core.errors import RtswapError, reason
 from rtswap.core.files import make_writable
+from rtswap.core.isolation import program
 from rtswap.core.machine import package_version, processor_name
 
 MIN_PYTHON = (3, 11)
@@ -151,8 +152,11 @@ def check_engines() -> list[Finding]:
 
 
 def _engine(title: str, module: str) -> Finding:
+    from rtswap.engines.telemetry import no_telemetry
+
     try:
-        version = importlib.import_module(module).__version__
+        with no_telemetry():
+            version = importlib.import_module(module).__version__
     except (ImportError, OSError, RuntimeError, AttributeError) as error:
         found = f"{type(error).__name__}: {reason(error)}"
         return Finding(title, State.NOTE, found, f"pip install --force-reinstall {module}")
@@ -293,8 +297,11 @@ def _camera_mend(system: str) -> str:
 
 def _output(command: list[str]) -> str:
     """What the command prints; nothing where it is not installed, fails or hangs."""
+    place = program(command[0])
+    if place is None:
+        return ""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+        done = subprocess.run([place, *command[1:]], capture_output=True, text=True, timeout=10, check=False)
     except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""

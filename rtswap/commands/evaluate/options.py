@@ -12,7 +12,6 @@ from rtswap.commands.evaluate.candidates import Candidate, ProgramSwapper, Resul
 from rtswap.commands.evaluate.clips import MOST_BYTES, Clip, generated, read_clip
 from rtswap.commands.evaluate.pairs import Pair, named_pairs, pairs, persona_pictures, pictures_in
 from rtswap.core.errors import InputError, UsageError
-from rtswap.core.protocols import Embedder
 
 Event = Callable[[str], None]
 
@@ -82,18 +81,16 @@ class EvaluateOptions:
         return found
 
 
-def candidates(
-    wanted: EvaluateOptions, config: Config, models: FaceModels, embedder: Embedder | None
-) -> list[Candidate]:
+def candidates(wanted: EvaluateOptions, config: Config, models: FaceModels) -> list[Candidate]:
     """One, or two where it is compared. Raises UsageError, ModelError."""
     found: list[Candidate] = []
     if wanted.swapped is not None:
         found.append(ResultFolder(wanted.swapped))
     else:
-        found.append(ProgramSwapper(config, models, embedder=embedder))
+        found.append(ProgramSwapper(config, models))
     if wanted.against is not None:
         other = replace(config, swap=replace(config.swap, swapper=_swapper(wanted.against)))
-        found.append(ProgramSwapper(other, models, embedder=embedder))
+        found.append(ProgramSwapper(other, models))
     if len({one.name for one in found}) < len(found):
         raise UsageError(f"{found[0].name} would be compared with itself", do="Change --swapper or --against.")
     return found

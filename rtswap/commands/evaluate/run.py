@@ -14,6 +14,7 @@ from rtswap.app.config import Config
 from rtswap.app.console import Console
 from rtswap.app.marking import make_disclosure
 from rtswap.app.networks import FaceModels, open_models
+from rtswap.app.overwriting import one_file, refuse
 from rtswap.commands.bench.machine import machine
 from rtswap.commands.evaluate.candidates import Candidate
 from rtswap.commands.evaluate.clip_metrics import film_figures
@@ -50,7 +51,10 @@ def evaluate(
     judge: Callable[[FaceModels], LandmarkJudge] = own_judge,
 ) -> tuple[dict[str, Any], str]:
     """The figures, as JSON and as a table; both files are in ``wanted.out`` then. Raises RtswapError."""
-    with publish_folder(wanted.out.expanduser(), FILES, overwrite=wanted.overwrite) as work:
+    out = wanted.out.expanduser()
+    folders = [str(path) for path in (wanted.sources, wanted.targets, wanted.clips, wanted.swapped) if path]
+    refuse([(path, "what is evaluated") for path in folders], [one_file(out / name) for name in FILES])
+    with publish_folder(out, FILES, overwrite=wanted.overwrite) as work:
         candidates = wanted.candidates()
         likely = candidates[: wanted.pairs + wanted.pairs // 5 + 10]
         sources = list(dict.fromkeys(source for source, _ in likely))
@@ -75,13 +79,12 @@ class _Evaluation:
         self.models = models = open_models(config, on_event=console.event)
         self._wanted, self._console = wanted, console
         self._finder = FaceFinder(models.photo_detector, models.landmarks)
-        embedder = models.embedder()
-        identity = identity_judges(models, embedder)
+        identity = identity_judges(models, models.embedder())
         if identity[0].weak:
             console.event(f"identity is judged by {identity[0].name}, {WEAK}")
         self._judge = judge(models)
         self._study = Study(
-            candidates(wanted, config, models, embedder),
+            candidates(wanted, config, models),
             judge=self._judge,
             identity=identity,
             features=feature_sets(config),

@@ -13,7 +13,8 @@ import numpy as np
 
 from rtswap.app.console import Console
 from rtswap.app.networks import FaceModels
-from rtswap.commands.extract.album import SHEET, Album, FileProgress, encode
+from rtswap.app.overwriting import one_file, refuse
+from rtswap.commands.extract.album import INDEX, SHEET, Album, FileProgress, encode
 from rtswap.commands.extract.files import files_in, hash_of, is_video, name_of
 from rtswap.commands.extract.measure import UNCLEAR, MeasuredFace, measure_faces
 from rtswap.commands.extract.near_duplicates import NearDuplicates
@@ -44,7 +45,9 @@ def extract(
     files = files_in(options.inputs, options.out.expanduser())
     if not files:
         raise InputError(f"there is no photo or video in {', '.join(options.inputs)[:300]}", do="Check the path.")
-    album = Album(options.out.expanduser(), options.settings(), overwrite=options.overwrite)
+    out = options.out.expanduser()
+    refuse([(str(path), "one of the inputs") for path in files], [one_file(out / name) for name in (INDEX, SHEET)])
+    album = Album(out, options.settings(), overwrite=options.overwrite)
     if album.started_over:
         console.event(f"{album.folder}: the faces of an earlier run with other settings were removed")
     run = _Extraction(options, album, open_models, console, files)

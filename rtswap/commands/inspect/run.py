@@ -15,6 +15,7 @@ import numpy as np
 from rtswap.app.config import Config
 from rtswap.app.console import Console
 from rtswap.app.marking import make_disclosure
+from rtswap.app.overwriting import one_file, refuse
 from rtswap.commands.inspect.figures import FaceFigures, FaceLog, FaceMeter
 from rtswap.commands.inspect.moments import EvenlySpaced, Worst
 from rtswap.commands.inspect.panels import Panels
@@ -26,6 +27,7 @@ from rtswap.commands.inspect.sheet import draw_sheet
 from rtswap.commands.inspect.tiles import Tiles
 from rtswap.commands.reports.folder import publish_folder
 from rtswap.core.errors import InputError, OutputError, UsageError
+from rtswap.core.parts import InputRequest
 from rtswap.core.protocols import Input
 from rtswap.core.types import Frame, Image, Quality
 from rtswap.core.urls import scheme
@@ -42,9 +44,11 @@ def inspect(clip: str, config: Config, *, console: Console, folder: str | None, 
     """Look through a clip; returns the summary. Nothing is left behind where it fails. Raises RtswapError."""
     if clip.strip().isdecimal() or clip.startswith("/dev/") or (scheme(clip) and scheme(clip) != "file"):
         raise UsageError("inspect looks through files", got=clip, do="Record it first: rtswap ... -o clip.mp4")
-    input = open_input(clip, on_event=console.event)
+    input = open_input(clip, InputRequest(on_event=console.event))
     name = Path(clip).name or clip
     path = Path(folder).expanduser() if folder else Path(f"{Path(name).stem}_inspect")
+    reads = [(clip, "the clip"), *((photo, "a photo of the source") for photo in config.source.photos)]
+    refuse(reads, [one_file(path / name) for name in FILES])
     with ExitStack() as parts:
         parts.callback(input.close)
         work = parts.enter_context(publish_folder(path, FILES, overwrite=overwrite))

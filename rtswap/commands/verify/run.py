@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from rtswap.commands.verify.fetch import fetch
 from rtswap.core.errors import InputError, RtswapError, UsageError
+from rtswap.core.parts import InputRequest
 from rtswap.core.protocols import Input
 from rtswap.core.urls import redact, scheme
 from rtswap.disclosure.manifest import ManifestReport, read_manifest
@@ -106,7 +107,8 @@ def _verify_file(path: Path, name: str, scan: _Scan, on_event: Event) -> Verdict
     except RtswapError as error:  # damaged, or c2pa-python is not installed
         notes.append(_with_name(str(error), path, name))
     try:
-        opened = open_input(str(path.absolute()), on_event=lambda event: on_event(_with_name(event, path, name)))
+        request = InputRequest(on_event=lambda event: on_event(_with_name(event, path, name)))
+        opened = open_input(str(path.absolute()), request)
         with closing(opened) as input:
             scan.at(input)
     except InputError as error:

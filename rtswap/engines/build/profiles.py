@@ -52,9 +52,9 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
         "recognition": Profile(tolerance=_off(embedding=0.001)),
         "occlusion": Profile(tolerance=_off(visible=0.01)),
         # float16 is within 0.7 levels on faces, but says the opposite on noise
-        "one": Profile(precision="fp32", tolerance=_off(made=2.0), half=_off(made=12.0)),
-        "one-256": Profile(precision="fp32", tolerance=_off(made=2.0), half=_off(made=12.0)),
-        "one-source": Profile(batch=(1, 1, 1), tolerance=_off(style=0.02)),
+        "refiner-128": Profile(precision="fp32", tolerance=_off(made=2.0), half=_off(made=12.0)),
+        "refiner-256": Profile(precision="fp32", tolerance=_off(made=2.0), half=_off(made=12.0)),
+        "refiner-source": Profile(batch=(1, 1, 1), tolerance=_off(style=0.02)),
     }
 )
 """Network -> what is known of it. The tolerances are about three times what was measured, because a card orders its

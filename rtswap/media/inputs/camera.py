@@ -7,6 +7,7 @@ newest wins, so the driver's buffer (of one) never fills up.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -18,8 +19,9 @@ import numpy as np
 
 from rtswap.core.errors import InputError
 from rtswap.core.native_logs import quiet_opencv
+from rtswap.core.parts import InputRequest, InputSpec
 from rtswap.core.types import Frame, Image, StreamInfo
-from rtswap.media.inputs.lifetime import ClosingInput
+from rtswap.media.lifetime import ClosingInput
 
 LOST_AFTER_S = 1.0
 """A camera that has given no picture for so long is closed and opened again."""
@@ -196,3 +198,16 @@ def users_of(path: Path) -> list[str]:
         except OSError:
             continue
     return users
+
+
+_DEVICE = re.compile(r"/dev/video\d+|/dev/v4l/.+")
+
+
+def _open(address: str, request: InputRequest) -> Camera:
+    which = int(address) if address.isdecimal() else address
+    return Camera(which, size=request.size, fps=request.fps, on_event=request.on_event)
+
+
+SPEC = InputSpec(
+    "camera", "camera number", lambda address: address.isdecimal() or bool(_DEVICE.fullmatch(address)), _open
+)

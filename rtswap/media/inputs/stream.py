@@ -12,10 +12,12 @@ import av.video.stream
 
 from rtswap.core.errors import InputError, reason
 from rtswap.core.native_logs import quiet_ffmpeg
+from rtswap.core.parts import InputSpec
 from rtswap.core.types import Frame, StreamInfo
 from rtswap.core.urls import redact, scheme
-from rtswap.media.inputs.decoding import Decoder, PictureMaker, limit_pixels, nominal_fps, start_s, video_stream
-from rtswap.media.inputs.lifetime import ClosingInput
+from rtswap.media.decoding import Decoder, PictureMaker, limit_pixels, nominal_fps, start_s, video_stream
+from rtswap.media.lifetime import ClosingInput
+from rtswap.media.tls import hint, verified
 
 OPEN_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 5.0
@@ -44,6 +46,7 @@ class NetworkStream(ClosingInput):
         url: str,
         *,
         on_event: Callable[[str], None],
+        tls_ca: str | None = None,
         open_timeout_s: float = OPEN_TIMEOUT_S,
         read_timeout_s: float = READ_TIMEOUT_S,
         wait: Callable[[float], object] | None = None,
@@ -52,12 +55,13 @@ class NetworkStream(ClosingInput):
         super().__init__(on_event, wait)
         self._url, self.name = url, redact(url)
         self._timeouts = (open_timeout_s, read_timeout_s)
+        self._tls = verified(url, tls_ca)
         self._container: av.container.InputContainer | None = None
         try:
             first = self._connect()
         except (OSError, ValueError, av.FFmpegError) as error:
             self.close()
-            do = "Check the address, and that the stream is running."
+            do = hint(url, "Check the address, and that the stream is running.")
             raise InputError(f"cannot open {self.name}", got=reason(error), do=do) from None
         self._first = first
         on_event(f"{self.name}: {self._info.width}x{self._info.height} at {self._info.fps:g} fps")
@@ -112,7 +116,7 @@ class NetworkStream(ClosingInput):
     def _connect(self) -> list[av.VideoFrame]:
         """Open and decode to the first frame, by which the true size is known."""
         protocol = scheme(self._url)
-        options = {} if protocol in _WEB else _LOW_LATENCY | _BY_SCHEME.get(protocol, {})
+        options = self._tls | ({} if protocol in _WEB else _LOW_LATENCY | _BY_SCHEME.get(protocol, {}))
         with self.lock:
             container = av.open(self._url, timeout=self._timeouts, options=options, metadata_errors="ignore")
             try:
@@ -163,3 +167,11 @@ class NetworkStream(ClosingInput):
             self.on_event(f"{self.name} is back")
             return batch
         return []
+
+
+SPEC = InputSpec(
+    "stream",
+    "URL (rtsp, rtmp, http, udp, srt)",
+    lambda address: scheme(address) not in ("", "file"),
+    lambda address, request: NetworkStream(address, tls_ca=request.tls_ca, on_event=request.on_event),
+)

@@ -12,10 +12,12 @@ import av.video.stream
 
 from rtswap.core.errors import InputError, reason
 from rtswap.core.native_logs import quiet_ffmpeg
+from rtswap.core.parts import InputSpec
 from rtswap.core.types import Frame, StreamInfo
-from rtswap.media.inputs.decoding import Decoder, PictureMaker, limit_pixels, nominal_fps, start_s, video_stream
-from rtswap.media.inputs.hardware import open_on_gpu
-from rtswap.media.inputs.lifetime import ClosingInput
+from rtswap.core.urls import local_path
+from rtswap.media.decoding import Decoder, PictureMaker, limit_pixels, nominal_fps, start_s, video_stream
+from rtswap.media.hardware_decoding import open_on_gpu
+from rtswap.media.lifetime import ClosingInput
 
 _EXPECTED = "a video (MP4, MOV, MKV, WebM, AVI, ...)"
 _TEXT_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
@@ -170,3 +172,18 @@ def _open(path: Path) -> av.container.InputContainer:
         ) from None
     except (OSError, ValueError, av.FFmpegError) as error:
         raise InputError(f"cannot read {path}", got=reason(error), do="Check the path and its permissions.") from None
+
+
+def _takes(address: str) -> bool:
+    try:
+        return bool(address) and local_path(address).exists()
+    except (OSError, ValueError):  # a name too long, a zero byte
+        return False
+
+
+SPEC = InputSpec(
+    "video",
+    "video file",
+    _takes,
+    lambda address, request: VideoFile(local_path(address), hwaccel=request.hwaccel, on_event=request.on_event),
+)

@@ -11,7 +11,9 @@ import cv2
 
 from rtswap.core.errors import OutputError, UsageError, reason
 from rtswap.core.files import refuse_existing, write_atomic
+from rtswap.core.parts import OutputRequest, OutputSpec
 from rtswap.core.types import Image, MarkedImage
+from rtswap.core.urls import scheme
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 _NUMBER = re.compile(r"%0?(\d*)d")
@@ -103,3 +105,17 @@ def _make_folder(path: Path) -> None:
     except OSError as error:
         do = f"Create the folders above it: mkdir -p {path.parent}"
         raise OutputError(f"cannot create the folder {path}", got=reason(error), do=do) from None
+
+
+def _takes(address: str) -> bool:
+    if not address or scheme(address) or address.startswith("vcam:"):
+        return False
+    path = Path(address).expanduser()
+    return address.endswith(("/", "\\")) or path.suffix.lower() in IMAGE_SUFFIXES or os.path.isdir(path)
+
+
+def _open(address: str, request: OutputRequest) -> ImageOutput:
+    return ImageOutput(Path(address).expanduser(), overwrite=request.overwrite, sign=request.sign)
+
+
+SPEC = OutputSpec("image", "image (.png .jpg ...), folder/", _takes, _open)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rtswap.core.errors import OutputError
+from rtswap.core.parts import OutputRequest, OutputSpec
 from rtswap.core.types import Image, MarkedImage
-from rtswap.media.outputs.fitting import Fitter
+from rtswap.media.fitting import Fitter
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -110,3 +111,10 @@ def _open(module: ModuleType, width: int, height: int, fps: float, device: str |
 
 def _one_line(error: Exception) -> str:
     return "; ".join(line.strip() for line in str(error).splitlines() if line.strip()) or type(error).__name__
+
+
+def _open_camera(address: str, request: OutputRequest) -> VirtualCamera:
+    return VirtualCamera(address.partition(":")[2] or None, fps=request.fps)
+
+
+SPEC = OutputSpec("virtual camera", "vcam[:name]", lambda address: address.partition(":")[0] == "vcam", _open_camera)

@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 
 from rtswap.core.errors import OutputError
+from rtswap.core.isolation import python
+from rtswap.core.parts import OutputRequest, OutputSpec
 from rtswap.core.types import Image, MarkedImage
 
 _ESCAPE = 27
@@ -122,7 +124,7 @@ def available() -> tuple[bool, str]:
 def _opens_elsewhere() -> bool:
     code = "import cv2; cv2.namedWindow('rtswap', cv2.WINDOW_NORMAL)"
     try:
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=_PROBE_S, check=False)
+        done = subprocess.run(python(code), capture_output=True, timeout=_PROBE_S, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0
@@ -135,3 +137,10 @@ def _gui() -> str:
         if key.strip() == "GUI":
             return "" if value.strip() in ("", "NONE") else value.strip()
     return ""
+
+
+def _open(_: str, request: OutputRequest) -> Window:
+    return Window(on_key=request.on_key, overlay=request.overlay)
+
+
+SPEC = OutputSpec("window", "window", lambda address: address == "window", _open)

@@ -1,7 +1,7 @@
 """The pixels of the swapper ``mesh`` as one function of tensors: no shape, branch or loop depends on a value.
 
-So it can be captured into a CUDA graph or compiled without a break, once per number of faces and side of their crops.
-The formulas are those of ``mesh`` and ``light``, which say why; the numbers come from ``mesh_plan``.
+So it can be captured into a CUDA graph, once per number of faces and side of their crops.
+The formulas are those of ``swapper`` and ``light``, which say why; the numbers come from ``gpu_rows``.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from rtswap.core.types import Image, Mask
 from rtswap.gpu.resample import Device, Tensor, bilinear, gaussian, rounded
 from rtswap.gpu.torch_import import load_torch
-from rtswap.swappers.mesh import gpu_geometry as plan
-from rtswap.swappers.mesh.light import GAIN_LIMITS, GAIN_STEPS, MOST_VEIL
-from rtswap.swappers.mesh.swapper import LIGHT_STEP, MASK_STEP
+from rtswap.swappers.mesh import gpu_rows as fields
+from rtswap.swappers.mesh.geometry import LIGHT_STEP, MASK_STEP
+from rtswap.swappers.mesh.light import GAIN_LIMITS, GAIN_STEPS, MOST_BLACK
 
 torch = load_torch()
 
@@ -44,19 +44,25 @@ def face_plane(face: Mask, device: Device) -> Tensor:
 
 
 def render(
-    crops: Tensor, rows: Tensor, atlas: Tensor, face: Tensor, black_levels: Tensor, own_veil: float, light: bool
+    crops: Tensor,
+    rows: Tensor,
+    atlas: Tensor,
+    face: Tensor,
+    black_levels: Tensor,
+    own_black: float,
+    light: bool,
 ) -> tuple[Tensor, Tensor]:
     """Swapped crops (N, S, S, 3) and their masks (N, S, S), uint8.
 
-    ``crops`` (N, S, S, 3) uint8; ``rows`` (N, B) the bytes of ``mesh_plan.drawn``; ``black_levels`` (T,) the
+    ``crops`` (N, S, S, 3) uint8; ``rows`` (N, B) the bytes of ``mesh_fields.drawn``; ``black_levels`` (T,) the
     target's, kept from frame to frame and written here.
     """
     count, side = crops.shape[:2]
-    layout = plan.Layout(side)
+    layout = fields.Layout(side)
     edges = layout.edges
     numbers = rows[:, : edges[1]].contiguous().view(torch.float32)
     nodes = rows[:, edges[1] : edges[2]].contiguous().view(torch.float32)
-    nodes = nodes.view(count, plan.NODES, plan.NODES, 2).permute(0, 3, 1, 2)
+    nodes = nodes.view(count, fields.NODES, fields.NODES, 2).permute(0, 3, 1, 2)
     planes = crops.permute(0, 3, 1, 2).float()
     u, v = _places(numbers, side, 1.0)
     swapped = rounded(_from_atlas(atlas, nodes, numbers, u, v)).float()
@@ -64,7 +70,7 @@ def render(
         inside = rows[:, edges[2] : edges[3]].view(count, layout.light, layout.light).float()
         inside = inside * _shown(face, nodes, numbers, layout.light, LIGHT_STEP)[:, 0] / 255
         black_level = _followed_black_level(planes, numbers, black_levels)
-        gain, offset = _light(swapped, planes, inside, numbers, black_level, own_veil)
+        gain, offset = _light(swapped, planes, inside, numbers, black_level, own_black)
         gain, offset = (_enlarged(field, numbers, u, v, LIGHT_STEP).round() for field in (gain, offset))
         swapped = ((swapped * gain / GAIN_STEPS).round().clamp(0, 255) + offset).clamp(0, 255)
     rings = rows[:, edges[4] : edges[5]].view(count, 3, layout.ring, layout.ring).float()
@@ -72,7 +78,7 @@ def render(
     oval = rows[:, edges[3] : edges[4]].view(count, layout.mask, layout.mask).float()
     mask = _feathered(oval, _shown(face, nodes, numbers, layout.mask, MASK_STEP)[:, 0], numbers)
     mask = _enlarged(mask, numbers, u, v, MASK_STEP)[:, 0]
-    x1, y1, x2, y2 = numbers[:, plan.EXTENT : plan.GRID].T[:, :, None, None]
+    x1, y1, x2, y2 = numbers[:, fields.EXTENT : fields.GRID].T[:, :, None, None]
     within = (u >= 0) & (v >= 0) & (u < x2 - x1) & (v < y2 - y1)
     edge = (u < 1) | (v < 1) | (u >= x2 - x1 - 1) | (v >= y2 - y1 - 1)
     swapped = torch.where(within[:, None], swapped, planes)
@@ -82,23 +88,23 @@ def render(
 def _places(numbers: Tensor, count: int, step: float) -> tuple[Tensor, Tensor]:
     """x, y (N, count, count) in pixels of the extent of every ``step``-th place of the crop, pixel centres whole."""
     place = (torch.arange(count, device=numbers.device, dtype=torch.float32) + 0.5) * step - 0.5
-    x = place[None, None] - numbers[:, plan.EXTENT, None, None]
-    y = place[None, :, None] - numbers[:, plan.EXTENT + 1, None, None]
+    x = place[None, None] - numbers[:, fields.EXTENT, None, None]
+    y = place[None, :, None] - numbers[:, fields.EXTENT + 1, None, None]
     return x.expand(-1, count, -1), y.expand(-1, -1, count)
 
 
 def _on_texture(nodes: Tensor, numbers: Tensor, u: Tensor, v: Tensor, side: Tensor) -> Tensor:
     """(N, 2, h, w) where places of the extent lie on a texture with ``side`` texels, in these; never off it."""
     texels = (nodes * side - 0.5).clamp(min=0)
-    x1, y1, x2, y2 = numbers[:, plan.EXTENT : plan.GRID].T[:, :, None, None]
-    across, down = numbers[:, plan.GRID : plan.LEVEL].T[:, :, None, None]
+    x1, y1, x2, y2 = numbers[:, fields.EXTENT : fields.GRID].T[:, :, None, None]
+    across, down = numbers[:, fields.GRID : fields.LEVEL].T[:, :, None, None]
     x, y = (u + 0.5) * across / (x2 - x1) - 0.5, (v + 0.5) * down / (y2 - y1) - 0.5
-    return bilinear(texels, x, y, numbers[:, plan.GRID : plan.LEVEL])
+    return bilinear(texels, x, y, numbers[:, fields.GRID : fields.LEVEL])
 
 
 def _from_atlas(atlas: Tensor, nodes: Tensor, numbers: Tensor, u: Tensor, v: Tensor) -> Tensor:
     """(N, 3, h, w) the source's skin."""
-    side, left, top = numbers[:, plan.LEVEL : plan.LIGHT].T[:, :, None, None]
+    side, left, top = numbers[:, fields.LEVEL : fields.LIGHT].T[:, :, None, None]
     where = _on_texture(nodes, numbers, u, v, side[:, None])
     x, y = (torch.minimum(where[:, k], side - 1) for k in range(2))
     return bilinear(atlas.expand(len(numbers), -1, -1, -1), x + left, y + top)
@@ -113,7 +119,7 @@ def _shown(face: Tensor, nodes: Tensor, numbers: Tensor, count: int, step: int) 
 
 def _enlarged(field: Tensor, numbers: Tensor, u: Tensor, v: Tensor, step: int) -> Tensor:
     """(N, C, S, S) of a grid over the crop, a node every ``step`` pixels; nodes beyond the extent are not read."""
-    x1, y1, x2, y2 = numbers[:, plan.EXTENT : plan.GRID].T[:, :, None, None] / step
+    x1, y1, x2, y2 = numbers[:, fields.EXTENT : fields.GRID].T[:, :, None, None] / step
     x = torch.minimum(((u + 0.5) / step - 0.5).clamp(min=0), x2 - x1 - 1) + x1
     y = torch.minimum(((v + 0.5) / step - 0.5).clamp(min=0), y2 - y1 - 1) + y1
     return bilinear(field, x, y)
@@ -127,7 +133,7 @@ def _light(
     blocks = (torch.nn.functional.avg_pool2d(planes, LIGHT_STEP) for planes in (target, swapped))
     share = inside[:, None]
     planes = torch.cat([*(block * share for block in blocks), share], 1)
-    blur = gaussian(inside.shape[-1], *numbers[:, plan.LIGHT : plan.MASK].unbind(1))[:, None]
+    blur = gaussian(inside.shape[-1], *numbers[:, fields.LIGHT : fields.MASK].unbind(1))[:, None]
     low = blur @ planes @ blur.mT
     means = (low[:, :6] + 1e-4) / (low[:, 6:] + 1e-6)
     theirs, ours = means[:, :3], means[:, 3:]
@@ -138,16 +144,16 @@ def _light(
 
 
 def _above(field: Tensor, black_level: Tensor) -> Tensor:
-    """(N, 1, h, w) light less the veil (N,), as ``light._above``."""
+    """(N, 1, h, w) light less the black level (N,), as ``light._above``."""
     light = field.sum(1, keepdim=True)
-    return light - torch.minimum(3 * black_level[:, None, None, None], MOST_VEIL * light)
+    return light - torch.minimum(3 * black_level[:, None, None, None], MOST_BLACK * light)
 
 
 def _followed_black_level(planes: Tensor, numbers: Tensor, black_levels: Tensor) -> Tensor:
-    """(N,) the target's veil after this frame; written where it was due."""
-    slot = numbers[:, plan.VEIL + 4].long()
+    """(N,) the target's black level after this frame; written where it was due."""
+    slot = numbers[:, fields.BLACK + 4].long()
     past = black_levels.index_select(0, slot)
-    share, due = numbers[:, plan.VEIL + 5], numbers[:, plan.VEIL + 6]
+    share, due = numbers[:, fields.BLACK + 5], numbers[:, fields.BLACK + 6]
     now = _black_level(planes, numbers)
     black_level = torch.where(due > 0, now + share * (past - now), past)
     black_levels.index_copy_(0, slot, black_level)
@@ -157,7 +163,7 @@ def _followed_black_level(planes: Tensor, numbers: Tensor, black_levels: Tensor)
 def _black_level(planes: Tensor, numbers: Tensor) -> Tensor:
     """(N,) ``light.black_level_of`` every second pixel of a box: its level is found by halving, in eight counts."""
     count, _, side, _ = planes.shape
-    x1, y1, x2, y2 = numbers[:, plan.VEIL : plan.VEIL + 4].T[:, :, None, None]
+    x1, y1, x2, y2 = numbers[:, fields.BLACK : fields.BLACK + 4].T[:, :, None, None]
     step = 2 * torch.arange(side // 2, device=planes.device, dtype=torch.float32)
     x, y = x1 + step[None, None], y1 + step[None, :, None]
     counted = (x < x2) & (y < y2)
@@ -165,25 +171,25 @@ def _black_level(planes: Tensor, numbers: Tensor) -> Tensor:
     at = y.clamp(max=side - 1).long() * side + x.clamp(max=side - 1).long()
     grey = grey.view(count, -1).gather(1, at.view(count, -1))
     grey = torch.where(counted.view(count, -1), grey, 256.0)
-    wanted = 0.01 * counted.sum((1, 2))
-    level = torch.zeros_like(wanted)
+    least = 0.01 * counted.sum((1, 2))
+    level = torch.zeros_like(least)
     for bit in (128, 64, 32, 16, 8, 4, 2, 1):
         below = (grey < level[:, None] + bit).sum(1)
-        level = torch.where(below < wanted, level + bit, level)
-    upto, under = (grey <= level[:, None]).sum(1), (grey < level[:, None]).sum(1)
-    return level + 1 - (upto - wanted) / (upto - under).clamp(min=1)
+        level = torch.where(below < least, level + bit, level)
+    upto, below = (grey <= level[:, None]).sum(1), (grey < level[:, None]).sum(1)
+    return level + 1 - (upto - least) / (upto - below).clamp(min=1)
 
 
 def _with_openings(swapped: Tensor, own: Tensor, rings: Tensor, numbers: Tensor, u: Tensor, v: Tensor) -> Tensor:
-    """The target's own eyes and the inside of its mouth in their places, as ``mesh._keep_openings``."""
+    """The target's own eyes and the inside of its mouth in their places, as on the host."""
     count, _, side, _ = rings.shape
-    sigma, radius = numbers[:, plan.RING_BLUR : plan.RING_BLUR + 2].unbind(1)
+    sigma, radius = numbers[:, fields.RING_BLUR : fields.RING_BLUR + 2].unbind(1)
     blur = gaussian(side, sigma, radius)[:, None]
     shares = (blur @ rings @ blur.mT).view(count, 3, -1)
-    x1, y1, x2, y2 = numbers[:, plan.EXTENT : plan.GRID].T[:, :, None, None]
+    x1, y1, x2, y2 = numbers[:, fields.EXTENT : fields.GRID].T[:, :, None, None]
     for index in range(3):
-        begin = plan.RING + index * plan.RING_NUMBERS
-        a, b, c, d, e, f, left, top, wide, high = numbers[:, begin : begin + plan.RING_NUMBERS].T[:, :, None, None]
+        begin = fields.RING + index * fields.RING_NUMBERS
+        a, b, c, d, e, f, left, top, wide, high = numbers[:, begin : begin + fields.RING_NUMBERS].T[:, :, None, None]
         x, y = u - left, v - top
         inside = (x >= 0) & (y >= 0) & (x < wide) & (y < high)
         at = y.clamp(0, side - 1).long() * side + x.clamp(0, side - 1).long()
@@ -197,5 +203,5 @@ def _with_openings(swapped: Tensor, own: Tensor, rings: Tensor, numbers: Tensor,
 
 def _feathered(oval: Tensor, shown: Tensor, numbers: Tensor) -> Tensor:
     """(N, 1, h, w) 0..255 on the mask's grid: blurred, without the photo's hair."""
-    blur = gaussian(oval.shape[-1], *numbers[:, plan.MASK : plan.VEIL].unbind(1))
+    blur = gaussian(oval.shape[-1], *numbers[:, fields.MASK : fields.BLACK].unbind(1))
     return torch.minimum((blur @ oval @ blur.mT).round(), shown)[:, None]

@@ -4,8 +4,9 @@
 target's, the features are the source's, made stronger or weaker as the target is lighter or darker there. Because
 both low-passes are smooth they are kept on a small grid; what reaches full size is one gain and one offset.
 
-Cheap lenses and fogged ones lay a *veil* over the picture: what is black in the world is grey in it. Light is counted
-from the veil upwards, or brows from a clear photo would be blacker than anything in a webcam's picture.
+Cheap and fogged lenses raise the picture's *black level* (veiling glare): what is black in the world is grey in it.
+Light is counted from that level upwards, or brows from a clear photo would be blacker than anything in a webcam's
+picture.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ Field = NDArray[np.float32]
 
 GAIN_LIMITS = (0.4, 1.6)
 """Beyond these, noise and contrast of a dark photo would glare on a light target, and the reverse."""
-MOST_VEIL = 0.6
+MOST_BLACK = 0.6
+"""Of the light at a place: the black level is never taken for more."""
 GAIN_STEPS = 150
 """Gains are kept in 8 bits, as multiples of 1 / 150: 1.7 at most, and never off by more than one level of 255."""
 
@@ -40,7 +42,7 @@ def normalized_low_passes(first: Field, second: Field, inside: Field, sigma: flo
 
 
 def black_level_of(face: Image) -> float:
-    """0..255, the level below which lies a hundredth of a face: pupils, lashes, nostrils are black but for the veil.
+    """0..255, the level below which lies a hundredth of a face: pupils, lashes, nostrils are black but for the lens.
 
     The dark channel of He, Sun and Tang (Single Image Haze Removal, CVPR 2009) in its simplest form.
     """
@@ -52,14 +54,14 @@ def black_level_of(face: Image) -> float:
 
 
 def relight(
-    source: Image, target_low: Field, source_low: Field, *, target_veil: float = 0.0, source_veil: float = 0.0
+    source: Image, target_low: Field, source_low: Field, *, target_black: float = 0.0, source_black: float = 0.0
 ) -> None:
     """Put ``source`` (H, W, 3) into the target's light, in place; the low-passes are (h, w, 3) over the same area.
 
     In 8 bits throughout, four times as fast as in floats. A highlight that saturates after the gain stays one: an
     offset that would have brought it back is small where hues are alike.
     """
-    ratio = _above(target_low, target_veil) / np.maximum(_above(source_low, source_veil), 1.0)
+    ratio = _above(target_low, target_black) / np.maximum(_above(source_low, source_black), 1.0)
     gain = np.round(np.clip(ratio, *GAIN_LIMITS) * GAIN_STEPS)
     offset = np.round(target_low - (gain / GAIN_STEPS)[..., None] * source_low)
     size = source.shape[1::-1]
@@ -69,9 +71,9 @@ def relight(
 
 
 def _above(field: Field, black_level: float) -> Field:
-    """(h, w) light over all three colours less the veil, which is never taken for more than ``MOST_VEIL`` of it."""
+    """(h, w) light over all three colours above the black level, at least 1 - ``MOST_BLACK`` of it."""
     light = field[..., 0] + field[..., 1] + field[..., 2]  # seven times as fast as .sum(2)
-    return np.asarray(light - np.minimum(np.float32(3 * black_level), np.float32(MOST_VEIL) * light), np.float32)
+    return np.asarray(light - np.minimum(np.float32(3 * black_level), np.float32(MOST_BLACK) * light), np.float32)
 
 
 def _full(field: NDArray[np.floating], size: tuple[int, int]) -> Image:

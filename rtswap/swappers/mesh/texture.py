@@ -78,11 +78,11 @@ class Texture:
             full = without_coloured_light(full, face)
         return cls.of(full, face if skin else np.full((COARSE, COARSE), 255, np.uint8))
 
-    def level_for(self, texels_per_pixel: float) -> Image:
-        """The sharpest level that is not sampled so sparsely that it shimmers. ``texels_per_pixel``: of the chart's
-        full size."""
-        fine_enough = [level for level in self.levels if texels_per_pixel * len(level) <= DENSEST * SIZE]
-        return fine_enough[0] if fine_enough else self.levels[-1]
+    def level_for(self, texels_per_pixel: float) -> int:
+        """The sharpest of ``levels`` that is not sampled so sparsely that it shimmers. ``texels_per_pixel``: of the
+        chart's full size."""
+        fine_enough = (n for n, level in enumerate(self.levels) if texels_per_pixel * len(level) <= DENSEST * SIZE)
+        return next(fine_enough, len(self.levels) - 1)
 
 
 def _crisp(level: Image) -> Image:

@@ -1,7 +1,7 @@
-"""What the generator ``one`` sees of a face, and how what it says is put back. Training cuts its pictures here, too.
+"""What the refiner's generator sees of a face, and how what it makes is put back. Training cuts its pictures here.
 
-Everything is looked at in one upright crop, placed by the landmarks, of S = 128 or 256 px. The face to be mended is
-told by the target without its features: inside its outline only slow changes of light are left, so that there is
+Everything is seen in one upright crop, placed by the landmarks, of S = 128 or 256 px. How the face should be lit is
+given by the target without its features: inside its outline only slow changes of light are left, so that there is
 nobody's face to copy.
 """
 
@@ -20,7 +20,7 @@ from rtswap.vision.resample import blurred, resized, warped
 from rtswap.vision.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
 
 SIZE = 128
-"""Side of the crop of ``one``; that of ``one-256`` is twice as fine."""
+"""Side of the crop of ``refiner-128``; that of ``refiner-256`` is twice as fine."""
 EYES_APART = 36 / SIZE
 """Of the crop's side, between the eyes of the mean face: its outline fills 72 % of the height."""
 LOW_SIZE = 32
@@ -29,7 +29,7 @@ LOW_SIGMA = 0.13 * 2.15 * EYES_APART * LOW_SIZE
 """Of the low-pass that leaves light and no features: 0.13 of the face's width, in pixels of ``LOW_SIZE``."""
 EDGE_SIGMA = 1 / SIZE
 """Of the crop's side: of the seam between the low-passed face and what is around it."""
-NEUTRAL = 128
+ZERO = 128
 """The residual's zero."""
 FARTHEST = 1e6
 """Pixels. A face farther out than this is a fault in the numbers."""
@@ -38,7 +38,7 @@ FLAT = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class CropView:
     """One face and what ``mesh`` made of it, as the network sees them."""
 
     matrix: Matrix
@@ -67,7 +67,7 @@ def _template(size: int) -> tuple[NDArray[np.complex64], complex]:
     return np.asarray(places - places.mean(), np.complex64), complex(places.mean())
 
 
-def placing(landmarks: Points, size: int = SIZE) -> Matrix | None:
+def place(landmarks: Points, size: int = SIZE) -> Matrix | None:
     """(2, 3) from the pixels of ``landmarks`` (468, 2 or 3) to the network's crop; None where they form no face.
 
     The least-squares similarity without reflection; in the complex plane it is one division.
@@ -86,15 +86,15 @@ def placing(landmarks: Points, size: int = SIZE) -> Matrix | None:
     return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]], np.float32)
 
 
-def look(crop: Image, swapped: Image, mask: Mask, landmarks: Points, size: int = SIZE) -> Look | None:
+def crop_view(crop: Image, swapped: Image, mask: Mask, landmarks: Points, size: int = SIZE) -> CropView | None:
     """Of a face ``crop`` (H, W, 3), what was swapped into it, the mask of that (H, W), and the crop's landmarks."""
-    matrix = placing(landmarks, size)
+    matrix = place(landmarks, size)
     if matrix is None:
         return None
     target, source = cut(crop, matrix, size), cut(swapped, matrix, size)
     seen = cut(mask, matrix, size, zero=True)
     points = landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2]
-    return Look(matrix, target, blended(source, target, seen), seen, inside_of(points, size))
+    return CropView(matrix, target, blended(source, target, seen), seen, inside_of(points, size))
 
 
 def cut(picture: NDArray[np.uint8], matrix: Matrix, size: int = SIZE, *, zero: bool = False) -> NDArray[np.uint8]:
@@ -109,10 +109,10 @@ def cut(picture: NDArray[np.uint8], matrix: Matrix, size: int = SIZE, *, zero: b
     return warped(picture, matrix, (size, size), zero=zero)
 
 
-def blended(over: Image, under: Image, mask: Mask) -> Image:
-    """``over`` where the mask is 255, ``under`` where it is 0."""
+def blended(over: Image, base: Image, mask: Mask) -> Image:
+    """``over`` where the mask is 255, ``base`` where it is 0."""
     share = mask.astype(np.float32) * np.float32(1 / 255)
-    return np.asarray(cv2.blendLinear(over, under, share, 1 - share), np.uint8)
+    return np.asarray(cv2.blendLinear(over, base, share, 1 - share), np.uint8)
 
 
 def inside_of(points: Points, size: int = SIZE) -> Mask:
@@ -138,7 +138,7 @@ def low_passed(target: Image, inside: Mask) -> Image:
 def add_residual(swapped: Image, residual: Image, matrix: Matrix) -> None:
     """Add the network's ``residual`` (S, S, 3), 128 = nothing, to a swapped crop (H, W, 3), in place."""
     full = warped(residual, inverse(matrix), (swapped.shape[1], swapped.shape[0]))
-    cv2.addWeighted(swapped, 1.0, full, 1.0, -NEUTRAL, dst=swapped)
+    cv2.addWeighted(swapped, 1.0, full, 1.0, -ZERO, dst=swapped)
 
 
 def limit_mask(mask: Mask, kept: Mask, matrix: Matrix) -> Mask:

@@ -1,6 +1,7 @@
-"""The swapper ``one`` for faces on a device: placed and outlined on the host, one upload, and nobody waits.
+"""The refiner for faces on a GPU: placed and outlined on the host, one upload, and nobody waits.
 
-What it does is said in ``one`` and ``one_view``; the numbers are theirs, and so is what follows from landmarks.
+What it does is described in ``swapper`` and ``crop_view``; the numbers are theirs, and so is what follows from
+landmarks.
 """
 
 from __future__ import annotations
@@ -19,74 +20,75 @@ from rtswap.gpu.crops import CUT, cut_by, halved, seen
 from rtswap.gpu.graphs import Captured
 from rtswap.gpu.resample import Tensor, bilinear, rounded, uploaded
 from rtswap.gpu.torch_import import load_torch
-from rtswap.swappers.mesh.gpu import TRACKS, GpuMeshSwapper, Row
-from rtswap.swappers.refiner.crop_view import EDGE_SIGMA, FLAT, LOW_SIGMA, LOW_SIZE, NEUTRAL, SIZE, inside_of, placing
-from rtswap.swappers.refiner.swapper import FORGOTTEN_S, STEADY_S, WHOLE, RefinerSwapModel, RefinerSwapper
+from rtswap.swappers.mesh.gpu import TRACKS, GpuMeshSwapper
+from rtswap.swappers.mesh.gpu_rows import Row
+from rtswap.swappers.refiner.crop_view import EDGE_SIGMA, FLAT, LOW_SIGMA, LOW_SIZE, SIZE, ZERO, inside_of, place
+from rtswap.swappers.refiner.swapper import WHOLE, RefinerSwapper, smoothing_share, style_of
 
 torch = load_torch()
 
 BELOW = 0.5
-"""Network pixels per crop pixel below which a crop is halved first, as in ``one_view.cut``."""
+"""Network pixels per crop pixel below which a crop is halved first, as in ``crop_view.cut``."""
 MOST_HALVINGS = math.ceil(math.log2(BELOW / FLAT))
 HALVINGS, BACK, EXTENT, SLOT, SHARE, PLACED, NUMBERS = CUT, CUT + 1, CUT + 7, CUT + 9, CUT + 10, CUT + 11, CUT + 12
 """Where floats of a face's row lie: how it is cut out; how often it is halved; crop -> what the network sees (6); the
-crop's width and height; the slot of what was said; how much of what is said now counts; 1 = it has a place. Then come
+crop's width and height; the slot of what was made; how much of what is made now counts; 1 = it has a place. Then come
 the bytes of ``inside_of``."""
 
 
 @dataclass(frozen=True, slots=True)
 class GpuRefinerSwapModel:
-    """Implements ``protocols.SwapModel``. ``under``: a model for the same device. The others as
-    ``RefinerSwapModel``."""
+    """Implements ``protocols.SwapModel``. ``base``: a model for the same GPU. The others as ``RefinerSwapModel``."""
 
-    under: SwapModel
+    base: SwapModel
     encoder: Engine
     generator: Engine
     size: int = SIZE
 
     def bind(self, source: SourceIdentity) -> Swapper:
-        bound = RefinerSwapModel(self.under, self.encoder, self.generator, self.size).bind(source)
-        return GpuRefinerSwapper(bound) if isinstance(bound, RefinerSwapper) else bound
+        base, style = self.base.bind(source), style_of(source, self.encoder)
+        if style is None:
+            return base
+        assert isinstance(base, GpuMeshSwapper)
+        return GpuRefinerSwapper(base, self.generator, style, self.size)
 
 
 class GpuRefinerSwapper:
-    """Implements ``protocols.GpuSwapper``, and ``protocols.Swapper`` on the host. ``host``: over a swapper for the
-    device."""
+    """Implements ``protocols.GpuSwapper``, and ``protocols.Swapper`` on the host. ``style``: as ``style_of`` gives
+    it."""
 
-    def __init__(self, host: RefinerSwapper) -> None:
-        under = host._under
-        assert isinstance(under, GpuMeshSwapper)
-        self._host, self._under, self._size = host, under, host.size
-        self.view, self.swap = host.view, host.swap
-        self._run = run_of(host._generator)
-        device = self._device = under._device
-        self._style = uploaded(host._style, device)
+    def __init__(self, base: GpuMeshSwapper, generator: Engine, style: NDArray[np.float32], size: int = SIZE) -> None:
+        self._base, self._size, self._run = base, size, run_of(generator)
+        self._host = RefinerSwapper(base, generator, style, size)
+        self.view, self.swap = self._host.view, self._host.swap
+        device = self._device = base.device
+        self._style = uploaded(style, device)
         self._blurs = [
             uploaded(blurring(count, sigma, reach), device)
-            for count, sigma, reach in ((LOW_SIZE, LOW_SIGMA, 4), (self._size, EDGE_SIGMA * self._size, 3))
+            for count, sigma, reach in ((LOW_SIZE, LOW_SIGMA, 4), (size, EDGE_SIGMA * size, 3))
         ]
-        self._said = torch.zeros((TRACKS, self._size, self._size, 4), device=device)
-        """Per slot: what was made, as followed so far."""
+        self._made = torch.zeros((TRACKS, size, size, 4), device=device)
+        """Per slot: what was made, as smoothed so far."""
         self._since: dict[int, tuple[int, float]] = {}
         """Per slot: whose that is, and when it was made."""
         on_gpu = device.type == "cuda"
-        self._look, self._mend = Captured(look, 4, on_gpu=on_gpu), Captured(mend, 4, on_gpu=on_gpu)
+        self._crop_view, self._refined = Captured(crop_view, 4, on_gpu=on_gpu), Captured(refined, 4, on_gpu=on_gpu)
 
     def swap_all(self, targets: TargetBatch, quality: Quality) -> SwappedBatch:
         """As ``protocols.GpuSwapper``. Raises EngineError, and ModelError when the network breaks its contract."""
-        swapped = self._under.swap_all(targets, quality)
-        matrices = [placing(face.landmarks, self._size) if quality.match_color else None for face in targets.faces]
+        swapped = self._base.swap_all(targets, quality)
+        matrices = [place(face.landmarks, self._size) if quality.match_color else None for face in targets.faces]
         if all(matrix is None for matrix in matrices):
             return swapped
         slots = [self._slot(face, matrix) for face, matrix in zip(targets.faces, matrices, strict=True)]
         with torch.inference_mode():
             found = zip(targets.faces, matrices, slots, strict=True)
             rows = uploaded(np.stack([self._row(*one) for one in found]), self._device)
-            seen_ = self._look(targets.crops, swapped.crops, swapped.masks, rows, *self._blurs)
-            inputs = dict(zip(("composite", "lowered", "target", "mask"), seen_, strict=True))
+            views = self._crop_view(targets.crops, swapped.crops, swapped.masks, rows, *self._blurs)
+            inputs = dict(zip(("composite", "lowered", "target", "mask"), views, strict=True))
             inputs["style"] = self._style.expand(len(rows), -1)
             made = run_batched("face", self._run, inputs, "made", (self._size, self._size, 4))
-            crops, masks = self._mend(swapped.crops, swapped.masks, made, rows, self._said)
+            crops, masks = self._refined(swapped.crops, swapped.masks, made, rows, self._made)
         for face, slot in zip(targets.faces, slots, strict=True):
             self._since[slot] = face.track_id, face.time_s
         return SwappedBatch(crops, masks)
@@ -98,7 +100,7 @@ class GpuRefinerSwapper:
 
     def _slot(self, face: BatchedTarget, matrix: Matrix | None) -> int:
         """The last is for nobody."""
-        return TRACKS - 1 if matrix is None else self._under._slot(face.track_id)
+        return TRACKS - 1 if matrix is None else self._base.slot(face.track_id)
 
     def _row(self, face: BatchedTarget, matrix: Matrix | None, slot: int) -> Row:
         """What the device must know of one face."""
@@ -115,12 +117,9 @@ class GpuRefinerSwapper:
         return row
 
     def _share(self, face: BatchedTarget, slot: int) -> float:
-        """How much of what is said now counts: ``RefinerSwapper._steadied``."""
+        """How much of what is made now counts."""
         track_id, since = self._since.get(slot, (face.track_id, -math.inf))
-        passed = face.time_s - since
-        if track_id != face.track_id or not 0 <= passed < FORGOTTEN_S:
-            return 1.0
-        return 1 - math.exp(-passed / STEADY_S)
+        return smoothing_share(face.time_s - since) if track_id == face.track_id else 1.0
 
 
 def blurring(count: int, sigma: float, reach: int) -> NDArray[np.float32]:
@@ -137,12 +136,12 @@ def numbers_of(rows: Tensor) -> Tensor:
     return rows[:, : 4 * NUMBERS].contiguous().view(torch.float32)
 
 
-def look(
+def crop_view(
     crops: Tensor, swapped: Tensor, masks: Tensor, rows: Tensor, slow: Tensor, edge: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """What the network sees, ``one_view.look``: composite, the target low-passed inside, the target (N, S, S, 3), and
-    the mask (N, S, S), uint8. ``rows`` (N, B) are ``GpuRefinerSwapper._row``'s; ``slow`` and ``edge`` blur
-    columns."""
+    """What the network sees, as ``crop_view.crop_view``: composite, the target low-passed inside, the target
+    (N, S, S, 3), and the mask (N, S, S), uint8. ``rows`` (N, B) are ``GpuRefinerSwapper._row``'s; ``slow`` and
+    ``edge`` blur columns."""
     numbers = numbers_of(rows)
     size = len(edge)
     faces = cut_out(torch.cat([crops, swapped], 3).permute(0, 3, 1, 2).float(), numbers, size)
@@ -158,7 +157,7 @@ def look(
 
 
 def cut_out(planes: Tensor, numbers: Tensor, size: int, *, zero: bool = False) -> Tensor:
-    """(N, C, size, size) of ``planes`` (N, C, S, S), each halved as often as it needs: ``one_view.cut``."""
+    """(N, C, size, size) of ``planes`` (N, C, S, S), each halved as often as it needs: ``crop_view.cut``."""
     found = seen(planes, numbers, size, zero=zero)
     for halvings in range(1, 1 + min(MOST_HALVINGS, planes.shape[-1].bit_length() - 1)):
         planes = halved(planes)
@@ -168,7 +167,7 @@ def cut_out(planes: Tensor, numbers: Tensor, size: int, *, zero: bool = False) -
 
 
 def low_passed(target: Tensor, inside: Tensor, slow: Tensor, edge: Tensor) -> Tensor:
-    """(N, 3, S, S) as ``one_view.low_passed``, of planes."""
+    """(N, 3, S, S) as ``crop_view.low_passed``, of planes."""
     side = target.shape[-1]
     share = torch.nn.functional.avg_pool2d(inside, side // LOW_SIZE) / 255
     small = torch.nn.functional.avg_pool2d(target, side // LOW_SIZE).round() * share
@@ -179,22 +178,22 @@ def low_passed(target: Tensor, inside: Tensor, slow: Tensor, edge: Tensor) -> Te
     return (target + shown * (full - target)).round()
 
 
-def mend(swapped: Tensor, masks: Tensor, made: Tensor, rows: Tensor, said: Tensor) -> tuple[Tensor, Tensor]:
-    """Crops and masks with what the network ``made`` (N, S, S, 4) put back: ``one_view.add_residual`` and
-    ``limit_mask``. ``said`` (T, S, S, 4) is followed over time and written here."""
+def refined(swapped: Tensor, masks: Tensor, made: Tensor, rows: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
+    """Crops and masks with what the network ``made`` (N, S, S, 4) put back: ``crop_view.add_residual`` and
+    ``limit_mask``. ``kept`` (T, S, S, 4): what was made, smoothed over time, written here."""
     numbers = numbers_of(rows)
     slot, share = numbers[:, SLOT].long(), numbers[:, SHARE, None, None, None]
-    past = said.index_select(0, slot)
+    past = kept.index_select(0, slot)
     followed = past + share * (made.float().nan_to_num(0.0).clamp(0, 255) - past)  # no number: nothing is shown
-    said.index_copy_(0, slot, followed)
-    steady = followed.round().permute(0, 3, 1, 2)
-    full = laid_over(steady, numbers, masks.shape[-1])
+    kept.index_copy_(0, slot, followed)
+    smooth = followed.round().permute(0, 3, 1, 2)
+    full = laid_over(smooth, numbers, masks.shape[-1])
     placed = numbers[:, PLACED, None, None] > 0
-    mended = rounded(swapped.float() + full[:, :3].permute(0, 2, 3, 1) - NEUTRAL)
-    whole = steady[:, 3].amin((1, 2)) >= WHOLE
+    sums = rounded(swapped.float() + full[:, :3].permute(0, 2, 3, 1) - ZERO)
+    whole = smooth[:, 3].amin((1, 2)) >= WHOLE
     limited = torch.minimum(masks, rounded(full[:, 3]))
     masks = torch.where(placed & ~whole[:, None, None], limited, masks)
-    return torch.where(placed[..., None], mended, swapped), masks
+    return torch.where(placed[..., None], sums, swapped), masks
 
 
 def laid_over(planes: Tensor, numbers: Tensor, side: int) -> Tensor:

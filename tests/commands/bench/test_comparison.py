@@ -15,7 +15,7 @@ from needs import need_torch, network_file
 
 from rtswap.app.config import Config
 from rtswap.app.console import Console
-from rtswap.app.networks import open_networks
+from rtswap.app.networks import Networks
 from rtswap.commands.bench import engines as engines_module
 from rtswap.commands.bench import limits as limits_module
 from rtswap.commands.bench import rig as rig_module
@@ -113,7 +113,7 @@ class Pretended:
 
 
 def test_engines_are_held_against_the_first_and_against_the_limit() -> None:
-    sound = open_networks(Config(), on_event=lambda text: None).engines["rnet"]
+    sound = Networks(Config(), on_event=lambda text: None).engines["rnet"]
     inputs = {"image": np.full((8, 24, 24, 3), 90, np.uint8)}
     limits = MachineLimits(gemm=1e10, copy=1e9)
     engines = {
@@ -196,7 +196,7 @@ def test_where_no_engine_runs_it_says_why(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_the_plain_bench_holds_its_networks_against_the_peak() -> None:
-    found = roofline(Config(), open_networks(Config(), on_event=lambda text: None))
+    found = roofline(Config(), Networks(Config(), on_event=lambda text: None))
     assert found["networks_of_a_frame"].endswith("% of this machine's peak")
     assert "landmarks x4" not in found["networks"]
     assert found["limits"]["gemm_gflops"] > 1

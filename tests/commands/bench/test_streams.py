@@ -16,7 +16,7 @@ from threads import run_together
 
 from rtswap.app.config import Config
 from rtswap.app.console import Console
-from rtswap.app.networks import Networks, bind_models, open_networks
+from rtswap.app.networks import Networks, bind_models
 from rtswap.commands.bench import streams as streams_module
 from rtswap.commands.bench.gpu_load import GpuLoad
 from rtswap.commands.bench.rig import People, TimedEngine, WarmedMetrics
@@ -32,7 +32,7 @@ from rtswap.runtime.metrics import Spans
 
 @pytest.fixture(scope="module")
 def networks() -> Networks:
-    return open_networks(Config(), on_event=lambda text: None)
+    return Networks(Config(), on_event=lambda text: None)
 
 
 @pytest.mark.parametrize(("text", "counts"), [("3", (3,)), ("1,2,4", (1, 2, 4)), ("8, 2,8", (2, 8)), ("256", (256,))])

@@ -15,7 +15,7 @@ from people import face_models, person
 
 from rtswap.app.config import Config, SourceConfig
 from rtswap.app.console import Console
-from rtswap.app.program import make_swap_model
+from rtswap.app.program import Program
 from rtswap.commands.evaluate import run as run_module
 from rtswap.commands.evaluate.candidates import Bound, PictureFunction, ProgramSwapper, Result, ResultFolder
 from rtswap.commands.evaluate.clip_metrics import film_figures
@@ -214,8 +214,8 @@ def test_local_statistics_tell_blur_and_a_wrong_colour_and_not_where_the_photo_w
 
 def test_a_clip_is_compared_with_itself_and_with_its_swap() -> None:
     clip = generated("ben", face_models(), seconds=0.5, face_px=130, size=(320, 240))
-    swapper = make_swap_model(Config(), face_models()).bind(person("ada"))
-    swap = swap_with(clip, [swapper], Config(), face_models())
+    program = Program(Config(), on_event=lambda text: None, models=face_models(), sources=[person("ada")])
+    swap = swap_with(clip, program)
     same = Swap([image.copy() for image in clip.images], np.ones(15, bool), np.zeros(15, bool))
     for image in same.images:
         region = image[60:180, 100:220]  # so that there is something changed to be looked at
@@ -290,9 +290,9 @@ def test_a_run(small: None, tmp_path: Path) -> None:
 def test_who_is_compared_has_its_networks(small: None, tmp_path: Path) -> None:
     """Eyes are opened for ``--swapper``; what ``--against`` names needs networks of its own."""
     put_people(tmp_path / "photos")
-    wanted = EvaluateOptions(sources=tmp_path / "photos", against="one", out=tmp_path / "out", pairs=1)
+    wanted = EvaluateOptions(sources=tmp_path / "photos", against="refiner-128", out=tmp_path / "out", pairs=1)
     report, _ = evaluate(AGREED, wanted, console=Console(quiet=True))
-    assert set(report["contenders"]) == {"mesh", "one"}
+    assert set(report["contenders"]) == {"mesh", "refiner-128"}
 
 
 def test_what_cannot_be_meant_is_told(small: None, tmp_path: Path) -> None:

@@ -13,10 +13,12 @@ from rtswap.app.config import Config
 from rtswap.app.config_file import effective
 from rtswap.commands.main import main
 from rtswap.core.errors import ConfigError, InputError, OutputError
+from rtswap.core.parts import InputRequest
 from rtswap.engines.start import why_no_gpu
-from rtswap.media.inputs import hardware, open_input
+from rtswap.media import hardware_decoding
+from rtswap.media.encoding import ON_HARDWARE, encoder_name
+from rtswap.media.inputs import open_input
 from rtswap.media.inputs.video import VideoFile
-from rtswap.media.outputs.encoding import ON_HARDWARE, encoder_name
 from rtswap.media.outputs.video import VideoWriter
 
 
@@ -51,11 +53,11 @@ def test_without_such_a_chip_the_processor_decodes_and_says_so(
         "no device": ("opencl", "no decoder of an NVIDIA GPU can be opened"),
         "no decoder for this codec": ("vaapi", "the GPU has no decoder for h264"),
     }[why]
-    monkeypatch.setattr(hardware, "DEVICE", device)
+    monkeypatch.setattr(hardware_decoding, "DEVICE", device)
     if why != "no decoders":
-        monkeypatch.setattr(hardware, "hwdevices_available", lambda: [device])
+        monkeypatch.setattr(hardware_decoding, "hwdevices_available", lambda: [device])
     if why == "no device":
-        monkeypatch.setattr(hardware, "HWAccel", broken)
+        monkeypatch.setattr(hardware_decoding, "HWAccel", broken)
     events: list[str] = []
     assert all_numbers(pictures(clip, "cuda", events)) == list(range(12))
     (event,) = events
@@ -84,7 +86,7 @@ def test_a_file_that_is_no_video_is_told_as_ever(content: bytes, tmp_path: Path)
     said = []
     for hwaccel in ("none", "cuda"):
         with pytest.raises(InputError) as caught:
-            open_input(str(path), hwaccel=hwaccel)
+            open_input(str(path), InputRequest(hwaccel=hwaccel))
         said.append(str(caught.value))
     assert said[0] == said[1]
 

@@ -88,7 +88,7 @@ def test_low_pass_without_an_inside_is_finite() -> None:
     assert np.isfinite(found).all()
 
 
-def test_under_a_veil_detail_is_as_faint_as_everything_else_there() -> None:
+def test_above_a_high_black_level_detail_is_as_faint_as_everything_else_there() -> None:
     """A face of black brows on skin of 120, seen through haze that lifts black to 80: brows must not stay black."""
     clear = np.full((H, W, 3), 120, np.uint8)
     clear[20:30] = 15
@@ -97,12 +97,12 @@ def test_under_a_veil_detail_is_as_faint_as_everything_else_there() -> None:
     found = {}
     for black_level in (0.0, 80.0):
         found[black_level] = clear.copy()
-        relight(found[black_level], hazy, low, target_veil=black_level, source_veil=10.0)
+        relight(found[black_level], hazy, low, target_black=black_level, source_black=10.0)
     assert found[80.0][25].mean() >= 75
     assert found[0.0][25].mean() < 55, "this is what it is good for"
 
 
-def test_the_veil_is_what_black_has_become() -> None:
+def test_the_black_level_is_what_black_has_become() -> None:
     rng = np.random.default_rng(4)
     scene = rng.integers(0, 256, (90, 90, 3), np.uint8)
     assert black_level_of(scene) < 40
@@ -113,10 +113,10 @@ def test_the_veil_is_what_black_has_become() -> None:
 
 
 @pytest.mark.parametrize("black_levels", [(255.0, 0.0), (0.0, 255.0), (255.0, 255.0)])
-def test_no_veil_takes_all_light_away(black_levels: tuple[float, float]) -> None:
+def test_no_black_level_takes_all_light_away(black_levels: tuple[float, float]) -> None:
     picture = np.random.default_rng(5).integers(60, 200, (H, W, 3), np.uint8)
     found = picture.copy()
     relight(
-        found, field(120, 120, 120), field(120, 120, 120), target_veil=black_levels[0], source_veil=black_levels[1]
+        found, field(120, 120, 120), field(120, 120, 120), target_black=black_levels[0], source_black=black_levels[1]
     )
     assert np.ptp(found) > 0.3 * np.ptp(picture)

@@ -1,4 +1,4 @@
-"""The swapper ``one``: what the network sees, and that what it says arrives where it belongs."""
+"""The refiner: what its network sees, and that what it says arrives where it belongs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from people import person, rotation, swap_face
 
 from rtswap.core.types import Quality, SourceIdentity, Target, Tensor
 from rtswap.swappers.mesh.swapper import MeshSwapModel
-from rtswap.swappers.refiner.crop_view import EYES_APART, NEUTRAL, SIZE, Look, cut, look, placing
+from rtswap.swappers.refiner.crop_view import EYES_APART, SIZE, ZERO, CropView, crop_view, cut, place
 from rtswap.swappers.refiner.swapper import SIZES, RefinerSwapModel
 from rtswap.vision.geometry import canonical, similarity
 from rtswap.vision.topology import OVAL
@@ -38,7 +38,7 @@ class Generator:
 
     def __init__(self, residual: Tensor | int = 0, kept: int = 255, size: int = SIZE) -> None:
         self.size, self.made = size, np.full((1, size, size, 4), kept, np.float32)
-        self.made[..., :3] = NEUTRAL + residual
+        self.made[..., :3] = ZERO + residual
         self.asked: list[dict[str, Tensor]] = []
 
     def run(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
@@ -47,7 +47,7 @@ class Generator:
 
 
 def swaps(generator: Generator, *, max_px: int = 1024, match_color: bool = True):
-    """ada on ben by ``mesh`` and by ``one``, and ben."""
+    """ada on ben by ``mesh`` and by the refiner, and ben."""
     ben = person("ben")
     mesh = MeshSwapModel().bind(person("ada"))
     one = RefinerSwapModel(MeshSwapModel(), Encoder(), generator, generator.size).bind(person("ada"))
@@ -56,9 +56,9 @@ def swaps(generator: Generator, *, max_px: int = 1024, match_color: bool = True)
     return before, after, face
 
 
-def seen() -> Look:
+def seen() -> CropView:
     before, _, face = swaps(Generator())
-    found = look(face.crop, before.crop, before.mask, face.landmarks)
+    found = crop_view(face.crop, before.crop, before.mask, face.landmarks)
     assert found is not None
     return found
 
@@ -82,7 +82,7 @@ def test_a_residual_is_added_in_levels_of_255(levels: int) -> None:
 @pytest.mark.parametrize("point", [1, 61, 282])
 def test_a_change_at_a_landmark_arrives_at_that_landmark(point: int, size: int, max_px: int) -> None:
     _, _, face = swaps(Generator(), max_px=max_px)
-    matrix = placing(face.landmarks, size)
+    matrix = place(face.landmarks, size)
     assert matrix is not None
     at = matrix[:, :2] @ face.landmarks[point, :2] + matrix[:, 2]
     spot = np.zeros((size, size), np.float32)
@@ -122,10 +122,10 @@ def test_without_time_for_colours_or_without_a_face_the_network_is_not_asked() -
     before, after, _ = swaps(generator, match_color=False)
     assert np.array_equal(before.crop, after.crop)
     assert not generator.asked
-    assert look(np.zeros((9, 9, 3), np.uint8), np.zeros((9, 9, 3), np.uint8), np.zeros((9, 9), np.uint8),
+    assert crop_view(np.zeros((9, 9, 3), np.uint8), np.zeros((9, 9, 3), np.uint8), np.zeros((9, 9), np.uint8),
                 np.full((468, 3), np.nan, np.float32)) is None  # fmt: skip
     for points in (np.zeros((468, 3), np.float32), np.full((468, 3), 1e30, np.float32)):
-        assert placing(points) is None
+        assert place(points) is None
 
 
 def test_the_target_is_shown_without_its_features() -> None:
@@ -152,9 +152,9 @@ def test_the_composite_is_the_target_where_nothing_was_pasted_and_the_swap_where
 
 def test_a_turned_or_smaller_face_is_seen_the_same() -> None:
     ben = person("ben")
-    upright = placing(ben.landmarks)
+    upright = place(ben.landmarks)
     turned = ben.landmarks @ rotation(roll=25).T.astype(np.float32) * np.float32(0.6) + np.float32(40)
-    other = placing(turned)
+    other = place(turned)
     assert upright is not None
     assert other is not None
     points = [p[:, :2] @ m[:, :2].T + m[:, 2] for p, m in ((ben.landmarks, upright), (turned, other))]
@@ -168,7 +168,7 @@ def test_a_turned_or_smaller_face_is_seen_the_same() -> None:
 def test_the_crop_is_placed_by_the_least_squares_similarity() -> None:
     for name in ("ada", "dan"):
         points = person(name).landmarks
-        matrix = placing(points)
+        matrix = place(points)
         assert matrix is not None
         mesh = canonical().mesh[:, :2]
         goal = (mesh - (mesh.min(0) + mesh.max(0)) / 2) * EYES_APART * SIZE + (SIZE - 1) / 2
@@ -176,9 +176,9 @@ def test_the_crop_is_placed_by_the_least_squares_similarity() -> None:
 
 
 def test_the_finer_crop_is_the_coarser_one_twice_as_large() -> None:
-    """``one-256`` looks at its pictures at half the size first, as ``one`` sees them."""
+    """``refiner-256`` looks at its pictures at half the size first, as ``refiner-128`` sees them."""
     before, _, face = swaps(Generator(), max_px=1024)
-    coarse, fine = (look(face.crop, before.crop, before.mask, face.landmarks, size) for size in (SIZE, 2 * SIZE))
+    coarse, fine = (crop_view(face.crop, before.crop, before.mask, face.landmarks, size) for size in (SIZE, 2 * SIZE))
     assert coarse is not None
     assert fine is not None
     for part in ("composite", "lowered", "target", "mask", "inside"):
@@ -236,7 +236,7 @@ def test_a_face_is_followed_steadily_and_a_new_one_starts_afresh() -> None:
     ben = person("ben")
 
     def shown(residual: int, time_s: float) -> float:
-        generator.made[..., :3] = NEUTRAL + residual
+        generator.made[..., :3] = ZERO + residual
         now, _ = swap_face(swapper, ben.portrait, ben.landmarks, time_s=time_s)
         plain, _ = swap_face(MeshSwapModel().bind(person("ada")), ben.portrait, ben.landmarks)
         inside = (now.mask > 200) & (plain.crop.max(2) < 180)

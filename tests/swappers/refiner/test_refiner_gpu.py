@@ -1,4 +1,4 @@
-"""``one`` on a device gives what ``one`` on the host gives, and nothing in it waits or depends on a value."""
+"""The refiner on a GPU gives what it gives on the host, and nothing in it waits or depends on a value."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from rtswap.networks.registry import Registry  # noqa: E402
 from rtswap.swappers.mesh.gpu import TRACKS  # noqa: E402
 from rtswap.swappers.mesh.swapper import MeshSwapModel  # noqa: E402
 from rtswap.swappers.refiner import gpu as refiner_gpu  # noqa: E402
-from rtswap.swappers.refiner.crop_view import NEUTRAL, SIZE, cut, placing  # noqa: E402
+from rtswap.swappers.refiner.crop_view import SIZE, ZERO, cut, place  # noqa: E402
 from rtswap.swappers.refiner.gpu import GpuRefinerSwapModel  # noqa: E402
 from rtswap.swappers.refiner.swapper import FORGOTTEN_S, SIZES, RefinerSwapModel  # noqa: E402
 
@@ -40,7 +40,7 @@ def face_of(name: str, scale: float = 0.5, *, max_px: int = 480, time_s: float =
 
 
 def halvings_of(face: Target) -> int:
-    matrix = placing(face.landmarks)
+    matrix = place(face.landmarks)
     assert matrix is not None
     return cut_by(matrix, face.crop.shape[1::-1], below=refiner_gpu.BELOW, least=2)[1]
 
@@ -164,7 +164,7 @@ def test_what_is_wholly_kept_leaves_the_mask_as_it_is_and_nothing_kept_shows_not
 
 
 def made_of(count: int, kept: float) -> dict[str, Tensor]:
-    made = np.full((count, SIZE, SIZE, 4), NEUTRAL, np.float32)
+    made = np.full((count, SIZE, SIZE, 4), ZERO, np.float32)
     made[..., 3] = kept
     return {"made": made}
 
@@ -227,9 +227,9 @@ def test_more_faces_than_a_batch_holds() -> None:
 @pytest.mark.parametrize("swapper", SIZES)
 @pytest.mark.parametrize("name", ["ben", "dan"])
 def test_with_the_shipped_network_it_agrees_with_the_host_s_own(name: str, swapper: str) -> None:
-    """All of ``one``, ``mesh`` included: seen in the blended picture, as ``mesh`` is compared."""
+    """All of the refiner, ``mesh`` included: seen in the blended picture, as ``mesh`` is compared."""
     registry = Registry(on_event=lambda text: None)
-    engines = [TorchEngine(registry.path(one), threads=1, device="cpu") for one in ("one-source", swapper)]
+    engines = [TorchEngine(registry.path(one), threads=1, device="cpu") for one in ("refiner-source", swapper)]
     host = RefinerSwapModel(MeshSwapModel(), *engines, SIZES[swapper]).bind(person("ada"))
     device = GpuRefinerSwapModel(Bound(), *engines, SIZES[swapper]).bind(person("ada"))
     for frame in range(3):
@@ -260,7 +260,7 @@ def test_on_the_host_it_is_the_host_s() -> None:
 def test_it_can_be_captured_without_a_break() -> None:
     """``fullgraph`` raises at the first branch on a value, ``.item()`` or wait."""
     plain, captured = bound(Generator(least=0.5)), bound(Generator(least=0.5))
-    for name in ("look", "mend"):
+    for name in ("crop_view", "refined"):
         compiled = torch.compile(getattr(refiner_gpu, name), fullgraph=True, dynamic=False, backend="eager")
         setattr(captured, f"_{name}", compiled)
     faces = batch_of([face_of("ben", 0.2, track=1), face_of("dan", 0.15, track=2)])
@@ -270,14 +270,14 @@ def test_it_can_be_captured_without_a_break() -> None:
     assert not torch._dynamo.utils.counters["graph_break"]
 
 
-def test_what_was_said_is_not_changed_while_a_graph_is_made() -> None:
+def test_what_was_made_is_not_changed_while_a_graph_is_made() -> None:
     """It is warmed up and captured with rows of zeros, which belong to nobody."""
-    said = torch.rand((TRACKS, SIZE, SIZE, 4)) * 255
-    before = said.clone()
+    made = torch.rand((TRACKS, SIZE, SIZE, 4)) * 255
+    before = made.clone()
     nothing = torch.zeros((2, 64, 64, 3), dtype=torch.uint8), torch.zeros((2, 64, 64), dtype=torch.uint8)
     rows = torch.zeros((2, 4 * refiner_gpu.NUMBERS + SIZE * SIZE), dtype=torch.uint8)
-    refiner_gpu.mend(*nothing, torch.zeros((2, SIZE, SIZE, 4)), rows, said)
-    assert torch.equal(said, before)
+    refiner_gpu.refined(*nothing, torch.zeros((2, SIZE, SIZE, 4)), rows, made)
+    assert torch.equal(made, before)
 
 
 def test_a_face_of_which_nothing_is_in_its_crop_is_left_alone() -> None:

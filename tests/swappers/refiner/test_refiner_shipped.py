@@ -1,4 +1,4 @@
-"""The weights of ``one`` that come with rtswap: what they mend, and what they leave alone."""
+"""The refiner's weights that come with rtswap: what they correct, and what they leave alone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rtswap.core.types import SourceIdentity
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.networks.registry import Registry
 from rtswap.swappers.mesh.swapper import MeshSwapModel
-from rtswap.swappers.refiner.crop_view import NEUTRAL
+from rtswap.swappers.refiner.crop_view import ZERO
 from rtswap.swappers.refiner.swapper import SIZES, RefinerSwapModel, samples
 from rtswap.vision.topology import OVAL
 
@@ -23,7 +23,7 @@ from rtswap.vision.topology import OVAL
 @cache
 def model(name: str) -> RefinerSwapModel:
     registry = Registry(on_event=lambda text: None)
-    engines = (OnnxRuntimeEngine(registry.path(one), threads=1) for one in ("one-source", name))
+    engines = (OnnxRuntimeEngine(registry.path(one), threads=1) for one in ("refiner-source", name))
     return RefinerSwapModel(MeshSwapModel(), *engines, SIZES[name])
 
 
@@ -44,17 +44,17 @@ def half_in_shadow(who: SourceIdentity) -> SourceIdentity:
 @pytest.mark.parametrize("swapper", SIZES)
 def test_the_files_take_and_give_what_the_swapper_expects(swapper: str) -> None:
     registry, given = Registry(on_event=lambda text: None), samples(swapper)
-    style = OnnxRuntimeEngine(registry.path("one-source"), threads=1).run(given["one-source"])["style"]
+    style = OnnxRuntimeEngine(registry.path("refiner-source"), threads=1).run(given["refiner-source"])["style"]
     assert style.shape == given[swapper]["style"].shape
     made = OnnxRuntimeEngine(registry.path(swapper), threads=1).run(given[swapper])["made"]
     assert made.shape == (1, SIZES[swapper], SIZES[swapper], 4)
     assert made.dtype == np.float32
-    assert np.abs(made[..., :3] - NEUTRAL).max() <= 77
+    assert np.abs(made[..., :3] - ZERO).max() <= 77
 
 
 def test_all_that_is_shipped_of_it_is_small() -> None:
     registry = Registry(on_event=lambda text: None)
-    assert sum(registry.path(name).stat().st_size for name in (*SIZES, "one-source")) < 6e6
+    assert sum(registry.path(name).stat().st_size for name in (*SIZES, "refiner-source")) < 6e6
 
 
 @pytest.mark.parametrize("name", NAMES)

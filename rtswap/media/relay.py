@@ -1,10 +1,10 @@
-"""A process of its own that connects and sends: ``python -m rtswap.media.outputs.relay``, started by ``stream.py``.
+"""A process of its own that connects and sends: started by ``stream.py``.
 
 FFmpeg's connecting cannot be timed out, and PyAV holds Python's lock meanwhile: a server that accepts and is silent
 would freeze camera, window and recording. Here it freezes nothing, and can be killed.
 
-Standard input: a line of JSON {url, format, options} (not an argument: others can read those), then a NUT stream.
-Standard output: ``ready`` when connected. Standard error: one line, why it failed.
+Standard input: a line of JSON {url, format, options, tls} (not an argument: others can read those), then a NUT
+stream. Standard output: ``ready`` when connected. Standard error: one line, why it failed.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import av.container
 
 from rtswap.core.errors import reason
 from rtswap.core.native_logs import quiet_ffmpeg
+from rtswap.media.tls import through_tee
 
 _AT_ONCE = {"probesize": "32", "analyzeduration": "0"}
 
@@ -36,8 +37,12 @@ def main() -> int:
     return 0
 
 
-def relay(source: io.FileIO, url: str, format: str, options: dict[str, str]) -> None:
+def relay(source: io.FileIO, url: str, format: str, options: dict[str, str], tls: dict[str, str]) -> None:
     """Send the video of ``source`` to ``url`` until it ends. Raises OSError and FFmpegError."""
+    if tls and format == "rtsp":
+        options = options | tls
+    elif tls:
+        url, format, options = through_tee(url, format, options | tls), "tee", {}
     with av.open(source, "r", format="nut", options=_AT_ONCE) as incoming:
         stream = incoming.streams.video[0]
         with av.open(url, "w", format=format, options=options) as outgoing:
@@ -49,7 +54,3 @@ def relay(source: io.FileIO, url: str, format: str, options: dict[str, str]) -> 
                     packet.dts = packet.pts  # live encoders reorder nothing
                     packet.stream = sent
                     outgoing.mux(packet)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -10,6 +10,7 @@ import av
 import av.container
 
 from rtswap.core.errors import reason
+from rtswap.media.tls import verified
 
 Event = Callable[[str], None]
 
@@ -25,13 +26,15 @@ _CLOCK_S = 0.01
 """Containers that count milliseconds make gaps and overlaps up to this; more is a real gap."""
 
 
-def open_sound(path: str, container: av.container.OutputContainer, suffix: str, on_event: Event) -> SoundTrack | None:
+def open_sound(
+    path: str, container: av.container.OutputContainer, suffix: str, on_event: Event, *, tls_ca: str | None = None
+) -> SoundTrack | None:
     """A track of ``container`` fed from ``path``; None (and an event) where there is no sound that can be used.
 
     To be called before the container's header is written.
     """
     try:
-        source = av.open(path, metadata_errors="ignore")
+        source = av.open(path, options=verified(path, tls_ca), metadata_errors="ignore")
     except (OSError, ValueError, av.FFmpegError) as error:
         on_event(f"no sound: {path} cannot be read ({reason(error)})")
         return None

@@ -14,7 +14,7 @@ import numpy as np
 
 from rtswap.core.errors import OutputError, reason
 from rtswap.core.types import Image
-from rtswap.media.outputs.fitting import Fitter
+from rtswap.media.fitting import Fitter
 
 TICKS = 60_000
 """Of a second. MPEG-4 allows no finer clock, and 24, 25, 30, 50, 60 fps are whole numbers of it."""

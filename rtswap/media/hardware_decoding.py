@@ -9,7 +9,7 @@ import av.container
 from av.codec.hwaccel import HWAccel, hwdevices_available
 
 from rtswap.core.errors import reason
-from rtswap.media.inputs.decoding import video_stream
+from rtswap.media.decoding import video_stream
 
 DEVICE = "cuda"
 

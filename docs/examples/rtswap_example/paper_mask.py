@@ -1,10 +1,11 @@
-"""A swapping method of one's own: the portrait, turned and scaled onto the face like a paper mask."""
+"""``--swapper paper-mask``: the portrait, turned and scaled onto the face."""
 
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from rtswap.core.parts import SwapperSpec
 from rtswap.core.types import Matrix, Points, Quality, SourceIdentity, SwappedFace, Target
 from rtswap.vision.geometry import box_of, similarity
 
@@ -22,16 +23,16 @@ class PaperMask:
     def swap(self, face: Target, quality: Quality) -> SwappedFace:
         height, width = face.crop.shape[:2]
         onto_face = similarity(self.source.landmarks[:, :2], face.landmarks[:, :2])
+        paper = cv2.warpAffine(self.source.portrait, onto_face, (width, height))
         mask = np.zeros((height, width), np.uint8)
         cv2.fillConvexPoly(mask, cv2.convexHull(np.rint(face.landmarks[:, :2]).astype(np.int32)), 255)
-        paper = np.empty_like(face.crop)
-        cv2.warpAffine(self.source.portrait, onto_face, (width, height), dst=paper)
-        return SwappedFace(paper, mask)
+        return SwappedFace(np.asarray(paper, np.uint8), mask)
 
-    def forget(self, track_id: int) -> None:
-        """Nothing is remembered of a track."""
+    def forget(self, track_id: int) -> None: ...
 
 
 class PaperMaskModel:
-    def bind(self, source: SourceIdentity) -> PaperMask:
-        return PaperMask(source)
+    bind = staticmethod(PaperMask)
+
+
+SPEC = SwapperSpec("paper-mask", "the photo, cut out and held before the face", lambda context: PaperMaskModel())

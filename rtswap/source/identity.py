@@ -1,0 +1,61 @@
+"""Who the source is, as a vector: in the space that a swapper asks for, computed when it asks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtswap.core.errors import SourceError
+from rtswap.core.protocols import Embedder, IdentitySpaces
+from rtswap.core.types import Image, Points
+
+Vector = NDArray[np.float32]
+
+
+class WeighedFace(NamedTuple):
+    """One photo's face."""
+
+    portrait: Image
+    keypoints: Points
+    """(5, 2) in ``portrait``."""
+    weight: float
+    """> 0: how much the photo counts."""
+
+
+class IdentityVectors:
+    """``SourceIdentity.identity``: the weighted mean over a person's photos, per space.
+
+    ``known``: vectors that are there already. A space is opened when it is first asked for, and its vector kept.
+    """
+
+    def __init__(
+        self, faces: Sequence[WeighedFace], spaces: IdentitySpaces, known: dict[str, Vector] | None = None
+    ) -> None:
+        self._faces, self._spaces, self._vectors = tuple(faces), spaces, dict(known or {})
+
+    def __call__(self, space: str) -> Vector:
+        """(D,) unit norm. Raises SourceError for a space that is not there or a face in which it finds nothing,
+        NotInstalled, ModelError, EngineError."""
+        if space not in self._vectors:
+            embedder = self._open(space)
+            vectors = [np.asarray(embedder.embed(face.portrait, face.keypoints), np.float32) for face in self._faces]
+            self._vectors[space] = weighted_mean(vectors, [face.weight for face in self._faces])
+        return self._vectors[space]
+
+    def _open(self, space: str) -> Embedder:
+        if space not in self._spaces:
+            raise SourceError(
+                f"there is no identity space {space!r}",
+                expected=" or ".join(sorted(self._spaces)) or "none: no identity network was given",
+            )
+        return self._spaces[space]()
+
+
+def weighted_mean(vectors: Sequence[Vector], weights: Sequence[float]) -> Vector:
+    """(D,) unit mean of (D,) unit vectors; the first where they cancel each other out."""
+    mean = np.sum([vector * weight for vector, weight in zip(vectors, weights, strict=True)], axis=0)
+    length = float(np.linalg.norm(mean))
+    return np.asarray(mean / length if length > 1e-6 else vectors[0], np.float32)

@@ -1,0 +1,254 @@
+"""Where the swapper ``mesh`` puts a face: all that follows from landmarks, before a pixel is touched.
+
+Host (``swapper``) and GPU (``gpu``) both take it from here, so that they agree.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rtswap.core.types import BatchedTarget, Mask, Matrix, Points, Target
+from rtswap.swappers.mesh.neutral_expression import NeutralExpression
+from rtswap.swappers.mesh.shape import PERSONAL, SourceShape, mean_measures
+from rtswap.swappers.mesh.uv_chart import SIZE, SKIRT, chart, skirted
+from rtswap.vision.geometry import box_of, clip_box, upright_view
+from rtswap.vision.raster import Map, fill, rasterize
+from rtswap.vision.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
+
+MARGIN = 0.12
+"""Of the face's size, around its box: room for the feather and for shapes wider than the target's."""
+TEXELS_ACROSS = 0.75 * SIZE
+"""Texels across a face that is seen from the front."""
+MAP_NODES = 104
+"""Nodes of the lookup map along the crop's longer side; between nodes it is interpolated."""
+MASK_STEP = 4
+"""Pixels per node of the mask's grid."""
+LIGHT_SIGMA = 0.18
+"""Standard deviation of the low-pass that separates light from features, in face widths. 0.1 leaves more of the
+target's features in what counts as light (identity falls by 0.03), 0.2 follows its light less."""
+LIGHT_STEP = 8
+"""Pixels per node of the light's grid. Crops are a multiple of it wide and high: whole blocks are averaged five
+times as fast as fractions."""
+BLACK_LEVEL_S, BLACK_LEVEL_EVERY_S = 1.0, 0.1
+"""Time constant of the target's black level, and how often it is measured."""
+ERODE, FEATHER = 0.005, 0.018
+"""Of the face's width: how far inside the oval the soft edge begins, and its sigma."""
+RINGS = (LEFT_EYE, RIGHT_EYE, LIPS_INNER)
+"""The openings that stay the target's own."""
+
+Extent = tuple[int, int, int, int]
+"""Whole pixels ``x1 y1 x2 y2``."""
+
+
+class Opening(NamedTuple):
+    """An eye or the inside of the mouth, into which the target's own is moved."""
+
+    corner: tuple[int, int]
+    """x, y of ``inside`` in the extent."""
+    matrix: Matrix
+    """(2, 3) pixels of the extent -> pixels of ``inside``."""
+    inside: Mask
+    """(h, w) 1 in the opening."""
+
+
+@dataclass(frozen=True, slots=True)
+class FacePlacement:
+    """One face in one frame."""
+
+    extent: Extent
+    """Where the mask can be more than 0, in pixels of the crop; multiples of ``LIGHT_STEP``, or the crop's edge."""
+    destination: Points
+    """(468, 3) where the source's face is put, in pixels of the extent."""
+    landmarks: Points
+    """(468, 3) the target's, in pixels of the extent."""
+    nodes: Map
+    """(h, w, 2) where each node of a coarse grid over the extent lies on the texture, 0..1."""
+    hull: bool
+    """Whether the swap shows inside the oval only, not as far as the texture's skirt."""
+    face_px: float
+    """The target's width."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the extent."""
+        x1, y1, x2, y2 = self.extent
+        return x2 - x1, y2 - y1
+
+    @property
+    def texels_per_pixel(self) -> float:
+        return TEXELS_ACROSS / max(self.face_px, 1.0)
+
+    @property
+    def opening_feather(self) -> float:
+        """Sigma in pixels."""
+        return max(0.6, 0.006 * self.face_px)
+
+    def light_area(self, size: tuple[int, int]) -> tuple[Mask, float]:
+        """On a grid of ``size`` over the extent: 1 where the light is looked at; sigma of its low-pass, in nodes."""
+        oval = scaled(self.destination[OVAL], self.size, size)[:, :2]
+        inside = np.zeros(size[::-1], np.uint8)
+        fill(inside, [oval], 1, smooth=False)
+        eroded = cv2.erode(inside, np.ones((3, 3), np.uint8), borderValue=0)
+        return np.asarray(eroded, np.uint8), LIGHT_SIGMA * float(np.ptp(oval[:, 0]))
+
+    def oval(self, size: tuple[int, int]) -> tuple[Mask, float]:
+        """On a grid of ``size`` over the extent: 255 in the face's oval, eroded for its feather or, without the hull,
+        pushed outwards as far as the texture has a skirt; the feather's sigma, in nodes."""
+        sigma = max(0.7, FEATHER * self.face_px / MASK_STEP)
+        oval = scaled(self.destination[OVAL], self.size, size)[:, :2]
+        middle = oval.mean(0)
+        reach = np.linalg.norm(oval - middle, axis=1, keepdims=True)
+        inset = ERODE * self.face_px / MASK_STEP + sigma
+        outwards = 0.0 if self.hull else SKIRT
+        oval = middle + (oval - middle) * np.maximum(0, 1 + outwards - inset / np.maximum(reach, 1e-6))
+        mask = np.zeros(size[::-1], np.uint8)
+        fill(mask, [oval], 255)
+        return mask, sigma
+
+    def openings(self, most_px: int | None = None) -> list[Opening | None]:
+        """Of each of ``RINGS``, None for what is too small to show. Larger ones than ``most_px`` are cut off.
+
+        Each is moved by the affine map that best takes the target's ring of lids or lips onto the destination's: eyes
+        keep round irises, teeth stay straight.
+        """
+        return [self._opening(ring, most_px) for ring in RINGS]
+
+    def _opening(self, ring: list[int], most_px: int | None) -> Opening | None:
+        goal, room = self.destination[ring, :2], 3 * self.opening_feather
+        low = np.maximum(np.floor(goal.min(0) - room), 0).astype(int)
+        high = np.minimum(np.ceil(goal.max(0) + room) + 1, self.size).astype(int)
+        if most_px is not None:
+            high = np.minimum(high, low + most_px)
+        if (high - low < 2).any():
+            return None
+        inside = np.zeros((high - low)[::-1], np.uint8)
+        fill(inside, [goal - low], 1, smooth=False)
+        return Opening((int(low[0]), int(low[1])), affine(self.landmarks[ring, :2], goal - low), inside)
+
+
+class FaceGeometry:
+    """Of one source, put onto any number of targets. Remembers of each track what its face is like at rest.
+
+    ``expression``: how much of the target's is followed. ``hull``: as in ``FacePlacement``.
+    """
+
+    def __init__(self, shape: SourceShape, *, expression: float = 1.0, hull: bool = True) -> None:
+        self._shape, self._expression, self._hull = shape, expression, hull
+        self._neutrals: dict[int, NeutralExpression] = {}
+
+    def place(self, face: Target | BatchedTarget, size: tuple[int, int]) -> FacePlacement | None:
+        """None where nothing of the face lies in its crop of ``size`` = (width, height)."""
+        destination = self._shape.destination(
+            face.landmarks,
+            expression=self._expression,
+            neutral=self._neutrals.setdefault(face.track_id, NeutralExpression(mean_measures(), PERSONAL)),
+            visibility=face.visibility,
+            time_s=face.time_s,
+        )
+        extent = self._extent(destination, size)
+        x1, y1, x2, y2 = extent
+        if x1 >= x2 or y1 >= y2:
+            return None
+        origin = np.array([x1, y1, 0], np.float32)
+        inner, landmarks = destination - origin, face.landmarks - origin
+        nodes = _map_nodes(inner, (x2 - x1, y2 - y1))
+        return FacePlacement(extent, inner, landmarks, nodes, self._hull, float(np.ptp(landmarks[:, 0])))
+
+    def forget(self, track_id: int) -> None:
+        """Drop what was remembered of a track that has ended."""
+        self._neutrals.pop(track_id, None)
+
+    def _extent(self, destination: Points, size: tuple[int, int]) -> Extent:
+        """The crop shows a fifth more on each side, for those who ask what is around the face."""
+        reach = 3 * FEATHER + (0.0 if self._hull else SKIRT)
+        steps = box_of(destination[OVAL], reach) / np.float32(LIGHT_STEP)
+        width, height = size
+        x1, y1, x2, y2 = (
+            LIGHT_STEP * edge for edge in clip_box(steps, -(-width // LIGHT_STEP), -(-height // LIGHT_STEP))
+        )
+        return x1, y1, min(x2, width), min(y2, height)
+
+
+class BlackLevelTimes:
+    """When each track's black level is measured anew. It is smoothed over time: a hand or a blink changes what is
+    darkest, the lens stays."""
+
+    def __init__(self) -> None:
+        self._measured_s: dict[int, float] = {}
+
+    def due(self, track_id: int, time_s: float, placed: FacePlacement) -> tuple[Extent, float] | None:
+        """The box to look at, in pixels of the extent, and how much the past still counts, 0..1; None where it is not
+        yet time, or nothing to be seen."""
+        since = self._measured_s.get(track_id, -math.inf)
+        box = clip_box(box_of(placed.landmarks), *placed.size)
+        if 0 <= time_s - since < BLACK_LEVEL_EVERY_S or box[0] >= box[2] or box[1] >= box[3]:
+            return None
+        self._measured_s[track_id] = time_s
+        return box, math.exp(-max(0.0, time_s - since) / BLACK_LEVEL_S)
+
+    def forget(self, track_id: int) -> None:
+        """Drop what was remembered of a track that has ended."""
+        self._measured_s.pop(track_id, None)
+
+
+def view_of(landmarks: Points, max_px: int) -> tuple[Matrix, tuple[int, int]]:
+    """An upright cut-out of the frame, whole pixels wide, made smaller only where it exceeds ``max_px``."""
+    x1, y1, x2, y2 = box_of(landmarks, MARGIN)
+    x, y = np.floor(x1), np.floor(y1)
+    sides = np.maximum(2, np.ceil(np.array([x2 - x, y2 - y]) / LIGHT_STEP)) * LIGHT_STEP
+    scale = min(1.0, max_px / float(sides.max()))
+    small = np.maximum(2, np.floor(sides * scale / LIGHT_STEP + 1e-3)) * LIGHT_STEP
+    size = int(small[0]), int(small[1])
+    corner = np.array([x, y])
+    return upright_view(np.concatenate([corner, corner + sides]), size), size
+
+
+def grid(size: tuple[int, int], step: float) -> tuple[int, int]:
+    """(width, height) of a grid with about one node every ``step`` pixels."""
+    return max(2, math.ceil(size[0] / step)), max(2, math.ceil(size[1] / step))
+
+
+def scaled(points: Points, size: tuple[int, ...], to: tuple[int, ...]) -> Points:
+    """Points of a picture of one size in the same picture at another, pixel centres at whole numbers; z likewise."""
+    factor = np.array([to[0] / size[0], to[1] / size[1]], np.float32)
+    moved = points.copy()
+    moved[:, :2] = (points[:, :2] + 0.5) * factor - 0.5
+    moved[:, 2] *= factor.mean()
+    return moved
+
+
+def affine(moving: Points, fixed: Points) -> Matrix:
+    """(2, 3) least-squares affine map; kept from collapsing where the points are nearly on a line (a shut mouth)."""
+    mean_a, mean_b = (np.add.reduce(points) / np.float32(len(points)) for points in (moving, fixed))
+    a, b = moving - mean_a, fixed - mean_b
+    (p, q), (_, r) = (a.T @ a).tolist()
+    (e, f), (g, h) = (b.T @ a).tolist()
+    floor = 0.02 * (p + r + 1e-4)
+    p, r, e, h = p + floor, r + floor, e + floor, h + floor
+    area, (x, y), (u, v) = p * r - q * q, mean_a.tolist(), mean_b.tolist()
+    across = (e * r - f * q) / area, (f * p - e * q) / area
+    down = (g * r - h * q) / area, (h * p - g * q) / area
+    return np.array(
+        [[*across, u - across[0] * x - across[1] * y], [*down, v - down[0] * x - down[1] * y]], np.float32
+    )
+
+
+def _map_nodes(destination: Points, size: tuple[int, int]) -> Map:
+    small = grid(size, max(2.0, max(size) / MAP_NODES))
+    where = rasterize(scaled(skirted(destination), size, small), _chart_values(), chart().triangles, small)
+    return np.ascontiguousarray(where[..., :2])
+
+
+@cache
+def _chart_values() -> NDArray[np.float32]:
+    """(504, 3) chart coordinates in 0..1 of a texel's centre, as the rasteriser wants them."""
+    values = np.ones((len(chart().points), 3), np.float32)
+    values[:, :2] = (chart().points[:, :2] + 0.5) / SIZE
+    return values
