@@ -11,6 +11,7 @@ from media_files import SUFFIXES, mark_picture
 from tls_front import Front, certificate, web
 
 from rtswap.core.errors import InputError
+from rtswap.core.parts import InputRequest
 from rtswap.media.inputs import open_input
 from rtswap.media.outputs.video import VideoWriter
 
@@ -79,7 +80,9 @@ def test_a_playlist_behind_https_is_told(folder: Path) -> None:
     with web(folder) as port:
         front = Front(certificate(folder, "127.0.0.1"), port)
         with pytest.raises(InputError, match="playlist"):
-            open_input(f"https://127.0.0.1:{front.port}/near.m3u8", tls_ca=str(folder / "127.0.0.1.pem"))
+            open_input(
+                f"https://127.0.0.1:{front.port}/near.m3u8", InputRequest(tls_ca=str(folder / "127.0.0.1.pem"))
+            )
         front.close()
 
 

@@ -20,12 +20,13 @@ from rtswap.commands.extract.measure import UNCLEAR, MeasuredFace, measure_faces
 from rtswap.commands.extract.near_duplicates import NearDuplicates
 from rtswap.commands.extract.options import ExtractOptions
 from rtswap.commands.extract.sheet import draw_faces
-from rtswap.commands.extract.templates import align, placement
 from rtswap.core.errors import InputError
 from rtswap.core.text import plural
 from rtswap.core.types import Image
+from rtswap.vision.crops import cut_sharp
 from rtswap.vision.geometry import scale_of, transform
 from rtswap.vision.images import read_image
+from rtswap.vision.templates import placement
 
 ENLARGED = 1.5
 """Times from which a face that was made larger is told of."""
@@ -198,7 +199,7 @@ class _Extraction:
         if self._options.embeddings and alike is not None:
             record["embedding"] = None if vector is None else [round(float(v), 5) for v in vector]
             record["embedded_by"] = alike.name
-        self._album.add(align(image, matrix, self._options.size), record)
+        self._album.add(cut_sharp(image, matrix, self._options.size), record)
         if alike is not None:
             alike.remember(vector, where["sha256"])
         self.kept += 1

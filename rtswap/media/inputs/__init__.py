@@ -13,7 +13,7 @@ from rtswap.core.protocols import Input
 from rtswap.core.text import nearest
 from rtswap.core.urls import local_path
 
-GROUP = "rtswap.media.inputs"
+GROUP = "rtswap.inputs"
 """Entry points of other packages' inputs."""
 
 

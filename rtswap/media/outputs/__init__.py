@@ -10,7 +10,7 @@ from rtswap.core.parts import OutputRequest, OutputSpec
 from rtswap.core.plugins import built_in, plugins
 from rtswap.core.protocols import Output
 
-GROUP = "rtswap.media.outputs"
+GROUP = "rtswap.outputs"
 """Entry points of other packages' outputs."""
 
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from rtswap.core.protocols import Engine, SwapModel, Swapper
 from rtswap.core.types import Matrix, Points, Quality, SourceIdentity, SwappedFace, Target, Tensor
-from rtswap.swappers.refiner.crop_view import SIZE, add_residual, crop_view, cut, limit_mask, place
+from rtswap.swappers.refiner.crop_view import SHRINK, SIZE, add_residual, crop_view, limit_mask, place
+from rtswap.vision.crops import cut
 
 SMOOTH_S = 0.05
 """Time constant with which a track's differences follow the network: noise of single frames does not show."""
@@ -53,7 +54,7 @@ def style_of(source: SourceIdentity, encoder: Engine) -> Tensor | None:
     matrix = place(source.landmarks)
     if matrix is None:
         return None
-    return np.array(encoder.run({"photo": cut(source.portrait, matrix)[None]})["style"], np.float32)
+    return np.array(encoder.run({"photo": cut(source.portrait, matrix, SIZE, SHRINK)[None]})["style"], np.float32)
 
 
 class RefinerSwapper:

@@ -19,10 +19,10 @@ from rtswap.commands.extract.limits import QualityLimits
 from rtswap.commands.extract.measure import measure_faces
 from rtswap.commands.extract.options import ExtractOptions
 from rtswap.commands.extract.run import extract
-from rtswap.commands.extract.templates import TEMPLATES
 from rtswap.core.errors import InputError, OutputError, UsageError
 from rtswap.vision.images import read_image
 from rtswap.vision.talking_head import persona
+from rtswap.vision.templates import TEMPLATES
 
 
 def own_eyes() -> FaceModels:
