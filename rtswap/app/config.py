@@ -325,9 +325,7 @@ class ConsoleConfig:
 
     json: bool = option(False, switch(), "--json", help="print the result as JSON on standard output")
     quiet: bool = option(False, switch(), "--quiet", "-q", help="print only errors", own=always)
-    stats: bool = option(
-        False, switch(), "--stats", help="also print percentiles: of every stage, of frames' ages", own=always
-    )
+    stats: bool = option(False, switch(), "--stats", help="also print percentiles of stages and ages", own=always)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from textwrap import fill
 from typing import TYPE_CHECKING, Any, TextIO, TypeAlias, cast
 
 from rtswap.core.errors import OutputError
@@ -237,8 +238,8 @@ def rendered(parts: Sequence[Shown], to: RichConsole) -> str:
             if isinstance(part, Table) and not to.is_terminal:
                 part.box, part.padding = None, (0, 2, 0, 0)
             if isinstance(part, str):
-                whole = not to.is_terminal or part.startswith("  ")
-                to.print(printable(part), soft_wrap=whole, overflow="ignore", crop=False)
+                width = to.width if to.is_terminal and not part.startswith("  ") else PLAIN_WIDTH
+                to.print(fill(printable(part), width, break_long_words=False, break_on_hyphens=False), soft_wrap=True)
             else:
                 to.print(part)
     return "\n".join(line.rstrip() for line in captured.get().split("\n"))

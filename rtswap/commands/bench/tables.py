@@ -30,9 +30,9 @@ def cases(result: Mapping[str, Any], *, stats: bool) -> list[Shown]:
         return [*shown, MORE]
     stages = dict.fromkeys(stage for found in result["cases"].values() for stage in found["stages_ms"])
     per_stage = [[stage, *_medians(result["cases"], stage)] for stage in stages]
-    heads = [f">{name.split(' of ')[0].replace(', ', ' ')}" for name in result["cases"]]
+    heads = [f">{_height(name)}p, {name.split()[1]}" for name in result["cases"]]
     roofline = f"networks of a frame: {result['roofline']['networks_of_a_frame']}"
-    return [*shown, table(("median ms", *heads), per_stage), roofline]
+    return [*shown, table(("median ms", *heads), per_stage, "Stages by height and faces"), roofline]
 
 
 def _medians(found: Mapping[str, Any], stage: str) -> list[str]:
@@ -55,7 +55,7 @@ def _in_words(found: Mapping[str, Any]) -> list[str]:
     for name, case in found.items():
         if ", 1 face" not in name:
             continue
-        height = name.partition(",")[0].partition("x")[2]
+        height = _height(name)
         live = case["at_60_fps"]
         if live["fps"] >= KEEPS_UP * CAMERA_FPS:
             lower = " at lower quality" if live["quality_level"] else ""
@@ -66,6 +66,11 @@ def _in_words(found: Mapping[str, Any]) -> list[str]:
         else:
             said.append(f"{height}p at {LEAST_FPS} fps: no, {case['possible_fps']:.0f} fps")
     return said
+
+
+def _height(case: str) -> str:
+    """``720`` of ``1280x720, 1 face of 300 px``"""
+    return case.partition(",")[0].partition("x")[2]
 
 
 def streams(result: Mapping[str, Any]) -> list[Shown]:
