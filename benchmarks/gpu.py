@@ -26,9 +26,10 @@ from telling import tell
 
 from rtswap.compositing.canvas.face_table import side_for
 from rtswap.compositing.canvas.gpu import Compositor
-from rtswap.compositing.canvas.yuv import bytes_shape
 from rtswap.core.types import BatchedTarget, Image, Points, Quality, SourceIdentity, TargetBatch, View
-from rtswap.disclosure.gpu import Pattern, Plate
+from rtswap.disclosure import Badge
+from rtswap.disclosure.stamp import Stamp
+from rtswap.disclosure.watermark import Payload, Watermark
 from rtswap.gpu.resample import uploaded
 from rtswap.gpu.torch_import import load_torch
 from rtswap.swappers.mesh.gpu import MODES, GpuMeshSwapModel, GpuMeshSwapper
@@ -131,33 +132,14 @@ def face_at(x: float, y: float, width: float) -> Points:
     return np.asarray(points + np.array([x, y, 0]), np.float32)
 
 
-def pattern_for(width: int, height: int) -> Pattern:
-    """As large and as strong as the invisible mark; what it says does not matter here."""
-    side = max(128, round(256 * min(width, height) / 720))
-    tiles = np.random.default_rng(1).integers(-4, 5, (3, side, side)).astype(np.int8)
-    columns, rows = (
-        (*range(0, length, side // 4), length) if length % (side // 4) else tuple(range(0, length + 1, side // 4))
-        for length in (width, height)
-    )
-    samples = -(-width * 32 // side), -(-height * 32 // side)
-    return Pattern(tiles, columns, rows, samples, 8, (20.0, 40.0), 0.65, 0.4)
-
-
-def plate_for(width: int, height: int) -> Plate:
-    """As large as the badge."""
-    shape = height // 18, width // 5, 3
-    layers = tuple(np.full(shape, grey, np.uint8) for grey in (90, 160))
-    return Plate((16, height - shape[0] - 16), layers, layers, 118, 20, 30)
-
-
 class Scene:
     """A frame with faces, and everything that is done to it."""
 
-    def __init__(self, device: str, size: tuple[int, int], faces: int, *, layout: str, mode: str) -> None:
+    def __init__(self, device: str, size: tuple[int, int], faces: int, *, mode: str) -> None:
         width, height = size
         self.image = textured(width, height)
-        self.size, self.layout = size, layout
-        self.compositor = Compositor(device, layout_out=layout, pattern=pattern_for, plate=plate_for)
+        self.size = size
+        self.compositor, self.stamp = Compositor(device), Stamp(Badge(), Watermark(Payload((1, 0))))
         model = GpuMeshSwapModel(MeshSwapModel(skin=False), device, mode)
         swapper = model.bind(SourceIdentity(textured(512, 512), face_at(256, 256, 300)))
         assert isinstance(swapper, GpuMeshSwapper)
@@ -175,6 +157,7 @@ class Scene:
         targets = TargetBatch(tuple(self.faces), canvas.crops(self.views))
         swapped = self.swapper.swap_all(targets, self.quality)
         canvas.paste_all(swapped.crops, swapped.masks, self.views)
+        self.stamp.apply_on_gpu(canvas.frame)
         canvas.finish()
         return canvas
 
@@ -193,17 +176,9 @@ class Scene:
         rows = uploaded(self.swapper.rows(self.faces, side), self.compositor.device)
         swapped = self.swapper.render(crops, rows, light=True)
 
-        def delivered() -> Any:
-            for state in self.compositor.marks:
-                assert state is not None
-                state.look_at(frame)
-            return self.compositor.kernels.deliver(frame, self.compositor.marks, self.layout, self.compositor.coded)
-
-        leaving = delivered()
-        down = torch.empty(leaving.shape, dtype=torch.uint8, pin_memory=on_gpu)
+        down = torch.empty(frame.shape, dtype=torch.uint8, pin_memory=on_gpu)
         shown = float(sum(view.size[0] * view.size[1] for view in self.views))
         square, pixels = float(len(self.views) * side * side), float(width * height)
-        out = float(np.prod(bytes_shape(width, height, self.layout)))
         return {
             "upload": Work(lambda: frame.copy_(pinned, non_blocking=True), 3 * pixels, limit="copy_up"),
             "crop": Work(lambda: canvas.crops(self.views), 3 * shown + 3 * square),
@@ -214,8 +189,8 @@ class Scene:
             ),
             "paste": Work(lambda: canvas.paste_all(swapped.crops, swapped.masks, self.views), 10 * shown),
             "cover": Work(lambda: canvas.cover(np.array([9, 9, 300, 400], np.float32), "blur"), 6.0 * 291 * 391),
-            "mark and lay out": Work(delivered, 3 * pixels + out),
-            "download": Work(lambda: down.copy_(leaving, non_blocking=True), out, limit="copy_down"),
+            "mark": Work(lambda: self.stamp.apply_on_gpu(frame), 6 * pixels),
+            "download": Work(lambda: down.copy_(frame, non_blocking=True), 3 * pixels, limit="copy_down"),
         }
 
     def host_rows(self) -> None:
@@ -279,10 +254,9 @@ def machine(device: Any) -> dict[str, Any]:
     return found
 
 
-def variants(quick: bool, modes: Sequence[str]) -> list[tuple[int, str, str]]:
-    """Number of faces, layout on the way out, and how the mesh is rendered."""
-    faces_and_layouts = [(1, "bgr")] if quick else [(1, "bgr"), (1, "nv12"), (4, "bgr")]
-    return [(faces, layout, mode) for mode in modes for faces, layout in faces_and_layouts]
+def variants(quick: bool, modes: Sequence[str]) -> list[tuple[int, str]]:
+    """Number of faces, and how the mesh is rendered."""
+    return [(faces, mode) for mode in modes for faces in ((1,) if quick else (1, 4))]
 
 
 def modes_of(text: str) -> list[str]:
@@ -309,12 +283,12 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     scenes: dict[str, Any] = {}
     sizes = {"180p": (320, 180)} if options.quick else SIZES
     for name, size in sizes.items():
-        for faces, layout, mode in variants(options.quick, options.modes):
-            title = f"{name}, {faces} faces, {layout}, {mode}"
+        for faces, mode in variants(options.quick, options.modes):
+            title = f"{name}, {faces} faces, {mode}"
             if time.perf_counter() - began > options.seconds:
                 left_out.append(title)
                 continue
-            scene = Scene(options.device, size, faces, layout=layout, mode=mode)
+            scene = Scene(options.device, size, faces, mode=mode)
             scenes[title] = measured(scene, clock, rates)
     report = {
         "machine": machine(device),

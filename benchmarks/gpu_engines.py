@@ -32,7 +32,7 @@ from rtswap.core.types import Tensor
 from rtswap.engines.build.profiles import profile_of
 from rtswap.engines.measure import difference
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
-from rtswap.engines.samples import pictures_like
+from rtswap.engines.samples import fill_with_faces
 from rtswap.engines.tensorrt.engine import TensorRtEngine
 from rtswap.engines.torch.engine import TorchEngine
 from rtswap.gpu.card import load_torch
@@ -66,7 +66,7 @@ def inputs_of(model: onnx.ModelProto, batch: int) -> dict[str, Tensor]:
         lengths = [length.dim_value for length in value.type.tensor_type.shape.dim]
         shape = [length or (batch if axis == 0 else SIDE) for axis, length in enumerate(lengths)]
         found[value.name] = np.zeros(shape, onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type))
-    return pictures_like(found)
+    return fill_with_faces(found)
 
 
 def measure(

@@ -1,4 +1,4 @@
-"""A frame through the workshop that ``rtswap --engine torch-cuda`` runs: crop, mesh, finishes, paste, marks, verdict.
+"""A frame through the renderer that ``rtswap --engine torch-cuda`` runs: crop, mesh, finishes, paste, marks, verdict.
 
     python benchmarks/gpu_loop.py --json benchmarks/results/gpu_loop.json    # on a GPU: half a minute
     python benchmarks/gpu_loop.py --device cpu --quick                       # by torch on the CPU: does it run?
@@ -25,17 +25,17 @@ from telling import tell
 
 from rtswap.app.config import Config
 from rtswap.app.networks import open_models
-from rtswap.app.program import OCCLUSION_EVERY_S
 from rtswap.commands.bench.rig import People
 from rtswap.compositing.canvas.gpu import Compositor
 from rtswap.compositing.finishes.detail_gpu import GpuMatchDetail
+from rtswap.compositing.finishes.occlusion import LIVE_EVERY_S
 from rtswap.compositing.finishes.occlusion_gpu import GpuOcclusionMask
 from rtswap.compositing.renderer_gpu import GpuRenderer
 from rtswap.core.protocols import GpuSwapper, SwapModel
 from rtswap.core.types import Image, Points, Quality, Track
-from rtswap.disclosure.badge import Badge
-from rtswap.disclosure.gpu_patterns import patterns, plates
-from rtswap.disclosure.watermark import Payload
+from rtswap.disclosure import Badge
+from rtswap.disclosure.stamp import Stamp
+from rtswap.disclosure.watermark import Payload, Watermark
 from rtswap.engines.torch.engine import TorchEngine
 from rtswap.gpu.torch_import import load_torch
 from rtswap.networks.registry import Registry
@@ -56,7 +56,7 @@ class Loop:
 
     def __init__(self, device: str, size: tuple[int, int], faces: int, mode: str, swapper: str = "mesh") -> None:
         self.image, meshes = scene(size, faces)
-        self.compositor = Compositor(device, pattern=patterns(Payload((1, 0))), plate=plates(Badge()))
+        self.compositor = Compositor(device)
         registry = Registry(on_event=print)
         model: SwapModel = GpuMeshSwapModel(MeshSwapModel(skin=False), device, mode)
         if swapper in SIDES:
@@ -68,7 +68,8 @@ class Loop:
         self.renderer = GpuRenderer(
             [bound],
             canvas=self.compositor.begin,
-            finishes=[GpuOcclusionMask(network, OCCLUSION_EVERY_S), GpuMatchDetail()],
+            stamp=Stamp(Badge(), Watermark(Payload((1, 0)))),
+            finishes=[GpuOcclusionMask(network, LIVE_EVERY_S), GpuMatchDetail()],
             partial=False,
         )
         self.tracks = [
@@ -79,14 +80,14 @@ class Loop:
     def frame(self) -> tuple[float, float]:
         """Seconds of one frame, and of these before the wait. Raises RuntimeError where it would not leave."""
         begin = time.perf_counter()
-        piece = self.renderer.begin(self.image)
+        render = self.renderer.begin(self.image)
         now = self.index / FPS
-        swaps = piece.swap(self.tracks, 0, quality=Quality(), now=now, stages=self.spans)
-        piece.paste()
+        swaps = render.swap(self.tracks, 0, quality=Quality(), now=now, stages=self.spans)
+        render.paste()
         asked = time.perf_counter()
-        piece.image()
-        if piece.verdict() != swaps or len(swaps.done) != len(self.tracks):
-            raise RuntimeError(f"the frame would not leave: {swaps}, then {piece.verdict()}")
+        render.deliver()
+        if render.verdict() != swaps or len(swaps.done) != len(self.tracks):
+            raise RuntimeError(f"the frame would not leave: {swaps}, then {render.verdict()}")
         self.index += 1
         return time.perf_counter() - begin, asked - begin
 

@@ -1,4 +1,4 @@
-"""Where the time of a frame goes on a GPU: 720p, one face, the workshop of ``rtswap --engine torch-cuda``.
+"""Where the time of a frame goes on a GPU: 720p, one face, the renderer of ``rtswap --engine torch-cuda``.
 
     python benchmarks/gpu_profile.py --out profile.txt             # on a GPU: ten seconds
     python benchmarks/gpu_profile.py --device cpu --frames 3       # by torch on the CPU: does it run?

@@ -21,10 +21,7 @@ from rtswap.app.config import BudgetConfig, Config
 from rtswap.commands.bench.machine import machine
 from rtswap.commands.bench.rig import ClipInput, Rig
 from rtswap.core.types import MarkedImage
-from rtswap.disclosure import Disclosure
-from rtswap.runtime.budget import Budget
 from rtswap.runtime.metrics import Metrics
-from rtswap.runtime.session import Session
 
 
 class Ages:
@@ -55,9 +52,7 @@ def main() -> None:
     possible = rig.play(images, fps=float("inf"), seconds=min(5.0, arguments.seconds)).summary()["fps"]
     ages = Ages(time.perf_counter)
     source = ClipInput(images, fps=2 * possible, seconds=arguments.seconds)
-    session = Session(
-        source, rig.pipeline(), Disclosure(None), [ages], metrics=Metrics(), quality_budget=Budget(float("inf"))
-    )
+    session = rig.program().session(source, [ages], metrics=Metrics())
     session.run()
     at, age, index = (np.array(column) for column in zip(*ages.rows, strict=True))
     at -= at[0]

@@ -19,22 +19,25 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper, shape_inference
 
 from rtswap.app.config import Config
 from rtswap.app.console import Console
 from rtswap.app.networks import FaceModels, open_models
-from rtswap.app.program import make_pipeline, make_swap_model
+from rtswap.app.program import Program
 from rtswap.core.protocols import Engine
 from rtswap.core.types import Frame, Quality, SourceIdentity, Tensor
-from rtswap.engines.build.pixels import floats_first
-from rtswap.engines.build.precision import SENSITIVE, lowered
-from rtswap.engines.build.profiles import PROFILES
+from rtswap.engines.build.pixels import cast_pixels_first
+from rtswap.engines.build.precision import SENSITIVE, lower_precision
+from rtswap.engines.build.profiles import profiles
+from rtswap.engines.telemetry import no_telemetry
 from rtswap.networks.registry import Registry
 from rtswap.source.portrait import find_landmarks
 from rtswap.swappers.refiner.swapper import SIZES
 from rtswap.vision.talking_head import AnimatedHead, clip, persona
+
+with no_telemetry():
+    import onnxruntime as ort
 
 PEOPLE = ("ada", "ben", "carl", "dan")
 FRAMES = 8
@@ -84,12 +87,12 @@ def record() -> dict[str, list[Inputs]]:
         models = open_models(config, on_event=lambda text: None, wrap=lambda engine: Recorder(engine, kept))
         portraits = {name: (persona(name), _landmarks(models, name)) for name in PEOPLE}
         for source, target in zip(PEOPLE, PEOPLE[1:] + PEOPLE[:1], strict=True):
-            bound = make_swap_model(config, models).bind(SourceIdentity(*portraits[source], name=source))
-            pipeline = make_pipeline(config, models, [bound], on_event=lambda text: None)
+            who = SourceIdentity(*portraits[source], name=source)
+            pipeline = Program(config, on_event=lambda text: None, models=models, sources=[who]).pipeline()
             head = AnimatedHead(*portraits[target], 220)
             for index, image in enumerate(clip([head], (640, 480), fps=6, frames=FRAMES)):
                 pipeline.process(Frame(image, index, index / 6), Quality())
-    found: dict[str, list[Inputs]] = {name: [] for name in PROFILES}
+    found: dict[str, list[Inputs]] = {name: [] for name in profiles()}
     for inputs in kept:
         found[_network_of(inputs)].append(inputs)
     found["dlib"] = [{"image": np.stack([_square(persona(name), 150) for name in PEOPLE])}]
@@ -168,9 +171,9 @@ def run(model: onnx.ModelProto, inputs: Sequence[Inputs]) -> list[Inputs]:
 
 def measure(name: str, inputs: Sequence[Inputs], precision: str, keep: Sequence[str] = ()) -> dict[str, Any]:
     """Output -> largest and usual (99th percentile) difference from float32, and the largest value."""
-    model = floats_first(onnx.load(Registry().path(name)))
+    model = cast_pixels_first(onnx.load(Registry().path(name)))
     truth = run(model, inputs)
-    found = run(rounding(lowered(model, precision, keep)), inputs)
+    found = run(rounding(lower_precision(model, precision, keep)), inputs)
     rows = {}
     for output in truth[0]:
         pairs = zip(truth, found, strict=True)
@@ -189,9 +192,9 @@ def table(results: Mapping[str, Any]) -> str:
     for name, found in results.items():
         for output, half in found["fp16"].items():
             brain = found["bf16"][output]
-            allowed = PROFILES[name].tolerance.get(output)
+            allowed = profiles()[name].tolerance.get(output)
             unit = "px of 128" if (name, output) == ("landmarks", "points") else UNITS[output]
-            runs = PROFILES[name].precision + (", some layers in fp32" if PROFILES[name].keep else "")
+            runs = profiles()[name].precision + (", some layers in fp32" if profiles()[name].keep else "")
             lines.append(
                 f"| {name} | {output} | {unit} | {half['scale']:.3g} "
                 f"| {half['largest']:.2g}, {half['p99']:.2g} | {brain['largest']:.2g}, {brain['p99']:.2g} "
@@ -208,12 +211,12 @@ def main() -> None:
     console = Console()
     inputs = record()
     results = {}
-    for number, name in enumerate(PROFILES):
-        console.progress(number, len(PROFILES), name)
-        keep = PROFILES[name].keep
+    for number, name in enumerate(profiles()):
+        console.progress(number, len(profiles()), name)
+        keep = profiles()[name].keep
         results[name] = {how: measure(name, inputs[name], how, keep) for how in ("fp16", "bf16")}
         results[name]["inputs"] = len(inputs[name])
-    console.progress(len(PROFILES), len(PROFILES))
+    console.progress(len(profiles()), len(profiles()))
     console.finish()
     print(table(results))
     if given.json:

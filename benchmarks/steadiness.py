@@ -28,7 +28,7 @@ from telling import tell
 
 from rtswap.app.config import Config
 from rtswap.app.networks import FaceModels, open_models
-from rtswap.app.program import make_tracker
+from rtswap.app.program import Program
 from rtswap.commands.bench.machine import machine
 from rtswap.commands.evaluate.clips import (
     FPS,
@@ -42,7 +42,7 @@ from rtswap.commands.evaluate.clips import (
     swapped_face,
 )
 from rtswap.commands.evaluate.pose import Meshes
-from rtswap.commands.evaluate.steadiness import REGIONS, flicker, jitter, replaced, warp_errors
+from rtswap.commands.evaluate.steadiness import REGIONS, flicker, jitter, replaced_share, warp_errors
 from rtswap.core.types import Frame, Image, Quality
 from rtswap.vision.geometry import interocular
 from rtswap.vision.talking_head import persona
@@ -56,7 +56,7 @@ WARM_UP = 15
 def measure(clip: Clip, swap: Swap, ins: Meshes, outs: Meshes) -> dict[str, object]:
     """All figures of one swapped clip. ``ins``, ``outs``: what the judge sees in its input and output."""
     keep = swap.sound
-    shares = [replaced(a, b, mesh) for a, b, mesh in zip(clip.images, swap.images, ins, strict=True)]
+    shares = [replaced_share(a, b, mesh) for a, b, mesh in zip(clip.images, swap.images, ins, strict=True)]
     bare = ~swap.covered & (np.array(shares) < BARE)
     warps, flickers = (how(clip.images, swap.images, keep) for how in (warp_errors, flicker))
     return {
@@ -75,7 +75,7 @@ def measure(clip: Clip, swap: Swap, ins: Meshes, outs: Meshes) -> dict[str, obje
 def tracked(images: Sequence[Image], eyes: FaceModels) -> tuple[Meshes, Meshes]:
     """Meshes of the tracker, and of the network alone: each look from its own last one."""
     config = Config()
-    tracker = make_tracker(config, eyes.detector, eyes)
+    tracker = Program(config, on_event=print, models=eyes).tracker()
     smooth, alone, guide = [], [], mesh_in(images[0], eyes)
     for index, image in enumerate(images):
         tracks = tracker.update(Frame(image, index, index / FPS, index / FPS), Quality())

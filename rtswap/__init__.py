@@ -5,11 +5,12 @@ What is named here is loaded when first used, so that ``rtswap --help`` stays in
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from rtswap.core.version import __version__ as __version__
 
+TYPE_CHECKING = False  # `python -m rtswap` looks in the working folder for what is imported here, even for typing
 if TYPE_CHECKING:
+    from typing import Any
+
     from rtswap.api import LiveSwap, run_session, swap
     from rtswap.commands.verify.run import verify
 

@@ -26,17 +26,12 @@ from typing import Any
 import numpy as np
 
 from rtswap.app.config import Config
-from rtswap.app.marking import make_disclosure
-from rtswap.app.networks import open_models
-from rtswap.app.program import bind_sources, make_pipeline
+from rtswap.app.program import Program
 from rtswap.core.errors import InputError, UsageError
-from rtswap.core.protocols import Input, Output
-from rtswap.core.types import Frame, Image, MarkedImage, Quality
-from rtswap.disclosure import Disclosure
-from rtswap.runtime.budget import Budget
+from rtswap.core.parts import FinishSpec, SwapperSpec
+from rtswap.core.protocols import Input, Output, SwapModel
+from rtswap.core.types import Frame, Image, Quality
 from rtswap.runtime.metrics import Metrics
-from rtswap.runtime.pipeline import Outcome, Pipeline
-from rtswap.runtime.session import Session
 from rtswap.vision.images import read_image
 
 Photo = str | Path
@@ -48,34 +43,50 @@ BEST = Quality(max_face_px=1024)
 """For single pictures, where time does not count."""
 
 
-def swap(image: Image | Photo, source: Photos, *, config: Config | None = None) -> Image:
+def swap(
+    image: Image | Photo,
+    source: Photos,
+    *,
+    config: Config | None = None,
+    swapper: str | SwapperSpec | SwapModel | None = None,
+    finishes: Sequence[str | FinishSpec] = (),
+) -> Image:
     """Every face in the picture replaced by the source's; a new (H, W, 3) BGR uint8 array, labelled.
 
-    ``image``: a path, or an array of that kind, which is left as it is. Raises SourceError for a source without a
-    usable face, InputError for a picture without a face.
+    ``image``: a path, or an array of that kind, which is left as it is. ``swapper``, ``finishes``: parts of your own
+    (docs/writing-parts.md). Raises SourceError for a source without a usable face, InputError for a picture without
+    a face.
     """
-    wanted = config or Config()
-    wanted = replace(wanted, tracking=replace(wanted.tracking, faces="all"))
+    config = config or Config()
+    config = replace(config, tracking=replace(config.tracking, faces="all"))
     picture = _checked(image).copy() if isinstance(image, np.ndarray) else read_image(Path(image))
     frame = Frame(picture, 0, time.perf_counter(), time_s=0.0)
-    disclosure = make_disclosure(wanted, _ignore)
-    outcome = _pipeline(wanted, source, _ignore, disclosure, photos=True, live=False).process(frame, BEST)
-    if outcome.image is None or not outcome.swapped:
+    program = _program(config, source, _ignore, swapper, finishes)
+    outcome = program.pipeline(photos=True, live=False).process(frame, BEST)
+    if outcome.stamped is None or not outcome.swapped:
         raise InputError("no face was found in the picture", do="Use one that shows a face from the front.")
-    return _marked(disclosure, outcome.image, frame, outcome).image
+    return program.disclosure.release(outcome.stamped, frame=frame, swapped=outcome.swapped, stages={}).image
 
 
 class LiveSwap:
     """Swaps pictures of one stream as they come, in the caller's thread. Ready, networks loaded, when made.
 
-    ``on_event`` hears warnings in plain words. Raises SourceError, ModelError, EngineError.
+    ``on_event`` hears warnings in plain words. ``swapper``, ``finishes`` as for ``swap``. Raises SourceError,
+    ModelError, EngineError.
     """
 
-    def __init__(self, source: Photos, *, config: Config | None = None, on_event: Event | None = None) -> None:
+    def __init__(
+        self,
+        source: Photos,
+        *,
+        config: Config | None = None,
+        swapper: str | SwapperSpec | SwapModel | None = None,
+        finishes: Sequence[str | FinishSpec] = (),
+        on_event: Event | None = None,
+    ) -> None:
         self._config = config or Config()
-        event = on_event or _ignore
-        self._disclosure = make_disclosure(self._config, event)
-        self._pipeline = _pipeline(self._config, source, event, self._disclosure)
+        program = _program(self._config, source, on_event or _ignore, swapper, finishes)
+        self._disclosure, self._pipeline = program.disclosure, program.pipeline()
         self._last: Image | None = None
         self._index = 0
 
@@ -90,10 +101,10 @@ class LiveSwap:
         frame = Frame(_checked(image), self._index, now)
         self._index += 1
         outcome = self._pipeline.process(frame, Quality())
-        if outcome.image is None:  # only where a picture has left before
+        if outcome.stamped is None:  # only where a picture has left before
             assert self._last is not None
             return self._last.copy()
-        marked = _marked(self._disclosure, outcome.image, frame, outcome)
+        marked = self._disclosure.release(outcome.stamped, frame=frame, swapped=outcome.swapped, stages={})
         self._last = marked.image.copy() if self._config.safety.on_failure == "hold" else None
         return marked.image
 
@@ -104,46 +115,27 @@ def run_session(
     source: Photos,
     *,
     config: Config | None = None,
+    swapper: str | SwapperSpec | SwapModel | None = None,
+    finishes: Sequence[str | FinishSpec] = (),
     on_event: Event | None = None,
 ) -> dict[str, Any]:
     """The program's own loop over parts of one's own, until the input ends; returns its figures. Blocks."""
-    wanted = config or Config()
-    event = on_event or _ignore
     metrics = Metrics()
-    target_s = wanted.budget.target_s
-    disclosure = make_disclosure(wanted, event)
-    session = Session(
-        input,
-        _pipeline(wanted, source, event, disclosure, live=input.info.live),
-        disclosure,
-        outputs,
-        metrics=metrics,
-        quality_budget=Budget(target_s) if target_s > 0 and input.info.live else None,
-        on_event=event,
-    )
-    session.run()
+    program = _program(config or Config(), source, on_event or _ignore, swapper, finishes)
+    program.session(input, outputs, metrics=metrics).run()
     return metrics.summary()
 
 
-def _pipeline(
+def _program(
     config: Config,
     source: Photos,
     event: Event,
-    disclosure: Disclosure,
-    *,
-    photos: bool = False,
-    live: bool = True,
-) -> Pipeline:
-    named = (source,) if isinstance(source, str | Path) else source
-    wanted = replace(config, source=replace(config.source, photos=tuple(str(photo) for photo in named)))
-    models = open_models(wanted, on_event=event)
-    swappers = bind_sources(wanted, models, on_event=event)
-    return make_pipeline(wanted, models, swappers, on_event=event, photos=photos, live=live, disclosure=disclosure)
-
-
-def _marked(disclosure: Disclosure, image: Image, frame: Frame, outcome: Outcome) -> MarkedImage:
-    """``image``: the outcome's, which is there."""
-    return disclosure.mark(image, frame=frame, swapped=outcome.swapped, stages=outcome.stages, marked=outcome.marked)
+    swapper: str | SwapperSpec | SwapModel | None,
+    finishes: Sequence[str | FinishSpec],
+) -> Program:
+    photos = (source,) if isinstance(source, str | Path) else source
+    config = replace(config, source=replace(config.source, photos=tuple(str(photo) for photo in photos)))
+    return Program(config, on_event=event, swapper=swapper, finishes=finishes)
 
 
 def _checked(image: Image) -> Image:

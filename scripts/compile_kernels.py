@@ -1,4 +1,4 @@
-"""Compile the canvas's Triton kernels for GPUs that are not there: does every one of them build, and how large is it?
+"""Compile the Triton kernels for GPUs that are not there: does every one of them build, and how large is it?
 
 python scripts/compile_kernels.py            # Turing and Hopper; half a minute, no GPU, needs triton and torch
 python scripts/compile_kernels.py 80 89 120  # these compute capabilities
@@ -18,31 +18,26 @@ POINTERS = {
     "column_blocks": "*i64",
     "row_blocks": "*i64",
     "chosen": "*i32",
-} | dict.fromkeys(("frame", "crops", "masks", "out", "raw", "levels", "inks", "keeps"), "*u8")
-FLOATS = ["black", "light", "ub", "ug", "ur", "vb", "vg", "vr", "yb", "yg", "yr"]
+} | dict.fromkeys(("frame", "crops", "masks", "levels", "inks", "keeps"), "*u8")
 
 
 def kernels() -> Iterator[tuple[Any, dict[str, Any]]]:
-    """Each kernel with its constants, as ``cuda_kernels`` launches it."""
+    """Each kernel with its constants, as it is launched."""
     from rtswap.compositing.canvas import triton_kernels
     from rtswap.compositing.canvas.face_table import FIELDS
-    from rtswap.compositing.canvas.triton_launch import QUADS, TILE
+    from rtswap.compositing.canvas.triton_launch import TILE
+    from rtswap.disclosure import triton_marks
 
     tile = {"FIELDS": FIELDS, "TX": TILE[0], "TY": TILE[1]}
-    quads = {"QX": QUADS[0], "QY": QUADS[1]}
     yield triton_kernels.crop, tile
     yield triton_kernels.paste, tile
-    yield triton_kernels.from_yuv, {"LAYOUT": 1} | quads
-    for layout in range(3):
-        yield triton_kernels.deliver, {"LAYOUT": layout, "MARKED": True, "BADGED": True} | quads
+    across, down = triton_marks.TILE
+    yield triton_marks.write, {"MARKED": True, "BADGED": True, "TX": across, "TY": down}
 
 
 def signature(kernel: Any, constants: Mapping[str, Any]) -> dict[str, str]:
     """The type of every argument."""
-    return {
-        name: "constexpr" if name in constants else POINTERS.get(name, "fp32" if name in FLOATS else "i32")
-        for name in kernel.arg_names
-    }
+    return {name: "constexpr" if name in constants else POINTERS.get(name, "i32") for name in kernel.arg_names}
 
 
 def main(arguments: list[str]) -> None:

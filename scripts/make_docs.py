@@ -15,6 +15,7 @@ from typing import Any
 
 from rtswap.app.config import OPTIONS, SECTIONS
 from rtswap.app.options import Option
+from rtswap.app.trust import always, leads_away, never
 from rtswap.commands.flags import title_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,6 +48,7 @@ WAYS = {
     ],
 }
 """What responsible-use.md says -> the ways of benchmarks/marks_ways.py that it sums up."""
+IN_WORKING_FOLDER = {never: "yes", always: "no", leads_away: "what lies in it"}
 BLOCK = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- /\2 -->)", re.DOTALL)
 
 
@@ -123,11 +125,11 @@ def flags_block() -> str:
 
 
 def toml_block() -> str:
-    lines = ["| key | flag | what it takes |", "|---|---|---|"]
+    lines = ["| key | flag | what it takes | in the working folder |", "|---|---|---|---|"]
     for row in OPTIONS:
         takes = f"a list, each {row.kind.expected}" if row.kind.many else row.kind.expected
         flag = f"`{row.flags[0]}`" if row.flags else ""
-        lines.append(f"| `{row.key}` | {flag} | {takes} |")
+        lines.append(f"| `{row.key}` | {flag} | {takes} | {IN_WORKING_FOLDER[row.own]} |")
     return "\n".join(lines) + "\n"
 
 

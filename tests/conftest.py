@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
-from needs import need_cuda
+from needs import need_cuda, need_tensorrt
 
+if TYPE_CHECKING:
+    from rtswap.engines.tensorrt.module import TensorRt
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # tests import ONNX Runtime on their own, too
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "2")
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -31,6 +36,15 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("XDG_STATE_HOME", str(home / "state"))
         patch.delenv("NO_COLOR", raising=False)
         yield home
+
+
+@pytest.fixture(scope="session")
+def tensorrt() -> TensorRt:
+    """TensorRT for RTX, which builds plans without a GPU."""
+    need_tensorrt()
+    from rtswap.engines.tensorrt.module import load_tensorrt
+
+    return load_tensorrt("tensorrt_rtx")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -11,10 +11,11 @@ import cv2
 import numpy as np
 import pytest
 from people import face_models, group
-from scripts_loader import loaded
+from scripts_loader import load_script
 
 import rtswap
 from rtswap import api
+from rtswap.app import program
 from rtswap.app.config import BadgeConfig, Config, MarksConfig, SafetyConfig
 from rtswap.core.errors import FaceLost, InputError, SourceError, UsageError
 from rtswap.vision.talking_head import persona
@@ -27,7 +28,7 @@ def photo(name: str) -> Path:
 @pytest.fixture(autouse=True)
 def opened_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The networks are opened once for all tests here: half a second each time."""
-    monkeypatch.setattr(api, "open_models", lambda config, on_event: face_models())
+    monkeypatch.setattr(program, "open_models", lambda config, on_event: face_models())
 
 
 def changed(before: np.ndarray, after: np.ndarray) -> np.ndarray:
@@ -166,8 +167,10 @@ def test_live_swap_holds_or_stops_when_the_face_is_lost() -> None:
 
 
 def test_a_session_over_parts_of_one_s_own(tmp_path: Path) -> None:
-    given = loaded("docs/examples/my_input.py").DriftingPicture(persona("ben"), seconds=0.5)
-    kept = loaded("docs/examples/my_output.py").Contact(tmp_path, every=1)
+    given = load_script("docs/examples/rtswap_example/drifting_picture.py").DriftingPicture(
+        persona("ben"), seconds=0.5
+    )
+    kept = load_script("docs/examples/rtswap_example/stills.py").Stills(tmp_path, every=1)
     figures = rtswap.run_session(given, [kept], photo("ada"))
     pictures = sorted(tmp_path.iterdir())
     assert pictures

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from paths import ROOT
 from people import face_models
-from scripts_loader import loaded
+from scripts_loader import load_script
 
 
 @pytest.fixture
 def demo(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The script, a second long."""
-    module = loaded("scripts/demo.py")
+    module = load_script("scripts/demo.py")
     monkeypatch.setattr(module, "SECONDS", 1)
     monkeypatch.setattr(module, "FPS", 10)
     monkeypatch.setattr(module, "open_models", lambda config, on_event: face_models())

@@ -15,18 +15,19 @@ import cv2
 import numpy as np
 import pytest
 from paths import ROOT
-from scripts_loader import loaded
+from scripts_loader import load_script
 
+from rtswap.app import option_kinds
 from rtswap.app.config_file import read
 from rtswap.commands.main import main
 from rtswap.core import protocols
 from rtswap.core.errors import OutputError
-from rtswap.core.types import Frame, MarkedImage, Quality, SourceIdentity, SwappedFace, Target
+from rtswap.core.types import Frame, MarkedImage, Quality, SourceIdentity, SwappedBatch, SwappedFace, Target
 from rtswap.disclosure import Disclosure
 from rtswap.vision.geometry import canonical
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
-EXAMPLES = sorted((ROOT / "docs/examples").glob("*.py"))
+EXAMPLES = sorted((ROOT / "docs/examples/rtswap_example").glob("*.py"))
 
 
 @pytest.mark.parametrize(
@@ -34,13 +35,13 @@ EXAMPLES = sorted((ROOT / "docs/examples").glob("*.py"))
     [("usage.md", "usage"), ("dependencies.md", "dependencies"), ("responsible-use.md", "responsible_use")],
 )
 def test_generated_parts_are_up_to_date(page: str, write: str) -> None:
-    make_docs = loaded("scripts/make_docs.py")
+    make_docs = load_script("scripts/make_docs.py")
     text = (ROOT / "docs" / page).read_text()
     assert getattr(make_docs, write)(text) == text, "run `make docs`"
 
 
 def test_generated_parts_would_change_with_the_program() -> None:
-    make_docs = loaded("scripts/make_docs.py")
+    make_docs = load_script("scripts/make_docs.py")
     old = "before\n<!-- flags -->\nstale\n<!-- /flags -->\nafter\n"
     new = make_docs.usage(old)
     assert "stale" not in new
@@ -51,7 +52,7 @@ def test_generated_parts_would_change_with_the_program() -> None:
 
 def test_figures_of_the_marks_are_the_measured_ones() -> None:
     """The page says what the JSON says, and the JSON says that the targets of the mark are met."""
-    make_docs = loaded("scripts/make_docs.py")
+    make_docs = load_script("scripts/make_docs.py")
     found = json.loads((ROOT / "benchmarks/results/marks.json").read_text())
     assert found["chance"]["windows"] >= 10_000
     assert found["chance"]["found"] == 0
@@ -95,8 +96,11 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
-def test_commands_in_the_docs_are_understood(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_commands_in_the_docs_are_understood(
+    page: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Every `rtswap ...` line parses: `rtswap config` takes the same flags and runs nothing."""
+    monkeypatch.setattr(option_kinds, "plugin_names", lambda group: ("paper-mask", "old-film"))
     for line in re.findall(r"^(?:\.venv/bin/)?rtswap (-[^#\n]*)", page.read_text(), re.MULTILINE):
         words = line.split(">")[0].split()
         assert main(["config", *words]) == 0, (line, capsys.readouterr().err)
@@ -110,28 +114,30 @@ def test_toml_in_the_docs_is_understood(page: Path, tmp_path: Path) -> None:
         assert read(path)
 
 
+def example(name: str) -> Any:
+    """A module of docs/examples."""
+    return load_script(f"docs/examples/rtswap_example/{name}.py")
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_examples_are_short(path: Path) -> None:
-    lines = [
-        line for line in path.read_text().splitlines() if line.strip() and not line.startswith(("import", "from"))
-    ]
-    assert len(lines) < 30
+    assert len(path.read_text().splitlines()) < 40
 
 
 def test_own_input() -> None:
     picture = np.zeros((48, 64, 3), np.uint8)
     picture[:, 30:34] = 255
-    given: protocols.Input = loaded("docs/examples/my_input.py").DriftingPicture(picture, seconds=0.4)
+    given: protocols.Input = example("drifting_picture").DriftingPicture(picture, seconds=0.4)
     assert (given.info.width, given.info.height, given.info.live) == (64, 48, True)
     frames = list(given.frames())
     assert [frame.index for frame in frames] == list(range(12))
     assert len({frame.image.tobytes() for frame in frames}) > 3
-    assert all(on_download.captured_at > former.captured_at for former, on_download in itertools.pairwise(frames))
+    assert all(later.captured_at > former.captured_at for former, later in itertools.pairwise(frames))
     assert not np.shares_memory(frames[0].image, picture)
 
 
 def test_own_input_ends_when_closed() -> None:
-    given = loaded("docs/examples/my_input.py").DriftingPicture(np.zeros((8, 8, 3), np.uint8), seconds=60)
+    given = example("drifting_picture").DriftingPicture(np.zeros((8, 8, 3), np.uint8), seconds=60)
     threading.Timer(0.2, given.close).start()
     began = time.perf_counter()
     assert list(given.frames())
@@ -144,14 +150,14 @@ def marked(index: int) -> MarkedImage:
 
 
 def test_own_output(tmp_path: Path) -> None:
-    output: protocols.Output = loaded("docs/examples/my_output.py").Contact(tmp_path, every=2)
+    output: protocols.Output = example("stills").Stills(tmp_path, every=2)
     for index in range(5):
         output.send(marked(index))
     output.close()
     output.close()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["000000.png", "000002.png", "000004.png"]
     assert (cv2.imread(str(tmp_path / "000004.png")) == 4).all()
-    broken: Any = loaded("docs/examples/my_output.py").Contact(tmp_path / "absent")
+    broken: Any = example("stills").Stills(tmp_path / "absent")
     with pytest.raises(OutputError, match="cannot write"):
         broken.send(marked(0))
 
@@ -160,7 +166,7 @@ def test_own_swapper() -> None:
     mesh = canonical().mesh.astype(np.float32)
     source_points = place(mesh, 200, (128, 128))
     portrait = np.full((256, 256, 3), (10, 200, 30), np.uint8)
-    model: protocols.SwapModel = loaded("docs/examples/my_swapper.py").PaperMaskModel()
+    model: protocols.SwapModel = example("paper_mask").PaperMaskModel()
     swapper = model.bind(SourceIdentity(portrait, source_points))
     in_frame = place(mesh, 90, (320, 240))
     matrix, (width, height) = swapper.view(in_frame, 64)
@@ -196,15 +202,23 @@ def test_everything_that_is_needed_is_packaged() -> None:
 
 
 def test_own_finish() -> None:
-    finish: protocols.Finish = loaded("docs/examples/my_finish.py").OldFilm(fade_s=2.0)
+    finish: protocols.Finish = example("old_film").OldFilm()
     points = place(canonical().mesh.astype(np.float32), 10, (32, 32))
-    colours = []
-    for time_s in (0.0, 1.0, 2.0, 9.0):
-        swapped = SwappedFace(np.full((32, 32, 3), (0, 100, 200), np.uint8), np.full((32, 32), 255, np.uint8))
-        target = Target(1, np.zeros((32, 32, 3), np.uint8), points, np.ones(468, np.float32), time_s)
-        colours.append(np.ptp(finish.apply(swapped, target, Quality()).crop[0, 0].astype(int)))
-    assert colours[0] == 200
-    assert 90 <= colours[1] <= 110
-    assert colours[2:] == [0, 0]
+    swapped = SwappedFace(np.full((32, 32, 3), (0, 100, 200), np.uint8), np.full((32, 32), 255, np.uint8))
+    target = Target(1, np.zeros((32, 32, 3), np.uint8), points, np.ones(468, np.float32), 0.0)
+    crop = finish.apply(swapped, target, Quality()).crop
+    assert (crop == round(0.587 * 100 + 0.299 * 200)).all()
     finish.forget(1)
-    finish.forget(2)
+
+
+def test_own_finish_on_a_gpu_does_what_it_does_on_the_host() -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    film = example("old_film")
+    crops = np.random.default_rng(1).integers(0, 256, (2, 16, 16, 3), np.uint8)
+    masks = np.full((2, 16, 16), 255, np.uint8)
+    there = film.GpuOldFilm().apply_all(
+        SwappedBatch(torch.from_numpy(crops), torch.from_numpy(masks)), None, Quality(), None
+    )
+    for crop, grey in zip(crops, there.crops.numpy(), strict=True):
+        host = film.OldFilm().apply(SwappedFace(crop, masks[0]), None, Quality())
+        assert np.abs(host.crop.astype(int) - grey).max() <= 1

@@ -16,7 +16,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from media_files import clicks, make_clip, numbered
+from media_files import clicks, make_clip, numbered_picture
 from people import group, person
 
 from rtswap.commands.main import main
@@ -279,7 +279,7 @@ def test_inputs_that_are_no_film(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 def test_a_film_without_faces_comes_through_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     given, out = tmp_path / "plain.mp4", tmp_path / "out.mp4"
-    make_clip(given, lambda index: numbered(index, (160, 120)), count=8)
+    make_clip(given, lambda index: numbered_picture(index, (160, 120)), count=8)
     assert main(["-s", ADA, "-i", str(given), "-o", str(out), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["frames_with_swap"] == 0
     assert len(frames_of(out)[0]) == 8

@@ -10,8 +10,8 @@ from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any
 
+from rtswap.app.option_kinds import BADGE_LANGUAGES, address, badge_look, camera_index, finish, swapper
 from rtswap.app.options import (
-    Kind,
     Option,
     choice,
     choices,
@@ -26,93 +26,60 @@ from rtswap.app.options import (
     texts,
     thresholds,
 )
+from rtswap.app.trust import always, leads_away
+from rtswap.swappers import built_in_swappers
 
 FAILURES = ("blur", "pixelate", "hold", "stop")
 COLOR_TRANSFERS = ("light", "rct", "lct", "mkl", "idt", "sot", "hist", "none")
 MASKS = ("hull", "skin", "occlusion")
 PARTS = ("eyes", "nose", "mouth")
 KEPT = ("eyes", "mouth")
-BADGE_STYLES = ("auto", "dark", "light", "outline")
-BADGE_POSITIONS = ("tl", "tc", "tr", "bl", "bc", "br")
-BADGE_LANGUAGES = tuple("en bg cs da de el es et fi fr ga hr hu it lt lv mt nl pl pt ro sk sl sv zh ja ko".split())  # noqa: SIM905
-"""The official ones of the EU, and three more."""
-
-
-def _camera_index() -> Kind:
-    index = integer("N", 0, 255)
-    return Kind(index.expected, "N", lambda value: str(index.parse(value)), write=index.write)
-
-
-def _address() -> Kind:
-    """A camera's number, a path or a URL; always a text inside."""
-    expected = "a camera's number, a file, a folder or a URL"
-    read = text("ADDRESS", expected).parse
-    return Kind(expected, "ADDRESS", lambda v: read(str(v)), (str, int))
-
-
-def _badge_look() -> Kind:
-    """A style, a place or both, in any order; always ``style place`` inside."""
-
-    def parse(value: str) -> str:
-        style, position = "auto", "bl"
-        words = value.replace(",", " ").split()
-        for word in words:
-            if word in BADGE_STYLES:
-                style = word
-            elif word in BADGE_POSITIONS:
-                position = word
-            else:
-                raise ValueError(repr(word))
-        if not words:
-            raise ValueError("nothing")
-        return f"{style} {position}"
-
-    expected = f"a style ({', '.join(BADGE_STYLES)}), a place ({', '.join(BADGE_POSITIONS)}) or both: light,tr"
-    return Kind(expected, "STYLE,PLACE", parse)
 
 
 @dataclass(frozen=True, slots=True)
 class SourceConfig:
-    """Whose face is put on"""
+    """Source"""
 
     photos: tuple[str, ...] = option(
         (),
         texts("PHOTO", "a file or a folder"),
         "--source",
         "-s",
-        help="photo of the source; repeat it, or give a folder, for several photos",
+        help="photo of the face to put on; repeat it, or give a folder, for several photos of one person",
     )
     also: tuple[str, ...] = option(
         (),
         texts("PHOTO", "a photo or a folder of photos"),
         "--also",
-        help="photo, or folder of photos, of one more source, for the keys 2 to 9; repeat it",
+        help="photo or folder of photos of another source, for the keys 2 to 9; repeatable",
     )
     face: int = option(
         0,
         integer("N", 0, 99),
         "--source-face",
-        help="which face of a photo with several: 1 is the leftmost; 0 takes the largest",
+        help="which face to use in a photo that shows several: 1 is the leftmost, 0 the largest",
     )
     i_have_consent: bool = option(
         False,
         switch(),
         "--i-have-consent",
-        help="the person shown is me or has agreed: do not ask, for scripts",
+        help="confirm that the person shown is you or has agreed; skips the question, for scripts",
+        own=always,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class InputConfig:
-    """Where frames come from"""
+    """Input"""
 
     address: str = option(
         "0",
-        _address(),
+        address(),
         "--input",
         "-i",
         help="camera number, video file, image, folder of images, or URL (rtsp, rtmp, http, udp, srt)",
-        also=[("--cam", _camera_index(), "camera number, as listed by `rtswap cameras`")],
+        also=[("--cam", camera_index(), "camera number, as listed by `rtswap cameras`")],
+        own=leads_away,
     )
     size: tuple[int, int] | None = option(None, size(), "--size", help="ask the camera for this size")
     fps: float | None = option(None, number("FPS", 1, 1000), "--fps", help="ask the camera for this frame rate")
@@ -120,85 +87,91 @@ class InputConfig:
         "none",
         choice("none", "auto", "cuda"),
         "--hwaccel",
-        help="decode video files on an NVIDIA GPU: cuda says so where it cannot, auto does not",
+        help="decode video files on an NVIDIA GPU: cuda warns when it cannot, auto falls back silently",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class OutputConfig:
-    """Where finished pictures go"""
+    """Output"""
 
     to: tuple[str, ...] = option(
         (),
         texts("ADDRESS", "a device, a file or a URL"),
         "--output",
         "-o",
-        help="vcam[:name], window, a file (.mp4 .mkv .mov), an image, a URL, or null; repeat it for several. "
-        "Left out: the virtual camera, or else the preview window",
+        help="vcam[:name], window, a file (.mp4 .mkv .mov), an image, a URL, or null; repeatable. "
+        "Default: the virtual camera, or the preview window if there is none",
+        own=leads_away,
     )
     codec: str = option(
-        "h264", text("NAME", "a name"), "--codec", help="video codec of files and URLs, by FFmpeg's name"
+        "h264", text("NAME", "a name"), "--codec", help="video codec for files and URLs, by its FFmpeg name"
     )
-    overwrite: bool = option(False, switch(), "--overwrite", "-y", help="replace output files that exist")
+    overwrite: bool = option(False, switch(), "--overwrite", "-y", help="overwrite existing output files", own=always)
 
 
 @dataclass(frozen=True, slots=True)
 class TrackingConfig:
-    """Finding and following faces"""
+    """Tracking"""
 
-    faces: str = option("one", choice("one", "all"), "--faces", help="swap one person's face, or every face")
+    faces: str = option("one", choice("one", "all"), "--faces", help="swap one person, or everybody", own=always)
     follow: str = option(
         "person",
         choice("person", "place"),
         "--follow",
-        help="know people again by their looks, so that nobody takes their place; or by place and size alone",
+        help="tell people apart by their faces, so that nobody takes over; or by position and size alone",
+        own=always,
     )
-    min_face_px: int = option(35, integer("PX", 12, 4096), "--min-face", help="smallest face looked for, in pixels")
+    min_face_px: int = option(
+        35, integer("PX", 12, 4096), "--min-face", help="smallest face to look for, in pixels", own=always
+    )
     thresholds: tuple[float, ...] = option(
-        (0.6, 0.7, 0.8), thresholds(3), "--thresholds", help="scores asked of the detector's three networks"
+        (0.6, 0.7, 0.8),
+        thresholds(3),
+        "--thresholds",
+        help="minimum confidence of the three detector stages",
+        own=always,
     )
-
-
-FORMER_SWAPPERS = MappingProxyType({"one": "refiner-128", "refiner": "refiner-128", "one-256": "refiner-256"})
-"""Other names of a swapper -> its name."""
 
 
 @dataclass(frozen=True, slots=True)
 class SwapConfig:
-    """The swap"""
+    """Swap"""
 
     swapper: str = option(
         "mesh",
-        choice("mesh", "refiner-128", "refiner-256", aliases=FORMER_SWAPPERS),
+        swapper(),
         "--swapper",
-        help="mesh moves the photo's own pixels; refiner-128 lets a small network soften its shadows (slower), "
-        "refiner-256 a finer one (slower still: for a GPU)",
+        help="swapping method. " + ". ".join(f"{spec.name}: {spec.help}" for spec in built_in_swappers()),
     )
     expression: float = option(
-        1.0, number("K", 0, 1.5), "--expression", help="how much of the target's expression comes through"
+        1.0, number("K", 0, 1.5), "--expression", help="how much of the target's expression to keep"
     )
     strength: float = option(
         1.0,
         number("N", 0, 1.3),
         "--strength",
-        help="how strongly the source shows: less goes towards the mean face, more exaggerates",
+        help="how strongly the source shows: below 1 goes towards an average face, above 1 exaggerates",
     )
     delight: bool = option(
-        False, switch(), "--delight", help="take hard light and shadows off the photo; costs a little likeness"
+        False, switch(), "--delight", help="remove hard light and shadows from the photo; costs a little likeness"
     )
     color: str = option(
         "light",
         choice(*COLOR_TRANSFERS),
         "--color",
-        help="how the source takes on the target's colours; idt and sot are slow, for files",
+        help="how to match the target's colours; idt and sot are slow, for files",
     )
-    detail: str = option(
-        "match", choice("match", "none"), "--detail", help="match the target's sharpness and grain, or not"
+    detail: str = option("match", choice("match", "none"), "--detail", help="match the target's sharpness and grain")
+    blend: str = option(
+        "alpha", choice("alpha", "poisson"), "--blend", help="how to blend the edge; poisson is slow, for files"
     )
-    blend: str = option("alpha", choice("alpha", "poisson"), "--blend", help="poisson is slow, for files")
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "swapper", FORMER_SWAPPERS.get(self.swapper, self.swapper))
+    finishes: tuple[str, ...] = option(
+        (),
+        finish(),
+        "--finish",
+        help="extra step between swap and paste, from an installed package; repeatable",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,12 +182,19 @@ class MaskConfig:
         MASKS,
         choices(*MASKS),
         "--mask",
-        help="hull: inside the face's outline; skin: not the photo's hair; occlusion: behind hands, cups and hair",
+        help="hull: inside the face; skin: without the photo's hair; occlusion: behind hands, cups and hair",
     )
     parts: tuple[str, ...] = option(
-        ("all",), choices("all", *PARTS), "--parts", help="swap these parts of the face only"
+        ("all",), choices("all", *PARTS), "--parts", help="swap only these parts of the face", own=always
     )
-    keep: tuple[str, ...] = option((), choices(*KEPT), "--keep", help="keep these parts of the target's own face")
+    keep: tuple[str, ...] = option(
+        (), choices(*KEPT), "--keep", help="keep these parts of the target's face", own=always
+    )
+
+    @property
+    def partial(self) -> bool:
+        """Whether the user wants parts of the target's own face to show."""
+        return bool(self.keep) or "all" not in self.parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,27 +206,38 @@ class SafetyConfig:
         choice(*FAILURES),
         "--on-failure",
         help="blur or pixelate the face, hold the last safe picture, or stop",
+        own=always,
     )
     empty_after_s: float = option(
-        3.0, duration(3600), "--empty-after", help="with nobody in the picture for so long, plain frames may pass"
+        3.0,
+        duration(3600),
+        "--empty-after",
+        help="let plain frames pass after this time without anybody in the picture",
+        own=always,
     )
     pass_through: bool = option(
-        False, switch(), "--pass-through", help="let plain frames pass whenever there is no swap: the real face shows"
+        False,
+        switch(),
+        "--pass-through",
+        help="let plain frames pass when there is no swap: the real face shows",
+        own=always,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class BadgeConfig:
-    """The label that says that the face is synthetic"""
+    """Badge"""
 
     look: str = option(
         "auto bl",
-        _badge_look(),
+        badge_look(),
         "--badge",
-        help="how the badge looks, and its place: top or bottom, left, centre or right",
+        help="style and position of the badge: t or b for top or bottom, l, c or r for left, centre or right",
     )
     language: str = option("en", choice(*BADGE_LANGUAGES), "--badge-language", help="language of the badge")
-    hide: bool = option(False, switch(), "--no-badge", help="draw no badge: you must tell people yourself")
+    hide: bool = option(
+        False, switch(), "--no-badge", help="do not draw the badge: you must tell people yourself", own=always
+    )
 
     @property
     def style(self) -> str:
@@ -259,20 +250,25 @@ class BadgeConfig:
 
 @dataclass(frozen=True, slots=True)
 class MarksConfig:
-    """What says by machine that the face is synthetic"""
+    """Marks that machines read"""
 
     certificate: str | None = option(
-        None, text("FILE", "a file"), "--sign-with", help="certificate chain (PEM) that signs recordings; yours"
+        None,
+        text("FILE", "a file"),
+        "--sign-with",
+        help="your certificate chain (PEM), to sign recordings with",
+        own=always,
     )
-    key: str | None = option(None, text("FILE", "a file"), "--sign-key", help="its private key (PEM)")
+    key: str | None = option(None, text("FILE", "a file"), "--sign-key", help="its private key (PEM)", own=always)
     unmarked: bool = option(
         False,
         switch(),
         "--unmarked",
-        help="for research: neither badge nor invisible mark. Needs a reason in rtswap.toml (marks.reason)",
+        help="no badge and no invisible mark, for research; needs marks.reason in rtswap.toml",
+        own=always,
     )
     reason: str | None = option(
-        None, text("TEXT", "a sentence"), help="why pictures leave unmarked, in rtswap.toml alone"
+        None, text("TEXT", "a sentence"), help="why pictures are unmarked; only in rtswap.toml", own=always
     )
 
 
@@ -284,41 +280,54 @@ class BudgetConfig:
         0.040,
         duration(60),
         "--budget",
-        help="time one frame may take; quality steps down to keep it. 0 turns this off",
+        help="time one frame may take; quality is lowered to keep it. 0 turns this off",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
-    """What runs the networks"""
+    """Inference engine"""
 
     engine: str = option(
         "auto",
         choice("auto", "tensorrt", "torch-cuda", "openvino", "onnxruntime"),
         "--engine",
-        help="runtime of the networks; auto takes the fastest that computes right",
+        help="inference engine; auto picks the fastest one that passes the accuracy check",
     )
-    threads: int = option(0, integer("N", 0, 256), "--threads", help="threads per network; 0 lets rtswap choose")
+    threads: int = option(0, integer("N", 0, 256), "--threads", help="threads per network; 0 for automatic")
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkConfig:
+    """Connections"""
+
+    tls_ca: str | None = option(
+        None, text("FILE", "a file"), "--tls-ca", help="trust these certificates (PEM) and no others", own=always
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class MetricsConfig:
-    """What is measured"""
+    """Metrics"""
 
     file: str | None = option(
         None,
         text("FILE", "a file"),
         "--metrics",
-        help="append one JSON line a second to this file; a .prom file is kept for Prometheus instead",
+        help="append a JSON line per second to this file; a .prom file is kept up to date for Prometheus",
+        own=leads_away,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class ConsoleConfig:
-    """What is printed"""
+    """Console"""
 
     json: bool = option(False, switch(), "--json", help="print the result as JSON on standard output")
-    quiet: bool = option(False, switch(), "--quiet", "-q", help="print errors only")
+    quiet: bool = option(False, switch(), "--quiet", "-q", help="print only errors", own=always)
+    stats: bool = option(
+        False, switch(), "--stats", help="also print percentiles: of every stage, of frames' ages", own=always
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,6 +345,7 @@ class Config:
     marks: MarksConfig = MarksConfig()
     budget: BudgetConfig = BudgetConfig()
     engine: EngineConfig = EngineConfig()
+    network: NetworkConfig = NetworkConfig()
     metrics: MetricsConfig = MetricsConfig()
     console: ConsoleConfig = ConsoleConfig()
 

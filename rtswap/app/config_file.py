@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,21 +21,29 @@ class Effective:
 
     config: Config
     origins: Mapping[str, str]
+    files: tuple[Path, ...] = ()
+    """Which were read, the one that counts most last."""
 
 
 def effective(
-    flags: Mapping[str, tuple[Any, str]], *, file: str | None = None, folders: Iterable[Path] | None = None
+    flags: Mapping[str, tuple[Any, str]], *, file: str | None = None, folders: Sequence[Path] | None = None
 ) -> Effective:
-    """Defaults, overridden by one file, overridden by flags.
+    """Defaults, overridden by files, overridden by flags.
 
-    ``flags``: ``section.key`` -> (value, flag). ``file``: the one asked for; otherwise the first rtswap.toml
-    in ``folders`` (by default the working folder, then the user's configuration folder). Raises ConfigError.
+    ``flags``: ``section.key`` -> (value, flag). ``file``: the only one that is read; otherwise each rtswap.toml
+    in ``folders`` (by default the working folder, then the user's configuration folder), of which the first counts
+    most. The last folder is the user's own: files in the others may not change what is ``own``. Raises ConfigError.
     """
-    path = Path(file) if file is not None else _find(_default_folders() if folders is None else folders)
+    places = list(reversed(_default_folders() if folders is None else folders))
+    own = Path(file) if file is not None else places[0] / FILE_NAME if places else None
+    paths = [Path(file)] if file is not None else [place / FILE_NAME for place in places if _is_there(place)]
     values = {row.key: row.default for row in OPTIONS}
     origins = dict.fromkeys(values, "default")
-    if path is not None:
-        for key, value in read(path).items():
+    for path in paths:
+        found = read(path)
+        if own is not None and path != own and not _same_file(path, own):
+            found = _without_own({key: value for key, value in found.items() if key not in flags}, values, path, own)
+        for key, value in found.items():
             values[key], origins[key] = value, str(path)
     for key, (value, flag) in flags.items():
         values[key], origins[key] = value, flag
@@ -43,7 +51,7 @@ def effective(
         section: part(**{row.name: values[row.key] for row in OPTIONS if row.section == section})
         for section, part in SECTIONS.items()
     }
-    return Effective(Config(**parts), origins)
+    return Effective(Config(**parts), origins, tuple(paths))
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -95,12 +103,31 @@ def _parse(path: Path) -> dict[str, Any]:
         return tomllib.loads(data.decode())
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}", do="Check --config.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ConfigError(f"{path}: not TOML: {error}") from None
+    except (ValueError, RecursionError) as error:  # ValueError: no TOML, no UTF-8, a number of 4300 digits
+        raise ConfigError(f"{path}: not TOML: {str(error).split(';')[0]}") from None
 
 
-def _find(folders: Iterable[Path]) -> Path | None:
-    return next((folder / FILE_NAME for folder in folders if (folder / FILE_NAME).is_file()), None)
+def _without_own(found: dict[str, Any], values: Mapping[str, Any], path: Path, own: Path) -> dict[str, Any]:
+    """``found`` as it is, where nothing in it that is ``own`` differs from ``values``. Raises ConfigError."""
+    for row in OPTIONS:
+        if row.key in found and found[row.key] != values[row.key] and row.own(found[row.key]):
+            flag = f"give {row.flags[0]}, " if row.flags else ""
+            raise ConfigError(
+                f"{path.absolute()} sets {row.key}, which a file in the working folder may not",
+                do=f"If you mean it, {flag}write it into {own}, or trust the file: --config {path}",
+            )
+    return found
+
+
+def _is_there(folder: Path) -> bool:
+    return (folder / FILE_NAME).is_file()
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
 
 
 def _default_folders() -> list[Path]:

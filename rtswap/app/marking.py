@@ -28,7 +28,7 @@ def confirm_sources(config: Config, on_event: Event) -> None:
     ask([*source.photos, *source.also], ConsentRecord(), assume=source.i_have_consent, on_event=on_event)
 
 
-def unmarked_because(config: Config) -> str:
+def unmarked_reason(config: Config) -> str:
     """Why nothing is drawn or embedded; empty where it is. Raises ConfigError for ``--unmarked`` without a reason."""
     if not config.marks.unmarked:
         return ""
@@ -37,14 +37,14 @@ def unmarked_because(config: Config) -> str:
             "--unmarked needs a reason",
             expected='[marks] reason = "why" in rtswap.toml',
             got="none",
-            do="Write it there; it is printed at every start and stands in the metrics.",
+            do="Write it into your own one, or one named by --config; each start prints it and the metrics hold it.",
         )
     return config.marks.reason
 
 
 def make_disclosure(config: Config, on_event: Event) -> Disclosure:
     """Badge and invisible mark. Raises ConfigError."""
-    badge, reason = config.badge, unmarked_because(config)
+    badge, reason = config.badge, unmarked_reason(config)
     if reason:
         on_event(f"--unmarked, because: {reason}. Pictures leave without badge and mark; recordings are still signed")
         return Disclosure(None, None)
@@ -68,7 +68,7 @@ def make_signer(config: Config, input_path: Path | None, on_event: Event) -> Sig
     from rtswap.disclosure.certificate import SigningIdentity, local_identity
     from rtswap.disclosure.manifest import ManifestFacts, check_identity, facts_of, sign_file
 
-    marks, marked = config.marks, not unmarked_because(config)
+    marks, marked = config.marks, not unmarked_reason(config)
     if (marks.certificate is None) != (marks.key is None):
         raise ConfigError("a signing certificate and its key belong together", do="Give --sign-with and --sign-key.")
     own = None

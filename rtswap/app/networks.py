@@ -1,25 +1,19 @@
-"""The networks that see faces, and the one that makes them, each on the engine that was chosen for this machine."""
+"""The networks that see faces, and those of the swapper, each on the engine that was chosen for this machine."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import NamedTuple
-
-import numpy as np
 
 from rtswap.app.config import Config
 from rtswap.core.errors import NotInstalled
 from rtswap.core.protocols import Detector, Embedder, Engine, IdentitySpaces, LandmarkModel
-from rtswap.core.types import Tensor
 from rtswap.engines.choose import Network, choose_engine, choose_engines
-from rtswap.networks.dlib_identity import SIDE as EMBEDDER_PX
 from rtswap.networks.dlib_identity import DlibEmbedder
 from rtswap.networks.landmarks import MeshLandmarks
-from rtswap.networks.occlusion import SIZE as OCCLUSION_PX
 from rtswap.networks.occlusion import OcclusionModel
-from rtswap.networks.recognition import SIDE as RECOGNISER_PX
 from rtswap.networks.recognition import FaceRecogniser
 from rtswap.networks.registry import Registry
 from rtswap.tracking.detector import MtcnnDetector
@@ -27,35 +21,15 @@ from rtswap.tracking.detector import MtcnnDetector
 LANDMARK_PX = 128
 MOST_THREADS = 4
 """More threads than this wait for each other longer than they work on networks this small."""
-
-PER_FRAME = {
-    "pnet": 0.02,
-    "rnet": 0.02,
-    "onet": 0.07,
-    "landmarks": 1.0,
-    "recognition": 0.04,
-    "occlusion": 1.0,
-    "refiner-128": 1.0,
-    "refiner-256": 1.0,
-    "refiner-source": 0.001,
-}
-"""How often each network runs while a face is followed: landmarks in every frame, O-Net in every 15th to check."""
-ONE_THREAD = ("rnet", "onet", "landmarks", "recognition")
-"""Too small for two: the landmarks take 2.6 ms on one thread and 3.9 on two that sleep in between (2 cores)."""
 FRAME_PX, PHOTO_PX = 256, 1024
 """Longest side of what P-Net sees, where a face has 12 px. In photos small faces count, and time does not."""
-
-
-class Generator(NamedTuple):
-    encoder: Engine
-    """Photo -> style."""
-    generator: Engine
-    """What each frame passes through."""
-    size: int
-    """Side of the crop that it sees."""
+OpenEngines = Callable[[Iterable[str]], Mapping[str, Engine]]
+"""Names of the catalogue -> their engines, opened together where they are not open yet."""
 
 
 class FaceModels(NamedTuple):
+    """The models of one loop. Networks may be shared with other loops; what is remembered is this loop's own."""
+
     detector: Detector
     """For frames."""
     photo_detector: Detector
@@ -65,8 +39,8 @@ class FaceModels(NamedTuple):
     """dlib's of ``spaces``; None where it is not installed."""
     spaces: IdentitySpaces
     """Opened when asked for, once: dlib's takes 0.3 s and 80 MB."""
-    generator: Callable[[str], Generator]
-    """Loads it, for ``refiner-128`` or ``refiner-256``."""
+    open: OpenEngines
+    """Opens further networks of the catalogue, such as the swapper's."""
     recogniser: Embedder | None = None
     """Knows a face again; None where nobody asked for it."""
     occlusion_model: OcclusionModel | None = None
@@ -75,118 +49,107 @@ class FaceModels(NamedTuple):
     """What runs them, for reports."""
 
 
-class Networks(NamedTuple):
-    """Loaded once; any number of Eyes can look through them, one after the other."""
+class Networks:
+    """The networks of one process, each opened once, when it is first needed. Any number of loops may share them."""
 
-    engines: Mapping[str, Engine]
-    samples: Mapping[str, Mapping[str, Tensor]]
-    """Network -> inputs as they come, of zeros."""
-    generator: Callable[[str], Generator]
-    spaces: IdentitySpaces
+    def __init__(self, config: Config, *, on_event: Callable[[str], None]) -> None:
+        """Opens those that every loop of this configuration needs. Raises ModelError, EngineError."""
+        self._config, self._on_event = config, on_event
+        self._registry = Registry(on_event=on_event)
+        self._threads = config.engine.threads or min(MOST_THREADS, os.cpu_count() or 1)
+        self.engines: dict[str, Engine] = {}
+        """Those that are open, by name."""
+        self.open(base_networks(config))
+        self.spaces: IdentitySpaces = {"dlib": cache(self._dlib)}
+        """Identity networks, each opened once, when it is asked for. Raise NotInstalled."""
+
+    def open(self, names: Iterable[str]) -> Mapping[str, Engine]:
+        """Their engines, chosen together where they are not open yet. Raises ModelError, EngineError."""
+        names = tuple(names)
+        rows = [self._registry.entry(name) for name in names if name not in self.engines]
+        missing = {
+            row.name: Network(self._registry.path(row.name), row.zeros(), row.per_frame, row.threads) for row in rows
+        }
+        if missing:
+            self.engines |= choose_engines(
+                missing,
+                threads=self._threads,
+                engine=self._config.engine.engine,
+                cache_dir=self._registry.folder,
+                on_event=self._on_event,
+            )
+        return {name: self.engines[name] for name in names}
+
+    def embedder(self) -> Embedder | None:
+        """dlib's network; None where its weights are not installed."""
+        try:
+            return self.spaces["dlib"]()
+        except NotInstalled:
+            return None
+
+    def _dlib(self) -> Embedder:
+        from rtswap.networks.dlib import weights_path
+
+        weights_path()
+        return DlibEmbedder(
+            choose_engine(
+                self._registry.path("dlib"),
+                threads=self._threads,
+                engine=self._config.engine.engine,
+                cache_dir=self._registry.folder,
+                sample=self._registry.entry("dlib").zeros(),
+            )
+        )
 
 
 def open_models(
     config: Config, *, on_event: Callable[[str], None], wrap: Callable[[Engine], Engine] = lambda engine: engine
 ) -> FaceModels:
-    """``wrap`` may put something around every engine. Raises ModelError, EngineError."""
-    return bind_models(open_networks(config, on_event=on_event), config, wrap)
+    """The models of one loop on networks of its own. ``wrap`` may put something around every engine. Raises
+    ModelError, EngineError."""
+    networks = Networks(config, on_event=on_event)
+    return bind_models(networks, config, lambda name: wrap(networks.open((name,))[name]))
 
 
-def open_networks(config: Config, *, on_event: Callable[[str], None]) -> Networks:
-    """Those that this configuration needs. Raises ModelError, EngineError."""
-    registry = Registry(on_event=on_event)
-    threads = config.engine.threads or min(MOST_THREADS, os.cpu_count() or 1)
-    samples = _samples(config)
-
-    def choose(samples: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Engine]:
-        networks = {
-            name: Network(registry.path(name), sample, PER_FRAME[name], 1 if name in ONE_THREAD else MOST_THREADS)
-            for name, sample in samples.items()
-        }
-        return choose_engines(
-            networks, threads=threads, engine=config.engine.engine, cache_dir=registry.folder, on_event=on_event
-        )
-
-    @cache
-    def dlib() -> Embedder:
-        from rtswap.networks.dlib import weights_path
-
-        weights_path()
-        sample = {"image": np.zeros((1, EMBEDDER_PX, EMBEDDER_PX, 3), np.uint8)}
-        path = registry.path("dlib")
-        return DlibEmbedder(
-            choose_engine(
-                path, threads=threads, engine=config.engine.engine, cache_dir=registry.folder, sample=sample
-            )
-        )
-
-    def generator(name: str) -> Generator:
-        from rtswap.swappers.refiner.swapper import ENCODER, SIZES, samples
-
-        made = choose(samples(name))
-        return Generator(made[ENCODER], made[name], SIZES[name])
-
-    return Networks(choose(samples), samples, generator, {"dlib": dlib})
-
-
-def bind_models(
-    networks: Networks, config: Config, wrap: Callable[[Engine], Engine] = lambda engine: engine
-) -> FaceModels:
-    """New Eyes, for one thread, on networks that are there. ``wrap`` may put something around every engine."""
-    engines = {name: wrap(engine) for name, engine in networks.engines.items()}
+def bind_models(networks: Networks, config: Config, engine_of: Callable[[str], Engine] | None = None) -> FaceModels:
+    """New models, for one thread, on networks that are open. ``engine_of``: name -> the engine to use instead."""
+    networks.open(needed := base_networks(config))
+    engines = {name: engine_of(name) if engine_of else networks.engines[name] for name in needed}
     tracking = config.tracking
 
     def detector(max_side: int) -> Detector:
+        first, second, third = tracking.thresholds
         return MtcnnDetector(
             engines["pnet"],
             engines["rnet"],
             engines["onet"],
             min_face_px=tracking.min_face_px,
-            thresholds=_three(tracking.thresholds),
+            thresholds=(first, second, third),
             max_side=max_side,
         )
 
-    def embedder() -> Embedder | None:
-        try:
-            return networks.spaces["dlib"]()
-        except NotInstalled:
-            return None
-
-    def generator(name: str) -> Generator:
-        made = networks.generator(name)
-        return Generator(wrap(made.encoder), wrap(made.generator), made.size)
+    def open_more(names: Iterable[str]) -> Mapping[str, Engine]:
+        opened = networks.open(names)
+        return {name: engine_of(name) for name in opened} if engine_of else opened
 
     return FaceModels(
         detector(FRAME_PX),
         detector(PHOTO_PX),
         MeshLandmarks(engines["landmarks"], LANDMARK_PX),
-        embedder,
+        networks.embedder,
         networks.spaces,
-        generator,
+        open_more,
         recogniser=FaceRecogniser(engines["recognition"]) if "recognition" in engines else None,
         occlusion_model=OcclusionModel(engines["occlusion"]) if "occlusion" in engines else None,
         engine=networks.engines["landmarks"].name,
     )
 
 
-def _samples(config: Config) -> dict[str, Mapping[str, Tensor]]:
-    """Network -> inputs as they come, of those that are needed."""
-    samples: dict[str, Mapping[str, Tensor]] = {
-        "pnet": {"image": np.zeros((1, 160, 160, 3), np.uint8)},
-        "rnet": {"image": np.zeros((8, 24, 24, 3), np.uint8)},
-        "onet": {"image": np.zeros((2, 48, 48, 3), np.uint8)},
-        "landmarks": {"crops": np.zeros((1, LANDMARK_PX, LANDMARK_PX, 3), np.uint8)},
-    }
+def base_networks(config: Config) -> tuple[str, ...]:
+    """The networks that every loop of this configuration needs, whatever its swapper."""
+    names = ["pnet", "rnet", "onet", "landmarks"]
     if config.tracking.follow == "person":
-        samples["recognition"] = {"crops": np.zeros((1, RECOGNISER_PX, RECOGNISER_PX, 3), np.uint8)}
+        names.append("recognition")
     if {"skin", "occlusion"} & set(config.mask.masks):
-        samples["occlusion"] = {
-            "crops": np.zeros((1, OCCLUSION_PX, OCCLUSION_PX, 3), np.uint8),
-            "guides": np.zeros((1, OCCLUSION_PX, OCCLUSION_PX), np.uint8),
-        }
-    return samples
-
-
-def _three(values: tuple[float, ...]) -> tuple[float, float, float]:
-    first, second, third = values
-    return first, second, third
+        names.append("occlusion")
+    return tuple(names)

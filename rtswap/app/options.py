@@ -14,6 +14,8 @@ from dataclasses import MISSING, dataclass, field, fields
 from types import MappingProxyType
 from typing import Any
 
+from rtswap.app.trust import never
+
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|min)")
 
 
@@ -69,6 +71,8 @@ class Option:
     help: str
     also: tuple[tuple[str, Kind, str], ...]
     """Further flags for the same field, each with its own kind and help: ``--cam 0`` for ``--input 0``."""
+    own: Callable[[Any], bool] = never
+    """Whether a value is taken from flags and the user's own file alone, see ``foreign``."""
 
     @property
     def word(self) -> str:
@@ -81,10 +85,16 @@ class Option:
 
 
 def option(
-    default: Any, kind: Kind, *flags: str, help: str, also: Sequence[tuple[str, Kind, str]] = ()
+    default: Any,
+    kind: Kind,
+    *flags: str,
+    help: str,
+    also: Sequence[tuple[str, Kind, str]] = (),
+    own: Callable[[Any], bool] = never,
 ) -> Any:  # Any, as dataclasses.field: the annotation of the field is what counts
     """A dataclass field that is also a flag and a key of ``rtswap.toml``."""
-    return field(default=default, metadata={"kind": kind, "flags": flags, "help": help, "also": tuple(also)})
+    metadata = {"kind": kind, "flags": flags, "help": help, "also": tuple(also), "own": own}
+    return field(default=default, metadata=metadata)
 
 
 def options_of(section: str, component: type) -> tuple[Option, ...]:
@@ -97,6 +107,8 @@ def options_of(section: str, component: type) -> tuple[Option, ...]:
 
 
 def text(metavar: str, expected: str) -> Kind:
+    """Any text but an empty one."""
+
     def parse(value: str) -> str:
         if not value.strip() or "\0" in value:
             raise ValueError("nothing" if not value.strip() else "a NUL character")
@@ -106,30 +118,31 @@ def text(metavar: str, expected: str) -> Kind:
 
 
 def texts(metavar: str, expected: str) -> Kind:
+    """Several of them: a repeatable flag."""
     return Kind(expected, metavar, text(metavar, expected).parse, write=_quote, many=True)
 
 
 def integer(metavar: str, low: int, high: int) -> Kind:
+    """From ``low`` to ``high``, both included."""
     return Kind(f"a whole number from {low} to {high}", metavar, _bounded(int, low, high), types=(int,), write=str)
 
 
 def number(metavar: str, low: float, high: float) -> Kind:
+    """From ``low`` to ``high``, both included; finite."""
     return Kind(
         f"a number from {low:g} to {high:g}", metavar, _bounded(float, low, high), (int, float), write=_number
     )
 
 
-def choice(*names: str, aliases: Mapping[str, str] = MappingProxyType({})) -> Kind:
-    """One of the names. ``aliases``: former names of some of them, which are read as the name."""
+def choice(*names: str) -> Kind:
+    """One of the names."""
 
     def parse(value: str) -> str:
-        name = aliases.get(value, value)
-        if name not in names:
+        if value not in names:
             raise ValueError(repr(value))
-        return name
+        return value
 
-    expected, metavar = "one of " + ", ".join(names), "{" + ",".join(names) + "}"
-    return Kind(expected, metavar, parse, write=_quote, choices=names, aliases=aliases)
+    return Kind("one of " + ", ".join(names), "{" + ",".join(names) + "}", parse, write=_quote, choices=names)
 
 
 def choices(*names: str) -> Kind:
@@ -147,6 +160,7 @@ def choices(*names: str) -> Kind:
 
 
 def switch() -> Kind:
+    """On or off."""
     return Kind("true or false", "", bool, types=(bool,), switch=True)
 
 

@@ -1,324 +1,233 @@
-"""Where the parts are put together: the only module that names concrete classes and chooses among them."""
+"""The program: what a configuration comes to. It alone chooses parts and puts them together; the command line, the
+Python API, ``bench``, ``inspect`` and ``eval`` ask it, so that what is measured is what ships."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
-
-import psutil
+from typing import Literal
 
 from rtswap.app.config import Config
-from rtswap.app.console import Console
-from rtswap.app.gpu_parts import (
-    gpu_finishes,
-    gpu_mesh_model,
-    gpu_refiner_model,
-    gpu_renderer,
-    why_on_host,
-    works_on_gpu,
-)
-from rtswap.app.marking import Sign, confirm_sources, make_disclosure, make_signer, unmarked_because
+from rtswap.app.marking import confirm_sources, make_disclosure
 from rtswap.app.networks import FaceModels, open_models
 from rtswap.compositing.canvas.host import HostCanvas
+from rtswap.compositing.finishes import enabled_finishes, named_finishes
 from rtswap.compositing.renderer import HostRenderer
-from rtswap.core.errors import OutputError
-from rtswap.core.protocols import Detector, Finish, GpuSwapper, Input, Output, Renderer, SwapModel, Swapper
-from rtswap.core.types import SourceIdentity, StreamInfo
+from rtswap.core.parts import BuildContext, FinishSpec, SwapperSpec
+from rtswap.core.protocols import (
+    Canvas,
+    Engine,
+    Finish,
+    GpuSwapper,
+    Input,
+    LandmarkModel,
+    Output,
+    Renderer,
+    SwapModel,
+    Swapper,
+    Tracker,
+)
+from rtswap.core.types import Image, SourceIdentity
 from rtswap.disclosure import Disclosure
-from rtswap.media.inputs import open_input
-from rtswap.media.outputs import open_output
+from rtswap.gpu import card
 from rtswap.runtime.budget import Budget
-from rtswap.runtime.controls import Controls
-from rtswap.runtime.metrics import Metrics, MetricsLog, Spans, status_line
+from rtswap.runtime.metrics import Metrics, Spans
 from rtswap.runtime.pipeline import Pipeline, Policy
 from rtswap.runtime.session import Session
 from rtswap.source import load_source
+from rtswap.swappers import swapper_spec
 from rtswap.tracking.tracker import FaceTracker
 
 Event = Callable[[str], None]
-DEFAULT_SIZE, DEFAULT_FPS = (1280, 720), 30.0
-OCCLUSION_EVERY_S = 0.06
-"""Live, every second frame at 30 frames per second, every fourth at 60, is asked what hides the face."""
-SLOW = ("--color idt", "--color sot", "--blend poisson")
-"""More than 10 ms per face."""
+ON_GPU = ("tensorrt", "torch-cuda")
+"""How the names of engines begin that leave their results on a GPU."""
 
 
-def run(config: Config, console: Console) -> dict[str, Any]:
-    """The main job, from an opened input to closed outputs; returns the summary. Raises RtswapError."""
-    event = console.event
-    disclosure = make_disclosure(config, event)
-    confirm_sources(config, event)
-    models = open_models(config, on_event=event)
-    swappers = bind_sources(config, models, on_event=event)
-    input = open_input(
-        config.input.address,
-        size=config.input.size or DEFAULT_SIZE,
-        fps=config.input.fps or DEFAULT_FPS,
-        hwaccel=config.input.hwaccel,
-        on_event=event,
-    )
-    with ExitStack() as open_parts:
-        open_parts.callback(input.close)
-        pipeline = make_pipeline(
-            config,
-            models,
-            swappers,
-            on_event=event,
-            photos=_is_photos(input),
-            live=input.info.live,
-            disclosure=disclosure,
+@dataclass(frozen=True, slots=True)
+class Probes:
+    """What is put around parts of the loop, so that somebody sees what passes through them. Frames then stay in host
+    memory."""
+
+    landmarks: Callable[[LandmarkModel], LandmarkModel] = lambda model: model
+    tracker: Callable[[Tracker], Tracker] = lambda tracker: tracker
+    swapper: Callable[[Swapper], Swapper] = lambda swapper: swapper
+    finish: Callable[[Finish, str], Finish] = lambda finish, name: finish
+    """Given the finish and its name."""
+    canvas: Callable[[Canvas], Canvas] = lambda canvas: canvas
+
+
+class Program:
+    """A configuration with its networks, sources and marks, from which loops are made.
+
+    ``models``: face models to use instead of new ones. ``sources``: who is put on instead of ``config``'s photos.
+    ``swapper``: a name, a ``SPEC`` or a model instead of ``config``'s. ``finishes``: further ones, by ``SPEC`` or
+    name. ``disclosure``: what marks the pictures instead of what ``config`` says. ``ask``: have it confirmed that the
+    people shown have agreed. Raises RtswapError.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        on_event: Event,
+        models: FaceModels | None = None,
+        sources: Sequence[SourceIdentity] | None = None,
+        swapper: str | SwapperSpec | SwapModel | None = None,
+        finishes: Sequence[str | FinishSpec] = (),
+        probes: Probes | None = None,
+        disclosure: Disclosure | None = None,
+        ask: bool = False,
+    ) -> None:
+        self.config, self.on_event = config, on_event
+        self._sources, self._probes = sources, probes
+        self._swapper = config.swap.swapper if swapper is None else swapper
+        self.spec = swapper_spec(self._swapper) if isinstance(self._swapper, str) else None
+        """The swapper's; None where a model was given."""
+        if isinstance(self._swapper, SwapperSpec):
+            self.spec = self._swapper
+        self._finishes = named_finishes((*config.swap.finishes, *finishes))
+        self.disclosure = disclosure or make_disclosure(config, on_event)
+        if ask:
+            confirm_sources(config, on_event)
+        self.models = models or open_models(config, on_event=on_event)
+
+    @cached_property
+    def engines(self) -> Mapping[str, Engine]:
+        """The networks that parts are built from: the swapper's, and the one that sees what hides a face."""
+        wanted = self.spec.networks if self.spec else ()
+        masks = {"skin", "occlusion"} & set(self.config.mask.masks)
+        return self.models.open((*wanted, *(("occlusion",) if masks else ())))
+
+    @cached_property
+    def why_on_host(self) -> str:
+        """What keeps frames in host memory although the networks run on a GPU. Empty where nothing does, or where
+        they do not run there."""
+        if not self.models.engine.startswith(ON_GPU):
+            return ""
+        reasons = []
+        if self.spec is None or self.spec.build_gpu is None:
+            reasons.append(f"the swapper {self.spec.name if self.spec else 'given'} has no version for a GPU")
+        context = self.context(live=True)
+        for finish in enabled_finishes(context, self._finishes):
+            if finish.build_gpu is None or not finish.gpu_serves(context):
+                reasons.append(f"{finish.words(context)} has no version for a GPU")
+        if card.DEVICE == "cuda" and find_spec("triton") is None:
+            reasons.append("Triton is not installed")
+        return ", ".join(reasons)
+
+    @cached_property
+    def on_gpu(self) -> bool:
+        """Whether frames are worked on where the networks run."""
+        on_gpu = self.models.engine.startswith(ON_GPU) and self._probes is None
+        return on_gpu and not self.why_on_host
+
+    def context(self, *, live: bool) -> BuildContext:
+        """What parts are built from."""
+        config = self.config
+        return BuildContext(config.swap, config.mask, self.engines, live=live, device=card.DEVICE)
+
+    @cached_property
+    def swap_model(self) -> SwapModel:
+        """The swapping method, on the GPU where frames are worked on there."""
+        if self.spec is None:
+            assert not isinstance(self._swapper, str | SwapperSpec)
+            return self._swapper
+        build = self.spec.build_gpu if self.on_gpu and self.spec.build_gpu else self.spec.build
+        return build(self.context(live=True))
+
+    @cached_property
+    def swappers(self) -> list[Swapper]:
+        """One for the source and one for each of ``--also``, bound before the first frame. Raises SourceError."""
+        source = self.config.source
+        people = [source.photos, *((also,) for also in source.also)]
+        sources = [self.load(photos) for photos in people] if self._sources is None else self._sources
+        around = self._probes.swapper if self._probes else lambda swapper: swapper
+        return [around(self.swap_model.bind(one)) for one in sources]
+
+    def load(self, photos: Sequence[str]) -> SourceIdentity:
+        """The person in these photos. Raises SourceError."""
+        paths = [Path(photo).expanduser() for photo in photos]
+        return load_source(
+            paths,
+            detector=self.models.photo_detector,
+            landmarks=self.models.landmarks,
+            spaces=self.models.spaces,
+            face_index=self.config.source.face or None,
+            on_event=self.on_event,
         )
-        reason = unmarked_because(config)
-        metrics = Metrics(notes={"unmarked": reason} if reason else {})
-        log = MetricsLog(config.metrics.file, metrics, warn=event) if config.metrics.file else None
-        if log is not None:
-            open_parts.callback(log.close)
-        sign = make_signer(config, _file_of(config, input), event)
-        controls = Controls(pipeline, _recorder(config, input.info, sign, event), metrics, on_event=event)
-        outputs, window = _outputs(config, input.info, controls, sign, event)
 
-        def tick() -> None:
-            _show(console, metrics, input.info)
-            if log is not None:
-                log.tick(time.perf_counter())
+    def tracker(self, *, photos: bool = False) -> Tracker:
+        """A new one. ``photos``: the frames are single pictures, in which small faces count and time does not."""
+        models, probes = self.models, self._probes
+        faces: Literal["one", "all"] = "one" if self.config.tracking.faces == "one" else "all"
+        detector = models.photo_detector if photos else models.detector
+        landmarks = probes.landmarks(models.landmarks) if probes else models.landmarks
+        tracker = FaceTracker(detector, landmarks, faces=faces, recogniser=models.recogniser)
+        return probes.tracker(tracker) if probes else tracker
 
-        live_budget = config.budget.target_s > 0 and input.info.live
-        session = Session(
+    def renderer(self, *, live: bool) -> Renderer:
+        """Where faces are swapped: on the GPU where all parts can be, else in host memory, and the user is told why.
+        ``live``: frames come whether there is time or not."""
+        context = self.context(live=live)
+        specs = enabled_finishes(context, self._finishes)
+        partial = context.mask.partial
+        if self.on_gpu:
+            return self._gpu_renderer(specs, context, partial)
+        if self.why_on_host and self._probes is None:
+            self.on_event(f"networks run on the GPU, but frames stay on the processor: {self.why_on_host}")
+        if live and (slow := [spec.words(context) for spec in specs if spec.slow(context)]):
+            self.on_event(f"{' and '.join(slow)} takes long: good for files, but a live picture will stutter")
+        finishes = [spec.build(context) for spec in specs]
+        canvas: Callable[[Image], Canvas] = HostCanvas
+        if (probes := self._probes) is not None:
+            canvas = lambda image: probes.canvas(HostCanvas(image))  # noqa: E731
+            finishes = [probes.finish(step, spec.name) for step, spec in zip(finishes, specs, strict=True)]
+        stamp = self.disclosure.stamp
+        return HostRenderer(self.swappers, canvas=canvas, stamp=stamp, finishes=finishes, partial=partial)
+
+    def _gpu_renderer(self, specs: Sequence[FinishSpec], context: BuildContext, partial: bool) -> Renderer:
+        from rtswap.compositing.canvas.gpu import Compositor
+        from rtswap.compositing.renderer_gpu import GpuRenderer
+
+        return GpuRenderer(
+            [swapper for swapper in self.swappers if isinstance(swapper, GpuSwapper)],
+            canvas=Compositor(context.device).begin,
+            stamp=self.disclosure.stamp,
+            finishes=[spec.build_gpu(context) for spec in specs if spec.build_gpu],
+            partial=partial,
+        )
+
+    def pipeline(self, *, photos: bool = False, live: bool = True, spans: Spans | None = None) -> Pipeline:
+        """A new loop over frames, with a memory of its own. ``photos`` as for ``tracker``, ``live`` for
+        ``renderer``."""
+        safety = self.config.safety
+        policy = Policy(safety.on_failure, safety.empty_after_s, safety.pass_through)
+        tracker = self.tracker(photos=photos)
+        return Pipeline(tracker, self.renderer(live=live), policy=policy, on_event=self.on_event, spans=spans)
+
+    def session(
+        self,
+        input: Input,
+        outputs: Sequence[Output],
+        *,
+        metrics: Metrics,
+        pipeline: Pipeline | None = None,
+        window: Output | None = None,
+        on_tick: Callable[[], None] = lambda: None,
+    ) -> Session:
+        """The threads around a loop, ready to run."""
+        target_s = self.config.budget.target_s
+        return Session(
             input,
-            pipeline,
-            disclosure,
+            pipeline or self.pipeline(live=input.info.live),
+            self.disclosure,
             outputs,
             metrics=metrics,
-            quality_budget=Budget(config.budget.target_s) if live_budget else None,
+            quality_budget=Budget(target_s) if target_s > 0 and input.info.live else None,
             window=window,
-            on_tick=tick,
-            on_event=event,
+            on_tick=on_tick,
+            on_event=self.on_event,
         )
-        controls.attach(session)
-        open_parts.callback(console.finish)
-        session.run()
-    if metrics.frames and metrics.first_swap_at is None:
-        event("no face was swapped in any frame: was a face in sight, large enough and facing the camera?")
-    return metrics.summary() | {
-        "start_to_first_swap_s": _since_start(metrics.first_swap_at),
-        "outputs": [output.name for output in [*outputs, *([window] if window else [])]],
-    }
-
-
-def bind_sources(config: Config, models: FaceModels, *, on_event: Event) -> list[Swapper]:
-    """A swapper for the source and one for each of ``--also``, bound before the first frame. Raises SourceError."""
-    model = make_swap_model(config, models)
-    people = [config.source.photos, *((also,) for also in config.source.also)]
-    return [model.bind(_source(config, photos, models, on_event)) for photos in people]
-
-
-def make_swap_model(config: Config, models: FaceModels) -> SwapModel:
-    from rtswap.swappers.mesh.swapper import MeshSwapModel
-
-    def mesh() -> SwapModel:
-        masks = config.mask.masks
-        model = MeshSwapModel(
-            expression=config.swap.expression,
-            strength=config.swap.strength,
-            light=config.swap.color == "light",
-            hull="hull" in masks,
-            skin="skin" in masks,
-            delight=config.swap.delight,
-            occlusion_model=models.occlusion_model,
-        )
-        return gpu_mesh_model(model) if works_on_gpu(config, models) else model
-
-    def refiner() -> SwapModel:
-        from rtswap.swappers.refiner.swapper import RefinerSwapModel
-
-        make = gpu_refiner_model if works_on_gpu(config, models) else RefinerSwapModel
-        return make(mesh(), *models.generator(config.swap.swapper))
-
-    builders: dict[str, Callable[[], SwapModel]] = {"mesh": mesh, "refiner-128": refiner, "refiner-256": refiner}
-    return builders[config.swap.swapper]()
-
-
-def make_finishes(config: Config, models: FaceModels, *, on_event: Event, live: bool) -> list[Finish]:
-    """The steps between swap and paste, in the order in which they depend on each other: where the swap shows, then
-    its colours there, then its sharpness, then its seam."""
-    finishes: list[Finish] = []
-    swap, mask = config.swap, config.mask
-    if models.occlusion_model is not None and "occlusion" in mask.masks:
-        from rtswap.compositing.finishes.occlusion import OcclusionMask
-
-        finishes.append(OcclusionMask(models.occlusion_model, every_s=OCCLUSION_EVERY_S if live else 0.0))
-    if mask_is_partial(config):
-        from rtswap.compositing.finishes.parts import PartsMask
-
-        finishes.append(PartsMask(mask.parts, mask.keep))
-    if swap.color not in ("light", "none"):
-        from rtswap.compositing.finishes.color import ColorMatch
-
-        finishes.append(ColorMatch(swap.color))
-    if swap.detail == "match":
-        from rtswap.compositing.finishes.detail import MatchDetail
-
-        finishes.append(MatchDetail())
-    if swap.blend == "poisson":
-        from rtswap.compositing.finishes.poisson import PoissonBlend
-
-        finishes.append(PoissonBlend())
-    slow = [word for word in (f"--color {swap.color}", f"--blend {swap.blend}") if word in SLOW]
-    if live and slow:
-        on_event(f"{' and '.join(slow)} takes long: good for files, but a live picture will stutter")
-    return finishes
-
-
-def mask_is_partial(config: Config) -> bool:
-    """Does the user want parts of the target's own face to show?"""
-    return bool(config.mask.keep) or "all" not in config.mask.parts
-
-
-def make_pipeline(
-    config: Config,
-    models: FaceModels,
-    swappers: Sequence[Swapper],
-    *,
-    on_event: Event,
-    spans: Spans | None = None,
-    photos: bool = False,
-    live: bool = True,
-    disclosure: Disclosure | None = None,
-) -> Pipeline:
-    """``photos``: the frames are single pictures, in which small faces count and time does not. ``live``: frames come
-    whether there is time or not. ``disclosure``: what will mark the pictures; on a GPU they are marked there."""
-    detector = models.photo_detector if photos else models.detector
-    tracker = make_tracker(config, detector, models)
-    safety = config.safety
-    policy = Policy(safety.on_failure, safety.empty_after_s, safety.pass_through)
-    renderer = make_renderer(config, models, swappers, on_event=on_event, live=live, disclosure=disclosure)
-    return Pipeline(tracker, renderer, policy=policy, on_event=on_event, spans=spans)
-
-
-def make_renderer(
-    config: Config,
-    models: FaceModels,
-    swappers: Sequence[Swapper],
-    *,
-    on_event: Event,
-    live: bool,
-    disclosure: Disclosure | None,
-) -> Renderer:
-    """On the GPU where the networks are, if the swappers are, too; else in host memory, and why is told."""
-    partial = mask_is_partial(config)
-    on_device = [swapper for swapper in swappers if isinstance(swapper, GpuSwapper)]
-    if works_on_gpu(config, models) and len(on_device) == len(swappers):
-        every_s = OCCLUSION_EVERY_S if live else 0.0
-        finishes = gpu_finishes(config, models, partial=partial, every_s=every_s)
-        return gpu_renderer(on_device, finishes, partial=partial, disclosure=disclosure)
-    if reason := why_on_host(config, models):
-        on_event(f"networks run on the GPU, but frames stay on the processor: {reason}")
-    steps = make_finishes(config, models, on_event=on_event, live=live)
-    return HostRenderer(swappers, canvas=HostCanvas, finishes=steps, partial=partial)
-
-
-def make_tracker(config: Config, detector: Detector, models: FaceModels) -> FaceTracker:
-    faces: Literal["one", "all"] = "one" if config.tracking.faces == "one" else "all"
-    return FaceTracker(detector, models.landmarks, faces=faces, recogniser=models.recogniser)
-
-
-def _source(config: Config, photos: Sequence[str], models: FaceModels, on_event: Event) -> SourceIdentity:
-    paths = [Path(photo).expanduser() for photo in photos]
-    return load_source(
-        paths,
-        detector=models.photo_detector,
-        landmarks=models.landmarks,
-        spaces=models.spaces,
-        face_index=config.source.face or None,
-        on_event=on_event,
-    )
-
-
-def _outputs(
-    config: Config, info: StreamInfo, controls: Controls, sign: Sign, event: Event
-) -> tuple[list[Output], Output | None]:
-    """Everything to send to; the window apart, since the main thread must serve it."""
-    wanted = list(config.output.to) or [_default_output(info)]
-
-    def opened(address: str) -> Output:
-        return open_output(
-            address,
-            fps=info.fps,
-            codec=config.output.codec,
-            audio_from=None if info.live else info.audio_path,
-            overwrite=config.output.overwrite,
-            live=info.live,
-            sign=sign,
-            on_event=event,
-            on_key=controls.press,
-            overlay=controls.overlay,
-        )
-
-    outputs: list[Output] = []
-    try:
-        for address in wanted:
-            outputs.append(opened(address))
-    except BaseException:
-        for output in outputs:
-            output.close()
-        raise
-    windows = [output for address, output in zip(wanted, outputs, strict=True) if address == "window"]
-    return [output for output in outputs if output not in windows], windows[0] if windows else None
-
-
-def _is_photos(input: Input) -> bool:
-    from rtswap.media.inputs.image import ImageInput
-
-    return isinstance(input, ImageInput)
-
-
-def _file_of(config: Config, input: Input) -> Path | None:
-    """The file that is swapped; None for cameras, streams and folders, of which nothing is left to compare."""
-    path = Path(config.input.address).expanduser()
-    return None if input.info.live or not path.is_file() else path
-
-
-def _default_output(info: StreamInfo) -> str:
-    """The virtual camera if there is one, otherwise the preview; otherwise both reasons."""
-    from rtswap.media.outputs import virtual_camera, window
-
-    reasons = []
-    for address, part in (("vcam", virtual_camera), ("window", window)):
-        there, reason = part.available()
-        if there:
-            return address
-        reasons.append(f"{address}: {reason}")
-    raise OutputError(
-        "there is neither a virtual camera nor a screen for the preview window",
-        got="; ".join(reasons),
-        do="Name an output, such as -o out.mp4, or run `rtswap doctor` for how to get a virtual camera.",
-    )
-
-
-def _recorder(config: Config, info: StreamInfo, sign: Sign, event: Event) -> Callable[[], Output]:
-    """Opens a new recording, for the key r."""
-
-    def record() -> Output:
-        name = time.strftime("rtswap-%Y%m%d-%H%M%S.mp4")
-        return open_output(name, fps=info.fps, codec=config.output.codec, live=True, sign=sign, on_event=event)
-
-    return record
-
-
-def _show(console: Console, metrics: Metrics, info: StreamInfo) -> None:
-    line = status_line(metrics)
-    if info.live:
-        console.status(line)
-    else:
-        console.progress(metrics.frames, info.frame_count, line)
-
-
-def _since_start(at: float | None) -> float | None:
-    """Seconds from the start of this process, Python's own included, to a moment on ``time.perf_counter``."""
-    if at is None:
-        return None
-    began: float = psutil.Process().create_time()
-    return round(at - time.perf_counter() + time.time() - began, 3)

@@ -30,17 +30,28 @@ class Command:
 
 
 def effective(flags: Flags) -> Effective:
-    """The configuration that counts, and where each value comes from."""
-    from rtswap.app.config_file import effective as found
+    """The configuration that counts, and where each value comes from. Which files were read is told."""
+    from rtswap.app.config_file import effective as find
 
-    return found(overrides(flags), file=flags.get("config"))
+    found = find(overrides(flags), file=flags.get("config"))
+    if found.files:
+        console_of(found.config).event(f"settings from {', '.join(str(path.absolute()) for path in found.files)}")
+    return found
 
 
 def console_of(config: Config) -> Console:
     """Where it prints, as wished."""
     from rtswap.app.console import Console
 
-    return Console(quiet=config.console.quiet, json=config.console.json)
+    return Console(quiet=config.console.quiet, json=config.console.json, stats=config.console.stats)
+
+
+def console_of_flags(flags: Flags) -> Console:
+    """The same for a command that reads no configuration."""
+    from rtswap.app.console import Console
+
+    quiet, json, stats = (bool(flags.get(f"console.{name}")) for name in ("quiet", "json", "stats"))
+    return Console(quiet, json, stats)
 
 
 def seconds(text: str) -> float:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 from rtswap.app.config import OPTIONS, SECTIONS
 from rtswap.app.options import Kind, Option
 from rtswap.core.errors import UsageError
 from rtswap.core.text import nearest
+from rtswap.core.version import __version__
 
 HELP_WIDTH = 110
 
@@ -36,6 +37,32 @@ class Parser(argparse.ArgumentParser):
         """Add an argument without a flag, shown as ``words`` after the command's name; it may be left out."""
         self.add_argument(dest, nargs="*" if many else "?", help=argparse.SUPPRESS)
         self.usage = f"{self.prog} {words} [options]"
+
+    def with_table(
+        self,
+        sections: Collection[str] = tuple(SECTIONS),
+        *,
+        without: Collection[str] = (),
+        config: bool = True,
+        version: bool = False,
+    ) -> Self:
+        """Add these sections of the table, each a group of the help, but not the keys ``without``; then what every
+        command knows: ``--help``, ``--debug`` and, if it reads one, ``--config``."""
+        for section in sections:
+            group = self.add_argument_group(title_of(section))
+            for row in OPTIONS:
+                if row.section == section and row.flags and row.key not in without:
+                    _add_row(group, row)
+        group = self.add_argument_group("Help and trouble")
+        group.add_argument("--help", "-h", action="help", help="show this")
+        group.add_argument("--debug", action="store_true", help="show tracebacks")
+        if config:
+            group.add_argument("--config", metavar="FILE", help="read this file instead of rtswap.toml")
+        if version:
+            group.add_argument(
+                "--version", action="version", version=f"rtswap {__version__}", help="show the version"
+            )
+        return self
 
     def read(self, args: Sequence[str]) -> dict[str, Any]:
         """The flags that were given: name -> value. Raises UsageError; ``--help`` raises SystemExit."""
@@ -63,31 +90,6 @@ class Parser(argparse.ArgumentParser):
         return f"Did you mean {near}?" if near else self._see_help()
 
 
-def add_table(
-    parser: argparse.ArgumentParser,
-    sections: Collection[str] = tuple(SECTIONS),
-    *,
-    without: Collection[str] = (),
-) -> None:
-    """Add the flags of these sections of the table, each section a group of the help; not the keys ``without``."""
-    for section in sections:
-        group = parser.add_argument_group(title_of(section))
-        for row in OPTIONS:
-            if row.section == section and row.flags and row.key not in without:
-                _add_row(group, row)
-
-
-def add_common(parser: argparse.ArgumentParser, *, config: bool = True, version: bool = False) -> None:
-    """Add what every command knows: ``--help``, ``--debug`` and, if it reads one, ``--config``."""
-    group = parser.add_argument_group("Help and trouble")
-    group.add_argument("--help", "-h", action="help", help="show this")
-    group.add_argument("--debug", action="store_true", help="show tracebacks")
-    if config:
-        group.add_argument("--config", metavar="FILE", help="read this file instead of rtswap.toml")
-    if version:
-        group.add_argument("--version", action=_Version, nargs=0, help="show the version")
-
-
 def overrides(flags: dict[str, Any]) -> dict[str, tuple[Any, str]]:
     """The part of the flags that belongs to the table: ``section.key`` -> (value, the flag's name)."""
     rows = {row.key: row for row in OPTIONS}
@@ -99,6 +101,7 @@ def overrides(flags: dict[str, Any]) -> dict[str, tuple[Any, str]]:
 
 
 def title_of(section: str) -> str:
+    """What the help calls a section of the table."""
     return (SECTIONS[section].__doc__ or section).rstrip(".")
 
 
@@ -150,16 +153,6 @@ def _default_note(row: Option) -> str:
 
 def _is_names(value: object) -> bool:
     return isinstance(value, tuple) and all(isinstance(part, str) for part in value)
-
-
-class _Version(argparse.Action):
-    """Looks the version up only when it is asked for: importlib.metadata is slow to import."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
-        from importlib.metadata import version
-
-        print(f"rtswap {version('rtswap')}")
-        parser.exit()
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):

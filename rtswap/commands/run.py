@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from rtswap.commands.command import Command, Flags, console_of, effective
-from rtswap.commands.flags import Parser, add_common, add_table
+from rtswap.commands.flags import Parser
 from rtswap.core.errors import UsageError
+from rtswap.core.plugins import plugin_names
 
 EXAMPLES = """\
 examples:
@@ -26,25 +27,34 @@ def run_command(others: Callable[[], Collection[Command]]) -> Command:
 
     def parser() -> Parser:
         listed = "".join(f"  rtswap {one.words:<22}{one.summary}\n" for one in others())
+        listed += _installed_parts()
         made = Parser(
             "rtswap",
             "Puts the face of one photo on the face in a webcam, a file or a stream, live.",
             f"commands:\n{listed}\n{EXAMPLES}",
             commands=[one.words.split()[0] for one in others()],
         )
-        add_table(made)
-        add_common(made, version=True)
-        return made
+        return made.with_table(version=True)
 
     return Command("", "", parser, _run)
+
+
+def _installed_parts() -> str:
+    """The parts that other packages add, by their flags."""
+    rows = (("--swapper", "swappers"), ("--finish", "finishes"), ("--input", "inputs"), ("--output", "outputs"))
+    found = [(flag, names) for flag, group in rows if (names := plugin_names(f"rtswap.{group}"))]
+    lines = "".join(f"  {flag:<29}{', '.join(names)}\n" for flag, names in found)
+    return f"\nparts of installed packages:\n{lines}" if lines else ""
 
 
 def _run(flags: Flags) -> int:
     found = effective(flags).config
     if not found.source.photos:
         raise UsageError("no source given", do="Name a photo of the face to put on: rtswap --source me.jpg")
-    from rtswap.app.program import run as run_session
+    from rtswap.app.run import run as run_session
+    from rtswap.commands.reports.run_summary import run_summary
 
-    console = console_of(found)
-    console.summary(run_session(found, console=console))
+    with console_of(found) as console:
+        result = run_session(found, console=console)
+        console.summary(result, *run_summary(result, stats=console.stats))
     return 0

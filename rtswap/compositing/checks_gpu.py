@@ -62,8 +62,8 @@ def counted(
 class RenderChecks:
     """On the faces of one frame, by the rules of ``renderer``. ``told`` hears what was counted on the device."""
 
-    def __init__(self, targets: TargetBatch, *, partial: bool, looks: PixelCounts) -> None:
-        self._targets, self._partial, self._looks = targets, partial, looks
+    def __init__(self, targets: TargetBatch, *, partial: bool, counts: PixelCounts) -> None:
+        self._targets, self._partial, self._pixel_counts = targets, partial, counts
         self._side = targets.crops.shape[1]
         sizes = np.array([face.size for face in targets.faces], np.int64)
         rows = np.array([first_row(height) for height in sizes[:, 1]], np.int64)
@@ -125,4 +125,4 @@ class RenderChecks:
         for name, tensor, shape in (("crops", swapped.crops, crops.shape), ("masks", masks, crops.shape[:3])):
             if tensor.shape != shape or tensor.dtype != torch.uint8 or tensor.device != crops.device:
                 raise ValueError(f"{name} of {tensor.dtype} {tuple(tensor.shape)}, expected uint8 {tuple(shape)}")
-        self._counts.append(self._looks.count(which, crops, swapped.crops, masks, self._table))
+        self._counts.append(self._pixel_counts.count(which, crops, swapped.crops, masks, self._table))

@@ -7,8 +7,21 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.core.protocols import Canvas, Finish, Stages, Swapper
-from rtswap.core.types import Box, Image, Mask, Matrix, Points, Quality, SwappedFace, Swaps, Target, Track, View
+from rtswap.core.protocols import Canvas, Finish, Stages, Stamp, Swapper
+from rtswap.core.types import (
+    Box,
+    Image,
+    Mask,
+    Matrix,
+    Points,
+    Quality,
+    StampedImage,
+    SwappedFace,
+    Swaps,
+    Target,
+    Track,
+    View,
+)
 from rtswap.vision.geometry import scale_of, transform
 
 LARGEST_FACE = 3.0
@@ -29,19 +42,20 @@ class TooHidden(Exception):
 
 class HostRenderer:
     """Implements ``protocols.Renderer``. ``swappers``: one per source. ``canvas`` makes one of a frame's picture.
-    ``finishes``: the steps between swap and paste, in order. ``partial``: the user wants parts of the target's own
-    face to show."""
+    ``stamp`` marks what is delivered. ``finishes``: the steps between swap and paste, in order. ``partial``: the user
+    wants parts of the target's own face to show."""
 
     def __init__(
         self,
         swappers: Sequence[Swapper],
         *,
         canvas: Callable[[Image], Canvas],
+        stamp: Stamp,
         finishes: Sequence[Finish] = (),
         partial: bool = False,
     ) -> None:
         self.swappers, self.finishes, self.partial = list(swappers), list(finishes), partial
-        self._canvas = canvas
+        self.stamp, self._canvas = stamp, canvas
 
     @property
     def source_count(self) -> int:
@@ -61,19 +75,14 @@ class HostRenderer:
 class HostFrameRender:
     """Implements ``protocols.FrameRender``."""
 
-    def __init__(self, shop: HostRenderer, canvas: Canvas, largest_px: float) -> None:
-        self._shop, self._canvas, self._largest_px = shop, canvas, largest_px
+    def __init__(self, renderer: HostRenderer, canvas: Canvas, largest_px: float) -> None:
+        self._renderer, self._canvas, self._largest_px = renderer, canvas, largest_px
         self._faces: list[tuple[SwappedFace, Matrix]] = []
         self._swaps = Swaps()
 
-    @property
-    def marked(self) -> bool:
-        """The disclosure writes into the picture where it lies."""
-        return False
-
     def swap(self, tracks: Sequence[Track], source: int, *, quality: Quality, now: float, stages: Stages) -> Swaps:
         """As ``protocols.FrameRender``."""
-        swapper = self._shop.swappers[source]
+        swapper = self._renderer.swappers[source]
         done: list[int] = []
         bare: list[int] = []
         failure = None
@@ -102,12 +111,12 @@ class HostFrameRender:
             face = swapper.swap(target, quality)
         _check_form(face, target)
         check_replaced(_share_replaced(face.mask, target.landmarks))
-        if self._shop.finishes:
+        if self._renderer.finishes:
             with stages("finish"):
-                for step in self._shop.finishes:
+                for step in self._renderer.finishes:
                     face = step.apply(face, target, quality)
             _check_form(face, target)
-            if not self._shop.partial:
+            if not self._renderer.partial:
                 check_shown(_share_replaced(face.mask, at_stake(target.landmarks, target.visibility)))
         return face
 
@@ -120,9 +129,9 @@ class HostFrameRender:
         for face, matrix in self._faces:
             self._canvas.paste(face.crop, face.mask, matrix)
 
-    def image(self) -> Image:
-        """As ``protocols.Canvas``."""
-        return self._canvas.image()
+    def deliver(self) -> StampedImage:
+        """As ``protocols.FrameRender``."""
+        return self._renderer.stamp.apply(self._canvas.image())
 
     def verdict(self) -> Swaps:
         """What ``swap`` said: it has seen all pixels."""

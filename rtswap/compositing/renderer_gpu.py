@@ -12,13 +12,14 @@ from contextlib import contextmanager
 from rtswap.compositing.checks_gpu import PixelCounts, RenderChecks
 from rtswap.compositing.renderer import LARGEST_FACE, TooHidden, check_landmarks, checked
 from rtswap.core.errors import EngineError
-from rtswap.core.protocols import GpuCanvas, GpuFinish, GpuSwapper, Stages
+from rtswap.core.protocols import GpuCanvas, GpuFinish, GpuSwapper, Stages, Stamp
 from rtswap.core.types import (
     BatchedTarget,
     Box,
     DeviceTensor,
     Image,
     Quality,
+    StampedImage,
     SwappedBatch,
     Swaps,
     TargetBatch,
@@ -37,11 +38,12 @@ class GpuRenderer:
         swappers: Sequence[GpuSwapper],
         *,
         canvas: Callable[[Image], GpuCanvas],
+        stamp: Stamp,
         finishes: Sequence[GpuFinish] = (),
         partial: bool = False,
     ) -> None:
         self.swappers, self.finishes, self.partial = list(swappers), list(finishes), partial
-        self.canvas, self.looks = canvas, PixelCounts()
+        self.canvas, self.stamp, self.pixel_counts = canvas, stamp, PixelCounts()
 
     @property
     def source_count(self) -> int:
@@ -62,25 +64,20 @@ class GpuFrameRender:
     """Implements ``protocols.FrameRender``. While faces are swapped a failing GPU leaves them bare; where not even
     that can be covered it raises EngineError, and the frame does not leave."""
 
-    def __init__(self, shop: GpuRenderer, image: Image) -> None:
-        self._shop, self._image = shop, image
-        with _told():
-            self._canvas = shop.canvas(image)
+    def __init__(self, renderer: GpuRenderer, image: Image) -> None:
+        self._renderer, self._image = renderer, image
+        with _device_errors():
+            self._canvas = renderer.canvas(image)
         self._views: list[View] = []
         self._swapped: SwappedBatch | None = None
         self._judge: RenderChecks | None = None
         self._told_later: Exception | None = None
         self._swaps = Swaps()
 
-    @property
-    def marked(self) -> bool:
-        """As ``protocols.FrameRender``."""
-        return self._canvas.marked
-
     def swap(self, tracks: Sequence[Track], source: int, *, quality: Quality, now: float, stages: Stages) -> Swaps:
         """As ``protocols.FrameRender``. A face that cannot be right is left out; what fails on the device leaves
         all of them bare."""
-        swapper = self._shop.swappers[source]
+        swapper = self._renderer.swappers[source]
         faces: list[BatchedTarget] = []
         bare: list[int] = []
         failure: Exception | None = None
@@ -116,13 +113,13 @@ class GpuFrameRender:
     ) -> None:
         with stages("crop"):
             targets = TargetBatch(tuple(faces), self._canvas.crops(self._views))
-        judge = RenderChecks(targets, partial=self._shop.partial, looks=self._shop.looks)
+        judge = RenderChecks(targets, partial=self._renderer.partial, counts=self._renderer.pixel_counts)
         with stages("swap"):
             swapped = swapper.swap_all(targets, quality)
             judge.look_at_swap(swapped)
-        if self._shop.finishes:
+        if self._renderer.finishes:
             with stages("finish"):
-                for step in self._shop.finishes:
+                for step in self._renderer.finishes:
                     swapped = step.apply_all(swapped, targets, quality, self._later)
                 judge.look_at_finished(swapped)
         self._canvas.on_download(judge.counts(), judge.told)
@@ -141,19 +138,19 @@ class GpuFrameRender:
 
     def cover(self, box: Box, style: str) -> None:
         """As ``protocols.Canvas``."""
-        with _told():
+        with _device_errors():
             self._canvas.cover(box, style)
 
     def paste(self) -> None:
         """As ``protocols.FrameRender``."""
         if self._swapped is not None:
-            with _told():
+            with _device_errors():
                 self._canvas.paste_all(self._swapped.crops, self._swapped.masks, self._views)
 
-    def image(self) -> Image:
-        """As ``protocols.Canvas``."""
-        with _told():
-            return self._canvas.image()
+    def deliver(self) -> StampedImage:
+        """As ``protocols.FrameRender``."""
+        with _device_errors():
+            return self._canvas.deliver(self._renderer.stamp)
 
     def verdict(self) -> Swaps:
         """As ``protocols.FrameRender``. Where nothing was told, everything is bare."""
@@ -175,8 +172,8 @@ class GpuFrameRender:
     def restart(self) -> None:
         """As ``protocols.FrameRender``. The host has the frame as it came."""
         stands = self.verdict()
-        with _told():
-            self._canvas = self._shop.canvas(self._image)
+        with _device_errors():
+            self._canvas = self._renderer.canvas(self._image)
             if self._swapped is not None and self._judge is not None:
                 kept = [track in stands.done for track in self._swaps.done]
                 self._swapped = self._judge.without(self._swapped, kept) if any(kept) else None
@@ -184,7 +181,7 @@ class GpuFrameRender:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _device_errors() -> Iterator[None]:
     """What torch, CUDA and Triton raise, as an error of ours."""
     try:
         yield

@@ -67,3 +67,9 @@ class EngineError(RtswapError):
 
 class FaceLost(RtswapError):
     pass
+
+
+def reason(error: object) -> str:
+    """Why something failed, in a line of at most 200 characters: the system's words, without file name and number."""
+    text = str(getattr(error, "strerror", None) or error).strip()
+    return text.splitlines()[0][:200].rstrip(".") if text else type(error).__name__

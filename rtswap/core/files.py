@@ -1,11 +1,17 @@
-"""Files that are there whole or not at all, whoever else writes them and whatever ends the writing."""
+"""Files that are there whole or not at all, whoever else writes them and whatever ends the writing; their hashes."""
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import secrets
+import tempfile
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
+
+from rtswap.core.errors import OutputError, RtswapError, reason
 
 
 def write_atomic(path: Path, content: bytes, *, private: bool = False) -> None:
@@ -21,3 +27,76 @@ def write_atomic(path: Path, content: bytes, *, private: bool = False) -> None:
         with suppress(OSError):
             part.unlink()
         raise
+
+
+def sha256_of(path: Path) -> str:
+    """In hex, read in pieces. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def make_writable(folder: Path) -> None:
+    """Make the folder where it is missing, and try to write in it. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(b"\0")
+
+
+def write_cached(path: Path, content: bytes, *, cache: str, error: type[RtswapError]) -> None:
+    """``write_atomic`` into a cache, whose folder is made. Raises ``error``, which names the ``cache``."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, content)
+    except OSError as why:
+        raise error(
+            f"{cache} cannot take {path.name} ({len(content) / 1e6:.0f} MB)",
+            got=reason(why),
+            do="Free some space, or set RTSWAP_CACHE to another folder.",
+        ) from why
+
+
+def make_partial(path: Path, make: Callable[[Path], object], do: str = "Choose another folder.") -> Path:
+    """What ``make`` makes beside ``path``: ``clip.partial.mp4`` for ``clip.mp4``, ``clip.partial2.mp4`` where an
+    earlier one was left behind. Raises OutputError."""
+    number = 1
+    while True:
+        partial = path.with_name(f"{path.stem}.partial{number if number > 1 else ''}{path.suffix}")
+        try:
+            make(partial)
+        except FileExistsError:
+            number += 1
+        except FileNotFoundError:
+            create = f"Create it first: mkdir -p {path.parent}"
+            raise OutputError(f"no folder {path.parent} for {path.name}", do=create) from None
+        except (OSError, ValueError) as error:
+            raise OutputError(f"cannot write {str(path)[:300]!r}", got=reason(error), do=do) from None
+        else:
+            return partial
+
+
+def list_files(folder: Path, suffixes: Collection[str]) -> list[Path]:
+    """The folder's files with these suffixes, frame2 before frame10, hidden ones left out. Raises OSError."""
+    found = [path for path in folder.iterdir() if path.suffix.lower() in suffixes and not path.name.startswith(".")]
+    return sorted(found, key=natural_key)
+
+
+def natural_key(path: Path) -> list[tuple[int, int, str]]:
+    """Sorts digits as numbers, before letters, and letters without case."""
+    parts = re.split(r"(\d+)", path.name.casefold())
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]
+
+
+def refuse_existing(path: Path, overwrite: bool, audio_from: str | None = None) -> None:
+    """Nothing is overwritten unasked, and the input never."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:
+        raise OutputError(f"cannot write {path}", got=reason(error)) from None
+    if path.is_dir():
+        raise OutputError(f"cannot write {path}", got="a folder of that name", do="Choose another name.")
+    if audio_from is not None and path.exists() and Path(audio_from).exists() and path.samefile(audio_from):
+        raise OutputError(f"{path} is the input", do="Choose another name for the output.")
+    if not overwrite:
+        raise OutputError(f"{path} exists already", do="Choose another name, or add --overwrite.")

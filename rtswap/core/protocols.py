@@ -19,6 +19,7 @@ from rtswap.core.types import (
     Points,
     Quality,
     SourceIdentity,
+    StampedImage,
     StreamInfo,
     SwappedBatch,
     SwappedFace,
@@ -163,6 +164,19 @@ class Canvas(Protocol):
     def image(self) -> Image: ...
 
 
+class Stamp(Protocol):
+    """What marks the pictures of one stream, and says so: nothing leaves without its receipt."""
+
+    def apply(self, image: Image) -> StampedImage:
+        """Write badge and invisible mark into ``image`` itself."""
+        ...
+
+    def apply_on_gpu(self, frame: DeviceTensor) -> Callable[[Image], StampedImage]:
+        """The same in a frame (H, W, 3) BGR uint8 on a GPU. Waits for nothing. Returns what makes the receipt, of the
+        frame's picture once that has come down."""
+        ...
+
+
 Stages = Callable[[str], AbstractContextManager[Any]]
 """``with stages("crop"): ...`` counts the time."""
 
@@ -181,12 +195,8 @@ class Renderer(Protocol):
 
 
 class FrameRender(Protocol):
-    """One frame in a workshop: faces are swapped, then places covered, then the faces pasted over them."""
-
-    @property
-    def marked(self) -> bool:
-        """Whether badge and invisible mark are in its picture already."""
-        ...
+    """One frame being rendered: faces are swapped, then places covered, then the faces pasted over them; last of all
+    the picture is stamped."""
 
     def swap(self, tracks: Sequence[Track], source: int, *, quality: Quality, now: float, stages: Stages) -> Swaps:
         """Swap these faces with source number ``source``. Nothing shows yet; whatever fails leaves a face bare."""
@@ -200,8 +210,8 @@ class FrameRender(Protocol):
         """Let the swapped faces show."""
         ...
 
-    def image(self) -> Image:
-        """The picture. It may leave if ``verdict`` says what ``swap`` said."""
+    def deliver(self) -> StampedImage:
+        """The picture, stamped. It may leave if ``verdict`` says what ``swap`` said."""
         ...
 
     def verdict(self) -> Swaps:
@@ -247,12 +257,7 @@ class GpuFinish(Protocol):
 
 
 class GpuCanvas(Protocol):
-    """A ``Canvas`` on a GPU: all faces at once, and one wait, in ``image``."""
-
-    @property
-    def marked(self) -> bool:
-        """Whether badge and invisible mark are written there."""
-        ...
+    """A ``Canvas`` on a GPU: all faces at once, and one wait, in ``deliver``."""
 
     def crops(self, views: Sequence[View]) -> DeviceTensor:
         """(N, S, S, 3) as ``TargetBatch.crops``."""
@@ -266,4 +271,6 @@ class GpuCanvas(Protocol):
         """As ``OnDownload``."""
         ...
 
-    def image(self) -> Image: ...
+    def deliver(self, stamp: Stamp) -> StampedImage:
+        """Stamp the picture, bring it down, and tell what was to come with it. Once."""
+        ...

@@ -203,7 +203,8 @@ class Quality:
     level: int = 0
     """0 = everything; higher = cheaper. For display."""
     detect_every: int = 15
-    """Frames between full detections while at least one face is tracked (0 = only to re-acquire)."""
+    """Frames, at 30 a second, between full detections while at least one face is tracked (0 = only to re-acquire).
+    Where fewer frames come it is the time that counts."""
     match_color: bool = True
     max_face_px: int = 480
     """Longest side of a face crop at which swappers work."""
@@ -223,6 +224,14 @@ class StreamInfo:
     """None where it is not known beforehand."""
     audio_path: str | None = None
     """Where the sound that belongs to the frames lies, or None."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class StampedImage:
+    """A stamp's receipt for one picture: what a ``MarkedImage`` is made for. Only ``rtswap.disclosure`` makes one (a
+    test keeps it so)."""
+
+    image: Image
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from rtswap.core.errors import ConfigError
+from rtswap.core.text import nearest
 from rtswap.core.types import Image
 from rtswap.disclosure.badge_drawing import Drawing, Plane, draw
 from rtswap.disclosure.badge_words import TEXTS, Wording
@@ -109,7 +109,7 @@ def render(badge: Badge, width: int, height: int) -> Patch:
     icon_px = round(max(width * ICON_PER_WIDTH, min(width, height) * ICON_PER_SIDE))
     icon_px = max(MIN_ICON_PX, min(icon_px, round(height * ICON_PER_HEIGHT)))
     margin = min(icon_px // 2, width // 16, height // 16)
-    drawings = _fitting(badge, icon_px, width)
+    drawings = _draw_fitting(badge, icon_px, width)
     h, w = drawings[0].coverage.shape
     scale = min(1.0, (width - 2 * margin) / w, (height - 2 * margin) / h)
     size = (max(1, int(w * scale)), max(1, int(h * scale)))
@@ -118,7 +118,7 @@ def render(badge: Badge, width: int, height: int) -> Patch:
     return Patch(x, y, tuple(_layer(drawing, size) for drawing in drawings))
 
 
-def _fitting(badge: Badge, icon_px: int, width: int) -> list[Drawing]:
+def _draw_fitting(badge: Badge, icon_px: int, width: int) -> list[Drawing]:
     """The badge in each of its looks, its words as large as the frame's width allows."""
     word_px = max(MIN_WORD_PX, round(icon_px * WORDS_PER_ICON))
     wide = draw(badge.wording, badge.looks[0], icon_px, word_px).coverage.shape[1]
@@ -132,11 +132,11 @@ def _fitting(badge: Badge, icon_px: int, width: int) -> list[Drawing]:
 
 
 def _layer(drawing: Drawing, size: tuple[int, int]) -> Layer:
-    coverage, grey = (_resized(plane, size) for plane in (drawing.coverage, drawing.grey))
+    coverage, grey = (_resize(plane, size) for plane in (drawing.coverage, drawing.grey))
     return Layer(_three(grey), _three(255 * (1 - coverage)))
 
 
-def _resized(plane: Plane, size: tuple[int, int]) -> Plane:
+def _resize(plane: Plane, size: tuple[int, int]) -> Plane:
     if (plane.shape[1], plane.shape[0]) == size:
         return plane
     return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.float32)
@@ -147,13 +147,8 @@ def _three(plane: Plane) -> Image:
     return np.ascontiguousarray(np.repeat(values[..., None], 3, axis=2))
 
 
-def _one_of(what: str, name: str, names: Iterable[str]) -> None:
-    known = list(names)
-    if name not in known:
-        near = difflib.get_close_matches(name, known, 1)
-        raise ConfigError(
-            f"unknown {what}",
-            expected=", ".join(known),
-            got=repr(name),
-            do=f"Did you mean {near[0]}?" if near else "",
-        )
+def _one_of(what: str, name: str, names: Collection[str]) -> None:
+    if name not in names:
+        near = nearest(name, names)
+        do = f"Did you mean {near}?" if near else ""
+        raise ConfigError(f"unknown {what}", expected=", ".join(names), got=repr(name), do=do)

@@ -53,15 +53,15 @@ def draw(wording: Wording, look: str, icon_px: int, word_px: int) -> Drawing:
     height = max(icon.shape[0] + 2 * pad, words.shape[0] + word_pad if word_px else 0)
     box = icon.shape[1] + 2 * max(pad, (height - icon.shape[0]) // 3)
     width = box + (words.shape[1] + 2 * word_pad if word_px else 0)
-    icon = placed(icon, height, width, (box - icon.shape[1]) // 2)
-    words = placed(words, height, width, box + word_pad)
-    whole = rounded(height, width, icon_px * 0.3)
+    icon = place(icon, height, width, (box - icon.shape[1]) // 2)
+    words = place(words, height, width, box + word_pad)
+    whole = rounded_rectangle(height, width, icon_px * 0.3)
     in_box = whole.copy()
     in_box[:, box:] = 0
     empty = Drawing(np.zeros_like(whole), np.zeros_like(whole))
     if look == "outline":
-        box_shape = placed(rounded(height, box, icon_px * 0.3), height, width, 0)
-        inner = placed(rounded(height, box, icon_px * 0.3, rim=max(1.0, icon_px / 12)), height, width, 0)
+        box_shape = place(rounded_rectangle(height, box, icon_px * 0.3), height, width, 0)
+        inner = place(rounded_rectangle(height, box, icon_px * 0.3, rim=max(1.0, icon_px / 12)), height, width, 0)
         base = empty.under(halo(words, word_px), 0).under(box_shape, WHITE).under(inner, BLACK)
         return base.under(np.maximum(icon, words), WHITE)
     plate, other = (BLACK, WHITE) if look == "dark" else (WHITE, BLACK)
@@ -82,7 +82,7 @@ def letters(lines: Sequence[str], size_px: int, weight: int) -> Plane:
     return np.asarray(page[y : y + h, x : x + w], np.float32) / np.float32(255)
 
 
-def placed(plane: Plane, height: int, width: int, left: int) -> Plane:
+def place(plane: Plane, height: int, width: int, left: int) -> Plane:
     """``plane`` on an empty (height, width) one, at ``left`` and half way down."""
     page = np.zeros((height, width), np.float32)
     top = (height - plane.shape[0]) // 2
@@ -99,7 +99,7 @@ def halo(words: Plane, size_px: int) -> Plane:
     return np.asarray(cv2.GaussianBlur(grown, (0, 0), max(0.6, reach / 2)), np.float32)
 
 
-def rounded(height: int, width: int, radius: float, rim: float = 0.0) -> Plane:
+def rounded_rectangle(height: int, width: int, radius: float, rim: float = 0.0) -> Plane:
     """(height, width) 0..1: a rectangle with round corners, ``rim`` pixels smaller on each side."""
     x = np.arange(width, dtype=np.float32)[None] + 0.5
     y = np.arange(height, dtype=np.float32)[:, None] + 0.5

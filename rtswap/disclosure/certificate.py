@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
-from rtswap.core.errors import ConfigError
+from rtswap.core.errors import ConfigError, reason
 
 if TYPE_CHECKING:  # costs 50 ms, and the default install may lack it
     from cryptography import x509
@@ -57,11 +57,9 @@ class SigningIdentity:
             do = f"Make it yours alone: chmod 600 {key}"
             raise ConfigError(f"others may read the signing key {key}", expected="mode 600", do=do)
         try:
-            return _checked(_text(chain), _text(key), datetime.now(UTC))
+            return _check(_text(chain), _text(key), datetime.now(UTC))
         except OSError as error:
-            raise ConfigError(
-                f"cannot read {error.filename}", got=error.strerror or str(error), do="Check the path."
-            ) from None
+            raise ConfigError(f"cannot read {error.filename}", got=reason(error), do="Check the path.") from None
         except ValueError as error:
             raise ConfigError(
                 f"cannot sign with {chain} and {key}",
@@ -88,18 +86,18 @@ def local_identity(
     """
     path, now = identity_path(folder), now or datetime.now(UTC)
     try:
-        return _kept(path, now)
+        return _load(path, now)
     except FileNotFoundError:
         found = _make(now)
     except (OSError, ValueError) as error:
-        on_event(f"the signing certificate {path} is replaced: {_reason(error)}")
+        on_event(f"the signing certificate {path} is replaced: {reason(error)}")
         found = _make(now)
         with suppress(OSError):
             path.unlink()
     try:
-        return found if _keep(path, found) else _kept(path, now)
+        return found if _store(path, found) else _load(path, now)
     except (OSError, ValueError) as error:
-        on_event(f"the signing certificate cannot be kept in {path} ({_reason(error)}); it serves for this run")
+        on_event(f"the signing certificate cannot be kept in {path} ({reason(error)}); it serves for this run")
         return found
 
 
@@ -111,7 +109,7 @@ def forget_identity(folder: Path | None = None) -> bool:
     return there
 
 
-def _kept(path: Path, now: datetime) -> SigningIdentity:
+def _load(path: Path, now: datetime) -> SigningIdentity:
     """Raises OSError, and ValueError where it must not be used."""
     content = _text(path)
     if not _is_private(path):
@@ -119,11 +117,11 @@ def _kept(path: Path, now: datetime) -> SigningIdentity:
     at = content.rfind("-----BEGIN", 0, content.find(_PEM_KEY) + 1)
     if at < 0:
         raise ValueError("it holds no key")
-    found = _checked(content[:at], content[at:], now)
+    found = _check(content[:at], content[at:], now)
     return SigningIdentity(found.chain, found.key, found.algorithm, local=True)
 
 
-def _keep(path: Path, identity: SigningIdentity) -> bool:
+def _store(path: Path, identity: SigningIdentity) -> bool:
     """Write it whole, for its owner alone; False where another process was faster. Raises OSError."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # of mode 600
@@ -132,12 +130,12 @@ def _keep(path: Path, identity: SigningIdentity) -> bool:
             file.write((identity.chain + identity.key).encode())
             file.flush()
             os.fsync(file.fileno())
-        return _published(name, path)
+        return _publish(name, path)
     finally:
         Path(name).unlink(missing_ok=True)
 
 
-def _published(name: str, path: Path) -> bool:
+def _publish(name: str, path: Path) -> bool:
     try:
         os.link(name, path)
     except FileExistsError:
@@ -169,11 +167,7 @@ def _is_private(path: Path) -> bool:
         return True
 
 
-def _reason(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else "") or str(error)
-
-
-def _checked(chain: str, key: str, now: datetime) -> SigningIdentity:
+def _check(chain: str, key: str, now: datetime) -> SigningIdentity:
     """Raises ValueError with the reason, ConfigError without ``cryptography``."""
     _require_cryptography()
     from cryptography import x509
@@ -240,7 +234,9 @@ def _issue(
     is_authority = key is authority
     own_id = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     builder = (
-        x509.CertificateBuilder(_named(f"{SUBJECT} CA"), _named(name), key.public_key(), x509.random_serial_number())
+        x509.CertificateBuilder(
+            _name_of(f"{SUBJECT} CA"), _name_of(name), key.public_key(), x509.random_serial_number()
+        )
         .not_valid_before(datetime(year, 1, 1))
         .not_valid_after(datetime(year + YEARS, 1, 1))
         .add_extension(x509.BasicConstraints(is_authority, 0 if is_authority else None), critical=True)
@@ -254,7 +250,7 @@ def _issue(
     return builder.sign(authority, hashes.SHA256())
 
 
-def _named(common_name: str) -> x509.Name:
+def _name_of(common_name: str) -> x509.Name:
     """The same on every machine."""
     from cryptography import x509
     from cryptography.x509.oid import NameOID
@@ -266,17 +262,11 @@ def _named(common_name: str) -> x509.Name:
 def _key_usage(is_authority: bool) -> x509.KeyUsage:
     from cryptography import x509
 
+    never = ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "encipher_only")
     return x509.KeyUsage(
-        digital_signature=not is_authority,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=is_authority,
-        crl_sign=is_authority,
-        encipher_only=False,
-        decipher_only=False,
-    )
+        not is_authority, key_cert_sign=is_authority, crl_sign=is_authority, decipher_only=False,
+        **dict.fromkeys(never, False),
+    )  # fmt: skip
 
 
 def _require_cryptography() -> None:

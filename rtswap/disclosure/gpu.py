@@ -1,17 +1,20 @@
-"""The invisible mark and the badge where the frame is: the same arithmetic as in ``disclosure``, bit for bit.
+"""The invisible mark and the badge on a GPU: the arithmetic of ``watermark`` and ``badge``, bit for bit.
 
-What they look like comes as arrays, so that this room knows nothing of that one. What changes from frame to frame
-(which blocks are busy, which of two badges stands out) stays on the device: nobody waits for it. The badge is chosen
-before the mark is in the picture, whose mean it does not change.
+What changes from frame to frame (which blocks are busy, which of two badges stands out) stays on the device: nobody
+waits for it. The badge is chosen before the mark is in the picture, whose mean it does not change.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.disclosure.badge import DEAD_BAND, MIDDLE_GREY, PATIENCE, Badge, render
+from rtswap.disclosure.watermark import LEAST_SIDE, STRENGTHS, Payload
+from rtswap.disclosure.watermark_gain import BUSY, ENTER, SAMPLES, STAY, Gain
+from rtswap.disclosure.watermark_pattern import tile, tile_side
 from rtswap.gpu.graphs import Captured
 from rtswap.gpu.resample import Device, Tensor, rounded
 from rtswap.gpu.torch_import import load_torch
@@ -19,143 +22,132 @@ from rtswap.gpu.torch_import import load_torch
 torch = load_torch()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Pattern:
-    """The invisible mark for frames of one size (docs/watermark.md)."""
+class GpuMarks:
+    """Both, for the frames of one stream and ``size`` (width, height). Without a payload, and in frames too small for
+    it, there is no mark; without a badge no badge."""
 
-    tiles: NDArray[np.int8]
-    """(L, S, S) what is added to each of B, G and R, for every strength."""
-    columns: tuple[int, ...]
-    """Where blocks begin, and the frame's width."""
-    rows: tuple[int, ...]
-    samples: tuple[int, int]
-    """(across, down) pixels that are looked at to find busy blocks."""
-    per_block: int
-    """How many of them per block, each way."""
-    busy: tuple[float, ...]
-    """What a sample's curvature must exceed, for each strength above the weakest."""
-    enter: float
-    stay: float
-    """Share of a block's samples that must, to take a strength and to keep it."""
+    def __init__(self, badge: Badge | None, payload: Payload | None, size: tuple[int, int], device: Device) -> None:
+        marked = payload is not None and min(size) >= LEAST_SIDE
+        self.watermark = GpuWatermark(payload, size, device) if payload is not None and marked else None
+        self.badge = GpuBadge(badge, size, device) if badge is not None else None
 
+    def write(self, frame: Tensor) -> None:
+        """Into ``frame`` (H, W, 3) BGR uint8 itself."""
+        for part in (self.watermark, self.badge):
+            if part is not None:
+                part.look_at(frame)
+        if frame.device.type == "cuda":
+            from rtswap.disclosure.triton_marks import write_marks
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Plate:
-    """The badge for frames of one size: ``out = frame * keep / 255 + ink``."""
-
-    corner: tuple[int, int]
-    """x, y"""
-    inks: tuple[NDArray[np.uint8], ...]
-    """(h, w, 3) each: on bright, then on dark; or one."""
-    keeps: tuple[NDArray[np.uint8], ...]
-    middle: float
-    """The grey between bright and dark."""
-    band: float
-    """Greys on either side of it that change nothing."""
-    patience: int
-    """Frames in a row that must speak for the other one."""
+            write_marks(frame, self.watermark, self.badge)
+        else:
+            write_plain(frame, self.watermark, self.badge)
 
 
-class PatternState:
-    """A pattern on the device, and how busy its blocks are. One per stream and size."""
+class GpuWatermark:
+    """The pattern on the device, and how busy its blocks are: ``watermark_gain.Gain`` there."""
 
-    def __init__(self, pattern: Pattern, device: Device) -> None:
-        self.pattern = pattern
-        self.tiles = torch.from_numpy(pattern.tiles).to(device)
+    def __init__(self, payload: Payload, size: tuple[int, int], device: Device) -> None:
+        side = tile_side(*size)
+        plane, gain = tile(payload.message(), side), Gain(*size, side)
+        strengths = np.stack([np.rint(plane * strength).astype(np.int8) for strength in STRENGTHS])
+        self.tiles = torch.from_numpy(strengths).to(device)
+        """(L, S, S) int8: what is added to each of B, G and R, for every strength."""
         self.column_blocks, self.row_blocks = (
-            torch.from_numpy(_blocks(edges)).to(device) for edges in (pattern.columns, pattern.rows)
+            torch.from_numpy(_blocks(edges)).to(device) for edges in (gain.x, gain.y)
         )
-        down, across = len(pattern.rows) - 1, len(pattern.columns) - 1
-        self.levels = torch.zeros((down, across), dtype=torch.uint8, device=device)
+        """For every column and row of the frame the block in which it lies."""
+        self.levels = torch.zeros((len(gain.y) - 1, len(gain.x) - 1), dtype=torch.uint8, device=device)
         self._columns, self._rows = (
-            torch.from_numpy(_samples(edges[-1], count)).to(device)
-            for edges, count in zip((pattern.columns, pattern.rows), pattern.samples, strict=True)
+            torch.from_numpy(_samples(length, count)).to(device)
+            for length, count in zip(size, gain.samples, strict=True)
         )
-        self._busy = Captured(self._levels, 2, on_gpu=self.levels.device.type == "cuda")
+        self.next_levels = Captured(_next_levels, 2, on_gpu=device.type == "cuda")
 
     def look_at(self, frame: Tensor) -> None:
-        """Find the busy blocks anew: what ``disclosure.watermark_gain`` does."""
-        self.levels.copy_(self._busy(frame[self._rows[:, None], self._columns, 1], self.levels))
-
-    def _levels(self, samples: Tensor, last: Tensor) -> Tensor:
-        """From every sample's green, and the levels of the frame before."""
-        pattern, green = self.pattern, samples.float()[None, None]
-        around = torch.nn.functional.pad(green, (1, 1, 1, 1), mode="reflect")
-        curved = (
-            around[..., :-2, 1:-1]
-            + around[..., 2:, 1:-1]
-            + around[..., 1:-1, :-2]
-            + around[..., 1:-1, 2:]
-            - 4 * green
-        ).abs()
-        rows, columns = last.shape
-        missing = (0, columns * pattern.per_block - green.shape[3], 0, rows * pattern.per_block - green.shape[2])
-        curved = torch.nn.functional.pad(curved, missing, mode="replicate")
-        levels = torch.zeros_like(last)
-        for level, limit in enumerate(pattern.busy, start=1):
-            counts = (curved.clamp(max=255) > limit).float() * 255
-            share = torch.nn.functional.avg_pool2d(counts, pattern.per_block)[0, 0].round()
-            asked = torch.where(last >= level, 255 * pattern.stay, 255 * pattern.enter)
-            levels = torch.where(share >= asked, level, levels)
-        return levels
+        """Find the busy blocks anew."""
+        self.levels.copy_(self.next_levels(frame[self._rows[:, None], self._columns, 1], self.levels))
 
 
-class PlateState:
-    """A badge on the device, and which of its looks is shown. One per stream and size."""
+class GpuBadge:
+    """The badge's looks on the device, and which is shown: ``badge.Patch`` there."""
 
-    def __init__(self, plate: Plate, device: Device) -> None:
-        self.plate = plate
+    def __init__(self, badge: Badge, size: tuple[int, int], device: Device) -> None:
+        patch = render(badge, *size)
+        self.corner = patch.x, patch.y
         self.inks, self.keeps = (
-            torch.from_numpy(np.stack(pictures)).to(device) for pictures in (plate.inks, plate.keeps)
+            torch.from_numpy(np.stack(pictures)).to(device)
+            for pictures in zip(*((layer.ink, layer.keep) for layer in patch.layers), strict=True)
         )
+        """(L, h, w, 3) uint8 each: ``out = frame * keep / 255 + ink``."""
         self.chosen = torch.zeros((), dtype=torch.int32, device=device)
         self._against = torch.zeros((), dtype=torch.int32, device=device)
         self._first = True
-        self._next = Captured(self._decided, 3, on_gpu=self.chosen.device.type == "cuda")
+        self.next_choice = Captured(_next_choice, 3, on_gpu=device.type == "cuda")
 
     def look_at(self, frame: Tensor) -> None:
-        """Choose by what lies beneath: what ``disclosure.badge`` does. The first frame decides at once."""
-        if len(self.plate.inks) == 1:
+        """Choose by what lies beneath. The first frame decides at once."""
+        if len(self.inks) == 1:
             return
-        (x, y), (height, width) = self.plate.corner, self.plate.inks[0].shape[:2]
+        (x, y), (height, width) = self.corner, self.inks.shape[1:3]
         step = max(1, height // 10)
         beneath = frame[y : y + height : step, x : x + width : step, 1]
         if self._first:
             self._first = False
-            self.chosen.copy_((beneath.double().mean() < self.plate.middle).int())
+            self.chosen.copy_((beneath.double().mean() < MIDDLE_GREY).int())
             return
-        chosen, against = self._next(beneath, self.chosen, self._against)
+        chosen, against = self.next_choice(beneath, self.chosen, self._against)
         self.chosen.copy_(chosen)
         self._against.copy_(against)
 
-    def _decided(self, beneath: Tensor, chosen: Tensor, against: Tensor) -> tuple[Tensor, Tensor]:
-        """Which one is shown from now on, and for how many frames in a row the other would have been better."""
-        plate, grey = self.plate, beneath.double().mean()
-        dark = (grey < plate.middle).int()
-        other = ((grey - plate.middle).abs() > plate.band) & (dark != chosen)
-        against = torch.where(other, against + 1, 0)
-        turned = against >= plate.patience
-        return torch.where(turned, 1 - chosen, chosen), torch.where(turned, 0, against)
 
-
-def mark_plain(frame: Tensor, pattern: PatternState | None, plate: PlateState | None) -> None:
-    """Write both into the frame, in plain torch. The mark first: the badge is not to be seen through it."""
-    if pattern is not None:
+def write_plain(frame: Tensor, watermark: GpuWatermark | None, badge: GpuBadge | None) -> None:
+    """In plain torch. The mark first: the badge is not to be seen through it."""
+    if watermark is not None:
         height, width = frame.shape[:2]
-        side = pattern.tiles.shape[1]
-        levels = pattern.levels[pattern.row_blocks[:, None], pattern.column_blocks[None]].long()
+        side = watermark.tiles.shape[1]
+        levels = watermark.levels[watermark.row_blocks[:, None], watermark.column_blocks[None]].long()
         down, across = (torch.arange(length, device=frame.device) % side for length in (height, width))
-        change = pattern.tiles[levels, down[:, None], across[None]]
+        change = watermark.tiles[levels, down[:, None], across[None]]
         frame.copy_((frame.short() + change[..., None]).clamp(0, 255).to(torch.uint8))
-    if plate is not None:
-        (x, y), (height, width) = plate.plate.corner, plate.inks.shape[1:3]
+    if badge is not None:
+        (x, y), (height, width) = badge.corner, badge.inks.shape[1:3]
         region = frame[y : y + height, x : x + width]
-        ink, keep = (layers.index_select(0, plate.chosen[None])[0] for layers in (plate.inks, plate.keeps))
+        ink, keep = (layers.index_select(0, badge.chosen[None])[0] for layers in (badge.inks, badge.keeps))
         own = (region.float() * keep / 255).round()
         region.copy_(rounded(own + ink))
 
 
-def _blocks(edges: tuple[int, ...]) -> NDArray[np.int64]:
+def _next_levels(samples: Tensor, last: Tensor) -> Tensor:
+    """(rows, columns) of blocks, from every sample's green and the levels of the frame before."""
+    green = samples.float()[None, None]
+    around = torch.nn.functional.pad(green, (1, 1, 1, 1), mode="reflect")
+    curved = (
+        around[..., :-2, 1:-1] + around[..., 2:, 1:-1] + around[..., 1:-1, :-2] + around[..., 1:-1, 2:] - 4 * green
+    ).abs()
+    rows, columns = last.shape
+    missing = (0, columns * SAMPLES - green.shape[3], 0, rows * SAMPLES - green.shape[2])
+    curved = torch.nn.functional.pad(curved, missing, mode="replicate")
+    levels = torch.zeros_like(last)
+    for level, limit in enumerate(BUSY, start=1):
+        counts = (curved.clamp(max=255) > limit).float() * 255
+        share = torch.nn.functional.avg_pool2d(counts, SAMPLES)[0, 0].round()
+        asked = torch.where(last >= level, 255 * STAY, 255 * ENTER)
+        levels = torch.where(share >= asked, level, levels)
+    return levels
+
+
+def _next_choice(beneath: Tensor, chosen: Tensor, against: Tensor) -> tuple[Tensor, Tensor]:
+    """Which look is shown from now on, and for how many frames in a row the other would have been better."""
+    grey = beneath.double().mean()
+    dark = (grey < MIDDLE_GREY).int()
+    other = ((grey - MIDDLE_GREY).abs() > DEAD_BAND) & (dark != chosen)
+    against = torch.where(other, against + 1, 0)
+    turned = against >= PATIENCE
+    return torch.where(turned, 1 - chosen, chosen), torch.where(turned, 0, against)
+
+
+def _blocks(edges: Sequence[int]) -> NDArray[np.int64]:
     """For every pixel the block in which it lies."""
     return np.asarray(np.repeat(np.arange(len(edges) - 1), np.diff(edges)), np.int64)
 

@@ -20,11 +20,11 @@ from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import IO, Any
 
-from rtswap.core.errors import ConfigError, InputError, OutputError, RtswapError
+from rtswap.core.errors import ConfigError, InputError, OutputError, RtswapError, reason
 from rtswap.disclosure.certificate import SigningIdentity
 from rtswap.disclosure.manifest_content import ManifestFacts, definition, hash_input
 from rtswap.disclosure.manifest_report import ManifestReport, report_of
-from rtswap.disclosure.manifest_streams import Guarded, Nowhere, StreamGuard
+from rtswap.disclosure.manifest_streams import GuardedFile, NullFile, StreamGuard
 
 __all__ = [
     "ManifestFacts",
@@ -87,14 +87,14 @@ def sign_file(path: Path, facts: ManifestFacts, identity: SigningIdentity) -> No
         )
     try:
         if suffix in BESIDE:
-            with _replacing(sidecar_of(path), like=path) as file, path.open("rb") as recording:
-                file.write(_sign(recording, Nowhere(), facts, identity, MEDIA_TYPES[suffix], embed=False))
+            with _replace_file(sidecar_of(path), like=path) as file, path.open("rb") as recording:
+                file.write(_sign(recording, NullFile(), facts, identity, MEDIA_TYPES[suffix], embed=False))
         else:
-            with _replacing(path, like=path) as file, path.open("rb") as recording:
+            with _replace_file(path, like=path) as file, path.open("rb") as recording:
                 _sign(recording, file, facts, identity, MEDIA_TYPES[suffix])
     except (OSError, ValueError, _SigningFailed) as error:
         raise OutputError(
-            f"{path} was not signed", got=_reason(error), do="The recording itself is whole, without a manifest."
+            f"{path} was not signed", got=reason(error), do="The recording itself is whole, without a manifest."
         ) from None
 
 
@@ -115,7 +115,7 @@ def check_identity(identity: SigningIdentity) -> None:
         raise ConfigError(
             "C2PA does not accept the signing certificate",
             expected="a chain as its certificate profile asks (docs/verify.md)",
-            got=_reason(error),
+            got=reason(error),
         ) from None
 
 
@@ -140,7 +140,7 @@ def read_manifest(path: Path, *, anchors: str = "") -> ManifestReport | None:
             return _read(c2pa, settings, file, MEDIA_TYPES.get(path.suffix.lower(), "image/bmp"), manifest)
     except (OSError, ValueError, c2pa.C2paError) as error:
         do = "The file is damaged, or no file with a manifest."
-        raise InputError(f"cannot read the manifest of {path}", got=_reason(error), do=do) from None
+        raise InputError(f"cannot read the manifest of {path}", got=reason(error), do=do) from None
 
 
 def _read(
@@ -150,7 +150,7 @@ def _read(
         try:
             with (
                 c2pa.Context.from_dict(settings) as context,
-                c2pa.Reader(media_type, Guarded(file, guard), manifest, context) as reader,
+                c2pa.Reader(media_type, GuardedFile(file, guard), manifest, context) as reader,
             ):
                 found = json.loads(reader.json())
         except c2pa.C2paError:
@@ -181,9 +181,11 @@ def _sign(
             ):
                 if not embed:
                     builder.set_no_embed()
-                manifest: bytes = builder.sign(signer, media_type, Guarded(recording, guard), Guarded(output, guard))
+                manifest: bytes = builder.sign(
+                    signer, media_type, GuardedFile(recording, guard), GuardedFile(output, guard)
+                )
         except c2pa.C2paError as error:
-            raise guard.error or _SigningFailed(_reason(error)) from None
+            raise guard.error or _SigningFailed(reason(error)) from None
     return manifest
 
 
@@ -192,7 +194,7 @@ class _SigningFailed(Exception):
 
 
 @contextmanager
-def _replacing(path: Path, *, like: Path) -> Iterator[IO[bytes]]:
+def _replace_file(path: Path, *, like: Path) -> Iterator[IO[bytes]]:
     """A file that becomes ``path`` when all went well, with the rights of ``like``, and is gone otherwise."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.signing", suffix=path.suffix)
     try:
@@ -222,13 +224,7 @@ def _c2pa() -> ModuleType:
         import c2pa  # type: ignore[import-untyped]
     except (ImportError, OSError, RuntimeError) as error:  # the last two: its library does not load on this machine
         raise RtswapError(
-            "C2PA manifests need the package c2pa-python", got=_reason(error), do="pip install c2pa-python"
+            "C2PA manifests need the package c2pa-python", got=reason(error), do="pip install c2pa-python"
         ) from None
     found: ModuleType = c2pa
     return found
-
-
-def _reason(error: Exception) -> str:
-    """One line, as the system or c2pa says it."""
-    text = (error.strerror if isinstance(error, OSError) else "") or str(error)
-    return text.strip().splitlines()[0][:200] if text.strip() else type(error).__name__

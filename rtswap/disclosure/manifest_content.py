@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from rtswap.core.files import sha256_of
 
 PROGRAM = "rtswap"
 COMPOSITE = "compositeWithTrainedAlgorithmicMedia"
@@ -38,8 +39,7 @@ class ManifestFacts:
 def hash_input(path: Path) -> str:
     """SHA-256 of the file in hex; empty where it cannot be read, for then nothing can be said of it."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path)
     except OSError:
         return ""
 
@@ -67,7 +67,7 @@ def definition(facts: ManifestFacts) -> dict[str, Any]:
     }
 
 
-def hash_named(instance_id: str) -> str:
+def hash_in(instance_id: str) -> str:
     """The hash, in hex, that ``_ingredient`` wrote; empty for names of another kind."""
     if not instance_id.startswith(_HASH_NAME):
         return ""

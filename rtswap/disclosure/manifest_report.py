@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from rtswap.disclosure.manifest_content import PROGRAM, hash_named
+from rtswap.disclosure.manifest_content import PROGRAM, hash_in
 
 UNTRUSTED = "signingCredential.untrusted"
 _MOST = 20
@@ -57,7 +57,7 @@ def report_of(store: object, *, sidecar: bool) -> ManifestReport:
     ours = [manifest for manifest in [active, *map(_dict, manifests.values())] if _by_rtswap(manifest)]
     shown = ours[0] if ours else active
     signature = _dict(shown.get("signature_info"))
-    inputs = [hash_named(_text(_dict(part).get("instance_id"))) for part in _list(shown.get("ingredients"))]
+    inputs = [hash_in(_text(_dict(part).get("instance_id"))) for part in _list(shown.get("ingredients"))]
     return ManifestReport(
         state=_text(root.get("validation_state")).lower() or "invalid",
         by_rtswap=bool(ours),

@@ -43,7 +43,7 @@ class StreamGuard:
         self._caught = number
 
 
-class Guarded:
+class GuardedFile:
     """A file for c2pa."""
 
     def __init__(self, file: Any, guard: StreamGuard) -> None:
@@ -51,18 +51,16 @@ class Guarded:
 
     def write(self, data: bytes) -> int:
         """Raises OSError, as the others do."""
-        self._guard.check()
-        try:
-            return int(self._file.write(data))
-        except OSError as error:
-            self._guard.error = error
-            raise
+        return self._transfer(self._file.write, data)
 
     def readinto(self, buffer: Any) -> int:
         """How many bytes were read; 0 at the end."""
+        return self._transfer(self._file.readinto, buffer)
+
+    def _transfer(self, call: Callable[[Any], int], data: Any) -> int:
         self._guard.check()
         try:
-            return int(self._file.readinto(buffer))
+            return int(call(data))
         except OSError as error:
             self._guard.error = error
             raise
@@ -86,7 +84,7 @@ class Guarded:
         self._file.flush()
 
 
-class Nowhere:
+class NullFile:
     """Takes the copy that c2pa writes even where the manifest is not to be in it."""
 
     def __init__(self) -> None:

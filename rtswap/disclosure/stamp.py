@@ -1,54 +1,108 @@
-"""The last step before the outputs: every picture that leaves is marked here, and nowhere else."""
+"""The stamp that marks every picture, and the last step before the outputs, which lets nothing else leave."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
+from weakref import WeakSet
 
-from rtswap.core.types import Frame, Image, MarkedImage
+from rtswap.core.types import DeviceTensor, Frame, Image, MarkedImage, StampedImage
 from rtswap.disclosure.badge import Badge, Patch, render
-from rtswap.disclosure.watermark import Watermark
+from rtswap.disclosure.watermark import LEAST_SIDE, Watermark
+
+if TYPE_CHECKING:
+    from rtswap.disclosure.gpu import GpuMarks
 
 NO_BADGE_NOTICE = (
     "--no-badge: nothing in the picture will say that the face is synthetic. Whoever sees it must learn it from you; "
-    "the law asks for that in many places (in the EU, article 50 of the AI Act)."
+    "the law asks for that in many places (in the EU, article 50 of the AI Act). Pictures with a side below "
+    f"{LEAST_SIDE} pixels, which have no room for the invisible mark, get the badge all the same."
 )
 """Printed once when the badge is turned off."""
 
 
-class Disclosure:
-    """Marks finished pictures. One per session; it keeps the badge as rendered for the last frame size.
+class Stamp:
+    """Implements ``protocols.Stamp``: the badge and the invisible mark of one stream.
 
-    ``badge`` None draws nothing: tell the user once what that means (``NO_BADGE_NOTICE``). ``watermark`` None embeds
-    nothing.
+    ``badge`` None draws nothing, ``watermark`` None embeds nothing. Both are in every frame, swapped or not: a label
+    that comes and goes says nothing. Where a frame is too small for the watermark the badge is drawn in its place: no
+    picture of a session that marks leaves without either.
     """
 
     def __init__(self, badge: Badge | None, watermark: Watermark | None = None) -> None:
-        self.badge = badge
-        self.watermark = watermark
-        self._patch: Patch | None = None
-        self._patch_size = (0, 0)
+        self.badge, self.watermark = badge, watermark
+        self._patch: tuple[tuple[int, ...], Patch] | None = None
+        self._on_gpu: tuple[object, GpuMarks] | None = None
+        self._receipts: WeakSet[StampedImage] = WeakSet()
 
-    def mark(
-        self, image: Image, *, frame: Frame, swapped: int, stages: dict[str, float], marked: bool = False
-    ) -> MarkedImage:
-        """Embed the mark into ``image`` itself (the caller owns it), draw the badge over it and let it leave.
-
-        ``frame`` gives index and times, ``swapped`` the number of swapped faces, ``stages`` seconds per stage.
-        Both are in every frame, swapped or not: a label that comes and goes says nothing. ``marked``: a canvas on a
-        GPU has written this badge and this mark where the frame was.
-        """
-        if self.watermark is not None and image.size and not marked:
+    def apply(self, image: Image) -> StampedImage:
+        """Embed the mark into ``image`` itself (the caller owns it) and draw the badge over it. What fails here gives
+        no receipt."""
+        if self.watermark is not None and image.size:
             self.watermark.embed(image)
-        if self.badge is not None and image.size and not marked:
-            self._patch_for(self.badge, image).blend_into(image)
+        badge = self._badge_for(image.shape)
+        if badge is not None and image.size:
+            if self._patch is None or self._patch[0] != image.shape:
+                self._patch = image.shape, render(badge, image.shape[1], image.shape[0])
+            self._patch[1].blend_into(image)
+        return self._receipt_for(image)
+
+    def apply_on_gpu(self, frame: DeviceTensor) -> Callable[[Image], StampedImage]:
+        """As ``protocols.Stamp``: the same marks, to the bit."""
+        place = tuple(frame.shape), frame.device
+        if self._on_gpu is None or self._on_gpu[0] != place:
+            from rtswap.disclosure.gpu import GpuMarks
+
+            badge = self._badge_for(frame.shape)
+            payload = self.watermark.payload if self.watermark is not None else None
+            self._on_gpu = place, GpuMarks(badge, payload, (frame.shape[1], frame.shape[0]), frame.device)
+        self._on_gpu[1].write(frame)
+        return self._receipt_for
+
+    def redeem(self, receipt: StampedImage) -> Image:
+        """The picture of a receipt, once. Raises ValueError for a receipt that is not from this stamp."""
+        if receipt not in self._receipts:
+            raise ValueError("a picture without a receipt from this session's stamp cannot leave")
+        self._receipts.remove(receipt)
+        return receipt.image
+
+    def _badge_for(self, shape: Sequence[int]) -> Badge | None:
+        too_small = self.badge is None and self.watermark is not None and min(shape[:2]) < LEAST_SIDE
+        return Badge() if too_small else self.badge
+
+    def _receipt_for(self, image: Image) -> StampedImage:
+        receipt = StampedImage(image)
+        self._receipts.add(receipt)
+        return receipt
+
+
+class Disclosure:
+    """Lets pictures leave. One per session; its ``stamp`` is given to the renderer.
+
+    ``badge`` and ``watermark`` as for ``Stamp``; without a badge tell the user once what that means
+    (``NO_BADGE_NOTICE``).
+    """
+
+    def __init__(self, badge: Badge | None, watermark: Watermark | None = None) -> None:
+        self.stamp = Stamp(badge, watermark)
+
+    def release(self, receipt: StampedImage, *, frame: Frame, swapped: int, stages: dict[str, float]) -> MarkedImage:
+        """The picture of a receipt may leave. ``frame`` gives index and times, ``swapped`` the number of swapped
+        faces, ``stages`` seconds per stage. Raises ValueError for a receipt that is not from this session's stamp, or
+        was used before."""
         return MarkedImage(
-            image=image,
+            image=self.stamp.redeem(receipt),
             index=frame.index,
             captured_at=frame.captured_at,
             time_s=frame.time_s,
             swapped=swapped,
             stages=stages,
         )
+
+    def mark(self, image: Image, *, frame: Frame, swapped: int, stages: dict[str, float]) -> MarkedImage:
+        """Stamp a picture that comes from no renderer, in place, and let it leave."""
+        return self.release(self.stamp.apply(image), frame=frame, swapped=swapped, stages=stages)
 
     def again(self, marked: MarkedImage, *, frame: Frame) -> MarkedImage:
         """The same picture once more, in the place of ``frame``, from which nothing may leave."""
@@ -57,9 +111,3 @@ class Disclosure:
     def repeat(self, marked: MarkedImage, *, now: float) -> MarkedImage:
         """The same picture once more because none has come. ``now``: seconds on ``time.perf_counter``."""
         return replace(marked, captured_at=now, time_s=None)
-
-    def _patch_for(self, badge: Badge, image: Image) -> Patch:
-        size = (image.shape[1], image.shape[0])
-        if self._patch is None or self._patch_size != size:
-            self._patch, self._patch_size = render(badge, *size), size
-        return self._patch

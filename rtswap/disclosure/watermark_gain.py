@@ -24,21 +24,25 @@ Block = tuple[int, int, int, int, int]
 
 
 class Gain:
-    """The levels of a stream of frames of one size, block by block: 0 everywhere before the first."""
+    """The levels of a stream of frames of one size, block by block: 0 everywhere before the first.
+
+    ``x`` and ``y``: where blocks begin, and the frame's width and height. ``samples``: how many pixels are looked at,
+    across and down.
+    """
 
     def __init__(self, width: int, height: int, tile_px: int) -> None:
         block = tile_px / BLOCKS
-        self._x, self._y = _edges(width, block), _edges(height, block)
-        self._samples = math.ceil(width / block * SAMPLES), math.ceil(height / block * SAMPLES)
-        self._levels = np.zeros((len(self._y) - 1, len(self._x) - 1), np.uint8)
+        self.x, self.y = _edges(width, block), _edges(height, block)
+        self.samples = math.ceil(width / block * SAMPLES), math.ceil(height / block * SAMPLES)
+        self._levels = np.zeros((len(self.y) - 1, len(self.x) - 1), np.uint8)
 
     def changes(self, image: Image) -> list[Block]:
         """The blocks whose level is another one than in the last frame."""
-        samples = cv2.resize(image, self._samples, interpolation=cv2.INTER_NEAREST)
+        samples = cv2.resize(image, self.samples, interpolation=cv2.INTER_NEAREST)
         levels = self._next(cv2.extractChannel(samples, 1))
         rows, columns = (places.tolist() for places in np.nonzero(levels != self._levels))
         self._levels = levels
-        y, x = self._y, self._x
+        y, x = self.y, self.x
         return [
             (int(levels[row, column]), y[row], y[row + 1], x[column], x[column + 1])
             for row, column in zip(rows, columns, strict=True)

@@ -106,17 +106,17 @@ def search(luminance: Plane) -> Match:
     luminance = _without_far_ends(luminance)
     candidates: list[_Candidate] = []
     for octave in OCTAVES:
-        found = _coarse(whitened(luminance, octave.short), octave)
+        found = _coarse(whiten(luminance, octave.short), octave)
         candidates += found
         if found[0].score > CERTAIN:
-            best = max(best, _refined(found[0]), key=_score)
+            best = max(best, _refine(found[0]), key=_score)
             if best.message is not None:
                 return best
     candidates.sort(key=lambda candidate: -candidate.score)
     best = max(best, Match(candidates[0].score, candidates[0].scale, candidates[0].mirrored), key=_score)
     for candidate in candidates[:REFINED]:
         if candidate.score >= WORTHWHILE:
-            best = max(best, _refined(candidate), key=_score)
+            best = max(best, _refine(candidate), key=_score)
     return best
 
 
@@ -133,7 +133,7 @@ def _without_far_ends(luminance: Plane) -> Plane:
     return luminance[rows, columns]
 
 
-def whitened(luminance: Plane, short: int) -> Plane:
+def whiten(luminance: Plane, short: int) -> Plane:
     """The picture with a shorter side of ``short`` px, high-passed, and made quiet where it is busy.
 
     The divisor is the local contrast to the power 1.25: between 1, which gives all places the same say, and 2, which
@@ -154,7 +154,7 @@ def _coarse(picture: Plane, octave: Octave) -> list[_Candidate]:
     spectrum, columns = _spectrum(picture, octave)
     found = []
     for mirrored in (False, True):
-        scores = _scores(_looked_up(spectrum, columns, octave, mirrored), COARSE)
+        scores = _scores(_look_up(spectrum, columns, octave, mirrored), COARSE)
         peaks = scores.reshape(len(scales), -1).max(1)
         best = np.argsort(-peaks)[:2]
         found += [_Candidate(float(peaks[i]), octave, picture, float(scales[i]), mirrored) for i in best]
@@ -181,7 +181,7 @@ def _spectrum(picture: Plane, octave: Octave) -> tuple[Phasors, int]:
     return np.ascontiguousarray(down).view(np.complex64)[..., 0], columns
 
 
-def _looked_up(spectrum: Phasors, columns: int, octave: Octave, mirrored: bool) -> Phasors:
+def _look_up(spectrum: Phasors, columns: int, octave: Octave, mirrored: bool) -> Phasors:
     """(S, N) the sync waves' values at each scale: the nearest places of the transform."""
     places, negative = _places(columns, spectrum.shape[1], octave, mirrored)
     values = spectrum.ravel()[places]
@@ -217,7 +217,7 @@ def _unit(values: Phasors) -> Phasors:
     return np.asarray(values / np.maximum(size, np.float32(1e-20)), np.complex64)
 
 
-def _refined(candidate: _Candidate) -> Match:
+def _refine(candidate: _Candidate) -> Match:
     """The best of small changes of its width, height and offset, and what it says."""
     table, octave = lattice(), candidate.octave
     middle = octave.tile_px(candidate.scale)

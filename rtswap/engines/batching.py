@@ -37,7 +37,7 @@ class BatchLimits:
     """Requests of one stream that may wait; a further one is refused."""
 
 
-class Refused(EngineError):
+class QueueFull(EngineError):
     """A stream asks faster than its requests are served; what waits stays as it is."""
 
 
@@ -94,7 +94,7 @@ class Queue:
         elif not line.waiting:
             line.served = max(line.served, self._least())
         if len(line.waiting) >= self._limits.waiting_per_stream:
-            raise Refused(
+            raise QueueFull(
                 f"stream {request.stream} asks faster than it is served",
                 expected=f"at most {self._limits.waiting_per_stream} requests at once",
                 do="Drop frames, or let fewer streams share the engine.",
@@ -274,8 +274,8 @@ class SharedEngine:
         """Run these together. False where that failed; the reason is left with a ticket that was alone."""
         rows = [_rows(ticket.inputs) for ticket in tickets]
         try:
-            outputs = self._engine.run(_joined([ticket.inputs for ticket in tickets]))
-            parts = _parted(outputs, rows)
+            outputs = self._engine.run(_join([ticket.inputs for ticket in tickets]))
+            parts = _split(outputs, rows)
         except (EngineError, ValueError, TypeError, RuntimeError, KeyError, MemoryError) as error:
             if len(tickets) == 1:
                 tickets[0].error = error
@@ -331,13 +331,13 @@ def _key(inputs: Mapping[str, Tensor]) -> Hashable:
     return tuple(sorted((name, str(array.dtype), array.shape[1:]) for name, array in inputs.items()))
 
 
-def _joined(inputs: Sequence[Mapping[str, Tensor]]) -> Mapping[str, Tensor]:
+def _join(inputs: Sequence[Mapping[str, Tensor]]) -> Mapping[str, Tensor]:
     if len(inputs) == 1:
         return inputs[0]
     return {name: np.concatenate([one[name] for one in inputs]) for name in inputs[0]}
 
 
-def _parted(outputs: Mapping[str, Tensor], rows: Sequence[int]) -> list[dict[str, Tensor]]:
+def _split(outputs: Mapping[str, Tensor], rows: Sequence[int]) -> list[dict[str, Tensor]]:
     """Each one's rows, copied: an engine's outputs live until its next run. Raises EngineError for outputs that have
     not one row for each of the inputs'."""
     total, edges = sum(rows), np.cumsum([0, *rows])

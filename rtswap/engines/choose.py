@@ -20,7 +20,7 @@ from rtswap.core.types import Tensor
 from rtswap.engines.build.profiles import profile_of
 from rtswap.engines.contract import read_model_file
 from rtswap.engines.measure import Record, compare, key_of, read_record, write_record
-from rtswap.engines.samples import pictures_like
+from rtswap.engines.samples import fill_with_faces
 from rtswap.engines.start import ENGINES, FULL, HALF, INSTALL, ON_GPU, PACKAGES, gpu_name, why_no_gpu
 from rtswap.engines.start import start as _start
 
@@ -72,7 +72,7 @@ class _Job:
         self, engines: Mapping[str, Engine], failed: dict[str, str], tolerance: Mapping[str, float] | None = None
     ) -> dict[str, float]:
         """``tolerance``: another one than that of the network's profile."""
-        sample = pictures_like(self.network.sample)
+        sample = fill_with_faces(self.network.sample)
         return compare(engines, sample, failed, tolerance or profile_of(self.title).tolerance)
 
 
@@ -124,7 +124,7 @@ def choose_engines(
     started: dict[str, dict[str, Engine]] = {}
     for name, job in jobs.items():
         started[name], known[name] = _examine(job, gpu)
-    _tell(known, on_event)
+    _report_failures(known, on_event)
     choice, why = _pick(known, networks)
     for name, record in known.items():
         write_record(jobs[name].record_path(), replace(record, choice=choice[name], why=why))
@@ -139,25 +139,30 @@ def _examine(job: _Job, gpu: str) -> tuple[dict[str, Engine], Record]:
         if engine in ON_GPU and not gpu:
             failed[engine] = why_no_gpu()
             continue
-        _try(engine, job, started, failed)
+        _start_or_note(engine, job, started, failed)
     took = job.compare(started, failed)
+
+    def add(variant: str, reference: str, tolerance: Mapping[str, float] | None = None) -> None:
+        """Judge one more engine by one that is right."""
+        again = job.compare({one: started[one] for one in (reference, variant)}, failed, tolerance)
+        took.update({name: ms for name, ms in again.items() if name == variant})
+
     for engine, full in FULL.items():
-        if engine in started and engine not in took and took and _try(full, job, started, failed):
-            reference = next(name for name in started if name in took)
-            again = job.compare({reference: started[reference], full: started[full]}, failed)
-            took |= {name: ms for name, ms in again.items() if name == full}
+        if engine in started and engine not in took and took and _start_or_note(full, job, started, failed):
+            add(full, next(name for name in started if name in took))
     allowed = profile_of(job.title).half
     for engine, half in HALF.items():
-        if engine in took and allowed and _try(half, job, started, {}):  # nobody asked for it, nobody misses it
-            again = job.compare({engine: started[engine], half: started[half]}, failed, allowed)
-            took |= {name: ms for name, ms in again.items() if name == half}
+        if (
+            engine in took and allowed and _start_or_note(half, job, started, {})
+        ):  # nobody asked for it, nobody misses it
+            add(half, engine, allowed)
     if not took:
-        told = "; ".join(f"{one}: {reason}" for one, reason in failed.items())
-        raise EngineError(f"no engine can run {job.network.model}", got=told, do=f"Run: {INSTALL[ENGINES[0]]}")
+        reasons = "; ".join(f"{one}: {reason}" for one, reason in failed.items())
+        raise EngineError(f"no engine can run {job.network.model}", got=reasons, do=f"Run: {INSTALL[ENGINES[0]]}")
     return started, Record(job.key(gpu), took, failed)
 
 
-def _try(engine: str, job: _Job, started: dict[str, Engine], failed: dict[str, str]) -> bool:
+def _start_or_note(engine: str, job: _Job, started: dict[str, Engine], failed: dict[str, str]) -> bool:
     try:
         started[engine] = job.start(engine)
     except (ModelError, EngineError, ImportError) as error:
@@ -165,7 +170,7 @@ def _try(engine: str, job: _Job, started: dict[str, Engine], failed: dict[str, s
     return engine in started
 
 
-def _tell(records: Mapping[str, Record], on_event: Callable[[str], None]) -> None:
+def _report_failures(records: Mapping[str, Record], on_event: Callable[[str], None]) -> None:
     """Why engines were dropped, each reason once. Engines for a GPU where there is none are not missed."""
     no_gpu = why_no_gpu()
     networks: dict[str, list[str]] = {}
@@ -194,10 +199,12 @@ def _pick(records: Mapping[str, Record], networks: Mapping[str, Network]) -> tup
     for name in able[1:]:
         if total[name] < _MUST_WIN_BY * total[best]:
             best = name
-    told = ", ".join(f"{name} {took:.2f} ms a frame" for name, took in total.items())
+    times = ", ".join(f"{name} {took:.2f} ms a frame" for name, took in total.items())
     note = "" if total[best] == min(total.values()) else " (not a tenth faster)"
     why = (
-        f"{best}: over {len(records)} networks {told}{note}" if len(able) > 1 else f"only {best} can run all networks"
+        f"{best}: over {len(records)} networks {times}{note}"
+        if len(able) > 1
+        else f"only {best} can run all networks"
     )
     return {name: _as_run(best, record) for name, record in records.items()}, why
 
@@ -219,7 +226,7 @@ def _start_named(engine: str, job: _Job) -> Engine:
         record = read_record(path, job.key(gpu))
         if record is not None and record.choice in (engine, FULL.get(engine)):
             return job.start(record.choice)
-        checked, record = _checked(engine, job, gpu)
+        checked, record = _start_checked(engine, job, gpu)
         write_record(path, record)
         return checked
     except ImportError as error:
@@ -227,15 +234,15 @@ def _start_named(engine: str, job: _Job) -> Engine:
         raise EngineError(f"the engine {engine} is not installed", got=str(error), do=do) from error
 
 
-def _checked(engine: str, job: _Job, gpu: str) -> tuple[Engine, Record]:
+def _start_checked(engine: str, job: _Job, gpu: str) -> tuple[Engine, Record]:
     """Raises EngineError where the numbers are not what they should be."""
     failed: dict[str, str] = {}
     for name in (engine, FULL.get(engine, engine)):
         started = job.start(name)
         took = job.compare({ENGINES[0]: job.start(ENGINES[0]), name: started}, failed)
         if name in took:
-            told = "; ".join(failed.values())
-            why = f"asked for; in float32 because {told}" if told else "asked for"
+            reasons = "; ".join(failed.values())
+            why = f"asked for; in float32 because {reasons}" if reasons else "asked for"
             return started, Record(job.key(gpu), took, failed, name, why)
     raise EngineError(
         f"the engine {engine} does not compute the network {job.title} rightly", got="; ".join(failed.values())

@@ -10,11 +10,10 @@ import numpy as np
 
 from rtswap.core.errors import EngineError, ModelError
 from rtswap.core.types import Tensor
+from rtswap.engines.onnx_fields import why_refused
 
 _MAX_BYTES = 2**31 - 1
 """What one protobuf message can hold; a larger ONNX file is not one."""
-_EXTERNAL_DATA = b"\x0a\x08location\x12"
-"""How a tensor whose numbers lie in another file begins (StringStringEntryProto, key ``location``)."""
 _FIRST_FIELD = b"\x08"
 """Every ONNX file begins with its ``ir_version``; other formats that an engine may know are not wanted here."""
 
@@ -45,13 +44,17 @@ def read_model_file(model: Path | str | bytes) -> bytes:
         raise ModelError(
             f"{name} is not a network", expected="an ONNX file", got=f"one that begins with {content[:8]!r}"
         )
-    if _EXTERNAL_DATA in content:
+    if reason := why_refused(content):
         raise ModelError(
-            f"{name} keeps its weights in other files",
-            expected="one ONNX file that holds everything",
-            do="Save it again without external data.",
+            f"{name} is not a network that stands alone", expected="one ONNX file that holds everything", got=reason
         )
     return content
+
+
+def cannot_run(model: Path | str | bytes, library: str, error: BaseException) -> ModelError:
+    """For a file that ``library`` cannot run."""
+    what = "the model" if isinstance(model, bytes) else f"the model {model}"
+    return ModelError(f"{what} is not a network that {library} can run", expected="an ONNX file", got=one_line(error))
 
 
 def _read(path: Path, name: str) -> bytes:
@@ -75,10 +78,10 @@ def check_inputs(specs: tuple[TensorSpec, ...], inputs: Mapping[str, Tensor]) ->
     if len(inputs) != len(specs):
         expected, got = ", ".join(spec.name for spec in specs), ", ".join(inputs) or "nothing"
         raise EngineError("the network was given other inputs than it takes", expected=expected, got=got)
-    return [_checked(spec, inputs) for spec in specs]
+    return [_check(spec, inputs) for spec in specs]
 
 
-def _checked(spec: TensorSpec, inputs: Mapping[str, Tensor]) -> Tensor:
+def _check(spec: TensorSpec, inputs: Mapping[str, Tensor]) -> Tensor:
     value = inputs.get(spec.name)
     if value is None:
         raise EngineError(f"the network's input {spec.name} is missing", expected=str(spec), got=", ".join(inputs))
@@ -100,5 +103,5 @@ def check_threads(threads: int) -> None:
 def one_line(error: BaseException) -> str:
     """A library's message without its line breaks and source positions, at most 200 characters."""
     lines = [line.strip() for line in str(error).splitlines()]
-    told = [line for line in lines if line and not line.startswith("Exception from ")]
-    return " ".join(told or lines)[:200] or type(error).__name__
+    kept = [line for line in lines if line and not line.startswith("Exception from ")]
+    return " ".join(kept or lines)[:200] or type(error).__name__

@@ -5,17 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 
 from rtswap.core.errors import EngineError
 from rtswap.core.files import write_atomic
+from rtswap.core.machine import package_version, processor_name
 from rtswap.core.protocols import Engine
 from rtswap.core.types import Tensor
 
@@ -110,26 +109,11 @@ def _time(engines: Mapping[str, Engine], sample: Mapping[str, Tensor]) -> dict[s
 
 def key_of(content: bytes, packages: tuple[str, ...], threads: int, gpu: str = "") -> str:
     """What a record depends on."""
-    versions = [f"{package} {_version(package)}" for package in packages]
+    versions = [f"{package} {package_version(package) or 'none'}" for package in packages]
+    processor = f"{processor_name()} x {os.cpu_count()}"
     return ", ".join(
-        [hashlib.sha256(content).hexdigest(), *versions, _processor(), f"{threads} threads", gpu or "no GPU"]
+        [hashlib.sha256(content).hexdigest(), *versions, processor, f"{threads} threads", gpu or "no GPU"]
     )
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "none"
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0] if names else platform.machine()} x {os.cpu_count()}"
 
 
 def read_record(path: Path, key: str) -> Record | None:

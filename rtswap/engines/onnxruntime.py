@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
-from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from rtswap.core.errors import EngineError, ModelError
 from rtswap.core.types import Tensor
-from rtswap.engines.contract import TensorSpec, check_inputs, check_threads, one_line, read_model_file
+from rtswap.engines.contract import TensorSpec, cannot_run, check_inputs, check_threads, one_line, read_model_file
+from rtswap.engines.telemetry import no_telemetry
+
+with no_telemetry():
+    import onnxruntime as ort
+    from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 _FATAL_ONLY = 4
 _DTYPES = {
@@ -54,10 +57,7 @@ class OnnxRuntimeEngine:
         try:
             self._session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except _ORT_ERRORS as error:
-            what = "the model" if isinstance(model, bytes) else f"the model {model}"
-            raise ModelError(
-                f"{what} is not a network that ONNX Runtime can run", expected="an ONNX file", got=one_line(error)
-            ) from error
+            raise cannot_run(model, "ONNX Runtime", error) from error
         self.inputs = tuple(_spec(node) for node in self._session.get_inputs())
         self._outputs = [node.name for node in self._session.get_outputs()]
 

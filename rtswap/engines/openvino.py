@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino as ov
 
-from rtswap.core.errors import EngineError, ModelError
+from rtswap.core.errors import EngineError
+from rtswap.core.files import make_writable
 from rtswap.core.types import Tensor
-from rtswap.engines.contract import TensorSpec, check_inputs, check_threads, one_line, read_model_file
+from rtswap.engines.contract import TensorSpec, cannot_run, check_inputs, check_threads, one_line, read_model_file
+from rtswap.engines.telemetry import no_telemetry
+
+with no_telemetry():
+    import openvino as ov
 
 PRECISIONS = ("f32", "bf16", "f16")
 
@@ -53,10 +56,7 @@ class OpenVinoEngine:
             self._compiled = core.compile_model(core.read_model(content), "CPU", config)
             self._request = self._compiled.create_infer_request()
         except (RuntimeError, ValueError, TypeError, MemoryError) as error:
-            what = "the model" if isinstance(model, bytes) else f"the model {model}"
-            raise ModelError(
-                f"{what} is not a network that OpenVINO can run", expected="an ONNX file", got=one_line(error)
-            ) from error
+            raise cannot_run(model, "OpenVINO", error) from error
         self.inputs = tuple(_spec(port, port.get_any_name()) for port in self._compiled.inputs)
         self._outputs = tuple(_spec(port, _output_name(port)) for port in self._compiled.outputs)
 
@@ -87,11 +87,10 @@ def _core() -> Any:
 def _can_hold(folder: Path) -> bool:
     """Whether files can be made in ``folder``, which is made when missing. A cache is no reason to fail."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return True
+        make_writable(folder)
     except OSError:
         return False
+    return True
 
 
 def _safe(result: Tensor, spec: TensorSpec) -> Tensor:

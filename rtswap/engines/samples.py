@@ -18,15 +18,15 @@ _FACE = slice(60, 460)
 """Rows and columns of a portrait that the face fills."""
 
 
-def pictures_like(sample: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def fill_with_faces(sample: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The same inputs with faces instead of zeros; an input that holds something already stays as it is.
 
     uint8 (N, H, W, 3) becomes faces, uint8 (N, H, W) a filled oval as masks are, float32 noise of variance 1.
     """
-    return {name: value if value.any() else _filled(value) for name, value in sample.items()}
+    return {name: value if value.any() else _fill(value) for name, value in sample.items()}
 
 
-def _filled(like: Tensor) -> Tensor:
+def _fill(like: Tensor) -> Tensor:
     if like.dtype == np.uint8 and like.ndim == 4 and like.shape[3] == 3:
         return np.stack([_face(index, like.shape[2], like.shape[1]) for index in range(like.shape[0])])
     if like.dtype == np.uint8 and like.ndim == 3:

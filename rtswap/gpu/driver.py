@@ -23,10 +23,15 @@ class Gpu:
     """``8.9``"""
     memory_gib: float
     cuda: str
-    """Newest version of CUDA that the driver serves."""
+    """Version of CUDA: the newest that the driver serves, or the one that torch was built for."""
+
+    @property
+    def model(self) -> str:
+        """What plans are tied to."""
+        return f"{self.name}, compute capability {self.capability}"
 
     def __str__(self) -> str:
-        return f"{self.name}, compute capability {self.capability}, {self.memory_gib:.0f} GiB, CUDA {self.cuda}"
+        return f"{self.model}, {self.memory_gib:.0f} GiB, CUDA {self.cuda}"
 
 
 def find_gpus() -> tuple[Gpu, ...]:

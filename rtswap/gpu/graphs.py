@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
+from rtswap.core.errors import reason
 from rtswap.gpu.capture import capture
 from rtswap.gpu.resample import Tensor
-from rtswap.gpu.torch_import import load_torch
+from rtswap.gpu.torch_import import copy_all, load_torch
 
 torch = load_torch()
 
@@ -52,7 +53,7 @@ class Captured:
         if made is None:
             return self._function(*arguments)
         graph, given, outputs = made
-        torch._foreach_copy_(given, list(fresh), non_blocking=True)
+        copy_all(given, list(fresh))
         graph.replay()
         return outputs
 
@@ -65,7 +66,7 @@ class Captured:
                 torch, _aside(torch.cuda.Stream), lambda: self._function(*given, *others), warm_ups=1
             )
         except RuntimeError as error:
-            why = next(iter(str(error).splitlines()), type(error).__name__)
+            why = reason(error)
             if not self.failed:
                 warnings.warn(f"{self.name} runs without a CUDA graph, slower: {why}", RuntimeWarning, stacklevel=3)
             self.failed = self.failed or why

@@ -77,35 +77,28 @@ class Slot:
 
     def __init__(self, shape: tuple[int, ...], lanes: Lanes) -> None:
         self.lanes = lanes
-        self.arriving = torch.empty(shape, dtype=torch.uint8, pin_memory=lanes.on_gpu)
+        self.pinned = torch.empty(shape, dtype=torch.uint8, pin_memory=lanes.on_gpu)
         self.raw = torch.empty(shape, dtype=torch.uint8, device=lanes.device)
         lanes.up_after_computing()
         self._going: Sequence[Tensor] = ()
         self.uploaded: Any = None
         self.downloaded: Any = None
-        self.leaving: list[Tensor] = []
+        self.downloads: list[Tensor] = []
         self.leaves = False
         """Whether its picture is on the way down."""
         self.turn = 0
         """When it was begun; 0: free."""
 
-    @property
-    def buffer(self) -> NDArray[np.uint8]:
-        """The pinned memory that is uploaded from: a decoder may write here, and nothing need be copied."""
-        return np.asarray(self.arriving.numpy(), np.uint8)
-
     def send_up(self, picture: NDArray[np.uint8]) -> Tensor:
         """Start the upload; the bytes on the device."""
-        buffer = self.buffer
-        if picture.ctypes.data != buffer.ctypes.data:
-            np.copyto(buffer, picture)
-        self.uploaded = self.lanes.up(self.raw, self.arriving)
+        np.copyto(self.pinned.numpy(), picture)
+        self.uploaded = self.lanes.up(self.raw, self.pinned)
         return self.raw
 
     def send_down(self, picture: Tensor, beside: Sequence[Tensor]) -> None:
         """Start the download. What goes is held until the slot's next: its memory must not be given away."""
         self._going = (picture, *beside)
-        self.leaving, self.downloaded = self.lanes.down(self._going)
+        self.downloads, self.downloaded = self.lanes.down(self._going)
         self.leaves = True
 
 
@@ -134,12 +127,8 @@ class Slots:
         slot.turn, slot.leaves = self._turn, False
         return slot
 
-    def next_free(self) -> Slot | None:
-        """The slot that ``take`` would give, not yet taken."""
-        return next((slot for slot in self._slots if not slot.turn), None)
-
-    def arrived(self, slot: Slot) -> list[NDArray[Any]]:
+    def receive(self, slot: Slot) -> list[NDArray[Any]]:
         """Wait for the slot's picture and what comes beside it, and free the slot."""
         self._waits.on(slot.downloaded)
-        leaving, slot.leaving, slot.turn = slot.leaving, [], 0
-        return [copy.numpy() for copy in leaving]
+        downloads, slot.downloads, slot.turn = slot.downloads, [], 0
+        return [copy.numpy() for copy in downloads]

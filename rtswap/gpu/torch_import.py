@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rtswap.core.errors import EngineError
+from rtswap.core.errors import EngineError, reason
 
 INSTALL = 'pip install "rtswap[gpu]"'
 
@@ -14,6 +14,12 @@ def load_torch() -> Any:
     try:
         import torch
     except (ImportError, OSError, RuntimeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise EngineError("PyTorch is not installed", got=reason, do=f"Run: {INSTALL}") from error
+        raise EngineError("PyTorch is not installed", got=reason(error), do=f"Run: {INSTALL}") from error
     return torch
+
+
+def copy_all(targets: list[Any], sources: list[Any]) -> None:
+    """Each of ``sources`` into its target, with as few kernels as torch can do with; nobody waits."""
+    import torch
+
+    torch._foreach_copy_(targets, sources, non_blocking=True)

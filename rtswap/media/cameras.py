@@ -32,6 +32,8 @@ _VIRTUAL_DRIVERS = frozenset({"v4l2 loopback", "vivid", "akvcam"})
 
 @dataclass(frozen=True, slots=True)
 class CameraInfo:
+    """One camera and what it can do."""
+
     index: int
     """What ``--cam`` takes."""
     name: str
@@ -45,19 +47,22 @@ class CameraInfo:
     def __str__(self) -> str:
         """A line for the camera, then one for each size and format with its rates."""
         place = f" at {self.path}" if self.path else ""
-        lines = [f"{self.index}: {self.name}{place}{' (virtual)' if self.virtual else ''}"]
+        first = f"{self.index}: {self.name}{place}{' (virtual)' if self.virtual else ''}"
+        return "\n".join([first, *(f"   {mode}" for mode in self.modes_in_words())])
+
+    def modes_in_words(self) -> tuple[str, ...]:
+        """``1280x720 MJPG at 30, 60 fps``: one for each size and format."""
         rates: dict[tuple[int, int, str], list[str]] = {}
         for width, height, fps, fourcc in self.modes:
             rates.setdefault((width, height, fourcc), []).append(f"{fps:g}" if fps else "?")
-        lines += [f"   {w}x{h} {fourcc} at {', '.join(fps)} fps" for (w, h, fourcc), fps in rates.items()]
-        return "\n".join(lines)
+        return tuple(f"{w}x{h} {fourcc} at {', '.join(fps)} fps" for (w, h, fourcc), fps in rates.items())
 
 
 def list_cameras() -> list[CameraInfo]:
     """Every camera that pictures can be taken from, by index. Never raises; none gives an empty list."""
     if sys.platform.startswith("linux"):
         return linux_cameras(_SYS, Path("/dev"))
-    return probed_cameras()
+    return probe_cameras()
 
 
 def linux_cameras(sys_root: Path, dev_root: Path, ioctl: Ioctl | None = None) -> list[CameraInfo]:
@@ -74,7 +79,7 @@ def linux_cameras(sys_root: Path, dev_root: Path, ioctl: Ioctl | None = None) ->
     return found
 
 
-def probed_cameras(count: int = _PROBED) -> list[CameraInfo]:
+def probe_cameras(count: int = _PROBED) -> list[CameraInfo]:
     """Opens the numbers 0 .. count - 1 through OpenCV and asks each for its present mode."""
     import cv2
 
@@ -132,34 +137,23 @@ def _modes(handle: int, ioctl: Ioctl) -> Iterator[Mode]:
 
 def _formats(handle: int, ioctl: Ioctl) -> Iterator[int]:
     """struct v4l2_fmtdesc: index, type, flags, description[32], pixelformat, mbus_code, reserved[3]."""
-    for index in range(_MAX_ENTRIES):
-        buffer = bytearray(struct.pack("<II56x", index, _BUF_TYPE_CAPTURE))
-        if not _ask(handle, ioctl, _ENUM_FMT, buffer):
-            return
+    for buffer in _entries(handle, ioctl, _ENUM_FMT, 64, _BUF_TYPE_CAPTURE):
         yield struct.unpack_from("<I", buffer, 44)[0]
 
 
 def _sizes(handle: int, ioctl: Ioctl, fourcc: int) -> Iterator[tuple[int, int]]:
     """struct v4l2_frmsizeenum: index, pixel_format, type, union of {width, height} and {min, max, step} x 2."""
-    for index in range(_MAX_ENTRIES):
-        buffer = bytearray(struct.pack("<II36x", index, fourcc))
-        if not _ask(handle, ioctl, _ENUM_FRAMESIZES, buffer):
+    for buffer in _entries(handle, ioctl, _ENUM_FRAMESIZES, 44, fourcc):
+        kind, width, height_or_most_wide, _, _, most_high = struct.unpack_from("<6I", buffer, 8)
+        if kind != _DISCRETE:
+            yield height_or_most_wide, most_high
             return
-        if struct.unpack_from("<I", buffer, 8)[0] == _DISCRETE:
-            width, height = struct.unpack_from("<II", buffer, 12)
-            yield width, height
-            continue
-        _, most_wide, _, _, most_high, _ = struct.unpack_from("<6I", buffer, 12)
-        yield most_wide, most_high
-        return
+        yield width, height_or_most_wide
 
 
 def _rates(handle: int, ioctl: Ioctl, fourcc: int, width: int, height: int) -> Iterator[float]:
     """struct v4l2_frmivalenum: index, pixel_format, width, height, type, union of {num, den} seconds and a range."""
-    for index in range(_MAX_ENTRIES):
-        buffer = bytearray(struct.pack("<IIII36x", index, fourcc, width, height))
-        if not _ask(handle, ioctl, _ENUM_FRAMEINTERVALS, buffer):
-            return
+    for buffer in _entries(handle, ioctl, _ENUM_FRAMEINTERVALS, 52, fourcc, width, height):
         kind, seconds, per = struct.unpack_from("<III", buffer, 16)
         if seconds and per:
             yield round(per / seconds, 2)
@@ -167,15 +161,19 @@ def _rates(handle: int, ioctl: Ioctl, fourcc: int, width: int, height: int) -> I
             return
 
 
-def _ask(handle: int, ioctl: Ioctl, request: int, buffer: bytearray) -> bool:
-    """False at the end of an enumeration, or where the driver does not enumerate."""
-    try:
-        ioctl(handle, request, buffer)
-    except OSError as error:
-        if error.errno in (errno.EINVAL, errno.ENOTTY):
-            return False
-        raise
-    return True
+def _entries(handle: int, ioctl: Ioctl, request: int, size: int, *asked: int) -> Iterator[bytearray]:
+    """The structures of an enumeration, ``size`` bytes each: they begin with the index and what is ``asked``. Nothing
+    where the driver does not enumerate."""
+    for index in range(_MAX_ENTRIES):
+        head = struct.pack(f"<{1 + len(asked)}I", index, *asked)
+        buffer = bytearray(head.ljust(size, b"\0"))
+        try:
+            ioctl(handle, request, buffer)
+        except OSError as error:
+            if error.errno in (errno.EINVAL, errno.ENOTTY):
+                return
+            raise
+        yield buffer
 
 
 def _system_ioctl(handle: int, request: int, buffer: bytearray) -> int:

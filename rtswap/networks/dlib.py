@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.errors import ModelError
-from rtswap.networks.packaged_weights import find_weights, read_checked
+from rtswap.networks.packaged_weights import find_weights, read_verified
 
 if TYPE_CHECKING:
     from rtswap.networks.onnx_graph import Graph
@@ -44,7 +44,7 @@ def convert(part: str) -> bytes:
     """The ONNX file. Raises ModelError. ``part``: ``resnet`` or ``stages``. The same bytes every time."""
     if part not in ("resnet", "stages"):
         raise ModelError("dlib's weights hold one network", expected="resnet or stages", got=part)
-    return _build(_Weights(read_checked(weights_path(), WEIGHTS_SHA256, *_PACKAGE)), stages=part == "stages")
+    return _build(_Weights(read_verified(weights_path(), WEIGHTS_SHA256, *_PACKAGE)), stages=part == "stages")
 
 
 def weights_path() -> Path:

@@ -12,14 +12,19 @@ columns): the logit of the score, then the four offsets.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.errors import ModelError
-from rtswap.networks.packaged_weights import find_weights, read_checked
+from rtswap.networks.packaged_weights import find_weights, read_verified
+
+if TYPE_CHECKING:
+    from rtswap.networks.onnx_graph import Graph
 
 Array = NDArray[np.float32]
 Weights = Sequence[Array]
@@ -31,10 +36,22 @@ WEIGHTS_SHA256 = {
     "onet": "94f6ea2f4cf985275ee958cdd762d17b6009348a4fb9d8c6be39ba73ffd22ca3",
 }
 
+_POOLS: Mapping[str, Sequence[tuple[int, bool] | None]] = MappingProxyType(
+    {
+        "pnet": ((2, True), None, None),
+        "rnet": ((3, True), (3, False), None),
+        "onet": ((3, True), (3, False), (2, True), None),
+    }
+)
+"""What follows each convolution: a pool of so many pixels, padded or not, or nothing."""
+_SIDES: Mapping[str, tuple[int | str, int | str]] = MappingProxyType(
+    {"pnet": ("h", "w"), "rnet": (24, 24), "onet": (48, 48)}
+)
+
 
 def convert(network: str) -> bytes:
     """The ONNX file of ``pnet``, ``rnet`` or ``onet``. Raises ModelError. The same bytes every time."""
-    return _BUILDERS[network](load_weights(weights_path(network), WEIGHTS_SHA256[network]))
+    return _build(network, load_weights(weights_path(network), WEIGHTS_SHA256[network]))
 
 
 def weights_path(network: str) -> Path:
@@ -45,7 +62,7 @@ def weights_path(network: str) -> Path:
 
 def load_weights(path: Path, sha256: str) -> Weights:
     """The arrays in the order of the layers, checked before anything in the file is believed. Raises ModelError."""
-    content = read_checked(path, sha256, *_PACKAGE)
+    content = read_verified(path, sha256, *_PACKAGE)
     import io
     import pickle
 
@@ -86,64 +103,43 @@ def _face_logit(weight: Array, bias: Array) -> tuple[Array, Array]:
     return weight[..., 1:] - weight[..., :1], bias[1:] - bias[:1]
 
 
-def _build_pnet(w: Weights) -> bytes:
+def _build(network: str, w: Weights) -> bytes:
     from rtswap.networks.onnx_graph import Graph
 
-    g = Graph("mtcnn-pnet")
-    x = g.conv(g.nhwc_u8("image"), *_pixel_conv(w[0], w[1]))
-    x = g.add("PRelu", x, g.constant(_slope(w[2])))
-    x = g.add("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2], auto_pad="SAME_UPPER")
-    x = g.add("PRelu", g.conv(x, _kernel(w[3]), w[4]), g.constant(_slope(w[5])))
-    x = g.add("PRelu", g.conv(x, _kernel(w[6]), w[7]), g.constant(_slope(w[8])))
-    logit_kernel, logit_bias = _face_logit(w[11], w[12])
-    kernel = np.concatenate([_kernel(logit_kernel), _kernel(w[9])])  # one pass over the features instead of two
-    g.add("Identity", g.conv(x, kernel, np.concatenate([logit_bias, w[10]])), to="map")
-    return g.serialise({"image": ["n", "h", "w", 3]}, {"map": ["n", 5, "y", "x"]}, _metadata("pnet"))
+    g = Graph(f"mtcnn-{network}")
+    x = g.nhwc_u8("image")
+    for place, pool in enumerate(_POOLS[network]):
+        weight, bias, slope = w[3 * place : 3 * place + 3]
+        kernel = (_kernel(weight), bias) if place else _pixel_conv(weight, bias)
+        x = g.add("PRelu", g.conv(x, *kernel), g.constant(_slope(slope)))
+        if pool:
+            side, padded = pool
+            around = {"auto_pad": "SAME_UPPER"} if padded else {}
+            x = g.add("MaxPool", x, kernel_shape=[side, side], strides=[2, 2], **around)
+    rest = w[3 * len(_POOLS[network]) :]
+    outputs = _map_of(g, x, rest) if network == "pnet" else _heads_of(g, x, rest)
+    metadata = {"made_from": "mtcnn 1.0.0", "licence": "MIT", "weights_sha256": WEIGHTS_SHA256[network]}
+    return g.serialise({"image": ["n", *_SIDES[network], 3]}, outputs, metadata)
 
 
-def _build_rnet(w: Weights) -> bytes:
-    from rtswap.networks.onnx_graph import Graph
-
-    g = Graph("mtcnn-rnet")
-    x = g.conv(g.nhwc_u8("image"), *_pixel_conv(w[0], w[1]))
-    x = g.add("PRelu", x, g.constant(_slope(w[2])))
-    x = g.add("MaxPool", x, kernel_shape=[3, 3], strides=[2, 2], auto_pad="SAME_UPPER")
-    x = g.add("PRelu", g.conv(x, _kernel(w[3]), w[4]), g.constant(_slope(w[5])))
-    x = g.add("MaxPool", x, kernel_shape=[3, 3], strides=[2, 2])
-    x = g.add("PRelu", g.conv(x, _kernel(w[6]), w[7]), g.constant(_slope(w[8])))
-    x = g.dense(g.add("Flatten", x), _channels_first(w[9], 3), w[10])
-    x = g.add("PRelu", x, g.constant(w[11]))
-    g.dense(x, w[12], w[13], to="box")
-    g.add("Sigmoid", g.dense(x, *_face_logit(w[14], w[15])), to="score")
-    return g.serialise({"image": ["n", 24, 24, 3]}, {"score": ["n", 1], "box": ["n", 4]}, _metadata("rnet"))
+def _map_of(g: Graph, x: str, w: Weights) -> dict[str, list[int | str]]:
+    """P-Net's end: the box, then (no face, face)."""
+    logit_kernel, logit_bias = _face_logit(w[2], w[3])
+    kernel = np.concatenate([_kernel(logit_kernel), _kernel(w[0])])  # one pass over the features instead of two
+    g.add("Identity", g.conv(x, kernel, np.concatenate([logit_bias, w[1]])), to="map")
+    return {"map": ["n", 5, "y", "x"]}
 
 
-def _build_onet(w: Weights) -> bytes:
-    from rtswap.networks.onnx_graph import Graph
-
-    g = Graph("mtcnn-onet")
-    x = g.conv(g.nhwc_u8("image"), *_pixel_conv(w[0], w[1]))
-    x = g.add("PRelu", x, g.constant(_slope(w[2])))
-    x = g.add("MaxPool", x, kernel_shape=[3, 3], strides=[2, 2], auto_pad="SAME_UPPER")
-    x = g.add("PRelu", g.conv(x, _kernel(w[3]), w[4]), g.constant(_slope(w[5])))
-    x = g.add("MaxPool", x, kernel_shape=[3, 3], strides=[2, 2])
-    x = g.add("PRelu", g.conv(x, _kernel(w[6]), w[7]), g.constant(_slope(w[8])))
-    x = g.add("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2], auto_pad="SAME_UPPER")
-    x = g.add("PRelu", g.conv(x, _kernel(w[9]), w[10]), g.constant(_slope(w[11])))
-    x = g.dense(g.add("Flatten", x), _channels_first(w[12], 3), w[13])
-    x = g.add("PRelu", x, g.constant(w[14]))
-    g.dense(x, w[15], w[16], to="box")
-    x_then_y = np.arange(10).reshape(2, 5).T.ravel()  # x1..x5 y1..y5 -> x1 y1 x2 y2 ...
-    points = g.dense(x, w[17][:, x_then_y], w[18][x_then_y])
-    g.add("Reshape", points, g.constant(np.array([-1, 5, 2], np.int64)), to="points")
-    g.add("Sigmoid", g.dense(x, *_face_logit(w[19], w[20])), to="score")
-    return g.serialise(
-        {"image": ["n", 48, 48, 3]}, {"score": ["n", 1], "box": ["n", 4], "points": ["n", 5, 2]}, _metadata("onet")
-    )
-
-
-def _metadata(network: str) -> dict[str, str]:
-    return {"made_from": "mtcnn 1.0.0", "licence": "MIT", "weights_sha256": WEIGHTS_SHA256[network]}
-
-
-_BUILDERS = {"pnet": _build_pnet, "rnet": _build_rnet, "onet": _build_onet}
+def _heads_of(g: Graph, x: str, w: Weights) -> dict[str, list[int | str]]:
+    """The end of R- and O-Net: a dense layer, from which the box, the points (O-Net alone) and the score are read."""
+    x = g.dense(g.add("Flatten", x), _channels_first(w[0], 3), w[1])
+    x = g.add("PRelu", x, g.constant(w[2]))
+    g.dense(x, w[3], w[4], to="box")
+    outputs: dict[str, list[int | str]] = {"score": ["n", 1], "box": ["n", 4]}
+    if len(w) > 7:
+        x_then_y = np.arange(10).reshape(2, 5).T.ravel()  # x1..x5 y1..y5 -> x1 y1 x2 y2 ...
+        points = g.dense(x, w[5][:, x_then_y], w[6][x_then_y])
+        g.add("Reshape", points, g.constant(np.array([-1, 5, 2], np.int64)), to="points")
+        outputs["points"] = ["n", 5, 2]
+    g.add("Sigmoid", g.dense(x, *_face_logit(w[-2], w[-1])), to="score")
+    return outputs

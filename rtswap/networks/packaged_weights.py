@@ -25,7 +25,7 @@ def find_weights(what: str, inside: str, package: str, version: str) -> Path:
     )
 
 
-def read_checked(path: Path, sha256: str, package: str, version: str) -> bytes:
+def read_verified(path: Path, sha256: str, package: str, version: str) -> bytes:
     """The file, which is that of the package's version and no other. Raises ModelError."""
     try:
         content = path.read_bytes()

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import platformdirs
 
-from rtswap.core.errors import ModelError
-from rtswap.core.files import write_atomic
+from rtswap.core.errors import ModelError, reason
+from rtswap.core.files import make_writable, sha256_of, write_cached
 from rtswap.core.text import nearest
 from rtswap.networks.catalog import Entry, current_name, shipped_catalog
 
@@ -83,12 +83,11 @@ class Registry:
 
     def _writable(self, folder: Path) -> Path:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
-                return folder
+            make_writable(folder)
+            return folder
         except OSError as error:
             self._on_event(
-                f"the model cache {folder} cannot be written ({error.strerror}); models are made anew at each start. "
+                f"the model cache {folder} cannot be written ({reason(error)}); models are made anew at each start. "
                 "Set RTSWAP_CACHE to a folder that can"
             )
         try:
@@ -148,18 +147,10 @@ def _recorded_hash(path: Path) -> str:
 
 def _file_hash(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path)
     except OSError as error:
         raise ModelError(f"the model {path} cannot be read", got=str(error)) from error
 
 
 def _write(path: Path, content: bytes) -> None:
-    try:
-        write_atomic(path, content)
-    except OSError as error:
-        raise ModelError(
-            f"the model cache cannot take {path.name} ({len(content) / 1e6:.0f} MB)",
-            got=str(error),
-            do="Free some space, or set RTSWAP_CACHE to another folder.",
-        ) from error
+    write_cached(path, content, cache="the model cache", error=ModelError)

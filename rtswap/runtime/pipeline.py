@@ -1,7 +1,7 @@
 """One frame in, one picture out, in the order a pixel lives it:
 
-track, and for each face crop, swap, finish, which is a `Workshop`'s work; what could not be swapped is covered, the
-rest is pasted over it. A face that is neither swapped nor covered does not leave.
+track, and for each face crop, swap, finish, which is a `Renderer`'s work; what could not be swapped is covered, the
+rest is pasted over it, and the picture is stamped. A face that is neither swapped nor covered does not leave.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 from rtswap.core.errors import FaceLost, InputError, RtswapError
 from rtswap.core.protocols import FrameRender, Renderer, Tracker
-from rtswap.core.types import Box, Frame, Image, Quality, Swaps, Track
+from rtswap.core.types import Box, Frame, Image, Quality, StampedImage, Swaps, Track
 from rtswap.runtime.guard import Guard
 from rtswap.runtime.metrics import Spans
 
@@ -36,14 +36,17 @@ class Policy:
 class Outcome:
     """What became of a frame."""
 
-    image: Image | None
+    stamped: StampedImage | None
     """None: hold the last safe picture."""
     swapped: int
     covered: int
     stages: dict[str, float]
     """Seconds per stage."""
-    marked: bool = False
-    """Whether badge and invisible mark are in it already."""
+
+    @property
+    def image(self) -> Image | None:
+        """The pixels, to look at: what leaves is what the stamp's receipt is for."""
+        return self.stamped.image if self.stamped is not None else None
 
 
 class Pipeline:
@@ -61,7 +64,7 @@ class Pipeline:
         spans: Spans | None = None,
     ) -> None:
         self._tracker = tracker
-        self._workshop = renderer
+        self._renderer = renderer
         self._source = 0
         self._policy = policy
         self._on_event = on_event
@@ -76,7 +79,7 @@ class Pipeline:
 
     @property
     def source_count(self) -> int:
-        return self._workshop.source_count
+        return self._renderer.source_count
 
     def select(self, index: int) -> None:
         """Put on the face of source ``index`` from the next frame on."""
@@ -92,7 +95,7 @@ class Pipeline:
         frame = _writable(frame)
         now = frame.captured_at if frame.time_s is None else frame.time_s
         size = frame.image.shape[1], frame.image.shape[0]
-        piece = self._workshop.begin(frame.image)
+        render = self._renderer.begin(frame.image)
         if self._anew:
             self._anew = False
             self._tracker.reset()
@@ -102,38 +105,38 @@ class Pipeline:
         except Exception as error:  # noqa: BLE001 - whatever breaks, the picture must be covered
             self._note_failure("tracking failed", error)
             self._tracker.reset()
-            outcome = self._compose(piece, self._guard.fail(now, size), Swaps(), self.swapping)
+            outcome = self._compose(render, self._guard.fail(now, size), Swaps(), self.swapping)
         else:
-            outcome = self._work(piece, tracks, quality, now, size)
-        self._shown = self._shown or outcome.image is not None
+            outcome = self._work(render, tracks, quality, now, size)
+        self._shown = self._shown or outcome.stamped is not None
         return outcome
 
     def _work(
-        self, piece: FrameRender, tracks: Sequence[Track], quality: Quality, now: float, size: tuple[int, int]
+        self, render: FrameRender, tracks: Sequence[Track], quality: Quality, now: float, size: tuple[int, int]
     ) -> Outcome:
         """Swap, and cover what is bare. A verdict that comes with the picture may be that some swap is none: that
         picture does not leave, and the frame is done again without it."""
         swapping = self.swapping
         if swapping:
-            swaps = piece.swap(tracks, self._source, quality=quality, now=now, stages=self._spans)
+            swaps = render.swap(tracks, self._source, quality=quality, now=now, stages=self._spans)
         else:
             swaps = Swaps(bare=tuple(track.id for track in tracks))
         self._tell_of(swaps)
         boxes = self._guard.judge(now, size, tracks, swaps.bare)
         self._tell_of_blindness()
         self._forget_ended(tracks)
-        outcome = self._compose(piece, boxes, swaps, swapping)
-        if swapping and outcome.image is not None and (verdict := piece.verdict()) != swaps:
+        outcome = self._compose(render, boxes, swaps, swapping)
+        if swapping and outcome.stamped is not None and (verdict := render.verdict()) != swaps:
             if verdict.failure is not swaps.failure:
                 self._tell_of(verdict)
             swaps, boxes = verdict, self._guard.judge(now, size, tracks, verdict.bare)
-            piece.restart()
-            outcome = self._compose(piece, boxes, swaps, swapping)
+            render.restart()
+            outcome = self._compose(render, boxes, swaps, swapping)
         if swaps.failure is None:
             self._failures = 0
         return outcome
 
-    def _compose(self, piece: FrameRender, boxes: Sequence[Box], swaps: Swaps, swapping: bool) -> Outcome:
+    def _compose(self, render: FrameRender, boxes: Sequence[Box], swaps: Swaps, swapping: bool) -> Outcome:
         """Cover first, then paste: where a swap lies on a doubtful place, what looks out beside it is covered."""
         covering = bool(boxes) and not self._policy.pass_through
         asked = self._policy.on_failure if swapping else "blur"  # switched off is no failure
@@ -145,11 +148,12 @@ class Pipeline:
             with self._spans("cover"):
                 style = "pixelate" if self._policy.on_failure == "pixelate" else "blur"
                 for box in boxes:
-                    piece.cover(box, style)
+                    render.cover(box, style)
         with self._spans("paste"):
-            piece.paste()
-            image = piece.image()
-        return Outcome(image, len(swaps.done), len(boxes) if covering else 0, self._spans.take(), piece.marked)
+            render.paste()
+        with self._spans("deliver"):
+            stamped = render.deliver()
+        return Outcome(stamped, len(swaps.done), len(boxes) if covering else 0, self._spans.take())
 
     def _tell_of(self, swaps: Swaps) -> None:
         """One face that works is enough for a session to go on."""
@@ -177,7 +181,7 @@ class Pipeline:
     def _forget_ended(self, tracks: Sequence[Track]) -> None:
         ids = {track.id for track in tracks}
         for ended in self._ids - ids:
-            self._workshop.forget(ended)
+            self._renderer.forget(ended)
         self._ids = ids
 
 

@@ -88,7 +88,8 @@ class FaceTracker:
         self._last_s: float | None = None
         self._clock_s = 0.0
         self._size: tuple[int, ...] = ()
-        self._since_look = self._since_check = 0
+        self._since_look = self._since_check = 0.0
+        """Frames at 30 a second: where fewer come, each counts for several, so that newcomers do not wait longer."""
 
     def update(self, frame: Frame, quality: Quality) -> list[Track]:
         """Every face followed in this frame, the oldest first."""
@@ -96,23 +97,23 @@ class FaceTracker:
         if image.shape[:2] != self._size:
             self.reset()
             self._size = image.shape[:2]
-        self._advance(frame.captured_at if frame.time_s is None else frame.time_s)
+        passed = max(1.0, self._advance(frame.captured_at if frame.time_s is None else frame.time_s) / NOMINAL_STEP_S)
         self._follow(image)
         self._merge()
-        self._since_look += 1
-        self._since_check += 1
+        self._since_look += passed
+        self._since_check += passed
         if self._look_is_due(quality):
             self._look(image)
-            self._since_look = self._since_check = 0
+            self._since_look = self._since_check = 0.0
         elif self._check_is_due(quality):
             self._check(image)
-            self._since_check = 0
+            self._since_check = 0.0
         self._recognise(image)
         self._let_go()
         return [face.track(self._coast_s) for face in self._faces]
 
-    def _advance(self, now_s: float) -> None:
-        """Move every face to where it is expected now."""
+    def _advance(self, now_s: float) -> float:
+        """Move every face to where it is expected now. Seconds since the last frame."""
         elapsed_s = now_s - self._last_s if self._last_s is not None else NOMINAL_STEP_S
         self._last_s = now_s if math.isfinite(now_s) else None
         jumped = not 0 < elapsed_s <= LONGEST_STEP_S
@@ -126,6 +127,7 @@ class FaceTracker:
                 face.settle()
             face.unseen_s += elapsed_s
             face.predict(NOMINAL_STEP_S if jumped else max(elapsed_s, SHORTEST_STEP_S))
+        return elapsed_s
 
     def _follow(self, image: Image) -> None:
         """One landmark pass for all faces; where it fails, one look of the detector and another pass."""

@@ -72,15 +72,15 @@ def test_an_unmarked_one_needs_a_reason_says_it_and_is_still_signed(
 
 def test_a_reason_alone_leaves_the_marks_on() -> None:
     disclosure = make_disclosure(replace(Config(), marks=MarksConfig(reason="to be ready")), ignore)
-    assert disclosure.badge is not None
-    assert disclosure.watermark is not None
+    assert disclosure.stamp.badge is not None
+    assert disclosure.stamp.watermark is not None
 
 
 def test_without_the_badge_the_mark_stays() -> None:
     told: list[str] = []
     disclosure = make_disclosure(replace(Config(), badge=BadgeConfig(hide=True)), told.append)
-    assert disclosure.badge is None
-    assert disclosure.watermark is not None
+    assert disclosure.stamp.badge is None
+    assert disclosure.stamp.watermark is not None
     assert "--no-badge" in told[0]
 
 

@@ -1,103 +1,34 @@
-"""How the parts are chosen: default outputs, what is closed when one cannot be opened, which detector photos get."""
+"""How the parts are chosen: swappers and finishes by their specs, rtswap's own and other people's."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from people import face_models
+from people import face_models, person
 
-from rtswap.app import program
-from rtswap.app.config import Config, OutputConfig
-from rtswap.core.errors import OutputError
-from rtswap.core.types import StreamInfo
-from rtswap.media.outputs import virtual_camera, window
-
-LIVE = StreamInfo(640, 480, 30.0, live=True)
-CONTROLS: Any = SimpleNamespace(press=lambda key: None, overlay=lambda image: None)
+from rtswap.app.config import Config
+from rtswap.app.program import Program
+from rtswap.compositing.finishes import built_in_finishes
+from rtswap.compositing.renderer import HostRenderer
+from rtswap.core.errors import UsageError
+from rtswap.swappers import built_in_swappers, swapper_names, swapper_spec
 
 
-class FakeOutput:
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.closed = 0
-
-    def close(self) -> None:
-        self.closed += 1
-
-
-@pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> list[FakeOutput]:
-    """What is opened is written down, not opened. An address ``bad`` cannot be."""
-    found: list[FakeOutput] = []
-
-    def open_output(address: str, **_: object) -> FakeOutput:
-        if address == "bad":
-            raise OutputError("bad cannot be opened")
-        found.append(FakeOutput(address))
-        return found[-1]
-
-    monkeypatch.setattr(program, "open_output", open_output)
-    return found
-
-
-def outputs_of(*addresses: str) -> tuple[list[Any], Any]:
-    config = replace(Config(), output=OutputConfig(to=addresses))
-    return program._outputs(config, LIVE, CONTROLS, pytest.fail, pytest.fail)
-
-
-@pytest.mark.parametrize(
-    ("camera", "screen", "expected"),
-    [(True, True, "vcam"), (True, False, "vcam"), (False, True, "window")],
-)
-def test_the_virtual_camera_comes_first_then_the_window(
-    opened: list[FakeOutput], monkeypatch: pytest.MonkeyPatch, camera: bool, screen: bool, expected: str
-) -> None:
-    monkeypatch.setattr(virtual_camera, "available", lambda: (camera, "no driver"))
-    monkeypatch.setattr(window, "available", lambda: (screen, "no screen"))
-    outputs, preview = outputs_of()
-    assert [output.name for output in opened] == [expected]
-    assert (preview is opened[0]) == (expected == "window"), "the window is served by the main thread"
-    assert (outputs == opened) == (expected == "vcam")
-
-
-def test_with_neither_the_error_names_both_and_what_to_do(
-    opened: list[FakeOutput], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(virtual_camera, "available", lambda: (False, "no loopback driver"))
-    monkeypatch.setattr(window, "available", lambda: (False, "no screen here"))
-    with pytest.raises(OutputError) as caught:
-        outputs_of()
-    told = str(caught.value)
-    assert all(
-        word in told for word in ("vcam: no loopback driver", "window: no screen here", "-o out.mp4", "doctor")
-    )
-    assert not opened
-
-
-def test_what_was_opened_before_one_that_cannot_be_is_closed(opened: list[FakeOutput]) -> None:
-    with pytest.raises(OutputError, match="bad"):
-        outputs_of("one.mp4", "window", "bad", "two.mp4")
-    assert [(output.name, output.closed) for output in opened] == [("one.mp4", 1), ("window", 1)]
-
-
-def test_a_window_beside_other_outputs_is_set_apart(opened: list[FakeOutput]) -> None:
-    outputs, preview = outputs_of("a.mp4", "window", "null")
-    assert [output.name for output in outputs] == ["a.mp4", "null"]
-    assert preview.name == "window"
-
-
-def finishes_of(**swap_and_mask: Any) -> list[str]:
+def program_of(told: list[str], **settings: Any) -> Program:
     config = Config()
-    swap = {key: value for key, value in swap_and_mask.items() if hasattr(config.swap, key)}
-    mask = {key: value for key, value in swap_and_mask.items() if hasattr(config.mask, key)}
+    swap = {key: value for key, value in settings.items() if hasattr(config.swap, key)}
+    mask = {key: value for key, value in settings.items() if hasattr(config.mask, key)}
     config = replace(config, swap=replace(config.swap, **swap), mask=replace(config.mask, **mask))
+    return Program(config, on_event=told.append, models=face_models(), sources=[person("ada")])
+
+
+def finishes_of(**settings: Any) -> list[str]:
     told: list[str] = []
-    known = face_models()
-    made = program.make_finishes(config, known, on_event=told.append, live=True)
-    return [type(step).__name__ for step in made] + told
+    renderer = program_of(told, **settings).renderer(live=True)
+    assert isinstance(renderer, HostRenderer)
+    return [type(step).__name__ for step in renderer.finishes] + told
 
 
 def test_what_is_not_asked_for_is_not_in_the_chain() -> None:
@@ -122,5 +53,21 @@ def test_what_is_slow_is_said_before_a_live_session_stutters(color: str) -> None
 def test_only_who_asks_for_it_keeps_parts_of_their_own_face(
     parts: tuple[str, ...], keep: tuple[str, ...], partial: bool
 ) -> None:
-    config = replace(Config(), mask=replace(Config().mask, parts=parts, keep=keep))
-    assert program.mask_is_partial(config) is partial
+    assert replace(Config().mask, parts=parts, keep=keep).partial is partial
+
+
+def test_names_of_swappers_are_told_apart_and_aliases_lead_to_them() -> None:
+    names = swapper_names()
+    assert len(set(names)) == len(names)
+    for spec in built_in_swappers():
+        assert {swapper_spec(name) for name in (spec.name, *spec.aliases)} == {spec}
+
+
+def test_a_mistyped_swapper_is_one_line() -> None:
+    with pytest.raises(UsageError, match=r"none of the swappers is called 'mash'.*Did you mean mesh"):
+        Program(Config(), on_event=pytest.fail, models=face_models(), swapper="mash")
+
+
+@pytest.mark.parametrize("spec", [*built_in_swappers(), *built_in_finishes()], ids=lambda spec: spec.name)
+def test_what_has_no_version_for_a_gpu_says_so_and_all_else_has_one(spec: Any) -> None:
+    assert (spec.build_gpu is None) == (spec.name == "poisson")

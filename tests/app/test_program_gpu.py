@@ -3,7 +3,7 @@ without a GPU, one wait per frame, and everything that keeps frames on the host 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import cache
@@ -12,18 +12,19 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from people import face_models, moved, person
+from people import face_models, move_person, person
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from fake_networks import Encoder  # noqa: E402
 from fake_networks import Generator as Mending  # noqa: E402
-from gpu_waits import COPIES, nothing_waits  # noqa: E402
+from gpu_waits import COPIES, forbid_waiting  # noqa: E402
 from torch.utils._python_dispatch import _disable_current_modes  # noqa: E402
 
-from rtswap.app import gpu_parts, program  # noqa: E402
+from rtswap.app import program as program_module  # noqa: E402
 from rtswap.app.config import Config  # noqa: E402
-from rtswap.app.networks import FaceModels, Generator  # noqa: E402
+from rtswap.app.networks import FaceModels, OpenEngines  # noqa: E402
+from rtswap.app.program import Program  # noqa: E402
 from rtswap.compositing.finishes.detail import MatchDetail  # noqa: E402
 from rtswap.compositing.renderer import HostRenderer  # noqa: E402
 from rtswap.compositing.renderer_gpu import GpuRenderer  # noqa: E402
@@ -33,7 +34,6 @@ from rtswap.disclosure.watermark import Payload, Watermark  # noqa: E402
 from rtswap.engines.torch.engine import TorchEngine  # noqa: E402
 from rtswap.gpu import card  # noqa: E402
 from rtswap.gpu.slots import Waits  # noqa: E402
-from rtswap.networks.occlusion import OcclusionModel  # noqa: E402
 from rtswap.networks.registry import Registry  # noqa: E402
 from rtswap.runtime.pipeline import Outcome, Pipeline  # noqa: E402
 from rtswap.swappers.refiner.gpu import GpuRefinerSwapper  # noqa: E402
@@ -42,6 +42,7 @@ from rtswap.vision.talking_head import AnimatedHead, clip  # noqa: E402
 
 SIZE = (320, 240)
 FRAMES = 5
+ENCODERS = ("one-source", "refiner-source")
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +62,7 @@ class Captured:
         self.run = self._engine.run
 
     def run_on_device(self, inputs: Any) -> Any:
-        """Without the eyes of ``nothing_waits``."""
+        """Without the eyes of ``forbid_waiting``."""
         with _disable_current_modes(), pytest.MonkeyPatch.context() as patch:
             for name, method in COPIES.items():
                 patch.setattr(torch.Tensor, name, method)
@@ -75,15 +76,19 @@ def torch_eyes() -> FaceModels:
     made = Encoder(), Mending(least=0.7)
     return face_models()._replace(
         engine="torch-cuda",
-        occlusion_model=OcclusionModel(Captured()),
-        generator=lambda name: Generator(*made, SIZES[name]),
+        open=opener(Captured(), lambda name: made[name not in ENCODERS]),
     )
+
+
+def opener(occlusion: Any, of_refiner: Callable[[str], Any]) -> OpenEngines:
+    """Networks by name, as ``FaceModels.open`` gives them."""
+    return lambda names: {name: occlusion if name == "occlusion" else of_refiner(name) for name in names}
 
 
 @cache
 def frames(faces: int = 1) -> tuple[Image, ...]:
     """People who do not exist, talking."""
-    who = [moved(person(name), 0.35, (0.0, 0.0), (200, 200)) for name in ("ben", "carl")[:faces]]
+    who = [move_person(person(name), 0.35, (0.0, 0.0), (200, 200)) for name in ("ben", "carl")[:faces]]
     heads = [AnimatedHead(one.portrait, one.landmarks, 110 if faces == 1 else 80) for one in who]
     return tuple(clip(heads, SIZE, fps=30, frames=FRAMES))
 
@@ -101,8 +106,8 @@ def disclosure() -> Disclosure:
 
 
 def pipeline_of(config: Config, known: FaceModels, marks: Disclosure | None, told: list[str]) -> Pipeline:
-    swapper = program.make_swap_model(config, known).bind(person("ada"))
-    return program.make_pipeline(config, known, [swapper], on_event=told.append, live=False, disclosure=marks)
+    made = Program(config, on_event=told.append, models=known, sources=[person("ada")], disclosure=marks)
+    return made.pipeline(live=False)
 
 
 def run(config: Config, known: FaceModels, pictures: Sequence[Image]) -> list[tuple[Outcome, Image]]:
@@ -113,8 +118,8 @@ def run(config: Config, known: FaceModels, pictures: Sequence[Image]) -> list[tu
     for index, picture in enumerate(pictures):
         frame = Frame(picture.copy(), index, 0.0, index / 30)
         outcome = pipeline.process(frame, Quality())
-        assert outcome.image is not None
-        marked = marks.mark(outcome.image, frame=frame, swapped=outcome.swapped, stages={}, marked=outcome.marked)
+        assert outcome.stamped is not None
+        marked = marks.release(outcome.stamped, frame=frame, swapped=outcome.swapped, stages={})
         found.append((outcome, marked.image))
     assert told == []
     return found
@@ -125,8 +130,6 @@ def apart(config: Config, faces: int = 1) -> list[np.ndarray]:
     pictures = frames(faces)
     host = run(config, torch_eyes()._replace(engine="openvino"), pictures)
     device = run(config, torch_eyes(), pictures)
-    assert [outcome.marked for outcome, _ in host] == [False] * len(pictures)
-    assert [outcome.marked for outcome, _ in device] == [True] * len(pictures)
     assert [outcome.swapped for outcome, _ in device] == [outcome.swapped for outcome, _ in host] == [faces] * FRAMES
     return [np.abs(a.astype(int) - b) for (_, a), (_, b) in zip(host, device, strict=True)]
 
@@ -205,11 +208,11 @@ def test_one_frame_waits_once(monkeypatch: pytest.MonkeyPatch, wanted: dict[str,
     for index in range(2 * FRAMES):
         frame = Frame(pictures[index % FRAMES].copy(), index, 0.0, index / 30)
         before = len(waits)
-        with nothing_waits() if index else nullcontext():
+        with forbid_waiting() if index else nullcontext():
             outcome = pipeline.process(frame, Quality())
-        assert outcome.image is not None
+        assert outcome.stamped is not None
         assert outcome.swapped == (2 if "faces" in wanted else 1), told
-        marks.mark(outcome.image, frame=frame, swapped=outcome.swapped, stages={}, marked=outcome.marked)
+        marks.release(outcome.stamped, frame=frame, swapped=outcome.swapped, stages={})
         assert len(waits) == before + 1
     assert told == []
 
@@ -223,15 +226,16 @@ def test_the_check_above_can_fail() -> None:
         lambda: plane.tolist(),
     )
     for wait in waiting:
-        with pytest.raises(AssertionError, match="waits"), nothing_waits():
+        with pytest.raises(AssertionError, match="waits"), forbid_waiting():
             wait()
 
 
 def test_a_frame_that_is_done_again_waits_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the verdict is that a swap is none, the picture that was made does not leave."""
     told: list[str] = []
-    pipeline = pipeline_of(config_of(detail="none"), torch_eyes(), disclosure(), told)
-    renderer = pipeline._workshop
+    marks = disclosure()
+    pipeline = pipeline_of(config_of(detail="none"), torch_eyes(), marks, told)
+    renderer = pipeline._renderer
     assert isinstance(renderer, GpuRenderer)
     found = renderer.swappers[0].swap_all
     bare = lambda targets, quality: replace(found(targets, quality), crops=targets.crops)  # noqa: E731
@@ -241,31 +245,33 @@ def test_a_frame_that_is_done_again_waits_twice(monkeypatch: pytest.MonkeyPatch)
     picture = frames()[0]
     outcome = pipeline.process(Frame(picture.copy(), 0, 0.0, 0.0), Quality())
     assert len(waits) == 2
-    assert (outcome.swapped, outcome.covered, outcome.marked) == (0, 1, True)
+    assert (outcome.swapped, outcome.covered) == (0, 1)
     assert outcome.image is not None
+    assert outcome.stamped is not None
+    marks.release(outcome.stamped, frame=Frame(picture, 0, 0.0), swapped=0, stages={})
     assert np.abs(outcome.image[90:150, 130:190].astype(int) - picture[90:150, 130:190]).mean() > 10
     assert told == ['swapping failed: ValueError("the target\'s own face, not swapped")']
 
 
-def workshop_of(config: Config, known: FaceModels) -> tuple[type, list[str]]:
+def renderer_of(config: Config, known: FaceModels) -> tuple[type, list[str]]:
     told: list[str] = []
-    renderer = pipeline_of(config, known, None, told)._workshop
+    renderer = pipeline_of(config, known, None, told)._renderer
     return type(renderer), told
 
 
 @pytest.mark.parametrize("engine", ["openvino-f32", "onnxruntime", "torch-cpu"])
 def test_without_a_gpu_s_engine_nothing_is_said(engine: str) -> None:
-    assert workshop_of(config_of(), face_models()._replace(engine=engine)) == (HostRenderer, [])
+    assert renderer_of(config_of(), face_models()._replace(engine=engine)) == (HostRenderer, [])
 
 
 @pytest.mark.parametrize("engine", ["tensorrt-fp16", "torch-cuda", "torch-cuda-fp16"])
 def test_with_one_frames_are_worked_on_there(engine: str) -> None:
-    assert workshop_of(config_of(), torch_eyes()._replace(engine=engine)) == (GpuRenderer, [])
+    assert renderer_of(config_of(), torch_eyes()._replace(engine=engine)) == (GpuRenderer, [])
 
 
 @pytest.mark.parametrize("wanted", [{"color": "idt"}, {"color": "sot"}, {"blend": "poisson"}], ids=str)
 def test_what_has_no_version_for_a_gpu_is_said(wanted: dict[str, str]) -> None:
-    kind, told = workshop_of(config_of(**wanted), torch_eyes())
+    kind, told = renderer_of(config_of(**wanted), torch_eyes())
     assert kind is HostRenderer
     ((name, value),) = wanted.items()
     assert told == [
@@ -276,51 +282,49 @@ def test_what_has_no_version_for_a_gpu_is_said(wanted: dict[str, str]) -> None:
 @pytest.mark.parametrize("name", SIZES)
 def test_the_refiner_corrects_there_what_mesh_has_made(name: str) -> None:
     pipeline = pipeline_of(config_of(swapper=name), torch_eyes(), None, [])
-    assert isinstance(pipeline._workshop, GpuRenderer)
-    (swapper,) = pipeline._workshop.swappers
+    assert isinstance(pipeline._renderer, GpuRenderer)
+    (swapper,) = pipeline._renderer.swappers
     assert isinstance(swapper, GpuRefinerSwapper)
 
 
 def test_a_gpu_without_triton_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(card, "DEVICE", "cuda")
-    monkeypatch.setattr(gpu_parts, "find_spec", lambda name: None)
-    assert gpu_parts.why_on_host(config_of(), torch_eyes()) == "Triton is not installed"
-    assert not gpu_parts.works_on_gpu(config_of(), torch_eyes())
+    monkeypatch.setattr(program_module, "find_spec", lambda name: None)
+    made = Program(config_of(), on_event=pytest.fail, models=torch_eyes(), sources=[])
+    assert made.why_on_host == "Triton is not installed"
+    assert not made.on_gpu
 
 
-def test_without_a_disclosure_nothing_is_written_into_the_picture() -> None:
-    pipeline = pipeline_of(config_of(), torch_eyes(), None, [])
+def test_without_a_disclosure_nothing_is_written_into_the_picture_and_it_cannot_leave() -> None:
+    pipeline = pipeline_of(config_of(), torch_eyes(), Disclosure(None), [])
     picture = frames()[0]
     outcome = pipeline.process(Frame(picture.copy(), 0, 0.0, 0.0), Quality())
     assert outcome.image is not None
-    assert not outcome.marked
     np.testing.assert_array_equal(outcome.image[-40:], picture[-40:])
+    assert outcome.stamped is not None
+    with pytest.raises(ValueError, match="without a receipt"):
+        disclosure().release(outcome.stamped, frame=Frame(picture, 0, 0.0), swapped=1, stages={})
 
 
 def test_pictures_from_python_are_marked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """``LiveSwap`` on a GPU gives what it gives without one: a badge that is drawn twice is darker."""
     from rtswap import api
 
-    monkeypatch.setattr(api, "bind_sources", lambda config, known, on_event: [bound_to(config, known)])
+    monkeypatch.setattr(program_module, "load_source", lambda paths, **_: person("ada"))
     found = []
     for engine in ("openvino", "torch-cuda"):
         known = torch_eyes()._replace(engine=engine)
-        monkeypatch.setattr(api, "open_models", lambda config, on_event, known=known: known)
+        monkeypatch.setattr(program_module, "open_models", lambda config, on_event, known=known: known)
         live = api.LiveSwap("ada.png", config=config_of(detail="none"))
         found.append([live.process(picture.copy(), 100 + index / 30) for index, picture in enumerate(frames()[:3])])
     for host, device in zip(*found, strict=True):
         assert (np.abs(host.astype(int) - device) > 2).mean() < 1e-3
 
 
-def bound_to(config: Config, known: FaceModels) -> Any:
-    return program.make_swap_model(config, known).bind(person("ada"))
-
-
-def generator_on(device: str, swapper: str) -> Generator:
+def refiner_on(device: str) -> Callable[[str], TorchEngine]:
     """The shipped one."""
     registry = Registry(on_event=lambda text: None)
-    engines = (TorchEngine(registry.path(name), device=device) for name in ("refiner-source", swapper))
-    return Generator(*engines, SIZES[swapper])
+    return lambda name: TorchEngine(registry.path(name), device=device)
 
 
 @pytest.mark.cuda
@@ -328,13 +332,11 @@ def generator_on(device: str, swapper: str) -> Generator:
 def test_on_a_card_the_loop_is_the_one_without(monkeypatch: pytest.MonkeyPatch, swapper: str) -> None:
     """And torch itself raises where anything of a frame but its end would wait."""
     wanted = config_of(detail="none", color="mkl", keep=("mouth",), swapper=swapper)
-    without = torch_eyes()._replace(generator=lambda name: generator_on("cpu", name))
+    without = torch_eyes()._replace(open=opener(Captured(), refiner_on("cpu")))
     apart_from = run(wanted, without, frames())
     monkeypatch.setattr(card, "DEVICE", "cuda")
     path = Registry(on_event=lambda text: None).path("occlusion")
-    known = without._replace(
-        occlusion_model=OcclusionModel(TorchEngine(path)), generator=lambda name: generator_on("cuda", name)
-    )
+    known = without._replace(open=opener(TorchEngine(path), refiner_on("cuda")))
     for (_, wanted_picture), (_, picture) in zip(apart_from, run(wanted, known, frames()), strict=True):
         assert (np.abs(wanted_picture.astype(int) - picture) > 2).mean() < 2e-3
     pipeline = pipeline_of(config_of(swapper=swapper), known, disclosure(), [])

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from paths import ROOT
-from people import placed
+from people import place_mesh
 
 from rtswap.commands.evaluate.clips import Clip, Swap
 
@@ -33,7 +33,7 @@ def test_their_flags_are_told(name: str, monkeypatch: pytest.MonkeyPatch, capsys
 def test_they_measure() -> None:
     """A face that stands still in noise, and the same a little darker."""
     rng = np.random.default_rng(1)
-    meshes = np.repeat(placed(100, (120, 90))[None], 8, 0) + rng.normal(0, 0.3, (8, 468, 3)).astype(np.float32)
+    meshes = np.repeat(place_mesh(100, (120, 90))[None], 8, 0) + rng.normal(0, 0.3, (8, 468, 3)).astype(np.float32)
     before = [rng.integers(90, 110, (180, 240, 3), dtype=np.uint8) for _ in range(8)]
     after = [image - np.uint8(20) for image in before]
     swap = Swap(after, np.ones(8, bool), np.zeros(8, bool))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from people import placed
+from people import place_mesh
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
@@ -63,7 +63,7 @@ def faces(
         away = np.hypot((x + 0.5) / width - 0.5, (y + 0.5) / height - 0.5) * 2
         drawn = {"oval": (255 * (1.05 - away) * 4).clip(0, 255), "empty": 0 * away, "full": 0 * away + 255}[mask]
         masks[track, :height, :width] = drawn
-        mesh = placed(0.8 * width, (width / 2, height / 2)) if landmarks is None else landmarks
+        mesh = place_mesh(0.8 * width, (width / 2, height / 2)) if landmarks is None else landmarks
         known.append(BatchedTarget(track, mesh, np.full(468, visible, np.float32), time_s, (width, height)))
     swapped = SwappedBatch(torch.from_numpy(ours), torch.from_numpy(masks))
     return swapped, TargetBatch(tuple(known), torch.from_numpy(theirs))
@@ -98,8 +98,8 @@ def test_any_quality(make: Callable[[], GpuFinish], quality: Quality) -> None:
 
 
 NOWHERE = {
-    "far": placed(100, (-5000, 1e6)),
-    "beside": placed(100, (230, 100)),
+    "far": place_mesh(100, (-5000, 1e6)),
+    "beside": place_mesh(100, (230, 100)),
     "one point": np.zeros((468, 3), np.float32),
     "no numbers": np.full((468, 3), np.nan, np.float32),
 }

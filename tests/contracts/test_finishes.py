@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from people import face_models, placed
+from people import face_models, place_mesh
 
 from rtswap.compositing.finishes.color import ColorMatch
 from rtswap.compositing.finishes.detail import MatchDetail
@@ -53,7 +53,7 @@ def case(
     y, x = np.mgrid[:height, :width]
     away = np.hypot((x + 0.5) / width - 0.5, (y + 0.5) / height - 0.5) * 2
     drawn = {"oval": (255 * (1.05 - away) * 4).clip(0, 255), "empty": 0 * away, "full": 0 * away + 255}[mask]
-    landmarks = placed(0.8 * width, (width / 2, height / 2))
+    landmarks = place_mesh(0.8 * width, (width / 2, height / 2))
     face = Target(track, target, landmarks, np.ones(468, np.float32), time_s)
     for array in (target, face.landmarks, face.visibility):
         array.setflags(write=False)

@@ -13,7 +13,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from media_files import make_clip, number_of, numbered
+from media_files import make_clip, number_of, numbered_picture
 
 from rtswap.core.errors import InputError
 from rtswap.core.protocols import Input
@@ -48,7 +48,7 @@ class Webcam:
         return True
 
     def retrieve(self) -> tuple[bool, Image | None]:
-        return True, numbered(max(0, self.index) % 1000)
+        return True, numbered_picture(max(0, self.index) % 1000)
 
     def release(self) -> None:
         return
@@ -69,13 +69,13 @@ def varying_file(folder: Path) -> Input:
 
 
 def picture(folder: Path) -> Input:
-    cv2.imwrite(str(folder / "a.png"), numbered(0))
+    cv2.imwrite(str(folder / "a.png"), numbered_picture(0))
     return ImageInput(folder / "a.png")
 
 
 def pictures(folder: Path) -> Input:
     for index in range(COUNT):
-        cv2.imwrite(str(folder / f"{index}.png"), numbered(index))
+        cv2.imwrite(str(folder / f"{index}.png"), numbered_picture(index))
     return ImageInput(folder)
 
 
@@ -93,7 +93,7 @@ def send(url: str) -> None:
         stream = container.add_stream("libx264", rate=25, options={"tune": "zerolatency", "g": "5"})
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         for index in range(300):
-            frame = av.VideoFrame.from_ndarray(numbered(index), format="bgr24")
+            frame = av.VideoFrame.from_ndarray(numbered_picture(index), format="bgr24")
             frame.pts, frame.time_base = index, Fraction(1, 25)
             container.mux(stream.encode(frame))
             time.sleep(0.01)

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from media_files import marked
+from media_files import mark_picture
 
 from rtswap.core.errors import OutputError
+from rtswap.core.parts import OutputRequest
 from rtswap.core.protocols import Output
 from rtswap.core.types import MarkedImage
 from rtswap.media.outputs import open_output, window
@@ -100,13 +101,13 @@ def output(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
 
 def test_it_has_a_name(output: Output) -> None:
     assert output.name
-    output.send(marked(0))
+    output.send(mark_picture(0))
     assert "\n" not in output.name
 
 
 def test_the_picture_is_neither_changed_nor_kept(output: Output) -> None:
     for index in range(5):
-        picture = marked(index, time_s=index / 25)
+        picture = mark_picture(index, time_s=index / 25)
         before = picture.image.copy()
         output.send(picture)
         assert np.array_equal(picture.image, before)
@@ -129,11 +130,11 @@ def test_any_size_may_follow_any_other(output: Output) -> None:
 def test_times_that_repeat_or_jump_are_survived(output: Output) -> None:
     """The last safe picture is held while a camera is lost; files may have gaps."""
     for index, time_s in enumerate([0.0, 0.0, 0.04, 0.02, 7.5, 7.5, 7.6]):
-        output.send(MarkedImage(marked(index).image, index, 100 + time_s, time_s))
+        output.send(MarkedImage(mark_picture(index).image, index, 100 + time_s, time_s))
 
 
 def test_close_twice_with_and_without_pictures(output: Output) -> None:
-    output.send(marked(0))
+    output.send(mark_picture(0))
     output.close()
     output.close()
 
@@ -171,5 +172,5 @@ def test_what_cannot_be_opened_is_an_output_error_of_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(OutputError) as error:
-        open_output(spec, fps=25).send(marked(0))
+        open_output(spec, OutputRequest(fps=25)).send(mark_picture(0))
     assert "\n" not in str(error.value)

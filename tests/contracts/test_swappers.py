@@ -7,8 +7,8 @@ from functools import partial
 import cv2
 import numpy as np
 import pytest
-from people import person, placed, swapped_in
-from scripts_loader import loaded
+from people import person, place_mesh, swap_face
+from scripts_loader import load_script
 
 from rtswap.core.protocols import SwapModel, Swapper
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
@@ -19,7 +19,7 @@ from rtswap.vision.geometry import scale_of
 
 
 def paper_mask() -> SwapModel:
-    model: SwapModel = loaded("docs/examples/my_swapper.py").PaperMaskModel()
+    model: SwapModel = load_script("docs/examples/rtswap_example/paper_mask.py").PaperMaskModel()
     return model
 
 
@@ -49,13 +49,13 @@ PLACES = [(160, 120), (0, 120), (319, 239), (160.37, 119.61)]
 @pytest.mark.parametrize("at", PLACES, ids=str)
 def test_answers_fit_the_view(swapper: Swapper, face_px: float, yaw: float, at: tuple[float, float]) -> None:
     picture = ground()
-    landmarks = placed(face_px, at, yaw=yaw)
+    landmarks = place_mesh(face_px, at, yaw=yaw)
     matrix, size = swapper.view(landmarks, 200)
     assert matrix.shape == (2, 3)
     assert matrix.dtype == np.float32
     assert all(isinstance(side, int) and 0 < side <= 200 for side in size)
     assert 0 < scale_of(matrix) < 10
-    swapped, face = swapped_in(swapper, picture, landmarks, max_px=200)
+    swapped, face = swap_face(swapper, picture, landmarks, max_px=200)
     assert face.crop.shape == (size[1], size[0], 3)
     assert swapped.crop.shape == face.crop.shape
     assert swapped.mask.shape == face.crop.shape[:2]
@@ -67,7 +67,7 @@ def test_answers_fit_the_view(swapper: Swapper, face_px: float, yaw: float, at: 
 
 def test_the_face_is_replaced_and_what_is_not_face_is_not(swapper: Swapper) -> None:
     who = person("ben")
-    swapped, face = swapped_in(swapper, who.portrait, who.landmarks)
+    swapped, face = swap_face(swapper, who.portrait, who.landmarks)
     hull = cv2.convexHull(np.ascontiguousarray(face.landmarks[:, :2]))[:, 0]
     drawn = np.zeros(swapped.mask.shape, np.uint8)
     cv2.fillPoly(drawn, [np.round(hull).astype(np.int32)], 1)
@@ -79,20 +79,20 @@ def test_the_face_is_replaced_and_what_is_not_face_is_not(swapper: Swapper) -> N
 
 
 def test_the_same_again_gives_the_same(swapper: Swapper) -> None:
-    picture, landmarks = ground(), placed(90, (150, 110), yaw=10)
-    first, _ = swapped_in(swapper, picture, landmarks)
+    picture, landmarks = ground(), place_mesh(90, (150, 110), yaw=10)
+    first, _ = swap_face(swapper, picture, landmarks)
     kept = first.crop.copy(), first.mask.copy()
-    swapped_in(swapper, picture[::-1].copy(), placed(60, (99, 80)))
+    swap_face(swapper, picture[::-1].copy(), place_mesh(60, (99, 80)))
     swapper.forget(1)
     swapper.forget(12345)
-    again, _ = swapped_in(swapper, picture, landmarks)
+    again, _ = swap_face(swapper, picture, landmarks)
     assert np.array_equal(first.crop, kept[0])
     assert np.array_equal(again.crop, kept[0])
     assert np.array_equal(again.mask, kept[1])
 
 
 def test_cheap_quality_is_served_too(swapper: Swapper) -> None:
-    swapped, face = swapped_in(swapper, ground(), placed(120, (160, 120)), max_px=96, match_color=False)
+    swapped, face = swap_face(swapper, ground(), place_mesh(120, (160, 120)), max_px=96, match_color=False)
     assert max(face.crop.shape) <= 96
     assert (swapped.mask > 128).any()
 
@@ -101,6 +101,6 @@ def test_two_sources_do_not_share(swapper: Swapper) -> None:
     model = paper_mask() if type(swapper).__name__ == "PaperMask" else MeshSwapModel()
     other = model.bind(person("dan"))
     who = person("ben")
-    one, _ = swapped_in(swapper, who.portrait, who.landmarks, match_color=False)
-    two, _ = swapped_in(other, who.portrait, who.landmarks, match_color=False)
+    one, _ = swap_face(swapper, who.portrait, who.landmarks, match_color=False)
+    two, _ = swap_face(other, who.portrait, who.landmarks, match_color=False)
     assert np.abs(one.crop.astype(int) - two.crop).mean() > 3

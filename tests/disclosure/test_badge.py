@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtswap.app import config
+from rtswap.app import option_kinds
 from rtswap.core.errors import ConfigError
 from rtswap.core.types import Frame, Image, MarkedImage
 from rtswap.disclosure import POSITIONS, STYLES, TEXTS, Badge, Disclosure
@@ -147,7 +147,7 @@ def test_unknown_names_are_refused_with_what_is_known(wrong: dict[str, str]) -> 
 
 
 def test_configuration_offers_what_can_be_drawn() -> None:
-    """config.py must not import OpenCV, so that the help comes at once: it repeats the names."""
-    assert config.BADGE_STYLES == STYLES
-    assert config.BADGE_POSITIONS == POSITIONS
-    assert tuple(TEXTS) == config.BADGE_LANGUAGES
+    """option_kinds.py must not import OpenCV, so that the help comes at once: it repeats the names."""
+    assert option_kinds.BADGE_STYLES == STYLES
+    assert option_kinds.BADGE_POSITIONS == POSITIONS
+    assert tuple(TEXTS) == option_kinds.BADGE_LANGUAGES

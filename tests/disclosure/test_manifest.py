@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import cv2
 import pytest
-from media_files import make_clip, marked, read_back
+from media_files import make_clip, mark_picture, read_back
 from signed_files import FACTS, PICTURES, VIDEOS, recording, report
 
 from rtswap.disclosure.certificate import SigningIdentity, local_identity
@@ -72,7 +72,7 @@ def test_own_recording_with_sound_survives(tmp_path: Path, identity: SigningIden
     make_clip(tmp_path / "in.mp4", 30, audio=True)
     writer = VideoWriter(tmp_path / f"out{suffix}", fps=25, audio_from=str(tmp_path / "in.mp4"))
     for index in range(30):
-        writer.send(marked(index, time_s=index / 25))
+        writer.send(mark_picture(index, time_s=index / 25))
     writer.close()
     path = tmp_path / f"out{suffix}"
     before = packets(path)

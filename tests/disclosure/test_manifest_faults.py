@@ -15,7 +15,7 @@ from rtswap.core.errors import InputError, OutputError
 from rtswap.disclosure import manifest as manifest_module
 from rtswap.disclosure.certificate import SigningIdentity
 from rtswap.disclosure.manifest import read_manifest, sign_file
-from rtswap.disclosure.manifest_streams import Guarded
+from rtswap.disclosure.manifest_streams import GuardedFile
 
 
 def _fails_with(error: OSError):
@@ -34,7 +34,7 @@ def test_full_disk_leaves_the_recording_whole(
     before = path.read_bytes()
     full = _fails_with(OSError(28, "No space left on device"))
     if step == "write":
-        monkeypatch.setattr(Guarded, "write", _full_after(500))
+        monkeypatch.setattr(GuardedFile, "write", _full_after(500))
     elif step == "mkstemp":
         monkeypatch.setattr(manifest_module.tempfile, "mkstemp", full)
     else:
@@ -47,7 +47,7 @@ def test_full_disk_leaves_the_recording_whole(
 
 
 def _full_after(size: int):
-    def write(self: Guarded, data: bytes) -> int:
+    def write(self: GuardedFile, data: bytes) -> int:
         if self._file.tell() + len(data) > size:
             self._guard.error = OSError(28, "No space left on device")
             raise self._guard.error
@@ -86,14 +86,14 @@ def test_interrupt_inside_the_library_ends_it_and_is_not_swallowed(
     path = recording(tmp_path / "clip.mp4")
     before = path.read_bytes()
     calls = itertools.count(1)
-    seek = Guarded.seek
+    seek = GuardedFile.seek
 
-    def interrupted_seek(self: Guarded, offset: int, whence: int = 0) -> int:
+    def interrupted_seek(self: GuardedFile, offset: int, whence: int = 0) -> int:
         if next(calls) == call:
             signal.raise_signal(number)
         return seek(self, offset, whence)
 
-    monkeypatch.setattr(Guarded, "seek", interrupted_seek)
+    monkeypatch.setattr(GuardedFile, "seek", interrupted_seek)
     old = signal.signal(number, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
@@ -112,12 +112,12 @@ def test_interrupt_while_reading_is_not_taken_for_damage(
     path = tmp_path / "clip.mp4"
     path.write_bytes(signed_clip)
 
-    def interrupted(self: Guarded, offset: int, whence: int = 0) -> int:
+    def interrupted(self: GuardedFile, offset: int, whence: int = 0) -> int:
         signal.raise_signal(signal.SIGINT)
         self._guard.check()
         return 0
 
-    monkeypatch.setattr(Guarded, "seek", interrupted)
+    monkeypatch.setattr(GuardedFile, "seek", interrupted)
     old = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     try:
         with pytest.raises(KeyboardInterrupt):
@@ -132,11 +132,11 @@ def test_error_of_the_disk_while_reading_is_told(
     path = tmp_path / "clip.mp4"
     path.write_bytes(signed_clip)
 
-    def broken(self: Guarded, _: object) -> int:
+    def broken(self: GuardedFile, _: object) -> int:
         self._guard.error = OSError(5, "Input/output error")
         raise self._guard.error
 
-    monkeypatch.setattr(Guarded, "readinto", broken)
+    monkeypatch.setattr(GuardedFile, "readinto", broken)
     with pytest.raises(InputError, match="Input/output error"):
         read_manifest(path)
     with pytest.raises(OutputError, match="Input/output error"):

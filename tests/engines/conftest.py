@@ -6,9 +6,6 @@ from pathlib import Path
 
 import pytest
 from fake_engines import Machine
-from needs import need_tensorrt
-
-from rtswap.engines.tensorrt.module import TensorRt, load_tensorrt
 
 
 @pytest.fixture
@@ -19,11 +16,5 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
     path = tmp_path / "net.onnx"
-    path.write_bytes(b"\x08 some network")
+    path.write_bytes(b"\x08\x08\x32\x0csome network")
     return path
-
-
-@pytest.fixture(scope="session")
-def tensorrt() -> TensorRt:
-    need_tensorrt()
-    return load_tensorrt("tensorrt_rtx")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -11,10 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threads import run_together
 
 from rtswap.core.errors import EngineError
 from rtswap.core.types import Tensor
-from rtswap.engines.batching import BatchLimits, Queue, Refused, Request, SharedEngine
+from rtswap.engines.batching import BatchLimits, Queue, QueueFull, Request, SharedEngine
 
 LIMITS = BatchLimits(most=8, wait_s=0.010, waiting_per_stream=4)
 
@@ -58,7 +58,7 @@ def test_only_what_fits_together_shares_a_batch() -> None:
 
 def test_a_greedy_stream_is_refused_and_keeps_what_waits() -> None:
     queue = queue_of(*(Request("greedy", 1, float(k)) for k in range(4)))
-    with pytest.raises(Refused, match="at most 4 requests"):
+    with pytest.raises(QueueFull, match="at most 4 requests"):
         queue.add(Request("greedy", 1, 4.0))
     queue.add(Request("modest", 1, 4.0))
     assert len(queue) == 5
@@ -79,7 +79,7 @@ def test_under_load_everybody_gets_the_same() -> None:
             for _ in range(limits.waiting_per_stream):
                 try:
                     queue.add(Request(name, 4 if name == "a" else 1, float(turn)))
-                except Refused:
+                except QueueFull:
                     break
         if turn == 200:
             late_since = Counter(served)
@@ -138,7 +138,7 @@ def test_nobody_is_lost_doubled_overtaken_in_his_line_or_late(
         now += pause
         try:
             queue.add(Request(stream, rows, now, number, key))
-        except Refused:
+        except QueueFull:
             continue
         accepted.setdefault(stream, []).append(number)
         assert len(queue) <= 6 * 3
@@ -176,12 +176,12 @@ class Doubler:
             self.inside -= 1
 
 
-def asked_by_all(engine: SharedEngine, values: list[float], times: int = 20) -> list[list[object]]:
+def run_streams(engine: SharedEngine, values: list[float], times: int = 20) -> list[list[object]]:
     """What every stream, in a thread of its own, got for its value."""
     found: list[list[object]] = [[] for _ in values]
 
-    def stream(index: int, value: float) -> None:
-        mine = engine.for_stream(index)
+    def stream(index: int) -> None:
+        value, mine = values[index], engine.for_stream(index)
         for k in range(times):
             x = np.full((1 + index % 3, 4), value + k / 100, np.float32)
             if value < 0:
@@ -193,19 +193,14 @@ def asked_by_all(engine: SharedEngine, values: list[float], times: int = 20) -> 
                 found[index].append(str(error))
         mine.close()
 
-    threads = [threading.Thread(target=stream, args=one, daemon=True) for one in enumerate(values)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    assert not any(thread.is_alive() for thread in threads)
+    run_together(stream, len(values))
     return found
 
 
 def test_every_stream_gets_its_own_answers_and_batches_are_shared() -> None:
     doubler = Doubler()
     engine = SharedEngine(doubler, BatchLimits(most=16, wait_s=0.02))
-    found = asked_by_all(engine, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+    found = run_streams(engine, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
     assert found == [[True] * 20] * 6
     assert engine.rows == sum(doubler.batches) == 20 * (1 + 2 + 3) * 2
     assert engine.batches < 60
@@ -214,7 +209,7 @@ def test_every_stream_gets_its_own_answers_and_batches_are_shared() -> None:
 
 def test_one_stream_s_fault_is_its_alone() -> None:
     engine = SharedEngine(Doubler(), BatchLimits(most=16, wait_s=0.01))
-    found = asked_by_all(engine, [1.0, -1.0, 3.0])
+    found = run_streams(engine, [1.0, -1.0, 3.0])
     assert found[0] == found[2] == [True] * 20
     assert found[1] == ["negative values"] * 20
 
@@ -297,11 +292,6 @@ def test_tensors_of_a_gpu_go_between_the_batches_and_stay_the_asker_s() -> None:
             if kept.value != 2 * (100 * stream + k) or (rows != 2 * stream).any():
                 wrong.append(stream)
 
-    threads = [threading.Thread(target=ask, args=(stream,), daemon=True) for stream in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    assert not any(thread.is_alive() for thread in threads)
+    run_together(ask, 4)
     assert wrong == []
     assert not hasattr(SharedEngine(Doubler()).for_stream("a"), "run_on_device")

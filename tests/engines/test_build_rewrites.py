@@ -10,8 +10,8 @@ from needs import network_file
 from onnx import TensorProto, helper, numpy_helper, shape_inference
 
 from rtswap.core.errors import ModelError
-from rtswap.engines.build.pixels import floats_first
-from rtswap.engines.build.precision import SENSITIVE, folded, lowered
+from rtswap.engines.build.pixels import cast_pixels_first
+from rtswap.engines.build.precision import SENSITIVE, fold_constants, lower_precision
 from rtswap.engines.build.profiles import profile_of
 from rtswap.networks.catalog import shipped_catalog
 
@@ -76,7 +76,7 @@ def touched_by(model: onnx.ModelProto) -> set[str]:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_floats_first_leaves_every_bit_of_every_shipped_network(name: str) -> None:
     model = load(name)
-    rewritten = floats_first(model)
+    rewritten = cast_pixels_first(model)
     onnx.checker.check_model(rewritten, full_check=True)
     assert touched_by(rewritten) <= {"Cast"}
     inputs = noise(model)
@@ -105,7 +105,7 @@ def test_pixels_that_are_moved_in_many_ways_come_out_the_same() -> None:
         length=(96,),
     )
     inputs = noise(model)
-    np.testing.assert_array_equal(run(model, inputs)["y"], run(floats_first(model), inputs)["y"])
+    np.testing.assert_array_equal(run(model, inputs)["y"], run(cast_pixels_first(model), inputs)["y"])
 
 
 @pytest.mark.parametrize(
@@ -122,13 +122,13 @@ def test_reckoning_with_integers_is_refused(node: onnx.NodeProto) -> None:
     model = small([node, helper.make_node("Cast", ["z"], ["y"], to=TensorProto.FLOAT)])
     model.graph.initializer.append(numpy_helper.from_array(np.zeros((1, 4, 6, 3), np.uint8), "w"))
     with pytest.raises(ModelError, match=node.op_type):
-        floats_first(model)
+        cast_pixels_first(model)
 
 
 def test_the_given_network_is_not_changed() -> None:
     model = load("occlusion")
     before = model.SerializeToString(deterministic=True)
-    lowered(floats_first(model), "fp16", keep=("visible",))
+    lower_precision(cast_pixels_first(model), "fp16", keep=("visible",))
     assert model.SerializeToString(deterministic=True) == before
 
 
@@ -137,7 +137,7 @@ def test_the_given_network_is_not_changed() -> None:
 def test_a_lowered_network_is_one_of_the_types_it_says(name: str, precision: str) -> None:
     """Strongly typed: every operator's floats agree, convolutions are low, sensitive ones and the doors are not."""
     model = load(name)
-    low = lowered(floats_first(model), precision)
+    low = lower_precision(cast_pixels_first(model), precision)
     typed = shape_inference.infer_shapes(low, strict_mode=False).graph
     kinds = {value.name: value.type.tensor_type.elem_type for value in typed.value_info}
     kinds |= {value.name: value.type.tensor_type.elem_type for value in [*typed.input, *typed.output]}
@@ -163,7 +163,7 @@ def test_a_lowered_network_is_one_of_the_types_it_says(name: str, precision: str
 def test_a_network_in_half_precision_gives_nearly_the_same(name: str) -> None:
     model = load(name)
     inputs = noise(model)
-    full, half = run(model, inputs), run(lowered(floats_first(model), "fp16"), inputs)
+    full, half = run(model, inputs), run(lower_precision(cast_pixels_first(model), "fp16"), inputs)
     for output, value in full.items():
         off = np.abs(half[output] - value).max() / max(1.0, np.abs(value).max())
         assert off < 0.02
@@ -171,10 +171,10 @@ def test_a_network_in_half_precision_gives_nearly_the_same(name: str) -> None:
 
 
 def test_what_is_kept_stays_in_float() -> None:
-    model = floats_first(load("occlusion"))
+    model = cast_pixels_first(load("occlusion"))
     convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
     kept = convolutions[3].output[0]
-    low = lowered(model, "fp16", keep=(kept,))
+    low = lower_precision(model, "fp16", keep=(kept,))
     onnx.checker.check_model(low, full_check=True)
     weights = {tensor.name: tensor.data_type for tensor in low.graph.initializer}
     kinds = {node.output[0]: weights[node.input[1]] for node in low.graph.node if node.op_type == "Conv"}
@@ -183,17 +183,17 @@ def test_what_is_kept_stays_in_float() -> None:
 
 
 def test_everything_kept_is_the_network_as_it_was() -> None:
-    model = floats_first(load("rnet"))
+    model = cast_pixels_first(load("rnet"))
     inputs = noise(model)
     every = [name for node in model.graph.node for name in node.output]
-    same = run(lowered(model, "fp16", keep=every), inputs)
+    same = run(lower_precision(model, "fp16", keep=every), inputs)
     for output, value in run(model, inputs).items():
         np.testing.assert_array_equal(same[output], value)
 
 
 def test_weights_stored_in_half_are_unfolded_exactly() -> None:
-    model = floats_first(load("recognition"))
-    plain = folded(model)
+    model = cast_pixels_first(load("recognition"))
+    plain = fold_constants(model)
     assert not [node for node in plain.graph.node if node.op_type == "Constant"]
     casts = [node.input[0] for node in plain.graph.node if node.op_type == "Cast"]
     assert not set(casts) & {tensor.name for tensor in plain.graph.initializer}
@@ -215,10 +215,10 @@ def test_weights_that_half_cannot_hold_are_refused() -> None:
         {"w": np.array([1e6], np.float32)},
     )
     with pytest.raises(ModelError, match="do not fit into float16"):
-        lowered(model, "fp16")
-    lowered(model, "bf16")
+        lower_precision(model, "fp16")
+    lower_precision(model, "bf16")
     with pytest.raises(ModelError, match="no such precision"):
-        lowered(model, "int8")
+        lower_precision(model, "int8")
 
 
 def test_a_result_that_another_node_needs_as_well_keeps_its_name_and_type() -> None:
@@ -233,7 +233,7 @@ def test_a_result_that_another_node_needs_as_well_keeps_its_name_and_type() -> N
     )
     for name, kind in (("second", TensorProto.FLOAT), ("third", TensorProto.INT32)):
         model.graph.output.append(helper.make_tensor_value_info(name, kind, ["n", 4, 6, 3]))
-    low = lowered(model, "fp16")
+    low = lower_precision(model, "fp16")
     onnx.checker.check_model(low, full_check=True)
     inputs = noise(model)
     for output, value in run(model, inputs).items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from fake_engines import SAMPLE, FakeEngine, Machine, pick, record
 from rtswap.core.errors import EngineError, ModelError
 from rtswap.engines import choose, measure
 from rtswap.engines.choose import Network, choose_engine, choose_engines
-from rtswap.engines.samples import pictures_like
+from rtswap.engines.samples import fill_with_faces
 from rtswap.networks.onnx_graph import Graph
 
 
@@ -53,11 +54,11 @@ def test_what_was_found_counts_only_for_the_same_case(
     machine.has("openvino", 8.0)
     path = model.parent / "net.engine.json"
     if change == "network":
-        model.write_bytes(b"\x08 another network")
+        model.write_bytes(b"\x08\x08\x32\x0fanother network")
     elif change == "version":
-        monkeypatch.setattr(measure, "_version", lambda package: "99")
+        monkeypatch.setattr(measure, "package_version", lambda package: "99")
     elif change == "processor":
-        monkeypatch.setattr(measure, "_processor", lambda: "a faster one")
+        monkeypatch.setattr(measure, "processor_name", lambda: "a faster one")
     elif change == "damaged":
         path.write_bytes(path.read_bytes()[:30])
     elif change == "foreign":
@@ -145,15 +146,24 @@ def test_a_remembered_engine_that_is_gone_is_chosen_anew(machine: Machine, model
     assert all("uninstalled" in event for event in events)
 
 
+def write_networks(folder: Path, contents: Iterable[bytes]) -> dict[str, Network]:
+    """A file for each, named after its last letter."""
+    networks = {}
+    for content in contents:
+        path = folder / f"{content[-1:].decode()}.onnx"
+        path.write_bytes(content)
+        networks[path.stem] = Network(path, SAMPLE)
+    return networks
+
+
 def test_networks_of_one_loop_share_the_engine_that_is_faster_in_all(machine: Machine, tmp_path: Path) -> None:
     """One network is a little faster in the first engine, the other much faster in the second."""
     clock = machine.clock
-    speeds = {b"\x08 a": {"onnxruntime": 1.0, "openvino": 1.5}, b"\x08 b": {"onnxruntime": 8.0, "openvino": 4.0}}
-    networks = {}
-    for content in speeds:
-        path = tmp_path / f"{content[-1:].decode()}.onnx"
-        path.write_bytes(content)
-        networks[path.stem] = Network(path, SAMPLE)
+    speeds = {
+        b"\x08\x08\x32\x01a": {"onnxruntime": 1.0, "openvino": 1.5},
+        b"\x08\x08\x32\x01b": {"onnxruntime": 8.0, "openvino": 4.0},
+    }
+    networks = write_networks(tmp_path, speeds)
 
     def start(name: str, network: str, content: bytes, *_: object) -> FakeEngine:
         return FakeEngine(name, clock, speeds[content][name] / 1e3)
@@ -166,12 +176,8 @@ def test_networks_of_one_loop_share_the_engine_that_is_faster_in_all(machine: Ma
 
 def test_where_no_engine_can_run_all_each_network_has_its_own(machine: Machine, tmp_path: Path) -> None:
     clock = machine.clock
-    able = {b"\x08 a": "onnxruntime", b"\x08 b": "openvino"}
-    networks = {}
-    for content in able:
-        path = tmp_path / f"{content[-1:].decode()}.onnx"
-        path.write_bytes(content)
-        networks[path.stem] = Network(path, SAMPLE)
+    able = {b"\x08\x08\x32\x01a": "onnxruntime", b"\x08\x08\x32\x01b": "openvino"}
+    networks = write_networks(tmp_path, able)
 
     def start(name: str, network: str, content: bytes, *_: object) -> FakeEngine:
         if able[content] != name:
@@ -188,7 +194,7 @@ def test_where_no_engine_can_run_all_each_network_has_its_own(machine: Machine, 
 def test_samples_are_faces_where_zeros_were_given() -> None:
     guide = np.zeros((2, 32, 48), np.uint8)
     given = {"image": np.zeros((5, 32, 48, 3), np.uint8), "guides": guide, "own": np.ones((2, 2), np.float32)}
-    found = pictures_like(given)
+    found = fill_with_faces(given)
     assert found["own"] is given["own"]
     for name in ("image", "guides"):
         assert (found[name].shape, found[name].dtype) == (given[name].shape, given[name].dtype)

@@ -120,7 +120,7 @@ def test_an_older_plan_of_the_same_recipe_is_taken_away(tmp_path: Path) -> None:
     cache.put(PLAN, manifest(PLAN, version="0.9", recipe=replace(RECIPE, precision="fp32")))
     cache.put(PLAN, manifest(PLAN, name="another", version="0.9"))
     cache.put(PLAN, manifest(PLAN))
-    found = sorted((one.manifest.network, one.manifest.version) for one in cache.shelf() if one.manifest)
+    found = sorted((one.manifest.network, one.manifest.version) for one in cache.stored() if one.manifest)
     assert found == [("another", "0.9"), ("net", "0.9"), ("net", "1.0")]
     assert len(list(tmp_path.iterdir())) == 6, "something was left lying about"
 

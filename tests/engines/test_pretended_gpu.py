@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from needs import need_torch
+from plan_files import manifest
 
 from rtswap.core.errors import EngineError
 from rtswap.engines.build import all_plans
@@ -29,10 +30,10 @@ from rtswap.engines.tensorrt.plan import CURRENT, Manifest, Recipe
 from rtswap.engines.tensorrt.plan_store import PlanCache, plan_folder
 from rtswap.engines.torch.engine import TorchEngine
 from rtswap.gpu import card
-from rtswap.gpu.card import Card
+from rtswap.gpu.driver import Gpu
 from rtswap.networks.onnx_graph import Graph
 
-CARD = Card("Pretended Card", "8.9", 24.0, "13.0")
+CARD = Gpu("Pretended Card", "8.9", 24.0, "13.0")
 
 
 def network() -> bytes:
@@ -154,23 +155,12 @@ class Api:
 
 def build(content: bytes, name: str, recipe: Recipe, tensorrt: TensorRt, *, card: str = "") -> tuple[bytes, Manifest]:
     plan = b"plan:" + content
-    return plan, Manifest(
-        network=name,
-        onnx_sha256=hashlib.sha256(content).hexdigest(),
-        module=tensorrt.name,
-        version=tensorrt.version,
-        card=card,
-        recipe=recipe,
-        plan_sha256=hashlib.sha256(plan).hexdigest(),
-        plan_bytes=len(plan),
-        inputs=(TensorSpec("image", np.dtype("uint8"), (None, 8, 8, 3)),),
-        outputs=(
-            TensorSpec("map", np.dtype("float32"), (None, 4, 6, 6)),
-            TensorSpec("mean", np.dtype("float32"), (None, 4)),
-        ),
-        built_at="2026-11-21T09:00:00+00:00",
-        took_s=0.1,
-    )
+    found = manifest(plan, name, tensorrt.version, recipe)
+    shapes = {"map": (None, 4, 6, 6), "mean": (None, 4)}
+    outputs = tuple(TensorSpec(output, np.dtype("float32"), shape) for output, shape in shapes.items())
+    inputs = (TensorSpec("image", np.dtype("uint8"), (None, 8, 8, 3)),)
+    sha256 = hashlib.sha256(content).hexdigest()
+    return plan, replace(found, onnx_sha256=sha256, module=tensorrt.name, card=card, inputs=inputs, outputs=outputs)
 
 
 @pytest.fixture
@@ -229,12 +219,12 @@ def test_plan_and_kernels_come_from_the_cache_at_the_second_start(api: Api, tmp_
 def test_a_plan_that_the_card_does_not_take_is_built_again_once(api: Api, tmp_path: Path) -> None:
     TensorRtEngine(network(), network="small", cache_dir=tmp_path)
     cache = PlanCache(plan_folder(tmp_path))
-    (shelved,) = cache.shelf()
+    (shelved,) = cache.stored()
     assert shelved.manifest is not None
     junk = b"not what TensorRT wrote"
     cache.put(junk, replace(shelved.manifest, plan_sha256=hashlib.sha256(junk).hexdigest(), plan_bytes=len(junk)))
     TensorRtEngine(network(), network="small", cache_dir=tmp_path).run(pictures(1))
-    (shelved,) = cache.shelf()
+    (shelved,) = cache.stored()
     assert shelved.bytes > len(junk)
 
 
@@ -268,7 +258,7 @@ def test_for_a_card_without_a_name_a_plan_is_built_for_what_is_there(
     monkeypatch.setattr(card, "find_card", lambda torch: replace(CARD, capability="9.0"))
     for _ in range(2):
         TensorRtEngine(network(), network="small", cache_dir=tmp_path).run(pictures(1))
-    (shelved,) = PlanCache(plan_folder(tmp_path)).shelf()
+    (shelved,) = PlanCache(plan_folder(tmp_path)).stored()
     assert shelved.manifest is not None
     assert shelved.manifest.recipe.target == CURRENT
     assert shelved.manifest.card == "Pretended Card, compute capability 9.0"

@@ -20,9 +20,9 @@ from rtswap.core.errors import EngineError, ModelError
 from rtswap.core.types import Tensor
 from rtswap.engines.build.profiles import profile_of
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
-from rtswap.engines.tensorrt.batches import batch_rung, in_pieces
+from rtswap.engines.tensorrt.batches import batch_rung, run_in_pieces
 from rtswap.engines.tensorrt.engine import TensorRtEngine
-from rtswap.engines.tensorrt.module import load_tensorrt, load_tensorrt_for, readable
+from rtswap.engines.tensorrt.module import load_tensorrt, load_tensorrt_for, shorten
 from rtswap.engines.tensorrt.plan_store import PlanCache, plan_folder
 from rtswap.engines.tensorrt.runtime import ReadyPlan
 from rtswap.gpu.card import find_card
@@ -44,7 +44,7 @@ def test_any_batch_comes_out_whole_and_the_plan_is_asked_only_for_what_it_takes(
         memory[: len(tensors[0])] = tensors[0] + tensors[1][:, None]  # used again by each run, as an engine does
         return {"sum": memory[: len(tensors[0])]}
 
-    found = in_pieces([image, guide], least, most, run)
+    found = run_in_pieces([image, guide], least, most, run)
     np.testing.assert_array_equal(found["sum"], image + guide[:, None])
 
 
@@ -58,7 +58,7 @@ def test_rungs(count: int, least: int, most: int, rung: int) -> None:
 
 def test_different_batches_are_told() -> None:
     with pytest.raises(EngineError, match="different batches"):
-        in_pieces([np.zeros((2, 3)), np.zeros((3, 3))], 1, 4, lambda tensors: {})
+        run_in_pieces([np.zeros((2, 3)), np.zeros((3, 3))], 1, 4, lambda tensors: {})
 
 
 def network() -> bytes:
@@ -104,7 +104,7 @@ def test_a_plan_without_a_driver_is_refused_with_the_reason(capfd: pytest.Captur
     ],
 )
 def test_what_tensorrt_tells_is_cut_between_words(message: str, told: str) -> None:
-    assert readable(message) == told
+    assert shorten(message) == told
 
 
 # On a GPU
@@ -153,7 +153,9 @@ def test_the_second_start_takes_plan_and_kernels_from_the_cache(tmp_path: Path) 
     engine = on_card(path, network="landmarks", cache_dir=tmp_path)
     first = {name: value.copy() for name, value in engine.run(waves(path, 1, 60)).items()}
     engine._finalizer()
-    assert [one.manifest.network for one in PlanCache(plan_folder(tmp_path)).shelf() if one.manifest] == ["landmarks"]
+    assert [one.manifest.network for one in PlanCache(plan_folder(tmp_path)).stored() if one.manifest] == [
+        "landmarks"
+    ]
     again = TensorRtEngine(path, network="landmarks", cache_dir=tmp_path).run(waves(path, 1, 60))
     for name, value in first.items():
         np.testing.assert_allclose(again[name], value, atol=profile_of("landmarks").tolerance[name])
@@ -164,7 +166,7 @@ def test_a_plan_that_tensorrt_does_not_take_is_built_again(tmp_path: Path) -> No
     """Sound by its manifest, but not what TensorRT wrote."""
     cache = PlanCache(plan_folder(tmp_path))
     on_card(network(), network="any", cache_dir=tmp_path)
-    (shelved,) = cache.shelf()
+    (shelved,) = cache.stored()
     assert shelved.manifest is not None
     junk = b"junk" * 500
     broken = replace(shelved.manifest, plan_sha256=hashlib.sha256(junk).hexdigest(), plan_bytes=len(junk))

@@ -280,12 +280,13 @@ def test_slots_keep_the_shapes_seen_last() -> None:
         made.append(shapes)
         return str(shapes)
 
-    slots = Slots(make, most=2)
+    slots = Slots(make, torch=None, stream=None, names=(), library="torch", most=2)
     one, two, three = ((1,),), ((2,),), ((3,),)
     for shapes in (one, two, one, three, one, two):
         assert slots[shapes] == str(shapes)
     assert made == [one, two, three, two]
-    slots.clear()
+    with pytest.raises(EngineError, match="failed in torch"), slots.guarded():
+        raise RuntimeError
     assert slots[one]
     assert made[-1] == one
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from faulty_outputs import Fault, FaultyDisclosure, is_tagged
 from faulty_parts import (
     MOMENTS,
     Played,
@@ -24,8 +25,11 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 from rtswap.compositing.canvas.gpu import Compositor, TorchCanvas  # noqa: E402
 from rtswap.compositing.renderer_gpu import GpuRenderer  # noqa: E402
 from rtswap.core.errors import EngineError, FaceLost  # noqa: E402
-from rtswap.core.protocols import OnDownload  # noqa: E402
+from rtswap.core.protocols import OnDownload, Stamp  # noqa: E402
 from rtswap.core.types import Image, Quality, SwappedBatch, Target, TargetBatch  # noqa: E402
+from rtswap.runtime.pipeline import Policy  # noqa: E402
+
+STAMPS = {"raises": Fault, "forged": ValueError, "another picture": ValueError, "another stamp": ValueError}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -62,17 +66,17 @@ class FaultyCanvas:
     def __getattr__(self, name: str) -> Any:
         if name == self._kind:
             raise RuntimeError(f"CUDA error: an illegal memory access was encountered in {name}\nmore lines")
-        if name == "later" and self._kind == "nothing is told":
+        if name == "on_download" and self._kind == "nothing is told":
             return lambda tensor, then: None
-        if name == "later" and self._kind == "zeros are told":
+        if name == "on_download" and self._kind == "zeros are told":
             return lambda tensor, then: self._inner.on_download(torch.zeros_like(tensor), then)
         return getattr(self._inner, name)
 
 
 def renderer(
     swapper: Any = None, *, kind: str = "", faults: Iterable[int] = (), finishes: Sequence[Any] = (), **rest: Any
-) -> GpuRenderer:
-    """Canvases counted in ``faults`` are broken."""
+) -> Callable[[Stamp], GpuRenderer]:
+    """For ``play``. Canvases counted in ``faults`` are broken."""
     compositor, broken, count = Compositor("cpu"), frozenset(faults), iter(range(1_000_000))
 
     def canvas(image: Image) -> Any:
@@ -81,7 +85,7 @@ def renderer(
             raise RuntimeError("CUDA out of memory")
         return FaultyCanvas(compositor.begin(image), kind if now else "")
 
-    return GpuRenderer([swapper or OnDevice()], canvas=canvas, finishes=finishes, **rest)
+    return lambda stamp: GpuRenderer([swapper or OnDevice()], canvas=canvas, stamp=stamp, finishes=finishes, **rest)
 
 
 KINDS = [
@@ -124,7 +128,7 @@ def test_the_sixtieth_failure_in_a_row_ends_it(kind: str) -> None:
 @pytest.mark.parametrize(
     ("policy", "moment"), [("blur", "two in a row"), ("hold", "mid-stream"), ("hold", "first frame")]
 )
-@pytest.mark.parametrize("kind", ["make", "crops", "paste_all", "cover", "image", "later"])
+@pytest.mark.parametrize("kind", ["make", "crops", "paste_all", "cover", "deliver", "on_download"])
 def test_a_cuda_error_in_the_middle_of_a_frame(kind: str, moment: str, policy: str) -> None:
     """While faces are swapped it leaves them bare, and they are covered; afterwards the frame does not leave."""
     count, faults = MOMENTS[moment]
@@ -132,13 +136,32 @@ def test_a_cuda_error_in_the_middle_of_a_frame(kind: str, moment: str, policy: s
     played = play(ScriptedInput(count), tracker=tracker, renderer=renderer(kind=kind, faults=faults), policy=policy)
     assert_closed(played)
     held = kind == "cover" and policy == "hold" and moment != "first frame"
-    if kind in ("crops", "later") or held:
+    if kind in ("crops", "on_download") or held:
         assert played.error is None
     else:
         assert isinstance(played.error, EngineError)
         assert "GPU failed" in str(played.error)
         assert "\n" not in str(played.error)
         assert played.output.indices == list(range(faults[0]))
+
+
+@pytest.mark.parametrize("moment", ["first frame", "mid-stream"])
+@pytest.mark.parametrize("kind", STAMPS)
+def test_what_was_not_stamped_does_not_leave(kind: str, moment: str) -> None:
+    count, faults = MOMENTS[moment]
+    played = play(ScriptedInput(count), renderer=renderer(), disclosure=FaultyDisclosure(kind, faults))
+    assert_closed(played)
+    assert isinstance(played.error, STAMPS[kind])
+    assert played.output.indices == list(range(faults[0]))
+
+
+@pytest.mark.parametrize("tracked", ["coasting", "empty", "exception"])
+@pytest.mark.parametrize("policy", [Policy("blur"), Policy(pass_through=True)], ids=str)
+def test_frames_without_a_swap_are_stamped_too(tracked: str, policy: Policy) -> None:
+    tracker, swapper = ScriptedTracker(tracked, range(12)), OnDevice("swap raises", range(99))
+    played = play(ScriptedInput(12), tracker=tracker, renderer=renderer(swapper), policy=policy)
+    assert len(played.output.images) == 12
+    assert all(is_tagged(image) for image in played.output.images)
 
 
 @pytest.mark.parametrize("policy", ["blur", "hold"])

@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 import pytest
 from face_stream import shows_face
-from faulty_outputs import Fault, FaultyDisclosure, Recorder, canvases
+from faulty_outputs import Fault, FaultyDisclosure, Recorder, canvases, is_tagged
 from faulty_parts import MOMENTS, ScriptedInput, ScriptedSwapper, ScriptedTracker, assert_closed, play
 
 from rtswap.core.errors import OutputError
 from rtswap.runtime.budget import Budget
+from rtswap.runtime.pipeline import Policy
 from rtswap.runtime.session import Session
 
 COUNT = 12
@@ -89,14 +90,31 @@ def test_canvas(kind: str, moment: str, policy: str) -> None:
         assert played.output.indices == list(range(faults[0]))
 
 
+STAMPS = {"raises": Fault, "forged": ValueError, "another picture": ValueError, "another stamp": ValueError}
+
+
 @pytest.mark.parametrize("live", [True, False])
 @pytest.mark.parametrize("moment", ["first frame", "mid-stream"])
-def test_what_cannot_be_marked_does_not_leave(moment: str, live: bool) -> None:
+@pytest.mark.parametrize("kind", STAMPS)
+def test_what_was_not_stamped_does_not_leave(kind: str, moment: str, live: bool) -> None:
     count, faults = MOMENTS[moment]
-    played = play(ScriptedInput(count, live=live), disclosure=FaultyDisclosure("mark", faults))
+    played = play(ScriptedInput(count, live=live), disclosure=FaultyDisclosure(kind, faults))
     assert_closed(played)
-    assert isinstance(played.error, Fault)
+    assert isinstance(played.error, STAMPS[kind])
     assert not set(faults) & set(played.output.indices)
+
+
+@pytest.mark.parametrize("policy", [Policy("blur"), Policy("hold"), Policy(pass_through=True)], ids=str)
+@pytest.mark.parametrize("tracked", ["coasting", "empty", "exception"])
+def test_frames_without_a_swap_are_stamped_too(tracked: str, policy: Policy) -> None:
+    """Covered ones, and plain ones."""
+    tracker = ScriptedTracker(tracked, range(20))
+    played = play(
+        ScriptedInput(20), tracker=tracker, swappers=[ScriptedSwapper("swap raises", range(99))], policy=policy
+    )
+    assert len(played.output.images) == 20
+    assert all(is_tagged(image) for image in played.output.images)
+    assert set(played.output.swapped) == {0}
 
 
 KEYS: dict[str, Callable[[Session, int], None]] = {

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from people import placed
+from people import place_mesh
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
@@ -17,8 +17,7 @@ from rtswap.compositing.finishes.detail import Correction  # noqa: E402
 from rtswap.compositing.finishes.grain import Overlay  # noqa: E402
 from rtswap.core.types import BatchedTarget  # noqa: E402
 from rtswap.disclosure.badge import Badge  # noqa: E402
-from rtswap.disclosure.gpu import PatternState, PlateState  # noqa: E402
-from rtswap.disclosure.gpu_patterns import patterns, plates  # noqa: E402
+from rtswap.disclosure.gpu import GpuBadge, GpuWatermark  # noqa: E402
 from rtswap.disclosure.watermark import Payload  # noqa: E402
 from rtswap.gpu.graphs import Captured  # noqa: E402
 
@@ -28,7 +27,7 @@ Case = tuple[Callable[..., Any], int, Callable[[np.random.Generator, str], list[
 
 
 def face() -> BatchedTarget:
-    return BatchedTarget(1, placed(200, (128, 128)), np.ones(468, np.float32), 0.0, (248, 240))
+    return BatchedTarget(1, place_mesh(200, (128, 128)), np.ones(468, np.float32), 0.0, (248, 240))
 
 
 def pixels(rng: np.random.Generator, device: str, *shape: int) -> Any:
@@ -112,11 +111,9 @@ def test_from_a_graph(name: str) -> None:
 @pytest.mark.cuda
 def test_marks_look_from_graphs_as_without_a_gpu() -> None:
     rng = np.random.default_rng(4)
-    pattern, plate = patterns(Payload((1, 0)))(*SIZE), plates(Badge())(*SIZE)
-    assert pattern is not None
-    assert plate is not None
     states = [
-        (PatternState(pattern, torch.device(one)), PlateState(plate, torch.device(one))) for one in ("cpu", "cuda")
+        (GpuWatermark(Payload((1, 0)), SIZE, device), GpuBadge(Badge(), SIZE, device))
+        for device in map(torch.device, ("cpu", "cuda"))
     ]
     for _ in range(12):
         level = int(rng.integers(0, 256))
@@ -127,8 +124,8 @@ def test_marks_look_from_graphs_as_without_a_gpu() -> None:
         (host_mark, host_badge), (mark, badge) = states
         assert torch.equal(mark.levels.cpu(), host_mark.levels)
         assert int(badge.chosen) == int(host_badge.chosen)
-    assert mark._busy.failed == ""
-    assert badge._next.failed == ""
+    assert mark.next_levels.failed == ""
+    assert badge.next_choice.failed == ""
 
 
 def test_a_face_of_no_size_points_nowhere_else() -> None:

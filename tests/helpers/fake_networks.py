@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from gpu_faces import together
+from gpu_faces import batch_of
 from people import person
 
 from rtswap.core.types import Quality, SwappedBatch, SwappedFace, Target, TargetBatch, Tensor
@@ -112,7 +112,7 @@ class Both:
     def compare(self, faces: list[Target], quality: Quality | None = None) -> SwappedBatch:
         """Pixel by pixel, all of each crop and what lies beyond; and what the networks were asked."""
         quality, before = quality or Quality(), (len(self.there.asked), len(self.here.asked))
-        targets = together(faces)
+        targets = batch_of(faces)
         kept = targets.crops.clone()
         found = self.device.swap_all(targets, quality)
         assert torch.equal(targets.crops, kept)

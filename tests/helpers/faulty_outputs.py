@@ -5,12 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from rtswap.compositing.canvas.host import HostCanvas
 from rtswap.core.errors import OutputError
-from rtswap.core.types import Image, MarkedImage, Matrix
+from rtswap.core.types import DeviceTensor, Image, MarkedImage, Matrix, StampedImage
 from rtswap.disclosure import Disclosure
+from rtswap.disclosure.stamp import Stamp
 
 
 class Fault(Exception):
@@ -58,15 +62,54 @@ def canvases(kind: str, faults: Iterable[int]) -> Callable[[Image], HostCanvas]:
     return make
 
 
-class FaultyDisclosure(Disclosure):
+TAG = np.tile(np.array([[0], [255]], np.uint8), (6, 3))
+"""(12, 3) what the stamp below writes into the last row: small frames carry no invisible mark."""
+
+
+def is_tagged(image: Image) -> bool:
+    return np.array_equal(image[-1, : len(TAG)], TAG[: image.shape[1]])
+
+
+class FaultyStamp(Stamp):
+    """Writes TAG. Fails in the pictures in ``faults``: ``raises``, or leaves the picture as it is and gives a receipt
+    that is ``forged``, for ``another picture``, or of ``another stamp``."""
+
     def __init__(self, kind: str = "", faults: Iterable[int] = ()) -> None:
         super().__init__(None)
-        self._kind, self._faults = kind, frozenset(faults)
+        self._kind, self._faults, self._calls = kind, frozenset(faults), -1
 
-    def mark(self, image: Image, **rest: Any) -> MarkedImage:
-        if self._kind == "mark" and rest["frame"].index in self._faults:
-            raise Fault("no mark")
-        return super().mark(image, **rest)
+    def apply(self, image: Image) -> StampedImage:
+        if wrong := self._now():
+            return wrong(image)
+        image[-1, : len(TAG)] = TAG[: image.shape[1]]
+        return super().apply(image)
+
+    def apply_on_gpu(self, frame: DeviceTensor) -> Callable[[Image], StampedImage]:
+        if wrong := self._now():
+            return self._broken(None) if self._kind == "raises" else wrong
+        frame[-1, : len(TAG)] = frame.new_tensor(TAG[: frame.shape[1]])
+        return super().apply_on_gpu(frame)
+
+    def _now(self) -> Callable[[Image], StampedImage] | None:
+        self._calls += 1
+        wrong: dict[str, Callable[[Image], StampedImage]] = {
+            "raises": self._broken,
+            "forged": StampedImage,
+            "another picture": lambda image: replace(Stamp.apply(self, image.copy()), image=image),
+            "another stamp": Stamp(None).apply,
+        }
+        return wrong[self._kind] if self._calls in self._faults else None
+
+    def _broken(self, _: Image | None) -> Any:
+        raise Fault("no mark")
+
+
+class FaultyDisclosure(Disclosure):
+    """Whose stamp is a ``FaultyStamp``."""
+
+    def __init__(self, kind: str = "", faults: Iterable[int] = ()) -> None:
+        super().__init__(None)
+        self.stamp = FaultyStamp(kind, faults)
 
 
 class Recorder:

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 from face_stream import SIZE, draw, face, middle, picture, shows_face, track_at
-from faulty_outputs import Fault, FaultyDisclosure, Recorder
+from faulty_outputs import Fault, FaultyDisclosure, Recorder, is_tagged
 
 from rtswap.compositing.canvas.host import HostCanvas
 from rtswap.compositing.renderer import HostRenderer
+from rtswap.core.protocols import Stamp
 from rtswap.core.types import Frame, Image, Matrix, Points, Quality, StreamInfo, SwappedFace, Target, Track
 from rtswap.disclosure import Disclosure
 from rtswap.runtime.budget import Budget
@@ -211,7 +212,7 @@ def play(
     swappers: Sequence[Any] = (),
     finishes: Sequence[Any] = (),
     canvas: Callable[[Image], Any] = HostCanvas,
-    renderer: Any = None,
+    renderer: Callable[[Stamp], Any] | None = None,
     partial: bool = False,
     policy: str | Policy = "blur",
     disclosure: Disclosure | None = None,
@@ -224,16 +225,22 @@ def play(
     events: list[str] = []
     metrics = Metrics()
     outputs = outputs or [Recorder()]
+    disclosure = disclosure or FaultyDisclosure()
+
+    def on_the_host(stamp: Stamp) -> HostRenderer:
+        parts = swappers or [ScriptedSwapper()]
+        return HostRenderer(parts, canvas=canvas, stamp=stamp, finishes=finishes, partial=partial)
+
     pipeline = Pipeline(
         tracker or ScriptedTracker(),
-        renderer or HostRenderer(swappers or [ScriptedSwapper()], canvas=canvas, finishes=finishes, partial=partial),
+        (renderer or on_the_host)(disclosure.stamp),
         policy=policy if isinstance(policy, Policy) else Policy(policy),
         on_event=events.append,
     )
     session = Session(
         input,
         pipeline,
-        disclosure or FaultyDisclosure(),
+        disclosure,
         outputs,
         metrics=metrics,
         quality_budget=budget,
@@ -263,8 +270,9 @@ MOMENTS: dict[str, tuple[int, Sequence[int]]] = {
 
 
 def assert_closed(played: Played) -> None:
-    """No face, no thread, no open output, nothing out of order: what holds however a session ends."""
+    """No face, no unmarked picture, no thread, no open output, nothing out of order: what holds however it ends."""
     assert played.bare() == []
+    assert all(is_tagged(image) for output in played.outputs for image in output.images)
     assert played.left_behind == []
     for output in played.outputs:
         assert output.closes == 1

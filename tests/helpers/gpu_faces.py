@@ -16,7 +16,7 @@ from rtswap.vision.geometry import transform
 SEEN = np.ones(468, np.float32)
 
 
-def seen_by(
+def crop_target(
     swapper: GpuSwapper, image: Image, landmarks: Points, max_px: int, time_s: float, track_id: int = 1
 ) -> Target:
     view = View(*swapper.view(landmarks, max_px))
@@ -41,5 +41,5 @@ def on_device(face: Target, track_id: int | None = None) -> BatchedTarget:
     return BatchedTarget(track_id, face.landmarks, face.visibility, face.time_s, (width, height))
 
 
-def together(faces: list[Target]) -> TargetBatch:
+def batch_of(faces: list[Target]) -> TargetBatch:
     return TargetBatch(tuple(on_device(face) for face in faces), squares(faces))

@@ -13,16 +13,16 @@ from torch.utils._python_dispatch import TorchDispatchMode
 COPIES = {name: getattr(torch.Tensor, name) for name in ("cpu", "tolist")}
 
 
-def refused(*_: Any, **__: Any) -> None:
+def refuse(*_: Any, **__: Any) -> None:
     raise AssertionError("a copy to the host waits for the GPU")
 
 
 @contextmanager
-def nothing_waits() -> Iterator[None]:
+def forbid_waiting() -> Iterator[None]:
     """Raises where the host would wait for a GPU."""
     with NoNumbers(), pytest.MonkeyPatch.context() as patch:
         for name in COPIES:
-            patch.setattr(torch.Tensor, name, refused)
+            patch.setattr(torch.Tensor, name, refuse)
         yield
 
 

@@ -21,7 +21,7 @@ SUFFIXES = [".mp4", ".mov", ".mkv"]
 """Of every container that rtswap records in."""
 
 
-def numbered(index: int, size: tuple[int, int] = (64, 48), background: int = 60) -> Image:
+def numbered_picture(index: int, size: tuple[int, int] = (64, 48), background: int = 60) -> Image:
     """(H, W, 3) grey with ``index`` written as BITS black or white bars over the upper half."""
     width, height = size
     image = np.full((height, width, 3), background, np.uint8)
@@ -32,18 +32,18 @@ def numbered(index: int, size: tuple[int, int] = (64, 48), background: int = 60)
 
 
 def number_of(image: Image) -> int:
-    """What ``numbered`` wrote, read back after any codec."""
+    """What ``numbered_picture`` wrote, read back after any codec."""
     height, width = image.shape[:2]
     edges = np.linspace(0, width, BITS + 1).astype(int)
     strip = image[height // 8 : height * 3 // 8].mean(axis=(0, 2))
     return sum(1 << bit for bit in range(BITS) if strip[edges[bit] + 1 : edges[bit + 1] - 1].mean() > 128)
 
 
-def marked(
+def mark_picture(
     index: int, size: tuple[int, int] = (64, 48), *, time_s: float | None = None, fps: float = 25
 ) -> MarkedImage:
     """A numbered picture as the disclosure would hand it to an output, captured in a steady rhythm."""
-    return MarkedImage(numbered(index, size), index, captured_at=100.0 + index / fps, time_s=time_s)
+    return MarkedImage(numbered_picture(index, size), index, captured_at=100.0 + index / fps, time_s=time_s)
 
 
 def make_clip(
@@ -87,7 +87,7 @@ def _pictures(
     frames: int | Sequence[Image] | Callable[[int], Image], size: tuple[int, int], count: int
 ) -> list[Image]:
     if isinstance(frames, int):
-        return [numbered(i, size) for i in range(frames)]
+        return [numbered_picture(i, size) for i in range(frames)]
     return [frames(i) for i in range(count)] if callable(frames) else list(frames)
 
 

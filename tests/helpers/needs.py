@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from wire import REFUSED
 
 from rtswap.core.errors import ModelError
 from rtswap.networks.registry import Registry
@@ -55,3 +56,14 @@ def _why_no_cuda() -> str:
     except (ImportError, OSError) as error:
         return f"torch does not import: {error}"
     return "" if torch.cuda.is_available() else "torch sees no CUDA GPU"
+
+
+def need_namespace(code: int, said: str) -> None:
+    """Skip where ``wire.py`` ended with REFUSED: the kernel lends no network namespace. Where one is promised
+    (RTSWAP_REQUIRE_NAMESPACE=1), fail instead."""
+    if code != REFUSED:
+        return
+    reason = f"what is sent cannot be recorded here: {said.strip()}"
+    if os.environ.get("RTSWAP_REQUIRE_NAMESPACE") == "1":
+        pytest.fail(f"RTSWAP_REQUIRE_NAMESPACE=1, but {reason}")
+    pytest.skip(reason)

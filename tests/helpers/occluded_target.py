@@ -14,7 +14,7 @@ from rtswap.vision.geometry import canonical
 W, H = 224, 280
 
 
-class Saying:
+class FixedAnswer:
     """An engine that answers whatever it is told to."""
 
     name = "saying"
@@ -34,7 +34,7 @@ def answer(hidden: np.ndarray | None = None) -> np.ndarray:
     return (1 - blank)[None].astype(np.float32)
 
 
-def lower_left() -> np.ndarray:
+def hidden_corner() -> np.ndarray:
     hidden = np.zeros((ANSWER, ANSWER))
     hidden[38:56, 12:34] = 1
     return hidden
@@ -53,7 +53,7 @@ def target(points: Points | None = None, *, time_s: float = 0.0, seen: float = 0
     return Target(track, crop, mesh() if points is None else points, np.full(468, seen, np.float32), time_s)
 
 
-def swapped() -> SwappedFace:
+def swapped_face() -> SwappedFace:
     return SwappedFace(np.zeros((H, W, 3), np.uint8), np.full((H, W), 255, np.uint8))
 
 

@@ -48,7 +48,7 @@ def rotation(yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0) -> np.ndar
     return np.asarray(about_z @ about_x @ about_y)
 
 
-def placed(
+def place_mesh(
     face_px: float,
     at: tuple[float, float] = (0, 0),
     *,
@@ -64,7 +64,9 @@ def placed(
     return (points + np.array([*at, 0])).astype(np.float32)
 
 
-def moved(person_: SourceIdentity, scale: float, shift: tuple[float, float], size: tuple[int, int]) -> SourceIdentity:
+def move_person(
+    person_: SourceIdentity, scale: float, shift: tuple[float, float], size: tuple[int, int]
+) -> SourceIdentity:
     """The person's picture scaled, then moved, in a picture of ``size`` = (width, height), with the mesh there."""
     matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]], np.float32)
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
@@ -84,13 +86,13 @@ def group(*names: str, size: int = 320) -> Image:
     return np.ascontiguousarray(np.hstack(parts))
 
 
-def filled(points: Points, triangles: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def fill_mask(points: Points, triangles: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """(H, W) bool: what the mesh covers."""
     values = np.ones((len(points), 3), np.float32)
     return np.asarray(rasterize(points, values, triangles.astype(np.int32), size)[..., 0] > 0.5)
 
 
-def swapped_in(
+def swap_face(
     swapper, image: Image, landmarks: Points, *, max_px: int = 1024, match_color: bool = True, time_s: float = 0.0
 ) -> tuple[SwappedFace, Target]:
     """What a swapper makes of the face in a picture, and what it was shown."""

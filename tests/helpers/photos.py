@@ -17,7 +17,7 @@ from rtswap.source import load_source
 from rtswap.vision.geometry import canonical, keypoints_of, similarity, transform
 
 
-def turned(yaw: float = 0, pitch: float = 0, roll: float = 0) -> Points:
+def turn_head(yaw: float = 0, pitch: float = 0, roll: float = 0) -> Points:
     """The mean face under that pose, inter-ocular distance 1."""
     y, p, r = np.radians([yaw, pitch, roll])
     about_x = np.array([[1, 0, 0], [0, np.cos(p), -np.sin(p)], [0, np.sin(p), np.cos(p)]])
@@ -40,7 +40,7 @@ class Face:
 
     @property
     def mesh(self) -> Points:
-        points = turned(self.yaw, self.pitch, self.roll) * self.eyes_px
+        points = turn_head(self.yaw, self.pitch, self.roll) * self.eyes_px
         return points + np.array([*self.at, 0], np.float32)
 
 

@@ -10,7 +10,7 @@ from types import ModuleType
 from paths import ROOT
 
 
-def loaded(path: str) -> ModuleType:
+def load_script(path: str) -> ModuleType:
     """``path`` from the root of the repository. Every call reads the file anew."""
     spec = importlib.util.spec_from_file_location(f"loaded_{Path(path).stem}", ROOT / path)
     assert spec is not None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from media_files import marked
+from media_files import mark_picture
 
 from rtswap.disclosure.manifest import ManifestFacts, ManifestReport, read_manifest
 from rtswap.media.outputs.video import VideoWriter
@@ -21,7 +21,7 @@ def recording(path: Path) -> Path:
     if path.suffix in (".mp4", ".mov", ".mkv"):
         writer = VideoWriter(path, fps=25)
         for index in range(12):
-            writer.send(marked(index))
+            writer.send(mark_picture(index))
         writer.close()
     else:
         cv2.imwrite(str(path), np.random.default_rng(3).integers(0, 255, (48, 64, 3), np.uint8))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rtswap.media import cameras
-from rtswap.media.cameras import CameraInfo, linux_cameras, list_cameras, probed_cameras
+from rtswap.media.cameras import CameraInfo, linux_cameras, list_cameras, probe_cameras
 
 MJPG, YUYV = (struct.unpack("<I", code)[0] for code in (b"MJPG", b"YUYV"))
 RATES = {(1280, 720): [(1, 30), (1, 15)], (640, 480): [(1, 60), (1001, 30000)]}
@@ -136,7 +136,7 @@ def test_none_at_all(tmp_path: Path) -> None:
 
 
 def test_probing_is_quiet(capfd: pytest.CaptureFixture[str]) -> None:
-    assert probed_cameras(2) == [] or Path("/dev/video0").exists()
+    assert probe_cameras(2) == [] or Path("/dev/video0").exists()
     assert capfd.readouterr() == ("", "")
 
 

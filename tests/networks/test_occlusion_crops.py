@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from occluded_target import H, Saying, W, answer, mesh, swapped, target
+from occluded_target import FixedAnswer, H, W, answer, mesh, swapped_face, target
 
 from rtswap.compositing.finishes.occlusion import OcclusionMask
 from rtswap.core.types import Quality
@@ -18,8 +18,8 @@ def test_the_network_sees_the_face_upright_and_centred_and_is_told_where_it_is()
     turn = cv2.getRotationMatrix2D((W / 2, H / 2), 25, 1.0)
     points = mesh()
     points[:, :2] = points[:, :2] @ turn[:, :2].T + turn[:, 2]
-    engine = Saying(answer())
-    OcclusionMask(OcclusionModel(engine)).apply(swapped(), target(points), Quality())
+    engine = FixedAnswer(answer())
+    OcclusionMask(OcclusionModel(engine)).apply(swapped_face(), target(points), Quality())
     assert engine.seen["crops"].shape == (1, SIZE, SIZE, 3)
     assert engine.seen["crops"].dtype == engine.seen["guides"].dtype == np.uint8
     drawn = engine.seen["guides"][0]

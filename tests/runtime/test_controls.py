@@ -10,6 +10,7 @@ from faulty_parts import ScriptedSwapper, ScriptedTracker
 from rtswap.compositing.canvas.host import HostCanvas
 from rtswap.compositing.renderer import HostRenderer
 from rtswap.core.errors import OutputError
+from rtswap.disclosure.stamp import Stamp
 from rtswap.runtime.controls import Controls
 from rtswap.runtime.metrics import Metrics
 from rtswap.runtime.pipeline import Pipeline, Policy
@@ -34,7 +35,7 @@ def made(record: Any = Recorder) -> tuple[Controls, Any, Pipeline, list[str]]:
     events: list[str] = []
     pipeline = Pipeline(
         ScriptedTracker(),
-        HostRenderer([ScriptedSwapper(), ScriptedSwapper()], canvas=HostCanvas),
+        HostRenderer([ScriptedSwapper(), ScriptedSwapper()], canvas=HostCanvas, stamp=Stamp(None)),
         policy=Policy(),
         on_event=events.append,
     )

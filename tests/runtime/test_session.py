@@ -13,6 +13,7 @@ from faulty_outputs import Fault, Recorder
 from faulty_parts import ScriptedInput, ScriptedSwapper, ScriptedTracker, assert_closed, play
 
 from rtswap.core.types import Frame, Quality
+from rtswap.disclosure.stamp import Stamp
 from rtswap.runtime import session as module
 from rtswap.runtime.pipeline import Outcome, Pipeline, Policy
 from rtswap.runtime.session import Session
@@ -164,7 +165,7 @@ def pipeline_of(tracker: ScriptedTracker, swapper: ScriptedSwapper, policy: Poli
     from rtswap.compositing.canvas.host import HostCanvas
     from rtswap.compositing.renderer import HostRenderer
 
-    renderer = HostRenderer([swapper], canvas=HostCanvas)
+    renderer = HostRenderer([swapper], canvas=HostCanvas, stamp=Stamp(None))
     return Pipeline(tracker, renderer, policy=policy, on_event=lambda text: None)
 
 

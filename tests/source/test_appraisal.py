@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from photos import Face, Scene, turned
+from photos import Face, Scene, turn_head
 
 from rtswap.core.types import Points
 from rtswap.source.quality import appraise, sharpness
@@ -18,13 +18,13 @@ from rtswap.vision.topology import CHIN, FOREHEAD, KEYPOINTS
     ("yaw", "pitch", "roll"), [(0, 0, 0), (30, 0, 0), (-50, 0, 0), (0, 25, 0), (0, -25, 0), (0, 0, 80)]
 )
 def test_pose_is_what_the_head_was_turned_by(yaw: float, pitch: float, roll: float) -> None:
-    found = pose_of(turned(yaw, pitch, roll) * 90 + np.array([200, 300, 5], np.float32))
+    found = pose_of(turn_head(yaw, pitch, roll) * 90 + np.array([200, 300, 5], np.float32))
     assert found == pytest.approx((yaw, pitch, roll), abs=0.5)
 
 
 def test_signs_of_the_pose() -> None:
     """Turned to the image's right, the nose is right of the eyes' middle; looking down, it comes nearer the chin."""
-    right, down = turned(yaw=30), turned(pitch=20)
+    right, down = turn_head(yaw=30), turn_head(pitch=20)
     assert right[1, 0] > right[[33, 263], 0].mean()
     assert (down[CHIN, 1] - down[1, 1]) < (canonical().mesh[CHIN, 1] - canonical().mesh[1, 1])
 

@@ -9,7 +9,7 @@ import pytest
 from filterpy.kalman import KalmanFilter
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from moving_face import DT, TIMES, filtered
+from moving_face import DT, TIMES, filter_boxes
 
 from rtswap.tracking import smoothing
 from rtswap.tracking.smoothing import BoxFilter
@@ -21,7 +21,7 @@ def test_still_box_agrees_with_a_textbook_kalman_filter() -> None:
 
     random = np.random.default_rng(4)
     boxes = (np.array([100, 100, 400, 500]) + random.normal(0, 0.2, (50, 4))).astype(np.float32)
-    out = filtered(boxes)
+    out = filter_boxes(boxes)
     left = boxes[:, [0, 2]].astype(np.float64).mean(axis=1)
     widths = boxes[:, 2].astype(np.float64) - boxes[:, 0]
     p = np.diag([smoothing.BOX_NOISE**2, 0.25]) * widths[0] ** 2
@@ -64,7 +64,7 @@ def test_uneven_frame_times_do_not_shake_a_box_that_moves_evenly() -> None:
 
 def test_posterior_is_emitted_and_not_the_next_step() -> None:
     boxes = np.float32([100, 100, 400, 500]) + np.float32(150) * TIMES[:, None].astype(np.float32)
-    assert np.abs(filtered(boxes) - boxes)[30:].max() < 0.1
+    assert np.abs(filter_boxes(boxes) - boxes)[30:].max() < 0.1
 
 
 @settings(max_examples=50, deadline=None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from moving_face import FACE, TIMES, bench, moved, smoothed
+from moving_face import FACE, TIMES, bench, move_face, smooth_meshes
 from numpy.typing import NDArray
 
 from rtswap.tracking.smoothing import LIVELY
@@ -37,19 +37,19 @@ def test_noise_in_proportion_to_the_face_is_smoothed_alike_near_and_far(figures:
 
 def test_a_blink_of_three_frames_is_seen_in_full_and_in_time() -> None:
     shut = np.interp(TIMES, [2, 2.1, 2.17, 2.3], [0, 1, 1, 0])
-    meshes = moved()
+    meshes = move_face()
     meshes[:, topology.LEFT_EYE, 1] += (9 * shut)[:, None].astype(np.float32)
-    lid = smoothed(meshes)[:, topology.LEFT_EYE, 1].mean(axis=1) - FACE[topology.LEFT_EYE, 1].mean()
+    lid = smooth_meshes(meshes)[:, topology.LEFT_EYE, 1].mean(axis=1) - FACE[topology.LEFT_EYE, 1].mean()
     assert lid.max() > 0.9 * 9
     assert abs(int(np.argmax(lid > 4.5)) - int(np.argmax(9 * shut > 4.5))) <= 1
 
 
 @pytest.mark.parametrize("hertz", [2, 4, 6])
 def test_speech_keeps_its_amplitude(hertz: int) -> None:
-    meshes = moved()
+    meshes = move_face()
     meshes[:, topology.LIPS_INNER, 1] += (6 * np.sin(2 * np.pi * hertz * TIMES))[:, None].astype(np.float32)
     raw = meshes[30:, topology.LIPS_INNER, 1].mean(axis=1)
-    lips = smoothed(meshes)[30:, topology.LIPS_INNER, 1].mean(axis=1)
+    lips = smooth_meshes(meshes)[30:, topology.LIPS_INNER, 1].mean(axis=1)
     assert lips.std() > 0.85 * raw.std()
 
 
@@ -61,6 +61,6 @@ def test_walking_does_not_change_the_expression() -> None:
         calm = np.setdiff1d(np.arange(468), LIVELY)
         return (meshes - meshes.mean(axis=1, keepdims=True))[30:, calm]
 
-    still = np.diff(shape(smoothed(moved() + noise)), axis=0).std()
-    walking = np.diff(shape(smoothed(moved(x=300 * np.sin(3 * TIMES)) + noise)), axis=0).std()
+    still = np.diff(shape(smooth_meshes(move_face() + noise)), axis=0).std()
+    walking = np.diff(shape(smooth_meshes(move_face(x=300 * np.sin(3 * TIMES)) + noise)), axis=0).std()
     assert walking < 1.5 * still

@@ -1,11 +1,11 @@
-"""Crops for networks: placed where their parameters say, and the same pixels whichever way they are cut."""
+"""Crops for networks: place_mesh where their parameters say, and the same pixels whichever way they are cut."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 import pytest
-from people import placed
+from people import place_mesh
 
 from rtswap.core.types import Image, Points
 from rtswap.vision.crops import Shrink, cut, cut_into, cut_sharp, fit_mean_face, place_upright, sampling
@@ -33,7 +33,7 @@ def test_a_face_lies_upright_with_its_middle_where_it_is_asked_for(
     middle: float, margin: float, turn_deg: float
 ) -> None:
     turn = cv2.getRotationMatrix2D((320, 240), turn_deg, 1.0).astype(np.float32)
-    mesh = transform(turn, placed(150, (300, 200)))
+    mesh = transform(turn, place_mesh(150, (300, 200)))
     matrix = place_upright(mesh, SIZE, margin=margin, middle=middle)
     assert matrix is not None
     inside = transform(matrix, mesh)[:, :2]
@@ -62,7 +62,7 @@ def test_points_that_form_no_face_have_no_place(bad: np.ndarray) -> None:
 @pytest.mark.parametrize("face_px", [60, 250, 700])
 def test_all_ways_of_cutting_show_the_same_places(shrink: Shrink, face_px: float) -> None:
     image = soft(801, 643)
-    matrix = place_upright(placed(face_px, (420, 300)), SIZE, margin=1.2, middle=64)
+    matrix = place_upright(place_mesh(face_px, (420, 300)), SIZE, margin=1.2, middle=64)
     assert matrix is not None
     into = np.zeros((SIZE, SIZE, 3), np.uint8)
     cut_into(image, matrix, into)
@@ -75,7 +75,7 @@ def test_all_ways_of_cutting_show_the_same_places(shrink: Shrink, face_px: float
 def test_a_gpu_samples_where_the_host_does(shrink: Shrink, face_px: float) -> None:
     """The numbers, used on a picture that is halved so often, give the host's crop."""
     image = soft(800, 640)
-    matrix = place_upright(placed(face_px, (420, 300)), SIZE, margin=1.2, middle=63.5)
+    matrix = place_upright(place_mesh(face_px, (420, 300)), SIZE, margin=1.2, middle=63.5)
     assert matrix is not None
     (a, b, c, d, e, f, width, height), halvings = sampling(matrix, (800, 640), shrink)
     for _ in range(halvings):

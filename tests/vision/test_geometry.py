@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from people import placed, rotation
+from people import place_mesh, rotation
 
 from rtswap.vision.geometry import (
     box_of,
@@ -208,9 +208,9 @@ def test_keypoints_of_a_mesh_are_where_the_template_has_them() -> None:
 
 
 def test_interocular_distance_does_not_shrink_when_the_head_turns() -> None:
-    frontal = interocular(placed(300))
+    frontal = interocular(place_mesh(300))
     for yaw in (-80, -30, 45):
-        assert interocular(placed(300, yaw=yaw, pitch=20, roll=50)) == pytest.approx(frontal, rel=1e-4)
+        assert interocular(place_mesh(300, yaw=yaw, pitch=20, roll=50)) == pytest.approx(frontal, rel=1e-4)
     assert interocular(canonical().mesh) == pytest.approx(1, abs=1e-4)
 
 

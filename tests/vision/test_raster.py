@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from people import placed
+from people import place_mesh
 
 from rtswap.vision.geometry import canonical
 from rtswap.vision.raster import EYE_DISTANCE, rasterize
@@ -105,7 +105,7 @@ def test_place_is_exact_in_any_shape_of_picture(size: tuple[int, int]) -> None:
 def test_place_is_exact_on_a_face_however_it_is_turned() -> None:
     size, side = (256, 256), 256
     for yaw in (-60, 0, 35):
-        mesh = placed(200, (128, 128), yaw=yaw, pitch=-15, roll=20)
+        mesh = place_mesh(200, (128, 128), yaw=yaw, pitch=-15, roll=20)
         values = np.column_stack([mesh[:, :2] / side, np.ones(468)]).astype(np.float32)
         found = rasterize(mesh, values, canonical().triangles, size)
         y, x = np.nonzero(found[..., 2] > 0.5)
@@ -115,7 +115,7 @@ def test_place_is_exact_on_a_face_however_it_is_turned() -> None:
 
 
 def test_neighbouring_triangles_leave_no_gap() -> None:
-    mesh = placed(180, (100, 110), yaw=7, pitch=3, roll=11)
+    mesh = place_mesh(180, (100, 110), yaw=7, pitch=3, roll=11)
     found = rasterize(mesh, np.ones((468, 3), np.float32), canonical().triangles, (200, 220))[..., 0] > 0.5
     holes = found.copy()
     for row in holes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from people import filled, placed
+from people import fill_mask, place_mesh
 
 from rtswap.vision import topology
 from rtswap.vision.geometry import canonical, unwrap
@@ -129,11 +129,11 @@ def test_regions_are_the_openings() -> None:
 def test_an_open_mouth_is_cut_between_the_lips_only() -> None:
     """Skin triangles do not reach across the mouth when it opens: the hole is all and only the mouth's region."""
     mesh = canonical().mesh + 0.5 * canonical().expression[0]
-    points = placed(300, (160, 200), mesh=mesh)
-    skin = filled(points, canonical().triangles[canonical().region != 2], (320, 400))
+    points = place_mesh(300, (160, 200), mesh=mesh)
+    skin = fill_mask(points, canonical().triangles[canonical().region != 2], (320, 400))
     middle = points[LIPS_INNER, :2].mean(0).round().astype(int)
     assert not skin[middle[1], middle[0]]
-    hole = filled(points, canonical().triangles[canonical().region == 2], (320, 400))
+    hole = fill_mask(points, canonical().triangles[canonical().region == 2], (320, 400))
     assert (hole & skin).sum() < 0.25 * hole.sum() + 20
     assert hole.sum() > 500
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import os
 import platform
@@ -14,15 +13,16 @@ from typing import Any
 import psutil
 
 from rtswap.core.errors import OutputError
+from rtswap.core.machine import package_version, processor_name
 
 PACKAGES = ("rtswap", "numpy", "opencv-python", "onnxruntime", "openvino", "torch", "tensorrt_rtx", "av")
 
 
 def machine() -> dict[str, Any]:
     """What the figures were taken on."""
-    versions = {name: _version(name) for name in PACKAGES}
+    versions = {name: package_version(name) or None for name in PACKAGES}
     return {
-        "cpu": _cpu_name(),
+        "cpu": processor_name(),
         "cores": os.cpu_count(),
         "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
         "load_before": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
@@ -32,26 +32,10 @@ def machine() -> dict[str, Any]:
     }
 
 
-def _version(package: str) -> str | None:
-    """None where it is not installed: from a checkout without installing rtswap, without OpenVINO."""
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
 def peak_rss_mb() -> float:
     """The most memory that this process has held so far."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (1e6 if platform.system() == "Darwin" else 1024), 1)
-
-
-def _cpu_name() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def check_writable(path: Path) -> None:

@@ -12,19 +12,14 @@ from typing import Any
 import numpy as np
 
 from rtswap.app.config import Config
-from rtswap.app.gpu_parts import works_on_gpu
-from rtswap.app.marking import make_disclosure
-from rtswap.app.networks import FaceModels, bind_models, open_networks
-from rtswap.app.program import make_pipeline, make_swap_model
+from rtswap.app.networks import FaceModels, Networks, bind_models
+from rtswap.app.program import Program
 from rtswap.core.errors import SourceError
 from rtswap.core.protocols import Engine
 from rtswap.core.types import Frame, Image, Points, Quality, SourceIdentity, StreamInfo, Tensor
-from rtswap.disclosure import Disclosure
 from rtswap.media.outputs.null import Null
-from rtswap.runtime.budget import Budget
 from rtswap.runtime.metrics import Metrics, Spans
 from rtswap.runtime.pipeline import Pipeline
-from rtswap.runtime.session import Session
 from rtswap.source.personas import persona_photo
 from rtswap.source.portrait import find_landmarks
 from rtswap.vision.images import read_image
@@ -115,40 +110,39 @@ class People:
 
 
 class Rig:
-    """The program's networks, swapper and loop with people who do not exist before it. Raises RtswapError."""
+    """The program with people who do not exist before it. Raises RtswapError."""
 
     def __init__(self, config: Config, *, on_event: Callable[[str], None]) -> None:
         self.config = config
         self.spans = Spans()
-        self.networks = open_networks(config, on_event=on_event)
-        self.models = bind_models(self.networks, config, lambda engine: TimedEngine(engine, self.spans))
+        self.networks = Networks(config, on_event=on_event)
+        engines = self.networks.engines
+        self.models = bind_models(self.networks, config, lambda name: TimedEngine(engines[name], self.spans))
         self.people = People(self.models)
 
     def images(self, size: tuple[int, int], *, faces: int, face_px: int) -> list[Image]:
         """The clip: 1 to 3 ``faces`` that talk and turn."""
         return self.people.clip(TARGETS[:faces], size, face_px)
 
-    def pipeline(self, faces: int = 1, disclosure: Disclosure | None = None) -> Pipeline:
-        """A new one, ada's face bound. ``disclosure``: what marks the pictures, on a GPU there."""
+    def program(self, faces: int = 1) -> Program:
+        """With ada's face."""
         which = replace(self.config.tracking, faces="one" if faces == 1 else "all")
-        wanted = replace(self.config, tracking=which)
-        swapper = make_swap_model(wanted, self.models).bind(self.people.source("ada"))
-        return make_pipeline(
-            wanted, self.models, [swapper], on_event=lambda text: None, spans=self.spans, disclosure=disclosure
-        )
+        return quiet_program(replace(self.config, tracking=which), self.models, self.people.source("ada"))
 
     def play(self, images: Sequence[Image], *, fps: float, seconds: float, faces: int = 1) -> Metrics:
         """One session over the clip; its metrics without the warm-up."""
         metrics = WarmedMetrics(WARM_UP_S)
-        source = ClipInput(images, fps=fps, seconds=seconds + WARM_UP_S)
-        disclosure = make_disclosure(self.config, lambda text: None)
-        target_s = self.config.budget.target_s
-        budget = Budget(target_s) if target_s > 0 and source.info.live else None
-        pipeline = self.pipeline(faces, disclosure)
-        if works_on_gpu(self.config, self.models):
+        program, source = self.program(faces), ClipInput(images, fps=fps, seconds=seconds + WARM_UP_S)
+        pipeline = program.pipeline(spans=self.spans)
+        if program.on_gpu:
             warm_up(pipeline, images)
-        Session(source, pipeline, disclosure, [Null()], metrics=metrics, quality_budget=budget).run()
+        program.session(source, [Null()], metrics=metrics, pipeline=pipeline).run()
         return metrics
+
+
+def quiet_program(config: Config, models: FaceModels, source: SourceIdentity) -> Program:
+    """A program whose events nobody reads."""
+    return Program(config, on_event=lambda text: None, models=models, sources=[source])
 
 
 def warm_up(pipeline: Pipeline, images: Sequence[Image], *, most_s: float = MOST_WARM_UP_S) -> int:

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 
 from rtswap.app.config import Config
-from rtswap.app.networks import FaceModels, Generator, Networks, bind_models
+from rtswap.app.networks import FaceModels, Networks, bind_models
 from rtswap.commands.bench.rig import TimedEngine
 from rtswap.core.protocols import Engine
 from rtswap.core.types import Tensor
 from rtswap.engines.batching import BatchLimits, SharedEngine
 from rtswap.engines.build.profiles import profile_of
+from rtswap.networks.catalog import shipped_catalog
 from rtswap.runtime.metrics import Spans
-from rtswap.swappers.refiner.swapper import ENCODER, SIZES
-from rtswap.swappers.refiner.swapper import samples as refiner_samples
+from rtswap.swappers import swapper_spec
 
 
 class CountedEngine:
@@ -64,23 +64,16 @@ class Pool:
 
     def __init__(self, networks: Networks, config: Config, *, wait_s: float = 0.0) -> None:
         self._networks, self._config = networks, config
-        engines = dict(networks.engines)
-        samples = dict(networks.samples)
-        swapper = config.swap.swapper
-        if swapper in SIZES:
-            made = networks.generator(swapper)
-            engines |= {ENCODER: made.encoder, swapper: made.generator}
-            samples |= refiner_samples(swapper)
-        self._samples = samples
-        self.counted = {name: CountedEngine(engine) for name, engine in engines.items()}
-        self._limits = {name: BatchLimits(most=profile_of(name).batch[2], wait_s=wait_s) for name in engines}
+        networks.open(swapper_spec(config.swap.swapper).networks)
+        self.counted = {name: CountedEngine(engine) for name, engine in networks.engines.items()}
+        self._limits = {name: BatchLimits(most=profile_of(name).batch[2], wait_s=wait_s) for name in self.counted}
         self._shared = {name: SharedEngine(one, self._limits[name]) for name, one in self.counted.items()}
 
     def warm_up(self, streams: int) -> None:
         """Every size of batch that so many streams can come to: engines prepare something for each. Raises
         EngineError."""
-        for name, sample in self._samples.items():
-            rows = 1
+        for name in self.counted:
+            sample, rows = shipped_catalog()[name].zeros(), 1
             while rows <= min(streams, self._limits[name].most):
                 self.counted[name].run({key: np.repeat(value[:1], rows, 0) for key, value in sample.items()})
                 rows *= 2
@@ -88,13 +81,8 @@ class Pool:
 
     def models(self, stream: int, spans: Spans) -> FaceModels:
         """What this stream looks through; ``spans`` count its time in networks, waiting included."""
-        mine = {name: shared.for_stream(stream) for name, shared in self._shared.items()}
-
-        def generator(name: str) -> Generator:
-            return Generator(mine[ENCODER], mine[name], SIZES[name])
-
-        networks = self._networks._replace(engines=mine, generator=generator)
-        return bind_models(networks, self._config, lambda engine: TimedEngine(engine, spans))
+        mine = {name: TimedEngine(shared.for_stream(stream), spans) for name, shared in self._shared.items()}
+        return bind_models(self._networks, self._config, mine.__getitem__)
 
     def forget(self, stream: int) -> None:
         """The stream has ended."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from rtswap.app.program import make_swap_model
 from rtswap.commands.bench.rig import TARGETS, Rig
 from rtswap.core.types import Quality
 from rtswap.vision.talking_head import AnimatedHead, Motion
@@ -11,7 +10,7 @@ from rtswap.vision.talking_head import AnimatedHead, Motion
 def stage_bytes(rig: Rig, size: tuple[int, int], face_px: int) -> dict[str, float]:
     """Stage -> bytes read and written, each once, of a face ``face_px`` wide in a picture of (width, height)
     ``size``. A picture has 3 bytes a pixel, a mask 1. The networks are counted apart (``costs``)."""
-    swapper = make_swap_model(rig.config, rig.models).bind(rig.people.source("ada"))
+    swapper = rig.program().swappers[0]
     mesh = AnimatedHead(*rig.people.portrait(TARGETS[0]), face_px).mesh(Motion.at(0.0))
     _, (width, height) = swapper.view(mesh, Quality().max_face_px)
     shown = float(width * height)

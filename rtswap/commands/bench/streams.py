@@ -10,25 +10,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
 
-from rtswap.app.config import Config
+from rtswap.app.config import BudgetConfig, Config
 from rtswap.app.console import Console
-from rtswap.app.gpu_parts import works_on_gpu
-from rtswap.app.marking import make_disclosure
-from rtswap.app.networks import bind_models, open_networks
-from rtswap.app.program import make_pipeline, make_swap_model
+from rtswap.app.networks import Networks, bind_models
 from rtswap.commands.bench.gpu_load import GpuLoad
 from rtswap.commands.bench.machine import check_writable, machine, write_result
-from rtswap.commands.bench.rig import ClipInput, People, WarmedMetrics, warm_up
+from rtswap.commands.bench.rig import ClipInput, People, WarmedMetrics, quiet_program, warm_up
 from rtswap.commands.bench.sharing import Pool
 from rtswap.commands.bench.streams_plot import draw_streams
 from rtswap.core.errors import OutputError, UsageError
 from rtswap.core.files import write_atomic
+from rtswap.core.text import plural
 from rtswap.core.types import Image
 from rtswap.media.outputs.null import Null
 from rtswap.runtime.many import run_together
@@ -41,6 +40,7 @@ WARM_UP_S = 1.5
 MOST_WARM_UP_S = 4.0
 """Per stream, before all of them begin: on a GPU each has graphs of its own to capture."""
 MOST_STREAMS = 256
+FULL_QUALITY = BudgetConfig(target_s=0.0)
 GOLDEN = 0.618034
 """Of a frame's time, by which each stream comes later than the last: never twice at the same moment."""
 TARGETS = ("ben", "carl", "dan", "mei")
@@ -72,11 +72,11 @@ def bench_streams(
     it. ``wait_s``: what a request may wait for others, where there are others. Raises RtswapError."""
     if out:
         check_writable(Path(out))
-    networks = open_networks(config, on_event=console.event)
+    networks = Networks(config, on_event=console.event)
     people = People(bind_models(networks, config))
     found: dict[int, dict[str, Any]] = {}
     for number, count in enumerate(counts):
-        console.progress(number, len(counts), _streams(count))
+        console.progress(number, len(counts), plural(count, "stream"))
         pool = Pool(networks, config, wait_s=wait_s if count > 1 else 0.0)
         found[count] = Run(config, people, pool, count, seconds).measure()
     console.progress(len(counts), len(counts))
@@ -91,14 +91,6 @@ def bench_streams(
         write_result(Path(out), result)
         _draw(Path(out).with_suffix(".png"), found, f"{result['case']}, {result['machine']['engine']}")
     return result
-
-
-def in_words(result: Mapping[str, Any]) -> dict[str, str]:
-    """A line for each number of streams."""
-    lines = {_streams(int(count)): _line(figures["all"]) for count, figures in result["streams"].items()}
-    held = [int(count) for count, figures in result["streams"].items() if figures["all"]["keeps_up"]]
-    lines[f"{FPS:g} fps for"] = f"up to {_streams(max(held))}" if held else "none of these"
-    return {"case": result["case"], "engine": result["machine"]["engine"], **lines}
 
 
 class Run:
@@ -130,21 +122,13 @@ class Run:
             self._clips[target] = self._people.clip([target], SIZE, FACE_PX)
         spans = Spans()
         models = self._pool.models(stream, spans)
-        swapper = make_swap_model(self._config, models).bind(self._people.source(source))
-        late_s = stream * GOLDEN % 1 / FPS
-        disclosure = make_disclosure(self._config, _ignore)
-        pipeline = make_pipeline(
-            self._config, models, [swapper], on_event=_ignore, spans=spans, disclosure=disclosure
-        )
-        if works_on_gpu(self._config, models):
+        program = quiet_program(replace(self._config, budget=FULL_QUALITY), models, self._people.source(source))
+        pipeline = program.pipeline(spans=spans)
+        if program.on_gpu:
             warm_up(pipeline, self._clips[target], most_s=MOST_WARM_UP_S)
-        return Session(
-            ClipInput(self._clips[target], fps=FPS, seconds=self._seconds + WARM_UP_S, late_s=late_s),
-            pipeline,
-            disclosure,
-            [Null()],
-            metrics=self._metrics[stream],
-        )
+        clip = self._clips[target]
+        input = ClipInput(clip, fps=FPS, seconds=self._seconds + WARM_UP_S, late_s=stream * GOLDEN % 1 / FPS)
+        return program.session(input, [Null()], metrics=self._metrics[stream], pipeline=pipeline)
 
 
 class Meter:
@@ -234,19 +218,6 @@ def _ages(seconds: Sequence[float]) -> dict[str, float]:
     return {f"p{percent}": round(float(ms), 3) for percent, ms in zip(PERCENTILES, figures, strict=True)}
 
 
-def _line(found: Mapping[str, Any]) -> str:
-    age = found["frame_age_ms"]
-    parts = [f"{found['fps_of_each']['mean']:.1f} fps each"]
-    parts += [f"age {age['p50']:.0f}/{age['p95']:.0f}/{age['p99']:.0f} ms"] if age else []
-    parts.append(f"{found['dropped_share']:.0%} dropped")
-    for what, name in (("cpu", "CPU"), ("gpu", "GPU")):
-        if found[f"{what}_ms_per_frame"] is not None:
-            parts.append(f"{found[f'{what}_ms_per_frame']:.1f} ms of {name} a frame")
-    landmarks = found["networks"].get("landmarks")
-    parts += [f"{landmarks['rows_per_batch']:.1f} faces a batch"] if landmarks else []
-    return ", ".join([*parts, f"{found['rss_mb']:.0f} MB, {found['clips_mb']:.0f} of them the clips"])
-
-
 def _who(stream: int) -> tuple[str, str]:
     """Source and target of a stream: not the same person, and every stream's source another, while there are so
     many."""
@@ -254,10 +225,6 @@ def _who(stream: int) -> tuple[str, str]:
     target = TARGETS[stream % len(TARGETS)]
     source = names[stream % len(names)]
     return (source, target) if source != target else (source, TARGETS[(stream + 1) % len(TARGETS)])
-
-
-def _streams(count: int) -> str:
-    return f"{count} stream{'s' if count > 1 else ''}"
 
 
 def _draw(path: Path, found: Mapping[int, Mapping[str, Any]], subtitle: str) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rtswap.commands.command import Command, Flags
-from rtswap.commands.flags import Parser, add_common, add_table
+from rtswap.commands.command import Command, Flags, console_of_flags
+from rtswap.commands.flags import Parser
 
 
 def _parser() -> Parser:
@@ -20,32 +20,28 @@ def _parser() -> Parser:
     group.add_argument("--target", metavar="N.N", help="compute capability, such as 8.9 [every card]")
     group.add_argument("--batch", metavar="N[,N,N]", help="faces at once: 4, or least,usual,most as in 1,4,16")
     group.add_argument("--force", action="store_true", help="build again what is there")
-    add_table(made, ["console"])
-    add_common(made, config=False)
-    return made
+    return made.with_table(["console"], config=False)
 
 
 def _run(flags: Flags) -> int:
-    from rtswap.app.console import Console
-    from rtswap.commands.build.plans import build_networks, read_wish
+    from rtswap.commands.build.plans import build_networks, read_options, shown
     from rtswap.networks.catalog import current_name, shipped_catalog
     from rtswap.networks.registry import Registry
 
-    console = Console(quiet=bool(flags.get("console.quiet")), json=bool(flags.get("console.json")))
-    registry = Registry(on_event=console.event)
+    words = (flags.get(name, "") for name in ("precision", "target", "batch"))
     catalog = shipped_catalog()
-    result = build_networks(
-        [current_name(name, catalog) for name in flags.get("names") or []],
-        catalog=list(catalog),
-        path_of=registry.path,
-        folder=registry.folder,
-        wish=read_wish(
-            flags.get("precision", ""), flags.get("target", ""), flags.get("batch", ""), force="force" in flags
-        ),
-        on_progress=console.progress,
-        on_event=console.event,
-    )
-    console.summary(result)
+    with console_of_flags(flags) as console:
+        registry = Registry(on_event=console.event)
+        result = build_networks(
+            [current_name(name, catalog) for name in flags.get("names") or []],
+            catalog=list(catalog),
+            path_of=registry.path,
+            folder=registry.folder,
+            options=read_options(*words, force="force" in flags),
+            on_progress=console.progress,
+            on_event=console.event,
+        )
+        console.answer(result, *shown(result))
     return 1 if result["failed"] else 0
 
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rtswap.app.console import Shown
+from rtswap.commands.reports.table import Cell, table
 from rtswap.core.errors import EngineError, ModelError, UsageError
-from rtswap.engines.build.all_plans import Built, PlanOptions, build_all
+from rtswap.core.text import plural
+from rtswap.engines.build.all_plans import BuildResult, PlanOptions, build_all
 from rtswap.engines.build.precision import PRECISIONS
 from rtswap.engines.tensorrt.module import TensorRt, load_tensorrt
 from rtswap.engines.tensorrt.plan_store import PlanCache, plan_folder
 
 
-def read_wish(precision: str = "", target: str = "", batch: str = "", *, force: bool = False) -> PlanOptions:
+def read_options(precision: str = "", target: str = "", batch: str = "", *, force: bool = False) -> PlanOptions:
     """The flags' texts, empty where they were not given. Raises UsageError."""
     if precision and precision not in PRECISIONS:
         raise UsageError("there is no such precision", expected=" or ".join(PRECISIONS), got=precision)
@@ -41,7 +44,7 @@ def build_networks(
     catalog: Sequence[str],
     path_of: Callable[[str], Path],
     folder: Path,
-    wish: PlanOptions,
+    options: PlanOptions,
     on_progress: Callable[[int, int | None, str], None] = lambda done, total, line: None,
     on_event: Callable[[str], None] = lambda event: None,
 ) -> dict[str, Any]:
@@ -51,12 +54,12 @@ def build_networks(
     name -> line. Raises EngineError where TensorRT is missing, ModelError and UsageError for names that mean nothing.
     """
     tensorrt = load_tensorrt()
-    _check(tensorrt, wish)
+    _check(tensorrt, options)
     networks = [(_name(word), _path(word, path_of)) for word in names] or _whole(catalog, path_of, on_event)
     if twice := {name for name, _ in networks if [one for one, _ in networks].count(name) > 1}:
         raise UsageError(f"two networks are called {sorted(twice)[0]}", do="Give the files different names.")
     cache = PlanCache(plan_folder(folder), on_event=on_event)
-    made = build_all(networks, wish, tensorrt, cache, on_progress=on_progress)
+    made = build_all(networks, options, tensorrt, cache, on_progress=on_progress)
     return {
         "tensorrt": f"{tensorrt.name} {tensorrt.version}",
         "folder": str(cache.folder),
@@ -65,15 +68,23 @@ def build_networks(
     }
 
 
-def _check(tensorrt: TensorRt, wish: PlanOptions) -> None:
+def shown(result: Mapping[str, Any]) -> list[Shown]:
+    """For people: ``build_networks``'s result as a table."""
+    rows: list[Sequence[Cell]] = [(name, ("built", "good"), line) for name, line in result["built"].items()]
+    rows += [(name, ("failed", "bad"), reason) for name, reason in result["failed"].items()]
+    count = plural(len(result["built"]), "plan")
+    return [table(("!network", "!", "plan"), rows), f"{count} of {result['tensorrt']} in {result['folder']}"]
+
+
+def _check(tensorrt: TensorRt, options: PlanOptions) -> None:
     if not tensorrt.portable:
         raise EngineError(
             f"{tensorrt.name} builds plans only on the GPU they run on, when they are needed",
             do="Run: pip install tensorrt_rtx",
         )
-    if wish.target and wish.target not in tensorrt.targets:
+    if options.target and options.target not in tensorrt.targets:
         raise UsageError(
-            f"{tensorrt.name} {tensorrt.version} cannot build for compute capability {wish.target}",
+            f"{tensorrt.name} {tensorrt.version} cannot build for compute capability {options.target}",
             expected=" or ".join(tensorrt.targets),
         )
 
@@ -99,7 +110,7 @@ def _path(word: str, path_of: Callable[[str], Path]) -> Path:
     return Path(word) if word.endswith(".onnx") else path_of(word)
 
 
-def _line(built: Built) -> str:
+def _line(built: BuildResult) -> str:
     manifest = built.manifest
     assert manifest is not None
     how = f"built in {built.took_s:.1f} s" if built.fresh else "was there"

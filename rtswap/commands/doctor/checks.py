@@ -12,13 +12,15 @@ import platform
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import NamedTuple
 
-from rtswap.core.errors import RtswapError
+from rtswap.core.errors import RtswapError, reason
+from rtswap.core.files import make_writable
+from rtswap.core.isolation import program
+from rtswap.core.machine import package_version, processor_name
 
 MIN_PYTHON = (3, 11)
 MIN_FREE_BYTES = 500_000_000
@@ -26,6 +28,8 @@ LOOPBACK = 'sudo modprobe v4l2loopback exclusive_caps=1 card_label="rtswap"'
 
 
 class State(Enum):
+    """How a check ended."""
+
     OK = "ok"
     NOTE = "note"
     """Something optional is not there."""
@@ -33,21 +37,21 @@ class State(Enum):
     """The default job, webcam to virtual camera or window, does not run without it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One line of the report."""
 
     name: str
     state: State
     found: str
     mend: str = ""
-    """The command, or the sentence, that mends it."""
+    """The command, or the sentence, that fixes it."""
 
 
 Check = Callable[[], list[Finding]]
 
 
 def check_python() -> list[Finding]:
+    """Its version, and the system it runs on."""
     good = sys.version_info >= MIN_PYTHON
     what = f"{platform.python_version()}, {platform.system()} {platform.release()}, {platform.machine()}"
     return [
@@ -56,14 +60,17 @@ def check_python() -> list[Finding]:
 
 
 def check_processor() -> list[Finding]:
+    """Its name, threads and memory."""
     import psutil
 
     memory_gib = psutil.virtual_memory().total / 2**30
-    name = _processor_name() or platform.processor() or "unknown"
-    return [Finding("Processor", State.OK, f"{name}, {os.cpu_count()} threads, {memory_gib:.0f} GiB memory")]
+    return [
+        Finding("Processor", State.OK, f"{processor_name()}, {os.cpu_count()} threads, {memory_gib:.0f} GiB memory")
+    ]
 
 
 def check_cameras() -> list[Finding]:
+    """Those that pictures can be taken from."""
     from rtswap.media.cameras import list_cameras
 
     try:
@@ -145,11 +152,14 @@ def check_engines() -> list[Finding]:
 
 
 def _engine(title: str, module: str) -> Finding:
+    from rtswap.engines.telemetry import no_telemetry
+
     try:
-        version = importlib.import_module(module).__version__
+        with no_telemetry():
+            version = importlib.import_module(module).__version__
     except (ImportError, OSError, RuntimeError, AttributeError) as error:
-        reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason given'}"
-        return Finding(title, State.NOTE, reason, f"pip install --force-reinstall {module}")
+        found = f"{type(error).__name__}: {reason(error)}"
+        return Finding(title, State.NOTE, found, f"pip install --force-reinstall {module}")
     return Finding(title, State.OK, str(version).split("-")[0])
 
 
@@ -172,9 +182,9 @@ def check_gpu_engines(*, has_gpu: bool | None = None) -> list[Finding]:
 
     without = why_no_gpu() if has_gpu is None else "" if has_gpu else "there is no GPU"
     if without:
-        builder = _installed("tensorrt_rtx")
-        told = f"; tensorrt_rtx {builder} is there to build plans for other machines" if builder else ""
-        return [Finding("Engines for a GPU", State.NOTE, f"{' and '.join(ON_GPU)} do not run: {without}{told}")]
+        builder = package_version("tensorrt_rtx")
+        note = f"; tensorrt_rtx {builder} is there to build plans for other machines" if builder else ""
+        return [Finding("Engines for a GPU", State.NOTE, f"{' and '.join(ON_GPU)} do not run: {without}{note}")]
     torch, tensorrt = _torch_finding(), _tensorrt_finding()
     if torch.state is not State.OK and tensorrt.state is State.OK:
         found = f"{tensorrt.found}, but torch, which owns its memory, is missing"
@@ -190,7 +200,7 @@ def _torch_finding() -> Finding:
         card = find_card(torch)
     except RtswapError as error:
         return Finding("Engine torch-cuda", State.NOTE, str(error), error.do)
-    return Finding("Engine torch-cuda", State.OK, f"torch {torch.__version__} on {card}")
+    return Finding("Engine torch-cuda", State.OK, f"torch {torch.__version__} on {card.model}")
 
 
 def _tensorrt_finding() -> Finding:
@@ -207,8 +217,8 @@ def _tensorrt_finding() -> Finding:
     except RtswapError as error:
         return Finding(name, State.NOTE, str(error), error.do)
     if capability and not found.serves(capability):
-        told = f"{found.refusal(capability)}, but on {', '.join(found.targets)} and newer"
-        return Finding(name, State.NOTE, told, "--engine torch-cuda runs there; so may: pip install tensorrt")
+        refusal = f"{found.refusal(capability)}, but on {', '.join(found.targets)} and newer"
+        return Finding(name, State.NOTE, refusal, "--engine torch-cuda runs there; so may: pip install tensorrt")
     return Finding(name, State.OK, f"{found.name} {found.version}")
 
 
@@ -217,33 +227,26 @@ def check_plans(folder: Path, *, hash_of: Callable[[str], str] = lambda network:
     ``hash_of``: a network's sha256 today, empty for one that is not known."""
     from rtswap.engines.tensorrt.plan_store import PlanCache
 
-    name, shelf = "TensorRT plans", list(PlanCache(folder).shelf())
-    if not shelf:
+    name, stored = "TensorRT plans", list(PlanCache(folder).stored())
+    if not stored:
         return [Finding(name, State.OK, "none; built when a GPU needs them, or by: rtswap build")]
-    size = sum(one.bytes for one in shelf) + sum(path.stat().st_size for path in folder.glob("*.kernels"))
-    good = [one.manifest for one in shelf if one.manifest is not None]
+    size = sum(one.bytes for one in stored) + sum(path.stat().st_size for path in folder.glob("*.kernels"))
+    good = [one.manifest for one in stored if one.manifest is not None]
     held = ", ".join(sorted({f"{one.network} {one.recipe.precision}" for one in good})) or "none that can be used"
-    told = [f"{len(shelf)} plans, {size / 1e6:.0f} MB in {folder}: {held}"]
-    if len(good) < len(shelf):
-        told.append(f"{len(shelf) - len(good)} without a manifest that can be read")
-    old = [f"{one.network} by {one.module} {one.version}" for one in good if one.version != _installed(one.module)]
+    parts = [f"{len(stored)} plans, {size / 1e6:.0f} MB in {folder}: {held}"]
+    if len(good) < len(stored):
+        parts.append(f"{len(stored) - len(good)} without a manifest that can be read")
+    old = [
+        f"{one.network} by {one.module} {one.version}" for one in good if one.version != package_version(one.module)
+    ]
     if old:
-        told.append(f"of a version that is not installed: {', '.join(old)}")
+        parts.append(f"of a version that is not installed: {', '.join(old)}")
     changed = sorted({one.network for one in good if hash_of(one.network) not in ("", one.onnx_sha256)})
     if changed:
-        told.append(f"of a network that has changed since: {', '.join(changed)}")
-    if len(told) == 1:
-        return [Finding(name, State.OK, told[0])]
-    return [Finding(name, State.NOTE, "; ".join(told), "rtswap build --force")]
-
-
-def _installed(package: str) -> str:
-    from importlib import metadata
-
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return ""
+        parts.append(f"of a network that has changed since: {', '.join(changed)}")
+    if len(parts) == 1:
+        return [Finding(name, State.OK, parts[0])]
+    return [Finding(name, State.NOTE, "; ".join(parts), "rtswap build --force")]
 
 
 def check_codecs() -> list[Finding]:
@@ -269,12 +272,9 @@ def check_codecs() -> list[Finding]:
 def check_folder(name: str, folder: Path) -> list[Finding]:
     """That files can be written where networks are kept, and that there is room."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder) as file:
-            file.write(b"\0")
+        make_writable(folder)
     except OSError as error:
-        reason = f"{folder} cannot be written: {error.strerror}"
-        return [Finding(name, State.MISSING, reason, _folder_mend(folder))]
+        return [Finding(name, State.MISSING, f"{folder} cannot be written: {reason(error)}", _folder_mend(folder))]
     free = shutil.disk_usage(folder).free
     if free < MIN_FREE_BYTES:
         return [Finding(name, State.MISSING, f"{folder}: {free / 1e6:.0f} MB free", "Free 500 MB on that disk.")]
@@ -295,18 +295,13 @@ def _camera_mend(system: str) -> str:
     return "Allow desktop apps the camera: Settings, Privacy & security, Camera"
 
 
-def _processor_name() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return ""
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
-
-
 def _output(command: list[str]) -> str:
     """What the command prints; nothing where it is not installed, fails or hangs."""
+    place = program(command[0])
+    if place is None:
+        return ""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+        done = subprocess.run([place, *command[1:]], capture_output=True, text=True, timeout=10, check=False)
     except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""

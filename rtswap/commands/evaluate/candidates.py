@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -11,16 +11,18 @@ import numpy as np
 
 from rtswap.app.config import Config
 from rtswap.app.networks import FaceModels
-from rtswap.app.program import make_finishes, make_swap_model
+from rtswap.app.program import Probes, Program
 from rtswap.commands.evaluate.clips import Clip, Swap, ignore, swap_with
 from rtswap.commands.evaluate.faces import Face
-from rtswap.commands.evaluate.pixels import guessed_mask
+from rtswap.commands.evaluate.pixels import guess_mask
 from rtswap.compositing.canvas.host import HostCanvas
 from rtswap.core.errors import InputError
-from rtswap.core.protocols import Finish, SwapModel, Swapper
-from rtswap.core.types import Image, Mask, Matrix, Quality, SwappedFace, Target
+from rtswap.core.protocols import Canvas, Renderer, SwapModel
+from rtswap.core.types import Image, Mask, Matrix, Quality, SourceIdentity, Track
+from rtswap.disclosure import Disclosure
+from rtswap.runtime.metrics import Spans
 from rtswap.source import load_source
-from rtswap.vision.geometry import transform
+from rtswap.vision.geometry import box_of, keypoints_of
 from rtswap.vision.images import read_image
 
 TRACK = 1
@@ -71,7 +73,8 @@ class Candidate(Protocol):
 
 
 class ProgramSwapper:
-    """A swapper of the program, with its finishes, as ``config`` wants them. ``model``: another one instead."""
+    """A swapper of the program, with its finishes and checks, as ``config`` wants them. ``model``: another one
+    instead."""
 
     timed = True
 
@@ -84,11 +87,7 @@ class ProgramSwapper:
         name: str | None = None,
     ) -> None:
         self.name = name or config.swap.swapper
-        self._config, self._models = config, models
-        self._model = make_swap_model(config, models) if model is None else model
-        self._finishes, self._live = (
-            make_finishes(config, models, on_event=ignore, live=live) for live in (False, True)
-        )
+        self._config, self._models, self._model = config, models, model
 
     def bind(self, source: Face) -> Bound:
         """From the whole photo, as the program loads it."""
@@ -98,44 +97,62 @@ class ProgramSwapper:
             landmarks=self._models.landmarks,
             spaces=self._models.spaces,
         )
-        return _BoundSwapper(self._model.bind(loaded), self._finishes, self._live, self._config, self._models)
+        return _BoundSwapper(self._config, self._models, loaded, self._model)
 
 
 class _BoundSwapper:
-    def __init__(
-        self, swapper: Swapper, finishes: list[Finish], live: list[Finish], config: Config, models: FaceModels
-    ) -> None:
-        self._swapper, self._finishes, self._live = swapper, finishes, live
-        self._config, self._models = config, models
+    def __init__(self, config: Config, models: FaceModels, source: SourceIdentity, model: SwapModel | None) -> None:
+        self._pastes: list[tuple[Mask, Matrix]] = []
+        probes = Probes(canvas=lambda canvas: PasteProbe(canvas, self._pastes))
+        self._program = Program(
+            config,
+            on_event=ignore,
+            models=models,
+            sources=[source],
+            swapper=model,
+            probes=probes,
+            disclosure=Disclosure(None),
+        )
+        self._still, self._live = (self._program.renderer(live=live) for live in (False, True))
 
     def swap(self, target: Face) -> Result:
-        canvas, swapped, matrix = self._swap(target, self._finishes, 0.0)
-        self._swapper.forget(TRACK)
-        for step in self._finishes:
-            step.forget(TRACK)
+        image = self._swap(target, self._still, 0.0)
+        self._still.forget(TRACK)
         laid = HostCanvas(np.zeros_like(target.image))
-        laid.paste(np.full_like(swapped.crop, 255), swapped.mask, matrix)
-        return Result(canvas.image(), np.ascontiguousarray(laid.image()[..., 0]))
+        for mask, matrix in self._pastes:
+            laid.paste(np.full((*mask.shape, 3), 255, np.uint8), mask, matrix)
+        return Result(image, np.ascontiguousarray(laid.image()[..., 0]))
 
-    def work(self, target: Face, time_s: float) -> HostCanvas:
-        return self._swap(target, self._live, time_s)[0]
+    def work(self, target: Face, time_s: float) -> Image:
+        return self._swap(target, self._live, time_s)
 
-    def _swap(
-        self, target: Face, finishes: Sequence[Finish], time_s: float
-    ) -> tuple[HostCanvas, SwappedFace, Matrix]:
-        quality, points = Quality(), target.mesh.points
-        canvas = HostCanvas(target.image.copy())
-        matrix, size = self._swapper.view(points, quality.max_face_px)
-        landmarks = transform(matrix, points)
-        face = Target(TRACK, canvas.crop(matrix, size), landmarks, target.mesh.visibility, time_s)
-        swapped = self._swapper.swap(face, quality)
-        for step in finishes:
-            swapped = step.apply(swapped, face, quality)
-        canvas.paste(swapped.crop, swapped.mask, matrix)
-        return canvas, swapped, matrix
+    def _swap(self, target: Face, renderer: Renderer, time_s: float) -> Image:
+        self._pastes.clear()
+        points = target.mesh.points
+        track = Track(TRACK, box_of(points), keypoints_of(points), points, target.mesh.visibility, 1.0)
+        render = renderer.begin(target.image.copy())
+        swaps = render.swap([track], 0, quality=Quality(), now=time_s, stages=Spans())
+        if not swaps.done:
+            raise InputError("the face would be covered, not swapped", got=str(swaps.failure or "too much hides it"))
+        render.paste()
+        return render.deliver().image
 
     def film(self, clip: Clip) -> Swap | None:
-        return swap_with(clip, [self._swapper], self._config, self._models)
+        return swap_with(clip, self._program)
+
+
+class PasteProbe:
+    """A canvas that notes masks and matrices of what is pasted on it."""
+
+    def __init__(self, canvas: Canvas, pastes: list[tuple[Mask, Matrix]]) -> None:
+        self._pastes = pastes
+        self.crop, self.cover, self.image = canvas.crop, canvas.cover, canvas.image
+        self._paste = canvas.paste
+
+    def paste(self, crop: Image, mask: Mask, matrix: Matrix) -> None:
+        """As ``protocols.Canvas``."""
+        self._pastes.append((mask, matrix))
+        self._paste(crop, mask, matrix)
 
 
 class PictureFunction:
@@ -191,7 +208,7 @@ class _BoundPictures:
                 expected=f"uint8 {target.image.shape}",
                 got=f"{image.dtype} {image.shape}",
             )
-        return Result(image, guessed_mask(target.image, image))
+        return Result(image, guess_mask(target.image, image))
 
     def work(self, target: Face, time_s: float) -> Image:
         return self._make(target)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,11 +10,11 @@ from numpy.typing import NDArray
 
 from rtswap.app.config import Config, SourceConfig
 from rtswap.app.networks import FaceModels
-from rtswap.app.program import bind_sources, make_pipeline
-from rtswap.commands.evaluate.pixels import changed
+from rtswap.app.program import Program
+from rtswap.commands.evaluate.pixels import change_mask
 from rtswap.core.errors import InputError
-from rtswap.core.protocols import Swapper
 from rtswap.core.types import Frame, Image, Points, Quality
+from rtswap.disclosure import Disclosure
 from rtswap.media.inputs import open_input
 from rtswap.vision.talking_head import AnimatedHead, clip, persona
 
@@ -103,14 +102,12 @@ def config_for(source: Path, *, expression: float = 1.0) -> Config:
 
 def swap_clip(clip: Clip, config: Config, models: FaceModels, *, live: bool) -> Swap:
     """``config`` names the source. Live: as frames of a camera, with the recorded times as the clock's."""
-    return swap_with(clip, bind_sources(config, models, on_event=ignore), config, models, live=live)
+    return swap_with(clip, Program(config, on_event=ignore, models=models, disclosure=Disclosure(None)), live=live)
 
 
-def swap_with(
-    clip: Clip, swappers: Sequence[Swapper], config: Config, models: FaceModels, *, live: bool = False
-) -> Swap:
-    """The clip through the program's loop, its first swapper at work."""
-    pipeline = make_pipeline(config, models, swappers, on_event=ignore, live=live)
+def swap_with(clip: Clip, program: Program, *, live: bool = False) -> Swap:
+    """The clip through the program's loop, with its first source."""
+    pipeline = program.pipeline(live=live)
     images, swapped, covered = [], [], []
     for index, (image, time_s) in enumerate(zip(clip.images, clip.times, strict=True)):
         frame = Frame(image.copy(), index, 1000.0 + time_s, None if live else time_s)
@@ -124,7 +121,7 @@ def swap_with(
 def swapped_face(clip: Clip, swap: Swap, models: FaceModels) -> Points:
     """Keypoints, in the first frame, of the face that was swapped in the middle of the clip. Raises InputError."""
     middle = len(clip.images) // 2
-    where = changed(clip.images[middle], swap.images[middle])
+    where = change_mask(clip.images[middle], swap.images[middle])
 
     def share(box: NDArray[np.float32]) -> float:
         x1, y1, x2, y2 = np.maximum(box, 0).astype(int)

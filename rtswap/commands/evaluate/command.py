@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from pathlib import Path
 
 from rtswap.commands.command import Command, Flags, console_of, effective
-from rtswap.commands.flags import Parser, add_common, add_table
+from rtswap.commands.flags import Parser
 
 EXAMPLES = """\
 examples:
@@ -43,9 +42,7 @@ def _parser() -> Parser:
         action="store_true",
         help="the people shown have agreed: do not ask, for scripts",
     )
-    add_table(made, ["tracking", "swap", "mask", "badge", "engine", "console"])
-    add_common(made)
-    return made
+    return made.with_table(["tracking", "swap", "mask", "badge", "engine", "console"])
 
 
 def _run(flags: Flags) -> int:
@@ -68,11 +65,9 @@ def _run(flags: Flags) -> int:
         overwrite=bool(flags.get("overwrite")),
     )
     command = shlex.join(["rtswap", *sys.argv[1:]])
-    report, text = evaluate(found, wanted, console=console_of(found), command=command)
-    if found.console.json:
-        print(json.dumps(report, ensure_ascii=False))
-    elif not found.console.quiet:
-        print(text)
+    with console_of(found) as console:
+        report, shown = evaluate(found, wanted, console=console, command=command)
+        console.answer(report, *shown, f"Wrote {wanted.out / 'sheet.png'} and {wanted.out / 'eval.json'}.")
     return 0
 
 

@@ -55,11 +55,11 @@ def cosine(one: Vector | None, other: Vector | None) -> float:
     return float(one @ other) if one is not None and other is not None else float("nan")
 
 
-def retrieval(found: Sequence[Vector | None], wanted: Sequence[int], gallery: Sequence[Vector | None]) -> float:
-    """Share of ``found`` whose nearest in the gallery is number ``wanted``. A face in which nobody is seen is not
+def retrieval(found: Sequence[Vector | None], expected: Sequence[int], gallery: Sequence[Vector | None]) -> float:
+    """Share of ``found`` whose nearest in the gallery is number ``expected``. A face in which nobody is seen is not
     retrieved. NaN for none."""
     right = []
-    for vector, number in zip(found, wanted, strict=True):
+    for vector, number in zip(found, expected, strict=True):
         near = [cosine(one, vector) for one in gallery]
         right.append(not np.isnan(near[number]) and int(np.nanargmax(near)) == number)
     return float(np.mean(right)) if right else float("nan")

@@ -65,7 +65,7 @@ def kid_of_pairs(real: Features, made: Features, *, seed: int = 0) -> Distance |
     return Distance(float(np.mean(found)), float(np.std(found)), size)
 
 
-def standardised(real: Features, *sets: Features) -> list[Features]:
+def standardise(real: Features, *sets: Features) -> list[Features]:
     """``real`` and the other sets in units in which ``real`` has mean 0 and standard deviation 1, clipped."""
     mean, spread = real.mean(0), real.std(0)
     scale = np.where(spread > 1e-9, spread, 1.0)

@@ -34,7 +34,7 @@ class LandmarkJudge:
             for _ in range(2):
                 guide = self.look(image, guide)
             meshes.append(guide)
-        return smoothed(np.array(meshes, np.float32), GUIDE_SIGMA)
+        return smooth(np.array(meshes, np.float32), GUIDE_SIGMA)
 
     def through(self, images: Sequence[Image], guides: Meshes) -> Meshes:
         """What it sees in each picture, each through its own guide."""
@@ -52,7 +52,7 @@ def own_judge(models: FaceModels) -> LandmarkJudge:
     return LandmarkJudge(models.landmarks, 1.0, "rtswap's own network, frame by frame")
 
 
-def smoothed(meshes: Meshes, sigma: float) -> Meshes:
+def smooth(meshes: Meshes, sigma: float) -> Meshes:
     """Gaussian over time, the ends repeated."""
     reach = int(np.ceil(3 * sigma))
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)

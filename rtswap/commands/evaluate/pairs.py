@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rtswap.core.errors import InputError
+from rtswap.core.errors import InputError, reason
 from rtswap.vision.images import PICTURE_SUFFIXES
 
 Pair = tuple[Path, Path]
@@ -21,7 +21,7 @@ def pictures_in(folder: Path) -> list[Path]:
     try:
         found = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
     except OSError as error:
-        raise InputError(f"the folder {folder} cannot be read", got=error.strerror or str(error)) from None
+        raise InputError(f"the folder {folder} cannot be read", got=reason(error)) from None
     if not found:
         raise InputError(f"there is no picture in the folder {folder}", do="Put photos of faces into it.")
     return found

@@ -18,14 +18,14 @@ DIFFERS = 10
 NO_LESS = 1e-3
 
 
-def changed(before: Image, after: Image) -> Mask:
+def change_mask(before: Image, after: Image) -> Mask:
     """255 where a swap or a cover has changed pixels, pinholes closed: outside its masks rtswap keeps every bit."""
     blue, green, red = cv2.split(cv2.absdiff(before, after))
     differs = cv2.threshold(cv2.max(cv2.max(blue, green), red), 0, 255, cv2.THRESH_BINARY)[1]
     return np.asarray(cv2.morphologyEx(differs, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)), np.uint8)
 
 
-def guessed_mask(before: Image, after: Image) -> Mask:
+def guess_mask(before: Image, after: Image) -> Mask:
     """Where another program seems to have put its face: the largest piece that differs clearly, without its holes."""
     smooth = [blurred(image, 1.5) for image in (before, after)]
     differs = (cv2.absdiff(*smooth).max(2) > DIFFERS).astype(np.uint8)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.commands.evaluate.pixels import changed
+from rtswap.commands.evaluate.pixels import change_mask
 from rtswap.commands.evaluate.pose import Meshes
 from rtswap.core.types import Image, Points
 from rtswap.vision import topology
@@ -36,14 +36,14 @@ def warp_errors(before: Sequence[Image], after: Sequence[Image], keep: NDArray[n
     for t in range(1, len(before)):
         if not (keep[t] and keep[t - 1]):
             continue
-        x1, y1, x2, y2 = _around(changed(before[t], after[t]), before[t].shape)
+        x1, y1, x2, y2 = _around(change_mask(before[t], after[t]), before[t].shape)
         now, last = ([images[n][y1:y2, x1:x2] for images in (before, after)] for n in (t, t - 1))
         grey = [cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) for image in (now[0], last[0])]
         flow = flow_of.calc(grey[0], grey[1], None)
         where = flow + np.mgrid[: y2 - y1, : x2 - x1][::-1].transpose(1, 2, 0).astype(np.float32)
-        inside = cv2.min(changed(*now), _moved(changed(*last), where)) == 255
+        inside = cv2.min(change_mask(*now), _move(change_mask(*last), where)) == 255
         for n in (0, 1):
-            error = cv2.absdiff(now[n], _moved(last[n], where))
+            error = cv2.absdiff(now[n], _move(last[n], where))
             sums[n] += float(error[inside].mean(1).sum())
         count += int(inside.sum())
     return float(sums[0]) / max(count, 1), float(sums[1]) / max(count, 1)
@@ -53,7 +53,7 @@ def flicker(before: Sequence[Image], after: Sequence[Image], keep: NDArray[np.bo
     """Of input and output: mean second difference of the mean Lab colour of the swapped pixels."""
     means = []
     for first, second in zip(before, after, strict=True):
-        where = changed(first, second)
+        where = change_mask(first, second)
         x, y, w, h = cv2.boundingRect(where)
         inside = np.s_[y : y + max(h, 1), x : x + max(w, 1)]
         labs = (cv2.cvtColor(one[inside].astype(np.float32) / 255, cv2.COLOR_BGR2LAB) for one in (first, second))
@@ -63,9 +63,9 @@ def flicker(before: Sequence[Image], after: Sequence[Image], keep: NDArray[np.bo
     return float(length[valid, 0].mean()), float(length[valid, 1].mean())
 
 
-def replaced(before: Image, after: Image, mesh: Points) -> float:
+def replaced_share(before: Image, after: Image, mesh: Points) -> float:
     """Share of the landmarks where pixels were changed."""
-    where = changed(before, after)
+    where = change_mask(before, after)
     x, y = np.clip(np.round(mesh[:, :2]).astype(int), 0, np.array(where.shape[::-1]) - 1).T
     return float((where[y, x] > 0).mean())
 
@@ -81,7 +81,7 @@ REGIONS = {
 """Landmarks by part of the face."""
 
 
-def _moved(image: NDArray[np.uint8], where: NDArray[np.float32]) -> NDArray[np.uint8]:
+def _move(image: NDArray[np.uint8], where: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.asarray(cv2.remap(image, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)  # type: ignore[call-overload]
 
 

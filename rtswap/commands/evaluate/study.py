@@ -13,7 +13,7 @@ from rtswap.commands.evaluate.expression import expression_error
 from rtswap.commands.evaluate.faces import Face
 from rtswap.commands.evaluate.features import FeatureSet, face_crop
 from rtswap.commands.evaluate.identity import IdentityJudge, Vector, cosine, retrieval
-from rtswap.commands.evaluate.kid import Distance, Features, kid_of_pairs, standardised
+from rtswap.commands.evaluate.kid import Distance, Features, kid_of_pairs, standardise
 from rtswap.commands.evaluate.landmark_judge import LandmarkJudge
 from rtswap.commands.evaluate.pixels import edge_ratio, psnr, sharpness_ratio, ssim
 from rtswap.commands.evaluate.pose import pose_error
@@ -150,7 +150,7 @@ class Study:
         found = {"retrieval": retrieval(record.vectors, wanted, list(self._gallery.values()))}
         for n, how in enumerate(self._features):
             real, made = (np.array([rows[at][n] for at in self._firsts()]) for rows in (self.real, record.features))
-            found |= _named(how, kid_of_pairs(*standardised(real, made), seed=seed) if len(real) else None)
+            found |= _named(how, kid_of_pairs(*standardise(real, made), seed=seed) if len(real) else None)
         return found
 
     def of_photos(self, seed: int) -> dict[str, float]:
@@ -163,7 +163,7 @@ class Study:
         for n, how in enumerate(self._features):
             real = np.array([self.real[at][n] for at in self._firsts()[:count]])
             others = np.array([self._sources[at][n] for at in strangers[:count]])
-            found |= _named(how, kid_of_pairs(*standardised(real, others), seed=seed) if count else None)
+            found |= _named(how, kid_of_pairs(*standardise(real, others), seed=seed) if count else None)
         return found
 
     def _firsts(self) -> list[int]:

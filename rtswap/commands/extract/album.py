@@ -11,7 +11,7 @@ from typing import Any
 
 import cv2
 
-from rtswap.core.errors import OutputError
+from rtswap.core.errors import OutputError, reason
 from rtswap.core.files import write_atomic
 from rtswap.core.types import Image
 
@@ -23,7 +23,7 @@ _QUALITY = 95
 
 
 @dataclass(slots=True)
-class Done:
+class FileProgress:
     """How far one file is done."""
 
     file: str
@@ -45,20 +45,20 @@ class Album:
         self.folder, self.settings = folder, dict(settings)
         self.overwrite = overwrite
         self.faces: list[dict[str, Any]] = []
-        self.done: dict[str, Done] = {}
+        self.done: dict[str, FileProgress] = {}
         """By the file's hash."""
         self.started_over = False
         self._made = False
         self._open()
 
-    def begin(self, sha256: str, file: str) -> Done | None:
+    def begin(self, sha256: str, file: str) -> FileProgress | None:
         """How far a file is; None where nothing is left to do. With ``overwrite`` its faces are made anew."""
         found = self.done.get(sha256)
         if found is not None and self.overwrite:
             self._remove([face for face in self.faces if face.get("sha256") == sha256])
             found = None
         if found is None:
-            found = self.done[sha256] = Done(file)
+            found = self.done[sha256] = FileProgress(file)
         return None if found.complete else found
 
     def has(self, name: str) -> bool:
@@ -72,7 +72,7 @@ class Album:
             raise OutputError(f"{path} exists, and {INDEX} does not know it", do="Move it away, or add -y.")
         self.faces.append(record)
         try:
-            _write(path, encoded(image, path.suffix))
+            _write(path, encode(image, path.suffix))
         except BaseException:
             self.faces.pop()
             raise
@@ -102,7 +102,7 @@ class Album:
             self.folder.mkdir(parents=True, exist_ok=True)
             text = (self.folder / INDEX).read_bytes() if (self.folder / INDEX).exists() else b""
         except (OSError, ValueError) as error:
-            raise _cannot(self.folder, error) from None
+            raise _cannot_write(self.folder, error) from None
         if not os.access(self.folder, os.W_OK):
             raise OutputError(f"cannot write into {self.folder}", got="no permission", do="Choose another --out.")
         if text:
@@ -113,7 +113,7 @@ class Album:
     def _read(self, text: bytes) -> None:
         path = self.folder / INDEX
         try:
-            settings, done, faces = _parsed(text)
+            settings, done, faces = _parse(text)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             if self.overwrite:
                 return
@@ -135,22 +135,22 @@ class Album:
             try:
                 (self.folder / name).unlink(missing_ok=True)
             except OSError as error:
-                raise _cannot(self.folder / name, error) from None
+                raise _cannot_write(self.folder / name, error) from None
         self.faces = [face for face in self.faces if face["file"] not in gone]
 
 
-def encoded(image: Image, suffix: str) -> bytes:
+def encode(image: Image, suffix: str) -> bytes:
     """As PNG or JPEG."""
     options = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY] if suffix == ".jpg" else [cv2.IMWRITE_PNG_COMPRESSION, 3]
     return cv2.imencode(suffix, image, options)[1].tobytes()
 
 
-def _parsed(text: bytes) -> tuple[dict[str, Any], dict[str, Done], list[dict[str, Any]]]:
+def _parse(text: bytes) -> tuple[dict[str, Any], dict[str, FileProgress], list[dict[str, Any]]]:
     """Raises one of several errors where it is not what ``Album.save`` writes."""
     content = json.loads(text, parse_constant=_no_number)
     if content["format"] != FORMAT:
         raise ValueError("format")
-    done = {str(sha256): _done(entry) for sha256, entry in content["files"].items()}
+    done = {str(sha256): _progress_from(entry) for sha256, entry in content["files"].items()}
     faces = list(content["faces"])
     for face in faces:
         name = face["file"]
@@ -170,8 +170,8 @@ def _no_number(word: str) -> float:
     raise ValueError(word)
 
 
-def _done(entry: dict[str, Any]) -> Done:
-    made = Done(**entry)
+def _progress_from(entry: dict[str, Any]) -> FileProgress:
+    made = FileProgress(**entry)
     sound = isinstance(made.frame, int) and isinstance(made.seen, int) and isinstance(made.complete, bool)
     if not sound or not isinstance(made.next_s, float) or not isinstance(made.refused, dict):
         raise ValueError("files")
@@ -184,9 +184,8 @@ def _write(path: Path, data: bytes) -> None:
     try:
         write_atomic(path, data)
     except (OSError, ValueError) as error:
-        raise _cannot(path, error) from None
+        raise _cannot_write(path, error) from None
 
 
-def _cannot(path: Path, error: Exception) -> OutputError:
-    reason = getattr(error, "strerror", None) or str(error)
-    return OutputError(f"cannot write {str(path)[:300]!r}", got=reason, do="Choose another folder with --out.")
+def _cannot_write(path: Path, error: Exception) -> OutputError:
+    return OutputError(f"cannot write {str(path)[:300]!r}", got=reason(error), do="Choose another folder with --out.")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from rtswap.app.options import Kind, choice, duration, integer, number
+from rtswap.app.options import choice, duration, integer, number
 from rtswap.commands.command import Command, Flags, console_of, effective
-from rtswap.commands.flags import Parser, add_common, add_table
+from rtswap.commands.flags import Parser, reader
 from rtswap.core.errors import UsageError
-from rtswap.core.text import nearest
 
 if TYPE_CHECKING:
     from rtswap.commands.extract.limits import QualityLimits
@@ -40,7 +38,7 @@ def _parser() -> Parser:
         ("--size", integer("PX", 112, 1024), "side of a picture [512]"),
         ("--format", choice("png", "jpg"), "of the pictures [png]"),
     ):
-        group.add_argument(flag, type=_reader(kind), metavar=kind.metavar, help=text)
+        group.add_argument(flag, type=reader(kind), metavar=kind.metavar, help=text)
     group.add_argument(
         "--embeddings",
         action="store_true",
@@ -48,9 +46,7 @@ def _parser() -> Parser:
     )
     group.add_argument("-y", "--overwrite", action="store_true", help="make faces anew that are there already")
     _add_limits(made)
-    add_table(made, ["engine", "console"])
-    add_common(made)
-    return made
+    return made.with_table(["engine", "console"])
 
 
 def _add_limits(made: Parser) -> None:
@@ -69,7 +65,7 @@ def _add_limits(made: Parser) -> None:
         ),
         ("--every", duration(3600), "of a video, least time between two pictures [500ms]"),
     ):
-        group.add_argument(flag, type=_reader(kind), metavar=kind.metavar, help=text)
+        group.add_argument(flag, type=reader(kind), metavar=kind.metavar, help=text)
     group.add_argument("--keep-all", action="store_true", help="keep faces that are like others, too")
 
 
@@ -85,7 +81,7 @@ def _run(flags: Flags) -> int:
 
     from rtswap.app.networks import open_models
     from rtswap.commands.extract.options import ExtractOptions
-    from rtswap.commands.extract.run import extract
+    from rtswap.commands.extract.run import extract, shown
 
     console = console_of(found)
     words = {"template": "template", "size": "size", "format": "format", "similar": "similar", "every": "every_s"}
@@ -102,37 +98,19 @@ def _run(flags: Flags) -> int:
     seeing = replace(  # our own recogniser wherever dlib is not installed, and nothing about masks
         found, tracking=replace(found.tracking, follow="person"), mask=replace(found.mask, masks=("hull",))
     )
-    result, code = extract(wanted, lambda: open_models(seeing, on_event=console.event), console=console)
-    console.summary(result)
+    with console:
+        result, code = extract(wanted, lambda: open_models(seeing, on_event=console.event), console=console)
+        console.answer(result, *shown(result))
     return code
 
 
 def _limits(flags: Flags) -> QualityLimits:
     from rtswap.commands.extract.limits import QualityLimits
 
-    usual = QualityLimits()
-    light = flags.get("min_light", usual.light[0]), flags.get("max_light", usual.light[1])
-    return QualityLimits(
-        min_face_px=flags.get("min_face", usual.min_face_px),
-        min_sharpness=flags.get("min_sharpness", usual.min_sharpness),
-        max_yaw=flags.get("max_yaw", usual.max_yaw),
-        max_pitch=flags.get("max_pitch", usual.max_pitch),
-        light=light,
-    )
-
-
-def _reader(kind: Kind) -> Callable[[str], Any]:
-    from argparse import ArgumentTypeError
-
-    def read(value: str) -> Any:
-        try:
-            return kind.parse(value)
-        except ValueError as error:
-            near = nearest(value, kind.choices)
-            meant = f"; did you mean {near}?" if near else ""
-            raise ArgumentTypeError(f"expected {kind.expected}, got {error}{meant}") from None
-
-    return read
+    usual = QualityLimits().light
+    fields = {"min_face": "min_face_px", **dict.fromkeys(("min_sharpness", "max_yaw", "max_pitch"))}
+    given = {field or flag: flags[flag] for flag, field in fields.items() if flag in flags}
+    return QualityLimits(light=(flags.get("min_light", usual[0]), flags.get("max_light", usual[1])), **given)
 
 
 COMMAND = Command("extract INPUT", "cut faces out of photos and videos, aligned", _parser, _run)

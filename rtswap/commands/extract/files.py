@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from rtswap.core.errors import InputError, UsageError
+from rtswap.core.errors import InputError, UsageError, reason
+from rtswap.core.files import list_files, sha256_of
 from rtswap.core.urls import scheme
-from rtswap.media.inputs.image import natural_key
 from rtswap.source.personas import is_persona, persona_photo
 from rtswap.vision.images import PICTURE_SUFFIXES, looks_like_picture
 
@@ -32,7 +32,7 @@ def files_in(inputs: Sequence[str], out: Path) -> list[Path]:
                 f"cannot extract from {name}", expected="photos, folders or video files", do="Record it."
             )
         path = Path(name).expanduser()
-        if not _is_folder(path):
+        if not os.path.isdir(path):
             found[path] = None
             continue
         if path.resolve() == out.resolve():
@@ -43,18 +43,9 @@ def files_in(inputs: Sequence[str], out: Path) -> list[Path]:
 
 def _inside(folder: Path) -> list[Path]:
     try:
-        children = [child for child in folder.iterdir() if not child.name.startswith(".")]
+        return list_files(folder, PICTURE_SUFFIXES | VIDEO_SUFFIXES)
     except OSError as error:
-        raise InputError(f"cannot read the folder {folder}", got=error.strerror or str(error)) from None
-    wanted = PICTURE_SUFFIXES | VIDEO_SUFFIXES
-    return sorted((child for child in children if child.suffix.lower() in wanted), key=natural_key)
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except (OSError, ValueError):  # too long, a zero byte
-        return False
+        raise InputError(f"cannot read the folder {folder}", got=reason(error)) from None
 
 
 def is_video(path: Path) -> bool:
@@ -75,11 +66,9 @@ def hash_of(path: Path) -> str:
         if not path.is_file():
             what = f"{path} is no ordinary file" if path.exists() else f"no such file: {str(path)[:300]!r}"
             raise InputError(what, expected="a photo, a folder or a video file", do="Check the path.")
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"cannot read {str(path)[:300]!r}", got=reason, do="Check its permissions.") from None
+        raise InputError(f"cannot read {str(path)[:300]!r}", got=reason(error), do="Check its permissions.") from None
 
 
 def name_of(path: Path, sha256: str, frame: int | None, number: int, suffix: str) -> str:

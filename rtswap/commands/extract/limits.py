@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rtswap.commands.extract.measure import Seen
+from rtswap.commands.extract.measure import MeasuredFace
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +25,16 @@ class QualityLimits:
     max_outside: float = 0.2
     """Share of the face's outline that lies beyond the picture."""
 
-    def refusal(self, seen: Seen) -> str:
+    def refusal(self, face: MeasuredFace) -> str:
         """The first reason against a face, in one word or two; empty for a good one."""
         checks = (
-            ("too small", seen.face_px >= self.min_face_px),
-            ("cut off", seen.outside <= self.max_outside),
-            ("turned away", abs(seen.yaw) <= self.max_yaw),
-            ("looks up or down", abs(seen.pitch) <= self.max_pitch),
-            ("too dark", seen.light >= self.light[0]),
-            ("too bright", seen.light <= self.light[1]),
-            ("black or white", seen.clipped <= self.max_clipped),
-            ("blurred", seen.sharpness >= self.min_sharpness),
+            ("too small", face.face_px >= self.min_face_px),
+            ("cut off", face.outside <= self.max_outside),
+            ("turned away", abs(face.yaw) <= self.max_yaw),
+            ("looks up or down", abs(face.pitch) <= self.max_pitch),
+            ("too dark", face.light >= self.light[0]),
+            ("too bright", face.light <= self.light[1]),
+            ("black or white", face.clipped <= self.max_clipped),
+            ("blurred", face.sharpness >= self.min_sharpness),
         )
         return next((reason for reason, good in checks if not good), "")

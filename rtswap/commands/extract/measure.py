@@ -22,7 +22,7 @@ UNCLEAR = "unclear"
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class MeasuredFace:
     """One face in a photo."""
 
     box: Box
@@ -44,14 +44,14 @@ class Seen:
     """Share of the outline beyond the picture."""
 
 
-def look_at(image: Image, detector: Detector, landmarks: LandmarkModel) -> list[Seen | None]:
+def measure_faces(image: Image, detector: Detector, landmarks: LandmarkModel) -> list[MeasuredFace | None]:
     """Every face from left to right; None for one that cannot be made out from close by."""
     found = [face for face in detector.detect(image) if face.score >= _SURE]
     found.sort(key=lambda face: float(face.box[0] + face.box[2]))
-    return [_measured(image, face, landmarks) for face in found]
+    return [_measure(image, face, landmarks) for face in found]
 
 
-def _measured(image: Image, face: Detection, landmarks: LandmarkModel) -> Seen | None:
+def _measure(image: Image, face: Detection, landmarks: LandmarkModel) -> MeasuredFace | None:
     try:
         mesh = look(landmarks, image, look(landmarks, image, face.keypoints))
         portrait, matrix = make_portrait(image, mesh)
@@ -61,7 +61,7 @@ def _measured(image: Image, face: Detection, landmarks: LandmarkModel) -> Seen |
     appraisal = appraise(portrait, transform(matrix, mesh), scale_of(matrix))
     figures, pose = appraisal.figures, pose_of(mesh)
     oval, limit = mesh[OVAL, :2], np.array([image.shape[1], image.shape[0]])
-    return Seen(
+    return MeasuredFace(
         box=box,
         keypoints=keypoints_of(mesh),
         detected=face.score,

@@ -32,16 +32,6 @@ class ExtractOptions:
 
     def settings(self) -> dict[str, Any]:
         """Everything that decides what comes out, as JSON knows it: where it differs, nothing is done already."""
-        limits = {
-            name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self.limits).items()
-        }
-        return {
-            "template": self.template,
-            "size": self.size,
-            "format": self.format,
-            "limits": limits,
-            "similar": self.similar,
-            "keep_all": self.keep_all,
-            "every_s": self.every_s,
-            "embeddings": self.embeddings,
-        }
+        limits = asdict(self.limits) | {"light": list(self.limits.light)}
+        decisive = ("template", "size", "format", "limits", "similar", "keep_all", "every_s", "embeddings")
+        return {name: getattr(self, name) for name in decisive} | {"limits": limits}

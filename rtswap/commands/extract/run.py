@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,15 @@ import numpy as np
 
 from rtswap.app.console import Console
 from rtswap.app.networks import FaceModels
-from rtswap.commands.extract.album import SHEET, Album, Done, encoded
+from rtswap.app.overwriting import one_file, refuse
+from rtswap.commands.extract.album import INDEX, SHEET, Album, FileProgress, encode
 from rtswap.commands.extract.files import files_in, hash_of, is_video, name_of
-from rtswap.commands.extract.measure import UNCLEAR, Seen, look_at
+from rtswap.commands.extract.measure import UNCLEAR, MeasuredFace, measure_faces
 from rtswap.commands.extract.near_duplicates import NearDuplicates
 from rtswap.commands.extract.options import ExtractOptions
-from rtswap.commands.extract.sheet import draw_sheet
+from rtswap.commands.extract.sheet import draw_faces
 from rtswap.core.errors import InputError
+from rtswap.core.text import plural
 from rtswap.core.types import Image
 from rtswap.vision.crops import cut_sharp
 from rtswap.vision.geometry import scale_of, transform
@@ -31,25 +33,28 @@ ENLARGED = 1.5
 SAVE_EVERY_S = 20.0
 ALIKE = "alike"
 """Reason against a face that was kept before, nearly so."""
-_A_PHOTO = 1
+SKIPPED = ("done before", "given twice", "without a face")
+"""Kinds of files from which nothing new came."""
 _UNOPENED = 1
 """Frames that a video is taken to have until it is opened, for the bar."""
 
 
 def extract(
-    wanted: ExtractOptions, open_models: Callable[[], FaceModels], *, console: Console
+    options: ExtractOptions, open_models: Callable[[], FaceModels], *, console: Console
 ) -> tuple[dict[str, Any], int]:
     """The summary and the exit code. Networks are opened when the first file needs them.
 
     Raises InputError where no face was kept, UsageError, OutputError.
     """
-    files = files_in(wanted.inputs, wanted.out.expanduser())
+    files = files_in(options.inputs, options.out.expanduser())
     if not files:
-        raise InputError(f"there is no photo or video in {', '.join(wanted.inputs)[:300]}", do="Check the path.")
-    album = Album(wanted.out.expanduser(), wanted.settings(), overwrite=wanted.overwrite)
+        raise InputError(f"there is no photo or video in {', '.join(options.inputs)[:300]}", do="Check the path.")
+    out = options.out.expanduser()
+    refuse([(str(path), "one of the inputs") for path in files], [one_file(out / name) for name in (INDEX, SHEET)])
+    album = Album(out, options.settings(), overwrite=options.overwrite)
     if album.started_over:
         console.event(f"{album.folder}: the faces of an earlier run with other settings were removed")
-    run = _Extraction(wanted, album, open_models, console, files)
+    run = _Extraction(options, album, open_models, console, files)
     interrupted = False
     try:
         run.work()
@@ -59,7 +64,7 @@ def extract(
     finally:
         album.save()
     if album.faces and (run.kept or not (album.folder / SHEET).exists()):
-        album.write(SHEET, encoded(draw_sheet(album.folder, album.faces), ".png"))
+        album.write(SHEET, encode(draw_faces(album.folder, album.faces), ".png"))
     if not album.faces and not interrupted:
         raise run.nothing()
     return run.summary(interrupted), 0
@@ -70,14 +75,14 @@ class _Extraction:
 
     def __init__(
         self,
-        wanted: ExtractOptions,
+        options: ExtractOptions,
         album: Album,
         open_models: Callable[[], FaceModels],
         console: Console,
         files: list[Path],
     ) -> None:
-        self._wanted, self._album, self._console, self._files = wanted, album, console, files
-        self._open_eyes = open_models
+        self._options, self._album, self._console, self._files = options, album, console, files
+        self._open_models = open_models
         self._models: FaceModels | None = None
         self._alike: NearDuplicates | None = None
         self._saved_at = time.perf_counter()
@@ -117,7 +122,7 @@ class _Extraction:
             return
         self._hashes.add(sha256)
         done = self._album.begin(sha256, str(path))
-        if self._wanted.overwrite and self._alike is not None:
+        if self._options.overwrite and self._alike is not None:
             self._alike.forget(sha256)
         if done is None:
             self.before += 1
@@ -132,7 +137,7 @@ class _Extraction:
         done.complete = True
         self.faceless += not done.seen
 
-    def _pictures(self, path: Path, done: Done) -> Iterator[tuple[Image, int | None, float | None]]:
+    def _pictures(self, path: Path, done: FileProgress) -> Iterator[tuple[Image, int | None, float | None]]:
         """A photo; or the frames of a video that are not done, at least so far apart as is wished."""
         if not is_video(path):
             yield read_image(path), None, None
@@ -148,19 +153,19 @@ class _Extraction:
                 if frame.index < done.frame or time_s < done.next_s:
                     continue
                 yield frame.image, frame.index, time_s
-                done.frame, done.next_s = frame.index + 1, time_s + self._wanted.every_s
+                done.frame, done.next_s = frame.index + 1, time_s + self._options.every_s
                 self._progress(f"{path.name} {int(time_s) // 60}:{int(time_s) % 60:02}")
             self._done = before + count - 1
 
     def _picture(
-        self, path: Path, sha256: str, done: Done, image: Image, frame: int | None, time_s: float | None
+        self, path: Path, sha256: str, done: FileProgress, image: Image, frame: int | None, time_s: float | None
     ) -> None:
         """Every face in it. What is counted counts when the picture is done."""
-        models = self._look()
-        faces = look_at(image, models.photo_detector, models.landmarks)
+        models = self._face_models()
+        faces = measure_faces(image, models.photo_detector, models.landmarks)
         refused: Counter[str] = Counter()
         for number, seen in enumerate(faces, 1):
-            name = name_of(path, sha256, frame, number, f".{self._wanted.format}")
+            name = name_of(path, sha256, frame, number, f".{self._options.format}")
             if self._album.has(name):
                 continue  # kept before an interruption
             where = {"file": name, "source": str(path), "sha256": sha256, "frame": frame, "time_s": time_s}
@@ -176,49 +181,49 @@ class _Extraction:
             self._album.save()
             self._saved_at = time.perf_counter()
 
-    def _face(self, image: Image, seen: Seen | None, where: dict[str, Any]) -> str:
+    def _face(self, image: Image, seen: MeasuredFace | None, where: dict[str, Any]) -> str:
         """Keep it, or the reason not to."""
         if seen is None:
             return UNCLEAR
-        reason = self._wanted.limits.refusal(seen)
+        reason = self._options.limits.refusal(seen)
         if reason:
             return reason
-        alike = self._likeness()
+        alike = self._near_duplicates()
         vector = alike.of(image, seen.keypoints) if alike is not None else None
-        if alike is not None and not self._wanted.keep_all and alike.known(vector):
+        if alike is not None and not self._options.keep_all and alike.known(vector):
             return ALIKE
-        matrix = placement(seen.keypoints, self._wanted.template, self._wanted.size)
-        record = where | _record(seen, scale_of(matrix))
+        matrix = placement(seen.keypoints, self._options.template, self._options.size)
+        record = where | _record_of(seen, scale_of(matrix))
         record["matrix"] = [[round(float(v), 6) for v in row] for row in matrix]
-        record["aligned"] = _rounded(transform(matrix, seen.keypoints))
-        if self._wanted.embeddings and alike is not None:
+        record["aligned"] = _round(transform(matrix, seen.keypoints))
+        if self._options.embeddings and alike is not None:
             record["embedding"] = None if vector is None else [round(float(v), 5) for v in vector]
             record["embedded_by"] = alike.name
-        self._album.add(cut_sharp(image, matrix, self._wanted.size), record)
+        self._album.add(cut_sharp(image, matrix, self._options.size), record)
         if alike is not None:
             alike.remember(vector, where["sha256"])
         self.kept += 1
         self.enlarged += scale_of(matrix) > ENLARGED
         return ""
 
-    def _look(self) -> FaceModels:
+    def _face_models(self) -> FaceModels:
         if self._models is None:
-            self._models = self._open_eyes()
+            self._models = self._open_models()
         return self._models
 
-    def _likeness(self) -> NearDuplicates | None:
+    def _near_duplicates(self) -> NearDuplicates | None:
         """None where nobody asks who a face is. What earlier runs kept is known from its pictures."""
-        wanted = self._wanted
-        if self._alike is not None or (wanted.keep_all and not wanted.embeddings):
+        options = self._options
+        if self._alike is not None or (options.keep_all and not options.embeddings):
             return self._alike
-        models = self._look()
+        models = self._face_models()
         embedder, name = models.embedder(), "dlib"
         if embedder is None:
             embedder, name = models.recogniser, "rtswap"
         if embedder is None:
             return None
-        self._alike = NearDuplicates(embedder, name, wanted.similar)
-        for face in [] if wanted.keep_all else self._album.faces:
+        self._alike = NearDuplicates(embedder, name, options.similar)
+        for face in [] if options.keep_all else self._album.faces:
             try:
                 picture = read_image(self._album.folder / face["file"])
             except InputError:
@@ -227,15 +232,14 @@ class _Extraction:
         return self._alike
 
     def _progress(self, line: str) -> None:
-        self._console.progress(self._done, self._total, f"{line}  {self.kept} faces")
+        self._console.progress(self._done, self._total, f"{line}  {plural(self.kept, 'face')}")
 
     def summary(self, interrupted: bool) -> dict[str, Any]:
         """For people and as JSON."""
         found: dict[str, Any] = {"folder": str(self._album.folder), "faces": len(self._album.faces), "new": self.kept}
         found["files"] = len(self._files)
         found["refused"] = dict(self.refused.most_common())
-        counts = (("done before", self.before), ("given twice", self.twice), ("without a face", self.faceless))
-        for name, count in counts:
+        for name, count in zip(SKIPPED, (self.before, self.twice, self.faceless), strict=True):
             if count:
                 found[name] = count
         if self.enlarged:
@@ -251,27 +255,41 @@ class _Extraction:
     def nothing(self) -> InputError:
         """Why there is no face."""
         reasons = [f"{count} {reason}" for reason, count in self.refused.most_common()]
-        unreadable = [f"{len(self.unreadable)} unreadable files"] if self.unreadable else []
+        unreadable = [plural(len(self.unreadable), "unreadable file")] if self.unreadable else []
         if reasons:
-            got = f"{self.seen} faces: {', '.join(reasons + unreadable)}"
+            got = f"{plural(self.seen, 'face')}: {', '.join(reasons + unreadable)}"
             return InputError("no face is good enough", got=got, do="See rtswap extract --help for the limits.")
-        got = ", ".join([f"{len(self._files) - len(self.unreadable)} files without one", *unreadable])
+        got = ", ".join([f"{plural(len(self._files) - len(self.unreadable), 'file')} without one", *unreadable])
         return InputError("no face was found", got=got, do="Give photos or videos that show faces.")
 
 
-def _record(seen: Seen, enlarged: float) -> dict[str, Any]:
+def shown(result: Mapping[str, Any]) -> list[str]:
+    """For people, of what ``extract`` returns: what is in the folder, and what was left out."""
+    files = plural(result["files"], "file")
+    lines = [
+        f"Wrote {result['folder']}: {plural(result['faces'], 'face')}, {result['new']} of them new, from {files}."
+    ]
+    if result["refused"]:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in result["refused"].items())
+        lines.append(f"Faces left out: {reasons}.")
+    skipped = [f"{result[name]} {name}" for name in SKIPPED if name in result]
+    skipped += [f"{len(result['unreadable'])} unreadable"] if "unreadable" in result else []
+    return [*lines, *([f"Files left out: {', '.join(skipped)}."] if skipped else [])]
+
+
+def _record_of(seen: MeasuredFace, enlarged: float) -> dict[str, Any]:
     quality = {
         name: round(float(getattr(seen, name)), 5)
         for name in ("detected", "face_px", "sharpness", "yaw", "pitch", "roll", "light", "clipped", "outside")
     }
     return {
         "box": [round(float(v), 2) for v in seen.box],
-        "keypoints": _rounded(seen.keypoints),
+        "keypoints": _round(seen.keypoints),
         "score": round(float(seen.score), 5),
         "enlarged": round(enlarged, 4),
         "quality": quality,
     }
 
 
-def _rounded(points: np.ndarray[Any, Any]) -> list[list[float]]:
+def _round(points: np.ndarray[Any, Any]) -> list[list[float]]:
     return [[round(float(x), 2), round(float(y), 2)] for x, y in points]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rtswap.commands.command import Command, Flags, console_of, effective
-from rtswap.commands.flags import Parser, add_common, add_table
+from rtswap.commands.flags import Parser
 from rtswap.core.errors import UsageError
 
 
@@ -17,22 +17,21 @@ def _parser() -> Parser:
     group = made.add_argument_group("What is looked at")
     group.add_argument("-o", "--output", dest="folder", metavar="FOLDER", help="where to write [CLIP_inspect]")
     group.add_argument("-y", "--overwrite", action="store_true", help="replace files that exist")
-    add_table(made, ["source", "tracking", "swap", "mask", "safety", "badge", "engine", "console"])
-    add_common(made)
-    return made
+    return made.with_table(["source", "tracking", "swap", "mask", "safety", "badge", "engine", "console"])
 
 
 def _run(flags: Flags) -> int:
     if "clip" not in flags:
         raise UsageError("no clip given", do="Name a file: rtswap inspect clip.mp4")
     found = effective(flags).config
+    from rtswap.commands.inspect.report import shown
     from rtswap.commands.inspect.run import inspect as look
 
-    console = console_of(found)
-    result = look(
-        flags["clip"], found, console=console, folder=flags.get("folder"), overwrite=bool(flags.get("overwrite"))
-    )
-    console.summary(result)
+    with console_of(found) as console:
+        result = look(
+            flags["clip"], found, console=console, folder=flags.get("folder"), overwrite=bool(flags.get("overwrite"))
+        )
+        console.answer(result, *shown(result))
     return 0 if result["frames_with_a_face"] else 1
 
 

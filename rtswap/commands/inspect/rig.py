@@ -8,7 +8,7 @@ from dataclasses import replace
 from rtswap.app.config import Config
 from rtswap.app.marking import confirm_sources
 from rtswap.app.networks import FaceModels, open_models
-from rtswap.app.program import bind_sources, make_finishes, make_swap_model, make_tracker, mask_is_partial
+from rtswap.app.program import Probes, Program
 from rtswap.commands.inspect.probes import (
     CanvasProbe,
     FinishProbe,
@@ -17,12 +17,10 @@ from rtswap.commands.inspect.probes import (
     SwapperProbe,
     TrackerProbe,
 )
-from rtswap.compositing.canvas.host import HostCanvas
-from rtswap.compositing.renderer import HostRenderer
 from rtswap.core.errors import SourceError
-from rtswap.core.protocols import Finish, Swapper
+from rtswap.core.protocols import Swapper
 from rtswap.core.types import SourceIdentity
-from rtswap.runtime.pipeline import Pipeline, Policy
+from rtswap.disclosure import Disclosure
 from rtswap.source.portrait import find_landmarks
 from rtswap.vision.talking_head import persona
 
@@ -36,49 +34,38 @@ class Rig:
     def __init__(self, config: Config, *, on_event: Event, photos: bool = False) -> None:
         confirm_sources(config, on_event)
         models = open_models(config, on_event=on_event)
+        config = replace(config, source=replace(config.source, also=()))
+        stand_in = [] if config.source.photos else [_stand_in(models)]
+        if stand_in:  # the skin mask is the photo's
+            config = _without_skin(config)
+        plain = _plain_swapper(config, models) if "skin" in config.mask.masks else None
         self.watch = watch = Probe()
-        detector = models.photo_detector if photos else models.detector
-        tracker = make_tracker(config, detector, models._replace(landmarks=LandmarkProbe(models.landmarks, watch)))
-        safety = config.safety
-        self.pipeline = Pipeline(
-            TrackerProbe(tracker, watch),
-            HostRenderer(
-                [_swapper(config, models, watch, on_event)],
-                canvas=lambda image: CanvasProbe(HostCanvas(image), watch),
-                finishes=_finishes(config, models, watch, on_event),
-                partial=mask_is_partial(config),
-            ),
-            policy=Policy(safety.on_failure, safety.empty_after_s),
+        program = Program(
+            config,
             on_event=on_event,
+            models=models,
+            sources=stand_in or None,
+            disclosure=Disclosure(None),  # what is drawn of the frames is marked
+            probes=Probes(
+                landmarks=lambda model: LandmarkProbe(model, watch),
+                tracker=lambda tracker: TrackerProbe(tracker, watch),
+                swapper=lambda swapper: SwapperProbe(swapper, plain, watch),
+                finish=lambda step, name: FinishProbe(step, name, watch),
+                canvas=lambda canvas: CanvasProbe(canvas, watch),
+            ),
         )
+        self.pipeline = program.pipeline(photos=photos, live=False)
 
 
-def _swapper(config: Config, models: FaceModels, watch: Probe, on_event: Event) -> Swapper:
-    """The wished source's, or the stand-in's: then without the skin mask, which is the photo's."""
-    if not config.source.photos:
-        bound = make_swap_model(_without_skin(config), models).bind(_stand_in(models))
-        return SwapperProbe(bound, None, watch)
-    alone = replace(config, source=replace(config.source, also=()))
-    swapper = bind_sources(alone, models, on_event=on_event)[0]
-    if "skin" not in config.mask.masks:
-        return SwapperProbe(swapper, None, watch)
-    plain = replace(_without_skin(alone), swap=replace(config.swap, color="none"))
-    return SwapperProbe(swapper, bind_sources(plain, models, on_event=lambda text: None)[0], watch)
+def _plain_swapper(config: Config, models: FaceModels) -> Swapper:
+    """Without the photo's skin mask: what that mask takes away is the difference."""
+    plain = replace(_without_skin(config), swap=replace(config.swap, color="none"))
+    return Program(plain, on_event=lambda text: None, models=models, probes=Probes()).swappers[0]
 
 
 def _without_skin(config: Config) -> Config:
     masks = tuple(mask for mask in config.mask.masks if mask != "skin")
     return replace(config, mask=replace(config.mask, masks=masks))
-
-
-def _finishes(config: Config, models: FaceModels, watch: Probe, on_event: Event) -> list[Finish]:
-    made = make_finishes(config, models, on_event=on_event, live=False)
-    return [FinishProbe(step, _name_of(step), watch) for step in made]
-
-
-def _name_of(step: Finish) -> str:
-    """``compositing/occlusion.py`` -> occlusion."""
-    return type(step).__module__.rpartition(".")[2]
 
 
 def _stand_in(models: FaceModels) -> SourceIdentity:

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from rtswap.core.errors import OutputError
+from rtswap.core.errors import OutputError, reason
+from rtswap.core.files import make_partial
 
 
 @contextmanager
@@ -19,14 +20,14 @@ def publish_folder(path: Path, names: Sequence[str], *, overwrite: bool) -> Iter
     OutputError where ``path`` cannot be written, or has such files already and ``overwrite`` is not wished.
     """
     _refuse(path, names, overwrite)
-    work = _make_beside(path)
+    work = make_partial(path, Path.mkdir, do="Choose another folder with -o.")
     try:
         yield work
         try:
             _publish(work, path, names)
         except OSError as error:
             raise OutputError(
-                f"cannot write {path}", got=_reason(error), do="Choose another folder with -o."
+                f"cannot write {path}", got=reason(error), do="Choose another folder with -o."
             ) from None
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -38,7 +39,7 @@ def _refuse(path: Path, names: Sequence[str], overwrite: bool) -> None:
             return
         there = [name for name in names if (path / name).exists()]
     except (OSError, ValueError) as error:
-        raise OutputError(f"cannot write {str(path)[:300]!r}", got=_reason(error)) from None
+        raise OutputError(f"cannot write {str(path)[:300]!r}", got=reason(error)) from None
     if not path.is_dir():
         raise OutputError(
             f"cannot write into {path}", expected="a folder", got="a file", do="Choose another name with -o."
@@ -50,25 +51,6 @@ def _refuse(path: Path, names: Sequence[str], overwrite: bool) -> None:
         raise OutputError(f"cannot write into {path}", got="no permission", do="Choose another folder with -o.")
 
 
-def _make_beside(path: Path) -> Path:
-    number = 1
-    while True:
-        work = path.with_name(f"{path.name}.partial{number if number > 1 else ''}")
-        try:
-            work.mkdir()
-        except FileExistsError:
-            number += 1
-        except FileNotFoundError:
-            do = f"Create it first: mkdir -p {path.parent}"
-            raise OutputError(f"no folder {path.parent} for {path.name}", do=do) from None
-        except (OSError, ValueError) as error:
-            raise OutputError(
-                f"cannot write {str(path)[:300]!r}", got=_reason(error), do="Choose another folder with -o."
-            ) from None
-        else:
-            return work
-
-
 def _publish(work: Path, path: Path, names: Sequence[str]) -> None:
     if not path.exists():
         work.rename(path)
@@ -76,7 +58,3 @@ def _publish(work: Path, path: Path, names: Sequence[str]) -> None:
     (path / names[-1]).unlink(missing_ok=True)  # the last one says that all are there
     for name in names:
         (work / name).replace(path / name)
-
-
-def _reason(error: Exception) -> str:
-    return os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import unquote
 
-from rtswap.commands.verify.fetch import fetched
+from rtswap.commands.verify.fetch import fetch
 from rtswap.core.errors import InputError, RtswapError, UsageError
+from rtswap.core.parts import InputRequest
 from rtswap.core.protocols import Input
 from rtswap.core.urls import redact, scheme
 from rtswap.disclosure.manifest import ManifestReport, read_manifest
@@ -40,21 +42,21 @@ def verify(
     """
     if not WINDOWS_S[0] <= window_s <= WINDOWS_S[1]:
         raise UsageError("no such window", expected=f"{WINDOWS_S[0]:g} to {WINDOWS_S[1]:g} s", got=f"{window_s:g} s")
-    look = _Look(reader or WatermarkReader(window_s), on_progress)
+    scan = _Scan(reader or WatermarkReader(window_s), on_progress)
     text = str(path)
     if scheme(text) in ("", "file"):
         file = Path(unquote(text.removeprefix("file://")) if scheme(text) else text).expanduser()
-        return _verify_file(file, str(path), look, on_event)
+        return _verify_file(file, str(path), scan, on_event)
     name = redact(text)
-    with fetched(text, name, on_event) as copy:
+    with fetch(text, name, on_event) as copy:
         if copy is not None:
-            return _verify_file(copy, name, look, on_event)
+            return _verify_file(copy, name, scan, on_event)
     with _stream(text, on_event) as stream:
-        look.at(stream, watch_s=WATCH_S)
-    return look.verdict(name, None, ["of an address that is streamed, no manifest can be read"])
+        scan.at(stream, watch_s=WATCH_S)
+    return scan.verdict(name, None, ["of an address that is streamed, no manifest can be read"])
 
 
-class _Look:
+class _Scan:
     """The frames of one input, and what the reader says of them."""
 
     def __init__(self, reader: MarkReader, on_progress: Progress) -> None:
@@ -95,7 +97,7 @@ class _Look:
         )
 
 
-def _verify_file(path: Path, name: str, look: _Look, on_event: Event) -> Verdict:
+def _verify_file(path: Path, name: str, scan: _Scan, on_event: Event) -> Verdict:
     """What one part of the file withholds, the other may still tell; where both do, InputError is raised."""
     _require_file(path, name)
     notes: list[str] = []
@@ -103,41 +105,30 @@ def _verify_file(path: Path, name: str, look: _Look, on_event: Event) -> Verdict
     try:
         manifest = read_manifest(path)
     except RtswapError as error:  # damaged, or c2pa-python is not installed
-        notes.append(_named(str(error), path, name))
+        notes.append(_with_name(str(error), path, name))
     try:
-        with _opened(path, lambda event: on_event(_named(event, path, name))) as input:
-            look.at(input)
+        request = InputRequest(on_event=lambda event: on_event(_with_name(event, path, name)))
+        opened = open_input(str(path.absolute()), request)
+        with closing(opened) as input:
+            scan.at(input)
     except InputError as error:
-        if not look.frames and manifest is None:
-            raise InputError(_named(str(error), path, name)) from None
-        notes.append(_named(str(error), path, name))
-    return look.verdict(name, manifest, notes)
+        if not scan.frames and manifest is None:
+            raise InputError(_with_name(str(error), path, name)) from None
+        notes.append(_with_name(str(error), path, name))
+    return scan.verdict(name, manifest, notes)
 
 
-def _named(message: str, path: Path, name: str) -> str:
+def _with_name(message: str, path: Path, name: str) -> str:
     """The message, with the name under which the user knows the file."""
     return message.replace(str(path.absolute()), name).replace(str(path), name).rstrip(".")
 
 
 def _require_file(path: Path, name: str) -> None:
     """A number is no camera here, and a folder no file."""
-    try:
-        is_file, is_there = path.is_file(), path.exists()
-    except (OSError, ValueError):  # a name too long, a zero byte
-        is_file = is_there = False
-    if not is_there:
+    if not os.path.exists(path):
         raise InputError(f"no such file: {name[:300]!r}", expected="a video, a picture or an address")
-    if not is_file:
+    if not path.is_file():
         raise InputError(f"{name} is no file", expected="a video, a picture or an address")
-
-
-@contextmanager
-def _opened(path: Path, on_event: Event) -> Iterator[Input]:
-    input = open_input(str(path.absolute()), on_event=on_event)
-    try:
-        yield input
-    finally:
-        input.close()
 
 
 @contextmanager

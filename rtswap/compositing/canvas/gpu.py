@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from rtswap.compositing.canvas import plain_torch
 from rtswap.compositing.canvas.face_table import Table, crop_table, paste_table, side_for
 from rtswap.compositing.canvas.host import COVER_CELLS
-from rtswap.compositing.canvas.yuv import LAYOUTS, Coding, bytes_shape, coding, frame_size
-from rtswap.core.types import Box, Image, Mask, Matrix, View
-from rtswap.disclosure.gpu import Pattern, PatternState, Plate, PlateState, mark_plain
+from rtswap.core.protocols import Stamp
+from rtswap.core.types import Box, Image, Mask, Matrix, StampedImage, View
 from rtswap.gpu.resample import Tensor, uploaded
 from rtswap.gpu.slots import Lanes, Slot, Slots, Waits
 from rtswap.gpu.torch_import import load_torch
@@ -25,27 +24,17 @@ from rtswap.vision.geometry import clip_box
 
 torch = load_torch()
 
-Marks = tuple[PatternState | None, PlateState | None]
-
 
 class Kernels(Protocol):
-    """What is done to pixels: ``PlainKernels``, or ``cuda_kernels.TritonKernels``."""
-
-    def to_bgr(self, raw: Tensor, size: tuple[int, int], layout: str, coding: Coding) -> Tensor: ...
+    """What is done to pixels: ``PlainKernels``, or ``triton_launch.TritonKernels``."""
 
     def crop(self, frame: Tensor, table: Table, on_device: Tensor, side: int) -> Tensor: ...
 
     def paste(self, frame: Tensor, crops: Tensor, masks: Tensor, table: Table, on_device: Tensor) -> None: ...
 
-    def deliver(self, frame: Tensor, marks: Marks, layout: str, coding: Coding) -> Tensor: ...
-
 
 class PlainKernels:
     """In plain torch."""
-
-    def to_bgr(self, raw: Tensor, size: tuple[int, int], layout: str, coding: Coding) -> Tensor:
-        """(H, W, 3) BGR: the bytes themselves where they are that."""
-        return raw if layout == "bgr" else plain_torch.from_yuv(raw, size, layout, coding)
 
     def crop(self, frame: Tensor, table: Table, on_device: Tensor, side: int) -> Tensor:
         """(N, side, side, 3)"""
@@ -55,17 +44,10 @@ class PlainKernels:
         """In place, every face in order."""
         plain_torch.paste_faces(frame, crops, masks, table, on_device)
 
-    def deliver(self, frame: Tensor, marks: Marks, layout: str, coding: Coding) -> Tensor:
-        """The frame, marked, as it is to leave."""
-        mark_plain(frame, *marks)
-        return frame if layout == "bgr" else plain_torch.to_yuv(frame, layout, coding)
-
 
 class Compositor:
     """Makes canvases. One per stream, used by one thread.
 
-    ``layout_in``, ``layout_out``: bgr, nv12 or i420; ``coded``: the standard of the latter two. ``pattern`` and
-    ``plate`` make the invisible mark and the badge for a frame of (width, height), or None where it gets none.
     ``frames``: how many may be under way: with two, the next frame goes up and the last one comes down while one is
     worked on.
     """
@@ -74,75 +56,36 @@ class Compositor:
         self,
         device: str = "cuda",
         *,
-        layout_in: str = "bgr",
-        layout_out: str = "bgr",
-        coded: Coding | None = None,
-        pattern: Callable[[int, int], Pattern | None] | None = None,
-        plate: Callable[[int, int], Plate | None] | None = None,
         waits: Waits | None = None,
         kernels: Kernels | None = None,
         frames: int = 2,
     ) -> None:
-        if layout_in not in LAYOUTS or layout_out not in LAYOUTS:
-            raise ValueError(f"pixels lie as {', '.join(LAYOUTS)}, not as {layout_in} or {layout_out}")
         self.device = torch.device(device)
         self.kernels = kernels or kernels_for(self.device)
         self.waits = waits or Waits()
-        self.layouts = layout_in, layout_out
-        self.coded = coded or coding()
-        self._lanes = Lanes(self.device)
-        self._pattern, self._plate, self._frames = pattern, plate, frames
-        self.marking = pattern is not None or plate is not None
+        self._lanes, self._frames = Lanes(self.device), frames
         self._shape: tuple[int, ...] = ()
         self._slots: Slots | None = None
-        self.marks: Marks = (None, None)
 
-    def begin(self, picture: NDArray[np.uint8]) -> TorchCanvas:
-        """A canvas of a frame: (H, W, 3), or (3 H / 2, W) where the layout says so. On return the upload is under
-        way, and ``picture`` may be written again. Raises RuntimeError where ``frames`` pictures wait to be taken."""
-        slots = self._slots_for(picture.shape)
-        slot = slots.take()
-        raw = slot.send_up(picture)
-        frame = self.kernels.to_bgr(raw, frame_size(picture.shape, self.layouts[0]), self.layouts[0], self.coded)
-        return TorchCanvas(self, slots, slot, frame)
-
-    def buffer(self, width: int, height: int) -> NDArray[np.uint8] | None:
-        """Pinned memory for the next frame, as its layout wants it: what is decoded into it and then begun is copied
-        by nobody. None while every slot is in use."""
-        slot = self._slots_for(bytes_shape(width, height, self.layouts[0])).next_free()
-        return None if slot is None else slot.buffer
-
-    def _slots_for(self, shape: tuple[int, ...]) -> Slots:
-        if self._slots is None or shape != self._shape:
-            width, height = frame_size(shape, self.layouts[0])
-            if bytes_shape(width, height, self.layouts[0]) != shape:
-                raise ValueError(f"a frame of shape {shape} is no {self.layouts[0]}")
-            bytes_shape(width, height, self.layouts[1])  # raises where sides are odd
-            self._slots = Slots(self._frames, shape, self._lanes, self.waits)
-            self._shape = shape
-            pattern = self._pattern(width, height) if self._pattern else None
-            plate = self._plate(width, height) if self._plate else None
-            self.marks = (
-                None if pattern is None else PatternState(pattern, self.device),
-                None if plate is None else PlateState(plate, self.device),
-            )
-        return self._slots
+    def begin(self, picture: Image) -> TorchCanvas:
+        """A canvas of a frame. On return the upload is under way, and ``picture`` may be written again. Raises
+        RuntimeError where ``frames`` pictures wait to be taken."""
+        if self._slots is None or picture.shape != self._shape:
+            self._shape = picture.shape
+            self._slots = Slots(self._frames, self._shape, self._lanes, self.waits)
+        slot = self._slots.take()
+        return TorchCanvas(self, self._slots, slot, slot.send_up(picture))
 
 
 class TorchCanvas:
     """One frame. Implements ``protocols.Canvas`` for parts that work on the host (each ``crop`` is then one wait
-    more), and the same for all faces at once for parts that work on the device."""
+    more), and ``protocols.GpuCanvas``: the same for all faces at once for parts that work on the device."""
 
     def __init__(self, owner: Compositor, slots: Slots, slot: Slot, frame: Tensor) -> None:
         self._owner, self._slots, self._slot, self._frame = owner, slots, slot, frame
         self._host_pastes: list[tuple[Image, Mask, View]] = []
         self._beside: list[tuple[Tensor, Callable[[NDArray[Any]], None]]] = []
         self._taken: Image | None = None
-
-    @property
-    def marked(self) -> bool:
-        """Whether badge and invisible mark are written here: the compositor was told what they look like."""
-        return self._owner.marking
 
     @property
     def frame(self) -> Tensor:
@@ -157,7 +100,7 @@ class TorchCanvas:
 
     def crops(self, views: Sequence[View]) -> Tensor:
         """(N, S, S, 3) uint8 on the device, by one kernel for all faces: what each view sees lies in the upper left
-        corner, its last pixels repeated beyond. S is one of ``cuda_views.SIDES``."""
+        corner, its last pixels repeated beyond. S is one of ``face_table.SIDES``."""
         self._flush()
         table = crop_table(views)
         on_device = uploaded(table, self._owner.device)
@@ -199,26 +142,31 @@ class TorchCanvas:
         self._beside.append((tensor, then))
 
     def finish(self) -> None:
-        """Mark the picture and send it on its way down. Nothing more can be done to it, and nobody waits."""
-        if self._slot.leaves or self._taken is not None:
-            return
-        self._flush()
-        owner = self._owner
-        for state in owner.marks:
-            if state is not None:
-                state.look_at(self._frame)
-        picture = owner.kernels.deliver(self._frame, owner.marks, owner.layouts[1], owner.coded)
-        self._slot.send_down(picture, [tensor for tensor, _ in self._beside])
+        """Send the picture on its way down. Nothing more can be done to it, and nobody waits."""
+        if not self._finished:
+            self._flush()
+            self._slot.send_down(self._frame, [tensor for tensor, _ in self._beside])
 
     def image(self) -> Image:
-        """The finished picture in the layout that was asked for, in memory of its own; the one wait of the frame.
-        What was to come ``on_download`` is told first."""
+        """The picture as it is, in memory of its own; the one wait of the frame. What was to come ``on_download`` is
+        told first."""
         if self._taken is None:
             self.finish()
-            self._taken, *beside = self._slots.arrived(self._slot)
+            self._taken, *beside = self._slots.receive(self._slot)
             for (_, then), values in zip(self._beside, beside, strict=True):
                 then(values)
         return self._taken
+
+    def deliver(self, stamp: Stamp) -> StampedImage:
+        """As ``protocols.GpuCanvas``. Raises RuntimeError where the picture is on its way down already."""
+        if self._finished:
+            raise RuntimeError("the picture was sent down before it was stamped")
+        receipt_for = stamp.apply_on_gpu(self.frame)
+        return receipt_for(self.image())
+
+    @property
+    def _finished(self) -> bool:
+        return self._slot.leaves or self._taken is not None
 
     def _flush(self) -> None:
         """Paste what came from the host."""

@@ -1,4 +1,4 @@
-"""The canvas's arithmetic in plain torch: what ``cuda_kernels`` does in one launch each, for devices without Triton.
+"""The canvas's arithmetic in plain torch: what ``triton_kernels`` does, for devices without Triton.
 
 Frames and crops are (H, W, 3) BGR uint8, as everywhere. Every function rounds where the canvas in host memory does.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import numpy as np
 
 from rtswap.compositing.canvas.face_table import Table
-from rtswap.compositing.canvas.yuv import Coding
 from rtswap.gpu.resample import Tensor, rounded
 from rtswap.gpu.torch_import import load_torch
 
@@ -72,37 +71,6 @@ def cover(frame: Tensor, box: tuple[int, int, int, int], cells: tuple[int, int],
     planes = small.permute(2, 0, 1)[None].float()
     smooth = torch.nn.functional.interpolate(planes, (height, width), mode="bicubic", align_corners=False)
     frame[y1:y2, x1:x2] = rounded(smooth[0].permute(1, 2, 0))
-
-
-def from_yuv(raw: Tensor, size: tuple[int, int], layout: str, coding: Coding) -> Tensor:
-    """(H, W, 3) BGR of NV12 or I420 bytes (3 H / 2, W), each colour for its four pixels."""
-    width, height = size
-    luma = raw[:height].float() - coding.black
-    chroma = raw[height:].reshape(-1)
-    half = height // 2, width // 2
-    pair = chroma.view(*half, 2).unbind(-1) if layout == "nv12" else chroma.view(2, *half).unbind(0)
-    blue, red = ((plane.float() - 128).repeat_interleave(2, 0).repeat_interleave(2, 1) for plane in pair)
-    return rounded(
-        torch.stack(
-            [
-                coding.light * luma.clamp(min=0) + first * blue + second * red
-                for first, second in zip(coding.to_bgr_blue, coding.to_bgr_red, strict=True)
-            ],
-            -1,
-        )
-    )
-
-
-def to_yuv(frame: Tensor, layout: str, coding: Coding) -> Tensor:
-    """(3 H / 2, W) bytes of a BGR frame; colours are the mean of their four pixels."""
-    height, width = frame.shape[:2]
-    bgr = frame.float()
-    luma, blue, red = (
-        sum(weight * bgr[..., channel] for channel, weight in enumerate(weights)) for weights in coding.from_bgr
-    )
-    halves = [rounded(plane.view(height // 2, 2, width // 2, 2).mean((1, 3)) + 128) for plane in (blue, red)]
-    chroma = torch.stack(halves, -1 if layout == "nv12" else 0).reshape(height // 2, width)
-    return torch.cat([rounded(luma + coding.black), chroma])
 
 
 def area_weights(length: int, count: int, shrinking: bool, device: object) -> Tensor:

@@ -1,6 +1,6 @@
-"""The kernels themselves: what every program computes for its tile, in registers. ``cuda_kernels`` launches them.
+"""The kernels themselves: what every program computes for its tile, in registers. ``triton_launch`` launches them.
 
-Bytes are read and rounded as ``cuda_plain`` does it; places beyond a picture are held at its border before they are
+Bytes are read and rounded as ``plain_torch`` does it; places beyond a picture are held at its border before they are
 read, so that no table of numbers can make a kernel read elsewhere.
 """
 
@@ -10,28 +10,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-
-@triton.jit
-def rounded(value):
-    """To the nearest whole number, ties to even, as OpenCV and torch do: exact below 2^22."""
-    magic = 12582912.0  # 1.5 * 2^23
-    return (value + magic) - magic
-
-
-@triton.jit
-def byte(value):
-    """To the nearest whole number within 0..255."""
-    return tl.minimum(tl.maximum(rounded(value), 0.0), 255.0)
-
-
-@triton.jit
-def pixel(picture, row, column, stride, shown):
-    """Three channels of interleaved bytes, as floats."""
-    at = picture + (row * stride + column) * 3
-    blue = tl.load(at, mask=shown, other=0).to(tl.float32)
-    green = tl.load(at + 1, mask=shown, other=0).to(tl.float32)
-    red = tl.load(at + 2, mask=shown, other=0).to(tl.float32)
-    return blue, green, red
+from rtswap.gpu.triton_pixels import byte, pixel, rounded
 
 
 @triton.jit(do_not_specialize=["taps"])
@@ -178,77 +157,3 @@ def _color(crop, u, v, w, h, side, cubic, shown):
             green += weight * g
             red += weight * d
     return byte(blue), byte(green), byte(red)
-
-
-@triton.jit
-def deliver(
-    frame, out, width, height,
-    tiles, tile, levels, blocks, column_blocks, row_blocks,
-    inks, keeps, chosen, plate_x, plate_y, plate_w, plate_h,
-    black, yb, yg, yr, ub, ug, ur, vb, vg, vr,
-    LAYOUT: tl.constexpr, MARKED: tl.constexpr, BADGED: tl.constexpr, QX: tl.constexpr, QY: tl.constexpr,
-):  # fmt: skip
-    """Mark, badge and layout in one pass: a program per tile of blocks of four pixels."""
-    column = tl.program_id(0) * QX + tl.arange(0, QX)[None, :]
-    row = tl.program_id(1) * QY + tl.arange(0, QY)[:, None]
-    u = tl.zeros((QY, QX), tl.float32)
-    v = tl.zeros((QY, QX), tl.float32)
-    for part in tl.static_range(4):
-        x, y = 2 * column + part % 2, 2 * row + part // 2
-        inside = (x < width) & (y < height)
-        b, g, r = pixel(frame, y, x, width, inside)
-        if MARKED:
-            at = tl.load(row_blocks + y, mask=y < height, other=0) * blocks
-            level = tl.load(levels + at + tl.load(column_blocks + x, mask=x < width, other=0), mask=inside, other=0)
-            where = (level.to(tl.int32) * tile + y % tile) * tile + x % tile
-            change = tl.load(tiles + where, mask=inside, other=0).to(tl.float32)
-            b, g, r = byte(b + change), byte(g + change), byte(r + change)
-        if BADGED:
-            beside, below = x - plate_x, y - plate_y
-            covered = inside & (beside >= 0) & (beside < plate_w) & (below >= 0) & (below < plate_h)
-            which = tl.load(chosen) * plate_h
-            kb, kg, kr = pixel(keeps, which + below, beside, plate_w, covered)
-            ib, ig, ir = pixel(inks, which + below, beside, plate_w, covered)
-            b = tl.where(covered, tl.minimum(rounded(b * kb / 255) + ib, 255.0), b)
-            g = tl.where(covered, tl.minimum(rounded(g * kg / 255) + ig, 255.0), g)
-            r = tl.where(covered, tl.minimum(rounded(r * kr / 255) + ir, 255.0), r)
-        if LAYOUT == 0:
-            to = out + (y * width + x) * 3
-            tl.store(to, b.to(tl.uint8), mask=inside)
-            tl.store(to + 1, g.to(tl.uint8), mask=inside)
-            tl.store(to + 2, r.to(tl.uint8), mask=inside)
-        else:
-            luma = byte(yb * b + yg * g + yr * r + black)
-            tl.store(out + y * width + x, luma.to(tl.uint8), mask=inside)
-            u += ub * b + ug * g + ur * r
-            v += vb * b + vg * g + vr * r
-    if LAYOUT != 0:
-        half, held = width // 2, (column < width // 2) & (row < height // 2)
-        to = out + width * height
-        blue = to + row * width + 2 * column if LAYOUT == 1 else to + row * half + column
-        red = blue + 1 if LAYOUT == 1 else blue + half * (height // 2)
-        tl.store(blue, byte(u / 4 + 128).to(tl.uint8), mask=held)
-        tl.store(red, byte(v / 4 + 128).to(tl.uint8), mask=held)
-
-
-@triton.jit
-def from_yuv(
-    raw, frame, width, height, black, light, ub, ug, vg, vr,
-    LAYOUT: tl.constexpr, QX: tl.constexpr, QY: tl.constexpr,
-):  # fmt: skip
-    """Bytes of NV12 or I420 become BGR: a program per tile of blocks of four pixels."""
-    column = tl.program_id(0) * QX + tl.arange(0, QX)[None, :]
-    row = tl.program_id(1) * QY + tl.arange(0, QY)[:, None]
-    half, held = width // 2, (column < width // 2) & (row < height // 2)
-    at = raw + width * height
-    blue = at + row * width + 2 * column if LAYOUT == 1 else at + row * half + column
-    red = blue + 1 if LAYOUT == 1 else blue + half * (height // 2)
-    u = tl.load(blue, mask=held, other=128).to(tl.float32) - 128
-    v = tl.load(red, mask=held, other=128).to(tl.float32) - 128
-    for part in tl.static_range(4):
-        x, y = 2 * column + part % 2, 2 * row + part // 2
-        luma = light * tl.maximum(tl.load(raw + y * width + x, mask=held, other=0).to(tl.float32) - black, 0.0)
-        to = frame + (y * width + x) * 3
-        tl.store(to, byte(luma + ub * u).to(tl.uint8), mask=held)
-        tl.store(to + 1, byte(luma + ug * u + vg * v).to(tl.uint8), mask=held)
-        tl.store(to + 2, byte(luma + vr * v).to(tl.uint8), mask=held)

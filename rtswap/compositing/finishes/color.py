@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from rtswap.compositing.finishes.color_transfers import Affine, Colors, idt, lct, matched_curves, mkl, rct, sot
 from rtswap.compositing.finishes.openings import openings_of, skin_weights
 from rtswap.compositing.finishes.temporal import TemporalAverage
+from rtswap.core.parts import BuildContext, FinishSpec
+from rtswap.core.protocols import GpuFinish
 from rtswap.core.types import Image, Quality, SwappedFace, Target
 from rtswap.vision.resample import blurred, resized
 
@@ -141,3 +143,26 @@ def _through(values: Values, crop: Image) -> Image:
     if values.shape == (3, 4):
         return np.asarray(cv2.transform(crop, values), np.uint8)
     return np.asarray(cv2.LUT(crop, np.round(values).astype(np.uint8).reshape(256, 1, 3)), np.uint8)
+
+
+SLOW = ("idt", "sot")
+"""More than 10 ms per face, and without a version for a GPU: good for files."""
+
+
+def _build_gpu(context: BuildContext) -> GpuFinish:
+    from rtswap.compositing.finishes.color_gpu import GpuColorMatch
+
+    return GpuColorMatch(context.swap.color)
+
+
+SPEC = FinishSpec(
+    "color",
+    "the target's colours on the swapped face, as a whole",
+    "color",
+    lambda context: ColorMatch(context.swap.color),
+    _build_gpu,
+    enabled=lambda context: context.swap.color not in ("light", "none"),
+    flag=lambda context: f"--color {context.swap.color}",
+    gpu_serves=lambda context: context.swap.color not in SLOW,
+    slow=lambda context: context.swap.color in SLOW,
+)

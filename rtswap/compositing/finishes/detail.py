@@ -13,6 +13,8 @@ from rtswap.compositing.finishes.grain import Overlay, lay_over, overlay_for
 from rtswap.compositing.finishes.openings import bounded, bounding_box, openings_of, skin_weights
 from rtswap.compositing.finishes.sharpness import Grain, Plane, edge_sigma, fine_detail, grain_of, softened
 from rtswap.compositing.finishes.temporal import TemporalAverage
+from rtswap.core.parts import BuildContext, FinishSpec
+from rtswap.core.protocols import GpuFinish
 from rtswap.core.types import Image, Mask, Quality, SwappedFace, Target
 from rtswap.vision.topology import CHIN, LIPS_OUTER
 
@@ -189,3 +191,20 @@ def window_for(target: Target, mask: Mask) -> tuple[slice, slice] | None:
 
 def _green(picture: Image) -> Plane:
     return np.asarray(cv2.extractChannel(picture, 1), np.float32)
+
+
+def _build_gpu(_: BuildContext) -> GpuFinish:
+    from rtswap.compositing.finishes.detail_gpu import GpuMatchDetail
+
+    return GpuMatchDetail()
+
+
+SPEC = FinishSpec(
+    "detail",
+    "the target's sharpness and grain",
+    "detail",
+    lambda context: MatchDetail(),
+    _build_gpu,
+    enabled=lambda context: context.swap.detail == "match",
+    flag=lambda context: "--detail match",
+)

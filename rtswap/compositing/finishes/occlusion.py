@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.core.parts import BuildContext, FinishSpec
+from rtswap.core.protocols import GpuFinish
 from rtswap.core.types import Mask, Matrix, Points, Quality, SwappedFace, Target
 from rtswap.networks.occlusion import ANSWER, SIZE, OcclusionModel, place
 from rtswap.vision.resample import blurred, resized, warped
@@ -22,6 +24,8 @@ Plane = NDArray[np.float32]
 
 RISE_S, FALL_S, GAP_S = 0.02, 0.06, 0.5
 """Time constants with which something comes before the face and goes again; after a gap the past says nothing."""
+LIVE_EVERY_S = 0.06
+"""Live, every second frame at 30 frames per second, every fourth at 60, is looked at."""
 SPARING_S = 0.09
 """How old an answer may be where the quality leaves no time for a new one."""
 TURN = 0.7
@@ -221,3 +225,29 @@ def coarse_places(matrix: Matrix, size: tuple[int, int]) -> tuple[tuple[int, int
     half = matrix[:, :2] / 2
     shift = half @ ((step - 1) / 2) + (matrix[:, 2] + 0.5) / 2 - 0.5
     return small, np.column_stack([half * step, shift])
+
+
+def every_s(context: BuildContext) -> float:
+    """Seconds between two looks at a face."""
+    return LIVE_EVERY_S if context.live else 0.0
+
+
+def _build(context: BuildContext) -> OcclusionMask:
+    return OcclusionMask(OcclusionModel(context.engines["occlusion"]), every_s=every_s(context))
+
+
+def _build_gpu(context: BuildContext) -> GpuFinish:
+    from rtswap.compositing.finishes.occlusion_gpu import GpuOcclusionMask
+
+    return GpuOcclusionMask(context.engines["occlusion"], every_s=every_s(context))
+
+
+SPEC = FinishSpec(
+    "occlusion",
+    "hands, cups and hair stay in front of the face",
+    "mask",
+    _build,
+    _build_gpu,
+    enabled=lambda context: "occlusion" in context.mask.masks and "occlusion" in context.engines,
+    flag=lambda context: "--mask occlusion",
+)

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from rtswap.compositing.finishes.openings import bounded, face_width, hull_of, union_of
 from rtswap.compositing.finishes.temporal import TemporalAverage
+from rtswap.core.parts import BuildContext, FinishSpec
+from rtswap.core.protocols import GpuFinish
 from rtswap.core.types import BatchedTarget, Mask, Quality, SwappedFace, Target
 from rtswap.vision.resample import blurred, resized
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
@@ -122,3 +124,20 @@ def _grown(hull: NDArray[np.float32], by: float) -> NDArray[np.float32]:
     turns = np.arange(12) * (math.pi / 6)
     circle = by * np.stack([np.cos(turns), np.sin(turns)], 1)
     return hull_of((hull[:, None] + circle).reshape(-1, 2))
+
+
+def _build_gpu(context: BuildContext) -> GpuFinish:
+    from rtswap.compositing.finishes.parts_gpu import GpuPartsMask
+
+    return GpuPartsMask(context.mask.parts, context.mask.keep)
+
+
+SPEC = FinishSpec(
+    "parts",
+    "only some parts of the face are swapped, or some are kept",
+    "mask",
+    lambda context: PartsMask(context.mask.parts, context.mask.keep),
+    _build_gpu,
+    enabled=lambda context: context.mask.partial,
+    flag=lambda context: "--parts or --keep",
+)

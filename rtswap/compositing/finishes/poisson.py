@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.compositing.finishes.openings import bounding_box, openings_of
+from rtswap.core.parts import FinishSpec
 from rtswap.core.types import Image, Mask, Quality, SwappedFace, Target
 from rtswap.vision.resample import blurred, resized
 
@@ -90,3 +91,14 @@ def _mixed(target: Image, crop: Image, usual: NDArray[np.float32], doubt: NDArra
     shifted = crop.astype(np.float32) + usual
     mixed = target + (shifted - target) * doubt
     return np.asarray(np.round(mixed).clip(0, 255), np.uint8)
+
+
+SPEC = FinishSpec(
+    "poisson",
+    "the swapped face keeps its gradients and takes its level from the target around it",
+    "seam",
+    lambda context: PoissonBlend(),
+    enabled=lambda context: context.swap.blend == "poisson",
+    flag=lambda context: "--blend poisson",
+    slow=lambda context: True,
+)

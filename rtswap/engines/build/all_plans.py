@@ -29,7 +29,7 @@ class PlanOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
+class BuildResult:
     """What became of one network."""
 
     network: str
@@ -41,13 +41,13 @@ class Built:
     failed: str = ""
 
 
-def recipe_for(network: str, wish: PlanOptions) -> Recipe:
+def recipe_for(network: str, options: PlanOptions) -> Recipe:
     """Raises EngineError."""
     known = profile_of(network)
     return Recipe(
-        precision=wish.precision or known.precision,
-        target=wish.target,
-        batch=wish.batch or known.batch,
+        precision=options.precision or known.precision,
+        target=options.target,
+        batch=options.batch or known.batch,
         side=known.side,
         keep=known.keep,
     )
@@ -81,25 +81,25 @@ def plan_for(
 
 def build_all(
     networks: Sequence[tuple[str, Path]],
-    wish: PlanOptions,
+    options: PlanOptions,
     tensorrt: TensorRt,
     cache: PlanCache,
     *,
     card: str = "",
     on_progress: Callable[[int, int | None, str], None] = lambda done, total, line: None,
-) -> list[Built]:
+) -> list[BuildResult]:
     """(name, ONNX file) -> what became of it. One that fails does not keep the others from being built."""
     results = []
     for number, (network, path) in enumerate(networks):
         on_progress(number, len(networks), network)
         began = time.perf_counter()
         try:
-            recipe = recipe_for(network, wish)
+            recipe = recipe_for(network, options)
             _, manifest, fresh = plan_for(
-                read_model_file(path), network, recipe, tensorrt, cache, card=card, force=wish.force
+                read_model_file(path), network, recipe, tensorrt, cache, card=card, force=options.force
             )
-            results.append(Built(network, manifest, time.perf_counter() - began, fresh))
+            results.append(BuildResult(network, manifest, time.perf_counter() - began, fresh))
         except RtswapError as error:
-            results.append(Built(network, None, time.perf_counter() - began, failed=str(error)))
+            results.append(BuildResult(network, None, time.perf_counter() - began, failed=str(error)))
     on_progress(len(networks), len(networks), "")
     return results

@@ -12,10 +12,10 @@ import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from rtswap.core.errors import EngineError, ModelError
-from rtswap.engines.build.pixels import floats_first
-from rtswap.engines.build.precision import lowered
+from rtswap.engines.build.pixels import cast_pixels_first
+from rtswap.engines.build.precision import lower_precision
 from rtswap.engines.contract import TensorSpec, one_line, read_model_file
-from rtswap.engines.tensorrt.module import TensorRt, make_listener, readable
+from rtswap.engines.tensorrt.module import TensorRt, make_listener, shorten
 from rtswap.engines.tensorrt.plan import CURRENT, Manifest, Recipe
 
 
@@ -28,22 +28,22 @@ def build_plan(
     build it for what ``recipe`` wants.
     """
     began = time.perf_counter()
-    model, free_batch = prepared(content, recipe)
+    model, free_batch = prepare_graph(content, recipe)
     api = tensorrt.api
-    told: list[str] = []
-    listener = make_listener(api, told)
+    errors: list[str] = []
+    listener = make_listener(api, errors)
     builder = api.Builder(listener)
     definition = builder.create_network(1 << int(api.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     parser = api.OnnxParser(definition, listener)
     if not parser.parse(model.SerializeToString()):
-        raise ModelError(f"TensorRT cannot parse the network {network}", got=_reason(parser, told))
+        raise ModelError(f"TensorRT cannot parse the network {network}", got=_reason(parser, errors))
     config = builder.create_builder_config()
     config.clear_flag(api.BuilderFlag.TF32)  # fp32 means fp32: it is the measure of the others
     _aim(config, recipe, tensorrt)
     _set_shapes(builder, config, definition, recipe, network)
     plan = builder.build_serialized_network(definition, config)
     if plan is None:
-        raise EngineError(f"TensorRT cannot build a plan of the network {network}", got=_reason(parser, told))
+        raise EngineError(f"TensorRT cannot build a plan of the network {network}", got=_reason(parser, errors))
     serialised = bytes(plan)
     return serialised, Manifest(
         network=network,
@@ -62,7 +62,7 @@ def build_plan(
     )
 
 
-def prepared(content: bytes, recipe: Recipe) -> tuple[onnx.ModelProto, bool]:
+def prepare_graph(content: bytes, recipe: Recipe) -> tuple[onnx.ModelProto, bool]:
     """The graph as it goes to TensorRT, and whether it came with a free batch. Raises ModelError."""
     try:
         model = onnx.load_from_string(read_model_file(content))
@@ -71,7 +71,7 @@ def prepared(content: bytes, recipe: Recipe) -> tuple[onnx.ModelProto, bool]:
         raise ModelError("this is not a network", expected="an ONNX file", got=one_line(error)) from error
     free_batch = all(_first_is_free(value) for value in [*_taken(model), *model.graph.output])
     _fix_lengths(model, recipe)
-    return lowered(floats_first(model), recipe.precision, recipe.keep), free_batch
+    return lower_precision(cast_pixels_first(model), recipe.precision, recipe.keep), free_batch
 
 
 def _taken(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
@@ -139,7 +139,7 @@ def _spec(api: Any, tensor: Any) -> TensorSpec:
     return TensorSpec(str(tensor.name), np.dtype(api.nptype(tensor.dtype)), shape)
 
 
-def _reason(parser: Any, told: list[str]) -> str:
+def _reason(parser: Any, errors: list[str]) -> str:
     """Why it failed, in one line: what the parser says, else what was logged first."""
-    said = [str(parser.get_error(index).desc()) for index in range(parser.num_errors)]
-    return readable(" ".join([*said, *told][:1]))
+    parser_errors = [str(parser.get_error(index).desc()) for index in range(parser.num_errors)]
+    return shorten(" ".join([*parser_errors, *errors][:1]))

@@ -24,7 +24,7 @@ _ASKS = frozenset(("Shape", "Size"))
 """Operators that do not look at the values."""
 
 
-def floats_first(model: onnx.ModelProto) -> onnx.ModelProto:
+def cast_pixels_first(model: onnx.ModelProto) -> onnx.ModelProto:
     """The same network, in which nothing but a Cast touches uint8. Raises ModelError where pixels are reckoned with
     as integers, which floats would do differently."""
     result = onnx.ModelProto()

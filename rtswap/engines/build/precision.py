@@ -31,20 +31,20 @@ _STAY_FLOAT = {"Resize": (1, 2), "Upsample": (1,)}
 """Inputs that must be float32 by ONNX's definition, in an operator that may otherwise be lowered."""
 
 
-def lowered(model: onnx.ModelProto, precision: str, keep: Collection[str] = ()) -> onnx.ModelProto:
+def lower_precision(model: onnx.ModelProto, precision: str, keep: Collection[str] = ()) -> onnx.ModelProto:
     """The network in ``precision``; nodes whose first output is in ``keep`` stay in float32. Raises ModelError."""
     if precision == "fp32":
-        return folded(model)
+        return fold_constants(model)
     if precision not in _TYPES:
         raise ModelError("there is no such precision", expected=" or ".join(PRECISIONS), got=precision)
-    result = folded(model)
+    result = fold_constants(model)
     if any(attribute.HasField("g") for node in result.graph.node for attribute in node.attribute):
         raise ModelError("a network with branches or loops cannot be lowered", do="Build it with --precision fp32.")
     _Lowering(result, _TYPES[precision], frozenset(keep)).run()
     return result
 
 
-def folded(model: onnx.ModelProto) -> onnx.ModelProto:
+def fold_constants(model: onnx.ModelProto) -> onnx.ModelProto:
     """The same network, where constants and casts of constants (weights stored as float16) are plain weights."""
     result = onnx.ModelProto()
     result.CopyFrom(model)

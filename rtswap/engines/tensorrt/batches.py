@@ -12,7 +12,7 @@ from rtswap.core.types import Tensor
 Run = Callable[[Sequence[Tensor]], dict[str, Tensor]]
 
 
-def in_pieces(tensors: Sequence[Tensor], least: int, most: int, run: Run) -> dict[str, Tensor]:
+def run_in_pieces(tensors: Sequence[Tensor], least: int, most: int, run: Run) -> dict[str, Tensor]:
     """What ``run`` gives for the whole batch, though it is asked only for batches that ``batch_rung`` gives.
 
     What is missing is filled with the last picture and left out of the results. Raises EngineError where the inputs'
@@ -25,7 +25,7 @@ def in_pieces(tensors: Sequence[Tensor], least: int, most: int, run: Run) -> dic
         )
     pieces = []
     for first in range(0, count, most):
-        found = _padded([tensor[first : first + most] for tensor in tensors], least, most, run)
+        found = _run_padded([tensor[first : first + most] for tensor in tensors], least, most, run)
         # the next piece may be run in the same memory
         pieces.append({name: value.copy() for name, value in found.items()} if count > most else found)
     if len(pieces) == 1:
@@ -38,7 +38,7 @@ def batch_rung(count: int, least: int, most: int) -> int:
     return min(most, max(least, 1 << (count - 1).bit_length()))
 
 
-def _padded(tensors: Sequence[Tensor], least: int, most: int, run: Run) -> dict[str, Tensor]:
+def _run_padded(tensors: Sequence[Tensor], least: int, most: int, run: Run) -> dict[str, Tensor]:
     count = tensors[0].shape[0]
     missing = batch_rung(count, least, most) - count
     if missing:

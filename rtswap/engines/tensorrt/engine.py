@@ -7,8 +7,7 @@ next power of two and cut at what the plan takes, so that a picture with one mor
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,16 +15,16 @@ from typing import Any
 from rtswap.core.errors import EngineError
 from rtswap.core.types import Tensor
 from rtswap.engines.build.all_plans import PlanOptions, plan_for, recipe_for
-from rtswap.engines.contract import TensorSpec, check_inputs, check_threads, one_line, read_model_file
-from rtswap.engines.tensorrt.batches import in_pieces
+from rtswap.engines.contract import TensorSpec, check_inputs, check_threads, read_model_file
+from rtswap.engines.tensorrt.batches import run_in_pieces
 from rtswap.engines.tensorrt.module import TensorRt, load_tensorrt_for
 from rtswap.engines.tensorrt.plan import CURRENT, Manifest
 from rtswap.engines.tensorrt.plan_store import PlanCache, plan_folder
 from rtswap.engines.tensorrt.runtime import ReadyPlan
-from rtswap.engines.torch.buffers import Shapes, Slots, Staging, run_on_device, run_on_host
-from rtswap.engines.torch.graph import TORCH_ERRORS
+from rtswap.engines.torch.buffers import Shapes, Slots, Staging
 from rtswap.gpu import card as door
 from rtswap.gpu.capture import WARM_UPS, capture
+from rtswap.gpu.driver import Gpu
 
 _ASKED_FOR = ("7.5",)
 """Cards that TensorRT for RTX serves only when a plan is built for them."""
@@ -58,9 +57,11 @@ class TensorRtEngine:
         cache = None if cache_dir is None else PlanCache(plan_folder(cache_dir), on_event=on_event)
         self._manifest, self._plan = self._ready(content, network, precision, cache, card)
         self.inputs = tuple(_as_given(spec, self._manifest) for spec in self._manifest.inputs)
-        self._names = tuple(spec.name for spec in self.inputs)
         self._stream = self._torch.cuda.Stream()
-        self._slots: Slots[_Slot] = Slots(self._make_slot, _SLOTS)
+        names = tuple(spec.name for spec in self.inputs)
+        self._slots: Slots[_Slot] = Slots(
+            self._make_slot, torch=self._torch, stream=self._stream, names=names, library="TensorRT", most=_SLOTS
+        )
         self._finalizer = weakref.finalize(self, self._plan.save_kernels)
 
     @property
@@ -70,32 +71,20 @@ class TensorRtEngine:
     def run(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """One forward pass. Outputs live until the next run with inputs of these shapes. Raises EngineError."""
         tensors = check_inputs(self.inputs, inputs)
-        if not self._manifest.free_batch:
-            return self._run(tensors)
         least, _, most = self._manifest.recipe.batch
-        return in_pieces(tensors, least, most, self._run)
+        with self._slots.guarded():
+            if not self._manifest.free_batch:
+                return self._slots.run_on_host(tensors)
+            return run_in_pieces(tensors, least, most, self._slots.run_on_host)
 
     def run_on_device(self, inputs: Mapping[str, Any], *, own: bool = False) -> Mapping[str, Any]:
         """As ``run``, from tensors on the device to tensors on the device, for a batch that the plan takes as it is.
         The caller's stream waits for the results, the caller does not. Raises EngineError."""
-        with self._guarded():
-            given = {name: inputs[name] for name in self._names}
-            return run_on_device(self._torch, self._stream, self._slots, given, own=own)
-
-    def _run(self, tensors: Sequence[Tensor]) -> dict[str, Tensor]:
-        with self._guarded():
-            return run_on_host(self._torch, self._stream, self._slots, self._names, tensors)
-
-    @contextmanager
-    def _guarded(self) -> Iterator[None]:
-        try:
-            yield
-        except TORCH_ERRORS as error:
-            self._slots.clear()
-            raise EngineError("the network failed in TensorRT", got=one_line(error)) from error
+        with self._slots.guarded():
+            return self._slots.run_on_device(inputs, own=own)
 
     def _ready(
-        self, content: bytes, network: str, precision: str, cache: PlanCache | None, card: door.Card
+        self, content: bytes, network: str, precision: str, cache: PlanCache | None, card: Gpu
     ) -> tuple[Manifest, ReadyPlan]:
         """The plan on the card. A card that TensorRT for RTX does not name may still take a plan that is built for
         what is there; where it does not, that is said in words of ours."""
@@ -107,16 +96,16 @@ class TensorRtEngine:
             raise _not_served(self._tensorrt, card, error) from error
 
     def _loaded(
-        self, content: bytes, network: str, precision: str, cache: PlanCache | None, card: door.Card, target: str
+        self, content: bytes, network: str, precision: str, cache: PlanCache | None, card: Gpu, target: str
     ) -> tuple[Manifest, ReadyPlan]:
         """One from the cache that TensorRT does not take is built again, once."""
         tensorrt = self._tensorrt
         if tensorrt.portable and card.capability in _ASKED_FOR:
             target = card.capability
         recipe = recipe_for(network, PlanOptions(precision or None, target))
-        tied = "" if tensorrt.portable and target != CURRENT else str(card)
+        tied = "" if tensorrt.portable and target != CURRENT else card.model
         plan, manifest, fresh = plan_for(content, network, recipe, tensorrt, cache, card=tied)
-        kernels = None if cache is None else cache.kernels_file(network, manifest.key, str(card))
+        kernels = None if cache is None else cache.kernels_file(network, manifest.key, card.model)
         try:
             return manifest, ReadyPlan(plan, network, tensorrt, kernels)
         except EngineError:
@@ -134,7 +123,7 @@ def _as_given(spec: TensorSpec, manifest: Manifest) -> TensorSpec:
     return replace(spec, shape=(None, *spec.shape[1:])) if manifest.free_batch else spec
 
 
-def _not_served(tensorrt: TensorRt, card: door.Card, error: EngineError) -> EngineError:
+def _not_served(tensorrt: TensorRt, card: Gpu, error: EngineError) -> EngineError:
     """The same sentence for every network, so that it is told once."""
     return EngineError(
         f"{tensorrt.refusal(card.capability)} ({card.name}), nor does one that is built for it",

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from rtswap.core.errors import EngineError
+from rtswap.core.errors import EngineError, reason
 
 MODULES = ("tensorrt_rtx", "tensorrt")
 """In order of preference."""
@@ -75,7 +75,7 @@ def load_tensorrt(name: str = "") -> TensorRt:
             api = _import(wanted)
             return TensorRt(wanted, str(api.__version__), api)
         except (ImportError, OSError, RuntimeError, AttributeError) as error:
-            reasons.append(f"{wanted}: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
+            reasons.append(f"{wanted}: {reason(error)}")
     raise EngineError("TensorRT is not installed", got="; ".join(reasons), do=f"Run: {INSTALL}")
 
 
@@ -85,7 +85,7 @@ def _import(name: str) -> Any:
     return importlib.import_module(name)
 
 
-def readable(message: str) -> str:
+def shorten(message: str) -> str:
     """What TensorRT told, in one line: without where in its sources, and never cut in the middle of a word."""
     text = " ".join(message.split())
     found = _REASON.search(text)
@@ -99,8 +99,8 @@ def _numbers(capability: str) -> tuple[int, ...]:
     return tuple(int(part) for part in capability.split("."))
 
 
-def make_listener(api: Any, told: list[str], *, needs_driver: bool = False) -> Any:
-    """A logger that prints nothing and appends errors to ``told``.
+def make_listener(api: Any, errors: list[str], *, needs_driver: bool = False) -> Any:
+    """A logger that prints nothing and appends errors to ``errors``.
 
     On a machine without a driver the builder complains of it and goes on; unless ``needs_driver`` that is no reason
     for anything.
@@ -112,6 +112,6 @@ def make_listener(api: Any, told: list[str], *, needs_driver: bool = False) -> A
 
         def log(self, severity: Any, message: str) -> None:
             if severity <= api.ILogger.ERROR and (needs_driver or "Cuda Runtime" not in message):
-                told.append(" ".join(message.split()))
+                errors.append(" ".join(message.split()))
 
     return Listener()

@@ -33,9 +33,9 @@ class Recipe:
         for what, lengths in (("batch", self.batch), ("side", self.side)):
             least, usual, most = lengths
             if not 1 <= least <= usual <= most:
-                told = ",".join(map(str, lengths))
+                got = ",".join(map(str, lengths))
                 raise EngineError(
-                    f"a plan's {what} has to grow", expected="least,usual,most, such as 1,4,16", got=told
+                    f"a plan's {what} has to grow", expected="least,usual,most, such as 1,4,16", got=got
                 )
 
 
@@ -102,9 +102,10 @@ def manifest_from_json(text: str) -> Manifest:
         given["inputs"], given["outputs"] = _specs(found["inputs"]), _specs(found["outputs"])
         given["plan_bytes"], given["took_s"] = int(found["plan_bytes"]), float(found["took_s"])
         given["free_batch"] = found["free_batch"] is True
-        for name in ("network", "onnx_sha256", "module", "version", "card", "plan_sha256", "built_at"):
-            if not isinstance(given[name], str):
-                raise ValueError(f"{name} is no text")
+        if wrong := [
+            one.name for one in fields(Manifest) if one.type == "str" and not isinstance(given[one.name], str)
+        ]:
+            raise ValueError(f"{wrong[0]} is no text")
         return Manifest(**given)
     except (KeyError, TypeError, AttributeError, EngineError, RecursionError) as error:
         raise ValueError(f"no manifest: {error}") from error

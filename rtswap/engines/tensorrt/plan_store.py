@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from rtswap.core.errors import EngineError
-from rtswap.core.files import write_atomic
+from rtswap.core.files import write_cached
 from rtswap.engines.tensorrt.plan import Manifest, manifest_from_json, manifest_to_json
 
 
 @dataclass(frozen=True, slots=True)
-class Shelved:
+class StoredPlan:
     """One plan in the folder, for reports."""
 
     path: Path
@@ -43,21 +44,14 @@ class PlanCache:
     def put(self, plan: bytes, manifest: Manifest) -> Path:
         """Keep a plan and take away those of the same network that it replaces. Raises EngineError."""
         path = self._path(manifest.network, manifest.key)
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            path.with_suffix(".json").unlink(missing_ok=True)  # a plan without a manifest is not believed
-            write_atomic(path, plan)
-            write_atomic(path.with_suffix(".json"), manifest_to_json(manifest).encode())
-        except OSError as error:
-            raise EngineError(
-                f"the plan cache cannot take {path.name} ({len(plan) / 1e6:.0f} MB)",
-                got=str(error),
-                do="Free some space, or set RTSWAP_CACHE to another folder.",
-            ) from error
-        self._take_away_older(path, manifest)
+        with suppress(OSError):  # a plan without a manifest is not believed
+            path.with_suffix(".json").unlink()
+        for file, content in ((path, plan), (path.with_suffix(".json"), manifest_to_json(manifest).encode())):
+            write_cached(file, content, cache="the plan cache", error=EngineError)
+        self._remove_older(path, manifest)
         return path
 
-    def shelf(self) -> Iterator[Shelved]:
+    def stored(self) -> Iterator[StoredPlan]:
         """Every plan in the folder, by name. Nothing is checked but that the manifest can be read."""
         for path in sorted(self.folder.glob("*.plan")):
             try:
@@ -65,7 +59,7 @@ class PlanCache:
                 manifest: Manifest | None = manifest_from_json(path.with_suffix(".json").read_text("utf-8"))
             except (OSError, ValueError):
                 size, manifest = path.stat().st_size if path.exists() else 0, None
-            yield Shelved(path, size, manifest)
+            yield StoredPlan(path, size, manifest)
 
     def kernels_file(self, network: str, key: str, card: str) -> Path:
         """Where TensorRT for RTX keeps what it compiled of a plan on a card."""
@@ -74,9 +68,9 @@ class PlanCache:
     def _path(self, network: str, key: str) -> Path:
         return self.folder / f"{_plain(network)}-{key[:20]}.plan"
 
-    def _take_away_older(self, kept: Path, manifest: Manifest) -> None:
+    def _remove_older(self, kept: Path, manifest: Manifest) -> None:
         """Plans by the same recipe of another version of TensorRT, or of an older file of the network."""
-        for other in self.shelf():
+        for other in self.stored():
             found = other.manifest
             if found is None or other.path == kept or found.network != manifest.network:
                 continue

@@ -11,7 +11,7 @@ from typing import Any
 
 from rtswap.core.errors import EngineError
 from rtswap.core.files import write_atomic
-from rtswap.engines.tensorrt.module import TensorRt, make_listener, readable
+from rtswap.engines.tensorrt.module import TensorRt, make_listener, shorten
 
 
 class ReadyPlan:
@@ -19,9 +19,9 @@ class ReadyPlan:
 
     def __init__(self, plan: bytes, network: str, tensorrt: TensorRt, kept_kernels: Path | None = None) -> None:
         self._network, self._tensorrt, self._kept = network, tensorrt, kept_kernels
-        self._told: list[str] = []
+        self._errors: list[str] = []
         api = tensorrt.api
-        self._runtime = api.Runtime(make_listener(api, self._told, needs_driver=True))
+        self._runtime = api.Runtime(make_listener(api, self._errors, needs_driver=True))
         self._engine = self._runtime.deserialize_cuda_engine(plan)
         if self._engine is None:
             raise self._failure("does not take the plan")
@@ -48,7 +48,7 @@ class ReadyPlan:
 
     def reason(self) -> str:
         """What TensorRT complained of last."""
-        return readable(self._told[-1] if self._told else "")
+        return shorten(self._errors[-1] if self._errors else "")
 
     def save_kernels(self) -> None:
         """Keep what was compiled on the card for the next start. That it cannot be kept costs time, nothing more."""

@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Generic, Protocol, TypeVar
 
+from rtswap.core.errors import EngineError
 from rtswap.core.types import Tensor
+from rtswap.engines.contract import one_line
+from rtswap.engines.torch.graph import TORCH_ERRORS
 
 Shapes = tuple[tuple[int, ...], ...]
 S = TypeVar("S", bound="Slot")
 
 
 class Slots(Generic[S]):
-    """The slots of the shapes seen last; the one unused longest goes when there are too many."""
+    """Makes an engine's slots and runs them on ``stream``: those of the shapes seen last, the one unused longest goes
+    when there are too many. ``names``: of the inputs, in order. ``library`` is named where a run fails."""
 
-    def __init__(self, make: Callable[[Shapes], S], most: int = 32) -> None:
-        self._make, self._most = make, most
+    def __init__(
+        self,
+        make: Callable[[Shapes], S],
+        *,
+        torch: Any,
+        stream: Any,
+        names: Sequence[str],
+        library: str,
+        most: int = 32,
+    ) -> None:
+        self._make, self._torch, self._stream = make, torch, stream
+        self._names, self._library, self._most = names, library, most
         self._slots: OrderedDict[Shapes, S] = OrderedDict()
 
     def __getitem__(self, shapes: Shapes) -> S:
@@ -28,9 +43,44 @@ class Slots(Generic[S]):
             self._slots.popitem(last=False)
         return slot
 
-    def clear(self) -> None:
-        """Forget all: what a failure may have broken is made anew."""
-        self._slots.clear()
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """What fails is told in a line, and what it may have broken is made anew. Raises EngineError."""
+        try:
+            yield
+        except TORCH_ERRORS as error:
+            self._slots.clear()
+            raise EngineError(f"the network failed in {self._library}", got=one_line(error)) from error
+
+    def run_on_host(self, values: Sequence[Tensor]) -> dict[str, Tensor]:
+        """NumPy arrays in and out: two copies, one synchronisation. The slot's next run overwrites the arrays."""
+        with self._torch.cuda.stream(self._stream):
+            slot = self[tuple(value.shape for value in values)]
+            slot.inputs.upload(self._names, values)
+            slot.launch()
+            outputs = slot.outputs.download()
+        self._stream.synchronize()
+        return outputs
+
+    def run_on_device(self, inputs: Mapping[str, Any], *, own: bool = False) -> Mapping[str, Any]:
+        """Tensors on the device in and out, without waiting: the caller's stream goes on when the results are there.
+        They are the slot's, overwritten by its next run, or copies of the caller's ``own``."""
+        torch, stream = self._torch, self._stream
+        given = {name: inputs[name] for name in self._names}
+        caller = torch.cuda.current_stream()
+        stream.wait_stream(caller)
+        with torch.cuda.stream(stream):
+            slot = self[tuple(tuple(value.shape) for value in given.values())]
+            slot.inputs.take(given)
+            slot.launch()
+        found = slot.outputs.device
+        if own:  # memory of the caller's stream, filled on the engine's, on which the next run comes after it
+            found = {name: torch.empty_like(one) for name, one in slot.outputs.device.items()}
+            with torch.cuda.stream(stream):
+                for name, one in slot.outputs.device.items():
+                    found[name].copy_(one, non_blocking=True)
+        caller.wait_stream(stream)
+        return found
 
 
 class Slot(Protocol):
@@ -42,40 +92,6 @@ class Slot(Protocol):
     def launch(self) -> None:
         """On the current stream; does not wait."""
         ...
-
-
-def run_on_host(
-    torch: Any, stream: Any, slots: Slots[S], names: Sequence[str], values: Sequence[Tensor]
-) -> dict[str, Tensor]:
-    """NumPy arrays in and out: two copies, one synchronisation. The arrays are overwritten by the slot's next run."""
-    with torch.cuda.stream(stream):
-        slot = slots[tuple(value.shape for value in values)]
-        slot.inputs.upload(names, values)
-        slot.launch()
-        outputs = slot.outputs.download()
-    stream.synchronize()
-    return outputs
-
-
-def run_on_device(
-    torch: Any, stream: Any, slots: Slots[S], given: Mapping[str, Any], *, own: bool = False
-) -> Mapping[str, Any]:
-    """Tensors on the device in and out, without waiting: the caller's stream goes on when the results are there. They
-    are the slot's, overwritten by its next run, or copies of the caller's ``own``."""
-    caller = torch.cuda.current_stream()
-    stream.wait_stream(caller)
-    with torch.cuda.stream(stream):
-        slot = slots[tuple(tuple(value.shape) for value in given.values())]
-        slot.inputs.take(given)
-        slot.launch()
-    found = slot.outputs.device
-    if own:  # memory of the caller's stream, filled on the engine's, on which the next run comes after it
-        found = {name: torch.empty_like(one) for name, one in slot.outputs.device.items()}
-        with torch.cuda.stream(stream):
-            for name, one in slot.outputs.device.items():
-                found[name].copy_(one, non_blocking=True)
-    caller.wait_stream(stream)
-    return found
 
 
 class Staging:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rtswap.core.errors import EngineError, ModelError
+from rtswap.core.errors import ModelError
 from rtswap.core.types import Tensor
-from rtswap.engines.contract import check_inputs, check_threads, one_line, read_model_file
-from rtswap.engines.tensorrt.batches import in_pieces
-from rtswap.engines.torch.buffers import Shapes, Slots, Staging, run_on_device, run_on_host
+from rtswap.engines.contract import cannot_run, check_inputs, check_threads, one_line, read_model_file
+from rtswap.engines.tensorrt.batches import run_in_pieces
+from rtswap.engines.torch.buffers import Shapes, Slots, Staging
 from rtswap.engines.torch.graph import TORCH_ERRORS, Program
 from rtswap.gpu import card as door
 from rtswap.gpu.capture import capture
@@ -36,6 +36,7 @@ class TorchEngine:
         self._torch = torch = door.load_torch()
         self._cuda = device != "cpu"
         self._precision = precision
+        self._stream = None
         if self._cuda:
             door.find_card(torch)
             self._stream = torch.cuda.Stream()
@@ -44,15 +45,14 @@ class TorchEngine:
         try:
             self._program = Program(torch, content, device=door.DEVICE if self._cuda else "cpu", precision=precision)
         except (ModelError, *TORCH_ERRORS) as error:
-            what = "the model" if isinstance(model, bytes) else f"the model {model}"
-            raise ModelError(
-                f"{what} is not a network that torch can run", expected="an ONNX file", got=one_line(error)
-            ) from error
+            raise cannot_run(model, "torch", error) from error
         self.inputs = self._program.inputs
         self._names = tuple(spec.name for spec in self.inputs)
         specs = (*self.inputs, *self._program.outputs)
         self._free_batch = all(spec.shape[:1] == (None,) for spec in specs)
-        self._slots: Slots[_Slot] = Slots(self._make_slot)
+        self._slots: Slots[_Slot] = Slots(
+            self._make_slot, torch=torch, stream=self._stream, names=self._names, library="torch"
+        )
         self.without_graph = ""
         """Why no CUDA graph could be captured; empty where all is well."""
 
@@ -67,7 +67,10 @@ class TorchEngine:
         torch = self._torch
         with self._guarded():
             if self._cuda:
-                return self._on_host(tensors)
+                counts = {len(one) for one in tensors} if self._free_batch else set()
+                if len(counts) == 1 and counts != {0}:
+                    return run_in_pieces(tensors, 1, MOST_ROWS, self._slots.run_on_host)
+                return self._slots.run_on_host(tensors)
             given = zip(self._names, tensors, strict=True)
             found = self._program({name: torch.from_numpy(tensor.copy()) for name, tensor in given})
             return {name: value.contiguous().numpy() for name, value in found.items()}
@@ -76,37 +79,21 @@ class TorchEngine:
         """As ``run``, from tensors on the device to tensors on the device, in the order of ``inputs``. The caller's
         stream waits for the results, the caller does not. Raises EngineError."""
         with self._guarded():
-            given = {name: inputs[name] for name in self._names}
             if not self._cuda:
-                return self._program(given)
-            return run_on_device(self._torch, self._stream, self._slots, given, own=own)
-
-    def _on_host(self, tensors: Sequence[Tensor]) -> dict[str, Tensor]:
-        def run(tensors: Sequence[Tensor]) -> dict[str, Tensor]:
-            return run_on_host(self._torch, self._stream, self._slots, self._names, tensors)
-
-        counts = {len(one) for one in tensors} if self._free_batch else set()
-        return in_pieces(tensors, 1, MOST_ROWS, run) if len(counts) == 1 and counts != {0} else run(tensors)
+                return self._program({name: inputs[name] for name in self._names})
+            return self._slots.run_on_device(inputs, own=own)
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
-        try:
-            with self._torch.inference_mode(), _exact(self._torch):
-                yield
-        except TORCH_ERRORS as error:
-            self._slots.clear()
-            raise EngineError("the network failed in torch", got=one_line(error)) from error
+        """Without TF32, which keeps ten bits of what float32 promises."""
+        exact = self._torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
+        with self._slots.guarded(), self._torch.inference_mode(), exact:
+            yield
 
     def _make_slot(self, shapes: Shapes) -> _Slot:
         slot = _Slot(self._torch, self._program, shapes, self._stream)
         self.without_graph = self.without_graph or slot.failed
         return slot
-
-
-def _exact(torch: Any) -> AbstractContextManager[None]:
-    """Without TF32, which keeps ten bits of what float32 promises."""
-    found: AbstractContextManager[None] = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
-    return found
 
 
 class _Slot:

@@ -16,9 +16,9 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import TensorProto, helper, numpy_helper
 
 from rtswap.core.errors import EngineError, ModelError
-from rtswap.engines.build.pixels import floats_first
-from rtswap.engines.build.precision import lowered
-from rtswap.engines.contract import TensorSpec, one_line
+from rtswap.engines.build.pixels import cast_pixels_first
+from rtswap.engines.build.precision import lower_precision
+from rtswap.engines.contract import TensorSpec, cannot_run
 from rtswap.engines.torch.operators import OPS
 
 TORCH_ERRORS = (
@@ -27,7 +27,7 @@ TORCH_ERRORS = (
 )
 """What torch and the operators raise for a network that cannot be meant."""
 _OPSETS = range(7, 25)
-_ASKED = {"Resize": (1, 2, 3), "Upsample": (1,), "Pad": (1, 2, 3), "Clip": (1, 2), "Range": (0, 1, 2)}
+_READ_ON_HOST = {"Resize": (1, 2, 3), "Upsample": (1,), "Pad": (1, 2, 3), "Clip": (1, 2), "Range": (0, 1, 2)}
 """Inputs that are read in Python: scales, sizes, limits."""
 
 
@@ -54,14 +54,14 @@ class Program:
             raise ModelError(
                 "the torch engine does not know an operator of the network", got=", ".join(sorted(unknown))
             )
-        graph = lowered(model if precision == "fp32" else floats_first(model), precision).graph
-        asked = {
+        graph = lower_precision(model if precision == "fp32" else cast_pixels_first(model), precision).graph
+        on_host = {
             name
             for node in graph.node
             for place, name in enumerate(node.input)
-            if place in _ASKED.get(node.op_type, ())
+            if place in _READ_ON_HOST.get(node.op_type, ())
         }
-        self._constants = {tensor.name: self._tensor(tensor, tensor.name in asked) for tensor in graph.initializer}
+        self._constants = {tensor.name: self._tensor(tensor, tensor.name in on_host) for tensor in graph.initializer}
         self.inputs = tuple(_spec(value) for value in graph.input if value.name not in self._constants)
         self.outputs = tuple(_spec(value) for value in graph.output)
         self._steps = self._steps_of(graph)
@@ -80,16 +80,16 @@ class Program:
                 del values[name]
         return {spec.name: values[spec.name] for spec in self.outputs}
 
-    def _tensor(self, tensor: TensorProto, asked: bool = False) -> Any:
-        """A constant: floats go to the device, whole numbers (shapes, axes) and what Python is ``asked`` to read stay
-        here, single numbers as well. In a graph's capture nothing may be copied either way."""
+    def _tensor(self, tensor: TensorProto, on_host: bool = False) -> Any:
+        """A constant: floats go to the device, whole numbers (shapes, axes), single numbers and what
+        Python reads (``on_host``) stay here. In a graph's capture nothing may be copied either way."""
         torch = self._torch
         array = numpy_helper.to_array(tensor)
         if tensor.data_type == TensorProto.BFLOAT16:
             made = torch.from_numpy(np.array(array.view(np.int16), copy=True)).view(torch.bfloat16)
-            return made.to(self.device) if made.dim() > 0 and not asked else made
+            return made.to(self.device) if made.dim() > 0 and not on_host else made
         made = torch.from_numpy(np.array(array, copy=True, order="C"))
-        return made.to(self.device) if made.is_floating_point() and made.dim() > 0 and not asked else made
+        return made.to(self.device) if made.is_floating_point() and made.dim() > 0 and not on_host else made
 
     def _steps_of(self, graph: onnx.GraphProto) -> list[Step]:
         kept = {spec.name for spec in self.outputs} | self._constants.keys()
@@ -125,9 +125,7 @@ def _load(content: bytes) -> onnx.ModelProto:
         model = onnx.load_from_string(content)
         onnx.checker.check_model(model, full_check=True)
     except (DecodeError, onnx.checker.ValidationError, *TORCH_ERRORS) as error:
-        raise ModelError(
-            "the model is not a network that torch can run", expected="an ONNX file", got=one_line(error)
-        ) from error
+        raise cannot_run(content, "torch", error) from error
     opset = next((one.version for one in model.opset_import if one.domain in ("", "ai.onnx")), 0)
     if opset not in _OPSETS:
         raise ModelError("the network's opset is not known", expected="7 to 24", got=str(opset))

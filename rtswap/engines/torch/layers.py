@@ -11,13 +11,17 @@ from rtswap.core.errors import EngineError
 Attributes = Mapping[str, Any]
 
 
+def _steps(attributes: Attributes, sides: int) -> tuple[list[int], list[int]]:
+    """Strides and dilations."""
+    return attributes.get("strides") or [1] * sides, attributes.get("dilations") or [1] * sides
+
+
 def _padding(
     torch: Any, attributes: Attributes, x: Any, kernel: Sequence[int], value: float
 ) -> tuple[Any, list[int]]:
     """The input with what torch cannot pad by itself (unequal sides) added, and the equal rest for torch."""
     sides = len(kernel)
-    strides = attributes.get("strides") or [1] * sides
-    spread = attributes.get("dilations") or [1] * sides
+    strides, spread = _steps(attributes, sides)
     pads = list(attributes.get("pads") or [0] * 2 * sides)
     how = attributes.get("auto_pad", "NOTSET")
     if how.startswith("SAME"):
@@ -37,7 +41,7 @@ def _conv(torch: Any, attributes: Attributes, x: Any, kernel: Any, bias: Any = N
     sides = kernel.dim() - 2
     x, pads = _padding(torch, attributes, x, kernel.shape[2:], 0.0)
     run = getattr(torch.nn.functional, f"conv{sides}d")
-    strides, spread = (attributes.get(name) or [1] * sides for name in ("strides", "dilations"))
+    strides, spread = _steps(attributes, sides)
     return run(x, kernel, bias, strides, pads, spread, attributes.get("group", 1))
 
 
@@ -51,7 +55,7 @@ def _conv_transpose(torch: Any, attributes: Attributes, x: Any, kernel: Any, bia
     ):
         raise EngineError("a transposed convolution with unequal padding is not known to the torch engine")
     run = getattr(torch.nn.functional, f"conv_transpose{sides}d")
-    strides, spread = (attributes.get(name) or [1] * sides for name in ("strides", "dilations"))
+    strides, spread = _steps(attributes, sides)
     more = attributes.get("output_padding") or [0] * sides
     return run(x, kernel, bias, strides, pads[:sides], more, attributes.get("group", 1), spread)
 
@@ -61,7 +65,7 @@ def _max_pool(torch: Any, attributes: Attributes, x: Any) -> Any:
     lowest = torch.finfo(x.dtype).min if x.is_floating_point() else torch.iinfo(x.dtype).min
     x, pads = _padding(torch, attributes, x, kernel, lowest)
     run = getattr(torch.nn.functional, f"max_pool{len(kernel)}d")
-    strides, spread = (attributes.get(name) or [1] * len(kernel) for name in ("strides", "dilations"))
+    strides, spread = _steps(attributes, len(kernel))
     return run(x, kernel, strides, pads, spread, bool(attributes.get("ceil_mode")))
 
 
@@ -72,7 +76,7 @@ def _average_pool(torch: Any, attributes: Attributes, x: Any) -> Any:
     if padded is not x and not whole:
         raise EngineError("an average over unequal padding is not known to the torch engine")
     run = getattr(torch.nn.functional, f"avg_pool{len(kernel)}d")
-    strides = attributes.get("strides") or [1] * len(kernel)
+    strides, _ = _steps(attributes, len(kernel))
     return run(padded, kernel, strides, pads, bool(attributes.get("ceil_mode")), whole)
 
 

@@ -6,6 +6,8 @@ the reference: https://onnx.ai/onnx/operators/.
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -27,16 +29,16 @@ def _together(*tensors: Any) -> list[Any]:
     return [one if one.device == device or one.dim() == 0 else one.to(device) for one in tensors]
 
 
-def _two(function: Callable[[Any, Any, Any], Any]) -> Op:
-    return lambda torch, attributes, a, b: function(torch, *_together(a, b))
+def _two(function: Callable[[Any, Any], Any]) -> Op:
+    return lambda torch, attributes, a, b: function(*_together(a, b))
 
 
 def _one(name: str) -> Op:
     return lambda torch, attributes, x: getattr(torch, name)(x)
 
 
-def _divide(torch: Any, a: Any, b: Any) -> Any:
-    return torch.div(a, b) if a.is_floating_point() else torch.div(a, b, rounding_mode="trunc")
+def _divide(a: Any, b: Any) -> Any:
+    return a.div(b) if a.is_floating_point() else a.div(b, rounding_mode="trunc")
 
 
 def _mod(torch: Any, attributes: Mapping[str, Any], a: Any, b: Any) -> Any:
@@ -60,11 +62,11 @@ def _axes(attributes: Mapping[str, Any], axes: Any, rank: int) -> list[int]:
     return list(attributes.get("axes") or range(rank))
 
 
-def _reduce(function: Callable[[Any, Any, list[int], bool], Any]) -> Op:
+def _reduce(function: Callable[[Any, list[int], bool], Any]) -> Op:
     def reduce(torch: Any, attributes: Mapping[str, Any], x: Any, axes: Any = None) -> Any:
         if axes is not None and not axes.numel() and attributes.get("noop_with_empty_axes"):
             return x
-        return function(torch, x, _axes(attributes, axes, x.dim()), bool(attributes.get("keepdims", 1)))
+        return function(x, _axes(attributes, axes, x.dim()), bool(attributes.get("keepdims", 1)))
 
     return reduce
 
@@ -79,10 +81,7 @@ def _reshape(torch: Any, attributes: Mapping[str, Any], x: Any, shape: Any) -> A
 def _flatten(torch: Any, attributes: Mapping[str, Any], x: Any) -> Any:
     axis = attributes.get("axis", 1)
     axis = axis + x.dim() if axis < 0 else axis
-    rows = 1
-    for length in x.shape[:axis]:
-        rows *= length
-    return x.reshape(rows, -1) if x.numel() else x.reshape(rows, 0)
+    return x.reshape(math.prod(x.shape[:axis]), math.prod(x.shape[axis:]))
 
 
 def _squeeze(torch: Any, attributes: Mapping[str, Any], x: Any, axes: Any = None) -> Any:
@@ -159,9 +158,7 @@ def _cast(torch: Any, attributes: Mapping[str, Any], x: Any) -> Any:
 
 def _constant_of_shape(torch: Any, attributes: Mapping[str, Any], shape: Any) -> Any:
     value = attributes.get("value")
-    if value is None:
-        return torch.zeros(_ints(shape))
-    return value.reshape(-1)[:1].expand(1).repeat(1).new_full(_ints(shape), value.reshape(-1)[0].item())
+    return torch.zeros(_ints(shape)) if value is None else value.new_full(_ints(shape), value.reshape(-1)[0].item())
 
 
 def _where(torch: Any, attributes: Mapping[str, Any], condition: Any, a: Any, b: Any) -> Any:
@@ -172,41 +169,42 @@ def _range(torch: Any, attributes: Mapping[str, Any], start: Any, limit: Any, st
     return torch.arange(start.item(), limit.item(), step.item(), dtype=start.dtype, device=start.device)
 
 
-def _l2(torch: Any, x: Any, axes: list[int], keep: bool) -> Any:
-    return torch.linalg.vector_norm(x, 2, axes, keep)
-
-
+_BINARY: Mapping[str, Callable[[Any, Any], Any]] = MappingProxyType(
+    {
+        "Add": operator.add,
+        "Sub": operator.sub,
+        "Mul": operator.mul,
+        "MatMul": operator.matmul,
+        "Equal": operator.eq,
+        "And": operator.and_,
+        "Or": operator.or_,
+        "Greater": operator.gt,
+        "GreaterOrEqual": operator.ge,
+        "Less": operator.lt,
+        "LessOrEqual": operator.le,
+    }
+)
 _PLAIN = ("abs", "exp", "log", "sqrt", "sin", "cos", "floor", "ceil", "round", "neg", "reciprocal", "sigmoid")
 OPS: Mapping[str, Op] = MappingProxyType(
     {
         **LAYERS,
         **{name.capitalize(): _one(name) for name in (*_PLAIN, "tanh", "erf", "relu", "sign")},
-        "Add": _two(lambda torch, a, b: a + b),
-        "Sub": _two(lambda torch, a, b: a - b),
-        "Mul": _two(lambda torch, a, b: a * b),
+        **{name: _two(function) for name, function in _BINARY.items()},
         "Div": _two(_divide),
-        "Pow": _two(lambda torch, a, b: torch.pow(a, b).to(a.dtype)),
-        "MatMul": _two(lambda torch, a, b: torch.matmul(a, b)),
+        "Pow": _two(lambda a, b: (a**b).to(a.dtype)),
         "Mod": _mod,
-        "Equal": _two(lambda torch, a, b: a == b),
-        "Greater": _two(lambda torch, a, b: a > b),
-        "GreaterOrEqual": _two(lambda torch, a, b: a >= b),
-        "Less": _two(lambda torch, a, b: a < b),
-        "LessOrEqual": _two(lambda torch, a, b: a <= b),
-        "And": _two(lambda torch, a, b: a & b),
-        "Or": _two(lambda torch, a, b: a | b),
         "Not": lambda torch, attributes, x: ~x,
         "Min": _many("minimum"),
         "Max": _many("maximum"),
         "Sum": _many("add"),
         "Where": _where,
-        "ReduceMean": _reduce(lambda torch, x, axes, keep: x.mean(axes, keep)),
-        "ReduceSum": _reduce(lambda torch, x, axes, keep: x.sum(axes, keep)),
-        "ReduceMax": _reduce(lambda torch, x, axes, keep: x.amax(axes, keep)),
-        "ReduceMin": _reduce(lambda torch, x, axes, keep: x.amin(axes, keep)),
-        "ReduceL1": _reduce(lambda torch, x, axes, keep: x.abs().sum(axes, keep)),
-        "ReduceL2": _reduce(_l2),
-        "ReduceSumSquare": _reduce(lambda torch, x, axes, keep: (x * x).sum(axes, keep)),
+        "ReduceMean": _reduce(lambda x, axes, keep: x.mean(axes, keep)),
+        "ReduceSum": _reduce(lambda x, axes, keep: x.sum(axes, keep)),
+        "ReduceMax": _reduce(lambda x, axes, keep: x.amax(axes, keep)),
+        "ReduceMin": _reduce(lambda x, axes, keep: x.amin(axes, keep)),
+        "ReduceL1": _reduce(lambda x, axes, keep: x.abs().sum(axes, keep)),
+        "ReduceL2": _reduce(lambda x, axes, keep: x.norm(2, axes, keep)),
+        "ReduceSumSquare": _reduce(lambda x, axes, keep: (x * x).sum(axes, keep)),
         "Identity": lambda torch, attributes, x: x,
         "Dropout": lambda torch, attributes, x, *others: x,
         "Cast": _cast,

@@ -7,8 +7,8 @@ newest wins, so the driver's buffer (of one) never fills up.
 from __future__ import annotations
 
 import os
+import re
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,8 +19,9 @@ import numpy as np
 
 from rtswap.core.errors import InputError
 from rtswap.core.native_logs import quiet_opencv
+from rtswap.core.parts import InputRequest, InputSpec
 from rtswap.core.types import Frame, Image, StreamInfo
-from rtswap.media.inputs.retry import delays
+from rtswap.media.lifetime import ClosingInput
 
 LOST_AFTER_S = 1.0
 """A camera that has given no picture for so long is closed and opened again."""
@@ -47,7 +48,7 @@ def open_device(index_or_path: int | str) -> Device:
         return cv2.VideoCapture(index_or_path, backend)  # type: ignore[return-value]
 
 
-class Camera:
+class Camera(ClosingInput):
     """An Input over one camera. Raises InputError when it cannot be opened at the start; afterwards it is retried.
 
     ``size``: (width, height) and ``fps`` are requests: ``info`` and an event say what the camera really delivers.
@@ -65,12 +66,11 @@ class Camera:
         first_picture_s: float = FIRST_PICTURE_S,
         wait: Callable[[float], object] | None = None,
     ) -> None:
+        super().__init__(on_event, wait)
+        self.name = f"camera {index_or_path}"
         self._which, self._size, self._fps = index_or_path, size, fps
-        self._on_event, self._open_device = on_event, open_device
+        self._open_device = open_device
         self._lost_after_s, self._first_picture_s = lost_after_s, first_picture_s
-        self._closed = threading.Event()
-        self._wait = wait or self._closed.wait
-        self._lock = threading.Lock()
         self._device: Device | None = None
         device, image = self._start()
         if device is None or image is None:
@@ -80,10 +80,6 @@ class Camera:
         on_event(f"{self.name}: {self._mode(device, image)}")
 
     @property
-    def name(self) -> str:
-        return f"camera {self._which}"
-
-    @property
     def info(self) -> StreamInfo:
         return self._info
 
@@ -91,7 +87,7 @@ class Camera:
         """Every picture as the camera takes it; yields nothing while it is lost. Ends only by ``close``."""
         index, seen_at = 0, time.perf_counter()
         try:
-            while not self._closed.is_set():
+            while not self.closed.is_set():
                 image, captured_at = self._read()
                 if image is not None:
                     seen_at = captured_at
@@ -101,26 +97,19 @@ class Camera:
                     self._reopen()
                     seen_at = time.perf_counter()
                 else:
-                    self._closed.wait(_PAUSE_S)
+                    self.closed.wait(_PAUSE_S)
         finally:
             self.close()
 
-    def close(self) -> None:
-        self._closed.set()
-        if self._lock.acquire(blocking=False):  # else: a read is under way, and frames() comes here after it
-            try:
-                self._release()
-            finally:
-                self._lock.release()
-
-    def _release(self) -> None:
+    def release(self) -> None:
+        """As ``ClosingInput``."""
         if self._device is not None:
             self._device.release()
             self._device = None
 
     def _read(self) -> tuple[Image | None, float]:
         """(picture or None, when it was taken). The time is taken before the JPEG is decoded."""
-        with self._lock:
+        with self.lock:
             return read(self._device) if self._device is not None else (None, time.perf_counter())
 
     def _start(self) -> tuple[Device | None, Image | None]:
@@ -129,27 +118,21 @@ class Camera:
         if device.isOpened():
             request_mode(device, self._size, self._fps)
             until = time.perf_counter() + self._first_picture_s
-            while time.perf_counter() < until and not self._closed.is_set():
+            while time.perf_counter() < until and not self.closed.is_set():
                 image, _ = read(device)
                 if image is not None:
                     return device, image
-                self._closed.wait(_PAUSE_S)
+                self.closed.wait(_PAUSE_S)
         device.release()
         return None, None
 
     def _reopen(self) -> None:
         """Try again and again, more and more slowly, until there is a picture or the input is closed."""
-        with self._lock:
-            self._release()
-        for delay_s in delays():
-            self._on_event(f"{self.name} is lost; trying again in {delay_s:g} s")
-            self._wait(delay_s)
-            if self._closed.is_set():
-                return
-            with self._lock:
+        for _ in self.attempts():
+            with self.lock:
                 self._device, image = self._start()
                 if self._device is not None and image is not None:
-                    self._on_event(f"{self.name} is back: {self._mode(self._device, image)}")
+                    self.on_event(f"{self.name} is back: {self._mode(self._device, image)}")
                     return
 
     def _mode(self, device: Device, image: Image) -> str:
@@ -215,3 +198,16 @@ def users_of(path: Path) -> list[str]:
         except OSError:
             continue
     return users
+
+
+_DEVICE = re.compile(r"/dev/video\d+|/dev/v4l/.+")
+
+
+def _open(address: str, request: InputRequest) -> Camera:
+    which = int(address) if address.isdecimal() else address
+    return Camera(which, size=request.size, fps=request.fps, on_event=request.on_event)
+
+
+SPEC = InputSpec(
+    "camera", "camera number", lambda address: address.isdecimal() or bool(_DEVICE.fullmatch(address)), _open
+)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from rtswap.core.errors import InputError
+from rtswap.core.errors import InputError, reason
+from rtswap.core.files import list_files
+from rtswap.core.parts import InputSpec
 from rtswap.core.types import Frame, Image, StreamInfo
-from rtswap.vision.images import PICTURE_SUFFIXES, read_image
+from rtswap.core.urls import local_path, scheme
+from rtswap.vision.images import PICTURE_SUFFIXES, looks_like_picture, read_image
 
 FPS = 25.0
 """Nominal rate of a folder of pictures, when it becomes a video."""
@@ -75,15 +77,34 @@ class ImageInput:
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """The folder's picture files by suffix, hidden ones left out, frame2 before frame10."""
+    """The folder's picture files by suffix. Raises InputError."""
     try:
-        found = [p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and not p.name.startswith(".")]
+        return list_files(folder, PICTURE_SUFFIXES)
     except OSError as error:
-        raise InputError(f"cannot read the folder {folder}", got=error.strerror or str(error)) from None
-    return sorted(found, key=natural_key)
+        raise InputError(f"cannot read the folder {folder}", got=reason(error)) from None
 
 
-def natural_key(path: Path) -> list[tuple[int, int, str]]:
-    """Sorts digits as numbers, before letters, and letters without case."""
-    parts = re.split(r"(\d+)", path.name.casefold())
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]
+def _takes(address: str) -> bool:
+    """A folder, or a picture: by content where it tells, by suffix otherwise (an empty or damaged .png is a damaged
+    picture)."""
+    if scheme(address) not in ("", "file"):
+        return False
+    path = local_path(address)
+    try:
+        if path.is_dir() or not path.is_file():
+            return path.is_dir() and bool(address)
+        with path.open("rb") as file:
+            head = file.read(32)
+    except (OSError, ValueError):  # a name too long, a zero byte, no permission
+        head = b""
+    if path.suffix.lower() == ".gif" and head.startswith(b"GIF8"):
+        return False  # a clip more often than a picture: every frame is wanted
+    return looks_like_picture(head) or path.suffix.lower() in PICTURE_SUFFIXES
+
+
+SPEC = InputSpec(
+    "image",
+    "image, folder of images",
+    _takes,
+    lambda address, request: ImageInput(local_path(address), on_event=request.on_event),
+)

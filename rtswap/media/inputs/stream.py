@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -11,12 +10,15 @@ import av
 import av.container
 import av.video.stream
 
-from rtswap.core.errors import InputError
+from rtswap.core.errors import InputError, reason
 from rtswap.core.native_logs import quiet_ffmpeg
+from rtswap.core.parts import InputSpec
 from rtswap.core.types import Frame, StreamInfo
 from rtswap.core.urls import redact, scheme
-from rtswap.media.inputs.decoding import Decoder, PictureMaker, limit_pixels, nominal_fps, reason, video_stream
-from rtswap.media.inputs.retry import delays
+from rtswap.media.containers import NAMES_OTHERS, remote
+from rtswap.media.decoding import Decoder, PictureMaker, limit_pixels, nominal_fps, start_s, video_stream
+from rtswap.media.lifetime import ClosingInput
+from rtswap.media.tls import hint, verified
 
 OPEN_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 5.0
@@ -33,7 +35,7 @@ _BY_SCHEME = {
 }
 
 
-class NetworkStream:
+class NetworkStream(ClosingInput):
     """An Input over a URL. Raises InputError when it cannot be reached at the start; later it is connected again.
 
     A recorded file behind http has a duration: it is no live input, none of its frames may be lost, and it ends.
@@ -45,25 +47,26 @@ class NetworkStream:
         url: str,
         *,
         on_event: Callable[[str], None],
+        tls_ca: str | None = None,
         open_timeout_s: float = OPEN_TIMEOUT_S,
         read_timeout_s: float = READ_TIMEOUT_S,
         wait: Callable[[float], object] | None = None,
     ) -> None:
         quiet_ffmpeg()
-        self._url, self._shown, self._on_event = url, redact(url), on_event
+        super().__init__(on_event, wait)
+        self._url, self.name = url, redact(url)
         self._timeouts = (open_timeout_s, read_timeout_s)
-        self._closed = threading.Event()
-        self._wait = wait or self._closed.wait
-        self._lock = threading.Lock()
+        self._trust = remote(url) | verified(url, tls_ca)
         self._container: av.container.InputContainer | None = None
         try:
             first = self._connect()
         except (OSError, ValueError, av.FFmpegError) as error:
             self.close()
-            do = "Check the address, and that the stream is running."
-            raise InputError(f"cannot open {self._shown}", got=reason(error), do=do) from None
+            do = hint(url, "Check the address, and that the stream is running.")
+            got = NAMES_OTHERS if isinstance(error, av.error.ArgumentError) else reason(error)
+            raise InputError(f"cannot open {self.name}", got=got, do=do) from None
         self._first = first
-        on_event(f"{self._shown}: {self._info.width}x{self._info.height} at {self._info.fps:g} fps")
+        on_event(f"{self.name}: {self._info.width}x{self._info.height} at {self._info.fps:g} fps")
 
     @property
     def info(self) -> StreamInfo:
@@ -73,7 +76,7 @@ class NetworkStream:
         index = 0
         batch: list[av.VideoFrame] | None = self._first
         try:
-            while not self._closed.is_set():
+            while not self.closed.is_set():
                 if batch is None and self._info.live:
                     batch = self._reconnect()
                 if batch is None:
@@ -83,48 +86,40 @@ class NetworkStream:
                     time_s = None if self._info.live else self._time_of(frame, index)
                     yield Frame(self._pictures.to_image(frame), index, captured_at, time_s)
                     index += 1
-                    if self._closed.is_set():
+                    if self.closed.is_set():
                         return
                 batch = self._next()
         finally:
             self.close()
 
-    def close(self) -> None:
-        self._closed.set()
-        if self._lock.acquire(blocking=False):  # else: a read is under way (bounded by its time limit)
-            try:
-                self._release()
-            finally:
-                self._lock.release()
-
-    def _release(self) -> None:
+    def release(self) -> None:
+        """As ``ClosingInput``; a read that is under way is bounded by its time limit."""
         if self._container is not None:
             self._container.close()
             self._container = None
 
     def _time_of(self, frame: av.VideoFrame, index: int) -> float:
-        if frame.pts is None or frame.time_base is None:
-            return index / self._info.fps
-        return float(frame.pts * frame.time_base) - self._zero_s
+        begins_s = start_s(frame)
+        return index / self._info.fps if begins_s is None else begins_s - self._zero_s
 
     def _next(self) -> list[av.VideoFrame] | None:
         """The next packet's frames, or None: the stream has ended or broken."""
-        with self._lock:
-            if self._closed.is_set():
+        with self.lock:
+            if self.closed.is_set():
                 return None
             try:
                 return self._decoder.next()
             except (OSError, av.FFmpegError) as error:
                 if not self._info.live:
-                    raise InputError(f"{self._shown} broke off", got=reason(error), do="Try again.") from None
-                self._on_event(f"{self._shown}: {reason(error)}")
+                    raise InputError(f"{self.name} broke off", got=reason(error), do="Try again.") from None
+                self.on_event(f"{self.name}: {reason(error)}")
                 return None
 
     def _connect(self) -> list[av.VideoFrame]:
         """Open and decode to the first frame, by which the true size is known."""
         protocol = scheme(self._url)
-        options = {} if protocol in _WEB else _LOW_LATENCY | _BY_SCHEME.get(protocol, {})
-        with self._lock:
+        options = self._trust | ({} if protocol in _WEB else _LOW_LATENCY | _BY_SCHEME.get(protocol, {}))
+        with self.lock:
             container = av.open(self._url, timeout=self._timeouts, options=options, metadata_errors="ignore")
             try:
                 stream = video_stream(container)
@@ -132,7 +127,7 @@ class NetworkStream:
                     raise ValueError("no video in it")
                 limit_pixels(stream)
                 stream.thread_type = "SLICE"  # frame threads would each hold a frame back
-                decoder = Decoder(container, stream, lambda what: self._on_event(f"{self._shown}: {what}"))
+                decoder = Decoder(container, stream, lambda what: self.on_event(f"{self.name}: {what}"))
                 batch = self._first_batch(decoder)
             except BaseException:
                 container.close()
@@ -143,7 +138,7 @@ class NetworkStream:
 
     def _first_batch(self, decoder: Decoder) -> list[av.VideoFrame]:
         until = time.perf_counter() + self._timeouts[0]
-        while (batch := decoder.next()) is not None and not self._closed.is_set():
+        while (batch := decoder.next()) is not None and not self.closed.is_set():
             if batch:
                 return batch
             if time.perf_counter() > until:
@@ -166,17 +161,19 @@ class NetworkStream:
 
     def _reconnect(self) -> list[av.VideoFrame]:
         """Try again and again, more and more slowly; empty only when closed."""
-        with self._lock:
-            self._release()
-        for delay_s in delays():
-            self._on_event(f"{self._shown} is lost; trying again in {delay_s:g} s")
-            self._wait(delay_s)
-            if self._closed.is_set():
-                break
+        for _ in self.attempts():
             try:
                 batch = self._connect()
             except (OSError, ValueError, av.FFmpegError):
                 continue
-            self._on_event(f"{self._shown} is back")
+            self.on_event(f"{self.name} is back")
             return batch
         return []
+
+
+SPEC = InputSpec(
+    "stream",
+    "URL (rtsp, rtmp, http, udp, srt)",
+    lambda address: scheme(address) not in ("", "file"),
+    lambda address, request: NetworkStream(address, tls_ca=request.tls_ca, on_event=request.on_event),
+)

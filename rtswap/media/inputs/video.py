@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,11 +10,15 @@ import av
 import av.container
 import av.video.stream
 
-from rtswap.core.errors import InputError
+from rtswap.core.errors import InputError, reason
 from rtswap.core.native_logs import quiet_ffmpeg
+from rtswap.core.parts import InputSpec
 from rtswap.core.types import Frame, StreamInfo
-from rtswap.media.inputs.decoding import Decoder, PictureMaker, limit_pixels, nominal_fps, reason, video_stream
-from rtswap.media.inputs.hardware import open_on_gpu
+from rtswap.core.urls import local_path
+from rtswap.media.containers import NAMES_OTHERS, local
+from rtswap.media.decoding import Decoder, PictureMaker, limit_pixels, nominal_fps, start_s, video_stream
+from rtswap.media.hardware_decoding import open_on_gpu
+from rtswap.media.lifetime import ClosingInput
 
 _EXPECTED = "a video (MP4, MOV, MKV, WebM, AVI, ...)"
 _TEXT_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
@@ -23,7 +26,7 @@ _TEXT_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
 _LEAST_STEP_S = 1e-4
 
 
-class VideoFile:
+class VideoFile(ClosingInput):
     """An Input over one file. Raises InputError where it is missing, empty, no video, or no frame can be decoded.
 
     Frames come as they are stored, turned upright; a size that changes in the middle is passed on. ``time_s`` counts
@@ -35,9 +38,8 @@ class VideoFile:
     ) -> None:
         """``hwaccel``: ``cuda`` decodes on an NVIDIA GPU, or tells why not; ``auto`` does where it can."""
         quiet_ffmpeg()
-        self._path, self._on_event = Path(path), on_event
-        self._closed = threading.Event()
-        self._lock = threading.Lock()
+        super().__init__(on_event)
+        self._path = Path(path)
         self._pictures = PictureMaker()
         why_not = "" if hwaccel == "none" else self._begin_on_gpu()
         if why_not and hwaccel != "auto":
@@ -59,27 +61,23 @@ class VideoFile:
         index = 0
         try:
             batch: list[av.VideoFrame] | None = self._first
-            while batch is not None and not self._closed.is_set():
+            while batch is not None and not self.closed.is_set():
                 for frame in batch:
                     time_s = self._time_of(frame, last_s + step_s if index else 0.0)
                     last_s = time_s if not index else max(time_s, last_s + _LEAST_STEP_S)
                     yield Frame(self._pictures.to_image(frame), index, time.perf_counter(), last_s)
                     index += 1
-                    if self._closed.is_set():
+                    if self.closed.is_set():
                         return
                 batch = self._next()
             if self._decoder.skipped:
-                self._on_event(f"{self._path}: {self._decoder.skipped} damaged packets skipped, {index} frames read")
+                self.on_event(f"{self._path}: {self._decoder.skipped} damaged packets skipped, {index} frames read")
         finally:
             self.close()
 
-    def close(self) -> None:
-        self._closed.set()
-        if self._lock.acquire(blocking=False):  # else: a packet is being decoded, and frames() comes here after it
-            try:
-                self._container.close()
-            finally:
-                self._lock.release()
+    def release(self) -> None:
+        """As ``ClosingInput``."""
+        self._container.close()
 
     def _begin_on_gpu(self) -> str:
         """Why that cannot be; empty where it was done."""
@@ -97,7 +95,7 @@ class VideoFile:
         self._container = container
         try:
             self._stream = self._checked_stream()
-            self._decoder = Decoder(container, self._stream, lambda what: self._on_event(f"{self._path}: {what}"))
+            self._decoder = Decoder(container, self._stream, lambda what: self.on_event(f"{self._path}: {what}"))
             self._zero_s = (container.start_time or 0) / av.time_base
             self._first = self._first_frames()
             self._info = self._describe()
@@ -106,8 +104,8 @@ class VideoFile:
             raise
 
     def _next(self) -> list[av.VideoFrame] | None:
-        with self._lock:
-            if self._closed.is_set():
+        with self.lock:
+            if self.closed.is_set():
                 return None
             try:
                 return self._decoder.next()
@@ -115,9 +113,8 @@ class VideoFile:
                 raise InputError(f"cannot read on in {self._path}", got=reason(error), do="Check the disk.") from None
 
     def _time_of(self, frame: av.VideoFrame, otherwise_s: float) -> float:
-        if frame.pts is None or frame.time_base is None:
-            return otherwise_s
-        return float(frame.pts * frame.time_base) - self._zero_s
+        begins_s = start_s(frame)
+        return otherwise_s if begins_s is None else begins_s - self._zero_s
 
     def _first_frames(self) -> list[av.VideoFrame]:
         """Decoded at once: the true size is known, and a file without frames fails before anything else starts."""
@@ -166,7 +163,7 @@ def _open(path: Path) -> av.container.InputContainer:
             raise InputError(f"{path} is empty", expected=_EXPECTED, got="0 bytes", do="Save or download it again.")
         if path.exists() and not path.is_file():
             raise InputError(f"{path} is no file", expected=_EXPECTED, do="Check the path.")
-        return av.open(str(path.absolute()), metadata_errors="ignore")
+        return av.open(str(path.absolute()), options=local(), metadata_errors="ignore")
     except FileNotFoundError:
         raise InputError(f"no such file: {path}", do="Check the path.") from None
     except av.error.InvalidDataError:
@@ -174,5 +171,22 @@ def _open(path: Path) -> av.container.InputContainer:
         raise InputError(
             f"cannot read {path}", expected=_EXPECTED, got="something else or a cut-off file", do=do
         ) from None
+    except av.error.ArgumentError:
+        raise InputError(f"cannot read {path}", expected=_EXPECTED, got=NAMES_OTHERS) from None
     except (OSError, ValueError, av.FFmpegError) as error:
         raise InputError(f"cannot read {path}", got=reason(error), do="Check the path and its permissions.") from None
+
+
+def _takes(address: str) -> bool:
+    try:
+        return bool(address) and local_path(address).exists()
+    except (OSError, ValueError):  # a name too long, a zero byte
+        return False
+
+
+SPEC = InputSpec(
+    "video",
+    "video file",
+    _takes,
+    lambda address, request: VideoFile(local_path(address), hwaccel=request.hwaccel, on_event=request.on_event),
+)

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import cv2
 
-from rtswap.core.errors import OutputError, UsageError
-from rtswap.core.files import write_atomic
+from rtswap.core.errors import OutputError, UsageError, reason
+from rtswap.core.files import refuse_existing, write_atomic
+from rtswap.core.parts import OutputRequest, OutputSpec
 from rtswap.core.types import Image, MarkedImage
+from rtswap.core.urls import scheme
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 _NUMBER = re.compile(r"%0?(\d*)d")
@@ -49,7 +51,7 @@ class ImageOutput:
             _make_folder(self._path)
         self._check_folder()
         if not self._many:
-            self._refuse_existing(self._path)
+            refuse_existing(self._path, overwrite)
 
     @property
     def name(self) -> str:
@@ -60,7 +62,7 @@ class ImageOutput:
             do = f"Use {self._path.stem}_%05d{self._path.suffix} or a folder for several."
             raise OutputError(f"{self.name} holds one picture", got="another one", do=do)
         path = self._path if not self._many else self._numbered(image.index)
-        self._refuse_existing(path)
+        refuse_existing(path, self._overwrite)
         self._write(path, image.image)
         self._sent = True
         if self._sign is not None:
@@ -84,10 +86,6 @@ class ImageOutput:
         if not os.access(parent, os.W_OK):
             raise OutputError(f"cannot write into {parent}", got="no permission", do="Choose another folder.")
 
-    def _refuse_existing(self, path: Path) -> None:
-        if path.exists() and not self._overwrite:
-            raise OutputError(f"{path} exists already", do="Choose another name, or add --overwrite.")
-
     def _write(self, path: Path, image: Image) -> None:
         try:
             ok, data = cv2.imencode(self._suffix, image, _QUALITY.get(self._suffix, []))
@@ -98,7 +96,7 @@ class ImageOutput:
         try:
             write_atomic(path, data.tobytes())
         except OSError as error:
-            raise OutputError(f"cannot write {path}", got=error.strerror or str(error)) from None
+            raise OutputError(f"cannot write {path}", got=reason(error)) from None
 
 
 def _make_folder(path: Path) -> None:
@@ -106,4 +104,18 @@ def _make_folder(path: Path) -> None:
         path.mkdir(exist_ok=True)
     except OSError as error:
         do = f"Create the folders above it: mkdir -p {path.parent}"
-        raise OutputError(f"cannot create the folder {path}", got=error.strerror or str(error), do=do) from None
+        raise OutputError(f"cannot create the folder {path}", got=reason(error), do=do) from None
+
+
+def _takes(address: str) -> bool:
+    if not address or scheme(address) or address.startswith("vcam:"):
+        return False
+    path = Path(address).expanduser()
+    return address.endswith(("/", "\\")) or path.suffix.lower() in IMAGE_SUFFIXES or os.path.isdir(path)
+
+
+def _open(address: str, request: OutputRequest) -> ImageOutput:
+    return ImageOutput(Path(address).expanduser(), overwrite=request.overwrite, sign=request.sign)
+
+
+SPEC = OutputSpec("image", "image (.png .jpg ...), folder/", _takes, _open)

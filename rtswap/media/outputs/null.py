@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rtswap.core.parts import OutputSpec
 from rtswap.core.types import MarkedImage
 
 
@@ -18,3 +19,6 @@ class Null:
 
     def close(self) -> None:
         return
+
+
+SPEC = OutputSpec("null", "null", lambda address: address == "null", lambda address, request: Null())

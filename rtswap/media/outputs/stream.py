@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import threading
 import time
 from typing import IO
@@ -13,11 +12,14 @@ from typing import IO
 import av
 import av.container
 
-from rtswap.core.errors import OutputError, UsageError
+from rtswap.core.errors import OutputError, UsageError, reason
+from rtswap.core.isolation import python
 from rtswap.core.native_logs import quiet_ffmpeg
+from rtswap.core.parts import OutputRequest, OutputSpec
 from rtswap.core.types import MarkedImage
 from rtswap.core.urls import redact, scheme
-from rtswap.media.outputs.encoding import VideoEncoder, encoder_name
+from rtswap.media.encoding import VideoEncoder, encoder_name
+from rtswap.media.tls import hint, verified
 
 FORMATS = {
     "rtmp": "flv",
@@ -51,13 +53,16 @@ class NetworkOutput:
     ``captured_at``. Nothing secret of the URL appears in messages.
     """
 
-    def __init__(self, url: str, *, fps: float, codec: str = "h264", crf: int | None = None) -> None:
+    def __init__(
+        self, url: str, *, fps: float, codec: str = "h264", crf: int | None = None, tls_ca: str | None = None
+    ) -> None:
         quiet_ffmpeg()
         self._url, self._fps, self._crf = url, fps, crf
         self._format = FORMATS.get(scheme(url), "")
         if not self._format:
             known = ", ".join(f"{name}://" for name in FORMATS)
             raise UsageError(f"cannot broadcast to {redact(url)}", expected=known, got=f"{scheme(url)}://")
+        self._tls = verified(url, tls_ca)
         self._encoder_name = encoder_name(codec)
         self._relay: Relay | None = None
         self._container: av.container.OutputContainer | None = None
@@ -78,10 +83,10 @@ class NetworkOutput:
                 self._send(image)
             except (OSError, ValueError, av.FFmpegError) as error:
                 self._done = True
-                reason = (self._relay.end(at_once=True) if self._relay else "") or _reason(error)
+                got = (self._relay.end(at_once=True) if self._relay else "") or reason(error)
                 self._drop()
-                do = "Check the address and that it is listening."
-                raise OutputError(f"cannot send to {self.name}", got=reason, do=do) from None
+                do = hint(self._url, "Check the address and that it is listening.")
+                raise OutputError(f"cannot send to {self.name}", got=got, do=do) from None
 
     def close(self) -> None:
         """Send what is still held. A receiver that is gone by now is no error."""
@@ -103,7 +108,8 @@ class NetworkOutput:
         first = self._encoder is None
         if self._encoder is None or self._container is None:
             options = {"flush_packets": "1"} | _OPTIONS.get(self._format, {})
-            self._relay = Relay(json.dumps({"url": self._url, "format": self._format, "options": options}))
+            job = {"url": self._url, "format": self._format, "options": options, "tls": self._tls}
+            self._relay = Relay(json.dumps(job))
             self._container = av.open(self._relay, "w", format="nut", options={"flush_packets": "1"})
             self._zero_s = image.captured_at
             self._encoder = VideoEncoder(
@@ -131,7 +137,7 @@ class Relay:
     """
 
     def __init__(self, job: str) -> None:
-        command = [sys.executable, "-m", "rtswap.media.outputs.relay"]
+        command = python("from rtswap.media.relay import main; sys.exit(main())")
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0)
         self._in, self._out, self._err = (
@@ -197,5 +203,8 @@ def _unblock(handle: int) -> bool:
     return True
 
 
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error).strip() or type(error).__name__
+def _open(address: str, request: OutputRequest) -> NetworkOutput:
+    return NetworkOutput(address, fps=request.fps, codec=request.codec, tls_ca=request.tls_ca)
+
+
+SPEC = OutputSpec("stream", "URL", lambda address: bool(scheme(address)), _open)

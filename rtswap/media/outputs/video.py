@@ -6,7 +6,6 @@ ordinary MP4 and renames it to ``NAME.mp4``: a file of the wished name is always
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -14,11 +13,13 @@ from pathlib import Path
 import av
 import av.container
 
-from rtswap.core.errors import OutputError, UsageError
+from rtswap.core.errors import OutputError, UsageError, reason
+from rtswap.core.files import make_partial, refuse_existing
 from rtswap.core.native_logs import quiet_ffmpeg
+from rtswap.core.parts import OutputRequest, OutputSpec
 from rtswap.core.types import MarkedImage
-from rtswap.media.outputs.encoding import VideoEncoder, encoder_name
-from rtswap.media.outputs.sound import SoundTrack, open_sound
+from rtswap.media.encoding import VideoEncoder, encoder_name
+from rtswap.media.sound import SoundTrack, open_sound
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv")
 _FRAGMENTED = {"movflags": "hybrid_fragmented+delay_moov", "use_editlist": "1"}
@@ -46,6 +47,7 @@ class VideoWriter:
         fps: float,
         codec: str = "h264",
         audio_from: str | None = None,
+        tls_ca: str | None = None,
         crf: int | None = None,
         live: bool = False,
         overwrite: bool = False,
@@ -55,13 +57,13 @@ class VideoWriter:
         quiet_ffmpeg()
         self._path, self._fps, self._crf, self._live = Path(path), fps, crf, live
         self._audio_from, self._overwrite, self._on_event = audio_from, overwrite, on_event
-        self._sign = sign
+        self._sign, self._tls_ca = sign, tls_ca
         self._suffix = self._path.suffix.lower()
         if self._suffix not in VIDEO_SUFFIXES:
             raise UsageError(f"cannot record to {path}", expected=f"a name ending in {', '.join(VIDEO_SUFFIXES)}")
         self._encoder_name = encoder_name(codec)
         refuse_existing(self._path, overwrite, audio_from)
-        self.partial_path = create_partial(self._path)
+        self.partial_path = make_partial(self._path, lambda path: path.open("xb").close())
         self._container: av.container.OutputContainer | None = None
         self._encoder: VideoEncoder | None = None
         self._sound: SoundTrack | None = None
@@ -99,7 +101,8 @@ class VideoWriter:
     def _write(self, marked: MarkedImage) -> None:
         time_s = self._time_of(marked)
         if self._encoder is None or self._container is None:
-            self._container = av.open(str(self.partial_path), "w", options=_COMMON | _OPTIONS[self._suffix])
+            path = str(self.partial_path.absolute())  # else FFmpeg takes tcp:host.mp4 for an address
+            self._container = av.open(path, "w", options=_COMMON | _OPTIONS[self._suffix])
             self._encoder = self._set_up(self._container, marked)
         if self._sound is not None:
             self._container.mux(list(self._sound.until(time_s)))
@@ -112,7 +115,7 @@ class VideoWriter:
             container, marked.image, encoder=self._encoder_name, fps=self._fps, live=self._live, crf=self._crf
         )
         if self._audio_from is not None:
-            self._sound = open_sound(self._audio_from, container, self._suffix, self._on_event)
+            self._sound = open_sound(self._audio_from, container, self._suffix, self._on_event, tls_ca=self._tls_ca)
         container.start_encoding()
         return encoder
 
@@ -148,42 +151,29 @@ class VideoWriter:
             self._sign(self._path)
 
     def _broken(self, error: Exception) -> OutputError:
-        reason = str(getattr(error, "strerror", None) or error)
         kept = f"What was recorded is in {self.partial_path}." if self._count else ""
         if not self._count:
             self.partial_path.unlink(missing_ok=True)
-        return OutputError(f"cannot write {self._path}", got=reason, do=kept)
+        return OutputError(f"cannot write {self._path}", got=reason(error), do=kept)
 
 
-def refuse_existing(path: Path, overwrite: bool, audio_from: str | None = None) -> None:
-    """Nothing is overwritten unasked, and the input never."""
-    try:
-        path.lstat()
-    except FileNotFoundError:
-        return
-    except (OSError, ValueError) as error:
-        raise OutputError(f"cannot write {path}", got=getattr(error, "strerror", "") or str(error)) from None
-    if path.is_dir():
-        raise OutputError(f"cannot write {path}", got="a folder of that name", do="Choose another name.")
-    if audio_from is not None and path.exists() and Path(audio_from).exists() and path.samefile(audio_from):
-        raise OutputError(f"{path} is the input", do="Choose another name for the output.")
-    if not overwrite:
-        raise OutputError(f"{path} exists already", do="Choose another name, or add --overwrite.")
+SUFFIXES = (".mp4", ".mkv", ".mov")
 
 
-def create_partial(path: Path) -> Path:
-    """An empty ``NAME.partial.mp4`` beside ``path`` (``.partial2`` where an earlier one was left behind)."""
-    number = 1
-    while True:
-        partial = path.with_name(f"{path.stem}.partial{number if number > 1 else ''}{path.suffix}")
-        try:
-            with partial.open("xb"):
-                return partial
-        except FileExistsError:
-            number += 1
-        except FileNotFoundError:
-            do = f"Create it first: mkdir -p {path.parent}"
-            raise OutputError(f"no folder {path.parent} for {path.name}", do=do) from None
-        except (OSError, ValueError) as error:
-            reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
-            raise OutputError(f"cannot write {path}", got=reason, do="Choose another folder.") from None
+def _open(address: str, request: OutputRequest) -> VideoWriter:
+    return VideoWriter(
+        Path(address).expanduser(),
+        fps=request.fps,
+        codec=request.codec,
+        audio_from=request.audio_from,
+        tls_ca=request.tls_ca,
+        live=request.live,
+        overwrite=request.overwrite,
+        sign=request.sign,
+        on_event=request.on_event,
+    )
+
+
+SPEC = OutputSpec(
+    "video", f"video ({' '.join(SUFFIXES)})", lambda address: Path(address).suffix.lower() in SUFFIXES, _open
+)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rtswap.core.errors import OutputError
+from rtswap.core.parts import OutputRequest, OutputSpec
 from rtswap.core.types import Image, MarkedImage
-from rtswap.media.outputs.fitting import Fitter
+from rtswap.media.fitting import Fitter
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -78,7 +79,7 @@ def available(*, size: tuple[int, int] = (1280, 720), fps: float = 30) -> tuple[
     return True, device
 
 
-def how_to_get_one() -> str:
+def install_hint() -> str:
     """What to install on this system, in a line."""
     if sys.platform.startswith("linux"):
         return f"Install v4l2loopback (apt install v4l2loopback-dkms), then: {LOAD_MODULE}"
@@ -91,7 +92,7 @@ def _load() -> ModuleType:
     try:
         import pyvirtualcam
     except ImportError as error:
-        do = f"{INSTALL_PACKAGE}. {how_to_get_one()}"
+        do = f"{INSTALL_PACKAGE}. {install_hint()}"
         raise OutputError(
             "no virtual camera", expected="the package pyvirtualcam", got=_one_line(error), do=do
         ) from None
@@ -105,8 +106,15 @@ def _open(module: ModuleType, width: int, height: int, fps: float, device: str |
         return module.Camera(width, height, fps, fmt=module.PixelFormat.BGR, device=device)
     except (RuntimeError, OSError, ValueError) as error:
         what = f"no virtual camera {device}" if device else "no virtual camera"
-        raise OutputError(what, got=_one_line(error), do=how_to_get_one()) from None
+        raise OutputError(what, got=_one_line(error), do=install_hint()) from None
 
 
 def _one_line(error: Exception) -> str:
     return "; ".join(line.strip() for line in str(error).splitlines() if line.strip()) or type(error).__name__
+
+
+def _open_camera(address: str, request: OutputRequest) -> VirtualCamera:
+    return VirtualCamera(address.partition(":")[2] or None, fps=request.fps)
+
+
+SPEC = OutputSpec("virtual camera", "vcam[:name]", lambda address: address.partition(":")[0] == "vcam", _open_camera)

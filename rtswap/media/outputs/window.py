@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 
 from rtswap.core.errors import OutputError
+from rtswap.core.isolation import python
+from rtswap.core.parts import OutputRequest, OutputSpec
 from rtswap.core.types import Image, MarkedImage
 
 _ESCAPE = 27
@@ -54,7 +56,7 @@ class Window:
                 self._on_key("q")
                 return
             lines = self._overlay() if self._overlay is not None else ()
-            cv2.imshow(self._title, with_text(image.image, lines) if lines else image.image)
+            cv2.imshow(self._title, draw_text(image.image, lines) if lines else image.image)
             self._pass_on(cv2.pollKey())
         except cv2.error as error:
             raise OutputError("the preview window failed", got=str(error.err)) from None
@@ -86,7 +88,7 @@ class Window:
             self._on_key(chr(code))
 
 
-def with_text(image: Image, lines: Sequence[str]) -> Image:
+def draw_text(image: Image, lines: Sequence[str]) -> Image:
     """A copy with the lines in its upper left corner on a darkened strip. ASCII only: OpenCV's font has no more."""
     picture = image.copy()
     height = min(picture.shape[0], 2 * _MARGIN_PX + _LINE_PX * len(lines))
@@ -122,7 +124,7 @@ def available() -> tuple[bool, str]:
 def _opens_elsewhere() -> bool:
     code = "import cv2; cv2.namedWindow('rtswap', cv2.WINDOW_NORMAL)"
     try:
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=_PROBE_S, check=False)
+        done = subprocess.run(python(code), capture_output=True, timeout=_PROBE_S, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0
@@ -135,3 +137,10 @@ def _gui() -> str:
         if key.strip() == "GUI":
             return "" if value.strip() in ("", "NONE") else value.strip()
     return ""
+
+
+def _open(_: str, request: OutputRequest) -> Window:
+    return Window(on_key=request.on_key, overlay=request.overlay)
+
+
+SPEC = OutputSpec("window", "window", lambda address: address == "window", _open)

@@ -1,1 +1,40 @@
 """The swapper ``mesh``: the photo's own pixels, moved by formula."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rtswap.core.parts import BuildContext, SwapperSpec
+
+if TYPE_CHECKING:  # the help must come at once: what a swapper needs is imported when it is built
+    from rtswap.core.protocols import SwapModel
+
+
+def build(context: BuildContext) -> SwapModel:
+    """In host memory."""
+    from rtswap.networks.occlusion import OcclusionModel
+    from rtswap.swappers.mesh.swapper import MeshSwapModel
+
+    swap, masks, occlusion = context.swap, context.mask.masks, context.engines.get("occlusion")
+    return MeshSwapModel(
+        expression=swap.expression,
+        strength=swap.strength,
+        light=swap.color == "light",
+        hull="hull" in masks,
+        skin="skin" in masks,
+        delight=swap.delight,
+        occlusion_model=OcclusionModel(occlusion) if occlusion is not None else None,
+    )
+
+
+def build_gpu(context: BuildContext) -> SwapModel:
+    """On a GPU, from captured graphs: about half of a frame's thousand kernels are this swapper's."""
+    from rtswap.swappers.mesh.gpu import GpuMeshSwapModel
+    from rtswap.swappers.mesh.swapper import MeshSwapModel
+
+    host = build(context)
+    assert isinstance(host, MeshSwapModel)
+    return GpuMeshSwapModel(host, context.device, "captured")
+
+
+SPEC = SwapperSpec("mesh", "moves the photo's own pixels", build, build_gpu)

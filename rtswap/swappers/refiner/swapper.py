@@ -33,13 +33,6 @@ ENCODER = "refiner-source"
 """The network that looks at the photo, the same for both."""
 
 
-def samples(name: str) -> dict[str, dict[str, Tensor]]:
-    """Network -> inputs of the right shapes, for choosing an engine. ``name``: one of ``SIZES``."""
-    picture, photo = (np.zeros((1, size, size, 3), np.uint8) for size in (SIZES[name], SIZE))
-    given = {"composite": picture, "lowered": picture, "target": picture, "mask": picture[..., 0].copy()}
-    return {name: {**given, "style": np.zeros((1, STYLE), np.float32)}, ENCODER: {"photo": photo}}
-
-
 class RefinerSwapModel:
     """Implements ``protocols.SwapModel``.
 

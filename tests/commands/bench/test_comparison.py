@@ -12,15 +12,17 @@ import numpy as np
 import onnx
 import pytest
 from needs import need_torch, network_file
+from printed import printed
 
 from rtswap.app.config import Config
 from rtswap.app.console import Console
-from rtswap.app.networks import open_networks
+from rtswap.app.networks import Networks
 from rtswap.commands.bench import engines as engines_module
 from rtswap.commands.bench import limits as limits_module
 from rtswap.commands.bench import rig as rig_module
+from rtswap.commands.bench import tables
 from rtswap.commands.bench.costs import cost_of, multiply_adds
-from rtswap.commands.bench.engines import Job, bench_engines, compare, in_words, read_engines, roofline
+from rtswap.commands.bench.engines import Job, bench_engines, compare, per_frame, read_engines, roofline
 from rtswap.commands.bench.limits import MachineLimits, cpu_limits, gpu_limits
 from rtswap.commands.main import main
 from rtswap.core.errors import EngineError, UsageError
@@ -113,7 +115,7 @@ class Pretended:
 
 
 def test_engines_are_held_against_the_first_and_against_the_limit() -> None:
-    sound = open_networks(Config(), on_event=lambda text: None).engines["rnet"]
+    sound = Networks(Config(), on_event=lambda text: None).engines["rnet"]
     inputs = {"image": np.full((8, 24, 24, 3), 90, np.uint8)}
     limits = MachineLimits(gemm=1e10, copy=1e9)
     engines = {
@@ -181,10 +183,11 @@ def test_a_run_side_by_side(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
         assert one["stages"]["paste"]["mb"] > 0
     assert "no NVIDIA driver" in found["not_run"]["tensorrt"]
     assert "not run: tensorrt" in events.getvalue()
-    words = in_words(found)
-    assert "GMAC" in words["networks of a frame on openvino"]
-    assert "% of this machine's peak" in words["networks of a frame on openvino"]
-    assert "no NVIDIA driver" in words["not run: tensorrt"]
+    text = printed(*tables.engines(found, {name: per_frame(found["networks"], name) for name in found["loop"]}))
+    assert re.search(r"openvino: .* GMAC, .*% of this machine's peak", text)
+    assert re.search(r"landmarks x4 .*\d\.\d\d  \d+%", text)
+    assert re.search(r"frames per second +\d", text)
+    assert re.search(r"not run: tensorrt: .*no NVIDIA driver", text)
     with pytest.raises(UsageError):
         read_engines("everything")
 
@@ -196,7 +199,7 @@ def test_where_no_engine_runs_it_says_why(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_the_plain_bench_holds_its_networks_against_the_peak() -> None:
-    found = roofline(Config(), open_networks(Config(), on_event=lambda text: None))
+    found = roofline(Config(), Networks(Config(), on_event=lambda text: None))
     assert found["networks_of_a_frame"].endswith("% of this machine's peak")
     assert "landmarks x4" not in found["networks"]
     assert found["limits"]["gemm_gflops"] > 1

@@ -10,9 +10,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
-from rtswap.app import program  # noqa: E402
 from rtswap.app.config import Config  # noqa: E402
-from rtswap.app.networks import Networks, bind_models, open_networks  # noqa: E402
+from rtswap.app.networks import Networks, bind_models  # noqa: E402
+from rtswap.app.program import Program  # noqa: E402
 from rtswap.commands.bench import streams as streams_module  # noqa: E402
 from rtswap.commands.bench.rig import People  # noqa: E402
 from rtswap.commands.bench.sharing import Pool  # noqa: E402
@@ -50,25 +50,24 @@ def networks(monkeypatch: pytest.MonkeyPatch) -> Networks:
     monkeypatch.setattr(streams_module, "SIZE", (320, 240))
     monkeypatch.setattr(streams_module, "FACE_PX", 110)
     monkeypatch.setattr(streams_module, "WARM_UP_S", 0.2)
-    found = open_networks(Config(), on_event=lambda text: None)
-    pretended = {name: Pretended(name) for name in ("landmarks", "occlusion")}
-    return found._replace(engines={**found.engines, **pretended})
+    found = Networks(Config(), on_event=lambda text: None)
+    found.engines |= {name: Pretended(name) for name in ("landmarks", "occlusion")}
+    return found
 
 
 def test_frames_of_every_stream_stay_on_the_gpu(networks: Networks, monkeypatch: pytest.MonkeyPatch) -> None:
-    shops = []
+    made = []
 
-    def watched(*args: Any, **known: Any) -> Any:
-        shops.append((make(*args, **known), known["disclosure"]))
-        return shops[-1][0]
+    def watched(self: Program, *, live: bool) -> Any:
+        made.append(renderer(self, live=live))
+        return made[-1]
 
-    make = program.make_renderer
-    monkeypatch.setattr(program, "make_renderer", watched)
+    renderer = Program.renderer
+    monkeypatch.setattr(Program, "renderer", watched)
     people = People(bind_models(networks, Config()))
     pool = Pool(networks, Config())
     found = Run(Config(), people, pool, 2, seconds=2.0).measure()
-    assert [type(shop) for shop, _ in shops] == [GpuRenderer] * 2
-    assert all(marks is not None for _, marks in shops)
+    assert [type(renderer) for renderer in made] == [GpuRenderer] * 2
     assert [one["faces_per_frame"] for one in found["each"]] == [1.0, 1.0]
     assert all(one["frames"] > 0 for one in found["each"])
     landmarks, occlusion = networks.engines["landmarks"], networks.engines["occlusion"]

@@ -11,7 +11,7 @@ import pytest
 from paths import ROOT
 from plan_files import network
 
-from rtswap.commands.build.plans import build_networks, read_wish
+from rtswap.commands.build.plans import build_networks, read_options
 from rtswap.core.errors import EngineError, ModelError, UsageError
 from rtswap.engines.build.all_plans import PlanOptions
 from rtswap.engines.tensorrt import module
@@ -22,9 +22,9 @@ from rtswap.engines.tensorrt.plan_store import plan_folder
 def test_the_command_builds_a_file_that_the_user_names(tensorrt: TensorRt, tmp_path: Path) -> None:
     path = tmp_path / "mine.onnx"
     path.write_bytes(network())
-    wish = read_wish("bf16", "8.9", "1,2,8")
+    options = read_options("bf16", "8.9", "1,2,8")
     for how in ("built in", "was there"):
-        result = build_networks([str(path)], catalog=[], path_of=Path, folder=tmp_path, wish=wish)
+        result = build_networks([str(path)], catalog=[], path_of=Path, folder=tmp_path, options=options)
         assert result["failed"] == {}
         assert "bf16 for 8.9, " in result["built"]["mine"]
         assert how in result["built"]["mine"]
@@ -34,7 +34,7 @@ def test_the_command_builds_a_file_that_the_user_names(tensorrt: TensorRt, tmp_p
 def test_two_files_of_one_name_are_refused(tensorrt: TensorRt, tmp_path: Path) -> None:
     names = [str(tmp_path / "a" / "net.onnx"), str(tmp_path / "b" / "net.onnx")]
     with pytest.raises(UsageError, match="two networks are called net"):
-        build_networks(names, catalog=[], path_of=Path, folder=tmp_path, wish=PlanOptions())
+        build_networks(names, catalog=[], path_of=Path, folder=tmp_path, options=PlanOptions())
 
 
 def test_without_tensorrt_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_without_tensorrt_it_says_what_to_install(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(module, "_import", absent)
     with pytest.raises(EngineError, match=r"tensorrt_rtx: No module.*tensorrt: No module.*pip install") as caught:
-        build_networks([], catalog=["rnet"], path_of=Path, folder=tmp_path, wish=PlanOptions())
+        build_networks([], catalog=["rnet"], path_of=Path, folder=tmp_path, options=PlanOptions())
     assert "\n" not in str(caught.value)
 
 
@@ -63,13 +63,13 @@ def test_without_tensorrt_it_says_what_to_install(monkeypatch: pytest.MonkeyPatc
 )
 def test_flags_that_mean_nothing_are_refused(flags: dict[str, str]) -> None:
     with pytest.raises(UsageError, match="expected"):
-        read_wish(**flags)
+        read_options(**flags)
 
 
 def test_flags() -> None:
-    assert read_wish() == PlanOptions()
-    assert read_wish("bf16", "8.9", "4", force=True) == PlanOptions("bf16", "8.9", (4, 4, 4), True)
-    assert read_wish(batch="1,4,16").batch == (1, 4, 16)
+    assert read_options() == PlanOptions()
+    assert read_options("bf16", "8.9", "4", force=True) == PlanOptions("bf16", "8.9", (4, 4, 4), True)
+    assert read_options(batch="1,4,16").batch == (1, 4, 16)
 
 
 def test_a_network_whose_weights_are_an_extra_is_left_out(tensorrt: TensorRt, tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_a_network_whose_weights_are_an_extra_is_left_out(tensorrt: TensorRt, tm
 
     events: list[str] = []
     result = build_networks(
-        [], catalog=["extra", "here"], path_of=path_of, folder=tmp_path, wish=PlanOptions(), on_event=events.append
+        [], catalog=["extra", "here"], path_of=path_of, folder=tmp_path, options=PlanOptions(), on_event=events.append
     )
     assert list(result["built"]) == ["here"]
     assert events == ["left out: extra: the weights are not installed"]

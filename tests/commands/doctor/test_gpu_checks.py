@@ -159,7 +159,7 @@ def test_a_plan_of_a_network_that_has_changed_is_told(tmp_path: Path, monkeypatc
 def test_without_a_card_it_says_whether_plans_can_be_built(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rtswap.engines.start.why_no_gpu", lambda: "there is none")
     for version, told in (("1.7", "tensorrt_rtx 1.7 is there to build plans"), ("", "do not run: there is none")):
-        monkeypatch.setattr(checks, "_installed", lambda name, version=version: version)
+        monkeypatch.setattr(checks, "package_version", lambda name, version=version: version)
         (finding,) = checks.check_gpu_engines()
         assert told in finding.found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from people import placed
+from people import place_mesh
 
 from rtswap.commands.evaluate import expression, landmark_judge, pose, steadiness
 from rtswap.vision.geometry import canonical, interocular
@@ -15,7 +15,7 @@ EVERY_POINT = range(468)
 
 def clip_of(offsets: list[float]) -> np.ndarray:
     """(T, 468, 3) a face that is moved to the right by so many pixels."""
-    face = placed(200, (300, 200))
+    face = place_mesh(200, (300, 200))
     return np.array([face + np.array([x, 0, 0], np.float32) for x in offsets], np.float32)
 
 
@@ -73,9 +73,9 @@ def test_flicker_is_measured_where_pixels_were_changed() -> None:
 
 
 def test_nothing_changed_is_bare() -> None:
-    face, picture = placed(60, (100, 60)), textured()
-    assert steadiness.replaced(picture, picture, face) == 0
-    assert steadiness.replaced(picture, 255 - picture, face) == 1
+    face, picture = place_mesh(60, (100, 60)), textured()
+    assert steadiness.replaced_share(picture, picture, face) == 0
+    assert steadiness.replaced_share(picture, 255 - picture, face) == 1
 
 
 def test_correlation_gain_and_shift() -> None:
@@ -89,8 +89,8 @@ def test_correlation_gain_and_shift() -> None:
 
 
 def test_measures_do_not_change_with_pose_and_size() -> None:
-    frontal = expression.measures(placed(100))
-    turned = expression.measures(placed(240, (50, 90), yaw=25, pitch=-10, roll=30))
+    frontal = expression.measures(place_mesh(100))
+    turned = expression.measures(place_mesh(240, (50, 90), yaw=25, pitch=-10, roll=30))
     assert turned == pytest.approx(frontal, rel=1e-3)
 
 
@@ -103,7 +103,7 @@ def test_measures_know_which_part_moves() -> None:
 
 @pytest.mark.parametrize(("yaw", "pitch", "roll"), [(0, 0, 0), (10, 0, 0), (0, -8, 0), (0, 0, 15)])
 def test_pose_error_is_the_angle_by_which_the_output_turned(yaw: float, pitch: float, roll: float) -> None:
-    before, after = placed(200, (640, 360)), placed(200, (640, 360), yaw=yaw, pitch=pitch, roll=roll)
+    before, after = place_mesh(200, (640, 360)), place_mesh(200, (640, 360), yaw=yaw, pitch=pitch, roll=roll)
     one, other = (pose.rotations(mesh[None], (1280, 720)) for mesh in (before, after))
     angle = float(np.linalg.norm(pose.turns_between(one, other)))
     assert angle == pytest.approx(abs(yaw) + abs(pitch) + abs(roll), abs=1.0)
@@ -111,4 +111,4 @@ def test_pose_error_is_the_angle_by_which_the_output_turned(yaw: float, pitch: f
 
 def test_smoothing_over_time_keeps_what_stands_still() -> None:
     clip = clip_of([5.0] * 9)
-    assert np.allclose(landmark_judge.smoothed(clip, 2.0), clip, atol=1e-3)
+    assert np.allclose(landmark_judge.smooth(clip, 2.0), clip, atol=1e-3)

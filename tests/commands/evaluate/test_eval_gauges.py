@@ -7,16 +7,16 @@ import math
 import cv2
 import numpy as np
 import pytest
-from people import placed, rotation
+from people import place_mesh, rotation
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from rtswap.commands.evaluate.expression import EXPRESSIVE, expression_error
-from rtswap.commands.evaluate.kid import FEWEST, kid_of_pairs, paired_mmd2, standardised, unbiased_mmd2
+from rtswap.commands.evaluate.kid import FEWEST, kid_of_pairs, paired_mmd2, standardise, unbiased_mmd2
 from rtswap.commands.evaluate.pixels import (
-    changed,
+    change_mask,
     contour_band,
     edge_ratio,
-    guessed_mask,
+    guess_mask,
     psnr,
     sharpness_ratio,
     ssim,
@@ -47,14 +47,14 @@ def test_a_head_that_kept_its_pose_is_0_degrees_off() -> None:
 
 
 def test_moving_turning_and_growing_in_the_picture_is_no_expression() -> None:
-    mesh = placed(200, (300, 200))
+    mesh = place_mesh(200, (300, 200))
     moved = transform(np.array([[1.2, -0.3, 40], [0.3, 1.2, -9]], np.float32), mesh)
     assert expression_error(mesh, moved) == pytest.approx(0, abs=1e-3)
 
 
 def test_expression_error_is_in_percent_of_the_interocular_distance() -> None:
     """Lips, lids and brows spread evenly, half of them up, half down, cannot be aligned away."""
-    mesh = placed(200, (300, 200))
+    mesh = place_mesh(200, (300, 200))
     other = mesh.copy()
     signs = RNG.permutation(np.resize([1.0, -1.0], len(EXPRESSIVE)))
     other[EXPRESSIVE, 1] += signs * 0.03 * interocular(mesh)
@@ -125,11 +125,11 @@ def test_kid_is_the_same_every_time() -> None:
 
 def test_features_are_measured_in_units_of_the_real_ones() -> None:
     real = RNG.standard_normal((50, 3)) * [1, 100, 0] + [0, 7, 3]
-    own, other = standardised(real, real + np.array([0, 100, 0]))
+    own, other = standardise(real, real + np.array([0, 100, 0]))
     assert own.mean(0) == pytest.approx([0, 0, 0], abs=0.1)
     assert own[:, :2].std(0) == pytest.approx([1, 1], abs=0.05)
     assert other[:, 1].mean() - own[:, 1].mean() == pytest.approx(100 / real[:, 1].std(), abs=0.05)
-    assert np.abs(standardised(real, real + 1e9)[1]).max() <= 5
+    assert np.abs(standardise(real, real + 1e9)[1]).max() <= 5
 
 
 def picture() -> np.ndarray:
@@ -205,8 +205,8 @@ def test_what_another_program_changed_is_guessed_through_its_compression() -> No
     other[mask > 0] = 255 - other[mask > 0]
     _, data = cv2.imencode(".jpg", other, [cv2.IMWRITE_JPEG_QUALITY, 92])
     other = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    found = guessed_mask(one, other) > 0
+    found = guess_mask(one, other) > 0
     union = found | (mask > 0)
     assert (found & (mask > 0)).sum() / union.sum() > 0.9
-    assert not guessed_mask(one, one).any()
-    assert changed(one, one).max() == 0
+    assert not guess_mask(one, one).any()
+    assert change_mask(one, one).max() == 0

@@ -12,10 +12,11 @@ import cv2
 import numpy as np
 import pytest
 from people import face_models, person
+from printed import printed
 
 from rtswap.app.config import Config, SourceConfig
 from rtswap.app.console import Console
-from rtswap.app.program import make_swap_model
+from rtswap.app.program import Program
 from rtswap.commands.evaluate import run as run_module
 from rtswap.commands.evaluate.candidates import Bound, PictureFunction, ProgramSwapper, Result, ResultFolder
 from rtswap.commands.evaluate.clip_metrics import film_figures
@@ -214,8 +215,8 @@ def test_local_statistics_tell_blur_and_a_wrong_colour_and_not_where_the_photo_w
 
 def test_a_clip_is_compared_with_itself_and_with_its_swap() -> None:
     clip = generated("ben", face_models(), seconds=0.5, face_px=130, size=(320, 240))
-    swapper = make_swap_model(Config(), face_models()).bind(person("ada"))
-    swap = swap_with(clip, [swapper], Config(), face_models())
+    program = Program(Config(), on_event=lambda text: None, models=face_models(), sources=[person("ada")])
+    swap = swap_with(clip, program)
     same = Swap([image.copy() for image in clip.images], np.ones(15, bool), np.zeros(15, bool))
     for image in same.images:
         region = image[60:180, 100:220]  # so that there is something changed to be looked at
@@ -254,7 +255,8 @@ def test_a_run(small: None, tmp_path: Path) -> None:
     photos.joinpath("broken.jpg").write_bytes(b"\xff\xd8\xffno picture")
     stream = io.StringIO()
     wanted = EvaluateOptions(sources=photos, out=tmp_path / "out", pairs=3)
-    report, text = evaluate(AGREED, wanted, console=Console(stream=stream))
+    report, shown = evaluate(AGREED, wanted, console=Console(stream=stream))
+    text = printed(*shown)
     assert json.loads((tmp_path / "out/eval.json").read_text()) == json.loads(json.dumps(report))
     assert report["pairs"] == 3
     assert list(report["unusable_photos"]) == ["broken.jpg"]
@@ -279,7 +281,8 @@ def test_a_run(small: None, tmp_path: Path) -> None:
     wanted = EvaluateOptions(
         sources=photos, swapped=results, against="mesh", out=tmp_path / "out", overwrite=True, pairs=3
     )
-    report, text = evaluate(AGREED, wanted, console=Console(stream=stream))
+    report, shown = evaluate(AGREED, wanted, console=Console(stream=stream))
+    text = printed(*shown)
     assert set(report["contenders"]) == {"other", "mesh"}
     assert report["comparison"]["to_target"]["better"] == "mesh"
     assert report["contenders"]["other"]["speed_ms"] is None

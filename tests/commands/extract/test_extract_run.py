@@ -16,7 +16,7 @@ from people import face_models, group
 from rtswap.app.console import Console
 from rtswap.app.networks import FaceModels
 from rtswap.commands.extract.limits import QualityLimits
-from rtswap.commands.extract.measure import look_at
+from rtswap.commands.extract.measure import measure_faces
 from rtswap.commands.extract.options import ExtractOptions
 from rtswap.commands.extract.run import extract
 from rtswap.core.errors import InputError, OutputError, UsageError
@@ -91,7 +91,7 @@ def test_keypoints_lie_where_they_are_said_to(people_photo: Path, out: Path, tem
         matrix = np.array(face["matrix"], np.float32)
         points = np.array(face["keypoints"], np.float32)
         np.testing.assert_allclose(points @ matrix[:, :2].T + matrix[:, 2], said, atol=0.05)
-        (seen,) = look_at(read_image(out / face["file"]), face_models().photo_detector, face_models().landmarks)
+        (seen,) = measure_faces(read_image(out / face["file"]), face_models().photo_detector, face_models().landmarks)
         assert seen is not None
         assert np.abs(seen.keypoints - said).max() <= {512: 3.0, 128: 1.5}[size]
         corners = [0, 1, 3, 4]  # eyes and mouth
@@ -108,7 +108,7 @@ def test_a_face_at_the_edge_is_continued_not_black(tmp_path: Path, out: Path) ->
 
 
 def test_a_picture_without_a_face_is_an_error_in_one_line(tmp_path: Path, out: Path) -> None:
-    with pytest.raises(InputError, match=r"^no face was found; got 1 files without one") as caught:
+    with pytest.raises(InputError, match=r"^no face was found; got 1 file without one") as caught:
         run(out, save(tmp_path / "grey.png", np.full((200, 300, 3), 128, np.uint8)))
     assert caught.value.exit_code == 1
 
@@ -181,7 +181,7 @@ def test_every_refusal_is_counted_by_its_reason(tmp_path: Path, out: Path) -> No
 
 def test_none_good_enough_is_an_error_with_the_reasons(tmp_path: Path, out: Path) -> None:
     photo = save(tmp_path / "a.png", persona("ada"))
-    with pytest.raises(InputError, match="no face is good enough; got 1 faces: 1 too small"):
+    with pytest.raises(InputError, match="no face is good enough; got 1 face: 1 too small"):
         run(out, photo, limits=replace(QualityLimits(), min_face_px=2000))
 
 

@@ -30,7 +30,7 @@ SIZE = (320, 240)
 
 
 def shifted(x: float) -> Image:
-    person = people.moved(people.person("carl"), 0.42, (20 + x, 10), SIZE)
+    person = people.move_person(people.person("carl"), 0.42, (20 + x, 10), SIZE)
     return person.portrait
 
 
@@ -87,7 +87,7 @@ def test_the_report_says_what_was_in_each_frame(looked: Any) -> None:
     assert abs(face["yaw"]) < 25
     assert face["mask"] > 0.9
     assert face["swapped"] is True
-    expected = people.moved(people.person("carl"), 0.42, (20, 10), SIZE).landmarks
+    expected = people.move_person(people.person("carl"), 0.42, (20, 10), SIZE).landmarks
     middle = np.array([face["x1"] + face["x2"], face["y1"] + face["y2"]]) / 2
     assert np.abs(middle - (expected[:, :2].min(0) + expected[:, :2].max(0)) / 2).max() < 6
 

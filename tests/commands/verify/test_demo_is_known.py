@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 import pytest
 from people import face_models
-from scripts_loader import loaded
+from scripts_loader import load_script
 
 from rtswap.app.marking import payload
 from rtswap.commands.main import main
@@ -22,7 +22,7 @@ BITS = 1_000_000 * FPS // 30
 @pytest.fixture
 def film(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The demo's film of ben, 1280x720, short."""
-    demo = loaded("scripts/demo.py")
+    demo = load_script("scripts/demo.py")
     monkeypatch.setattr(demo, "FPS", FPS)
     monkeypatch.setattr(demo, "SECONDS", SECONDS)
     monkeypatch.setattr(demo, "open_models", lambda config, on_event: face_models())

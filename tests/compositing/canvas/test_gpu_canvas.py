@@ -16,6 +16,9 @@ from rtswap.compositing.canvas.face_table import SIDES, side_for  # noqa: E402
 from rtswap.compositing.canvas.gpu import Compositor, TorchCanvas  # noqa: E402
 from rtswap.compositing.canvas.host import HostCanvas  # noqa: E402
 from rtswap.core.types import Image, Mask, Matrix, View  # noqa: E402
+from rtswap.disclosure import Badge  # noqa: E402
+from rtswap.disclosure.stamp import Stamp  # noqa: E402
+from rtswap.disclosure.watermark import Payload, Watermark  # noqa: E402
 from rtswap.vision.geometry import upright_view  # noqa: E402
 
 W, H = 97, 61
@@ -169,7 +172,7 @@ def test_the_sides_grow_and_hold_every_crop() -> None:
 
 def test_one_frame_waits_once() -> None:
     """Crops, pastes, covers and marks of any number of faces: nobody waits before the picture is asked for."""
-    compositor = Compositor("cpu", layout_in="bgr", layout_out="i420")
+    compositor, stamp = Compositor("cpu"), Stamp(Badge(), Watermark(Payload((1, 0))))
     for count in range(1, 4):
         canvas = compositor.begin(noise(count, 96, 62))
         faces = [View(matrix_of(1, 0.1 * k, -k, -k), (30, 20)) for k in range(count)]
@@ -177,11 +180,20 @@ def test_one_frame_waits_once() -> None:
         canvas.cover(np.array([1, 2, 30, 40], np.float32), "blur")
         canvas.paste_all(crops, torch.full(crops.shape[:3], 255, dtype=torch.uint8), faces)
         canvas.paste(noise(9, 10, 10), soft_mask(10, 10), matrix_of(1, 0, 0, 0))
+        stamp.apply_on_gpu(canvas.frame)
         canvas.finish()
         assert compositor.waits.count == count - 1
         canvas.image()
         canvas.image()
         assert compositor.waits.count == count
+
+
+def test_what_is_on_its_way_down_cannot_be_stamped_any_more() -> None:
+    for end in (TorchCanvas.finish, TorchCanvas.image):
+        canvas = begun(noise(1))
+        end(canvas)
+        with pytest.raises(RuntimeError, match="before it was stamped"):
+            canvas.deliver(Stamp(Badge()))
 
 
 def test_the_next_frame_begins_before_the_last_is_taken() -> None:
@@ -230,17 +242,6 @@ def test_another_size_may_come_at_any_time() -> None:
     compositor = Compositor("cpu")
     for size in ((97, 61), (40, 30), (97, 61)):
         np.testing.assert_array_equal(compositor.begin(noise(5, *size)).image(), noise(5, *size))
-
-
-def test_what_is_decoded_into_the_pinned_buffer_is_not_copied() -> None:
-    compositor = Compositor("cpu")
-    buffer = compositor.buffer(W, H)
-    assert buffer is not None
-    buffer[:] = noise(4)
-    np.testing.assert_array_equal(compositor.begin(buffer).image(), noise(4))
-    compositor.begin(noise(1))
-    compositor.begin(noise(2))
-    assert compositor.buffer(W, H) is None
 
 
 def test_the_frame_handed_in_is_the_caller_s_again() -> None:

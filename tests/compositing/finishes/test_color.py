@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from people import moved, person, swapped_in
+from people import move_person, person, swap_face
 
 from rtswap.compositing.finishes.color import ColorMatch
 from rtswap.core.protocols import Swapper
@@ -25,9 +25,9 @@ def ada() -> Swapper:
 
 def a_swap(tint: tuple[float, float, float] = (1, 1, 1), time_s: float = 0.0) -> tuple[SwappedFace, Target]:
     """Ada's face on ben, under a lamp of some colour. Whatever the time, the swap is that of a first frame."""
-    who = moved(person("ben"), 0.5, (0, 0), (256, 256))
+    who = move_person(person("ben"), 0.5, (0, 0), (256, 256))
     picture = (who.portrait * np.array(tint)).clip(0, 255).astype(np.uint8)
-    swapped, target = swapped_in(ada(), picture, who.landmarks, match_color=False)
+    swapped, target = swap_face(ada(), picture, who.landmarks, match_color=False)
     return swapped, replace(target, time_s=time_s)
 
 

@@ -7,7 +7,7 @@ from functools import cache
 import cv2
 import numpy as np
 import pytest
-from people import person, swapped_in
+from people import person, swap_face
 
 from rtswap.compositing.finishes.detail import MatchDetail
 from rtswap.compositing.finishes.grain import SEEN_COARSE, SEEN_FINE, SIDE, SIZES, Overlay, lay_over, overlay_for
@@ -92,7 +92,7 @@ def a_swap(sigma: float, noise: float, time_s: float = 0.0) -> tuple[SwappedFace
     who = person("ben")
     picture = cv2.GaussianBlur(who.portrait, (0, 0), sigma) if sigma else who.portrait
     grain = noise * np.random.default_rng(1).standard_normal(picture.shape[:2])[..., None]
-    return swapped_in(crisp_swapper(), (picture + grain).clip(0, 255).astype(np.uint8), who.landmarks, time_s=time_s)
+    return swap_face(crisp_swapper(), (picture + grain).clip(0, 255).astype(np.uint8), who.landmarks, time_s=time_s)
 
 
 def measures(crop: np.ndarray, face: Target) -> tuple[float, Grain]:

@@ -7,7 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from people import placed
+from people import place_mesh
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
@@ -102,7 +102,7 @@ def faces(time_s: float, visible: np.ndarray) -> tuple[list[Target], list[Swappe
     targets, swapped = [], []
     for index, (width, height) in enumerate(SIZES):
         crop = np.asarray(cv2.resize(rng.integers(0, 256, (9, 9, 3), np.uint8), (width, height)), np.uint8)
-        landmarks = placed(0.75 * width, (width / 2 + 3, height / 2), yaw=10 * index, roll=-20 * index)
+        landmarks = place_mesh(0.75 * width, (width / 2 + 3, height / 2), yaw=10 * index, roll=-20 * index)
         targets.append(Target(index, crop, landmarks, visible, time_s))
         swapped.append(SwappedFace(255 - crop, np.full((height, width), 250, np.uint8)))
     return targets, swapped

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from occluded_target import H, Saying, W, answer, lower_left, mesh, place_of, swapped, target
+from occluded_target import FixedAnswer, H, W, answer, hidden_corner, mesh, place_of, swapped_face, target
 
 from rtswap.compositing.finishes.occlusion import OcclusionMask, weighed
 from rtswap.core.errors import ModelError
@@ -18,15 +18,17 @@ from rtswap.networks.occlusion import ANSWER, SIZE, OcclusionModel
 
 def test_what_is_in_front_is_left_and_what_is_not_is_replaced() -> None:
     face = target()
-    result = OcclusionMask(OcclusionModel(Saying(answer(lower_left())))).apply(swapped(), face, Quality())
+    result = OcclusionMask(OcclusionModel(FixedAnswer(answer(hidden_corner())))).apply(
+        swapped_face(), face, Quality()
+    )
     assert result.mask[place_of(47, 23, face.landmarks)] == 0
     assert result.mask[place_of(20, 32, face.landmarks)] == 255
     assert result.mask[place_of(47, 44, face.landmarks)] == 255
 
 
 def test_an_open_view_changes_nothing() -> None:
-    before = swapped()
-    result = OcclusionMask(OcclusionModel(Saying(answer()))).apply(before, target(seen=1.0), Quality())
+    before = swapped_face()
+    result = OcclusionMask(OcclusionModel(FixedAnswer(answer()))).apply(before, target(seen=1.0), Quality())
     assert (result.mask == 255).all()
     assert result.crop is before.crop
 
@@ -41,7 +43,7 @@ def test_the_mask_only_shrinks_and_the_target_stays_as_it_is(visible: np.ndarray
     mask = rng.integers(0, 256, (H, W), np.uint8)
     face = Target(1, rng.integers(0, 256, (H, W, 3), np.uint8), mesh(), rng.random(468, np.float32), 0.0)
     kept = face.crop.copy(), face.landmarks.copy(), face.visibility.copy()
-    result = OcclusionMask(OcclusionModel(Saying(visible))).apply(
+    result = OcclusionMask(OcclusionModel(FixedAnswer(visible))).apply(
         SwappedFace(face.crop.copy(), mask.copy()), face, Quality()
     )
     assert (result.mask <= mask).all()
@@ -63,26 +65,30 @@ def test_the_mask_only_shrinks_and_the_target_stays_as_it_is(visible: np.ndarray
 )
 def test_a_network_that_breaks_its_contract_is_an_error_so_that_the_face_is_covered(broken: np.ndarray) -> None:
     with pytest.raises(ModelError, match="occlusion network"):
-        OcclusionMask(OcclusionModel(Saying(broken))).apply(swapped(), target(), Quality())
+        OcclusionMask(OcclusionModel(FixedAnswer(broken))).apply(swapped_face(), target(), Quality())
 
 
 def test_a_missing_output_is_an_error() -> None:
     with pytest.raises(ModelError, match="nothing"):
-        OcclusionMask(OcclusionModel(Saying(lambda: {"other": answer()}))).apply(swapped(), target(), Quality())
+        OcclusionMask(OcclusionModel(FixedAnswer(lambda: {"other": answer()}))).apply(
+            swapped_face(), target(), Quality()
+        )
 
 
 def test_a_face_confirmed_by_its_landmarks_is_never_taken_away_whole() -> None:
     everything = answer(np.ones((ANSWER, ANSWER)))
-    result = OcclusionMask(OcclusionModel(Saying(everything))).apply(swapped(), target(seen=1.0), Quality())
+    result = OcclusionMask(OcclusionModel(FixedAnswer(everything))).apply(swapped_face(), target(seen=1.0), Quality())
     assert (result.mask == 255).all()
     nan = target()
     nan.visibility[:] = np.nan
-    assert (OcclusionMask(OcclusionModel(Saying(everything))).apply(swapped(), nan, Quality()).mask == 255).all()
+    assert (
+        OcclusionMask(OcclusionModel(FixedAnswer(everything))).apply(swapped_face(), nan, Quality()).mask == 255
+    ).all()
 
 
 def test_a_face_that_landmarks_and_network_both_call_hidden_is_left() -> None:
-    result = OcclusionMask(OcclusionModel(Saying(answer(np.ones((ANSWER, ANSWER)))))).apply(
-        swapped(), target(seen=0.0), Quality()
+    result = OcclusionMask(OcclusionModel(FixedAnswer(answer(np.ones((ANSWER, ANSWER)))))).apply(
+        swapped_face(), target(seen=0.0), Quality()
     )
     y, x = mesh()[1, [1, 0]].astype(int)
     assert result.mask[y, x] == 0
@@ -97,16 +103,16 @@ def test_a_face_that_landmarks_and_network_both_call_hidden_is_left() -> None:
 def test_of_the_seen_landmarks_more_than_a_quarter_stay_replaced(coarse: np.ndarray, seen: np.ndarray) -> None:
     visible = cv2.resize(coarse, (ANSWER, ANSWER), interpolation=cv2.INTER_NEAREST)[None]
     face = Target(1, np.zeros((H, W, 3), np.uint8), mesh(), seen, 0.0)
-    mask = OcclusionMask(OcclusionModel(Saying(visible))).apply(swapped(), face, Quality()).mask
+    mask = OcclusionMask(OcclusionModel(FixedAnswer(visible))).apply(swapped_face(), face, Quality()).mask
     x, y = face.landmarks[seen >= 0.5][::2, :2].T.astype(int)
     if len(x) > 20:
         assert (mask[y, x] >= 128).mean() > 0.25
 
 
 def test_landmarks_that_are_seen_outvote_a_network_in_doubt() -> None:
-    doubt = answer(0.6 * lower_left())
-    hidden = OcclusionMask(OcclusionModel(Saying(doubt))).apply(swapped(), target(seen=0.0), Quality()).mask
-    shown = OcclusionMask(OcclusionModel(Saying(doubt))).apply(swapped(), target(seen=1.0), Quality()).mask
+    doubt = answer(0.6 * hidden_corner())
+    hidden = OcclusionMask(OcclusionModel(FixedAnswer(doubt))).apply(swapped_face(), target(seen=0.0), Quality()).mask
+    shown = OcclusionMask(OcclusionModel(FixedAnswer(doubt))).apply(swapped_face(), target(seen=1.0), Quality()).mask
     spot = place_of(47, 23, mesh())
     assert hidden[spot] < 64
     assert shown[spot] > 128
@@ -115,11 +121,11 @@ def test_landmarks_that_are_seen_outvote_a_network_in_doubt() -> None:
 def test_specks_are_no_hands() -> None:
     hidden = np.zeros((ANSWER, ANSWER))
     hidden[30:32, 30:32] = hidden[40, 20] = 1
-    result = OcclusionMask(OcclusionModel(Saying(answer(hidden)))).apply(swapped(), target(), Quality())
+    result = OcclusionMask(OcclusionModel(FixedAnswer(answer(hidden)))).apply(swapped_face(), target(), Quality())
     assert result.mask.min() > 128
-    pierced = lower_left()
+    pierced = hidden_corner()
     pierced[46:48, 22:24] = 0
-    result = OcclusionMask(OcclusionModel(Saying(answer(pierced)))).apply(swapped(), target(), Quality())
+    result = OcclusionMask(OcclusionModel(FixedAnswer(answer(pierced)))).apply(swapped_face(), target(), Quality())
     assert result.mask[place_of(46, 22, mesh())] < 64
 
 
@@ -143,7 +149,7 @@ def test_no_landmarks_and_no_crop_can_break_it(points: Points, size: tuple[int, 
         points[7] = np.nan
     mask = np.full((height, width), 200, np.uint8)
     face = Target(1, np.zeros((height, width, 3), np.uint8), points, np.full(468, np.nan, np.float32), 0.0)
-    result = OcclusionMask(OcclusionModel(Saying(answer(lower_left())))).apply(
+    result = OcclusionMask(OcclusionModel(FixedAnswer(answer(hidden_corner())))).apply(
         SwappedFace(np.zeros((height, width, 3), np.uint8), mask.copy()), face, Quality()
     )
     assert result.mask.shape == (height, width)
@@ -161,7 +167,7 @@ def test_what_does_not_come_from_outside_the_face_is_a_mistake() -> None:
     glint, hand = np.zeros((ANSWER, ANSWER)), np.zeros((ANSWER, ANSWER))
     glint[22:30, 34:46] = hand[22:30, 34:46] = 1
     hand[22:30, 46:] = 1
-    shut = OcclusionMask(OcclusionModel(Saying(answer(glint)))).apply(swapped(), target(), Quality()).mask
+    shut = OcclusionMask(OcclusionModel(FixedAnswer(answer(glint)))).apply(swapped_face(), target(), Quality()).mask
     assert shut.min() == 255
-    opened = OcclusionMask(OcclusionModel(Saying(answer(hand)))).apply(swapped(), target(), Quality()).mask
+    opened = OcclusionMask(OcclusionModel(FixedAnswer(answer(hand)))).apply(swapped_face(), target(), Quality()).mask
     assert opened[place_of(26, 40, mesh())] == 0

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from people import placed
+from people import place_mesh
 
 from rtswap.compositing.finishes.parts import HIDDEN, KEPT, PARTS, SEEN, PartsMask
 from rtswap.core.types import Quality, SwappedFace, Target
@@ -25,7 +25,7 @@ SPOTS = {
 def face(visible: float = 1.0, time_s: float = 0.0, *, hidden: Sequence[int] = (), track: int = 1) -> Target:
     visibility = np.full(468, visible, np.float32)
     visibility[list(hidden)] = 0
-    landmarks = placed(180, (SIDE / 2, SIDE / 2))
+    landmarks = place_mesh(180, (SIDE / 2, SIDE / 2))
     return Target(track, np.zeros((SIDE, SIDE, 3), np.uint8), landmarks, visibility, time_s)
 
 

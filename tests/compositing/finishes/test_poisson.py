@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from people import placed
+from people import place_mesh
 
 from rtswap.compositing.finishes.poisson import SMALLEST, PoissonBlend
 from rtswap.core.types import Quality, SwappedFace, Target
@@ -24,7 +24,7 @@ def square(low: int, high: int) -> np.ndarray:
 
 
 def blend(crop: np.ndarray, target: np.ndarray, mask: np.ndarray) -> SwappedFace:
-    landmarks = placed(90, (-4000, -4000))  # no eyes in sight
+    landmarks = place_mesh(90, (-4000, -4000))  # no eyes in sight
     face = Target(1, target, landmarks, np.ones(468, np.float32), 0.0)
     return PoissonBlend().apply(SwappedFace(crop, mask), face, Quality())
 

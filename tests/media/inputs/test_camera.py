@@ -19,7 +19,7 @@ import pytest
 from rtswap.core.errors import InputError
 from rtswap.core.types import Image
 from rtswap.media.inputs.camera import Camera, cannot_open, open_device, users_of
-from rtswap.media.inputs.retry import delays
+from rtswap.media.lifetime import delays
 
 
 class FakeDevice:

@@ -7,16 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from media_files import all_numbers, make_clip, marked, read_back
+from media_files import all_numbers, make_clip, mark_picture, read_back
 
 from rtswap.app.config import Config
 from rtswap.app.config_file import effective
 from rtswap.commands.main import main
 from rtswap.core.errors import ConfigError, InputError, OutputError
+from rtswap.core.parts import InputRequest
 from rtswap.engines.start import why_no_gpu
-from rtswap.media.inputs import hardware, open_input
+from rtswap.media import hardware_decoding
+from rtswap.media.encoding import ON_HARDWARE, encoder_name
+from rtswap.media.inputs import open_input
 from rtswap.media.inputs.video import VideoFile
-from rtswap.media.outputs.encoding import ON_HARDWARE, encoder_name
 from rtswap.media.outputs.video import VideoWriter
 
 
@@ -51,11 +53,11 @@ def test_without_such_a_chip_the_processor_decodes_and_says_so(
         "no device": ("opencl", "no decoder of an NVIDIA GPU can be opened"),
         "no decoder for this codec": ("vaapi", "the GPU has no decoder for h264"),
     }[why]
-    monkeypatch.setattr(hardware, "DEVICE", device)
+    monkeypatch.setattr(hardware_decoding, "DEVICE", device)
     if why != "no decoders":
-        monkeypatch.setattr(hardware, "hwdevices_available", lambda: [device])
+        monkeypatch.setattr(hardware_decoding, "hwdevices_available", lambda: [device])
     if why == "no device":
-        monkeypatch.setattr(hardware, "HWAccel", broken)
+        monkeypatch.setattr(hardware_decoding, "HWAccel", broken)
     events: list[str] = []
     assert all_numbers(pictures(clip, "cuda", events)) == list(range(12))
     (event,) = events
@@ -84,7 +86,7 @@ def test_a_file_that_is_no_video_is_told_as_ever(content: bytes, tmp_path: Path)
     said = []
     for hwaccel in ("none", "cuda"):
         with pytest.raises(InputError) as caught:
-            open_input(str(path), hwaccel=hwaccel)
+            open_input(str(path), InputRequest(hwaccel=hwaccel))
         said.append(str(caught.value))
     assert said[0] == said[1]
 
@@ -116,7 +118,7 @@ def test_a_gpu_writes_and_reads_what_the_processor_does(live: bool, tmp_path: Pa
     path = tmp_path / "out.mp4"
     writer = VideoWriter(path, fps=25, codec="h264_nvenc", live=live)
     for index in range(30):
-        writer.send(marked(index, (320, 240), time_s=index / 25))
+        writer.send(mark_picture(index, (320, 240), time_s=index / 25))
     writer.close()
     assert read_back(path)[0] == list(range(30))
     events: list[str] = []

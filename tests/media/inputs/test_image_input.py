@@ -8,15 +8,16 @@ import cv2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from media_files import all_numbers, numbered
+from media_files import all_numbers, numbered_picture
 
 from rtswap.core.errors import InputError
-from rtswap.media.inputs.image import ImageInput, natural_key
+from rtswap.core.files import natural_key
+from rtswap.media.inputs.image import ImageInput
 
 
 def fill(folder: Path, names: list[str]) -> None:
     for index, name in enumerate(names):
-        cv2.imwrite(str(folder / name), numbered(index))
+        cv2.imwrite(str(folder / name), numbered_picture(index))
 
 
 def test_one_picture(tmp_path: Path) -> None:

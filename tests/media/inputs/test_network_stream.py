@@ -13,7 +13,7 @@ from pathlib import Path
 
 import av
 import pytest
-from media_files import all_numbers, make_clip, number_of, numbered
+from media_files import all_numbers, make_clip, number_of, numbered_picture
 
 from rtswap.core.errors import InputError
 from rtswap.core.urls import redact, scheme
@@ -44,7 +44,7 @@ class Sender(threading.Thread):
                 for i in range(self.count):
                     if self.stop.is_set():
                         break
-                    frame = av.VideoFrame.from_ndarray(numbered(i % 1000, (128, 96)), format="bgr24")
+                    frame = av.VideoFrame.from_ndarray(numbered_picture(i % 1000, (128, 96)), format="bgr24")
                     frame.pts, frame.time_base = i, Fraction(1, 25)
                     container.mux(stream.encode(frame))
                     time.sleep(0.01)

@@ -10,7 +10,7 @@ import cv2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from media_files import make_clip, numbered
+from media_files import make_clip, numbered_picture
 
 from rtswap.core.errors import InputError
 from rtswap.media.inputs import open_input
@@ -21,12 +21,12 @@ from rtswap.media.inputs.video import VideoFile
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     make_clip(tmp_path / "clip.mp4", 3)
-    cv2.imwrite(str(tmp_path / "face.png"), numbered(1))
+    cv2.imwrite(str(tmp_path / "face.png"), numbered_picture(1))
     (tmp_path / "clip.bin").write_bytes((tmp_path / "clip.mp4").read_bytes())
     (tmp_path / "face").write_bytes((tmp_path / "face.png").read_bytes())
     (tmp_path / "with space").mkdir()
     (tmp_path / "with space" / "a 1.mp4").write_bytes((tmp_path / "clip.mp4").read_bytes())
-    cv2.imwrite(str(tmp_path / "film.gif"), numbered(1))
+    cv2.imwrite(str(tmp_path / "film.gif"), numbered_picture(1))
     return tmp_path
 
 

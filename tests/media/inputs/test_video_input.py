@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from media_files import all_numbers, make_clip, number_of, numbered, turn_clip
+from media_files import all_numbers, make_clip, number_of, numbered_picture, turn_clip
 
 from rtswap.core.errors import InputError
 from rtswap.core.types import Frame
@@ -103,7 +103,7 @@ def test_pictures_belong_to_the_receiver(tmp_path: Path, codec: str) -> None:
             stream = container.add_stream(codec, rate=25)
             stream.width, stream.height, stream.pix_fmt = 64, 48, "bgr24" if codec == "rawvideo" else "rgb24"
             for i in range(12):
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(numbered(i), format="bgr24")))
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(numbered_picture(i), format="bgr24")))
             container.mux(stream.encode(None))
     kept = []
     for frame in VideoFile(path).frames():

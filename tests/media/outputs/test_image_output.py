@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from media_files import marked, number_of
+from media_files import mark_picture, number_of
 
 from rtswap.core.errors import OutputError, RtswapError, UsageError
 from rtswap.core.types import MarkedImage
@@ -19,7 +19,7 @@ from rtswap.media.outputs.image import ImageOutput
 def test_one_picture(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"Grüße{suffix}"
     output = ImageOutput(path)
-    output.send(marked(77))
+    output.send(mark_picture(77))
     output.close()
     image = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
     assert number_of(image) == 77
@@ -43,7 +43,7 @@ def test_png_is_the_same_to_the_bit(tmp_path: Path) -> None:
 def test_numbered_pictures(tmp_path: Path, name: str, expected: list[str]) -> None:
     output = ImageOutput(tmp_path / name)
     for index in (0, 7, 123):
-        output.send(marked(index))
+        output.send(mark_picture(index))
     folder = tmp_path / "folder" if name == "folder" else tmp_path
     assert sorted(p.name for p in folder.iterdir()) == expected
     assert number_of(cv2.imread(str(folder / expected[-1]))) in (7, 123)
@@ -51,9 +51,9 @@ def test_numbered_pictures(tmp_path: Path, name: str, expected: list[str]) -> No
 
 def test_a_second_picture_for_one_name(tmp_path: Path) -> None:
     output = ImageOutput(tmp_path / "a.png")
-    output.send(marked(1))
+    output.send(mark_picture(1))
     with pytest.raises(OutputError, match="a_%05d"):
-        output.send(marked(2))
+        output.send(mark_picture(2))
     assert number_of(cv2.imread(str(tmp_path / "a.png"))) == 1
 
 
@@ -63,11 +63,11 @@ def test_existing_pictures_are_kept(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="--overwrite"):
         ImageOutput(tmp_path / "a.png")
     numbered = ImageOutput(tmp_path / "b_%05d.png")
-    numbered.send(marked(0))
+    numbered.send(mark_picture(0))
     with pytest.raises(OutputError, match="--overwrite"):
-        numbered.send(marked(1))
+        numbered.send(mark_picture(1))
     assert (tmp_path / "b_00001.png").read_bytes() == b"precious"
-    ImageOutput(tmp_path / "a.png", overwrite=True).send(marked(5))
+    ImageOutput(tmp_path / "a.png", overwrite=True).send(mark_picture(5))
     assert number_of(cv2.imread(str(tmp_path / "a.png"))) == 5
 
 
@@ -94,7 +94,7 @@ def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(OutputError, match="No space left"):
-        output.send(marked(1))
+        output.send(mark_picture(1))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import socket
-import subprocess
-import sys
 import threading
 import time
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from media_files import marked
-from paths import HELPERS
+from listener import Listener, free_port
+from media_files import mark_picture
 
 from rtswap.core.errors import OutputError, UsageError
 from rtswap.core.types import MarkedImage
@@ -21,52 +18,10 @@ from rtswap.media.outputs import stream
 from rtswap.media.outputs.stream import NetworkOutput
 
 
-def free_port(kind: socket.SocketKind) -> int:
-    with socket.socket(socket.AF_INET, kind) as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
-
-
-LISTEN = """
-import json, sys
-sys.path[:0] = [{tests!r}]
-import av
-from media_files import number_of
-print("ready", flush=True)
-seen = []
-try:
-    with av.open(sys.argv[1], options=json.loads(sys.argv[2]), timeout=(15, 2)) as container:
-        for frame in container.decode(video=0):
-            seen.append((number_of(frame.to_ndarray(format="bgr24")), float(frame.time or 0)))
-except av.FFmpegError:
-    pass
-print(json.dumps(seen))
-"""
-
-
-class Listener:
-    """PyAV in another process as the receiving server: numbers and times of what it decodes."""
-
-    def __init__(self, url: str, options: dict[str, str]) -> None:
-        code = LISTEN.format(tests=str(HELPERS))
-        args = [sys.executable, "-c", code, url, json.dumps(options)]
-        self.process = subprocess.Popen(args, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout is not None
-        self.process.stdout.readline()
-        time.sleep(0.3)
-        self.numbers: list[int] = []
-        self.times: list[float] = []
-
-    def finish(self) -> None:
-        out, _ = self.process.communicate(timeout=30)
-        seen = json.loads(out)
-        self.numbers, self.times = [n for n, _ in seen], [t for _, t in seen]
-
-
 def broadcast(url: str, listener: Listener, *, count: int = 75) -> NetworkOutput:
     output = NetworkOutput(url, fps=25)
     for index in range(count):
-        output.send(marked(index, (128, 96)))
+        output.send(mark_picture(index, (128, 96)))
         time.sleep(0.01)
     output.close()
     output.close()
@@ -99,7 +54,7 @@ def test_a_picture_is_on_its_way_as_soon_as_it_is_sent() -> None:
         receiver.setblocking(False)
         output = NetworkOutput(f"udp://127.0.0.1:{receiver.getsockname()[1]}", fps=25)
         for index in range(10):
-            output.send(marked(index, (320, 240)))
+            output.send(mark_picture(index, (320, 240)))
             assert wait_for_data(receiver, 1.0 if index == 0 else 0.2), f"picture {index} was held back"
         output.close()
 
@@ -123,7 +78,7 @@ def wait_for_data(receiver: socket.socket, seconds: float = 0.2) -> int:
 def test_nobody_listens(url: str) -> None:
     output = NetworkOutput(url.format(port=free_port(socket.SOCK_STREAM)), fps=25)
     with pytest.raises(OutputError, match="cannot send to") as error:
-        output.send(marked(0))
+        output.send(mark_picture(0))
     assert "geheim" not in str(error.value)
     assert "\n" not in str(error.value)
     output.close()
@@ -148,7 +103,7 @@ def test_a_server_that_accepts_and_is_silent_freezes_nothing(scheme: str, monkey
         thread.start()
         began = time.perf_counter()
         with pytest.raises(OutputError, match="no answer within"):
-            output.send(marked(0))
+            output.send(mark_picture(0))
         took = time.perf_counter() - began
         stop.set()
         thread.join()
@@ -181,19 +136,19 @@ def test_the_receiver_goes_away() -> None:
         server.bind(("127.0.0.1", 0))
         server.listen(1)
         output = NetworkOutput(f"tcp://127.0.0.1:{server.getsockname()[1]}", fps=25)
-        output.send(marked(0, (640, 480)))
+        output.send(mark_picture(0, (640, 480)))
         connection, _ = server.accept()
         connection.close()
         with pytest.raises(OutputError, match="cannot send to"):
             send_until_it_fails(output)
         with pytest.raises(OutputError, match="closed"):
-            output.send(marked(3))
+            output.send(mark_picture(3))
         output.close()
 
 
 def send_until_it_fails(output: NetworkOutput) -> None:
     for index in range(1, 300):
-        output.send(marked(index % 1000, (640, 480)))
+        output.send(mark_picture(index % 1000, (640, 480)))
         time.sleep(0.002)
 
 

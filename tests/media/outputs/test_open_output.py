@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from rtswap.core.errors import OutputError, RtswapError, UsageError
+from rtswap.core.parts import OutputRequest
 from rtswap.media.outputs import open_output
 from rtswap.media.outputs.image import ImageOutput
 from rtswap.media.outputs.null import Null
@@ -34,7 +35,7 @@ from rtswap.media.outputs.video import VideoWriter
 )
 def test_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: str, kind: type) -> None:
     monkeypatch.chdir(tmp_path)
-    output = open_output(spec, fps=25)
+    output = open_output(spec, OutputRequest(fps=25))
     assert isinstance(output, kind)
     output.close()
 
@@ -43,7 +44,7 @@ def test_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: str, kind:
 def test_nonsense_lists_what_is_possible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: str) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(RtswapError) as error:
-        open_output(spec, fps=25)
+        open_output(spec, OutputRequest(fps=25))
     assert isinstance(error.value, UsageError)
     assert all(word in str(error.value) for word in ("vcam", "window", "null", ".mp4", ".png", "URL"))
     assert "\n" not in str(error.value)
@@ -53,15 +54,15 @@ def test_nonsense_lists_what_is_possible(tmp_path: Path, monkeypatch: pytest.Mon
 def test_options_reach_the_recording(tmp_path: Path) -> None:
     (tmp_path / "o.mp4").write_bytes(b"x")
     with pytest.raises(OutputError, match="exists"):
-        open_output(str(tmp_path / "o.mp4"), fps=25)
-    open_output(str(tmp_path / "o.mp4"), fps=25, overwrite=True).close()
+        open_output(str(tmp_path / "o.mp4"), OutputRequest(fps=25))
+    open_output(str(tmp_path / "o.mp4"), OutputRequest(fps=25, overwrite=True)).close()
     with pytest.raises(OutputError, match="encoder"):
-        open_output(str(tmp_path / "p.mp4"), fps=25, codec="nonsense")
+        open_output(str(tmp_path / "p.mp4"), OutputRequest(fps=25, codec="nonsense"))
 
 
 def test_nothing_heavy_is_loaded() -> None:
     code = (
-        "import sys; from rtswap.media.outputs import open_output; open_output('null', fps=1)\n"
-        "print([m for m in ('av', 'cv2', 'pyvirtualcam') if m in sys.modules])"
+        "import sys; from rtswap.media.outputs import open_output; open_output('null')\n"
+        "print([m for m in ('av', 'pyvirtualcam') if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

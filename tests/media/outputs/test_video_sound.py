@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from media_files import SUFFIXES, clicks, make_clip, marked, read_back
+from media_files import SUFFIXES, clicks, make_clip, mark_picture, read_back
 
 from rtswap.core.types import MarkedImage
 from rtswap.media.inputs.video import VideoFile
@@ -118,7 +118,7 @@ def test_no_sound_to_carry(tmp_path: Path, kind: str) -> None:
     events: list[str] = []
     writer = VideoWriter(tmp_path / "out.mp4", fps=25, audio_from=str(path), on_event=events.append)
     for index in range(5):
-        writer.send(marked(index))
+        writer.send(mark_picture(index))
     writer.close()
     assert read_back(tmp_path / "out.mp4")[0] == list(range(5))
     assert any("no sound" in e for e in events)

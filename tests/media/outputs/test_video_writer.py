@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from media_files import SUFFIXES, marked, read_back
+from media_files import SUFFIXES, mark_picture, read_back
 
 from rtswap.core.types import Image, MarkedImage
 from rtswap.media.outputs.video import VideoWriter
@@ -24,7 +24,7 @@ def test_order_and_irregular_times_are_kept(tmp_path: Path, suffix: str) -> None
     times = [0.0, *np.cumsum(gaps * 8).tolist()]
     writer = VideoWriter(path, fps=25)
     for index, time_s in enumerate(times):
-        writer.send(marked(index, time_s=time_s))
+        writer.send(mark_picture(index, time_s=time_s))
     writer.close()
     numbers, written = read_back(path)
     assert numbers == list(range(len(times)))
@@ -36,7 +36,7 @@ def test_without_a_time_of_their_own(tmp_path: Path, live: bool) -> None:
     """Live: when the pictures were taken; else the nominal rate."""
     writer = VideoWriter(tmp_path / "o.mp4", fps=10, live=live)
     for index in range(12):
-        writer.send(marked(index, fps=40))
+        writer.send(mark_picture(index, fps=40))
     writer.close()
     assert read_back(tmp_path / "o.mp4")[1] == pytest.approx([i / (40 if live else 10) for i in range(12)], abs=1e-3)
 
@@ -45,7 +45,7 @@ def test_times_that_stand_still_or_run_back_are_made_to_increase(tmp_path: Path)
     for suffix in SUFFIXES:
         writer = VideoWriter(tmp_path / f"o{suffix}", fps=25)
         for index, time_s in enumerate([0.0, 0.0, 0.0, 0.5, 0.2, 0.6]):
-            writer.send(marked(index, time_s=time_s))
+            writer.send(mark_picture(index, time_s=time_s))
         writer.close()
         numbers, times = read_back(tmp_path / f"o{suffix}")
         assert numbers == list(range(6))
@@ -57,7 +57,7 @@ def test_times_that_stand_still_or_run_back_are_made_to_increase(tmp_path: Path)
 def test_codecs(tmp_path: Path, codec: str) -> None:
     writer = VideoWriter(tmp_path / "o.mp4", fps=25, codec=codec)
     for index in range(15):
-        writer.send(marked(index, (128, 96)))
+        writer.send(mark_picture(index, (128, 96)))
     writer.close()
     assert read_back(tmp_path / "o.mp4")[0] == list(range(15))
 
@@ -107,7 +107,7 @@ def test_the_picture_stays_the_sender_s(tmp_path: Path) -> None:
     """It may be painted over as soon as ``send`` is back, and is not changed by it."""
     writer = VideoWriter(tmp_path / "o.mp4", fps=25)
     for index in range(30):
-        picture = marked(index)
+        picture = mark_picture(index)
         before = picture.image.copy()
         writer.send(picture)
         assert np.array_equal(picture.image, before)
@@ -119,7 +119,7 @@ def test_the_picture_stays_the_sender_s(tmp_path: Path) -> None:
 def test_views_into_larger_pictures(tmp_path: Path) -> None:
     writer = VideoWriter(tmp_path / "o.mp4", fps=25)
     large = np.zeros((200, 300, 3), np.uint8)
-    large[10:58, 20:84] = marked(333).image
+    large[10:58, 20:84] = mark_picture(333).image
     writer.send(show(large[10:58, 20:84], 0))
     writer.close()
     assert read_back(tmp_path / "o.mp4")[0] == [333]

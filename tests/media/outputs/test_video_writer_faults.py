@@ -10,7 +10,7 @@ from pathlib import Path
 
 import av
 import pytest
-from media_files import SUFFIXES, clicks, make_clip, marked, number_of, read_back
+from media_files import SUFFIXES, clicks, make_clip, mark_picture, number_of, read_back
 from paths import HELPERS
 
 from rtswap.core.errors import OutputError, RtswapError, UsageError
@@ -19,11 +19,11 @@ from rtswap.media.outputs.video import VideoWriter
 RECORD = """
 import sys, time
 sys.path[:0] = [{tests!r}]
-from media_files import marked
+from media_files import mark_picture
 from rtswap.media.outputs.video import VideoWriter
 writer = VideoWriter(sys.argv[1], fps=25, live=sys.argv[2] == "live", audio_from=sys.argv[3] or None)
 for index in range(250):
-    writer.send(marked(index, (320, 240), time_s=index / 25))
+    writer.send(mark_picture(index, (320, 240), time_s=index / 25))
     if index == 200:
         print("go", flush=True)
         time.sleep(60)
@@ -66,7 +66,7 @@ def test_an_earlier_crash_s_recording_is_not_overwritten(tmp_path: Path) -> None
     record_and_kill(tmp_path / "out.mp4", live=True)
     first = (tmp_path / "out.partial.mp4").read_bytes()
     writer = VideoWriter(tmp_path / "out.mp4", fps=25)
-    writer.send(marked(0))
+    writer.send(mark_picture(0))
     writer.close()
     assert (tmp_path / "out.partial.mp4").read_bytes() == first
     assert read_back(tmp_path / "out.mp4")[0] == [0]
@@ -74,7 +74,7 @@ def test_an_earlier_crash_s_recording_is_not_overwritten(tmp_path: Path) -> None
 
 def test_until_it_is_closed_there_is_only_the_partial_file(tmp_path: Path) -> None:
     writer = VideoWriter(tmp_path / "out.mp4", fps=25)
-    writer.send(marked(0))
+    writer.send(mark_picture(0))
     assert [p.name for p in tmp_path.iterdir()] == ["out.partial.mp4"]
     writer.close()
     assert [p.name for p in tmp_path.iterdir()] == ["out.mp4"]
@@ -92,7 +92,7 @@ def test_existing_files_are_kept_unless_told_otherwise(tmp_path: Path) -> None:
         VideoWriter(path, fps=25)
     assert path.read_bytes() == b"precious"
     writer = VideoWriter(path, fps=25, overwrite=True)
-    writer.send(marked(0))
+    writer.send(mark_picture(0))
     assert path.read_bytes() == b"precious"
     writer.close()
     assert read_back(path)[0] == [0]
@@ -101,7 +101,7 @@ def test_existing_files_are_kept_unless_told_otherwise(tmp_path: Path) -> None:
 def test_a_file_that_appears_while_recording_is_kept_too(tmp_path: Path) -> None:
     path = tmp_path / "out.mp4"
     writer = VideoWriter(path, fps=25)
-    writer.send(marked(5))
+    writer.send(mark_picture(5))
     path.write_bytes(b"precious")
     with pytest.raises(OutputError, match=r"out\.partial\.mp4"):
         writer.close()
@@ -140,7 +140,7 @@ def test_what_cannot_be_recorded_is_said_at_the_start(
 def test_a_codec_the_container_does_not_take(tmp_path: Path) -> None:
     writer = VideoWriter(tmp_path / "out.mov", fps=25, codec="vp9")
     with pytest.raises(OutputError, match=r"out\.mov"):
-        writer.send(marked(0))
+        writer.send(mark_picture(0))
     writer.close()
     assert list(tmp_path.iterdir()) == []
 
@@ -192,9 +192,9 @@ def test_no_permission(tmp_path: Path) -> None:
 
 def test_closed_means_closed(tmp_path: Path) -> None:
     writer = VideoWriter(tmp_path / "out.mp4", fps=25)
-    writer.send(marked(0))
+    writer.send(mark_picture(0))
     writer.close()
     writer.close()
     with pytest.raises(OutputError, match="closed"):
-        writer.send(marked(1))
-    assert number_of(marked(7).image) == 7
+        writer.send(mark_picture(1))
+    assert number_of(mark_picture(7).image) == 7

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from media_files import marked, number_of
+from media_files import mark_picture, number_of
 
 from rtswap.core.errors import OutputError
 from rtswap.core.types import MarkedImage
@@ -68,11 +68,11 @@ def test_opens_at_the_first_picture_s_size_and_sends_bgr(driver: type[FakeDriver
     camera = VirtualCamera(fps=25)
     assert driver.opened == []
     for index in range(5):
-        camera.send(marked(index, (64, 48)))
+        camera.send(mark_picture(index, (64, 48)))
     (opened,) = driver.opened
     assert (opened.width, opened.height, opened.fps) == (64, 48, 25)
     assert [number_of(f) for f in opened.frames] == list(range(5))
-    assert np.array_equal(opened.frames[3], marked(3, (64, 48)).image)
+    assert np.array_equal(opened.frames[3], mark_picture(3, (64, 48)).image)
     assert camera.name == "vcam:/dev/video7"
     camera.close()
     camera.close()
@@ -89,7 +89,7 @@ def test_other_sizes_are_fitted(driver: type[FakeDriver]) -> None:
 
 def test_a_view_is_sent_as_it_looks(driver: type[FakeDriver]) -> None:
     large = np.zeros((100, 100, 3), np.uint8)
-    large[10:58, 20:84] = marked(9).image
+    large[10:58, 20:84] = mark_picture(9).image
     camera = VirtualCamera(fps=25)
     camera.send(MarkedImage(large[10:58, 20:84], 0, 0.0))
     assert number_of(driver.opened[0].frames[0]) == 9
@@ -98,10 +98,10 @@ def test_a_view_is_sent_as_it_looks(driver: type[FakeDriver]) -> None:
 
 def test_by_name(driver: type[FakeDriver]) -> None:
     camera = VirtualCamera("/dev/video7", fps=25)
-    camera.send(marked(0))
+    camera.send(mark_picture(0))
     camera.close()
     with pytest.raises(OutputError, match=r"no virtual camera /dev/video9.*does not exist"):
-        VirtualCamera("/dev/video9", fps=25).send(marked(0))
+        VirtualCamera("/dev/video9", fps=25).send(mark_picture(0))
 
 
 def test_every_back_end_s_reason_is_told_with_the_remedy(driver: type[FakeDriver]) -> None:
@@ -112,7 +112,7 @@ def test_every_back_end_s_reason_is_told_with_the_remedy(driver: type[FakeDriver
     pyvirtualcam.register_backend("fake", NoDriver)
     pyvirtualcam.register_backend("second", NoDriver)
     with pytest.raises(OutputError) as error:
-        VirtualCamera(fps=25).send(marked(0))
+        VirtualCamera(fps=25).send(mark_picture(0))
     message = str(error.value)
     assert "'fake' backend: this driver is not installed; 'second' backend: this driver" in message
     assert "\n" not in message
@@ -123,10 +123,10 @@ def test_every_back_end_s_reason_is_told_with_the_remedy(driver: type[FakeDriver
 
 def test_a_driver_that_goes_away(driver: type[FakeDriver], monkeypatch: pytest.MonkeyPatch) -> None:
     camera = VirtualCamera(fps=25)
-    camera.send(marked(0))
+    camera.send(mark_picture(0))
     monkeypatch.setattr(driver, "broken", True)
     with pytest.raises(OutputError, match="takes no more pictures"):
-        camera.send(marked(1))
+        camera.send(mark_picture(1))
     camera.close()
 
 
@@ -135,7 +135,7 @@ def test_it_does_not_pace(driver: type[FakeDriver], monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(pyvirtualcam.Camera, "sleep_until_next_frame", lambda self: pytest.fail("slept"))
     camera = VirtualCamera(fps=1)
     for index in range(20):
-        camera.send(marked(index))
+        camera.send(mark_picture(index))
     camera.close()
 
 

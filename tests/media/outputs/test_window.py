@@ -10,26 +10,26 @@ import sys
 import cv2
 import numpy as np
 import pytest
-from media_files import marked
+from media_files import mark_picture
 from paths import HELPERS
 
 from rtswap.core.errors import OutputError
 from rtswap.media.outputs import window
-from rtswap.media.outputs.window import Window, available, with_text
+from rtswap.media.outputs.window import Window, available, draw_text
 
 SCRIPT = """
 import sys
 sys.path[:0] = [{tests!r}]
 import cv2
-from media_files import marked
+from media_files import mark_picture
 from rtswap.media.outputs.window import Window, available
 keys, shown = [], []
 lines = ["30 fps", "age 12 ms"]
 view = Window("t", on_key=keys.append, overlay=lambda: lines)
 assert available()[0]
-before = marked(3, (320, 240)).image.copy()
+before = mark_picture(3, (320, 240)).image.copy()
 for index in range(6):
-    picture = marked(3, (320, 240))
+    picture = mark_picture(3, (320, 240))
     view.send(picture)
     assert (picture.image == before).all(), "the overlay was drawn on the picture itself"
     lines = lines if index < 3 else []
@@ -40,7 +40,7 @@ print("keys", keys)
 CLOSED_BY_USER = """
 cv2.destroyWindow("t"); cv2.waitKey(1)
 for index in range(3):
-    view.send(marked(index))
+    view.send(mark_picture(index))
 """
 
 
@@ -90,13 +90,13 @@ def test_keys_arrive_as_characters(monkeypatch: pytest.MonkeyPatch) -> None:
     keys: list[str] = []
     view = Window(on_key=keys.append)
     for index in range(8):
-        view.send(marked(index))
+        view.send(mark_picture(index))
     assert keys == ["s", "1", "q", "é"]
 
 
 def test_without_overlay_there_is_no_copy(monkeypatch: pytest.MonkeyPatch) -> None:
     gui = FakeGui(monkeypatch, [])
-    picture = marked(0)
+    picture = mark_picture(0)
     Window(overlay=list).send(picture)
     assert gui.shown[0] is picture.image
 
@@ -105,17 +105,17 @@ def test_closing_the_window_is_a_q_once(monkeypatch: pytest.MonkeyPatch) -> None
     gui = FakeGui(monkeypatch, [])
     keys: list[str] = []
     view = Window(on_key=keys.append)
-    view.send(marked(0))
+    view.send(mark_picture(0))
     gui.visible = 0.0
     for index in range(4):
-        view.send(marked(index))
+        view.send(mark_picture(index))
     assert keys == ["q"]
     assert len(gui.shown) == 1
 
 
 def test_text_is_drawn_on_a_copy_and_can_be_read() -> None:
     image = np.full((240, 320, 3), 255, np.uint8)
-    picture = with_text(image, ["30.0 fps", "age p50 12 ms"])
+    picture = draw_text(image, ["30.0 fps", "age p50 12 ms"])
     assert (image == 255).all()
     assert picture[:50, :60].mean() < 150
     assert picture.max() == 255
@@ -125,7 +125,7 @@ def test_text_is_drawn_on_a_copy_and_can_be_read() -> None:
 @pytest.mark.parametrize("size", [(1, 1), (10, 3), (2000, 20)])
 def test_text_on_any_size(size: tuple[int, int]) -> None:
     image = np.zeros((size[1], size[0], 3), np.uint8)
-    assert with_text(image, ["a long line of text"] * 9).shape == image.shape
+    assert draw_text(image, ["a long line of text"] * 9).shape == image.shape
 
 
 def test_no_display_is_said_before_qt_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:

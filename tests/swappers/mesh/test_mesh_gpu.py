@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from people import moved, person, placed
+from people import move_person, person, place_mesh
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from gpu_faces import SEEN, on_device, squares  # noqa: E402
-from gpu_faces import seen_by as seen  # noqa: E402
+from gpu_faces import crop_target as seen  # noqa: E402
 
 from rtswap.core.types import BatchedTarget, Image, Points, Quality, SwappedFace, TargetBatch  # noqa: E402
 from rtswap.swappers.mesh.gpu import TRACKS, GpuMeshSwapModel, GpuMeshSwapper  # noqa: E402
@@ -102,7 +102,7 @@ def test_it_agrees_on_people(source: str, target: str) -> None:
     host, device = bound(source)
     who = person(target)
     check_alike(host, device, who.portrait, who.landmarks)
-    far = moved(who, 0.37, (40.0, 21.0), (320, 240))
+    far = move_person(who, 0.37, (40.0, 21.0), (320, 240))
     host.forget(1)
     device.forget(1)
     check_alike(host, device, far.portrait, far.landmarks)
@@ -121,7 +121,7 @@ def test_it_agrees_under_all_options(options: dict[str, object]) -> None:
 def test_it_agrees_at_the_border_turned_and_tiny(face_px: float, yaw: float, at: tuple[float, float]) -> None:
     host, device = bound("carl")
     ground = np.asarray(np.random.default_rng(0).integers(60, 190, (240, 320, 3)), np.uint8)
-    check_alike(host, device, ground, placed(face_px, at, yaw=yaw), max_px=200)
+    check_alike(host, device, ground, place_mesh(face_px, at, yaw=yaw), max_px=200)
 
 
 def test_the_black_level_is_followed_as_on_the_host() -> None:
@@ -139,7 +139,7 @@ def test_several_faces_at_once_are_as_one_after_the_other() -> None:
     _, device = bound("dan")
     faces = []
     for name, scale in (("ada", 0.5), ("ben", 0.3), ("carl", 0.4)):
-        who = moved(person(name), scale, (10.0, 5.0), (320, 300))
+        who = move_person(person(name), scale, (10.0, 5.0), (320, 300))
         faces.append(seen(device, who.portrait, who.landmarks, 256, 0.0))
     together = swap_all(device, [on_device(face, k) for k, face in enumerate(faces)], squares(faces), Quality())
     for index, face in enumerate(faces):
@@ -151,7 +151,7 @@ def test_several_faces_at_once_are_as_one_after_the_other() -> None:
 
 def test_a_face_of_which_nothing_is_in_its_crop_is_left_alone() -> None:
     _, device = bound("ada")
-    face = BatchedTarget(1, placed(90, (-4000, 90)), SEEN, 0.0, (96, 96))
+    face = BatchedTarget(1, place_mesh(90, (-4000, 90)), SEEN, 0.0, (96, 96))
     crops = torch.zeros((1, 96, 96, 3), dtype=torch.uint8)
     swapped, masks = swap_all(device, [face], crops, Quality())
     assert not masks.any()
@@ -160,7 +160,7 @@ def test_a_face_of_which_nothing_is_in_its_crop_is_left_alone() -> None:
 
 def test_more_people_come_and_go_than_are_remembered() -> None:
     _, device = bound("ada")
-    who = moved(person("ben"), 0.2, (4.0, 4.0), (120, 120))
+    who = move_person(person("ben"), 0.2, (4.0, 4.0), (120, 120))
     face = seen(device, who.portrait, who.landmarks, 64, 0.0)
     slots = {device.slot(track) for track in range(3 * TRACKS)}
     assert slots == set(range(TRACKS - 1))
@@ -176,7 +176,7 @@ def test_it_can_be_captured_without_a_break() -> None:
     captured = GpuMeshSwapper(MeshSwapModel().face(person("ben")), device="cpu")
     captured._render = torch.compile(render, fullgraph=True, dynamic=False, backend="eager")
     for scale, track in ((0.1, 1), (0.13, 2)):
-        who = moved(person("ada"), scale, (4.0, 4.0), (90, 90))
+        who = move_person(person("ada"), scale, (4.0, 4.0), (90, 90))
         face = seen(device, who.portrait, who.landmarks, 64, 0.0)
         args = [on_device(face, track)], squares([face]), Quality()
         for one, other in zip(swap_all(device, *args), swap_all(captured, *args), strict=True):

@@ -7,7 +7,7 @@ import itertools
 import cv2
 import numpy as np
 import pytest
-from people import NAMES, moved, person, placed, swapped_in
+from people import NAMES, move_person, person, place_mesh, swap_face
 
 from rtswap.core.errors import SourceError
 from rtswap.core.protocols import Swapper
@@ -45,7 +45,7 @@ def polygon(shape: tuple[int, ...], points: np.ndarray) -> np.ndarray:
 def test_a_face_swapped_with_itself_stays_itself(name: str, swappers: dict[str, Swapper]) -> None:
     """Measured: 35.8 to 42.4 dB where the mask is full."""
     who = person(name)
-    swapped, face = swapped_in(swappers[name], who.portrait, who.landmarks)
+    swapped, face = swap_face(swappers[name], who.portrait, who.landmarks)
     error = (swapped.crop.astype(float) - face.crop)[swapped.mask > 250]
     assert 10 * np.log10(255**2 / (error**2).mean()) > 32
     assert np.abs(error.mean(0)).max() < 5
@@ -54,7 +54,7 @@ def test_a_face_swapped_with_itself_stays_itself(name: str, swappers: dict[str, 
 @pytest.mark.parametrize(("source", "target"), PAIRS)
 def test_slow_colour_is_the_target_s(source: str, target: str, swappers: dict[str, Swapper]) -> None:
     who = person(target)
-    swapped, face = swapped_in(swappers[source], who.portrait, who.landmarks)
+    swapped, face = swap_face(swappers[source], who.portrait, who.landmarks)
     inside = swapped.mask > 128
     assert np.abs(means(swapped.crop, inside) - means(face.crop, inside)).max() < 6
     x = np.arange(inside.shape[1])[None] < face.landmarks[1, 0]
@@ -67,8 +67,8 @@ def test_slow_colour_is_the_target_s(source: str, target: str, swappers: dict[st
 def test_detail_is_the_source_s(source: str, target: str, swappers: dict[str, Swapper]) -> None:
     """Laid on the destination, the result goes with the source's own picture laid there, not with the target's."""
     who = person(target)
-    swapped, face = swapped_in(swappers[source], who.portrait, who.landmarks)
-    plain, _ = swapped_in(swappers[source], who.portrait, who.landmarks, match_color=False)
+    swapped, face = swap_face(swappers[source], who.portrait, who.landmarks)
+    plain, _ = swap_face(swappers[source], who.portrait, who.landmarks, match_color=False)
     sigma = 0.1 * float(np.ptp(face.landmarks[:, 0]))
     inside = cv2.erode((swapped.mask > 250).astype(np.uint8), np.ones((9, 9))) > 0
     for ring in (LEFT_EYE, RIGHT_EYE, LIPS_INNER):
@@ -87,7 +87,7 @@ def test_eyes_and_mouth_stay_the_target_s(swappers: dict[str, Swapper]) -> None:
     picture = who.portrait.copy()
     for ring in (LEFT_EYE, RIGHT_EYE):
         picture[polygon(picture.shape, who.landmarks[ring])] = (0, 255, 0)
-    swapped, _ = swapped_in(swappers["ada"], picture, who.landmarks, match_color=False)
+    swapped, _ = swap_face(swappers["ada"], picture, who.landmarks, match_color=False)
     green = (swapped.crop[..., 1] > 180) & (swapped.crop[..., 0] < 80) & (swapped.crop[..., 2] < 80)
     own = sum(int(polygon(picture.shape, who.landmarks[ring]).sum()) for ring in (LEFT_EYE, RIGHT_EYE))
     assert 0.3 * own < green.sum() < 1.7 * own
@@ -100,7 +100,7 @@ def poses() -> list[dict[str, float]]:
 @pytest.mark.parametrize("pose", poses(), ids=str)
 def test_the_mask_lies_in_the_oval(pose: dict[str, float], swappers: dict[str, Swapper]) -> None:
     picture = np.full((480, 640, 3), 120, np.uint8)
-    swapped, face = swapped_in(swappers["ada"], picture, placed(180, (320, 240), **pose))
+    swapped, face = swap_face(swappers["ada"], picture, place_mesh(180, (320, 240), **pose))
     assert not swapped.mask[[0, -1]].any()
     assert not swapped.mask[:, [0, -1]].any()
     hull = cv2.convexHull(face.landmarks[:, :2].astype(np.float32))[:, 0]
@@ -112,7 +112,7 @@ def test_the_mask_lies_in_the_oval(pose: dict[str, float], swappers: dict[str, S
 def test_the_mask_of_a_frontal_face_fills_its_oval(swappers: dict[str, Swapper]) -> None:
     for name in NAMES:
         who = person(name)
-        swapped, face = swapped_in(swappers["ben"], who.portrait, who.landmarks)
+        swapped, face = swap_face(swappers["ben"], who.portrait, who.landmarks)
         oval = polygon(swapped.mask.shape, face.landmarks[OVAL])
         assert (swapped.mask[oval] > 128).mean() > 0.85
 
@@ -128,11 +128,11 @@ def test_no_size_and_no_place_is_too_odd(
     picture = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
     before = picture.copy()
     swapper = swappers["dan"]
-    landmarks = placed(face_px, at, yaw=15)
+    landmarks = place_mesh(face_px, at, yaw=15)
     matrix, size = swapper.view(landmarks, 480)
     assert all(side % LIGHT_STEP == 0 and 0 < side <= 480 for side in size)
     assert np.isfinite(matrix).all()
-    swapped, face = swapped_in(swapper, picture, landmarks, max_px=480)
+    swapped, face = swap_face(swapper, picture, landmarks, max_px=480)
     assert swapped.crop.shape == face.crop.shape == (size[1], size[0], 3)
     assert swapped.mask.shape == face.crop.shape[:2]
     assert swapped.crop.dtype == swapped.mask.dtype == np.uint8
@@ -145,7 +145,7 @@ def test_no_size_and_no_place_is_too_odd(
 def test_a_view_is_no_larger_than_allowed(max_px: int, swappers: dict[str, Swapper]) -> None:
     for face_px in (5, 50, 239.3, 480, 3000):
         for yaw in (0, 80):
-            landmarks = placed(face_px, (300, 200), yaw=yaw)
+            landmarks = place_mesh(face_px, (300, 200), yaw=yaw)
             matrix, size = swappers["ada"].view(landmarks, max_px)
             assert max(size) <= max_px
             assert all(side % 8 == 0 for side in size)
@@ -158,7 +158,7 @@ def test_a_view_is_no_larger_than_allowed(max_px: int, swappers: dict[str, Swapp
 @pytest.mark.parametrize("match_color", [True, False])
 def test_extreme_light(colour: tuple[int, int, int], match_color: bool, swappers: dict[str, Swapper]) -> None:
     picture = np.full((480, 640, 3), colour, np.uint8)
-    swapped, _ = swapped_in(swappers["ada"], picture, placed(200, (320, 240)), match_color=match_color)
+    swapped, _ = swap_face(swappers["ada"], picture, place_mesh(200, (320, 240)), match_color=match_color)
     if match_color:
         inside = swapped.mask > 200
         assert np.abs(means(swapped.crop, inside) - colour).max() < 60
@@ -167,12 +167,12 @@ def test_extreme_light(colour: tuple[int, int, int], match_color: bool, swappers
 def test_a_swap_is_repeatable_and_keeps_nothing_of_the_frame_before(swappers: dict[str, Swapper]) -> None:
     who, other = person("ben"), person("dan")
     swapper = swappers["ada"]
-    first, face = swapped_in(swapper, who.portrait, who.landmarks)
+    first, face = swap_face(swapper, who.portrait, who.landmarks)
     kept = first.crop.copy(), first.mask.copy()
     assert not np.shares_memory(first.crop, face.crop)
-    swapped_in(swapper, other.portrait, other.landmarks)
+    swap_face(swapper, other.portrait, other.landmarks)
     swapper.forget(1)
-    again, _ = swapped_in(swapper, who.portrait, who.landmarks)
+    again, _ = swap_face(swapper, who.portrait, who.landmarks)
     for now, then, on_download in zip((first.crop, first.mask), kept, (again.crop, again.mask), strict=True):
         assert np.array_equal(now, then)
         assert np.array_equal(on_download, then)
@@ -192,14 +192,14 @@ def test_the_crop_is_read_only(swappers: dict[str, Swapper]) -> None:
 @pytest.mark.parametrize("direction", [(1, 0), (0, 1), (0.7, -0.7)])
 def test_slow_motion_is_smooth(direction: tuple[float, float], swappers: dict[str, Swapper]) -> None:
     """Landmarks that move by a tenth of a pixel move the picture by as much: no step at whole pixels."""
-    who = moved(person("ben"), 0.6, (160, 60), SIZE)
+    who = move_person(person("ben"), 0.6, (160, 60), SIZE)
     x, y = (int(v) for v in who.landmarks[:, :2].mean(0))
     shown = []
     for step in range(25):
         shift = np.array([*(0.1 * step * np.array(direction)), 0], np.float32)
         points = who.landmarks + shift
         matrix, size = swappers["ada"].view(points, 1024)
-        swapped, _ = swapped_in(swappers["ada"], who.portrait, points)
+        swapped, _ = swap_face(swappers["ada"], who.portrait, points)
         frame, mask = who.portrait.astype(np.float32), np.zeros(who.portrait.shape[:2], np.float32)
         left, top = (-matrix[:, 2]).astype(int)
         inside = np.s_[top : top + size[1], left : left + size[0]]
@@ -218,9 +218,9 @@ def test_small_and_large_faces_look_alike(width: int, swappers: dict[str, Swappe
     who = person("dan")
     scale = width / float(np.ptp(who.landmarks[:, 0]))
     side = int(512 * scale)
-    small = moved(who, scale, (0, 0), (side, side))
-    found, _ = swapped_in(swappers["ben"], small.portrait, small.landmarks)
-    large, _ = swapped_in(swappers["ben"], who.portrait, who.landmarks)
+    small = move_person(who, scale, (0, 0), (side, side))
+    found, _ = swap_face(swappers["ben"], small.portrait, small.landmarks)
+    large, _ = swap_face(swappers["ben"], who.portrait, who.landmarks)
     for picture in (found, large):
         assert (picture.mask > 128).mean() > 0.2
     assert np.abs(means(found.crop, found.mask > 200) - means(large.crop, large.mask > 200)).max() < 10
@@ -235,7 +235,7 @@ def test_bind_refuses_landmarks_that_form_no_face() -> None:
 
 def test_a_face_far_larger_than_the_picture(swappers: dict[str, Swapper]) -> None:
     picture = np.full((48, 64, 3), 99, np.uint8)
-    swapped, face = swapped_in(swappers["ada"], picture, placed(2500, (30, 20)), max_px=480)
+    swapped, face = swap_face(swappers["ada"], picture, place_mesh(2500, (30, 20)), max_px=480)
     assert max(face.crop.shape) <= 480
     assert swapped.mask.any()
 
@@ -243,8 +243,8 @@ def test_a_face_far_larger_than_the_picture(swappers: dict[str, Swapper]) -> Non
 def test_a_source_seen_half_from_the_side_or_tiny_can_be_bound() -> None:
     portrait = np.random.default_rng(0).integers(0, 256, (512, 512, 3), np.uint8)
     for face_px, yaw in ((300, 55), (300, -90), (20, 0), (3000, 0)):
-        source = SourceIdentity(portrait, placed(face_px, (256, 256), yaw=yaw))
+        source = SourceIdentity(portrait, place_mesh(face_px, (256, 256), yaw=yaw))
         if np.ptp(source.landmarks[:, 0]) < 8:
             continue
-        swapped, _ = swapped_in(MeshSwapModel().bind(source), portrait, placed(200, (256, 256)))
+        swapped, _ = swap_face(MeshSwapModel().bind(source), portrait, place_mesh(200, (256, 256)))
         assert swapped.mask.any()

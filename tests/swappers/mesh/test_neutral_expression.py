@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from people import NAMES, person, placed
+from people import NAMES, person, place_mesh
 
 from rtswap.swappers.mesh.neutral_expression import LONGEST_STEP_S, REACH, SETTLE_S, WARM_S, NeutralExpression
 from rtswap.swappers.mesh.shape import PERSONAL, SourceShape, mean_measures, measures, to_canonical
@@ -22,7 +22,7 @@ def acting(name: str, play: np.ndarray) -> list[np.ndarray]:
     """(N, 5) differences of measures from the person's photo -> their meshes, 300 px wide."""
     rest = frontal(person(name).landmarks)
     return [
-        placed(300, (320, 240), mesh=(rest + np.tensordot(row, canonical().expression, 1)).astype(np.float32))
+        place_mesh(300, (320, 240), mesh=(rest + np.tensordot(row, canonical().expression, 1)).astype(np.float32))
         for row in play
     ]
 

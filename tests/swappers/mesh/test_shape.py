@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from people import NAMES, person, placed
+from people import NAMES, person, place_mesh
 
 from rtswap.swappers.mesh.shape import FOLLOW, PERSONAL, SourceShape, inner_weights, measures, to_canonical
 from rtswap.vision.geometry import canonical, interocular, similarity, transform
@@ -48,12 +48,12 @@ def test_the_pose_is_the_target_s() -> None:
     """However the target is turned, moved and scaled, the destination goes along as one body."""
     rng = np.random.default_rng(1)
     shape, form = SourceShape.of(person("ada").landmarks), person("ben").landmarks
-    still = placed(200, (300, 200), mesh=form)
+    still = place_mesh(200, (300, 200), mesh=form)
     before = shape.destination(still)
     for _ in range(40):
         yaw, pitch, roll = rng.uniform((-90, -60, -180), (90, 60, 180))
         size = rng.uniform(10, 1500)
-        turned = placed(size, tuple(rng.uniform(-500, 2000, 2)), yaw=yaw, pitch=pitch, roll=roll, mesh=form)
+        turned = place_mesh(size, tuple(rng.uniform(-500, 2000, 2)), yaw=yaw, pitch=pitch, roll=roll, mesh=form)
         goal = transform(similarity(still, turned), before)
         assert np.abs(shape.destination(turned) - goal).max() < 2e-3 * size
 
@@ -83,7 +83,7 @@ def test_an_opened_mouth_and_shut_eyes_in_pixels() -> None:
     speaking = rest + 0.3 * directions[0] - 0.15 * (directions[3] + directions[4])
 
     def heights(mesh: np.ndarray) -> list[float]:
-        found = shape.destination(placed(300, (400, 400), yaw=20, mesh=mesh.astype(np.float32)))
+        found = shape.destination(place_mesh(300, (400, 400), yaw=20, mesh=mesh.astype(np.float32)))
         return [float(np.ptp(found[ring, 1])) for ring in (LIPS_INNER, LEFT_EYE, RIGHT_EYE)]
 
     scale = 300 / float(np.ptp(rest[:, 0]))
@@ -104,7 +104,7 @@ def test_measures_are_lengths_on_the_canonical_face() -> None:
 def test_a_photo_turned_away_gives_the_same_shape() -> None:
     form = person("ben").landmarks
     straight = SourceShape.of(form).frontal
-    turned = SourceShape.of(placed(170, (80, 90), yaw=40, pitch=-10, roll=25, mesh=form)).frontal
+    turned = SourceShape.of(place_mesh(170, (80, 90), yaw=40, pitch=-10, roll=25, mesh=form)).frontal
     assert np.abs(straight - turned).max() < 1e-3
     assert interocular(straight) == pytest.approx(1, abs=0.15)
 

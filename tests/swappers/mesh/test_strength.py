@@ -7,7 +7,7 @@ from functools import cache
 import cv2
 import numpy as np
 import pytest
-from people import NAMES, person, placed
+from people import NAMES, person, place_mesh
 
 from rtswap.swappers.mesh.shape import SourceShape, mean_measures
 from rtswap.swappers.mesh.strength import areas, mean_features, strengthened
@@ -77,7 +77,7 @@ def test_the_expression_in_the_photo_is_not_exaggerated() -> None:
     calm_more, opened_more = (strengthened(one, texture("ben"), 1.3)[0] for one in (calm, opened))
     assert opened_more.measured[0] - opened.measured[0] < 0.06
     np.testing.assert_allclose(opened_more.rest[1:], calm_more.rest[1:], atol=0.03)
-    at_rest = placed(200, (200, 200))
+    at_rest = place_mesh(200, (200, 200))
     ends = [one.destination(at_rest) for one in (calm_more, opened_more)]
     assert np.linalg.norm(ends[0] - ends[1], axis=1).mean() < 3.5
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from people import NAMES, filled, person, placed
+from people import NAMES, fill_mask, person, place_mesh
 
 from rtswap.core.types import Portrait
 from rtswap.swappers.mesh.texture import SIDES, SIZE, Texture, chart, skirted
@@ -19,7 +19,7 @@ def rendered(texture: np.ndarray, mesh: np.ndarray, size: tuple[int, int]) -> tu
     values = np.column_stack([(chart().points[:, :2] + 0.5) / SIZE, np.ones(len(chart().points))]).astype(np.float32)
     where = rasterize(skirted(mesh), values, chart().triangles, size)
     lookup = where[..., :2] * np.float32(texture.shape[0]) - np.float32(0.5)
-    return cv2.remap(texture, lookup, None, cv2.INTER_LINEAR), filled(mesh, canonical().triangles, size)
+    return cv2.remap(texture, lookup, None, cv2.INTER_LINEAR), fill_mask(mesh, canonical().triangles, size)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -79,7 +79,7 @@ def test_what_a_turned_head_hides_is_filled_from_the_other_half(side: int) -> No
     """A face painted by canonical position, seen at 50 degrees: the hidden cheek must come out painted as the
     other, not smeared from the few pixels at the rim."""
     size = (512, 512)
-    mesh = placed(300, (256, 256), yaw=side * 50)
+    mesh = place_mesh(300, (256, 256), yaw=side * 50)
     height = (canonical().mesh[:, 1] - canonical().mesh[:, 1].min()) / np.ptp(canonical().mesh[:, 1])
     ring = np.abs(canonical().mesh[:, 0]) / np.abs(canonical().mesh[:, 0]).max()
     paint = np.stack([height, ring, np.full(468, 0.5)], 1).astype(np.float32)
@@ -87,7 +87,7 @@ def test_what_a_turned_head_hides_is_filled_from_the_other_half(side: int) -> No
     texture = Texture.bake(portrait, mesh, skin=False, even=False).full
     wanted = rasterize(chart().points[:468], paint, canonical().triangles, (SIZE, SIZE)) * 255
     inside = cv2.erode(
-        filled(chart().points[:468], canonical().triangles, (SIZE, SIZE)).astype(np.uint8), np.ones((41, 41))
+        fill_mask(chart().points[:468], canonical().triangles, (SIZE, SIZE)).astype(np.uint8), np.ones((41, 41))
     )
     error = np.abs(texture.astype(float) - wanted).max(2)
     for half in (np.s_[:, : SIZE // 2], np.s_[:, SIZE // 2 :]):
@@ -96,7 +96,7 @@ def test_what_a_turned_head_hides_is_filled_from_the_other_half(side: int) -> No
 
 
 def test_a_frontal_photo_is_not_made_symmetric() -> None:
-    size, mesh = (512, 512), placed(300, (256, 256))
+    size, mesh = (512, 512), place_mesh(300, (256, 256))
     left = (canonical().mesh[:, 0] < 0).astype(np.float32)
     paint = np.stack([left, left, left], 1)
     portrait = (rasterize(mesh, paint, canonical().triangles, size) * 255).astype(np.uint8)
@@ -106,7 +106,7 @@ def test_a_frontal_photo_is_not_made_symmetric() -> None:
 
 
 def test_the_skirt_lies_around_the_oval() -> None:
-    mesh = placed(200, (150, 150))
+    mesh = place_mesh(200, (150, 150))
     points = skirted(mesh)
     assert points.shape == (504, 3)
     assert np.array_equal(points[:468], mesh)
@@ -124,7 +124,7 @@ def test_landmarks_beyond_the_portrait_s_border_do_no_harm() -> None:
 
 def turned_photo(paint: np.ndarray, yaw: float, gain: float = 1.0) -> Portrait:
     """A painted face seen from one side, in some light."""
-    mesh = placed(300, (256, 256), yaw=yaw)
+    mesh = place_mesh(300, (256, 256), yaw=yaw)
     picture = rasterize(mesh, paint, canonical().triangles, (512, 512)) * 255 * gain
     return Portrait(np.clip(picture, 0, 255).astype(np.uint8), mesh)
 
@@ -139,7 +139,7 @@ def test_what_one_photo_hides_is_taken_from_another_in_the_first_one_s_light() -
     both = Texture.bake(first.image, first.landmarks, [second], skin=False, even=False).full
     wanted = rasterize(chart().points[:468], paint, canonical().triangles, (SIZE, SIZE)) * 255
     inside = cv2.erode(
-        filled(chart().points[:468], canonical().triangles, (SIZE, SIZE)).astype(np.uint8), np.ones((41, 41))
+        fill_mask(chart().points[:468], canonical().triangles, (SIZE, SIZE)).astype(np.uint8), np.ones((41, 41))
     )
     error_alone, error_both = (np.abs(one.astype(float) - wanted).max(2)[inside > 0] for one in (alone, both))
     assert np.percentile(error_alone, 95) > 60

@@ -8,7 +8,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pytest
-from people import person, rotation, swapped_in
+from people import person, rotation, swap_face
 
 from rtswap.core.types import Quality, SourceIdentity, Target, Tensor
 from rtswap.swappers.mesh.swapper import MeshSwapModel
@@ -52,8 +52,8 @@ def swaps(generator: Generator, *, max_px: int = 1024, match_color: bool = True)
     ben = person("ben")
     mesh = MeshSwapModel().bind(person("ada"))
     one = RefinerSwapModel(MeshSwapModel(), Encoder(), generator, generator.size).bind(person("ada"))
-    before, _ = swapped_in(mesh, ben.portrait, ben.landmarks, max_px=max_px, match_color=match_color)
-    after, face = swapped_in(one, ben.portrait, ben.landmarks, max_px=max_px, match_color=match_color)
+    before, _ = swap_face(mesh, ben.portrait, ben.landmarks, max_px=max_px, match_color=match_color)
+    after, face = swap_face(one, ben.portrait, ben.landmarks, max_px=max_px, match_color=match_color)
     return before, after, face
 
 
@@ -108,7 +108,7 @@ def test_the_source_is_looked_at_once_and_its_style_given_each_time() -> None:
     encoder, generator = Encoder(), Generator()
     swapper = RefinerSwapModel(MeshSwapModel(), encoder, generator).bind(person("ada"))
     for name in ("ben", "carl"):
-        swapped_in(swapper, person(name).portrait, person(name).landmarks)
+        swap_face(swapper, person(name).portrait, person(name).landmarks)
     assert len(encoder.photos) == 1
     assert encoder.photos[0].shape == (1, SIZE, SIZE, 3)
     assert [np.array_equal(asked["style"], STYLE) for asked in generator.asked] == [True, True]
@@ -238,8 +238,8 @@ def test_a_face_is_followed_steadily_and_a_new_one_starts_afresh() -> None:
 
     def shown(residual: int, time_s: float) -> float:
         generator.made[..., :3] = ZERO + residual
-        now, _ = swapped_in(swapper, ben.portrait, ben.landmarks, time_s=time_s)
-        plain, _ = swapped_in(MeshSwapModel().bind(person("ada")), ben.portrait, ben.landmarks)
+        now, _ = swap_face(swapper, ben.portrait, ben.landmarks, time_s=time_s)
+        plain, _ = swap_face(MeshSwapModel().bind(person("ada")), ben.portrait, ben.landmarks)
         inside = (now.mask > 200) & (plain.crop.max(2) < 180)
         return float((now.crop.astype(float) - plain.crop)[inside].mean())
 

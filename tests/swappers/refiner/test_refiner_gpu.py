@@ -8,12 +8,12 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from people import moved, person, placed
+from people import move_person, person, place_mesh
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from fake_networks import LEVELS, Both, Bound, Encoder, Generator, apart, bound, mesh  # noqa: E402
-from gpu_faces import SEEN, seen_by, together  # noqa: E402
+from gpu_faces import SEEN, batch_of, crop_target  # noqa: E402
 
 from rtswap.core.errors import ModelError  # noqa: E402
 from rtswap.core.types import BatchedTarget, Quality, Target, TargetBatch, Tensor  # noqa: E402
@@ -36,8 +36,8 @@ def one_thread() -> None:
 
 def face_of(name: str, scale: float = 0.5, *, max_px: int = 480, time_s: float = 0.0, track: int = 1) -> Target:
     side = round(512 * scale)
-    who = moved(person(name), scale, (0.0, 0.0), (side, side))
-    return seen_by(mesh(), who.portrait, who.landmarks, max_px, time_s, track)
+    who = move_person(person(name), scale, (0.0, 0.0), (side, side))
+    return crop_target(mesh(), who.portrait, who.landmarks, max_px, time_s, track)
 
 
 def halvings_of(face: Target) -> int:
@@ -89,7 +89,7 @@ def test_it_agrees_whatever_the_size(scale: float, max_px: int, halvings: int) -
 )
 def test_it_agrees_at_the_border_turned_and_tiny(face_px: float, turned: Any, at: tuple[float, float]) -> None:
     ground = np.random.default_rng(0).integers(90, 150, (60, 80, 3)).astype(np.uint8).repeat(4, 0).repeat(4, 1)
-    face = seen_by(mesh(), ground, placed(face_px, at, **turned), 200, 0.0)
+    face = crop_target(mesh(), ground, place_mesh(face_px, at, **turned), 200, 0.0)
     Both(lift=-9, kept=0.9, least=0.6).compare([face])
 
 
@@ -194,7 +194,7 @@ def test_an_answer_of_another_shape_is_refused_and_nothing_is_followed_from_it()
     fine = both.there.run
     both.there.run = lambda inputs: {"made": np.zeros((1, 3, 3, 4), np.float32)}  # type: ignore[method-assign]
     with pytest.raises(ModelError, match="made"):
-        both.device.swap_all(together([face_of("ben")]), Quality())
+        both.device.swap_all(batch_of([face_of("ben")]), Quality())
     both.there.run = fine  # type: ignore[method-assign]
     both.compare([face_of("ben", time_s=0.03)])
 
@@ -203,7 +203,7 @@ def test_an_answer_without_numbers_shows_nothing_and_is_not_remembered() -> None
     both = Both(lift=20)
     fine = both.there.run
     both.there.run = lambda inputs: made_of(1, np.nan)  # type: ignore[method-assign]
-    assert not both.device.swap_all(together([face_of("ben")]), Quality()).masks.any()
+    assert not both.device.swap_all(batch_of([face_of("ben")]), Quality()).masks.any()
     both.there.run = fine  # type: ignore[method-assign]
     both.compare([face_of("ben", time_s=FORGOTTEN_S)])
 
@@ -213,7 +213,7 @@ def test_an_engine_without_a_way_on_the_device_is_asked_over_the_host() -> None:
         name = "plain"
         run = staticmethod(Generator(lift=25, least=0.5).run)
 
-    faces = together([face_of("ben", track=1), face_of("dan", 0.3, track=2)])
+    faces = batch_of([face_of("ben", track=1), face_of("dan", 0.3, track=2)])
     over, there = (bound(one).swap_all(faces, Quality()) for one in (Plain(), Generator(lift=25, least=0.5)))
     assert torch.equal(over.crops, there.crops)
     assert torch.equal(over.masks, there.masks)
@@ -236,7 +236,7 @@ def test_with_the_shipped_network_it_agrees_with_the_host_s_own(name: str, swapp
     for frame in range(3):
         face = face_of(name, 0.6, time_s=frame / 30)
         wanted = host.swap(face, Quality())
-        found = device.swap_all(together([face]), Quality())  # type: ignore[attr-defined]
+        found = device.swap_all(batch_of([face]), Quality())  # type: ignore[attr-defined]
         height, width = wanted.mask.shape
         crop, mask = (one[0, :height, :width].numpy() for one in (found.crops, found.masks))
         shown = [
@@ -264,7 +264,7 @@ def test_it_can_be_captured_without_a_break() -> None:
     for name in ("crop_view", "refined"):
         compiled = torch.compile(getattr(refiner_gpu, name), fullgraph=True, dynamic=False, backend="eager")
         setattr(captured, f"_{name}", compiled)
-    faces = together([face_of("ben", 0.2, track=1), face_of("dan", 0.15, track=2)])
+    faces = batch_of([face_of("ben", 0.2, track=1), face_of("dan", 0.15, track=2)])
     first, second = (one.swap_all(faces, Quality()) for one in (plain, captured))
     assert torch.equal(first.crops, second.crops)
     assert torch.equal(first.masks, second.masks)
@@ -282,7 +282,7 @@ def test_what_was_made_is_not_changed_while_a_graph_is_made() -> None:
 
 
 def test_a_face_of_which_nothing_is_in_its_crop_is_left_alone() -> None:
-    face = BatchedTarget(1, placed(90, (-4000, 90)), SEEN, 0.0, (96, 96))
+    face = BatchedTarget(1, place_mesh(90, (-4000, 90)), SEEN, 0.0, (96, 96))
     crops = torch.zeros((1, 96, 96, 3), dtype=torch.uint8)
     found = bound(Generator(lift=9)).swap_all(TargetBatch((face,), crops), Quality())
     assert not found.masks.any()

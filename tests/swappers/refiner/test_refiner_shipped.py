@@ -8,7 +8,7 @@ from functools import cache
 import cv2
 import numpy as np
 import pytest
-from people import NAMES, person, swapped_in
+from people import NAMES, person, swap_face
 
 from rtswap.core.protocols import Swapper
 from rtswap.core.types import SourceIdentity
@@ -16,7 +16,7 @@ from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.networks.registry import Registry
 from rtswap.swappers.mesh.swapper import MeshSwapModel
 from rtswap.swappers.refiner.crop_view import ZERO
-from rtswap.swappers.refiner.swapper import SIZES, RefinerSwapModel, samples
+from rtswap.swappers.refiner.swapper import SIZES, RefinerSwapModel
 from rtswap.vision.topology import OVAL
 
 
@@ -43,7 +43,8 @@ def half_in_shadow(who: SourceIdentity) -> SourceIdentity:
 
 @pytest.mark.parametrize("swapper", SIZES)
 def test_the_files_take_and_give_what_the_swapper_expects(swapper: str) -> None:
-    registry, given = Registry(on_event=lambda text: None), samples(swapper)
+    registry = Registry(on_event=lambda text: None)
+    given = {name: registry.entry(name).zeros() for name in ("refiner-source", swapper)}
     style = OnnxRuntimeEngine(registry.path("refiner-source"), threads=1).run(given["refiner-source"])["style"]
     assert style.shape == given[swapper]["style"].shape
     made = OnnxRuntimeEngine(registry.path(swapper), threads=1).run(given[swapper])["made"]
@@ -60,7 +61,7 @@ def test_all_that_is_shipped_of_it_is_small() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_face_swapped_with_itself_stays_itself(name: str, one: RefinerSwapModel) -> None:
     who = person(name)
-    swapped, face = swapped_in(one.bind(who), who.portrait, who.landmarks)
+    swapped, face = swap_face(one.bind(who), who.portrait, who.landmarks)
     error = (swapped.crop.astype(float) - face.crop)[swapped.mask > 230]
     assert 10 * np.log10(255**2 / (error**2).mean()) > 28
 
@@ -73,7 +74,7 @@ def test_a_shadow_of_the_photo_is_lighter_than_mesh_leaves_it(
     dark, goal = half_in_shadow(person(source)), person(target)
 
     def uneven(swapper: Swapper) -> float:
-        swapped, face = swapped_in(swapper, goal.portrait, goal.landmarks)
+        swapped, face = swap_face(swapper, goal.portrait, goal.landmarks)
         oval = np.zeros(swapped.mask.shape, np.uint8)
         cv2.fillPoly(oval, [np.round(face.landmarks[OVAL, :2]).astype(np.int32)], 1)
         inside = (cv2.erode(oval, np.ones((15, 15), np.uint8)) > 0) & (swapped.mask > 200)
@@ -88,8 +89,8 @@ def test_a_shadow_of_the_photo_is_lighter_than_mesh_leaves_it(
 def test_what_is_shown_is_hardly_less_than_mesh_shows(name: str, one: RefinerSwapModel) -> None:
     """Nothing hides these faces."""
     goal = person("ben" if name != "ben" else "ada")
-    before, _ = swapped_in(MeshSwapModel().bind(person(name)), goal.portrait, goal.landmarks)
-    after, _ = swapped_in(one.bind(person(name)), goal.portrait, goal.landmarks)
+    before, _ = swap_face(MeshSwapModel().bind(person(name)), goal.portrait, goal.landmarks)
+    after, _ = swap_face(one.bind(person(name)), goal.portrait, goal.landmarks)
     assert (after.mask <= before.mask).all()
     assert after.mask.sum() > 0.9 * before.mask.sum()
 
@@ -106,8 +107,8 @@ def test_a_cup_before_the_face_stays_there_without_the_occlusion_network(name: s
     swapper = one.bind(person(name))
     matrix, size = swapper.view(points, 1024)
     there = cv2.erode(cv2.warpAffine(cup, matrix, size), np.ones((9, 9), np.uint8)) > 0
-    before, _ = swapped_in(MeshSwapModel().bind(person(name)), picture, points)
-    after, _ = swapped_in(swapper, picture, points)
+    before, _ = swap_face(MeshSwapModel().bind(person(name)), picture, points)
+    after, _ = swap_face(swapper, picture, points)
     full = before.mask > 200
     assert (there & full).sum() > 500
     assert after.mask[there & full].mean() < 0.3 * before.mask[there & full].mean()

@@ -1,0 +1,1 @@
+"""A swapper, a finish, an input and an output for rtswap: docs/writing-parts.md."""

@@ -1,0 +1,35 @@
+"""``--output stills:folder``: every 30th picture as a PNG, named by its number."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+
+from rtswap.core.errors import OutputError
+from rtswap.core.parts import OutputRequest, OutputSpec
+from rtswap.core.types import MarkedImage
+
+
+@dataclass
+class Stills:
+    folder: Path
+    every: int = 30
+
+    @property
+    def name(self) -> str:
+        return f"stills in {self.folder}"
+
+    def send(self, image: MarkedImage) -> None:
+        if image.index % self.every == 0:
+            path = self.folder / f"{image.index:06}.png"
+            if not cv2.imwrite(str(path), image.image):
+                raise OutputError(f"cannot write {path}", do="Make the folder, or free some disk space.")
+
+    def close(self) -> None: ...
+
+
+def open_stills(address: str, request: OutputRequest) -> Stills:
+    return Stills(Path(address.removeprefix("stills:")))
+
+
+SPEC = OutputSpec("stills", "stills:FOLDER", lambda address: address.startswith("stills:"), open_stills)

@@ -1,0 +1,74 @@
+"""How the values of some settings are read and written that only one setting takes."""
+
+from __future__ import annotations
+
+from rtswap.app.options import Kind, integer, text
+from rtswap.compositing.finishes import GROUP as FINISHES
+from rtswap.core.plugins import plugin_names
+from rtswap.swappers import GROUP as SWAPPERS
+from rtswap.swappers import built_in_swappers
+
+BADGE_STYLES = ("auto", "dark", "light", "outline")
+BADGE_POSITIONS = ("tl", "tc", "tr", "bl", "bc", "br")
+BADGE_LANGUAGES = tuple("en bg cs da de el es et fi fr ga hr hu it lt lv mt nl pl pt ro sk sl sv zh ja ko".split())  # noqa: SIM905
+"""The official ones of the EU, and three more."""
+
+
+def camera_index() -> Kind:
+    """A camera's number, 0 to 255; always a text inside."""
+    index = integer("N", 0, 255)
+    return Kind(index.expected, "N", lambda value: str(index.parse(value)), write=index.write)
+
+
+def address() -> Kind:
+    """A camera's number, a path or a URL; always a text inside."""
+    expected = "a camera's number, a file, a folder or a URL"
+    read = text("ADDRESS", expected).parse
+    return Kind(expected, "ADDRESS", lambda v: read(str(v)), (str, int))
+
+
+def badge_look() -> Kind:
+    """A style, a place or both, in any order; always ``style place`` inside."""
+
+    def parse(value: str) -> str:
+        style, position = "auto", "bl"
+        words = value.replace(",", " ").split()
+        for word in words:
+            if word in BADGE_STYLES:
+                style = word
+            elif word in BADGE_POSITIONS:
+                position = word
+            else:
+                raise ValueError(repr(word))
+        if not words:
+            raise ValueError("nothing")
+        return f"{style} {position}"
+
+    expected = f"a style ({', '.join(BADGE_STYLES)}), a place ({', '.join(BADGE_POSITIONS)}) or both: light,tr"
+    return Kind(expected, "STYLE,PLACE", parse)
+
+
+def swapper() -> Kind:
+    """A built-in swapper by name or alias, or another package's, loaded only when it is used; its name inside."""
+    names = tuple(spec.name for spec in built_in_swappers())
+    aliases = {alias: spec.name for spec in built_in_swappers() for alias in spec.aliases}
+
+    def parse(value: str) -> str:
+        name = aliases.get(value, value)
+        if name not in names and name not in plugin_names(SWAPPERS):
+            raise ValueError(repr(value))
+        return name
+
+    expected = f"one of {', '.join(names)}, or the swapper of an installed package"
+    return Kind(expected, "{" + ",".join(names) + "}", parse, choices=names, aliases=aliases)
+
+
+def finish() -> Kind:
+    """A finish of another package; it is loaded only when it is used."""
+
+    def parse(value: str) -> str:
+        if value not in plugin_names(FINISHES):
+            raise ValueError(repr(value))
+        return value
+
+    return Kind("the name of an installed package's finish", "NAME", parse, many=True)

@@ -1,0 +1,167 @@
+"""The main job: from an opened input to closed outputs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from rtswap.app.config import Config
+from rtswap.app.console import Console
+from rtswap.app.marking import Sign, make_signer, unmarked_reason
+from rtswap.app.overwriting import refuse_losses
+from rtswap.app.program import Event, Program
+from rtswap.core.errors import OutputError
+from rtswap.core.parts import InputRequest, OutputRequest
+from rtswap.core.protocols import Input, Output
+from rtswap.core.types import StreamInfo
+from rtswap.media.inputs import open_input
+from rtswap.media.outputs import open_output
+from rtswap.runtime.controls import Controls
+from rtswap.runtime.metrics import Metrics, MetricsLog, status_line
+
+DEFAULT_SIZE, DEFAULT_FPS = (1280, 720), 30.0
+
+
+def run(config: Config, console: Console) -> dict[str, Any]:
+    """Swap until the input ends; returns the summary. Raises RtswapError."""
+    event = console.event
+    refuse_losses(config)
+    program = Program(config, on_event=event, ask=True)
+    program.swappers  # noqa: B018 - a photo that cannot be used is told before the camera's light goes on
+    input = open_input(
+        config.input.address,
+        InputRequest(
+            size=config.input.size or DEFAULT_SIZE,
+            fps=config.input.fps or DEFAULT_FPS,
+            hwaccel=config.input.hwaccel,
+            tls_ca=config.network.tls_ca,
+            on_event=event,
+        ),
+    )
+    with ExitStack() as open_parts:
+        open_parts.callback(input.close)
+        pipeline = program.pipeline(photos=_is_photos(input), live=input.info.live)
+        reason = unmarked_reason(config)
+        metrics = Metrics(notes={"unmarked": reason} if reason else {})
+        log = MetricsLog(config.metrics.file, metrics, warn=event) if config.metrics.file else None
+        if log is not None:
+            open_parts.callback(log.close)
+        sign = make_signer(config, _file_of(config, input), event)
+        controls = Controls(pipeline, _recorder(config, input.info, sign, event), metrics, on_event=event)
+        outputs, window = _outputs(config, input.info, controls, sign, event)
+
+        def tick() -> None:
+            _show(console, metrics, input.info)
+            if log is not None:
+                log.tick(time.perf_counter())
+
+        session = program.session(input, outputs, metrics=metrics, pipeline=pipeline, window=window, on_tick=tick)
+        controls.attach(session)
+        open_parts.callback(console.finish)
+        session.run()
+        if session.completed and not input.info.live:
+            console.progress(metrics.frames, metrics.frames, status_line(metrics, live=False))
+    if metrics.frames and metrics.first_swap_at is None:
+        event("no face was swapped in any frame: was a face in sight, large enough and facing the camera?")
+    return metrics.summary() | {
+        "live": input.info.live,
+        "start_to_first_swap_s": _since_start(metrics.first_swap_at),
+        "outputs": [output.name for output in [*outputs, *([window] if window else [])]],
+    }
+
+
+def _outputs(
+    config: Config, info: StreamInfo, controls: Controls, sign: Sign, event: Event
+) -> tuple[list[Output], Output | None]:
+    """Everything to send to; the window apart, since the main thread must serve it."""
+    wanted = list(config.output.to) or [_default_output(info)]
+
+    def opened(address: str) -> Output:
+        return open_output(
+            address,
+            OutputRequest(
+                fps=info.fps,
+                codec=config.output.codec,
+                audio_from=None if info.live else info.audio_path,
+                overwrite=config.output.overwrite,
+                live=info.live,
+                tls_ca=config.network.tls_ca,
+                sign=sign,
+                on_event=event,
+                on_key=controls.press,
+                overlay=controls.overlay,
+            ),
+        )
+
+    outputs: list[Output] = []
+    try:
+        for address in wanted:
+            outputs.append(opened(address))
+    except BaseException:
+        for output in outputs:
+            output.close()
+        raise
+    windows = [output for address, output in zip(wanted, outputs, strict=True) if address == "window"]
+    return [output for output in outputs if output not in windows], windows[0] if windows else None
+
+
+def _is_photos(input: Input) -> bool:
+    from rtswap.media.inputs.image import ImageInput
+
+    return isinstance(input, ImageInput)
+
+
+def _file_of(config: Config, input: Input) -> Path | None:
+    """The file that is swapped; None for cameras, streams and folders, of which nothing is left to compare."""
+    path = Path(config.input.address).expanduser()
+    return None if input.info.live or not path.is_file() else path
+
+
+def _default_output(info: StreamInfo) -> str:
+    """The virtual camera if there is one, otherwise the preview; otherwise both reasons."""
+    from rtswap.media.outputs import virtual_camera, window
+
+    reasons = []
+    for address, part in (("vcam", virtual_camera), ("window", window)):
+        there, reason = part.available()
+        if there:
+            return address
+        reasons.append(f"{address}: {reason}")
+    raise OutputError(
+        "there is neither a virtual camera nor a screen for the preview window",
+        got="; ".join(reasons),
+        do="Name an output, such as -o out.mp4, or run `rtswap doctor` for how to get a virtual camera.",
+    )
+
+
+def _recorder(config: Config, info: StreamInfo, sign: Sign, event: Event) -> Callable[[], Output]:
+    """Opens a new recording, for the key r."""
+
+    def record() -> Output:
+        name = time.strftime("rtswap-%Y%m%d-%H%M%S.mp4")
+        return open_output(
+            name, OutputRequest(fps=info.fps, codec=config.output.codec, live=True, sign=sign, on_event=event)
+        )
+
+    return record
+
+
+def _show(console: Console, metrics: Metrics, info: StreamInfo) -> None:
+    line = status_line(metrics, live=info.live, stages=console.stats)
+    if info.live:
+        console.status(line)
+    else:
+        console.progress(metrics.frames, info.frame_count, line)
+
+
+def _since_start(at: float | None) -> float | None:
+    """Seconds from the start of this process, Python's own included, to a moment on ``time.perf_counter``."""
+    if at is None:
+        return None
+    began: float = psutil.Process().create_time()
+    return round(at - time.perf_counter() + time.time() - began, 3)

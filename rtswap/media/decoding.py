@@ -1,0 +1,148 @@
+"""What files and network streams share: packets become upright BGR pictures, damaged ones are skipped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import av
+import av.container
+import av.video.stream
+import cv2
+import numpy as np
+
+from rtswap.core.errors import reason
+from rtswap.core.types import Image
+from rtswap.vision.images import MAX_PIXELS
+
+_MAX_ERRORS_IN_A_ROW = 50
+_USUAL_FPS = 30.0
+_FLIPS: dict[tuple[bool, bool, bool], Callable[[Any], Any]] = {
+    # (swap x and y, then mirror x, then mirror y)
+    (False, True, False): lambda image: cv2.flip(image, 1),
+    (False, False, True): lambda image: cv2.flip(image, 0),
+    (False, True, True): lambda image: cv2.rotate(image, cv2.ROTATE_180),
+    (True, False, False): cv2.transpose,
+    (True, True, False): lambda image: cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE),
+    (True, False, True): lambda image: cv2.rotate(image, cv2.ROTATE_90_COUNTERCLOCKWISE),
+    (True, True, True): lambda image: cv2.flip(cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE), 0),
+}
+
+
+class Decoder:
+    """Frames of one video stream, packet by packet. Damaged packets are skipped, counted and reported."""
+
+    def __init__(
+        self,
+        container: av.container.InputContainer,
+        stream: av.video.stream.VideoStream,
+        on_damage: Callable[[str], None],
+    ) -> None:
+        self._container, self._stream, self._on_damage = container, stream, on_damage
+        self._packets = container.demux(stream)
+        self._errors_in_a_row = 0
+        self._ended = False
+        self.skipped = 0
+
+    def next(self) -> list[av.VideoFrame] | None:
+        """The frames of the next packet, often one, sometimes none; None at the end.
+
+        Raises the container's own OSError (a connection lost); what FFmpeg finds in the data is never raised.
+        """
+        if self._ended:
+            return None
+        try:
+            packet = next(self._packets, None)
+        except av.error.InvalidDataError as error:
+            return self._skip(error)
+        if packet is None:
+            self._ended = True
+            return None
+        try:
+            frames = packet.decode()
+        except av.error.EOFError:
+            return []
+        except (av.FFmpegError, ValueError) as error:
+            return self._skip(error)
+        if frames:
+            self._errors_in_a_row = 0
+        return frames
+
+    def _skip(self, error: Exception) -> list[av.VideoFrame] | None:
+        self.skipped += 1
+        self._errors_in_a_row += 1
+        if self.skipped == 1:
+            self._on_damage(f"damaged data skipped ({reason(error)})")
+        if self._errors_in_a_row >= _MAX_ERRORS_IN_A_ROW:
+            self._ended = True
+            return None
+        self._packets = self._container.demux(self._stream)
+        return []
+
+
+class PictureMaker:
+    """Decoded frames of one stream become Images.
+
+    The display matrix is read anew only when the angle changes: PyAV's ``side_data`` ties frame and data in a circle
+    that waits for the garbage collector, hundreds of frames at a time.
+    """
+
+    def __init__(self) -> None:
+        self._rotation: int | None = None
+        self._matrix = (1, 0, 0, 1)
+
+    def to_image(self, frame: av.VideoFrame) -> Image:
+        """(H, W, 3) BGR, upright, writable, in memory that nobody else holds. One conversion, no further copy.
+
+        swscale writes into a fresh buffer and NumPy looks at it; only a codec that itself decodes to BGR is copied.
+        """
+        image = frame.to_ndarray(format="bgr24")
+        if frame.format.name == "bgr24" or not image.flags.c_contiguous:
+            image = image.copy()
+        if frame.rotation != self._rotation:
+            self._rotation, self._matrix = frame.rotation, display_matrix(frame)
+        return turn_upright(np.asarray(image, np.uint8), self._matrix)
+
+
+def display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
+    """(a, b, c, d) of x' = a x + c y, y' = b x + d y: how a player turns the stored picture; else the identity."""
+    data: Any = frame.side_data.get("DISPLAYMATRIX")
+    if data is None:
+        return 1, 0, 0, 1
+    values = np.frombuffer(bytes(data), np.int32)
+    return int(values[0]), int(values[1]), int(values[3]), int(values[4])
+
+
+def turn_upright(image: Image, matrix: tuple[int, int, int, int]) -> Image:
+    """The picture turned by quarters and mirrored as the matrix says. The same array if there is nothing to do."""
+    a, b, c, d = matrix
+    key = (True, c < 0, b < 0) if abs(b) > abs(a) else (False, a < 0, d < 0)
+    turn = _FLIPS.get(key)
+    return image if turn is None else np.asarray(turn(image), np.uint8)
+
+
+def video_stream(container: av.container.InputContainer) -> av.video.stream.VideoStream | None:
+    """The first stream of moving pictures: no cover art, no codec that is not known."""
+    for stream in container.streams.video:
+        cover = stream.disposition & av.stream.Disposition.attached_pic
+        if not cover and stream.codec_context is not None:
+            return stream
+    return None
+
+
+def nominal_fps(stream: av.video.stream.VideoStream) -> float:
+    """Frames per second as the container says; 30 where it says nothing that can be true."""
+    for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
+        if rate and 0.1 <= float(rate) <= 1000:
+            return float(rate)
+    return _USUAL_FPS
+
+
+def start_s(frame: av.VideoFrame) -> float | None:
+    """When the frame begins, in seconds of its stream's clock; None where it does not say."""
+    return None if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base)
+
+
+def limit_pixels(stream: av.video.stream.VideoStream) -> None:
+    """A damaged or hostile header must not make the decoder ask for all memory."""
+    stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}

@@ -1,0 +1,31 @@
+"""Video decoded by an NVIDIA GPU (NVDEC), through PyAV. What cannot be had is told, not raised."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import av.container
+from av.codec.hwaccel import HWAccel, hwdevices_available
+
+from rtswap.core.errors import reason
+from rtswap.media.containers import local
+from rtswap.media.decoding import video_stream
+
+DEVICE = "cuda"
+
+
+def open_on_gpu(path: Path) -> tuple[av.container.InputContainer | None, str]:
+    """The container, whose pictures the GPU decodes and hands over in the host's memory; or None, and why not."""
+    if DEVICE not in hwdevices_available():
+        return None, "this FFmpeg was built without decoders for NVIDIA GPUs"
+    try:
+        container = av.open(str(path.absolute()), options=local(), metadata_errors="ignore", hwaccel=HWAccel(DEVICE))
+    except (OSError, ValueError, RuntimeError, av.FFmpegError) as error:
+        return None, f"no decoder of an NVIDIA GPU can be opened ({reason(error)})"
+    stream = video_stream(container)
+    if stream is None or not stream.codec_context.is_hwaccel:
+        codec = f" for {stream.codec_context.name}" if stream is not None else ""
+        container.close()
+        return None, f"the GPU has no decoder{codec}"
+    return container, ""

@@ -1,0 +1,168 @@
+"""The sound of a file input, carried over in step with its pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from fractions import Fraction
+from typing import Any
+
+import av
+import av.container
+
+from rtswap.core.errors import reason
+from rtswap.core.urls import redact, scheme
+from rtswap.media.containers import of
+from rtswap.media.tls import verified
+
+Event = Callable[[str], None]
+
+COPIED = {
+    ".mp4": frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"}),
+    ".mov": frozenset({"aac", "mp3", "ac3", "alac", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_f32le"}),
+    ".mkv": frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "vorbis", "flac", "dts", "truehd", "pcm_s16le"}),
+}
+"""Codecs that a container takes as they are; every other sound becomes AAC."""
+_NEEDS_HEADER = frozenset({"aac", "alac", "flac", "opus", "vorbis"})
+_MAX_ERRORS_IN_A_ROW = 20
+_CLOCK_S = 0.01
+"""Containers that count milliseconds make gaps and overlaps up to this; more is a real gap."""
+
+
+def open_sound(
+    path: str, container: av.container.OutputContainer, suffix: str, on_event: Event, *, tls_ca: str | None = None
+) -> SoundTrack | None:
+    """A track of ``container`` fed from ``path``; None (and an event) where there is no sound that can be used.
+
+    To be called before the container's header is written.
+    """
+    try:
+        source = av.open(path, options=of(path) | verified(path, tls_ca), metadata_errors="ignore")
+    except (OSError, ValueError, av.FFmpegError) as error:
+        on_event(f"no sound: {_shown(path)} cannot be read ({reason(error)})")
+        return None
+    try:
+        stream = next((s for s in source.streams.audio if s.codec_context is not None and s.rate), None)
+        if stream is not None:
+            return SoundTrack(source, stream, container, suffix, on_event)
+        on_event(f"no sound: {_shown(path)} has none that can be decoded")
+    except (OSError, ValueError, av.FFmpegError) as error:
+        on_event(f"no sound: {reason(error)}")
+    source.close()
+    return None
+
+
+def _shown(path: str) -> str:
+    return redact(path) if scheme(path) else path
+
+
+class SoundTrack:
+    """Hands out sound packets up to a moment, copied where the container takes the codec, else as AAC.
+
+    Damaged sound is reported once and left out; it never stops the pictures.
+    """
+
+    def __init__(
+        self,
+        source: av.container.InputContainer,
+        stream: Any,
+        container: av.container.OutputContainer,
+        suffix: str,
+        on_event: Event,
+    ) -> None:
+        self._source, self._stream, self._on_event = source, stream, on_event
+        self._zero_s = (source.start_time or 0) / av.time_base
+        self._errors = self._errors_in_a_row = 0
+        self._waiting: Any = None
+        name = stream.codec_context.name
+        whole = name not in _NEEDS_HEADER or bool(stream.codec_context.extradata)
+        self.copies = name in COPIED.get(suffix, frozenset()) and whole
+        self._out: Any
+        self._packets: Generator[Any, None, None]
+        if self.copies:
+            self._out = container.add_stream_from_template(stream)
+            self._packets = self._copied()
+        else:
+            layout = "mono" if stream.codec_context.channels == 1 else "stereo"
+            self._out = container.add_stream("aac", rate=_aac_rate(stream.rate), layout=layout)
+            self._packets = self._transcoded(layout)
+
+    def until(self, time_s: float) -> Iterator[Any]:
+        """Packets that begin before ``time_s`` (seconds from the file's start) and were not handed out yet."""
+        while True:
+            if self._waiting is None:
+                self._waiting = next(self._packets, None)
+            if self._waiting is None or _start_s(self._waiting) >= time_s:
+                return
+            packet, self._waiting = self._waiting, None
+            yield packet
+
+    def close(self) -> None:
+        self._packets.close()
+        self._source.close()
+
+    def _copied(self) -> Generator[Any, None, None]:
+        """What lies before zero (an encoder's run-in) is left out, so that the rest stays in step."""
+        last = -1
+        for packet in self._demuxed():
+            packet.pts = packet.dts = round(packet.pts - self._zero_s / packet.time_base)
+            if packet.pts > last and not packet.is_discard:
+                last = packet.pts
+                packet.stream = self._out
+                yield packet
+
+    def _transcoded(self, layout: str) -> Generator[Any, None, None]:
+        resampler = av.AudioResampler(format="fltp", layout=layout, rate=self._out.rate)
+        due = 0
+        for packet in self._demuxed():
+            try:
+                for frame in packet.decode():
+                    start = self._sample_of(frame, due)
+                    if start < due:
+                        continue
+                    frame.pts, frame.time_base = start, Fraction(1, frame.sample_rate)
+                    due = start + frame.samples
+                    for resampled in resampler.resample(frame):
+                        yield from self._out.encode(resampled)
+                self._errors_in_a_row = 0
+            except (av.FFmpegError, ValueError) as error:
+                if self._gives_up(error):
+                    break
+        yield from self._out.encode(None)
+
+    def _sample_of(self, frame: Any, due: int) -> int:
+        """The frame's first sample, counted from the file's start; ``due`` where only a rounded clock differs."""
+        if frame.pts is None:
+            return due
+        start = round((frame.pts * frame.time_base - self._zero_s) * frame.sample_rate)
+        return due if abs(start - due) < frame.sample_rate * _CLOCK_S else start
+
+    def _demuxed(self) -> Iterator[Any]:
+        packets = self._source.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except (OSError, av.FFmpegError) as error:
+                if self._gives_up(error):
+                    return
+                packets = self._source.demux(self._stream)
+                continue
+            if packet is None:
+                return
+            if packet.pts is not None and packet.size:
+                yield packet
+
+    def _gives_up(self, error: Exception) -> bool:
+        self._errors += 1
+        self._errors_in_a_row += 1
+        if self._errors == 1:
+            self._on_event(f"the sound is damaged ({reason(error)}); what cannot be read is left out")
+        return self._errors_in_a_row >= _MAX_ERRORS_IN_A_ROW
+
+
+def _start_s(packet: Any) -> float:
+    return float(packet.pts * packet.time_base)
+
+
+def _aac_rate(rate: int) -> int:
+    """AAC knows these sampling rates up to 48 kHz; any other is resampled to 48 kHz."""
+    return rate if rate in (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000) else 48_000

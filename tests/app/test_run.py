@@ -1,0 +1,88 @@
+"""Which outputs a run opens by itself, and what is closed when one cannot be opened."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from rtswap.app import run
+from rtswap.app.config import Config, OutputConfig
+from rtswap.core.errors import OutputError
+from rtswap.core.types import StreamInfo
+from rtswap.media.outputs import virtual_camera, window
+
+LIVE = StreamInfo(640, 480, 30.0, live=True)
+CONTROLS: Any = SimpleNamespace(press=lambda key: None, overlay=lambda image: None)
+
+
+class FakeOutput:
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.closed = 0
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[FakeOutput]:
+    """What is opened is written down, not opened. An address ``bad`` cannot be."""
+    found: list[FakeOutput] = []
+
+    def open_output(address: str, _: object) -> FakeOutput:
+        if address == "bad":
+            raise OutputError("bad cannot be opened")
+        found.append(FakeOutput(address))
+        return found[-1]
+
+    monkeypatch.setattr(run, "open_output", open_output)
+    return found
+
+
+def outputs_of(*addresses: str) -> tuple[list[Any], Any]:
+    config = replace(Config(), output=OutputConfig(to=addresses))
+    return run._outputs(config, LIVE, CONTROLS, pytest.fail, pytest.fail)
+
+
+@pytest.mark.parametrize(
+    ("camera", "screen", "expected"),
+    [(True, True, "vcam"), (True, False, "vcam"), (False, True, "window")],
+)
+def test_the_virtual_camera_comes_first_then_the_window(
+    opened: list[FakeOutput], monkeypatch: pytest.MonkeyPatch, camera: bool, screen: bool, expected: str
+) -> None:
+    monkeypatch.setattr(virtual_camera, "available", lambda: (camera, "no driver"))
+    monkeypatch.setattr(window, "available", lambda: (screen, "no screen"))
+    outputs, preview = outputs_of()
+    assert [output.name for output in opened] == [expected]
+    assert (preview is opened[0]) == (expected == "window"), "the window is served by the main thread"
+    assert (outputs == opened) == (expected == "vcam")
+
+
+def test_with_neither_the_error_names_both_and_what_to_do(
+    opened: list[FakeOutput], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(virtual_camera, "available", lambda: (False, "no loopback driver"))
+    monkeypatch.setattr(window, "available", lambda: (False, "no screen here"))
+    with pytest.raises(OutputError) as caught:
+        outputs_of()
+    told = str(caught.value)
+    assert all(
+        word in told for word in ("vcam: no loopback driver", "window: no screen here", "-o out.mp4", "doctor")
+    )
+    assert not opened
+
+
+def test_what_was_opened_before_one_that_cannot_be_is_closed(opened: list[FakeOutput]) -> None:
+    with pytest.raises(OutputError, match="bad"):
+        outputs_of("one.mp4", "window", "bad", "two.mp4")
+    assert [(output.name, output.closed) for output in opened] == [("one.mp4", 1), ("window", 1)]
+
+
+def test_a_window_beside_other_outputs_is_set_apart(opened: list[FakeOutput]) -> None:
+    outputs, preview = outputs_of("a.mp4", "window", "null")
+    assert [output.name for output in outputs] == ["a.mp4", "null"]
+    assert preview.name == "window"

@@ -1,0 +1,115 @@
+"""Whoever stands in the middle of an encrypted connection hears nothing: no stream key, no picture, no request."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from listener import Listener, free_port
+from media_files import make_clip, mark_picture
+from tls_front import Front, certificate, web
+
+from rtswap.core.errors import InputError, OutputError, UsageError
+from rtswap.core.parts import InputRequest, OutputRequest
+from rtswap.core.protocols import Output
+from rtswap.media.inputs import open_input
+from rtswap.media.outputs import open_output
+from rtswap.media.outputs.video import VideoWriter
+from rtswap.media.tls import verified
+
+ADDRESS = "127.0.0.1"
+
+
+def send(output: Output, count: int) -> None:
+    for index in range(count):
+        output.send(mark_picture(index, (128, 96)))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    make_clip(tmp_path / "clip.mp4", 5, audio=True)
+    return tmp_path
+
+
+@pytest.fixture
+def site(folder: Path) -> Iterator[Front]:
+    """A web server with a certificate that only its owner knows."""
+    with web(folder) as port:
+        front = Front(certificate(folder, ADDRESS), port)
+        yield front
+        front.close()
+
+
+def test_an_input_with_an_unknown_certificate_is_refused(site: Front) -> None:
+    for name in ("https", "rtmps", "rtsps"):
+        with pytest.raises(InputError, match="--tls-ca"):
+            open_input(f"{name}://{ADDRESS}:{site.port}/clip.mp4?token=geheim")
+    assert site.came >= 3
+    assert site.heard == b""
+
+
+def test_an_input_is_read_where_its_certificate_is_named(site: Front, folder: Path) -> None:
+    url = f"https://{ADDRESS}:{site.port}/clip.mp4"
+    source = open_input(url, InputRequest(tls_ca=str(folder / f"{ADDRESS}.pem")))
+    assert len(list(source.frames())) == 5
+    assert b"GET /clip.mp4" in site.heard
+
+
+def test_a_certificate_for_another_name_is_refused(folder: Path) -> None:
+    with web(folder) as port:
+        other = Front(certificate(folder, "other.example"), port)
+        with pytest.raises(InputError, match="--tls-ca"):
+            open_input(
+                f"https://{ADDRESS}:{other.port}/clip.mp4", InputRequest(tls_ca=str(folder / "other.example.pem"))
+            )
+        assert (other.came > 0, other.heard) == (True, b"")
+
+
+def test_the_sound_is_not_fetched_from_a_stranger(site: Front, folder: Path) -> None:
+    told: list[str] = []
+    url = f"https://{ADDRESS}:{site.port}/clip.mp4"
+    writer = VideoWriter(folder / "out.mp4", fps=25, audio_from=url, on_event=told.append)
+    writer.send(mark_picture(0, time_s=0.0))
+    writer.close()
+    assert "no sound" in told[0]
+    assert site.heard == b""
+
+
+@pytest.mark.parametrize("name", ["rtmps", "rtsps"])
+def test_a_stream_key_does_not_reach_a_stranger(site: Front, name: str) -> None:
+    output = open_output(f"{name}://{ADDRESS}:{site.port}/live/geheim", OutputRequest(fps=25))
+    with pytest.raises(OutputError, match="--tls-ca"):
+        send(output, 50)
+    assert site.came > 0
+    assert site.heard == b""
+
+
+def test_a_stream_arrives_where_the_certificate_is_named(folder: Path) -> None:
+    """Also with a name of the file that FFmpeg would take apart."""
+    odd = folder / "it's [mine]: a|b\\c"
+    odd.mkdir()
+    port = free_port(socket.SOCK_STREAM)
+    listener = Listener(f"rtmp://{ADDRESS}:{port}/live/a|b'c", {"listen": "1"})
+    front = Front(certificate(odd, ADDRESS), port)
+    url = f"rtmps://{ADDRESS}:{front.port}/live/a|b'c"
+    output = open_output(url, OutputRequest(fps=25, tls_ca=str(odd / f"{ADDRESS}.pem")))
+    send(output, 50)
+    output.close()
+    listener.finish()
+    front.close()
+    assert listener.numbers == list(range(50))
+
+
+def test_a_file_without_certificates_is_told(tmp_path: Path) -> None:
+    (tmp_path / "empty.pem").write_text("nothing")
+    for path in (tmp_path / "empty.pem", tmp_path / "absent.pem", tmp_path):
+        with pytest.raises(UsageError, match=r"--tls-ca .*certificates \(PEM\)"):
+            open_input("https://127.0.0.1:1/x.mp4", InputRequest(tls_ca=str(path)))
+
+
+def test_what_is_not_encrypted_needs_no_certificate() -> None:
+    assert verified("rtmp://host/app") == {}
+    assert verified("/a/file.mp4") == {}
+    assert verified("http://host/a")["tls_verify"] == "1", "it may be sent on to https"

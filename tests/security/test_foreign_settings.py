@@ -1,0 +1,161 @@
+"""A ``rtswap.toml`` in a folder that somebody downloaded: it may not make rtswap unsafe, and is told."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rtswap.app.config import OPTIONS
+from rtswap.app.config_file import Effective, effective, to_toml
+from rtswap.commands.main import main
+from rtswap.core.errors import ConfigError
+
+UNSAFE = [
+    ("safety", "pass_through = true"),
+    ("safety", 'on_failure = "stop"'),
+    ("safety", 'empty_after = "0"'),
+    ("marks", "unmarked = true"),
+    ("marks", 'reason = "x"'),
+    ("marks", 'certificate = "mine.pem"'),
+    ("marks", 'key = "mine.pem"'),
+    ("badge", "hide = true"),
+    ("source", "i_have_consent = true"),
+    ("output", 'to = ["udp://127.0.0.1:5999"]'),
+    ("output", 'to = ["out.mp4", "rtmp://host/app/key"]'),
+    ("output", 'to = ["/tmp/elsewhere.mp4"]'),
+    ("output", 'to = ["../elsewhere.mp4"]'),
+    ("output", 'to = ["~/elsewhere.mp4"]'),
+    ("output", 'to = ["link/elsewhere.mp4"]'),
+    ("output", "overwrite = true"),
+    ("input", 'address = "https://host/film.mp4"'),
+    ("input", 'address = "file:///etc/passwd"'),
+    ("input", 'address = "/dev/video7"'),
+    ("tracking", 'faces = "all"'),
+    ("tracking", 'follow = "place"'),
+    ("tracking", "min_face = 4096"),
+    ("tracking", 'thresholds = "1,1,1"'),
+    ("mask", 'parts = ["nose"]'),
+    ("mask", 'keep = ["eyes"]'),
+    ("network", 'tls_ca = "theirs.pem"'),
+    ("metrics", 'file = "/tmp/elsewhere.jsonl"'),
+    ("console", "quiet = true"),
+]
+HARMLESS = """
+[source]
+photos = ["me.jpg"]
+[input]
+address = "clip.mp4"
+size = "640x480"
+[output]
+to = ["out/clip.mp4", "vcam", "window", "null"]
+[swap]
+strength = 0.8
+[badge]
+look = "light tr"
+language = "de"
+[metrics]
+file = "metrics.jsonl"
+"""
+
+
+@pytest.fixture(autouse=True)
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """(the working folder, the user's configuration folder)."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    here, own = tmp_path / "downloaded", tmp_path / "config/rtswap"
+    here.mkdir()
+    own.mkdir(parents=True)
+    (here / "link").symlink_to(tmp_path)
+    monkeypatch.chdir(here)
+    return here, own
+
+
+def found(**flags: Any) -> Effective:
+    return effective({key.replace("__", "."): (value, "--flag") for key, value in flags.items()})
+
+
+@pytest.mark.parametrize(("section", "line"), UNSAFE)
+def test_it_may_not_make_rtswap_unsafe(folders: tuple[Path, Path], section: str, line: str) -> None:
+    """Refused in one line that names file, key and what to do; believed where the user vouches for the same file."""
+    (folders[0] / "rtswap.toml").write_text(f"[{section}]\n{line}\n")
+    with pytest.raises(ConfigError) as caught:
+        found()
+    key = f"{section}.{line.split()[0]}"
+    told = str(caught.value)
+    assert str(folders[0] / "rtswap.toml") in told
+    assert key in told
+    assert "--config" in told
+    assert "\n" not in told
+    assert effective({}, file="rtswap.toml").origins[key] == "rtswap.toml"
+    (folders[0] / "rtswap.toml").rename(folders[1] / "rtswap.toml")
+    assert found().origins[key] == str(folders[1] / "rtswap.toml")
+
+
+def test_every_setting_that_could_is_asked_about() -> None:
+    """Whoever adds a setting says here whether a stranger may set it."""
+    guarded = {f"{section}.{line.split()[0]}" for section, line in UNSAFE}
+    taste = {
+        "source.photos",
+        "source.also",
+        "source.face",
+        "input.size",
+        "input.fps",
+        "input.hwaccel",
+        "output.codec",
+    }
+    taste |= {"mask.masks", "badge.look", "badge.language", "budget.target", "console.json", "console.stats"}
+    taste |= {row.key for row in OPTIONS if row.section in ("swap", "engine")}
+    assert guarded.isdisjoint(taste)
+    assert {row.key for row in OPTIONS} == guarded | taste
+
+
+def test_what_is_a_matter_of_taste_is_taken(folders: tuple[Path, Path]) -> None:
+    (folders[0] / "rtswap.toml").write_text(HARMLESS)
+    assert found().config.swap.strength == 0.8
+    assert found().config.output.to == ("out/clip.mp4", "vcam", "window", "null")
+
+
+def test_the_users_own_file_counts_beside_it(folders: tuple[Path, Path]) -> None:
+    """A file in the working folder must not put the user's safety back to the defaults."""
+    (folders[1] / "rtswap.toml").write_text('[safety]\non_failure = "stop"\n[swap]\nstrength = 0.5\n')
+    (folders[0] / "rtswap.toml").write_text("[swap]\nstrength = 0.7\n")
+    assert found().config.safety.on_failure == "stop"
+    assert found().config.swap.strength == 0.7
+    (folders[0] / "rtswap.toml").write_text('[safety]\non_failure = "blur"\n')
+    with pytest.raises(ConfigError, match=r"safety\.on_failure"):
+        found()
+
+
+def test_a_flag_settles_it(folders: tuple[Path, Path]) -> None:
+    (folders[0] / "rtswap.toml").write_text('[output]\nto = ["udp://127.0.0.1:5999"]\n')
+    assert found(output__to=("mine.mp4",)).config.output.to == ("mine.mp4",)
+
+
+def test_what_config_prints_is_taken(folders: tuple[Path, Path]) -> None:
+    """``rtswap config > rtswap.toml`` writes every key; one that changes nothing is no matter."""
+    (folders[0] / "rtswap.toml").write_text(to_toml(found()))
+    assert found().config == effective({}, folders=[]).config
+
+
+def test_the_users_folder_stays_the_users(folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folders[1])
+    (folders[1] / "rtswap.toml").write_text("[marks]\nunmarked = true\nreason = 'a study'\n")
+    assert found().config.marks.unmarked
+
+
+def test_which_files_were_read_is_told(folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    for folder in folders:
+        (folder / "rtswap.toml").write_text("[swap]\nstrength = 0.7\n")
+    assert main(["-s", "absent.jpg", "-i", "absent.mp4"]) != 0
+    lines = capsys.readouterr().err.splitlines()
+    told = [line for line in lines if line.startswith("settings from")]
+    assert told == [f"settings from {folders[1] / 'rtswap.toml'}, {folders[0] / 'rtswap.toml'}"]
+
+
+def test_a_number_of_5000_digits_is_told(folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    (folders[0] / "rtswap.toml").write_text(f"[engine]\nthreads = {'9' * 5000}\n")
+    assert main(["config"]) == 2
+    assert re.fullmatch(r"rtswap: rtswap\.toml: not TOML: .*\n", capsys.readouterr().err)

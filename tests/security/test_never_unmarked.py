@@ -1,0 +1,57 @@
+"""Every picture with a swapped face carries a mark that a machine or a person can read, however small it is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from rtswap.app.config import BadgeConfig, Config, MarksConfig
+from rtswap.app.marking import make_disclosure
+from rtswap.core.types import Frame
+from rtswap.disclosure.watermark import LEAST_SIDE
+
+HIDDEN = Config(badge=BadgeConfig(hide=True))
+SIZES = [(16, 16), (64, 48), (158, 158), (159, 2000), (2000, 159), (LEAST_SIDE, LEAST_SIDE), (1280, 720)]
+
+
+def changed(config: Config, size: tuple[int, int]) -> int:
+    """Pixels that differ after marking."""
+    disclosure = make_disclosure(config, lambda event: None)
+    plain = np.full((size[1], size[0], 3), 90, np.uint8)
+    image = plain.copy()
+    disclosure.mark(image, frame=Frame(image, 0, 0.0), swapped=1, stages={})
+    return int((image != plain).any(axis=2).sum())
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_no_badge_leaves_no_picture_without_a_mark(size: tuple[int, int]) -> None:
+    assert changed(HIDDEN, size) > 20
+
+
+def test_small_pictures_get_the_badge_also_from_a_gpu() -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    frame = torch.full((158, 158, 3), 90, dtype=torch.uint8)
+    make_disclosure(HIDDEN, lambda event: None).stamp.apply_on_gpu(frame)
+    assert int((frame != 90).any(2).sum()) > 20
+
+
+def test_large_pictures_get_no_badge_where_it_is_hidden() -> None:
+    size = (LEAST_SIDE, LEAST_SIDE)
+    disclosure = make_disclosure(HIDDEN, lambda event: None)
+    assert disclosure.stamp.badge is None
+    image = np.full((*size, 3), 90, np.uint8)
+    disclosure.mark(image, frame=Frame(image, 0, 0.0), swapped=1, stages={})
+    assert np.abs(image.astype(int) - 90).max() < 20, "the invisible mark alone"
+
+
+def test_a_reason_that_was_written_down_is_the_only_way_out() -> None:
+    research = replace(HIDDEN, marks=MarksConfig(unmarked=True, reason="a study"))
+    assert changed(research, (158, 158)) == 0
+
+
+def test_it_is_told_what_small_pictures_get() -> None:
+    told: list[str] = []
+    make_disclosure(HIDDEN, told.append)
+    assert "below 160 pixels" in told[0]

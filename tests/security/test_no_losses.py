@@ -1,0 +1,107 @@
+"""What a run reads is never replaced by what it writes, by whatever name and with whatever flag."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import cv2
+import pytest
+from media_files import make_clip
+from people import group
+
+from rtswap.app.config import Config, InputConfig, MetricsConfig, OutputConfig, SourceConfig
+from rtswap.app.overwriting import refuse_losses
+from rtswap.commands.main import main
+from rtswap.core.errors import UsageError
+
+CASES = {
+    "the input itself": "-s persona:vera -i clip.mp4 -o clip.mp4",
+    "by another spelling": "-s persona:vera -i clip.mp4 -o ./sub/../clip.mp4",
+    "as a URL": "-s persona:vera -i file://{here}/clip.mp4 -o clip.mp4",
+    "by a symbolic link": "-s persona:vera -i clip.mp4 -o link.mp4",
+    "through a symbolic link": "-s persona:vera -i link.mp4 -o clip.mp4",
+    "by a hard link": "-s persona:vera -i clip.mp4 -o hard.mp4",
+    "a picture": "-s persona:vera -i face.png -o face.png",
+    "the second output": "-s persona:vera -i clip.mp4 -o null -o clip.mp4",
+    "a folder": "-s persona:vera -i frames -o frames/",
+    "a folder by numbers": "-s persona:vera -i frames -o frames/%05d.png",
+    "a picture of the folder": "-s persona:vera -i frames -o frames/00001.png",
+    "a picture among numbered ones": "-s persona:vera -i frames/00001.png -o frames/",
+    "a link among numbered ones": "-s persona:vera -i face.png -o links/",
+    "the photo": "-s face.png -i clip.mp4 -o face.png",
+    "a photo of a folder": "-s frames -i clip.mp4 -o frames/00000.png",
+    "the next source": "-s persona:vera --also face.png -i clip.mp4 -o face.png",
+    "the metrics": "-s persona:vera -i clip.mp4 -o null --metrics clip.mp4",
+    "the manifest beside": "-s persona:vera -i clip.c2pa -o clip.mkv",
+    "the key": "-s persona:vera -i clip.mp4 -o face.png --sign-with clip.mp4 --sign-key face.png",
+    "inspect": "inspect seen/annotated.mp4 --output seen",
+    "extract": "extract seen/sheet.png --out seen",
+    "eval": "eval --sources seen --out seen",
+}
+TWICE = [
+    ("out.mp4", "out.mp4"),
+    ("out.mp4", "sub/../out.mp4"),
+    ("out.png", "new/../out.png"),
+    ("pictures/", "pictures/%05d.png"),
+    ("pictures/", "pictures/00007.png"),
+    ("a.mkv", "a.bmp"),
+]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    face = group("ada", size=160)
+    for name in ("sub", "new", "frames", "links", "seen", "pictures"):
+        (tmp_path / name).mkdir()
+    for name in ("face.png", "frames/00000.png", "frames/00001.png", "seen/sheet.png"):
+        assert cv2.imwrite(str(tmp_path / name), face)
+    make_clip("clip.mp4", [face] * 3)
+    for name in ("clip.c2pa", "seen/annotated.mp4"):
+        (tmp_path / name).write_bytes((tmp_path / "clip.mp4").read_bytes())
+    (tmp_path / "link.mp4").symlink_to("clip.mp4")
+    (tmp_path / "links/00003.png").symlink_to("../face.png")
+    os.link("clip.mp4", "hard.mp4")
+    return tmp_path
+
+
+@pytest.mark.parametrize("args", CASES.values(), ids=CASES)
+def test_what_is_read_stays(folder: Path, args: str, capsys: pytest.CaptureFixture[str]) -> None:
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    flags = args.format(here=folder).split()
+    for more in (["-y"], []):
+        assert main([*flags, *([] if flags[0] == "extract" else ["--i-have-consent"]), *more]) == 2
+        told = capsys.readouterr().err.splitlines()[-1]
+        assert " is " in told
+        assert "another name" in told or "another folder" in told
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("outputs", TWICE)
+def test_nothing_is_written_twice(outputs: tuple[str, ...]) -> None:
+    with pytest.raises(UsageError, match="written twice"):
+        refuse_losses(Config(output=OutputConfig(outputs)))
+
+
+def test_the_metrics_are_no_output_of_another_kind() -> None:
+    with pytest.raises(UsageError, match="written twice"):
+        refuse_losses(Config(output=OutputConfig(("a.mp4",)), metrics=MetricsConfig("a.mp4")))
+
+
+def test_what_loses_nothing_is_allowed() -> None:
+    """Also beside the input, into its folder under a new name, and twice to what keeps no file."""
+    for outputs in (
+        ("null", "null"),
+        ("window", "vcam", "vcam:x"),
+        ("udp://h:1", "out.mp4", "out.mkv"),
+        ("frames/a.png",),
+    ):
+        refuse_losses(
+            Config(
+                source=SourceConfig(("persona:vera", "face.png")),
+                input=InputConfig("frames"),
+                output=OutputConfig(outputs),
+            )
+        )
+    refuse_losses(Config(input=InputConfig("0"), output=OutputConfig(("0.mp4",))))

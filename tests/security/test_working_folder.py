@@ -1,0 +1,147 @@
+"""Code that lies in the working folder, beside somebody's video, is never run."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+from people import group
+
+from rtswap.core.isolation import program, python, trusted
+
+ROOT = Path(__file__).resolve().parents[2]
+INSTALLED = (
+    "av",
+    "c2pa",
+    "cryptography",
+    "cv2",
+    "joblib",
+    "lz4",
+    "numpy",
+    "onnx",
+    "onnxruntime",
+    "openvino",
+    "platformdirs",
+)
+INSTALLED += ("psutil", "pyvirtualcam", "rich", "torch", "sitecustomize", "usercustomize")
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a picture and a module of every name there is; each leaves a file RAN_its_name."""
+    folder = tmp_path_factory.mktemp("hostile")
+    loaded = subprocess.run(  # by Python itself for `python -m`, before any code of ours
+        [sys.executable, "-P", "-c", "import runpy, sys; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    for name in (*INSTALLED, *sorted(set(sys.stdlib_module_names) - set(loaded))):
+        (folder / f"{name}.py").write_text(f"open('RAN_{name}', 'w')\n")
+    assert (folder / "json.py").exists()
+    assert cv2.imwrite(str(folder / "people.png"), group("ada"))
+    return folder
+
+
+def ran(folder: Path, *args: str, **environ: str) -> tuple[list[str], subprocess.CompletedProcess[str]]:
+    """Which modules of the folder Python ran there. The checkout is on the path, as if rtswap were installed."""
+    done = subprocess.run(
+        [sys.executable, *args], cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)} | environ,
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    return sorted(path.name for path in folder.glob("RAN_*")), done
+
+
+def test_the_folder_bites(hostile: Path, tmp_path: Path) -> None:
+    """Python alone, started as usual, does run what lies there."""
+    (tmp_path / "numpy.py").write_text((hostile / "numpy.py").read_text())
+    assert ran(tmp_path, "-c", "import numpy")[0] == ["RAN_numpy"]
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        "doctor",
+        "config",
+        "-q -s persona:vera -i people.png -o udp://127.0.0.1:5998",
+        "-q -s persona:vera -i people.png -o swapped.png -o clip.mkv -y",
+        "verify people.png",
+    ],
+)
+def test_no_command_runs_it(hostile: Path, args: str) -> None:
+    """As ``python -m rtswap``, the way with the working folder in front."""
+    found, done = ran(hostile, "-m", "rtswap", *args.split())
+    assert found == []
+    assert done.returncode in (0, 1, 3), done.stderr  # 3: verify found no mark
+    assert "internal error" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_search_for_a_screen_does_not_run_it(hostile: Path) -> None:
+    """The console script, whose own path is clean: the child is what looked in the working folder."""
+    code = (
+        "import sys\nfrom rtswap.media.outputs.window import available\nprint('no window can' in available()[1])\n"
+        "print('cv2' in sys.modules)"
+    )
+    found, done = ran(hostile, "-P", "-c", code, DISPLAY=":99", WAYLAND_DISPLAY="")
+    assert found == []
+    assert done.stdout.split()[-1:] == ["True"], done.stderr
+
+
+def test_children_import_what_their_parent_imports(tmp_path: Path) -> None:
+    code = (
+        "import subprocess, rtswap, cv2\nfrom rtswap.core.isolation import python\n"
+        "child = python('import rtswap, cv2; print(rtswap.__file__, cv2.__file__)')\n"
+        "print(rtswap.__file__, cv2.__file__, flush=True)\nsubprocess.run(child, check=True)"
+    )
+    for folder in (tmp_path, ROOT):
+        _, done = ran(folder, "-c", code)
+        mine, childs = done.stdout.splitlines()
+        assert mine == childs
+
+
+def test_the_working_folder_leaves_the_path_by_every_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    work, link = tmp_path / "work", tmp_path / "link"
+    work.mkdir()
+    link.symlink_to(work)
+    monkeypatch.chdir(work)
+    assert trusted(["", ".", str(work), str(link), f"{work}/../work", str(tmp_path)]) == [str(tmp_path), str(ROOT)]
+
+
+def test_where_rtswap_or_python_lies_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert trusted([""]) == [str(ROOT)]
+    standard = str(Path(os.__file__).resolve().parent)
+    monkeypatch.chdir(standard)
+    assert standard in trusted([standard])
+
+
+def test_programs_are_not_taken_from_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tool = tmp_path / "tool-of-nobody"
+    tool.write_text("#!/bin/sh\n")
+    tool.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    for path in ("", ".", f":{os.defpath}", str(tmp_path)):
+        monkeypatch.setenv("PATH", path)
+        assert program("tool-of-nobody") is None
+    monkeypatch.chdir("/")
+    assert program("tool-of-nobody") == str(tool)
+
+
+def test_python_is_started_in_one_way() -> None:
+    """Whoever writes ``sys.executable`` elsewhere has to think of the working folder again."""
+    users = [
+        str(path.relative_to(ROOT))
+        for path in sorted((ROOT / "rtswap").rglob("*.py"))
+        if any(
+            isinstance(node, ast.Attribute) and ast.unparse(node) == "sys.executable"
+            for node in ast.walk(ast.parse(path.read_text()))
+        )
+    ]
+    assert users == ["rtswap/core/isolation.py"]
+    assert python("pass")[1] == "-P"

@@ -1,0 +1,72 @@
+"""Another package's parts, installed as its users would install it, and used by name."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from paths import ASSETS, ROOT
+
+PICTURE = ASSETS / "personas/ben.jpg"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of installed packages with docs/examples in it."""
+    source = tmp_path_factory.mktemp("source") / "examples"
+    shutil.copytree(ROOT / "docs/examples", source)
+    found = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*command, "--target", str(found), str(source)], check=True, timeout=100)
+    return found
+
+
+def rtswap(site: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join([str(site), str(ROOT)]))
+    command = [sys.executable, "-m", "rtswap", *words]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=100, check=False)
+
+
+def test_a_swapper_and_a_finish_of_another_package_run(site: Path, tmp_path: Path) -> None:
+    words = ("-s", "persona:ada", "-i", str(PICTURE), "-o", str(tmp_path / "out.png"), "--json")
+    done = rtswap(site, *words, "--swapper", "paper-mask", "--finish", "old-film")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["frames_with_swap"] == 1
+
+
+def test_an_input_and_an_output_of_another_package_run(site: Path, tmp_path: Path) -> None:
+    done = rtswap(site, "-s", "persona:ada", "-i", f"drift:{PICTURE}", "-o", f"stills:{tmp_path}", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["frames"] > 3
+    assert (tmp_path / "000000.png").exists()
+
+
+def test_what_is_installed_is_listed(site: Path) -> None:
+    told = rtswap(site, "--help").stdout
+    for line in ("--swapper +paper-mask", "--finish +old-film", "--input +drift", "--output +stills"):
+        assert re.search(line, told), told
+
+
+def test_without_the_package_its_names_are_unknown(tmp_path: Path) -> None:
+    for flag, name in (("--swapper", "paper-mask"), ("--finish", "old-film")):
+        done = rtswap(tmp_path, "-s", "persona:ada", "-i", str(PICTURE), "-o", "null", flag, name)
+        assert done.returncode == 2
+        assert done.stderr.count("\n") == 1
+        assert name in done.stderr
+
+
+def test_a_part_that_does_not_load_is_one_line(site: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "site"
+    shutil.copytree(site, broken)
+    (broken / "rtswap_example/paper_mask.py").write_text("import a_module_that_is_not_there")
+    done = rtswap(broken, "-s", "persona:ada", "-i", str(PICTURE), "-o", "null", "--swapper", "paper-mask")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "rtswap-example" in done.stderr
+    assert "a_module_that_is_not_there" in done.stderr
