@@ -29,7 +29,7 @@ from rtswap.core.protocols import Engine
 from rtswap.core.types import Frame, Quality, SourceIdentity, Tensor
 from rtswap.engines.build.pixels import cast_pixels_first
 from rtswap.engines.build.precision import SENSITIVE, lower_precision
-from rtswap.engines.build.profiles import PROFILES
+from rtswap.engines.build.profiles import profiles
 from rtswap.engines.telemetry import no_telemetry
 from rtswap.networks.registry import Registry
 from rtswap.source.portrait import find_landmarks
@@ -92,7 +92,7 @@ def record() -> dict[str, list[Inputs]]:
             head = AnimatedHead(*portraits[target], 220)
             for index, image in enumerate(clip([head], (640, 480), fps=6, frames=FRAMES)):
                 pipeline.process(Frame(image, index, index / 6), Quality())
-    found: dict[str, list[Inputs]] = {name: [] for name in PROFILES}
+    found: dict[str, list[Inputs]] = {name: [] for name in profiles()}
     for inputs in kept:
         found[_network_of(inputs)].append(inputs)
     found["dlib"] = [{"image": np.stack([_square(persona(name), 150) for name in PEOPLE])}]
@@ -192,9 +192,9 @@ def table(results: Mapping[str, Any]) -> str:
     for name, found in results.items():
         for output, half in found["fp16"].items():
             brain = found["bf16"][output]
-            allowed = PROFILES[name].tolerance.get(output)
+            allowed = profiles()[name].tolerance.get(output)
             unit = "px of 128" if (name, output) == ("landmarks", "points") else UNITS[output]
-            runs = PROFILES[name].precision + (", some layers in fp32" if PROFILES[name].keep else "")
+            runs = profiles()[name].precision + (", some layers in fp32" if profiles()[name].keep else "")
             lines.append(
                 f"| {name} | {output} | {unit} | {half['scale']:.3g} "
                 f"| {half['largest']:.2g}, {half['p99']:.2g} | {brain['largest']:.2g}, {brain['p99']:.2g} "
@@ -211,12 +211,12 @@ def main() -> None:
     console = Console()
     inputs = record()
     results = {}
-    for number, name in enumerate(PROFILES):
-        console.progress(number, len(PROFILES), name)
-        keep = PROFILES[name].keep
+    for number, name in enumerate(profiles()):
+        console.progress(number, len(profiles()), name)
+        keep = profiles()[name].keep
         results[name] = {how: measure(name, inputs[name], how, keep) for how in ("fp16", "bf16")}
         results[name]["inputs"] = len(inputs[name])
-    console.progress(len(PROFILES), len(PROFILES))
+    console.progress(len(profiles()), len(profiles()))
     console.finish()
     print(table(results))
     if given.json:

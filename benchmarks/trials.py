@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from telling import tell
 
 from rtswap.commands.evaluate.speed import time_in_turn
@@ -34,16 +33,20 @@ from rtswap.disclosure.badge import Badge
 from rtswap.disclosure.gpu import GpuMarks, write_plain
 from rtswap.disclosure.watermark import Payload
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
+from rtswap.engines.telemetry import no_telemetry
 from rtswap.engines.torch.engine import TorchEngine
 from rtswap.engines.torch.graph import Program
 from rtswap.gpu.resample import Tensor, uploaded
 from rtswap.gpu.torch_import import load_torch
 from rtswap.vision.geometry import upright_view
-from training.imported import weights_from
 from training.landmarks import network as landmarks
 from training.masks import network as masks
-from training.one import network as one
+from training.onnx_files import load_weights
 from training.recognition import network as recognition
+from training.refiner import network as refiner
+
+with no_telemetry():
+    import onnxruntime
 
 torch = load_torch()
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,9 +62,9 @@ MODULES: Mapping[str, Callable[[], Any]] = {
     "landmarks": lambda: landmarks.Deployed(landmarks.LandmarkNetwork()),
     "occlusion": lambda: masks.Deployed(masks.OcclusionNetwork()),
     "recognition": lambda: recognition.Deployed(recognition.RecognitionNetwork()),
-    "refiner-128": lambda: one.DeployedGenerator(one.Generator()),
-    "refiner-256": lambda: one.DeployedGenerator(one.FineGenerator()),
-    "refiner-128-source": lambda: one.DeployedEncoder(one.Encoder()),
+    "refiner-128": lambda: refiner.DeployedGenerator(refiner.Generator()),
+    "refiner-256": lambda: refiner.DeployedGenerator(refiner.FineGenerator()),
+    "refiner-128-source": lambda: refiner.DeployedEncoder(refiner.Encoder()),
 }
 """Shipped file -> the module it was exported from."""
 
@@ -180,7 +183,7 @@ def modules(device: str, threads: int) -> dict[str, Any]:
         path = ASSETS / f"{name}.onnx"
         table = TorchEngine(path, threads=threads, device=device)
         processor = OnnxRuntimeEngine(path, threads=threads)
-        module = weights_from(path, make()).to(device)
+        module = load_weights(path, make()).to(device)
         given = {spec.name: _values(spec.dtype, spec.shape) for spec in table.inputs}
         tensors = [torch.from_numpy(value).to(device) for value in given.values()]
         outputs = {spec: value.copy() for spec, value in table.run(given).items()}

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Train `one` and then `one-256` on a lent GPU machine without internet, within one loan.
+# Train `refiner-128` and then `refiner-256` on a lent GPU machine without internet, within one loan.
 #
 #   scripts/gpu_training.sh prepare FACES TEACHER   here, after `gpu_day.sh prepare`: faces and labels into .wheels/4
 #   scripts/gpu_training.sh take                    there, with .wheels/4 carried: unpack them
@@ -22,7 +22,7 @@ prepare() {
   mkdir -p "$work/faces" .wheels/4
   cp "$faces"/*.jpg "$faces"/faces.npz "$work/faces"
   .venv/bin/python -c "
-import sys; from pathlib import Path; from training.landmarks.faces import load_or_label
+import sys; from pathlib import Path; from training.landmarks.teacher import load_or_label
 load_or_label(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]))" "$faces" "$teacher" "$work/labels.npz"
   tar cf .wheels/4/faces.tar -C "$work" . && rm -rf "$work" && du -sb .wheels/4
 }
@@ -41,15 +41,15 @@ train() {  # in $TREE: two thirds of the time for 128 px, the rest for the finer
   local begin end; begin=$(date +%s) end=$(($(cat $RESULT/end) - ENDING))
   export PYTHONUNBUFFERED=1 MPLBACKEND=Agg PYTHONPATH=$PWD:$UNPACKED/site312
   local given="--minutes 60 --faces $DATA/faces --teacher none --cache $RESULT/one --threads 4 --settled 0"
-  mkdir -p $RESULT/ships && cp rtswap/assets/one-128*.onnx $RESULT/ships
+  mkdir -p $RESULT/ships && cp rtswap/assets/refiner-128*.onnx $RESULT/ships
   # shellcheck disable=SC2086
-  python3 -m training.one $given --until $((begin + (end - begin) * 2 / 3)) --begin-from $RESULT/ships \
+  python3 -m training.refiner $given --until $((begin + (end - begin) * 2 / 3)) --begin-from $RESULT/ships \
     --out $RESULT/one --makers 13 --shards 600 --least 24 --true 144 --cross 48 --rate 5e-4 > $RESULT/one.log 2>&1
-  python3 -m training.one.export --checkpoint $RESULT/one/checkpoint.pt --to $RESULT/ships
+  python3 -m training.refiner.export --checkpoint $RESULT/one/checkpoint.pt --to $RESULT/ships
   # shellcheck disable=SC2086
-  python3 -m training.one $given --until $end --begin-from $RESULT/ships --size 256 \
+  python3 -m training.refiner $given --until $end --begin-from $RESULT/ships --size 256 \
     --out $RESULT/fine --makers 13 --shards 240 --least 13 --true 48 --cross 16 --rate 3e-4 > $RESULT/fine.log 2>&1
-  python3 -m training.one.export --checkpoint $RESULT/fine/checkpoint.pt --size 256 --to $RESULT/ships
+  python3 -m training.refiner.export --checkpoint $RESULT/fine/checkpoint.pt --size 256 --to $RESULT/ships
 }
 
 look() {

@@ -25,3 +25,8 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.relu(x + self.second(self.first(x)))
+
+
+def to_input(crops: Tensor) -> Tensor:
+    """(N, S, S, 3) uint8 -> (N, 3, S, S) float32 -1..1."""
+    return crops.permute(0, 3, 1, 2).to(torch.float32) * (2 / 255) - 1

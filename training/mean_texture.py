@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from rtswap.swappers.mesh.strength import FINE, LIGHT
-from rtswap.swappers.mesh.uv_chart import COARSE, inwards, unroll
+from rtswap.swappers.mesh.uv_chart import COARSE, inwards, to_chart
 from rtswap.vision.pose import pose_of
 from rtswap.vision.resample import blurred, resized
 from training.people import is_usable
@@ -38,7 +38,7 @@ def main() -> None:
         pose = pose_of(mesh)
         if not is_usable(name) or max(abs(pose.yaw), abs(pose.pitch)) > MOST_TURN_DEG:
             continue
-        image = unroll(cv2.imread(str(arguments.faces / name)), mesh).image
+        image = to_chart(cv2.imread(str(arguments.faces / name)), mesh).image
         small = np.asarray(resized(image, (COARSE, COARSE), cv2.INTER_AREA), np.float32) + 4
         light = blurred(np.asarray(small * inside, np.float32), LIGHT) / weight
         features = np.log(np.maximum(blurred(small, FINE), 1) / np.maximum(light, 1))

@@ -38,39 +38,39 @@ KEPT = ("eyes", "mouth")
 
 @dataclass(frozen=True, slots=True)
 class SourceConfig:
-    """Whose face is put on"""
+    """Source"""
 
     photos: tuple[str, ...] = option(
         (),
         texts("PHOTO", "a file or a folder"),
         "--source",
         "-s",
-        help="photo of the source; repeat it, or give a folder, for several photos",
+        help="photo of the face to put on; repeat it, or give a folder, for several photos of one person",
     )
     also: tuple[str, ...] = option(
         (),
         texts("PHOTO", "a photo or a folder of photos"),
         "--also",
-        help="photo, or folder of photos, of one more source, for the keys 2 to 9; repeat it",
+        help="photo or folder of photos of another source, for the keys 2 to 9; repeatable",
     )
     face: int = option(
         0,
         integer("N", 0, 99),
         "--source-face",
-        help="which face of a photo with several: 1 is the leftmost; 0 takes the largest",
+        help="which face to use in a photo that shows several: 1 is the leftmost, 0 the largest",
     )
     i_have_consent: bool = option(
         False,
         switch(),
         "--i-have-consent",
-        help="the person shown is me or has agreed: do not ask, for scripts",
+        help="confirm that the person shown is you or has agreed; skips the question, for scripts",
         own=always,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class InputConfig:
-    """Where frames come from"""
+    """Input"""
 
     address: str = option(
         "0",
@@ -87,92 +87,90 @@ class InputConfig:
         "none",
         choice("none", "auto", "cuda"),
         "--hwaccel",
-        help="decode video files on an NVIDIA GPU: cuda says so where it cannot, auto does not",
+        help="decode video files on an NVIDIA GPU: cuda warns when it cannot, auto falls back silently",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class OutputConfig:
-    """Where finished pictures go"""
+    """Output"""
 
     to: tuple[str, ...] = option(
         (),
         texts("ADDRESS", "a device, a file or a URL"),
         "--output",
         "-o",
-        help="vcam[:name], window, a file (.mp4 .mkv .mov), an image, a URL, or null; repeat it for several. "
-        "Left out: the virtual camera, or else the preview window",
+        help="vcam[:name], window, a file (.mp4 .mkv .mov), an image, a URL, or null; repeatable. "
+        "Default: the virtual camera, or the preview window if there is none",
         own=leads_away,
     )
     codec: str = option(
-        "h264", text("NAME", "a name"), "--codec", help="video codec of files and URLs, by FFmpeg's name"
+        "h264", text("NAME", "a name"), "--codec", help="video codec for files and URLs, by its FFmpeg name"
     )
-    overwrite: bool = option(False, switch(), "--overwrite", "-y", help="replace output files that exist", own=always)
+    overwrite: bool = option(False, switch(), "--overwrite", "-y", help="overwrite existing output files", own=always)
 
 
 @dataclass(frozen=True, slots=True)
 class TrackingConfig:
-    """Finding and following faces"""
+    """Tracking"""
 
-    faces: str = option(
-        "one", choice("one", "all"), "--faces", help="swap one person's face, or every face", own=always
-    )
+    faces: str = option("one", choice("one", "all"), "--faces", help="swap one person, or everybody", own=always)
     follow: str = option(
         "person",
         choice("person", "place"),
         "--follow",
-        help="know people again by their looks, so that nobody takes their place; or by place and size alone",
+        help="tell people apart by their faces, so that nobody takes over; or by position and size alone",
         own=always,
     )
     min_face_px: int = option(
-        35, integer("PX", 12, 4096), "--min-face", help="smallest face looked for, in pixels", own=always
+        35, integer("PX", 12, 4096), "--min-face", help="smallest face to look for, in pixels", own=always
     )
     thresholds: tuple[float, ...] = option(
         (0.6, 0.7, 0.8),
         thresholds(3),
         "--thresholds",
-        help="scores asked of the detector's three networks",
+        help="minimum confidence of the three detector stages",
         own=always,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class SwapConfig:
-    """The swap"""
+    """Swap"""
 
     swapper: str = option(
         "mesh",
         swapper(),
         "--swapper",
-        help="how faces are swapped. " + ". ".join(f"{spec.name}: {spec.help}" for spec in built_in_swappers()),
+        help="swapping method. " + ". ".join(f"{spec.name}: {spec.help}" for spec in built_in_swappers()),
     )
     expression: float = option(
-        1.0, number("K", 0, 1.5), "--expression", help="how much of the target's expression comes through"
+        1.0, number("K", 0, 1.5), "--expression", help="how much of the target's expression to keep"
     )
     strength: float = option(
         1.0,
         number("N", 0, 1.3),
         "--strength",
-        help="how strongly the source shows: less goes towards the mean face, more exaggerates",
+        help="how strongly the source shows: below 1 goes towards an average face, above 1 exaggerates",
     )
     delight: bool = option(
-        False, switch(), "--delight", help="take hard light and shadows off the photo; costs a little likeness"
+        False, switch(), "--delight", help="remove hard light and shadows from the photo; costs a little likeness"
     )
     color: str = option(
         "light",
         choice(*COLOR_TRANSFERS),
         "--color",
-        help="how the source takes on the target's colours; idt and sot are slow, for files",
+        help="how to match the target's colours; idt and sot are slow, for files",
     )
-    detail: str = option(
-        "match", choice("match", "none"), "--detail", help="match the target's sharpness and grain, or not"
+    detail: str = option("match", choice("match", "none"), "--detail", help="match the target's sharpness and grain")
+    blend: str = option(
+        "alpha", choice("alpha", "poisson"), "--blend", help="how to blend the edge; poisson is slow, for files"
     )
-    blend: str = option("alpha", choice("alpha", "poisson"), "--blend", help="poisson is slow, for files")
     finishes: tuple[str, ...] = option(
         (),
         finish(),
         "--finish",
-        help="a further step between swap and paste, from another package; repeat it",
+        help="extra step between swap and paste, from an installed package; repeatable",
     )
 
 
@@ -184,13 +182,13 @@ class MaskConfig:
         MASKS,
         choices(*MASKS),
         "--mask",
-        help="hull: inside the face's outline; skin: not the photo's hair; occlusion: behind hands, cups and hair",
+        help="hull: inside the face; skin: without the photo's hair; occlusion: behind hands, cups and hair",
     )
     parts: tuple[str, ...] = option(
-        ("all",), choices("all", *PARTS), "--parts", help="swap these parts of the face only", own=always
+        ("all",), choices("all", *PARTS), "--parts", help="swap only these parts of the face", own=always
     )
     keep: tuple[str, ...] = option(
-        (), choices(*KEPT), "--keep", help="keep these parts of the target's own face", own=always
+        (), choices(*KEPT), "--keep", help="keep these parts of the target's face", own=always
     )
 
     @property
@@ -214,31 +212,31 @@ class SafetyConfig:
         3.0,
         duration(3600),
         "--empty-after",
-        help="with nobody in the picture for so long, plain frames may pass",
+        help="let plain frames pass after this time without anybody in the picture",
         own=always,
     )
     pass_through: bool = option(
         False,
         switch(),
         "--pass-through",
-        help="let plain frames pass whenever there is no swap: the real face shows",
+        help="let plain frames pass when there is no swap: the real face shows",
         own=always,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class BadgeConfig:
-    """The label that says that the face is synthetic"""
+    """Badge"""
 
     look: str = option(
         "auto bl",
         badge_look(),
         "--badge",
-        help="how the badge looks, and its place: top or bottom, left, centre or right",
+        help="style and position of the badge: t or b for top or bottom, l, c or r for left, centre or right",
     )
     language: str = option("en", choice(*BADGE_LANGUAGES), "--badge-language", help="language of the badge")
     hide: bool = option(
-        False, switch(), "--no-badge", help="draw no badge: you must tell people yourself", own=always
+        False, switch(), "--no-badge", help="do not draw the badge: you must tell people yourself", own=always
     )
 
     @property
@@ -252,13 +250,13 @@ class BadgeConfig:
 
 @dataclass(frozen=True, slots=True)
 class MarksConfig:
-    """What says by machine that the face is synthetic"""
+    """Marks that machines read"""
 
     certificate: str | None = option(
         None,
         text("FILE", "a file"),
         "--sign-with",
-        help="certificate chain (PEM) that signs recordings; yours",
+        help="your certificate chain (PEM), to sign recordings with",
         own=always,
     )
     key: str | None = option(None, text("FILE", "a file"), "--sign-key", help="its private key (PEM)", own=always)
@@ -266,11 +264,11 @@ class MarksConfig:
         False,
         switch(),
         "--unmarked",
-        help="for research: neither badge nor invisible mark. Needs a reason in rtswap.toml (marks.reason)",
+        help="no badge and no invisible mark, for research; needs marks.reason in rtswap.toml",
         own=always,
     )
     reason: str | None = option(
-        None, text("TEXT", "a sentence"), help="why pictures leave unmarked, in rtswap.toml alone", own=always
+        None, text("TEXT", "a sentence"), help="why pictures are unmarked; only in rtswap.toml", own=always
     )
 
 
@@ -282,21 +280,21 @@ class BudgetConfig:
         0.040,
         duration(60),
         "--budget",
-        help="time one frame may take; quality steps down to keep it. 0 turns this off",
+        help="time one frame may take; quality is lowered to keep it. 0 turns this off",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
-    """What runs the networks"""
+    """Inference engine"""
 
     engine: str = option(
         "auto",
         choice("auto", "tensorrt", "torch-cuda", "openvino", "onnxruntime"),
         "--engine",
-        help="runtime of the networks; auto takes the fastest that computes right",
+        help="inference engine; auto picks the fastest one that passes the accuracy check",
     )
-    threads: int = option(0, integer("N", 0, 256), "--threads", help="threads per network; 0 lets rtswap choose")
+    threads: int = option(0, integer("N", 0, 256), "--threads", help="threads per network; 0 for automatic")
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,23 +308,26 @@ class NetworkConfig:
 
 @dataclass(frozen=True, slots=True)
 class MetricsConfig:
-    """What is measured"""
+    """Metrics"""
 
     file: str | None = option(
         None,
         text("FILE", "a file"),
         "--metrics",
-        help="append one JSON line a second to this file; a .prom file is kept for Prometheus instead",
+        help="append a JSON line per second to this file; a .prom file is kept up to date for Prometheus",
         own=leads_away,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class ConsoleConfig:
-    """What is printed"""
+    """Console"""
 
     json: bool = option(False, switch(), "--json", help="print the result as JSON on standard output")
-    quiet: bool = option(False, switch(), "--quiet", "-q", help="print errors only", own=always)
+    quiet: bool = option(False, switch(), "--quiet", "-q", help="print only errors", own=always)
+    stats: bool = option(
+        False, switch(), "--stats", help="also print percentiles: of every stage, of frames' ages", own=always
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,6 @@ def _without_own(found: dict[str, Any], values: Mapping[str, Any], path: Path, o
             flag = f"give {row.flags[0]}, " if row.flags else ""
             raise ConfigError(
                 f"{path.absolute()} sets {row.key}, which a file in the working folder may not",
-                got=row.kind.to_toml(found[row.key]),
                 do=f"If you mean it, {flag}write it into {own}, or trust the file: --config {path}",
             )
     return found

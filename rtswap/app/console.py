@@ -1,7 +1,8 @@
-"""What the user sees while it runs: one status line that rewrites itself, events above it, a summary at the end.
+"""What the user sees: one status line that rewrites itself, events above it, results at the end. Printed by rich,
+which is imported when the first thing is.
 
-Everything for people goes to stderr; stdout carries only what was asked for as data (``--json``). When stderr
-is closed or its reader has gone, the console falls silent and the work goes on.
+What a command was asked for goes to stdout, everything else to stderr. When stderr is closed or its reader has gone,
+the console falls silent and the work goes on.
 """
 
 from __future__ import annotations
@@ -11,110 +12,213 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, TextIO
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TextIO, TypeAlias, cast
 
+from rtswap.core.errors import OutputError
+from rtswap.core.text import clock as minutes_and_seconds
+from rtswap.core.text import plural, printable
+
+if TYPE_CHECKING:
+    from rich.console import Console as RichConsole
+    from rich.console import RenderableType
+    from rich.live import Live
+
+Shown: TypeAlias = "RenderableType"
+"""What is printed: a line of text, or a table (``commands.reports.table``). On a terminal texts wrap between words,
+unless they begin with two spaces: commands, to be copied."""
 PLAIN_EVERY_S = 10.0
-"""Seconds between status lines where there is no terminal."""
+"""Seconds before and between status lines where there is no terminal."""
 REDRAW_EVERY_S = 0.1
-BAR_CELLS = 24
-_CLEAR = "\r\x1b[K"
+BAR_CELLS, GREEN = 24, "green"
+PLAIN_WIDTH = 100_000
+"""Columns where there is no terminal: nothing wraps."""
 
 
 class Console:
-    """Prints for one run. The methods may be called from any thread: each makes a single write.
+    """Prints for one run; leaves its lines standing at the end of a ``with`` block. Any thread may call the methods.
 
-    ``quiet`` silences everything but errors and the JSON summary; ``json`` prints the summary as one JSON
-    object on stdout. ``clock`` gives seconds.
+    ``quiet`` silences everything but errors and JSON; ``json`` prints the result as one JSON object on stdout;
+    ``stats``: the command's figures are wanted in full. ``clock`` gives seconds.
     """
 
     def __init__(
         self,
         quiet: bool = False,
         json: bool = False,
+        stats: bool = False,
         *,
         stream: TextIO | None = None,
         clock: Callable[[], float] = time.perf_counter,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
-        self.quiet, self.json = quiet, json
+        self.quiet, self.json, self.stats = quiet, json, stats
         self._stream = sys.stderr if stream is None else stream
-        self._clock = clock
-        self._live = _is_terminal(self._stream) and environ.get("TERM") != "dumb"
-        self._color = self._live and not environ.get("NO_COLOR")
-        self._line = ""
+        self._clock, self._environ = clock, environ
         self._last_event = ""
-        self._drawn_at = -math.inf
+        self._drawn_at: float | None = None
         self._began_at: float | None = None
+        self._complete = False
+        self._live: Live | None = None
+
+    def __enter__(self) -> Console:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.finish()
 
     def event(self, text: str) -> None:
         """Something that happened, on a line of its own above the status line; not repeated when it repeats."""
         if self.quiet or text == self._last_event:
             return
         self._last_event = text
-        if self._live:
-            self._write(f"{_CLEAR}{text}\n{self._line}")
-        else:
-            self._write(f"{text}\n")
+        self._rich.print(printable(text), soft_wrap=True)
 
     def status(self, line: str) -> None:
         """Replace the status line. Call it as often as you like; without a terminal every 10 s are printed."""
-        now = self._clock()
-        if self.quiet or now - self._drawn_at < (REDRAW_EVERY_S if self._live else PLAIN_EVERY_S):
-            return
-        self._drawn_at = now
-        self._draw(line)
+        if self._due():
+            self._draw(line)
 
     def progress(self, done: int, total: int | None, line: str = "") -> None:
         """Like ``status``, with a bar and the time that is left. ``total`` None: not known beforehand."""
-        now = self._clock()
         if self._began_at is None:
-            self._began_at = now
+            self._began_at = self._clock()
+        complete = bool(total) and done >= (total or 0)
+        if (complete and self._complete) or not self._due(now=complete):
+            return
+        self._complete = complete
         if not total:
-            self.status(f"{done} frames  {line}")
+            self._draw(f"{plural(done, 'frame')}  {line}".rstrip())
             return
         share = min(1.0, done / total)
-        text = f"{_bar(share)} {share:4.0%}  {done}/{total}{_remaining(now - self._began_at, share)}  {line}"
-        if done >= total:
-            self._drawn_at = -math.inf
-        self.status(text.rstrip())
+        words = f"{math.floor(100 * share):3}%  {done}/{total}{self._remaining(share)}  {line}"
+        self._draw(words.rstrip(), share)
 
-    def summary(self, result: Mapping[str, Any]) -> None:
-        """What a run came to: JSON on stdout if asked for, otherwise lines for people."""
+    def summary(self, result: Mapping[str, Any], *shown: Shown) -> None:
+        """What a run came to: ``result`` as JSON on stdout where that was asked for, otherwise ``shown`` for people
+        on stderr."""
         self.finish()
         if self.json:
-            print(json_module.dumps(_plain(result), ensure_ascii=False), flush=True)
+            _write_answer(_as_json(result) + "\n")
         elif not self.quiet:
-            rows = _flat(result)
-            width = max((len(name) for name, _ in rows), default=0)
-            self._write("".join(f"{name:<{width}}  {value}\n" for name, value in rows))
+            self._rich.file.write(rendered(shown, self._rich))
+            self._rich.file.flush()
+
+    def answer(self, result: Any, *shown: Shown) -> None:
+        """Like ``summary``, for commands that print what they were asked for: on stdout for people, too. Raises
+        OutputError where it cannot be written."""
+        self.finish()
+        if self.json:
+            _write_answer(_as_json(result) + "\n")
+        elif not self.quiet and sys.stdout is not None:
+            _write_answer(rendered(shown, open_rich(sys.stdout, self._environ)))
 
     def finish(self) -> None:
         """Leave the status line standing and go to the next one."""
-        if self._live and self._line:
-            self._write("\n")
-        self._line = ""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
 
-    def _draw(self, line: str) -> None:
-        if not self._live:
-            self._write(f"{line}\n")
-            return
-        room = _columns(self._stream) - 1
-        shown = line if len(line) <= room else line[: max(0, room - 3)] + "..."
-        self._line = f"\x1b[2m{shown}\x1b[0m" if self._color else shown
-        self._write(_CLEAR + self._line)
+    @cached_property
+    def _rich(self) -> RichConsole:
+        return open_rich(self._stream, self._environ)
 
-    def _write(self, text: str) -> None:
-        if self._stream is None:
+    def _due(self, *, now: bool = False) -> bool:
+        """Is it time for another status line? ``now``: in any case."""
+        if self.quiet:
+            return False
+        at, every_s = self._clock(), REDRAW_EVERY_S if self._rich.is_terminal else PLAIN_EVERY_S
+        if self._drawn_at is None and not self._rich.is_terminal:
+            self._drawn_at = at
+        if not now and self._drawn_at is not None and at - self._drawn_at < every_s:
+            return False
+        self._drawn_at = at
+        return True
+
+    def _draw(self, line: str, share: float | None = None) -> None:
+        """``share``: 0..1, drawn as a bar before the line."""
+        from rich.live import Live
+        from rich.progress_bar import ProgressBar
+        from rich.text import Text
+
+        rich = self._rich
+        if not rich.is_terminal:
+            rich.print(printable(line).strip(), soft_wrap=True)
             return
+        shown = Text(no_wrap=True, overflow="ellipsis", end="")
+        if share is not None:
+            bar = ProgressBar(1.0, share, BAR_CELLS, style="bright_black", complete_style=GREEN, finished_style=GREEN)
+            cells = [piece for piece in rich.render(bar) if piece.text != "\n"]
+            shown.append_tokens((piece.text, piece.style) for piece in cells)
+            shown.append(" " * (BAR_CELLS - len(shown) + 1))
+        shown.append(printable(line), style="" if share is not None else "dim")
+        if self._live is None:
+            self._live = Live(console=rich, auto_refresh=False, redirect_stdout=False, redirect_stderr=False)
+            self._live.start()
+        self._live.update(shown, refresh=True)
+
+    def _remaining(self, share: float) -> str:
+        """``  ETA 1:05``, once there is something to judge by."""
+        spent_s = self._clock() - (self._began_at or 0.0)
+        if share >= 1 or share <= 0 or spent_s < 0.5:
+            return ""
+        return f"  ETA {minutes_and_seconds(spent_s * (1 - share) / share)}"
+
+
+def open_rich(stream: TextIO | None, environ: Mapping[str, str] = os.environ) -> RichConsole:
+    """Colours on a terminal unless NO_COLOR is set; elsewhere plain text that does not wrap."""
+    from rich.console import Console as RichConsole
+
+    terminal = _is_terminal(stream) and environ.get("TERM") != "dumb"
+    return RichConsole(
+        file=cast(TextIO, _Patient(stream)),
+        force_terminal=terminal,
+        force_interactive=terminal,
+        force_jupyter=False,
+        color_system="auto" if terminal and not environ.get("NO_COLOR") else None,
+        width=None if terminal else PLAIN_WIDTH,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+
+
+def print_error(message: str, trace: str = "") -> None:
+    """One line on stderr, never wrapped; before it a traceback, as it is."""
+    from rich.text import Text
+
+    to = open_rich(sys.stderr)
+    to.file.write(trace)
+    name, _, rest = printable(message).partition(": ")
+    to.print(Text.assemble((f"{name}: ", "bold red"), rest), soft_wrap=True)
+
+
+class _Patient:
+    """A stream whose reader may go away, and that may lack letters."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
         try:
-            self._stream.write(text)
-            self._stream.flush()
+            if self._stream is not None:
+                self._stream.write(text)
         except UnicodeEncodeError:
-            self._write(text.encode("ascii", "replace").decode())
+            self.write(text.encode("ascii", "replace").decode())
         except (OSError, ValueError):
             self._stream = None
-            self._live = False
+        return len(text)
+
+    def flush(self) -> None:
+        try:
+            if self._stream is not None:
+                self._stream.flush()
+        except (OSError, ValueError):
+            self._stream = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def _is_terminal(stream: TextIO | None) -> bool:
@@ -124,39 +228,41 @@ def _is_terminal(stream: TextIO | None) -> bool:
         return False
 
 
-def _columns(stream: TextIO | None) -> int:
-    """Width of the terminal: COLUMNS if set, else what the terminal says, else 80."""
-    if os.environ.get("COLUMNS", "").isdecimal():
-        return int(os.environ["COLUMNS"])
+def rendered(parts: Sequence[Shown], to: RichConsole) -> str:
+    """What is printed: each text is a line; in a file or a pipe a table has no rules."""
+    from rich.table import Table
+
+    with to.capture() as captured:
+        for part in parts:
+            if isinstance(part, Table) and not to.is_terminal:
+                part.box, part.padding = None, (0, 2, 0, 0)
+            if isinstance(part, str):
+                whole = not to.is_terminal or part.startswith("  ")
+                to.print(printable(part), soft_wrap=whole, overflow="ignore", crop=False)
+            else:
+                to.print(part)
+    return "\n".join(line.rstrip() for line in captured.get().split("\n"))
+
+
+def _write_answer(text: str) -> None:
+    """To stdout, where it is open. Raises OutputError; BrokenPipeError where nobody reads it."""
+    if sys.stdout is None:
+        return
     try:
-        return os.get_terminal_size(stream.fileno()).columns or 80 if stream is not None else 80
-    except (OSError, ValueError):
-        return 80
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except UnicodeEncodeError:
+        _write_answer(text.encode("ascii", "replace").decode())
+    except BrokenPipeError:
+        raise
+    except (OSError, ValueError) as error:
+        raise OutputError(
+            "cannot write to standard output", got=getattr(error, "strerror", "") or str(error)
+        ) from None
 
 
-def _bar(share: float) -> str:
-    full = int(share * BAR_CELLS)
-    return "[" + "#" * full + "-" * (BAR_CELLS - full) + "]"
-
-
-def _remaining(spent_s: float, share: float) -> str:
-    """``  ETA 1:05``, once there is something to judge by."""
-    if share >= 1 or share <= 0 or spent_s < 0.5:
-        return ""
-    left = round(spent_s * (1 - share) / share)
-    minutes, seconds = divmod(left, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"  ETA {hours}:{minutes:02}:{seconds:02}" if hours else f"  ETA {minutes}:{seconds:02}"
-
-
-def _flat(result: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    rows: list[tuple[str, str]] = []
-    for name, value in result.items():
-        if isinstance(value, Mapping):
-            rows += _flat(value, f"{prefix}{name}.")
-        else:
-            rows.append((f"{prefix}{name}", f"{value:.4g}" if isinstance(value, float) else str(value)))
-    return rows
+def _as_json(result: Any) -> str:
+    return json_module.dumps(_plain(result), ensure_ascii=False)
 
 
 def _plain(value: Any) -> Any:

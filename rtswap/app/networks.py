@@ -7,41 +7,20 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import NamedTuple
 
-import numpy as np
-
 from rtswap.app.config import Config
 from rtswap.core.errors import NotInstalled
 from rtswap.core.protocols import Detector, Embedder, Engine, IdentitySpaces, LandmarkModel
-from rtswap.core.types import Tensor
 from rtswap.engines.choose import Network, choose_engine, choose_engines
-from rtswap.networks.dlib_identity import SIDE as EMBEDDER_PX
 from rtswap.networks.dlib_identity import DlibEmbedder
 from rtswap.networks.landmarks import MeshLandmarks
-from rtswap.networks.occlusion import SIZE as OCCLUSION_PX
 from rtswap.networks.occlusion import OcclusionModel
-from rtswap.networks.recognition import SIDE as RECOGNISER_PX
 from rtswap.networks.recognition import FaceRecogniser
 from rtswap.networks.registry import Registry
-from rtswap.swappers.refiner.swapper import samples as samples_of_refiner
 from rtswap.tracking.detector import MtcnnDetector
 
 LANDMARK_PX = 128
 MOST_THREADS = 4
 """More threads than this wait for each other longer than they work on networks this small."""
-PER_FRAME = {
-    "pnet": 0.02,
-    "rnet": 0.02,
-    "onet": 0.07,
-    "landmarks": 1.0,
-    "recognition": 0.04,
-    "occlusion": 1.0,
-    "refiner-128": 1.0,
-    "refiner-256": 1.0,
-    "refiner-source": 0.001,
-}
-"""How often each network runs while a face is followed: landmarks in every frame, O-Net in every 15th to check."""
-ONE_THREAD = ("rnet", "onet", "landmarks", "recognition")
-"""Too small for two: the landmarks take 2.6 ms on one thread and 3.9 on two that sleep in between (2 cores)."""
 FRAME_PX, PHOTO_PX = 256, 1024
 """Longest side of what P-Net sees, where a face has 12 px. In photos small faces count, and time does not."""
 OpenEngines = Callable[[Iterable[str]], Mapping[str, Engine]]
@@ -87,15 +66,9 @@ class Networks:
     def open(self, names: Iterable[str]) -> Mapping[str, Engine]:
         """Their engines, chosen together where they are not open yet. Raises ModelError, EngineError."""
         names = tuple(names)
+        rows = [self._registry.entry(name) for name in names if name not in self.engines]
         missing = {
-            name: Network(
-                self._registry.path(name),
-                sample_of(name),
-                PER_FRAME.get(name, 1.0),
-                1 if name in ONE_THREAD else MOST_THREADS,
-            )
-            for name in names
-            if name not in self.engines
+            row.name: Network(self._registry.path(row.name), row.zeros(), row.per_frame, row.threads) for row in rows
         }
         if missing:
             self.engines |= choose_engines(
@@ -124,7 +97,7 @@ class Networks:
                 threads=self._threads,
                 engine=self._config.engine.engine,
                 cache_dir=self._registry.folder,
-                sample={"image": np.zeros((1, EMBEDDER_PX, EMBEDDER_PX, 3), np.uint8)},
+                sample=self._registry.entry("dlib").zeros(),
             )
         )
 
@@ -180,23 +153,3 @@ def base_networks(config: Config) -> tuple[str, ...]:
     if {"skin", "occlusion"} & set(config.mask.masks):
         names.append("occlusion")
     return tuple(names)
-
-
-def sample_of(name: str) -> Mapping[str, Tensor]:
-    """Inputs of zeros of the shapes in which this network is usually run."""
-    samples: dict[str, Mapping[str, Tensor]] = {
-        "pnet": {"image": np.zeros((1, 160, 160, 3), np.uint8)},
-        "rnet": {"image": np.zeros((8, 24, 24, 3), np.uint8)},
-        "onet": {"image": np.zeros((2, 48, 48, 3), np.uint8)},
-        "landmarks": {"crops": np.zeros((1, LANDMARK_PX, LANDMARK_PX, 3), np.uint8)},
-        "recognition": {"crops": np.zeros((1, RECOGNISER_PX, RECOGNISER_PX, 3), np.uint8)},
-        "occlusion": {
-            "crops": np.zeros((1, OCCLUSION_PX, OCCLUSION_PX, 3), np.uint8),
-            "guides": np.zeros((1, OCCLUSION_PX, OCCLUSION_PX), np.uint8),
-        },
-    }
-    return (
-        samples[name]
-        if name in samples
-        else samples_of_refiner("refiner-256" if name == "refiner-256" else "refiner-128")[name]
-    )

@@ -64,9 +64,12 @@ def run(config: Config, console: Console) -> dict[str, Any]:
         controls.attach(session)
         open_parts.callback(console.finish)
         session.run()
+        if session.completed and not input.info.live:
+            console.progress(metrics.frames, metrics.frames, status_line(metrics, live=False))
     if metrics.frames and metrics.first_swap_at is None:
         event("no face was swapped in any frame: was a face in sight, large enough and facing the camera?")
     return metrics.summary() | {
+        "live": input.info.live,
         "start_to_first_swap_s": _since_start(metrics.first_swap_at),
         "outputs": [output.name for output in [*outputs, *([window] if window else [])]],
     }
@@ -149,7 +152,7 @@ def _recorder(config: Config, info: StreamInfo, sign: Sign, event: Event) -> Cal
 
 
 def _show(console: Console, metrics: Metrics, info: StreamInfo) -> None:
-    line = status_line(metrics)
+    line = status_line(metrics, live=info.live, stages=console.stats)
     if info.live:
         console.status(line)
     else:

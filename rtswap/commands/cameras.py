@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 
-from rtswap.commands.command import Command, Flags
+from rtswap.commands.command import Command, Flags, console_of_flags
 from rtswap.commands.flags import Parser
 
 
@@ -14,13 +13,17 @@ def _parser() -> Parser:
 
 
 def _run(flags: Flags) -> int:
+    from rtswap.commands.reports.table import table
     from rtswap.media.cameras import list_cameras
 
     found = list_cameras()
-    if flags.get("console.json"):
-        print(json.dumps([asdict(camera) for camera in found], ensure_ascii=False))
-    else:
-        print("\n".join(str(camera) for camera in found) or "No camera found. `rtswap doctor` says what is missing.")
+    rows = []
+    for camera in found:
+        name = f"{camera.name} (virtual)" if camera.virtual else camera.name
+        modes = camera.modes_in_words() or ("",)
+        rows += [(str(camera.index), name, camera.path, modes[0]), *(("", "", "", mode) for mode in modes[1:])]
+    shown = table((">", "camera", "!path", "modes"), rows) if rows else "No camera found. See rtswap doctor."
+    console_of_flags(flags).answer([asdict(camera) for camera in found], shown)
     return 0
 
 

@@ -43,7 +43,15 @@ def console_of(config: Config) -> Console:
     """Where it prints, as wished."""
     from rtswap.app.console import Console
 
-    return Console(quiet=config.console.quiet, json=config.console.json)
+    return Console(quiet=config.console.quiet, json=config.console.json, stats=config.console.stats)
+
+
+def console_of_flags(flags: Flags) -> Console:
+    """The same for a command that reads no configuration."""
+    from rtswap.app.console import Console
+
+    quiet, json, stats = (bool(flags.get(f"console.{name}")) for name in ("quiet", "json", "stats"))
+    return Console(quiet, json, stats)
 
 
 def seconds(text: str) -> float:

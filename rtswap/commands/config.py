@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 
-from rtswap.commands.command import Command, Flags, effective
+from rtswap.commands.command import Command, Flags, console_of, effective
 from rtswap.commands.flags import Parser
 
 
@@ -19,10 +18,8 @@ def _run(flags: Flags) -> int:
     from rtswap.app.config_file import to_toml
 
     found = effective(flags)
-    if found.config.console.json:
-        print(json.dumps({"config": asdict(found.config), "origins": dict(found.origins)}, ensure_ascii=False))
-    else:
-        print(to_toml(found), end="")
+    result = {"config": asdict(found.config), "origins": dict(found.origins)}
+    console_of(found.config).answer(result, *to_toml(found).splitlines())
     return 0
 
 

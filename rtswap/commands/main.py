@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if sys.stdout is not None:
             sys.stdout.flush()
     except RtswapError as error:
-        _say(_trace() if debug else f"rtswap: {error}")
+        _say(f"rtswap: {error}", _trace() if debug else "")
         return error.exit_code
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
@@ -70,8 +70,7 @@ def _defect(kind: type[BaseException], error: BaseException, trace: TracebackTyp
     _say(f"rtswap: internal error: {kind.__name__}: {line}. This is a defect; run again with --debug to see where.")
 
 
-def _say(line: str) -> None:
-    try:
-        print(line, file=sys.stderr)
-    except (OSError, ValueError, AttributeError):
-        return
+def _say(line: str, trace: str = "") -> None:
+    from rtswap.app.console import print_error
+
+    print_error(line, trace)

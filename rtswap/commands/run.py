@@ -52,7 +52,9 @@ def _run(flags: Flags) -> int:
     if not found.source.photos:
         raise UsageError("no source given", do="Name a photo of the face to put on: rtswap --source me.jpg")
     from rtswap.app.run import run as run_session
+    from rtswap.commands.reports.run_summary import run_summary
 
-    console = console_of(found)
-    console.summary(run_session(found, console=console))
+    with console_of(found) as console:
+        result = run_session(found, console=console)
+        console.summary(result, *run_summary(result, stats=console.stats))
     return 0

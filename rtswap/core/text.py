@@ -10,3 +10,44 @@ def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     import difflib  # only when something was mistyped: the help must come at once
 
     return next(iter(difflib.get_close_matches(word, list(known), 1, cutoff)), "")
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 face``, ``2 faces``, ``1,200 frames``"""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def duration(seconds: float) -> str:
+    """``8.5 s``, ``1 min 5 s``, ``2 h 3 min``"""
+    if round(seconds, 1) < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [(hours, "h"), (minutes, "min"), (0 if hours else rest, "s")]
+    return " ".join(f"{count} {unit}" for count, unit in parts if count)
+
+
+def size(count: float) -> str:
+    """Bytes as ``640 bytes``, ``12 kB``, ``3.4 MB``, ``1.2 GB``"""
+    if count < 1000:
+        return plural(round(count), "byte")
+    for power, unit in ((1e3, "kB"), (1e6, "MB"), (1e9, "GB")):
+        if count < 999.5 * power or unit == "GB":
+            break
+    value = count / power
+    return f"{value:.1f} {unit}" if unit != "kB" and value < 100 else f"{value:.0f} {unit}"
+
+
+def clock(seconds: float, digits: int = 0) -> str:
+    """A place in a film, or time that is left: ``1:05``, ``1:05.23``, ``1:02:05``"""
+    units = round(max(0.0, seconds) * 10**digits)
+    whole, part = divmod(units, 10**digits)
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    front = f"{hours}:{minutes:02}" if hours else f"{minutes}"
+    return f"{front}:{rest:02}" + (f".{part:0{digits}}" if digits else "")
+
+
+def printable(text: str) -> str:
+    """On one line, and without what would move a terminal's cursor or colour it: names are strangers' words."""
+    return "".join(letter if letter.isprintable() else " " if letter.isspace() else "?" for letter in text)

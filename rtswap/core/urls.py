@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 _SCHEME = re.compile(r"^([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
-_SECRET = re.compile(r"pass|secret|token|key|auth|sig|streamid|user|cred", re.IGNORECASE)
+_HOST = re.compile(r"[a-z0-9.:_-]{0,253}")
+_NAME = re.compile(r"[A-Za-z]{1,16}([._-][A-Za-z0-9]{1,8}){0,2}|[A-Za-z]{0,12}[0-9]{1,4}(\.[A-Za-z0-9]{1,5})?")
+"""``live``, ``cam_2``, ``stream1``, ``clip.mp4``: short, and not letters and digits at random."""
+_KEY, _VALUE = re.compile(r"[a-z_]{1,24}"), re.compile(r"[A-Za-z0-9.]{1,16}")
+_HARMLESS = frozenset(
+    ("mode", "latency", "pkt_size", "fifo_size", "buffer_size", "overrun_nonfatal", "ttl", "timeout", "transtype")
+)
+"""Settings of SRT and UDP."""
 
 
 def scheme(spec: str) -> str:
@@ -17,31 +24,40 @@ def scheme(spec: str) -> str:
 
 
 def redact(url: str) -> str:
-    """The URL without what opens doors: password and user, secret-looking query values, an RTMP stream key.
+    """What of a URL may be shown: scheme, host, port, and names and values that look like no secret.
 
-    Never raises: what cannot be parsed is cut down to its scheme.
+    A secret may stand anywhere (``/hls/TOKEN/live.m3u8``, ``?TOKEN``): what is not known to be harmless is ``***``.
+    Never raises.
     """
     try:
         parts = urlsplit(url)
-        host = parts.hostname or ""
-        port = f":{parts.port}" if parts.port else ""
+        host, port = parts.hostname or "", f":{parts.port}" if parts.port else ""
     except ValueError:
         return f"{scheme(url)}://***"
-    if ":" in host:
-        host = f"[{host}]"
-    secret = "***@" if parts.username or parts.password else ""
-    query = urlencode(
-        [(k, "***" if _SECRET.search(k) else v) for k, v in parse_qsl(parts.query, keep_blank_values=True)], safe="*"
-    )
+    if "@" in parts.path + parts.query + parts.fragment or not _HOST.fullmatch(host):
+        return f"{scheme(url)}://***"  # a password with / ? or # in it, read as if it were the host
+    host = f"[{host}]" if ":" in host else host
+    secret = "***@" if "@" in parts.netloc else ""
+    query = "&".join(map(_redact_pair, parts.query.split("&"))) if parts.query else ""
     return urlunsplit((parts.scheme, f"{secret}{host}{port}", _redact_path(parts.scheme, parts.path), query, ""))
 
 
 def _redact_path(scheme_: str, path: str) -> str:
-    """RTMP's convention is /app/key: from the second part on it is what lets one broadcast."""
-    if not scheme_.lower().startswith("rtmp"):
-        return path
-    app, _, key = path.lstrip("/").partition("/")
-    return f"/{app}/***" if key else path
+    """A web address: its first name and that of its file. Others: what comes after the first name lets one in."""
+    names = path.split("/")[1:]
+    web = scheme_.lower() in ("http", "https")
+    shown = {0, len(names) - 1} if web and "." in "".join(names[-1:]) else {0}
+    return "".join(
+        "/" + (name if not name or (at in shown and _NAME.fullmatch(name)) else "***")
+        for at, name in enumerate(names)
+    )
+
+
+def _redact_pair(pair: str) -> str:
+    key, equals, value = pair.partition("=")
+    if not equals or not _KEY.fullmatch(key):
+        return "***"
+    return pair if key in _HARMLESS and _VALUE.fullmatch(value) else f"{key}=***"
 
 
 def local_path(address: str) -> Path:

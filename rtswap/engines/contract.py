@@ -10,11 +10,10 @@ import numpy as np
 
 from rtswap.core.errors import EngineError, ModelError
 from rtswap.core.types import Tensor
+from rtswap.engines.onnx_fields import why_refused
 
 _MAX_BYTES = 2**31 - 1
 """What one protobuf message can hold; a larger ONNX file is not one."""
-_EXTERNAL_DATA = b"\x0a\x08location\x12"
-"""How a tensor whose numbers lie in another file begins (StringStringEntryProto, key ``location``)."""
 _FIRST_FIELD = b"\x08"
 """Every ONNX file begins with its ``ir_version``; other formats that an engine may know are not wanted here."""
 
@@ -45,11 +44,9 @@ def read_model_file(model: Path | str | bytes) -> bytes:
         raise ModelError(
             f"{name} is not a network", expected="an ONNX file", got=f"one that begins with {content[:8]!r}"
         )
-    if _EXTERNAL_DATA in content:
+    if reason := why_refused(content):
         raise ModelError(
-            f"{name} keeps its weights in other files",
-            expected="one ONNX file that holds everything",
-            do="Save it again without external data.",
+            f"{name} is not a network that stands alone", expected="one ONNX file that holds everything", got=reason
         )
     return content
 

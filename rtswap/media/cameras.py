@@ -32,7 +32,7 @@ _VIRTUAL_DRIVERS = frozenset({"v4l2 loopback", "vivid", "akvcam"})
 
 @dataclass(frozen=True, slots=True)
 class CameraInfo:
-    """One camera of this machine."""
+    """One camera and what it can do."""
 
     index: int
     """What ``--cam`` takes."""
@@ -47,12 +47,15 @@ class CameraInfo:
     def __str__(self) -> str:
         """A line for the camera, then one for each size and format with its rates."""
         place = f" at {self.path}" if self.path else ""
-        lines = [f"{self.index}: {self.name}{place}{' (virtual)' if self.virtual else ''}"]
+        first = f"{self.index}: {self.name}{place}{' (virtual)' if self.virtual else ''}"
+        return "\n".join([first, *(f"   {mode}" for mode in self.modes_in_words())])
+
+    def modes_in_words(self) -> tuple[str, ...]:
+        """``1280x720 MJPG at 30, 60 fps``: one for each size and format."""
         rates: dict[tuple[int, int, str], list[str]] = {}
         for width, height, fps, fourcc in self.modes:
             rates.setdefault((width, height, fourcc), []).append(f"{fps:g}" if fps else "?")
-        lines += [f"   {w}x{h} {fourcc} at {', '.join(fps)} fps" for (w, h, fourcc), fps in rates.items()]
-        return "\n".join(lines)
+        return tuple(f"{w}x{h} {fourcc} at {', '.join(fps)} fps" for (w, h, fourcc), fps in rates.items())
 
 
 def list_cameras() -> list[CameraInfo]:

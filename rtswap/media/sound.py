@@ -10,6 +10,8 @@ import av
 import av.container
 
 from rtswap.core.errors import reason
+from rtswap.core.urls import redact, scheme
+from rtswap.media.containers import of
 from rtswap.media.tls import verified
 
 Event = Callable[[str], None]
@@ -34,19 +36,23 @@ def open_sound(
     To be called before the container's header is written.
     """
     try:
-        source = av.open(path, options=verified(path, tls_ca), metadata_errors="ignore")
+        source = av.open(path, options=of(path) | verified(path, tls_ca), metadata_errors="ignore")
     except (OSError, ValueError, av.FFmpegError) as error:
-        on_event(f"no sound: {path} cannot be read ({reason(error)})")
+        on_event(f"no sound: {_shown(path)} cannot be read ({reason(error)})")
         return None
     try:
         stream = next((s for s in source.streams.audio if s.codec_context is not None and s.rate), None)
         if stream is not None:
             return SoundTrack(source, stream, container, suffix, on_event)
-        on_event(f"no sound: {path} has none that can be decoded")
+        on_event(f"no sound: {_shown(path)} has none that can be decoded")
     except (OSError, ValueError, av.FFmpegError) as error:
         on_event(f"no sound: {reason(error)}")
     source.close()
     return None
+
+
+def _shown(path: str) -> str:
+    return redact(path) if scheme(path) else path
 
 
 class SoundTrack:

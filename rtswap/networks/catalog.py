@@ -1,4 +1,4 @@
-"""The catalogue as values: one Entry per model, read from ``catalog.toml``."""
+"""The catalogue as values: one Entry per network, read from ``assets/networks.toml``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
 
+import numpy as np
+
 from rtswap.core.errors import ModelError
+from rtswap.core.types import Tensor
 
 FREE_LICENCES = frozenset({"MIT", "CC0-1.0", "Apache-2.0", "BSD-3-Clause"})
 """Models under these are used without asking."""
@@ -33,6 +36,14 @@ class Entry:
     aliases: Sequence[str] = ()
     """Names it had before, which still work."""
     input: Mapping[str, Any] = field(default_factory=dict)
+    sample: Mapping[str, str] = field(default_factory=dict)
+    """Input -> type and shape in which it is usually run: ``uint8 1x128x128x3``."""
+    per_frame: float = 1.0
+    """How often it runs per frame while a face is followed."""
+    threads: int = 4
+    """More than these do not make it faster: they wait for each other longer than they work."""
+    profile: Mapping[str, Any] = field(default_factory=dict)
+    """For ``engines.build.profiles``."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]*", self.name):
@@ -45,6 +56,11 @@ class Entry:
     @property
     def file_name(self) -> str:
         return f"{self.name}-{self.version}.onnx"
+
+    def zeros(self) -> dict[str, Tensor]:
+        """Inputs of zeros, of the shapes of ``sample``."""
+        kinds = {name: words.split() for name, words in self.sample.items()}
+        return {name: np.zeros([*map(int, shape.split("x"))], kind) for name, (kind, shape) in kinds.items()}
 
     @property
     def is_free(self) -> bool:
@@ -66,4 +82,4 @@ def current_name(name: str, catalog: Mapping[str, Entry]) -> str:
 
 def shipped_catalog() -> dict[str, Entry]:
     """The catalogue that comes with rtswap."""
-    return read_catalog(resources.files("rtswap.networks").joinpath("catalog.toml").read_text("utf-8"))
+    return read_catalog(resources.files("rtswap").joinpath("assets/networks.toml").read_text("utf-8"))

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from importlib import resources
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.errors import SourceError
 from rtswap.core.protocols import Engine
-from rtswap.core.types import Image, Matrix, Points
-from rtswap.vision.geometry import scale_of, similarity
+from rtswap.core.types import Image, Points
+from rtswap.vision.crops import Shrink, cut
+from rtswap.vision.geometry import similarity
 
 SIDE = 150
+SHRINK = Shrink(below=0.5, least=2)
+"""How photos are averaged down for it."""
 TEMPLATE: Points = (
     (
         np.array(
@@ -53,15 +55,5 @@ class DlibEmbedder:
         if not np.isfinite(keypoints).all() or np.ptp(keypoints, axis=0).max() < 1:
             raise SourceError("the face's keypoints lie in one place", got=str(np.round(keypoints).tolist()))
         matrix = similarity(keypoints.astype(np.float64), TEMPLATE.astype(np.float64))
-        crop = _warp(image, matrix)
+        crop = cut(image, matrix, SIDE, SHRINK, zero=True)
         return np.array(self._engine.run({"image": crop[None]})["embedding"][0], np.float32)
-
-
-def _warp(image: Image, matrix: Matrix) -> Image:
-    """The crop. A large face is halved first, so that no pixel is skipped."""
-    while scale_of(matrix) < 0.5:
-        image = np.asarray(cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8)
-        # pixel centres: a point p of the large picture lies at (p - 0.5) / 2 of the small one
-        linear = matrix[:, :2] * 2
-        matrix = np.concatenate([linear, matrix[:, 2:] + linear.sum(axis=1, keepdims=True) / 4], axis=1)
-    return np.asarray(cv2.warpAffine(image, matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR), np.uint8)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rtswap.core.errors import ModelError
 from rtswap.core.protocols import Engine
 from rtswap.core.types import Image, Matrix, Points, Tensor
-from rtswap.vision.resample import warped
+from rtswap.vision.crops import Shrink, cut, place_upright
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
 
 Plane = NDArray[np.float32]
@@ -31,8 +31,8 @@ GUIDE = (
     (LIPS_INNER, 255),
 )
 """Which part of the face is painted with which grey, in this order, to tell the network where it is."""
-_TINY = 1e-3
-_FARTHEST = 1e6
+SHRINK = Shrink(below=0.55, least=4)
+"""How pictures are averaged down for it."""
 
 
 class OcclusionModel:
@@ -43,10 +43,10 @@ class OcclusionModel:
         self.engine = engine
 
     def hidden(self, image: Image, matrix: Matrix, points: Points) -> Plane:
-        """(64, 64) 0..1: how sure the network is that something is before the face. ``matrix`` is ``placing``'s,
+        """(64, 64) 0..1: how sure the network is that something is before the face. ``matrix`` is ``place``'s,
         ``points`` (468, 2) the landmarks in the crop that it shows. Raises EngineError, and ModelError when the
         network breaks its contract."""
-        outputs = self.engine.run({"crops": cut(image, matrix)[None], "guides": guide(points)[None]})
+        outputs = self.engine.run({"crops": cut(image, matrix, SIZE, SHRINK)[None], "guides": guide(points)[None]})
         return np.float32(1) - _checked(outputs.get("visible"))
 
 
@@ -70,27 +70,9 @@ def _checked(visible: Tensor | None) -> Plane:
     return np.asarray(np.clip(visible[0], 0, 1), np.float32)
 
 
-def placing(landmarks: Points) -> Matrix | None:
-    """Picture -> network crop (2, 3): a (468, 2 or 3) mesh upright and centred. None where it says nothing."""
-    points = np.asarray(landmarks, np.float64)[:, :2]
-    if not np.abs(points).max() <= _FARTHEST:  # false for NaN, too
-        return None
-    corners = points[[33, 133, 362, 263, 61, 291]].reshape(3, 2, 2).mean(1) @ np.array([1, 1j])
-    left, right, mouth = (complex(corner) for corner in corners)
-    # Eye line and nose line vote together: either alone tilts when the head turns or nods.
-    axis = right - left - 1j * (mouth - (left + right) / 2)
-    if abs(axis) < _TINY:
-        return None
-    axis /= abs(axis)
-    rotation = np.array([[axis.real, axis.imag], [-axis.imag, axis.real]])
-    upright = rotation @ points.T
-    low, high = upright.min(axis=1), upright.max(axis=1)
-    side = float((high - low).max())
-    if side < _TINY:
-        return None
-    scale = SIZE / (MARGIN * side)
-    shift = (SIZE - 1) / 2 - (low + high) / 2 * scale
-    return np.column_stack([rotation * scale, shift]).astype(np.float32)
+def place(landmarks: Points) -> Matrix | None:
+    """Picture -> network crop (2, 3), as ``crops.place_upright``."""
+    return place_upright(landmarks, SIZE, margin=MARGIN, middle=(SIZE - 1) / 2)
 
 
 def guide(points: Points) -> NDArray[np.uint8]:
@@ -100,17 +82,3 @@ def guide(points: Points) -> NDArray[np.uint8]:
     for ring, grey in GUIDE:
         cv2.fillPoly(drawn, [fixed[ring]], grey, cv2.LINE_8, 4)
     return drawn
-
-
-def cut(image: Image, matrix: Matrix) -> Image:
-    """(128, 128, 3) what ``matrix`` shows of ``image``, its border continued; halved first where much larger."""
-    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
-    while scale < 0.55 and min(image.shape[:2]) >= 4:
-        height, width = image.shape[0] // 2 * 2, image.shape[1] // 2 * 2
-        image = np.asarray(
-            cv2.resize(image[:height, :width], (width // 2, height // 2), interpolation=cv2.INTER_AREA), np.uint8
-        )
-        shift = matrix[:, :2] @ np.array([0.5, 0.5], np.float32) + matrix[:, 2]
-        matrix = np.column_stack([matrix[:, :2] * 2, shift]).astype(np.float32)
-        scale *= 2
-    return warped(image, matrix, (SIZE, SIZE))

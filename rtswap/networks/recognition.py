@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from rtswap.core.errors import ModelError
 from rtswap.core.protocols import Engine
 from rtswap.core.types import Image, Mesh, Points, Tensor
-from rtswap.networks.landmarks import cut, place
+from rtswap.networks.landmarks import place
+from rtswap.vision.crops import cut_into
 
 SIDE = 96
 LENGTH = 128
@@ -50,7 +51,7 @@ class FaceRecogniser:
         matrix = place(keypoints, SIDE)
         if matrix is None:
             return np.zeros(LENGTH, np.float32)
-        cut(image, matrix, self._crop[0])
+        cut_into(image, matrix, self._crop[0])
         vectors = self._engine.run({"crops": self._crop}).get("embedding")
         if vectors is None or vectors.shape != (1, LENGTH) or not np.isfinite(vectors).all():
             raise ModelError(

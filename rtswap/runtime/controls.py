@@ -59,7 +59,7 @@ class Controls:
             return ()
         recording = f"recording {self._recording.name}" if self._recording is not None else ""
         off = "" if self._pipeline.swapping else "swap off"
-        return [line for line in (*status_line(self._metrics).split(" | "), recording, off) if line]
+        return [line for line in (*status_line(self._metrics, stages=True).split(" | "), recording, off) if line]
 
     def _follow_anew(self) -> None:
         self._pipeline.follow_anew()

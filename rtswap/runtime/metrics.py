@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from rtswap.core.errors import OutputError
+from rtswap.core.text import plural
 
 PERCENTILES = (50, 95, 99)
 AGE = "frame_age"
@@ -100,6 +101,7 @@ class Metrics:
         self._first_swap_at: float | None = None
         self._last_at = 0.0
         self._frames = self._faces = self._faces_now = self._swapped_frames = self._dropped = self._level = 0
+        self._covered_frames = self._plain_frames = 0
 
     def record(
         self, stages: Mapping[str, float], *, captured_at: float, finished_at: float, faces: int = 0, level: int = 0
@@ -119,6 +121,12 @@ class Metrics:
             if faces and self._first_swap_at is None:
                 self._first_swap_at = finished_at
             self._level = level
+
+    def add_outcome(self, *, swapped: int, covered: int) -> None:
+        """What became of the faces of one frame, whether it leaves or is dropped: how many."""
+        with self._lock:
+            self._covered_frames += covered > 0
+            self._plain_frames += not swapped and not covered
 
     @property
     def frames(self) -> int:
@@ -150,6 +158,8 @@ class Metrics:
             return self._counts(fps, stages) | {
                 "duration_s": round(lasted_s, 3),
                 "frames_with_swap": self._swapped_frames,
+                "frames_covered": self._covered_frames,
+                "frames_plain": self._plain_frames,
                 "faces_per_frame": round(self._faces / self._frames, 3) if self._frames else 0.0,
             }
 
@@ -184,18 +194,22 @@ class Metrics:
         }
 
 
-def status_line(metrics: Metrics) -> str:
-    """``29.9 fps | age 18/25 ms | dropped 3 | faces 1 | track 4.1 swap 3.9 ms``: p50/p95 age, p50 per stage."""
+def status_line(metrics: Metrics, *, live: bool = True, stages: bool = False) -> str:
+    """``29.9 fps | 18 ms old | 1 face | 3 dropped``. ``live``: how old frames are matters. ``stages``: also the
+    median of each, in milliseconds."""
     now = metrics.recent()
     age = now["frame_age_ms"]
-    parts = [f"{now['fps']:.1f} fps"]
-    if age:
-        parts.append(f"age {age['p50']:.0f}/{age['p95']:.0f} ms")
-    parts += [f"dropped {now['dropped']}", f"faces {now['faces']}"]
+    parts = [f"{now['fps']:.1f} fps"] if now["fps"] or stages else []
+    if age and live:
+        parts.append(f"{age['p50']:.0f} ms old" + (f" (95 %: {age['p95']:.0f})" if stages else ""))
+    parts.append(plural(now["faces"], "face"))
+    if now["dropped"]:
+        parts.append(f"{now['dropped']} dropped")
     if now["level"]:
         parts.append(f"quality -{now['level']}")
-    stages = " ".join(f"{stage} {figures['p50']:.1f}" for stage, figures in now["stages_ms"].items())
-    return " | ".join(parts + ([f"{stages} ms"] if stages else []))
+    if stages and now["stages_ms"]:
+        parts.append(" ".join(f"{stage} {ms['p50']:.1f}" for stage, ms in now["stages_ms"].items()) + " ms")
+    return " | ".join(parts)
 
 
 def prometheus(metrics: Metrics) -> str:

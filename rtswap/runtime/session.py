@@ -52,6 +52,8 @@ class Session:
     ) -> None:
         self.pipeline = pipeline
         self.metrics = metrics
+        self.completed = False
+        """Whether the input has ended by itself."""
         self._input = input
         self._live = input.info.live
         self._disclosure = disclosure
@@ -83,6 +85,7 @@ class Session:
         try:
             while not self._overdue() and (any(thread.is_alive() for thread in threads) or self._window_waits()):
                 self._serve_main_thread()
+            self.completed = not self._stopping.is_set()
         except KeyboardInterrupt:
             self._on_event("interrupted: finishing what was begun")
         except BaseException as error:  # noqa: BLE001 - raised below
@@ -146,6 +149,7 @@ class Session:
         try:
             for frame in self._frames:
                 outcome = self.pipeline.process(frame, self._budget.quality)
+                self.metrics.add_outcome(swapped=outcome.swapped, covered=outcome.covered or outcome.stamped is None)
                 if outcome.stamped is not None:
                     marked = self._disclosure.release(
                         outcome.stamped, frame=frame, swapped=outcome.swapped, stages=outcome.stages

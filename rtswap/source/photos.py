@@ -171,22 +171,22 @@ def _find_faces(image: Image, detector: Detector) -> tuple[Image, list[Detection
     """The photo turned so that faces are surest to be found, and the faces that count, from left to right."""
     best: tuple[Image, list[Detection]] = (image, [])
     for turn in _TURNS:
-        turn_head = image if turn is None else np.asarray(cv2.rotate(image, turn), np.uint8)
-        found = detector.detect(turn_head)
+        turned = image if turn is None else np.asarray(cv2.rotate(image, turn), np.uint8)
+        found = detector.detect(turned)
         if found and (not best[1] or found[0].score > best[1][0].score):
-            best = (turn_head, found)
+            best = (turned, found)
         if turn is None and found and found[0].score >= _SURE:
             break
-    turn_head, found = best
+    turned, found = best
     if not found:
-        return turn_head, []
+        return turned, []
     tallest = max(_height(face) for face in found if face.score >= min(_COUNTED_SCORE, found[0].score))
     counted = [
         face
         for face in found
         if _height(face) >= _COUNTED_SIZE * tallest and face.score >= min(_COUNTED_SCORE, found[0].score)
     ]
-    return turn_head, sorted(counted, key=lambda face: float(face.box[0] + face.box[2]))
+    return turned, sorted(counted, key=lambda face: float(face.box[0] + face.box[2]))
 
 
 def _height(face: Detection) -> float:

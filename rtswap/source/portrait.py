@@ -10,7 +10,8 @@ import numpy as np
 from rtswap.core.errors import SourceError
 from rtswap.core.protocols import LandmarkModel
 from rtswap.core.types import Image, Matrix, Mesh, Points
-from rtswap.vision.geometry import canonical, scale_of, transform
+from rtswap.vision.crops import cut_sharp
+from rtswap.vision.geometry import canonical, transform
 from rtswap.vision.pose import pose_of
 from rtswap.vision.topology import OVAL
 
@@ -44,30 +45,7 @@ def make_portrait(photo: Image, mesh: Points) -> tuple[Image, Matrix]:
     if scale == 1.0 and roll == 0.0:
         shift = np.round(shift)  # whole pixels: every one stays what it is
     matrix = np.concatenate([scale * upright, shift[:, None]], axis=1).astype(np.float32)
-    return _sampled(photo, matrix, size), matrix
-
-
-def _sampled(photo: Image, matrix: Matrix, size: int) -> Image:
-    """The crop. A large face is first averaged down by its scale, so that no pixel of the photo is skipped."""
-    scale = scale_of(matrix)
-    inverse = cv2.invertAffineTransform(matrix)
-    corners = np.array([[0, 0, 1], [size, 0, 1], [0, size, 1], [size, size, 1]]) @ inverse.T
-    limit = np.array([photo.shape[1], photo.shape[0]])
-    low = np.clip(np.floor(corners.min(axis=0)).astype(int) - 4, 0, limit - 1)
-    high = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 4, low + 1, limit)
-    part = photo[low[1] : high[1], low[0] : high[0]]
-    width, height = (max(1, round(float(length) * scale)) for length in high - low)
-    if scale < 1.0:
-        part = np.asarray(cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-    # part pixel -> photo pixel, by centres
-    step = (high - low) / np.array([part.shape[1], part.shape[0]])
-    to_photo = np.array(
-        [[step[0], 0, low[0] + step[0] / 2 - 0.5], [0, step[1], low[1] + step[1] / 2 - 0.5], [0, 0, 1]]
-    )
-    onto = (np.concatenate([matrix, [[0, 0, 1]]]) @ to_photo)[:2]
-    return np.asarray(
-        cv2.warpAffine(part, onto, (size, size), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE), np.uint8
-    )
+    return cut_sharp(photo, matrix, size), matrix
 
 
 def look(model: LandmarkModel, picture: Image, start: Points) -> Points:

@@ -14,12 +14,6 @@ from numpy.typing import NDArray
 from rtswap.core.types import Box, Matrix, Points
 from rtswap.vision.topology import KEYPOINTS
 
-ARCFACE_112: Points = np.array(
-    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]],
-    np.float32,
-)
-"""The five keypoints in the 112-pixel crop of ArcFace (Deng et al. 2019); scale by size / 112."""
-
 
 class Canonical(NamedTuple):
     """The mean face that every mesh is a deformation of (made by ``training/canonical.py``)."""

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from rtswap.app.config import OPTIONS, SECTIONS, BadgeConfig, Config
 from rtswap.app.config_file import Effective, effective, read, to_toml
 from rtswap.app.options import duration
-from rtswap.commands.flags import Parser, add_table
+from rtswap.commands.flags import Parser
 from rtswap.core.errors import ConfigError
 from rtswap.swappers import swapper_spec
 
@@ -222,8 +222,7 @@ def test_a_swapper_is_found_by_its_former_name(tmp_path: Path, former: str, name
 def test_a_flag_with_a_former_name_says_the_new_one_once(
     former: str, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    parser = Parser("rtswap", "")
-    add_table(parser, ["swap"])
+    parser = Parser("rtswap", "").with_table(["swap"])
     assert parser.read(["--swapper", former])["swap.swapper"] == name
     assert capsys.readouterr().err == f'rtswap: "{former}" is now called "{name}"\n'
     parser.read(["--swapper", name])

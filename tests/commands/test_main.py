@@ -56,6 +56,24 @@ def fake_loop(body: str) -> str:
     ).format(textwrap.indent(textwrap.dedent(body), "    "))
 
 
+FOUND: dict[str, Any] = {
+    "frames": 3,
+    "fps": 30.0,
+    "duration_s": 0.1,
+    "live": False,
+    "outputs": ["null"],
+    "faces": 1,
+    "frames_with_swap": 3,
+    "frames_covered": 0,
+    "frames_plain": 0,
+    "frame_age_ms": {},
+    "stages_ms": {},
+    "dropped": 0,
+    "start_to_first_swap_s": 1.0,
+}
+"""What a run came to."""
+
+
 def last_words(capsys: pytest.CaptureFixture[str]) -> str:
     """The one line on stderr."""
     out, err = capsys.readouterr()
@@ -154,7 +172,7 @@ def loop(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
     def run(config: Config, *, console: Console) -> dict[str, Any]:
         seen.append(config)
         console.event("camera 0: 1280x720")
-        return {"frames": 3, "fps": 30.0, "bad": float("nan")}
+        return {**FOUND, "bad": float("nan")}
 
     module = ModuleType("rtswap.app.run")
     module.run = run  # type: ignore[attr-defined]
@@ -175,13 +193,13 @@ def test_flags_reach_the_loop(loop: list[Config], capsys: pytest.CaptureFixture[
     out, err = capsys.readouterr()
     assert out == ""
     assert "camera 0: 1280x720" in err
-    assert re.search(r"frames +3", err)
+    assert re.search(r"swapped in all 3 frames", err)
 
 
 def test_json_summary_is_the_only_thing_on_stdout(loop: list[Config], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["-s", "me.jpg", "--json", "--quiet"]) == 0
     out, err = capsys.readouterr()
-    assert json.loads(out) == {"frames": 3, "fps": 30.0, "bad": None}
+    assert json.loads(out) == {**FOUND, "bad": None}
     assert err == ""
 
 
@@ -220,7 +238,7 @@ def test_signals_end_a_run_cleanly(number: signal.Signals, tidy: bool, code: int
         time.sleep(30)
     except KeyboardInterrupt:
         {}
-    return {{'frames': 1}}
+    return {{'frames': 0}}
     """.format("console.event('closing files')" if tidy else "raise")
     program = (
         f"import sys\n{fake_loop(body)}\nfrom rtswap.commands.main import main\nsys.exit(main(['-s', 'me.jpg']))"
@@ -259,7 +277,7 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
 @pytest.mark.skipif(os.name == "nt", reason="file descriptors are not inherited so on Windows")
 @pytest.mark.parametrize("closed", [1, 2])
 def test_closed_standard_streams_are_no_error(closed: int) -> None:
-    code = fake_loop("console.event('x'); console.status('y'); return {'frames': 1}")
+    code = fake_loop("console.event('x'); console.status('y'); return {'frames': 0}")
     found = rtswap("-s", "me.jpg", code=code, preexec_fn=lambda: os.close(closed))
     assert found.returncode == 0
 

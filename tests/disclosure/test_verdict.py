@@ -10,8 +10,9 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from printed import printed
 
-from rtswap.commands.verify.report import as_json, as_text, clock, exit_code, odds, said
+from rtswap.commands.verify.report import as_json, exit_code, odds, said, shown
 from rtswap.disclosure.manifest import ManifestReport
 from rtswap.disclosure.verdict import Verdict, chance, spans_of
 from rtswap.disclosure.watermark import Kind, Payload
@@ -87,6 +88,10 @@ def test_many_windows_make_chance_likelier() -> None:
     assert chance([]) == chance([window(n, False) for n in range(9)]) == 1
 
 
+def text_of(judged: Verdict) -> str:
+    return printed(*shown(judged))
+
+
 @pytest.mark.parametrize(
     ("readings", "found", "code"),
     [
@@ -105,24 +110,24 @@ def test_exit_code(readings: list[Reading], found: ManifestReport | None, code: 
     judged = verdict(readings, found)
     assert exit_code(judged) == code
     assert judged.marked == (code == 0)
-    text = as_text(judged)
+    text = text_of(judged)
     assert ("MARKED" in text) == (code == 0)
     assert ("no proof that it is genuine" in text) == (code == 3)
 
 
 def test_invalid_manifest_is_said_plainly() -> None:
-    text = as_text(verdict([window(0, False)], manifest("invalid", problems=("assertion.bmffHash.mismatch",))))
+    text = text_of(verdict([window(0, False)], manifest("invalid", problems=("assertion.bmffHash.mismatch",))))
     assert "INVALID" in text
     assert "assertion.bmffHash.mismatch" in text
     assert "changed after it was signed" in text
 
 
 def test_self_signed_is_not_said_to_name_anybody() -> None:
-    assert "who signed is not known" in as_text(verdict([], manifest()))
+    assert "who signed is not known" in text_of(verdict([], manifest()))
 
 
 def test_text_says_where_and_what() -> None:
-    text = as_text(verdict([window(0, False), window(1), window(2)], notes=("pictures: cut off",)))
+    text = text_of(verdict([window(0, False), window(1), window(2)], notes=("pictures: cut off",)))
     assert "0:02.0 to 0:05.9" in text
     assert "2 of 3 windows" in text
     assert "rtswap 0.1, an AI-generated face, 2026-11" in text
@@ -132,13 +137,13 @@ def test_text_says_where_and_what() -> None:
 
 def test_strangers_text_cannot_steer_the_terminal() -> None:
     judged = replace(verdict([], notes=("\x1b[2J\rMARKED",)), name="a\x1b]0;b\x07\nMARKED.mp4")
-    assert all(line.isprintable() for line in as_text(judged).split("\n"))
-    assert len(as_text(judged).splitlines()) == len(as_text(verdict([], notes=("x",))).splitlines())
+    assert all(line.isprintable() for line in text_of(judged).split("\n"))
+    assert len(text_of(judged).splitlines()) == len(text_of(verdict([], notes=("x",))).splitlines())
 
 
 def test_hundreds_of_spans_stay_readable() -> None:
     judged = verdict([window(n, n % 2 == 0) for n in range(200)])
-    assert len(as_text(judged).splitlines()) < 25
+    assert len(text_of(judged).splitlines()) < 25
     assert len(as_json(judged)["spans"]) == 100
 
 
@@ -179,10 +184,3 @@ def test_month(month: int, text: str) -> None:
 )
 def test_odds(value: float, text: str) -> None:
     assert re.search(re.escape(text) + r"\b|" + re.escape(text), odds(value))
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "0:00.0"), (59.96, "1:00.0"), (65.24, "1:05.2"), (3725, "1:02:05.0"), (-1, "0:00.0")]
-)
-def test_clock(seconds: float, text: str) -> None:
-    assert clock(seconds) == text

@@ -16,5 +16,5 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
     path = tmp_path / "net.onnx"
-    path.write_bytes(b"\x08 some network")
+    path.write_bytes(b"\x08\x08\x32\x0csome network")
     return path

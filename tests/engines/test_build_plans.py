@@ -15,7 +15,7 @@ from plan_files import network
 from rtswap.core.errors import EngineError, ModelError
 from rtswap.engines.build.all_plans import PlanOptions, build_all, plan_for, recipe_for
 from rtswap.engines.build.builder import build_plan
-from rtswap.engines.build.profiles import PROFILES, profile_of
+from rtswap.engines.build.profiles import profile_of, profiles
 from rtswap.engines.contract import TensorSpec
 from rtswap.engines.tensorrt.module import TensorRt
 from rtswap.engines.tensorrt.plan import Recipe
@@ -137,13 +137,13 @@ def test_one_that_fails_does_not_keep_the_others(tensorrt: TensorRt, tmp_path: P
     assert told == [(0, 4, "a"), (1, 4, "b"), (2, 4, "missing"), (3, 4, "c"), (4, 4, "")]
 
 
-@pytest.mark.parametrize("name", PROFILES)
+@pytest.mark.parametrize("name", profiles())
 def test_what_is_kept_and_tolerated_is_in_the_network(name: str) -> None:
     """A network that was made anew may call its layers otherwise."""
     graph = onnx.load(network_file(name)).graph
     made = {output for node in graph.node for output in node.output}
-    assert set(PROFILES[name].keep) <= made
-    assert PROFILES[name].tolerance.keys() == {value.name for value in graph.output}
+    assert set(profiles()[name].keep) <= made
+    assert profiles()[name].tolerance.keys() == {value.name for value in graph.output}
 
 
 @pytest.mark.parametrize("name", [*NETWORKS, "landmarks-3", "somebody-elses"])

@@ -54,7 +54,7 @@ def test_what_was_found_counts_only_for_the_same_case(
     machine.has("openvino", 8.0)
     path = model.parent / "net.engine.json"
     if change == "network":
-        model.write_bytes(b"\x08 another network")
+        model.write_bytes(b"\x08\x08\x32\x0fanother network")
     elif change == "version":
         monkeypatch.setattr(measure, "package_version", lambda package: "99")
     elif change == "processor":
@@ -159,7 +159,10 @@ def write_networks(folder: Path, contents: Iterable[bytes]) -> dict[str, Network
 def test_networks_of_one_loop_share_the_engine_that_is_faster_in_all(machine: Machine, tmp_path: Path) -> None:
     """One network is a little faster in the first engine, the other much faster in the second."""
     clock = machine.clock
-    speeds = {b"\x08 a": {"onnxruntime": 1.0, "openvino": 1.5}, b"\x08 b": {"onnxruntime": 8.0, "openvino": 4.0}}
+    speeds = {
+        b"\x08\x08\x32\x01a": {"onnxruntime": 1.0, "openvino": 1.5},
+        b"\x08\x08\x32\x01b": {"onnxruntime": 8.0, "openvino": 4.0},
+    }
     networks = write_networks(tmp_path, speeds)
 
     def start(name: str, network: str, content: bytes, *_: object) -> FakeEngine:
@@ -173,7 +176,7 @@ def test_networks_of_one_loop_share_the_engine_that_is_faster_in_all(machine: Ma
 
 def test_where_no_engine_can_run_all_each_network_has_its_own(machine: Machine, tmp_path: Path) -> None:
     clock = machine.clock
-    able = {b"\x08 a": "onnxruntime", b"\x08 b": "openvino"}
+    able = {b"\x08\x08\x32\x01a": "onnxruntime", b"\x08\x08\x32\x01b": "openvino"}
     networks = write_networks(tmp_path, able)
 
     def start(name: str, network: str, content: bytes, *_: object) -> FakeEngine:

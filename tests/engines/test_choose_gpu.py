@@ -33,7 +33,7 @@ def test_what_half_precision_gets_wrong_is_run_in_full(machine: Machine, tmp_pat
     networks = {}
     for name in "ab":
         path = tmp_path / f"{name}.onnx"
-        path.write_bytes(b"\x08 " + name.encode())
+        path.write_bytes(b"\x08\x08\x32" + bytes([len(name)]) + name.encode())
         networks[name] = Network(path, SAMPLE)
 
     def start(name: str, network: str, *_: object) -> FakeEngine:
@@ -64,7 +64,7 @@ def test_on_a_gpu_every_reason_is_told_once_and_written_down(machine: Machine, t
     networks = {}
     for name in "ab":
         path = tmp_path / f"{name}.onnx"
-        path.write_bytes(b"\x08 " + name.encode())
+        path.write_bytes(b"\x08\x08\x32" + bytes([len(name)]) + name.encode())
         networks[name] = Network(path, SAMPLE)
     events: list[str] = []
     for _ in range(2):

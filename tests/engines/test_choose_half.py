@@ -29,7 +29,7 @@ def chosen(
 ) -> tuple[str, list[str]]:
     """The engine that runs the network, and what was told. ``took_ms``, ``value``, ``fails``: of bfloat16."""
     path, events = folder / "net.onnx", []
-    path.write_bytes(b"\x08 some network")
+    path.write_bytes(b"\x08\x08\x32\x0csome network")
 
     def start(name: str, *_: object) -> FakeEngine:
         machine.started.append(name)

@@ -68,7 +68,7 @@ def overlaid(rng: np.random.Generator, device: str) -> list[Any]:
 def cuts(rng: np.random.Generator, device: str) -> list[Any]:
     one = occlusion_gpu._placed(0, face())
     assert one is not None
-    numbers, halvings = occlusion_gpu._cut_by(one)
+    numbers, halvings = occlusion_gpu._sampling(one)
     return [pixels(rng, device, SIDE, SIDE, 3), torch.tensor(numbers, device=device), halvings]
 
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from rtswap.core.types import Points, SwappedFace, Target, Tensor
-from rtswap.networks.occlusion import ANSWER, SIZE, placing
+from rtswap.networks.occlusion import ANSWER, SIZE, place
 from rtswap.vision.geometry import canonical
 
 W, H = 224, 280
@@ -59,7 +59,7 @@ def swapped_face() -> SwappedFace:
 
 def place_of(row: int, column: int, points: Points) -> tuple[int, int]:
     """Row and column in the crop of a place of the answer."""
-    matrix = placing(points)
+    matrix = place(points)
     assert matrix is not None
     back = cv2.invertAffineTransform(matrix)
     x, y = back @ np.array([column * SIZE / ANSWER + 0.5, row * SIZE / ANSWER + 0.5, 1])

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtswap.core.errors import ModelError
-from rtswap.networks.landmarks import MARGIN, MeshLandmarks, cut, place, to_frame
+from rtswap.networks.landmarks import MARGIN, MeshLandmarks, place, to_frame
+from rtswap.vision.crops import cut_into
 
 SIZE = 128
 KEYPOINTS = np.array([[100, 120], [160, 120], [130, 155], [108, 185], [152, 185]], np.float32)
@@ -140,7 +141,7 @@ def test_large_faces_are_averaged_down_so_that_noise_does_not_alias() -> None:
     rng = np.random.default_rng(3)
     image = rng.normal(128, 40, (1400, 1400, 3)).clip(0, 255).astype(np.uint8)
     out = np.empty((SIZE, SIZE, 3), np.uint8)
-    cut(image, np.array([[0.1, 0, 0], [0, 0.1, 0]], np.float32), out)
+    cut_into(image, np.array([[0.1, 0, 0], [0, 0.1, 0]], np.float32), out)
     assert out.std() < 8
 
 

@@ -9,7 +9,8 @@ from occluded_target import FixedAnswer, H, W, answer, mesh, swapped_face, targe
 
 from rtswap.compositing.finishes.occlusion import OcclusionMask
 from rtswap.core.types import Quality
-from rtswap.networks.occlusion import SIZE, OcclusionModel, cut, guide, placing
+from rtswap.networks.occlusion import SHRINK, SIZE, OcclusionModel, guide, place
+from rtswap.vision.crops import cut
 from rtswap.vision.topology import OVAL
 
 
@@ -37,9 +38,9 @@ def test_the_crop_shows_the_pixels_under_the_landmarks_at_any_size(factor: float
     points = mesh(width, height)
     x, y = (round(float(v)) for v in points[1, :2])
     cv2.circle(image, (x, y), max(1, round(6 * factor)), (255, 255, 255), -1)
-    matrix = placing(points)
+    matrix = place(points)
     assert matrix is not None
-    seen = cut(image, matrix)[..., 0].astype(float)
+    seen = cut(image, matrix, SIZE, SHRINK)[..., 0].astype(float)
     rows, columns = np.mgrid[:SIZE, :SIZE]
     centre = np.array([(columns * seen).sum(), (rows * seen).sum()]) / seen.sum()
     assert centre == pytest.approx(matrix[:, :2] @ np.array([x, y]) + matrix[:, 2], abs=0.8)
@@ -47,7 +48,7 @@ def test_the_crop_shows_the_pixels_under_the_landmarks_at_any_size(factor: float
 
 def test_the_guide_marks_the_oval() -> None:
     points = mesh()
-    matrix = placing(points)
+    matrix = place(points)
     assert matrix is not None
     inside = points[:, :2] @ matrix[:, :2].T + matrix[:, 2]
     drawn = guide(inside)

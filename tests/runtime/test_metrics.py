@@ -124,7 +124,7 @@ def test_window_forgets_and_the_summary_does_not() -> None:
 def test_nothing_recorded_yet_is_no_error() -> None:
     metrics = Metrics()
     assert metrics.summary()["frames"] == 0
-    assert status_line(metrics) == "0.0 fps | dropped 0 | faces 0"
+    assert status_line(metrics) == "0 faces"
     assert "rtswap_frames_total 0\n" in prometheus(metrics)
     json.loads(metrics.to_json())
 
@@ -137,13 +137,28 @@ def test_numbers_that_are_none_are_left_out() -> None:
     json.loads(metrics.to_json())
 
 
-def test_status_line_is_one_short_line_with_everything_in_it() -> None:
+def test_status_line_is_one_short_line_without_percentiles() -> None:
     metrics = played(100)
+    assert status_line(metrics) == "30.0 fps | 50 ms old | 1 face"
     metrics.set_dropped(3)
-    line = status_line(metrics)
-    assert line == "30.0 fps | age 50/94 ms | dropped 3 | faces 1 | track 4.0 swap 4.5 ms"
-    metrics.record({}, captured_at=0, finished_at=0, level=2)
-    assert "quality -2" in status_line(metrics)
+    assert status_line(metrics) == "30.0 fps | 50 ms old | 1 face | 3 dropped"
+    assert status_line(metrics, live=False) == "30.0 fps | 1 face | 3 dropped"
+    metrics.record({}, captured_at=0, finished_at=0, faces=2, level=2)
+    assert "2 faces | 3 dropped | quality -2" in status_line(metrics)
+    assert len(status_line(metrics)) < 60, "with a bar and the time left it fits 80 columns"
+
+
+def test_status_line_with_every_stage_on_request() -> None:
+    line = status_line(played(100), stages=True)
+    assert line == "30.0 fps | 50 ms old (95 %: 94) | 1 face | track 4.0 swap 4.5 ms"
+
+
+def test_frames_are_counted_by_what_became_of_their_faces() -> None:
+    metrics = played(3)
+    for swapped, covered in ((1, 0), (1, 1), (0, 2), (0, 0), (0, 0)):
+        metrics.add_outcome(swapped=swapped, covered=covered)
+    summary = metrics.summary()
+    assert (summary["frames_covered"], summary["frames_plain"]) == (2, 2)
 
 
 def test_prometheus_text_can_be_parsed_and_is_in_seconds() -> None:

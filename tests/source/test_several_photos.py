@@ -81,7 +81,7 @@ def test_photos_that_all_differ_are_told() -> None:
 
 
 def test_further_photos_of_the_person_come_along_best_first() -> None:
-    photos = world(good=Scene(), side=Scene((Face(yaw=35),)), turn_head=Scene((Face(yaw=-20),)), dark=Scene(gain=0.1))
+    photos = world(good=Scene(), side=Scene((Face(yaw=35),)), turned=Scene((Face(yaw=-20),)), dark=Scene(gain=0.1))
     source = photos.load("side.jpg", "good.jpg", "turned.jpg", "dark.jpg")
     assert source.name == "good.jpg"
     assert [round(pose_of(one.landmarks).yaw) for one in source.further] == [-20, 35]

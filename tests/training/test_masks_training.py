@@ -17,18 +17,16 @@ import training.masks
 from rtswap.networks.occlusion import SIZE
 from rtswap.vision.geometry import canonical
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, OVAL, RIGHT_BROW, RIGHT_EYE
-from training.exported import halve_weights
 from training.landmarks.views import Views
-from training.masks.cutouts import Cutouts
-from training.masks.export import to_onnx, worst_difference
+from training.masks.evaluate import figures
+from training.masks.export import EXPORT
 from training.masks.layers import Layer, lay
-from training.masks.losses import losses
-from training.masks.network import Deployed, OcclusionNetwork, to_input
-from training.masks.own import own_frames
+from training.masks.network import WEIGHTS, Deployed, OcclusionNetwork, losses, to_input
+from training.masks.own import CLEAR, DARK, NONE, own_frames, worn_by
 from training.masks.samples import Batch, Sampler
-from training.masks.things import fingertips
-from training.masks.trials import figures
-from training.masks.worn import CLEAR, DARK, NONE, worn_by
+from training.masks.things import Cutouts, fingertips
+from training.onnx_files import difference, to_onnx
+from training.recipe import weighted
 
 GLASSES = Path(training.masks.__file__).with_name("glasses.txt")
 
@@ -66,8 +64,8 @@ def test_right_answers_cost_little_and_score_full(batch: Batch) -> None:
     truth = torch.from_numpy(batch.visible) / 255.0
     weights = torch.from_numpy(batch.weights) / 255.0
     right, wrong = (losses(sign * (truth.round() * 40 - 20), truth.round(), weights) for sign in (1, -1))
-    assert float(sum(right.values())) < 0.05
-    assert float(sum(wrong.values())) > 1
+    assert float(weighted(right, WEIGHTS)) < 0.05
+    assert float(weighted(wrong, WEIGHTS)) > 1
     scores = figures(batch.visible / 255.0, batch)
     assert scores["iou_hidden"] == scores["iou_visible"] == 1
     assert scores["missed"] == scores["lost"] == 0
@@ -81,7 +79,7 @@ def test_the_network_keeps_its_budget_and_learns_from_a_few_steps(batch: Batch) 
     crops, guides, visible, weights = (torch.from_numpy(part) for part in (
         batch.crops, batch.guides, batch.visible, batch.weights))  # fmt: skip
     for _ in range(8):
-        loss = sum(losses(network(to_input(crops, guides)), visible / 255.0, weights / 255.0).values())
+        loss = weighted(losses(network(to_input(crops, guides)), visible / 255.0, weights / 255.0), WEIGHTS)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -92,10 +90,10 @@ def test_the_network_keeps_its_budget_and_learns_from_a_few_steps(batch: Batch) 
 def test_the_exported_network_says_what_torch_says() -> None:
     torch.manual_seed(1)
     deployed = Deployed(OcclusionNetwork().eval()).eval()
-    model = halve_weights(to_onnx(deployed))
+    model = to_onnx(EXPORT, deployed)
     assert len(model.SerializeToString()) <= 1_000_000
-    assert worst_difference(model, deployed, 1) < 0.03
-    assert worst_difference(model, deployed, 4) < 0.03
+    assert difference(EXPORT, model, deployed, 1) < EXPORT.most
+    assert difference(EXPORT, model, deployed, 4) < EXPORT.most
 
 
 def test_real_glasses_are_not_taken_for_skin(batch: Batch) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from paths import ASSETS
 
 pytest.importorskip("torch", reason="torch is not installed: it is needed to train, never to use")
 pytest.importorskip("onnx", reason="onnx is not installed: it is needed to export the generator")
@@ -18,23 +17,24 @@ pytest.importorskip("onnx", reason="onnx is not installed: it is needed to expor
 import onnx
 import torch
 
+import rtswap
 from rtswap.swappers.refiner.crop_view import ZERO
 from rtswap.vision.geometry import canonical
-from training.exported import run
 from training.landmarks.views import Views
-from training.one.batches import augmented
-from training.one.damage import damaged
-from training.one.export import encoder_graph, generator_graph, load_network, worst_levels
-from training.one.lights import badly_lit
-from training.one.loop import begin_from
-from training.one.losses import WEIGHTS, cross_terms, kept_term, mended, psnr, true_terms
-from training.one.making import Arriving, making
-from training.one.network import MOST, STYLE, DeployedEncoder, DeployedGenerator, Made, One
-from training.one.pairs import FIELDS, SHARD, Pairs, load, prepare
-from training.one.pool import Batch, Pool
-from training.one.run import Run
-from training.one.steps import Steps
-from training.one.watchers import Watchers, sampled
+from training.onnx_files import run
+from training.recipe import Moment
+from training.refiner.augment import augmented, damaged
+from training.refiner.export import encoder_graph, generator_graph, load_network, worst_levels
+from training.refiner.lights import badly_lit
+from training.refiner.losses import WEIGHTS, cross_terms, kept_term, psnr, refined, true_terms
+from training.refiner.network import MOST, STYLE, DeployedEncoder, DeployedGenerator, Made, Refiner
+from training.refiner.pairs import FIELDS, SHARD, Pairs, load, prepare
+from training.refiner.pool import Arriving, Batch, Pool, making
+from training.refiner.recipe import RefinerRecipe
+from training.refiner.watchers import Watchers, sampled
+from training.trainer import Trainer
+
+ASSETS = Path(rtswap.__file__).parent / "assets"
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,17 @@ def pairs(views: Views, tmp_path_factory: pytest.TempPathFactory) -> Pairs:
 @pytest.fixture
 def batch(pairs: Pairs) -> Batch:
     torch.manual_seed(0)
-    return Pool.of(pairs, "cpu").drawn(4, 2)
+    return Pool.of(pairs, "cpu").draw(4, 2)
+
+
+def recipe(rate: float = 5e-4, people: torch.Tensor | None = None, **given: object) -> RefinerRecipe:
+    """A recipe on the processor, one pair of each kind per step, with the networks that ship."""
+    argv = ["--minutes", "1", "--faces", "none", "--out", "none", "--teacher", "none", "--rate", str(rate)]
+    args = RefinerRecipe.parser().parse_args([*argv, "--true", "1", "--cross", "1", "--shards", "1"])
+    args.device, args.half = "cpu", False
+    vars(args).update(given)
+    people = torch.zeros(3, 128) if people is None else people
+    return RefinerRecipe(args, people, people)
 
 
 def nothing(batch: Batch) -> Made:
@@ -106,7 +116,7 @@ def test_bad_light_changes_the_face_and_keeps_its_place(views: Views) -> None:
 
 def test_the_truth_costs_nothing_and_doing_nothing_costs(batch: Batch) -> None:
     known = batch.part(batch.known_truth.nonzero()[:, 0])
-    given = mended(known, nothing(known))
+    given = refined(known, nothing(known))
     perfect = true_terms(given._replace(picture=known.truth), known)
     assert all(float(value) < 1e-3 for value in perfect.values())
     assert all(float(value) > 0.01 for value in true_terms(given, known).values())
@@ -116,25 +126,25 @@ def test_the_truth_costs_nothing_and_doing_nothing_costs(batch: Batch) -> None:
 def test_what_hides_the_face_is_not_learnt_as_skin(batch: Batch) -> None:
     known = batch.part(batch.known_truth.nonzero()[:, 0])
     covered = replace(known, visible=torch.zeros_like(known.visible))
-    assert float(true_terms(mended(known, nothing(known)), covered)["colour"]) < 1e-3
-    assert float(kept_term(mended(known, nothing(known)), covered)["kept"]) > 1
+    assert float(true_terms(refined(known, nothing(known)), covered)["colour"]) < 1e-3
+    assert float(kept_term(refined(known, nothing(known)), covered)["kept"]) > 1
 
 
 def test_a_face_taken_for_hidden_costs_more_than_the_other_way_round(batch: Batch) -> None:
     def cost(visible: float, kept: float) -> float:
         given = replace(batch, visible=torch.full_like(batch.visible, visible))
         made = nothing(batch)._replace(kept=torch.full_like(batch.mask, kept))
-        return float(kept_term(mended(given, made), given)["kept"])
+        return float(kept_term(refined(given, made), given)["kept"])
 
     assert cost(1.0, -3.0) > 2 * cost(0.0, 3.0) > 0
 
 
 def test_cross_pairs_are_told_to_stay_as_they_are_but_for_what_is_out_of_place(batch: Batch) -> None:
     cross = batch.part((~batch.known_truth).nonzero()[:, 0])
-    calm = cross_terms(mended(cross, nothing(cross)), cross)
+    calm = cross_terms(refined(cross, nothing(cross)), cross)
     assert float(calm["detail"]) == float(calm["calm"]) == 0
     noisy = nothing(cross)._replace(residual=0.1 * torch.randn_like(cross.target))
-    assert float(cross_terms(mended(cross, noisy), cross)["detail"]) > 0.01
+    assert float(cross_terms(refined(cross, noisy), cross)["detail"]) > 0.01
 
 
 def test_augmentation_changes_all_pictures_alike(batch: Batch) -> None:
@@ -186,7 +196,7 @@ def test_a_pool_gives_what_was_put_in_and_takes_more_until_it_is_full(pairs: Pai
     assert torch.equal(first, last)
     assert np.array_equal(first.round().numpy(), pairs.target[3])
     torch.manual_seed(0)
-    drawn = pool.drawn(20, 20)
+    drawn = pool.draw(20, 20)
     assert drawn.known_truth.tolist() == [True] * 20 + [False] * 20
 
 
@@ -204,7 +214,7 @@ def test_pairs_come_while_they_are_learnt_from(views: Views, tmp_path: Path) -> 
 @pytest.mark.parametrize(("size", "budget"), [(128, 0.6e9), (256, 4e9)])
 def test_the_difference_is_bounded_and_the_budget_kept(size: int, budget: float) -> None:
     torch.manual_seed(0)
-    one = One(size).eval()
+    one = Refiner(size).eval()
     macs = 0
 
     def count(layer: torch.nn.Module, _: object, out: torch.Tensor) -> None:
@@ -224,26 +234,26 @@ def test_the_difference_is_bounded_and_the_budget_kept(size: int, budget: float)
 
 def test_the_finer_generator_begins_as_the_coarser_one_and_leaves_it_alone(pairs: Pairs) -> None:
     torch.manual_seed(0)
-    run_ = Run("cpu", 1e-2, size=256)
-    for network in (run_.one, run_.shadow):
+    made = recipe(1e-2, size=256)
+    for network in (made.network, made.shadow):
         torch.nn.init.normal_(network.generator.coarse.leave.last.weight, std=0.1, generator=torch.manual_seed(1))
     pool = Pool.of(pairs, "cpu")
     small, photo = pool.batch(torch.arange(2)), pool.batch(torch.arange(2)).photo
     large = [torch.nn.functional.interpolate(one, scale_factor=2.0) for one in small.given[:4]]
-    before = [value.clone() for value in run_.one.generator.coarse.state_dict().values()]
+    before = [value.clone() for value in made.network.generator.coarse.state_dict().values()]
     with torch.no_grad():
-        coarse = run_.one.generator.coarse(*small.given[:4], run_.one.eval().encoder(photo))
-        fine = run_.one(*large, photo)
+        coarse = made.network.generator.coarse(*small.given[:4], made.network.eval().encoder(photo))
+        fine = made.network(*large, photo)
     assert fine.residual.abs().max() > 0.01
     for a, b in ((fine.residual, coarse.residual), (fine.kept, coarse.kept)):
         wanted = torch.nn.functional.interpolate(b, scale_factor=2.0, mode="bilinear")
         assert torch.allclose(a, wanted, atol=1e-4)
-    run_.one.train()(*large, photo).residual.square().mean().backward()
-    run_.optimiser.step()
-    after = run_.one.generator.coarse.state_dict().values()
+    made.network.train()(*large, photo).residual.square().mean().backward()
+    made.optimiser.step()
+    after = made.network.generator.coarse.state_dict().values()
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
     with torch.no_grad():
-        assert not torch.equal(run_.one.eval()(*large, photo).residual, fine.residual)
+        assert not torch.equal(made.network.eval()(*large, photo).residual, fine.residual)
 
 
 def test_a_few_steps_with_every_term_change_the_networks_and_go_on_from_a_checkpoint(
@@ -253,29 +263,31 @@ def test_a_few_steps_with_every_term_change_the_networks_and_go_on_from_a_checkp
     watchers = Watchers(ASSETS / "recognition.onnx", ASSETS / "landmarks.onnx", "cpu")
     people = watchers.people(views)
     assert people.shape == (3, 128)
-    run_ = Run("cpu", 5e-4)
-    before = {name: value.clone() for name, value in run_.one.state_dict().items()}
-    steps = Steps(run_, Pool.of(pairs, "cpu"), watchers, people, true=1, cross=1, half=False)
+    made, pool = recipe(people=people), Pool.of(pairs, "cpu")
+    before = {name: value.clone() for name, value in made.network.state_dict().items()}
+    batches, terms = (augmented(pool.draw(1, 1)) for _ in range(2)), {}
     for share in (0.1, 0.5):
-        run_.progress.step = 0
-        steps.step(share)
-    terms = steps.taken()
+        terms |= made.step(batches, Moment(0, share, 5e-6))
     assert set(WEIGHTS) | {"told_apart"} == set(terms)
-    assert all(np.isfinite(value) for value in terms.values())
-    assert any(not torch.equal(value, before[name]) for name, value in run_.one.state_dict().items())
-    run_.progress.step = 2
-    run_.save(tmp_path / "c.pt")
-    other = Run("cpu", 5e-4)
-    other.load(tmp_path / "c.pt", "cpu")
-    assert other.progress.step == run_.progress.step == 2
-    assert all(torch.equal(a, b) for a, b in zip(
-        run_.shadow.state_dict().values(), other.shadow.state_dict().values(), strict=True))  # fmt: skip
+    assert all(torch.isfinite(value) for value in terms.values())
+    assert any(not torch.equal(value, before[name]) for name, value in made.network.state_dict().items())
+    trainer = Trainer(made, tmp_path, minutes=1)
+    trainer.progress.step = 2
+    trainer.save()
+    other = Trainer(recipe(), tmp_path, minutes=1)
+    other.load()
+    assert other.progress.step == 2
+    for name, part in made.networks.items():
+        again = other.recipe.networks[name].state_dict()
+        assert all(torch.equal(value, again[key]) for key, value in part.state_dict().items()), name
+    with pytest.raises(SystemExit, match="refiner-128, not of refiner-256"):
+        Trainer(recipe(size=256), tmp_path, minutes=1).load()
 
 
 @pytest.mark.parametrize("size", [128, 256])
 def test_the_exported_files_say_what_torch_says(size: int) -> None:
     torch.manual_seed(0)
-    one = One(size).eval()
+    one = Refiner(size).eval()
     for block in one.modules():  # fresh blocks change nothing: let these
         if isinstance(block, torch.nn.BatchNorm2d) and block.affine:
             torch.nn.init.uniform_(block.weight, 0.5, 1)
@@ -305,24 +317,24 @@ def test_the_exported_files_say_what_torch_says(size: int) -> None:
 @pytest.mark.parametrize("size", [128, 256])
 def test_a_training_begins_from_what_ships_and_two_can_be_averaged(views: Views, size: int, tmp_path: Path) -> None:
     prepare(views, tmp_path, [0], 1, size=size, count=8)
-    run_, pool = Run("cpu", 5e-4, size=size), Pool.of(load(tmp_path), "cpu")
+    made, pool = recipe(size=size, begin_from=ASSETS), Pool.of(load(tmp_path), "cpu")
     torch.manual_seed(0)
-    begin_from(run_, ASSETS, pool)
-    batch = pool.drawn(2, 2)
+    made.prepare(augmented(pool.draw(16, 8)) for _ in range(8))
+    batch = pool.draw(2, 2)
     names = "composite", "lowered", "target", "photo"
     given = {name: ((getattr(batch, name).permute(0, 2, 3, 1) + 1) * 127.5).round().to(torch.uint8) for name in names}
     photo = given.pop("photo")
     given["mask"] = (batch.mask[:, 0] * 255).round().to(torch.uint8)
     with torch.no_grad():
-        style = DeployedEncoder(run_.one.eval().encoder)(photo)
-        wanted = DeployedGenerator(run_.one.generator)(*given.values(), style)
+        style = DeployedEncoder(made.network.eval().encoder)(photo)
+        wanted = DeployedGenerator(made.network.generator)(*given.values(), style)
     files = [onnx.load(str(ASSETS / name)) for name in ("refiner-128-source.onnx", f"refiner-{size}.onnx")]
     (told,) = run(files[0], photo=photo.numpy())
     (found,) = run(files[1], **{name: value.numpy() for name, value in given.items()}, style=told)
     assert np.abs(found - wanted.numpy()).max() <= 2
-    run_.save(tmp_path / "a.pt")
-    other = Run("cpu", 5e-4, size=size)
-    other.save(tmp_path / "b.pt")
+    other = recipe(size=size)
+    for name, one in (("a", made), ("b", other)):
+        torch.save({"shadow": one.shadow.state_dict()}, tmp_path / f"{name}.pt")
     mean = load_network(tmp_path / "a.pt", tmp_path / "b.pt", size).generator.leave.last.weight
-    both = [one.shadow.generator.leave.last.weight for one in (run_, other)]
+    both = [one.shadow.generator.leave.last.weight for one in (made, other)]
     assert torch.allclose(mean, (both[0] + both[1]) / 2)

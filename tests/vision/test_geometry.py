@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from people import place_mesh, rotation
 
 from rtswap.vision.geometry import (
-    ARCFACE_112,
     box_of,
     canonical,
     clip_box,
@@ -26,6 +25,7 @@ from rtswap.vision.geometry import (
     upright_box,
     upright_view,
 )
+from rtswap.vision.templates import ARCFACE_112
 
 seeds = st.integers(0, 2**32 - 1)
 quick = settings(max_examples=40, deadline=None)

@@ -22,17 +22,123 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from rtswap.commands.evaluate.expression import NAMES, correlation, gain, series
-from rtswap.engines.telemetry import no_telemetry
-from rtswap.networks.landmarks import MeshLandmarks
+from rtswap.core.protocols import Engine
+from rtswap.engines.onnxruntime import OnnxRuntimeEngine
+from rtswap.networks.landmarks import MeshLandmarks, place
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
-from training.landmarks.faces import eye_distance, is_validation, load_or_label, mirror_permutation, read_picture
-from training.landmarks.samples import Batch
-from training.landmarks.trials import errors, expressive, held_out
+from training.arrays import Bytes, Floats, Rows
+from training.landmarks.network import SIZE
+from training.landmarks.render import View
+from training.landmarks.samples import Batch, Sampler, moved
+from training.landmarks.teacher import Labels, eye_distance, is_validation, load_or_label
+from training.landmarks.views import build, one_view, yaw_of
+from training.onnx_files import in_chunks
+from training.pictures import read_picture, sheet
 
-SIZE = 128
+
+def held_out(faces: Path, labels: Labels, people: Rows, cache: Path) -> dict[str, Batch]:
+    """``plain``, ``jittered``, ``yaw45``, ``occluded`` (one ellipse over a fifth of the face) and ``absent``."""
+    rng = np.random.default_rng(20)
+    images = [read_picture(faces / str(labels.names[p])) for p in people]
+    meshes = labels.meshes[people].copy()
+    meshes[:, :, 2] -= meshes[:, :, 2].mean(axis=1, keepdims=True)
+    looks = [View(i, m, np.ones(468, bool)) for i, m in zip(images, meshes, strict=True)]
+    turned = [_turned(look, angle) for look in looks for angle in (-45.0, 45.0)]
+    trials = {
+        "plain": _batch(looks, rng, 0.0),
+        "jittered": _batch([look for look in looks for _ in range(3)], rng, 1.0),
+        "yaw45": _batch(turned, rng, 0.5),
+        "occluded": _batch(looks, rng, 0.5),
+    }
+    occluded = trials["occluded"]
+    for crop, points, visible in zip(occluded.crops, occluded.points, occluded.visible, strict=True):
+        _cover_fifth(crop, points, visible, images[int(rng.integers(len(images)))], rng)
+    views = build(faces, labels, people, 3, cache)
+    trials["mixed"] = next(Sampler(views, 5).batches(512))
+    absent = ~(trials["mixed"].present > 0)
+    more = [next(Sampler(views, seed).batches(512)) for seed in (6, 7, 8)]
+    crops = np.concatenate([trials["mixed"].crops[absent], *[b.crops[~(b.present > 0)] for b in more]])
+    nothing = np.zeros((len(crops), 468), np.float32)
+    trials["absent"] = Batch(crops, np.zeros((len(crops), 468, 3), np.float32), nothing, nothing[:, 0])
+    return trials
+
+
+def expressive(faces: Path, labels: Labels, people: Rows, each: int = 3) -> Batch:
+    """``each`` pictures of every person with another expression and a small turn: are openings read as they are?"""
+    rng, looks = np.random.default_rng(23), []
+    for person in people:
+        image, mesh = read_picture(faces / str(labels.names[person])), labels.meshes[person].copy()
+        mesh[:, 2] -= mesh[:, 2].mean()
+        for _ in range(each):
+            yaw, pitch = float(rng.normal(0, 8)) + yaw_of(mesh), float(rng.normal(0, 6))
+            looks.append(one_view(image, mesh, yaw, pitch, rng))
+    return _batch(looks, rng, 0.3)
+
+
+def errors(found: Floats, points: Floats) -> Floats:
+    """(N, 468) distances in the picture plane, in percent of the inter-ocular distance."""
+    apart = np.linalg.norm(found[..., :2] - points[..., :2], axis=-1)
+    return np.asarray(100 * apart / eye_distance(points)[:, None], np.float32)
+
+
+def _turned(look: View, yaw: float) -> View:
+    view = one_view(look.image, look.mesh, yaw + yaw_of(look.mesh), 0.0)
+    view.mesh[:, 2] -= view.mesh[:, 2].mean()
+    return view
+
+
+def _batch(looks: list[View], rng: np.random.Generator, strength: float) -> Batch:
+    """Crops placed off by up to 12 % of their side, a scale of 0.8..1.25 and 25 degrees, times ``strength``."""
+    size = SIZE
+    crops = np.empty((len(looks), size, size, 3), np.uint8)
+    points, visible = np.empty((len(looks), 468, 3), np.float32), np.empty((len(looks), 468), np.float32)
+    for i, look in enumerate(looks):
+        matrix = place(look.mesh, size)
+        assert matrix is not None
+        shift, zoom = rng.uniform(-0.12, 0.12, 2) * strength, float(np.exp(rng.uniform(-0.22, 0.22) * strength))
+        matrix = moved(matrix, size, shift, zoom, float(rng.uniform(-25, 25) * strength))
+        cv2.warpAffine(look.image, matrix, (size, size), dst=crops[i], borderMode=cv2.BORDER_REPLICATE)
+        points[i, :, :2] = look.mesh[:, :2] @ matrix[:, :2].T + matrix[:, 2]
+        points[i, :, 2] = look.mesh[:, 2] * np.hypot(matrix[0, 0], matrix[1, 0])
+        visible[i] = look.visible
+    return Batch(crops, points, visible, np.ones(len(looks), np.float32))
+
+
+def _cover_fifth(
+    crop: Bytes, points: Floats, visible: Floats, scrap: Bytes,
+    rng: np.random.Generator,
+) -> None:  # fmt: skip
+    """An ellipse with another picture's texture over 20 % of the face's area, about a random point of it."""
+    hull = cv2.convexHull(np.ascontiguousarray(points[:, :2]))
+    area = 0.2 * cv2.contourArea(hull)
+    shape = np.exp(rng.uniform(-0.5, 0.5))
+    axes = np.sqrt(area / np.pi) * np.array([shape, 1 / shape])
+    middle = points[:, :2].mean(axis=0) + rng.uniform(-0.3, 0.3, 2) * np.ptp(points[:, :2], axis=0)
+    mask = np.zeros(crop.shape[:2], np.uint8)
+    at, reach = ((round(float(pair[0])), round(float(pair[1]))) for pair in (middle, axes))
+    cv2.ellipse(mask, at, reach, float(rng.uniform(0, 180)), 0, 360, 255, -1)
+    texture = cv2.resize(scrap[100:180, 80:160], crop.shape[1::-1])
+    crop[mask > 0] = texture[mask > 0]
+    xy = np.clip(np.round(points[:, :2]), 0, crop.shape[0] - 1).astype(int)
+    visible[mask[xy[:, 1], xy[:, 0]] > 0] = 0
+
+
+def points_sheet(crops: Bytes, points: Floats, visibility: Floats, presence: Floats, zoom: int = 2) -> Bytes:
+    """A sheet of crops with their points: green seen, red hidden; a red frame where no face is believed."""
+    tiles = []
+    for crop, mesh, seen, sure in zip(crops, points, visibility, presence, strict=True):
+        tile = np.asarray(cv2.resize(crop, None, fx=zoom, fy=zoom), np.uint8)
+        for (x, y, _), open_ in zip(mesh, seen, strict=True):
+            centre = (round((float(x) + 0.5) * zoom), round((float(y) + 0.5) * zoom))
+            cv2.circle(tile, centre, 1, (0, 255, 0) if open_ > 0.5 else (60, 60, 255), -1)
+        if sure < 0.5:
+            cv2.rectangle(tile, (0, 0), (tile.shape[1] - 1, tile.shape[0] - 1), (0, 0, 255), 4)
+        tiles.append(tile)
+    return sheet(tiles, 8)
+
+
 REGIONS = {
     "eyelids": [*LEFT_EYE, *RIGHT_EYE],
     "lips": [*LIPS_OUTER, *LIPS_INNER],
@@ -41,55 +147,12 @@ REGIONS = {
 }
 
 
-class OnnxRuntime:
-    """An ``Engine`` for measuring."""
-
-    name = "onnxruntime"
-
-    def __init__(self, model: Path, threads: int = 2) -> None:
-        with no_telemetry():
-            import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        self._session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
-
-    def run(self, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
-        names = ("points", "visibility", "presence")
-        return dict(zip(names, self._session.run(list(names), dict(inputs)), strict=True))
-
-
-class OpenVino:
-    """Another one; none of its settings but threads and fp32 arithmetic are touched."""
-
-    name = "openvino"
-
-    def __init__(self, model: Path, threads: int = 2) -> None:
-        with no_telemetry():
-            import openvino
-
-        options = {
-            "INFERENCE_NUM_THREADS": threads,
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_PRECISION_HINT": "f32",
-        }
-        self._request = openvino.Core().compile_model(str(model), "CPU", options).create_infer_request()
-
-    def run(self, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
-        self._request.infer(dict(inputs))
-        return {name: self._request.get_tensor(name).data for name in ("points", "visibility", "presence")}
-
-
-def answers(engine: Any, crops: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+def answers(engine: Engine, crops: Bytes) -> list[Floats]:
     """Points, visibility and presence."""
-    parts = []
-    for start in range(0, len(crops), 32):
-        outputs = engine.run({"crops": crops[start : start + 32]})
-        parts.append([np.array(outputs[key]) for key in ("points", "visibility", "presence")])
-    return [np.concatenate(part) for part in zip(*parts, strict=True)]
+    return in_chunks(lambda **given: engine.run(given).values(), 32, crops=crops)
 
 
-def expressions_read(engine: Any, trial: Batch) -> dict[str, list[float]]:
+def expressions_read(engine: Engine, trial: Batch) -> dict[str, list[float]]:
     """Correlation with the truth and slope over it, of each measure."""
     found, truth = series(answers(engine, trial.crops)[0]), series(trial.points)
     return {
@@ -98,7 +161,7 @@ def expressions_read(engine: Any, trial: Batch) -> dict[str, list[float]]:
     }
 
 
-def accuracy(engine: Any, trials: Mapping[str, Batch]) -> dict[str, Any]:
+def accuracy(engine: Engine, trials: Mapping[str, Batch]) -> dict[str, Any]:
     """Every error and rate, by trial."""
     figures: dict[str, Any] = {}
     right, total = 0, 0
@@ -123,7 +186,7 @@ def accuracy(engine: Any, trials: Mapping[str, Batch]) -> dict[str, Any]:
     return figures
 
 
-def stillness(engine: Any, images: list[NDArray[np.uint8]], meshes: NDArray[np.float32], sigma: float = 3.0) -> float:
+def stillness(engine: Engine, images: list[Bytes], meshes: Floats, sigma: float = 3.0) -> float:
     """RMS distance in pixels that points move around their mean under fresh noise, on faces of 300 px."""
     rng = np.random.default_rng(1)
     model, moves = MeshLandmarks(engine), []
@@ -137,7 +200,7 @@ def stillness(engine: Any, images: list[NDArray[np.uint8]], meshes: NDArray[np.f
     return float(np.mean(moves))
 
 
-def latency_ms(engine: Any, runs: int = 300) -> dict[str, float]:
+def latency_ms(engine: Engine, runs: int = 300) -> dict[str, float]:
     """Milliseconds for one crop."""
     crops = np.random.default_rng(0).integers(0, 256, (1, SIZE, SIZE, 3), np.uint8)
     times = []
@@ -161,11 +224,13 @@ def main() -> None:
     cv2.setNumThreads(1)
     labels = load_or_label(args.faces, args.teacher, args.out / "labels.npz")
     people = np.flatnonzero((labels.spread < 0.05) & [is_validation(str(name)) for name in labels.names])
-    trials = held_out(args.faces, labels, people, mirror_permutation(), args.out / "views-validation", SIZE)
-    trials["expressive"] = expressive(args.faces, labels, people, SIZE)
-    engines: list[OnnxRuntime | OpenVino] = [OnnxRuntime(args.model)]
+    trials = held_out(args.faces, labels, people, args.out / "views-validation")
+    trials["expressive"] = expressive(args.faces, labels, people)
+    engines: list[Engine] = [OnnxRuntimeEngine(args.model)]
     try:
-        engines.append(OpenVino(args.model))
+        from rtswap.engines.openvino import OpenVinoEngine
+
+        engines.append(OpenVinoEngine(args.model))
     except ImportError:
         print("openvino is not installed: its latency is not measured")
     figures: dict[str, Any] = {

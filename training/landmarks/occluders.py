@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from training.landmarks.degrade import motion
-
-Bytes = NDArray[np.uint8]
-Floats = NDArray[np.floating]
+from training.arrays import Bytes, Floats
+from training.camera import motion
 
 
 def occlude(
@@ -117,5 +114,5 @@ def _skin_texture(scrap: Bytes, skin: Floats, rng: np.random.Generator) -> Bytes
     return np.asarray(np.clip(shade[..., None] * skin * rng.uniform(0.75, 1.2), 0, 255).astype(np.uint8))
 
 
-def _ints(point: NDArray[np.floating] | tuple[float, float]) -> tuple[int, int]:
+def _ints(point: Floats | tuple[float, float]) -> tuple[int, int]:
     return round(float(point[0])), round(float(point[1]))

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from rtswap.networks.landmarks import place
-from training.landmarks.degrade import degrade, noise_bank
-from training.landmarks.faces import triangles
+from rtswap.vision.geometry import canonical
+from training.arrays import Bytes, Floats
+from training.batches import Sample
+from training.camera import Camera, degrade, noise_bank
+from training.landmarks.network import SIZE
 from training.landmarks.occluders import glasses, occlude
 from training.landmarks.views import Views, random_view
 
@@ -20,21 +26,65 @@ ORIGINALS_SHARE = 0.35
 """How often the picture is taken as it is, beside its turn among the rendered views."""
 OCCLUDERS = (0.50, 0.38, 0.12)
 """How often nothing, one thing, two things are before the face."""
+RENEW_EVERY = 50
+"""Shots per view that a pool's worker renders anew."""
+
+
+class Batch(NamedTuple):
+    crops: Bytes
+    """(N, S, S, 3) BGR"""
+    points: Floats
+    """(N, 468, 3) crop pixels; the frame of a face that is not there is not to be used"""
+    visible: Floats
+    """(N, 468) 0 or 1"""
+    present: Floats
+    """(N,) 0 or 1"""
+
+    def first(self, count: int) -> Batch:
+        return Batch(*(part[:count] for part in self))
 
 
 @dataclass(frozen=True)
-class Batch:
-    crops: NDArray[np.uint8]
-    """(N, S, S, 3) BGR"""
-    points: NDArray[np.float32]
-    """(N, 468, 3) crop pixels; the frame of a face that is not there is not to be used"""
-    visible: NDArray[np.float32]
-    """(N, 468) 0 or 1"""
-    present: NDArray[np.float32]
-    """(N,) 0 or 1"""
+class Shots:
+    """What batches are made from: crops, points, visible, present. See ``training.batches.PoolSource``."""
+
+    size: ClassVar[int] = SIZE
+    at_least: ClassVar[int] = 4096
+    draws: ClassVar[float] = 6.0
+    views: Views
+    covered: tuple[float, float, float]
+    """How often nothing, one thing, two things are before the face."""
+    batch: int
+    fresh: bool = False
+    """Whether no sample comes twice."""
+
+    def batches(self, seed: int) -> Iterator[Sample]:
+        made = Sampler(self.views, seed, self.covered).batches(self.batch)
+        return made if self.fresh else replayed(made, seed)
+
+    def samples(self, seed: int) -> Iterator[Sample]:
+        cv2.setNumThreads(1)
+        sampler, count = Sampler(self.views.writable(), seed, self.covered), 0
+        while True:
+            crop, points, visible, present = sampler.shot()
+            yield crop, points, visible.astype(np.uint8), np.array(present, np.uint8)
+            count += 1
+            if count % RENEW_EVERY == 0:
+                sampler.renew()
+
+    def finish(self, parts: list[Tensor], camera: Camera) -> list[Tensor]:
+        """Half of the shots mirrored, all filmed."""
+        crops, points, visible, present = parts
+        half, mirror = len(crops) // 2, torch.from_numpy(canonical().mirror).to(crops.device)
+        turned = points[:half, mirror]
+        turned[..., 0] = SIZE - 1 - turned[..., 0]
+        points = torch.cat([turned, points[half:]])
+        visible = torch.cat([visible[:half, mirror], visible[half:]])
+        crops = torch.cat([crops[:half].flip(2), crops[half:]])
+        return [camera(crops), points, visible.float(), present.float()]
 
 
-def jitter(matrix: NDArray[np.float32], size: int, rng: np.random.Generator) -> NDArray[np.float32]:
+def jitter(matrix: Floats, size: int, rng: np.random.Generator) -> Floats:
     """``matrix`` as a tracker would have placed it: mostly a little off, sometimes much, rarely far off."""
     kind = rng.random()
     if kind < 0.65:
@@ -46,9 +96,7 @@ def jitter(matrix: NDArray[np.float32], size: int, rng: np.random.Generator) -> 
     return moved(matrix, size, shift, float(scale), float(roll))
 
 
-def moved(
-    matrix: NDArray[np.float32], size: int, shift: NDArray[np.float64], scale: float, roll: float
-) -> NDArray[np.float32]:
+def moved(matrix: Floats, size: int, shift: NDArray[np.float64], scale: float, roll: float) -> Floats:
     """``matrix`` followed by a turn of ``roll`` degrees, a zoom by ``scale`` and a shift in crop sides."""
     change = np.asarray(cv2.getRotationMatrix2D((size / 2, size / 2), roll, scale), np.float64)
     change[:, 2] += shift * size
@@ -58,24 +106,15 @@ def moved(
 class Sampler:
     """Endless random samples from a cache of views."""
 
-    def __init__(
-        self,
-        views: Views,
-        mirror: NDArray[np.int64],
-        size: int,
-        seed: int,
-        covered: tuple[float, float, float] = OCCLUDERS,
-    ) -> None:
-        self._views, self._mirror, self._size, self._covered = views, mirror, size, covered
-        self._originals = views.people
-        self._matrices = [place(mesh, size) for mesh in views.meshes]
+    def __init__(self, views: Views, seed: int, covered: tuple[float, float, float] = OCCLUDERS) -> None:
+        self._views, self._covered = views, covered
+        self._matrices = [place(mesh, SIZE) for mesh in views.meshes]
         self._rng = np.random.default_rng(seed)
-        self._bank = noise_bank(self._rng, size + 16)
+        self._bank = noise_bank(self._rng, SIZE + 16)
 
     def batches(self, count: int) -> Iterator[Batch]:
-        size = self._size
         while True:
-            crops = np.empty((count, size, size, 3), np.uint8)
+            crops = np.empty((count, SIZE, SIZE, 3), np.uint8)
             points, visible = np.zeros((count, 468, 3), np.float32), np.zeros((count, 468), np.float32)
             present = np.ones(count, np.float32)
             for i in range(count):
@@ -83,10 +122,10 @@ class Sampler:
                 crops[i] = degrade(crop, self._bank, self._rng)
             yield Batch(crops, points, visible, present)
 
-    def shot(self) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32], float]:
+    def shot(self) -> tuple[Bytes, Floats, Floats, float]:
         """One sample as it is before the camera; in the order of ``Batch``."""
         if self._rng.random() < NO_FACE_SHARE:
-            nowhere = np.full((468, 3), self._size / 2, np.float32) + np.arange(3, dtype=np.float32) - 1
+            nowhere = np.full((468, 3), SIZE / 2, np.float32) + np.arange(3, dtype=np.float32) - 1
             return self._no_face(), nowhere, np.zeros(468, np.float32), 0.0
         return (*self._face(), 1.0)
 
@@ -94,16 +133,16 @@ class Sampler:
         """Render one view anew, with another turn and expression. For views that may be written to."""
         views, rng = self._views, self._rng
         person, turn = int(rng.integers(views.people)), int(rng.integers(1, len(views) // views.people))
-        view = random_view(views.images[person], views.meshes[person], triangles(), rng)
+        view = random_view(views.images[person], views.meshes[person], rng)
         view.mesh[:, 2] -= view.mesh[:, 2].mean()
-        matrix, row = place(view.mesh, self._size), turn * views.people + person
+        matrix, row = place(view.mesh, SIZE), turn * views.people + person
         if matrix is not None:
             views.images[row], views.meshes[row], views.visible[row] = view.image, view.mesh, view.visible
             self._matrices[row] = matrix
 
-    def _face(self) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
-        rng, size = self._rng, self._size
-        view = int(rng.integers(self._originals if rng.random() < ORIGINALS_SHARE else len(self._views)))
+    def _face(self) -> tuple[Bytes, Floats, Floats]:
+        rng, size = self._rng, SIZE
+        view = int(rng.integers(self._views.people if rng.random() < ORIGINALS_SHARE else len(self._views)))
         image, mesh = self._views.images[view], self._views.meshes[view]
         visible = self._views.visible[view].astype(np.float32)
         if rng.random() < 0.06:
@@ -121,32 +160,22 @@ class Sampler:
         points[:, :2] = mesh[:, :2] @ matrix[:, :2].T + matrix[:, 2]
         points[:, 2] = mesh[:, 2] * np.hypot(matrix[0, 0], matrix[1, 0])
         if flip:
-            points, visible = points[self._mirror], visible[self._mirror]
+            points, visible = points[canonical().mirror], visible[canonical().mirror]
         if rng.random() < 0.07:
             glasses(crop, points, rng)
         for _ in range(int(rng.choice([0, 1, 2], p=self._covered))):
-            occlude(crop, points, visible, self._scrap(), self._skin(), rng)
+            self._occlude(crop, points, visible)
         outside = ((points[:, :2] < 0) | (points[:, :2] > size - 1)).any(axis=1)
         visible[outside] = 0
         return crop, points, visible
 
-    def _scrap(self) -> NDArray[np.uint8]:
-        """A random part of a random picture, stretched to a crop."""
-        rng, size = self._rng, self._size
-        image = self._views.images[int(rng.integers(len(self._views)))]
-        side = int(rng.integers(40, 180))
-        x, y = rng.integers(0, 256 - side, 2)
-        return np.asarray(cv2.resize(image[y : y + side, x : x + side], (size, size)), np.uint8)
+    def _occlude(self, crop: Bytes, points: Floats, visible: Floats) -> None:
+        scrap = self._views.scrap(SIZE, self._rng)
+        occlude(crop, points, visible, scrap, self._views.cheek(int(self._rng.integers(len(self._views)))), self._rng)
 
-    def _skin(self) -> NDArray[np.float32]:
-        """(3,) the colour of somebody's cheek."""
-        view = int(self._rng.integers(len(self._views)))
-        x, y = np.clip(self._views.meshes[view][205, :2], 2, 253).astype(int)
-        return np.asarray(self._views.images[view][y - 2 : y + 3, x - 2 : x + 3].mean(axis=(0, 1)), np.float32)
-
-    def _no_face(self) -> NDArray[np.uint8]:
+    def _no_face(self) -> Bytes:
         """Background, hair, clothes, a cheek without its face, a face all but out of the crop, noise, hands."""
-        rng, size = self._rng, self._size
+        rng, size = self._rng, SIZE
         view = int(rng.integers(len(self._views)))
         image = self._views.images[view]
         kind = rng.random()
@@ -175,11 +204,11 @@ class Sampler:
         crop = np.asarray(picture).astype(np.uint8)
         nothing = np.full((468, 3), size / 2, np.float32) + rng.normal(0, size / 5, (468, 3)).astype(np.float32)
         if rng.random() < 0.4:
-            occlude(crop, nothing, np.zeros(468, np.float32), self._scrap(), self._skin(), rng)
+            self._occlude(crop, nothing, np.zeros(468, np.float32))
         return crop
 
 
-def replayed(batches: Iterator[Batch], mirror: NDArray[np.int64], seed: int, keep: int = 120) -> Iterator[Batch]:
+def replayed(batches: Iterator[Batch], seed: int, keep: int = 120) -> Iterator[Batch]:
     """Every batch twice, the second time mirrored and some ``keep`` batches later: cutting is dear too."""
     rng = np.random.default_rng(seed)
     waiting: list[Batch] = []
@@ -187,18 +216,17 @@ def replayed(batches: Iterator[Batch], mirror: NDArray[np.int64], seed: int, kee
         yield batch
         waiting.append(batch)
         if len(waiting) > keep:
-            yield _mirrored(waiting.pop(int(rng.integers(len(waiting)))), mirror)
+            yield _mirrored(waiting.pop(int(rng.integers(len(waiting)))))
 
 
-def _mirrored(batch: Batch, mirror: NDArray[np.int64]) -> Batch:
+def _mirrored(batch: Batch) -> Batch:
+    mirror = canonical().mirror
     points = batch.points[:, mirror]
     points[..., 0] = batch.crops.shape[2] - 1 - points[..., 0]
     return Batch(np.ascontiguousarray(batch.crops[:, :, ::-1]), points, batch.visible[:, mirror], batch.present)
 
 
-def _cut_off(
-    image: NDArray[np.uint8], mesh: NDArray[np.float32], rng: np.random.Generator
-) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+def _cut_off(image: Bytes, mesh: Floats, rng: np.random.Generator) -> tuple[Bytes, Floats]:
     """The picture as if the frame had ended across the face: its last row or column repeated. And who is inside."""
     low, high = mesh[:, :2].min(axis=0), mesh[:, :2].max(axis=0)
     side, depth = int(rng.integers(4)), float(rng.uniform(0.05, 0.5))

@@ -1,4 +1,5 @@
-"""A thing before a face is a layer: a picture and how opaque it is. How layers are shaded, smeared and laid on."""
+"""A thing before a face is a layer: a picture and how opaque it is. How layers are shaded, smeared and laid on; hair
+and glasses; and what lies on a face without hiding it: make-up, beards, cast shadows, an open mouth's tongue."""
 
 from __future__ import annotations
 
@@ -8,10 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.landmarks.degrade import motion
-
-Bytes = NDArray[np.uint8]
-Floats = NDArray[np.floating]
+from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
+from training.arrays import Bytes, Floats
+from training.camera import motion
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,12 @@ def fixed(points: Floats) -> NDArray[np.int32]:
 def line(mask: Bytes, start: Floats, end: Floats, value: int, width: float) -> None:
     a, b = (int(start[0] * 16), int(start[1] * 16)), (int(end[0] * 16), int(end[1] * 16))
     cv2.line(mask, a, b, value, max(1, round(width)), cv2.LINE_AA, 4)
+
+
+def curve(start: Floats, middle: Floats, end: Floats, count: int) -> Floats:
+    """(count, 2) a quadratic Bezier curve."""
+    share = np.linspace(0, 1, count)[:, None]
+    return (1 - share) ** 2 * start + 2 * share * (1 - share) * middle + share**2 * end
 
 
 def unit(angle: float) -> NDArray[np.float64]:
@@ -77,3 +83,204 @@ def _shadow(crop: Bytes, alpha: Bytes, rng: np.random.Generator) -> None:
     depth = float(rng.uniform(0.15, 0.6))
     light = cv2.LUT(np.asarray(cast, np.uint8), (255 - depth * np.arange(256)).astype(np.uint8))
     cv2.multiply(crop, cv2.merge([light] * 3), dst=crop, scale=1 / 255)
+
+
+HAIR = np.array(
+    [[12, 12, 14], [25, 35, 50], [35, 55, 85], [60, 95, 140], [120, 165, 205], [150, 150, 155], [30, 50, 130]]
+)
+"""Black, browns, blonds, grey, red (BGR)."""
+
+
+def hair_colour(own: Floats, rng: np.random.Generator) -> Floats:
+    """The person's own, or somebody's, or dyed."""
+    kind = rng.random()
+    if kind < 0.5:
+        return own
+    return HAIR[rng.integers(len(HAIR))] if kind < 0.92 else rng.uniform(20, 230, 3)
+
+
+def strands(size: int, points: Floats, colour: Floats, rng: np.random.Generator) -> Layer:
+    """One or more locks from the hairline down over forehead, eyes or cheeks."""
+    alpha, shade = np.zeros((size, size), np.uint8), np.full((size, size), 150, np.uint8)
+    roots = points[[10, 338, 297, 332, 284, 251, 389, 356, 454, 109, 67, 103, 54, 21, 162, 127, 234], :2]
+    face = float(np.linalg.norm(points[10, :2] - points[152, :2]))
+    for _ in range(int(rng.integers(1, 5))):
+        root = roots[rng.integers(len(roots))] + rng.normal(0, 0.06, 2) * face - np.array([0, 0.05 * face])
+        sway = np.array([rng.normal(0, 0.25), rng.uniform(0.15, 0.9)]) * face
+        bend = root + 0.5 * sway + rng.normal(0, 0.1, 2) * face
+        width = rng.uniform(0.002, 0.07) * face
+        for _ in range(int(rng.integers(1, 6) + width)):
+            start, end = root + rng.normal(0, width, 2), root + sway + rng.normal(0, width * rng.uniform(0.2, 1.5), 2)
+            lock = fixed(curve(start, bend + rng.normal(0, width, 2), end, 8))
+            thick = 1 if rng.random() < 0.7 else 2
+            cv2.polylines(alpha, [lock], False, int(rng.integers(150, 256)), thick, cv2.LINE_AA, 4)
+            cv2.polylines(shade, [lock], False, int(rng.integers(100, 256)), 1, cv2.LINE_AA, 4)
+    return Layer(shaded(shade, colour, None, rng), alpha)
+
+
+def fringe(size: int, points: Floats, colour: Floats, rng: np.random.Generator) -> Layer:
+    """A fringe from above the forehead down to the brows or the eyes, straight or to one side, ragged below."""
+    alpha, shade = np.zeros((size, size), np.uint8), np.full((size, size), 170, np.uint8)
+    left, right = points[int(rng.choice([127, 21, 103])), :2], points[int(rng.choice([356, 251, 332])), :2]
+    top, brows, eyes = points[10, :2], points[9, :2], points[168, :2]
+    down = brows - top
+    level = rng.uniform(0.3, 1.15) * np.linalg.norm(eyes - top)
+    tilt = rng.normal(0, 0.35) if rng.random() < 0.6 else 0.0
+    along = right - left
+    down_unit = down / max(float(np.linalg.norm(down)), 1e-3)
+    for share in np.linspace(-0.15, 1.15, int(rng.integers(20, 45))):
+        if rng.random() < 0.04:
+            continue
+        start = left + along * share - down_unit * 0.35 * np.linalg.norm(along)
+        start = start + (top - (left + right) / 2) * (1 - (2 * share - 1) ** 2)
+        long = level * (1 + tilt * (2 * share - 1)) * rng.uniform(0.85, 1.1) + 0.35 * np.linalg.norm(along)
+        end = start + down_unit * long + along * rng.normal(0, 0.03)
+        line(alpha, start, end, int(rng.integers(190, 256)), rng.uniform(3, 8))
+        line(shade, start, end, int(rng.integers(110, 240)), 1)
+    return Layer(shaded(shade, colour, None, rng), alpha)
+
+
+def spectacles(size: int, points: Floats, rng: np.random.Generator) -> tuple[Layer, Layer]:
+    """Frames, and lenses: clear with a glare (which hides nothing), or dark."""
+    frame, lens = np.zeros((size, size), np.uint8), np.zeros((size, size), np.uint8)
+    width = int(rng.choice([1, 1, 2, 2, 3, 4]))
+    round_ = rng.random() < 0.5
+    growth = rng.uniform(0.75, 1.05), rng.uniform(0.5, 0.85)
+    eyes = points[[263, 33], :2]
+    angle = float(np.degrees(np.arctan2(*(eyes[0] - eyes[1])[::-1])))
+    for inner, outer, ear in ((133, 33, 234), (362, 263, 454)):
+        a, b = points[inner, :2], points[outer, :2]
+        reach = max(float(np.linalg.norm(a - b)), 3.0)
+        centre = (a + b) / 2 + np.array([0, 0.12 * reach])
+        axes = reach * np.array(growth)
+        if round_:
+            outline = cv2.ellipse2Poly((0, 0), (100, 100), 0, 0, 360, 20) / 100 * axes
+        else:
+            outline = (
+                np.array(
+                    [[-1, -0.8], [-0.7, -1], [0.7, -1], [1, -0.8], [0.85, 0.7], [0.5, 1], [-0.5, 1], [-0.85, 0.7]]
+                )
+                * axes
+            )
+        turn = np.radians(angle)
+        outline = outline @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]]) + centre
+        cv2.fillPoly(lens, [fixed(outline)], 255, cv2.LINE_AA, 4)
+        cv2.polylines(frame, [fixed(outline)], True, 255, width, cv2.LINE_AA, 4)
+        line(frame, b + (b - a) * 0.4, points[ear, :2] - np.array([0, 0.3 * reach]), 255, width)
+    line(frame, points[133, :2], points[362, :2], 255, width)
+    tone = rng.uniform(0, 70, 3) if rng.random() < 0.65 else rng.uniform(40, 230, 3)
+    full = np.full((size, size), 200, np.uint8)
+    dark = rng.uniform(5, 60, 3) if rng.random() < 0.8 else rng.uniform(60, 250, 3)
+    opacity = 0.0 if rng.random() < 0.6 else rng.uniform(0.75, 1.0)
+    lenses = np.asarray(cv2.convertScaleAbs(lens, alpha=opacity), np.uint8)
+    return Layer(shaded(full, tone, None, rng), frame), Layer(shaded(full, dark, None, rng), lenses)
+
+
+def glare(crop: Bytes, points: Floats, rng: np.random.Generator) -> None:
+    """A bright, half transparent streak over an eye, as on a lens. It hides nothing. In place."""
+    eye = points[int(rng.choice([159, 386])), :2]
+    layer = np.zeros(crop.shape[:2], np.uint8)
+    reach = fixed(np.array(rng.uniform(2, 10, 2))).tolist()
+    cv2.ellipse(
+        layer,
+        fixed(eye + rng.normal(0, 4, 2)).tolist(),
+        reach,
+        float(rng.uniform(0, 180)),
+        0,
+        360,
+        int(rng.integers(60, 200)),
+        -1,
+        cv2.LINE_AA,
+        4,
+    )
+    cv2.add(crop, cv2.merge([cv2.GaussianBlur(layer, (0, 0), 1.0)] * 3), dst=crop)
+
+
+_BEARD = [234, 93, 132, 58, 172, 136, 150, 149, 152, 378, 379, 365, 397, 288, 361, 323, 454, 425, 2, 205]
+
+
+def decorate(crop: Bytes, points: Floats, bank: Floats, rng: np.random.Generator) -> None:
+    """Now and then one or several of them, in place."""
+    if rng.random() < 0.12:
+        make_up(crop, points, rng)
+    if rng.random() < 0.08:
+        beard(crop, points, bank, rng)
+    if rng.random() < 0.2:
+        cast_shadow(crop, points, rng)
+    if rng.random() < 0.5:
+        tongue(crop, points, rng)
+
+
+def _tinted(crop: Bytes, mask: Bytes, colour: Floats, share: float, sigma: float) -> None:
+    part = cv2.merge([cv2.convertScaleAbs(cv2.GaussianBlur(mask, (0, 0), sigma), alpha=share)] * 3)
+    layer = np.empty_like(crop)
+    layer[:] = np.clip(colour, 0, 255)
+    own = cv2.multiply(crop, cv2.bitwise_not(part), scale=1 / 255)
+    cv2.add(own, cv2.multiply(layer, part, scale=1 / 255), dst=crop)
+
+
+def make_up(crop: Bytes, points: Floats, rng: np.random.Generator) -> None:
+    """Lips, lids, brows or cheeks in some colour."""
+    mask = np.zeros(crop.shape[:2], np.uint8)
+    rings = [
+        [LIPS_OUTER],
+        [LEFT_EYE, RIGHT_EYE],
+        [LEFT_BROW, RIGHT_BROW],
+        [[50, 101, 205, 187], [280, 330, 425, 411]],
+    ]
+    for ring in rings[int(rng.integers(len(rings)))]:
+        cv2.fillPoly(mask, [fixed(points[ring, :2])], 255, cv2.LINE_AA, 4)
+        if rng.random() < 0.4:
+            cv2.polylines(mask, [fixed(points[ring, :2])], True, 255, int(rng.integers(1, 5)), cv2.LINE_AA, 4)
+    colour = rng.uniform(0, 255, 3) * np.array([0.8, 0.5, 1.0])
+    _tinted(crop, mask, colour, float(rng.uniform(0.2, 0.85)), float(rng.uniform(0.6, 2)))
+
+
+def beard(crop: Bytes, points: Floats, bank: Floats, rng: np.random.Generator) -> None:
+    """Dark, grainy cheeks, chin and upper lip, lips left free."""
+    mask = np.zeros(crop.shape[:2], np.uint8)
+    cv2.fillPoly(mask, [fixed(points[_BEARD, :2])], 255, cv2.LINE_AA, 4)
+    cv2.fillPoly(mask, [fixed(points[LIPS_OUTER, :2])], 0, cv2.LINE_AA, 4)
+    size = crop.shape[0]
+    grain = bank[rng.integers(len(bank)), :size, :size, 0] * 60 + 170
+    mask = cv2.multiply(mask, np.clip(grain, 0, 255).astype(np.uint8), scale=1 / 255)
+    _tinted(crop, np.asarray(mask, np.uint8), rng.uniform(10, 90, 3), float(rng.uniform(0.3, 0.95)), 0.8)
+
+
+def cast_shadow(crop: Bytes, points: Floats, rng: np.random.Generator) -> None:
+    """A hard or soft shadow of something that is not in the picture."""
+    size = crop.shape[0]
+    mask = np.zeros(crop.shape[:2], np.uint8)
+    if rng.random() < 0.5:
+        at, angle = points[rng.integers(468), :2], rng.uniform(0, 2 * np.pi)
+        along, across = (np.array([np.cos(angle + t), np.sin(angle + t)]) * 2 * size for t in (0, np.pi / 2))
+        corners = np.stack([at - along, at + along, at + along + across, at - along + across])
+        cv2.fillConvexPoly(mask, fixed(corners), 255, cv2.LINE_AA, 4)
+    else:
+        for _ in range(int(rng.integers(1, 5))):
+            corners = points[rng.integers(468), :2] + rng.normal(0, 0.2 * size, (4, 2))
+            cv2.fillConvexPoly(mask, cv2.convexHull(fixed(corners)), 255, cv2.LINE_AA, 4)
+    mask = np.asarray(cv2.GaussianBlur(mask, (0, 0), float(rng.uniform(0.6, 6))), np.uint8)
+    depth = rng.uniform(0.25, 0.8)
+    light = cv2.LUT(mask, (255 - depth * np.arange(256)).astype(np.uint8))
+    cv2.multiply(crop, cv2.merge([light] * 3), dst=crop, scale=1 / 255)
+
+
+def tongue(crop: Bytes, points: Floats, rng: np.random.Generator) -> None:
+    """Something pink in a mouth that is open wide enough."""
+    open_by = float(np.linalg.norm(points[13, :2] - points[14, :2]))
+    if open_by < 5:
+        return
+    mask = np.zeros(crop.shape[:2], np.uint8)
+    lower = points[17 if rng.random() < 0.2 else 14, :2]
+    axes = fixed(
+        np.array([rng.uniform(0.15, 0.35) * np.linalg.norm(points[78, :2] - points[308, :2]), 0.5 * open_by])
+    )
+    cv2.ellipse(
+        mask, fixed(lower - np.array([0, 0.3 * open_by])).tolist(), axes.tolist(), 0, 0, 360, 255, -1, cv2.LINE_AA, 4
+    )
+    inner = np.zeros_like(mask)
+    cv2.fillPoly(inner, [fixed(points[LIPS_INNER, :2])], 255, cv2.LINE_AA, 4)
+    _tinted(
+        crop, np.asarray(cv2.min(mask, inner), np.uint8), np.array([100, 90, 170]) * rng.uniform(0.5, 1.4), 0.8, 0.8
+    )

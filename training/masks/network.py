@@ -11,6 +11,7 @@ from training.layers import Residual, conv
 OUT = 64
 BEGIN = 0.5
 """How much every residual block says before it has learned."""
+WEIGHTS = {"pixels": 1.0, "parts": 0.3}
 
 
 class OcclusionNetwork(nn.Module):
@@ -46,6 +47,17 @@ class Deployed(nn.Module):
 
     def forward(self, crops: Tensor, guides: Tensor) -> Tensor:
         return torch.sigmoid(self.network(to_input(crops, guides)))
+
+
+def losses(logits: Tensor, visible: Tensor, weights: Tensor) -> dict[str, Tensor]:
+    """How well each pixel, and the hidden part as a whole, are met. ``visible``, ``weights``: (N, S, S) 0..1."""
+    each = nn.functional.binary_cross_entropy_with_logits(logits, visible, reduction="none") * weights
+    pixels = each.sum() / weights.sum().clamp(min=1)
+    guess, truth = torch.sigmoid(-logits) * weights, (1 - visible) * weights
+    both, either = (guess * truth).sum((1, 2)), (guess + truth - guess * truth).sum((1, 2))
+    # Where nothing is hidden the ratio says nothing but "a little"; 20 pixels soften it.
+    parts = 1 - (both + 20) / (either + 20)
+    return {"pixels": pixels, "parts": parts.mean()}
 
 
 def to_input(crops: Tensor, guides: Tensor) -> Tensor:

@@ -1,14 +1,21 @@
-"""The person's own hair over the forehead and the frames of their glasses, told by colour: where they lie, where
-skin lies, where nobody can say."""
+"""The person's own hair over the forehead, and the glasses they wear: where they lie, where skin lies, where nobody
+can say.
+
+Hair and frames are found by colour. Who wears glasses was found by looking at all pictures (``glasses.txt``): nobody
+should be taught that these are skin.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
+
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
-from training.masks.layers import Bytes, Floats, fixed
+from training.arrays import Bytes, Floats
+from training.masks.layers import fixed
 
 _SKIN = (205, 425, 50, 280, 5, 199)
 _HAIRLINE = (10, 338, 109, 332, 103)
@@ -19,7 +26,10 @@ SURE, DOUBT = 0.55, 1.6
 """Distance to hair over distance to skin in Lab: below which it is hair, up to which nobody can say."""
 LIKE_SKIN = 16.0
 """What is above the forehead and nearer than this to the skin's colour is a bald head."""
-
+NONE, CLEAR, DARK = 0, 1, 2
+"""Which glasses somebody wears."""
+LENS = 1.25
+"""Of the eye's ring: what a dark lens hides for certain."""
 DARKER, LONG = 0.55, 0.12
 """Frames: less than this share of the light on the skin and of what is beside them, and longer than this share of the
 distance between the eyes' outer corners."""
@@ -59,12 +69,12 @@ def eye_band(size: int, points: Floats) -> Bytes:
     return band
 
 
-def _colour(lab: NDArray[np.float32], place: Floats) -> NDArray[np.float32]:
+def _colour(lab: Floats, place: Floats) -> Floats:
     x, y = (int(min(max(v, 1), SIDE - 2)) for v in place)
     return np.asarray(lab[y - 1 : y + 2, x - 1 : x + 2].reshape(-1, 3).mean(0), np.float32)
 
 
-def _nearest(lab: NDArray[np.float32], colours: NDArray[np.float32]) -> NDArray[np.float32]:
+def _nearest(lab: Floats, colours: Floats) -> Floats:
     """(S, S) distance in Lab to the nearest of ``colours`` (N, 3); far where there are none."""
     nearest = np.full(lab.shape[:2], 1e6, np.float32)
     for colour in colours:
@@ -99,3 +109,22 @@ def own_frames(crop: Bytes, points: Floats) -> Bytes:
 def _light(light: Bytes, place: Floats) -> float:
     x, y = (int(min(max(v, 1), len(light) - 2)) for v in place[:2])
     return float(light[y - 1 : y + 2, x - 1 : x + 2].mean())
+
+
+def worn_by(names: Iterable[str]) -> Bytes:
+    """NONE, CLEAR or DARK for each picture's file name."""
+    lines = Path(__file__).with_name("glasses.txt").read_text("utf-8").splitlines()
+    kinds = dict(line.split() for line in lines if line and not line.startswith("#"))
+    codes = {"clear": CLEAR, "dark": DARK}
+    return np.array([codes.get(kinds.get(name, ""), NONE) for name in names], np.uint8)
+
+
+def dark_lenses(size: int, points: Floats) -> Bytes:
+    """(S, S) 255 where dark glasses hide the face for certain: over the eyes."""
+    mask = np.zeros((size, size), np.uint8)
+    for ring in (LEFT_EYE, RIGHT_EYE):
+        eye = points[ring, :2]
+        middle = eye.mean(0)
+        wide = middle + LENS * np.array([1.0, 1.3]) * (eye - middle)
+        cv2.fillPoly(mask, [cv2.convexHull(fixed(wide))], 255, cv2.LINE_8, 4)
+    return mask

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import Tensor
 
-from rtswap.networks.occlusion import SIZE, guide, placing
+from rtswap.networks.occlusion import SIZE, guide, place
 from rtswap.vision.geometry import box_of
 from rtswap.vision.topology import OVAL
-from training.landmarks.degrade import degrade, noise_bank
-from training.landmarks.views import Views
-from training.masks import hair, skins, things
-from training.masks.cutouts import Cutouts
-from training.masks.layers import Bytes, Floats, Layer, fixed, lay
-from training.masks.own import eye_band, own_frames, own_hair
-from training.masks.worn import CLEAR, DARK, NONE, dark_lenses
+from training.arrays import Bytes, Floats
+from training.batches import Sample
+from training.camera import Camera, degrade, noise_bank
+from training.landmarks.teacher import load_or_label, taught_and_kept_out
+from training.landmarks.views import Views, build, colour_at
+from training.masks import layers, things
+from training.masks.layers import Layer, fixed, lay
+from training.masks.own import CLEAR, DARK, NONE, dark_lenses, eye_band, own_frames, own_hair, worn_by
+from training.masks.things import Cutouts
 
 OUT = 64
 """Side of the network's answer."""
@@ -36,16 +41,57 @@ THIN = ("spectacles", "headset")
 """Drawn with lines, a pixel or two wide, that an answer of 2 x 2 pixels would lose: they hide a pixel more around."""
 
 
-@dataclass(frozen=True)
-class Batch:
-    crops: NDArray[np.uint8]
+class Batch(NamedTuple):
+    crops: Bytes
     """(N, 128, 128, 3) BGR"""
-    guides: NDArray[np.uint8]
+    guides: Bytes
     """(N, 128, 128)"""
-    visible: NDArray[np.uint8]
+    visible: Bytes
     """(N, 64, 64) 255 = face, 0 = something before it"""
-    weights: NDArray[np.uint8]
+    weights: Bytes
     """(N, 64, 64) 255 = this answer counts, 0 = nobody knows"""
+
+
+@dataclass(frozen=True)
+class Faces:
+    """What batches are made from: crops, guides, visible, weights. See ``training.batches.PoolSource``."""
+
+    size: ClassVar[int] = SIZE
+    at_least: ClassVar[int] = 2048
+    draws: ClassVar[float] = 12.0
+    views: Views
+    hands: Cutouts
+    worn: Bytes
+    batch: int
+
+    def batches(self, seed: int) -> Iterator[Sample]:
+        return Sampler(self.views, self.hands, seed, self.worn).batches(self.batch)
+
+    def samples(self, seed: int) -> Iterator[Sample]:
+        cv2.setNumThreads(1)
+        sampler = Sampler(self.views, self.hands, seed, self.worn)
+        while True:
+            yield sampler.one()
+
+    def finish(self, parts: list[Tensor], camera: Camera) -> list[Tensor]:
+        """Half of the samples mirrored, all filmed, some of them as small faces."""
+        count = len(parts[0])
+        crops, guides, visible, weights = (torch.cat([p[: count // 2].flip(2), p[count // 2 :]]) for p in parts)
+        near = torch.randperm(count)[: round(SMALL_SHARE * count)].to(crops.device)
+        far = camera.fewer_pixels(crops[near].permute(0, 3, 1, 2).float(), *SMALLEST)
+        crops[near] = far.round().to(torch.uint8).permute(0, 2, 3, 1)
+        return [camera(crops), guides, visible, weights]
+
+
+def open_views(faces: Path, folder: Path, *, validation: bool) -> tuple[Views, np.ndarray]:
+    """Views of the people who are taught or kept out, and which glasses each wears; rendered once into ``folder``, or
+    found there where the landmark training left them with its labels."""
+    labels = load_or_label(faces, None, folder / "labels.npz")
+    people = taught_and_kept_out(labels)[validation]
+    views = build(
+        faces, labels, people, *((3, folder / "views-validation") if validation else (6, folder / "views-train"))
+    )
+    return views, worn_by(str(name) for name in labels.names[people])
 
 
 Parts = tuple[Bytes, Bytes, Bytes, Bytes]
@@ -60,7 +106,7 @@ class Sampler:
         views: Views,
         hands: Cutouts,
         seed: int,
-        worn: NDArray[np.uint8],
+        worn: Bytes,
         kinds: Mapping[str, float] = KINDS,
         nothing: float = NOTHING,
     ) -> None:
@@ -104,7 +150,7 @@ class Sampler:
         worn = self._worn[number % views.people]
         frames = _wider(own_frames(crop, points)) if worn == CLEAR else None
         hidden = np.zeros((SIZE, SIZE), np.uint8)
-        skins.decorate(crop, points, self._bank, rng)
+        layers.decorate(crop, points, self._bank, rng)
         if rng.random() > self._nothing:
             for _ in range(1 if rng.random() < 0.75 else 2):
                 self._cover(crop, hidden, points, number)
@@ -129,7 +175,7 @@ class Sampler:
         rng = self._rng
         image, mesh = self._views.images[number], self._views.meshes[number]
         found = _as_tracked(mesh, rng)
-        matrix = placing(found)
+        matrix = place(found)
         assert matrix is not None
         x1, y1, x2, y2 = np.clip(np.round(box_of(found, BOX_MARGIN)), 0, 256).astype(int)
         if x2 - x1 < 8 or y2 - y1 < 8:
@@ -145,19 +191,20 @@ class Sampler:
         rng, size = self._rng, SIZE
         kind = str(rng.choice(list(self._kinds), p=list(self._kinds.values())))
         at = points[rng.integers(len(points))] + rng.normal(0, 0.1 * size, 2)
-        scrap = self._scrap()
+        scrap = self._views.scrap(size, rng, least=20)
         colour = scrap[size // 2, size // 2].astype(np.float32)
         if kind.endswith("hand"):
-            skin = self._skin(crop, points) if kind == "own hand" or rng.random() < 0.5 else self._somebodys_skin()
+            own = kind == "own hand" or rng.random() < 0.5
+            skin = self._skin(crop, points) if own else self._views.cheek(int(rng.integers(len(self._views))))
             layer = self._any_hand(kind, at, points, skin, scrap)
         elif kind in ("strands", "fringe"):
-            tone = hair.hair_colour(self._hair(number), rng)
-            layer = (hair.strands if kind == "strands" else hair.fringe)(size, points, tone, rng)
+            tone = layers.hair_colour(self._hair(number), rng)
+            layer = (layers.strands if kind == "strands" else layers.fringe)(size, points, tone, rng)
         elif kind == "spectacles":
-            layer, lenses = hair.spectacles(size, points, rng)
+            layer, lenses = layers.spectacles(size, points, rng)
             lay(crop, hidden, lenses, rng)
             if rng.random() < 0.4:
-                hair.glare(crop, points, rng)
+                layers.glare(crop, points, rng)
         elif kind == "headset":
             layer = things.headset(size, points, rng)
         elif kind == "cover":
@@ -181,34 +228,19 @@ class Sampler:
 
     def _skin(self, crop: Bytes, points: Floats) -> Floats:
         """(3,) this face's own tone, at a cheek or the forehead."""
-        x, y = np.clip(points[int(self._rng.choice([205, 425, 151, 5, 50, 280]))], 2, SIZE - 3).astype(int)
-        return np.asarray(crop[y - 2 : y + 3, x - 2 : x + 3].mean(axis=(0, 1)), np.float32)
-
-    def _somebodys_skin(self) -> Floats:
-        view = int(self._rng.integers(len(self._views)))
-        x, y = np.clip(self._views.meshes[view][205, :2], 2, 253).astype(int)
-        return np.asarray(self._views.images[view][y - 2 : y + 3, x - 2 : x + 3].mean(axis=(0, 1)), np.float32)
+        return colour_at(crop, points[int(self._rng.choice([205, 425, 151, 5, 50, 280]))])
 
     def _hair(self, number: int) -> Floats:
         """(3,) what is above the forehead in the view."""
         mesh = self._views.meshes[number]
-        x, y = np.clip(mesh[10, :2] + 0.12 * (mesh[10, :2] - mesh[152, :2]), 2, 253).astype(int)
-        return np.asarray(self._views.images[number][y - 2 : y + 3, x - 2 : x + 3].mean(axis=(0, 1)), np.float32)
-
-    def _scrap(self) -> Bytes:
-        """A random part of a random picture, stretched to a crop."""
-        rng = self._rng
-        image = self._views.images[int(rng.integers(len(self._views)))]
-        side = int(rng.integers(20, 180))
-        x, y = rng.integers(0, 256 - side, 2)
-        return np.asarray(cv2.resize(image[y : y + side, x : x + side], (SIZE, SIZE)), np.uint8)
+        return colour_at(self._views.images[number], mesh[10, :2] + 0.12 * (mesh[10, :2] - mesh[152, :2]))
 
 
 def _wider(alpha: Bytes) -> Bytes:
     return np.asarray(cv2.dilate(alpha, cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))), np.uint8)
 
 
-def _as_tracked(mesh: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+def _as_tracked(mesh: Floats, rng: np.random.Generator) -> Floats:
     """``mesh`` with a tracker's errors: mostly 1 %, at times 4 % of the face's size, smooth over the face."""
     strength = float(np.exp(rng.uniform(np.log(0.004), np.log(0.04))))
     reach = float(np.ptp(mesh[:, :2], axis=0).max())

@@ -1,12 +1,90 @@
-"""The things that come before faces, painted: each function makes one layer over a crop."""
+"""The things that come before faces: each function paints one layer over a crop. Real hands are cut from clips in
+which they move before dark clothes."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
 
-from training.masks.cutouts import Cutouts
-from training.masks.layers import Bytes, Floats, Layer, fixed, line, shaded, unit
+from training.arrays import Bytes, Floats
+from training.masks.layers import Layer, curve, fixed, line, shaded, unit
+
+SIDE = 96
+_LEAST, _MOST = 400, 6000
+"""Pixels of a hand in a clip."""
+
+
+@dataclass(frozen=True)
+class Cutouts:
+    pictures: Bytes
+    """(H, 96, 96, 4) BGR and alpha."""
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+
+def load_or_cut(clips: Sequence[Path], cache: Path) -> Cutouts:
+    """Every hand found in every third frame of the clips; cut once, kept in ``cache``."""
+    if not cache.exists():
+        found = [hand for clip in clips for hand in _hands_in(clip)]
+        pictures = np.stack(found) if found else np.zeros((0, SIDE, SIDE, 4), np.uint8)
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(cache, pictures=pictures)
+    with np.load(cache) as data:
+        return Cutouts(data["pictures"])
+
+
+def _hands_in(clip: Path) -> list[Bytes]:
+    import av
+
+    found = []
+    with av.open(str(clip)) as container:
+        for number, frame in enumerate(container.decode(video=0)):
+            if number % 3 == 0:
+                found += _hands(np.asarray(frame.to_ndarray(format="bgr24"), np.uint8))
+    return found
+
+
+def _hands(image: Bytes) -> list[Bytes]:
+    """Skin-coloured blobs below the head with dark surroundings."""
+    y, cr, cb = cv2.split(cv2.cvtColor(image, cv2.COLOR_BGR2YCrCb))
+    skin = ((cr > 136) & (cr < 175) & (cb > 95) & (cb < 128) & (y > 55)).astype(np.uint8)
+    skin[: int(0.36 * len(skin))] = 0
+    skin = np.asarray(cv2.morphologyEx(skin, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(skin)
+    hands = []
+    for label in range(1, count):
+        x, top, width, height, area = stats[label]
+        if not _LEAST < area < _MOST or max(width, height) > 110:
+            continue
+        blob = (labels == label).astype(np.uint8)
+        ring = cv2.dilate(blob, np.ones((9, 9), np.uint8)) - cv2.dilate(blob, np.ones((5, 5), np.uint8))
+        if np.median(y[ring > 0]) < 90 and np.median(y[blob > 0]) > 95:
+            hands.append(_cut(image, blob, (x, top, width, height)))
+    return hands
+
+
+def _cut(image: Bytes, blob: Bytes, box: Sequence[int]) -> Bytes:
+    """(96, 96, 4) the blob in the middle; its colour continued over its edge, where the dark would shine through."""
+    x, y, width, height = box
+    blob = np.asarray(cv2.morphologyEx(blob, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)), np.uint8)
+    inner = np.asarray(cv2.erode(blob, np.ones((3, 3), np.uint8)), np.uint8)
+    colour = image.astype(np.float32) * inner[..., None]
+    share = cv2.GaussianBlur(inner.astype(np.float32), (0, 0), 2)
+    spread = cv2.GaussianBlur(colour, (0, 0), 2) / np.maximum(share, 1e-3)[..., None]
+    picture = np.where(inner[..., None] > 0, image, np.clip(spread, 0, 255)).astype(np.uint8)
+    alpha = cv2.GaussianBlur(blob.astype(np.float32), (0, 0), 0.7) * 255
+    whole = np.dstack([picture, alpha.astype(np.uint8)])
+    side = max(width, height) + 8
+    left, top = x + width // 2 - side // 2, y + height // 2 - side // 2
+    padded = cv2.copyMakeBorder(whole, side, side, side, side, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0))
+    part = padded[top + side : top + 2 * side, left + side : left + 2 * side]
+    return np.asarray(cv2.resize(part, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR), np.uint8)
+
 
 JAW = [93, 132, 58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 288, 361, 323]
 """From ear to ear along the chin."""
@@ -159,9 +237,8 @@ def board(size: int, at: Floats, colour: Floats, scrap: Bytes, rng: np.random.Ge
     sides = size * rng.uniform(0.08, 0.4, 2)
     angle = rng.uniform(0, np.pi)
     along, across = unit(angle), unit(angle + np.pi / 2)
-    corners = np.stack(
-        [x * along * sides[0] + y * across * sides[1] for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
-    )
+    signs = ((-1, -1), (1, -1), (1, 1), (-1, 1))
+    corners = np.stack([x * along * sides[0] + y * across * sides[1] for x, y in signs])
     corners += rng.normal(0, 0.02 * size, (4, 2)) + at
     cv2.fillConvexPoly(alpha, fixed(corners), 255, cv2.LINE_AA, 4)
     if rng.random() < 0.5:
@@ -196,13 +273,10 @@ def headset(size: int, points: Floats, rng: np.random.Generator) -> Layer:
     ear, mouth = points[int(rng.choice([234, 454])), :2], points[int(rng.choice([61, 291, 17])), :2]
     reach = np.linalg.norm(points[234, :2] - points[454, :2])
     bend = (ear + mouth) / 2 + rng.normal(0, 0.1, 2) * reach + np.array([0, 0.15]) * reach
-    share = np.linspace(0, 1, 10)[:, None]
-    curve = (1 - share) ** 2 * ear + 2 * share * (1 - share) * bend + share**2 * mouth
     alpha = np.zeros((size, size), np.uint8)
-    cv2.polylines(alpha, [fixed(curve)], False, 255, int(rng.integers(1, 5)), cv2.LINE_AA, 4)
-    cv2.circle(
-        alpha, tuple(fixed(mouth).tolist()), int(rng.uniform(0.02, 0.07) * reach * 16), 255, -1, cv2.LINE_AA, 4
-    )
+    cv2.polylines(alpha, [fixed(curve(ear, bend, mouth, 10))], False, 255, int(rng.integers(1, 5)), cv2.LINE_AA, 4)
+    radius = int(rng.uniform(0.02, 0.07) * reach * 16)
+    cv2.circle(alpha, tuple(fixed(mouth).tolist()), radius, 255, -1, cv2.LINE_AA, 4)
     tone = rng.uniform(5, 80, 3) if rng.random() < 0.8 else rng.uniform(100, 255, 3)
     return Layer(shaded(np.full((size, size), 200, np.uint8), tone, None, rng), alpha)
 
@@ -211,9 +285,8 @@ def face_cover(size: int, points: Floats, rng: np.random.Generator) -> Layer:
     """A surgical mask or a scarf over mouth and chin."""
     lower = points[[234, 93, 132, 58, 172, 136, 150, 149, 152, 378, 379, 365, 397, 288, 361, 323, 454], :2]
     nose = points[int(rng.choice([1, 197, 2])), :2]
-    outline = np.concatenate(
-        [lower[2:-2], (points[454, :2] + nose)[None] / 2, nose[None], (points[234, :2] + nose)[None] / 2]
-    )
+    right, left = ((points[ear, :2] + nose)[None] / 2 for ear in (454, 234))
+    outline = np.concatenate([lower[2:-2], right, nose[None], left])
     outline = outline.mean(0) + (outline - outline.mean(0)) * rng.uniform(1.0, 1.15)
     alpha = np.zeros((size, size), np.uint8)
     cv2.fillPoly(alpha, [fixed(outline)], 255, cv2.LINE_AA, 4)

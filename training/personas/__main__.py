@@ -18,17 +18,17 @@ from zlib import crc32
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 
 from rtswap.app.config import Config
-from rtswap.app.networks import open_eyes
+from rtswap.app.networks import open_models
 from rtswap.core.types import Image
 from rtswap.networks.dlib_identity import DlibEmbedder
 from training.personas.compose import Recipe, compose
 from training.personas.faces import Faces
-from training.personas.judge import Judge, Judged
 from training.personas.people import PEOPLE
-from training.personas.search import search
+from training.personas.search import Judge, Judged, search
+from training.pictures import sheet
 
 RECIPES = Path(__file__).with_name("recipes.json")
 JUDGED = Path(__file__).with_name("judged.json")
@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     cv2.setNumThreads(1)  # so that sums come out the same everywhere
-    eyes = open_eyes(Config(), on_event=print)
+    eyes = open_models(Config(), on_event=print)
     embedder = eyes.embedder()
     if not isinstance(embedder, DlibEmbedder):
         parser.error("the judge is missing: pip install 'rtswap[identity]'")
@@ -86,7 +86,7 @@ def main() -> None:
     _keep(arguments.out / "personas.json", _list(arguments.out, judged))
     _keep(JUDGED, table(judged, large))
     if arguments.sheet:
-        cv2.imwrite(str(arguments.sheet), sheet(pictures))
+        cv2.imwrite(str(arguments.sheet), portraits(pictures))
 
 
 def encoded(picture: Image) -> bytes:
@@ -101,9 +101,9 @@ def encoded(picture: Image) -> bytes:
 def table(judged: dict[str, Judged], faces: Faces) -> dict[str, object]:
     """Distances of dlib's embeddings; the same person lies below 0.6. Those of shared faces stand beside them."""
     own = np.stack([one.embedding for one in judged.values()])
-    between = _distances(own, own)
+    between = cdist(own, own)
     np.fill_diagonal(between, 9)
-    shared = _distances(faces.embeddings, faces.embeddings)
+    shared = cdist(faces.embeddings, faces.embeddings)
     np.fill_diagonal(shared, 9)
     rows = {
         name: {
@@ -121,17 +121,11 @@ def table(judged: dict[str, Judged], faces: Faces) -> dict[str, object]:
     return {"personas": rows, "shared_faces_to_their_nearest": strangers}
 
 
-def sheet(pictures: dict[str, Image], side: int = 384, columns: int = 6) -> Image:
+def portraits(pictures: dict[str, Image], side: int = 384, columns: int = 6) -> Image:
     tiles = [cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA) for picture in pictures.values()]
     for name, tile in zip(pictures, tiles, strict=True):
         cv2.putText(tile, name, (8, side - 10), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (255, 255, 255), 2, cv2.LINE_AA)
-    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
-    return np.vstack([np.hstack(tiles[at : at + columns]) for at in range(0, len(tiles), columns)])
-
-
-def _distances(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
-    squares = (one**2).sum(1)[:, None] + (other**2).sum(1)[None] - 2 * one @ other.T
-    return np.asarray(np.sqrt(np.maximum(squares, 0)), np.float32)
+    return sheet(tiles, columns)
 
 
 def _list(folder: Path, judged: dict[str, Judged]) -> dict[str, object]:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.app.networks import Eyes
+from rtswap.app.networks import FaceModels
 from rtswap.core.errors import SourceError
 from rtswap.core.types import Image, Points
 from rtswap.source.portrait import find_landmarks
@@ -40,7 +40,7 @@ class Face(NamedTuple):
 class Faces:
     """``folder``: with the pictures and ``faces.npz``. Raises OSError where they are not there."""
 
-    def __init__(self, folder: Path, eyes: Eyes, side: int = SIDE) -> None:
+    def __init__(self, folder: Path, eyes: FaceModels, side: int = SIDE) -> None:
         self._folder, self._eyes, self.side = folder, eyes, side
         with np.load(folder / "faces.npz") as data:
             self.names: list[str] = data["name"].tolist()

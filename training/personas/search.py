@@ -1,16 +1,54 @@
-"""Looks for the recipe of a persona that is nobody: random parents first, then small changes to the best."""
+"""Looks for the recipe of a persona that is nobody: random parents first, then small changes to the best.
+
+Whether it is somebody dlib's network judges: embeddings nearer than 0.6 are the same person's.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from rtswap.app.networks import FaceModels
+from rtswap.core.types import Image
+from rtswap.networks.dlib_identity import DlibEmbedder
 from training.personas.compose import PARTS, Recipe, compose
 from training.personas.faces import MODES, Faces
-from training.personas.judge import Judge
 from training.personas.people import AGED, NEAR, POOLS, Wanted
+
+
+class Judged(NamedTuple):
+    """Euclidean distances between raw embeddings."""
+
+    embedding: NDArray[np.float32]
+    """(128,) raw."""
+    nearest: float
+    """To the nearest of all shared faces."""
+    nearest_name: str
+    parents: float
+    """To the nearest parent."""
+
+
+class Judge:
+    """Sees faces as the program does: its own detector places dlib's crop."""
+
+    def __init__(self, faces: Faces, eyes: FaceModels, embedder: DlibEmbedder) -> None:
+        self._faces, self._eyes, self._embedder = faces, eyes, embedder
+
+    def look(self, picture: Image, parents: Sequence[str]) -> Judged | None:
+        """None where no face is found."""
+        found = self._eyes.detector.detect(picture)
+        if not found:
+            return None
+        raw = self._embedder.raw(picture, found[0].keypoints)
+        distances = np.linalg.norm(self._faces.embeddings - raw, axis=1)
+        nearest = int(distances.argmin())
+        own = [float(distances[self._faces.names.index(parent)]) for parent in parents]
+        return Judged(raw, float(distances[nearest]), self._faces.names[nearest], min(own))
+
 
 ENOUGH = 0.63
 """Distance at which the search ends: at full size it is less by about 0.02."""
@@ -20,7 +58,13 @@ EXAGGERATED = (0.9, 1.4)
 
 
 def search(
-    wanted: Wanted, faces: Faces, judge: Judge, *, seed: int, rounds: tuple[int, int], tell: Callable[[str], None]
+    wanted: Wanted,
+    faces: Faces,
+    judge: Judge,
+    *,
+    seed: int,
+    rounds: tuple[int, int],
+    tell: Callable[[str], None],
 ) -> tuple[float, Recipe]:
     """The best recipe and its distance to the nearest of all shared faces. ``rounds``: at random, then of changes."""
     rng = np.random.default_rng(seed)

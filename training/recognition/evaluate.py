@@ -9,31 +9,18 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import nn
 
-from rtswap.engines.telemetry import no_telemetry
-from training.landmarks.views import SIDE, Views
+from rtswap.engines.onnxruntime import OnnxRuntimeEngine
+from training.arrays import Bytes, Floats
+from training.landmarks.views import Views, opened
 from training.recognition.samples import PairSampler
 
 CROPS = 8
 
 
-def separation(deployed: nn.Module, views: Views, device: str) -> dict[str, float]:
-    """See ``figures``."""
-
-    def run(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        with torch.no_grad():
-            return np.asarray(deployed(torch.from_numpy(crops).to(device)).cpu().numpy(), np.float32)
-
-    return figures(run, views)
-
-
-def figures(run: Callable[[NDArray[np.uint8]], NDArray[np.float32]], views: Views) -> dict[str, float]:
+def figures(run: Callable[[Bytes], Floats], views: Views) -> dict[str, float]:
     """``same``, ``others``: mean cosines; ``equal_error``: rate at which strangers pass as often as people are
     refused; ``refused_at_1``: share of people refused where one stranger in 100 passes, at ``threshold``."""
     sampler = PairSampler(views, 5)
@@ -63,18 +50,8 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--views", type=Path, required=True, help="views-strangers of a training")
     args = parser.parse_args()
-    with no_telemetry():
-        import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(args.model), providers=["CPUExecutionProvider"])
-
-    def run(crops: NDArray[np.uint8]) -> Any:
-        return session.run(None, {"crops": crops})[0]
-
-    with np.load(args.views / "labels.npz") as data:
-        images = np.memmap(args.views / "images.u8", np.uint8, "r", shape=(len(data["meshes"]), SIDE, SIDE, 3))
-        views = Views(images, data["meshes"], data["visible"], len(images) // 6)
-    for name, value in figures(run, views).items():
+    engine = OnnxRuntimeEngine(args.model)
+    for name, value in figures(lambda crops: engine.run({"crops": crops})["embedding"], opened(args.views)).items():
         print(f"{name:>14} {value:.4f}")
 
 

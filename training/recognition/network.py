@@ -6,11 +6,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from training.landmarks.network import to_input
-from training.layers import Residual, conv
+from training.layers import Residual, conv, to_input
 
 SIZE = 96
 LENGTH = 128
+WEIGHTS = {"teacher": 1.0, "apart": 0.5}
 
 
 class RecognitionNetwork(nn.Module):

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from rtswap.networks.landmarks import place
 from rtswap.vision.topology import OVAL
-from training.landmarks.degrade import degrade, noise_bank
+from training.arrays import Bytes, Floats
+from training.batches import Sample
+from training.camera import degrade, noise_bank
 from training.landmarks.occluders import glasses, occlude
 from training.landmarks.samples import moved
 from training.landmarks.views import Views
@@ -23,10 +24,14 @@ OTHER_BACKGROUND = 0.6
 
 @dataclass(frozen=True)
 class Pairs:
-    crops: NDArray[np.uint8]
-    """(2P, S, S, 3) BGR; P crops, then another of the same people in the same order."""
-    people: NDArray[np.int64]
-    """(P,)"""
+    """What batches are made from. See ``training.batches.Source``."""
+
+    views: Views
+    people: int
+    """Per batch."""
+
+    def batches(self, seed: int) -> Iterator[Sample]:
+        return PairSampler(self.views, seed).batches(self.people)
 
 
 class PairSampler:
@@ -38,12 +43,14 @@ class PairSampler:
         self._rng = np.random.default_rng(seed)
         self._bank = noise_bank(self._rng, SIZE + 16)
 
-    def batches(self, people: int) -> Iterator[Pairs]:
+    def batches(self, people: int) -> Iterator[Sample]:
+        """(2P, S, S, 3) crops, two of each of P ``people``, the second ones in the order of the first; and who they
+        are (P,)."""
         while True:
             chosen = self._rng.choice(self._views.people, people, replace=False)
-            yield Pairs(np.stack([self.crop(int(person)) for person in np.tile(chosen, 2)]), chosen)
+            yield np.stack([self.crop(int(person)) for person in np.tile(chosen, 2)]), chosen
 
-    def crop(self, person: int) -> NDArray[np.uint8]:
+    def crop(self, person: int) -> Bytes:
         """(S, S, 3) of a random view of ``person``."""
         rng, views = self._rng, self._views
         view = person + views.people * int(rng.integers(len(views) // views.people))
@@ -63,10 +70,17 @@ class PairSampler:
         if rng.random() < 0.05:
             glasses(picture, points, rng)
         if rng.random() < 0.15:
-            occlude(picture, points, np.ones(468, np.float32), self._scrap(), np.full(3, 120, np.float32), rng)
+            occlude(
+                picture,
+                points,
+                np.ones(468, np.float32),
+                views.scrap(SIZE, rng, most=200),
+                np.full(3, 120, np.float32),
+                rng,
+            )
         return degrade(picture, self._bank, rng)
 
-    def _elsewhere(self, crop: NDArray[np.uint8], points: NDArray[np.float32]) -> NDArray[np.uint8]:
+    def _elsewhere(self, crop: Bytes, points: Floats) -> Bytes:
         mask = np.zeros(crop.shape[:2], np.uint8)
         cv2.fillPoly(mask, [np.round(points[OVAL, :2]).astype(np.int32)], 255)
         grown = int(self._rng.integers(1, 14))
@@ -74,11 +88,4 @@ class PairSampler:
             cv2.GaussianBlur(cv2.dilate(mask, np.ones((grown, grown), np.uint8)), (0, 0), 1.2), np.uint8
         )
         share = mask[..., None].astype(np.float32) / 255
-        return np.asarray(crop * share + self._scrap() * (1 - share), np.uint8)
-
-    def _scrap(self) -> NDArray[np.uint8]:
-        rng = self._rng
-        image = self._views.images[int(rng.integers(len(self._views)))]
-        side = int(rng.integers(40, 200))
-        x, y = rng.integers(0, image.shape[0] - side, 2)
-        return np.asarray(cv2.resize(image[y : y + side, x : x + side], (SIZE, SIZE)), np.uint8)
+        return np.asarray(crop * share + self._views.scrap(SIZE, self._rng, most=200) * (1 - share), np.uint8)

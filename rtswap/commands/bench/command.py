@@ -12,7 +12,7 @@ from rtswap.commands.flags import Parser, reader
 from rtswap.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from rtswap.app.console import Console
+    from rtswap.app.console import Console, Shown
 
 
 def _parser() -> Parser:
@@ -53,13 +53,18 @@ def _run(flags: Flags) -> int:
     if len(names) == 1:
         flags["engine.engine"] = names[0]
     found = effective(flags).config
-    console = console_of(found)
-    console.summary(_measured(flags, names, found, console))
+    with console_of(found) as console:
+        result, shown = _measured(flags, names, found, console)
+        console.answer(result, *shown)
     return 0
 
 
-def _measured(flags: Flags, names: Sequence[str], found: Config, console: Console) -> Mapping[str, Any]:
-    """What is to be printed, after it was measured and written."""
+def _measured(
+    flags: Flags, names: Sequence[str], found: Config, console: Console
+) -> tuple[Mapping[str, Any], list[Shown]]:
+    """The figures, after they were written, and what is shown of them."""
+    from rtswap.commands.bench import tables
+
     seconds, out = flags["seconds"], flags.get("out")
     if "streams" in flags:
         from rtswap.commands.bench import streams
@@ -69,15 +74,17 @@ def _measured(flags: Flags, names: Sequence[str], found: Config, console: Consol
             raise UsageError("--streams shares the networks of one engine", got=f"--engine {','.join(names)}")
         wait_s = flags["wait"]
         result = streams.bench_streams(found, counts, console=console, seconds=seconds, wait_s=wait_s, out=out)
-        return result if console.json else streams.in_words(result)
+        return result, tables.streams(result)
     if len(names) > 1:
         from rtswap.commands.bench import engines
 
         result = engines.bench_engines(found, names, console=console, seconds=seconds, out=out)
-        return result if console.json else engines.in_words(result)
+        per_frame = {name: engines.per_frame(result["networks"], name) for name in result["loop"]}
+        return result, tables.engines(result, per_frame)
     from rtswap.commands.bench.run import bench
 
-    return bench(found, console=console, seconds=seconds, out=out)
+    result = bench(found, console=console, seconds=seconds, out=out)
+    return result, tables.cases(result, stats=console.stats)
 
 
 def _engines(text: str) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ import numpy as np
 
 from rtswap.app.config import Config
 from rtswap.app.console import Console
-from rtswap.app.networks import MOST_THREADS, PER_FRAME, Networks, sample_of
+from rtswap.app.networks import MOST_THREADS, Networks
 from rtswap.commands.bench.costs import Cost, cost_of
 from rtswap.commands.bench.limits import MachineLimits, cpu_limits, gpu_limits
 from rtswap.commands.bench.machine import check_writable, machine, write_result
@@ -33,6 +33,7 @@ from rtswap.engines.measure import difference
 from rtswap.engines.samples import fill_with_faces
 from rtswap.engines.start import ENGINES, HALF, ON_GPU
 from rtswap.gpu.torch_import import load_torch
+from rtswap.networks.catalog import shipped_catalog
 from rtswap.networks.registry import Registry
 from rtswap.swappers import swapper_spec
 
@@ -176,39 +177,6 @@ def loop(config: Config, limits: MachineLimits, seconds: float) -> dict[str, Any
     return {"fps": found["fps"], "faces_per_frame": found["faces_per_frame"], "stages": stages}
 
 
-def in_words(result: Mapping[str, Any]) -> dict[str, str]:
-    """What a person wants to read: the limits, each network on each engine, and the loop."""
-    lines = {f"limits for {name}": _limits(told) for name, told in result["limits"].items()}
-    for title, row in result["networks"].items():
-        parts = [f"{row['gmacs']:.4f} GMAC, {row['mb']:.2f} MB"]
-        parts += [f"{name} {_figures(one)}" for name, one in row.items() if isinstance(one, Mapping)]
-        lines[title] = "; ".join(parts)
-    for name, found in result["loop"].items():
-        lines[f"networks of a frame on {name}"] = per_frame(result["networks"], name)
-        stages = [f"{stage} {one['ms_p50']:.2f} ms{_share(one)}" for stage, one in found["stages"].items()]
-        lines[f"the loop on {name}"] = f"{found['fps']:.1f} fps: {', '.join(stages)}"
-    return lines | {f"not run: {name}": reason for name, reason in result["not_run"].items()}
-
-
-def _limits(told: Mapping[str, Any]) -> str:
-    bus = f", {told['upload_gb_s']:g} GB/s up, {told['download_gb_s']:g} down" if "upload_gb_s" in told else ""
-    return f"{told['what']}: {told['gemm_gflops']:,.0f} GFLOP/s in products, {told['copy_gb_s']:g} GB/s copied{bus}"
-
-
-def _share(stage: Mapping[str, Any]) -> str:
-    """Of the copy rate; more than that is only had from a cache."""
-    if "share_of_limit" not in stage:
-        return ""
-    return f" ({stage['share_of_limit']:.0%} of the copy rate)" if stage["share_of_limit"] <= 1 else " (cached)"
-
-
-def _figures(one: Mapping[str, Any]) -> str:
-    if "failed" in one:
-        return f"does not run ({one['failed']})"
-    wrong = f", WRONG: {one['disagreement']}" if one["disagreement"] else ""
-    return f"{one['median_ms']:.2f} ms, {one['share_of_limit']:.0%} of this machine's peak{wrong}"
-
-
 def per_frame(networks: Mapping[str, Any], name: str) -> str:
     """The sum over what runs while a face is followed, each as often as it does."""
     rows = [(row, row[name]) for row in networks.values() if row["per_frame"] and "median_ms" in row[name]]
@@ -247,9 +215,10 @@ def _jobs(config: Config, networks: Networks) -> list[Job]:
     """Every network as a frame asks for it, and those that a plan takes several faces of."""
     jobs = []
     for name in _engines(config, networks):
-        sample = sample_of(name)
+        entry = shipped_catalog()[name]
+        sample = entry.zeros()
         rows = len(next(iter(sample.values())))
-        jobs.append(Job(name, rows, fill_with_faces(sample), PER_FRAME[name]))
+        jobs.append(Job(name, rows, fill_with_faces(sample), entry.per_frame))
         for more in BATCHES if profile_of(name).batch[2] > 1 and rows == 1 else ():
             large = {key: np.repeat(value, more, 0) for key, value in sample.items()}
             jobs.append(Job(name, more, fill_with_faces(large), 0.0))

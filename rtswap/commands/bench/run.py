@@ -15,6 +15,7 @@ from rtswap.app.console import Console
 from rtswap.commands.bench.engines import roofline
 from rtswap.commands.bench.machine import check_writable, machine, peak_rss_mb, write_result
 from rtswap.commands.bench.rig import Rig
+from rtswap.core.text import plural
 
 CAMERA_FPS = 60.0
 
@@ -29,7 +30,7 @@ class Case:
 
     @property
     def name(self) -> str:
-        return f"{self.size[0]}x{self.size[1]}, {self.faces} face{'s' if self.faces > 1 else ''} of {self.face_px} px"
+        return f"{self.size[0]}x{self.size[1]}, {plural(self.faces, 'face')} of {self.face_px} px"
 
 
 CASES = tuple(

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from rtswap.app.config import Config
-from rtswap.app.networks import FaceModels, Networks, bind_models, sample_of
+from rtswap.app.networks import FaceModels, Networks, bind_models
 from rtswap.commands.bench.rig import TimedEngine
 from rtswap.core.protocols import Engine
 from rtswap.core.types import Tensor
 from rtswap.engines.batching import BatchLimits, SharedEngine
 from rtswap.engines.build.profiles import profile_of
+from rtswap.networks.catalog import shipped_catalog
 from rtswap.runtime.metrics import Spans
 from rtswap.swappers import swapper_spec
 
@@ -72,7 +73,7 @@ class Pool:
         """Every size of batch that so many streams can come to: engines prepare something for each. Raises
         EngineError."""
         for name in self.counted:
-            sample, rows = sample_of(name), 1
+            sample, rows = shipped_catalog()[name].zeros(), 1
             while rows <= min(streams, self._limits[name].most):
                 self.counted[name].run({key: np.repeat(value[:1], rows, 0) for key, value in sample.items()})
                 rows *= 2

@@ -27,6 +27,7 @@ from rtswap.commands.bench.sharing import Pool
 from rtswap.commands.bench.streams_plot import draw_streams
 from rtswap.core.errors import OutputError, UsageError
 from rtswap.core.files import write_atomic
+from rtswap.core.text import plural
 from rtswap.core.types import Image
 from rtswap.media.outputs.null import Null
 from rtswap.runtime.many import run_together
@@ -75,7 +76,7 @@ def bench_streams(
     people = People(bind_models(networks, config))
     found: dict[int, dict[str, Any]] = {}
     for number, count in enumerate(counts):
-        console.progress(number, len(counts), _streams(count))
+        console.progress(number, len(counts), plural(count, "stream"))
         pool = Pool(networks, config, wait_s=wait_s if count > 1 else 0.0)
         found[count] = Run(config, people, pool, count, seconds).measure()
     console.progress(len(counts), len(counts))
@@ -90,14 +91,6 @@ def bench_streams(
         write_result(Path(out), result)
         _draw(Path(out).with_suffix(".png"), found, f"{result['case']}, {result['machine']['engine']}")
     return result
-
-
-def in_words(result: Mapping[str, Any]) -> dict[str, str]:
-    """A line for each number of streams."""
-    lines = {_streams(int(count)): _line(figures["all"]) for count, figures in result["streams"].items()}
-    held = [int(count) for count, figures in result["streams"].items() if figures["all"]["keeps_up"]]
-    lines[f"{FPS:g} fps for"] = f"up to {_streams(max(held))}" if held else "none of these"
-    return {"case": result["case"], "engine": result["machine"]["engine"], **lines}
 
 
 class Run:
@@ -225,19 +218,6 @@ def _ages(seconds: Sequence[float]) -> dict[str, float]:
     return {f"p{percent}": round(float(ms), 3) for percent, ms in zip(PERCENTILES, figures, strict=True)}
 
 
-def _line(found: Mapping[str, Any]) -> str:
-    age = found["frame_age_ms"]
-    parts = [f"{found['fps_of_each']['mean']:.1f} fps each"]
-    parts += [f"age {age['p50']:.0f}/{age['p95']:.0f}/{age['p99']:.0f} ms"] if age else []
-    parts.append(f"{found['dropped_share']:.0%} dropped")
-    for what, name in (("cpu", "CPU"), ("gpu", "GPU")):
-        if found[f"{what}_ms_per_frame"] is not None:
-            parts.append(f"{found[f'{what}_ms_per_frame']:.1f} ms of {name} a frame")
-    landmarks = found["networks"].get("landmarks")
-    parts += [f"{landmarks['rows_per_batch']:.1f} faces a batch"] if landmarks else []
-    return ", ".join([*parts, f"{found['rss_mb']:.0f} MB, {found['clips_mb']:.0f} of them the clips"])
-
-
 def _who(stream: int) -> tuple[str, str]:
     """Source and target of a stream: not the same person, and every stream's source another, while there are so
     many."""
@@ -245,10 +225,6 @@ def _who(stream: int) -> tuple[str, str]:
     target = TARGETS[stream % len(TARGETS)]
     source = names[stream % len(names)]
     return (source, target) if source != target else (source, TARGETS[(stream + 1) % len(TARGETS)])
-
-
-def _streams(count: int) -> str:
-    return f"{count} stream{'s' if count > 1 else ''}"
 
 
 def _draw(path: Path, found: Mapping[int, Mapping[str, Any]], subtitle: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rtswap.commands.command import Command, Flags
+from rtswap.commands.command import Command, Flags, console_of_flags
 from rtswap.commands.flags import Parser
 
 
@@ -24,26 +24,24 @@ def _parser() -> Parser:
 
 
 def _run(flags: Flags) -> int:
-    from rtswap.app.console import Console
-    from rtswap.commands.build.plans import build_networks, read_options
+    from rtswap.commands.build.plans import build_networks, read_options, shown
     from rtswap.networks.catalog import current_name, shipped_catalog
     from rtswap.networks.registry import Registry
 
-    console = Console(quiet=bool(flags.get("console.quiet")), json=bool(flags.get("console.json")))
-    registry = Registry(on_event=console.event)
+    words = (flags.get(name, "") for name in ("precision", "target", "batch"))
     catalog = shipped_catalog()
-    result = build_networks(
-        [current_name(name, catalog) for name in flags.get("names") or []],
-        catalog=list(catalog),
-        path_of=registry.path,
-        folder=registry.folder,
-        options=read_options(
-            flags.get("precision", ""), flags.get("target", ""), flags.get("batch", ""), force="force" in flags
-        ),
-        on_progress=console.progress,
-        on_event=console.event,
-    )
-    console.summary(result)
+    with console_of_flags(flags) as console:
+        registry = Registry(on_event=console.event)
+        result = build_networks(
+            [current_name(name, catalog) for name in flags.get("names") or []],
+            catalog=list(catalog),
+            path_of=registry.path,
+            folder=registry.folder,
+            options=read_options(*words, force="force" in flags),
+            on_progress=console.progress,
+            on_event=console.event,
+        )
+        console.answer(result, *shown(result))
     return 1 if result["failed"] else 0
 
 

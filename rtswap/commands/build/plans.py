@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rtswap.app.console import Shown
+from rtswap.commands.reports.table import Cell, table
 from rtswap.core.errors import EngineError, ModelError, UsageError
+from rtswap.core.text import plural
 from rtswap.engines.build.all_plans import BuildResult, PlanOptions, build_all
 from rtswap.engines.build.precision import PRECISIONS
 from rtswap.engines.tensorrt.module import TensorRt, load_tensorrt
@@ -63,6 +66,14 @@ def build_networks(
         "built": {one.network: _line(one) for one in made if one.manifest is not None},
         "failed": {one.network: one.failed for one in made if one.manifest is None},
     }
+
+
+def shown(result: Mapping[str, Any]) -> list[Shown]:
+    """For people: ``build_networks``'s result as a table."""
+    rows: list[Sequence[Cell]] = [(name, ("built", "good"), line) for name, line in result["built"].items()]
+    rows += [(name, ("failed", "bad"), reason) for name, reason in result["failed"].items()]
+    count = plural(len(result["built"]), "plan")
+    return [table(("!network", "!", "plan"), rows), f"{count} of {result['tensorrt']} in {result['folder']}"]
 
 
 def _check(tensorrt: TensorRt, options: PlanOptions) -> None:

@@ -44,7 +44,7 @@ class Finding(NamedTuple):
     state: State
     found: str
     mend: str = ""
-    """The command, or the sentence, that mends it."""
+    """The command, or the sentence, that fixes it."""
 
 
 Check = Callable[[], list[Finding]]

@@ -1,4 +1,4 @@
-"""``rtswap doctor``: runs the checks, shows a table, and for each failed line the command that mends it."""
+"""``rtswap doctor``: runs the checks, shows a table, and for each thing that is missing the command that fixes it."""
 
 from __future__ import annotations
 
@@ -6,24 +6,25 @@ import hashlib
 import json
 from collections.abc import Sequence
 
+from rtswap.app.console import Console, Shown
 from rtswap.commands.doctor import checks
 from rtswap.commands.doctor.checks import Check, Finding, State
+from rtswap.commands.reports.table import table
 from rtswap.core.errors import RtswapError
 
-SHOWN = {State.OK: ("ok", "green"), State.NOTE: ("note", "yellow"), State.MISSING: ("missing", "bold red")}
+STYLES = {State.OK: "good", State.NOTE: "warn", State.MISSING: "bad"}
 
 
-def examine(*, as_json: bool = False, quiet: bool = False, steps: Sequence[Check] | None = None) -> int:
-    """Print the report on stdout. Returns 0, or 1 where something that the default job needs is missing."""
+def examine(console: Console, steps: Sequence[Check] | None = None) -> int:
+    """Print the report. Returns 0, or 1 where something that the default job needs is missing."""
     findings = [finding for step in (default_steps() if steps is None else steps) for finding in carefully(step)]
     verdict = outputs_verdict(findings)
     if verdict is not None:
         findings.append(verdict)
-    if as_json:
-        print(as_text(findings))
-    elif not quiet:
-        show(findings)
-    return 1 if any(finding.state is State.MISSING for finding in findings) else 0
+    healthy = all(finding.state is not State.MISSING for finding in findings)
+    rows = [{"name": f.name, "state": f.state.value, "found": f.found, "mend": f.mend} for f in findings]
+    console.answer({"ok": healthy, "checks": rows}, *shown(findings))
+    return 0 if healthy else 1
 
 
 def carefully(step: Check) -> list[Finding]:
@@ -44,6 +45,7 @@ def mend_import(reason: str) -> str:
 
 
 def default_steps() -> list[Check]:
+    """In the order of the report."""
     return [
         checks.check_python,
         checks.check_processor,
@@ -133,35 +135,16 @@ def outputs_verdict(findings: Sequence[Finding]) -> Finding | None:
         "Default output",
         State.MISSING,
         "neither a virtual camera nor a preview window",
-        "Mend one of the lines above, or name an --output, such as -o out.mp4",
+        "Fix one of the items above, or name an --output, such as -o out.mp4",
     )
 
 
-def as_text(findings: Sequence[Finding]) -> str:
-    """The report as one JSON object."""
-    rows = [{"name": f.name, "state": f.state.value, "found": f.found, "mend": f.mend} for f in findings]
-    healthy = all(f.state is not State.MISSING for f in findings)
-    return json.dumps({"ok": healthy, "checks": rows}, ensure_ascii=False, indent=2)
-
-
-def show(findings: Sequence[Finding]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title in ("", "what", "found"):
-        table.add_column(title, overflow="fold")
-    for finding in findings:
-        word, style = SHOWN[finding.state]
-        table.add_row(Text(word, style), finding.name, Text(finding.found))
-    console = Console(highlight=False)
-    console.print(table)
-    to_mend = [finding for finding in findings if finding.mend]
-    for finding in to_mend:
-        word, style = SHOWN[finding.state]
-        console.print(Text.assemble((f"{finding.name}: ", style), finding.found), soft_wrap=True)
-        console.print(Text(f"    {finding.mend}"), soft_wrap=True)
+def shown(findings: Sequence[Finding]) -> list[Shown]:
+    """For people: a table, then a line for each thing that can be fixed."""
+    rows = [((finding.state.value, STYLES[finding.state]), finding.name, finding.found) for finding in findings]
+    parts: list[Shown] = [table(("!", "!what", "found"), rows)]
+    if fixes := [f"  {finding.name}: {finding.mend}" for finding in findings if finding.mend]:
+        parts += ["To fix:", *fixes, ""]
     if not any(finding.state is State.MISSING for finding in findings):
-        console.print("Ready: rtswap --source me.jpg")
+        parts.append("Ready: rtswap --source me.jpg")
+    return parts

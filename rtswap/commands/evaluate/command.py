@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from pathlib import Path
@@ -66,11 +65,9 @@ def _run(flags: Flags) -> int:
         overwrite=bool(flags.get("overwrite")),
     )
     command = shlex.join(["rtswap", *sys.argv[1:]])
-    report, text = evaluate(found, wanted, console=console_of(found), command=command)
-    if found.console.json:
-        print(json.dumps(report, ensure_ascii=False))
-    elif not found.console.quiet:
-        print(text)
+    with console_of(found) as console:
+        report, shown = evaluate(found, wanted, console=console, command=command)
+        console.answer(report, *shown, f"Wrote {wanted.out / 'sheet.png'} and {wanted.out / 'eval.json'}.")
     return 0
 
 

@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from rtswap.app.console import Shown
 from rtswap.commands.evaluate.figures import CLIPS, PAIRS, SETS, rounded, summary, worst
 from rtswap.commands.evaluate.identity import IdentityJudge
-from rtswap.commands.evaluate.sheet import draw_sheet
+from rtswap.commands.evaluate.sheet import draw_pairs
 from rtswap.commands.evaluate.study import Study
-from rtswap.commands.evaluate.table import Line, table, table_lines
+from rtswap.commands.evaluate.table import Line, figures_table, table_lines
 from rtswap.compositing.renderer import LEAST_REPLACED
+from rtswap.core.text import plural
 from rtswap.core.types import Image
 
 VERSION = 1
@@ -125,50 +127,53 @@ def as_json(findings: Findings, command: str, machine: Mapping[str, Any]) -> dic
     return found | {"machine": dict(machine)}
 
 
-def as_text(findings: Findings) -> str:
+def shown(findings: Findings, *, stats: bool) -> list[Shown]:
     """The table, and under it what must be known to read it."""
-    return "\n".join([table(findings.names, findings.lines()), "", *_counted(findings), *_notes(findings)])
+    return [figures_table(findings.names, findings.lines()), *_counted(findings), *_notes(findings, stats=stats)]
 
 
 def _counted(findings: Findings) -> list[str]:
-    """Of how much this was found out, and of what it was not."""
+    """From how much the figures come, and what was left out."""
     study = findings.study
     sources, targets = (len({pair[n] for pair in study.pairs}) for n in (0, 1))
-    clips = f", {len(findings.clips)} clips" if findings.clips else ""
-    told = [f"{len(study.pairs)} pairs of {sources} sources and {targets} targets{clips}"]
+    clips = f", {plural(len(findings.clips), 'clip')}" if findings.clips else ""
+    people = f"{plural(sources, 'source')} and {plural(targets, 'target')}"
+    lines = [f"{plural(len(study.pairs), 'pair')} of {people}{clips}."]
     if findings.unusable:
-        told.append(f"{len(findings.unusable)} photos could not be used: {', '.join(findings.unusable)}")
+        lines.append(f"Left out: {plural(len(findings.unusable), 'photo')}: {', '.join(findings.unusable)}")
     if study.refused:
-        told.append(f"{len(study.refused)} pairs without a result")
+        lines.append(f"Left out: {plural(len(study.refused), 'pair')} without a result.")
     for record in study.records:
         if bare := sum(row["replaced"] < LEAST_REPLACED for row in record.rows):
-            told.append(f"{record.name} leaves {bare} targets so bare that the loop would cover them")
-    return told
+            lines.append(
+                f"{record.name} leaves so much of {plural(bare, 'target')} bare that a run would cover them."
+            )
+    return lines
 
 
-def _notes(findings: Findings) -> list[str]:
+def _notes(findings: Findings, *, stats: bool) -> list[str]:
     """How the figures are meant."""
-    told = findings.judges()
+    lines = findings.judges()
     apart = findings.study.of_photos(findings.seed)
-    if any(key in apart for key in KIDS):
+    if stats and any(key in apart for key in KIDS):
         kids = [f"{apart[key]:.3f} ({key.removeprefix('kid_').replace('_', ' ')})" for key in KIDS if key in apart]
-        told.append(f"KID between the photos of the sources and of the targets, all real: {', '.join(kids)}")
-    for name, took in findings.speed.items():
-        told.append(
+        lines.append(f"KID between the photos of the sources and of the targets, all real: {', '.join(kids)}")
+    for name, took in findings.speed.items() if stats else ():
+        lines.append(
             f"time of {name} for a face of {findings.speed_px:.0f} px: {took['min_ms']:.1f} ms at least, "
             f"{took['p10_ms']:.1f} to {took['p90_ms']:.1f} from the 10th to the 90th percentile"
         )
     if len(findings.names) == 2:
-        told.append("better: by more than twice the standard error over the pairs; = within it")
-    return told
+        lines.append("better: by more than twice the standard error over the pairs; = within it")
+    return lines
 
 
 def as_sheet(findings: Findings, mark: Callable[[Image], Image]) -> Image:
     """The contact sheet."""
     study, records = findings.study, findings.study.records
-    return draw_sheet(
+    return draw_pairs(
         " against ".join(findings.names),
-        [f"{len(study.pairs)} pairs, the worst of {findings.names[0]} first", "; ".join(findings.judges())],
+        [f"{plural(len(study.pairs), 'pair')}, the worst of {findings.names[0]} first", "; ".join(findings.judges())],
         findings.names,
         study.pairs,
         study.thumbnails,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from rtswap.app.config import Config
-from rtswap.app.console import Console
+from rtswap.app.console import Console, Shown
 from rtswap.app.marking import make_disclosure
 from rtswap.app.networks import FaceModels, open_models
 from rtswap.app.overwriting import one_file, refuse
@@ -24,15 +24,16 @@ from rtswap.commands.evaluate.identity import identity_judges
 from rtswap.commands.evaluate.landmark_judge import LandmarkJudge, own_judge
 from rtswap.commands.evaluate.options import EvaluateOptions, candidates
 from rtswap.commands.evaluate.pairs import Pair
-from rtswap.commands.evaluate.report import WEAK, Findings, as_json, as_sheet, as_text
+from rtswap.commands.evaluate.report import WEAK, Findings, as_json, as_sheet, shown
 from rtswap.commands.evaluate.sheet import thumbnail
 from rtswap.commands.evaluate.speed import RUNS, WARM_UP, time_in_turn
 from rtswap.commands.evaluate.study import Study
 from rtswap.commands.reports.folder import publish_folder
+from rtswap.commands.reports.sheet import save_sheet
 from rtswap.core.errors import InputError, OutputError
+from rtswap.core.text import plural
 from rtswap.core.types import Frame, Image
 from rtswap.disclosure import Disclosure
-from rtswap.media.outputs.image import ImageOutput
 from rtswap.source.consent import ConsentRecord, ask
 
 FILES = ("sheet.png", "eval.json")
@@ -49,8 +50,8 @@ def evaluate(
     console: Console,
     command: str = "rtswap eval",
     judge: Callable[[FaceModels], LandmarkJudge] = own_judge,
-) -> tuple[dict[str, Any], str]:
-    """The figures, as JSON and as a table; both files are in ``wanted.out`` then. Raises RtswapError."""
+) -> tuple[dict[str, Any], list[Shown]]:
+    """The figures, for JSON and for people; both files are in ``wanted.out`` then. Raises RtswapError."""
     out = wanted.out.expanduser()
     folders = [str(path) for path in (wanted.sources, wanted.targets, wanted.clips, wanted.swapped) if path]
     refuse([(path, "what is evaluated") for path in folders], [one_file(out / name) for name in FILES])
@@ -65,9 +66,9 @@ def evaluate(
         run.film()
         run.end()
         report = as_json(run.findings, command, machine() | {"engine": run.models.engine})
-        _save(work / FILES[0], as_sheet(run.findings, _marker(make_disclosure(config, console.event))))
+        save_sheet(work / FILES[0], as_sheet(run.findings, _marker(make_disclosure(config, console.event))))
         _write(work / FILES[1], report)
-    return report, as_text(run.findings)
+    return report, shown(run.findings, stats=console.stats)
 
 
 class _Evaluation:
@@ -116,7 +117,7 @@ class _Evaluation:
             )
             raise InputError("there is no pair to evaluate", got=tried, do="Give photos that show one face each.")
         if count < min(FEW, self._wanted.pairs):
-            self._console.event(f"{count} pairs: so few say little, and nothing about sets (KID)")
+            self._console.event(f"{plural(count, 'pair')}: too few for reliable figures, and none about sets (KID)")
 
     def _face(self, path: Path) -> Face | None:
         """None where the photo cannot be used, which is told once."""
@@ -182,11 +183,6 @@ def _marker(disclosure: Disclosure) -> Callable[[Image], Image]:
         return disclosure.mark(image, frame=Frame(image, 0, time.perf_counter()), swapped=1, stages={}).image
 
     return mark
-
-
-def _save(path: Path, image: Image) -> None:
-    frame = Frame(image, 0, time.perf_counter(), 0.0)
-    ImageOutput(path).send(Disclosure(None).mark(image, frame=frame, swapped=0, stages={}))
 
 
 def _write(path: Path, report: dict[str, Any]) -> None:

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rtswap.app.console import Shown
 from rtswap.commands.evaluate.figures import Comparison, Figure, Row, column, compare, middle
+from rtswap.commands.reports.table import Cell, table
 
+BEST = {"more": "high", "less": "low", "near 1": "1"}
 Line = tuple[Figure, list[float], Comparison | None]
 """A figure, its value for each contender, and how two of them compare."""
 
@@ -25,27 +28,21 @@ def table_lines(figures: Sequence[Figure], rows: Sequence[Sequence[Row]]) -> lis
     return lines
 
 
-def table(names: Sequence[str], lines: Sequence[Line]) -> str:
-    """Plain text. With two contenders also the difference, and whose is better by more than its error."""
-    head = ["", *names, *(["difference", "better"] if len(names) == 2 else [])]
-    texts = [head]
+def figures_table(names: Sequence[str], lines: Sequence[Line]) -> Shown:
+    """With two contenders also the difference, and which is better by more than its error."""
+    compared = len(names) == 2
+    rows = []
     for figure, values, verdict in lines:
-        cells = [f"{figure.label} ({_wish(figure)})", *(_number(value, figure.digits) for value in values)]
+        cells: list[Cell] = [_number(value, figure.digits) for value in values]
         if verdict is not None:
-            better = {"A": names[0], "B": names[1]}.get(verdict.better, verdict.better)
-            cells += [_number(verdict.difference, figure.digits, signed=True), better]
-        texts.append(cells)
-    widths = [max(len(row[n]) for row in texts) for n in range(len(head))]
-    return "\n".join(_row(row, widths) for row in texts)
-
-
-def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
-    first, *others = zip(cells, widths, strict=True)
-    return "  ".join([first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)]).rstrip()
-
-
-def _wish(figure: Figure) -> str:
-    return {"more": "more is better", "less": "less is better", "near 1": "1 is best"}[figure.better]
+            better = {"A": 0, "B": 1}.get(verdict.better)
+            if better is not None:
+                cells = [(str(cell), "good" if n == better else "bad") for n, cell in enumerate(cells)]
+            who = names[better] if better is not None else verdict.better
+            cells += [_number(verdict.difference, figure.digits, signed=True), who]
+        rows.append([figure.label, BEST[figure.better], *cells])
+    extra = (">difference", "!better") if compared else ()
+    return table(("figure", "!best", *(f">{name}" for name in names), *extra), rows)
 
 
 def _number(value: float, digits: int, *, signed: bool = False) -> str:

@@ -81,7 +81,7 @@ def _run(flags: Flags) -> int:
 
     from rtswap.app.networks import open_models
     from rtswap.commands.extract.options import ExtractOptions
-    from rtswap.commands.extract.run import extract
+    from rtswap.commands.extract.run import extract, shown
 
     console = console_of(found)
     words = {"template": "template", "size": "size", "format": "format", "similar": "similar", "every": "every_s"}
@@ -98,8 +98,9 @@ def _run(flags: Flags) -> int:
     seeing = replace(  # our own recogniser wherever dlib is not installed, and nothing about masks
         found, tracking=replace(found.tracking, follow="person"), mask=replace(found.mask, masks=("hull",))
     )
-    result, code = extract(wanted, lambda: open_models(seeing, on_event=console.event), console=console)
-    console.summary(result)
+    with console:
+        result, code = extract(wanted, lambda: open_models(seeing, on_event=console.event), console=console)
+        console.answer(result, *shown(result))
     return code
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,18 +19,22 @@ from rtswap.commands.extract.files import files_in, hash_of, is_video, name_of
 from rtswap.commands.extract.measure import UNCLEAR, MeasuredFace, measure_faces
 from rtswap.commands.extract.near_duplicates import NearDuplicates
 from rtswap.commands.extract.options import ExtractOptions
-from rtswap.commands.extract.sheet import draw_sheet
-from rtswap.commands.extract.templates import align, placement
+from rtswap.commands.extract.sheet import draw_faces
 from rtswap.core.errors import InputError
+from rtswap.core.text import plural
 from rtswap.core.types import Image
+from rtswap.vision.crops import cut_sharp
 from rtswap.vision.geometry import scale_of, transform
 from rtswap.vision.images import read_image
+from rtswap.vision.templates import placement
 
 ENLARGED = 1.5
 """Times from which a face that was made larger is told of."""
 SAVE_EVERY_S = 20.0
 ALIKE = "alike"
 """Reason against a face that was kept before, nearly so."""
+SKIPPED = ("done before", "given twice", "without a face")
+"""Kinds of files from which nothing new came."""
 _UNOPENED = 1
 """Frames that a video is taken to have until it is opened, for the bar."""
 
@@ -47,7 +51,7 @@ def extract(
         raise InputError(f"there is no photo or video in {', '.join(options.inputs)[:300]}", do="Check the path.")
     out = options.out.expanduser()
     refuse([(str(path), "one of the inputs") for path in files], [one_file(out / name) for name in (INDEX, SHEET)])
-    album = Album(out, options.settings(), overwrite=options.overwrite)
+    album = Album(options.out.expanduser(), options.settings(), overwrite=options.overwrite)
     if album.started_over:
         console.event(f"{album.folder}: the faces of an earlier run with other settings were removed")
     run = _Extraction(options, album, open_models, console, files)
@@ -60,7 +64,7 @@ def extract(
     finally:
         album.save()
     if album.faces and (run.kept or not (album.folder / SHEET).exists()):
-        album.write(SHEET, encode(draw_sheet(album.folder, album.faces), ".png"))
+        album.write(SHEET, encode(draw_faces(album.folder, album.faces), ".png"))
     if not album.faces and not interrupted:
         raise run.nothing()
     return run.summary(interrupted), 0
@@ -195,7 +199,7 @@ class _Extraction:
         if self._options.embeddings and alike is not None:
             record["embedding"] = None if vector is None else [round(float(v), 5) for v in vector]
             record["embedded_by"] = alike.name
-        self._album.add(align(image, matrix, self._options.size), record)
+        self._album.add(cut_sharp(image, matrix, self._options.size), record)
         if alike is not None:
             alike.remember(vector, where["sha256"])
         self.kept += 1
@@ -228,15 +232,14 @@ class _Extraction:
         return self._alike
 
     def _progress(self, line: str) -> None:
-        self._console.progress(self._done, self._total, f"{line}  {self.kept} faces")
+        self._console.progress(self._done, self._total, f"{line}  {plural(self.kept, 'face')}")
 
     def summary(self, interrupted: bool) -> dict[str, Any]:
         """For people and as JSON."""
         found: dict[str, Any] = {"folder": str(self._album.folder), "faces": len(self._album.faces), "new": self.kept}
         found["files"] = len(self._files)
         found["refused"] = dict(self.refused.most_common())
-        counts = (("done before", self.before), ("given twice", self.twice), ("without a face", self.faceless))
-        for name, count in counts:
+        for name, count in zip(SKIPPED, (self.before, self.twice, self.faceless), strict=True):
             if count:
                 found[name] = count
         if self.enlarged:
@@ -252,12 +255,26 @@ class _Extraction:
     def nothing(self) -> InputError:
         """Why there is no face."""
         reasons = [f"{count} {reason}" for reason, count in self.refused.most_common()]
-        unreadable = [f"{len(self.unreadable)} unreadable files"] if self.unreadable else []
+        unreadable = [plural(len(self.unreadable), "unreadable file")] if self.unreadable else []
         if reasons:
-            got = f"{self.seen} faces: {', '.join(reasons + unreadable)}"
+            got = f"{plural(self.seen, 'face')}: {', '.join(reasons + unreadable)}"
             return InputError("no face is good enough", got=got, do="See rtswap extract --help for the limits.")
-        got = ", ".join([f"{len(self._files) - len(self.unreadable)} files without one", *unreadable])
+        got = ", ".join([f"{plural(len(self._files) - len(self.unreadable), 'file')} without one", *unreadable])
         return InputError("no face was found", got=got, do="Give photos or videos that show faces.")
+
+
+def shown(result: Mapping[str, Any]) -> list[str]:
+    """For people, of what ``extract`` returns: what is in the folder, and what was left out."""
+    files = plural(result["files"], "file")
+    lines = [
+        f"Wrote {result['folder']}: {plural(result['faces'], 'face')}, {result['new']} of them new, from {files}."
+    ]
+    if result["refused"]:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in result["refused"].items())
+        lines.append(f"Faces left out: {reasons}.")
+    skipped = [f"{result[name]} {name}" for name in SKIPPED if name in result]
+    skipped += [f"{len(result['unreadable'])} unreadable"] if "unreadable" in result else []
+    return [*lines, *([f"Files left out: {', '.join(skipped)}."] if skipped else [])]
 
 
 def _record_of(seen: MeasuredFace, enlarged: float) -> dict[str, Any]:

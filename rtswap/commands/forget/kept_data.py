@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from rtswap.core.errors import OutputError
 from rtswap.disclosure.certificate import forget_identity, identity_path
@@ -54,8 +54,8 @@ def forget_all(record: ConsentRecord, folder: Path | None = None) -> Kept:
     return before
 
 
-def forget(photos: Sequence[str], *, everything: bool, as_json: bool = False) -> str:
-    """The command: what was done, and what is kept now, for people or as JSON. Raises RtswapError."""
+def forget(photos: Sequence[str], *, everything: bool) -> dict[str, Any]:
+    """The command: what was ``deleted``, and what is ``kept`` now. Raises RtswapError."""
     record = ConsentRecord()
     gone: dict[str, int] = {}
     if everything:
@@ -63,19 +63,7 @@ def forget(photos: Sequence[str], *, everything: bool, as_json: bool = False) ->
         gone = {"photos": before.photos, "certificates": before.certificates}
     elif photos:
         gone = {"photos": forget_photos([Path(photo).expanduser() for photo in photos], record), "certificates": 0}
-    now = kept(record)
-    if as_json:
-        return json.dumps({"deleted": gone, "kept": asdict(now)}, ensure_ascii=False)
-    lines = [f"deleted: {gone['photos']} photos' confirmations, {gone['certificates']} certificates"] if gone else []
-    lines += [
-        f"confirmed photos     {now.photos}  {now.photos_in}",
-        f"signing certificate  {now.certificates}  {now.certificate_in}",
-    ]
-    if not gone and (now.photos or now.certificates):
-        lines.append(
-            "Of a photo: its hash and the day. `rtswap forget --all` deletes it all, `rtswap forget PHOTO` one."
-        )
-    return "\n".join(lines)
+    return {"deleted": gone, "kept": asdict(kept(record))}
 
 
 def _failed(what: str, error: OSError) -> OutputError:

@@ -24,13 +24,14 @@ def _run(flags: Flags) -> int:
     if "clip" not in flags:
         raise UsageError("no clip given", do="Name a file: rtswap inspect clip.mp4")
     found = effective(flags).config
+    from rtswap.commands.inspect.report import shown
     from rtswap.commands.inspect.run import inspect as look
 
-    console = console_of(found)
-    result = look(
-        flags["clip"], found, console=console, folder=flags.get("folder"), overwrite=bool(flags.get("overwrite"))
-    )
-    console.summary(result)
+    with console_of(found) as console:
+        result = look(
+            flags["clip"], found, console=console, folder=flags.get("folder"), overwrite=bool(flags.get("overwrite"))
+        )
+        console.answer(result, *shown(result))
     return 0 if result["frames_with_a_face"] else 1
 
 

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from rtswap.commands.inspect.probes import Probe, SeenMasks
 from rtswap.commands.reports.drawing import (
-    BOLD,
     PAPER,
     RED,
     STATES,
@@ -18,11 +17,10 @@ from rtswap.commands.reports.drawing import (
     TEAL,
     FrameView,
     dots,
+    label,
     lines,
     outline,
     rectangle,
-    text,
-    text_width,
     tint,
 )
 from rtswap.core.types import Image, Track
@@ -90,13 +88,3 @@ def state_of(watch: Probe, track: Track) -> str:
     if not watch.swapped(track):
         return "covered"
     return "measured" if track.measured else "coasting"
-
-
-def label(image: Image, words: str, at: tuple[float, float], color: tuple[int, int, int], size: int = 14) -> None:
-    """Words on a small plate whose lower left corner is ``at``, kept inside the picture."""
-    height, width = image.shape[:2]
-    wide, tall = text_width(words, size, BOLD) + 10, size + 7
-    x = round(min(max(at[0], 0), max(0, width - wide)))
-    y = round(min(max(at[1], tall), height))
-    image[y - tall : y, x : x + wide] = color
-    text(image, words, (x + 5, y - 6), size=size, color=PAPER, weight=BOLD)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.commands.inspect.figures import FaceFigures
-from rtswap.commands.inspect.overlay import draw_boxes, draw_masks, draw_mesh, label, state_of
+from rtswap.commands.inspect.overlay import draw_boxes, draw_masks, draw_mesh, state_of
 from rtswap.commands.inspect.probes import Probe
 from rtswap.commands.reports.drawing import (
     AMBER,
@@ -22,8 +22,10 @@ from rtswap.commands.reports.drawing import (
     TEAL,
     VIOLET,
     FrameView,
+    label,
     text,
 )
+from rtswap.core.text import clock
 from rtswap.core.types import Image, Track
 
 LOWEST, HIGHEST, HIGHEST_OF_TWO = 480, 720, 540
@@ -127,7 +129,7 @@ class Panels:
         self, picture: Image, count_px: int, watch: Probe, figures: Sequence[FaceFigures], index: int, time_s: float
     ) -> None:
         x = 12 + text(picture, self.clip, (12, 22), color=PAPER, weight=BOLD)
-        x += 16 + text(picture, f"{clock(time_s)}   frame {index}", (x + 16, 22), color=PALE)
+        x += 16 + text(picture, f"{clock(time_s, 2)}   frame {index}", (x + 16, 22), color=PALE)
         for word, color in (("swap shows", TEAL), ("in front of it", AMBER), ("photo's hair", VIOLET)):
             if word == "photo's hair" and not self.with_swap:
                 continue
@@ -162,9 +164,3 @@ def words_of(row: FaceFigures) -> str:
         f"jitter {row.jitter:.1%}" if row.jitter == row.jitter else "",
     ]
     return "   ".join(part for part in parts if part)
-
-
-def clock(time_s: float) -> str:
-    """``1:02.37``"""
-    minutes, seconds = divmod(time_s, 60)
-    return f"{int(minutes)}:{seconds:05.2f}"

@@ -10,10 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.app.console import Shown
 from rtswap.commands.inspect.figures import JUMP, FaceFigures, FaceLog
 from rtswap.commands.inspect.moments import Moment
+from rtswap.commands.reports.table import table
+from rtswap.core.text import duration, plural
 
 VERSION = 1
+MOST_FACES = 8
 SHORT = ("id", "x1", "y1", "x2", "y2", "interocular_px", "yaw", "pitch", "roll")
 """Written with two digits; everything else with four."""
 
@@ -72,6 +76,31 @@ def _mean(values: NDArray[np.float32]) -> float | None:
 def _lowest(values: NDArray[np.float32]) -> float | None:
     known = values[np.isfinite(values)]
     return round(float(known.min()), 4) if len(known) else None
+
+
+def shown(result: Mapping[str, Any]) -> list[Shown]:
+    """For people: a line of figures, a table of the faces seen most, and where everything is."""
+    faces = sorted(result["faces"].items(), key=lambda item: -item[1]["frames"])
+    rows = [
+        (
+            face,
+            f"{of['frames']:,}",
+            *(_percent(of[name]) for name in ("jitter", "visible", "mask")),
+            *(str(count) for count in (of["times_lost"], len(of["jumps"]))),
+        )
+        for face, of in faces[:MOST_FACES]
+    ]
+    share = f"a face in {result['share_followed']:.0%}" if faces else "no face"
+    covered = f", {plural(result['frames_covered'], 'frame')} covered" if result["frames_covered"] else ""
+    more = [f"{plural(len(faces) - MOST_FACES, 'more face')} in report.json."] if len(faces) > MOST_FACES else []
+    columns = ("face", ">frames", ">jitter", ">visible", ">mask", ">times lost", ">jumps")
+    lines = f"{plural(result['frames'], 'frame')}, {duration(result['seconds'])}: {share}{covered}."
+    where = f"Wrote {result['folder']}: annotated.mp4, sheet.png, jitter.png, report.json."
+    return [*([table(columns, rows)] if rows else []), *more, lines, where]
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.1%}"
 
 
 def write_report(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from array import array
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -23,17 +22,18 @@ from rtswap.commands.inspect.plots import draw_plots
 from rtswap.commands.inspect.probes import Probe
 from rtswap.commands.inspect.report import summarize, write_report
 from rtswap.commands.inspect.rig import Rig
-from rtswap.commands.inspect.sheet import draw_sheet
+from rtswap.commands.inspect.sheet import draw_moments
 from rtswap.commands.inspect.tiles import Tiles
 from rtswap.commands.reports.folder import publish_folder
+from rtswap.commands.reports.sheet import save_sheet
 from rtswap.core.errors import InputError, OutputError, UsageError
 from rtswap.core.parts import InputRequest
 from rtswap.core.protocols import Input
+from rtswap.core.text import duration, plural
 from rtswap.core.types import Frame, Image, Quality
 from rtswap.core.urls import scheme
 from rtswap.disclosure import Disclosure
 from rtswap.media.inputs import open_input
-from rtswap.media.outputs.image import ImageOutput
 from rtswap.media.outputs.video import VideoWriter
 
 FILES = ("annotated.mp4", "sheet.png", "jitter.png", "report.json")
@@ -93,7 +93,7 @@ class _Inspection:
         try:
             for frame in self.input.frames():
                 self._one(frame, panels, tiles, meter, disclosure, writer)
-                self.console.progress(len(self.times), info.frame_count, f"{len(self.rig.watch.tracks)} faces")
+                self.console.progress(len(self.times), info.frame_count, plural(len(self.rig.watch.tracks), "face"))
         finally:
             writer.close()
         if not self.times:
@@ -140,8 +140,8 @@ class _Inspection:
         times = np.array(self.times, np.float32)
         summary = summarize(self.log, times, self.covered)
         evenly, worst = self.evenly.moments(), self.worst.moments()
-        _save(work / FILES[1], draw_sheet(self.name, _subtitle(summary, self.input), evenly, worst))
-        _save(work / FILES[2], draw_plots(self.log, times, self.name))
+        save_sheet(work / FILES[1], draw_moments(self.name, _subtitle(summary, self.input), evenly, worst))
+        save_sheet(work / FILES[2], draw_plots(self.log, times, self.name))
         info = self.input.info
         head = {
             "clip": self.name,
@@ -167,17 +167,12 @@ def _state(watch: Probe, rows: list[FaceFigures], before: list[str]) -> str:
     return "measured" if all(row.confidence >= 1 for row in rows) else "coasting"
 
 
-def _save(path: Path, image: Image) -> None:
-    frame = Frame(image, 0, time.perf_counter(), 0.0)
-    ImageOutput(path).send(Disclosure(None).mark(image, frame=frame, swapped=0, stages={}))
-
-
 def _subtitle(summary: Mapping[str, Any], input: Input) -> str:
     info = input.info
     jumps = sum(len(face["jumps"]) for face in summary["faces"].values())
     return (
-        f"{info.width} x {info.height}, {info.fps:g} frames/s, {summary['frames']} frames, "
-        f"{summary['seconds']:.1f} s.   "
+        f"{info.width}x{info.height}, {info.fps:g} fps, {plural(summary['frames'], 'frame')}, "
+        f"{duration(summary['seconds'])}.   "
         f"Followed in {summary['share_followed']:.0%}, measured in {summary['share_measured']:.0%} of the frames.   "
-        f"Faces: {len(summary['faces'])}.   Jumps: {jumps}."
+        f"{plural(len(summary['faces']), 'face')}, {plural(jumps, 'jump')}."
     )

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from rtswap.commands.command import Command, Flags
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rtswap.commands.command import Command, Flags, console_of_flags
 from rtswap.commands.flags import Parser
+
+if TYPE_CHECKING:
+    from rtswap.app.console import Shown
 
 
 def _parser() -> Parser:
     made = Parser(
         "rtswap personas",
-        "Shows the people who come with rtswap and do not exist: for those who want to be nobody in particular.",
+        "Shows the people who come with rtswap and do not exist: sources for which nobody has to be asked.",
         "examples:\n  rtswap personas --sheet people.png\n  rtswap --source persona:vera --cam 0\n"
         "  rtswap --source persona:random --cam 0",
     )
@@ -20,15 +27,21 @@ def _parser() -> Parser:
 
 
 def _run(flags: Flags) -> int:
-    from rtswap.commands.personas.sheet import personas
+    from rtswap.commands.personas.sheet import save_people
+    from rtswap.commands.reports.table import table
+    from rtswap.source.personas import list_personas
 
-    print(
-        personas(
-            sheet=flags.get("sheet"),
-            overwrite=bool(flags.get("overwrite")),
-            as_json=bool(flags.get("console.json")),
-        )
-    )
+    everyone = list_personas()
+    sheet = flags.get("sheet")
+    if sheet is not None:
+        save_people(Path(sheet).expanduser(), everyone, overwrite=bool(flags.get("overwrite")))
+    rows = [asdict(persona) | {"source": persona.source} for persona in everyone]
+    shown: list[Shown] = [
+        table(("!source", "who"), [(persona.source, persona.description) for persona in everyone]),
+        "None of them exists, so nobody has to be asked. Use one: rtswap --source persona:random",
+        *([f"Wrote {sheet}."] if sheet is not None else []),
+    ]
+    console_of_flags(flags).answer({"personas": rows, "sheet": sheet}, *shown)
     return 0
 
 

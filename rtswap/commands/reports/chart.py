@@ -1,18 +1,26 @@
-"""Line charts drawn with OpenCV: axes with units, a light grid, anti-aliased lines, gaps where nothing is known."""
+"""Line charts by matplotlib, which is imported when one is drawn."""
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.commands.reports.drawing import BOLD, GREY, INK, PALE, PAPER, Color, dots, lines, text
+from rtswap.commands.reports.drawing import GREY, INK, PALE, RED, Color
 from rtswap.core.types import Image
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 Values = NDArray[np.float32]
+FONT_SIZE, CHUNK = 9.5, 20_000
+"""Long clips have more points than Agg draws in one piece."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,131 +28,122 @@ class Curve:
     """One line of a chart."""
 
     name: str
-    values: Values
-    """(N,) NaN: a gap."""
+    values: Values | Sequence[float | None]
+    """(N,) NaN or None: a gap."""
     color: Color
-    width: int = 2
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Chart:
-    """Several curves over one axis. ``low`` and ``high``: what the axis shows at least."""
-
-    title: str
-    unit: str
-    curves: tuple[Curve, ...]
-    low: float = math.nan
-    high: float = math.nan
-    level: tuple[float, str] | None = None
-    """A value worth a line of its own, and what it is called."""
+    width: float = 1.6
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of time shaded in all charts."""
+    """A stretch of the axis, shaded and named in the head of the picture."""
 
-    start_s: float
-    end_s: float
+    start: float
+    end: float
     color: Color
+    name: str
 
 
-def draw_chart(
-    image: Image, chart: Chart, times: Values, spans: Sequence[Span], *, seconds: tuple[float, float], labelled: bool
-) -> None:
-    """Fill ``image`` with one chart. ``times`` (N,) seconds; ``labelled``: with the time axis in words."""
-    height, width = image.shape[:2]
-    left, right, top, bottom = 62, width - 16, 34, height - (40 if labelled else 12)
-    frame = _Frame((left, right), (bottom, top), seconds, _limits(chart))
-    image[:] = PAPER
-    for span in spans:
-        x1, x2 = (int(min(max(frame.x(at), left), right)) for at in (span.start_s, span.end_s))
-        image[top:bottom, x1 : max(x2, x1 + 2)] = span.color
-    _grid(image, frame, labelled, chart.unit)
-    if chart.level is not None and frame.high[0] <= chart.level[0] <= frame.high[1]:
-        y = frame.y(chart.level[0])
-        lines(image, [np.array([[left, y], [right, y]])], (120, 116, 230))
-        text(image, chart.level[1], (right - 4, float(y) - 4), size=12, color=(120, 116, 230), align=1)
+@dataclass(frozen=True, slots=True, eq=False)
+class Chart:
+    """Several curves over one axis. ``low`` and ``high``: what the other axis shows at least."""
+
+    title: str
+    curves: Sequence[Curve]
+    x: Values | Sequence[str]
+    """(N,) numbers, or names, which stand equally far apart."""
+    x_label: str = ""
+    unit: str = ""
+    """Of the values: follows each number."""
+    low: float = math.nan
+    high: float = math.nan
+    level: tuple[float, str] | None = None
+    """A value worth a line of its own, and what it is called."""
+    spans: Sequence[Span] = ()
+
+
+def draw_charts(title: str, note: str, rows: Sequence[Sequence[Chart]], size: tuple[int, int]) -> Image:
+    """One picture. ``rows``: of equally many charts, each about ``size`` (width, height) px. Of charts that stand
+    below each other and share their ``x``, only the lowest has its axis labelled."""
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells of its font cache
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+    from matplotlib.patches import Patch
+
+    charts = [chart for row in rows for chart in row]
+    shared = len(charts) > 1 and len({tuple(curve.name for curve in chart.curves) for chart in charts}) == 1
+    with matplotlib.rc_context({"font.size": FONT_SIZE, "agg.path.chunksize": CHUNK}):
+        wide, high = size[0] * len(rows[0]), size[1] * len(rows) + 74
+        layout = ConstrainedLayoutEngine(rect=(0.005, 0.005, 0.99, 0.99 - 62 / high), hspace=0.04)
+        figure = Figure(figsize=(wide / 100, high / 100), dpi=100, layout=layout, facecolor="white")
+        figure.text(16 / wide, 1 - 14 / high, title, size=15, weight="bold", va="top", color=_rgb(INK))
+        figure.text(16 / wide, 1 - 42 / high, note, va="top", color=_rgb(GREY))
+        canvas: Any = FigureCanvasAgg(figure)
+        grid = figure.subplots(len(rows), len(rows[0]), squeeze=False)
+        for number, row in enumerate(rows):
+            below = rows[number + 1] if number + 1 < len(rows) else [None] * len(row)
+            for axes, chart, next_one in zip(grid[number], row, below, strict=True):
+                _draw(axes, chart, legend=not shared, labelled=next_one is None or next_one.x is not chart.x)
+        named = {span.name: span.color for chart in charts for span in chart.spans}
+        handles: list[Any] = [Patch(color=_rgb(color), label=name) for name, color in named.items()]
+        handles += grid[0][0].get_legend_handles_labels()[0] if shared else []
+        if handles:
+            figure.legend(handles=handles, loc="upper right", ncols=len(handles), frameon=False)
+        canvas.draw()
+        return np.asarray(cv2.cvtColor(np.asarray(canvas.buffer_rgba()), cv2.COLOR_RGBA2BGR), np.uint8)
+
+
+def _draw(axes: Axes, chart: Chart, *, legend: bool, labelled: bool) -> None:
+    by_name = not isinstance(chart.x, np.ndarray)
+    x: Any = np.arange(len(chart.x)) if by_name else chart.x
+    for span in chart.spans:
+        axes.axvspan(span.start, span.end, color=_rgb(span.color), lw=0)
     for curve in chart.curves:
-        _draw_curve(image, frame, curve, times)
-    x = left + text(image, chart.title, (left, 22), size=16, weight=BOLD) + 26
-    for curve in chart.curves:
-        lines(image, [np.array([[x, 17], [x + 20, 17]])], curve.color, max(2, curve.width))
-        x += 26 + text(image, curve.name, (x + 26, 22), size=14, color=INK) + 20
+        values = np.array(curve.values, np.float32)
+        axes.plot(x, values, color=_rgb(curve.color), lw=curve.width, label=curve.name, marker="o" if by_name else "")
+        known = np.concatenate([[False], np.isfinite(values), [False]])
+        lone = known[1:-1] & ~known[:-2] & ~known[2:]
+        if not by_name and lone.any():  # a line needs two points
+            axes.plot(x[lone], values[lone], ".", color=_rgb(curve.color), ms=3)
+    _limit(axes, chart, x, by_name)
+    if chart.level is not None and chart.level[0] <= axes.get_ylim()[1]:
+        axes.axhline(chart.level[0], color=_rgb(RED), lw=1, ls="--")
+        axes.annotate(chart.level[1], (1, chart.level[0]), (-3, 4), xycoords=("axes fraction", "data"), ha="right",
+                      textcoords="offset points", size=8.5, color=_rgb(RED),
+                      zorder=1.5, bbox={"fc": "white", "ec": "none", "pad": 1})  # fmt: skip
+    axes.set_title(chart.title, loc="left", size=11, weight="bold", color=_rgb(INK))
+    if legend and any(curve.name for curve in chart.curves):
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 0.98), ncols=len(chart.curves), frameon=False,
+                    borderaxespad=0, columnspacing=1.4, handlelength=1.6)  # fmt: skip
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}{chart.unit}")
+    axes.grid(color=_rgb(PALE), lw=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(_rgb(GREY))
+    axes.tick_params(colors=_rgb(GREY), labelbottom=labelled)
+    axes.set_xlabel(chart.x_label if labelled else "", color=_rgb(GREY))
 
 
-@dataclass(frozen=True, slots=True)
-class _Frame:
-    """From values to pixels."""
-
-    across: tuple[int, int]
-    down: tuple[int, int]
-    wide: tuple[float, float]
-    high: tuple[float, float]
-
-    def x(self, time_s: NDArray[np.floating] | float) -> NDArray[np.floating] | float:
-        share = (time_s - self.wide[0]) / max(self.wide[1] - self.wide[0], 1e-9)
-        return self.across[0] + share * (self.across[1] - self.across[0])
-
-    def y(self, value: NDArray[np.floating] | float) -> NDArray[np.floating] | float:
-        share = (value - self.high[0]) / (self.high[1] - self.high[0])
-        return self.down[0] + share * (self.down[1] - self.down[0])
-
-
-def _draw_curve(image: Image, frame: _Frame, curve: Curve, times: Values) -> None:
-    """Pieces between gaps; a lone value is a dot. Twice as many points as pixels are thinned to their extremes."""
-    x, y = np.asarray(frame.x(times)), np.asarray(frame.y(curve.values))
-    y = np.clip(y, frame.down[1] - 3, frame.down[0] + 3)
-    known = np.flatnonzero(np.isfinite(y) & np.isfinite(x))
-    if not len(known):
-        return
-    points = np.stack([x, y], 1)
-    pieces = np.split(known, np.flatnonzero(np.diff(known) > 1) + 1)
-    lines(image, [_thinned(points[piece]) for piece in pieces if len(piece) > 1], curve.color, curve.width)
-    lone = np.array([piece[0] for piece in pieces if len(piece) == 1], int)
-    dots(image, points[lone], np.tile(np.array(curve.color, np.uint8), (len(lone), 1)), 1.5)
+def _limit(axes: Axes, chart: Chart, x: Any, by_name: bool) -> None:
+    """What is known, what the chart must show at least, and a little room. Less than a hundredth of the values may
+    leave the picture at the top: of a peak the rest would be a flat line."""
+    values = np.concatenate([np.array(curve.values, np.float64) for curve in chart.curves])
+    values = values[np.isfinite(values)]
+    shown = [value for value in (chart.low, chart.high) if not math.isnan(value)]
+    if len(values):
+        cut = max([3 * float(np.percentile(values, 99)), 1.3 * chart.level[0] if chart.level else 0.0, *shown])
+        shown += [float(values.min()), min(float(values.max()), cut)]
+    low, high = min(shown, default=0.0), max(shown, default=1.0)
+    room = 0.04 * max(high - low, 1e-3)
+    axes.set_ylim(low if low == chart.low else low - room, high + room)
+    if by_name:
+        axes.set_xticks(x, chart.x)
+        axes.set_xlim(-0.5, len(x) - 0.5)
+    elif len(x):
+        axes.set_xlim(float(x[0]), max(float(x[-1]), float(x[0]) + 1e-3))
 
 
-def _thinned(points: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Of many points in one pixel column the lowest and the highest."""
-    columns = points[:, 0].astype(int)
-    if len(points) <= 4 * (columns[-1] - columns[0] + 1):
-        return points
-    starts = np.flatnonzero(np.diff(columns, prepend=columns[0] - 1))
-    low, high = np.minimum.reduceat(points[:, 1], starts), np.maximum.reduceat(points[:, 1], starts)
-    return np.stack([np.repeat(points[starts, 0], 2), np.stack([low, high], 1).ravel()], 1)
-
-
-def _grid(image: Image, frame: _Frame, labelled: bool, unit: str) -> None:
-    (left, right), (bottom, top) = frame.across, frame.down
-    for value in ticks(*frame.high, 4):
-        y = float(frame.y(value))
-        lines(image, [np.array([[left, y], [right, y]])], PALE)
-        text(image, f"{value:g}{unit}", (left - 8, y + 5), size=13, color=GREY, align=1)
-    for value in ticks(*frame.wide, max(2, (right - left) // 110)):
-        x = float(frame.x(value))
-        lines(image, [np.array([[x, top], [x, bottom]])], PALE)
-        if labelled:
-            text(image, f"{value:g} s", (x, bottom + 20), size=13, color=GREY, align=0.5)
-    lines(image, [np.array([[left, top], [left, bottom], [right, bottom]])], GREY)
-
-
-def ticks(low: float, high: float, about: int) -> list[float]:
-    """Round numbers from ``low`` to ``high``: steps of 1, 2 or 5 times a power of ten."""
-    rough = max((high - low) / max(about, 1), 1e-9)
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
-    first, last = math.ceil(low / step - 1e-6), math.floor(high / step + 1e-6)
-    return [round(n * step, 10) for n in range(first, last + 1)]
-
-
-def _limits(chart: Chart) -> tuple[float, float]:
-    """What is known, with a little room above, and what the chart must show at least. One wild value in a hundred
-    may leave the picture."""
-    parts = [curve.values[np.isfinite(curve.values)] for curve in chart.curves]
-    known = np.concatenate([*parts, np.array([v for v in (chart.low, chart.high) if v == v], np.float32)])
-    if not len(known):
-        return 0.0, 1.0
-    low, high = float(known.min()), float(known.max())
-    low = chart.low if chart.low == chart.low and low >= chart.low else low
-    room = 0.06 * max(high - low, 1e-3)
-    return low - (0 if low == chart.low else room), high + room
+def _rgb(color: Color) -> tuple[float, float, float]:
+    return color[2] / 255, color[1] / 255, color[0] / 255

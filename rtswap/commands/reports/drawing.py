@@ -62,6 +62,16 @@ def text_width(words: str, size: int = 15, weight: int = REGULAR) -> int:
     return int(x + width)
 
 
+def label(image: Image, words: str, at: tuple[float, float], color: Color, size: int = 14) -> None:
+    """Words on a small plate whose lower left corner is ``at``, kept inside the picture."""
+    height, width = image.shape[:2]
+    wide, tall = text_width(words, size, BOLD) + 10, size + 7
+    x = round(min(max(at[0], 0), max(0, width - wide)))
+    y = round(min(max(at[1], tall), height))
+    image[y - tall : y, x : x + wide] = color
+    text(image, words, (x + 5, y - 6), size=size, color=PAPER, weight=BOLD)
+
+
 def lines(
     image: Image, paths: Sequence[NDArray[np.floating]], color: Color, width: int = 1, *, closed: bool = False
 ) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
-from rtswap.commands.command import Command, Flags, seconds
+from rtswap.commands.command import Command, Flags, console_of_flags, seconds
 from rtswap.commands.flags import Parser
 from rtswap.core.errors import UsageError
 
@@ -25,20 +23,17 @@ def _parser() -> Parser:
 def _run(flags: Flags) -> int:
     if "file" not in flags:
         raise UsageError("no file given", do="Name a video, a picture or an address: rtswap verify clip.mp4")
-    from rtswap.app.console import Console
-    from rtswap.commands.verify.report import as_json, as_text, exit_code
+    from rtswap.commands.verify.report import as_json, exit_code, shown
     from rtswap.commands.verify.run import verify as look
 
-    as_data = bool(flags.get("console.json"))
-    console = Console(quiet=bool(flags.get("console.quiet")), json=as_data)
-    verdict = look(
-        flags["file"],
-        window_s=flags.get("window", 2.0),
-        on_progress=console.progress,
-        on_event=console.event,
-    )
-    console.finish()
-    print(json.dumps(as_json(verdict), ensure_ascii=False) if as_data else as_text(verdict), end="\n" * as_data)
+    with console_of_flags(flags) as console:
+        verdict = look(
+            flags["file"],
+            window_s=flags.get("window", 2.0),
+            on_progress=console.progress,
+            on_event=console.event,
+        )
+        console.answer(as_json(verdict), *shown(verdict))
     return exit_code(verdict)
 
 

@@ -69,7 +69,10 @@ def _copy(answer: IO[bytes], file: IO[bytes], size: int) -> None:
 
 def _suffix(url: str) -> str:
     """``.png`` of ``http://host/face.png?x=1``; nothing where it is odd."""
-    suffix = PurePosixPath(urlsplit(url).path).suffix.lower()
+    try:
+        suffix = PurePosixPath(urlsplit(url).path).suffix.lower()
+    except ValueError:  # http://[::1
+        return ""
     return suffix if suffix[1:].isalnum() and len(suffix) <= 6 else ""
 
 

@@ -6,6 +6,9 @@ import math
 from dataclasses import asdict
 from typing import Any
 
+from rtswap.app.console import Shown
+from rtswap.commands.reports.table import table
+from rtswap.core.text import clock
 from rtswap.disclosure.manifest import ManifestReport
 from rtswap.disclosure.verdict import Span, Verdict
 from rtswap.disclosure.watermark import Kind, Payload
@@ -14,7 +17,7 @@ MARKED, UNMARKED = 0, 3
 """Exit codes. 1: cannot be read, 2: no such use."""
 FORMAT = 1
 """Of the JSON; raised when a key changes its meaning or goes."""
-NO_PROOF = "That is no proof that it is genuine: marks get lost, are removed, and other programs set none."
+NO_PROOF = "That is no proof that it is genuine: marks get lost or are removed, and other programs set none."
 _KINDS = {Kind.SWAPPED_FACE: "an AI-generated face"}
 _FIRST_YEAR = 2026
 _MOST_SPANS = 12
@@ -41,17 +44,12 @@ def as_json(verdict: Verdict) -> dict[str, Any]:
     return derived | found | {"spans": spans, "manifest": manifest}
 
 
-def as_text(verdict: Verdict) -> str:
-    """A table of a few lines."""
-    rows = [("", verdict.name), *_mark_rows(verdict), *_manifest_rows(verdict.manifest)]
-    rows += [("not seen", note) for note in verdict.notes]
-    rows += [("verdict", line) for line in _conclusion(verdict)]
-    lines, last = [], ""
-    for title, line in rows:
-        text = f"{title if title != last else '':<16} {line}" if title else line
-        lines.append("".join(c if c.isprintable() else "?" for c in text))  # names are strangers' words
-        last = title
-    return "\n".join(lines) + "\n"
+def shown(verdict: Verdict) -> list[Shown]:
+    """For people: a table of a few lines, and the verdict below it."""
+    rows = [*_mark_rows(verdict), *_manifest_rows(verdict.manifest), *(("not seen", note) for note in verdict.notes)]
+    titles = ["", *(title for title, _ in rows)]
+    cells = [(title if title != before else "", line) for before, (title, line) in zip(titles, rows, strict=False)]
+    return [verdict.name, table(("!", ""), cells), *_conclusion(verdict)]
 
 
 def _mark_rows(verdict: Verdict) -> list[tuple[str, str]]:
@@ -64,7 +62,7 @@ def _mark_rows(verdict: Verdict) -> list[tuple[str, str]]:
     if verdict.frames == 1:
         rows = ["found in the picture"]
     else:
-        places = [f"{clock(span.from_s)} to {clock(span.to_s)}" for span in verdict.spans[:_MOST_SPANS]]
+        places = [f"{clock(span.from_s, 1)} to {clock(span.to_s, 1)}" for span in verdict.spans[:_MOST_SPANS]]
         more = len(verdict.spans) - len(places)
         rows = [f"found in {verdict.marked_windows} of {verdict.windows} windows:"]
         rows += [f"  {place}" for place in places] + ([f"  and {more} more"] if more else [])
@@ -120,15 +118,6 @@ def odds(chance: float) -> str:
     """``less than once in 10^9``, rounded to the unsure side. Beyond 10^12 no model of pictures is to be believed."""
     power = math.floor(-math.log10(max(chance, 1e-12)))
     return f"less than once in 10^{power}" if power >= 2 else f"{chance:.0%} of the time"
-
-
-def clock(seconds: float) -> str:
-    """``1:05.2``, ``1:02:05.0``"""
-    tenths = round(max(0.0, seconds) * 10)
-    minutes, tenths = divmod(tenths, 600)
-    hours, minutes = divmod(minutes, 60)
-    rest = f"{tenths // 10:02}.{tenths % 10}"
-    return f"{hours}:{minutes:02}:{rest}" if hours else f"{minutes}:{rest}"
 
 
 def _span_json(span: Span) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rtswap.core.parts import BuildContext, FinishSpec
 from rtswap.core.protocols import GpuFinish
 from rtswap.core.types import Mask, Matrix, Points, Quality, SwappedFace, Target
-from rtswap.networks.occlusion import ANSWER, SIZE, OcclusionModel, placing
+from rtswap.networks.occlusion import ANSWER, SIZE, OcclusionModel, place
 from rtswap.vision.resample import blurred, resized, warped
 from rtswap.vision.topology import OVAL
 
@@ -103,7 +103,7 @@ class OcclusionMask:
 
         Raises EngineError, and ModelError when the network breaks its contract.
         """
-        matrix = placing(target.landmarks)
+        matrix = place(target.landmarks)
         if matrix is None:
             return swapped
         points = target.landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2]

@@ -33,11 +33,12 @@ from rtswap.compositing.finishes.regions_gpu import Islands
 from rtswap.core.protocols import Engine, OnDownload
 from rtswap.core.types import BatchedTarget, Matrix, Points, Quality, SwappedBatch, TargetBatch
 from rtswap.gpu.batched_run import Run, run_batched, run_of
-from rtswap.gpu.crops import CUT, cut_by, halved, seen
+from rtswap.gpu.crops import CUT, halved, seen
 from rtswap.gpu.graphs import Captured
 from rtswap.gpu.resample import Device, Tensor, bilinear, rounded, uploaded
 from rtswap.gpu.torch_import import load_torch
-from rtswap.networks.occlusion import ANSWER, SIZE, guide, placing
+from rtswap.networks.occlusion import ANSWER, SHRINK, SIZE, guide, place
+from rtswap.vision.crops import sampling
 
 torch = load_torch()
 
@@ -94,7 +95,7 @@ class GpuOcclusionMask:
         guides = uploaded(np.stack([guide(one.points) for one in due]), device)
         crops = torch.empty((len(due), SIZE, SIZE, 3), dtype=torch.uint8, device=device)
         for crop, one, numbers in zip(crops, due, drawn, strict=True):
-            crop.copy_(works.cut(targets.crops[one.row], numbers[:CUT], _cut_by(one)[1]))
+            crop.copy_(works.cut(targets.crops[one.row], numbers[:CUT], _sampling(one)[1]))
         none = torch.zeros_like(works.all_open)
         last = torch.stack([self._hidden.get(one.face.track_id, none) for one in due])
         visible = _asked(self._run, crops, guides)
@@ -108,7 +109,7 @@ class GpuOcclusionMask:
         that are seen, -1 for the others (468); and with what shares the average over time rises and falls."""
         row = np.empty(CUT + 2 * ANSWER * ANSWER + len(one.points) + 2, np.float32)
         cut, benefit, midst, asked, rates = np.split(row, np.cumsum([CUT, ANSWER**2, ANSWER**2, len(one.points)]))
-        cut[:] = _cut_by(one)[0]
+        cut[:] = _sampling(one)[0]
         at, seen = places(one.points, one.face.visibility)
         benefit[:] = seen_around(at, seen).ravel()
         midst[:] = midst_of(one.points).ravel()
@@ -205,19 +206,18 @@ def _feathered(share: Tensor) -> Tensor:
 
 
 def _placed(row: int, face: BatchedTarget) -> _Placed | None:
-    matrix = placing(face.landmarks)
+    matrix = place(face.landmarks)
     if matrix is None:
         return None
     return _Placed(row, face, matrix, face.landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2])
 
 
-def _cut_by(one: _Placed) -> tuple[list[float], int]:
-    """As ``occlusion_model.cut``."""
-    return cut_by(one.matrix, one.face.size, below=0.55, least=4)
+def _sampling(one: _Placed) -> tuple[list[float], int]:
+    return sampling(one.matrix, one.face.size, SHRINK)
 
 
 def cut(square: Tensor, numbers: Tensor, halvings: int) -> Tensor:
-    """(128, 128, 3) what the network sees of a crop (S, S, 3): ``occlusion_model.cut``."""
+    """(128, 128, 3) what the network sees of a crop (S, S, 3), as ``vision.crops.cut``."""
     planes = square.permute(2, 0, 1)[None].float()
     for _ in range(halvings):
         planes = halved(planes)

@@ -15,6 +15,7 @@ from rtswap.core.native_logs import quiet_ffmpeg
 from rtswap.core.parts import InputSpec
 from rtswap.core.types import Frame, StreamInfo
 from rtswap.core.urls import redact, scheme
+from rtswap.media.containers import NAMES_OTHERS, remote
 from rtswap.media.decoding import Decoder, PictureMaker, limit_pixels, nominal_fps, start_s, video_stream
 from rtswap.media.lifetime import ClosingInput
 from rtswap.media.tls import hint, verified
@@ -55,14 +56,15 @@ class NetworkStream(ClosingInput):
         super().__init__(on_event, wait)
         self._url, self.name = url, redact(url)
         self._timeouts = (open_timeout_s, read_timeout_s)
-        self._tls = verified(url, tls_ca)
+        self._trust = remote(url) | verified(url, tls_ca)
         self._container: av.container.InputContainer | None = None
         try:
             first = self._connect()
         except (OSError, ValueError, av.FFmpegError) as error:
             self.close()
             do = hint(url, "Check the address, and that the stream is running.")
-            raise InputError(f"cannot open {self.name}", got=reason(error), do=do) from None
+            got = NAMES_OTHERS if isinstance(error, av.error.ArgumentError) else reason(error)
+            raise InputError(f"cannot open {self.name}", got=got, do=do) from None
         self._first = first
         on_event(f"{self.name}: {self._info.width}x{self._info.height} at {self._info.fps:g} fps")
 
@@ -116,7 +118,7 @@ class NetworkStream(ClosingInput):
     def _connect(self) -> list[av.VideoFrame]:
         """Open and decode to the first frame, by which the true size is known."""
         protocol = scheme(self._url)
-        options = self._tls | ({} if protocol in _WEB else _LOW_LATENCY | _BY_SCHEME.get(protocol, {}))
+        options = self._trust | ({} if protocol in _WEB else _LOW_LATENCY | _BY_SCHEME.get(protocol, {}))
         with self.lock:
             container = av.open(self._url, timeout=self._timeouts, options=options, metadata_errors="ignore")
             try:

@@ -15,6 +15,7 @@ from rtswap.core.native_logs import quiet_ffmpeg
 from rtswap.core.parts import InputSpec
 from rtswap.core.types import Frame, StreamInfo
 from rtswap.core.urls import local_path
+from rtswap.media.containers import NAMES_OTHERS, local
 from rtswap.media.decoding import Decoder, PictureMaker, limit_pixels, nominal_fps, start_s, video_stream
 from rtswap.media.hardware_decoding import open_on_gpu
 from rtswap.media.lifetime import ClosingInput
@@ -162,7 +163,7 @@ def _open(path: Path) -> av.container.InputContainer:
             raise InputError(f"{path} is empty", expected=_EXPECTED, got="0 bytes", do="Save or download it again.")
         if path.exists() and not path.is_file():
             raise InputError(f"{path} is no file", expected=_EXPECTED, do="Check the path.")
-        return av.open(str(path.absolute()), metadata_errors="ignore")
+        return av.open(str(path.absolute()), options=local(), metadata_errors="ignore")
     except FileNotFoundError:
         raise InputError(f"no such file: {path}", do="Check the path.") from None
     except av.error.InvalidDataError:
@@ -170,6 +171,8 @@ def _open(path: Path) -> av.container.InputContainer:
         raise InputError(
             f"cannot read {path}", expected=_EXPECTED, got="something else or a cut-off file", do=do
         ) from None
+    except av.error.ArgumentError:
+        raise InputError(f"cannot read {path}", expected=_EXPECTED, got=NAMES_OTHERS) from None
     except (OSError, ValueError, av.FFmpegError) as error:
         raise InputError(f"cannot read {path}", got=reason(error), do="Check the path and its permissions.") from None
 

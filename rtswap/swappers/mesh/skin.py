@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Image, Mask, Points
-from rtswap.networks.occlusion import ANSWER, OcclusionModel, placing
+from rtswap.networks.occlusion import ANSWER, OcclusionModel, place
 from rtswap.networks.occlusion import SIZE as SEEN_PX
 from rtswap.swappers.mesh.uv_chart import (
     COARSE,
@@ -133,7 +133,7 @@ def _tidy(face: Field) -> Field:
 
 def _uncovered(portrait: Image, landmarks: Points, occlusion_model: OcclusionModel) -> Field:
     """(128, 128) on the chart: 0 where the network sees hair, a hat or a hand over the skin, 1 elsewhere."""
-    matrix = placing(landmarks)
+    matrix = place(landmarks)
     if matrix is None:
         return np.ones((COARSE, COARSE), np.float32)
     points = landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2]

@@ -8,14 +8,13 @@ nobody's face to copy.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from rtswap.core.types import Image, Mask, Matrix, Points
-from rtswap.vision.geometry import canonical, inverse, scale_of
+from rtswap.vision.crops import Shrink, cut, fit_mean_face
+from rtswap.vision.geometry import inverse
 from rtswap.vision.resample import blurred, resized, warped
 from rtswap.vision.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
 
@@ -31,10 +30,8 @@ EDGE_SIGMA = 1 / SIZE
 """Of the crop's side: of the seam between the low-passed face and what is around it."""
 ZERO = 128
 """The residual's zero."""
-FARTHEST = 1e6
-"""Pixels. A face farther out than this is a fault in the numbers."""
-FLAT = 0.05
-"""Pixels of a 128 px crop per pixel of the picture below which landmarks are taken to say nothing."""
+SHRINK = Shrink(below=0.5, least=2, stretch=True)
+"""How pictures are averaged down for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,32 +55,9 @@ class CropView:
         return low_passed(self.target, self.inside)
 
 
-@cache
-def _template(size: int) -> tuple[NDArray[np.complex64], complex]:
-    """The mean face in the crop as x + iy about its middle, and that middle."""
-    mesh = canonical().mesh[:, :2]
-    points = (mesh - (mesh.min(0) + mesh.max(0)) / 2) * (EYES_APART * size) + (size - 1) / 2
-    places = points[:, 0] + 1j * points[:, 1]
-    return np.asarray(places - places.mean(), np.complex64), complex(places.mean())
-
-
 def place(landmarks: Points, size: int = SIZE) -> Matrix | None:
-    """(2, 3) from the pixels of ``landmarks`` (468, 2 or 3) to the network's crop; None where they form no face.
-
-    The least-squares similarity without reflection; in the complex plane it is one division.
-    """
-    if not np.abs(landmarks).max() <= FARTHEST:  # also where they are no numbers
-        return None
-    places = landmarks[:, 0] + np.complex64(1j) * landmarks[:, 1]
-    goal, goal_middle = _template(size)
-    middle = complex(places.mean())
-    own = (places - middle).conj()
-    spread = float((own @ own.conj()).real)
-    turn = complex(own @ goal) / spread if spread > 0 else 0j
-    if not FLAT < abs(turn) * SIZE / size < 1 / FLAT:
-        return None
-    shift = goal_middle - turn * middle
-    return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]], np.float32)
+    """(2, 3) from the pixels of ``landmarks`` (468, 2 or 3) to the network's crop; None where they form no face."""
+    return fit_mean_face(landmarks, size, EYES_APART * size)
 
 
 def crop_view(crop: Image, swapped: Image, mask: Mask, landmarks: Points, size: int = SIZE) -> CropView | None:
@@ -91,22 +65,10 @@ def crop_view(crop: Image, swapped: Image, mask: Mask, landmarks: Points, size: 
     matrix = place(landmarks, size)
     if matrix is None:
         return None
-    target, source = cut(crop, matrix, size), cut(swapped, matrix, size)
-    seen = cut(mask, matrix, size, zero=True)
+    target, source = (cut(picture, matrix, size, SHRINK) for picture in (crop, swapped))
+    seen = cut(mask, matrix, size, SHRINK, zero=True)
     points = landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2]
     return CropView(matrix, target, blended(source, target, seen), seen, inside_of(points, size))
-
-
-def cut(picture: NDArray[np.uint8], matrix: Matrix, size: int = SIZE, *, zero: bool = False) -> NDArray[np.uint8]:
-    """``picture`` in the network's crop. A large one is halved first: sampled directly it would shimmer."""
-    while scale_of(matrix) < 0.5:
-        height, width = picture.shape[:2]
-        half = max(1, width // 2), max(1, height // 2)
-        picture = resized(picture, half, cv2.INTER_AREA)
-        step = np.array([width / half[0], height / half[1]], np.float32)
-        shifted = matrix[:, :2] @ ((step - 1) / 2) + matrix[:, 2]
-        matrix = np.column_stack([matrix[:, :2] * step, shifted]).astype(np.float32)
-    return warped(picture, matrix, (size, size), zero=zero)
 
 
 def blended(over: Image, base: Image, mask: Mask) -> Image:

@@ -16,20 +16,19 @@ from numpy.typing import NDArray
 from rtswap.core.protocols import Engine, SwapModel, Swapper
 from rtswap.core.types import BatchedTarget, Matrix, Quality, SourceIdentity, SwappedBatch, TargetBatch
 from rtswap.gpu.batched_run import run_batched, run_of
-from rtswap.gpu.crops import CUT, cut_by, halved, seen
+from rtswap.gpu.crops import CUT, halved, seen
 from rtswap.gpu.graphs import Captured
 from rtswap.gpu.resample import Tensor, bilinear, rounded, uploaded
 from rtswap.gpu.torch_import import load_torch
 from rtswap.swappers.mesh.gpu import TRACKS, GpuMeshSwapper
 from rtswap.swappers.mesh.gpu_rows import Row
-from rtswap.swappers.refiner.crop_view import EDGE_SIGMA, FLAT, LOW_SIGMA, LOW_SIZE, SIZE, ZERO, inside_of, place
+from rtswap.swappers.refiner.crop_view import EDGE_SIGMA, LOW_SIGMA, LOW_SIZE, SHRINK, SIZE, ZERO, inside_of, place
 from rtswap.swappers.refiner.swapper import WHOLE, RefinerSwapper, smoothing_share, style_of
+from rtswap.vision.crops import FLAT, sampling
 
 torch = load_torch()
 
-BELOW = 0.5
-"""Network pixels per crop pixel below which a crop is halved first, as in ``crop_view.cut``."""
-MOST_HALVINGS = math.ceil(math.log2(BELOW / FLAT))
+MOST_HALVINGS = math.ceil(math.log2(SHRINK.below / FLAT))
 HALVINGS, BACK, EXTENT, SLOT, SHARE, PLACED, NUMBERS = CUT, CUT + 1, CUT + 7, CUT + 9, CUT + 10, CUT + 11, CUT + 12
 """Where floats of a face's row lie: how it is cut out; how often it is halved; crop -> what the network sees (6); the
 crop's width and height; the slot of what was made; how much of what is made now counts; 1 = it has a place. Then come
@@ -109,7 +108,7 @@ class GpuRefinerSwapper:
         numbers[EXTENT : SLOT + 1] = *face.size, slot
         if matrix is None:
             return row
-        numbers[:CUT], numbers[HALVINGS] = cut_by(matrix, face.size, below=BELOW, least=2)
+        numbers[:CUT], numbers[HALVINGS] = sampling(matrix, face.size, SHRINK)
         numbers[BACK:EXTENT] = matrix.ravel()
         numbers[SHARE:NUMBERS] = self._share(face, slot), 1
         points = face.landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2]
@@ -157,7 +156,7 @@ def crop_view(
 
 
 def cut_out(planes: Tensor, numbers: Tensor, size: int, *, zero: bool = False) -> Tensor:
-    """(N, C, size, size) of ``planes`` (N, C, S, S), each halved as often as it needs: ``crop_view.cut``."""
+    """(N, C, size, size) of ``planes`` (N, C, S, S), each halved as often as it needs: ``vision.crops.cut``."""
     found = seen(planes, numbers, size, zero=zero)
     for halvings in range(1, 1 + min(MOST_HALVINGS, planes.shape[-1].bit_length() - 1)):
         planes = halved(planes)

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from rtswap.core.protocols import Engine, SwapModel, Swapper
 from rtswap.core.types import Matrix, Points, Quality, SourceIdentity, SwappedFace, Target, Tensor
-from rtswap.swappers.refiner.crop_view import SIZE, add_residual, crop_view, cut, limit_mask, place
+from rtswap.swappers.refiner.crop_view import SHRINK, SIZE, add_residual, crop_view, limit_mask, place
+from rtswap.vision.crops import cut
 
 SMOOTH_S = 0.05
 """Time constant with which a track's differences follow the network: noise of single frames does not show."""
@@ -30,13 +31,6 @@ SIZES = {"refiner-128": SIZE, "refiner-256": 2 * SIZE}
 """Swapper, which is its generator's name -> side of the crop that the generator sees."""
 ENCODER = "refiner-source"
 """The network that looks at the photo, the same for both."""
-
-
-def samples(name: str) -> dict[str, dict[str, Tensor]]:
-    """Network -> inputs of the right shapes, for choosing an engine. ``name``: one of ``SIZES``."""
-    picture, photo = (np.zeros((1, size, size, 3), np.uint8) for size in (SIZES[name], SIZE))
-    given = {"composite": picture, "lowered": picture, "target": picture, "mask": picture[..., 0].copy()}
-    return {name: {**given, "style": np.zeros((1, STYLE), np.float32)}, ENCODER: {"photo": photo}}
 
 
 class RefinerSwapModel:
@@ -60,7 +54,7 @@ def style_of(source: SourceIdentity, encoder: Engine) -> Tensor | None:
     matrix = place(source.landmarks)
     if matrix is None:
         return None
-    return np.array(encoder.run({"photo": cut(source.portrait, matrix)[None]})["style"], np.float32)
+    return np.array(encoder.run({"photo": cut(source.portrait, matrix, SIZE, SHRINK)[None]})["style"], np.float32)
 
 
 class RefinerSwapper:

@@ -6,10 +6,13 @@ import importlib
 import io
 import json
 import math
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from printed import on_terminal, printed
 
 from rtswap.app.config import Config
 from rtswap.app.console import Console
@@ -17,6 +20,7 @@ from rtswap.commands.bench import engines as engines_module
 from rtswap.commands.bench import limits as limits_module
 from rtswap.commands.bench import rig as rig_module
 from rtswap.commands.bench import run as run_module
+from rtswap.commands.bench import tables
 from rtswap.commands.bench.machine import machine
 from rtswap.commands.bench.rig import ClipInput
 from rtswap.commands.bench.run import CASES, Case, bench
@@ -98,3 +102,55 @@ def test_a_run(small: None, tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_written(small: None, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot be written"):
         bench(Config(), console=Console(stream=io.StringIO()), seconds=0.3, out=str(tmp_path / "absent/bench.json"))
+
+
+def case(possible: float, at_60: float, *, level: int = 0, p99: float = 20.6) -> dict[str, Any]:
+    age = {"p50": 11.2, "p95": 15.4, "p99": p99}
+    return {
+        "possible_fps": possible,
+        "at_60_fps": {"fps": at_60, "frame_age_ms": age, "quality_level": level, "dropped": 0},
+        "stages_ms": {"track": {"p50": 3.21}, "swap": {"p50": 4.5}},
+    }
+
+
+FOUND: dict[str, Any] = {
+    "cases": {
+        "640x480, 1 face of 200 px": case(190, 59.9),
+        "640x480, 3 faces of 100 px": case(61, 59.5, level=1),
+        "1280x720, 1 face of 300 px": case(66, 59.2, level=2),
+        "1280x720, 3 faces of 150 px": case(31, 31),
+        "1920x1080, 1 face of 450 px": case(44, 40),
+        "1920x1080, 3 faces of 225 px": case(21, 20),
+    },
+    "roofline": {"networks_of_a_frame": "0.2 GMAC, 3.00 ms, 40% of this machine's peak"},
+}
+
+
+def test_the_result_is_a_table_and_a_verdict_in_words() -> None:
+    lines = printed(*tables.cases(FOUND, stats=False)).splitlines()
+    assert len(lines) == 1 + 6 + 3 + 1
+    for line, end in zip(
+        lines[1:], ["60 fps", "less quality", "less quality", "30 fps", "30 fps", "21 fps"], strict=False
+    ):
+        assert line.endswith(end), line
+    assert lines[1].split()[-6:] == ["190", "60", "11", "15", "60", "fps"]
+    assert lines[7:10] == [
+        "480p at 60 fps: yes, frames are 21 ms old at most (99 %)",
+        "720p at 60 fps: yes at lower quality, frames are 21 ms old at most (99 %)",
+        "1080p at 30 fps: yes",
+    ]
+    assert "--stats" in lines[10]
+    slow = {"cases": {"1280x720, 1 face of 300 px": case(12, 12)}}
+    assert "720p at 30 fps: no, 12 fps" in printed(*tables.cases(slow, stats=False))
+
+
+def test_the_table_fits_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = on_terminal(monkeypatch)(tables.cases(FOUND, stats=False)[0])
+    assert max(map(len, lines)) <= 80
+    assert len([line for line in lines if " fps" in line and "x" in line]) == 6, "a row is a line"
+
+
+def test_stages_on_request() -> None:
+    text = printed(*tables.cases(FOUND, stats=True))
+    assert re.search(r"track +3\.21", text)
+    assert "40% of this machine's peak" in text

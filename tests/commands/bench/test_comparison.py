@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 import pytest
 from needs import need_torch, network_file
+from printed import printed
 
 from rtswap.app.config import Config
 from rtswap.app.console import Console
@@ -19,8 +20,9 @@ from rtswap.app.networks import Networks
 from rtswap.commands.bench import engines as engines_module
 from rtswap.commands.bench import limits as limits_module
 from rtswap.commands.bench import rig as rig_module
+from rtswap.commands.bench import tables
 from rtswap.commands.bench.costs import cost_of, multiply_adds
-from rtswap.commands.bench.engines import Job, bench_engines, compare, in_words, read_engines, roofline
+from rtswap.commands.bench.engines import Job, bench_engines, compare, per_frame, read_engines, roofline
 from rtswap.commands.bench.limits import MachineLimits, cpu_limits, gpu_limits
 from rtswap.commands.main import main
 from rtswap.core.errors import EngineError, UsageError
@@ -181,10 +183,11 @@ def test_a_run_side_by_side(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
         assert one["stages"]["paste"]["mb"] > 0
     assert "no NVIDIA driver" in found["not_run"]["tensorrt"]
     assert "not run: tensorrt" in events.getvalue()
-    words = in_words(found)
-    assert "GMAC" in words["networks of a frame on openvino"]
-    assert "% of this machine's peak" in words["networks of a frame on openvino"]
-    assert "no NVIDIA driver" in words["not run: tensorrt"]
+    text = printed(*tables.engines(found, {name: per_frame(found["networks"], name) for name in found["loop"]}))
+    assert re.search(r"openvino: .* GMAC, .*% of this machine's peak", text)
+    assert re.search(r"landmarks x4 .*\d\.\d\d  \d+%", text)
+    assert re.search(r"frames per second +\d", text)
+    assert re.search(r"not run: tensorrt: .*no NVIDIA driver", text)
     with pytest.raises(UsageError):
         read_engines("everything")
 

@@ -9,6 +9,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from rtswap.app.console import Console
 from rtswap.commands.doctor import checks, report
 from rtswap.commands.doctor.checks import Finding, State
 from rtswap.core.errors import InputError
@@ -28,7 +29,7 @@ def outputs(package: State, driver: State, window: State) -> list[Finding]:
 
 @pytest.mark.parametrize(("state", "code"), [(State.OK, 0), (State.NOTE, 0), (State.MISSING, 1)])
 def test_exit_code(state: State, code: int, capsys: pytest.CaptureFixture[str]) -> None:
-    assert report.examine(steps=fixed(Finding("X", state, "found", "sudo mend"))) == code
+    assert report.examine(Console(), fixed(Finding("X", state, "found", "sudo mend"))) == code
     out = capsys.readouterr().out
     assert "sudo mend" in out
     assert ("Ready" in out) == (code == 0)
@@ -52,13 +53,13 @@ def test_default_job_needs_a_virtual_camera_or_a_window(states: tuple[State, Sta
 
 
 def test_json(capsys: pytest.CaptureFixture[str]) -> None:
-    assert report.examine(as_json=True, steps=fixed(Finding("X", State.MISSING, "né", "mend"))) == 1
+    assert report.examine(Console(json=True), fixed(Finding("X", State.MISSING, "né", "mend"))) == 1
     found = json.loads(capsys.readouterr().out)
     assert found == {"ok": False, "checks": [{"name": "X", "state": "missing", "found": "né", "mend": "mend"}]}
 
 
 def test_quiet_leaves_the_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
-    assert report.examine(quiet=True, steps=fixed(Finding("X", State.MISSING, "x"))) == 1
+    assert report.examine(Console(quiet=True), fixed(Finding("X", State.MISSING, "x"))) == 1
     assert capsys.readouterr() == ("", "")
 
 
@@ -79,7 +80,7 @@ def test_a_package_that_does_not_import_is_a_finding(reason: str, mend: str) -> 
 
 
 def test_brackets_in_what_was_found_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    report.examine(steps=fixed(Finding("[bold]X", State.NOTE, "[red]text[/nonsense]", "pip install 'x[y]'")))
+    report.examine(Console(), fixed(Finding("[bold]X", State.NOTE, "[red]text[/nonsense]", "pip install 'x[y]'")))
     out = capsys.readouterr().out
     assert "[bold]X" in out
     assert "[red]text[/nonsense]" in out
@@ -88,7 +89,7 @@ def test_brackets_in_what_was_found_are_shown(capsys: pytest.CaptureFixture[str]
 
 def test_long_commands_stay_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     command = "sudo " + " ".join(f"word{n}" for n in range(60))
-    report.examine(steps=fixed(Finding("X", State.NOTE, "x", command)))
+    report.examine(Console(), fixed(Finding("X", State.NOTE, "x", command)))
     assert command in capsys.readouterr().out
 
 
@@ -193,7 +194,7 @@ def test_folder_is_made(tmp_path: Path) -> None:
 
 def test_the_real_machine_can_be_examined(capsys: pytest.CaptureFixture[str]) -> None:
     """Whatever is missing here, the doctor says so and does not fall ill itself."""
-    code = report.examine(as_json=True)
+    code = report.examine(Console(json=True))
     found = json.loads(capsys.readouterr().out)
     assert code == (0 if found["ok"] else 1)
     assert {"Python", "Processor", "GPU", "Codecs", "Cameras", "Preview window"} <= {

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pytest
+from printed import Terminal, printed
 
+from rtswap.app.console import open_rich, rendered
 from rtswap.commands.evaluate.figures import Figure, compare, middle, rounded, summary, worst
 from rtswap.commands.evaluate.speed import time_in_turn
-from rtswap.commands.evaluate.table import table, table_lines
+from rtswap.commands.evaluate.table import figures_table, table_lines
 
 MORE, LESS, ONE = Figure("m", "more", "more"), Figure("l", "less", "less"), Figure("o", "ratio", "near 1")
 UNKNOWN = math.nan
@@ -58,13 +61,20 @@ def test_the_table_names_the_better_one_and_leaves_out_what_nobody_knows() -> No
     ours = [{"m": 1.0, "o": 0.7}, {"m": 1.1, "o": 0.8}]
     theirs = [{"m": 0.2, "o": 1.0}, {"m": 0.1}]
     lines = table_lines([MORE, LESS, ONE], [ours, theirs])
-    text = table(["ours", "theirs"], lines).splitlines()
-    assert text[0].split() == ["ours", "theirs", "difference", "better"]
-    assert text[1].split()[-4:] == ["1.050", "0.150", "-0.900", "ours"]
-    assert text[2].split()[-4:] == ["0.750", "1.000", "+0.250", "theirs"]
+    text = printed(figures_table(["ours", "theirs"], lines)).splitlines()
+    assert text[0].split() == ["figure", "best", "ours", "theirs", "difference", "better"]
+    assert text[1].split() == ["more", "high", "1.050", "0.150", "-0.900", "ours"]
+    assert text[2].split() == ["ratio", "1", "0.750", "1.000", "+0.250", "theirs"]
     assert len(text) == 3
-    alone = table(["ours"], table_lines([MORE], [ours])).splitlines()
-    assert alone[1].split() == ["more", "(more", "is", "better)", "1.050"]
+    alone = printed(figures_table(["ours"], table_lines([MORE], [ours]))).splitlines()
+    assert alone[1].split() == ["more", "high", "1.050"]
+
+
+def test_the_better_value_is_marked_for_the_eye() -> None:
+    lines = table_lines([MORE], [[{"m": 1.0}, {"m": 1.1}], [{"m": 0.2}, {"m": 0.1}]])
+    text = rendered([figures_table(["ours", "theirs"], lines)], open_rich(Terminal(), {"TERM": "xterm"}))
+    assert re.search(r"\x1b\[32m *1\.050", text), "green"
+    assert re.search(r"\x1b\[1;31m *0\.150", text), "bold red"
 
 
 def test_times_are_taken_in_turn_and_the_first_ones_thrown_away() -> None:

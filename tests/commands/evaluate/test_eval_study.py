@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 from people import face_models, person
+from printed import printed
 
 from rtswap.app.config import Config, SourceConfig
 from rtswap.app.console import Console
@@ -254,7 +255,8 @@ def test_a_run(small: None, tmp_path: Path) -> None:
     photos.joinpath("broken.jpg").write_bytes(b"\xff\xd8\xffno picture")
     stream = io.StringIO()
     wanted = EvaluateOptions(sources=photos, out=tmp_path / "out", pairs=3)
-    report, text = evaluate(AGREED, wanted, console=Console(stream=stream))
+    report, shown = evaluate(AGREED, wanted, console=Console(stream=stream))
+    text = printed(*shown)
     assert json.loads((tmp_path / "out/eval.json").read_text()) == json.loads(json.dumps(report))
     assert report["pairs"] == 3
     assert list(report["unusable_photos"]) == ["broken.jpg"]
@@ -279,7 +281,8 @@ def test_a_run(small: None, tmp_path: Path) -> None:
     wanted = EvaluateOptions(
         sources=photos, swapped=results, against="mesh", out=tmp_path / "out", overwrite=True, pairs=3
     )
-    report, text = evaluate(AGREED, wanted, console=Console(stream=stream))
+    report, shown = evaluate(AGREED, wanted, console=Console(stream=stream))
+    text = printed(*shown)
     assert set(report["contenders"]) == {"other", "mesh"}
     assert report["comparison"]["to_target"]["better"] == "mesh"
     assert report["contenders"]["other"]["speed_ms"] is None

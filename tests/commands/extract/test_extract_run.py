@@ -19,10 +19,10 @@ from rtswap.commands.extract.limits import QualityLimits
 from rtswap.commands.extract.measure import measure_faces
 from rtswap.commands.extract.options import ExtractOptions
 from rtswap.commands.extract.run import extract
-from rtswap.commands.extract.templates import TEMPLATES
 from rtswap.core.errors import InputError, OutputError, UsageError
 from rtswap.vision.images import read_image
 from rtswap.vision.talking_head import persona
+from rtswap.vision.templates import TEMPLATES
 
 
 def own_eyes() -> FaceModels:
@@ -108,7 +108,7 @@ def test_a_face_at_the_edge_is_continued_not_black(tmp_path: Path, out: Path) ->
 
 
 def test_a_picture_without_a_face_is_an_error_in_one_line(tmp_path: Path, out: Path) -> None:
-    with pytest.raises(InputError, match=r"^no face was found; got 1 files without one") as caught:
+    with pytest.raises(InputError, match=r"^no face was found; got 1 file without one") as caught:
         run(out, save(tmp_path / "grey.png", np.full((200, 300, 3), 128, np.uint8)))
     assert caught.value.exit_code == 1
 
@@ -181,7 +181,7 @@ def test_every_refusal_is_counted_by_its_reason(tmp_path: Path, out: Path) -> No
 
 def test_none_good_enough_is_an_error_with_the_reasons(tmp_path: Path, out: Path) -> None:
     photo = save(tmp_path / "a.png", persona("ada"))
-    with pytest.raises(InputError, match="no face is good enough; got 1 faces: 1 too small"):
+    with pytest.raises(InputError, match="no face is good enough; got 1 face: 1 too small"):
         run(out, photo, limits=replace(QualityLimits(), min_face_px=2000))
 
 

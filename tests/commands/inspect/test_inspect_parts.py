@@ -1,4 +1,4 @@
-"""The parts of the inspection alone: figures against numbers worked out by hand, charts, and what is kept."""
+"""The parts of the inspection alone: figures against numbers worked out by hand, and what is kept."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pytest
 from rtswap.commands.inspect.figures import FaceFigures, FaceLog, FaceMeter
 from rtswap.commands.inspect.moments import APART_S, EVENLY, WORST, EvenlySpaced, Worst
 from rtswap.commands.inspect.probes import Probe, SeenMasks
-from rtswap.commands.reports.chart import Chart, Curve, draw_chart, ticks
 from rtswap.commands.reports.drawing import FrameView
 from rtswap.core.types import Image, Mesh, Points, Track
 from rtswap.vision.geometry import interocular
@@ -126,22 +125,3 @@ def test_a_face_that_is_gone_is_a_moment() -> None:
     worst.offer([row(jump=math.nan, jitter=math.nan)], 0, 0.0, lambda face: PICTURE)
     worst.offer([], 1, 0.1, lambda face: PICTURE)
     assert [(moment.kind, moment.frame) for moment in worst.moments()] == [("lost", 1)]
-
-
-@pytest.mark.parametrize(("low", "high"), [(0, 1), (-0.003, 0.004), (0, 1e6), (5, 5), (-40, 35)])
-def test_ticks_are_round_and_inside(low: float, high: float) -> None:
-    found = ticks(low, high, 4)
-    assert all(low - 1e-6 <= tick <= high + 1e-6 for tick in found)
-    assert len(found) <= 12
-
-
-@pytest.mark.parametrize("count", [0, 1, 2, 20_000])
-def test_charts_take_gaps_nothing_and_very_many_values(count: int) -> None:
-    values = np.sin(np.arange(count, dtype=np.float32) / np.float32(50))
-    values[::3] = np.nan
-    times = np.arange(count, dtype=np.float32) / np.float32(30)
-    image = np.zeros((190, 400, 3), np.uint8)
-    chart = Chart("Some", "%", (Curve("one", values, (0, 0, 255)),))
-    draw_chart(image, chart, times, [], seconds=(0.0, max(1.0, count / 30)), labelled=True)
-    red = ((image[40:, 70:, 2] > 200) & (image[40:, 70:, 0] < 80)).sum()
-    assert (red > 0) == (count > 1)

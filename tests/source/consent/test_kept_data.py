@@ -100,7 +100,7 @@ def test_command_lists_and_deletes(
     assert told["deleted"] == {"photos": 1, "certificates": 0}
     assert (told["kept"]["photos"], told["kept"]["certificates"]) == (1, 1)
     assert main(["forget", "--all"]) == 0
-    assert "deleted: 1 " in capsys.readouterr().out
+    assert "Deleted 1 confirmed photo and 1 certificate." in capsys.readouterr().out
     assert len(own_state) == 0
 
 

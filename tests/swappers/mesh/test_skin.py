@@ -9,7 +9,7 @@ from people import NAMES, person
 
 from rtswap.core.errors import ModelError
 from rtswap.core.types import SourceIdentity
-from rtswap.networks.occlusion import OcclusionModel, placing
+from rtswap.networks.occlusion import OcclusionModel, place
 from rtswap.swappers.mesh.skin import face_mask
 from rtswap.swappers.mesh.texture import SIZE, Texture, chart
 from rtswap.vision.geometry import canonical
@@ -164,7 +164,7 @@ def with_rims(who: SourceIdentity) -> np.ndarray:
 def test_rims_go_whole_where_the_network_sees_their_upper_half(name: str) -> None:
     who = person(name)
     picture = with_rims(who)
-    matrix = placing(who.landmarks)
+    matrix = place(who.landmarks)
     assert matrix is not None
     row = int((matrix[1, :2] @ who.landmarks[168, :2] + matrix[1, 2]) / 2)
     glasses = OcclusionModel(Network(slice(row - 5, row + 1), slice(0, 64)))

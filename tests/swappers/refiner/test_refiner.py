@@ -12,8 +12,9 @@ from people import person, rotation, swap_face
 
 from rtswap.core.types import Quality, SourceIdentity, Target, Tensor
 from rtswap.swappers.mesh.swapper import MeshSwapModel
-from rtswap.swappers.refiner.crop_view import EYES_APART, SIZE, ZERO, CropView, crop_view, cut, place
+from rtswap.swappers.refiner.crop_view import EYES_APART, SHRINK, SIZE, ZERO, CropView, crop_view, place
 from rtswap.swappers.refiner.swapper import SIZES, RefinerSwapModel
+from rtswap.vision.crops import cut
 from rtswap.vision.geometry import canonical, similarity
 from rtswap.vision.topology import OVAL
 
@@ -145,7 +146,7 @@ def test_the_composite_is_the_target_where_nothing_was_pasted_and_the_swap_where
     found = seen()
     before, _, _ = swaps(Generator())
     assert np.array_equal(found.composite[found.mask == 0], found.target[found.mask == 0])
-    full = cut(before.crop, found.matrix)
+    full = cut(before.crop, found.matrix, SIZE, SHRINK)
     assert np.abs(full.astype(int) - found.composite)[found.mask == 255].max() <= 1
     assert (found.mask > 250).mean() > 0.15
 
@@ -190,7 +191,7 @@ def test_large_crops_are_averaged_not_sampled() -> None:
     """Stripes of one pixel turn grey; a sampled crop would show some of them."""
     stripes = np.zeros((1200, 1200, 3), np.uint8)
     stripes[:, ::2] = 255
-    shown = cut(stripes, np.array([[0.1, 0, 4], [0, 0.1, 4]], np.float32))
+    shown = cut(stripes, np.array([[0.1, 0, 4], [0, 0.1, 4]], np.float32), SIZE, SHRINK)
     assert np.abs(shown[10:110, 10:110].astype(int) - 128).max() <= 3
 
 
@@ -198,7 +199,7 @@ def test_large_crops_are_averaged_not_sampled() -> None:
 def test_a_crop_shows_each_place_where_the_matrix_says(scale: float) -> None:
     ramp = np.repeat(np.linspace(0, 255, 700).astype(np.float32)[None], 700, 0)
     picture = np.round(np.dstack([ramp, ramp.T, ramp])).astype(np.uint8)
-    shown = cut(picture, np.array([[scale, 0, -3], [0, scale, -3]], np.float32)).astype(float)
+    shown = cut(picture, np.array([[scale, 0, -3], [0, scale, -3]], np.float32), SIZE, SHRINK).astype(float)
     ys, xs = np.mgrid[20:60, 20:60]
     assert np.abs(shown[20:60, 20:60, 0] - (xs + 3) / scale * 255 / 699).max() < 1.5
     assert np.abs(shown[20:60, 20:60, 1] - (ys + 3) / scale * 255 / 699).max() < 1.5

@@ -18,14 +18,15 @@ from gpu_faces import SEEN, batch_of, crop_target  # noqa: E402
 from rtswap.core.errors import ModelError  # noqa: E402
 from rtswap.core.types import BatchedTarget, Quality, Target, TargetBatch, Tensor  # noqa: E402
 from rtswap.engines.torch.engine import TorchEngine  # noqa: E402
-from rtswap.gpu.crops import CUT, cut_by  # noqa: E402
+from rtswap.gpu.crops import CUT  # noqa: E402
 from rtswap.networks.registry import Registry  # noqa: E402
 from rtswap.swappers.mesh.gpu import TRACKS  # noqa: E402
 from rtswap.swappers.mesh.swapper import MeshSwapModel  # noqa: E402
 from rtswap.swappers.refiner import gpu as refiner_gpu  # noqa: E402
-from rtswap.swappers.refiner.crop_view import SIZE, ZERO, cut, place  # noqa: E402
+from rtswap.swappers.refiner.crop_view import SHRINK, SIZE, ZERO, place  # noqa: E402
 from rtswap.swappers.refiner.gpu import GpuRefinerSwapModel  # noqa: E402
 from rtswap.swappers.refiner.swapper import FORGOTTEN_S, SIZES, RefinerSwapModel  # noqa: E402
+from rtswap.vision.crops import cut, sampling  # noqa: E402
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -42,7 +43,7 @@ def face_of(name: str, scale: float = 0.5, *, max_px: int = 480, time_s: float =
 def halvings_of(face: Target) -> int:
     matrix = place(face.landmarks)
     assert matrix is not None
-    return cut_by(matrix, face.crop.shape[1::-1], below=refiner_gpu.BELOW, least=2)[1]
+    return sampling(matrix, face.crop.shape[1::-1], SHRINK)[1]
 
 
 def test_crops_are_cut_out_as_on_the_host_however_large() -> None:
@@ -55,9 +56,9 @@ def test_crops_are_cut_out_as_on_the_host_however_large() -> None:
         turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         shift = np.array([60, 70]) - turn @ np.array(size) / 2
         matrix = np.column_stack([turn, shift]).astype(np.float32)
-        wanted.append(cut(np.asarray(picture, np.uint8), matrix))
+        wanted.append(cut(np.asarray(picture, np.uint8), matrix, SIZE, SHRINK))
         planes[index, 0, : size[1], : size[0]] = torch.from_numpy(picture)
-        rows[index, :CUT], rows[index, CUT] = cut_by(matrix, size, below=refiner_gpu.BELOW, least=2)
+        rows[index, :CUT], rows[index, CUT] = sampling(matrix, size, SHRINK)
     assert rows[:, CUT].tolist() == [4, 2, 0, 1]
     found = refiner_gpu.cut_out(planes, torch.from_numpy(rows), SIZE)[:, 0].numpy()
     assert apart(found, np.stack(wanted)) <= LEVELS

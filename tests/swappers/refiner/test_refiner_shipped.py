@@ -16,7 +16,7 @@ from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.networks.registry import Registry
 from rtswap.swappers.mesh.swapper import MeshSwapModel
 from rtswap.swappers.refiner.crop_view import ZERO
-from rtswap.swappers.refiner.swapper import SIZES, RefinerSwapModel, samples
+from rtswap.swappers.refiner.swapper import SIZES, RefinerSwapModel
 from rtswap.vision.topology import OVAL
 
 
@@ -43,7 +43,8 @@ def half_in_shadow(who: SourceIdentity) -> SourceIdentity:
 
 @pytest.mark.parametrize("swapper", SIZES)
 def test_the_files_take_and_give_what_the_swapper_expects(swapper: str) -> None:
-    registry, given = Registry(on_event=lambda text: None), samples(swapper)
+    registry = Registry(on_event=lambda text: None)
+    given = {name: registry.entry(name).zeros() for name in ("refiner-source", swapper)}
     style = OnnxRuntimeEngine(registry.path("refiner-source"), threads=1).run(given["refiner-source"])["style"]
     assert style.shape == given[swapper]["style"].shape
     made = OnnxRuntimeEngine(registry.path(swapper), threads=1).run(given[swapper])["made"]

@@ -1,0 +1,95 @@
+"""What a run came to, in three lines and how to see more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rtswap.app.console import Shown
+from rtswap.commands.reports.table import table
+from rtswap.core.errors import RtswapError
+from rtswap.core.text import duration, plural, size
+from rtswap.media.outputs.image import IMAGE_SUFFIXES
+
+MORE = "--stats shows percentiles, --json everything."
+
+
+def run_summary(result: Mapping[str, Any], *, stats: bool) -> Sequence[Shown]:
+    """For ``Console.summary``. ``result``: as ``rtswap.app.run.run`` returns it."""
+    if not result["frames"]:
+        return ["No frame came through."]
+    lines = [_outputs(result), _faces(result), _speed(result)]
+    if result.get("unmarked"):
+        lines.append(f"Unmarked: {result['unmarked']}")
+    return [*lines, stages_table(result)] if stats else [*lines, MORE]
+
+
+def stages_table(result: Mapping[str, Any]) -> Shown:
+    """Percentiles of the age of frames and of every stage. ``result``: as ``Metrics.summary``."""
+    columns = ("p50", "p95", "p99", "mean", "max")
+    rows = {"age of frames": result["frame_age_ms"], **result["stages_ms"]}
+    return table(
+        ("milliseconds", *(f">{name}" for name in columns)),
+        [[name, *(f"{of[column]:.1f}" for column in columns)] for name, of in rows.items() if of],
+    )
+
+
+def _outputs(result: Mapping[str, Any]) -> str:
+    """``Wrote clip.mp4 (8.5 s, 3.2 MB). Sent to window for 9.1 s.``"""
+    written = [words for name in result["outputs"] if (words := _file(Path(name), result["frames"]))]
+    others = [name for name in result["outputs"] if not _file(Path(name), result["frames"])]
+    said = [f"Wrote {', '.join(written)}."] if written else []
+    if others:
+        said.append(f"Sent to {', '.join(others)} for {duration(result['duration_s'])}.")
+    return " ".join(said)
+
+
+def _file(path: Path, frames: int) -> str:
+    """Empty for what is no file."""
+    if "%" in path.name or path.is_dir():
+        return f"{path} ({plural(frames, 'picture')})"
+    if not path.is_file():
+        return ""
+    facts = [_length(path), size(path.stat().st_size)]
+    return f"{path} ({', '.join(fact for fact in facts if fact)})"
+
+
+def _length(path: Path) -> str:
+    from rtswap.media.inputs.video import VideoFile
+
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return ""
+    try:
+        video = VideoFile(path)
+    except RtswapError:
+        return ""
+    info = video.info
+    video.close()
+    return duration((info.frame_count or 0) / info.fps)
+
+
+def _faces(result: Mapping[str, Any]) -> str:
+    """``Faces: swapped in 240 of 255 frames, covered in 10, none in 5.``"""
+    frames, swapped = result["frames"], result["frames_with_swap"]
+    if frames == 1 and swapped:
+        return f"Faces: {result['faces']} swapped."
+    if swapped == frames:
+        said = [f"swapped in all {plural(frames, 'frame')}"]
+    else:
+        said = [f"swapped in {swapped:,} of {plural(frames, 'frame')}" if swapped else "none swapped"]
+    covered = "others covered in" if swapped == frames else "covered in"
+    for count, words in ((result["frames_covered"], covered), (result["frames_plain"], "no face in")):
+        said += [f"{words} {count:,}"] if count else []
+    return f"Faces: {', '.join(said)}."
+
+
+def _speed(result: Mapping[str, Any]) -> str:
+    age, started = result["frame_age_ms"], result["start_to_first_swap_s"]
+    if result["live"] and age:
+        dropped = f", {result['dropped']:,} dropped" if result["dropped"] else ""
+        ages = f"frames {age['p50']:.0f} ms old (95 %: at most {age['p95']:.0f} ms)"
+        return f"Speed: {result['fps']:.1f} fps, {ages}{dropped}."
+    if result["frames"] > 1:
+        return f"Speed: {result['fps']:.1f} fps, {duration(result['duration_s'])} in all."
+    return f"Speed: done {duration(started)} after the start." if started is not None else "Speed: one frame."

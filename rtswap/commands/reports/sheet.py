@@ -1,0 +1,106 @@
+"""The contact sheet: pictures in rows, each with its name and a few words below it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rtswap.commands.reports.drawing import BOLD, GREY, INK, PALE, PAPER, Color, text, text_width
+from rtswap.core.errors import OutputError
+from rtswap.core.types import Frame, Image
+from rtswap.disclosure import Disclosure
+from rtswap.media.outputs.image import IMAGE_SUFFIXES, ImageOutput
+
+MARGIN, GAP, HEAD, TITLE, LINE = 16, 12, 58, 44, 20
+"""Pixels: at the edges, between pictures, the sheet's title, a section's, a line of words."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tile:
+    """One picture of a sheet."""
+
+    picture: Image
+    name: str
+    words: str = ""
+    aside: str = ""
+    """In grey, to the right of the name."""
+    color: Color = INK
+    """Of the words."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Section:
+    """Pictures that belong together, all of one size."""
+
+    title: str
+    tiles: Sequence[Tile]
+
+
+def draw_sheet(title: str, notes: Sequence[str], sections: Sequence[Section], *, columns: int) -> Image:
+    """(H, W, 3). Sections without pictures are left out; all pictures are equally wide."""
+    shown = [section for section in sections if section.tiles]
+    wide = shown[0].tiles[0].picture.shape[1] if shown else 200
+    width = 2 * MARGIN + columns * (wide + GAP) - GAP
+    parts = [_head(title, notes, width), *(_section(section, columns, width) for section in shown)]
+    return np.vstack(parts)
+
+
+def fitting(words: str, width: int, size: int = 14, weight: int = 450) -> str:
+    """As much of the words as fits into ``width`` px."""
+    if text_width(words, size, weight) <= width:
+        return words
+    while words and text_width(words + "...", size, weight) > width:
+        words = words[:-1]
+    return words.rstrip(" ,;") + "..."
+
+
+def wrapped(words: str, width: int, most: int = 2) -> list[str]:
+    """Lines of at most ``width`` px; what the last of ``most`` cannot hold is cut off."""
+    lines: list[str] = []
+    for word in words.split():
+        if lines and (len(lines) == most or text_width(f"{lines[-1]} {word}", 14) <= width):
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return [fitting(line, width) for line in lines]
+
+
+def save_sheet(path: Path, sheet: Image, *, overwrite: bool = False) -> None:
+    """Write a picture that shows no swap, or whose swaps are marked one by one. Raises OutputError."""
+    if path.suffix.lower() not in IMAGE_SUFFIXES or path.is_dir():
+        raise OutputError(f"cannot write {path}", expected="a name that ends in .png, .jpg or .webp")
+    frame = Frame(sheet, 0, time.perf_counter(), 0.0)
+    marked = Disclosure(None).mark(sheet, frame=frame, swapped=0, stages={})
+    ImageOutput(path, overwrite=overwrite).send(marked)
+
+
+def _head(title: str, notes: Sequence[str], width: int) -> Image:
+    image = np.full((HEAD + LINE * len(notes), width, 3), PAPER, np.uint8)
+    text(image, fitting(title, width - 2 * MARGIN, 24, BOLD), (MARGIN, 40), size=24, weight=BOLD)
+    for number, note in enumerate(notes):
+        text(image, fitting(note, width - 2 * MARGIN), (MARGIN, 64 + LINE * number), size=14, color=GREY)
+    return image
+
+
+def _section(section: Section, columns: int, width: int) -> Image:
+    high, wide = section.tiles[0].picture.shape[:2]
+    words = [wrapped(tile.words, wide) for tile in section.tiles]
+    step = high + LINE * (1 + max(map(len, words))) + GAP + 4
+    top = TITLE if section.title else 0
+    image = np.full((top + -(-len(section.tiles) // columns) * step, width, 3), PAPER, np.uint8)
+    if section.title:
+        image[6:7, MARGIN:-MARGIN] = PALE
+        text(image, section.title, (MARGIN, 32), size=17, weight=BOLD)
+    for number, tile in enumerate(section.tiles):
+        x, y = MARGIN + number % columns * (wide + GAP), top + number // columns * step
+        image[y : y + high, x : x + wide] = tile.picture
+        base = y + high + 17
+        aside = text(image, tile.aside, (x + wide, base), size=13, color=GREY, align=1) if tile.aside else 0
+        text(image, fitting(tile.name, wide - aside - 8, 15, BOLD), (x, base), size=15, weight=BOLD)
+        for row, line in enumerate(words[number], 1):
+            text(image, line, (x, base + LINE * row), size=14, color=tile.color)
+    return image

@@ -1,0 +1,107 @@
+"""What a person reads after a run: three lines, and how to see more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from media_files import make_clip
+from printed import on_terminal, printed
+
+from rtswap.commands.reports.run_summary import run_summary
+
+AGE = {"p50": 18.4, "p95": 25.2, "p99": 31.0, "mean": 19.1, "max": 40.0}
+
+
+def result(**changes: Any) -> dict[str, Any]:
+    plain = {
+        "frames": 255,
+        "fps": 29.94,
+        "dropped": 0,
+        "faces": 1,
+        "level": 0,
+        "frame_age_ms": AGE,
+        "stages_ms": {"track": AGE},
+        "duration_s": 8.5,
+        "frames_with_swap": 255,
+        "frames_covered": 0,
+        "frames_plain": 0,
+        "faces_per_frame": 1.0,
+        "start_to_first_swap_s": 1.24,
+        "live": True,
+        "outputs": ["vcam:/dev/video10"],
+    }
+    return plain | changes
+
+
+def lines(stats: bool = False, **changes: Any) -> list[str]:
+    return printed(*run_summary(result(**changes), stats=stats)).splitlines()
+
+
+def test_three_lines_and_how_to_see_more() -> None:
+    assert lines() == [
+        "Sent to vcam:/dev/video10 for 8.5 s.",
+        "Faces: swapped in all 255 frames.",
+        "Speed: 29.9 fps, frames 18 ms old (95 %: at most 25 ms).",
+        "--stats shows percentiles, --json everything.",
+    ]
+
+
+def test_they_fit_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = on_terminal(monkeypatch)(*run_summary(result(dropped=1234, frames_covered=12), stats=True))
+    assert max(map(len, shown)) <= 80
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"frames_with_swap": 240, "frames_covered": 10, "frames_plain": 5},
+         "Faces: swapped in 240 of 255 frames, covered in 10, no face in 5."),
+        ({"frames_covered": 3}, "Faces: swapped in all 255 frames, others covered in 3."),
+        ({"frames_with_swap": 0, "frames_plain": 255}, "Faces: none swapped, no face in 255."),
+        ({"frames": 1, "frames_with_swap": 1}, "Faces: 1 swapped."),
+        ({"frames": 1, "frames_with_swap": 1, "faces": 3}, "Faces: 3 swapped."),
+        ({"frames": 1, "frames_with_swap": 0, "frames_covered": 1}, "Faces: none swapped, covered in 1."),
+    ],
+)  # fmt: skip
+def test_faces(changes: dict[str, Any], words: str) -> None:
+    assert lines(**changes)[1] == words
+
+
+def test_speed_says_what_mattered() -> None:
+    assert lines(dropped=3)[2].endswith(", 3 dropped.")
+    assert lines(live=False)[2] == "Speed: 29.9 fps, 8.5 s in all."
+    assert lines(live=False, frames=1)[2] == "Speed: done 1.2 s after the start."
+    assert lines(live=False, frames=1, start_to_first_swap_s=None)[2] == "Speed: one frame."
+
+
+def test_percentiles_only_on_request() -> None:
+    assert not any("p95" in line for line in lines())
+    shown = lines(stats=True)
+    assert shown[-2].split() == ["age", "of", "frames", "18.4", "25.2", "31.0", "19.1", "40.0"]
+    assert not any("--stats" in line for line in shown)
+
+
+def test_files_are_told_with_length_and_size(tmp_path: Path) -> None:
+    clip, picture, folder = tmp_path / "clip.mp4", tmp_path / "face.png", tmp_path / "pictures"
+    make_clip(clip, 15, size=(160, 120), fps=30)
+    picture.write_bytes(b"x" * 12_345)
+    folder.mkdir()
+    shown = lines(outputs=[str(clip), "window"])[0]
+    assert shown.startswith(f"Wrote {clip} (0.5 s, ")
+    assert shown.endswith("Sent to window for 8.5 s.")
+    assert lines(outputs=[str(picture)])[0] == f"Wrote {picture} (12 kB)."
+    assert lines(outputs=[str(folder)])[0] == f"Wrote {folder} (255 pictures)."
+    assert lines(outputs=["out_%05d.png"], frames=1)[0] == "Wrote out_%05d.png (1 picture)."
+
+
+def test_a_broken_file_and_no_frame_are_no_error(tmp_path: Path) -> None:
+    broken = tmp_path / "clip.mp4"
+    broken.write_bytes(b"no video")
+    assert lines(outputs=[str(broken)])[0] == f"Wrote {broken} (8 bytes)."
+    assert lines(frames=0) == ["No frame came through."]
+
+
+def test_the_reason_for_unmarked_pictures_is_told() -> None:
+    assert "Unmarked: a study" in lines(unmarked="a study")

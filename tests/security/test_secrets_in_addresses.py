@@ -1,0 +1,111 @@
+"""Whatever opens a door in an address never appears in what is printed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from media_files import make_clip, mark_picture
+
+from rtswap.commands.main import main
+from rtswap.core.urls import redact
+from rtswap.media.outputs.video import VideoWriter
+
+SECRET = "gEh31mQ9xz7"
+HIDING_PLACES = [
+    "rtsp://user:{}@cam/s1",
+    "rtsp://{}@cam/s1",
+    "rtsp://user:a/{}@cam/s1",
+    "rtsp://user:12/{}@cam/s1",
+    "rtsp://user:12?{}@cam/s1",
+    "rtsp://user:12#{}@cam/s1",
+    "rtsp://cam/{}",
+    "rtsp://cam/live/{}",
+    "rtmp://host/app/{}",
+    "rtmps://host/app/inst/{}",
+    "RTMP://host/app/{}",
+    "rtmpt://host/app/{}",
+    "http://host/hls/{}/live.m3u8",
+    "https://host/live;token={}/a.mp4",
+    "https://host/{}",
+    "https://host/{}.mp4",
+    "https://host/a.mp4?{}",
+    "https://host/a.mp4?k={}",
+    "https://host/a.mp4?x-amz-signature={}&b=1",
+    "https://host/a.mp4?{}=1",
+    "https://host/a.mp4?a=1;key={}",
+    "https://host/a.mp4#{}",
+    "https://host/a.mp4?mode=caller%26{}",
+    "srt://host:9000?passphrase={}",
+    "srt://host:9000?streamid=#!::r={},m=publish",
+    "srt://host:9000?mode={}=",
+    "udp://host:1?localaddr={}",
+    "http://ho st:{}/x",
+    "http://[::1/{}",
+]
+
+
+@pytest.mark.parametrize("place", HIDING_PLACES)
+def test_it_is_not_shown(place: str) -> None:
+    shown = redact(place.format(SECRET))
+    assert SECRET not in shown
+    assert "***" in shown or "#" in place
+    assert shown.lower().startswith(place.split(":")[0].lower() + "://")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:8000/clip_5fps.mp4", "udp://239.0.0.1:1234", "rtmp://live.example/app", "rtsp://cam/s1"]
+)
+def test_what_tells_addresses_apart_is_shown(url: str) -> None:
+    assert redact(url) == url
+
+
+@given(st.text(max_size=60))
+def test_it_never_raises(text: str) -> None:
+    assert redact(text) is not None
+    assert redact(f"http://{text}").startswith("http://")
+
+
+def test_messages_show_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_clip("clip.mp4", 2)
+    for args in (
+        ["-i", f"http://127.0.0.1:9/{SECRET}/a.mp4", "-o", "null"],
+        ["-i", "clip.mp4", "-o", f"rtmp://127.0.0.1:9/live/{SECRET}"],
+        ["-i", "clip.mp4", "-o", f"nothing://127.0.0.1:9/{SECRET}"],
+        ["verify", f"http://u:{SECRET}@127.0.0.1:9/a.mp4"],
+    ):
+        source = [] if args[0] == "verify" else ["-s", "persona:vera"]
+        assert main([*args, *source]) != 0
+        told = capsys.readouterr()
+        assert SECRET not in told.out + told.err
+    (tmp_path / "rtswap.toml").write_text(f"[output]\nto = {json.dumps([f'rtmp://h/app/{SECRET}'])}\n")
+    assert main(["-s", "persona:vera", "-i", "clip.mp4"]) == 2
+    assert SECRET not in capsys.readouterr().err
+
+
+def test_the_sound_of_an_address_shows_none(tmp_path: Path) -> None:
+    told: list[str] = []
+    writer = VideoWriter(
+        tmp_path / "out.mp4", fps=25, audio_from=f"http://u:{SECRET}@127.0.0.1:9/a.mp4", on_event=told.append
+    )
+    writer.send(mark_picture(0, time_s=0.0))
+    writer.close()
+    assert told
+    assert SECRET not in "".join(told)
+
+
+@pytest.mark.parametrize(
+    "address", ["http://[::1", "https://[", "http://[::1]:99999/a.mp4", "http://[x]/", "http://"]
+)
+def test_an_address_that_is_none_is_told_in_one_line(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for args in (["verify", address], ["-s", "persona:vera", "-i", address, "-o", "null"]):
+        assert main(args) in (1, 2)
+        line = capsys.readouterr().err.splitlines()[-1]
+        assert line.startswith("rtswap: cannot")
+        assert "internal error" not in line

@@ -1,1 +1,0 @@
-"""Teaches the generator ``one``, which mends what the swapper ``mesh`` leaves behind."""

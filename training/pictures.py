@@ -1,0 +1,50 @@
+"""What a person looks at while a network learns: curves, and sheets of tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from training.arrays import Bytes
+
+
+def read_picture(path: Path) -> Bytes:
+    """(H, W, 3) BGR. Raises FileNotFoundError for what is missing or no picture."""
+    image = cv2.imread(str(path))
+    if image is None:
+        raise FileNotFoundError(f"{path} is missing or is not a picture; expected the faces named in faces.npz")
+    return np.asarray(image, np.uint8)
+
+
+def sheet(tiles: Iterable[Bytes], columns: int, *, gap: int = 0, zoom: float = 1.0) -> Bytes:
+    """Tiles of one size side by side, ``columns`` of them, a white ``gap`` in pixels after each."""
+    row = [cv2.copyMakeBorder(tile, 0, 0, 0, gap, cv2.BORDER_CONSTANT, value=(255, 255, 255)) for tile in tiles]
+    row += [np.zeros_like(row[0])] * (-len(row) % columns)
+    whole = np.vstack([np.hstack(row[i : i + columns]) for i in range(0, len(row), columns)])
+    how = cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(whole, None, fx=zoom, fy=zoom, interpolation=how), np.uint8)
+
+
+def curves(history: list[dict[str, float]], path: Path) -> None:
+    """A PNG with one plot per recorded name over the minutes."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    names = sorted({name for row in history for name in row} - {"minutes", "step"})
+    rows = max(1, (len(names) + 2) // 3)
+    figure, axes = pyplot.subplots(rows, 3, figsize=(13, 2.6 * rows))
+    for axis, name in zip(np.ravel(axes), names, strict=False):
+        points = [(row["minutes"], row[name]) for row in history if name in row]
+        axis.plot(*zip(*points, strict=True))
+        axis.set_title(name)
+        if all(value > 0 for _, value in points):
+            axis.set_yscale("log")
+        axis.grid(True, alpha=0.3)
+    figure.tight_layout()
+    figure.savefig(path, dpi=70)
+    pyplot.close(figure)

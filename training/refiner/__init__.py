@@ -1,0 +1,1 @@
+"""Trains the refiner, which mends what the swapper ``mesh`` leaves behind."""

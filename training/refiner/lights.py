@@ -1,0 +1,83 @@
+"""Bad photos out of good ones: light from a side, cast shadows, other cameras. What the refiner has to mend."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rtswap.vision.geometry import canonical
+from rtswap.vision.raster import rasterize
+from training.arrays import Bytes, Floats
+
+
+def badly_lit(image: Bytes, mesh: Floats, rng: np.random.Generator) -> Bytes:
+    """``image`` (S, S, 3) of the face ``mesh`` (468, 3) px as another photographer might have taken it."""
+    light = np.ones((*image.shape[:2], 3), np.float32)
+    if rng.random() < 0.5:
+        light *= from_a_side(mesh, image.shape[0], rng)
+    for _ in range(int(rng.choice([0, 1, 2], p=[0.6, 0.3, 0.1]))):
+        light *= shadow(mesh, image.shape[0], rng)
+    light *= np.exp(rng.normal(0, 0.12) + rng.normal(0, 0.07, 3)).astype(np.float32)
+    shone = np.clip(image * light * np.float32(1 / 255), 0, 1)
+    shone = np.power(shone, np.float32(np.exp(rng.normal(0, 0.18))))
+    picture = np.asarray((shone * 255).astype(np.uint8))
+    if rng.random() < 0.2:
+        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.4, 1.3))), np.uint8)
+    if rng.random() < 0.3:
+        _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 90))])
+        picture = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+    return picture
+
+
+def normals(mesh: Floats) -> Floats:
+    """(468, 3) unit normals, towards the camera z < 0."""
+    corners = canonical().triangles
+    edges = mesh[corners]
+    across = np.cross(edges[:, 1] - edges[:, 0], edges[:, 2] - edges[:, 0])
+    total = np.zeros((len(mesh), 3))
+    for k in range(3):
+        np.add.at(total, corners[:, k], across)
+    total *= -np.sign(total[:, 2].sum()) or 1.0
+    return np.asarray(total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-6), np.float32)
+
+
+def from_a_side(mesh: Floats, side: int, rng: np.random.Generator) -> Floats:
+    """(S, S, 3) Lambert's law under one light and some from everywhere; about 1 on average, 1 outside the face."""
+    towards = np.array([rng.choice([-1, 1]) * rng.uniform(0.3, 1.6), rng.uniform(-1.2, 0.6), -1.0])
+    towards /= np.linalg.norm(towards)
+    values = np.clip(normals(mesh) @ towards, 0, 1)[:, None].astype(np.float32)
+    drawn = rasterize(
+        mesh, np.hstack([values, np.ones_like(values), np.zeros_like(values)]), _corners(), (side, side)
+    )
+    soft = cv2.GaussianBlur(drawn, (0, 0), float(rng.uniform(2, 5)))
+    face = np.minimum(soft[..., 1:2], 1)
+    shade = soft[..., :1] / np.maximum(soft[..., 1:2], 0.05)
+    ambient = rng.uniform(0.25, 0.8)
+    colour = np.exp(rng.normal(0, 0.08, 3)).astype(np.float32)
+    lit = ambient + (1 - ambient) * shade / max(float(values.mean()), 0.2) * colour
+    return np.asarray(1 + face * (np.clip(lit, 0.15, 1.9) - 1), np.float32)
+
+
+def shadow(mesh: Floats, side: int, rng: np.random.Generator) -> Floats:
+    """(S, S, 3) a cast shadow: half of the picture, a hat's brim, or a blob, with a hard or a soft edge."""
+    mask = np.zeros((side, side), np.uint8)
+    at = mesh[int(rng.integers(len(mesh))), :2]
+    kind, angle = rng.random(), rng.uniform(0, 2 * np.pi)
+    if kind < 0.5:
+        along, across = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
+        bend = rng.normal(0, 0.15, 9).cumsum() * 20
+        edge = at + np.linspace(-1.5, 1.5, 9)[:, None] * side * along + bend[:, None] * across
+        shape = np.concatenate([edge, edge[::-1] + 3 * side * across])
+    else:
+        turns = np.linspace(0, 2 * np.pi, 10, endpoint=False)
+        reach = np.ptp(mesh[:, 0]) * rng.uniform(0.1, 0.45) * rng.uniform(0.6, 1.4, 10)
+        shape = at + reach[:, None] * np.stack([np.cos(turns), np.sin(turns)], 1)
+    cv2.fillPoly(mask, [np.round(shape * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    soft = cv2.GaussianBlur(mask, (0, 0), float(np.exp(rng.uniform(np.log(0.7), np.log(9))))).astype(np.float32) / 255
+    depth = rng.uniform(0.2, 0.65) * np.exp(rng.normal(0, 0.06, 3))
+    return np.asarray(1 - soft[..., None] * np.clip(depth, 0, 0.8), np.float32)
+
+
+def _corners() -> NDArray[np.int32]:
+    return canonical().triangles

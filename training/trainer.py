@@ -1,0 +1,256 @@
+"""The one loop: steps against a clock, the averaged network, reports, held-out trials, checkpoints.
+
+It knows no network. A recipe (see ``training.recipe``) has the networks, the optimisers, the batches, one step and
+a trial; everything that happens around a step happens here.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from training.pictures import curves
+from training.processes import broadcast
+from training.recipe import Moment, Recipe, Terms
+
+CHECKPOINT = "checkpoint.pt"
+REPORT_S, SAVE_S = 20.0, 60.0
+"""Seconds of training between two reports, and between two checkpoints."""
+ENDING_S = 12.0
+"""Seconds before a deadline at which training stops, for the last trial and checkpoint."""
+WARM_UP_STEPS = 100
+MOST_SETBACKS = 6
+"""Returns to a checkpoint after which a training is given up."""
+
+
+@dataclass
+class Progress:
+    """How far a training is, over all its runs."""
+
+    step: int = 0
+    seconds: float = 0.0
+    setbacks: int = 0
+    """Returns to a checkpoint; each halved the learning rate."""
+    history: list[dict[str, float]] = field(default_factory=list)
+
+    def note(self, figures: dict[str, float]) -> None:
+        """Add this moment's figures to the history."""
+        self.history.append({"minutes": self.seconds / 60, "step": self.step, **figures})
+
+
+class Means:
+    """Means of named terms. They are summed on their device, so that no step waits for it."""
+
+    def __init__(self) -> None:
+        self._sums: Terms = {}
+        self._counts: dict[str, int] = {}
+
+    def add(self, terms: Terms) -> None:
+        for name, value in terms.items():
+            self._sums[name] = self._sums[name] + value.detach() if name in self._sums else value.detach().clone()
+            self._counts[name] = self._counts.get(name, 0) + 1
+
+    def now(self) -> dict[str, float]:
+        """Of everything since ``clear``. Waits for the device."""
+        return {name: float(value) / self._counts[name] for name, value in self._sums.items()}
+
+    def clear(self) -> None:
+        self._sums, self._counts = {}, {}
+
+
+class Trainer:
+    """Trains ``recipe`` for ``minutes`` over all its runs, or until ``until``, and keeps everything in ``out``.
+
+    Where ``out`` has a checkpoint it goes on from there. Of several processes ``rank`` 0 alone reports, tries and
+    saves; the others follow its clock.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        out: Path,
+        *,
+        minutes: float,
+        until: float | None = None,
+        rank: int = 0,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """``until``: seconds since 1970. ``clock``: seconds since any moment."""
+        self.recipe, self.progress = recipe, Progress()
+        self._out, self._path = out, out / CHECKPOINT
+        self._minutes, self._until, self._rank, self._clock = minutes, until, rank, clock
+        self._means, self._diverged, self._rate = Means(), False, 0.0
+        self._last, self._steps_reported = 0.0, 0
+        self._budget = budget_s(minutes, until, 0.0)
+
+    def run(self) -> None:
+        """Train until the time is up."""
+        resumed = self._path.exists()
+        if resumed:
+            self.load()
+        with self.recipe.batches(self.progress.step) as batches:
+            if not resumed:
+                self.recipe.prepare(batches)
+            broadcast(*(value for part in self.recipe.networks.values() for value in part.state_dict().values()))
+            if not resumed:
+                self._try_out()
+            self._follow(batches)
+        self.save()
+        self._try_out()
+
+    def save(self) -> None:
+        """Write the checkpoint: all of the file or nothing."""
+        if self._rank == 0:
+            state = {name: part.state_dict() for name, part in self.recipe.parts.items()}
+            random = {"cpu": torch.get_rng_state()}
+            if self.recipe.device == "cuda":
+                random["cuda"] = torch.cuda.get_rng_state()
+            temporary = self._path.with_suffix(".tmp")
+            kept = {"recipe": self.recipe.name, **state, "progress": asdict(self.progress), "random": random}
+            torch.save(kept, temporary)
+            temporary.replace(self._path)
+
+    def load(self) -> None:
+        """Go on from the checkpoint. Raises SystemExit for one of another recipe."""
+        state = torch.load(self._path, map_location=self.recipe.device, weights_only=True)
+        name, whose = self.recipe.name, state.get("recipe", "another recipe")
+        try:
+            if whose != name:
+                raise KeyError(whose)
+            self.recipe.load(state)
+        except (KeyError, RuntimeError, ValueError):
+            whose = whose if whose != name else "another network"
+            raise SystemExit(f"{self._path} is a checkpoint of {whose}, not of {name}: give another --out") from None
+        self.progress = Progress(**state["progress"])
+        if self._rank:
+            torch.manual_seed(16 * self.progress.step + self._rank)
+            return
+        torch.set_rng_state(state["random"]["cpu"].cpu())
+        if "cuda" in state["random"] and self.recipe.device == "cuda":
+            torch.cuda.set_rng_state(state["random"]["cuda"].cpu())
+
+    def _follow(self, batches: Iterator[Any]) -> None:
+        """Steps until the time is up. Trials on the way do not count as training."""
+        progress = self.progress
+        self._budget = budget_s(self._minutes, self._until, progress.seconds)
+        self._last, self._steps_reported = self._clock(), progress.step
+        report, save, trial = (progress.seconds + every for every in (REPORT_S, SAVE_S, self.recipe.trial_s))
+        while (share := self._share()) < 1:
+            if share < 0:
+                self._return_to_checkpoint()
+                progress = self.progress
+                report, save = progress.seconds + REPORT_S, progress.seconds + SAVE_S
+            else:
+                self._step(batches, share)
+            if self._rank == 0 and progress.seconds >= report:
+                report = progress.seconds + REPORT_S
+                self._report()
+            if self._rank == 0 and progress.seconds >= save and self._is_sound():
+                save = progress.seconds + SAVE_S
+                self.save()
+            if self._rank == 0 and progress.seconds >= trial and self._is_sound():
+                trial = progress.seconds + self.recipe.trial_s
+                self._try_out()
+
+    def _share(self) -> float:
+        """How much of the time is over, 1 where all is; below 0: go back to the checkpoint. Rank 0 decides."""
+        over = self.progress.seconds >= self._budget
+        if over and self._rank == 0:
+            self._is_sound()
+        share = -1.0 if self._diverged else 1.0 if over else self.progress.seconds / self._budget
+        agreed = torch.tensor(share, dtype=torch.float64)
+        broadcast(agreed)
+        return float(agreed)
+
+    def _step(self, batches: Iterator[Any], share: float) -> None:
+        recipe, progress = self.recipe, self.progress
+        self._rate = learning_rate(share, progress.step, recipe.rate * 0.5**progress.setbacks, recipe.hold)
+        moment = Moment(progress.step, share, self._rate)
+        self._means.add(recipe.step(batches, moment))
+        average(recipe.shadow, recipe.network, progress.step, recipe.averaged_over(moment))
+        progress.step += 1
+        now = self._clock()
+        progress.seconds, self._last = progress.seconds + now - self._last, now
+
+    @torch.no_grad()
+    def _is_sound(self) -> bool:
+        """Whether losses and weights are finite; if not, the next step is a return to the checkpoint."""
+        values = [*self._means.now().values(), *(float(value.sum()) for value in self.recipe.network.parameters())]
+        self._diverged = not all(map(math.isfinite, values))
+        return not self._diverged
+
+    def _return_to_checkpoint(self) -> None:
+        """Load the checkpoint again and go on from it with half the learning rate. The time that is over stays so."""
+        seconds, setbacks = self.progress.seconds, self.progress.setbacks + 1
+        if setbacks > MOST_SETBACKS:
+            raise SystemExit(f"the loss was not finite {setbacks} times: give a lower --rate than {self.recipe.rate}")
+        self.load()
+        self.progress.seconds, self.progress.setbacks = seconds, setbacks
+        self._diverged, self._steps_reported, self._last = False, self.progress.step, self._clock()
+        self._means.clear()
+        if self._rank == 0:
+            print(f"a loss was not finite: back to step {self.progress.step}, half the rate", flush=True)
+
+    def _report(self) -> None:
+        """One line: the mean of every loss term, the rate, the speed."""
+        progress = self.progress
+        means = self._means.now()
+        if not self._is_sound():
+            return
+        progress.note(means)
+        text = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
+        speed = (progress.step - self._steps_reported) * self.recipe.batch_size / REPORT_S
+        left = (self._budget - progress.seconds) / 60
+        text = f"{text}  rate {self._rate:.1e}  {speed:.0f}/s{self.recipe.status()}"
+        print(f"step {progress.step}  {text}  {left:.1f} min left", flush=True)
+        self._means.clear()
+        self._steps_reported = progress.step
+
+    def _try_out(self) -> None:
+        """The held-out trial of the averaged network: figures, curves, a picture, and a checkpoint that has them."""
+        if self._rank:
+            return
+        minutes = self.progress.seconds / 60
+        self.recipe.shadow.eval()
+        with torch.no_grad():
+            figures = self.recipe.trial(self._out / f"contact-{minutes:04.0f}.png")
+        self.recipe.shadow.train()
+        print("held out: " + "  ".join(f"{name} {value:.4f}" for name, value in figures.items()), flush=True)
+        self.progress.note(figures)
+        (self._out / "history.json").write_text(json.dumps(self.progress.history))
+        curves(self.progress.history, self._out / "curves.png")
+        self.save()
+        self._budget = budget_s(self._minutes, self._until, self.progress.seconds)
+        self._last = self._clock()
+
+
+def budget_s(minutes: float, until: float | None, seconds: float) -> float:
+    """Seconds of training over all runs, ``seconds`` of which are over: ``minutes``, or fewer where ``ENDING_S``
+    before the deadline ``until`` comes first."""
+    return 60 * minutes if until is None else min(60 * minutes, seconds + until - time.time() - ENDING_S)
+
+
+def learning_rate(share: float, step: int, peak: float, hold: float) -> float:
+    """Warm up, hold ``peak`` for ``hold`` of the time, then fall along a cosine to a hundredth of it."""
+    fall = 0.5 * (1 + math.cos(math.pi * min(max((share - hold) / (1 - hold), 0.0), 1.0)))
+    return peak * min(1.0, (step + 1) / WARM_UP_STEPS) * (0.01 + 0.99 * fall)
+
+
+def average(shadow: nn.Module, network: nn.Module, step: int, over: float) -> None:
+    """``shadow`` follows ``network``: an exponential mean over about the last ``over`` steps, fewer at the start."""
+    keep = min(1 - 1 / over, (step + 1) / (step + 12))
+    pairs = list(zip(shadow.state_dict().values(), network.state_dict().values(), strict=True))
+    numbers = [pair for pair in pairs if pair[0].dtype.is_floating_point]
+    with torch.no_grad():
+        torch._foreach_lerp_([old for old, _ in numbers], [new for _, new in numbers], 1 - keep)
+        for old, new in pairs:
+            if not old.dtype.is_floating_point:
+                old.copy_(new)
