@@ -49,6 +49,7 @@ class Console:
 
     def event(self, text: str) -> None:
         """Something that happened, on a line of its own above the status line; not repeated when it repeats."""
+        text = printable(text)
         if self.quiet or text == self._last_event:
             return
         self._last_event = text
@@ -59,7 +60,7 @@ class Console:
 
     def status(self, line: str) -> None:
         """Replace the status line. Call it as often as you like; without a terminal every 10 s are printed."""
-        now = self._clock()
+        line, now = printable(line), self._clock()
         if self.quiet or now - self._drawn_at < (REDRAW_EVERY_S if self._live else PLAIN_EVERY_S):
             return
         self._drawn_at = now
@@ -172,3 +173,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return str(value)
+
+
+def printable(text: str) -> str:
+    """A file's name must not steer the terminal: control characters and broken text become ``?``."""
+    return "".join(character if character.isprintable() else "?" for character in text)
