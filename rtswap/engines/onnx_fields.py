@@ -26,14 +26,34 @@ Message = Mapping[int, Wire | str]
 
 
 _ATTRIBUTE: dict[int, Wire | str] = {
-    **{1: _TEXT, 2: _FLOATS, 3: _NUMBERS, 4: _TEXT, 7: _LISTED[_FLOATS], 8: _LISTED[_NUMBERS], 9: _TEXT},
-    **{5: "tensor", 6: "graph", 10: "tensor", 11: "graph"},
-    **{13: _TEXT, 20: _NUMBERS},
+    1: _TEXT,
+    2: _FLOATS,
+    3: _NUMBERS,
+    4: _TEXT,
+    7: _LISTED[_FLOATS],
+    8: _LISTED[_NUMBERS],
+    9: _TEXT,
+    5: "tensor",
+    6: "graph",
+    10: "tensor",
+    11: "graph",
+    13: _TEXT,
+    20: _NUMBERS,
 }
 _TENSOR: dict[int, Wire | str] = {
-    **{1: _LISTED[_NUMBERS], 2: _NUMBERS, 4: _LISTED[_FLOATS], 5: _LISTED[_NUMBERS], 6: _TEXT, 8: _TEXT},
-    **{7: _LISTED[_NUMBERS], 9: _TEXT, 10: _LISTED[_DOUBLES], 11: _LISTED[_NUMBERS], 12: _TEXT, 14: _NUMBERS},
-    **{16: "pair"},
+    1: _LISTED[_NUMBERS],
+    2: _NUMBERS,
+    4: _LISTED[_FLOATS],
+    5: _LISTED[_NUMBERS],
+    6: _TEXT,
+    8: _TEXT,
+    7: _LISTED[_NUMBERS],
+    9: _TEXT,
+    10: _LISTED[_DOUBLES],
+    11: _LISTED[_NUMBERS],
+    12: _TEXT,
+    14: _NUMBERS,
+    16: "pair",
 }
 
 
