@@ -194,6 +194,6 @@ def _write(path: Path, report: dict[str, Any]) -> None:
         lines = ",\n".join(f"  {json.dumps(value, ensure_ascii=False)}" for value in values)
         text += f',\n "{key}": [\n{lines}\n ]' if values else f',\n "{key}": []'
     try:
-        path.write_text(text + "\n}\n", "utf-8")
+        path.write_text(text + "\n}\n", "utf-8", "backslashreplace")
     except OSError as error:
         raise OutputError(f"cannot write {path}", got=error.strerror or str(error)) from None

@@ -151,7 +151,7 @@ class _Inspection:
             "summary": summary,
         }
         try:
-            with (work / FILES[3]).open("w", encoding="utf-8") as file:
+            with (work / FILES[3]).open("w", encoding="utf-8", errors="backslashreplace") as file:
                 file.writelines(write_report(head, self.log, times, self.states, worst))
         except OSError as error:
             raise OutputError(f"cannot write {work / FILES[3]}", got=error.strerror or str(error)) from None
