@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from rtswap.app.config import Config
+from rtswap.app.mapping import make_mapping
 from rtswap.app.marking import make_disclosure
 from rtswap.app.networks import open_models
 from rtswap.app.program import bind_sources, make_pipeline
@@ -138,7 +139,10 @@ def _pipeline(
     wanted = replace(config, source=replace(config.source, photos=tuple(str(photo) for photo in named)))
     models = open_models(wanted, on_event=event)
     swappers = bind_sources(wanted, models, on_event=event)
-    return make_pipeline(wanted, models, swappers, on_event=event, photos=photos, live=live, disclosure=disclosure)
+    mapping = make_mapping(wanted, models, on_event=event, photos=photos)
+    return make_pipeline(
+        wanted, models, swappers, on_event=event, photos=photos, live=live, disclosure=disclosure, mapping=mapping
+    )
 
 
 def _checked(image: Image) -> Image:

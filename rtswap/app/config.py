@@ -13,6 +13,7 @@ from typing import Any
 from rtswap.app.options import (
     Kind,
     Option,
+    assignments,
     choice,
     choices,
     duration,
@@ -87,6 +88,13 @@ class SourceConfig:
         texts("PHOTO", "a photo or a folder of photos"),
         "--also",
         help="photo, or folder of photos, of one more source, for the keys 2 to 9; repeat it",
+    )
+    swap: tuple[str, ...] = option(
+        (),
+        assignments("PERSON", "SOURCE", "left=me.jpg"),
+        "--swap",
+        help="give one person a source of their own; repeat it. PERSON: left, right, largest, a number from left to "
+        "right at the start, or a photo of them; SOURCE: a photo or folder. All others follow --faces",
     )
     face: int = option(
         0,

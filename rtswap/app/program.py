@@ -20,6 +20,7 @@ from rtswap.app.gpu_parts import (
     why_on_host,
     works_on_gpu,
 )
+from rtswap.app.mapping import make_mapping, photos_of_sources, read_swap_rules
 from rtswap.app.marking import Sign, confirm_sources, make_disclosure, make_signer, unmarked_because
 from rtswap.app.networks import FaceModels, open_models
 from rtswap.compositing.canvas.host import HostCanvas
@@ -32,6 +33,7 @@ from rtswap.media.inputs import open_input
 from rtswap.media.outputs import open_output
 from rtswap.runtime.budget import Budget
 from rtswap.runtime.controls import Controls
+from rtswap.runtime.mapping import Mapping
 from rtswap.runtime.metrics import Metrics, MetricsLog, Spans, status_line
 from rtswap.runtime.pipeline import Pipeline, Policy
 from rtswap.runtime.session import Session
@@ -62,14 +64,17 @@ def run(config: Config, console: Console) -> dict[str, Any]:
     )
     with ExitStack() as open_parts:
         open_parts.callback(input.close)
+        photos = _is_photos(input)
+        mapping = make_mapping(config, models, on_event=event, photos=photos)
         pipeline = make_pipeline(
             config,
             models,
             swappers,
             on_event=event,
-            photos=_is_photos(input),
+            photos=photos,
             live=input.info.live,
             disclosure=disclosure,
+            mapping=mapping,
         )
         reason = unmarked_because(config)
         metrics = Metrics(notes={"unmarked": reason} if reason else {})
@@ -100,6 +105,9 @@ def run(config: Config, console: Console) -> dict[str, Any]:
         controls.attach(session)
         open_parts.callback(console.finish)
         session.run()
+    rules = read_swap_rules(config)
+    for number in mapping.unmet:
+        event(f"{rules[number]}: nobody in the picture was taken for {rules[number].person}")
     if metrics.frames and metrics.first_swap_at is None:
         event("no face was swapped in any frame: was a face in sight, large enough and facing the camera?")
     return metrics.summary() | {
@@ -109,10 +117,10 @@ def run(config: Config, console: Console) -> dict[str, Any]:
 
 
 def bind_sources(config: Config, models: FaceModels, *, on_event: Event) -> list[Swapper]:
-    """A swapper for the source and one for each of ``--also``, bound before the first frame. Raises SourceError."""
+    """A swapper for each source, in the order of ``photos_of_sources``, bound before the first frame. Raises
+    SourceError, ConfigError."""
     model = make_swap_model(config, models)
-    people = [config.source.photos, *((also,) for also in config.source.also)]
-    return [model.bind(_source(config, photos, models, on_event)) for photos in people]
+    return [model.bind(_source(config, photos, models, on_event)) for photos in photos_of_sources(config)]
 
 
 def make_swap_model(config: Config, models: FaceModels) -> SwapModel:
@@ -187,17 +195,19 @@ def make_pipeline(
     photos: bool = False,
     live: bool = True,
     disclosure: Disclosure | None = None,
+    mapping: Mapping | None = None,
 ) -> Pipeline:
     """``photos``: the frames are single pictures, in which small faces count and time does not. ``live``: frames come
     whether there is time or not. ``disclosure``: whose stamp marks the pictures; without one they are for looking at
-    alone, and can never leave."""
+    alone, and can never leave. ``mapping``: who gets whose face; without it everybody the first swapper's."""
     detector = models.photo_detector if photos else models.detector
-    tracker = make_tracker(config, detector, models)
+    tracker = make_tracker(config, detector, models, all_people=mapping is not None and mapping.assigned)
     safety = config.safety
     policy = Policy(safety.on_failure, safety.empty_after_s, safety.pass_through)
     stamp = (disclosure or Disclosure(None)).stamp
     renderer = make_renderer(config, models, swappers, on_event=on_event, live=live, stamp=stamp)
-    return Pipeline(tracker, renderer, policy=policy, on_event=on_event, spans=spans)
+    mapping = mapping or Mapping(choices=len(swappers))
+    return Pipeline(tracker, renderer, policy=policy, on_event=on_event, mapping=mapping, spans=spans)
 
 
 def make_renderer(
@@ -222,8 +232,9 @@ def make_renderer(
     return HostRenderer(swappers, canvas=HostCanvas, stamp=stamp, finishes=steps, partial=partial)
 
 
-def make_tracker(config: Config, detector: Detector, models: FaceModels) -> FaceTracker:
-    faces: Literal["one", "all"] = "one" if config.tracking.faces == "one" else "all"
+def make_tracker(config: Config, detector: Detector, models: FaceModels, *, all_people: bool = False) -> FaceTracker:
+    """``all_people``: whatever ``--faces`` says."""
+    faces: Literal["one", "all"] = "one" if config.tracking.faces == "one" and not all_people else "all"
     return FaceTracker(detector, models.landmarks, faces=faces, recogniser=models.recogniser)
 
 

@@ -41,7 +41,7 @@ def run_command(others: Callable[[], Collection[Command]]) -> Command:
 
 def _run(flags: Flags) -> int:
     found = effective(flags).config
-    if not found.source.photos:
+    if not found.source.photos and not found.source.swap:
         raise UsageError("no source given", do="Name a photo of the face to put on: rtswap --source me.jpg")
     from rtswap.app.program import run as run_session
 

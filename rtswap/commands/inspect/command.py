@@ -17,7 +17,8 @@ def _parser() -> Parser:
     group = made.add_argument_group("What is looked at")
     group.add_argument("-o", "--output", dest="folder", metavar="FOLDER", help="where to write [CLIP_inspect]")
     group.add_argument("-y", "--overwrite", action="store_true", help="replace files that exist")
-    add_table(made, ["source", "tracking", "swap", "mask", "safety", "badge", "engine", "console"])
+    sections = ["source", "tracking", "swap", "mask", "safety", "badge", "engine", "console"]
+    add_table(made, sections, without=["source.swap"])
     add_common(made)
     return made
 

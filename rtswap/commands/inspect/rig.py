@@ -60,7 +60,7 @@ def _swapper(config: Config, models: FaceModels, watch: Probe, on_event: Event) 
     if not config.source.photos:
         bound = make_swap_model(_without_skin(config), models).bind(_stand_in(models))
         return SwapperProbe(bound, None, watch)
-    alone = replace(config, source=replace(config.source, also=()))
+    alone = replace(config, source=replace(config.source, also=(), swap=()))
     swapper = bind_sources(alone, models, on_event=on_event)[0]
     if "skin" not in config.mask.masks:
         return SwapperProbe(swapper, None, watch)
