@@ -13,6 +13,7 @@ from typing import Any
 from rtswap.app.option_kinds import BADGE_LANGUAGES, address, badge_look, camera_index, finish, swapper
 from rtswap.app.options import (
     Option,
+    assignments,
     choice,
     choices,
     duration,
@@ -52,6 +53,13 @@ class SourceConfig:
         texts("PHOTO", "a photo or a folder of photos"),
         "--also",
         help="photo or folder of photos of another source, for the keys 2 to 9; repeatable",
+    )
+    swap: tuple[str, ...] = option(
+        (),
+        assignments("PERSON", "SOURCE", "left=me.jpg"),
+        "--swap",
+        help="give one person a source of their own; repeat it. PERSON: left, right, largest, a number from left to "
+        "right at the start, or a photo of them; SOURCE: a photo or folder. All others follow --faces",
     )
     face: int = option(
         0,
