@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from people import group
 
-from rtswap.app.config import Config, SourceConfig
+from rtswap.app.config import Config
 from rtswap.app.mapping import photos_of_sources, read_swap_rules
+from rtswap.app.sections import SourceConfig
 from rtswap.commands.main import main
 from rtswap.vision.talking_head import persona
 
