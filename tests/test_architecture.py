@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from functools import cache
 
@@ -193,6 +194,31 @@ def marked_by_disclosure_only(path: str, tree: ast.Module) -> Iterator[str]:
             yield f"line {node.lineno}: calls {node.name} {node.asname}"
 
 
+LOOP_PARTS = ("Pipeline", "HostRenderer", "GpuRenderer", "FaceTracker", "Session")
+"""What a loop is made of."""
+
+
+def one_program(path: str, tree: ast.Module) -> Iterator[str]:
+    """Only ``Program`` puts a loop together, so that what is measured is what ships."""
+    if not path.startswith("rtswap/") or path == "rtswap/app/program.py":
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in LOOP_PARTS:
+            yield f"line {node.lineno}: makes a {ast.unparse(node.func)}: ask rtswap.app.program.Program"
+
+
+def one_row_per_network(path: str, tree: ast.Module) -> Iterator[str]:
+    """What is known of a network stands in its row of assets/networks.toml, not in tables beside it."""
+    if not path.startswith("rtswap/"):
+        return
+    names = set(tomllib.loads((ROOT / "rtswap/assets/networks.toml").read_text()))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Dict):
+            keys = {key.value for key in node.keys if isinstance(key, ast.Constant)}
+            if len(keys & names) > 2:
+                yield f"line {node.lineno}: a table of networks: {', '.join(sorted(keys & names))}"
+
+
 def no_global(_: str, tree: ast.Module) -> Iterator[str]:
     yield from (f"line {node.lineno}: global" for node in ast.walk(tree) if isinstance(node, ast.Global))
 
@@ -247,6 +273,8 @@ RULES: dict[Rule, tuple[str, str]] = {
     asyncio_in_web: ("rtswap/runtime/session.py", "import asyncio"),
     threads_where_they_belong: ("rtswap/media/outputs/bad.py", "from threading import Thread"),
     marked_by_disclosure_only: ("rtswap/runtime/pipeline.py", "types.MarkedImage(image, 0, 0.0)"),
+    one_program: ("rtswap/commands/bench/bad.py", "pipeline.Pipeline(tracker, renderer)"),
+    one_row_per_network: ("rtswap/app/bad.py", "SHARE = {'pnet': 1, 'rnet': 2, 'onet': 3}"),
     no_global: ("rtswap/media/bad.py", "def f():\n    global x\n    x = 1"),
     no_broad_except: ("rtswap/media/bad.py", "try:\n    f()\nexcept (OSError, Exception):\n    pass"),
     small: ("rtswap/media/inputs/as_long_as_can_be.py", ""),
@@ -268,6 +296,17 @@ def test_files_that_are_not_shipped_are_small_too(folder: str) -> None:
     assert len(paths) > 20
     broken = [f"{path}: {what}" for path in paths for what in small(path, ast.Module([], []))]
     assert not broken, "\n" + "\n".join(broken)
+
+
+def test_recipes_have_no_loop_of_their_own() -> None:
+    """They all train in training/trainer.py; one function steps an optimiser."""
+    steps = [
+        path.relative_to(ROOT)
+        for path in sorted((ROOT / "training").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".backward")
+    ]
+    assert steps == [Path("training/recipe.py")]
 
 
 @pytest.mark.parametrize(("rule", "bad"), RULES.items(), ids=lambda value: getattr(value, "__name__", ""))
