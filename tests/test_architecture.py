@@ -1,287 +1,25 @@
-"""The house rules that a reader relies on, kept over the syntax tree. Every rule is shown what breaks it."""
+"""The rules of docs/house.md, kept over the syntax tree. Every rule is shown what breaks it."""
 
 from __future__ import annotations
 
 import ast
-import re
 import subprocess
 import sys
-import tomllib
-from collections.abc import Callable, Iterator
-from functools import cache
 
 import pytest
+from house_rules import (
+    ONE_FILE_EACH,
+    ROOMY,
+    RULES,
+    Rule,
+    imports,
+    marked_by_disclosure_only,
+    points_inwards,
+    program,
+    small,
+    threads_where_they_belong,
+)
 from paths import ROOT
-
-LAYERS = (
-    ("core",),
-    ("vision", "gpu"),
-    ("engines",),
-    ("networks",),
-    ("tracking", "source", "swappers", "compositing", "disclosure", "media"),
-    ("runtime",),
-    ("app",),
-    ("api",),
-    ("commands", "web", "fleet"),
-    ("__main__", "__init__"),
-)
-"""The rooms, from the ground up. A room may import those of the layers below it, but none beside it. Nothing else
-stands at the top of the package (docs/house.md)."""
-RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
-
-ONE_FILE_EACH = (
-    "openvino",
-    "onnxruntime",
-    "pyvirtualcam",
-    "torch",
-    "tensorrt",
-    "tensorrt_rtx",
-    "rich",
-    "c2pa",
-    "cryptography",
-    "matplotlib",
-)
-"""Packages that can be exchanged or left out: each is known to one file."""
-ROOMY = {"rich": 2}
-"""rich prints in the console and builds the one table."""
-LAZY = (
-    "pyvirtualcam",
-    "torch",
-    "tensorrt",
-    "tensorrt_rtx",
-    "face_recognition_models",
-    "insightface",
-    "c2pa",
-    "cryptography",
-    "rich",
-    "matplotlib",
-)
-"""Packages that the default install does not bring, or that only some runs need: never imported at the top of a
-file."""
-THREADS = ("rtswap/runtime/session.py", "rtswap/runtime/many.py", "rtswap/runtime/sender.py", "rtswap/inputs/")
-BROAD_EXCEPT = (
-    "rtswap/core/plugins.py",
-    "rtswap/runtime/session.py",
-    "rtswap/runtime/many.py",
-    "rtswap/runtime/sender.py",
-    "rtswap/runtime/pipeline.py",
-    "rtswap/compositing/renderer.py",
-    "rtswap/compositing/renderer_gpu.py",
-)
-"""Where any error is kept, to be raised in the main thread; and where the face is covered whatever breaks."""
-NAMEDTUPLE = ("_replace", "_fields", "_asdict")
-"""Public, in spite of their names."""
-FOREIGN_WORDS = {
-    "bbox": "box",
-    "bboxes": "boxes",
-    "kps": "keypoints",
-    "kpts": "keypoints",
-    "lmk": "landmarks",
-    "lmks": "landmarks",
-    "aimg": "crop",
-    "sink": "output",
-    "donor": "source",
-    "victim": "target",
-}
-MAX_LINES = 350
-WITHOUT_DOCSTRINGS = ("rtswap/core/types.py", "rtswap/core/protocols.py", "rtswap/core/errors.py")
-"""Their fields, methods and tree say it."""
-
-Rule = Callable[[str, ast.Module], Iterator[str]]
-
-
-@cache
-def program() -> dict[str, ast.Module]:
-    """Path -> syntax tree, for everything that is shipped."""
-    files = [path for folder in ("rtswap", "scripts", "benchmarks") for path in (ROOT / folder).rglob("*.py")]
-    return {str(path.relative_to(ROOT)): ast.parse(path.read_text()) for path in sorted(files)}
-
-
-def imports(tree: ast.AST) -> Iterator[tuple[ast.Import | ast.ImportFrom, str]]:
-    """Every import with its full name; ``from rtswap import types`` counts as rtswap.core.types."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from ((node, alias.name) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module == "rtswap":
-            yield from ((node, f"rtswap.{alias.name}") for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield node, f"{'.' * node.level}{node.module or ''}"
-
-
-def room_of(path: str) -> str:
-    """``rtswap/media/inputs/video.py`` -> ``inputs``."""
-    return path.removesuffix(".py").split("/")[1]
-
-
-def points_inwards(path: str, tree: ast.Module) -> Iterator[str]:
-    if not path.startswith("rtswap/"):
-        return
-    room = room_of(path)
-    if room not in RANK:
-        yield f"{room} is no room of the house: see LAYERS"
-        return
-    for _, name in imports(tree):
-        if name.startswith("."):
-            yield "relative import"
-        if not name.startswith("rtswap."):
-            continue
-        other = name.split(".")[1]
-        if other not in RANK:
-            yield f"imports {name}, which is no room of the house"
-        elif other != room and RANK[other] == RANK[room]:
-            yield f"{room} imports {other}, which stands beside it"
-        elif RANK[other] > RANK[room]:
-            yield f"{room} imports {other}, which stands above it"
-
-
-def no_foreign_private_names(path: str, tree: ast.Module) -> Iterator[str]:
-    """``from other import _x`` and ``other._x``: what another file may use has no underscore."""
-    own = {"self", "cls"} | {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
-    defined = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and ast.unparse(node.value) in own:
-            defined.add(node.attr)
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            defined.add(node.target.id)
-    foreign = {name.split(".")[0] for _, name in imports(tree) if not name.startswith("rtswap")}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("rtswap"):
-            yield from (f"imports {alias.name} of {node.module}" for alias in node.names if is_private(alias.name))
-        if isinstance(node, ast.Attribute) and is_private(node.attr) and node.attr not in defined:
-            base = ast.unparse(node.value)
-            if base not in own and base.split(".")[0] not in foreign:
-                yield f"line {node.lineno}: {base}.{node.attr}"
-
-
-def is_private(name: str) -> bool:
-    return name.startswith("_") and not name.startswith("__") and name not in ("_", *NAMEDTUPLE)
-
-
-def absent_packages_are_lazy(_: str, tree: ast.Module) -> Iterator[str]:
-    top = ast.Module(
-        body=[node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)], type_ignores=[]
-    )
-    for _node, name in imports(top):
-        if name.split(".")[0] in LAZY:
-            yield f"imports {name} at the top"
-
-
-def asyncio_in_web(path: str, tree: ast.Module) -> Iterator[str]:
-    if not path.startswith("rtswap/web/"):
-        yield from (f"imports {name}" for _, name in imports(tree) if name.split(".")[0] == "asyncio")
-
-
-def threads_where_they_belong(path: str, tree: ast.Module) -> Iterator[str]:
-    """Locks may be anywhere; threads are started by few."""
-    if path.startswith("rtswap/") and not path.startswith(THREADS):
-        for node, name in imports(tree):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.ImportFrom) else []
-            if name.split(".")[0] in ("concurrent", "multiprocessing") or {"Thread", "Timer"} & set(names):
-                yield f"line {node.lineno}: imports {name}"
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Attribute) and ast.unparse(node) in ("threading.Thread", "threading.Timer"):
-                yield f"line {node.lineno}: starts a thread"
-
-
-def marked_by_disclosure_only(path: str, tree: ast.Module) -> Iterator[str]:
-    """Neither what may leave nor the receipt for it is made anywhere else, whatever it is called there."""
-    if path == "rtswap/disclosure/stamp.py":
-        return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and re.search("MarkedImage|StampedImage", ast.unparse(node.func)):
-            yield f"line {node.lineno}: makes a {ast.unparse(node.func)}"
-        if isinstance(node, ast.alias) and node.asname and node.name in ("MarkedImage", "StampedImage"):
-            yield f"line {node.lineno}: calls {node.name} {node.asname}"
-
-
-LOOP_PARTS = ("Pipeline", "HostRenderer", "GpuRenderer", "FaceTracker", "Session")
-"""What a loop is made of."""
-
-
-def one_program(path: str, tree: ast.Module) -> Iterator[str]:
-    """Only ``Program`` puts a loop together, so that what is measured is what ships."""
-    if not path.startswith("rtswap/") or path == "rtswap/app/program.py":
-        return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in LOOP_PARTS:
-            yield f"line {node.lineno}: makes a {ast.unparse(node.func)}: ask rtswap.app.program.Program"
-
-
-def one_row_per_network(path: str, tree: ast.Module) -> Iterator[str]:
-    """What is known of a network stands in its row of assets/networks.toml, not in tables beside it."""
-    if not path.startswith("rtswap/"):
-        return
-    names = set(tomllib.loads((ROOT / "rtswap/assets/networks.toml").read_text()))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Dict):
-            keys = {key.value for key in node.keys if isinstance(key, ast.Constant)}
-            if len(keys & names) > 2:
-                yield f"line {node.lineno}: a table of networks: {', '.join(sorted(keys & names))}"
-
-
-def no_global(_: str, tree: ast.Module) -> Iterator[str]:
-    yield from (f"line {node.lineno}: global" for node in ast.walk(tree) if isinstance(node, ast.Global))
-
-
-def no_broad_except(path: str, tree: ast.Module) -> Iterator[str]:
-    """To clean up and raise the same error again is allowed everywhere."""
-    if path in BROAD_EXCEPT:
-        return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ExceptHandler) and ast.unparse(node.body[-1]) != "raise":
-            caught = ast.unparse(node.type) if node.type else "everything"
-            if re.search(r"\b(everything|Exception|BaseException)\b", caught):
-                yield f"line {node.lineno}: catches {caught}"
-
-
-def small(path: str, _: ast.Module) -> Iterator[str]:
-    lines = len((ROOT / path).read_text().splitlines()) if (ROOT / path).exists() else MAX_LINES + 1
-    if lines > MAX_LINES:
-        yield f"{lines} lines"
-
-
-def has_docstrings(path: str, tree: ast.Module) -> Iterator[str]:
-    if path in WITHOUT_DOCSTRINGS or not tree.body:
-        return
-    if not ast.get_docstring(tree):
-        yield "the file has no docstring"
-    if not path.startswith("rtswap/") or path.count("/") < 2:
-        return
-    for node in tree.body:
-        if (
-            isinstance(node, ast.FunctionDef | ast.ClassDef)
-            and not node.name.startswith("_")
-            and not ast.get_docstring(node)
-        ):
-            yield f"{node.name} has no docstring"
-
-
-def speaks_our_words(_: str, tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
-        name = getattr(node, "id", None) or getattr(node, "arg", None) or getattr(node, "name", None)
-        if not isinstance(name, str) or isinstance(node, ast.keyword | ast.alias):
-            continue
-        for word in name.lower().split("_"):
-            if word in FOREIGN_WORDS:
-                yield f"line {node.lineno}: {name}: say {FOREIGN_WORDS[word]}"
-
-
-RULES: dict[Rule, tuple[str, str]] = {
-    points_inwards: ("rtswap/media/bad.py", "from rtswap.disclosure.badge import X"),
-    no_foreign_private_names: ("rtswap/media/bad.py", "def f(host):\n    return host._level"),
-    absent_packages_are_lazy: ("rtswap/media/outputs/bad.py", "import pyvirtualcam"),
-    asyncio_in_web: ("rtswap/runtime/session.py", "import asyncio"),
-    threads_where_they_belong: ("rtswap/media/outputs/bad.py", "from threading import Thread"),
-    marked_by_disclosure_only: ("rtswap/runtime/pipeline.py", "types.MarkedImage(image, 0, 0.0)"),
-    one_program: ("rtswap/commands/bench/bad.py", "pipeline.Pipeline(tracker, renderer)"),
-    one_row_per_network: ("rtswap/app/bad.py", "SHARE = {'pnet': 1, 'rnet': 2, 'onet': 3}"),
-    no_global: ("rtswap/media/bad.py", "def f():\n    global x\n    x = 1"),
-    no_broad_except: ("rtswap/media/bad.py", "try:\n    f()\nexcept (OSError, Exception):\n    pass"),
-    small: ("rtswap/media/inputs/as_long_as_can_be.py", ""),
-    has_docstrings: ("rtswap/media/inputs/bad.py", '"""One."""\ndef f(): ...'),
-    speaks_our_words: ("rtswap/media/bad.py", "def crop(image, face_bbox): ..."),
-}
-"""Each rule, with a file that breaks it."""
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
@@ -301,12 +39,12 @@ def test_files_that_are_not_shipped_are_small_too(folder: str) -> None:
 def test_recipes_have_no_loop_of_their_own() -> None:
     """They all train in training/trainer.py; one function steps an optimiser."""
     steps = [
-        path.relative_to(ROOT)
+        str(path.relative_to(ROOT))
         for path in sorted((ROOT / "training").rglob("*.py"))
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".backward")
     ]
-    assert steps == [Path("training/recipe.py")]
+    assert steps == ["training/recipe.py"]
 
 
 @pytest.mark.parametrize(("rule", "bad"), RULES.items(), ids=lambda value: getattr(value, "__name__", ""))

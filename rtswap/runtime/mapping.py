@@ -45,6 +45,8 @@ Role = tuple[Track, int | None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Assignment:
+    """A person, and the number of the source they get."""
+
     person: Person
     source: int | None
 
