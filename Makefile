@@ -41,15 +41,15 @@ test: $(READY)
 TENSORRT := tensorrt_rtx==1.7.1.116
 test-plans: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TENSORRT)
-	RTSWAP_REQUIRE_TENSORRT=1 $(BIN)/pytest -q tests/engines
+	RTSWAP_REQUIRE_TENSORRT=1 $(BIN)/pytest -q tests/engines tests/commands/build
 
 # The tests of what only trainers and owners of GPUs install: torch, TensorRT for RTX (which builds plans without a GPU).
 # Elsewhere torch without CUDA comes by: make test-extras EXTRAS="torch --index-url https://download.pytorch.org/whl/cpu"
 EXTRAS := torch==2.13.0 $(TENSORRT)
 test-extras: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(EXTRAS)
-	$(BIN)/pytest -q tests/engines tests/contracts tests/bench tests/compositing tests/swappers tests/training \
-	  tests/gpu/test_graphs.py tests/gpu/test_captured_parts.py tests/app/test_program_gpu.py tests/benchmarks/test_gpu_benchmark.py tests/faults/test_device_faults.py
+	$(BIN)/pytest -q tests/engines tests/gpu tests/contracts tests/compositing tests/swappers tests/disclosure tests/app \
+	  tests/faults tests/benchmarks tests/commands/bench tests/commands/build tests/training tests/test_docs.py
 
 # The tests that make up their own input, with other input every time.
 fuzz: $(READY)
