@@ -100,6 +100,7 @@ def test_every_setting_that_could_is_asked_about() -> None:
     taste = {
         "source.photos",
         "source.also",
+        "source.swap",
         "source.face",
         "input.size",
         "input.fps",

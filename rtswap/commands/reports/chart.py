@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.commands.reports.drawing import GREY, INK, PALE, RED, Color
+from rtswap.core.text import printable
 from rtswap.core.types import Image
 
 if TYPE_CHECKING:
@@ -78,8 +79,8 @@ def draw_charts(title: str, note: str, rows: Sequence[Sequence[Chart]], size: tu
         wide, high = size[0] * len(rows[0]), size[1] * len(rows) + 74
         layout = ConstrainedLayoutEngine(rect=(0.005, 0.005, 0.99, 0.99 - 62 / high), hspace=0.04)
         figure = Figure(figsize=(wide / 100, high / 100), dpi=100, layout=layout, facecolor="white")
-        figure.text(16 / wide, 1 - 14 / high, title, size=15, weight="bold", va="top", color=_rgb(INK))
-        figure.text(16 / wide, 1 - 42 / high, note, va="top", color=_rgb(GREY))
+        figure.text(16 / wide, 1 - 14 / high, printable(title), size=15, weight="bold", va="top", color=_rgb(INK))
+        figure.text(16 / wide, 1 - 42 / high, printable(note), va="top", color=_rgb(GREY))
         canvas: Any = FigureCanvasAgg(figure)
         grid = figure.subplots(len(rows), len(rows[0]), squeeze=False)
         for number, row in enumerate(rows):
