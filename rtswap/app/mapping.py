@@ -29,6 +29,10 @@ class SwapRule(NamedTuple):
     source: str
     """A photo, a folder or a persona."""
 
+    @property
+    def is_example(self) -> bool:
+        return self.person not in PLACES and not self.person.isdecimal()
+
     def __str__(self) -> str:
         return f"--swap {self.person}={self.source}"
 

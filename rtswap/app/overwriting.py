@@ -14,6 +14,7 @@ from itertools import combinations
 from pathlib import Path
 
 from rtswap.app.config import Config
+from rtswap.app.mapping import read_swap_rules
 from rtswap.core.errors import UsageError
 from rtswap.core.urls import local_path, scheme
 from rtswap.source.personas import is_persona
@@ -57,9 +58,11 @@ class WrittenFiles:
 def refuse_losses(config: Config) -> None:
     """Of a run. Raises UsageError."""
     marks = config.marks
-    pairs = [part for rule in config.source.swap for part in rule.split("=", 1)]
-    photos = [photo for photo in (*config.source.photos, *config.source.also, *pairs) if not is_persona(photo)]
-    reads = [(config.input.address, "the input"), *((photo, "a photo of the source") for photo in photos)]
+    rules = read_swap_rules(config)
+    sources = *config.source.photos, *config.source.also, *(rule.source for rule in rules)
+    photos = [(photo, "a photo of the source") for photo in sources]
+    photos += [(rule.person, "an example photo") for rule in rules if rule.is_example]
+    reads = [(config.input.address, "the input"), *(one for one in photos if not is_persona(one[0]))]
     reads += [(path, "what recordings are signed with") for path in (marks.certificate, marks.key) if path]
     written = [target for address in config.output.to for target in written_by(address)]
     if config.metrics.file:
