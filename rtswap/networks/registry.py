@@ -125,9 +125,7 @@ def _asset(entry: Entry) -> Path:
     path = Path(str(resources.files("rtswap").joinpath("assets", entry.asset)))
     if not path.is_file() or (entry.sha256 and _file_hash(path) != entry.sha256):
         got = "a file with another hash" if path.is_file() else "no file"
-        raise ModelError(
-            f"the model {entry.name} at {path} is missing or damaged", got=got, do="Reinstall rtswap."
-        )
+        raise ModelError(f"the model {entry.name} at {path} is missing or damaged", got=got, do="Reinstall rtswap.")
     return path
 
 

@@ -65,7 +65,11 @@ def test_cards_are_named_by_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("driver", "reason"),
-    [(FakeDriver(0), "finds no GPU"), (FakeDriver(1, fails="cuInit"), "cuInit returned error 999"), (None, "no NVIDIA")],
+    [
+        (FakeDriver(0), "finds no GPU"),
+        (FakeDriver(1, fails="cuInit"), "cuInit returned error 999"),
+        (None, "no NVIDIA"),
+    ],
 )
 def test_without_a_card_the_reason_is_told(
     driver: FakeDriver | None, reason: str, monkeypatch: pytest.MonkeyPatch
