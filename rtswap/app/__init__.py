@@ -1,1 +1,1 @@
-"""Settings, and the program that is put together from them."""
+"""Configuration, and the assembly of a run from it."""

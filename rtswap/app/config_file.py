@@ -1,4 +1,4 @@
-"""``rtswap.toml``: found, read, checked, overridden by flags, and written back with where each value came from."""
+"""Find, read and check ``rtswap.toml``, override it by flags, and print the effective configuration."""
 
 from __future__ import annotations
 
@@ -17,22 +17,23 @@ MAX_BYTES = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Effective:
-    """The configuration that counts, and for every ``section.key`` its origin: a file, a flag or the default."""
+    """The effective configuration, and the origin of every ``section.key``: a file, a flag or the default."""
 
     config: Config
     origins: Mapping[str, str]
     files: tuple[Path, ...] = ()
-    """Which were read, the one that counts most last."""
+    """The files that were read, in increasing precedence."""
 
 
 def effective(
     flags: Mapping[str, tuple[Any, str]], *, file: str | None = None, folders: Sequence[Path] | None = None
 ) -> Effective:
-    """Defaults, overridden by files, overridden by flags.
+    """Return the configuration: defaults, overridden by files, overridden by flags.
 
-    ``flags``: ``section.key`` -> (value, flag). ``file``: the only one that is read; otherwise each rtswap.toml
-    in ``folders`` (by default the working folder, then the user's configuration folder), of which the first counts
-    most. The last folder is the user's own: files in the others may not change what is ``own``. Raises ConfigError.
+    ``flags``: ``section.key`` -> (value, flag). ``file``: read only this file; otherwise each rtswap.toml in
+    ``folders`` (by default the working folder, then the user's configuration folder), the first having the highest
+    precedence. The last folder is the user's own: files in the others may not change ``own`` options. Raises
+    ConfigError.
     """
     places = list(reversed(_default_folders() if folders is None else folders))
     own = Path(file) if file is not None else places[0] / FILE_NAME if places else None
@@ -55,7 +56,7 @@ def effective(
 
 
 def read(path: Path) -> dict[str, Any]:
-    """``section.key`` -> checked value, for what the file holds. Raises ConfigError naming file, key and reason."""
+    """Read a file; returns ``section.key`` -> checked value. Raises ConfigError with file, key and reason."""
     found: dict[str, Any] = {}
     for section, content in _parse(path).items():
         if section not in SECTIONS:
@@ -80,7 +81,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def to_toml(effective: Effective) -> str:
-    """The configuration as a TOML file; after each value, as a comment, where it came from."""
+    """Return the configuration as TOML, with each value's origin as a comment."""
     lines: list[str] = []
     for section in SECTIONS:
         lines += ["", f"[{section}]"]
@@ -99,22 +100,22 @@ def _parse(path: Path) -> dict[str, Any]:
         with path.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
-            raise ConfigError(f"{path}: not a configuration file", expected="less than 1 MB", got="more")
+            raise ConfigError(f"{path}: not a configuration file", expected="at most 1 MB", got="a larger file")
         return tomllib.loads(data.decode())
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}", do="Check --config.") from None
-    except (ValueError, RecursionError) as error:  # ValueError: no TOML, no UTF-8, a number of 4300 digits
-        raise ConfigError(f"{path}: not TOML: {str(error).split(';')[0]}") from None
+    except (ValueError, RecursionError) as error:  # ValueError: not TOML, not UTF-8, a number of 4300 digits
+        raise ConfigError(f"{path}: invalid TOML: {str(error).split(';')[0]}") from None
 
 
 def _without_own(found: dict[str, Any], values: Mapping[str, Any], path: Path, own: Path) -> dict[str, Any]:
-    """``found`` as it is, where nothing in it that is ``own`` differs from ``values``. Raises ConfigError."""
+    """Return ``found`` unchanged. Raises ConfigError if it changes an ``own`` option from its value in ``values``."""
     for row in OPTIONS:
         if row.key in found and found[row.key] != values[row.key] and row.own(found[row.key]):
             flag = f"give {row.flags[0]}, " if row.flags else ""
             raise ConfigError(
-                f"{path.absolute()} sets {row.key}, which a file in the working folder may not",
-                do=f"If you mean it, {flag}write it into {own}, or trust the file: --config {path}",
+                f"{path.absolute()} sets {row.key}, which a file in the working folder may not set",
+                do=f"If this is intended, {flag}set it in {own}, or trust the file: --config {path}",
             )
     return found
 
@@ -137,7 +138,7 @@ def _default_folders() -> list[Path]:
 
 
 def _nearest_key(name: str, section: str | None = None) -> str:
-    """A suggestion: the nearest key here, else a key of that name elsewhere."""
+    """Return a suggestion: the nearest key in this section, else in another one; or an empty string."""
     here = [row.word for row in OPTIONS if row.section == section] if section else list(SECTIONS)
     near = nearest(name, here)
     if near:

@@ -1,8 +1,7 @@
-"""What the user sees: one status line that rewrites itself, events above it, results at the end. Printed by rich,
-which is imported when the first thing is.
+"""Terminal output: a status line that is updated in place, events above it, results at the end.
 
-What a command was asked for goes to stdout, everything else to stderr. When stderr is closed or its reader has gone,
-the console falls silent and the work goes on.
+Results of commands go to stdout, everything else to stderr. If stderr is closed, output stops and the run continues.
+Prints through rich, which is imported on first use.
 """
 
 from __future__ import annotations
@@ -27,21 +26,21 @@ if TYPE_CHECKING:
     from rich.live import Live
 
 Shown: TypeAlias = "RenderableType"
-"""What is printed: a line of text, or a table (``commands.reports.table``). On a terminal texts wrap between words,
-unless they begin with two spaces: commands, to be copied."""
+"""A line of text, or a table (``commands.reports.table``). On a terminal text wraps between words, unless it starts
+with two spaces: those lines are commands to copy."""
 PLAIN_EVERY_S = 10.0
-"""Seconds before and between status lines where there is no terminal."""
+"""Seconds before the first and between status lines without a terminal."""
 REDRAW_EVERY_S = 0.1
 BAR_CELLS, GREEN = 24, "green"
 PLAIN_WIDTH = 100_000
-"""Columns where there is no terminal: nothing wraps."""
+"""Columns without a terminal, so that nothing wraps."""
 
 
 class Console:
-    """Prints for one run; leaves its lines standing at the end of a ``with`` block. Any thread may call the methods.
+    """Prints for one run; the end of a ``with`` block leaves the last status line on screen. Any thread may call it.
 
-    ``quiet`` silences everything but errors and JSON; ``json`` prints the result as one JSON object on stdout;
-    ``stats``: the command's figures are wanted in full. ``clock`` gives seconds.
+    ``quiet`` suppresses everything but errors and JSON; ``json`` prints the result as one JSON object on stdout;
+    ``stats``: print all figures. ``clock`` returns seconds.
     """
 
     def __init__(
@@ -70,19 +69,19 @@ class Console:
         self.finish()
 
     def event(self, text: str) -> None:
-        """Something that happened, on a line of its own above the status line; not repeated when it repeats."""
+        """Print an event on its own line above the status line, unless it equals the previous event."""
         if self.quiet or text == self._last_event:
             return
         self._last_event = text
         self._rich.print(printable(text), soft_wrap=True)
 
     def status(self, line: str) -> None:
-        """Replace the status line. Call it as often as you like; without a terminal every 10 s are printed."""
+        """Replace the status line. May be called at any rate; without a terminal a line is printed every 10 s."""
         if self._due():
             self._draw(line)
 
     def progress(self, done: int, total: int | None, line: str = "") -> None:
-        """Like ``status``, with a bar and the time that is left. ``total`` None: not known beforehand."""
+        """Like ``status``, with a progress bar and the remaining time. ``total`` None: unknown."""
         if self._began_at is None:
             self._began_at = self._clock()
         complete = bool(total) and done >= (total or 0)
@@ -97,8 +96,7 @@ class Console:
         self._draw(words.rstrip(), share)
 
     def summary(self, result: Mapping[str, Any], *shown: Shown) -> None:
-        """What a run came to: ``result`` as JSON on stdout where that was asked for, otherwise ``shown`` for people
-        on stderr."""
+        """Print the result of a run: with ``json`` ``result`` as JSON on stdout, otherwise ``shown`` on stderr."""
         self.finish()
         if self.json:
             _write_answer(_as_json(result) + "\n")
@@ -107,8 +105,8 @@ class Console:
             self._rich.file.flush()
 
     def answer(self, result: Any, *shown: Shown) -> None:
-        """Like ``summary``, for commands that print what they were asked for: on stdout for people, too. Raises
-        OutputError where it cannot be written."""
+        """Like ``summary``, for commands whose purpose is the printed result: ``shown`` goes to stdout too. Raises
+        OutputError if it cannot be written."""
         self.finish()
         if self.json:
             _write_answer(_as_json(result) + "\n")
@@ -116,7 +114,7 @@ class Console:
             _write_answer(rendered(shown, open_rich(sys.stdout, self._environ)))
 
     def finish(self) -> None:
-        """Leave the status line standing and go to the next one."""
+        """Leave the status line on screen and continue below it."""
         if self._live is not None:
             self._live.stop()
             self._live = None
@@ -126,7 +124,7 @@ class Console:
         return open_rich(self._stream, self._environ)
 
     def _due(self, *, now: bool = False) -> bool:
-        """Is it time for another status line? ``now``: in any case."""
+        """Whether another status line is due. ``now``: ignore the interval."""
         if self.quiet:
             return False
         at, every_s = self._clock(), REDRAW_EVERY_S if self._rich.is_terminal else PLAIN_EVERY_S
@@ -138,7 +136,7 @@ class Console:
         return True
 
     def _draw(self, line: str, share: float | None = None) -> None:
-        """``share``: 0..1, drawn as a bar before the line."""
+        """Draw the status line. ``share``: 0..1, drawn as a bar before the line."""
         from rich.live import Live
         from rich.progress_bar import ProgressBar
         from rich.text import Text
@@ -160,7 +158,7 @@ class Console:
         self._live.update(shown, refresh=True)
 
     def _remaining(self, share: float) -> str:
-        """``  ETA 1:05``, once there is something to judge by."""
+        """Return ``  ETA 1:05``; empty in the first 0.5 s."""
         spent_s = self._clock() - (self._began_at or 0.0)
         if share >= 1 or share <= 0 or spent_s < 0.5:
             return ""
@@ -168,7 +166,7 @@ class Console:
 
 
 def open_rich(stream: TextIO | None, environ: Mapping[str, str] = os.environ) -> RichConsole:
-    """Colours on a terminal unless NO_COLOR is set; elsewhere plain text that does not wrap."""
+    """Return a rich console: with colours on a terminal unless NO_COLOR is set, else plain text without wrapping."""
     from rich.console import Console as RichConsole
 
     terminal = _is_terminal(stream) and environ.get("TERM") != "dumb"
@@ -186,7 +184,7 @@ def open_rich(stream: TextIO | None, environ: Mapping[str, str] = os.environ) ->
 
 
 def print_error(message: str, trace: str = "") -> None:
-    """One line on stderr, never wrapped; before it a traceback, as it is."""
+    """Print an error in one line on stderr, without wrapping, after the traceback ``trace``."""
     from rich.text import Text
 
     to = open_rich(sys.stderr)
@@ -196,7 +194,7 @@ def print_error(message: str, trace: str = "") -> None:
 
 
 class _Patient:
-    """A stream whose reader may go away, and that may lack letters."""
+    """A text stream that ignores a closed reader and replaces characters that its encoding lacks."""
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
@@ -230,7 +228,7 @@ def _is_terminal(stream: TextIO | None) -> bool:
 
 
 def rendered(parts: Sequence[Shown], to: RichConsole) -> str:
-    """What is printed: each text is a line; in a file or a pipe a table has no rules."""
+    """Return the parts as text: each string is a line; tables have no rules without a terminal."""
     from rich.table import Table
 
     with to.capture() as captured:
@@ -246,7 +244,7 @@ def rendered(parts: Sequence[Shown], to: RichConsole) -> str:
 
 
 def _write_answer(text: str) -> None:
-    """To stdout, where it is open. Raises OutputError; BrokenPipeError where nobody reads it."""
+    """Write to stdout, if it is open. Raises OutputError, or BrokenPipeError if the reader has closed the pipe."""
     if sys.stdout is None:
         return
     try:
@@ -267,7 +265,8 @@ def _as_json(result: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """As JSON knows it: no NaN or infinity, no tuples, no NumPy numbers, text for anything else."""
+    """Convert a value to JSON types: NaN and infinity become null, tuples lists, NumPy values plain numbers, other
+    types strings."""
     if isinstance(value, Mapping):
         return {str(name): _plain(item) for name, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):

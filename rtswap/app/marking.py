@@ -1,4 +1,4 @@
-"""What leaves is marked, and whose face it is was asked: the parts of that, put together from the configuration."""
+"""Set up consent, badge, watermark and signing from the configuration."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ FIRST_YEAR = 2026
 
 
 def confirm_sources(config: Config, on_event: Event) -> None:
-    """Have it confirmed, once for each photo, that the person shown has agreed. Raises UsageError, SourceError."""
+    """Ask for confirmation, once for each photo, that the person shown has agreed. Raises UsageError, SourceError."""
     source = config.source
     photos = [*source.photos, *source.also, *(rule.source for rule in read_swap_rules(config))]
     ask(list(dict.fromkeys(photos)), ConsentRecord(), assume=source.i_have_consent, on_event=on_event)
 
 
 def unmarked_reason(config: Config) -> str:
-    """Why nothing is drawn or embedded; empty where it is. Raises ConfigError for ``--unmarked`` without a reason."""
+    """Return the reason for ``--unmarked``; empty if frames are marked. Raises ConfigError for ``--unmarked`` without
+    a reason."""
     if not config.marks.unmarked:
         return ""
     if not config.marks.reason:
@@ -39,16 +40,17 @@ def unmarked_reason(config: Config) -> str:
             "--unmarked needs a reason",
             expected='[marks] reason = "why" in rtswap.toml',
             got="none",
-            do="Write it into your own one, or one named by --config; each start prints it and the metrics hold it.",
+            do="Add it to your own rtswap.toml or to the file given with --config; it is printed at each start and "
+            "recorded in the metrics.",
         )
     return config.marks.reason
 
 
 def make_disclosure(config: Config, on_event: Event) -> Disclosure:
-    """Badge and invisible mark. Raises ConfigError."""
+    """Return the badge and watermark that frames are marked with. Raises ConfigError."""
     badge, reason = config.badge, unmarked_reason(config)
     if reason:
-        on_event(f"--unmarked, because: {reason}. Pictures leave without badge and mark; recordings are still signed")
+        on_event(f"--unmarked: {reason}. Frames have no badge and no watermark; recordings are still signed")
         return Disclosure(None, None)
     if badge.hide:
         on_event(NO_BADGE_NOTICE)
@@ -57,7 +59,7 @@ def make_disclosure(config: Config, on_event: Event) -> Disclosure:
 
 
 def payload(now: datetime | None = None) -> Payload:
-    """What the invisible mark says: this version, this month."""
+    """Return the watermark's payload: rtswap's version and the month."""
     now = now or datetime.now(UTC)
     major, minor = (int(part) for part in __version__.split(".")[:2])
     months = (now.year - FIRST_YEAR) * 12 + now.month - 1
@@ -65,14 +67,14 @@ def payload(now: datetime | None = None) -> Payload:
 
 
 def make_signer(config: Config, input_path: Path | None, on_event: Event) -> Sign:
-    """What signs each finished recording: with the user's certificate, or with one of this machine. ``input_path``:
-    the file that was swapped, if it was one. Raises ConfigError for a certificate that cannot sign."""
+    """Return the function that signs a finished recording with the user's certificate or this machine's own.
+    ``input_path``: the input, if it is a file. Raises ConfigError for a certificate that cannot sign."""
     from rtswap.disclosure.certificate import SigningIdentity, local_identity
     from rtswap.disclosure.manifest import ManifestFacts, check_identity, facts_of, sign_file
 
     marks, marked = config.marks, not unmarked_reason(config)
     if (marks.certificate is None) != (marks.key is None):
-        raise ConfigError("a signing certificate and its key belong together", do="Give --sign-with and --sign-key.")
+        raise ConfigError("signing needs both a certificate and its key", do="Give both --sign-with and --sign-key.")
     own = None
     if marks.certificate is not None and marks.key is not None:
         own = SigningIdentity.from_files(Path(marks.certificate).expanduser(), Path(marks.key).expanduser())

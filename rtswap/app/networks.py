@@ -1,4 +1,4 @@
-"""The networks that see faces, and those of the swapper, each on the engine that was chosen for this machine."""
+"""Load the face networks and the swapper's networks, on the engine chosen for this machine."""
 
 from __future__ import annotations
 
@@ -20,51 +20,52 @@ from rtswap.tracking.detector import MtcnnDetector
 
 LANDMARK_PX = 128
 MOST_THREADS = 4
-"""More threads than this wait for each other longer than they work on networks this small."""
+"""For networks this small, more threads spend longer waiting for each other than computing."""
 FRAME_PX, PHOTO_PX = 256, 1024
-"""Longest side of what P-Net sees, where a face has 12 px. In photos small faces count, and time does not."""
+"""Longest side of P-Net's input, in which it finds faces of 12 px. Larger for photos, to find small faces."""
 OpenEngines = Callable[[Iterable[str]], Mapping[str, Engine]]
-"""Names of the catalogue -> their engines, opened together where they are not open yet."""
+"""Catalogue names -> their engines; loads missing ones together."""
 
 
 class FaceModels(NamedTuple):
-    """The models of one loop. Networks may be shared with other loops; what is remembered is this loop's own."""
+    """The models of one loop. Networks may be shared with other loops; the models' state is per loop."""
 
     detector: Detector
     """For frames."""
     photo_detector: Detector
-    """For photos: slower, and finds smaller faces."""
+    """For photos: slower, but finds smaller faces."""
     landmarks: LandmarkModel
     embedder: Callable[[], Embedder | None]
-    """dlib's of ``spaces``; None where it is not installed."""
+    """dlib's embedder from ``spaces``; None if its weights are not installed."""
     spaces: IdentitySpaces
-    """Opened when asked for, once: dlib's takes 0.3 s and 80 MB."""
+    """Loaded once, on first use: dlib's takes 0.3 s and 80 MB."""
     open: OpenEngines
-    """Opens further networks of the catalogue, such as the swapper's."""
+    """Loads more networks of the catalogue, such as the swapper's."""
     recogniser: Embedder | None = None
-    """Knows a face again; None where nobody asked for it."""
+    """Recognises a person; None if not configured."""
     occlusion_model: OcclusionModel | None = None
-    """Tells what hides a face; None where it is not asked for."""
+    """Finds what covers a face; None if not configured."""
     engine: str = ""
-    """What runs them, for reports."""
+    """Name of the engine that runs them, for reports."""
 
 
 class Networks:
-    """The networks of one process, each opened once, when it is first needed. Any number of loops may share them."""
+    """The networks of one process, each loaded once, on first use. Several loops may share them."""
 
     def __init__(self, config: Config, *, on_event: Callable[[str], None]) -> None:
-        """Opens those that every loop of this configuration needs. Raises ModelError, EngineError."""
+        """Load the networks that every loop of this configuration needs. Raises ModelError, EngineError."""
         self._config, self._on_event = config, on_event
         self._registry = Registry(on_event=on_event)
         self._threads = config.engine.threads or min(MOST_THREADS, os.cpu_count() or 1)
         self.engines: dict[str, Engine] = {}
-        """Those that are open, by name."""
+        """Loaded engines by network name."""
         self.open(base_networks(config))
         self.spaces: IdentitySpaces = {"dlib": cache(self._dlib)}
-        """Identity networks, each opened once, when it is asked for. Raise NotInstalled."""
+        """Functions that return an identity network, loaded on first use; they raise NotInstalled."""
 
     def open(self, names: Iterable[str]) -> Mapping[str, Engine]:
-        """Their engines, chosen together where they are not open yet. Raises ModelError, EngineError."""
+        """Return the engines of these networks; loads missing ones, with one choice of engine for all of them.
+        Raises ModelError, EngineError."""
         names = tuple(names)
         rows = [self._registry.entry(name) for name in names if name not in self.engines]
         missing = {
@@ -81,7 +82,7 @@ class Networks:
         return {name: self.engines[name] for name in names}
 
     def embedder(self) -> Embedder | None:
-        """dlib's network; None where its weights are not installed."""
+        """Return dlib's network; None if its weights are not installed."""
         try:
             return self.spaces["dlib"]()
         except NotInstalled:
@@ -105,14 +106,14 @@ class Networks:
 def open_models(
     config: Config, *, on_event: Callable[[str], None], wrap: Callable[[Engine], Engine] = lambda engine: engine
 ) -> FaceModels:
-    """The models of one loop on networks of its own. ``wrap`` may put something around every engine. Raises
+    """Return the models of one loop, on newly loaded networks. ``wrap`` is applied to every engine. Raises
     ModelError, EngineError."""
     networks = Networks(config, on_event=on_event)
     return bind_models(networks, config, lambda name: wrap(networks.open((name,))[name]))
 
 
 def bind_models(networks: Networks, config: Config, engine_of: Callable[[str], Engine] | None = None) -> FaceModels:
-    """New models, for one thread, on networks that are open. ``engine_of``: name -> the engine to use instead."""
+    """Return new models for one thread on shared networks. ``engine_of``: network name -> engine to use instead."""
     networks.open(needed := base_networks(config))
     engines = {name: engine_of(name) if engine_of else networks.engines[name] for name in needed}
     tracking = config.tracking
@@ -146,7 +147,7 @@ def bind_models(networks: Networks, config: Config, engine_of: Callable[[str], E
 
 
 def base_networks(config: Config) -> tuple[str, ...]:
-    """The networks that every loop of this configuration needs, whatever its swapper."""
+    """Return the names of the networks that this configuration needs with any swapper."""
     names = ["pnet", "rnet", "onet", "landmarks"]
     if config.tracking.follow == "person":
         names.append("recognition")

@@ -1,4 +1,4 @@
-"""How the values of some settings are read and written that only one setting takes."""
+"""Value types that are used by a single option each."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from rtswap.swappers import built_in_swappers
 BADGE_STYLES = ("auto", "dark", "light", "outline")
 BADGE_POSITIONS = ("tl", "tc", "tr", "bl", "bc", "br")
 BADGE_LANGUAGES = tuple("en bg cs da de el es et fi fr ga hr hu it lt lv mt nl pl pt ro sk sl sv zh ja ko".split())  # noqa: SIM905
-"""The official ones of the EU, and three more."""
+"""The official languages of the EU, and Chinese, Japanese and Korean."""
 
 
 def camera_index() -> Kind:
-    """A camera's number, 0 to 255; always a text inside."""
+    """A camera number, 0 to 255; stored as a string."""
     index = integer("N", 0, 255)
     return Kind(index.expected, "N", lambda value: str(index.parse(value)), write=index.write)
 
 
 def address() -> Kind:
-    """A camera's number, a path or a URL; always a text inside."""
-    expected = "a camera's number, a file, a folder or a URL"
+    """A camera number, a path or a URL; stored as a string."""
+    expected = "a camera number, a file, a folder or a URL"
     read = text("ADDRESS", expected).parse
     return Kind(expected, "ADDRESS", lambda v: read(str(v)), (str, int))
 
 
 def badge_look() -> Kind:
-    """A style, a place or both, in any order; always ``style place`` inside."""
+    """A style, a position or both, in any order; stored as ``style position``."""
 
     def parse(value: str) -> str:
         style, position = "auto", "bl"
@@ -44,12 +44,12 @@ def badge_look() -> Kind:
             raise ValueError("nothing")
         return f"{style} {position}"
 
-    expected = f"a style ({', '.join(BADGE_STYLES)}), a place ({', '.join(BADGE_POSITIONS)}) or both: light,tr"
-    return Kind(expected, "STYLE,PLACE", parse)
+    expected = f"a style ({', '.join(BADGE_STYLES)}), a position ({', '.join(BADGE_POSITIONS)}) or both: light,tr"
+    return Kind(expected, "STYLE,POSITION", parse)
 
 
 def swapper() -> Kind:
-    """A built-in swapper by name or alias, or another package's, loaded only when it is used; its name inside."""
+    """A built-in swapper by name or alias, or a plugin's (loaded only when used); stored as its name."""
     names = tuple(spec.name for spec in built_in_swappers())
     aliases = {alias: spec.name for spec in built_in_swappers() for alias in spec.aliases}
 
@@ -59,16 +59,16 @@ def swapper() -> Kind:
             raise ValueError(repr(value))
         return name
 
-    expected = f"one of {', '.join(names)}, or the swapper of an installed package"
+    expected = f"one of {', '.join(names)}, or the swapper of an installed plugin"
     return Kind(expected, "{" + ",".join(names) + "}", parse, choices=names, aliases=aliases)
 
 
 def finish() -> Kind:
-    """A finish of another package; it is loaded only when it is used."""
+    """A plugin's finish; it is loaded only when used."""
 
     def parse(value: str) -> str:
         if value not in plugin_names(FINISHES):
             raise ValueError(repr(value))
         return value
 
-    return Kind("the name of an installed package's finish", "NAME", parse, many=True)
+    return Kind("the name of an installed plugin's finish", "NAME", parse, many=True)

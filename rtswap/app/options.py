@@ -1,7 +1,7 @@
-"""How one setting is declared: once, in a dataclass field, for flags, for ``rtswap.toml`` and for the docs.
+"""Declare an option once, as a dataclass field, for flags, ``rtswap.toml`` and the docs.
 
-A ``Kind`` reads a value from text (a flag) or from TOML and writes it back as TOML. ``option`` makes a
-dataclass field of it; ``options_of`` lists the fields of a dataclass as ``Option`` rows.
+A ``Kind`` reads a value from text (a flag) or TOML and writes it as TOML. ``option`` creates a dataclass field with
+it; ``options_of`` lists the fields of a dataclass as ``Option`` rows.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|min)")
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How a value is read and written."""
+    """A value type: how it is parsed and written."""
 
     expected: str
     """For messages: ``a duration such as 40ms or 2s``."""
@@ -30,7 +30,7 @@ class Kind:
     parse: Callable[[Any], Any]
     """Text or a TOML value of one of ``types`` -> the value. Raises ValueError."""
     types: tuple[type, ...] = (str,)
-    """What TOML may hold."""
+    """Accepted TOML types."""
     write: Callable[[Any], str] = json.dumps
     """The value -> TOML."""
     many: bool = False
@@ -39,10 +39,10 @@ class Kind:
     """A flag without a value, a boolean in TOML."""
     choices: tuple[str, ...] = ()
     aliases: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """Former names of choices -> the name."""
+    """Deprecated names of choices -> the current name."""
 
     def from_toml(self, value: object) -> Any:
-        """Raises ValueError where TOML holds something of another type."""
+        """Convert a TOML value. Raises ValueError for a wrong type or value."""
         if self.many:
             items = value if isinstance(value, list) else [value]
             return tuple(self._one_from_toml(item) for item in items)
@@ -61,7 +61,7 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One row of the table: a field of a configuration dataclass with everything said about it."""
+    """One option: a field of a configuration dataclass with its flags, type and help."""
 
     section: str
     name: str
@@ -70,13 +70,13 @@ class Option:
     flags: tuple[str, ...]
     help: str
     also: tuple[tuple[str, Kind, str], ...]
-    """Further flags for the same field, each with its own kind and help: ``--cam 0`` for ``--input 0``."""
+    """More flags for the same field, each with its own kind and help: ``--cam 0`` for ``--input 0``."""
     own: Callable[[Any], bool] = never
-    """Whether a value is taken from flags and the user's own file alone, see ``foreign``."""
+    """Whether a value is accepted only from flags and the user's own file, see ``trust.py``."""
 
     @property
     def word(self) -> str:
-        """The field's name without its unit: the values written in TOML carry their own."""
+        """The field's name without its unit, since TOML values include the unit."""
         return self.name.removesuffix("_s").removesuffix("_px")
 
     @property
@@ -91,14 +91,14 @@ def option(
     help: str,
     also: Sequence[tuple[str, Kind, str]] = (),
     own: Callable[[Any], bool] = never,
-) -> Any:  # Any, as dataclasses.field: the annotation of the field is what counts
-    """A dataclass field that is also a flag and a key of ``rtswap.toml``."""
+) -> Any:  # Any, as for dataclasses.field: the field's annotation gives the type
+    """Return a dataclass field that is also a flag and a key of ``rtswap.toml``."""
     metadata = {"kind": kind, "flags": flags, "help": help, "also": tuple(also), "own": own}
     return field(default=default, metadata=metadata)
 
 
 def options_of(section: str, component: type) -> tuple[Option, ...]:
-    """The rows of one configuration dataclass, in order."""
+    """Return the options of a configuration dataclass, in order."""
     rows = []
     for item in fields(component):
         assert item.default is not MISSING, f"{component.__name__}.{item.name} needs a default"
@@ -107,7 +107,7 @@ def options_of(section: str, component: type) -> tuple[Option, ...]:
 
 
 def text(metavar: str, expected: str) -> Kind:
-    """Any text but an empty one."""
+    """A non-empty string."""
 
     def parse(value: str) -> str:
         if not value.strip() or "\0" in value:
@@ -118,7 +118,7 @@ def text(metavar: str, expected: str) -> Kind:
 
 
 def texts(metavar: str, expected: str) -> Kind:
-    """Several of them: a repeatable flag."""
+    """A repeatable flag of non-empty strings."""
     return Kind(expected, metavar, text(metavar, expected).parse, write=_quote, many=True)
 
 
@@ -136,12 +136,12 @@ def assignments(left: str, right: str, example: str) -> Kind:
 
 
 def integer(metavar: str, low: int, high: int) -> Kind:
-    """From ``low`` to ``high``, both included."""
+    """An integer from ``low`` to ``high``, inclusive."""
     return Kind(f"a whole number from {low} to {high}", metavar, _bounded(int, low, high), types=(int,), write=str)
 
 
 def number(metavar: str, low: float, high: float) -> Kind:
-    """From ``low`` to ``high``, both included; finite."""
+    """A finite number from ``low`` to ``high``, inclusive."""
     return Kind(
         f"a number from {low:g} to {high:g}", metavar, _bounded(float, low, high), (int, float), write=_number
     )
@@ -159,7 +159,7 @@ def choice(*names: str) -> Kind:
 
 
 def choices(*names: str) -> Kind:
-    """Some of the names, written ``models,mouth``; an array in TOML."""
+    """A subset of the names, written ``models,mouth``; an array in TOML."""
 
     def parse(value: str | list[str]) -> tuple[str, ...]:
         words = [str(word).strip() for word in (value.split(",") if isinstance(value, str) else value)]
@@ -168,12 +168,12 @@ def choices(*names: str) -> Kind:
             raise ValueError(repr(unknown[0]))
         return tuple(dict.fromkeys(words))
 
-    expected = f"some of {', '.join(names)}, with commas between"
+    expected = f"a comma-separated list of {', '.join(names)}"
     return Kind(expected, "NAME,...", parse, (str, list), write=lambda v: f"[{', '.join(map(_quote, v))}]")
 
 
 def switch() -> Kind:
-    """On or off."""
+    """A boolean flag."""
     return Kind("true or false", "", bool, types=(bool,), switch=True)
 
 

@@ -1,7 +1,7 @@
-"""No file that a run reads is written by it, and none is written twice: looked at before anything is opened.
+"""Refuse a run that would overwrite a file it reads or write a file twice; checked before any file is opened.
 
-Files are compared by device and inode, so a link or another spelling of the path is the same file. Nothing lifts
-this, not even ``--overwrite``.
+Files are compared by device and inode, so links and other spellings of a path are recognised. ``--overwrite`` does
+not disable this check.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from rtswap.vision.images import PICTURE_SUFFIXES
 _NUMBER = re.compile(r"%0?\d*d")
 _NO_FILES = ("window", "null")
 _BESIDE = (".mkv", ".bmp")
-"""Their manifest lies in a file of its own: ``clip.c2pa``."""
+"""Suffixes whose C2PA manifest is a separate file: ``clip.c2pa``."""
 Identity = tuple[int, int] | str
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenFiles:
-    """What an output writes: in ``folder`` every file whose name matches ``name``."""
+    """The files that an output writes: those in ``folder`` whose names match ``name``."""
 
     folder: Path
     name: re.Pattern[str]
     first: str
-    """The name of the first one."""
+    """Name of the first file."""
     many: bool
 
     @property
@@ -42,13 +42,13 @@ class WrittenFiles:
         return str(self.folder if self.many else self.folder / self.first)
 
     def existing(self) -> Iterable[Path]:
-        """What is there now and would be replaced."""
+        """Return the files that the output may replace."""
         if not self.many:
             return [self.folder / self.first]
         return (path for path in _children(self.folder) if self.name.fullmatch(path.name))
 
     def meets(self, other: WrittenFiles) -> bool:
-        """Whether both write the same file."""
+        """Whether both could write the same file."""
         if not self.many and not other.many:
             return _identity(self.folder / self.first) == _identity(other.folder / other.first)
         same = _identity(self.folder) == _identity(other.folder)
@@ -56,25 +56,26 @@ class WrittenFiles:
 
 
 def refuse_losses(config: Config) -> None:
-    """Of a run. Raises UsageError."""
+    """Check the inputs and outputs of a run. Raises UsageError."""
     marks = config.marks
     rules = read_swap_rules(config)
     sources = *config.source.photos, *config.source.also, *(rule.source for rule in rules)
     photos = [(photo, "a photo of the source") for photo in sources]
     photos += [(rule.person, "an example photo") for rule in rules if rule.is_example]
     reads = [(config.input.address, "the input"), *(one for one in photos if not is_persona(one[0]))]
-    reads += [(path, "what recordings are signed with") for path in (marks.certificate, marks.key) if path]
+    reads += [(path, "the signing certificate or key") for path in (marks.certificate, marks.key) if path]
     written = [target for address in config.output.to for target in written_by(address)]
     if config.metrics.file:
         written += [one_file(Path(config.metrics.file))]
     for one, other in combinations(written, 2):
         if one.meets(other):
-            raise UsageError(f"{other.shown} would be written twice", do="Give each output a name of its own.")
+            raise UsageError(f"two outputs write {other.shown}", do="Give each output a different name.")
     refuse(reads, written)
 
 
 def refuse(reads: Iterable[tuple[str, str]], written: Sequence[WrittenFiles]) -> None:
-    """``reads``: addresses, and what each is. A folder stands for itself and its pictures. Raises UsageError."""
+    """Raise UsageError if an output would replace an input. ``reads``: (address, what it is); a folder stands for
+    itself and its images."""
     known: dict[Identity, str] = {}
     for address, what in reads:
         if not scheme(address) or scheme(address) == "file":
@@ -86,12 +87,12 @@ def refuse(reads: Iterable[tuple[str, str]], written: Sequence[WrittenFiles]) ->
         for path in (*found, *target.existing()):
             if lost := known.get(_identity(path)):
                 raise UsageError(
-                    f"{path} is {lost}", do="Give the output another name: what is read is never replaced."
+                    f"the output {path} is {lost}", do="Give the output another name: inputs are never overwritten."
                 )
 
 
 def written_by(address: str) -> list[WrittenFiles]:
-    """What an output address writes; nothing for a camera, the window and what is sent."""
+    """Return the files that an output address writes; empty for a virtual camera, the window and network streams."""
     address = address.strip()
     if address.partition(":")[0] == "vcam" or address in _NO_FILES or (scheme(address) and scheme(address) != "file"):
         return []
@@ -106,12 +107,13 @@ def written_by(address: str) -> list[WrittenFiles]:
 
 
 def one_file(path: Path) -> WrittenFiles:
-    """The file at ``path``, and nothing else."""
+    """Return the WrittenFiles for a single file."""
     return WrittenFiles(path.parent, re.compile(re.escape(path.name)), path.name, False)
 
 
 def _identity(path: Path) -> Identity:
-    """Of what a path leads to; where nothing is there yet, its name without links in it."""
+    """Return device and inode of a file; if it does not exist, its normalised path with links in the folder
+    resolved."""
     try:
         found = path.stat()
     except (OSError, ValueError):

@@ -1,8 +1,8 @@
-"""Which settings a file that came with a folder may not change: ``option(..., own=...)`` in the table.
+"""Rules for settings that a ``rtswap.toml`` in the working folder may not change: ``option(..., own=...)``.
 
-A ``rtswap.toml`` in the working folder may have been downloaded with the videos beside it. What decides whether a
-real face shows, whether pictures are marked, whose agreement is taken for granted and where anything is sent or
-written is taken from flags, from the user's own file or from ``--config`` alone.
+Such a file may have been downloaded together with videos. Settings that decide whether a real face is shown, whether
+frames are marked, whether consent is assumed and where data is sent or written are accepted only from flags, from the
+user's own configuration file and from ``--config``.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from rtswap.core.urls import scheme
 
 
 def never(value: Any) -> bool:
-    """A matter of taste: any file may set it."""
+    """Any file may set the option."""
     return False
 
 
 def always(value: Any) -> bool:
-    """A matter of safety, whatever the value."""
+    """No untrusted file may set the option, whatever the value."""
     return True
 
 
 def leads_away(value: Any) -> bool:
-    """Whether an address, or one of several, is a URL, a device or a path outside the working folder."""
+    """Whether any of the addresses is a URL, a device or a path outside the working folder."""
     addresses = value if isinstance(value, tuple) else (value,)
     return any(isinstance(address, str) and _leads_away(address) for address in addresses)
 
@@ -34,5 +34,5 @@ def _leads_away(address: str) -> bool:
         return True
     try:
         return not Path(address.strip()).expanduser().resolve().is_relative_to(Path.cwd().resolve())
-    except (OSError, RuntimeError, ValueError):  # a loop of links, a home of nobody, a NUL
+    except (OSError, RuntimeError, ValueError):  # a symlink loop, an unknown home folder, a NUL
         return True

@@ -1,1 +1,1 @@
-"""The ground that every room stands on: values, seams, errors, files."""
+"""Data types, protocols, errors and file helpers that every other package uses."""

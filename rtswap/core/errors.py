@@ -1,19 +1,19 @@
-"""The exception tree. One line each: what, expected, got, what to do.
+"""Exception classes. A message is one line: what failed, what was expected, what was found, what to do.
 
 ::
 
-    RtswapError                 exit code 1: it went wrong while running
-    |-- UsageError              exit code 2: what was asked for cannot be meant
+    RtswapError                 exit code 1: runtime error
+    |-- UsageError              exit code 2: invalid flag, configuration or photo
     |   |-- ConfigError         a flag or a line of rtswap.toml
-    |   `-- SourceError         the photo: no face, too small, blurred, not a picture
+    |   `-- SourceError         the photo: no face, too small, blurred, not an image
     |-- InputError              camera, file or URL cannot be opened or read
     |-- OutputError             virtual camera, window, file or URL cannot be opened or written
-    |-- ModelError              a network's file is missing, damaged, or not what its contract says
-    |   `-- NotInstalled        an optional package that it needs; says which
+    |-- ModelError              a network's file is missing or damaged, or its inputs or outputs are wrong
+    |   `-- NotInstalled        a required optional package is missing; the message names it
     |-- EngineError             no engine can run a network; lists every engine's reason
-    `-- FaceLost                the tracked face is gone and ``--on-failure stop`` was asked for
+    `-- FaceLost                the tracked face is lost and ``--on-failure stop`` is set
 
-Only these reach the user as a message; anything else is a defect and shows a traceback.
+Only these are shown to the user as a message; any other exception is a bug and shows a traceback.
 """
 
 from __future__ import annotations
@@ -70,6 +70,7 @@ class FaceLost(RtswapError):
 
 
 def reason(error: object) -> str:
-    """Why something failed, in a line of at most 200 characters: the system's words, without file name and number."""
+    """Return the cause of an error in one line of at most 200 characters: the system's message without file name and
+    errno."""
     text = str(getattr(error, "strerror", None) or error).strip()
     return text.splitlines()[0][:200].rstrip(".") if text else type(error).__name__

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whoever else writes them and whatever ends the writing; their hashes."""
+"""Write files atomically, hash and list them, and refuse to overwrite existing ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from rtswap.core.errors import OutputError, RtswapError, reason
 
 
 def write_atomic(path: Path, content: bytes, *, private: bool = False) -> None:
-    """Put ``content`` in the place of whatever is at ``path``. ``private``: for its owner alone. Raises OSError."""
+    """Replace the file at ``path`` by ``content``; an interrupted write leaves the old file unchanged. ``private``:
+    readable by the owner only (mode 0600). Raises OSError."""
     part = path.with_name(f".{path.name[:80]}.{secrets.token_hex(4)}.part")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     handle = os.open(part, flags, 0o600 if private else 0o666)
@@ -30,34 +31,34 @@ def write_atomic(path: Path, content: bytes, *, private: bool = False) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """In hex, read in pieces. Raises OSError."""
+    """Return the file's SHA-256 in hex, read in chunks. Raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def make_writable(folder: Path) -> None:
-    """Make the folder where it is missing, and try to write in it. Raises OSError."""
+    """Create the folder if it is missing and check that it is writable. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder) as file:
         file.write(b"\0")
 
 
 def write_cached(path: Path, content: bytes, *, cache: str, error: type[RtswapError]) -> None:
-    """``write_atomic`` into a cache, whose folder is made. Raises ``error``, which names the ``cache``."""
+    """``write_atomic`` into a cache; creates its folder. Raises ``error``, with ``cache`` in the message."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, content)
     except OSError as why:
         raise error(
-            f"{cache} cannot take {path.name} ({len(content) / 1e6:.0f} MB)",
+            f"cannot write {path.name} ({len(content) / 1e6:.0f} MB) to {cache}",
             got=reason(why),
-            do="Free some space, or set RTSWAP_CACHE to another folder.",
+            do="Free some disk space, or set RTSWAP_CACHE to another folder.",
         ) from why
 
 
 def make_partial(path: Path, make: Callable[[Path], object], do: str = "Choose another folder.") -> Path:
-    """What ``make`` makes beside ``path``: ``clip.partial.mp4`` for ``clip.mp4``, ``clip.partial2.mp4`` where an
-    earlier one was left behind. Raises OutputError."""
+    """Call ``make`` with a temporary name next to ``path`` and return that name: ``clip.partial.mp4`` for
+    ``clip.mp4``, or ``clip.partial2.mp4`` if an earlier run left one behind. Raises OutputError."""
     number = 1
     while True:
         partial = path.with_name(f"{path.stem}.partial{number if number > 1 else ''}{path.suffix}")
@@ -67,7 +68,7 @@ def make_partial(path: Path, make: Callable[[Path], object], do: str = "Choose a
             number += 1
         except FileNotFoundError:
             create = f"Create it first: mkdir -p {path.parent}"
-            raise OutputError(f"no folder {path.parent} for {path.name}", do=create) from None
+            raise OutputError(f"the folder {path.parent} for {path.name} does not exist", do=create) from None
         except (OSError, ValueError) as error:
             raise OutputError(f"cannot write {str(path)[:300]!r}", got=reason(error), do=do) from None
         else:
@@ -75,19 +76,21 @@ def make_partial(path: Path, make: Callable[[Path], object], do: str = "Choose a
 
 
 def list_files(folder: Path, suffixes: Collection[str]) -> list[Path]:
-    """The folder's files with these suffixes, frame2 before frame10, hidden ones left out. Raises OSError."""
+    """Return the folder's files with these suffixes, without hidden files, in natural order: frame2 before frame10.
+    Raises OSError."""
     found = [path for path in folder.iterdir() if path.suffix.lower() in suffixes and not path.name.startswith(".")]
     return sorted(found, key=natural_key)
 
 
 def natural_key(path: Path) -> list[tuple[int, int, str]]:
-    """Sorts digits as numbers, before letters, and letters without case."""
+    """Sort key: digits compare as numbers and come before letters; letters compare case-insensitively."""
     parts = re.split(r"(\d+)", path.name.casefold())
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]
 
 
 def refuse_existing(path: Path, overwrite: bool, audio_from: str | None = None) -> None:
-    """Nothing is overwritten unasked, and the input never."""
+    """Raise OutputError if ``path`` exists and ``overwrite`` is off, or if ``path`` is a folder, cannot be accessed,
+    or is the input ``audio_from``."""
     try:
         path.lstat()
     except FileNotFoundError:
@@ -95,8 +98,8 @@ def refuse_existing(path: Path, overwrite: bool, audio_from: str | None = None) 
     except (OSError, ValueError) as error:
         raise OutputError(f"cannot write {path}", got=reason(error)) from None
     if path.is_dir():
-        raise OutputError(f"cannot write {path}", got="a folder of that name", do="Choose another name.")
+        raise OutputError(f"cannot write {path}", got="a folder with that name", do="Choose another name.")
     if audio_from is not None and path.exists() and Path(audio_from).exists() and path.samefile(audio_from):
         raise OutputError(f"{path} is the input", do="Choose another name for the output.")
     if not overwrite:
-        raise OutputError(f"{path} exists already", do="Choose another name, or add --overwrite.")
+        raise OutputError(f"{path} already exists", do="Choose another name, or add --overwrite.")

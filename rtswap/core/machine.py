@@ -1,4 +1,4 @@
-"""What this machine is, and what is installed on it."""
+"""Report the processor name and the versions of installed packages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def processor_name() -> str:
-    """As the kernel or the platform calls it."""
+    """Return the processor's name as the kernel or the platform reports it."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
     except OSError:
@@ -17,8 +17,8 @@ def processor_name() -> str:
 
 
 def package_version(package: str) -> str:
-    """Empty where it is not installed."""
-    from importlib import metadata  # slow to import, and seldom needed
+    """Return the installed version, or an empty string if the package is not installed."""
+    from importlib import metadata  # slow to import and rarely needed
 
     try:
         return metadata.version(package)

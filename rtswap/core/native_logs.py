@@ -1,4 +1,4 @@
-"""Keep the C libraries from writing to the terminal: rtswap says itself what went wrong, in one line."""
+"""Silence OpenCV's and FFmpeg's own logs: rtswap reports errors itself, in one line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import cv2
 
 @contextmanager
 def quiet_opencv() -> Iterator[None]:
-    """OpenCV's own log (probing cameras, damaged pictures) is silent inside. The level is process-wide."""
+    """Silence OpenCV's log (camera probing, damaged images) inside the block. The log level is process-wide."""
     log = cv2.utils.logging
     before = log.getLogLevel()
     log.setLogLevel(log.LOG_LEVEL_SILENT)
@@ -21,7 +21,7 @@ def quiet_opencv() -> Iterator[None]:
 
 
 def quiet_ffmpeg() -> None:
-    """From now on FFmpeg's log shows only what ends the process. Errors still come as exceptions."""
+    """Set FFmpeg's log level to PANIC for the rest of the process. Errors are still raised as exceptions."""
     import av.logging
 
     av.logging.set_libav_level(av.logging.PANIC)

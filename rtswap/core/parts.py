@@ -1,8 +1,8 @@
-"""What a part says of itself, once, in its ``SPEC``: the command line, ``--help``, the configuration, ``doctor``,
-``bench`` and ``eval`` learn of it from there.
+"""The ``SPEC`` of a swapper, finish, input or output: the command line, ``--help``, the configuration, ``doctor``,
+``bench`` and ``eval`` all read it.
 
-A part of rtswap's own is a module or folder of the room of its kind (``swappers/``, ``compositing/finishes/``,
-``media/inputs/``, ``media/outputs/``). A part of another package is named by an entry point of the group
+A built-in part is a module or folder in the package of its kind (``swappers/``, ``compositing/finishes/``,
+``media/inputs/``, ``media/outputs/``). A plugin from another package is an entry point of the group
 ``rtswap.swappers``, ``rtswap.finishes``, ``rtswap.inputs`` or ``rtswap.outputs`` whose value is its ``SPEC``.
 """
 
@@ -13,13 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
-if TYPE_CHECKING:  # a SPEC is read for the help, which must come at once
+if TYPE_CHECKING:  # --help reads every SPEC and must be fast
     from rtswap.core.protocols import Engine, Finish, GpuFinish, Input, Output, SwapModel
 
 Event = Callable[[str], None]
 Stage = Literal["mask", "color", "detail", "seam"]
-"""In the order in which finishes depend on each other: where the swap shows, its colours there, its sharpness, its
-seam."""
+"""The order in which finishes run: visible region, colour, sharpness, seam."""
 
 
 class SwapSettings(Protocol):
@@ -50,23 +49,23 @@ class MaskSettings(Protocol):
     def keep(self) -> tuple[str, ...]: ...
     @property
     def partial(self) -> bool:
-        """Whether the user wants parts of the target's own face to show."""
+        """Whether the user requested parts of the target's own face to stay visible."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class BuildContext:
-    """What a swapper or a finish is built from."""
+    """Settings and engines for building a swapper or a finish."""
 
     swap: SwapSettings
     mask: MaskSettings
     engines: Mapping[str, Engine] = field(default_factory=dict)
-    """The networks that are open, by their names in the catalogue: those the masks need, and those the part asked for
-    in ``SwapperSpec.networks``."""
+    """Loaded networks by their names in the catalogue: those the masks need, and those listed in
+    ``SwapperSpec.networks``."""
     live: bool = True
-    """Frames come whether there is time or not."""
+    """Whether the input is live, so that slow processing drops frames."""
     device: str = "cuda"
-    """torch's name of the GPU, for ``build_gpu``."""
+    """torch device name of the GPU, for ``build_gpu``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +73,17 @@ class SwapperSpec:
     """A swapping method."""
 
     name: str
-    """As it is typed after ``--swapper``."""
+    """The value of ``--swapper``."""
     help: str
     build: Callable[[BuildContext], SwapModel]
-    """The method in host memory: its ``bind`` gives a ``protocols.Swapper``."""
+    """The CPU implementation: its ``bind`` returns a ``protocols.Swapper``."""
     build_gpu: Callable[[BuildContext], SwapModel] | None = None
-    """The method on a GPU: its ``bind`` gives a ``protocols.GpuSwapper``. None: there is none, so frames stay in host
-    memory, and the user is told why."""
+    """The GPU implementation: its ``bind`` returns a ``protocols.GpuSwapper``. None: no GPU implementation; frames
+    stay in host memory and an event reports why."""
     networks: tuple[str, ...] = ()
-    """Networks of the catalogue that are opened for it, together."""
+    """Networks of the catalogue to load for it, all on one engine."""
     aliases: tuple[str, ...] = ()
-    """Earlier names, still understood."""
+    """Deprecated names that still work."""
 
 
 def _always(_: BuildContext) -> bool:
@@ -100,84 +99,84 @@ class FinishSpec:
     """A step between swap and paste."""
 
     name: str
-    """As it is typed after ``--finish``."""
+    """The value of ``--finish``."""
     help: str
     stage: Stage
     build: Callable[[BuildContext], Finish]
     build_gpu: Callable[[BuildContext], GpuFinish] | None = None
-    """None: there is none, so frames stay in host memory while it is on, and the user is told why."""
+    """None: no GPU implementation; frames stay in host memory while it is on, and an event reports why."""
     enabled: Callable[[BuildContext], bool] | None = None
-    """Whether the settings turn it on. None: ``--finish NAME`` does."""
+    """Whether the settings turn it on. None: ``--finish NAME`` turns it on."""
     flag: Callable[[BuildContext], str] | None = None
-    """How the user turned it on, for messages: ``--color idt``. None: ``--finish NAME``."""
+    """The flag that turned it on, for messages: ``--color idt``. None: ``--finish NAME``."""
     gpu_serves: Callable[[BuildContext], bool] = _always
-    """Whether ``build_gpu`` can do what the settings ask for."""
+    """Whether ``build_gpu`` supports the settings."""
     slow: Callable[[BuildContext], bool] = _never
-    """Whether it takes more than 10 ms per face: too long for a live picture."""
+    """Whether it takes more than 10 ms per face, which is too slow for live video."""
 
     def words(self, context: BuildContext) -> str:
-        """How it was turned on."""
+        """Return the flag that turned it on."""
         return self.flag(context) if self.flag else f"--finish {self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class InputRequest:
-    """What is asked of an input beside its address."""
+    """Options of an input other than its address."""
 
     size: tuple[int, int] = (1280, 720)
-    """(width, height) asked of a camera."""
+    """(width, height) in pixels requested from a camera."""
     fps: float = 30.0
-    """Frames per second asked of a camera."""
+    """Frames per second requested from a camera."""
     hwaccel: str = "none"
-    """Decode video files on a GPU: none, auto or cuda."""
+    """GPU decoding of video files: none, auto or cuda."""
     tls_ca: str | None = None
-    """A file of certificates to trust instead of this computer's."""
+    """Path of a CA certificate file to trust instead of the system's certificates."""
     on_event: Event = lambda event: None
 
 
 @dataclass(frozen=True, slots=True)
 class InputSpec:
-    """A kind of address that frames come from."""
+    """An input type, chosen by the form of the address."""
 
     name: str
     help: str
-    """The addresses it takes, as a user types them: ``camera number``."""
+    """The addresses it accepts, as a user types them: ``camera number``."""
     takes: Callable[[str], bool]
-    """Whether an address is one of its."""
+    """Whether it accepts an address."""
     open: Callable[[str, InputRequest], Input]
     """Raises InputError."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutputRequest:
-    """What is asked of an output beside its address."""
+    """Options of an output other than its address."""
 
     fps: float = 30.0
     codec: str = "h264"
-    """Of files and streams, by FFmpeg's name."""
+    """FFmpeg's codec name, for files and streams."""
     audio_from: str | None = None
-    """The file whose sound goes along."""
+    """The file whose audio is copied to the output."""
     overwrite: bool = False
     live: bool = False
     tls_ca: str | None = None
-    """A file of certificates to trust instead of this computer's."""
+    """Path of a CA certificate file to trust instead of the system's certificates."""
     sign: Callable[[Path], None] | None = None
     """Called with each finished file."""
     on_event: Event = lambda event: None
     on_key: Callable[[str], None] = lambda key: None
     """Called with each key pressed in a window."""
     overlay: Callable[[], Sequence[str]] | None = None
-    """Lines that a window draws over its picture."""
+    """Returns text lines that a window draws over the frame."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutputSpec:
-    """A kind of address that finished pictures go to."""
+    """An output type, chosen by the form of the address."""
 
     name: str
     help: str
-    """The addresses it takes, as a user types them: ``vcam[:name]``."""
+    """The addresses it accepts, as a user types them: ``vcam[:name]``."""
     takes: Callable[[str], bool]
-    """Whether an address is one of its."""
+    """Whether it accepts an address."""
     open: Callable[[str, OutputRequest], Output]
     """Raises OutputError, UsageError."""

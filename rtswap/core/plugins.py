@@ -1,4 +1,4 @@
-"""How parts are found: rtswap's own by the modules of a package, other people's by entry points."""
+"""Discover parts: built-in ones as modules of a package, plugins through entry points."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Spec = TypeVar("Spec")
 
 
 def built_in(package: str, kind: type[Spec]) -> Iterator[Spec]:
-    """The ``SPEC`` of each module of ``package`` that has one, in the order of their names. Where one file serves
-    several names its ``SPEC`` is a tuple. ``*_gpu`` modules are left out: they are a part's GPU half."""
+    """Yield the ``SPEC`` of each module of ``package`` that has one, sorted by module name. A module that defines
+    several parts has a tuple as its ``SPEC``. ``*_gpu`` modules are skipped: they hold a part's GPU code."""
     for module in iter_modules(import_module(package).__path__):
         if module.name.endswith("_gpu"):
             continue
@@ -26,28 +26,28 @@ def built_in(package: str, kind: type[Spec]) -> Iterator[Spec]:
 
 
 def plugin_names(group: str) -> tuple[str, ...]:
-    """What other packages offer. Imports none of them."""
+    """Return the names of all plugins in a group, sorted, without importing them."""
     return tuple(sorted(point.name for point in _entry_points(group)))
 
 
 def plugins(group: str, kind: type[Spec]) -> Iterator[Spec]:
-    """Every part that other packages offer. Raises UsageError for one that does not load."""
+    """Yield every plugin's spec. Raises UsageError for one that cannot be loaded."""
     for name in plugin_names(group):
         yield plugin(group, name, kind)
 
 
 def plugin(group: str, name: str, kind: type[Spec], *, built_in: Sequence[str] = ()) -> Spec:
-    """Another package's part. ``built_in``: names of rtswap's own, for the message. Raises UsageError where there is
-    none of that name, or it does not load."""
+    """Return the spec of a plugin. ``built_in``: names of built-in parts, for the error message. Raises UsageError
+    when no plugin has that name or it cannot be loaded."""
     for point in _entry_points(group):
         if point.name == name:
             return _load(point, group, kind)
     offered = (*built_in, *plugin_names(group))
     near = nearest(name, offered)
     raise UsageError(
-        f"none of the {group.removeprefix('rtswap.')} is called {name!r}",
-        expected=", ".join(offered) or "the name of an installed package's part",
-        do=f"Did you mean {near}?" if near else "Install it into the environment that rtswap runs in.",
+        f"unknown name {name!r} in {group.removeprefix('rtswap.')}",
+        expected=", ".join(offered) or "the name of an installed plugin",
+        do=f"Did you mean {near}?" if near else "Install the plugin into the environment that rtswap runs in.",
     )
 
 
@@ -57,17 +57,17 @@ def _load(point: Any, group: str, kind: type[Spec]) -> Spec:
         spec = point.load()
     except Exception as error:
         got = f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
-        raise UsageError(f"the part {point.name} of the package {package} does not load", got=got) from error
+        raise UsageError(f"cannot load the plugin {point.name} of the package {package}", got=got) from error
     if not isinstance(spec, kind):
         raise UsageError(
-            f"the part {point.name} of the package {package} has no {kind.__name__}",
-            expected=f"an entry point of the group {group} that names a {kind.__name__}",
+            f"the plugin {point.name} of the package {package} is not a {kind.__name__}",
+            expected=f"an entry point of the group {group} whose value is a {kind.__name__}",
             got=type(spec).__name__,
         )
     return spec
 
 
 def _entry_points(group: str) -> Any:
-    from importlib.metadata import entry_points  # slow to import, and the help must come at once
+    from importlib.metadata import entry_points  # slow to import, and --help must be fast
 
     return entry_points(group=group)

@@ -1,4 +1,4 @@
-"""Words that people type and read."""
+"""Format numbers, sizes and durations for messages, and suggest corrections for mistyped words."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 
 def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
-    """The known word that was probably meant, or nothing."""
-    import difflib  # only when something was mistyped: the help must come at once
+    """Return the known word closest to ``word``, or an empty string."""
+    import difflib  # imported only for a mistyped word: --help must be fast
 
     return next(iter(difflib.get_close_matches(word, list(known), 1, cutoff)), "")
 
@@ -39,7 +39,7 @@ def size(count: float) -> str:
 
 
 def clock(seconds: float, digits: int = 0) -> str:
-    """A place in a film, or time that is left: ``1:05``, ``1:05.23``, ``1:02:05``"""
+    """A position in a clip, or the remaining time: ``1:05``, ``1:05.23``, ``1:02:05``"""
     units = round(max(0.0, seconds) * 10**digits)
     whole, part = divmod(units, 10**digits)
     minutes, rest = divmod(whole, 60)
@@ -49,5 +49,6 @@ def clock(seconds: float, digits: int = 0) -> str:
 
 
 def printable(text: str) -> str:
-    """On one line, and without what would move a terminal's cursor or colour it: names are strangers' words."""
+    """Return the text on one line, without terminal control characters: spaces for line breaks, ``?`` for the rest.
+    File and device names are untrusted."""
     return "".join(letter if letter.isprintable() else " " if letter.isspace() else "?" for letter in text)

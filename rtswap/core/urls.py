@@ -1,4 +1,4 @@
-"""Network addresses as the user types them, and as they may be shown."""
+"""Parse network addresses and remove secrets from them for display."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 _SCHEME = re.compile(r"^([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
 _HOST = re.compile(r"[a-z0-9.:_-]{0,253}")
 _NAME = re.compile(r"[A-Za-z]{1,16}([._-][A-Za-z0-9]{1,8}){0,2}|[A-Za-z]{0,12}[0-9]{1,4}(\.[A-Za-z0-9]{1,5})?")
-"""``live``, ``cam_2``, ``stream1``, ``clip.mp4``: short, and not letters and digits at random."""
+"""``live``, ``cam_2``, ``stream1``, ``clip.mp4``: short, and no random mix of letters and digits."""
 _KEY, _VALUE = re.compile(r"[a-z_]{1,24}"), re.compile(r"[A-Za-z0-9.]{1,16}")
 _HARMLESS = frozenset(
     ("mode", "latency", "pkt_size", "fifo_size", "buffer_size", "overrun_nonfatal", "ttl", "timeout", "transtype")
 )
-"""Settings of SRT and UDP."""
+"""Query parameters of SRT and UDP that hold no secret."""
 
 
 def scheme(spec: str) -> str:
-    """``rtmp`` of ``rtmp://host/app``, lower case; empty where ``spec`` is no URL (``C:\\clip.mp4`` is none)."""
+    """Return the scheme in lower case (``rtmp`` of ``rtmp://host/app``), or an empty string if ``spec`` is not a URL
+    (``C:\\clip.mp4`` is not)."""
     match = _SCHEME.match(spec)
     return match.group(1).lower() if match else ""
 
 
 def redact(url: str) -> str:
-    """What of a URL may be shown: scheme, host, port, and names and values that look like no secret.
+    """Return a URL that is safe to display: scheme, host, port, and names and values that do not look like a secret.
 
-    A secret may stand anywhere (``/hls/TOKEN/live.m3u8``, ``?TOKEN``): what is not known to be harmless is ``***``.
-    Never raises.
+    A secret may be anywhere (``/hls/TOKEN/live.m3u8``, ``?TOKEN``), so everything not known to be harmless becomes
+    ``***``. Never raises.
     """
     try:
         parts = urlsplit(url)
@@ -35,7 +36,7 @@ def redact(url: str) -> str:
     except ValueError:
         return f"{scheme(url)}://***"
     if "@" in parts.path + parts.query + parts.fragment or not _HOST.fullmatch(host):
-        return f"{scheme(url)}://***"  # a password with / ? or # in it, read as if it were the host
+        return f"{scheme(url)}://***"  # a password that contains / ? or # was parsed as the host
     host = f"[{host}]" if ":" in host else host
     secret = "***@" if "@" in parts.netloc else ""
     query = "&".join(map(_redact_pair, parts.query.split("&"))) if parts.query else ""
@@ -43,7 +44,8 @@ def redact(url: str) -> str:
 
 
 def _redact_path(scheme_: str, path: str) -> str:
-    """A web address: its first name and that of its file. Others: what comes after the first name lets one in."""
+    """Show the first path segment; for http(s) also the file name. In other protocols later segments are often stream
+    keys."""
     names = path.split("/")[1:]
     web = scheme_.lower() in ("http", "https")
     shown = {0, len(names) - 1} if web and "." in "".join(names[-1:]) else {0}
@@ -61,6 +63,6 @@ def _redact_pair(pair: str) -> str:
 
 
 def local_path(address: str) -> Path:
-    """The file that an address without a scheme, or with ``file://``, means."""
+    """Return the path of an address without a scheme or with ``file://``."""
     address = address.strip()
     return Path(unquote(address.removeprefix("file://")) if scheme(address) else address).expanduser()

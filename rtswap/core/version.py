@@ -1,3 +1,3 @@
-"""The version of rtswap, in one place."""
+"""The version of rtswap."""
 
 __version__ = "0.1.0"

@@ -1,1 +1,1 @@
-"""Run networks: tensors in, tensors out. Know no faces."""
+"""Inference engines: run ONNX networks on the CPU or a GPU, independent of what the networks compute."""

@@ -1,7 +1,7 @@
-"""Several streams share an engine: single requests become batches. Who waits for whom is decided without a clock.
+"""Share one engine between several streams by combining their requests into batches.
 
-``Queue`` is the policy, told what time it is; ``SharedEngine`` is its front for threads, which starts none itself:
-whoever asks runs the batch when it is due, and the others get their part of it.
+``Queue`` is the batching policy; it takes the time as an argument and reads no clock. ``SharedEngine`` is the
+thread-safe front end. It starts no threads: one of the waiting callers runs each batch and the others get their rows.
 """
 
 from __future__ import annotations
@@ -21,59 +21,60 @@ from rtswap.core.protocols import Engine
 from rtswap.core.types import Tensor
 
 Stream = Hashable
-"""Whoever asks: a number or name of one stream of frames."""
+"""Number or name of one stream of frames."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchLimits:
-    """What a batch may wait for."""
+    """Limits on batch size, waiting time and queue length."""
 
     most: int = 16
-    """Rows per batch. One request with more is a batch of its own."""
+    """Maximum rows per batch. A single request with more rows forms its own batch."""
     wait_s: float = 0.002
-    """How long the first request of a batch waits for others. 0: nobody waits, but who comes while the engine is
-    busy still shares the next batch."""
+    """Seconds that the first request of a batch waits for others. 0: no waiting; requests that arrive while the
+    engine is busy still share the next batch."""
     waiting_per_stream: int = 4
-    """Requests of one stream that may wait; a further one is refused."""
+    """Maximum pending requests per stream; further requests are rejected."""
 
 
 class QueueFull(EngineError):
-    """A stream asks faster than its requests are served; what waits stays as it is."""
+    """A stream has too many pending requests. The pending ones are unaffected."""
 
 
 @dataclass(slots=True)
 class Request:
-    """``rows``: how much of a batch it takes. ``content`` is for whoever runs it."""
+    """One pending request. ``rows``: its rows in a batch. ``content``: any data for the code that runs the batch."""
 
     stream: Stream
     rows: int
     arrived_s: float
     content: Any = None
     key: Hashable = None
-    """Only requests with the same key can share a batch: same inputs, same shapes."""
+    """Requests share a batch only if their keys are equal: same inputs, same shapes."""
 
 
 @dataclass(slots=True)
 class _Line:
-    """What waits of one stream, and how many rows it has been served."""
+    """Pending requests of one stream, and the number of rows served to it so far."""
 
     waiting: deque[Request] = field(default_factory=deque)
     served: int = 0
 
     def serve(self) -> Request:
-        """Its next request, which no longer waits."""
+        """Remove and return its next request."""
         request = self.waiting.popleft()
         self.served += request.rows
         return request
 
 
 class Queue:
-    """Requests with arrival times in, batches out. For one thread, or under a lock.
+    """Turns requests with arrival times into batches. Not thread-safe: use it from one thread or under a lock.
 
-    *Deadline*: a batch is due when it is full or the oldest request has waited ``wait_s``. *Fairness*: it is filled
-    by whom the fewest rows were served, one request at a time: nobody waits forever, and under load all get as many
-    rows, however large or frequent their requests. A stream that comes anew begins level with whoever has least, so
-    that it neither starves others nor is starved. *Bound*: at most ``waiting_per_stream`` requests of a stream wait.
+    *Deadline*: a batch is due when it is full or the oldest request has waited ``wait_s``. *Fairness*: a batch is
+    filled one request at a time from the stream with the fewest rows served, so no stream starves, and under load all
+    streams get the same number of rows regardless of the size and rate of their requests. A new stream starts at the
+    lowest row count of the waiting streams, so it neither starves others nor is starved. *Bound*: at most
+    ``waiting_per_stream`` requests of a stream are pending.
     """
 
     def __init__(self, limits: BatchLimits) -> None:
@@ -81,13 +82,14 @@ class Queue:
         self._lines: dict[Stream, _Line] = {}
 
     def __len__(self) -> int:
-        """Requests that wait."""
+        """Number of pending requests."""
         return sum(len(line.waiting) for line in self._lines.values())
 
     def add(self, request: Request) -> None:
-        """Raises Refused where too many of this stream wait, ValueError for a request without rows."""
+        """Add a request. Raises QueueFull if the stream has too many pending, ValueError for a request without
+        rows."""
         if request.rows < 1:
-            raise ValueError(f"a request has at least one row, got {request.rows}")
+            raise ValueError(f"a request needs at least one row, got {request.rows}")
         line = self._lines.get(request.stream)
         if line is None:
             line = self._lines[request.stream] = _Line(served=self._least())
@@ -95,14 +97,14 @@ class Queue:
             line.served = max(line.served, self._least())
         if len(line.waiting) >= self._limits.waiting_per_stream:
             raise QueueFull(
-                f"stream {request.stream} asks faster than it is served",
-                expected=f"at most {self._limits.waiting_per_stream} requests at once",
-                do="Drop frames, or let fewer streams share the engine.",
+                f"stream {request.stream} sends requests faster than the engine runs them",
+                expected=f"at most {self._limits.waiting_per_stream} pending requests",
+                do="Drop frames, or share the engine between fewer streams.",
             )
         line.waiting.append(request)
 
     def due_s(self) -> float | None:
-        """When the next batch is due: in the past where it is already. None where nothing waits."""
+        """Return the time at which the next batch is due, possibly in the past; None if nothing is pending."""
         oldest = self._oldest()
         if oldest is None:
             return None
@@ -111,7 +113,8 @@ class Queue:
         return oldest.arrived_s + self._limits.wait_s
 
     def take(self, now_s: float) -> list[Request]:
-        """The next batch; empty where none is due yet. What is due and left out makes the next one due at once."""
+        """Remove and return the next batch; empty if none is due yet. Overdue requests that do not fit make the next
+        batch due immediately."""
         due = self.due_s()
         if due is None or now_s < due:
             return []
@@ -126,7 +129,7 @@ class Queue:
             batch.append(line.serve())
 
     def forget(self, stream: Stream) -> list[Request]:
-        """The stream has ended; what it had waiting, which nobody will serve."""
+        """Remove a stream that has ended and return its pending requests."""
         line = self._lines.pop(stream, None)
         return list(line.waiting) if line is not None else []
 
@@ -135,7 +138,7 @@ class Queue:
         return min(heads, key=lambda request: request.arrived_s, default=None)
 
     def _rows_with(self, key: Hashable) -> int:
-        """Rows that a batch of this key could have now: of each stream what comes before another key."""
+        """Rows available for a batch of this key now: each stream's pending rows up to a request with another key."""
         rows = 0
         for line in self._lines.values():
             for request in line.waiting:
@@ -145,24 +148,24 @@ class Queue:
         return rows
 
     def _fitting(self, key: Hashable, room: int) -> list[_Line]:
-        """Whose next request can still join a batch."""
+        """Lines whose next request has this key and fits into ``room`` rows."""
         waiting = [line for line in self._lines.values() if line.waiting]
         return [line for line in waiting if line.waiting[0].key == key and line.waiting[0].rows <= room]
 
     def _least(self) -> int:
-        """Rows served to the stream that waits and has least; where none waits, to whoever has most."""
+        """Lowest number of rows served among waiting streams; if none waits, the highest among all streams."""
         waiting = [line.served for line in self._lines.values() if line.waiting]
         return min(waiting) if waiting else max((line.served for line in self._lines.values()), default=0)
 
 
 def _least_served(lines: Iterable[_Line]) -> _Line | None:
-    """Of those that have something waiting; of equals the one that waits longest."""
+    """Return the line with the fewest rows served; on a tie, the one whose request is oldest. All must be waiting."""
     return min(lines, key=lambda line: (line.served, line.waiting[0].arrived_s), default=None)
 
 
 @dataclass(slots=True, eq=False)
 class _Ticket:
-    """One asker's inputs, and what became of them."""
+    """One caller's inputs, and their outputs or error."""
 
     inputs: Mapping[str, Tensor]
     outputs: dict[str, Tensor] | None = None
@@ -174,11 +177,11 @@ class _Ticket:
 
 
 class SharedEngine:
-    """One engine for several streams, each with a thread of its own. Inputs and outputs are batched along their first
-    axis: the network must not mix rows.
+    """Shares one engine between several streams, each in its own thread. Inputs and outputs are batched along the
+    first axis, so the network must process rows independently.
 
-    ``for_stream`` gives each stream what it takes for an Engine. One of the waiting threads runs the batch for all.
-    Where a batch fails its requests run again one by one, so that only who brought the fault gets the error.
+    ``for_stream`` returns an Engine for one stream. One of the waiting threads runs each batch. If a batch fails, its
+    requests run again one by one, so that only the request at fault gets the error.
     """
 
     def __init__(
@@ -189,7 +192,7 @@ class SharedEngine:
         self._changed = threading.Condition()
         self._busy = False
         self.batches = 0
-        """How many were run."""
+        """Number of batches run."""
         self.rows = 0
 
     @property
@@ -197,13 +200,14 @@ class SharedEngine:
         return f"{self._engine.name}, shared"
 
     def for_stream(self, stream: Stream) -> StreamEngine:
-        """Implements ``protocols.Engine`` for one stream; takes a GPU's tensors where the engine does. Close it when
-        the stream ends."""
+        """Return a ``protocols.Engine`` for one stream; it has ``run_on_device`` if the shared engine has. Close it
+        when the stream ends."""
         on_device = hasattr(self._engine, "run_on_device")
         return GpuStreamEngine(self, stream) if on_device else StreamEngine(self, stream)
 
     def ask(self, stream: Stream, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The outputs for these inputs, the asker's own. Raises Refused, and EngineError where they cannot be run."""
+        """Run the inputs in the next batch and return a copy of their outputs. Raises QueueFull, and EngineError if
+        they cannot be run."""
         ticket = _Ticket(inputs)
         request = Request(stream, _rows(inputs), 0.0, ticket, _key(inputs))
         with self._changed:
@@ -220,8 +224,8 @@ class SharedEngine:
         return ticket.outputs
 
     def run_on_device(self, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
-        """For engines that work on tensors of a GPU: one asker's, as they are, between the batches. The outputs are
-        the asker's own. Raises EngineError."""
+        """Run one caller's GPU tensors on their own, between batches, for engines that accept GPU tensors. Returns
+        copies that belong to the caller. Raises EngineError."""
         engine: Any = self._engine
         with self._changed:
             while self._busy:
@@ -236,14 +240,14 @@ class SharedEngine:
                 self._changed.notify_all()
 
     def forget(self, stream: Stream) -> None:
-        """A stream has ended: what it still asks for is answered with an error."""
+        """End a stream: its pending requests fail with EngineError."""
         with self._changed:
             for request in self._queue.forget(stream):
                 request.content.error = EngineError(f"stream {stream} has ended")
             self._changed.notify_all()
 
     def _wait_for_batch(self, ticket: _Ticket) -> list[Request]:
-        """The next batch, which the caller is to run; empty once the ticket is done."""
+        """Return the next batch for the caller to run; empty once the ticket is done."""
         with self._changed:
             while not ticket.done:
                 if not self._busy:
@@ -256,7 +260,7 @@ class SharedEngine:
             return []
 
     def _run(self, tickets: Sequence[_Ticket]) -> None:
-        """Serve a batch. Whatever happens, the next one can be run, and nobody waits forever."""
+        """Run a batch. On any exception every ticket gets an error and the engine is released."""
         try:
             served = self._try(tickets)
             if not served and len(tickets) > 1:
@@ -266,12 +270,12 @@ class SharedEngine:
             with self._changed:
                 for ticket in tickets:
                     if not ticket.done:
-                        ticket.error = EngineError("the batch was broken off")
+                        ticket.error = EngineError("the batch was aborted")
                 self._busy = False
                 self._changed.notify_all()
 
     def _try(self, tickets: Sequence[_Ticket]) -> bool:
-        """Run these together. False where that failed; the reason is left with a ticket that was alone."""
+        """Run tickets as one batch. Returns False if that failed; a single ticket also gets the error."""
         rows = [_rows(ticket.inputs) for ticket in tickets]
         try:
             outputs = self._engine.run(_join([ticket.inputs for ticket in tickets]))
@@ -298,16 +302,16 @@ class StreamEngine:
         return self._shared.name
 
     def run(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """As ``protocols.Engine``. Raises Refused where this stream asks too much at once."""
+        """As ``protocols.Engine``. Raises QueueFull if this stream has too many pending requests."""
         return self._shared.ask(self._stream, inputs)
 
     def close(self) -> None:
-        """The stream has ended."""
+        """End the stream."""
         self._shared.forget(self._stream)
 
 
 class GpuStreamEngine(StreamEngine):
-    """One stream's share of an engine that also takes tensors of a GPU."""
+    """One stream's share of an engine that also accepts GPU tensors."""
 
     def run_on_device(self, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
         """As ``SharedEngine.run_on_device``."""
@@ -315,7 +319,7 @@ class GpuStreamEngine(StreamEngine):
 
 
 def _rows(inputs: Mapping[str, Tensor]) -> int:
-    """Raises EngineError where the inputs have no common first axis."""
+    """Return the length of the inputs' first axis. Raises EngineError if it differs between them or is 0."""
     counts = {array.shape[0] if array.ndim else 0 for array in inputs.values()}
     if len(counts) != 1 or 0 in counts:
         raise EngineError(
@@ -327,7 +331,8 @@ def _rows(inputs: Mapping[str, Tensor]) -> int:
 
 
 def _key(inputs: Mapping[str, Tensor]) -> Hashable:
-    """Equal where arrays can be laid one after the other."""
+    """Return a key that is equal for inputs that can be concatenated: names, types and shapes without the first
+    axis."""
     return tuple(sorted((name, str(array.dtype), array.shape[1:]) for name, array in inputs.items()))
 
 
@@ -338,12 +343,12 @@ def _join(inputs: Sequence[Mapping[str, Tensor]]) -> Mapping[str, Tensor]:
 
 
 def _split(outputs: Mapping[str, Tensor], rows: Sequence[int]) -> list[dict[str, Tensor]]:
-    """Each one's rows, copied: an engine's outputs live until its next run. Raises EngineError for outputs that have
-    not one row for each of the inputs'."""
+    """Split the outputs into copies of each request's rows; an engine's outputs are valid only until its next run.
+    Raises EngineError if an output does not have one row per input row."""
     total, edges = sum(rows), np.cumsum([0, *rows])
     for name, array in outputs.items():
         if not array.ndim or array.shape[0] != total:
             raise EngineError(
-                f"output {name} cannot be shared out", expected=f"{total} rows", got=f"shape {array.shape}"
+                f"output {name} cannot be split into rows", expected=f"{total} rows", got=f"shape {array.shape}"
             )
     return [{name: np.array(array[begin:end]) for name, array in outputs.items()} for begin, end in pairwise(edges)]

@@ -1,11 +1,11 @@
-"""Which engine runs the networks on this machine: measured once, written down with the reason, remembered.
+"""Choose the fastest correct inference engine for this machine; measure once and cache the choice.
 
-Networks of one loop share one engine: two of them cost another 0.3 s at the start, another 60 MB, and their thread
-pools get into each other's way. The first of ``ENGINES`` starts faster, so another has to win by a tenth.
+All networks of one loop run on the same engine: a second engine costs 0.3 s more at start and 60 MB more memory, and
+the two thread pools compete. The first of ``ENGINES`` starts faster, so another must be 10 % faster to be chosen.
 
-Every engine must compute what ONNX Runtime computes in float32, on faces, within what the network allows
-(``build_profiles``). One that lowers the precision and gets a network wrong is tried again in float32; one that
-computes in float32 is tried again in bfloat16 where the network bears it and the processor has it.
+Every engine must match ONNX Runtime in float32, on face images, within the tolerance of the network
+(``build/profiles.py``). An engine that lowers the precision and exceeds the tolerance is tried again in float32; an
+engine that computes in float32 is also tried in bfloat16 if the network tolerates it and the processor supports it.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ _MUST_WIN_BY = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """One network to be run, and inputs as they will come."""
+    """A network to run, and sample inputs in the shapes it will be run with."""
 
     model: Path
     sample: Mapping[str, Tensor]
-    """Zeros stand for faces."""
+    """All-zero inputs are replaced by face images for the measurement."""
     per_frame: float = 1.0
-    """How often it runs in a frame of the loop: how much its speed counts."""
+    """Runs per frame: the weight of its speed in the choice."""
     most_threads: int = 64
-    """A small network is done before a sleeping second thread has woken up."""
+    """Maximum threads: a small network finishes before a sleeping second thread wakes up."""
 
     def threads(self, allowed: int) -> int:
         return min(allowed, self.most_threads)
@@ -45,7 +45,7 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """One network with everything that engines are started with."""
+    """One network with the arguments for starting engines."""
 
     name: str
     network: Network
@@ -56,7 +56,7 @@ class _Job:
 
     @property
     def title(self) -> str:
-        """What is known of the network is known under its name, or its file's."""
+        """The name used to look up its profile: its own, or the file's stem."""
         return self.name or self.network.model.stem
 
     def start(self, engine: str) -> Engine:
@@ -71,7 +71,7 @@ class _Job:
     def compare(
         self, engines: Mapping[str, Engine], failed: dict[str, str], tolerance: Mapping[str, float] | None = None
     ) -> dict[str, float]:
-        """``tolerance``: another one than that of the network's profile."""
+        """``measure.compare`` on sample faces. ``tolerance`` overrides that of the network's profile."""
         sample = fill_with_faces(self.network.sample)
         return compare(engines, sample, failed, tolerance or profile_of(self.title).tolerance)
 
@@ -98,13 +98,13 @@ def choose_engines(
     cache_dir: Path,
     on_event: Callable[[str], None] = lambda event: None,
 ) -> dict[str, Engine]:
-    """Name -> the engine that runs this network.
+    """Return a mapping of network name -> engine.
 
-    ``engine``: ``auto``, or a name, which then never falls back to another. ``auto`` times every engine on every
-    sample, drops those whose numbers differ from the first's, and takes the one that is fastest over all networks
-    (each network's own fastest, where none can run all). What was found is recorded in ``cache_dir``, so that the
-    next start loads the winner alone; why an engine was dropped goes to ``on_event`` as well. Raises ModelError when
-    a file is at fault, EngineError with every engine's reason when none can run a network.
+    ``engine``: ``auto``, or an engine's name, which never falls back to another. ``auto`` times every engine on every
+    sample, drops those whose outputs differ from the first engine's, and takes the fastest over all networks (the
+    fastest per network if no engine runs all). The result is cached in ``cache_dir``, so that the next start loads
+    only the chosen engine; the reason why an engine was dropped also goes to ``on_event``. Raises ModelError for an
+    invalid file, EngineError with every engine's reason if none can run a network.
     """
     jobs = {
         name: _Job(name, one, read_model_file(one.model), one.threads(threads), cache_dir, on_event)
@@ -120,7 +120,7 @@ def choose_engines(
             choice, _ = _pick(known, networks)
             return {name: job.start(choice[name]) for name, job in jobs.items()}
         except (ModelError, EngineError, ImportError, KeyError) as error:
-            on_event(f"the engine chosen before cannot be used any more, choosing again: {error}")
+            on_event(f"the cached engine choice no longer works, choosing again: {error}")
     started: dict[str, dict[str, Engine]] = {}
     for name, job in jobs.items():
         started[name], known[name] = _examine(job, gpu)
@@ -132,7 +132,8 @@ def choose_engines(
 
 
 def _examine(job: _Job, gpu: str) -> tuple[dict[str, Engine], Record]:
-    """Every engine that runs the network rightly, and what was found. Raises EngineError where none does."""
+    """Start and measure every engine. Returns the started engines and the record. Raises EngineError if none runs the
+    network correctly."""
     started: dict[str, Engine] = {}
     failed: dict[str, str] = {}
     for engine in ENGINES:
@@ -143,7 +144,7 @@ def _examine(job: _Job, gpu: str) -> tuple[dict[str, Engine], Record]:
     took = job.compare(started, failed)
 
     def add(variant: str, reference: str, tolerance: Mapping[str, float] | None = None) -> None:
-        """Judge one more engine by one that is right."""
+        """Compare one more engine with a correct one."""
         again = job.compare({one: started[one] for one in (reference, variant)}, failed, tolerance)
         took.update({name: ms for name, ms in again.items() if name == variant})
 
@@ -154,7 +155,7 @@ def _examine(job: _Job, gpu: str) -> tuple[dict[str, Engine], Record]:
     for engine, half in HALF.items():
         if (
             engine in took and allowed and _start_or_note(half, job, started, {})
-        ):  # nobody asked for it, nobody misses it
+        ):  # optional: a failure to start is not reported
             add(half, engine, allowed)
     if not took:
         reasons = "; ".join(f"{one}: {reason}" for one, reason in failed.items())
@@ -171,7 +172,7 @@ def _start_or_note(engine: str, job: _Job, started: dict[str, Engine], failed: d
 
 
 def _report_failures(records: Mapping[str, Record], on_event: Callable[[str], None]) -> None:
-    """Why engines were dropped, each reason once. Engines for a GPU where there is none are not missed."""
+    """Report why engines were dropped, each reason once. GPU engines are not reported on a machine without a GPU."""
     no_gpu = why_no_gpu()
     networks: dict[str, list[str]] = {}
     for name, record in records.items():
@@ -184,11 +185,11 @@ def _report_failures(records: Mapping[str, Record], on_event: Callable[[str], No
 
 
 def _pick(records: Mapping[str, Record], networks: Mapping[str, Network]) -> tuple[dict[str, str], str]:
-    """Network -> engine, and why. Raises KeyError for a record of an engine that is not known."""
+    """Return network -> engine, and the reason. Raises KeyError for a record of an unknown engine."""
     able = [engine for engine in ENGINES if all(_as_run(engine, record) for record in records.values())]
     if not able:
         fastest = {name: min(record.took_ms, key=record.took_ms.__getitem__) for name, record in records.items()}
-        return fastest, "no engine can run all networks: each has its own fastest"
+        return fastest, "no engine runs all networks; using the fastest for each"
     total = {
         engine: sum(
             record.took_ms[_as_run(engine, record)] * networks[name].per_frame for name, record in records.items()
@@ -199,25 +200,21 @@ def _pick(records: Mapping[str, Record], networks: Mapping[str, Network]) -> tup
     for name in able[1:]:
         if total[name] < _MUST_WIN_BY * total[best]:
             best = name
-    times = ", ".join(f"{name} {took:.2f} ms a frame" for name, took in total.items())
-    note = "" if total[best] == min(total.values()) else " (not a tenth faster)"
-    why = (
-        f"{best}: over {len(records)} networks {times}{note}"
-        if len(able) > 1
-        else f"only {best} can run all networks"
-    )
+    times = ", ".join(f"{name} {took:.2f} ms per frame" for name, took in total.items())
+    note = "" if total[best] == min(total.values()) else " (the fastest is less than 10 % faster)"
+    why = f"{best}: over {len(records)} networks {times}{note}" if len(able) > 1 else f"only {best} runs all networks"
     return {name: _as_run(best, record) for name, record in records.items()}, why
 
 
 def _as_run(engine: str, record: Record) -> str:
-    """The engine as it runs this network rightly and fastest: as it likes, in bfloat16, or in float32; empty where it
-    does not."""
+    """Return the engine's fastest correct variant for this network (default precision, bfloat16 or float32); empty if
+    it has none."""
     ways = (engine, HALF.get(engine, engine), FULL.get(engine, engine))
     return min((name for name in ways if name in record.took_ms), key=record.took_ms.__getitem__, default="")
 
 
 def _start_named(engine: str, job: _Job) -> Engine:
-    """The engine that was asked for, or an error. One for a GPU is checked against ONNX Runtime at its first use."""
+    """Start the requested engine. A GPU engine is checked against ONNX Runtime on first use. Raises EngineError."""
     try:
         if engine not in ON_GPU:
             return job.start(engine)
@@ -235,15 +232,16 @@ def _start_named(engine: str, job: _Job) -> Engine:
 
 
 def _start_checked(engine: str, job: _Job, gpu: str) -> tuple[Engine, Record]:
-    """Raises EngineError where the numbers are not what they should be."""
+    """Start an engine and compare it with ONNX Runtime; in float32 if its default precision is too inaccurate. Raises
+    EngineError if both fail."""
     failed: dict[str, str] = {}
     for name in (engine, FULL.get(engine, engine)):
         started = job.start(name)
         took = job.compare({ENGINES[0]: job.start(ENGINES[0]), name: started}, failed)
         if name in took:
             reasons = "; ".join(failed.values())
-            why = f"asked for; in float32 because {reasons}" if reasons else "asked for"
+            why = f"requested; in float32 because {reasons}" if reasons else "requested"
             return started, Record(job.key(gpu), took, failed, name, why)
     raise EngineError(
-        f"the engine {engine} does not compute the network {job.title} rightly", got="; ".join(failed.values())
+        f"the engine {engine} computes wrong outputs for the network {job.title}", got="; ".join(failed.values())
     )

@@ -1,4 +1,4 @@
-"""What every engine checks: the file before it is parsed, and the tensors before they are believed."""
+"""Checks that all engines share: the ONNX file before parsing, and input tensors before a run."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from rtswap.core.types import Tensor
 from rtswap.engines.onnx_fields import why_refused
 
 _MAX_BYTES = 2**31 - 1
-"""What one protobuf message can hold; a larger ONNX file is not one."""
+"""Maximum size of a protobuf message, and so of an ONNX file."""
 _FIRST_FIELD = b"\x08"
-"""Every ONNX file begins with its ``ir_version``; other formats that an engine may know are not wanted here."""
+"""Every ONNX file starts with its ``ir_version``. Other formats are rejected, even if an engine could read them."""
 
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """What one input or output of a network looks like."""
+    """Name, type and shape of a network's input or output."""
 
     name: str
     dtype: np.dtype[np.generic]
@@ -32,9 +32,9 @@ class TensorSpec:
 
 
 def read_model_file(model: Path | str | bytes) -> bytes:
-    """The bytes of an ONNX file that stands alone. Raises ModelError.
+    """Return the bytes of a self-contained ONNX file. Raises ModelError.
 
-    A file that fetches its numbers from other files is refused: such names can point anywhere on the disk.
+    A file that stores weights in other files is rejected: their paths can point anywhere on the disk.
     """
     name = "the model" if isinstance(model, bytes) else f"the model {model}"
     content = model if isinstance(model, bytes) else _read(Path(model), name)
@@ -42,19 +42,19 @@ def read_model_file(model: Path | str | bytes) -> bytes:
         raise ModelError(f"{name} is empty", expected="an ONNX file", got="0 bytes")
     if not content.startswith(_FIRST_FIELD):
         raise ModelError(
-            f"{name} is not a network", expected="an ONNX file", got=f"one that begins with {content[:8]!r}"
+            f"{name} is not an ONNX file", expected="an ONNX file", got=f"a file that starts with {content[:8]!r}"
         )
     if reason := why_refused(content):
         raise ModelError(
-            f"{name} is not a network that stands alone", expected="one ONNX file that holds everything", got=reason
+            f"{name} is not a self-contained ONNX file", expected="weights and operators inside the file", got=reason
         )
     return content
 
 
 def cannot_run(model: Path | str | bytes, library: str, error: BaseException) -> ModelError:
-    """For a file that ``library`` cannot run."""
+    """Return the error for a file that ``library`` cannot run."""
     what = "the model" if isinstance(model, bytes) else f"the model {model}"
-    return ModelError(f"{what} is not a network that {library} can run", expected="an ONNX file", got=one_line(error))
+    return ModelError(f"{library} cannot run {what}", expected="a supported ONNX file", got=one_line(error))
 
 
 def _read(path: Path, name: str) -> bytes:
@@ -64,7 +64,7 @@ def _read(path: Path, name: str) -> bytes:
             raise ModelError(f"{name} is not a file", expected="an ONNX file")
         if size > _MAX_BYTES:
             raise ModelError(
-                f"{name} is too large", expected="an ONNX file below 2 GiB", got=f"{size / 2**30:.1f} GiB"
+                f"{name} is too large", expected="an ONNX file under 2 GiB", got=f"{size / 2**30:.1f} GiB"
             )
         return path.read_bytes()
     except FileNotFoundError as error:
@@ -74,10 +74,11 @@ def _read(path: Path, name: str) -> bytes:
 
 
 def check_inputs(specs: tuple[TensorSpec, ...], inputs: Mapping[str, Tensor]) -> list[Tensor]:
-    """The inputs in the order of ``specs``, C-contiguous. Raises EngineError where one is not what its spec says."""
+    """Return the inputs in the order of ``specs``, C-contiguous. Raises EngineError if one is missing or has the
+    wrong type or shape."""
     if len(inputs) != len(specs):
         expected, got = ", ".join(spec.name for spec in specs), ", ".join(inputs) or "nothing"
-        raise EngineError("the network was given other inputs than it takes", expected=expected, got=got)
+        raise EngineError("wrong inputs for the network", expected=expected, got=got)
     return [_check(spec, inputs) for spec in specs]
 
 
@@ -90,7 +91,7 @@ def _check(spec: TensorSpec, inputs: Mapping[str, Tensor]) -> Tensor:
     )
     if not fits or value.dtype != spec.dtype:
         got = f"{value.dtype} {value.shape}"
-        raise EngineError(f"the network's input {spec.name} does not fit", expected=str(spec), got=got)
+        raise EngineError(f"the network's input {spec.name} has the wrong type or shape", expected=str(spec), got=got)
     return value if value.flags.c_contiguous else np.ascontiguousarray(value)
 
 
@@ -101,7 +102,7 @@ def check_threads(threads: int) -> None:
 
 
 def one_line(error: BaseException) -> str:
-    """A library's message without its line breaks and source positions, at most 200 characters."""
+    """Return a library's error message without line breaks and source positions, at most 200 characters."""
     lines = [line.strip() for line in str(error).splitlines()]
     kept = [line for line in lines if line and not line.startswith("Exception from ")]
     return " ".join(kept or lines)[:200] or type(error).__name__

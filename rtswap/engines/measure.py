@@ -1,4 +1,4 @@
-"""How fast each engine runs a network on this machine, whether its numbers are right, and the record of both."""
+"""Measure how fast each engine runs a network and whether its outputs are correct, and cache the result."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from rtswap.core.types import Tensor
 _TOLERANCE = 1e-3
 """Largest difference between two fp32 engines, relative to the largest output (at least 1)."""
 _LOW_TOLERANCE = 1e-2
-"""The same for an engine that lowers the precision, of a network whose own tolerance nobody has measured."""
+"""The same for an engine with reduced precision, for networks without a tolerance in their profile."""
 _LOW = ("-fp16", "-bf16")
-"""How the names of such engines end."""
+"""Suffixes in the names of engines with reduced precision."""
 _MEASURE_S = 0.06
 _FEWEST_RUNS, _MOST_RUNS = 3, 15
 _QUARTILE = 25
-"""Of the times, the lower quartile counts: what else the machine does only ever adds."""
+"""Percentile of the times that is reported: other load on the machine only makes runs slower."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What was found for one network."""
+    """Measurement of one network."""
 
     key: str
-    """The network, the engines' versions, the processor and the threads it holds for."""
+    """The network, engine versions, processor and thread count it is valid for."""
     took_ms: dict[str, float]
-    """Engine -> milliseconds per pass, of those that run the network rightly."""
+    """Engine -> milliseconds per pass, for engines with correct outputs."""
     failed: dict[str, str]
-    """Engine -> why it cannot."""
+    """Engine -> reason why it cannot be used."""
     choice: str = ""
     why: str = ""
 
@@ -50,9 +50,10 @@ def compare(
     failed: dict[str, str],
     tolerance: Mapping[str, float] | None = None,
 ) -> dict[str, float]:
-    """Milliseconds of every engine that runs and agrees with the first that does; reasons go into ``failed``.
+    """Return milliseconds per pass of every engine that runs and agrees with the first that runs; the reasons for the
+    others are added to ``failed``.
 
-    ``tolerance``: output -> what an engine that lowers the precision may be off.
+    ``tolerance``: output -> largest difference allowed for an engine with reduced precision.
     """
     reference: Mapping[str, Tensor] | None = None
     sound: dict[str, Engine] = {}
@@ -75,11 +76,12 @@ def compare(
 def difference(
     reference: Mapping[str, Tensor], outputs: Mapping[str, Tensor], low: Mapping[str, float] | None = None
 ) -> str:
-    """Why the outputs are not the reference's; empty when they are. ``low``: what each may be off instead."""
+    """Return how the outputs differ from the reference; empty if they agree. ``low``: output -> largest difference
+    allowed, in place of the fp32 tolerance."""
     for name, expected in reference.items():
         got = outputs.get(name)
         if got is None or got.shape != expected.shape:
-            return f"its output {name} is missing or has another shape than the reference's"
+            return f"its output {name} is missing or has a different shape from the reference"
         scale = max(1.0, float(np.abs(expected).max(initial=0.0)))
         allowed = _TOLERANCE * scale if low is None else low.get(name, _LOW_TOLERANCE * scale)
         off = float(np.abs(got.astype(np.float64) - expected).max(initial=0.0))
@@ -94,7 +96,7 @@ def _not_finite(outputs: Mapping[str, Tensor]) -> str:
 
 
 def _time(engines: Mapping[str, Engine], sample: Mapping[str, Tensor]) -> dict[str, float]:
-    """Engines take turns, so that what else the machine does disturbs them alike."""
+    """Time the engines in turns, so that other load on the machine affects them equally."""
     taken: dict[str, list[float]] = {name: [] for name in engines}
     begin = time.perf_counter()
     for turn in range(_MOST_RUNS):
@@ -108,7 +110,7 @@ def _time(engines: Mapping[str, Engine], sample: Mapping[str, Tensor]) -> dict[s
 
 
 def key_of(content: bytes, packages: tuple[str, ...], threads: int, gpu: str = "") -> str:
-    """What a record depends on."""
+    """Return the key of a record: everything the measurement depends on."""
     versions = [f"{package} {package_version(package) or 'none'}" for package in packages]
     processor = f"{processor_name()} x {os.cpu_count()}"
     return ", ".join(
@@ -117,7 +119,7 @@ def key_of(content: bytes, packages: tuple[str, ...], threads: int, gpu: str = "
 
 
 def read_record(path: Path, key: str) -> Record | None:
-    """The record for ``key``, or None where there is none that can be read."""
+    """Return the record for ``key``, or None if it is missing, unreadable or for another key."""
     try:
         found = json.loads(path.read_text("utf-8"))
         took = {str(name): float(value) for name, value in found["took_ms"].items()}
@@ -128,7 +130,7 @@ def read_record(path: Path, key: str) -> Record | None:
 
 
 def write_record(path: Path, record: Record) -> None:
-    """Whole or not at all. A record that cannot be written costs a measurement at the next start, nothing more."""
+    """Write a record atomically. Errors are ignored: without a record the next start only measures again."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, json.dumps(asdict(record), indent=1).encode())

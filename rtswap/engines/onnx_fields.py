@@ -1,9 +1,9 @@
-"""An ONNX file is read field by field before any engine sees it: what is not known here is refused.
+"""Parse an ONNX file field by field before an engine loads it, and reject unknown fields.
 
-Engines follow what a file says: weights may lie in other files, anywhere on the disk, and operators in other
-libraries. A search for such words can be passed by, since the format writes one thing in many ways; so the file is
-parsed as protobuf's wire format prescribes (protobuf.dev/programming-guides/encoding), with the numbers of
-onnx.proto (ONNX 1.17).
+An ONNX file can make an engine read weights from other files, anywhere on the disk, or load operators from other
+libraries. A text search for such references can be bypassed, since protobuf can encode the same content in several
+ways; so the file is parsed according to protobuf's wire format (protobuf.dev/programming-guides/encoding), with the
+field numbers of onnx.proto (ONNX 1.17).
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ _NUMBERS, _FLOATS, _DOUBLES, _TEXT = (_VARINT,), (_FOUR,), (_EIGHT,), (_BYTES,)
 _LISTED: dict[Wire, Wire] = {_NUMBERS: (_VARINT, _BYTES), _FLOATS: (_FOUR, _BYTES), _DOUBLES: (_EIGHT, _BYTES)}
 """Lists of numbers are written one by one, or packed into bytes."""
 DEEPEST = 24
-"""Messages in messages: a network within a network takes three."""
+"""Maximum nesting of messages. A subgraph adds three levels."""
 MOST_FIELDS = 4_000_000
 _STANDARD_DOMAINS = (b"", b"ai.onnx")
 
 Message = Mapping[int, Wire | str]
-"""Field number -> the wire types that it may have, or the message that it holds."""
+"""Field number -> allowed wire types, or the name of the message type it contains."""
 
 
 _ATTRIBUTE: dict[int, Wire | str] = {
@@ -82,39 +82,40 @@ MESSAGES: Mapping[str, Message] = MappingProxyType(
     }
 )
 _EXTERNAL, _LOCATION = 13, 14
-"""Fields of a tensor: where in which file its numbers lie, and whether they do."""
+"""Fields ``external_data`` and ``data_location`` of a tensor."""
 
 
 def why_refused(content: bytes) -> str:
-    """What speaks against the file, in a few words; empty where nothing does."""
+    """Return why the file is rejected, in a few words; empty if it is accepted."""
     try:
         for count, _ in enumerate(_walk(memoryview(content), "model", 0)):
             if count >= MOST_FIELDS:
-                return "more fields than a network has"
+                return f"more than {MOST_FIELDS} fields"
     except ValueError as error:
         return str(error)
     return ""
 
 
 def _walk(data: memoryview, kind: str, depth: int) -> Iterator[None]:
-    """Something for each field, of inner messages too. Raises ValueError."""
+    """Check each field, recursively; yields once per field. Raises ValueError for one that is not allowed."""
     if depth > DEEPEST:
-        raise ValueError(f"messages more than {DEEPEST} deep")
+        raise ValueError(f"messages nested more than {DEEPEST} deep")
     for number, wire, body in _fields(data):
         yield
         if kind == "tensor" and (number == _EXTERNAL or (number == _LOCATION and body.tobytes() != b"\0")):
             raise ValueError("weights in other files")
         if (kind, number) in (("node", 7), ("opset", 1)) and bytes(body) not in _STANDARD_DOMAINS:
-            raise ValueError(f"operators of {bytes(body)[:40]!r}, which are not ONNX's own")
+            raise ValueError(f"operators of the domain {bytes(body)[:40]!r}, which is not part of ONNX")
         allowed = MESSAGES[kind].get(number, ())
         if isinstance(allowed, str) and wire == _BYTES:
             yield from _walk(body, allowed, depth + 1)
         elif isinstance(allowed, str) or wire not in allowed:
-            raise ValueError(f"field {number} of a {kind}, which networks do not need")
+            raise ValueError(f"field {number} of a {kind}, which is not supported")
 
 
 def _fields(data: memoryview) -> Iterator[tuple[int, int, memoryview]]:
-    """(number, wire type, content) of each field; a number's content is what its bytes come to, 0 as ``b"\\0"``."""
+    """Yield (number, wire type, content) of each field. The content of a varint is ``b"\\0"`` for 0, else
+    ``b"\\1"``."""
     at, end = 0, len(data)
     while at < end:
         tag, at = _varint(data, at)
@@ -128,22 +129,22 @@ def _fields(data: memoryview) -> Iterator[tuple[int, int, memoryview]]:
         elif wire in (_FOUR, _EIGHT):
             size = 4 if wire == _FOUR else 8
         else:
-            raise ValueError(f"damage at byte {at}")
+            raise ValueError(f"damaged: unknown wire type at byte {at}")
         if number == 0 or size > end - at:
-            raise ValueError(f"damage: a field is longer than what holds it ({size} bytes)")
+            raise ValueError(f"damaged: a field of {size} bytes is longer than its message")
         yield number, wire, data[at : at + size]
         at += size
 
 
 def _varint(data: memoryview, at: int) -> tuple[int, int]:
-    """(value, where the next byte lies). At most 10 bytes, of which 64 bits count."""
+    """Return (value, offset of the next byte). At most 10 bytes; the lowest 64 bits are used."""
     value = 0
     for shift in range(0, 70, 7):
         if at >= len(data):
-            raise ValueError("damage: the file ends in the middle of a number")
+            raise ValueError("damaged: the file ends in the middle of a number")
         byte = data[at]
         at += 1
         value |= (byte & 127) << shift
         if byte < 128:
             return value & (2**64 - 1), at
-    raise ValueError("damage: a number of more than 10 bytes")
+    raise ValueError("damaged: a number of more than 10 bytes")

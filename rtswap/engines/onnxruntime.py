@@ -1,4 +1,4 @@
-"""ONNX Runtime on the CPU: starts at once, runs everywhere."""
+"""ONNX Runtime on the CPU: the engine that starts fastest and is always available."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _DTYPES = {
 
 
 def _ort_exceptions() -> tuple[type[Exception], ...]:
-    """ONNX Runtime's exceptions have no common base below Exception: name them all."""
+    """List ONNX Runtime's exceptions, which have no common base class below Exception."""
     found = [value for value in vars(ort_errors).values() if isinstance(value, type) and issubclass(value, Exception)]
     return (*found, RuntimeError, ValueError, MemoryError)
 
@@ -40,10 +40,10 @@ _ORT_ERRORS = _ort_exceptions()
 
 
 class OnnxRuntimeEngine:
-    """One network. ``model`` is a path or the file's bytes. Raises ModelError for a file that is no network.
+    """One network. ``model`` is a path or the file's bytes. Raises ModelError for an invalid ONNX file.
 
-    Waiting threads sleep instead of spinning: on two cores a spinning pool takes the time of Python, of the video
-    codecs and of other engines (measured: P-Net 5.4 ms asleep, 11 ms spinning, on a machine that is not idle).
+    Idle threads sleep instead of spinning: on two cores a spinning pool takes CPU time from Python, the video codecs
+    and other engines (measured on a machine that is not idle: P-Net 5.4 ms sleeping, 11 ms spinning).
     """
 
     def __init__(self, model: Path | str | bytes, *, threads: int = 2) -> None:
@@ -66,7 +66,7 @@ class OnnxRuntimeEngine:
         return "onnxruntime"
 
     def run(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """One forward pass. Raises EngineError. The outputs are the caller's own."""
+        """Run one forward pass and return outputs that belong to the caller. Raises EngineError."""
         tensors = check_inputs(self.inputs, inputs)
         feed = {spec.name: tensor for spec, tensor in zip(self.inputs, tensors, strict=True)}
         try:
@@ -79,6 +79,6 @@ class OnnxRuntimeEngine:
 def _spec(node: Any) -> TensorSpec:
     dtype = _DTYPES.get(node.type)
     if dtype is None:
-        raise ModelError(f"the network's input {node.name} has a type rtswap does not know", got=node.type)
+        raise ModelError(f"the network's input {node.name} has an unsupported type", got=node.type)
     shape = tuple(length if isinstance(length, int) else None for length in node.shape)
     return TensorSpec(node.name, np.dtype(dtype), shape)

@@ -1,6 +1,6 @@
-"""What a network is tried on: the faces of the people who come with rtswap and do not exist, in the network's size.
+"""Sample inputs for comparing engines: faces of the built-in personas, in the network's input size.
 
-On zeros every precision looks right.
+On all-zero inputs every precision looks correct.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from rtswap.vision.talking_head import persona
 
 _PEOPLE = ("ada", "ben", "carl", "dan")
 _FACE = slice(60, 460)
-"""Rows and columns of a portrait that the face fills."""
+"""Rows and columns of the face in a portrait, in pixels."""
 
 
 def fill_with_faces(sample: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The same inputs with faces instead of zeros; an input that holds something already stays as it is.
+    """Return the inputs with all-zero arrays replaced by test data; other arrays are unchanged.
 
-    uint8 (N, H, W, 3) becomes faces, uint8 (N, H, W) a filled oval as masks are, float32 noise of variance 1.
+    uint8 (N, H, W, 3) becomes faces, uint8 (N, H, W) a filled oval mask, float32 Gaussian noise of variance 1.
     """
     return {name: value if value.any() else _fill(value) for name, value in sample.items()}
 
@@ -40,7 +40,7 @@ def _fill(like: Tensor) -> Tensor:
 
 
 def _face(index: int, width: int, height: int) -> Image:
-    """One person after the other; from the fifth on mirrored."""
+    """Return the face of persona ``index`` % 4; every second group of four is mirrored."""
     portrait = persona(_PEOPLE[index % len(_PEOPLE)])[_FACE, _FACE]
     if index // len(_PEOPLE) % 2:
         portrait = portrait[:, ::-1]

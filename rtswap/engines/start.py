@@ -1,4 +1,4 @@
-"""A name becomes an engine: its package is imported only now."""
+"""Start an engine by name; import its package only then."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from rtswap.core.protocols import Engine
 from rtswap.gpu.driver import find_gpus
 
 ENGINES = ("onnxruntime", "openvino", "torch-cuda", "tensorrt")
-"""In order of preference where they are equally fast; the first that runs a network is the measure of the others."""
+"""In order of preference at equal speed; the first that runs a network is the reference for the others."""
 PACKAGES = ("onnxruntime", "openvino", "torch", "tensorrt_rtx", "tensorrt")
 ON_GPU = ("torch-cuda", "tensorrt")
 FULL = {"tensorrt": "tensorrt-fp32"}
-"""Engine that lowers the precision -> the same engine in float32, for networks that it gets wrong."""
+"""Engine with reduced precision -> the same engine in float32, for networks where its outputs are wrong."""
 HALF = {"openvino": "openvino-bf16"}
-"""Engine -> the same engine in bfloat16, for networks that bear it (``Profile.half``) on processors that have it."""
+"""Engine -> the same engine in bfloat16 for networks that tolerate it (``Profile.half``), if the CPU supports it."""
 INSTALL = {
     "onnxruntime": "pip install onnxruntime",
     "openvino": "pip install openvino",
@@ -53,11 +53,11 @@ def start(
         from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 
         return OnnxRuntimeEngine(content, threads=threads)
-    raise EngineError("there is no such engine", expected=" or ".join(("auto", *ENGINES)), got=engine)
+    raise EngineError("unknown engine", expected=" or ".join(("auto", *ENGINES)), got=engine)
 
 
 def why_no_gpu() -> str:
-    """Empty where there is an NVIDIA GPU."""
+    """Return why no NVIDIA GPU can be used; empty if one can."""
     try:
         find_gpus()
     except EngineError as error:
@@ -66,7 +66,7 @@ def why_no_gpu() -> str:
 
 
 def gpu_name() -> str:
-    """For records: the card and its driver; empty where there is none."""
+    """Return the first GPU and its CUDA version, for records; empty if there is none."""
     try:
         return str(find_gpus()[0])
     except EngineError:

@@ -1,8 +1,8 @@
-"""ONNX Runtime and OpenVINO call their makers; nothing may open a socket unasked, so both are imported in here.
+"""Disable the telemetry of ONNX Runtime and OpenVINO while they are imported.
 
-ONNX Runtime 1.31 keeps an id of the device and connects every 10 to 20 s. It reads ``ORT_DISABLE_TELEMETRY`` when it
-is loaded; its own ``disable_telemetry_events()`` comes too late. OpenVINO 2026.4 reports its import through a package
-of its own, ``openvino_telemetry``, and does without where that cannot be imported.
+ONNX Runtime 1.31 stores a device id and connects every 10 to 20 s. It reads ``ORT_DISABLE_TELEMETRY`` when it is
+loaded; calling its ``disable_telemetry_events()`` afterwards is too late. OpenVINO 2026.4 reports its import through
+the package ``openvino_telemetry``, and works without it.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ _REPORTER = "openvino_telemetry"
 
 @contextmanager
 def no_telemetry() -> Iterator[None]:
-    """Import ``onnxruntime`` and ``openvino`` in here, and nowhere else.
+    """Disable telemetry inside the block. Import ``onnxruntime`` and ``openvino`` only inside it.
 
-    The variable stays set, for this process and its children. ``openvino_telemetry`` cannot be imported meanwhile;
-    afterwards a program that rtswap is a part of finds it as it was.
+    The environment variable stays set for this process and its children. ``openvino_telemetry`` cannot be imported
+    inside the block; afterwards its entry in ``sys.modules`` is restored.
     """
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     missing = object()
     before = sys.modules.get(_REPORTER, missing)
-    sys.modules[_REPORTER] = None  # type: ignore[assignment]  # how Python marks what may not be imported
+    sys.modules[_REPORTER] = None  # type: ignore[assignment]  # None makes the import fail
     try:
         yield
     finally:

@@ -1,1 +1,1 @@
-"""What every part on a GPU is made of: torch, CUDA graphs, resampling, crops."""
+"""GPU building blocks: torch import, GPU detection, CUDA graphs, frame transfers, resampling, crops."""

@@ -1,4 +1,4 @@
-"""Networks that are asked about tensors on a device, many faces at once, without waiting for the answer."""
+"""Run a network on device tensors in batches of faces, without synchronising with the host."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from rtswap.gpu.torch_import import load_torch
 torch = load_torch()
 
 MOST = 16
-"""Faces that are asked about at once: what plans are built for."""
+"""Maximum batch size, in faces; the largest that plans are built for."""
 
 Run = Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]
 
 
 def run_of(engine: Engine) -> Run:
-    """The engine for tensors on a device; without ``run_on_device`` they take a way over the host, which waits."""
+    """Return the engine's ``run_on_device``; if it has none, a function that copies the tensors to the host and back,
+    which synchronises."""
     there: Run | None = getattr(engine, "run_on_device", None)
     if there is not None:
         return there
@@ -34,8 +35,9 @@ def run_of(engine: Engine) -> Run:
 
 
 def run_batched(network: str, run: Run, inputs: Mapping[str, Tensor], output: str, shape: Sequence[int]) -> Tensor:
-    """(N, *``shape``) what the network says of ``inputs`` (N, ...), until its next run. Few shapes come up: batches
-    are powers of two. Raises ModelError where ``output`` has another shape, and EngineError."""
+    """Return the network's ``output`` (N, *``shape``) for ``inputs`` (N, ...), valid until its next run. Batches are
+    padded to powers of two, so that few shapes occur. Raises ModelError if ``output`` has another shape, and
+    EngineError."""
     total, found = len(next(iter(inputs.values()))), []
     for begin in range(0, total, MOST):
         count = min(MOST, total - begin)
@@ -46,6 +48,7 @@ def run_batched(network: str, run: Run, inputs: Mapping[str, Tensor], output: st
         said, expected = run(batch).get(output), (len(rows), *shape)
         if said is None or tuple(said.shape) != expected:
             got = "nothing" if said is None else str(tuple(said.shape))
-            raise ModelError(f"the {network} network's output '{output}' is wrong", expected=str(expected), got=got)
+            what = f"the {network} network's output '{output}' has the wrong shape"
+            raise ModelError(what, expected=str(expected), got=got)
         found.append(said[:count] if total <= MOST else said[:count].clone())
     return found[0] if len(found) == 1 else torch.cat(found)

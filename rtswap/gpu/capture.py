@@ -1,10 +1,10 @@
-"""How work becomes a CUDA graph: the one place where anything is captured.
+"""Capture CUDA graphs; all captures of the process go through ``capture``.
 
-A capture fails when anything that is no work of its stream happens meanwhile. So only one is made at a time, Python
-collects no garbage during it (a graph that nobody holds any more is destroyed then, which CUDA does not permit: seen
-on an H100, ``cudaErrorStreamCaptureInvalidated``), other threads are left alone, and what fails is tried once more.
-``torch.cuda.graph`` is not used: it waits for the device and gives all free memory back, pinned memory as well, which
-the other streams of frames then wait for.
+A capture fails if CUDA work outside its stream happens at the same time. So only one capture runs at a time, Python's
+garbage collector is paused (it may destroy an unused graph, which CUDA forbids during a capture: seen on an H100 as
+``cudaErrorStreamCaptureInvalidated``), the capture mode is thread-local, and a failed capture is retried once.
+``torch.cuda.graph`` is not used: it synchronises the device and frees all cached memory, including pinned memory,
+which stalls the other streams of frames.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from typing import Any, TypeVar
 Found = TypeVar("Found")
 
 WARM_UPS = 3
-"""Runs before the capture of a network: libraries choose their kernels and allocate in the first ones."""
+"""Runs before a network is captured: libraries select kernels and allocate memory in the first runs."""
 TRIES = 2
 _TURN = threading.Lock()
-"""The process has one GPU, whose captures get into each other's way."""
+"""Serialises captures: the process uses one GPU, and concurrent captures break each other."""
 
 
 def capture(torch: Any, stream: Any, run: Callable[[], Found], *, warm_ups: int = WARM_UPS) -> tuple[Any, Found]:
-    """A graph of what ``run`` starts on ``stream``, and what it returned: memory that each replay writes anew. The
-    caller's stream goes on after the warm-up. Raises what torch raises."""
+    """Capture what ``run`` launches on ``stream``. Returns (graph, result of ``run``): each replay overwrites the
+    memory of the result. The caller's stream waits for the warm-up runs. Raises torch's RuntimeError."""
     stream.wait_stream(torch.cuda.current_stream())
     with _TURN, torch.cuda.stream(stream):
         for _ in range(warm_ups):
@@ -56,7 +56,7 @@ def _once(torch: Any, run: Callable[[], Found]) -> tuple[Any, Found]:
 
 @contextmanager
 def _no_garbage() -> Iterator[None]:
-    """Python's collector rests."""
+    """Pause Python's garbage collector inside the block."""
     was = gc.isenabled()
     gc.disable()
     try:

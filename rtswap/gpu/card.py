@@ -1,4 +1,4 @@
-"""Torch for the engines, and what it says of the machine's GPU."""
+"""Find the GPU that torch uses."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from rtswap.gpu.torch_import import load_torch
 __all__ = ["find_card", "load_torch"]
 
 DEVICE = "cuda"
-"""Where the engines for a GPU keep their tensors. Tests without a GPU put ``cpu`` here."""
+"""The torch device of the GPU engines. Tests without a GPU set it to ``cpu``."""
 
 
 def find_card(torch: Any) -> Gpu:
-    """The card that torch would use. Raises EngineError with the reason where there is none."""
+    """Return the GPU that torch uses. Raises EngineError with the reason if there is none."""
     if torch.version.cuda is None:
         raise EngineError(
             "this PyTorch was built without CUDA", got=str(torch.__version__), do="Install PyTorch for CUDA."
@@ -23,7 +23,7 @@ def find_card(torch: Any) -> Gpu:
     try:
         found = torch.cuda.get_device_properties(torch.cuda.current_device()) if torch.cuda.is_available() else None
     except (RuntimeError, AssertionError) as error:
-        raise EngineError("CUDA does not start", got=reason(error)) from error
+        raise EngineError("cannot initialise CUDA", got=reason(error)) from error
     if found is None:
-        raise EngineError("PyTorch sees no CUDA GPU", do="`nvidia-smi` must list one; check the driver.")
+        raise EngineError("PyTorch finds no CUDA GPU", do="Check the driver: `nvidia-smi` must list a GPU.")
     return Gpu(found.name, f"{found.major}.{found.minor}", found.total_memory / 2**30, str(torch.version.cuda))

@@ -1,5 +1,4 @@
-"""Faces on a GPU are cut into the small upright crops that networks see; a large one is halved first, because
-sampled directly it would shimmer."""
+"""Cut the small upright face crops for the networks on a GPU. Large faces are halved first to avoid aliasing."""
 
 from __future__ import annotations
 
@@ -9,18 +8,19 @@ from rtswap.gpu.torch_import import load_torch
 torch = load_torch()
 
 CUT = 8
-"""Numbers that say how a face is cut out: ``vision.crops.sampling``."""
+"""Number of crop parameters per face, from ``vision.crops.sampling``."""
 
 
 def halved(planes: Tensor) -> Tensor:
-    """(N, C, H // 2, W // 2) means of 2 x 2, whole numbers."""
+    """Return (N, C, H // 2, W // 2): means of 2 x 2 pixels, rounded to integers."""
     return torch.nn.functional.avg_pool2d(planes, 2).round()
 
 
 def seen(planes: Tensor, numbers: Tensor, side: int, *, zero: bool = False) -> Tensor:
-    """(N, C, ``side``, ``side``) of ``planes`` (N, C, S, S) float, cut out by ``numbers`` (N, CUT).
+    """Return crops (N, C, ``side``, ``side``) of ``planes`` (N, C, S, S) float; ``numbers`` (N, CUT): parameters.
 
-    Beyond a crop's border it is continued; where ``zero``, what lies there in its square is taken, and 0 beyond that.
+    Outside a crop its border pixels are repeated; with ``zero``, pixels come from the whole plane and are 0 outside
+    it.
     """
     a, b, c, d, e, f = numbers[:, :6].T[:, :, None, None]
     place = torch.arange(side, device=planes.device, dtype=torch.float32)

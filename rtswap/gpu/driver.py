@@ -1,4 +1,4 @@
-"""Which NVIDIA GPUs there are, asked of the driver itself: in a millisecond, without torch and without a process."""
+"""List the NVIDIA GPUs through the driver library: takes a millisecond, without torch or a child process."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _MAJOR, _MINOR = 75, 76
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """One card."""
+    """One GPU."""
 
     name: str
     capability: str
     """``8.9``"""
     memory_gib: float
     cuda: str
-    """Version of CUDA: the newest that the driver serves, or the one that torch was built for."""
+    """CUDA version: the newest that the driver supports, or the one torch was built for."""
 
     @property
     def model(self) -> str:
-        """What plans are tied to."""
+        """Name and compute capability, which plans are tied to."""
         return f"{self.name}, compute capability {self.capability}"
 
     def __str__(self) -> str:
@@ -35,17 +35,17 @@ class Gpu:
 
 
 def find_gpus() -> tuple[Gpu, ...]:
-    """Every card, the one that is used first. Raises EngineError with the reason where there is none."""
+    """Return all GPUs; rtswap uses the first. Raises EngineError with the reason if there is none."""
     try:
         driver = ctypes.CDLL(_LIBRARY)
     except OSError as error:
-        raise EngineError("there is no NVIDIA driver", got=f"{_LIBRARY} does not load") from error
+        raise EngineError("no NVIDIA driver found", got=f"cannot load {_LIBRARY}") from error
     _ask(driver, "cuInit", 0)
     version = _number(driver, "cuDriverGetVersion")
     cuda = f"{version // 1000}.{version % 1000 // 10}"
     gpus = tuple(_gpu(driver, index, cuda) for index in range(_number(driver, "cuDeviceGetCount")))
     if not gpus:
-        raise EngineError("the NVIDIA driver lists no GPU")
+        raise EngineError("the NVIDIA driver finds no GPU")
     return gpus
 
 
@@ -68,4 +68,4 @@ def _number(driver: Any, function: str, *arguments: Any) -> int:
 def _ask(driver: Any, function: str, *arguments: Any) -> None:
     code = getattr(driver, function)(*arguments)
     if code != 0:
-        raise EngineError("the NVIDIA driver does not start", got=f"{function} gives error {code}")
+        raise EngineError("the NVIDIA driver failed", got=f"{function} returned error {code}")

@@ -1,4 +1,4 @@
-"""Functions of tensors from CUDA graphs: hundreds of small kernels are launched in the time of one."""
+"""Run tensor functions as CUDA graphs, which launch hundreds of small kernels in the time of one."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from rtswap.gpu.torch_import import copy_all, load_torch
 torch = load_torch()
 
 MOST = 8
-"""Graphs that are kept, each with memory of its own: the one unused longest goes."""
+"""Maximum cached graphs (least recently used is dropped), each with its own memory."""
 
 _Graph = tuple[Any, list[Tensor], Any]
-"""The graph, the memory that it reads, what it writes."""
+"""(graph, input buffers, outputs)"""
 
 
 class Captured:
-    """``function``, run from one CUDA graph per shape of its arguments. The first ``fresh`` of them may be other
-    tensors with each call, and are copied; the rest must stay what they were, and tell graphs apart where they are
-    numbers. What it gives lives until the next call.
+    """Runs ``function`` from one CUDA graph per set of argument shapes. The first ``fresh`` arguments may be
+    different tensors in each call and are copied into the graph's buffers. The other arguments must be the same
+    objects in each call, except that numbers select the graph. Results are valid until the next call.
 
-    Where a graph cannot be captured, ``function`` is called as it is; ``failed`` says why, and a warning once.
-    ``on_gpu`` False: always so.
+    If a graph cannot be captured, ``function`` is called directly; ``failed`` holds the reason, which is also warned
+    once. ``on_gpu`` False: always call directly.
     """
 
     def __init__(self, function: Callable[..., Any], fresh: int, *, on_gpu: bool) -> None:
@@ -38,7 +38,7 @@ class Captured:
 
     @property
     def name(self) -> str:
-        """The function's."""
+        """The name of ``function``."""
         return getattr(self._function, "__name__", type(self._function).__name__)
 
     def __call__(self, *arguments: Any) -> Any:
@@ -58,8 +58,8 @@ class Captured:
         return outputs
 
     def _captured(self, fresh: Sequence[Tensor], others: Sequence[Any]) -> _Graph | None:
-        """With the arguments of this call: of made-up ones an index might lie anywhere, which a card ends the whole
-        process for."""
+        """Capture with this call's arguments: made-up values could hold indices out of range, for which CUDA aborts
+        the process. Returns None if the capture fails."""
         given = [one.clone(memory_format=torch.contiguous_format) for one in fresh]
         try:
             graph, outputs = capture(
@@ -68,7 +68,8 @@ class Captured:
         except RuntimeError as error:
             why = reason(error)
             if not self.failed:
-                warnings.warn(f"{self.name} runs without a CUDA graph, slower: {why}", RuntimeWarning, stacklevel=3)
+                what = f"{self.name} runs without a CUDA graph, which is slower: {why}"
+                warnings.warn(what, RuntimeWarning, stacklevel=3)
             self.failed = self.failed or why
             return None
         return graph, given, outputs
@@ -76,6 +77,6 @@ class Captured:
 
 @cache
 def _aside(kind: Any) -> Any:
-    """The stream on which graphs are captured, of class ``kind``: one, since libraries keep a workspace for every
-    stream (32 MB on some cards), and one that nothing else runs on, since a graph uses that of its capture."""
+    """Return the stream of class ``kind`` for captures. There is only one, because libraries allocate a workspace per
+    stream (32 MB on some GPUs), and nothing else runs on it, because a graph uses its capture stream's workspace."""
     return kind()

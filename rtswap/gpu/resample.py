@@ -1,6 +1,6 @@
-"""OpenCV's resampling in torch, under OpenCV's conventions: pixel centres at whole coordinates, borders continued.
+"""Resampling in torch with OpenCV's conventions: pixel centres at integer coordinates, border pixels repeated.
 
-Importing this file loads torch.
+Importing this module loads torch.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rtswap.gpu.torch_import import load_torch
 
 Tensor = Any
-"""``torch.Tensor``: torch may be missing where types are checked."""
+"""``torch.Tensor``; an alias, because torch may be missing when types are checked."""
 Device = Any
 """``torch.device``"""
 
@@ -22,8 +22,8 @@ torch = load_torch()
 
 
 def uploaded(values: NDArray[Any], device: Device) -> Tensor:
-    """A copy on the device; nobody waits for it. The pinned memory it comes from is torch's own, which is not given
-    to anybody else before the copy is done."""
+    """Return a copy of an array on the device, copied asynchronously. Torch's allocator does not reuse the pinned
+    source memory before the copy is done."""
     if device.type != "cuda":
         return torch.from_numpy(np.array(values)).to(device)
     pinned = torch.empty(values.shape, dtype=torch.from_numpy(values[:0]).dtype, pin_memory=True)
@@ -32,15 +32,16 @@ def uploaded(values: NDArray[Any], device: Device) -> Tensor:
 
 
 def rounded(values: Tensor) -> Tensor:
-    """To whole numbers in 0..255, uint8."""
+    """Round and clamp to 0..255, uint8."""
     return values.round().clamp(0, 255).to(torch.uint8)
 
 
 def bilinear(planes: Tensor, x: Tensor, y: Tensor, limits: Tensor | None = None, *, zero: bool = False) -> Tensor:
-    """(N, C, h, w) of ``planes`` (N, C, H, W) float at ``x``, ``y`` (N, h, w) px, the border continued.
+    """Sample ``planes`` (N, C, H, W) float at ``x``, ``y`` (N, h, w) in pixels; returns (N, C, h, w). Border pixels
+    are repeated.
 
-    ``limits`` (N, 2): width and height of what counts in each plane; what lies beyond is never read. ``zero``:
-    without limits, and 0 beyond the planes.
+    ``limits`` (N, 2): width and height of the valid area in each plane; pixels outside it are never read. ``zero``:
+    ignore ``limits``, and return 0 outside the planes.
     """
     height, width = planes.shape[-2:]
     if zero:
@@ -56,8 +57,9 @@ def bilinear(planes: Tensor, x: Tensor, y: Tensor, limits: Tensor | None = None,
 
 
 def gaussian(count: int, sigma: Tensor, radius: Tensor) -> Tensor:
-    """(N, count, count) matrices that blur a column of ``count`` values by ``sigma`` (N,), cut off at ``radius`` (N,)
-    and 0 beyond the ends. ``m @ plane @ m.mT`` blurs a plane; nothing depends on what the values are."""
+    """Return matrices (N, count, count) that blur a column of ``count`` values by ``sigma`` (N,), truncated at
+    ``radius`` (N,), with 0 outside the column. ``m @ plane @ m.mT`` blurs a plane. No operation depends on the values
+    of the arguments, so it can be captured in a CUDA graph."""
     place = torch.arange(count, device=sigma.device, dtype=torch.float32)
     apart = (place[:, None] - place[None]).abs()
     reach = torch.arange(-count, count + 1, device=sigma.device, dtype=torch.float32).abs()

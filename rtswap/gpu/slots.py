@@ -1,4 +1,4 @@
-"""Frames on their way up, being worked on and on their way down: two at a time, so that the three overlap."""
+"""Upload, process and download frames on a GPU with several slots, so that the three overlap."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ torch = load_torch()
 
 
 class Waits:
-    """The only place where the host waits for the device, and how often it did."""
+    """Waits for the device and counts the waits; the only place where the host waits."""
 
     def __init__(self) -> None:
         self.count = 0
 
     def on(self, event: Any) -> None:
-        """Return when the device has come as far as the event. ``None``: it works at once (no GPU)."""
+        """Block until the event has completed. ``None`` (no GPU): return immediately."""
         self.count += 1
         if event is not None:
             event.synchronize()
 
 
 class Lanes:
-    """Streams for the way up and down beside the one that computes. Without a GPU there are none."""
+    """CUDA streams for upload and download besides the compute stream. Without a GPU copies are synchronous."""
 
     def __init__(self, device: Device) -> None:
         self.device = device
@@ -37,12 +37,12 @@ class Lanes:
         self._down: Any = torch.cuda.Stream(device) if self.on_gpu else None
 
     def up_after_computing(self) -> None:
-        """Let the next upload wait, on the device, for what is computed now: its memory may still be read."""
+        """Make the next upload wait, on the device, for the current computation, which may still read the memory."""
         if self.on_gpu:
             self._up.wait_stream(torch.cuda.current_stream(self.device))
 
     def up(self, target: Tensor, pinned: Tensor) -> Any:
-        """Copy to the device. What is computed from now on comes after it. Returns the event of its end."""
+        """Copy to the device; later work on the compute stream waits for it. Returns the event of its completion."""
         if not self.on_gpu:
             target.copy_(pinned)
             return None
@@ -54,8 +54,8 @@ class Lanes:
         return event
 
     def down(self, sources: Sequence[Tensor]) -> tuple[list[Tensor], Any]:
-        """Copy to the host once everything asked for so far is computed: the copies, and the event of their end.
-        Their memory is pinned and the caller's own; torch gives it to others when nobody holds it any more."""
+        """Copy to the host after all work launched so far. Returns (copies, event of their completion). The copies
+        are in pinned memory that belongs to the caller."""
         copies = [torch.empty(one.shape, dtype=one.dtype, pin_memory=self.on_gpu) for one in sources]
         if not self.on_gpu:
             for copy, source in zip(copies, sources, strict=True):
@@ -73,7 +73,7 @@ class Lanes:
 
 
 class Slot:
-    """The memory of one frame on its way up, pinned on the host, and on the device. Freed by ``Slots`` alone."""
+    """Buffers of one frame: pinned on the host, and on the device. Only ``Slots`` frees it."""
 
     def __init__(self, shape: tuple[int, ...], lanes: Lanes) -> None:
         self.lanes = lanes
@@ -85,18 +85,19 @@ class Slot:
         self.downloaded: Any = None
         self.downloads: list[Tensor] = []
         self.leaves = False
-        """Whether its picture is on the way down."""
+        """Whether its download has started."""
         self.turn = 0
-        """When it was begun; 0: free."""
+        """Number of the turn in which it was taken; 0: free."""
 
     def send_up(self, picture: NDArray[np.uint8]) -> Tensor:
-        """Start the upload; the bytes on the device."""
+        """Start the upload and return the frame's bytes on the device."""
         np.copyto(self.pinned.numpy(), picture)
         self.uploaded = self.lanes.up(self.raw, self.pinned)
         return self.raw
 
     def send_down(self, picture: Tensor, beside: Sequence[Tensor]) -> None:
-        """Start the download. What goes is held until the slot's next: its memory must not be given away."""
+        """Start the download of a frame and more tensors. Keeps references to them until the slot's next download, so
+        that their memory is not reused."""
         self._going = (picture, *beside)
         self.downloads, self.downloaded = self.lanes.down(self._going)
         self.leaves = True
@@ -111,8 +112,8 @@ class Slots:
         self._turn = 0
 
     def take(self) -> Slot:
-        """A free slot. One that was begun but never asked for its picture (the frame was dropped) is used again;
-        where all pictures are on the way down, raises RuntimeError: take one first."""
+        """Return a free slot, or else the oldest one whose download was never started (a dropped frame). Raises
+        RuntimeError if all slots are downloading: call ``receive`` first."""
         self._turn += 1
         for slot in self._slots:
             if not slot.turn:
@@ -120,7 +121,7 @@ class Slots:
         else:
             dropped = [slot for slot in self._slots if not slot.leaves]
             if not dropped:
-                raise RuntimeError(f"{len(self._slots)} frames are under way: take a picture before the next begins")
+                raise RuntimeError(f"{len(self._slots)} frames are in flight: receive one before starting the next")
             slot = min(dropped, key=lambda one: one.turn)
             self._waits.on(slot.uploaded)
             slot.lanes.up_after_computing()
@@ -128,7 +129,7 @@ class Slots:
         return slot
 
     def receive(self, slot: Slot) -> list[NDArray[Any]]:
-        """Wait for the slot's picture and what comes beside it, and free the slot."""
+        """Wait for the slot's downloads, free the slot, and return the frame and the other arrays."""
         self._waits.on(slot.downloaded)
         downloads, slot.downloads, slot.turn = slot.downloads, [], 0
         return [copy.numpy() for copy in downloads]

@@ -1,4 +1,4 @@
-"""The one file that imports torch, and only when somebody asks for it."""
+"""Import torch on demand; no other module imports it directly."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ INSTALL = 'pip install "rtswap[gpu]"'
 
 
 def load_torch() -> Any:
-    """The module. Raises EngineError where it is not installed or does not load."""
+    """Return the torch module. Raises EngineError if it is not installed or cannot be loaded."""
     try:
         import torch
     except (ImportError, OSError, RuntimeError) as error:
@@ -19,7 +19,7 @@ def load_torch() -> Any:
 
 
 def copy_all(targets: list[Any], sources: list[Any]) -> None:
-    """Each of ``sources`` into its target, with as few kernels as torch can do with; nobody waits."""
+    """Copy each source into its target, asynchronously and with as few kernels as possible."""
     import torch
 
     torch._foreach_copy_(targets, sources, non_blocking=True)

@@ -1,4 +1,4 @@
-"""Pixels in Triton kernels: how bytes are read and rounded, as OpenCV and torch do it."""
+"""Triton functions that read and round pixels as OpenCV and torch do."""
 
 # mypy: ignore-errors
 from __future__ import annotations
@@ -9,20 +9,20 @@ import triton.language as tl
 
 @triton.jit
 def rounded(value):
-    """To the nearest whole number, ties to even: exact below 2^22."""
+    """Round to the nearest integer, ties to even; exact below 2^22."""
     magic = 12582912.0  # 1.5 * 2^23
     return (value + magic) - magic
 
 
 @triton.jit
 def byte(value):
-    """To the nearest whole number within 0..255."""
+    """Round to the nearest integer and clamp to 0..255."""
     return tl.minimum(tl.maximum(rounded(value), 0.0), 255.0)
 
 
 @triton.jit
 def pixel(picture, row, column, stride, shown):
-    """Three channels of interleaved bytes, as floats."""
+    """Load a pixel of interleaved BGR bytes as three floats."""
     at = picture + (row * stride + column) * 3
     blue = tl.load(at, mask=shown, other=0).to(tl.float32)
     green = tl.load(at + 1, mask=shown, other=0).to(tl.float32)
@@ -31,5 +31,5 @@ def pixel(picture, row, column, stride, shown):
 
 
 def grid(across: int, down: int, tile: tuple[int, int]) -> tuple[int, int]:
-    """Programs across and down, each for a tile of (width, height)."""
+    """Return the number of programs across and down, each for a tile of (width, height)."""
     return triton.cdiv(across, tile[0]), triton.cdiv(down, tile[1])

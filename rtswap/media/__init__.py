@@ -1,1 +1,1 @@
-"""Where frames come from and where they go."""
+"""Inputs and outputs: cameras, images, video files, network streams, window, virtual camera."""

@@ -1,7 +1,7 @@
-"""Which cameras there are, and what they can do.
+"""List the cameras of this machine and their modes.
 
-Linux: asked of the kernel (V4L2 ioctls), without switching a camera on; no library for it has a permissive licence,
-so the few structures are read here. Elsewhere OpenCV is asked to open one number after the other.
+Linux: through V4L2 ioctls, without turning a camera on; no library for this has a permissive licence, so the few
+structures are parsed here. Other systems: by opening camera numbers with OpenCV.
 """
 
 from __future__ import annotations
@@ -32,26 +32,26 @@ _VIRTUAL_DRIVERS = frozenset({"v4l2 loopback", "vivid", "akvcam"})
 
 @dataclass(frozen=True, slots=True)
 class CameraInfo:
-    """One camera and what it can do."""
+    """One camera and its modes."""
 
     index: int
-    """What ``--cam`` takes."""
+    """The value of ``--cam``."""
     name: str
     path: str
-    """``/dev/video0``; empty where the system has no such thing."""
+    """``/dev/video0``; empty on systems without device files."""
     modes: tuple[Mode, ...] = ()
-    """Largest first; empty where they cannot be told."""
+    """Largest first; empty if unknown."""
     virtual: bool = False
-    """Made by a program, perhaps by rtswap itself."""
+    """Whether a program provides it, possibly rtswap itself."""
 
     def __str__(self) -> str:
-        """A line for the camera, then one for each size and format with its rates."""
+        """Return a line for the camera, then one per size and format with its frame rates."""
         place = f" at {self.path}" if self.path else ""
         first = f"{self.index}: {self.name}{place}{' (virtual)' if self.virtual else ''}"
         return "\n".join([first, *(f"   {mode}" for mode in self.modes_in_words())])
 
     def modes_in_words(self) -> tuple[str, ...]:
-        """``1280x720 MJPG at 30, 60 fps``: one for each size and format."""
+        """Return ``1280x720 MJPG at 30, 60 fps`` for each size and format."""
         rates: dict[tuple[int, int, str], list[str]] = {}
         for width, height, fps, fourcc in self.modes:
             rates.setdefault((width, height, fourcc), []).append(f"{fps:g}" if fps else "?")
@@ -59,14 +59,15 @@ class CameraInfo:
 
 
 def list_cameras() -> list[CameraInfo]:
-    """Every camera that pictures can be taken from, by index. Never raises; none gives an empty list."""
+    """Return all capture devices, sorted by index. Never raises."""
     if sys.platform.startswith("linux"):
         return linux_cameras(_SYS, Path("/dev"))
     return probe_cameras()
 
 
 def linux_cameras(sys_root: Path, dev_root: Path, ioctl: Ioctl | None = None) -> list[CameraInfo]:
-    """Cameras of ``sys_root`` (/sys/class/video4linux). A device that cannot be asked is listed without modes."""
+    """Return the cameras in ``sys_root`` (/sys/class/video4linux). A device that cannot be opened or queried is
+    listed without modes."""
     try:
         entries = [entry for entry in sys_root.iterdir() if entry.name.removeprefix("video").isdecimal()]
     except OSError:
@@ -80,7 +81,7 @@ def linux_cameras(sys_root: Path, dev_root: Path, ioctl: Ioctl | None = None) ->
 
 
 def probe_cameras(count: int = _PROBED) -> list[CameraInfo]:
-    """Opens the numbers 0 .. count - 1 through OpenCV and asks each for its present mode."""
+    """Open the camera numbers 0 .. count - 1 with OpenCV and read each one's current mode."""
     import cv2
 
     from rtswap.core.native_logs import quiet_opencv
@@ -98,7 +99,7 @@ def probe_cameras(count: int = _PROBED) -> list[CameraInfo]:
 
 
 def _describe(entry: Path, path: Path, ioctl: Ioctl) -> CameraInfo | None:
-    """None for a device that takes no pictures: a camera's metadata node, an output, a codec."""
+    """Return None for a device that cannot capture: a camera's metadata node, an output, a codec."""
     index = int(entry.name.removeprefix("video"))
     name = _text(entry / "name") or entry.name
     in_virtual_tree = "/devices/virtual/" in os.path.realpath(entry)
@@ -162,8 +163,8 @@ def _rates(handle: int, ioctl: Ioctl, fourcc: int, width: int, height: int) -> I
 
 
 def _entries(handle: int, ioctl: Ioctl, request: int, size: int, *asked: int) -> Iterator[bytearray]:
-    """The structures of an enumeration, ``size`` bytes each: they begin with the index and what is ``asked``. Nothing
-    where the driver does not enumerate."""
+    """Yield the structures of an enumeration, ``size`` bytes each, which begin with the index and the values
+    ``asked``. Yields nothing if the driver does not support the enumeration."""
     for index in range(_MAX_ENTRIES):
         head = struct.pack(f"<{1 + len(asked)}I", index, *asked)
         buffer = bytearray(head.ljust(size, b"\0"))

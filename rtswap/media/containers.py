@@ -1,7 +1,7 @@
-"""Which kinds of file FFmpeg may open: those that hold their own content.
+"""Restrict FFmpeg to self-contained file formats.
 
-A playlist, a list of files or a session description names other files and hosts, which FFmpeg would read as well:
-``clip.m3u8`` somebody sent shows any film on the disk. By content, not by name, FFmpeg decides what a file is.
+A playlist, a file list or a session description refers to other files and hosts, which FFmpeg would open as well: an
+untrusted ``clip.m3u8`` could show any video on the disk. FFmpeg detects the format by content, not by file name.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ _SELF_CONTAINED = (
     "mp3 aac wav w64 flac aiff caf ac3 eac3 dts truehd amr au"
 )
 TEXT = ("tty", "bin", "xbin", "adf", "idf")
-"""Read, so that it can be told that a file is text."""
+"""Text formats, allowed so that a text file can be reported as such."""
 _FORMATS = ",".join((*_SELF_CONTAINED.split(), *TEXT))
 _PROTOCOLS = (
     "http,https,tls,tcp,udp,udplite,rtp,srtp,rtmp,rtmps,rtmpt,rtmpts,rtmpe,ffrtmphttp,ffrtmpcrypt,srt,crypto,data"
 )
-NAMES_OTHERS = "a kind that rtswap does not open, such as a playlist, which names other files"
+NAMES_OTHERS = "an unsupported format, such as a playlist, which refers to other files"
 
 
 def local() -> dict[str, str]:
-    """FFmpeg's options for a file on this machine: it reads this file, and connects to nobody."""
+    """Return FFmpeg's options for a local file: it may read only this file and opens no connections."""
     return {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
 
 
 def remote(url: str) -> dict[str, str]:
-    """For an address: whatever it sends, no file of this machine is read. Behind https no playlists either: FFmpeg
-    does not check the certificates of the addresses in them."""
+    """Return FFmpeg's options for a URL: it may read no local files. For https playlists are excluded too, because
+    FFmpeg does not verify the certificates of the addresses in them."""
     only = {"format_whitelist": _FORMATS} if scheme(url) == "https" else {}
     return {"protocol_whitelist": _PROTOCOLS} | only
 
 
 def of(address: str) -> dict[str, str]:
-    """For a path or an address."""
+    """Return FFmpeg's options for a path or a URL."""
     return remote(address) if scheme(address) not in ("", "file") else local()

@@ -1,4 +1,4 @@
-"""What files and network streams share: packets become upright BGR pictures, damaged ones are skipped."""
+"""Decode packets of files and network streams to upright BGR frames; skip damaged packets."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _FLIPS: dict[tuple[bool, bool, bool], Callable[[Any], Any]] = {
 
 
 class Decoder:
-    """Frames of one video stream, packet by packet. Damaged packets are skipped, counted and reported."""
+    """Decodes one video stream packet by packet. Damaged packets are skipped, counted and reported."""
 
     def __init__(
         self,
@@ -45,9 +45,9 @@ class Decoder:
         self.skipped = 0
 
     def next(self) -> list[av.VideoFrame] | None:
-        """The frames of the next packet, often one, sometimes none; None at the end.
+        """Return the frames of the next packet, usually one, sometimes none; None at the end.
 
-        Raises the container's own OSError (a connection lost); what FFmpeg finds in the data is never raised.
+        Raises the container's OSError (connection lost). Damaged data raises nothing.
         """
         if self._ended:
             return None
@@ -72,7 +72,7 @@ class Decoder:
         self.skipped += 1
         self._errors_in_a_row += 1
         if self.skipped == 1:
-            self._on_damage(f"damaged data skipped ({reason(error)})")
+            self._on_damage(f"skipping damaged data ({reason(error)})")
         if self._errors_in_a_row >= _MAX_ERRORS_IN_A_ROW:
             self._ended = True
             return None
@@ -81,10 +81,10 @@ class Decoder:
 
 
 class PictureMaker:
-    """Decoded frames of one stream become Images.
+    """Converts decoded frames of one stream to Images.
 
-    The display matrix is read anew only when the angle changes: PyAV's ``side_data`` ties frame and data in a circle
-    that waits for the garbage collector, hundreds of frames at a time.
+    The display matrix is read only when the rotation changes: PyAV's ``side_data`` creates a reference cycle between
+    frame and data, so hundreds of frames would stay in memory until a garbage collection.
     """
 
     def __init__(self) -> None:
@@ -92,9 +92,9 @@ class PictureMaker:
         self._matrix = (1, 0, 0, 1)
 
     def to_image(self, frame: av.VideoFrame) -> Image:
-        """(H, W, 3) BGR, upright, writable, in memory that nobody else holds. One conversion, no further copy.
+        """Return an upright, writable (H, W, 3) BGR image that owns its memory. One conversion, no further copy.
 
-        swscale writes into a fresh buffer and NumPy looks at it; only a codec that itself decodes to BGR is copied.
+        swscale writes into a new buffer that NumPy wraps; only frames that the codec decodes to BGR are copied.
         """
         image = frame.to_ndarray(format="bgr24")
         if frame.format.name == "bgr24" or not image.flags.c_contiguous:
@@ -105,7 +105,8 @@ class PictureMaker:
 
 
 def display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
-    """(a, b, c, d) of x' = a x + c y, y' = b x + d y: how a player turns the stored picture; else the identity."""
+    """Return (a, b, c, d) of x' = a x + c y, y' = b x + d y, by which players rotate the stored frame; the identity
+    if the frame has no display matrix."""
     data: Any = frame.side_data.get("DISPLAYMATRIX")
     if data is None:
         return 1, 0, 0, 1
@@ -114,7 +115,7 @@ def display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
 
 
 def turn_upright(image: Image, matrix: tuple[int, int, int, int]) -> Image:
-    """The picture turned by quarters and mirrored as the matrix says. The same array if there is nothing to do."""
+    """Rotate by quarter turns and mirror as the matrix says. Returns the same array for the identity."""
     a, b, c, d = matrix
     key = (True, c < 0, b < 0) if abs(b) > abs(a) else (False, a < 0, d < 0)
     turn = _FLIPS.get(key)
@@ -122,7 +123,7 @@ def turn_upright(image: Image, matrix: tuple[int, int, int, int]) -> Image:
 
 
 def video_stream(container: av.container.InputContainer) -> av.video.stream.VideoStream | None:
-    """The first stream of moving pictures: no cover art, no codec that is not known."""
+    """Return the first video stream with a known codec that is not cover art; None if there is none."""
     for stream in container.streams.video:
         cover = stream.disposition & av.stream.Disposition.attached_pic
         if not cover and stream.codec_context is not None:
@@ -131,7 +132,7 @@ def video_stream(container: av.container.InputContainer) -> av.video.stream.Vide
 
 
 def nominal_fps(stream: av.video.stream.VideoStream) -> float:
-    """Frames per second as the container says; 30 where it says nothing that can be true."""
+    """Return the container's frames per second; 30 if it has none between 0.1 and 1000."""
     for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
         if rate and 0.1 <= float(rate) <= 1000:
             return float(rate)
@@ -139,10 +140,10 @@ def nominal_fps(stream: av.video.stream.VideoStream) -> float:
 
 
 def start_s(frame: av.VideoFrame) -> float | None:
-    """When the frame begins, in seconds of its stream's clock; None where it does not say."""
+    """Return the frame's presentation time in seconds of its stream's clock; None if it has none."""
     return None if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base)
 
 
 def limit_pixels(stream: av.video.stream.VideoStream) -> None:
-    """A damaged or hostile header must not make the decoder ask for all memory."""
+    """Limit the frame size, so that a damaged or malicious header cannot make the decoder allocate all memory."""
     stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}

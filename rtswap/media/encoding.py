@@ -1,4 +1,4 @@
-"""Pictures become packets: one encoder for files and network streams."""
+"""Encode frames to packets, for files and network streams."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from rtswap.core.types import Image
 from rtswap.media.fitting import Fitter
 
 TICKS = 60_000
-"""Of a second. MPEG-4 allows no finer clock, and 24, 25, 30, 50, 60 fps are whole numbers of it."""
+"""Per second. MPEG-4 allows no finer clock, and frames at 24, 25, 30, 50 and 60 fps last a whole number of ticks."""
 LEAST_STEP = TICKS // 1000
-"""Presentation times strictly increase, by at least a millisecond: Matroska's and FLV's clocks are no finer."""
+"""Timestamps strictly increase, by at least a millisecond, the resolution of Matroska and FLV."""
 KEYFRAME_S = 1.0
-"""What a crash can cost at most: a recording is written out to its last whole group of pictures."""
+"""Seconds between key frames: the most that a crash can lose, since complete groups of pictures are on disk."""
 
 ENCODERS = {
     "h264": "libx264",
@@ -32,14 +32,14 @@ ENCODERS = {
     "mpeg4": "mpeg4",
 }
 ON_HARDWARE = ("_nvenc", "_qsv", "_amf", "_vaapi", "_videotoolbox")
-"""How FFmpeg's encoders end that a machine may have no chip for."""
+"""Suffixes of FFmpeg's hardware encoders, which may be missing on a machine."""
 _BT601, _LIMITED = 6, 1
-"""AVCOL_SPC_SMPTE170M and AVCOL_RANGE_MPEG: what cv2's COLOR_BGR2YUV_I420 computes, told to the player."""
+"""AVCOL_SPC_SMPTE170M and AVCOL_RANGE_MPEG: the colour space of cv2's COLOR_BGR2YUV_I420, signalled to the player."""
 
 
 def encoder_name(codec: str) -> str:
-    """FFmpeg's encoder for ``h264``, ``hevc``, ``av1``, ... or a name of FFmpeg's own, such as ``h264_nvenc``. Raises
-    OutputError if there is none, or it does not start here."""
+    """Return FFmpeg's encoder for ``h264``, ``hevc``, ``av1``, ... or for an FFmpeg encoder name such as
+    ``h264_nvenc``. Raises OutputError if it does not exist or does not start on this machine."""
     name = ENCODERS.get(codec.lower(), codec)
     try:
         found = av.Codec(name, "w")
@@ -47,14 +47,15 @@ def encoder_name(codec: str) -> str:
         found = None
     if found is None or found.type != "video":
         known = ", ".join(sorted(ENCODERS))
-        raise OutputError(f"no video encoder {codec!r}", expected=known, do="Choose one of these with --codec.")
+        raise OutputError(f"unknown video codec {codec!r}", expected=known, do="Choose one of these with --codec.")
     if name.endswith(ON_HARDWARE):
         _try_to_open(name)
     return name
 
 
 def _try_to_open(name: str) -> None:
-    """Before anything is recorded. Raises OutputError where the chip or its driver is missing."""
+    """Open a hardware encoder before recording starts. Raises OutputError if the hardware or its driver is
+    missing."""
     context = cast(av.VideoCodecContext, av.VideoCodecContext.create(name, "w"))
     context.width, context.height, context.pix_fmt = 640, 480, "yuv420p"
     context.time_base = Fraction(1, TICKS)
@@ -62,12 +63,12 @@ def _try_to_open(name: str) -> None:
     try:
         context.open()
     except (OSError, ValueError, av.FFmpegError) as error:
-        do = "Check that the GPU can be used (rtswap doctor), or choose --codec h264."
+        do = "Check the GPU with `rtswap doctor`, or use --codec h264."
         raise OutputError(f"the encoder {name} does not start on this machine", got=reason(error), do=do) from None
 
 
 class VideoEncoder:
-    """One video stream of an output container. Size and colour are those of the first picture."""
+    """One video stream of an output container. The first frame sets its size."""
 
     def __init__(
         self,
@@ -97,11 +98,12 @@ class VideoEncoder:
 
     @property
     def end_s(self) -> float:
-        """When the last picture ends, in seconds."""
+        """End of the last frame, in seconds."""
         return (self._last_pts + self._step) / TICKS if self._last_pts >= 0 else 0.0
 
     def encode(self, image: Image, time_s: float) -> list[av.Packet[av.video.stream.VideoStream]]:
-        """``time_s``: from the start; made to increase where it does not. One colour conversion, no other copy."""
+        """Encode a frame at ``time_s`` seconds from the start (adjusted to be strictly increasing) and return the
+        packets. One colour conversion, no other copy."""
         pts = max(round(time_s * TICKS), self._last_pts + LEAST_STEP)
         self._last_pts = pts
         frame = to_yuv(self._fitter.fit(image))
@@ -114,9 +116,9 @@ class VideoEncoder:
 
 
 def to_yuv(image: Image) -> av.VideoFrame:
-    """A yuv420p frame in memory of its own. OpenCV converts three times as fast as swscale (0.45 ms for 720p).
+    """Convert to a yuv420p frame that owns its memory. OpenCV is three times as fast as swscale (0.45 ms for 720p).
 
-    PyAV understands OpenCV's planes only where the height is a multiple of four; elsewhere swscale does it.
+    PyAV supports OpenCV's plane layout only if the height is a multiple of four; otherwise swscale converts.
     """
     if image.shape[0] % 4 == 0:
         planes = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420), np.uint8)
@@ -126,7 +128,8 @@ def to_yuv(image: Image) -> av.VideoFrame:
 
 
 def _options(encoder: str, live: bool, crf: int | None) -> dict[str, str]:
-    """Live: the fastest preset (9 ms of CPU per 720p picture) and no look-ahead; files: twice as small."""
+    """Return the encoder's options. Live: fastest preset (9 ms of CPU per 720p frame), no look-ahead; files: half the
+    size."""
     if encoder == "libx264":
         speed = {"preset": "ultrafast", "tune": "zerolatency"} if live else {"preset": "veryfast"}
         return speed | {"crf": str(crf if crf is not None else 21 if live else 19)}

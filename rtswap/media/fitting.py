@@ -1,4 +1,4 @@
-"""An output has one size, set by its first picture; later pictures are brought to it."""
+"""Fit frames to the size of an output, which its first frame sets."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from rtswap.core.types import Image
 
 
 class Fitter:
-    """Chooses an even size from the first picture (H.264's colour planes are halved) and fits every picture into it.
+    """Derives an even size from the first frame (H.264's colour planes have half the size) and fits frames into it.
 
-    An odd width or height is rounded up and the last column or row repeated, so that no pixel is lost. A picture of
+    An odd width or height is rounded up and the last column or row repeated, so that no pixel is lost. A frame of
     another size is scaled to fit, with black bars.
     """
 
@@ -20,7 +20,7 @@ class Fitter:
         self.height, self.width = (side + side % 2 for side in self._first)
 
     def fit(self, image: Image) -> Image:
-        """(height, width, 3): the same array where it fits already."""
+        """Return the image as (height, width, 3); the same array if it already fits."""
         shape = image.shape[:2]
         if shape == (self.height, self.width):
             return image

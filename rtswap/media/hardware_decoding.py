@@ -1,4 +1,4 @@
-"""Video decoded by an NVIDIA GPU (NVDEC), through PyAV. What cannot be had is told, not raised."""
+"""Decode video on an NVIDIA GPU (NVDEC) with PyAV; failures are returned as a reason, not raised."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ DEVICE = "cuda"
 
 
 def open_on_gpu(path: Path) -> tuple[av.container.InputContainer | None, str]:
-    """The container, whose pictures the GPU decodes and hands over in the host's memory; or None, and why not."""
+    """Open a file for decoding on the GPU into host memory. Returns (container, ""), or (None, reason)."""
     if DEVICE not in hwdevices_available():
-        return None, "this FFmpeg was built without decoders for NVIDIA GPUs"
+        return None, "this FFmpeg was built without NVIDIA GPU decoders"
     try:
         container = av.open(str(path.absolute()), options=local(), metadata_errors="ignore", hwaccel=HWAccel(DEVICE))
     except (OSError, ValueError, RuntimeError, av.FFmpegError) as error:
-        return None, f"no decoder of an NVIDIA GPU can be opened ({reason(error)})"
+        return None, f"cannot open an NVIDIA GPU decoder ({reason(error)})"
     stream = video_stream(container)
     if stream is None or not stream.codec_context.is_hwaccel:
         codec = f" for {stream.codec_context.name}" if stream is not None else ""

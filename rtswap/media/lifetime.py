@@ -1,4 +1,4 @@
-"""What every input with a device or connection of its own does when it is closed, or lost."""
+"""Base class for inputs with a device or connection: closing from any thread, and reconnecting."""
 
 from __future__ import annotations
 
@@ -10,37 +10,37 @@ MOST_S = 8.0
 
 
 class ClosingInput:
-    """May be closed from any thread, also while it reads. ``release`` is only called under the lock."""
+    """An input that can be closed from any thread, even during a read. ``release`` is called only under the lock."""
 
     name: str
     """For messages."""
 
     def __init__(self, on_event: Callable[[str], None], wait: Callable[[float], object] | None = None) -> None:
-        """``wait``: what to do for so many seconds before the next attempt."""
+        """``wait``: called with the seconds to wait before the next attempt."""
         self.on_event = on_event
         self.closed = threading.Event()
         self.lock = threading.Lock()
         self._wait = wait or self.closed.wait
 
     def release(self) -> None:
-        """Let go of the device or connection, if there is one."""
+        """Close the device or connection, if open."""
         raise NotImplementedError
 
     def close(self) -> None:
-        """End ``frames``. Harmless when called twice."""
+        """End ``frames``. May be called twice."""
         self.closed.set()
-        if self.lock.acquire(blocking=False):  # else: a read is under way, and frames() comes here after it
+        if self.lock.acquire(blocking=False):  # else: a read is in progress, after which frames() calls close()
             try:
                 self.release()
             finally:
                 self.lock.release()
 
     def attempts(self) -> Iterator[None]:
-        """Yields when it is time to try again, more and more slowly; ends when the input is closed."""
+        """Yield at each retry, with increasing delays; end when the input is closed."""
         with self.lock:
             self.release()
         for delay_s in delays():
-            self.on_event(f"{self.name} is lost; trying again in {delay_s:g} s")
+            self.on_event(f"{self.name} is lost; retrying in {delay_s:g} s")
             self._wait(delay_s)
             if self.closed.is_set():
                 return
@@ -48,7 +48,7 @@ class ClosingInput:
 
 
 def delays(first_s: float = FIRST_S, most_s: float = MOST_S) -> Iterator[float]:
-    """Seconds: ``first_s``, doubled every time up to ``most_s``, without end."""
+    """Yield delays in seconds without end: ``first_s``, doubled each time up to ``most_s``."""
     delay_s = first_s
     while True:
         yield delay_s

@@ -1,10 +1,10 @@
-"""A process of its own that connects and sends: started by ``stream.py``.
+"""Child process that connects to a URL and sends a stream; started by ``outputs/stream.py``.
 
-FFmpeg's connecting cannot be timed out, and PyAV holds Python's lock meanwhile: a server that accepts and is silent
-would freeze camera, window and recording. Here it freezes nothing, and can be killed.
+FFmpeg's connect has no timeout, and PyAV holds Python's GIL meanwhile, so a server that accepts and then stays silent
+would freeze camera, window and recording. A separate process freezes nothing else, and can be killed.
 
-Standard input: a line of JSON {url, format, options, tls} (not an argument: others can read those), then a NUT
-stream. Standard output: ``ready`` when connected. Standard error: one line, why it failed.
+stdin: a line of JSON {url, format, options, tls} (not a command line argument, which other users can read), then a
+NUT stream. stdout: ``ready`` when connected. stderr: one line with the reason for a failure.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _AT_ONCE = {"probesize": "32", "analyzeduration": "0"}
 
 
 def main() -> int:
-    """Do the one job. 0, or 1 after saying why it failed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle: it ends our input
+    """Run the relay. Returns 0, or 1 after printing the reason for a failure."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and closes stdin
     quiet_ffmpeg()
-    source = io.FileIO(0)  # unbuffered: a packet is sent on as soon as it is here
+    source = io.FileIO(0)  # unbuffered: packets are sent as soon as they arrive
     try:
         relay(source, **json.loads(source.readline()))
     except (OSError, ValueError, av.FFmpegError) as error:

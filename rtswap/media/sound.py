@@ -1,4 +1,4 @@
-"""The sound of a file input, carried over in step with its pictures."""
+"""Copy the audio of a file input to an output, in sync with the video."""
 
 from __future__ import annotations
 
@@ -21,30 +21,31 @@ COPIED = {
     ".mov": frozenset({"aac", "mp3", "ac3", "alac", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_f32le"}),
     ".mkv": frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "vorbis", "flac", "dts", "truehd", "pcm_s16le"}),
 }
-"""Codecs that a container takes as they are; every other sound becomes AAC."""
+"""Audio codecs that a container stores without conversion; all others are converted to AAC."""
 _NEEDS_HEADER = frozenset({"aac", "alac", "flac", "opus", "vorbis"})
 _MAX_ERRORS_IN_A_ROW = 20
 _CLOCK_S = 0.01
-"""Containers that count milliseconds make gaps and overlaps up to this; more is a real gap."""
+"""Seconds. Containers with millisecond timestamps cause gaps and overlaps up to this; a longer gap is real."""
 
 
 def open_sound(
     path: str, container: av.container.OutputContainer, suffix: str, on_event: Event, *, tls_ca: str | None = None
 ) -> SoundTrack | None:
-    """A track of ``container`` fed from ``path``; None (and an event) where there is no sound that can be used.
+    """Add an audio track to ``container``, read from ``path``. Returns None, after an event, if there is no usable
+    audio.
 
-    To be called before the container's header is written.
+    Call it before the container's header is written.
     """
     try:
         source = av.open(path, options=of(path) | verified(path, tls_ca), metadata_errors="ignore")
     except (OSError, ValueError, av.FFmpegError) as error:
-        on_event(f"no sound: {_shown(path)} cannot be read ({reason(error)})")
+        on_event(f"no sound: cannot read {_shown(path)} ({reason(error)})")
         return None
     try:
         stream = next((s for s in source.streams.audio if s.codec_context is not None and s.rate), None)
         if stream is not None:
             return SoundTrack(source, stream, container, suffix, on_event)
-        on_event(f"no sound: {_shown(path)} has none that can be decoded")
+        on_event(f"no sound: {_shown(path)} has no audio that can be decoded")
     except (OSError, ValueError, av.FFmpegError) as error:
         on_event(f"no sound: {reason(error)}")
     source.close()
@@ -56,9 +57,9 @@ def _shown(path: str) -> str:
 
 
 class SoundTrack:
-    """Hands out sound packets up to a moment, copied where the container takes the codec, else as AAC.
+    """Returns audio packets up to a given time, copied if the container supports the codec, else converted to AAC.
 
-    Damaged sound is reported once and left out; it never stops the pictures.
+    Damaged audio is reported once and skipped; it never stops the video.
     """
 
     def __init__(
@@ -87,7 +88,7 @@ class SoundTrack:
             self._packets = self._transcoded(layout)
 
     def until(self, time_s: float) -> Iterator[Any]:
-        """Packets that begin before ``time_s`` (seconds from the file's start) and were not handed out yet."""
+        """Yield the remaining packets that begin before ``time_s`` (seconds from the file's start)."""
         while True:
             if self._waiting is None:
                 self._waiting = next(self._packets, None)
@@ -101,7 +102,7 @@ class SoundTrack:
         self._source.close()
 
     def _copied(self) -> Generator[Any, None, None]:
-        """What lies before zero (an encoder's run-in) is left out, so that the rest stays in step."""
+        """Yield copied packets, without those before time zero (encoder delay), so that audio stays in sync."""
         last = -1
         for packet in self._demuxed():
             packet.pts = packet.dts = round(packet.pts - self._zero_s / packet.time_base)
@@ -130,7 +131,8 @@ class SoundTrack:
         yield from self._out.encode(None)
 
     def _sample_of(self, frame: Any, due: int) -> int:
-        """The frame's first sample, counted from the file's start; ``due`` where only a rounded clock differs."""
+        """Return the index of the frame's first sample, from the file's start; ``due`` if they differ only by
+        timestamp rounding."""
         if frame.pts is None:
             return due
         start = round((frame.pts * frame.time_base - self._zero_s) * frame.sample_rate)
@@ -155,7 +157,7 @@ class SoundTrack:
         self._errors += 1
         self._errors_in_a_row += 1
         if self._errors == 1:
-            self._on_event(f"the sound is damaged ({reason(error)}); what cannot be read is left out")
+            self._on_event(f"the sound is damaged ({reason(error)}); skipping unreadable parts")
         return self._errors_in_a_row >= _MAX_ERRORS_IN_A_ROW
 
 
@@ -164,5 +166,5 @@ def _start_s(packet: Any) -> float:
 
 
 def _aac_rate(rate: int) -> int:
-    """AAC knows these sampling rates up to 48 kHz; any other is resampled to 48 kHz."""
+    """Return the sampling rate for AAC: a standard rate up to 48 kHz unchanged, any other resampled to 48 kHz."""
     return rate if rate in (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000) else 48_000

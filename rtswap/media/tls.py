@@ -1,7 +1,7 @@
-"""Whom FFmpeg talks to over TLS: it takes any certificate unless it is told to look.
+"""Verify TLS certificates in FFmpeg, which by default accepts any certificate.
 
-Names and certificates are checked as a browser does. Trusted are the authorities that this computer trusts, else
-those of ``certifi``; or those in a file of the user's (``--tls-ca``), in their place.
+Host names and certificates are checked as in a browser, against the system's CA certificates, else those of
+``certifi``; or against the user's file (``--tls-ca``) instead.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from rtswap.core.urls import scheme
 
 SCHEMES = ("https", "rtmps", "rtsps", "tls")
 _MAY_LEAD_THERE = (*SCHEMES, "http")
-"""A web server may send one on to https."""
+"""Schemes that may use TLS: an http server may redirect to https."""
 _SPECIAL = re.compile(r"([\\':|\[\]=\s])")
 
 
 def verified(url: str, ca_file: str | None = None) -> dict[str, str]:
-    """FFmpeg's options for ``url``; none where nothing is encrypted. Raises UsageError for a bad ``ca_file``."""
+    """Return FFmpeg's TLS options for ``url``; empty for an unencrypted protocol. Raises UsageError for an invalid
+    ``ca_file``."""
     if scheme(url) not in _MAY_LEAD_THERE:
         return {}
     authorities = _checked(ca_file) if ca_file is not None else _authorities()
@@ -28,14 +29,16 @@ def verified(url: str, ca_file: str | None = None) -> dict[str, str]:
 
 
 def hint(url: str, usual: str) -> str:
-    """What to do where ``url`` cannot be opened. FFmpeg does not say that it was the certificate."""
+    """Return the advice for a ``url`` that cannot be opened. FFmpeg does not report certificate errors as such, so
+    ``--tls-ca`` is suggested for every TLS address."""
     if scheme(url) not in SCHEMES:
         return usual
-    return f"{usual} If its certificate is your own, name it: --tls-ca FILE."
+    return f"{usual} If the server uses a self-signed certificate, add --tls-ca FILE."
 
 
 def through_tee(url: str, format: str, options: dict[str, str]) -> str:
-    """The address with which FFmpeg's ``tee`` opens ``url``: PyAV gives a muxer's connection no options, tee does."""
+    """Return the address with which FFmpeg's ``tee`` muxer opens ``url`` with options, which PyAV does not pass to a
+    muxer's connection."""
     named = ":".join(f"{key}={_escaped(_escaped(value))}" for key, value in ({"f": format} | options).items())
     return f"[{named}]{_escaped(url)}"
 
@@ -45,7 +48,7 @@ def _escaped(text: str) -> str:
 
 
 def _authorities() -> str:
-    """A file with the certificates that are trusted here; empty where FFmpeg has to know by itself."""
+    """Return the path of the trusted CA certificates; empty to use FFmpeg's default."""
     found = ssl.get_default_verify_paths().cafile
     if found:
         return found
@@ -61,6 +64,10 @@ def _checked(ca_file: str) -> str:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
     except (OSError, ValueError) as error:
-        reason = "no certificate" if isinstance(error, ssl.SSLError) else getattr(error, "strerror", "") or str(error)
-        raise UsageError(f"--tls-ca {ca_file}", expected="a file with certificates (PEM)", got=reason) from None
+        reason = (
+            "a file without certificates"
+            if isinstance(error, ssl.SSLError)
+            else getattr(error, "strerror", "") or str(error)
+        )
+        raise UsageError(f"--tls-ca {ca_file}", expected="a file with CA certificates (PEM)", got=reason) from None
     return str(path.absolute())

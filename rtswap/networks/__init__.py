@@ -1,1 +1,1 @@
-"""The networks that see faces: their files, and what goes in and comes out."""
+"""The face networks: catalogue, files, conversion to ONNX, inputs and outputs."""

@@ -1,4 +1,4 @@
-"""The catalogue as values: one Entry per network, read from ``assets/networks.toml``."""
+"""The model catalogue: one Entry per network, read from ``assets/networks.toml``."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from rtswap.core.errors import ModelError
 from rtswap.core.types import Tensor
 
 FREE_LICENCES = frozenset({"MIT", "CC0-1.0", "Apache-2.0", "BSD-3-Clause"})
-"""Models under these are used without asking."""
+"""Models under these licences need no confirmation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One model and how it is had: by exactly one of ``converter``, ``asset`` and ``url``."""
+    """One model and its source: exactly one of ``converter``, ``asset`` and ``url``."""
 
     name: str
     title: str
@@ -34,31 +34,31 @@ class Entry:
     bytes: int = 0
     version: int = 1
     aliases: Sequence[str] = ()
-    """Names it had before, which still work."""
+    """Earlier names, which still work."""
     input: Mapping[str, Any] = field(default_factory=dict)
     sample: Mapping[str, str] = field(default_factory=dict)
-    """Input -> type and shape in which it is usually run: ``uint8 1x128x128x3``."""
+    """Input -> usual type and shape: ``uint8 1x128x128x3``."""
     per_frame: float = 1.0
-    """How often it runs per frame while a face is followed."""
+    """Runs per frame while a face is tracked."""
     threads: int = 4
-    """More than these do not make it faster: they wait for each other longer than they work."""
+    """Maximum useful threads; more spend longer waiting for each other than computing."""
     profile: Mapping[str, Any] = field(default_factory=dict)
     """For ``engines.build.profiles``."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]*", self.name):
-            raise ModelError("a name in the model catalogue is no plain word", got=repr(self.name))
+            raise ModelError("invalid name in the model catalogue", got=repr(self.name))
         if sum(map(bool, (self.converter, self.asset, self.url))) != 1:
-            raise ModelError(f"the catalogue's entry {self.name} needs one of converter, asset and url")
+            raise ModelError(f"the catalogue entry {self.name} needs exactly one of converter, asset and url")
         if self.url and not (re.fullmatch(r"[0-9a-f]{64}", self.sha256) and self.bytes > 0):
-            raise ModelError(f"the catalogue's entry {self.name} has a url", expected="its sha256 and bytes as well")
+            raise ModelError(f"the catalogue entry {self.name} has a url", expected="sha256 and bytes as well")
 
     @property
     def file_name(self) -> str:
         return f"{self.name}-{self.version}.onnx"
 
     def zeros(self) -> dict[str, Tensor]:
-        """Inputs of zeros, of the shapes of ``sample``."""
+        """Return all-zero inputs with the types and shapes in ``sample``."""
         kinds = {name: words.split() for name, words in self.sample.items()}
         return {name: np.zeros([*map(int, shape.split("x"))], kind) for name, (kind, shape) in kinds.items()}
 
@@ -68,18 +68,18 @@ class Entry:
 
 
 def read_catalog(text: str) -> dict[str, Entry]:
-    """Name -> Entry. Raises ModelError."""
+    """Parse the catalogue; returns name -> Entry. Raises ModelError."""
     try:
         return {name: Entry(name=name, **table) for name, table in tomllib.loads(text).items()}
     except (tomllib.TOMLDecodeError, TypeError) as error:
-        raise ModelError("the model catalogue cannot be read", got=str(error)) from error
+        raise ModelError("cannot read the model catalogue", got=str(error)) from error
 
 
 def current_name(name: str, catalog: Mapping[str, Entry]) -> str:
-    """The name under which a network is listed now; ``name`` itself where there is no such alias."""
+    """Return a network's current name for an alias; any other name is returned unchanged."""
     return next((entry.name for entry in catalog.values() if name in entry.aliases), name)
 
 
 def shipped_catalog() -> dict[str, Entry]:
-    """The catalogue that comes with rtswap."""
+    """Return rtswap's built-in catalogue."""
     return read_catalog(resources.files("rtswap").joinpath("assets/networks.toml").read_text("utf-8"))

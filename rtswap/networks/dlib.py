@@ -1,12 +1,12 @@
-"""dlib's face recognition ResNet (CC0) as ONNX, made from the PyPI package ``face_recognition_models`` 0.3.0.
+"""Convert dlib's face recognition ResNet (CC0) from the PyPI package ``face_recognition_models`` 0.3.0 to ONNX.
 
-The graph takes uint8 (N, 150, 150, 3) BGR crops and gives ``embedding`` (N, 128), not normalised: the same person
-lies below a Euclidean distance of 0.6. Structure: Davis King, "High Quality Face Recognition with Deep Metric
-Learning", 2017: a ResNet of 29 convolutions, each followed by a scale and a shift per channel, which are folded in;
-so are BGR -> RGB and (x - mean) / 256.
+The graph takes uint8 (N, 150, 150, 3) BGR crops and outputs ``embedding`` (N, 128), not normalised: two photos of the
+same person have a Euclidean distance below 0.6. Structure: Davis King, "High Quality Face Recognition with Deep
+Metric Learning", 2017: a ResNet of 29 convolutions, each followed by a scale and a shift per channel, which are
+folded in; so are BGR -> RGB and (x - mean) / 256.
 
-The part ``stages`` takes the same crops and gives ``features`` (N, 736): the means over the crop of what the five
-stages see, from fine texture to whole faces. `rtswap eval` compares sets of pictures by them.
+The part ``stages`` takes the same crops and outputs ``features`` (N, 736): the means over the crop of the feature
+maps of the five stages, from fine texture to the complete face. `rtswap eval` compares sets of images by them.
 """
 
 from __future__ import annotations
@@ -37,41 +37,42 @@ _BLOCKS = (
     *((256, True), *((256, False),) * 2),
     (256, True),
 )
-"""Residual blocks from input to output: channels, and whether the block halves the picture."""
+"""Residual blocks from input to output: (channels, whether the block halves the resolution)."""
 
 
 def convert(part: str) -> bytes:
-    """The ONNX file. Raises ModelError. ``part``: ``resnet`` or ``stages``. The same bytes every time."""
+    """Return the ONNX file of ``part`` (``resnet`` or ``stages``); the bytes are reproducible. Raises ModelError."""
     if part not in ("resnet", "stages"):
-        raise ModelError("dlib's weights hold one network", expected="resnet or stages", got=part)
+        raise ModelError("unknown part of dlib's network", expected="resnet or stages", got=part)
     return _build(_Weights(read_verified(weights_path(), WEIGHTS_SHA256, *_PACKAGE)), stages=part == "stages")
 
 
 def weights_path() -> Path:
-    """Where ``face_recognition_models`` keeps the weights. Raises NotInstalled."""
+    """Return the path of the weights in the package ``face_recognition_models``. Raises NotInstalled."""
     return find_weights("the weights of the identity network", f"models/{_FILE}", *_PACKAGE)
 
 
 class _Weights:
-    """The tensors of the file one after the other, from the input layer to the output layer."""
+    """Reads the file's tensors in order, from the input layer to the output layer."""
 
     def __init__(self, content: bytes) -> None:
         self._content, self._at = content, 0
 
     def take(self, *shape: int) -> Array:
-        """The next tensor that has as many numbers as ``shape``; dlib writes ``version 2, n, 1, 1, 1`` before it."""
+        """Return the next tensor with as many values as ``shape``, which follows dlib's header ``version 2, n, 1, 1,
+        1``."""
         count = int(np.prod(shape))
         sizes = shape if len(shape) == 2 else (count, 1)
         header = _packed(2) + b"".join(map(_packed, sizes)) + _packed(1) * 2
         begin = self._content.find(header, self._at) + len(header)
         end = begin + 4 * count
         if begin < len(header) or end > len(self._content):
-            raise ModelError("the identity network's weights end too early", expected=f"{count} numbers more")
+            raise ModelError("the identity network's weights are truncated", expected=f"{count} more values")
         self._at = end
         return np.frombuffer(self._content, "<f4", count, begin).reshape(shape).astype(np.float32)
 
     def conv(self, out: int, into: int, side: int) -> tuple[Array, Array]:
-        """Kernel (out, into, side, side) and bias, with the scale and shift that follow it."""
+        """Return kernel (out, into, side, side) and bias, with the following scale and shift folded in."""
         numbers = self.take(out * into * side * side + out).astype(np.float64)
         scale, shift = self.take(2 * out).astype(np.float64).reshape(2, out)
         kernel, bias = numbers[:-out].reshape(out, into, side, side), numbers[-out:]
@@ -80,7 +81,7 @@ class _Weights:
 
 
 def _packed(number: int) -> bytes:
-    """dlib's integers: a byte that counts the bytes that follow, then those, lowest first."""
+    """Encode an integer as dlib does: a byte with the number of bytes that follow, then those, little-endian."""
     length = (number.bit_length() + 7) // 8
     return bytes([length]) + number.to_bytes(length, "little")
 
@@ -117,14 +118,15 @@ def _build(weights: _Weights, *, stages: bool = False) -> bytes:
 
 
 def _for_pixels(kernel: Array, bias: Array) -> tuple[Array, Array]:
-    """A first convolution over (rgb - mean) / 256 as one over bgr 0..255. It has no padding, so the sums agree."""
+    """Convert a first convolution over (rgb - mean) / 256 to one over bgr 0..255; it has no padding, so the results
+    are equal."""
     wide = kernel.astype(np.float64) / 256.0
     moved = bias - (wide * np.array(_MEAN_RGB)[None, :, None, None]).sum(axis=(1, 2, 3))
     return wide[:, ::-1].astype(np.float32), moved.astype(np.float32)
 
 
 def _sides(side: int) -> Iterator[int]:
-    """The side of the picture each block gets."""
+    """Yield the side in pixels of each block's input."""
     for _, halves in _BLOCKS:
         yield side
         if halves:
@@ -132,21 +134,22 @@ def _sides(side: int) -> Iterator[int]:
 
 
 def _block(g: Graph, x: str, weights: _Weights, into: int, out: int, halved_side: int | None) -> str:
-    """conv, relu, conv, plus what came in. ``halved_side``: the side that is to be halved, None = it stays."""
+    """Add conv, relu, conv and the skip connection. ``halved_side``: the input's side if the block halves it, else
+    None."""
     kernel, bias = weights.conv(out, into, 3)
     geometry = {"pads": [1, 1, 1, 1]} if halved_side is None else {"strides": [2, 2]}
     y = g.add("Relu", g.conv(x, kernel, bias, **geometry))
     y = g.conv(y, *weights.conv(out, out, 3), pads=[1, 1, 1, 1])
     if halved_side is not None:
         x = g.add("AveragePool", x, kernel_shape=[2, 2], strides=[2, 2])
-        missing = halved_side // 2 - ((halved_side - 3) // 2 + 1)  # the convolution's picture may be a row smaller
+        missing = halved_side // 2 - ((halved_side - 3) // 2 + 1)  # the convolution's output may be a row smaller
         y = _grown(g, y, 0, missing)
         x = _grown(g, x, out - into, 0)
     return g.add("Relu", g.add("Add", y, x))
 
 
 def _grown(g: Graph, x: str, channels: int, pixels: int) -> str:
-    """Zeros added behind the channels and at the bottom and right."""
+    """Pad with zeros after the last channel and at the bottom and right."""
     if not (channels or pixels):
         return x
     return g.add("Pad", x, g.constant(np.array([0, 0, 0, 0, 0, channels, pixels, pixels], np.int64)))

@@ -1,4 +1,4 @@
-"""Fetching a model's file from the network: bounded, told, and believed only by its hash."""
+"""Download a model's file with a size limit and progress events, and verify its hash."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ _TIMEOUT_S = 30.0
 
 
 def download(entry: Entry, path: Path, on_event: Callable[[str], None]) -> None:
-    """Fetch into a file beside ``path``, which takes its place only when the hash is right. Raises ModelError."""
+    """Download to a temporary file and rename it to ``path`` if its hash is correct. Raises ModelError."""
     part = path.with_suffix(f".{os.getpid()}.part")
     try:
         found = _fetch(entry, part, on_event)
         if found != entry.sha256:
             raise ModelError(
-                f"what {entry.url} delivered is not the model {entry.name}",
+                f"the file from {entry.url} is not the model {entry.name}",
                 expected=f"sha256 {entry.sha256[:12]}...",
                 got=f"{found[:12]}...",
             )
         part.replace(path)
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise ModelError(
-            f"the model {entry.name} could not be downloaded from {entry.url}",
+            f"cannot download the model {entry.name} from {entry.url}",
             got=str(error),
-            do=f"Check the network, or put the file at {path} yourself.",
+            do=f"Check the network connection, or place the file at {path} manually.",
         ) from error
     finally:
         part.unlink(missing_ok=True)
@@ -41,7 +41,7 @@ def download(entry: Entry, path: Path, on_event: Callable[[str], None]) -> None:
 def _fetch(entry: Entry, part: Path, on_event: Callable[[str], None]) -> str:
     """Download to ``part`` and return its sha256. Raises OSError, HTTPException, ValueError."""
     if not entry.url.startswith(("https://", "http://")):
-        raise ValueError("only http and https are fetched")
+        raise ValueError("only http and https are supported")
     on_event(f"downloading {entry.title}, {entry.bytes / 1e6:.0f} MB, licence {entry.licence}")
     digest, done, told = hashlib.sha256(), 0, 0
     with urllib.request.urlopen(entry.url, timeout=_TIMEOUT_S) as answer, part.open("wb") as file:
@@ -49,7 +49,7 @@ def _fetch(entry: Entry, part: Path, on_event: Callable[[str], None]) -> str:
             digest.update(chunk)
             done += len(chunk)
             if done > entry.bytes:
-                raise ValueError(f"it is longer than the {entry.bytes} bytes expected")
+                raise ValueError(f"more than the expected {entry.bytes} bytes")
             file.write(chunk)
             if done * 10 // entry.bytes > told:
                 told = done * 10 // entry.bytes

@@ -1,12 +1,12 @@
-"""The MTCNN cascade as three ONNX files, made from the weights in the PyPI package ``mtcnn`` 1.0.0 (MIT).
+"""Convert the weights in the PyPI package ``mtcnn`` 1.0.0 (MIT) to three ONNX files: the MTCNN face detector.
 
-The package itself wants TensorFlow and is never imported; only its weight files are read. They are pickles inside
-LZ4, and loading a pickle runs what is in it: nothing is loaded whose hash is not the one written down here.
+The package itself requires TensorFlow and is never imported; only its weight files are read. They are pickles
+compressed with LZ4, and loading a pickle can run code, so a file is loaded only if its SHA-256 is the one below.
 
 Structure: Zhang et al., "Joint Face Detection and Alignment using Multi-task Cascaded Convolutional Networks", 2016.
 The graphs take uint8 (N, H, W, 3) BGR; (x - 127.5) / 128 and BGR -> RGB are folded into the first convolution, which
-has no padding, so that the sums are the same. R- and O-Net give ``score`` 0..1 and ``box``, offsets of x1 y1 x2 y2 in
-box sizes; O-Net also ``points`` (N, 5, 2) in box sizes from the box's corner. P-Net gives a ``map`` (N, 5, rows,
+has no padding, so the results are equal. R- and O-Net output ``score`` 0..1 and ``box``, offsets of x1 y1 x2 y2 in
+box sizes; O-Net also ``points`` (N, 5, 2) in box sizes from the box's corner. P-Net outputs a ``map`` (N, 5, rows,
 columns): the logit of the score, then the four offsets.
 """
 
@@ -43,25 +43,25 @@ _POOLS: Mapping[str, Sequence[tuple[int, bool] | None]] = MappingProxyType(
         "onet": ((3, True), (3, False), (2, True), None),
     }
 )
-"""What follows each convolution: a pool of so many pixels, padded or not, or nothing."""
+"""Pooling after each convolution: (size in pixels, padded), or None."""
 _SIDES: Mapping[str, tuple[int | str, int | str]] = MappingProxyType(
     {"pnet": ("h", "w"), "rnet": (24, 24), "onet": (48, 48)}
 )
 
 
 def convert(network: str) -> bytes:
-    """The ONNX file of ``pnet``, ``rnet`` or ``onet``. Raises ModelError. The same bytes every time."""
+    """Return the ONNX file of ``pnet``, ``rnet`` or ``onet``; the bytes are reproducible. Raises ModelError."""
     return _build(network, load_weights(weights_path(network), WEIGHTS_SHA256[network]))
 
 
 def weights_path(network: str) -> Path:
-    """Where the package ``mtcnn`` keeps a network's weights. Raises ModelError when it is not installed."""
+    """Return the path of a network's weights in the package ``mtcnn``. Raises ModelError if it is not installed."""
     what = f"the face detector's weights ({network}.lz4)"
     return find_weights(what, f"assets/weights/{network}.lz4", *_PACKAGE)
 
 
 def load_weights(path: Path, sha256: str) -> Weights:
-    """The arrays in the order of the layers, checked before anything in the file is believed. Raises ModelError."""
+    """Return the arrays in layer order; the file's hash is checked before it is unpickled. Raises ModelError."""
     content = read_verified(path, sha256, *_PACKAGE)
     import io
     import pickle
@@ -72,7 +72,7 @@ def load_weights(path: Path, sha256: str) -> Weights:
     try:
         weights = joblib.load(io.BytesIO(lz4.frame.decompress(content)))
     except (RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
-        raise ModelError(f"{path} cannot be unpacked", got=str(error)) from error
+        raise ModelError(f"cannot unpack {path}", got=str(error)) from error
     return [np.asarray(array, np.float32) for array in weights]
 
 
@@ -82,7 +82,7 @@ def _kernel(weight: Array) -> Array:
 
 
 def _pixel_conv(weight: Array, bias: Array) -> tuple[Array, Array]:
-    """A first convolution over (rgb - 127.5) / 128 as one over bgr 0..255."""
+    """Convert a first convolution over (rgb - 127.5) / 128 to one over bgr 0..255."""
     wide = _kernel(weight).astype(np.float64)[:, ::-1] / 128.0
     return wide.astype(np.float32), (bias - 127.5 * wide.sum(axis=(1, 2, 3))).astype(np.float32)
 
@@ -93,13 +93,13 @@ def _slope(alpha: Array) -> Array:
 
 
 def _channels_first(weight: Array, side: int) -> Array:
-    """Rows of a dense layer that follows a (w, h, c) flattening, sorted for a (c, h, w) flattening."""
+    """Reorder a dense layer's rows from a (w, h, c) to a (c, h, w) flattening."""
     channels = weight.shape[0] // (side * side)
     return weight.reshape(side, side, channels, -1).transpose(2, 1, 0, 3).reshape(weight.shape)
 
 
 def _face_logit(weight: Array, bias: Array) -> tuple[Array, Array]:
-    """The softmax over (no face, face) as one sigmoid of the difference. Last axis 2 -> 1."""
+    """Convert a softmax over (no face, face) to a sigmoid of the difference. Last axis 2 -> 1."""
     return weight[..., 1:] - weight[..., :1], bias[1:] - bias[:1]
 
 
@@ -123,7 +123,7 @@ def _build(network: str, w: Weights) -> bytes:
 
 
 def _map_of(g: Graph, x: str, w: Weights) -> dict[str, list[int | str]]:
-    """P-Net's end: the box, then (no face, face)."""
+    """Add P-Net's output layer; its weights are the box, then (no face, face)."""
     logit_kernel, logit_bias = _face_logit(w[2], w[3])
     kernel = np.concatenate([_kernel(logit_kernel), _kernel(w[0])])  # one pass over the features instead of two
     g.add("Identity", g.conv(x, kernel, np.concatenate([logit_bias, w[1]])), to="map")
@@ -131,7 +131,7 @@ def _map_of(g: Graph, x: str, w: Weights) -> dict[str, list[int | str]]:
 
 
 def _heads_of(g: Graph, x: str, w: Weights) -> dict[str, list[int | str]]:
-    """The end of R- and O-Net: a dense layer, from which the box, the points (O-Net alone) and the score are read."""
+    """Add the output layers of R- and O-Net: a dense layer, then box, points (O-Net only) and score."""
     x = g.dense(g.add("Flatten", x), _channels_first(w[0], 3), w[1])
     x = g.add("PRelu", x, g.constant(w[2]))
     g.dense(x, w[3], w[4], to="box")

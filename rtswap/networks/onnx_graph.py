@@ -1,6 +1,6 @@
-"""A few lines around ``onnx.helper`` so that a network can be written down layer by layer.
+"""Build an ONNX graph layer by layer with ``onnx.helper``.
 
-``onnx`` is needed when a model is first converted or a plan is built, not afterwards.
+``onnx`` is needed only when a model is first converted or a plan is built.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _IR_VERSION = 8
 
 
 class Graph:
-    """Nodes and constants in the order they are written. Names count up: the same bytes each time."""
+    """Nodes and constants in the order they are added, with counted names, so that the bytes are reproducible."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -32,21 +32,21 @@ class Graph:
         return name
 
     def add(self, op: str, *inputs: str, to: str | None = None, **attributes: Any) -> str:
-        """Append one node and return its output's name (``to``, or a counted one)."""
+        """Append a node and return its output's name (``to``, or a counted one)."""
         out = to or f"t{len(self._nodes)}"
         self._nodes.append(helper.make_node(op, list(inputs), [out], **attributes))
         return out
 
     def conv(self, x: str, kernel: NDArray[np.float32], bias: NDArray[np.float32], **attributes: Any) -> str:
-        """``kernel`` (out, in, kh, kw)."""
+        """Append a convolution; ``kernel`` (out, in, kh, kw)."""
         return self.add("Conv", x, self.constant(kernel), self.constant(bias), **attributes)
 
     def dense(self, x: str, weight: NDArray[np.float32], bias: NDArray[np.float32], to: str | None = None) -> str:
-        """``weight`` (in, out)."""
+        """Append a dense layer; ``weight`` (in, out)."""
         return self.add("Gemm", x, self.constant(weight), self.constant(bias), to=to)
 
     def nhwc_u8(self, x: str) -> str:
-        """uint8 (N, H, W, C) -> float32 (N, C, H, W), values kept."""
+        """Append the conversion of uint8 (N, H, W, C) to float32 (N, C, H, W) with the same values."""
         name = f"t{len(self._nodes)}"
         self._nodes.append(helper.make_node("Cast", [x], [name], to=TensorProto.FLOAT))
         return self.add("Transpose", name, perm=[0, 3, 1, 2])
@@ -59,7 +59,8 @@ class Graph:
         *,
         pixels: bool = True,
     ) -> bytes:
-        """The file's bytes. Inputs are uint8 (``pixels``) or float32, outputs float32; a name in a shape is free."""
+        """Return the file's bytes. Inputs are uint8 (``pixels``) or float32, outputs float32; a name in a shape is a
+        dynamic dimension."""
         taken = TensorProto.UINT8 if pixels else TensorProto.FLOAT
         graph = helper.make_graph(
             self._nodes,

@@ -1,4 +1,4 @@
-"""Weights that lie in somebody else's package: found without importing it, believed only by their hash."""
+"""Read weight files from other installed packages, without importing them, and verify their hashes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from rtswap.core.errors import ModelError, NotInstalled
 
 
 def find_weights(what: str, inside: str, package: str, version: str) -> Path:
-    """The file ``inside`` the package's folder. Raises NotInstalled, which says that it is ``what``."""
+    """Return the path of the file ``inside`` the package's folder. Raises NotInstalled, with ``what`` in the
+    message."""
     spec = importlib.util.find_spec(package)
     folders = list(spec.submodule_search_locations or []) if spec else []
     for folder in folders:
@@ -20,17 +21,17 @@ def find_weights(what: str, inside: str, package: str, version: str) -> Path:
     raise NotInstalled(
         f"{what} are not installed",
         expected=f"the package {package} {version}",
-        got="no such file in it" if folders else "no such package",
+        got="the package without this file" if folders else "no such package",
         do=f"Run: pip install {package}=={version}",
     )
 
 
 def read_verified(path: Path, sha256: str, package: str, version: str) -> bytes:
-    """The file, which is that of the package's version and no other. Raises ModelError."""
+    """Read a file and verify its SHA-256. ``package``, ``version``: for messages. Raises ModelError."""
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ModelError(f"{path} cannot be read", got=str(error)) from error
+        raise ModelError(f"cannot read {path}", got=str(error)) from error
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
         raise ModelError(

@@ -1,4 +1,4 @@
-"""Name -> verified local file. What is missing or damaged is made or fetched again."""
+"""Return a verified local file for a model name; convert or download missing and damaged files."""
 
 from __future__ import annotations
 
@@ -20,16 +20,15 @@ from rtswap.networks.catalog import Entry, current_name, shipped_catalog
 
 
 def cache_folder() -> Path:
-    """Where models are kept: ``RTSWAP_CACHE``, or the user's cache folder."""
+    """Return the model cache folder: ``RTSWAP_CACHE``, or the user's cache folder."""
     return Path(os.environ.get("RTSWAP_CACHE") or platformdirs.user_cache_dir("rtswap"))
 
 
 class Registry:
-    """The models of one machine.
+    """The models on this machine.
 
-    ``accept`` is asked before a model that is not freely licensed is used for the first time. ``on_event`` hears what
-    takes long or went wrong without ending anything. When ``folder`` cannot be written, a temporary one serves until
-    the registry is gone.
+    ``accept`` is called before the first use of a model without a free licence. ``on_event`` receives slow operations
+    and warnings. If ``folder`` is not writable, a temporary folder is used until ``close``.
     """
 
     def __init__(
@@ -46,24 +45,24 @@ class Registry:
         self.folder = self._writable(cache_folder() if folder is None else folder)
 
     def close(self) -> None:
-        """Remove the temporary folder, if there was one. Harmless when called twice."""
+        """Remove the temporary folder, if any. May be called twice."""
         if self._temporary is not None:
             self._temporary.cleanup()
 
     def entry(self, name: str) -> Entry:
-        """By its name or a former one. Raises ModelError when there is no such model."""
+        """Return the entry of a model by its name or alias. Raises ModelError for an unknown name."""
         name = current_name(name, self._catalog)
         if name not in self._catalog:
             near = nearest(name, self._catalog)
             raise ModelError(
-                f"there is no model {name!r}",
+                f"unknown model {name!r}",
                 expected=" or ".join(sorted(self._catalog)),
                 do=f"Did you mean {near}?" if near else "",
             )
         return self._catalog[name]
 
     def path(self, name: str) -> Path:
-        """The model's file, checked by its hash in this call. Raises ModelError."""
+        """Return the path of the model's file, after verifying its hash. Raises ModelError."""
         entry = self.entry(name)
         if entry.asset:
             return _asset(entry)
@@ -73,7 +72,7 @@ class Registry:
             if wanted and _file_hash(path) == wanted:
                 return path
             self._on_event(
-                f"the model {name} in the cache is damaged: {'fetching' if entry.url else 'making'} it again"
+                f"the cached model {name} is damaged, {'downloading' if entry.url else 'converting'} it again"
             )
         if entry.url:
             self._download(entry, path)
@@ -87,21 +86,21 @@ class Registry:
             return folder
         except OSError as error:
             self._on_event(
-                f"the model cache {folder} cannot be written ({reason(error)}); models are made anew at each start. "
-                "Set RTSWAP_CACHE to a folder that can"
+                f"the model cache {folder} is not writable ({reason(error)}); models are converted at every start. "
+                "Set RTSWAP_CACHE to a writable folder"
             )
         try:
             self._temporary = tempfile.TemporaryDirectory(prefix="rtswap-models-")
         except OSError as error:
             raise ModelError(
-                f"neither the model cache {folder} nor a temporary folder can be written",
+                f"neither the model cache {folder} nor a temporary folder is writable",
                 got=str(error),
-                do="Set RTSWAP_CACHE to a folder that can.",
+                do="Set RTSWAP_CACHE to a writable folder.",
             ) from error
         return Path(self._temporary.name)
 
     def _convert(self, entry: Entry, path: Path) -> None:
-        """Make the file here and record its hash beside it."""
+        """Convert the model and store its hash next to it."""
         self._on_event(f"preparing {entry.title} (once)")
         content: bytes = importlib.import_module(f"rtswap.networks.{entry.converter}").convert(entry.part)
         record = {"sha256": hashlib.sha256(content).hexdigest(), "licence": entry.licence, "origin": entry.origin}
@@ -109,7 +108,7 @@ class Registry:
         _write(_record_path(path), json.dumps(record, indent=1).encode())
 
     def _download(self, entry: Entry, path: Path) -> None:
-        from rtswap.networks.download import download  # networking costs 50 ms to import and is seldom needed
+        from rtswap.networks.download import download  # takes 50 ms to import and is rarely needed
 
         accepted = path.with_suffix(".accepted")
         if not (entry.is_free or accepted.exists()):
@@ -125,10 +124,8 @@ class Registry:
 def _asset(entry: Entry) -> Path:
     path = Path(str(resources.files("rtswap").joinpath("assets", entry.asset)))
     if not path.is_file() or (entry.sha256 and _file_hash(path) != entry.sha256):
-        got = "another file" if path.is_file() else "nothing there"
-        raise ModelError(
-            f"the model {entry.name} should have come with rtswap at {path}", got=got, do="Install rtswap again."
-        )
+        got = "a file with another hash" if path.is_file() else "no file"
+        raise ModelError(f"the model {entry.name} at {path} is missing or damaged", got=got, do="Reinstall rtswap.")
     return path
 
 
@@ -137,7 +134,7 @@ def _record_path(path: Path) -> Path:
 
 
 def _recorded_hash(path: Path) -> str:
-    """The hash written down when the file was made; empty where there is none to be read."""
+    """Return the hash stored when the file was converted; empty if it is missing or unreadable."""
     try:
         record = json.loads(_record_path(path).read_text("utf-8"))
         return str(record["sha256"])
@@ -149,7 +146,7 @@ def _file_hash(path: Path) -> str:
     try:
         return sha256_of(path)
     except OSError as error:
-        raise ModelError(f"the model {path} cannot be read", got=str(error)) from error
+        raise ModelError(f"cannot read the model {path}", got=str(error)) from error
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -98,9 +98,9 @@ def test_a_file_that_was_asked_for_must_be_there(tmp_path: Path) -> None:
         ("[tracking]\nthresholds = '1,2'", r"tracking\.thresholds; expected 3 numbers"),
         ("[badge]\nlook = 'purple'", r"badge\.look.*'purple'"),
         ("[badge]\nhide = 'no'", r"badge\.hide; expected true or false"),
-        ("[badge", "not TOML"),
-        ("\0", "not TOML"),
-        ("a = " + "[" * 5000, "not TOML"),
+        ("[badge", "invalid TOML"),
+        ("\0", "invalid TOML"),
+        ("a = " + "[" * 5000, "invalid TOML"),
     ],
 )
 def test_mistakes_name_file_key_and_reason(tmp_path: Path, text: str, says: str) -> None:
@@ -114,10 +114,10 @@ def test_mistakes_name_file_key_and_reason(tmp_path: Path, text: str, says: str)
 def test_files_that_are_no_configuration(tmp_path: Path) -> None:
     path = tmp_path / "rtswap.toml"
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ConfigError, match="not TOML"):
+    with pytest.raises(ConfigError, match="invalid TOML"):
         read(path)
     path.write_bytes(b"#" * 2_000_000)
-    with pytest.raises(ConfigError, match="less than 1 MB"):
+    with pytest.raises(ConfigError, match="at most 1 MB"):
         read(path)
 
 

@@ -64,7 +64,7 @@ def test_names_of_swappers_are_told_apart_and_aliases_lead_to_them() -> None:
 
 
 def test_a_mistyped_swapper_is_one_line() -> None:
-    with pytest.raises(UsageError, match=r"none of the swappers is called 'mash'.*Did you mean mesh"):
+    with pytest.raises(UsageError, match=r"unknown name 'mash' in swappers.*Did you mean mesh"):
         Program(Config(), on_event=pytest.fail, models=face_models(), swapper="mash")
 
 

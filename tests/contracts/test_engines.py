@@ -171,7 +171,7 @@ def test_fixed_shapes_are_kept_to(make: Make) -> None:
     engine = make(small_network((1, 8, 8, 3)))
     image = picture(1, 8, 8, 3)
     np.testing.assert_allclose(engine.run({"image": image})["mean"], expected(image)["mean"], rtol=1e-4, atol=2e-3)
-    with pytest.raises(EngineError, match="does not fit"):
+    with pytest.raises(EngineError, match="has the wrong"):
         engine.run({"image": picture(1, 9, 8, 3)})
 
 

@@ -58,7 +58,7 @@ def test_only_what_fits_together_shares_a_batch() -> None:
 
 def test_a_greedy_stream_is_refused_and_keeps_what_waits() -> None:
     queue = queue_of(*(Request("greedy", 1, float(k)) for k in range(4)))
-    with pytest.raises(QueueFull, match="at most 4 requests"):
+    with pytest.raises(QueueFull, match="at most 4 pending requests"):
         queue.add(Request("greedy", 1, 4.0))
     queue.add(Request("modest", 1, 4.0))
     assert len(queue) == 5
@@ -239,7 +239,7 @@ class Mixer:
 
 
 def test_a_network_that_mixes_rows_is_found_out() -> None:
-    with pytest.raises(EngineError, match="cannot be shared out; expected 2 rows"):
+    with pytest.raises(EngineError, match="cannot be split into rows; expected 2 rows"):
         SharedEngine(Mixer(), BatchLimits(wait_s=0.0)).for_stream("a").run({"x": np.zeros((2, 3))})
 
 

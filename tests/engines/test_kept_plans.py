@@ -51,17 +51,17 @@ def damage(how: str) -> Callable[[Path], None]:
 @pytest.mark.parametrize(
     ("how", "reason"),
     [
-        ("cut off", "is cut off"),
-        ("empty", "is cut off"),
+        ("cut off", "is truncated"),
+        ("empty", "is truncated"),
         ("a bit", "is damaged"),
         ("no manifest", "has no manifest"),
-        ("manifest cut", "cannot be read"),
-        ("manifest is a list", "cannot be read"),
-        ("manifest is binary", "cannot be read"),
-        ("older version", "for something else"),
-        ("other network", "for something else"),
-        ("other precision", "for something else"),
-        ("odd types", "cannot be read"),
+        ("manifest cut", "has an invalid manifest"),
+        ("manifest is a list", "has an invalid manifest"),
+        ("manifest is binary", "has an invalid manifest"),
+        ("older version", "for another network or recipe"),
+        ("other network", "for another network or recipe"),
+        ("other precision", "for another network or recipe"),
+        ("odd types", "has an invalid manifest"),
     ],
 )
 def test_a_plan_that_is_not_sound_is_refused_with_the_reason_and_built_again(
@@ -127,7 +127,7 @@ def test_an_older_plan_of_the_same_recipe_is_taken_away(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(EngineError, match="cannot take net"):
+    with pytest.raises(EngineError, match="cannot write net"):
         PlanCache(tmp_path / "file").put(PLAN, manifest(PLAN))
 
 

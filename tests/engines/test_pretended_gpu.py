@@ -191,7 +191,7 @@ def test_tensorrt_takes_tensors_on_the_device(api: Api, torch: Any) -> None:
     found = engine.run_on_device({"image": torch.from_numpy(given["image"])})
     truth = OnnxRuntimeEngine(network(), threads=1).run(given)
     np.testing.assert_array_equal(found["map"].numpy(), truth["map"])
-    with pytest.raises(EngineError, match=r"does not fit.*batch \(1, 4, 16\)"):
+    with pytest.raises(EngineError, match=r"has the wrong shape.*batch \(1, 4, 16\)"):
         engine.run_on_device({"image": torch.from_numpy(pictures(17)["image"])})
 
 
@@ -232,7 +232,7 @@ def test_when_a_fresh_plan_is_not_taken_the_reason_is_told(
     api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(all_plans, "build_plan", lambda *args, **more: (b"junk", build(*args, **more)[1]))
-    with pytest.raises(EngineError, match=r"does not take the plan of the network small.*magicTag failed") as caught:
+    with pytest.raises(EngineError, match=r"rejects the plan for the network small.*magicTag failed") as caught:
         TensorRtEngine(network(), network="small", cache_dir=tmp_path)
     assert "\n" not in str(caught.value)
 
@@ -276,9 +276,9 @@ def test_a_card_that_is_not_served_is_told_in_one_line(api: Api, monkeypatch: py
     with pytest.raises(EngineError) as caught:
         TensorRtEngine(network())
     assert str(caught.value) == (
-        "plans of tensorrt_rtx do not run on compute capability 9.0 (Pretended Card), nor does one that is built for "
-        f"it; expected one of 7.5, 8.0, 8.6, 8.9, 12.0, 12.1, or newer; got {reason} Use --engine torch-cuda, or "
-        "install the classic TensorRT: pip install tensorrt"
+        "plans of tensorrt_rtx do not run on compute capability 9.0 (Pretended Card), and a plan built for this GPU "
+        f"does not run either; expected one of 7.5, 8.0, 8.6, 8.9, 12.0, 12.1, or newer; got {reason} "
+        "Use --engine torch-cuda, or install classic TensorRT: pip install tensorrt"
     )
 
 
@@ -304,7 +304,7 @@ def test_a_run_that_fails_is_one_line_and_does_no_harm(api: Api, monkeypatch: py
         patch.setattr(Context, "execute_async_v3", lambda self, stream: False)
         with pytest.raises(EngineError, match="TensorRT cannot run the network"):
             engine.run(pictures(2))
-    with pytest.raises(EngineError, match="does not fit"):
+    with pytest.raises(EngineError, match="has the wrong"):
         engine.run({"image": np.zeros((1, 9, 8, 3), np.uint8)})
     np.testing.assert_array_equal(
         engine.run(pictures(2))["mean"], OnnxRuntimeEngine(network(), threads=1).run(pictures(2))["mean"]

@@ -57,7 +57,7 @@ def test_rungs(count: int, least: int, most: int, rung: int) -> None:
 
 
 def test_different_batches_are_told() -> None:
-    with pytest.raises(EngineError, match="different batches"):
+    with pytest.raises(EngineError, match="different batch sizes"):
         run_in_pieces([np.zeros((2, 3)), np.zeros((3, 3))], 1, 4, lambda tensors: {})
 
 
@@ -87,7 +87,7 @@ def test_without_a_gpu_it_says_so() -> None:
 def test_a_plan_without_a_driver_is_refused_with_the_reason(capfd: pytest.CaptureFixture[str]) -> None:
     """Here there is no driver; there it must run. Either way nobody talks over the one line."""
     need_tensorrt()
-    with pytest.raises(EngineError, match="tensorrt_rtx does not take the plan of the network nothing") as caught:
+    with pytest.raises(EngineError, match="tensorrt_rtx rejects the plan for the network nothing") as caught:
         ReadyPlan(b"not a plan" * 30, "nothing", load_tensorrt("tensorrt_rtx"))
     assert "\n" not in str(caught.value)
     assert "no reason given" not in str(caught.value)

@@ -99,7 +99,7 @@ def test_what_cannot_be_captured_runs_as_it_is_and_says_why(pretended: list[Any]
     told = "CUDA error: operation not permitted when stream is capturing"
     pretended += [RuntimeError(f"{told}\nmore")] * TRIES
     captured = Captured(mixed, 2, on_gpu=True)
-    with pytest.warns(RuntimeWarning, match=f"mixed runs without a CUDA graph, slower: {told}"):
+    with pytest.warns(RuntimeWarning, match=f"mixed runs without a CUDA graph, which is slower: {told}"):
         captured(torch.ones(2), torch.ones(2), 3.0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # it has been told

@@ -104,7 +104,7 @@ def test_a_network_is_found_by_its_former_name(tmp_path: Path, former: str, name
 
 
 def test_an_unknown_name_is_told_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"no model 'pnett'.*onet or pnet"):
+    with pytest.raises(ModelError, match=r"unknown model 'pnett'.*onet or pnet"):
         Registry(tmp_path).path("pnett")
 
 
@@ -198,7 +198,7 @@ def test_a_wrong_download_is_told_and_leaves_nothing(
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/net", "file:///etc/passwd", "https://", "http://[::1"])
 def test_an_unreachable_address_is_told(tmp_path: Path, url: str) -> None:
-    with pytest.raises(ModelError, match="could not be downloaded"):
+    with pytest.raises(ModelError, match="cannot download"):
         Registry(tmp_path, catalog={"net": free(url=url)}).path("net")
     assert left_over(tmp_path) == []
 
@@ -239,12 +239,12 @@ def test_what_ships_with_rtswap_is_found_and_checked(tmp_path: Path) -> None:
     wrong = Entry(name="mean", title="another", licence="MIT", asset="dlib_mean.npy", sha256="0" * 64)
     gone = Entry(name="gone", title="none", licence="MIT", asset="gone.npy")
     for name, entry in (("mean", wrong), ("gone", gone)):
-        with pytest.raises(ModelError, match="Install rtswap again"):
+        with pytest.raises(ModelError, match="Reinstall rtswap"):
             Registry(tmp_path, catalog={name: entry}).path(name)
 
 
 def test_a_mistyped_name_is_answered_with_the_near_one(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"no model 'landmrks'; expected .*\. Did you mean landmarks\?"):
+    with pytest.raises(ModelError, match=r"unknown model 'landmrks'; expected .*\. Did you mean landmarks\?"):
         Registry(tmp_path).path("landmrks")
     with pytest.raises(ModelError) as caught:
         Registry(tmp_path).path("xyz")

@@ -116,7 +116,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_other_file_is_read(write: Callable[[], bytes]) -> None:
     content = write()
     for make in (OnnxRuntimeEngine, OpenVinoEngine, read_model_file):
-        with pytest.raises(ModelError, match="stands alone"):
+        with pytest.raises(ModelError, match="self-contained"):
             make(content)
 
 

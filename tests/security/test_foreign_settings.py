@@ -159,4 +159,4 @@ def test_which_files_were_read_is_told(folders: tuple[Path, Path], capsys: pytes
 def test_a_number_of_5000_digits_is_told(folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
     (folders[0] / "rtswap.toml").write_text(f"[engine]\nthreads = {'9' * 5000}\n")
     assert main(["config"]) == 2
-    assert re.fullmatch(r"rtswap: rtswap\.toml: not TOML: .*\n", capsys.readouterr().err)
+    assert re.fullmatch(r"rtswap: rtswap\.toml: invalid TOML: .*\n", capsys.readouterr().err)

@@ -81,12 +81,12 @@ def test_what_is_read_stays(folder: Path, args: str, capsys: pytest.CaptureFixtu
 
 @pytest.mark.parametrize("outputs", TWICE)
 def test_nothing_is_written_twice(outputs: tuple[str, ...]) -> None:
-    with pytest.raises(UsageError, match="written twice"):
+    with pytest.raises(UsageError, match="two outputs write"):
         refuse_losses(Config(output=OutputConfig(outputs)))
 
 
 def test_the_metrics_are_no_output_of_another_kind() -> None:
-    with pytest.raises(UsageError, match="written twice"):
+    with pytest.raises(UsageError, match="two outputs write"):
         refuse_losses(Config(output=OutputConfig(("a.mp4",)), metrics=MetricsConfig("a.mp4")))
 
 

@@ -46,7 +46,7 @@ def _refuse(path: Path, names: Sequence[str], overwrite: bool) -> None:
         )
     if there and not overwrite:
         do = "Choose another folder with -o, or add --overwrite."
-        raise OutputError(f"{path / there[0]} exists already", do=do)
+        raise OutputError(f"{path / there[0]} already exists", do=do)
     if not os.access(path, os.W_OK):
         raise OutputError(f"cannot write into {path}", got="no permission", do="Choose another folder with -o.")
 

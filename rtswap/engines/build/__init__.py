@@ -1,1 +1,1 @@
-"""ONNX files become TensorRT plans."""
+"""Build TensorRT plans from ONNX files."""

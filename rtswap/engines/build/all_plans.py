@@ -1,4 +1,4 @@
-"""Plans of several networks, one after the other: what ``rtswap build`` does, without a word printed."""
+"""Build and cache the TensorRT plans of several networks, for ``rtswap build`` and the TensorRT engine."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from rtswap.engines.tensorrt.plan_store import PlanCache
 
 @dataclass(frozen=True, slots=True)
 class PlanOptions:
-    """What the user asks of all plans; None = what is known to be best for each network."""
+    """Options for all plans; None = the value in each network's profile."""
 
     precision: str | None = None
     target: str = ""
     batch: tuple[int, int, int] | None = None
     force: bool = False
-    """Build again what is there."""
+    """Rebuild plans that are already cached."""
 
 
 @dataclass(frozen=True, slots=True)
 class BuildResult:
-    """What became of one network."""
+    """Result for one network."""
 
     network: str
     manifest: Manifest | None
-    """None where it failed."""
+    """None if the build failed."""
     took_s: float
     fresh: bool = False
-    """False: it was there already."""
+    """False: the plan was already cached."""
     failed: str = ""
 
 
 def recipe_for(network: str, options: PlanOptions) -> Recipe:
-    """Raises EngineError."""
+    """Return the network's recipe from its profile and the options. Raises EngineError for an invalid range."""
     known = profile_of(network)
     return Recipe(
         precision=options.precision or known.precision,
@@ -63,9 +63,9 @@ def plan_for(
     card: str = "",
     force: bool = False,
 ) -> tuple[bytes, Manifest, bool]:
-    """The plan from the cache, or built now and kept there; and whether it was built now.
+    """Return (plan, manifest, built): from the cache, or built now and cached.
 
-    ``card``: what a plan of the classic TensorRT is tied to. Raises ModelError, EngineError.
+    ``card``: the GPU model that a plan of classic TensorRT is tied to. Raises ModelError, EngineError.
     """
     if recipe.precision == "fp32":
         recipe = replace(recipe, keep=())
@@ -88,7 +88,7 @@ def build_all(
     card: str = "",
     on_progress: Callable[[int, int | None, str], None] = lambda done, total, line: None,
 ) -> list[BuildResult]:
-    """(name, ONNX file) -> what became of it. One that fails does not keep the others from being built."""
+    """Build a plan for each (name, ONNX file) and return the results in order. A failure does not stop the others."""
     results = []
     for number, (network, path) in enumerate(networks):
         on_progress(number, len(networks), network)

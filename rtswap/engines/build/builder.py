@@ -1,4 +1,4 @@
-"""ONNX -> plan. One code path over TensorRT for RTX, which needs no GPU for it, and the classic TensorRT."""
+"""Build a TensorRT plan from an ONNX file, with TensorRT for RTX (needs no GPU to build) or classic TensorRT."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ from rtswap.engines.tensorrt.plan import CURRENT, Manifest, Recipe
 def build_plan(
     content: bytes, network: str, recipe: Recipe, tensorrt: TensorRt, *, card: str = ""
 ) -> tuple[bytes, Manifest]:
-    """Compile a network. ``network`` is its name, for messages. ``card`` names what a classic plan is tied to.
+    """Compile a network and return (plan, manifest). ``network`` is its name, for messages. ``card``: the GPU model
+    that a classic plan is tied to.
 
-    Raises ModelError where the file is no network or one that TensorRT cannot parse, EngineError where it cannot
-    build it for what ``recipe`` wants.
+    Raises ModelError if the file is not an ONNX network or TensorRT cannot parse it, EngineError if TensorRT cannot
+    build it by ``recipe``.
     """
     began = time.perf_counter()
     model, free_batch = prepare_graph(content, recipe)
@@ -38,12 +39,12 @@ def build_plan(
     if not parser.parse(model.SerializeToString()):
         raise ModelError(f"TensorRT cannot parse the network {network}", got=_reason(parser, errors))
     config = builder.create_builder_config()
-    config.clear_flag(api.BuilderFlag.TF32)  # fp32 means fp32: it is the measure of the others
+    config.clear_flag(api.BuilderFlag.TF32)  # fp32 is the reference for the other precisions
     _aim(config, recipe, tensorrt)
     _set_shapes(builder, config, definition, recipe, network)
     plan = builder.build_serialized_network(definition, config)
     if plan is None:
-        raise EngineError(f"TensorRT cannot build a plan of the network {network}", got=_reason(parser, errors))
+        raise EngineError(f"TensorRT cannot build a plan for the network {network}", got=_reason(parser, errors))
     serialised = bytes(plan)
     return serialised, Manifest(
         network=network,
@@ -63,19 +64,19 @@ def build_plan(
 
 
 def prepare_graph(content: bytes, recipe: Recipe) -> tuple[onnx.ModelProto, bool]:
-    """The graph as it goes to TensorRT, and whether it came with a free batch. Raises ModelError."""
+    """Return the graph for TensorRT, and whether its batch size is dynamic. Raises ModelError."""
     try:
         model = onnx.load_from_string(read_model_file(content))
         onnx.checker.check_model(model)
     except (DecodeError, onnx.checker.ValidationError, RuntimeError, ValueError, TypeError) as error:
-        raise ModelError("this is not a network", expected="an ONNX file", got=one_line(error)) from error
+        raise ModelError("invalid ONNX file", expected="an ONNX network", got=one_line(error)) from error
     free_batch = all(_first_is_free(value) for value in [*_taken(model), *model.graph.output])
     _fix_lengths(model, recipe)
     return lower_precision(cast_pixels_first(model), recipe.precision, recipe.keep), free_batch
 
 
 def _taken(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
-    """What the caller gives: older files list their weights among the inputs."""
+    """Return the inputs without the weights, which older files list among the inputs."""
     weights = {tensor.name for tensor in model.graph.initializer}
     return [value for value in model.graph.input if value.name not in weights]
 
@@ -86,7 +87,8 @@ def _first_is_free(value: onnx.ValueInfoProto) -> bool:
 
 
 def _fix_lengths(model: onnx.ModelProto, recipe: Recipe) -> None:
-    """Where a recipe leaves no choice, the graph says so: a static plan needs no kernels for other shapes."""
+    """Make dimensions static where the recipe allows only one length: a static plan needs no kernels for other
+    shapes."""
     for value in _taken(model):
         for axis, length in enumerate(value.type.tensor_type.shape.dim):
             least, _, most = recipe.batch if axis == 0 else recipe.side
@@ -95,7 +97,7 @@ def _fix_lengths(model: onnx.ModelProto, recipe: Recipe) -> None:
 
 
 def _aim(config: Any, recipe: Recipe, tensorrt: TensorRt) -> None:
-    """Tell the builder which card the plan is for. Raises EngineError."""
+    """Set the plan's target GPU in the builder configuration. Raises EngineError."""
     if not recipe.target:
         return
     if recipe.target == CURRENT:
@@ -103,7 +105,7 @@ def _aim(config: Any, recipe: Recipe, tensorrt: TensorRt) -> None:
         config.set_compute_capability(tensorrt.api.ComputeCapability.CURRENT, 0)
         return
     if recipe.target not in tensorrt.targets:
-        known = " or ".join(tensorrt.targets) or "none: its plans are for the card they are built on"
+        known = " or ".join(tensorrt.targets) or "no target: its plans run only on the GPU they are built on"
         raise EngineError(
             f"{tensorrt.name} {tensorrt.version} cannot build for compute capability {recipe.target}", expected=known
         )
@@ -113,7 +115,8 @@ def _aim(config: Any, recipe: Recipe, tensorrt: TensorRt) -> None:
 
 
 def _set_shapes(builder: Any, config: Any, definition: Any, recipe: Recipe, network: str) -> None:
-    """The first free length of an input is its batch, the others are sides of pictures. Raises EngineError."""
+    """Set the ranges of dynamic dimensions: the first axis is the batch, the others are image sides. Raises
+    EngineError."""
     profile = builder.create_optimization_profile()
     free = False
     for index in range(definition.num_inputs):
@@ -127,7 +130,7 @@ def _set_shapes(builder: Any, config: Any, definition: Any, recipe: Recipe, netw
         )  # fmt: skip
         profile.set_shape(tensor.name, least, usual, most)
     if free and config.add_optimization_profile(profile) < 0:
-        raise EngineError(f"TensorRT does not take the lengths for the network {network}", got=str(recipe))
+        raise EngineError(f"TensorRT rejects the input sizes for the network {network}", got=str(recipe))
 
 
 def _specs(api: Any, count: int, get: Any) -> tuple[TensorSpec, ...]:
@@ -140,6 +143,6 @@ def _spec(api: Any, tensor: Any) -> TensorSpec:
 
 
 def _reason(parser: Any, errors: list[str]) -> str:
-    """Why it failed, in one line: what the parser says, else what was logged first."""
+    """Return why it failed, in one line: the parser's first error, else the first logged error."""
     parser_errors = [str(parser.get_error(index).desc()) for index in range(parser.num_errors)]
     return shorten(" ".join([*parser_errors, *errors][:1]))

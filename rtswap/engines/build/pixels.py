@@ -1,7 +1,7 @@
-"""Pixels into floats at a network's door: TensorRT moves no uint8 about, it only casts it.
+"""Move the cast from uint8 to float to a network's inputs: TensorRT supports no uint8 operator except Cast.
 
-Our graphs take uint8 pictures and often turn them (NHWC to NCHW) before they cast them. Here the cast comes first.
-All values 0..255 are exact in float32, float16 and bfloat16, so the results stay the same to the bit.
+The graphs take uint8 images and often transpose them (NHWC to NCHW) before the cast. All values 0..255 are exact in
+float32, float16 and bfloat16, so the results are bit-identical.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _MOVES = frozenset(
 )
 """Operators that only move the values of their first input."""
 _ASKS = frozenset(("Shape", "Size"))
-"""Operators that do not look at the values."""
+"""Operators that read only the shape."""
 
 
 def cast_pixels_first(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same network, in which nothing but a Cast touches uint8. Raises ModelError where pixels are reckoned with
-    as integers, which floats would do differently."""
+    """Return the same network with a Cast as the only operator on uint8 tensors. Raises ModelError if the network
+    computes with uint8 values, whose results would differ in float."""
     result = onnx.ModelProto()
     result.CopyFrom(model)
     graph = result.graph
@@ -37,7 +37,7 @@ def cast_pixels_first(model: onnx.ModelProto) -> onnx.ModelProto:
     for node in graph.node:
         pixels.update(_pixels_from(node, pixels))
     if lost := [value.name for value in graph.output if value.name in pixels]:
-        raise ModelError(f"the network gives {lost[0]} as uint8", expected="float outputs")
+        raise ModelError(f"the network's output {lost[0]} is uint8", expected="float outputs")
     for node in graph.node:
         _rename(node, inputs)
     casts = [helper.make_node("Cast", [name], [_float(name)], to=TensorProto.FLOAT) for name in inputs]
@@ -49,14 +49,14 @@ def cast_pixels_first(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _pixels_from(node: onnx.NodeProto, pixels: set[str]) -> Iterable[str]:
-    """Which of the node's outputs hold pixels."""
+    """Return the node's outputs that hold pixels. Raises ModelError if the node computes with pixels."""
     taken = [name in pixels for name in node.input]
     if not any(taken) or node.op_type in _ASKS or node.op_type == "Cast":
         return ()
     if (node.op_type in _MOVES and sum(taken) == 1 and taken[0]) or (node.op_type == "Concat" and all(taken)):
         return list(node.output)
     raise ModelError(
-        f"the network reckons with uint8 pixels in {node.op_type} {node.name}".rstrip(),
+        f"the network computes with uint8 pixels in {node.op_type} {node.name}".rstrip(),
         expected="a Cast to float before anything else",
     )
 

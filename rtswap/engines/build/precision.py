@@ -1,8 +1,8 @@
-"""A float32 network rewritten so that it reckons in float16 or bfloat16: TensorRT does what the types say.
+"""Rewrite a float32 network to compute in float16 or bfloat16.
 
-TensorRT 10 and TensorRT for RTX know only strongly typed networks: no flag lowers the precision, the graph has to.
-Inputs and outputs keep their types. Some operators stay in float32 whatever is asked, and so does what ``keep``
-names.
+TensorRT 10 and TensorRT for RTX support only strongly typed networks: there is no precision flag, so the graph's
+types must change. Inputs and outputs keep their types. Operators in SENSITIVE and nodes named in ``keep`` stay in
+float32.
 """
 
 from __future__ import annotations
@@ -26,26 +26,30 @@ SENSITIVE = frozenset(
         *("Softmax", "LogSoftmax", "LayerNormalization", "InstanceNormalization", "GridSample"),
     )
 )
-"""Operators that stay in float32: squares and quotients leave the range of float16, and they cost little."""
+"""Operators that stay in float32: squares and quotients can overflow float16, and these operators are cheap."""
 _STAY_FLOAT = {"Resize": (1, 2), "Upsample": (1,)}
-"""Inputs that must be float32 by ONNX's definition, in an operator that may otherwise be lowered."""
+"""Inputs that ONNX requires to be float32, by position, in operators that otherwise support lower precision."""
 
 
 def lower_precision(model: onnx.ModelProto, precision: str, keep: Collection[str] = ()) -> onnx.ModelProto:
-    """The network in ``precision``; nodes whose first output is in ``keep`` stay in float32. Raises ModelError."""
+    """Return the network in ``precision``; nodes whose first output is in ``keep`` stay in float32. Raises
+    ModelError."""
     if precision == "fp32":
         return fold_constants(model)
     if precision not in _TYPES:
-        raise ModelError("there is no such precision", expected=" or ".join(PRECISIONS), got=precision)
+        raise ModelError("unknown precision", expected=" or ".join(PRECISIONS), got=precision)
     result = fold_constants(model)
     if any(attribute.HasField("g") for node in result.graph.node for attribute in node.attribute):
-        raise ModelError("a network with branches or loops cannot be lowered", do="Build it with --precision fp32.")
+        raise ModelError(
+            "cannot lower the precision of a network with branches or loops", do="Build it with --precision fp32."
+        )
     _Lowering(result, _TYPES[precision], frozenset(keep)).run()
     return result
 
 
 def fold_constants(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same network, where constants and casts of constants (weights stored as float16) are plain weights."""
+    """Return the same network with Constant nodes and casts of constants (weights stored as float16) replaced by
+    initializers."""
     result = onnx.ModelProto()
     result.CopyFrom(model)
     graph = result.graph
@@ -66,7 +70,7 @@ def fold_constants(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _constant(node: onnx.NodeProto, known: Mapping[str, TensorProto]) -> TensorProto | None:
-    """What the node always gives; None where that is not plain."""
+    """Return the node's value if it is a constant, else None."""
     if node.op_type == "Constant":
         values = {one.name: helper.get_attribute_value(one) for one in node.attribute}
         if "value" in values:
@@ -82,14 +86,14 @@ def _constant(node: onnx.NodeProto, known: Mapping[str, TensorProto]) -> TensorP
 
 
 class _Lowering:
-    """One rewrite, from the first node to the last."""
+    """One rewrite of a graph, in node order."""
 
     def __init__(self, model: onnx.ModelProto, low: int, keep: frozenset[str]) -> None:
         self._graph, self._low, self._keep = model.graph, low, keep
         self._float = _float_tensors(model)
         self._weights = {tensor.name: tensor for tensor in self._graph.initializer}
         self._is_low: set[str] = set()
-        """Tensors that are in the low precision by now."""
+        """Tensors already in the low precision."""
         self._nodes: list[onnx.NodeProto] = []
         self._made: set[str] = set()
         self._new_weights: dict[str, TensorProto] = {}
@@ -119,7 +123,7 @@ class _Lowering:
         return node.op_type in SENSITIVE or bool(node.output and node.output[0] in self._keep)
 
     def _as(self, name: str, lower: bool) -> str:
-        """The tensor's name in the wanted precision; a cast is added where it is needed."""
+        """Return the tensor's name in the requested precision; adds a Cast if needed."""
         if name in self._weights:
             return self._weight(name) if lower else name
         low_name = f"{name}/low"
@@ -145,7 +149,7 @@ class _Lowering:
         return low_name
 
     def _retype(self, node: onnx.NodeProto) -> None:
-        """Attributes that name float32 name the low precision instead."""
+        """Replace float32 by the low precision in the node's type attributes."""
         for attribute in node.attribute:
             wanted = (node.op_type, attribute.name)
             if wanted == ("Cast", "to") or attribute.name == "dtype":
@@ -163,18 +167,18 @@ class _Lowering:
 
 
 def _float_tensors(model: onnx.ModelProto) -> set[str]:
-    """Names of all float32 tensors. Raises ModelError where ONNX cannot tell a type."""
+    """Return the names of all float32 tensors. Raises ModelError if ONNX cannot infer a type."""
     try:
         graph = shape_inference.infer_shapes(model).graph
     except (shape_inference.InferenceError, RuntimeError, ValueError) as error:
-        raise ModelError("the network's types cannot be told", got=" ".join(str(error).split())[:200]) from error
+        raise ModelError("cannot infer the network's types", got=" ".join(str(error).split())[:200]) from error
     values = [*graph.input, *graph.value_info, *graph.output]
     types = {value.name: value.type.tensor_type.elem_type for value in values}
     types |= {tensor.name: tensor.data_type for tensor in graph.initializer}
     unknown = [name for node in graph.node for name in node.output if name and not types.get(name)]
     if unknown:
         raise ModelError(
-            f"the type of {unknown[0]} in the network cannot be told", do="Build it with --precision fp32."
+            f"cannot infer the type of {unknown[0]} in the network", do="Build it with --precision fp32."
         )
     return {name for name, kind in types.items() if kind == TensorProto.FLOAT}
 
@@ -184,7 +188,7 @@ def _in_type(tensor: TensorProto, kind: int, name: str) -> TensorProto:
     if kind == TensorProto.FLOAT16:
         if np.abs(values).max(initial=0.0) > _LARGEST_HALF:
             raise ModelError(
-                f"the weights {tensor.name} do not fit into float16",
+                f"the weights {tensor.name} exceed the range of float16",
                 expected=f"at most {_LARGEST_HALF:.0f}",
                 got=f"{np.abs(values).max():.3g}",
                 do="Build it with --precision bf16 or fp32.",

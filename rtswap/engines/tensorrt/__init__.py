@@ -1,1 +1,1 @@
-"""TensorRT as an engine, and the plans it runs."""
+"""The TensorRT engine and its plans."""

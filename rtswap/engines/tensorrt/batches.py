@@ -1,4 +1,4 @@
-"""Batches as a plan takes them: rounded up to a power of two, cut at the largest."""
+"""Pad batches to a power of two and split those larger than a plan's maximum."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ Run = Callable[[Sequence[Tensor]], dict[str, Tensor]]
 
 
 def run_in_pieces(tensors: Sequence[Tensor], least: int, most: int, run: Run) -> dict[str, Tensor]:
-    """What ``run`` gives for the whole batch, though it is asked only for batches that ``batch_rung`` gives.
+    """Run a batch of any size with ``run``, which is called only with batch sizes from ``batch_rung``.
 
-    What is missing is filled with the last picture and left out of the results. Raises EngineError where the inputs'
-    batches differ.
+    Padding repeats the last row and is removed from the results. Raises EngineError if the inputs' batch sizes
+    differ.
     """
     count = tensors[0].shape[0]
     if any(tensor.shape[0] != count for tensor in tensors):
         raise EngineError(
-            "the network's inputs have different batches", got=" and ".join(str(one.shape[0]) for one in tensors)
+            "the network's inputs have different batch sizes", got=" and ".join(str(one.shape[0]) for one in tensors)
         )
     pieces = []
     for first in range(0, count, most):
         found = _run_padded([tensor[first : first + most] for tensor in tensors], least, most, run)
-        # the next piece may be run in the same memory
+        # the next piece may overwrite the same memory
         pieces.append({name: value.copy() for name, value in found.items()} if count > most else found)
     if len(pieces) == 1:
         return pieces[0]
@@ -34,7 +34,7 @@ def run_in_pieces(tensors: Sequence[Tensor], least: int, most: int, run: Run) ->
 
 
 def batch_rung(count: int, least: int, most: int) -> int:
-    """The batch that is run for ``count`` pictures."""
+    """Return the batch size to run for ``count`` rows: the next power of two, within ``least`` and ``most``."""
     return min(most, max(least, 1 << (count - 1).bit_length()))
 
 

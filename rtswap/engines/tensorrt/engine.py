@@ -1,7 +1,7 @@
-"""TensorRT as an engine: plans from the cache or built now, torch owns the buffers and the stream.
+"""The TensorRT engine: runs cached or newly built plans, with buffers and stream from torch.
 
-For each set of input shapes there is one context, one set of buffers and one CUDA graph. A batch is rounded up to the
-next power of two and cut at what the plan takes, so that a picture with one more face needs nothing new.
+Each set of input shapes has one execution context, one set of buffers and one CUDA graph. Batches are rounded up to
+the next power of two and split at the plan's maximum, so one more face in a frame usually needs no new context.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from rtswap.gpu.capture import WARM_UPS, capture
 from rtswap.gpu.driver import Gpu
 
 _ASKED_FOR = ("7.5",)
-"""Cards that TensorRT for RTX serves only when a plan is built for them."""
+"""Compute capabilities that TensorRT for RTX supports only with plans built for them."""
 _SLOTS = 12
 
 
 class TensorRtEngine:
-    """One network. ``model`` is a path or the file's bytes; ``network`` its name, which tells precision and ranges.
+    """One network. ``model`` is a path or the file's bytes; ``network`` is its name, which selects the profile.
 
-    ``cache_dir`` keeps plans and what was compiled on the card; None = build and compile each time.
-    ``precision``: ``fp32``, ``fp16``, ``bf16``, or empty for what is known to be safe. Raises ModelError for a file
-    that is no network, EngineError where there is no card, no TensorRT, or no plan that runs.
+    ``cache_dir`` stores plans and compiled kernels; None = build and compile each time. ``precision``: ``fp32``,
+    ``fp16``, ``bf16``, or empty for the profile's. Raises ModelError for an invalid ONNX file, EngineError if there
+    is no GPU, no TensorRT, or no plan that runs.
     """
 
     def __init__(
@@ -69,7 +69,8 @@ class TensorRtEngine:
         return f"tensorrt-{self._manifest.recipe.precision}"
 
     def run(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """One forward pass. Outputs live until the next run with inputs of these shapes. Raises EngineError."""
+        """Run one forward pass. Outputs are valid until the next run with the same input shapes. Raises
+        EngineError."""
         tensors = check_inputs(self.inputs, inputs)
         least, _, most = self._manifest.recipe.batch
         with self._slots.guarded():
@@ -78,16 +79,16 @@ class TensorRtEngine:
             return run_in_pieces(tensors, least, most, self._slots.run_on_host)
 
     def run_on_device(self, inputs: Mapping[str, Any], *, own: bool = False) -> Mapping[str, Any]:
-        """As ``run``, from tensors on the device to tensors on the device, for a batch that the plan takes as it is.
-        The caller's stream waits for the results, the caller does not. Raises EngineError."""
+        """As ``run``, with input and output tensors on the GPU, for a batch size within the plan's range. The
+        caller's stream waits for the results; the call itself does not block. Raises EngineError."""
         with self._slots.guarded():
             return self._slots.run_on_device(inputs, own=own)
 
     def _ready(
         self, content: bytes, network: str, precision: str, cache: PlanCache | None, card: Gpu
     ) -> tuple[Manifest, ReadyPlan]:
-        """The plan on the card. A card that TensorRT for RTX does not name may still take a plan that is built for
-        what is there; where it does not, that is said in words of ours."""
+        """Load the plan on the GPU. On a GPU that TensorRT for RTX does not list, try a plan built for the current
+        GPU; if that fails too, raise an error that names the supported GPUs."""
         if self._tensorrt.serves(card.capability):
             return self._loaded(content, network, precision, cache, card, "")
         try:
@@ -98,7 +99,7 @@ class TensorRtEngine:
     def _loaded(
         self, content: bytes, network: str, precision: str, cache: PlanCache | None, card: Gpu, target: str
     ) -> tuple[Manifest, ReadyPlan]:
-        """One from the cache that TensorRT does not take is built again, once."""
+        """Load the plan; a cached plan that TensorRT rejects is rebuilt once."""
         tensorrt = self._tensorrt
         if tensorrt.portable and card.capability in _ASKED_FOR:
             target = card.capability
@@ -119,30 +120,32 @@ class TensorRtEngine:
 
 
 def _as_given(spec: TensorSpec, manifest: Manifest) -> TensorSpec:
-    """What the caller may give: any batch where the network leaves it free, whatever the plan was built for."""
+    """Return the input spec for callers: any batch size if the network's is dynamic, whatever the plan's range."""
     return replace(spec, shape=(None, *spec.shape[1:])) if manifest.free_batch else spec
 
 
 def _not_served(tensorrt: TensorRt, card: Gpu, error: EngineError) -> EngineError:
-    """The same sentence for every network, so that it is told once."""
+    """Return the error for an unsupported GPU; the same for every network, so that it is reported once."""
     return EngineError(
-        f"{tensorrt.refusal(card.capability)} ({card.name}), nor does one that is built for it",
+        f"{tensorrt.refusal(card.capability)} ({card.name}), and a plan built for this GPU does not run either",
         expected=f"one of {', '.join(tensorrt.targets)}, or newer",
         got=error.got,
-        do="Use --engine torch-cuda, or install the classic TensorRT: pip install tensorrt",
+        do="Use --engine torch-cuda, or install classic TensorRT: pip install tensorrt",
     )
 
 
 class _Slot:
-    """Context, buffers and graph for inputs of these shapes."""
+    """Execution context, buffers and CUDA graph for one set of input shapes."""
 
     def __init__(self, torch: Any, plan: ReadyPlan, manifest: Manifest, shapes: Shapes, stream: Any) -> None:
         self._context, self._plan, self._stream, self._graph = plan.context(), plan, stream, None
         given = {}
         for spec, shape in zip(manifest.inputs, shapes, strict=True):
             if not self._context.set_input_shape(spec.name, shape):
-                wanted = f"what the plan takes: batch {manifest.recipe.batch}, sides {manifest.recipe.side}"
-                raise EngineError(f"the network's input {spec.name} does not fit", expected=wanted, got=str(shape))
+                wanted = f"the plan's range: batch {manifest.recipe.batch}, sides {manifest.recipe.side}"
+                raise EngineError(
+                    f"the network's input {spec.name} has the wrong shape", expected=wanted, got=str(shape)
+                )
             given[spec.name] = torch.zeros(shape, dtype=getattr(torch, spec.dtype.name), device=door.DEVICE)
         found = {
             spec.name: torch.empty(
@@ -163,7 +166,7 @@ class _Slot:
         stream.synchronize()
 
     def launch(self) -> None:
-        """On the engine's stream; does not wait. Raises EngineError."""
+        """Launch the network on the engine's stream without waiting for it. Raises EngineError."""
         if self._graph is not None:
             self._graph.replay()
         elif not self._context.execute_async_v3(self._stream.cuda_stream):

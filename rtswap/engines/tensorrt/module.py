@@ -1,7 +1,7 @@
-"""TensorRT's Python module, wherever it comes from: the only file that knows the two packages by name.
+"""Import TensorRT's Python module from either of its two packages.
 
-``tensorrt_rtx`` (TensorRT for RTX, from PyPI) builds plans on any machine and compiles them further on the user's
-card; ``tensorrt`` (the classic one) builds them on the card they run on. Their interfaces are the same.
+``tensorrt_rtx`` (TensorRT for RTX, from PyPI) builds plans on any machine and compiles kernels on the user's GPU;
+``tensorrt`` (classic TensorRT) builds plans on the GPU they run on. Both have the same API.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ MODULES = ("tensorrt_rtx", "tensorrt")
 INSTALL = 'pip install "rtswap[gpu]"'
 _REASON = re.compile(r"Error Code \d+: (?:[\w ]+ \()?(.*?)\)?(?: In \w+ at.*)?$")
 _LONGEST = 400
-"""Letters of a reason: TensorRT names every card it serves, and what to do after that."""
+"""Maximum characters of an error: TensorRT's messages list every supported GPU before the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class TensorRt:
-    """One of the two modules."""
+    """One of the two TensorRT modules."""
 
     name: str
     version: str
@@ -31,33 +31,34 @@ class TensorRt:
 
     @property
     def portable(self) -> bool:
-        """Whether its plans can be built without the card they run on."""
+        """Whether plans can be built without the GPU they run on."""
         return self.name == "tensorrt_rtx"
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """Compute capabilities that a plan can be built for by name: ``7.5``, ``8.9``, ..."""
+        """Compute capabilities that a plan can be built for: ``7.5``, ``8.9``, ..."""
         if not self.portable:
             return ()
         digits = [name[2:] for name in self.api.ComputeCapability.__members__ if name.startswith("SM")]
         return tuple(sorted((f"{text[:-1]}.{text[-1]}" for text in digits), key=_numbers))
 
     def serves(self, capability: str) -> bool:
-        """Whether its plans are made for such a card: one that it knows by name, or one newer than all of them. The
-        classic one builds for any card that is there."""
+        """Whether it supports a compute capability: one of ``targets``, or one newer than all of them. Classic
+        TensorRT builds for any GPU in the machine."""
         if not self.portable or capability in self.targets:
             return True
         return _numbers(capability) > _numbers(self.targets[-1])
 
     def refusal(self, capability: str) -> str:
-        """That it does not serve a card, in words; empty where it does."""
+        """Return why it does not support a compute capability; empty if it does."""
         if self.serves(capability):
             return ""
         return f"plans of {self.name} do not run on compute capability {capability}"
 
 
 def load_tensorrt_for(capability: str) -> TensorRt:
-    """The first of MODULES that is installed and serves the card, or else the first. Raises EngineError."""
+    """Return the first of MODULES that is installed and supports the GPU, else the first one installed. Raises
+    EngineError."""
     first = load_tensorrt()
     if first.serves(capability):
         return first
@@ -68,7 +69,8 @@ def load_tensorrt_for(capability: str) -> TensorRt:
 
 
 def load_tensorrt(name: str = "") -> TensorRt:
-    """The module ``name``, or the first of MODULES that imports. Raises EngineError with every reason."""
+    """Return the module ``name``, or the first of MODULES that can be imported. Raises EngineError with every
+    reason."""
     reasons: list[str] = []
     for wanted in (name,) if name else MODULES:
         try:
@@ -81,12 +83,12 @@ def load_tensorrt(name: str = "") -> TensorRt:
 
 def _import(name: str) -> Any:
     if name not in MODULES:
-        raise ImportError(f"there is no such module; known: {', '.join(MODULES)}")
+        raise ImportError(f"unknown module; known: {', '.join(MODULES)}")
     return importlib.import_module(name)
 
 
 def shorten(message: str) -> str:
-    """What TensorRT told, in one line: without where in its sources, and never cut in the middle of a word."""
+    """Return a TensorRT message in one line without source positions, truncated at a word boundary."""
     text = " ".join(message.split())
     found = _REASON.search(text)
     text = found[1] if found else text
@@ -100,10 +102,9 @@ def _numbers(capability: str) -> tuple[int, ...]:
 
 
 def make_listener(api: Any, errors: list[str], *, needs_driver: bool = False) -> Any:
-    """A logger that prints nothing and appends errors to ``errors``.
+    """Return a TensorRT logger that prints nothing and appends errors to ``errors``.
 
-    On a machine without a driver the builder complains of it and goes on; unless ``needs_driver`` that is no reason
-    for anything.
+    Without an NVIDIA driver the builder logs CUDA errors and continues; they are ignored unless ``needs_driver``.
     """
 
     class Listener(api.ILogger):  # type: ignore[misc]

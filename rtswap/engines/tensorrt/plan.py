@@ -1,4 +1,4 @@
-"""What a plan is: a network compiled by TensorRT, the recipe it was made by, and the manifest that vouches for it."""
+"""The recipe a TensorRT plan is built by, and the manifest stored next to it."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from rtswap.core.errors import EngineError
 from rtswap.engines.contract import TensorSpec
 
 REWRITE = 1
-"""Counts up when the rewriting of graphs changes, so that older plans are built again."""
+"""Increased when the rewriting of graphs changes, so that older plans are rebuilt."""
 CURRENT = "current"
-"""A recipe's target: the card of the machine that builds, whatever it is."""
+"""A recipe's target: the GPU of the machine that builds the plan."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Everything a plan depends on beside the network and TensorRT."""
+    """Everything a plan depends on besides the network and TensorRT."""
 
     precision: str = "fp32"
     target: str = ""
-    """Compute capability such as ``8.9``, or CURRENT; empty = every card that TensorRT serves by itself."""
+    """Compute capability such as ``8.9``, or CURRENT; empty = every GPU that TensorRT supports by default."""
     batch: tuple[int, int, int] = (1, 4, 16)
     side: tuple[int, int, int] = (16, 256, 1024)
     keep: tuple[str, ...] = ()
@@ -35,13 +35,13 @@ class Recipe:
             if not 1 <= least <= usual <= most:
                 got = ",".join(map(str, lengths))
                 raise EngineError(
-                    f"a plan's {what} has to grow", expected="least,usual,most, such as 1,4,16", got=got
+                    f"a plan's {what} must be increasing", expected="min,usual,max, such as 1,4,16", got=got
                 )
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What lies beside a plan."""
+    """Description and checksums of a plan, stored next to it as JSON."""
 
     network: str
     onnx_sha256: str
@@ -49,7 +49,7 @@ class Manifest:
     """``tensorrt_rtx`` or ``tensorrt``."""
     version: str
     card: str
-    """The card it is tied to; empty where it is not."""
+    """The GPU model the plan is tied to; empty for a portable plan."""
     recipe: Recipe
     plan_sha256: str
     plan_bytes: int
@@ -59,7 +59,7 @@ class Manifest:
     """UTC, ISO 8601."""
     took_s: float
     free_batch: bool = True
-    """Whether the network takes any batch, so that a larger one may be cut into pieces for the plan."""
+    """Whether the network's batch size is dynamic, so that a larger batch can be split for the plan."""
     rewrite: int = REWRITE
 
     @property
@@ -70,13 +70,13 @@ class Manifest:
 def key_of_plan(
     onnx_sha256: str, module: str, version: str, card: str, recipe: Recipe, rewrite: int = REWRITE
 ) -> str:
-    """sha256 over everything a plan depends on."""
+    """Return the SHA-256, in hex, of everything a plan depends on."""
     parts = [onnx_sha256, module, version, card, asdict(recipe), rewrite]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def manifest_to_json(manifest: Manifest) -> str:
-    """What lies beside the plan, as text for people and programs."""
+    """Return the manifest as indented JSON."""
     found = asdict(manifest)
     for side in ("inputs", "outputs"):
         found[side] = [
@@ -87,7 +87,7 @@ def manifest_to_json(manifest: Manifest) -> str:
 
 
 def manifest_from_json(text: str) -> Manifest:
-    """Raises ValueError for anything that is not a manifest."""
+    """Parse a manifest. Raises ValueError if the text is not one."""
     try:
         found: dict[str, Any] = json.loads(text)
         recipe = found["recipe"]
@@ -105,10 +105,10 @@ def manifest_from_json(text: str) -> Manifest:
         if wrong := [
             one.name for one in fields(Manifest) if one.type == "str" and not isinstance(given[one.name], str)
         ]:
-            raise ValueError(f"{wrong[0]} is no text")
+            raise ValueError(f"{wrong[0]} is not a string")
         return Manifest(**given)
     except (KeyError, TypeError, AttributeError, EngineError, RecursionError) as error:
-        raise ValueError(f"no manifest: {error}") from error
+        raise ValueError(f"not a manifest: {error}") from error
 
 
 def _three(values: Any) -> tuple[int, int, int]:

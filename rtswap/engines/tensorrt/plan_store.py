@@ -1,4 +1,4 @@
-"""The folder where plans are kept: believed only with a manifest that fits, written whole or not at all."""
+"""The cache folder of TensorRT plans: written atomically, verified by their manifests when read."""
 
 from __future__ import annotations
 
@@ -21,30 +21,31 @@ class StoredPlan:
     path: Path
     bytes: int
     manifest: Manifest | None
-    """None where there is none that can be read."""
+    """None if it is missing or unreadable."""
 
 
 class PlanCache:
-    """The plans of one machine. ``folder`` is made when something is put there."""
+    """The cached plans of this machine. ``folder`` is created on the first write."""
 
     def __init__(self, folder: Path, *, on_event: Callable[[str], None] = lambda event: None) -> None:
         self.folder, self._on_event = folder, on_event
 
     def find(self, network: str, key: str) -> tuple[bytes, Manifest] | None:
-        """The plan for ``key``, or None. Why one that lies there is refused goes to ``on_event``."""
+        """Return the plan for ``key``, or None. Reports to ``on_event`` why an existing plan is rejected."""
         path = self._path(network, key)
         if not path.exists():
             return None
         try:
             return read_plan(path, key)
         except EngineError as error:
-            self._on_event(f"{error}. It is built again")
+            self._on_event(f"{error}. Rebuilding it")
             return None
 
     def put(self, plan: bytes, manifest: Manifest) -> Path:
-        """Keep a plan and take away those of the same network that it replaces. Raises EngineError."""
+        """Store a plan and delete the ones of the same network that it replaces. Returns its path. Raises
+        EngineError."""
         path = self._path(manifest.network, manifest.key)
-        with suppress(OSError):  # a plan without a manifest is not believed
+        with suppress(OSError):  # a plan without a manifest is never loaded
             path.with_suffix(".json").unlink()
         for file, content in ((path, plan), (path.with_suffix(".json"), manifest_to_json(manifest).encode())):
             write_cached(file, content, cache="the plan cache", error=EngineError)
@@ -52,7 +53,7 @@ class PlanCache:
         return path
 
     def stored(self) -> Iterator[StoredPlan]:
-        """Every plan in the folder, by name. Nothing is checked but that the manifest can be read."""
+        """Yield every plan in the folder, sorted by name. Only checks that the manifest can be read."""
         for path in sorted(self.folder.glob("*.plan")):
             try:
                 size = path.stat().st_size
@@ -62,14 +63,14 @@ class PlanCache:
             yield StoredPlan(path, size, manifest)
 
     def kernels_file(self, network: str, key: str, card: str) -> Path:
-        """Where TensorRT for RTX keeps what it compiled of a plan on a card."""
+        """Return the path of the kernels that TensorRT for RTX compiled for a plan on a GPU."""
         return self.folder / f"{_plain(network)}-{key[:20]}-{_plain(card)}.kernels"
 
     def _path(self, network: str, key: str) -> Path:
         return self.folder / f"{_plain(network)}-{key[:20]}.plan"
 
     def _remove_older(self, kept: Path, manifest: Manifest) -> None:
-        """Plans by the same recipe of another version of TensorRT, or of an older file of the network."""
+        """Delete plans of the same recipe from another TensorRT version or another version of the network's file."""
         for other in self.stored():
             found = other.manifest
             if found is None or other.path == kept or found.network != manifest.network:
@@ -80,22 +81,23 @@ class PlanCache:
 
 
 def plan_folder(cache_folder: Path) -> Path:
-    """Where plans lie in the folder of models."""
+    """Return the folder of plans inside the model cache."""
     return cache_folder / "plans"
 
 
 def read_plan(path: Path, key: str) -> tuple[bytes, Manifest]:
-    """A plan that is what its manifest says, and for ``key``. Raises EngineError with the reason otherwise."""
+    """Read a plan and verify it against its manifest and ``key``. Raises EngineError with the reason if it is
+    invalid."""
     what = f"the plan {path}"
     try:
         manifest = manifest_from_json(path.with_suffix(".json").read_text("utf-8"))
     except OSError as error:
         raise EngineError(f"{what} has no manifest") from error
     except ValueError as error:
-        raise EngineError(f"{what} has a manifest that cannot be read") from error
+        raise EngineError(f"{what} has an invalid manifest") from error
     if manifest.key != key:
         raise EngineError(
-            f"{what} was built for something else",
+            f"{what} was built for another network or recipe",
             got=f"{manifest.network} in {manifest.recipe.precision} by {manifest.module} {manifest.version}",
         )
     try:
@@ -103,12 +105,12 @@ def read_plan(path: Path, key: str) -> tuple[bytes, Manifest]:
     except OSError as error:
         raise EngineError(f"{what} cannot be read", got=str(error)) from error
     if len(plan) != manifest.plan_bytes:
-        raise EngineError(f"{what} is cut off", expected=f"{manifest.plan_bytes} bytes", got=str(len(plan)))
+        raise EngineError(f"{what} is truncated", expected=f"{manifest.plan_bytes} bytes", got=str(len(plan)))
     if hashlib.sha256(plan).hexdigest() != manifest.plan_sha256:
         raise EngineError(f"{what} is damaged", expected=f"sha256 {manifest.plan_sha256[:12]}...")
     return plan, manifest
 
 
 def _plain(name: str) -> str:
-    """A name that any file system takes."""
+    """Return the name with only characters that every file system accepts."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", name)[:80] or "network"

@@ -1,7 +1,7 @@
-"""A plan made ready on the card: deserialised once, an execution context for each set of shapes.
+"""Load a plan on the GPU: deserialised once, with one execution context per set of shapes.
 
-TensorRT for RTX compiles kernels on the card when a context first runs; what it compiled is kept in a file beside the
-plan and read at the next start. It captures CUDA graphs by itself; around the classic TensorRT the engine does.
+TensorRT for RTX compiles kernels on the GPU when a context first runs; they are cached in a file next to the plan and
+read at the next start. It captures CUDA graphs itself; with classic TensorRT the engine captures them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from rtswap.engines.tensorrt.module import TensorRt, make_listener, shorten
 
 
 class ReadyPlan:
-    """Raises EngineError, with TensorRT's reason, where the plan does not run on this machine."""
+    """A deserialised plan. Raises EngineError with TensorRT's reason if the plan cannot run on this machine."""
 
     def __init__(self, plan: bytes, network: str, tensorrt: TensorRt, kept_kernels: Path | None = None) -> None:
         self._network, self._tensorrt, self._kept = network, tensorrt, kept_kernels
@@ -24,7 +24,7 @@ class ReadyPlan:
         self._runtime = api.Runtime(make_listener(api, self._errors, needs_driver=True))
         self._engine = self._runtime.deserialize_cuda_engine(plan)
         if self._engine is None:
-            raise self._failure("does not take the plan")
+            raise self._failure("rejects the plan")
         self._config: Any = None
         self._kernels: Any = None
         if tensorrt.portable:
@@ -32,11 +32,11 @@ class ReadyPlan:
 
     @property
     def captures_graphs(self) -> bool:
-        """Whether TensorRT does it itself."""
+        """Whether TensorRT captures CUDA graphs itself."""
         return self._config is not None
 
     def context(self) -> Any:
-        """A new execution context. Raises EngineError."""
+        """Return a new execution context. Raises EngineError."""
         made = (
             self._engine.create_execution_context()
             if self._config is None
@@ -47,11 +47,11 @@ class ReadyPlan:
         return made
 
     def reason(self) -> str:
-        """What TensorRT complained of last."""
+        """Return TensorRT's last logged error."""
         return shorten(self._errors[-1] if self._errors else "")
 
     def save_kernels(self) -> None:
-        """Keep what was compiled on the card for the next start. That it cannot be kept costs time, nothing more."""
+        """Save the compiled kernels for the next start. Errors are ignored: the next start compiles again."""
         if self._kernels is None or self._kept is None:
             return
         try:
@@ -60,8 +60,8 @@ class ReadyPlan:
             return
 
     def _configured(self) -> tuple[Any, Any]:
-        """Graphs captured as a whole; for a new shape kernels that fit any run until those that fit it are compiled:
-        a stream must not wait for a compiler."""
+        """Return (runtime configuration, kernel cache). CUDA graphs are captured whole; a new shape runs on generic
+        kernels until its specialised ones are compiled, so that a stream never waits for the compiler."""
         api = self._tensorrt.api
         config = self._engine.create_runtime_config()
         config.cuda_graph_strategy = api.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
@@ -69,11 +69,11 @@ class ReadyPlan:
         kernels = config.create_runtime_cache()
         try:
             if self._kept is not None and self._kept.is_file():
-                kernels.deserialize(self._kept.read_bytes())  # what does not fit this card or version is left out
+                kernels.deserialize(self._kept.read_bytes())  # kernels for another GPU or version are ignored
         except (OSError, RuntimeError):
             kernels.reset()
         config.set_runtime_cache(kernels)
         return config, kernels
 
     def _failure(self, what: str) -> EngineError:
-        return EngineError(f"{self._tensorrt.name} {what} of the network {self._network}", got=self.reason())
+        return EngineError(f"{self._tensorrt.name} {what} for the network {self._network}", got=self.reason())

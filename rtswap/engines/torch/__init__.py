@@ -1,1 +1,1 @@
-"""torch as an engine: an ONNX file becomes a list of torch operations."""
+"""The torch engine: runs an ONNX file as a list of torch operations."""

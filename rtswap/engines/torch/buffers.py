@@ -1,4 +1,4 @@
-"""Memory for one set of input shapes: pinned on the host, fixed on the GPU, used again by every run."""
+"""Reusable buffers for each set of input shapes: pinned on the host, fixed on the GPU."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ S = TypeVar("S", bound="Slot")
 
 
 class Slots(Generic[S]):
-    """Makes an engine's slots and runs them on ``stream``: those of the shapes seen last, the one unused longest goes
-    when there are too many. ``names``: of the inputs, in order. ``library`` is named where a run fails."""
+    """Creates an engine's slots and runs them on ``stream``: an LRU cache with at most ``most`` slots, one per set of
+    input shapes. ``names``: input names in order. ``library``: named in error messages."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Slots(Generic[S]):
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
-        """What fails is told in a line, and what it may have broken is made anew. Raises EngineError."""
+        """Turn torch's errors into EngineError and discard all slots, which may be broken."""
         try:
             yield
         except TORCH_ERRORS as error:
@@ -53,7 +53,8 @@ class Slots(Generic[S]):
             raise EngineError(f"the network failed in {self._library}", got=one_line(error)) from error
 
     def run_on_host(self, values: Sequence[Tensor]) -> dict[str, Tensor]:
-        """NumPy arrays in and out: two copies, one synchronisation. The slot's next run overwrites the arrays."""
+        """Run NumPy arrays: one copy in, one copy out, one synchronisation. The slot's next run overwrites the
+        outputs."""
         with self._torch.cuda.stream(self._stream):
             slot = self[tuple(value.shape for value in values)]
             slot.inputs.upload(self._names, values)
@@ -63,8 +64,8 @@ class Slots(Generic[S]):
         return outputs
 
     def run_on_device(self, inputs: Mapping[str, Any], *, own: bool = False) -> Mapping[str, Any]:
-        """Tensors on the device in and out, without waiting: the caller's stream goes on when the results are there.
-        They are the slot's, overwritten by its next run, or copies of the caller's ``own``."""
+        """Run GPU tensors without blocking; the caller's stream waits for the results. They belong to the slot and
+        are overwritten by its next run; with ``own`` they are copies that belong to the caller."""
         torch, stream = self._torch, self._stream
         given = {name: inputs[name] for name in self._names}
         caller = torch.cuda.current_stream()
@@ -74,7 +75,7 @@ class Slots(Generic[S]):
             slot.inputs.take(given)
             slot.launch()
         found = slot.outputs.device
-        if own:  # memory of the caller's stream, filled on the engine's, on which the next run comes after it
+        if own:  # allocated on the caller's stream, filled on the engine's before its next run
             found = {name: torch.empty_like(one) for name, one in slot.outputs.device.items()}
             with torch.cuda.stream(stream):
                 for name, one in slot.outputs.device.items():
@@ -84,18 +85,18 @@ class Slots(Generic[S]):
 
 
 class Slot(Protocol):
-    """Fixed memory for inputs of certain shapes, and what computes its outputs."""
+    """Buffers for one set of input shapes, and the operation that computes the outputs."""
 
     inputs: Staging
     outputs: Staging
 
     def launch(self) -> None:
-        """On the current stream; does not wait."""
+        """Launch on the current stream without waiting."""
         ...
 
 
 class Staging:
-    """Pairs of host and device tensors. Pinned memory lets the copies run beside other work."""
+    """Pairs of host and device tensors. The host memory is pinned, so that copies are asynchronous."""
 
     def __init__(self, torch: Any, device: Mapping[str, Any]) -> None:
         self.device = device
@@ -105,18 +106,18 @@ class Staging:
         self._arrays = {name: one.numpy() for name, one in self._host.items()}
 
     def take(self, given: Mapping[str, Any]) -> None:
-        """Copy from other memory on the device, on the current stream."""
+        """Copy from other device memory, on the current stream."""
         for name, one in self.device.items():
             one.copy_(given[name], non_blocking=True)
 
     def upload(self, names: Sequence[str], values: Sequence[Tensor]) -> None:
-        """Copy in, on the current stream, without waiting."""
+        """Copy to the device, on the current stream, without waiting."""
         for name, value in zip(names, values, strict=True):
             self._arrays[name][...] = value
             self.device[name].copy_(self._host[name], non_blocking=True)
 
     def download(self) -> dict[str, Tensor]:
-        """Start copying out on the current stream; the arrays are right once it has been synchronised."""
+        """Start copying to the host on the current stream; the arrays are valid once it is synchronised."""
         for name, one in self.device.items():
             self._host[name].copy_(one, non_blocking=True)
         return dict(self._arrays)

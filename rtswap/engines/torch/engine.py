@@ -1,4 +1,4 @@
-"""torch as an engine: the reference on GPUs, and what runs where no plan does. One CUDA graph per input shape."""
+"""The torch engine: the reference on GPUs and the fallback for TensorRT. One CUDA graph per set of input shapes."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from rtswap.gpu import card as door
 from rtswap.gpu.capture import capture
 
 MOST_ROWS = 64
-"""Pictures at once. Batches are rounded up to a power of two: each has a graph of its own, whose capture takes 20 ms,
-and the detector asks about any number of candidates."""
+"""Maximum batch size. Batches are rounded up to a power of two, because each size needs its own CUDA graph (20 ms to
+capture) and the detector's number of candidates varies."""
 
 
 class TorchEngine:
-    """One network. ``model`` is a path or the file's bytes. Raises ModelError for a file that is no network.
+    """One network. ``model`` is a path or the file's bytes. Raises ModelError for an invalid ONNX file.
 
-    ``device``: ``cuda``, or ``cpu`` for checking its arithmetic where there is no GPU. ``precision``: ``fp32``
-    (without TF32), ``fp16`` or ``bf16``.
+    ``device``: ``cuda``, or ``cpu`` to check its arithmetic without a GPU. ``precision``: ``fp32`` (without TF32),
+    ``fp16`` or ``bf16``.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class TorchEngine:
             self._make_slot, torch=torch, stream=self._stream, names=self._names, library="torch"
         )
         self.without_graph = ""
-        """Why no CUDA graph could be captured; empty where all is well."""
+        """Why no CUDA graph could be captured; empty if all were."""
 
     @property
     def name(self) -> str:
@@ -62,7 +62,8 @@ class TorchEngine:
         return f"torch-{'cuda' if self._cuda else 'cpu'}{ending}"
 
     def run(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """One forward pass. Outputs live until the next run with inputs of these shapes. Raises EngineError."""
+        """Run one forward pass. Outputs are valid until the next run with the same input shapes. Raises
+        EngineError."""
         tensors = check_inputs(self.inputs, inputs)
         torch = self._torch
         with self._guarded():
@@ -76,8 +77,8 @@ class TorchEngine:
             return {name: value.contiguous().numpy() for name, value in found.items()}
 
     def run_on_device(self, inputs: Mapping[str, Any], *, own: bool = False) -> Mapping[str, Any]:
-        """As ``run``, from tensors on the device to tensors on the device, in the order of ``inputs``. The caller's
-        stream waits for the results, the caller does not. Raises EngineError."""
+        """As ``run``, with input and output tensors on the device. The caller's stream waits for the results; the
+        call itself does not block. Raises EngineError."""
         with self._guarded():
             if not self._cuda:
                 return self._program({name: inputs[name] for name in self._names})
@@ -85,7 +86,8 @@ class TorchEngine:
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
-        """Without TF32, which keeps ten bits of what float32 promises."""
+        """Disable TF32, whose mantissa has 10 bits instead of float32's 23, and turn torch's errors into
+        EngineError."""
         exact = self._torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
         with self._slots.guarded(), self._torch.inference_mode(), exact:
             yield
@@ -97,7 +99,7 @@ class TorchEngine:
 
 
 class _Slot:
-    """A captured graph and its memory, for inputs of these shapes."""
+    """A captured CUDA graph and its buffers for one set of input shapes."""
 
     def __init__(self, torch: Any, program: Program, shapes: Shapes, stream: Any) -> None:
         self._program, self._graph = program, None
@@ -116,7 +118,7 @@ class _Slot:
         self.outputs = Staging(torch, self._found)
 
     def launch(self) -> None:
-        """On the current stream; does not wait."""
+        """Launch on the current stream without waiting."""
         if self._graph is not None:
             self._graph.replay()
         else:

@@ -1,7 +1,7 @@
-"""An ONNX network as a list of steps in torch: about a hundred operators, no package between ONNX and torch.
+"""Run an ONNX network as a list of torch steps; supports about a hundred operators.
 
-Why not ``onnx2torch`` (Apache-2.0): its last release is of August 2024, it wants torchvision, and modules built from
-strangers' graphs are harder to check than a table of functions.
+Why not ``onnx2torch`` (Apache-2.0): its last release is from August 2024, it requires torchvision, and modules
+generated from untrusted graphs are harder to check than a table of functions.
 """
 
 from __future__ import annotations
@@ -25,26 +25,27 @@ TORCH_ERRORS = (
     *(RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError, NotImplementedError),
     *(MemoryError, OverflowError, ZeroDivisionError, AssertionError),
 )
-"""What torch and the operators raise for a network that cannot be meant."""
+"""Exceptions that torch and the operators raise for an invalid network."""
 _OPSETS = range(7, 25)
 _READ_ON_HOST = {"Resize": (1, 2, 3), "Upsample": (1,), "Pad": (1, 2, 3), "Clip": (1, 2), "Range": (0, 1, 2)}
-"""Inputs that are read in Python: scales, sizes, limits."""
+"""Operator -> positions of inputs that are read in Python: scales, sizes, limits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One node."""
+    """One node of the graph."""
 
     op: str
     attributes: Mapping[str, Any]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     last_use: tuple[str, ...]
-    """Tensors that nobody needs after this step."""
+    """Tensors that no later step reads."""
 
 
 class Program:
-    """A network that torch can run on ``device``. Raises ModelError for what is no network, or not known."""
+    """A network that torch can run on ``device``. Raises ModelError for an invalid file or an unsupported
+    operator."""
 
     def __init__(self, torch: Any, content: bytes, *, device: str, precision: str = "fp32") -> None:
         self._torch, self.device = torch, device
@@ -52,7 +53,7 @@ class Program:
         unknown = {node.op_type for node in model.graph.node} - OPS.keys() - {"Constant"}
         if unknown:
             raise ModelError(
-                "the torch engine does not know an operator of the network", got=", ".join(sorted(unknown))
+                "the torch engine does not support an operator of the network", got=", ".join(sorted(unknown))
             )
         graph = lower_precision(model if precision == "fp32" else cast_pixels_first(model), precision).graph
         on_host = {
@@ -67,7 +68,7 @@ class Program:
         self._steps = self._steps_of(graph)
 
     def __call__(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        """One forward pass; tensors in, tensors out. Raises what torch raises."""
+        """Run one forward pass on torch tensors. Raises torch's exceptions (TORCH_ERRORS)."""
         values = {**self._constants, **inputs}
         for step in self._steps:
             given = [values[name] if name else None for name in step.inputs]
@@ -81,8 +82,9 @@ class Program:
         return {spec.name: values[spec.name] for spec in self.outputs}
 
     def _tensor(self, tensor: TensorProto, on_host: bool = False) -> Any:
-        """A constant: floats go to the device, whole numbers (shapes, axes), single numbers and what
-        Python reads (``on_host``) stay here. In a graph's capture nothing may be copied either way."""
+        """Return a constant as a tensor. Float arrays go to the device; integers (shapes, axes), scalars and
+        constants that Python reads (``on_host``) stay on the host, because a CUDA graph capture allows no copies
+        between them."""
         torch = self._torch
         array = numpy_helper.to_array(tensor)
         if tensor.data_type == TensorProto.BFLOAT16:
@@ -98,7 +100,7 @@ class Program:
         for place, node in enumerate(graph.node):
             missing = [name for name in node.input if name and name not in known]
             if missing:
-                raise ModelError("the network uses a tensor that nothing makes", got=missing[0])
+                raise ModelError("the network uses an undefined tensor", got=missing[0])
             known |= set(node.output)
             last |= dict.fromkeys([*filter(None, node.input), *filter(None, node.output)], place)
         steps = []
@@ -116,7 +118,7 @@ class Program:
         if isinstance(value, TensorProto):
             return self._tensor(value)
         if isinstance(value, onnx.GraphProto):
-            raise ModelError("the torch engine knows no branches and loops")
+            raise ModelError("the torch engine does not support branches and loops")
         return list(value) if not isinstance(value, int | float) else value
 
 
@@ -128,7 +130,7 @@ def _load(content: bytes) -> onnx.ModelProto:
         raise cannot_run(content, "torch", error) from error
     opset = next((one.version for one in model.opset_import if one.domain in ("", "ai.onnx")), 0)
     if opset not in _OPSETS:
-        raise ModelError("the network's opset is not known", expected="7 to 24", got=str(opset))
+        raise ModelError("unsupported ONNX opset", expected="7 to 24", got=str(opset))
     return model
 
 
@@ -138,4 +140,4 @@ def _spec(value: onnx.ValueInfoProto) -> TensorSpec:
     try:
         return TensorSpec(value.name, np.dtype(helper.tensor_dtype_to_np_dtype(kind.elem_type)), shape)
     except (KeyError, TypeError) as error:
-        raise EngineError(f"the network's {value.name} has a type rtswap does not know") from error
+        raise EngineError(f"the network's {value.name} has an unsupported type") from error

@@ -1,4 +1,4 @@
-"""The operators with arithmetic of their own: convolutions, pools, norms, activations, resizing."""
+"""ONNX's neural network layers in torch: convolution, pooling, normalisation, activation, resizing."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ Attributes = Mapping[str, Any]
 
 
 def _steps(attributes: Attributes, sides: int) -> tuple[list[int], list[int]]:
-    """Strides and dilations."""
+    """Return (strides, dilations)."""
     return attributes.get("strides") or [1] * sides, attributes.get("dilations") or [1] * sides
 
 
 def _padding(
     torch: Any, attributes: Attributes, x: Any, kernel: Sequence[int], value: float
 ) -> tuple[Any, list[int]]:
-    """The input with what torch cannot pad by itself (unequal sides) added, and the equal rest for torch."""
+    """Return (input, padding for torch). Torch's layers pad only symmetrically, so asymmetric padding is added to the
+    input here and the returned padding is 0."""
     sides = len(kernel)
     strides, spread = _steps(attributes, sides)
     pads = list(attributes.get("pads") or [0] * 2 * sides)
@@ -53,7 +54,7 @@ def _conv_transpose(torch: Any, attributes: Attributes, x: Any, kernel: Any, bia
         or "output_shape" in attributes
         or attributes.get("auto_pad", "NOTSET") != "NOTSET"
     ):
-        raise EngineError("a transposed convolution with unequal padding is not known to the torch engine")
+        raise EngineError("the torch engine does not support transposed convolutions with asymmetric padding")
     run = getattr(torch.nn.functional, f"conv_transpose{sides}d")
     strides, spread = _steps(attributes, sides)
     more = attributes.get("output_padding") or [0] * sides
@@ -74,7 +75,7 @@ def _average_pool(torch: Any, attributes: Attributes, x: Any) -> Any:
     whole = bool(attributes.get("count_include_pad"))
     padded, pads = _padding(torch, attributes, x, kernel, 0.0)
     if padded is not x and not whole:
-        raise EngineError("an average over unequal padding is not known to the torch engine")
+        raise EngineError("the torch engine does not support average pooling with asymmetric padding")
     run = getattr(torch.nn.functional, f"avg_pool{len(kernel)}d")
     strides, _ = _steps(attributes, len(kernel))
     return run(padded, kernel, strides, pads, bool(attributes.get("ceil_mode")), whole)
@@ -163,11 +164,11 @@ def _resize(
     how = _KNOWN_RESIZES.get((mode, place))
     whole = scales is None or all(float(one).is_integer() for one in scales.tolist())
     if mode == "nearest" and place == "half_pixel" and scales is not None and whole:
-        how = {"mode": "nearest"}  # in whole steps both look up the same pixel
+        how = {"mode": "nearest"}  # for integer scales both read the same pixel
     elif mode == "nearest" and attributes.get("nearest_mode", "round_prefer_floor") != "floor" and not whole:
         how = None
     if how is None or x.dim() != 4 or attributes.get("antialias"):
-        raise EngineError("this way of resizing is not known to the torch engine", got=f"{mode}, {place}")
+        raise EngineError("the torch engine does not support this resize mode", got=f"{mode}, {place}")
     if scales is not None and scales.numel():
         factors = [float(one) for one in scales.tolist()][2:]
         return torch.nn.functional.interpolate(x, scale_factor=factors, recompute_scale_factor=False, **how)
@@ -187,7 +188,8 @@ def _grid_sample(torch: Any, attributes: Attributes, x: Any, grid: Any) -> Any:
 
 
 def _activation(name: str, **defaults: float) -> Callable[..., Any]:
-    """A function of ``torch.nn.functional`` whose parameters ONNX calls by other names."""
+    """Return an operator for a function of ``torch.nn.functional``. ``defaults``: its parameters under ONNX's names,
+    in torch's order."""
 
     def run(torch: Any, attributes: Attributes, x: Any) -> Any:
         given = [attributes.get(key, value) for key, value in defaults.items()]
@@ -228,4 +230,4 @@ LAYERS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "GridSample": _grid_sample,
     }
 )
-"""ONNX operator -> what it does."""
+"""ONNX operator -> its implementation."""

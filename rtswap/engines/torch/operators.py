@@ -1,7 +1,7 @@
-"""What ONNX's operators mean in torch. Each function takes torch, the node's attributes and its inputs.
+"""ONNX operators implemented in torch. Each function takes torch, the node's attributes and its inputs.
 
-Whole numbers (shapes, axes) are tensors on the CPU; floats lie where the engine computes. ONNX's own definitions are
-the reference: https://onnx.ai/onnx/operators/.
+Integers (shapes, axes) are tensors on the CPU; floats are on the engine's device. Reference: ONNX's operator
+definitions, https://onnx.ai/onnx/operators/.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ def _ints(value: Any) -> list[int]:
 
 
 def _together(*tensors: Any) -> list[Any]:
-    """All on one device: a number on the CPU goes to where the others are."""
+    """Return the tensors on one device: CPU tensors other than scalars move to the first device that is not the
+    CPU."""
     device = next((one.device for one in tensors if one.device.type != "cpu"), tensors[0].device)
     return [one if one.device == device or one.dim() == 0 else one.to(device) for one in tensors]
 
@@ -56,7 +57,7 @@ def _many(function: str) -> Op:
 
 
 def _axes(attributes: Mapping[str, Any], axes: Any, rank: int) -> list[int]:
-    """From the attribute (older opsets) or the input; every axis where neither is given."""
+    """Return the axes from the input, or the attribute (older opsets); all axes if neither is given."""
     if axes is not None:
         return _ints(axes) or list(range(rank))
     return list(attributes.get("axes") or range(rank))
@@ -135,7 +136,7 @@ def _gather(torch: Any, attributes: Mapping[str, Any], x: Any, indices: Any) -> 
     axis = attributes.get("axis", 0) % max(1, x.dim())
     if indices.dim() == 0 and indices.device.type == "cpu":
         return x.select(axis, int(indices))
-    if indices.device.type == "cpu" and 0 < indices.numel() <= _FEW:  # nothing is copied to the device for it
+    if indices.device.type == "cpu" and 0 < indices.numel() <= _FEW:  # avoids a copy to the device
         found = torch.stack([x.select(axis, index) for index in _ints(indices)], axis)
         return found.reshape(*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
     flat = indices.reshape(-1).to(device=x.device, dtype=torch.int64)
@@ -152,7 +153,7 @@ def _cast(torch: Any, attributes: Mapping[str, Any], x: Any) -> Any:
     names = {1: "float32", 2: "uint8", 3: "int8", 5: "int16", 6: "int32", 7: "int64", 9: "bool"}
     names |= {10: "float16", 11: "float64", 16: "bfloat16"}
     if kind not in names:
-        raise EngineError("the network casts to a type that torch does not know", got=str(kind))
+        raise EngineError("the network casts to an unsupported type", got=str(kind))
     return x.to(getattr(torch, names[kind]))
 
 
@@ -225,4 +226,4 @@ OPS: Mapping[str, Op] = MappingProxyType(
         "Range": _range,
     }
 )
-"""ONNX operator -> what it does."""
+"""ONNX operator -> its implementation."""

@@ -1,4 +1,4 @@
-"""Where frames come from: a file for each kind of address, with one ``SPEC``."""
+"""Inputs: one module per input type, each with a ``SPEC``."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from rtswap.core.text import nearest
 from rtswap.core.urls import local_path
 
 GROUP = "rtswap.inputs"
-"""Entry points of other packages' inputs."""
+"""Entry point group of input plugins."""
 
 
 def open_input(address: str, request: InputRequest | None = None) -> Input:
-    """A camera (``0``, ``/dev/video2``), URL, folder of pictures, picture, video file, or what another package adds.
+    """Open a camera (``0``, ``/dev/video2``), URL, image folder, image, video file, or a plugin's input.
 
-    OpenCV and PyAV load only when they are needed. Raises InputError, for a mistyped path with a name like it.
+    OpenCV and PyAV are imported only when needed. Raises InputError; for a mistyped path it suggests a similar name.
     """
     address = address.strip()
     for spec in input_specs(address):
@@ -30,13 +30,14 @@ def open_input(address: str, request: InputRequest | None = None) -> Input:
 
 
 def input_specs(address: str = ":") -> Iterator[InputSpec]:
-    """In the order in which they are asked: other packages', where the address is no plain path, then rtswap's."""
+    """Yield the inputs in the order in which they are tried: plugins, if the address contains a colon, then built-in
+    ones."""
     others = plugins(GROUP, InputSpec) if ":" in address else ()
     return chain(others, built_in("rtswap.media.inputs", InputSpec))
 
 
 def _no_such(path: Path) -> InputError:
-    expected = "a camera number, video, picture, folder or URL"
+    expected = "a camera number, video, image, folder or URL"
     try:
         near = nearest(path.name, [p.name for p in path.parent.iterdir()])
     except (OSError, ValueError):

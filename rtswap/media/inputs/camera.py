@@ -1,7 +1,7 @@
-"""A webcam through OpenCV: the newest picture, and patience when the cable is pulled.
+"""Webcam input with OpenCV; reconnects when the camera is lost.
 
-No thread of its own: the session's input thread sits in ``frames`` and puts every picture into a mailbox where the
-newest wins, so the driver's buffer (of one) never fills up.
+It starts no thread: the session's input thread iterates over ``frames`` and puts every frame into a mailbox that
+keeps only the newest, so the driver's buffer (one frame) is always drained.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from rtswap.core.types import Frame, Image, StreamInfo
 from rtswap.media.lifetime import ClosingInput
 
 LOST_AFTER_S = 1.0
-"""A camera that has given no picture for so long is closed and opened again."""
+"""A camera that delivers no frame for this long is reopened."""
 FIRST_PICTURE_S = 5.0
-"""How long a camera may take to its first picture."""
+"""Maximum seconds until a camera's first frame."""
 _PAUSE_S = 0.01
 
 
 class Device(Protocol):
-    """The part of ``cv2.VideoCapture`` that is used."""
+    """The methods of ``cv2.VideoCapture`` that are used."""
 
     def isOpened(self) -> bool: ...
     def set(self, propId: int, value: float) -> bool: ...
@@ -42,16 +42,17 @@ class Device(Protocol):
 
 
 def open_device(index_or_path: int | str) -> Device:
-    """``cv2.VideoCapture`` by the back end that lets one choose the mode: V4L2, DirectShow, else OpenCV's choice."""
+    """Open ``cv2.VideoCapture`` with a backend that supports choosing the mode: V4L2, DirectShow, else OpenCV's
+    default."""
     backend = {"linux": cv2.CAP_V4L2, "win32": cv2.CAP_DSHOW}.get(sys.platform, cv2.CAP_ANY)
     with quiet_opencv():
         return cv2.VideoCapture(index_or_path, backend)  # type: ignore[return-value]
 
 
 class Camera(ClosingInput):
-    """An Input over one camera. Raises InputError when it cannot be opened at the start; afterwards it is retried.
+    """Camera input. Raises InputError if the camera cannot be opened at the start; later it is reopened when lost.
 
-    ``size``: (width, height) and ``fps`` are requests: ``info`` and an event say what the camera really delivers.
+    ``size`` (width, height) and ``fps`` are requests; ``info`` and an event report the camera's actual mode.
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class Camera(ClosingInput):
         return self._info
 
     def frames(self) -> Iterator[Frame]:
-        """Every picture as the camera takes it; yields nothing while it is lost. Ends only by ``close``."""
+        """Yield every frame as it is captured, and nothing while the camera is lost. Ends only by ``close``."""
         index, seen_at = 0, time.perf_counter()
         try:
             while not self.closed.is_set():
@@ -108,12 +109,13 @@ class Camera(ClosingInput):
             self._device = None
 
     def _read(self) -> tuple[Image | None, float]:
-        """(picture or None, when it was taken). The time is taken before the JPEG is decoded."""
+        """Return (image or None, capture time in seconds), as ``read``."""
         with self.lock:
             return read(self._device) if self._device is not None else (None, time.perf_counter())
 
     def _start(self) -> tuple[Device | None, Image | None]:
-        """Open, ask for the mode, wait for the first picture (often a dark one: it is only measured)."""
+        """Open the camera, request the mode and wait for the first frame, which is often dark and only used for its
+        size."""
         device = self._open_device(self._which)
         if device.isOpened():
             request_mode(device, self._size, self._fps)
@@ -127,7 +129,7 @@ class Camera(ClosingInput):
         return None, None
 
     def _reopen(self) -> None:
-        """Try again and again, more and more slowly, until there is a picture or the input is closed."""
+        """Retry with increasing delays until the camera delivers a frame or the input is closed."""
         for _ in self.attempts():
             with self.lock:
                 self._device, image = self._start()
@@ -142,11 +144,11 @@ class Camera(ClosingInput):
         mode = f"{width}x{height} at {fps:g} fps" + (f" ({fourcc})" if fourcc.isalnum() else "")
         if (width, height) == self._size and abs(fps - self._fps) < 1:
             return mode
-        return f"{mode}; asked for {self._size[0]}x{self._size[1]} at {self._fps:g} fps"
+        return f"{mode}; requested {self._size[0]}x{self._size[1]} at {self._fps:g} fps"
 
 
 def request_mode(device: Device, size: tuple[int, int], fps: float) -> None:
-    """MJPG first (raw pictures above 640x480 do not fit through USB 2), then size, rate and a buffer of one."""
+    """Request MJPG first (USB 2 is too slow for raw frames above 640x480), then size, rate and a one-frame buffer."""
     device.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
     device.set(cv2.CAP_PROP_FRAME_WIDTH, size[0])
     device.set(cv2.CAP_PROP_FRAME_HEIGHT, size[1])
@@ -155,7 +157,8 @@ def request_mode(device: Device, size: tuple[int, int], fps: float) -> None:
 
 
 def read(device: Device) -> tuple[Image | None, float]:
-    """(BGR picture or None, seconds when it was taken). OpenCV's own errors (a damaged JPEG) count as no picture."""
+    """Read a frame; returns (BGR image or None, capture time in seconds). The time is taken before the JPEG is
+    decoded. OpenCV errors (a damaged JPEG) return None."""
     try:
         grabbed = device.grab()
         captured_at = time.perf_counter()
@@ -170,25 +173,25 @@ def read(device: Device) -> tuple[Image | None, float]:
 
 
 def cannot_open(index_or_path: int | str) -> InputError:
-    """Why, as far as the system tells, and what to do."""
-    what = f"camera {index_or_path} cannot be opened"
+    """Return the error with the most likely cause and what to do."""
+    what = f"cannot open camera {index_or_path}"
     path = Path(f"/dev/video{index_or_path}" if isinstance(index_or_path, int) else index_or_path)
-    listing = "Run `rtswap cameras` to see what there is."
+    listing = "Run `rtswap cameras` to list cameras."
     if not sys.platform.startswith("linux"):
         return InputError(what, do=f"Close other programs that use it and allow camera access. {listing}")
     if not path.exists():
-        return InputError(what, expected=f"a camera at {path}", got="nothing there", do=listing)
+        return InputError(what, expected=f"a camera at {path}", got="no such device", do=listing)
     if not os.access(path, os.R_OK | os.W_OK):
         do = "Run `sudo usermod -aG video $USER`, then log in again."
-        return InputError(what, expected=f"permission to use {path}", got="none", do=do)
+        return InputError(what, expected=f"permission to use {path}", got="permission denied", do=do)
     users = ", ".join(users_of(path))
     if users:
         return InputError(what, got=f"{path} in use by {users}", do="Close that program.")
-    return InputError(what, got=f"no picture from {path}", do=f"Close other programs that use it. {listing}")
+    return InputError(what, got=f"no frame from {path}", do=f"Close other programs that use it. {listing}")
 
 
 def users_of(path: Path) -> list[str]:
-    """Names (with process id) of the other processes that have ``path`` open, as far as /proc shows them."""
+    """Return names and process ids of the other processes that have ``path`` open, as far as /proc shows them."""
     users: list[str] = []
     real = os.path.realpath(path)
     for fds in Path("/proc").glob("[0-9]*/fd"):

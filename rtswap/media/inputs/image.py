@@ -1,4 +1,4 @@
-"""One picture, or a folder of pictures in the order a person would put them."""
+"""Image input: one image file, or a folder of images in natural order."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from pathlib import Path
 from rtswap.core.errors import InputError, reason
 from rtswap.core.files import list_files
 from rtswap.core.parts import InputSpec
+from rtswap.core.text import plural
 from rtswap.core.types import Frame, Image, StreamInfo
 from rtswap.core.urls import local_path, scheme
 from rtswap.vision.images import PICTURE_SUFFIXES, looks_like_picture, read_image
 
 FPS = 25.0
-"""Nominal rate of a folder of pictures, when it becomes a video."""
+"""Nominal frame rate of an image folder."""
 
 
 class ImageInput:
-    """An Input over a picture or a folder. Not live. Raises InputError where nothing in it can be read.
+    """Input from an image or an image folder; not live. Raises InputError if no image can be read.
 
-    In a folder a picture that cannot be read is skipped, counted and reported; ``time_s`` is index / 25.
+    Unreadable images of a folder are skipped, counted and reported; ``time_s`` is index / 25.
     """
 
     def __init__(self, path: str | Path, *, on_event: Callable[[str], None] = lambda event: None) -> None:
@@ -50,13 +51,13 @@ class ImageInput:
                 index += 1
             image = None
         if self.skipped:
-            self._on_event(f"{self._path}: {self.skipped} files skipped, {index} pictures read")
+            self._on_event(f"{self._path}: {plural(self.skipped, 'file')} skipped, {plural(index, 'image')} read")
 
     def close(self) -> None:
         self._closed.set()
 
     def _read(self, path: Path) -> Image | None:
-        """None (and an event) for an unreadable picture of a folder; the only picture asked for must be readable."""
+        """Return None, after an event, for an unreadable image of a folder. Raises InputError for a single image."""
         try:
             return read_image(path)
         except InputError as error:
@@ -72,12 +73,12 @@ class ImageInput:
             if image is not None:
                 return image
             self._paths.pop(0)
-        got = f"{self.skipped} damaged ones" if self.skipped else "none"
-        raise InputError(f"no picture can be read from {self._path}", expected="PNG, JPEG, ... files", got=got)
+        got = plural(self.skipped, "damaged file") if self.skipped else "no image files"
+        raise InputError(f"no readable image in {self._path}", expected="PNG, JPEG, ... files", got=got)
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """The folder's picture files by suffix. Raises InputError."""
+    """Return the folder's image files, found by suffix. Raises InputError."""
     try:
         return list_files(folder, PICTURE_SUFFIXES)
     except OSError as error:
@@ -85,8 +86,8 @@ def pictures_in(folder: Path) -> list[Path]:
 
 
 def _takes(address: str) -> bool:
-    """A folder, or a picture: by content where it tells, by suffix otherwise (an empty or damaged .png is a damaged
-    picture)."""
+    """Whether an address is a folder or an image, by content or else by suffix, so that an empty or damaged .png is
+    reported as a damaged image."""
     if scheme(address) not in ("", "file"):
         return False
     path = local_path(address)
@@ -98,7 +99,7 @@ def _takes(address: str) -> bool:
     except (OSError, ValueError):  # a name too long, a zero byte, no permission
         head = b""
     if path.suffix.lower() == ".gif" and head.startswith(b"GIF8"):
-        return False  # a clip more often than a picture: every frame is wanted
+        return False  # usually an animation: read all its frames as a video
     return looks_like_picture(head) or path.suffix.lower() in PICTURE_SUFFIXES
 
 

@@ -1,4 +1,4 @@
-"""A network stream (rtsp, rtmp, http, udp, srt, ...) through PyAV: low latency, and patience when it breaks."""
+"""Network stream input (rtsp, rtmp, http, udp, srt, ...) with PyAV: low latency, reconnects when it breaks."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from rtswap.media.tls import hint, verified
 
 OPEN_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 5.0
-"""A connection that delivers nothing for so long counts as lost."""
+"""A connection that delivers no data for this long is considered lost."""
 
 _WEB = ("http", "https")
 _LOW_LATENCY = {"fflags": "nobuffer", "flags": "low_delay", "analyzeduration": "1000000", "probesize": "500000"}
-"""``nobuffer`` throws away what was read to find out what the stream is: right when live, wrong for a file."""
+"""``nobuffer`` discards the data read for probing, which is right for a live stream but not for a file."""
 _BY_SCHEME = {
     "rtsp": {"rtsp_transport": "tcp"},
     "rtsps": {"rtsp_transport": "tcp"},
@@ -36,10 +36,10 @@ _BY_SCHEME = {
 
 
 class NetworkStream(ClosingInput):
-    """An Input over a URL. Raises InputError when it cannot be reached at the start; later it is connected again.
+    """Input from a URL. Raises InputError if it cannot be opened at the start; later it reconnects.
 
-    A recorded file behind http has a duration: it is no live input, none of its frames may be lost, and it ends.
-    URLs appear in messages without passwords and stream keys.
+    A file served over http has a duration: it is not live, none of its frames is dropped, and it ends. URLs appear in
+    messages without passwords and stream keys.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class NetworkStream(ClosingInput):
             first = self._connect()
         except (OSError, ValueError, av.FFmpegError) as error:
             self.close()
-            do = hint(url, "Check the address, and that the stream is running.")
+            do = hint(url, "Check the address and that the stream is running.")
             got = NAMES_OTHERS if isinstance(error, av.error.ArgumentError) else reason(error)
             raise InputError(f"cannot open {self.name}", got=got, do=do) from None
         self._first = first
@@ -93,7 +93,7 @@ class NetworkStream(ClosingInput):
             self.close()
 
     def release(self) -> None:
-        """As ``ClosingInput``; a read that is under way is bounded by its time limit."""
+        """As ``ClosingInput``; a read in progress ends by its timeout."""
         if self._container is not None:
             self._container.close()
             self._container = None
@@ -103,7 +103,7 @@ class NetworkStream(ClosingInput):
         return index / self._info.fps if begins_s is None else begins_s - self._zero_s
 
     def _next(self) -> list[av.VideoFrame] | None:
-        """The next packet's frames, or None: the stream has ended or broken."""
+        """Return the next packet's frames, or None if the stream has ended or the connection is lost."""
         with self.lock:
             if self.closed.is_set():
                 return None
@@ -111,12 +111,14 @@ class NetworkStream(ClosingInput):
                 return self._decoder.next()
             except (OSError, av.FFmpegError) as error:
                 if not self._info.live:
-                    raise InputError(f"{self.name} broke off", got=reason(error), do="Try again.") from None
+                    raise InputError(
+                        f"lost the connection to {self.name}", got=reason(error), do="Try again."
+                    ) from None
                 self.on_event(f"{self.name}: {reason(error)}")
                 return None
 
     def _connect(self) -> list[av.VideoFrame]:
-        """Open and decode to the first frame, by which the true size is known."""
+        """Open the stream and decode up to the first frame, which gives the actual size."""
         protocol = scheme(self._url)
         options = self._trust | ({} if protocol in _WEB else _LOW_LATENCY | _BY_SCHEME.get(protocol, {}))
         with self.lock:
@@ -124,9 +126,9 @@ class NetworkStream(ClosingInput):
             try:
                 stream = video_stream(container)
                 if stream is None:
-                    raise ValueError("no video in it")
+                    raise ValueError("no video stream")
                 limit_pixels(stream)
-                stream.thread_type = "SLICE"  # frame threads would each hold a frame back
+                stream.thread_type = "SLICE"  # each frame thread would add a frame of latency
                 decoder = Decoder(container, stream, lambda what: self.on_event(f"{self.name}: {what}"))
                 batch = self._first_batch(decoder)
             except BaseException:
@@ -160,7 +162,7 @@ class NetworkStream(ClosingInput):
         self._info = info
 
     def _reconnect(self) -> list[av.VideoFrame]:
-        """Try again and again, more and more slowly; empty only when closed."""
+        """Retry with increasing delays and return the first frames; empty only if the input is closed."""
         for _ in self.attempts():
             try:
                 batch = self._connect()

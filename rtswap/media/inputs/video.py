@@ -1,4 +1,4 @@
-"""A video file through PyAV: every frame, in order, with its own time."""
+"""Video file input with PyAV: every frame in order, with its timestamp."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import av.video.stream
 from rtswap.core.errors import InputError, reason
 from rtswap.core.native_logs import quiet_ffmpeg
 from rtswap.core.parts import InputSpec
+from rtswap.core.text import plural
 from rtswap.core.types import Frame, StreamInfo
 from rtswap.core.urls import local_path
 from rtswap.media.containers import NAMES_OTHERS, local
@@ -22,28 +23,28 @@ from rtswap.media.lifetime import ClosingInput
 
 _EXPECTED = "a video (MP4, MOV, MKV, WebM, AVI, ...)"
 _TEXT_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
-"""FFmpeg can play text as a film; nobody who names a text file means that."""
+"""FFmpeg decodes text files as video with these formats; rtswap rejects them."""
 _LEAST_STEP_S = 1e-4
 
 
 class VideoFile(ClosingInput):
-    """An Input over one file. Raises InputError where it is missing, empty, no video, or no frame can be decoded.
+    """Input from one file. Raises InputError if it is missing, empty or not a video, or no frame can be decoded.
 
-    Frames come as they are stored, turned upright; a size that changes in the middle is passed on. ``time_s`` counts
-    from the file's common start of picture and sound and strictly increases.
+    Frames are in stored order, rotated upright; their size may change within the file. ``time_s`` counts from the
+    common start of video and audio and strictly increases.
     """
 
     def __init__(
         self, path: str | Path, *, hwaccel: str = "none", on_event: Callable[[str], None] = lambda event: None
     ) -> None:
-        """``hwaccel``: ``cuda`` decodes on an NVIDIA GPU, or tells why not; ``auto`` does where it can."""
+        """``hwaccel``: ``cuda`` decodes on an NVIDIA GPU, or reports why it cannot; ``auto`` does so if possible."""
         quiet_ffmpeg()
         super().__init__(on_event)
         self._path = Path(path)
         self._pictures = PictureMaker()
         why_not = "" if hwaccel == "none" else self._begin_on_gpu()
         if why_not and hwaccel != "auto":
-            on_event(f"{self._path} is decoded on the processor: {why_not}")
+            on_event(f"decoding {self._path} on the CPU: {why_not}")
         if why_not or hwaccel == "none":
             self._begin(_open(self._path))
 
@@ -53,7 +54,7 @@ class VideoFile(ClosingInput):
 
     @property
     def skipped(self) -> int:
-        """Damaged packets so far."""
+        """Number of damaged packets so far."""
         return self._decoder.skipped
 
     def frames(self) -> Iterator[Frame]:
@@ -71,7 +72,8 @@ class VideoFile(ClosingInput):
                         return
                 batch = self._next()
             if self._decoder.skipped:
-                self.on_event(f"{self._path}: {self._decoder.skipped} damaged packets skipped, {index} frames read")
+                skipped = plural(self._decoder.skipped, "damaged packet")
+                self.on_event(f"{self._path}: {skipped} skipped, {plural(index, 'frame')} read")
         finally:
             self.close()
 
@@ -80,18 +82,18 @@ class VideoFile(ClosingInput):
         self._container.close()
 
     def _begin_on_gpu(self) -> str:
-        """Why that cannot be; empty where it was done."""
+        """Start decoding on the GPU. Returns why that failed; empty on success."""
         container, why_not = open_on_gpu(self._path)
         if container is None:
             return why_not
         try:
             self._begin(container)
-        except InputError as error:  # what is wrong with the file itself, the processor will say again
+        except InputError as error:  # an error in the file is raised again by the CPU decoder
             return str(error)
         return ""
 
     def _begin(self, container: av.container.InputContainer) -> None:
-        """Decode the first frames. Raises InputError, the container closed."""
+        """Decode the first frames. On an error closes the container and raises InputError."""
         self._container = container
         try:
             self._stream = self._checked_stream()
@@ -110,34 +112,35 @@ class VideoFile(ClosingInput):
             try:
                 return self._decoder.next()
             except av.FFmpegError as error:
-                raise InputError(f"cannot read on in {self._path}", got=reason(error), do="Check the disk.") from None
+                raise InputError(f"read error in {self._path}", got=reason(error), do="Check the disk.") from None
 
     def _time_of(self, frame: av.VideoFrame, otherwise_s: float) -> float:
         begins_s = start_s(frame)
         return otherwise_s if begins_s is None else begins_s - self._zero_s
 
     def _first_frames(self) -> list[av.VideoFrame]:
-        """Decoded at once: the true size is known, and a file without frames fails before anything else starts."""
+        """Return the first decoded frames, which give the actual size. Raises InputError for a file without frames,
+        before anything else starts."""
         while (frames := self._next()) is not None:
             if frames:
                 return frames
         raise InputError(
             f"no frame can be decoded from {self._path}",
             expected=_EXPECTED,
-            got=f"{self._decoder.skipped} damaged packets" if self._decoder.skipped else "no frames",
-            do="Save or download it again.",
+            got=plural(self._decoder.skipped, "damaged packet") if self._decoder.skipped else "no frames",
+            do="Save or download the file again.",
         )
 
     def _checked_stream(self) -> av.video.stream.VideoStream:
         name, container = self._path, self._container
         if container.format.name in _TEXT_FORMATS:
-            raise InputError(f"{name} is no video", expected=_EXPECTED, got="text", do="Check the path.")
+            raise InputError(f"{name} is not a video", expected=_EXPECTED, got="a text file", do="Check the path.")
         stream = video_stream(container)
         if stream is None and any(s.type in ("video", "unknown") and not _is_cover(s) for s in container.streams):
             do = "Convert it to H.264 (ffmpeg -i IN -c:v libx264 OUT.mp4)."
-            raise InputError(f"{name} has a codec that is not known here", expected=_EXPECTED, do=do)
+            raise InputError(f"{name} has an unsupported video codec", expected=_EXPECTED, do=do)
         if stream is None:
-            raise InputError(f"{name} has no video in it", expected=_EXPECTED, do="Check the path.")
+            raise InputError(f"{name} has no video stream", expected=_EXPECTED, do="Check the path.")
         limit_pixels(stream)
         if not stream.codec_context.is_hwaccel:
             stream.thread_type = "AUTO"
@@ -160,16 +163,17 @@ def _is_cover(stream: av.stream.Stream) -> bool:
 def _open(path: Path) -> av.container.InputContainer:
     try:
         if path.is_file() and path.stat().st_size == 0:
-            raise InputError(f"{path} is empty", expected=_EXPECTED, got="0 bytes", do="Save or download it again.")
+            do = "Save or download the file again."
+            raise InputError(f"{path} is empty", expected=_EXPECTED, got="0 bytes", do=do)
         if path.exists() and not path.is_file():
-            raise InputError(f"{path} is no file", expected=_EXPECTED, do="Check the path.")
+            raise InputError(f"{path} is not a file", expected=_EXPECTED, do="Check the path.")
         return av.open(str(path.absolute()), options=local(), metadata_errors="ignore")
     except FileNotFoundError:
         raise InputError(f"no such file: {path}", do="Check the path.") from None
     except av.error.InvalidDataError:
-        do = "Check that it plays; save or download it again."
+        do = "Check that the file plays, or save or download it again."
         raise InputError(
-            f"cannot read {path}", expected=_EXPECTED, got="something else or a cut-off file", do=do
+            f"cannot read {path}", expected=_EXPECTED, got="another format or a truncated file", do=do
         ) from None
     except av.error.ArgumentError:
         raise InputError(f"cannot read {path}", expected=_EXPECTED, got=NAMES_OTHERS) from None

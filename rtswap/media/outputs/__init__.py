@@ -1,4 +1,4 @@
-"""Where finished pictures go: a file for each kind of address, with one ``SPEC``."""
+"""Outputs: one module per output type, each with a ``SPEC``."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from rtswap.core.plugins import built_in, plugins
 from rtswap.core.protocols import Output
 
 GROUP = "rtswap.outputs"
-"""Entry points of other packages' outputs."""
+"""Entry point group of output plugins."""
 
 
 def open_output(address: str, request: OutputRequest | None = None) -> Output:
-    """``vcam[:name]``, ``window``, ``null``, a URL, a picture, numbered pictures, a folder or a video file, or what
-    another package adds. Raises UsageError for what is none of these, OutputError for what cannot be opened."""
+    """Open ``vcam[:name]``, ``window``, ``null``, a URL, an image, numbered images, a folder, a video file, or a
+    plugin's output. Raises UsageError for any other address, OutputError if it cannot be opened."""
     address = address.strip()
     for spec in output_specs(address):
         if spec.takes(address):
             return spec.open(address, request or OutputRequest())
     expected = ", ".join(spec.help for spec in output_specs())
-    raise UsageError(f"no output {address!r}", expected=expected, do="See `rtswap --help`.")
+    raise UsageError(f"unknown output {address!r}", expected=expected, do="See `rtswap --help`.")
 
 
 def output_specs(address: str = ":") -> Iterator[OutputSpec]:
-    """In the order in which they are asked: other packages', where the address is no plain path, then rtswap's."""
+    """Yield the outputs in the order in which they are tried: plugins, if the address contains a colon, then built-in
+    ones."""
     others = plugins(GROUP, OutputSpec) if ":" in address else ()
     return chain(others, built_in("rtswap.media.outputs", OutputSpec))

@@ -1,4 +1,4 @@
-"""One picture file, or numbered ones. Each is written beside its name and then renamed: no half picture is seen."""
+"""Image output: one image file or numbered images, each written atomically."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _QUALITY = {
 
 
 class ImageOutput:
-    """An Output into ``face.png`` (one picture), ``out_%05d.png`` or a folder (``00000.png`` ... inside, by index).
+    """Output to ``face.png`` (one image), ``out_%05d.png`` or a folder (``00000.png`` ... inside, by frame index).
 
-    Raises OutputError where a file exists (unless ``overwrite``) or cannot be written, and for a second picture
-    when there is one name only. ``sign`` is called with each finished file.
+    Raises OutputError if a file exists (unless ``overwrite``) or cannot be written, and for a second frame if the
+    name has no number. ``sign`` is called with each finished file.
     """
 
     def __init__(
@@ -41,10 +41,10 @@ class ImageOutput:
         self._suffix = self._pattern.suffix.lower()
         if self._suffix not in IMAGE_SUFFIXES:
             raise UsageError(
-                f"cannot write pictures to {path}", expected=f"a name ending in {', '.join(IMAGE_SUFFIXES)}"
+                f"cannot write images to {path}", expected=f"a name ending in {', '.join(IMAGE_SUFFIXES)}"
             )
         if len(_NUMBER.findall(self._pattern.name)) > 1:
-            raise UsageError(f"{path} has more than one number", expected="one, as in out_%05d.png")
+            raise UsageError(f"{path} has more than one number field", expected="one, as in out_%05d.png")
         self._many = _NUMBER.search(self._pattern.name) is not None
         self._sent = False
         if folder:
@@ -59,8 +59,8 @@ class ImageOutput:
 
     def send(self, image: MarkedImage) -> None:
         if self._sent and not self._many:
-            do = f"Use {self._path.stem}_%05d{self._path.suffix} or a folder for several."
-            raise OutputError(f"{self.name} holds one picture", got="another one", do=do)
+            do = f"Use {self._path.stem}_%05d{self._path.suffix} or a folder for several frames."
+            raise OutputError(f"{self.name} can hold only one frame", got="a second frame", do=do)
         path = self._path if not self._many else self._numbered(image.index)
         refuse_existing(path, self._overwrite)
         self._write(path, image.image)
@@ -81,10 +81,11 @@ class ImageOutput:
         parent = self._pattern.parent
         if not parent.is_dir():
             raise OutputError(
-                f"no folder {parent} for {self._pattern.name}", do=f"Create it first: mkdir -p {parent}"
+                f"the folder {parent} for {self._pattern.name} does not exist",
+                do=f"Create it first: mkdir -p {parent}",
             )
         if not os.access(parent, os.W_OK):
-            raise OutputError(f"cannot write into {parent}", got="no permission", do="Choose another folder.")
+            raise OutputError(f"cannot write to {parent}", got="permission denied", do="Choose another folder.")
 
     def _write(self, path: Path, image: Image) -> None:
         try:
@@ -103,7 +104,7 @@ def _make_folder(path: Path) -> None:
     try:
         path.mkdir(exist_ok=True)
     except OSError as error:
-        do = f"Create the folders above it: mkdir -p {path.parent}"
+        do = f"Create its parent folder first: mkdir -p {path.parent}"
         raise OutputError(f"cannot create the folder {path}", got=reason(error), do=do) from None
 
 

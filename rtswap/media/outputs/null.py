@@ -1,4 +1,4 @@
-"""Nowhere: for measuring."""
+"""Null output, which discards frames; for benchmarks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from rtswap.core.types import MarkedImage
 
 
 class Null:
-    """An Output that only counts."""
+    """Output that only counts frames."""
 
     name = "null"
 

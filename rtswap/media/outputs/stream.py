@@ -1,4 +1,4 @@
-"""Broadcasting: rtmp, rtsp, udp and the like, with as little delay as the protocol allows."""
+"""Network stream output: rtmp, rtsp, udp, srt, ..., with low latency."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FORMATS = {
     "srt": "mpegts",
     "rtp": "rtp_mpegts",
 }
-"""URL scheme -> the container that is usual in it."""
+"""URL scheme -> FFmpeg's container format for it."""
 _OPTIONS = {
     "flv": {"flvflags": "no_duration_filesize"},
     "rtsp": {"rtsp_transport": "tcp"},
@@ -40,17 +40,17 @@ _OPTIONS = {
 }
 CONNECT_S = 10.0
 STALL_S = 5.0
-"""A receiver that takes nothing for so long is gone."""
+"""A receiver that accepts no data for this long is considered lost."""
 _END_S = 3.0
 _DYING_S = 0.2
 _PAUSE_S = 0.002
 
 
 class NetworkOutput:
-    """An Output to a URL. Connects at the first picture; raises OutputError when that fails or the connection breaks.
+    """Output to a URL. Connects at the first frame; raises OutputError if that fails or the connection breaks.
 
-    Pictures are encoded here; another process (relay.py) connects and sends. Times count from the first picture's
-    ``captured_at``. Nothing secret of the URL appears in messages.
+    Frames are encoded here; a child process (relay.py) connects and sends. Timestamps count from the first frame's
+    ``captured_at``. Messages show the URL without secrets.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class NetworkOutput:
         self._format = FORMATS.get(scheme(url), "")
         if not self._format:
             known = ", ".join(f"{name}://" for name in FORMATS)
-            raise UsageError(f"cannot broadcast to {redact(url)}", expected=known, got=f"{scheme(url)}://")
+            raise UsageError(f"cannot stream to {redact(url)}", expected=known, got=f"{scheme(url)}://")
         self._tls = verified(url, tls_ca)
         self._encoder_name = encoder_name(codec)
         self._relay: Relay | None = None
@@ -78,18 +78,18 @@ class NetworkOutput:
     def send(self, image: MarkedImage) -> None:
         with self._lock:
             if self._done:
-                raise OutputError(f"{self.name} is closed", got="another picture")
+                raise OutputError(f"{self.name} is closed", got="another frame")
             try:
                 self._send(image)
             except (OSError, ValueError, av.FFmpegError) as error:
                 self._done = True
                 got = (self._relay.end(at_once=True) if self._relay else "") or reason(error)
                 self._drop()
-                do = hint(self._url, "Check the address and that it is listening.")
+                do = hint(self._url, "Check the address and that the server is listening.")
                 raise OutputError(f"cannot send to {self.name}", got=got, do=do) from None
 
     def close(self) -> None:
-        """Send what is still held. A receiver that is gone by now is no error."""
+        """Send the remaining packets. A lost receiver is not an error here."""
         with self._lock:
             if self._done:
                 return
@@ -124,16 +124,16 @@ class NetworkOutput:
             if self._container is not None:
                 self._container.close()
         except (OSError, ValueError, av.FFmpegError):
-            pass  # the end cannot be told to a receiver that is gone
+            pass  # the receiver is gone
         finally:
             self._container = self._encoder = None
 
 
 class Relay:
-    """The sending process, as a file that PyAV writes to. Raises OSError where it fails or stalls.
+    """The sending child process, as a file object that PyAV writes to. Raises OSError if it fails or stalls.
 
-    No thread: the pipes do not block (where the system can do that: not on Windows before Python 3.12, where a
-    stalled receiver holds this output up, and only this output).
+    It needs no thread, since the pipes are non-blocking (not on Windows before Python 3.12, where a stalled receiver
+    blocks this output, but no other).
     """
 
     def __init__(self, job: str) -> None:
@@ -153,7 +153,7 @@ class Relay:
             try:
                 view = view[os.write(self._in.fileno(), view) :]
             except BlockingIOError:
-                self._wait(until, f"nothing was taken for {STALL_S:g} s")
+                self._wait(until, f"no data accepted for {STALL_S:g} s")
         return len(data)
 
     def wait_until_connected(self, seconds: float) -> None:
@@ -168,13 +168,13 @@ class Relay:
 
     def _wait(self, until: float, what: str) -> None:
         if self._process.poll() is not None:
-            raise BrokenPipeError("the connection broke")
+            raise BrokenPipeError("connection lost")
         if time.perf_counter() > until:
             raise TimeoutError(what)
         time.sleep(_PAUSE_S)
 
     def end(self, *, at_once: bool) -> str:
-        """Let it send the rest, or kill it. What it said went wrong, in a line; empty if nothing."""
+        """Wait for the rest to be sent, or kill the process. Returns its error in one line; empty if none."""
         try:
             self._in.close()
             self._process.wait(_DYING_S if at_once else _END_S)

@@ -1,7 +1,8 @@
-"""A recording that survives: what was written stays playable after Ctrl-C, a crash, kill -9 and a full disk.
+"""Video file output that stays playable after Ctrl-C, a crash, kill -9 or a full disk.
 
-Pictures go to ``NAME.partial.mp4``, in fragments of a second that play by themselves. A clean end makes it an
-ordinary MP4 and renames it to ``NAME.mp4``: a file of the wished name is always whole, a crash leaves the partial.
+Frames are written to ``NAME.partial.mp4``, in independently playable fragments of a second. On a clean end the file
+becomes an ordinary MP4 and is renamed to ``NAME.mp4``, so ``NAME.mp4`` is always complete; a crash leaves the partial
+file.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ _COMMON = {"flush_packets": "1", "max_interleave_delta": "500000"}
 
 
 class VideoWriter:
-    """An Output into one file. Raises OutputError where it cannot be created or written, UsageError for a name it
-    cannot mean.
+    """Output to one file. Raises OutputError if it cannot be created or written, UsageError for an unsupported
+    suffix.
 
-    Times are the frames' ``time_s``; with ``live`` they count from the first picture's ``captured_at``.
-    ``audio_from``: a file whose sound is carried over in step and cut at the last picture's end.
-    ``crf``: quality, lower is better. ``sign`` is called with the finished file.
+    Timestamps are the frames' ``time_s``; with ``live`` they count from the first frame's ``captured_at``.
+    ``audio_from``: a file whose audio is copied in sync and cut at the end of the last frame. ``crf``: quality, lower
+    is better. ``sign`` is called with the finished file.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class VideoWriter:
     def send(self, image: MarkedImage) -> None:
         with self._lock:
             if self._closed or self._failed:
-                raise OutputError(f"{self.name} is closed", got="another picture")
+                raise OutputError(f"{self.name} is closed", got="another frame")
             try:
                 self._write(image)
             except (OSError, ValueError, av.FFmpegError) as error:
@@ -87,7 +88,8 @@ class VideoWriter:
                 raise self._broken(error) from None
 
     def close(self) -> None:
-        """Write the end and give the file its name. A recording that failed, or has no picture, gets no name."""
+        """Finish the file and rename it to its final name. A failed recording keeps its partial name; one without
+        frames is deleted."""
         with self._lock:
             if self._closed:
                 return
@@ -101,7 +103,7 @@ class VideoWriter:
     def _write(self, marked: MarkedImage) -> None:
         time_s = self._time_of(marked)
         if self._encoder is None or self._container is None:
-            path = str(self.partial_path.absolute())  # else FFmpeg takes tcp:host.mp4 for an address
+            path = str(self.partial_path.absolute())  # else FFmpeg parses tcp:host.mp4 as a URL
             self._container = av.open(path, "w", options=_COMMON | _OPTIONS[self._suffix])
             self._encoder = self._set_up(self._container, marked)
         if self._sound is not None:
@@ -110,7 +112,7 @@ class VideoWriter:
         self._count += 1
 
     def _set_up(self, container: av.container.OutputContainer, marked: MarkedImage) -> VideoEncoder:
-        """Both streams, at the first picture, whose size is the file's."""
+        """Create the video and audio streams at the first frame, which sets the file's size."""
         encoder = VideoEncoder(
             container, marked.image, encoder=self._encoder_name, fps=self._fps, live=self._live, crf=self._crf
         )
@@ -145,13 +147,13 @@ class VideoWriter:
 
     def _publish(self) -> None:
         if self._path.exists() and not self._overwrite:
-            raise FileExistsError(f"{self._path} appeared meanwhile")
+            raise FileExistsError(f"{self._path} was created by another program")
         self.partial_path.replace(self._path)
         if self._sign is not None:
             self._sign(self._path)
 
     def _broken(self, error: Exception) -> OutputError:
-        kept = f"What was recorded is in {self.partial_path}." if self._count else ""
+        kept = f"The recording so far is in {self.partial_path}." if self._count else ""
         if not self._count:
             self.partial_path.unlink(missing_ok=True)
         return OutputError(f"cannot write {self._path}", got=reason(error), do=kept)

@@ -1,4 +1,4 @@
-"""A camera that other programs can choose, through pyvirtualcam (optional, GPL-2.0: installed only when asked for).
+"""Virtual camera output with pyvirtualcam (optional; GPL-2.0, so only installed on request).
 
 Linux: the kernel module v4l2loopback. Windows and macOS: OBS Studio's virtual camera.
 """
@@ -20,15 +20,16 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 LOAD_MODULE = 'sudo modprobe v4l2loopback devices=1 exclusive_caps=1 card_label="rtswap"'
-"""exclusive_caps: browsers list only devices that do not also offer themselves as outputs."""
+"""exclusive_caps: browsers ignore devices that are also listed as outputs."""
 INSTALL_PACKAGE = "pip install 'rtswap[vcam]'"
 
 
 class VirtualCamera:
-    """An Output. Opens at the first picture, whose size it keeps; raises OutputError with every back end's reason.
+    """Output to a virtual camera. Opens at the first frame, which sets its size; raises OutputError with every
+    backend's reason.
 
-    ``name``: a device (``/dev/video2``) or camera name; None: the first that is free. The session paces; this one
-    never sleeps.
+    ``name``: a device (``/dev/video2``) or camera name; None: the first free one. It never sleeps: the session sets
+    the frame rate.
     """
 
     def __init__(self, name: str | None = None, *, fps: float) -> None:
@@ -46,7 +47,7 @@ class VirtualCamera:
     def send(self, image: MarkedImage) -> None:
         with self._lock:
             if self._closed:
-                raise OutputError(f"{self.name} is closed", got="another picture")
+                raise OutputError(f"{self.name} is closed", got="another frame")
             if self._fitter is None:
                 fitter = Fitter(image.image)
                 self._camera = _open(self._module, fitter.width, fitter.height, self._fps, self._device)
@@ -64,12 +65,12 @@ class VirtualCamera:
         try:
             self._camera.send(np.ascontiguousarray(image))
         except (RuntimeError, OSError, ValueError) as error:
-            do = "Was the driver unloaded? Start rtswap again."
-            raise OutputError(f"{self.name} takes no more pictures", got=_one_line(error), do=do) from None
+            do = "Check that the driver is still loaded, then restart rtswap."
+            raise OutputError(f"cannot send to {self.name}", got=_one_line(error), do=do) from None
 
 
 def available(*, size: tuple[int, int] = (1280, 720), fps: float = 30) -> tuple[bool, str]:
-    """(usable, the device's name or why not and what to do), by opening one for a moment."""
+    """Open a virtual camera briefly. Returns (usable, device name or error message)."""
     try:
         camera = _open(_load(), *size, fps, None)
     except OutputError as error:
@@ -80,12 +81,12 @@ def available(*, size: tuple[int, int] = (1280, 720), fps: float = 30) -> tuple[
 
 
 def install_hint() -> str:
-    """What to install on this system, in a line."""
+    """Return what to install on this system, in one line."""
     if sys.platform.startswith("linux"):
         return f"Install v4l2loopback (apt install v4l2loopback-dkms), then: {LOAD_MODULE}"
     if sys.platform == "darwin":
         return "Install OBS Studio 30 or later, start its virtual camera once and stop it again."
-    return "Install OBS Studio 26 or later; its virtual camera comes with it."
+    return "Install OBS Studio 26 or later, which includes a virtual camera."
 
 
 def _load() -> ModuleType:
@@ -94,18 +95,19 @@ def _load() -> ModuleType:
     except ImportError as error:
         do = f"{INSTALL_PACKAGE}. {install_hint()}"
         raise OutputError(
-            "no virtual camera", expected="the package pyvirtualcam", got=_one_line(error), do=do
+            "cannot open a virtual camera", expected="the package pyvirtualcam", got=_one_line(error), do=do
         ) from None
     module: ModuleType = pyvirtualcam
     return module
 
 
 def _open(module: ModuleType, width: int, height: int, fps: float, device: str | None) -> Any:
-    """pyvirtualcam tries its back ends in turn and puts a line for each that failed into one RuntimeError."""
+    """Open a virtual camera. pyvirtualcam tries its backends in turn and raises one RuntimeError with a line for each
+    failure; it becomes an OutputError."""
     try:
         return module.Camera(width, height, fps, fmt=module.PixelFormat.BGR, device=device)
     except (RuntimeError, OSError, ValueError) as error:
-        what = f"no virtual camera {device}" if device else "no virtual camera"
+        what = f"cannot open the virtual camera {device}" if device else "cannot open a virtual camera"
         raise OutputError(what, got=_one_line(error), do=install_hint()) from None
 
 

@@ -1,4 +1,4 @@
-"""The preview: OpenCV's window, its keys, and text over the picture that nobody else sees."""
+"""Preview window with OpenCV: keys, and overlay text that is not part of the other outputs."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ _FONT, _LINE_PX, _MARGIN_PX = cv2.FONT_HERSHEY_SIMPLEX, 20, 8
 
 
 class Window:
-    """An Output on the screen. Everything but the constructor must be called from one thread (macOS: the main one).
+    """Output to a window. Call everything but the constructor from one thread (macOS: the main thread).
 
-    ``on_key`` gets each key as one character; closing the window or Esc counts as ``q``. ``overlay`` gives the lines
-    drawn on a copy of the picture; empty: none, and no copy. Raises OutputError where no window can be opened.
+    ``on_key`` receives each key as one character; closing the window or Esc sends ``q``. ``overlay`` returns lines of
+    text, drawn on a copy of the frame; if empty, nothing is drawn or copied. Raises OutputError if no window can be
+    opened.
     """
 
     def __init__(
@@ -36,7 +37,8 @@ class Window:
     ) -> None:
         usable, reason = available()
         if not usable:
-            raise OutputError("no preview window", got=reason, do="Use --output with a file, vcam or URL instead.")
+            do = "Use --output with a file, vcam or URL instead."
+            raise OutputError("cannot open a preview window", got=reason, do=do)
         self._title, self._on_key, self._overlay = title, on_key, overlay
         self._open = self._closed = False
 
@@ -45,7 +47,7 @@ class Window:
         return "window"
 
     def send(self, image: MarkedImage) -> None:
-        """Show it. After the user has closed the window pictures are ignored: ``on_key('q')`` has been told."""
+        """Show a frame. When the user closes the window ``on_key('q')`` is called, and later frames are ignored."""
         if self._closed:
             return
         try:
@@ -67,13 +69,13 @@ class Window:
                 cv2.destroyWindow(self._title)
                 cv2.pollKey()
             except cv2.error:
-                pass  # the user was faster
+                pass  # the user has already closed it
         self._closed = True
 
     def _closed_by_user(self) -> bool:
         try:
             return cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1
-        except cv2.error:  # Qt: it was the last window
+        except cv2.error:  # Qt raises if it was the last window
             return True
 
     def _show_window(self, image: Image) -> None:
@@ -89,7 +91,7 @@ class Window:
 
 
 def draw_text(image: Image, lines: Sequence[str]) -> Image:
-    """A copy with the lines in its upper left corner on a darkened strip. ASCII only: OpenCV's font has no more."""
+    """Return a copy with the lines in the upper left corner on a darkened strip. ASCII only, as is OpenCV's font."""
     picture = image.copy()
     height = min(picture.shape[0], 2 * _MARGIN_PX + _LINE_PX * len(lines))
     sizes = [cv2.getTextSize(line, _FONT, 0.5, 1)[0][0] for line in lines]
@@ -103,21 +105,21 @@ def draw_text(image: Image, lines: Sequence[str]) -> Image:
 
 
 def available() -> tuple[bool, str]:
-    """(usable, what draws it or why not).
+    """Return (usable, GUI toolkit or the reason why not).
 
-    Where Qt cannot reach the screen it ends the whole process, and a recording with it; so on Linux another process
+    If Qt cannot connect to the display it aborts the process, and a recording with it; so on Linux a child process
     tries first (0.4 s).
     """
     gui = _gui()
     if not gui:
-        return False, "an OpenCV without windows (opencv-python-headless)"
+        return False, "an OpenCV build without GUI support (opencv-python-headless)"
     if not sys.platform.startswith("linux"):
         return True, gui
     display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     if not display:
         return False, "no display (neither DISPLAY nor WAYLAND_DISPLAY is set)"
     if not _opens_elsewhere():
-        return False, f"no window can be opened on {display}"
+        return False, f"no access to the display {display}"
     return True, f"{gui} on {display}"
 
 
@@ -131,7 +133,7 @@ def _opens_elsewhere() -> bool:
 
 
 def _gui() -> str:
-    """``QT5``, ``GTK3``, ``WIN32UI``, ``COCOA`` ...; empty for an OpenCV built without."""
+    """Return OpenCV's GUI toolkit: ``QT5``, ``GTK3``, ``WIN32UI``, ``COCOA`` ...; empty if built without one."""
     for line in cv2.getBuildInformation().splitlines():
         key, _, value = line.partition(":")
         if key.strip() == "GUI":

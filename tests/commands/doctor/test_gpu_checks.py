@@ -65,7 +65,11 @@ def test_cards_are_named_by_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("driver", "reason"),
-    [(FakeDriver(0), "lists no GPU"), (FakeDriver(1, fails="cuInit"), "cuInit gives error 999"), (None, "no NVIDIA")],
+    [
+        (FakeDriver(0), "finds no GPU"),
+        (FakeDriver(1, fails="cuInit"), "cuInit returned error 999"),
+        (None, "no NVIDIA"),
+    ],
 )
 def test_without_a_card_the_reason_is_told(
     driver: FakeDriver | None, reason: str, monkeypatch: pytest.MonkeyPatch
@@ -173,7 +177,7 @@ def test_the_engine_that_was_chosen_is_shown_with_its_figures(
         if content is not None:
             record.write_bytes(content)
         assert "has not chosen yet" in report.check_choice()[0].found
-    record.write_text('{"why": "openvino: over 6 networks openvino 7.67 ms a frame"}')
+    record.write_text('{"why": "openvino: over 6 networks openvino 7.67 ms per frame"}')
     assert report.check_choice()[0].found.startswith("openvino: over 6")
 
 

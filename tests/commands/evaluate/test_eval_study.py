@@ -277,7 +277,7 @@ def test_a_run(small: None, tmp_path: Path) -> None:
         results.joinpath(f"{row['source']}__{row['target']}.png").write_bytes(
             photos.joinpath(f"{row['target']}.jpg").read_bytes()
         )
-    with pytest.raises(OutputError, match="exists already"):
+    with pytest.raises(OutputError, match="already exists"):
         evaluate(AGREED, wanted, console=Console(stream=stream))
     wanted = EvaluateOptions(
         sources=photos, swapped=results, against="mesh", out=tmp_path / "out", overwrite=True, pairs=3

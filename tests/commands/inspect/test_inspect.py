@@ -154,7 +154,7 @@ def test_a_folder_with_results_is_replaced_only_when_wished(tmp_path: Path) -> N
     folder.mkdir()
     (folder / "report.json").write_text("mine")
     (folder / "notes.txt").write_text("keep")
-    with pytest.raises(OutputError, match=r"exists already.*--overwrite"):
+    with pytest.raises(OutputError, match=r"already exists.*--overwrite"):
         look(clip, folder)
     assert (folder / "report.json").read_text() == "mine"
     look(clip, folder, overwrite=True)

@@ -201,7 +201,7 @@ def test_the_next_frame_begins_before_the_last_is_taken() -> None:
     first, second = compositor.begin(noise(1)), compositor.begin(noise(2))
     first.finish()
     second.finish()
-    with pytest.raises(RuntimeError, match="2 frames are under way"):
+    with pytest.raises(RuntimeError, match="2 frames are in flight"):
         compositor.begin(noise(3))
     np.testing.assert_array_equal(first.image(), noise(1))
     third = compositor.begin(noise(3))
