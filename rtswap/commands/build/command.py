@@ -17,7 +17,9 @@ def _parser() -> Parser:
     made.takes("names", "[NETWORK|FILE.onnx ...]", many=True)
     group = made.add_argument_group("Plans")
     group.add_argument("--precision", metavar="P", help="fp32, fp16 or bf16 [fp16 where it is accurate enough]")
-    group.add_argument("--target", metavar="N.N", help="compute capability of the GPU, such as 8.9 [8.0 and later]")
+    group.add_argument(
+        "--target", metavar="N.N", help="compute capability of the GPU, such as 8.9 [8.0, 8.6, 8.9, 12.0 and later]"
+    )
     group.add_argument("--batch", metavar="N[,N,N]", help="faces at once: 4, or min,usual,max as in 1,4,16")
     group.add_argument("--force", action="store_true", help="rebuild existing plans")
     return made.with_table(["console"], config=False)

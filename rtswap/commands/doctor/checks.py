@@ -223,8 +223,8 @@ def _tensorrt_finding() -> Finding:
 
 
 def check_plans(folder: Path, *, hash_of: Callable[[str], str] = lambda network: "") -> list[Finding]:
-    """Report the TensorRT plans in ``folder``: networks, size, and which are unusable. ``hash_of`` returns a network's
-    current SHA-256, empty for an unknown network."""
+    """Report the TensorRT plans in ``folder``: networks, size, and which are unusable. ``hash_of`` returns the
+    current SHA-256 of a network, empty for an unknown one."""
     from rtswap.engines.tensorrt.plan_store import PlanCache
 
     name, stored = "TensorRT plans", list(PlanCache(folder).stored())

@@ -26,7 +26,7 @@ def run_summary(result: Mapping[str, Any], *, stats: bool) -> Sequence[Shown]:
 
 
 def stages_table(result: Mapping[str, Any]) -> Shown:
-    """Return a table of percentiles of frame age and of every stage. ``result`` is what ``Metrics.summary`` returns."""
+    """Return a table of percentiles of frame age and of every stage. ``result``: from ``Metrics.summary``."""
     columns = ("p50", "p95", "p99", "mean", "max")
     rows = {"frame age": result["frame_age_ms"], **result["stages_ms"]}
     return table(

@@ -119,8 +119,8 @@ def said(payload: Payload) -> str:
 
 
 def odds(chance: float) -> str:
-    """Return ``less than once in 10^9``, rounded conservatively and capped at 10^12, beyond which no model of pictures
-    is credible."""
+    """Return ``less than once in 10^9``, rounded conservatively and capped at 10^12, beyond which no model of
+    pictures is credible."""
     power = math.floor(-math.log10(max(chance, 1e-12)))
     return f"less than once in 10^{power}" if power >= 2 else f"{chance:.0%} of the time"
 
