@@ -20,7 +20,7 @@ def _parser() -> Parser:
         "rtswap bench",
         "Measures the speed of this machine on a generated clip, played as a live source.",
         "examples:\n  rtswap bench\n  rtswap bench --seconds 5 --out bench.json\n"
-        "  rtswap bench --engine onnxruntime,openvino          compare engines with each other and this machine's peak\n"
+        "  rtswap bench --engine onnxruntime,openvino          compare engines, also with this machine's peak\n"
         "  rtswap bench --streams 1,2,4,8,16 --out many.json   many cameras at once; also draws many.png",
     )
     group = made.add_argument_group("Measurement")

@@ -79,8 +79,8 @@ def read_engines(text: str) -> tuple[str, ...]:
 def bench_engines(
     config: Config, names: Sequence[str], *, console: Console, seconds: float, out: str | None
 ) -> dict[str, Any]:
-    """Compare the engines. Return the figures and, if ``out`` is given, write them to that file. ``not_run`` holds the
-    reason for each engine that does not start. Raises EngineError if none starts, and RtswapError."""
+    """Compare the engines. Return the figures and, if ``out`` is given, write them to that file. ``not_run`` holds
+    the reason for each engine that does not start. Raises EngineError if none starts, and RtswapError."""
     if out:
         check_writable(Path(out))
     opened, failed = _open(config, names, console)

@@ -40,8 +40,8 @@ class MachineLimits:
     def least_s(
         self, flops: float, moved: float, *, given: float = 0.0, taken: float = 0.0, half: bool = False
     ) -> float:
-        """Return the minimum seconds for ``flops`` operations and ``moved`` bytes. ``given`` and ``taken``: bytes that
-        cross the bus before and after; ``half``: in bfloat16 if the processor is faster with it."""
+        """Return the minimum seconds for ``flops`` operations and ``moved`` bytes. ``given`` and ``taken``: bytes
+        that cross the bus before and after; ``half``: in bfloat16 if the processor is faster with it."""
         bus = (given / self.up if self.up else 0.0) + (taken / self.down if self.down else 0.0)
         return max(flops / (max(self.half, self.gemm) if half else self.gemm), moved / self.copy, bus)
 

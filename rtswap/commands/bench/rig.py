@@ -95,7 +95,7 @@ class People:
         return SourceIdentity(*self.portrait(name), name=name)
 
     def clip(self, names: Sequence[str], size: tuple[int, int], face_px: int) -> list[Image]:
-        """Return ``CLIP_FRAMES`` frames of (width, height) ``size`` with personas that talk and turn, side by side."""
+        """Return ``CLIP_FRAMES`` frames of (width, height) ``size``: personas that talk and turn, side by side."""
         heads = [AnimatedHead(*self.portrait(name), face_px) for name in names]
         return list(clip(heads, size, fps=30, frames=CLIP_FRAMES))
 

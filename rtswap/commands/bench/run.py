@@ -41,7 +41,7 @@ CASES = tuple(
 
 
 def bench(config: Config, *, console: Console, seconds: float, out: str | None) -> dict[str, Any]:
-    """Measure every case. Return the figures and, if ``out`` is given, write them to that file. Raises RtswapError."""
+    """Measure every case. Return the figures and, if ``out`` is given, write them to it. Raises RtswapError."""
     if out:
         check_writable(Path(out))
     rig = Rig(config, on_event=console.event)

@@ -59,8 +59,8 @@ class CountedEngine:
 
 
 class Pool:
-    """The shared networks, including those of the configured swapper. ``wait_s``: how long a request may wait for other
-    streams."""
+    """The shared networks, including those of the configured swapper. ``wait_s``: how long a request may wait for
+    other streams."""
 
     def __init__(self, networks: Networks, config: Config, *, wait_s: float = 0.0) -> None:
         self._networks, self._config = networks, config

@@ -65,8 +65,8 @@ def bench_streams(
     wait_s: float = 0.0,
     out: str | None,
 ) -> dict[str, Any]:
-    """Measure each number of streams in turn. Return the figures and, if ``out`` is given, write them to that file and
-    a plot beside it. ``wait_s``: how long a request may wait for other streams. Raises RtswapError."""
+    """Measure each number of streams in turn. Return the figures and, if ``out`` is given, write them to that file
+    and a plot beside it. ``wait_s``: how long a request may wait for other streams. Raises RtswapError."""
     if out:
         check_writable(Path(out))
     networks = Networks(config, on_event=console.event)

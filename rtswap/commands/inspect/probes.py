@@ -61,7 +61,7 @@ class Probe:
         return seen is not None and any(matrix is seen.matrix for matrix in self.pasted)
 
     def raw(self, track: Track) -> Mesh | None:
-        """Return the unsmoothed mesh of a measured track: the nearest one of the latest pass. None if there is none."""
+        """Return the unsmoothed mesh of a measured track: the nearest one of the latest pass; None without one."""
         if not track.measured or not self.meshes:
             return None
         off = [float(np.abs(mesh.points[:, :2] - track.landmarks[:, :2]).mean()) for mesh in reversed(self.meshes)]

@@ -37,7 +37,7 @@ from rtswap.media.inputs import open_input
 from rtswap.media.outputs.video import VideoWriter
 
 FILES = ("annotated.mp4", "sheet.png", "jitter.png", "report.json")
-"""Output files in the order in which they are moved into an existing folder; the last one shows that it is complete."""
+"""Output files in the order in which they are moved into an existing folder; the last one completes it."""
 
 
 def inspect(clip: str, config: Config, *, console: Console, folder: str | None, overwrite: bool) -> dict[str, Any]:

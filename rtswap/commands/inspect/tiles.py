@@ -38,8 +38,8 @@ class Tiles:
     def draw(
         self, before: Image, after: Image | None, watch: Probe, face: int | None, mark: Callable[[Image], None]
     ) -> Image:
-        """Return (SIDE, SIDE, 3), or twice as wide with the swap beside it. ``face`` None: all faces near the largest.
-        ``mark`` marks the part that shows a swap, in place."""
+        """Return (SIDE, SIDE, 3), or twice as wide with the swap beside it. ``face`` None: all faces near the
+        largest. ``mark`` marks the part that shows a swap, in place."""
         view = self._view(before, watch, face)
         tile = view.picture(before)
         for track in watch.tracks:
