@@ -1,4 +1,4 @@
-"""The main job: from an opened input to closed outputs."""
+"""Run the swap loop: open the input and outputs, swap until the input ends, close everything."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ DEFAULT_SIZE, DEFAULT_FPS = (1280, 720), 30.0
 
 
 def run(config: Config, console: Console) -> dict[str, Any]:
-    """Swap until the input ends; returns the summary. Raises RtswapError."""
+    """Swap until the input ends and return the summary. Raises RtswapError."""
     event = console.event
     refuse_losses(config)
     program = Program(config, on_event=event, ask=True)
-    program.swappers  # noqa: B018 - a photo that cannot be used is told before the camera's light goes on
+    program.swappers  # noqa: B018 - report an unusable photo before the camera light turns on
     input = open_input(
         config.input.address,
         InputRequest(
@@ -71,7 +71,7 @@ def run(config: Config, console: Console) -> dict[str, Any]:
     for number in pipeline.mapping.unmet:
         event(f"{rules[number]}: nobody in the picture was taken for {rules[number].person}")
     if metrics.frames and metrics.first_swap_at is None:
-        event("no face was swapped in any frame: was a face in sight, large enough and facing the camera?")
+        event("no face swapped in any frame: is a face in view, large enough and facing the camera?")
     return metrics.summary() | {
         "live": input.info.live,
         "start_to_first_swap_s": _since_start(metrics.first_swap_at),
@@ -82,7 +82,7 @@ def run(config: Config, console: Console) -> dict[str, Any]:
 def _outputs(
     config: Config, info: StreamInfo, controls: Controls, sign: Sign, event: Event
 ) -> tuple[list[Output], Output | None]:
-    """Everything to send to; the window apart, since the main thread must serve it."""
+    """Open the outputs. Return the window separately, since it must run on the main thread."""
     wanted = list(config.output.to) or [_default_output(info)]
 
     def opened(address: str) -> Output:
@@ -121,13 +121,13 @@ def _is_photos(input: Input) -> bool:
 
 
 def _file_of(config: Config, input: Input) -> Path | None:
-    """The file that is swapped; None for cameras, streams and folders, of which nothing is left to compare."""
+    """Return the input file; None for cameras, streams and folders."""
     path = Path(config.input.address).expanduser()
     return None if input.info.live or not path.is_file() else path
 
 
 def _default_output(info: StreamInfo) -> str:
-    """The virtual camera if there is one, otherwise the preview; otherwise both reasons."""
+    """Return the virtual camera if available, else the preview window. Raises OutputError with both reasons."""
     from rtswap.media.outputs import virtual_camera, window
 
     reasons = []
@@ -137,14 +137,14 @@ def _default_output(info: StreamInfo) -> str:
             return address
         reasons.append(f"{address}: {reason}")
     raise OutputError(
-        "there is neither a virtual camera nor a screen for the preview window",
+        "no virtual camera and no screen for the preview window",
         got="; ".join(reasons),
-        do="Name an output, such as -o out.mp4, or run `rtswap doctor` for how to get a virtual camera.",
+        do="Name an output, such as -o out.mp4, or run `rtswap doctor` to see how to get a virtual camera.",
     )
 
 
 def _recorder(config: Config, info: StreamInfo, sign: Sign, event: Event) -> Callable[[], Output]:
-    """Opens a new recording, for the key r."""
+    """Return a function that opens a new recording, for the key r."""
 
     def record() -> Output:
         name = time.strftime("rtswap-%Y%m%d-%H%M%S.mp4")
@@ -164,7 +164,7 @@ def _show(console: Console, metrics: Metrics, info: StreamInfo) -> None:
 
 
 def _since_start(at: float | None) -> float | None:
-    """Seconds from the start of this process, Python's own included, to a moment on ``time.perf_counter``."""
+    """Return seconds from process start, Python's startup included, to ``at`` on ``time.perf_counter``."""
     if at is None:
         return None
     began: float = psutil.Process().create_time()

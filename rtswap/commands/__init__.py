@@ -1,4 +1,4 @@
-"""The sub-commands: for each its parser and what it does with the flags. ``rtswap`` alone runs the loop."""
+"""List the sub-commands. ``rtswap`` without a sub-command runs the swap loop."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from rtswap.commands.run import run_command
 from rtswap.commands.verify.command import COMMAND as VERIFY
 
 LISTED = (PERSONAS, CAMERAS, DOCTOR, CONFIG, BENCH, INSPECT, EXTRACT, EVALUATE, VERIFY, FORGET, BUILD)
-"""In the order of ``rtswap --help``."""
+"""All sub-commands in the order of ``rtswap --help``."""
 
 COMMANDS: Mapping[str, Command] = MappingProxyType(
     {"": run_command(lambda: LISTED)} | {command.words.split()[0]: command for command in LISTED}
 )
-"""Name -> command; the empty name is the loop itself."""
+"""Name -> command; the empty name is the swap loop."""

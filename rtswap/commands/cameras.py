@@ -1,4 +1,4 @@
-"""Lists the cameras."""
+"""``rtswap cameras``: list the cameras and their modes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a sub-command is made of."""
+"""The type of a sub-command, and helpers that several of them use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rtswap.app.config import Config
 from rtswap.commands.flags import Parser, overrides
 
-if TYPE_CHECKING:  # the help must come at once: what a command needs is imported when it runs
+if TYPE_CHECKING:  # --help must be fast: a command imports what it needs when it runs
     from rtswap.app.config_file import Effective
     from rtswap.app.console import Console
 
@@ -18,19 +18,19 @@ Flags = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One sub-command."""
+    """One sub-command: its name, help line, parser and function."""
 
     words: str
-    """As it is typed after ``rtswap``: ``inspect CLIP``."""
+    """What the user types after ``rtswap``: ``inspect CLIP``."""
     summary: str
-    """One line of ``rtswap --help``."""
+    """Its line in ``rtswap --help``."""
     parser: Callable[[], Parser]
     run: Callable[[Flags], int]
-    """Given the flags, returns the exit code."""
+    """Takes the flags, returns the exit code."""
 
 
 def effective(flags: Flags) -> Effective:
-    """The configuration that counts, and where each value comes from. Which files were read is told."""
+    """Return the effective configuration and the origin of each value; report which files were read."""
     from rtswap.app.config_file import effective as find
 
     found = find(overrides(flags), file=flags.get("config"))
@@ -40,14 +40,14 @@ def effective(flags: Flags) -> Effective:
 
 
 def console_of(config: Config) -> Console:
-    """Where it prints, as wished."""
+    """Return the console that ``config`` describes."""
     from rtswap.app.console import Console
 
     return Console(quiet=config.console.quiet, json=config.console.json, stats=config.console.stats)
 
 
 def console_of_flags(flags: Flags) -> Console:
-    """The same for a command that reads no configuration."""
+    """Return the console for a command that reads no configuration."""
     from rtswap.app.console import Console
 
     quiet, json, stats = (bool(flags.get(f"console.{name}")) for name in ("quiet", "json", "stats"))
@@ -55,7 +55,7 @@ def console_of_flags(flags: Flags) -> Console:
 
 
 def seconds(text: str) -> float:
-    """For argparse: 0.1 to 3600."""
+    """Parse a flag's seconds, 0.1 to 3600. Raises ValueError."""
     value = float(text)
     if not 0.1 <= value <= 3600:
         raise ValueError(text)

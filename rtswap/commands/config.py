@@ -1,4 +1,4 @@
-"""Prints the configuration."""
+"""``rtswap config``: print the effective configuration."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from rtswap.commands.flags import Parser
 
 
 def _parser() -> Parser:
-    return Parser(
-        "rtswap config", "Prints the configuration that counts, and where each value comes from."
-    ).with_table()
+    return Parser("rtswap config", "Prints the effective configuration and the origin of each value.").with_table()
 
 
 def _run(flags: Flags) -> int:
@@ -23,4 +21,4 @@ def _run(flags: Flags) -> int:
     return 0
 
 
-COMMAND = Command("config", "print the configuration that counts, and where each value comes from", _parser, _run)
+COMMAND = Command("config", "print the effective configuration and the origin of each value", _parser, _run)

@@ -1,4 +1,4 @@
-"""Flags, made from the table in ``config``: help in groups, mistakes as one line with a suggestion."""
+"""Build argument parsers from the option table; report a wrong flag in one line with a suggestion."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Parser(argparse.ArgumentParser):
             argument_default=argparse.SUPPRESS,
         )
         self._words = tuple(commands)
-        """Sub-commands, for suggestions."""
+        """Sub-commands to suggest."""
 
     def takes(self, dest: str, words: str, *, many: bool = False) -> None:
-        """Add an argument without a flag, shown as ``words`` after the command's name; it may be left out."""
+        """Add an optional positional argument; the usage line shows it as ``words``."""
         self.add_argument(dest, nargs="*" if many else "?", help=argparse.SUPPRESS)
         self.usage = f"{self.prog} {words} [options]"
 
@@ -46,15 +46,15 @@ class Parser(argparse.ArgumentParser):
         config: bool = True,
         version: bool = False,
     ) -> Self:
-        """Add these sections of the table, each a group of the help, but not the keys ``without``; then what every
-        command knows: ``--help``, ``--debug`` and, if it reads one, ``--config``."""
+        """Add a help group for each of these sections of the option table, except the keys ``without``; then the
+        flags of every command: ``--help``, ``--debug`` and, with ``config``, ``--config``."""
         for section in sections:
             group = self.add_argument_group(title_of(section))
             for row in OPTIONS:
                 if row.section == section and row.flags and row.key not in without:
                     _add_row(group, row)
-        group = self.add_argument_group("Help and trouble")
-        group.add_argument("--help", "-h", action="help", help="show this")
+        group = self.add_argument_group("Help and troubleshooting")
+        group.add_argument("--help", "-h", action="help", help="show this help")
         group.add_argument("--debug", action="store_true", help="show tracebacks")
         if config:
             group.add_argument("--config", metavar="FILE", help="read this file instead of rtswap.toml")
@@ -65,7 +65,8 @@ class Parser(argparse.ArgumentParser):
         return self
 
     def read(self, args: Sequence[str]) -> dict[str, Any]:
-        """The flags that were given: name -> value. Raises UsageError; ``--help`` raises SystemExit."""
+        """Parse ``args`` and return the given flags as name -> value. Raises UsageError; ``--help`` raises
+        SystemExit."""
         found, unknown = self.parse_known_args(list(args))
         if unknown:
             raise UsageError(f"{self._kind_of(unknown[0])} {unknown[0]!r}", do=self._suggestion(unknown[0]))
@@ -91,7 +92,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def overrides(flags: dict[str, Any]) -> dict[str, tuple[Any, str]]:
-    """The part of the flags that belongs to the table: ``section.key`` -> (value, the flag's name)."""
+    """Return the flags of the option table as ``section.key`` -> (value, flag)."""
     rows = {row.key: row for row in OPTIONS}
     return {
         key: (tuple(value) if rows[key].kind.many else value, rows[key].flags[0])
@@ -101,7 +102,7 @@ def overrides(flags: dict[str, Any]) -> dict[str, tuple[Any, str]]:
 
 
 def title_of(section: str) -> str:
-    """What the help calls a section of the table."""
+    """Return the help title of a section of the option table."""
     return (SECTIONS[section].__doc__ or section).rstrip(".")
 
 
@@ -126,7 +127,7 @@ def _add_valued(
 
 
 def reader(kind: Kind) -> Callable[[str], Any]:
-    """For argparse: what is no such value is told with what was expected."""
+    """Return the argparse type of ``kind``; a wrong value raises ArgumentTypeError with the expected one."""
 
     def read(value: str) -> Any:
         if value in kind.aliases:
@@ -160,7 +161,7 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
         super().__init__(prog, max_help_position=32, width=HELP_WIDTH)
 
     def _format_action_invocation(self, action: argparse.Action) -> str:
-        """``-s, --source PHOTO``: short flag first, the value once."""
+        """``-s, --source PHOTO``: the short flag first, the value name once."""
         flags = sorted(action.option_strings, key=len)
         value = "" if action.nargs == 0 else f" {action.metavar}"
         return ("" if flags[0].startswith("-") and len(flags[0]) == 2 else "    ") + ", ".join(flags) + value

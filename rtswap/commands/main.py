@@ -1,8 +1,7 @@
-"""The command line: flags become a ``Config``, which goes to ``assemble``. No logic, and nothing slow is imported
-before it is needed.
+"""Parse the command line, run the command and turn errors into exit codes.
 
-Exit codes: 0 done (also when Ctrl-C or SIGTERM ended a run: the files are complete), 1 it went wrong while
-running, 2 what was asked for cannot be meant, 130 interrupted before anything ran, 141 nobody reads stdout.
+Exit codes: 0 done (also when Ctrl-C or SIGTERM ended a run: the files are complete), 1 an error while running,
+2 invalid flag, configuration or photo, 130 interrupted before anything ran, 141 the reader of stdout went away.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ EXIT_BROKEN_PIPE = 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code. Every RtswapError becomes one line on stderr."""
+    """Run one command and return its exit code. Print every RtswapError as one line on stderr."""
     args = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in args
     for stream in (sys.stdout, sys.stderr):
@@ -48,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _dispatch(args: list[str]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell's background jobs start with it ignored
         signal.signal(number, signal.default_int_handler)
-    # OpenCV waits 10 s for an unplugged camera otherwise; it reads this when it is first imported.
+    # Without it OpenCV waits 10 s for an unplugged camera; it reads the variable on first import.
     os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
     if args and args[0] in COMMANDS:
         command, rest = COMMANDS[args[0]], args[1:]
@@ -69,9 +68,9 @@ def _trace() -> str:
 
 
 def _defect(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """An error of ours, not of the user's: one line, and how to see more."""
+    """Report an internal error in one line and say how to see the traceback."""
     line = str(error).splitlines()[0] if str(error) else "no message"
-    _say(f"rtswap: internal error: {kind.__name__}: {line}. This is a defect; run again with --debug to see where.")
+    _say(f"rtswap: internal error: {kind.__name__}: {line}. This is a bug; run again with --debug for a traceback.")
 
 
 def _say(line: str, trace: str = "") -> None:

@@ -1,4 +1,4 @@
-"""The loop itself: ``rtswap`` without a sub-command."""
+"""``rtswap`` without a sub-command: run the swap loop."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ examples:
   rtswap -s photos/ -i clip.mp4 -o swapped.mp4 --faces all    a file, with its sound
   rtswap -s me.jpg -i rtsp://host/cam -o udp://host:5000      a stream
 
-Settings may also stand in rtswap.toml (see `rtswap config`); flags win over it.
+Settings can also go into rtswap.toml (see `rtswap config`); flags override it.
 Ctrl-C ends a run cleanly: files are finished, exit code 0. In the window: q quit, s swap on/off,
-o overlay, r record, n follow whoever is there now, 1-9 switch the source.
+o overlay, r record, n follow the person in view now, 1-9 switch the source.
 """
 
 
 def run_command(others: Callable[[], Collection[Command]]) -> Command:
-    """``others``: the commands that its help lists."""
+    """Return the command. Its help lists ``others``."""
 
     def parser() -> Parser:
         listed = "".join(f"  rtswap {one.words:<22}{one.summary}\n" for one in others())
         listed += _installed_parts()
         made = Parser(
             "rtswap",
-            "Puts the face of one photo on the face in a webcam, a file or a stream, live.",
+            "Swaps the face in a webcam, file or stream for the face in a photo, live.",
             f"commands:\n{listed}\n{EXAMPLES}",
             commands=[one.words.split()[0] for one in others()],
         )
@@ -40,7 +40,7 @@ def run_command(others: Callable[[], Collection[Command]]) -> Command:
 
 
 def _installed_parts() -> str:
-    """The parts that other packages add, by their flags."""
+    """Return the help lines for parts from other installed packages, by flag; empty if there are none."""
     rows = (("--swapper", "swappers"), ("--finish", "finishes"), ("--input", "inputs"), ("--output", "outputs"))
     found = [(flag, names) for flag, group in rows if (names := plugin_names(f"rtswap.{group}"))]
     lines = "".join(f"  {flag:<29}{', '.join(names)}\n" for flag, names in found)
@@ -50,7 +50,7 @@ def _installed_parts() -> str:
 def _run(flags: Flags) -> int:
     found = effective(flags).config
     if not found.source.photos and not found.source.swap:
-        raise UsageError("no source given", do="Name a photo of the face to put on: rtswap --source me.jpg")
+        raise UsageError("no source given", do="Give a photo of the face to put on: rtswap --source me.jpg")
     from rtswap.app.run import run as run_session
     from rtswap.commands.reports.run_summary import run_summary
 

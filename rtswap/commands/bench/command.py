@@ -1,4 +1,4 @@
-"""Measures the machine."""
+"""``rtswap bench``: flags and entry point."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ if TYPE_CHECKING:
 def _parser() -> Parser:
     made = Parser(
         "rtswap bench",
-        "Plays a generated clip as a live source, and measures.",
+        "Measures the speed of this machine on a generated clip, played as a live source.",
         "examples:\n  rtswap bench\n  rtswap bench --seconds 5 --out bench.json\n"
-        "  rtswap bench --engine onnxruntime,openvino         engines side by side, against this machine's peak\n"
+        "  rtswap bench --engine onnxruntime,openvino          compare engines, also with this machine's peak\n"
         "  rtswap bench --streams 1,2,4,8,16 --out many.json   many cameras at once; also draws many.png",
     )
-    group = made.add_argument_group("What is measured")
+    group = made.add_argument_group("Measurement")
     group.add_argument("--seconds", type=seconds, default=10.0, metavar="N", help="length of each run [10]")
     group.add_argument(
         "--engine",
         dest="engines",
         metavar="NAME[,NAME...]",
-        help="runtime of the networks: auto, tensorrt, torch-cuda, openvino or onnxruntime; several, or all, are "
-        "compared: networks and whole loop, against the measured peak of this machine [auto]",
+        help="inference engine: auto, tensorrt, torch-cuda, openvino or onnxruntime; several names or all: compare "
+        "their networks and the complete loop with the measured peak of this machine [auto]",
     )
     group.add_argument(
         "--streams",
         metavar="N[,N...]",
-        help="instead, so many 720p cameras at once, at 30 fps each, that share the networks",
+        help="measure N 720p cameras at once instead, at 30 fps each, sharing the networks",
     )
     group.add_argument(
         "--wait",
         type=reader(duration(0.1)),
         default=0.0,
         metavar="DURATION",
-        help="what a stream's request to a network may wait for other streams', to share a batch [0]",
+        help="how long a stream's network request may wait for other streams to share a batch [0]",
     )
     group.add_argument("--out", metavar="FILE", help="also write the result as JSON to this file")
     return made.with_table(["swap", "budget", "engine", "console"], without=["engine.engine"])
@@ -62,7 +62,7 @@ def _run(flags: Flags) -> int:
 def _measured(
     flags: Flags, names: Sequence[str], found: Config, console: Console
 ) -> tuple[Mapping[str, Any], list[Shown]]:
-    """The figures, after they were written, and what is shown of them."""
+    """Measure and return the figures and the text to print."""
     from rtswap.commands.bench import tables
 
     seconds, out = flags["seconds"], flags.get("out")
@@ -71,7 +71,7 @@ def _measured(
 
         counts = streams.read_counts(flags["streams"])
         if len(names) > 1:
-            raise UsageError("--streams shares the networks of one engine", got=f"--engine {','.join(names)}")
+            raise UsageError("--streams needs one engine", got=f"--engine {','.join(names)}")
         wait_s = flags["wait"]
         result = streams.bench_streams(found, counts, console=console, seconds=seconds, wait_s=wait_s, out=out)
         return result, tables.streams(result)
@@ -88,7 +88,7 @@ def _measured(
 
 
 def _engines(text: str) -> tuple[str, ...]:
-    """None where the configuration says it. Raises UsageError."""
+    """Parse --engine; an empty tuple leaves the choice to the configuration. Raises UsageError."""
     if not text or text == "auto":
         return (text,) if text else ()
     from rtswap.commands.bench.engines import read_engines
@@ -96,4 +96,4 @@ def _engines(text: str) -> tuple[str, ...]:
     return read_engines(text)
 
 
-COMMAND = Command("bench", "measure this machine; needs no camera", _parser, _run)
+COMMAND = Command("bench", "measure the speed of this machine; needs no camera", _parser, _run)

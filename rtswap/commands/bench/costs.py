@@ -1,4 +1,4 @@
-"""What one run of a network cannot do without: multiply-adds, and bytes that have to be moved at least once."""
+"""Count the multiply-adds of one network run and the bytes it must move at least once."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from rtswap.core.types import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of one run."""
+    """Minimum cost of one run of a network."""
 
     macs: int
-    """Multiply-adds of convolutions and matrix products."""
+    """Multiply-adds in convolutions and matrix products."""
     bytes: int
-    """Weights in float32, inputs and outputs. What lies between can stay in a cache."""
+    """Weights in float32, inputs and outputs. Intermediate values can stay in a cache."""
 
 
 def cost_of(path: Path, inputs: Mapping[str, Tensor], outputs: Mapping[str, Tensor]) -> Cost:
-    """``outputs``: what the network gives for these ``inputs``."""
+    """Return the cost of the ONNX file ``path`` for these ``inputs`` and the ``outputs`` they give."""
     model = onnx.load(path)
     weights = sum(int(np.prod(tensor.dims)) for tensor in model.graph.initializer)
     weights += sum(int(np.prod(node.attribute[0].t.dims)) for node in model.graph.node if node.op_type == "Constant")
@@ -33,7 +33,7 @@ def cost_of(path: Path, inputs: Mapping[str, Tensor], outputs: Mapping[str, Tens
 
 
 def multiply_adds(model: onnx.ModelProto, inputs: Mapping[str, Tensor]) -> int:
-    """Of convolutions and matrix products, for these inputs, counted from the graph."""
+    """Count the multiply-adds of convolutions and matrix products in the graph for the shapes of ``inputs``."""
     fixed = onnx.ModelProto()
     fixed.CopyFrom(model)
     for value in fixed.graph.input:

@@ -1,8 +1,8 @@
-"""``rtswap bench --engine a,b``: engines side by side in one run, held against what this machine can do at most.
+"""``rtswap bench --engine a,b``: compare engines in one run, and with the measured peak of this machine.
 
-Every network of the loop runs on faces, on each engine in turns; then the whole loop runs on each engine. The limit
-of a network is the time that its multiply-adds would take at the measured rate of matrix products, or its bytes at
-the measured rate of copies, whichever is longer.
+Runs every network of the loop on faces, alternating between the engines, then the complete loop on each engine. The
+limit of a network is the time that its multiply-adds would take at the measured rate of matrix products, or its bytes
+at the measured copy rate, whichever is longer.
 """
 
 from __future__ import annotations
@@ -39,22 +39,22 @@ from rtswap.swappers import swapper_spec
 
 SIZE, FACE_PX = (1280, 720), 300
 BATCHES = (4, 16)
-"""Faces at once, besides what one frame asks for."""
+"""Batch sizes to measure besides that of one frame."""
 SHARE_S = 0.25
-"""For how long each network runs on each engine."""
+"""Seconds to run each network on each engine."""
 _HALF = "-bf16"
 _LOW = ("-fp16", _HALF)
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One network and what it is given."""
+    """One network and its inputs."""
 
     network: str
     rows: int
     inputs: Mapping[str, Tensor]
     per_frame: float
-    """How often it runs while a face is followed; 0 for batches of more faces than a frame has."""
+    """Runs per frame while a face is tracked; 0 for batches larger than a frame needs."""
 
     @property
     def title(self) -> str:
@@ -62,14 +62,14 @@ class Job:
 
 
 def read_engines(text: str) -> tuple[str, ...]:
-    """``openvino,onnxruntime`` or ``all``. Raises UsageError."""
+    """Parse ``openvino,onnxruntime`` or ``all``. Raises UsageError."""
     names = ENGINES if text.strip() == "all" else tuple(dict.fromkeys(word.strip() for word in text.split(",")))
     for name in names:
         if name not in ENGINES:
             near = nearest(name, ENGINES)
             raise UsageError(
-                "--engine: there is no such engine",
-                expected=f"auto, all, or some of {', '.join(ENGINES)} with commas between",
+                "unknown engine in --engine",
+                expected=f"auto, all, or some of {', '.join(ENGINES)} separated by commas",
                 got=repr(name),
                 do=f"Did you mean {near}?" if near else "",
             )
@@ -79,8 +79,8 @@ def read_engines(text: str) -> tuple[str, ...]:
 def bench_engines(
     config: Config, names: Sequence[str], *, console: Console, seconds: float, out: str | None
 ) -> dict[str, Any]:
-    """Engines side by side; returns and, where ``out`` names a file, writes the figures. An engine that cannot be had
-    is in ``not_run`` with the reason. Raises EngineError where none can, and RtswapError."""
+    """Compare the engines. Return the figures and, if ``out`` is given, write them to that file. ``not_run`` holds
+    the reason for each engine that does not start. Raises EngineError if none starts, and RtswapError."""
     if out:
         check_writable(Path(out))
     opened, failed = _open(config, names, console)
@@ -93,7 +93,7 @@ def bench_engines(
         console.progress(number, steps, job.title)
         networks[job.title] = compare(job, engines, limits)
     for number, name in enumerate(opened, len(jobs)):
-        console.progress(number, steps, f"the whole loop on {name}")
+        console.progress(number, steps, f"complete loop on {name}")
         loops[name] = loop(_with_engine(config, name), limits[name], seconds)
     console.progress(steps, steps)
     result = {
@@ -110,7 +110,7 @@ def bench_engines(
 
 
 def roofline(config: Config, networks: Networks) -> dict[str, Any]:
-    """The networks that a frame needs, on the engine that was chosen for them, against the limits."""
+    """Compare the networks of a frame, on the engine in use, with the machine's limits."""
     name = networks.engines["landmarks"].name
     engines = {name: _engines(config, networks)}
     limits = limits_of(engines, config)
@@ -121,7 +121,7 @@ def roofline(config: Config, networks: Networks) -> dict[str, Any]:
 def compare(
     job: Job, engines: Mapping[str, Mapping[str, Engine]], limits: Mapping[str, MachineLimits]
 ) -> dict[str, Any]:
-    """One network on every engine, in turns."""
+    """Measure one network on every engine in alternation."""
     mine = {name: found[job.network] for name, found in engines.items()}
     truth: dict[str, Tensor] | None = None
     cost = Cost(0, 0)
@@ -155,7 +155,7 @@ def compare(
 
 
 def _allowed(network: str, engine: Engine) -> Mapping[str, float] | None:
-    """What each output may be off where the engine lowers the precision; None where it does not."""
+    """Return the tolerance of each output if the engine uses a lower precision, else None."""
     profile = profile_of(network)
     if engine.name in HALF.values():
         return profile.half
@@ -163,11 +163,11 @@ def _allowed(network: str, engine: Engine) -> Mapping[str, float] | None:
 
 
 def loop(config: Config, limits: MachineLimits, seconds: float) -> dict[str, Any]:
-    """The program on this engine, one face at 720p, as fast as it goes; what each stage moves, against copies."""
+    """Measure the complete loop with one face at 720p at full speed, and each CPU stage against the copy rate."""
     rig = Rig(config, on_event=lambda text: None)
     images = rig.images(SIZE, faces=1, face_px=FACE_PX)
     found = rig.play(images, fps=float("inf"), seconds=seconds).summary()
-    moved = {} if limits.up else stage_bytes(rig, SIZE, FACE_PX)  # the host's clock does not see a GPU's stages
+    moved = {} if limits.up else stage_bytes(rig, SIZE, FACE_PX)  # the host's clock does not measure stages on a GPU
     stages: dict[str, Any] = {}
     for stage, figures in found["stages_ms"].items():
         stages[stage] = {"ms_p50": figures["p50"], "ms_p95": figures["p95"]}
@@ -178,7 +178,7 @@ def loop(config: Config, limits: MachineLimits, seconds: float) -> dict[str, Any
 
 
 def per_frame(networks: Mapping[str, Any], name: str) -> str:
-    """The sum over what runs while a face is followed, each as often as it does."""
+    """Return the sum over the networks of a frame while a face is tracked, as text."""
     rows = [(row, row[name]) for row in networks.values() if row["per_frame"] and "median_ms" in row[name]]
     gmacs = sum(row["gmacs"] * row["per_frame"] for row, _ in rows)
     ms = sum(one["median_ms"] * row["per_frame"] for row, one in rows)
@@ -187,7 +187,8 @@ def per_frame(networks: Mapping[str, Any], name: str) -> str:
 
 
 def _open(config: Config, names: Sequence[str], console: Console) -> tuple[dict[str, Networks], dict[str, str]]:
-    """The networks on each engine, and why the others cannot be had. Raises EngineError where none can."""
+    """Load the networks on each engine. Return them, and the reason for each engine that fails. Raises EngineError if
+    all fail."""
     opened: dict[str, Networks] = {}
     failed: dict[str, str] = {}
     for name in names:
@@ -212,7 +213,7 @@ def _engines(config: Config, networks: Networks) -> dict[str, Engine]:
 
 
 def _jobs(config: Config, networks: Networks) -> list[Job]:
-    """Every network as a frame asks for it, and those that a plan takes several faces of."""
+    """Return a job for every network with the batch size of a frame, and larger batches where the network allows."""
     jobs = []
     for name in _engines(config, networks):
         entry = shipped_catalog()[name]
@@ -226,7 +227,7 @@ def _jobs(config: Config, networks: Networks) -> list[Job]:
 
 
 def limits_of(engines: Mapping[str, Mapping[str, Engine]], config: Config) -> dict[str, MachineLimits]:
-    """What each engine is held against: measured once for the processor, once for each precision on a GPU."""
+    """Return the limits for each engine, measured once for the processor and once per precision on a GPU."""
     measured: dict[str, MachineLimits] = {}
     found = {}
     for name, networks in engines.items():
@@ -242,7 +243,7 @@ def limits_of(engines: Mapping[str, Mapping[str, Engine]], config: Config) -> di
 
 
 def _in_turns(engines: Mapping[str, Engine], inputs: Mapping[str, Tensor]) -> dict[str, list[float]]:
-    """Seconds of every run, after a warm-up; so that what else the machine does disturbs all alike."""
+    """Return the seconds of every run after a warm-up. Alternating spreads other load evenly over the engines."""
     taken: dict[str, list[float]] = {name: [] for name in engines}
     until = time.perf_counter() + SHARE_S * len(engines)
     turn = 0

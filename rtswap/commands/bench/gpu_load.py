@@ -1,4 +1,4 @@
-"""How busy the GPU is and how much of its memory is taken, asked of the driver's library NVML in microseconds."""
+"""Read the GPU's utilization and memory use from NVML, the driver's library; one call takes microseconds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _LIBRARY = "nvml.dll" if sys.platform == "win32" else "libnvidia-ml.so.1"
 
 
 class _Utilization(ctypes.Structure):
-    """nvmlUtilization_t: percent of the last sample period in which a kernel ran; and in which memory was used."""
+    """nvmlUtilization_t: percent of the last sample period in which a kernel ran; in which memory was accessed."""
 
     _fields_ = (("gpu", ctypes.c_uint), ("memory", ctypes.c_uint))
 
@@ -22,7 +22,7 @@ class _Memory(ctypes.Structure):
 
 
 class GpuLoad:
-    """The first GPU. Where there is none, or NVML does not answer, nothing is measured."""
+    """Load of the first GPU. Measures nothing if there is no GPU or NVML does not respond."""
 
     def __init__(self, library: Any | None = None) -> None:
         self._library = _open() if library is None else library
@@ -34,7 +34,7 @@ class GpuLoad:
             self._library = None
 
     def sample(self) -> None:
-        """Note the moment."""
+        """Take one sample."""
         load, memory = _Utilization(), _Memory()
         if self._ask("nvmlDeviceGetUtilizationRates", self._device, ctypes.byref(load)):
             self._busy.append(int(load.gpu))
@@ -43,12 +43,12 @@ class GpuLoad:
 
     @property
     def busy(self) -> float | None:
-        """0..1, the mean of the moments: the share of time in which the GPU did anything at all."""
+        """Mean over the samples of the share of time in which any kernel ran, 0..1; None without samples."""
         return sum(self._busy) / len(self._busy) / 100 if self._busy else None
 
     @property
     def most_mb(self) -> float | None:
-        """Memory taken at most, by everybody."""
+        """Peak memory use of all processes, MB; None without samples."""
         return self._most_bytes / 1e6 if self._most_bytes else None
 
     def _ask(self, function: str, *arguments: Any) -> bool:

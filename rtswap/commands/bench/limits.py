@@ -1,4 +1,4 @@
-"""What this machine can do at most, measured: products of matrices, and copies. The roof of the roofline."""
+"""Measure the peak rates of this machine, matrix products and copies, for the roofline."""
 
 from __future__ import annotations
 
@@ -22,31 +22,32 @@ _CPU_ENGINES = ("onnxruntime", "openvino")
 
 @dataclass(frozen=True, slots=True)
 class MachineLimits:
-    """Rates per second."""
+    """Peak rates per second."""
 
     gemm: float
-    """Floating-point operations in products of matrices; a multiply-add is two."""
+    """Floating-point operations in matrix products; a multiply-add counts as two."""
     copy: float
-    """Bytes read and written where the work is done."""
+    """Bytes read and written in the memory of the processor or GPU."""
     up: float = 0.0
-    """Bytes from the host to a GPU; 0 where there is none."""
+    """Bytes from the host to the GPU; 0 on a processor."""
     down: float = 0.0
+    """Bytes from the GPU to the host; 0 on a processor."""
     half: float = 0.0
-    """As ``gemm``, in bfloat16 on a processor that has it; 0 elsewhere."""
+    """Like ``gemm``, in bfloat16 on a processor that supports it; 0 otherwise."""
     told: Mapping[str, Any] = field(default_factory=dict)
-    """What was measured, for reports."""
+    """The measurements, for reports."""
 
     def least_s(
         self, flops: float, moved: float, *, given: float = 0.0, taken: float = 0.0, half: bool = False
     ) -> float:
-        """Seconds that work of so many operations and bytes takes at least. ``given`` and ``taken``: bytes that cross
-        the bus before and after it; ``half``: in bfloat16 where a processor does that faster."""
+        """Return the minimum seconds for ``flops`` operations and ``moved`` bytes. ``given`` and ``taken``: bytes
+        that cross the bus before and after; ``half``: in bfloat16 if the processor is faster with it."""
         bus = (given / self.up if self.up else 0.0) + (taken / self.down if self.down else 0.0)
         return max(flops / (max(self.half, self.gemm) if half else self.gemm), moved / self.copy, bus)
 
 
 def cpu_limits(threads: int, cache_dir: Path) -> MachineLimits:
-    """Of the processor, on so many threads: the best of NumPy and of the engines that are there, in float32 and in
+    """Measure the processor with ``threads`` threads: the best of NumPy and the installed engines, in float32 and
     bfloat16."""
     rng = np.random.default_rng(0)
     a, b = (rng.random((_SIDE, _SIDE), np.float32) for _ in range(2))
@@ -71,7 +72,7 @@ def cpu_limits(threads: int, cache_dir: Path) -> MachineLimits:
 
 
 def gpu_limits(torch: Any, *, low: bool = True, device: str = "cuda", side: int = 8192) -> MachineLimits:
-    """Of the card: ``low``: in float16, otherwise in float32 without TF32. Times are CUDA events."""
+    """Measure the GPU with CUDA events, in float16 if ``low``, else in float32 without TF32."""
     kind = torch.float16 if low else torch.float32
     a, b = (torch.randn(side, side, device=device, dtype=kind) for _ in range(2))
     product = torch.empty_like(a)
@@ -93,7 +94,7 @@ def gpu_limits(torch: Any, *, low: bool = True, device: str = "cuda", side: int 
 
 
 def best(run: Callable[[], Any], tries: int = _TRIES) -> float:
-    """Seconds, the least of some after one that does not count: what else the machine does only ever adds."""
+    """Return the minimum seconds of ``tries`` runs after a warm-up run; other load can only add time."""
     run()
     return min(_timed(run) for _ in range(tries))
 
@@ -119,7 +120,7 @@ def _best_there(torch: Any, device: str, run: Callable[[], Any]) -> float:
 
 
 def _products(weight: Any) -> bytes:
-    """A network that multiplies by the same matrix again and again."""
+    """Return an ONNX network that multiplies by the same matrix several times."""
     g = Graph("products")
     w, x = g.constant(weight), "x"
     for layer in range(_LAYERS):

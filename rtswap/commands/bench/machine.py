@@ -1,4 +1,4 @@
-"""What the figures were taken on, and the file that holds them."""
+"""Describe the machine of a measurement, and write the result file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PACKAGES = ("rtswap", "numpy", "opencv-python", "onnxruntime", "openvino", "torc
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were taken on."""
+    """Return processor, memory, load, system and package versions, for the result."""
     versions = {name: package_version(name) or None for name in PACKAGES}
     return {
         "cpu": processor_name(),
@@ -33,23 +33,23 @@ def machine() -> dict[str, Any]:
 
 
 def peak_rss_mb() -> float:
-    """The most memory that this process has held so far."""
+    """Return the peak resident memory of this process in MB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (1e6 if platform.system() == "Darwin" else 1024), 1)
 
 
 def check_writable(path: Path) -> None:
-    """Before minutes are spent on measuring. Raises OutputError where ``path`` cannot be written as JSON."""
+    """Raise OutputError if ``path`` cannot be written as JSON; call it before a long measurement."""
     if path.suffix.lower() in (".png", ".jpg"):
-        raise OutputError(f"{path} is to hold figures", expected="a name that ends in .json", got=path.suffix)
+        raise OutputError(f"cannot write figures to {path}", expected="a name that ends in .json", got=path.suffix)
     if path.is_dir() or not path.absolute().parent.is_dir():
         got = "a folder" if path.is_dir() else f"no folder {path.absolute().parent}"
-        raise OutputError(f"{path} cannot be written", got=got, do="Give --out another path.")
+        raise OutputError(f"cannot write {path}", got=got, do="Choose another path with --out.")
 
 
 def write_result(path: Path, result: Mapping[str, Any]) -> None:
-    """As JSON. Raises OutputError."""
+    """Write the result as JSON. Raises OutputError."""
     try:
         path.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     except OSError as error:
-        raise OutputError(f"{path} cannot be written", got=str(error), do="Give --out another path.") from error
+        raise OutputError(f"cannot write {path}", got=str(error), do="Choose another path with --out.") from error

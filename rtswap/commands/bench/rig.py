@@ -1,4 +1,4 @@
-"""The program's own parts with people who do not exist before them."""
+"""Run the program on generated clips of built-in personas, for measurements."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from rtswap.vision.images import read_image
 from rtswap.vision.talking_head import AnimatedHead, clip
 
 CLIP_FRAMES = 12
-"""Played forth and back; more would only fill memory."""
+"""Length of the clip, played forwards and backwards to save memory."""
 WARM_UP_S = 1.0
 STEADY_FRAMES, STEADY_WITHIN = 6, 2.0
-"""A loop is steady when so many frames in a row took less than so many times their median."""
+"""The loop is steady when this many frames in a row took less than this multiple of their median."""
 MOST_WARM_UP_S = 12.0
-"""Before a session: on a GPU kernels are compiled and graphs captured in the first frames."""
+"""Longest warm-up before a session: on a GPU the first frames compile kernels and capture graphs."""
 TARGETS = ("ben", "carl", "dan")
 
 
 class ClipInput:
-    """Frames from memory at a camera's pace, or as fast as they are taken where ``fps`` is infinite.
+    """An input that plays frames from memory at ``fps``, or as fast as possible if ``fps`` is infinite.
 
-    ``late_s``: how long the first frame lets itself be waited for.
+    ``late_s``: delay of the first frame.
     """
 
     def __init__(self, images: Sequence[Image], *, fps: float, seconds: float, late_s: float = 0.0) -> None:
@@ -65,7 +65,7 @@ class ClipInput:
 
 
 class TimedEngine:
-    """An engine whose time is counted as the stage ``networks``."""
+    """An engine whose time counts as the stage ``networks``."""
 
     def __init__(self, engine: Engine, spans: Spans) -> None:
         self._engine, self._spans = engine, spans
@@ -79,38 +79,38 @@ class TimedEngine:
             return self._engine.run(inputs)
 
     def __getattr__(self, name: str) -> Any:
-        """What else it can do, such as work on a GPU's tensors: its time cannot be told from here."""
+        """Pass on other methods, such as running on GPU tensors; their time cannot be measured here."""
         return getattr(self._engine, name)
 
 
 class People:
-    """Those who come with rtswap and do not exist, as these eyes see them."""
+    """The built-in personas, analysed with these models."""
 
     def __init__(self, models: FaceModels) -> None:
         self._models = models
         self.portrait = cache(self._portrait)
 
     def source(self, name: str) -> SourceIdentity:
-        """To be put on. Raises SourceError."""
+        """Return a persona as a source. Raises SourceError."""
         return SourceIdentity(*self.portrait(name), name=name)
 
     def clip(self, names: Sequence[str], size: tuple[int, int], face_px: int) -> list[Image]:
-        """They talk and turn, side by side; ``CLIP_FRAMES`` pictures of (width, height) ``size``."""
+        """Return ``CLIP_FRAMES`` frames of (width, height) ``size``: personas that talk and turn, side by side."""
         heads = [AnimatedHead(*self.portrait(name), face_px) for name in names]
         return list(clip(heads, size, fps=30, frames=CLIP_FRAMES))
 
     def _portrait(self, name: str) -> tuple[Image, Points]:
-        """Picture and landmarks."""
+        """Return picture and landmarks. Raises SourceError."""
         models, picture = self._models, read_image(persona_photo(name))
         found = models.detector.detect(picture)
         if not found:
-            raise SourceError(f"no face was found in the built-in portrait {name}", do="Install rtswap again.")
+            raise SourceError(f"no face found in the built-in portrait {name}", do="Reinstall rtswap.")
         mesh = models.landmarks.find(picture, [found[0].keypoints])[0].points
         return picture, find_landmarks(models.landmarks, picture, mesh)
 
 
 class Rig:
-    """The program with people who do not exist before it. Raises RtswapError."""
+    """The program, its networks and generated clips. Raises RtswapError."""
 
     def __init__(self, config: Config, *, on_event: Callable[[str], None]) -> None:
         self.config = config
@@ -121,16 +121,16 @@ class Rig:
         self.people = People(self.models)
 
     def images(self, size: tuple[int, int], *, faces: int, face_px: int) -> list[Image]:
-        """The clip: 1 to 3 ``faces`` that talk and turn."""
+        """Return the clip: 1 to 3 ``faces`` that talk and turn."""
         return self.people.clip(TARGETS[:faces], size, face_px)
 
     def program(self, faces: int = 1) -> Program:
-        """With ada's face."""
+        """Return a program with the persona ada as the source."""
         which = replace(self.config.tracking, faces="one" if faces == 1 else "all")
         return quiet_program(replace(self.config, tracking=which), self.models, self.people.source("ada"))
 
     def play(self, images: Sequence[Image], *, fps: float, seconds: float, faces: int = 1) -> Metrics:
-        """One session over the clip; its metrics without the warm-up."""
+        """Run one session over the clip and return its metrics without the warm-up."""
         metrics = WarmedMetrics(WARM_UP_S)
         program, source = self.program(faces), ClipInput(images, fps=fps, seconds=seconds + WARM_UP_S)
         pipeline = program.pipeline(spans=self.spans)
@@ -141,14 +141,14 @@ class Rig:
 
 
 def quiet_program(config: Config, models: FaceModels, source: SourceIdentity) -> Program:
-    """A program whose events nobody reads."""
+    """Return a program that discards its events."""
     return Program(config, on_event=lambda text: None, models=models, sources=[source])
 
 
 def warm_up(pipeline: Pipeline, images: Sequence[Image], *, most_s: float = MOST_WARM_UP_S) -> int:
-    """Work on ``images``, over and over, until the loop is steady; how many frames that took. On a GPU a session that
-    was begun before that could end before its first frame had left. Without one it only costs: memory that this
-    thread has had stays with it, and 1080p took 320 MB more.
+    """Process ``images`` repeatedly until the loop is steady; return the number of frames. On a GPU a session without
+    warm-up could end before its first frame was done. Do not use it on a processor: it gains nothing and this
+    thread keeps the memory, 320 MB more at 1080p.
     """
     times: list[float] = []
     began = time.perf_counter()
@@ -164,7 +164,7 @@ def warm_up(pipeline: Pipeline, images: Sequence[Image], *, most_s: float = MOST
 
 
 class WarmedMetrics(Metrics):
-    """Leaves out what was recorded in the first ``after_s`` seconds."""
+    """Metrics that skip the first ``after_s`` seconds."""
 
     def __init__(self, after_s: float) -> None:
         super().__init__()
@@ -173,7 +173,7 @@ class WarmedMetrics(Metrics):
         self._warm = False
         self._dropped_before = 0
         self.ages_s: list[float] = []
-        """Of every frame."""
+        """Age of every recorded frame."""
 
     def record(
         self, stages: Mapping[str, float], *, captured_at: float, finished_at: float, faces: int = 0, level: int = 0

@@ -1,4 +1,4 @@
-"""The cases of ``rtswap bench``, each twice: at a camera's pace, for the age of frames, and as fast as it goes."""
+"""Run each case of ``rtswap bench`` twice: at camera speed for the frame age, and at full speed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CAMERA_FPS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is in the picture."""
+    """Frame size, number of faces and their size."""
 
     size: tuple[int, int]
     faces: int
@@ -41,7 +41,7 @@ CASES = tuple(
 
 
 def bench(config: Config, *, console: Console, seconds: float, out: str | None) -> dict[str, Any]:
-    """Every case in turn; returns and, where ``out`` names a file, writes the figures. Raises RtswapError."""
+    """Measure every case. Return the figures and, if ``out`` is given, write them to it. Raises RtswapError."""
     if out:
         check_writable(Path(out))
     rig = Rig(config, on_event=console.event)
@@ -63,7 +63,7 @@ def bench(config: Config, *, console: Console, seconds: float, out: str | None) 
 
 
 def measure(rig: Rig, case: Case, seconds: float) -> dict[str, Any]:
-    """One case at the camera's pace and as fast as it goes."""
+    """Measure one case at camera speed and at full speed."""
     images = rig.images(case.size, faces=case.faces, face_px=case.face_px)
     process = psutil.Process()
     process.cpu_percent()
@@ -88,6 +88,6 @@ def measure(rig: Rig, case: Case, seconds: float) -> dict[str, Any]:
 
 
 def _glue_ms(stages: Mapping[str, Mapping[str, float]]) -> float:
-    """What is neither a network nor the swap, at the median."""
+    """Return the median milliseconds of a frame spent outside networks and swap."""
     p50 = {name: figures["p50"] for name, figures in stages.items()}
     return sum(ms for name, ms in p50.items() if name not in ("networks", "swap")) - p50.get("networks", 0.0)

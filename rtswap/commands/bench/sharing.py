@@ -1,4 +1,4 @@
-"""The networks of one process behind a batcher each, for streams that all look through them."""
+"""Share the networks of one process between streams, with one batcher per network."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from rtswap.swappers import swapper_spec
 
 
 class CountedEngine:
-    """An engine that keeps a record of its batches. One thread at a time may run it; any may read."""
+    """An engine that counts its batches. One thread at a time may run it; any may read the counts."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -36,7 +36,7 @@ class CountedEngine:
         return self._engine.name
 
     def run(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """As ``protocols.Engine``."""
+        """See ``protocols.Engine``."""
         began = time.perf_counter()
         outputs = self._engine.run(inputs)
         took_s = time.perf_counter() - began
@@ -46,11 +46,11 @@ class CountedEngine:
         return outputs
 
     def __getattr__(self, name: str) -> Any:
-        """What else it can do, such as work on a GPU's tensors: that is not counted."""
+        """Pass on other methods, such as running on GPU tensors; they are not counted."""
         return getattr(self._engine, name)
 
     def take(self) -> tuple[dict[int, int], float]:
-        """Rows of a batch -> how often, and seconds in the engine, since the last time."""
+        """Return batch size -> count, and seconds in the engine, since the last call."""
         with self._lock:
             batches, busy_s = dict(self._batches), self._busy_s
             self._batches.clear()
@@ -59,8 +59,8 @@ class CountedEngine:
 
 
 class Pool:
-    """Networks that streams share, with those of the config's swapper. ``wait_s``: what a request may wait for
-    others."""
+    """The shared networks, including those of the configured swapper. ``wait_s``: how long a request may wait for
+    other streams."""
 
     def __init__(self, networks: Networks, config: Config, *, wait_s: float = 0.0) -> None:
         self._networks, self._config = networks, config
@@ -70,8 +70,7 @@ class Pool:
         self._shared = {name: SharedEngine(one, self._limits[name]) for name, one in self.counted.items()}
 
     def warm_up(self, streams: int) -> None:
-        """Every size of batch that so many streams can come to: engines prepare something for each. Raises
-        EngineError."""
+        """Run every batch size up to ``streams`` once, since engines prepare each size. Raises EngineError."""
         for name in self.counted:
             sample, rows = shipped_catalog()[name].zeros(), 1
             while rows <= min(streams, self._limits[name].most):
@@ -80,15 +79,15 @@ class Pool:
         self.take()
 
     def models(self, stream: int, spans: Spans) -> FaceModels:
-        """What this stream looks through; ``spans`` count its time in networks, waiting included."""
+        """Return the models of one stream; ``spans`` counts its time in networks, waiting included."""
         mine = {name: TimedEngine(shared.for_stream(stream), spans) for name, shared in self._shared.items()}
         return bind_models(self._networks, self._config, mine.__getitem__)
 
     def forget(self, stream: int) -> None:
-        """The stream has ended."""
+        """Release a stream that ended."""
         for shared in self._shared.values():
             shared.forget(stream)
 
     def take(self) -> dict[str, tuple[dict[int, int], float]]:
-        """Network -> what it did since the last time: rows of a batch -> how often, and seconds in the engine."""
+        """Return network -> (batch size -> count, seconds in the engine) since the last call."""
         return {name: one.take() for name, one in self.counted.items()}

@@ -1,4 +1,4 @@
-"""How many bytes each stage of the loop has to move at least, for one face."""
+"""Compute the minimum number of bytes that each stage of the loop moves for one face."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from rtswap.vision.talking_head import AnimatedHead, Motion
 
 
 def stage_bytes(rig: Rig, size: tuple[int, int], face_px: int) -> dict[str, float]:
-    """Stage -> bytes read and written, each once, of a face ``face_px`` wide in a picture of (width, height)
-    ``size``. A picture has 3 bytes a pixel, a mask 1. The networks are counted apart (``costs``)."""
+    """Return stage -> bytes read and written once, for a face ``face_px`` wide in a frame of (width, height)
+    ``size``. A frame has 3 bytes per pixel, a mask 1. ``costs`` counts the networks separately."""
     swapper = rig.program().swappers[0]
     mesh = AnimatedHead(*rig.people.portrait(TARGETS[0]), face_px).mesh(Motion.at(0.0))
     _, (width, height) = swapper.view(mesh, Quality().max_face_px)

@@ -1,9 +1,8 @@
-"""``rtswap bench --streams N``: so many cameras at once, each with its own people, tracker and loop, sharing the
-networks.
+"""``rtswap bench --streams N``: run N cameras at once, each with its own source, target, tracker and loop, that share
+the networks.
 
-Frames come from memory at 30 a second, each stream's a little after the last one's, as cameras that nobody
-synchronises. Quality stays full, so that a frame costs the same however many streams there are: what the machine
-cannot do shows as frames dropped.
+Frames come from memory at 30 fps, with a different offset for each stream, like cameras that are not synchronised.
+Quality stays at full, so that a frame costs the same with any number of streams; an overloaded machine drops frames.
 """
 
 from __future__ import annotations
@@ -39,24 +38,22 @@ from rtswap.source.personas import list_personas
 SIZE, FACE_PX, FPS = (1280, 720), 300, 30.0
 WARM_UP_S = 1.5
 MOST_WARM_UP_S = 4.0
-"""Per stream, before all of them begin: on a GPU each has graphs of its own to capture."""
+"""Longest warm-up of a stream before the run: on a GPU each stream captures its own graphs."""
 MOST_STREAMS = 256
 FULL_QUALITY = BudgetConfig(target_s=0.0)
 GOLDEN = 0.618034
-"""Of a frame's time, by which each stream comes later than the last: never twice at the same moment."""
+"""Offset between one stream and the next, in frame times: no two streams coincide."""
 TARGETS = ("ben", "carl", "dan", "mei")
 
 
 def read_counts(text: str) -> tuple[int, ...]:
-    """``1,2,4``: ascending, each once. Raises UsageError."""
+    """Parse ``1,2,4`` into ascending, distinct numbers. Raises UsageError."""
     try:
         counts = sorted({int(part) for part in text.split(",")})
     except ValueError:
         counts = []
     if not counts or counts[0] < 1 or counts[-1] > MOST_STREAMS:
-        raise UsageError(
-            "no number of streams", expected=f"1 to {MOST_STREAMS}, or several as in 1,2,4,8,16", got=text
-        )
+        raise UsageError("invalid --streams", expected=f"1 to {MOST_STREAMS}, or several as in 1,2,4,8,16", got=text)
     return tuple(counts)
 
 
@@ -69,8 +66,8 @@ def bench_streams(
     wait_s: float = 0.0,
     out: str | None,
 ) -> dict[str, Any]:
-    """Each number of streams in turn; returns and, where ``out`` names a file, writes the figures, with a plot beside
-    it. ``wait_s``: what a request may wait for others, where there are others. Raises RtswapError."""
+    """Measure each number of streams in turn. Return the figures and, if ``out`` is given, write them to that file
+    and a plot beside it. ``wait_s``: how long a request may wait for other streams. Raises RtswapError."""
     if out:
         check_writable(Path(out))
     networks = Networks(config, on_event=console.event)
@@ -95,7 +92,7 @@ def bench_streams(
 
 
 class Run:
-    """So many streams, from the first frame to the last."""
+    """One measurement with ``count`` streams."""
 
     def __init__(self, config: Config, people: People, pool: Pool, count: int, seconds: float) -> None:
         self._config, self._people, self._pool = config, people, pool
@@ -105,7 +102,7 @@ class Run:
         self._names = [_who(stream) for stream in range(count)]
 
     def measure(self) -> dict[str, Any]:
-        """``each`` stream's figures and those of ``all``. Raises RtswapError."""
+        """Return the figures of ``each`` stream and of ``all`` together. Raises RtswapError."""
         self._pool.warm_up(self._count)
         sessions = [self._session(stream) for stream in range(self._count)]
         meter = Meter(self._pool, time.perf_counter() + WARM_UP_S)
@@ -133,7 +130,7 @@ class Run:
 
 
 class Meter:
-    """What the process takes from ``begins_at`` on, on the clock of ``time.perf_counter``."""
+    """Resource use of the process from ``begins_at`` on (``time.perf_counter``)."""
 
     def __init__(self, pool: Pool, begins_at: float) -> None:
         self._pool, self._begins_at = pool, begins_at
@@ -142,7 +139,7 @@ class Meter:
         self._rss = 0
 
     def tick(self) -> None:
-        """Call it often."""
+        """Take a sample; call it often."""
         now = time.perf_counter()
         if now < self._begins_at:
             return
@@ -153,7 +150,7 @@ class Meter:
         self._gpu.sample()
 
     def taken(self) -> dict[str, Any]:
-        """Seconds of processor and GPU, megabytes at most, and what the networks did."""
+        """Return seconds of processor and GPU, peak megabytes, and the batches of each network."""
         wall_s = time.perf_counter() - (self._began or self._begins_at)
         return {
             "cpu_s": time.process_time() - self._cpu_s,
@@ -220,8 +217,7 @@ def _ages(seconds: Sequence[float]) -> dict[str, float]:
 
 
 def _who(stream: int) -> tuple[str, str]:
-    """Source and target of a stream: not the same person, and every stream's source another, while there are so
-    many."""
+    """Return source and target of a stream: two different people; sources repeat only when all are used."""
     names = [person.name for person in list_personas()]
     target = TARGETS[stream % len(TARGETS)]
     source = names[stream % len(names)]
@@ -232,8 +228,8 @@ def _draw(path: Path, found: Mapping[int, Mapping[str, Any]], subtitle: str) -> 
     try:
         write_atomic(path, draw_streams({count: figures["all"] for count, figures in found.items()}, subtitle))
     except OSError as error:
-        raise OutputError(f"{path} cannot be written", got=str(error), do="Give --out another path.") from error
+        raise OutputError(f"cannot write {path}", got=str(error), do="Choose another path with --out.") from error
 
 
 def _ignore(event: str) -> None:
-    """Nobody listens."""
+    """Discard the event."""

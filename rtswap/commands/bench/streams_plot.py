@@ -1,4 +1,4 @@
-"""What one more stream costs, drawn over the number of streams."""
+"""Plot cost, frame age and frame rate over the number of streams."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SIZE = (900, 250)
 
 
 def draw_streams(found: Mapping[int, Mapping[str, Any]], subtitle: str) -> bytes:
-    """A PNG. ``found``: number of streams -> the figures of all of them together. What was not measured has no
+    """Return a PNG file. ``found``: number of streams -> their combined figures. Values that were not measured get no
     curve."""
     names = [plural(count, "stream") for count in found]
 

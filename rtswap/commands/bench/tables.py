@@ -1,4 +1,4 @@
-"""What ``rtswap bench`` prints: tables of a few rows, and the verdict in words."""
+"""Format the results of ``rtswap bench`` as tables and a verdict."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from rtswap.commands.reports.table import Cell, table
 from rtswap.core.text import plural, size
 
 KEEPS_UP = 0.98
-"""Share of a camera's rate from which a machine keeps up with it."""
+"""A machine keeps up with a camera from this share of its frame rate."""
 CAMERA_FPS, LEAST_FPS = 60, 30
-MORE = "--stats shows each stage; --json and --out FILE hold everything."
+MORE = "Add --stats for each stage, --json or --out FILE for all figures."
 
 
 def cases(result: Mapping[str, Any], *, stats: bool) -> list[Shown]:
-    """Of the plain ``rtswap bench``."""
+    """Format the result of ``rtswap bench`` without --engine and --streams."""
     rows: list[Sequence[Cell]] = []
     for name, found in result["cases"].items():
         live, age = found["at_60_fps"], found["at_60_fps"]["frame_age_ms"]
@@ -50,7 +50,7 @@ def _verdict(found: Mapping[str, Any]) -> Cell:
 
 
 def _in_words(found: Mapping[str, Any]) -> list[str]:
-    """``720p at 60 fps: yes, frames are 21 ms old at most (99 %)``, for one face in each size."""
+    """Return ``720p at 60 fps: yes, 99 % of frames at most 21 ms old``, for one face in each size."""
     said = []
     for name, case in found.items():
         if ", 1 face" not in name:
@@ -59,7 +59,7 @@ def _in_words(found: Mapping[str, Any]) -> list[str]:
         live = case["at_60_fps"]
         if live["fps"] >= KEEPS_UP * CAMERA_FPS:
             lower = " at lower quality" if live["quality_level"] else ""
-            age = f"frames are {live['frame_age_ms']['p99']:.0f} ms old at most (99 %)"
+            age = f"99 % of frames at most {live['frame_age_ms']['p99']:.0f} ms old"
             said.append(f"{height}p at {CAMERA_FPS} fps: yes{lower}, {age}")
         elif case["possible_fps"] >= LEAST_FPS:
             said.append(f"{height}p at {LEAST_FPS} fps: yes")
@@ -69,12 +69,12 @@ def _in_words(found: Mapping[str, Any]) -> list[str]:
 
 
 def _height(case: str) -> str:
-    """``720`` of ``1280x720, 1 face of 300 px``"""
+    """Return ``720`` for ``1280x720, 1 face of 300 px``."""
     return case.partition(",")[0].partition("x")[2]
 
 
 def streams(result: Mapping[str, Any]) -> list[Shown]:
-    """Of ``--streams``."""
+    """Format the result of ``--streams``."""
     of_all = {int(count): figures["all"] for count, figures in result["streams"].items()}
     gpu = any(found["gpu_ms_per_frame"] is not None for found in of_all.values())
     rows = []
@@ -100,7 +100,7 @@ def streams(result: Mapping[str, Any]) -> list[Shown]:
 
 
 def engines(result: Mapping[str, Any], per_frame: Mapping[str, str]) -> list[Shown]:
-    """Of ``--engine a,b``. ``per_frame``: engine -> what the networks of a frame take, in words."""
+    """Format the result of ``--engine a,b``. ``per_frame``: engine -> cost of the networks of a frame, as text."""
     names = list(result["loop"])
     networks = [
         (title, f"{1e3 * row['gmacs']:.1f}", f"{row['mb']:.2f}", *(_network(row[name]) for name in names))
@@ -113,7 +113,7 @@ def engines(result: Mapping[str, Any], per_frame: Mapping[str, str]) -> list[Sho
         table(("!network", ">MMAC", ">MB", *names), networks, "Networks: milliseconds, share of this machine's peak"),
         *(f"{name}: {per_frame[name]}, networks of a frame" for name in names),
         "",
-        table(("!the loop", *names), [rates, *loops], "The loop: milliseconds, share of the copy rate"),
+        table(("!loop", *names), [rates, *loops], "Loop: milliseconds, share of the copy rate"),
         *(f"limits for {name}: {_limits(limits)}" for name, limits in result["limits"].items()),
     ]
     return [*shown, *(f"not run: {name}: {reason}" for name, reason in result["not_run"].items())]
@@ -128,7 +128,7 @@ def _network(one: Mapping[str, Any]) -> Cell:
 
 
 def _stage(stage: Mapping[str, Any] | None) -> str:
-    """More than the copy rate is only had from a cache."""
+    """Format a stage's time and share of the copy rate; a share above 1 means that the data was in a cache."""
     if stage is None:
         return "-"
     share = stage.get("share_of_limit")
@@ -138,6 +138,4 @@ def _stage(stage: Mapping[str, Any] | None) -> str:
 
 def _limits(found: Mapping[str, Any]) -> str:
     bus = f", {found['upload_gb_s']:g} GB/s up, {found['download_gb_s']:g} down" if "upload_gb_s" in found else ""
-    return (
-        f"{found['what']}: {found['gemm_gflops']:,.0f} GFLOP/s in products, {found['copy_gb_s']:g} GB/s copied{bus}"
-    )
+    return f"{found['what']}: {found['gemm_gflops']:,.0f} GFLOP/s in matrix products, {found['copy_gb_s']:g} GB/s copied{bus}"

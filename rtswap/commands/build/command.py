@@ -1,4 +1,4 @@
-"""Builds TensorRT plans."""
+"""``rtswap build``: flags and entry point."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from rtswap.commands.flags import Parser
 def _parser() -> Parser:
     made = Parser(
         "rtswap build",
-        "Builds TensorRT plans of the networks that come with rtswap, or of any ONNX file. No GPU is needed for it.",
+        "Builds TensorRT plans of the networks that come with rtswap, or of any ONNX file. Needs no GPU.",
         "examples:\n  rtswap build                                       every network of the catalogue\n"
-        "  rtswap build landmarks --precision fp16            one of them, in half precision\n"
-        "  rtswap build my.onnx --target 8.9 --batch 1,4,16   a file, for one kind of card, for 1 to 16 faces",
+        "  rtswap build landmarks --precision fp16            one network, in half precision\n"
+        "  rtswap build my.onnx --target 8.9 --batch 1,4,16   a file, for one compute capability, for 1 to 16 faces",
     )
     made.takes("names", "[NETWORK|FILE.onnx ...]", many=True)
-    group = made.add_argument_group("What is built")
-    group.add_argument("--precision", metavar="P", help="fp32, fp16 or bf16 [what is known to be safe]")
-    group.add_argument("--target", metavar="N.N", help="compute capability, such as 8.9 [every card]")
-    group.add_argument("--batch", metavar="N[,N,N]", help="faces at once: 4, or least,usual,most as in 1,4,16")
-    group.add_argument("--force", action="store_true", help="build again what is there")
+    group = made.add_argument_group("Plans")
+    group.add_argument("--precision", metavar="P", help="fp32, fp16 or bf16 [fp16 where it is accurate enough]")
+    group.add_argument(
+        "--target", metavar="N.N", help="compute capability of the GPU, such as 8.9 [8.0, 8.6, 8.9, 12.0 and later]"
+    )
+    group.add_argument("--batch", metavar="N[,N,N]", help="faces at once: 4, or min,usual,max as in 1,4,16")
+    group.add_argument("--force", action="store_true", help="rebuild existing plans")
     return made.with_table(["console"], config=False)
 
 

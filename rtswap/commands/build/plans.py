@@ -1,4 +1,4 @@
-"""What ``rtswap build`` and ``scripts/build_engines.py`` do: words in, plans made, a summary out."""
+"""Build TensorRT plans for ``rtswap build`` and ``scripts/build_engines.py``."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from rtswap.engines.tensorrt.plan_store import PlanCache, plan_folder
 
 
 def read_options(precision: str = "", target: str = "", batch: str = "", *, force: bool = False) -> PlanOptions:
-    """The flags' texts, empty where they were not given. Raises UsageError."""
+    """Parse the values of the flags; an empty one means its default. Raises UsageError."""
     if precision and precision not in PRECISIONS:
-        raise UsageError("there is no such precision", expected=" or ".join(PRECISIONS), got=precision)
+        raise UsageError("invalid --precision", expected=" or ".join(PRECISIONS), got=precision)
     if target and not re.fullmatch(r"\d{1,2}\.\d", target):
-        raise UsageError("no compute capability", expected="one such as 8.9", got=target)
+        raise UsageError("invalid --target", expected="a compute capability such as 8.9", got=target)
     return PlanOptions(precision or None, target, _batch(batch) if batch else None, force)
 
 
 def _batch(text: str) -> tuple[int, int, int]:
-    """``4``: always four faces; ``1,4,16``: one to sixteen, usually four."""
+    """Parse ``4``, always four faces, or ``1,4,16``: one to sixteen, usually four. Raises UsageError."""
     try:
         lengths = [int(part) for part in text.split(",")]
     except ValueError:
         lengths = []
     least, usual, most = lengths if len(lengths) == 3 else (lengths * 3 if len(lengths) == 1 else (0, 0, 0))
     if not 1 <= least <= usual <= most <= 1024:
-        raise UsageError("no batch", expected="4, or least,usual,most as in 1,4,16", got=text)
+        raise UsageError("invalid --batch", expected="4, or min,usual,max as in 1,4,16", got=text)
     return least, usual, most
 
 
@@ -48,10 +48,11 @@ def build_networks(
     on_progress: Callable[[int, int | None, str], None] = lambda done, total, line: None,
     on_event: Callable[[str], None] = lambda event: None,
 ) -> dict[str, Any]:
-    """Build each network of ``names`` (all of ``catalog`` where there are none), keep the plans under ``folder``.
+    """Build each network of ``names`` (all of ``catalog`` if empty) and store the plans under ``folder``.
 
-    A name is one of the catalogue, whose file ``path_of`` knows, or an ONNX file. Returns ``built`` and ``failed``,
-    name -> line. Raises EngineError where TensorRT is missing, ModelError and UsageError for names that mean nothing.
+    A name is a network of the catalogue, whose file ``path_of`` returns, or an ONNX file. Returns ``built`` and
+    ``failed``, each name -> line. Raises EngineError if TensorRT is missing, ModelError and UsageError for unknown
+    names.
     """
     tensorrt = load_tensorrt()
     _check(tensorrt, options)
@@ -69,7 +70,7 @@ def build_networks(
 
 
 def shown(result: Mapping[str, Any]) -> list[Shown]:
-    """For people: ``build_networks``'s result as a table."""
+    """Format the result of ``build_networks`` as a table."""
     rows: list[Sequence[Cell]] = [(name, ("built", "good"), line) for name, line in result["built"].items()]
     rows += [(name, ("failed", "bad"), reason) for name, reason in result["failed"].items()]
     count = plural(len(result["built"]), "plan")
@@ -79,7 +80,7 @@ def shown(result: Mapping[str, Any]) -> list[Shown]:
 def _check(tensorrt: TensorRt, options: PlanOptions) -> None:
     if not tensorrt.portable:
         raise EngineError(
-            f"{tensorrt.name} builds plans only on the GPU they run on, when they are needed",
+            f"{tensorrt.name} builds plans only on the GPU that runs them, on first use",
             do="Run: pip install tensorrt_rtx",
         )
     if options.target and options.target not in tensorrt.targets:
@@ -92,7 +93,7 @@ def _check(tensorrt: TensorRt, options: PlanOptions) -> None:
 def _whole(
     catalog: Sequence[str], path_of: Callable[[str], Path], on_event: Callable[[str], None]
 ) -> list[tuple[str, Path]]:
-    """Every network whose weights are there: those of an extra that nobody installed are left out, and said so."""
+    """Return every network whose weights are available; report those of extras that are not installed."""
     found = []
     for name in catalog:
         try:
@@ -113,7 +114,7 @@ def _path(word: str, path_of: Callable[[str], Path]) -> Path:
 def _line(built: BuildResult) -> str:
     manifest = built.manifest
     assert manifest is not None
-    how = f"built in {built.took_s:.1f} s" if built.fresh else "was there"
+    how = f"built in {built.took_s:.1f} s" if built.fresh else "cached"
     target = f" for {manifest.recipe.target}" if manifest.recipe.target else ""
     shapes = "; ".join(f"{spec.name} {spec}" for spec in manifest.inputs)
-    return f"{manifest.recipe.precision}{target}, {manifest.plan_bytes / 1e6:.1f} MB, {how}, takes {shapes}"
+    return f"{manifest.recipe.precision}{target}, {manifest.plan_bytes / 1e6:.1f} MB, {how}, inputs {shapes}"

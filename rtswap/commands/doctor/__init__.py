@@ -1,1 +1,1 @@
-"""``rtswap doctor``: what is missing on this machine, and how to fix it."""
+"""``rtswap doctor``: check what is missing on this machine and how to fix it."""

@@ -1,6 +1,6 @@
-"""What ``rtswap doctor`` looks at. Each check is a function of the machine that returns its findings.
+"""The checks of ``rtswap doctor``. Each one is a function that returns its findings.
 
-Nothing is changed, no camera is opened for longer than it takes to ask for its modes, nothing is downloaded.
+A check changes and downloads nothing, and opens a camera only to read its modes.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ LOOPBACK = 'sudo modprobe v4l2loopback exclusive_caps=1 card_label="rtswap"'
 
 
 class State(Enum):
-    """How a check ended."""
+    """The result of a check."""
 
     OK = "ok"
     NOTE = "note"
-    """Something optional is not there."""
+    """An optional item is missing."""
     MISSING = "missing"
-    """The default job, webcam to virtual camera or window, does not run without it."""
+    """A default run, webcam to virtual camera or window, needs this item."""
 
 
 class Finding(NamedTuple):
@@ -44,14 +44,14 @@ class Finding(NamedTuple):
     state: State
     found: str
     mend: str = ""
-    """The command, or the sentence, that fixes it."""
+    """The command or sentence that fixes it."""
 
 
 Check = Callable[[], list[Finding]]
 
 
 def check_python() -> list[Finding]:
-    """Its version, and the system it runs on."""
+    """Check the Python version and report the system."""
     good = sys.version_info >= MIN_PYTHON
     what = f"{platform.python_version()}, {platform.system()} {platform.release()}, {platform.machine()}"
     return [
@@ -60,7 +60,7 @@ def check_python() -> list[Finding]:
 
 
 def check_processor() -> list[Finding]:
-    """Its name, threads and memory."""
+    """Report the processor's name, threads and memory."""
     import psutil
 
     memory_gib = psutil.virtual_memory().total / 2**30
@@ -70,7 +70,7 @@ def check_processor() -> list[Finding]:
 
 
 def check_cameras() -> list[Finding]:
-    """Those that pictures can be taken from."""
+    """List the usable cameras."""
     from rtswap.media.cameras import list_cameras
 
     try:
@@ -85,7 +85,7 @@ def check_cameras() -> list[Finding]:
 def check_virtual_camera(
     *, system: str = platform.system(), sys_folder: Path = Path("/sys"), package: bool | None = None
 ) -> list[Finding]:
-    """The package that talks to the driver, and the driver. Either is optional while there is a display."""
+    """Check pyvirtualcam and the virtual camera driver. Both are optional if there is a display."""
     has_package = importlib.util.find_spec("pyvirtualcam") is not None if package is None else package
     findings = [
         Finding("Virtual camera", State.OK, "package pyvirtualcam installed")
@@ -125,18 +125,18 @@ def _obs(system: str) -> Finding:
         return Finding("Virtual camera driver", State.OK, "OBS Studio is installed")
     mend = "brew install --cask obs" if system == "Darwin" else "winget install OBSProject.OBSStudio"
     return Finding(
-        "Virtual camera driver", State.NOTE, "OBS Studio, whose virtual camera is used, was not found", mend
+        "Virtual camera driver", State.NOTE, "OBS Studio, which provides the virtual camera, not found", mend
     )
 
 
 def check_display(*, system: str = platform.system(), environ: Mapping[str, str] = os.environ) -> list[Finding]:
-    """The preview window: a display, and an OpenCV that can draw windows."""
+    """Check for a display and an OpenCV with window support."""
     import cv2
 
     gui = next((line for line in cv2.getBuildInformation().splitlines() if line.strip().startswith("GUI:")), "")
     if "NONE" in gui:
         mend = "pip uninstall -y opencv-python-headless && pip install --force-reinstall opencv-python"
-        return [Finding("Preview window", State.NOTE, "this OpenCV was built without windows", mend)]
+        return [Finding("Preview window", State.NOTE, "this OpenCV was built without window support", mend)]
     if system == "Linux" and not (environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY")):
         mend = "Run in a desktop session, or name an --output."
         return [Finding("Preview window", State.NOTE, "no display", mend)]
@@ -144,10 +144,10 @@ def check_display(*, system: str = platform.system(), environ: Mapping[str, str]
 
 
 def check_engines() -> list[Finding]:
-    """At least one is needed; the reason of each that does not import is shown."""
+    """Check the CPU engines, of which at least one is needed; report why any fails to import."""
     findings = [_engine("OpenVINO", "openvino"), _engine("ONNX Runtime", "onnxruntime")]
     if not any(finding.state is State.OK for finding in findings):
-        findings.append(Finding("Engines", State.MISSING, "none imports", "pip install openvino onnxruntime"))
+        findings.append(Finding("Engines", State.MISSING, "no engine found", "pip install openvino onnxruntime"))
     return findings
 
 
@@ -164,30 +164,30 @@ def _engine(title: str, module: str) -> Finding:
 
 
 def check_gpu() -> list[Finding]:
-    """The cards, as the driver names them; the version of the driver where nvidia-smi tells it."""
+    """Report the GPUs by the driver's names, and the driver version if nvidia-smi reports it."""
     from rtswap.gpu.driver import find_gpus
 
     try:
         gpus = find_gpus()
     except RtswapError as error:
-        return [Finding("GPU", State.OK, f"none that can be used: {error}; the processor is used")]
+        return [Finding("GPU", State.OK, f"no usable GPU: {error}; networks run on the processor")]
     driver = _output(["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]).splitlines()
     version = f"; driver {driver[0].strip()}" if driver else ""
     return [Finding("GPU", State.OK, f"{'; '.join(map(str, gpus))}{version}")]
 
 
 def check_gpu_engines(*, has_gpu: bool | None = None) -> list[Finding]:
-    """Which engines can run on the GPU, and why the others cannot. Without one nothing is imported: torch is slow."""
+    """Report which GPU engines run and why the others do not. Without a GPU import nothing: torch is slow."""
     from rtswap.engines.start import ON_GPU, why_no_gpu
 
-    without = why_no_gpu() if has_gpu is None else "" if has_gpu else "there is no GPU"
+    without = why_no_gpu() if has_gpu is None else "" if has_gpu else "no GPU found"
     if without:
         builder = package_version("tensorrt_rtx")
-        note = f"; tensorrt_rtx {builder} is there to build plans for other machines" if builder else ""
+        note = f"; tensorrt_rtx {builder} can build plans for other machines" if builder else ""
         return [Finding("Engines for a GPU", State.NOTE, f"{' and '.join(ON_GPU)} do not run: {without}{note}")]
     torch, tensorrt = _torch_finding(), _tensorrt_finding()
     if torch.state is not State.OK and tensorrt.state is State.OK:
-        found = f"{tensorrt.found}, but torch, which owns its memory, is missing"
+        found = f"{tensorrt.found}, but torch, which manages its memory, is missing"
         tensorrt = Finding(tensorrt.name, State.NOTE, found)
     return [torch, tensorrt]
 
@@ -218,39 +218,39 @@ def _tensorrt_finding() -> Finding:
         return Finding(name, State.NOTE, str(error), error.do)
     if capability and not found.serves(capability):
         refusal = f"{found.refusal(capability)}, but on {', '.join(found.targets)} and newer"
-        return Finding(name, State.NOTE, refusal, "--engine torch-cuda runs there; so may: pip install tensorrt")
+        return Finding(name, State.NOTE, refusal, "Use --engine torch-cuda, or try: pip install tensorrt")
     return Finding(name, State.OK, f"{found.name} {found.version}")
 
 
 def check_plans(folder: Path, *, hash_of: Callable[[str], str] = lambda network: "") -> list[Finding]:
-    """The plans of TensorRT that lie in ``folder``: which networks, how large, and what cannot be used.
-    ``hash_of``: a network's sha256 today, empty for one that is not known."""
+    """Report the TensorRT plans in ``folder``: networks, size, and which are unusable. ``hash_of`` returns the
+    current SHA-256 of a network, empty for an unknown one."""
     from rtswap.engines.tensorrt.plan_store import PlanCache
 
     name, stored = "TensorRT plans", list(PlanCache(folder).stored())
     if not stored:
-        return [Finding(name, State.OK, "none; built when a GPU needs them, or by: rtswap build")]
+        return [Finding(name, State.OK, "none; built on first use with a GPU, or by: rtswap build")]
     size = sum(one.bytes for one in stored) + sum(path.stat().st_size for path in folder.glob("*.kernels"))
     good = [one.manifest for one in stored if one.manifest is not None]
-    held = ", ".join(sorted({f"{one.network} {one.recipe.precision}" for one in good})) or "none that can be used"
+    held = ", ".join(sorted({f"{one.network} {one.recipe.precision}" for one in good})) or "none usable"
     parts = [f"{len(stored)} plans, {size / 1e6:.0f} MB in {folder}: {held}"]
     if len(good) < len(stored):
-        parts.append(f"{len(stored) - len(good)} without a manifest that can be read")
+        parts.append(f"{len(stored) - len(good)} without a readable manifest")
     old = [
         f"{one.network} by {one.module} {one.version}" for one in good if one.version != package_version(one.module)
     ]
     if old:
-        parts.append(f"of a version that is not installed: {', '.join(old)}")
+        parts.append(f"built by a version that is not installed: {', '.join(old)}")
     changed = sorted({one.network for one in good if hash_of(one.network) not in ("", one.onnx_sha256)})
     if changed:
-        parts.append(f"of a network that has changed since: {', '.join(changed)}")
+        parts.append(f"built from an older network file: {', '.join(changed)}")
     if len(parts) == 1:
         return [Finding(name, State.OK, parts[0])]
     return [Finding(name, State.NOTE, "; ".join(parts), "rtswap build --force")]
 
 
 def check_codecs() -> list[Finding]:
-    """The encoders of the default file format, and the decoders of what cameras and phones write."""
+    """Check the encoders of the default file format and the decoders for files from cameras and phones."""
     import av
 
     def missing(names: tuple[str, ...], mode: str) -> list[str]:
@@ -270,7 +270,7 @@ def check_codecs() -> list[Finding]:
 
 
 def check_folder(name: str, folder: Path) -> list[Finding]:
-    """That files can be written where networks are kept, and that there is room."""
+    """Check that ``folder`` is writable and has enough free space."""
     try:
         make_writable(folder)
     except OSError as error:
@@ -291,12 +291,12 @@ def _camera_mend(system: str) -> str:
             return "sudo usermod -aG video $USER, then log in again"
         return "Plug in a camera; `ls /dev/video*` must list it."
     if system == "Darwin":
-        return "Allow the terminal the camera: System Settings, Privacy & Security, Camera"
-    return "Allow desktop apps the camera: Settings, Privacy & security, Camera"
+        return "Allow the terminal to use the camera: System Settings, Privacy & Security, Camera"
+    return "Allow desktop apps to use the camera: Settings, Privacy & security, Camera"
 
 
 def _output(command: list[str]) -> str:
-    """What the command prints; nothing where it is not installed, fails or hangs."""
+    """Return the command's output; empty if it is not installed, fails or takes more than 10 s."""
     place = program(command[0])
     if place is None:
         return ""

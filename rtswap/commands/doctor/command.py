@@ -1,4 +1,4 @@
-"""Checks the machine."""
+"""``rtswap doctor``: flags and entry point."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from rtswap.commands.flags import Parser
 
 
 def _parser() -> Parser:
-    return Parser(
-        "rtswap doctor", "Checks this machine, and prints for each thing that is missing how to fix it."
-    ).with_table(["console"], config=False)
+    return Parser("rtswap doctor", "Checks this machine and prints how to fix each missing item.").with_table(
+        ["console"], config=False
+    )
 
 
 def _run(flags: Flags) -> int:
@@ -18,4 +18,4 @@ def _run(flags: Flags) -> int:
     return examine(console_of_flags(flags))
 
 
-COMMAND = Command("doctor", "check this machine, and say how to fix what is missing", _parser, _run)
+COMMAND = Command("doctor", "check this machine and print how to fix what is missing", _parser, _run)

@@ -1,4 +1,4 @@
-"""``rtswap doctor``: runs the checks, shows a table, and for each thing that is missing the command that fixes it."""
+"""``rtswap doctor``: run the checks and print a table, with a fix for each missing item."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STYLES = {State.OK: "good", State.NOTE: "warn", State.MISSING: "bad"}
 
 
 def examine(console: Console, steps: Sequence[Check] | None = None) -> int:
-    """Print the report. Returns 0, or 1 where something that the default job needs is missing."""
+    """Print the report. Return 1 if something that a default run needs is missing, else 0."""
     findings = [finding for step in (default_steps() if steps is None else steps) for finding in carefully(step)]
     verdict = outputs_verdict(findings)
     if verdict is not None:
@@ -28,7 +28,7 @@ def examine(console: Console, steps: Sequence[Check] | None = None) -> int:
 
 
 def carefully(step: Check) -> list[Finding]:
-    """A check that needs a package which does not import is a finding as well."""
+    """Run a check; a package that fails to import becomes a finding."""
     try:
         return step()
     except (ImportError, OSError) as error:
@@ -38,14 +38,15 @@ def carefully(step: Check) -> list[Finding]:
 
 
 def mend_import(reason: str) -> str:
-    """``libGL.so.1: cannot open shared object file``: a system library; anything else: a package."""
+    """Return the command that fixes a failed import: a missing system library such as ``libGL.so.1: cannot open
+    shared object file``, or else a package."""
     if ".so" in reason and "cannot open shared object" in reason:
         return "sudo apt install libgl1 libglib2.0-0"
     return "pip install --force-reinstall rtswap"
 
 
 def default_steps() -> list[Check]:
-    """In the order of the report."""
+    """Return all checks in the order of the report."""
     return [
         checks.check_python,
         checks.check_processor,
@@ -63,7 +64,7 @@ def default_steps() -> list[Check]:
 
 
 def check_models() -> list[Finding]:
-    """The folder where networks are kept, and those that lie there: damaged ones that can be made again are."""
+    """Check the model cache and the networks in it. Damaged ones are rebuilt where possible."""
     from rtswap.networks.catalog import shipped_catalog
     from rtswap.networks.registry import Registry, cache_folder
 
@@ -84,24 +85,24 @@ def check_models() -> list[Finding]:
                 Finding("Models", State.MISSING, error.what, error.do or "pip install --force-reinstall rtswap")
             )
     mended = f" ({'; '.join(events)})" if events else ""
-    found = f"intact: {', '.join(good)}{mended}" if good else "none yet; they are made at the first run"
+    found = f"intact: {', '.join(good)}{mended}" if good else "none yet; the first run creates them"
     return [*findings, Finding("Models", State.OK, found)]
 
 
 def check_choice() -> list[Finding]:
-    """Which engine ``--engine auto`` took when it last had to choose, and by which figures."""
+    """Report the engine that ``--engine auto`` last chose, with its measurements."""
     from rtswap.networks.registry import cache_folder
 
     try:
         found = json.loads((cache_folder() / "landmarks.engine.json").read_text("utf-8"))
         why = str(found["why"])
     except (OSError, ValueError, KeyError, TypeError):
-        return [Finding("--engine auto", State.OK, "has not chosen yet; it measures at the first start")]
+        return [Finding("--engine auto", State.OK, "no choice yet; the first run measures the engines")]
     return [Finding("--engine auto", State.OK, why)]
 
 
 def check_plans() -> list[Finding]:
-    """TensorRT's plans, in the folder where networks are kept."""
+    """Check the TensorRT plans in the model cache."""
     from rtswap.engines.tensorrt.plan_store import plan_folder
     from rtswap.networks.catalog import shipped_catalog
     from rtswap.networks.registry import Registry, cache_folder
@@ -110,7 +111,7 @@ def check_plans() -> list[Finding]:
     catalog = shipped_catalog()
 
     def hash_of(network: str) -> str:
-        """Of the file as it lies there: nothing is made or fetched for a report."""
+        """SHA-256 of the cached file; a report builds and downloads nothing."""
         entry = catalog.get(network)
         if entry is None:
             return ""
@@ -124,7 +125,7 @@ def check_plans() -> list[Finding]:
 
 
 def outputs_verdict(findings: Sequence[Finding]) -> Finding | None:
-    """The default job needs a virtual camera or a window: missing only where there is neither."""
+    """Return a MISSING finding if there is neither a virtual camera nor a window, which a default run needs."""
     states = {finding.name: finding.state for finding in findings}
     camera = [states.get("Virtual camera"), states.get("Virtual camera driver")]
     if None in (*camera, states.get("Preview window")):
@@ -140,7 +141,7 @@ def outputs_verdict(findings: Sequence[Finding]) -> Finding | None:
 
 
 def shown(findings: Sequence[Finding]) -> list[Shown]:
-    """For people: a table, then a line for each thing that can be fixed."""
+    """Format the findings as a table, with a line for each item that can be fixed."""
     rows = [((finding.state.value, STYLES[finding.state]), finding.name, finding.found) for finding in findings]
     parts: list[Shown] = [table(("!", "!what", "found"), rows)]
     if fixes := [f"  {finding.name}: {finding.mend}" for finding in findings if finding.mend]:

@@ -1,4 +1,4 @@
-"""``rtswap eval``: how good a swapper is, on any photos and clips, beside another one.
+"""``rtswap eval``: measure the quality of a swapper on photos and clips, and compare it with another.
 
-The measures are functions of their own, each checked against a known answer; benchmarks use them as well.
+Each metric is a separate function, tested against a known answer; the benchmarks use them too.
 """

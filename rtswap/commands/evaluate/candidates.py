@@ -1,4 +1,4 @@
-"""What is evaluated: a swapper of the program, any function on pictures, or the results of another program."""
+"""Contenders of an evaluation: a swapper of the program, a function on pictures, or another program's results."""
 
 from __future__ import annotations
 
@@ -33,24 +33,24 @@ class Result:
     """A target after the swap."""
 
     image: Image
-    """As large as the target's."""
+    """Same size as the target's image."""
     mask: Mask
-    """As large: 255 = replaced."""
+    """Same size; 255 = replaced."""
 
 
 class Bound(Protocol):
-    """A contender with a source."""
+    """A contender bound to a source."""
 
     def swap(self, target: Face) -> Result:
-        """As if it had never seen the target. Raises RtswapError where it has no result."""
+        """Swap one target without state from earlier calls. Raises RtswapError if there is no result."""
         ...
 
     def work(self, target: Face, time_s: float) -> object:
-        """Only what is done for a face in the loop, in a picture taken at ``time_s``: to be timed."""
+        """Do the work of the loop for one face at ``time_s``, for timing."""
         ...
 
     def film(self, clip: Clip) -> Swap | None:
-        """The clip swapped; None where it cannot."""
+        """Return the swapped clip; None if clips are not supported."""
         ...
 
 
@@ -59,22 +59,22 @@ class Candidate(Protocol):
 
     @property
     def name(self) -> str:
-        """For table and sheet."""
+        """Name in the table and on the sheet."""
         ...
 
     @property
     def timed(self) -> bool:
-        """Whether its ``swap`` does the work, so that its time tells something."""
+        """Whether ``work`` computes the swap, so that its time is meaningful."""
         ...
 
     def bind(self, source: Face) -> Bound:
-        """Raises RtswapError for a source that it cannot use."""
+        """Bind the contender to a source. Raises RtswapError for an unusable source."""
         ...
 
 
 class ProgramSwapper:
-    """A swapper of the program, with its finishes and checks, as ``config`` wants them. ``model``: another one
-    instead."""
+    """A swapper of the program with the finishes and checks of ``config``. ``model`` replaces the configured
+    swapper."""
 
     timed = True
 
@@ -90,7 +90,7 @@ class ProgramSwapper:
         self._config, self._models, self._model = config, models, model
 
     def bind(self, source: Face) -> Bound:
-        """From the whole photo, as the program loads it."""
+        """Load the source from the complete photo, like the program."""
         loaded = load_source(
             [source.path],
             detector=self._models.photo_detector,
@@ -133,7 +133,9 @@ class _BoundSwapper:
         render = renderer.begin(target.image.copy())
         swaps = render.swap([(track, 0)], quality=Quality(), now=time_s, stages=Spans())
         if not swaps.done:
-            raise InputError("the face would be covered, not swapped", got=str(swaps.failure or "too much hides it"))
+            raise InputError(
+                "the face would be covered, not swapped", got=str(swaps.failure or "too much of it is hidden")
+            )
         render.paste()
         return render.deliver().image
 
@@ -142,7 +144,7 @@ class _BoundSwapper:
 
 
 class PasteProbe:
-    """A canvas that notes masks and matrices of what is pasted on it."""
+    """A canvas that records the masks and matrices of all pastes."""
 
     def __init__(self, canvas: Canvas, pastes: list[tuple[Mask, Matrix]]) -> None:
         self._pastes = pastes
@@ -150,13 +152,13 @@ class PasteProbe:
         self._paste = canvas.paste
 
     def paste(self, crop: Image, mask: Mask, matrix: Matrix) -> None:
-        """As ``protocols.Canvas``."""
+        """See ``protocols.Canvas``."""
         self._pastes.append((mask, matrix))
         self._paste(crop, mask, matrix)
 
 
 class PictureFunction:
-    """Any function ``(source photo, target photo) -> swapped target photo``, BGR uint8, as large as the target."""
+    """A function ``(source photo, target photo) -> swapped target photo``, BGR uint8, same size as the target."""
 
     timed = True
 
@@ -164,12 +166,12 @@ class PictureFunction:
         self.name, self._function = name, function
 
     def bind(self, source: Face) -> Bound:
-        """The function is given the part of the photo around the face."""
+        """Bind to a source. The function gets the photos cropped around the face."""
         return _BoundPictures(lambda target: self._function(source.image, target.image))
 
 
 class ResultFolder:
-    """Results that another program has made: ``SOURCE__TARGET.png`` in a folder, as large as the target's photo."""
+    """Results of another program: ``SOURCE__TARGET.png`` in a folder, same size as the target's photo."""
 
     timed = False
 
@@ -177,19 +179,19 @@ class ResultFolder:
         self.name, self._folder = name or folder.name or str(folder), folder
 
     def bind(self, source: Face) -> Bound:
-        """Raises InputError only when a result is asked for."""
+        """Bind to a source. A missing result raises InputError later, in ``swap``."""
         return _BoundPictures(lambda target: self._read(source, target))
 
     def _read(self, source: Face, target: Face) -> Image:
         stem = f"{source.name}__{target.name}"
         found = sorted(path for path in self._folder.glob("*.*") if path.stem == stem)
         if not found:
-            raise InputError(f"there is no {stem}.png in {self._folder}")
+            raise InputError(f"no {stem}.png found in {self._folder}")
         image = read_image(found[0])
         if image.shape[1::-1] != target.photo_size:
             width, height = target.photo_size
             raise InputError(
-                f"{found[0].name} is not as large as its target",
+                f"{found[0].name} has a different size from its target",
                 expected=f"{width}x{height}",
                 got=f"{image.shape[1]}x{image.shape[0]}",
             )
@@ -204,7 +206,7 @@ class _BoundPictures:
         image = self._make(target)
         if image.shape != target.image.shape or image.dtype != np.uint8:
             raise InputError(
-                f"the swap of {target.name} is no picture of the target's size",
+                f"the swap of {target.name} is not a picture of the target's size",
                 expected=f"uint8 {target.image.shape}",
                 got=f"{image.dtype} {image.shape}",
             )

@@ -1,4 +1,4 @@
-"""Contenders on clips: does the output hold as still as the input, and does it move as the input does?"""
+"""Measure contenders on clips: stability and motion of the output compared with the input."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from rtswap.commands.evaluate.steadiness import flicker, jitter, warp_errors
 
 FEWEST_FRAMES = 12
 MOVES = 0.01
-"""Inter-ocular distances (standard deviation in the input) below which a correlation would be one of noise."""
+"""Minimum standard deviation of an input series, in inter-ocular distances; below it a correlation measures noise."""
 
 
 def film_figures(clip: Clip, swaps: list[Swap], judge: LandmarkJudge, models: FaceModels) -> list[dict[str, float]]:
-    """One row for each swap of the clip; all are looked at through the same crops, placed by the input. Raises
-    InputError where there is no face in its first frame."""
+    """Return one row of figures for each swap of the clip, measured in the same crops, placed by the input. Raises
+    InputError if there is no face in the first frame."""
     guides = judge.guides(clip.images, swapped_face(clip, swaps[0], models))
     before = judge.through(clip.images, guides)
     return [_row(clip, swap, before, judge.through(swap.images, guides)) for swap in swaps]

@@ -1,4 +1,4 @@
-"""Clips, the same clips swapped, and clips of people who do not exist."""
+"""Read, generate and swap clips for evaluation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from rtswap.vision.talking_head import AnimatedHead, clip, persona
 
 FPS = 30.0
 MOST_BYTES = 400_000_000
-"""Of a clip that is held in memory, several times over: 144 frames of 720p."""
+"""Maximum size of a clip, which is held in memory several times: 144 frames of 720p."""
 
 
 @dataclass(frozen=True)
@@ -36,21 +36,22 @@ class Clip:
 
 @dataclass(frozen=True)
 class Swap:
-    """A clip after the program's loop."""
+    """A clip swapped by the program's loop."""
 
     images: list[Image]
     swapped: NDArray[np.bool_]
-    """(T,) as is the next."""
+    """(T,) frames with a swap."""
     covered: NDArray[np.bool_]
+    """(T,) frames with a covered face."""
 
     @property
     def sound(self) -> NDArray[np.bool_]:
-        """(T,) frames with a swap and nothing covered."""
+        """(T,) frames with a swap and no covered face."""
         return self.swapped & ~self.covered
 
 
 def read_clip(path: Path, most_bytes: float = np.inf) -> Clip:
-    """Its frames until the end, or until they take so much memory. Raises InputError."""
+    """Read a clip to its end or up to ``most_bytes`` of frames. Raises InputError."""
     images: list[Image] = []
     times: list[float] = []
     input = open_input(str(path))
@@ -68,10 +69,11 @@ def read_clip(path: Path, most_bytes: float = np.inf) -> Clip:
 
 
 def mesh_in(image: Image, models: FaceModels) -> Points:
-    """(468, 3) of the largest face, as our own network sees it at the third look. Raises InputError for none."""
+    """Return the mesh (468, 3) px of the largest face, after three passes of our landmark network. Raises InputError
+    if there is no face."""
     found = models.photo_detector.detect(image)
     if not found:
-        raise InputError("there is no face in the picture", do="Use one that shows a face from the front.")
+        raise InputError("no face found in the picture", do="Use one that shows a face from the front.")
     mesh = max(found, key=lambda one: one.box[2] - one.box[0]).keypoints
     for _ in range(3):
         mesh = models.landmarks.find(image, [mesh])[0].points
@@ -87,7 +89,7 @@ def generated(
     size: tuple[int, int] = (1280, 720),
     kind: type[AnimatedHead] = AnimatedHead,
 ) -> Clip:
-    """A persona that talks and turns, as in the demo's clip."""
+    """Return a clip of a persona that talks and turns, as in the demo."""
     count = round(seconds * FPS)
     portrait = persona(name)
     heads = [kind(portrait, mesh_in(portrait, models), face_px)]
@@ -96,18 +98,19 @@ def generated(
 
 
 def config_for(source: Path, *, expression: float = 1.0) -> Config:
-    """The defaults with this photo as the source."""
+    """Return the default configuration with this source photo."""
     config = Config(source=SourceConfig(photos=(str(source),)))
     return replace(config, swap=replace(config.swap, expression=expression))
 
 
 def swap_clip(clip: Clip, config: Config, models: FaceModels, *, live: bool) -> Swap:
-    """``config`` names the source. Live: as frames of a camera, with the recorded times as the clock's."""
+    """Swap a clip with the source of ``config``. ``live``: treat the frames as a camera's, with the recorded times as
+    capture times."""
     return swap_with(clip, Program(config, on_event=ignore, models=models, disclosure=Disclosure(None)), live=live)
 
 
 def swap_with(clip: Clip, program: Program, *, live: bool = False) -> Swap:
-    """The clip through the program's loop, with its first source."""
+    """Swap a clip with the program's loop and its first source."""
     pipeline = program.pipeline(live=live)
     images, swapped, covered = [], [], []
     for index, (image, time_s) in enumerate(zip(clip.images, clip.times, strict=True)):
@@ -120,7 +123,7 @@ def swap_with(clip: Clip, program: Program, *, live: bool = False) -> Swap:
 
 
 def swapped_face(clip: Clip, swap: Swap, models: FaceModels) -> Points:
-    """Keypoints, in the first frame, of the face that was swapped in the middle of the clip. Raises InputError."""
+    """Return the first frame's keypoints of the face that was swapped in the middle frame. Raises InputError."""
     middle = len(clip.images) // 2
     where = change_mask(clip.images[middle], swap.images[middle])
 
@@ -130,9 +133,11 @@ def swapped_face(clip: Clip, swap: Swap, models: FaceModels) -> Points:
 
     found = models.photo_detector.detect(clip.images[0])
     if not found:
-        raise InputError(f"there is no face in the first frame of {clip.name}", do="Cut off what comes before it.")
+        raise InputError(
+            f"no face found in the first frame of {clip.name}", do="Start the clip where a face is in view."
+        )
     return max(found, key=lambda one: share(one.box)).keypoints
 
 
 def ignore(event: str) -> None:
-    """Nobody listens."""
+    """Discard the event."""

@@ -1,4 +1,4 @@
-"""Measures how good a swapper is."""
+"""``rtswap eval``: flags and entry point."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rtswap.commands.flags import Parser
 
 EXAMPLES = """\
 examples:
-  rtswap eval                                                   the people in the box, who do not exist
+  rtswap eval                                                   the built-in personas
   rtswap eval --sources faces --pairs 100                       sources and targets from one folder
   rtswap eval --sources faces --swapped theirs --against mesh   another program's results beside ours
 """
@@ -20,27 +20,27 @@ examples:
 def _parser() -> Parser:
     made = Parser(
         "rtswap eval",
-        "Tells how good a swapper is: figures, a table, and a contact sheet with the failures first.",
+        "Measures the quality of a swapper: figures, a table, and a contact sheet with the failures first.",
         EXAMPLES,
     )
-    group = made.add_argument_group("What is evaluated")
+    group = made.add_argument_group("Evaluation")
     for name, metavar, text in (
-        ("--sources", "FOLDER", "photos of sources; without any folder: the people in the box, and a clip of one"),
-        ("--targets", "FOLDER", "photos of targets; left out: those of the sources"),
-        ("--clips", "PATH", "clips that the first source is put into: a folder, or one file"),
-        ("--swapped", "FOLDER", "another program's results, SOURCE__TARGET.png, instead of a swapper's"),
-        ("--against", "NAME", "compare with this swapper, figure by figure"),
+        ("--sources", "FOLDER", "source photos; without any folder: the built-in personas, and a clip of one"),
+        ("--targets", "FOLDER", "target photos [the source photos]"),
+        ("--clips", "PATH", "target clips for the first source: a folder or a file"),
+        ("--swapped", "FOLDER", "evaluate another program's results, SOURCE__TARGET.png, instead of --swapper"),
+        ("--against", "NAME", "swapper to compare with"),
     ):
         group.add_argument(name, metavar=metavar, help=text)
-    group.add_argument("--pairs", type=_count, default=200, metavar="N", help="most pairs of photos [200]")
-    group.add_argument("--seed", type=_count, default=7, metavar="N", help="another number draws other pairs [7]")
-    group.add_argument("--out", metavar="FOLDER", help="where sheet.png and eval.json go [rtswap_eval]")
+    group.add_argument("--pairs", type=_count, default=200, metavar="N", help="maximum number of pairs [200]")
+    group.add_argument("--seed", type=_count, default=7, metavar="N", help="random seed for drawing pairs [7]")
+    group.add_argument("--out", metavar="FOLDER", help="output folder for sheet.png and eval.json [rtswap_eval]")
     group.add_argument("-y", "--overwrite", action="store_true", help="replace files that exist")
     group.add_argument(
         "--i-have-consent",
         dest="source.i_have_consent",
         action="store_true",
-        help="the people shown have agreed: do not ask, for scripts",
+        help="confirm that the people shown have agreed; skips the question, for scripts",
     )
     return made.with_table(["tracking", "swap", "mask", "badge", "engine", "console"])
 
@@ -78,4 +78,4 @@ def _count(text: str) -> int:
     return value
 
 
-COMMAND = Command("eval", "tell how good the swap is, on any photos and clips", _parser, _run)
+COMMAND = Command("eval", "measure the quality of swaps on photos and clips", _parser, _run)

@@ -1,4 +1,4 @@
-"""Does one face do what another does? Of single pictures by landmarks, of clips by how openings change together."""
+"""Compare expressions: by landmarks in single pictures, by correlation of openings in clips."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ EXPRESSIVE = sorted({*LIPS_INNER, *LIPS_OUTER, *LEFT_EYE, *RIGHT_EYE, *LEFT_BROW
 
 
 def expression_error(before: Points, after: Points) -> float:
-    """Mean distance of lips, lids and brows, in % of the inter-ocular distance, once the whole mesh ``after`` lies on
-    ``before`` as well as a similarity in the picture's plane can bring it. Two people with the same expression are
-    not at 0: their lips and brows differ in shape."""
+    """Return the mean distance of lips, lids and brows in % of the inter-ocular distance, after aligning the complete
+    mesh ``after`` to ``before`` with a similarity in the image plane. Two people with the same expression do not
+    reach 0, since their lips and brows differ in shape."""
     moved = transform(similarity(after[:, :2], before[:, :2]), after[:, :2])
     apart = np.linalg.norm(moved[EXPRESSIVE] - before[EXPRESSIVE, :2], axis=1)
     return 100 * float(apart.mean()) / max(interocular(before), 1e-6)
 
 
 def measures(mesh: Points) -> list[float]:
-    """The five of ``NAMES`` in inter-ocular distances, in 3-D, so that turning the head changes none of them."""
+    """Return the five measures of ``NAMES`` in inter-ocular distances, in 3-D, independent of head pose."""
     eyes = [mesh[ring].mean(0) for ring in (LEFT_EYE, RIGHT_EYE)]
     unit = float(np.linalg.norm(eyes[0] - eyes[1]))
     opening, width = (float(np.linalg.norm(mesh[a] - mesh[b])) for a, b in ((13, 14), (61, 291)))
@@ -44,25 +44,25 @@ def measures(mesh: Points) -> list[float]:
 
 
 def series(meshes: Meshes) -> Series:
-    """(T, 5)"""
+    """Return the measures of each mesh, (T, 5)."""
     return np.array([measures(mesh) for mesh in meshes], np.float64)
 
 
 def correlation(one: Series, other: Series) -> float:
-    """Of two (T,) series; 0 where one of them does not change."""
+    """Return the correlation of two (T,) series; 0 if either is constant."""
     a, b = one - one.mean(), other - other.mean()
     size = float(np.sqrt((a @ a) * (b @ b)))
     return float(a @ b) / size if size > 1e-12 else 0.0
 
 
 def gain(one: Series, other: Series) -> float:
-    """Slope of ``other`` over ``one``."""
+    """Return the slope of ``other`` over ``one``."""
     a = one - one.mean()
     return float(a @ (other - other.mean())) / max(float(a @ a), 1e-12)
 
 
 def shift(one: Series, other: Series, most: int = 3) -> int:
-    """Frames by which ``other`` comes after ``one``, where they correlate best."""
+    """Return the lag of ``other`` behind ``one`` in frames with the highest correlation, within ``most``."""
     inner = one[most : len(one) - most]
     found = [correlation(inner, other[most + n : len(other) - most + n]) for n in range(-most, most + 1)]
     return int(np.argmax(found)) - most

@@ -1,4 +1,4 @@
-"""Photos as they are evaluated: each with its largest face, cut out with room around it."""
+"""Load photos for evaluation: find the largest face and crop it with a margin."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from rtswap.vision.images import read_image
 from rtswap.vision.resample import resized
 
 ROOM = 0.9
-"""Around the face's box, of its size: hair, neck and what a swap may change."""
+"""Margin around the face's box, as a share of its size: hair, neck and what a swap may change."""
 LARGEST_PX = 512
-"""Width of the face from which a photo is made smaller: more than any loop works at."""
+"""Maximum width of the face, px; larger photos are scaled down. No swapper works at a higher resolution."""
 SURE = 0.5
 
 
@@ -28,14 +28,14 @@ class Face:
     """The largest face of a photo."""
 
     name: str
-    """The file's, without its suffix."""
+    """File name without suffix."""
     path: Path
     image: Image
-    """The part of the photo around it."""
+    """The photo cropped around the face."""
     mesh: Mesh
-    """In ``image``."""
+    """In pixels of ``image``."""
     box: tuple[int, int, int, int]
-    """Which pixels of the photo ``image`` shows, x1 y1 x2 y2."""
+    """The region of the photo that ``image`` shows, x1 y1 x2 y2, px."""
     photo_size: tuple[int, int]
     """(width, height)"""
 
@@ -45,12 +45,12 @@ class Face:
         return self.image.shape[1], self.image.shape[0]
 
     def cut(self, photo: Image) -> Image:
-        """The same part of another picture of the photo's size."""
+        """Crop another picture of the photo's size in the same way."""
         return _cut(photo, self.box, self.size)
 
 
 class FaceFinder:
-    """Looks at photos. What was seen of the last few is kept: with few photos each comes up often."""
+    """Finds the face in a photo. Caches the last few photos, since a small set repeats them often."""
 
     KEPT = 6
 
@@ -61,7 +61,7 @@ class FaceFinder:
         self._found: dict[Path, Face] = {}
 
     def find(self, path: Path) -> Face:
-        """Raises InputError where the photo cannot be read or shows no face."""
+        """Return the largest face. Raises InputError if the photo cannot be read or shows no face."""
         if path not in self._found:
             face = self._look(path)
             while len(self._found) >= self.KEPT:
@@ -73,14 +73,14 @@ class FaceFinder:
         photo = self._read(path)
         found = self._detector.detect(photo)
         if not found:
-            raise InputError(f"there is no face in {path.name}", do="Use photos that show a face from the front.")
+            raise InputError(f"no face found in {path.name}", do="Use photos that show a face from the front.")
         largest = max(found, key=lambda one: float(one.box[2] - one.box[0]))
         mesh = self._landmarks.find(photo, [largest.keypoints])[0]
         mesh = self._landmarks.find(photo, [mesh.points])[0]
         size = photo.shape[1], photo.shape[0]
         box = clip_box(box_of(mesh.points, ROOM), *size)
         if mesh.presence < SURE or box[2] - box[0] < 8 or box[3] - box[1] < 8:
-            raise InputError(f"no face can be made out in {path.name}", do="Use photos that show it from the front.")
+            raise InputError(f"no clear face in {path.name}", do="Use photos that show a face from the front.")
         scale = min(1.0, LARGEST_PX / max(float(np.ptp(mesh.points[:, 0])), 1.0))
         small = round((box[2] - box[0]) * scale), round((box[3] - box[1]) * scale)
         image = _cut(photo, box, small)
@@ -89,6 +89,6 @@ class FaceFinder:
 
 
 def _cut(photo: Image, box: tuple[int, int, int, int], size: tuple[int, int]) -> Image:
-    """A copy, averaged down to ``size`` = (width, height)."""
+    """Return a copy of the region ``box``, scaled down by area to ``size`` (width, height)."""
     part = photo[box[1] : box[3], box[0] : box[2]]
     return part.copy() if part.shape[1::-1] == size else resized(part, size, cv2.INTER_AREA)

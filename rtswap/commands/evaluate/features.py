@@ -1,11 +1,11 @@
-"""Faces as numbers in which sets of them can be compared (``kernel.py``).
+"""Compute feature vectors of faces for KID (``kid.py``).
 
-Inception's weights may not be shipped. What is used instead is named beside every figure:
+Inception's weights cannot be shipped. Two other feature sets replace them; every figure names its set:
 
-``local statistics``: no network. How strong detail is at three scales in each of 5 x 5 cells, how its strength is
-distributed, and how each cell's colour differs from the face's: what blur, seams and clashing skin tones change.
-``dlib stages``: what the five stages of dlib's face recognition ResNet see, averaged over the crop, from fine texture
-to whole faces. Only with the extra ``identity``.
+``local statistics``: no network. Strength of detail at three scales in each of 5 x 5 cells, the distribution of that
+strength, and the difference of each cell's color from the face's. Blur, seams and mismatched skin tones change them.
+``dlib stages``: outputs of the five stages of dlib's face recognition ResNet, averaged over the crop, from fine
+texture to complete faces. Needs the extra ``identity``.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ SCALES = 3
 
 
 class FeatureSet(NamedTuple):
-    """A way to describe a crop."""
+    """A named feature function."""
 
     name: str
     of: Callable[[Image], Features]
-    """(D,) of a (150, 150, 3) crop."""
+    """Returns (D,) for a (150, 150, 3) BGR uint8 crop."""
 
 
 def feature_sets(config: Config) -> list[FeatureSet]:
-    """All that this machine has. Raises ModelError, EngineError."""
+    """Return the feature sets available on this machine. Raises ModelError, EngineError."""
     found = [FeatureSet("local statistics", local_statistics)]
     if find_spec("face_recognition_models") is None:
         return found
@@ -61,8 +61,8 @@ def feature_sets(config: Config) -> list[FeatureSet]:
 
 
 def face_crop(image: Image, mesh: Points) -> Image:
-    """(150, 150, 3) the face upright, with a quarter of its size around it. For a target and what was made of it use
-    the target's mesh, so that only pixels differ."""
+    """Return the upright face with a margin of a quarter of its size, (150, 150, 3). Use the target's mesh for the
+    target and its result, so that only pixels differ."""
     matrix = similarity(keypoints_of(mesh).astype(np.float64), TEMPLATE.astype(np.float64))
     scale = scale_of(matrix)
     if scale < 0.7:
@@ -72,7 +72,7 @@ def face_crop(image: Image, mesh: Points) -> Image:
 
 
 def local_statistics(crop: Image) -> Features:
-    """(158,) of a square crop: 27 for each scale, 3 x 25 colours, 2 for how fine the colour is."""
+    """Return (158,) features of a square crop: 27 for each scale, 3 x 25 colors, 2 for fine color detail."""
     lab = np.asarray(cv2.cvtColor(crop.astype(np.float32) / 255, cv2.COLOR_BGR2LAB), np.float32)
     found: list[NDArray[np.floating]] = []
     level = np.ascontiguousarray(lab[..., 0])
@@ -95,10 +95,10 @@ def local_statistics(crop: Image) -> Features:
 
 
 def _around_own_mean(part: NDArray[np.float32]) -> float:
-    """Energy of what is finer than a few pixels."""
+    """Return the energy of detail finer than a few pixels."""
     return float(((part - cv2.GaussianBlur(part, (0, 0), 2.0)) ** 2).mean())
 
 
 def _cells(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(5, 5) means."""
+    """Return the cell means, (5, 5)."""
     return np.asarray(cv2.resize(values, (CELLS, CELLS), interpolation=cv2.INTER_AREA), np.float32)

@@ -1,4 +1,4 @@
-"""The figures: what they are called, which way is better, and what many pairs' figures come to."""
+"""Define the figures of an evaluation, and average and compare them over pairs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Row = Mapping[str, float]
-"""The figures of one pair, or of one clip. NaN: not known."""
+"""The figures of one pair or clip. NaN: unknown."""
 
 
 class Figure(NamedTuple):
@@ -23,7 +23,7 @@ class Figure(NamedTuple):
     digits: int = 3
 
     def cost(self, value: float) -> float:
-        """The more the worse; NaN stays."""
+        """Return a cost that is higher for worse values; NaN stays NaN."""
         if self.better == "near 1":
             return abs(math.log(max(value, 1e-6))) if not math.isnan(value) else math.nan
         return -value if self.better == "more" else value
@@ -41,14 +41,14 @@ PAIRS = (
     Figure("self_psnr", "self-swap PSNR, dB", "more", 2),
     Figure("self_ssim", "self-swap SSIM", "more"),
 )
-"""Of every pair; the last two of every target."""
+"""Figures of every pair; the last two of every target."""
 SETS = (
     Figure("retrieval", "retrieval among all sources", "more"),
     Figure("kid_local_statistics", "KID on local statistics", "less"),
     Figure("kid_dlib_stages", "KID on dlib stages", "less"),
     Figure("ms_per_face", "time per face, ms (median)", "less", 2),
 )
-"""Of all pairs together."""
+"""Figures of all pairs together."""
 CLIPS = (
     Figure("jitter", "clips: jitter, out / in", "less"),
     Figure("warp", "clips: warp error, out / in", "less"),
@@ -59,16 +59,16 @@ CLIPS = (
     Figure("right_eye", "clips: right eye, correlation", "more"),
     Figure("pose_moving", "clips: pose error around its mean, degrees", "less", 2),
 )
-"""Of every clip."""
+"""Figures of every clip."""
 
 
 def column(rows: Sequence[Row], key: str) -> NDArray[np.float64]:
-    """(N,) NaN where a row does not know it."""
+    """Return one figure of all rows, (N,), NaN where unknown."""
     return np.array([row.get(key, math.nan) for row in rows], np.float64)
 
 
 def middle(figure: Figure, values: NDArray[np.float64]) -> float:
-    """Mean, or median of ratios; NaN where nothing is known."""
+    """Return the mean, or the median of a ratio, of the known values; NaN without any."""
     known = values[np.isfinite(values)]
     if not known.size:
         return math.nan
@@ -76,7 +76,7 @@ def middle(figure: Figure, values: NDArray[np.float64]) -> float:
 
 
 def summary(figures: Sequence[Figure], rows: Sequence[Row]) -> dict[str, dict[str, float]]:
-    """Key -> mean, percentiles and count of what is known; figures of which nothing is known are left out."""
+    """Return key -> mean, percentiles and count of the known values; skip figures without any."""
     found = {}
     for figure in figures:
         values = column(rows, figure.key)
@@ -89,17 +89,17 @@ def summary(figures: Sequence[Figure], rows: Sequence[Row]) -> dict[str, dict[st
 
 
 class Comparison(NamedTuple):
-    """How two contenders compare in one figure."""
+    """Comparison of two contenders in one figure."""
 
     difference: float
-    """Of B to A."""
+    """B minus A."""
     better: str
-    """``A``, ``B``, or ``=`` where the difference is within its error."""
+    """``A``, ``B``, or ``=`` if the difference is within its error."""
 
 
 def compare(figure: Figure, one: NDArray[np.float64], other: NDArray[np.float64]) -> Comparison:
-    """Of the same pairs by A and by B. Better is who is better by more than twice the standard error of the mean
-    difference; single values are compared as they are."""
+    """Compare A and B on the same pairs. One is better if the mean difference exceeds twice its standard error; single
+    values are compared directly."""
     difference = middle(figure, other) - middle(figure, one)
     costs = np.array([figure.cost(b) - figure.cost(a) for a, b in zip(one, other, strict=True)])
     costs = costs[np.isfinite(costs)]
@@ -113,12 +113,12 @@ def compare(figure: Figure, one: NDArray[np.float64], other: NDArray[np.float64]
 
 
 def worst(figure: Figure, rows: Sequence[Row], count: int) -> list[int]:
-    """Numbers of the worst rows, the worst first."""
+    """Return the indices of the ``count`` worst rows, worst first."""
     costs = np.array([figure.cost(value) for value in column(rows, figure.key)])
     known = np.flatnonzero(np.isfinite(costs))
     return [int(n) for n in known[np.argsort(-costs[known], kind="stable")][:count]]
 
 
 def rounded(row: Row) -> dict[str, Any]:
-    """For JSON: four digits, None for what is not known."""
+    """Round to four digits for JSON; unknown values become None."""
     return {key: round(value, 4) if math.isfinite(value) else None for key, value in row.items()}

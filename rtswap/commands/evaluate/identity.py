@@ -1,4 +1,4 @@
-"""Whose face is it? Networks that judge, and how often the nearest of all sources is the right one."""
+"""Identity metrics: judges that embed faces, cosine similarity, and retrieval."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ Vector = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class IdentityJudge:
-    """A network that tells who somebody is, by the cosine of two vectors: about 0 for strangers."""
+    """A network whose vectors identify a person by their cosine, about 0 for strangers."""
 
     name: str
     weak: bool
-    """True: it is not made for that, and its word alone says little."""
+    """True if the network was not made for this and is unreliable alone."""
     embedder: Embedder
 
     def look(self, image: Image, mesh: Points) -> Vector | None:
-        """A vector of unit length; None where it can tell nothing."""
+        """Return the identity vector with unit length; None if the network cannot embed the face."""
         try:
             vector = np.asarray(self.embedder.embed(image, keypoints_of(mesh)), np.float32)
         except SourceError:
@@ -36,8 +36,8 @@ class IdentityJudge:
 
 
 def identity_judges(models: FaceModels, embedder: Embedder | None) -> list[IdentityJudge]:
-    """The one that counts first. ``embedder``: dlib's, where the extra ``identity`` is installed. Raises ModelError
-    where there is none at all."""
+    """Return the judges, most reliable first. ``embedder``: dlib's, if the extra ``identity`` is installed. Raises
+    ModelError if there is none."""
     judges = []
     if embedder is not None:
         judges.append(IdentityJudge("dlib's face recognition ResNet, centred", False, embedder))
@@ -45,19 +45,19 @@ def identity_judges(models: FaceModels, embedder: Embedder | None) -> list[Ident
         judges.append(IdentityJudge("rtswap's own recognition network", True, models.recogniser))
     if not judges:
         raise ModelError(
-            "there is no network to judge identity", do="Run: pip install 'rtswap[identity]', or add --follow person."
+            "no network to judge identity", do="Run: pip install 'rtswap[identity]', or add --follow person."
         )
     return judges
 
 
 def cosine(one: Vector | None, other: Vector | None) -> float:
-    """NaN where one of them is not known."""
+    """Return the cosine of two unit vectors; NaN if either is None."""
     return float(one @ other) if one is not None and other is not None else float("nan")
 
 
 def retrieval(found: Sequence[Vector | None], expected: Sequence[int], gallery: Sequence[Vector | None]) -> float:
-    """Share of ``found`` whose nearest in the gallery is number ``expected``. A face in which nobody is seen is not
-    retrieved. NaN for none."""
+    """Return the share of ``found`` whose nearest gallery vector has the index ``expected``. An unknown vector counts
+    as not retrieved. NaN if ``found`` is empty."""
     right = []
     for vector, number in zip(found, expected, strict=True):
         near = [cosine(one, vector) for one in gallery]

@@ -1,7 +1,7 @@
-"""KID: how far two sets of pictures are apart, by their features.
+"""Kernel inception distance (KID) between two sets of pictures, on their features.
 
 Binkowski et al. 2018, "Demystifying MMD GANs": the squared maximum mean discrepancy under the kernel
-``(x . y / d + 1)^3``, unbiased, over subsets. 0 for two samples of one distribution, at times a little below.
+``(x . y / d + 1)^3``, unbiased, over subsets. About 0 for two samples of one distribution, sometimes slightly below.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ Features = NDArray[np.float64]
 
 SUBSETS, LARGEST, FEWEST = 100, 100, 20
 FARTHEST = 5.0
-"""Standard deviations beyond which a feature counts no further: the kernel is cubic."""
+"""Features are clipped to this many standard deviations, since the kernel is cubic."""
 
 
 class Distance(NamedTuple):
-    """KID over subsets."""
+    """Mean KID over subsets."""
 
     mean: float
     spread: float
     """Standard deviation over the subsets."""
     size: int
-    """Of a subset."""
+    """Rows in a subset."""
 
 
 def kernel(one: Features, other: Features) -> Features:
-    """(N, M)"""
+    """Return the kernel matrix (N, M) of (N, D) and (M, D)."""
     return np.asarray((one @ other.T / one.shape[1] + 1) ** 3)
 
 
 def unbiased_mmd2(one: Features, other: Features) -> float:
-    """Squared MMD of (N, D) and (M, D), N and M at least 2: a picture is not compared with itself."""
+    """Return the squared MMD of (N, D) and (M, D), N and M at least 2, without comparing a picture with itself."""
     n, m = len(one), len(other)
     own, others = kernel(one, one), kernel(other, other)
     within = (own.sum() - np.trace(own)) / (n * (n - 1)) + (others.sum() - np.trace(others)) / (m * (m - 1))
@@ -43,9 +43,9 @@ def unbiased_mmd2(one: Features, other: Features) -> float:
 
 
 def paired_mmd2(real: Features, made: Features) -> float:
-    """Squared MMD of (N, D) pictures ``made`` from ``real`` ones, row by row: Gretton et al. 2012, equation 5, which
-    never compares a picture with itself nor with what was made of it. Unbiased; 0 where nothing was changed, and far
-    less noisy than for unrelated sets."""
+    """Return the squared MMD of (N, D) pictures ``made`` from ``real`` ones, row by row: Gretton et al. 2012,
+    equation 5, which never compares a picture with itself or with its own result. Unbiased; 0 if nothing changed, and
+    far less noisy than for unrelated sets."""
     crossed = kernel(real, made)
     between = kernel(real, real) + kernel(made, made) - crossed - crossed.T
     n = len(real)
@@ -53,8 +53,8 @@ def paired_mmd2(real: Features, made: Features) -> float:
 
 
 def kid_of_pairs(real: Features, made: Features, *, seed: int = 0) -> Distance | None:
-    """KID of (N, D) pictures ``made`` from ``real`` ones, over random subsets of the pairs. None for fewer than
-    ``FEWEST`` rows: they tell nothing."""
+    """Return the KID of (N, D) pictures ``made`` from ``real`` ones, over random subsets of the pairs. None for fewer
+    than ``FEWEST`` rows, which are not enough."""
     count = len(real)
     if count < FEWEST:
         return None
@@ -66,7 +66,7 @@ def kid_of_pairs(real: Features, made: Features, *, seed: int = 0) -> Distance |
 
 
 def standardise(real: Features, *sets: Features) -> list[Features]:
-    """``real`` and the other sets in units in which ``real`` has mean 0 and standard deviation 1, clipped."""
+    """Scale ``real`` and the other sets so that ``real`` has mean 0 and standard deviation 1; clip outliers."""
     mean, spread = real.mean(0), real.std(0)
     scale = np.where(spread > 1e-9, spread, 1.0)
     return [np.clip((one - mean) / scale, -FARTHEST, FARTHEST) for one in (real, *sets)]

@@ -1,4 +1,4 @@
-"""Who looks for landmarks in the results: frame by frame, without memory and without smoothing."""
+"""Find landmarks in the results frame by frame, without tracking or smoothing."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from rtswap.core.protocols import LandmarkModel
 from rtswap.core.types import Image, Points
 
 GUIDE_SIGMA = 2.0
-"""Frames over which the places of the judge's crops are smoothed."""
+"""Standard deviation, in frames, of the smoothing of the judge's crop positions."""
 
 
 class LandmarkJudge:
-    """A landmark network. ``room``: by how much its crops are widened."""
+    """A landmark network. ``room``: factor by which its crops are enlarged."""
 
     def __init__(self, model: LandmarkModel, room: float, name: str) -> None:
         self._model, self._room, self.name = model, room, name
 
     def look(self, image: Image, guide: Points) -> Points:
-        """(468, 3) what it sees in the crop around ``guide`` (5, 2) or (468, 3)."""
+        """Return the landmarks (468, 3) px in the crop around ``guide`` (5, 2) or (468, 3) px."""
         middle = guide[:, :2].mean(0)
         wide = guide[:, :2] if len(guide) == 5 else middle + self._room * (guide[:, :2] - middle)
         return self._model.find(image, [np.asarray(wide, np.float32)])[0].points
 
     def guides(self, images: Sequence[Image], first: Points) -> Meshes:
-        """Where the face is, smoothed over time. Each frame is looked at twice, from where it was in the last."""
+        """Track the face and return its meshes, smoothed over time. Each frame takes two passes, starting from the
+        last frame's mesh."""
         meshes, guide = [], first
         for image in images:
             for _ in range(2):
@@ -37,7 +38,7 @@ class LandmarkJudge:
         return smooth(np.array(meshes, np.float32), GUIDE_SIGMA)
 
     def through(self, images: Sequence[Image], guides: Meshes) -> Meshes:
-        """What it sees in each picture, each through its own guide."""
+        """Return the landmarks of each picture, in the crop around its own guide."""
         return np.array([self.look(image, guide) for image, guide in zip(images, guides, strict=True)], np.float32)
 
     def through_several(self, images: Sequence[Image], guides: Meshes, widths: Sequence[float]) -> Meshes:
@@ -48,12 +49,12 @@ class LandmarkJudge:
 
 
 def own_judge(models: FaceModels) -> LandmarkJudge:
-    """The network that the swap itself was made with: what it does not see in either picture it cannot tell."""
+    """Return a judge with the swapper's own landmark network, which misses the same errors in input and output."""
     return LandmarkJudge(models.landmarks, 1.0, "rtswap's own network, frame by frame")
 
 
 def smooth(meshes: Meshes, sigma: float) -> Meshes:
-    """Gaussian over time, the ends repeated."""
+    """Smooth meshes (T, 468, 3) with a Gaussian over time of ``sigma`` frames; the ends are repeated."""
     reach = int(np.ceil(3 * sigma))
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
     padded = np.pad(meshes, ((reach, reach), (0, 0), (0, 0)), mode="edge")

@@ -1,4 +1,4 @@
-"""What is to be evaluated, as the command line says it."""
+"""The options of ``rtswap eval``."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ Event = Callable[[str], None]
 
 @dataclass(frozen=True)
 class EvaluateOptions:
-    """Folders left out: the people who come with rtswap, and a clip of one of them."""
+    """Options of one evaluation. Without any folder: the built-in personas, and a clip of one of them."""
 
     sources: Path | None = None
     targets: Path | None = None
-    """None: as the sources."""
+    """None: same as the sources."""
     clips: Path | None = None
-    """A folder of clips, or one clip."""
+    """A folder of clips or one clip."""
     swapped: Path | None = None
-    """Results of another program, to be evaluated instead of ``--swapper``."""
+    """Folder of another program's results, evaluated instead of ``--swapper``."""
     against: str | None = None
-    """A second swapper."""
+    """Name of a second swapper."""
     pairs: int = 200
     seed: int = 7
     out: Path = Path("rtswap_eval")
     overwrite: bool = False
     use: Callable[[Path], bool] = lambda path: True
-    """Which photos of the folders may be used."""
+    """Filter for the photos of the folders."""
 
     def candidates(self) -> list[Pair]:
-        """Pairs of photos, in the order in which they are to be tried. Raises InputError."""
+        """Return pairs of photos in the order to try them. Raises InputError."""
         firsts, seconds = self._photos(self.sources or self.targets), self._photos(self.targets or self.sources)
         if self.swapped is not None:
             return list(named_pairs(self.swapped, firsts, seconds, self.seed))
@@ -48,11 +48,11 @@ class EvaluateOptions:
         found = persona_pictures() if folder is None else pictures_in(folder)
         used = [path for path in found if self.use(path)]
         if not used:
-            raise InputError(f"no picture in {folder} may be used", expected="one at least")
+            raise InputError(f"no usable picture in {folder}", expected="at least one")
         return used
 
     def footage(self, models: FaceModels, target: str, on_event: Event) -> Iterator[Clip]:
-        """The clips that can be read, one after the other. ``target``: the persona for a clip of nobody."""
+        """Yield the readable clips. ``target``: the persona of the generated clip."""
         if self.clips is None:
             if self.clip_count():
                 yield generated(target, models, seconds=3.0, face_px=200, size=(640, 480))
@@ -64,25 +64,25 @@ class EvaluateOptions:
                 on_event(f"left out: {error}")
 
     def clip_count(self) -> int:
-        """Raises InputError for an empty folder."""
+        """Return the number of clips. Raises InputError for an empty folder."""
         if self.clips is None:
             return 0 if self.sources or self.targets or self.swapped else 1
         return len(self.clip_files())
 
     def clip_files(self) -> list[Path]:
-        """Raises InputError where there is none."""
+        """Return the clip files, sorted by name. Raises InputError if the folder has none."""
         if self.clips is None:
             return []
         if not self.clips.is_dir():
             return [self.clips]
         found = sorted(path for path in self.clips.iterdir() if path.is_file() and not path.name.startswith("."))
         if not found:
-            raise InputError(f"there is no clip in the folder {self.clips}")
+            raise InputError(f"no clip found in the folder {self.clips}")
         return found
 
 
 def candidates(wanted: EvaluateOptions, config: Config, models: FaceModels) -> list[Candidate]:
-    """One, or two where it is compared. Raises UsageError, ModelError."""
+    """Return one contender, or two for a comparison. Raises UsageError, ModelError."""
     found: list[Candidate] = []
     if wanted.swapped is not None:
         found.append(ResultFolder(wanted.swapped))
@@ -101,5 +101,5 @@ def _swapper(name: str) -> str:
     try:
         kind.parse(name)
     except ValueError:
-        raise UsageError("--against", expected=kind.expected, got=name) from None
+        raise UsageError("invalid --against", expected=kind.expected, got=name) from None
     return name

@@ -1,4 +1,4 @@
-"""Which source goes onto which target: the same every time for one seed."""
+"""Draw the pairs of source and target, reproducibly for one seed."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ Pair = tuple[Path, Path]
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """By name. Raises InputError for no folder, and where there is no picture in it."""
+    """Return the pictures in a folder, sorted by name. Raises InputError if there is no folder or no picture in it."""
     try:
         found = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
     except OSError as error:
-        raise InputError(f"the folder {folder} cannot be read", got=reason(error)) from None
+        raise InputError(f"cannot read the folder {folder}", got=reason(error)) from None
     if not found:
-        raise InputError(f"there is no picture in the folder {folder}", do="Put photos of faces into it.")
+        raise InputError(f"no picture found in the folder {folder}", do="Put photos of faces into it.")
     return found
 
 
 def persona_pictures() -> list[Path]:
-    """The people who come with rtswap and do not exist."""
+    """Return the photos of the built-in personas."""
     return pictures_in(Path(str(resources.files("rtswap").joinpath("assets/personas"))))
 
 
 def pairs(sources: Sequence[Path], targets: Sequence[Path], seed: int) -> Iterator[Pair]:
-    """Every source with every target but itself, once. As long as there are enough, nobody comes twice: in one folder
-    sources are drawn from one end of a random order and targets from the other."""
+    """Yield every source with every target but itself, once. Nobody repeats while there are enough photos: with one
+    folder, sources come from one end of a random order and targets from the other."""
     rng = np.random.default_rng(seed)
     firsts = [sources[n] for n in rng.permutation(len(sources))]
     shuffled = [targets[n] for n in rng.permutation(len(targets))]
@@ -47,8 +47,8 @@ def pairs(sources: Sequence[Path], targets: Sequence[Path], seed: int) -> Iterat
 
 
 def named_pairs(results: Path, sources: Sequence[Path], targets: Sequence[Path], seed: int) -> Iterator[Pair]:
-    """Those of which another program's result lies in ``results`` as SOURCE__TARGET.png, in a random order. Raises
-    InputError for none."""
+    """Yield the pairs that have a result of another program in ``results``, SOURCE__TARGET.png, in a random order.
+    Raises InputError if there is none."""
     of_source, of_target = ({path.stem: path for path in paths} for paths in (sources, targets))
     found = []
     for path in pictures_in(results):
@@ -59,7 +59,7 @@ def named_pairs(results: Path, sources: Sequence[Path], targets: Sequence[Path],
         raise InputError(
             f"no picture in {results} is named after a source and a target",
             expected="SOURCE__TARGET.png, such as " + f"{sources[0].stem}__{targets[0].stem}.png",
-            do="Name the results after the photos they were made of.",
+            do="Name the results after their photos.",
         )
     for n in np.random.default_rng(seed).permutation(len(found)):
         yield found[n]

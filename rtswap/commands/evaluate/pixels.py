@@ -1,4 +1,4 @@
-"""What a swap did to the pixels: where they changed, how sharp they are, whether its edge shows, what got lost."""
+"""Pixel metrics of a swap: changed area, sharpness, edge visibility, PSNR and SSIM."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from rtswap.vision.resample import blurred
 BAND = 0.02
 """Half the width of the band around a mask's contour, in mask widths; at least 2 px."""
 DIFFERS = 10
-"""Levels by which another program must have changed a pixel: less may be its JPEG."""
+"""Minimum change in levels to count a pixel of another program's result as changed; less may be JPEG noise."""
 NO_LESS = 1e-3
 
 
 def change_mask(before: Image, after: Image) -> Mask:
-    """255 where a swap or a cover has changed pixels, pinholes closed: outside its masks rtswap keeps every bit."""
+    """Return 255 where a swap or cover changed pixels, with pinholes closed. rtswap changes no pixel outside its masks."""
     blue, green, red = cv2.split(cv2.absdiff(before, after))
     differs = cv2.threshold(cv2.max(cv2.max(blue, green), red), 0, 255, cv2.THRESH_BINARY)[1]
     return np.asarray(cv2.morphologyEx(differs, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)), np.uint8)
 
 
 def guess_mask(before: Image, after: Image) -> Mask:
-    """Where another program seems to have put its face: the largest piece that differs clearly, without its holes."""
+    """Estimate the area that another program replaced: the largest clearly changed region, holes filled."""
     smooth = [blurred(image, 1.5) for image in (before, after)]
     differs = (cv2.absdiff(*smooth).max(2) > DIFFERS).astype(np.uint8)
     side = max(3, round(0.02 * max(differs.shape)) | 1)
@@ -39,19 +39,19 @@ def guess_mask(before: Image, after: Image) -> Mask:
 
 
 def sharpness(image: Image, mask: Mask) -> float:
-    """Variance of the Laplacian of the grey picture where ``mask`` is at least 128; NaN where it never is."""
+    """Return the variance of the Laplacian of the grey picture where ``mask`` is at least 128; NaN if nowhere."""
     inside = cv2.erode((mask >= 128).astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0) > 0
     values = cv2.Laplacian(_grey(image), cv2.CV_32F)[inside]
     return float(values.var()) if values.size else math.nan
 
 
 def sharpness_ratio(before: Image, after: Image, mask: Mask) -> float:
-    """Of the output over the input, inside the mask: below 1 is softer than what was there."""
+    """Return the sharpness of the output divided by the input's, inside the mask; below 1 is softer."""
     return sharpness(after, mask) / max(sharpness(before, mask), NO_LESS)
 
 
 def contour_band(mask: Mask) -> NDArray[np.bool_]:
-    """Where a seam would be: around the line on which the mask passes one half."""
+    """Return the band around the mask's contour, where a seam would be."""
     inside = (mask >= 128).astype(np.uint8)
     reach = max(2, round(BAND * cv2.boundingRect(inside)[2]))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
@@ -59,7 +59,7 @@ def contour_band(mask: Mask) -> NDArray[np.bool_]:
 
 
 def edge_energy(image: Image, band: NDArray[np.bool_]) -> float:
-    """Mean squared gradient of the grey picture (Sobel, in levels per pixel) in the band; NaN where that is empty."""
+    """Return the mean squared gradient of the grey picture (Sobel, levels per pixel) in the band; NaN if it is empty."""
     grey = _grey(image)
     across, down = (cv2.Sobel(grey, cv2.CV_32F, *way, scale=1 / 8) for way in ((1, 0), (0, 1)))
     values = (across**2 + down**2)[band]
@@ -67,13 +67,13 @@ def edge_energy(image: Image, band: NDArray[np.bool_]) -> float:
 
 
 def edge_ratio(before: Image, after: Image, mask: Mask) -> float:
-    """Gradient energy along the mask's contour, output over input: 1 where no edge was made or smeared over."""
+    """Return the gradient energy along the mask's contour, output over input: 1 if no edge was added or blurred."""
     band = contour_band(mask)
     return edge_energy(after, band) / max(edge_energy(before, band), NO_LESS)
 
 
 def psnr(one: Image, other: Image, mask: Mask) -> float:
-    """dB, over the pixels where ``mask`` is at least 128; at most 100."""
+    """Return the PSNR in dB over the pixels where ``mask`` is at least 128, at most 100; NaN if nowhere."""
     inside = mask >= 128
     difference = one[inside].astype(np.float64) - other[inside].astype(np.float64)
     if not difference.size:
@@ -82,8 +82,8 @@ def psnr(one: Image, other: Image, mask: Mask) -> float:
 
 
 def ssim(one: Image, other: Image, mask: Mask) -> float:
-    """Mean of the grey pictures' SSIM where ``mask`` is at least 128 (Wang et al. 2004: Gaussian of sigma 1.5 over
-    11 px, K1 = 0.01, K2 = 0.03)."""
+    """Return the mean SSIM of the grey pictures where ``mask`` is at least 128 (Wang et al. 2004: Gaussian of sigma
+    1.5 over 11 px, K1 = 0.01, K2 = 0.03); NaN if nowhere."""
     inside = mask >= 128
     if not inside.any():
         return math.nan
@@ -100,5 +100,5 @@ def ssim(one: Image, other: Image, mask: Mask) -> float:
 
 
 def _grey(image: Image) -> NDArray[np.float32]:
-    """Not rounded: a slope of a third of a level is one."""
+    """Return the grey picture in float32, unrounded, so that slopes below one level count."""
     return np.asarray(cv2.cvtColor(image.astype(np.float32), cv2.COLOR_BGR2GRAY), np.float32)

@@ -1,4 +1,4 @@
-"""Where a head points, and by how much two of them differ: solvePnP of landmarks against the canonical mesh."""
+"""Head pose and pose differences, by solvePnP of landmarks against the canonical mesh."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ Rotations = NDArray[np.float64]
 """(T, 3, 3)"""
 
 RIGID = [33, 133, 362, 263, 1, 4, 5, 6, 168, 195, 197, 129, 358, 98, 327, 10, 54, 284, 127, 356, 234, 454]
-"""Eye corners, nose, forehead, temples: what expressions leave where it is."""
+"""Eye corners, nose, forehead, temples: landmarks that expressions do not move."""
 
 
 def rotations(meshes: Meshes, size: tuple[int, int]) -> Rotations:
-    """Pose of each mesh. ``size``: (width, height) of the pictures; the camera's focal length is the longer side."""
+    """Return the pose of each mesh. ``size``: (width, height) of the pictures; the focal length is the longer side."""
     camera = np.array([[max(size), 0, size[0] / 2], [0, max(size), size[1] / 2], [0, 0, 1]], np.float64)
     return np.array([_rotation(mesh, camera) for mesh in meshes])
 
 
 def turns_between(one: Rotations, other: Rotations) -> NDArray[np.float64]:
-    """(T, 3) rotation vectors, degrees, from poses ``one`` to ``other``."""
+    """Return the rotation vectors from poses ``one`` to ``other``, (T, 3), degrees."""
     between = np.einsum("tji,tjk->tik", one, other)
     return np.array([np.degrees(cv2.Rodrigues(turn)[0][:, 0]) for turn in between])
 
 
 def pose_error(before: Points, after: Points, size: tuple[int, int]) -> float:
-    """Degrees between the poses of two (468, 3) meshes in pictures of one size."""
+    """Return the angle in degrees between the poses of two (468, 3) meshes in pictures of the same size."""
     one, other = (rotations(np.asarray(mesh, np.float32)[None], size) for mesh in (before, after))
     return float(np.linalg.norm(turns_between(one, other)))
 

@@ -1,4 +1,4 @@
-"""What an evaluation came to: JSON for machines, a table for people, a contact sheet for the eye."""
+"""Format an evaluation as JSON, as a table and as a contact sheet."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ from rtswap.core.types import Image
 VERSION = 1
 KIDS = ("kid_local_statistics", "kid_dlib_stages")
 WORST = 8
-WEAK = "a weak judge: install the extra identity (pip install 'rtswap[identity]') for one that counts"
+WEAK = "a weak judge: install the extra identity (pip install 'rtswap[identity]') for a reliable one"
 
 
 @dataclass
 class Findings:
-    """Everything that was found out, while it is found out. Lists of one entry for each contender."""
+    """The results so far. Lists have one entry per contender."""
 
     study: Study
     identity: Sequence[IdentityJudge]
     landmarks: str
-    """Name of the judge of landmarks."""
+    """Name of the landmark judge."""
     seed: int
     unusable: dict[str, str] = field(default_factory=dict)
-    """Photo -> why."""
+    """Photo -> reason."""
     clips: list[str] = field(default_factory=list)
     clip_rows: list[list[dict[str, float]]] = field(default_factory=list)
-    """Of each contender: a row for each clip."""
+    """For each contender, a row for each clip."""
     speed: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     speed_px: float = math.nan
-    """Width of the face at which speed was measured."""
+    """Face width at which speed was measured, px."""
 
     @property
     def names(self) -> list[str]:
-        """Of the contenders."""
+        """Names of the contenders."""
         return [record.name for record in self.study.records]
 
     def sets(self) -> list[dict[str, float]]:
-        """Figures of all pairs together, of each contender."""
+        """Return the figures over all pairs together, for each contender."""
         found = []
         for number, name in enumerate(self.names):
             row = self.study.of_sets(number, self.seed)
@@ -57,14 +57,14 @@ class Findings:
         return found
 
     def lines(self) -> list[Line]:
-        """Of the table."""
+        """Return the lines of the table."""
         rows = [record.rows for record in self.study.records]
         sets = [[row] for row in self.sets()]
         found = [*table_lines(PAIRS[:4], rows), *table_lines(SETS[:1], sets), *table_lines(PAIRS[4:], rows)]
         return [*found, *table_lines(SETS[1:], sets), *table_lines(CLIPS, self.clip_rows)]
 
     def judges(self) -> list[str]:
-        """A line for each."""
+        """Return a line for each judge."""
         first, *others = self.identity
         said = [f"identity: {first.name}" + (f" ({WEAK})" if first.weak else "")]
         said += [f"second judge: {one.name}" for one in others]
@@ -72,7 +72,7 @@ class Findings:
 
 
 def as_json(findings: Findings, command: str, machine: Mapping[str, Any]) -> dict[str, Any]:
-    """Everything, with the figures of every pair."""
+    """Return all results as JSON types, with the figures of every pair."""
     study, names = findings.study, findings.names
     lines, sets = findings.lines(), findings.sets()
     of_each = {}
@@ -128,12 +128,12 @@ def as_json(findings: Findings, command: str, machine: Mapping[str, Any]) -> dic
 
 
 def shown(findings: Findings, *, stats: bool) -> list[Shown]:
-    """The table, and under it what must be known to read it."""
+    """Format the results as a table with notes below."""
     return [figures_table(findings.names, findings.lines()), *_counted(findings), *_notes(findings, stats=stats)]
 
 
 def _counted(findings: Findings) -> list[str]:
-    """From how much the figures come, and what was left out."""
+    """Return the number of pairs and clips, and what was left out."""
     study = findings.study
     sources, targets = (len({pair[n] for pair in study.pairs}) for n in (0, 1))
     clips = f", {plural(len(findings.clips), 'clip')}" if findings.clips else ""
@@ -146,30 +146,30 @@ def _counted(findings: Findings) -> list[str]:
     for record in study.records:
         if bare := sum(row["replaced"] < LEAST_REPLACED for row in record.rows):
             lines.append(
-                f"{record.name} leaves so much of {plural(bare, 'target')} bare that a run would cover them."
+                f"{record.name} replaces so little of {plural(bare, 'target')} that a run would cover the face."
             )
     return lines
 
 
 def _notes(findings: Findings, *, stats: bool) -> list[str]:
-    """How the figures are meant."""
+    """Return the judges, the baseline KID, the timing spread and how the comparison works."""
     lines = findings.judges()
     apart = findings.study.of_photos(findings.seed)
     if stats and any(key in apart for key in KIDS):
         kids = [f"{apart[key]:.3f} ({key.removeprefix('kid_').replace('_', ' ')})" for key in KIDS if key in apart]
-        lines.append(f"KID between the photos of the sources and of the targets, all real: {', '.join(kids)}")
+        lines.append(f"KID between the real photos of sources and targets, for scale: {', '.join(kids)}")
     for name, took in findings.speed.items() if stats else ():
         lines.append(
-            f"time of {name} for a face of {findings.speed_px:.0f} px: {took['min_ms']:.1f} ms at least, "
-            f"{took['p10_ms']:.1f} to {took['p90_ms']:.1f} from the 10th to the 90th percentile"
+            f"time of {name} for a face of {findings.speed_px:.0f} px: minimum {took['min_ms']:.1f} ms, "
+            f"10th to 90th percentile {took['p10_ms']:.1f} to {took['p90_ms']:.1f} ms"
         )
     if len(findings.names) == 2:
-        lines.append("better: by more than twice the standard error over the pairs; = within it")
+        lines.append("better: by more than twice the standard error over the pairs; = not better")
     return lines
 
 
 def as_sheet(findings: Findings, mark: Callable[[Image], Image]) -> Image:
-    """The contact sheet."""
+    """Return the contact sheet, (H, W, 3) BGR uint8."""
     study, records = findings.study, findings.study.records
     return draw_pairs(
         " against ".join(findings.names),

@@ -1,4 +1,4 @@
-"""``rtswap eval``: photos and clips in; figures, a table and a contact sheet out."""
+"""``rtswap eval``: evaluate on photos and clips, write figures and a contact sheet, return the table."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ from rtswap.source.consent import ConsentRecord, ask
 
 FILES = ("sheet.png", "eval.json")
 A_CLIP = 20
-"""Pairs that take about as long as a clip, for the bar."""
+"""Number of pairs that take about as long as a clip, for the progress bar."""
 FEW = 20
-"""Pairs below which the figures say little."""
+"""Fewer pairs than this give unreliable figures."""
 
 
 def evaluate(
@@ -51,10 +51,10 @@ def evaluate(
     command: str = "rtswap eval",
     judge: Callable[[FaceModels], LandmarkJudge] = own_judge,
 ) -> tuple[dict[str, Any], list[Shown]]:
-    """The figures, for JSON and for people; both files are in ``wanted.out`` then. Raises RtswapError."""
+    """Write sheet.png and eval.json into ``wanted.out``; return the figures and their text. Raises RtswapError."""
     out = wanted.out.expanduser()
     folders = [str(path) for path in (wanted.sources, wanted.targets, wanted.clips, wanted.swapped) if path]
-    refuse([(path, "what is evaluated") for path in folders], [one_file(out / name) for name in FILES])
+    refuse([(path, "an input") for path in folders], [one_file(out / name) for name in FILES])
     with publish_folder(out, FILES, overwrite=wanted.overwrite) as work:
         candidates = wanted.candidates()
         likely = candidates[: wanted.pairs + wanted.pairs // 5 + 10]
@@ -72,7 +72,7 @@ def evaluate(
 
 
 class _Evaluation:
-    """One run, step by step."""
+    """The steps of one evaluation."""
 
     def __init__(
         self, config: Config, wanted: EvaluateOptions, console: Console, judge: Callable[[FaceModels], LandmarkJudge]
@@ -82,7 +82,7 @@ class _Evaluation:
         self._finder = FaceFinder(models.photo_detector, models.landmarks)
         identity = identity_judges(models, models.embedder())
         if identity[0].weak:
-            console.event(f"identity is judged by {identity[0].name}, {WEAK}")
+            console.event(f"identity judge: {identity[0].name}, {WEAK}")
         self._judge = judge(models)
         self._study = Study(
             candidates(wanted, config, models),
@@ -97,7 +97,7 @@ class _Evaluation:
         self._total = wanted.pairs + A_CLIP * wanted.clip_count()
 
     def photos(self, candidates: list[Pair]) -> None:
-        """As many pairs as are wanted, or as can be made. Raises InputError where there is none."""
+        """Measure up to ``wanted.pairs`` pairs. Raises InputError if there is none."""
         self._total += min(0, len(candidates) - self._wanted.pairs)
         for pair in candidates:
             if len(self._study.pairs) >= self._wanted.pairs:
@@ -113,14 +113,15 @@ class _Evaluation:
         count = len(self._study.pairs)
         if not count:
             tried = (
-                f"{len(self.findings.unusable)} unusable photos, {len(self._study.refused)} pairs without a result"
+                f"{plural(len(self.findings.unusable), 'unusable photo')}, "
+                f"{plural(len(self._study.refused), 'pair')} without a result"
             )
-            raise InputError("there is no pair to evaluate", got=tried, do="Give photos that show one face each.")
+            raise InputError("no pair to evaluate", got=tried, do="Give photos that show one face each.")
         if count < min(FEW, self._wanted.pairs):
-            self._console.event(f"{plural(count, 'pair')}: too few for reliable figures, and none about sets (KID)")
+            self._console.event(f"{plural(count, 'pair')}: too few for reliable figures and for KID")
 
     def _face(self, path: Path) -> Face | None:
-        """None where the photo cannot be used, which is told once."""
+        """Return the face of a photo; None if it is unusable, reported once."""
         if str(path.name) in self.findings.unusable:
             return None
         try:
@@ -131,7 +132,7 @@ class _Evaluation:
             return None
 
     def time(self) -> None:
-        """A face that is swapped over and over, 30 times a second of stream time."""
+        """Time repeated swaps of one face, at 30 fps of stream time."""
         if self._first is None:
             return
         source, target = self._first
@@ -142,7 +143,7 @@ class _Evaluation:
             self.findings.speed_px = float(np.ptp(target.mesh.points[:, 0]))
 
     def film(self) -> None:
-        """Every clip by every contender, with the first pair's source."""
+        """Measure every clip with every contender and the first pair's source."""
         if self._first is None:
             return
         source, target = self._first
@@ -153,7 +154,7 @@ class _Evaluation:
             self._console.progress(done, self._total, clip.name)
             swaps = {n: swap for n, one in enumerate(bound) if (swap := one.film(clip)) is not None}
             if not swaps:
-                self._console.event("no clips: results in a folder are pictures only")
+                self._console.event("clips skipped: a folder of results holds pictures only")
                 return
             try:
                 rows = film_figures(clip, list(swaps.values()), self._judge, self.models)
@@ -166,7 +167,7 @@ class _Evaluation:
                 of_one.append(found.get(n, {}))
 
     def end(self) -> None:
-        """The bar is full."""
+        """Complete the progress bar."""
         self._console.progress(self._total, self._total)
         self._console.finish()
 
@@ -177,7 +178,7 @@ def _again(candidate: Candidate, source: Face, target: Face) -> Callable[[], obj
 
 
 def _marker(disclosure: Disclosure) -> Callable[[Image], Image]:
-    """Marks a small picture that shows a swap, in place."""
+    """Return a function that marks a thumbnail of a swap in place."""
 
     def mark(image: Image) -> Image:
         return disclosure.mark(image, frame=Frame(image, 0, time.perf_counter()), swapped=1, stages={}).image
@@ -186,7 +187,7 @@ def _marker(disclosure: Disclosure) -> Callable[[Image], Image]:
 
 
 def _write(path: Path, report: dict[str, Any]) -> None:
-    """A line for each pair and clip, so that two reports can be compared by eye."""
+    """Write the report with one line per pair and clip, so that two reports can be diffed."""
     rows = {key: report[key] for key in ("clips", "rows")}
     head = json.dumps({key: value for key, value in report.items() if key not in rows}, indent=1, ensure_ascii=False)
     text = head[:-2]

@@ -1,4 +1,4 @@
-"""The contact sheet: for each figure the worst pairs, then some taken evenly. People look at failures first."""
+"""Draw the contact sheet: the worst pairs of each figure first, then evenly spaced ones."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from rtswap.vision.geometry import box_of
 
 SIDE, GAP = 176, 4
 SHOWN = 1.75
-"""Side of what a tile shows, in sides of the face's box."""
+"""Side of a tile's view, as a multiple of the longer side of the face's box."""
 COLUMNS, WORST, EVENLY = 2, 4, 12
 
 
 def thumbnail(image: Image, mesh: Points) -> Image:
-    """(SIDE, SIDE, 3) the face with room around it."""
+    """Return the face with a margin, (SIDE, SIDE, 3)."""
     x1, y1, x2, y2 = box_of(mesh)
     middle, side = np.array([(x1 + x2) / 2, (y1 + y2) / 2]), SHOWN * float(max(x2 - x1, y2 - y1))
     return FrameView.around(middle, side, (SIDE, SIDE)).picture(image)
@@ -36,8 +36,8 @@ def draw_pairs(
     rows: Sequence[Sequence[Row]],
     mark: Callable[[Image], Image],
 ) -> Image:
-    """``results`` and ``rows``: of each contender, in the order of ``pairs``; ``selves``: pair -> its target on
-    itself. ``mark`` is called on what shows a swap."""
+    """Return the sheet, (H, W, 3) BGR uint8. ``results`` and ``rows``: per contender, in the order of ``pairs``;
+    ``selves``: pair -> its target swapped with itself. ``mark`` marks the pictures that show a swap."""
 
     def tile(n: int, figure: Figure, color: Color, *, itself: bool = False) -> Tile:
         source, target = photos[n]
@@ -52,9 +52,7 @@ def draw_pairs(
         tiles = [tile(n, figure, RED, itself=own) for n in worst(figure, rows[0], WORST)]
         sections.append(Section(f"Worst: {figure.label}", tiles))
     evenly = sorted({round(n) for n in np.linspace(0, len(pairs) - 1, EVENLY).tolist()})
-    sections.append(
-        Section("In the order in which they were drawn, evenly", [tile(n, PAIRS[2], INK) for n in evenly])
-    )
+    sections.append(Section("Evenly spaced, in drawing order", [tile(n, PAIRS[2], INK) for n in evenly]))
     return draw_sheet(title, notes, sections, columns=COLUMNS)
 
 
@@ -66,7 +64,7 @@ def _why(figure: Figure, rows: Sequence[Sequence[Row]], names: Sequence[str], n:
 
 
 def _strip(pictures: Sequence[Image], names: Sequence[str]) -> Image:
-    """Side by side, each with its name small in the corner: what is to be seen is the face."""
+    """Return the pictures side by side, each with its name small in the corner."""
     strip = np.full((SIDE, len(pictures) * (SIDE + GAP) - GAP, 3), PAPER, np.uint8)
     for number, (picture, name) in enumerate(zip(pictures, names, strict=True)):
         part = strip[:, number * (SIDE + GAP) :][:, :SIDE]

@@ -1,4 +1,4 @@
-"""How long a face takes: many runs in turn, the first ones thrown away."""
+"""Measure the time per face: many alternating runs after a warm-up."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ def time_in_turn(
     warm_up: int = WARM_UP,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, dict[str, float]]:
-    """Milliseconds of each. What else the machine does hits all of them alike; the minimum says most."""
+    """Return the time spread of each function in ms. Alternating spreads other load evenly; the minimum is the most
+    reliable figure."""
     took: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(warm_up + runs):
         for name, work in works.items():
@@ -28,7 +29,7 @@ def time_in_turn(
 
 
 def spread_ms(seconds: Sequence[float]) -> dict[str, float]:
-    """Minimum, median and 10th and 90th percentiles in ms."""
+    """Return minimum, median and 10th and 90th percentile in ms."""
     p10, p50, p90 = np.percentile(seconds, [10, 50, 90]) * 1000
     figures = {"min_ms": min(seconds) * 1000, "median_ms": p50, "p10_ms": p10, "p90_ms": p90}
     return {name: round(float(value), 3) for name, value in figures.items()}

@@ -1,4 +1,4 @@
-"""Does a swapped clip hold as still as the clip it was made from?"""
+"""Measure jitter and flicker of a swapped clip and of its input."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ EVERYWHERE = range(468)
 
 
 def jitter(meshes: Meshes, points: Sequence[int] = EVERYWHERE, keep: NDArray[np.bool_] | None = None) -> float:
-    """Mean second difference in inter-ocular distances. ``keep`` (T,): frames that count, with both neighbours."""
+    """Return the mean second difference of the landmarks in inter-ocular distances. ``keep`` (T,): valid frames; a
+    frame counts if both neighbours are valid too."""
     distance = float(np.median([interocular(mesh) for mesh in meshes]))
     step = np.diff(meshes[:, list(points), :2], n=2, axis=0)
     length = np.linalg.norm(step, axis=2) / distance
@@ -29,8 +30,8 @@ def jitter(meshes: Meshes, points: Sequence[int] = EVERYWHERE, keep: NDArray[np.
 
 
 def warp_errors(before: Sequence[Image], after: Sequence[Image], keep: NDArray[np.bool_]) -> tuple[float, float]:
-    """Of input and output: mean absolute difference, in levels, of a frame and the last one moved onto it along the
-    input's flow, where both were swapped."""
+    """Return for input and output the mean absolute difference, in levels, between a frame and the previous one warped
+    along the input's optical flow, over pixels swapped in both."""
     flow_of = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)  # type: ignore[attr-defined]
     sums, count = np.zeros(2), 0
     for t in range(1, len(before)):
@@ -50,7 +51,7 @@ def warp_errors(before: Sequence[Image], after: Sequence[Image], keep: NDArray[n
 
 
 def flicker(before: Sequence[Image], after: Sequence[Image], keep: NDArray[np.bool_]) -> tuple[float, float]:
-    """Of input and output: mean second difference of the mean Lab colour of the swapped pixels."""
+    """Return for input and output the mean second difference of the mean Lab color of the swapped pixels."""
     means = []
     for first, second in zip(before, after, strict=True):
         where = change_mask(first, second)
@@ -64,7 +65,7 @@ def flicker(before: Sequence[Image], after: Sequence[Image], keep: NDArray[np.bo
 
 
 def replaced_share(before: Image, after: Image, mesh: Points) -> float:
-    """Share of the landmarks where pixels were changed."""
+    """Return the share of landmarks whose pixel changed."""
     where = change_mask(before, after)
     x, y = np.clip(np.round(mesh[:, :2]).astype(int), 0, np.array(where.shape[::-1]) - 1).T
     return float((where[y, x] > 0).mean())

@@ -1,4 +1,4 @@
-"""Contenders on pairs of photos: every pair by every contender, figures and small pictures kept, the rest let go."""
+"""Run every contender on every pair of photos; store the figures and thumbnails."""
 
 from __future__ import annotations
 
@@ -23,35 +23,35 @@ from rtswap.core.types import Image, Mask, Points
 Event = Callable[[str], None]
 
 FAILURES = (RtswapError, ValueError, ArithmeticError, cv2.error)
-"""What a swapper may answer to a face it cannot swap: the pair is left out, named and counted."""
+"""Errors of a swapper on a face it cannot swap: the pair is left out, reported and counted."""
 
 
 @dataclass
 class Record:
-    """What one contender did on the pairs, in their order."""
+    """One contender's results, in the order of the pairs."""
 
     name: str
     rows: list[dict[str, float]] = field(default_factory=list)
     vectors: list[Vector | None] = field(default_factory=list)
-    """Of the first judge of identity."""
+    """Vectors of the first identity judge."""
     features: list[list[Features]] = field(default_factory=list)
-    """Per pair, of each set."""
+    """Per pair, the features of each set."""
     thumbnails: list[Image] = field(default_factory=list)
     selves: dict[int, Image] = field(default_factory=dict)
-    """Pair -> its target put on itself, where that was done."""
+    """Pair -> its target swapped with itself, if done."""
 
 
 @dataclass(frozen=True)
 class PixelCounts:
-    """What is known of a photo, once."""
+    """Cached measurements of a photo."""
 
     vectors: list[Vector | None]
     mesh: Points
-    """By the judge of landmarks."""
+    """From the landmark judge, px."""
 
 
 class Study:
-    """``thumbnail`` makes what is shown on the sheet of a picture and the mesh in it."""
+    """Collects the results of all contenders. ``thumbnail`` turns a picture and its mesh into a sheet tile."""
 
     def __init__(
         self,
@@ -72,12 +72,12 @@ class Study:
         self._thumbnail, self._on_event = thumbnail, on_event
         self._looks: dict[str, PixelCounts] = {}
         self._gallery: dict[str, Vector | None] = {}
-        """Source -> who it is."""
+        """Source -> identity vector."""
         self._sources: list[list[Features]] = []
         self._selves: set[tuple[str, int]] = set()
 
     def add(self, source: Face, target: Face) -> bool:
-        """Measure one pair; False where a contender had no result for it, which is told once and counted."""
+        """Measure one pair. Return False if a contender has no result for it; report and count that."""
         results = []
         for candidate in self.candidates:
             try:
@@ -120,7 +120,7 @@ class Study:
         record.thumbnails.append(self._thumbnail(result.image, target.mesh.points))
 
     def looks(self, face: Face) -> PixelCounts:
-        """What the judges see in a photo."""
+        """Return the cached measurements of a photo."""
         key = str(face.path)
         if key not in self._looks:
             mesh = self._judge.look(face.image, face.mesh.points)
@@ -128,7 +128,7 @@ class Study:
         return self._looks[key]
 
     def _of_itself(self, number: int, face: Face) -> dict[str, float]:
-        """The photo put on itself, the first time it comes; nothing where the contender has no such result."""
+        """Measure the photo swapped with itself, once per photo; empty if the contender has no such result."""
         key = str(face.path), number
         if key in self._selves:
             return {}
@@ -143,7 +143,7 @@ class Study:
         return {"self_psnr": psnr(*pictures), "self_ssim": ssim(*pictures)}
 
     def of_sets(self, number: int, seed: int) -> dict[str, float]:
-        """Retrieval, and KID with its spread over subsets, of one contender. A target that came twice counts once."""
+        """Return one contender's retrieval, and KID with its spread over subsets. Repeated targets count once."""
         record = self.records[number]
         names = list(self._gallery)
         wanted = [names.index(source) for source, _ in self.pairs]
@@ -154,8 +154,8 @@ class Study:
         return found
 
     def of_photos(self, seed: int) -> dict[str, float]:
-        """KID between the targets' photos and those of sources that are no targets, all real: what the difference of
-        people alone makes."""
+        """Return the KID between the real photos of targets and of sources that are not targets: the baseline from
+        different people alone."""
         targets = {target for _, target in self.pairs}
         strangers = [n for n, name in enumerate(self._gallery) if name not in targets]
         count = min(len(targets), len(strangers))
@@ -167,7 +167,7 @@ class Study:
         return found
 
     def _firsts(self) -> list[int]:
-        """Pairs whose target had not come before."""
+        """Return the pairs whose target occurs for the first time."""
         targets = [target for _, target in self.pairs]
         return [n for n, target in enumerate(targets) if targets.index(target) == n]
 
@@ -184,6 +184,6 @@ def _named(how: FeatureSet, distance: Distance | None) -> dict[str, float]:
 
 
 def share_replaced(mask: Mask, mesh: Points) -> float:
-    """Share of the landmarks that lie where ``mask`` is at least 128. Below a quarter the loop covers the face."""
+    """Return the share of landmarks at which ``mask`` is at least 128. Below a quarter the loop covers the face."""
     x, y = np.clip(np.round(mesh[:, :2]).astype(int), 0, np.array(mask.shape[::-1]) - 1).T
     return float((mask[y, x] >= 128).mean())

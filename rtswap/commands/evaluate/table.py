@@ -1,4 +1,4 @@
-"""The figures as a table for people."""
+"""Format the figures as a table."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from rtswap.commands.reports.table import Cell, table
 
 BEST = {"more": "high", "less": "low", "near 1": "1"}
 Line = tuple[Figure, list[float], Comparison | None]
-"""A figure, its value for each contender, and how two of them compare."""
+"""A figure, its value for each contender, and the comparison of two contenders."""
 
 
 def table_lines(figures: Sequence[Figure], rows: Sequence[Sequence[Row]]) -> list[Line]:
-    """``rows``: of each contender. Figures that nobody has are left out."""
+    """Return the lines of the table. ``rows``: per contender. Figures without any value are skipped."""
     lines: list[Line] = []
     for figure in figures:
         columns = [column(of_one, figure.key) for of_one in rows]
@@ -29,7 +29,7 @@ def table_lines(figures: Sequence[Figure], rows: Sequence[Sequence[Row]]) -> lis
 
 
 def figures_table(names: Sequence[str], lines: Sequence[Line]) -> Shown:
-    """With two contenders also the difference, and which is better by more than its error."""
+    """Return the table; with two contenders, with the difference and the better one."""
     compared = len(names) == 2
     rows = []
     for figure, values, verdict in lines:

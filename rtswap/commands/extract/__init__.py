@@ -1,1 +1,1 @@
-"""``rtswap extract``: photos and videos in; aligned faces, what is known of each, and a contact sheet out."""
+"""``rtswap extract``: cut aligned faces out of photos and videos; write their data and a contact sheet."""

@@ -1,4 +1,4 @@
-"""The folder that is written: pictures, and ``faces.json``, which says what each is and which files are done."""
+"""The output folder: face pictures, and ``faces.json``, which describes them and lists the finished files."""
 
 from __future__ import annotations
 
@@ -24,35 +24,35 @@ _QUALITY = 95
 
 @dataclass(slots=True)
 class FileProgress:
-    """How far one file is done."""
+    """Progress within one input file."""
 
     file: str
     complete: bool = False
     frame: int = 0
-    """The first frame that is not done."""
+    """First frame still to process."""
     next_s: float = 0.0
-    """Of a video: no frame before this time is looked at."""
+    """Skip video frames before this time, s."""
     seen: int = 0
-    """Faces, kept or not."""
+    """Number of faces, stored or not."""
     refused: dict[str, int] = field(default_factory=dict)
-    """Reason -> how many."""
+    """Reason -> count."""
 
 
 class Album:
-    """Reads what an earlier run left, adds to it. Every method raises OutputError where the disk does not do it."""
+    """An output folder that continues an earlier run. Every method raises OutputError on a disk error."""
 
     def __init__(self, folder: Path, settings: Mapping[str, Any], *, overwrite: bool) -> None:
         self.folder, self.settings = folder, dict(settings)
         self.overwrite = overwrite
         self.faces: list[dict[str, Any]] = []
         self.done: dict[str, FileProgress] = {}
-        """By the file's hash."""
+        """SHA-256 of the file -> progress."""
         self.started_over = False
         self._made = False
         self._open()
 
     def begin(self, sha256: str, file: str) -> FileProgress | None:
-        """How far a file is; None where nothing is left to do. With ``overwrite`` its faces are made anew."""
+        """Return a file's progress; None if it is complete. With ``overwrite`` remove its faces and start over."""
         found = self.done.get(sha256)
         if found is not None and self.overwrite:
             self._remove([face for face in self.faces if face.get("sha256") == sha256])
@@ -62,14 +62,14 @@ class Album:
         return None if found.complete else found
 
     def has(self, name: str) -> bool:
-        """Was this face kept before an earlier run was interrupted?"""
+        """Tell whether an interrupted run already stored this face."""
         return any(face["file"] == name for face in reversed(self.faces))
 
     def add(self, image: Image, record: dict[str, Any]) -> None:
-        """Write the picture and note it: both, or neither."""
+        """Write the picture and add its record: both or neither."""
         path = self.folder / str(record["file"])
         if path.exists() and not self.overwrite:
-            raise OutputError(f"{path} exists, and {INDEX} does not know it", do="Move it away, or add -y.")
+            raise OutputError(f"{path} exists but is not in {INDEX}", do="Move it away, or add -y.")
         self.faces.append(record)
         try:
             _write(path, encode(image, path.suffix))
@@ -78,7 +78,7 @@ class Album:
             raise
 
     def save(self) -> None:
-        """Write ``faces.json``, whole or not at all. A folder in which nothing came to lie vanishes."""
+        """Write ``faces.json`` atomically. Remove the folder if this run created it and nothing was stored."""
         if not self.faces and not self.done:
             if self._made:
                 self.folder.rmdir()
@@ -96,7 +96,7 @@ class Album:
         )
 
     def write(self, name: str, data: bytes) -> None:
-        """Another file of the album's, which may replace the one of an earlier run."""
+        """Write another file into the folder, replacing that of an earlier run."""
         _write(self.folder / name, data)
 
     def _open(self) -> None:
@@ -121,14 +121,14 @@ class Album:
             if self.overwrite:
                 return
             do = "Choose another folder with --out, or replace it with -y."
-            raise OutputError(f"{path} is none of rtswap extract's", do=do) from None
+            raise OutputError(f"{path} was not written by rtswap extract", do=do) from None
         if settings == self.settings:
             self.done, self.faces = done, faces
             return
         if not self.overwrite:
             names = [name for name in self.settings if settings.get(name) != self.settings[name]]
             do = "Choose another folder with --out, or start over with -y."
-            raise OutputError(f"{self.folder} was extracted with another {', '.join(names) or 'setting'}", do=do)
+            raise OutputError(f"{self.folder} was extracted with a different {', '.join(names) or 'setting'}", do=do)
         self.faces, self.started_over = faces, True
         self._remove(faces)
 
@@ -143,13 +143,14 @@ class Album:
 
 
 def encode(image: Image, suffix: str) -> bytes:
-    """As PNG or JPEG."""
+    """Return the image as PNG or JPEG bytes."""
     options = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY] if suffix == ".jpg" else [cv2.IMWRITE_PNG_COMPRESSION, 3]
     return cv2.imencode(suffix, image, options)[1].tobytes()
 
 
 def _parse(text: bytes) -> tuple[dict[str, Any], dict[str, FileProgress], list[dict[str, Any]]]:
-    """Raises one of several errors where it is not what ``Album.save`` writes."""
+    """Parse ``faces.json``. Raises ValueError, KeyError, TypeError, AttributeError or RecursionError unless
+    ``Album.save`` wrote it."""
     content = json.loads(text, parse_constant=_no_number)
     if content["format"] != FORMAT:
         raise ValueError("format")
@@ -158,7 +159,7 @@ def _parse(text: bytes) -> tuple[dict[str, Any], dict[str, FileProgress], list[d
     for face in faces:
         name = face["file"]
         if Path(name).name != name or Path(name).suffix not in (".png", ".jpg") or name == SHEET:
-            raise ValueError(name)  # what is removed with -y lies in the folder, and is a face
+            raise ValueError(name)  # -y removes only face pictures inside the folder
         points = [value for point in face["aligned"] for value in point]
         figures = [face["score"], *face["quality"].values(), *points]
         if len(points) != 10 or not all(isinstance(value, (int, float)) for value in figures):
@@ -169,7 +170,7 @@ def _parse(text: bytes) -> tuple[dict[str, Any], dict[str, FileProgress], list[d
 
 
 def _no_number(word: str) -> float:
-    """What JSON does not know: NaN and infinities."""
+    """Reject NaN and infinities, which JSON does not have."""
     raise ValueError(word)
 
 

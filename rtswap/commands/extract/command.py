@@ -1,4 +1,4 @@
-"""Cuts faces out of photos and videos."""
+"""``rtswap extract``: flags and entry point."""
 
 from __future__ import annotations
 
@@ -16,66 +16,64 @@ if TYPE_CHECKING:
 EXAMPLES = """\
 examples:
   rtswap extract holiday/ --out faces                      every good face of a folder of photos, aligned
-  rtswap extract talk.mp4 --out faces --every 1s           a video, at most one picture a second
+  rtswap extract talk.mp4 --out faces --every 1s           a video, at most one frame per second
   rtswap extract a.jpg b.jpg --out f --template arcface --size 128 --keep-all
 
-Pictures of people are personal data, and so are embeddings, by which people are known again: extract faces only of
-people who have agreed to it, and delete them when they are no longer needed.
+Pictures of people are personal data, and so are embeddings, which identify people: extract faces only of people who
+have agreed to it, and delete them when you no longer need them.
 """
 
 
 def _parser() -> Parser:
     made = Parser(
         "rtswap extract",
-        "Cuts faces out of photos, folders of photos and videos: aligned, the good ones only, none twice.",
+        "Cuts aligned faces out of photos, folders of photos and videos, without bad faces and near duplicates.",
         EXAMPLES,
     )
     made.takes("inputs", "INPUT...", many=True)
-    group = made.add_argument_group("What is written")
-    group.add_argument("--out", "-o", metavar="DIR", help="folder of the pictures, faces.json and sheet.png")
+    group = made.add_argument_group("Output")
+    group.add_argument("--out", "-o", metavar="DIR", help="folder for the pictures, faces.json and sheet.png")
     for flag, kind, text in (
-        ("--template", choice("ffhq", "arcface"), "how a face lies in its picture [ffhq]"),
-        ("--size", integer("PX", 112, 1024), "side of a picture [512]"),
-        ("--format", choice("png", "jpg"), "of the pictures [png]"),
+        ("--template", choice("ffhq", "arcface"), "alignment of the face in its picture [ffhq]"),
+        ("--size", integer("PX", 112, 1024), "width and height of a picture [512]"),
+        ("--format", choice("png", "jpg"), "image format [png]"),
     ):
         group.add_argument(flag, type=reader(kind), metavar=kind.metavar, help=text)
     group.add_argument(
         "--embeddings",
         action="store_true",
-        help="also write into faces.json who each face is, as numbers. These are biometric personal data",
+        help="also write identity vectors of the faces into faces.json. These are biometric personal data",
     )
-    group.add_argument("-y", "--overwrite", action="store_true", help="make faces anew that are there already")
+    group.add_argument("-y", "--overwrite", action="store_true", help="extract faces again that exist already")
     _add_limits(made)
     return made.with_table(["engine", "console"])
 
 
 def _add_limits(made: Parser) -> None:
-    group = made.add_argument_group("Which faces are kept")
+    group = made.add_argument_group("Limits")
     for flag, kind, text in (
-        ("--min-face", number("PX", 16, 10_000), "least height from forehead to chin in the photo [96]"),
-        ("--min-sharpness", number("N", 0, 1), "0.001 is blurred, 0.03 crisp [0.002]"),
-        ("--max-yaw", number("DEG", 0, 180), "farthest turned to a side [60]"),
-        ("--max-pitch", number("DEG", 0, 90), "farthest up or down [45]"),
-        ("--min-light", number("N", 0, 255), "mean of grey in the face, at least [30]"),
-        ("--max-light", number("N", 0, 255), "and at most [235]"),
+        ("--min-face", number("PX", 16, 10_000), "minimum height from forehead to chin in the photo [96]"),
+        ("--min-sharpness", number("N", 0, 1), "minimum sharpness: 0.001 is blurred, 0.03 crisp [0.002]"),
+        ("--max-yaw", number("DEG", 0, 180), "maximum turn to either side [60]"),
+        ("--max-pitch", number("DEG", 0, 90), "maximum turn up or down [45]"),
+        ("--min-light", number("N", 0, 255), "minimum mean grey level of the face [30]"),
+        ("--max-light", number("N", 0, 255), "maximum mean grey level of the face [235]"),
         (
             "--similar",
             number("0..1", 0, 1),
-            "faces as like as this to one that is kept are left out [0.95; 0.985 without the extra identity]",
+            "leave out faces at least this similar to a stored one [0.95; 0.985 without the extra identity]",
         ),
-        ("--every", duration(3600), "of a video, least time between two pictures [500ms]"),
+        ("--every", duration(3600), "minimum time between two frames of a video [500ms]"),
     ):
         group.add_argument(flag, type=reader(kind), metavar=kind.metavar, help=text)
-    group.add_argument("--keep-all", action="store_true", help="keep faces that are like others, too")
+    group.add_argument("--keep-all", action="store_true", help="also keep faces that are similar to others")
 
 
 def _run(flags: Flags) -> int:
     if not flags.get("inputs"):
-        raise UsageError(
-            "nothing to extract from", do="Name photos, folders or videos: rtswap extract INPUT... --out DIR"
-        )
+        raise UsageError("no input given", do="Name photos, folders or videos: rtswap extract INPUT... --out DIR")
     if "out" not in flags:
-        raise UsageError("no folder to write to", do="Add --out DIR.")
+        raise UsageError("no output folder given", do="Add --out DIR.")
     found = effective(flags).config
     from dataclasses import replace
 
@@ -95,7 +93,7 @@ def _run(flags: Flags) -> int:
         overwrite=bool(flags.get("overwrite")),
         **given,
     )
-    seeing = replace(  # our own recogniser wherever dlib is not installed, and nothing about masks
+    seeing = replace(  # loads our own recogniser if dlib is not installed, and no mask network
         found, tracking=replace(found.tracking, follow="person"), mask=replace(found.mask, masks=("hull",))
     )
     with console:
@@ -113,4 +111,4 @@ def _limits(flags: Flags) -> QualityLimits:
     return QualityLimits(light=(flags.get("min_light", usual[0]), flags.get("max_light", usual[1])), **given)
 
 
-COMMAND = Command("extract INPUT", "cut faces out of photos and videos, aligned", _parser, _run)
+COMMAND = Command("extract INPUT", "cut aligned faces out of photos and videos", _parser, _run)

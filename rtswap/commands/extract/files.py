@@ -1,4 +1,4 @@
-"""Which files are looked at, what each is, and what its faces are called."""
+"""Find the input files, tell photos from videos, and name the face pictures."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from rtswap.source.personas import is_persona, persona_photo
 from rtswap.vision.images import PICTURE_SUFFIXES, looks_like_picture
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".gif"})
-"""Looked for in folders. A file that is named may be called anything."""
+"""Suffixes to look for in folders. A file named on the command line may have any suffix."""
 
 
 def files_in(inputs: Sequence[str], out: Path) -> list[Path]:
-    """Every file named, folders opened (hidden files and folders in folders left out), each once.
+    """Return each input file once, with folders expanded (without hidden files and sub-folders).
 
-    Raises UsageError for what is no file, and where ``out`` would become an input of the next run.
+    Raises UsageError for cameras and addresses, and if ``out`` is one of the inputs.
     """
     found: dict[Path, None] = {}
     for name in inputs:
@@ -36,7 +36,7 @@ def files_in(inputs: Sequence[str], out: Path) -> list[Path]:
             found[path] = None
             continue
         if path.resolve() == out.resolve():
-            raise UsageError(f"{out} is both read and written", do="Name another folder with --out.")
+            raise UsageError(f"{out} is both input and output", do="Choose another folder with --out.")
         found.update(dict.fromkeys(_inside(path)))
     return list(found)
 
@@ -49,7 +49,7 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def is_video(path: Path) -> bool:
-    """By content where it tells, by suffix otherwise. A GIF is a film: every frame is wanted."""
+    """Tell whether ``path`` is a video, by content if possible, else by suffix. A GIF counts as a video."""
     try:
         with path.open("rb") as file:
             head = file.read(32)
@@ -61,10 +61,10 @@ def is_video(path: Path) -> bool:
 
 
 def hash_of(path: Path) -> str:
-    """SHA-256 of the file, read in pieces. Raises InputError."""
+    """Return the SHA-256 of the file. Raises InputError."""
     try:
         if not path.is_file():
-            what = f"{path} is no ordinary file" if path.exists() else f"no such file: {str(path)[:300]!r}"
+            what = f"{path} is not a regular file" if path.exists() else f"no such file: {str(path)[:300]!r}"
             raise InputError(what, expected="a photo, a folder or a video file", do="Check the path.")
         return sha256_of(path)
     except (OSError, ValueError) as error:
@@ -72,7 +72,8 @@ def hash_of(path: Path) -> str:
 
 
 def name_of(path: Path, sha256: str, frame: int | None, number: int, suffix: str) -> str:
-    """``holiday_1a2b3c4d_2.png``, or with the frame's number for a video: the hash keeps files of one name apart."""
+    """Return ``holiday_1a2b3c4d_2.png``, for a video with the frame number before the 2. The hash tells apart files
+    of the same name."""
     stem = re.sub(r"[^\w-]+", "_", path.stem)[:40].strip("_") or "face"
     moment = "" if frame is None else f"_{frame:06}"
     return f"{stem}_{sha256[:8]}{moment}_{number}{suffix}"

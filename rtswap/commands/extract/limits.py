@@ -1,4 +1,4 @@
-"""Which faces are good enough to be kept."""
+"""Decide which faces are good enough to store."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from rtswap.commands.extract.measure import MeasuredFace
 
 @dataclass(frozen=True, slots=True)
 class QualityLimits:
-    """What a face must be. Every face that is not is counted under one word."""
+    """Quality limits of a face. Each face outside them is counted under one reason."""
 
     min_face_px: float = 96.0
-    """Height from forehead to chin in the photo."""
+    """Minimum height from forehead to chin in the photo, px."""
     min_sharpness: float = 0.002
-    """``source.quality.sharpness``: below 0.001 blurred, above 0.03 crisp."""
+    """Minimum of ``source.quality.sharpness``: below 0.001 is blurred, above 0.03 crisp."""
     max_yaw: float = 60.0
     max_pitch: float = 45.0
     """Degrees."""
     light: tuple[float, float] = (30.0, 235.0)
-    """Mean of grey inside the face, darkest and brightest."""
+    """Lowest and highest mean grey level inside the face, 0..255."""
     max_clipped: float = 0.5
-    """Share of the face that is pure black or white."""
+    """Largest share of the face that is pure black or white."""
     max_outside: float = 0.2
-    """Share of the face's outline that lies beyond the picture."""
+    """Largest share of the face's outline outside the picture."""
 
     def refusal(self, face: MeasuredFace) -> str:
-        """The first reason against a face, in one word or two; empty for a good one."""
+        """Return the first reason to leave out the face; empty for a good one."""
         checks = (
             ("too small", face.face_px >= self.min_face_px),
             ("cut off", face.outside <= self.max_outside),

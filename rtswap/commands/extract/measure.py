@@ -1,4 +1,4 @@
-"""The faces of one picture, from left to right, each with what can be measured of it."""
+"""Find the faces of one picture and measure their size, pose, sharpness and light."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from rtswap.vision.pose import pose_of
 from rtswap.vision.topology import OVAL
 
 _SURE = 0.85
-"""Detector's score below which what is found is more often no face (``source.load`` counts from there, too)."""
+"""Minimum detector score: below it most detections are not faces (``source.load`` uses the same)."""
 UNCLEAR = "unclear"
-"""Reason against what the landmark network takes for no face."""
+"""Reason to leave out a detection that the landmark network does not confirm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +26,9 @@ class MeasuredFace:
     """One face in a photo."""
 
     box: Box
-    """Around the mesh, forehead to chin."""
+    """Bounding box of the mesh, forehead to chin, px."""
     keypoints: Points
-    """(5, 2) in the photo."""
+    """(5, 2) px in the photo."""
     detected: float
     """The detector's score, 0..1."""
     score: float
@@ -41,11 +41,11 @@ class MeasuredFace:
     light: float
     clipped: float
     outside: float
-    """Share of the outline beyond the picture."""
+    """Share of the face's outline outside the picture."""
 
 
 def measure_faces(image: Image, detector: Detector, landmarks: LandmarkModel) -> list[MeasuredFace | None]:
-    """Every face from left to right; None for one that cannot be made out from close by."""
+    """Return every face from left to right; None for one that the landmark network does not confirm."""
     found = [face for face in detector.detect(image) if face.score >= _SURE]
     found.sort(key=lambda face: float(face.box[0] + face.box[2]))
     return [_measure(image, face, landmarks) for face in found]

@@ -1,4 +1,4 @@
-"""Which faces have been seen before, nearly so: the same picture again, or the next moment of a clip."""
+"""Find near duplicates: faces from the same picture again, or from the next moment of a clip."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from rtswap.core.protocols import Embedder
 from rtswap.core.types import Image, Points
 
 USUAL = MappingProxyType({"dlib": 0.95, "rtswap": 0.985})
-"""Cosine from which two faces are too alike, by who tells: ours was trained to overlook how a head is turned. A clip
-of a head that turns and speaks gives 13 and 6 of 24 pictures half a second apart."""
+"""Network -> cosine at which two faces count as duplicates. Our network was trained to ignore pose, so its limit is
+higher. Of 24 frames half a second apart, of a head that turns and speaks, 13 (dlib) and 6 (rtswap) remain."""
 _FIRST = 256
-"""Room for so many vectors at first; it is doubled when they fill it."""
+"""Initial capacity in vectors; doubled when full."""
 
 
 class NearDuplicates:
-    """Remembers the embedding of every face that was kept: half a kilobyte each."""
+    """The embeddings of all stored faces, half a kilobyte each."""
 
     def __init__(self, embedder: Embedder, name: str, similar: float | None) -> None:
         self.name = name
@@ -29,7 +29,7 @@ class NearDuplicates:
         self._owners: list[str] = []
 
     def of(self, image: Image, keypoints: Points) -> NDArray[np.float32] | None:
-        """Unit norm; None where the network makes nothing of the face."""
+        """Return the embedding with unit norm; None if the network cannot embed the face."""
         try:
             vector = np.asarray(self._embedder.embed(image, keypoints), np.float32)
         except SourceError:
@@ -37,13 +37,13 @@ class NearDuplicates:
         return vector if np.isfinite(vector).all() and vector.any() else None
 
     def known(self, vector: NDArray[np.float32] | None) -> bool:
-        """Is a face that was kept as like as ``similar``?"""
+        """Tell whether the cosine to any stored face is at least ``similar``."""
         if vector is None or not self._count:
             return False
         return float((self._vectors[: self._count] @ vector).max()) >= self._similar
 
     def remember(self, vector: NDArray[np.float32] | None, owner: str) -> None:
-        """One more that was kept; ``owner`` is the file it is from."""
+        """Add a stored face; ``owner`` is the file it comes from."""
         if vector is None:
             return
         if not self._vectors.shape[1]:
@@ -55,7 +55,7 @@ class NearDuplicates:
         self._count += 1
 
     def forget(self, owner: str) -> None:
-        """The faces of a file are no longer kept."""
+        """Remove the faces of a file."""
         stay = [number for number, name in enumerate(self._owners) if name != owner]
         self._vectors[: len(stay)] = self._vectors[stay]
         self._owners, self._count = [self._owners[number] for number in stay], len(stay)

@@ -1,4 +1,4 @@
-"""What was asked for."""
+"""The options of ``rtswap extract``."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from rtswap.commands.extract.limits import QualityLimits
 
 @dataclass(frozen=True, slots=True)
 class ExtractOptions:
-    """One run of ``rtswap extract``."""
+    """Options of one run."""
 
     inputs: tuple[str, ...]
     out: Path = Path("rtswap_faces")
     template: str = "ffhq"
     """One of ``templates.TEMPLATES``."""
     size: int = 512
-    """Side of an aligned picture."""
+    """Width and height of an aligned picture, px."""
     format: str = "png"
-    """Or jpg."""
+    """``png`` or ``jpg``."""
     limits: QualityLimits = field(default_factory=QualityLimits)
     similar: float | None = None
-    """Cosine from which two faces are too alike for both to be kept; None: ``likeness.USUAL``."""
+    """Leave out a face whose cosine to a stored one is at least this; None: ``near_duplicates.USUAL``."""
     keep_all: bool = False
     every_s: float = 0.5
-    """Least time between two frames of a video that are looked at."""
+    """Minimum time between two processed frames of a video, s."""
     embeddings: bool = False
     overwrite: bool = False
 
     def settings(self) -> dict[str, Any]:
-        """Everything that decides what comes out, as JSON knows it: where it differs, nothing is done already."""
+        """Return the options that determine the result, as JSON types. A run with other settings starts over."""
         limits = asdict(self.limits) | {"light": list(self.limits.light)}
         decisive = ("template", "size", "format", "limits", "similar", "keep_all", "every_s", "embeddings")
         return {name: getattr(self, name) for name in decisive} | {"limits": limits}

@@ -1,4 +1,4 @@
-"""``rtswap extract``: file by file, frame by frame; what was done when it ends, however it ends, is kept."""
+"""``rtswap extract``: cut out faces file by file and frame by frame; keep the finished ones when interrupted."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ from rtswap.vision.images import read_image
 from rtswap.vision.templates import placement
 
 ENLARGED = 1.5
-"""Times from which a face that was made larger is told of."""
+"""Enlargement above which a face is counted in the summary."""
 SAVE_EVERY_S = 20.0
 ALIKE = "alike"
-"""Reason against a face that was kept before, nearly so."""
+"""Reason to leave out a face: it nearly equals one that is already stored."""
 SKIPPED = ("done before", "given twice", "without a face")
-"""Kinds of files from which nothing new came."""
+"""Kinds of files that added no face."""
 _UNOPENED = 1
-"""Frames that a video is taken to have until it is opened, for the bar."""
+"""Assumed frame count of a video that is not open yet, for the progress bar."""
 
 
 def extract(
     options: ExtractOptions, open_models: Callable[[], FaceModels], *, console: Console
 ) -> tuple[dict[str, Any], int]:
-    """The summary and the exit code. Networks are opened when the first file needs them.
+    """Return the summary and the exit code. Load the networks when the first file needs them.
 
-    Raises InputError where no face was kept, UsageError, OutputError.
+    Raises InputError if no face was stored, UsageError, OutputError.
     """
     files = files_in(options.inputs, options.out.expanduser())
     if not files:
-        raise InputError(f"there is no photo or video in {', '.join(options.inputs)[:300]}", do="Check the path.")
+        raise InputError(f"no photo or video found in {', '.join(options.inputs)[:300]}", do="Check the path.")
     out = options.out.expanduser()
     refuse([(str(path), "one of the inputs") for path in files], [one_file(out / name) for name in (INDEX, SHEET)])
     album = Album(out, options.settings(), overwrite=options.overwrite)
@@ -60,7 +60,7 @@ def extract(
         run.work()
     except KeyboardInterrupt:
         interrupted = True
-        console.event("interrupted: what was done is kept; run it again to go on")
+        console.event("interrupted: the faces so far are saved; run the same command again to continue")
     finally:
         album.save()
     if album.faces and (run.kept or not (album.folder / SHEET).exists()):
@@ -71,7 +71,7 @@ def extract(
 
 
 class _Extraction:
-    """One run."""
+    """One run of ``rtswap extract``."""
 
     def __init__(
         self,
@@ -91,17 +91,17 @@ class _Extraction:
         self.seen = 0
         self.enlarged = 0
         self.before = 0
-        """Files that an earlier run has done."""
+        """Files that an earlier run finished."""
         self.faceless = 0
         self.twice = 0
-        """Files that are the same as another of this run."""
+        """Files with the same content as another file of this run."""
         self._hashes: set[str] = set()
         self.refused: Counter[str] = Counter()
         self.unreadable: dict[str, str] = {}
-        """File -> why."""
+        """File -> reason."""
 
     def work(self) -> None:
-        """Every file."""
+        """Process every file."""
         self._total = len(self._files)
         for path in self._files:
             counted = self._done
@@ -115,7 +115,7 @@ class _Extraction:
         self._done = self._total
 
     def _file(self, path: Path) -> None:
-        """Raises InputError where it cannot be read, or not to its end."""
+        """Process one file. Raises InputError if it cannot be read to its end."""
         sha256 = hash_of(path)
         if sha256 in self._hashes:
             self.twice += 1
@@ -138,7 +138,8 @@ class _Extraction:
         self.faceless += not done.seen
 
     def _pictures(self, path: Path, done: FileProgress) -> Iterator[tuple[Image, int | None, float | None]]:
-        """A photo; or the frames of a video that are not done, at least so far apart as is wished."""
+        """Yield the photo, or the remaining frames of a video at least ``every_s`` apart, as (image, frame number,
+        seconds)."""
         if not is_video(path):
             yield read_image(path), None, None
             return
@@ -160,14 +161,14 @@ class _Extraction:
     def _picture(
         self, path: Path, sha256: str, done: FileProgress, image: Image, frame: int | None, time_s: float | None
     ) -> None:
-        """Every face in it. What is counted counts when the picture is done."""
+        """Process every face of one picture. The counters change once the picture is complete."""
         models = self._face_models()
         faces = measure_faces(image, models.photo_detector, models.landmarks)
         refused: Counter[str] = Counter()
         for number, seen in enumerate(faces, 1):
             name = name_of(path, sha256, frame, number, f".{self._options.format}")
             if self._album.has(name):
-                continue  # kept before an interruption
+                continue  # stored before an interruption
             where = {"file": name, "source": str(path), "sha256": sha256, "frame": frame, "time_s": time_s}
             reason = self._face(image, seen, where)
             if reason:
@@ -182,7 +183,7 @@ class _Extraction:
             self._saved_at = time.perf_counter()
 
     def _face(self, image: Image, seen: MeasuredFace | None, where: dict[str, Any]) -> str:
-        """Keep it, or the reason not to."""
+        """Store the face and return an empty string, or return the reason to leave it out."""
         if seen is None:
             return UNCLEAR
         reason = self._options.limits.refusal(seen)
@@ -212,7 +213,8 @@ class _Extraction:
         return self._models
 
     def _near_duplicates(self) -> NearDuplicates | None:
-        """None where nobody asks who a face is. What earlier runs kept is known from its pictures."""
+        """The stored faces to compare with; None if neither duplicates nor embeddings matter. Faces of earlier runs
+        are read back from their pictures."""
         options = self._options
         if self._alike is not None or (options.keep_all and not options.embeddings):
             return self._alike
@@ -227,7 +229,7 @@ class _Extraction:
             try:
                 picture = read_image(self._album.folder / face["file"])
             except InputError:
-                continue  # somebody has deleted it
+                continue  # the user deleted it
             self._alike.remember(self._alike.of(picture, np.array(face["aligned"], np.float32)), face["sha256"])
         return self._alike
 
@@ -235,7 +237,7 @@ class _Extraction:
         self._console.progress(self._done, self._total, f"{line}  {plural(self.kept, 'face')}")
 
     def summary(self, interrupted: bool) -> dict[str, Any]:
-        """For people and as JSON."""
+        """The figures of the run, for text and JSON output."""
         found: dict[str, Any] = {"folder": str(self._album.folder), "faces": len(self._album.faces), "new": self.kept}
         found["files"] = len(self._files)
         found["refused"] = dict(self.refused.most_common())
@@ -253,18 +255,18 @@ class _Extraction:
         return found
 
     def nothing(self) -> InputError:
-        """Why there is no face."""
+        """The error that says why no face was stored."""
         reasons = [f"{count} {reason}" for reason, count in self.refused.most_common()]
         unreadable = [plural(len(self.unreadable), "unreadable file")] if self.unreadable else []
         if reasons:
             got = f"{plural(self.seen, 'face')}: {', '.join(reasons + unreadable)}"
             return InputError("no face is good enough", got=got, do="See rtswap extract --help for the limits.")
         got = ", ".join([f"{plural(len(self._files) - len(self.unreadable), 'file')} without one", *unreadable])
-        return InputError("no face was found", got=got, do="Give photos or videos that show faces.")
+        return InputError("no face found", got=got, do="Give photos or videos that show faces.")
 
 
 def shown(result: Mapping[str, Any]) -> list[str]:
-    """For people, of what ``extract`` returns: what is in the folder, and what was left out."""
+    """Format the result of ``extract`` as text: what is in the folder and what was left out."""
     files = plural(result["files"], "file")
     lines = [
         f"Wrote {result['folder']}: {plural(result['faces'], 'face')}, {result['new']} of them new, from {files}."

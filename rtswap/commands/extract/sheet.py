@@ -1,4 +1,4 @@
-"""``sheet.png``: the faces that were kept, the best first."""
+"""Draw ``sheet.png``: the stored faces, best first."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from rtswap.core.types import Image
 from rtswap.vision.images import read_image
 
 MOST = 240
-"""More faces than this are not drawn: the sheet is looked at, and lies in memory."""
+"""Most faces on the sheet, which is held in memory."""
 COLUMNS, SIDE = 8, 160
 
 
 def draw_faces(folder: Path, faces: Sequence[Mapping[str, Any]]) -> Image:
-    """(H, W, 3). Pictures that somebody has deleted since are left out."""
+    """Return the sheet, (H, W, 3) BGR uint8. Deleted pictures are skipped."""
     tiles: list[Tile] = []
     for face in sorted(faces, key=lambda face: -float(face["score"])):
         if len(tiles) == MOST:
@@ -32,7 +32,7 @@ def draw_faces(folder: Path, faces: Sequence[Mapping[str, Any]]) -> Image:
         except InputError:
             continue
     shown = "the best first" if len(tiles) == len(faces) else f"the best {len(tiles)} of them"
-    note = f"{shown}; score, height in the photo, which way it looks"
+    note = f"{shown}; score, height in the photo, yaw"
     return draw_sheet(plural(len(faces), "face"), [note], [Section("", tiles)], columns=COLUMNS)
 
 

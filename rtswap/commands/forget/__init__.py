@@ -1,1 +1,1 @@
-"""``rtswap forget``: shows and deletes what rtswap keeps on this machine."""
+"""``rtswap forget``: list and delete what rtswap stores about the user on this machine."""

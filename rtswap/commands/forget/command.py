@@ -1,4 +1,4 @@
-"""Shows and deletes what is kept."""
+"""``rtswap forget``: flags and entry point."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 def _parser() -> Parser:
     made = Parser(
         "rtswap forget",
-        "Lists what rtswap keeps of you on this machine, or deletes it.",
-        "examples:\n  rtswap forget                 what is kept, and where\n"
-        "  rtswap forget me.jpg          delete what is kept of this photo\n"
+        "Lists or deletes what rtswap stores about you on this machine.",
+        "examples:\n  rtswap forget                 list what is stored, and where\n"
+        "  rtswap forget me.jpg          delete the record of this photo\n"
         "  rtswap forget --all           delete everything",
     )
     made.takes("photos", "[PHOTO ...]", many=True)
-    group = made.add_argument_group("What is forgotten")
-    group.add_argument("--all", dest="everything", action="store_true", help="everything")
+    group = made.add_argument_group("Delete")
+    group.add_argument("--all", dest="everything", action="store_true", help="delete everything")
     return made.with_table(["console"], config=False)
 
 
@@ -36,7 +36,7 @@ def _run(flags: Flags) -> int:
 
 
 def shown(result: Mapping[str, Any]) -> list[Shown]:
-    """For people: what was deleted, and what is kept now and where."""
+    """Format the result as text: what was deleted, and what is still stored and where."""
     from rtswap.commands.reports.table import table
 
     gone, kept = result["deleted"], result["kept"]
@@ -44,15 +44,15 @@ def shown(result: Mapping[str, Any]) -> list[Shown]:
         ("confirmed photos", str(kept["photos"]), kept["photos_in"]),
         ("signing certificate", str(kept["certificates"]), kept["certificate_in"]),
     ]
-    parts: list[Shown] = [table(("!kept", ">", "where"), rows)]
+    parts: list[Shown] = [table(("!stored", ">", "where"), rows)]
     if gone:
         photos, certificates = plural(gone["photos"], "confirmed photo"), plural(gone["certificates"], "certificate")
         return [f"Deleted {photos} and {certificates}.", *parts]
     if kept["photos"] or kept["certificates"]:
         parts.append(
-            "Of a photo: its hash and the day. `rtswap forget --all` deletes everything, `forget PHOTO` one."
+            "A photo's record is its hash and the date. `rtswap forget --all` deletes everything, `forget PHOTO` one."
         )
     return parts
 
 
-COMMAND = Command("forget", "list what rtswap keeps of you on this machine, and delete it", _parser, _run)
+COMMAND = Command("forget", "list or delete what rtswap stores about you on this machine", _parser, _run)

@@ -1,4 +1,4 @@
-"""``rtswap forget``: what rtswap keeps of its user on this machine, and its end."""
+"""Find and delete the consent records and the signing certificate on this machine."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from rtswap.source.consent.record import ConsentRecord, photo_digest
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What there is, and where. Models in the cache say nothing of the user and are left out."""
+    """What is stored and where, except cached models, which hold nothing about the user."""
 
     photos: int
-    """Confirmed as sources: of each the hash, the day, the statement's version."""
+    """Number of photos confirmed as sources; each record is the hash, the date and the statement's version."""
     photos_in: str
     certificates: int
-    """0 or 1: the one made here to sign recordings, with its key."""
+    """0 or 1: the certificate created here to sign recordings, with its key."""
     certificate_in: str
 
 
 def kept(record: ConsentRecord, folder: Path | None = None) -> Kept:
-    """``folder``: where the signing certificate lies, by default the user's configuration. Raises OutputError."""
+    """Return what is stored. ``folder`` holds the signing certificate, by default the user's configuration folder.
+    Raises OutputError."""
     certificate = identity_path(folder)
     try:
         there = certificate.is_symlink() or certificate.exists()
@@ -35,7 +36,7 @@ def kept(record: ConsentRecord, folder: Path | None = None) -> Kept:
 
 
 def forget_photos(photos: Sequence[Path], record: ConsentRecord) -> int:
-    """Delete what is kept of these photos; of how many there was something. Raises SourceError, OutputError."""
+    """Delete the records of these photos and return how many there were. Raises SourceError, OutputError."""
     digests = [photo_digest(photo) for photo in photos]
     try:
         return sum(record.forget(digest) for digest in dict.fromkeys(digests))
@@ -44,7 +45,7 @@ def forget_photos(photos: Sequence[Path], record: ConsentRecord) -> int:
 
 
 def forget_all(record: ConsentRecord, folder: Path | None = None) -> Kept:
-    """Delete everything; what it was. Raises OutputError."""
+    """Delete everything and return what it was. Raises OutputError."""
     before = kept(record, folder)
     try:
         record.forget()
@@ -55,7 +56,8 @@ def forget_all(record: ConsentRecord, folder: Path | None = None) -> Kept:
 
 
 def forget(photos: Sequence[str], *, everything: bool) -> dict[str, Any]:
-    """The command: what was ``deleted``, and what is ``kept`` now. Raises RtswapError."""
+    """Delete the records of ``photos`` or everything. Return what was ``deleted`` and what is still ``kept``. Raises
+    RtswapError."""
     record = ConsentRecord()
     gone: dict[str, int] = {}
     if everything:
@@ -68,7 +70,7 @@ def forget(photos: Sequence[str], *, everything: bool) -> dict[str, Any]:
 
 def _failed(what: str, error: OSError) -> OutputError:
     return OutputError(
-        f"cannot {what} {error.filename or 'what is kept'}",
+        f"cannot {what} {error.filename or 'the stored data'}",
         got=error.strerror or str(error),
-        do="Check the permissions; `rtswap forget` names the places.",
+        do="Check the permissions; `rtswap forget` lists the paths.",
     )

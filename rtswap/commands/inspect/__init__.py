@@ -1,1 +1,1 @@
-"""``rtswap inspect``: what the tracker and the masks saw in a clip, as pictures, plots and figures."""
+"""``rtswap inspect``: show what the tracker and the masks see in a clip, as pictures, plots and figures."""

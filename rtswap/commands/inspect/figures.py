@@ -1,4 +1,4 @@
-"""What is measured of every face in every frame, kept as plain numbers: an hour of film takes some 15 MB."""
+"""Measure every face in every frame and store the figures as plain numbers: about 15 MB per hour of video."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from rtswap.vision.pose import pose_of
 
 NAN = math.nan
 SEEN = 0.5
-"""Visibility from which a landmark counts as seen."""
+"""A landmark counts as visible from this visibility."""
 JUMP = 0.3
-"""Inter-ocular distances that a head may be off the place where its last two frames lead, at 30 frames a second. A
-head that starts to run from rest makes 0.1."""
+"""Distance of a head from its position extrapolated from the last two frames, at 30 fps, from which it counts as a
+jump, in inter-ocular distances. A person who starts to run reaches 0.1."""
 NOMINAL_S = 1 / 30
 
 
 class FaceFigures(NamedTuple):
-    """One face in one frame. NaN: not known there. Lengths in inter-ocular distances unless they say px."""
+    """Figures of one face in one frame. NaN: unknown. Lengths are in inter-ocular distances unless in px."""
 
     frame: float
     time_s: float
@@ -37,14 +37,14 @@ class FaceFigures(NamedTuple):
     y1: float
     x2: float
     y2: float
-    """The box, px."""
+    """Box, px."""
     interocular_px: float
     confidence: float
     """1 measured, falling to 0 while it coasts."""
     presence: float
-    """0..1: how sure the landmark network is that there is a face."""
+    """0..1: the landmark network's confidence that there is a face."""
     visible: float
-    """Share of the landmarks that are seen."""
+    """Share of the landmarks that are visible."""
     yaw: float
     pitch: float
     roll: float
@@ -55,21 +55,21 @@ class FaceFigures(NamedTuple):
     """Openings."""
     jitter_raw: float
     jitter: float
-    """Mean second difference of the landmarks, as the network gave them and smoothed."""
+    """Mean second difference of the landmarks, before and after smoothing."""
     jump: float
-    """How far the head is off where its last two frames lead."""
+    """Distance of the head from its position extrapolated from the last two frames."""
     mask: float
     """Share of the face's hull where the swap shows."""
     skin: float
     occlusion: float
     parts: float
-    """Shares of the hull that these masks take away."""
+    """Shares of the hull that these masks remove."""
     swapped: float
-    """1 or 0: 0 where the face would be covered."""
+    """1 swapped, 0 covered."""
 
 
 class FaceLog:
-    """A table of ``FaceFigures`` that grows."""
+    """A growing table of ``FaceFigures``."""
 
     def __init__(self) -> None:
         self._values = array("f")
@@ -82,7 +82,7 @@ class FaceLog:
         return len(self._values) // len(FaceFigures._fields)
 
     def column(self, name: str, face: int | None = None) -> NDArray[np.float32]:
-        """Of all rows, or of those of one id."""
+        """Return one column of all rows, or of the rows of one face id."""
         table = np.array(self._values, np.float32).reshape(-1, len(FaceFigures._fields))
         if face is not None:
             table = table[table[:, FaceFigures._fields.index("id")] == face]
@@ -94,14 +94,14 @@ class FaceLog:
             yield FaceFigures(*self._values[start : start + width])
 
     def ids(self) -> list[int]:
-        """The most seen first."""
+        """Return the face ids, most frequent first."""
         found, counts = np.unique(self.column("id"), return_counts=True)
         return [int(found[n]) for n in np.argsort(-counts, kind="stable")]
 
 
 @dataclass(slots=True)
 class _Past:
-    """The last two meshes of one face, newest first, as the network gave them and smoothed."""
+    """The last two meshes of one face, newest first, before and after smoothing."""
 
     raw: list[Points | None]
     smoothed: list[Points]
@@ -109,13 +109,13 @@ class _Past:
 
 
 class FaceMeter:
-    """Turns what was seen of a frame into figures. Keeps two meshes per face."""
+    """Computes the figures of each frame. Stores two meshes per face."""
 
     def __init__(self) -> None:
         self._past: dict[int, _Past] = {}
 
     def measure(self, watch: Probe, frame: int, time_s: float, step_s: float) -> list[FaceFigures]:
-        """``step_s``: time since the frame before."""
+        """Return the figures of every face in the frame. ``step_s``: seconds since the previous frame."""
         found = [self._one(watch, track, frame, time_s, step_s) for track in watch.tracks]
         self._past = {id: past for id, past in self._past.items() if frame - past.frame < 3}
         return found
@@ -157,7 +157,7 @@ class FaceMeter:
         )
 
     def _motion(self, track: Track, raw: Mesh | None, frame: int, size: float) -> tuple[float, float, float]:
-        """(jitter as the network gave it, jitter smoothed, jump)."""
+        """Return (jitter before smoothing, jitter after smoothing, jump)."""
         now, own = track.landmarks[:, :2], raw.points[:, :2] if raw is not None else None
         past = self._past.get(track.id)
         if past is None or past.frame != frame - 1:

@@ -1,4 +1,4 @@
-"""Which frames are worth looking at: a few evenly spaced ones, and the worst of every kind. Keeps few pictures."""
+"""Select frames for the contact sheet: some evenly spaced, and the worst of every kind. Holds few pictures."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from rtswap.core.types import Image
 
 EVENLY = 12
 WORST = 3
-"""Of every kind."""
+"""Frames of every kind."""
 APART_S = 0.5
-"""Two bad frames nearer than this are one moment, shown by the worse."""
+"""Two bad frames closer than this, s, count as one moment, shown by the worse."""
 DOUBTFUL, HIDDEN, TURNED = 0.95, 0.1, 20.0
-"""Where doubt, occlusion (share of the face) and yaw (degrees) begin to be worth a picture."""
+"""Thresholds for a picture: confidence or presence below; occlusion (share of the face) above; yaw (degrees) above."""
 
 Take = Callable[[int | None], Image]
-"""Makes the picture of the frame that is being looked at, around the face of this id."""
+"""Draws the current frame around the face of this id."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,7 +27,7 @@ class Moment:
 
     kind: str
     why: str
-    """In words, with the figure."""
+    """The reason with its figure."""
     frame: int
     time_s: float
     face: int | None
@@ -36,14 +36,14 @@ class Moment:
 
 
 class EvenlySpaced:
-    """Some frames of a clip whose length is not known: every n-th, n doubling as they become too many."""
+    """Evenly spaced frames of a clip of unknown length: every n-th; n doubles when there are too many."""
 
     def __init__(self) -> None:
         self._kept: list[Moment] = []
         self._step = 1
 
     def offer(self, frame: int, time_s: float, take: Take) -> None:
-        """Every frame in turn."""
+        """Offer the next frame."""
         if frame % self._step:
             return
         self._kept.append(Moment("evenly spaced", "", frame, time_s, None, 0.0, take(None)))
@@ -52,7 +52,7 @@ class EvenlySpaced:
             self._kept = [moment for moment in self._kept if moment.frame % self._step == 0]
 
     def moments(self) -> list[Moment]:
-        """At most ``EVENLY``."""
+        """Return at most ``EVENLY`` moments."""
         count = min(EVENLY, len(self._kept))
         return [self._kept[round(n * (len(self._kept) - 1) / max(1, count - 1))] for n in range(count)]
 
@@ -65,7 +65,7 @@ class Worst:
         self._followed: set[int] = set()
 
     def offer(self, rows: Sequence[FaceFigures], frame: int, time_s: float, take: Take) -> None:
-        """The figures of a frame's faces."""
+        """Offer a frame with the figures of its faces."""
         for row in rows:
             for kind, badness, why in _kinds(row):
                 self._keep(kind, why, badness, frame, time_s, int(row.id), take)
@@ -75,7 +75,7 @@ class Worst:
         self._followed = followed
 
     def moments(self) -> list[Moment]:
-        """Kind by kind, the worst first; a moment bad in several ways once, with every reason."""
+        """Return the moments by kind, worst first; a moment of several kinds comes once, with all reasons."""
         found: dict[tuple[int, int | None], Moment] = {}
         for moment in (moment for kind in KINDS for moment in self._kept.get(kind, [])):
             key = moment.frame, moment.face
@@ -99,7 +99,7 @@ KINDS = ("lost", "covered", "jump", "unsure", "hidden", "restless", "turned")
 
 
 def _kinds(row: FaceFigures) -> list[tuple[str, float, str]]:
-    """(kind, badness, why) of everything about a face that is worth a picture."""
+    """Return (kind, badness, reason) for everything about a face that is worth a picture."""
     found = []
     if not row.swapped:
         found.append(("covered", 1.0, "no swap: covered"))

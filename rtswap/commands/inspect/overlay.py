@@ -1,4 +1,4 @@
-"""What was seen, drawn over a view of the frame: mesh, masks, box, keypoints."""
+"""Draw mesh, masks, boxes and keypoints over a view of the frame."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, 
 
 RINGS = (OVAL, LEFT_EYE, RIGHT_EYE, LIPS_OUTER, LIPS_INNER, LEFT_BROW, RIGHT_BROW)
 HIDDEN, HALF, SHOWN = (60, 56, 214), (60, 190, 250), (150, 235, 120)
-"""Visibility 0, 0.5 and 1."""
+"""Colors for visibility 0, 0.5 and 1."""
 
 
 @cache
 def edges() -> NDArray[np.int32]:
-    """(E, 2) every edge of the mesh, once."""
+    """Return every edge of the mesh once, (E, 2) vertex indices."""
     triangles = canonical().triangles
     pairs = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
     return np.asarray(np.unique(np.sort(pairs, axis=1), axis=0), np.int32)
 
 
 def draw_mesh(image: Image, view: FrameView, track: Track, *, wires: bool = True) -> None:
-    """Wireframe and features. Points that are hidden are red, doubtful ones yellow."""
+    """Draw wireframe and features. Hidden points are red, uncertain ones yellow."""
     points = view.points(track.landmarks)
     if wires:
         net = image.copy()
@@ -54,14 +54,14 @@ def draw_mesh(image: Image, view: FrameView, track: Track, *, wires: bool = True
 
 
 def colors_of(visibility: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """(N, 3) from red through yellow to green."""
+    """Return (N, 3) BGR colors from red (0) through yellow to green (1)."""
     shares = np.clip(visibility, 0, 1)
     channels = [np.interp(shares, [0, 0.5, 1], [HIDDEN[c], HALF[c], SHOWN[c]]) for c in range(3)]
     return np.stack(channels, 1).astype(np.uint8)
 
 
 def draw_masks(image: Image, view: FrameView, seen: SeenMasks) -> None:
-    """Where the swap shows is tinted and outlined; what a step took away has that step's colour."""
+    """Tint and outline where the swap shows; color what each step removed."""
     laid = view.mask(seen.hull, seen.matrix)
     for name, mask in seen.after:
         left = view.mask(mask, seen.matrix)
@@ -72,7 +72,7 @@ def draw_masks(image: Image, view: FrameView, seen: SeenMasks) -> None:
 
 
 def draw_boxes(image: Image, view: FrameView, watch: Probe) -> None:
-    """Each face's box with its id and confidence in the colour of its state, and what would be covered."""
+    """Draw each face's box with id and confidence in the color of its state, and the boxes to cover."""
     for box in watch.covered:
         if np.isfinite(box).all():
             rectangle(image, np.clip(view.box(box), 2, np.tile(view.size, 2) - 3), RED, 2)
@@ -84,7 +84,7 @@ def draw_boxes(image: Image, view: FrameView, watch: Probe) -> None:
 
 
 def state_of(watch: Probe, track: Track) -> str:
-    """measured, coasting or, where its swap was refused, covered."""
+    """Return measured, coasting, or covered if its swap was rejected."""
     if not watch.swapped(track):
         return "covered"
     return "measured" if track.measured else "coasting"

@@ -1,4 +1,4 @@
-"""One frame of the annotated clip: the frame, the swap beside it, close-ups of a face, and its figures in words."""
+"""Draw a frame of the annotated clip: the frame, the swap beside it, close-ups of faces, and their figures."""
 
 from __future__ import annotations
 
@@ -29,24 +29,23 @@ from rtswap.core.text import clock
 from rtswap.core.types import Image, Track
 
 LOWEST, HIGHEST, HIGHEST_OF_TWO = 480, 720, 540
-"""Height of the frame in the annotated clip: small frames are shown larger, large ones smaller; with the swap beside
-it still smaller."""
+"""Minimum and maximum height of the frame in the annotated clip, px; the last one with the swap beside it."""
 HEAD, LINE = 32, 26
 CLOSE = 1.9
-"""Side of a close-up in longest sides of the face's box."""
+"""Side of a close-up, as a multiple of the longest side of the face's box."""
 FOLLOW = 0.15
-"""Share of its way that a close-up moves per frame: slow, so that what trembles is seen to tremble."""
+"""Share of the distance that a close-up moves per frame: slow, so that jitter stays visible."""
 
 
 @dataclass(slots=True)
 class CloseUp:
-    """A view that follows one face calmly."""
+    """A view that follows one face smoothly."""
 
     middle: NDArray[np.float64] | None = None
     side: float = 100.0
 
     def view(self, track: Track | None, size: int) -> FrameView | None:
-        """Around the face, or where it was last; None before any."""
+        """Return the view around the face, or its last place; None before the first face."""
         if track is not None:
             box = track.box.astype(np.float64)
             middle, side = (box[:2] + box[2:]) / 2, CLOSE * float((box[2:] - box[:2]).max())
@@ -59,7 +58,7 @@ class CloseUp:
 
 @dataclass(slots=True)
 class Panels:
-    """Draws the frames of one clip, all of one size. ``faces``: how many get close-ups and a line of figures."""
+    """Draws the frames of one clip, all of one size. ``faces``: number of close-ups and lines of figures."""
 
     frame_size: tuple[int, int]
     clip: str
@@ -78,7 +77,7 @@ class Panels:
         time_s: float,
         mark: Callable[[Image], None],
     ) -> Image:
-        """``mark`` is called on the part of the picture that shows a swap."""
+        """Return the annotated frame, (H, W, 3) BGR uint8. ``mark`` marks the part that shows a swap, in place."""
         wide, high = self._panel()
         half = high // 2
         count = 2 if self.with_swap else 1
@@ -100,14 +99,14 @@ class Panels:
         return picture
 
     def _panel(self) -> tuple[int, int]:
-        """(width, height) of the frame's panel, both even."""
+        """Return (width, height) of the frame's panel, both multiples of 4."""
         width, height = self.frame_size
         high = min(max(height, LOWEST), HIGHEST_OF_TWO if self.with_swap else HIGHEST)
         wide = min(round(high * width / height), 2 * high)
         return wide // 4 * 4, high // 4 * 4
 
     def _close_ups(self, region: Image, before: Image, watch: Probe, column: int) -> None:
-        """The mesh above, the mask below."""
+        """Draw the close-ups of one face: the mesh above, the mask below."""
         half = region.shape[1]
         track = shown_faces(watch.tracks, self.faces).get(column)
         view = self._close.setdefault(column, CloseUp()).view(track, half)
@@ -144,17 +143,17 @@ class Panels:
             x = 12 + text(picture, f"id {track.id}  {state}", (12, y), color=STATES[state], weight=BOLD)
             text(picture, words_of(by_id[track.id]), (max(x + 18, 150), y), size=14, color=PALE)
         if not watch.tracks:
-            text(picture, "no face is followed", (12, top + LINE - 8), color=GREY, weight=BOLD)
+            text(picture, "no face tracked", (12, top + LINE - 8), color=GREY, weight=BOLD)
 
 
 def shown_faces(tracks: Sequence[Track], most: int) -> dict[int, Track]:
-    """Column -> face: the largest when there are more than ``most``, in the order of their ids."""
+    """Return column -> face: the ``most`` largest faces in the order of their ids."""
     largest = sorted(tracks, key=lambda track: -float(np.ptp(track.landmarks[:, 0])))[:most]
     return dict(enumerate(sorted(largest, key=lambda track: track.id)))
 
 
 def words_of(row: FaceFigures) -> str:
-    """One face's figures in a line."""
+    """Return one face's figures as a line of text."""
     parts = [
         f"confidence {row.confidence:.2f}",
         f"presence {row.presence:.2f}" if row.presence == row.presence else "",

@@ -1,4 +1,4 @@
-"""``jitter.png``: the figures of a clip over time, one column for each of the faces that were seen most."""
+"""Draw ``jitter.png``: the figures of a clip over time, one column for each of the two most frequent faces."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ MOST_FACES = 2
 WIDTH, HEIGHT = 1500, 190
 RAW = (190, 176, 160)
 COASTING, LOST = (214, 236, 252), (222, 220, 248)
-"""Shades behind the curves."""
+"""Background colors for these states."""
 REMOVED = (("occlusion", "in front", AMBER), ("skin", "photo's hair", VIOLET), ("parts", "kept parts", BLUE))
-"""What takes parts of the mask away."""
+"""Steps that remove parts of the mask: field, label, color."""
 
 
 def draw_plots(log: FaceLog, times: Values, clip: str) -> Image:
-    """``times`` (F,) seconds of every frame of the clip."""
+    """Return the plots as (H, W, 3) BGR uint8. ``times``: (F,) seconds of every frame of the clip."""
     faces = log.ids()[:MOST_FACES]
     note = f"lengths in inter-ocular distances (iod); jumps above {JUMP:g} iod"
     if more := len(log.ids()) - len(faces):
         note += f"; {plural(more, 'more face')} in report.json"
     if not faces:
         curve = Curve("", np.full(len(times), np.nan, np.float32), RED)
-        nothing = Chart("No face was followed in any frame", [curve], times, "seconds")
+        nothing = Chart("No face tracked in any frame", [curve], times, "seconds")
         return draw_charts(clip, note, [[nothing]], (WIDTH, HEIGHT))
     columns = [_column(log, face, times) for face in faces]
     wide = WIDTH if len(faces) == 1 else WIDTH * 2 // 3
@@ -61,7 +61,7 @@ def _charts(of: Callable[..., Values], chart: Callable[..., Chart], face: int) -
     sureness = (
         Curve("confidence", of("confidence"), GREEN, 2.4),
         Curve("presence", of("presence"), BLUE),
-        Curve("share of landmarks seen", of("visible"), AMBER),
+        Curve("visible landmarks, share", of("visible"), AMBER),
     )
     pose = Curve("yaw", of("yaw"), BLUE), Curve("pitch", of("pitch"), AMBER), Curve("roll", of("roll"), GREEN)
     openings = (
@@ -71,19 +71,19 @@ def _charts(of: Callable[..., Values], chart: Callable[..., Chart], face: int) -
     )
     return [
         chart(f"Jitter, face {face}", "%", 0, 3, *jitter),
-        chart("Jump", "", 0, 0.1, Curve("distance of the head from its course, iod", of("jump"), RED), jump=True),
+        chart("Jump", "", 0, 0.1, Curve("distance of the head from its prediction, iod", of("jump"), RED), jump=True),
         chart("Confidence", "", 0, 1, *sureness),
         chart("Pose", "°", -10, 10, *pose),
         chart("Openings", "", 0, 0.3, *openings),
-        chart("Mask", "%", 0, 100, Curve("share of the face that is swapped", of("mask", 100), TEAL, 2.4), *removed),
+        chart("Mask", "%", 0, 100, Curve("swapped share of the face", of("mask", 100), TEAL, 2.4), *removed),
     ]
 
 
 def _spans(confidence: Values, times: Values) -> Sequence[Span]:
-    """Where the face coasts, and where it is not followed at all."""
+    """Return the time ranges in which the face is coasting or not tracked."""
     step = float(np.median(np.diff(times))) if len(times) > 1 else 1 / 30
     found: list[Span] = []
-    states = ((confidence < 1, COASTING, "coasting"), (np.isnan(confidence), LOST, "not followed"))
+    states = ((confidence < 1, COASTING, "coasting"), (np.isnan(confidence), LOST, "not tracked"))
     for known, color, name in states:
         edge = np.flatnonzero(np.diff(np.concatenate([[False], known, [False]])))
         found += [

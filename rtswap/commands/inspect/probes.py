@@ -1,4 +1,4 @@
-"""Parts of the loop that note what passes through them, so that the loop itself runs exactly as it does live."""
+"""Wrappers around parts of the loop that record their data, so that the loop runs exactly as in a live session."""
 
 from __future__ import annotations
 
@@ -13,55 +13,55 @@ from rtswap.core.types import Box, Frame, Image, Mask, Matrix, Mesh, Points, Qua
 
 @dataclass(slots=True)
 class SeenMasks:
-    """Where one face's swap would show, all (H, W) in the pixels of its crop."""
+    """The masks of one face's swap, all (H, W) in pixels of its crop."""
 
     matrix: Matrix
     """Frame -> crop."""
     hull: Mask
-    """Inside the face's outline."""
+    """The inside of the face's outline."""
     after: list[tuple[str, Mask]]
-    """What is left after each step, in order: the swapper's ``skin``, then every finish under its name."""
+    """The mask after each step, in order: the swapper's ``skin``, then every finish by name."""
 
     @property
     def final(self) -> Mask:
         return self.after[-1][1]
 
     def share(self, mask: Mask) -> float:
-        """Of the hull, 0..1."""
+        """Return ``mask`` as a share of the hull, 0..1."""
         whole = int(self.hull.sum(dtype=np.int64))
         return min(1.0, float(mask.sum(dtype=np.int64)) / whole) if whole else 0.0
 
     def lost(self) -> dict[str, float]:
-        """Step -> share of the hull that it took away."""
+        """Return step -> share of the hull that it removed."""
         before = [1.0, *(self.share(mask) for _, mask in self.after)]
         return {name: max(0.0, before[n] - before[n + 1]) for n, (name, _) in enumerate(self.after)}
 
 
 @dataclass(slots=True)
 class Probe:
-    """Everything noted of the frame that is being worked on."""
+    """The observations of the current frame."""
 
     meshes: list[Mesh] = field(default_factory=list)
-    """As the landmark network gave them, before any smoothing."""
+    """Meshes from the landmark network, before smoothing."""
     tracks: list[Track] = field(default_factory=list)
     masks: dict[int, SeenMasks] = field(default_factory=dict)
     """Track id -> masks."""
     covered: list[Box] = field(default_factory=list)
-    """What would be blurred, since no swap hides it."""
+    """Boxes that would be covered because no swap hides the face."""
     pasted: list[Matrix] = field(default_factory=list)
-    """By which crops were put back."""
+    """Matrices of the crops that were pasted."""
 
     def clear(self) -> None:
         for part in (self.meshes, self.tracks, self.masks, self.covered, self.pasted):
             part.clear()
 
     def swapped(self, track: Track) -> bool:
-        """False: the loop would not take this face's swap, and covered it."""
+        """Tell whether the swap of this face was pasted; if not, the face was covered."""
         seen = self.masks.get(track.id)
         return seen is not None and any(matrix is seen.matrix for matrix in self.pasted)
 
     def raw(self, track: Track) -> Mesh | None:
-        """The network's own mesh behind a track that was measured: the nearest one, of the latest pass."""
+        """Return the unsmoothed mesh of a measured track: the nearest one of the latest pass; None without one."""
         if not track.measured or not self.meshes:
             return None
         off = [float(np.abs(mesh.points[:, :2] - track.landmarks[:, :2]).mean()) for mesh in reversed(self.meshes)]
@@ -71,7 +71,7 @@ class Probe:
 
 
 class LandmarkProbe:
-    """A LandmarkModel."""
+    """A LandmarkModel that records its meshes."""
 
     def __init__(self, inner: LandmarkModel, watch: Probe) -> None:
         self._inner, self._watch = inner, watch
@@ -84,7 +84,7 @@ class LandmarkProbe:
 
 
 class TrackerProbe:
-    """A Tracker."""
+    """A Tracker that records its tracks."""
 
     def __init__(self, inner: Tracker, watch: Probe) -> None:
         self._inner, self._watch = inner, watch
@@ -101,8 +101,8 @@ class TrackerProbe:
 
 
 class SwapperProbe:
-    """A Swapper. ``plain``: the same without the skin mask, which tells what the skin mask takes away; None where
-    there is none."""
+    """A Swapper that records its masks. ``plain``: the same swapper without the skin mask, to find what that mask
+    removes; None if there is no skin mask."""
 
     def __init__(self, inner: Swapper, plain: Swapper | None, watch: Probe) -> None:
         self._inner, self._plain, self._watch = inner, plain, watch
@@ -129,7 +129,7 @@ class SwapperProbe:
 
 
 class FinishProbe:
-    """A Finish, known by ``name``. Only a step that changes the mask is noted."""
+    """A Finish that records its mask under ``name`` if it changes the mask."""
 
     def __init__(self, inner: Finish, name: str, watch: Probe) -> None:
         self._inner, self._name, self._watch = inner, name, watch
@@ -148,7 +148,7 @@ class FinishProbe:
 
 
 class CanvasProbe:
-    """A Canvas."""
+    """A Canvas that records pastes and covers."""
 
     def __init__(self, inner: Canvas, watch: Probe) -> None:
         self._inner, self._watch = inner, watch

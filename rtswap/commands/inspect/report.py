@@ -1,4 +1,4 @@
-"""``report.json``: the figures of every frame, and what they come to."""
+"""Write ``report.json``: the figures of every frame, and a summary."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from rtswap.core.text import duration, plural
 VERSION = 1
 MOST_FACES = 8
 SHORT = ("id", "x1", "y1", "x2", "y2", "interocular_px", "yaw", "pitch", "roll")
-"""Written with two digits; everything else with four."""
+"""Fields written with two digits; all others have four."""
 
 
 def summarize(log: FaceLog, times: NDArray[np.float32], covered: int) -> dict[str, Any]:
-    """A few figures of the whole clip. ``covered``: frames in which something would be covered."""
+    """Summarize the clip. ``times``: (F,) s; ``covered``: number of frames in which a face would be covered."""
     frames = len(times)
     followed = len(np.unique(log.column("frame")))
     measured = len(np.unique(log.column("frame")[log.column("confidence") >= 1]))
@@ -79,7 +79,7 @@ def _lowest(values: NDArray[np.float32]) -> float | None:
 
 
 def shown(result: Mapping[str, Any]) -> list[Shown]:
-    """For people: a line of figures, a table of the faces seen most, and where everything is."""
+    """Format the summary as text: a table of the most frequent faces, a line of figures, and the output files."""
     faces = sorted(result["faces"].items(), key=lambda item: -item[1]["frames"])
     rows = [
         (
@@ -110,7 +110,7 @@ def write_report(
     states: Sequence[str],
     moments: Sequence[Moment],
 ) -> Iterator[str]:
-    """The JSON text, piece by piece: one line per frame."""
+    """Yield the JSON text in pieces, one line per frame."""
     top = {
         "version": VERSION,
         **head,
@@ -140,5 +140,5 @@ def _as_json(row: FaceFigures) -> dict[str, Any]:
 
 
 def nan_to_none(value: float, digits: int = 4) -> float | None:
-    """For JSON."""
+    """Round ``value`` for JSON; NaN and infinities become None."""
     return round(value, digits) if math.isfinite(value) else None

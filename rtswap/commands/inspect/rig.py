@@ -1,4 +1,4 @@
-"""The program's own loop, with every part watched. Without a source a stand-in shows where masks would lie."""
+"""Run the program's own loop with a probe around every part. Without a source, a built-in persona stands in."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ STAND_IN = "ada"
 
 
 class Rig:
-    """``pipeline`` works on frames, ``watch`` holds what was seen of the last one. Raises RtswapError."""
+    """``pipeline`` processes frames; ``watch`` holds the observations of the last one. Raises RtswapError."""
 
     def __init__(self, config: Config, *, on_event: Event, photos: bool = False) -> None:
         confirm_sources(config, on_event)
         models = open_models(config, on_event=on_event)
         config = replace(config, source=replace(config.source, also=(), swap=()))
         stand_in = [] if config.source.photos else [_stand_in(models)]
-        if stand_in:  # the skin mask is the photo's
+        if stand_in:  # the skin mask depends on the photo
             config = _without_skin(config)
         plain = _plain_swapper(config, models) if "skin" in config.mask.masks else None
         self.watch = watch = Probe()
@@ -45,7 +45,7 @@ class Rig:
             on_event=on_event,
             models=models,
             sources=stand_in or None,
-            disclosure=Disclosure(None),  # what is drawn of the frames is marked
+            disclosure=Disclosure(None),  # the drawings of the frames are marked instead
             probes=Probes(
                 landmarks=lambda model: LandmarkProbe(model, watch),
                 tracker=lambda tracker: TrackerProbe(tracker, watch),
@@ -58,7 +58,7 @@ class Rig:
 
 
 def _plain_swapper(config: Config, models: FaceModels) -> Swapper:
-    """Without the photo's skin mask: what that mask takes away is the difference."""
+    """Return a swapper without the photo's skin mask, to find what that mask removes."""
     plain = replace(_without_skin(config), swap=replace(config.swap, color="none"))
     return Program(plain, on_event=lambda text: None, models=models, probes=Probes()).swappers[0]
 
@@ -72,5 +72,5 @@ def _stand_in(models: FaceModels) -> SourceIdentity:
     picture = persona(STAND_IN)
     found = models.detector.detect(picture)
     if not found:
-        raise SourceError(f"no face was found in the built-in portrait {STAND_IN}", do="Install rtswap again.")
+        raise SourceError(f"no face found in the built-in portrait {STAND_IN}", do="Reinstall rtswap.")
     return SourceIdentity(picture, find_landmarks(models.landmarks, picture, found[0].keypoints), name=STAND_IN)

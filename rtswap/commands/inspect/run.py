@@ -1,4 +1,4 @@
-"""``rtswap inspect``: through a clip once, frame by frame, into a folder of pictures, plots and figures."""
+"""``rtswap inspect``: process a clip once and write pictures, plots and figures into a folder."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ from rtswap.media.inputs import open_input
 from rtswap.media.outputs.video import VideoWriter
 
 FILES = ("annotated.mp4", "sheet.png", "jitter.png", "report.json")
-"""In the order in which they are put into a folder that exists: the last one says that all are there."""
+"""Output files in the order in which they are moved into an existing folder; the last one completes it."""
 
 
 def inspect(clip: str, config: Config, *, console: Console, folder: str | None, overwrite: bool) -> dict[str, Any]:
-    """Look through a clip; returns the summary. Nothing is left behind where it fails. Raises RtswapError."""
+    """Inspect a clip and return the summary. Leaves no files behind on failure. Raises RtswapError."""
     if clip.strip().isdecimal() or clip.startswith("/dev/") or (scheme(clip) and scheme(clip) != "file"):
-        raise UsageError("inspect looks through files", got=clip, do="Record it first: rtswap ... -o clip.mp4")
+        raise UsageError("inspect needs a file", got=clip, do="Record it first: rtswap ... -o clip.mp4")
     input = open_input(clip, InputRequest(on_event=console.event))
     name = Path(clip).name or clip
     path = Path(folder).expanduser() if folder else Path(f"{Path(name).stem}_inspect")
@@ -58,13 +58,13 @@ def inspect(clip: str, config: Config, *, console: Console, folder: str | None, 
         inspection.bind_models(work)
         summary = inspection.write(work)
     if not summary["frames_with_a_face"]:
-        console.event("no face was followed in any frame: was one in sight, large enough and facing the camera?")
+        console.event("no face tracked in any frame: is one in view, large enough and facing the camera?")
     return {"clip": clip, **summary, "folder": str(path)}
 
 
 @dataclass(slots=True)
 class _Inspection:
-    """One clip while it is looked through."""
+    """The inspection of one clip."""
 
     name: str
     config: Config
@@ -83,7 +83,7 @@ class _Inspection:
         return bool(self.config.source.photos)
 
     def bind_models(self, work: Path) -> None:
-        """Every frame once. Raises InputError where there is none."""
+        """Process every frame once. Raises InputError if there is none."""
         info = self.input.info
         disclosure = make_disclosure(self.config, self.console.event) if self.with_swap else Disclosure(None)
         faces = 1 if self.config.tracking.faces == "one" else 2
@@ -136,7 +136,7 @@ class _Inspection:
         writer.send(Disclosure(None).mark(picture, frame=frame, swapped=outcome.swapped, stages={}))
 
     def write(self, work: Path) -> dict[str, Any]:
-        """Sheet, plots and report; returns the summary."""
+        """Write sheet, plots and report; return the summary."""
         times = np.array(self.times, np.float32)
         summary = summarize(self.log, times, self.covered)
         evenly, worst = self.evenly.moments(), self.worst.moments()
@@ -159,7 +159,7 @@ class _Inspection:
 
 
 def _state(watch: Probe, rows: list[FaceFigures], before: list[str]) -> str:
-    """Of the whole frame, by its worst face."""
+    """Return the state of the frame: that of its worst face."""
     if not rows:
         return "lost" if before and before[-1] != "nobody" else "nobody"
     if any(not row.swapped for row in rows):
@@ -173,6 +173,6 @@ def _subtitle(summary: Mapping[str, Any], input: Input) -> str:
     return (
         f"{info.width}x{info.height}, {info.fps:g} fps, {plural(summary['frames'], 'frame')}, "
         f"{duration(summary['seconds'])}.   "
-        f"Followed in {summary['share_followed']:.0%}, measured in {summary['share_measured']:.0%} of the frames.   "
+        f"Tracked in {summary['share_followed']:.0%}, measured in {summary['share_measured']:.0%} of the frames.   "
         f"{plural(len(summary['faces']), 'face')}, {plural(jumps, 'jump')}."
     )

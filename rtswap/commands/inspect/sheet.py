@@ -1,4 +1,4 @@
-"""``sheet.png``: frames of a clip as a contact sheet, each with its time and why it is there."""
+"""Draw ``sheet.png``: a contact sheet of frames, each with its time and the reason it was chosen."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ALARMING = ("lost", "covered", "unsure")
 
 
 def draw_moments(clip: str, subtitle: str, evenly: Sequence[Moment], worst: Sequence[Moment]) -> Image:
-    """All moments have pictures of one size."""
+    """Return the sheet, (H, W, 3) BGR uint8. The pictures of all moments must have one size."""
     several = len({moment.face for moment in worst}) > 1
     sections = [
         Section(title, [_tile(moment, several) for moment in moments])

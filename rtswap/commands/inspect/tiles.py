@@ -1,4 +1,4 @@
-"""The pictures of a contact sheet: a face enlarged, with what was seen of it, and the whole frame small beside it."""
+"""Draw the pictures of a contact sheet: an enlarged face with overlays, and the complete frame as an inset."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from rtswap.core.types import Box, Image
 
 SIDE = 240
 SMALL = 76
-"""Width of the whole frame in the corner."""
+"""Width of the inset with the complete frame."""
 ROOM = 1.7
-"""Side of what is shown in longest sides of the face's box."""
+"""Side of the view, as a multiple of the longest side of the face's box."""
 FAR = 1.5
-"""Face sizes between faces beyond which the largest is shown alone."""
+"""If faces are farther apart than this many face sizes, show only the largest."""
 
 
 @dataclass(slots=True)
 class Tiles:
-    """Remembers where faces were last, so that one that is lost can be shown."""
+    """Stores the last box of each face, so that a lost face can be shown."""
 
     with_swap: bool
     _boxes: dict[int, Box] = field(default_factory=dict)
 
     def look(self, watch: Probe) -> None:
-        """Once a frame."""
+        """Store the boxes of the current frame; call once per frame."""
         if len(self._boxes) > 64:
             self._boxes.clear()
         for track in watch.tracks:
@@ -38,8 +38,8 @@ class Tiles:
     def draw(
         self, before: Image, after: Image | None, watch: Probe, face: int | None, mark: Callable[[Image], None]
     ) -> Image:
-        """(SIDE, SIDE, 3), or twice as wide with the swap beside. ``face`` None: everybody near the largest. ``mark``
-        is called on what shows a swap."""
+        """Return (SIDE, SIDE, 3), or twice as wide with the swap beside it. ``face`` None: all faces near the
+        largest. ``mark`` marks the part that shows a swap, in place."""
         view = self._view(before, watch, face)
         tile = view.picture(before)
         for track in watch.tracks:
@@ -72,7 +72,7 @@ class Tiles:
 
 
 def _put_small(tile: Image, frame: Image, view: FrameView) -> None:
-    """The whole frame in the upper right corner, with what the tile shows."""
+    """Draw the complete frame in the upper right corner, with a box around the tile's view."""
     height, width = frame.shape[:2]
     size = SMALL, max(8, round(SMALL * height / width))
     if size[1] > SIDE // 2:

@@ -1,1 +1,1 @@
-"""``rtswap personas``: the people who come with rtswap, as words and as a picture."""
+"""``rtswap personas``: list the built-in personas."""

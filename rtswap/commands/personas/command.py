@@ -1,4 +1,4 @@
-"""Shows the people in the box."""
+"""``rtswap personas``: flags and entry point."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 def _parser() -> Parser:
     made = Parser(
         "rtswap personas",
-        "Shows the people who come with rtswap and do not exist: sources for which nobody has to be asked.",
+        "Lists the built-in personas: faces of people who do not exist, so that no consent is needed.",
         "examples:\n  rtswap personas --sheet people.png\n  rtswap --source persona:vera --cam 0\n"
         "  rtswap --source persona:random --cam 0",
     )
-    group = made.add_argument_group("What is shown")
-    group.add_argument("--sheet", metavar="FILE", help="also draw everybody into this picture")
+    group = made.add_argument_group("Contact sheet")
+    group.add_argument("--sheet", metavar="FILE", help="also draw all personas into this image")
     group.add_argument("-y", "--overwrite", action="store_true", help="replace the file if it exists")
     return made.with_table(["console"], config=False)
 
@@ -37,12 +37,12 @@ def _run(flags: Flags) -> int:
         save_people(Path(sheet).expanduser(), everyone, overwrite=bool(flags.get("overwrite")))
     rows = [asdict(persona) | {"source": persona.source} for persona in everyone]
     shown: list[Shown] = [
-        table(("!source", "who"), [(persona.source, persona.description) for persona in everyone]),
-        "None of them exists, so nobody has to be asked. Use one: rtswap --source persona:random",
+        table(("!source", "description"), [(persona.source, persona.description) for persona in everyone]),
+        "None of these people exists, so no consent is needed. Use one: rtswap --source persona:random",
         *([f"Wrote {sheet}."] if sheet is not None else []),
     ]
     console_of_flags(flags).answer({"personas": rows, "sheet": sheet}, *shown)
     return 0
 
 
-COMMAND = Command("personas", "show the people who come with rtswap and do not exist", _parser, _run)
+COMMAND = Command("personas", "list the built-in personas, who do not exist", _parser, _run)

@@ -1,4 +1,4 @@
-"""The picture of everybody in the box."""
+"""Draw the contact sheet of the built-in personas."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ COLUMNS, SIDE = 6, 200
 
 
 def save_people(path: Path, people: Sequence[Persona], *, overwrite: bool = False) -> None:
-    """Write the contact sheet. Raises OutputError; a file that exists is replaced only with ``overwrite``."""
+    """Write the contact sheet. Raises OutputError, also for an existing file unless ``overwrite``."""
     save_sheet(path, draw_people(people), overwrite=overwrite)
 
 
 def draw_people(people: Sequence[Persona]) -> Image:
-    """Everybody, with name and description below."""
-    title, note = plural(len(people), "persona"), "None of them exists: nobody has to be asked."
+    """Return the contact sheet, (H, W, 3) BGR uint8: each persona with name and description."""
+    title, note = plural(len(people), "persona"), "None of these people exists: no consent needed."
     return draw_sheet(title, [note], [Section("", [_tile(persona) for persona in people])], columns=COLUMNS)
 
 

@@ -1,1 +1,1 @@
-"""What commands show people: contact sheets, charts, folders of results."""
+"""Contact sheets, charts, tables and result folders for the commands."""

@@ -1,4 +1,4 @@
-"""Line charts by matplotlib, which is imported when one is drawn."""
+"""Draw line charts with matplotlib, imported on first use."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 Values = NDArray[np.float32]
 FONT_SIZE, CHUNK = 9.5, 20_000
-"""Long clips have more points than Agg draws in one piece."""
+"""Font size in points; points per Agg path, since long clips exceed Agg's limit."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """One line of a chart."""
+    """One curve of a chart."""
 
     name: str
     values: Values | Sequence[float | None]
@@ -37,7 +37,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of the axis, shaded and named in the head of the picture."""
+    """A shaded range of the x axis, named in the legend at the top."""
 
     start: float
     end: float
@@ -47,26 +47,26 @@ class Span:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chart:
-    """Several curves over one axis. ``low`` and ``high``: what the other axis shows at least."""
+    """Several curves over one x axis. The y axis shows at least ``low`` to ``high``."""
 
     title: str
     curves: Sequence[Curve]
     x: Values | Sequence[str]
-    """(N,) numbers, or names, which stand equally far apart."""
+    """(N,) numbers, or names at equal distances."""
     x_label: str = ""
     unit: str = ""
-    """Of the values: follows each number."""
+    """Unit after each number of the y axis."""
     low: float = math.nan
     high: float = math.nan
     level: tuple[float, str] | None = None
-    """A value worth a line of its own, and what it is called."""
+    """A value to mark with a horizontal line, and its label."""
     spans: Sequence[Span] = ()
 
 
 def draw_charts(title: str, note: str, rows: Sequence[Sequence[Chart]], size: tuple[int, int]) -> Image:
-    """One picture. ``rows``: of equally many charts, each about ``size`` (width, height) px. Of charts that stand
-    below each other and share their ``x``, only the lowest has its axis labelled."""
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells of its font cache
+    """Return a picture of ``rows`` of equally many charts, each about ``size`` (width, height) px, as (H, W, 3) BGR
+    uint8. Of charts in a column that share ``x``, only the lowest has axis labels."""
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it logs that it builds its font cache
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -128,8 +128,8 @@ def _draw(axes: Axes, chart: Chart, *, legend: bool, labelled: bool) -> None:
 
 
 def _limit(axes: Axes, chart: Chart, x: Any, by_name: bool) -> None:
-    """What is known, what the chart must show at least, and a little room. Less than a hundredth of the values may
-    leave the picture at the top: of a peak the rest would be a flat line."""
+    """Set the axis limits to the values, ``low``, ``high`` and a small margin. Up to 1 % of the values may be cut off
+    at the top, so that a peak does not flatten the rest."""
     values = np.concatenate([np.array(curve.values, np.float64) for curve in chart.curves])
     values = values[np.isfinite(values)]
     shown = [value for value in (chart.low, chart.high) if not math.isnan(value)]

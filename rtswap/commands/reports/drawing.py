@@ -1,4 +1,4 @@
-"""Text, lines and tints on a picture, and where a frame's points come to lie on it."""
+"""Draw text, lines and tints on a picture, and map a frame's points onto it."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ GREEN, AMBER, RED, BLUE, VIOLET, TEAL = (
 )
 STATES: dict[str, Color] = {"measured": GREEN, "coasting": AMBER, "lost": RED, "covered": RED, "nobody": GREY}
 STEPS: dict[str, Color] = {"occlusion": AMBER, "skin": VIOLET, "parts": BLUE}
-"""What takes parts of the mask away."""
+"""Color of the mask part that each step removes."""
 REGULAR, BOLD = 450, 650
 _FINE = 4
-"""Binary places of drawn coordinates."""
+"""Fractional bits of drawn coordinates."""
 _FARTHEST = 20_000.0
 
 
@@ -49,7 +49,7 @@ def text(
     weight: int = REGULAR,
     align: float = 0.0,
 ) -> int:
-    """Write with the base line at ``at``; ``align`` 0 left, 0.5 middle, 1 right. Returns the width in px."""
+    """Draw text with its baseline at ``at``, px; ``align`` 0 left, 0.5 middle, 1 right. Returns the width in px."""
     width = text_width(words, size, weight)
     where = round(at[0] - align * width), round(at[1])
     cv2.putText(image, _drawable(words), where, color, _font(), size, weight)
@@ -57,13 +57,13 @@ def text(
 
 
 def text_width(words: str, size: int = 15, weight: int = REGULAR) -> int:
-    """Pixels."""
+    """Return the width of ``words`` in px."""
     x, _, width, _ = cv2.getTextSize((100, 100), _drawable(words), (0, 0), _font(), size, weight)
     return int(x + width)
 
 
 def label(image: Image, words: str, at: tuple[float, float], color: Color, size: int = 14) -> None:
-    """Words on a small plate whose lower left corner is ``at``, kept inside the picture."""
+    """Draw text on a filled rectangle whose lower left corner is ``at``, kept inside the picture."""
     height, width = image.shape[:2]
     wide, tall = text_width(words, size, BOLD) + 10, size + 7
     x = round(min(max(at[0], 0), max(0, width - wide)))
@@ -80,28 +80,28 @@ def _drawable(words: str) -> str:
 def lines(
     image: Image, paths: Sequence[NDArray[np.floating]], color: Color, width: int = 1, *, closed: bool = False
 ) -> None:
-    """Anti-aliased. ``paths``: each (N, 2) px."""
+    """Draw anti-aliased polylines. ``paths``: each (N, 2) px."""
     if paths:
         ends = np.cumsum([len(path) for path in paths])[:-1]
-        fixed = np.split(_fixed(np.concatenate([path[:, :2] for path in paths])), ends)  # thousands at once
+        fixed = np.split(_fixed(np.concatenate([path[:, :2] for path in paths])), ends)  # fast for thousands of paths
         cv2.polylines(image, fixed, closed, color, width, cv2.LINE_AA, _FINE)
 
 
 def dots(image: Image, points: NDArray[np.floating], colors: NDArray[np.uint8], radius: float) -> None:
-    """``colors`` (N, 3)."""
+    """Draw filled circles at ``points`` (N, 2) px with ``colors`` (N, 3) BGR."""
     reach = round(radius * 2**_FINE)
     for (x, y), color in zip(_fixed(points).tolist(), colors.tolist(), strict=True):
         cv2.circle(image, (x, y), reach, color, -1, cv2.LINE_AA, _FINE)
 
 
 def rectangle(image: Image, box: NDArray[np.floating], color: Color, width: int = 1) -> None:
-    """``box`` xyxy."""
+    """Draw a rectangle. ``box``: x1 y1 x2 y2, px."""
     x1, y1, x2, y2 = (float(v) for v in box)
     lines(image, [np.array([[x1, y1], [x2, y1], [x2, y2], [x1, y2]])], color, width, closed=True)
 
 
 def tint(image: Image, mask: Mask, color: Color, strength: float) -> None:
-    """Colour what ``mask`` (as large as ``image``) covers; ``strength`` 0..1."""
+    """Tint the pixels under ``mask`` (same size as ``image``); ``strength`` 0..1."""
     x, y, width, height = cv2.boundingRect(mask)
     if not width or not height:
         return
@@ -111,7 +111,7 @@ def tint(image: Image, mask: Mask, color: Color, strength: float) -> None:
 
 
 def outline(image: Image, mask: Mask, color: Color, width: int = 1) -> None:
-    """Where ``mask`` passes one half."""
+    """Draw the contour where ``mask`` crosses 128."""
     found, _ = cv2.findContours((mask >= 128).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     smooth = [_smoothed(np.asarray(path[:, 0], np.float32)) for path in found if len(path) > 8]
     lines(image, smooth, color, width, closed=True)
@@ -119,7 +119,7 @@ def outline(image: Image, mask: Mask, color: Color, width: int = 1) -> None:
 
 @dataclass(frozen=True, slots=True)
 class FrameView:
-    """A part of a frame shown at some size."""
+    """A view of part of a frame at a given size."""
 
     matrix: Matrix
     """Frame -> picture."""
@@ -127,20 +127,20 @@ class FrameView:
 
     @classmethod
     def whole(cls, frame: tuple[int, int], size: tuple[int, int]) -> FrameView:
-        """All of a frame of (width, height), as large as fits into ``size``, in its middle."""
+        """Fit a complete frame of (width, height) into the middle of ``size``."""
         scale = min(size[0] / frame[0], size[1] / frame[1])
         shift = [(to - scale * (side - 1) - 1) / 2 for side, to in zip(frame, size, strict=True)]
         return cls(np.array([[scale, 0, shift[0]], [0, scale, shift[1]]], np.float32), size)
 
     @classmethod
     def around(cls, middle: NDArray[np.floating], side: float, size: tuple[int, int]) -> FrameView:
-        """The square of ``side`` px about ``middle``."""
+        """Show the square of ``side`` px around ``middle``."""
         scale = min(size) / max(side, 1.0)
         shift = (np.array(size) - 1) / 2 - scale * middle
         return cls(np.array([[scale, 0, shift[0]], [0, scale, shift[1]]], np.float32), size)
 
     def picture(self, frame: Image) -> Image:
-        """A new picture; outside the frame it is dark."""
+        """Render the view as a new picture, dark outside the frame."""
         how = cv2.INTER_AREA if self.matrix[0, 0] < 0.6 else cv2.INTER_CUBIC if self.matrix[0, 0] > 1.2 else None
         if how == cv2.INTER_AREA:
             frame = np.asarray(cv2.blur(frame, (max(1, round(0.7 / float(self.matrix[0, 0]))),) * 2), np.uint8)
@@ -150,16 +150,16 @@ class FrameView:
         return np.asarray(shown, np.uint8)
 
     def points(self, points: Points) -> Points:
-        """(N, 2)"""
+        """Map frame points to picture points, (N, 2) px."""
         return transform(self.matrix, points[:, :2])
 
     def box(self, box: Box) -> Box:
-        """xyxy"""
+        """Map a frame box to a picture box, x1 y1 x2 y2."""
         corners: Box = self.points(box.reshape(2, 2)).reshape(4)
         return corners
 
     def mask(self, mask: Mask, matrix: Matrix) -> Mask:
-        """A crop's mask as it lies on this picture. ``matrix``: frame -> crop."""
+        """Map a crop's mask onto this picture. ``matrix``: frame -> crop."""
         back = np.vstack([inverse(self.matrix), [0, 0, 1]])
         where = (np.vstack([matrix, [0, 0, 1]]) @ back)[:2].astype(np.float32)
         laid = cv2.warpAffine(mask, where, self.size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
@@ -167,7 +167,7 @@ class FrameView:
 
 
 def _smoothed(path: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Steps of whole pixels made round."""
+    """Smooth the pixel steps of a closed contour with a 5-point mean."""
     return np.asarray(
         (np.roll(path, 2, 0) + np.roll(path, 1, 0) + path + np.roll(path, -1, 0) + np.roll(path, -2, 0)) / 5,
         np.float32,

@@ -1,4 +1,4 @@
-"""A folder that appears with everything in it, or not at all."""
+"""Create a result folder atomically: complete or not at all."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from rtswap.core.files import make_partial
 
 @contextmanager
 def publish_folder(path: Path, names: Sequence[str], *, overwrite: bool) -> Iterator[Path]:
-    """Work in the folder that is given; where the work ends well it becomes ``path``, otherwise it vanishes.
+    """Yield a temporary folder that is renamed to ``path`` on success and deleted on failure.
 
-    ``names``: the files that will be there. Where ``path`` exists they are moved into it, the last one last. Raises
-    OutputError where ``path`` cannot be written, or has such files already and ``overwrite`` is not wished.
+    ``names``: the files it will hold. If ``path`` exists they are moved into it in this order. Raises OutputError if
+    ``path`` cannot be written, or if it holds such files and ``overwrite`` is False.
     """
     _refuse(path, names, overwrite)
     work = make_partial(path, Path.mkdir, do="Choose another folder with -o.")
@@ -55,6 +55,6 @@ def _publish(work: Path, path: Path, names: Sequence[str]) -> None:
     if not path.exists():
         work.rename(path)
         return
-    (path / names[-1]).unlink(missing_ok=True)  # the last one says that all are there
+    (path / names[-1]).unlink(missing_ok=True)  # the last file shows that the folder is complete
     for name in names:
         (work / name).replace(path / name)

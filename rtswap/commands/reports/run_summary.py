@@ -1,4 +1,4 @@
-"""What a run came to, in three lines and how to see more."""
+"""Format the summary of a run: outputs, faces and speed."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from rtswap.core.errors import RtswapError
 from rtswap.core.text import duration, plural, size
 from rtswap.media.outputs.image import IMAGE_SUFFIXES
 
-MORE = "--stats shows percentiles, --json everything."
+MORE = "Add --stats for percentiles or --json for all figures."
 
 
 def run_summary(result: Mapping[str, Any], *, stats: bool) -> Sequence[Shown]:
-    """For ``Console.summary``. ``result``: as ``rtswap.app.run.run`` returns it."""
+    """Return the lines for ``Console.summary``. ``result`` is what ``rtswap.app.run.run`` returns."""
     if not result["frames"]:
-        return ["No frame came through."]
+        return ["No frames were processed."]
     lines = [_outputs(result), _faces(result), _speed(result)]
     if result.get("unmarked"):
         lines.append(f"Unmarked: {result['unmarked']}")
@@ -26,9 +26,9 @@ def run_summary(result: Mapping[str, Any], *, stats: bool) -> Sequence[Shown]:
 
 
 def stages_table(result: Mapping[str, Any]) -> Shown:
-    """Percentiles of the age of frames and of every stage. ``result``: as ``Metrics.summary``."""
+    """Return a table of percentiles of frame age and of every stage. ``result``: from ``Metrics.summary``."""
     columns = ("p50", "p95", "p99", "mean", "max")
-    rows = {"age of frames": result["frame_age_ms"], **result["stages_ms"]}
+    rows = {"frame age": result["frame_age_ms"], **result["stages_ms"]}
     return table(
         ("milliseconds", *(f">{name}" for name in columns)),
         [[name, *(f"{of[column]:.1f}" for column in columns)] for name, of in rows.items() if of],
@@ -46,7 +46,7 @@ def _outputs(result: Mapping[str, Any]) -> str:
 
 
 def _file(path: Path, frames: int) -> str:
-    """Empty for what is no file."""
+    """Return the path with length and size; empty if it is not a file."""
     if "%" in path.name or path.is_dir():
         return f"{path} ({plural(frames, 'picture')})"
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""The contact sheet: pictures in rows, each with its name and a few words below it."""
+"""Draw contact sheets: rows of pictures, each with a name and a short text below it."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from rtswap.disclosure import Disclosure
 from rtswap.media.outputs.image import IMAGE_SUFFIXES, ImageOutput
 
 MARGIN, GAP, HEAD, TITLE, LINE = 16, 12, 58, 44, 20
-"""Pixels: at the edges, between pictures, the sheet's title, a section's, a line of words."""
+"""Pixels: outer margin, gap between pictures, sheet title, section title, line of text."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tile:
-    """One picture of a sheet."""
+    """One picture of a sheet with its text."""
 
     picture: Image
     name: str
     words: str = ""
     aside: str = ""
-    """In grey, to the right of the name."""
+    """Grey text to the right of the name."""
     color: Color = INK
-    """Of the words."""
+    """Color of ``words``."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Section:
-    """Pictures that belong together, all of one size."""
+    """A group of pictures of one size under a title."""
 
     title: str
     tiles: Sequence[Tile]
 
 
 def draw_sheet(title: str, notes: Sequence[str], sections: Sequence[Section], *, columns: int) -> Image:
-    """(H, W, 3). Sections without pictures are left out; all pictures are equally wide."""
+    """Return the sheet, (H, W, 3) BGR uint8. Empty sections are skipped; all pictures must have the same width."""
     shown = [section for section in sections if section.tiles]
     wide = shown[0].tiles[0].picture.shape[1] if shown else 200
     width = 2 * MARGIN + columns * (wide + GAP) - GAP
@@ -50,7 +50,7 @@ def draw_sheet(title: str, notes: Sequence[str], sections: Sequence[Section], *,
 
 
 def fitting(words: str, width: int, size: int = 14, weight: int = 450) -> str:
-    """As much of the words as fits into ``width`` px."""
+    """Truncate ``words`` to ``width`` px with an ellipsis."""
     if text_width(words, size, weight) <= width:
         return words
     while words and text_width(words + "...", size, weight) > width:
@@ -59,7 +59,7 @@ def fitting(words: str, width: int, size: int = 14, weight: int = 450) -> str:
 
 
 def wrapped(words: str, width: int, most: int = 2) -> list[str]:
-    """Lines of at most ``width`` px; what the last of ``most`` cannot hold is cut off."""
+    """Wrap ``words`` into at most ``most`` lines of ``width`` px; truncate the last line."""
     lines: list[str] = []
     for word in words.split():
         if lines and (len(lines) == most or text_width(f"{lines[-1]} {word}", 14) <= width):
@@ -70,7 +70,7 @@ def wrapped(words: str, width: int, most: int = 2) -> list[str]:
 
 
 def save_sheet(path: Path, sheet: Image, *, overwrite: bool = False) -> None:
-    """Write a picture that shows no swap, or whose swaps are marked one by one. Raises OutputError."""
+    """Write a picture that shows no swap, or only swaps that are already marked. Raises OutputError."""
     if path.suffix.lower() not in IMAGE_SUFFIXES or path.is_dir():
         raise OutputError(f"cannot write {path}", expected="a name that ends in .png, .jpg or .webp")
     frame = Frame(sheet, 0, time.perf_counter(), 0.0)

@@ -1,4 +1,4 @@
-"""The table, for everything that is printed in columns."""
+"""Build the tables that commands print."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 Cell = str | tuple[str, str]
-"""Words, or words and their style: good, bad, warn, bold, dim."""
+"""Text, or text and its style: good, bad, warn, bold, dim."""
 STYLES = {"good": "green", "bad": "bold red", "warn": "yellow"}
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], title: str = "") -> Table:
-    """What ``Console`` prints. A column whose name begins with ``>`` holds numbers and stands right; one that begins
-    with ``!`` is never broken into lines."""
+    """Return a table for ``Console``. A column name starting with ``>`` is right-aligned, for numbers; one starting
+    with ``!`` does not wrap."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text

@@ -1,1 +1,1 @@
-"""``rtswap verify``: was it made with rtswap? Looks for the invisible mark and the manifest in any file."""
+"""``rtswap verify``: look for rtswap's invisible mark and manifest in a file, to tell whether rtswap made it."""

@@ -1,4 +1,4 @@
-"""Looks for rtswap's marks."""
+"""``rtswap verify``: flags and entry point."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from rtswap.core.errors import UsageError
 def _parser() -> Parser:
     made = Parser(
         "rtswap verify",
-        "Was it made with rtswap? Looks for the invisible mark and the manifest.",
-        "exit codes:\n  0 marked, 3 no mark found (which proves nothing), 1 cannot be read, 2 no such use\n\n"
+        "Checks whether rtswap made a file: looks for the invisible mark and the manifest.",
+        "exit codes:\n  0 marked, 3 no mark found (which proves nothing), 1 cannot be read, 2 invalid flags\n\n"
         "examples:\n  rtswap verify clip.mp4\n  rtswap verify screen.png --json",
     )
     made.takes("file", "FILE|URL")
-    group = made.add_argument_group("What is looked at")
-    group.add_argument("--window", type=seconds, metavar="N", help="seconds of video taken together, 0.1 to 60 [2]")
+    group = made.add_argument_group("Search")
+    group.add_argument("--window", type=seconds, metavar="N", help="seconds of video to average, 0.1 to 60 [2]")
     return made.with_table(["console"], config=False)
 
 
 def _run(flags: Flags) -> int:
     if "file" not in flags:
-        raise UsageError("no file given", do="Name a video, a picture or an address: rtswap verify clip.mp4")
+        raise UsageError("no file given", do="Give a video, a picture or an address: rtswap verify clip.mp4")
     from rtswap.commands.verify.report import as_json, exit_code, shown
     from rtswap.commands.verify.run import verify as look
 
@@ -37,6 +37,4 @@ def _run(flags: Flags) -> int:
     return exit_code(verdict)
 
 
-COMMAND = Command(
-    "verify FILE", "was it made with rtswap? Looks for the marks in a video, a picture, a URL", _parser, _run
-)
+COMMAND = Command("verify FILE", "check a video, a picture or a URL for rtswap's marks", _parser, _run)

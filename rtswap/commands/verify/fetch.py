@@ -1,4 +1,4 @@
-"""A file behind http is fetched whole, for its manifest lies anywhere in it; a stream cannot be."""
+"""Download a file from http or https for verification; the manifest may be anywhere in it."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _AGENT = {"User-Agent": "rtswap-verify"}
 
 @contextmanager
 def fetch(url: str, name: str, on_event: Callable[[str], None]) -> Iterator[Path | None]:
-    """The file at ``url`` in a temporary folder, until the end of the block; None for what is streamed.
+    """Yield the downloaded file in a temporary folder, deleted at the end of the block; None for a stream.
 
-    ``name``: the address as it may be shown. Raises InputError.
+    ``name``: the address without secrets, for messages. Raises InputError.
     """
     if scheme(url) not in ("http", "https"):
         yield None
@@ -34,17 +34,17 @@ def fetch(url: str, name: str, on_event: Callable[[str], None]) -> Iterator[Path
     with tempfile.TemporaryDirectory(prefix="rtswap-verify-") as folder:
         path = Path(folder, "fetched" + _suffix(url))
         try:
-            found = _fetch(url, path, lambda size: on_event(f"fetching {name}, {size / 1e6:.1f} MB"))
+            found = _fetch(url, path, lambda size: on_event(f"downloading {name}, {size / 1e6:.1f} MB"))
         except urllib.error.HTTPError as error:
-            raise InputError(f"cannot fetch {name}", got=f"HTTP {error.code}", do="Check the address.") from None
+            raise InputError(f"cannot download {name}", got=f"HTTP {error.code}", do="Check the address.") from None
         except (OSError, http.client.HTTPException, ValueError) as error:
             reason = getattr(error, "reason", None) or error
-            raise InputError(f"cannot fetch {name}", got=_line(reason), do="Check the address.") from None
+            raise InputError(f"cannot download {name}", got=_line(reason), do="Check the address.") from None
         yield path if found else None
 
 
 def _fetch(url: str, path: Path, on_size: Callable[[int], None]) -> bool:
-    """False where it is a stream. Raises OSError, HTTPException, ValueError."""
+    """Download into ``path``; return False for a stream. Raises OSError, HTTPException, ValueError."""
     with urllib.request.urlopen(urllib.request.Request(url, headers=_AGENT), timeout=TIMEOUT_S) as answer:
         kind = answer.headers.get_content_type()
         size = int(answer.headers.get("Content-Length") or -1)
@@ -64,11 +64,11 @@ def _copy(answer: IO[bytes], file: IO[bytes], size: int) -> None:
         file.write(chunk)
         done += len(chunk)
     if done < size:
-        raise ValueError(f"it broke off after {done >> 10} of {size >> 10} kB")
+        raise ValueError(f"download broke off after {done >> 10} of {size >> 10} kB")
 
 
 def _suffix(url: str) -> str:
-    """``.png`` of ``http://host/face.png?x=1``; nothing where it is odd."""
+    """Return ``.png`` for ``http://host/face.png?x=1``; empty for anything unusual."""
     try:
         suffix = PurePosixPath(urlsplit(url).path).suffix.lower()
     except ValueError:  # http://[::1

@@ -1,4 +1,4 @@
-"""A verdict for people, for programs and for shells."""
+"""Format a verdict as text, as JSON and as an exit code."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from rtswap.disclosure.verdict import Span, Verdict
 from rtswap.disclosure.watermark import Kind, Payload
 
 MARKED, UNMARKED = 0, 3
-"""Exit codes. 1: cannot be read, 2: no such use."""
+"""Exit codes. 1: cannot be read, 2: invalid flags."""
 FORMAT = 1
-"""Of the JSON; raised when a key changes its meaning or goes."""
-NO_PROOF = "That is no proof that it is genuine: marks get lost or are removed, and other programs set none."
+"""Version of the JSON; increases when a key changes its meaning or is removed."""
+NO_PROOF = "This does not prove that it is genuine: marks can be lost or removed, and other programs add none."
 _KINDS = {Kind.SWAPPED_FACE: "an AI-generated face"}
 _FIRST_YEAR = 2026
 _MOST_SPANS = 12
 
 
 def exit_code(verdict: Verdict) -> int:
-    """0 marked, 3 no mark found."""
+    """Return 0 if marked, 3 if no mark was found."""
     return MARKED if verdict.marked else UNMARKED
 
 
 def as_json(verdict: Verdict) -> dict[str, Any]:
-    """What JSON can hold: numbers, texts, lists; the keys of ``Verdict`` and a few that follow from it."""
+    """Return the fields of ``Verdict`` and a few derived ones as JSON types."""
     found = asdict(verdict)
     spans = [_span_json(span) for span in verdict.spans]
     manifest = found["manifest"]
@@ -45,8 +45,12 @@ def as_json(verdict: Verdict) -> dict[str, Any]:
 
 
 def shown(verdict: Verdict) -> list[Shown]:
-    """For people: a table of a few lines, and the verdict below it."""
-    rows = [*_mark_rows(verdict), *_manifest_rows(verdict.manifest), *(("not seen", note) for note in verdict.notes)]
+    """Format the verdict as a table with a conclusion below."""
+    rows = [
+        *_mark_rows(verdict),
+        *_manifest_rows(verdict.manifest),
+        *(("not checked", note) for note in verdict.notes),
+    ]
     titles = ["", *(title for title, _ in rows)]
     cells = [(title if title != before else "", line) for before, (title, line) in zip(titles, rows, strict=False)]
     return [verdict.name, table(("!", ""), cells), *_conclusion(verdict)]
@@ -55,7 +59,7 @@ def shown(verdict: Verdict) -> list[Shown]:
 def _mark_rows(verdict: Verdict) -> list[tuple[str, str]]:
     title = "invisible mark"
     if not verdict.windows:
-        return [(title, "not looked for: no pictures")]
+        return [(title, "not checked: no frames")]
     if not verdict.spans:
         of = "in the picture" if verdict.frames == 1 else f"in any of {verdict.windows} windows"
         return [(title, f"not found {of}")]
@@ -66,8 +70,8 @@ def _mark_rows(verdict: Verdict) -> list[tuple[str, str]]:
         more = len(verdict.spans) - len(places)
         rows = [f"found in {verdict.marked_windows} of {verdict.windows} windows:"]
         rows += [f"  {place}" for place in places] + ([f"  and {more} more"] if more else [])
-    rows.append(f"an unmarked file of this length looks like that {odds(verdict.false_positive)}")
-    rows.append(f"it says: {said(verdict.payload)}" if verdict.payload else "what it says is too weak to be read")
+    rows.append(f"an unmarked file of this length scores as high {odds(verdict.false_positive)}")
+    rows.append(f"content: {said(verdict.payload)}" if verdict.payload else "content: too weak to read")
     return [(title, row) for row in rows]
 
 
@@ -77,18 +81,18 @@ def _manifest_rows(manifest: ManifestReport | None) -> list[tuple[str, str]]:
         return [(title, "none")]
     states = {
         "trusted": "valid: unchanged since it was signed, by a trusted signer",
-        "valid": "valid: unchanged since it was signed; who signed is not known",
+        "valid": "valid: unchanged since it was signed; unknown signer",
     }
     where = ", in a file beside it" if manifest.sidecar else ""
-    rows = [states.get(manifest.state, "INVALID: it does not fit this file, or was changed") + where]
+    rows = [states.get(manifest.state, "INVALID: does not match this file, or was changed") + where]
     rows += [f"  {problem}" for problem in manifest.problems]
     rows.append(
-        f"it says: {manifest.generator or 'no program'}; {', '.join(manifest.source_types) or 'no source type'}"
+        f"content: {manifest.generator or 'no program'}; {', '.join(manifest.source_types) or 'no source type'}"
     )
     if manifest.earlier:
-        rows.append("another program changed and signed the file after that")
+        rows.append("another program changed and signed the file later")
     if manifest.signer:
-        rows.append(f"certificate: {manifest.signer}, number {manifest.serial}")
+        rows.append(f"certificate: {manifest.signer}, serial {manifest.serial}")
     if manifest.input_sha256:
         rows.append(f"input: SHA-256 {manifest.input_sha256}")
     return [(title, row) for row in rows]
@@ -96,16 +100,16 @@ def _manifest_rows(manifest: ManifestReport | None) -> list[tuple[str, str]]:
 
 def _conclusion(verdict: Verdict) -> list[str]:
     if verdict.spans:
-        return ["MARKED. It was made with rtswap: a face in it is synthetic."]
+        return ["MARKED. rtswap made it: a face in it is synthetic."]
     if verdict.has_manifest:
-        return ["MARKED. Its manifest says that it was made with rtswap: a face in it is synthetic."]
+        return ["MARKED. Its manifest says that rtswap made it: a face in it is synthetic."]
     if verdict.manifest is not None and verdict.manifest.by_rtswap:
         return [
-            "No mark that holds was found. The manifest says rtswap but does not fit:",
-            "the file was changed after it was signed, or the manifest taken from another one.",
+            "No valid mark found. The manifest names rtswap but does not match the file:",
+            "the file was changed after it was signed, or the manifest comes from another file.",
             NO_PROOF,
         ]
-    return ["No mark of rtswap was found.", NO_PROOF]
+    return ["No rtswap mark found.", NO_PROOF]
 
 
 def said(payload: Payload) -> str:
@@ -115,7 +119,8 @@ def said(payload: Payload) -> str:
 
 
 def odds(chance: float) -> str:
-    """``less than once in 10^9``, rounded to the unsure side. Beyond 10^12 no model of pictures is to be believed."""
+    """Return ``less than once in 10^9``, rounded conservatively and capped at 10^12, beyond which no model of
+    pictures is credible."""
     power = math.floor(-math.log10(max(chance, 1e-12)))
     return f"less than once in 10^{power}" if power >= 2 else f"{chance:.0%} of the time"
 

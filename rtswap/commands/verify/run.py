@@ -1,4 +1,4 @@
-"""One file, picture or address goes through: its manifest is read, then every frame is shown to the mark's reader."""
+"""Verify one file, picture or address: read its manifest, then look for the invisible mark in every frame."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from rtswap.media.inputs import open_input
 from rtswap.media.inputs.stream import NetworkStream
 
 WATCH_S = 30.0
-"""Seconds of a live stream that are watched."""
+"""Seconds of a live stream to read."""
 WINDOWS_S = (0.1, 60.0)
 Progress = Callable[[int, int | None], None]
-"""Frames done, and how many there are, where that is known."""
+"""Takes the frames done and the total, None if unknown."""
 Event = Callable[[str], None]
 
 
@@ -35,13 +35,13 @@ def verify(
     on_progress: Progress = lambda done, total: None,
     on_event: Event = lambda event: None,
 ) -> Verdict:
-    """Is rtswap's mark in this video, picture or address, and where? Nothing in it is changed.
+    """Find out whether and where rtswap's marks are in a video, picture or address. Read-only.
 
-    ``window_s``: seconds of video that are averaged; weak marks need longer windows, short marks shorter ones.
-    Of a live stream 30 s are watched. Raises InputError where it cannot be read, UsageError where no file is meant.
+    ``window_s``: seconds of video to average, 0.1 to 60; weak marks need longer windows, short marks shorter ones.
+    Of a live stream the first 30 s are read. Raises InputError if it cannot be read, UsageError for a wrong window.
     """
     if not WINDOWS_S[0] <= window_s <= WINDOWS_S[1]:
-        raise UsageError("no such window", expected=f"{WINDOWS_S[0]:g} to {WINDOWS_S[1]:g} s", got=f"{window_s:g} s")
+        raise UsageError("invalid window", expected=f"{WINDOWS_S[0]:g} to {WINDOWS_S[1]:g} s", got=f"{window_s:g} s")
     scan = _Scan(reader or WatermarkReader(window_s), on_progress)
     text = str(path)
     if scheme(text) in ("", "file"):
@@ -53,11 +53,11 @@ def verify(
             return _verify_file(copy, name, scan, on_event)
     with _stream(text, on_event) as stream:
         scan.at(stream, watch_s=WATCH_S)
-    return scan.verdict(name, None, ["of an address that is streamed, no manifest can be read"])
+    return scan.verdict(name, None, ["a stream has no manifest"])
 
 
 class _Scan:
-    """The frames of one input, and what the reader says of them."""
+    """The mark readings of one input."""
 
     def __init__(self, reader: MarkReader, on_progress: Progress) -> None:
         self._reader, self._on_progress = reader, on_progress
@@ -65,7 +65,7 @@ class _Scan:
         self._frames = 0
 
     def at(self, input: Input, watch_s: float | None = None) -> None:
-        """Every frame; of a live input those of ``watch_s`` seconds. Raises InputError where it breaks off."""
+        """Read every frame, or ``watch_s`` seconds of a live input. Raises InputError if it breaks off."""
         total = input.info.frame_count
         began: float | None = None
         try:
@@ -98,7 +98,7 @@ class _Scan:
 
 
 def _verify_file(path: Path, name: str, scan: _Scan, on_event: Event) -> Verdict:
-    """What one part of the file withholds, the other may still tell; where both do, InputError is raised."""
+    """Read the manifest and the frames. A failure of one becomes a note; raises InputError if both fail."""
     _require_file(path, name)
     notes: list[str] = []
     manifest: ManifestReport | None = None
@@ -119,21 +119,21 @@ def _verify_file(path: Path, name: str, scan: _Scan, on_event: Event) -> Verdict
 
 
 def _with_name(message: str, path: Path, name: str) -> str:
-    """The message, with the name under which the user knows the file."""
+    """Replace the path in a message by the name that the user typed."""
     return message.replace(str(path.absolute()), name).replace(str(path), name).rstrip(".")
 
 
 def _require_file(path: Path, name: str) -> None:
-    """A number is no camera here, and a folder no file."""
+    """Raise InputError unless ``path`` is a file; a number is not a camera here."""
     if not os.path.exists(path):
         raise InputError(f"no such file: {name[:300]!r}", expected="a video, a picture or an address")
     if not path.is_file():
-        raise InputError(f"{name} is no file", expected="a video, a picture or an address")
+        raise InputError(f"{name} is not a file", expected="a video, a picture or an address")
 
 
 @contextmanager
 def _stream(url: str, on_event: Event) -> Iterator[Input]:
-    """A stream that breaks off has ended: it is not connected again, for what comes then may be another film."""
+    """Open a stream without reconnecting: after a break it may show something else."""
     opened: list[NetworkStream] = []
 
     def give_up(_: float) -> None:
