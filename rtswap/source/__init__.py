@@ -1,4 +1,4 @@
-"""From photos of one person to everything a swapper needs to know of them."""
+"""Load photos of one person and compute everything a swapper needs to know of them."""
 
 from rtswap.source.photos import load_source
 

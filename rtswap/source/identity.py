@@ -1,4 +1,4 @@
-"""Who the source is, as a vector: in the space that a swapper asks for, computed when it asks."""
+"""Compute the source's identity vector in the space that a swapper requests, on first use."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ Vector = NDArray[np.float32]
 
 
 class WeighedFace(NamedTuple):
-    """One photo's face."""
+    """The face in one photo."""
 
     portrait: Image
     keypoints: Points
     """(5, 2) in ``portrait``."""
     weight: float
-    """> 0: how much the photo counts."""
+    """> 0: weight of the photo."""
 
 
 class IdentityVectors:
-    """``SourceIdentity.identity``: the weighted mean over a person's photos, per space.
+    """Implements ``SourceIdentity.identity``: the weighted mean over a person's photos, per space.
 
-    ``known``: vectors that are there already. A space is opened when it is first asked for, and its vector kept.
+    ``known``: vectors that are already computed. A space is opened on first use, and its vector cached.
     """
 
     def __init__(
@@ -37,8 +37,8 @@ class IdentityVectors:
         self._faces, self._spaces, self._vectors = tuple(faces), spaces, dict(known or {})
 
     def __call__(self, space: str) -> Vector:
-        """(D,) unit norm. Raises SourceError for a space that is not there or a face in which it finds nothing,
-        NotInstalled, ModelError, EngineError."""
+        """The identity vector (D,), unit norm. Raises SourceError for an unknown space or a face that the space's
+        network does not find, NotInstalled, ModelError, EngineError."""
         if space not in self._vectors:
             embedder = self._open(space)
             vectors = [np.asarray(embedder.embed(face.portrait, face.keypoints), np.float32) for face in self._faces]
@@ -48,14 +48,14 @@ class IdentityVectors:
     def _open(self, space: str) -> Embedder:
         if space not in self._spaces:
             raise SourceError(
-                f"there is no identity space {space!r}",
+                f"no identity space {space!r}",
                 expected=" or ".join(sorted(self._spaces)) or "none: no identity network was given",
             )
         return self._spaces[space]()
 
 
 def weighted_mean(vectors: Sequence[Vector], weights: Sequence[float]) -> Vector:
-    """(D,) unit mean of (D,) unit vectors; the first where they cancel each other out."""
+    """Unit mean (D,) of unit vectors (D,); the first vector if they cancel out."""
     mean = np.sum([vector * weight for vector, weight in zip(vectors, weights, strict=True)], axis=0)
     length = float(np.linalg.norm(mean))
     return np.asarray(mean / length if length > 1e-6 else vectors[0], np.float32)

@@ -1,7 +1,7 @@
-"""The people in the box: they do not exist, so there is nobody to be asked. ``--source persona:NAME``.
+"""Built-in personas: people who do not exist, so no consent is needed. ``--source persona:NAME``.
 
-Made by ``training/personas`` out of pictures of people who do not exist either; ``assets/personas/personas.json``
-says what each looks like and what its file must be.
+``training/personas`` creates them from images of people who do not exist either; ``assets/personas/personas.json``
+contains descriptions and checksums.
 """
 
 from __future__ import annotations
@@ -23,40 +23,40 @@ RANDOM = "random"
 
 @dataclass(frozen=True, slots=True)
 class Persona:
-    """One of them."""
+    """One built-in persona."""
 
     name: str
     description: str
     file: str
-    """Its picture, in ``assets/personas``."""
+    """Name of the image in ``assets/personas``."""
     sha256: str
     offered: bool
-    """False for the cast of the demo and the tests, whom dlib's network takes for one of the (synthetic) people they
-    were made of: their names are understood, but nobody is shown them as a way to be nobody in particular."""
+    """False for the cast of the demo and the tests: dlib's network matches each with one of the (synthetic) people
+    they were made of. Their names work, but lists leave them out."""
     licence: str
 
     @property
     def source(self) -> str:
-        """What to write after ``--source``."""
+        """The value for ``--source``."""
         return PREFIX + self.name
 
 
 def list_personas() -> tuple[Persona, ...]:
-    """Those who are offered, by name."""
+    """The personas to list, by name."""
     return tuple(persona for persona in all_personas() if persona.offered)
 
 
 def all_personas() -> tuple[Persona, ...]:
-    """All whose picture is in the box, by name."""
+    """All personas with an image, by name."""
     data = json.loads((_folder() / "personas.json").read_text("utf-8"))
     found = [Persona(**entry, licence=data["licence"]) for entry in data["personas"]]
     return tuple(sorted(found, key=lambda persona: persona.name))
 
 
 def persona_photo(name: str, *, choose: Callable[[Sequence[str]], str] = random.choice) -> Path:
-    """The picture of one of them; of any, chosen anew each time, for ``random``. Raises SourceError for no such name.
+    """Path of a persona's image; of a random one for ``random``. Raises SourceError for an unknown name.
 
-    ``name``: as listed, with or without ``persona:``, in upper or lower case.
+    ``name``: as listed, with or without ``persona:``, in any case.
     """
     chosen = name.removeprefix(PREFIX).strip().lower()
     files = {persona.name: persona.file for persona in all_personas()}
@@ -68,19 +68,19 @@ def persona_photo(name: str, *, choose: Callable[[Sequence[str]], str] = random.
     near = nearest(chosen, [*known, RANDOM], cutoff=0.5)
     shown = "".join(c if c.isprintable() else "?" for c in chosen[:40])
     raise SourceError(
-        f"there is no persona called {shown!r}" if shown else "no persona was named",
+        f"no persona called {shown!r}" if shown else "no persona named",
         expected=", ".join([*known, RANDOM]),
-        do=f"Did you mean {PREFIX}{near}?" if near else "`rtswap personas` shows them.",
+        do=f"Did you mean {PREFIX}{near}?" if near else "Run `rtswap personas` to list them.",
     )
 
 
 def is_persona(source: str | Path) -> bool:
-    """Whether ``source`` names one of them, rightly or wrongly. A file that is called so is a file."""
+    """True if ``source`` has the form of a persona, known or not, and no file has this name."""
     if not str(source).startswith(PREFIX):
         return False
     try:
         return not Path(source).exists()
-    except (OSError, ValueError):  # too long, or no path at all
+    except (OSError, ValueError):  # too long, or not a path
         return True
 
 

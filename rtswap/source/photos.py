@@ -1,4 +1,5 @@
-"""Photos of one person -> SourceIdentity: find the face, judge it, take the best as portrait, average who it is."""
+"""Load photos of one person as a SourceIdentity: find and rate the faces, take the best as portrait, average
+identity."""
 
 from __future__ import annotations
 
@@ -24,32 +25,33 @@ from rtswap.vision.images import PICTURE_SUFFIXES, read_image
 
 _MOST_PHOTOS = 50
 _SURE = 0.9
-"""Detector's score below which a photo is also tried on its side and upside down."""
+"""Detector score below which a photo is also tried rotated by 90, 180 and 270 degrees."""
 _COUNTED_SIZE, _COUNTED_SCORE = 0.25, 0.85
-"""A face counts beside the largest from this share of its height and this score: what is less is often none."""
+"""Minimum height relative to the tallest face, and minimum score, of a face: below that it is often a false
+detection."""
 _SAME_PERSON = 0.35
-"""Cosine of centred embeddings; dlib's own limit, a distance of 0.6, is about 0.47."""
+"""Minimum cosine of centred embeddings; dlib's own limit, a distance of 0.6, is about 0.47."""
 COMPARED_IN = "dlib"
-"""The identity space in which several photos are compared; its cosines are meant above."""
+"""The identity space in which several photos are compared; the cosine above refers to it."""
 _FURTHER = 4
-"""More views than this hide nothing less, and each costs time when the program starts."""
+"""Further views to use at most: more reveal nothing new, and each costs time at start."""
 _TURNS = (None, cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_90_COUNTERCLOCKWISE, cv2.ROTATE_180)
 
 Event = Callable[[str], None]
 
 
 class PhotoModels(NamedTuple):
-    """What looks at the photos."""
+    """The models that analyse the photos."""
 
     detector: Detector
     landmarks: LandmarkModel
     embedder: Embedder | None
-    """What compares several photos; None for one photo, or where it is not installed."""
+    """Compares several photos; None for one photo, or if it is not installed."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Photo:
-    """One photo that can be used."""
+    """A usable photo."""
 
     name: str
     portrait: Image
@@ -61,7 +63,7 @@ class _Photo:
 
     @property
     def weight(self) -> float:
-        """Size, sharpness, pose and exposure, multiplied."""
+        """Product of size, sharpness, pose and exposure."""
         return max(self.appraisal.score, 1e-3)
 
 
@@ -75,13 +77,12 @@ def load_source(
     on_event: Event = lambda event: None,
     read: Callable[[Path], Image] = read_image,
 ) -> SourceIdentity:
-    """Everything about the person in the photos; a folder stands for the pictures in it, ``persona:NAME`` for one of
-    the people in the box.
+    """Load the person in the photos. A folder means the images in it, ``persona:NAME`` a built-in persona.
 
-    ``spaces``: the networks of ``SourceIdentity.identity``; several photos are compared by the space ``dlib`` where
-    it is installed, for one photo none is opened. ``face_index``: which face of a photo that shows several, 1 = the
-    leftmost; None or 0 = the largest. Photos that cannot be used are told through ``on_event`` and left out. Raises
-    SourceError when none is left.
+    ``spaces``: the networks for ``SourceIdentity.identity``. Several photos are compared in the space ``dlib`` if it
+    is installed; one photo opens none. ``face_index``: which face of a photo that shows several, 1 = the leftmost;
+    None or 0 = the largest. Reports photos that it cannot use through ``on_event`` and leaves them out. Raises
+    SourceError if none is left.
     """
     photos, refused = [], []
     files = _files(paths, on_event)
@@ -95,7 +96,7 @@ def load_source(
             refused.append(str(error))
             on_event(f"left out: {error}")
     if not photos:
-        raise SourceError(f"none of the {len(files)} photos can be used as a source", got=refused[0])
+        raise SourceError(f"none of the {len(files)} photos is usable as a source", got=refused[0])
     photos = _one_person(photos, on_event)
     best = max(photos, key=lambda photo: photo.appraisal.score)
     for doubt in best.appraisal.doubts:
@@ -107,7 +108,7 @@ def load_source(
 
 
 def _comparing(spaces: IdentitySpaces) -> Embedder | None:
-    """What compares several photos; None where it is not installed."""
+    """The network that compares several photos; None if it is not installed."""
     if COMPARED_IN not in spaces:
         return None
     try:
@@ -117,12 +118,12 @@ def _comparing(spaces: IdentitySpaces) -> Embedder | None:
 
 
 def _files(paths: Sequence[Path], on_event: Event) -> list[Path]:
-    """Every picture named, folders opened, personas looked up. Raises SourceError."""
+    """List the images, with folders expanded and personas resolved. Raises SourceError."""
     files: list[Path] = []
     for path in paths:
         if is_persona(path):
             files.append(persona_photo(str(path)))
-            on_event(f"{path}: {files[-1].stem}, who does not exist")
+            on_event(f"{path}: {files[-1].stem}, a built-in persona")
             continue
         if not path.is_dir():
             files.append(path)
@@ -130,25 +131,25 @@ def _files(paths: Sequence[Path], on_event: Event) -> list[Path]:
         try:
             inside = sorted(child for child in path.iterdir() if child.suffix.lower() in PICTURE_SUFFIXES)
         except OSError as error:
-            raise SourceError(f"the folder {path} cannot be read", got=str(error)) from error
+            raise SourceError(f"cannot read the folder {path}", got=str(error)) from error
         if not inside:
-            raise SourceError(f"there is no picture in the folder {path}", do="Put photos of one person into it.")
+            raise SourceError(f"no image in the folder {path}", do="Put photos of one person into it.")
         files += inside
     if not files:
-        raise SourceError("no source was given", expected="a photo of the face to put on", do="Add --source PHOTO.")
+        raise SourceError("no source given", expected="a photo of the face to use", do="Add --source PHOTO.")
     if len(files) > _MOST_PHOTOS:
-        on_event(f"{len(files)} photos were given; the first {_MOST_PHOTOS} are used")
+        on_event(f"{len(files)} photos given; using the first {_MOST_PHOTOS}")
     return files[:_MOST_PHOTOS]
 
 
 def _look_at(
     path: Path, models: PhotoModels, face_index: int | None, on_event: Event, read: Callable[[Path], Image]
 ) -> _Photo:
-    """One photo. Raises InputError when it cannot be read, SourceError when it cannot be used."""
+    """Analyse one photo. Raises InputError if it cannot be read, SourceError if it cannot be used."""
     image, faces = _find_faces(read(path), models.detector)
     if not faces:
         raise SourceError(
-            f"there is no face in {path}", do="Use a photo that shows one face from the front, in good light."
+            f"no face found in {path}", do="Use a photo that shows one face from the front, in good light."
         )
     face = _pick(path, faces, face_index, on_event)
     try:
@@ -160,7 +161,7 @@ def _look_at(
         raise SourceError(f"{path}: {error.what}", expected=error.expected, got=error.got, do=error.do) from error
     appraisal = appraise(portrait, points, scale_of(matrix))
     if appraisal.faults:
-        raise SourceError(f"{path} cannot be used: {'; '.join(appraisal.faults)}", do="Use another photo.")
+        raise SourceError(f"{path} is not usable as a source: {'; '.join(appraisal.faults)}", do="Use another photo.")
     embedding = (
         None if models.embedder is None else np.asarray(models.embedder.embed(image, face.keypoints), np.float32)
     )
@@ -168,7 +169,7 @@ def _look_at(
 
 
 def _find_faces(image: Image, detector: Detector) -> tuple[Image, list[Detection]]:
-    """The photo turned so that faces are surest to be found, and the faces that count, from left to right."""
+    """Rotate the photo to the orientation with the best detection; return it and its faces, from left to right."""
     best: tuple[Image, list[Detection]] = (image, [])
     for turn in _TURNS:
         turned = image if turn is None else np.asarray(cv2.rotate(image, turn), np.uint8)
@@ -194,14 +195,14 @@ def _height(face: Detection) -> float:
 
 
 def _pick(path: Path, faces: list[Detection], face_index: int | None, on_event: Event) -> Detection:
-    """The face asked for, or the largest. A photo with a single face needs no choosing. Raises SourceError."""
+    """The requested face, or the largest. A photo with one face ignores ``face_index``. Raises SourceError."""
     if len(faces) == 1:
         return faces[0]
     if not face_index:
         number = int(np.argmax([_height(face) for face in faces]))
         on_event(
-            f"{path.name} shows {len(faces)} faces; the largest, number {number + 1} from the left, is used "
-            "(--source-face N takes another)"
+            f"{path.name} shows {len(faces)} faces; using the largest, number {number + 1} from the left "
+            "(select another with --source-face N)"
         )
         return faces[number]
     if not 1 <= face_index <= len(faces):
@@ -215,7 +216,7 @@ def _pick(path: Path, faces: list[Detection], face_index: int | None, on_event: 
 
 
 def _one_person(photos: list[_Photo], on_event: Event) -> list[_Photo]:
-    """Tell which photos seem to show somebody else; of three or more, leave out those that differ from the rest."""
+    """Report photos that seem to show someone else; of three or more, leave out those that differ from the rest."""
     if len(photos) < 2 or photos[0].embedding is None:
         return photos
     cosines = _agreement([photo.embedding for photo in photos if photo.embedding is not None])
@@ -225,18 +226,18 @@ def _one_person(photos: list[_Photo], on_event: Event) -> list[_Photo]:
         return photos
     kept = [photo for photo, cosine in zip(photos, cosines, strict=True) if cosine >= _SAME_PERSON]
     if len(kept) < 2:
-        on_event("the photos may show different people: no two of them agree")
+        on_event("the photos may show different people: no two of them match")
         return photos
     for photo in photos:
         if photo not in kept:
-            on_event(f"left out: {photo.name} may show another person than the other photos")
+            on_event(f"left out: {photo.name} may show a different person than the other photos")
     return kept
 
 
 def _further(best: _Photo, photos: list[_Photo]) -> tuple[Portrait, ...]:
-    """The other photos that show the same person as the best one, best first.
+    """The other photos of the person in the best one, best first.
 
-    Without an embedder nobody can tell: then they are believed to, as the user says.
+    Without an embedder all photos are assumed to show the same person.
     """
     others = sorted((one for one in photos if one is not best), key=lambda one: -one.appraisal.score)
     agreeing = [
@@ -248,20 +249,20 @@ def _further(best: _Photo, photos: list[_Photo]) -> tuple[Portrait, ...]:
 
 
 def _agreement(embeddings: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """(N,) median cosine of each with the others: one odd photo does not spoil the rest."""
+    """Median cosine of each embedding with the others, (N,): one odd photo does not affect the rest."""
     cosines = np.stack(embeddings) @ np.stack(embeddings).T
     others = ~np.eye(len(cosines), dtype=bool)
     return np.array([np.median(row[other]) for row, other in zip(cosines, others, strict=True)], np.float32)
 
 
 def _shares(photos: list[_Photo]) -> list[str]:
-    """Of each photo how much it counts in the average of who the person is, and why."""
+    """Messages with each photo's weight in the averaged identity, and its figures."""
     total = sum(photo.weight for photo in photos)
-    return [f"{photo.name} counts {photo.weight / total:.0%}: {photo.appraisal.figures}" for photo in photos]
+    return [f"{photo.name} has a weight of {photo.weight / total:.0%}: {photo.appraisal.figures}" for photo in photos]
 
 
 def _identity(photos: list[_Photo], spaces: IdentitySpaces) -> IdentityVectors:
-    """Better photos count more. What several were compared by is there already."""
+    """Average the identity, weighted by quality. Reuses the vectors that photos were compared by."""
     faces = [WeighedFace(photo.portrait, photo.keypoints, photo.weight) for photo in photos]
     compared = [photo.embedding for photo in photos if photo.embedding is not None]
     known = {COMPARED_IN: weighted_mean(compared, [face.weight for face in faces])} if compared else {}

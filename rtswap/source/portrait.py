@@ -1,4 +1,4 @@
-"""The source's picture as swappers want it: upright, at most 512 pixels, the whole head in it, points on the spot."""
+"""Crop the source's portrait for swappers: upright, at most 512 pixels, the complete head, with precise landmarks."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ from rtswap.vision.topology import OVAL
 
 MAX_SIDE = 512
 _FACE_SHARE = 0.6
-"""Height of the face's oval in the portrait's. The rest holds hair, ears and neck."""
+"""Height of the face oval relative to the portrait. The rest shows hair, ears and neck."""
 _ABOVE = 0.04
-"""How far above the oval's middle the portrait's middle lies, in sides: there is more hair than neck."""
+"""How far the portrait's centre is above that of the oval, in sides: there is more hair than neck."""
 _LEVEL_DEG = 0.5
-"""A face tilted by less is not turned: turning costs sharpness."""
+"""Roll below which the face is not rotated: rotation costs sharpness."""
 _SURE = 0.5
 
 
 def make_portrait(photo: Image, mesh: Points) -> tuple[Image, Matrix]:
-    """(S, S, 3) upright crop around the face, never larger than in the photo, and the matrix photo -> portrait."""
+    """An upright crop (S, S, 3) around the face, never enlarged, and the matrix photo -> portrait. Raises
+    SourceError."""
     roll = math.radians(pose_of(mesh).roll)
     roll = 0.0 if abs(roll) < math.radians(_LEVEL_DEG) else roll
     cos, sin = math.cos(roll), math.sin(roll)
@@ -35,31 +36,29 @@ def make_portrait(photo: Image, mesh: Points) -> tuple[Image, Matrix]:
     low, high = oval.min(axis=0), oval.max(axis=0)
     side = float(max(high[1] - low[1], 1.2 * (high[0] - low[0]))) / _FACE_SHARE
     if not math.isfinite(side) or side < 8:
-        raise SourceError(
-            "the face is too small to be used", expected="at least 50 px", got=f"{side * _FACE_SHARE:.0f} px"
-        )
+        raise SourceError("the face is too small", expected="at least 50 px", got=f"{side * _FACE_SHARE:.0f} px")
     size = min(MAX_SIDE, round(side))
     scale = size / side if size == MAX_SIDE else 1.0
     centre = (low + high) / 2 - (0, _ABOVE * side)
     shift = size / 2 - scale * centre
     if scale == 1.0 and roll == 0.0:
-        shift = np.round(shift)  # whole pixels: every one stays what it is
+        shift = np.round(shift)  # complete pixels: no resampling
     matrix = np.concatenate([scale * upright, shift[:, None]], axis=1).astype(np.float32)
     return cut_sharp(photo, matrix, size), matrix
 
 
 def look(model: LandmarkModel, picture: Image, start: Points) -> Points:
-    """(468, 3) mesh of the face at ``start``. Raises SourceError where the network sees none."""
+    """Mesh (468, 3) of the face at ``start``. Raises SourceError if the network finds none."""
     mesh = model.find(picture, [start])[0]
     if mesh.presence < _SURE or not np.isfinite(mesh.points).all():
-        raise SourceError("no face can be made out from close by", do="Use a photo that shows it from the front.")
+        raise SourceError("no face found in the close-up", do="Use a photo that shows it from the front.")
     return mesh.points
 
 
 def find_landmarks(model: LandmarkModel, portrait: Image, start: Points) -> Points:
-    """(468, 3) mesh in the portrait: the mean over looks from slightly different places, half of them mirrored.
+    """Mesh (468, 3) in the portrait: the mean of several passes from slightly different crops, half of them mirrored.
 
-    ``start``: (5, 2) keypoints or a mesh in the portrait. Raises SourceError where the network sees no face.
+    ``start``: (5, 2) keypoints or a mesh in the portrait. Raises SourceError if the network finds no face.
     """
     first = look(model, portrait, look(model, portrait, start))
     mirror, last = canonical().mirror, portrait.shape[1] - 1
@@ -71,7 +70,7 @@ def find_landmarks(model: LandmarkModel, portrait: Image, start: Points) -> Poin
 
 
 _NUDGES = ((1.0, 0.0, 0.0, 0.0), (0.95, 3.0, 0.01, 0.0), (1.05, -3.0, -0.01, 0.0), (1.0, 2.0, 0.0, 0.015))
-"""Scale, turn in degrees, and shift to the right and down in face heights, of each further look."""
+"""Scale, rotation in degrees, and shift to the right and down in face heights, of each further pass."""
 
 
 def _nudged(mesh: Points, scale: float, turn_deg: float, right: float, down: float) -> Points:
@@ -83,7 +82,7 @@ def _nudged(mesh: Points, scale: float, turn_deg: float, right: float, down: flo
 
 
 def _flipped(mesh: Points, mirror: np.ndarray[tuple[int], np.dtype[np.int32]], last: int) -> Points:
-    """The mesh in the mirrored picture; ``last``: the picture's width - 1. Its own inverse."""
+    """The mesh in the mirrored image; ``last``: the image's width - 1. Its own inverse."""
     return mesh[mirror] * np.array([-1, 1, 1], np.float32) + np.array([last, 0, 0], np.float32)
 
 

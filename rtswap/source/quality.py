@@ -1,4 +1,4 @@
-"""How good a photo of a face is as a source, in numbers that can be told to the user."""
+"""Measure and rate the quality of a photo as a source."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from rtswap.vision.pose import pose_of
 from rtswap.vision.topology import CHIN, KEYPOINTS, OVAL
 
 _REFUSED_PX, _SMALL_PX, _LARGE_PX = 50.0, 80.0, 200.0
-"""Eyes to chin in the photo: below the first refused, below the second warned of, no better above the third."""
+"""Eyes to chin in the photo: refused below the first, warned about below the second, no better above the third."""
 _NORMAL_PX = 100.0
-"""Eyes to chin at which sharpness is measured."""
+"""Eyes to chin, in pixels, at which sharpness is measured."""
 _REFUSED_SHARPNESS, _SOFT_SHARPNESS, _CRISP_SHARPNESS = 0.0008, 0.003, 0.03
 """``sharpness``. Of 51 faces 95 % lie above 0.0066; medians under blurs of 2, 3, 4 px are 0.003, 0.0011, 0.0006."""
 _REFUSED_TURN, _TURNED = 55.0, 30.0
 """Degrees of yaw or pitch."""
 _DARK, _BRIGHT = 30.0, 235.0
-"""Mean of grey inside the face."""
+"""Mean grey value inside the face."""
 _CLIPPED = 0.35
 """Share of the face that is black or white."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What was measured of one face."""
+    """Measurements of one face."""
 
     size_px: float
-    """Eyes to chin, in the photo."""
+    """Eyes to chin, in pixels of the photo."""
     sharpness: float
-    """``sharpness``: below 0.001 blurred, above 0.03 crisp."""
+    """As ``sharpness`` returns it: below 0.001 blurred, above 0.03 crisp."""
     turn_deg: float
-    """Yaw or pitch, whichever is more."""
+    """Yaw or pitch, whichever is larger."""
     light: float
-    """Mean of grey, 0..255."""
+    """Mean grey value, 0..255."""
     clipped: float
     """Share of the face that is black or white."""
 
@@ -52,19 +52,20 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Appraisal:
-    """What was found about one photo."""
+    """The rating of one photo."""
 
     score: float
     """0..1, higher is better."""
     faults: tuple[str, ...]
-    """Why it cannot be used; empty when it can."""
+    """Reasons why it cannot be used; empty if it can."""
     doubts: tuple[str, ...]
-    """What will be seen in the result."""
+    """Problems that will be visible in the result."""
     figures: Figures = Figures(0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 def appraise(portrait: Image, landmarks: Points, photo_scale: float) -> Appraisal:
-    """``landmarks`` (468, 3) in ``portrait``; ``photo_scale``: portrait pixels per pixel of the photo."""
+    """Rate a photo. ``landmarks`` (468, 3) in ``portrait``; ``photo_scale``: portrait pixels per pixel of the
+    photo."""
     figures = measure(portrait, landmarks, photo_scale)
     checks = [_size(figures), _sharpness(figures), _pose(figures), _exposure(figures)]
     return Appraisal(
@@ -76,7 +77,8 @@ def appraise(portrait: Image, landmarks: Points, photo_scale: float) -> Appraisa
 
 
 def measure(portrait: Image, landmarks: Points, photo_scale: float) -> Figures:
-    """``landmarks`` (468, 3) in ``portrait``; ``photo_scale``: portrait pixels per pixel of the photo."""
+    """Measure a photo. ``landmarks`` (468, 3) in ``portrait``; ``photo_scale``: portrait pixels per pixel of the
+    photo."""
     eyes = landmarks[[*KEYPOINTS[0], *KEYPOINTS[1]], :2].mean(axis=0)
     face_px = float(np.linalg.norm(landmarks[CHIN, :2] - eyes))
     grey, inside = _face(portrait, landmarks, min(1.0, _NORMAL_PX / max(face_px, 1.0)))
@@ -99,8 +101,8 @@ def _size(figures: Figures) -> _Check:
     told = f"the face is small: {face_px:.0f} px from eyes to chin"
     score = min(face_px / _LARGE_PX, 1.0)
     if face_px < _REFUSED_PX:
-        return score, f"{told}, at least {_REFUSED_PX:.0f} are needed", ""
-    return score, "", f"{told}, {_SMALL_PX:.0f} or more look better" if face_px < _SMALL_PX else ""
+        return score, f"{told}, the minimum is {_REFUSED_PX:.0f}", ""
+    return score, "", f"{told}, use {_SMALL_PX:.0f} or more" if face_px < _SMALL_PX else ""
 
 
 def _sharpness(figures: Figures) -> _Check:
@@ -116,14 +118,14 @@ def _pose(figures: Figures) -> _Check:
     told = f"the face is turned away by {turn:.0f} degrees"
     score = max(float(np.cos(np.radians(min(turn, 90.0)))), 0.01) ** 2
     if turn > _REFUSED_TURN:
-        return score, f"{told}, at most {_REFUSED_TURN:.0f} can be used", ""
-    return score, "", f"{told}: the hidden side will be guessed" if turn > _TURNED else ""
+        return score, f"{told}, the limit is {_REFUSED_TURN:.0f}", ""
+    return score, "", f"{told}: the hidden side is guessed" if turn > _TURNED else ""
 
 
 def _exposure(figures: Figures) -> _Check:
     mean, clipped = figures.light, figures.clipped
     if mean != mean:
-        return 0.01, "the face lies outside the photo", ""
+        return 0.01, "the face is outside the photo", ""
     score = max(1.0 - clipped - abs(mean - 128.0) / 256.0, 0.05)
     if mean < _DARK:
         return score, f"the face is too dark (mean {mean:.0f} of 255)", ""
@@ -133,7 +135,8 @@ def _exposure(figures: Figures) -> _Check:
 
 
 def sharpness(grey: NDArray[np.uint8], inside: NDArray[np.bool_]) -> float:
-    """Variance of the smoothed picture's Laplacian over the picture's own, where ``inside``; 0 for one plain grey."""
+    """Variance of the smoothed image's Laplacian relative to the image's own variance, ``inside``; 0 for a uniform
+    image."""
     if not inside.any():
         return 0.0
     contrast = float(grey[inside].astype(np.float64).var())
@@ -144,7 +147,7 @@ def sharpness(grey: NDArray[np.uint8], inside: NDArray[np.bool_]) -> float:
 
 
 def _face(portrait: Image, landmarks: Points, scale: float) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """The portrait in grey at ``scale``, and where the face's oval is in it."""
+    """The portrait in grey at ``scale``, and the mask of the face oval in it."""
     size = (max(1, round(portrait.shape[1] * scale)), max(1, round(portrait.shape[0] * scale)))
     grey = cv2.cvtColor(cv2.resize(portrait, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
     inside = np.zeros((size[1], size[0]), np.uint8)

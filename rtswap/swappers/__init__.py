@@ -1,4 +1,5 @@
-"""The swapping methods: a module or folder each, with one ``SPEC``. ``bind`` once per source, ``swap`` per face."""
+"""Swapping methods: one module or folder each, exporting one ``SPEC``. ``bind`` runs once per source, ``swap`` per
+face."""
 
 from __future__ import annotations
 
@@ -8,22 +9,22 @@ from rtswap.core.parts import SwapperSpec
 from rtswap.core.plugins import built_in, plugin, plugin_names
 
 GROUP = "rtswap.swappers"
-"""Entry points of other packages' swappers."""
+"""Entry point group for swappers of other packages."""
 
 
 @cache
 def built_in_swappers() -> tuple[SwapperSpec, ...]:
-    """Those that come with rtswap."""
+    """The swappers that come with rtswap."""
     return tuple(built_in("rtswap.swappers", SwapperSpec))
 
 
 def swapper_names() -> tuple[str, ...]:
-    """All that ``--swapper`` takes, aliases left out."""
+    """Every name that ``--swapper`` accepts, without aliases."""
     return tuple(spec.name for spec in built_in_swappers()) + plugin_names(GROUP)
 
 
 def swapper_spec(name: str) -> SwapperSpec:
-    """By name or alias. Raises UsageError."""
+    """Find a swapper by name or alias. Raises UsageError."""
     for spec in built_in_swappers():
         if name in (spec.name, *spec.aliases):
             return spec

@@ -1,1 +1,1 @@
-"""Who is where: detection, filters, association, recognition."""
+"""Face tracking: detection, filters, association, recognition."""

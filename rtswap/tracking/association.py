@@ -1,4 +1,4 @@
-"""Which box of this look is which box of the last."""
+"""Match the boxes of two detections by overlap."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ Floats = NDArray[np.float64]
 
 
 def iou(first: Sequence[Box], second: Sequence[Box]) -> Floats:
-    """(len(first), len(second)) intersection over union of xyxy boxes, 0..1. Boxes without area overlap nothing."""
+    """Intersection over union of xyxy boxes, 0..1, (len(first), len(second)). Boxes without area overlap nothing."""
     shared, areas, others = _shared(first, second)
     return _share(shared, areas + others - shared)
 
 
 def kinship(first: Sequence[Box], second: Sequence[Box]) -> Floats:
-    """Like ``iou``, but a box inside a larger one counts for at least a half: a mesh that has shrunk on its face."""
+    """Like ``iou``, but a box inside a larger one scores at least 0.5, as for a mesh that has shrunk on its face."""
     shared, areas, others = _shared(first, second)
     inside = _share(shared, np.minimum(areas, others)) / 2
     return np.maximum(_share(shared, areas + others - shared), inside)
 
 
 def match(overlaps: Floats, least: float = 0.3) -> list[tuple[int, int]]:
-    """Pairs (row, column), each at most once, the largest overlap first. What is under ``least`` is no pair; among
-    equal ones the earlier row wins."""
+    """Greedy matching: pairs (row, column), each index at most once, largest overlap first. Overlaps below ``least``
+    do not match; of equal ones the earlier row wins."""
     pairs: list[tuple[int, int]] = []
     for flat in np.argsort(-overlaps, axis=None, kind="stable"):
         row, column = divmod(int(flat), overlaps.shape[1])
@@ -39,7 +39,7 @@ def match(overlaps: Floats, least: float = 0.3) -> list[tuple[int, int]]:
 
 
 def _shared(first: Sequence[Box], second: Sequence[Box]) -> tuple[Floats, Floats, Floats]:
-    """Areas: common, of the first, of the second; to be broadcast against each other."""
+    """Areas of the intersections, of ``first`` and of ``second``, broadcastable against each other."""
     a = np.asarray(first, np.float64).reshape(-1, 1, 4)
     b = np.asarray(second, np.float64).reshape(1, -1, 4)
     common = np.concatenate([np.maximum(a[..., :2], b[..., :2]), np.minimum(a[..., 2:], b[..., 2:])], axis=-1)

@@ -1,4 +1,4 @@
-"""The arithmetic between the networks of a detector cascade: pyramid, boxes, suppression, patches. No state."""
+"""Stateless arithmetic between the networks of a detector cascade: pyramid, boxes, suppression, patches."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from rtswap.core.types import Image, Points
 
 Boxes = NDArray[np.float32]
-"""(N, 4) ``x1 y1 x2 y2``, edges of pixels: the whole picture is 0 0 W H."""
+"""(N, 4) ``x1 y1 x2 y2``, pixel edges: the complete image is 0 0 W H."""
 Floats = NDArray[np.float32]
 
 _BORDER = (128, 128, 128)
-"""What the networks see beyond the picture: their zero."""
+"""Colour outside the image: the networks' zero."""
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One size of the picture and where it lies on the atlas that holds all of them. All numbers are even."""
+    """One size of the image and its position in the atlas. All numbers are even."""
 
     width: int
     height: int
@@ -31,7 +31,7 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class PyramidAtlas:
-    """A pyramid laid out on one picture, so that one pass of a network sees every size."""
+    """An image pyramid packed into one image, so that one network pass covers every size."""
 
     levels: tuple[Level, ...]
     width: int
@@ -62,8 +62,8 @@ def _even(value: float) -> int:
 
 
 def halved(image: Image, until: int) -> list[Image]:
-    """The picture and its halves down to the last that is at least ``until`` wide. Halves by 2 x 2 means: the one
-    size at which averaging costs next to nothing. An odd last row or column is left out."""
+    """The image and its halves, down to the last that is at least ``until`` wide. 2 x 2 means, since averaging costs
+    next to nothing at that ratio. Drops an odd last row or column."""
     pictures = [image]
     while pictures[-1].shape[1] >= 2 * until and min(pictures[-1].shape[:2]) >= 2:
         last = pictures[-1]
@@ -74,7 +74,7 @@ def halved(image: Image, until: int) -> list[Image]:
 
 
 def draw(image: Image, atlas: PyramidAtlas, canvas: Image) -> None:
-    """Fill ``canvas`` (atlas height, atlas width, 3) with the levels, each made from the one before it."""
+    """Fill ``canvas`` (atlas height, atlas width, 3) with the levels, each resized from the previous one."""
     last = image
     for level in atlas.levels:
         view = canvas[level.y : level.y + level.height, level.x : level.x + level.width]
@@ -83,16 +83,17 @@ def draw(image: Image, atlas: PyramidAtlas, canvas: Image) -> None:
 
 
 def peaks(scores: Floats, threshold: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows and columns of the map's places above ``threshold`` that no neighbour beats."""
+    """Rows and columns of local maxima of the map above ``threshold``."""
     best = cv2.dilate(scores, np.ones((3, 3), np.uint8))
     rows, columns = np.nonzero((scores > threshold) & (scores >= best))
     return rows, columns
 
 
 def suppress(boxes: Boxes, scores: Floats, threshold: float, *, of_smaller: bool = False) -> NDArray[np.intp]:
-    """Indices of the boxes to keep, best first: none overlaps a better one by more than ``threshold``.
+    """Non-maximum suppression: indices of the boxes to keep, best first, of which none overlaps a better one by more
+    than ``threshold``.
 
-    Overlap is intersection over union, or over the smaller of the two areas with ``of_smaller``.
+    Overlap is intersection over union; with ``of_smaller``, intersection over the smaller area.
     """
     order = np.argsort(-scores, kind="stable")
     x1, y1, x2, y2 = boxes[order].T
@@ -110,7 +111,7 @@ def suppress(boxes: Boxes, scores: Floats, threshold: float, *, of_smaller: bool
 
 
 def squared(boxes: Boxes) -> Boxes:
-    """Each box grown about its centre to a square of its longer side."""
+    """Grow each box about its centre to a square of its longer side."""
     corner, size = boxes[:, :2], boxes[:, 2:] - boxes[:, :2]
     half = size.max(axis=1, keepdims=True) / 2
     centre = corner + size / 2
@@ -118,23 +119,23 @@ def squared(boxes: Boxes) -> Boxes:
 
 
 def shifted(boxes: Boxes, offsets: Floats) -> Boxes:
-    """Boxes moved by a network's ``offsets`` (N, 4), given in box sizes."""
+    """Move boxes by a network's ``offsets`` (N, 4), in box sizes."""
     size = boxes[:, 2:] - boxes[:, :2]
     moved: Boxes = boxes + offsets * np.concatenate([size, size], axis=1)
     return moved
 
 
 def placed(points: Floats, boxes: Boxes) -> Points:
-    """A network's points (N, 5, 2), in box sizes from the corner -> centres of pixels in the picture."""
+    """Convert a network's points (N, 5, 2), in box sizes from the corner, to pixel centres in the image."""
     size = (boxes[:, 2:] - boxes[:, :2])[:, None, :]
     return (points * size + boxes[:, None, :2] - 0.5).astype(np.float32)
 
 
 def patches(pictures: Sequence[Image], boxes: Boxes, side: int) -> Image:
-    """(N, side, side, 3) views of squares, grey where they hang over the border.
+    """Cut square patches (N, side, side, 3), grey outside the image.
 
-    ``pictures`` are ``halved``'s; each square is looked up in the smallest that still has its detail, all squares of
-    one picture in one pass.
+    ``pictures`` come from ``halved``. Each square is sampled from the smallest that keeps its detail, all squares of
+    one image in one pass.
     """
     out = np.empty((len(boxes), side, side, 3), np.uint8)
     sizes = np.maximum(boxes[:, 2] - boxes[:, 0], 1e-3)
@@ -156,7 +157,7 @@ def patches(pictures: Sequence[Image], boxes: Boxes, side: int) -> Image:
 
 
 def surroundings(image: Image, box: Boxes) -> tuple[Image, Points]:
-    """The part of ``image`` that one box (4,) touches, and its corner (2,): so that only that is halved."""
+    """The part of ``image`` that one box (4,) touches, and its corner (2,), to limit the cost of halving."""
     height, width = image.shape[:2]
     x1, y1 = (
         int(min(max(np.floor(value) - 1, 0), limit)) for value, limit in zip(box[:2], (width, height), strict=True)

@@ -1,7 +1,8 @@
-"""MTCNN: three small networks in a row. The first sees the whole reduced picture, the last only a few faces.
+"""MTCNN face detection: three small networks in sequence. The first scans the reduced image, the last only a few
+faces.
 
-Zhang et al., "Joint Face Detection and Alignment using Multi-task Cascaded Convolutional Networks", 2016, whose
-thresholds and steps these are. The networks' files are made by ``rtswap.networks.mtcnn``.
+Zhang et al., "Joint Face Detection and Alignment using Multi-task Cascaded Convolutional Networks", 2016: thresholds
+and steps are theirs. ``rtswap.networks.mtcnn`` creates the network files.
 """
 
 from __future__ import annotations
@@ -32,36 +33,36 @@ from rtswap.tracking.cascade import (
 )
 
 _WINDOW, _STRIDE = 12, 2
-"""P-Net looks through windows of 12 px, 2 px apart."""
+"""P-Net's windows are 12 px wide, 2 px apart."""
 _SAME_FACE = 0.7
-"""Overlap from which two boxes count as one."""
+"""Overlap above which two boxes are the same face."""
 _MAX_PROPOSALS = 300
 _MAX_CANDIDATES = 64
-"""Bounds on what a picture full of texture can cost: proposals before, candidates after suppression."""
+"""Limits on the cost of a heavily textured image: proposals before, candidates after suppression."""
 
 
 class _Plan(NamedTuple):
-    """What depends on the picture's size alone."""
+    """Data that depends only on the size of the image."""
 
     atlas: PyramidAtlas
     canvas: Image
     level_of: NDArray[np.intp]
-    """(rows, columns) of P-Net's output on the canvas -> level."""
+    """Level of each output of P-Net on the canvas, (rows, columns)."""
     inside: NDArray[np.bool_]
-    """The same shape: False where a window would lie across two levels."""
+    """Same shape: False if the window would span two levels."""
     corner: Floats
-    """(levels, 2) where each level starts on the canvas."""
+    """Origin of each level on the canvas, (levels, 2)."""
     scale: Floats
-    """(levels, 2) picture pixels per level pixel."""
+    """Image pixels per level pixel, (levels, 2)."""
 
 
 class MtcnnDetector:
-    """Faces with five keypoints.
+    """Detect faces with five keypoints.
 
-    ``min_face_px``: smallest face looked for. ``thresholds``: scores from which P-, R- and O-Net believe in a face.
-    ``scale_factor``: size of each pyramid level relative to the one before. ``max_side``: bound on the longer side of
-    what P-Net sees, in pixels of faces of 12 px: in a picture wider than ``max_side / 12 * min_face_px`` the smallest
-    face found grows with it. One detector serves one thread.
+    ``min_face_px``: smallest face to find. ``thresholds``: minimum scores of P-, R- and O-Net. ``scale_factor``:
+    ratio between pyramid levels. ``max_side``: limit on the longer side of P-Net's input, in pixels of 12-px faces:
+    in an image wider than ``max_side / 12 * min_face_px`` the smallest face found grows with the image. Not
+    thread-safe.
     """
 
     def __init__(
@@ -87,7 +88,7 @@ class MtcnnDetector:
         self._plan: tuple[tuple[int, int], _Plan | None] = ((0, 0), None)
 
     def detect(self, image: Image) -> list[Detection]:
-        """Every face in the picture, best score first. Raises EngineError."""
+        """Detect every face in the image, best score first. Raises EngineError."""
         picture = _bgr(image)
         plan = self._plan_for(picture.shape[1], picture.shape[0])
         if plan is None:
@@ -104,7 +105,8 @@ class MtcnnDetector:
         ]
 
     def refine(self, image: Image, boxes: Sequence[Box]) -> list[Detection | None]:
-        """One look of O-Net at each box (as ``detect`` gives them): the face there, or None. Raises EngineError."""
+        """Run O-Net once on each box (as ``detect`` returns them): the face found there, or None. Raises
+        EngineError."""
         result: list[Detection | None] = [None] * len(boxes)
         limit = 4.0 * max(image.shape[:2])
         usable = [
@@ -129,7 +131,7 @@ class MtcnnDetector:
         return self._plan[1]
 
     def _make_plan(self, width: int, height: int) -> _Plan | None:
-        """None when no window fits into the picture."""
+        """Precompute the plan; None if no window fits into the image."""
         if min(width, height) < 1:
             return None
         first = min(_WINDOW / self._min_face_px, self._max_side / max(width, height))
@@ -155,7 +157,7 @@ class MtcnnDetector:
         )
 
     def _propose(self, plan: _Plan) -> Boxes:
-        """P-Net on every level at once -> squares worth a second look."""
+        """Run P-Net on all levels at once; return candidate squares."""
         out = self._pnet.run({"image": plan.canvas[None]})
         score, offsets = np.where(plan.inside, out["map"][0, 0], -np.inf), out["map"][0, 1:]
         y, x = peaks(score, self._first_logit)
@@ -167,7 +169,7 @@ class MtcnnDetector:
         return squared(boxes[suppress(boxes, score[y, x], _SAME_FACE)[:_MAX_CANDIDATES]])
 
     def _sift(self, pictures: list[Image], boxes: Boxes) -> Boxes:
-        """R-Net on every square -> squares that hold a face."""
+        """Run R-Net on every square; return squares that contain a face."""
         if len(boxes) == 0:
             return boxes
         out = self._rnet.run({"image": patches(pictures, boxes, 24)})
@@ -177,7 +179,7 @@ class MtcnnDetector:
         return squared(kept[suppress(kept, scores[good], _SAME_FACE)])
 
     def _look(self, pictures: list[Image], boxes: Boxes) -> list[Detection]:
-        """O-Net on every square -> the faces."""
+        """Run O-Net on every square; return the faces."""
         if len(boxes) == 0:
             return []
         out = self._onet.run({"image": patches(pictures, boxes, 48)})
@@ -185,7 +187,7 @@ class MtcnnDetector:
 
 
 def _view(picture: Image, square: Box) -> Image:
-    """(1, 48, 48, 3) what O-Net sees of one square."""
+    """O-Net's input for one square, (1, 48, 48, 3)."""
     part, corner = surroundings(picture, square)
     if part.size == 0:
         return np.full((1, 48, 48, 3), 128, np.uint8)
@@ -193,16 +195,16 @@ def _view(picture: Image, square: Box) -> Image:
 
 
 def _detections(out: Mapping[str, Tensor], squares: Boxes) -> list[Detection]:
-    """What O-Net says of each square."""
+    """Decode O-Net's outputs for each square."""
     boxes = shifted(squares, out["box"])
     keypoints = placed(out["points"], squares)
     return [Detection(boxes[i], keypoints[i], float(score)) for i, score in enumerate(out["score"][:, 0])]
 
 
 def _bgr(image: Image) -> Image:
-    """A grey picture gets three channels; anything else must be (H, W, 3) uint8."""
+    """Convert a grey image to three channels; raise ValueError unless the image is uint8 (H, W, 3)."""
     if image.dtype != np.uint8 or not (image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)):
-        raise ValueError(f"a picture must be uint8 (H, W, 3), not {image.dtype} {image.shape}")
+        raise ValueError(f"an image must be uint8 (H, W, 3), not {image.dtype} {image.shape}")
     if image.ndim == 2:
         return np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)) if image.size else np.empty((0, 0, 3), np.uint8)
     return image

@@ -1,4 +1,4 @@
-"""One followed face between frames: its filters, and how it moves on while it is not seen."""
+"""The state of one tracked face between frames: its filters, and its motion while no landmarks are found."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from rtswap.tracking.smoothing import BoxFilter, MeshFilter, calmness
 from rtswap.vision import topology
 
 SURE_PRESENCE = 0.8
-"""Below it a mesh may be a hallucination, so detections must confirm it."""
+"""Presence below which a mesh may be a hallucination, so that detections must confirm it."""
 CHANGED = 1.25
-"""Factor between the mesh's size and the detector's from which that is asked again: a mesh can shrink bit by bit."""
+"""Size ratio between mesh and detection above which the detector checks again: a mesh can shrink gradually."""
 CHANGED_MUCH = 1.6
-"""Factor from which a mesh that the detector does not see is doubted."""
+"""Size ratio above which a mesh that the detector does not confirm is doubtful."""
 AGREEMENT = 0.6
-"""Intersection over union of mesh and detection above which both mean the same: 0.69 to 0.91 on real clips."""
+"""Intersection over union of mesh and detection above which they agree: 0.69 to 0.91 on real clips."""
 KINSHIP = 0.3
 MAX_DRIFT = 4.0
-"""A mesh may slide off its face or shrink on it, a little every frame. Up to this factor in size it is put right."""
+"""Largest size ratio at which a mesh that slid off its face, or shrank on it frame by frame, is corrected."""
 NEAR = 0.6
 NEAR_PER_S = 0.7
-"""Face widths, at once and per second, within which a missing person comes back."""
+"""Face widths, at once and per second, within which a lost person can return."""
 RETURN_GROWTH = 1.5
 RETURN_GROWTH_PER_S = 0.25
-"""Factors, at once and more per second, by which a missing person's size may have changed."""
+"""Size ratios, at once and per second, by which a lost person can have changed."""
 SHORTEST_STEP_S = 1 / 240
-"""Shorter steps would divide noise by almost nothing."""
+"""Minimum time step: shorter ones would divide noise by almost nothing."""
 
 
 class FollowedFace:
-    """What is known of one person between frames."""
+    """The state of one person between frames."""
 
     def __init__(self, face_id: int, mesh: Mesh) -> None:
         self.id = face_id
@@ -42,7 +42,7 @@ class FollowedFace:
         self.restart(mesh)
 
     def restart(self, mesh: Mesh) -> None:
-        """Found anew: the past tells nothing about motion."""
+        """Restart the filters at a newly found mesh: earlier motion does not apply."""
         self.landmarks = np.asarray(mesh.points, np.float32)
         self.settle()
         self.step_s = 0.0
@@ -52,7 +52,7 @@ class FollowedFace:
         self._agreed_width = width(self.box)
 
     def settle(self) -> None:
-        """Forget velocities: keep the place, take the next measurement as it is."""
+        """Reset velocities: keep the position, take the next measurement unfiltered."""
         self._box_filter = BoxFilter(extent(self.landmarks))
         self._mesh_filter = MeshFilter()
         self.box = self.predicted = self._box_filter.box
@@ -62,7 +62,7 @@ class FollowedFace:
         return self.unseen_s == 0
 
     def predict(self, dt: float) -> None:
-        """Move on ``dt`` seconds. Box and landmarks go together, without turning."""
+        """Move on by ``dt`` seconds. Box and landmarks move together, without rotation."""
         self.step_s += dt
         self.predicted = self._box_filter.predict(dt)
         self.landmarks = carried(self.landmarks, self.box, self.predicted)
@@ -71,7 +71,7 @@ class FollowedFace:
     def measure(self, mesh: Mesh) -> None:
         points = np.asarray(mesh.points, np.float32)
         self.box = self._box_filter.update(extent(points))
-        self.visibility = np.fmin(np.fmax(mesh.visibility, 0), 1).astype(np.float32)  # fmax takes NaN for 0
+        self.visibility = np.fmin(np.fmax(mesh.visibility, 0), 1).astype(np.float32)  # fmax maps NaN to 0
         calm = calmness(width(self.box), mesh.presence)
         self.landmarks = self._mesh_filter(points, max(self.step_s, SHORTEST_STEP_S), calm, self.visibility)
         self.presence = mesh.presence
@@ -80,19 +80,20 @@ class FollowedFace:
 
     @property
     def doubtful(self) -> bool:
-        """Should the detector have a look at it soon?"""
+        """True if the detector should check this face soon."""
         return self.presence < SURE_PRESENCE or self._change() > CHANGED
 
     @property
     def surroundings(self) -> Box:
-        """Where the detector should look: at least as large as it saw the face last, should the mesh have shrunk."""
+        """Box for the detector to check: at least as large as the last agreed detection, in case the mesh has
+        shrunk."""
         middle = np.tile((self.box[:2] + self.box[2:]) / 2, 2)
         grown = middle + (self.box - middle) * max(1.0, self._agreed_width / width(self.box))
         return grown.astype(np.float32)
 
     def confirm(self, look: Box | None) -> None:
-        """The detector has looked: ``look`` is what it found here. A sure mesh of steady size may do without its
-        consent, since detectors know few profiles."""
+        """Record the detector's answer: ``look`` is the box it found here, or None. A mesh with high presence and
+        steady size needs no confirmation, since detectors miss profiles."""
         if look is not None:
             self.doubts = 0
             self._agreed_width = width(look)
@@ -100,25 +101,25 @@ class FollowedFace:
             self.doubts += 1
 
     def _change(self) -> float:
-        """Factor, at least 1, between its size and the one that was agreed on."""
+        """Ratio, at least 1, between the current size and the last agreed one."""
         growth = width(self.box) / self._agreed_width
         return max(growth, 1 / growth)
 
     def drifted_from(self, look: Box) -> bool:
-        """Does the mesh lie on the face that the detector has found, but badly?"""
+        """True if the mesh lies on the detected face, but badly aligned."""
         growth = width(look) / width(self.box)
         overlap, kin = iou([self.box], [look])[0, 0], kinship([self.box], [look])[0, 0]
         return bool(kin >= KINSHIP and overlap <= AGREEMENT and 1 / MAX_DRIFT < growth < MAX_DRIFT)
 
     def may_be_at(self, box: Box) -> bool:
-        """Could this person, not seen for a while, be the face that was found there?"""
+        """True if this person, lost for a while, could be the face found at ``box``."""
         growth = width(box) / width(self.box)
         most = RETURN_GROWTH + RETURN_GROWTH_PER_S * self.unseen_s
         near = NEAR + NEAR_PER_S * self.unseen_s
         return 1 / most < growth < most and self.distance_to(box) <= near
 
     def distance_to(self, box: Box) -> float:
-        """Between centres, in face widths."""
+        """Distance between centres, in face widths."""
         x, y = (box[:2] + box[2:] - self.box[:2] - self.box[2:]) / 2
         return math.hypot(x, y) / width(self.box)
 
@@ -134,18 +135,18 @@ class FollowedFace:
 
 
 def width(box: Box) -> float:
-    """Geometric mean of the sides: steadier than the width when a head turns."""
+    """Geometric mean of the sides: changes less than the width when a head turns."""
     return max(1.0, math.sqrt(max(0.0, float(box[2] - box[0]) * float(box[3] - box[1]))))
 
 
 def extent(points: Points) -> Box:
-    """The smallest box around the mesh."""
+    """Bounding box of the mesh."""
     rows = np.ascontiguousarray(points[:, :2].T)  # reductions along long rows are seven times as fast
     return np.concatenate([rows.min(axis=1), rows.max(axis=1)]).astype(np.float32)
 
 
 def carried(points: Points, before: Box, after: Box) -> Points:
-    """Points moved and scaled as a box did."""
+    """Move and scale points as a box did."""
     scale = width(after) / width(before)
     moved: Points = points * np.float32(scale)
     moved[:, :2] += (after[:2] + after[2:] - (before[:2] + before[2:]) * scale) / 2
@@ -163,5 +164,5 @@ _KEYPOINT_WEIGHTS = _keypoint_weights()
 
 
 def _keypoints(landmarks: Points) -> Points:
-    """(5, 2) as detectors give them."""
+    """The five keypoints (5, 2), as detectors return them."""
     return np.ascontiguousarray((_KEYPOINT_WEIGHTS @ landmarks)[:, :2])

@@ -1,4 +1,4 @@
-"""Which of the faces just found is somebody who was lost: by looks where they are known, else by place and size."""
+"""Match new faces to lost people: by appearance where it is known, otherwise by position and size."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from rtswap.networks.recognition import SAME, SAME_HERE
 from rtswap.tracking.followed_face import FollowedFace
 
 UNRECOGNISED_S = 0.6
-"""For so long after a known person was lost, a face at the place is theirs although it cannot be told who it is."""
+"""How long after a known person was lost an unrecognisable face at the same place counts as that person."""
 
 
 class Newcomer(NamedTuple):
-    """A face that was found and is not followed."""
+    """A detected face that is not tracked."""
 
     box: Box
     """From the detector."""
     mesh: Mesh
     vector: Tensor | None
-    """Who it is; None where nobody can tell."""
+    """Embedding of the face; None if it cannot be recognised."""
 
 
 def match_missing(missing: Sequence[FollowedFace], newcomers: Sequence[Newcomer]) -> list[tuple[int, int]]:
-    """Pairs (missing, newcomer), each at most once: the most alike first, then the nearest."""
+    """Pairs (missing, newcomer), each index at most once: most similar first, then nearest."""
     ranked = sorted(
         (*rank, i, j)
         for i, face in enumerate(missing)
@@ -39,7 +39,7 @@ def match_missing(missing: Sequence[FollowedFace], newcomers: Sequence[Newcomer]
 
 
 def _claim(face: FollowedFace, newcomer: Newcomer) -> tuple[int, float] | None:
-    """How good a claim the newcomer has to be this face, the lower the better; None where it has none."""
+    """Rank of the match between ``face`` and ``newcomer``, lower is better; None if they do not match."""
     near = face.may_be_at(newcomer.box)
     if face.likeness.known and newcomer.vector is not None:
         alike = face.likeness.to(newcomer.vector)

@@ -1,11 +1,11 @@
-"""Steady without being late: a Kalman filter for the box, One Euro filters for the mesh.
+"""Smooth faces without lag: a Kalman filter for the box, One Euro filters for the mesh.
 
-All constants are in face widths (fw), so a face behaves alike near and far: 1 px of noise on a 300 px face is
-0.0033 fw, 150 px/s is 0.5 fw/s. The figures they reach are printed by ``benchmarks/smoothing.py`` and kept by tests.
+All constants are in face widths (fw), so that near and far faces behave alike: 1 px of noise on a 300 px face is
+0.0033 fw, 150 px/s is 0.5 fw/s. ``benchmarks/smoothing.py`` prints the resulting figures and tests check them.
 
-What the seed's filter did wrong, and what is done here: it emitted the next step (here: the posterior), rounded to
-integers (never), stood still when the detector failed (``predict`` coasts), shared one filter between faces (one
-per track), and took every frame to be as long as the last (real seconds).
+Faults of the seed's filter, and what this one does: it returned the next step (here: the posterior), rounded to
+integers (never), froze when the detector failed (``predict`` coasts), shared one filter between faces (one per
+track), and assumed that all frames are equally long (real seconds).
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ Floats = NDArray[np.float64]
 BOX_NOISE = 1 / 300
 """fw: standard deviation of a measured box edge. 1 px on a face of 300 px."""
 BOX_ACCELERATION = 0.04
-"""fw/s^2: what a head that holds still does. The lower, the steadier; motion is let in by the gate below."""
+"""fw/s^2: acceleration of a head that holds still. Lower is steadier; the gate below lets motion through."""
 BOX_GATE = 3.5
-"""Standard deviations beyond which a difference is motion and not noise."""
+"""Standard deviations above which a difference is motion, not noise."""
 BOX_VELOCITY_SHARE = 0.02
-"""How much of motion beyond the gate the velocity may learn at once. 1 would overshoot a step by its own height."""
+"""Share of motion beyond the gate that goes into the velocity at once. 1 would overshoot a step by its own height."""
 
 STABLE = np.array([
     10, 151, 9, 8, 168, 6, 197, 195, 5, 4, 1, 127, 356, 234, 454, 162, 389, 21, 251, 54, 284, 103, 332, 67, 297, 109,
@@ -36,30 +36,30 @@ STABLE = np.array([
     196, 419, 3, 248, 45, 275, 220, 440, 48, 278, 64, 294, 98, 327, 129, 358, 69, 299, 104, 333, 68, 298, 71, 301,
     108, 337,
 ])  # fmt: skip
-"""Forehead, temples, eye corners, cheekbones, nose: what moves with the skull and not with the expression."""
+"""Forehead, temples, eye corners, cheekbones, nose: points that move with the skull, not with the expression."""
 LIVELY = (*topology.LEFT_EYE, *topology.RIGHT_EYE, *topology.LIPS_OUTER, *topology.LIPS_INNER)
-"""Eyelids and lips: a blink lasts three frames and must not be smoothed away."""
+"""Eyelids and lips: a blink lasts three frames and must survive smoothing."""
 _EDGE_PER_TURN = (2.0, 2 * np.sqrt(2.0))
 """A change of 1 in log scale, or of 1 rad (root 2 in the matrix), moves the face's edge by half a face width."""
 _EARS = (234, 454)
-"""The two ends of the face width."""
+"""The ends of the face width."""
 
 
 USUAL_PX, CALMNESS = 120.0, (1.0, 2.5)
-"""Width of a face down to which the constants of the mesh's filters hold, and how far ``calmness`` goes."""
+"""Face width down to which the mesh filter's constants hold, and the limits of ``calmness``."""
 GUESSED = 1.5
-"""How much noisier a hidden point is than a seen one."""
+"""How much noisier a hidden point is than a visible one."""
 
 
 class BoxFilter:
-    """Constant velocity on (centre x, centre y, width, height), one covariance shared by the four.
+    """Constant-velocity Kalman filter on (centre x, centre y, width, height), with one covariance for all four.
 
-    The textbook's two-state filter. The package filterpy gives the same numbers to the last digit (a test compares
-    them), but importing it takes SciPy's statistics along: 1.5 s of the start and 70 MB.
+    The textbook two-state filter. The package filterpy gives the same numbers to the last digit (a test compares
+    them), but imports SciPy's statistics: 1.5 s at start and 70 MB.
 
     Still faces get a low gain. A difference beyond ``BOX_GATE`` deviations widens the position's uncertainty and
-    hardly the velocity's, so the box follows a step at once and does not run on. Call ``predict`` once a frame, then
-    ``update`` where there is a measurement.
+    barely the velocity's, so the box follows a step at once and does not overshoot. Call ``predict`` once a frame,
+    then ``update`` if there is a measurement.
     """
 
     def __init__(self, box: Box) -> None:
@@ -76,12 +76,12 @@ class BoxFilter:
 
     @property
     def velocity(self) -> Floats:
-        """(2,) px/s of the centre."""
+        """Velocity of the centre, (2,) px/s."""
         speed: Floats = self._state[1, :2].copy()
         return speed
 
     def predict(self, dt: float) -> Box:
-        """Where the box is ``dt`` > 0 seconds later if nothing changes its course. Coasting is this alone."""
+        """Predict the box ``dt`` > 0 seconds later at constant velocity. Coasting uses only this."""
         acceleration = (BOX_ACCELERATION * self._size) ** 2
         transition = np.array([[1.0, dt], [0.0, 1.0]])
         noise = acceleration * np.array([[dt**4 / 4, dt**3 / 2], [dt**3 / 2, dt**2]])
@@ -91,7 +91,7 @@ class BoxFilter:
         return self.box
 
     def update(self, box: Box) -> Box:
-        """The posterior: where the box is, given the measured one. Never farther off than it was predicted."""
+        """Return the posterior for a measured box. It is never farther from the measurement than the prediction."""
         measured = _to_centre(box)
         self._size = _size(measured)
         variance = (BOX_NOISE * self._size) ** 2
@@ -108,11 +108,11 @@ class BoxFilter:
 
 
 class OneEuro:
-    """Low pass whose cut-off rises with speed (Casiez, Roussel, Vogel: 1 Euro Filter, CHI 2012), per point.
+    """Low-pass whose cut-off rises with speed (Casiez, Roussel, Vogel: 1 Euro Filter, CHI 2012), per point.
 
     ``min_cutoff``: Hz at rest. ``beta``: Hz per fw/s. ``d_cutoff``: Hz, for the speed itself. ``still``: fw/s, speed
-    below which is taken for noise. Each a number, or an array with one for every point. It never overshoots: what it
-    emits lies between what it emitted before and what was measured.
+    below which motion counts as noise. Each is a number, or an array with one per point. It never overshoots: the
+    output lies between the previous output and the measurement.
     """
 
     def __init__(
@@ -129,15 +129,15 @@ class OneEuro:
         self._velocity: Floats | None = None
 
     def reset(self) -> None:
-        """The next points are taken as they are."""
+        """Reset: the next points pass unfiltered."""
         self._points = self._raw = self._velocity = None
 
     def __call__(
         self, points: NDArray[Any], dt: float, size: float | Floats = 1.0, calm: float | Floats = 1.0
     ) -> Floats:
-        """(N, D) points ``dt`` > 0 seconds after the last. ``size``: the face's width in the same unit, one or N.
-        ``calm``: how much noisier than usual they are, one or N: so much more speed is noise, and the cut-off at rest
-        so much lower. Motion beyond it is followed as quickly as ever."""
+        """Filter points (N, D), ``dt`` > 0 seconds after the last. ``size``: the face's width in the same unit, one
+        or N. ``calm``: noise relative to the usual, one or N: raises the speed that counts as noise and lowers the
+        cut-off at rest by this factor. Faster motion is followed as quickly as before."""
         raw = np.array(points, np.float64, order="K")
         if self._points is None or self._raw is None or self._velocity is None:
             self._points, self._raw, self._velocity = raw, raw, np.zeros_like(raw)
@@ -151,12 +151,12 @@ class OneEuro:
 
 
 class MeshFilter:
-    """Smooths a (468, 3) mesh as a rigid head and an expression on it.
+    """Smooth a (468, 3) mesh as a rigid head plus an expression.
 
-    A head's jitter makes a swap swim, so position, scale and rotation, which are found from many points at once, are
-    smoothed each by its own One Euro filter. What remains is the expression, smoothed in the head's own frame, where
-    walking or nodding does not count as motion; eyelids and lips are smoothed least. The reference the rigid motion
-    is measured against is the first mesh, so that the split loses nothing.
+    Jitter of the head makes a swap swim, so position, scale and rotation, each estimated from many points, get their
+    own One Euro filters. The remaining expression is smoothed in the head's frame, where walking and nodding are no
+    motion; eyelids and lips are smoothed least. The first mesh is the reference for the rigid motion, so that the
+    split loses nothing.
     """
 
     def __init__(self) -> None:
@@ -171,8 +171,8 @@ class MeshFilter:
 
     def __call__(self, mesh: Points, dt: float, calm: float = 1.0, visibility: Points | None = None) -> Points:
         """The smoothed mesh, ``dt`` > 0 seconds after the last one. ``calm``: see ``OneEuro`` and ``calmness``;
-        ``visibility`` (468,) 0..1: where a hidden point lies is a guess, so it counts as noisier."""
-        points = mesh.astype(np.float64, order="F")  # NumPy goes through long rows faster than through triples
+        ``visibility`` (468,) 0..1: hidden points are guesses and count as noisier."""
+        points = mesh.astype(np.float64, order="F")  # NumPy is faster on long rows than on triples
         if self._reference is None:
             self._reference = _own_frame(points)
             self._stable = self._reference[STABLE]
@@ -189,31 +189,31 @@ class MeshFilter:
     def _damped(
         self, scale: float, rotation: Floats, centre: Floats, dt: float, calm: float
     ) -> tuple[float, Floats, Floats]:
-        """Position, scale and rotation, each with its own speed."""
+        """Smooth position, scale and rotation, each at its own speed."""
         rigid = np.zeros((4, 9))
         rigid[0, :2], rigid[1, 0], rigid[2, 0], rigid[3] = centre[:2], centre[2], np.log(scale), rotation.ravel()
         rigid = self._rigid(rigid, dt, np.array([scale, scale, *_EDGE_PER_TURN]), calm)
         turned = _nearest_rotation(rigid[3].reshape(3, 3))
-        if abs((turned * turned).sum() - 3) > 0.01:  # farther than a blend can bridge: another pose, not motion
+        if abs((turned * turned).sum() - 3) > 0.01:  # too far to blend: another pose, not motion
             self._rigid.reset()
             return scale, rotation, centre
         return float(np.exp(rigid[2, 0])), turned, np.array([*rigid[0, :2], rigid[1, 0]])
 
 
 def calmness(width_px: float, confidence: float) -> float:
-    """How much noisier than usual the landmarks of a face are: ``width_px`` wide, presence ``confidence`` 0..1.
+    """Landmark noise of a face relative to the usual: ``width_px`` wide, presence ``confidence`` 0..1.
 
     Under the same sensor noise a point of a 35 px face is off by 0.0008 face widths, of a 120 px face by 0.0003, of a
-    300 px face by 0.00015 (three personas, sigma 3): about as the width to the power of -0.75.
+    300 px face by 0.00015 (three personas, sigma 3): about the width to the power of -0.75.
     """
     size = math.pow(USUAL_PX / max(width_px, 1.0), 0.75)
     return min(max(size, CALMNESS[0]), CALMNESS[1]) / min(1.0, max(0.4, confidence))  # 0.4 for NaN, too
 
 
 def fit_similarity(source: Floats, target: Floats) -> tuple[float, Floats, Floats]:
-    """(scale, rotation (3, 3), centre (3,)): target ~ scale * source @ rotation.T + centre, least squares.
+    """Least-squares similarity (scale, rotation (3, 3), centre (3,)): target ~ scale * source @ rotation.T + centre.
 
-    Umeyama 1991, with ``source`` centred on its own mean. Reflections are excluded.
+    Umeyama 1991, with ``source`` centred on its own mean. Excludes reflections.
     """
     centre: Floats = np.full(len(target), 1 / len(target)) @ target
     covariance = (target - centre).T @ source
@@ -229,22 +229,22 @@ def _determinant(matrix: Floats) -> float:
 
 
 def _own_frame(points: Floats) -> Floats:
-    """The mesh with its stable points about the origin and a face width of 1."""
+    """The mesh with its stable points centred at the origin and a face width of 1."""
     width = float(np.linalg.norm(points[_EARS[0]] - points[_EARS[1]]))
     frame: Floats = (points - points[STABLE].mean(axis=0)) / max(width, 1e-6)
     return frame
 
 
 def _nearest_rotation(matrix: Floats) -> Floats:
-    """Of a blend of two rotations less than a right angle apart: three Newton-Schulz steps reach 1e-3 at worst, and
-    rounding for the few degrees between two frames."""
+    """Nearest rotation to a blend of two rotations less than a right angle apart: three Newton-Schulz steps reach
+    1e-3 at worst, and rounding error for the few degrees between two frames."""
     for _ in range(3):
         matrix = 1.5 * matrix - 0.5 * matrix @ (matrix.T @ matrix)
     return matrix
 
 
 def _gain(cutoff: float | Floats, dt: float) -> Any:
-    """Share of the new value in a first-order low pass; (N, 1) where the cut-off is (N,)."""
+    """Weight of the new value in a first-order low-pass; (N, 1) if the cut-off is (N,)."""
     turn = 2 * np.pi * cutoff * dt
     gain = turn / (1 + turn)
     return gain[:, None] if isinstance(gain, np.ndarray) else gain

@@ -1,10 +1,4 @@
-"""Follows faces from frame to frame: one landmark pass a frame, detection only to find, to find again, to check.
-
-A face that was measured has confidence 1. A face that was not coasts: it moves on as its Kalman filter predicts, its
-confidence falling to 0 within ``coast_s``; then it is dropped. Its id comes back if the same person does: known by
-place and size, and with a recogniser by looks, wherever they come back. With one, too, a face that has
-become somebody else is let go: a poster or a passing person steals no track.
-"""
+"""Track faces from frame to frame: one landmark pass per frame, detection only to find, recover and check faces."""
 
 from __future__ import annotations
 
@@ -22,40 +16,40 @@ from rtswap.tracking.followed_face import AGREEMENT, KINSHIP, SHORTEST_STEP_S, F
 from rtswap.tracking.reidentification import Newcomer, match_missing
 
 NOMINAL_STEP_S = 1 / 30
-"""Taken for the time between frames where the clock stood still or ran backwards."""
+"""Assumed time between frames if the clock stood still or ran backwards."""
 LONGEST_STEP_S = 1.0
-"""A gap beyond which velocities mean nothing any more."""
+"""Gap after which velocities are discarded."""
 
 MAX_JUMP = 0.6
-"""Face widths that a face may be off its predicted place."""
+"""Largest distance between a face and its prediction, in face widths."""
 MAX_GROWTH = 1.6
-"""Factor by which a face may be off its predicted size. Half as much again for a box from the detector, which is cut
-differently."""
+"""Largest size ratio between a face and its prediction. Half as much again for the detector's boxes, which are
+cropped differently."""
 MIN_INSIDE = 0.3
-"""Share of the mesh's box that must lie in the picture."""
+"""Share of the mesh's box that must lie in the frame."""
 MIN_FACE_PX = 8.0
 
 CHECK_DOUBTFUL_EVERY = 3
 MAX_DOUBTS = 3
-"""Checks in a row that may find no face under a doubtful mesh."""
+"""Consecutive failed checks after which a doubtful mesh is dropped."""
 LOOK_FOR_LOST_EVERY = 3
-"""Frames between detections while one of several faces was lost lately."""
+"""Frames between detections while one of several faces is lost."""
 SPARE_NEWCOMERS = 3
-"""Detections that are tried beyond the room there is, since some turn out to be no faces."""
+"""Detections to try beyond the free places, since some are not faces."""
 HOLD_S = 20.0
-"""With one face to follow: how long its place is kept for a person whose looks are known."""
+"""With one face to follow: how long its place is reserved for a person whose appearance is known."""
 REMEMBER_S = 180.0
-"""How long a person whose looks are known may stay away and be the same again."""
+"""How long a person whose appearance is known can be away and keep their track id."""
 
 
 class FaceTracker:
-    """See ``protocols.Tracker``.
+    """Implements ``protocols.Tracker``.
 
-    ``faces``: ``one`` locks on to the largest face and stays on that person: for ``reacquire_s`` seconds after it was
-    lost only a face near the place and of about the size is taken, under the same id; then the largest face, under a
-    new one. With a ``recogniser`` the person is known by looks: nobody else is taken for ``HOLD_S``, and whoever is
-    taken then gives way when the person is back. ``all``: up to ``max_faces``. ``min_presence``: what the landmark
-    network must say at least. Errors of the networks pass through.
+    ``faces``: ``one`` locks on to the largest face and follows that person. For ``reacquire_s`` seconds after losing
+    it, only a face of similar size near the same place is accepted, under the same id; then the largest face, under a
+    new id. With a ``recogniser`` the person is known by appearance: nobody else is accepted for ``HOLD_S``, and a
+    later replacement yields when the person returns. ``all``: follow up to ``max_faces``. ``min_presence``: minimum
+    score of the landmark network. Raises the errors of the networks.
     """
 
     def __init__(
@@ -82,17 +76,18 @@ class FaceTracker:
         self.reset()
 
     def reset(self) -> None:
-        """Forget every face. Ids go on counting."""
+        """Drop every face. Ids keep counting up."""
         self._faces: list[FollowedFace] = []
         self._lost: list[FollowedFace] = []
         self._last_s: float | None = None
         self._clock_s = 0.0
         self._size: tuple[int, ...] = ()
         self._since_look = self._since_check = 0.0
-        """Frames at 30 a second: where fewer come, each counts for several, so that newcomers do not wait longer."""
+        """Counted in frames at 30 per second; at lower rates each frame counts as several, so that newcomers do not
+        wait longer."""
 
     def update(self, frame: Frame, quality: Quality) -> list[Track]:
-        """Every face followed in this frame, the oldest first."""
+        """Return every face tracked in this frame, oldest first."""
         image = frame.image
         if image.shape[:2] != self._size:
             self.reset()
@@ -113,7 +108,7 @@ class FaceTracker:
         return [face.track(self._coast_s) for face in self._faces]
 
     def _advance(self, now_s: float) -> float:
-        """Move every face to where it is expected now. Seconds since the last frame."""
+        """Move every face to its predicted position. Returns the seconds since the last frame."""
         elapsed_s = now_s - self._last_s if self._last_s is not None else NOMINAL_STEP_S
         self._last_s = now_s if math.isfinite(now_s) else None
         jumped = not 0 < elapsed_s <= LONGEST_STEP_S
@@ -130,7 +125,7 @@ class FaceTracker:
         return elapsed_s
 
     def _follow(self, image: Image) -> None:
-        """One landmark pass for all faces; where it fails, one look of the detector and another pass."""
+        """Run one landmark pass for all faces; where it fails, refine the box with the detector and run another."""
         if not self._faces:
             return
         missed = []
@@ -154,7 +149,7 @@ class FaceTracker:
     def _meshes_of(
         self, image: Image, found: Sequence[tuple[FollowedFace, Detection]]
     ) -> list[tuple[FollowedFace, Mesh]]:
-        """The faces whose detection the landmark network agrees with."""
+        """The faces whose detection the landmark network confirms."""
         if not found:
             return []
         meshes = self._landmarks.find(image, [detection.keypoints for _, detection in found])
@@ -165,7 +160,7 @@ class FaceTracker:
         ]
 
     def _merge(self) -> None:
-        """Where two meshes have come to lie on one face, the one that was expected there stays, else the older."""
+        """Drop one of two meshes on the same face: keep the one that was predicted there, otherwise the older."""
         measured = [face for face in self._faces if face.measured]
         for first, second in _pairs_on_one_face(measured) if len(measured) > 1 else []:
             if first not in self._faces or second not in self._faces:
@@ -179,7 +174,7 @@ class FaceTracker:
         if not all(face.measured for face in self._faces) or not self._faces:
             return True
         if self._one:
-            return bool(self._lost)  # somebody else is followed meanwhile: the person may not be seen bare
+            return bool(self._lost)  # someone else is followed meanwhile: do not show the person unswapped
         every = quality.detect_every or math.inf
         return self._since_look >= (min(every, LOOK_FOR_LOST_EVERY) if self._lost else every)
 
@@ -190,12 +185,12 @@ class FaceTracker:
         return self._since_check >= every
 
     def _check(self, image: Image) -> None:
-        """One cheap look at each face that is followed."""
+        """Check each tracked face with one pass of O-Net."""
         looks = self._detector.refine(image, [face.surroundings for face in self._faces])
         self._judge(image, self._faces, looks)
 
     def _judge(self, image: Image, faces: Sequence[FollowedFace], looks: Sequence[Detection | None]) -> None:
-        """What the detector says of each mesh: it is right; it has drifted, so place it anew; there is no face."""
+        """Apply the detector's answer to each mesh: confirm it, restart it if it has drifted, or doubt it."""
         drifted = []
         for face, look in zip(faces, looks, strict=True):
             if look is not None and face.drifted_from(look.box):
@@ -211,7 +206,7 @@ class FaceTracker:
                 face.confirm(None)
 
     def _look(self, image: Image) -> None:
-        """Detect in the whole picture: judge what is followed, find again what is missing, take in who is new."""
+        """Detect in the complete frame: check tracked faces, recover lost ones, add new ones."""
         detections = [detection for detection in self._detector.detect(image) if _sane(detection)]
         followed = [face for face in self._faces if face.measured]
         kin = kinship([face.box for face in followed], [detection.box for detection in detections])
@@ -229,7 +224,7 @@ class FaceTracker:
     def _newcomers(
         self, image: Image, detections: Sequence[Detection], missing: Sequence[FollowedFace]
     ) -> list[Newcomer]:
-        """Detections that are faces: those where somebody is missed first, then the largest."""
+        """Detections that are faces: those near a missing person first, then the largest."""
         room = max(0, self._max_faces - len(self._faces)) + len(missing)
         if not room or not detections:
             return []
@@ -251,7 +246,7 @@ class FaceTracker:
             self._faces = [face] if self._one else [*self._faces, face]
 
     def _take_in(self, newcomers: Sequence[Newcomer]) -> None:
-        """New faces, the largest first. With one face to follow, none while its person may still come back."""
+        """Add new faces, largest first. With one face to follow, add none while its person may still return."""
         if self._one and (self._faces or any(face.unseen_s < self._hold_s(face) for face in self._lost)):
             return
         for newcomer in sorted(newcomers, key=lambda newcomer: -width(newcomer.box)):
@@ -264,7 +259,7 @@ class FaceTracker:
         return self._coast_s + (HOLD_S if face.likeness.known else self._reacquire_s)
 
     def _recognise(self, image: Image) -> None:
-        """Look at one face a frame at most: learn its looks, or find that it has become somebody else."""
+        """Recognise at most one face per frame: learn its appearance, or detect that it is now someone else."""
         if self._recogniser is None:
             return
         due = [face for face in self._faces if face.measured and face.likeness.due(self._clock_s)]
@@ -278,7 +273,7 @@ class FaceTracker:
         return self._recogniser.embed(image, mesh.points) if self._recogniser and tells_who(mesh) else None
 
     def _let_go(self) -> None:
-        """Drop what was unseen for too long, or is followed although no detection ever agrees."""
+        """Drop faces unseen for too long, and faces that no detection confirms."""
         gone = [face for face in self._faces if face.unseen_s >= self._coast_s]
         self._faces = [face for face in self._faces if face.unseen_s < self._coast_s and face.doubts < MAX_DOUBTS]
         self._lost = [face for face in [*self._lost, *gone] if face.unseen_s < self._forget_s(face)]
@@ -287,7 +282,7 @@ class FaceTracker:
         return REMEMBER_S if face.likeness.known else self._hold_s(face)
 
     def _plausible(self, mesh: Mesh, expected: Box, max_growth: float) -> bool:
-        """Is this a face, and the one that was expected there?"""
+        """True if the mesh is a face, at the expected position and size."""
         points = mesh.points
         if not mesh.presence >= self._min_presence or not np.isfinite(points).all():
             return False

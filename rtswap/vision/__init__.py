@@ -1,1 +1,1 @@
-"""Arithmetic on pixels and points. Knows no network and no stream."""
+"""Arithmetic on pixels and points, without networks or streams."""

@@ -1,7 +1,7 @@
-"""The square upright crops that networks see: where they lie in a picture, and how they are cut from it.
+"""Place and cut the square upright crops that networks take as input.
 
-Pixel centres are at whole coordinates. The networks were trained with the crop's middle at ``size / 2`` or at
-``(size - 1) / 2``, and with one way of averaging large pictures down or another: what each needs is a parameter.
+Pixel centres are at integer coordinates. Networks differ in whether the crop's centre is at ``size / 2`` or at
+``(size - 1) / 2``, and in how large images are averaged down; both are parameters.
 """
 
 from __future__ import annotations
@@ -19,37 +19,37 @@ from rtswap.vision.geometry import canonical, inverse, scale_of
 from rtswap.vision.resample import resized, warped
 
 FARTHEST = 1e6
-"""Pixels. A face farther out than this is a fault in the numbers."""
+"""Pixels. Coordinates beyond this are a numerical error."""
 FLAT = 0.05
-"""Pixels of a 128 px crop per pixel of the picture below which landmarks are taken to say nothing."""
+"""Pixels of a 128 px crop per image pixel below which landmarks are considered degenerate."""
 _TINY = 1e-3
 _LEFT_EYE, _RIGHT_EYE, _MOUTH = (33, 133), (362, 263), (61, 291)
 """Corners in the canonical topology; left and right as seen in the image."""
 _SIDE_BY_KEYPOINTS = 1.22
-"""Longest side of the mesh in (eye to eye + eyes to mouth); mean over 2,011 frontal faces, deviation 0.07."""
+"""Longest side of the mesh divided by (eye to eye + eyes to mouth); mean over 2,011 frontal faces, deviation 0.07."""
 _SIDE_BY_HEIGHT = 2.2
-"""The same in (eyes to mouth) alone, which stays when the head turns sideways."""
+"""The same divided by (eyes to mouth) alone, which is stable when the head turns sideways."""
 _CENTRE_BELOW_EYES = 0.19
-"""From the eyes' middle down to the middle of the upright mesh, in longest sides of the mesh."""
+"""Distance from the centre of the eyes down to that of the upright mesh, in longest sides of the mesh."""
 _MOST_HALVINGS = 6
 
 
 class Shrink(NamedTuple):
-    """When a picture is halved before it is sampled: sampled directly, a large face would shimmer."""
+    """When to halve an image before sampling: sampled directly, a large face would shimmer."""
 
     below: float
-    """Crop pixels per pixel of the picture below which it is halved."""
+    """Scale in crop pixels per image pixel below which the image is halved."""
     least: int
-    """Pixels: a picture with a shorter side is not."""
+    """Pixels: an image with a shorter side is not halved."""
     stretch: bool = False
-    """Of an odd number of pixels: shrink all of them to whole ones, or leave the last one out."""
+    """For an odd number of pixels: True scales all of them to complete ones, False drops the last."""
 
 
 def place_upright(face: Points, size: int, *, margin: float, middle: float) -> Matrix | None:
-    """Picture -> crop matrix (2, 3) for the ``size`` px square crop of a face, upright and centred.
+    """Matrix (2, 3) image -> crop for the ``size`` px square crop of a face, upright and centred.
 
     ``face``: (5, 2) keypoints or a (468, 2 or 3) mesh. ``margin``: the crop's side in longest sides of the upright
-    mesh. ``middle``: x and y in the crop of the mesh's middle. None where the points say nothing (not finite, or all
+    mesh. ``middle``: x and y in the crop of the mesh's centre. None if the points are degenerate (not finite, or all
     in one place).
     """
     points = np.asarray(face, np.float64)[:, :2]
@@ -59,7 +59,7 @@ def place_upright(face: Points, size: int, *, margin: float, middle: float) -> M
     left, right, mouth = _corners(points, *((_LEFT_EYE, _RIGHT_EYE, _MOUTH) if is_mesh else ((0, 0), (1, 1), (3, 4))))
     eyes = (left + right) / 2
     across, down = right - left, mouth - eyes
-    # Eye line and nose line vote together: either alone tilts when the head turns or nods.
+    # Combine eye line and nose line: either alone tilts when the head turns or nods.
     axis = across - 1j * down
     if abs(axis) < _TINY:
         return None
@@ -80,17 +80,17 @@ def place_upright(face: Points, size: int, *, margin: float, middle: float) -> M
 
 
 def _corners(points: NDArray[np.float64], *pairs: tuple[int, int]) -> list[complex]:
-    """The middle of each pair of points, as x + iy: a turn is then a product."""
+    """The centre of each pair of points as x + iy, so that a rotation is a product."""
     return [complex(*((points[a] + points[b]) / 2).tolist()) for a, b in pairs]
 
 
 def fit_mean_face(landmarks: Points, size: int, eyes_px: float) -> Matrix | None:
-    """(2, 3) from the pixels of ``landmarks`` (468, 2 or 3) to the crop in which the mean face is centred, its eyes
-    ``eyes_px`` apart; None where they form no face.
+    """Matrix (2, 3) from the pixels of ``landmarks`` (468, 2 or 3) to the crop with the mean face at its centre, its
+    eyes ``eyes_px`` apart; None if they form no face.
 
     The least-squares similarity without reflection; in the complex plane it is one division.
     """
-    if not np.abs(landmarks).max() <= FARTHEST:  # also where they are no numbers
+    if not np.abs(landmarks).max() <= FARTHEST:  # also catches NaN
         return None
     places = landmarks[:, 0] + np.complex64(1j) * landmarks[:, 1]
     goal, goal_middle = _mean_face(size, eyes_px)
@@ -106,7 +106,7 @@ def fit_mean_face(landmarks: Points, size: int, eyes_px: float) -> Matrix | None
 
 @cache
 def _mean_face(size: int, eyes_px: float) -> tuple[NDArray[np.complex64], complex]:
-    """The mean face in the crop as x + iy about its middle, and that middle."""
+    """The mean face in the crop as x + iy about its centre, and that centre."""
     mesh = canonical().mesh[:, :2]
     points = (mesh - (mesh.min(0) + mesh.max(0)) / 2) * eyes_px + (size - 1) / 2
     places = points[:, 0] + 1j * points[:, 1]
@@ -116,7 +116,7 @@ def _mean_face(size: int, eyes_px: float) -> tuple[NDArray[np.complex64], comple
 def cut(
     picture: NDArray[np.uint8], matrix: Matrix, size: int, shrink: Shrink, *, zero: bool = False
 ) -> NDArray[np.uint8]:
-    """(size, size, ...) what ``matrix`` shows of ``picture``; beyond its border it is continued, or 0 where
+    """Sample ``picture`` through ``matrix``, (size, size, ...); outside it the border is replicated, or 0 with
     ``zero``."""
     while _must_shrink(matrix, picture.shape[1::-1], shrink):
         height, width = picture.shape[:2]
@@ -129,8 +129,8 @@ def cut(
 
 
 def sampling(matrix: Matrix, size: tuple[int, int], shrink: Shrink) -> tuple[list[float], int]:
-    """How a GPU cuts as ``cut`` does: crop -> the picture after it was halved some times, affine (6), the picture's
-    width and height then; and how often. ``size``: the picture's (width, height)."""
+    """Parameters for a GPU to cut as ``cut`` does: affine crop -> halved image (6), the halved image's width and
+    height; and the number of halvings. ``size``: the image's (width, height)."""
     halvings = 0
     while _must_shrink(matrix, size, shrink):
         matrix, size, halvings = _shrunk(matrix, np.float32(2)), (size[0] // 2, size[1] // 2), halvings + 1
@@ -145,13 +145,13 @@ def _must_shrink(matrix: Matrix, size: tuple[int, ...], shrink: Shrink) -> bool:
 
 
 def _shrunk(matrix: Matrix, step: Any) -> Matrix:
-    """``matrix`` for a picture of which ``step`` pixels each way have become one: its centre is theirs."""
+    """Adapt ``matrix`` to an image reduced by ``step`` in each direction, with pixel centres aligned."""
     shift = matrix[:, :2] @ ((step - 1) / 2 * np.ones(2, np.float32)) + matrix[:, 2]
     return np.column_stack([matrix[:, :2] * step, shift]).astype(np.float32)
 
 
 def cut_into(image: Image, matrix: Matrix, out: Image) -> None:
-    """As ``cut``, into ``out`` (S, S, 3), edges repeated; only the pixels around the face are read.
+    """As ``cut``, into ``out`` (S, S, 3), with replicated borders; reads only the pixels around the face.
 
     A face more than twice as large as the crop is first averaged down by 2, 4, 8 ...
     """
@@ -164,7 +164,7 @@ def cut_into(image: Image, matrix: Matrix, out: Image) -> None:
 
 
 def _reduced(image: Image, matrix: Matrix, size: int, halvings: int) -> tuple[Image, Matrix]:
-    """The part of ``image`` under the crop, averaged down by 2 ``halvings`` times, and the matrix that fits it."""
+    """The part of ``image`` under the crop, halved ``halvings`` times, and the adapted matrix."""
     factor = 2**halvings
     (a, b, x), (c, d, y) = cv2.invertAffineTransform(matrix).tolist()
     height, width = image.shape[0] // factor, image.shape[1] // factor
@@ -175,22 +175,23 @@ def _reduced(image: Image, matrix: Matrix, size: int, halvings: int) -> tuple[Im
         return image, matrix
     low_x, low_y = left * factor, top * factor
     view = image[low_y : low_y + rows * factor, low_x : low_x + columns * factor]
-    for _ in range(halvings):  # by 2 at a time: OpenCV has a fast path for it
+    for _ in range(halvings):  # in steps of 2: OpenCV has a fast path for it
         view = np.asarray(cv2.resize(view, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8)
-    # A reduced pixel's centre lies in the middle of the pixels it averages.
+    # The centre of a reduced pixel is the centre of the pixels it averages.
     start = np.array([low_x, low_y]) + (factor - 1) / 2
     shift = matrix[:, :2] @ start + matrix[:, 2]
     return view, np.column_stack([matrix[:, :2] * factor, shift]).astype(np.float32)
 
 
 def _span(low: float, high: float, factor: int, limit: int) -> tuple[int, int]:
-    """First and last reduced pixel of 0..``limit`` that are needed from ``low`` to ``high``, with one to spare."""
+    """First and last reduced pixel of 0..``limit`` needed for ``low`` to ``high``, with a margin of one."""
     first = min(max(math.floor(low / factor) - 1, 0), max(limit - 1, 0))
     return first, min(max(math.ceil(high / factor) + 1, first + 1), limit)
 
 
 def cut_sharp(photo: Image, matrix: Matrix, size: int) -> Image:
-    """(size, size, 3) for pictures that are kept: averaged down by the exact scale, then bicubic; edges repeated."""
+    """Cut an image for storage, (size, size, 3): averaged down by the exact scale, then bicubic; borders
+    replicated."""
     scale = scale_of(matrix)
     corners = np.array([[0, 0, 1], [size, 0, 1], [0, size, 1], [size, size, 1]]) @ inverse(matrix).T
     limit = np.array([photo.shape[1], photo.shape[0]])

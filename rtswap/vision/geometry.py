@@ -1,4 +1,4 @@
-"""Similarities, templates and hulls. Points are ``xy`` pixels; a matrix maps frame pixels to crop pixels."""
+"""Similarities, boxes and the canonical face. Points are ``xy`` pixels; a matrix maps frame pixels to crop pixels."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from rtswap.vision.topology import KEYPOINTS
 
 
 class Canonical(NamedTuple):
-    """The mean face that every mesh is a deformation of (made by ``training/canonical.py``)."""
+    """The mean face that all meshes deform (created by ``training/canonical.py``)."""
 
     mesh: Points
     """(468, 3) frontal, symmetric, inter-ocular distance 1, y down, z away from the camera."""
     triangles: NDArray[np.int32]
-    """(898, 3) all turned the same way."""
+    """(898, 3) vertex indices, all with the same orientation."""
     region: NDArray[np.uint8]
-    """(898,) 0 skin, 1 an eye's opening, 2 the mouth's."""
+    """(898,) 0 skin, 1 opening of an eye, 2 opening of the mouth."""
     mirror: NDArray[np.int32]
-    """(468,) the point on the other half of the face."""
+    """(468,) index of the mirrored point."""
     expression: NDArray[np.float32]
-    """(5, 468, 3) how the mesh moves per unit of each of ``swappers.shape.measures``."""
+    """(5, 468, 3) displacement of the mesh per unit of each of ``swappers.mesh.shape.measures``."""
 
 
 @cache
 def canonical() -> Canonical:
-    """The one mean face, read once."""
+    """The mean face, loaded once."""
     with resources.files("rtswap").joinpath("assets/canonical.npz").open("rb") as file, np.load(file) as data:
         return Canonical(data["mesh"], data["triangles"], data["region"], data["mirror"], data["expression"])
 
 
 def similarity(moving: Points, fixed: Points, weights: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
-    """(D, D + 1) least-squares similarity that takes ``moving`` (N, D) onto ``fixed`` (N, D), D = 2 or 3.
+    """Least-squares similarity (D, D + 1) that maps ``moving`` (N, D) to ``fixed`` (N, D), D = 2 or 3.
 
     Umeyama 1991, without reflection; ``weights`` (N,) >= 0. Degenerate points (all in one place) give scale 0.
     """
@@ -56,7 +56,7 @@ def similarity(moving: Points, fixed: Points, weights: NDArray[np.float32] | Non
 
 
 def transform(matrix: NDArray[np.float32], points: Points) -> Points:
-    """``points`` (N, D) under a (D, D + 1) matrix. A (2, 3) one also takes (N, 3): z is scaled with x and y."""
+    """Apply a (D, D + 1) matrix to ``points`` (N, D). A (2, 3) matrix also takes (N, 3): z is scaled with x and y."""
     dims = len(matrix)
     moved = points[:, :dims] @ matrix[:, :dims].T + matrix[:, dims]
     if points.shape[1] == dims:
@@ -71,23 +71,23 @@ def scale_of(matrix: Matrix) -> float:
 
 
 def inverse(matrix: Matrix) -> Matrix:
-    """(2, 3) crop pixels -> frame pixels."""
+    """The inverse (2, 3): crop pixels -> frame pixels."""
     return np.asarray(cv2.invertAffineTransform(matrix), np.float32)
 
 
 def unwrap(mesh: NDArray[np.floating]) -> NDArray[np.floating]:
-    """(N, 2) points of the canonical pose spread out on a cylinder whose axis lies well behind the head.
+    """Unroll points of the canonical pose (N, 2) from a cylinder whose axis lies well behind the head.
 
-    So far behind (2.5 inter-ocular distances) that cheeks get room without being blown up.
+    At 2.5 inter-ocular distances behind, cheeks get room without being enlarged.
     """
     depth = 3.5
     return np.stack([np.arctan2(mesh[:, 0], depth - mesh[:, 2]) * depth, mesh[:, 1]], 1)
 
 
 def upright_view(box: NDArray[np.floating], size: tuple[int, int]) -> Matrix:
-    """(2, 3) matrix of the crop of ``size`` = (width, height) that shows exactly the pixels in the box.
+    """Matrix (2, 3) of the crop of ``size`` = (width, height) that shows exactly the pixels in the box.
 
-    Pixel centres are at whole coordinates, so the box from 0 to 2 holds the pixels 0 and 1.
+    Pixel centres are at integer coordinates, so the box from 0 to 2 holds the pixels 0 and 1.
     """
     scale = np.array(size) / (box[2:] - box[:2])
     shift = (0.5 - box[:2]) * scale - 0.5
@@ -95,7 +95,8 @@ def upright_view(box: NDArray[np.floating], size: tuple[int, int]) -> Matrix:
 
 
 def upright_box(matrix: Matrix, size: tuple[int, int]) -> tuple[int, int, int, int] | None:
-    """Whole pixels ``x1 y1 x2 y2`` that an ``upright_view`` shows; None where the matrix is none of whole pixels."""
+    """Pixel box ``x1 y1 x2 y2`` that an ``upright_view`` shows; None if the matrix is not aligned to complete
+    pixels."""
     (across, turned, x), (leaning, down, y) = matrix.tolist()
     if turned or leaning or not (0 < across < math.inf and 0 < down < math.inf):
         return None
@@ -108,25 +109,25 @@ def upright_box(matrix: Matrix, size: tuple[int, int]) -> tuple[int, int, int, i
 
 
 def keypoints_of(mesh: Points) -> Points:
-    """(5, 2) keypoints of a (468, 2 or 3) mesh."""
+    """The five keypoints (5, 2) of a (468, 2 or 3) mesh."""
     return np.stack([mesh[ring, :2].mean(0) for ring in KEYPOINTS]).astype(np.float32)
 
 
 def box_of(points: Points, margin: float = 0.0) -> Box:
-    """The upright box around points, wider by ``margin`` times its size on each side."""
+    """Bounding box of the points, extended by ``margin`` times its size on each side."""
     low, high = points[:, :2].min(0), points[:, :2].max(0)
     grow = (high - low) * margin
     return np.concatenate([low - grow, high + grow]).astype(np.float32)
 
 
 def interocular(mesh: Points) -> float:
-    """Distance between the eyes' centres in 3-D, so that it does not shrink when the head turns."""
+    """Distance between the eyes' centres in 3-D, so that turning the head does not change it."""
     left, right = (mesh[ring].mean(0) for ring in KEYPOINTS[:2])
     return float(np.linalg.norm(left - right))
 
 
 def clip_box(box: Box, width: int, height: int) -> tuple[int, int, int, int]:
-    """Whole pixels ``x1 y1 x2 y2`` that cover the part of the box inside the picture; x1 = x2 where there is none."""
+    """Pixel box ``x1 y1 x2 y2`` of the part of the box inside the frame; x1 = x2 if there is none."""
     left, top, right, bottom = box.tolist()
     if not all(map(math.isfinite, (left, top, right, bottom))):
         return 0, 0, width, height

@@ -1,8 +1,8 @@
-"""A picture file becomes an Image: any depth, any colour model, upright.
+"""Load an image file as BGR: any bit depth, any colour model, upright.
 
-OpenCV 5 does the hard part (checked in tests/inputs/test_pictures.py): 16-bit is scaled to 8, CMYK and palettes
-become BGR, EXIF orientation is applied, alpha is dropped, of an animation the first frame is taken.
-What is added here is to refuse, in one line and before memory is spent, what is not a picture.
+OpenCV 5 does the hard part (checked in tests/vision/test_images.py): it scales 16 bits to 8, converts CMYK and
+palettes to BGR, applies EXIF orientation, drops alpha, and takes the first frame of an animation. This module refuses
+non-images with a one-line error before allocating memory.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ PICTURE_SUFFIXES = frozenset(
 )
 MAX_BYTES = 200 * 1024 * 1024
 MAX_PIXELS = 100_000_000
-_KINDS = "a PNG, JPEG, WebP, TIFF, BMP, GIF or AVIF picture"
+_KINDS = "a PNG, JPEG, WebP, TIFF, BMP, GIF or AVIF image"
 _HEAD = 256 * 1024
-"""Bytes in which the size must be stated; JPEGs carry EXIF previews and colour profiles before it."""
+"""Bytes that must contain the size; in JPEGs, EXIF previews and colour profiles come before it."""
 
 
 def read_image(path: str | Path) -> Image:
-    """(H, W, 3) BGR uint8, upright. Raises InputError where the file is missing, too large, damaged or no picture."""
+    """Load an image, (H, W, 3) BGR uint8, upright. Raises InputError if the file is missing, too large, damaged or no
+    image."""
     path = Path(path)
     data = _read_bytes(path)
     _check_size(path, data)
@@ -44,14 +45,14 @@ def read_image(path: str | Path) -> Image:
         raise InputError(
             f"cannot decode {path}",
             expected=_KINDS,
-            got="a truncated or damaged one" if known else "something else",
+            got="a truncated or damaged image" if known else "something else",
             do="Save or download it again." if known else "Convert it to PNG or JPEG.",
         )
     return np.asarray(image, np.uint8)
 
 
 def looks_like_picture(head: bytes) -> bool:
-    """Whether a file that begins with ``head`` (at least 12 bytes) is one of the known picture formats."""
+    """True if a file that begins with ``head`` (at least 12 bytes) has a known image format."""
     if head.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"BM", b"II*\0", b"MM\0*")):
         return True
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
@@ -60,12 +61,12 @@ def looks_like_picture(head: bytes) -> bool:
 
 
 def _read_bytes(path: Path) -> bytes:
-    """The file's bytes; refused by size and by its first bytes before the rest is read."""
+    """Read the file; refuses by type and size before reading."""
     try:
         if path.is_dir():
-            raise InputError(f"{path} is a folder", expected="a picture file", do="Name one of the pictures in it.")
+            raise InputError(f"{path} is a folder", expected="an image file", do="Name one of the images in it.")
         if path.exists() and not path.is_file():
-            raise InputError(f"{path} is no ordinary file", expected="a picture file", do="Save it to a file first.")
+            raise InputError(f"{path} is not a regular file", expected="an image file", do="Save it to a file first.")
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             if size > MAX_BYTES:
@@ -73,7 +74,7 @@ def _read_bytes(path: Path) -> bytes:
                     f"{path} is too large",
                     expected=f"at most {MAX_BYTES >> 20} MB",
                     got=f"{size >> 20} MB",
-                    do="Give a smaller picture.",
+                    do="Use a smaller image.",
                 )
             return file.read(MAX_BYTES + 1)
     except FileNotFoundError:
@@ -87,9 +88,7 @@ def _check_size(path: Path, data: bytes) -> None:
     if not data:
         raise InputError(f"{path} is empty", expected=_KINDS, got="0 bytes", do="Save or download it again.")
     if len(data) > MAX_BYTES:
-        raise InputError(
-            f"{path} is too large", expected=f"at most {MAX_BYTES >> 20} MB", do="Give a smaller picture."
-        )
+        raise InputError(f"{path} is too large", expected=f"at most {MAX_BYTES >> 20} MB", do="Use a smaller image.")
     width, height = stated_size(data[:_HEAD]) or (0, 0)
     if width * height > MAX_PIXELS:
         raise InputError(
@@ -101,7 +100,7 @@ def _check_size(path: Path, data: bytes) -> None:
 
 
 def stated_size(head: bytes) -> tuple[int, int] | None:
-    """(width, height) as the header states it, without decoding; None where the format is not known here."""
+    """Size (width, height) from the file header, without decoding; None for an unknown format."""
     for magic, parse in _HEADERS:
         if head.startswith(magic):
             try:
@@ -127,7 +126,7 @@ def _bmp_size(head: bytes) -> tuple[int, int] | None:
 
 
 def _webp_size(head: bytes) -> tuple[int, int] | None:
-    """VP8X states size - 1 in 24 bits, VP8L in 14 bits, VP8 in 14 bits each (RFC 9649)."""
+    """Sizes in VP8X are stored as size - 1 in 24 bits, in VP8L in 14 bits, in VP8 in 14 bits each (RFC 9649)."""
     kind = head[12:16]
     if kind == b"VP8X":
         return 1 + int.from_bytes(head[24:27], "little"), 1 + int.from_bytes(head[27:30], "little")

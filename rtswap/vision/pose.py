@@ -1,4 +1,4 @@
-"""Which way a face looks, read off its mesh."""
+"""Estimate the head pose from a mesh."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rtswap.vision.geometry import canonical, similarity
 
 
 class Pose(NamedTuple):
-    """Degrees. All 0 for a face that looks straight into an upright camera."""
+    """Head pose in degrees. All 0 for a face that looks straight into an upright camera."""
 
     yaw: float
     """Turned towards the image's right."""
@@ -23,7 +23,7 @@ class Pose(NamedTuple):
 
 
 def pose_of(landmarks: Points) -> Pose:
-    """From a (468, 3) mesh. Not finite, or all points in one place: a face seen from behind (yaw 180)."""
+    """Head pose from a (468, 3) mesh. If it is not finite or has no extent: a face seen from behind (yaw 180)."""
     if not np.isfinite(landmarks).all() or np.ptp(landmarks[:, :2], axis=0).max() < 1e-3:
         return Pose(180.0, 0.0, 0.0)
     linear = similarity(canonical().mesh.astype(np.float64), landmarks.astype(np.float64))[:, :3]

@@ -1,4 +1,4 @@
-"""Dense maps from meshes, by OpenCV's z-buffered triangle rasteriser (OpenCV 5's ``3d`` module); filled outlines."""
+"""Rasterise meshes to dense maps with OpenCV's z-buffer (OpenCV 5's ``3d`` module); fill outlines."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rtswap.core.types import Points
 Map = NDArray[np.float32]
 
 EYE_DISTANCE = 50.0
-"""Camera distance in picture sizes: so far that perspective moves no point by more than 0.01 px."""
+"""Camera distance in image sizes: far enough that perspective moves no point by more than 0.01 px."""
 
 
 @cache
@@ -29,10 +29,10 @@ def _settings() -> cv2.TriangleRasterizeSettings:
 def rasterize(
     points: Points, values: NDArray[np.float32], triangles: NDArray[np.int32], size: tuple[int, int]
 ) -> Map:
-    """Interpolate ``values`` (N, 3), each in 0..1, over the triangles at ``points`` (N, 3) px, nearest z in front.
+    """Interpolate ``values`` (N, 3), each in 0..1, over the triangles at ``points`` (N, 3) px; nearest z is in front.
 
-    Returns (height, width, 3) for ``size`` = (width, height); 0 where no triangle lies. Pixel centres are at
-    whole coordinates, as everywhere in OpenCV.
+    Returns (height, width, 3) for ``size`` = (width, height); 0 outside all triangles. Pixel centres are at integer
+    coordinates, as everywhere in OpenCV.
     """
     width, height = size
     distance = EYE_DISTANCE * max(size)
@@ -57,13 +57,13 @@ def rasterize(
 
 
 def fill(picture: NDArray[Any], rings: Sequence[NDArray[np.floating]], value: float, *, smooth: bool = True) -> None:
-    """Fill the closed ``rings`` (N, 2) of sub-pixel points, in place. ``smooth``: with a soft edge, in 8 bits."""
+    """Fill the closed ``rings`` (N, 2) of sub-pixel points, in place. ``smooth``: anti-aliased, 8 bits only."""
     line = cv2.LINE_AA if smooth else cv2.LINE_8
     cv2.fillPoly(picture, [fixed_point(ring) for ring in rings], value, line, 4)
 
 
 def band(inner: NDArray[np.integer], outer: NDArray[np.integer]) -> NDArray[np.int32]:
-    """(2 N, 3) triangles between two closed rings of N points each, given by their numbers."""
+    """Triangles (2 N, 3) between two closed rings of N points each, given by their indices."""
     after, beyond = np.roll(inner, -1), np.roll(outer, -1)
     return np.concatenate([np.stack([inner, outer, after], 1), np.stack([after, outer, beyond], 1)]).astype(np.int32)
 

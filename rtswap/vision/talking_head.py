@@ -1,7 +1,7 @@
-"""Clips made from one portrait: a head that turns, nods, speaks and blinks before a plain background.
+"""Animate one portrait: a head that turns, nods, speaks and blinks in front of a plain background.
 
-For the demo and for benchmarks, which may neither film nor ship anybody. The truth is known: ``AnimatedHead.mesh``
-says where every landmark is.
+For the demo and benchmarks, which may neither film nor ship real people. The ground truth is known:
+``AnimatedHead.mesh`` returns the landmarks.
 """
 
 from __future__ import annotations
@@ -24,29 +24,31 @@ from rtswap.vision.resample import blurred, looked_up, resized
 from rtswap.vision.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
 
 SHUT = 0.95
-"""Of an eye's opening: how far lids close at most. Beyond it they would cross."""
+"""Share of an eye's opening by which lids close at most. Beyond it they would cross."""
 RING = 1.6
-"""The head around the face, in distances of the face oval from its middle; beyond it the picture stands still."""
+"""Extent of the head around the face, in distances of the face oval from its centre; beyond it the image is
+static."""
 HEAD_PX = 512
 
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """What the head does at one moment."""
+    """The state of the head at one moment."""
 
     yaw: float
-    """Radians, as are the next two."""
+    """Radians, like the next two."""
     pitch: float
     roll: float
     opening: float
-    """Of the mouth and then of the eyes, in inter-ocular distances beyond the portrait's."""
+    """Opening of the mouth; ``lids`` is that of the eyes. Both in inter-ocular distances relative to the portrait."""
     lids: float
     shift: tuple[float, float]
-    """Of the head, in face widths."""
+    """Shift of the head in face widths."""
 
     @classmethod
     def at(cls, t: float, phase: float = 0.0) -> Motion:
-        """A calm conversation: slow turns, nods, speech at 3 syllables a second with pauses, a blink every 3 s."""
+        """Simulate a calm conversation: slow turns, nods, speech at 3 syllables a second with pauses, a blink every 3
+        s."""
         s = t + 7.3 * phase
         speaking = 1.0 if (s % 5.0) < 3.2 else 0.0
         blink = np.exp(-(((((s + 1.0) % 3.0) - 1.5) / 0.07) ** 2))
@@ -61,13 +63,13 @@ class Motion:
 
 
 def persona(name: str) -> Image:
-    """(512, 512, 3) one of the people who come with rtswap and do not exist: ada, ben, carl, dan."""
+    """Image (512, 512, 3) of a built-in persona of the demo: ada, ben, carl, dan."""
     data = resources.files("rtswap").joinpath(f"assets/personas/{name}.jpg").read_bytes()
     return cast(Image, cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR))
 
 
 class AnimatedHead:
-    """A portrait that moves. ``landmarks``: (468, 3) px in the (S, S, 3) portrait; ``face_px``: width of its face."""
+    """An animated portrait. ``landmarks``: (468, 3) px in the (S, S, 3) portrait; ``face_px``: width of its face."""
 
     def __init__(self, portrait: Image, landmarks: Points, face_px: float) -> None:
         scale = face_px / float(np.ptp(landmarks[:, 0]))
@@ -83,11 +85,11 @@ class AnimatedHead:
         self.face_px = face_px
 
     def mesh(self, motion: Motion) -> Points:
-        """(468, 3) px in the picture that ``render`` gives."""
+        """Landmarks (468, 3) px in the image that ``render`` returns."""
         return self._moved(motion)[:468]
 
     def render(self, motion: Motion) -> tuple[Image, NDArray[np.float32]]:
-        """The head (side, side, 3) and its opacity (side, side, 1)."""
+        """Render the head (side, side, 3) and its opacity (side, side, 1)."""
         size = self.side, self.side
         moved = self._moved(motion)
         where = rasterize(moved, self._values, self._triangles, size)
@@ -132,11 +134,11 @@ class AnimatedHead:
 def look_out(
     lookup: NDArray[np.float32], inside: NDArray[np.bool_], portrait: NDArray[np.float32], moved: NDArray[np.float32]
 ) -> None:
-    """Let an eye look out between lids that have come closer: they hide it rather than squeeze it, until they are all
-    but shut, when what is left is lashes.
+    """Let closing lids hide the eye instead of squeezing it, until they are almost shut and only lashes remain.
 
-    ``lookup`` (H, W, 2), pixels of the portrait, is changed where ``inside`` (H, W). ``portrait`` and ``moved``: the
-    ring of lids (16, 2) there and in the picture; the first and the ninth are its corners, with which the eye moves.
+    Changes ``lookup`` (H, W, 2), in pixels of the portrait, where ``inside`` (H, W). ``portrait`` and ``moved``: the
+    ring of lids (16, 2) there and in the result; the first and the ninth point are the eye's corners, with which it
+    moves.
     """
     (along_was, across_was, width_was), (along, across, width) = _axes(portrait), _axes(moved)
     opened = float(np.ptp(moved @ across)) / max(float(np.ptp(portrait @ across_was)), 1e-6)
@@ -150,7 +152,7 @@ def look_out(
 
 
 def _axes(ring: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
-    """Unit vectors along an eye and across it, and its width."""
+    """Unit vectors along and across an eye, and its width."""
     between = ring[8] - ring[0]
     width = float(np.linalg.norm(between))
     along = between / np.float32(max(width, 1e-6))
@@ -160,7 +162,7 @@ def _axes(ring: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.fl
 def clip(
     heads: Sequence[AnimatedHead], size: tuple[int, int], *, fps: float, frames: int, noise: float = 2.0
 ) -> Iterator[Image]:
-    """``frames`` pictures of ``size`` = (width, height) with the heads side by side; ``noise``: sd in levels."""
+    """Render ``frames`` frames of ``size`` = (width, height) with the heads side by side; ``noise``: sd in levels."""
     width, height = size
     background = _background(size, heads[0].portrait)
     grain = _grain(size, noise)
@@ -177,7 +179,7 @@ def clip(
 
 
 def _grain(size: tuple[int, int], noise: float) -> list[tuple[Image, Image]]:
-    """A few patterns of sensor noise, each as what it adds and what it takes away."""
+    """A few patterns of sensor noise, each as a positive and a negative part."""
     rng = np.random.default_rng(5)
     width, height = size
     band = rng.standard_normal((height // 4 + 16, width, 3), np.float32) * np.float32(noise)
@@ -187,7 +189,7 @@ def _grain(size: tuple[int, int], noise: float) -> list[tuple[Image, Image]]:
 
 
 def _with_surroundings(mesh: Points, side: int) -> Points:
-    """(540, 3) the mesh, the head's outline, and an outline further out that stands still."""
+    """The mesh, the head's outline, and a static outline farther out, (540, 3)."""
     middle = mesh[OVAL].mean(0)
     head = middle + RING * (mesh[OVAL] - middle)
     still = middle + 2.1 * (mesh[OVAL] - middle)
@@ -216,7 +218,7 @@ def _head_mask(mesh: Points, side: int) -> NDArray[np.float32]:
 
 
 def _rotation(motion: Motion) -> NDArray[np.float32]:
-    """(3, 3) yaw, then pitch, then roll."""
+    """Rotation matrix (3, 3): yaw, then pitch, then roll."""
     (cy, sy), (cp, sp), (cr, sr) = ((np.cos(a), np.sin(a)) for a in (motion.yaw, motion.pitch, motion.roll))
     yaw = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
     pitch = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
@@ -225,7 +227,7 @@ def _rotation(motion: Motion) -> NDArray[np.float32]:
 
 
 def _background(size: tuple[int, int], head: Image) -> Image:
-    """A room out of focus, in the colours around the head."""
+    """An out-of-focus room in the colours around the head."""
     return resized(blurred(resized(head, (32, 32), cv2.INTER_AREA), 4.0), size, cv2.INTER_CUBIC)
 
 

@@ -1,4 +1,4 @@
-"""Where the five keypoints lie in aligned pictures of faces."""
+"""Positions of the five keypoints in aligned face images."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ ARCFACE_112: Points = np.array(
 FFHQ_512: Points = np.array(
     [[192.98, 239.95], [318.90, 240.19], [256.63, 314.02], [201.26, 371.41], [313.09, 371.15]], np.float32
 )
-"""Where the five keypoints lie on average in FFHQ's pictures (Karras et al. 2019), made 512 px wide."""
+"""Mean positions of the five keypoints in FFHQ (Karras et al. 2019), scaled to 512 px."""
 
 TEMPLATES: Mapping[str, Points] = MappingProxyType(
     {"ffhq": FFHQ_512 / np.float32(512), "arcface": ARCFACE_112 / np.float32(112)}
 )
-"""Name -> (5, 2) keypoints in a picture of side 1."""
+"""Name -> (5, 2) keypoints in an image of side 1."""
 _WEIGHTS = np.array([1, 1, 0, 1, 1], np.float32)
-"""Eyes and mouth, as FFHQ's own alignment: a mesh's nose tip lies lower than the templates' does."""
+"""Eyes and mouth, as in FFHQ's own alignment: a mesh's nose tip is lower than the templates'."""
 
 
 def placement(keypoints: Points, template: str, size: int) -> Matrix:
-    """(2, 3) photo -> aligned picture of ``size``: the similarity that best fits eyes and mouth."""
+    """Similarity (2, 3) photo -> aligned image of ``size`` that best fits eyes and mouth."""
     return similarity(keypoints.astype(np.float64), (TEMPLATES[template] * size).astype(np.float64), _WEIGHTS)

@@ -1,7 +1,7 @@
-"""Which of the 468 canonical landmarks is what. Rings are closed, in order, as MediaPipe numbers them.
+"""Indices of facial features in the 468 canonical landmarks. Rings are closed, in order, as MediaPipe numbers them.
 
-Left and right are the image's left and right of a face that looks at the camera unmirrored: ``LEFT_EYE`` is the
-person's right eye.
+Left and right are those of the image, for an unmirrored face that looks at the camera: ``LEFT_EYE`` is the person's
+right eye.
 """
 
 from __future__ import annotations
@@ -20,4 +20,4 @@ NOSE_TIP = 1
 CHIN = 152
 FOREHEAD = 10
 KEYPOINTS = (LEFT_EYE, RIGHT_EYE, [NOSE_TIP], [61], [291])
-"""Whose means are the five keypoints that detectors and templates speak of."""
+"""Landmarks whose means are the five keypoints of detectors and templates."""

@@ -68,7 +68,11 @@ def test_another_space_is_the_weighted_mean_over_the_portraits_of_those_photos_t
         world(me=photos.scenes[Path(f"{name}.jpg")]).load("me.jpg", spaces={"compass": Compass}).identity("compass")
         for name in ("good", "worse")
     ]
-    shares = [int(event.split(" counts ")[1].split("%")[0]) for event in photos.events if " counts " in event]
+    shares = [
+        int(event.split(" has a weight of ")[1].split("%")[0])
+        for event in photos.events
+        if " has a weight of " in event
+    ]
     mean = shares[0] * alone[0] + shares[1] * alone[1]
     np.testing.assert_allclose(source.identity("compass"), mean / np.linalg.norm(mean), atol=1e-3)
     assert len(compass.sizes) == 2, "the stranger's photo does not count"

@@ -112,7 +112,7 @@ def test_a_photo_that_lies_on_its_side_is_put_upright(turns: int) -> None:
 
 
 def test_no_face_is_told() -> None:
-    with pytest.raises(SourceError, match=r"no face in me\.jpg") as caught:
+    with pytest.raises(SourceError, match=r"no face found in me\.jpg") as caught:
         world(me=Scene(())).load("me.jpg")
     assert caught.value.exit_code == 2
 
@@ -191,7 +191,7 @@ def test_a_photo_that_is_not_good_is_used_with_a_word(scene: Scene, told: str) -
 def test_no_face_from_close_by_is_told() -> None:
     photos = world(me=Scene())
     photos.presence = 0.1
-    with pytest.raises(SourceError, match=r"me\.jpg: no face can be made out"):
+    with pytest.raises(SourceError, match=r"me\.jpg: no face found in the close-up"):
         photos.load("me.jpg")
 
 

@@ -48,8 +48,8 @@ def test_embeddings_are_averaged() -> None:
 def test_a_worse_photo_counts_less_and_it_is_told_why(worse: Scene) -> None:
     photos = world(good=Scene(), worse=worse)
     together = photos.load("good.jpg", "worse.jpg").identity("dlib")
-    told = [event for event in photos.events if " counts " in event]
-    shares = {line.split()[0]: int(line.split(" counts ")[1].split("%")[0]) for line in told}
+    told = [event for event in photos.events if " has a weight of " in event]
+    shares = {line.split()[0]: int(line.split(" has a weight of ")[1].split("%")[0]) for line in told}
     assert sum(shares.values()) == pytest.approx(100, abs=1)
     assert shares["good.jpg"] > 60
     assert all(" px, sharpness 0." in line and "degrees, light " in line for line in told)
@@ -64,7 +64,7 @@ def test_another_persons_photo_among_several_is_left_out() -> None:
     photos = world(a=Scene(), b=Scene((Face(yaw=8),)), other=Scene((Face(eyes_px=115, person=5),)))
     source = photos.load("a.jpg", "other.jpg", "b.jpg")
     assert source.name != "other.jpg"
-    assert sum("other.jpg may show another person" in event for event in photos.events) == 1
+    assert sum("other.jpg may show a different person" in event for event in photos.events) == 1
     assert source.identity("dlib") @ np.random.default_rng(5).normal(size=128) < 4
 
 
@@ -77,7 +77,7 @@ def test_two_photos_of_two_people_are_told() -> None:
 def test_photos_that_all_differ_are_told() -> None:
     photos = world(**{f"p{n}": Scene((Face(person=n),)) for n in range(4)})
     photos.load(*(f"p{n}.jpg" for n in range(4)))
-    assert "no two of them agree" in photos.events[0]
+    assert "no two of them match" in photos.events[0]
 
 
 def test_further_photos_of_the_person_come_along_best_first() -> None:
@@ -123,12 +123,12 @@ def test_a_folder_stands_for_its_pictures(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"x")
     photos = World({str(tmp_path / "a.PNG"): Scene(), str(tmp_path / "b.jpg"): Scene((Face(yaw=20),))})
     assert photos.load(str(tmp_path)).name == "a.PNG"
-    assert all(" counts " in event for event in photos.events)
+    assert all(" has a weight of " in event for event in photos.events)
 
 
 def test_a_folder_without_pictures_is_told(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
-    with pytest.raises(SourceError, match="no picture in the folder"):
+    with pytest.raises(SourceError, match="no image in the folder"):
         world().load(str(tmp_path))
 
 

@@ -166,7 +166,7 @@ def test_what_is_no_picture(tmp_path: Path) -> None:
         tmp_path: "folder",
         write(tmp_path / "empty.png", b""): "empty",
         write(tmp_path / "text.jpg", b"hello, world\n" * 50): "something else",
-        Path("/dev/zero"): "no ordinary file",
+        Path("/dev/zero"): "not a regular file",
     }
     for path, word in cases.items():
         with pytest.raises(InputError, match=word) as error:

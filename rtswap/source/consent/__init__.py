@@ -1,4 +1,4 @@
-"""Whose face it is: a photo becomes a source only after somebody has said that this is all right."""
+"""Consent: a photo becomes a source only after the user confirms that the person shown has agreed."""
 
 from rtswap.source.consent.question import STATEMENT, ask, ask_on_terminal
 from rtswap.source.consent.record import ConsentRecord, photo_digest

@@ -1,4 +1,4 @@
-"""The question, put once for each photo."""
+"""Ask for consent, once per photo."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ STATEMENT = (
     "Those who see the result will know that the face is synthetic."
 )
 PERSONA = "persona:"
-"""How people who do not exist are named as a source. For them there is nobody to be asked."""
+"""Prefix of built-in personas in ``--source``. They do not exist, so no consent is needed."""
 _YES = ("y", "yes")
 
 Answer = Callable[[str], str | None]
-"""Shows a question and returns what was typed; None where there is nobody to be asked."""
+"""Shows a question and returns what was typed; None if nobody can be asked."""
 
 
 def ask(
@@ -33,10 +33,10 @@ def ask(
     answer: Answer | None = None,
     on_event: Callable[[str], None] = lambda event: None,
 ) -> None:
-    """Have the statement confirmed for each photo for which it has not been. Folders stand for the pictures in them.
+    """Ask for the statement to be confirmed, for each photo not confirmed yet. A folder means the photos in it.
 
-    ``assume``: it was confirmed by ``--i-have-consent``. Raises UsageError where it is not confirmed, SourceError
-    where a photo cannot be read. A confirmation that cannot be remembered counts for this run.
+    ``assume``: ``--i-have-consent`` confirms it. Raises UsageError if it is not confirmed, SourceError if a photo
+    cannot be read. A confirmation that cannot be stored is valid for this run only.
     """
     exempt = _of_nobody()
     digests = {photo_digest(path): path for path in _files(photos)}
@@ -47,40 +47,40 @@ def ask(
     if not assume:
         said = (answer or ask_on_terminal)(_question(names, len(unknown)))
         if said is None:
-            raise _refused(names, "there is no terminal to ask on")
+            raise _refused(names, "no terminal to ask on")
         if said.strip().lower() not in _YES:
-            raise _refused(names, "no yes")
+            raise _refused(names, "a different answer than yes")
     for digest in unknown:
         try:
             record.remember(digest)
         except OSError as error:
-            on_event(f"the confirmation cannot be remembered in {record.folder} ({error.strerror or error})")
+            on_event(f"cannot store the confirmation in {record.folder} ({error.strerror or error})")
             return
 
 
 def ask_on_terminal(question: str) -> str | None:
-    """Needs a terminal at both ends: an answer that was piped in confirms nothing."""
+    """Ask on the terminal; None unless both ends are terminals: an answer that was piped in confirms nothing."""
     try:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             return None
         sys.stderr.write(question)
         sys.stderr.flush()
         return sys.stdin.readline()
-    except (AttributeError, OSError, ValueError):  # closed, or never there
+    except (AttributeError, OSError, ValueError):  # closed, or never open
         return None
 
 
 def _question(names: str, count: int) -> str:
     how_often = "this photo" if count == 1 else f"these {count} photos"
-    return f"Source: {names}\n\n{STATEMENT}\n\nIs that so? It is asked once for {how_often}. [y/N] "
+    return f"Source: {names}\n\n{STATEMENT}\n\nIs this correct? rtswap asks once for {how_often}. [y/N] "
 
 
 def _refused(names: str, got: str) -> UsageError:
     return UsageError(
-        f"the use of {names} as a source was not confirmed",
-        expected="that the person shown has agreed",
+        f"consent for the source {names} is not confirmed",
+        expected="confirmation that the person shown has agreed",
         got=got,
-        do="Run it in a terminal and answer, or add --i-have-consent (source.i_have_consent in rtswap.toml).",
+        do="Run rtswap in a terminal and answer y, or add --i-have-consent (source.i_have_consent in rtswap.toml).",
     )
 
 
@@ -90,7 +90,7 @@ def _names(paths: list[Path]) -> str:
 
 
 def _files(photos: Sequence[str | Path]) -> list[Path]:
-    """Every picture named, folders opened, in order. Raises SourceError."""
+    """List the photos, with folders expanded, in order. Raises SourceError."""
     files: list[Path] = []
     for photo in photos:
         path = Path(photo).expanduser()
@@ -102,11 +102,11 @@ def _files(photos: Sequence[str | Path]) -> list[Path]:
         try:
             files += sorted(child for child in path.iterdir() if child.suffix.lower() in PICTURE_SUFFIXES)
         except OSError as error:
-            raise SourceError(f"the folder {path} cannot be read", got=error.strerror or str(error)) from None
+            raise SourceError(f"cannot read the folder {path}", got=error.strerror or str(error)) from None
     return files
 
 
 def _of_nobody() -> frozenset[str]:
-    """Digests of the people who come with rtswap and do not exist; the demo's source is one of them."""
+    """SHA-256 digests of the built-in personas and the demo's source."""
     folder = resources.files("rtswap").joinpath("assets/personas")
     return frozenset(hashlib.sha256(item.read_bytes()).hexdigest() for item in folder.iterdir() if item.is_file())

@@ -1,9 +1,8 @@
-"""Which photos were confirmed, on this machine: a small file for each, named by the photo's hash. In it stand the day
-and the version of the statement. No name, no path, no pixel.
+"""Record which photos are confirmed on this machine: one small file per photo, named by the photo's hash. It contains
+the date and the version of the statement. No name, no path, no pixel.
 
-The hash is that of the file's bytes. These are what was confirmed; they do not depend on which version of a decoder
-reads them, and an edited photo is another photo, about which is asked again. A file for each photo needs no lock, and
-a damaged one costs one question.
+The hash covers the file's bytes: it does not depend on the version of an image decoder, and an edited photo is a new
+photo that needs a new confirmation. One file per photo needs no lock, and a damaged one costs one question.
 """
 
 from __future__ import annotations
@@ -22,16 +21,16 @@ from rtswap.core.errors import SourceError
 from rtswap.core.files import write_atomic
 
 STATEMENT_VERSION = 1
-"""Raised when the statement changes in meaning: what was confirmed before then no longer counts."""
+"""Incremented if the meaning of the statement changes: earlier confirmations no longer count."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _MAX_BYTES = 1000
 
 
 def photo_digest(path: Path) -> str:
-    """SHA-256 of the file, in hex. Raises SourceError where it cannot be read."""
+    """SHA-256 of the file, in hex. Raises SourceError if it cannot be read."""
     try:
         if os.path.exists(path) and not os.path.isfile(path):
-            raise SourceError(f"{path} is no ordinary file", expected="a photo", do="Save it to a file first.")
+            raise SourceError(f"{path} is not a regular file", expected="a photo", do="Save it to a file first.")
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
@@ -42,13 +41,14 @@ def photo_digest(path: Path) -> str:
 
 
 class ConsentRecord:
-    """The confirmed photos in ``folder``; by default in the user's state folder. Nothing is written by making one."""
+    """The confirmed photos stored in ``folder``, by default in the user's state folder. The constructor writes
+    nothing."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = platformdirs.user_state_path("rtswap") / "consent" if folder is None else folder
 
     def holds(self, digest: str) -> bool:
-        """Was the present statement confirmed for this photo? Whatever cannot be read was not."""
+        """True if the current statement is confirmed for this photo. An unreadable record does not count."""
         try:
             with self._path(digest).open("rb") as file:
                 found = json.loads(file.read(_MAX_BYTES))
@@ -58,7 +58,7 @@ class ConsentRecord:
             return False
 
     def remember(self, digest: str, today: date | None = None) -> None:
-        """Raises OSError where it cannot be written; then nothing is."""
+        """Store a confirmation. Raises OSError if it cannot be written; then nothing is stored."""
         path = self._path(digest)
         day = today or datetime.now(UTC).date()
         content = json.dumps({"date": day.isoformat(), "statement": STATEMENT_VERSION})
@@ -66,7 +66,7 @@ class ConsentRecord:
         write_atomic(path, content.encode(), private=True)
 
     def forget(self, digest: str | None = None) -> int:
-        """Delete what is kept of one photo, or of all; of how many. Raises OSError."""
+        """Delete the records of one photo, or of all photos; returns the number deleted. Raises OSError."""
         if digest is not None:
             there = os.path.lexists(self._path(digest))
             self._path(digest).unlink(missing_ok=True)
@@ -74,16 +74,16 @@ class ConsentRecord:
         found = self._files()
         for path in found:
             path.unlink(missing_ok=True)
-        with suppress(OSError):  # somebody else's files are in it
+        with suppress(OSError):  # the folder contains files of others
             self.folder.rmdir()
         return sum(1 for path in found if _DIGEST.fullmatch(path.name))
 
     def __len__(self) -> int:
-        """Photos of which something is kept, whether it can be read or not. Raises OSError."""
+        """Number of records, readable or not. Raises OSError."""
         return sum(1 for path in self._files() if _DIGEST.fullmatch(path.name))
 
     def _files(self) -> list[Path]:
-        """Ours, with what a crash may have left half written. Raises OSError."""
+        """Our files, including partial ones left by a crash. Raises OSError."""
         try:
             return [
                 path

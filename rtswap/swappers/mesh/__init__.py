@@ -1,4 +1,4 @@
-"""The swapper ``mesh``: the photo's own pixels, moved by formula."""
+"""The swapper ``mesh``: warp the photo's own pixels onto the target, without a network."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from rtswap.core.parts import BuildContext, SwapperSpec
 
-if TYPE_CHECKING:  # the help must come at once: what a swapper needs is imported when it is built
+if TYPE_CHECKING:  # keep --help fast: import the swapper only when it is built
     from rtswap.core.protocols import SwapModel
 
 
 def build(context: BuildContext) -> SwapModel:
-    """In host memory."""
+    """Build the swapper for frames in host memory."""
     from rtswap.networks.occlusion import OcclusionModel
     from rtswap.swappers.mesh.swapper import MeshSwapModel
 
@@ -28,7 +28,7 @@ def build(context: BuildContext) -> SwapModel:
 
 
 def build_gpu(context: BuildContext) -> SwapModel:
-    """On a GPU, from captured graphs: about half of a frame's thousand kernels are this swapper's."""
+    """Build the swapper for a GPU. CUDA graphs: it launches about half of a frame's thousand kernels."""
     from rtswap.swappers.mesh.gpu import GpuMeshSwapModel
     from rtswap.swappers.mesh.swapper import MeshSwapModel
 
@@ -37,4 +37,4 @@ def build_gpu(context: BuildContext) -> SwapModel:
     return GpuMeshSwapModel(host, context.device, "captured")
 
 
-SPEC = SwapperSpec("mesh", "moves the photo's own pixels", build, build_gpu)
+SPEC = SwapperSpec("mesh", "warps the photo's own pixels", build, build_gpu)

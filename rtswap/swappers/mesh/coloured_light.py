@@ -1,10 +1,10 @@
-"""Light that falls on a photo's skin in spots: coloured lamps, a rim of sun, gloss.
+"""Remove spots of light from the photo's skin: coloured lamps, rim light, gloss.
 
-A swap takes the slow part of its light from the target and what is faster from the photo (``light``). Where a photo
-is lit by an orange lamp from one side and a blue sky from the other, the faster part holds colours that no skin has,
-and on a lighter target they glare. Skin differs from its surroundings in tint and lightness by so much and no more;
-what exceeds that is taken off, once, when the photo is bound. An evenly lit photo stays as it is. What the skin
-itself has over much of a face (vitiligo, a large birthmark) cannot be told from lamps, and is weakened with them.
+A swap takes low-frequency light from the target and higher frequencies from the photo (``light``). If an orange lamp
+lights one side of the photo and blue sky the other, the higher frequencies hold colours that no skin has, and they
+glare on a lighter target. Skin differs from its surroundings in tint and lightness by a limited amount; ``bind``
+removes the excess once. An evenly lit photo does not change. Skin conditions that cover much of a face (vitiligo, a
+large birthmark) cannot be told from lamps and are weakened too.
 """
 
 from __future__ import annotations
@@ -18,20 +18,23 @@ from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, inwards
 from rtswap.vision.resample import resized
 
 AROUND = 17.0
-"""Sigma, in coarse texels, of the surroundings with which a place is compared: what a swap takes for slow light."""
+"""Sigma in coarse texels of the surroundings that each place is compared with: what a swap treats as low-frequency
+light."""
 TINT = 0.15
-"""Distance in log colour from the surroundings beyond which it is the light's: red cheeks and freckles stay below."""
+"""Distance in log colour from the surroundings above which tint counts as light. Red cheeks and freckles stay
+below."""
 GLOSS, OF_GLOSS = 0.4, 0.7
-"""Log lightness above the surroundings from where on it is gloss, and how much of the rest is taken off."""
+"""Log lightness above the surroundings where gloss begins, and the share of the excess that is removed."""
 LEAST = 400
-"""Texels of skin without which nothing can be said."""
+"""Texels of skin that the estimate needs."""
 HARD = (0.03, 0.08)
-"""Mean of what exceeds ``TINT`` and ``GLOSS`` over the skin: below the first the light is even, from the second on it
-is hard."""
+"""Mean excess over ``TINT`` and ``GLOSS`` on the skin: even light below the first value, hard light above the
+second."""
 
 
 def without_coloured_light(texture: Image, skin: Mask) -> Image:
-    """(512, 512, 3) the texture without coloured spots of light. ``skin`` (128, 128): where it is skin."""
+    """Return the texture (512, 512, 3) without coloured spots of light. ``skin`` (128, 128): where the photo shows
+    skin."""
     small = np.asarray(resized(texture, (COARSE, COARSE), cv2.INTER_AREA), np.float32)
     logs = np.log(small + OFFSET)
     plain = ((skin > 128) & (inwards() > 0) & (features() < 0.1)).astype(np.float32)

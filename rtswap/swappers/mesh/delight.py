@@ -1,9 +1,10 @@
-"""The photo's own light taken off the unwrapped skin: side light, cast shadows, lopsided highlights.
+"""Remove the photo's own light from the unwrapped skin: side light, cast shadows, one-sided highlights.
 
-A photo is albedo times shading. Shading is slow over the surface, so it is fitted as second-order spherical harmonics
-of the mesh's normals (Ramamoorthi and Hanrahan 2001: nine terms hold 98 % of a matt surface's light), robustly and on
-skin alone. Cast shadows and lopsided shine are found first, compared with the mirrored half: faces are symmetric,
-light is not. Only differences wider than a mole are evened out: the smaller ones are the person's own.
+A photo is albedo times shading. Shading varies slowly over the surface, so a robust fit of second-order spherical
+harmonics of the mesh's normals (Ramamoorthi and Hanrahan 2001: nine terms hold 98 % of a matt surface's light)
+estimates it from skin alone. Cast shadows and one-sided shine are found first, by comparison with the mirrored half:
+faces are symmetric, light is not. Only differences wider than a mole are evened out; smaller ones belong to the
+person.
 """
 
 from __future__ import annotations
@@ -20,25 +21,26 @@ from rtswap.vision.resample import blurred, resized
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
 
 SIDEWAYS, UPRIGHT = 0.8, 0.1
-"""How much of the shading's lopsided and of its symmetric part is removed: the latter is partly albedo."""
+"""Share of the asymmetric and of the symmetric shading that is removed: the latter is partly albedo."""
 GAINS = (0.55, 2.6)
-"""Beyond these grain and compression would show."""
+"""Limits of the gain: beyond them grain and compression would show."""
 SHINE = 0.16
-"""Log lightness above the fit from where skin is called shiny: it is never an example for the other half."""
+"""Log lightness above the fit where skin counts as shiny. Shiny skin is never copied to the other half."""
 EASY, SURE = 0.08, 0.26
-"""Difference in log lightness from the mirrored half where evening out begins, and where it is complete."""
+"""Difference in log lightness from the mirrored half where correction begins, and where it is complete."""
 PASSES = 2
-"""The second mends what the first leaves at a shadow's edge."""
+"""The second pass fixes what the first leaves at the edge of a shadow."""
 HARD = (0.35, 0.7)
-"""Mean difference in log lightness between the halves: of even light, of hard light."""
+"""Mean difference in log lightness between the halves: in even light, in hard light."""
 SPOT = 9
-"""Coarse texels: what is smaller is a mole, a scar or a wrinkle, and stays."""
+"""Coarse texels: anything smaller is a mole, a scar or a wrinkle, and stays."""
 OFFSET = 6.0
-"""Added before logarithms, so that black is no abyss."""
+"""Added before taking logarithms, so that black stays finite."""
 
 
 def remove_lighting(texture: Image, seen: Field, skin: Mask) -> Image:
-    """(512, 512, 3) the texture as in even light. ``seen`` and ``skin`` (128, 128) say where it is to be trusted."""
+    """Return the texture (512, 512, 3) as in even light. ``seen`` and ``skin`` (128, 128): where it can be
+    trusted."""
     small = np.asarray(resized(texture, (COARSE, COARSE), cv2.INTER_AREA), np.float32)
     logs = np.log(small + OFFSET)
     trusted = (skin > 200) & (seen > 0.25) & (inwards() > 0.04)
@@ -59,7 +61,8 @@ def remove_lighting(texture: Image, seen: Field, skin: Mask) -> Image:
 
 
 def _hardness(logs: Field, trusted: NDArray[np.bool_]) -> float:
-    """0..1 how far the halves differ in lightness: below the first of ``HARD`` it is the face, not the light."""
+    """How far the halves differ in lightness, 0..1. Below ``HARD[0]`` the face causes the difference, not the
+    light."""
     both = trusted & trusted[:, ::-1]
     if both.sum() < 200:
         return 0.0
@@ -69,20 +72,20 @@ def _hardness(logs: Field, trusted: NDArray[np.bool_]) -> float:
 
 
 def _smooth(logs: Field, plain: NDArray[np.bool_]) -> Field:
-    """(128, 128, 3) what is to be added to log colours to take the fitted shading off."""
+    """What to add to log colours to remove the fitted shading, (128, 128, 3)."""
     basis, lopsided = _basis()
     found = _fitted(basis[plain], logs[plain])
     share = np.where(lopsided, SIDEWAYS, UPRIGHT).astype(np.float32)
     share[0] = 0
     grey = found.mean(1, keepdims=True)
-    found = np.where(lopsided[:, None], found, grey)  # symmetric colour is the skin's own
+    found = np.where(lopsided[:, None], found, grey)  # symmetric colour belongs to the skin
     shading = basis.reshape(-1, basis.shape[2]) @ (found * share[:, None])
     shading -= shading.reshape(logs.shape)[plain].mean(0)
     return np.asarray(-np.clip(shading, -0.8, 0.8).reshape(logs.shape), np.float32)
 
 
 def _fitted(columns: Field, values: Field) -> Field:
-    """(K, C) least squares, reweighted: hair that slipped in, shine and cast shadows do not pull."""
+    """Reweighted least squares, (K, C): stray hair, shine and cast shadows get little weight."""
     strong = np.ones(len(columns), np.float32)
     ridge = np.eye(columns.shape[1], dtype=np.float32) * (0.002 * len(columns))
     ridge[0, 0] = 0
@@ -97,7 +100,7 @@ def _fitted(columns: Field, values: Field) -> Field:
 
 @cache
 def _basis() -> tuple[Field, NDArray[np.bool_]]:
-    """(128, 128, 9) the harmonics at each texel, and which of them are odd from left to right."""
+    """The harmonics at each texel (128, 128, 9), and which of them are odd from left to right."""
     x, y, z = (coarse_normals()[..., k] for k in range(3))
     terms = [np.ones_like(x), x, y, z + 0.8, x * y, x * z, y * z, x * x - y * y, 3 * z * z - 1]
     odd = np.array([False, True, False, False, True, True, False, False, False])
@@ -105,7 +108,7 @@ def _basis() -> tuple[Field, NDArray[np.bool_]]:
 
 
 def _evened(logs: Field, trusted: NDArray[np.bool_]) -> Field:
-    """(128, 128, 3) what brings a shadowed or shiny place to what the other half shows there."""
+    """The change (128, 128, 3) that brings a shadowed or shiny place to the level of the mirrored half."""
     both = (trusted & trusted[:, ::-1]).astype(np.float32)
     if both.sum() < 200:
         return np.zeros_like(logs)
@@ -127,13 +130,13 @@ def _evened(logs: Field, trusted: NDArray[np.bool_]) -> Field:
 
 
 def _median(lift: Field) -> Field:
-    """Without what is smaller than ``SPOT``."""
+    """Remove everything smaller than ``SPOT``."""
     coded = np.asarray(np.round(lift * 100 + 128), np.uint8)
     return np.asarray((cv2.medianBlur(coded, SPOT) - np.float32(128)) / 100, np.float32)
 
 
 def _followed(lift: Field, guide: Field, inside: Field) -> Field:
-    """``lift`` with its edges where the guide has edges: a guided filter (He et al. 2010)."""
+    """Align the edges of ``lift`` with those of ``guide``: a guided filter (He et al. 2010)."""
 
     def mean(field: Field) -> Field:
         return np.asarray(cv2.blur(field * inside, (11, 11)), np.float32) / weight
@@ -146,14 +149,14 @@ def _followed(lift: Field, guide: Field, inside: Field) -> Field:
 
 
 def _over(values: Field, inside: Field, sigma: float) -> Field:
-    """A Gaussian of ``values`` (H, W, C) over ``inside`` alone."""
+    """Gaussian of ``values`` (H, W, C) normalised over ``inside``; other places keep their values."""
     share = blurred(inside, sigma)[..., None] + np.float32(1e-4)
     low = np.asarray(blurred(values * inside[..., None], sigma) / share, np.float32)
     return np.where(inside[..., None] > 0, low, values)
 
 
 def _continued(change: Field, trusted: NDArray[np.bool_]) -> Field:
-    """What was found on skin goes on smoothly beyond it, so that no edge arises where trust ends."""
+    """Extend the change smoothly beyond the skin, so that no edge appears where trust ends."""
     inside = trusted.astype(np.float32)
     near, far = over_all(change, inside, 3.0), over_all(change, inside, 12.0)
     close = np.clip(blurred(inside, 3.0) * 4, 0, 1)[..., None]
@@ -163,13 +166,13 @@ def _continued(change: Field, trusted: NDArray[np.bool_]) -> Field:
 
 
 def over_all(values: Field, inside: Field, sigma: float) -> Field:
-    """A Gaussian of ``values`` (H, W, C) over ``inside`` alone, continued beyond it."""
+    """Gaussian of ``values`` (H, W, C) normalised over ``inside``, continued beyond it."""
     share = blurred(inside, sigma)[..., None]
     return np.asarray(blurred(values * inside[..., None], sigma) / (share + 1e-3), np.float32)
 
 
 @cache
 def features() -> Field:
-    """(128, 128) 1 on eyes, brows, lips: they say nothing of the light."""
+    """1 on eyes, brows and lips (128, 128): they are no evidence of the light."""
     inner = (LEFT_BROW, RIGHT_BROW, LEFT_EYE, RIGHT_EYE, LIPS_OUTER, LIPS_INNER)
     return blurred(rings_mask(inner, 1.0), 1.2)

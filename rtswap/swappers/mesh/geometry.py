@@ -1,6 +1,6 @@
-"""Where the swapper ``mesh`` puts a face: all that follows from landmarks, before a pixel is touched.
+"""Place a face for the swapper ``mesh``: everything that depends on landmarks only, before any pixel is read.
 
-Host (``swapper``) and GPU (``gpu``) both take it from here, so that they agree.
+Host (``swapper``) and GPU (``gpu``) share this code, so that they agree.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ from rtswap.vision.raster import Map, fill, rasterize
 from rtswap.vision.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
 
 MARGIN = 0.12
-"""Of the face's size, around its box: room for the feather and for shapes wider than the target's."""
+"""Margin around the face's box, in face sizes: room for the feather and for shapes wider than the target's."""
 TEXELS_ACROSS = 0.75 * SIZE
-"""Texels across a face that is seen from the front."""
+"""Texels across a face seen from the front."""
 MAP_NODES = 104
-"""Nodes of the lookup map along the crop's longer side; between nodes it is interpolated."""
+"""Nodes of the lookup map along the crop's longer side; values between nodes are interpolated."""
 MASK_STEP = 4
-"""Pixels per node of the mask's grid."""
+"""Pixels per node of the mask grid."""
 LIGHT_SIGMA = 0.18
-"""Standard deviation of the low-pass that separates light from features, in face widths. 0.1 leaves more of the
-target's features in what counts as light (identity falls by 0.03), 0.2 follows its light less."""
+"""Standard deviation in face widths of the low-pass that separates light from features. 0.1 leaves more of the
+target's features in the light (identity falls by 0.03); 0.2 follows the light less."""
 LIGHT_STEP = 8
-"""Pixels per node of the light's grid. Crops are a multiple of it wide and high: whole blocks are averaged five
-times as fast as fractions."""
+"""Pixels per node of the light grid. Crop sides are multiples of it: averaging complete blocks is five times as fast
+as fractions."""
 BLACK_LEVEL_S, BLACK_LEVEL_EVERY_S = 1.0, 0.1
-"""Time constant of the target's black level, and how often it is measured."""
+"""Time constant of the target's black level, and the interval between measurements."""
 ERODE, FEATHER = 0.005, 0.018
-"""Of the face's width: how far inside the oval the soft edge begins, and its sigma."""
+"""In face widths: how far inside the oval the soft edge begins, and its sigma."""
 RINGS = (LEFT_EYE, RIGHT_EYE, LIPS_INNER)
-"""The openings that stay the target's own."""
+"""The openings that keep the target's own pixels."""
 
 Extent = tuple[int, int, int, int]
 """Whole pixels ``x1 y1 x2 y2``."""
 
 
 class Opening(NamedTuple):
-    """An eye or the inside of the mouth, into which the target's own is moved."""
+    """An eye or the inside of the mouth, filled with the target's own pixels."""
 
     corner: tuple[int, int]
     """x, y of ``inside`` in the extent."""
@@ -60,20 +60,20 @@ class Opening(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FacePlacement:
-    """One face in one frame."""
+    """The placement of one face in one frame."""
 
     extent: Extent
-    """Where the mask can be more than 0, in pixels of the crop; multiples of ``LIGHT_STEP``, or the crop's edge."""
+    """Box outside which the mask is 0, in pixels of the crop; multiples of ``LIGHT_STEP``, or the crop's edge."""
     destination: Points
-    """(468, 3) where the source's face is put, in pixels of the extent."""
+    """(468, 3) position of the source's face, in pixels of the extent."""
     landmarks: Points
-    """(468, 3) the target's, in pixels of the extent."""
+    """(468, 3) the target's landmarks, in pixels of the extent."""
     nodes: Map
-    """(h, w, 2) where each node of a coarse grid over the extent lies on the texture, 0..1."""
+    """(h, w, 2) texture coordinates 0..1 of each node of a coarse grid over the extent."""
     hull: bool
-    """Whether the swap shows inside the oval only, not as far as the texture's skirt."""
+    """True: the swap ends at the face oval. False: it reaches to the texture's skirt."""
     face_px: float
-    """The target's width."""
+    """Width of the target's face."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -91,7 +91,8 @@ class FacePlacement:
         return max(0.6, 0.006 * self.face_px)
 
     def light_area(self, size: tuple[int, int]) -> tuple[Mask, float]:
-        """On a grid of ``size`` over the extent: 1 where the light is looked at; sigma of its low-pass, in nodes."""
+        """Area in which light is measured, 1 inside, on a grid of ``size`` over the extent; and sigma of its
+        low-pass, in nodes."""
         oval = scaled(self.destination[OVAL], self.size, size)[:, :2]
         inside = np.zeros(size[::-1], np.uint8)
         fill(inside, [oval], 1, smooth=False)
@@ -99,8 +100,8 @@ class FacePlacement:
         return np.asarray(eroded, np.uint8), LIGHT_SIGMA * float(np.ptp(oval[:, 0]))
 
     def oval(self, size: tuple[int, int]) -> tuple[Mask, float]:
-        """On a grid of ``size`` over the extent: 255 in the face's oval, eroded for its feather or, without the hull,
-        pushed outwards as far as the texture has a skirt; the feather's sigma, in nodes."""
+        """Mask 0..255 of the face oval on a grid of ``size`` over the extent, and the feather's sigma in nodes. The
+        oval is eroded by the feather; without the hull it extends to the texture's skirt."""
         sigma = max(0.7, FEATHER * self.face_px / MASK_STEP)
         oval = scaled(self.destination[OVAL], self.size, size)[:, :2]
         middle = oval.mean(0)
@@ -113,10 +114,11 @@ class FacePlacement:
         return mask, sigma
 
     def openings(self, most_px: int | None = None) -> list[Opening | None]:
-        """Of each of ``RINGS``, None for what is too small to show. Larger ones than ``most_px`` are cut off.
+        """One ``Opening`` for each of ``RINGS``, None if too small to show. Openings larger than ``most_px`` are
+        cropped.
 
-        Each is moved by the affine map that best takes the target's ring of lids or lips onto the destination's: eyes
-        keep round irises, teeth stay straight.
+        The affine map that best fits the target's ring of lids or lips to the destination's moves each opening:
+        irises stay round and teeth straight.
         """
         return [self._opening(ring, most_px) for ring in RINGS]
 
@@ -134,9 +136,9 @@ class FacePlacement:
 
 
 class FaceGeometry:
-    """Of one source, put onto any number of targets. Remembers of each track what its face is like at rest.
+    """Places one source on any number of targets. Stores the neutral expression of each track.
 
-    ``expression``: how much of the target's is followed. ``hull``: as in ``FacePlacement``.
+    ``expression``: share of the target's expression to follow. ``hull``: as in ``FacePlacement``.
     """
 
     def __init__(self, shape: SourceShape, *, expression: float = 1.0, hull: bool = True) -> None:
@@ -144,7 +146,7 @@ class FaceGeometry:
         self._neutrals: dict[int, NeutralExpression] = {}
 
     def place(self, face: Target | BatchedTarget, size: tuple[int, int]) -> FacePlacement | None:
-        """None where nothing of the face lies in its crop of ``size`` = (width, height)."""
+        """Place one face in its crop of ``size`` = (width, height); None if no part of it lies in the crop."""
         destination = self._shape.destination(
             face.landmarks,
             expression=self._expression,
@@ -162,11 +164,12 @@ class FaceGeometry:
         return FacePlacement(extent, inner, landmarks, nodes, self._hull, float(np.ptp(landmarks[:, 0])))
 
     def forget(self, track_id: int) -> None:
-        """Drop what was remembered of a track that has ended."""
+        """Drop the state of a track that has ended."""
         self._neutrals.pop(track_id, None)
 
     def _extent(self, destination: Points, size: tuple[int, int]) -> Extent:
-        """The crop shows a fifth more on each side, for those who ask what is around the face."""
+        """The box that the swap can touch. The crop extends a fifth beyond it, for code that reads the face's
+        surroundings."""
         reach = 3 * FEATHER + (0.0 if self._hull else SKIRT)
         steps = box_of(destination[OVAL], reach) / np.float32(LIGHT_STEP)
         width, height = size
@@ -177,15 +180,15 @@ class FaceGeometry:
 
 
 class BlackLevelTimes:
-    """When each track's black level is measured anew. It is smoothed over time: a hand or a blink changes what is
-    darkest, the lens stays."""
+    """Schedules the measurement of each track's black level. The level is smoothed over time: a hand or a blink
+    changes the darkest pixels, the lens stays the same."""
 
     def __init__(self) -> None:
         self._measured_s: dict[int, float] = {}
 
     def due(self, track_id: int, time_s: float, placed: FacePlacement) -> tuple[Extent, float] | None:
-        """The box to look at, in pixels of the extent, and how much the past still counts, 0..1; None where it is not
-        yet time, or nothing to be seen."""
+        """The box to measure, in pixels of the extent, and the weight of the past value, 0..1; None if not due yet or
+        the box is empty."""
         since = self._measured_s.get(track_id, -math.inf)
         box = clip_box(box_of(placed.landmarks), *placed.size)
         if 0 <= time_s - since < BLACK_LEVEL_EVERY_S or box[0] >= box[2] or box[1] >= box[3]:
@@ -194,12 +197,12 @@ class BlackLevelTimes:
         return box, math.exp(-max(0.0, time_s - since) / BLACK_LEVEL_S)
 
     def forget(self, track_id: int) -> None:
-        """Drop what was remembered of a track that has ended."""
+        """Drop the state of a track that has ended."""
         self._measured_s.pop(track_id, None)
 
 
 def view_of(landmarks: Points, max_px: int) -> tuple[Matrix, tuple[int, int]]:
-    """An upright cut-out of the frame, whole pixels wide, made smaller only where it exceeds ``max_px``."""
+    """An upright view of the frame in complete pixels, scaled down only if it exceeds ``max_px``."""
     x1, y1, x2, y2 = box_of(landmarks, MARGIN)
     x, y = np.floor(x1), np.floor(y1)
     sides = np.maximum(2, np.ceil(np.array([x2 - x, y2 - y]) / LIGHT_STEP)) * LIGHT_STEP
@@ -216,7 +219,7 @@ def grid(size: tuple[int, int], step: float) -> tuple[int, int]:
 
 
 def scaled(points: Points, size: tuple[int, ...], to: tuple[int, ...]) -> Points:
-    """Points of a picture of one size in the same picture at another, pixel centres at whole numbers; z likewise."""
+    """Convert points between two sizes of the same image (pixel centres at integers); z is scaled likewise."""
     factor = np.array([to[0] / size[0], to[1] / size[1]], np.float32)
     moved = points.copy()
     moved[:, :2] = (points[:, :2] + 0.5) * factor - 0.5
@@ -225,7 +228,7 @@ def scaled(points: Points, size: tuple[int, ...], to: tuple[int, ...]) -> Points
 
 
 def affine(moving: Points, fixed: Points) -> Matrix:
-    """(2, 3) least-squares affine map; kept from collapsing where the points are nearly on a line (a shut mouth)."""
+    """Least-squares affine map (2, 3), regularised for points that are nearly collinear (a shut mouth)."""
     mean_a, mean_b = (np.add.reduce(points) / np.float32(len(points)) for points in (moving, fixed))
     a, b = moving - mean_a, fixed - mean_b
     (p, q), (_, r) = (a.T @ a).tolist()
@@ -248,7 +251,7 @@ def _map_nodes(destination: Points, size: tuple[int, int]) -> Map:
 
 @cache
 def _chart_values() -> NDArray[np.float32]:
-    """(504, 3) chart coordinates in 0..1 of a texel's centre, as the rasteriser wants them."""
+    """Chart coordinates (504, 3) of texel centres in 0..1, in the form the rasteriser takes."""
     values = np.ones((len(chart().points), 3), np.float32)
     values[:, :2] = (chart().points[:, :2] + 0.5) / SIZE
     return values

@@ -1,4 +1,4 @@
-"""The swapper ``mesh`` for faces on a GPU: geometry on the host, one upload, pixels there, and nobody waits."""
+"""The swapper ``mesh`` on a GPU: geometry on the host, one upload, pixels on the GPU, no synchronisation."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from rtswap.swappers.mesh.swapper import MeshSwapModel, MeshSwapper, SourceFace
 torch = load_torch()
 
 MODES = ("plain", "captured")
-"""torch's own kernels one after the other, or the same from one CUDA graph per number of faces and side of crops."""
+"""Launch torch's kernels one by one, or replay them as one CUDA graph per number of faces and crop side."""
 TRACKS = 64
-"""Faces of which something is remembered at the same time."""
+"""Tracks whose state is stored at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class GpuMeshSwapper:
 
     def __init__(self, face: SourceFace, *, light: bool = True, device: str = "cuda", mode: str = "plain") -> None:
         if mode not in MODES:
-            raise ValueError(f"pixels are rendered {' or '.join(MODES)}, not {mode}")
+            raise ValueError(f"mode must be {' or '.join(MODES)}, not {mode}")
         self.device = torch.device(device)
         self._host = MeshSwapper(face, light=light)
         self.view, self.swap = self._host.view, self._host.swap
@@ -54,24 +54,24 @@ class GpuMeshSwapper:
         self._face = face_plane(face.texture.face, self.device)
         self._times = BlackLevelTimes()
         self.black_levels = torch.zeros(TRACKS, device=self.device)
-        """Per slot: the target's, as smoothed so far."""
+        """Per slot: the target's smoothed black level."""
         self._slots: dict[int, int] = {}
         self._render: Callable[..., Any] = render
         if mode == "captured":
             self._render = Captured(render, 2, on_gpu=self.device.type == "cuda")
 
     def swap_all(self, targets: TargetBatch, quality: Quality) -> SwappedBatch:
-        """As ``protocols.GpuSwapper``. Sizes are multiples of 8, as ``view`` gives them."""
+        """Implements ``protocols.GpuSwapper``. Sizes are multiples of 8, as ``view`` returns them."""
         rows = uploaded(self.rows(targets.faces, targets.crops.shape[1]), self.device)
         return self.render(targets.crops, rows, light=quality.match_color)
 
     def rows(self, faces: Sequence[BatchedTarget], side: int) -> Row:
-        """(N, B) the host's part: what the GPU must know of each face in crops of ``side``."""
+        """Pack the placement of each face for the GPU, (N, B), for crops of ``side``."""
         rows = [self._row(face, Layout(side)) for face in faces]
         return np.stack(rows) if len(rows) > 1 else rows[0][None]
 
     def render(self, crops: Tensor, rows: Tensor, *, light: bool) -> SwappedBatch:
-        """The GPU's part. ``rows`` (N, B): as ``rows`` gives them, on the GPU."""
+        """Render on the GPU. ``rows`` (N, B): the result of ``rows``, on the GPU."""
         with torch.inference_mode():
             swapped, masks = self._render(
                 crops,
@@ -85,14 +85,14 @@ class GpuMeshSwapper:
         return SwappedBatch(swapped, masks)
 
     def forget(self, track_id: int) -> None:
-        """Drop what was remembered of a track that has ended."""
+        """Drop the state of a track that has ended."""
         self._host.forget(track_id)
         self._slots.pop(track_id, None)
         self._times.forget(track_id)
 
     def slot(self, track_id: int) -> int:
-        """Where the track's state lies on the GPU: its own place as long as there are any; the last is for nobody.
-        With more tracks the oldest loses its."""
+        """The index of a track's state on the GPU. The last slot is for faces without a track. If all slots are
+        taken, the oldest track loses its slot."""
         if track_id not in self._slots:
             taken = set(self._slots.values())
             free = next((slot for slot in range(TRACKS - 1) if slot not in taken), None)
@@ -115,7 +115,7 @@ class GpuMeshSwapper:
     def _black_level_numbers(
         self, face: BatchedTarget, placed: FacePlacement
     ) -> tuple[float, float, float, float, float, float, float]:
-        """The box to look at in the crop, the slot, the past's share, and 1 where the black level is due."""
+        """The box to measure in the crop, the slot, the weight of the past value, and 1 if a measurement is due."""
         slot = self.slot(face.track_id)
         due = self._times.due(face.track_id, face.time_s, placed)
         if due is None:

@@ -1,7 +1,7 @@
-"""The pixels of the swapper ``mesh`` as one function of tensors: no shape, branch or loop depends on a value.
+"""Render the swapper ``mesh`` as one function of tensors. No shape, branch or loop depends on a value, so it can be
+captured into a CUDA graph, once per number of faces and crop side.
 
-So it can be captured into a CUDA graph, once per number of faces and side of their crops.
-The formulas are those of ``swapper`` and ``light``, which say why; the numbers come from ``gpu_rows``.
+The formulas are those of ``swapper`` and ``light``, which explain them; the numbers come from ``gpu_rows``.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from rtswap.swappers.mesh.light import GAIN_LIMITS, GAIN_STEPS, MOST_BLACK
 torch = load_torch()
 
 GREY = (0.114, 0.587, 0.299)
-"""Of B, G and R."""
+"""Weights of B, G and R."""
 
 
 def atlas_of(levels: tuple[Image, ...], device: Device) -> Tensor:
-    """(1, 3, H, W) float32: the largest level at the left, the others below one another at its right."""
+    """Pack the levels into one image, (1, 3, H, W) float32: the largest at the left, the others stacked at its
+    right."""
     sides = [level.shape[0] for level in levels]
     atlas = np.zeros((max(sides[0], sum(sides[1:])), sides[0] + max(sides[1:], default=0), 3), np.float32)
     for level, (_, x, y) in zip(levels, places(levels), strict=True):
@@ -32,13 +33,13 @@ def atlas_of(levels: tuple[Image, ...], device: Device) -> Tensor:
 
 
 def places(levels: tuple[Image, ...]) -> list[tuple[int, int, int]]:
-    """Side, x and y in the atlas of each level."""
+    """Side, x and y of each level in the atlas."""
     sides = [level.shape[0] for level in levels]
     return [(side, sides[0] if index else 0, sum(sides[1:index])) for index, side in enumerate(sides)]
 
 
 def face_plane(face: Mask, device: Device) -> Tensor:
-    """(1, 1, h, w) float32."""
+    """The face mask as (1, 1, h, w) float32."""
     values: NDArray[np.float32] = face.astype(np.float32)
     return torch.from_numpy(values[None, None]).to(device)
 
@@ -52,10 +53,10 @@ def render(
     own_black: float,
     light: bool,
 ) -> tuple[Tensor, Tensor]:
-    """Swapped crops (N, S, S, 3) and their masks (N, S, S), uint8.
+    """Return swapped crops (N, S, S, 3) and their masks (N, S, S), uint8.
 
-    ``crops`` (N, S, S, 3) uint8; ``rows`` (N, B) the bytes of ``mesh_fields.drawn``; ``black_levels`` (T,) the
-    target's, kept from frame to frame and written here.
+    ``crops`` (N, S, S, 3) uint8; ``rows`` (N, B) from ``gpu_rows.pack``; ``black_levels`` (T,) the target's black
+    levels, updated here in every frame.
     """
     count, side = crops.shape[:2]
     layout = fields.Layout(side)
@@ -86,7 +87,8 @@ def render(
 
 
 def _places(numbers: Tensor, count: int, step: float) -> tuple[Tensor, Tensor]:
-    """x, y (N, count, count) in pixels of the extent of every ``step``-th place of the crop, pixel centres whole."""
+    """x, y (N, count, count) in pixels of the extent of every ``step``-th place of the crop; pixel centres at
+    integers."""
     place = (torch.arange(count, device=numbers.device, dtype=torch.float32) + 0.5) * step - 0.5
     x = place[None, None] - numbers[:, fields.EXTENT, None, None]
     y = place[None, :, None] - numbers[:, fields.EXTENT + 1, None, None]
@@ -94,7 +96,7 @@ def _places(numbers: Tensor, count: int, step: float) -> tuple[Tensor, Tensor]:
 
 
 def _on_texture(nodes: Tensor, numbers: Tensor, u: Tensor, v: Tensor, side: Tensor) -> Tensor:
-    """(N, 2, h, w) where places of the extent lie on a texture with ``side`` texels, in these; never off it."""
+    """Texel coordinates (N, 2, h, w) of places in the extent, on a texture of ``side`` texels; never negative."""
     texels = (nodes * side - 0.5).clamp(min=0)
     x1, y1, x2, y2 = numbers[:, fields.EXTENT : fields.GRID].T[:, :, None, None]
     across, down = numbers[:, fields.GRID : fields.LEVEL].T[:, :, None, None]
@@ -103,7 +105,7 @@ def _on_texture(nodes: Tensor, numbers: Tensor, u: Tensor, v: Tensor, side: Tens
 
 
 def _from_atlas(atlas: Tensor, nodes: Tensor, numbers: Tensor, u: Tensor, v: Tensor) -> Tensor:
-    """(N, 3, h, w) the source's skin."""
+    """Sample the source's skin, (N, 3, h, w)."""
     side, left, top = numbers[:, fields.LEVEL : fields.LIGHT].T[:, :, None, None]
     where = _on_texture(nodes, numbers, u, v, side[:, None])
     x, y = (torch.minimum(where[:, k], side - 1) for k in range(2))
@@ -111,14 +113,15 @@ def _from_atlas(atlas: Tensor, nodes: Tensor, numbers: Tensor, u: Tensor, v: Ten
 
 
 def _shown(face: Tensor, nodes: Tensor, numbers: Tensor, count: int, step: int) -> Tensor:
-    """(N, 1, count, count) 0..255 the texture's face mask over a grid of the crop."""
+    """The texture's face mask 0..255 on a grid over the crop, (N, 1, count, count)."""
     side = torch.full_like(numbers[:, 0], face.shape[-1])[:, None, None, None]
     where = _on_texture(nodes, numbers, *_places(numbers, count, step), side)
     return bilinear(face.expand(len(numbers), -1, -1, -1), where[:, 0], where[:, 1]).round()
 
 
 def _enlarged(field: Tensor, numbers: Tensor, u: Tensor, v: Tensor, step: int) -> Tensor:
-    """(N, C, S, S) of a grid over the crop, a node every ``step`` pixels; nodes beyond the extent are not read."""
+    """Enlarge a grid with a node every ``step`` pixels to the crop, (N, C, S, S); nodes outside the extent are not
+    read."""
     x1, y1, x2, y2 = numbers[:, fields.EXTENT : fields.GRID].T[:, :, None, None] / step
     x = torch.minimum(((u + 0.5) / step - 0.5).clamp(min=0), x2 - x1 - 1) + x1
     y = torch.minimum(((v + 0.5) / step - 0.5).clamp(min=0), y2 - y1 - 1) + y1
@@ -128,7 +131,7 @@ def _enlarged(field: Tensor, numbers: Tensor, u: Tensor, v: Tensor, step: int) -
 def _light(
     swapped: Tensor, target: Tensor, inside: Tensor, numbers: Tensor, black_level: Tensor, own: float
 ) -> tuple[Tensor, Tensor]:
-    """Gain (N, 1, h, w) and offset (N, 3, h, w) that put the source into the target's light, on the light's grid:
+    """Gain (N, 1, h, w) and offset (N, 3, h, w) on the light grid that put the source into the target's light:
     ``light.normalized_low_passes`` and ``light.relight``."""
     blocks = (torch.nn.functional.avg_pool2d(planes, LIGHT_STEP) for planes in (target, swapped))
     share = inside[:, None]
@@ -144,13 +147,13 @@ def _light(
 
 
 def _above(field: Tensor, black_level: Tensor) -> Tensor:
-    """(N, 1, h, w) light less the black level (N,), as ``light._above``."""
+    """Light above the black level (N,), (N, 1, h, w), as ``light._above``."""
     light = field.sum(1, keepdim=True)
     return light - torch.minimum(3 * black_level[:, None, None, None], MOST_BLACK * light)
 
 
 def _followed_black_level(planes: Tensor, numbers: Tensor, black_levels: Tensor) -> Tensor:
-    """(N,) the target's black level after this frame; written where it was due."""
+    """The target's black level after this frame (N,); updates ``black_levels`` where a measurement is due."""
     slot = numbers[:, fields.BLACK + 4].long()
     past = black_levels.index_select(0, slot)
     share, due = numbers[:, fields.BLACK + 5], numbers[:, fields.BLACK + 6]
@@ -161,7 +164,7 @@ def _followed_black_level(planes: Tensor, numbers: Tensor, black_levels: Tensor)
 
 
 def _black_level(planes: Tensor, numbers: Tensor) -> Tensor:
-    """(N,) ``light.black_level_of`` every second pixel of a box: its level is found by halving, in eight counts."""
+    """``light.black_level_of`` on every second pixel of a box, (N,): a binary search with eight counts."""
     count, _, side, _ = planes.shape
     x1, y1, x2, y2 = numbers[:, fields.BLACK : fields.BLACK + 4].T[:, :, None, None]
     step = 2 * torch.arange(side // 2, device=planes.device, dtype=torch.float32)
@@ -181,7 +184,7 @@ def _black_level(planes: Tensor, numbers: Tensor) -> Tensor:
 
 
 def _with_openings(swapped: Tensor, own: Tensor, rings: Tensor, numbers: Tensor, u: Tensor, v: Tensor) -> Tensor:
-    """The target's own eyes and the inside of its mouth in their places, as on the host."""
+    """Paste the target's own eyes and inside of the mouth into the openings, as on the host."""
     count, _, side, _ = rings.shape
     sigma, radius = numbers[:, fields.RING_BLUR : fields.RING_BLUR + 2].unbind(1)
     blur = gaussian(side, sigma, radius)[:, None]
@@ -202,6 +205,6 @@ def _with_openings(swapped: Tensor, own: Tensor, rings: Tensor, numbers: Tensor,
 
 
 def _feathered(oval: Tensor, shown: Tensor, numbers: Tensor) -> Tensor:
-    """(N, 1, h, w) 0..255 on the mask's grid: blurred, without the photo's hair."""
+    """The mask 0..255 on its grid, (N, 1, h, w): blurred, without the photo's hair."""
     blur = gaussian(oval.shape[-1], *numbers[:, fields.MASK : fields.BLACK].unbind(1))
     return torch.minimum((blur @ oval @ blur.mT).round(), shown)[:, None]

@@ -1,8 +1,8 @@
-"""What the GPU must know to render one face of the swapper ``mesh``: its placement, packed into bytes on the host.
+"""Pack the placement of one face of the swapper ``mesh`` into bytes for the GPU.
 
-468 points, a coarse map and polygons that OpenCV draws, so that both swappers agree: 100 to 300 kB. All that has as
-many values as the crop has pixels is the GPU's (``gpu_pixels``). Sizes depend on the side of the crop alone, so that
-one captured graph serves.
+The host packs 468 points, a coarse map and polygons drawn by OpenCV, so that both swappers agree: 100 to 300 kB.
+Everything with one value per pixel of the crop is computed on the GPU (``gpu_pixels``). Sizes depend only on the side
+of the crop, so that one captured graph serves.
 """
 
 from __future__ import annotations
@@ -18,31 +18,32 @@ from rtswap.vision.geometry import inverse
 Row = NDArray[np.uint8]
 
 NODES = MAP_NODES + 1
-"""Side of the square in which the map lies; beyond the map it is never read."""
+"""Side of the square that holds the map; nothing beyond the map is read."""
 NUMBERS = 64
 """Floats per face."""
 EXTENT, GRID, LEVEL, LIGHT, MASK, BLACK, RING = 0, 4, 6, 9, 11, 13, 20
-"""Where they lie: x1 y1 x2 y2 of what is swapped; nodes across and down; the texture level's side, x, y in the atlas;
-sigma and radius of the light's blur, and of the mask's; the black level's x1 y1 x2 y2, its slot, the past's share,
-1 = due; for each ring 10: crop of the ring -> crop affine (6), x y width height, then sigma and radius."""
+"""Offsets of the floats: x1 y1 x2 y2 of the extent; nodes across and down; the texture level's side, x, y in the
+atlas; sigma and radius of the light's blur, and of the mask's; the black level's x1 y1 x2 y2, its slot, the weight of
+the past value, 1 = due; for each ring 10: affine from the ring's crop to the crop (6), x y width height; then sigma
+and radius."""
 RING_NUMBERS = 10
 RING_BLUR = RING + 3 * RING_NUMBERS
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where the parts of a face's bytes begin, for crops of one side."""
+    """Byte offsets of the parts of a face's row, for crops of one side."""
 
     side: int
 
     @property
     def light(self) -> int:
-        """Side of the light's grid."""
+        """Side of the light grid."""
         return self.side // LIGHT_STEP
 
     @property
     def mask(self) -> int:
-        """Side of the mask's grid."""
+        """Side of the mask grid."""
         return self.side // MASK_STEP
 
     @property
@@ -52,7 +53,7 @@ class Layout:
 
     @property
     def edges(self) -> tuple[int, int, int, int, int, int]:
-        """Numbers, map, light, mask and rings lie between these, in bytes."""
+        """Byte offsets that separate numbers, map, light, mask and rings."""
         edges = [0]
         parts = (4 * NUMBERS, 8 * NODES * NODES, self.light**2, self.mask**2, 3 * self.ring**2)
         for part in parts:
@@ -66,7 +67,8 @@ class Layout:
 
 
 def pack(layout: Layout, placed: FacePlacement) -> tuple[Row, NDArray[np.float32]]:
-    """(B,) the bytes of one face, and a view of their numbers: level and black level are still to be written."""
+    """Return the bytes of one face (B,) and a view of their numbers; the caller writes texture level and black
+    level."""
     row = np.zeros(layout.size, np.uint8)
     edges = layout.edges
     numbers = row[: edges[1]].view(np.float32)
@@ -85,7 +87,8 @@ def pack(layout: Layout, placed: FacePlacement) -> tuple[Row, NDArray[np.float32
 
 
 def pack_nothing(layout: Layout, slot: int) -> Row:
-    """A face of which nothing is in its crop: an empty extent, so that the mask is 0. ``slot``: nobody's."""
+    """A row for a face outside its crop: an empty extent, so that the mask is 0. ``slot``: the slot for faces without
+    a track."""
     row = np.zeros(layout.size, np.uint8)
     numbers = row[: layout.edges[1]].view(np.float32)
     numbers[:] = 1
@@ -95,13 +98,13 @@ def pack_nothing(layout: Layout, slot: int) -> Row:
 
 
 def _part(grid: NDArray[np.uint8], extent: Extent, step: int) -> NDArray[np.uint8]:
-    """The nodes of a grid over the crop that lie in the extent: a view."""
+    """View of the nodes of a grid over the crop that lie in the extent."""
     x1, y1, x2, y2 = (edge // step for edge in extent)
     return grid[y1:y2, x1:x2]
 
 
 def _pack_openings(rings: NDArray[np.uint8], numbers: NDArray[np.float32], placed: FacePlacement) -> None:
-    """1 in each opening, and how the target's own is moved there."""
+    """Write a mask with 1 in each opening, and the map that moves the target's pixels there."""
     feather = placed.opening_feather
     numbers[RING_BLUR : RING_BLUR + 2] = feather, _radius(feather, 4)
     for index, opening in enumerate(placed.openings(rings.shape[1])):
@@ -114,5 +117,5 @@ def _pack_openings(rings: NDArray[np.uint8], numbers: NDArray[np.float32], place
 
 
 def _radius(sigma: float, reach: int) -> int:
-    """Of the kernel that OpenCV takes: ``reach`` is 3 for bytes, 4 for floats."""
+    """Radius of the kernel that OpenCV uses: ``reach`` is 3 for bytes, 4 for floats."""
     return (round(sigma * reach * 2 + 1) | 1) // 2

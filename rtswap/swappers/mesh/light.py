@@ -1,12 +1,12 @@
-"""The target's light on the source's skin.
+"""Put the target's light on the source's skin.
 
-``out = low(target) + gain * (source - low(source))``: the slow part of the picture (light, skin tone) is the
-target's, the features are the source's, made stronger or weaker as the target is lighter or darker there. Because
-both low-passes are smooth they are kept on a small grid; what reaches full size is one gain and one offset.
+``out = low(target) + gain * (source - low(source))``: low frequencies (light, skin tone) come from the target,
+features from the source, with a gain that follows the target's lightness. Both low-passes are smooth, so they are
+computed on a small grid; only one gain and one offset are enlarged to full size.
 
-Cheap and fogged lenses raise the picture's *black level* (veiling glare): what is black in the world is grey in it.
-Light is counted from that level upwards, or brows from a clear photo would be blacker than anything in a webcam's
-picture.
+Cheap and fogged lenses raise the *black level* of the frame (veiling glare): what is black in the world is grey in
+the frame. Light is measured above that level; otherwise brows from a clear photo would be blacker than anything in a
+webcam's frame.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ from rtswap.vision.resample import resized
 Field = NDArray[np.float32]
 
 GAIN_LIMITS = (0.4, 1.6)
-"""Beyond these, noise and contrast of a dark photo would glare on a light target, and the reverse."""
+"""Limits of the gain: beyond them the noise and contrast of a dark photo would glare on a light target, and the
+reverse."""
 MOST_BLACK = 0.6
-"""Of the light at a place: the black level is never taken for more."""
+"""Upper bound on the black level, as a share of the light at a place."""
 GAIN_STEPS = 150
-"""Gains are kept in 8 bits, as multiples of 1 / 150: 1.7 at most, and never off by more than one level of 255."""
+"""Gains are stored in 8 bits as multiples of 1 / 150: at most 1.7, with an error of at most one level of 255."""
 
 
 def normalized_low_passes(first: Field, second: Field, inside: Field, sigma: float) -> tuple[Field, Field]:
-    """Gaussians of two pictures (h, w, 3) over ``inside`` (h, w) 0..1 alone, continued for 3 ``sigma`` beyond it.
+    """Gaussians of two images (h, w, 3) normalised over ``inside`` (h, w) 0..1, continued for 3 ``sigma`` beyond it.
 
     One blur of seven planes takes half the time of four.
     """
@@ -42,7 +43,8 @@ def normalized_low_passes(first: Field, second: Field, inside: Field, sigma: flo
 
 
 def black_level_of(face: Image) -> float:
-    """0..255, the level below which lies a hundredth of a face: pupils, lashes, nostrils are black but for the lens.
+    """The level 0..255 below which a hundredth of a face lies: pupils, lashes and nostrils are black except for lens
+    glare.
 
     The dark channel of He, Sun and Tang (Single Image Haze Removal, CVPR 2009) in its simplest form.
     """
@@ -50,7 +52,7 @@ def black_level_of(face: Image) -> float:
     counts = np.asarray(cv2.calcHist([grey], [0], None, [256], [0, 256])).ravel()
     below, share = np.cumsum(counts), 0.01 * grey.size
     level = int(np.searchsorted(below, share))
-    return float(level + 1 - (below[level] - share) / counts[level])  # between levels: no jumps by whole ones
+    return float(level + 1 - (below[level] - share) / counts[level])  # interpolated between levels: no jumps
 
 
 def relight(
@@ -58,8 +60,8 @@ def relight(
 ) -> None:
     """Put ``source`` (H, W, 3) into the target's light, in place; the low-passes are (h, w, 3) over the same area.
 
-    In 8 bits throughout, four times as fast as in floats. A highlight that saturates after the gain stays one: an
-    offset that would have brought it back is small where hues are alike.
+    8 bits throughout, four times as fast as floats. A highlight that saturates after the gain stays saturated; where
+    hues are alike, the offset that could recover it is small.
     """
     ratio = _above(target_low, target_black) / np.maximum(_above(source_low, source_black), 1.0)
     gain = np.round(np.clip(ratio, *GAIN_LIMITS) * GAIN_STEPS)
@@ -71,11 +73,11 @@ def relight(
 
 
 def _above(field: Field, black_level: float) -> Field:
-    """(h, w) light over all three colours above the black level, at least 1 - ``MOST_BLACK`` of it."""
+    """Light (h, w), summed over the colours, above the black level; at least 1 - ``MOST_BLACK`` of the light."""
     light = field[..., 0] + field[..., 1] + field[..., 2]  # seven times as fast as .sum(2)
     return np.asarray(light - np.minimum(np.float32(3 * black_level), np.float32(MOST_BLACK) * light), np.float32)
 
 
 def _full(field: NDArray[np.floating], size: tuple[int, int]) -> Image:
-    """A small field, its negative part left out, at full size in 8 bits."""
+    """Enlarge a small field to full size in 8 bits; negative values become 0."""
     return resized(np.clip(field, 0, 255).astype(np.uint8), size)

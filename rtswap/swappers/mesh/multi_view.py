@@ -1,4 +1,4 @@
-"""One skin out of several looks at it: photos from different sides, and the mirrored half for what nobody saw."""
+"""Merge the views of several photos into one skin texture; fill places that none shows from the mirrored half."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, Field, ramp
 from rtswap.vision.resample import blurred, resized
 
 BETTER, MUCH_BETTER = 0.12, 0.4
-"""How much better than the photos before it another one must have seen a place to be mixed in, to be taken alone."""
+"""How much better than earlier photos a further photo must show a place to be blended in, and to replace it."""
 FAIR, GOOD = 0.25, 0.6
-"""How squarely a place must have been seen: below the first the mirrored half is as good, above the second worse."""
+"""How squarely a place must be seen: below the first the mirrored half replaces it, above the second it never
+does."""
 SEAM = 2.0
-"""Coarse texels: sigma of the seams."""
+"""Sigma of the seams in coarse texels."""
 LIGHT = 10.0
-"""Coarse texels: sigma of the light that is matched across a seam."""
+"""Sigma in coarse texels of the light that is matched across a seam."""
 BLACK, BLOWN = (8.0, 24.0), (246.0, 254.0)
-"""Where lightness has no detail left."""
+"""Lightness ranges without detail."""
 
 
 class PhotoView(NamedTuple):
@@ -30,18 +31,18 @@ class PhotoView(NamedTuple):
     image: Image
     """(512, 512, 3)"""
     seen: Field
-    """(128, 128) 0..1 how squarely the camera looked at it."""
+    """(128, 128) 0..1 how squarely the camera saw each place."""
     face: Mask
     """(128, 128) 255 = face, 0 = hair or background."""
 
     @property
     def worth(self) -> Field:
-        """(128, 128) 0..1 how well the skin can be known from it."""
+        """(128, 128) 0..1 how reliable the photo is at each place."""
         return np.asarray(self.seen * (self.face / np.float32(255)) * _exposed(self.image), np.float32)
 
 
 def merged(views: Sequence[PhotoView]) -> PhotoView:
-    """The first view, and where others saw the skin better, those, in the light of the first."""
+    """The first view, replaced by others where they show the skin better, in the light of the first."""
     whole = views[0]
     for view in views[1:]:
         mine, theirs = whole.worth, view.worth
@@ -55,7 +56,8 @@ def merged(views: Sequence[PhotoView]) -> PhotoView:
 
 
 def completed(view: PhotoView) -> tuple[Image, Mask]:
-    """What was not seen, is hair, or has no detail, filled with the other half where that is better; and its mask."""
+    """Fill places that are unseen, hair or without detail from the mirrored half where that is better; return image
+    and mask."""
     mine = view.worth
     theirs = mine[:, ::-1]
     share = ramp(theirs - mine, 0.2, 0.45) * (1 - ramp(mine, FAIR, GOOD))
@@ -77,9 +79,10 @@ def _blend(first: Mask, second: Mask, share: Field) -> Mask:
 
 
 def _matched(image: Image, like: Image, common: Field) -> Image:
-    """``image`` with its slow light and colour brought to ``like``'s, by what both saw well; continued beyond."""
+    """Match the low-frequency light and colour of ``image`` to ``like`` where both show the skin well, extended
+    beyond."""
     mine, theirs = (np.asarray(resized(one, (COARSE, COARSE), cv2.INTER_AREA), np.float32) for one in (image, like))
-    weight = ramp(common, 0.3, 0.6)  # what was seen aslant is smeared
+    weight = ramp(common, 0.3, 0.6)  # obliquely seen skin is smeared
     share = (blurred(weight, LIGHT) + np.float32(0.02))[..., None]
     ratio = np.log((theirs + 4) / (mine + 4)) * weight[..., None]
     if weight.sum() < 0.01 * weight.size:
@@ -91,7 +94,7 @@ def _matched(image: Image, like: Image, common: Field) -> Image:
 
 
 def _exposed(image: Image) -> Field:
-    """(128, 128) 1 where the picture has detail, towards 0 where it is black or blown out over some width."""
+    """1 where the image has detail, falling to 0 where it is black or blown out over some width, (128, 128)."""
     small = resized(image, (COARSE, COARSE), cv2.INTER_AREA)
     light = np.asarray(blurred(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), 2.0), np.float32)
     return ramp(light, *BLACK) * (1 - ramp(light, *BLOWN))

@@ -1,9 +1,9 @@
-"""What a target's face does, apart from what it is: its face at rest, learnt while the stream runs.
+"""Learn a target's neutral expression while the stream runs, to separate expression from face shape.
 
-A mouth that is wide may be smiling or just be wide. Which it is shows in time: each measure's usual value is
-followed as a running quantile (a mouth is at rest when it is rather shut, an eye when it is rather open), whatever
-else the mesh does (brows, cheeks, jaw) as the difference from its slow mean. Nothing here jumps: what is known within
-``WARM_S`` takes the place of what was supposed at first within ``SETTLE_S``.
+A wide mouth may smile or just be wide; only time tells which. A running quantile follows the usual value of each
+measure (at rest a mouth is rather shut, an eye rather open). All other motion of the mesh (brows, cheeks, jaw) is the
+difference from its slow mean. Nothing jumps: what is learnt within ``WARM_S`` replaces the initial guess within
+``SETTLE_S``.
 """
 
 from __future__ import annotations
@@ -17,39 +17,39 @@ from numpy.typing import NDArray
 Vector = NDArray[np.float32]
 
 WARM_S = 2.0
-"""How long it takes to know what is usual."""
+"""Time needed to learn what is usual."""
 SETTLE_S = 30.0
-"""How long what is shown takes to move there. Where it took two seconds, openings of the swap correlated with the
-target's by 0.5 to 0.7 over clips of three seconds, for the drift was as large as what the faces did; now by 0.96 to
-1. A mouth that is a little too wide for a while is nobody's loss."""
+"""Time over which the shown face moves to what was learnt. With two seconds, openings of the swap correlated with the
+target's by 0.5 to 0.7 over clips of three seconds, since the drift was as large as the expressions; now by 0.96 to 1.
+A mouth that is slightly too wide for a while is acceptable."""
 QUANTILES: Vector = np.array([0.25, 0.4, 0.5, 0.65, 0.65], np.float32)
-"""Of mouth opening, mouth width, corner lift and both eyes' opening: where their rest lies among all that is seen."""
+"""Quantiles of the rest position of mouth opening, mouth width, corner lift and both eyes' opening."""
 QUICK, SLOW = 2.0, 0.03
-"""Steps per second, in units of ``spread``, with which a quantile is sought at first, and later on."""
+"""Step sizes of the quantile search per second, in units of ``spread``, at first and later on."""
 REACH = 2.5
-"""A face at rest lies within so many ``spread`` of the mean face: a smile held for long stays a smile."""
+"""A neutral face lies within this many ``spread`` of the mean face: a long smile stays a smile."""
 DRIFT_S = 12.0
-"""Time constant of the slow mean in the end; at the beginning it is the plain mean of what was seen."""
+"""Final time constant of the slow mean; it starts as the plain mean."""
 LONGEST_STEP_S = 0.1
 QUIET = 0.012
-"""Inter-ocular distances below which a point's difference is noise of the landmarks, and is left out."""
+"""Inter-ocular distances below which the difference of a point is landmark noise, and is ignored."""
 
 
 class Motion(NamedTuple):
-    """What the face does now."""
+    """What the face does now, relative to its neutral expression."""
 
     first: Vector
-    """(5,) its measures when it was first seen."""
+    """(5,) its measures in the first frame."""
     rest: Vector
     """(5,) its measures at rest."""
     settled: float
-    """0..1: how far what was supposed of its rest at ``first`` has given way to ``rest``."""
+    """0..1: how far the initial guess made at ``first`` has been replaced by ``rest``."""
     others: NDArray[np.float32]
-    """(468, 3) how far the points are from their rest by what the measures do not tell, already times certainty."""
+    """(468, 3) displacement of the points from rest that the measures do not explain, times certainty."""
 
 
 class NeutralExpression:
-    """One per track. ``mean`` (5,): the mean face's measures; ``spread`` (5,): by how much people differ."""
+    """Tracks one face. ``mean`` (5,): the mean face's measures; ``spread`` (5,): how much people differ."""
 
     def __init__(self, mean: Vector, spread: Vector) -> None:
         self._low, self._high = mean - REACH * spread, mean + REACH * spread
@@ -63,10 +63,10 @@ class NeutralExpression:
     def update(
         self, measured: Vector, others: NDArray[np.float32], trust: NDArray[np.float32], time_s: float
     ) -> Motion:
-        """``measured`` (5,); ``others`` (468, 3) the frontal mesh less what the measures tell; ``trust`` (468, 1)
-        0..1: how well each point is seen."""
+        """Update with one frame. ``measured`` (5,); ``others`` (468, 3) the frontal mesh minus what the measures
+        explain; ``trust`` (468, 1) 0..1: how well each point is seen."""
         passed = time_s - self._last_s
-        step_s = min(passed, LONGEST_STEP_S) if passed > 0 else 0.0  # NaN at first, and where clocks run backwards
+        step_s = min(passed, LONGEST_STEP_S) if passed > 0 else 0.0  # NaN at first; clocks may run backwards
         self._last_s = time_s
         if self._first is None:
             self._first, self._mean = measured.copy(), others.copy()
@@ -84,6 +84,6 @@ class NeutralExpression:
 
 
 def _eased(share: float) -> float:
-    """0..1, slowly at both ends."""
+    """Ease in and out, 0..1."""
     share = min(share, 1.0)
     return share * share * (3 - 2 * share)

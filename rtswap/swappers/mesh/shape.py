@@ -1,11 +1,10 @@
-"""Where the source's face would have its 468 points if it made the target's expression in the target's pose.
+"""Compute the source's 468 points with the target's pose and expression.
 
-The source's own shape comes from its photo, brought to the canonical pose. What the target's face *does* is read
-as five measures (mouth opening, mouth width, lift of its corners, opening of either eye). Its difference from the
-target's face at rest (``neutral``) is added to the source's, along directions that were learnt by linear regression
-over faces of people who do not exist (``training/canonical.py``); what else moves, brows and cheeks and jaw, is added
-as it is. Towards the face oval the result fades into the target's own points, so that the background need not be
-warped.
+The source's shape comes from its photo, brought to the canonical pose. Five measures describe the target's expression
+(mouth opening, mouth width, lift of its corners, opening of either eye). Their difference from the target's neutral
+expression (``neutral``) is added to the source's along directions that linear regression learnt over faces of people
+who do not exist (``training/canonical.py``). Other motion, of brows, cheeks and jaw, is added directly. Towards the
+face oval the result fades into the target's own points, so that the background needs no warping.
 """
 
 from __future__ import annotations
@@ -26,19 +25,20 @@ Vector = NDArray[np.float32]
 PERSONAL: Vector = np.array([0.02, 0.08, 0.02, 0.03, 0.03], np.float32)
 """Inter-ocular distances by which people with the same expression differ: half to one standard deviation."""
 FOLLOW: Vector = np.array([1.0, 0.4, 0.6, 0.4, 0.4], np.float32)
-"""How much of a difference up to ``PERSONAL`` is followed. What lies beyond is expression, and followed wholly."""
+"""Share of a difference up to ``PERSONAL`` that is followed. Anything beyond is expression, and followed
+completely."""
 
 OWN: Vector = np.array([2, 1, 1, 2, 2], np.float32)
-"""How many ``PERSONAL`` of what a photo shows are taken for the person's own. Most people smile in photos."""
+"""Multiples of ``PERSONAL`` in a photo that count as the person's own shape. Most people smile in photos."""
 
 EYES, OPENINGS = [3, 4], [0, 3, 4]
-"""Which of the measures are openings, that cannot be less than shut."""
+"""Indices of the measures that are openings: they cannot be less than shut."""
 SHUT = 0.02
-"""Inter-ocular distances below which an eye is taken for shut."""
+"""Inter-ocular distances below which an eye counts as shut."""
 STRAIGHT, TURNED = 0.9, 0.7
-"""Cosines of the head's turn between which little-known points cease to be followed: 25 to 45 degrees."""
+"""Cosines of the head's turn over which uncertain points fade out: 25 to 45 degrees."""
 OVAL_FADE = 0.35
-"""Inter-ocular distances over which the destination passes from the target's oval to the source's shape."""
+"""Inter-ocular distances over which the destination fades from the target's oval to the source's shape."""
 
 UPPER_LIDS, LOWER_LIDS = ([160, 159, 158], [387, 386, 385]), ([144, 145, 153], [373, 374, 380])
 
@@ -55,7 +55,7 @@ def measures(frontal: Points) -> Vector:
 
 
 def rigid_weights(mean: NDArray[np.floating]) -> Vector:
-    """(468,) how much each point of the mean mesh says of the head's pose: little where expressions move it."""
+    """Weight of each point of the mean mesh for the head pose, (468,): low where expressions move it."""
     weights = np.ones(468, np.float32)
     weights[mean[:, 1] > 0.25] = 0.15
     weights[[*LEFT_EYE, *RIGHT_EYE]] = 0.5
@@ -69,7 +69,7 @@ def _rigid_weights() -> Vector:
 
 @cache
 def inner_weights() -> Vector:
-    """(468, 1) 0 on the face oval, 1 from OVAL_FADE inwards, smooth between."""
+    """0 on the face oval, 1 from OVAL_FADE inwards, smooth between, (468, 1)."""
     mesh = canonical().mesh[:, :2]
     distance = np.linalg.norm(mesh[:, None] - mesh[None, OVAL], axis=2).min(1)
     t = np.clip(distance / OVAL_FADE, 0, 1)
@@ -77,19 +77,19 @@ def inner_weights() -> Vector:
 
 
 def to_canonical(mesh: Points) -> Points:
-    """(3, 4) similarity that brings a mesh to the canonical pose."""
+    """Similarity (3, 4) that brings a mesh to the canonical pose."""
     return similarity(mesh, canonical().mesh, _rigid_weights())
 
 
 @cache
 def mean_measures() -> Vector:
-    """(5,) of the mean face, which is at rest."""
+    """Measures (5,) of the mean face, which is at rest."""
     return measures(canonical().mesh)
 
 
 @dataclass(frozen=True, slots=True)
 class SourceShape:
-    """What the photo says of the form of the source's face."""
+    """The shape of the source's face, from the photo."""
 
     frontal: Points
     """(468, 3) the source's mesh in the canonical pose."""
@@ -103,8 +103,8 @@ class SourceShape:
 
     @property
     def rest(self) -> Vector:
-        """(5,) the measures without the expression in the photo, so far as that exceeds what is personal: a photo
-        that smiles makes no face that always smiles."""
+        """(5,) the measures without the photo's expression beyond what is personal: a smiling photo must not make a
+        face that always smiles."""
         low, high = mean_measures() - OWN * PERSONAL, mean_measures() + OWN * PERSONAL
         low[0], high[0] = 0, mean_measures()[0]  # the mean face shows some teeth; a mouth at rest is shut
         return np.clip(self.measured, low, high)
@@ -118,10 +118,11 @@ class SourceShape:
         visibility: Vector | None = None,
         time_s: float = 0.0,
     ) -> Points:
-        """(468, 3) in the target's pixels. ``expression``: how much of what the target's face does is followed.
+        """Return the source's points in the target's pixels, (468, 3). ``expression``: share of the target's
+        expression to follow.
 
-        ``neutral``: what is known of the target's face at rest, which learns from this frame; without it, or before
-        it has learnt, differences are followed as far as they are larger than those between people.
+        ``neutral``: the target's neutral expression, updated with this frame. Without it, or before it has learnt,
+        differences are followed only as far as they exceed those between people.
         """
         pose = to_canonical(target)
         now = transform(pose, target)
@@ -141,36 +142,36 @@ class SourceShape:
         return (target + inner_weights() * (own - target)).astype(np.float32)
 
     def _following(self, measured: Vector, from_rest: Vector) -> Vector:
-        """(5,) what the source's measures should be where the target's are ``measured`` and ``from_rest`` at rest."""
+        """Measures (5,) of the source when the target's are ``measured``, and ``from_rest`` at rest."""
         goal = self.rest + measured - from_rest
         goal[EYES] = self.rest[EYES] * (measured[EYES] / np.maximum(from_rest[EYES], SHUT))  # shut stays shut
         return np.asarray(goal, np.float32)
 
     def _supposed(self, first: Vector) -> Vector:
-        """(5,) the target's measures at rest, from a first look: with them the first picture follows ``_guess``, and
-        what the face does from then on is followed wholly."""
+        """Guess the target's measures at rest (5,) from the first frame: the first frame then follows ``_guess``, and
+        later expressions are followed completely."""
         guess = self._guess(first)
         supposed = self.rest + first - guess
         wide = self.rest[EYES] * first[EYES] / np.maximum(guess[EYES], SHUT)
         low, high = mean_measures() - PERSONAL, mean_measures() + 2 * PERSONAL
-        supposed[EYES] = np.clip(wide, low[EYES], high[EYES])  # it may have begun with a blink
+        supposed[EYES] = np.clip(wide, low[EYES], high[EYES])  # the first frame may show a blink
         return np.asarray(supposed, np.float32)
 
     def _guess(self, measured: Vector) -> Vector:
-        """(5,) what the source's measures should be while nothing is known of the target's face at rest."""
+        """Measures (5,) of the source while the target's neutral expression is unknown."""
         difference = measured - self.measured
         personal = np.clip(difference, -PERSONAL, PERSONAL)
         return np.asarray(self.measured + difference - (1 - FOLLOW) * personal, np.float32)
 
 
 def moved_by(difference: Vector) -> Points:
-    """(468, 3) how a mesh moves when its measures change by ``difference`` (5,)."""
+    """Displacement of a mesh (468, 3) when its measures change by ``difference`` (5,)."""
     moved = difference @ canonical().expression.reshape(len(difference), -1)
     return np.asarray(moved.reshape(-1, 3), np.float32)
 
 
 def _trust(pose: NDArray[np.float32], visibility: Vector | None) -> NDArray[np.float32]:
-    """(468, 1) 0..1 how well each point's place in the canonical pose is known: less the farther the head turns."""
+    """Certainty of each point in the canonical pose, 0..1 (468, 1): falls as the head turns."""
     facing = abs(float(pose[2, 2])) / float(np.linalg.norm(pose[2, :3]))
     frontal = np.float32(min(max((facing - TURNED) / (STRAIGHT - TURNED), 0.0), 1.0))
     if visibility is None:

@@ -1,10 +1,10 @@
-"""Which part of a photo is face: no fringe, no hair beside the cheeks, no hat, no background gets pasted.
+"""Find the part of a photo that is face, so that no fringe, hair beside the cheeks, hat or background is pasted.
 
-The photo itself says what its hair and its background look like, outside the face, and what its skin looks like, in
-the middle. Between them a cut is made where the picture has edges (GrabCut, Rother et al. 2004). It never takes away
-eyes, brows, lips and beard; dark lenses are, with the eyes' whole surroundings. The network that sees what hides a
-target's face sees it in photos, too: a fringe, a lock over a brow, a hand at the chin. Where it sees glasses, thin
-dark lines that hang together with what it sees are their rims: it alone would leave half of them.
+The photo shows its own hair and background outside the face, and its skin in the middle. GrabCut (Rother et al. 2004)
+cuts between them along image edges. It never removes eyes, brows, lips and beard; dark lenses are removed with the
+complete area around the eyes. The occlusion network finds a fringe, a lock over a brow or a hand at the chin in
+photos as it does in frames. Where it finds glasses, thin dark lines connected to its mask are their rims: the network
+alone would miss half of them.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ from rtswap.vision.resample import blurred, looked_up, resized
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
 
 AROUND = 0.45
-"""How far beyond the oval the photo is looked at, in distances from the face's middle: hair, hat, background."""
+"""How far beyond the oval the photo is read, in distances from the face's centre: hair, hat, background."""
 PAD = 28
-"""Coarse texels of room for that on each side of the chart."""
+"""Padding for that area in coarse texels on each side of the chart."""
 STEP = 2
 """Coarse texels per node of the grid that is cut: the cut takes most of the time."""
 ROUNDS = 2
@@ -44,31 +44,35 @@ LIDS_AND_CHEEKS = (
     ([228, 229, 230, 231, 223, 222], [50, 205, 187, 207]),
     ([448, 449, 450, 451, 443, 442], [280, 425, 411, 427]),
 )
-"""Points around either eye where glasses would be, and points where they would not."""
+"""Points around either eye that glasses would cover, and points that they would not."""
 DARK_LENS = 0.33
-"""Lightness under and over the eyes, relative to the cheeks', below which they are taken for dark glasses."""
+"""Lightness under and over the eyes, relative to the cheeks', below which the person wears dark glasses."""
 
 LENS_REACH = 14.0
-"""Coarse texels around eyes and brows to which glasses reach."""
+"""How far glasses reach from eyes and brows, in coarse texels."""
 DARKER, OTHER_HUE = 18.0, 14.0
-"""How much darker than the cheeks (36 is half as light), or how far off in chromaticity, is not skin there."""
+"""How much darker than the cheeks (36 is half as light), or how far off in chromaticity, a place near the eyes is not
+skin."""
 BRIDGE = [168, 6]
-"""Points of the nose between the eyes, over which glasses lie."""
+"""Points of the nose between the eyes, where glasses sit."""
 RIMS_REACH = 22.0
-"""Coarse texels from the eyes within which rims lie."""
+"""How far from the eyes rims can lie, in coarse texels."""
 RIM, RIM_DARKER, LASHES = 11, 9.0, 3.0
-"""Coarse texels across, that no rim exceeds; how much darker it is than what is around it (36 is half as light); and
+"""Largest width of a rim in coarse texels; how much darker it is than its surroundings (36 is half as light); and
 texels around the eyes in which dark lines are lashes."""
 OPEN, SHUT = 0.35, 0.6
-"""How sure the network is that something lies on the skin: from where on less of the photo is taken, and none."""
+"""Confidence of the network where the photo starts to fade out, and where it is left out."""
 AT_THE_EDGE = 0.1
-"""Inter-ocular distances from the oval, within which hair and hats begin. What lies in the midst is a glint."""
+"""Inter-ocular distances from the oval within which hair and hats begin. A region that starts farther inside is a
+glint."""
 
 
 def face_mask(portrait: Image, landmarks: Points, occlusion_model: OcclusionModel | None = None) -> Mask:
-    """(128, 128) on the chart: 255 = face, 0 = something else. ``landmarks`` (468, 3) px in the portrait.
+    """Return a mask (128, 128) on the chart: 255 = face, 0 = something else. ``landmarks`` (468, 3) px in the
+    portrait.
 
-    ``occlusion_model``: hair and hands that the colours do not tell are left out, too, even from before the eyes."""
+    ``occlusion_model``: also removes hair and hands that colours do not reveal, even in front of the eyes.
+    """
     picture = _surroundings(portrait, landmarks)
     dark = _dark_lenses(picture[PAD:-PAD, PAD:-PAD])
     seeds = _seeds() if not dark else np.where(_lenses() & (_seeds() == cv2.GC_FGD), cv2.GC_PR_FGD, _seeds())
@@ -87,12 +91,12 @@ def face_mask(portrait: Image, landmarks: Points, occlusion_model: OcclusionMode
 
 
 def _surroundings(portrait: Image, landmarks: Points) -> Image:
-    """(184, 184, 3) the unwrapped face and what is around it, in colours in which shading counts little."""
+    """The unwrapped face with its surroundings (184, 184, 3), in colours that shading changes little."""
     mesh = skirted(landmarks, AROUND)
     scale = np.array([portrait.shape[1], portrait.shape[0]], np.float32)
     small = portrait
     shrink = 1.6 * COARSE / max(float(np.ptp(landmarks[:, 0])), 1.0)
-    if shrink < 1:  # averaged before it is looked up: single hairs and pores are noise here
+    if shrink < 1:  # average before the lookup: single hairs and pores are noise here
         size = max(8, round(portrait.shape[1] * shrink)), max(8, round(portrait.shape[0] * shrink))
         small = resized(portrait, size, cv2.INTER_AREA)
     values = np.column_stack([np.clip(mesh[:, :2] / scale, 0, 1), np.ones(len(mesh))]).astype(np.float32)
@@ -103,7 +107,7 @@ def _surroundings(portrait: Image, landmarks: Points) -> Image:
 
 
 def _tints(picture: Image) -> Image:
-    """Lightness on a flattened scale, and the two chromaticities, which shadows change little; 8 bits."""
+    """Lightness on a log scale, and two chromaticities that shadows change little; 8 bits."""
     light = np.asarray(blurred(picture, 0.8), np.float32) + 6
     blue, green, red = light[..., 0], light[..., 1], light[..., 2]
     total = blue + green + red
@@ -112,7 +116,7 @@ def _tints(picture: Image) -> Image:
 
 
 def _cut(picture: Image, seeds: NDArray[np.uint8]) -> Field:
-    """(H, W) 1 where GrabCut says face."""
+    """Run GrabCut, (H, W): 1 = face."""
     size = len(picture) // STEP
     cut = np.ascontiguousarray(seeds[::STEP, ::STEP])
     picture = resized(picture, (size, size), cv2.INTER_AREA)
@@ -123,7 +127,7 @@ def _cut(picture: Image, seeds: NDArray[np.uint8]) -> Field:
 
 
 def _tidy(face: Field) -> Field:
-    """Without islands of face, without small holes in it."""
+    """Remove islands of face, and small holes in it."""
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
     closed = cv2.morphologyEx(np.asarray(face, np.uint8), cv2.MORPH_CLOSE, disc)
     opened = cv2.morphologyEx(closed, cv2.MORPH_OPEN, disc)
@@ -132,7 +136,7 @@ def _tidy(face: Field) -> Field:
 
 
 def _uncovered(portrait: Image, landmarks: Points, occlusion_model: OcclusionModel) -> Field:
-    """(128, 128) on the chart: 0 where the network sees hair, a hat or a hand over the skin, 1 elsewhere."""
+    """Mask (128, 128) on the chart: 0 where the network sees hair, a hat or a hand over the skin, 1 elsewhere."""
     matrix = place(landmarks)
     if matrix is None:
         return np.ones((COARSE, COARSE), np.float32)
@@ -150,7 +154,7 @@ def _uncovered(portrait: Image, landmarks: Points, occlusion_model: OcclusionMod
 
 @cache
 def _wide_points() -> Points:
-    """(504, 3) the chart with a wider skirt, padded."""
+    """The chart with a wider skirt, padded, (504, 3)."""
     points = skirted(chart().points[:468], AROUND)
     points[:, :2] = (points[:, :2] + 0.5) * (COARSE / SIZE) - 0.5 + PAD
     return points
@@ -158,7 +162,7 @@ def _wide_points() -> Points:
 
 @cache
 def _seeds() -> NDArray[np.uint8]:
-    """(184, 184) what is certain and what is likely, by place alone."""
+    """GrabCut seeds by position alone, (184, 184)."""
     side = COARSE + 2 * PAD
     points = _wide_points()
     away = _away(points, side)
@@ -169,7 +173,7 @@ def _seeds() -> NDArray[np.uint8]:
     seeds = np.full((side, side), cv2.GC_PR_FGD, np.uint8)
     seeds[away < 0.02] = cv2.GC_PR_BGD
     seeds[(away < -0.3) & (rows < mouth)] = cv2.GC_BGD
-    seeds[(away < -0.02) & (rows > mouth)] = cv2.GC_PR_FGD  # neck or clothes: no matter
+    seeds[(away < -0.02) & (rows > mouth)] = cv2.GC_PR_FGD  # neck or clothes: either is fine
     seeds[(away < -0.15) & (rows > mouth)] = cv2.GC_PR_BGD
     seeds[(x < 0.62) & (y > -0.12) & (y < 0.45)] = cv2.GC_FGD
     seeds[(x < 0.45) & (y > 0.4) & (away > 0.15)] = cv2.GC_FGD
@@ -178,7 +182,7 @@ def _seeds() -> NDArray[np.uint8]:
 
 
 def _away(points: Points, side: int) -> Field:
-    """Inter-ocular distances inwards of the oval on the padded grid."""
+    """Distance inwards from the oval on the padded grid, in inter-ocular distances."""
     away = np.pad(inwards(), PAD, constant_values=np.nan)
     inside = np.zeros((side, side), np.uint8)
     fill(inside, [points[OVAL, :2]], 1, smooth=False)
@@ -189,7 +193,7 @@ def _away(points: Points, side: int) -> Field:
 
 @cache
 def _kept() -> Field:
-    """(128, 128) 1 where nothing is ever taken away: features, and the beard's place."""
+    """1 where nothing is ever removed, (128, 128): features, and the area of a beard."""
     where = coarse_positions()
     x, y = np.abs(where[..., 0]), where[..., 1]
     beard = (((x < 0.7) & (y > 0.5)) | ((x < 0.5) & (y > 0.3))) & (inwards() > -0.1)
@@ -203,19 +207,18 @@ def _eyes_and_brows() -> tuple[list[int], ...]:
 
 @cache
 def _lenses() -> NDArray[np.bool_]:
-    """(184, 184) where dark glasses would be."""
+    """Area of dark glasses, (184, 184)."""
     return np.asarray(np.pad(rings_mask(_eyes_and_brows(), 5.0) > 0, PAD), np.bool_)
 
 
 def _dark_lenses(tints: Image) -> bool:
-    """Whether the skin around both eyes is far darker than the cheeks: sunglasses."""
+    """True if the skin around both eyes is far darker than the cheeks: sunglasses."""
     light = 18 * np.exp2(tints[..., 0].astype(np.float32) / 36)
     return all(_level(light, lids) < DARK_LENS * _level(light, cheek) for lids, cheek in LIDS_AND_CHEEKS)
 
 
 def _glasses(tints: Image) -> Field:
-    """(128, 128) 1 where dark glasses are: eyes and brows, and what around them is darker or of another colour than
-    the cheeks."""
+    """1 on dark glasses (128, 128): eyes, brows, and surroundings darker than the cheeks or of another colour."""
     cheeks = coarse_points()[[point for _, cheek in LIDS_AND_CHEEKS for point in cheek], :2]
     x, y = np.round(cheeks).astype(int).T
     away = np.abs(tints.astype(np.float32) - np.median(tints[y, x], axis=0)).astype(np.float32)
@@ -228,9 +231,10 @@ def _glasses(tints: Image) -> Field:
 
 
 def _rims(tints: Image, covered: Field) -> Field:
-    """(128, 128) 1 on rims of glasses, as far as they are darker than what is around them; 0 where there is none.
+    """1 on rims of glasses that are darker than their surroundings, (128, 128); 0 if there are none.
 
-    ``covered`` (128, 128): where the network sees something. Glasses lie over the bridge of the nose."""
+    ``covered`` (128, 128): where the network sees an occlusion. Glasses cover the bridge of the nose.
+    """
     if max(covered[round(float(y)), round(float(x))] for x, y in coarse_points()[BRIDGE, :2]) < 0.5:
         return np.zeros((COARSE, COARSE), np.float32)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (RIM, RIM))
@@ -246,7 +250,7 @@ def _rims(tints: Image, covered: Field) -> Field:
 
 @cache
 def _rims_place() -> NDArray[np.bool_]:
-    """(128, 128) where rims can be: around the eyes, from the brows downwards."""
+    """Area where rims can be, (128, 128): around the eyes, from the brows downwards."""
     top = coarse_points()[[*LEFT_BROW, *RIGHT_BROW], 1].min()
     return np.asarray((rings_mask((LEFT_EYE, RIGHT_EYE), RIMS_REACH) > 0) & (np.arange(COARSE)[:, None] > top))
 

@@ -1,9 +1,9 @@
-"""How strongly the source's face shows: its difference from the mean face, lessened or exaggerated.
+"""Scale the difference between the source and the mean face.
 
-0 = the mean face in the source's colours, 1 = the source as the photo shows it, up to 1.3 = a little of a caricature.
-People are known by how they differ from the mean: exaggerating the difference makes them easier to recognise
-(Benson and Perrett 1991). Shape: the frontal mesh, less the expression in the photo. Texture: low and middle
-frequencies, as a factor per place; what is finer than that, pores and noise, is never made stronger.
+0 = the mean face in the source's colours, 1 = the source as in the photo, up to 1.3 = slightly caricatured. People
+are recognised by their difference from the mean; exaggerating it makes them easier to recognise (Benson and Perrett
+1991). Shape: the frontal mesh without the photo's expression. Texture: low and middle frequencies, as a factor per
+place; finer detail, pores and noise, is never amplified.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ from rtswap.vision.resample import blurred, resized
 
 MOST = 1.3
 LIGHT = 10.0
-"""Coarse texels: sigma of what is light and tone, which stay the source's."""
+"""Sigma in coarse texels of light and tone, which stay the source's."""
 FINE = 1.0
-"""Coarse texels: sigma of what is finer than a feature."""
+"""Sigma in coarse texels of detail finer than a feature."""
 FACTORS = (0.4, 2.5)
-"""By how much the source may differ from the mean face at a place: beyond, it is a beard or glasses."""
+"""Limits of the difference from the mean face at a place: beyond them it is a beard or glasses."""
 THINNEST = 0.15
-"""Of its area in the mean face or the source, whichever is smaller, that a triangle must keep."""
+"""Share of its area, in the mean face or the source, whichever is smaller, that a triangle must keep."""
 ROUNDS = 16
 HEADROOM = 0.5
-"""Of the way to black or white that a place may be moved."""
+"""Share of the way to black or white by which a place may move."""
 
 
 def strengthened(shape: SourceShape, texture: Texture, strength: float) -> tuple[SourceShape, Texture]:
-    """Both at ``strength`` 0..1.3; the same objects at 1."""
+    """Scale shape and texture by ``strength`` 0..1.3; returns the same objects at 1."""
     if strength == 1:
         return shape, texture
     return strong_shape(shape, strength), strong_texture(texture, strength)
 
 
 def strong_shape(shape: SourceShape, strength: float) -> SourceShape:
-    """The mesh moved away from the mean face, or towards it; each place only so far that no triangle turns over.
+    """Move the mesh away from the mean face, or towards it, without turning a triangle over.
 
-    The mean face makes the expression in the photo, so that this is neither lessened nor exaggerated.
+    The mean face has the photo's expression, so that the expression is not scaled.
     """
     mean = canonical().mesh + moved_by(shape.measured - shape.rest)
     strengths = _strengths(shape.frontal, mean, float(np.clip(strength, 0, MOST)))
@@ -55,21 +55,22 @@ def strong_shape(shape: SourceShape, strength: float) -> SourceShape:
 
 
 def strong_texture(texture: Texture, strength: float) -> Texture:
-    """Every level with the difference from the mean texture made stronger or weaker; the mask stays."""
+    """Scale the difference from the mean texture in every level; the mask stays the same."""
     if strength == 1:
         return texture
     return Texture.of(_with_strength(texture.full, texture.face, float(np.clip(strength, 0, MOST))), texture.face)
 
 
 def areas(frontal: Points) -> NDArray[np.float32]:
-    """(898,) of the mesh's triangles as the camera sees them, twice; negative where one shows its back."""
+    """Twice the areas of the mesh's triangles as the camera sees them, (898,); negative if one shows its back."""
     a, b, c = (frontal[canonical().triangles[:, k], :2] for k in range(3))
     (ux, uy), (vx, vy) = (b - a).T, (c - a).T
     return np.asarray(ux * vy - uy * vx, np.float32)
 
 
 def _strengths(frontal: Points, mean: Points, strength: float) -> NDArray[np.float32]:
-    """(468, 1) ``strength``, nearer to 1 around triangles that would turn over; 1 everywhere if that is no help."""
+    """``strength`` per point (468, 1), reduced towards 1 around triangles that would turn over; 1 everywhere if that
+    fails."""
     strengths = np.full((len(frontal), 1), strength, np.float32)
     triangles = canonical().triangles
     for round_ in range(ROUNDS):
@@ -78,7 +79,7 @@ def _strengths(frontal: Points, mean: Points, strength: float) -> NDArray[np.flo
             return strengths
         touched = np.zeros(len(frontal), np.float32)
         touched[triangles[folded]] = 1
-        for _ in range(1 + round_ // 3):  # so that strength does not jump from one point to the next
+        for _ in range(1 + round_ // 3):  # spread, so that strength does not jump between neighbours
             nearby = touched.copy()
             np.maximum.at(nearby, triangles, 0.7 * touched[triangles].max(1, keepdims=True))
             touched = nearby
@@ -87,7 +88,7 @@ def _strengths(frontal: Points, mean: Points, strength: float) -> NDArray[np.flo
 
 
 def _folded(frontal: Points, moved: Points, mean: Points) -> NDArray[np.bool_]:
-    """(898,) which triangles that lie right in the source turn over, or nearly."""
+    """Triangles (898,) that face the camera in the source and turn over after the move, or nearly."""
     sign = np.sign(areas(canonical().mesh))
     own, usual, now = (areas(np.asarray(one, np.float32)) * sign for one in (frontal, mean, moved))
     return np.asarray((now < THINNEST * np.minimum(own, np.abs(usual))) & (own > 0))
@@ -112,18 +113,18 @@ def _with_strength(image: Image, face: Mask, strength: float) -> Image:
 
 
 def _inside(face: Mask) -> Field:
-    """(128, 128) 1 where the photo shows face and the chart has some."""
+    """1 where the photo shows face and the chart has some, (128, 128)."""
     return np.asarray((inwards() > 0) * (face / np.float32(255)), np.float32)
 
 
 def _faded(inside: Field) -> Field:
-    """Without a step at the face's outline or at the hair's."""
+    """Fade out at the outlines of face and hair."""
     return np.asarray(blurred(inside, 2.0) * inside, np.float32)
 
 
 @cache
 def mean_features() -> Field:
-    """(128, 128, 3) the mean face's texture relative to its own light (``training/mean_texture.py``)."""
+    """The mean face's texture relative to its own light, (128, 128, 3) (``training/mean_texture.py``)."""
     data = resources.files("rtswap").joinpath("assets/mean_features.png").read_bytes()
     stored = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     return np.asarray(stored, np.float32) / np.float32(128)

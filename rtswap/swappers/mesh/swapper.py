@@ -1,8 +1,8 @@
-"""The swapper ``mesh``: the source's own pixels, moved by formula. No weights, as sharp as the photo.
+"""The swapper ``mesh``: warp the source's own pixels; no weights, as sharp as the photo.
 
-Per frame: place the source's shape in the target's pose and expression (``geometry``), look up for every pixel where
-it lies on the source's unwrapped skin (``texture``), put it in the target's light (``light``), and keep the target's
-own eyes and the inside of its mouth.
+Per frame: place the source's shape in the target's pose and expression (``geometry``), look up each pixel on the
+source's unwrapped skin (``texture``), match the target's light (``light``), and keep the target's own eyes and the
+inside of its mouth.
 """
 
 from __future__ import annotations
@@ -39,30 +39,30 @@ class MeshSwapModel:
     """Implements ``protocols.SwapModel``."""
 
     expression: float = 1.0
-    """How much of the target's expression is followed, 0..1.5."""
+    """Share of the target's expression to follow, 0..1.5."""
     light: bool = True
-    """Put the source's skin into the target's light, without the photo's coloured and glossy spots."""
+    """Match the target's light, and remove coloured and glossy spots from the photo."""
     hull: bool = True
-    """Show the swap inside the face's outline only; otherwise as far as the texture goes."""
+    """End the swap at the face's outline; otherwise it reaches as far as the texture."""
     skin: bool = True
     """Leave out the photo's hair and background."""
     delight: bool = False
-    """Take the photo's own light off its skin."""
+    """Remove the photo's own light from its skin."""
     strength: float = 1.0
-    """How strongly the source shows, 0..1.3: towards the mean face, or exaggerated."""
+    """How far the source differs from the mean face, 0..1.3: 1 = as in the photo."""
     occlusion_model: OcclusionModel | None = None
-    """Sees hair, hats and hands in the photo better than its colours tell."""
+    """Finds hair, hats and hands in the photo better than colours do."""
 
     def bind(self, source: SourceIdentity) -> Swapper:
         return MeshSwapper(self.face(source), light=self.light)
 
     def face(self, source: SourceIdentity) -> SourceFace:
-        """What is known of the source's face, for host or GPU. Raises SourceError."""
+        """Prepare the source's face for host or GPU. Raises SourceError."""
         if not np.isfinite(source.landmarks).all() or np.ptp(source.landmarks[:, 0]) < 8:
             raise SourceError(
                 f"the face in {source.name or 'the source photo'} has no usable landmarks",
                 expected="a face that looks towards the camera",
-                got="landmarks that do not form a face",
+                got="landmarks that form no face",
                 do="Use another photo.",
             )
         texture = Texture.bake(
@@ -80,29 +80,29 @@ class MeshSwapModel:
 
 @dataclass(frozen=True, slots=True)
 class SourceFace:
-    """A source, ready to be put onto targets."""
+    """A source, prepared for swapping onto targets."""
 
     texture: Texture
     geometry: FaceGeometry
 
     @property
     def black_level(self) -> float:
-        """0..255, ``black_level_of`` the photo's face."""
+        """``black_level_of`` the photo's face, 0..255."""
         middle = slice(SIZE // 5, -SIZE // 5)
         return black_level_of(self.texture.full[middle, middle])
 
 
 class MeshSwapper:
-    """Implements ``protocols.Swapper``; made by ``MeshSwapModel.bind``."""
+    """Implements ``protocols.Swapper``; created by ``MeshSwapModel.bind``."""
 
     def __init__(self, face: SourceFace, *, light: bool = True) -> None:
         self._geometry, self._texture, self._own_black_level = face.geometry, face.texture, face.black_level
         self._relit = light
         self._partial = bool(face.texture.face.min() < 255)
-        """Whether the photo does not show the whole face."""
+        """True if part of the face is hidden in the photo."""
         self._times = BlackLevelTimes()
         self._black_levels: dict[int, float] = {}
-        """Per track: the target's, as smoothed so far."""
+        """Per track: the target's smoothed black level."""
 
     def view(self, landmarks: Points, max_px: int) -> tuple[Matrix, tuple[int, int]]:
         return view_of(landmarks, max_px)
@@ -129,7 +129,7 @@ class MeshSwapper:
         self._black_levels.pop(track_id, None)
 
     def _black_level(self, face: Target, target: Image, placed: FacePlacement) -> float:
-        """The target's, 0..255, over time; ``target``: the extent's pixels."""
+        """The target's black level 0..255, smoothed over time; ``target``: the extent's pixels."""
         level = self._black_levels.get(face.track_id, 0.0)
         due = self._times.due(face.track_id, face.time_s, placed)
         if due is None:
@@ -140,7 +140,7 @@ class MeshSwapper:
         return now
 
     def _shown(self, nodes: Map, size: tuple[int, int]) -> Mask:
-        """The texture's face mask as it comes to lie on a coarse grid over the extent."""
+        """The texture's face mask, warped to a coarse grid over the extent."""
         return looked_up(self._texture.face, resized(_texels(nodes, self._texture.face), size))
 
     def _light(self, swapped: Image, target: Image, placed: FacePlacement, black_level: float) -> None:
@@ -152,7 +152,7 @@ class MeshSwapper:
         relight(swapped, *lows, target_black=black_level, source_black=self._own_black_level)
 
     def _mask(self, placed: FacePlacement) -> Mask:
-        """(H, W) the face oval, feathered, without the photo's hair; 0 on the extent's border."""
+        """The face oval (H, W), feathered, without the photo's hair; 0 on the extent's border."""
         small = grid(placed.size, MASK_STEP)
         oval, sigma = placed.oval(small)
         mask = blurred(oval, sigma, zero=True)
@@ -165,7 +165,7 @@ class MeshSwapper:
 
 
 def _keep_openings(swapped: Image, target: Image, placed: FacePlacement) -> None:
-    """Put the target's own eyes and the inside of its mouth into the openings, in place."""
+    """Paste the target's own eyes and inside of the mouth into the openings, in place."""
     for opening in placed.openings():
         if opening is None:
             continue
@@ -177,12 +177,12 @@ def _keep_openings(swapped: Image, target: Image, placed: FacePlacement) -> None
 
 
 def _texels(nodes: Map, level: NDArray[np.uint8]) -> Map:
-    """Positions 0..1 on the texture in pixels of one of its levels; never off it, where lookups are slow."""
+    """Convert texture positions 0..1 to texels of one level; never negative, where lookups are slow."""
     return np.asarray(np.maximum(nodes * np.float32(level.shape[0]) - np.float32(0.5), 0), np.float32)
 
 
 def _averaged(image: Image, size: tuple[int, int]) -> Image:
-    """The means of blocks, by halving: half the time of all at once."""
+    """Average blocks by repeated halving: half the time of one step."""
     while image.shape[1] >= 2 * size[0] and image.shape[0] >= 2 * size[1]:
         image = resized(image, (image.shape[1] // 2, image.shape[0] // 2), cv2.INTER_AREA)
     return image if image.shape[1::-1] == size else resized(image, size, cv2.INTER_AREA)

@@ -1,8 +1,8 @@
-"""The source's skin, unwrapped: one texture over the canonical face, made once from the photos.
+"""The source's unwrapped skin: one texture over the canonical face, computed once from the photos.
 
-The chart is the canonical mesh spread out on a cylinder about the head's vertical axis (``to_chart``). Every place is
-taken from the photo that saw it most squarely; what none of them saw is the mirrored other half, for the chart is
-symmetric. A skirt of triangles outside the face oval keeps maps smooth where the hull ends.
+The chart is the canonical mesh, unrolled from a cylinder about the head's vertical axis (``to_chart``). Each place
+comes from the photo that shows it most squarely; places that no photo shows come from the mirrored half, as the chart
+is symmetric. A skirt of triangles outside the face oval keeps maps smooth where the hull ends.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from rtswap.vision.resample import blurred, resized
 __all__ = ["SIZE", "SKIRT", "Texture", "chart", "skirted"]
 
 SIDES = (512, 362, 256, 181, 128)
-"""Texels per side of the levels, each about the last one's by the square root of 2: with halves alone a face that
-lies between two of them is a third too soft or shimmers."""
+"""Texels per side of the levels, in steps of the square root of 2: with halves alone, a face between two levels is a
+third too soft or shimmers."""
 DENSEST = 1.7
-"""Texels per pixel above which a smaller level is taken."""
+"""Texels per pixel above which a smaller level is used."""
 CRISP, CRISP_SIGMA = 0.5, 0.8
-"""What looking up between texels will blur is sharpened beforehand: share of the high-pass, and sigma in texels. By
-experiment: a face put onto its own photo keeps 92 % of its Laplacian's variance (70 % without, at 110 px)."""
+"""Sharpening that compensates the blur of lookups between texels: share of the high-pass, and sigma in texels. By
+experiment: a face pasted onto its own photo keeps 92 % of its Laplacian's variance (70 % without, at 110 px)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,11 @@ class Texture:
     """The source's unwrapped skin at several sizes."""
 
     full: Image
-    """(512, 512, 3) the chart, as the photo shows it."""
+    """(512, 512, 3) the chart, as in the photo."""
     face: Mask
-    """(128, 128) 255 where the photo shows face, 0 where hair or background lie on it."""
+    """(128, 128) 255 where the photo shows face, 0 where it shows hair or background."""
     levels: tuple[Image, ...]
-    """The chart at ``SIDES`` texels, for large and small targets, ready to be looked up."""
+    """The chart at ``SIDES`` texels, for large and small targets, sharpened for lookups."""
 
     @classmethod
     def of(cls, full: Image, face: Mask) -> Texture:
@@ -62,11 +62,11 @@ class Texture:
         even: bool = True,
         occlusion_model: OcclusionModel | None = None,
     ) -> Texture:
-        """Unwrap the portrait; ``landmarks`` (468, 3) px in it. ``further``: the person's other photos.
+        """Unwrap the portrait; ``landmarks`` (468, 3) px in it. ``further``: other photos of the person.
 
-        ``skin``: find out what is hair or background and leave it out; ``delight``: take the photo's light off
-        (costs identity by 0.01 on average photos, helps hard-lit ones: so not by default); ``even``: take its
-        coloured and glossy spots off; ``occlusion_model``: asked for the hair.
+        ``skin``: leave out hair and background. ``delight``: remove the photo's light (costs identity by 0.01 on
+        average photos, helps hard-lit ones, so off by default). ``even``: remove coloured and glossy spots.
+        ``occlusion_model``: finds hair.
         """
         views = [_view(Portrait(portrait, landmarks), skin, occlusion_model)]
         views += [_view(one, skin, occlusion_model) for one in further]
@@ -79,7 +79,7 @@ class Texture:
         return cls.of(full, face if skin else np.full((COARSE, COARSE), 255, np.uint8))
 
     def level_for(self, texels_per_pixel: float) -> int:
-        """The sharpest of ``levels`` that is not sampled so sparsely that it shimmers. ``texels_per_pixel``: of the
+        """Index of the sharpest of ``levels`` that does not shimmer at this density. ``texels_per_pixel``: of the
         chart's full size."""
         fine_enough = (n for n, level in enumerate(self.levels) if texels_per_pixel * len(level) <= DENSEST * SIZE)
         return next(fine_enough, len(self.levels) - 1)

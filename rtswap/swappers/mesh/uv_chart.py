@@ -1,4 +1,4 @@
-"""The chart: where every point of the face lies on the unwrapped skin, and a photo's pixels put there."""
+"""The UV chart: the layout of the unwrapped skin, and a photo's pixels resampled to it."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from rtswap.vision.resample import looked_up
 from rtswap.vision.topology import OVAL
 
 SIZE = 512
-"""Texels per side of the chart: 1.3 per pixel of a 512-px portrait, so that baking loses no detail."""
+"""Texels per side of the chart: 1.3 per pixel of a 512-px portrait, so that unwrapping loses no detail."""
 COARSE = 128
-"""Texels per side where light and masks are thought about."""
+"""Texels per side of the coarse chart, used for light and masks."""
 SKIRT = 0.18
-"""How far the skirt reaches out, in distances from the face's middle."""
+"""How far the skirt reaches outwards, in distances from the face's centre."""
 
 Field = NDArray[np.float32]
 
 
 class Chart(NamedTuple):
-    """Where every point of the face and of its skirt lies on the unwrapped skin."""
+    """Positions of the face and its skirt on the unwrapped skin."""
 
     points: Points
-    """(504, 3) texels: the canonical points, then the skirt's."""
+    """(504, 3) texels: the canonical points, then those of the skirt."""
     triangles: NDArray[np.int32]
     """(970, 3)"""
 
 
 def skirted(mesh: Points, reach: float = SKIRT) -> Points:
-    """(504, 3) the mesh and its oval once more, pushed outwards from the mesh's middle."""
+    """The mesh followed by its oval pushed outwards from the mesh's centre, (504, 3)."""
     middle = mesh.mean(0)
     return np.concatenate([mesh, mesh[OVAL] + reach * (mesh[OVAL] - middle)]).astype(np.float32)
 
 
 @cache
 def chart() -> Chart:
-    """The one chart that all textures share."""
+    """The chart that all textures share."""
     mesh = skirted(canonical().mesh)
     flat = np.zeros((len(mesh), 3), np.float32)
     flat[:, :2] = unwrap(mesh)
@@ -55,7 +55,7 @@ def chart() -> Chart:
 
 @cache
 def coarse_points() -> Points:
-    """(504, 3) the chart's points in coarse texels."""
+    """The chart's points in coarse texels, (504, 3)."""
     points = chart().points.copy()
     points[:, :2] = (points[:, :2] + 0.5) * (COARSE / SIZE) - 0.5
     return points
@@ -63,7 +63,7 @@ def coarse_points() -> Points:
 
 @cache
 def normals() -> Field:
-    """(468, 3) of the canonical mesh, unit length, towards the camera at z < 0."""
+    """Unit normals of the canonical mesh, (468, 3), towards the camera at z < 0."""
     mesh, triangles = canonical().mesh, canonical().triangles
     found = np.zeros_like(mesh)
     a, b, c = (mesh[triangles[:, k]] for k in range(3))
@@ -75,7 +75,7 @@ def normals() -> Field:
 
 @cache
 def coarse_normals() -> Field:
-    """(128, 128, 3) the face's normal at each coarse texel, smooth over edges; 0 beyond the skirt."""
+    """Normal of the face at each coarse texel, (128, 128, 3), smooth over edges; 0 beyond the skirt."""
     values = np.concatenate([normals(), normals()[OVAL]]) * np.float32(0.5) + np.float32(0.5)
     drawn = rasterize(coarse_points(), values, chart().triangles, (COARSE, COARSE))
     return np.asarray(np.where(drawn.any(2, keepdims=True), drawn * 2 - 1, 0), np.float32)
@@ -83,7 +83,7 @@ def coarse_normals() -> Field:
 
 @cache
 def coarse_positions() -> Field:
-    """(128, 128, 2) x and y in the canonical pose of each coarse texel; far off beyond the skirt."""
+    """x and y in the canonical pose of each coarse texel, (128, 128, 2); 9 beyond the skirt."""
     mesh = skirted(canonical().mesh)
     values = np.ones((len(mesh), 3), np.float32)
     values[:, :2] = mesh[:, :2] / 5 + 0.5
@@ -93,7 +93,7 @@ def coarse_positions() -> Field:
 
 @cache
 def inwards() -> Field:
-    """(128, 128) inter-ocular distances of each coarse texel from the oval, negative outside."""
+    """Distance of each coarse texel from the oval in inter-ocular distances, (128, 128); negative outside."""
     inside = np.zeros((COARSE, COARSE), np.uint8)
     fill(inside, [coarse_points()[OVAL, :2]], 1, smooth=False)
     per_unit = float(np.ptp(coarse_points()[:468, 1]) / np.ptp(canonical().mesh[:, 1]))
@@ -102,7 +102,7 @@ def inwards() -> Field:
 
 
 def rings_mask(rings: tuple[list[int], ...], grow: float = 0.0) -> Field:
-    """(128, 128) 1 inside the rings of landmarks, widened by ``grow`` coarse texels."""
+    """1 inside the rings of landmarks, widened by ``grow`` coarse texels, (128, 128)."""
     picture = np.zeros((COARSE, COARSE), np.float32)
     for ring in rings:
         hull = cv2.convexHull(fixed_point(coarse_points()[ring, :2]))
@@ -123,11 +123,11 @@ class ChartImage(NamedTuple):
     image: Image
     """(512, 512, 3)"""
     seen: Field
-    """(128, 128) 0..1 how squarely the camera looked at the skin there, 0 where the head hid it or the photo ends."""
+    """(128, 128) 0..1 how squarely the camera saw the skin; 0 where the head hides it or the photo ends."""
 
 
 def to_chart(portrait: Image, landmarks: Points) -> ChartImage:
-    """``landmarks`` (468, 3) px in the portrait."""
+    """Resample a photo to the chart. ``landmarks`` (468, 3) px in the portrait."""
     mesh = skirted(landmarks)
     scale = np.array([portrait.shape[1], portrait.shape[0]], np.float32)
     shown = ((mesh[:, :2] > -1) & (mesh[:, :2] < scale)).all(1)
@@ -139,7 +139,7 @@ def to_chart(portrait: Image, landmarks: Points) -> ChartImage:
 
 
 def facing(landmarks: Points) -> Field:
-    """(504,) 0..1 how squarely the camera looked at each point, from the pose of the head in the photo."""
+    """How squarely the camera saw each point, 0..1 (504,), from the head pose in the photo."""
     pose = to_canonical(landmarks)[:, :3]
     view = -pose @ np.array([0, 0, 1], np.float32)
     view = np.asarray(view / (np.linalg.norm(view) + 1e-9), np.float32)

@@ -1,4 +1,4 @@
-"""The swappers ``refiner-128`` and ``refiner-256``: a small network repairs what ``mesh`` leaves behind."""
+"""The swappers ``refiner-128`` and ``refiner-256``: a small network corrects the result of ``mesh``."""
 
 from __future__ import annotations
 
@@ -40,6 +40,6 @@ def _spec(network: str, help: str, *aliases: str) -> SwapperSpec:
 
 
 SPEC = (
-    _spec("refiner-128", "a small network softens the photo's shadows; slower", "one", "refiner"),
-    _spec("refiner-256", "the same with a finer network; slower still, for a GPU", "one-256"),
+    _spec("refiner-128", "mesh, then a small network that softens the photo's shadows; slower", "one", "refiner"),
+    _spec("refiner-256", "the same at twice the resolution; slower still, for a GPU", "one-256"),
 )

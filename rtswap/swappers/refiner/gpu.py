@@ -1,7 +1,6 @@
-"""The refiner for faces on a GPU: placed and outlined on the host, one upload, and nobody waits.
+"""The refiner on a GPU: the host places and outlines the faces, then one upload and no synchronisation.
 
-What it does is described in ``swapper`` and ``crop_view``; the numbers are theirs, and so is what follows from
-landmarks.
+``swapper`` and ``crop_view`` describe the method; constants and landmark geometry are theirs.
 """
 
 from __future__ import annotations
@@ -30,14 +29,15 @@ torch = load_torch()
 
 MOST_HALVINGS = math.ceil(math.log2(SHRINK.below / FLAT))
 HALVINGS, BACK, EXTENT, SLOT, SHARE, PLACED, NUMBERS = CUT, CUT + 1, CUT + 7, CUT + 9, CUT + 10, CUT + 11, CUT + 12
-"""Where floats of a face's row lie: how it is cut out; how often it is halved; crop -> what the network sees (6); the
-crop's width and height; the slot of what was made; how much of what is made now counts; 1 = it has a place. Then come
-the bytes of ``inside_of``."""
+"""Offsets of the floats in a face's row: how to cut it out; how often to halve it; affine from the crop to the
+network's view (6); the crop's width and height; the slot of the smoothed output; the weight of the new output; 1 =
+the landmarks form a face. The bytes of ``inside_of`` follow."""
 
 
 @dataclass(frozen=True, slots=True)
 class GpuRefinerSwapModel:
-    """Implements ``protocols.SwapModel``. ``base``: a model for the same GPU. The others as ``RefinerSwapModel``."""
+    """Implements ``protocols.SwapModel``. ``base``: a model for the same GPU. Other fields as in
+    ``RefinerSwapModel``."""
 
     base: SwapModel
     encoder: Engine
@@ -53,8 +53,7 @@ class GpuRefinerSwapModel:
 
 
 class GpuRefinerSwapper:
-    """Implements ``protocols.GpuSwapper``, and ``protocols.Swapper`` on the host. ``style``: as ``style_of`` gives
-    it."""
+    """Implements ``protocols.GpuSwapper``, and ``protocols.Swapper`` on the host. ``style``: from ``style_of``."""
 
     def __init__(self, base: GpuMeshSwapper, generator: Engine, style: NDArray[np.float32], size: int = SIZE) -> None:
         self._base, self._size, self._run = base, size, run_of(generator)
@@ -67,14 +66,15 @@ class GpuRefinerSwapper:
             for count, sigma, reach in ((LOW_SIZE, LOW_SIGMA, 4), (size, EDGE_SIGMA * size, 3))
         ]
         self._made = torch.zeros((TRACKS, size, size, 4), device=device)
-        """Per slot: what was made, as smoothed so far."""
+        """Per slot: the smoothed output."""
         self._since: dict[int, tuple[int, float]] = {}
-        """Per slot: whose that is, and when it was made."""
+        """Per slot: track id and time of that output."""
         on_gpu = device.type == "cuda"
         self._crop_view, self._refined = Captured(crop_view, 4, on_gpu=on_gpu), Captured(refined, 4, on_gpu=on_gpu)
 
     def swap_all(self, targets: TargetBatch, quality: Quality) -> SwappedBatch:
-        """As ``protocols.GpuSwapper``. Raises EngineError, and ModelError when the network breaks its contract."""
+        """Implements ``protocols.GpuSwapper``. Raises EngineError, and ModelError if the network's outputs violate
+        its contract."""
         swapped = self._base.swap_all(targets, quality)
         matrices = [place(face.landmarks, self._size) if quality.match_color else None for face in targets.faces]
         if all(matrix is None for matrix in matrices):
@@ -93,16 +93,16 @@ class GpuRefinerSwapper:
         return SwappedBatch(crops, masks)
 
     def forget(self, track_id: int) -> None:
-        """Drop what was remembered of a track that has ended."""
+        """Drop the state of a track that has ended."""
         self._host.forget(track_id)
         self._since = {slot: one for slot, one in self._since.items() if one[0] != track_id}
 
     def _slot(self, face: BatchedTarget, matrix: Matrix | None) -> int:
-        """The last is for nobody."""
+        """Slot of the track; the last slot is for faces without a place."""
         return TRACKS - 1 if matrix is None else self._base.slot(face.track_id)
 
     def _row(self, face: BatchedTarget, matrix: Matrix | None, slot: int) -> Row:
-        """What the device must know of one face."""
+        """Pack the geometry of one face for the GPU."""
         row = np.zeros(4 * NUMBERS + self._size**2, np.uint8)
         numbers = row[: 4 * NUMBERS].view(np.float32)
         numbers[EXTENT : SLOT + 1] = *face.size, slot
@@ -116,13 +116,14 @@ class GpuRefinerSwapper:
         return row
 
     def _share(self, face: BatchedTarget, slot: int) -> float:
-        """How much of what is made now counts."""
+        """Weight of the new output, 0..1."""
         track_id, since = self._since.get(slot, (face.track_id, -math.inf))
         return smoothing_share(face.time_s - since) if track_id == face.track_id else 1.0
 
 
 def blurring(count: int, sigma: float, reach: int) -> NDArray[np.float32]:
-    """(count, count) matrix that blurs a column as OpenCV does, cut off at ``reach`` sigmas, its ends continued."""
+    """Matrix (count, count) that blurs a column as OpenCV does, truncated at ``reach`` sigmas, with replicated
+    borders."""
     size = round(2 * reach * sigma + 1) | 1
     place, matrix = np.arange(count), np.zeros((count, count), np.float32)
     for tap, weight in enumerate(cv2.getGaussianKernel(size, sigma).ravel()):
@@ -131,16 +132,16 @@ def blurring(count: int, sigma: float, reach: int) -> NDArray[np.float32]:
 
 
 def numbers_of(rows: Tensor) -> Tensor:
-    """(N, NUMBERS) float32."""
+    """The float32 part of the rows, (N, NUMBERS)."""
     return rows[:, : 4 * NUMBERS].contiguous().view(torch.float32)
 
 
 def crop_view(
     crops: Tensor, swapped: Tensor, masks: Tensor, rows: Tensor, slow: Tensor, edge: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """What the network sees, as ``crop_view.crop_view``: composite, the target low-passed inside, the target
-    (N, S, S, 3), and the mask (N, S, S), uint8. ``rows`` (N, B) are ``GpuRefinerSwapper._row``'s; ``slow`` and
-    ``edge`` blur columns."""
+    """The network's inputs, as ``crop_view.crop_view``: composite, target low-passed inside, target (N, S, S, 3), and
+    mask (N, S, S), uint8. ``rows`` (N, B) from ``GpuRefinerSwapper._row``; ``slow`` and ``edge`` are matrices that
+    blur columns."""
     numbers = numbers_of(rows)
     size = len(edge)
     faces = cut_out(torch.cat([crops, swapped], 3).permute(0, 3, 1, 2).float(), numbers, size)
@@ -156,7 +157,8 @@ def crop_view(
 
 
 def cut_out(planes: Tensor, numbers: Tensor, size: int, *, zero: bool = False) -> Tensor:
-    """(N, C, size, size) of ``planes`` (N, C, S, S), each halved as often as it needs: ``vision.crops.cut``."""
+    """Cut (N, C, size, size) from ``planes`` (N, C, S, S), halving each as often as needed, as
+    ``vision.crops.cut``."""
     found = seen(planes, numbers, size, zero=zero)
     for halvings in range(1, 1 + min(MOST_HALVINGS, planes.shape[-1].bit_length() - 1)):
         planes = halved(planes)
@@ -166,7 +168,7 @@ def cut_out(planes: Tensor, numbers: Tensor, size: int, *, zero: bool = False) -
 
 
 def low_passed(target: Tensor, inside: Tensor, slow: Tensor, edge: Tensor) -> Tensor:
-    """(N, 3, S, S) as ``crop_view.low_passed``, of planes."""
+    """``crop_view.low_passed`` on planes, (N, 3, S, S)."""
     side = target.shape[-1]
     share = torch.nn.functional.avg_pool2d(inside, side // LOW_SIZE) / 255
     small = torch.nn.functional.avg_pool2d(target, side // LOW_SIZE).round() * share
@@ -178,12 +180,12 @@ def low_passed(target: Tensor, inside: Tensor, slow: Tensor, edge: Tensor) -> Te
 
 
 def refined(swapped: Tensor, masks: Tensor, made: Tensor, rows: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
-    """Crops and masks with what the network ``made`` (N, S, S, 4) put back: ``crop_view.add_residual`` and
-    ``limit_mask``. ``kept`` (T, S, S, 4): what was made, smoothed over time, written here."""
+    """Apply the network's output ``made`` (N, S, S, 4) to crops and masks: ``crop_view.add_residual`` and
+    ``limit_mask``. ``kept`` (T, S, S, 4): outputs smoothed over time, updated here."""
     numbers = numbers_of(rows)
     slot, share = numbers[:, SLOT].long(), numbers[:, SHARE, None, None, None]
     past = kept.index_select(0, slot)
-    followed = past + share * (made.float().nan_to_num(0.0).clamp(0, 255) - past)  # no number: nothing is shown
+    followed = past + share * (made.float().nan_to_num(0.0).clamp(0, 255) - past)  # NaN counts as 0: hidden
     kept.index_copy_(0, slot, followed)
     smooth = followed.round().permute(0, 3, 1, 2)
     full = laid_over(smooth, numbers, masks.shape[-1])
@@ -196,7 +198,7 @@ def refined(swapped: Tensor, masks: Tensor, made: Tensor, rows: Tensor, kept: Te
 
 
 def laid_over(planes: Tensor, numbers: Tensor, side: int) -> Tensor:
-    """(N, C, side, side) of ``planes`` (N, C, S, S) as they lie over the crops; a crop's last pixels repeated."""
+    """Warp ``planes`` (N, C, S, S) back to the crops, (N, C, side, side); a crop's last pixels are repeated."""
     a, b, c, d, e, f = numbers[:, BACK:EXTENT].T[:, :, None, None]
     place = torch.arange(side, device=planes.device, dtype=torch.float32)
     most_x, most_y = (numbers[:, EXTENT:SLOT] - 1).T[:, :, None, None]

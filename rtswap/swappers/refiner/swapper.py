@@ -1,9 +1,9 @@
-"""The swappers ``refiner-128`` and ``refiner-256``: a small network corrects what ``mesh`` leaves behind.
+"""The swappers ``refiner-128`` and ``refiner-256``: a small network corrects the result of ``mesh``.
 
-What moving and relighting pixels cannot do (a fringe pasted over a forehead, a shadow of the photo, skin tones far
-apart, the outline's edge) a generator trained on people who do not exist corrects, at 128 or 256 px, as a bounded
-difference. It is added to the full-size face, so that the photo's sharpness stays. The network is a static one per
-frame; what it should know of the source is a vector of gains and offsets that ``bind`` computes once.
+A generator trained on people who do not exist corrects what warping and relighting cannot (a fringe pasted over a
+forehead, a shadow in the photo, very different skin tones, the edge of the outline), at 128 or 256 px, as a bounded
+residual. The residual is added to the full-size face, so that the photo's sharpness stays. The network has no state
+between frames; a vector of gains and offsets, computed once by ``bind``, describes the source.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from rtswap.swappers.refiner.crop_view import SHRINK, SIZE, add_residual, crop_v
 from rtswap.vision.crops import cut
 
 SMOOTH_S = 0.05
-"""Time constant with which a track's differences follow the network: noise of single frames does not show."""
+"""Time constant for smoothing a track's residuals: hides the noise of single frames."""
 FORGOTTEN_S = 0.4
-"""After a pause as long as this nothing is known of the last difference."""
+"""Pause after which the last residual is discarded."""
 WHOLE = 254
-"""Of 255: where all is kept, the mask stays as it is."""
+"""Of 255: if the complete face is kept, the mask does not change."""
 STYLE = 864
-"""Gains and offsets of the generator's blocks."""
+"""Number of gains and offsets of the generator's blocks."""
 SIZES = {"refiner-128": SIZE, "refiner-256": 2 * SIZE}
-"""Swapper, which is its generator's name -> side of the crop that the generator sees."""
+"""Name of the swapper and its generator -> side of the generator's crop."""
 ENCODER = "refiner-source"
-"""The network that looks at the photo, the same for both."""
+"""The network that encodes the photo, the same for both."""
 
 
 class RefinerSwapModel:
     """Implements ``protocols.SwapModel``.
 
-    ``base``: the model whose work is refined. ``encoder``: photo (1, 128, 128, 3) uint8 -> style (1, STYLE).
+    ``base``: the model whose result is refined. ``encoder``: photo (1, 128, 128, 3) uint8 -> style (1, STYLE).
     ``generator``: composite, lowered, target (1, S, S, 3), mask (1, S, S), all uint8, and style -> made (1, S, S, 4)
-    float32, 0..255: the difference + 128, and how far the face may be shown. ``size``: S.
+    float32, 0..255: the residual + 128, and how much of the face to show. ``size``: S.
     """
 
     def __init__(self, base: SwapModel, encoder: Engine, generator: Engine, size: int = SIZE) -> None:
@@ -50,7 +50,7 @@ class RefinerSwapModel:
 
 
 def style_of(source: SourceIdentity, encoder: Engine) -> Tensor | None:
-    """(1, STYLE) what the generator is told of the source; None where its landmarks form no face."""
+    """Encode the source for the generator, (1, STYLE); None if its landmarks form no face."""
     matrix = place(source.landmarks)
     if matrix is None:
         return None
@@ -58,18 +58,18 @@ def style_of(source: SourceIdentity, encoder: Engine) -> Tensor | None:
 
 
 class RefinerSwapper:
-    """Implements ``protocols.Swapper``. ``style``: as ``style_of`` gives it."""
+    """Implements ``protocols.Swapper``. ``style``: from ``style_of``."""
 
     def __init__(self, base: Swapper, generator: Engine, style: Tensor, size: int = SIZE) -> None:
         self._base, self._generator, self._style, self._size = base, generator, style, size
         self._made: dict[int, tuple[NDArray[np.float32], float]] = {}
-        """Per track: what was made, as smoothed so far, and when."""
+        """Per track: the smoothed output and its time."""
 
     def view(self, landmarks: Points, max_px: int) -> tuple[Matrix, tuple[int, int]]:
         return self._base.view(landmarks, max_px)
 
     def swap(self, face: Target, quality: Quality) -> SwappedFace:
-        """What ``base`` made, refined; as it is where the budget leaves no time for colours."""
+        """Refine the result of ``base``; return it unchanged if the budget leaves no time for colours."""
         swapped = self._base.swap(face, quality)
         if not quality.match_color:
             return swapped
@@ -97,11 +97,12 @@ class RefinerSwapper:
         self._made.pop(track_id, None)
 
     def _smoothed(self, now: Tensor, face: Target) -> NDArray[np.uint8]:
-        """(S, S, 4) ``now`` as an exponential mean over the track's frames; the crop moves with the face."""
+        """Exponential mean (S, S, 4) of the network's outputs over the track's frames; the crop moves with the
+        face."""
         made, since = self._made.get(face.track_id, (None, -math.inf))
         share = smoothing_share(face.time_s - since)
         if made is None or share == 1:
-            made = now.astype(np.float32)  # a copy: outputs live until the next run
+            made = now.astype(np.float32)  # a copy: the engine reuses its outputs in the next run
         else:
             cv2.accumulateWeighted(now, made, share)
         self._made[face.track_id] = made, face.time_s
@@ -109,5 +110,5 @@ class RefinerSwapper:
 
 
 def smoothing_share(passed_s: float) -> float:
-    """0..1 how much a new difference counts, so long after the last one."""
+    """Weight 0..1 of a new residual, ``passed_s`` seconds after the last."""
     return 1 - math.exp(-passed_s / SMOOTH_S) if 0 <= passed_s < FORGOTTEN_S else 1.0

@@ -82,7 +82,7 @@ def test_folder_in_the_place_of_a_record_asks_every_time(photo: Path, record: Co
         person = Person("y")
         ask([photo], record, answer=person, on_event=events.append)
         assert len(person.questions) == 1
-    assert "cannot be remembered" in events[0]
+    assert "cannot store the confirmation" in events[0]
 
 
 def test_state_that_cannot_be_written_counts_for_this_run(photo: Path, tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_state_that_cannot_be_written_counts_for_this_run(photo: Path, tmp_path:
     record = ConsentRecord(tmp_path / "file" / "consent")
     events: list[str] = []
     ask([photo], record, answer=Person("y"), on_event=events.append)
-    assert "cannot be remembered" in events[0]
+    assert "cannot store the confirmation" in events[0]
     with pytest.raises(UsageError):
         ask([photo], record, answer=Person("n"))
 
