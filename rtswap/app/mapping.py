@@ -85,11 +85,11 @@ def _check_person(rule: SwapRule, config: Config) -> None:
     expected = f"{', '.join(PLACES)}, a number from 1 (leftmost) to {MOST_PEOPLE}, or an example photo"
     if person.isdecimal():
         if not 1 <= int(person) <= MOST_PEOPLE:
-            raise ConfigError(f"{rule}: there is no person {person}", expected=expected, got=person)
+            raise ConfigError(f"{rule}: no person {person}", expected=expected, got=person)
     elif not is_persona(person) and not Path(person).expanduser().exists():
         near = nearest(person, PLACES)
         raise ConfigError(
-            f"{rule}: who is that",
+            f"{rule}: unknown person",
             expected=expected,
             got=repr(person),
             do=f"Did you mean {near}?" if near else "Check the path.",
