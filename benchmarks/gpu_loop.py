@@ -82,7 +82,7 @@ class Loop:
         begin = time.perf_counter()
         render = self.renderer.begin(self.image)
         now = self.index / FPS
-        swaps = render.swap(self.tracks, 0, quality=Quality(), now=now, stages=self.spans)
+        swaps = render.swap([(track, 0) for track in self.tracks], quality=Quality(), now=now, stages=self.spans)
         render.paste()
         asked = time.perf_counter()
         render.deliver()

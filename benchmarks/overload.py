@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 from telling import tell
 
-from rtswap.app.config import BudgetConfig, Config
+from rtswap.app.config import Config
+from rtswap.app.sections import BudgetConfig
 from rtswap.commands.bench.machine import machine
 from rtswap.commands.bench.rig import ClipInput, Rig
 from rtswap.core.types import MarkedImage

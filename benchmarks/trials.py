@@ -22,15 +22,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rtswap.disclosure.gpu_patterns import patterns, plates
 from telling import tell
 
 from rtswap.commands.evaluate.speed import time_in_turn
 from rtswap.compositing.canvas.face_table import crop_table, paste_table, side_for
-from rtswap.compositing.canvas.gpu import Compositor, PlainKernels, kernels_for
+from rtswap.compositing.canvas.gpu import Kernels, PlainKernels, kernels_for
 from rtswap.core.machine import processor_name
 from rtswap.core.types import View
 from rtswap.disclosure.badge import Badge
+from rtswap.disclosure.gpu import GpuMarks, write_plain
 from rtswap.disclosure.watermark import Payload
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.engines.telemetry import no_telemetry
@@ -54,7 +54,7 @@ ASSETS = ROOT / "rtswap/assets"
 WIDTH, HEIGHT, FACE = 1280, 720, 256
 CANVAS_FILES = {
     "plain torch": ("plain_torch.py",),
-    "Triton": ("triton_kernels.py", "triton_launch.py"),
+    "Triton": ("triton_kernels.py", "triton_launch.py", "../../disclosure/triton_marks.py"),
     "both and the host": ("plain_torch.py", "triton_kernels.py", "triton_launch.py", "gpu.py", "host.py"),
 }
 OPERATOR_FILES = ("graph.py", "layers.py", "operators.py")
@@ -133,27 +133,26 @@ def canvas(device: str) -> dict[str, Any]:
     return found
 
 
-def _frame(kernels: Any, faces: int, device: str) -> Callable[[], object]:
-    """Crops, pastes, badge and mark of one frame; without the way up and down, which are the same for both."""
+def _frame(kernels: Kernels, faces: int, device: str) -> Callable[[], object]:
+    """Crops, pastes, mark and badge of one frame; without the way up and down, which are the same for both."""
     picture = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
-    compositor = Compositor(device, kernels=kernels, pattern=patterns(Payload((0, 1))), plate=plates(Badge()))
+    frame = uploaded(picture, torch.device(device))
+    marks = GpuMarks(Badge(), Payload((0, 1)), (WIDTH, HEIGHT), frame.device)
+    write = write_plain
+    if not isinstance(kernels, PlainKernels):
+        from rtswap.disclosure.triton_marks import write_marks as write
     views = []
     for number in range(faces):
         box = np.array([100 + 400 * number, 200, 100 + 400 * number + FACE, 200 + FACE])
         views.append(View(upright_view(box, (FACE, FACE)), (FACE, FACE)))
-    masks_ = uploaded(np.full((faces, FACE, FACE), 128, np.uint8), torch.device(device))
-    on = compositor.begin(picture)
-    on.finish()
-    on.image()
-    base, marks = on.frame, compositor.marks
+    masks_ = uploaded(np.full((faces, FACE, FACE), 128, np.uint8), frame.device)
 
-    def work() -> Tensor:
+    def work() -> None:
         table = crop_table(views)
-        crops = kernels.crop(base, table, uploaded(table, base.device), side_for(views))
+        crops = kernels.crop(frame, table, uploaded(table, frame.device), side_for(views))
         table = paste_table(views, (WIDTH, HEIGHT))
-        kernels.paste(base, crops, masks_, table, uploaded(table, base.device))
-        delivered: Tensor = kernels.deliver(base, marks, "bgr", compositor.coded)
-        return delivered
+        kernels.paste(frame, crops, masks_, table, uploaded(table, frame.device))
+        write(frame, marks.watermark, marks.badge)
 
     return work
 

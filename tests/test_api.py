@@ -16,7 +16,8 @@ from scripts_loader import load_script
 import rtswap
 from rtswap import api
 from rtswap.app import program
-from rtswap.app.config import BadgeConfig, Config, MarksConfig, SafetyConfig
+from rtswap.app.config import Config
+from rtswap.app.sections import BadgeConfig, MarksConfig, SafetyConfig
 from rtswap.core.errors import FaceLost, InputError, SourceError, UsageError
 from rtswap.vision.talking_head import persona
 

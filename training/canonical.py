@@ -4,7 +4,7 @@
 
 The 468 points follow MediaPipe's canonical order (a fact of the teacher network). Everything else is computed
 here from meshes of people who do not exist: the mean by generalised Procrustes analysis, symmetrised; the mirror
-permutation by optimal matching of the mirrored mean; the triangles by Delaunay triangulation of the unrolled
+permutation by optimal matching of the mirrored mean; the triangles by Delaunay triangulation of the unwrap
 mean of open mouths, constrained so that no triangle of skin joins two lids or two lips.
 """
 
@@ -19,7 +19,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial import Delaunay
 
 from rtswap.swappers.mesh.shape import measures, rigid_weights
-from rtswap.vision.geometry import similarity, transform, unrolled
+from rtswap.vision.geometry import similarity, transform, unwrap
 from rtswap.vision.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
 
 Array = NDArray[np.float64]
@@ -171,7 +171,7 @@ def main() -> None:
     opening = np.linalg.norm(meshes[:, 13] - meshes[:, 14], axis=1)
     speaking = np.mean([fitted(mesh, mean) for mesh in meshes[np.argsort(opening)[-100:]]], axis=0)
     speaking = (speaking + (speaking * [-1, 1, 1])[mirror]) / 2
-    triangles, region = triangulate(unrolled(speaking))
+    triangles, region = triangulate(unwrap(speaking))
     np.savez_compressed(
         arguments.out,
         mesh=mean.astype(np.float32),

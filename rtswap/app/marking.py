@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from rtswap.app.config import Config
+from rtswap.app.mapping import read_swap_rules
 from rtswap.core.errors import ConfigError
 from rtswap.core.version import __version__
 from rtswap.disclosure import Disclosure
@@ -25,7 +26,8 @@ FIRST_YEAR = 2026
 def confirm_sources(config: Config, on_event: Event) -> None:
     """Have it confirmed, once for each photo, that the person shown has agreed. Raises UsageError, SourceError."""
     source = config.source
-    ask([*source.photos, *source.also], ConsentRecord(), assume=source.i_have_consent, on_event=on_event)
+    photos = [*source.photos, *source.also, *(rule.source for rule in read_swap_rules(config))]
+    ask(list(dict.fromkeys(photos)), ConsentRecord(), assume=source.i_have_consent, on_event=on_event)
 
 
 def unmarked_reason(config: Config) -> str:

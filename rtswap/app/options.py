@@ -122,6 +122,19 @@ def texts(metavar: str, expected: str) -> Kind:
     return Kind(expected, metavar, text(metavar, expected).parse, write=_quote, many=True)
 
 
+def assignments(left: str, right: str, example: str) -> Kind:
+    """Texts ``LEFT=RIGHT``, divided at the first sign."""
+
+    def parse(value: str) -> str:
+        first, _, second = value.partition("=")
+        if not first.strip() or not second.strip() or "\0" in value:
+            raise ValueError(repr(value))
+        return value
+
+    form = f"{left}={right}"
+    return Kind(f"{form}, such as {example}", form, parse, write=_quote, many=True)
+
+
 def integer(metavar: str, low: int, high: int) -> Kind:
     """From ``low`` to ``high``, both included."""
     return Kind(f"a whole number from {low} to {high}", metavar, _bounded(int, low, high), types=(int,), write=str)

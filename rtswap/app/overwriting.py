@@ -57,7 +57,8 @@ class WrittenFiles:
 def refuse_losses(config: Config) -> None:
     """Of a run. Raises UsageError."""
     marks = config.marks
-    photos = [photo for photo in (*config.source.photos, *config.source.also) if not is_persona(photo)]
+    pairs = [part for rule in config.source.swap for part in rule.split("=", 1)]
+    photos = [photo for photo in (*config.source.photos, *config.source.also, *pairs) if not is_persona(photo)]
     reads = [(config.input.address, "the input"), *((photo, "a photo of the source") for photo in photos)]
     reads += [(path, "what recordings are signed with") for path in (marks.certificate, marks.key) if path]
     written = [target for address in config.output.to for target in written_by(address)]

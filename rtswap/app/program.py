@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from rtswap.app.config import Config
+from rtswap.app.mapping import make_mapping, photos_of_sources
 from rtswap.app.marking import confirm_sources, make_disclosure
 from rtswap.app.networks import FaceModels, open_models
 from rtswap.compositing.canvas.host import HostCanvas
@@ -34,6 +35,7 @@ from rtswap.core.types import Image, SourceIdentity
 from rtswap.disclosure import Disclosure
 from rtswap.gpu import card
 from rtswap.runtime.budget import Budget
+from rtswap.runtime.mapping import SourceMapping
 from rtswap.runtime.metrics import Metrics, Spans
 from rtswap.runtime.pipeline import Pipeline, Policy
 from rtswap.runtime.session import Session
@@ -140,10 +142,11 @@ class Program:
 
     @cached_property
     def swappers(self) -> list[Swapper]:
-        """One for the source and one for each of ``--also``, bound before the first frame. Raises SourceError."""
-        source = self.config.source
-        people = [source.photos, *((also,) for also in source.also)]
-        sources = [self.load(photos) for photos in people] if self._sources is None else self._sources
+        """One for each source, in the order of ``mapping.photos_of_sources``, bound before the first frame. Raises
+        SourceError, ConfigError."""
+        sources = self._sources
+        if sources is None:
+            sources = [self.load(photos) for photos in photos_of_sources(self.config)]
         around = self._probes.swapper if self._probes else lambda swapper: swapper
         return [around(self.swap_model.bind(one)) for one in sources]
 
@@ -159,10 +162,11 @@ class Program:
             on_event=self.on_event,
         )
 
-    def tracker(self, *, photos: bool = False) -> Tracker:
-        """A new one. ``photos``: the frames are single pictures, in which small faces count and time does not."""
+    def tracker(self, *, photos: bool = False, everybody: bool = False) -> Tracker:
+        """A new one. ``photos``: the frames are single pictures, in which small faces count and time does not.
+        ``everybody``: follow all people, whatever ``--faces`` says."""
         models, probes = self.models, self._probes
-        faces: Literal["one", "all"] = "one" if self.config.tracking.faces == "one" else "all"
+        faces: Literal["one", "all"] = "one" if self.config.tracking.faces == "one" and not everybody else "all"
         detector = models.photo_detector if photos else models.detector
         landmarks = probes.landmarks(models.landmarks) if probes else models.landmarks
         tracker = FaceTracker(detector, landmarks, faces=faces, recogniser=models.recogniser)
@@ -205,8 +209,15 @@ class Program:
         ``renderer``."""
         safety = self.config.safety
         policy = Policy(safety.on_failure, safety.empty_after_s, safety.pass_through)
-        tracker = self.tracker(photos=photos)
-        return Pipeline(tracker, self.renderer(live=live), policy=policy, on_event=self.on_event, spans=spans)
+        mapping = self.mapping(photos=photos)
+        tracker, renderer = self.tracker(photos=photos, everybody=mapping.assigned), self.renderer(live=live)
+        return Pipeline(tracker, renderer, policy=policy, on_event=self.on_event, mapping=mapping, spans=spans)
+
+    def mapping(self, *, photos: bool = False) -> SourceMapping:
+        """Who gets whose face. ``photos`` as for ``tracker``. Raises ConfigError, SourceError."""
+        if self._sources is not None:
+            return SourceMapping(choices=len(self._sources))
+        return make_mapping(self.config, self.models, on_event=self.on_event, photos=photos)
 
     def session(
         self,

@@ -12,6 +12,7 @@ import psutil
 
 from rtswap.app.config import Config
 from rtswap.app.console import Console
+from rtswap.app.mapping import read_swap_rules
 from rtswap.app.marking import Sign, make_signer, unmarked_reason
 from rtswap.app.overwriting import refuse_losses
 from rtswap.app.program import Event, Program
@@ -66,6 +67,9 @@ def run(config: Config, console: Console) -> dict[str, Any]:
         session.run()
         if session.completed and not input.info.live:
             console.progress(metrics.frames, metrics.frames, status_line(metrics, live=False))
+    rules = read_swap_rules(config)
+    for number in pipeline.mapping.unmet:
+        event(f"{rules[number]}: nobody in the picture was taken for {rules[number].person}")
     if metrics.frames and metrics.first_swap_at is None:
         event("no face was swapped in any frame: was a face in sight, large enough and facing the camera?")
     return metrics.summary() | {

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from types import TracebackType
 
 from rtswap.commands import COMMANDS
@@ -24,6 +25,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. Every RtswapError becomes one line on stderr."""
     args = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in args
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # file names may hold bytes that are no UTF-8; in JSON it stays JSON
+            stream.reconfigure(errors="backslashreplace")
     if not debug:
         sys.excepthook = _defect
     try:

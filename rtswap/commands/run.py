@@ -49,7 +49,7 @@ def _installed_parts() -> str:
 
 def _run(flags: Flags) -> int:
     found = effective(flags).config
-    if not found.source.photos:
+    if not found.source.photos and not found.source.swap:
         raise UsageError("no source given", do="Name a photo of the face to put on: rtswap --source me.jpg")
     from rtswap.app.run import run as run_session
     from rtswap.commands.reports.run_summary import run_summary

@@ -121,8 +121,14 @@ class RenderChecks:
         return found
 
     def _look(self, swapped: SwappedBatch, which: int) -> None:
-        crops, masks = self._targets.crops, swapped.masks
-        for name, tensor, shape in (("crops", swapped.crops, crops.shape), ("masks", masks, crops.shape[:3])):
-            if tensor.shape != shape or tensor.dtype != torch.uint8 or tensor.device != crops.device:
-                raise ValueError(f"{name} of {tensor.dtype} {tuple(tensor.shape)}, expected uint8 {tuple(shape)}")
-        self._counts.append(self._pixel_counts.count(which, crops, swapped.crops, masks, self._table))
+        check_shapes(swapped, self._targets)
+        crops = self._targets.crops
+        self._counts.append(self._pixel_counts.count(which, crops, swapped.crops, swapped.masks, self._table))
+
+
+def check_shapes(swapped: SwappedBatch, targets: TargetBatch) -> None:
+    """Raises ValueError for an answer that cannot be pasted."""
+    crops = targets.crops
+    for name, tensor, shape in (("crops", swapped.crops, crops.shape), ("masks", swapped.masks, crops.shape[:3])):
+        if tensor.shape != shape or tensor.dtype != torch.uint8 or tensor.device != crops.device:
+            raise ValueError(f"{name} of {tensor.dtype} {tuple(tensor.shape)}, expected uint8 {tuple(shape)}")

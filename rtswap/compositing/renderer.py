@@ -13,6 +13,7 @@ from rtswap.core.types import (
     Image,
     Mask,
     Matrix,
+    Pair,
     Points,
     Quality,
     StampedImage,
@@ -57,10 +58,6 @@ class HostRenderer:
         self.swappers, self.finishes, self.partial = list(swappers), list(finishes), partial
         self.stamp, self._canvas = stamp, canvas
 
-    @property
-    def source_count(self) -> int:
-        return len(self.swappers)
-
     def begin(self, image: Image) -> HostFrameRender:
         return HostFrameRender(self, self._canvas(image), LARGEST_FACE * max(image.shape[:2]))
 
@@ -80,14 +77,14 @@ class HostFrameRender:
         self._faces: list[tuple[SwappedFace, Matrix]] = []
         self._swaps = Swaps()
 
-    def swap(self, tracks: Sequence[Track], source: int, *, quality: Quality, now: float, stages: Stages) -> Swaps:
+    def swap(self, pairs: Sequence[Pair], *, quality: Quality, now: float, stages: Stages) -> Swaps:
         """As ``protocols.FrameRender``."""
-        swapper = self._renderer.swappers[source]
         done: list[int] = []
         bare: list[int] = []
         failure = None
-        for track in tracks:
+        for track, source in pairs:
             try:
+                swapper = self._renderer.swappers[source]
                 check_landmarks(track.landmarks, self._largest_px)
                 view = checked(View(*swapper.view(track.landmarks, quality.max_face_px)))
                 self._faces.append((self._swap_one(swapper, view, track, quality, now, stages), view.matrix))

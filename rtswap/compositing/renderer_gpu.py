@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from rtswap.compositing.checks_gpu import PixelCounts, RenderChecks
+import numpy as np
+
+from rtswap.compositing.checks_gpu import PixelCounts, RenderChecks, check_shapes
 from rtswap.compositing.renderer import LARGEST_FACE, TooHidden, check_landmarks, checked
 from rtswap.core.errors import EngineError
 from rtswap.core.protocols import GpuCanvas, GpuFinish, GpuSwapper, Stages, Stamp
@@ -18,6 +20,7 @@ from rtswap.core.types import (
     Box,
     DeviceTensor,
     Image,
+    Pair,
     Quality,
     StampedImage,
     SwappedBatch,
@@ -27,6 +30,7 @@ from rtswap.core.types import (
     Track,
     View,
 )
+from rtswap.gpu.resample import uploaded
 from rtswap.vision.geometry import transform
 
 
@@ -44,10 +48,6 @@ class GpuRenderer:
     ) -> None:
         self.swappers, self.finishes, self.partial = list(swappers), list(finishes), partial
         self.canvas, self.stamp, self.pixel_counts = canvas, stamp, PixelCounts()
-
-    @property
-    def source_count(self) -> int:
-        return len(self.swappers)
 
     def begin(self, image: Image) -> GpuFrameRender:
         return GpuFrameRender(self, image)
@@ -74,25 +74,26 @@ class GpuFrameRender:
         self._told_later: Exception | None = None
         self._swaps = Swaps()
 
-    def swap(self, tracks: Sequence[Track], source: int, *, quality: Quality, now: float, stages: Stages) -> Swaps:
+    def swap(self, pairs: Sequence[Pair], *, quality: Quality, now: float, stages: Stages) -> Swaps:
         """As ``protocols.FrameRender``. A face that cannot be right is left out; what fails on the device leaves
         all of them bare."""
-        swapper = self._renderer.swappers[source]
         faces: list[BatchedTarget] = []
+        sources: list[int] = []
         bare: list[int] = []
         failure: Exception | None = None
-        for track in tracks:
+        for track, source in pairs:
             try:
-                view, face = self._seen(swapper, track, quality, now)
+                view, face = self._target(self._renderer.swappers[source], track, quality, now)
             except Exception as error:  # noqa: BLE001 - whatever breaks, the face must be covered
                 failure = error
                 bare.append(track.id)
             else:
                 faces.append(face)
+                sources.append(source)
                 self._views.append(view)
         try:
             if faces:
-                self._swap_all(swapper, faces, quality, stages)
+                self._swap_all(faces, sources, quality, stages)
         except Exception as error:  # noqa: BLE001 - whatever breaks, the faces must be covered
             failure, self._swapped = error, None
             bare += [face.track_id for face in faces]
@@ -100,7 +101,7 @@ class GpuFrameRender:
         self._swaps = Swaps(tuple(face.track_id for face in faces), tuple(bare), failure)
         return self._swaps
 
-    def _seen(self, swapper: GpuSwapper, track: Track, quality: Quality, now: float) -> tuple[View, BatchedTarget]:
+    def _target(self, swapper: GpuSwapper, track: Track, quality: Quality, now: float) -> tuple[View, BatchedTarget]:
         check_landmarks(track.landmarks, LARGEST_FACE * max(self._image.shape[:2]))
         view = checked(View(*swapper.view(track.landmarks, quality.max_face_px)))
         if min(view.size) < 1:
@@ -109,13 +110,13 @@ class GpuFrameRender:
         return view, BatchedTarget(track.id, landmarks, track.visibility, now, view.size)
 
     def _swap_all(
-        self, swapper: GpuSwapper, faces: Sequence[BatchedTarget], quality: Quality, stages: Stages
+        self, faces: Sequence[BatchedTarget], sources: Sequence[int], quality: Quality, stages: Stages
     ) -> None:
         with stages("crop"):
             targets = TargetBatch(tuple(faces), self._canvas.crops(self._views))
         judge = RenderChecks(targets, partial=self._renderer.partial, counts=self._renderer.pixel_counts)
         with stages("swap"):
-            swapped = swapper.swap_all(targets, quality)
+            swapped = self._swap_by_source(targets, sources, quality)
             judge.look_at_swap(swapped)
         if self._renderer.finishes:
             with stages("finish"):
@@ -124,6 +125,24 @@ class GpuFrameRender:
                 judge.look_at_finished(swapped)
         self._canvas.on_download(judge.counts(), judge.told)
         self._swapped, self._judge = swapped, judge
+
+    def _swap_by_source(self, targets: TargetBatch, sources: Sequence[int], quality: Quality) -> SwappedBatch:
+        """Every face by its source's swapper, in the order of ``targets``. What a swapper gives may live until it is
+        asked again (networks are shared, graphs write into the same memory), so with several it is copied."""
+        swappers = self._renderer.swappers
+        if len(set(sources)) == 1:
+            return swappers[sources[0]].swap_all(targets, quality)
+        crops = targets.crops
+        whole = SwappedBatch(crops.new_empty(crops.shape), crops.new_empty(crops.shape[:3]))
+        for source in dict.fromkeys(sources):
+            rows = [row for row, one in enumerate(sources) if one == source]
+            where = uploaded(np.array(rows, np.int64), crops.device)
+            part = TargetBatch(tuple(targets.faces[row] for row in rows), crops.index_select(0, where))
+            swapped = swappers[source].swap_all(part, quality)
+            check_shapes(swapped, part)
+            whole.crops.index_copy_(0, where, swapped.crops)
+            whole.masks.index_copy_(0, where, swapped.masks)
+        return whole
 
     def _later(self, tensor: DeviceTensor, then: Callable[[Tensor], None]) -> None:
         """A finish that fails at what it is told leaves the faces bare, as one that fails at once."""

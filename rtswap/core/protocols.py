@@ -16,6 +16,7 @@ from rtswap.core.types import (
     Mask,
     Matrix,
     Mesh,
+    Pair,
     Points,
     Quality,
     SourceIdentity,
@@ -184,9 +185,6 @@ Stages = Callable[[str], AbstractContextManager[Any]]
 class Renderer(Protocol):
     """Where the faces of frames are swapped: in host memory one by one, or on a GPU all at once."""
 
-    @property
-    def source_count(self) -> int: ...
-
     def begin(self, image: Image) -> FrameRender: ...
 
     def forget(self, track_id: int) -> None:
@@ -198,8 +196,8 @@ class FrameRender(Protocol):
     """One frame being rendered: faces are swapped, then places covered, then the faces pasted over them; last of all
     the picture is stamped."""
 
-    def swap(self, tracks: Sequence[Track], source: int, *, quality: Quality, now: float, stages: Stages) -> Swaps:
-        """Swap these faces with source number ``source``. Nothing shows yet; whatever fails leaves a face bare."""
+    def swap(self, pairs: Sequence[Pair], *, quality: Quality, now: float, stages: Stages) -> Swaps:
+        """Swap these faces, each with its source. Nothing shows yet; whatever fails leaves a face bare. Once."""
         ...
 
     def cover(self, box: Box, style: str) -> None:

@@ -196,6 +196,10 @@ class Swaps:
     """Why, if it was our fault: a cup before a face is not."""
 
 
+Pair = tuple[Track, int]
+"""A person in a frame, and the number of the source whose face they get."""
+
+
 @dataclass(frozen=True, slots=True)
 class Quality:
     """What the budget allows the pipeline to spend on the next frame."""

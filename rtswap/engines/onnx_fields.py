@@ -11,21 +11,53 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
+Wire = tuple[int, ...]
 _VARINT, _EIGHT, _BYTES, _FOUR = 0, 1, 2, 5
 _NUMBERS, _FLOATS, _DOUBLES, _TEXT = (_VARINT,), (_FOUR,), (_EIGHT,), (_BYTES,)
-_LISTED = {_NUMBERS: (_VARINT, _BYTES), _FLOATS: (_FOUR, _BYTES), _DOUBLES: (_EIGHT, _BYTES)}
+_LISTED: dict[Wire, Wire] = {_NUMBERS: (_VARINT, _BYTES), _FLOATS: (_FOUR, _BYTES), _DOUBLES: (_EIGHT, _BYTES)}
 """Lists of numbers are written one by one, or packed into bytes."""
 DEEPEST = 24
 """Messages in messages: a network within a network takes three."""
 MOST_FIELDS = 4_000_000
 _STANDARD_DOMAINS = (b"", b"ai.onnx")
 
-Wire = tuple[int, ...]
 Message = Mapping[int, Wire | str]
 """Field number -> the wire types that it may have, or the message that it holds."""
 
 
-def _message(fields: Mapping[int, Wire | str]) -> Message:
+_ATTRIBUTE: dict[int, Wire | str] = {
+    1: _TEXT,
+    2: _FLOATS,
+    3: _NUMBERS,
+    4: _TEXT,
+    7: _LISTED[_FLOATS],
+    8: _LISTED[_NUMBERS],
+    9: _TEXT,
+    5: "tensor",
+    6: "graph",
+    10: "tensor",
+    11: "graph",
+    13: _TEXT,
+    20: _NUMBERS,
+}
+_TENSOR: dict[int, Wire | str] = {
+    1: _LISTED[_NUMBERS],
+    2: _NUMBERS,
+    4: _LISTED[_FLOATS],
+    5: _LISTED[_NUMBERS],
+    6: _TEXT,
+    8: _TEXT,
+    7: _LISTED[_NUMBERS],
+    9: _TEXT,
+    10: _LISTED[_DOUBLES],
+    11: _LISTED[_NUMBERS],
+    12: _TEXT,
+    14: _NUMBERS,
+    16: "pair",
+}
+
+
+def _message(fields: dict[int, Wire | str]) -> Message:
     return MappingProxyType(fields)
 
 
@@ -40,40 +72,8 @@ MESSAGES: Mapping[str, Message] = MappingProxyType(
             {1: "node", 2: _TEXT, 5: "tensor", 10: _TEXT, 11: "value", 12: "value", 13: "value", 16: "pair"}
         ),
         "node": _message({1: _TEXT, 2: _TEXT, 3: _TEXT, 4: _TEXT, 5: "attribute", 6: _TEXT, 7: _TEXT, 9: "pair"}),
-        "attribute": _message(
-            {
-                1: _TEXT,
-                2: _FLOATS,
-                3: _NUMBERS,
-                4: _TEXT,
-                5: "tensor",
-                6: "graph",
-                7: _LISTED[_FLOATS],
-                8: _LISTED[_NUMBERS],
-                9: _TEXT,
-                10: "tensor",
-                11: "graph",
-                13: _TEXT,
-                20: _NUMBERS,
-            }
-        ),
-        "tensor": _message(
-            {
-                1: _LISTED[_NUMBERS],
-                2: _NUMBERS,
-                4: _LISTED[_FLOATS],
-                5: _LISTED[_NUMBERS],
-                6: _TEXT,
-                8: _TEXT,
-                7: _LISTED[_NUMBERS],
-                9: _TEXT,
-                10: _LISTED[_DOUBLES],
-                11: _LISTED[_NUMBERS],
-                12: _TEXT,
-                14: _NUMBERS,
-                16: "pair",
-            }
-        ),
+        "attribute": _message(_ATTRIBUTE),
+        "tensor": _message(_TENSOR),
         "value": _message({1: _TEXT, 2: "type", 3: _TEXT, 4: "pair"}),
         "type": _message({1: "tensor type", 6: _TEXT}),
         "tensor type": _message({1: _NUMBERS, 2: "shape"}),
@@ -102,7 +102,7 @@ def _walk(data: memoryview, kind: str, depth: int) -> Iterator[None]:
         raise ValueError(f"messages more than {DEEPEST} deep")
     for number, wire, body in _fields(data):
         yield
-        if kind == "tensor" and (number == _EXTERNAL or (number == _LOCATION and bytes(body) != b"\0")):
+        if kind == "tensor" and (number == _EXTERNAL or (number == _LOCATION and body.tobytes() != b"\0")):
             raise ValueError("weights in other files")
         if (kind, number) in (("node", 7), ("opset", 1)) and bytes(body) not in _STANDARD_DOMAINS:
             raise ValueError(f"operators of {bytes(body)[:40]!r}, which are not ONNX's own")

@@ -49,8 +49,8 @@ class Controls:
         }
         if key in actions:
             actions[key]()
-        elif key.isdecimal() and 1 <= int(key) <= self._pipeline.source_count:
-            self._pipeline.select(int(key) - 1)
+        elif key.isdecimal() and 1 <= int(key) <= self._pipeline.mapping.choices:
+            self._pipeline.mapping.select(int(key) - 1)
             self._on_event(f"source {key}")
 
     def overlay(self) -> Sequence[str]:

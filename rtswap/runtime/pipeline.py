@@ -15,6 +15,7 @@ from rtswap.core.errors import FaceLost, InputError, RtswapError
 from rtswap.core.protocols import FrameRender, Renderer, Tracker
 from rtswap.core.types import Box, Frame, Image, Quality, StampedImage, Swaps, Track
 from rtswap.runtime.guard import Guard
+from rtswap.runtime.mapping import Role, SourceMapping
 from rtswap.runtime.metrics import Spans
 
 MAX_FAILURES = 60
@@ -50,9 +51,9 @@ class Outcome:
 
 
 class Pipeline:
-    """One per session, used by one thread. ``renderer`` does the faces; ``select`` chooses whose is put on.
-    ``on_event`` is told what went wrong. ``spans``: where the time of each stage is counted, if something else counts
-    there too."""
+    """One per session, used by one thread. ``renderer`` does the faces; ``mapping`` says who gets whose, without it
+    everybody the first source's. ``on_event`` is told what went wrong. ``spans``: where the time of each stage is
+    counted, if something else counts there too."""
 
     def __init__(
         self,
@@ -61,11 +62,12 @@ class Pipeline:
         *,
         policy: Policy,
         on_event: Callable[[str], None],
+        mapping: SourceMapping | None = None,
         spans: Spans | None = None,
     ) -> None:
         self._tracker = tracker
         self._renderer = renderer
-        self._source = 0
+        self.mapping = mapping or SourceMapping()
         self._policy = policy
         self._on_event = on_event
         self._guard = Guard(empty_after_s=policy.empty_after_s)
@@ -76,14 +78,6 @@ class Pipeline:
         self._anew = False
         self.swapping = True
         """Off: faces are followed and covered (or shown, with pass-through)."""
-
-    @property
-    def source_count(self) -> int:
-        return self._renderer.source_count
-
-    def select(self, index: int) -> None:
-        """Put on the face of source ``index`` from the next frame on."""
-        self._source = index
 
     def follow_anew(self) -> None:
         """From the next frame on follow whoever is there, as if the stream had just begun."""
@@ -98,38 +92,44 @@ class Pipeline:
         render = self._renderer.begin(frame.image)
         if self._anew:
             self._anew = False
-            self._tracker.reset()
+            self._reset()
         try:
             with self._spans("track"):
                 tracks = list(self._tracker.update(frame, quality))
+                roles = self.mapping.assign(frame.image, tracks, now)
         except Exception as error:  # noqa: BLE001 - whatever breaks, the picture must be covered
             self._note_failure("tracking failed", error)
-            self._tracker.reset()
+            self._reset()
             outcome = self._compose(render, self._guard.fail(now, size), Swaps(), self.swapping)
         else:
-            outcome = self._work(render, tracks, quality, now, size)
+            outcome = self._work(render, roles, quality, now, size)
+            self._forget_ended(tracks)
         self._shown = self._shown or outcome.stamped is not None
         return outcome
 
+    def _reset(self) -> None:
+        """Nobody is known any more."""
+        self._tracker.reset()
+        self.mapping.reset()
+
     def _work(
-        self, render: FrameRender, tracks: Sequence[Track], quality: Quality, now: float, size: tuple[int, int]
+        self, render: FrameRender, roles: Sequence[Role], quality: Quality, now: float, size: tuple[int, int]
     ) -> Outcome:
         """Swap, and cover what is bare. A verdict that comes with the picture may be that some swap is none: that
         picture does not leave, and the frame is done again without it."""
         swapping = self.swapping
-        if swapping:
-            swaps = render.swap(tracks, self._source, quality=quality, now=now, stages=self._spans)
-        else:
-            swaps = Swaps(bare=tuple(track.id for track in tracks))
+        tracks = [track for track, _ in roles]
+        pairs = [(track, source) for track, source in roles if source is not None and swapping]
+        unswapped = [track.id for track, source in roles if source is None or not swapping]
+        swaps = render.swap(pairs, quality=quality, now=now, stages=self._spans) if pairs else Swaps()
         self._tell_of(swaps)
-        boxes = self._guard.judge(now, size, tracks, swaps.bare)
+        boxes = self._guard.judge(now, size, tracks, [*swaps.bare, *unswapped])
         self._tell_of_blindness()
-        self._forget_ended(tracks)
         outcome = self._compose(render, boxes, swaps, swapping)
-        if swapping and outcome.stamped is not None and (verdict := render.verdict()) != swaps:
+        if pairs and outcome.stamped is not None and (verdict := render.verdict()) != swaps:
             if verdict.failure is not swaps.failure:
                 self._tell_of(verdict)
-            swaps, boxes = verdict, self._guard.judge(now, size, tracks, verdict.bare)
+            swaps, boxes = verdict, self._guard.judge(now, size, tracks, [*verdict.bare, *unswapped])
             render.restart()
             outcome = self._compose(render, boxes, swaps, swapping)
         if swaps.failure is None:

@@ -58,15 +58,15 @@ def persona_photo(name: str, *, choose: Callable[[Sequence[str]], str] = random.
 
     ``name``: as listed, with or without ``persona:``, in upper or lower case.
     """
-    wanted = name.removeprefix(PREFIX).strip().lower()
+    chosen = name.removeprefix(PREFIX).strip().lower()
     files = {persona.name: persona.file for persona in all_personas()}
     known = [persona.name for persona in list_personas()]
-    if wanted == RANDOM:
-        wanted = choose(known)
-    if wanted in files:
-        return _folder() / files[wanted]
-    near = nearest(wanted, [*known, RANDOM], cutoff=0.5)
-    shown = "".join(c if c.isprintable() else "?" for c in wanted[:40])
+    if chosen == RANDOM:
+        chosen = choose(known)
+    if chosen in files:
+        return _folder() / files[chosen]
+    near = nearest(chosen, [*known, RANDOM], cutoff=0.5)
+    shown = "".join(c if c.isprintable() else "?" for c in chosen[:40])
     raise SourceError(
         f"there is no persona called {shown!r}" if shown else "no persona was named",
         expected=", ".join([*known, RANDOM]),

@@ -20,7 +20,7 @@ _FACE_SHARE = 0.6
 """Height of the face's oval in the portrait's. The rest holds hair, ears and neck."""
 _ABOVE = 0.04
 """How far above the oval's middle the portrait's middle lies, in sides: there is more hair than neck."""
-_STEADY_DEG = 0.5
+_LEVEL_DEG = 0.5
 """A face tilted by less is not turned: turning costs sharpness."""
 _SURE = 0.5
 
@@ -28,7 +28,7 @@ _SURE = 0.5
 def make_portrait(photo: Image, mesh: Points) -> tuple[Image, Matrix]:
     """(S, S, 3) upright crop around the face, never larger than in the photo, and the matrix photo -> portrait."""
     roll = math.radians(pose_of(mesh).roll)
-    roll = 0.0 if abs(roll) < math.radians(_STEADY_DEG) else roll
+    roll = 0.0 if abs(roll) < math.radians(_LEVEL_DEG) else roll
     cos, sin = math.cos(roll), math.sin(roll)
     upright = np.array([[cos, sin], [-sin, cos]])
     oval = mesh[OVAL, :2].astype(np.float64) @ upright.T

@@ -21,7 +21,7 @@ _BORDER = (128, 128, 128)
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One size of the picture and where it lies on the sheet that holds all of them. All numbers are even."""
+    """One size of the picture and where it lies on the atlas that holds all of them. All numbers are even."""
 
     width: int
     height: int
@@ -73,10 +73,10 @@ def halved(image: Image, until: int) -> list[Image]:
     return pictures
 
 
-def draw(image: Image, sheet: PyramidAtlas, canvas: Image) -> None:
-    """Fill ``canvas`` (sheet height, sheet width, 3) with the levels, each made from the one before it."""
+def draw(image: Image, atlas: PyramidAtlas, canvas: Image) -> None:
+    """Fill ``canvas`` (atlas height, atlas width, 3) with the levels, each made from the one before it."""
     last = image
-    for level in sheet.levels:
+    for level in atlas.levels:
         view = canvas[level.y : level.y + level.height, level.x : level.x + level.width]
         cv2.resize(last, (level.width, level.height), dst=view, interpolation=cv2.INTER_LINEAR)
         last = view

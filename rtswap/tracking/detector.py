@@ -43,7 +43,7 @@ _MAX_CANDIDATES = 64
 class _Plan(NamedTuple):
     """What depends on the picture's size alone."""
 
-    sheet: PyramidAtlas
+    atlas: PyramidAtlas
     canvas: Image
     level_of: NDArray[np.intp]
     """(rows, columns) of P-Net's output on the canvas -> level."""
@@ -92,8 +92,8 @@ class MtcnnDetector:
         plan = self._plan_for(picture.shape[1], picture.shape[0])
         if plan is None:
             return []
-        pictures = halved(picture, plan.sheet.levels[0].width)
-        draw(pictures[-1], plan.sheet, plan.canvas)
+        pictures = halved(picture, plan.atlas.levels[0].width)
+        draw(pictures[-1], plan.atlas, plan.canvas)
         boxes = self._sift(pictures, self._propose(plan))
         found = self._look(pictures, boxes)
         if not found:
@@ -133,12 +133,12 @@ class MtcnnDetector:
         if min(width, height) < 1:
             return None
         first = min(_WINDOW / self._min_face_px, self._max_side / max(width, height))
-        sheet = lay_out(width, height, first, self._scale_factor, _WINDOW)
-        if not sheet.levels:
+        atlas = lay_out(width, height, first, self._scale_factor, _WINDOW)
+        if not atlas.levels:
             return None
-        rows, columns = ((length - _WINDOW) // _STRIDE + 1 for length in (sheet.height, sheet.width))
+        rows, columns = ((length - _WINDOW) // _STRIDE + 1 for length in (atlas.height, atlas.width))
         level_of, inside = np.zeros((rows, columns), np.intp), np.zeros((rows, columns), np.bool_)
-        for index, level in enumerate(sheet.levels):
+        for index, level in enumerate(atlas.levels):
             top, left = level.y // _STRIDE, level.x // _STRIDE
             bottom, right = (
                 start + (length - _WINDOW) // _STRIDE + 1
@@ -146,12 +146,12 @@ class MtcnnDetector:
             )
             level_of[top:bottom, left:right], inside[top:bottom, left:right] = index, True
         return _Plan(
-            sheet,
-            np.full((sheet.height, sheet.width, 3), 128, np.uint8),
+            atlas,
+            np.full((atlas.height, atlas.width, 3), 128, np.uint8),
             level_of,
             inside,
-            np.array([(level.x, level.y) for level in sheet.levels], np.float32),
-            np.array([(width / level.width, height / level.height) for level in sheet.levels], np.float32),
+            np.array([(level.x, level.y) for level in atlas.levels], np.float32),
+            np.array([(width / level.width, height / level.height) for level in atlas.levels], np.float32),
         )
 
     def _propose(self, plan: _Plan) -> Boxes:

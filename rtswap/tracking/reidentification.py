@@ -23,7 +23,7 @@ class Newcomer(NamedTuple):
     """Who it is; None where nobody can tell."""
 
 
-def match_returning(missing: Sequence[FollowedFace], newcomers: Sequence[Newcomer]) -> list[tuple[int, int]]:
+def match_missing(missing: Sequence[FollowedFace], newcomers: Sequence[Newcomer]) -> list[tuple[int, int]]:
     """Pairs (missing, newcomer), each at most once: the most alike first, then the nearest."""
     ranked = sorted(
         (*rank, i, j)

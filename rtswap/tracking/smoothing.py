@@ -182,11 +182,11 @@ class MeshFilter:
         if visibility is not None:
             guessed = 1.0 + GUESSED * (1.0 - visibility.astype(np.float64))
         expression = self._expression(expression, dt, calm=calm * guessed)
-        scale, rotation, centre = self._steady(scale, rotation, centre, dt, calm)
+        scale, rotation, centre = self._damped(scale, rotation, centre, dt, calm)
         smoothed = (self._reference + expression) @ (rotation.T * scale) + centre
         return np.ascontiguousarray(smoothed, np.float32)
 
-    def _steady(
+    def _damped(
         self, scale: float, rotation: Floats, centre: Floats, dt: float, calm: float
     ) -> tuple[float, Floats, Floats]:
         """Position, scale and rotation, each with its own speed."""

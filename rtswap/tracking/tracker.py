@@ -19,7 +19,7 @@ from rtswap.core.types import Box, Detection, Frame, Image, Mesh, Quality, Tenso
 from rtswap.networks.recognition import tells_who
 from rtswap.tracking.association import iou, kinship, match
 from rtswap.tracking.followed_face import AGREEMENT, KINSHIP, SHORTEST_STEP_S, FollowedFace, extent, width
-from rtswap.tracking.reidentification import Newcomer, match_returning
+from rtswap.tracking.reidentification import Newcomer, match_missing
 
 NOMINAL_STEP_S = 1 / 30
 """Taken for the time between frames where the clock stood still or ran backwards."""
@@ -221,7 +221,7 @@ class FaceTracker:
         missing = [face for face in self._faces if not face.measured] + self._lost
         newcomers = self._newcomers(image, [d for n, d in enumerate(detections) if n not in taken], missing)
         returned = set()
-        for row, column in match_returning(missing, newcomers):
+        for row, column in match_missing(missing, newcomers):
             self._take_back(missing[row], newcomers[column].mesh)
             returned.add(column)
         self._take_in([newcomer for n, newcomer in enumerate(newcomers) if n not in returned])

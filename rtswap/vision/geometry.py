@@ -75,7 +75,7 @@ def inverse(matrix: Matrix) -> Matrix:
     return np.asarray(cv2.invertAffineTransform(matrix), np.float32)
 
 
-def unrolled(mesh: NDArray[np.floating]) -> NDArray[np.floating]:
+def unwrap(mesh: NDArray[np.floating]) -> NDArray[np.floating]:
     """(N, 2) points of the canonical pose spread out on a cylinder whose axis lies well behind the head.
 
     So far behind (2.5 inter-ocular distances) that cheeks get room without being blown up.

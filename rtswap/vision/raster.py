@@ -62,6 +62,12 @@ def fill(picture: NDArray[Any], rings: Sequence[NDArray[np.floating]], value: fl
     cv2.fillPoly(picture, [fixed_point(ring) for ring in rings], value, line, 4)
 
 
+def band(inner: NDArray[np.integer], outer: NDArray[np.integer]) -> NDArray[np.int32]:
+    """(2 N, 3) triangles between two closed rings of N points each, given by their numbers."""
+    after, beyond = np.roll(inner, -1), np.roll(outer, -1)
+    return np.concatenate([np.stack([inner, outer, after], 1), np.stack([after, outer, beyond], 1)]).astype(np.int32)
+
+
 def fixed_point(points: NDArray[np.floating]) -> NDArray[np.int32]:
     """Sub-pixel points for OpenCV's drawing with 4 fractional bits."""
     return np.round(points * 16).astype(np.int32)

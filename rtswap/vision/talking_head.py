@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from rtswap.core.types import Image, Points
 from rtswap.vision.geometry import canonical, similarity, transform
-from rtswap.vision.raster import rasterize
+from rtswap.vision.raster import band, fill, rasterize
 from rtswap.vision.resample import blurred, looked_up, resized
 from rtswap.vision.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
 
@@ -94,7 +94,7 @@ class AnimatedHead:
         lookup = where[..., :2] * np.float32(self.side)
         for ring in (LEFT_EYE, RIGHT_EYE):
             inside = np.zeros(size, np.uint8)
-            cv2.fillPoly(inside, [np.round(moved[ring, :2] * 16).astype(np.int32)], 255, cv2.LINE_8, 4)
+            fill(inside, [moved[ring, :2]], 255, smooth=False)
             look_out(lookup, inside > 0, self._mesh[ring, :2], moved[ring, :2])
         picture = looked_up(self.portrait, lookup)
         self._darken_mouth(picture, motion)
@@ -124,7 +124,7 @@ class AnimatedHead:
             return
         inner = self.mesh(motion)[LIPS_INNER, :2]
         hole = np.zeros(picture.shape[:2], np.float32)
-        cv2.fillPoly(hole, [np.round(inner * 16).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
+        fill(hole, [inner], 1.0)
         hole = blurred(hole, 0.8)[..., None] * min(1.0, motion.opening / 0.05)
         picture[:] = (picture * (1 - hole) + np.array([28, 22, 48], np.float32) * hole).astype(np.uint8)
 
@@ -200,13 +200,7 @@ def _with_surroundings(mesh: Points, side: int) -> Points:
 def _surrounded_triangles() -> NDArray[np.int32]:
     count = len(OVAL)
     rings = [np.array(OVAL), 468 + np.arange(count), 468 + count + np.arange(count)]
-    bands = []
-    for inner, outer in pairwise(rings):
-        following = np.roll(np.arange(count), -1)
-        bands += [
-            np.stack([inner, outer, inner[following]], 1),
-            np.stack([inner[following], outer, outer[following]], 1),
-        ]
+    bands = [band(inner, outer) for inner, outer in pairwise(rings)]
     return np.concatenate([canonical().triangles, *bands]).astype(np.int32)
 
 

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtswap.app.config import OPTIONS, SECTIONS, BadgeConfig, Config
+from rtswap.app.config import OPTIONS, SECTIONS, Config
 from rtswap.app.config_file import Effective, effective, read, to_toml
 from rtswap.app.options import duration
+from rtswap.app.sections import BadgeConfig
 from rtswap.commands.flags import Parser
 from rtswap.core.errors import ConfigError
 from rtswap.swappers import swapper_spec

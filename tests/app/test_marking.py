@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from people import group
 
-from rtswap.app.config import BadgeConfig, Config, MarksConfig
+from rtswap.app.config import Config
 from rtswap.app.marking import make_disclosure, make_signer, payload
+from rtswap.app.sections import BadgeConfig, MarksConfig
 from rtswap.commands.main import main
 from rtswap.core.errors import ConfigError
 from rtswap.disclosure.manifest import read_manifest

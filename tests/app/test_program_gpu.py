@@ -35,6 +35,7 @@ from rtswap.engines.torch.engine import TorchEngine  # noqa: E402
 from rtswap.gpu import card  # noqa: E402
 from rtswap.gpu.slots import Waits  # noqa: E402
 from rtswap.networks.registry import Registry  # noqa: E402
+from rtswap.runtime.mapping import Assignment, SourceMapping  # noqa: E402
 from rtswap.runtime.pipeline import Outcome, Pipeline  # noqa: E402
 from rtswap.swappers.refiner.gpu import GpuRefinerSwapper  # noqa: E402
 from rtswap.swappers.refiner.swapper import SIZES  # noqa: E402
@@ -161,6 +162,28 @@ def test_the_pictures_are_those_without_a_gpu(wanted: dict[str, Any]) -> None:
 def test_two_faces_at_once(swapper: str) -> None:
     for difference in apart(config_of(detail="none", faces="all", swapper=swapper), faces=2):
         assert (difference > 2).mean() < 1e-3
+
+
+@pytest.mark.parametrize("swapper", ["mesh", "one"])
+def test_different_people_get_different_faces_at_once(monkeypatch: pytest.MonkeyPatch, swapper: str) -> None:
+    """As on the host, with one wait; the generator of ``one`` is shared by both sources."""
+    waits: list[Any] = []
+    monkeypatch.setattr(Waits, "on", lambda self, event: waits.append(event))
+    config, pictures = config_of(detail="none", faces="all", swapper=swapper), []
+    for engine in ("openvino", "torch-cuda"):
+        known = torch_eyes()._replace(engine=engine)
+        sources = [person(name) for name in ("ada", "dan")]
+        made = Program(config, on_event=pytest.fail, models=known, sources=sources, disclosure=disclosure())
+        pipeline = made.pipeline(live=False)
+        pipeline.mapping = SourceMapping([Assignment("right", 0), Assignment("left", 1)])
+        outcomes = [
+            pipeline.process(Frame(picture.copy(), n, 0.0, n / 30), Quality()) for n, picture in enumerate(frames(2))
+        ]
+        assert [outcome.swapped for outcome in outcomes] == [2] * FRAMES
+        pictures.append([outcome.image for outcome in outcomes])
+    assert len(waits) == FRAMES
+    for host, device in zip(*pictures, strict=True):
+        assert (np.abs(host.astype(int) - device) > 2).mean() < 1e-3
 
 
 def test_detail_is_matched_from_the_second_frame_on(monkeypatch: pytest.MonkeyPatch) -> None:

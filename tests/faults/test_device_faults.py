@@ -15,9 +15,11 @@ from faulty_parts import (
     ScriptedInput,
     ScriptedSwapper,
     ScriptedTracker,
+    TwoTracks,
     assert_closed,
     play,
     shows_face,
+    two_people,
 )
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
@@ -27,6 +29,7 @@ from rtswap.compositing.renderer_gpu import GpuRenderer  # noqa: E402
 from rtswap.core.errors import EngineError, FaceLost  # noqa: E402
 from rtswap.core.protocols import OnDownload, Stamp  # noqa: E402
 from rtswap.core.types import Image, Quality, SwappedBatch, Target, TargetBatch  # noqa: E402
+from rtswap.runtime.mapping import Assignment, SourceMapping  # noqa: E402
 from rtswap.runtime.pipeline import Policy  # noqa: E402
 
 STAMPS = {"raises": Fault, "forged": ValueError, "another picture": ValueError, "another stamp": ValueError}
@@ -85,7 +88,8 @@ def renderer(
             raise RuntimeError("CUDA out of memory")
         return FaultyCanvas(compositor.begin(image), kind if now else "")
 
-    return lambda stamp: GpuRenderer([swapper or OnDevice()], canvas=canvas, stamp=stamp, finishes=finishes, **rest)
+    swappers = swapper if isinstance(swapper, list) else [swapper or OnDevice()]
+    return lambda stamp: GpuRenderer(swappers, canvas=canvas, stamp=stamp, finishes=finishes, **rest)
 
 
 KINDS = [
@@ -235,32 +239,64 @@ def test_who_asks_for_parts_gets_parts() -> None:
 
 
 def test_one_face_that_fails_is_covered_while_the_other_is_shown_swapped() -> None:
-    from faulty_parts import draw, face, picture, track_at
-
-    from rtswap.core.types import Frame, Track
-
-    def two(index: int) -> Image:
-        image = picture(index, at=(35, 40))
-        draw(image, face(1), (105, 40))
-        return image
-
-    class Both:
-        def update(self, frame: Frame, quality: Quality) -> list[Track]:
-            return [track_at(35, 40), track_at(105, 40, id=2)]
-
-        def reset(self) -> None: ...
-
     class SecondBare(OnDevice):
         def swap_all(self, targets: TargetBatch, quality: Quality) -> SwappedBatch:
             found = super().swap_all(targets, quality)
-            found.masks[1] = 0
+            found.masks[0] = 0
             return found
 
-    played = play(ScriptedInput(20, make=two), tracker=Both(), renderer=renderer(SecondBare(), faults=()))
+    played = play(ScriptedInput(20, make=two_people), tracker=TwoTracks(), renderer=renderer(SecondBare()))
     assert played.error is None
     assert played.bare(0) == played.bare(1) == []
     assert set(played.output.swapped) == {1}
     assert all(shows_face(image, 9) for image in played.output.images)
+
+
+class Sharing(OnDevice):
+    """Gives memory that the next one's answer is written to, as networks and graphs do that are shared."""
+
+    def __init__(self, memory: dict[Any, Any], *, put_on: int) -> None:
+        super().__init__(put_on=put_on)
+        self._memory = memory
+
+    def swap_all(self, targets: TargetBatch, quality: Quality) -> SwappedBatch:
+        found = super().swap_all(targets, quality)
+        crops, masks = self._memory.setdefault(found.crops.shape, (found.crops.clone(), found.masks.clone()))
+        crops.copy_(found.crops)
+        masks.copy_(found.masks)
+        return SwappedBatch(crops, masks)
+
+
+def assigned() -> SourceMapping:
+    return SourceMapping([Assignment("left", 0), Assignment("right", 1)])
+
+
+def test_different_people_get_different_faces() -> None:
+    memory: dict[Any, Any] = {}
+    swappers = [Sharing(memory, put_on=9), Sharing(memory, put_on=7)]
+    played = play(
+        ScriptedInput(12, make=two_people), tracker=TwoTracks(), renderer=renderer(swappers), mapping=assigned()
+    )
+    assert_closed(played)
+    assert played.error is None
+    assert set(played.output.swapped) == {2}
+    for image in played.output.images:
+        left, right = image[:, :72], image[:, 72:]
+        assert [shows_face(part, who) for part in (left, right) for who in (9, 7)] == [True, False, False, True]
+
+
+@pytest.mark.parametrize("kind", ["swap raises", "nothing", "mask shape", "zero mask", "copy of the target"])
+def test_one_of_two_sources_that_fails_leaves_no_face_bare(kind: str) -> None:
+    count, faults = MOMENTS["two in a row"]
+    swappers = [OnDevice(put_on=9), OnDevice(kind, faults, put_on=7)]
+    played = play(
+        ScriptedInput(count, make=two_people), tracker=TwoTracks(), renderer=renderer(swappers), mapping=assigned()
+    )
+    assert_closed(played)
+    assert played.bare(1) == []
+    assert played.error is None
+    assert all(played.output.swapped[index] < 2 for index in faults)
+    assert played.output.swapped[-1] == 2
 
 
 @pytest.mark.parametrize("kind", ["exception", "nan landmarks", "empty", "coasting elsewhere", "duplicates", "leap"])

@@ -120,8 +120,8 @@ def test_frames_without_a_swap_are_stamped_too(tracked: str, policy: Policy) -> 
 KEYS: dict[str, Callable[[Session, int], None]] = {
     "swap off": lambda session, i: setattr(session.pipeline, "swapping", i < 5),
     "swap off and on": lambda session, i: setattr(session.pipeline, "swapping", i % 3 > 0),
-    "another source": lambda session, i: session.pipeline.select(int(i > 5)),
-    "source after source": lambda session, i: session.pipeline.select(i % 2),
+    "another source": lambda session, i: session.pipeline.mapping.select(int(i > 5)),
+    "source after source": lambda session, i: session.pipeline.mapping.select(i % 2),
     "quit": lambda session, i: session.stop() if i == 5 else None,
 }
 

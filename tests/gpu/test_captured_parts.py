@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from rtswap.compositing.checks_gpu import counted  # noqa: E402
 from rtswap.compositing.finishes import detail_gpu, occlusion_gpu  # noqa: E402
-from rtswap.compositing.finishes.detail import Look  # noqa: E402
+from rtswap.compositing.finishes.detail import Correction  # noqa: E402
 from rtswap.compositing.finishes.grain import Overlay  # noqa: E402
 from rtswap.core.types import BatchedTarget  # noqa: E402
 from rtswap.disclosure.badge import Badge  # noqa: E402
@@ -41,7 +41,7 @@ def looks(rng: np.random.Generator, device: str) -> list[Any]:
 
 
 def details(rng: np.random.Generator, device: str) -> list[Any]:
-    look = Look(float(rng.uniform(1.3, 4)), 0.0, Overlay(0, 4.0))
+    look = Correction(float(rng.uniform(1.3, 4)), 0.0, Overlay(0, 4.0))
     taps = detail_gpu.taps_of((look.softening - 1) / 4)
     drawn = detail_gpu._drawn(face(), SIDE, look, taps, (int(rng.integers(999)), 5))
     noise = torch.linspace(-9, 9, 3 * 640 * 640, device=device).view(1, 3, 640, 640)

@@ -18,6 +18,7 @@ from rtswap.core.protocols import Stamp
 from rtswap.core.types import Frame, Image, Matrix, Points, Quality, StreamInfo, SwappedFace, Target, Track
 from rtswap.disclosure import Disclosure
 from rtswap.runtime.budget import Budget
+from rtswap.runtime.mapping import SourceMapping
 from rtswap.runtime.metrics import Metrics
 from rtswap.runtime.pipeline import Pipeline, Policy
 from rtswap.runtime.session import Session
@@ -110,6 +111,25 @@ class ScriptedTracker:
 def _with(track: Track, **changes: Any) -> Track:
     values = {name: getattr(track, name) for name in Track.__dataclass_fields__}
     return Track(**(values | changes))
+
+
+TWO = (35, 40), (105, 40)
+
+
+def two_people(index: int) -> Image:
+    """A frame with the faces 0 and 1 at TWO."""
+    image = picture(index, at=TWO[0])
+    draw(image, face(1), TWO[1])
+    return image
+
+
+class TwoTracks:
+    """Knows where both are, the one on the right first."""
+
+    def update(self, frame: Frame, quality: Quality) -> list[Track]:
+        return [track_at(*TWO[1], id=2), track_at(*TWO[0])]
+
+    def reset(self) -> None: ...
 
 
 class ScriptedSwapper:
@@ -217,6 +237,7 @@ def play(
     policy: str | Policy = "blur",
     disclosure: Disclosure | None = None,
     outputs: Sequence[Recorder] = (),
+    mapping: SourceMapping | None = None,
     budget: Budget | None = None,
     tick: Callable[[Session], object] = lambda session: None,
     **rest: Any,
@@ -236,6 +257,7 @@ def play(
         (renderer or on_the_host)(disclosure.stamp),
         policy=policy if isinstance(policy, Policy) else Policy(policy),
         on_event=events.append,
+        mapping=mapping,
     )
     session = Session(
         input,

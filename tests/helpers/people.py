@@ -9,8 +9,9 @@ from importlib.util import find_spec
 import cv2
 import numpy as np
 
-from rtswap.app.config import Config, EngineConfig
+from rtswap.app.config import Config
 from rtswap.app.networks import FaceModels, open_models
+from rtswap.app.sections import EngineConfig
 from rtswap.core.types import Image, Points, Quality, SourceIdentity, SwappedFace, Target
 from rtswap.source.portrait import find_landmarks
 from rtswap.vision.geometry import canonical

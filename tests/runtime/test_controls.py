@@ -12,6 +12,7 @@ from rtswap.compositing.renderer import HostRenderer
 from rtswap.core.errors import OutputError
 from rtswap.disclosure.stamp import Stamp
 from rtswap.runtime.controls import Controls
+from rtswap.runtime.mapping import SourceMapping
 from rtswap.runtime.metrics import Metrics
 from rtswap.runtime.pipeline import Pipeline, Policy
 
@@ -38,6 +39,7 @@ def made(record: Any = Recorder) -> tuple[Controls, Any, Pipeline, list[str]]:
         HostRenderer([ScriptedSwapper(), ScriptedSwapper()], canvas=HostCanvas, stamp=Stamp(None)),
         policy=Policy(),
         on_event=events.append,
+        mapping=SourceMapping(choices=2),
     )
     controls = Controls(pipeline, record, Metrics(), on_event=events.append)
     session: Any = FakeSession()

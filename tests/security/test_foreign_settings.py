@@ -106,7 +106,7 @@ def test_every_setting_that_could_is_asked_about() -> None:
         "input.hwaccel",
         "output.codec",
     }
-    taste |= {"mask.masks", "badge.look", "badge.language", "budget.target", "console.json"}
+    taste |= {"mask.masks", "badge.look", "badge.language", "budget.target", "console.json", "console.stats"}
     taste |= {row.key for row in OPTIONS if row.section in ("swap", "engine")}
     assert guarded.isdisjoint(taste)
     assert {row.key for row in OPTIONS} == guarded | taste

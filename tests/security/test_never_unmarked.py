@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rtswap.app.config import BadgeConfig, Config, MarksConfig
+from rtswap.app.config import Config
 from rtswap.app.marking import make_disclosure
+from rtswap.app.sections import BadgeConfig, MarksConfig
 from rtswap.core.types import Frame
 from rtswap.disclosure.watermark import LEAST_SIDE
 

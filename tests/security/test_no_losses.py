@@ -10,8 +10,9 @@ import pytest
 from media_files import make_clip
 from people import group
 
-from rtswap.app.config import Config, InputConfig, MetricsConfig, OutputConfig, SourceConfig
+from rtswap.app.config import Config
 from rtswap.app.overwriting import refuse_losses
+from rtswap.app.sections import InputConfig, MetricsConfig, OutputConfig, SourceConfig
 from rtswap.commands.main import main
 from rtswap.core.errors import UsageError
 

@@ -21,7 +21,7 @@ from rtswap.vision.geometry import (
     scale_of,
     similarity,
     transform,
-    unrolled,
+    unwrap,
     upright_box,
     upright_view,
 )
@@ -214,12 +214,12 @@ def test_interocular_distance_does_not_shrink_when_the_head_turns() -> None:
     assert interocular(canonical().mesh) == pytest.approx(1, abs=1e-4)
 
 
-def test_unrolled_skin_goes_one_way_round() -> None:
+def test_unwrapped_skin_goes_one_way_round() -> None:
     mesh = np.stack([np.linspace(-2, 2, 50), np.full(50, 0.3), np.zeros(50)], 1)
-    flat = unrolled(mesh)
+    flat = unwrap(mesh)
     assert (np.diff(flat[:, 0]) > 0).all()
     assert (flat[:, 1] == mesh[:, 1]).all()
-    assert flat + unrolled(mesh * [-1, 1, 1]) * [1, -1] == pytest.approx(np.zeros((50, 2)), abs=1e-12)
+    assert flat + unwrap(mesh * [-1, 1, 1]) * [1, -1] == pytest.approx(np.zeros((50, 2)), abs=1e-12)
 
 
 def test_box_of_points() -> None:

@@ -7,7 +7,7 @@ import pytest
 from people import fill_mask, place_mesh
 
 from rtswap.vision import topology
-from rtswap.vision.geometry import canonical, unrolled
+from rtswap.vision.geometry import canonical, unwrap
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
 
 RINGS = {
@@ -80,7 +80,7 @@ def test_scale_and_orientation() -> None:
 @pytest.mark.parametrize("name", RINGS)
 def test_rings_name_no_point_twice_and_do_not_cross_themselves(name: str) -> None:
     ring = RINGS[name]
-    points = unrolled(canonical().mesh)[ring]
+    points = unwrap(canonical().mesh)[ring]
     assert len(set(ring)) == len(ring)
     angles = np.unwrap(np.arctan2(*(points - points.mean(0)).T[::-1]))
     assert abs(angles[-1] - angles[0]) == pytest.approx(2 * np.pi, abs=1.2)
@@ -97,9 +97,9 @@ def test_rings_are_edges_of_triangles(name: str) -> None:
 def test_triangles_are_all_turned_the_same_way_when_the_mouth_opens() -> None:
     """Where it is shut, its corners fold by less than 0.02 % of a square of the inter-ocular distance."""
     face = canonical()
-    speaking = unrolled(face.mesh + 0.25 * face.expression[0])
+    speaking = unwrap(face.mesh + 0.25 * face.expression[0])
     assert all(area(speaking[triangle]) > 0 for triangle in face.triangles)
-    still = unrolled(face.mesh)
+    still = unwrap(face.mesh)
     folded = [triangle for triangle in face.triangles if area(still[triangle]) <= 0]
     assert all(area(still[triangle]) > -2e-4 and np.isin(triangle, LIPS_INNER).any() for triangle in folded)
     assert len({tuple(sorted(triangle)) for triangle in face.triangles.tolist()}) == len(face.triangles)
@@ -113,7 +113,7 @@ def test_triangles_cover_the_oval_once() -> None:
     border = {tuple(edge) for edge in edges[counts == 1].tolist()}
     assert border == {(min(a, int(b)), max(a, int(b))) for a, b in zip(OVAL, np.roll(OVAL, -1), strict=True)}
     assert len(triangles) == 2 * 468 - len(OVAL) - 2  # Euler's formula for a disc
-    flat = unrolled(canonical().mesh)
+    flat = unwrap(canonical().mesh)
     total = sum(area(flat[triangle]) for triangle in triangles)
     assert total == pytest.approx(area(flat[OVAL]), rel=1e-4, abs=1e-6)
 

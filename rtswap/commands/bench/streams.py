@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 import psutil
 
-from rtswap.app.config import BudgetConfig, Config
+from rtswap.app.config import Config
 from rtswap.app.console import Console
 from rtswap.app.networks import Networks, bind_models
+from rtswap.app.sections import BudgetConfig
 from rtswap.commands.bench.gpu_load import GpuLoad
 from rtswap.commands.bench.machine import check_writable, machine, write_result
 from rtswap.commands.bench.rig import ClipInput, People, WarmedMetrics, quiet_program, warm_up

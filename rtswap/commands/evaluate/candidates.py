@@ -131,7 +131,7 @@ class _BoundSwapper:
         points = target.mesh.points
         track = Track(TRACK, box_of(points), keypoints_of(points), points, target.mesh.visibility, 1.0)
         render = renderer.begin(target.image.copy())
-        swaps = render.swap([track], 0, quality=Quality(), now=time_s, stages=Spans())
+        swaps = render.swap([(track, 0)], quality=Quality(), now=time_s, stages=Spans())
         if not swaps.done:
             raise InputError("the face would be covered, not swapped", got=str(swaps.failure or "too much hides it"))
         render.paste()

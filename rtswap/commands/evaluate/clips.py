@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.app.config import Config, SourceConfig
+from rtswap.app.config import Config
 from rtswap.app.networks import FaceModels
 from rtswap.app.program import Program
+from rtswap.app.sections import SourceConfig
 from rtswap.commands.evaluate.pixels import change_mask
 from rtswap.core.errors import InputError
 from rtswap.core.types import Frame, Image, Points, Quality

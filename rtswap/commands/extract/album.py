@@ -90,7 +90,10 @@ class Album:
             "files": {sha256: asdict(done) for sha256, done in self.done.items()},
             "faces": self.faces,
         }
-        _write(self.folder / INDEX, json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False).encode())
+        _write(
+            self.folder / INDEX,
+            json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False).encode(errors="backslashreplace"),
+        )
 
     def write(self, name: str, data: bytes) -> None:
         """Another file of the album's, which may replace the one of an earlier run."""

@@ -51,7 +51,7 @@ def extract(
         raise InputError(f"there is no photo or video in {', '.join(options.inputs)[:300]}", do="Check the path.")
     out = options.out.expanduser()
     refuse([(str(path), "one of the inputs") for path in files], [one_file(out / name) for name in (INDEX, SHEET)])
-    album = Album(options.out.expanduser(), options.settings(), overwrite=options.overwrite)
+    album = Album(out, options.settings(), overwrite=options.overwrite)
     if album.started_over:
         console.event(f"{album.folder}: the faces of an earlier run with other settings were removed")
     run = _Extraction(options, album, open_models, console, files)

@@ -17,7 +17,8 @@ def _parser() -> Parser:
     group = made.add_argument_group("What is looked at")
     group.add_argument("-o", "--output", dest="folder", metavar="FOLDER", help="where to write [CLIP_inspect]")
     group.add_argument("-y", "--overwrite", action="store_true", help="replace files that exist")
-    return made.with_table(["source", "tracking", "swap", "mask", "safety", "badge", "engine", "console"])
+    sections = ["source", "tracking", "swap", "mask", "safety", "badge", "engine", "console"]
+    return made.with_table(sections, without=["source.swap"])
 
 
 def _run(flags: Flags) -> int:

@@ -34,7 +34,7 @@ class Rig:
     def __init__(self, config: Config, *, on_event: Event, photos: bool = False) -> None:
         confirm_sources(config, on_event)
         models = open_models(config, on_event=on_event)
-        config = replace(config, source=replace(config.source, also=()))
+        config = replace(config, source=replace(config.source, also=(), swap=()))
         stand_in = [] if config.source.photos else [_stand_in(models)]
         if stand_in:  # the skin mask is the photo's
             config = _without_skin(config)

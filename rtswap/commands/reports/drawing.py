@@ -52,13 +52,13 @@ def text(
     """Write with the base line at ``at``; ``align`` 0 left, 0.5 middle, 1 right. Returns the width in px."""
     width = text_width(words, size, weight)
     where = round(at[0] - align * width), round(at[1])
-    cv2.putText(image, words, where, color, _font(), size, weight)
+    cv2.putText(image, _drawable(words), where, color, _font(), size, weight)
     return width
 
 
 def text_width(words: str, size: int = 15, weight: int = REGULAR) -> int:
     """Pixels."""
-    x, _, width, _ = cv2.getTextSize((100, 100), words, (0, 0), _font(), size, weight)
+    x, _, width, _ = cv2.getTextSize((100, 100), _drawable(words), (0, 0), _font(), size, weight)
     return int(x + width)
 
 
@@ -70,6 +70,11 @@ def label(image: Image, words: str, at: tuple[float, float], color: Color, size:
     y = round(min(max(at[1], tall), height))
     image[y - tall : y, x : x + wide] = color
     text(image, words, (x + 5, y - 6), size=size, color=PAPER, weight=BOLD)
+
+
+def _drawable(words: str) -> str:
+    """A file name may hold bytes that are no UTF-8, at which OpenCV 5.0 ends the process: ``\\udcff``, then a NUL."""
+    return words.encode(errors="backslashreplace").decode().replace("\0", " ")
 
 
 def lines(

@@ -66,7 +66,7 @@ def write_rows(path: Path, head: Mapping[str, Any], rows: Mapping[str, Iterable[
     """``head`` as JSON, then each list of ``rows``, a line for each entry, so that two files can be compared by eye.
     Raises OutputError."""
     try:
-        with path.open("w", encoding="utf-8") as file:
+        with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(json.dumps(head, indent=1, ensure_ascii=False)[:-2])
             for key, values in rows.items():
                 file.write(f',\n "{key}": [')

@@ -37,7 +37,7 @@ FAINTEST_GRAIN = 0.5
 """Standard deviation in levels; fainter, it is not seen."""
 
 
-class Look(NamedTuple):
+class Correction(NamedTuple):
     """What is to be done to the swapped face."""
 
     softening: float
@@ -48,14 +48,14 @@ class Look(NamedTuple):
 
 
 @dataclass(slots=True)
-class Followed:
+class TrackDetail:
     """What is known of one track."""
 
     offsets: np.random.Generator
     turn: int = 0
     """Whose turn it is to be measured: 0 the target, 1 the swapped face."""
     measured_s: float = -math.inf
-    look: Look = field(default=Look(0.0, 0.0, None))
+    look: Correction = field(default=Correction(0.0, 0.0, None))
 
 
 class MatchDetail:
@@ -67,20 +67,20 @@ class MatchDetail:
         self._detail = TemporalAverage(CONSTANT_S), TemporalAverage(CONSTANT_S)
         """Logarithms of the fine detail's variance; the swapped face's also once it is softened by 1."""
         self._grain = TemporalAverage(CONSTANT_S), TemporalAverage(CONSTANT_S)
-        self._tracks: dict[int, Followed] = {}
+        self._tracks: dict[int, TrackDetail] = {}
 
     def apply(self, swapped: SwappedFace, target: Target, quality: Quality) -> SwappedFace:
         """Works in ``swapped.crop``. Where there is no time to match colours nothing is measured, but what was found
         before still holds."""
         key = target.track_id
-        track = self._tracks.setdefault(key, Followed(np.random.default_rng(abs(key))))
+        track = self._tracks.setdefault(key, TrackDetail(np.random.default_rng(abs(key))))
         due = not 0 <= target.time_s - track.measured_s < EVERY_S
         if due and (quality.match_color or track.measured_s == -math.inf):
             self._measure(track, swapped, target)
         rows, columns = bounding_box(swapped.mask)
         where = track.offsets.integers(0, 1 << 16, 2)
         look = track.look
-        if rows.stop == rows.start or look == Look(0.0, 0.0, None):
+        if rows.stop == rows.start or look == Correction(0.0, 0.0, None):
             return swapped
         openings = openings_of(swapped.crop, target.landmarks)
         region = swapped.crop[rows, columns]
@@ -97,10 +97,10 @@ class MatchDetail:
     def forget(self, track_id: int) -> None:
         """Drop what was measured."""
         self._tracks.pop(track_id, None)
-        for steady in (*self._edges, *self._detail, *self._grain):
-            steady.forget(track_id)
+        for average in (*self._edges, *self._detail, *self._grain):
+            average.forget(track_id)
 
-    def _measure(self, track: Followed, swapped: SwappedFace, target: Target) -> None:
+    def _measure(self, track: TrackDetail, swapped: SwappedFace, target: Target) -> None:
         """One of the two pictures in turn; both at first."""
         first = not 0 <= target.time_s - track.measured_s < 1
         track.measured_s = target.time_s
@@ -136,7 +136,7 @@ class MatchDetail:
     def _softness(self, key: int) -> float:
         """By how much, pixels squared, the swapped face is too sharp (positive) or too soft (negative). Edges say so;
         but a face whose fine detail is no more than the target's is not softened, whatever its edges are."""
-        theirs, ours = (steady.last(key) for steady in self._edges)
+        theirs, ours = (average.last(key) for average in self._edges)
         if theirs is None or ours is None:
             return 0.0
         difference = float(theirs[0] - ours[0])
@@ -149,7 +149,7 @@ class MatchDetail:
     def _excess(self, key: int) -> tuple[float, float]:
         """How much more fine detail the swapped face has than the target (logarithm of variances), and how much of it
         softening by a pixel squared takes."""
-        theirs, ours = (steady.last(key) for steady in self._detail)
+        theirs, ours = (average.last(key) for average in self._detail)
         if theirs is None or ours is None:
             return 0.0, 1.0
         return float(ours[0] - theirs[0]), max(0.2, float(ours[0] - ours[1]))
@@ -160,15 +160,15 @@ class MatchDetail:
         lack = math.expm1(max(0.0, -excess) / 2 * HALFWAY) / -math.expm1(-per_variance / 2)
         return min(SHARPENING, max(0.0, -softness * SHARPENING_PER, lack))
 
-    def _decided(self, key: int) -> Look:
+    def _decided(self, key: int) -> Correction:
         softness = self._softness(key)
-        theirs, ours = (steady.last(key) for steady in self._grain)
+        theirs, ours = (average.last(key) for average in self._grain)
         overlay: Overlay | None = None
         if theirs is not None and ours is not None:
             missing = Grain(*(math.sqrt(max(0.0, float(square))) for square in theirs - ours))
             overlay = overlay_for(missing)
             overlay = overlay if overlay.spread >= FAINTEST_GRAIN else None
-        return Look(max(0.0, softness), 0.0 if softness > 0 else self._sharpening(key, softness), overlay)
+        return Correction(max(0.0, softness), 0.0 if softness > 0 else self._sharpening(key, softness), overlay)
 
 
 def window_for(target: Target, mask: Mask) -> tuple[slice, slice] | None:

@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.compositing.finishes.detail import EVERY_S, Followed, Look, MatchDetail, window_for
+from rtswap.compositing.finishes.detail import EVERY_S, Correction, MatchDetail, TrackDetail, window_for
 from rtswap.compositing.finishes.grain import SIDE, SPREAD, pattern
 from rtswap.compositing.finishes.openings import shares_of
 from rtswap.core.protocols import OnDownload
@@ -23,7 +23,7 @@ from rtswap.gpu.torch_import import load_torch
 
 torch = load_torch()
 
-NOTHING = Look(0.0, 0.0, None)
+NOTHING = Correction(0.0, 0.0, None)
 REACH = 2
 """Pixels to either side that a blur takes from."""
 NUMBERS = 16
@@ -46,7 +46,7 @@ class GpuMatchDetail(MatchDetail):
         with torch.inference_mode():
             for row, face in enumerate(targets.faces):
                 key = face.track_id
-                track = self._tracks.setdefault(key, Followed(np.random.default_rng(abs(key))))
+                track = self._tracks.setdefault(key, TrackDetail(np.random.default_rng(abs(key))))
                 due = not 0 <= face.time_s - track.measured_s < EVERY_S
                 if due and (quality.match_color or track.measured_s == -math.inf):
                     self._ask(track, row, face, swapped, targets, on_download)
@@ -57,7 +57,7 @@ class GpuMatchDetail(MatchDetail):
 
     def _ask(
         self,
-        track: Followed,
+        track: TrackDetail,
         row: int,
         face: BatchedTarget,
         swapped: SwappedBatch,
@@ -82,7 +82,7 @@ class GpuMatchDetail(MatchDetail):
 
         on_download(torch.stack([*green, swapped.masks[row][window]], 2), measure)
 
-    def _give(self, square: Tensor, face: BatchedTarget, look: Look, where: tuple[int, int]) -> None:
+    def _give(self, square: Tensor, face: BatchedTarget, look: Correction, where: tuple[int, int]) -> None:
         """To the face in ``square`` (S, S, 3), in place."""
         device = square.device
         self._work = self._work or Captured(given, 2, on_gpu=device.type == "cuda")
@@ -102,7 +102,7 @@ class GpuMatchDetail(MatchDetail):
 
 
 def _drawn(
-    face: BatchedTarget, side: int, look: Look, taps: NDArray[np.float64], where: tuple[int, int]
+    face: BatchedTarget, side: int, look: Correction, taps: NDArray[np.float64], where: tuple[int, int]
 ) -> NDArray[np.uint8]:
     """The bytes of one face: NUMBERS, then (S, S) 255 where its eyes and the inside of its mouth stay as they are.
 

@@ -38,8 +38,8 @@ def overlay_for(missing: Grain) -> Overlay:
     """The grain that would be measured as ``missing``: its size by the ratio of coarse to fine, its strength by the
     coarse part, which depends less on size."""
     ratios = np.log(np.array(SEEN_COARSE) / np.array(SEEN_FINE))
-    wanted = np.log(max(missing.coarse, 0.05) / max(missing.fine, 0.05))
-    size = int(np.argmin(np.abs(ratios - wanted)))
+    ratio = np.log(max(missing.coarse, 0.05) / max(missing.fine, 0.05))
+    size = int(np.argmin(np.abs(ratios - ratio)))
     seen = SEEN_FINE[size] * missing.fine + SEEN_COARSE[size] * missing.coarse
     return Overlay(size, min(seen / (SEEN_FINE[size] ** 2 + SEEN_COARSE[size] ** 2), STRONGEST[size]))
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Image, Mask, Points
+from rtswap.vision.raster import fill
 from rtswap.vision.resample import blurred
 from rtswap.vision.topology import LEFT_EYE, LIPS_INNER, RIGHT_EYE
 
@@ -60,7 +61,7 @@ def shares_of(landmarks: Points, size: tuple[int, int]) -> list[tuple[tuple[int,
             continue
         (x1, y1), (x2, y2) = low.tolist(), high.tolist()
         share = np.zeros((y2 - y1, x2 - x1), np.float32)
-        cv2.fillPoly(share, [fixed(points - low)], 1.0, cv2.LINE_AA, 4)
+        fill(share, [points - low], 1.0)
         found.append(((x1, y1), blurred(share, feather)))
     return found
 
@@ -71,7 +72,7 @@ def skin_weights(mask: Mask, landmarks: Points, step: int) -> Mask:
     for ring in RINGS:
         points = bounded(landmarks[ring]) / step
         middle = points.mean(0)
-        cv2.fillPoly(weights, [fixed(middle + 1.25 * (points - middle))], 0, cv2.LINE_8, 4)
+        fill(weights, [middle + 1.25 * (points - middle)], 0, smooth=False)
     return weights
 
 
@@ -86,11 +87,6 @@ def bounded(points: Points) -> Points:
     near = np.minimum(np.maximum(points[:, :2], np.float32(-FARTHEST)), np.float32(FARTHEST))
     near[np.isnan(near)] = 0
     return np.asarray(near, np.float32)
-
-
-def fixed(points: NDArray[np.floating]) -> NDArray[np.int32]:
-    """With four binary places, as ``cv2.fillPoly`` takes them."""
-    return np.asarray(np.round(points * 16), np.int32)
 
 
 def hull_of(points: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -108,5 +104,5 @@ def union_of(shapes: Sequence[NDArray[np.floating]], size: tuple[int, int]) -> M
     """(h, w) 255 inside any of the polygons; ``size`` = (w, h)."""
     drawn = np.zeros(size[::-1], np.uint8)
     for shape in shapes:
-        cv2.fillPoly(drawn, [fixed(shape)], 255, cv2.LINE_AA, 4)
+        fill(drawn, [shape], 255)
     return drawn

@@ -107,8 +107,8 @@ class PartsMask:
                 seen[name] = False
             elif visible > SEEN or name not in seen:
                 seen[name] = True
-        wanted = np.array([float(seen[name]) for name in self._keep], np.float32)
-        return self._strength.follow(target.track_id, wanted, target.time_s)
+        kept = np.array([float(seen[name]) for name in self._keep], np.float32)
+        return self._strength.follow(target.track_id, kept, target.time_s)
 
 
 def _drawn(part: Part, landmarks: NDArray[np.float32], size: tuple[int, int]) -> Mask:

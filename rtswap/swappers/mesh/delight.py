@@ -1,9 +1,9 @@
-"""The photo's own light taken off the unrolled skin: side light, cast shadows, lopsided highlights.
+"""The photo's own light taken off the unwrapped skin: side light, cast shadows, lopsided highlights.
 
 A photo is albedo times shading. Shading is slow over the surface, so it is fitted as second-order spherical harmonics
 of the mesh's normals (Ramamoorthi and Hanrahan 2001: nine terms hold 98 % of a matt surface's light), robustly and on
 skin alone. Cast shadows and lopsided shine are found first, compared with the mirrored half: faces are symmetric,
-light is not. Only differences wider than a mole are evened out: who somebody is lies in what is smaller.
+light is not. Only differences wider than a mole are evened out: the smaller ones are the person's own.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Image, Mask
-from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, Field, coarse_normals, drawn, inwards
+from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, Field, coarse_normals, inwards, ramp, rings_mask
 from rtswap.vision.resample import blurred, resized
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
 
@@ -116,19 +116,14 @@ def _evened(logs: Field, trusted: NDArray[np.bool_]) -> Field:
     brighter = np.maximum(light, light[:, ::-1])[both > 0]
     light = light - even @ _fitted(even[both > 0], brighter[:, None])[:, 0]
     other = light[:, ::-1]
-    wanted = np.minimum(np.maximum(light, other), np.maximum(light, SHINE))
-    darker = np.maximum(wanted - light, 0)
+    goal = np.minimum(np.maximum(light, other), np.maximum(light, SHINE))
+    darker = np.maximum(goal - light, 0)
     shinier = np.maximum(light - np.maximum(other, SHINE), 0)
-    lift = (_share(darker) - 0.7 * _share(shinier)) * both
+    lift = (ramp(darker, EASY, SURE) - 0.7 * ramp(shinier, EASY, SURE)) * both
     lift = _followed(_median(lift), light, both)
     change = (slow[:, ::-1] - slow) * lift[..., None]
-    reach = np.abs(wanted - light) + shinier + 0.05
+    reach = np.abs(goal - light) + shinier + 0.05
     return np.asarray(np.clip(change, -reach[..., None], reach[..., None]), np.float32)
-
-
-def _share(difference: Field) -> Field:
-    t = np.clip((difference - EASY) / (SURE - EASY), 0, 1)
-    return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
 def _median(lift: Field) -> Field:
@@ -177,4 +172,4 @@ def over_all(values: Field, inside: Field, sigma: float) -> Field:
 def features() -> Field:
     """(128, 128) 1 on eyes, brows, lips: they say nothing of the light."""
     inner = (LEFT_BROW, RIGHT_BROW, LEFT_EYE, RIGHT_EYE, LIPS_OUTER, LIPS_INNER)
-    return blurred(drawn(inner, 1.0), 1.2)
+    return blurred(rings_mask(inner, 1.0), 1.2)

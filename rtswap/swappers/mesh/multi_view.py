@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from rtswap.core.types import Image, Mask
-from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, Field
+from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, Field, ramp
 from rtswap.vision.resample import blurred, resized
 
 BETTER, MUCH_BETTER = 0.12, 0.4
@@ -25,7 +25,7 @@ BLACK, BLOWN = (8.0, 24.0), (246.0, 254.0)
 
 
 class PhotoView(NamedTuple):
-    """One photo, unrolled."""
+    """One photo, unwrapped."""
 
     image: Image
     """(512, 512, 3)"""
@@ -45,7 +45,7 @@ def merged(views: Sequence[PhotoView]) -> PhotoView:
     whole = views[0]
     for view in views[1:]:
         mine, theirs = whole.worth, view.worth
-        share = _ramp(theirs - mine, BETTER, MUCH_BETTER)
+        share = ramp(theirs - mine, BETTER, MUCH_BETTER)
         whole = PhotoView(
             _mixed(whole.image, _matched(view.image, whole.image, np.minimum(mine, theirs)), share),
             np.maximum(whole.seen * (1 - share), view.seen * share),
@@ -58,7 +58,7 @@ def completed(view: PhotoView) -> tuple[Image, Mask]:
     """What was not seen, is hair, or has no detail, filled with the other half where that is better; and its mask."""
     mine = view.worth
     theirs = mine[:, ::-1]
-    share = _ramp(theirs - mine, 0.2, 0.45) * (1 - _ramp(mine, FAIR, GOOD))
+    share = ramp(theirs - mine, 0.2, 0.45) * (1 - ramp(mine, FAIR, GOOD))
     if not share.max() > 0.02:
         return view.image, view.face
     mirrored = np.ascontiguousarray(view.image[:, ::-1])
@@ -79,7 +79,7 @@ def _blend(first: Mask, second: Mask, share: Field) -> Mask:
 def _matched(image: Image, like: Image, common: Field) -> Image:
     """``image`` with its slow light and colour brought to ``like``'s, by what both saw well; continued beyond."""
     mine, theirs = (np.asarray(resized(one, (COARSE, COARSE), cv2.INTER_AREA), np.float32) for one in (image, like))
-    weight = _ramp(common, 0.3, 0.6)  # what was seen aslant is smeared
+    weight = ramp(common, 0.3, 0.6)  # what was seen aslant is smeared
     share = (blurred(weight, LIGHT) + np.float32(0.02))[..., None]
     ratio = np.log((theirs + 4) / (mine + 4)) * weight[..., None]
     if weight.sum() < 0.01 * weight.size:
@@ -94,10 +94,4 @@ def _exposed(image: Image) -> Field:
     """(128, 128) 1 where the picture has detail, towards 0 where it is black or blown out over some width."""
     small = resized(image, (COARSE, COARSE), cv2.INTER_AREA)
     light = np.asarray(blurred(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), 2.0), np.float32)
-    return _ramp(light, *BLACK) * (1 - _ramp(light, *BLOWN))
-
-
-def _ramp(values: Field, low: float, high: float) -> Field:
-    """0 below ``low``, 1 above ``high``, smooth between."""
-    t = np.clip((values - low) / (high - low), 0, 1)
-    return np.asarray(t * t * (3 - 2 * t), np.float32)
+    return ramp(light, *BLACK) * (1 - ramp(light, *BLOWN))

@@ -25,11 +25,11 @@ from rtswap.swappers.mesh.uv_chart import (
     chart,
     coarse_points,
     coarse_positions,
-    drawn,
     inwards,
+    rings_mask,
     skirted,
 )
-from rtswap.vision.raster import rasterize
+from rtswap.vision.raster import fill, rasterize
 from rtswap.vision.resample import blurred, looked_up, resized
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
 
@@ -87,7 +87,7 @@ def face_mask(portrait: Image, landmarks: Points, occlusion_model: OcclusionMode
 
 
 def _surroundings(portrait: Image, landmarks: Points) -> Image:
-    """(184, 184, 3) the unrolled face and what is around it, in colours in which shading counts little."""
+    """(184, 184, 3) the unwrapped face and what is around it, in colours in which shading counts little."""
     mesh = skirted(landmarks, AROUND)
     scale = np.array([portrait.shape[1], portrait.shape[0]], np.float32)
     small = portrait
@@ -173,16 +173,15 @@ def _seeds() -> NDArray[np.uint8]:
     seeds[(away < -0.15) & (rows > mouth)] = cv2.GC_PR_BGD
     seeds[(x < 0.62) & (y > -0.12) & (y < 0.45)] = cv2.GC_FGD
     seeds[(x < 0.45) & (y > 0.4) & (away > 0.15)] = cv2.GC_FGD
-    seeds[PAD:-PAD, PAD:-PAD][drawn(_eyes_and_brows()) > 0] = cv2.GC_FGD
+    seeds[PAD:-PAD, PAD:-PAD][rings_mask(_eyes_and_brows()) > 0] = cv2.GC_FGD
     return seeds
 
 
 def _away(points: Points, side: int) -> Field:
     """Inter-ocular distances inwards of the oval on the padded grid."""
     away = np.pad(inwards(), PAD, constant_values=np.nan)
-    outline = np.round(points[OVAL, :2] * 16).astype(np.int32)
     inside = np.zeros((side, side), np.uint8)
-    cv2.fillPoly(inside, [outline], 1, cv2.LINE_8, 4)
+    fill(inside, [points[OVAL, :2]], 1, smooth=False)
     per_unit = (points[152, 1] - points[10, 1]) / (np.ptp(points[:468, 1]) / 2.5)
     outside = -cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5) / max(float(per_unit) * 20, 1.0)
     return np.asarray(np.where(np.isnan(away), outside, away), np.float32)
@@ -194,7 +193,7 @@ def _kept() -> Field:
     where = coarse_positions()
     x, y = np.abs(where[..., 0]), where[..., 1]
     beard = (((x < 0.7) & (y > 0.5)) | ((x < 0.5) & (y > 0.3))) & (inwards() > -0.1)
-    features = np.maximum(drawn((*_eyes_and_brows(), LIPS_OUTER), 2.0), beard.astype(np.float32))
+    features = np.maximum(rings_mask((*_eyes_and_brows(), LIPS_OUTER), 2.0), beard.astype(np.float32))
     return blurred(np.asarray(features, np.float32), COARSE / 100)
 
 
@@ -205,7 +204,7 @@ def _eyes_and_brows() -> tuple[list[int], ...]:
 @cache
 def _lenses() -> NDArray[np.bool_]:
     """(184, 184) where dark glasses would be."""
-    return np.asarray(np.pad(drawn(_eyes_and_brows(), 5.0) > 0, PAD), np.bool_)
+    return np.asarray(np.pad(rings_mask(_eyes_and_brows(), 5.0) > 0, PAD), np.bool_)
 
 
 def _dark_lenses(tints: Image) -> bool:
@@ -221,10 +220,10 @@ def _glasses(tints: Image) -> Field:
     x, y = np.round(cheeks).astype(int).T
     away = np.abs(tints.astype(np.float32) - np.median(tints[y, x], axis=0)).astype(np.float32)
     darker = tints[..., 0] < np.median(tints[y, x, 0]) - DARKER
-    unlike = (darker | (away[..., 1:].max(2) > OTHER_HUE)) & (drawn(_eyes_and_brows(), LENS_REACH) > 0)
+    unlike = (darker | (away[..., 1:].max(2) > OTHER_HUE)) & (rings_mask(_eyes_and_brows(), LENS_REACH) > 0)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7))
     whole = cv2.morphologyEx(np.asarray(unlike, np.uint8), cv2.MORPH_CLOSE, disc)
-    whole = np.maximum(cv2.dilate(whole, disc), drawn(_eyes_and_brows(), 4.0) > 0)
+    whole = np.maximum(cv2.dilate(whole, disc), rings_mask(_eyes_and_brows(), 4.0) > 0)
     return blurred(np.asarray(whole, np.float32), 1.5)
 
 
@@ -236,7 +235,7 @@ def _rims(tints: Image, covered: Field) -> Field:
         return np.zeros((COARSE, COARSE), np.float32)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (RIM, RIM))
     lines = cv2.morphologyEx(np.ascontiguousarray(tints[..., 0]), cv2.MORPH_BLACKHAT, disc) > RIM_DARKER
-    lines &= _rims_place() & ~(drawn((LEFT_EYE, RIGHT_EYE), LASHES) > 0)
+    lines &= _rims_place() & ~(rings_mask((LEFT_EYE, RIGHT_EYE), LASHES) > 0)
     seeds = (covered > 0.5) & _rims_place()
     count, labels = cv2.connectedComponents((lines | seeds).astype(np.uint8), connectivity=8)
     hang_together = np.zeros(count, bool)
@@ -249,7 +248,7 @@ def _rims(tints: Image, covered: Field) -> Field:
 def _rims_place() -> NDArray[np.bool_]:
     """(128, 128) where rims can be: around the eyes, from the brows downwards."""
     top = coarse_points()[[*LEFT_BROW, *RIGHT_BROW], 1].min()
-    return np.asarray((drawn((LEFT_EYE, RIGHT_EYE), RIMS_REACH) > 0) & (np.arange(COARSE)[:, None] > top))
+    return np.asarray((rings_mask((LEFT_EYE, RIGHT_EYE), RIMS_REACH) > 0) & (np.arange(COARSE)[:, None] > top))
 
 
 def _level(light: Field, points: list[int]) -> float:

@@ -49,8 +49,8 @@ def strong_shape(shape: SourceShape, strength: float) -> SourceShape:
     The mean face makes the expression in the photo, so that this is neither lessened nor exaggerated.
     """
     mean = canonical().mesh + moved_by(shape.measured - shape.rest)
-    wanted = _strengths(shape.frontal, mean, float(np.clip(strength, 0, MOST)))
-    frontal = (mean + wanted * (shape.frontal - mean)).astype(np.float32)
+    strengths = _strengths(shape.frontal, mean, float(np.clip(strength, 0, MOST)))
+    frontal = (mean + strengths * (shape.frontal - mean)).astype(np.float32)
     return SourceShape(frontal, measures(frontal))
 
 
@@ -68,9 +68,9 @@ def areas(frontal: Points) -> NDArray[np.float32]:
     return np.asarray(ux * vy - uy * vx, np.float32)
 
 
-def _strengths(frontal: Points, mean: Points, wanted: float) -> NDArray[np.float32]:
-    """(468, 1) ``wanted``, nearer to 1 around triangles that would turn over; 1 everywhere if that does not help."""
-    strengths = np.full((len(frontal), 1), wanted, np.float32)
+def _strengths(frontal: Points, mean: Points, strength: float) -> NDArray[np.float32]:
+    """(468, 1) ``strength``, nearer to 1 around triangles that would turn over; 1 everywhere if that is no help."""
+    strengths = np.full((len(frontal), 1), strength, np.float32)
     triangles = canonical().triangles
     for round_ in range(ROUNDS):
         folded = _folded(frontal, (mean + strengths * (frontal - mean)).astype(np.float32), mean)

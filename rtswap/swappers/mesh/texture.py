@@ -1,4 +1,4 @@
-"""The source's skin, unrolled: one texture over the canonical face, made once from the photos.
+"""The source's skin, unwrapped: one texture over the canonical face, made once from the photos.
 
 The chart is the canonical mesh spread out on a cylinder about the head's vertical axis (``to_chart``). Every place is
 taken from the photo that saw it most squarely; what none of them saw is the mirrored other half, for the chart is
@@ -36,7 +36,7 @@ experiment: a face put onto its own photo keeps 92 % of its Laplacian's variance
 
 @dataclass(frozen=True, slots=True)
 class Texture:
-    """The source's unrolled skin at several sizes."""
+    """The source's unwrapped skin at several sizes."""
 
     full: Image
     """(512, 512, 3) the chart, as the photo shows it."""
@@ -62,7 +62,7 @@ class Texture:
         even: bool = True,
         occlusion_model: OcclusionModel | None = None,
     ) -> Texture:
-        """Unroll the portrait; ``landmarks`` (468, 3) px in it. ``further``: the person's other photos.
+        """Unwrap the portrait; ``landmarks`` (468, 3) px in it. ``further``: the person's other photos.
 
         ``skin``: find out what is hair or background and leave it out; ``delight``: take the photo's light off
         (costs identity by 0.01 on average photos, helps hard-lit ones: so not by default); ``even``: take its

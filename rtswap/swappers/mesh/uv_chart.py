@@ -1,4 +1,4 @@
-"""The chart: where every point of the face lies on the unrolled skin, and a photo's pixels put there."""
+"""The chart: where every point of the face lies on the unwrapped skin, and a photo's pixels put there."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from rtswap.core.types import Image, Points
 from rtswap.swappers.mesh.shape import to_canonical
-from rtswap.vision.geometry import canonical, unrolled
-from rtswap.vision.raster import rasterize
+from rtswap.vision.geometry import canonical, unwrap
+from rtswap.vision.raster import band, fill, fixed_point, rasterize
 from rtswap.vision.resample import looked_up
 from rtswap.vision.topology import OVAL
 
@@ -27,7 +27,7 @@ Field = NDArray[np.float32]
 
 
 class Chart(NamedTuple):
-    """Where every point of the face and of its skirt lies on the unrolled skin."""
+    """Where every point of the face and of its skirt lies on the unwrapped skin."""
 
     points: Points
     """(504, 3) texels: the canonical points, then the skirt's."""
@@ -46,17 +46,10 @@ def chart() -> Chart:
     """The one chart that all textures share."""
     mesh = skirted(canonical().mesh)
     flat = np.zeros((len(mesh), 3), np.float32)
-    flat[:, :2] = unrolled(mesh)
+    flat[:, :2] = unwrap(mesh)
     flat[:, :2] -= (flat[:, :2].min(0) + flat[:, :2].max(0)) / 2
     flat[:, :2] = flat[:, :2] * (SIZE - 8) / np.ptp(flat[:, :2], axis=0).max() + (SIZE - 1) / 2
-    inner, outer = np.array(OVAL), 468 + np.arange(len(OVAL))
-    following = np.roll(np.arange(len(OVAL)), -1)
-    skirt = np.concatenate(
-        [
-            np.stack([inner, outer, inner[following]], 1),
-            np.stack([inner[following], outer, outer[following]], 1),
-        ]
-    )
+    skirt = band(np.array(OVAL), 468 + np.arange(len(OVAL)))
     return Chart(flat, np.concatenate([canonical().triangles, skirt]).astype(np.int32))
 
 
@@ -101,22 +94,27 @@ def coarse_positions() -> Field:
 @cache
 def inwards() -> Field:
     """(128, 128) inter-ocular distances of each coarse texel from the oval, negative outside."""
-    outline = np.round(coarse_points()[OVAL, :2] * 16).astype(np.int32)
     inside = np.zeros((COARSE, COARSE), np.uint8)
-    cv2.fillPoly(inside, [outline], 1, cv2.LINE_8, 4)
+    fill(inside, [coarse_points()[OVAL, :2]], 1, smooth=False)
     per_unit = float(np.ptp(coarse_points()[:468, 1]) / np.ptp(canonical().mesh[:, 1]))
     away = cv2.distanceTransform(inside, cv2.DIST_L2, 5) - cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5)
     return np.asarray(away / per_unit, np.float32)
 
 
-def drawn(rings: tuple[list[int], ...], grow: float = 0.0) -> Field:
+def rings_mask(rings: tuple[list[int], ...], grow: float = 0.0) -> Field:
     """(128, 128) 1 inside the rings of landmarks, widened by ``grow`` coarse texels."""
     picture = np.zeros((COARSE, COARSE), np.float32)
     for ring in rings:
-        hull = cv2.convexHull(np.round(coarse_points()[ring, :2] * 16).astype(np.int32))
+        hull = cv2.convexHull(fixed_point(coarse_points()[ring, :2]))
         cv2.fillConvexPoly(picture, hull, 1.0, cv2.LINE_8, 4)
     width = 2 * round(grow) + 1
     return np.asarray(cv2.dilate(picture, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))), np.float32)
+
+
+def ramp(values: Field, low: float, high: float) -> Field:
+    """0 below ``low``, 1 above ``high``, smooth between."""
+    t = np.clip((values - low) / (high - low), 0, 1)
+    return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
 class ChartImage(NamedTuple):

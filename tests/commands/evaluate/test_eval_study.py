@@ -14,9 +14,10 @@ import pytest
 from people import face_models, person
 from printed import printed
 
-from rtswap.app.config import Config, SourceConfig
+from rtswap.app.config import Config
 from rtswap.app.console import Console
 from rtswap.app.program import Program
+from rtswap.app.sections import SourceConfig
 from rtswap.commands.evaluate import run as run_module
 from rtswap.commands.evaluate.candidates import Bound, PictureFunction, ProgramSwapper, Result, ResultFolder
 from rtswap.commands.evaluate.clip_metrics import film_figures

@@ -16,8 +16,9 @@ import pytest
 from media_files import make_clip
 from paths import ROOT
 
-from rtswap.app.config import Config, SourceConfig
+from rtswap.app.config import Config
 from rtswap.app.console import Console
+from rtswap.app.sections import SourceConfig
 from rtswap.commands.inspect.panels import Panels
 from rtswap.commands.inspect.run import FILES, inspect
 from rtswap.commands.main import main

@@ -1,4 +1,4 @@
-"""The unrolled skin: a portrait comes back from it, and what a turned head hides is the mirrored other half."""
+"""The unwrapped skin: a portrait comes back from it, and what a turned head hides is the mirrored other half."""
 
 from __future__ import annotations
 

@@ -1,0 +1,113 @@
+"""``--swap PERSON=SOURCE``: read, and made into the mapping of people to sources."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from rtswap.app.config import Config
+from rtswap.app.networks import FaceModels
+from rtswap.core.errors import ConfigError
+from rtswap.core.text import nearest
+from rtswap.runtime.mapping import LOOKS, PLACES, Assignment, Example, Person, SourceMapping
+from rtswap.source import load_source
+from rtswap.source.personas import is_persona
+from rtswap.tracking.tracker import HOLD_S
+
+MOST_PEOPLE = 16
+"""As many as the tracker follows."""
+PLACE_HOLD_S = 2.0
+"""For so long people who are followed by place keep theirs."""
+
+
+class SwapRule(NamedTuple):
+    """One ``--swap``."""
+
+    person: str
+    """left, right, largest, a number, or an example photo."""
+    source: str
+    """A photo, a folder or a persona."""
+
+    def __str__(self) -> str:
+        return f"--swap {self.person}={self.source}"
+
+
+def read_swap_rules(config: Config) -> list[SwapRule]:
+    """Raises ConfigError for a person who cannot be meant, or is named twice."""
+    rules = []
+    for text in config.source.swap:
+        person, _, source = text.partition("=")
+        rules.append(SwapRule(person.strip(), source.strip()))
+    for number, rule in enumerate(rules):
+        _check_person(rule, config)
+        if rule.person in [earlier.person for earlier in rules[:number]]:
+            raise ConfigError(f"{rule.person} is given two sources", got=str(rule), do="Keep one of them.")
+    return rules
+
+
+def photos_of_sources(config: Config) -> list[tuple[str, ...]]:
+    """The photos of each source: the main one if there is one, those of ``--also``, which the keys choose from, then
+    those of ``--swap`` that are not among them."""
+    rules = [(rule.source,) for rule in read_swap_rules(config)]
+    menu = [config.source.photos, *((also,) for also in config.source.also)]
+    if rules and not config.source.photos:
+        menu = menu[1:]
+    return [*menu, *dict.fromkeys(photos for photos in rules if photos not in menu)]
+
+
+def make_mapping(
+    config: Config, models: FaceModels, *, on_event: Callable[[str], None], photos: bool = False
+) -> SourceMapping:
+    """``photos``: every picture is seen once. Raises ConfigError, and SourceError for an example without a face."""
+    groups = photos_of_sources(config)
+    return SourceMapping(
+        [
+            Assignment(_person(rule, models, on_event), groups.index((rule.source,)))
+            for rule in read_swap_rules(config)
+        ],
+        choices=bool(config.source.photos) + len(config.source.also),
+        everyone=config.tracking.faces == "all",
+        recogniser=models.recogniser,
+        looks=1 if photos else LOOKS,
+        hold_s=HOLD_S if models.recogniser is not None else PLACE_HOLD_S,
+    )
+
+
+def _check_person(rule: SwapRule, config: Config) -> None:
+    person = rule.person
+    if person in PLACES:
+        return
+    expected = f"{', '.join(PLACES)}, a number from 1 (leftmost) to {MOST_PEOPLE}, or an example photo"
+    if person.isdecimal():
+        if not 1 <= int(person) <= MOST_PEOPLE:
+            raise ConfigError(f"{rule}: there is no person {person}", expected=expected, got=person)
+    elif not is_persona(person) and not Path(person).expanduser().exists():
+        near = nearest(person, PLACES)
+        raise ConfigError(
+            f"{rule}: who is that",
+            expected=expected,
+            got=repr(person),
+            do=f"Did you mean {near}?" if near else "Check the path.",
+        )
+    elif config.tracking.follow == "place":
+        raise ConfigError(
+            f"{rule}: with --follow place nobody is known by looks",
+            do="Leave out --follow place, or name the person by left, right, largest or a number.",
+        )
+
+
+def _person(rule: SwapRule, models: FaceModels, on_event: Callable[[str], None]) -> Person:
+    if rule.person in PLACES:
+        return rule.person
+    if rule.person.isdecimal():
+        return int(rule.person)
+    assert models.recogniser is not None  # _check_person has seen to that
+    found = load_source(
+        [Path(rule.person).expanduser()],
+        detector=models.photo_detector,
+        landmarks=models.landmarks,
+        on_event=on_event,
+    )
+    views = [(found.portrait, found.landmarks), *((one.image, one.landmarks) for one in found.further)]
+    return Example(tuple(models.recogniser.embed(image, landmarks) for image, landmarks in views))

@@ -1,0 +1,240 @@
+"""Who gets whose face: the people of a frame, each with the number of their source.
+
+An assignment names a person once (``left``, the second from the left, a face to be known again) and sticks to them
+from then on, whoever crosses whom: it goes by the tracker's ids, which come back with the person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rtswap.core.protocols import Embedder
+from rtswap.core.types import Image, Mesh, Tensor, Track
+from rtswap.networks.recognition import LEARN_EVERY_S, LOOK_EVERY_S, SAME, tells_who
+from rtswap.tracking.tracker import HOLD_S
+
+PLACES = ("left", "right", "largest")
+LOOKS = 3
+"""Looks at a face, ``LEARN_EVERY_S`` apart, after which somebody who is like none of the examples is a stranger."""
+FEW, MANY = 4, 256
+"""How many people one assignment remembers, and how many were looked at: streams last for days."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Example:
+    """A face to be known again."""
+
+    vectors: tuple[Tensor, ...]
+    """(D,) of unit length each: what the recogniser says of one or more photos."""
+
+    def alike(self, vector: Tensor) -> float:
+        """Cosine to the most alike of them."""
+        return max(float(own @ vector) for own in self.vectors)
+
+
+Person = str | int | Example
+"""One of ``PLACES``; a number, counted from left to right at the start, and on as others come; or an example."""
+
+
+Role = tuple[Track, int | None]
+"""A person in a frame and the number of their source; None: they are to be covered."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Assignment:
+    person: Person
+    source: int | None
+
+
+class SourceMapping:
+    """One per session, used by one thread but for ``select``.
+
+    ``assignments``: earlier ones choose first, examples before all others. Whoever has none gets the main source:
+    everybody (``everyone``), or one more person, the largest. ``choices``: how many sources ``select`` has; with none
+    there is no main source. ``looks``: as ``LOOKS``. ``hold_s``: for so long a person's place is kept; then somebody
+    who has come since may have it, and gives way when the person is back.
+    """
+
+    def __init__(
+        self,
+        assignments: Sequence[Assignment] = (),
+        *,
+        choices: int = 1,
+        everyone: bool = True,
+        recogniser: Embedder | None = None,
+        looks: int = LOOKS,
+        hold_s: float = HOLD_S,
+    ) -> None:
+        self.choices = choices
+        self._main = 0 if choices else None
+        self._assignments, self._everyone = tuple(assignments), everyone
+        self._recogniser, self._looks, self._hold_s = recogniser, looks, hold_s
+        self._met: set[Assignment] = set()
+        self._shape: tuple[int, ...] = ()
+        self.reset()
+
+    @property
+    def assigned(self) -> bool:
+        """Whether anybody in particular gets a source, so that all people must be followed."""
+        return bool(self._assignments)
+
+    @property
+    def unmet(self) -> list[int]:
+        """The assignments, by number, for which nobody has been there so far."""
+        return [number for number, one in enumerate(self._assignments) if one not in self._met]
+
+    def select(self, source: int) -> None:
+        """Let ``source`` be the main one from the next frame on."""
+        self._main = source
+
+    def reset(self) -> None:
+        """Decide anew who is who."""
+        self._claims = [_Claim(one) for one in self._assignments]
+        self._rest = _Claim(Assignment("largest", None))
+        self._newest = 0
+        self._numbers: dict[int, int] = {}
+        """Id of a track -> its number from left to right, as far as numbers were given."""
+        self._looked: dict[int, tuple[int, float]] = {}
+        """Id of a track -> how often it was looked at, and when last."""
+
+    def assign(self, image: Image, tracks: Sequence[Track], now_s: float) -> list[Role]:
+        """Those of a frame who are to be swapped or covered; whoever is left out is shown as they are. ``image``: the
+        frame as it came. Errors of the recogniser pass through."""
+        if not self._claims:
+            return [(track, self._main) for track in tracks]
+        if image.shape != self._shape:
+            self._shape = image.shape
+            self.reset()
+        here = sorted((track for track in tracks if track.measured and np.isfinite(track.box).all()), key=_middle)
+        present = {track.id for track in tracks}
+        self._count(here)
+        for claim in (*self._claims, self._rest):
+            claim.see(present, now_s, self._newest)
+        self._recognise(image, here, present, now_s)
+        for claim in self._claims:
+            self._place(claim, here, present, now_s)
+        if not self._everyone and self._main is not None:
+            self._place(self._rest, here, present, now_s)
+        return self._roles(tracks, present)
+
+    def _count(self, here: Sequence[Track]) -> None:
+        """Number those who are new."""
+        most = max((one.person for one in self._assignments if isinstance(one.person, int)), default=0)
+        for track in here:
+            self._newest = max(self._newest, track.id)
+            if len(self._numbers) < most:
+                self._numbers.setdefault(track.id, len(self._numbers) + 1)
+
+    def _roles(self, tracks: Sequence[Track], present: Collection[int]) -> list[Role]:
+        sources = {claim.holder(present): claim.assignment.source for claim in self._claims}
+        rest = self._rest.holder(present)
+        searching = bool(self._searched(present))
+        roles: list[Role] = []
+        for track in tracks:
+            if track.id in sources:
+                roles.append((track, sources[track.id]))
+            elif searching and self._looked.get(track.id, (0, 0.0))[0] < self._looks:
+                roles.append((track, None))  # who this is has yet to be seen
+            elif self._everyone or track.id == rest:
+                roles.append((track, self._main))
+        return roles
+
+    def _searched(self, present: Collection[int]) -> list[tuple[_Claim, Example]]:
+        """The examples that are not in the picture, as far as is known."""
+        return [
+            (claim, claim.assignment.person)
+            for claim in self._claims
+            if isinstance(claim.assignment.person, Example) and claim.holder(present) is None
+        ]
+
+    def _recognise(self, image: Image, here: Sequence[Track], present: Collection[int], now_s: float) -> None:
+        """Look at faces nobody knows; the most alike first, each example finds one person."""
+        searched = self._searched(present)
+        if not searched or self._recogniser is None:
+            return
+        if len(self._looked) > MANY:
+            self._looked = {person: look for person, look in self._looked.items() if person in present}
+        known = {claim.holder(present) for claim in self._claims if isinstance(claim.assignment.person, Example)}
+        found: list[tuple[float, _Claim, int]] = []
+        for track in here:
+            if track.id in known or not self._due(track, now_s):
+                continue
+            vector = self._recogniser.embed(image, track.landmarks)
+            self._looked[track.id] = self._looked.get(track.id, (0, 0.0))[0] + 1, now_s
+            found += [(example.alike(vector), claim, track.id) for claim, example in searched]
+        for alike, claim, person in sorted(found, key=lambda one: -one[0]):
+            if alike >= SAME and claim.holder(present) is None and person not in known:
+                known.add(person)
+                self._give(claim, person, now_s)
+
+    def _due(self, track: Track, now_s: float) -> bool:
+        """Is it time for a look at this face, and is it turned so that one tells anything?"""
+        looks, looked_s = self._looked.get(track.id, (0, -np.inf))
+        every = LEARN_EVERY_S if looks < self._looks else LOOK_EVERY_S
+        return not 0 <= now_s - looked_s < every and tells_who(Mesh(track.landmarks, track.visibility, 1.0))
+
+    def _place(self, claim: _Claim, here: Sequence[Track], present: Collection[int], now_s: float) -> None:
+        """Find the person of a claim that goes by places. ``here``: from left to right."""
+        person = claim.assignment.person
+        if isinstance(person, Example) or not claim.open(present, now_s, self._hold_s):
+            return
+        taken = {one for other in (*self._claims, self._rest) for one in other.people}
+        free = [track for track in here if track.id not in taken]
+        if claim.people and claim is not self._rest:
+            free = [track for track in free if track.id > claim.newest]
+        elif isinstance(person, int):
+            free = [track for track in free if self._numbers.get(track.id) == person]
+        if not free or (len(free) == 1 and self._is_for_the_other(person, free[0], present, now_s)):
+            return
+        chosen = max(free, key=_area) if person == "largest" else free[-1 if person == "right" else 0]
+        self._give(claim, chosen.id, now_s)
+
+    def _is_for_the_other(self, person: Person, alone: Track, present: Collection[int], now_s: float) -> bool:
+        """Whether the only one who is free stands in the other half of the picture, and ``right`` (or ``left``) waits
+        for somebody, too."""
+        other = {"left": "right", "right": "left"}.get(str(person))
+        waits = any(one.assignment.person == other and one.open(present, now_s, self._hold_s) for one in self._claims)
+        return waits and (_middle(alone) > self._shape[1] / 2) == (person == "left")
+
+    def _give(self, claim: _Claim, person: int, now_s: float) -> None:
+        for other in (*self._claims, self._rest):
+            if person in other.people:
+                other.people.remove(person)
+        claim.people = [*claim.people[:FEW], person]
+        claim.see({person}, now_s, self._newest)
+        self._met.add(claim.assignment)
+
+
+class _Claim:
+    """An assignment, and for whom."""
+
+    def __init__(self, assignment: Assignment) -> None:
+        self.assignment = assignment
+        self.people: list[int] = []
+        """Ids of tracks, the most rightful first."""
+        self.newest = 0
+        """The newest id when one of them was last seen."""
+        self._seen_s = 0.0
+
+    def holder(self, present: Collection[int]) -> int | None:
+        return next((person for person in self.people if person in present), None)
+
+    def open(self, present: Collection[int], now_s: float, hold_s: float) -> bool:
+        """May somebody else have it?"""
+        return self.holder(present) is None and (not self.people or now_s - self._seen_s > hold_s)
+
+    def see(self, present: Collection[int], now_s: float, newest: int) -> None:
+        if self.holder(present) is not None:
+            self._seen_s, self.newest = now_s, newest
+
+
+def _middle(track: Track) -> float:
+    """x of its middle."""
+    return float(track.box[0] + track.box[2]) / 2
+
+
+def _area(track: Track) -> float:
+    return float(np.prod(track.box[2:] - track.box[:2]))
