@@ -16,7 +16,7 @@ from functools import cached_property
 from textwrap import fill
 from typing import TYPE_CHECKING, Any, TextIO, TypeAlias, cast
 
-from rtswap.core.errors import OutputError
+from rtswap.core.errors import OutputError, reason
 from rtswap.core.text import clock as minutes_and_seconds
 from rtswap.core.text import plural, printable
 
@@ -99,19 +99,23 @@ class Console:
         """Print the result of a run: with ``json`` ``result`` as JSON on stdout, otherwise ``shown`` on stderr."""
         self.finish()
         if self.json:
-            _write_answer(_as_json(result) + "\n")
+            self.answer(result)
         elif not self.quiet:
             self._rich.file.write(rendered(shown, self._rich))
-            self._rich.file.flush()
 
     def answer(self, result: Any, *shown: Shown) -> None:
         """Like ``summary``, for commands whose purpose is the printed result: ``shown`` goes to stdout too. Raises
         OutputError if it cannot be written."""
         self.finish()
-        if self.json:
-            _write_answer(_as_json(result) + "\n")
-        elif not self.quiet and sys.stdout is not None:
-            _write_answer(rendered(shown, open_rich(sys.stdout, self._environ)))
+        if sys.stdout is None or (self.quiet and not self.json):
+            return
+        text = rendered(shown, open_rich(sys.stdout, self._environ))
+        try:
+            _write(sys.stdout, json_module.dumps(_plain(result), ensure_ascii=False) + "\n" if self.json else text)
+        except BrokenPipeError:
+            raise
+        except (OSError, ValueError) as error:
+            raise OutputError("cannot write to standard output", got=reason(error)) from None
 
     def finish(self) -> None:
         """Leave the status line on screen and continue below it."""
@@ -194,7 +198,7 @@ def print_error(message: str, trace: str = "") -> None:
 
 
 class _Patient:
-    """A text stream that ignores a closed reader and replaces characters that its encoding lacks."""
+    """A text stream that falls silent when its reader has closed it."""
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
@@ -202,22 +206,25 @@ class _Patient:
     def write(self, text: str) -> int:
         try:
             if self._stream is not None:
-                self._stream.write(text)
-        except UnicodeEncodeError:
-            self.write(text.encode("ascii", "replace").decode())
+                _write(self._stream, text)
         except (OSError, ValueError):
             self._stream = None
         return len(text)
 
     def flush(self) -> None:
-        try:
-            if self._stream is not None:
-                self._stream.flush()
-        except (OSError, ValueError):
-            self._stream = None
+        """Every write has."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+def _write(stream: TextIO, text: str) -> None:
+    """Letters that the stream lacks become question marks."""
+    try:
+        stream.write(text)
+    except UnicodeEncodeError:
+        stream.write(text.encode("ascii", "replace").decode())
+    stream.flush()
 
 
 def _is_terminal(stream: TextIO | None) -> bool:
@@ -241,27 +248,6 @@ def rendered(parts: Sequence[Shown], to: RichConsole) -> str:
             else:
                 to.print(part)
     return "\n".join(line.rstrip() for line in captured.get().split("\n"))
-
-
-def _write_answer(text: str) -> None:
-    """Write to stdout, if it is open. Raises OutputError, or BrokenPipeError if the reader has closed the pipe."""
-    if sys.stdout is None:
-        return
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except UnicodeEncodeError:
-        _write_answer(text.encode("ascii", "replace").decode())
-    except BrokenPipeError:
-        raise
-    except (OSError, ValueError) as error:
-        raise OutputError(
-            "cannot write to standard output", got=getattr(error, "strerror", "") or str(error)
-        ) from None
-
-
-def _as_json(result: Any) -> str:
-    return json_module.dumps(_plain(result), ensure_ascii=False)
 
 
 def _plain(value: Any) -> Any:

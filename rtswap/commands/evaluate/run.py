@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,9 +27,9 @@ from rtswap.commands.evaluate.report import WEAK, Findings, as_json, as_sheet, s
 from rtswap.commands.evaluate.sheet import thumbnail
 from rtswap.commands.evaluate.speed import RUNS, WARM_UP, time_in_turn
 from rtswap.commands.evaluate.study import Study
-from rtswap.commands.reports.folder import publish_folder
+from rtswap.commands.reports.folder import publish_folder, write_rows
 from rtswap.commands.reports.sheet import save_sheet
-from rtswap.core.errors import InputError, OutputError
+from rtswap.core.errors import InputError
 from rtswap.core.text import plural
 from rtswap.core.types import Frame, Image
 from rtswap.disclosure import Disclosure
@@ -67,7 +66,8 @@ def evaluate(
         run.end()
         report = as_json(run.findings, command, machine() | {"engine": run.models.engine})
         save_sheet(work / FILES[0], as_sheet(run.findings, _marker(make_disclosure(config, console.event))))
-        _write(work / FILES[1], report)
+        rows = {key: report[key] for key in ("clips", "rows")}
+        write_rows(work / FILES[1], {key: value for key, value in report.items() if key not in rows}, rows)
     return report, shown(run.findings, stats=console.stats)
 
 
@@ -184,17 +184,3 @@ def _marker(disclosure: Disclosure) -> Callable[[Image], Image]:
         return disclosure.mark(image, frame=Frame(image, 0, time.perf_counter()), swapped=1, stages={}).image
 
     return mark
-
-
-def _write(path: Path, report: dict[str, Any]) -> None:
-    """Write the report with one line per pair and clip, so that two reports can be diffed."""
-    rows = {key: report[key] for key in ("clips", "rows")}
-    head = json.dumps({key: value for key, value in report.items() if key not in rows}, indent=1, ensure_ascii=False)
-    text = head[:-2]
-    for key, values in rows.items():
-        lines = ",\n".join(f"  {json.dumps(value, ensure_ascii=False)}" for value in values)
-        text += f',\n "{key}": [\n{lines}\n ]' if values else f',\n "{key}": []'
-    try:
-        path.write_text(text + "\n}\n", "utf-8", "backslashreplace")
-    except OSError as error:
-        raise OutputError(f"cannot write {path}", got=error.strerror or str(error)) from None

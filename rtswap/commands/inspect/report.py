@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rtswap.app.console import Shown
 from rtswap.commands.inspect.figures import JUMP, FaceFigures, FaceLog
 from rtswap.commands.inspect.moments import Moment
+from rtswap.commands.reports.folder import write_rows
 from rtswap.commands.reports.table import table
 from rtswap.core.text import duration, plural
 
@@ -104,23 +105,22 @@ def _percent(share: float | None) -> str:
 
 
 def write_report(
+    path: Path,
     head: Mapping[str, Any],
     log: FaceLog,
     times: NDArray[np.float32],
     states: Sequence[str],
     moments: Sequence[Moment],
-) -> Iterator[str]:
-    """Yield the JSON text in pieces, one line per frame."""
-    top = {
-        "version": VERSION,
-        **head,
-        "moments": [
-            {"kind": m.kind, "why": m.why, "frame": m.frame, "time_s": round(m.time_s, 4), "face": m.face}
-            for m in moments
-        ],
-    }
-    yield json.dumps(top, indent=1, ensure_ascii=False)[:-2]
-    yield ',\n "per_frame": ['
+) -> None:
+    """Write ``report.json``. Raises OutputError."""
+    kinds = [
+        {"kind": m.kind, "why": m.why, "frame": m.frame, "time_s": round(m.time_s, 4), "face": m.face}
+        for m in moments
+    ]
+    write_rows(path, {"version": VERSION, **head, "moments": kinds}, {"per_frame": _frames(log, times, states)})
+
+
+def _frames(log: FaceLog, times: NDArray[np.float32], states: Sequence[str]) -> Iterator[dict[str, Any]]:
     rows = iter(log.rows())
     row = next(rows, None)
     for index, (time_s, state) in enumerate(zip(times.tolist(), states, strict=True)):
@@ -128,9 +128,7 @@ def write_report(
         while row is not None and int(row.frame) == index:
             faces.append(_as_json(row))
             row = next(rows, None)
-        line = {"frame": index, "time_s": round(time_s, 4), "state": state, "faces": faces}
-        yield ("," if index else "") + "\n  " + json.dumps(line)
-    yield "\n ]\n}\n"
+        yield {"frame": index, "time_s": round(time_s, 4), "state": state, "faces": faces}
 
 
 def _as_json(row: FaceFigures) -> dict[str, Any]:

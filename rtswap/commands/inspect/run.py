@@ -26,7 +26,7 @@ from rtswap.commands.inspect.sheet import draw_moments
 from rtswap.commands.inspect.tiles import Tiles
 from rtswap.commands.reports.folder import publish_folder
 from rtswap.commands.reports.sheet import save_sheet
-from rtswap.core.errors import InputError, OutputError, UsageError
+from rtswap.core.errors import InputError, UsageError
 from rtswap.core.parts import InputRequest
 from rtswap.core.protocols import Input
 from rtswap.core.text import duration, plural
@@ -150,11 +150,7 @@ class _Inspection:
             "source": list(self.config.source.photos),
             "summary": summary,
         }
-        try:
-            with (work / FILES[3]).open("w", encoding="utf-8", errors="backslashreplace") as file:
-                file.writelines(write_report(head, self.log, times, self.states, worst))
-        except OSError as error:
-            raise OutputError(f"cannot write {work / FILES[3]}", got=error.strerror or str(error)) from None
+        write_report(work / FILES[3], head, self.log, times, self.states, worst)
         return summary
 
 

@@ -1,12 +1,14 @@
-"""Create a result folder atomically: complete or not at all."""
+"""What a command writes: a result folder, complete or not at all, and JSON with one row per line."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from rtswap.core.errors import OutputError, reason
 from rtswap.core.files import make_partial
@@ -58,3 +60,19 @@ def _publish(work: Path, path: Path, names: Sequence[str]) -> None:
     (path / names[-1]).unlink(missing_ok=True)  # the last file shows that the folder is complete
     for name in names:
         (work / name).replace(path / name)
+
+
+def write_rows(path: Path, head: Mapping[str, Any], rows: Mapping[str, Iterable[Any]]) -> None:
+    """``head`` as JSON, then each list of ``rows``, a line for each entry, so that two files can be compared by eye.
+    Raises OutputError."""
+    try:
+        with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(json.dumps(head, indent=1, ensure_ascii=False)[:-2])
+            for key, values in rows.items():
+                file.write(f',\n "{key}": [')
+                for number, value in enumerate(values):
+                    file.write(("," if number else "") + "\n  " + json.dumps(value, ensure_ascii=False))
+                file.write("\n ]")
+            file.write("\n}\n")
+    except OSError as error:
+        raise OutputError(f"cannot write {path}", got=reason(error)) from None
