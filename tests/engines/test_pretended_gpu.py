@@ -277,8 +277,8 @@ def test_a_card_that_is_not_served_is_told_in_one_line(api: Api, monkeypatch: py
         TensorRtEngine(network())
     assert str(caught.value) == (
         "plans of tensorrt_rtx do not run on compute capability 9.0 (Pretended Card), and a plan built for this GPU "
-        f"does not run either; expected one of 7.5, 8.0, 8.6, 8.9, 12.0, 12.1, or newer; got {reason} Use --engine torch-cuda, or "
-        "install classic TensorRT: pip install tensorrt"
+        f"does not run either; expected one of 7.5, 8.0, 8.6, 8.9, 12.0, 12.1, or newer; got {reason} "
+        "Use --engine torch-cuda, or install classic TensorRT: pip install tensorrt"
     )
 
 
