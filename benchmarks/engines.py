@@ -1,13 +1,13 @@
-"""What each network costs on each engine, and what a 175-GMAC generator would cost, in one run.
+"""Measure each network, and a 175-GMAC generator, on each CPU engine.
 
     python benchmarks/engines.py [--json results.json] [--threads 2] [--no-generator]
 
-Method: engines take turns on the same input; the first runs are thrown away (warm-up; one for the generator); the
-median and the 10th and 90th percentiles of the rest are given. Times are of one ``Engine.run``, NumPy array in, NumPy
-arrays out. Ratios are of medians of this run. The generator has the layers of SimSwap's and inswapper_128's published
-shape (target 1 x 3 x 128 x 128, identity 1 x 512, six blocks of two 3 x 3 convolutions at 1024 channels and 32 x 32,
-each modulated by the identity) with random weights; its multiply-adds are counted while it is built. It takes 530 MB
-per engine.
+Method: engines take turns on the same input; the first runs are discarded (warm-up; one for the generator); the
+median and the 10th and 90th percentiles of the rest are reported. Times are of one ``Engine.run``, NumPy array in,
+NumPy arrays out. Ratios are of medians of this run. The generator has the layers of SimSwap's and inswapper_128's
+published shape (target 1 x 3 x 128 x 128, identity 1 x 512, six blocks of two 3 x 3 convolutions at 1024 channels and
+32 x 32, each modulated by the identity) with random weights; its multiply-adds are counted while it is built. It
+takes 530 MB per engine.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Generator:
         self.macs = 0
 
     def conv(self, x: str, out: int, into: int, kernel: int, side: int, step: int = 1) -> str:
-        """A convolution whose output is ``side`` wide."""
+        """Add a convolution with an output ``side`` pixels wide."""
         self.macs += out * into * kernel * kernel * side * side
         weights = self.rng.standard_normal((out, into, kernel, kernel), np.float32) / np.float32(
             kernel * np.sqrt(into)
@@ -72,7 +72,7 @@ class Generator:
         return self.g.conv(x, weights, bias, pads=pads, strides=[step, step])
 
     def styled(self, x: str, identity: str, channels: int) -> str:
-        """AdaIN: every channel to mean 0 and deviation 1, then scaled and shifted as the identity says."""
+        """Add AdaIN: normalise every channel to mean 0 and deviation 1, then scale and shift it by the identity."""
         g = self.g
         self.macs += 512 * 2 * channels
         plain = g.add(
@@ -89,7 +89,7 @@ class Generator:
         return g.add("Add", g.add("Mul", plain, style[0]), style[1])
 
     def build(self) -> tuple[bytes, float]:
-        """The file and its GMACs."""
+        """Return the ONNX file and its GMACs."""
         g = self.g
         x = g.add("Relu", self.conv("target", 128, 3, 7, 128))
         x = g.add("Relu", self.conv(x, 256, 128, 3, 128))
@@ -108,7 +108,7 @@ class Generator:
 
 
 def live_cases(registry: Registry) -> list[Case]:
-    """The networks of the live loop, on inputs as they come at 1280 x 720."""
+    """Return the networks of the live loop, with the inputs they get at 1280 x 720."""
     rng = np.random.default_rng(0)
     shapes = {
         "pnet 72 px faces": ("pnet", "image", (1, 120, 512, 3), 30),
@@ -130,7 +130,7 @@ def live_cases(registry: Registry) -> list[Case]:
 
 
 def generator_case() -> Case:
-    """The large graph and one input."""
+    """Return the generator and one input."""
     content, gmacs = Generator().build()
     rng = np.random.default_rng(0)
     target = rng.random((1, 3, 128, 128), np.float32)
@@ -140,7 +140,7 @@ def generator_case() -> Case:
 
 
 def measure(case: Case, engines: Mapping[str, Make]) -> dict[str, Any]:
-    """Milliseconds per run of every engine, and whether they agree."""
+    """Return milliseconds per run of every engine, and whether their outputs agree."""
     started = {name: make(case.content) for name, make in engines.items()}
     outputs = {name: dict(engine.run(case.inputs)) for name, engine in started.items()}
     first, *others = outputs
@@ -160,7 +160,7 @@ def measure(case: Case, engines: Mapping[str, Make]) -> dict[str, Any]:
 
 
 def machine(threads: int) -> dict[str, Any]:
-    """What the figures hold for."""
+    """Return the machine and the versions that the figures are valid for."""
     info = Path("/proc/cpuinfo")
     names = [
         line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")
@@ -177,7 +177,7 @@ def machine(threads: int) -> dict[str, Any]:
 
 
 def ratios(results: Mapping[str, Any], engines: Mapping[str, Make]) -> dict[str, float]:
-    """Of the medians of this run."""
+    """Return the ratios of this run's medians."""
     found = {
         f"{name}: openvino / onnxruntime": case["openvino"]["median_ms"] / case["onnxruntime"]["median_ms"]
         for name, case in results.items()
@@ -192,7 +192,7 @@ def ratios(results: Mapping[str, Any], engines: Mapping[str, Make]) -> dict[str,
 
 
 def main() -> None:
-    """Measure, print, write."""
+    """Measure, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path, help="write the results here")
     parser.add_argument("--threads", type=int, default=2)

@@ -1,17 +1,17 @@
-"""Does the swapped face do what the target's face does, and look where it looks?
+"""Measure how well a swapped face follows the target's expression and pose.
 
     python benchmarks/expression.py --clips FOLDER --source PHOTO... [--teacher FILE] [--out FILE]
 
-Every clip, and clips of personas that talk, blink and smile, are swapped with every source as files, all options at
-their defaults. Input and output are looked at by another network than the one that made the swap, frame by frame
-(see steadiness.py). What is measured:
+Every clip, and clips of personas that talk, blink and smile, are swapped with every source as files, with default
+options. Input and output are measured frame by frame by another network than the one that made the swap (see
+steadiness.py). Figures:
 
 ``correlation`` and ``gain`` (slope of the output over the input) of mouth opening, mouth width, both eyes' opening
 and brow height over the clip, all in inter-ocular distances; ``shift``: frames by which they correlate best.
-``range``: standard deviation in the input. The judge's reading is the mean of three looks through wider and narrower
-crops. ``ceiling``: how well it agrees with itself when it looks at the *input* through three others: where that is
-low, the clip does not tell. ``pooled``: all clips' frames together, each clip around its own mean. ``told``: over the
-clips whose ceiling is at least 0.95.
+``range``: standard deviation in the input. The judge's reading is the mean over three wider and narrower crops.
+``ceiling``: its agreement with itself on the *input* through three other crops; where that is low, the clip is not
+conclusive. ``pooled``: all clips' frames together, each clip around its own mean. ``told``: over the clips with a
+ceiling of at least 0.95.
 ``pose_degrees``: angle between the poses of input and output by solvePnP; ``moving``: without its mean over the clip.
 ``identity``: cosine of dlib's network to the source with --expression 1 and 0.
 """
@@ -56,7 +56,7 @@ IDENTITY_EVERY = 5
 
 
 class SmilingHead(AnimatedHead):
-    """It smiles with its mouth's width and corners, every two seconds."""
+    """A persona that smiles every two seconds, by the width and corners of its mouth."""
 
     def _moved(self, motion: Motion) -> Points:
         directions, rest = canonical().expression, self._mesh
@@ -70,7 +70,7 @@ class SmilingHead(AnimatedHead):
 
 
 def measure(ins: Meshes, again: Meshes, outs: Meshes, size: tuple[int, int]) -> dict[str, object]:
-    """All figures of one swapped clip but identity's. ``again``: the input, looked at another time."""
+    """Return all figures of one swapped clip except identity. ``again``: a second reading of the input."""
     before, second, after = series(ins), series(again), series(outs)
     turns = turns_between(rotations(ins, size), rotations(outs, size))
     columns = range(len(NAMES))
@@ -91,7 +91,7 @@ def measure(ins: Meshes, again: Meshes, outs: Meshes, size: tuple[int, int]) -> 
 def identity(
     clip: Clip, swap: Swap, source: Path, eyes: FaceModels, embedder: Embedder, judge: LandmarkJudge, guides: Meshes
 ) -> list[float]:
-    """Mean cosine to the source of ``swap``, and of the same clip swapped with --expression 0."""
+    """Return the mean cosine to the source of ``swap``, and of the same clip swapped with --expression 0."""
     photo = read_image(source)
     wanted = embedder.embed(photo, keypoints_of(mesh_in(photo, eyes)))
     means = []
@@ -104,7 +104,7 @@ def identity(
 
 
 def pooled(rows: Sequence[tuple[Series, Series]]) -> dict[str, dict[str, float]]:
-    """Of all clips' (T, 5) inputs and outputs, each around its own mean."""
+    """Return the figures over all clips' (T, 5) inputs and outputs, each around its own mean."""
     before, after = (np.concatenate([row[n] - row[n].mean(0) for row in rows]) for n in (0, 1))
     columns = range(len(NAMES))
     return {
@@ -114,7 +114,7 @@ def pooled(rows: Sequence[tuple[Series, Series]]) -> dict[str, dict[str, float]]
 
 
 def told(rows: Sequence[dict], name: str) -> dict[str, float] | None:
-    """Mean and least correlation over the clips that tell something of ``name``."""
+    """Return mean and lowest correlation over the clips that are conclusive for ``name``."""
     values = [row["correlation"][name] for row in rows if row["ceiling"][name] >= TOLD]
     if not values:
         return None

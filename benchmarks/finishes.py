@@ -1,12 +1,12 @@
-"""What each finish costs per face, on a 300 px face by default. Prints JSON.
+"""Measure each finish's time per face, by default on a 300 px face. Prints JSON.
 
     python benchmarks/finishes.py [--width 300] [--runs 200] [--slow-runs 8] [--json finishes.json]
 
-A built-in person's face is put on another's, filmed softly and with noise; each finish then works on a fresh copy
-of the swap in every run (the copy is not counted), at 30 frames per second of stream time, so that what is measured
-only now and then is in the tail. OpenCV with one thread, networks with theirs. Finishes take turns in one process;
-warm-up runs are thrown away. The minimum, the median and the 10th and 90th percentiles are given: on a shared
-machine the minimum says most.
+A persona's face is swapped onto another's in a soft, noisy frame; each finish then processes a fresh copy of the
+swap in every run (the copy is not timed), at 30 frames per second of stream time, so that work done only in some
+frames shows in the tail. OpenCV uses one thread, networks their own number. Finishes take turns in one process;
+warm-up runs are discarded. The minimum, the median and the 10th and 90th percentiles are reported; on a shared
+machine the minimum is the most reliable.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ SLOW: dict[str, Callable[[], Finish]] = {
 
 
 def someone(eyes: FaceModels, name: str, width: float) -> SourceIdentity:
-    """A built-in person whose face is ``width`` px wide."""
+    """Return a persona's image with a face ``width`` px wide."""
     picture = persona(name)
     found = find_landmarks(eyes.landmarks, picture, eyes.detector.detect(picture)[0].keypoints)
     scale = width / float(np.ptp(found[:, 0]))
@@ -66,7 +66,7 @@ def someone(eyes: FaceModels, name: str, width: float) -> SourceIdentity:
 
 
 def swapped_face(eyes: FaceModels, width: float) -> tuple[SwappedFace, Target]:
-    """Ada on a softly filmed, noisy ben."""
+    """Return a swap of ada onto a soft, noisy frame of ben."""
     source, who = someone(eyes, "ada", 300), someone(eyes, "ben", width)
     noise = 4 * np.random.default_rng(0).standard_normal(who.portrait.shape[:2])[..., None]
     picture = (cv2.GaussianBlur(who.portrait, (0, 0), 1.5) + noise).clip(0, 255).astype(np.uint8)
@@ -81,7 +81,7 @@ def swapped_face(eyes: FaceModels, width: float) -> tuple[SwappedFace, Target]:
 def measure(
     finishes: dict[str, Callable[[], Finish]], swapped: SwappedFace, target: Target, runs: int
 ) -> dict[str, dict[str, float]]:
-    """Milliseconds of each."""
+    """Return the milliseconds of each run."""
     steps = {name: make() for name, make in finishes.items()}
     times: dict[str, list[float]] = {name: [] for name in steps}
     for index in range(runs + WARM_UP):
@@ -95,14 +95,14 @@ def measure(
 
 
 def summary(seconds: Sequence[float]) -> dict[str, float]:
-    """Minimum, median and spread in ms."""
+    """Return minimum, median and spread in ms."""
     p10, p50, p90 = np.percentile(seconds, [10, 50, 90]) * 1000
     figures = {"min_ms": min(seconds) * 1000, "median_ms": p50, "p10_ms": p10, "p90_ms": p90}
     return {name: round(float(value), 3) for name, value in figures.items()}
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--width", type=float, default=300, help="width of the face in pixels")
     parser.add_argument("--runs", type=int, default=200)

@@ -1,13 +1,14 @@
-"""What the device part of a frame takes, stage by stage, against what the device can do at most.
+"""Measure each GPU stage of a frame and compare it with the device's limits (roofline).
 
     python benchmarks/gpu.py --out benchmarks/results/gpu.json      # on a GPU: half a minute
     python benchmarks/gpu.py --modes plain,captured --seconds 600           # minutes
-    python benchmarks/gpu.py --device cpu --quick                   # the same by torch on the CPU: does it run?
+    python benchmarks/gpu.py --device cpu --quick                   # smoke test with torch on the CPU
 
-Limits are measured first: matrix products, and copies up, down and on the device. A stage's share of the limit is the
-time that its bytes or FLOPs would take at these rates over the time it took. Bytes are those that must be moved once.
-Times of single stages are CUDA events around one stage; ``frame`` is the host's clock from handing a frame in to
-holding the finished picture, ``overlapped`` the time per frame where the next is handed in before the last is taken.
+Limits are measured first: matrix products, and copies to, from and on the device. A stage's share of the limit is the
+time that its bytes or FLOPs would take at these rates, divided by its measured time. Bytes are those that must be
+moved at least once. Times of single stages are from CUDA events; ``frame`` is the host's time from submitting a frame
+to receiving the finished one, ``overlapped`` the time per frame if the next frame is submitted before the last is
+received.
 """
 
 from __future__ import annotations
@@ -40,34 +41,34 @@ torch = load_torch()
 
 SIZES = {"720p": (1280, 720), "1080p": (1920, 1080)}
 FACE_PX = 0.42
-"""Width of a face over the picture's height."""
+"""Width of a face relative to the frame's height."""
 VISIBLE = np.ones(468, np.float32)
 
 
 @dataclass(frozen=True)
 class Work:
-    """One stage: what to time, and what it cannot do without."""
+    """One stage: the function to time, and the bytes and FLOPs it needs at least."""
 
     run: Callable[[], Any]
     bytes_: float = 0.0
     flops: float = 0.0
     limit: str = "copy_device"
-    """Which of the measured rates its bytes are held against."""
+    """The measured rate that its bytes are compared with."""
 
 
 class Clock:
-    """Seconds of one piece of work, again and again, after a warm-up."""
+    """Return the seconds of repeated runs of ``work``, after a warm-up."""
 
     def __init__(self, device: Any, repeats: int) -> None:
         self.device, self.repeats = device, repeats
 
     def wait(self) -> None:
-        """Until the device is idle."""
+        """Wait until the device is idle."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
     def times(self, run: Callable[[], Any]) -> list[float]:
-        """By CUDA events where there is a GPU."""
+        """Time with CUDA events if there is a GPU."""
         for _ in range(max(2, self.repeats // 10)):
             run()
         self.wait()
@@ -85,7 +86,7 @@ class Clock:
 
 
 def timed(run: Callable[[], Any]) -> float:
-    """Seconds on the host's clock."""
+    """Time in seconds on the host's clock."""
     begin = time.perf_counter()
     run()
     return time.perf_counter() - begin
@@ -98,7 +99,7 @@ def spread(times: Sequence[float]) -> dict[str, float]:
 
 
 def limits(clock: Clock, quick: bool) -> dict[str, float]:
-    """What the device can do at most: GEMM in FLOP/s, copies in bytes/s (on the device: read and written)."""
+    """Return the device's limits: GEMM in FLOP/s, copies in bytes/s (on the device: bytes read plus written)."""
     device, on_gpu = clock.device, clock.device.type == "cuda"
     found = {}
     sides = {torch.float32: 4096, torch.float16: 8192} if on_gpu else {torch.float32: 256 if quick else 1024}
@@ -118,7 +119,7 @@ def limits(clock: Clock, quick: bool) -> dict[str, float]:
 
 
 def textured(width: int, height: int) -> Image:
-    """A picture that looks like one to caches and gains."""
+    """Return a synthetic frame with realistic contrast."""
     rng = np.random.default_rng(0)
     coarse = rng.integers(40, 215, (height // 16 + 1, width // 16 + 1, 3), np.uint8)
     noise = rng.integers(0, 12, (height, width, 3), np.uint8)
@@ -126,14 +127,14 @@ def textured(width: int, height: int) -> Image:
 
 
 def face_at(x: float, y: float, width: float) -> Points:
-    """(468, 3) the canonical face, so wide, with its middle there."""
+    """Return the canonical face (468, 3) with this width and centre."""
     mesh = canonical().mesh
     points = (mesh - (mesh.min(0) + mesh.max(0)) / 2) * (width / np.ptp(mesh[:, 0]))
     return np.asarray(points + np.array([x, y, 0]), np.float32)
 
 
 class Scene:
-    """A frame with faces, and everything that is done to it."""
+    """A frame with faces, and all stages that process it."""
 
     def __init__(self, device: str, size: tuple[int, int], faces: int, *, mode: str) -> None:
         width, height = size
@@ -152,7 +153,7 @@ class Scene:
         ]
 
     def begun(self) -> Any:
-        """A canvas on which everything has been done, on its way down."""
+        """Run all stages on a canvas and start its download."""
         canvas = self.compositor.begin(self.image)
         targets = TargetBatch(tuple(self.faces), canvas.crops(self.views))
         swapped = self.swapper.swap_all(targets, self.quality)
@@ -162,11 +163,11 @@ class Scene:
         return canvas
 
     def frame(self) -> Image:
-        """One frame, from the host and back."""
+        """Process one frame, from the host and back."""
         return np.asarray(self.begun().image())
 
     def stages(self) -> dict[str, Work]:
-        """Each by itself, on what the stages before it left."""
+        """Return the stages, each timed separately on the result of the previous ones."""
         width, height = self.size
         slot_in = torch.from_numpy(self.image)
         on_gpu = self.compositor.device.type == "cuda"
@@ -194,18 +195,18 @@ class Scene:
         }
 
     def host_rows(self) -> None:
-        """What the host computes per frame for the mesh."""
+        """Return what the host computes per frame for the mesh."""
         self.swapper.rows(self.faces, side_for(self.views))
 
 
 def mesh_flops(faces: int, side: int) -> float:
-    """Blurs are products of square matrices; everything else is about 200 per pixel."""
+    """Estimate the FLOPs: blurs are products of square matrices; everything else is about 200 per pixel."""
     blurs = 7 * 2 * (side / 8) ** 3 + 2 * (side / 4) ** 3 + 3 * 2 * (side / 2) ** 3
     return faces * (2 * blurs + 200 * side**2)
 
 
 def measured(scene: Scene, clock: Clock, rates: dict[str, float]) -> dict[str, Any]:
-    """Every stage of a scene, then whole frames."""
+    """Measure every stage of a scene, then complete frames."""
     stages = {}
     for name, work in scene.stages().items():
         taken = spread(clock.times(work.run))
@@ -230,7 +231,7 @@ def measured(scene: Scene, clock: Clock, rates: dict[str, float]) -> dict[str, A
 
 
 def overlapped(scene: Scene, frames: int) -> float:
-    """Seconds per frame where each is handed in before the last is taken."""
+    """Return seconds per frame if each frame is submitted before the last is received."""
     last = scene.begun()
     begin = time.perf_counter()
     for _ in range(frames):
@@ -243,24 +244,24 @@ def overlapped(scene: Scene, frames: int) -> float:
 
 
 def machine(device: Any) -> dict[str, Any]:
-    """What the figures hold for."""
+    """Return the machine and the versions that the figures are valid for."""
     found = {"torch": torch.__version__, "python": platform.python_version(), "device": str(device)}
     if device.type == "cuda":
         properties = torch.cuda.get_device_properties(device)
         found |= {"name": properties.name, "capability": f"{properties.major}.{properties.minor}"}
         found |= {"memory_gib": round(properties.total_memory / 2**30, 1), "cuda": torch.version.cuda}
     else:
-        found["note"] = "no GPU: torch on the CPU. These figures say that it runs, nothing about speed on a GPU"
+        found["note"] = "no GPU: torch on the CPU. These figures say nothing about the speed on a GPU"
     return found
 
 
 def variants(quick: bool, modes: Sequence[str]) -> list[tuple[int, str]]:
-    """Number of faces, and how the mesh is rendered."""
+    """Number of faces, and the mode in which the mesh is rendered."""
     return [(faces, mode) for mode in modes for faces in ((1,) if quick else (1, 4))]
 
 
 def modes_of(text: str) -> list[str]:
-    """Raises ArgumentTypeError for what is none."""
+    """Parse a list of modes. Raises ArgumentTypeError for an unknown one."""
     found = text.split(",")
     if not set(found) <= set(MODES):
         raise argparse.ArgumentTypeError(f"modes are {', '.join(MODES)}, not {text}")
@@ -268,12 +269,12 @@ def modes_of(text: str) -> list[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
-    """Measure, print, write."""
+    """Measure, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--quick", action="store_true", help="small and few: does it run?")
-    parser.add_argument("--modes", type=modes_of, default=["captured"], help="how mesh's pixels are rendered")
-    parser.add_argument("--seconds", type=float, default=30.0, help="no scene begins after that")
+    parser.add_argument("--quick", action="store_true", help="smoke test with few, small scenes")
+    parser.add_argument("--modes", type=modes_of, default=["captured"], help="how the mesh's pixels are rendered")
+    parser.add_argument("--seconds", type=float, default=30.0, help="start no scene after this time")
     parser.add_argument("--out", "--json", type=Path, help="write the results here")
     options = parser.parse_args(arguments)
     began, left_out = time.perf_counter(), []

@@ -1,13 +1,13 @@
-"""What each network costs on each engine for a GPU, against float32 on the processor, with the roofline.
+"""Measure each network on each GPU engine against float32 on the CPU, with the roofline.
 
     python benchmarks/gpu_engines.py --json benchmarks/results/gpu_engines.json [--onnx mine.onnx ...] [--seconds 0.3]
-    python benchmarks/gpu_engines.py --device cpu        a try without a GPU: torch on the processor alone
+    python benchmarks/gpu_engines.py --device cpu        # smoke test without a GPU: torch on the CPU
 
-Method: faces as input; times are of one ``Engine.run``, NumPy array in, NumPy arrays out, copies and the one
-synchronisation included; warm-up is thrown away (TensorRT for RTX compiles in the background: it gets two seconds);
-median and 90th percentile. Start is the time until the engine has given its first answer: cold, and again with the
-caches that the cold start filled. Multiply-adds are counted from the graph. The peak is the best of five matrix
-products of 8192 x 8192 in float16 on random numbers, timed by events.
+Method: faces as input; times are of one ``Engine.run``, NumPy array in, NumPy arrays out, including copies and one
+synchronisation; warm-up is discarded (two seconds for TensorRT for RTX, which compiles in the background); median and
+90th percentile. Start is the time until the engine's first result: cold, and again with the caches filled by the cold
+start. Multiply-adds are counted from the graph. The peak is the best of five matrix products of 8192 x 8192 in
+float16 on random numbers, timed with CUDA events.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ from rtswap.networks.registry import Registry
 
 BATCHES = (1, 4, 16)
 SIDE = 256
-"""Where a network leaves the size free."""
+"""Input side in pixels for networks with a dynamic size."""
 Make = Callable[[Path, str, Path], Engine]
 
 
 def engines_for(device: str) -> dict[str, Make]:
-    """Name -> from (file, network, cache) to an engine."""
+    """Name -> function that starts the engine from (file, network, cache)."""
 
     def torch(precision: str) -> Make:
         return lambda path, name, cache: TorchEngine(path, device=device, precision=precision)
@@ -72,7 +72,7 @@ def inputs_of(model: onnx.ModelProto, batch: int) -> dict[str, Tensor]:
 def measure(
     path: Path, name: str, batch: int, make: Make, truth: Mapping[str, Tensor], inputs: Mapping[str, Tensor], s: float
 ) -> dict[str, Any]:
-    """One network in one engine: starts, agreement, times; or why it does not run."""
+    """Return start times, agreement and run times of one network on one engine; or why it does not run."""
     try:
         with tempfile.TemporaryDirectory() as folder:
             starts = []
@@ -116,7 +116,7 @@ def _run_for(engine: Engine, inputs: Mapping[str, Tensor], seconds: float) -> li
 
 
 def peaks(torch: Any) -> dict[str, float]:
-    """Best of five: float16 matrix product, copies on the card and over the bus."""
+    """Return the device's limits, best of five: float16 matrix product, copies on the GPU and over the bus."""
 
     def best(run: Callable[[], Any]) -> float:
         times = []
@@ -184,14 +184,14 @@ def main() -> None:
             for engine, make in list(engines.items()):
                 found = measure(path, name, batch, make, truth, inputs, given.seconds)
                 case[engine] = found
-                if "do not run on compute capability" in found.get("failed", ""):  # nor will it for the next network
+                if "do not run on compute capability" in found.get("failed", ""):  # the same for every network
                     report["left_out"][engine] = found["failed"]
                     del engines[engine]
                 if "median_ms" in found:
                     found["tflops"] = round(2 * case["gmacs"] / found["median_ms"], 3)
                 print(f"{name} x{batch} {engine}: {found.get('failed') or found['median_ms']}", flush=True)
             report["networks"][f"{name} x{batch}"] = case
-            if given.json:  # after each case: a machine that is taken away keeps what was found
+            if given.json:  # after each case, so that an interrupted run keeps its results
                 given.json.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
 
 

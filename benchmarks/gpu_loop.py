@@ -1,11 +1,11 @@
-"""A frame through the renderer that ``rtswap --engine torch-cuda`` runs: crop, mesh, finishes, paste, marks, verdict.
+"""Time a frame in the renderer of ``rtswap --engine torch-cuda``: crop, mesh, finishes, paste, marks, verdict.
 
     python benchmarks/gpu_loop.py --json benchmarks/results/gpu_loop.json    # on a GPU: half a minute
-    python benchmarks/gpu_loop.py --device cpu --quick                       # by torch on the CPU: does it run?
+    python benchmarks/gpu_loop.py --device cpu --quick                       # smoke test with torch on the CPU
 
-Everything is as in the program (the default finishes, the occlusion network asked as in a live stream), but for the
-tracker: where the faces are is known. ``ms`` is the host's clock from the frame handed in to the picture that may
-leave; ``host_ms`` what the host was busy with before it waited; ``waits`` how often it waited per frame.
+Everything is as in the program (default finishes, the occlusion network run as in a live stream), except for the
+tracker: the positions of the faces are given. ``ms`` is the host's time from submitting a frame to receiving the
+marked one; ``host_ms`` the host's busy time before it waits; ``waits`` the number of waits per frame.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ FPS = 30.0
 
 
 class Loop:
-    """One stream with faces that stay where they are."""
+    """One stream with static faces."""
 
     def __init__(self, device: str, size: tuple[int, int], faces: int, mode: str, swapper: str = "mesh") -> None:
         self.image, meshes = scene(size, faces)
@@ -78,7 +78,8 @@ class Loop:
         self.spans, self.index = Spans(), 0
 
     def frame(self) -> tuple[float, float]:
-        """Seconds of one frame, and of these before the wait. Raises RuntimeError where it would not leave."""
+        """Return the seconds of one frame, and those before the wait. Raises RuntimeError if the frame is not
+        released."""
         begin = time.perf_counter()
         render = self.renderer.begin(self.image)
         now = self.index / FPS
@@ -87,7 +88,7 @@ class Loop:
         asked = time.perf_counter()
         render.deliver()
         if render.verdict() != swaps or len(swaps.done) != len(self.tracks):
-            raise RuntimeError(f"the frame would not leave: {swaps}, then {render.verdict()}")
+            raise RuntimeError(f"the frame was not released: {swaps}, then {render.verdict()}")
         self.index += 1
         return time.perf_counter() - begin, asked - begin
 
@@ -98,8 +99,8 @@ def people() -> People:
 
 
 def scene(size: tuple[int, int], faces: int) -> tuple[Image, list[Points]]:
-    """A picture with so many faces side by side, and their meshes. Real ones: of a texture, networks that look for
-    what hides a face leave nothing."""
+    """Return a frame with this many faces side by side, and their meshes. The faces are realistic: on a synthetic
+    texture the occlusion network would mask everything."""
     portrait, mesh = people().portrait("ben")
     image = textured(*size)
     scale, middle = FACE_PX * size[1] / float(np.ptp(mesh[:, 0])), (mesh.min(0) + mesh.max(0)) / 2
@@ -119,7 +120,7 @@ def scene(size: tuple[int, int], faces: int) -> tuple[Image, list[Points]]:
 
 
 def measured(loop: Loop, repeats: int) -> dict[str, Any]:
-    """After a warm-up in which networks are captured and kernels compiled."""
+    """Measure after a warm-up in which networks are captured and kernels compiled."""
     for _ in range(max(5, repeats // 10)):
         loop.frame()
     loop.spans.take()
@@ -135,11 +136,11 @@ def measured(loop: Loop, repeats: int) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
-    """Measure, print, write."""
+    """Measure, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--quick", action="store_true", help="small and few: does it run?")
-    parser.add_argument("--modes", type=modes_of, default=[], help="how mesh's pixels are rendered")
+    parser.add_argument("--quick", action="store_true", help="smoke test with few, small scenes")
+    parser.add_argument("--modes", type=modes_of, default=[], help="how the mesh's pixels are rendered")
     parser.add_argument("--swappers", nargs="+", choices=("mesh", *SIDES), default=["mesh", "refiner-256"])
     parser.add_argument("--json", type=Path, help="write the results here")
     options = parser.parse_args(arguments)

@@ -1,10 +1,10 @@
-"""Where the time of a frame goes on a GPU: 720p, one face, the renderer of ``rtswap --engine torch-cuda``.
+"""Profile a frame on a GPU: 720p, one face, the renderer of ``rtswap --engine torch-cuda``.
 
     python benchmarks/gpu_profile.py --out profile.txt             # on a GPU: ten seconds
-    python benchmarks/gpu_profile.py --device cpu --frames 3       # by torch on the CPU: does it run?
+    python benchmarks/gpu_profile.py --device cpu --frames 3       # smoke test with torch on the CPU
 
-First Python's profiler (what the host is busy with), then torch's (what was launched, and how long the device took).
-Both slow down what they look at: shares mean something, sums do not. Every graph that could not be captured is named.
+First Python's profiler (host time), then torch's (kernel launches and device time). Both slow down the code, so only
+the shares are meaningful, not the totals. Graphs that could not be captured are listed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ROWS = 70
 
 
 def by_python(frame: Callable[[], Any], frames: int) -> str:
-    """What the host does, by time in it and in what it calls, then by its own."""
+    """Return the host's profile, by cumulative time, then by own time."""
     profile = cProfile.Profile()
     profile.enable()
     for _ in range(frames):
@@ -44,7 +44,7 @@ def by_python(frame: Callable[[], Any], frames: int) -> str:
 
 
 def by_torch(frame: Callable[[], Any], frames: int, device: str) -> str:
-    """What torch launches and what the device does."""
+    """Return torch's profile: launches and device time."""
     kinds = torch.profiler.ProfilerActivity
     with torch.profiler.profile(activities=[kinds.CPU, *([kinds.CUDA] if device == "cuda" else [])]) as profile:
         for _ in range(frames):
@@ -55,17 +55,17 @@ def by_torch(frame: Callable[[], Any], frames: int, device: str) -> str:
 
 
 def not_captured() -> str:
-    """A line for each function that runs without a graph."""
+    """Return a line for each function that runs without a CUDA graph."""
     held = [one for one in gc.get_objects() if type(one) is Captured and one.failed]
-    return "\n".join(f"not captured: {one.name}: {one.failed}" for one in held) or "every graph was captured"
+    return "\n".join(f"not captured: {one.name}: {one.failed}" for one in held) or "all graphs were captured"
 
 
 def main(arguments: Sequence[str] | None = None) -> str:
-    """Look, print, write."""
+    """Profile, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--frames", type=int, default=100)
-    parser.add_argument("--out", type=Path, help="write it here")
+    parser.add_argument("--out", type=Path, help="write the profile to this file")
     options = parser.parse_args(arguments)
     loop = Loop(options.device, SIZES["720p"], 1, "captured")
     for _ in range(min(options.frames, 30)):

@@ -1,10 +1,10 @@
-"""Whose face is it after the swap? Cosines to source and target and retrieval, by dlib's network, centred.
+"""Measure the identity of swapped faces with dlib's network: centred cosines to source and target, and retrieval.
 
     python benchmarks/identity.py --faces FOLDER --pairs 200 --json out.json --sheet sheet.png
 
-Sources and targets are different people, drawn by a fixed seed from a folder of photos. Retrieval: how often the
-swapped face is nearest to its source among all sources. These are a few of the figures of ``rtswap eval``, which does
-the work. Needs the extra ``identity``.
+Sources and targets are different people, drawn with a fixed seed from a folder of photos. Retrieval: how often the
+swapped face is nearest to its source among all sources. Runs ``rtswap eval`` and reports some of its figures. Needs
+the extra ``identity``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--faces", type=Path, required=True)
     parser.add_argument("--pairs", type=int, default=200)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--names", type=Path, help="file with one picture name a line: use only these")
+    parser.add_argument("--names", type=Path, help="file with one image name per line: use only these")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--sheet", type=Path)
     arguments = parser.parse_args()

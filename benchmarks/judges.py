@@ -1,4 +1,4 @@
-"""The judge of landmarks that has no part in the swap, where its weights are at hand; and what it is shown."""
+"""Landmark judge that is independent of the swap, if its weights are available; and the crops it is given."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from rtswap.commands.evaluate.landmark_judge import LandmarkJudge, own_judge
 from rtswap.networks.landmarks import MeshLandmarks
 
 ROOM = 1.5 / 1.3
-"""MediaPipe's network wants more room around the face than ours."""
+"""MediaPipe's network needs a wider margin around the face than ours."""
 
 
 def open_judge(teacher: Path | None, models: FaceModels) -> LandmarkJudge:
-    """``teacher``: MediaPipe's face mesh as ONNX; without it our own network judges."""
+    """Return the judge. ``teacher``: MediaPipe's face mesh as ONNX; without it our own network is used."""
     if teacher is None:
         return own_judge(models)
     sys.path.append(str(Path(__file__).parents[1]))
@@ -25,7 +25,7 @@ def open_judge(teacher: Path | None, models: FaceModels) -> LandmarkJudge:
 
 
 def arguments_of(doc: str | None) -> argparse.Namespace:
-    """``clips``, ``source``, ``teacher`` and ``out`` of a benchmark with that docstring."""
+    """Parse ``clips``, ``source``, ``teacher`` and ``out`` of a benchmark with this docstring."""
     parser = argparse.ArgumentParser(description=(doc or "").split("\n")[0])
     parser.add_argument("--clips", type=Path, required=True)
     parser.add_argument("--source", type=Path, nargs="+", required=True)

@@ -1,17 +1,18 @@
-"""What the invisible mark withstands, what it costs, and how often it is seen where there is none.
+"""Measure the watermark: robustness, cost, effect on quality, and false positives.
 
     python benchmarks/marks.py [--quick] [--only PART...] [--clips FOLDER...] [--json FILE] [--picture FILE]
 
 PARTS: ``cost``, ``ways``, ``curves``, ``chance``, ``picture``. Each adds its figures to the JSON when it is done, so
-that a run may be broken off and parts be repeated. ``--clips``: folders with clips and pictures of yours, beside the
-built-in people, scikit-image's photographs and what is drawn here. 15 minutes on an idle core, 2 with ``--quick``.
+that a run can be interrupted and parts can be repeated. ``--clips``: folders with your own clips and images, in
+addition to the personas, scikit-image's photographs and generated content. 15 minutes on an idle core, 2 with
+``--quick``.
 
-``ways``: clips of 2 s are marked, sent on their way (marks_ways.py) and shown to the program's own reader, each as
-one window. Where no codec is involved every fourth frame is shown, which makes it harder. ``found``: share of the
-windows with the mark; ``read``: with the right payload; ``wrong``: with another one.
-``chance``: scores of unmarked windows. Each scene gives four windows, turned by quarters, which the pattern and its
-mirror image are not: their scores are no more alike than those of two scenes. Above ``from_score`` (the highest 2 %)
-P(score > z) is fitted as exp(-b (z^2 - u^2) / 2), as of sums of random phasors, and, more cautiously, as
+``ways``: clips of 2 s are marked, processed (marks_ways.py) and read by rtswap's own reader, each as one window.
+Without a codec only every fourth frame is read, which makes it harder. ``found``: share of the windows in which the
+mark is found; ``read``: with the right payload; ``wrong``: with a wrong one.
+``chance``: scores of unmarked windows. Each scene gives four windows, rotated by quarter turns; the pattern and its
+mirror image are not rotated, so their scores are as independent as those of two scenes. Above ``from_score`` (the
+highest 2 %) P(score > z) is fitted as exp(-b (z^2 - u^2) / 2), as of sums of random phasors, and, more cautiously, as
 exp(-(z - u) / m); the latter is extrapolated to the threshold with m raised by two standard errors.
 """
 
@@ -56,7 +57,7 @@ def marked(frames: Frames) -> Frames:
 
 
 def read(frames: Frames) -> Reading:
-    """All of them as one window."""
+    """Read all frames as one window."""
     reader = WatermarkReader(window_s=1000)
     for index, frame in enumerate(frames):
         reader.add(frame, index / FPS)
@@ -88,7 +89,7 @@ def sent(scene: marks_clips.Scene) -> Gone:
 
 
 def ways(folders: list[Path], renditions: int) -> Row:
-    """Each way's row, and what the mark costs in quality; ``hard`` scenes apart."""
+    """Return each way's row, and the effect of the mark on quality; ``hard`` scenes separately."""
     done = []
     for scene in marks_clips.scenes(folders, renditions):
         done.append(sent(scene))
@@ -124,7 +125,7 @@ def ways_summed(done: Sequence[Gone], hard: Sequence[Gone]) -> Row:
 
 
 def quality(before: Frames, after: Frames) -> tuple[float, float]:
-    """PSNR and SSIM (scikit-image, 7x7, on the channels) of frame 30."""
+    """Return PSNR and SSIM (scikit-image, 7x7, per channel) of frame 30."""
     from skimage.metrics import structural_similarity
 
     a, b = before[len(before) // 2], after[len(after) // 2]
@@ -132,7 +133,7 @@ def quality(before: Frames, after: Frames) -> tuple[float, float]:
 
 
 def curves(folders: list[Path], every: int) -> Row:
-    """Share found and score over one thing at a time, on every n-th scene."""
+    """Return the share found and the score as a function of one parameter at a time, on every n-th scene."""
     found: dict[str, dict[float, list[Reading]]] = {}
     for index, scene in enumerate(marks_clips.scenes(folders, 1)):
         if index % every == 0:
@@ -170,7 +171,7 @@ def curves_summed(found: dict[str, dict[float, list[Reading]]]) -> Row:
 
 
 def unmarked_scores(folders: list[Path], count: int, seed: int) -> Iterator[tuple[str, float]]:
-    """What ``count`` unmarked windows show, and how they score."""
+    """Yield the content and the score of ``count`` unmarked windows."""
     real, rng = marks_content.pictures(folders), np.random.default_rng(seed)
     for _ in range(count // 4):
         kind, frames = marks_content.unmarked_window(rng, real)
@@ -179,8 +180,8 @@ def unmarked_scores(folders: list[Path], count: int, seed: int) -> Iterator[tupl
 
 
 def chance(folders: list[Path], count: int, seed: int, log: Path) -> Row:
-    """How likely an unmarked window is to reach the threshold: ``count`` more scores go to the end of ``log``, and
-    all that stand there are summed up."""
+    """Estimate the probability that an unmarked window reaches the threshold: append ``count`` scores to ``log`` and
+    summarise all scores in it."""
     with log.open("a") as file:
         for kind, score in unmarked_scores(folders, count, seed):
             print(kind, round(score, 5), sep="\t", file=file, flush=True)
@@ -216,7 +217,7 @@ def summary(scores: dict[str, list[float]]) -> Row:
 
 
 def tail(scores: np.ndarray) -> Row:
-    """False positives per window at the threshold, extrapolated from the highest 2 %."""
+    """Return the false positives per window at the threshold, extrapolated from the highest 2 %."""
     above = float(np.quantile(scores, 0.98))
     high = scores[scores > above]
     share, count = len(high) / len(scores), len(high)
@@ -230,7 +231,7 @@ def tail(scores: np.ndarray) -> Row:
 
 
 def cost() -> Row:
-    """Milliseconds per frame on one core: as the program calls it, in place, in turn on frames of one clip."""
+    """Return the milliseconds per frame on one core, in place as in the program, on successive frames of a clip."""
     figures: Row = {}
     for name, size in (("1280x720", (1280, 720)), ("1920x1080", (1920, 1080))):
         scene = next(marks_clips.drifting(1, 1)).frames[:8]
@@ -258,11 +259,14 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", nargs="+", choices=["cost", "ways", "curves", "chance", "picture"])
     parser.add_argument("--clips", nargs="*", type=Path, default=[])
-    parser.add_argument("--windows", type=int, default=10_000, help="unmarked ones, beside those in --log")
+    parser.add_argument("--windows", type=int, default=10_000, help="unmarked windows, besides those in --log")
     parser.add_argument(
-        "--seed", type=int, default=11, help="of the unmarked ones: another one for each run into a log"
+        "--seed",
+        type=int,
+        default=11,
+        help="seed of the unmarked windows: a new one for each run into a log",
     )
-    parser.add_argument("--log", type=Path, help="scores of unmarked windows, kept from run to run")
+    parser.add_argument("--log", type=Path, help="file with the scores of unmarked windows of all runs")
     parser.add_argument("--json", type=Path, default=ROOT / "benchmarks/results/marks.json")
     parser.add_argument("--picture", type=Path, default=ROOT / "docs/marks.png")
     arguments = parser.parse_args()

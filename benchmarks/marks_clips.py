@@ -1,4 +1,4 @@
-"""Clips to be marked, 1280x720, 30 frames a second, 2 s each: swaps, photographs, plain and busy scenes."""
+"""Clips to mark, 1280x720, 30 fps, 2 s each: swaps, photographs, plain and busy scenes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Scene:
 
 
 def swaps(pairs: Sequence[tuple[str, str]] = PAIRS) -> Iterator[Scene]:
-    """Unmarked swaps of people who do not exist, as the demo's, cut into windows."""
+    """Yield unmarked swaps of personas, as in the demo, cut into windows."""
     models = open_models(Config(), on_event=lambda event: None)
     length = round(FPS * SECONDS)
     for source, target in pairs:
@@ -45,7 +45,7 @@ def swaps(pairs: Sequence[tuple[str, str]] = PAIRS) -> Iterator[Scene]:
 
 
 def drifting(renditions: int, most: int | None = None) -> Iterator[Scene]:
-    """Photographs under a camera in an unsteady hand: slow pan and zoom, sensor noise; lighter and darker."""
+    """Yield photographs as if from a hand-held camera: slow pan and zoom, sensor noise; lighter and darker."""
     photos = {name: persona(name) for name in PEOPLE} | natural()
     for rendition in range(renditions):
         for index, (name, photo) in enumerate(islice(photos.items(), most)):
@@ -54,7 +54,7 @@ def drifting(renditions: int, most: int | None = None) -> Iterator[Scene]:
 
 
 def drawn() -> Iterator[Scene]:
-    """People before what gives a mark least to hide in, and before what drowns it: walls, and a hedge in the wind."""
+    """Yield personas in front of plain walls, where a mark is hardest to hide, and a moving hedge, which drowns it."""
     rng = np.random.default_rng(5)
     ramp = np.tile(np.linspace(70, 160, SIZE[0], dtype=np.float32)[None, :, None], (SIZE[1], 1, 3))
     leaves = _leaves(rng)
@@ -75,7 +75,7 @@ def drawn() -> Iterator[Scene]:
 
 
 def hard() -> Iterator[Scene]:
-    """No swap looks like this, but it shows where the mark ends: strong texture that stands still, all over."""
+    """Yield the mark's limit: strong static texture over the complete frame. No real swap looks like this."""
     rng = np.random.default_rng(6)
     page = np.full((SIZE[1], SIZE[0], 3), 240, np.uint8)
     for row in range(40, SIZE[1], 26):
@@ -85,13 +85,13 @@ def hard() -> Iterator[Scene]:
 
 
 def _leaves(rng: np.random.Generator) -> np.ndarray:
-    """Texture of deviation 35 as coarse as the mark itself."""
+    """Return texture with a deviation of 35 and the coarseness of the mark."""
     plane = cv2.GaussianBlur(rng.standard_normal(SIZE[::-1], np.float32), (0, 0), 1.5)
     return cast(np.ndarray, np.repeat(120 + 35 * (plane / plane.std())[..., None], 3, 2))
 
 
 def filmed(folders: Sequence[Path]) -> Iterator[Scene]:
-    """The folders' clips, their first two seconds, at 1280x720 with the sides cut off or not."""
+    """Yield the first two seconds of the folders' clips, at 1280x720, with or without cropped sides."""
     for path in sorted(path for folder in folders for path in folder.iterdir()):
         if path.suffix.lower() in CLIP_SUFFIXES:
             frames = [_filling(frame) for frame in islice(frames_of(path), round(FPS * SECONDS))]
@@ -100,7 +100,7 @@ def filmed(folders: Sequence[Path]) -> Iterator[Scene]:
 
 
 def scenes(folders: Sequence[Path], renditions: int) -> Iterator[Scene]:
-    """``renditions``: how often each photograph is filmed; 0 leaves most of everything out."""
+    """Yield all scenes. ``renditions``: clips per photograph; 0 skips most scenes."""
     yield from swaps(PAIRS if renditions else PAIRS[:1])
     yield from drawn()
     yield from drifting(renditions or 1, None if renditions else 4)

@@ -1,6 +1,6 @@
-"""What marks are tried on: clips to be marked, and windows of everything else, to see how chance scores.
+"""Test content for the watermark: images for clips to mark, and unmarked windows to measure chance scores.
 
-Pictures: the built-in people who do not exist, scikit-image's where it is installed, and folders that are named.
+Images: the personas, scikit-image's if it is installed, and those in the given folders.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ CLIP_SUFFIXES = (".mp4", ".mkv", ".mov", ".webm", ".gif")
 
 
 def natural() -> dict[str, Image]:
-    """scikit-image's pictures that it brings along, by name; none where it is not installed."""
+    """Return the images included in scikit-image, by name; empty if it is not installed."""
     try:
         from skimage import data
     except ImportError:
@@ -52,7 +52,7 @@ def natural() -> dict[str, Image]:
 
 
 def pictures(folders: Sequence[Path], most: int = 2000) -> list[Image]:
-    """All there is: people, scikit-image's, the folders' pictures, and some frames of the folders' clips."""
+    """Return all images: personas, scikit-image's, the folders' images, and some frames of the folders' clips."""
     found = [persona(name) for name in PEOPLE] + list(natural().values())
     for path in sorted(path for folder in folders for path in folder.iterdir())[:most]:
         if path.suffix.lower() in PICTURE_SUFFIXES:
@@ -70,8 +70,8 @@ def frames_of(path: Path) -> Iterator[Image]:
 
 
 def unmarked_window(rng: np.random.Generator, real: Sequence[Image]) -> tuple[str, list[Image]]:
-    """What it shows, and three frames that drift: a random part of a real picture, or something drawn, at a random
-    size, some of them through a codec."""
+    """Return the kind of content and three drifting frames: a random part of a real image or generated content, at a
+    random size, sometimes encoded."""
     long = int(rng.choice([480, 640, 854, 1280], p=[0.3, 0.3, 0.25, 0.15]))
     size = (long, long * 9 // 16 // 2 * 2) if rng.random() < 0.8 else (long * 3 // 4 // 2 * 2, long)
     if rng.random() < 0.65:
@@ -92,7 +92,7 @@ def unmarked_window(rng: np.random.Generator, real: Sequence[Image]) -> tuple[st
 
 
 def _part_of(rng: np.random.Generator, picture: Image, size: tuple[int, int]) -> Image:
-    """A random part, turned and mirrored, over the whole frame."""
+    """Return a random part, rotated and mirrored, scaled to the complete frame."""
     height, width = picture.shape[:2]
     zoom = max(size[0] / width, size[1] / height) * float(rng.uniform(1.0, 2.5))
     middle = rng.uniform(0.3, 0.7) * width, rng.uniform(0.3, 0.7) * height
@@ -119,7 +119,7 @@ def _drawn(rng: np.random.Generator, size: tuple[int, int]) -> tuple[str, Image]
 
 
 def _coloured_noise(rng: np.random.Generator, size: tuple[int, int], power: float) -> np.ndarray:
-    """(H, W, 1) of deviation 1, its amplitude falling with the frequency to that power."""
+    """Return noise (H, W, 1) with deviation 1 and an amplitude that falls with this power of the frequency."""
     spectrum = np.fft.rfft2(rng.standard_normal(size[::-1]))
     distance = np.hypot(np.fft.fftfreq(size[1])[:, None], np.fft.rfftfreq(size[0])[None])
     plane = np.fft.irfft2(spectrum / np.maximum(distance, 1e-3) ** power, size[::-1])
@@ -127,7 +127,7 @@ def _coloured_noise(rng: np.random.Generator, size: tuple[int, int], power: floa
 
 
 def _waves(rng: np.random.Generator, size: tuple[int, int]) -> Image:
-    """Gratings and checks of one period, which repeat as the mark does."""
+    """Return gratings and checks with one period, which repeat like the mark."""
     y, x = np.mgrid[: size[1], : size[0]]
     turn, period = rng.uniform(0, np.pi), rng.uniform(4, 80)
     u, v = np.cos(turn) * x + np.sin(turn) * y, np.cos(turn) * y - np.sin(turn) * x
@@ -160,7 +160,7 @@ def _shapes(rng: np.random.Generator, size: tuple[int, int]) -> Image:
 
 
 def _treated(rng: np.random.Generator, picture: Image) -> Image:
-    """Some are blurred, some went through JPEG, some are flat or steep."""
+    """Randomly blur, JPEG-compress, or change the contrast."""
     if rng.random() < 0.3:
         picture = cast(Image, cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.5, 6))))
     if rng.random() < 0.3:
@@ -174,7 +174,7 @@ def _treated(rng: np.random.Generator, picture: Image) -> Image:
 
 
 def _noise(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
-    """Sensor noise, from none to that of a dark room."""
+    """Add sensor noise, from none to that of a dark room."""
     return rng.standard_normal((size[1], size[0], 1), np.float32) * np.float32(abs(rng.normal(0, 2)))
 
 

@@ -1,4 +1,4 @@
-"""docs/marks.png: the mark's score over one thing at a time, and below each point the share of windows found."""
+"""Draw docs/marks.png: the watermark's score over one parameter at a time, with the share of windows found."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MOST = 25.0
 
 
 def draw(figures: dict[str, Any], threshold: float) -> Image:
-    """``figures``: what benchmarks/marks.py measured; ``threshold``: the score from which a mark counts as found."""
+    """Draw the chart. ``figures``: results of benchmarks/marks.py; ``threshold``: lowest score of a found mark."""
     charts = [panel(figures["curves"][kind], title, unit, threshold) for kind, title, unit in PANELS]
     note = "score over what was done; below: share of 2-second windows in which the mark was found"
     title = "The invisible mark after what happens to videos"
@@ -31,7 +31,7 @@ def draw(figures: dict[str, Any], threshold: float) -> Image:
 
 
 def panel(points: Sequence[dict[str, Any]], title: str, unit: str, threshold: float) -> Chart:
-    """The points stand equally far apart, whatever their values."""
+    """Draw one curve with equally spaced points, whatever their values."""
     below = [f"{point['at']:g}\n{100 * point['found']:.0f} %" for point in points]
     curves = [
         Curve(name, [min(max(point[key], 0.0), MOST) for point in points], color)

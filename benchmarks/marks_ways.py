@@ -1,4 +1,4 @@
-"""What happens to a marked clip on its way to those who ask: codecs, scaling, cropping, light, screenshots."""
+"""Processing of marked clips: codecs, scaling, cropping, brightness, screenshots."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from rtswap.core.types import Image
 
 FPS = 30
 SPARSE = 4
-"""Where no codec is involved, every fourth frame of a window is looked at: fewer make it harder, not easier."""
+"""Without a codec only every fourth frame of a window is read; fewer frames make it harder, not easier."""
 
 Frames = list[Image]
 Step = Callable[[Frames], Frames]
 CALL = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "error-resilient": "1"}
-"""libvpx as video calls set it."""
+"""libvpx settings as in video calls."""
 
 
 @dataclass(frozen=True)
 class Way:
-    """Encoding comes first (None: as it left rtswap), then each of the steps, alone."""
+    """An encoding (None: rtswap's output unchanged), then each of the steps, separately."""
 
     name: str
     encode: Step | None
@@ -38,7 +38,7 @@ def h264(**options: str) -> Step:
 
 
 def vpx(codec: str, kbit: int, size: tuple[int, int] | None = None) -> Step:
-    """``codec``: libvpx or libvpx-vp9. Sent with ``size``, shown at that size."""
+    """A video call. ``codec``: libvpx or libvpx-vp9; ``size``: size at which it is sent and shown."""
     options = {**CALL, "b": f"{kbit}k", "maxrate": f"{kbit}k", "bufsize": f"{kbit}k", "threads": "1"}
 
     def encode(frames: Frames) -> Frames:
@@ -49,7 +49,7 @@ def vpx(codec: str, kbit: int, size: tuple[int, int] | None = None) -> Step:
 
 
 def recoded(frames: Frames, codec: str, options: dict[str, str]) -> Frames:
-    """Encoded, written, read and decoded again."""
+    """Encode the frames to a file and decode it."""
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="matroska") as file:
         stream = file.add_stream(codec, rate=FPS, options=options)
@@ -76,7 +76,7 @@ def scaled(factor: float) -> Step:
 
 
 def cropped(keep: float, corner: tuple[float, float] = (0.3, 0.8)) -> Step:
-    """``keep``: share of the width and of the height that stays; ``corner``: how far from the left and the top."""
+    """Crop. ``keep``: share of the width and height that remains; ``corner``: offset from the left and the top."""
 
     def crop(frames: Frames) -> Frames:
         height, width = frames[0].shape[:2]
@@ -119,7 +119,7 @@ def mirrored(frames: Frames) -> Frames:
 
 
 def screenshot(frames: Frames) -> Frames:
-    """One frame at 0.8 of its size, with a player's rim around it, saved as PNG, sent on as JPEG of quality 85."""
+    """Return one frame at 0.8 of its size with a player's border, saved as PNG and then as JPEG of quality 85."""
     shown = cv2.resize(frames[len(frames) // 2], None, fx=0.8, fy=0.8, interpolation=cv2.INTER_LINEAR)
     height, width = shown.shape[:2]
     desktop = np.full((height + 140, width + 90, 3), 236, np.uint8)
@@ -177,7 +177,7 @@ WAYS = (
 
 
 def gone(frames: Sequence[Image], ways: Sequence[Way] = WAYS) -> Iterator[tuple[str, Frames]]:
-    """Name and frames of one marked window after each of the ways."""
+    """Yield name and frames of one marked window after each way."""
     for way in ways:
         there = list(frames)[::SPARSE] if way.encode is None else way.encode(list(frames))
         for name, step in way.then.items():

@@ -1,11 +1,11 @@
-"""How far float16 and bfloat16 take each network from float32, on the crops that the program cuts: docs/precision.md.
+"""Measure the error of each network in float16 and bfloat16 against float32, on real crops; see docs/precision.md.
 
     python benchmarks/precision.py [--out docs/precision.md] [--json benchmarks/results/precision.json]
 
-Method: the people who come with rtswap move before a plain background; every input that a network is given on the way
-is kept. The graph is rewritten as it goes to TensorRT, then back into float32 with a rounding after every operator
-that is computed in low precision. That is what a GPU does, which adds up in float32 and stores in the low type; it
-needs no GPU, and ONNX Runtime computes it. How a card orders its sums is not in it.
+Method: the personas move in front of a plain background, and all network inputs are recorded. The graph is rewritten
+as for TensorRT, then back to float32 with a rounding after every operator that is computed in low precision. This
+emulates a GPU, which sums in float32 and stores in the low type, without needing one: ONNX Runtime computes it. The
+order of a GPU's sums is not emulated.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ with no_telemetry():
 PEOPLE = ("ada", "ben", "carl", "dan")
 FRAMES = 8
 MOST_INPUTS = 24
-"""Of each network: enough to see the worst, few enough to stay below a minute."""
+"""Inputs per network: enough to include the worst case, few enough to take less than a minute."""
 UNITS = {
     "map": "logit, box sizes",
     "score": "probability",
@@ -59,7 +59,7 @@ Inputs = Mapping[str, Tensor]
 
 
 class Recorder:
-    """An engine that keeps what it is given."""
+    """An engine that records its inputs."""
 
     def __init__(self, engine: Engine, kept: list[Inputs]) -> None:
         self._engine, self._kept = engine, kept
@@ -74,9 +74,9 @@ class Recorder:
 
 
 def record() -> dict[str, list[Inputs]]:
-    """Network -> the inputs it is given while four people are swapped."""
+    """Return network -> its inputs while four personas are swapped."""
     kept: list[Inputs] = []
-    for swapper in SIZES:  # between them they ask every network
+    for swapper in SIZES:  # together they use every network
         config = Config()
         config = replace(
             config,
@@ -128,7 +128,7 @@ def _spread(inputs: Sequence[Inputs]) -> list[Inputs]:
 
 
 def rounding(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A lowered network as a float32 one that rounds wherever the lowered one stores in low precision."""
+    """Return a float32 network that rounds wherever the lowered one stores in low precision."""
     low = {TensorProto.FLOAT16, TensorProto.BFLOAT16}
     typed = shape_inference.infer_shapes(model).graph
     kinds = {one.name: one.type.tensor_type.elem_type for one in (*typed.input, *typed.value_info, *typed.output)}
@@ -159,7 +159,7 @@ def _float(tensor: TensorProto) -> TensorProto:
 
 
 def run(model: onnx.ModelProto, inputs: Sequence[Inputs]) -> list[Inputs]:
-    """As the graph says: optimisers would take roundings away."""
+    """Start ONNX Runtime without graph optimisations, which would remove roundings."""
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 4
@@ -170,7 +170,7 @@ def run(model: onnx.ModelProto, inputs: Sequence[Inputs]) -> list[Inputs]:
 
 
 def measure(name: str, inputs: Sequence[Inputs], precision: str, keep: Sequence[str] = ()) -> dict[str, Any]:
-    """Output -> largest and usual (99th percentile) difference from float32, and the largest value."""
+    """Return output -> largest and 99th percentile difference from float32, and the largest value."""
     model = cast_pixels_first(onnx.load(Registry().path(name)))
     truth = run(model, inputs)
     found = run(rounding(lower_precision(model, precision, keep)), inputs)
@@ -205,7 +205,7 @@ def table(results: Mapping[str, Any]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", help="write the table between its marks in this file")
+    parser.add_argument("--out", help="write the table between the markers in this file")
     parser.add_argument("--json", help="write the figures to this file")
     given = parser.parse_args()
     console = Console()

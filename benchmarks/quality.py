@@ -1,10 +1,10 @@
-"""``rtswap eval`` with what is not in the box: people kept out of training, and a judge that has no part in the swap.
+"""Run ``rtswap eval`` on photos of people held out from training, with a judge that is independent of the swap.
 
     python benchmarks/quality.py --faces FOLDER [--teacher FILE] [--pairs 100] [--json FILE] [eval's own flags]
 
-``--faces``: sources and targets; of them only the 8 in 100 that no training has seen are used (by the CRC-32 of the
-file's name, without those in training/left_out.txt). ``--teacher``: MediaPipe's face mesh as ONNX judges pose and
-expression instead of our own landmark network.
+``--faces``: sources and targets; only the 8 % that were held out from all training are used (by the CRC-32 of the
+file's name, without those in training/left_out.txt). ``--teacher``: MediaPipe's face mesh as ONNX, which judges pose
+and expression instead of our own landmark network.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from training.people import is_usable
 
 
 def held_out(path: Path) -> bool:
-    """Was this picture kept out of every training?"""
+    """Whether an image was held out from all training."""
     return zlib.crc32(path.name.encode()) % 100 < 8 and is_usable(path.name)
 
 
@@ -50,7 +50,7 @@ def main() -> None:
     config = replace(
         config,
         swap=replace(config.swap, swapper=given.swapper),
-        source=replace(config.source, i_have_consent=True),  # nobody in them exists
+        source=replace(config.source, i_have_consent=True),  # the people in them are generated
     )
     wanted = EvaluateOptions(
         sources=given.faces,

@@ -1,12 +1,12 @@
-"""Jitter, lag, overshoot and a nod of what the tracker smooths, on a synthetic face at 30 fps. Prints JSON.
+"""Measure jitter, lag and overshoot of the tracker's filters on a synthetic face at 30 fps. Prints JSON.
 
     python benchmarks/smoothing.py [--width 300]
 
-The signals are those of the issue: a still face with 1 px of noise on every keypoint (``jitter``), or the same noise
-on all of them at once (``jitter_common``), 150 px/s, a step of 60 px, a nod of 40 px at 1 Hz. All are in proportion
-to a face of 300 px. Jitter is the frame-to-frame movement, out / in (RMS). ``wander`` is the standard deviation,
-out / in: what remains of it is slow. ``mesh``: all 468 points. ``crop``: the corners of a crop fitted to them.
-``box``: the Kalman-filtered box. ``previous``: filters that were used before, on the same signals.
+Signals: a still face with 1 px of noise on every keypoint (``jitter``), or the same noise on all keypoints at once
+(``jitter_common``), a movement of 150 px/s, a step of 60 px, a nod of 40 px at 1 Hz; all scaled in proportion to a
+face of 300 px. Jitter is the frame-to-frame movement, out / in (RMS). ``wander`` is the standard deviation, out / in:
+the remaining slow movement. ``mesh``: all 468 points. ``crop``: the corners of a crop fitted to them. ``box``: the
+Kalman-filtered box. ``previous``: earlier filters on the same signals.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ WARM_UP = 2 * FPS
 
 
 def face(width: float) -> Signal:
-    """(468, 3) half an ellipsoid ``width`` px wide with the canonical ears, eyes and mouth, in a 720p picture."""
+    """Return (468, 3): half an ellipsoid ``width`` px wide with canonical ears, eyes and mouth, in a 720p frame."""
     golden = np.arange(468) * 2.399963
     radius = np.sqrt((np.arange(468) + 0.5) / 468) * 0.5
     points = np.stack([radius * np.cos(golden), 1.3 * radius * np.sin(golden)], axis=1)
@@ -56,7 +56,7 @@ def smooth_meshes(meshes: Signal) -> Signal:
 
 
 def crop_corners(meshes: Signal) -> Signal:
-    """(T, 4, 3): corners of a crop that is carried by the rigid part of the mesh, as a swapper places it."""
+    """Return (T, 4, 3): corners of a crop that follows the rigid part of the mesh, as a swapper places it."""
     reference = meshes[0][STABLE] - meshes[0][STABLE].mean(axis=0)
     radius = np.abs(reference[:, 0]).max()
     corners = radius * np.array([[-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]])
@@ -65,7 +65,7 @@ def crop_corners(meshes: Signal) -> Signal:
 
 
 def smooth_boxes(boxes: Signal) -> Signal:
-    """(T, 2, 2) corners through the Kalman filter."""
+    """Return (T, 2, 2): corners after the Kalman filter."""
     flat = boxes.reshape(-1, 4).astype(np.float32)
     box_filter = BoxFilter(flat[0])
     out = [flat[0]]
@@ -76,7 +76,7 @@ def smooth_boxes(boxes: Signal) -> Signal:
 
 
 def moving_average(points: Signal) -> Signal:
-    """The seed's: 0.65 of the past."""
+    """The original project's filter: an exponential average with 0.65 of the past."""
     out = [points[0]]
     for point in points[1:]:
         out.append(0.65 * out[-1] + 0.35 * point)
@@ -84,7 +84,7 @@ def moving_average(points: Signal) -> Signal:
 
 
 def seed_kalman(points: Signal) -> Signal:
-    """The seed's: constant velocity per frame, Q = 1e-3, R = 1, and what it predicts next is what it emits."""
+    """The original project's filter: constant velocity per frame, Q = 1e-3, R = 1; it outputs its next prediction."""
     transition, noise = np.array([[1.0, 1.0], [0.0, 1.0]]), 1e-3 * np.eye(2)
     state, covariance = np.stack([points[0], np.zeros_like(points[0])]), np.eye(2)
     out = [points[0]]
@@ -99,7 +99,8 @@ def seed_kalman(points: Signal) -> Signal:
 
 
 def score(smooth: Filter, still: Signal, unit: float, raw_of: Filter = lambda signal: signal) -> dict[str, float]:
-    """``still``: (N, D) points. ``unit``: px for what is 1 px on a 300 px face. ``raw_of``: what it is held to."""
+    """Return the figures of a filter. ``still``: (N, D) points. ``unit``: px that equal 1 px on a 300 px face.
+    ``raw_of``: the unfiltered reference."""
     random = np.random.default_rng(11)
 
     def moving(x: Signal, y: Signal) -> Signal:
@@ -135,7 +136,7 @@ def rms(values: Signal) -> float:
 
 
 def figures(width: float = 300) -> dict[str, dict[str, float]]:
-    """Every figure, for a face ``width`` px wide."""
+    """Return all figures, for a face ``width`` px wide."""
     unit = width / 300
     mesh = face(width)
     corners = np.array([[640, 360], [640 + width, 360 + 1.3 * width]])
@@ -147,7 +148,7 @@ def figures(width: float = 300) -> dict[str, dict[str, float]]:
 
 
 def cost_us(work: Callable[[], object]) -> float:
-    """Median of 200 runs after 20 to warm up."""
+    """Return the median of 200 runs after 20 warm-up runs."""
     taken = []
     for _ in range(220):
         began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Does memory grow? Plays the 720p clip as a live source at 30 fps and watches the resident set.
+"""Check that memory does not grow: play the 720p clip as a live source at 30 fps and record the resident set size.
 
     python benchmarks/soak.py --minutes 10 --json soak.json
 

@@ -1,18 +1,18 @@
-"""Does a swapped clip hold as still as the clip it was made from?
+"""Measure jitter and flicker of swapped clips against their input clips.
 
     python benchmarks/steadiness.py --clips FOLDER --source PHOTO... [--teacher FILE] [--out FILE]
 
-Every clip is swapped with every source, as a file and as a live stream with the recorded times, all options at their
-defaults. Input and output are then looked at by another network than the one that made the swap (``--teacher``:
-MediaPipe's face mesh as ONNX; without it our own, frame by frame), both through the same crops, which follow the
-input's face smoothed over time. What is measured:
+Every clip is swapped with every source, as a file and as a live stream with the recorded times, with default options.
+Input and output are then measured by another network than the one that made the swap (``--teacher``: MediaPipe's face
+mesh as ONNX; without it our own, frame by frame), both through the same crops, which follow the input's face smoothed
+over time. Figures:
 
 ``jitter``: mean second difference of the landmarks over the inter-ocular distance, output / input, also by region.
-``warp``: mean difference of a picture to the one before it, moved along the input's optical flow, inside the swapped
+``warp``: mean difference of a frame to the previous one warped by the input's optical flow, inside the swapped
 pixels, output / input. ``flicker``: mean second difference of the mean Lab colour there, output / input.
-``bare``: frames in which the face can be seen but less than a quarter of its landmarks was replaced or covered.
+``bare``: frames in which the face is visible but less than a quarter of its landmarks was replaced or covered.
 ``still``: a portrait under sensor noise (sigma 3): jitter of the tracked mesh over that of the network alone.
-``lag_frames``: how late the tracked mesh is on a portrait that moves by half a face width per second.
+``lag_frames``: delay of the tracked mesh on a portrait that moves by half a face width per second.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ from rtswap.vision.geometry import interocular
 from rtswap.vision.talking_head import persona
 
 BARE = 0.25
-"""Share of the landmarks. Fewer changed is the target with make-up."""
+"""Share of the landmarks. If fewer change, the result is the target's face with make-up."""
 WARM_UP = 15
-"""Frames of the still and the moving portrait that are left out."""
+"""Frames at the start of the still and the moving portrait that are ignored."""
 
 
 def measure(clip: Clip, swap: Swap, ins: Meshes, outs: Meshes) -> dict[str, object]:
-    """All figures of one swapped clip. ``ins``, ``outs``: what the judge sees in its input and output."""
+    """Return all figures of one swapped clip. ``ins``, ``outs``: the judge's landmarks in its input and output."""
     keep = swap.sound
     shares = [replaced_share(a, b, mesh) for a, b, mesh in zip(clip.images, swap.images, ins, strict=True)]
     bare = ~swap.covered & (np.array(shares) < BARE)
@@ -73,7 +73,7 @@ def measure(clip: Clip, swap: Swap, ins: Meshes, outs: Meshes) -> dict[str, obje
 
 
 def tracked(images: Sequence[Image], eyes: FaceModels) -> tuple[Meshes, Meshes]:
-    """Meshes of the tracker, and of the network alone: each look from its own last one."""
+    """Return the meshes of the tracker, and of the network alone, each started from its own previous mesh."""
     config = Config()
     tracker = Program(config, on_event=print, models=eyes).tracker()
     smooth, alone, guide = [], [], mesh_in(images[0], eyes)
@@ -86,7 +86,7 @@ def tracked(images: Sequence[Image], eyes: FaceModels) -> tuple[Meshes, Meshes]:
 
 
 def still_face(eyes: FaceModels, name: str, face_px: float, sigma: float = 3.0, frames: int = 90) -> dict[str, float]:
-    """Jitter of the tracked mesh over that of the network alone, first half second left out."""
+    """Return the jitter of the tracked mesh over that of the network alone, without the first half second."""
     rng = np.random.default_rng(5)
     portrait = _still(name, eyes, face_px)
     images = [_noisy(portrait, sigma, rng) for _ in range(frames)]
@@ -97,8 +97,9 @@ def still_face(eyes: FaceModels, name: str, face_px: float, sigma: float = 3.0, 
 
 
 def lag(eyes: FaceModels, name: str, face_px: float, sigma: float = 1.0, speed: float = 0.5) -> dict[str, float]:
-    """Frames by which the tracked mesh is late, least squares over all points: behind the truth, and behind the
-    network alone. The face rests for half a second, then moves for 1.5 s. ``onset``: within the first 5 frames."""
+    """Return the delay of the tracked mesh in frames, by least squares over all points: behind the true position and
+    behind the network alone. The face rests for half a second, then moves for 1.5 s. ``onset``: within the first 5
+    frames."""
     rng = np.random.default_rng(6)
     portrait = _still(name, eyes, face_px)
     step = speed * face_px / FPS
@@ -116,7 +117,7 @@ def lag(eyes: FaceModels, name: str, face_px: float, sigma: float = 1.0, speed: 
 
 
 def _still(name: str, eyes: FaceModels, face_px: float) -> Image:
-    """A persona in a 720p picture."""
+    """Return a persona in a 720p frame."""
     portrait = persona(name)
     scale = face_px / float(np.ptp(mesh_in(portrait, eyes)[:, 0]))
     side = portrait.shape[0] * scale

@@ -1,4 +1,4 @@
-"""What a benchmark found, on the screen and in a file."""
+"""Print the results of a benchmark and write them to a file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def tell(figures: Mapping[str, Any], path: Path | None, *, unprinted: str = "") -> None:
-    """Everything goes to ``path``, where there is one; all but ``unprinted`` to the screen."""
+    """Write all results to ``path``, if given; print all but ``unprinted``."""
     print(json.dumps({name: value for name, value in figures.items() if name != unprinted}, indent=1))
     if path:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,13 +1,14 @@
-"""Two simpler designs that were tried, as far as a machine without a GPU can tell.
+"""Measure two simpler designs against the current ones; works without a GPU, as far as possible.
 
     PYTHONPATH=. python benchmarks/trials.py --json benchmarks/results/trials.json [--device cuda]
 
 ``canvas``: one canvas in plain torch instead of plain torch and Triton. Per 720p frame: the kernels that plain torch
-starts (operators that are no views, counted by a dispatch mode; a CUDA build starts at least one for each) and the
-bytes they read and write, beside the launches and the least traffic of Triton's. On ``cuda`` both are timed.
+launches (operators that are not views, counted by a dispatch mode; a CUDA build launches at least one for each) and
+the bytes they read and write, compared with the launches and the minimum traffic of Triton. On ``cuda`` both are
+timed.
 
 ``modules``: our own networks as the ``nn.Module``s that they were trained as, instead of the table of ONNX operators.
-Outputs and times of both, and of ONNX Runtime on the processor, in turns; the operators each starts per pass.
+Outputs and times of both, and of ONNX Runtime on the CPU, in turns; the operators each launches per pass.
 
 Needs torch (``pip install "rtswap[train]"``).
 """
@@ -66,11 +67,11 @@ MODULES: Mapping[str, Callable[[], Any]] = {
     "refiner-256": lambda: refiner.DeployedGenerator(refiner.FineGenerator()),
     "refiner-128-source": lambda: refiner.DeployedEncoder(refiner.Encoder()),
 }
-"""Shipped file -> the module it was exported from."""
+"""Network file in rtswap -> the module it was exported from."""
 
 
 class Operators:
-    """Counts the operators that do work, and the bytes they read and write, inside a ``with``."""
+    """Counts the operators that do work, and the bytes they read and write, inside a ``with`` block."""
 
     def __init__(self) -> None:
         from torch.utils._python_dispatch import TorchDispatchMode
@@ -87,7 +88,7 @@ class Operators:
         self._mode = Mode()
 
     def note(self, name: str, taken: list[Tensor], made: list[Tensor]) -> None:
-        """Views and memory that is not written yet cost nothing."""
+        """Count an operator and its bytes, unless it is a view or an allocation without a write."""
         places = {one.untyped_storage().data_ptr() for one in taken}
         is_view = bool(made) and made[0].untyped_storage().data_ptr() in places and not name.endswith("_")
         if not is_view and "empty" not in name:
@@ -111,7 +112,7 @@ def _listed(found: Any) -> list[Any]:
 
 
 def canvas(device: str) -> dict[str, Any]:
-    """Plain torch against Triton, over frames with one and three faces."""
+    """Compare plain torch with Triton on frames with one and three faces."""
     found: dict[str, Any] = {
         "lines": {name: _lines("rtswap/compositing/canvas", *files) for name, files in CANVAS_FILES.items()}
     }
@@ -134,7 +135,7 @@ def canvas(device: str) -> dict[str, Any]:
 
 
 def _frame(kernels: Kernels, faces: int, device: str) -> Callable[[], object]:
-    """Crops, pastes, mark and badge of one frame; without the way up and down, which are the same for both."""
+    """Run crops, pastes, mark and badge of one frame, without upload and download, which are the same for both."""
     picture = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
     frame = uploaded(picture, torch.device(device))
     marks = GpuMarks(Badge(), Payload((0, 1)), (WIDTH, HEIGHT), frame.device)
@@ -158,8 +159,8 @@ def _frame(kernels: Kernels, faces: int, device: str) -> Callable[[], object]:
 
 
 def _least_megabytes(faces: int) -> float:
-    """Of the Triton kernels: every pixel of a crop read and written, of a pasted face read, read and written with its
-    mask, of the frame read and written."""
+    """Return the minimum traffic of the Triton kernels in MB: each pixel of a crop is read and written; for a pasted
+    face, face, mask and frame are read and the frame is written; the frame is read and written once more."""
     face = FACE * FACE
     return round((faces * face * (2 * 3 + 3 * 3 + 1) + 2 * WIDTH * HEIGHT * 3) / 1e6, 1)
 
@@ -176,7 +177,7 @@ def _waited(work: Callable[[], object], device: str) -> Callable[[], object]:
 
 
 def modules(device: str, threads: int) -> dict[str, Any]:
-    """The operator table against the modules."""
+    """Compare the operator table with the modules."""
     found: dict[str, Any] = {"lines of the table": _lines("rtswap/engines/torch", *OPERATOR_FILES), "networks": {}}
     found["networks that have no module"] = ["pnet", "rnet", "onet", "dlib", "dlib-stages"]
     for name, make in MODULES.items():
@@ -229,7 +230,7 @@ def _lines(folder: str, *names: str) -> int:
 
 
 def main() -> None:
-    """Measure, print, write."""
+    """Measure, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path, help="write the results here")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")

@@ -1,4 +1,4 @@
-"""Build TensorRT plans of the networks that come with rtswap, or of any ONNX file: the same as ``rtswap build``.
+"""Build TensorRT plans of rtswap's networks or of any ONNX file; the same as ``rtswap build``.
 
 python scripts/build_engines.py
 python scripts/build_engines.py landmarks my.onnx --precision bf16 --target 8.9 --batch 1,4,16

@@ -1,4 +1,4 @@
-"""Compile the Triton kernels for GPUs that are not there: does every one of them build, and how large is it?
+"""Compile the Triton kernels for GPUs that are not in this machine, and print their sizes.
 
 python scripts/compile_kernels.py            # Turing and Hopper; half a minute, no GPU, needs triton and torch
 python scripts/compile_kernels.py 80 89 120  # these compute capabilities
@@ -22,7 +22,7 @@ POINTERS = {
 
 
 def kernels() -> Iterator[tuple[Any, dict[str, Any]]]:
-    """Each kernel with its constants, as it is launched."""
+    """Yield each kernel with the constants it is launched with."""
     from rtswap.compositing.canvas import triton_kernels
     from rtswap.compositing.canvas.face_table import FIELDS
     from rtswap.compositing.canvas.triton_launch import TILE
@@ -36,12 +36,12 @@ def kernels() -> Iterator[tuple[Any, dict[str, Any]]]:
 
 
 def signature(kernel: Any, constants: Mapping[str, Any]) -> dict[str, str]:
-    """The type of every argument."""
+    """Return the type of every argument."""
     return {name: "constexpr" if name in constants else POINTERS.get(name, "i32") for name in kernel.arg_names}
 
 
 def main(arguments: list[str]) -> None:
-    """Compile all, print what came of it. Raises Triton's CompilationError."""
+    """Compile all kernels and print the results. Raises Triton's CompilationError."""
     import triton
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource

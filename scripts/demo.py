@@ -1,7 +1,7 @@
-"""``make demo``: the main job on what is in the box. Nobody real is in it.
+"""``make demo``: swap a face in a generated clip, using only the built-in personas.
 
-Makes a clip of ben, who does not exist, talking and turning his head, with a sound; puts ada's face on him through
-the same command line that a user types; and names the clip, the picture and the figures that came out.
+Renders a clip of the persona ben talking and turning his head, with sound; swaps in ada's face through the command
+line; and prints the paths of the clip and the comparison image, and the figures of the run.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def main() -> None:
     folder.mkdir(exist_ok=True)
     source = Path(str(resources.files("rtswap").joinpath("assets/personas/ada.jpg")))
     before, after, picture = folder / "ben.mp4", folder / "ben_as_ada.mp4", folder / "before_after.png"
-    print(f"1. filming {before}: ben, who does not exist, in {SIZE[0]}x{SIZE[1]} ...", flush=True)
+    print(f"1. rendering {before}: the persona ben, {SIZE[0]}x{SIZE[1]} ...", flush=True)
     film(before)
     command = ["--source", str(source), "--input", str(before), "--output", str(after), "--overwrite"]
     print(f"2. rtswap {' '.join(command)}", flush=True)
@@ -42,15 +42,15 @@ def main() -> None:
     side_by_side(before, after, source, picture)
     stages = {name: stage["p50"] for name, stage in figures["stages_ms"].items()}
     swapped = f"{figures['frames_with_swap']} of {figures['frames']} frames swapped"
-    print(f"3. {swapped}, {figures['fps']:.0f} frames a second with decoding and encoding")
+    print(f"3. {swapped}, {figures['fps']:.0f} fps including decoding and encoding")
     print("   per frame: " + ", ".join(f"{name} {ms:.1f} ms" for name, ms in stages.items()))
-    print(f"   from the command to the first swapped frame: {figures['start_to_first_swap_s']:.1f} s")
+    print(f"   start to first swapped frame: {figures['start_to_first_swap_s']:.1f} s")
     print(f"\nThe clip:     {after.resolve()}\nSide by side: {picture.resolve()}")
-    print("Your turn:    .venv/bin/rtswap --source me.jpg --cam 0")
+    print("Try yourself: .venv/bin/rtswap --source me.jpg --cam 0")
 
 
 def film(path: Path) -> None:
-    """The clip, with a hum whose pitch follows the mouth."""
+    """Render the clip, with a humming tone as its sound."""
     models = open_models(Config(), on_event=print)
     portrait = persona("ben")
     found = models.detector.detect(portrait)[0]
@@ -81,7 +81,7 @@ def hum() -> list[av.AudioFrame]:
 
 
 def side_by_side(before: Path, after: Path, source: Path, path: Path) -> None:
-    """Three moments of both clips, the source's photo at their left."""
+    """Write an image of three frames of both clips, with the source photo on the left."""
     moments = [round(share * FPS * SECONDS) for share in (0.1, 0.45, 0.8)]
     rows = []
     for file in (before, after):

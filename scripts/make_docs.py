@@ -1,7 +1,7 @@
-"""Write what the program itself knows into docs/: the flags (usage.md), the licences (dependencies.md), and what the
-marks withstand (responsible-use.md, from what benchmarks/marks.py measured).
+"""Generate blocks of docs/: the flags (usage.md), the licences (dependencies.md) and the robustness of the watermark
+(responsible-use.md, from the results of benchmarks/marks.py).
 
-Run it with ``make docs`` after a change of a setting or a pin; a test fails while it is due.
+Run it with ``make docs`` after changing an option or a pinned version; a test fails until the docs are up to date.
 """
 
 from __future__ import annotations
@@ -47,18 +47,18 @@ WAYS = {
         "VP8 call, 640x360, 600 kbit/s, scaled to 2",
     ],
 }
-"""What responsible-use.md says -> the ways of benchmarks/marks_ways.py that it sums up."""
-IN_WORKING_FOLDER = {never: "yes", always: "no", leads_away: "what lies in it"}
+"""Row in responsible-use.md -> the ways of benchmarks/marks_ways.py that it summarises."""
+IN_WORKING_FOLDER = {never: "yes", always: "no", leads_away: "paths inside it"}
 BLOCK = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- /\2 -->)", re.DOTALL)
 
 
 def usage(text: str) -> str:
-    """``text`` with its ``flags`` and ``toml`` blocks written anew."""
+    """Return ``text`` with its ``flags`` and ``toml`` blocks regenerated."""
     return fill(text, {"flags": flags_block(), "toml": toml_block()})
 
 
 def dependencies(text: str) -> str:
-    """``text`` with its ``default`` and ``dev`` blocks written anew."""
+    """Return ``text`` with its ``default`` and ``dev`` blocks regenerated."""
     return fill(
         text,
         {"default": licences(ROOT / "requirements.txt"), "dev": licences(ROOT / "requirements-dev.txt")},
@@ -66,7 +66,7 @@ def dependencies(text: str) -> str:
 
 
 def responsible_use(text: str) -> str:
-    """``text`` with its ``withstands`` and ``figures`` blocks written anew, from what was measured."""
+    """Return ``text`` with its ``withstands`` and ``figures`` blocks regenerated from the measured results."""
     found = json.loads(MARKS.read_text())
     return fill(text, {"withstands": withstands(found["ways"]), "figures": marks_figures(found)})
 
@@ -102,13 +102,13 @@ def marks_figures(found: dict[str, Any]) -> str:
 
 
 def power(value: float) -> str:
-    """``4 * 10^-9``, rounded up."""
+    """Return ``4 * 10^-9``, rounded up."""
     exponent = math.floor(math.log10(value))
     return f"{math.ceil(value / 10.0**exponent)} * 10^{exponent}"
 
 
 def fill(text: str, blocks: dict[str, str]) -> str:
-    """Replace what lies between ``<!-- name -->`` and ``<!-- /name -->``."""
+    """Replace the text between ``<!-- name -->`` and ``<!-- /name -->``."""
     return BLOCK.sub(lambda found: f"{found[1]}\n{blocks[found[2]]}\n{found[3]}", text)
 
 
@@ -125,7 +125,7 @@ def flags_block() -> str:
 
 
 def toml_block() -> str:
-    lines = ["| key | flag | what it takes | in the working folder |", "|---|---|---|---|"]
+    lines = ["| key | flag | value | in the working folder |", "|---|---|---|---|"]
     for row in OPTIONS:
         takes = f"a list, each {row.kind.expected}" if row.kind.many else row.kind.expected
         flag = f"`{row.flags[0]}`" if row.flags else ""
@@ -152,7 +152,7 @@ def licences(pins: Path) -> str:
 
 
 def licence(package: PackageMetadata) -> str:
-    """What the package says of itself: SPDX expression, else classifier, else the start of its licence field."""
+    """Return the package's licence: its SPDX expression, else classifier, else the start of its licence field."""
     if expression := package.get("License-Expression"):
         return expression
     classifiers = [line for line in package.get_all("Classifier") or [] if line.startswith("License ::")]

@@ -1,5 +1,5 @@
-"""Write requirements.txt and requirements-dev.txt: the exact versions installed here of what pyproject.toml asks for,
-and of what that asks for in turn. Run it in the environment in which the tests have passed: ``make pin``."""
+"""Write requirements.txt and requirements-dev.txt: the installed versions of pyproject.toml's requirements and of
+their dependencies. Run it in the environment in which the tests have passed: ``make pin``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def canonical(name: str) -> str:
 
 
 def closure(wanted: Iterable[str]) -> dict[str, str]:
-    """Name -> version of everything that the requirements bring in."""
+    """Return name -> installed version of the requirements and all their dependencies."""
     found: dict[str, str] = {}
     queue = [Requirement(line) for line in wanted]
     while queue:

@@ -98,7 +98,7 @@ def test_a_source_nobody_has_confirmed_is_refused_where_nobody_can_be_asked(
 
 @pytest.mark.parametrize("given", [{"certificate": "chain.pem"}, {"key": "key.pem"}])
 def test_half_an_identity_signs_nothing(given: dict[str, str]) -> None:
-    with pytest.raises(ConfigError, match="belong together"):
+    with pytest.raises(ConfigError, match="needs both a certificate and its key"):
         make_signer(replace(Config(), marks=MarksConfig(**given)), None, ignore)
 
 

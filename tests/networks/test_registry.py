@@ -181,7 +181,7 @@ def test_downloaded_with_progress_then_kept(tmp_path: Path, server: Server) -> N
         (200, CONTENT[:-1] + b"x", len(CONTENT), "not the model"),
         (200, CONTENT[:5000], 5000, "not the model"),
         (200, CONTENT[:5000], len(CONTENT), "not the model"),
-        (200, CONTENT + b"more", len(CONTENT) + 4, "longer"),
+        (200, CONTENT + b"more", len(CONTENT) + 4, "more than the expected"),
         (200, b"<html>log in first</html>", 25, "not the model"),
     ],
     ids=["404", "changed", "short", "broken off", "long", "page"],

@@ -49,8 +49,8 @@ def test_without_such_a_chip_the_processor_decodes_and_says_so(
 ) -> None:
     """As PyAV itself says no: of a device it was not built with, one that cannot be opened, a codec it lacks."""
     device, says = {
-        "no decoders": ("dxva2", "this FFmpeg was built without decoders"),
-        "no device": ("opencl", "no decoder of an NVIDIA GPU can be opened"),
+        "no decoders": ("dxva2", "this FFmpeg was built without NVIDIA GPU decoders"),
+        "no device": ("opencl", "cannot open an NVIDIA GPU decoder"),
         "no decoder for this codec": ("vaapi", "the GPU has no decoder for h264"),
     }[why]
     monkeypatch.setattr(hardware_decoding, "DEVICE", device)
@@ -61,7 +61,7 @@ def test_without_such_a_chip_the_processor_decodes_and_says_so(
     events: list[str] = []
     assert all_numbers(pictures(clip, "cuda", events)) == list(range(12))
     (event,) = events
-    assert f"{clip} is decoded on the processor: " in event
+    assert f"decoding {clip} on the CPU: " in event
     assert says in event
     assert "\n" not in event
     events.clear()
@@ -131,4 +131,4 @@ def test_the_flag_reaches_the_file(clip: Path, capsys: pytest.CaptureFixture[str
         pytest.skip("there is a GPU")
     words = ["--source", "persona:ada", "-i", str(clip), "-o", "null", "--hwaccel", "cuda"]
     assert main(words) == 0
-    assert f"{clip} is decoded on the processor: no decoder of an NVIDIA GPU" in capsys.readouterr().err
+    assert f"decoding {clip} on the CPU: cannot open an NVIDIA GPU decoder" in capsys.readouterr().err

@@ -56,14 +56,14 @@ def test_damaged_pictures_are_skipped_counted_and_named(tmp_path: Path) -> None:
     assert folder.skipped == 2
     assert any("0.png" in e for e in events)
     assert any("2.png" in e for e in events)
-    assert events[-1].endswith("2 files skipped, 2 pictures read")
+    assert events[-1].endswith("2 files skipped, 2 images read")
 
 
 @pytest.mark.parametrize("names", [[], ["a.png", "b.jpg"]])
 def test_nothing_readable_is_an_error(tmp_path: Path, names: list[str]) -> None:
     for name in names:
         (tmp_path / name).write_bytes(b"nonsense")
-    with pytest.raises(InputError, match="no picture can be read"):
+    with pytest.raises(InputError, match="no readable image"):
         ImageInput(tmp_path)
 
 

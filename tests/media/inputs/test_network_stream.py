@@ -104,7 +104,7 @@ def test_a_broken_stream_is_connected_again(udp_url: str) -> None:
     stream.close()
     sender.end()
     assert waits[:2] == [0.5, 1.0]
-    assert any("is lost; trying again in 0.5 s" in e for e in events)
+    assert any("is lost; retrying in 0.5 s" in e for e in events)
 
 
 def test_close_from_another_thread_ends_it_within_the_time_limit(udp_url: str) -> None:

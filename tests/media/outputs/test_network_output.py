@@ -158,5 +158,5 @@ def test_unknown_scheme() -> None:
 
 
 def test_unknown_codec() -> None:
-    with pytest.raises(OutputError, match="no video encoder"):
+    with pytest.raises(OutputError, match="unknown video codec"):
         NetworkOutput("udp://127.0.0.1:1", fps=25, codec="nonsense")

@@ -119,8 +119,8 @@ def test_the_input_is_never_overwritten(tmp_path: Path) -> None:
     ("name", "codec", "error", "words"),
     [
         ("nowhere/out.mp4", "h264", OutputError, "mkdir -p"),
-        ("out.mp4", "h2645", OutputError, "no video encoder"),
-        ("out.mp4", "aac", OutputError, "no video encoder"),
+        ("out.mp4", "h2645", OutputError, "unknown video codec"),
+        ("out.mp4", "aac", OutputError, "unknown video codec"),
         ("out.xyz", "h264", UsageError, r"\.mp4"),
         ("out", "h264", UsageError, r"\.mp4"),
         ("folder.mp4", "h264", OutputError, "folder"),

@@ -65,7 +65,7 @@ def test_a_screen_that_is_not_there_does_not_end_the_process() -> None:
     code = "from rtswap.media.outputs.window import available; print(available())"
     done = run(code, [], DISPLAY=":987")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "(False, 'no window can be opened on :987')"
+    assert done.stdout.strip() == "(False, 'no access to the display :987')"
 
 
 class FakeGui:
@@ -135,10 +135,10 @@ def test_no_display_is_said_before_qt_ends_the_process(monkeypatch: pytest.Monke
     usable, reason = available()
     assert not usable
     assert "DISPLAY" in reason
-    with pytest.raises(OutputError, match="no preview window"):
+    with pytest.raises(OutputError, match="cannot open a preview window"):
         Window()
 
 
 def test_an_opencv_without_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cv2, "getBuildInformation", lambda: "  GUI:                           NONE\n")
-    assert available() == (False, "an OpenCV without windows (opencv-python-headless)")
+    assert available() == (False, "an OpenCV build without GUI support (opencv-python-headless)")
