@@ -138,4 +138,4 @@ def _stage(stage: Mapping[str, Any] | None) -> str:
 
 def _limits(found: Mapping[str, Any]) -> str:
     bus = f", {found['upload_gb_s']:g} GB/s up, {found['download_gb_s']:g} down" if "upload_gb_s" in found else ""
-    return f"{found['what']}: {found['gemm_gflops']:,.0f} GFLOP/s in matrix products, {found['copy_gb_s']:g} GB/s copied{bus}"
+    return f"{found['what']}: {found['gemm_gflops']:,.0f} GFLOP/s products, {found['copy_gb_s']:g} GB/s copies{bus}"

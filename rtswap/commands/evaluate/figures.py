@@ -98,8 +98,8 @@ class Comparison(NamedTuple):
 
 
 def compare(figure: Figure, one: NDArray[np.float64], other: NDArray[np.float64]) -> Comparison:
-    """Compare A and B on the same pairs. One is better if the mean difference exceeds twice its standard error; single
-    values are compared directly."""
+    """Compare A and B on the same pairs. One is better if the mean difference exceeds twice its standard error;
+    single values are compared directly."""
     difference = middle(figure, other) - middle(figure, one)
     costs = np.array([figure.cost(b) - figure.cost(a) for a, b in zip(one, other, strict=True)])
     costs = costs[np.isfinite(costs)]

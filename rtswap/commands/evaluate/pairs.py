@@ -17,7 +17,7 @@ Pair = tuple[Path, Path]
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """Return the pictures in a folder, sorted by name. Raises InputError if there is no folder or no picture in it."""
+    """Return the pictures in a folder, sorted by name. Raises InputError if there is no folder or picture."""
     try:
         found = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
     except OSError as error:

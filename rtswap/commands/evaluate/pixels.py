@@ -19,7 +19,7 @@ NO_LESS = 1e-3
 
 
 def change_mask(before: Image, after: Image) -> Mask:
-    """Return 255 where a swap or cover changed pixels, with pinholes closed. rtswap changes no pixel outside its masks."""
+    """Return 255 where a swap or cover changed pixels, with pinholes closed. rtswap changes none outside masks."""
     blue, green, red = cv2.split(cv2.absdiff(before, after))
     differs = cv2.threshold(cv2.max(cv2.max(blue, green), red), 0, 255, cv2.THRESH_BINARY)[1]
     return np.asarray(cv2.morphologyEx(differs, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)), np.uint8)
@@ -59,7 +59,7 @@ def contour_band(mask: Mask) -> NDArray[np.bool_]:
 
 
 def edge_energy(image: Image, band: NDArray[np.bool_]) -> float:
-    """Return the mean squared gradient of the grey picture (Sobel, levels per pixel) in the band; NaN if it is empty."""
+    """Return the mean squared gradient of the grey picture (Sobel, levels per pixel) in the band; NaN if empty."""
     grey = _grey(image)
     across, down = (cv2.Sobel(grey, cv2.CV_32F, *way, scale=1 / 8) for way in ((1, 0), (0, 1)))
     values = (across**2 + down**2)[band]

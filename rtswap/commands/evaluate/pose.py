@@ -19,7 +19,7 @@ RIGID = [33, 133, 362, 263, 1, 4, 5, 6, 168, 195, 197, 129, 358, 98, 327, 10, 54
 
 
 def rotations(meshes: Meshes, size: tuple[int, int]) -> Rotations:
-    """Return the pose of each mesh. ``size``: (width, height) of the pictures; the focal length is the longer side."""
+    """Return the pose of each mesh. ``size``: (width, height) of the pictures; focal length: the longer side."""
     camera = np.array([[max(size), 0, size[0] / 2], [0, max(size), size[1] / 2], [0, 0, 1]], np.float64)
     return np.array([_rotation(mesh, camera) for mesh in meshes])
 

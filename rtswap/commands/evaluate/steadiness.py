@@ -30,8 +30,8 @@ def jitter(meshes: Meshes, points: Sequence[int] = EVERYWHERE, keep: NDArray[np.
 
 
 def warp_errors(before: Sequence[Image], after: Sequence[Image], keep: NDArray[np.bool_]) -> tuple[float, float]:
-    """Return for input and output the mean absolute difference, in levels, between a frame and the previous one warped
-    along the input's optical flow, over pixels swapped in both."""
+    """Return for input and output the mean absolute difference, in levels, between a frame and the previous one
+    warped along the input's optical flow, over pixels swapped in both."""
     flow_of = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)  # type: ignore[attr-defined]
     sums, count = np.zeros(2), 0
     for t in range(1, len(before)):

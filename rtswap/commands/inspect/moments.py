@@ -15,7 +15,7 @@ WORST = 3
 APART_S = 0.5
 """Two bad frames closer than this, s, count as one moment, shown by the worse."""
 DOUBTFUL, HIDDEN, TURNED = 0.95, 0.1, 20.0
-"""Thresholds for a picture: confidence or presence below; occlusion (share of the face) above; yaw (degrees) above."""
+"""Thresholds for a picture: confidence or presence below, occlusion (share of the face) and yaw (degrees) above."""
 
 Take = Callable[[int | None], Image]
 """Draws the current frame around the face of this id."""
