@@ -1,4 +1,4 @@
-"""What tells people that a picture is synthetic; the only maker of a MarkedImage."""
+"""Disclosure: label frames as synthetic. The only code that creates a MarkedImage."""
 
 from rtswap.disclosure.badge import POSITIONS, STYLES, TEXTS, Badge
 from rtswap.disclosure.stamp import NO_BADGE_NOTICE, Disclosure

@@ -1,4 +1,4 @@
-"""The visible label: a small plate at the picture's edge that says that the face is synthetic."""
+"""The visible badge: a small plate at the edge of the frame that says that the face is synthetic."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ POSITIONS = ("tl", "tc", "tr", "bl", "bc", "br")
 STYLES = ("auto", "dark", "light", "outline")
 
 ICON_PER_WIDTH = 9 / 320
-"""Height of the large letters over the frame's width: 9 px are left in a thumbnail of 320."""
+"""Height of the large letters relative to the frame's width: 9 px remain in a thumbnail of 320."""
 ICON_PER_SIDE = 0.04
-"""The same over the frame's shorter side, at least: the font's size is then 5 %, which GB 45438-2025 asks for."""
+"""Minimum relative to the frame's shorter side: the font's size is then 5 %, which GB 45438-2025 requires."""
 ICON_PER_HEIGHT = 0.12
 MIN_ICON_PX = 9
 WORDS_PER_ICON = 21 / 36
-"""Font size of the words over the height of the large letters: 21 px at 1280x720."""
+"""Font size of the words relative to the height of the large letters: 21 px at 1280x720."""
 MIN_WORD_PX = 11
-"""Below this the words cannot be read any more."""
+"""Minimum font size: below it the words are illegible."""
 MODEST, MOST = 0.28, 0.48
-"""Share of the frame's width from which the words become smaller, and from which there are none."""
+"""Shares of the frame's width above which the badge's words shrink, and above which they are left out."""
 
 MIDDLE_GREY = 118
-"""Of 0..255: the sRGB grey from which black and white have the same contrast (WCAG luminance 0.18)."""
+"""The sRGB grey 0..255 on which black and white have the same contrast (WCAG luminance 0.18)."""
 DEAD_BAND = 20
-"""Greys on either side of it that change nothing."""
+"""Grey levels on either side of it that change nothing."""
 PATIENCE = 30
-"""Frames in a row that must speak for the other style before it is taken: no flicker, whatever flashes."""
+"""Consecutive frames that must favour the other style before the badge switches: no flicker, whatever flashes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """What the label says, how it looks and where it sits. Raises ConfigError for unknown names."""
+    """Language, style and position of the badge. Raises ConfigError for unknown names."""
 
     style: str = "auto"
     position: str = "bl"
@@ -59,7 +59,8 @@ class Badge:
 
     @property
     def looks(self) -> tuple[str, ...]:
-        """What may be drawn: on bright pictures, on dark ones. The box with the large letters then stands out."""
+        """Styles to draw: for bright frames, for dark frames. The box with the large letters then has the opposite
+        shade."""
         return ("light", "dark") if self.style == "auto" else (self.style,)
 
 
@@ -68,14 +69,14 @@ class Layer:
     """``out = frame * keep / 255 + ink``, each (h, w, 3)."""
 
     ink: Image
-    """Colours, already multiplied by their opacity."""
+    """Colours, multiplied by their opacity."""
     keep: Image
     """255 = the frame shows through, 0 = covered."""
 
 
 class Patch:
-    """A badge rendered for one frame size, at (x, y). With two layers it chooses by what lies beneath: the first one
-    on bright, the second one on dark."""
+    """A badge rendered for one frame size, at (x, y). With two layers, the background selects one: the first if
+    bright, the second if dark."""
 
     def __init__(self, x: int, y: int, layers: tuple[Layer, ...]) -> None:
         self.x, self.y, self.layers = x, y, layers
@@ -90,7 +91,8 @@ class Patch:
         cv2.add(region, layer.ink, region)
 
     def _choose(self, region: Image) -> int:
-        """0 on bright, 1 on dark. The first frame decides at once, later ones need to agree for a while."""
+        """Index of the layer: 0 on bright, 1 on dark. The first frame decides at once; a switch needs ``PATIENCE``
+        frames."""
         step = max(1, region.shape[0] // 10)
         grey = float(region[::step, ::step, 1].mean())
         if self._chosen is None:
@@ -105,7 +107,7 @@ class Patch:
 
 
 def render(badge: Badge, width: int, height: int) -> Patch:
-    """The badge for frames of ``width`` x ``height`` pixels, never larger than the frame."""
+    """Render the badge for frames of ``width`` x ``height`` pixels, never larger than the frame."""
     icon_px = round(max(width * ICON_PER_WIDTH, min(width, height) * ICON_PER_SIDE))
     icon_px = max(MIN_ICON_PX, min(icon_px, round(height * ICON_PER_HEIGHT)))
     margin = min(icon_px // 2, width // 16, height // 16)
@@ -119,7 +121,7 @@ def render(badge: Badge, width: int, height: int) -> Patch:
 
 
 def _draw_fitting(badge: Badge, icon_px: int, width: int) -> list[Drawing]:
-    """The badge in each of its looks, its words as large as the frame's width allows."""
+    """Draw the badge in each style, with its words as large as the frame's width allows."""
     word_px = max(MIN_WORD_PX, round(icon_px * WORDS_PER_ICON))
     wide = draw(badge.wording, badge.looks[0], icon_px, word_px).coverage.shape[1]
     if wide > MODEST * width:

@@ -1,6 +1,6 @@
-"""How the visible label is drawn, once for each frame size. Planes are (h, w) float32.
+"""Draw the badge, once for each frame size. Planes are (h, w) float32.
 
-OpenCV 5 brings its own TrueType fonts, which hold Latin, Greek, Cyrillic, Chinese, Japanese and Korean letters.
+OpenCV 5 includes TrueType fonts with Latin, Greek, Cyrillic, Chinese, Japanese and Korean letters.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ Plane = NDArray[np.float32]
 
 BLACK, WHITE = 16.0, 255.0
 PLATE = 0.84
-"""Opacity of the plate under the words: letters keep a contrast of 10:1 over black and over white."""
+"""Opacity of the plate under the words: letters have a contrast of 10:1 over black and over white."""
 CAPITAL = 0.75
-"""Height of a capital letter over the font's size (OpenCV's sans)."""
+"""Height of a capital letter relative to the font's size (OpenCV's sans)."""
 BOLD, BOLDEST = 600, 700
 LINE = 1.22
-"""From one line to the next, over the font's size."""
+"""Line pitch relative to the font's size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +33,19 @@ class Drawing:
     coverage: Plane
     """0..1"""
     grey: Plane
-    """0..255, already multiplied by its coverage."""
+    """0..255, multiplied by the coverage."""
 
     def under(self, coverage: Plane, grey: float) -> Drawing:
-        """With a layer of one grey painted over it."""
+        """Paint a layer of one grey over the drawing."""
         rest = 1 - coverage
         return Drawing(coverage + self.coverage * rest, coverage * grey + self.grey * rest)
 
 
 def draw(wording: Wording, look: str, icon_px: int, word_px: int) -> Drawing:
-    """The label. ``icon_px``: height of the large letters, ``word_px``: font size of the words, 0 for none.
+    """Draw the badge. ``icon_px``: height of the large letters, ``word_px``: font size of the words, 0 for none.
 
-    ``dark`` and ``light`` name the plate under the words. The large letters stand on an opaque box of the other
-    shade, so that one half of the label stands out from any picture. ``outline`` has a dark box and no plate.
+    ``dark`` and ``light`` name the plate under the words. The large letters are on an opaque box of the other shade,
+    so that one half of the badge stands out from any frame. ``outline`` has a dark box and no plate.
     """
     icon = letters([wording.icon], round(icon_px / CAPITAL), BOLDEST)
     words = letters(wording.lines, word_px, BOLD) if word_px else np.zeros((0, 0), np.float32)
@@ -69,7 +69,7 @@ def draw(wording: Wording, look: str, icon_px: int, word_px: int) -> Drawing:
 
 
 def letters(lines: Sequence[str], size_px: int, weight: int) -> Plane:
-    """0..1: the lines, one below the other, with nothing around."""
+    """Coverage 0..1 of the lines, one below the other, cropped."""
     font, pitch = cv2.FontFace("sans"), round(size_px * LINE)
     page = np.zeros((size_px * 3 + pitch * (len(lines) - 1), size_px * (max(map(len, lines)) + 4)), np.uint8)
     for row, line in enumerate(lines):
@@ -83,7 +83,7 @@ def letters(lines: Sequence[str], size_px: int, weight: int) -> Plane:
 
 
 def place(plane: Plane, height: int, width: int, left: int) -> Plane:
-    """``plane`` on an empty (height, width) one, at ``left`` and half way down."""
+    """Paste ``plane`` into an empty (height, width) one, at ``left`` and centred vertically."""
     page = np.zeros((height, width), np.float32)
     top = (height - plane.shape[0]) // 2
     page[top : top + plane.shape[0], left : left + plane.shape[1]] = plane
@@ -91,7 +91,7 @@ def place(plane: Plane, height: int, width: int, left: int) -> Plane:
 
 
 def halo(words: Plane, size_px: int) -> Plane:
-    """0..1: the words, grown and softened."""
+    """The words, dilated and blurred, 0..1."""
     if not size_px:
         return words
     reach = max(1, round(size_px / 9))
@@ -100,7 +100,7 @@ def halo(words: Plane, size_px: int) -> Plane:
 
 
 def rounded_rectangle(height: int, width: int, radius: float, rim: float = 0.0) -> Plane:
-    """(height, width) 0..1: a rectangle with round corners, ``rim`` pixels smaller on each side."""
+    """A rectangle with rounded corners, (height, width) 0..1, ``rim`` pixels smaller on each side."""
     x = np.arange(width, dtype=np.float32)[None] + 0.5
     y = np.arange(height, dtype=np.float32)[:, None] + 0.5
     dx = np.abs(x - width / 2) - (width / 2 - radius)

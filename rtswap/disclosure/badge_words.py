@@ -1,7 +1,7 @@
-"""What the visible label says: two large letters, and beside them a few plain words in two lines.
+"""The text of the badge: two large letters, and a few plain words in two lines beside them.
 
-The words are those of article 50(4) of the EU's AI Act ("artificially generated or manipulated") in its official
-languages; the letters are what each language calls AI, and "AI" where that is what people say.
+The words follow article 50(4) of the EU's AI Act ("artificially generated or manipulated") in its official languages;
+the letters abbreviate AI in each language, or are "AI" where people say that.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """One language's."""
+    """The wording in one language."""
 
     icon: str
     """Legible in a thumbnail."""
@@ -51,5 +51,5 @@ TEXTS = MappingProxyType(
         "ko": Wording("AI", ("인공적으로", "생성된 얼굴")),
     }
 )
-"""Language -> what is said. The Greek letters are drawn as the Latin ones of the same shape, which the font has in
-bold; the Chinese label says "generated" in its large letters, as GB 45438-2025 asks."""
+"""Language -> wording. The Greek letters are drawn as Latin ones of the same shape, which the font has in bold; the
+Chinese label says "generated" in its large letters, as GB 45438-2025 requires."""

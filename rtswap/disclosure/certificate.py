@@ -1,7 +1,7 @@
-"""Who signs: the user's own certificate, or one made on this machine at first use.
+"""Signing identities: the user's own certificate, or one created on this machine at first use.
 
-The local one proves that a recording has not changed since rtswap signed it. It does not prove who made it: anybody
-can make one. Its subject is ``rtswap local`` on every machine, and its dates say no more than a year.
+The local certificate proves that a recording has not changed since rtswap signed it. It does not prove who made it:
+anybody can create one. Its subject is ``rtswap local`` on every machine, and its dates reveal only a year.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import platformdirs
 
 from rtswap.core.errors import ConfigError, reason
 
-if TYPE_CHECKING:  # costs 50 ms, and the default install may lack it
+if TYPE_CHECKING:  # takes 50 ms, and the default install may lack it
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # costs 50 ms, and the default install may lack it
 FILE_NAME = "signing.pem"
 SUBJECT = "rtswap local"
 YEARS = 20
-"""Without a time stamp from a third party, a signature counts no longer than its certificate."""
+"""Without a time stamp from a third party, a signature is valid only as long as its certificate."""
 MAX_BYTES = 100_000
 _INSTALL = "Install it: pip install c2pa-python"
 _PEM_KEY = "PRIVATE KEY-----"
@@ -36,26 +36,26 @@ _PEM_KEY = "PRIVATE KEY-----"
 
 @dataclass(frozen=True, slots=True)
 class SigningIdentity:
-    """A certificate chain with the key of its first certificate, both PEM, and how C2PA calls the algorithm."""
+    """A certificate chain with the key of its first certificate, both PEM, and C2PA's name of the algorithm."""
 
     chain: str
     key: str = field(repr=False)
     algorithm: str
     """``es256``, ``es384``, ``es512``, ``ps256`` or ``ed25519``."""
     local: bool = False
-    """Made by rtswap on this machine."""
+    """Created by rtswap on this machine."""
 
     @classmethod
     def from_files(cls, chain: str | Path, key: str | Path) -> SigningIdentity:
-        """The user's own. ``chain``: the signer's certificate first, then those that vouch for it.
+        """Load the user's own certificate. ``chain``: the signer's certificate first, then its issuers.
 
-        Raises ConfigError: cannot be read, no PEM, encrypted, expired, a key that does not belong to the certificate,
-        or one that others may read.
+        Raises ConfigError: unreadable, not PEM, encrypted, expired, a key that does not belong to the certificate, or
+        a key that other users can read.
         """
         chain, key = Path(chain), Path(key)
         if not _is_private(key):
-            do = f"Make it yours alone: chmod 600 {key}"
-            raise ConfigError(f"others may read the signing key {key}", expected="mode 600", do=do)
+            do = f"Run chmod 600 {key}."
+            raise ConfigError(f"other users can read the signing key {key}", expected="mode 600", do=do)
         try:
             return _check(_text(chain), _text(key), datetime.now(UTC))
         except OSError as error:
@@ -69,7 +69,7 @@ class SigningIdentity:
 
 
 def identity_path(folder: Path | None = None) -> Path:
-    """Where the local identity is kept: in the user's configuration folder."""
+    """Path of the local identity, in the user's configuration folder."""
     return (platformdirs.user_config_path("rtswap") if folder is None else folder) / FILE_NAME
 
 
@@ -79,10 +79,10 @@ def local_identity(
     on_event: Callable[[str], None] = lambda event: None,
     now: datetime | None = None,
 ) -> SigningIdentity:
-    """This machine's identity, made at first use. Raises ConfigError only where ``cryptography`` is not installed.
+    """This machine's identity, created at first use. Raises ConfigError only if ``cryptography`` is not installed.
 
-    One that is damaged, expired, or that others could read is replaced: nothing is lost, old recordings carry their
-    certificate with them. Where it cannot be kept it serves for this run. Processes that come at once share one.
+    Replaces an identity that is damaged, expired or readable by other users: nothing is lost, since recordings
+    contain their certificate. If it cannot be stored, it is valid for this run. Concurrent processes share one.
     """
     path, now = identity_path(folder), now or datetime.now(UTC)
     try:
@@ -90,19 +90,19 @@ def local_identity(
     except FileNotFoundError:
         found = _make(now)
     except (OSError, ValueError) as error:
-        on_event(f"the signing certificate {path} is replaced: {reason(error)}")
+        on_event(f"replacing the signing certificate {path}: {reason(error)}")
         found = _make(now)
         with suppress(OSError):
             path.unlink()
     try:
         return found if _store(path, found) else _load(path, now)
     except (OSError, ValueError) as error:
-        on_event(f"the signing certificate cannot be kept in {path} ({reason(error)}); it serves for this run")
+        on_event(f"cannot store the signing certificate in {path} ({reason(error)}); using it for this run")
         return found
 
 
 def forget_identity(folder: Path | None = None) -> bool:
-    """Delete the local identity; whether there was one. Raises OSError."""
+    """Delete the local identity; returns True if there was one. Raises OSError."""
     path = identity_path(folder)
     there = path.is_symlink() or path.exists()
     path.unlink(missing_ok=True)
@@ -110,21 +110,22 @@ def forget_identity(folder: Path | None = None) -> bool:
 
 
 def _load(path: Path, now: datetime) -> SigningIdentity:
-    """Raises OSError, and ValueError where it must not be used."""
+    """Load the stored identity. Raises OSError, and ValueError if it must not be used."""
     content = _text(path)
     if not _is_private(path):
-        raise ValueError("others could read its key")
+        raise ValueError("other users can read its key")
     at = content.rfind("-----BEGIN", 0, content.find(_PEM_KEY) + 1)
     if at < 0:
-        raise ValueError("it holds no key")
+        raise ValueError("it contains no key")
     found = _check(content[:at], content[at:], now)
     return SigningIdentity(found.chain, found.key, found.algorithm, local=True)
 
 
 def _store(path: Path, identity: SigningIdentity) -> bool:
-    """Write it whole, for its owner alone; False where another process was faster. Raises OSError."""
+    """Write the identity atomically, readable by its owner only; False if another process was faster. Raises
+    OSError."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # of mode 600
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # created with mode 600
     try:
         with os.fdopen(handle, "wb") as file:
             file.write((identity.chain + identity.key).encode())
@@ -146,21 +147,21 @@ def _publish(name: str, path: Path) -> bool:
 
 
 def _text(path: Path) -> str:
-    """Raises OSError, and ValueError for what cannot be PEM."""
+    """Read a PEM file. Raises OSError, and ValueError if it cannot be PEM."""
     with path.open("rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise ValueError(f"{path} is no ordinary file")
+            raise ValueError(f"{path} is not a regular file")
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise ValueError(f"{path} is too large")
     try:
         return content.decode("ascii")
     except UnicodeDecodeError:
-        raise ValueError(f"{path} is no PEM text") from None
+        raise ValueError(f"{path} is not PEM text") from None
 
 
 def _is_private(path: Path) -> bool:
-    """Can nobody but its owner read it? True where that cannot be told (Windows), or where there is nothing."""
+    """True if only its owner can read the file, if this is unknown (Windows), or if there is no file."""
     try:
         return os.name == "nt" or not path.stat().st_mode & 0o077
     except OSError:
@@ -168,7 +169,7 @@ def _is_private(path: Path) -> bool:
 
 
 def _check(chain: str, key: str, now: datetime) -> SigningIdentity:
-    """Raises ValueError with the reason, ConfigError without ``cryptography``."""
+    """Validate certificate and key. Raises ValueError with the reason, ConfigError without ``cryptography``."""
     _require_cryptography()
     from cryptography import x509
     from cryptography.exceptions import UnsupportedAlgorithm
@@ -201,7 +202,7 @@ def _algorithm(key: PrivateKeyTypes) -> str:
         return "ps256"
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return "ed25519"
-    raise ValueError("a key that C2PA does not know (P-256, P-384, P-521, RSA from 2048 bits, Ed25519)")
+    raise ValueError("a key type that C2PA does not support (P-256, P-384, P-521, RSA from 2048 bits, Ed25519)")
 
 
 def _pem(key: PrivateKeyTypes) -> str:
@@ -211,8 +212,8 @@ def _pem(key: PrivateKeyTypes) -> str:
 
 
 def _make(now: datetime) -> SigningIdentity:
-    """A small authority and a certificate from it, since C2PA's certificate profile takes none that signed itself.
-    The authority's key is gone when this returns."""
+    """Create a certificate issued by a throw-away authority, since C2PA's certificate profile rejects self-signed
+    ones. The authority's key is discarded."""
     _require_cryptography()
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.serialization import Encoding
@@ -226,7 +227,7 @@ def _make(now: datetime) -> SigningIdentity:
 def _issue(
     name: str, key: EllipticCurvePrivateKey, authority: EllipticCurvePrivateKey, year: int
 ) -> x509.Certificate:
-    """The authority's own certificate where ``key`` is its key, otherwise the signer's."""
+    """Issue a certificate: the authority's own if ``key`` is its key, otherwise the signer's."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
     from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -251,7 +252,7 @@ def _issue(
 
 
 def _name_of(common_name: str) -> x509.Name:
-    """The same on every machine."""
+    """The X.509 name, the same on every machine."""
     from cryptography import x509
     from cryptography.x509.oid import NameOID
 

@@ -1,6 +1,6 @@
-"""The mark's error correction: 24 bits and their checksum through a tail-biting convolutional code.
+"""Error correction of the watermark: 24 bits and their checksum in a tail-biting convolutional code.
 
-Constraint length 9, rate 1/4, the generators 463, 535, 733, 745 (octal) that are best at that length (free distance
+Constraint length 9, rate 1/4, the generators 463, 535, 733, 745 (octal), which are best at that length (free distance
 24; Proakis and Salehi, Digital Communications, table 8.3-2). Tail-biting: the register starts with the message's last
 bits, so that no bits are spent on a tail. Decoded with Viterbi's algorithm, twice around the message.
 """
@@ -20,11 +20,11 @@ MEMORY = 8
 CODED_BITS = BITS * len(GENERATORS)
 
 Soft = NDArray[np.float64]
-"""(160,) above 0 = rather a 0, below 0 = rather a 1; the further, the surer."""
+"""(160,) soft bits: positive = probably 0, negative = probably 1; the magnitude is the confidence."""
 
 
 def encode(message: int) -> NDArray[np.int8]:
-    """(160,) of +1 (a 0) and -1 (a 1) for a message of 24 bits."""
+    """Encode a message of 24 bits as (160,) of +1 (a 0) and -1 (a 1). Raises ValueError if it does not fit."""
     if not 0 <= message < 1 << MESSAGE_BITS:
         raise ValueError(f"a message has {MESSAGE_BITS} bits, not the value {message}")
     word = message << CHECK_BITS | checksum(message)
@@ -38,7 +38,7 @@ def encode(message: int) -> NDArray[np.int8]:
 
 
 def decode(soft: Soft) -> int | None:
-    """The message of 24 bits, or None where the checksum denies it."""
+    """Decode the message of 24 bits; None if the checksum does not match."""
     bits = _viterbi(np.asarray(soft, np.float64).reshape(BITS, len(GENERATORS)))
     word = int("".join(map(str, bits)), 2)
     message = word >> CHECK_BITS
@@ -46,12 +46,12 @@ def decode(soft: Soft) -> int | None:
 
 
 def checksum(message: int) -> int:
-    """CRC-16/CCITT-FALSE (polynomial 0x1021, start 0xFFFF) of the message's three bytes, the highest first."""
+    """CRC-16/CCITT-FALSE (polynomial 0x1021, start 0xFFFF) of the message's three bytes, big-endian."""
     return binascii.crc_hqx(message.to_bytes(MESSAGE_BITS // 8, "big"), 0xFFFF)
 
 
 def _start(bits: list[int]) -> int:
-    """The register after the message's last bits, newest highest, one place above where the next bit shifts it to."""
+    """Initial register: the message's last bits, newest highest, one place above where the next bit shifts it to."""
     register = 0
     for bit in bits[-MEMORY:]:
         register = bit << MEMORY | register >> 1
@@ -59,7 +59,7 @@ def _start(bits: list[int]) -> int:
 
 
 def _viterbi(soft: Soft) -> list[int]:
-    """The 40 bits whose code agrees best with (40, 4) soft values; around the ring twice, the middle is kept."""
+    """The 40 bits whose code best matches (40, 4) soft values; runs twice around the ring and returns the middle."""
     states = np.arange(1 << MEMORY)
     came_from = np.stack([(states << 1) & 0xFF, ((states << 1) & 0xFF) | 1])
     signs = _signs(states[None] << 1 | np.array([[0], [1]]))
@@ -82,7 +82,7 @@ def _viterbi(soft: Soft) -> list[int]:
 
 
 def _signs(registers: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(..., 4) what a register of 9 bits sends, as +1 and -1."""
+    """Output (..., 4) of 9-bit registers, as +1 and -1."""
     parity = np.zeros((*registers.shape, len(GENERATORS)), np.int64)
     for index, generator in enumerate(GENERATORS):
         for place in range(MEMORY + 1):

@@ -1,7 +1,7 @@
-"""The invisible mark and the badge on a GPU: the arithmetic of ``watermark`` and ``badge``, bit for bit.
+"""Watermark and badge on a GPU: the arithmetic of ``watermark`` and ``badge``, bit for bit.
 
-What changes from frame to frame (which blocks are busy, which of two badges stands out) stays on the device: nobody
-waits for it. The badge is chosen before the mark is in the picture, whose mean it does not change.
+State that changes from frame to frame (busy blocks, the choice of badge) stays on the GPU, without synchronisation.
+The badge is chosen before the watermark is added, which does not change the frame's mean.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ torch = load_torch()
 
 
 class GpuMarks:
-    """Both, for the frames of one stream and ``size`` (width, height). Without a payload, and in frames too small for
-    it, there is no mark; without a badge no badge."""
+    """Watermark and badge for the frames of one stream of ``size`` (width, height). No payload, or frames smaller
+    than 160 px: no watermark. No badge given: no badge."""
 
     def __init__(self, badge: Badge | None, payload: Payload | None, size: tuple[int, int], device: Device) -> None:
         marked = payload is not None and min(size) >= LEAST_SIDE
@@ -32,7 +32,7 @@ class GpuMarks:
         self.badge = GpuBadge(badge, size, device) if badge is not None else None
 
     def write(self, frame: Tensor) -> None:
-        """Into ``frame`` (H, W, 3) BGR uint8 itself."""
+        """Draw both into ``frame`` (H, W, 3) BGR uint8, in place."""
         for part in (self.watermark, self.badge):
             if part is not None:
                 part.look_at(frame)
@@ -45,18 +45,18 @@ class GpuMarks:
 
 
 class GpuWatermark:
-    """The pattern on the device, and how busy its blocks are: ``watermark_gain.Gain`` there."""
+    """The pattern on the GPU and the strength of its blocks: the counterpart of ``watermark_gain.Gain``."""
 
     def __init__(self, payload: Payload, size: tuple[int, int], device: Device) -> None:
         side = tile_side(*size)
         plane, gain = tile(payload.message(), side), Gain(*size, side)
         strengths = np.stack([np.rint(plane * strength).astype(np.int8) for strength in STRENGTHS])
         self.tiles = torch.from_numpy(strengths).to(device)
-        """(L, S, S) int8: what is added to each of B, G and R, for every strength."""
+        """(L, S, S) int8: the change of each of B, G and R, for every strength."""
         self.column_blocks, self.row_blocks = (
             torch.from_numpy(_blocks(edges)).to(device) for edges in (gain.x, gain.y)
         )
-        """For every column and row of the frame the block in which it lies."""
+        """Index of the block of every column and row of the frame."""
         self.levels = torch.zeros((len(gain.y) - 1, len(gain.x) - 1), dtype=torch.uint8, device=device)
         self._columns, self._rows = (
             torch.from_numpy(_samples(length, count)).to(device)
@@ -65,12 +65,12 @@ class GpuWatermark:
         self.next_levels = Captured(_next_levels, 2, on_gpu=device.type == "cuda")
 
     def look_at(self, frame: Tensor) -> None:
-        """Find the busy blocks anew."""
+        """Update the strength of each block."""
         self.levels.copy_(self.next_levels(frame[self._rows[:, None], self._columns, 1], self.levels))
 
 
 class GpuBadge:
-    """The badge's looks on the device, and which is shown: ``badge.Patch`` there."""
+    """The badge's styles on the GPU, and the selected one: the counterpart of ``badge.Patch``."""
 
     def __init__(self, badge: Badge, size: tuple[int, int], device: Device) -> None:
         patch = render(badge, *size)
@@ -86,7 +86,7 @@ class GpuBadge:
         self.next_choice = Captured(_next_choice, 3, on_gpu=device.type == "cuda")
 
     def look_at(self, frame: Tensor) -> None:
-        """Choose by what lies beneath. The first frame decides at once."""
+        """Select the style by the background. The first frame decides at once."""
         if len(self.inks) == 1:
             return
         (x, y), (height, width) = self.corner, self.inks.shape[1:3]
@@ -102,7 +102,7 @@ class GpuBadge:
 
 
 def write_plain(frame: Tensor, watermark: GpuWatermark | None, badge: GpuBadge | None) -> None:
-    """In plain torch. The mark first: the badge is not to be seen through it."""
+    """Draw with plain torch operations. The watermark first, so that it does not show through the badge."""
     if watermark is not None:
         height, width = frame.shape[:2]
         side = watermark.tiles.shape[1]
@@ -119,7 +119,7 @@ def write_plain(frame: Tensor, watermark: GpuWatermark | None, badge: GpuBadge |
 
 
 def _next_levels(samples: Tensor, last: Tensor) -> Tensor:
-    """(rows, columns) of blocks, from every sample's green and the levels of the frame before."""
+    """Levels of the blocks (rows, columns), from the green channel of every sample and the previous levels."""
     green = samples.float()[None, None]
     around = torch.nn.functional.pad(green, (1, 1, 1, 1), mode="reflect")
     curved = (
@@ -138,7 +138,7 @@ def _next_levels(samples: Tensor, last: Tensor) -> Tensor:
 
 
 def _next_choice(beneath: Tensor, chosen: Tensor, against: Tensor) -> tuple[Tensor, Tensor]:
-    """Which look is shown from now on, and for how many frames in a row the other would have been better."""
+    """The style to show from now on, and the number of consecutive frames that favour the other."""
     grey = beneath.double().mean()
     dark = (grey < MIDDLE_GREY).int()
     other = ((grey - MIDDLE_GREY).abs() > DEAD_BAND) & (dark != chosen)
@@ -148,10 +148,10 @@ def _next_choice(beneath: Tensor, chosen: Tensor, against: Tensor) -> tuple[Tens
 
 
 def _blocks(edges: Sequence[int]) -> NDArray[np.int64]:
-    """For every pixel the block in which it lies."""
+    """Index of the block of every pixel."""
     return np.asarray(np.repeat(np.arange(len(edges) - 1), np.diff(edges)), np.int64)
 
 
 def _samples(length: int, count: int) -> NDArray[np.int64]:
-    """The pixels that OpenCV's INTER_NEAREST takes of ``length`` to make ``count``."""
+    """The ``count`` of ``length`` pixels that OpenCV's INTER_NEAREST samples."""
     return np.asarray(np.minimum(np.floor(np.arange(count) * (length / count)), length - 1), np.int64)

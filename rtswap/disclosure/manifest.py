@@ -1,10 +1,10 @@
-"""C2PA manifests: signed statements in recorded files, saying that a face in them is synthetic. Signing and reading.
+"""Sign and read C2PA manifests: signed statements in recorded files that a face in them is synthetic.
 
-C2PA (c2pa.org) is what platforms and browsers read. rtswap states in it what was done, by which version, and to which
-input by its hash; no name, no path, no time, no thumbnail, no photo. MP4, MOV, JPEG, PNG, WebP and TIFF carry it
-inside. Matroska and BMP have no place for one: it lies beside them, ``clip.c2pa`` for ``clip.mkv``.
+Platforms and browsers read C2PA (c2pa.org). rtswap states what was done, by which version, and the hash of the input;
+no name, path, time, thumbnail or photo. MP4, MOV, JPEG, PNG, WebP and TIFF embed the manifest. Matroska and BMP
+cannot, so it is stored beside them: ``clip.c2pa`` for ``clip.mkv``.
 
-No network is used, neither for signing (no time stamp) nor for reading (no remote manifest, no revocation list).
+No network access, neither for signing (no time stamp) nor for reading (no remote manifest, no revocation list).
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ MEDIA_TYPES = MappingProxyType(
         ".bmp": "image/bmp",
     }
 )
-"""What rtswap records to."""
+"""Formats that rtswap records."""
 BESIDE = (".mkv", ".webm", ".bmp")
-"""Formats that cannot carry a manifest."""
+"""Formats that cannot contain a manifest."""
 MAX_SIDECAR = 16 * 1024 * 1024
 _PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b55"
@@ -69,21 +69,23 @@ _SETTINGS = {
 
 
 def sidecar_of(path: Path) -> Path:
-    """Where the manifest of a file lies that cannot carry it."""
+    """Path of the manifest of a file that cannot contain it."""
     return path.with_suffix(".c2pa")
 
 
 def sign_file(path: Path, facts: ManifestFacts, identity: SigningIdentity) -> None:
-    """Sign a finished recording. Raises OutputError; the file is then as it was, whole and unsigned.
+    """Sign a finished recording. Raises OutputError; the file then stays complete and unsigned.
 
-    The signed file is written beside it, forced to the disk and renamed. It takes as much room again meanwhile, and
-    about as long as copying it.
+    Writes the signed file beside it, syncs it to disk and renames it. Needs the same space again meanwhile, and about
+    the time of a copy.
     """
     path = path.resolve()
     suffix = path.suffix.lower()
     if suffix not in MEDIA_TYPES:
         raise OutputError(
-            f"{path} was not signed", expected=f"a file ending in {', '.join(MEDIA_TYPES)}", got=suffix or "no ending"
+            f"cannot sign {path}",
+            expected=f"a file name ending in {', '.join(MEDIA_TYPES)}",
+            got=suffix or "no ending",
         )
     try:
         if suffix in BESIDE:
@@ -94,12 +96,12 @@ def sign_file(path: Path, facts: ManifestFacts, identity: SigningIdentity) -> No
                 _sign(recording, file, facts, identity, MEDIA_TYPES[suffix])
     except (OSError, ValueError, _SigningFailed) as error:
         raise OutputError(
-            f"{path} was not signed", got=reason(error), do="The recording itself is whole, without a manifest."
+            f"cannot sign {path}", got=reason(error), do="The recording is complete, without a manifest."
         ) from None
 
 
 def facts_of(version: str, input: Path | None, *, badge: bool = True, watermark: bool = True) -> ManifestFacts:
-    """Of a recording with a swapped face. ``input``: the file it was made from, read whole for its hash; None for
+    """Facts of a recording with a swapped face. ``input``: the input file, read completely for its hash; None for
     cameras and streams."""
     digest = hash_input(input) if input is not None else ""
     media_type = MEDIA_TYPES.get(input.suffix.lower(), "") if input is not None else ""
@@ -107,22 +109,22 @@ def facts_of(version: str, input: Path | None, *, badge: bool = True, watermark:
 
 
 def check_identity(identity: SigningIdentity) -> None:
-    """Sign a tiny picture in memory, so that a certificate that C2PA refuses is known before anything is recorded.
-    Raises ConfigError. A few milliseconds."""
+    """Sign a tiny image in memory, to detect a certificate that C2PA rejects before recording starts. Raises
+    ConfigError. Takes a few milliseconds."""
     try:
         _sign(io.BytesIO(_PIXEL), io.BytesIO(), ManifestFacts(""), identity, "image/png")
     except (OSError, ValueError, _SigningFailed) as error:
         raise ConfigError(
             "C2PA does not accept the signing certificate",
-            expected="a chain as its certificate profile asks (docs/verify.md)",
+            expected="a chain that meets its certificate profile (docs/verify.md)",
             got=reason(error),
         ) from None
 
 
 def read_manifest(path: Path, *, anchors: str = "") -> ManifestReport | None:
-    """The manifest in the file, or beside it; None where there is none. Raises InputError where it cannot be read.
+    """Read the manifest in the file, or beside it; None if there is none. Raises InputError if it cannot be read.
 
-    The whole file is read, for its hash. ``anchors``: PEM certificates; a signer that one of them vouches for is
+    Reads the complete file for its hash. ``anchors``: PEM certificates; a signer that one of them vouches for is
     ``trusted``.
     """
     c2pa = _c2pa()
@@ -139,7 +141,7 @@ def read_manifest(path: Path, *, anchors: str = "") -> ManifestReport | None:
             manifest = _bytes_of(beside)
             return _read(c2pa, settings, file, MEDIA_TYPES.get(path.suffix.lower(), "image/bmp"), manifest)
     except (OSError, ValueError, c2pa.C2paError) as error:
-        do = "The file is damaged, or no file with a manifest."
+        do = "The file is damaged, or its format cannot contain a manifest."
         raise InputError(f"cannot read the manifest of {path}", got=reason(error), do=do) from None
 
 
@@ -169,7 +171,7 @@ def _sign(
     *,
     embed: bool = True,
 ) -> bytes:
-    """Write the recording with its manifest to ``output``; the manifest. Raises OSError, _SigningFailed."""
+    """Write the recording with its manifest to ``output``; returns the manifest. Raises OSError, _SigningFailed."""
     c2pa = _c2pa()
     with StreamGuard() as guard:
         try:
@@ -190,12 +192,12 @@ def _sign(
 
 
 class _SigningFailed(Exception):
-    """c2pa's own reason, so that its package is needed in no other place."""
+    """The reason reported by c2pa, so that only this module needs its package."""
 
 
 @contextmanager
 def _replace_file(path: Path, *, like: Path) -> Iterator[IO[bytes]]:
-    """A file that becomes ``path`` when all went well, with the rights of ``like``, and is gone otherwise."""
+    """A temporary file that replaces ``path`` on success, with the permissions of ``like``; deleted otherwise."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.signing", suffix=path.suffix)
     try:
         with os.fdopen(handle, "w+b") as file:
@@ -219,7 +221,7 @@ def _bytes_of(sidecar: Path) -> bytes:
 
 
 def _c2pa() -> ModuleType:
-    """The package, loaded when it is first needed: 0.25 s. Raises RtswapError where it is missing."""
+    """Import c2pa on first use: 0.25 s. Raises RtswapError if it is missing."""
     try:
         import c2pa  # type: ignore[import-untyped]
     except (ImportError, OSError, RuntimeError) as error:  # the last two: its library does not load on this machine

@@ -1,4 +1,4 @@
-"""What a manifest says of a recording: what was done, by which program, to which input. Nothing of who did it."""
+"""The content of a manifest: what was done, by which program, to which input. Nothing about who did it."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ _HASH_NAME = "ni:///sha-256;"
 
 @dataclass(frozen=True, slots=True)
 class ManifestFacts:
-    """What is stated. No names, no paths, no times, nothing of the source photo."""
+    """The statements of a manifest. No names, no paths, no times, nothing of the source photo."""
 
     version: str
-    """rtswap's."""
+    """Version of rtswap."""
     input_sha256: str = ""
-    """Hex, of the input file (``hash_input``). Empty for cameras and streams, of which nothing is left to compare."""
+    """Hex digest of the input file (``hash_input``). Empty for cameras and streams, which leave nothing to
+    compare."""
     input_format: str = ""
-    """Its media type, such as ``video/mp4``."""
+    """Media type of the input, such as ``video/mp4``."""
     generated: bool = False
-    """Everything in the picture is synthetic, not the face alone."""
+    """The complete frame is synthetic, not only the face."""
     badge: bool = True
     """The visible label is drawn."""
     watermark: bool = True
@@ -37,7 +38,7 @@ class ManifestFacts:
 
 
 def hash_input(path: Path) -> str:
-    """SHA-256 of the file in hex; empty where it cannot be read, for then nothing can be said of it."""
+    """SHA-256 of the file in hex; empty if it cannot be read."""
     try:
         return sha256_of(path)
     except OSError:
@@ -45,8 +46,8 @@ def hash_input(path: Path) -> str:
 
 
 def definition(facts: ManifestFacts) -> dict[str, Any]:
-    """The manifest as c2pa's Builder takes it. The actions stand in the order in which they happened; C2PA wants
-    the first to be ``opened``, naming the input, or ``created``."""
+    """The manifest in the form that c2pa's Builder takes. Actions are in chronological order; C2PA requires the first
+    to be ``opened``, naming the input, or ``created``."""
     agent = {"name": PROGRAM, "version": facts.version}
     change = {
         "softwareAgent": agent,
@@ -68,7 +69,7 @@ def definition(facts: ManifestFacts) -> dict[str, Any]:
 
 
 def hash_in(instance_id: str) -> str:
-    """The hash, in hex, that ``_ingredient`` wrote; empty for names of another kind."""
+    """The hash, in hex, that ``_ingredient`` wrote; empty for other names."""
     if not instance_id.startswith(_HASH_NAME):
         return ""
     text = instance_id.removeprefix(_HASH_NAME)
@@ -79,7 +80,7 @@ def hash_in(instance_id: str) -> str:
 
 
 def _ingredient(facts: ManifestFacts) -> dict[str, Any]:
-    """The input by its hash alone: its own manifest, thumbnail and name are not carried over."""
+    """The input, identified only by its hash: its own manifest, thumbnail and name are not copied."""
     named = base64.urlsafe_b64encode(bytes.fromhex(facts.input_sha256)).decode().rstrip("=")
     found = {
         "label": _INPUT,

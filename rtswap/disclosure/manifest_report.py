@@ -1,4 +1,4 @@
-"""What was found in a file's manifest, for people and programs. Everything in it was written by strangers."""
+"""The report on a file's manifest, for people and programs. Its content is untrusted."""
 
 from __future__ import annotations
 
@@ -10,39 +10,40 @@ from rtswap.disclosure.manifest_content import PROGRAM, hash_in
 
 UNTRUSTED = "signingCredential.untrusted"
 _MOST = 20
-"""Entries of a kind that are reported."""
+"""Maximum number of entries of a kind."""
 _LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True)
 class ManifestReport:
-    """One file's manifest.
+    """A file's manifest.
 
-    ``state``: ``valid``, the file is as it was signed, whoever that was; ``trusted``, and the signer's certificate
-    comes from a list of trusted ones; ``invalid``, the file, the manifest or the signature was changed.
+    ``state``: ``valid``, the file is unchanged since it was signed, by anyone; ``trusted``, valid and signed with a
+    certificate issued by a trusted authority; ``invalid``, the file, the manifest or the signature was changed.
     """
 
     state: str
     by_rtswap: bool
-    """It says that rtswap made the file. Anybody can write that; where the state is invalid it says nothing."""
+    """It names rtswap as the program. Anybody can write that; if the state is invalid it means nothing."""
     earlier: bool
-    """rtswap's is not the last manifest: another program changed the file after it and signed it again."""
+    """rtswap's manifest is not the last: another program changed the file later and signed it again."""
     generator: str
     """``rtswap 0.1.0``"""
     source_types: tuple[str, ...]
-    """IPTC's words, such as ``compositeWithTrainedAlgorithmicMedia``."""
+    """IPTC terms, such as ``compositeWithTrainedAlgorithmicMedia``."""
     actions: tuple[str, ...]
     """``c2pa.edited``, ..."""
     input_sha256: str
-    """Of the file that was the input; empty where none is named."""
+    """Hash of the input file; empty if none is named."""
     signer: str
-    """The name in the certificate; ``rtswap local`` for one that rtswap made itself."""
+    """The name in the certificate; ``rtswap local`` for one created by rtswap."""
     serial: str
-    """The certificate's number: equal for recordings signed on the same machine."""
+    """The certificate's serial number: equal for recordings signed on the same machine."""
     problems: tuple[str, ...]
-    """C2PA's codes, such as ``assertion.bmffHash.mismatch``. An untrusted signer is no problem, see ``state``."""
+    """C2PA's status codes, such as ``assertion.bmffHash.mismatch``. An untrusted signer is not listed, see
+    ``state``."""
     sidecar: bool
-    """It lies in a file of its own beside the recording."""
+    """True if the manifest is a separate file beside the recording."""
 
     @property
     def holds(self) -> bool:
@@ -50,7 +51,7 @@ class ManifestReport:
 
 
 def report_of(store: object, *, sidecar: bool) -> ManifestReport:
-    """From the JSON of c2pa's Reader, of which nothing is believed to be of the right type."""
+    """Parse the JSON of c2pa's Reader without trusting its types."""
     root = _dict(store)
     manifests = _dict(root.get("manifests"))
     active = _dict(manifests.get(_text(root.get("active_manifest"))))
@@ -107,5 +108,5 @@ def _list(value: object) -> list[Any]:
 
 
 def _text(value: object) -> str:
-    """A line that can be printed: a stranger's text must not steer the terminal."""
+    """Printable text only: untrusted text must not control the terminal."""
     return "".join(c if c.isprintable() else "?" for c in value[:_LONGEST]) if isinstance(value, str) else ""

@@ -1,5 +1,5 @@
-"""What c2pa reads from and writes to. It calls back from native code and swallows what goes wrong there: an error of
-the disk becomes "unknown", and a Ctrl-C a wrong position in the file."""
+"""File objects for c2pa. It calls back from native code and hides errors there: a disk error becomes "unknown", and a
+Ctrl-C a wrong position in the file."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 
 
 class StreamGuard:
-    """Around one call of c2pa: keeps the disk's error, and holds Ctrl-C and SIGTERM back until the call has ended,
-    which they make it do at once."""
+    """Guards one call of c2pa: stores a disk error, and delays Ctrl-C and SIGTERM until the call has ended, which
+    they make end at once."""
 
     def __init__(self) -> None:
         self.error: OSError | None = None
@@ -20,7 +20,7 @@ class StreamGuard:
         self._caught = 0
 
     def __enter__(self) -> StreamGuard:
-        if threading.current_thread() is threading.main_thread():  # no other thread is interrupted
+        if threading.current_thread() is threading.main_thread():  # other threads receive no signals
             for number in (signal.SIGINT, signal.SIGTERM):
                 handler = signal.getsignal(number)
                 if callable(handler) and not isinstance(handler, signal.Handlers):
@@ -35,7 +35,7 @@ class StreamGuard:
             self._handlers[self._caught](self._caught, None)
 
     def check(self) -> None:
-        """Raises OSError where the call is to end."""
+        """Raises OSError if the call is to end."""
         if self._caught:
             raise OSError("interrupted")
 
@@ -50,11 +50,11 @@ class GuardedFile:
         self._file, self._guard = file, guard
 
     def write(self, data: bytes) -> int:
-        """Raises OSError, as the others do."""
+        """Write ``data``; returns the number of bytes. Raises OSError, like the other methods."""
         return self._transfer(self._file.write, data)
 
     def readinto(self, buffer: Any) -> int:
-        """How many bytes were read; 0 at the end."""
+        """Read into ``buffer``; returns the number of bytes, 0 at the end."""
         return self._transfer(self._file.readinto, buffer)
 
     def _transfer(self, call: Callable[[Any], int], data: Any) -> int:
@@ -66,48 +66,48 @@ class GuardedFile:
             raise
 
     def read(self, size: int = -1) -> bytes:
-        """For form's sake: c2pa takes ``readinto``."""
+        """Required by the interface; c2pa calls ``readinto``."""
         self._guard.check()
         return bytes(self._file.read(size))
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """The new position."""
+        """Seek; returns the new position."""
         self._guard.check()
         return int(self._file.seek(offset, whence))
 
     def tell(self) -> int:
-        """The position."""
+        """Return the position."""
         return int(self._file.tell())
 
     def flush(self) -> None:
-        """To the operating system."""
+        """Flush to the operating system."""
         self._file.flush()
 
 
 class NullFile:
-    """Takes the copy that c2pa writes even where the manifest is not to be in it."""
+    """Discards the copy that c2pa writes even if the manifest is not embedded."""
 
     def __init__(self) -> None:
         self._at = self._end = 0
 
     def write(self, data: bytes) -> int:
-        """Forgets it."""
+        """Discard ``data``; returns its length."""
         self._at += len(data)
         self._end = max(self._end, self._at)
         return len(data)
 
     def readinto(self, _: Any) -> int:
-        """Nothing is there to be read."""
+        """Always at the end: returns 0."""
         return 0
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """The new position."""
+        """Seek; returns the new position."""
         self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._end}[whence]
         return self._at
 
     def tell(self) -> int:
-        """The position."""
+        """Return the position."""
         return self._at
 
     def flush(self) -> None:
-        """Nothing is kept."""
+        """Do nothing."""

@@ -1,4 +1,4 @@
-"""Mark and badge by one Triton kernel: each pixel of the frame is read once and written once."""
+"""Draw watermark and badge with one Triton kernel that reads and writes each pixel of the frame once."""
 
 # mypy: ignore-errors
 from __future__ import annotations
@@ -13,7 +13,7 @@ from rtswap.gpu.resample import Tensor
 from rtswap.gpu.triton_pixels import byte, grid, pixel, rounded
 
 TILE = 64, 8
-"""Pixels across and down of a program; powers of two."""
+"""Pixels across and down per program; powers of two."""
 
 
 @triton.jit
@@ -23,7 +23,7 @@ def write(
     inks, keeps, chosen, plate_x, plate_y, plate_w, plate_h,
     MARKED: tl.constexpr, BADGED: tl.constexpr, TX: tl.constexpr, TY: tl.constexpr,
 ):  # fmt: skip
-    """Both into the frame, in place: a program per tile."""
+    """Draw both into the frame, in place: one program per tile."""
     x = tl.program_id(0) * TX + tl.arange(0, TX)[None, :]
     y = tl.program_id(1) * TY + tl.arange(0, TY)[:, None]
     inside = (x < width) & (y < height)
@@ -52,7 +52,7 @@ def write(
 def write_marks(
     frame: Tensor, watermark: GpuWatermark | None, badge: GpuBadge | None, tile: tuple[int, int] = TILE
 ) -> None:
-    """As ``gpu.write_plain``."""
+    """Same as ``gpu.write_plain``."""
     if watermark is None and badge is None:
         return
     height, width = frame.shape[:2]
@@ -69,14 +69,14 @@ def write_marks(
 
 
 def _of_watermark(mark: GpuWatermark | None, frame: Tensor) -> tuple[Any, ...]:
-    """Tiles and their side, levels and their columns, block of each column and of each row."""
+    """Kernel arguments: tiles and their side, levels and their columns, block of each column and of each row."""
     if mark is None:
         return frame, 1, frame, 1, frame, frame
     return mark.tiles, mark.tiles.shape[1], mark.levels, mark.levels.shape[1], mark.column_blocks, mark.row_blocks
 
 
 def _of_badge(badge: GpuBadge | None, frame: Tensor) -> tuple[Any, ...]:
-    """Inks, keeps, which one, then x, y, width and height."""
+    """Kernel arguments: inks, keeps, the selected style, then x, y, width and height."""
     if badge is None:
         return frame, frame, frame, 0, 0, 0, 0
     height, width = badge.inks.shape[1:3]

@@ -1,4 +1,4 @@
-"""What was found: windows become spans, and spans with the manifest a verdict. No pixels, no files."""
+"""Combine window readings into spans, and spans with the manifest into a verdict. No pixels, no files."""
 
 from __future__ import annotations
 
@@ -13,57 +13,58 @@ from rtswap.disclosure.watermark_reader import Reading
 
 
 class MarkReader(Protocol):
-    """What reads the invisible mark, such as ``rtswap.disclosure.watermark_reader.WatermarkReader``. One per file."""
+    """Reads the watermark, as ``rtswap.disclosure.watermark_reader.WatermarkReader``. One per file."""
 
     def add(self, image: Image, time_s: float) -> list[Reading]:
-        """The windows completed by this frame, (H, W, 3) BGR uint8."""
+        """Add a frame (H, W, 3) BGR uint8; returns the windows that it completes."""
         ...
 
     def finish(self) -> list[Reading]:
-        """The last, shorter window."""
+        """Return the last, shorter window."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of time in which every window carries the mark."""
+    """A period in which every window has the watermark."""
 
     from_s: float
     to_s: float
     windows: int
     score: float
-    """Of its clearest window, in standard deviations."""
+    """Score of its clearest window, in standard deviations."""
     payload: Payload | None
-    """What the mark says; None where it is there but too weak to be read."""
+    """The decoded payload; None if the watermark is too weak to decode."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is known of one file. ``marked`` False is no proof that it is genuine: marks can be lost or removed."""
+    """The result for one file. ``marked`` False does not prove that it is genuine: marks can be lost or removed."""
 
     name: str
-    """The file's path, or its address without passwords."""
+    """Path of the file, or its address without passwords."""
     spans: tuple[Span, ...]
-    """Where the invisible mark is, in order."""
+    """Periods with the watermark, in order."""
     windows: int
-    """Looked at."""
+    """Number of windows analysed."""
     frames: int
     seconds: float
-    """From the first frame to the end of the last window."""
+    """Seconds from the first frame to the end of the last window."""
     false_positive: float
-    """The chance, at most, that some window of an unmarked file of this length scores as high as the best here."""
+    """Upper bound on the probability that a window of an unmarked file of this length reaches the best score
+    found."""
     manifest: ManifestReport | None
     notes: tuple[str, ...] = ()
-    """What could not be looked at, and why."""
+    """What could not be analysed, and why."""
 
     @property
     def marked(self) -> bool:
-        """The invisible mark was found, or a manifest of rtswap that fits the file."""
+        """True if the watermark was found, or a manifest of rtswap that matches the file."""
         return bool(self.spans) or self.has_manifest
 
     @property
     def has_manifest(self) -> bool:
-        """One that says rtswap, and holds."""
+        """True for a valid manifest that names rtswap."""
         return self.manifest is not None and self.manifest.by_rtswap and self.manifest.holds
 
     @property
@@ -72,13 +73,13 @@ class Verdict:
 
     @property
     def payload(self) -> Payload | None:
-        """What the clearest span that can be read says."""
+        """Payload of the clearest span that could be decoded."""
         read = [span for span in self.spans if span.payload is not None]
         return max(read, key=lambda span: span.score).payload if read else None
 
 
 def spans_of(readings: Sequence[Reading]) -> tuple[Span, ...]:
-    """Neighbouring windows with the mark become one span, unless they say different things."""
+    """Merge adjacent windows with the watermark into spans, unless their payloads differ."""
     spans: list[Span] = []
     previous: Reading | None = None
     for reading in readings:
@@ -91,14 +92,14 @@ def spans_of(readings: Sequence[Reading]) -> tuple[Span, ...]:
 
 
 def chance(readings: Sequence[Reading]) -> float:
-    """Of the best window's score somewhere in as many unmarked ones (Boole's inequality); 1 for none."""
+    """Probability of the best score in as many unmarked windows (Boole's inequality); 1 for none."""
     if not readings:
         return 1.0
     return min(1.0, min(reading.false_positive for reading in readings) * len(readings))
 
 
 def _joined(before: Span, after: Span) -> Span | None:
-    """None where they say different things, or where time ran backwards."""
+    """Merge two spans; None if their payloads differ, or if time ran backwards."""
     said = {payload for payload in (before.payload, after.payload) if payload is not None}
     if len(said) > 1 or after.from_s < before.to_s:
         return None

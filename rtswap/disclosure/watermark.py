@@ -1,6 +1,6 @@
-"""The invisible mark: a weak pattern over the whole frame that says that a face in it is synthetic.
+"""The invisible watermark: a weak pattern over the complete frame that marks a face in it as synthetic.
 
-Keyless and public: docs/watermark.md says all that a reader must know, ``reading.py`` is one.
+Keyless and public: docs/watermark.md specifies everything that a reader needs; ``watermark_reader.py`` is one.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from rtswap.disclosure.watermark_gain import Gain
 from rtswap.disclosure.watermark_pattern import tile, tile_side
 
 LEAST_SIDE = 160
-"""Frames with a shorter side pass unchanged."""
+"""Frames with a shorter side stay unmarked."""
 STRENGTHS = (0.7, 1.3, 1.95)
-"""Standard deviations of the pattern, in levels of 255: on plain, on textured and on busy places."""
+"""Standard deviations of the pattern, in levels of 255: in plain, textured and busy areas."""
 
 
 class Kind(IntEnum):
-    """What is synthetic in the picture."""
+    """What is synthetic in the frame."""
 
     SWAPPED_FACE = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """All that the mark says: 24 bits, nothing about the user. Raises ValueError for what does not fit."""
+    """Content of the watermark: 24 bits, nothing about the user. Raises ValueError for values out of range."""
 
     version: tuple[int, int]
-    """rtswap's major (0..15) and minor (0..255)."""
+    """Major (0..15) and minor (0..255) version of rtswap."""
     kind: Kind = Kind.SWAPPED_FACE
     month: int = 0
     """Months since January 2026, 0..255."""
@@ -41,9 +41,9 @@ class Payload:
     def __post_init__(self) -> None:
         for name, value, most in (("major", self.version[0], 15), ("minor", self.version[1], 255)):
             if not 0 <= value <= most:
-                raise ValueError(f"the mark has room for a {name} version of 0..{most}, not {value}")
+                raise ValueError(f"the {name} version must be 0..{most}, not {value}")
         if not 0 <= self.month <= 255:
-            raise ValueError(f"the mark has room for 0..255 months since January 2026, not {self.month}")
+            raise ValueError(f"the month must be 0..255 since January 2026, not {self.month}")
 
     def message(self) -> int:
         """24 bits, highest first: major (4), minor (8), kind (4), month (8)."""
@@ -52,7 +52,7 @@ class Payload:
 
     @classmethod
     def from_message(cls, message: int) -> Payload | None:
-        """None for a kind that this version does not know."""
+        """Decode 24 bits; None for a kind that this version does not know."""
         kind = message >> 8 & 15
         if kind not in Kind.__members__.values():
             return None
@@ -60,20 +60,19 @@ class Payload:
 
 
 class Watermark:
-    """Embeds one payload. One per stream: it keeps the pattern as made for the last frame."""
+    """Embeds one payload. One per stream: it caches the pattern for the last frame's size."""
 
     def __init__(self, payload: Payload) -> None:
         self.payload = payload
         self._pattern: _Pattern | None = None
 
     def embed(self, image: Image) -> None:
-        """Write the mark into ``image`` itself, (H, W, 3) BGR. One smaller than 160 px passes unchanged.
+        """Add the watermark to ``image`` (H, W, 3) BGR, in place. Frames smaller than 160 px stay unchanged.
 
-        The same delta on B, G and R changes luminance alone. The same pictures give the same marked pictures.
-        Raises ValueError for another layout.
+        The same change of B, G and R affects only luminance. Deterministic. Raises ValueError for another layout.
         """
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.flags.writeable:
-            raise ValueError(f"expected a writeable (H, W, 3) uint8 picture, got {image.shape} {image.dtype}")
+            raise ValueError(f"expected a writeable (H, W, 3) uint8 image, got {image.shape} {image.dtype}")
         size = image.shape[1], image.shape[0]
         if min(size) < LEAST_SIDE:
             return
@@ -88,9 +87,9 @@ class Watermark:
 
 
 class _Pattern:
-    """The pattern for frames of one size, in two planes as large as the frame: what it adds and what it takes away.
+    """The pattern for frames of one size, as two full-size planes: its positive and its negative part.
 
-    The planes are written when they are made, and later only in the blocks whose strength changes.
+    Both are filled once; later only blocks whose strength changes are rewritten.
     """
 
     def __init__(self, payload: Payload, size: tuple[int, int]) -> None:
@@ -106,7 +105,7 @@ class _Pattern:
         self._gain = Gain(width, height, self._side)
 
     def add_to(self, image: Image) -> None:
-        """Saturating: black and white stay within 0..255."""
+        """Add the pattern with saturation: values stay within 0..255."""
         for level, top, bottom, left, right in self._gain.changes(image):
             y, x = top % self._side, left % self._side
             for plane, part in zip((self._more, self._less), self._tiles[level], strict=True):
@@ -116,11 +115,11 @@ class _Pattern:
 
 
 def _three(plane: NDArray[np.int8]) -> Image:
-    """The same on each channel."""
+    """Repeat a plane on three channels."""
     return np.repeat(plane.astype(np.uint8)[..., None], 3, axis=2)
 
 
 def _opencv_can_write(image: Image) -> bool:
-    """Rows may lie apart, pixels may not."""
+    """Rows may be strided, pixels must be contiguous."""
     rows, pixels, channels = image.strides
     return channels == 1 and pixels == 3 and rows >= 3 * image.shape[1]

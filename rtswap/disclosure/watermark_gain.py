@@ -1,4 +1,4 @@
-"""Where the mark may be stronger: texture hides it, and is also what it must stand out from."""
+"""Where the watermark may be stronger: texture hides it, and texture is also the noise that it must exceed."""
 
 from __future__ import annotations
 
@@ -13,21 +13,20 @@ from rtswap.core.types import Image
 BLOCKS, SAMPLES = 4, 8
 """Blocks per tile and samples per block, each way: 64 px and 8 px in a frame of 1280x720."""
 BUSY = (20.0, 40.0)
-"""What the Laplacian of the samples must exceed to count, for each level above the weakest: of 255."""
+"""Limits of the samples' Laplacian, of 255, above which a sample counts, for each level above the weakest."""
 ENTER, STAY = 0.65, 0.4
-"""Share of a block's samples that must count for it to take a level, and to keep it: a block near the limit does not
-flicker."""
+"""Share of a block's samples that must count to enter a level, and to keep it: hysteresis against flicker."""
 
 
 Block = tuple[int, int, int, int, int]
-"""Level, top, bottom, left, right in pixels. None reaches over a tile's edge."""
+"""Level, top, bottom, left, right in pixels. Blocks do not cross the edge of a tile."""
 
 
 class Gain:
-    """The levels of a stream of frames of one size, block by block: 0 everywhere before the first.
+    """Tracks the level of each block in a stream of frames of one size; 0 everywhere before the first.
 
-    ``x`` and ``y``: where blocks begin, and the frame's width and height. ``samples``: how many pixels are looked at,
-    across and down.
+    ``x`` and ``y``: where blocks begin, and the frame's width and height. ``samples``: number of samples across and
+    down.
     """
 
     def __init__(self, width: int, height: int, tile_px: int) -> None:
@@ -37,7 +36,7 @@ class Gain:
         self._levels = np.zeros((len(self.y) - 1, len(self.x) - 1), np.uint8)
 
     def changes(self, image: Image) -> list[Block]:
-        """The blocks whose level is another one than in the last frame."""
+        """Update the levels; returns the blocks whose level changed."""
         samples = cv2.resize(image, self.samples, interpolation=cv2.INTER_NEAREST)
         levels = self._next(cv2.extractChannel(samples, 1))
         rows, columns = (places.tolist() for places in np.nonzero(levels != self._levels))
@@ -49,7 +48,7 @@ class Gain:
         ]
 
     def _next(self, green: cv2.typing.MatLike) -> NDArray[np.uint8]:
-        """The share of each block's samples that count, against what the block has been so far."""
+        """New levels from the share of each block's samples that count, and the previous level."""
         rows, columns = self._levels.shape
         curved = cv2.convertScaleAbs(cv2.Laplacian(green, cv2.CV_16S))
         below, beside = rows * SAMPLES - len(green), columns * SAMPLES - green.shape[1]
@@ -63,5 +62,5 @@ class Gain:
 
 
 def _edges(length: int, block: float) -> list[int]:
-    """Where blocks begin and end; every fourth edge is a tile's."""
+    """Edges of the blocks; every fourth is the edge of a tile."""
     return [*(round(i * block) for i in range(math.ceil(length / block))), length]

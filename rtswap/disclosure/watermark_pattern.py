@@ -1,4 +1,4 @@
-"""What the mark looks like: a tile of waves, the same for all but for the payload's signs (docs/watermark.md)."""
+"""The watermark's pattern: a tile of waves, fixed except for the payload's signs (docs/watermark.md)."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from rtswap.disclosure.error_correction import CODED_BITS, encode
 
 TILE = 256
-"""Side of the tile in a frame whose shorter side is ``NOMINAL`` pixels; larger and smaller frames in proportion."""
+"""Side of the tile in a frame whose shorter side is ``NOMINAL`` pixels; scales with the frame."""
 NOMINAL = 720
 LEAST_TILE = 128
-"""Pixels. The waves of a smaller one would be too short for codecs."""
+"""Pixels. In a smaller tile the waves would be too short for codecs."""
 LONGEST, SHORTEST = 40.0, 12.0
 """Wave lengths in a nominal frame, pixels."""
 REPEATS = 4
 DATA_WAVES = CODED_BITS * REPEATS // 2
-"""Each carries two signs, on its cosine and on its sine."""
+"""Each wave carries two signs, on its cosine and on its sine."""
 NAME = b"rtswap mark 1"
 
 Waves = NDArray[np.complex128]
@@ -35,14 +35,14 @@ class Lattice:
     phase: Waves
     """Unit phasors, pseudo-random and public."""
     data: NDArray[np.int64]
-    """(320,) the waves that carry the payload, in the order of its signs."""
+    """(320,) indices of the waves that carry the payload, in the order of its signs."""
     sync: NDArray[np.int64]
-    """The others: always the same. By them the mark is found."""
+    """Indices of the other waves. They are constant and used to find the watermark."""
 
 
 @cache
 def lattice() -> Lattice:
-    """Computed once; nobody writes into it."""
+    """The lattice, cached; callers must not modify it."""
     reach = int(TILE / SHORTEST)
     ky, kx = np.mgrid[1 : reach + 1, -reach : reach + 1]
     length = np.hypot(kx, ky)
@@ -55,7 +55,7 @@ def lattice() -> Lattice:
 
 
 def waves(message: int) -> Waves:
-    """(K,) what stands on the lattice for a message of 24 bits."""
+    """Complex amplitudes of the waves (K,) for a message of 24 bits."""
     signs = np.tile(encode(message), REPEATS).reshape(DATA_WAVES, 2)
     table = lattice()
     values = table.phase.copy()
@@ -64,15 +64,15 @@ def waves(message: int) -> Waves:
 
 
 def tile_side(width: int, height: int) -> int:
-    """Pixels, for frames of this size."""
+    """Side of the tile in pixels, for frames of this size."""
     return max(LEAST_TILE, round(TILE * min(width, height) / NOMINAL))
 
 
 def tile(message: int, side: int) -> NDArray[np.float32]:
-    """(side, side) of mean 0 and standard deviation 1."""
+    """The pattern's tile (side, side), with mean 0 and standard deviation 1."""
     table = lattice()
     spectrum = np.zeros((side, side // 2 + 1), np.complex128)
-    # The half that rfft2 keeps has kx >= 0; waves with kx < 0 are their opposite's conjugate.
+    # rfft2 keeps the half with kx >= 0; waves with kx < 0 are conjugates of their opposites.
     values = waves(message)
     values = np.where(table.kx > 0, values, values.conj())
     ky = np.where(table.kx > 0, table.ky, -table.ky)

@@ -1,4 +1,4 @@
-"""Reading the invisible mark, blindly: from pictures alone, whatever was done to them on the way."""
+"""Read the watermark blindly: from frames alone, without the original or knowledge of how they were processed."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from rtswap.disclosure.watermark_search import false_positive, search
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one window of a file says."""
+    """The result for one window of a file."""
 
     present: bool
-    """The mark is there: ``false_positive`` is at most one in a million."""
+    """The watermark is present: ``false_positive`` is at most one in a million."""
     payload: Payload | None
-    """None where the mark is absent, too weak to be read, or of a kind that this version does not know."""
+    """None if there is no watermark, it is too weak to decode, or its kind is unknown to this version."""
     score: float
-    """Standard deviations above what chance gives for one place and scale; present from 8.15, at most 24.6."""
+    """Standard deviations above chance for one offset and scale; present from 8.15, at most 24.6."""
     false_positive: float
-    """The chance that an unmarked window scores as high, an upper bound."""
+    """Upper bound on the probability that an unmarked window scores as high."""
     frames: int
     from_s: float
     to_s: float
@@ -34,9 +34,9 @@ class Reading:
 
 
 class WatermarkReader:
-    """Averages the frames of a window, in which the mark stays and much else moves, and looks for the mark there.
+    """Averages the frames of a window, which keeps the watermark and blurs moving content, and searches the mean.
 
-    One per file. A picture is a window of one frame: ``add`` it, then ``finish``. Not for several threads.
+    One per file. An image is a window of one frame: ``add`` it, then ``finish``. Not thread-safe.
     """
 
     def __init__(self, window_s: float = 2.0) -> None:
@@ -49,13 +49,13 @@ class WatermarkReader:
         self._from_s = self._to_s = 0.0
 
     def add(self, image: Image, time_s: float) -> list[Reading]:
-        """Take a frame, (H, W, 3) BGR, of any size; the windows completed by it.
+        """Add a frame (H, W, 3) BGR of any size; returns the windows that it completes.
 
-        A window ends when its time is over, when the size changes, and when time runs backwards. Raises ValueError
-        for what is no picture or no time.
+        A window ends after ``window_s``, when the size changes, and when time runs backwards. Raises ValueError for
+        anything but an image and a finite time.
         """
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-            raise ValueError(f"expected a (H, W, 3) uint8 picture, got {image.shape} {image.dtype}")
+            raise ValueError(f"expected a (H, W, 3) uint8 image, got {image.shape} {image.dtype}")
         if not math.isfinite(time_s):
             raise ValueError(f"expected a time in seconds, got {time_s}")
         if image.size == 0:
@@ -73,7 +73,7 @@ class WatermarkReader:
         return done
 
     def finish(self) -> list[Reading]:
-        """The window that has begun, if any frame is in it."""
+        """Return the window in progress, if it has a frame."""
         if self._sum is None:
             return []
         match = search(self._sum / np.float32(self._frames))
@@ -92,7 +92,7 @@ class WatermarkReader:
 
 
 def _luminance(image: Image) -> NDArray[np.uint8]:
-    """(H, W), its shorter side at most 720 px."""
+    """Luminance (H, W), its shorter side at most 720 px."""
     gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     height, width = gray.shape
     factor = NOMINAL / min(height, width)

@@ -1,9 +1,8 @@
-"""Finding the mark in one picture (or the mean of many): at which scale and offset, and how surely.
+"""Search for the watermark in one image (or the mean of many): its scale, offset and confidence.
 
-The picture's luminance is freed of its own content as far as possible (high-pass, then divided by the local
-contrast). For each scale its waves are looked up in one Fourier transform, reduced to unit phasors, turned back by
-the sync waves' known phases, and summed for all offsets at once by an inverse transform. The score is that sum over
-its standard deviation for random phases.
+A high-pass and division by the local contrast suppress the image's own content. For each scale, the waves are sampled
+from one Fourier transform, reduced to unit phasors, multiplied by the sync waves' known conjugate phases, and summed
+for all offsets at once by an inverse transform. The score is that sum over its standard deviation for random phases.
 """
 
 from __future__ import annotations
@@ -26,12 +25,12 @@ Phasors = NDArray[np.complex64]
 
 @dataclass(frozen=True, slots=True)
 class Octave:
-    """A range of scales, and how large the picture is made to look for them."""
+    """A range of scales, and the image size in which to search for them."""
 
     least: float
     most: float
     short: int
-    """The picture's shorter side in pixels, which makes tiles 68 to 192 px."""
+    """Shorter side of the image in pixels: makes tiles 68 to 192 px."""
 
     def scales(self) -> NDArray[np.float64]:
         count = math.ceil(math.log(self.most / self.least) / STEP)
@@ -42,38 +41,39 @@ class Octave:
 
 
 STEP = 0.006
-"""Between scales, relative: at the frame's edge the pattern is then at most a fifth of its shortest wave away."""
+"""Relative step between scales: at the frame's edge the pattern is then off by at most a fifth of its shortest
+wave."""
 OCTAVES = (Octave(0.8, 1.6, 337), Octave(0.4, 0.8, 480), Octave(1.6, 2.35, 169))
-"""Scale 1: the tile is to the shorter side as it is in an uncropped frame. Likeliest first."""
+"""Scale 1: the tile relates to the shorter side as in an uncropped frame. Most likely first."""
 COARSE, FINE = 64, 128
 """Offsets per tile, each way."""
 REFINED, WORTHWHILE = 3, 5.2
-"""Candidates that are looked at closely, and the score from which that is worth the time."""
+"""Number of candidates to refine, and the minimum score for refinement."""
 NUDGES = (-0.004, -0.002, 0.0, 0.002, 0.004)
-"""Relative changes of the scale, of width and height each, tried there."""
+"""Relative changes of width and of height that refinement tries."""
 CERTAIN = 9.0
-"""A score from which no other octave is looked at, if the message can be read."""
+"""Score above which no other octave is searched, if the message can be decoded."""
 LEAST_SHORT = 64
-"""Pixels: in a smaller picture nothing is looked for."""
+"""Pixels: smaller images are not searched."""
 FALSE_POSITIVES = 1e-6
 """Per window."""
 REACH = int(TILE / SHORTEST)
 
 HYPOTHESES = 2 * sum(len(octave.scales()) for octave in OCTAVES) * (COARSE**2 + len(NUDGES) ** 2 * FINE**2)
-"""How many sums might be looked at: any scale may become one of those that are refined. Neighbours hardly differ, so
-that the truth is less."""
+"""Upper bound on the number of sums evaluated: any scale may be refined. Neighbours are correlated, so the effective
+number is lower."""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The best that was found."""
+    """The best match."""
 
     score: float
     scale: float = 1.0
-    """Of the tile against an uncropped frame of the picture's size."""
+    """Scale of the tile relative to an uncropped frame of the image's size."""
     mirrored: bool = False
     message: int | None = None
-    """24 bits, or None where they could not be read."""
+    """24 bits, or None if they could not be decoded."""
 
     @property
     def present(self) -> bool:
@@ -90,7 +90,7 @@ class _Candidate:
 
 
 def false_positive(score: float) -> float:
-    """The chance that an unmarked window scores as high, 0..1: an upper bound.
+    """Upper bound on the probability that an unmarked window scores as high, 0..1.
 
     A sum of unit phasors of random phase is sub-Gaussian (Hoeffding: E exp(t cos) = I0(t) <= exp(t^2 / 4)), hence
     P(score > z) <= exp(-z^2 / 2) for each hypothesis, and at most their number times as much for the best of them.
@@ -99,7 +99,7 @@ def false_positive(score: float) -> float:
 
 
 def search(luminance: Plane) -> Match:
-    """Look for the mark in a picture (H, W), 0..255, of any size. Once it is found beyond doubt, no further."""
+    """Search for the watermark in an image (H, W), 0..255, of any size. Stops at a certain match."""
     best = Match(0.0)
     if min(luminance.shape) < LEAST_SHORT:
         return best
@@ -125,7 +125,7 @@ def _score(match: Match) -> float:
 
 
 def _without_far_ends(luminance: Plane) -> Plane:
-    """At most four times as long as it is wide, from the middle."""
+    """Crop to the centre, at most four times as long as wide."""
     rows, columns = (
         slice(max(0, (side - 4 * min(luminance.shape)) // 2), (side + 4 * min(luminance.shape)) // 2)
         for side in luminance.shape
@@ -134,10 +134,10 @@ def _without_far_ends(luminance: Plane) -> Plane:
 
 
 def whiten(luminance: Plane, short: int) -> Plane:
-    """The picture with a shorter side of ``short`` px, high-passed, and made quiet where it is busy.
+    """Resize to a shorter side of ``short`` px, high-pass, and attenuate busy areas.
 
-    The divisor is the local contrast to the power 1.25: between 1, which gives all places the same say, and 2, which
-    is best where the content is Gaussian noise.
+    The divisor is the local contrast to the power 1.25: between 1, which weights all places equally, and 2, which is
+    best if the content is Gaussian noise.
     """
     height, width = luminance.shape
     factor = short / min(height, width)
@@ -149,7 +149,7 @@ def whiten(luminance: Plane, short: int) -> Plane:
 
 
 def _coarse(picture: Plane, octave: Octave) -> list[_Candidate]:
-    """The best two scales, mirrored or not, the best first."""
+    """The two best scales, mirrored or not, best first."""
     scales = octave.scales()
     spectrum, columns = _spectrum(picture, octave)
     found = []
@@ -162,10 +162,10 @@ def _coarse(picture: Plane, octave: Octave) -> list[_Candidate]:
 
 
 def _spectrum(picture: Plane, octave: Octave) -> tuple[Phasors, int]:
-    """(C, R): the columns 1..C of the picture's transform, turned on their side, and the transform's width.
+    """Columns 1..C of the image's transform, transposed, (C, R), and the transform's width.
 
-    It is of the picture within zeros of about twice its size, so that waves lie near its places, and as seen from the
-    picture's middle: its quarters stand in the corners. Columns beyond the octave's shortest wave are left out.
+    The image is zero-padded to about twice its size, so that each wave is near a bin, with its centre at the origin
+    (quadrants swapped). Columns beyond the octave's shortest wave are left out.
     """
     height, width = picture.shape
     up, left = height // 2, width // 2
@@ -182,7 +182,7 @@ def _spectrum(picture: Plane, octave: Octave) -> tuple[Phasors, int]:
 
 
 def _look_up(spectrum: Phasors, columns: int, octave: Octave, mirrored: bool) -> Phasors:
-    """(S, N) the sync waves' values at each scale: the nearest places of the transform."""
+    """Values (S, N) of the sync waves at each scale: the nearest bins of the transform."""
     places, negative = _places(columns, spectrum.shape[1], octave, mirrored)
     values = spectrum.ravel()[places]
     np.negative(values.imag, out=values.imag, where=negative)
@@ -191,7 +191,7 @@ def _look_up(spectrum: Phasors, columns: int, octave: Octave, mirrored: bool) ->
 
 @lru_cache(maxsize=24)
 def _places(columns: int, rows: int, octave: Octave, mirrored: bool) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """(S, N) where they stand in ``_spectrum``, and (N,) whether as conjugates. Nobody writes into it."""
+    """Indices (S, N) of the waves' bins in ``_spectrum``, and (N,) whether to conjugate. Cached; do not modify."""
     table = lattice()
     x, y = table.kx[table.sync] * (-1 if mirrored else 1), table.ky[table.sync]
     tiles_px = np.array([octave.tile_px(scale) for scale in octave.scales()])[:, None]
@@ -201,7 +201,7 @@ def _places(columns: int, rows: int, octave: Octave, mirrored: bool) -> tuple[ND
 
 
 def _scores(seen: Phasors, grid: int) -> Plane:
-    """(S, grid, grid) the score at every offset, for (S, N) values of the sync waves."""
+    """Score at every offset (S, grid, grid), from values (S, N) of the sync waves."""
     table = lattice()
     x, y = table.kx[table.sync], table.ky[table.sync]
     turned = _unit(seen) * table.phase[table.sync].conj().astype(np.complex64)
@@ -212,13 +212,13 @@ def _scores(seen: Phasors, grid: int) -> Plane:
 
 
 def _unit(values: Phasors) -> Phasors:
-    """Their phases alone; nothing stays nothing."""
+    """Reduce values to unit phasors; 0 stays 0."""
     size = np.abs(values)
     return np.asarray(values / np.maximum(size, np.float32(1e-20)), np.complex64)
 
 
 def _refine(candidate: _Candidate) -> Match:
-    """The best of small changes of its width, height and offset, and what it says."""
+    """Refine width, height and offset of a candidate, and decode its message."""
     table, octave = lattice(), candidate.octave
     middle = octave.tile_px(candidate.scale)
     best, place, best_seen = -1.0, 0, np.zeros(0, np.complex64)
@@ -235,7 +235,7 @@ def _refine(candidate: _Candidate) -> Match:
 
 
 def _values(picture: Plane, tile_px: float, mirrored: bool) -> Iterator[Phasors]:
-    """(K,) all waves' exact values, for each pair of nudges."""
+    """Exact values (K,) of all waves, for each pair of nudges."""
     table = lattice()
     height, width = picture.shape
     kx = np.arange(-REACH, REACH + 1) * (-1 if mirrored else 1)
@@ -249,6 +249,6 @@ def _values(picture: Plane, tile_px: float, mirrored: bool) -> Iterator[Phasors]
 
 
 def _waves(length: int, frequencies: NDArray[np.float64]) -> Phasors:
-    """(F, length) ``exp(-2 pi i f x)``, x from the middle."""
+    """``exp(-2 pi i f x)`` (F, length), with x from the centre."""
     turns = np.outer(frequencies, np.arange(length) - length // 2)
     return np.asarray(np.exp(-2j * np.pi * turns), np.complex64)

@@ -102,7 +102,7 @@ def test_one_that_others_could_read_is_replaced(tmp_path: Path) -> None:
     events: list[str] = []
     second = local_identity(tmp_path, on_event=events.append)
     assert second.key != first.key
-    assert "others could read" in events[0]
+    assert "other users can read" in events[0]
     assert identity_path(tmp_path).stat().st_mode & 0o077 == 0
 
 
@@ -235,7 +235,7 @@ def _encrypted() -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"), [(_encrypted(), "encrypted"), (b"no key", "PEM"), (b"\x80", "no PEM text")]
+    ("content", "reason"), [(_encrypted(), "encrypted"), (b"no key", "PEM"), (b"\x80", "not PEM text")]
 )
 def test_key_that_cannot_be_used_is_one_line(tmp_path: Path, content: bytes, reason: str) -> None:
     chain, key = written(tmp_path, local_identity(tmp_path))
@@ -271,7 +271,7 @@ def _certified(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | dsa.DSAPriv
 
 def test_key_of_a_kind_that_c2pa_does_not_know(tmp_path: Path) -> None:
     pair = _certified(ec.generate_private_key(ec.SECP256K1()))
-    with pytest.raises(ConfigError, match="does not know"):
+    with pytest.raises(ConfigError, match="does not support"):
         SigningIdentity.from_files(*written(tmp_path, SigningIdentity(*pair, "")))
 
 

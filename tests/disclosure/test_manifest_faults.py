@@ -159,7 +159,7 @@ def test_what_is_no_recording_is_left_alone(
 ) -> None:
     path = tmp_path / name
     path.write_bytes(data)
-    with pytest.raises(OutputError, match="was not signed") as caught:
+    with pytest.raises(OutputError, match="cannot sign") as caught:
         sign_file(path, FACTS, identity)
     assert "\n" not in str(caught.value)
     assert path.read_bytes() == data

@@ -113,7 +113,7 @@ def test_photo_that_cannot_be_read_is_one_line(tmp_path: Path, record: ConsentRe
 def test_endless_source_is_refused(record: ConsentRecord, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
     for path in (tmp_path / "pipe.jpg", Path("/dev/zero")):
-        with pytest.raises(SourceError, match="ordinary"):
+        with pytest.raises(SourceError, match="regular"):
             ask([path], record, assume=True)
 
 
