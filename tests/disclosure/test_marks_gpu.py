@@ -65,9 +65,12 @@ def test_black_and_white_stay_within_their_limits() -> None:
         np.testing.assert_array_equal(marking().through(image), wanted)
 
 
-def test_small_frames_pass_unmarked_as_on_the_host() -> None:
+def test_frames_too_small_for_the_mark_are_as_on_the_host() -> None:
+    """They get the badge in its place."""
     image = scene(1, 150, 300)
-    np.testing.assert_array_equal(marking().through(image), image)
+    wanted = Stamp(None, Watermark(PAYLOAD)).apply(image.copy()).image
+    np.testing.assert_array_equal(marking().through(image), wanted)
+    assert not np.array_equal(wanted, image)
 
 
 @pytest.mark.parametrize("style", ["auto", "dark", "light", "outline"])
