@@ -54,8 +54,9 @@ class SourceConfig:
         (),
         assignments("PERSON", "SOURCE", "left=me.jpg"),
         "--swap",
-        help="give one person a source of their own; repeat it. PERSON: left, right, largest, a number from left to "
-        "right at the start, or a photo of them; SOURCE: a photo or folder. All others follow --faces",
+        help="put this source on this person; repeatable. PERSON: left, right, largest, a number counted from the left "
+        "at the start, or a photo of the person; SOURCE: a photo, a folder or a persona. Others follow --faces",
+        own=always,
     )
     face: int = option(
         0,

@@ -23,6 +23,7 @@ UNSAFE = [
     ("marks", 'key = "mine.pem"'),
     ("badge", "hide = true"),
     ("source", "i_have_consent = true"),
+    ("source", 'swap = ["left=me.jpg"]'),
     ("output", 'to = ["udp://127.0.0.1:5999"]'),
     ("output", 'to = ["out.mp4", "rtmp://host/app/key"]'),
     ("output", 'to = ["/tmp/elsewhere.mp4"]'),
@@ -100,7 +101,6 @@ def test_every_setting_that_could_is_asked_about() -> None:
     taste = {
         "source.photos",
         "source.also",
-        "source.swap",
         "source.face",
         "input.size",
         "input.fps",
