@@ -54,7 +54,7 @@ class SourceConfig:
         (),
         assignments("PERSON", "SOURCE", "left=me.jpg"),
         "--swap",
-        help="put this source on this person; repeatable. PERSON: left, right, largest, a number counted from the left "
+        help="put this source on this person; repeatable. PERSON: left, right, largest, a number from the left "
         "at the start, or a photo of the person; SOURCE: a photo, a folder or a persona. Others follow --faces",
         own=always,
     )
