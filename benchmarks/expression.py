@@ -51,7 +51,7 @@ from rtswap.vision.talking_head import AnimatedHead, Motion
 
 TOLD = 0.95
 WIDTHS, OTHERS = (0.95, 1.0, 1.06), (0.92, 1.03, 1.1)
-"""Of the judge's crops, and of those by which it is checked."""
+"""Scales of the judge's crops, and of the crops that check it."""
 IDENTITY_EVERY = 5
 
 

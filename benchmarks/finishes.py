@@ -53,7 +53,7 @@ SLOW: dict[str, Callable[[], Finish]] = {
     "color sot": lambda: ColorMatch("sot"),
     "poisson": PoissonBlend,
 }
-"""For files."""
+"""Settings for files."""
 
 
 def someone(eyes: FaceModels, name: str, width: float) -> SourceIdentity:

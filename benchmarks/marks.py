@@ -80,7 +80,7 @@ def row(readings: list[Reading]) -> Row:
 
 
 Gone = tuple[str, tuple[float, float], dict[str, Reading]]
-"""A scene's name, PSNR and SSIM of its marking, and what was read after each of the ways."""
+"""A scene's name, PSNR and SSIM of its marking, and the result of reading after each way."""
 
 
 def sent(scene: marks_clips.Scene) -> Gone:

@@ -54,7 +54,7 @@ def drifting(renditions: int, most: int | None = None) -> Iterator[Scene]:
 
 
 def drawn() -> Iterator[Scene]:
-    """Yield personas before plain walls, where a mark is hardest to hide, and a moving hedge, which drowns it."""
+    """Personas in front of plain walls, where a mark is hardest to hide, and a moving hedge, which drowns it."""
     rng = np.random.default_rng(5)
     ramp = np.tile(np.linspace(70, 160, SIZE[0], dtype=np.float32)[None, :, None], (SIZE[1], 1, 3))
     leaves = _leaves(rng)

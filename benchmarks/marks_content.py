@@ -119,7 +119,7 @@ def _drawn(rng: np.random.Generator, size: tuple[int, int]) -> tuple[str, Image]
 
 
 def _coloured_noise(rng: np.random.Generator, size: tuple[int, int], power: float) -> np.ndarray:
-    """Return noise (H, W, 1) with deviation 1 and an amplitude that falls with this power of the frequency."""
+    """Return noise (H, W, 3) with deviation 1 and an amplitude that falls with this power of the frequency."""
     spectrum = np.fft.rfft2(rng.standard_normal(size[::-1]))
     distance = np.hypot(np.fft.fftfreq(size[1])[:, None], np.fft.rfftfreq(size[0])[None])
     plane = np.fft.irfft2(spectrum / np.maximum(distance, 1e-3) ** power, size[::-1])
@@ -174,7 +174,7 @@ def _treated(rng: np.random.Generator, picture: Image) -> Image:
 
 
 def _noise(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
-    """Add sensor noise, from none to that of a dark room."""
+    """Return sensor noise (H, W, 1), from none to that of a dark room."""
     return rng.standard_normal((size[1], size[0], 1), np.float32) * np.float32(abs(rng.normal(0, 2)))
 
 
