@@ -89,7 +89,7 @@ class TorchCanvas:
 
     @property
     def frame(self) -> Tensor:
-        """(H, W, 3) BGR uint8 on the device, as it is now: networks may read it, in the stream that computes."""
+        """(H, W, 3) BGR uint8 on the device, in its current state; networks may read it in the compute stream."""
         self._flush()
         return self._frame
 

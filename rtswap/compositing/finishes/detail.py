@@ -49,7 +49,7 @@ class Correction(NamedTuple):
 
 @dataclass(slots=True)
 class TrackDetail:
-    """What is known of one track."""
+    """The state of one track."""
 
     offsets: np.random.Generator
     turn: int = 0

@@ -23,7 +23,7 @@ FARTHEST = 16000.0
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """One opening as it was before."""
+    """A copy of one opening."""
 
     corner: tuple[int, int]
     """x, y of its rectangle in the crop."""
