@@ -1,8 +1,8 @@
-"""The values that flow through rtswap. Nothing here has behaviour beyond checking its own shape.
+"""Data types of rtswap, without behaviour.
 
-One natural way for the data, everywhere: pixels are **BGR uint8, height x width x 3**; points are float32
-``xy`` pixels; a matrix maps frame pixels to crop pixels. Networks that want another layout convert inside
-their own graph, so that no copy is made in Python.
+One data layout everywhere: pixels are **BGR uint8, height x width x 3**; points are float32 ``xy`` pixels; a matrix
+maps frame pixels to crop pixels. Networks that need another layout convert inside their own graph, so that Python
+makes no copy.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ Matrix = NDArray[np.float32]
 Box = NDArray[np.float32]
 """(4,) ``x1 y1 x2 y2`` pixels."""
 Tensor = NDArray[Any]
-"""What an engine takes and gives. Which shape and type is the network's contract."""
+"""Input or output of an engine. The network's contract defines shape and type."""
 DeviceTensor = Any
 """``torch.Tensor`` on a GPU: torch may be missing where types are checked."""
 
 
 class View(NamedTuple):
-    """How a face is seen: frame -> crop matrix, and the crop's (width, height)."""
+    """View of a face: frame -> crop matrix, and the crop's (width, height)."""
 
     matrix: Matrix
     size: tuple[int, int]
@@ -41,12 +41,12 @@ class View(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One picture from an input. The pipeline owns ``image`` from here on and may write into it."""
+    """One frame from an input. The pipeline owns ``image`` and may write into it."""
 
     image: Image
     index: int
     captured_at: float
-    """Seconds on ``time.perf_counter``: when the picture was taken, the zero of its age."""
+    """Capture time in seconds on ``time.perf_counter``; the frame's age is measured from it."""
     time_s: float | None = None
     """Presentation time in seconds from the start of a file; None for live inputs."""
 
@@ -65,16 +65,16 @@ class Mesh:
     """Dense landmarks of one face in MediaPipe's canonical topology."""
 
     points: Points
-    """(468, 3) pixels of the picture they were found in."""
+    """(468, 3) pixels of the image they were found in."""
     visibility: NDArray[np.float32]
-    """(468,) 0..1: 1 = seen, 0 = hidden by something or by the head itself."""
+    """(468,) 0..1: 1 = visible, 0 = hidden by something or by the head itself."""
     presence: float
-    """0..1: how sure the network is that there is a face."""
+    """0..1: the network's confidence that there is a face."""
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One followed face in one frame."""
+    """One tracked face in one frame."""
 
     id: int
     box: Box
@@ -95,7 +95,7 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Portrait:
-    """One photo's face, upright, with a margin."""
+    """The face of one photo, upright, with a margin."""
 
     image: Image
     """(S, S, 3)"""
@@ -104,56 +104,56 @@ class Portrait:
 
 
 def unknown_identity(space: str) -> NDArray[np.float32]:
-    """``SourceIdentity.identity`` of a source that was not loaded from photos. Raises SourceError."""
+    """``SourceIdentity.identity`` of a source that was not loaded from photos. Always raises SourceError."""
     raise SourceError(
-        f"the identity of this source in the space {space!r} is not known",
+        f"the identity of this source in the space {space!r} is unknown",
         expected="a source from rtswap.source.load_source, with identity spaces",
     )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SourceIdentity:
-    """Everything that is known of the source, once, before the first frame."""
+    """The source, analysed once before the first frame."""
 
     portrait: Image
-    """(S, S, 3) the best photo's face, upright, with a margin."""
+    """(S, S, 3) the face of the best photo, upright, with a margin."""
     landmarks: Points
     """(468, 3) in ``portrait``."""
     name: str = ""
-    """For the status line: the file's name."""
+    """File name, for the status line."""
     further: tuple[Portrait, ...] = ()
-    """The same person's other photos, the best first."""
+    """Other photos of the person, best first."""
     identity: Callable[[str], NDArray[np.float32]] = unknown_identity
-    """``identity("dlib")``: (D,) unit norm, who the person is in that space, averaged over the photos; computed when
-    first asked for. Raises SourceError, NotInstalled, ModelError, EngineError."""
+    """``identity("dlib")``: (D,) unit norm, the person's identity vector in that space, averaged over the photos;
+    computed on first use. Raises SourceError, NotInstalled, ModelError, EngineError."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A target face as a swapper asked to see it."""
+    """A target face in the view that the swapper requested."""
 
     track_id: int
     crop: Image
-    """(S, S', 3), a view into the frame where the matrix only moves it. Read only for the swapper."""
+    """(S, S', 3), a view into the frame if the matrix only translates. Read-only for the swapper."""
     landmarks: Points
     """(468, 3) in pixels of the crop."""
     visibility: NDArray[np.float32]
-    """(468,) 0..1: 1 = seen, 0 = hidden by something or by the head itself."""
+    """(468,) 0..1: 1 = visible, 0 = hidden by something or by the head itself."""
     time_s: float
-    """When the frame was taken, on the one clock of the stream."""
+    """Time of the frame, on the stream's clock."""
 
 
 @dataclass(frozen=True, slots=True)
 class SwappedFace:
     crop: Image
-    """As large as ``Target.crop``."""
+    """Same size as ``Target.crop``."""
     mask: Mask
-    """As large as ``crop``: 255 = replace. 0 on its outermost pixels."""
+    """Same size as ``crop``: 255 = replace. 0 on its outermost pixels."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchedTarget:
-    """A target face whose crop lies on a GPU: ``Target`` without its pixels."""
+    """A target face whose crop is on a GPU: ``Target`` without its pixels."""
 
     track_id: int
     landmarks: Points
@@ -167,11 +167,11 @@ class BatchedTarget:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TargetBatch:
-    """All target faces of a frame that are to be swapped, their crops on a GPU."""
+    """All target faces of a frame to swap, their crops on a GPU."""
 
     faces: tuple[BatchedTarget, ...]
     crops: DeviceTensor
-    """(N, S, S, 3) uint8: each crop in the upper left of its square, its last pixels repeated beyond. Read only."""
+    """(N, S, S, 3) uint8: each crop in the upper left of its square, its last pixels repeated. Read-only."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -181,72 +181,72 @@ class SwappedBatch:
     crops: DeviceTensor
     """As ``TargetBatch.crops``."""
     masks: DeviceTensor
-    """(N, S, S) uint8: 255 = replace; 0 on a crop's outermost pixels and beyond it."""
+    """(N, S, S) uint8: 255 = replace; 0 on a crop's outermost pixels and outside it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Swaps:
-    """What became of the faces of a frame."""
+    """The outcome of swapping the faces of a frame."""
 
     done: tuple[int, ...] = ()
-    """Ids of the tracks that are swapped."""
+    """Ids of the swapped tracks."""
     bare: tuple[int, ...] = ()
-    """Ids of those that cannot be."""
+    """Ids of the tracks that could not be swapped."""
     failure: Exception | None = None
-    """Why, if it was our fault: a cup before a face is not."""
+    """The error, if rtswap caused it; None if, for example, a cup hides the face."""
 
 
 Pair = tuple[Track, int]
-"""A person in a frame, and the number of the source whose face they get."""
+"""A tracked person, and the index of the source whose face they get."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """What the budget allows the pipeline to spend on the next frame."""
+    """Limits on the cost of the next frame."""
 
     level: int = 0
-    """0 = everything; higher = cheaper. For display."""
+    """0 = full quality; higher = cheaper. For display."""
     detect_every: int = 15
-    """Frames, at 30 a second, between full detections while at least one face is tracked (0 = only to re-acquire).
-    Where fewer frames come it is the time that counts."""
+    """Frames, at 30 a second, between full detections while at least one face is tracked (0 = only to re-acquire). At
+    lower rates the time counts."""
     match_color: bool = True
     max_face_px: int = 480
-    """Longest side of a face crop at which swappers work."""
+    """Maximum side of a face crop for swappers."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamInfo:
-    """What an input delivers."""
+    """Properties of an input."""
 
     width: int
     height: int
     fps: float
-    """Nominal frames per second; the true times are on the frames."""
+    """Nominal frames per second; frames have their own exact times."""
     live: bool
-    """True: frames that come late are worthless. False: none may be lost."""
+    """True: late frames are worthless and may be dropped. False: no frame may be lost."""
     frame_count: int | None = None
-    """None where it is not known beforehand."""
+    """None if unknown."""
     audio_path: str | None = None
-    """Where the sound that belongs to the frames lies, or None."""
+    """Path of the audio that belongs to the frames, or None."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class StampedImage:
-    """A stamp's receipt for one picture: what a ``MarkedImage`` is made for. Only ``rtswap.disclosure`` makes one (a
-    test keeps it so)."""
+    """Receipt of a stamp for one frame, from which a ``MarkedImage`` is created. Only ``rtswap.disclosure`` creates
+    it (a test checks this)."""
 
     image: Image
 
 
 @dataclass(frozen=True, slots=True)
 class MarkedImage:
-    """A picture that may leave the program. Only ``rtswap.disclosure`` makes one (a test keeps it so)."""
+    """A frame that may leave the program. Only ``rtswap.disclosure`` creates it (a test checks this)."""
 
     image: Image
     index: int
     captured_at: float
     time_s: float | None = None
     swapped: int = 0
-    """How many faces were swapped in it."""
+    """Number of faces swapped in it."""
     stages: dict[str, float] = field(default_factory=dict)
     """Seconds spent per stage."""

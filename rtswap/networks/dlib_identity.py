@@ -1,4 +1,4 @@
-"""Who a face is, as a vector: dlib's ResNet on a crop placed by the five keypoints."""
+"""Identity vectors from dlib's ResNet, on a crop placed by the five keypoints."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rtswap.vision.geometry import similarity
 
 SIDE = 150
 SHRINK = Shrink(below=0.5, least=2)
-"""How photos are averaged down for it."""
+"""How photos are averaged down to the crop."""
 TEMPLATE: Points = (
     (
         np.array(
@@ -27,14 +27,15 @@ TEMPLATE: Points = (
     / np.float32(1.5)
     * np.float32(SIDE)
 )
-"""(5, 2) the keypoints in dlib's crop: its 68-point mean face with a padding of a quarter on each side."""
+"""(5, 2) keypoints in dlib's crop: its 68-point mean face with a padding of a quarter on each side."""
 
 
 class DlibEmbedder:
-    """128 numbers of unit length; the cosine of two is about 0 for strangers and above 0.5 for one person.
+    """Implements ``protocols.Embedder``: 128 numbers of unit length; the cosine of two is about 0 for strangers and
+    above 0.5 for one person.
 
-    All of dlib's embeddings share a large part (raw cosines between strangers are about 0.8); their mean over 2,011
-    people who do not exist is subtracted (``assets/dlib_mean.npy``).
+    All of dlib's embeddings share a large component (raw cosines between strangers are about 0.8); their mean over
+    2,011 people who do not exist is subtracted (``assets/dlib_mean.npy``).
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -43,17 +44,17 @@ class DlibEmbedder:
             self._mean: NDArray[np.float32] = np.load(file, allow_pickle=False)
 
     def embed(self, image: Image, keypoints: Points) -> NDArray[np.float32]:
-        """(128,) unit norm. Raises SourceError when the keypoints lie in one place, EngineError."""
+        """Embedding (128,) of unit norm. Raises SourceError if the keypoints coincide, EngineError."""
         raw = self.raw(image, keypoints) - self._mean
         length = float(np.linalg.norm(raw))
         if not np.isfinite(length) or length < 1e-6:
-            raise SourceError("the identity network gives nothing for this face", do="Use another photo.")
+            raise SourceError("the identity network returned no embedding for this face", do="Use another photo.")
         return raw / np.float32(length)
 
     def raw(self, image: Image, keypoints: Points) -> NDArray[np.float32]:
-        """(128,) as dlib gives it."""
+        """Embedding (128,) as dlib returns it. Raises SourceError if the keypoints coincide, EngineError."""
         if not np.isfinite(keypoints).all() or np.ptp(keypoints, axis=0).max() < 1:
-            raise SourceError("the face's keypoints lie in one place", got=str(np.round(keypoints).tolist()))
+            raise SourceError("the face's keypoints coincide", got=str(np.round(keypoints).tolist()))
         matrix = similarity(keypoints.astype(np.float64), TEMPLATE.astype(np.float64))
         crop = cut(image, matrix, SIDE, SHRINK, zero=True)
         return np.array(self._engine.run({"image": crop[None]})["embedding"][0], np.float32)

@@ -1,7 +1,7 @@
-"""Dense landmarks: where the 468 points of a face's mesh are, from one small network run per frame.
+"""Dense landmarks: the 468 points of a face mesh, from one small network run per frame.
 
-The network sees an upright square crop of each face. ``place`` decides where that crop lies, from five keypoints
-or from the last frame's mesh; training imports it, so that the network is taught on what it will see.
+The network's input is an upright square crop of each face. ``place`` computes that crop from five keypoints or the
+last frame's mesh; training uses the same function.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from rtswap.vision.crops import cut_into, place_upright
 
 POINT_COUNT = 468
 MARGIN = 1.3
-"""Side of the crop in longest sides of the upright mesh."""
+"""Side of the crop, in longest sides of the upright mesh."""
 
 
 def place(face: Points, size: int) -> Matrix | None:
-    """Frame -> crop matrix (2, 3), as ``crops.place_upright``."""
+    """Frame -> crop matrix (2, 3), as ``crops.place_upright``; None for degenerate points."""
     return place_upright(face, size, margin=MARGIN, middle=size / 2)
 
 
 def to_frame(points: Points, matrix: Matrix) -> Points:
-    """(468, 3) points in crop pixels -> frame pixels; z is scaled as x and y are."""
+    """Convert points (468, 3) from crop to frame pixels; z is scaled like x and y."""
     inverse = cv2.invertAffineTransform(matrix)
     mapped = np.empty_like(points)
     mapped[:, :2] = points[:, :2] @ inverse[:, :2].T + inverse[:, 2]
@@ -37,7 +37,7 @@ def to_frame(points: Points, matrix: Matrix) -> Points:
 
 
 class MeshLandmarks:
-    """A ``LandmarkModel``: finds the mesh of every given face with one run of the network.
+    """Implements ``protocols.LandmarkModel``: finds the meshes of all given faces with one run of the network.
 
     The network's contract: ``crops`` (N, size, size, 3) uint8 BGR -> ``points`` (N, 468, 3) float32 crop pixels,
     ``visibility`` (N, 468) and ``presence`` (N,), both 0..1.
@@ -49,9 +49,9 @@ class MeshLandmarks:
         self._batch: NDArray[np.uint8] = np.zeros((1, size, size, 3), np.uint8)
 
     def find(self, image: Image, faces: Sequence[Points]) -> list[Mesh]:
-        """One Mesh per face, in the order given, in pixels of ``image``; presence 0 where none could be found.
+        """One Mesh per face, in the given order, in pixels of ``image``; presence 0 if no face was found.
 
-        Raises EngineError when the engine fails, ModelError when the network breaks its contract.
+        Raises EngineError if the engine fails, ModelError if the network's outputs violate its contract.
         """
         if not faces:
             return []
@@ -96,7 +96,7 @@ def _mesh(matrix: Matrix | None, points: Tensor, visibility: Tensor, presence: f
 
 
 def _lost(face: Points) -> Mesh:
-    """What is returned for no face: the last mesh if that was given and is sound, else every point at the centre."""
+    """Result for a face that was not found: the given mesh if it is finite, otherwise every point at the centre."""
     points = np.zeros((POINT_COUNT, 3), np.float32)
     if np.isfinite(face).all():
         if face.shape == points.shape:

@@ -1,6 +1,7 @@
-"""Where something is before a face: hands, cups, microphones, hair, hats, glasses frames. In frames and in photos.
+"""Segment occluders in front of a face: hands, cups, microphones, hair, hats, glasses frames. In frames and in
+photos.
 
-A small network looks at the upright face and says for each of 64 x 64 places whether the face can be seen there.
+A small network takes the upright face and returns for each of 64 x 64 cells whether the face is visible there.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, 
 Plane = NDArray[np.float32]
 
 SIZE, ANSWER = 128, 64
-"""Sides of the square crop that the network sees, and of what it answers."""
+"""Sides of the network's square input crop, and of its output."""
 MARGIN = 1.2
-"""Side of that crop in longest sides of the upright mesh."""
+"""Side of that crop, in longest sides of the upright mesh."""
 GUIDE = (
     (OVAL, 90),
     (LEFT_BROW, 130),
@@ -30,34 +31,34 @@ GUIDE = (
     (LIPS_OUTER, 210),
     (LIPS_INNER, 255),
 )
-"""Which part of the face is painted with which grey, in this order, to tell the network where it is."""
+"""Grey values of the facial regions in the guide image, in drawing order: shows the network where the face is."""
 SHRINK = Shrink(below=0.55, least=4)
-"""How pictures are averaged down for it."""
+"""How images are averaged down to the crop."""
 
 
 class OcclusionModel:
-    """The network's contract: ``crops`` (N, 128, 128, 3) and ``guides`` (N, 128, 128) uint8 -> ``visible``
-    (N, 64, 64) float32, 0..1: 1 = the face can be seen there."""
+    """Wraps the network. Its contract: ``crops`` (N, 128, 128, 3) and ``guides`` (N, 128, 128) uint8 -> ``visible``
+    (N, 64, 64) float32, 0..1: 1 = the face is visible."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
     def hidden(self, image: Image, matrix: Matrix, points: Points) -> Plane:
-        """(64, 64) 0..1: how sure the network is that something is before the face. ``matrix`` is ``place``'s,
-        ``points`` (468, 2) the landmarks in the crop that it shows. Raises EngineError, and ModelError when the
-        network breaks its contract."""
+        """Probability that something is in front of the face, 0..1 (64, 64). ``matrix`` from ``place``, ``points``
+        (468, 2) the landmarks in its crop. Raises EngineError, and ModelError if the network's outputs violate its
+        contract."""
         outputs = self.engine.run({"crops": cut(image, matrix, SIZE, SHRINK)[None], "guides": guide(points)[None]})
         return np.float32(1) - _checked(outputs.get("visible"))
 
 
 def _checked(visible: Tensor | None) -> Plane:
-    """(64, 64) float32 in 0..1. Raises ModelError."""
+    """Validate the output: (64, 64) float32 in 0..1. Raises ModelError."""
     shape = (1, ANSWER, ANSWER)
     if visible is None or visible.shape != shape or not np.isfinite(visible).all():
         got = (
             "nothing"
             if visible is None
-            else "values that are no numbers"
+            else "values that are not finite"
             if visible.shape == shape
             else visible.shape
         )
@@ -71,12 +72,12 @@ def _checked(visible: Tensor | None) -> Plane:
 
 
 def place(landmarks: Points) -> Matrix | None:
-    """Picture -> network crop (2, 3), as ``crops.place_upright``."""
+    """Image -> network crop matrix (2, 3), as ``crops.place_upright``."""
     return place_upright(landmarks, SIZE, margin=MARGIN, middle=(SIZE - 1) / 2)
 
 
 def guide(points: Points) -> NDArray[np.uint8]:
-    """(128, 128) where the parts of the face are. ``points``: (468, 2 or 3) network crop pixels."""
+    """The guide image (128, 128). ``points``: (468, 2 or 3) network crop pixels."""
     drawn = np.zeros((SIZE, SIZE), np.uint8)
     fixed = np.clip(np.round(points[:, :2] * 16), -30000, 30000).astype(np.int32)
     for ring, grey in GUIDE:

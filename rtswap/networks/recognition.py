@@ -1,4 +1,4 @@
-"""Who is this? The recognition network, and what is remembered of a person's looks."""
+"""Face recognition: the network, and the stored appearance of a person."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from rtswap.vision.crops import cut_into
 SIDE = 96
 LENGTH = 128
 SAME_HERE, SAME = 0.55, 0.65
-"""Cosine from which a face is the person: near the place where they were lost, and anywhere else."""
+"""Minimum cosine for the same person: near the place where they were lost, and anywhere else."""
 OTHER = 0.35
-"""Cosine below which a face that is followed has become somebody else."""
+"""Cosine below which a tracked face has become someone else."""
 STRANGE = 3
-"""Looks in a row that must say so."""
+"""Consecutive observations that must agree on it."""
 FEWEST, MOST = 3, 8
-"""Looks after which a person is known, and those that are kept."""
+"""Observations needed to know a person, and the maximum number stored."""
 NEW = 0.85
-"""Cosine to what is kept below which a look is worth keeping, too."""
+"""Maximum cosine to the stored ones at which an observation is stored, too."""
 LEARN_EVERY_S, LOOK_EVERY_S, DOUBT_EVERY_S = 0.2, 1.0, 0.15
-"""Seconds between looks: until known, then, and when somebody else was seen."""
+"""Seconds between observations: until known, afterwards, and after someone else was seen."""
 SURE_PRESENCE, LEAST_SEEN, WIDEST_YAW = 0.8, 0.7, 40.0
 SMALLEST_PX = 36.0
-"""A face less sure, less visible, turned farther (degrees) or smaller than that says nothing about who it is."""
+"""Limits of presence, visibility, yaw (degrees) and size beyond which a face cannot be recognised."""
 
 
 class FaceRecogniser:
-    """An ``Embedder`` on our own network (``assets/recognition.md``): quick, and good enough to tell whether a face
-    is the one of a moment ago. Not for telling who somebody is.
+    """Implements ``protocols.Embedder`` with our own network (``assets/recognition.md``): fast, and accurate enough
+    to decide whether a face is the one of a moment ago. Not suitable for identifying people.
 
     The network's contract: ``crops`` (N, 96, 96, 3) uint8 BGR -> ``embedding`` (N, 128) float32 of unit length.
     """
@@ -44,9 +44,9 @@ class FaceRecogniser:
         self._crop = np.zeros((1, SIDE, SIDE, 3), np.uint8)
 
     def embed(self, image: Image, keypoints: Points) -> Tensor:
-        """(128,) of unit length; zeros where the points say nothing. ``keypoints``: (5, 2), or a (468, 3) mesh.
+        """Embedding (128,) of unit length; zeros for degenerate points. ``keypoints``: (5, 2), or a (468, 3) mesh.
 
-        Raises EngineError, and ModelError when the network breaks its contract.
+        Raises EngineError, and ModelError if the network's outputs violate its contract.
         """
         matrix = place(keypoints, SIDE)
         if matrix is None:
@@ -64,7 +64,7 @@ class FaceRecogniser:
 
 
 def tells_who(mesh: Mesh) -> bool:
-    """Is so much of the face to be seen that the network can know it?"""
+    """True if enough of the face is visible to recognise it."""
     points = mesh.points
     across, _, depth = (points[454] - points[234]).tolist()
     size = float(np.ptp(points[:, 0]) + np.ptp(points[:, 1])) / 2
@@ -74,7 +74,7 @@ def tells_who(mesh: Mesh) -> bool:
 
 
 class Appearance:
-    """What one person looked like, at a few moments that differ. Times are seconds of the stream."""
+    """The appearance of one person at a few differing moments. Times are seconds of the stream."""
 
     def __init__(self) -> None:
         self._vectors: list[NDArray[np.float32]] = []
@@ -86,16 +86,16 @@ class Appearance:
         return len(self._vectors) >= FEWEST
 
     def due(self, now_s: float) -> bool:
-        """Is it time for another look?"""
+        """True if the next observation is due."""
         every = DOUBT_EVERY_S if self._strange else LOOK_EVERY_S if self.known else LEARN_EVERY_S
         return now_s - self._looked_s >= every
 
     def to(self, vector: Tensor) -> float:
-        """Cosine to the most alike of what is kept; -1 where nothing is."""
+        """Cosine to the most similar stored embedding; -1 if there is none."""
         return max((float(kept @ vector) for kept in self._vectors), default=-1.0)
 
     def look(self, vector: Tensor, now_s: float) -> bool:
-        """Take in another look. False: this has been somebody else for a while."""
+        """Add an observation. Returns False if the face has been someone else's for a while."""
         self._looked_s = now_s
         alike = self.to(vector)
         if self.known and alike < OTHER:
@@ -104,10 +104,12 @@ class Appearance:
         self._strange = 0
         if not self.known or OTHER < alike < NEW:
             if len(self._vectors) == MOST:
-                del self._vectors[FEWEST]  # the first looks stay: else a likeness could wander from face to face
+                del self._vectors[
+                    FEWEST
+                ]  # keep the first ones: otherwise the appearance could drift from face to face
             self._vectors.append(np.array(vector, np.float32))
         return True
 
     def forgive(self) -> None:
-        """The person was found again: what was strange before is over."""
+        """Reset the doubts: the person was found again."""
         self._strange = 0

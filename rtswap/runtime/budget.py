@@ -1,7 +1,7 @@
-"""Measured latency in, quality out. No clock inside: a list of numbers is a complete test.
+"""Choose the quality from measured latencies. No clock inside: a list of numbers is a complete test.
 
-Down is quick, because a late picture is seen at once; up is slow, and slower still after a step up that failed,
-because a picture that changes its quality every second is worse than either.
+Quality falls fast, because a late frame is noticed at once. It rises slowly, and more slowly after a failed attempt,
+because a quality that changes every second looks worse than either.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from rtswap.core.errors import ConfigError
 from rtswap.core.types import Quality
 
 _CHEAPER_DETECTION = 4
-"""From level 1 on, full detections are this many times rarer."""
+"""Factor by which full detections are rarer from level 1 on."""
 _FACE_PX = (320, 224, 144)
-"""Working sizes of the levels from 3 on."""
+"""Maximum face crop, in pixels, of the levels from 3 on."""
 
 
 def quality_levels(full: Quality | None = None) -> tuple[Quality, ...]:
-    """The table the budget steps through. 0: ``full``. 1: rarer detection. 2: no colour match. 3..: smaller crops."""
+    """The quality levels. 0: ``full``. 1: rarer detection. 2: no colour match. 3..: smaller crops."""
     full = full or Quality()
     rarer = replace(full, detect_every=full.detect_every * _CHEAPER_DETECTION)
     plain = replace(rarer, match_color=False)
@@ -30,16 +30,16 @@ def quality_levels(full: Quality | None = None) -> tuple[Quality, ...]:
 
 
 _HELD = 4
-"""A step up that held for this many times the patience was right, whatever comes later."""
+"""A step up that lasts this many times the patience counts as successful."""
 
 
 class Budget:
-    """Keeps the latency of a frame below ``target_s`` by choosing a level of ``levels``.
+    """Keeps the latency of a frame below ``target_s`` by selecting one of ``levels``.
 
-    ``window``: frames whose 90th percentile is compared with the target. ``settle``: how many of them must have been
-    measured at the present level. ``comfort``: share of the target below which a step up may be tried, after
-    ``patience`` such frames in a row. Every step up that fails doubles the patience for that step, at most
-    ``max_patience`` frames. ``target_s`` of infinity never steps down. Raises ConfigError.
+    ``window``: number of frames whose 90th percentile is compared with the target. ``settle``: minimum number of them
+    measured at the current level. ``comfort``: share of the target below which a step up is allowed, after
+    ``patience`` such frames in a row. Every failed step up doubles the patience for that step, up to ``max_patience``
+    frames. An infinite ``target_s`` never steps down. Raises ConfigError.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Budget:
         max_patience: int = 3600,
     ) -> None:
         if not target_s > 0:
-            raise ConfigError("latency budget", expected="more than 0 ms", got=f"{target_s * 1000:g} ms")
+            raise ConfigError("invalid latency budget", expected="more than 0 ms", got=f"{target_s * 1000:g} ms")
         self.target_s = target_s
         self._levels = tuple(levels) if levels is not None else quality_levels()
         self._settle = settle
@@ -74,11 +74,12 @@ class Budget:
 
     @property
     def quality(self) -> Quality:
-        """What the next frame may cost."""
+        """The quality of the next frame."""
         return self._levels[self._level]
 
     def observe(self, latency_s: float) -> Quality:
-        """Tell what the last frame took; returns the quality of the next. Negative numbers and NaN are ignored."""
+        """Record the latency of the last frame; returns the quality of the next. Negative numbers and NaN are
+        ignored."""
         if not latency_s >= 0:
             return self.quality
         self._latencies.append(latency_s)
@@ -113,11 +114,11 @@ class Budget:
         self._at_level = 0
 
     def _patience_here(self) -> int:
-        """Frames to wait before the level above is tried."""
+        """Frames to wait before trying the level above."""
         failures = self._failures[self._level - 1] if self._level else 0
         return int(min(self._max_patience, self._patience * 2 ** min(failures, 30)))
 
 
 def _percentile_90(latencies: Sequence[float] | deque[float]) -> float:
-    """The second largest of 5 to 10 numbers: one slow frame alone is no overload."""
+    """The second largest of 5 to 10 numbers: a single slow frame is no overload."""
     return sorted(latencies)[math.floor(0.9 * (len(latencies) - 1))]

@@ -1,10 +1,11 @@
-"""What must be covered so that no real face goes out when it cannot be swapped. No pixels here, and no clock.
+"""Decide which parts of a frame to cover, so that no real face is sent when it cannot be swapped. No pixels, no
+clock.
 
-A *ward* is a face that has been seen and may not leave bare. While its track is measured and swapped nothing need be
-done. While it coasts, the place where it is thought to be and the place where it was last seen are covered before the
-swap is laid over them. When it is lost, the place where it was last seen stays covered, wider with time, until it is
-found again or nobody has been in the picture for ``empty_after_s``. Before anybody has been found, the whole picture
-is covered for as long; so it is after a gap, and when the picture's size changes.
+A *ward* is a face that was seen and must not be sent bare. While its track is measured and swapped, nothing is
+covered. While it coasts, its predicted and its last seen position are covered before the swap is pasted over them.
+When it is lost, its last position stays covered, growing with time, until it is found again or no face was seen for
+``empty_after_s``. Until the first face is found, the complete frame is covered for the same time; also after a gap,
+and when the size of the frame changes.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from rtswap.core.types import Box, Track
 from rtswap.vision.geometry import box_of
 
 MARGIN = 0.35
-"""Of a face's box, on each side: a mesh ends at the chin and the forehead, a face does not."""
+"""Margin on each side, in boxes of the face: a mesh ends at the chin and the forehead, a face does not."""
 GROWTH_PER_S = 0.6
-"""Boxes by which a lost face's cover grows on each side per second."""
+"""Growth of a lost face's cover on each side, in boxes per second."""
 SAME_PLACE = 0.3
-"""Intersection over union from which a new track is taken for the face that was lost there. Faces side by side, a
-width apart, reach 0.26."""
+"""Intersection over union above which a new track counts as the face that was lost there. Faces side by side, a width
+apart, reach 0.26."""
 LONGEST_STEP_S = 1.0
-"""After a longer gap between two frames nothing is known any more: whoever was there may be anywhere."""
+"""Gap between two frames after which all positions are unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +35,13 @@ class _Ward:
     seen_at: float
 
     def reach(self, now: float) -> Box:
-        """Where the face may be by now."""
+        """The area that the face can have reached."""
         grow = np.tile(self.box[2:] - self.box[:2], 2) * np.array([-1, -1, 1, 1], np.float32)
         return (self.box + grow * np.float32(GROWTH_PER_S * (now - self.seen_at))).astype(np.float32)
 
 
 class Guard:
-    """One per session. Times in seconds on any one clock."""
+    """Tracks the faces to cover. One per session. Times are in seconds on any one clock."""
 
     def __init__(self, *, empty_after_s: float) -> None:
         self._empty_after_s = empty_after_s
@@ -54,7 +55,7 @@ class Guard:
     def judge(self, now: float, size: tuple[int, int], tracks: Sequence[Track], bare: Iterable[int]) -> list[Box]:
         """The boxes to cover in a frame of ``size`` = (width, height).
 
-        ``tracks``: all that are followed in it. ``bare``: ids of those that could not be swapped.
+        ``tracks``: all tracks in the frame. ``bare``: ids of those that could not be swapped.
         """
         self._step_to(now, size)
         seen = [track for track in tracks if track.measured and _in_picture(track, size)]
@@ -67,7 +68,7 @@ class Guard:
         return [_whole(size)] if self._sees_nothing_yet(now, tracks) else cover
 
     def fail(self, now: float, size: tuple[int, int]) -> list[Box]:
-        """The boxes to cover when the tracker itself failed: everything."""
+        """The boxes to cover when the tracker itself failed: the complete frame."""
         self._step_to(now, size)
         self._go_blind(now)
         self._lost = self.watching
@@ -75,17 +76,18 @@ class Guard:
 
     @property
     def watching(self) -> bool:
-        """Whether some face has been seen that may not leave bare."""
+        """True if a face was seen that must not be sent bare."""
         return bool(self._wards)
 
     @property
     def blind(self) -> bool:
-        """Whether nothing is known of who is in the picture, so that all of it is covered."""
+        """True if it is unknown who is in the frame, so that all of it is covered."""
         return self._blind
 
     @property
     def lost(self) -> bool:
-        """Whether such a face was not followed in the last frame, or could not be swapped. One that coasts is not."""
+        """True if such a face was not tracked in the last frame, or could not be swapped. Coasting faces are not
+        lost."""
         return self._lost
 
     def _step_to(self, now: float, size: tuple[int, int]) -> None:
@@ -106,21 +108,21 @@ class Guard:
             here, ward = _around(track), self._wards.pop(track.id, None)
             leapt = ward is not None and _overlap(ward.reach(now), here) == 0
             if ward is not None and leapt:
-                self._wards[object()] = ward  # nobody moves like that: perhaps this is somebody else
+                self._wards[object()] = ward  # too fast for a person: perhaps someone else
             if ward is None or leapt:
                 self._take_over(here, ids)
             self._wards[track.id] = _Ward(here, now)
             self._blind = False
 
     def _take_over(self, here: Box, seen: set[int]) -> None:
-        """Somebody has appeared ``here``: that is the one face which was lost in this place, if there is one."""
+        """Replace the lost face at the place where a new one appeared, if there is one."""
         overlaps = {id_: _overlap(ward.box, here) for id_, ward in self._wards.items() if id_ not in seen}
         best = max(overlaps, key=lambda id_: overlaps[id_], default=None)
         if best is not None and overlaps[best] > SAME_PLACE:
             del self._wards[best]
 
     def _go_blind(self, now: float) -> None:
-        """Nobody has looked of late, so that time does not count for anybody's absence."""
+        """Reset the time of absence of every face: it was not observed."""
         self._blind, self._blind_since = True, now
         self._wards = {id_: replace(ward, seen_at=now) for id_, ward in self._wards.items()}
 
@@ -135,7 +137,7 @@ class Guard:
 
 
 def _around(track: Track) -> Box:
-    """The track's face with hair and chin; everything where the track's numbers are no numbers."""
+    """Box of the track's face with hair and chin; everything if its coordinates are not finite."""
     points = track.landmarks
     if not np.isfinite(points).all():
         points = points[np.isfinite(points).all(1)]
@@ -147,7 +149,7 @@ def _around(track: Track) -> Box:
 
 
 def _in_picture(track: Track, size: tuple[int, int]) -> bool:
-    """A face that is said to be elsewhere was not seen."""
+    """False for a face whose box is outside the frame."""
     box = _around(track)
     return bool(np.isfinite(box).all() and (box[2:] > 0).all() and (box[:2] < size).all())
 
@@ -157,7 +159,7 @@ def _whole(size: tuple[int, int]) -> Box:
 
 
 def _overlap(a: Box, b: Box) -> float:
-    """Intersection over union."""
+    """Intersection over union of two boxes."""
     low, high = np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:])
     common = float(np.prod(np.maximum(0, high - low)))
     union = float(np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2])) - common

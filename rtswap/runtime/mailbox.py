@@ -1,7 +1,7 @@
-"""The one place where frames wait or are dropped.
+"""Queues between threads: the only place where frames wait or are dropped.
 
-Live streams use ``newest_wins``: a frame that could not be worked on in time is replaced, so age never grows.
-Files use the lossless kind: the producer waits while the box is full.
+Live streams use ``newest_wins``: a newer frame replaces one that was not processed in time, so latency never grows.
+Files use the lossless kind: the producer waits while the mailbox is full.
 """
 
 from __future__ import annotations
@@ -17,18 +17,19 @@ T = TypeVar("T")
 
 
 class Closed(Exception):
-    """The mailbox has been closed and holds nothing more. Ends a loop; never shown to a user."""
+    """The mailbox is closed and empty. Ends a loop; never shown to a user."""
 
 
 class Mailbox(Generic[T]):
-    """Hands items from one thread to another, in order.
+    """Passes items from one thread to another, in order.
 
-    ``capacity``: how many may wait. ``newest_wins``: a full box drops its oldest item instead of making ``put`` wait.
+    ``capacity``: maximum number of waiting items. ``newest_wins``: a full mailbox drops its oldest item instead of
+    making ``put`` wait.
     """
 
     def __init__(self, capacity: int = 1, *, newest_wins: bool) -> None:
         if capacity < 1:
-            raise ValueError(f"a mailbox holds at least 1 item, got capacity {capacity}")
+            raise ValueError(f"the capacity of a mailbox must be at least 1, got {capacity}")
         self.capacity = capacity
         self.newest_wins = newest_wins
         self._items: deque[T] = deque()
@@ -41,7 +42,7 @@ class Mailbox(Generic[T]):
 
     @property
     def dropped(self) -> int:
-        """How many items were replaced before anybody took them."""
+        """Number of items replaced before they were taken."""
         return self._dropped
 
     @property
@@ -49,16 +50,16 @@ class Mailbox(Generic[T]):
         return self._closed
 
     def __len__(self) -> int:
-        """How many items wait now."""
+        """Number of waiting items."""
         return len(self._items)
 
     def put(self, item: T, timeout_s: float | None = None) -> None:
-        """Leave an item. Raises Closed after ``close``, what ``fail`` was given, or TimeoutError where a full,
-        lossless box was not emptied in time. The item was not taken over when this raises."""
+        """Add an item. Raises Closed after ``close``, the error given to ``fail``, or TimeoutError if a full,
+        lossless mailbox was not emptied in time. If it raises, the item was not added."""
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         with self._emptied:
             while not self._closed and not self.newest_wins and len(self._items) >= self.capacity:
-                _wait(self._emptied, deadline, "nobody emptied the mailbox")
+                _wait(self._emptied, deadline, "timed out waiting for room in the mailbox")
             if self._closed:
                 raise self._ending()
             if len(self._items) >= self.capacity:
@@ -68,12 +69,12 @@ class Mailbox(Generic[T]):
             self._filled.notify()
 
     def get(self, timeout_s: float | None = None) -> T:
-        """Take the oldest item, waiting for one. Raises TimeoutError when none came in time, and once everything was
-        delivered Closed or what ``fail`` was given. A failure overtakes what waits in a ``newest_wins`` box."""
+        """Take the oldest item, waiting for one. Raises TimeoutError if none came in time, and after the last item
+        Closed or the error given to ``fail``. In a ``newest_wins`` mailbox a failure overtakes waiting items."""
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         with self._filled:
             while not self._items and not self._closed:
-                _wait(self._filled, deadline, "nothing came into the mailbox")
+                _wait(self._filled, deadline, "timed out waiting for an item in the mailbox")
             if not self._items or (self._failure is not None and self.newest_wins):
                 raise self._ending()
             item = self._items.popleft()
@@ -81,7 +82,7 @@ class Mailbox(Generic[T]):
             return item
 
     def __iter__(self) -> Iterator[T]:
-        """Every item until the box is closed. Raises what ``fail`` was given."""
+        """Yield every item until the mailbox is closed. Raises the error given to ``fail``."""
         while True:
             try:
                 item = self.get()
@@ -90,13 +91,13 @@ class Mailbox(Generic[T]):
             yield item
 
     def close(self) -> None:
-        """No more items will come. Those that wait are still delivered. Harmless when called again."""
+        """Accept no more items. Waiting items are still delivered. Safe to call again."""
         with self._filled:
             self._closed = True
             self._wake_everyone()
 
     def fail(self, failure: BaseException) -> None:
-        """Close, and raise ``failure`` at whoever waits or comes later. The first failure counts."""
+        """Close, and raise ``failure`` in current and later callers. Only the first failure counts."""
         with self._filled:
             if self._failure is None:
                 self._failure = failure, failure.__traceback__

@@ -1,4 +1,4 @@
-"""Several sessions at once, each in a thread of its own: many cameras, one machine."""
+"""Run several sessions at once, each in its own thread: many cameras, one machine."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from rtswap.runtime.session import JOIN_S, TICK_S, Session
 
 
 def run_together(sessions: Sequence[Session], *, on_tick: Callable[[], None] = lambda: None) -> None:
-    """Until all have ended. The first failure stops the others and is raised; Ctrl-C stops all, and is raised too.
+    """Run until all sessions have ended. The first failure stops the others and is raised; Ctrl-C stops all, and is
+    raised too.
 
-    ``on_tick`` is called from the calling thread about every ``TICK_S``. No session may have a window.
+    The calling thread calls ``on_tick`` about every ``TICK_S``. No session may have a window.
     """
     failures: list[BaseException] = []
 

@@ -1,6 +1,6 @@
-"""How long each stage takes, how old frames are when they leave, what was dropped.
+"""Measure the time of each stage, the age of frames on delivery, and dropped frames.
 
-``Spans`` times the stages of one frame; ``Metrics`` collects frames; the rest only puts them into words.
+``Spans`` times the stages of one frame; ``Metrics`` collects frames; the rest formats them.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from rtswap.core.text import plural
 
 PERCENTILES = (50, 95, 99)
 AGE = "frame_age"
-"""The name under which the age of frames is kept beside the stages."""
+"""Key of the frames' age among the stages."""
 
 
 class Spans:
-    """Seconds per stage of one frame: ``with spans("crop"): ...``. For one thread; costs under 2 microseconds.
+    """Seconds per stage of one frame: ``with spans("crop"): ...``. Not thread-safe; costs under 2 microseconds.
 
-    A stage entered twice is added up. Stages inside a stage count for both.
+    Repeated stages are summed. Nested stages count for both.
     """
 
     __slots__ = ("_clock", "_open", "_seconds")
@@ -52,13 +52,13 @@ class Spans:
         self._seconds[stage] = self._seconds.get(stage, 0.0) + self._clock() - began
 
     def take(self) -> dict[str, float]:
-        """The frame's seconds per stage; starts afresh."""
+        """Return the frame's seconds per stage, and reset."""
         seconds, self._seconds = self._seconds, {}
         return seconds
 
 
 class Histogram:
-    """Percentiles of any number of durations in fixed memory: buckets 2 % wide, so 1 % of error. Seconds."""
+    """Percentiles of any number of durations in fixed memory: buckets 2 % wide, so an error of 1 %. Seconds."""
 
     _SMALLEST_S = 1e-6
     _WIDTH = math.log(1.02)
@@ -76,7 +76,7 @@ class Histogram:
         self._buckets[int(math.log(max(seconds, self._SMALLEST_S) / self._SMALLEST_S) / self._WIDTH)] += 1
 
     def percentile(self, percent: float) -> float:
-        """NaN where nothing was added."""
+        """The percentile in seconds; NaN without data."""
         wanted = max(1.0, self.count * percent / 100)
         seen = 0
         for bucket in sorted(self._buckets):
@@ -87,8 +87,8 @@ class Histogram:
 
 
 class Metrics:
-    """What happened to the frames. Any thread may record or read. ``window``: frames in the rolling figures.
-    ``notes`` stand in all that is written."""
+    """Frame statistics. Thread-safe. ``window``: number of frames in the rolling figures. ``notes`` are included in
+    all output."""
 
     def __init__(self, window: int = 300, *, notes: Mapping[str, str] = MappingProxyType({})) -> None:
         self._notes = dict(notes)
@@ -106,7 +106,7 @@ class Metrics:
     def record(
         self, stages: Mapping[str, float], *, captured_at: float, finished_at: float, faces: int = 0, level: int = 0
     ) -> None:
-        """One frame has left. Times in seconds on one clock; ``faces`` swapped in it at quality ``level``."""
+        """Record a delivered frame. Times in seconds on one clock; ``faces`` swapped in it at quality ``level``."""
         with self._lock:
             self._add(AGE, max(0.0, finished_at - captured_at))
             for stage, seconds in stages.items():
@@ -123,34 +123,34 @@ class Metrics:
             self._level = level
 
     def add_outcome(self, *, swapped: int, covered: int) -> None:
-        """What became of the faces of one frame, whether it leaves or is dropped: how many."""
+        """Count the swapped and covered faces of one frame, delivered or dropped."""
         with self._lock:
             self._covered_frames += covered > 0
             self._plain_frames += not swapped and not covered
 
     @property
     def frames(self) -> int:
-        """How many have left."""
+        """Number of delivered frames."""
         return self._frames
 
     @property
     def first_swap_at(self) -> float | None:
-        """When the first picture with a swapped face had left, on the clock of ``record``; None before."""
+        """Delivery time of the first frame with a swapped face, on the clock of ``record``; None before."""
         return self._first_swap_at
 
     def set_dropped(self, count: int) -> None:
-        """How many frames the mailboxes have dropped so far."""
+        """Set the number of frames that the mailboxes have dropped."""
         with self._lock:
             self._dropped = count
 
     def recent(self) -> dict[str, Any]:
-        """The rolling window. Milliseconds, since this is for printing."""
+        """Figures of the rolling window, times in milliseconds."""
         with self._lock:
             stages = {stage: _of_window(values) for stage, values in self._recent.items()}
             return self._counts(_rate(self._finished), stages)
 
     def summary(self) -> dict[str, Any]:
-        """The whole session. Milliseconds."""
+        """Figures of the complete session, times in milliseconds."""
         with self._lock:
             stages = {stage: _of_histogram(histogram) for stage, histogram in self._whole.items()}
             lasted_s = self._last_at - self._first_at if self._first_at is not None else 0.0
@@ -168,7 +168,7 @@ class Metrics:
         return json.dumps(self.summary(), indent=2)
 
     def totals(self) -> dict[str, tuple[int, float]]:
-        """Per stage how often it ran and the seconds it took in all."""
+        """Number of runs and total seconds per stage."""
         with self._lock:
             return {stage: (histogram.count, histogram.total_s) for stage, histogram in self._whole.items()}
 
@@ -195,8 +195,8 @@ class Metrics:
 
 
 def status_line(metrics: Metrics, *, live: bool = True, stages: bool = False) -> str:
-    """``29.9 fps | 18 ms old | 1 face | 3 dropped``. ``live``: how old frames are matters. ``stages``: also the
-    median of each, in milliseconds."""
+    """Format a status line: ``29.9 fps | 18 ms old | 1 face | 3 dropped``. ``live``: show the age of frames.
+    ``stages``: also show the median of each stage in milliseconds."""
     now = metrics.recent()
     age = now["frame_age_ms"]
     parts = [f"{now['fps']:.1f} fps"] if now["fps"] or stages else []
@@ -213,15 +213,15 @@ def status_line(metrics: Metrics, *, live: bool = True, stages: bool = False) ->
 
 
 def prometheus(metrics: Metrics) -> str:
-    """The figures in Prometheus' text exposition format 0.0.4. Seconds, as its conventions ask."""
+    """The figures in Prometheus' text exposition format 0.0.4, in seconds."""
     now = metrics.recent()
     stages = {AGE: now["frame_age_ms"]} if now["frame_age_ms"] else {}
     stages |= now["stages_ms"]
     totals = metrics.totals()
     lines = [
-        *_prometheus_value("rtswap_frames_total", "counter", "Frames that have left.", now["frames"]),
+        *_prometheus_value("rtswap_frames_total", "counter", "Frames delivered.", now["frames"]),
         *_prometheus_value("rtswap_frames_dropped_total", "counter", "Frames dropped as stale.", now["dropped"]),
-        *_prometheus_value("rtswap_fps", "gauge", "Frames per second of late.", now["fps"]),
+        *_prometheus_value("rtswap_fps", "gauge", "Frames per second, recent.", now["fps"]),
         *_prometheus_value("rtswap_faces", "gauge", "Faces swapped in the last frame.", now["faces"]),
         *_prometheus_value("rtswap_quality_level", "gauge", "0 = full quality.", now["level"]),
         "# HELP rtswap_stage_seconds Seconds per frame and stage; frame_age is capture to delivery.",
@@ -239,10 +239,10 @@ def prometheus(metrics: Metrics) -> str:
 
 
 class MetricsLog:
-    """Appends one JSON line a second to a file, so that a session that ends badly has left its figures. A file whose
-    name ends in ``.prom`` is replaced every second by the same figures for Prometheus' textfile collector.
+    """Appends one JSON line per second to a file, so that the figures survive a crash. If the file name ends in
+    ``.prom``, it is instead replaced every second, for Prometheus' textfile collector.
 
-    A full disk or a vanished folder gives one warning and never stops the stream. Raises OutputError when the file
+    A full disk or a missing folder gives one warning and never stops the stream. Raises OutputError if the file
     cannot be opened at the start.
     """
 
@@ -260,21 +260,21 @@ class MetricsLog:
             self._path.open("ab").close()
         except OSError as error:
             raise OutputError(
-                f"metrics file {self._path}",
-                expected="a file that can be written",
+                f"cannot write the metrics file {self._path}",
+                expected="a writable file",
                 got=error.strerror or str(error),
-                do="Give --metrics another path",
+                do="Choose another path for --metrics.",
             ) from error
 
     def tick(self, now: float) -> None:
-        """Call as often as you like; writes when a second has passed since the last time. ``now``: seconds."""
+        """Write if a second has passed since the last time; call it as often as you like. ``now``: seconds."""
         if now < self._next_at:
             return
         self._next_at = now + self._every_s
         self._try(self._metrics.recent)
 
     def close(self) -> None:
-        """Write the whole session's summary as the last line. Harmless when called twice."""
+        """Write the summary of the session as the last line. Safe to call twice."""
         if not self._closed:
             self._closed = True
             self._try(lambda: {"summary": self._metrics.summary()})
@@ -285,10 +285,12 @@ class MetricsLog:
         except OSError as error:
             if not self._warned:
                 self._warned = True
-                self._warn(f"metrics file {self._path}: {error.strerror or error}; the stream goes on without it")
+                self._warn(
+                    f"cannot write the metrics file {self._path} ({error.strerror or error}); continuing without it"
+                )
 
     def _append(self, figures: Mapping[str, Any]) -> None:
-        """One whole line or none."""
+        """Append one complete line or nothing."""
         line = json.dumps({"unix_s": round(time.time(), 3), **figures}).encode() + b"\n"
         with self._path.open("ab", buffering=0) as file:
             size = file.seek(0, 2) if file.seekable() else None

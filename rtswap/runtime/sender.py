@@ -1,4 +1,4 @@
-"""The end of the line: one output, served at its own pace, so that a slow one holds up nobody else."""
+"""Send frames to one output at its own pace, so that a slow output does not delay the others."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from rtswap.core.types import MarkedImage
 from rtswap.runtime.mailbox import Closed, Mailbox
 
 REPEAT_AFTER_S = 0.2
-"""Without a new picture for so long, live outputs get the last one again."""
+"""Without a new frame for this long, live outputs get the last one again."""
 
 
 class Sender:
-    """One output, its mailbox, and the thread that serves it: its own after ``start``, else the caller's.
+    """One output with its mailbox and thread: its own thread after ``start``, otherwise the caller's.
 
-    ``repeat`` makes a picture that may be sent once more; ``sent`` and ``failed`` are told what became of each.
+    ``repeat`` creates a frame that may be sent again; ``sent`` and ``failed`` are callbacks.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Sender:
         self._thread.start()
 
     def serve_once(self, timeout_s: float) -> None:
-        """Send the next picture, or the last one again when nothing has come for a while."""
+        """Send the next frame, or repeat the last one if none has come for a while."""
         if self.ended:
             time.sleep(timeout_s)
             return
@@ -66,14 +66,16 @@ class Sender:
             self._give_up(error)
 
     def finish(self, timeout_s: float) -> None:
-        """Send what waits, then close the output. One that does not come back from ``send`` is left alone."""
+        """Send waiting frames, then close the output. An output that hangs in ``send`` is abandoned."""
         self.box.close()
         while self._thread is None and not self.ended:
             self.serve_once(0.0)
         if self._thread is not None:
             self._thread.join(timeout_s)
             if self._thread.is_alive():
-                self._failed(self, OutputError(f"{self.output.name} hangs", got=f"no answer for {timeout_s:g} s"))
+                self._failed(
+                    self, OutputError(f"{self.output.name} does not respond", got=f"no answer for {timeout_s:g} s")
+                )
                 return
         self._close()
 
@@ -92,7 +94,7 @@ class Sender:
         self._close()
 
     def _close(self) -> None:
-        """Once. An output that cannot finish what it wrote has failed."""
+        """Close once. An output that cannot finish its file has failed."""
         if self._closed:
             return
         self._closed = True

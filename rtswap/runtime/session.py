@@ -1,12 +1,12 @@
-"""The threads around the pipeline. One reads, one works, one per output sends; nothing else waits anywhere.
+"""The threads around the pipeline: one reads, one processes, one per output sends. No other thread waits.
 
 ::
 
     Input ─► Mailbox ─► Pipeline ─► Disclosure ─► Mailbox ─► Output      (a mailbox and a thread per output)
 
-Live inputs drop stale frames in the mailboxes, files lose none. While nothing comes (a lost camera, a stuck network)
-the outputs get the last safe picture again. The first failure ends the session and is raised by ``run``; an output
-that fails while others go on is closed alone, and its failure raised at the end if nothing worse has come.
+Live inputs drop stale frames in the mailboxes; files lose none. While no frame arrives (a lost camera, a stuck
+network) the outputs get the last safe frame again. The first failure ends the session and ``run`` raises it. If one of several
+outputs fails, only that one is closed, and ``run`` raises its failure at the end unless a worse one has come.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from rtswap.runtime.pipeline import Pipeline
 from rtswap.runtime.sender import Sender
 
 TICK_S = 0.05
-"""How often the main thread looks at keys and the status line."""
+"""Interval at which the main thread handles keys and the status line."""
 JOIN_S = 10.0
 
 
 class Session:
-    """One run from an input to its outputs. ``run`` blocks; the other methods may be called from any thread.
+    """One run from an input to its outputs. ``run`` blocks; the other methods are thread-safe.
 
-    ``window``: an output that must be served by the thread that calls ``run`` (as desktop systems ask), or None.
-    ``on_tick`` is called from there about every ``TICK_S``. ``quality_budget`` None: always full quality.
+    ``window``: an output that the thread calling ``run`` must serve (desktop systems require it), or None. That
+    thread calls ``on_tick`` about every ``TICK_S``. ``quality_budget`` None: always full quality.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Session:
         self.pipeline = pipeline
         self.metrics = metrics
         self.completed = False
-        """Whether the input has ended by itself."""
+        """True if the input ended by itself."""
         self._input = input
         self._live = input.info.live
         self._disclosure = disclosure
@@ -74,9 +74,9 @@ class Session:
         self._last: MarkedImage | None = None
 
     def run(self) -> None:
-        """Until the input ends, ``stop`` is called, or something fails. Ctrl-C counts as ``stop``.
+        """Run until the input ends, ``stop`` is called, or something fails. Ctrl-C counts as ``stop``.
 
-        Raises the first failure, after everything was closed.
+        Raises the first failure, after closing everything.
         """
         parts = (("rtswap-input", self._read), ("rtswap-work", self._work))
         threads = [threading.Thread(target=work, name=name, daemon=True) for name, work in parts]
@@ -87,7 +87,7 @@ class Session:
                 self._serve_main_thread()
             self.completed = not self._stopping.is_set()
         except KeyboardInterrupt:
-            self._on_event("interrupted: finishing what was begun")
+            self._on_event("interrupted: finishing the recordings")
         except BaseException as error:  # noqa: BLE001 - raised below
             self._fail(error)
         finally:
@@ -97,24 +97,24 @@ class Session:
             raise failure
 
     def stop(self) -> None:
-        """End soon, as if the input had ended."""
+        """Stop soon, as if the input had ended."""
         self._stopped_at = min(self._stopped_at, time.perf_counter())
         self._stopping.set()
         self._frames.close()
         try:
             self._input.close()
-        except Exception as error:  # noqa: BLE001 - raised by run, once the outputs are closed
+        except Exception as error:  # noqa: BLE001 - raised by run, after closing the outputs
             self._failure = self._failure or error
 
     def add_output(self, output: Output) -> None:
-        """Send to one more output from now on. When the session has ended meanwhile it is closed at once."""
+        """Add an output. If the session has already ended, it is closed at once."""
         sender = self._sender(output)
         sender.start()
         if self._stopping.is_set():
             sender.finish(JOIN_S)
 
     def remove_output(self, output: Output) -> None:
-        """Finish and close one output; the others go on."""
+        """Finish and close one output; the others continue."""
         with self._lock:
             ended = [sender for sender in self._senders if sender.output is output]
             self._senders = [sender for sender in self._senders if sender.output is not output]
@@ -185,7 +185,7 @@ class Session:
         return self._disclosure.repeat(marked, now=time.perf_counter())
 
     def _sent(self, sender: Sender, marked: MarkedImage) -> None:
-        """Figures are taken at the first output."""
+        """Record the metrics at the first output."""
         with self._lock:
             first = bool(self._senders) and self._senders[0] is sender
         if first:
@@ -205,7 +205,7 @@ class Session:
                 self._ended.append(sender)
             left = len(self._senders)
         if left and isinstance(error, OutputError):
-            self._on_event(f"{sender.output.name} failed and was closed, the others go on: {error}")
+            self._on_event(f"{sender.output.name} failed and was closed, the others continue: {error}")
             self._output_failure = self._output_failure or error
         else:
             self._fail(error)
@@ -223,7 +223,7 @@ class Session:
         return self._window is not None and not self._window.ended and bool(len(self._window.box))
 
     def _overdue(self) -> bool:
-        """Something still hangs long after the end."""
+        """True if something still hangs long after the end."""
         return time.perf_counter() - self._stopped_at > JOIN_S
 
     def _fail(self, error: BaseException) -> None:
@@ -235,7 +235,7 @@ class Session:
         for thread in threads:
             thread.join(0 if self._overdue() else JOIN_S)
             if thread.is_alive():
-                self._on_event(f"{thread.name} does not answer and is left behind")
+                self._on_event(f"{thread.name} does not respond, continuing without it")
         with self._lock:
             senders = [*self._senders, *self._ended]
         for sender in senders:

@@ -154,7 +154,7 @@ def test_what_is_no_picture_is_refused() -> None:
     frozen = gray(320, 240)
     frozen.flags.writeable = False
     for bad in (np.zeros((240, 320), np.uint8), np.zeros((240, 320, 4), np.uint8), frozen):
-        with pytest.raises(ValueError, match="uint8 picture"):
+        with pytest.raises(ValueError, match="uint8 image"):
             Watermark(PAYLOAD).embed(bad)
     with pytest.raises(ValueError, match="float64"):
         Watermark(PAYLOAD).embed(np.zeros((240, 320, 3)))  # type: ignore[arg-type]

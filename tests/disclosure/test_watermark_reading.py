@@ -186,7 +186,7 @@ def test_hostile_frames_are_refused_or_ignored() -> None:
     for time_s in (float("nan"), float("inf")):
         with pytest.raises(ValueError, match="time"):
             reader.add(np.zeros((9, 9, 3), np.uint8), time_s)
-    with pytest.raises(ValueError, match="picture"):
+    with pytest.raises(ValueError, match="uint8 image"):
         reader.add(np.zeros((9, 9), np.uint8), 0.0)
     with pytest.raises(ValueError, match="window"):
         WatermarkReader(window_s=float("nan"))

@@ -104,7 +104,7 @@ def test_a_space_that_is_broken_is_not_taken_for_a_missing_one() -> None:
 
 
 def test_a_source_made_by_hand_says_that_its_identity_is_not_known() -> None:
-    with pytest.raises(SourceError, match="'dlib' is not known; expected a source from"):
+    with pytest.raises(SourceError, match="'dlib' is unknown; expected a source from"):
         person("ada").identity("dlib")
 
 

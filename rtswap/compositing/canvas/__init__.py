@@ -1,1 +1,1 @@
-"""A frame being worked on, in host memory or on a GPU."""
+"""Canvases: a frame that is being modified, in host memory or on a GPU."""

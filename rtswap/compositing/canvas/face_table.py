@@ -1,4 +1,4 @@
-"""What the kernels must know of every face: where its crop lies in the frame, in one row of numbers. Host only."""
+"""Tables for the kernels: one row of numbers per face with the position of its crop in the frame. Host only."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from rtswap.vision.geometry import clip_box, scale_of, upright_box
 FIELDS = 16
 """Numbers per row."""
 CUBIC_BELOW = 0.9
-"""Crop pixels per frame pixel below which a crop is enlarged by cubics when it is pasted."""
+"""Crop pixels per frame pixel below which pasting enlarges a crop with bicubic interpolation."""
 ANYWHERE = 1e6
-"""Pixels: a place that lies beyond every frame."""
+"""Pixels: a coordinate beyond every frame."""
 SIDES = (64, 96, 128, 160, 192, 256, 320, 384, 480, 512, 640, 768, 1024)
-"""Sides of the squares in which crops lie on the device: few, so that compiled and captured work serves again."""
+"""Sides of the squares that hold crops on the GPU: few, so that compiled and captured work can be reused."""
 
 Table = NDArray[np.float32]
 """(N, FIELDS)"""
@@ -32,9 +32,9 @@ def side_for(views: Sequence[View]) -> int:
 
 
 def crop_table(views: Sequence[View]) -> Table:
-    """Rows: crop -> frame matrix (6), width, height, 1 = averaged, x1 y1 of the first pixel of the frame that may be
-    read, the frame's pixels per crop pixel across and down, x2 y2 of the last that may be read. Raises ValueError for
-    matrices without a way back."""
+    """Rows: crop -> frame matrix (6), width, height, 1 = averaged, x1 y1 of the first pixel of the frame to read,
+    frame pixels per crop pixel across and down, x2 y2 of the last pixel to read. Raises ValueError for singular
+    matrices."""
     table = np.zeros((len(views), FIELDS), np.float32)
     for row, view in zip(table, views, strict=True):
         back, box = _backwards(view), upright_box(view.matrix, view.size)
@@ -48,8 +48,8 @@ def crop_table(views: Sequence[View]) -> Table:
 
 
 def paste_table(views: Sequence[View], frame: tuple[int, int]) -> Table:
-    """Rows: frame -> crop matrix (6), width, height, the frame's pixels x1 y1 x2 y2 that are touched, 1 = cubic,
-    1 = the mask is 0 beyond its border. ``frame``: (width, height)."""
+    """Rows: frame -> crop matrix (6), width, height, x1 y1 x2 y2 of the frame's pixels to change, 1 = bicubic, 1 =
+    the mask is 0 outside its border. ``frame``: (width, height). Raises ValueError for singular matrices."""
     table = np.zeros((len(views), FIELDS), np.float32)
     for row, view in zip(table, views, strict=True):
         back, box = _backwards(view), upright_box(view.matrix, view.size)
@@ -69,7 +69,7 @@ def paste_table(views: Sequence[View], frame: tuple[int, int]) -> Table:
 
 
 def _backwards(view: View) -> NDArray[np.float64]:
-    """(2, 3) crop -> frame."""
+    """Inverse of the view's matrix, (2, 3) crop -> frame."""
     (a, b, x), (c, d, y) = view.matrix.tolist()
     area = a * d - b * c
     if not all(map(math.isfinite, (a, b, x, c, d, y))) or not abs(area) > 1e-12:

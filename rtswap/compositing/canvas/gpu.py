@@ -1,7 +1,7 @@
-"""The canvas on a GPU: a frame goes up once, everything is done there, it comes down once, and the host waits once.
+"""The canvas on a GPU: upload a frame once, process it there, download it once, and synchronise once.
 
-``Compositor`` belongs to a stream of frames and keeps its memory; ``TorchCanvas`` is one frame being worked on. On a
-device of type ``cpu`` the same is done by torch there: that is what tests without a GPU see.
+``Compositor`` belongs to a stream of frames and reuses its memory; ``TorchCanvas`` is one frame. On a device of type
+``cpu`` torch does the same on the host, for tests without a GPU.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ torch = load_torch()
 
 
 class Kernels(Protocol):
-    """What is done to pixels: ``PlainKernels``, or ``triton_launch.TritonKernels``."""
+    """Pixel operations: ``PlainKernels``, or ``triton_launch.TritonKernels``."""
 
     def crop(self, frame: Tensor, table: Table, on_device: Tensor, side: int) -> Tensor: ...
 
@@ -34,22 +34,22 @@ class Kernels(Protocol):
 
 
 class PlainKernels:
-    """In plain torch."""
+    """Pixel operations in plain torch."""
 
     def crop(self, frame: Tensor, table: Table, on_device: Tensor, side: int) -> Tensor:
-        """(N, side, side, 3)"""
+        """Crops (N, side, side, 3)."""
         return plain_torch.crop_faces(frame, table, on_device, side)
 
     def paste(self, frame: Tensor, crops: Tensor, masks: Tensor, table: Table, on_device: Tensor) -> None:
-        """In place, every face in order."""
+        """Paste every face in order, in place."""
         plain_torch.paste_faces(frame, crops, masks, table, on_device)
 
 
 class Compositor:
-    """Makes canvases. One per stream, used by one thread.
+    """Creates canvases. One per stream, used by one thread.
 
-    ``frames``: how many may be under way: with two, the next frame goes up and the last one comes down while one is
-    worked on.
+    ``frames``: number of frames in flight. With two, the next frame uploads and the last one downloads while one is
+    processed.
     """
 
     def __init__(
@@ -68,8 +68,8 @@ class Compositor:
         self._slots: Slots | None = None
 
     def begin(self, picture: Image) -> TorchCanvas:
-        """A canvas of a frame. On return the upload is under way, and ``picture`` may be written again. Raises
-        RuntimeError where ``frames`` pictures wait to be taken."""
+        """Start a canvas of a frame. On return the upload is in progress, and ``picture`` may be overwritten. Raises
+        RuntimeError if ``frames`` frames are already in flight."""
         if self._slots is None or picture.shape != self._shape:
             self._shape = picture.shape
             self._slots = Slots(self._frames, self._shape, self._lanes, self.waits)
@@ -78,8 +78,8 @@ class Compositor:
 
 
 class TorchCanvas:
-    """One frame. Implements ``protocols.Canvas`` for parts that work on the host (each ``crop`` is then one wait
-    more), and ``protocols.GpuCanvas``: the same for all faces at once for parts that work on the device."""
+    """One frame. Implements ``protocols.Canvas`` for parts that work on the host (each ``crop`` is then one more
+    synchronisation), and ``protocols.GpuCanvas``, the same for all faces at once, for parts on the GPU."""
 
     def __init__(self, owner: Compositor, slots: Slots, slot: Slot, frame: Tensor) -> None:
         self._owner, self._slots, self._slot, self._frame = owner, slots, slot, frame
@@ -89,7 +89,7 @@ class TorchCanvas:
 
     @property
     def frame(self) -> Tensor:
-        """(H, W, 3) BGR uint8 on the device, as it is now: networks may read it, in the stream that computes."""
+        """(H, W, 3) BGR uint8 on the device, in its current state; networks may read it in the compute stream."""
         self._flush()
         return self._frame
 
@@ -99,16 +99,16 @@ class TorchCanvas:
         return self._frame.shape[1], self._frame.shape[0]
 
     def crops(self, views: Sequence[View]) -> Tensor:
-        """(N, S, S, 3) uint8 on the device, by one kernel for all faces: what each view sees lies in the upper left
-        corner, its last pixels repeated beyond. S is one of ``face_table.SIDES``."""
+        """Crops (N, S, S, 3) uint8 on the GPU, by one kernel for all faces: each view in the upper left corner, its
+        last pixels repeated. S is one of ``face_table.SIDES``."""
         self._flush()
         table = crop_table(views)
         on_device = uploaded(table, self._owner.device)
         return self._owner.kernels.crop(self._frame, table, on_device, side_for(views))
 
     def paste_all(self, crops: Tensor, masks: Tensor, views: Sequence[View]) -> None:
-        """Blend crops (N, S, S, 3) under masks (N, S, S), both uint8 on the device, back where the views took them
-        from: one kernel for all faces, later ones over earlier ones. Pixels with mask 0 keep every bit."""
+        """Blend crops (N, S, S, 3) under masks (N, S, S), both uint8 on the GPU, into the frame at their views: one
+        kernel for all faces, later ones over earlier ones. Pixels with mask 0 do not change."""
         self._flush()
         if views:
             table = paste_table(views, self.size)
@@ -116,18 +116,18 @@ class TorchCanvas:
             self._owner.kernels.paste(self._frame, crops, masks, table, on_device)
 
     def crop(self, matrix: Matrix, size: tuple[int, int]) -> Image:
-        """(height, width, 3) on the host. Waits for the device."""
+        """A crop (height, width, 3) on the host. Synchronises with the GPU."""
         seen = self.crops([View(matrix, size)])[0, : size[1], : size[0]].contiguous()
         (copy,), event = self._slot.lanes.down([seen])
         self._owner.waits.on(event)
         return np.asarray(copy.numpy(), np.uint8)
 
     def paste(self, crop: Image, mask: Mask, matrix: Matrix) -> None:
-        """As ``protocols.Canvas``; crops of the host are kept and go up together."""
+        """Implements ``protocols.Canvas``. Crops from the host are collected and uploaded together."""
         self._host_pastes.append((crop, mask, View(matrix, (mask.shape[1], mask.shape[0]))))
 
     def cover(self, box: Box, style: str) -> None:
-        """As ``protocols.Canvas``."""
+        """Implements ``protocols.Canvas``."""
         self._flush()
         x1, y1, x2, y2 = clip_box(box, *self.size)
         if x1 >= x2 or y1 >= y2:
@@ -138,18 +138,18 @@ class TorchCanvas:
         plain_torch.cover(self._frame, (x1, y1, x2, y2), cells, style)
 
     def on_download(self, tensor: Tensor, then: Callable[[NDArray[Any]], None]) -> None:
-        """As ``protocols.OnDownload``. Not after ``finish``."""
+        """Implements ``protocols.OnDownload``. Not allowed after ``finish``."""
         self._beside.append((tensor, then))
 
     def finish(self) -> None:
-        """Send the picture on its way down. Nothing more can be done to it, and nobody waits."""
+        """Start the download. The frame cannot be changed afterwards. Does not synchronise."""
         if not self._finished:
             self._flush()
             self._slot.send_down(self._frame, [tensor for tensor, _ in self._beside])
 
     def image(self) -> Image:
-        """The picture as it is, in memory of its own; the one wait of the frame. What was to come ``on_download`` is
-        told first."""
+        """The finished frame in its own memory; the only synchronisation of the frame. Calls the ``on_download``
+        callbacks first."""
         if self._taken is None:
             self.finish()
             self._taken, *beside = self._slots.receive(self._slot)
@@ -158,9 +158,9 @@ class TorchCanvas:
         return self._taken
 
     def deliver(self, stamp: Stamp) -> StampedImage:
-        """As ``protocols.GpuCanvas``. Raises RuntimeError where the picture is on its way down already."""
+        """Implements ``protocols.GpuCanvas``. Raises RuntimeError if the download has already started."""
         if self._finished:
-            raise RuntimeError("the picture was sent down before it was stamped")
+            raise RuntimeError("the frame was downloaded before it was stamped")
         receipt_for = stamp.apply_on_gpu(self.frame)
         return receipt_for(self.image())
 
@@ -169,7 +169,7 @@ class TorchCanvas:
         return self._slot.leaves or self._taken is not None
 
     def _flush(self) -> None:
-        """Paste what came from the host."""
+        """Paste the collected crops from the host."""
         if not self._host_pastes:
             return
         pastes, self._host_pastes = self._host_pastes, []
@@ -185,7 +185,7 @@ class TorchCanvas:
 
 
 def kernels_for(device: Any) -> Kernels:
-    """Triton's where there is a GPU, else plain torch. Raises EngineError where Triton is missing on a GPU."""
+    """Triton's kernels on a GPU, otherwise plain torch. Raises EngineError if Triton is missing on a GPU."""
     if device.type != "cuda":
         return PlainKernels()
     from rtswap.compositing.canvas.triton_launch import TritonKernels

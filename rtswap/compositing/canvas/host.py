@@ -1,4 +1,4 @@
-"""The canvas in host memory: every operation touches one region of the frame, none the whole of it."""
+"""The canvas in host memory: every operation touches only one region of the frame."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from rtswap.vision.geometry import clip_box, inverse, scale_of, upright_box
 from rtswap.vision.resample import resized, warped
 
 AVERAGED = 1.6
-"""Pixels of the frame per crop pixel from which a crop is averaged. Below, sampling misses hardly any and takes
-0.9 ms instead of 4.9 for a face of 450 px."""
+"""Frame pixels per crop pixel above which a crop is averaged. Below, sampling skips hardly any pixels and takes 0.9
+ms instead of 4.9 for a face of 450 px."""
 COVER_CELLS = 7
-"""Cells across a covered box: too few to tell a person by."""
+"""Cells across a covered box: too few to recognise a person."""
 
 
 class HostCanvas:
@@ -26,8 +26,8 @@ class HostCanvas:
         return self._image
 
     def crop(self, matrix: Matrix, size: tuple[int, int]) -> Image:
-        """(height, width, 3) as the matrix sees it, the frame's border continued: a view of the frame where it shows
-        whole pixels inside the frame at their own size, otherwise resampled."""
+        """A crop (height, width, 3) through the matrix, with replicated borders: a view of the frame if it is aligned
+        to pixels inside the frame at their own size, otherwise resampled."""
         box = upright_box(matrix, size)
         if box is None:
             return warped(self._image, matrix, size)
@@ -35,7 +35,7 @@ class HostCanvas:
         return region if region.shape[1::-1] == size else resized(region, size, _shrinking(size, region))
 
     def paste(self, crop: Image, mask: Mask, matrix: Matrix) -> None:
-        """Blend ``crop`` back where ``matrix`` took it from. Pixels with mask 0 keep every bit."""
+        """Blend ``crop`` back into the region that ``matrix`` describes. Pixels with mask 0 do not change."""
         height, width = mask.shape
         box = upright_box(matrix, (width, height))
         if box is None:
@@ -52,7 +52,7 @@ class HostCanvas:
         _blend(self._image[y1:y2, x1:x2], crop[inside], mask[inside])
 
     def _region(self, box: tuple[int, int, int, int]) -> Image:
-        """The pixels in the box: a view, or a copy with the border continued where the box leaves the frame."""
+        """The pixels in the box: a view, or a copy with replicated borders if the box leaves the frame."""
         x1, y1, x2, y2 = box
         height, width = self._image.shape[:2]
         if x1 >= 0 and y1 >= 0 and x2 <= width and y2 <= height:
@@ -60,7 +60,7 @@ class HostCanvas:
         return warped(self._image, np.array([[1, 0, -x1], [0, 1, -y1]], np.float32), (x2 - x1, y2 - y1))
 
     def cover(self, box: Box, style: str) -> None:
-        """Leave ``COVER_CELLS`` cells of what is in the box: smooth for ``blur``, hard-edged for ``pixelate``."""
+        """Reduce the box to ``COVER_CELLS`` cells: smooth for ``blur``, hard-edged for ``pixelate``."""
         x1, y1, x2, y2 = clip_box(box, *self._image.shape[1::-1])
         if x1 >= x2 or y1 >= y2:
             return
@@ -73,21 +73,21 @@ class HostCanvas:
 
 
 def _blend(region: Image, crop: Image, mask: Mask) -> None:
-    """In place: crop where mask is 255, region where it is 0, between within 1 of their weighted mean."""
+    """In place: crop where the mask is 255, region where it is 0; otherwise within 1 of their weighted mean."""
     share = cv2.merge([mask, mask, mask])
     own = cv2.multiply(region, cv2.bitwise_not(share), scale=1 / 255)
     cv2.add(own, cv2.multiply(crop, share, scale=1 / 255), dst=region)
 
 
 def _shrinking(size: tuple[int, int], region: Image) -> int:
-    """Averaging where the crop is much smaller than what it shows: sampled, it would shimmer."""
+    """Average if the crop is much smaller than its region: sampling would shimmer."""
     return cv2.INTER_AREA if region.shape[1] > AVERAGED * size[0] else cv2.INTER_LINEAR
 
 
 def _enlarged(
     crop: Image, mask: Mask, matrix: Matrix, frame: tuple[int, ...]
 ) -> tuple[Image, Mask, tuple[int, int, int, int]]:
-    """Crop and mask resampled to the frame's pixels, and which of these they are."""
+    """Crop and mask resampled to the frame's pixels, and the box of these pixels."""
     height, width = mask.shape
     back = inverse(matrix)
     corners = np.array([[0, 0], [width - 1, 0], [0, height - 1], [width - 1, height - 1]], np.float32)

@@ -1,6 +1,6 @@
-"""The canvas's arithmetic in plain torch: what ``triton_kernels`` does, for devices without Triton.
+"""The canvas's arithmetic in plain torch: the operations of ``triton_kernels``, for devices without Triton.
 
-Frames and crops are (H, W, 3) BGR uint8, as everywhere. Every function rounds where the canvas in host memory does.
+Frames and crops are (H, W, 3) BGR uint8. Every function rounds where the canvas in host memory does.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from rtswap.gpu.torch_import import load_torch
 torch = load_torch()
 
 CUBIC = -0.75
-"""OpenCV's free parameter of cubic interpolation."""
+"""Parameter of OpenCV's bicubic interpolation."""
 
 
 def crop_faces(frame: Tensor, table: Table, on_device: Tensor, side: int) -> Tensor:
-    """(N, side, side, 3): every face as its row of ``crop_table`` sees it, its last pixels repeated beyond it."""
+    """Crops (N, side, side, 3) described by the rows of ``crop_table``; last pixels repeated."""
     x, y = _places(on_device, side, frame.device)
     across = on_device[:, 0, None, None] * x + on_device[:, 1, None, None] * y + on_device[:, 2, None, None]
     down = on_device[:, 3, None, None] * x + on_device[:, 4, None, None] * y + on_device[:, 5, None, None]
@@ -32,7 +32,7 @@ def crop_faces(frame: Tensor, table: Table, on_device: Tensor, side: int) -> Ten
 
 
 def paste_faces(frame: Tensor, crops: Tensor, masks: Tensor, table: Table, on_device: Tensor) -> None:
-    """Blend every face into the frame, in order, as its row of ``paste_table`` says."""
+    """Blend every face into the frame, in order, as described by the rows of ``paste_table``."""
     for index, row in enumerate(table):
         x1, y1, x2, y2 = (int(edge) for edge in row[8:12])
         if x1 >= x2 or y1 >= y2:
@@ -51,7 +51,7 @@ def paste_faces(frame: Tensor, crops: Tensor, masks: Tensor, table: Table, on_de
 
 
 def cover(frame: Tensor, box: tuple[int, int, int, int], cells: tuple[int, int], style: str) -> None:
-    """Leave ``cells`` (across, down) of what is in the box, as ``HostCanvas.cover`` does."""
+    """Reduce the box to ``cells`` (across, down), as ``HostCanvas.cover`` does."""
     x1, y1, x2, y2 = box
     region = frame[y1:y2, x1:x2].float()
     height, width = region.shape[:2]
@@ -74,8 +74,8 @@ def cover(frame: Tensor, box: tuple[int, int, int, int], cells: tuple[int, int],
 
 
 def area_weights(length: int, count: int, shrinking: bool, device: object) -> Tensor:
-    """(count, length) rows that average ``length`` values down to ``count``, as OpenCV's INTER_AREA does, which
-    interpolates where it does not shrink."""
+    """Weights (count, length) that average ``length`` values down to ``count`` as OpenCV's INTER_AREA does; it
+    interpolates if it does not shrink."""
     place = torch.arange(length, device=device, dtype=torch.float64)[None]
     cell = torch.arange(count, device=device, dtype=torch.float64)[:, None]
     step = length / count
@@ -92,7 +92,7 @@ def area_weights(length: int, count: int, shrinking: bool, device: object) -> Te
 
 
 def _places(table: Tensor, side: int, device: object) -> tuple[Tensor, Tensor]:
-    """x (N, 1, side) and y (N, side, 1) of the crops' pixels, held at each one's last."""
+    """x (N, 1, side) and y (N, side, 1) of the crops' pixels, clamped to each crop's last."""
     place = torch.arange(side, device=device, dtype=torch.float32)
     x = torch.minimum(place[None, None], table[:, 6, None, None] - 1)
     y = torch.minimum(place[None, :, None], table[:, 7, None, None] - 1)
@@ -100,7 +100,7 @@ def _places(table: Tensor, side: int, device: object) -> tuple[Tensor, Tensor]:
 
 
 def _linear(picture: Tensor, x: Tensor, y: Tensor, *, zero: bool = False) -> Tensor:
-    """(..., C) float32 of ``picture`` (H, W, C) at ``x``, ``y``; beyond its border it is continued, or 0."""
+    """Bilinear samples (..., C) float32 of ``picture`` (H, W, C) at ``x``, ``y``; its border is replicated, or 0."""
     height, width = picture.shape[:2]
     margin = 1 if zero else 0
     x, y = x.clamp(-margin, width - 1 + margin), y.clamp(-margin, height - 1 + margin)
@@ -120,7 +120,7 @@ def _linear(picture: Tensor, x: Tensor, y: Tensor, *, zero: bool = False) -> Ten
 
 
 def _cubic(picture: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """(h, w, C) as ``_linear`` with a continued border, by cubics."""
+    """Bicubic samples (h, w, C); the border is replicated."""
     height, width = picture.shape[:2]
     x, y = x.clamp(-2, width + 1), y.clamp(-2, height + 1)
     left, top = x.floor(), y.floor()
@@ -137,7 +137,7 @@ def _cubic(picture: Tensor, x: Tensor, y: Tensor) -> Tensor:
 
 
 def cubic_weights(t: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Of the four neighbours of a place that lies ``t`` (0..1) beyond the second (Keys 1981)."""
+    """Bicubic weights of the four neighbours of a position ``t`` (0..1) after the second (Keys 1981)."""
     a = CUBIC
     first = ((a * (t + 1) - 5 * a) * (t + 1) + 8 * a) * (t + 1) - 4 * a
     second = ((a + 2) * t - (a + 3)) * t * t + 1
@@ -146,7 +146,7 @@ def cubic_weights(t: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 
 def _averaged(frame: Tensor, row: np.ndarray, side: int) -> Tensor:
-    """(side, side, 3) a crop that is smaller than what it shows: averaged, its last pixels repeated."""
+    """An averaged crop (side, side, 3), smaller than its region; last pixels repeated."""
     width, height = int(row[6]), int(row[7])
     x1, y1 = int(row[9]), int(row[10])
     wide, high = round(width * float(row[11])), round(height * float(row[12]))

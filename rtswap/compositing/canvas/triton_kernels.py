@@ -1,7 +1,7 @@
-"""The kernels themselves: what every program computes for its tile, in registers. ``triton_launch`` launches them.
+"""The canvas's Triton kernels: each program computes one tile in registers. ``triton_launch`` launches them.
 
-Bytes are read and rounded as ``plain_torch`` does it; places beyond a picture are held at its border before they are
-read, so that no table of numbers can make a kernel read elsewhere.
+They read and round bytes as ``plain_torch`` does. Coordinates are clamped to the image before reading, so that no
+table can make a kernel read out of bounds.
 """
 
 # mypy: ignore-errors
@@ -15,7 +15,7 @@ from rtswap.gpu.triton_pixels import byte, pixel, rounded
 
 @triton.jit(do_not_specialize=["taps"])
 def crop(frame, crops, table, width, height, side, taps, FIELDS: tl.constexpr, TX: tl.constexpr, TY: tl.constexpr):
-    """Crops of every face: a program per tile and face."""
+    """Crop every face: one program per tile and face."""
     face = tl.program_id(2)
     t = table + face * FIELDS
     column = tl.program_id(0) * TX + tl.arange(0, TX)[None, :]
@@ -66,7 +66,7 @@ def crop(frame, crops, table, width, height, side, taps, FIELDS: tl.constexpr, T
 
 @triton.jit
 def _key(t, A: tl.constexpr):
-    """Keys' cubic at distance ``t`` >= 0."""
+    """Keys' cubic kernel at distance ``t`` >= 0."""
     near = ((A + 2) * t - (A + 3)) * t * t + 1
     far = ((A * t - 5 * A) * t + 8 * A) * t - 4 * A
     return tl.where(t <= 1, near, tl.where(t < 2, far, 0.0))
@@ -77,7 +77,7 @@ def paste(
     frame, crops, masks, table, faces, x1, y1, width, height, side,
     FIELDS: tl.constexpr, TX: tl.constexpr, TY: tl.constexpr,
 ):  # fmt: skip
-    """Every face into the frame, in order: a program per tile of the frame."""
+    """Paste every face into the frame, in order: one program per tile of the frame."""
     left, top = x1 + tl.program_id(0) * TX, y1 + tl.program_id(1) * TY
     column, row = left + tl.arange(0, TX)[None, :], top + tl.arange(0, TY)[:, None]
     inside = (column < width) & (row < height)
@@ -110,13 +110,13 @@ def paste(
 
 @triton.jit
 def _mixed(own, color, share):
-    """Both products rounded, as OpenCV's are: a share of 255 is the colour, one of 0 what was there."""
+    """Blend with both products rounded, as in OpenCV: a share of 255 is the colour, 0 the original."""
     return tl.minimum(rounded(own * (255 - share) / 255) + rounded(color * share / 255), 255.0)
 
 
 @triton.jit
 def _share(mask, u, v, w, h, side, zero, here):
-    """The mask between its places, continued beyond its border or 0 there."""
+    """Bilinear sample of the mask; its border is replicated, or 0."""
     u = tl.minimum(tl.maximum(u, -zero), w - 1 + zero)
     v = tl.minimum(tl.maximum(v, -zero), h - 1 + zero)
     left, top = tl.floor(u), tl.floor(v)
@@ -135,7 +135,7 @@ def _share(mask, u, v, w, h, side, zero, here):
 
 @triton.jit
 def _color(crop, u, v, w, h, side, cubic, shown):
-    """The crop between its pixels, continued beyond its border, by cubics or lines."""
+    """Bicubic or bilinear sample of the crop; its border is replicated."""
     u = tl.minimum(tl.maximum(u, -2.0), w + 1)
     v = tl.minimum(tl.maximum(v, -2.0), h + 1)
     if cubic == 0:

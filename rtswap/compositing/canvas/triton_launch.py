@@ -1,8 +1,8 @@
-"""Launches the canvas's Triton kernels: one launch for all crops, one for all pastes.
+"""Launch the canvas's Triton kernels: one launch for all crops, one for all pastes.
 
-Why Triton and not a compiler over ``plain_torch``: how many faces there are and where they lie changes from frame to
-frame. A kernel that is told so by a table is launched as it is; compiled tensor code would be compiled again for it,
-or would go over the whole frame once per face. Each pixel of the frame is read once and written once, in registers.
+Why Triton and not a compiler over ``plain_torch``: number and position of faces change from frame to frame. A kernel
+reads them from a table; compiled tensor code would be recompiled, or would process the complete frame once per face.
+Each pixel of the frame is read and written once, in registers.
 """
 
 # mypy: disable-error-code="import-not-found, import-untyped"
@@ -17,7 +17,7 @@ from rtswap.gpu.triton_pixels import grid
 torch = load_torch()
 
 TILE = 64, 8
-"""Pixels across and down of a program."""
+"""Pixels across and down per program."""
 
 
 class TritonKernels:
@@ -27,7 +27,7 @@ class TritonKernels:
         self._tile = tile
 
     def crop(self, frame: Tensor, table: Table, on_device: Tensor, side: int) -> Tensor:
-        """(N, side, side, 3)"""
+        """Crops (N, side, side, 3)."""
         crops = torch.empty((len(table), side, side, 3), dtype=torch.uint8, device=frame.device)
         averaged = table[table[:, 8] > 0]
         taps = int(averaged[:, 11:13].max()) + 2 if len(averaged) else 0
@@ -38,7 +38,7 @@ class TritonKernels:
         return crops
 
     def paste(self, frame: Tensor, crops: Tensor, masks: Tensor, table: Table, on_device: Tensor) -> None:
-        """In place, every face in order; programs run over the box around all faces alone."""
+        """Paste every face in order, in place; programs cover only the bounding box of all faces."""
         touched = table[(table[:, 8] < table[:, 10]) & (table[:, 9] < table[:, 11])]
         if not len(touched):
             return

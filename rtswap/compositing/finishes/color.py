@@ -1,4 +1,4 @@
-"""The target's colours on the swapped face, as a whole: one of six transfers over the pixels that are replaced."""
+"""Match the swapped face's colours to the target with one of six global transfers over the replaced pixels."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from rtswap.core.types import Image, Quality, SwappedFace, Target
 from rtswap.vision.resample import blurred, resized
 
 SAMPLES = 2500
-"""Pixels that the live transfers learn from, about."""
+"""Approximate number of pixels that live transfers learn from."""
 MOVED = 6000
-"""Pixels that the iterative ones move; what lies between them moves alike."""
+"""Number of pixels that iterative transfers move; pixels between them move alike."""
 MOVES_SIGMA = 1.3
-"""By how many of these they are smoothed: neighbours that part would show as grain and as specks of colour."""
+"""Sigma, in these pixels, that smooths the moves: differing neighbours would show as grain and colour specks."""
 FEWEST = 24.0
-"""Pixels below which nothing is learnt."""
+"""Minimum number of pixels to learn from."""
 CONSTANT_S = 0.3
 JUMP = 24.0
-"""Levels by which the old map may miss the target's mean: beyond it, the light or the source has been switched."""
+"""Levels by which the old map may miss the target's mean: beyond it, the light or the source was switched."""
 
 Values = NDArray[np.float32]
 LINEAR: dict[str, Callable[[Colors, Colors], Affine]] = {"rct": rct, "lct": lct, "mkl": mkl}
@@ -37,18 +37,18 @@ ITERATIVE: dict[str, Callable[[Colors, Colors], Values]] = {"idt": idt, "sot": s
 class ColorMatch:
     """Implements ``protocols.Finish``. ``method``: rct, lct, mkl, hist (2 ms for a 300 px face), idt, sot (40 ms).
 
-    Means and spreads are taken over the mask without eyes and teeth. Maps are smoothed in time per track; the
-    iterative transfers have nothing that could be smoothed, and start afresh in every frame.
+    Means and spreads are measured over the mask without eyes and teeth. Maps are smoothed over time per track;
+    iterative transfers have no map to smooth, and start over in every frame.
     """
 
     def __init__(self, method: str) -> None:
         if method not in (*LINEAR, *ITERATIVE, "hist"):
-            raise ValueError(f"no colour transfer is called {method}")
+            raise ValueError(f"unknown colour transfer {method}")
         self._method = method
         self._maps = TemporalAverage(CONSTANT_S)
 
     def apply(self, swapped: SwappedFace, target: Target, quality: Quality) -> SwappedFace:
-        """As it came where the quality leaves no time, or where too little is replaced to learn from."""
+        """Returns the face unchanged if the quality leaves no time, or too few pixels are replaced to learn from."""
         if not quality.match_color:
             return swapped
         openings = openings_of(swapped.crop, target.landmarks)
@@ -68,7 +68,8 @@ class ColorMatch:
         self._maps.forget(track_id)
 
     def learnt(self, swapped: SwappedFace, target: Target) -> Values | None:
-        """The map, affine (3, 4) or curves (256, 3), after one more look; None where nothing was ever learnt."""
+        """Measure once more and return the smoothed map, affine (3, 4) or curves (256, 3); None if there never was
+        one."""
         colors = _learnt_from(swapped, target)
         old = self.last(target.track_id)
         if colors is None:
@@ -80,11 +81,11 @@ class ColorMatch:
         return self._maps.follow(target.track_id, fresh, target.time_s)
 
     def last(self, track_id: int) -> Values | None:
-        """What ``learnt`` gave last."""
+        """The last result of ``learnt``."""
         return self._maps.last(track_id)
 
     def _moved(self, swapped: SwappedFace, target: Target) -> Image | None:
-        """The moves are found on a coarse grid and are as smooth as it: the swapped face keeps its own grain."""
+        """Compute smooth moves on a coarse grid, so that the swapped face keeps its own grain."""
         height, width = swapped.mask.shape
         shrink = min(1.0, math.sqrt(MOVED / (height * width)))
         size = max(1, round(width * shrink)), max(1, round(height * shrink))
@@ -109,7 +110,7 @@ class ColorMatch:
 
 
 def _learnt_from(swapped: SwappedFace, target: Target) -> tuple[Colors, Colors] | None:
-    """Every few pixel of the swapped face and of the target where the mask replaces skin; None: too few."""
+    """Subsampled pixels of the swapped face and of the target where the mask replaces skin; None if too few."""
     step = sample_step(swapped.mask.size)
     weights = skin_weights(swapped.mask, target.landmarks, step)
     inside = weights > 0
@@ -121,32 +122,32 @@ def _learnt_from(swapped: SwappedFace, target: Target) -> tuple[Colors, Colors] 
 
 
 def sample_step(pixels: int) -> int:
-    """Every how many pixels, each way, of a crop are learnt from."""
+    """Subsampling step, each way, for a crop of this many pixels."""
     return max(1, math.isqrt(pixels // SAMPLES))
 
 
 def normalized(field: Values, inside: Values, sigma: float) -> Values:
-    """Gaussian of ``field`` (h, w, 3) over ``inside`` (h, w) 0 or 1 alone; 0 far away from it."""
+    """Gaussian of ``field`` (h, w, 3) normalised over ``inside`` (h, w) 0 or 1; 0 far away from it."""
     weight = blurred(inside, sigma)[..., None]
     return np.asarray(blurred(field * inside[..., None], sigma) / (weight + np.float32(1e-4)), np.float32)
 
 
 def _at(values: Values, color: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What a map makes of one colour (3,): an affine map is (3, 4), curves are (256, 3)."""
+    """Apply a map to one colour (3,): an affine map is (3, 4), curves are (256, 3)."""
     if values.shape == (3, 4):
         return np.asarray(values[:, :3] @ color + values[:, 3], np.float64)
     return np.asarray(values[np.round(color).astype(int), range(3)], np.float64)
 
 
 def _through(values: Values, crop: Image) -> Image:
-    """Every pixel through the map, rounded and kept within 0..255."""
+    """Apply a map to every pixel, rounded and clipped to 0..255."""
     if values.shape == (3, 4):
         return np.asarray(cv2.transform(crop, values), np.uint8)
     return np.asarray(cv2.LUT(crop, np.round(values).astype(np.uint8).reshape(256, 1, 3)), np.uint8)
 
 
 SLOW = ("idt", "sot")
-"""More than 10 ms per face, and without a version for a GPU: good for files."""
+"""More than 10 ms per face, and without a GPU version: for files."""
 
 
 def _build_gpu(context: BuildContext) -> GpuFinish:
@@ -157,7 +158,7 @@ def _build_gpu(context: BuildContext) -> GpuFinish:
 
 SPEC = FinishSpec(
     "color",
-    "the target's colours on the swapped face, as a whole",
+    "matches the swapped face's colours to the target",
     "color",
     lambda context: ColorMatch(context.swap.color),
     _build_gpu,

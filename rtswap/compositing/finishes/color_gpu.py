@@ -1,7 +1,7 @@
-"""The target's colours on the swapped face, on a device: ``color``, for the transfers that are one map per face.
+"""Match colours on a GPU: ``color``, for the transfers that are one map per face.
 
-A few thousand pixels come down with the picture, the host learns the map from them as it does without a GPU, and the
-next frame's pixels go through it. Only a face that is new waits for its first one.
+A few thousand pixels are downloaded with the frame, the host learns the map from them as it does without a GPU, and
+the map is applied to the next frame. Only a new face waits for its first map.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ class GpuColorMatch:
 
     def __init__(self, method: str) -> None:
         if method not in METHODS:
-            raise ValueError(f"on a GPU colours are matched by {', '.join(METHODS)}, not by {method}")
+            raise ValueError(f"colour transfers on a GPU: {', '.join(METHODS)}; not {method}")
         self._host = ColorMatch(method)
 
     def apply_all(
         self, swapped: SwappedBatch, targets: TargetBatch, quality: Quality, on_download: OnDownload
     ) -> SwappedBatch:
-        """As ``ColorMatch.apply``, a frame behind. Works in ``swapped.crops``."""
+        """``ColorMatch.apply``, one frame behind. Works in ``swapped.crops``."""
         if not quality.match_color:
             return swapped
         with torch.inference_mode():
@@ -71,7 +71,7 @@ class GpuColorMatch:
 
 
 def _through(values: Values, crop: Tensor) -> Tensor:
-    """Every pixel through the map, rounded and kept within 0..255."""
+    """Apply a map to every pixel, rounded and clipped to 0..255."""
     there = uploaded(values, crop.device)
     if values.shape == (3, 4):
         return rounded(crop.float() @ there[:, :3].T + there[:, 3])

@@ -1,7 +1,7 @@
-"""Colour transfers: how the colours of one set of pixels are moved onto those of another. No pictures, no time.
+"""Colour transfers: move the colours of one set of pixels to those of another. No images, no time.
 
-A set is (N, 3) float32 BGR 0..255 with (N,) weights. The linear ones give an affine map (3, 4), ``out = M x + b``;
-``matched_curves`` a curve per channel; the iterative ones the moved colours themselves.
+A set is (N, 3) float32 BGR 0..255 with (N,) weights. Linear transfers return an affine map (3, 4), ``out = M x + b``;
+``matched_curves`` a curve per channel; iterative transfers the moved colours.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ Floats = NDArray[np.float64]
 Affine = NDArray[np.float32]
 """(3, 4)"""
 Curves = NDArray[np.float32]
-"""(256, 3) what each level of each channel becomes, 0..255."""
+"""(256, 3) new value of each level of each channel, 0..255."""
 
 GAIN_LIMITS = (0.4, 1.4)
-"""How much contrast may shrink or grow in any direction. A target that is lit from one side spreads widely for other
-reasons than contrast: at 2, brows turn black."""
+"""Limits of the change of contrast in any direction. A target lit from one side has a wide spread for reasons other
+than contrast: at 2, brows turn black."""
 STEEPEST = 2.0
-"""Of a channel's curve: steeper, highlights break into colours."""
+"""Maximum slope of a channel's curve: steeper, highlights break into colours."""
 FLOOR, LAB_FLOOR = 1.0, 0.1
-"""Added to every variance, in levels squared and in Lab: what has less spread than the sensor's noise has none."""
+"""Added to every variance, in levels squared and in Lab: a spread below the sensor's noise counts as none."""
 ITERATIONS = 20
 DIRECTIONS = 4
-"""Of one step of the sliced transport."""
+"""Directions per step of the sliced transport."""
 BINS = 256
 
 
@@ -45,16 +45,16 @@ class Colors(NamedTuple):
         return np.asarray(self.weights @ self.bgr / self.weights.sum(), np.float64)
 
     def covariance(self, floor: float = FLOOR) -> Floats:
-        """(3, 3), ``floor`` added to each variance."""
+        """Covariance (3, 3), with ``floor`` added to each variance."""
         centred = self.bgr - self.mean().astype(np.float32)
         spread = (centred * (self.weights / self.weights.sum())[:, None]).T @ centred
         return np.asarray(spread, np.float64) + floor * np.eye(3)
 
 
 def rct(source: Colors, target: Colors) -> Affine:
-    """Reinhard et al. 2001 in CIE Lab: mean and deviation of each channel become the target's.
+    """Reinhard et al. 2001 in CIE Lab: match mean and deviation of each channel to the target.
 
-    In BGR that is no affine map; the one returned is the best (least squares) over the source's own colours.
+    In BGR this is not affine; returns the least-squares affine map over the source's own colours.
     """
     ours, theirs = (Colors(_lab(colors.bgr), colors.weights) for colors in (source, target))
     gain = np.sqrt(np.diag(theirs.covariance(LAB_FLOOR)) / np.diag(ours.covariance(LAB_FLOOR))).clip(*GAIN_LIMITS)
@@ -63,14 +63,14 @@ def rct(source: Colors, target: Colors) -> Affine:
 
 
 def lct(source: Colors, target: Colors) -> Affine:
-    """Whitened along the source's principal axes, coloured along the target's: Ct^1/2 Cs^-1/2 (Gatys et al. 2016)."""
+    """Whiten along the source's principal axes, colour along the target's: Ct^1/2 Cs^-1/2 (Gatys et al. 2016)."""
     linear = _power(target.covariance(), 0.5) @ _power(source.covariance(), -0.5)
     return _around_means(linear, source, target)
 
 
 def mkl(source: Colors, target: Colors) -> Affine:
-    """The linear map that moves colours least (Monge-Kantorovich, Pitie & Kokaram 2007):
-    Cs^-1/2 (Cs^1/2 Ct Cs^1/2)^1/2 Cs^-1/2."""
+    """The linear map that moves colours least (Monge-Kantorovich, Pitie & Kokaram 2007): Cs^-1/2 (Cs^1/2 Ct
+    Cs^1/2)^1/2 Cs^-1/2."""
     covariance = source.covariance()
     root, inverse = _power(covariance, 0.5), _power(covariance, -0.5)
     linear = inverse @ _power(root @ target.covariance() @ root, 0.5) @ inverse
@@ -78,7 +78,7 @@ def mkl(source: Colors, target: Colors) -> Affine:
 
 
 def matched_curves(source: Colors, target: Colors) -> Curves:
-    """Histogram matching: each level goes to the target's level of the same rank, channel by channel."""
+    """Histogram matching: map each level to the target's level of the same rank, channel by channel."""
     curves = np.empty((256, 3), np.float32)
     for channel in range(3):
         ours, theirs = (
@@ -90,14 +90,14 @@ def matched_curves(source: Colors, target: Colors) -> Curves:
 
 
 def idt(source: Colors, target: Colors) -> NDArray[np.float32]:
-    """(N, 3) iterative distribution transfer (Pitie et al. 2005): 1-D transfers along three axes, rotated at random
-    20 times. The same rotations every time."""
+    """Iterative distribution transfer (Pitie et al. 2005), (N, 3): 1-D transfers along three axes, randomly rotated
+    20 times. Deterministic."""
     return _transported(source, target, _rotations(), share=1.0)
 
 
 def sot(source: Colors, target: Colors) -> NDArray[np.float32]:
-    """(N, 3) sliced optimal transport (Rabin et al. 2011): each step is the mean of the 1-D transports along a few
-    random directions. The same directions every time."""
+    """Sliced optimal transport (Rabin et al. 2011), (N, 3): each step is the mean of the 1-D transports along a few
+    random directions. Deterministic."""
     rng = np.random.default_rng(2011)
     steps = rng.standard_normal((ITERATIONS, DIRECTIONS, 3))
     steps /= np.linalg.norm(steps, axis=2, keepdims=True)
@@ -105,7 +105,7 @@ def sot(source: Colors, target: Colors) -> NDArray[np.float32]:
 
 
 def _transported(source: Colors, target: Colors, steps: Iterable[Floats], *, share: float) -> NDArray[np.float32]:
-    """``steps``: (K, 3) unit directions of each step; ``share``: of their summed moves that is made."""
+    """Run the ``steps``, (K, 3) unit directions each; ``share``: share of their summed moves to apply."""
     moved = source.bgr.astype(np.float32)
     for directions in steps:
         turn = np.asarray(directions.T, np.float32)
@@ -123,7 +123,7 @@ def _transport_1d(
     theirs: NDArray[np.float32],
     their_weights: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    """(N,) by how much each value moves to where the same rank is in the other set."""
+    """Shift (N,) of each value to the value of the same rank in the other set."""
     low, high = float(min(ours.min(), theirs.min())), float(max(ours.max(), theirs.max()))
     if high - low < 1e-3:
         return np.zeros_like(ours)
@@ -138,9 +138,9 @@ def _transport_1d(
 
 
 def _curve(ours: NDArray[Any], theirs: NDArray[Any]) -> Floats:
-    """What each of the levels that were counted becomes: the other set's level of the same rank.
+    """New value of each counted level: the other set's level of the same rank.
 
-    Where the curve is too steep it is made less so; then the mean is put right again.
+    Limits the slope, then restores the mean.
     """
     levels = np.arange(float(len(ours)))
     rise = np.diff(np.interp(_ranks(ours), _ranks(theirs), levels)).clip(0, STEEPEST)
@@ -149,7 +149,7 @@ def _curve(ours: NDArray[Any], theirs: NDArray[Any]) -> Floats:
 
 
 def _ranks(counts: NDArray[Any]) -> Floats:
-    """Cumulated share at the middle of each bin, rising strictly: equal histograms map every level onto itself."""
+    """Cumulated share at the centre of each bin, strictly increasing: equal histograms map every level to itself."""
     counts = counts / counts.sum() + 1e-9
     ranks = np.cumsum(counts) - counts / 2
     return np.asarray(ranks, np.float64)
@@ -161,7 +161,7 @@ def _rotations() -> list[Floats]:
 
 
 def _around_means(linear: Floats, source: Colors, target: Colors) -> Affine:
-    """The linear part with its gains limited, the source's mean onto the target's."""
+    """Affine map from the linear part, with limited gains, that maps the source's mean to the target's."""
     left, gains, right = np.linalg.svd(linear)
     linear = (left * gains.clip(*GAIN_LIMITS)) @ right
     offset = target.mean() - linear @ source.mean()
@@ -169,7 +169,7 @@ def _around_means(linear: Floats, source: Colors, target: Colors) -> Affine:
 
 
 def _fitted(source: Colors, goal: NDArray[np.float32]) -> Affine:
-    """The affine map that takes the source's colours nearest to ``goal`` (N, 3); a shift where they are one."""
+    """The affine map that brings the source's colours closest to ``goal`` (N, 3); a shift if they are all equal."""
     weights = (source.weights / source.weights.sum())[:, None]
     middle, goal_middle = source.mean(), np.asarray((weights * goal).sum(0), np.float64)
     ours, theirs = source.bgr - middle, goal - goal_middle
@@ -185,12 +185,12 @@ def _power(symmetric: Floats, exponent: float) -> Floats:
 
 
 def _lab(bgr: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(N, 3) 0..255 -> L 0..100, a, b."""
+    """Convert (N, 3) BGR 0..255 to L 0..100, a, b."""
     picture = np.ascontiguousarray(bgr, np.float32).reshape(-1, 1, 3) * np.float32(1 / 255)
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2LAB).reshape(-1, 3), np.float32)
 
 
 def _bgr(lab: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The way back, 0..255."""
+    """Convert back to BGR 0..255."""
     picture = cv2.cvtColor(np.ascontiguousarray(lab).reshape(-1, 1, 3), cv2.COLOR_LAB2BGR)
     return np.asarray(picture.reshape(-1, 3) * 255, np.float32)

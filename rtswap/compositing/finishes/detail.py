@@ -1,4 +1,4 @@
-"""A crisp, noise-free face in a soft and noisy picture looks glued on: sharpness and grain are the target's."""
+"""Match sharpness and grain to the target: a crisp, noise-free face in a soft, noisy frame looks pasted on."""
 
 from __future__ import annotations
 
@@ -19,59 +19,60 @@ from rtswap.core.types import Image, Mask, Quality, SwappedFace, Target
 from rtswap.vision.topology import CHIN, LIPS_OUTER
 
 EVERY_S = 0.1
-"""Seconds between two measurements of one of the two pictures. Sharpness does not change from frame to frame."""
+"""Seconds between two measurements of one of the two images. Sharpness changes slowly."""
 CONSTANT_S = 0.7
 PATCH_PX = 16000
-"""Pixels that are looked at, about: nose, mouth and the skin around them."""
+"""Approximate number of pixels to measure: nose, mouth and the skin around them."""
 SAME = 0.25
-"""Difference of edges' variances, pixels squared, below which two people count as equally sharp."""
+"""Difference of edge variances, pixels squared, below which two images count as equally sharp."""
 SOFTENING = 4.0
 """Variance of the strongest blur, pixels squared."""
 SHARPENING, SHARPENING_PER = 0.6, 0.35
-"""Share of the high-pass that is added at most, and per pixel squared that the swap is too soft."""
+"""Maximum share of the high-pass to add, and the share per pixel squared by which the swap is too soft."""
 HALFWAY = 0.5
-"""Exponent with which a lack of fine detail is made good: half of it may be the person's, as smooth skin is."""
+"""Exponent of the correction for missing fine detail: half of the lack may be the person's smooth skin."""
 FAINTEST_DETAIL = 0.3
-"""Variance of the Laplacian, levels squared: rounding alone makes as much."""
+"""Variance of the Laplacian, levels squared: rounding alone produces as much."""
 FAINTEST_GRAIN = 0.5
-"""Standard deviation in levels; fainter, it is not seen."""
+"""Standard deviation in levels below which grain is invisible."""
 
 
 class Correction(NamedTuple):
-    """What is to be done to the swapped face."""
+    """The correction to apply to the swapped face."""
 
     softening: float
-    """Variance of a blur, pixels squared."""
+    """Variance of the blur, pixels squared."""
     sharpening: float
-    """Share of the high-pass."""
+    """Share of the high-pass to add."""
     overlay: Overlay | None
 
 
 @dataclass(slots=True)
 class TrackDetail:
-    """What is known of one track."""
+    """The state of one track."""
 
     offsets: np.random.Generator
     turn: int = 0
-    """Whose turn it is to be measured: 0 the target, 1 the swapped face."""
+    """The image to measure next: 0 the target, 1 the swapped face."""
     measured_s: float = -math.inf
     look: Correction = field(default=Correction(0.0, 0.0, None))
 
 
 class MatchDetail:
-    """Implements ``protocols.Finish``. The eyes and the inside of the mouth are the target's already, and stay."""
+    """Implements ``protocols.Finish``. Eyes and the inside of the mouth already are the target's, and stay
+    unchanged."""
 
     def __init__(self) -> None:
         self._edges = TemporalAverage(CONSTANT_S), TemporalAverage(CONSTANT_S)
-        """Variance of the blur over the target's edges, and over the swapped face's. As the next, each by track."""
+        """Variance of the blur of the target's edges, and of the swapped face's. Like the next ones, by track."""
         self._detail = TemporalAverage(CONSTANT_S), TemporalAverage(CONSTANT_S)
-        """Logarithms of the fine detail's variance; the swapped face's also once it is softened by 1."""
+        """Logarithm of the variance of fine detail; for the swapped face also after softening by 1."""
         self._grain = TemporalAverage(CONSTANT_S), TemporalAverage(CONSTANT_S)
         self._tracks: dict[int, TrackDetail] = {}
 
     def apply(self, swapped: SwappedFace, target: Target, quality: Quality) -> SwappedFace:
-        """Works in ``swapped.crop``. Where there is no time to match colours nothing is measured, but what was found
-        before still holds."""
+        """Works in ``swapped.crop``. If there is no time to match colours it does not measure, and applies the last
+        result."""
         key = target.track_id
         track = self._tracks.setdefault(key, TrackDetail(np.random.default_rng(abs(key))))
         due = not 0 <= target.time_s - track.measured_s < EVERY_S
@@ -95,13 +96,13 @@ class MatchDetail:
         return swapped
 
     def forget(self, track_id: int) -> None:
-        """Drop what was measured."""
+        """Drop the measurements of a track."""
         self._tracks.pop(track_id, None)
         for average in (*self._edges, *self._detail, *self._grain):
             average.forget(track_id)
 
     def _measure(self, track: TrackDetail, swapped: SwappedFace, target: Target) -> None:
-        """One of the two pictures in turn; both at first."""
+        """Measure one of the two images in turn; both the first time."""
         first = not 0 <= target.time_s - track.measured_s < 1
         track.measured_s = target.time_s
         window = window_for(target, swapped.mask)
@@ -134,8 +135,8 @@ class MatchDetail:
         self._grain[who].follow(target.track_id, squares, target.time_s)
 
     def _softness(self, key: int) -> float:
-        """By how much, pixels squared, the swapped face is too sharp (positive) or too soft (negative). Edges say so;
-        but a face whose fine detail is no more than the target's is not softened, whatever its edges are."""
+        """How far, in pixels squared, the swapped face is too sharp (positive) or too soft (negative), by its edges.
+        A face without more fine detail than the target is not softened."""
         theirs, ours = (average.last(key) for average in self._edges)
         if theirs is None or ours is None:
             return 0.0
@@ -147,15 +148,15 @@ class MatchDetail:
         )
 
     def _excess(self, key: int) -> tuple[float, float]:
-        """How much more fine detail the swapped face has than the target (logarithm of variances), and how much of it
-        softening by a pixel squared takes."""
+        """Excess of fine detail over the target (logarithm of variances), and how much of it softening by a pixel
+        squared removes."""
         theirs, ours = (average.last(key) for average in self._detail)
         if theirs is None or ours is None:
             return 0.0, 1.0
         return float(ours[0] - theirs[0]), max(0.2, float(ours[0] - ours[1]))
 
     def _sharpening(self, key: int, softness: float) -> float:
-        """Share of the high-pass: as the edges ask, or the fine detail, whichever asks for more."""
+        """Share of the high-pass to add: the larger of what edges and fine detail need."""
         excess, per_variance = self._excess(key)
         lack = math.expm1(max(0.0, -excess) / 2 * HALFWAY) / -math.expm1(-per_variance / 2)
         return min(SHARPENING, max(0.0, -softness * SHARPENING_PER, lack))
@@ -172,8 +173,8 @@ class MatchDetail:
 
 
 def window_for(target: Target, mask: Mask) -> tuple[slice, slice] | None:
-    """The rows and columns of the crop to look at, an even number of each: nose, mouth and the skin beside them. None
-    where there is hardly anything."""
+    """Rows and columns of the crop to measure, an even number of each: nose, mouth and the skin beside them. None if
+    there is hardly anything."""
     landmarks = bounded(target.landmarks)
     mouth = landmarks[LIPS_OUTER]
     middle = (mouth.mean(0) + landmarks[1]) / 2
@@ -201,7 +202,7 @@ def _build_gpu(_: BuildContext) -> GpuFinish:
 
 SPEC = FinishSpec(
     "detail",
-    "the target's sharpness and grain",
+    "matches the target's sharpness and grain",
     "detail",
     lambda context: MatchDetail(),
     _build_gpu,

@@ -1,8 +1,8 @@
-"""Sharpness and grain of the target, on a device: ``detail``.
+"""Match sharpness and grain on a GPU: ``detail``.
 
-Now and then a patch of both pictures comes down with the frame, and the host measures it as it does without a GPU. So
-a face is matched from its second frame on; what is measured changes in tenths of seconds. What is given to a face is
-one captured graph, whose numbers say how much of everything.
+From time to time a patch of both images is downloaded with the frame, and the host measures it as without a GPU. A
+face is therefore matched from its second frame on; measurements change over tenths of seconds. One captured graph
+applies the correction, with its strengths as inputs.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ torch = load_torch()
 
 NOTHING = Correction(0.0, 0.0, None)
 REACH = 2
-"""Pixels to either side that a blur takes from."""
+"""Radius of the blur in pixels."""
 NUMBERS = 16
-"""Floats: width and height of the face's crop; taps of the blur (5); what the picture and the blurred one count;
+"""Number of floats: width and height of the face's crop; taps of the blur (5); weights of the image and of its blur;
 x, y in the grain's pattern, and its share."""
 
 
@@ -42,7 +42,7 @@ class GpuMatchDetail(MatchDetail):
     def apply_all(
         self, swapped: SwappedBatch, targets: TargetBatch, quality: Quality, on_download: OnDownload
     ) -> SwappedBatch:
-        """As ``MatchDetail.apply``. Works in ``swapped.crops``."""
+        """``MatchDetail.apply``. Works in ``swapped.crops``."""
         with torch.inference_mode():
             for row, face in enumerate(targets.faces):
                 key = face.track_id
@@ -64,7 +64,7 @@ class GpuMatchDetail(MatchDetail):
         targets: TargetBatch,
         on_download: OnDownload,
     ) -> None:
-        """For what is measured: the green of both pictures and the mask where one looks."""
+        """Request the download of a patch: the green of both images, and the mask."""
         width, height = face.size
         nothing = np.broadcast_to(np.zeros((), np.uint8), (height, width))
         here = Target(face.track_id, nothing, face.landmarks, face.visibility, face.time_s)
@@ -83,7 +83,7 @@ class GpuMatchDetail(MatchDetail):
         on_download(torch.stack([*green, swapped.masks[row][window]], 2), measure)
 
     def _give(self, square: Tensor, face: BatchedTarget, look: Correction, where: tuple[int, int]) -> None:
-        """To the face in ``square`` (S, S, 3), in place."""
+        """Apply the correction to the face in ``square`` (S, S, 3), in place."""
         device = square.device
         self._work = self._work or Captured(given, 2, on_gpu=device.type == "cuda")
         variance = look.softening or (1.0 if look.sharpening > 0 else 0.0)
@@ -94,7 +94,7 @@ class GpuMatchDetail(MatchDetail):
         square.copy_(self._work(square, drawn, self._pattern(size, device), size, halved))
 
     def _pattern(self, size: int, device: Device) -> Tensor:
-        """(1, 3, SIDE, SIDE) float around 0."""
+        """The grain pattern (1, 3, SIDE, SIDE), float around 0."""
         noise = self._patterns.get(size)
         if noise is None:
             noise = self._patterns[size] = uploaded(pattern(size), device).permute(2, 0, 1)[None].float() - 128
@@ -104,9 +104,11 @@ class GpuMatchDetail(MatchDetail):
 def _drawn(
     face: BatchedTarget, side: int, look: Correction, taps: NDArray[np.float64], where: tuple[int, int]
 ) -> NDArray[np.uint8]:
-    """The bytes of one face: NUMBERS, then (S, S) 255 where its eyes and the inside of its mouth stay as they are.
+    """Pack the inputs of one face: NUMBERS floats, then (S, S) 255 where eyes and the inside of the mouth stay
+    unchanged.
 
-    Grain is taken from another place of the pattern than without a GPU: there it depends on the mask's box."""
+    The grain comes from another place of the pattern than without a GPU, where it depends on the mask's box.
+    """
     row = np.zeros(4 * NUMBERS + side * side, np.uint8)
     numbers, plane = row[: 4 * NUMBERS].view(np.float32), row[4 * NUMBERS :].reshape(side, side)
     counts = (0.0, 1.0) if look.softening > 0 else (1 + look.sharpening, -look.sharpening)
@@ -121,14 +123,14 @@ def _drawn(
 
 
 def given(square: Tensor, drawn: Tensor, noise: Tensor, size: int, halved: bool) -> Tensor:
-    """(S, S, 3) ``square`` softened or sharpened and with grain, as ``drawn`` says; ``noise`` is the pattern of that
-    ``size``. ``halved``: blurred at half the size. Beyond the crop nothing is changed."""
+    """Soften or sharpen ``square`` (S, S, 3) and add grain, as ``drawn`` specifies; ``noise`` is the pattern of
+    ``size``. ``halved``: blur at half the size. Pixels outside the crop do not change."""
     side = square.shape[0]
     numbers = drawn[: 4 * NUMBERS].view(torch.float32)
     width, height, x, y = numbers[0], numbers[1], numbers[9], numbers[10]
     place = torch.arange(side, device=square.device, dtype=torch.float32)
     across, down = (torch.minimum(place, length - 1).clamp(min=0) for length in (width, height))
-    crop = square.index_select(0, down.long()).index_select(1, across.long())  # its last pixels go on beyond it
+    crop = square.index_select(0, down.long()).index_select(1, across.long())  # repeats its last pixels
     planes = crop.permute(2, 0, 1)[None].float()
     blurred = _softened(planes, numbers[2:7], halved)
     planes = (planes * numbers[7] + blurred * numbers[8]).round().clamp(0, 255)
@@ -142,7 +144,7 @@ def given(square: Tensor, drawn: Tensor, noise: Tensor, size: int, halved: bool)
 
 
 def _softened(planes: Tensor, taps: Tensor, halved: bool) -> Tensor:
-    """(1, C, H, W) float, whole numbers: ``sharpness.softened``."""
+    """``sharpness.softened`` of (1, C, H, W) float integers."""
     if not halved:
         return _blurred(planes, taps)
     half = _blurred(torch.nn.functional.avg_pool2d(planes, 2).round(), taps)
@@ -158,7 +160,7 @@ def _blurred(planes: Tensor, taps: Tensor) -> Tensor:
 
 
 def taps_of(variance: float) -> NDArray[np.float64]:
-    """(5,) a Gaussian of ``variance`` pixels squared as ``sharpness.softened`` takes it; 0: the picture itself."""
+    """Taps (5,) of a Gaussian of ``variance`` pixels squared, as in ``sharpness.softened``; 0: identity."""
     places = np.arange(-REACH, REACH + 1)
     if variance < 0.02:
         taps = (places == 0).astype(np.float64)

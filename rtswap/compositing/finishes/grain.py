@@ -1,4 +1,4 @@
-"""Grain to lay over a picture: patterns made once, moved about from frame to frame."""
+"""Film grain overlays: patterns generated once, shifted from frame to frame."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from rtswap.compositing.finishes.sharpness import Grain
 from rtswap.core.types import Image
 
 SIZES = (0.0, 0.5, 0.7, 0.9)
-"""Sigmas in pixels with which white noise is blurred: what sensors, compression and enlarging make of it."""
+"""Sigmas in pixels of the blur of white noise: the effect of sensors, compression and enlarging."""
 SEEN_FINE = (1.0, 0.656, 0.268, 0.118)
 SEEN_COARSE = (0.5, 0.534, 0.512, 0.417)
-"""What ``grain_of`` measures of each size at sd 1 (by simulation)."""
+"""Result of ``grain_of`` for each size at sd 1 (by simulation)."""
 STRONGEST = (12.0, 10.0, 6.0, 3.0)
-"""Standard deviation in levels of each size at most: what seems to be coarse grain may be skin."""
+"""Maximum standard deviation in levels of each size: apparent coarse grain may be skin."""
 SIDE = 640
 SPREAD = 24.0
 """Standard deviation of the patterns, around 128."""
@@ -26,7 +26,7 @@ CHROMA = 0.35
 
 
 class Overlay(NamedTuple):
-    """What is to be laid over."""
+    """The grain to add."""
 
     size: int
     """Index into ``SIZES``."""
@@ -35,7 +35,7 @@ class Overlay(NamedTuple):
 
 
 def overlay_for(missing: Grain) -> Overlay:
-    """The grain that would be measured as ``missing``: its size by the ratio of coarse to fine, its strength by the
+    """The grain that would measure as ``missing``: size from the ratio of coarse to fine, strength mostly from the
     coarse part, which depends less on size."""
     ratios = np.log(np.array(SEEN_COARSE) / np.array(SEEN_FINE))
     ratio = np.log(max(missing.coarse, 0.05) / max(missing.fine, 0.05))
@@ -45,7 +45,7 @@ def overlay_for(missing: Grain) -> Overlay:
 
 
 def lay_over(picture: Image, overlay: Overlay, where: tuple[int, int]) -> None:
-    """In place. ``where``: x, y in the pattern from which it is taken, any whole numbers."""
+    """Add grain in place. ``where``: x, y in the pattern, any integers."""
     height, width = picture.shape[:2]
     noise = pattern(overlay.size)
     if height > SIDE or width > SIDE:
@@ -58,7 +58,7 @@ def lay_over(picture: Image, overlay: Overlay, where: tuple[int, int]) -> None:
 
 @cache
 def pattern(size: int) -> Image:
-    """(SIDE, SIDE, 3) noise of one size; the same every time."""
+    """Noise (SIDE, SIDE, 3) of one size; deterministic."""
     rng = np.random.default_rng(1996 + size)
     grey = rng.standard_normal((SIDE, SIDE, 1), np.float32)
     noise = np.sqrt(1 - CHROMA**2) * grey + CHROMA * rng.standard_normal((SIDE, SIDE, 3), np.float32)

@@ -1,7 +1,7 @@
-"""What is in front of the target's face stays in front of the swap: hands, cups, microphones, hair, glasses.
+"""Keep occluders in front of the swap: hands, cups, microphones, hair, glasses.
 
-What the network says (``networks.occlusion``) is followed in time (it moves with the face), weighed against the
-landmarks' visibility, cleaned of specks, brought back to the crop, and taken out of the swapped face's mask.
+The network's answer (``networks.occlusion``) is smoothed over time (it moves with the face), weighed against the
+landmarks' visibility, cleaned of specks, mapped back to the crop, and subtracted from the swapped face's mask.
 """
 
 from __future__ import annotations
@@ -23,43 +23,43 @@ from rtswap.vision.topology import OVAL
 Plane = NDArray[np.float32]
 
 RISE_S, FALL_S, GAP_S = 0.02, 0.06, 0.5
-"""Time constants with which something comes before the face and goes again; after a gap the past says nothing."""
+"""Time constants with which an occluder appears and disappears; after a gap the past is discarded."""
 LIVE_EVERY_S = 0.06
-"""Live, every second frame at 30 frames per second, every fourth at 60, is looked at."""
+"""Live, the network runs on every second frame at 30 frames per second, and every fourth at 60."""
 SPARING_S = 0.09
-"""How old an answer may be where the quality leaves no time for a new one."""
+"""Maximum age of an answer if the quality leaves no time for a new one."""
 TURN = 0.7
-"""How much longer, in shares of that time, a face waits where another was looked at in the same frame."""
+"""How much longer, as a share of that time, a face waits if another was analysed in the same frame."""
 SEEN = 0.5
-"""Visibility from which a landmark counts as seen."""
+"""Visibility above which a landmark counts as seen."""
 BENEFIT = 0.2
-"""How much surer the network must be where the landmarks around are seen."""
+"""How much more certain the network must be where nearby landmarks are seen."""
 WITHDRAWN, BELIEVED = 0.35, 0.5
-"""Share of the seen landmarks that stay uncovered: below the first the network is not believed at all, from the
-second on in full. Were both followed blindly, the pipeline would have to blur the face (below a quarter)."""
+"""Share of the seen landmarks that stay uncovered: below the first the network is ignored, above the second fully
+trusted. If both were followed blindly, the pipeline would have to blur the face (below a quarter)."""
 OPEN, SHUT = 0.35, 0.6
-"""Probability of being hidden where the swap begins to give way, and where it is gone."""
+"""Probability of occlusion where the swap starts to fade, and where it is gone."""
 HALF = (OPEN + SHUT) / 2
-"""Where half of it is left: from here on a place counts as covered."""
+"""Probability at which half of it is left: above it a place counts as covered."""
 SPECK = 10
-"""Smaller islands (in answers) are mistakes."""
+"""Islands smaller than this (in cells of an answer) are errors."""
 FEATHER = 0.6
-"""Sigma of the edge in answers."""
+"""Sigma of the edge in cells of an answer."""
 STEP = 4
-"""Pixels of the crop per node of the grid on which the answers are turned back: an answer is 4 to 6 pixels wide."""
+"""Crop pixels per node of the grid on which answers are rotated back: a cell of an answer is 4 to 6 pixels wide."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Past:
     hidden: Plane
     opened: Mask | None
-    """Made of it; None where nothing is before the face."""
+    """Computed from ``hidden``; None if nothing is in front of the face."""
     time_s: float
 
 
 class Turns:
-    """When each face is looked at: at most every ``every_s`` seconds, more seldom where there are several, and not
-    all in the same frame."""
+    """Schedules the analysis of faces: at most every ``every_s`` seconds, less often with several faces, and not all
+    in the same frame."""
 
     def __init__(self, every_s: float) -> None:
         self._every_s = every_s
@@ -67,30 +67,30 @@ class Turns:
         self._latest_s = -math.inf
 
     def may_rest(self, track_id: int, now_s: float, quality: Quality) -> bool:
-        """False for one that was never looked at. One that is due waits a little where another was looked at in the
-        same frame."""
+        """True if the last answer is recent enough; False for a new face. A face that is due waits a little if
+        another was analysed in the same frame."""
         if track_id not in self._last:
             return False
         rest_s = self._every_s if quality.match_color else max(self._every_s, SPARING_S)
-        rest_s *= max(1, len(self._last))  # what one face may cost is shared by several
+        rest_s *= max(1, len(self._last))  # several faces share the time of one
         turn_s = TURN * rest_s if now_s == self._latest_s else 0.0
         return 0 <= now_s - self._last[track_id] < rest_s + turn_s
 
     def looked(self, track_id: int, now_s: float) -> float:
-        """Seconds since it was looked at before; NaN the first time."""
+        """Record an analysis; returns the seconds since the previous one, NaN the first time."""
         before, self._last[track_id], self._latest_s = self._last.get(track_id, math.nan), now_s, now_s
         return now_s - before
 
     def forget(self, track_id: int) -> None:
-        """Drop when it was looked at."""
+        """Drop the schedule of a track."""
         self._last.pop(track_id, None)
 
 
 class OcclusionMask:
     """Implements ``protocols.Finish``.
 
-    The network is asked at most every ``every_s`` seconds of the stream, more seldom where there are several faces;
-    in between its last answer moves with the face.
+    The network runs at most every ``every_s`` seconds of the stream, less often with several faces; in between, its
+    last answer moves with the face.
     """
 
     def __init__(self, occlusion_model: OcclusionModel, every_s: float = 0.0) -> None:
@@ -99,9 +99,9 @@ class OcclusionMask:
         self._past: dict[int, _Past] = {}
 
     def apply(self, swapped: SwappedFace, target: Target, quality: Quality) -> SwappedFace:
-        """The swapped face with its mask opened where something is in front of the target's.
+        """Open the swapped face's mask where something is in front of the target's face.
 
-        Raises EngineError, and ModelError when the network breaks its contract.
+        Raises EngineError, and ModelError if the network's outputs violate its contract.
         """
         matrix = place(target.landmarks)
         if matrix is None:
@@ -109,7 +109,7 @@ class OcclusionMask:
         points = target.landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2]
         past = self._past.get(target.track_id)
         if past is not None and self._turns.may_rest(target.track_id, target.time_s, quality):
-            opened = past.opened  # what was before the face a moment ago still is
+            opened = past.opened  # reuse the last answer
         else:
             self._turns.looked(target.track_id, target.time_s)
             hidden = self._followed(target, self._occluders.hidden(target.crop, matrix, points))
@@ -123,12 +123,12 @@ class OcclusionMask:
         )
 
     def forget(self, track_id: int) -> None:
-        """Drop what was remembered of a track that has ended."""
+        """Drop the state of a track that has ended."""
         self._past.pop(track_id, None)
         self._turns.forget(track_id)
 
     def _followed(self, target: Target, hidden: Plane) -> Plane:
-        """The average over time: quick to rise, slower to fall."""
+        """Average over time: fast rise, slower fall."""
         past = self._past.get(target.track_id)
         if past is not None and 0 < (passed := target.time_s - past.time_s) <= GAP_S:
             rise, fall = shares(passed)
@@ -138,15 +138,15 @@ class OcclusionMask:
 
 
 def shares(passed_s: float) -> tuple[np.float32, np.float32]:
-    """Of a step up and of a step down that are followed in this time."""
+    """Shares of a step up and of a step down to follow in this time."""
     rise, fall = (np.float32(1 - math.exp(-passed_s / constant)) for constant in (RISE_S, FALL_S))
     return rise, fall
 
 
 def weighed(hidden: Plane, points: Points, visibility: NDArray[np.float32]) -> Plane:
-    """(64, 64) ``hidden`` after the landmarks were heard: in doubt the target's face is replaced.
+    """Weigh ``hidden`` against the landmarks, (64, 64): in doubt the face is replaced.
 
-    ``points`` (468, 2) network crop pixels. Visibility that is no number counts as seen.
+    ``points`` (468, 2) network crop pixels. NaN visibility counts as seen.
     """
     at, seen = places(points, visibility)
     hidden = hidden - BENEFIT * seen_around(at, seen)
@@ -157,12 +157,12 @@ def weighed(hidden: Plane, points: Points, visibility: NDArray[np.float32]) -> P
 
 
 def places(points: Points, visibility: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-    """(468, 2) the landmarks' places in an answer, and which of them are seen."""
+    """Cells (468, 2) of the landmarks in an answer, and which of them are seen."""
     return np.clip((points * (ANSWER / SIZE)).astype(np.int32), 0, ANSWER - 1), ~(visibility < SEEN)
 
 
 def seen_around(at: NDArray[np.int32], seen: NDArray[np.bool_]) -> Plane:
-    """(64, 64) 0..1: the share of seen landmarks round about; 0 where there are none."""
+    """Share of seen landmarks nearby, 0..1 (64, 64); 0 where there are none."""
     coarse = ANSWER // 4
     cells = (at[:, 1] // 4) * coarse + at[:, 0] // 4
     counts = np.stack([np.bincount(part, minlength=coarse * coarse) for part in (cells[seen], cells)], 1)
@@ -172,7 +172,7 @@ def seen_around(at: NDArray[np.int32], seen: NDArray[np.bool_]) -> Plane:
 
 
 def _opened(hidden: Plane, points: Points) -> Mask:
-    """(64, 64) 255 = replace, 0 = leave: without specks of either kind, with a soft edge."""
+    """Mask (64, 64), 255 = replace, 0 = keep: without specks of either kind, with a soft edge."""
     gain = 255 / (SHUT - OPEN)
     closed = cv2.threshold(hidden, HALF, 255, cv2.THRESH_BINARY)[1].astype(np.uint8)
     without = _without_specks(_from_outside(closed, points))
@@ -184,8 +184,8 @@ def _opened(hidden: Plane, points: Points) -> Mask:
 
 
 def _from_outside(closed: Mask, points: Points) -> Mask:
-    """0 or 255; islands of 255 that lie in the midst of the face are taken away. A hand has an arm, a cup a hand:
-    they come from beyond the outline. What does not is a glint on a lens, or make-up."""
+    """Remove islands of 255 in the centre of the face. Hands and cups extend beyond the outline; islands that do not
+    are a glint on a lens, or make-up."""
     midst = midst_of(points)
     count, labels = cv2.connectedComponents(closed, connectivity=8)
     keep = np.zeros(count, np.uint8)
@@ -195,7 +195,7 @@ def _from_outside(closed: Mask, points: Points) -> Mask:
 
 
 def midst_of(points: Points) -> Mask:
-    """(64, 64) 1 in the midst of the face."""
+    """1 in the centre of the face, (64, 64)."""
     midst = np.zeros((ANSWER, ANSWER), np.uint8)
     oval = np.clip(points[OVAL] * (16 * ANSWER / SIZE), -30000, 30000).astype(np.int32)
     cv2.fillPoly(midst, [oval], 1, cv2.LINE_8, 4)
@@ -203,7 +203,7 @@ def midst_of(points: Points) -> Mask:
 
 
 def _without_specks(closed: Mask) -> Mask:
-    """0 or 255; islands of 255 with fewer than ``SPECK`` places are taken away."""
+    """Remove islands of 255 with fewer than ``SPECK`` cells."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
     keep = np.where(stats[:, cv2.CC_STAT_AREA] >= SPECK, 255, 0).astype(np.uint8)
     keep[0] = 0
@@ -211,7 +211,7 @@ def _without_specks(closed: Mask) -> Mask:
 
 
 def _back(opened: Mask, matrix: Matrix, like: Mask) -> Mask:
-    """``opened`` as it lies over the crop that ``matrix`` maps to the network's: on a coarse grid first."""
+    """Map ``opened`` back to the crop that ``matrix`` maps to the network's, by way of a coarse grid."""
     height, width = like.shape
     small, to_answer = coarse_places(matrix, (width, height))
     coarse = warped(opened, to_answer, small, how=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
@@ -219,7 +219,8 @@ def _back(opened: Mask, matrix: Matrix, like: Mask) -> Mask:
 
 
 def coarse_places(matrix: Matrix, size: tuple[int, int]) -> tuple[tuple[int, int], NDArray[np.float64]]:
-    """(width, height) of a coarse grid over a crop of ``size``, and (2, 3) where its nodes lie in the answer."""
+    """(width, height) of a coarse grid over a crop of ``size``, and the matrix (2, 3) from its nodes to the
+    answer."""
     small = max(1, -(-size[0] // STEP)), max(1, -(-size[1] // STEP))
     step = np.array([size[0] / small[0], size[1] / small[1]])
     half = matrix[:, :2] / 2
@@ -228,7 +229,7 @@ def coarse_places(matrix: Matrix, size: tuple[int, int]) -> tuple[tuple[int, int
 
 
 def every_s(context: BuildContext) -> float:
-    """Seconds between two looks at a face."""
+    """Minimum seconds between two analyses of a face."""
     return LIVE_EVERY_S if context.live else 0.0
 
 
@@ -244,7 +245,7 @@ def _build_gpu(context: BuildContext) -> GpuFinish:
 
 SPEC = FinishSpec(
     "occlusion",
-    "hands, cups and hair stay in front of the face",
+    "keeps hands, cups and hair in front of the face",
     "mask",
     _build,
     _build_gpu,

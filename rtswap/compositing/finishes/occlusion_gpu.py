@@ -1,6 +1,6 @@
-"""What is in front of the target's face stays in front of the swap, on a device: ``occlusion``, whose file says why.
+"""Keep occluders in front of the swap, on a GPU: ``occlusion``, which explains the method.
 
-The host draws what follows from landmarks alone; whatever the network has answered stays where it is.
+The host draws everything that depends only on landmarks; the network's answers stay on the GPU.
 """
 
 from __future__ import annotations
@@ -47,26 +47,27 @@ class _Placed(NamedTuple):
     row: int
     face: BatchedTarget
     matrix: Matrix
-    """Crop -> what the network sees."""
+    """Crop -> network input."""
     points: Points
 
 
 class GpuOcclusionMask:
     """Implements ``protocols.GpuFinish``. ``engine`` runs the network of ``occlusion_model``; without
-    ``run_on_device`` its crops take a way over the host, which waits for them."""
+    ``run_on_device`` its crops pass through the host, which waits for them."""
 
     def __init__(self, engine: Engine, every_s: float = 0.0) -> None:
         self._run = run_of(engine)
         self._turns = Turns(every_s)
         self._hidden: dict[int, Tensor] = {}
-        """Per track (64, 64), as followed so far."""
+        """Per track: the smoothed answer (64, 64)."""
         self._opened: dict[int, Tensor] = {}
         self._works: _Works | None = None
 
     def apply_all(
         self, swapped: SwappedBatch, targets: TargetBatch, quality: Quality, on_download: OnDownload
     ) -> SwappedBatch:
-        """As ``OcclusionMask.apply``. Raises EngineError, and ModelError when the network breaks its contract."""
+        """``OcclusionMask.apply``. Raises EngineError, and ModelError if the network's outputs violate its
+        contract."""
         placed = [one for row, face in enumerate(targets.faces) if (one := _placed(row, face)) is not None]
         if not placed:
             return swapped
@@ -83,13 +84,13 @@ class GpuOcclusionMask:
             return SwappedBatch(swapped.crops, masks)
 
     def forget(self, track_id: int) -> None:
-        """Drop what was remembered of a track that has ended."""
+        """Drop the state of a track that has ended."""
         self._turns.forget(track_id)
         self._hidden.pop(track_id, None)
         self._opened.pop(track_id, None)
 
     def _look(self, works: _Works, due: list[_Placed], targets: TargetBatch) -> None:
-        """Ask the network about these faces, and work out what follows."""
+        """Run the network on these faces and process its answers."""
         device = targets.crops.device
         drawn = uploaded(np.stack([self._drawn(one) for one in due]), device)
         guides = uploaded(np.stack([guide(one.points) for one in due]), device)
@@ -104,9 +105,9 @@ class GpuOcclusionMask:
             self._hidden[one.face.track_id], self._opened[one.face.track_id] = hidden, opened
 
     def _drawn(self, one: _Placed) -> NDArray[np.float32]:
-        """What the device must know of a face to look at it: how it is cut (8 numbers); then in answers, how much of
-        the benefit of the doubt there is (64 x 64), 1 in the midst of the face (64 x 64), where those landmarks lie
-        that are seen, -1 for the others (468); and with what shares the average over time rises and falls."""
+        """Pack the inputs of one face: how to cut it (8 numbers); then, in cells of an answer, the benefit of the
+        doubt (64 x 64), 1 in the centre of the face (64 x 64), the cells of the seen landmarks, -1 for the others
+        (468); and the shares with which the average rises and falls."""
         row = np.empty(CUT + 2 * ANSWER * ANSWER + len(one.points) + 2, np.float32)
         cut, benefit, midst, asked, rates = np.split(row, np.cumsum([CUT, ANSWER**2, ANSWER**2, len(one.points)]))
         cut[:] = _sampling(one)[0]
@@ -121,7 +122,7 @@ class GpuOcclusionMask:
 
 
 class _Works:
-    """What is computed on one device, from captured graphs."""
+    """The computations of one device, as captured graphs."""
 
     def __init__(self, device: Device) -> None:
         on_gpu = device.type == "cuda"
@@ -132,25 +133,25 @@ class _Works:
 
 
 def _asked(run: Run, crops: Tensor, guides: Tensor) -> Tensor:
-    """(N, 64, 64) what the network says, until its next run. Raises ModelError."""
+    """The network's output (N, 64, 64), valid until its next run. Raises ModelError."""
     return run_batched("occlusion", run, {"crops": crops, "guides": guides}, "visible", (ANSWER, ANSWER))
 
 
 def answered(visible: Tensor, last: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
-    """(N, 64, 64) what is hidden, followed over time, and 0..255 where the swap may show. ``visible`` is the
-    network's, ``last`` what was hidden before, ``drawn`` (N, B) without the cut's numbers."""
+    """Return the smoothed occlusion (N, 64, 64), and 0..255 where the swap may show. ``visible`` is the network's
+    output, ``last`` the previous occlusion, ``drawn`` (N, B) without the cut's numbers."""
     count, area = len(visible), ANSWER * ANSWER
     benefit, midst = (drawn[:, k * area : (k + 1) * area].view(count, ANSWER, ANSWER) for k in range(2))
     rise, fall = drawn[:, -2:].T[:, :, None, None]
-    hidden = 1 - visible.float().nan_to_num(1.0).clamp(0, 1)  # no number: nothing is in front
+    hidden = 1 - visible.float().nan_to_num(1.0).clamp(0, 1)  # NaN: nothing is in front
     step = hidden - last
     followed = last + (step * rise).clamp(min=0) + (step * fall).clamp(max=0)
     return followed, opened_of(followed, benefit, drawn[:, 2 * area : -2].long(), midst)
 
 
 def laid_over(masks: Tensor, opened: Tensor, numbers: Tensor) -> Tensor:
-    """(N, S, S) ``masks`` under the answers (N, 64, 64) as they lie over the crops, on coarse grids first.
-    ``numbers`` (N, 10): grid -> answer (6), the grid's width and height, the crop's."""
+    """Limit ``masks`` (N, S, S) by the answers (N, 64, 64), mapped to the crops by way of coarse grids. ``numbers``
+    (N, 10): grid -> answer (6), the grid's width and height, the crop's."""
     a, b, c, d, e, f = numbers[:, :6].T[:, :, None, None]
     place = torch.arange(-(-masks.shape[1] // STEP), device=masks.device, dtype=torch.float32)
     x, y = place[None, None], place[None, :, None]
@@ -159,7 +160,7 @@ def laid_over(masks: Tensor, opened: Tensor, numbers: Tensor) -> Tensor:
 
 
 def _lying(placed: list[_Placed], targets: TargetBatch) -> NDArray[np.float32]:
-    """``numbers`` of ``laid_over``; a face that is not placed is open everywhere."""
+    """The ``numbers`` of ``laid_over``; a face without a place is open everywhere."""
     numbers = np.zeros((len(targets.faces), 10), np.float32)
     numbers[:, 6:8] = 1
     numbers[:, 8:] = [face.size for face in targets.faces]
@@ -170,8 +171,8 @@ def _lying(placed: list[_Placed], targets: TargetBatch) -> NDArray[np.float32]:
 
 
 def opened_of(hidden: Tensor, benefit: Tensor, asked: Tensor, midst: Tensor) -> Tensor:
-    """(N, 64, 64) float 0..255 of ``hidden`` 0..1: 255 = replace. ``occlusion.weighed`` and what follows there; the
-    others are ``_drawn``'s."""
+    """Mask (N, 64, 64) float 0..255 from ``hidden`` 0..1: 255 = replace. ``occlusion.weighed`` and the steps after
+    it; the other arguments come from ``_drawn``."""
     hidden = _weighed(hidden, benefit, asked)
     closed = hidden > HALF
     islands = Islands(closed)
@@ -196,7 +197,7 @@ def _weighed(hidden: Tensor, benefit: Tensor, asked: Tensor) -> Tensor:
 
 
 def _feathered(share: Tensor) -> Tensor:
-    """A Gaussian of five taps, the border continued."""
+    """A Gaussian of five taps with replicated border."""
     taps = np.exp(-0.5 * (np.arange(-2, 3) / FEATHER) ** 2)
     weights = (taps / taps.sum()).tolist()
     height, width = share.shape[1:]
@@ -217,7 +218,7 @@ def _sampling(one: _Placed) -> tuple[list[float], int]:
 
 
 def cut(square: Tensor, numbers: Tensor, halvings: int) -> Tensor:
-    """(128, 128, 3) what the network sees of a crop (S, S, 3), as ``vision.crops.cut``."""
+    """The network's view (128, 128, 3) of a crop (S, S, 3), as ``vision.crops.cut``."""
     planes = square.permute(2, 0, 1)[None].float()
     for _ in range(halvings):
         planes = halved(planes)

@@ -1,4 +1,4 @@
-"""Eyes and the inside of the mouth are the target's own already: what is done to the swapped skin leaves them out."""
+"""Eyes and the inside of the mouth already are the target's: exclude them from changes to the swapped skin."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from rtswap.vision.topology import LEFT_EYE, LIPS_INNER, RIGHT_EYE
 
 RINGS = (LEFT_EYE, RIGHT_EYE, LIPS_INNER)
 FEATHER = 0.006
-"""Sigma of the soft edge, of the face's width."""
+"""Sigma of the soft edge, in face widths."""
 FARTHEST = 16000.0
-"""Pixels: OpenCV draws in 16-bit coordinates with a fraction."""
+"""Pixels: OpenCV draws in 16-bit fixed-point coordinates."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """One opening as it was before."""
+    """A copy of one opening."""
 
     corner: tuple[int, int]
     """x, y of its rectangle in the crop."""
     own: Image
     """(h, w, 3)"""
     share: NDArray[np.float32]
-    """(h, w) 0..1: 1 = keep what was there."""
+    """(h, w) 0..1: 1 = restore the copy."""
 
     def put_back(self, crop: Image) -> None:
-        """In place."""
+        """Restore the opening, in place."""
         (x, y), (height, width) = self.corner, self.share.shape
         region = crop[y : y + height, x : x + width]
         region[:] = cv2.blendLinear(self.own, region, self.share, 1 - self.share)
 
 
 def openings_of(crop: Image, landmarks: Points) -> list[Opening]:
-    """Copies of the eyes and the inside of the mouth, where ``landmarks`` (468, 3) have them. Tiny ones are left out:
-    a shut mouth is skin."""
+    """Copy the eyes and the inside of the mouth at ``landmarks`` (468, 3). Tiny ones are left out: a shut mouth is
+    skin."""
     found = []
     for (x, y), share in shares_of(landmarks, (crop.shape[1], crop.shape[0])):
         height, width = share.shape
@@ -67,7 +67,7 @@ def shares_of(landmarks: Points, size: tuple[int, int]) -> list[tuple[tuple[int,
 
 
 def skin_weights(mask: Mask, landmarks: Points, step: int) -> Mask:
-    """(h, w) every ``step``-th pixel of the mask, 0 in the openings and around them."""
+    """Every ``step``-th pixel of the mask, (h, w), 0 in and around the openings."""
     weights = np.ascontiguousarray(mask[::step, ::step])
     for ring in RINGS:
         points = bounded(landmarks[ring]) / step
@@ -77,20 +77,20 @@ def skin_weights(mask: Mask, landmarks: Points, step: int) -> Mask:
 
 
 def face_width(landmarks: Points) -> float:
-    """Pixels, at least 1."""
+    """Width in pixels, at least 1."""
     across = bounded(landmarks)[:, 0]
     return max(1.0, float(across.max() - across.min()))
 
 
 def bounded(points: Points) -> Points:
-    """(N, 2) as near as OpenCV can draw; what is no number lies at 0."""
+    """Clamp points to OpenCV's drawing range, (N, 2); NaN becomes 0."""
     near = np.minimum(np.maximum(points[:, :2], np.float32(-FARTHEST)), np.float32(FARTHEST))
     near[np.isnan(near)] = 0
     return np.asarray(near, np.float32)
 
 
 def hull_of(points: NDArray[np.floating]) -> NDArray[np.float32]:
-    """(M, 2) the convex hull."""
+    """The convex hull, (M, 2)."""
     return np.asarray(cv2.convexHull(np.ascontiguousarray(points, np.float32))[:, 0], np.float32)
 
 
@@ -101,7 +101,7 @@ def bounding_box(mask: Mask) -> tuple[slice, slice]:
 
 
 def union_of(shapes: Sequence[NDArray[np.floating]], size: tuple[int, int]) -> Mask:
-    """(h, w) 255 inside any of the polygons; ``size`` = (w, h)."""
+    """255 inside any of the polygons, (h, w); ``size`` = (w, h)."""
     drawn = np.zeros(size[::-1], np.uint8)
     for shape in shapes:
         fill(drawn, [shape], 255)

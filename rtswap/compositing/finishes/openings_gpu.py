@@ -1,4 +1,4 @@
-"""Eyes and the inside of the mouth stay as they were, on a device: ``openings``."""
+"""Restore eyes and the inside of the mouth, on a GPU: ``openings``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rtswap.gpu.resample import Tensor, rounded, uploaded
 
 
 class GpuOpening(NamedTuple):
-    """One opening as it was before."""
+    """A copy of one opening."""
 
     corner: tuple[int, int]
     own: Tensor
@@ -21,14 +21,14 @@ class GpuOpening(NamedTuple):
     """(h, w, 1)"""
 
     def put_back(self, crop: Tensor) -> None:
-        """In place."""
+        """Restore the opening, in place."""
         (x, y), (height, width) = self.corner, self.share.shape[:2]
         region = crop[y : y + height, x : x + width]
         region.copy_(rounded(self.own * self.share + region * (1 - self.share)))
 
 
 def gpu_openings(crop: Tensor, face: BatchedTarget) -> list[GpuOpening]:
-    """``openings.openings_of`` a crop (h, w, 3) on a device: what they look like is drawn on the host."""
+    """``openings.openings_of`` a crop (h, w, 3) on a GPU; the host draws the shares."""
     shares = shares_of(face.landmarks, face.size)
     if not shares:
         return []

@@ -1,4 +1,4 @@
-"""Only these parts of the face are swapped; these stay the target's own."""
+"""Swap only some parts of the face, or keep some of the target's."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ STEP = 4
 NOSE = (168, 122, 351, 188, 412, 174, 399, 198, 420, 129, 358, 64, 294, 98, 327, 2, 1, 4)
 """Bridge, sides, wings and tip."""
 ROOM, FEATHER = 0.035, 0.02
-"""Around a part, of the face's width: how far it reaches beyond its landmarks, and the sigma of its soft edge."""
+"""In face widths: how far a part extends beyond its landmarks, and the sigma of its soft edge."""
 MOUTH_ROOM, MOUTH_FEATHER = 0.07, 0.035
-"""Around a kept mouth: wide, since two skins meet there."""
+"""The same for a kept mouth: wide, since two skins meet there."""
 HIDDEN, SEEN = 0.35, 0.6
 """Mean visibility below which a kept part counts as hidden, and above which it counts as seen again."""
 FADE_S = 0.12
-"""Time constant with which a kept part comes and goes."""
+"""Time constant with which a kept part fades in and out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +53,10 @@ KEPT = {
 
 
 class PartsMask:
-    """Implements ``protocols.Finish``. ``parts``: eyes (with brows), nose, mouth; all, or none named: the whole face.
+    """Implements ``protocols.Finish``. ``parts``: eyes (with brows), nose, mouth; all, or none: the complete face.
     ``keep``: eyes, mouth: the target's own.
 
-    A kept part that is hidden fades away, so that no guess of where it lies shows; it comes back when it is seen.
+    A hidden kept part fades out, since its position is a guess; it fades in when it is seen again.
     """
 
     def __init__(self, parts: Sequence[str], keep: Sequence[str]) -> None:
@@ -64,14 +64,14 @@ class PartsMask:
             name for name in keep if name not in KEPT
         ]
         if unknown:
-            raise ValueError(f"no part of the face is called {', '.join(unknown)}")
+            raise ValueError(f"unknown part of the face: {', '.join(unknown)}")
         self._parts = [] if "all" in parts else [PARTS[name] for name in dict.fromkeys(parts)]
         self._keep = {name: KEPT[name] for name in dict.fromkeys(keep)}
         self._seen: dict[int, dict[str, bool]] = {}
         self._strength = TemporalAverage(FADE_S)
 
     def apply(self, swapped: SwappedFace, target: Target, quality: Quality) -> SwappedFace:
-        """The mask at most as large as it was; the crop as it came."""
+        """Limit the mask to the parts; the crop is unchanged."""
         if not self._parts and not self._keep:
             return swapped
         height, width = swapped.mask.shape
@@ -79,7 +79,7 @@ class PartsMask:
         return SwappedFace(swapped.crop, np.asarray(mask, np.uint8))
 
     def shown(self, target: Target | BatchedTarget, of: tuple[int, int]) -> Mask:
-        """On a grid over a crop of size ``of``, a node about every ``STEP`` pixels: 255 = the swap shows."""
+        """Mask on a grid over a crop of size ``of``, a node about every ``STEP`` pixels: 255 = the swap shows."""
         width, height = of
         size = max(2, math.ceil(width / STEP)), max(2, math.ceil(height / STEP))
         landmarks = bounded(target.landmarks) * np.array([size[0] / width, size[1] / height], np.float32)
@@ -93,17 +93,16 @@ class PartsMask:
         return share
 
     def forget(self, track_id: int) -> None:
-        """Drop what was hidden."""
+        """Drop the state of a track."""
         self._seen.pop(track_id, None)
         self._strength.forget(track_id)
 
     def _strengths(self, target: Target | BatchedTarget) -> NDArray[np.float32]:
-        """(K,) 0..1 how much of each kept part is kept now. With two thresholds: visibility that wavers between them
-        changes nothing."""
+        """Current strength of each kept part, 0..1 (K,). Two thresholds provide hysteresis."""
         seen = self._seen.setdefault(target.track_id, {})
         for name, part in self._keep.items():
             visible = float(target.visibility[[index for group in part.groups for index in group]].mean())
-            if visible < HIDDEN:  # false, as the next, where it is no number
+            if visible < HIDDEN:  # false for NaN, like the next
                 seen[name] = False
             elif visible > SEEN or name not in seen:
                 seen[name] = True
@@ -112,7 +111,7 @@ class PartsMask:
 
 
 def _drawn(part: Part, landmarks: NDArray[np.float32], size: tuple[int, int]) -> Mask:
-    """(h, w) 255 in the part and its room, falling softly to 0. The hull itself is full, the soft edge outside it."""
+    """Mask (h, w): 255 in the part and its margin, fading to 0 outside the hull."""
     width = face_width(landmarks)
     room, sigma = part.room * width, max(0.7, part.feather * width)
     shapes = [_grown(hull_of(landmarks[list(group)]), room + sigma) for group in part.groups]
@@ -120,7 +119,7 @@ def _drawn(part: Part, landmarks: NDArray[np.float32], size: tuple[int, int]) ->
 
 
 def _grown(hull: NDArray[np.float32], by: float) -> NDArray[np.float32]:
-    """The hull of circles of radius ``by`` around the hull's points."""
+    """Convex hull of circles of radius ``by`` around the hull's points."""
     turns = np.arange(12) * (math.pi / 6)
     circle = by * np.stack([np.cos(turns), np.sin(turns)], 1)
     return hull_of((hull[:, None] + circle).reshape(-1, 2))
@@ -134,7 +133,7 @@ def _build_gpu(context: BuildContext) -> GpuFinish:
 
 SPEC = FinishSpec(
     "parts",
-    "only some parts of the face are swapped, or some are kept",
+    "swaps only some parts of the face, or keeps some",
     "mask",
     lambda context: PartsMask(context.mask.parts, context.mask.keep),
     _build_gpu,

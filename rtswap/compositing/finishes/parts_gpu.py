@@ -1,4 +1,4 @@
-"""Masks of faces on a device are made smaller by what the host draws, or the device finds, on coarse grids."""
+"""Limit masks on a GPU by coarse grids, drawn by the host or computed on the GPU."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ torch = load_torch()
 
 
 class GpuPartsMask:
-    """Implements ``protocols.GpuFinish``: ``PartsMask``, whose grids are drawn on the host."""
+    """Implements ``protocols.GpuFinish``: ``PartsMask``, with grids drawn on the host."""
 
     def __init__(self, parts: Sequence[str], keep: Sequence[str]) -> None:
         self._host = PartsMask(parts, keep)
@@ -24,18 +24,18 @@ class GpuPartsMask:
     def apply_all(
         self, swapped: SwappedBatch, targets: TargetBatch, quality: Quality, on_download: OnDownload
     ) -> SwappedBatch:
-        """As ``PartsMask.apply``."""
+        """``PartsMask.apply``."""
         grids, sizes = stacked([self._host.shown(face, face.size) for face in targets.faces], swapped.masks.device)
         crops = uploaded(np.array([face.size for face in targets.faces], np.float32), swapped.masks.device)
         return SwappedBatch(swapped.crops, limited(swapped.masks, grids.float(), sizes, crops))
 
     def forget(self, track_id: int) -> None:
-        """Drop what was hidden."""
+        """Drop the state of a track."""
         self._host.forget(track_id)
 
 
 def stacked(grids: Sequence[Mask], device: Device) -> tuple[Tensor, Tensor]:
-    """(N, G, G) on the device, each in the upper left, and (N, 2) their widths and heights."""
+    """Upload grids as (N, G, G), each in the upper left, and their widths and heights (N, 2)."""
     side = max(max(grid.shape) for grid in grids)
     square = np.zeros((len(grids), side, side), np.uint8)
     for place, grid in zip(square, grids, strict=True):
@@ -45,8 +45,8 @@ def stacked(grids: Sequence[Mask], device: Device) -> tuple[Tensor, Tensor]:
 
 
 def limited(masks: Tensor, grids: Tensor, sizes: Tensor, crops: Tensor) -> Tensor:
-    """(N, S, S) ``masks``, nowhere more than ``grids`` (N, G, G) float, each of which lies over its whole crop.
-    ``sizes`` and ``crops`` (N, 2): widths and heights of these."""
+    """Limit ``masks`` (N, S, S) by ``grids`` (N, G, G) float, each of which covers its complete crop. ``sizes`` and
+    ``crops`` (N, 2): their widths and heights."""
     step = (sizes / crops)[:, :, None, None]
     place = torch.arange(masks.shape[1], device=masks.device, dtype=torch.float32) + 0.5
     x = (place[None, None] * step[:, 0] - 0.5).expand(-1, len(place), -1)

@@ -12,26 +12,25 @@ from rtswap.core.types import Image, Mask, Quality, SwappedFace, Target
 from rtswap.vision.resample import blurred, resized
 
 RIM = 8
-"""Pixels added around the crop: the solver wants a border of the target on every side."""
+"""Pixels of padding around the crop: the solver needs a border of the target on every side."""
 SMALLEST = 16
-"""Pixels of the mask's shorter side below which there is nothing to solve."""
+"""Minimum of the mask's shorter side, in pixels."""
 STRANGE = 40.0
-"""Levels by which a place at the edge may differ from the edge's usual difference: a hand or hair before the face,
-which must not shine into it."""
+"""Levels by which a place at the edge may differ from the edge's median difference. Beyond it is a hand or hair in
+front of the face, whose colour must not bleed into it."""
 DIFFERENCE_STEP = 4
-"""Pixels per node of the grid on which the two pictures are compared."""
+"""Pixels per node of the grid on which the two images are compared."""
 
 
 class PoissonBlend:
-    """Implements ``protocols.Finish``. The mask stays as it is, soft edges too. About 0.1 s for a 300 px face.
+    """Implements ``protocols.Finish``. The mask does not change, including soft edges. About 0.1 s for a 300 px face.
 
-    OpenCV's seamless cloning solves for a correction that is the target less the swapped face along the mask's edge
-    and smooth inside it. What stands before the face differs from it without reason: there the usual difference of
-    the rest of the edge is taken.
+    OpenCV's seamless cloning solves for a correction that equals target minus swapped face along the mask's edge and
+    is smooth inside. Where an occluder covers the edge, the median difference of the edge is used.
     """
 
     def apply(self, swapped: SwappedFace, target: Target, quality: Quality) -> SwappedFace:
-        """A new crop; masks too small to solve in come back as they were."""
+        """Blend into a new crop; returns the face unchanged if the mask is too small to solve in."""
         region = _region(swapped.mask)
         if region is None:
             return swapped
@@ -52,11 +51,11 @@ class PoissonBlend:
         return SwappedFace(done, swapped.mask)
 
     def forget(self, track_id: int) -> None:
-        """Nothing is remembered from frame to frame."""
+        """No state is stored between frames."""
 
 
 def _region(mask: Mask) -> Mask | None:
-    """(H, W) 255 where more than half is replaced, small pieces left out: where to solve. None: nothing left."""
+    """Region to solve in, (H, W): 255 where more than half is replaced, without small pieces. None if empty."""
     _, region = cv2.threshold(mask, 127, 255, cv2.THRESH_BINARY)
     count, pieces, figures, _ = cv2.connectedComponentsWithStats(region, connectivity=4)
     if count < 2:
@@ -69,7 +68,7 @@ def _region(mask: Mask) -> Mask | None:
 
 
 def _surroundings(crop: Image, target: Image, region: Mask) -> Image:
-    """(H, W, 3) what the edge is tied to: the target; where that is strange, the crop at the usual difference."""
+    """Boundary values (H, W, 3): the target, or the crop plus the median difference where the target is occluded."""
     height, width = region.shape
     size = max(2, width // DIFFERENCE_STEP), max(2, height // DIFFERENCE_STEP)
     ours, theirs = (
@@ -95,7 +94,7 @@ def _mixed(target: Image, crop: Image, usual: NDArray[np.float32], doubt: NDArra
 
 SPEC = FinishSpec(
     "poisson",
-    "the swapped face keeps its gradients and takes its level from the target around it",
+    "keeps the swapped face's gradients, takes the level from the target around it",
     "seam",
     lambda context: PoissonBlend(),
     enabled=lambda context: context.swap.blend == "poisson",

@@ -1,4 +1,4 @@
-"""Which places of small planes hang together, found by a fixed number of steps: nothing depends on what they show."""
+"""Connected components of small planes in a fixed number of steps, independent of their content."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from rtswap.gpu.torch_import import load_torch
 torch = load_torch()
 
 ROUNDS = 10
-"""Enough for every plane of 64 x 64 that was tried: noise of any density, spirals, combs."""
+"""Enough for every 64 x 64 plane that was tried: noise of any density, spirals, combs."""
 
 
 class Islands:
-    """The islands of ``shown`` (N, h, w) bool, places that touch at a corner included.
+    """Connected components of ``shown`` (N, h, w) bool, 8-connected.
 
-    Every place points at another of its island; in each round it takes the largest of what its neighbours point at,
-    tells the one it pointed at before, and skips one (Zhang, Azad & Hu 2020, FastSV). An island that needed more
-    rounds would fall into several.
+    Every pixel points at another of its component; in each round it takes the largest pointer of its neighbours,
+    passes it to the pixel it pointed at before, and skips one step (Zhang, Azad & Hu 2020, FastSV). A component that
+    needs more rounds would be split.
     """
 
     def __init__(self, shown: Tensor) -> None:
@@ -33,12 +33,12 @@ class Islands:
         self._points = points
 
     def sizes(self) -> Tensor:
-        """(N, h, w) places of the island in which each lies; 0 outside."""
+        """Size of each pixel's component, (N, h, w); 0 outside."""
         counts = torch.zeros_like(self._points).scatter_add(1, self._points, self._shown.long())
         return (counts.gather(1, self._points) * self._shown).view(self._shape)
 
     def touching(self, where: Tensor) -> Tensor:
-        """(N, h, w) bool: the islands of which a place lies in ``where`` (N, h, w) bool."""
+        """Components that overlap ``where`` (N, h, w) bool, (N, h, w) bool."""
         touched = (where.flatten(1) & self._shown).long()
         found = torch.zeros_like(self._points).scatter_reduce(1, self._points, touched, "amax")
         return ((found.gather(1, self._points) > 0) & self._shown).view(self._shape)

@@ -1,4 +1,4 @@
-"""How sharp and how grainy a piece of a picture is, whatever it shows."""
+"""Measure sharpness and grain of an image region, independent of its content."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ FINE, COARSE = 0.5, 1.5
 EDGES = 0.04
 """Share of the pixels that count as edges."""
 FAINTEST = 4.0
-"""Sobel response of an edge that says something, in multiples of the grain's."""
+"""Minimum Sobel response of an edge, in multiples of the grain's."""
 SOFTEST = 4.0
 LAPLACIAN = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6
-"""Immerkaer 1996: white noise passes with gain 1, edges and slopes hardly."""
+"""Immerkaer 1996: passes white noise with gain 1, and suppresses edges and slopes."""
 FEWEST = 400
-"""Pixels below which nothing is measured."""
+"""Minimum number of pixels to measure."""
 
 
 class Grain(NamedTuple):
-    """Standard deviations in levels of what passes ``LAPLACIAN``: at full size, and at half size."""
+    """Standard deviations in levels of the response to ``LAPLACIAN``: at full size, and at half size."""
 
     fine: float
     coarse: float
 
 
 def edge_sigma(plane: Plane, weights: Mask, grain: float) -> float | None:
-    """Sigma in pixels of the blur over the picture's strongest edges; None where there are no clear edges.
+    """Sigma in pixels of the blur of the strongest edges; None if there are no clear edges.
 
     Zhuo & Sim 2011: blurring an edge of sigma s by a further c lowers its slope by R = sqrt((s^2 + c^2) / s^2). R is
-    taken from the slopes' energy over the strongest edges, less that of the noise, whose sd is ``grain``. Their
-    flanks count too, which adds about 1 to the square: only differences between pictures mean something.
+    measured from the slopes' energy over the strongest edges, minus that of the noise, whose sd is ``grain``. The
+    flanks of edges count too, which adds about 1 to the square: only differences between images are meaningful.
     """
     usable = weights >= 250
     if np.count_nonzero(usable) < FEWEST:
@@ -67,8 +67,8 @@ GRAIN_IN_SLOPES = 3.6
 
 
 def grain_of(plane: Plane, weights: Mask) -> Grain | None:
-    """The noise of the flat parts, or None where too little can be seen: the mean of the smallest 70 % of the
-    responses, which 8-bit steps spoil less than a median."""
+    """Noise of the flat parts, None if too few pixels are visible: the mean of the smallest 70 % of the responses,
+    which is less sensitive to 8-bit steps than a median."""
     half = resized(plane, (max(1, plane.shape[1] // 2), max(1, plane.shape[0] // 2)), cv2.INTER_AREA)
     usable = np.ascontiguousarray(weights[1::2, 1::2][: half.shape[0], : half.shape[1]]) >= 250
     half = half[: usable.shape[0], : usable.shape[1]]
@@ -80,8 +80,8 @@ def grain_of(plane: Plane, weights: Mask) -> Grain | None:
 
 
 def fine_detail(plane: Plane, weights: Mask, grain: Grain) -> float | None:
-    """Variance of the Laplacian of the slightly smoothed picture, less what ``grain`` makes of it; None where too
-    little can be seen."""
+    """Variance of the Laplacian of the slightly smoothed image, minus the contribution of ``grain``; None if too few
+    pixels are visible."""
     usable = weights >= 250
     if np.count_nonzero(usable) < FEWEST:
         return None
@@ -91,9 +91,9 @@ def fine_detail(plane: Plane, weights: Mask, grain: Grain) -> float | None:
 
 
 SMOOTH = 0.8
-"""Sigma before ``fine_detail``'s Laplacian: what is finer is mostly noise."""
+"""Sigma before ``fine_detail``'s Laplacian: finer detail is mostly noise."""
 GRAIN_IN_DETAIL = 0.371
-"""Its answer to white noise of sd 1: the sum of the squares of both kernels, one upon the other."""
+"""Its response to white noise of sd 1: the sum of squares of the two kernels' convolution."""
 
 
 def _spread(sizes: Plane) -> float:
@@ -103,8 +103,8 @@ def _spread(sizes: Plane) -> float:
 
 
 def softened(picture: Picture, variance: float) -> Picture:
-    """Blurred by a Gaussian of ``variance`` pixels squared. Three taps where they do; strong ones at half size, which
-    alone makes a variance of 1."""
+    """Blur by a Gaussian of ``variance`` pixels squared. Three taps where they suffice; strong blurs at half size,
+    which alone has a variance of 1."""
     height, width = picture.shape[:2]
     if variance >= 1.2 and min(height, width) >= 4:
         half = resized(picture, ((width + 1) // 2, (height + 1) // 2), cv2.INTER_AREA)
@@ -118,7 +118,7 @@ def softened(picture: Picture, variance: float) -> Picture:
 
 
 def _gradient(plane: Plane, sigma: float) -> Plane:
-    """(H, W) Sobel magnitude after a Gaussian."""
+    """Sobel magnitude (H, W) after a Gaussian."""
     side = 2 * math.ceil(2.5 * sigma) + 1
     smooth = cv2.GaussianBlur(plane, (side, side), sigma)
     across, down = (cv2.Sobel(smooth, cv2.CV_32F, *order) for order in ((1, 0), (0, 1)))
