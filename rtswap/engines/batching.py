@@ -72,9 +72,8 @@ class Queue:
 
     *Deadline*: a batch is due when it is full or the oldest request has waited ``wait_s``. *Fairness*: a batch is
     filled one request at a time from the stream with the fewest rows served, so no stream starves, and under load all
-    streams get the same number of rows regardless of the size and rate of their requests. A new stream starts at the
-    lowest row count of the waiting streams, so it neither starves others nor is starved. *Bound*: at most
-    ``waiting_per_stream`` requests of a stream are pending.
+    streams get the same number of rows, whatever the size and rate of their requests. A new stream starts at the
+    lowest row count of the waiting streams. *Bound*: at most ``waiting_per_stream`` requests per stream are pending.
     """
 
     def __init__(self, limits: BatchLimits) -> None:
@@ -86,8 +85,7 @@ class Queue:
         return sum(len(line.waiting) for line in self._lines.values())
 
     def add(self, request: Request) -> None:
-        """Add a request. Raises QueueFull if the stream has too many pending, ValueError for a request without
-        rows."""
+        """Raises QueueFull if the stream has too many pending requests, ValueError for a request without rows."""
         if request.rows < 1:
             raise ValueError(f"a request needs at least one row, got {request.rows}")
         line = self._lines.get(request.stream)
@@ -113,8 +111,7 @@ class Queue:
         return oldest.arrived_s + self._limits.wait_s
 
     def take(self, now_s: float) -> list[Request]:
-        """Remove and return the next batch; empty if none is due yet. Overdue requests that do not fit make the next
-        batch due immediately."""
+        """Remove and return the next batch; empty if none is due yet. Due requests that do not fit stay due."""
         due = self.due_s()
         if due is None or now_s < due:
             return []
@@ -206,8 +203,7 @@ class SharedEngine:
         return GpuStreamEngine(self, stream) if on_device else StreamEngine(self, stream)
 
     def ask(self, stream: Stream, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Run the inputs in the next batch and return a copy of their outputs. Raises QueueFull, and EngineError if
-        they cannot be run."""
+        """Run the inputs in the next batch and return a copy of their outputs. Raises QueueFull, EngineError."""
         ticket = _Ticket(inputs)
         request = Request(stream, _rows(inputs), 0.0, ticket, _key(inputs))
         with self._changed:
@@ -331,8 +327,7 @@ def _rows(inputs: Mapping[str, Tensor]) -> int:
 
 
 def _key(inputs: Mapping[str, Tensor]) -> Hashable:
-    """Return a key that is equal for inputs that can be concatenated: names, types and shapes without the first
-    axis."""
+    """Return names, types and shapes without the first axis: equal for inputs that can be concatenated."""
     return tuple(sorted((name, str(array.dtype), array.shape[1:]) for name, array in inputs.items()))
 
 
