@@ -117,7 +117,7 @@ def test_help_shows_every_flag_in_groups_with_examples() -> None:
     assert shown.stderr == ""
     for row in OPTIONS:
         assert all(flag in shown.stdout for flag in row.flags)
-    assert "Whose face is put on:" in shown.stdout
+    assert "Source:" in shown.stdout
     assert "examples:" in shown.stdout
     assert max(map(len, shown.stdout.splitlines())) <= 110
 

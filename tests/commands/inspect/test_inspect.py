@@ -153,7 +153,7 @@ def test_a_folder_with_results_is_replaced_only_when_wished(tmp_path: Path) -> N
     folder.mkdir()
     (folder / "report.json").write_text("mine")
     (folder / "notes.txt").write_text("keep")
-    with pytest.raises(OutputError, match=r"exists already.*--overwrite"):
+    with pytest.raises(OutputError, match=r"already exists.*--overwrite"):
         look(clip, folder)
     assert (folder / "report.json").read_text() == "mine"
     look(clip, folder, overwrite=True)
@@ -191,7 +191,7 @@ def test_a_clip_that_cannot_be_read_is_one_error_and_leaves_nothing(
 
 @pytest.mark.parametrize("clip", ["0", "rtsp://host/cam", "/dev/video0"])
 def test_cameras_and_streams_are_refused(clip: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="looks through files"):
+    with pytest.raises(UsageError, match="inspect needs a file"):
         inspect(clip, Config(), console=Console(quiet=True), folder=str(tmp_path / "f"), overwrite=False)
 
 
