@@ -151,7 +151,7 @@ def test_names_of_engines(text: str, names: tuple[str, ...]) -> None:
         ("--engine openvno", r"'openvno'\. Did you mean openvino\?"),
         ("--engine openvino,", "got ''"),
         ("--engine onnxruntime,cuda", "got 'cuda'"),
-        ("--engine openvino,onnxruntime --streams 2", "--streams shares the networks of one engine"),
+        ("--engine openvino,onnxruntime --streams 2", "--streams needs one engine"),
     ],
 )
 def test_what_is_no_engine(words: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:

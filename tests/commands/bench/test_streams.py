@@ -92,7 +92,7 @@ def test_a_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_written_is_told_before_anything_is_measured(tmp_path: Path) -> None:
-    for name, what in (("absent/s.json", "cannot be written"), (".", "a folder"), ("s.png", "ends in .json")):
+    for name, what in (("absent/s.json", "cannot write"), (".", "a folder"), ("s.png", "ends in .json")):
         with pytest.raises(OutputError, match=what):
             bench_streams(Config(), (1,), console=Console(quiet=True), seconds=600, out=str(tmp_path / name))
 

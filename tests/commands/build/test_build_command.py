@@ -23,7 +23,7 @@ def test_the_command_builds_a_file_that_the_user_names(tensorrt: TensorRt, tmp_p
     path = tmp_path / "mine.onnx"
     path.write_bytes(network())
     options = read_options("bf16", "8.9", "1,2,8")
-    for how in ("built in", "was there"):
+    for how in ("built in", "cached"):
         result = build_networks([str(path)], catalog=[], path_of=Path, folder=tmp_path, options=options)
         assert result["failed"] == {}
         assert "bf16 for 8.9, " in result["built"]["mine"]

@@ -141,7 +141,7 @@ def test_plans_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     (tmp_path / "stray.plan").write_bytes(b"?")
     (finding,) = checks.check_plans(tmp_path)
     assert finding.state is State.NOTE
-    assert "1 without a manifest that can be read" in finding.found
+    assert "1 without a readable manifest" in finding.found
     assert finding.found.endswith("not installed: onet by tensorrt_rtx 1.6")
     assert "rnet by" not in finding.found
     assert finding.mend == "rtswap build --force"
@@ -157,12 +157,12 @@ def test_a_plan_of_a_network_that_has_changed_is_told(tmp_path: Path, monkeypatc
     today["rnet"] = "cd"
     (finding,) = checks.check_plans(tmp_path, hash_of=lambda name: today.get(name, ""))
     assert finding.state is State.NOTE
-    assert finding.found.endswith("of a network that has changed since: rnet")
+    assert finding.found.endswith("built from an older network file: rnet")
 
 
 def test_without_a_card_it_says_whether_plans_can_be_built(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rtswap.engines.start.why_no_gpu", lambda: "there is none")
-    for version, told in (("1.7", "tensorrt_rtx 1.7 is there to build plans"), ("", "do not run: there is none")):
+    for version, told in (("1.7", "tensorrt_rtx 1.7 can build plans"), ("", "do not run: there is none")):
         monkeypatch.setattr(checks, "package_version", lambda name, version=version: version)
         (finding,) = checks.check_gpu_engines()
         assert told in finding.found
@@ -176,8 +176,8 @@ def test_the_engine_that_was_chosen_is_shown_with_its_figures(
     for content in (None, b"\xff", b"[]", b"{}"):
         if content is not None:
             record.write_bytes(content)
-        assert "has not chosen yet" in report.check_choice()[0].found
-    record.write_text('{"why": "openvino: over 6 networks openvino 7.67 ms per frame"}')
+        assert "no choice yet" in report.check_choice()[0].found
+    record.write_text('{"why": "openvino: over 6 networks openvino 7.67 ms a frame"}')
     assert report.check_choice()[0].found.startswith("openvino: over 6")
 
 

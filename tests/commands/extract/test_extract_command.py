@@ -26,8 +26,8 @@ def test_help_says_that_pictures_of_people_are_personal_data(capsys: pytest.Capt
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ((), "nothing to extract from"),
-        (("a.jpg",), "no folder to write to"),
+        ((), "no input given"),
+        (("a.jpg",), "no output folder given"),
         (("a.jpg", "--out", "x", "--size", "64"), "a whole number from 112 to 1024"),
         (("a.jpg", "--out", "x", "--template", "ffh"), "did you mean ffhq"),
         (("a.jpg", "--out", "x", "--similar", "nan"), "a number from 0 to 1"),

@@ -192,7 +192,7 @@ def test_a_clip_that_cannot_be_read_is_one_error_and_leaves_nothing(
 
 @pytest.mark.parametrize("clip", ["0", "rtsp://host/cam", "/dev/video0"])
 def test_cameras_and_streams_are_refused(clip: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="looks through files"):
+    with pytest.raises(UsageError, match="inspect needs a file"):
         inspect(clip, Config(), console=Console(quiet=True), folder=str(tmp_path / "f"), overwrite=False)
 
 

@@ -44,7 +44,7 @@ def test_three_lines_and_how_to_see_more() -> None:
         "Sent to vcam:/dev/video10 for 8.5 s.",
         "Faces: swapped in all 255 frames.",
         "Speed: 29.9 fps, frames 18 ms old (95 %: at most 25 ms).",
-        "--stats shows percentiles, --json everything.",
+        "Add --stats for percentiles or --json for all figures.",
     ]
 
 
@@ -79,7 +79,7 @@ def test_speed_says_what_mattered() -> None:
 def test_percentiles_only_on_request() -> None:
     assert not any("p95" in line for line in lines())
     shown = lines(stats=True)
-    assert shown[-2].split() == ["age", "of", "frames", "18.4", "25.2", "31.0", "19.1", "40.0"]
+    assert shown[-2].split() == ["frame", "age", "18.4", "25.2", "31.0", "19.1", "40.0"]
     assert not any("--stats" in line for line in shown)
 
 
@@ -100,7 +100,7 @@ def test_a_broken_file_and_no_frame_are_no_error(tmp_path: Path) -> None:
     broken = tmp_path / "clip.mp4"
     broken.write_bytes(b"no video")
     assert lines(outputs=[str(broken)])[0] == f"Wrote {broken} (8 bytes)."
-    assert lines(frames=0) == ["No frame came through."]
+    assert lines(frames=0) == ["No frames were processed."]
 
 
 def test_the_reason_for_unmarked_pictures_is_told() -> None:

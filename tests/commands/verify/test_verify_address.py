@@ -103,6 +103,6 @@ def test_address_that_is_no_film_is_one_line(tmp_path: Path, site: str, page: st
 
 
 def test_address_where_nobody_answers_is_one_line() -> None:
-    with pytest.raises(InputError, match="cannot fetch") as caught:
+    with pytest.raises(InputError, match="cannot download") as caught:
         look("http://user:secret@127.0.0.1:1/clip.mp4")
     assert "secret" not in str(caught.value)
