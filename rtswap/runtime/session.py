@@ -5,8 +5,9 @@
     Input ─► Mailbox ─► Pipeline ─► Disclosure ─► Mailbox ─► Output      (a mailbox and a thread per output)
 
 Live inputs drop stale frames in the mailboxes; files lose none. While no frame arrives (a lost camera, a stuck
-network) the outputs get the last safe frame again. The first failure ends the session and ``run`` raises it. If one of several
-outputs fails, only that one is closed, and ``run`` raises its failure at the end unless a worse one has come.
+network) the outputs get the last safe frame again. The first failure ends the session and ``run`` raises it. If one
+of several outputs fails, only that one is closed, and ``run`` raises its failure at the end unless a worse one has
+come.
 """
 
 from __future__ import annotations
