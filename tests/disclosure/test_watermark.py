@@ -38,7 +38,7 @@ def test_payload_goes_through_its_bits() -> None:
     ("version", "month"), [((16, 0), 0), ((0, 256), 0), ((-1, 0), 0), ((0, 0), 256), ((0, 0), -1)]
 )
 def test_payload_that_does_not_fit_is_refused(version: tuple[int, int], month: int) -> None:
-    with pytest.raises(ValueError, match="room"):
+    with pytest.raises(ValueError, match="must be 0"):
         Payload(version, Kind.SWAPPED_FACE, month)
 
 

@@ -76,7 +76,7 @@ def test_unit_length() -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_what_is_no_number_is_told(value: float) -> None:
-    with pytest.raises(SourceError, match="gives nothing"):
+    with pytest.raises(SourceError, match="returned no embedding"):
         DlibEmbedder(Camera(value)).embed(np.zeros((200, 200, 3), np.uint8), TEMPLATE)
 
 
