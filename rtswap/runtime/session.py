@@ -6,12 +6,7 @@
 
 Live inputs drop stale frames in the mailboxes; files lose none. While no frame arrives (a lost camera, a stuck
 network) the outputs get the last safe frame again. The first failure ends the session and ``run`` raises it. If one
-<<<<<<< HEAD
 of several outputs fails, only that one is closed, and ``run`` raises its failure at the end unless a worse one comes.
-=======
-of several outputs fails, only that one is closed, and ``run`` raises its failure at the end unless a worse one has
-come.
->>>>>>> english3
 """
 
 from __future__ import annotations
