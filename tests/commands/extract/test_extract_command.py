@@ -32,7 +32,7 @@ def test_help_says_that_pictures_of_people_are_personal_data(capsys: pytest.Capt
         (("a.jpg", "--out", "x", "--template", "ffh"), "did you mean ffhq"),
         (("a.jpg", "--out", "x", "--similar", "nan"), "a number from 0 to 1"),
         (("a.jpg", "--out", "x", "--every", "soon"), "a duration"),
-        (("persona:nobody", "--out", "x"), "there is no persona"),
+        (("persona:nobody", "--out", "x"), "no persona called"),
     ],
 )
 def test_what_cannot_be_meant_is_one_line(
