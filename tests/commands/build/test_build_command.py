@@ -103,5 +103,5 @@ def test_the_script_does_what_the_command_does(
         assert done.value.code == code
     found = json.loads(capsys.readouterr().out)
     assert found["failed"] == {}
-    assert "takes image uint8 (2, 8, 8, 3)" in found["built"]["mine"]
+    assert "inputs image uint8 (2, 8, 8, 3)" in found["built"]["mine"]
     assert list((tmp_path / "cache/plans").glob("mine-*.plan"))
