@@ -17,6 +17,7 @@ from rtswap.app.networks import FaceModels, open_models
 from rtswap.compositing.canvas.host import HostCanvas
 from rtswap.compositing.finishes import enabled_finishes, named_finishes
 from rtswap.compositing.renderer import HostRenderer
+from rtswap.core.errors import EngineError
 from rtswap.core.parts import BuildContext, FinishSpec, SwapperSpec
 from rtswap.core.protocols import (
     Canvas,
@@ -86,10 +87,8 @@ class Program:
         self.config, self.on_event = config, on_event
         self._sources, self._probes = sources, probes
         self._swapper = config.swap.swapper if swapper is None else swapper
-        self.spec = swapper_spec(self._swapper) if isinstance(self._swapper, str) else None
+        self.spec = _spec(self._swapper)
         """The swapper's; None where a model was given."""
-        if isinstance(self._swapper, SwapperSpec):
-            self.spec = self._swapper
         self._finishes = named_finishes((*config.swap.finishes, *finishes))
         self.disclosure = disclosure or make_disclosure(config, on_event)
         if ask:
@@ -196,8 +195,18 @@ class Program:
         from rtswap.compositing.canvas.gpu import Compositor
         from rtswap.compositing.renderer_gpu import GpuRenderer
 
+        swappers = []
+        for swapper in self.swappers:
+            # None may be left out: a source's number is its place in this list.
+            if not isinstance(swapper, GpuSwapper):
+                name, got = self.spec.name if self.spec else "given", type(swapper).__name__
+                what = f"the swapper {name} cannot work on the GPU"
+                raise EngineError(
+                    what, expected="a GpuSwapper from build_gpu", got=got, do="Use --engine onnxruntime"
+                )
+            swappers.append(swapper)
         return GpuRenderer(
-            [swapper for swapper in self.swappers if isinstance(swapper, GpuSwapper)],
+            swappers,
             canvas=Compositor(context.device).begin,
             stamp=self.disclosure.stamp,
             finishes=[spec.build_gpu(context) for spec in specs if spec.build_gpu],
@@ -242,3 +251,9 @@ class Program:
             on_tick=on_tick,
             on_event=self.on_event,
         )
+
+
+def _spec(swapper: str | SwapperSpec | SwapModel) -> SwapperSpec | None:
+    if isinstance(swapper, str):
+        return swapper_spec(swapper)
+    return swapper if isinstance(swapper, SwapperSpec) else None

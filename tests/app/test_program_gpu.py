@@ -37,6 +37,7 @@ from rtswap.app.program import Program  # noqa: E402
 from rtswap.compositing.finishes.detail import MatchDetail  # noqa: E402
 from rtswap.compositing.renderer import HostRenderer  # noqa: E402
 from rtswap.compositing.renderer_gpu import GpuRenderer  # noqa: E402
+from rtswap.core.errors import EngineError  # noqa: E402
 from rtswap.core.types import Frame, Quality  # noqa: E402
 from rtswap.disclosure import Disclosure  # noqa: E402
 from rtswap.engines.torch.engine import TorchEngine  # noqa: E402
@@ -44,6 +45,7 @@ from rtswap.gpu import card  # noqa: E402
 from rtswap.gpu.slots import Waits  # noqa: E402
 from rtswap.networks.registry import Registry  # noqa: E402
 from rtswap.runtime.mapping import Assignment, SourceMapping  # noqa: E402
+from rtswap.swappers import swapper_spec  # noqa: E402
 from rtswap.swappers.refiner.gpu import GpuRefinerSwapper  # noqa: E402
 from rtswap.swappers.refiner.swapper import SIZES  # noqa: E402
 
@@ -227,6 +229,14 @@ def test_the_refiner_corrects_there_what_mesh_has_made(name: str) -> None:
     assert isinstance(pipeline._renderer, GpuRenderer)
     (swapper,) = pipeline._renderer.swappers
     assert isinstance(swapper, GpuRefinerSwapper)
+
+
+def test_a_swapper_that_is_not_for_the_gpu_is_refused_not_left_out() -> None:
+    spec = replace(swapper_spec("mesh"), name="mine", build_gpu=swapper_spec("mesh").build)
+    made = Program(config_of(), on_event=pytest.fail, models=torch_eyes(), sources=[person("ada")], swapper=spec)
+    assert made.on_gpu
+    with pytest.raises(EngineError, match="the swapper mine cannot work on the GPU; expected a GpuSwapper"):
+        made.renderer(live=True)
 
 
 def test_a_gpu_without_triton_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
