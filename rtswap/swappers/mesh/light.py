@@ -23,24 +23,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Image, Mask
-from rtswap.swappers.mesh.delight import over_all
 from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, Field, inwards, rings_mask
 from rtswap.vision.resample import blurred, resized
 from rtswap.vision.topology import LIPS_OUTER
 
-LUMA = np.array([0.15, 0.45, 0.4], np.float32)
+LUMA = 0.15, 0.45, 0.4
 """Weights of B, G and R: more red than in BT.601, so that a blush, which is dark in green alone, stays light."""
+_WEIGHTS = np.array(LUMA, np.float32)
 ONE = 128
 """The ratio 1 in 8 bits."""
 OFFSET = 4.0
 """Levels added before a ratio is taken, so that sensor noise in black does not count."""
 AROUND = 17.0
 """Sigma in coarse texels of a place's surroundings on the chart: 0.18 face widths, as in ``geometry``."""
-BRIGHTEST, LIPS_BRIGHTEST = 0.35, 0.1
+BRIGHTEST, LIPS_BRIGHTEST = 0.65, 0.2
 """Log lightness above the surroundings which highlights approach: more is gloss."""
 DARKEST, LIPS_DARKEST = 3.0, 0.7
 """Log lightness below the surroundings which shadows approach."""
-TINT, LIPS_TINT, OF_TINT = 0.18, 0.4, 0.9
+TINT, LIPS_TINT, OF_TINT = 0.2, 0.4, 0.95
 """Distance in log colour from the surroundings that skin and lips approach: more is coloured light. Share of it that
 is kept."""
 SKIN_TINT, LEAST_TINT = 0.32, 0.6
@@ -50,16 +50,19 @@ DEEP = -0.2
 """Log of the ratio below which a place is hair or an opening instead of shaded skin."""
 HAIR_TINT = 0.1
 """Share of the tint that is kept there: next to skin, neutral hair is blue."""
-HIGHLIGHTS, SHADOWS, HAIR_TONES = (-0.6, 0.45, 1.3), (-0.4, 0.55, 1.2), (0.7, 0.8, 2.0)
+HIGHLIGHTS, SHADOWS, HAIR_TONES = (-0.5, 0.55, 1.6), (-0.25, 0.7, 1.5), (0.6, 1.0, 2.0)
 """Factors of the logs of ratios above 1, somewhat below 1, and far below 1: change over the log of how much lighter
 the target is, and limits. On lighter skin gloss and shading stand out less, hair more."""
 MOST_BLACK = 0.6
-"""Upper bound on the black level, as a share of the face's mean light."""
-UNLIKE = 0.35
+"""Upper bound on the black level, as a share of the face's mean in its darkest channel."""
+UNLIKE = 0.5
 """Difference in log light from the surroundings where a place of the target half counts as skin: hair, eyes and
 background differ more."""
 SEAM = 0.55
 """Sigma of the target's shading that the outline follows, as a share of the light's."""
+SEAM_REACH = 0.6, 0.95
+"""Share of the face within that sigma: up to the first the outline follows entirely (the mask begins there), beyond
+the second not at all."""
 SEAM_LIMIT = 0.6
 """Largest change of the log of light."""
 
@@ -79,10 +82,10 @@ def ratios_of(texture: Image, face: Mask) -> tuple[Image, SourceLight]:
     middle = slice(SIZE // 5, -SIZE // 5)
     skin = np.asarray(face * (inwards() > 0) / np.float32(255), np.float32)
     small = np.asarray(resized(texture, (COARSE, COARSE), cv2.INTER_AREA), np.float32)
-    around = np.maximum(over_all(small, skin, AROUND), 0)
+    around, skin = skin_light(small, skin, AROUND)
     mean = (around * skin[..., None]).sum((0, 1)) / max(float(skin.sum()), 1.0) + OFFSET
     logs = np.log(texture + np.float32(OFFSET)) - np.log(resized(around, (SIZE, SIZE)) + np.float32(OFFSET))
-    light = (logs @ LUMA)[..., None]
+    light = (logs @ _WEIGHTS)[..., None]
     tint = (logs - light) * np.float32(np.clip(SKIN_TINT / max(np.log(mean[2] / mean[0]), 1e-3), LEAST_TINT, 1))
     lips = resized(blurred(rings_mask((LIPS_OUTER,), 2.0), 1.5), (SIZE, SIZE))[..., None]
     hair = np.clip(light / DEEP - 1, 0, 1) * (1 - lips)
@@ -94,14 +97,16 @@ def ratios_of(texture: Image, face: Mask) -> tuple[Image, SourceLight]:
     )
     limit = np.where(light > 0, brightest, darkest)
     ratios = ONE * np.exp(limit * np.tanh(light / limit) + tint)
-    found = SourceLight(float(mean @ LUMA) - OFFSET, black_level_of(texture[middle, middle]))
+    found = SourceLight(float(mean @ _WEIGHTS) - OFFSET, black_level_of(texture[middle, middle]))
     return np.asarray(np.clip(np.round(ratios), 0, 255), np.uint8), found
 
 
 def tones(lighter: float) -> NDArray[np.uint8]:
     """Table (256,) from ratios to those shown on a target that is ``lighter`` than the photo by this log."""
     logs = np.log(np.maximum(np.arange(256, dtype=np.float32), 1) / ONE)
-    above, below, deep = (np.clip(1 + per * lighter, low, high) for per, low, high in (HIGHLIGHTS, SHADOWS, HAIR_TONES))
+    above, below, deep = (
+        np.clip(1 + per * lighter, low, high) for per, low, high in (HIGHLIGHTS, SHADOWS, HAIR_TONES)
+    )
     shown = above * np.maximum(logs, 0) + below * np.clip(logs, DEEP, 0) + deep * np.minimum(logs - DEEP, 0)
     return np.asarray(np.clip(np.round(ONE * np.exp(shown)), 0, 255), np.uint8)
 
@@ -122,13 +127,19 @@ class TargetLight(NamedTuple):
 def light_of(target: Field, area: Field, sigma: float, black: float) -> TargetLight:
     """Measure the light on the target's skin. ``target`` (h, w, 3) 0..255; ``area`` (h, w): 1 on the face; ``sigma``
     in nodes; ``black``: how much higher the target's black level is than the photo's."""
-    first = low_pass(target, area, sigma)
-    unlike = np.log(((target + OFFSET) @ LUMA) / ((first + OFFSET) @ LUMA)) / UNLIKE
-    skin = np.asarray(area / (1 + unlike**4), np.float32)
-    field = low_pass(target, skin, sigma)
-    mean = float(((field @ LUMA) * area).sum()) / max(1.0, float(area.sum()))
-    black = min(max(0.0, black), MOST_BLACK * mean)
+    field, skin = skin_light(target, area, sigma)
+    means = (field * area[..., None]).sum((0, 1)) / max(1.0, float(area.sum()))
+    mean, black = float(means @ _WEIGHTS), min(max(0.0, black), MOST_BLACK * float(means.min()))
     return TargetLight(np.maximum(field - np.float32(black), 1), skin, max(mean - black, 1.0), black)
+
+
+def skin_light(image: Field, area: Field, sigma: float) -> tuple[Field, Field]:
+    """Low-pass of the skin's light (h, w, 3), and where it was seen (h, w) 0..1: eyes, brows, hair and beard are
+    darker than their surroundings and count little. ``area`` (h, w): 1 on the face."""
+    first = low_pass(image, area, sigma)
+    unlike = np.log(((image + OFFSET) @ _WEIGHTS) / ((first + OFFSET) @ _WEIGHTS)) / UNLIKE
+    skin = np.asarray(area / (1 + unlike**4), np.float32)
+    return low_pass(image, skin, sigma), skin
 
 
 def low_pass(image: Field, weights: Field, sigma: float) -> Field:
@@ -145,7 +156,8 @@ def seam_of(light: TargetLight, target: Field, ratios: Field, area: Field, sigma
 
     ``target`` (h, w, 3) 0..255, ``ratios`` (h, w, 3) with ``ONE`` as 1, ``area`` (h, w): 1 on the face.
     """
-    near = np.clip(2 - 2 * _gaussian(area, sigma), 0, 1)
+    low, high = SEAM_REACH
+    near = np.clip((high - _gaussian(area, sigma)) / (high - low), 0, 1)
     theirs = np.maximum(target - np.float32(light.black), 0) + np.float32(OFFSET)
     apart = np.log(theirs / (light.field * ratios * np.float32(1 / ONE) + np.float32(OFFSET)))
     spread = low_pass(np.asarray(apart, np.float32), near * light.skin, sigma)
