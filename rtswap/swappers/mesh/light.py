@@ -172,15 +172,18 @@ def _gaussian(planes: Field, sigma: float) -> Field:
 def relight(ratios: Image, target: Field, area: Field, sigma: float, source: SourceLight, black: float) -> Image:
     """Put the target's light on ``ratios`` (H, W, 3), a part of ``ratios_of`` as the camera sees it.
 
-    ``target`` (h, w, 3) 0..255 and ``area`` (h, w), 1 on the face: the same part of the target on a grid; ``sigma`` of
-    its light, in nodes; ``black``: its black level, 0..255.
+    ``target`` (h, w, 3) 0..255 and ``area`` (h, w), 1 on the face: the same part of the target on a grid; ``sigma``:
+    of its light, in nodes; ``black``: its black level, 0..255.
     """
     light = light_of(target, area, sigma, black - source.black)
-    ratios = cv2.LUT(ratios, tones(math.log(light.mean / max(source.mean, 1.0))))
+    table = tones(math.log(light.mean / max(source.mean, 1.0)))
+    ratios = np.asarray(cv2.LUT(ratios, table), np.uint8)
     seam = seam_of(light, target, averaged(ratios, area.shape[::-1]), area, SEAM * sigma)
     gain = resized(light.field * seam, ratios.shape[1::-1])
-    cv2.multiply(ratios, gain, dst=ratios, scale=1 / ONE, dtype=cv2.CV_8U)
-    return cv2.add(ratios, (light.black,) * 4, dst=ratios) if light.black else ratios
+    lit = cv2.multiply(ratios, gain, dst=ratios, scale=1 / ONE, dtype=cv2.CV_8U)
+    if light.black:
+        lit = cv2.add(lit, np.full(4, light.black), dst=ratios)
+    return np.asarray(lit, np.uint8)
 
 
 def averaged(image: Image, size: tuple[int, int]) -> Field:

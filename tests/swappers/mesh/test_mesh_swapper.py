@@ -43,7 +43,7 @@ def polygon(shape: tuple[int, ...], points: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_face_swapped_with_itself_stays_itself(name: str, swappers: dict[str, Swapper]) -> None:
-    """Measured: 32.3 to 34.8 dB where the mask is full; 28.3 for carl, whose photo is in hard light: gloss is limited."""
+    """Measured: 32.3 to 34.8 dB where the mask is full; 28.3 for carl, whose photo is glossy."""
     who = person(name)
     swapped, face = swap_face(swappers[name], who.portrait, who.landmarks)
     error = (swapped.crop.astype(float) - face.crop)[swapped.mask > 250]
