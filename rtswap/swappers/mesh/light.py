@@ -16,6 +16,7 @@ webcam's frame.
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import NamedTuple
 
 import cv2
@@ -23,9 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Image, Mask
-from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, Field, inwards, rings_mask
+from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, Field, coarse_positions, inwards, rings_mask
 from rtswap.vision.resample import blurred, resized
-from rtswap.vision.topology import LIPS_OUTER
+from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
 
 LUMA = 0.15, 0.45, 0.4
 """Weights of B, G and R: more red than in BT.601, so that a blush, which is dark in green alone, stays light."""
@@ -40,6 +41,8 @@ BRIGHTEST, LIPS_BRIGHTEST = 0.65, 0.2
 """Log lightness above the surroundings which highlights approach: more is gloss."""
 DARKEST, LIPS_DARKEST = 3.0, 0.7
 """Log lightness below the surroundings which shadows approach."""
+SHADE, SHADE_SIGMA = 0.3, 2.5
+"""Log lightness which broad shades on skin approach, and their sigma in coarse texels: more is a cast shadow."""
 TINT, LIPS_TINT, OF_TINT = 0.2, 0.4, 0.95
 """Distance in log colour from the surroundings that skin and lips approach: more is coloured light. Share of it that
 is kept."""
@@ -50,7 +53,7 @@ DEEP = -0.2
 """Log of the ratio below which a place is hair or an opening instead of shaded skin."""
 HAIR_TINT = 0.1
 """Share of the tint that is kept there: next to skin, neutral hair is blue."""
-HIGHLIGHTS, SHADOWS, HAIR_TONES = (-0.5, 0.55, 1.6), (-0.25, 0.7, 1.5), (0.6, 1.0, 2.0)
+HIGHLIGHTS, SHADOWS, HAIR_TONES = (-0.5, 0.55, 1.6), (-0.25, 0.7, 1.5), (0.15, 0.9, 1.15)
 """Factors of the logs of ratios above 1, somewhat below 1, and far below 1: change over the log of how much lighter
 the target is, and limits. On lighter skin gloss and shading stand out less, hair more."""
 MOST_BLACK = 0.6
@@ -87,6 +90,9 @@ def ratios_of(texture: Image, face: Mask) -> tuple[Image, SourceLight]:
     logs = np.log(texture + np.float32(OFFSET)) - np.log(resized(around, (SIZE, SIZE)) + np.float32(OFFSET))
     light = (logs @ _WEIGHTS)[..., None]
     tint = (logs - light) * np.float32(np.clip(SKIN_TINT / max(np.log(mean[2] / mean[0]), 1e-3), LEAST_TINT, 1))
+    broad = blurred(averaged(light, (COARSE, COARSE)), SHADE_SIGMA)
+    excess = (broad - SHADE * np.tanh(broad / SHADE)) * (1 - kept_areas())
+    light = light - resized(excess, (SIZE, SIZE))[..., None]
     lips = resized(blurred(rings_mask((LIPS_OUTER,), 2.0), 1.5), (SIZE, SIZE))[..., None]
     hair = np.clip(light / DEEP - 1, 0, 1) * (1 - lips)
     strength = np.maximum(np.linalg.norm(tint, axis=2, keepdims=True), np.float32(1e-6))
@@ -109,6 +115,15 @@ def tones(lighter: float) -> NDArray[np.uint8]:
     )
     shown = above * np.maximum(logs, 0) + below * np.clip(logs, DEEP, 0) + deep * np.minimum(logs - DEEP, 0)
     return np.asarray(np.clip(np.round(ONE * np.exp(shown)), 0, 255), np.uint8)
+
+
+@cache
+def kept_areas() -> Field:
+    """1 on eyes, brows, lips and beard (128, 128), which may be far darker than their surroundings."""
+    where = coarse_positions()
+    beard = (np.abs(where[..., 0]) < 0.6) & (where[..., 1] > 0.35)
+    rings = rings_mask((LEFT_BROW, RIGHT_BROW, LEFT_EYE, RIGHT_EYE, LIPS_OUTER), 2.0)
+    return blurred(np.maximum(rings, beard.astype(np.float32)), 2.0)
 
 
 class TargetLight(NamedTuple):
