@@ -81,7 +81,8 @@ class SwapperSpec:
     """The GPU implementation: its ``bind`` returns a ``protocols.GpuSwapper``. None: no GPU implementation; frames
     stay in host memory and an event reports why."""
     networks: tuple[str, ...] = ()
-    """Networks of the catalogue to load for it, all on one engine."""
+    """Networks of the catalogue to load for it, all on one engine. A plugin can add its own
+    (``core.network_rows``)."""
     aliases: tuple[str, ...] = ()
     """Deprecated names that still work."""
 

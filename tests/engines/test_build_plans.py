@@ -20,10 +20,10 @@ from rtswap.engines.contract import TensorSpec
 from rtswap.engines.tensorrt.module import TensorRt
 from rtswap.engines.tensorrt.plan import Recipe
 from rtswap.engines.tensorrt.plan_store import PlanCache, read_plan
-from rtswap.networks.catalog import shipped_catalog
+from rtswap.networks.catalog import load_catalog
 from rtswap.networks.onnx_graph import Graph
 
-NETWORKS = tuple(shipped_catalog())
+NETWORKS = tuple(load_catalog())
 MOST_CPU_S = 20.0
 """What building one plan may take of two cores in ten seconds; other work on the machine does not count."""
 
@@ -40,7 +40,7 @@ def test_every_shipped_network_becomes_a_plan(tensorrt: TensorRt, name: str, tmp
     manifest = built.manifest
     assert manifest is not None
     assert manifest.recipe.precision == profile_of(name).precision
-    taken = shipped_catalog()[name].input
+    taken = load_catalog()[name].input
     first = manifest.inputs[0]
     assert (first.name, first.dtype.name) == (taken["name"], taken["dtype"])
     batch_is_free = manifest.recipe.batch[0] < manifest.recipe.batch[2]

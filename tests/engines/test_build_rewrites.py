@@ -13,9 +13,9 @@ from rtswap.core.errors import ModelError
 from rtswap.engines.build.pixels import cast_pixels_first
 from rtswap.engines.build.precision import SENSITIVE, fold_constants, lower_precision
 from rtswap.engines.build.profiles import profile_of
-from rtswap.networks.catalog import shipped_catalog
+from rtswap.networks.catalog import load_catalog
 
-NETWORKS = tuple(name for name in shipped_catalog() if name != "dlib-stages")
+NETWORKS = tuple(name for name in load_catalog() if name != "dlib-stages")
 """The stages are dlib's graph with other outputs."""
 RNG = np.random.default_rng(4)
 

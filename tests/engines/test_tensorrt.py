@@ -26,7 +26,7 @@ from rtswap.engines.tensorrt.module import load_tensorrt, load_tensorrt_for, sho
 from rtswap.engines.tensorrt.plan_store import PlanCache, plan_folder
 from rtswap.engines.tensorrt.runtime import ReadyPlan
 from rtswap.gpu.card import find_card
-from rtswap.networks.catalog import shipped_catalog
+from rtswap.networks.catalog import load_catalog
 from rtswap.networks.onnx_graph import Graph
 
 
@@ -130,7 +130,7 @@ def on_card(model: Path | bytes, **more: Any) -> TensorRtEngine:
 
 
 @pytest.mark.cuda
-@pytest.mark.parametrize("name", shipped_catalog())
+@pytest.mark.parametrize("name", load_catalog())
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_a_shipped_network_on_the_gpu(name: str, precision: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     cache = tmp_path_factory.getbasetemp() / "gpu"

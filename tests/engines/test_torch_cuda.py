@@ -19,7 +19,7 @@ from rtswap.engines.torch.buffers import Slots
 from rtswap.engines.torch.engine import TorchEngine
 from rtswap.engines.torch.graph import Program
 from rtswap.engines.torch.operators import OPS
-from rtswap.networks.catalog import shipped_catalog
+from rtswap.networks.catalog import load_catalog
 from rtswap.networks.onnx_graph import Graph
 
 RNG = np.random.default_rng(7)
@@ -205,7 +205,7 @@ def test_every_operator_is_tried() -> None:
     assert OPS.keys() - {case.op for case in CASES} == set()
 
 
-@pytest.mark.parametrize("name", shipped_catalog())
+@pytest.mark.parametrize("name", load_catalog())
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16"])
 def test_a_shipped_network_gives_what_onnxruntime_gives(name: str, precision: str) -> None:
     need_torch()
@@ -223,7 +223,7 @@ def test_a_shipped_network_gives_what_onnxruntime_gives(name: str, precision: st
         assert found[output].dtype == np.float32
 
 
-@pytest.mark.parametrize("name", shipped_catalog())
+@pytest.mark.parametrize("name", load_catalog())
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_nothing_is_copied_between_device_and_processor_while_it_runs(name: str, precision: str) -> None:
     """A CUDA graph cannot be captured otherwise. The device is torch's ``meta``, which has no memory to read from."""
@@ -292,7 +292,7 @@ def test_slots_keep_the_shapes_seen_last() -> None:
 
 
 @pytest.mark.cuda
-@pytest.mark.parametrize("name", shipped_catalog())
+@pytest.mark.parametrize("name", load_catalog())
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16"])
 def test_on_the_gpu(name: str, precision: str) -> None:
     need_cuda()

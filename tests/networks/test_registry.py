@@ -9,9 +9,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from paths import ASSETS
 
 from rtswap.core.errors import ModelError
-from rtswap.networks.catalog import Entry, current_name, read_catalog, shipped_catalog
+from rtswap.core.network_rows import read_rows
+from rtswap.networks.catalog import Entry, current_name, load_catalog
 from rtswap.networks.registry import Registry, cache_folder
 
 CONTENT = bytes(range(256)) * 9000  # 2.3 MB, more than two chunks
@@ -67,7 +69,7 @@ def left_over(folder: Path) -> list[str]:
 
 
 def test_the_catalogue_names_every_network_with_its_licence() -> None:
-    catalog = shipped_catalog()
+    catalog = load_catalog()
     assert {"pnet", "rnet", "onet", "dlib"} <= set(catalog)
     for entry in catalog.values():
         assert entry.licence
@@ -87,9 +89,10 @@ def test_the_catalogue_names_every_network_with_its_licence() -> None:
         "[net]\ntitle = 't'\nlicence = 'MIT'\nasset = 'a'\nsurprise = 1",
     ],
 )
-def test_a_wrong_catalogue_is_told(text: str) -> None:
+def test_an_invalid_catalogue_is_reported_in_one_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "networks.toml").write_text(text)
     with pytest.raises(ModelError) as caught:
-        read_catalog(text)
+        load_catalog(read_rows(tmp_path))
     assert "\n" not in str(caught.value)
 
 
@@ -97,9 +100,9 @@ def test_a_wrong_catalogue_is_told(text: str) -> None:
     ("former", "name"), [("one", "refiner-128"), ("one-256", "refiner-256"), ("one-source", "refiner-source")]
 )
 def test_a_network_is_found_by_its_former_name(tmp_path: Path, former: str, name: str) -> None:
-    assert former not in shipped_catalog()
-    assert current_name(former, shipped_catalog()) == name
-    assert current_name(name, shipped_catalog()) == name
+    assert former not in load_catalog()
+    assert current_name(former, load_catalog()) == name
+    assert current_name(name, load_catalog()) == name
     assert Registry(tmp_path).path(former) == Registry(tmp_path).path(name)
 
 
@@ -233,13 +236,13 @@ def test_by_default_no_other_licence_is_accepted(tmp_path: Path, server: Server)
 
 
 def test_what_ships_with_rtswap_is_found_and_checked(tmp_path: Path) -> None:
-    shipped = Entry(name="mean", title="the mean embedding", licence="MIT", asset="dlib_mean.npy")
+    shipped = Entry(name="mean", title="the mean embedding", licence="MIT", asset="dlib_mean.npy", folder=ASSETS)
     path = Registry(tmp_path, catalog={"mean": shipped}).path("mean")
     assert path.name == "dlib_mean.npy"
-    wrong = Entry(name="mean", title="another", licence="MIT", asset="dlib_mean.npy", sha256="0" * 64)
-    gone = Entry(name="gone", title="none", licence="MIT", asset="gone.npy")
+    wrong = Entry(name="mean", title="another", licence="MIT", asset="dlib_mean.npy", folder=ASSETS, sha256="0" * 64)
+    gone = Entry(name="gone", title="none", licence="MIT", asset="gone.npy", folder=ASSETS)
     for name, entry in (("mean", wrong), ("gone", gone)):
-        with pytest.raises(ModelError, match="Reinstall rtswap"):
+        with pytest.raises(ModelError, match="Reinstall the package"):
             Registry(tmp_path, catalog={name: entry}).path(name)
 
 

@@ -33,7 +33,7 @@ from rtswap.engines.measure import difference
 from rtswap.engines.samples import fill_with_faces
 from rtswap.engines.start import ENGINES, HALF, ON_GPU
 from rtswap.gpu.torch_import import load_torch
-from rtswap.networks.catalog import shipped_catalog
+from rtswap.networks.catalog import load_catalog
 from rtswap.networks.registry import Registry
 from rtswap.swappers import swapper_spec
 
@@ -216,7 +216,7 @@ def _jobs(config: Config, networks: Networks) -> list[Job]:
     """Return a job for every network with the batch size of a frame, and larger batches where the network allows."""
     jobs = []
     for name in _engines(config, networks):
-        entry = shipped_catalog()[name]
+        entry = load_catalog()[name]
         sample = entry.zeros()
         rows = len(next(iter(sample.values())))
         jobs.append(Job(name, rows, fill_with_faces(sample), entry.per_frame))
