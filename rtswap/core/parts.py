@@ -121,6 +121,17 @@ class FinishSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class _AddressSpec:
+    """What inputs and outputs have in common: the form of an address chooses one."""
+
+    name: str
+    help: str
+    """The addresses it accepts, as a user types them: ``vcam[:name]``."""
+    takes: Callable[[str], bool]
+    """Whether it accepts an address."""
+
+
+@dataclass(frozen=True, slots=True)
 class InputRequest:
     """Options of an input other than its address."""
 
@@ -136,14 +147,9 @@ class InputRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class InputSpec:
-    """An input type, chosen by the form of the address."""
+class InputSpec(_AddressSpec):
+    """An input type."""
 
-    name: str
-    help: str
-    """The addresses it accepts, as a user types them: ``camera number``."""
-    takes: Callable[[str], bool]
-    """Whether it accepts an address."""
     open: Callable[[str, InputRequest], Input]
     """Raises InputError."""
 
@@ -171,13 +177,8 @@ class OutputRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class OutputSpec:
-    """An output type, chosen by the form of the address."""
+class OutputSpec(_AddressSpec):
+    """An output type."""
 
-    name: str
-    help: str
-    """The addresses it accepts, as a user types them: ``vcam[:name]``."""
-    takes: Callable[[str], bool]
-    """Whether it accepts an address."""
     open: Callable[[str, OutputRequest], Output]
     """Raises OutputError, UsageError."""

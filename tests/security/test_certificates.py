@@ -60,10 +60,9 @@ def test_an_input_is_read_where_its_certificate_is_named(site: Front, folder: Pa
 def test_a_certificate_for_another_name_is_refused(folder: Path) -> None:
     with web(folder) as port:
         other = Front(certificate(folder, "other.example"), port)
+        request = InputRequest(tls_ca=str(folder / "other.example.pem"))
         with pytest.raises(InputError, match="--tls-ca"):
-            open_input(
-                f"https://{ADDRESS}:{other.port}/clip.mp4", InputRequest(tls_ca=str(folder / "other.example.pem"))
-            )
+            open_input(f"https://{ADDRESS}:{other.port}/clip.mp4", request)
         assert (other.came > 0, other.heard) == (True, b"")
 
 

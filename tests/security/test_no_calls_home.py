@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from needs import need_namespace
 from people import group
+from processes import run_python
 
 from rtswap.networks.registry import cache_folder
 
@@ -98,10 +99,7 @@ def test_onnxruntime_is_told_before_it_loads(asked: str) -> None:
         f"sys.meta_path.insert(0, Watch())\n{asked}"
     )
     environ = {key: value for key, value in os.environ.items() if not key.startswith("ORT_")}
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=True
-    )
-    assert done.stdout == "loads 1\n"
+    assert run_python(code, env=environ).stdout == "loads 1\n"
 
 
 def test_openvinos_reporter_is_not_loaded_and_not_taken_from_others() -> None:
@@ -110,10 +108,7 @@ def test_openvinos_reporter_is_not_loaded_and_not_taken_from_others() -> None:
         "print([name for name in sys.modules if 'openvino_telemetry' in name])\n"
         "import openvino_telemetry\nprint(openvino_telemetry.__name__)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
-    )
-    assert done.stdout == "[]\nopenvino_telemetry\n"
+    assert run_python(code).stdout == "[]\nopenvino_telemetry\n"
 
 
 def loud_imports(tree: ast.AST, quiet: bool = False) -> Iterator[int]:

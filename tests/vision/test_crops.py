@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from people import place_mesh
 
-from rtswap.core.types import Image, Points
+from rtswap.core.types import Image, Matrix, Points
 from rtswap.vision.crops import Shrink, cut, cut_into, cut_sharp, fit_mean_face, place_upright, sampling
 from rtswap.vision.geometry import canonical, keypoints_of, scale_of, transform
 
@@ -20,6 +20,13 @@ def soft(width: int, height: int) -> Image:
     noise = np.random.default_rng(0).uniform(0, 255, (height, width, 3)).astype(np.float32)
     blobs = cv2.GaussianBlur(noise, (0, 0), width / 30)
     return np.asarray(128 + (blobs - blobs.mean()) * (40 / blobs.std()), np.uint8)
+
+
+def upright(face_px: float, middle: float) -> Matrix:
+    """The crop of a face ``face_px`` wide at (420, 300)."""
+    matrix = place_upright(place_mesh(face_px, (420, 300)), SIZE, margin=1.2, middle=middle)
+    assert matrix is not None
+    return matrix
 
 
 def middle_of(points: Points) -> np.ndarray:
@@ -61,9 +68,7 @@ def test_points_that_form_no_face_have_no_place(bad: np.ndarray) -> None:
 @pytest.mark.parametrize("shrink", SHRINKS)
 @pytest.mark.parametrize("face_px", [60, 250, 700])
 def test_all_ways_of_cutting_show_the_same_places(shrink: Shrink, face_px: float) -> None:
-    image = soft(801, 643)
-    matrix = place_upright(place_mesh(face_px, (420, 300)), SIZE, margin=1.2, middle=64)
-    assert matrix is not None
+    image, matrix = soft(801, 643), upright(face_px, middle=64)
     into = np.zeros((SIZE, SIZE, 3), np.uint8)
     cut_into(image, matrix, into)
     for other in (cut(image, matrix, SIZE, shrink), cut_sharp(image, matrix, SIZE)):
@@ -74,9 +79,7 @@ def test_all_ways_of_cutting_show_the_same_places(shrink: Shrink, face_px: float
 @pytest.mark.parametrize("face_px", [60, 300, 1200])
 def test_a_gpu_samples_where_the_host_does(shrink: Shrink, face_px: float) -> None:
     """The numbers, used on a picture that is halved so often, give the host's crop."""
-    image = soft(800, 640)
-    matrix = place_upright(place_mesh(face_px, (420, 300)), SIZE, margin=1.2, middle=63.5)
-    assert matrix is not None
+    image, matrix = soft(800, 640), upright(face_px, middle=63.5)
     (a, b, c, d, e, f, width, height), halvings = sampling(matrix, (800, 640), shrink)
     for _ in range(halvings):
         image = np.asarray(cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8)

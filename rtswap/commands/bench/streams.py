@@ -229,7 +229,3 @@ def _draw(path: Path, found: Mapping[int, Mapping[str, Any]], subtitle: str) -> 
         write_atomic(path, draw_streams({count: figures["all"] for count, figures in found.items()}, subtitle))
     except OSError as error:
         raise OutputError(f"cannot write {path}", got=str(error), do="Choose another path with --out.") from error
-
-
-def _ignore(event: str) -> None:
-    """Discard the event."""

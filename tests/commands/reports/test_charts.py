@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-import subprocess
-import sys
 
 import numpy as np
 import pytest
-from paths import ROOT
+from processes import run_python
 
 from rtswap.commands.inspect.figures import FaceFigures, FaceLog
 from rtswap.commands.inspect.plots import draw_plots
@@ -111,8 +109,6 @@ def test_matplotlib_is_imported_when_a_chart_is_drawn_and_prints_nothing() -> No
         "draw_charts('', '', [[Chart('', [Curve('', [1.0], (0, 0, 0))], ['a'])]], (300, 200))\n"
         "print(before, 'matplotlib.pyplot' in sys.modules)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True, timeout=60
-    )
+    done = run_python(code)
     assert (done.stdout, done.stderr) == ("False False\n", "")
     assert math.isnan(Chart("", [], ()).low)
