@@ -75,7 +75,7 @@ def test_an_input_and_an_output_of_another_package_run(site: Path, tmp_path: Pat
     assert (tmp_path / "000000.png").exists()
 
 
-def test_what_is_installed_is_listed(site: Path) -> None:
+def test_help_lists_installed_plugins(site: Path) -> None:
     told = rtswap(site, "--help").stdout
     for line in ("--swapper +old-photo, paper-mask", "--finish +old-film", "--input +drift", "--output +stills"):
         assert re.search(line, told), told

@@ -204,7 +204,7 @@ def renderer_of(config: Config, known: FaceModels) -> tuple[type, list[str]]:
 
 
 @pytest.mark.parametrize("engine", ["openvino-f32", "onnxruntime", "torch-cpu"])
-def test_without_a_gpu_s_engine_nothing_is_said(engine: str) -> None:
+def test_reports_nothing_without_a_gpu_engine(engine: str) -> None:
     assert renderer_of(config_of(), face_models()._replace(engine=engine)) == (HostRenderer, [])
 
 
@@ -247,7 +247,7 @@ def test_a_gpu_without_triton_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not made.on_gpu
 
 
-def test_without_a_disclosure_nothing_is_written_into_the_picture_and_it_cannot_leave() -> None:
+def test_without_disclosure_a_picture_is_unmarked_and_cannot_be_output() -> None:
     pipeline = pipeline_of(config_of(), torch_eyes(), Disclosure(None), [])
     picture = frames()[0]
     outcome = pipeline.process(Frame(picture.copy(), 0, 0.0, 0.0), Quality())

@@ -243,7 +243,7 @@ def test_nothing_in_the_manifest_tells_who_made_it(tmp_path: Path, identity: Sig
     assert {k: v for k, v in claim["claim_generator_info"].items() if not k.startswith("org.contentauth")} == agent
 
 
-def test_certificate_names_nobody(tmp_path: Path, identity: SigningIdentity) -> None:
+def test_certificate_contains_no_name(tmp_path: Path, identity: SigningIdentity) -> None:
     path = recording(tmp_path / "face.png")
     sign_file(path, FACTS, identity)
     signer = check_signature(store_of(path)[0])

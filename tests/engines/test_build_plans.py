@@ -103,7 +103,7 @@ def test_a_real_plan_that_went_bad_is_built_again(tensorrt: TensorRt, how: str, 
 
 
 @pytest.mark.parametrize("target", ["9.0", "8.8", "nonsense"])
-def test_a_card_that_cannot_be_built_for_is_told(tensorrt: TensorRt, target: str) -> None:
+def test_unsupported_target_is_reported(tensorrt: TensorRt, target: str) -> None:
     with pytest.raises(EngineError, match=r"cannot build for compute capability.*8\.9"):
         build_plan(network(), "small", Recipe(target=target), tensorrt)
 
@@ -120,7 +120,7 @@ def test_a_network_that_cannot_be_parsed_is_one_line(tensorrt: TensorRt, capfd: 
 
 
 @pytest.mark.parametrize("content", [b"\x08text", network()[:-9], b"\x08\x08"], ids=["text", "cut", "short"])
-def test_what_is_no_network_is_told(tensorrt: TensorRt, content: bytes) -> None:
+def test_invalid_network_is_reported(tensorrt: TensorRt, content: bytes) -> None:
     with pytest.raises(ModelError):
         build_plan(content, "small", Recipe(), tensorrt)
 
@@ -138,7 +138,7 @@ def test_one_that_fails_does_not_keep_the_others(tensorrt: TensorRt, tmp_path: P
 
 
 @pytest.mark.parametrize("name", profiles())
-def test_what_is_kept_and_tolerated_is_in_the_network(name: str) -> None:
+def test_kept_nodes_and_tolerances_exist_in_the_network(name: str) -> None:
     """A network that was made anew may call its layers otherwise."""
     graph = onnx.load(network_file(name)).graph
     made = {output for node in graph.node for output in node.output}

@@ -31,9 +31,7 @@ from rtswap.networks.onnx_graph import Graph
 
 
 @given(count=st.integers(1, 70), least=st.integers(1, 8), more=st.integers(0, 30))
-def test_any_batch_comes_out_whole_and_the_plan_is_asked_only_for_what_it_takes(
-    count: int, least: int, more: int
-) -> None:
+def test_any_batch_is_complete_and_within_the_range_of_the_plan(count: int, least: int, more: int) -> None:
     most = least + more
     image, guide = np.arange(count * 2).reshape(count, 2), np.arange(count) * 10
     memory = np.zeros((most, 2), np.int64)
@@ -56,7 +54,7 @@ def test_rungs(count: int, least: int, most: int, rung: int) -> None:
     assert batch_rung(count, least, most) == rung
 
 
-def test_different_batches_are_told() -> None:
+def test_unequal_batches_are_reported() -> None:
     with pytest.raises(EngineError, match="different batch sizes"):
         run_in_pieces([np.zeros((2, 3)), np.zeros((3, 3))], 1, 4, lambda tensors: {})
 
@@ -178,6 +176,6 @@ def test_a_plan_that_tensorrt_does_not_take_is_built_again(tmp_path: Path) -> No
 
 @pytest.mark.cuda
 @pytest.mark.parametrize("content", [b"", b"text", network()[:-7]])
-def test_what_is_no_network_is_told_on_the_gpu(content: bytes) -> None:
+def test_invalid_network_is_reported_on_the_gpu(content: bytes) -> None:
     with pytest.raises(ModelError):
         TensorRtEngine(content)

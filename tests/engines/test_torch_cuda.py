@@ -225,7 +225,7 @@ def test_a_shipped_network_gives_what_onnxruntime_gives(name: str, precision: st
 
 @pytest.mark.parametrize("name", load_catalog())
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
-def test_nothing_is_copied_between_device_and_processor_while_it_runs(name: str, precision: str) -> None:
+def test_run_copies_nothing_between_device_and_host(name: str, precision: str) -> None:
     """A CUDA graph cannot be captured otherwise. The device is torch's ``meta``, which has no memory to read from."""
     need_torch()
     import torch
@@ -252,7 +252,7 @@ def test_nothing_is_copied_between_device_and_processor_while_it_runs(name: str,
     assert all(value.device.type == "meta" for value in found.values())
 
 
-def test_an_operator_nobody_knows_is_told() -> None:
+def test_unknown_operator_is_reported() -> None:
     need_torch()
     g = Graph("odd")
     g.add("Det", g.nhwc_u8("image"), to="map")
@@ -260,7 +260,7 @@ def test_an_operator_nobody_knows_is_told() -> None:
         TorchEngine(g.serialise({"image": ["n", 8, 8, 3]}, {"map": ["n", 3]}, {}), device="cpu")
 
 
-def test_without_a_gpu_the_reason_is_told() -> None:
+def test_reason_is_reported_without_a_gpu() -> None:
     need_torch()
     import torch
 
@@ -273,7 +273,7 @@ def test_without_a_gpu_the_reason_is_told() -> None:
         TorchEngine(g.serialise({"image": ["n", 8, 8, 3]}, {"map": ["n", 3, 8, 8]}, {}))
 
 
-def test_slots_keep_the_shapes_seen_last() -> None:
+def test_slots_keep_the_most_recent_shapes() -> None:
     made: list[tuple[tuple[int, ...], ...]] = []
 
     def make(shapes: tuple[tuple[int, ...], ...]) -> str:

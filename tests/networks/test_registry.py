@@ -106,7 +106,7 @@ def test_a_network_is_found_by_its_former_name(tmp_path: Path, former: str, name
     assert Registry(tmp_path).path(former) == Registry(tmp_path).path(name)
 
 
-def test_an_unknown_name_is_told_with_the_known_ones(tmp_path: Path) -> None:
+def test_unknown_name_is_reported_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"unknown model 'pnett'.*onet or pnet"):
         Registry(tmp_path).path("pnett")
 
@@ -144,7 +144,7 @@ def test_a_damaged_file_is_made_again(tmp_path: Path, damage: str) -> None:
     assert left_over(tmp_path) == ["pnet-2.json", "pnet-2.onnx"]
 
 
-def test_a_cache_that_cannot_be_written_is_told_and_does_not_matter(tmp_path: Path) -> None:
+def test_unwritable_cache_is_reported_and_not_needed(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("no folder")
     events: list[str] = []
@@ -189,7 +189,7 @@ def test_downloaded_with_progress_then_kept(tmp_path: Path, server: Server) -> N
     ],
     ids=["404", "changed", "short", "broken off", "long", "page"],
 )
-def test_a_wrong_download_is_told_and_leaves_nothing(
+def test_wrong_download_is_reported_and_leaves_no_file(
     tmp_path: Path, server: Server, status: int, body: bytes, length: int, told: str
 ) -> None:
     server.status, server.body, server.length = status, body, length
@@ -200,7 +200,7 @@ def test_a_wrong_download_is_told_and_leaves_nothing(
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/net", "file:///etc/passwd", "https://", "http://[::1"])
-def test_an_unreachable_address_is_told(tmp_path: Path, url: str) -> None:
+def test_unreachable_address_is_reported(tmp_path: Path, url: str) -> None:
     with pytest.raises(ModelError, match="cannot download"):
         Registry(tmp_path, catalog={"net": free(url=url)}).path("net")
     assert left_over(tmp_path) == []

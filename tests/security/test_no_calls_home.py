@@ -56,7 +56,7 @@ def recorded(folder: Path, code: str) -> tuple[list[str], subprocess.CompletedPr
     return log.read_text().splitlines(), done
 
 
-def test_what_is_sent_is_seen(tmp_path: Path) -> None:
+def test_sent_packets_are_recorded(tmp_path: Path) -> None:
     """The recorder itself: a look-up and a connection, each to nowhere."""
     code = (
         "import socket\ns = socket.socket(); s.setblocking(False); s.connect_ex(('203.0.113.9', 443))\n"
@@ -89,7 +89,7 @@ def test_no_command_sends_anything(tmp_path: Path) -> None:
     "asked",
     ["import rtswap.engines.onnxruntime", "from rtswap.commands.doctor.checks import check_engines as f; f()"],
 )
-def test_onnxruntime_is_told_before_it_loads(asked: str) -> None:
+def test_telemetry_is_off_before_onnxruntime_loads(asked: str) -> None:
     """Its first event comes only after 10 to 20 s: too long to wait for in a test."""
     code = (
         "import os, sys\n"

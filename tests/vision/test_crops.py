@@ -36,9 +36,7 @@ def middle_of(points: Points) -> np.ndarray:
 @pytest.mark.parametrize("middle", [SIZE / 2, (SIZE - 1) / 2])
 @pytest.mark.parametrize("margin", [1.2, 1.3])
 @pytest.mark.parametrize("turn_deg", [0, 40, -120])
-def test_a_face_lies_upright_with_its_middle_where_it_is_asked_for(
-    middle: float, margin: float, turn_deg: float
-) -> None:
+def test_face_is_upright_and_centred_as_requested(middle: float, margin: float, turn_deg: float) -> None:
     turn = cv2.getRotationMatrix2D((320, 240), turn_deg, 1.0).astype(np.float32)
     mesh = transform(turn, place_mesh(150, (300, 200)))
     matrix = place_upright(mesh, SIZE, margin=margin, middle=middle)
@@ -51,7 +49,7 @@ def test_a_face_lies_upright_with_its_middle_where_it_is_asked_for(
     assert max(left[1], right[1]) < min(corner[1] for corner in mouth)
 
 
-def test_the_mean_face_lies_in_the_middle_with_its_eyes_so_far_apart() -> None:
+def test_mean_face_is_centred_with_the_given_eye_distance() -> None:
     mesh = (canonical().mesh * 77 + np.array([200, 150, 0])).astype(np.float32)
     matrix = fit_mean_face(mesh, 256, 72.0)
     assert matrix is not None
@@ -96,7 +94,7 @@ def test_a_gpu_samples_where_the_host_does(shrink: Shrink, face_px: float) -> No
     assert np.abs(seen.astype(int) - host).max() <= 2
 
 
-def test_beyond_the_picture_it_goes_on_or_is_black() -> None:
+def test_outside_the_picture_is_continued_or_black() -> None:
     image = np.full((50, 50, 3), 90, np.uint8)
     matrix = np.array([[1, 0, 100], [0, 1, 0]], np.float32)
     assert (cut(image, matrix, SIZE, SHRINKS[0]) == 90).all()

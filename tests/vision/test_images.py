@@ -160,7 +160,7 @@ def test_truncated(tmp_path: Path, kind: str, keep: float) -> None:
         read_image(write(tmp_path / "cut", data[: int(len(data) * keep)]))
 
 
-def test_what_is_no_picture(tmp_path: Path) -> None:
+def test_invalid_pictures_are_refused(tmp_path: Path) -> None:
     cases = {
         tmp_path / "missing.png": "no such file",
         tmp_path: "folder",

@@ -84,7 +84,7 @@ def test_names_stand_equally_far_apart_and_spans_are_shaded() -> None:
     assert 0.2 * SIZE[0] < np.ptp(found) < 0.35 * SIZE[0]
 
 
-def test_the_face_seen_most_comes_first_and_a_clip_without_faces_says_so() -> None:
+def test_most_frequent_face_comes_first_and_no_faces_is_reported() -> None:
     times = np.arange(40, dtype=np.float32) / 30
     plain = dict.fromkeys(FaceFigures._fields, 0.1)
     log = FaceLog()
