@@ -1,4 +1,4 @@
-"""rtswap from Python: one picture, pictures as they come, a session over parts of one's own."""
+"""rtswap from Python: single pictures, live pictures, and sessions with custom parts."""
 
 from __future__ import annotations
 

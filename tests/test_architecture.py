@@ -1,4 +1,4 @@
-"""The rules of docs/house.md, kept over the syntax tree. Every rule is shown what breaks it."""
+"""The rules of docs/house.md, checked on the syntax tree. Each rule is tested on code that breaks it."""
 
 from __future__ import annotations
 

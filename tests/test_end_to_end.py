@@ -1,4 +1,4 @@
-"""The program as its users run it: the command line in a process of its own, real files in, real files out."""
+"""End to end: the command line in its own process, with real input and output files."""
 
 from __future__ import annotations
 

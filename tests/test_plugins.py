@@ -1,4 +1,4 @@
-"""Another package's parts, installed as its users would install it, and used by name."""
+"""Parts and networks of another package, installed with pip and used by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One table: what a flag, a line of rtswap.toml and the defaults come to, and what is said about mistakes."""
+"""Configuration: flags, rtswap.toml and defaults from one table, and the messages for mistakes."""
 
 from __future__ import annotations
 

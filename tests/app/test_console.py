@@ -1,4 +1,4 @@
-"""What is printed, on a terminal and without one, and that printing never stops the work."""
+"""Console output with and without a terminal; output errors never stop the work."""
 
 from __future__ import annotations
 

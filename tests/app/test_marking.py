@@ -1,4 +1,4 @@
-"""Whatever leaves is marked, signed and was asked for, unless somebody wrote down why not."""
+"""Every output is marked, signed and consented to, unless a written reason disables the marks."""
 
 from __future__ import annotations
 

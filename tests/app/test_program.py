@@ -1,4 +1,4 @@
-"""How the parts are chosen: swappers and finishes by their specs, rtswap's own and other people's."""
+"""How the program chooses parts: built-in and plug-in swappers and finishes by their specs."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""``rtswap --engine torch-cuda`` as a whole, torch on the processor standing in for the GPU: the same pictures as
-without a GPU, one wait per frame, and everything that keeps frames on the host is told."""
+"""``rtswap --engine torch-cuda``, with torch on the CPU instead of a GPU: the same pictures as on the host, one wait
+per frame, and a message for everything that keeps frames on the host."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``--swap PERSON=SOURCE``: what may be said, what comes of it, and mistakes in one line."""
+"""``--swap PERSON=SOURCE``: parsing, the resulting mapping, and mistakes reported in one line."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_mistake_is_one_line(
 
 def test_example_photos_need_the_recogniser() -> None:
     config = config_of("persona:ben=persona:ada")
-    with pytest.raises(Exception, match="with --follow place nobody is known by looks"):
+    with pytest.raises(Exception, match="needs face recognition, which --follow place turns off"):
         read_swap_rules(replace(config, tracking=replace(config.tracking, follow="place")))
 
 

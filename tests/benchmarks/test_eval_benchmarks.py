@@ -1,4 +1,4 @@
-"""The benchmarks that lean on ``rtswap eval`` still fit it."""
+"""The benchmarks that use ``rtswap eval`` still match its interface."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every engine must do. A new engine is one more line in ENGINES."""
+"""The contract of every engine. A new engine is one more line in ENGINES."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the pipeline may expect of every swapper, the one in the docs included."""
+"""The contract of every swapper, including the one in the docs."""
 
 from __future__ import annotations
 

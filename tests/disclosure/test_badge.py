@@ -1,4 +1,4 @@
-"""The badge can be read, stays small and cheap, sits where it was asked for, and never breaks a frame."""
+"""The badge is readable, small, fast and at the requested position, and never breaks a frame."""
 
 from __future__ import annotations
 

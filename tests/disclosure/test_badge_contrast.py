@@ -1,4 +1,4 @@
-"""The badge stands out from whatever it lies on, in the words of WCAG 2, and its style does not flicker."""
+"""The badge has enough contrast (WCAG 2) on any background, and its style does not flicker."""
 
 from __future__ import annotations
 

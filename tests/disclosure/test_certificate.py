@@ -1,4 +1,4 @@
-"""A certificate that is there when it is needed, private, and never in the way."""
+"""The local certificate is available when needed, private, and replaced when unusable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recordings are signed: they stay what they were, and the manifest says what is true of them."""
+"""Signed recordings keep their content, and the manifest's statements are true."""
 
 from __future__ import annotations
 

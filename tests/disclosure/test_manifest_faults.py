@@ -1,4 +1,4 @@
-"""Signing is no risk to a recording: full disks, interrupts and odd files leave it whole."""
+"""Signing never damages a recording: full disks, interrupts and odd files leave it complete."""
 
 from __future__ import annotations
 

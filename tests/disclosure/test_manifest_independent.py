@@ -1,7 +1,7 @@
-"""Manifests checked without the library that wrote them: boxes parsed, hashes recomputed, the signature verified by
-what stands in the specifications (ISO 19566-5 JUMBF, RFC 8949 CBOR, RFC 9052 COSE, C2PA 2.2).
+"""Manifests checked without the library that wrote them: boxes are parsed, hashes recomputed and the signature
+verified as specified (ISO 19566-5 JUMBF, RFC 8949 CBOR, RFC 9052 COSE, C2PA 2.2).
 
-By hand they were also read by an implementation that shares no code with ours: see docs/verify.md.
+They were also read manually by an implementation that shares no code with ours: see docs/verify.md.
 """
 
 from __future__ import annotations

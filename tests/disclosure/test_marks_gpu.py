@@ -1,4 +1,4 @@
-"""A frame that was marked on the device is marked as on the host, to the bit."""
+"""A frame marked on the GPU equals one marked on the host, to the bit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Streams that share an engine: nobody waits too long, nobody takes more than his share, one's fault is his alone."""
+"""Streams that share an engine: bounded waits, fair shares, and isolated errors."""
 
 from __future__ import annotations
 

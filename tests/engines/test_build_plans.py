@@ -1,4 +1,4 @@
-"""Plans, built for real where TensorRT for RTX is installed; no GPU is needed for it."""
+"""Building real plans where TensorRT for RTX is installed; no GPU is needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rewriting a graph for TensorRT: floats first changes no bit, lowering changes the types it says and no others."""
+"""Rewriting graphs for TensorRT: casting first changes no bit, and lowering changes only the requested types."""
 
 from __future__ import annotations
 

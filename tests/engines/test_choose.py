@@ -1,4 +1,4 @@
-"""The choice of an engine: measured, checked, remembered, and never silently another than the one asked for."""
+"""The choice of an engine: measured, checked, cached, and never silently another than the requested one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The choice of an engine where there is a GPU, and what is said where there is none."""
+"""The choice of an engine with a GPU, and the messages without one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plans are kept, believed only when sound, and replaced when there is a newer one. Nothing here needs TensorRT."""
+"""Cached plans: used only when intact, and replaced when there is a newer one. TensorRT is not needed."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The engines' code for a GPU, run without one: torch's streams do nothing, memory lies on the processor, TensorRT is
-played by ONNX Runtime. What only a card can tell (speed, graphs, kernels) is in the tests marked ``cuda``."""
+"""The engines' GPU code without a GPU: torch's streams do nothing, memory is on the host, and ONNX Runtime replaces
+TensorRT. What needs a real GPU (speed, graphs, kernels) is in the tests marked ``cuda``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TensorRT as an engine: batches as plans take them; on a GPU the contract, and agreement with ONNX Runtime."""
+"""The TensorRT engine: batches within a plan's range; on a GPU the contract and agreement with ONNX Runtime."""
 
 from __future__ import annotations
 

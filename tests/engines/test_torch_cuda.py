@@ -1,4 +1,4 @@
-"""The torch engine's arithmetic against ONNX Runtime's, operator by operator and network by network, on the CPU."""
+"""The torch engine equals ONNX Runtime, for every operator and network, on the CPU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Functions from CUDA graphs: without a GPU they are called as they are; what cannot be captured still runs."""
+"""Functions in CUDA graphs: called directly without a GPU; functions that cannot be captured still run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The identity network against its layers in numpy, and against the numbers dlib itself gave."""
+"""The identity network equals its layers in NumPy, and dlib's own outputs."""
 
 from __future__ import annotations
 

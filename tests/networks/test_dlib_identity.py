@@ -1,4 +1,4 @@
-"""Who a face is: the crop lies where dlib wants it, and the vector tells people apart."""
+"""dlib's identity vectors: crops are aligned as dlib expects, and vectors distinguish people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dense landmarks: where the crop lies, that points come back to where they were seen, and hostile input."""
+"""Dense landmarks: crop placement, mapping back to the frame, and hostile input."""
 
 from __future__ import annotations
 

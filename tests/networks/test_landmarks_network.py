@@ -1,4 +1,4 @@
-"""The landmark network that ships: size, contract, and what a viewer would see on a real photograph."""
+"""The shipped landmark network: size, contract, and results on a real photograph."""
 
 from __future__ import annotations
 

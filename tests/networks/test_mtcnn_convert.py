@@ -1,4 +1,4 @@
-"""The ONNX cascade against the same layers written out in numpy, straight from the package's weights."""
+"""The ONNX cascade equals the same layers in NumPy, with the package's own weights."""
 
 from __future__ import annotations
 

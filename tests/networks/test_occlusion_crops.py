@@ -1,4 +1,4 @@
-"""What the occlusion network is shown: the face upright and centred at any size, and where it is."""
+"""The input of the occlusion network: an upright, centred face of any size, and its guide."""
 
 from __future__ import annotations
 

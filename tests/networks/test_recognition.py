@@ -1,4 +1,4 @@
-"""The network that knows a face again, as it ships: people who do not exist, seen by bad cameras."""
+"""The shipped recognition network, on people who do not exist, seen by bad cameras."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model is a name to the user: whatever happened to the cache or the network, it is right or it is told."""
+"""The model registry returns a valid file or reports an error, whatever happened to cache and network."""
 
 from __future__ import annotations
 

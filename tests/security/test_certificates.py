@@ -1,4 +1,4 @@
-"""Whoever stands in the middle of an encrypted connection hears nothing: no stream key, no picture, no request."""
+"""An attacker in the middle of an encrypted connection receives no stream key, picture or request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A network file from elsewhere reads no other file and runs ONNX's own operators alone, however it is written."""
+"""A foreign network file reads no other file and runs only ONNX's own operators, however it is encoded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A ``rtswap.toml`` in a folder that somebody downloaded: it may not make rtswap unsafe, and is told."""
+"""A ``rtswap.toml`` in a downloaded folder cannot make rtswap unsafe, and is reported."""
 
 from __future__ import annotations
 

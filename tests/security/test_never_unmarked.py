@@ -1,4 +1,4 @@
-"""Every picture with a swapped face carries a mark that a machine or a person can read, however small it is."""
+"""Every picture with a swapped face carries a mark, however small it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing opens a socket unasked: neither rtswap nor the libraries that it loads."""
+"""Neither rtswap nor the libraries it loads open a socket on their own."""
 
 from __future__ import annotations
 

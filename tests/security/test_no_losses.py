@@ -1,4 +1,4 @@
-"""What a run reads is never replaced by what it writes, by whatever name and with whatever flag."""
+"""A run never overwrites a file that it reads, by whatever name and flag."""
 
 from __future__ import annotations
 

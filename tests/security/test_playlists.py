@@ -1,4 +1,4 @@
-"""A file or an address gives its own pictures, and never makes rtswap read another file or ask another host."""
+"""A file or address never makes rtswap read another file or contact another host."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever opens a door in an address never appears in what is printed."""
+"""Secrets in addresses are never printed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Code that lies in the working folder, beside somebody's video, is never run."""
+"""Code in the working folder is never run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Samples reach the device as their workers made them; the camera changes pictures as its slower twin does."""
+"""Samples reach the device unchanged, and the batched camera matches the slower one."""
 
 from __future__ import annotations
 

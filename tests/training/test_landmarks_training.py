@@ -1,4 +1,4 @@
-"""The landmark network's recipe: labels stay on the pixels they name, losses fall, the export says the same."""
+"""The landmark recipe: labels match their pixels, losses fall, and the export matches the network."""
 
 from __future__ import annotations
 

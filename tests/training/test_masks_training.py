@@ -1,4 +1,4 @@
-"""The occlusion network's recipe: labels say what was painted, the network learns, the export says the same."""
+"""The occlusion recipe: labels match what was painted, losses fall, and the export matches the network."""
 
 from __future__ import annotations
 

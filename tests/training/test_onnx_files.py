@@ -1,4 +1,4 @@
-"""What ships can be trained on: torch answers as the file does, and still does after batches have been looked at."""
+"""Exported files can be trained further: torch gives the file's outputs, also after ``settle``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The refiner's recipe: pairs say what is true, the networks learn from them, the exported files say the same."""
+"""The refiner recipe: pairs have the right truth, losses fall, and the exports match the networks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Crops for networks: place_mesh where their parameters say, and the same pixels whichever way they are cut."""
+"""Crops for networks: placement by their parameters, and the same pixels from every method."""
 
 from __future__ import annotations
 

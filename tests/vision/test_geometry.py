@@ -1,4 +1,4 @@
-"""Similarities against independent references; views of whole pixels there and back; boxes that are no boxes."""
+"""Similarity transforms against independent references; integer translations; invalid boxes."""
 
 from __future__ import annotations
 

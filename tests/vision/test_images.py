@@ -1,4 +1,4 @@
-"""Every picture a user may own is read right, and what is no picture is refused in one line."""
+"""Pictures in every common format are read correctly; other files are refused in one line."""
 
 from __future__ import annotations
 

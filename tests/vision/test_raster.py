@@ -1,4 +1,4 @@
-"""The rasteriser against barycentric coordinates worked out in numpy."""
+"""The rasteriser equals barycentric coordinates computed in NumPy."""
 
 from __future__ import annotations
 

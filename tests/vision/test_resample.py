@@ -1,4 +1,4 @@
-"""Resampling keeps types, sizes and places; beyond the border it does what it says."""
+"""Resampling keeps types, sizes and positions, and handles borders as documented."""
 
 from __future__ import annotations
 

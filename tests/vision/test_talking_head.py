@@ -1,4 +1,4 @@
-"""Made-up clips: what they claim to show is what detector and landmark network see, the same every time."""
+"""Generated clips: detector and landmark network see what they claim to show, every time."""
 
 from __future__ import annotations
 

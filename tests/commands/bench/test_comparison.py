@@ -1,4 +1,4 @@
-"""``rtswap bench --engine a,b``: what a network costs is counted right, and held against what was measured."""
+"""``rtswap bench --engine a,b``: the cost of networks and their share of the measured limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``rtswap bench --streams``: streams that share the networks get what they would get alone, and are all counted."""
+"""``rtswap bench --streams``: shared networks give every stream its own results, and all runs are counted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the doctor says of GPUs, their engines and the plans."""
+"""``rtswap doctor`` on GPUs, their engines and the plans."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``rtswap extract`` as it is typed."""
+"""``rtswap extract`` on the command line."""
 
 from __future__ import annotations
 

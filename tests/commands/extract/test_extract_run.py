@@ -1,4 +1,4 @@
-"""``rtswap extract``: which faces come out, where they lie, and what is never lost or overwritten."""
+"""``rtswap extract``: which faces are extracted, how they are aligned, and what is never lost or overwritten."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Charts show what is known and nothing else, whatever the clip: gaps, one value, hours, a wild peak."""
+"""Charts draw exactly the known values: gaps, single values, hours of data, extreme peaks."""
 
 from __future__ import annotations
 

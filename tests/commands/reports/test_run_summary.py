@@ -1,4 +1,4 @@
-"""What a person reads after a run: three lines, and how to see more."""
+"""The summary after a run: three lines, and how to see more."""
 
 from __future__ import annotations
 

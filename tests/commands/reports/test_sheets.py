@@ -1,4 +1,4 @@
-"""A contact sheet shows every picture untouched, with its words inside its own place."""
+"""Contact sheets draw every picture unchanged, with its text inside its own tile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``rtswap verify`` on whatever file it is given: marked, unmarked, tampered, damaged, hostile."""
+"""``rtswap verify`` on marked, unmarked, tampered, damaged and hostile files."""
 
 from __future__ import annotations
 

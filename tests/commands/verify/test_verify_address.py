@@ -1,4 +1,4 @@
-"""``rtswap verify`` on what lies behind an address: films, pictures, streams without an end, servers that lie."""
+"""``rtswap verify`` on URLs: videos, pictures, endless streams, lying servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The canvas on a device does what the canvas in host memory does, and the host waits for it once a frame."""
+"""The GPU canvas draws what the host canvas draws, and the host waits for it once per frame."""
 
 from __future__ import annotations
 

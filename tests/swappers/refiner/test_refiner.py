@@ -1,4 +1,4 @@
-"""The refiner: what its network sees, and that what it says arrives where it belongs."""
+"""The refiner: the input of its network, and the application of its output."""
 
 from __future__ import annotations
 

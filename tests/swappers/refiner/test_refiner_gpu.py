@@ -1,4 +1,4 @@
-"""The refiner on a GPU gives what it gives on the host, and nothing in it waits or depends on a value."""
+"""The refiner on a GPU equals the host's, and never waits or depends on values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The refiner's weights that come with rtswap: what they correct, and what they leave alone."""
+"""The shipped weights of the refiner: what they correct, and what they leave unchanged."""
 
 from __future__ import annotations
 
