@@ -174,7 +174,7 @@ def test_invalid_pictures_are_refused(tmp_path: Path) -> None:
         assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "GIF"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "JPEG2000"])
 @pytest.mark.parametrize("size", [(1, 1), (60, 40), (301, 7)])
 def test_stated_size_is_the_true_size(kind: str, size: tuple[int, int]) -> None:
     data = encode(Pil.new("RGB", size, (9, 9, 9)), format=kind)
