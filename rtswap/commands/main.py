@@ -1,20 +1,24 @@
 """Parse the command line, run the command and turn errors into exit codes.
 
-Exit codes: 0 done (also when Ctrl-C or SIGTERM ended a run: the files are complete), 1 an error while running,
-2 invalid flag, configuration or photo, 130 interrupted before anything ran, 141 the reader of stdout went away.
+Exit codes: 0 done (also when Ctrl-C, SIGTERM or SIGHUP ended a run: the files are complete), 1 an error while
+running, 2 invalid flag, configuration or photo, 130 interrupted before anything ran or a second time, 141 the reader
+of stdout went away.
 """
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from io import TextIOWrapper
 from types import TracebackType
+from typing import NoReturn
 
 from rtswap.commands import COMMANDS
 from rtswap.core.errors import RtswapError
+from rtswap.core.interrupts import ignore_signals, raise_on_signals
 
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
@@ -44,9 +48,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+def run_process() -> NoReturn:
+    """Run the command of this process and exit.
+
+    A thread that hangs in native code cannot be ended: Python would abort at its exit (SIGABRT, before 3.14). So the
+    process then ends without Python's clean-up, after what it does in order has been done.
+    """
+    try:
+        code = main()
+    except KeyboardInterrupt:
+        code = EXIT_INTERRUPTED
+    ignore_signals()
+    if not any(thread.name.startswith("rtswap-") for thread in threading.enumerate()):
+        sys.exit(code)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(code)
+
+
 def _dispatch(args: list[str]) -> int:
-    for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell's background jobs start with it ignored
-        signal.signal(number, signal.default_int_handler)
+    raise_on_signals()
     # Without it OpenCV waits 10 s for an unplugged camera; it reads the variable on first import.
     os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
     if args and args[0] in COMMANDS:

@@ -9,10 +9,12 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from rtswap.core.interrupts import ENDING
+
 
 class StreamGuard:
-    """Guards one call of c2pa: stores a disk error, and delays Ctrl-C and SIGTERM until the call has ended, which
-    they make end at once."""
+    """Guards one call of c2pa: stores a disk error, and delays Ctrl-C and other signals that end a run until the call
+    has ended, which they make end at once."""
 
     def __init__(self) -> None:
         self.error: OSError | None = None
@@ -21,7 +23,7 @@ class StreamGuard:
 
     def __enter__(self) -> StreamGuard:
         if threading.current_thread() is threading.main_thread():  # other threads receive no signals
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in ENDING:
                 handler = signal.getsignal(number)
                 if callable(handler) and not isinstance(handler, signal.Handlers):
                     self._handlers[number] = handler

@@ -18,6 +18,7 @@ import av
 import av.container
 
 from rtswap.core.errors import reason
+from rtswap.core.interrupts import ENDING
 from rtswap.core.native_logs import quiet_ffmpeg
 from rtswap.media.tls import through_tee
 
@@ -26,7 +27,8 @@ _AT_ONCE = {"probesize": "32", "analyzeduration": "0"}
 
 def main() -> int:
     """Run the relay. Returns 0, or 1 after printing the reason for a failure."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and closes stdin
+    for number in set(ENDING) - {signal.SIGTERM}:
+        signal.signal(number, signal.SIG_IGN)  # sent to the parent too, which closes stdin
     quiet_ffmpeg()
     source = io.FileIO(0)  # unbuffered: packets are sent as soon as they arrive
     try:

@@ -96,6 +96,13 @@ class Mailbox(Generic[T]):
             self._closed = True
             self._wake_everyone()
 
+    def discard(self) -> None:
+        """Close, and drop the waiting items."""
+        with self._filled:
+            self._items.clear()
+            self._closed = True
+            self._wake_everyone()
+
     def fail(self, failure: BaseException) -> None:
         """Close, and raise ``failure`` in current and later callers. Only the first failure counts."""
         with self._filled:

@@ -38,6 +38,8 @@ class Sender:
         self._repeat, self._sent, self._failed = repeat, sent, failed
         self._last: MarkedImage | None = None
         self._sent_at = 0.0
+        self._busy_since = float("inf")
+        self._told = False
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -65,6 +67,12 @@ class Sender:
         except Exception as error:  # noqa: BLE001 - raised by run
             self._give_up(error)
 
+    def newly_slow(self, seconds: float) -> bool:
+        """True once if the output has been taking one frame for longer than this."""
+        slow = not self._told and time.perf_counter() - self._busy_since > seconds
+        self._told = self._told or slow
+        return slow
+
     def finish(self, timeout_s: float) -> None:
         """Send waiting frames, then close the output. An output that hangs in ``send`` is abandoned."""
         self.box.close()
@@ -84,7 +92,11 @@ class Sender:
             self.serve_once(REPEAT_AFTER_S)
 
     def _send(self, marked: MarkedImage, last: MarkedImage) -> None:
-        self.output.send(marked)
+        self._busy_since = time.perf_counter()
+        try:
+            self.output.send(marked)
+        finally:
+            self._busy_since = float("inf")
         self._last, self._sent_at = last, time.perf_counter()
 
     def _give_up(self, error: BaseException) -> None:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from rtswap.core.errors import OutputError
+from rtswap.core.interrupts import Interrupts
 from rtswap.core.protocols import Input, Output
 from rtswap.core.types import Frame, MarkedImage
 from rtswap.disclosure.stamp import Disclosure
@@ -28,6 +29,10 @@ from rtswap.runtime.sender import Sender
 TICK_S = 0.05
 """Interval at which the main thread handles keys and the status line."""
 JOIN_S = 10.0
+HURRY_S = 1.5
+"""Time to finish files after a second Ctrl-C."""
+SLOW_S = 3.0
+"""An output that takes longer than this with one frame, or to finish, is told once."""
 
 
 class Session:
@@ -76,22 +81,11 @@ class Session:
     def run(self) -> None:
         """Run until the input ends, ``stop`` is called, or something fails. Ctrl-C counts as ``stop``.
 
-        Raises the first failure, after closing everything.
+        Raises the first failure, after closing everything. A second Ctrl-C drops waiting frames; if the outputs are
+        not closed within ``HURRY_S`` then, they are abandoned and KeyboardInterrupt is raised.
         """
-        parts = (("rtswap-input", self._read), ("rtswap-work", self._work))
-        threads = [threading.Thread(target=work, name=name, daemon=True) for name, work in parts]
-        for part in [sender for sender in self._all_senders() if sender is not self._window] + threads:
-            part.start()
-        try:
-            while not self._overdue() and (any(thread.is_alive() for thread in threads) or self._window_waits()):
-                self._serve_main_thread()
-            self.completed = not self._stopping.is_set()
-        except KeyboardInterrupt:
-            self._on_event("interrupted: finishing the recordings")
-        except BaseException as error:  # noqa: BLE001 - raised below
-            self._fail(error)
-        finally:
-            self._wind_up(threads)
+        with Interrupts() as interrupts:
+            self._run(interrupts)
         failure = self._failure or self._output_failure
         if failure is not None:
             raise failure
@@ -125,6 +119,25 @@ class Session:
     def dropped(self) -> int:
         with self._lock:
             return self._frames.dropped + sum(sender.box.dropped for sender in self._senders[:1])
+
+    def _run(self, interrupts: Interrupts) -> None:
+        parts = (("rtswap-input", self._read), ("rtswap-work", self._work))
+        threads = [threading.Thread(target=work, name=name, daemon=True) for name, work in parts]
+        for part in [sender for sender in self._all_senders() if sender is not self._window] + threads:
+            part.start()
+        try:
+            while not self._overdue() and (any(thread.is_alive() for thread in threads) or self._window_waits()):
+                if interrupts.count:
+                    raise KeyboardInterrupt
+                self._serve_main_thread()
+            self.completed = not self._stopping.is_set()
+        except KeyboardInterrupt:
+            interrupts.count = max(interrupts.count, 1)
+            self._on_event("interrupted: finishing the recordings")
+        except BaseException as error:  # noqa: BLE001 - raised by run
+            self._fail(error)
+        finally:
+            self._wind_up(threads, interrupts)
 
     def _sender(self, output: Output) -> Sender:
         sender = Sender(output, live=self._live, repeat=self._again, sent=self._sent, failed=self._output_failed)
@@ -211,13 +224,22 @@ class Session:
             self._fail(error)
 
     def _serve_main_thread(self) -> None:
+        self._serve_window()
+        if (now := time.perf_counter()) - self._ticked_at >= TICK_S:
+            self._ticked_at = now
+            self._tell_slow_outputs()
+            self._on_tick()
+
+    def _serve_window(self) -> None:
         if self._window is None:
             time.sleep(TICK_S)
         else:
             self._window.serve_once(TICK_S)
-        if (now := time.perf_counter()) - self._ticked_at >= TICK_S:
-            self._ticked_at = now
-            self._on_tick()
+
+    def _tell_slow_outputs(self) -> None:
+        for sender in self._all_senders():
+            if sender.newly_slow(SLOW_S):
+                self._on_event(f"{sender.output.name} does not take frames, waiting for it")
 
     def _window_waits(self) -> bool:
         return self._window is not None and not self._window.ended and bool(len(self._window.box))
@@ -230,7 +252,37 @@ class Session:
         self._failure = self._failure or error
         self.stop()
 
-    def _wind_up(self, threads: Sequence[threading.Thread]) -> None:
+    def _wind_up(self, threads: Sequence[threading.Thread], interrupts: Interrupts) -> None:
+        """Close everything, the window here and the rest in another thread, so that a second Ctrl-C ends the wait and
+        breaks off no closing."""
+        closing = threading.Thread(target=self._close_parts, args=(threads,), name="rtswap-closing", daemon=True)
+        closing.start()
+        began, hurried_at = time.perf_counter(), float("inf")
+        slow_told, interrupt_told = False, interrupts.count > 0
+        while closing.is_alive():
+            if self._window is not None and not self._window.ended:
+                self._window.serve_once(TICK_S)
+            else:
+                closing.join(TICK_S)
+            now = time.perf_counter()
+            if interrupts.count and not interrupt_told:
+                interrupt_told = True
+                self._on_event("interrupted: finishing the recordings")
+            if not slow_told and now - began > SLOW_S:
+                slow_told = True
+                self._on_event("still finishing the outputs; Ctrl-C again leaves them unfinished")
+            if interrupts.count > 1 and hurried_at > now:
+                hurried_at = now
+                self._frames.discard()
+                for sender in self._all_senders():
+                    sender.box.discard()
+            if now - hurried_at > HURRY_S or interrupts.count > 2:
+                self._on_event("interrupted again: an unfinished recording keeps the name NAME.partial.SUFFIX")
+                raise KeyboardInterrupt
+        if self._window is not None:
+            self._window.finish(JOIN_S)
+
+    def _close_parts(self, threads: Sequence[threading.Thread]) -> None:
         self.stop()
         for thread in threads:
             thread.join(0 if self._overdue() else JOIN_S)
@@ -241,4 +293,5 @@ class Session:
         for sender in senders:
             sender.box.close()
         for sender in senders:
-            sender.finish(JOIN_S)
+            if sender is not self._window:
+                sender.finish(JOIN_S)

@@ -275,7 +275,7 @@ def play(
     error: BaseException | None = None
     try:
         session.run()
-    except Exception as raised:  # noqa: BLE001 - whatever it is, the test looks at it
+    except (Exception, KeyboardInterrupt) as raised:  # noqa: BLE001 - whatever it is, the test looks at it
         error = raised
     left = [thread.name for thread in threading.enumerate() if thread not in before and thread.is_alive()]
     return Played(error, outputs, events, metrics, left, session)

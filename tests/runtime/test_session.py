@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -194,3 +195,58 @@ def test_pixels_away_from_the_face_keep_every_bit() -> None:
     assert outcome.image is not None
     np.testing.assert_array_equal(outcome.image[:, 80:], picture(0)[:, 80:])
     assert not np.array_equal(outcome.image, picture(0))
+
+
+class Hanging(Recorder):
+    """Takes a frame, or closes, only once ``released``."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(name="hanging")
+        self.where, self.released = where, threading.Event()
+
+    def send(self, image):  # type: ignore[no-untyped-def]
+        if self.where == "send":
+            self.released.wait(20)
+        super().send(image)
+
+    def close(self) -> None:
+        if self.where == "close":
+            self.released.wait(20)
+        super().close()
+
+
+def test_a_second_ctrl_c_abandons_an_output_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "JOIN_S", 20.0)
+    monkeypatch.setattr(module, "HURRY_S", 0.1)
+    hanging, twice = Hanging("close"), threading.Timer(0.2, signal.raise_signal, [signal.SIGINT])
+
+    def tick(session: Session) -> None:
+        if not twice.is_alive():
+            signal.raise_signal(signal.SIGINT)
+            twice.start()
+
+    before, began = signal.getsignal(signal.SIGINT), time.perf_counter()
+    played = play(ScriptedInput(10_000, live=True), outputs=[hanging], tick=tick)
+    hanging.released.set()
+    assert isinstance(played.error, KeyboardInterrupt)
+    assert time.perf_counter() - began < 5
+    assert [event for event in played.events if "interrupted" in event] == [
+        "interrupted: finishing the recordings",
+        "interrupted again: an unfinished recording keeps the name NAME.partial.SUFFIX",
+    ]
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_an_output_that_hangs_is_told_once_and_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SLOW_S", 0.05)
+    hanging = Hanging("send")
+    events: list[str] = []
+    began = time.perf_counter()
+
+    def tick(session: Session) -> None:
+        if time.perf_counter() - began > 0.3:
+            hanging.released.set()
+            session.stop()
+
+    events = play(ScriptedInput(10_000, live=True), outputs=[hanging], tick=tick).events
+    assert [event for event in events if "hanging" in event] == ["hanging does not take frames, waiting for it"]

@@ -1,0 +1,52 @@
+"""Signals that end a run: counted while it runs, so that none breaks off what is being written."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import Any
+
+ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Signals that end a run in order: Ctrl-C, ``kill``, a terminal that is closed (not on Windows)."""
+
+
+def raise_on_signals() -> None:
+    """Make each of them raise KeyboardInterrupt. SIGINT too: a shell's background jobs start with it ignored. SIGHUP
+    stays ignored under ``nohup``."""
+    for number in ENDING:
+        if number == signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
+
+
+def ignore_signals() -> None:
+    """Ignore them while the process exits: what it had to finish is finished."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
+
+
+class Interrupts:
+    """Within the ``with`` block, signals that would raise KeyboardInterrupt in the main thread are counted instead.
+
+    A block in another thread, or a program's own handlers, change nothing.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._replaced: dict[int, Any] = {}
+
+    def __enter__(self) -> Interrupts:
+        if threading.current_thread() is threading.main_thread():
+            for number in ENDING:
+                if signal.getsignal(number) is signal.default_int_handler:
+                    self._replaced[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        for number, handler in self._replaced.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.count += 1

@@ -1,0 +1,74 @@
+"""Ctrl-C, a second one, and a terminal that is closed: a run ends in order and leaves files that play."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import av
+import cv2
+import pytest
+from media_files import make_clip
+
+from rtswap.vision.talking_head import persona
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows sends no signals to children")
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ben for longer than any test runs."""
+    path = tmp_path_factory.mktemp("clip") / "long.mp4"
+    image = cv2.resize(persona("ben"), (320, 320))
+    make_clip(path, [image] * 2000, fps=25, options={"preset": "ultrafast"})
+    return path
+
+
+def started(clip: Path, out: Path, **streams: int) -> subprocess.Popen[bytes]:
+    """A run that has begun to write to ``out``."""
+    command = [sys.executable, "-m", "rtswap", "-s", "persona:vera", "-i", str(clip), "-o", str(out)]
+    process = subprocess.Popen(command, start_new_session=True, **streams)  # type: ignore[call-overload]
+    until = time.monotonic() + 40
+    while not any(path.stat().st_size > 10_000 for path in out.parent.iterdir()) and time.monotonic() < until:
+        time.sleep(0.02)
+    return process  # type: ignore[no-any-return]
+
+
+def playable(folder: Path) -> int:
+    """Frames in the one file that was left, which is finished or says in its name that it is not."""
+    (left,) = folder.iterdir()
+    assert left.name in ("out.mp4", "out.partial.mp4")
+    with av.open(str(left)) as container:
+        return sum(1 for _ in container.decode(video=0))
+
+
+@pytest.mark.parametrize("pause_s", [0.0, 0.2])
+def test_a_second_ctrl_c_ends_at_once_but_in_order(clip: Path, tmp_path: Path, pause_s: float) -> None:
+    with started(clip, tmp_path / "out.mp4", stderr=subprocess.PIPE) as process:
+        process.send_signal(signal.SIGINT)
+        time.sleep(pause_s)
+        process.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        _, err = process.communicate(timeout=30)
+    assert process.returncode in (0, 130), err.decode()
+    assert time.monotonic() - began < 5
+    assert b"Traceback" not in err
+    assert b"FATAL" not in err
+    assert playable(tmp_path) >= 1
+
+
+def test_a_closed_terminal_finishes_the_file(clip: Path, tmp_path: Path) -> None:
+    """The terminal is gone, so nothing can be printed either."""
+    ours, theirs = pty.openpty()
+    with started(clip, tmp_path / "out.mp4", stdin=theirs, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        os.close(ours)
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(30) == 0
+    assert (tmp_path / "out.mp4").exists()
+    assert playable(tmp_path) >= 1
