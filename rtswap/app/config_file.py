@@ -9,6 +9,7 @@ from typing import Any
 
 from rtswap.app.config import OPTIONS, SECTIONS, Config
 from rtswap.core.errors import ConfigError
+from rtswap.core.files import open_regular
 from rtswap.core.text import nearest
 
 FILE_NAME = "rtswap.toml"
@@ -97,7 +98,7 @@ def _parse(path: Path) -> dict[str, Any]:
     import tomllib
 
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             data = stream.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise ConfigError(f"{path}: not a configuration file", expected="at most 1 MB", got="a larger file")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
 import secrets
+import stat
 import tempfile
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from rtswap.core.errors import OutputError, RtswapError, reason
 
@@ -28,6 +31,21 @@ def write_atomic(path: Path, content: bytes, *, private: bool = False) -> None:
         with suppress(OSError):
             part.unlink()
         raise
+
+
+def open_at_once(path: str, flags: int) -> int:
+    """The ``opener`` of ``open`` that never waits for a pipe's other end. Raises OSError if nobody reads a pipe."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file for reading. Raises OSError for a pipe or a device, which may never answer, and ValueError for an
+    impossible name."""
+    file = open(path, "rb", opener=open_at_once)  # noqa: SIM115 - the caller closes it
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return file
 
 
 def sha256_of(path: Path) -> str:

@@ -7,7 +7,6 @@ anybody can create one. Its subject is ``rtswap local`` on every machine, and it
 from __future__ import annotations
 
 import os
-import stat
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 from rtswap.core.errors import ConfigError, reason
+from rtswap.core.files import open_regular
 
 if TYPE_CHECKING:  # takes 50 ms, and the default install may lack it
     from cryptography import x509
@@ -148,9 +148,7 @@ def _publish(name: str, path: Path) -> bool:
 
 def _text(path: Path) -> str:
     """Read a PEM file. Raises OSError, and ValueError if it cannot be PEM."""
-    with path.open("rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise ValueError(f"{path} is not a regular file")
+    with open_regular(path) as file:
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise ValueError(f"{path} is too large")

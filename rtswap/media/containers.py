@@ -6,6 +6,9 @@ untrusted ``clip.m3u8`` could show any video on the disk. FFmpeg detects the for
 
 from __future__ import annotations
 
+import av
+
+from rtswap.core.errors import reason
 from rtswap.core.urls import scheme
 
 _SELF_CONTAINED = (
@@ -14,6 +17,9 @@ _SELF_CONTAINED = (
     "png_pipe jpeg_pipe webp_pipe bmp_pipe tiff_pipe gif_pipe "
     "mp3 aac wav w64 flac aiff caf ac3 eac3 dts truehd amr au"
 )
+OPEN_TIMEOUT_S = 10.0
+READ_TIMEOUT_S = 5.0
+"""A connection that delivers no packet for this long is considered lost."""
 TEXT = ("tty", "bin", "xbin", "adf", "idf")
 """Text formats, allowed so that a text file can be reported as such."""
 _FORMATS = ",".join((*_SELF_CONTAINED.split(), *TEXT))
@@ -38,3 +44,11 @@ def remote(url: str) -> dict[str, str]:
 def of(address: str) -> dict[str, str]:
     """Return FFmpeg's options for a path or a URL."""
     return remote(address) if scheme(address) not in ("", "file") else local()
+
+
+def cause(error: Exception) -> str:
+    """Return why FFmpeg could not open or read an address, in one line. It reports a time limit as a request to
+    exit."""
+    if isinstance(error, av.error.ExitError):
+        return "no answer in time"
+    return NAMES_OTHERS if isinstance(error, av.error.ArgumentError) else reason(error)

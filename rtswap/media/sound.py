@@ -11,7 +11,7 @@ import av.container
 
 from rtswap.core.errors import reason
 from rtswap.core.urls import redact, scheme
-from rtswap.media.containers import of
+from rtswap.media.containers import OPEN_TIMEOUT_S, READ_TIMEOUT_S, cause, of
 from rtswap.media.tls import verified
 
 Event = Callable[[str], None]
@@ -37,9 +37,10 @@ def open_sound(
     Call it before the container's header is written.
     """
     try:
-        source = av.open(path, options=of(path) | verified(path, tls_ca), metadata_errors="ignore")
+        limits = (OPEN_TIMEOUT_S, READ_TIMEOUT_S) if scheme(path) else None
+        source = av.open(path, options=of(path) | verified(path, tls_ca), metadata_errors="ignore", timeout=limits)
     except (OSError, ValueError, av.FFmpegError) as error:
-        on_event(f"no sound: cannot read {_shown(path)} ({reason(error)})")
+        on_event(f"no sound: cannot read {_shown(path)} ({cause(error)})")
         return None
     try:
         stream = next((s for s in source.streams.audio if s.codec_context is not None and s.rate), None)

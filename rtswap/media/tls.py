@@ -11,6 +11,7 @@ import ssl
 from pathlib import Path
 
 from rtswap.core.errors import UsageError
+from rtswap.core.files import open_regular
 from rtswap.core.urls import scheme
 
 SCHEMES = ("https", "rtmps", "rtsps", "tls")
@@ -62,7 +63,8 @@ def _authorities() -> str:
 def _checked(ca_file: str) -> str:
     path = Path(ca_file).expanduser()
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+        with open_regular(path):
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
     except (OSError, ValueError) as error:
         reason = (
             "a file without certificates"

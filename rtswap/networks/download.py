@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
+import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,8 @@ from rtswap.networks.catalog import Entry
 
 _CHUNK = 1 << 20
 _TIMEOUT_S = 30.0
+_SLOWEST = 50e3
+"""Bytes per second; a slower server is given up."""
 
 
 def download(entry: Entry, path: Path, on_event: Callable[[str], None]) -> None:
@@ -43,11 +46,13 @@ def _fetch(entry: Entry, part: Path, on_event: Callable[[str], None]) -> str:
     if not entry.url.startswith(("https://", "http://")):
         raise ValueError("only http and https are supported")
     on_event(f"downloading {entry.title}, {entry.bytes / 1e6:.0f} MB, licence {entry.licence}")
-    digest, done, told = hashlib.sha256(), 0, 0
+    digest, done, told, until = hashlib.sha256(), 0, 0, time.monotonic() + _limit_s(entry)
     with urllib.request.urlopen(entry.url, timeout=_TIMEOUT_S) as answer, part.open("wb") as file:
-        while chunk := answer.read(_CHUNK):
+        while chunk := answer.read1(_CHUNK):
             digest.update(chunk)
             done += len(chunk)
+            if time.monotonic() > until:
+                raise ValueError(f"only {done / 1e6:.1f} MB within {_limit_s(entry):.0f} s")
             if done > entry.bytes:
                 raise ValueError(f"more than the expected {entry.bytes} bytes")
             file.write(chunk)
@@ -55,3 +60,7 @@ def _fetch(entry: Entry, part: Path, on_event: Callable[[str], None]) -> str:
                 told = done * 10 // entry.bytes
                 on_event(f"downloading {entry.title}: {told * 10} %")
     return digest.hexdigest()
+
+
+def _limit_s(entry: Entry) -> float:
+    return _TIMEOUT_S + entry.bytes / _SLOWEST

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from rtswap.core.errors import OutputError
+from rtswap.core.files import open_at_once
 from rtswap.core.text import plural
 
 PERCENTILES = (50, 95, 99)
@@ -257,7 +258,7 @@ class MetricsLog:
         self._next_at = -math.inf
         self._write = self._replace if self._path.suffix == ".prom" else self._append
         try:
-            self._path.open("ab").close()
+            open(self._path, "ab", opener=open_at_once).close()
         except OSError as error:
             raise OutputError(
                 f"cannot write the metrics file {self._path}",
@@ -292,7 +293,7 @@ class MetricsLog:
     def _append(self, figures: Mapping[str, Any]) -> None:
         """Append one complete line or nothing."""
         line = json.dumps({"unix_s": round(time.time(), 3), **figures}).encode() + b"\n"
-        with self._path.open("ab", buffering=0) as file:
+        with open(self._path, "ab", buffering=0, opener=open_at_once) as file:
             size = file.seek(0, 2) if file.seekable() else None
             written = file.write(line)
             if written != len(line):

@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 
 from rtswap.core.errors import OutputError, reason
-from rtswap.core.files import write_atomic
+from rtswap.core.files import open_regular, write_atomic
 from rtswap.core.types import Image
 
 INDEX, SHEET = "faces.json", "sheet.png"
@@ -103,7 +103,10 @@ class Album:
         try:
             self._made = not self.folder.exists()
             self.folder.mkdir(parents=True, exist_ok=True)
-            text = (self.folder / INDEX).read_bytes() if (self.folder / INDEX).exists() else b""
+            text = b""
+            if (self.folder / INDEX).exists():
+                with open_regular(self.folder / INDEX) as index:
+                    text = index.read()
         except (OSError, ValueError) as error:
             raise _cannot_write(self.folder, error) from None
         if not os.access(self.folder, os.W_OK):

@@ -10,19 +10,15 @@ import av
 import av.container
 import av.video.stream
 
-from rtswap.core.errors import InputError, reason
+from rtswap.core.errors import InputError
 from rtswap.core.native_logs import quiet_ffmpeg
 from rtswap.core.parts import InputSpec
 from rtswap.core.types import Frame, StreamInfo
 from rtswap.core.urls import redact, scheme
-from rtswap.media.containers import NAMES_OTHERS, remote
+from rtswap.media.containers import OPEN_TIMEOUT_S, READ_TIMEOUT_S, cause, remote
 from rtswap.media.decoding import Decoder, PictureMaker, limit_pixels, nominal_fps, start_s, video_stream
 from rtswap.media.lifetime import ClosingInput
 from rtswap.media.tls import hint, verified
-
-OPEN_TIMEOUT_S = 10.0
-READ_TIMEOUT_S = 5.0
-"""A connection that delivers no data for this long is considered lost."""
 
 _WEB = ("http", "https")
 _LOW_LATENCY = {"fflags": "nobuffer", "flags": "low_delay", "analyzeduration": "1000000", "probesize": "500000"}
@@ -58,12 +54,14 @@ class NetworkStream(ClosingInput):
         self._timeouts = (open_timeout_s, read_timeout_s)
         self._trust = remote(url) | verified(url, tls_ca)
         self._container: av.container.InputContainer | None = None
+        began = time.perf_counter()
         try:
             first = self._connect()
         except (OSError, ValueError, av.FFmpegError) as error:
             self.close()
             do = hint(url, "Check the address and that the stream is running.")
-            got = NAMES_OTHERS if isinstance(error, av.error.ArgumentError) else reason(error)
+            late = time.perf_counter() - began >= open_timeout_s
+            got = f"no picture within {open_timeout_s:g} s" if late else cause(error)
             raise InputError(f"cannot open {self.name}", got=got, do=do) from None
         self._first = first
         on_event(f"{self.name}: {self._info.width}x{self._info.height} at {self._info.fps:g} fps")
@@ -112,9 +110,9 @@ class NetworkStream(ClosingInput):
             except (OSError, av.FFmpegError) as error:
                 if not self._info.live:
                     raise InputError(
-                        f"lost the connection to {self.name}", got=reason(error), do="Try again."
+                        f"lost the connection to {self.name}", got=cause(error), do="Try again."
                     ) from None
-                self.on_event(f"{self.name}: {reason(error)}")
+                self.on_event(f"{self.name}: {cause(error)}")
                 return None
 
     def _connect(self) -> list[av.VideoFrame]:

@@ -1,0 +1,114 @@
+"""rtswap does not wait for ever for what others send slowly or never: pipes, servers that send a byte at a time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import av
+import pytest
+
+from rtswap.app.config_file import read
+from rtswap.commands.extract.album import INDEX, Album
+from rtswap.core.errors import InputError, ModelError, RtswapError
+from rtswap.disclosure.certificate import SigningIdentity
+from rtswap.media import sound
+from rtswap.media.inputs.stream import NetworkStream
+from rtswap.media.tls import verified
+from rtswap.networks import download
+from rtswap.networks.catalog import Entry
+from rtswap.runtime.metrics import Metrics, MetricsLog
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no pipes in folders and no SIGALRM")
+
+
+@pytest.fixture(autouse=True)
+def alarm() -> Iterator[None]:
+    """A test that waits is a test that fails."""
+
+    def fail(*_: object) -> None:
+        raise AssertionError("still waiting after 10 s")
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.alarm(10)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+READS: dict[str, Callable[[Path], object]] = {
+    "configuration": read,
+    "authorities": lambda pipe: verified("https://example.org/a.mp4", str(pipe)),
+    "certificate": lambda pipe: SigningIdentity.from_files(pipe, pipe),
+    "figures": lambda pipe: MetricsLog(pipe, Metrics(), warn=print),
+    "album": lambda pipe: Album(pipe.parent, {}, overwrite=True),
+}
+
+
+@pytest.mark.parametrize("kind", READS)
+def test_a_pipe_is_refused_in_one_line(kind: str, tmp_path: Path) -> None:
+    pipe = tmp_path / INDEX
+    os.mkfifo(pipe, 0o600)
+    with pytest.raises(RtswapError) as caught:
+        READS[kind](pipe)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def dripping() -> Iterator[str]:
+    """The address of a server that answers at once and then sends a byte every 20 ms."""
+    ended = threading.Event()
+
+    def drip(client: socket.socket) -> None:
+        with client:
+            client.recv(4096)
+            client.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: 9000\r\n\r\n")
+            while not ended.wait(0.02):
+                try:
+                    client.sendall(b"\0")
+                except OSError:
+                    return
+
+    def serve() -> None:
+        while not ended.is_set():
+            try:
+                threading.Thread(target=drip, args=(server.accept()[0],), daemon=True).start()
+            except TimeoutError:
+                continue
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.05)
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/clip.mp4"
+        ended.set()
+        thread.join()
+
+
+def test_a_dripping_stream_is_given_up(dripping: str) -> None:
+    with pytest.raises(InputError, match=r"got no picture within 0.5 s\. Check the address"):
+        NetworkStream(dripping, on_event=print, open_timeout_s=0.5)
+
+
+def test_dripping_sound_is_left_out(dripping: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sound, "OPEN_TIMEOUT_S", 0.5)
+    events: list[str] = []
+    with av.open(str(tmp_path / "out.mp4"), "w") as container:
+        assert sound.open_sound(dripping, container, ".mp4", events.append) is None
+    assert len(events) == 1
+    assert events[0].startswith("no sound: cannot read http://127.0.0.1")
+
+
+def test_a_dripping_download_is_given_up(dripping: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "_TIMEOUT_S", 0.3)
+    entry = Entry("net", "a network", "MIT", url=dripping, sha256="0" * 64, bytes=9000)
+    began = time.monotonic()
+    with pytest.raises(ModelError, match=r"only 0\.0 MB within 0 s"):
+        download.download(entry, tmp_path / "net.onnx", lambda event: None)
+    assert time.monotonic() - began < 3
+    assert list(tmp_path.iterdir()) == []
