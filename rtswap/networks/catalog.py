@@ -33,6 +33,7 @@ class Entry:
     """Where ``asset`` lies."""
     url: str = ""
     sha256: str = ""
+    """Of the ONNX file. Without an asset it is required: the cache is not trusted."""
     bytes: int = 0
     version: int = 1
     aliases: Sequence[str] = ()
@@ -52,8 +53,10 @@ class Entry:
             raise ModelError("invalid name in the model catalogue", got=repr(self.name))
         if sum(map(bool, (self.converter, self.asset, self.url))) != 1:
             raise ModelError(f"the catalogue entry {self.name} needs exactly one of converter, asset and url")
-        if self.url and not (re.fullmatch(r"[0-9a-f]{64}", self.sha256) and self.bytes > 0):
-            raise ModelError(f"the catalogue entry {self.name} has a url", expected="sha256 and bytes as well")
+        if not self.asset and not re.fullmatch(r"[0-9a-f]{64}", self.sha256):
+            raise ModelError(f"the catalogue entry {self.name} has no asset", expected="sha256 as well")
+        if self.url and self.bytes <= 0:
+            raise ModelError(f"the catalogue entry {self.name} has a url", expected="bytes as well")
 
     @property
     def file_name(self) -> str:

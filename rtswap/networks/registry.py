@@ -1,10 +1,12 @@
-"""Return a verified local file for a model name; convert or download missing and damaged files."""
+"""Return a verified local file for a model name; convert or download missing and damaged files.
+
+The hashes are in the catalogue, not in the cache: a file in the cache is believed only if it has the catalogue's.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import importlib
-import json
 import os
 import tempfile
 from collections.abc import Callable, Mapping
@@ -66,9 +68,8 @@ class Registry:
         if entry.asset:
             return _asset(entry)
         path = self.folder / entry.file_name
-        wanted = entry.sha256 or _recorded_hash(path)
         if path.is_file():
-            if wanted and _file_hash(path) == wanted:
+            if _file_hash(path) == entry.sha256:
                 return path
             self._on_event(
                 f"the cached model {name} is damaged, {'downloading' if entry.url else 'converting'} it again"
@@ -99,12 +100,15 @@ class Registry:
         return Path(self._temporary.name)
 
     def _convert(self, entry: Entry, path: Path) -> None:
-        """Convert the model and store its hash next to it."""
+        """Convert the model. The converter verifies the weights, so a file that differs from the pinned one is used,
+        but never again without being converted anew."""
         self._on_event(f"preparing {entry.title} (once)")
         content: bytes = importlib.import_module(f"rtswap.networks.{entry.converter}").convert(entry.part)
-        record = {"sha256": hashlib.sha256(content).hexdigest(), "licence": entry.licence, "origin": entry.origin}
+        if hashlib.sha256(content).hexdigest() != entry.sha256:
+            self._on_event(
+                f"{entry.title}: this machine converts it to other bytes, so it is converted at every start"
+            )
         _write(path, content)
-        _write(_record_path(path), json.dumps(record, indent=1).encode())
 
     def _download(self, entry: Entry, path: Path) -> None:
         from rtswap.networks.download import download  # takes 50 ms to import and is rarely needed
@@ -130,19 +134,6 @@ def _asset(entry: Entry) -> Path:
             do="Reinstall the package it belongs to.",
         )
     return path
-
-
-def _record_path(path: Path) -> Path:
-    return path.with_suffix(".json")
-
-
-def _recorded_hash(path: Path) -> str:
-    """Return the hash stored when the file was converted; empty if it is missing or unreadable."""
-    try:
-        record = json.loads(_record_path(path).read_text("utf-8"))
-        return str(record["sha256"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
 
 
 def _file_hash(path: Path) -> str:
