@@ -14,6 +14,7 @@ from rtswap.runtime.mapping import LOOKS, PLACES, Assignment, Example, Person, S
 from rtswap.source import load_source
 from rtswap.source.personas import is_persona
 from rtswap.tracking.tracker import HOLD_S
+from rtswap.vision.images import read_photo
 
 MOST_PEOPLE = 16
 """The tracker's limit."""
@@ -113,6 +114,7 @@ def _person(rule: SwapRule, models: FaceModels, on_event: Callable[[str], None])
         detector=models.photo_detector,
         landmarks=models.landmarks,
         on_event=on_event,
+        read=read_photo,
     )
     views = [(found.portrait, found.landmarks), *((one.image, one.landmarks) for one in found.further)]
     return Example(tuple(models.recogniser.embed(image, landmarks) for image, landmarks in views))

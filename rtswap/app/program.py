@@ -43,6 +43,7 @@ from rtswap.runtime.session import Session
 from rtswap.source import load_source
 from rtswap.swappers import swapper_spec
 from rtswap.tracking.tracker import FaceTracker
+from rtswap.vision.images import read_photo
 
 Event = Callable[[str], None]
 ON_GPU = ("tensorrt", "torch-cuda")
@@ -158,6 +159,7 @@ class Program:
             spaces=self.models.spaces,
             face_index=self.config.source.face or None,
             on_event=self.on_event,
+            read=read_photo,
         )
 
     def tracker(self, *, photos: bool = False, everybody: bool = False) -> Tracker:

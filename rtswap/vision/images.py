@@ -24,20 +24,35 @@ PICTURE_SUFFIXES = frozenset(
 )
 MAX_BYTES = 200 * 1024 * 1024
 MAX_PIXELS = 100_000_000
+PHOTO_PIXELS = 40_000_000
+"""Enough of a photo that only gives a face, of which 512 x 512 pixels are used."""
+_REDUCED_JPEG = (
+    cv2.IMREAD_COLOR,
+    cv2.IMREAD_REDUCED_COLOR_2,
+    cv2.IMREAD_REDUCED_COLOR_4,
+    cv2.IMREAD_REDUCED_COLOR_8,
+)
+_JPEG = b"\xff\xd8\xff"
 _KINDS = "a PNG, JPEG, WebP, TIFF, BMP, GIF or AVIF image"
 _FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000")
 """Pillow's names of the formats."""
 
 
-def read_image(path: str | Path) -> Image:
-    """Load an image, (H, W, 3) BGR uint8, upright. Raises InputError if the file is missing, too large, damaged or no
-    image."""
+def read_image(path: str | Path, *, most_pixels: int = MAX_PIXELS) -> Image:
+    """Load an image, (H, W, 3) BGR uint8, upright. One with more than ``most_pixels`` is halved up to three times, a
+    JPEG while it is decoded, which takes a fraction of the memory. Raises InputError if the file is missing, too
+    large, damaged or no image."""
     path = Path(path)
     data = _read_bytes(path)
-    _check_size(path, data)
+    pixels = _checked_pixels(path, data)
+    halvings = next((n for n in range(3) if pixels <= most_pixels * 4**n), 3)
     try:
         with quiet_opencv():
-            image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+            flag = _REDUCED_JPEG[halvings] if data.startswith(_JPEG) else cv2.IMREAD_COLOR
+            image = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
+            if image is not None and flag == cv2.IMREAD_COLOR and halvings:
+                size = (max(1, image.shape[1] >> halvings), max(1, image.shape[0] >> halvings))
+                image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     except cv2.error as error:
         raise InputError(f"cannot decode {path}", got=str(error.err), do="Save it again as PNG or JPEG.") from None
     if image is None:
@@ -51,9 +66,14 @@ def read_image(path: str | Path) -> Image:
     return np.asarray(image, np.uint8)
 
 
+def read_photo(path: str | Path) -> Image:
+    """Load a photo that only gives a face: as ``read_image``, halved until it has at most ``PHOTO_PIXELS``."""
+    return read_image(path, most_pixels=PHOTO_PIXELS)
+
+
 def looks_like_picture(head: bytes) -> bool:
     """True if a file that begins with ``head`` (at least 12 bytes) has a known image format."""
-    if head.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"BM", b"II*\0", b"MM\0*")):
+    if head.startswith((b"\x89PNG\r\n\x1a\n", _JPEG, b"GIF87a", b"GIF89a", b"BM", b"II*\0", b"MM\0*")):
         return True
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return True
@@ -84,7 +104,8 @@ def _read_bytes(path: Path) -> bytes:
         raise InputError(f"cannot read {path}", got=reason, do="Check the path and its permissions.") from None
 
 
-def _check_size(path: Path, data: bytes) -> None:
+def _checked_pixels(path: Path, data: bytes) -> int:
+    """Return the number of pixels by the header, 0 if it does not say. Raises InputError for too many."""
     if not data:
         raise InputError(f"{path} is empty", expected=_KINDS, got="0 bytes", do="Save or download it again.")
     if len(data) > MAX_BYTES:
@@ -97,6 +118,7 @@ def _check_size(path: Path, data: bytes) -> None:
     if got:
         expected = f"at most {MAX_PIXELS // 1_000_000} megapixels"
         raise InputError(f"{path} is too large", expected=expected, got=got, do="Scale it down first.")
+    return width * height
 
 
 def stated_size(data: bytes) -> tuple[int, int] | None:

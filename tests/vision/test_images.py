@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image as Pil
 
 from rtswap.core.errors import InputError
-from rtswap.vision.images import looks_like_picture, read_image, stated_size
+from rtswap.vision.images import looks_like_picture, read_image, read_photo, stated_size
 
 RGB = np.zeros((40, 60, 3), np.uint8)
 RGB[:, :30] = (200, 50, 20)
@@ -127,6 +127,27 @@ def test_twenty_megapixels_load(tmp_path: Path) -> None:
     path = tmp_path / "big.jpg"
     cv2.imwrite(str(path), np.full((4000, 5000, 3), 90, np.uint8))
     assert read_image(path).shape == (4000, 5000, 3)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize(("most", "halvings"), [(64 * 48, 0), (64 * 48 - 1, 1), (64 * 48 // 5, 2), (1, 3)])
+def test_a_large_photo_is_halved_while_it_is_decoded(tmp_path: Path, kind: str, most: int, halvings: int) -> None:
+    """Upright as well."""
+    exif = Pil.Exif()
+    exif[0x112] = 6
+    stored = Pil.new("RGB", (64, 48), (200, 10, 30))
+    stored.paste((20, 100, 30), (0, 0, 32, 48))
+    path = write(tmp_path / "a", encode(stored, format=kind, exif=exif, quality=95))
+    image = read_image(path, most_pixels=most)
+    assert image.shape == (64 >> halvings, 48 >> halvings, 3)
+    assert np.abs(image[1].mean(axis=0) - (30, 100, 20)).max() < 12
+    assert np.abs(image[-2].mean(axis=0) - (30, 10, 200)).max() < 12
+
+
+def test_a_photo_of_a_hundred_megapixels_takes_a_quarter_of_them(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(encode(Pil.new("L", (10_000, 10_000)), format="JPEG"))
+    assert read_photo(path).shape == (5000, 5000, 3)
 
 
 def test_name_with_other_letters(tmp_path: Path) -> None:
