@@ -30,11 +30,12 @@ $(READY): requirements.txt requirements-dev.txt pyproject.toml | $(BIN)/python
 demo: $(READY)
 	$(BIN)/python scripts/demo.py
 
+# The tests run in a namespace without a network, where the kernel lends one.
 test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q
+	$(BIN)/python tests/helpers/offline.py $(BIN)/pytest -q
 
 # Every shipped network as a TensorRT plan, for real; no GPU and no torch is needed for it. Not part of `make test`:
 # nobody without a GPU should have to download TensorRT (97 MB).

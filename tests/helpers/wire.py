@@ -1,4 +1,4 @@
-"""Everything that a program sends off this machine, recorded: ``python tests/wire.py LOG COMMAND ...``.
+"""Everything that a program sends off this machine, recorded: ``python tests/helpers/wire.py LOG COMMAND ...``.
 
 The command runs in a network namespace of its own, in which every address lies behind the loopback device. A raw
 socket there sees each look-up and each connection that is tried, also those of native code; nothing leaves. For each
@@ -29,8 +29,9 @@ _OWN = "198.51.100.1"
 """The address of this machine in the namespace; a documentation address, so nobody's."""
 
 
-def enter() -> None:
-    """Leave the network of this machine for an empty one. Raises OSError where the kernel refuses."""
+def enter(*, routed: bool = True) -> None:
+    """Leave the network of this machine for one with a loopback device alone; ``routed``: every address lies behind
+    it. The user stays the same. Raises OSError where the kernel refuses."""
     libc = ctypes.CDLL(None, use_errno=True)
     user, group = os.getuid(), os.getgid()
     kinds = _NEW_NETWORK if user == 0 else _NEW_NETWORK | _NEW_USER
@@ -38,10 +39,12 @@ def enter() -> None:
         raise OSError(ctypes.get_errno(), "no network namespace")
     if user != 0:
         Path("/proc/self/setgroups").write_text("deny")
-        Path("/proc/self/uid_map").write_text(f"0 {user} 1")
-        Path("/proc/self/gid_map").write_text(f"0 {group} 1")
+        Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
+        Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         fcntl.ioctl(any_socket, _SET_FLAGS, struct.pack("16sh14x", b"lo", _UP))
+        if not routed:
+            return
         fcntl.ioctl(any_socket, _SET_ADDRESS, b"lo:1".ljust(16, b"\0") + _address(_OWN))
         fcntl.ioctl(any_socket, _SET_MASK, b"lo:1".ljust(16, b"\0") + _address("255.255.255.0"))
         fcntl.ioctl(any_socket, _ADD_ROUTE, _default_route())

@@ -13,6 +13,7 @@ import pytest
 from needs import need_namespace
 from people import group
 from processes import run_python
+from wire import REFUSED
 
 from rtswap.networks.registry import cache_folder
 
@@ -65,6 +66,23 @@ def test_sent_packets_are_recorded(tmp_path: Path) -> None:
     )
     lines, _ = recorded(tmp_path, code)
     assert lines == ["tcp 203.0.113.9 443", "udp 203.0.113.53 53 example.org"]
+
+
+def test_the_suite_can_run_without_a_network() -> None:
+    """``make test`` does: only this machine itself is reached."""
+    code = (
+        "import os, socket\n"
+        "with socket.create_server(('127.0.0.1', 0)) as server:\n"
+        "    socket.create_connection(server.getsockname()).close()\n"
+        "try: socket.create_connection(('203.0.113.9', 443), 5)\n"
+        "except OSError as error: print(error.strerror, os.getuid())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(WIRE.with_name("offline.py")), sys.executable, "-c", code],
+        capture_output=True, text=True, timeout=30, check=True,
+    )  # fmt: skip
+    need_namespace(REFUSED if "running with the network" in done.stderr else 0, done.stderr)
+    assert done.stdout == f"Network is unreachable {os.getuid()}\n"
 
 
 def test_loading_the_runtimes_sends_nothing_and_keeps_no_id(tmp_path: Path) -> None:
