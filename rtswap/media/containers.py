@@ -51,4 +51,6 @@ def cause(error: Exception) -> str:
     exit."""
     if isinstance(error, av.error.ExitError):
         return "no answer in time"
+    if isinstance(error, av.error.ProtocolNotFoundError):
+        return "a protocol that the installed PyAV lacks"
     return NAMES_OTHERS if isinstance(error, av.error.ArgumentError) else reason(error)

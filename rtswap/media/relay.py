@@ -17,9 +17,9 @@ import sys
 import av
 import av.container
 
-from rtswap.core.errors import reason
 from rtswap.core.interrupts import ENDING
 from rtswap.core.native_logs import quiet_ffmpeg
+from rtswap.media.containers import cause
 from rtswap.media.tls import through_tee
 
 _AT_ONCE = {"probesize": "32", "analyzeduration": "0"}
@@ -34,7 +34,7 @@ def main() -> int:
     try:
         relay(source, **json.loads(source.readline()))
     except (OSError, ValueError, av.FFmpegError) as error:
-        print(reason(error), file=sys.stderr)
+        print(cause(error), file=sys.stderr)
         return 1
     return 0
 

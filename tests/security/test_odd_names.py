@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -32,38 +33,53 @@ def name(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return found
 
 
-def rtswap(folder: Path, *args: str) -> subprocess.CompletedProcess[bytes]:
-    """With a terminal that takes UTF-8 alone."""
+EACH = """
+import json, sys
+from rtswap.commands.main import main
+for args in json.loads(sys.argv[1]):
+    code = main(args)
+    print(code, end=chr(0), flush=True)
+    print(end=chr(0), flush=True, file=sys.stderr)
+"""
+
+
+def rtswap(folder: Path, commands: Sequence[Sequence[str]]) -> Iterator[tuple[int, str, str]]:
+    """Exit code, stdout and stderr of each command, all in one process, with a terminal that takes UTF-8 alone."""
     environ = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8:strict"}
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "rtswap", *args],
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", EACH, json.dumps(commands)],
         cwd=folder,
         env=environ,
         capture_output=True,
         timeout=60,
         check=False,
     )
+    assert done.returncode == 0, done.stderr.decode()
+    outs, errors = done.stdout.decode().split("\0")[:-1], done.stderr.decode().split("\0")[:-1]
+    assert len(outs) == len(errors) == len(commands)
+    for out, error in zip(outs, errors, strict=True):
+        head, _, code = out.rpartition("\n")
+        yield int(code), head, error
 
 
 def test_every_command_takes_it(tmp_path: Path, name: str) -> None:
     source = ["-s", "persona:vera", "--json"]
-    for args, code in (
+    extract = ["extract", f"{name}.mp4", f"{name}.png", "--out", "faces", "--json"]
+    cases = (
         (["inspect", f"{name}.mp4", "--output", "seen", "--json"], 0),
-        (["extract", f"{name}.mp4", f"{name}.png", "--out", "faces", "--json"], 0),
+        (extract, 0),
         ([*source, "-i", f"{name}.mp4", "-o", f"new {name}.mp4"], 0),
         ([*source, "-i", f"{name}.png", "-o", f"new {name}.png"], 0),
         (["verify", f"new {name}.png", "--json"], 0),
         (["verify", f"absent {name}.png"], 1),
-    ):
-        done = rtswap(tmp_path, *args)
-        told = done.stderr.decode()
-        assert done.returncode == code, (args, told)
+        (extract, 0),
+    )
+    for (args, expected), (code, out, told) in zip(cases, rtswap(tmp_path, [args for args, _ in cases]), strict=True):
+        assert code == expected, (args, told)
         assert "internal error" not in told
         assert "\x1b" not in told
         assert "\u202e" not in told
         if "--json" in args:
-            json.loads(done.stdout.decode())
+            json.loads(out)
     for path in ("seen/report.json", "faces/faces.json"):
         json.loads((tmp_path / path).read_text("utf-8"))
-    again = rtswap(tmp_path, "extract", f"{name}.mp4", f"{name}.png", "--out", "faces", "--json")
-    assert again.returncode == 0, again.stderr.decode()

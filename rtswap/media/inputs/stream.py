@@ -1,4 +1,4 @@
-"""Network stream input (rtsp, rtmp, http, udp, srt, ...) with PyAV: low latency, reconnects when it breaks."""
+"""Network stream input (rtsp, rtmp, http, udp, ...) with PyAV: low latency, reconnects when it breaks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Network stream output: rtmp, rtsp, udp, srt, ..., with low latency."""
+"""Network stream output: rtmp, rtsp, udp, ..., with low latency."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class NetworkOutput:
         self._url, self._fps, self._crf = url, fps, crf
         self._format = FORMATS.get(scheme(url), "")
         if not self._format:
-            known = ", ".join(f"{name}://" for name in FORMATS)
+            known = ", ".join(f"{name}://" for name in FORMATS if name != "srt")  # PyAV's wheels lack it
             raise UsageError(f"cannot stream to {redact(url)}", expected=known, got=f"{scheme(url)}://")
         self._tls = verified(url, tls_ca)
         self._encoder_name = encoder_name(codec)
