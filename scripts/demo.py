@@ -22,7 +22,7 @@ from rtswap.app.networks import open_models
 from rtswap.source.portrait import find_landmarks
 from rtswap.vision.caller import Caller, call, caller_layers, conversation
 
-FPS, SECONDS, PERSONA = 30, 6, "lena"
+FPS, SECONDS, PERSONA = 30, 6, "ada"
 RATE = 48_000
 
 
@@ -83,15 +83,15 @@ def hum() -> list[av.AudioFrame]:
 
 
 def side_by_side(before: Path, after: Path, source: Path, path: Path) -> None:
-    """Write an image of three frames of both clips, with the source photo on the left."""
-    moments = [round(share * FPS * SECONDS) for share in (0.1, 0.45, 0.8)]
+    """Write an image of two frames of both clips, with the source photo on the left."""
+    moments = [round(share * FPS * SECONDS) for share in (0.1, 0.72)]
     rows = []
     for file in (before, after):
         with av.open(str(file)) as opened:
             frames = [f.to_ndarray(format="bgr24") for i, f in enumerate(opened.decode(video=0)) if i in moments]
-        rows.append(np.hstack([cv2.resize(frame[24:564, 330:930], (400, 360), interpolation=cv2.INTER_AREA) for frame in frames]))
-    photo = cv2.resize(cv2.imread(str(source)), (360, 360), interpolation=cv2.INTER_AREA)
-    left = cv2.copyMakeBorder(photo, 180, 180, 0, 0, cv2.BORDER_CONSTANT, value=(24, 24, 24))
+        rows.append(np.hstack([cv2.resize(frame, (640, 360), interpolation=cv2.INTER_AREA) for frame in frames]))
+    photo = cv2.resize(cv2.imread(str(source)), (280, 280), interpolation=cv2.INTER_AREA)
+    left = cv2.copyMakeBorder(photo, 220, 220, 0, 0, cv2.BORDER_CONSTANT, value=(24, 24, 24))
     cv2.imwrite(str(path), np.hstack([left, np.vstack(rows)]))
 
 

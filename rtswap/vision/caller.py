@@ -33,7 +33,7 @@ JAW = 0.55
 """Drop of the chin, in openings of the mouth."""
 EYEBALL = 0.19
 """Radius of an eyeball in inter-ocular distances: 12 of 63 mm."""
-INSIDE, TONGUE, TEETH = (20, 16, 34), (66, 62, 116), (158, 178, 190)
+INSIDE, TONGUE, TEETH = (20, 16, 34), (66, 62, 116), (142, 160, 170)
 """Colours inside the mouth, BGR."""
 
 
@@ -73,7 +73,7 @@ def conversation(t: float) -> Motion:
     syllable = np.sin(np.pi * 3.3 * t + 0.8 * np.sin(2.1 * t)) ** 2
     blink = np.exp(-(((((t + 1.3) % 2.7) - 1.35) / 0.075) ** 2))
     return Motion(
-        yaw=0.14 * float(np.sin(0.9 * t + 0.3)) + 0.04 * float(np.sin(2.3 * t)),
+        yaw=0.12 * float(np.sin(0.9 * t + 0.3)) + 0.035 * float(np.sin(2.3 * t)),
         pitch=0.045 * float(np.sin(1.7 * t + 1.0)) + 0.02 * float(np.sin(3.9 * t)) * phrase,
         roll=0.04 * float(np.sin(0.7 * t + 2.0)) + 0.015 * float(np.sin(1.9 * t)),
         opening=0.17 * phrase * float(syllable) * (0.62 + 0.38 * float(np.sin(2.7 * t + 1.0))),
@@ -131,7 +131,8 @@ class Caller:
         inside = rasterize(
             points - np.array([x1, y1, 0], np.float32), self._values, self._triangles, (x2 - x1, y2 - y1)
         )
-        inside = cv2.medianBlur(inside, 3)  # without the single pixels that miss their triangle where the mesh folds
+        # without the single pixels that miss their triangle where the mesh folds, and without stairs there
+        inside = cv2.blur(cv2.medianBlur(inside, 3), (3, 3))
         region[:] = np.where(inside[..., 2:] > 0.999, inside[..., :2] * np.float32(self.size), region)
         for eye in (LEFT_EYE, RIGHT_EYE):
             self._look(lookup, mesh[eye, :2], self._mesh[eye, :2], motion)
@@ -221,9 +222,9 @@ def mouth_inside(across: Field, down: Field, opening: float) -> Field:
     lips, in mouth widths; ``opening``: height of the mouth in them."""
     aside = 2 * np.abs(across)
     gap = np.min([np.abs(aside - meet) for meet in _EDGES], axis=0)
-    edge = 0.085 - 0.05 * aside**2 - 0.02 * np.exp(-((gap / 0.03) ** 2))
+    edge = 0.085 - 0.05 * aside**2 - 0.008 * np.exp(-((gap / 0.03) ** 2))
     tooth = _smooth((edge - down) / 0.025) * (1 - _smooth((aside - 0.45) / 0.35))
-    rounded = 1 - 0.16 * np.exp(-((gap / 0.016) ** 2)) - 0.3 * aside
+    rounded = 1 - 0.1 * np.exp(-((gap / 0.016) ** 2)) - 0.3 * aside
     tongue = _smooth((down - 0.55 * opening) / (0.5 * opening)) * (1 - _smooth((aside - 0.25) / 0.5))
     colour = np.array(INSIDE, np.float32) + 0.75 * tongue[..., None] * (np.array(TONGUE, np.float32) - INSIDE)
     teeth = np.array(TEETH, np.float32) * rounded[..., None]

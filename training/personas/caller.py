@@ -23,10 +23,11 @@ from numpy.typing import NDArray
 
 from rtswap.app.config import Config
 from rtswap.app.networks import FaceModels, open_models
-from rtswap.core.types import Image
+from rtswap.core.types import Image, Points
 from rtswap.networks.dlib_identity import DlibEmbedder
 from rtswap.source.portrait import find_landmarks
-from training.personas.compose import Field, Recipe, blend
+from rtswap.vision.topology import LEFT_EYE, LIPS_OUTER, OVAL, RIGHT_EYE
+from training.personas.compose import Field, Recipe, blend, grown
 from training.personas.faces import Face, Faces, placed
 from training.personas.search import SAME
 from training.pictures import read_picture
@@ -35,6 +36,9 @@ RECIPE = Path(__file__).with_name("caller.json")
 SIDE = 1024
 SIZE = 1280, 720
 QUALITY = 90
+DULL = 0.35
+"""Share of it that stays."""
+BELOW_NOSE, LINE = [97, 94, 326, 164], 13
 LICENCE = "MIT"
 MADE = (
     "training/personas/caller.py: parts of six pictures of people who do not exist (faker-js, CC0); dlib's network "
@@ -84,7 +88,7 @@ def main() -> None:
     if not isinstance(embedder, DlibEmbedder):
         parser.error("the judge is missing: pip install 'rtswap[identity]'")
     portraits = Portraits(arguments.portraits, arguments.faces, eyes, recipe.head)
-    picture = np.clip(blend(recipe, portraits)[0], 0, 255).astype(np.uint8)
+    picture = np.clip(matt(*blend(recipe, portraits)), 0, 255).astype(np.uint8)
     opacity, colours = cut_out(picture, np.array(plan["body"], np.int32))
     person, matte = framed(colours, opacity, plan["frame"])
     room = out_of_focus(without_person(portraits.picture(plan["room"]["of"]), plan["room"]))
@@ -113,6 +117,28 @@ def judged(
             away[name] = round(float(np.linalg.norm(embedder.raw(picture, found[0].keypoints) - own)), 3)
     nearest = min(away, key=lambda name: away[name])
     return {"nearest_portrait": away[nearest], "nearest_name": nearest, "nearest_parent": min(away[name] for name in recipe.parents)}
+
+
+def matt(picture: Field, points: Points) -> Field:
+    """``picture`` (S, S, 3) with less gloss on the face, and without the dark line below the tip of the nose.
+
+    Where a channel is above what is around, it is that times 1 + ``DULL`` of the rest. The line, thinner than
+    ``LINE``, is closed. ``points``: (468, 2) px.
+    """
+    width = float(np.ptp(points[:, 0]))
+    face = np.zeros(picture.shape[:2], np.float32)
+    cv2.fillPoly(face, [np.round(points[OVAL]).astype(np.int32)], 1.0)
+    weight = cv2.GaussianBlur(face, (0, 0), 0.15 * width)[..., None] + np.float32(1e-3)
+    around = cv2.GaussianBlur((picture + 8) * face[..., None], (0, 0), 0.15 * width) / weight
+    for ring in (LEFT_EYE, RIGHT_EYE, LIPS_OUTER):
+        cv2.fillPoly(face, [cv2.convexHull(np.round(grown(points[ring], 1.25)).astype(np.int32))], 0.0)
+    over = np.maximum(cv2.GaussianBlur(picture + 8, (0, 0), 0.008 * width) / np.maximum(around, 8) - 1, 0)
+    change = over * cv2.GaussianBlur(face, (0, 0), 0.02 * width)[..., None]
+    dull = picture * (1 + DULL * change) / (1 + change)
+    nose = np.zeros_like(face)
+    cv2.fillPoly(nose, [np.round(points[BELOW_NOSE]).astype(np.int32)], 1.0)
+    nose = cv2.GaussianBlur(cv2.dilate(nose, _disc(9)), (0, 0), 2.0)[..., None]
+    return np.asarray(dull + nose * (cv2.morphologyEx(dull, cv2.MORPH_CLOSE, _disc(LINE)) - dull), np.float32)
 
 
 def cut_out(picture: Image, body: NDArray[np.int32]) -> tuple[Field, Field]:
