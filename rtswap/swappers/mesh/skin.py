@@ -39,15 +39,15 @@ from rtswap.vision.raster import rasterize
 from rtswap.vision.resample import blurred, looked_up, resized
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
 
-DARK, BRIGHT, HUE = 0.2, 0.35, 0.13
+DARK, BRIGHT, HUE = 0.25, 0.5, 0.13
 """Differences in log colour from the smooth continuation of skin at which a place is as likely hair as skin: darker,
 brighter, of another hue."""
-EDGE = 0.3
+EDGE = 0.36
 """Inter-ocular distances from the oval within which colour alone may remove what touches the outside."""
-NEAR, NEAR_EYES = 9.0, 2.5
+NEAR, NEAR_EYES = 9.0, (6.0, 2.5)
 """Coarse texels from what the network sees within which colour may remove more: strands, and shadows of hair; around
-the eyes, shadows of rims."""
-ROUGH = (0.6, 1.7)
+the eyes, without glasses and with them."""
+ROUGH = (0.55, 1.6)
 """Unlikeness that a tenth of the plain skin may exceed, and the most by which wrinkles and hard light widen the
 tolerances."""
 WIDER = 4.0
@@ -80,7 +80,7 @@ BRIDGE = [168, 6]
 """Points of the nose between the eyes, where glasses sit."""
 RIMS_REACH = 22.0
 """How far from the eyes rims can lie, in coarse texels."""
-RIM, RIM_DARKER, LASHES = 11, 9.0, 3.0
+RIM, RIM_DARKER, LASHES = 7, 9.0, 3.0
 """Largest width of a rim in coarse texels; how much darker it is than its surroundings (36 is half as light); and
 texels around the eyes in which dark lines are lashes."""
 OPEN, SHUT, SURE = 0.35, 0.6, 0.9
@@ -124,14 +124,17 @@ def _skin(image: Image, hidden: Field, facing: Field) -> Field:
     face *= inwards() > EDGE
     for _ in range(ROUNDS):
         plain = _plain(face)
-        unlike = _unlike(fine, _fine(smooth_skin(logs, plain)))
+        kinds = _unlike(fine, _fine(smooth_skin(logs, plain)))
+        unlike = kinds.max(2)
         rough = np.percentile(unlike[_fine(plain) > 0.5], 90) if plain.any() else 0
-        unlike /= np.float32(np.clip(rough / ROUGH[0], 1, ROUGH[1]))
+        wider = np.float32(np.clip(rough / ROUGH[0], 1, ROUGH[1]))
+        kinds, unlike = kinds / wider, unlike / wider
         lean = np.clip(unlike - 1, -1, np.where(eyes, 0, 1)) * (seen < SURE)
         covered = ramp(seen + np.float32(LEAN) * lean, OPEN, SHUT)
-        one_sided = unlike - _nearby(unlike + 9 * covered)[:, ::-1]
-        own = kept * (1 - both * ramp(np.asarray(one_sided, np.float32), *ONE_SIDED))
-        covered = np.maximum(covered, _connected(unlike, covered, own))
+        other = _nearby(kinds + 9 * covered[..., None])[:, ::-1]
+        one_sided = both * ramp((kinds - other).max(2), *ONE_SIDED)
+        reach = np.where(eyes & (one_sided < 0.5), NEAR_EYES[_on_the_nose(hidden)], NEAR)
+        covered = np.maximum(covered, _connected(unlike * (1 - kept * (1 - one_sided)), covered, reach))
         face = np.asarray(resized(1 - covered, (COARSE, COARSE), cv2.INTER_AREA), np.float32)
     grown = cv2.dilate(covered, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7)))
     return 1 - blurred(np.asarray(grown, np.float32), 0.8)
@@ -145,11 +148,12 @@ def _plain(face: Field) -> Field:
 
 
 def _unlike(logs: Field, skin: Field) -> Field:
-    """How far log colours (H, W, 3) are from skin's, 1 = as likely hair as skin, (H, W)."""
+    """How far log colours (H, W, 3) are from skin's: darker, brighter, of another hue, 1 = as likely hair as skin,
+    (H, W, 3)."""
     apart = logs - skin
     light = apart.mean(2)
     hue = np.linalg.norm(apart - light[..., None], axis=2)
-    return np.asarray(np.maximum(np.maximum(-light / DARK, light / BRIGHT), hue / HUE), np.float32)
+    return np.asarray(cv2.merge([-light / DARK, light / BRIGHT, hue / HUE]), np.float32)
 
 
 def _nearby(field: Field) -> Field:
@@ -157,18 +161,17 @@ def _nearby(field: Field) -> Field:
     return np.asarray(cv2.dilate(field, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (CONFUSED, CONFUSED))))
 
 
-def _connected(unlike: Field, covered: Field, kept: Field) -> Field:
-    """1 where colours are unlike skin's and hang together with what is covered or outside, (256, 256)."""
+def _connected(unlike: Field, covered: Field, reach: Field) -> Field:
+    """1 where colours are unlike skin's and hang together with what is covered or outside, (256, 256). ``reach``:
+    coarse texels from what is covered up to which that is asked."""
     away = cv2.distanceTransform((covered < 0.5).astype(np.uint8), cv2.DIST_L2, 5) * np.float32(COARSE / FINE)
-    eyes = _fine(_around_eyes()) > 0
-    near = away < np.where(eyes, NEAR_EYES, NEAR)
-    may = np.maximum(near.astype(np.float32), _fine(1 - ramp(inwards(), EDGE / 2, EDGE))) * (1 - kept)
-    beside = 1 + np.float32(STRICTER) * (1 - ramp(np.asarray(away, np.float32), 2.0, 4.0)) * ~eyes
-    odd = ramp(unlike * may * beside, 0.6, 1.0)
-    outside = _fine(inwards()) < 0
-    _, labels = cv2.connectedComponents(((odd > 0) | (covered > 0.5) | outside).astype(np.uint8), connectivity=8)
+    may = np.maximum(away < reach, _fine(1 - ramp(inwards(), 0.6 * EDGE, EDGE)))
+    stricter = 1 + np.float32(STRICTER) * (1 - ramp(away, 2.0, 4.0)) * (_fine(_around_eyes()) == 0)
+    odd = ramp(unlike * may * stricter, 0.6, 1.0)
+    sure = (covered > 0.5) | (_fine(inwards()) < 0)
+    _, labels = cv2.connectedComponents(((odd > 0) | sure).astype(np.uint8), connectivity=8)
     found = np.zeros(int(labels.max()) + 1, bool)
-    found[np.unique(labels[(covered > 0.5) | outside])] = True
+    found[np.unique(labels[sure])] = True
     return np.asarray(odd * found[labels], np.float32)
 
 
@@ -209,8 +212,8 @@ def _kept() -> Field:
     where = coarse_positions()
     x, y = np.abs(where[..., 0]), where[..., 1]
     beard = (((x < 0.7) & (y > 0.5)) | ((x < 0.5) & (y > 0.3))) & (inwards() > -0.1)
-    features = np.maximum(rings_mask((*_eyes_and_brows(), LIPS_OUTER), 2.0), beard.astype(np.float32))
-    return blurred(np.asarray(features, np.float32), COARSE / 100)
+    features = np.maximum(rings_mask((*_eyes_and_brows(), LIPS_OUTER), 1.0), beard.astype(np.float32))
+    return blurred(np.asarray(features, np.float32), 1.0)
 
 
 def _eyes_and_brows() -> tuple[list[int], ...]:
@@ -220,7 +223,7 @@ def _eyes_and_brows() -> tuple[list[int], ...]:
 @cache
 def _around_eyes() -> Field:
     """1 where lenses would be, (128, 128): skin is darker there, and uneven."""
-    return rings_mask((LEFT_EYE, RIGHT_EYE), LENS_REACH)
+    return rings_mask((LEFT_EYE, RIGHT_EYE), LENS_REACH) * (inwards() > EDGE / 2)
 
 
 def _dark_lenses(tints: Image) -> bool:
@@ -247,7 +250,7 @@ def _rims(tints: Image, covered: Field) -> Field:
 
     ``covered`` (128, 128): where the network sees an occlusion. Glasses cover the bridge of the nose.
     """
-    if max(covered[round(float(y)), round(float(x))] for x, y in coarse_points()[BRIDGE, :2]) < 0.5:
+    if not _on_the_nose(covered):
         return np.zeros((COARSE, COARSE), np.float32)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (RIM, RIM))
     lines = cv2.morphologyEx(np.ascontiguousarray(tints[..., 0]), cv2.MORPH_BLACKHAT, disc) > RIM_DARKER
@@ -258,6 +261,11 @@ def _rims(tints: Image, covered: Field) -> Field:
     hang_together[np.unique(labels[seeds])] = True
     rims = (lines | seeds) & hang_together[labels]
     return blurred(np.asarray(cv2.dilate(rims.astype(np.uint8), np.ones((3, 3), np.uint8)), np.float32), 0.8)
+
+
+def _on_the_nose(covered: Field) -> bool:
+    """True if something covers the bridge of the nose: glasses."""
+    return max(float(covered[round(float(y)), round(float(x))]) for x, y in coarse_points()[BRIDGE, :2]) > 0.5
 
 
 @cache

@@ -1,7 +1,7 @@
 """Continue the colour of skin over the complete chart, smoothly, from the places where it is known.
 
-Two terms in log colour: a robust fit of second-order harmonics of the normals (skin and shading as a whole), and what
-it leaves over, continued outwards from where it is known by pull-push (Gortler et al., The Lumigraph, 1996).
+Two terms in log colour: a robust fit of the shading by second-order harmonics of the normals, in the median hue, and
+what it leaves over, continued outwards from where it is known by pull-push (Gortler et al., The Lumigraph, 1996).
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from rtswap.swappers.mesh.uv_chart import Field
 
 LEAST = 60.0
 """Texels of known skin that the fit needs; with fewer only the leftover term is used."""
+HUE = 0.06
+"""Distance in log colour by which its hue may differ from the face's: cheeks are redder than a forehead."""
 COARSEST = 2
 """Side of the coarsest level of the pyramid."""
 FAINT = 1e-4
@@ -22,13 +24,16 @@ FAINT = 1e-4
 def smooth_skin(logs: Field, known: Field) -> Field:
     """Smooth log colour (H, W, 3) everywhere, equal to ``logs`` (128, 128, 3) on average where ``known`` (128, 128) is
     1."""
+    inside = known > 0.5
     fit = np.zeros_like(logs)
-    if known.sum() > LEAST:
+    if inside.sum() > LEAST:
         basis, _ = harmonics()
-        fit = basis @ fitted(basis[known > 0.5], logs[known > 0.5])
-        limits = np.percentile(fit[known > 0.5], (2, 98), axis=0).astype(np.float32)
-        fit = np.clip(fit, *limits)  # no glare beyond what is known
-    return np.asarray(fit + spread(averaged(logs - fit, known), known), np.float32)
+        light = basis @ fitted(basis[inside], logs[inside].mean(1, keepdims=True))
+        light = np.clip(light, *np.percentile(light[inside], (2, 98)))  # no glare beyond what is known
+        fit = light + np.median(logs[inside] - logs[inside].mean(1, keepdims=True), axis=0)
+    left = averaged(np.asarray(logs - fit, np.float32), known)
+    shade = left.mean(2, keepdims=True)
+    return np.asarray(fit + spread(shade + np.clip(left - shade, -HUE, HUE), known), np.float32)
 
 
 def averaged(values: Field, known: Field, sigma: float = 2.0) -> Field:
