@@ -1,9 +1,9 @@
 """Fill what a photo hides: the texture covers the complete face, whatever hair, hats, hands or glasses lie over it.
 
-A hidden place is taken from the mirrored half where that is seen, in the light of its own side. Where neither half is
-seen, the colour is the smooth continuation of the person's skin, with the grain of the person's skin. Light, on either
-side, is matched by the smooth log ratio of both halves. Eyes, brows and lips that neither half shows cannot be known:
-the mask leaves them out, so that the target's own remain.
+A hidden place is taken from the mirrored half where that is seen, in the light of its own side: multiplied by the
+smooth ratio of both halves. Where neither is seen, the colour is the smooth continuation of the person's skin, with
+the person's grain. Eyes, brows and lips that neither half shows cannot be known: the mask leaves them out, so that
+the target's own remain.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class FilledView(NamedTuple):
 
 def filled(view: PhotoView) -> FilledView:
     """Fill what is hidden, or seen too obliquely, or without detail."""
-    face = view.face / np.float32(255)
+    face = np.asarray(view.face / np.float32(255), np.float32)
     seen = _own_share(view)
     own = np.minimum(face, _enlarged(seen, FINE))
     coarse = np.asarray(resized(own, (COARSE, COARSE), cv2.INTER_AREA), np.float32)
@@ -70,7 +70,7 @@ def filled(view: PhotoView) -> FilledView:
     logs = np.log(view.image + np.float32(OFFSET))
     small = np.log(np.asarray(resized(view.image, (COARSE, COARSE), cv2.INTER_AREA), np.float32) + OFFSET)
     smooth = smooth_skin(small, _plain(coarse, AWAY))
-    small, logs = (_evened(one, _enlarged(smooth, len(one)), coarse) for one in (small, logs))
+    small, logs = (_evened(one, _enlarged(smooth, len(one)), view.coarse_face) for one in (small, logs))
     smooth = _with_features(smooth, small, coarse)
     grain = _grain(logs, _plain(coarse))
     from_mirror = logs[:, ::-1] + _enlarged(_light_ratio(small, coarse, view.worth), SIZE)
@@ -96,11 +96,10 @@ def _plain(own: Field, away: float = 1.0) -> Field:
     return np.asarray((clear > 0.9) & (features() < 0.1) & (inwards() > 0), np.float32)
 
 
-def _evened(logs: Field, smooth: Field, own: Field) -> Field:
+def _evened(logs: Field, smooth: Field, face: Mask) -> Field:
     """Log colours (H, H, 3) kept close to smooth skin beside holes, where hair casts shadows and single hairs darken
     the skin. Features are left as they are."""
-    inside = np.pad((own > 0.5)[1:-1, 1:-1].astype(np.uint8), 1)
-    away = cv2.distanceTransform(inside, cv2.DIST_L2, 5)
+    away = np.asarray(cv2.distanceTransform((face > 127).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
     free = np.maximum(ramp(away, *BAND), features())
     limit = _enlarged(np.asarray(CLOSE + FAR * free**2, np.float32), len(logs))[..., None]
     return np.asarray(smooth + np.clip(logs - smooth, -limit, limit), np.float32)
@@ -147,8 +146,8 @@ def _mask(face: Field, mirror: Field) -> Mask:
     known = np.asarray(np.maximum(face, mirror), np.float32)
     mask = np.maximum(face, ramp(inwards(), -0.12, -0.06))
     for area in _features():
-        hidden = 1 - float((known * area).sum() / area.sum())
-        mask = np.minimum(mask, 1 - area * ramp(np.float32(hidden), *HIDDEN))
+        hidden = np.asarray(1 - (known * area).sum() / area.sum(), np.float32)
+        mask = np.minimum(mask, 1 - area * ramp(hidden, *HIDDEN))
     return np.asarray(np.round(255 * mask), np.uint8)
 
 

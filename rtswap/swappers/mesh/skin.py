@@ -2,8 +2,8 @@
 background.
 
 Two kinds of evidence. The occlusion network sees what covers a face, as it does in frames, coarsely. Colour sees fine
-strands and edges: skin is compared with its own smooth continuation (``smooth_skin``), and what is darker, brighter or
-of another hue, and hangs together with something that the network saw or that lies outside the face, is no skin.
+strands and edges: skin is compared with its own smooth continuation (``smooth_skin``), and what is darker, brighter
+or of another hue, and hangs together with something that the network saw or that lies outside the face, is no skin.
 Wrinkles, moles and shadows in the midst of a face hang together with nothing and stay; so do eyes, brows, lips and
 beards, which colour never removes. Dark lenses are removed with the complete area around the eyes. Where the network
 sees glasses, thin dark lines connected to its mask are their rims.
@@ -39,7 +39,7 @@ from rtswap.vision.raster import rasterize
 from rtswap.vision.resample import blurred, looked_up, resized
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
 
-DARK, BRIGHT, HUE = 0.25, 0.5, 0.13
+DARK, BRIGHT, HUE = 0.22, 0.42, 0.11
 """Differences in log colour from the smooth continuation of skin at which a place is as likely hair as skin: darker,
 brighter, of another hue."""
 EDGE = 0.36
@@ -47,13 +47,14 @@ EDGE = 0.36
 NEAR, NEAR_EYES = 9.0, (6.0, 2.5)
 """Coarse texels from what the network sees within which colour may remove more: strands, and shadows of hair; around
 the eyes, without glasses and with them."""
-ROUGH = (0.55, 1.6)
+ROUGH = (0.6, 1.4)
 """Unlikeness that a tenth of the plain skin may exceed, and the most by which wrinkles and hard light widen the
 tolerances."""
 WIDER = 4.0
 """Coarse texels from removed places within which skin is no evidence of its own smooth colour."""
-OBLIQUE = (0.15, 0.4)
-"""How squarely a feature must be seen to be protected: at the far side of a turned head the background lies there."""
+OBLIQUE = (0.2, 0.45)
+"""How much less squarely than its mirrored counterpart a feature may be seen to be protected: at the far side of a
+turned head the background lies there."""
 ONE_SIDED, CONFUSED = (0.6, 1.2), 15
 """How much more unlike skin a feature may look than its mirrored counterpart before it counts as hair over it; fine
 texels by which the counterpart may be displaced."""
@@ -103,19 +104,16 @@ def face_mask(portrait: Image, landmarks: Points, occlusion_model: OcclusionMode
     hidden = np.zeros((COARSE, COARSE), np.float32)
     if occlusion_model is not None:
         hidden = _hidden(portrait, landmarks, occlusion_model)
-    if _dark_lenses(tints):
-        hidden = np.maximum(hidden, _glasses(tints))
-    else:
-        hidden = np.maximum(hidden, _rims(tints, hidden))
-    return np.asarray(np.round(255 * _skin(image, hidden, facing)), np.uint8)
+    glasses = _glasses(tints) if _dark_lenses(tints) else _rims(tints, hidden)
+    return np.asarray(np.round(255 * _skin(image, np.maximum(hidden, glasses), facing)), np.uint8)
 
 
 def _skin(image: Image, hidden: Field, facing: Field) -> Field:
     """1 where the chart's ``image`` shows the face, (256, 256). ``hidden`` (128, 128): probability that it does
     not. ``facing`` (128, 128): how squarely a place was seen."""
-    kept = _fine(_kept() * ramp(facing, *OBLIQUE))
-    eyes = _fine(_around_eyes()) > 0
-    both = _fine(ramp(np.asarray(np.minimum(facing, facing[:, ::-1]), np.float32), *OBLIQUE))
+    kept = _fine(_kept() * (1 - ramp(facing[:, ::-1] - facing, *OBLIQUE)))
+    eyes, inner = _fine(_around_eyes()) > 0, _fine(inwards()) > EDGE
+    both = _fine(1 - ramp(np.abs(facing[:, ::-1] - facing), *OBLIQUE))
     logs = np.log(np.asarray(resized(image, (COARSE, COARSE), cv2.INTER_AREA), np.float32) + OFFSET)
     fine = np.asarray(blurred(resized(image, (FINE, FINE), cv2.INTER_AREA), 0.7), np.float32)
     fine = np.log(fine + OFFSET)
@@ -133,7 +131,8 @@ def _skin(image: Image, hidden: Field, facing: Field) -> Field:
         covered = ramp(seen + np.float32(LEAN) * lean, OPEN, SHUT)
         other = _nearby(kinds + 9 * covered[..., None])[:, ::-1]
         one_sided = both * ramp((kinds - other).max(2), *ONE_SIDED)
-        reach = np.where(eyes & (one_sided < 0.5), NEAR_EYES[_on_the_nose(hidden)], NEAR)
+        near_eyes = NEAR_EYES[_on_the_nose(hidden)]
+        reach = np.where((eyes | (near_eyes < NEAR_EYES[0]) & inner) & (one_sided < 0.5), near_eyes, NEAR)
         covered = np.maximum(covered, _connected(unlike * (1 - kept * (1 - one_sided)), covered, reach))
         face = np.asarray(resized(1 - covered, (COARSE, COARSE), cv2.INTER_AREA), np.float32)
     grown = cv2.dilate(covered, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7)))
@@ -212,7 +211,8 @@ def _kept() -> Field:
     where = coarse_positions()
     x, y = np.abs(where[..., 0]), where[..., 1]
     beard = (((x < 0.7) & (y > 0.5)) | ((x < 0.5) & (y > 0.3))) & (inwards() > -0.1)
-    features = np.maximum(rings_mask((*_eyes_and_brows(), LIPS_OUTER), 1.0), beard.astype(np.float32))
+    nose = (x < 0.2) & (y > -0.1) & (y < 0.45)
+    features = np.maximum(rings_mask((*_eyes_and_brows(), LIPS_OUTER), 1.0), (beard | nose).astype(np.float32))
     return blurred(np.asarray(features, np.float32), 1.0)
 
 

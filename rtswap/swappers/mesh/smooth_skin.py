@@ -22,8 +22,8 @@ FAINT = 1e-4
 
 
 def smooth_skin(logs: Field, known: Field) -> Field:
-    """Smooth log colour (H, W, 3) everywhere, equal to ``logs`` (128, 128, 3) on average where ``known`` (128, 128) is
-    1."""
+    """Smooth log colour (H, W, 3) everywhere, equal on average to ``logs`` (128, 128, 3) where ``known`` (128, 128)
+    is 1."""
     inside = known > 0.5
     fit = np.zeros_like(logs)
     if inside.sum() > LEAST:

@@ -1,7 +1,8 @@
 """The source's unwrapped skin: one texture over the canonical face, computed once from the photos.
 
 The chart is the canonical mesh, unrolled from a cylinder about the head's vertical axis (``to_chart``). Each place
-comes from the photo that shows it most squarely; what no photo shows is filled in (``fill``). A skirt of triangles outside the face oval keeps maps smooth where the hull ends.
+comes from the photo that shows it most squarely; what no photo shows is filled in (``fill``). A skirt of triangles
+outside the face oval keeps maps smooth where the hull ends.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from rtswap.swappers.mesh.delight import remove_lighting
 from rtswap.swappers.mesh.fill import filled
 from rtswap.swappers.mesh.multi_view import PhotoView, merged
 from rtswap.swappers.mesh.skin import face_mask
-from rtswap.swappers.mesh.uv_chart import COARSE, FINE, SIZE, SKIRT, chart, skirted, to_chart
+from rtswap.swappers.mesh.uv_chart import COARSE, FINE, SIZE, SKIRT, chart, inwards, skirted, to_chart
 from rtswap.vision.resample import blurred, resized
 
 __all__ = ["SIZE", "SKIRT", "Texture", "chart", "skirted"]
@@ -80,6 +81,13 @@ class Texture:
             full = without_coloured_light(full, face)
         return cls.of(full, face if skin else np.full((COARSE, COARSE), 255, np.uint8), shown)
 
+    @property
+    def shares(self) -> tuple[float, float]:
+        """Shares 0..1 of the face that were filled in, and that are unknown."""
+        inside = inwards() > 0
+        known = self.face[inside] / 255
+        return float((known - np.minimum(self.shown[inside] / 255, known)).mean()), float(1 - known.mean())
+
     def level_for(self, texels_per_pixel: float) -> int:
         """Index of the sharpest of ``levels`` that does not shimmer at this density. ``texels_per_pixel``: of the
         chart's full size."""
@@ -94,7 +102,5 @@ def _crisp(level: Image) -> Image:
 
 def _view(photo: Portrait, skin: bool, occlusion_model: OcclusionModel | None) -> PhotoView:
     image, seen = to_chart(photo.image, photo.landmarks)
-    face = (
-        face_mask(photo.image, photo.landmarks, occlusion_model) if skin else np.full((FINE, FINE), 255, np.uint8)
-    )
+    face = face_mask(photo.image, photo.landmarks, occlusion_model) if skin else np.full((FINE, FINE), 255, np.uint8)
     return PhotoView(image, seen, face)
