@@ -126,7 +126,7 @@ def _skin(image: Image, hidden: Field, facing: Field) -> Field:
         unlike = kinds.max(2)
         rough = np.percentile(unlike[_fine(plain) > 0.5], 90) if plain.any() else 0
         wider = np.float32(np.clip(rough / ROUGH[0], 1, ROUGH[1]))
-        kinds, unlike = kinds / wider, unlike / wider
+        kinds, unlike = np.minimum(kinds / wider, 2), np.minimum(unlike / wider, 2)
         lean = np.clip(unlike - 1, -1, np.where(eyes, 0, 1)) * (seen < SURE)
         covered = ramp(seen + np.float32(LEAN) * lean, OPEN, SHUT)
         other = _nearby(kinds + 9 * covered[..., None])[:, ::-1]

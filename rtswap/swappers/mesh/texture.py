@@ -15,7 +15,6 @@ import numpy as np
 
 from rtswap.core.types import Image, Mask, Points, Portrait
 from rtswap.networks.occlusion import OcclusionModel
-from rtswap.swappers.mesh.coloured_light import without_coloured_light
 from rtswap.swappers.mesh.delight import remove_lighting
 from rtswap.swappers.mesh.fill import filled
 from rtswap.swappers.mesh.multi_view import PhotoView, merged
@@ -62,14 +61,12 @@ class Texture:
         *,
         skin: bool = True,
         delight: bool = False,
-        even: bool = True,
         occlusion_model: OcclusionModel | None = None,
     ) -> Texture:
         """Unwrap the portrait; ``landmarks`` (468, 3) px in it. ``further``: other photos of the person.
 
         ``skin``: leave out hair and background. ``delight``: remove the photo's light (costs identity by 0.01 on
-        average photos, helps hard-lit ones, so off by default). ``even``: remove coloured and glossy spots.
-        ``occlusion_model``: finds hair.
+        average photos, helps hard-lit ones, so off by default). ``occlusion_model``: finds hair.
         """
         views = [_view(Portrait(portrait, landmarks), skin, occlusion_model)]
         views += [_view(one, skin, occlusion_model) for one in further]
@@ -77,8 +74,6 @@ class Texture:
         if delight:
             view = view._replace(image=remove_lighting(view.image, view.seen, view.coarse_face))
         full, face, shown = filled(view)
-        if even:
-            full = without_coloured_light(full, face)
         return cls.of(full, face if skin else np.full((COARSE, COARSE), 255, np.uint8), shown)
 
     @property

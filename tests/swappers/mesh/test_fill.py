@@ -72,9 +72,9 @@ def test_hair_leaves_no_stain(name: str, paint: Painter, gain: float) -> None:
     who = dimmed(person(name), gain)
     after = paint(who.portrait, who.landmarks)
     network = OcclusionModel(Network(who.portrait, after, who))
-    bare = Texture.bake(who.portrait, who.landmarks, even=False)
-    raw = Texture.bake(after, who.landmarks, skin=False, even=False)
-    clean = Texture.bake(after, who.landmarks, even=False, occlusion_model=network)
+    bare = Texture.bake(who.portrait, who.landmarks)
+    raw = Texture.bake(after, who.landmarks, skin=False)
+    clean = Texture.bake(after, who.landmarks, occlusion_model=network)
     truth, stained, cleaned = (low(one.full).astype(int) for one in (bare, raw, clean))
     hidden = (np.abs(stained - truth).max(2) > 40 * gain) & (bare.shown > 250) & (inwards() > 0.08)
     assert hidden.sum() > 60
@@ -95,9 +95,7 @@ def test_what_hides_one_brow_is_filled_from_the_other() -> None:
         cv2.convexHull(np.concatenate([middle + 1.4 * (outline - middle), up]).astype(np.float32))[:, 0],
         1.5,
     )
-    clean = Texture.bake(
-        after, who.landmarks, even=False, occlusion_model=OcclusionModel(Network(who.portrait, after, who))
-    )
+    clean = Texture.bake(after, who.landmarks, occlusion_model=OcclusionModel(Network(who.portrait, after, who)))
     brow = chart().points[LEFT_BROW, :2] * (COARSE / SIZE)
     x, y = np.round(brow).astype(int).T
     assert clean.shown[y, x].mean() < 80
@@ -123,8 +121,8 @@ def test_brows_that_neither_half_shows_are_the_target_s() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_bare_face_stays_as_it_is(name: str) -> None:
     who = person(name)
-    clean = Texture.bake(who.portrait, who.landmarks, even=False)
-    raw = Texture.bake(who.portrait, who.landmarks, skin=False, even=False)
+    clean = Texture.bake(who.portrait, who.landmarks)
+    raw = Texture.bake(who.portrait, who.landmarks, skin=False)
     inner = cv2.resize((inwards() > 0.5).astype(np.uint8), (SIZE, SIZE), interpolation=cv2.INTER_NEAREST) > 0
     assert np.abs(clean.full.astype(int) - raw.full)[inner].max() <= 2
     features = [*LEFT_EYE, *RIGHT_EYE, *LEFT_BROW, *RIGHT_BROW, *LIPS_OUTER]
@@ -139,7 +137,7 @@ def test_freckles_and_moles_stay() -> None:
     spots = cheeks[rng.integers(0, 6, 40)] + rng.normal(0, 9, (40, 2))
     for x, y in spots:
         cv2.circle(picture, (round(x), round(y)), 2, (60, 80, 120), -1, cv2.LINE_AA)
-    raw, clean = (Texture.bake(picture, who.landmarks, skin=skin, even=False).full for skin in (False, True))
+    raw, clean = (Texture.bake(picture, who.landmarks, skin=skin).full for skin in (False, True))
     inner = cv2.resize((inwards() > 0.5).astype(np.uint8), (SIZE, SIZE), interpolation=cv2.INTER_NEAREST) > 0
     assert np.abs(clean.astype(int) - raw)[inner].max() <= 2
 
