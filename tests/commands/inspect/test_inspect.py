@@ -234,7 +234,7 @@ def test_without_a_clip_the_source_s_photo_is_shown(
 ) -> None:
     """Photo, mask and texture side by side in one picture, and one line of how much was filled."""
     monkeypatch.chdir(tmp_path)
-    assert main(["inspect", "--source", "persona:vera", "-q"]) == 0
+    assert main(["inspect", "--source", "persona:vera"]) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["persona_vera_inspect.png"]
     picture = cv2.imread("persona_vera_inspect.png")
     assert picture.shape[1] > 3 * 512
