@@ -60,6 +60,8 @@ ONE_SIDED, CONFUSED = (0.6, 1.2), 15
 texels by which the counterpart may be displaced."""
 LEAN = 0.35
 """How far colour moves the network's confidence either way."""
+MOST = np.array([2, 5, 5], np.float32)
+"""Bounds of the three kinds of unlikeness: beyond its first, how dark a brow or beard is says nothing."""
 STRICTER = 0.8
 """How much stricter colour is beside what is covered: edges of hair are blurred into the skin."""
 ROUNDS = 3
@@ -126,7 +128,7 @@ def _skin(image: Image, hidden: Field, facing: Field) -> Field:
         unlike = kinds.max(2)
         rough = np.percentile(unlike[_fine(plain) > 0.5], 90) if plain.any() else 0
         wider = np.float32(np.clip(rough / ROUGH[0], 1, ROUGH[1]))
-        kinds, unlike = np.minimum(kinds / wider, 2), np.minimum(unlike / wider, 2)
+        kinds, unlike = np.minimum(kinds / wider, MOST), np.minimum(unlike / wider, 2)
         lean = np.clip(unlike - 1, -1, np.where(eyes, 0, 1)) * (seen < SURE)
         covered = ramp(seen + np.float32(LEAN) * lean, OPEN, SHUT)
         other = _nearby(kinds + 9 * covered[..., None])[:, ::-1]
