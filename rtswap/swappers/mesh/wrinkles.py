@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Image
+from rtswap.swappers.mesh.light import ONE
 from rtswap.vision.geometry import canonical
 from rtswap.vision.resample import blurred, resized
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
@@ -36,8 +37,6 @@ SIGMA = 0.035
 """Face widths: standard deviation of what counts as a wrinkle's surroundings."""
 LEAST, MOST = 0.7, 1.2
 """Limits of the lightness relative to the surroundings: a wrinkle is not black, and gloss is no wrinkle."""
-ONE = 128
-"""The factor 1 in 8 bits."""
 STEP = 4
 """Pixels per node of the grid on which the surroundings are averaged."""
 
