@@ -41,8 +41,12 @@ BRIGHTEST, LIPS_BRIGHTEST = 0.65, 0.2
 """Log lightness above the surroundings which highlights approach: more is gloss."""
 DARKEST, LIPS_DARKEST = 3.0, 0.7
 """Log lightness below the surroundings which shadows approach."""
-SHADE, SHADE_SIGMA = 0.3, 2.5
-"""Log lightness which broad shades on skin approach, and their sigma in coarse texels: more is a cast shadow."""
+SHADE, SHADE_SIGMA, EDGE = 0.3, 4.0, 0.3
+"""Log lightness which broad shades on skin approach, sigma in coarse texels of what counts as broad, and log
+lightness of an edge between shades."""
+EVEN = 0.12
+"""Mean difference in log lightness between the halves of a face in even light: where it is larger, shades are
+reduced in proportion."""
 TINT, LIPS_TINT, OF_TINT = 0.2, 0.4, 0.95
 """Distance in log colour from the surroundings that skin and lips approach: more is coloured light. Share of it that
 is kept."""
@@ -90,9 +94,7 @@ def ratios_of(texture: Image, face: Mask) -> tuple[Image, SourceLight]:
     logs = np.log(texture + np.float32(OFFSET)) - np.log(resized(around, (SIZE, SIZE)) + np.float32(OFFSET))
     light = (logs @ _WEIGHTS)[..., None]
     tint = (logs - light) * np.float32(np.clip(SKIN_TINT / max(np.log(mean[2] / mean[0]), 1e-3), LEAST_TINT, 1))
-    broad = blurred(averaged(light, (COARSE, COARSE)), SHADE_SIGMA)
-    excess = (broad - SHADE * np.tanh(broad / SHADE)) * (1 - kept_areas())
-    light = light - resized(excess, (SIZE, SIZE))[..., None]
+    light = light - resized(_shadows(averaged(light, (COARSE, COARSE)), skin), (SIZE, SIZE))[..., None]
     lips = resized(blurred(rings_mask((LIPS_OUTER,), 2.0), 1.5), (SIZE, SIZE))[..., None]
     hair = np.clip(light / DEEP - 1, 0, 1) * (1 - lips)
     strength = np.maximum(np.linalg.norm(tint, axis=2, keepdims=True), np.float32(1e-6))
@@ -115,6 +117,17 @@ def tones(lighter: float) -> NDArray[np.uint8]:
     )
     shown = above * np.maximum(logs, 0) + below * np.clip(logs, DEEP, 0) + deep * np.minimum(logs - DEEP, 0)
     return np.asarray(np.clip(np.round(ONE * np.exp(shown)), 0, 255), np.uint8)
+
+
+def _shadows(light: Field, skin: Field) -> Field:
+    """What broad shades exceed skin's by (128, 128), in log lightness ``light`` (128, 128): the photo's light. It is
+    compressed along its edges, and more so if the halves of the face differ (Durand and Dorsey, Fast Bilateral
+    Filtering, SIGGRAPH 2002)."""
+    broad = np.asarray(cv2.bilateralFilter(light, -1, EDGE, SHADE_SIGMA), np.float32)
+    both = skin * skin[:, ::-1]
+    uneven = float((np.abs(broad - broad[:, ::-1]) * both).sum()) / max(1.0, float(both.sum()))
+    most = np.float32(SHADE * min(1.0, EVEN / max(uneven, 1e-6)))
+    return np.asarray((broad - most * np.tanh(broad / most)) * (1 - kept_areas()), np.float32)
 
 
 @cache
