@@ -124,7 +124,7 @@ class MeshSwapper:
                 theirs = averaged(target, size)
                 swapped = relight(swapped, theirs, area.astype(np.float32), sigma, self._light, black)
             if placed.wrinkles is not None:
-                deepen(swapped, target, resized(placed.wrinkles, placed.size), SIGMA * placed.face_px)
+                deepen(swapped, target, placed.wrinkles, SIGMA * placed.face_px)
             _keep_openings(swapped, target, placed)
             crop[y1:y2, x1:x2], mask[y1:y2, x1:x2] = swapped, self._mask(placed)
         return SwappedFace(crop, mask)

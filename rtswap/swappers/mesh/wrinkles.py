@@ -37,6 +37,8 @@ SIGMA = 0.035
 """Face widths: standard deviation of what counts as a wrinkle's surroundings."""
 LEAST, MOST = 0.7, 1.2
 """Limits of the lightness relative to the surroundings: a wrinkle is not black, and gloss is no wrinkle."""
+FAINTEST = 0.005
+"""Share below which nothing is added."""
 STEP = 4
 """Pixels per node of the grid on which the surroundings are averaged."""
 
@@ -57,15 +59,25 @@ def shares(others: Field, smile: float) -> Field | None:
 
 
 def deepen(swapped: Image, target: Image, share: Field, sigma: float) -> None:
-    """Add the target's wrinkles to ``swapped`` (H, W, 3), in place. ``target`` (H, W, 3); ``share`` (H, W) 0..1;
-    ``sigma`` in pixels."""
+    """Add the target's wrinkles to ``swapped`` (H, W, 3), in place. ``target`` (H, W, 3); ``share`` (h, w) 0..1 on a
+    grid over both; ``sigma`` in pixels."""
+    height, width = target.shape[:2]
+    size = max(1, width // STEP), max(1, height // STEP)
+    share = resized(share, size)
+    x, y, across, down = cv2.boundingRect(np.asarray(share > FAINTEST, np.uint8))
+    if not across:
+        return
     grey = cv2.cvtColor(target, cv2.COLOR_BGR2GRAY)
-    height, width = grey.shape
-    small = resized(grey, (width // STEP, height // STEP), cv2.INTER_AREA).astype(np.float32)
-    around = resized(np.asarray(blurred(small, sigma / STEP), np.float32), (width, height))
-    factor = np.clip(grey / np.maximum(around, 1), LEAST, MOST) - 1
-    eight = np.asarray(np.round(ONE + ONE * share * factor), np.uint8)
-    cv2.multiply(swapped, cv2.merge([eight] * 3), dst=swapped, scale=1 / ONE)
+    around = blurred(np.asarray(resized(grey, size, cv2.INTER_AREA), np.float32), sigma / STEP)
+    nodes, there = (
+        np.s_[y : y + down, x : x + across],
+        np.s_[STEP * y : STEP * (y + down), STEP * x : STEP * (x + across)],
+    )
+    region = swapped[there]
+    around, share = (resized(np.ascontiguousarray(one[nodes]), region.shape[1::-1]) for one in (around, share))
+    factor = np.clip(cv2.divide(grey[there], around, dtype=cv2.CV_32F), LEAST, MOST)
+    factor = cv2.add(cv2.multiply(share, cv2.subtract(factor, (1.0,)), scale=ONE), (float(ONE),), dtype=cv2.CV_8U)
+    region[:] = cv2.multiply(region, cv2.merge([factor] * 3), scale=1 / ONE)
 
 
 @cache
