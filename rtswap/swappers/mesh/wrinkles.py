@@ -69,14 +69,12 @@ def deepen(swapped: Image, target: Image, share: Field, sigma: float) -> None:
         return
     grey = cv2.cvtColor(target, cv2.COLOR_BGR2GRAY)
     around = blurred(np.asarray(resized(grey, size, cv2.INTER_AREA), np.float32), sigma / STEP)
-    nodes, there = (
-        np.s_[y : y + down, x : x + across],
-        np.s_[STEP * y : STEP * (y + down), STEP * x : STEP * (x + across)],
-    )
+    nodes = slice(y, y + down), slice(x, x + across)
+    there = slice(STEP * y, STEP * (y + down)), slice(STEP * x, STEP * (x + across))
     region = swapped[there]
     around, share = (resized(np.ascontiguousarray(one[nodes]), region.shape[1::-1]) for one in (around, share))
-    factor = np.clip(cv2.divide(grey[there], around, dtype=cv2.CV_32F), LEAST, MOST)
-    factor = cv2.add(cv2.multiply(share, cv2.subtract(factor, (1.0,)), scale=ONE), (float(ONE),), dtype=cv2.CV_8U)
+    ratio = np.clip(cv2.divide(grey[there], around, dtype=cv2.CV_32F), LEAST, MOST)
+    factor = np.round(share * (ratio - 1) * np.float32(ONE) + np.float32(ONE)).astype(np.uint8)
     region[:] = cv2.multiply(region, cv2.merge([factor] * 3), scale=1 / ONE)
 
 

@@ -140,10 +140,10 @@ def test_wrinkles_come_with_raised_brows_only() -> None:
     for time_s, brows in ((0.0, 0.0), (0.5, 0.06), (1.0, 0.06)):
         mesh = acting("dan", brows=brows)
         picture = who.portrait.copy()
-        x, y = (int(round(float(mesh[[151, 9], axis].mean()))) for axis in (0, 1))
+        x, y = (round(float(mesh[[151, 9], axis].mean())) for axis in (0, 1))
         cv2.line(picture, (x - 40, y), (x + 40, y), (40, 60, 90), 3, cv2.LINE_AA)
         swapped, face = swap_face(swapper("ada"), picture, mesh, time_s=time_s)
-        x, y = (int(round(float(face.landmarks[[151, 9], axis].mean()))) for axis in (0, 1))
+        x, y = (round(float(face.landmarks[[151, 9], axis].mean())) for axis in (0, 1))
         light = swapped.crop[:, x - 20 : x + 20].mean((1, 2))
         contrast.append(1 - float(light[y - 1 : y + 2].min() / light[[y - 12, y + 12]].mean()))
     assert contrast[0] < 0.04
