@@ -27,9 +27,10 @@ FINE, COARSE = 0.02, 0.12
 """Sigmas of the two blurs, in face widths."""
 AWAY = 0.03
 """Distance from the seam at which tones are compared, in face widths."""
-AVERAGED = 0.01
+AVERAGED = 0.02
 """Sigma of the blur before tones are compared, in face widths."""
-REPLACED = 128
+TOUCHED = 20
+"""Least value of a mask, of 255, at which a swap shows: the seam is the outer rim."""
 NO_LESS = 0.25
 """Least spread of a photo, in CIELAB units, so that a flat photo does not divide by zero."""
 
@@ -95,11 +96,11 @@ def blotches(result: Spread, source: Spread, target: Spread) -> Spread:
 
 
 def step(before: Image, after: Image, mask: Mask, mesh: Points) -> float:
-    """Return the mean jump of (L / 2, a, b) across the seam of ``after``, less the jump of ``before`` at the same
-    place. ``mask`` (H, W): replaced where at least 128. ``mesh``: the target's landmarks (468, 3) px. NaN without a
+    """Return the mean jump of L / 2, a and b across the seam of ``after``, less the jump of ``before`` at the same
+    place. ``mask`` (H, W): 0 where nothing was replaced. ``mesh``: the target's landmarks (468, 3) px. NaN without a
     seam in the picture. Raises InputError for landmarks that form no face."""
     crop = _Crop.around(mesh)
-    inside = (warped(mask, crop.matrix, (SIDE, SIDE), zero=True) >= REPLACED).astype(np.uint8)
+    inside = (warped(mask, crop.matrix, (SIDE, SIDE), zero=True) >= TOUCHED).astype(np.uint8)
     outer, inner = _sides(inside, AWAY * crop.width)
     if not len(outer):
         return math.nan
@@ -107,7 +108,7 @@ def step(before: Image, after: Image, mask: Mask, mesh: Points) -> float:
     for image in (before, after):
         tone = blurred(crop.lab(image), AVERAGED * crop.width) * np.array([0.5, 1, 1], np.float32)
         apart = tone[_at(inner)] - tone[_at(outer)]
-        jumps.append(float(np.linalg.norm(apart, axis=1).mean()))
+        jumps.append(float(np.abs(apart).mean()))
     return jumps[1] - jumps[0]
 
 
