@@ -8,14 +8,15 @@ import numpy as np
 
 from rtswap.app.networks import FaceModels
 from rtswap.commands.evaluate.clips import Clip, Swap, swapped_face
-from rtswap.commands.evaluate.expression import NAMES, correlation, series
+from rtswap.commands.evaluate.expression import NAMES, correlation, gain, series
 from rtswap.commands.evaluate.landmark_judge import LandmarkJudge
 from rtswap.commands.evaluate.pose import Meshes, rotations, turns_between
 from rtswap.commands.evaluate.steadiness import flicker, jitter, warp_errors
 
 FEWEST_FRAMES = 12
 MOVES = 0.01
-"""Minimum standard deviation of an input series, in inter-ocular distances; below it a correlation measures noise."""
+"""Minimum standard deviation of an input series, in inter-ocular distances; below it correlation and gain measure
+noise."""
 
 
 def film_figures(clip: Clip, swaps: list[Swap], judge: LandmarkJudge, models: FaceModels) -> list[dict[str, float]]:
@@ -45,7 +46,8 @@ def _row(clip: Clip, swap: Swap, before: Meshes, after: Meshes) -> dict[str, flo
         "pose_moving": float(np.linalg.norm(turns - turns.mean(0), axis=1).mean()),
     }
     ins, outs = series(before[keep]), series(after[keep])
-    for n, name in enumerate(NAMES[:4]):
+    for n, name in enumerate(NAMES):
         moved = float(ins[:, n].std()) >= MOVES
         row[name] = correlation(ins[:, n], outs[:, n]) if moved else math.nan
+        row[f"{name}_gain"] = gain(ins[:, n], outs[:, n]) if moved else math.nan
     return row

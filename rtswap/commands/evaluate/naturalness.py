@@ -1,7 +1,7 @@
 """Naturalness of a swap's tones: blotches of colour and of light on the skin, and the step in tone at the seam.
 
-All in CIELAB, on the upright face at one size. A blotch is what lies between two blurs of the skin: smaller details are
-pores and hairs, larger ones are the light.
+All in CIELAB, on the upright face at one size. A blotch is what lies between two blurs of the skin: smaller details
+are pores and hairs, larger ones are the light.
 """
 
 from __future__ import annotations
@@ -48,6 +48,23 @@ class Spread(NamedTuple):
     """Standard deviation of L."""
 
 
+class Tone(NamedTuple):
+    """A colour of skin in CIELAB."""
+
+    light: float
+    a: float
+    b: float
+
+    @property
+    def typology_angle(self) -> float:
+        """The individual typology angle in degrees, high for light skin (Chardon et al. 1991)."""
+        return math.degrees(math.atan2(self.light - 50, self.b))
+
+    def distance(self, other: Tone) -> float:
+        """Return the CIELAB distance (CIE 1976)."""
+        return math.dist(self, other)
+
+
 class _Crop(NamedTuple):
     matrix: Matrix
     points: Points
@@ -78,9 +95,16 @@ def skin_mask(points: Points, side: int) -> NDArray[np.bool_]:
     return mask > 0
 
 
+def skin_tone(image: Image, mesh: Points) -> Tone:
+    """Return the median colour of the skin. ``mesh``: landmarks (468, 3) px. Raises InputError for landmarks that
+    form no face."""
+    crop = _Crop.around(mesh)
+    return Tone(*np.median(crop.lab(image)[skin_mask(crop.points, SIDE)], axis=0).tolist())
+
+
 def spread(image: Image, mesh: Points) -> Spread:
-    """Return the spread of a, b and of L over the skin, between blurs of ``FINE`` and ``COARSE`` face widths. ``mesh``:
-    landmarks (468, 3) px. Raises InputError for landmarks that form no face."""
+    """Return the spread of a, b and of L over the skin, between blurs of ``FINE`` and ``COARSE`` face widths.
+    ``mesh``: landmarks (468, 3) px. Raises InputError for landmarks that form no face."""
     crop = _Crop.around(mesh)
     mask = skin_mask(crop.points, SIDE)
     lab = crop.lab(image)
@@ -117,11 +141,11 @@ def _sides(inside: NDArray[np.uint8], away: float) -> tuple[Places, Places]:
     contours, _ = cv2.findContours(inside, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     if not contours:
         return (np.zeros((0, 2), np.intp),) * 2
-    seam = max(contours, key=len)[:, 0]
+    seam = np.asarray(max(contours, key=len)[:, 0], np.intp)
     field = blurred(inside.astype(np.float32), away)
     slope = np.stack([cv2.Sobel(field, cv2.CV_32F, *order)[_at(seam)] for order in ((1, 0), (0, 1))], 1)
     normal = slope / np.maximum(np.linalg.norm(slope, axis=1, keepdims=True), 1e-9)
-    outer, inner = (np.round(seam + way * away * normal).astype(np.intp) for way in (-1, 1))
+    outer, inner = (np.rint(seam + way * away * normal).astype(np.intp) for way in (-1, 1))
     keep = np.all([(side >= 0) & (side < inside.shape[::-1]) for side in (outer, inner)], axis=(0, 2))
     outer, inner = outer[keep], inner[keep]
     keep = (inside[_at(outer)] == 0) & (inside[_at(inner)] == 1)
