@@ -70,6 +70,7 @@ CLIPS = (
             Figure(f"{key}_gain", f"clips: {part}, gain", "near 1"),
         )
     ),
+    Figure("lids", "clips: darkness of closed lids, over the target's", "less"),
     Figure("pose_moving", "clips: pose error around its mean, degrees", "less", 2),
 )
 """Figures of every clip."""

@@ -29,6 +29,8 @@ AWAY = 0.03
 """Distance from the seam at which tones are compared, in face widths."""
 AVERAGED = 0.02
 """Sigma of the blur before tones are compared, in face widths."""
+LID = 0.01
+"""Reach of a lid above and below the landmarks' slit, in face widths."""
 TOUCHED = 20
 """Least value of a mask, of 255, at which a swap shows: the seam is the outer rim."""
 NO_LESS = 0.25
@@ -117,6 +119,20 @@ def blotches(result: Spread, source: Spread, target: Spread) -> Spread:
     """Return the result's spread over the larger of the two photos': above 1, blotches that neither photo had."""
     own = (max(one, other, NO_LESS) for one, other in zip(source, target, strict=True))
     return Spread(*(value / most for value, most in zip(result, own, strict=True)))
+
+
+def lid_darkness(image: Image, mesh: Points) -> float:
+    """Return how much darker than the skin the eyes are, as a share of the skin's L, 0..1: little for closed lids,
+    much for a dark slit. ``mesh``: landmarks (468, 3) px. Raises InputError for landmarks that form no face."""
+    crop = _Crop.around(mesh)
+    light = crop.lab(image)[..., 0]
+    eyes = np.zeros((SIDE, SIDE), np.uint8)
+    for ring in (LEFT_EYE, RIGHT_EYE):
+        fill(eyes, [_hull(crop.points[ring])], 255, smooth=False)
+    reach = max(1, round(LID * crop.width))
+    lids = cv2.dilate(eyes, np.ones((2 * reach + 1, 1), np.uint8)) > 0
+    skin = float(np.median(light[skin_mask(crop.points, SIDE) & ~lids]))
+    return 1 - float(light[lids].mean()) / max(skin, 1.0)
 
 
 def step(before: Image, after: Image, mask: Mask, mesh: Points) -> float:
