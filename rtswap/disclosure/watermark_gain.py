@@ -79,8 +79,8 @@ class Gain:
 
 
 def _shown(own: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Levels for blocks that have 0 (smooth) or more by their own samples. Smooth blocks between others, as on a face,
-    are not seen apart from them. Only a frame without others has the weakest level."""
+    """Levels for blocks that have 0 (smooth) or more by their own samples: smooth blocks between others, as on a
+    face, are not seen apart from them, and only a frame without others has the weakest level."""
     if not own.any():
         return own
     between = cv2.morphologyEx(np.minimum(own, 1), cv2.MORPH_CLOSE, np.ones((CLOSED, CLOSED), np.uint8))
