@@ -22,7 +22,8 @@ SIZES = [(640, 360), (321, 243), (200, 400)]
 def scene(seed: int, width: int, height: int, grey: int = 128, noisy: float = 1.0, smooth: bool = False) -> Image:
     """Plain at the left, textured at the right. ``smooth``: the left half has no grain."""
     rng = np.random.default_rng(seed)
-    noise = rng.normal(0, 1, (height, width, 1)) * np.linspace(-60 * noisy if smooth else 0, 60 * noisy, width).clip(0)[None, :, None]
+    strength = np.linspace(-60 * noisy if smooth else 0, 60 * noisy, width).clip(0)
+    noise = rng.normal(0, 1, (height, width, 1)) * strength[None, :, None]
     tint = rng.normal(0, 0 if smooth else 3, (height, width, 3))
     return np.clip(grey + noise + tint, 0, 255).astype(np.uint8)
 
