@@ -123,17 +123,15 @@ def write_plain(frame: Tensor, watermark: GpuWatermark | None, badge: GpuBadge |
 def _next_levels(samples: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
     """Levels of the blocks (rows, columns) by their own samples, and those shown, from the green channel of every
     sample and the previous own levels."""
-    green = samples.float()[None, None]
-    around = torch.nn.functional.pad(green, (1, 1, 1, 1), mode="reflect")
-    curved = (
-        around[..., :-2, 1:-1] + around[..., 2:, 1:-1] + around[..., 1:-1, :-2] + around[..., 1:-1, 2:] - 4 * green
-    ).abs()
     rows, columns = last.shape
-    missing = (0, columns * SAMPLES - green.shape[3], 0, rows * SAMPLES - green.shape[2])
-    curved = torch.nn.functional.pad(curved, missing, mode="replicate")
+    missing = (0, columns * SAMPLES - samples.shape[1], 0, rows * SAMPLES - samples.shape[0])
+    curved = {
+        reach: torch.nn.functional.pad(_curved(samples, reach), missing, mode="replicate")
+        for reach in {level.reach for level in LEVELS}
+    }
     levels = torch.zeros_like(last)
     for number, level in enumerate(LEVELS, start=1):
-        counts = (curved.clamp(max=255) > level.busy).float() * 255
+        counts = (curved[level.reach].clamp(max=255) > level.busy).float() * 255
         share = torch.nn.functional.avg_pool2d(counts, SAMPLES)[0, 0].round()
         asked = torch.where(last >= number, 255 * level.stay, 255 * level.enter)
         levels = torch.where(share >= asked, number, levels)
@@ -141,6 +139,17 @@ def _next_levels(samples: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
     between = -torch.nn.functional.max_pool2d(-wide, CLOSED, 1, CLOSED // 2)[0, 0]
     shown = torch.maximum(levels, between.to(levels.dtype)) + 1
     return levels, torch.where((levels > 0).any(), shown, levels)
+
+
+def _curved(samples: Tensor, reach: int) -> Tensor:
+    """The absolute Laplacian over ``reach`` samples, (1, 1, rows, columns)."""
+    green = samples.float()[None, None]
+    around = torch.nn.functional.pad(green, (reach,) * 4, mode="reflect")
+    beside, twice = slice(reach, -reach), 2 * reach
+    return (
+        around[..., :-twice, beside] + around[..., twice:, beside]
+        + around[..., beside, :-twice] + around[..., beside, twice:] - 4 * green
+    ).abs()  # fmt: skip
 
 
 def _next_choice(beneath: Tensor, chosen: Tensor, against: Tensor) -> tuple[Tensor, Tensor]:

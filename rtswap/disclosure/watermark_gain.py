@@ -24,11 +24,13 @@ class Level(NamedTuple):
     """Share of a block's samples that must count to enter the level."""
     stay: float
     """Share that must count to keep it: hysteresis against flicker."""
+    reach: int
+    """Samples from the Laplacian's middle to its four neighbours."""
 
 
-LEVELS = (Level(5, 0.55, 0.4), Level(20, 0.65, 0.4), Level(40, 0.65, 0.4))
-"""Levels above smooth. The first tells a sky or a green screen (noise of up to 1.5 levels) from a wall under a
-camera's noise (2 levels)."""
+LEVELS = (Level(5, 0.55, 0.4, 4), Level(20, 0.65, 0.4, 1), Level(40, 0.65, 0.4, 1))
+"""Levels above smooth. The first looks at the scale of the mark's own waves, where texture hides them. It tells a sky or
+a green screen (noise of up to 1.2 levels) from a wall under a camera's noise (2 levels)."""
 CLOSED = 3
 """Side, in blocks, of the square that closes gaps between blocks that are not smooth."""
 
@@ -67,15 +69,25 @@ class Gain:
     def _next(self, green: cv2.typing.MatLike) -> NDArray[np.uint8]:
         """New levels from the share of each block's samples that count, and the previous level."""
         rows, columns = self._own.shape
-        curved = cv2.convertScaleAbs(cv2.Laplacian(green, cv2.CV_16S))
         below, beside = rows * SAMPLES - len(green), columns * SAMPLES - green.shape[1]
-        curved = cv2.copyMakeBorder(curved, 0, below, 0, beside, cv2.BORDER_REPLICATE)
+        curved = {
+            reach: cv2.copyMakeBorder(_curved(green, reach), 0, below, 0, beside, cv2.BORDER_REPLICATE)
+            for reach in {level.reach for level in LEVELS}
+        }
         levels = np.zeros_like(self._own)
         for number, level in enumerate(LEVELS, start=1):
-            counts = cv2.threshold(curved, level.busy, 255, cv2.THRESH_BINARY)[1]
+            counts = cv2.threshold(curved[level.reach], level.busy, 255, cv2.THRESH_BINARY)[1]
             share = cv2.resize(counts, (columns, rows), interpolation=cv2.INTER_AREA)
             levels[share >= np.where(self._own >= number, 255 * level.stay, 255 * level.enter)] = number
         return levels
+
+
+def _curved(green: cv2.typing.MatLike, reach: int) -> cv2.typing.MatLike:
+    """The absolute Laplacian over ``reach`` samples, at most 255; borders reflected."""
+    kernel = np.zeros((2 * reach + 1, 2 * reach + 1), np.float32)
+    kernel[reach, [0, -1]] = kernel[[0, -1], reach] = 1
+    kernel[reach, reach] = -4
+    return cv2.convertScaleAbs(cv2.filter2D(green, cv2.CV_16S, kernel))
 
 
 def _shown(own: NDArray[np.uint8]) -> NDArray[np.uint8]:
