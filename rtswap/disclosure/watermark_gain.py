@@ -29,8 +29,8 @@ class Level(NamedTuple):
 
 
 LEVELS = (Level(5, 0.55, 0.4, 4), Level(20, 0.65, 0.4, 1), Level(40, 0.65, 0.4, 1))
-"""Levels above smooth. The first looks at the scale of the mark's own waves, where texture hides them. It tells a sky or
-a green screen (noise of up to 1.2 levels) from a wall under a camera's noise (2 levels)."""
+"""Levels above smooth. The first looks at the scale of the mark's own waves, where texture hides them. It tells a sky
+or a green screen (noise of up to 1.2 levels) from a wall under a camera's noise (2 levels)."""
 CLOSED = 3
 """Side, in blocks, of the square that closes gaps between blocks that are not smooth."""
 
