@@ -1,4 +1,4 @@
-"""Film a person who does not exist, in a room, as a webcam shows them: they speak, blink and turn their head a little.
+"""Film a person who does not exist, in a room, as a webcam shows them: they speak, blink and turn a little.
 
 For the demo. Three images of one size come from ``assets/caller`` (made by ``training/personas/caller.py``): the
 person, their opacity, and the room behind them. The room stands still. The face moves as a mesh, as in
@@ -31,8 +31,14 @@ STEP = 8
 """Pixels between the nodes where the motion of hair, neck and shoulders is computed."""
 JAW = 0.55
 """Drop of the chin, in openings of the mouth."""
+UPPER = 0.5
+"""Share of the upper lip's lift: people speak with the lower one."""
 EYEBALL = 0.19
 """Radius of an eyeball in inter-ocular distances: 12 of 63 mm."""
+GAZE = 0.7
+"""Share of the head's turn that the eyes make up for."""
+EDGES = (0.0, 0.17, 0.31, 0.44, 0.56, 0.67)
+"""Where the upper teeth meet, from the middle outwards, in halves of the mouth's width."""
 INSIDE, TONGUE, TEETH = (20, 16, 34), (66, 62, 116), (142, 160, 170)
 """Colours inside the mouth, BGR."""
 
@@ -76,7 +82,7 @@ def conversation(t: float) -> Motion:
         yaw=0.12 * float(np.sin(0.9 * t + 0.3)) + 0.035 * float(np.sin(2.3 * t)),
         pitch=0.045 * float(np.sin(1.7 * t + 1.0)) + 0.02 * float(np.sin(3.9 * t)) * phrase,
         roll=0.04 * float(np.sin(0.7 * t + 2.0)) + 0.015 * float(np.sin(1.9 * t)),
-        opening=0.17 * phrase * float(syllable) * (0.62 + 0.38 * float(np.sin(2.7 * t + 1.0))),
+        opening=0.16 * phrase * float(syllable) * (0.62 + 0.38 * float(np.sin(2.7 * t + 1.0))),
         lids=-0.2 * float(blink),
         shift=(0.07 * float(np.sin(0.6 * t)), 0.015 * float(np.sin(1.1 * t))),
     )
@@ -100,7 +106,7 @@ class Caller:
         self._ring = (middle + SURROUND * (landmarks[OVAL, :2] - middle)).astype(np.float32)
         count = np.arange(len(OVAL))
         self._triangles = np.concatenate([canonical().triangles, band(np.array(OVAL), 468 + count)]).astype(np.int32)
-        rest = np.concatenate([self._mesh[:, :2], self._ring]) / np.float32(self.size)
+        rest = np.concatenate([self._mesh[:, :2], self._ring]) / np.array(self.size, np.float32)
         self._values = np.column_stack([rest, np.ones(len(rest))]).astype(np.float32)
         self._jaw = _jaw_weights()
         width, height = self.size
@@ -114,8 +120,12 @@ class Caller:
         directions = canonical().expression
         eyes = frontal[[145, 374], 1] - frontal[[159, 386], 1]
         left, right = np.maximum(motion.lids, -SHUT * eyes)
-        change = motion.opening * directions[0] + left * directions[3] + right * directions[4]
-        change[:, 1] = np.maximum(change[:, 1], JAW * motion.opening * self._jaw)
+        speech = motion.opening * directions[0]
+        speech[:, 1] = np.where(speech[:, 1] < 0, UPPER * speech[:, 1], speech[:, 1])
+        speech[:, 1] = np.where(
+            self._jaw > 0, np.maximum(speech[:, 1], JAW * motion.opening * self._jaw), speech[:, 1]
+        )
+        change = speech + left * directions[3] + right * directions[4]
         back = np.linalg.inv(to_canonical[:, :3])
         own = (frontal + change - to_canonical[:, 3]) @ back.T
         return self._turned(own.astype(np.float32), motion)
@@ -132,8 +142,10 @@ class Caller:
             points - np.array([x1, y1, 0], np.float32), self._values, self._triangles, (x2 - x1, y2 - y1)
         )
         # without the single pixels that miss their triangle where the mesh folds, and without stairs there
-        inside = cv2.blur(cv2.medianBlur(inside, 3), (3, 3))
-        region[:] = np.where(inside[..., 2:] > 0.999, inside[..., :2] * np.float32(self.size), region)
+        inside = np.asarray(cv2.blur(cv2.medianBlur(inside, 3), (3, 3)), np.float32)
+        covered = inside[..., 2:]
+        face = inside[..., :2] / np.maximum(covered, 0.5) * np.array(self.size, np.float32)
+        region[:] = np.where(covered > 0.5, face, region)
         for eye in (LEFT_EYE, RIGHT_EYE):
             self._look(lookup, mesh[eye, :2], self._mesh[eye, :2], motion)
         drawn = looked_up(self._person, lookup)
@@ -211,17 +223,11 @@ class Caller:
         return int(x1), int(y1), int(x2), int(y2)
 
 
-GAZE = 0.7
-"""Share of the head's turn that the eyes make up for."""
-_EDGES = (0.0, 0.17, 0.31, 0.44, 0.56, 0.67)
-"""Where the upper teeth meet, from the middle outwards, in mouth widths on each side, times 2."""
-
-
 def mouth_inside(across: Field, down: Field, opening: float) -> Field:
     """(H, W, 3) 0..255: upper teeth, tongue, darkness. ``across``, ``down``: (H, W) from the middle of the closed
     lips, in mouth widths; ``opening``: height of the mouth in them."""
     aside = 2 * np.abs(across)
-    gap = np.min([np.abs(aside - meet) for meet in _EDGES], axis=0)
+    gap = np.min([np.abs(aside - meet) for meet in EDGES], axis=0)
     edge = 0.085 - 0.05 * aside**2 - 0.008 * np.exp(-((gap / 0.03) ** 2))
     tooth = _smooth((edge - down) / 0.025) * (1 - _smooth((aside - 0.45) / 0.35))
     rounded = 1 - 0.1 * np.exp(-((gap / 0.016) ** 2)) - 0.3 * aside

@@ -115,8 +115,7 @@ class AnimatedHead:
         rest = self._rest.copy()
         rest[:468] = own
         pivot = self._mesh.mean(0) + np.array([0, 0, 0.5 * self.face_px], np.float32)
-        rotation = rotation(motion)
-        turned = (rest - pivot) @ rotation.T + pivot
+        turned = (rest - pivot) @ rotation(motion).T + pivot
         fixed = rest[-len(OVAL) :]
         turned[-len(OVAL) :] = fixed
         return np.asarray(turned, np.float32)
@@ -184,8 +183,10 @@ def add_grain(picture: Image, pattern: tuple[Image, Image]) -> None:
 
 
 def grain(size: tuple[int, int], noise: float) -> list[tuple[Image, Image]]:
-    """A few patterns of sensor noise, (H, W, 3) for ``size`` = (width, height), each as a positive and a negative part.
-    ``noise``: standard deviation in levels."""
+    """A few patterns of sensor noise, (H, W, 3) each, as a positive and a negative part.
+
+    ``size``: (width, height); ``noise``: standard deviation in levels.
+    """
     rng = np.random.default_rng(5)
     width, height = size
     band = rng.standard_normal((height // 4 + 16, width, 3), np.float32) * np.float32(noise)

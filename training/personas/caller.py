@@ -2,10 +2,10 @@
 
     python -m training.personas.caller --portraits ../shared/portraits --faces ../shared/faces --sheet caller.png
 
-``caller.json`` says of whom. One portrait with a plain wall behind it gives hair, neck and shoulders, four others give
-skin, eyes, nose and mouth (``compose.blend``), a sixth the room, its person painted over. dlib's network tells how far
-the result is from all portraits (``pip install 'rtswap[identity]'``). Written are ``person.jpg`` (with its colours
-drawn on beyond its outline), ``matte.jpg`` (its opacity), ``room.jpg`` (out of focus) and ``caller.json``.
+``caller.json`` says of whom. One portrait with a plain wall behind it gives hair, neck and shoulders, four others
+give skin, eyes, nose and mouth (``compose.blend``), a sixth the room, its person painted over. dlib's network tells
+how far the result is from all portraits (``pip install 'rtswap[identity]'``). Written are ``person.jpg`` (with its
+colours drawn on beyond its outline), ``matte.jpg`` (its opacity), ``room.jpg`` (out of focus) and ``caller.json``.
 """
 
 from __future__ import annotations
@@ -116,7 +116,11 @@ def judged(
         if found := eyes.detector.detect(picture):
             away[name] = round(float(np.linalg.norm(embedder.raw(picture, found[0].keypoints) - own)), 3)
     nearest = min(away, key=lambda name: away[name])
-    return {"nearest_portrait": away[nearest], "nearest_name": nearest, "nearest_parent": min(away[name] for name in recipe.parents)}
+    return {
+        "nearest_portrait": away[nearest],
+        "nearest_name": nearest,
+        "nearest_parent": min(away[name] for name in recipe.parents),
+    }
 
 
 def matt(picture: Field, points: Points) -> Field:
@@ -196,7 +200,7 @@ def _solid(far: NDArray[np.bool_]) -> Field:
 
 def _drawn_on(image: Field, known: Field, *, keep: bool = False) -> Field:
     """``image`` with what is not ``known`` (S, S) 0..1 filled from the nearest that is; all of it unless ``keep``."""
-    result = image.mean((0, 1), keepdims=True) * np.ones_like(image)
+    result = np.ones_like(image) * (np.tensordot(known, image, 2) / known.sum())
     for sigma in (96, 48, 24, 12, 6, 3):
         weight = cv2.GaussianBlur(known, (0, 0), sigma)
         near = cv2.GaussianBlur(image * known[..., None], (0, 0), sigma) / np.maximum(weight, 1e-4)[..., None]
