@@ -19,6 +19,7 @@ from rtswap.swappers.mesh.light import (
     GLOSS,
     GLOSS_SIGMA,
     HIGHLIGHTS,
+    LEAST_SEAM,
     LUMA,
     MOST_BLACK,
     MOST_GLOSS,
@@ -210,7 +211,7 @@ def _seam_of(
     field: Tensor, skin: Tensor, black: Tensor, target: Tensor, ratios: Tensor, area: Tensor, numbers: Tensor
 ) -> Tensor:
     """``light.seam_of``, (N, 3, h, w)."""
-    sigma = SEAM * numbers[:, fields.LIGHT]
+    sigma = (SEAM * numbers[:, fields.LIGHT]).clamp(min=LEAST_SEAM)
     blur = gaussian(area.shape[-1], sigma, (3 * sigma).round().clamp(min=1))[:, None]
     low, high = SEAM_REACH
     near = ((high - blur @ area[:, None] @ blur.mT) / (high - low)).clamp(0, 1)

@@ -64,11 +64,13 @@ MOST_BLACK = 0.6
 UNLIKE = 0.5
 """Difference in log light from the surroundings where a place of the target half counts as skin: hair, eyes and
 background differ more."""
-GLOSS, GLOSS_SIGMA, MOST_GLOSS = 0.9, 0.2, (0.45, 0.5)
+GLOSS, GLOSS_SIGMA, MOST_GLOSS = 0.7, 0.2, (0.35, 0.5)
 """Share of the target's gloss that is kept, per log of how much darker the target is than the photo; sigma of gloss
 as a share of the light's; largest share, and largest log of gloss. Dark skin without it looks powdered."""
-SEAM = 0.45
+SEAM = 0.32
 """Sigma of the target's shading that the outline follows, as a share of the light's."""
+LEAST_SEAM = 0.5
+"""Least sigma of it, in nodes: the few nodes of a small face see no skin without eyes and brows."""
 SEAM_REACH = 0.6, 0.95
 """Share of the face within that sigma: up to the first the outline follows entirely (the mask begins there), beyond
 the second not at all."""
@@ -220,7 +222,7 @@ def relight(ratios: Image, target: Field, area: Field, sigma: float, source: Sou
     lighter = math.log(light.mean / max(source.mean, 1.0))
     light = with_gloss(light, target, area, sigma, lighter)
     ratios = np.asarray(cv2.LUT(ratios, tones(lighter)), np.uint8)
-    seam = seam_of(light, target, averaged(ratios, area.shape[::-1]), area, SEAM * sigma)
+    seam = seam_of(light, target, averaged(ratios, area.shape[::-1]), area, max(SEAM * sigma, LEAST_SEAM))
     gain = resized(light.field * seam, ratios.shape[1::-1])
     lit = cv2.multiply(ratios, gain, dst=ratios, scale=1 / ONE, dtype=cv2.CV_8U)
     if light.black:
