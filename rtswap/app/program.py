@@ -42,6 +42,7 @@ from rtswap.runtime.pipeline import Pipeline, Policy
 from rtswap.runtime.session import Session
 from rtswap.source import load_source
 from rtswap.swappers import swapper_spec
+from rtswap.tracking.lookout import AREA, PHOTO_AREA, Sentinel
 from rtswap.tracking.tracker import FaceTracker
 
 Event = Callable[[str], None]
@@ -217,10 +218,22 @@ class Program:
         """A new loop over frames, with a memory of its own. ``photos`` as for ``tracker``, ``live`` for
         ``renderer``."""
         safety = self.config.safety
-        policy = Policy(safety.on_failure, safety.empty_after_s, safety.pass_through)
+        shown = safety.others == "show"
+        if shown:
+            self.on_event("--others show: people who are not swapped leave as they are")
+        policy = Policy(safety.on_failure, safety.empty_after_s, safety.pass_through, others_shown=shown)
         mapping = self.mapping(photos=photos)
         tracker, renderer = self.tracker(photos=photos, everybody=mapping.assigned), self.renderer(live=live)
-        return Pipeline(tracker, renderer, policy=policy, on_event=self.on_event, mapping=mapping, spans=spans)
+        lookout = Sentinel(self.models.heads, area=PHOTO_AREA if photos else AREA)
+        return Pipeline(
+            tracker,
+            renderer,
+            lookout=lookout,
+            policy=policy,
+            on_event=self.on_event,
+            mapping=mapping,
+            spans=spans,
+        )
 
     def mapping(self, *, photos: bool = False) -> SourceMapping:
         """Who gets whose face. ``photos`` as for ``tracker``. Raises ConfigError, SourceError."""

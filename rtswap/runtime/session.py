@@ -149,7 +149,8 @@ class Session:
         try:
             for frame in self._frames:
                 outcome = self.pipeline.process(frame, self._budget.quality)
-                self.metrics.add_outcome(swapped=outcome.swapped, covered=outcome.covered or outcome.stamped is None)
+                covered = outcome.covered or outcome.stamped is None
+                self.metrics.add_outcome(swapped=outcome.swapped, covered=covered, reasons=outcome.reasons)
                 if outcome.stamped is not None:
                     marked = self._disclosure.release(
                         outcome.stamped, frame=frame, swapped=outcome.swapped, stages=outcome.stages

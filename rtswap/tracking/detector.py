@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.protocols import Engine
-from rtswap.core.types import Box, Detection, Image, Tensor
+from rtswap.core.types import Box, Detection, Image, Points, Tensor
 from rtswap.tracking.cascade import (
     Boxes,
     Floats,
@@ -104,9 +104,9 @@ class MtcnnDetector:
             found[i] for i in suppress(np.stack([face.box for face in found]), scores, _SAME_FACE, of_smaller=True)
         ]
 
-    def refine(self, image: Image, boxes: Sequence[Box]) -> list[Detection | None]:
-        """Run O-Net once on each box (as ``detect`` returns them): the face found there, or None. Raises
-        EngineError."""
+    def refine(self, image: Image, boxes: Sequence[Box], turns: Sequence[int] = ()) -> list[Detection | None]:
+        """Run O-Net once on each box (as ``detect`` returns them): the face found there, or None. ``turns``: see
+        ``protocols.Detector``. Raises EngineError."""
         result: list[Detection | None] = [None] * len(boxes)
         limit = 4.0 * max(image.shape[:2])
         usable = [
@@ -118,11 +118,12 @@ class MtcnnDetector:
             return result
         asked = squared(np.stack([boxes[index] for index in usable]).astype(np.float32))
         picture = _bgr(image)
-        crops = np.concatenate([_view(picture, square) for square in asked])
-        out = self._onet.run({"image": crops})
-        for index, detection in zip(usable, _detections(out, asked), strict=True):
+        upright = [turns[index] % 4 if turns else 0 for index in usable]
+        crops = [np.rot90(_view(picture, box), turn, (1, 2)) for box, turn in zip(asked, upright, strict=True)]
+        out = self._onet.run({"image": np.ascontiguousarray(np.concatenate(crops))})
+        for index, detection, box, turn in zip(usable, _detections(out, asked), asked, upright, strict=True):
             if detection.score > self._thresholds[2]:
-                result[index] = detection
+                result[index] = turned_back(detection, turn, box) if turn else detection
         return result
 
     def _plan_for(self, width: int, height: int) -> _Plan | None:
@@ -184,6 +185,25 @@ class MtcnnDetector:
             return []
         out = self._onet.run({"image": patches(pictures, boxes, 48)})
         return [face for face in _detections(out, boxes) if face.score > self._thresholds[2]]
+
+
+def turned_back(face: Detection, turn: int, square: Box) -> Detection:
+    """A face found in what ``square`` (xyxy) shows after ``turn`` quarter turns counter-clockwise (``np.rot90``), as it
+    lies in the picture itself. The turned picture's first corner lies at that of the square."""
+    x1, y1 = square[:2]
+    width, height = square[2:] - square[:2]
+
+    def back(points: Points) -> Points:
+        x, y = (points - square[:2]).T
+        for left in range(turn % 4, 0, -1):
+            # before the last quarter turn the picture was as wide as it is tall now
+            wide = width if left % 2 else height
+            x, y = wide - y - 1, x
+        return np.stack([x + x1, y + y1], 1).astype(np.float32)
+
+    corners = back(face.box.reshape(2, 2) - 0.5) + 0.5
+    box = np.concatenate([corners.min(0), corners.max(0)]).astype(np.float32)
+    return Detection(box, back(face.keypoints), face.score)
 
 
 def _view(picture: Image, square: Box) -> Image:

@@ -81,7 +81,8 @@ def _faces(result: Mapping[str, Any]) -> str:
     covered = "others covered in" if swapped == frames else "covered in"
     for count, words in ((result["frames_covered"], covered), (result["frames_plain"], "no face in")):
         said += [f"{words} {count:,}"] if count else []
-    return f"Faces: {', '.join(said)}."
+    why = [f"{reason} in {count:,}" for reason, count in result.get("frames_covered_because", {}).items()]
+    return f"Faces: {', '.join(said)}." + (f" Covered because of: {', '.join(why)}." if why else "")
 
 
 def _speed(result: Mapping[str, Any]) -> str:
