@@ -27,10 +27,8 @@ from rtswap.tracking.followed_face import (
     AGREEMENT,
     KINSHIP,
     SHORTEST_STEP_S,
-    SURE_PRESENCE,
     FollowedFace,
     extent,
-    keypoints_of,
     width,
 )
 from rtswap.tracking.plausibility import is_plausible, is_sane
@@ -45,8 +43,6 @@ LONGEST_STEP_S = 1.0
 MAX_GROWTH = 1.6
 """Largest size ratio between a face and its prediction. Half as much again for the detector's boxes, which are
 cropped differently."""
-MAYBE_PRESENCE = 0.02
-"""Presence above which a mesh may be a face that was placed the wrong way round."""
 SEEN = 0.35
 """Score of a head from which it is worth a look."""
 SAME_STRANGER = 0.2
@@ -119,10 +115,10 @@ class FaceTracker:
     def update(self, frame: Frame, quality: Quality, sighting: Sighting | None = None) -> list[Track]:
         """Return every face tracked in this frame, oldest first."""
         image = frame.image
-        self._sighting, self.others = sighting, ()
         if image.shape[:2] != self._size:
             self.reset()
             self._size = image.shape[:2]
+        self._sighting, self.others = sighting, ()
         passed = max(1.0, self._advance(frame.captured_at if frame.time_s is None else frame.time_s) / NOMINAL_STEP_S)
         if sighting is not None and sighting.cut:
             self._doubt_all()
@@ -296,26 +292,14 @@ class FaceTracker:
         ranked = sorted(
             detections, key=lambda d: (not any(face.may_be_at(d.box) for face in missing), -width(d.box))
         )[: room + SPARE_NEWCOMERS]
+        ranked = self._turned.righted(image, ranked)
         meshes = self._landmarks.find(image, [detection.keypoints for detection in ranked])
-        meshes = self._righted(image, meshes)
         asked = self._recogniser is not None and any(face.likeness.known for face in missing)
         return [
             Newcomer(detection.box, mesh, self._who(image, mesh) if asked else None)
             for detection, mesh in zip(ranked, meshes, strict=True)
             if self._plausible(mesh, detection.box, 1.5 * MAX_GROWTH)
         ]
-
-    def _righted(self, image: Image, meshes: Sequence[Mesh]) -> list[Mesh]:
-        """Faces that stand on their heads are at times found as if they did not: of a mesh that is not sure and the one
-        that is found the other way round, the surer."""
-        doubtful = [n for n, mesh in enumerate(meshes) if MAYBE_PRESENCE < mesh.presence < SURE_PRESENCE]
-        righted = list(meshes)
-        if doubtful:
-            middles = [meshes[n].points[:, :2].mean(0) for n in doubtful]
-            over = [2 * middle - keypoints_of(meshes[n].points) for n, middle in zip(doubtful, middles, strict=True)]
-            for n, mesh in zip(doubtful, self._landmarks.find(image, over), strict=True):
-                righted[n] = mesh if mesh.presence > meshes[n].presence else meshes[n]
-        return righted
 
     def _take_back(self, face: FollowedFace, mesh: Mesh) -> None:
         face.restart(mesh)
@@ -351,9 +335,9 @@ class FaceTracker:
         return self._recogniser.embed(image, mesh.points) if self._recogniser and tells_who(mesh) else None
 
     def _let_go(self) -> None:
-        """Drop faces unseen for too long, and faces that no detection confirms."""
-        gone = [face for face in self._faces if face.unseen_s >= self._coast_s]
-        self._faces = [face for face in self._faces if face.unseen_s < self._coast_s and face.doubts < MAX_DOUBTS]
+        """Drop faces unseen for too long, faces that no detector sees, and faces that no detection confirms."""
+        gone = [face for face in self._faces if face.unseen_s >= (self._coast_s if face.seconded else SHORTEST_STEP_S)]
+        self._faces = [face for face in self._faces if face not in gone and face.doubts < MAX_DOUBTS]
         self._lost = [face for face in [*self._lost, *gone] if face.unseen_s < self._forget_s(face)]
 
     def _forget_s(self, face: FollowedFace) -> float:
