@@ -156,8 +156,8 @@ def checked(view: View) -> View:
 
 
 def check_replaced(share: float, visibility: NDArray[np.float32]) -> None:
-    """``share``: of all landmarks, after the swap; ``visibility``: theirs. Raises TooHidden where so little of the face
-    can be seen that little can be replaced, as in a profile, and ValueError where the target would be left bare."""
+    """``share``: of all landmarks, after the swap; ``visibility``: theirs. Raises TooHidden where so little of the
+    face can be seen that little can be replaced, as in a profile; else ValueError: the target would be left bare."""
     if not share >= LEAST_REPLACED:
         if np.count_nonzero(visibility >= SEEN) < LEAST_SEEN * len(visibility):
             raise TooHidden

@@ -30,8 +30,8 @@ Floats = NDArray[np.float32]
 
 class HeadModel:
     """Wraps the network. Its contract: ``picture`` (N, H, W, 3) uint8 BGR, sides multiples of 32 -> ``fine``,
-    ``middle``, ``coarse`` (N, 4, H / cell, W / cell) float32 with a cell of 8, 16 and 32 pixels: score 0..1, offset of
-    the face's middle from the cell's in cells (x, y), height of the face in cells."""
+    ``middle``, ``coarse`` (N, 4, H / cell, W / cell) float32 with a cell of 8, 16 and 32 pixels: score 0..1, offset
+    of the face's middle from the cell's in cells (x, y), height of the face in cells."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -68,8 +68,8 @@ def _checked(outputs: Mapping[str, Tensor], picture: Image) -> list[Floats]:
 
 
 def decode(maps: Sequence[Floats], threshold: float) -> Floats:
-    """(N, 5) ``x1 y1 x2 y2 score`` of the heads in one picture, in its pixels: squares as wide as the face is tall, best
-    first. ``maps``: (4, rows, columns) each. Of squares that lie on each other only the best is kept."""
+    """(N, 5) ``x1 y1 x2 y2 score`` of the heads in one picture, in its pixels: squares as wide as the face is tall,
+    best first. ``maps``: (4, rows, columns) each. Of squares that lie on each other only the best is kept."""
     found = []
     for (score, x, y, height), cell in zip(maps, CELLS, strict=True):
         best = cv2.dilate(score, np.ones((3, 3), np.uint8))

@@ -5,9 +5,9 @@ A face that is not swapped is covered. A *ward* is a face that was followed and 
 is measured and swapped, nothing is covered. While it coasts, its predicted and its last seen position are covered
 before the swap is pasted over them. When it is lost, its last position stays covered, growing with time, until it is
 found again or nobody was seen there for ``empty_after_s``. A *stray* is what a detector takes for a head and no swap
-accounts for: it is covered from the first frame on, and a little longer than it is seen. Until the first face is found,
-the complete frame is covered until no detector has seen anybody for ``empty_after_s``; also after a gap, and when the
-size of the frame changes.
+accounts for: it is covered from the first frame on, and a little longer than it is seen. Until the first face is
+found, the complete frame is covered until no detector has seen anybody for ``empty_after_s``; also after a gap, and
+when the size of the frame changes.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ SAME_PLACE = 0.3
 """Intersection over union above which a new track counts as the face that was lost there. Faces side by side, a width
 apart, reach 0.26."""
 SAME_HEAD = 0.15, 0.4, 1.9
-"""A head is that of a track if its middle lies in the track's box, grown by so much of it on each side, and if it is so
-many times as large, at least and at most."""
+"""A head is that of a track if its middle lies in the track's box, grown by so much of it on each side, and if it is
+so many times as large, at least and at most."""
 LONGEST_STEP_S = 1.0
 """Gap between two frames after which all positions are unknown."""
 
@@ -160,9 +160,7 @@ class Guard:
             self._go_blind(now)
         self._last_at, self._size = now, size
         gone = [
-            id_
-            for id_, ward in self._wards.items()
-            if now - max(ward.seen_at, ward.doubted_at) > self._empty_after_s
+            id_ for id_, ward in self._wards.items() if now - max(ward.seen_at, ward.doubted_at) > self._empty_after_s
         ]
         for id_ in gone:
             del self._wards[id_]
@@ -254,7 +252,8 @@ def _holds(box: Box, other: Box) -> bool:
 def _grown(box: Box, margin: float) -> Box:
     """A box with a margin on each side, in its own sides."""
     grow = np.tile(box[2:] - box[:2], 2) * np.array([-margin, -margin, margin, margin], np.float32)
-    return (box + grow).astype(np.float32)
+    grown: Box = (box + grow).astype(np.float32)
+    return grown
 
 
 def _in_picture(track: Track, size: tuple[int, int]) -> bool:

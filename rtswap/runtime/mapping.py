@@ -55,10 +55,10 @@ class SourceMapping:
     """One per session, used by one thread but for ``select``.
 
     ``assignments``: earlier ones choose first, examples before all others. Whoever has none gets the main source:
-    everybody (``everyone``), or one more person, the largest; others are covered, or left out (``others_shown``). ``choices``: how many sources ``select`` has; with none
-    there is no main source. ``looks``: as ``LOOKS``. ``hold_s``: for so long a person's place is kept; then somebody
-    who has come since may have it, and gives way when the person is back.
-    """
+    everybody (``everyone``), or one more person, the largest; others are covered, or left out (``others_shown``).
+    ``choices``: how many sources ``select`` has; with none there is no main source. ``looks``: as ``LOOKS``.
+    ``hold_s``: for so long a person's place is kept; then somebody who has come since may have it, and gives way
+    when the person is back."""
 
     def __init__(
         self,

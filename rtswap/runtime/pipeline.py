@@ -18,6 +18,7 @@ from rtswap.runtime.guard import Guard, Reason
 from rtswap.runtime.mapping import Role, SourceMapping
 from rtswap.runtime.metrics import Spans
 
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What happens to a face that cannot be swapped."""
@@ -124,8 +125,8 @@ class Pipeline:
         self.mapping.reset()
 
     def _rendered(self, frame: Frame, work: Callable[[FrameRender], Outcome]) -> Outcome:
-        """What ``work`` makes of a frame. If that fails the complete frame is covered, and if that fails, too, the last
-        safe picture is held."""
+        """What ``work`` makes of a frame. If that fails the complete frame is covered, and if that fails, too, the
+        last safe picture is held."""
         try:
             return work(self._renderer.begin(frame.image))
         except FaceLost:

@@ -22,15 +22,8 @@ from rtswap.core.types import (
     Track,
 )
 from rtswap.networks.recognition import tells_who
-from rtswap.tracking.association import iou, kinship, match
-from rtswap.tracking.followed_face import (
-    AGREEMENT,
-    KINSHIP,
-    SHORTEST_STEP_S,
-    FollowedFace,
-    extent,
-    width,
-)
+from rtswap.tracking.association import iou, kinship, match, overlapping
+from rtswap.tracking.followed_face import AGREEMENT, KINSHIP, SHORTEST_STEP_S, FollowedFace, extent, width
 from rtswap.tracking.plausibility import is_plausible, is_sane
 from rtswap.tracking.reidentification import Newcomer, match_missing
 from rtswap.tracking.turned_look import TurnedLook
@@ -163,8 +156,8 @@ class FaceTracker:
         self._turned.reset()
 
     def _strangers_came(self) -> bool:
-        """Note whom the second detector sees where; true if there is a head that is nobody's who is followed, where none
-        was in the last frame, and a place for somebody more."""
+        """Note whom the second detector sees where; true if there is a head that is nobody's who is followed, where
+        none was in the last frame, and a place for somebody more."""
         if self._sighting is None:
             return False
         heads = [head for head in self._sighting.heads if head.score >= SEEN]
@@ -213,7 +206,8 @@ class FaceTracker:
     def _merge(self) -> None:
         """Drop one of two meshes on the same face: keep the one that was predicted there, otherwise the older."""
         measured = [face for face in self._faces if face.measured]
-        for first, second in _pairs_on_one_face(measured) if len(measured) > 1 else []:
+        for one, other in overlapping([face.box for face in measured]) if len(measured) > 1 else []:
+            first, second = measured[one], measured[other]
             if first not in self._faces or second not in self._faces:
                 continue
             fits = [iou([face.predicted], [face.box])[0, 0] for face in (first, second)]
@@ -280,7 +274,9 @@ class FaceTracker:
             returned.add(column)
         self._take_in([newcomer for n, newcomer in enumerate(newcomers) if n not in returned])
         kin = kinship([detection.box for detection in detections], [face.box for face in self._faces])
-        self.others = [d.box for d, most in zip(detections, kin.max(axis=1, initial=0), strict=True) if most < KINSHIP]
+        self.others = [
+            d.box for d, most in zip(detections, kin.max(axis=1, initial=0), strict=True) if most < KINSHIP
+        ]
 
     def _newcomers(
         self, image: Image, detections: Sequence[Detection], missing: Sequence[FollowedFace]
@@ -336,7 +332,9 @@ class FaceTracker:
 
     def _let_go(self) -> None:
         """Drop faces unseen for too long, faces that no detector sees, and faces that no detection confirms."""
-        gone = [face for face in self._faces if face.unseen_s >= (self._coast_s if face.seconded else SHORTEST_STEP_S)]
+        gone = [
+            face for face in self._faces if face.unseen_s >= (self._coast_s if face.seconded else SHORTEST_STEP_S)
+        ]
         self._faces = [face for face in self._faces if face not in gone and face.doubts < MAX_DOUBTS]
         self._lost = [face for face in [*self._lost, *gone] if face.unseen_s < self._forget_s(face)]
 
@@ -345,8 +343,3 @@ class FaceTracker:
 
     def _plausible(self, mesh: Mesh, expected: Box, max_growth: float) -> bool:
         return mesh.presence >= self._min_presence and is_plausible(mesh, expected, max_growth, self._size)
-
-
-def _pairs_on_one_face(faces: Sequence[FollowedFace]) -> list[tuple[FollowedFace, FollowedFace]]:
-    overlaps = iou([face.box for face in faces], [face.box for face in faces])
-    return [(faces[i], faces[j]) for i in range(len(faces)) for j in range(i + 1, len(faces)) if overlaps[i, j] > 0.5]

@@ -39,8 +39,8 @@ class TurnedLook:
         return []
 
     def righted(self, image: Image, faces: Sequence[Detection]) -> list[Detection]:
-        """Each face as the detector likes it best, of the four ways to turn it: at times it takes one that stands on its
-        head for one that does not. Raises EngineError."""
+        """Each face as the detector likes it best, of the four ways to turn it: at times it takes one that stands on
+        its head for one that does not. Raises EngineError."""
         best = list(faces)
         boxes, turns = [face.box for face in faces for _ in TURNS], list(TURNS) * len(faces)
         looks = self._detector.refine(image, boxes, turns) if boxes else []

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from face_stream import shows_face
-from faulty_outputs import Fault, FaultyDisclosure, Recorder, canvases, is_tagged
+from faulty_outputs import FaultyDisclosure, Recorder, canvases, is_tagged
 from faulty_parts import MOMENTS, ScriptedInput, ScriptedSwapper, ScriptedTracker, assert_closed, play
 
 from rtswap.core.errors import OutputError

@@ -56,7 +56,9 @@ def _cuts(who: list[str], rng: np.random.Generator) -> Iterator[Scene]:
             shots = _still(Pose(who[number], (0.28, 0.5)), 7) + _still(Pose(who[number + 3], at), 9, room=number + 1)
             yield _scene("cut", shots, faces)
         for every in (2, 3, 5):
-            poses = [Pose(who[n + 5], tuple(rng.uniform(0.25, 0.75, 2)), float(rng.uniform(60, 140))) for n in range(8)]  # type: ignore[arg-type]
+            poses = [
+                Pose(who[n + 5], tuple(rng.uniform(0.25, 0.75, 2)), float(rng.uniform(60, 140))) for n in range(8)
+            ]  # type: ignore[arg-type]
             yield _scene("cuts", [Shot((poses[n // every % 8],), n // every % 8) for n in range(16)], faces)
     for same in (0.1, 0.35):
         left, right = Pose(who[8], (0.3, 0.5)), Pose(who[9], (0.3 + same, 0.5))
@@ -97,7 +99,9 @@ def _held(who: list[str]) -> Iterator[Scene]:
         yield _scene("held roll", _still(Pose(who[number], roll=roll), 10))
         turning = [Pose(who[number + 1], roll=min(1, n / 6) * roll) for n in range(COUNT)]
         yield _scene("rolls", [Shot((pose,)) for pose in turning])
-    for number, (yaw, pitch) in enumerate([(60, 0), (75, 0), (-75, 0), (88, 0), (-88, 0), (0, 50), (0, 70), (0, -55)]):
+    for number, (yaw, pitch) in enumerate(
+        [(60, 0), (75, 0), (-75, 0), (88, 0), (-88, 0), (0, 50), (0, 70), (0, -55)]
+    ):
         pose = Pose(who[number + 3], yaw=yaw, pitch=pitch, px=120)
         yield _scene("held turned", _still(pose, 9))
         moving = [replace(pose, yaw=min(1, n / 7) * yaw, pitch=min(1, n / 7) * pitch) for n in range(COUNT)]

@@ -113,7 +113,9 @@ def _draw(picture: Image, pose: Pose) -> Points:
     height, width = picture.shape[:2]
     scale = pose.px / HEAD_PX
     while scale < 0.6:
-        image, alpha = (cv2.resize(part, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for part in (image, alpha))
+        image, alpha = (
+            cv2.resize(part, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for part in (image, alpha)
+        )
         mesh, scale = (mesh + 0.5) / 2 - 0.5, scale * 2
     middle = mesh[OVAL].mean(0)
     turn = np.radians(pose.roll)
@@ -133,8 +135,8 @@ def _in_sight(mesh: Points, size: tuple[int, int]) -> bool:
 
 
 def bareness(before: Image, after: Image, mesh: Points) -> float:
-    """Share of a face, within its outline, that came out as it went in: 1 where nothing was done. ``mesh``: (468, 2) px
-    in both. Differences count in shares of the face's own contrast, so that dark ones count as much."""
+    """Share of a face, within its outline, that came out as it went in: 1 where nothing was done. ``mesh``: (468, 2)
+    px in both. Differences count in shares of the face's own contrast, so that dark ones count as much."""
     hull = cv2.convexHull(mesh[OVAL].astype(np.float32))[:, 0]
     x1, y1 = np.maximum(np.floor(hull.min(0)).astype(int), 0)
     x2, y2 = np.minimum(np.ceil(hull.max(0)).astype(int) + 1, before.shape[1::-1])

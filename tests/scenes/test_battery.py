@@ -1,7 +1,7 @@
 """Nobody leaves bare: staged scenes of every kind that blinded a detector, through the whole program.
 
-The judge knows where every face is (``staged_scenes.bareness``). ``RTSWAP_SCENES=many`` plays more of them, with other
-people in other places: ``make test-scenes``.
+The judge knows where every face is (``staged_scenes.bareness``). ``RTSWAP_SCENES=many`` plays more of them, with
+other people in other places: ``make test-scenes``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import numpy as np
 import pytest
 from people import face_models
 from scene_list import scenes

@@ -69,6 +69,8 @@ def answers_sheet(trial: Trial, answers: Sequence[Floats]) -> Bytes:
                 colour = (0, 255, 0) if kind == SHALL else (255, 120, 0)
                 cv2.circle(tile, (round(float(x)), round(float(y))), max(2, round(float(height) / 2)), colour, 1)
         for x1, y1, x2, y2, _ in decode([part[row] for part in answers], THRESHOLD):
-            cv2.rectangle(tile, (round(float(x1)), round(float(y1))), (round(float(x2)), round(float(y2))), (0, 0, 255), 1)
+            cv2.rectangle(
+                tile, (round(float(x1)), round(float(y1))), (round(float(x2)), round(float(y2))), (0, 0, 255), 1
+            )
         tiles.append(tile)
     return sheet(tiles, 6, gap=2)

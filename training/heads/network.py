@@ -25,8 +25,8 @@ MISSED = 3.0
 
 
 class HeadNetwork(nn.Module):
-    """(N, 3, H, W) ratios, sides multiples of 32 -> for each of ``CELLS`` (N, 4, H / cell, W / cell): logit, offset of
-    the middle in cells (x, y), log2 of the height in cells."""
+    """(N, 3, H, W) ratios, sides multiples of 32 -> for each of ``CELLS`` (N, 4, H / cell, W / cell): logit, offset
+    of the middle in cells (x, y), log2 of the height in cells."""
 
     def __init__(self, fine: int = 16, middle: int = 32, coarse: int = 48, top: int = 64) -> None:
         super().__init__()
@@ -40,7 +40,8 @@ class HeadNetwork(nn.Module):
         self.merge_coarse = conv(coarse, coarse)
         self.heads = nn.ModuleList(nn.Conv2d(width, 4, 1) for width in (middle, coarse, top))
         for head in self.heads:
-            assert isinstance(head, nn.Conv2d) and head.bias is not None
+            assert isinstance(head, nn.Conv2d)
+            assert head.bias is not None
             nn.init.normal_(head.weight, std=0.01)
             nn.init.zeros_(head.bias)
             nn.init.constant_(head.bias[:1], -math.log(1 / RARE - 1))
@@ -64,7 +65,9 @@ class Deployed(nn.Module):
 
     def forward(self, picture: Tensor) -> tuple[Tensor, ...]:
         return tuple(
-            torch.cat([torch.sigmoid(part[:, :1]), part[:, 1:3], torch.exp(math.log(2) * part[:, 3:].clamp(-4, 6))], 1)
+            torch.cat(
+                [torch.sigmoid(part[:, :1]), part[:, 1:3], torch.exp(math.log(2) * part[:, 3:].clamp(-4, 6))], 1
+            )
             for part in self.network(to_ratios(picture))
         )
 
@@ -85,8 +88,8 @@ def to_ratios(pictures: Tensor) -> Tensor:
 def losses(answers: list[Tensor], heads: Tensor) -> dict[str, Tensor]:
     """``heads`` (N, K, 4): x, y of the middle, height in pixels; 1: shall be found, 0.5: may be, 0: no head.
 
-    ``found``: focal cross entropy over all cells that count; ``place``: how far middle and height are off where a head
-    is found, in cells and octaves."""
+    ``found``: focal cross entropy over all cells that count; ``place``: how far middle and height are off where a
+    head is found, in cells and octaves."""
     found, place, count = [], [], torch.zeros((), device=heads.device)
     for answer, cell, (least, most) in zip(answers, CELLS, RANGES, strict=True):
         wanted, doubtful, offsets = _targets(heads, answer.shape[-2:], cell, least, most)

@@ -34,7 +34,9 @@ class Optics:
         if rng.random() < 0.08:
             x = np.repeat(x.mean(-1, keepdims=True), 3, -1)
         if rng.random() < 0.3:
-            grid = np.exp(rng.uniform(-1.2, 0.4, (int(rng.integers(1, 4)), int(rng.integers(1, 4))))).astype(np.float32)
+            grid = np.exp(rng.uniform(-1.2, 0.4, (int(rng.integers(1, 4)), int(rng.integers(1, 4))))).astype(
+                np.float32
+            )
             x *= cv2.resize(grid, (x.shape[1], x.shape[0]))[..., None]
         x = 255 * np.clip(x / 255, 0, 1) ** float(np.exp(rng.normal(0, 0.25)))
         gain = float(np.exp(rng.normal(0, 0.2)) if rng.random() < 0.7 else np.exp(rng.uniform(np.log(0.04), 0.4)))
@@ -49,7 +51,10 @@ class Optics:
         if rng.random() < 0.6:
             grain = float(rng.uniform(0.3, 5) if rng.random() < 0.75 else np.exp(rng.uniform(np.log(5), np.log(45))))
             noise = self._bank[int(rng.integers(len(self._bank)))]
-            up, left = rng.integers(0, noise.shape[0] - x.shape[0] + 1), rng.integers(0, noise.shape[1] - x.shape[1] + 1)
+            up, left = (
+                rng.integers(0, noise.shape[0] - x.shape[0] + 1),
+                rng.integers(0, noise.shape[1] - x.shape[1] + 1),
+            )
             x += noise[up : up + x.shape[0], left : left + x.shape[1]] * grain
         picture = np.clip(x + 0.5, 0, 255).astype(np.uint8)
         if rng.random() < 0.15:

@@ -17,15 +17,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from training.arrays import Bytes, Floats
 from training.batches import from_workers
 from training.heads.evaluate import Trial, answers_sheet, figures, held_out
 from training.heads.network import WEIGHTS, Deployed, HeadNetwork, losses, to_ratios
-from training.heads.portraits import Portraits, load_or_find
+from training.heads.portraits import load_or_find
 from training.heads.samples import Scenes
 from training.landmarks.render import View
 from training.landmarks.teacher import load_or_label, taught_and_kept_out
 from training.landmarks.views import Views, build, one_view, yaw_of
-from training.arrays import Bytes, Floats
 from training.recipe import Moment, Recipe, Terms
 
 VIEWS = 3

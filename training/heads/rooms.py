@@ -63,7 +63,16 @@ def painted(height: int, width: int, rng: np.random.Generator) -> Bytes:
         if shape < 0.5:
             cv2.rectangle(canvas, at, (at[0] + size[0], at[1] + size[1]), colour, -1)
         elif shape < 0.75:
-            cv2.ellipse(canvas, at, (max(size[0] // 2, 1), max(size[1] // 2, 1)), float(rng.uniform(0, 180)), 0, 360, colour, -1)
+            cv2.ellipse(
+                canvas,
+                at,
+                (max(size[0] // 2, 1), max(size[1] // 2, 1)),
+                float(rng.uniform(0, 180)),
+                0,
+                360,
+                colour,
+                -1,
+            )
         else:
             cv2.line(canvas, at, (at[0] + size[0], at[1] + size[1]), colour, int(rng.integers(1, 8)), cv2.LINE_AA)
     if rng.random() < 0.3:

@@ -1,5 +1,5 @@
-"""Training samples: rooms with heads in them, of all sizes, turned by any angle, near and far, in any light; and things
-that are no heads, put there in the same way."""
+"""Training samples: rooms with heads in them, of all sizes, turned by any angle, near and far, in any light; and
+things that are no heads, put there in the same way."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ class Sampler:
         self._heads: list[list[float]] = []
 
     def batches(self, count: int, again: int = AGAIN, keep: int = KEEP) -> Iterator[Sample]:
-        """(N, 192, 256, 3) uint8 pictures and (N, 10, 4) heads: x, y, height in pixels; 1 shall be found, 0.5 may be, 0
-        none."""
+        """(N, 192, 256, 3) uint8 pictures and (N, 10, 4) heads: x, y, height in pixels; 1 shall be found, 0.5 may
+        be, 0 none."""
         waiting: list[tuple[Bytes, Floats, int]] = []
         ready: list[tuple[Bytes, Floats]] = []
         while True:
@@ -135,7 +135,7 @@ class Sampler:
         x, y = middle[0], middle[1] + drop * height
         corners = [(-neck, -0.3 * height), (neck, -0.3 * height), (reach, 0.3 * height), (1.1 * reach, 2 * height),
                    (-1.1 * reach, 2 * height), (-reach, 0.3 * height)]  # fmt: skip
-        points = np.array(corners, np.float32) + (x, y)
+        points = np.array(corners, np.float32) + np.array([x, y], np.float32)
         points = points @ matrix[:, :2].T + matrix[:, 2]
         mask = np.zeros((HEIGHT, WIDTH), np.uint8)
         cv2.fillPoly(mask, [np.round(np.clip(points, -4000, 4000) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
@@ -153,7 +153,9 @@ class Sampler:
         scrap = patch(self._portraits, height, width, rng)
         alpha = np.zeros((height, width), np.uint8)
         if rng.random() < 0.7:
-            cv2.ellipse(alpha, (width // 2, height // 2), (round(width * 0.42), round(height * 0.42)), 0, 0, 360, 255, -1)
+            cv2.ellipse(
+                alpha, (width // 2, height // 2), (round(width * 0.42), round(height * 0.42)), 0, 0, 360, 255, -1
+            )
         else:
             alpha[1:-1, 1:-1] = 255
         if rng.random() < 0.3:
@@ -161,10 +163,19 @@ class Sampler:
         if rng.random() < 0.25:
             for _ in range(int(rng.integers(1, 6))):
                 at = (int(rng.integers(width)), int(rng.integers(height)))
-                cv2.circle(scrap, at, max(1, round(side * float(rng.uniform(0.02, 0.12)))), rng.uniform(0, 255, 3).tolist(), -1)
+                cv2.circle(
+                    scrap,
+                    at,
+                    max(1, round(side * float(rng.uniform(0.02, 0.12)))),
+                    rng.uniform(0, 255, 3).tolist(),
+                    -1,
+                )
         soft = float(rng.uniform(0.4, 0.5 + side / 25))
         alpha = np.asarray(cv2.GaussianBlur(alpha, (0, 0), soft), np.uint8)
-        x, y = int(rng.integers(-width // 2, WIDTH - width // 2)), int(rng.integers(-height // 2, HEIGHT - height // 2))
+        x, y = (
+            int(rng.integers(-width // 2, WIDTH - width // 2)),
+            int(rng.integers(-height // 2, HEIGHT - height // 2)),
+        )
         self._blend(scrap, alpha, x, y)
         for head in self._heads:
             self._hide(head, x + width / 2, y + height / 2, max(width, height))
@@ -204,8 +215,9 @@ class Sampler:
     def _where(self, height: float) -> Floats:
         """Where a face of this height comes to lie; at times half out of the picture."""
         margin = 0.25 * height if self._rng.random() < 0.2 else -0.3 * height
-        low, high = np.minimum(-margin, (WIDTH / 3, HEIGHT / 3)), np.maximum(
-            (WIDTH + margin, HEIGHT + margin), (WIDTH / 1.5, HEIGHT / 1.5)
+        low, high = (
+            np.minimum(-margin, (WIDTH / 3, HEIGHT / 3)),
+            np.maximum((WIDTH + margin, HEIGHT + margin), (WIDTH / 1.5, HEIGHT / 1.5)),
         )
         return self._rng.uniform(low, high).astype(np.float32)
 
@@ -229,7 +241,9 @@ class Sampler:
             matrix[:, :2] *= 2
             scale *= 2
         rows, columns = image.shape[:2]
-        corners = np.array([[0, 0], [columns, 0], [columns, rows], [0, rows]], np.float32) @ matrix[:, :2].T + matrix[:, 2]
+        corners = (
+            np.array([[0, 0], [columns, 0], [columns, rows], [0, rows]], np.float32) @ matrix[:, :2].T + matrix[:, 2]
+        )
         x1, y1 = np.maximum(np.floor(corners.min(0)).astype(int), 0)
         x2, y2 = np.minimum(np.ceil(corners.max(0)).astype(int), (WIDTH, HEIGHT))
         if x2 <= x1 or y2 <= y1:
