@@ -288,8 +288,7 @@ class FaceTracker:
         ranked = sorted(
             detections, key=lambda d: (not any(face.may_be_at(d.box) for face in missing), -width(d.box))
         )[: room + SPARE_NEWCOMERS]
-        ranked = self._turned.righted(image, ranked)
-        meshes = self._landmarks.find(image, [detection.keypoints for detection in ranked])
+        meshes = self._turned.meshes(image, ranked, self._landmarks)
         asked = self._recogniser is not None and any(face.likeness.known for face in missing)
         return [
             Newcomer(detection.box, mesh, self._who(image, mesh) if asked else None)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from rtswap.core.protocols import Detector
-from rtswap.core.types import Detection, Image
+from rtswap.core.protocols import Detector, LandmarkModel
+from rtswap.core.types import Detection, Image, Mesh
 from rtswap.tracking.detector import turned_back
 
 TURNS = (1, 3, 2)
@@ -38,14 +38,16 @@ class TurnedLook:
                 return [turned_back(face, turn, whole) for face in found]
         return []
 
-    def righted(self, image: Image, faces: Sequence[Detection]) -> list[Detection]:
-        """Each face as the detector likes it best, of the four ways to turn it: at times it takes one that stands on
-        its head for one that does not. Raises EngineError."""
-        best = list(faces)
+    def meshes(self, image: Image, faces: Sequence[Detection], landmarks: LandmarkModel) -> list[Mesh]:
+        """The mesh of each face, the right way round: at times the detector takes one that stands on its head for one
+        that does not, so of the four ways to turn it those that it accepts are meshed, and the surest mesh is taken.
+        Raises the errors of the networks."""
         boxes, turns = [face.box for face in faces for _ in TURNS], list(TURNS) * len(faces)
         looks = self._detector.refine(image, boxes, turns) if boxes else []
-        for number, look in enumerate(looks):
-            row = number // len(TURNS)
-            if look is not None and look.score > best[row].score:
-                best[row] = look
-        return best
+        ways = list(enumerate(faces))
+        ways += [(number // len(TURNS), look) for number, look in enumerate(looks) if look is not None]
+        best: dict[int, Mesh] = {}
+        for (row, _), mesh in zip(ways, landmarks.find(image, [way.keypoints for _, way in ways]), strict=True):
+            if row not in best or mesh.presence > best[row].presence:
+                best[row] = mesh
+        return [best[row] for row in range(len(faces))]
