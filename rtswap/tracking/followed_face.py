@@ -32,6 +32,8 @@ RETURN_GROWTH_PER_S = 0.25
 HEAD_GROWTH, HEAD_NEAR = 2.2, 0.6
 """Size ratio, and distance in face widths, up to which a head that the second detector sees is a followed face's."""
 FOREHEAD, CHIN = 10, 152
+MAX_SPIN = 30.0
+"""Degrees."""
 SHORTEST_STEP_S = 1 / 240
 """Minimum time step: shorter ones would divide noise by almost nothing."""
 
@@ -91,8 +93,11 @@ class FollowedFace:
     @property
     def quarter_turns(self) -> int:
         """By how many quarter turns clockwise the face is tilted, 0 to 3."""
-        down = self.landmarks[CHIN, :2] - self.landmarks[FOREHEAD, :2]
-        return round(math.degrees(math.atan2(-float(down[0]), float(down[1]))) / 90) % 4
+        return round(roll_of(self.landmarks) / 90) % 4
+
+    def spun(self, points: Points) -> bool:
+        """True if a mesh is tilted quite another way than the last one, as no head turns within a frame."""
+        return abs((roll_of(points) - roll_of(self.landmarks) + 180) % 360 - 180) > MAX_SPIN
 
     def is_head(self, box: Box) -> bool:
         """True if a head that the second detector sees at ``box`` is this person's."""
@@ -148,6 +153,12 @@ class FollowedFace:
             visibility=self.visibility.copy(),
             confidence=max(0.0, 1.0 - self.unseen_s / coast_s) if self.unseen_s else 1.0,
         )
+
+
+def roll_of(points: Points) -> float:
+    """Degrees by which a mesh is tilted clockwise."""
+    down = points[CHIN, :2] - points[FOREHEAD, :2]
+    return math.degrees(math.atan2(-float(down[0]), float(down[1])))
 
 
 def width(box: Box) -> float:

@@ -175,7 +175,7 @@ class FaceTracker:
         missed = []
         meshes = self._landmarks.find(image, [face.landmarks for face in self._faces])
         for face, mesh in zip(self._faces, meshes, strict=True):
-            if self._plausible(mesh, face.predicted, MAX_GROWTH):
+            if self._plausible(mesh, face.predicted, MAX_GROWTH) and not face.spun(mesh.points):
                 face.measure(mesh)
             else:
                 missed.append(face)
