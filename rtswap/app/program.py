@@ -169,7 +169,8 @@ class Program:
         faces: Literal["one", "all"] = "one" if self.config.tracking.faces == "one" and not everybody else "all"
         detector = models.photo_detector if photos else models.detector
         landmarks = probes.landmarks(models.landmarks) if probes else models.landmarks
-        tracker = FaceTracker(detector, landmarks, faces=faces, recogniser=models.recogniser)
+        smallest = self.config.tracking.min_face_px
+        tracker = FaceTracker(detector, landmarks, faces=faces, recogniser=models.recogniser, min_face_px=smallest)
         return probes.tracker(tracker) if probes else tracker
 
     def renderer(self, *, live: bool) -> Renderer:

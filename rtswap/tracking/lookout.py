@@ -18,6 +18,8 @@ PHOTO_AREA = 4 * AREA
 """For single pictures, in which time does not count."""
 FAINT = 0.12
 """Score from which a head is told."""
+CERTAIN = 0.6
+"""Score of a head that shows that a picture is clear."""
 THUMB = (32, 18)
 ANOTHER_SCENE = 0.6
 """Mean difference of two pictures' thumbnails, each of mean 0 and deviation 1, that only a cut reaches. Two scenes
@@ -48,7 +50,7 @@ class Sentinel:
         scale = np.tile(np.divide(image.shape[1::-1], picture.shape[1::-1]), 2).astype(np.float32)
         found = self._model.find(picture, FAINT)
         heads = tuple(Head(row[:4] * scale, float(row[4])) for row in found)
-        return Sighting(heads, cut, is_clear(gray))
+        return Sighting(heads, cut, sure=any(head.score >= CERTAIN for head in heads) or is_clear(gray))
 
     def _is_cut(self, gray: Image) -> bool:
         thumb = cv2.resize(gray, THUMB, interpolation=cv2.INTER_AREA).astype(np.float32)
@@ -73,6 +75,6 @@ def is_clear(gray: Image) -> bool:
     if contrast < LEAST_CONTRAST:
         return int(np.ptp(gray)) <= 1
     kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
-    rough = cv2.filter2D(gray, cv2.CV_32F, kernel)
-    noise = float(np.abs(rough).mean()) * math.sqrt(math.pi / 2) / 6
+    rough = cv2.norm(cv2.filter2D(gray, cv2.CV_16S, kernel), cv2.NORM_L1) / gray.size
+    noise = rough * math.sqrt(math.pi / 2) / 6
     return noise < MOST_NOISE * contrast

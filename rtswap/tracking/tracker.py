@@ -26,7 +26,7 @@ from rtswap.tracking.association import iou, kinship, match, overlapping
 from rtswap.tracking.followed_face import AGREEMENT, KINSHIP, SHORTEST_STEP_S, FollowedFace, extent, width
 from rtswap.tracking.plausibility import is_plausible, is_sane
 from rtswap.tracking.reidentification import Newcomer, match_missing
-from rtswap.tracking.turned_look import TurnedLook
+from rtswap.tracking.turns import find_meshes, find_turned
 
 NOMINAL_STEP_S = 1 / 30
 """Assumed time between frames if the clock stood still or ran backwards."""
@@ -38,6 +38,8 @@ MAX_GROWTH = 1.6
 cropped differently."""
 SEEN = 0.35
 """Score of a head from which it is worth a look."""
+MOST_PROPOSALS = 6
+"""Heads in which a face is looked for in one frame."""
 SAME_STRANGER = 0.2
 """Intersection over union above which a head that nobody follows is that of the last frame."""
 
@@ -61,8 +63,8 @@ class FaceTracker:
     it, only a face of similar size near the same place is accepted, under the same id; then the largest face, under a
     new id. With a ``recogniser`` the person is known by appearance: nobody else is accepted for ``HOLD_S``, and a
     later replacement yields when the person returns. ``all``: follow up to ``max_faces``. ``min_presence``: minimum
-    score of the landmark network. Raises the errors of the networks.
-    """
+    score of the landmark network. ``min_face_px``: smallest head of the second detector in which a face is looked
+    for. Raises the errors of the networks."""
 
     def __init__(
         self,
@@ -74,6 +76,7 @@ class FaceTracker:
         coast_s: float = 0.25,
         reacquire_s: float = 2.0,
         min_presence: float = 0.5,
+        min_face_px: float = 35.0,
         recogniser: Embedder | None = None,
     ) -> None:
         self._detector = detector
@@ -82,10 +85,9 @@ class FaceTracker:
         self._max_faces = 1 if self._one else max_faces
         self._coast_s = coast_s
         self._reacquire_s = reacquire_s
-        self._min_presence = min_presence
+        self._min_presence, self._min_face_px = min_presence, min_face_px
         self._recogniser = recogniser
         self._next_id = 1
-        self._turned = TurnedLook(detector)
         self.reset()
 
     def reset(self) -> None:
@@ -100,7 +102,6 @@ class FaceTracker:
         """See ``protocols.Tracker``."""
         self._strange: tuple[Head, ...] = ()
         """Heads of the last frame that are nobody's who is followed."""
-        self._turned.reset()
         self._since_look = self._since_check = 0.0
         """Counted in frames at 30 per second; at lower rates each frame counts as several, so that newcomers do not
         wait longer."""
@@ -153,7 +154,6 @@ class FaceTracker:
             face.settle()
         self._lost = [*self._lost, *self._faces]
         self._faces = []
-        self._turned.reset()
 
     def _strangers_came(self) -> bool:
         """Note whom the second detector sees where; true if there is a head that is nobody's who is followed, where
@@ -259,8 +259,7 @@ class FaceTracker:
     def _look(self, image: Image) -> None:
         """Detect in the complete frame: check tracked faces, recover lost ones, add new ones."""
         detections = [detection for detection in self._detector.detect(image) if is_sane(detection)]
-        if not detections and not self._faces and self._sighting is not None and self._sighting.heads:
-            detections = [detection for detection in self._turned.look(image) if is_sane(detection)]
+        detections += [face for face in self._found_in_heads(image, detections) if is_sane(face)]
         followed = [face for face in self._faces if face.measured]
         kin = kinship([face.box for face in followed], [detection.box for detection in detections])
         looks = dict(match(kin, KINSHIP))
@@ -278,6 +277,13 @@ class FaceTracker:
             d.box for d, most in zip(detections, kin.max(axis=1, initial=0), strict=True) if most < KINSHIP
         ]
 
+    def _found_in_heads(self, image: Image, detections: Sequence[Detection]) -> list[Detection]:
+        """Faces in the second detector's heads that the first did not find: tilted, or small in a large frame."""
+        heads = [head for head in self._strange if width(head.box) >= self._min_face_px]
+        known = kinship([head.box for head in heads], [face.box for face in detections]).max(axis=1, initial=0)
+        boxes = [head.box for head, most in zip(heads, known, strict=True) if most < KINSHIP]
+        return find_turned(self._detector, image, boxes[:MOST_PROPOSALS])
+
     def _newcomers(
         self, image: Image, detections: Sequence[Detection], missing: Sequence[FollowedFace]
     ) -> list[Newcomer]:
@@ -288,7 +294,7 @@ class FaceTracker:
         ranked = sorted(
             detections, key=lambda d: (not any(face.may_be_at(d.box) for face in missing), -width(d.box))
         )[: room + SPARE_NEWCOMERS]
-        meshes = self._turned.meshes(image, ranked, self._landmarks)
+        meshes = find_meshes(self._detector, self._landmarks, image, ranked)
         asked = self._recogniser is not None and any(face.likeness.known for face in missing)
         return [
             Newcomer(detection.box, mesh, self._who(image, mesh) if asked else None)

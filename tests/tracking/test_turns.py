@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import pytest
 from people import face_models, person
 
-from rtswap.core.types import Detection, Frame, Head, Image, Quality, Sighting
+from rtswap.core.types import Box, Detection, Frame, Head, Image, Quality, Sighting
 from rtswap.tracking.detector import turned_back
 from rtswap.tracking.tracker import FaceTracker
-from rtswap.tracking.turned_look import HOW, TurnedLook
+from rtswap.tracking.turns import find_turned
 
 SIDE = 512
 
@@ -31,7 +33,7 @@ def test_a_face_in_the_turned_picture_is_where_it_lies_in_the_picture(turn: int)
     """To the pixel, at any shape."""
     picture = np.zeros((30, 50, 3), np.uint8)
     picture[7, 11] = 255
-    rows, columns = np.nonzero(cv2.rotate(picture, HOW[turn])[..., 0])
+    rows, columns = np.nonzero(np.rot90(picture, turn)[..., 0])
     x, y = float(columns[0]), float(rows[0])
     found = Detection(np.array([x, y, x + 1, y + 1], np.float32), np.array([[x, y]] * 5, np.float32), 1.0)
     back = turned_back(found, turn, np.array([0, 0, 50, 30], np.float32))
@@ -56,34 +58,35 @@ def test_it_is_found_followed_and_meshed_however_it_is_tilted(name: str, degrees
 
 
 def test_nothing_is_turned_while_a_face_is_followed_or_no_head_is_seen() -> None:
-    models = face_models()
-    calls = []
+    models, picture = face_models(), person("ada").portrait
+    turns: list[int] = []
 
     class Counted:
-        def detect(self, image: Image) -> list[Detection]:
-            calls.append(image.shape)
-            return models.detector.detect(image)
+        def refine(self, image: Image, boxes: Sequence[Box], asked: Sequence[int] = ()) -> list[Detection | None]:
+            turns.extend(asked)
+            return models.detector.refine(image, boxes, asked)
 
         def __getattr__(self, name: str) -> object:
             return getattr(models.detector, name)
 
     tracker = FaceTracker(Counted(), models.landmarks)  # type: ignore[arg-type]
-    empty = np.full((360, 480, 3), 120, np.uint8)
     for index in range(3):
-        tracker.update(Frame(empty, index, index / 30), Quality(), Sighting())
-    assert len(calls) == 3
+        tracker.update(Frame(np.full_like(picture, 120), index, index / 30), Quality(), Sighting())
+    assert turns == []
+    (track,) = tracker.update(Frame(picture, 3, 3 / 30), Quality(), Sighting())
+    turns.clear()
+    head = Head(track.box, 0.9)
+    for index in range(4, 40):
+        tracker.update(Frame(picture, index, index / 30), Quality(), Sighting((head,)))
+    assert turns == []
 
 
-def test_all_turns_are_tried_at_once_then_one_per_frame() -> None:
-    calls = []
-
-    class Nobody:
-        def detect(self, image: Image) -> list[Detection]:
-            calls.append(image.shape)
-            return []
-
-    look = TurnedLook(Nobody())  # type: ignore[arg-type]
-    for wanted in (3, 1, 1, 1):
-        calls.clear()
-        look.look(np.zeros((40, 60, 3), np.uint8))
-        assert len(calls) == wanted
+def test_a_small_face_in_a_large_frame_is_found_through_its_head() -> None:
+    """Where the first detector's smallest face has grown with the frame."""
+    models, one = face_models(), person("ben")
+    frame = np.full((1080, 1920, 3), 110, np.uint8)
+    small = cv2.resize(one.portrait, (160, 160), interpolation=cv2.INTER_AREA)
+    frame[400:560, 900:1060] = small
+    mesh = one.landmarks[:, :2] * (160 / one.portrait.shape[0]) + (900, 400)
+    head = Head(np.concatenate([mesh.min(0), mesh.max(0)]).astype(np.float32), 0.9)
+    assert find_turned(models.detector, frame, [head.box])
