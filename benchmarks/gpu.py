@@ -175,7 +175,7 @@ class Scene:
         canvas = self.compositor.begin(self.image)
         frame, crops, side = canvas.frame, canvas.crops(self.views), side_for(self.views)
         rows = uploaded(self.swapper.rows(self.faces, side), self.compositor.device)
-        swapped = self.swapper.render(crops, rows, light=True)
+        swapped = self.swapper.render(crops, rows)
 
         down = torch.empty(frame.shape, dtype=torch.uint8, pin_memory=on_gpu)
         shown = float(sum(view.size[0] * view.size[1] for view in self.views))
@@ -184,7 +184,7 @@ class Scene:
             "upload": Work(lambda: frame.copy_(pinned, non_blocking=True), 3 * pixels, limit="copy_up"),
             "crop": Work(lambda: canvas.crops(self.views), 3 * shown + 3 * square),
             "mesh pixels": Work(
-                lambda: self.swapper.render(crops, rows, light=True),
+                lambda: self.swapper.render(crops, rows),
                 7 * square + rows.numel(),
                 mesh_flops(len(self.views), side),
             ),

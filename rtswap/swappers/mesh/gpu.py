@@ -35,20 +35,19 @@ class GpuMeshSwapModel:
     mode: str = "plain"
 
     def bind(self, source: SourceIdentity) -> Swapper:
-        return GpuMeshSwapper(self.options.face(source), light=self.options.light, device=self.device, mode=self.mode)
+        return GpuMeshSwapper(self.options.face(source), device=self.device, mode=self.mode)
 
 
 class GpuMeshSwapper:
     """Implements ``protocols.GpuSwapper``, and ``protocols.Swapper`` on the host."""
 
-    def __init__(self, face: SourceFace, *, light: bool = True, device: str = "cuda", mode: str = "plain") -> None:
+    def __init__(self, face: SourceFace, *, device: str = "cuda", mode: str = "plain") -> None:
         if mode not in MODES:
             raise ValueError(f"mode must be {' or '.join(MODES)}, not {mode}")
         self.device = torch.device(device)
-        self._host = MeshSwapper(face, light=light)
+        self._host = MeshSwapper(face)
         self.view, self.swap = self._host.view, self._host.swap
-        self._geometry, self._texture, self._own_black_level = face.geometry, face.texture, face.black_level
-        self._light = light
+        self._geometry, self._texture, self._light = face.geometry, face.texture, face.light
         levels = face.texture.levels
         self._atlas, self._places = atlas_of(levels, self.device), places(levels)
         self._face = face_plane(face.texture.face, self.device)
@@ -63,14 +62,14 @@ class GpuMeshSwapper:
     def swap_all(self, targets: TargetBatch, quality: Quality) -> SwappedBatch:
         """Implements ``protocols.GpuSwapper``. Sizes are multiples of 8, as ``view`` returns them."""
         rows = uploaded(self.rows(targets.faces, targets.crops.shape[1]), self.device)
-        return self.render(targets.crops, rows, light=quality.match_color)
+        return self.render(targets.crops, rows)
 
     def rows(self, faces: Sequence[BatchedTarget], side: int) -> Row:
         """Pack the placement of each face for the GPU, (N, B), for crops of ``side``."""
         rows = [self._row(face, Layout(side)) for face in faces]
         return np.stack(rows) if len(rows) > 1 else rows[0][None]
 
-    def render(self, crops: Tensor, rows: Tensor, *, light: bool) -> SwappedBatch:
+    def render(self, crops: Tensor, rows: Tensor) -> SwappedBatch:
         """Render on the GPU. ``rows`` (N, B): the result of ``rows``, on the GPU."""
         with torch.inference_mode():
             swapped, masks = self._render(
@@ -79,8 +78,7 @@ class GpuMeshSwapper:
                 self._atlas,
                 self._face,
                 self.black_levels,
-                self._own_black_level,
-                self._light and light,
+                self._light,
             )
         return SwappedBatch(swapped, masks)
 

@@ -14,7 +14,21 @@ from rtswap.gpu.resample import Device, Tensor, bilinear, gaussian, rounded
 from rtswap.gpu.torch_import import load_torch
 from rtswap.swappers.mesh import gpu_rows as fields
 from rtswap.swappers.mesh.geometry import LIGHT_STEP, MASK_STEP
-from rtswap.swappers.mesh.light import GAIN_LIMITS, GAIN_STEPS, MOST_BLACK
+from rtswap.swappers.mesh.light import (
+    DEEP,
+    HAIR_TONES,
+    HIGHLIGHTS,
+    LUMA,
+    MOST_BLACK,
+    OFFSET,
+    ONE,
+    SEAM,
+    SEAM_LIMIT,
+    SEAM_REACH,
+    SHADOWS,
+    UNLIKE,
+    SourceLight,
+)
 
 torch = load_torch()
 
@@ -50,13 +64,12 @@ def render(
     atlas: Tensor,
     face: Tensor,
     black_levels: Tensor,
-    own_black: float,
-    light: bool,
+    source_light: SourceLight | None,
 ) -> tuple[Tensor, Tensor]:
     """Return swapped crops (N, S, S, 3) and their masks (N, S, S), uint8.
 
     ``crops`` (N, S, S, 3) uint8; ``rows`` (N, B) from ``gpu_rows.pack``; ``black_levels`` (T,) the target's black
-    levels, updated here in every frame.
+    levels, updated here in every frame; ``source_light``: of the photo, None if ``atlas`` holds skin, not ratios.
     """
     count, side = crops.shape[:2]
     layout = fields.Layout(side)
@@ -67,13 +80,10 @@ def render(
     planes = crops.permute(0, 3, 1, 2).float()
     u, v = _places(numbers, side, 1.0)
     swapped = rounded(_from_atlas(atlas, nodes, numbers, u, v)).float()
-    if light:
-        inside = rows[:, edges[2] : edges[3]].view(count, layout.light, layout.light).float()
-        inside = inside * _shown(face, nodes, numbers, layout.light, LIGHT_STEP)[:, 0] / 255
+    if source_light is not None:
+        area = rows[:, edges[2] : edges[3]].view(count, layout.light, layout.light).float()
         black_level = _followed_black_level(planes, numbers, black_levels)
-        gain, offset = _light(swapped, planes, inside, numbers, black_level, own_black)
-        gain, offset = (_enlarged(field, numbers, u, v, LIGHT_STEP).round() for field in (gain, offset))
-        swapped = ((swapped * gain / GAIN_STEPS).round().clamp(0, 255) + offset).clamp(0, 255)
+        swapped = _lit(swapped, planes, area, numbers, black_level, source_light, u, v)
     rings = rows[:, edges[4] : edges[5]].view(count, 3, layout.ring, layout.ring).float()
     swapped = _with_openings(swapped, planes, rings, numbers, u, v)
     oval = rows[:, edges[3] : edges[4]].view(count, layout.mask, layout.mask).float()
@@ -128,28 +138,75 @@ def _enlarged(field: Tensor, numbers: Tensor, u: Tensor, v: Tensor, step: int) -
     return bilinear(field, x, y)
 
 
-def _light(
-    swapped: Tensor, target: Tensor, inside: Tensor, numbers: Tensor, black_level: Tensor, own: float
-) -> tuple[Tensor, Tensor]:
-    """Gain (N, 1, h, w) and offset (N, 3, h, w) on the light grid that put the source into the target's light:
-    ``light.normalized_low_passes`` and ``light.relight``."""
-    blocks = (torch.nn.functional.avg_pool2d(planes, LIGHT_STEP) for planes in (target, swapped))
-    share = inside[:, None]
-    planes = torch.cat([*(block * share for block in blocks), share], 1)
-    blur = gaussian(inside.shape[-1], *numbers[:, fields.LIGHT : fields.MASK].unbind(1))[:, None]
-    low = blur @ planes @ blur.mT
-    means = (low[:, :6] + 1e-4) / (low[:, 6:] + 1e-6)
-    theirs, ours = means[:, :3], means[:, 3:]
-    ratio = _above(theirs, black_level) / _above(ours, torch.full_like(black_level, own)).clamp(min=1)
-    gain = (ratio.clamp(*GAIN_LIMITS) * GAIN_STEPS).round()
-    offset = (theirs - gain / GAIN_STEPS * ours).round().clamp(-255, 255)
-    return gain, offset
+def _lit(
+    ratios: Tensor,
+    target: Tensor,
+    area: Tensor,
+    numbers: Tensor,
+    black_level: Tensor,
+    source: SourceLight,
+    u: Tensor,
+    v: Tensor,
+) -> Tensor:
+    """Put the target's light on the ratios (N, 3, S, S), as ``light.relight``. ``area`` (N, h, w) on the light
+    grid."""
+    theirs = torch.nn.functional.avg_pool2d(target, LIGHT_STEP)
+    field, skin, mean, black = _light_of(theirs, area, numbers, black_level - source.black)
+    ratios = _toned(ratios, torch.log(mean / max(source.mean, 1.0)))
+    ours = torch.nn.functional.avg_pool2d(ratios, LIGHT_STEP)
+    gain = field * _seam_of(field, skin, black, theirs, ours, area, numbers)
+    gain = _enlarged(gain, numbers, u, v, LIGHT_STEP)
+    return ((ratios * gain / ONE).round().clamp(0, 255) + black).round().clamp(0, 255)
 
 
-def _above(field: Tensor, black_level: Tensor) -> Tensor:
-    """Light above the black level (N,), (N, 1, h, w), as ``light._above``."""
-    light = field.sum(1, keepdim=True)
-    return light - torch.minimum(3 * black_level[:, None, None, None], MOST_BLACK * light)
+def _light_of(target: Tensor, area: Tensor, numbers: Tensor, black: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """``light.light_of`` and ``skin_light``: field (N, 3, h, w), skin (N, 1, h, w), mean (N,), black (N, 1, 1, 1)."""
+    blur = gaussian(area.shape[-1], *numbers[:, fields.LIGHT : fields.MASK].unbind(1))[:, None]
+    whole = area[:, None]
+    first = _low_pass(target, whole, blur)
+    unlike = torch.log(_luma(target + OFFSET) / _luma(first + OFFSET)) / UNLIKE
+    skin = whole / (1 + unlike**4)
+    field = _low_pass(target, skin, blur)
+    means = (field * whole).sum((2, 3)) / whole.sum((2, 3)).clamp(min=1)
+    black = torch.minimum(black.clamp(min=0), MOST_BLACK * means.amin(1))
+    mean = (_luma(means[..., None, None]).flatten() - black).clamp(min=1)
+    black = black[:, None, None, None]
+    return (field - black).clamp(min=1), skin, mean, black
+
+
+def _toned(ratios: Tensor, lighter: Tensor) -> Tensor:
+    """``light.tones`` of each face's ratios; ``lighter`` (N,)."""
+    logs = torch.log(ratios.clamp(min=1) / ONE)
+    above, below, deep = (
+        (1 + per * lighter).clamp(low, high)[:, None, None, None]
+        for per, low, high in (HIGHLIGHTS, SHADOWS, HAIR_TONES)
+    )
+    shown = above * logs.clamp(min=0) + below * logs.clamp(DEEP, 0) + deep * (logs - DEEP).clamp(max=0)
+    return (ONE * torch.exp(shown)).round().clamp(0, 255)
+
+
+def _seam_of(
+    field: Tensor, skin: Tensor, black: Tensor, target: Tensor, ratios: Tensor, area: Tensor, numbers: Tensor
+) -> Tensor:
+    """``light.seam_of``, (N, 3, h, w)."""
+    sigma = SEAM * numbers[:, fields.LIGHT]
+    blur = gaussian(area.shape[-1], sigma, (3 * sigma).round().clamp(min=1))[:, None]
+    low, high = SEAM_REACH
+    near = ((high - blur @ area[:, None] @ blur.mT) / (high - low)).clamp(0, 1)
+    theirs = (target - black).clamp(min=0) + OFFSET
+    spread = _low_pass(torch.log(theirs / (field * ratios / ONE + OFFSET)), near * skin, blur)
+    return torch.exp(spread.clamp(-SEAM_LIMIT, SEAM_LIMIT) * near)
+
+
+def _low_pass(image: Tensor, weights: Tensor, blur: Tensor) -> Tensor:
+    """``light.low_pass`` of (N, 3, h, w) over (N, 1, h, w)."""
+    low = blur @ torch.cat([image * weights, weights], 1) @ blur.mT
+    return (low[:, :3] + 1e-4) / (low[:, 3:] + 1e-6)
+
+
+def _luma(image: Tensor) -> Tensor:
+    """Light of (N, 3, h, w), (N, 1, h, w)."""
+    return sum(float(weight) * image[:, channel : channel + 1] for channel, weight in enumerate(LUMA))
 
 
 def _followed_black_level(planes: Tensor, numbers: Tensor, black_levels: Tensor) -> Tensor:

@@ -1,8 +1,12 @@
-"""Put the target's light on the source's skin.
+"""Put the target's light on the source's skin, in ratios.
 
-``out = low(target) + gain * (source - low(source))``: low frequencies (light, skin tone) come from the target,
-features from the source, with a gain that follows the target's lightness. Both low-passes are smooth, so they are
-computed on a small grid; only one gain and one offset are enlarged to full size.
+``out = low(target) * ratio``, where ``ratio = source / low(source)`` is what distinguishes a place of the source's
+face from its surroundings. A ratio keeps its hue under any light, so no tone arises that neither face has; a
+difference, added to much lighter skin, turns teal or white. ``ratios_of`` computes the ratios once, on the chart, and
+limits what belongs to the photo's light: gloss, coloured lamps. The target's low-pass is smooth, so it is computed on
+a small grid.
+
+Towards the outline the swap also follows the target's finer shading (``seam_of``), so that its edge shows no step.
 
 Cheap and fogged lenses raise the *black level* of the frame (veiling glare): what is black in the world is grey in
 the frame. Light is measured above that level; otherwise brows from a clear photo would be blacker than anything in a
@@ -11,35 +15,197 @@ webcam's frame.
 
 from __future__ import annotations
 
+import math
+from functools import cache
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.core.types import Image
-from rtswap.vision.resample import resized
+from rtswap.core.types import Image, Mask
+from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, Field, coarse_positions, inwards, rings_mask
+from rtswap.vision.resample import blurred, resized
+from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
 
-Field = NDArray[np.float32]
-
-GAIN_LIMITS = (0.4, 1.6)
-"""Limits of the gain: beyond them the noise and contrast of a dark photo would glare on a light target, and the
-reverse."""
+LUMA = 0.15, 0.45, 0.4
+"""Weights of B, G and R: more red than in BT.601, so that a blush, which is dark in green alone, stays light."""
+_WEIGHTS = np.array(LUMA, np.float32)
+ONE = 128
+"""The ratio 1 in 8 bits."""
+OFFSET = 4.0
+"""Levels added before a ratio is taken, so that sensor noise in black does not count."""
+AROUND = 17.0
+"""Sigma in coarse texels of a place's surroundings on the chart: 0.18 face widths, as in ``geometry``."""
+BRIGHTEST, LIPS_BRIGHTEST = 0.65, 0.2
+"""Log lightness above the surroundings which highlights approach: more is gloss."""
+DARKEST, LIPS_DARKEST = 3.0, 0.7
+"""Log lightness below the surroundings which shadows approach."""
+SHADE, SHADE_SIGMA = 0.3, 2.5
+"""Log lightness which broad shades on skin approach, and their sigma in coarse texels: more is a cast shadow."""
+TINT, LIPS_TINT, OF_TINT = 0.2, 0.4, 0.95
+"""Distance in log colour from the surroundings that skin and lips approach: more is coloured light. Share of it that
+is kept."""
+SKIN_TINT, LEAST_TINT = 0.32, 0.6
+"""Log of red over blue of average skin: where skin has more colour, so have all tints, and they are reduced to this
+share at most."""
+DEEP = -0.2
+"""Log of the ratio below which a place is hair or an opening instead of shaded skin."""
+HAIR_TINT = 0.1
+"""Share of the tint that is kept there: next to skin, neutral hair is blue."""
+HIGHLIGHTS, SHADOWS, HAIR_TONES = (-0.5, 0.55, 1.6), (-0.25, 0.7, 1.5), (0.15, 0.9, 1.15)
+"""Factors of the logs of ratios above 1, somewhat below 1, and far below 1: change over the log of how much lighter
+the target is, and limits. On lighter skin gloss and shading stand out less, hair more."""
 MOST_BLACK = 0.6
-"""Upper bound on the black level, as a share of the light at a place."""
-GAIN_STEPS = 150
-"""Gains are stored in 8 bits as multiples of 1 / 150: at most 1.7, with an error of at most one level of 255."""
+"""Upper bound on the black level, as a share of the face's mean in its darkest channel."""
+UNLIKE = 0.5
+"""Difference in log light from the surroundings where a place of the target half counts as skin: hair, eyes and
+background differ more."""
+SEAM = 0.55
+"""Sigma of the target's shading that the outline follows, as a share of the light's."""
+SEAM_REACH = 0.6, 0.95
+"""Share of the face within that sigma: up to the first the outline follows entirely (the mask begins there), beyond
+the second not at all."""
+SEAM_LIMIT = 0.6
+"""Largest change of the log of light."""
 
 
-def normalized_low_passes(first: Field, second: Field, inside: Field, sigma: float) -> tuple[Field, Field]:
-    """Gaussians of two images (h, w, 3) normalised over ``inside`` (h, w) 0..1, continued for 3 ``sigma`` beyond it.
+class SourceLight(NamedTuple):
+    """The light in the photo, 0..255."""
 
-    One blur of seven planes takes half the time of four.
+    mean: float
+    """Mean of the skin's light."""
+    black: float
+    """``black_level_of`` the face."""
+
+
+def ratios_of(texture: Image, face: Mask) -> tuple[Image, SourceLight]:
+    """Ratio of each texel to its surroundings (512, 512, 3), in 8 bits with ``ONE`` as 1, and the photo's light.
+    ``texture`` (512, 512, 3), ``face`` (128, 128) 255 = skin."""
+    middle = slice(SIZE // 5, -SIZE // 5)
+    skin = np.asarray(face * (inwards() > 0) / np.float32(255), np.float32)
+    small = np.asarray(resized(texture, (COARSE, COARSE), cv2.INTER_AREA), np.float32)
+    around, skin = skin_light(small, skin, AROUND)
+    mean = (around * skin[..., None]).sum((0, 1)) / max(float(skin.sum()), 1.0) + OFFSET
+    logs = np.log(texture + np.float32(OFFSET)) - np.log(resized(around, (SIZE, SIZE)) + np.float32(OFFSET))
+    light = (logs @ _WEIGHTS)[..., None]
+    tint = (logs - light) * np.float32(np.clip(SKIN_TINT / max(np.log(mean[2] / mean[0]), 1e-3), LEAST_TINT, 1))
+    broad = blurred(averaged(light, (COARSE, COARSE)), SHADE_SIGMA)
+    excess = (broad - SHADE * np.tanh(broad / SHADE)) * (1 - kept_areas())
+    light = light - resized(excess, (SIZE, SIZE))[..., None]
+    lips = resized(blurred(rings_mask((LIPS_OUTER,), 2.0), 1.5), (SIZE, SIZE))[..., None]
+    hair = np.clip(light / DEEP - 1, 0, 1) * (1 - lips)
+    strength = np.maximum(np.linalg.norm(tint, axis=2, keepdims=True), np.float32(1e-6))
+    most = TINT + lips * (LIPS_TINT - TINT)
+    tint *= (OF_TINT + hair * (HAIR_TINT - OF_TINT)) * most * np.tanh(strength / most) / strength
+    brightest, darkest = (
+        skins + lips * (lip - skins) for skins, lip in ((BRIGHTEST, LIPS_BRIGHTEST), (DARKEST, LIPS_DARKEST))
+    )
+    limit = np.where(light > 0, brightest, darkest)
+    ratios = ONE * np.exp(limit * np.tanh(light / limit) + tint)
+    found = SourceLight(float(mean @ _WEIGHTS) - OFFSET, black_level_of(texture[middle, middle]))
+    return np.asarray(np.clip(np.round(ratios), 0, 255), np.uint8), found
+
+
+def tones(lighter: float) -> NDArray[np.uint8]:
+    """Table (256,) from ratios to those shown on a target that is ``lighter`` than the photo by this log."""
+    logs = np.log(np.maximum(np.arange(256, dtype=np.float32), 1) / ONE)
+    above, below, deep = (
+        np.clip(1 + per * lighter, low, high) for per, low, high in (HIGHLIGHTS, SHADOWS, HAIR_TONES)
+    )
+    shown = above * np.maximum(logs, 0) + below * np.clip(logs, DEEP, 0) + deep * np.minimum(logs - DEEP, 0)
+    return np.asarray(np.clip(np.round(ONE * np.exp(shown)), 0, 255), np.uint8)
+
+
+@cache
+def kept_areas() -> Field:
+    """1 on eyes, brows, lips and beard (128, 128), which may be far darker than their surroundings."""
+    where = coarse_positions()
+    beard = (np.abs(where[..., 0]) < 0.6) & (where[..., 1] > 0.35)
+    rings = rings_mask((LEFT_BROW, RIGHT_BROW, LEFT_EYE, RIGHT_EYE, LIPS_OUTER), 2.0)
+    return blurred(np.maximum(rings, beard.astype(np.float32)), 2.0)
+
+
+class TargetLight(NamedTuple):
+    """The light on the target's skin, on a small grid over the extent."""
+
+    field: Field
+    """(h, w, 3) above the black level."""
+    skin: Field
+    """(h, w) 0..1: where skin was seen."""
+    mean: float
+    """Over the face, above the black level."""
+    black: float
+    """The black level."""
+
+
+def light_of(target: Field, area: Field, sigma: float, black: float) -> TargetLight:
+    """Measure the light on the target's skin. ``target`` (h, w, 3) 0..255; ``area`` (h, w): 1 on the face; ``sigma``
+    in nodes; ``black``: how much higher the target's black level is than the photo's."""
+    field, skin = skin_light(target, area, sigma)
+    means = (field * area[..., None]).sum((0, 1)) / max(1.0, float(area.sum()))
+    mean, black = float(means @ _WEIGHTS), min(max(0.0, black), MOST_BLACK * float(means.min()))
+    return TargetLight(np.maximum(field - np.float32(black), 1), skin, max(mean - black, 1.0), black)
+
+
+def skin_light(image: Field, area: Field, sigma: float) -> tuple[Field, Field]:
+    """Low-pass of the skin's light (h, w, 3), and where it was seen (h, w) 0..1: eyes, brows, hair and beard are
+    darker than their surroundings and count little. ``area`` (h, w): 1 on the face."""
+    first = low_pass(image, area, sigma)
+    unlike = np.log(((image + OFFSET) @ _WEIGHTS) / ((first + OFFSET) @ _WEIGHTS)) / UNLIKE
+    skin = np.asarray(area / (1 + unlike**4), np.float32)
+    return low_pass(image, skin, sigma), skin
+
+
+def low_pass(image: Field, weights: Field, sigma: float) -> Field:
+    """Gaussian (h, w, 3) of ``image`` normalised over ``weights`` (h, w) 0..1, continued for 3 ``sigma`` beyond."""
+    planes = np.empty((*weights.shape, 4), np.float32)
+    np.multiply(image, weights[..., None], out=planes[..., :3])
+    planes[..., 3] = weights
+    low = _gaussian(planes, sigma)
+    return np.asarray((low[..., :3] + 1e-4) / (low[..., 3:] + 1e-6), np.float32)
+
+
+def seam_of(light: TargetLight, target: Field, ratios: Field, area: Field, sigma: float) -> Field:
+    """Factors (h, w, 3) that bring the swap's outline to the target's shading; 1 inside the face.
+
+    ``target`` (h, w, 3) 0..255, ``ratios`` (h, w, 3) with ``ONE`` as 1, ``area`` (h, w): 1 on the face.
     """
-    share = inside[..., None]
-    planes = cv2.merge([first * share, second * share, inside])
+    low, high = SEAM_REACH
+    near = np.clip((high - _gaussian(area, sigma)) / (high - low), 0, 1)
+    theirs = np.maximum(target - np.float32(light.black), 0) + np.float32(OFFSET)
+    apart = np.log(theirs / (light.field * ratios * np.float32(1 / ONE) + np.float32(OFFSET)))
+    spread = low_pass(np.asarray(apart, np.float32), near * light.skin, sigma)
+    return np.asarray(np.exp(np.clip(spread, -SEAM_LIMIT, SEAM_LIMIT) * near[..., None]), np.float32)
+
+
+def _gaussian(planes: Field, sigma: float) -> Field:
     side = 2 * max(1, round(3 * sigma)) + 1
-    low = cv2.GaussianBlur(planes, (side, side), sigma, borderType=cv2.BORDER_REPLICATE)
-    means = np.asarray((low[..., :6] + 1e-4) / (low[..., 6:] + 1e-6), np.float32)
-    return means[..., :3], means[..., 3:]
+    return np.asarray(cv2.GaussianBlur(planes, (side, side), sigma, borderType=cv2.BORDER_CONSTANT), np.float32)
+
+
+def relight(ratios: Image, target: Field, area: Field, sigma: float, source: SourceLight, black: float) -> Image:
+    """Put the target's light on ``ratios`` (H, W, 3), a part of ``ratios_of`` as the camera sees it.
+
+    ``target`` (h, w, 3) 0..255 and ``area`` (h, w), 1 on the face: the same part of the target on a grid; ``sigma``:
+    of its light, in nodes; ``black``: its black level, 0..255.
+    """
+    light = light_of(target, area, sigma, black - source.black)
+    table = tones(math.log(light.mean / max(source.mean, 1.0)))
+    ratios = np.asarray(cv2.LUT(ratios, table), np.uint8)
+    seam = seam_of(light, target, averaged(ratios, area.shape[::-1]), area, SEAM * sigma)
+    gain = resized(light.field * seam, ratios.shape[1::-1])
+    lit = cv2.multiply(ratios, gain, dst=ratios, scale=1 / ONE, dtype=cv2.CV_8U)
+    if light.black:
+        lit = cv2.add(lit, np.full(4, light.black), dst=ratios)
+    return np.asarray(lit, np.uint8)
+
+
+def averaged(image: Image, size: tuple[int, int]) -> Field:
+    """Mean of each block, (h, w, 3) for ``size`` = (w, h), by repeated halving: half the time of one step."""
+    while image.shape[1] >= 2 * size[0] and image.shape[0] >= 2 * size[1]:
+        image = resized(image, (image.shape[1] // 2, image.shape[0] // 2), cv2.INTER_AREA)
+    return np.asarray(image if image.shape[1::-1] == size else resized(image, size, cv2.INTER_AREA), np.float32)
 
 
 def black_level_of(face: Image) -> float:
@@ -53,31 +219,3 @@ def black_level_of(face: Image) -> float:
     below, share = np.cumsum(counts), 0.01 * grey.size
     level = int(np.searchsorted(below, share))
     return float(level + 1 - (below[level] - share) / counts[level])  # interpolated between levels: no jumps
-
-
-def relight(
-    source: Image, target_low: Field, source_low: Field, *, target_black: float = 0.0, source_black: float = 0.0
-) -> None:
-    """Put ``source`` (H, W, 3) into the target's light, in place; the low-passes are (h, w, 3) over the same area.
-
-    8 bits throughout, four times as fast as floats. A highlight that saturates after the gain stays saturated; where
-    hues are alike, the offset that could recover it is small.
-    """
-    ratio = _above(target_low, target_black) / np.maximum(_above(source_low, source_black), 1.0)
-    gain = np.round(np.clip(ratio, *GAIN_LIMITS) * GAIN_STEPS)
-    offset = np.round(target_low - (gain / GAIN_STEPS)[..., None] * source_low)
-    size = source.shape[1::-1]
-    cv2.multiply(source, cv2.merge([_full(gain, size)] * 3), dst=source, scale=1 / GAIN_STEPS)
-    cv2.add(source, _full(offset, size), dst=source)
-    cv2.subtract(source, _full(-offset, size), dst=source)
-
-
-def _above(field: Field, black_level: float) -> Field:
-    """Light (h, w), summed over the colours, above the black level; at least 1 - ``MOST_BLACK`` of the light."""
-    light = field[..., 0] + field[..., 1] + field[..., 2]  # seven times as fast as .sum(2)
-    return np.asarray(light - np.minimum(np.float32(3 * black_level), np.float32(MOST_BLACK) * light), np.float32)
-
-
-def _full(field: NDArray[np.floating], size: tuple[int, int]) -> Image:
-    """Enlarge a small field to full size in 8 bits; negative values become 0."""
-    return resized(np.clip(field, 0, 255).astype(np.uint8), size)

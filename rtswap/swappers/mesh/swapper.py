@@ -26,10 +26,10 @@ from rtswap.swappers.mesh.geometry import (
     grid,
     view_of,
 )
-from rtswap.swappers.mesh.light import black_level_of, normalized_low_passes, relight
+from rtswap.swappers.mesh.light import SourceLight, averaged, black_level_of, ratios_of, relight
 from rtswap.swappers.mesh.shape import SourceShape
 from rtswap.swappers.mesh.strength import strengthened
-from rtswap.swappers.mesh.texture import SIZE, Texture
+from rtswap.swappers.mesh.texture import Texture
 from rtswap.vision.raster import Map
 from rtswap.vision.resample import blurred, looked_up, resized, warped
 
@@ -41,7 +41,7 @@ class MeshSwapModel:
     expression: float = 1.0
     """Share of the target's expression to follow, 0..1.5."""
     light: bool = True
-    """Match the target's light, and remove coloured and glossy spots from the photo."""
+    """Put the target's light on the source's skin."""
     hull: bool = True
     """End the swap at the face's outline; otherwise it reaches as far as the texture."""
     skin: bool = True
@@ -54,7 +54,7 @@ class MeshSwapModel:
     """Finds hair, hats and hands in the photo better than colours do."""
 
     def bind(self, source: SourceIdentity) -> Swapper:
-        return MeshSwapper(self.face(source), light=self.light)
+        return MeshSwapper(self.face(source))
 
     def face(self, source: SourceIdentity) -> SourceFace:
         """Prepare the source's face for host or GPU. Raises SourceError."""
@@ -71,11 +71,14 @@ class MeshSwapModel:
             source.further,
             skin=self.skin,
             delight=self.delight,
-            even=self.light,
             occlusion_model=self.occlusion_model,
         )
         shape, texture = strengthened(SourceShape.of(source.landmarks), texture, self.strength)
-        return SourceFace(texture, FaceGeometry(shape, expression=self.expression, hull=self.hull))
+        geometry = FaceGeometry(shape, expression=self.expression, hull=self.hull)
+        if not self.light:
+            return SourceFace(texture, geometry)
+        ratios, light = ratios_of(texture.full, texture.face)
+        return SourceFace(Texture.of(ratios, texture.face), geometry, light)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,21 +86,17 @@ class SourceFace:
     """A source, prepared for swapping onto targets."""
 
     texture: Texture
+    """The skin; its ``ratios_of`` if the target's light is put on it."""
     geometry: FaceGeometry
-
-    @property
-    def black_level(self) -> float:
-        """``black_level_of`` the photo's face, 0..255."""
-        middle = slice(SIZE // 5, -SIZE // 5)
-        return black_level_of(self.texture.full[middle, middle])
+    light: SourceLight | None = None
+    """The light in the photo; None: the photo's light is kept."""
 
 
 class MeshSwapper:
     """Implements ``protocols.Swapper``; created by ``MeshSwapModel.bind``."""
 
-    def __init__(self, face: SourceFace, *, light: bool = True) -> None:
-        self._geometry, self._texture, self._own_black_level = face.geometry, face.texture, face.black_level
-        self._relit = light
+    def __init__(self, face: SourceFace) -> None:
+        self._geometry, self._texture, self._light = face.geometry, face.texture, face.light
         self._partial = bool(face.texture.face.min() < 255)
         """True if part of the face is hidden in the photo."""
         self._times = BlackLevelTimes()
@@ -117,8 +116,12 @@ class MeshSwapper:
             nodes = placed.nodes
             level = self._texture.levels[self._texture.level_for(placed.texels_per_pixel)]
             swapped = looked_up(level, resized(_texels(nodes, level), placed.size))
-            if self._relit and quality.match_color:
-                self._light(swapped, target, placed, self._black_level(face, target, placed))
+            if self._light is not None:
+                size = grid(placed.size, LIGHT_STEP)
+                area, sigma = placed.light_area(size)
+                black = self._black_level(face, target, placed)
+                theirs = averaged(target, size)
+                swapped = relight(swapped, theirs, area.astype(np.float32), sigma, self._light, black)
             _keep_openings(swapped, target, placed)
             crop[y1:y2, x1:x2], mask[y1:y2, x1:x2] = swapped, self._mask(placed)
         return SwappedFace(crop, mask)
@@ -142,14 +145,6 @@ class MeshSwapper:
     def _shown(self, nodes: Map, size: tuple[int, int]) -> Mask:
         """The texture's face mask, warped to a coarse grid over the extent."""
         return looked_up(self._texture.face, resized(_texels(nodes, self._texture.face), size))
-
-    def _light(self, swapped: Image, target: Image, placed: FacePlacement, black_level: float) -> None:
-        size = grid(placed.size, LIGHT_STEP)
-        area, sigma = placed.light_area(size)
-        inside = area.astype(np.float32) * (self._shown(placed.nodes, size) * np.float32(1 / 255))
-        theirs, ours = (np.asarray(_averaged(image, size), np.float32) for image in (target, swapped))
-        lows = normalized_low_passes(theirs, ours, inside, sigma)
-        relight(swapped, *lows, target_black=black_level, source_black=self._own_black_level)
 
     def _mask(self, placed: FacePlacement) -> Mask:
         """The face oval (H, W), feathered, without the photo's hair; 0 on the extent's border."""
@@ -179,10 +174,3 @@ def _keep_openings(swapped: Image, target: Image, placed: FacePlacement) -> None
 def _texels(nodes: Map, level: NDArray[np.uint8]) -> Map:
     """Convert texture positions 0..1 to texels of one level; never negative, where lookups are slow."""
     return np.asarray(np.maximum(nodes * np.float32(level.shape[0]) - np.float32(0.5), 0), np.float32)
-
-
-def _averaged(image: Image, size: tuple[int, int]) -> Image:
-    """Average blocks by repeated halving: half the time of one step."""
-    while image.shape[1] >= 2 * size[0] and image.shape[0] >= 2 * size[1]:
-        image = resized(image, (image.shape[1] // 2, image.shape[0] // 2), cv2.INTER_AREA)
-    return image if image.shape[1::-1] == size else resized(image, size, cv2.INTER_AREA)

@@ -15,7 +15,6 @@ import numpy as np
 
 from rtswap.core.types import Image, Mask, Points, Portrait
 from rtswap.networks.occlusion import OcclusionModel
-from rtswap.swappers.mesh.coloured_light import without_coloured_light
 from rtswap.swappers.mesh.delight import remove_lighting
 from rtswap.swappers.mesh.multi_view import PhotoView, completed, merged
 from rtswap.swappers.mesh.skin import face_mask
@@ -59,14 +58,12 @@ class Texture:
         *,
         skin: bool = True,
         delight: bool = False,
-        even: bool = True,
         occlusion_model: OcclusionModel | None = None,
     ) -> Texture:
         """Unwrap the portrait; ``landmarks`` (468, 3) px in it. ``further``: other photos of the person.
 
         ``skin``: leave out hair and background. ``delight``: remove the photo's light (costs identity by 0.01 on
-        average photos, helps hard-lit ones, so off by default). ``even``: remove coloured and glossy spots.
-        ``occlusion_model``: finds hair.
+        average photos, helps hard-lit ones, so off by default). ``occlusion_model``: finds hair.
         """
         views = [_view(Portrait(portrait, landmarks), skin, occlusion_model)]
         views += [_view(one, skin, occlusion_model) for one in further]
@@ -74,8 +71,6 @@ class Texture:
         if delight:
             view = view._replace(image=remove_lighting(view.image, view.seen, view.face))
         full, face = completed(view)
-        if even:
-            full = without_coloured_light(full, face)
         return cls.of(full, face if skin else np.full((COARSE, COARSE), 255, np.uint8))
 
     def level_for(self, texels_per_pixel: float) -> int:

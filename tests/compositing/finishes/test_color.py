@@ -20,7 +20,7 @@ METHODS = ("rct", "lct", "mkl", "hist", "idt", "sot")
 
 @cache
 def ada() -> Swapper:
-    return MeshSwapModel().bind(person("ada"))
+    return MeshSwapModel(light=False).bind(person("ada"))
 
 
 def a_swap(tint: tuple[float, float, float] = (1, 1, 1), time_s: float = 0.0) -> tuple[SwappedFace, Target]:

@@ -1,74 +1,180 @@
-"""The target's light on the source: slow colour from the one, detail from the other, never an overflow."""
+"""The target's light on the source: ratios keep their hue, a seam shows no step, and nothing overflows."""
 
 from __future__ import annotations
+
+import math
 
 import cv2
 import numpy as np
 import pytest
+from people import NAMES, person
 
-from rtswap.swappers.mesh.light import GAIN_LIMITS, black_level_of, normalized_low_passes, relight
+from rtswap.core.types import Image, SourceIdentity
+from rtswap.swappers.mesh.light import (
+    BRIGHTEST,
+    LIPS_TINT,
+    ONE,
+    SourceLight,
+    averaged,
+    black_level_of,
+    light_of,
+    low_pass,
+    ratios_of,
+    relight,
+    skin_light,
+    tones,
+)
+from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, inwards, to_chart
 
 H, W = 64, 96
+PLAIN = SourceLight(mean=120.0, black=10.0)
+ORANGE, BLUE = np.array([0.45, 0.9, 1.7], np.float32), np.array([1.5, 0.9, 0.6], np.float32)
+WHOLE = np.full((COARSE, COARSE), 255, np.uint8)
 
 
 def field(*bgr: float, size: tuple[int, int] = (8, 12)) -> np.ndarray:
     return np.full((*size, 3), bgr, np.float32)
 
 
-def test_equal_light_changes_nothing() -> None:
-    picture = np.random.default_rng(0).integers(0, 256, (H, W, 3), np.uint8)
-    found = picture.copy()
-    relight(found, field(90, 110, 160), field(90, 110, 160))
-    assert np.array_equal(found, picture)
+def area(size: tuple[int, int] = (8, 12)) -> np.ndarray:
+    found = np.zeros(size, np.float32)
+    found[1:-1, 1:-1] = 1
+    return found
 
 
-@pytest.mark.parametrize(
-    ("target", "source"),
-    [((90, 110, 160), (60, 80, 120)), ((40, 45, 60), (70, 80, 110)), ((150, 90, 60), (100, 120, 150))],
-)
-def test_a_plain_source_takes_the_target_s_colour(
-    target: tuple[float, float, float], source: tuple[float, float, float]
-) -> None:
-    found = np.full((H, W, 3), source, np.uint8)
-    relight(found, field(*target), field(*source))
-    assert np.abs(found.astype(float) - target).max() <= 3
+def lit(ratios: Image, target: np.ndarray, source: SourceLight = PLAIN, black: float = 0.0) -> np.ndarray:
+    """``ratios`` in the light of ``target``, a field on the small grid."""
+    return relight(ratios.copy(), target, area(target.shape[:2]), 2.0, source, black).astype(float)
 
 
-@pytest.mark.parametrize(("level", "gain"), [(100, 1.0), (60, 0.6), (140, 1.4), (10, 0.4), (250, 1.6)])
-def test_detail_grows_with_light_within_limits(level: float, gain: float) -> None:
-    rng = np.random.default_rng(1)
-    detail = rng.integers(-20, 21, (H, W, 1))
-    found = np.repeat(100 + detail, 3, 2).astype(np.uint8)
-    relight(found, field(*[level] * 3), field(100, 100, 100))
-    expected = np.clip(level + gain * detail, 0, 255)
-    assert GAIN_LIMITS[0] <= gain <= GAIN_LIMITS[1]
-    assert np.abs(found - expected).max() <= 2.5
+def middle(picture: np.ndarray) -> np.ndarray:
+    return picture[H // 4 : -H // 4, W // 4 : -W // 4]
 
 
-def test_by_the_formula_in_floats() -> None:
-    """The 8-bit arithmetic is out = target + gain (source - low source), clipped at the end, within a few levels."""
+@pytest.mark.parametrize("target", [(60, 80, 120), (40, 45, 60), (150, 90, 60), (190, 200, 220), (20, 20, 25)])
+def test_plain_skin_takes_the_target_s_colour(target: tuple[float, float, float]) -> None:
+    found = lit(np.full((H, W, 3), ONE, np.uint8), field(*target))
+    assert np.abs(middle(found) - target).max() <= 1.5
+
+
+def test_by_the_formula() -> None:
+    """In equal light the result is target x ratio, within rounding."""
     rng = np.random.default_rng(2)
-    errors = []
-    for _ in range(20):
-        target, low = rng.uniform(0, 255, (2, 8, 12, 3)).astype(np.float32)
-        target, low = (cv2.GaussianBlur(x, (0, 0), 3) for x in (target, low))
-        source = rng.integers(0, 256, (H, W, 3), np.uint8)
-        full = [cv2.resize(x, (W, H), interpolation=cv2.INTER_LINEAR) for x in (target, low)]
-        gain = np.clip(target.sum(2) / np.maximum(low.sum(2), 1), *GAIN_LIMITS)
-        gain = cv2.resize(gain, (W, H), interpolation=cv2.INTER_LINEAR)[..., None]
-        expected = np.clip(full[0] + gain * (source - full[1]), 0, 255)
-        relight(source, target, low)
-        errors.append(np.abs(source - expected))
-    assert np.median(errors) < 1
-    assert np.percentile(errors, 99) < 10  # in between, the product of two fields is not what lies between products
+    ratios = rng.integers(40, 200, (H, W, 3), np.uint8)
+    ratios[::8, ::8] = ONE
+    target = field(100, 110, 140)
+    source = SourceLight(mean=float(target[0, 0] @ (0.15, 0.45, 0.4)), black=0.0)
+    found = lit(ratios, target, source)
+    assert np.median(np.abs(middle(found) - np.clip(target[0, 0] * middle(ratios) / ONE, 0, 255))) < 3
+
+
+@pytest.mark.parametrize("lighter", [-1.5, -0.5, 0.0, 0.5, 1.5])
+def test_tones_rise_and_leave_plain_skin(lighter: float) -> None:
+    table = tones(lighter).astype(int)
+    assert (np.diff(table) >= 0).all()
+    assert table[ONE] == ONE
+
+
+def test_on_lighter_skin_gloss_stands_out_less_and_hair_more() -> None:
+    gloss, brow = ONE + 40, ONE // 3
+    assert tones(0.8)[gloss] < tones(0.0)[gloss]
+    assert tones(0.8)[brow] < tones(0.0)[brow]
 
 
 @pytest.mark.parametrize("target", [(0, 0, 0), (255, 255, 255), (255, 0, 0), (0, 0, 255)])
-@pytest.mark.parametrize("source", [0, 128, 255])
-def test_extreme_light_stays_in_range(target: tuple[int, int, int], source: int) -> None:
-    found = np.full((H, W, 3), source, np.uint8)
-    relight(found, field(*target), field(source, source, source))
-    assert np.abs(found.astype(float) - target).max() <= 3  # a plain source has no detail: only the light remains
+@pytest.mark.parametrize("level", [0, ONE, 255])
+def test_extreme_light_stays_in_range(target: tuple[int, int, int], level: int) -> None:
+    found = lit(np.full((H, W, 3), level, np.uint8), field(*target))
+    assert np.isfinite(found).all()
+    assert 0 <= found.min() <= found.max() <= 255
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_face_in_its_own_light_is_as_it_was(name: str) -> None:
+    """Ratios times the low-pass that they were taken from give the photo back, but for gloss and strong tints."""
+    who = person(name)
+    texture = to_chart(who.portrait, who.landmarks).image
+    ratios, _ = ratios_of(texture, WHOLE)
+    small = averaged(texture, (COARSE, COARSE))
+    around, _ = skin_light(small, (inwards() > 0).astype(np.float32), 17.0)
+    found = averaged(ratios, (COARSE, COARSE)) / ONE * around
+    skin = inwards() > 0.25
+    assert np.median(np.abs(found - small)[skin]) < 4
+
+
+def test_no_hue_arises_that_neither_face_has() -> None:
+    """Reddish dark skin with blotches, on light skin: every place stays between skin and red; none turns blue or
+    green."""
+    rng = np.random.default_rng(7)
+    blotches = cv2.GaussianBlur(rng.standard_normal((SIZE, SIZE)).astype(np.float32), (0, 0), 14)
+    blotches /= blotches.std()
+    dark = np.clip(np.array([40, 55, 105], np.float32) * np.exp(0.25 * blotches)[..., None], 0, 255)
+    dark[..., :2] *= np.exp(-0.12 * np.maximum(blotches, 0))[..., None]
+    ratios, source = ratios_of(dark.astype(np.uint8), WHOLE)
+    found = lit(
+        cv2.resize(ratios[128:384, 64:448], (W, H), interpolation=cv2.INTER_AREA), field(165, 175, 205), source
+    )
+    blue, green, red = middle(found).reshape(-1, 3).T
+    assert (red > green - 4).all()
+    assert (red > blue).all()
+    assert (green > blue - 12).all()
+
+
+def test_gloss_is_limited_and_a_dark_brow_stays_dark() -> None:
+    grey = np.full((SIZE, SIZE, 3), 60, np.uint8)
+    grey[256:306, 60:452] = 250  # a bar across both cheeks
+    grey[190:205, 60:452] = 10
+    ratios, _ = ratios_of(grey, WHOLE)
+    assert ratios[280, 160].max() <= ONE * math.exp(BRIGHTEST) + 1
+    assert ratios[197, 160].max() < ONE / 3
+
+
+def two_lamps(who: SourceIdentity) -> Image:
+    """A blue one from the left, an orange one on the middle of the face."""
+    x = (np.arange(who.portrait.shape[1]) - who.landmarks[1, 0]) / np.ptp(who.landmarks[:, 0])
+    warm = np.exp(-(((x - 0.12) / 0.1) ** 2))[:, None].astype(np.float32)
+    return np.clip(who.portrait * (BLUE + warm * (ORANGE - BLUE))[None], 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_coloured_lamps_leave_no_more_tint_than_skin_has(name: str) -> None:
+    who = person(name)
+    ratios, _ = ratios_of(to_chart(two_lamps(who), who.landmarks).image, WHOLE)
+    logs = np.log(averaged(ratios, (COARSE, COARSE)))
+    tint = np.linalg.norm(logs - (logs @ (0.15, 0.45, 0.4))[..., None], axis=2)[inwards() > 0.1]
+    assert tint.max() <= LIPS_TINT * 1.3
+    assert np.percentile(tint, 90) <= 0.2
+
+
+@pytest.mark.parametrize("skin", [np.zeros((COARSE, COARSE), np.uint8), WHOLE])
+@pytest.mark.parametrize("level", [0, 255])
+def test_black_white_and_no_skin_at_all_give_ratios(level: int, skin: np.ndarray) -> None:
+    ratios, source = ratios_of(np.full((SIZE, SIZE, 3), level, np.uint8), skin)
+    assert ratios.shape == (SIZE, SIZE, 3)
+    assert math.isfinite(source.mean)
+
+
+def test_the_outline_follows_the_target_s_shading() -> None:
+    """A target that darkens towards its left edge: there the swap is as dark as the target, so no step shows."""
+    size = (32, 48)
+    target = field(120, 130, 170, size=size)
+    target[:, :10] *= np.linspace(0.7, 1, 10, dtype=np.float32)[None, :, None]
+    inside = np.zeros(size, np.float32)
+    inside[3:-3, 3:-3] = 1
+    found = relight(np.full((256, 384, 3), ONE, np.uint8), target, inside, 8.0, PLAIN, 0.0)
+    step = np.abs(averaged(found, (48, 32)) - target)[8:-8, 3:5].mean()
+    alone = light_of(target, inside, 8.0, 0.0).field
+    assert step < 0.5 * np.abs(alone - target)[8:-8, 3:5].mean()
+
+
+def test_hair_at_the_outline_does_not_darken_the_skin() -> None:
+    size = (32, 48)
+    target = field(150, 160, 190, size=size)
+    target[:6] = 25  # a fringe
+    inside = np.zeros(size, np.float32)
+    inside[2:-2, 2:-2] = 1
+    found = relight(np.full((256, 384, 3), ONE, np.uint8), target, inside, 8.0, PLAIN, 0.0)
+    assert np.abs(averaged(found, (48, 32))[8:-4, 4:-4] - (150, 160, 190)).max() < 12
 
 
 def test_low_pass_of_one_colour_is_that_colour_wherever_it_is_asked() -> None:
@@ -76,30 +182,24 @@ def test_low_pass_of_one_colour_is_that_colour_wherever_it_is_asked() -> None:
     inside[5:15, 8:22] = 1
     picture = np.random.default_rng(3).uniform(0, 255, (20, 30, 3)).astype(np.float32)
     picture[inside > 0] = (50, 100, 150)
-    found, other = normalized_low_passes(picture, 0.5 * picture, inside, 3.0)
-    assert np.abs(other[inside > 0] - (25, 50, 75)).max() < 0.1
+    found = low_pass(picture, inside, 3.0)
     assert np.abs(found[inside > 0] - (50, 100, 150)).max() < 0.1  # nothing outside shines in
     assert np.abs(found[10, 0] - (50, 100, 150)).max() < 1
 
 
-def test_low_pass_without_an_inside_is_finite() -> None:
-    white = np.full((8, 9, 3), 255, np.float32)
-    found = normalized_low_passes(white, white, np.zeros((8, 9), np.float32), 2.0)
-    assert np.isfinite(found).all()
+def test_light_without_an_inside_is_finite() -> None:
+    found = light_of(field(255, 255, 255), np.zeros((8, 12), np.float32), 2.0, 0.0)
+    assert np.isfinite(found.field).all()
+    assert math.isfinite(found.mean)
 
 
 def test_above_a_high_black_level_detail_is_as_faint_as_everything_else_there() -> None:
-    """A face of black brows on skin of 120, seen through haze that lifts black to 80: brows must not stay black."""
-    clear = np.full((H, W, 3), 120, np.uint8)
-    clear[20:30] = 15
-    low = field(115, 115, 115)
-    hazy = 80 + low * (1 - 80 / 255)
-    found = {}
-    for black_level in (0.0, 80.0):
-        found[black_level] = clear.copy()
-        relight(found[black_level], hazy, low, target_black=black_level, source_black=10.0)
-    assert found[80.0][25].mean() >= 75
-    assert found[0.0][25].mean() < 55, "this is what it is good for"
+    """Brows on skin of 120, seen through haze that lifts black to 80: brows must not stay black."""
+    ratios = np.full((H, W, 3), ONE, np.uint8)
+    ratios[20:30] = ONE // 8
+    hazy = 80 + field(115, 115, 115) * (1 - 80 / 255)
+    assert lit(ratios, hazy, black=90.0)[25].mean() >= 75
+    assert lit(ratios, hazy, black=0.0)[25].mean() < 55
 
 
 def test_the_black_level_is_what_black_has_become() -> None:
@@ -114,9 +214,6 @@ def test_the_black_level_is_what_black_has_become() -> None:
 
 @pytest.mark.parametrize("black_levels", [(255.0, 0.0), (0.0, 255.0), (255.0, 255.0)])
 def test_no_black_level_takes_all_light_away(black_levels: tuple[float, float]) -> None:
-    picture = np.random.default_rng(5).integers(60, 200, (H, W, 3), np.uint8)
-    found = picture.copy()
-    relight(
-        found, field(120, 120, 120), field(120, 120, 120), target_black=black_levels[0], source_black=black_levels[1]
-    )
-    assert np.ptp(found) > 0.3 * np.ptp(picture)
+    ratios = np.random.default_rng(5).integers(60, 200, (H, W, 3), np.uint8)
+    found = lit(ratios, field(120, 120, 120), SourceLight(120.0, black_levels[1]), black_levels[0])
+    assert np.ptp(found) > 0.3 * np.ptp(ratios)

@@ -84,7 +84,7 @@ def test_what_a_turned_head_hides_is_filled_from_the_other_half(side: int) -> No
     ring = np.abs(canonical().mesh[:, 0]) / np.abs(canonical().mesh[:, 0]).max()
     paint = np.stack([height, ring, np.full(468, 0.5)], 1).astype(np.float32)
     portrait = (rasterize(mesh, paint, canonical().triangles, size) * 255).astype(np.uint8)
-    texture = Texture.bake(portrait, mesh, skin=False, even=False).full
+    texture = Texture.bake(portrait, mesh, skin=False).full
     wanted = rasterize(chart().points[:468], paint, canonical().triangles, (SIZE, SIZE)) * 255
     inside = cv2.erode(
         fill_mask(chart().points[:468], canonical().triangles, (SIZE, SIZE)).astype(np.uint8), np.ones((41, 41))
@@ -100,7 +100,7 @@ def test_a_frontal_photo_is_not_made_symmetric() -> None:
     left = (canonical().mesh[:, 0] < 0).astype(np.float32)
     paint = np.stack([left, left, left], 1)
     portrait = (rasterize(mesh, paint, canonical().triangles, size) * 255).astype(np.uint8)
-    texture = Texture.bake(portrait, mesh, skin=False, even=False).full
+    texture = Texture.bake(portrait, mesh, skin=False).full
     assert texture[200:300, 120:200].min() > 250
     assert texture[200:300, 312:392].max() < 5
 
@@ -135,8 +135,8 @@ def test_what_one_photo_hides_is_taken_from_another_in_the_first_one_s_light() -
     share = np.clip(canonical().mesh[:, 0] / 1.6 + 0.5, 0.05, 0.95)
     paint = np.stack([share, np.full(468, 0.4), 1 - share], 1).astype(np.float32)
     first, second = turned_photo(paint, 45), turned_photo(paint, -45, 0.7)
-    alone = Texture.bake(first.image, first.landmarks, skin=False, even=False).full
-    both = Texture.bake(first.image, first.landmarks, [second], skin=False, even=False).full
+    alone = Texture.bake(first.image, first.landmarks, skin=False).full
+    both = Texture.bake(first.image, first.landmarks, [second], skin=False).full
     wanted = rasterize(chart().points[:468], paint, canonical().triangles, (SIZE, SIZE)) * 255
     inside = cv2.erode(
         fill_mask(chart().points[:468], canonical().triangles, (SIZE, SIZE)).astype(np.uint8), np.ones((41, 41))
