@@ -16,7 +16,7 @@ AREA = 62_000
 """Pixels of the reduced picture: 320 x 192 of 16:9, 288 x 224 of 4:3."""
 PHOTO_AREA = 4 * AREA
 """For single pictures, in which time does not count."""
-FAINT = 0.12
+FAINT = 0.4
 """Score from which a head is told."""
 CERTAIN = 0.6
 """Score of a head that shows that a picture is clear."""

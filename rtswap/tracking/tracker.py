@@ -36,7 +36,7 @@ LONGEST_STEP_S = 1.0
 MAX_GROWTH = 1.6
 """Largest size ratio between a face and its prediction. Half as much again for the detector's boxes, which are
 cropped differently."""
-SEEN = 0.35
+SEEN = 0.5
 """Score of a head from which it is worth a look."""
 MOST_PROPOSALS = 6
 """Heads in which a face is looked for in one frame."""

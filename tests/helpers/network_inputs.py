@@ -9,8 +9,9 @@ import onnx
 
 
 def waves(path: Path, batch: int, side: int) -> dict[str, np.ndarray]:
-    """For every input of the network in ``path``; ``side``: where it leaves height and width free, at least;
-    they are multiples of 32. Smooth pictures, as the networks are used to; noise would make convolutions look worse than they are."""
+    """For every input of the network in ``path``; ``side``: where it leaves height and width free, up to the next
+    multiple of 32. Smooth pictures, as the networks are used to; noise would make convolutions look worse than they
+    are."""
     found, side = {}, -(-side // 32) * 32
     for value in onnx.load(path).graph.input:
         shape = [length.dim_value for length in value.type.tensor_type.shape.dim]

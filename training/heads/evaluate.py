@@ -3,23 +3,30 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from rtswap.networks.heads import decode
+from rtswap.engines.onnxruntime import OnnxRuntimeEngine
+from rtswap.networks.heads import MAPS, decode
 from training.arrays import Bytes, Floats
-from training.heads.portraits import Portraits
+from training.heads.portraits import Portraits, load_or_find
 from training.heads.samples import SHALL, Sampler
+from training.heads.views import open_views
 from training.landmarks.views import Views
+from training.onnx_files import in_chunks
 from training.pictures import sheet
 
 COUNT = 512
 BANDS = {"tiny": (5.0, 10.0), "small": (10.0, 25.0), "middle": (25.0, 80.0), "large": (80.0, 400.0)}
 """Heights in pixels of the picture."""
 THRESHOLD = 0.3
+KEPT_OUT = 8
+"""Every how many portraits one is kept out of training."""
 
 
 class Trial(NamedTuple):
@@ -74,3 +81,36 @@ def answers_sheet(trial: Trial, answers: Sequence[Floats]) -> Bytes:
             )
         tiles.append(tile)
     return sheet(tiles, 6, gap=2)
+
+
+def kept_out(portraits: Portraits) -> np.ndarray:
+    """(N,) which portraits are kept out of training."""
+    return np.arange(len(portraits)) % KEPT_OUT == 0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m training.heads.evaluate", description=__doc__)
+    parser.add_argument("--faces", type=Path, required=True)
+    parser.add_argument("--portraits", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="where the training left its caches")
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--count", type=int, default=1024)
+    args = parser.parse_args()
+    engine = OnnxRuntimeEngine(args.model)
+    cv2.setNumThreads(1)
+    portraits = load_or_find(args.portraits, args.out / "portraits.npz")
+    trial = held_out(open_views(args.faces, args.out)[1], portraits.some(kept_out(portraits)), args.count)
+
+    def run(picture: Bytes) -> list[Floats]:
+        answers = engine.run({"picture": picture})
+        return [answers[name] for name in MAPS]
+
+    found = in_chunks(run, 32, picture=trial.pictures)
+    for threshold in (0.12, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7):
+        named = figures(found, trial, threshold).items()
+        print(f"from {threshold:.2f}  " + "  ".join(f"{name} {value:.3f}" for name, value in named))
+    cv2.imwrite(str(args.out / "evaluation.png"), answers_sheet(trial, found))
+
+
+if __name__ == "__main__":
+    main()

@@ -20,7 +20,7 @@ NEAR, AROUND = 0.3, 0.85
 """Cells nearer to a head's middle than ``NEAR`` of its height shall find it; those up to ``AROUND`` may."""
 HARD = 2.0
 """Exponent of the focal loss (Lin et al. 2017)."""
-MISSED = 3.0
+MISSED = 2.0
 """How much worse a missed head is than one that is not there."""
 
 

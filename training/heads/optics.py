@@ -18,7 +18,7 @@ class Optics:
 
     def __call__(self, scene: Bytes, rng: np.random.Generator) -> tuple[Bytes, float]:
         """The picture, and how many pixels taller a face has to be than without all this to be told from nothing."""
-        if rng.random() < 0.12:
+        if rng.random() < 0.3:
             return scene, 0.0
         x = scene.astype(np.float32)
         soft = 0.0

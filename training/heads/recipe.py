@@ -13,25 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from training.arrays import Bytes, Floats
 from training.batches import from_workers
-from training.heads.evaluate import Trial, answers_sheet, figures, held_out
+from training.heads.evaluate import Trial, answers_sheet, figures, held_out, kept_out
 from training.heads.network import WEIGHTS, Deployed, HeadNetwork, losses, to_ratios
 from training.heads.portraits import load_or_find
 from training.heads.samples import Scenes
-from training.landmarks.render import View
-from training.landmarks.teacher import load_or_label, taught_and_kept_out
-from training.landmarks.views import Views, build, one_view, yaw_of
+from training.heads.views import open_views
 from training.recipe import Moment, Recipe, Terms
-
-VIEWS = 3
-"""Per person: the picture, and two turned heads."""
-KEPT_OUT = 8
-"""Every how many portraits one is kept out of training."""
 
 
 class HeadRecipe(Recipe):
@@ -52,7 +43,7 @@ class HeadRecipe(Recipe):
     @contextmanager
     def data(cls, args: argparse.Namespace) -> Iterator[tuple[Any, ...]]:
         portraits = load_or_find(args.portraits, args.out / "portraits.npz")
-        rows = np.arange(len(portraits)) % KEPT_OUT == 0
+        rows = kept_out(portraits)
         taught, strangers = open_views(args.faces, args.out)
         yield Scenes(taught, portraits.some(~rows), args.batch), held_out(strangers, portraits.some(rows))
 
@@ -77,25 +68,6 @@ class HeadRecipe(Recipe):
         found = self.answers(picture=self._trial.pictures)
         cv2.imwrite(str(picture), answers_sheet(self._trial, found))
         return figures(found, self._trial)
-
-
-def open_views(faces: Path, folder: Path) -> tuple[Views, Views]:
-    """Views of the people who are taught and of those who are kept out; rendered once into ``folder``."""
-    labels = load_or_label(faces, None, folder / "labels.npz")
-    taught, others = taught_and_kept_out(labels)
-    return (
-        build(faces, labels, taught, VIEWS, folder / "views-train", turned_far),
-        build(faces, labels, others, VIEWS, folder / "views-validation", turned_far),
-    )
-
-
-def turned_far(image: Bytes, mesh: Floats, rng: np.random.Generator) -> View:
-    """The face up to its profile, or nodding deeply."""
-    yaw = rng.choice([-1, 1]) * rng.uniform(25, 90) if rng.random() < 0.7 else rng.normal(0, 15)
-    pitch = rng.normal(0, 15) if rng.random() < 0.6 else rng.uniform(-70, 70)
-    if abs(pitch) > 35:
-        yaw *= 0.4
-    return one_view(image, mesh, float(yaw) + yaw_of(mesh), float(pitch), rng)
 
 
 RECIPE = HeadRecipe

@@ -12,9 +12,9 @@ from training.heads.portraits import Portraits
 def room(portraits: Portraits, height: int, width: int, rng: np.random.Generator) -> Bytes:
     """(height, width, 3) without a head."""
     kind = rng.random()
-    if kind < 0.5:
-        return patch(portraits, height, width, rng)
     if kind < 0.65:
+        return patch(portraits, height, width, rng)
+    if kind < 0.75:
         left = int(rng.integers(width // 4, width))
         return np.hstack([patch(portraits, height, left, rng), patch(portraits, height, width - left, rng)])
     return painted(height, width, rng)
@@ -27,9 +27,10 @@ def patch(portraits: Portraits, height: int, width: int, rng: np.random.Generato
         number = int(rng.integers(len(portraits)))
         picture, boxes = portraits.pictures[number], portraits.boxes[number]
         side = picture.shape[0]
-        wide, tall = rng.integers(side // 10, side // 2, 2)
+        wide, tall = np.maximum(rng.uniform(0.08, 0.6) * side * np.exp(rng.normal(0, 0.2, 2)), 8).astype(int)
+        wide, tall = min(int(wide), side - 1), min(int(tall), side - 1)
         x, y = int(rng.integers(0, side - wide)), int(rng.integers(0, side - tall))
-        if not _touches(boxes, x, y, int(wide), int(tall)):
+        if not _touches(boxes, x, y, wide, tall):
             part = picture[y : y + tall, x : x + wide]
             part = part[:, ::-1] if rng.random() < 0.5 else part
             part = part[::-1] if rng.random() < 0.3 else part

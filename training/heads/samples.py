@@ -22,8 +22,8 @@ HEIGHT, WIDTH = 192, 256
 MOST_HEADS = 10
 LEAST_PX, MOST_PX = 5.0, 330.0
 """Heights of faces, chin to hairline."""
-COUNTS = {0: 0.2, 1: 0.33, 2: 0.2, 3: 0.12, 5: 0.1, 7: 0.05}
-PORTRAIT = 0.4
+COUNTS = {0: 0.4, 1: 0.25, 2: 0.13, 3: 0.1, 5: 0.08, 7: 0.04}
+PORTRAIT = 0.5
 """How often a portrait with its own surroundings is the picture."""
 AGAIN, KEEP = 3, 256
 """How often a sample is used, mirrored or turned by half, and how many wait for it."""
