@@ -10,20 +10,26 @@ from numpy.typing import NDArray
 
 from rtswap.core.types import Head, Image, Sighting
 from rtswap.networks.heads import SIDE, HeadModel
-from rtswap.tracking.cascade import halved
 
 AREA = 62_000
 """Pixels of the reduced picture: 320 x 192 of 16:9, 288 x 224 of 4:3."""
 PHOTO_AREA = 4 * AREA
 """For single pictures, in which time does not count."""
-FAINT = 0.4
+FAINT = 0.3
 """Score from which a head is told."""
 CERTAIN = 0.6
 """Score of a head that shows that a picture is clear."""
-THUMB = (32, 18)
+BLOCK = 8
+"""Side in pixels of the blocks in which the reduced picture is compared with the last one that was looked at."""
+LEAST_CHANGE, CHANGE = 1.6, 0.05
+"""Difference of a block that calls for a look: in levels at least, and in standard deviations of the picture."""
+MOST_SKIPPED = 3
+"""Frames in a row in which nothing changed that are not looked at."""
+AROUND_HEAD = 0.5
+"""Margin of a head, in its sides, in which changes call for no look."""
 ANOTHER_SCENE = 0.6
-"""Mean difference of two pictures' thumbnails, each of mean 0 and deviation 1, that only a cut reaches. Two scenes
-that have nothing in common differ by 1.13."""
+"""Mean difference of two pictures' blocks, each of mean 0 and deviation 1, that only a cut reaches. Two scenes that
+have nothing in common differ by 1.13."""
 LEAST_CONTRAST = 2.0
 """Standard deviation in levels below which a picture is too dark or too flat to show that nobody is there."""
 MOST_NOISE = 0.8
@@ -32,40 +38,73 @@ Floats = NDArray[np.float32]
 
 
 class Sentinel:
-    """Implements ``protocols.Lookout``. ``area``: pixels of the reduced picture. One per stream; not thread-safe."""
+    """Implements ``protocols.Lookout``. ``area``: pixels of the reduced picture. One per stream; not thread-safe.
+
+    The network looks at every frame in which anything changed beside the heads it knows, and at every fourth.
+    """
 
     def __init__(self, model: HeadModel, *, area: int = AREA) -> None:
         self._model, self._area = model, area
-        self._thumb: Floats | None = None
+        self.reset()
 
     def reset(self) -> None:
         """See ``protocols.Lookout``."""
-        self._thumb = None
+        self._last: Floats | None = None
+        self._looked: Floats | None = None
+        """Blocks of the last frame, and of the last one that was looked at."""
+        self._found: Floats = np.zeros((0, 5), np.float32)
+        self._skipped = 0
+        self._sure = True
 
     def look(self, image: Image) -> Sighting:
         """See ``protocols.Lookout``."""
         picture = reduced(image, self._area)
         gray = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
-        cut = self._is_cut(gray)
+        size = picture.shape[1] // BLOCK, picture.shape[0] // BLOCK
+        blocks = cv2.resize(gray, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+        spread = float(blocks.std())
+        cut = self._last is not None and is_another_scene(self._last, blocks)
+        self._last = blocks
+        if cut or self._skipped >= MOST_SKIPPED or self._has_changed(blocks, spread):
+            self._found = self._model.find(picture, FAINT)
+            self._looked, self._skipped = blocks, 0
+            self._sure = bool((self._found[:, 4] >= CERTAIN).any()) or is_clear(gray)
+        else:
+            self._skipped += 1
         scale = np.tile(np.divide(image.shape[1::-1], picture.shape[1::-1]), 2).astype(np.float32)
-        found = self._model.find(picture, FAINT)
-        heads = tuple(Head(row[:4] * scale, float(row[4])) for row in found)
-        return Sighting(heads, cut, sure=any(head.score >= CERTAIN for head in heads) or is_clear(gray))
+        heads = tuple(Head(row[:4] * scale, float(row[4])) for row in self._found)
+        return Sighting(heads, cut, self._sure)
 
-    def _is_cut(self, gray: Image) -> bool:
-        thumb = cv2.resize(gray, THUMB, interpolation=cv2.INTER_AREA).astype(np.float32)
-        thumb = (thumb - thumb.mean()) / (thumb.std() + 1)
-        before, self._thumb = self._thumb, thumb
-        return before is not None and float(np.abs(thumb - before).mean()) > ANOTHER_SCENE
+    def _has_changed(self, blocks: Floats, spread: float) -> bool:
+        if self._looked is None or self._looked.shape != blocks.shape:
+            return True
+        change = cv2.absdiff(blocks, self._looked)
+        for x1, y1, x2, y2, _ in self._found / BLOCK:
+            margin = AROUND_HEAD * (x2 - x1)
+            left, top = max(int(x1 - margin), 0), max(int(y1 - margin), 0)
+            change[top : max(int(y2 + margin) + 1, 0), left : max(int(x2 + margin) + 1, 0)] = 0
+        return float(change.max()) > max(LEAST_CHANGE, CHANGE * spread)
 
 
 def reduced(image: Image, area: int = AREA) -> Image:
     """``image`` with about ``area`` pixels, never enlarged by more than its sides are rounded to multiples of 32."""
     height, width = image.shape[:2]
     scale = min(1.0, math.sqrt(area / (width * height)))
-    size = max(SIDE, SIDE * round(width * scale / SIDE)), max(SIDE, SIDE * round(height * scale / SIDE))
-    small = halved(image, size[0])[-1] if height > size[1] else image
-    return np.ascontiguousarray(cv2.resize(small, size, interpolation=cv2.INTER_LINEAR))
+    wide, tall = (max(SIDE, SIDE * round(length * scale / SIDE)) for length in (width, height))
+    if width >= 2 * wide and height >= 3.5 * tall:  # every other row is enough, and quick
+        image = np.asarray(cv2.resize(image[::2], (width // 2, height // 4), interpolation=cv2.INTER_AREA))
+    while image.shape[1] >= 2 * wide and image.shape[0] >= 2 * tall:
+        half = image.shape[1] // 2, image.shape[0] // 2
+        image = np.asarray(cv2.resize(image, half, interpolation=cv2.INTER_AREA))
+    return np.ascontiguousarray(cv2.resize(image, (wide, tall), interpolation=cv2.INTER_LINEAR))
+
+
+def is_another_scene(before: Floats, after: Floats) -> bool:
+    """Whether blocks of two frames are of different scenes, whatever their light."""
+    if before.shape != after.shape:
+        return True
+    first, second = ((blocks - blocks.mean()) / (blocks.std() + 1) for blocks in (before, after))
+    return float(np.abs(first - second).mean()) > ANOTHER_SCENE
 
 
 def is_clear(gray: Image) -> bool:

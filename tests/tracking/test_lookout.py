@@ -12,7 +12,7 @@ import pytest
 from rtswap.core.errors import ModelError
 from rtswap.core.types import Image
 from rtswap.networks.heads import CELLS, MAPS, HeadModel, decode
-from rtswap.tracking.lookout import AREA, Sentinel, is_clear, reduced
+from rtswap.tracking.lookout import AREA, MOST_SKIPPED, Sentinel, is_clear, reduced
 
 
 class Marked:
@@ -22,8 +22,10 @@ class Marked:
 
     def __init__(self, spoil: str = "") -> None:
         self._spoil = spoil
+        self.runs = 0
 
     def run(self, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+        self.runs += 1
         _, height, width, _ = inputs["picture"].shape
         cells = zip(MAPS, CELLS, strict=True)
         maps = {name: np.zeros((1, 4, height // cell, width // cell), np.float32) for name, cell in cells}
@@ -102,3 +104,32 @@ def test_dark_and_noise_do_not_show_that_nobody_is_there() -> None:
     assert is_clear(np.full_like(gray, 90)), "one grey value is nobody"
     assert not is_clear((gray * 0.015).astype(np.uint8))
     assert not is_clear(np.clip(128 + noise, 0, 255).astype(np.uint8))
+
+
+def test_where_nothing_changes_not_every_frame_is_looked_at_and_none_is_forgotten() -> None:
+    network = Marked()
+    watch = Sentinel(HeadModel(network))
+    heads = [watch.look(scene(1)).heads for _ in range(4 * (MOST_SKIPPED + 1))]
+    assert network.runs == 4
+    assert all(len(found) == 1 for found in heads)
+
+
+@pytest.mark.parametrize("light", [1.0, 0.1])
+def test_whoever_comes_in_is_looked_at_in_the_first_frame(light: float) -> None:
+    network, rng = Marked(), np.random.default_rng(2)
+    watch, empty = Sentinel(HeadModel(network)), scene(1) * light
+    for _ in range(2):
+        watch.look(np.clip(empty + rng.normal(0, 1, empty.shape), 0, 255).astype(np.uint8))
+    before = network.runs
+    empty[200:230, 400:424] = 240 * light
+    watch.look(np.clip(empty + rng.normal(0, 1, empty.shape), 0, 255).astype(np.uint8))
+    assert network.runs == before + 1
+
+
+def test_a_slow_change_adds_up() -> None:
+    network = Marked()
+    watch, first, second = Sentinel(HeadModel(network)), scene(1), scene(1)
+    second[200:230, 400:424] = 255
+    for share in np.linspace(0, 1, 40):
+        watch.look(cv2.addWeighted(first, 1 - share, second, float(share), 0))
+    assert network.runs > 20
