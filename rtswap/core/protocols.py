@@ -93,8 +93,9 @@ class Detector(Protocol):
 class Lookout(Protocol):
     """The second detector: made to miss nobody, it says where to cover, never where to swap."""
 
-    def look(self, image: Image) -> Sighting:
-        """What is to be seen in the next frame of the stream. Raises EngineError, ModelError."""
+    def look(self, image: Image, settled: Sequence[Box] = ()) -> Sighting:
+        """What is to be seen in the next frame of the stream. ``settled``: faces that were swapped in the last one.
+        Raises EngineError, ModelError."""
         ...
 
     def reset(self) -> None:

@@ -79,6 +79,8 @@ class Pipeline:
         self._told_of_doubt = False
         self._shown = self._was_blind = False
         self._ids: set[int] = set()
+        self._settled: list[Box] = []
+        """Where faces were swapped in the last frame."""
         self._anew = False
         self.swapping = True
         """Off: faces are followed and covered (or shown, with pass-through)."""
@@ -97,9 +99,10 @@ class Pipeline:
             self._anew = False
             self._reset()
         self._failed = False
+        settled, self._settled = self._settled, []
         try:
             with self._spans("look"):
-                sighting = self._lookout.look(frame.image)
+                sighting = self._lookout.look(frame.image, settled)
             with self._spans("track"):
                 tracks = list(self._tracker.update(frame, quality, sighting))
                 others = list(self._tracker.others)
@@ -178,6 +181,7 @@ class Pipeline:
             swaps, boxes = verdict, judged(verdict)
             render.restart()
             outcome = self._compose(render, boxes, swaps, swapping)
+        self._settled = [track.box for track in tracks if track.measured and track.id in swaps.done]
         return outcome
 
     def _compose(self, render: FrameRender, boxes: Sequence[Box], swaps: Swaps, swapping: bool) -> Outcome:

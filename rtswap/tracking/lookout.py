@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.core.types import Head, Image, Sighting
+from rtswap.core.types import Box, Head, Image, Sighting
 from rtswap.networks.heads import SIDE, HeadModel
 
 AREA = 62_000
@@ -25,8 +26,8 @@ LEAST_CHANGE, CHANGE = 1.6, 0.05
 """Difference of a block that calls for a look: in levels at least, and in standard deviations of the picture."""
 MOST_SKIPPED = 3
 """Frames in a row in which nothing changed that are not looked at."""
-AROUND_HEAD = 0.5
-"""Margin of a head, in its sides, in which changes call for no look."""
+AROUND_FACE = 0.5
+"""Margin of a swapped face, in its longer side, in which changes call for no look: that is its own head."""
 ANOTHER_SCENE = 0.6
 """Mean difference of two pictures' blocks, each of mean 0 and deviation 1, that only a cut reaches. Two scenes that
 have nothing in common differ by 1.13."""
@@ -40,7 +41,8 @@ Floats = NDArray[np.float32]
 class Sentinel:
     """Implements ``protocols.Lookout``. ``area``: pixels of the reduced picture. One per stream; not thread-safe.
 
-    The network looks at every frame in which anything changed beside the heads it knows, and at every fourth.
+    The network looks at every frame in which anything changed beside the faces that are swapped, and at every
+    fourth.
     """
 
     def __init__(self, model: HeadModel, *, area: int = AREA) -> None:
@@ -56,7 +58,7 @@ class Sentinel:
         self._skipped = 0
         self._sure = True
 
-    def look(self, image: Image) -> Sighting:
+    def look(self, image: Image, settled: Sequence[Box] = ()) -> Sighting:
         """See ``protocols.Lookout``."""
         picture = reduced(image, self._area)
         gray = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
@@ -65,22 +67,23 @@ class Sentinel:
         spread = float(blocks.std())
         cut = self._last is not None and is_another_scene(self._last, blocks)
         self._last = blocks
-        if cut or self._skipped >= MOST_SKIPPED or self._has_changed(blocks, spread):
+        scale = np.tile(np.divide(image.shape[1::-1], picture.shape[1::-1]), 2).astype(np.float32)
+        known = [box / scale / BLOCK for box in settled]
+        if cut or self._skipped >= MOST_SKIPPED or self._has_changed(blocks, spread, known):
             self._found = self._model.find(picture, FAINT)
             self._looked, self._skipped = blocks, 0
             self._sure = bool((self._found[:, 4] >= CERTAIN).any()) or is_clear(gray)
         else:
             self._skipped += 1
-        scale = np.tile(np.divide(image.shape[1::-1], picture.shape[1::-1]), 2).astype(np.float32)
         heads = tuple(Head(row[:4] * scale, float(row[4])) for row in self._found)
         return Sighting(heads, cut, self._sure)
 
-    def _has_changed(self, blocks: Floats, spread: float) -> bool:
+    def _has_changed(self, blocks: Floats, spread: float, known: Sequence[Box]) -> bool:
         if self._looked is None or self._looked.shape != blocks.shape:
             return True
         change = cv2.absdiff(blocks, self._looked)
-        for x1, y1, x2, y2, _ in self._found / BLOCK:
-            margin = AROUND_HEAD * (x2 - x1)
+        for x1, y1, x2, y2 in known:
+            margin = AROUND_FACE * max(x2 - x1, y2 - y1)
             left, top = max(int(x1 - margin), 0), max(int(y1 - margin), 0)
             change[top : max(int(y2 + margin) + 1, 0), left : max(int(x2 + margin) + 1, 0)] = 0
         return float(change.max()) > max(LEAST_CHANGE, CHANGE * spread)

@@ -158,7 +158,7 @@ class ScriptedLookout:
         self._heads, self._faults, self._index = heads, frozenset(faults), -1
         self.resets = 0
 
-    def look(self, image: Image) -> Sighting:
+    def look(self, image: Image, settled: Sequence[Box] = ()) -> Sighting:
         self._index += 1
         if self._index in self._faults:
             raise Fault("the second detector broke")

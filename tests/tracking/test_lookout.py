@@ -133,3 +133,16 @@ def test_a_slow_change_adds_up() -> None:
     for share in np.linspace(0, 1, 40):
         watch.look(cv2.addWeighted(first, 1 - share, second, float(share), 0))
     assert network.runs > 20
+
+
+def test_what_moves_within_a_swapped_face_calls_for_no_look_what_moves_beside_it_does() -> None:
+    network = Marked()
+    watch, image = Sentinel(HeadModel(network)), scene(1)
+    face = np.array([100, 100, 180, 200], np.float32)
+    watch.look(image, [face])
+    image = image.copy()
+    image[130:170, 120:160] = 255
+    watch.look(image, [face])
+    assert network.runs == 1
+    watch.look(np.roll(image, 60, 1), [face])
+    assert network.runs == 2
