@@ -68,7 +68,7 @@ class Sentinel:
         cut = self._last is not None and is_another_scene(self._last, blocks)
         self._last = blocks
         scale = np.tile(np.divide(image.shape[1::-1], picture.shape[1::-1]), 2).astype(np.float32)
-        known = [box / scale / BLOCK for box in settled]
+        known = [(box / scale / BLOCK).astype(np.float32) for box in settled]
         if cut or self._skipped >= MOST_SKIPPED or self._has_changed(blocks, spread, known):
             self._found = self._model.find(picture, FAINT)
             self._looked, self._skipped = blocks, 0
