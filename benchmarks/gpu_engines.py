@@ -36,7 +36,7 @@ from rtswap.engines.samples import fill_with_faces
 from rtswap.engines.tensorrt.engine import TensorRtEngine
 from rtswap.engines.torch.engine import TorchEngine
 from rtswap.gpu.card import load_torch
-from rtswap.networks.catalog import shipped_catalog
+from rtswap.networks.catalog import load_catalog
 from rtswap.networks.registry import Registry
 
 BATCHES = (1, 4, 16)
@@ -153,7 +153,7 @@ def machine(torch: Any, device: str) -> dict[str, Any]:
 def files(named: Sequence[str]) -> dict[str, Path]:
     registry = Registry()
     found = {}
-    for name in shipped_catalog():
+    for name in load_catalog():
         try:
             found[name] = registry.path(name)
         except RtswapError as error:

@@ -1,4 +1,4 @@
-"""What every test may count on: nothing of the user's own set-up is read, written or shown."""
+"""Isolation of every test: the user's own files and settings are neither read nor written nor shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""rtswap from Python: one picture, pictures as they come, a session over parts of one's own."""
+"""rtswap from Python: single pictures, live pictures, and sessions with custom parts."""
 
 from __future__ import annotations
 
@@ -116,12 +116,12 @@ def test_without_a_badge_the_invisible_mark_is_there() -> None:
     ],
     ids=lambda bad: f"{bad.dtype} {bad.shape}",
 )
-def test_the_wrong_kind_of_array_is_told(bad: np.ndarray) -> None:
+def test_wrong_array_type_is_reported(bad: np.ndarray) -> None:
     with pytest.raises(UsageError, match="expected uint8, height x width x 3, BGR; got"):
         rtswap.swap(bad, photo("ada"))
 
 
-def test_errors_say_what_is_missing(tmp_path: Path) -> None:
+def test_errors_name_what_is_missing(tmp_path: Path) -> None:
     grey = tmp_path / "grey.png"
     cv2.imwrite(str(grey), np.full((200, 200, 3), 120, np.uint8))
     with pytest.raises(SourceError, match=r"no face found in .*grey\.png"):

@@ -1,4 +1,4 @@
-"""The parts of ``make demo``: the film that it makes plays, with sound; its picture can be looked at."""
+"""The parts of ``make demo``: the clip plays with sound, and its picture can be viewed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The docs say what the program does: generated parts are up to date, links lead somewhere, examples run."""
+"""The docs match the program: generated parts are current, links resolve, examples run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The program as its users run it: the command line in a process of its own, real files in, real files out."""
+"""End to end: the command line in its own process, with real input and output files."""
 
 from __future__ import annotations
 
@@ -259,7 +259,7 @@ def test_an_output_folder_that_is_not_there(film: Path, tmp_path: Path, capsys: 
         assert not out.parent.exists()
 
 
-def test_files_are_not_replaced_unasked(film: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_existing_files_are_not_replaced(film: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "mine.mp4"
     out.write_bytes(b"mine")
     assert main(["-s", ADA, "-i", str(film), "-o", str(out)]) in (1, 2)

@@ -1,4 +1,4 @@
-"""Another package's parts, installed as its users would install it, and used by name."""
+"""Parts and networks of another package, installed with pip and used by name."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from paths import ASSETS, ROOT
+
+from rtswap.vision.images import read_image
 
 PICTURE = ASSETS / "personas/ben.jpg"
 
@@ -40,6 +42,32 @@ def test_a_swapper_and_a_finish_of_another_package_run(site: Path, tmp_path: Pat
     assert json.loads(done.stdout)["frames_with_swap"] == 1
 
 
+def test_a_swapper_runs_a_network_of_its_own_package(site: Path, tmp_path: Path) -> None:
+    words = ("-s", "persona:ada", "-i", str(PICTURE))
+    swapped = {}
+    for name in ("paper-mask", "old-photo"):
+        done = rtswap(site, *words, "-o", str(tmp_path / f"{name}.png"), "--swapper", name)
+        assert done.returncode == 0, done.stderr
+        swapped[name] = read_image(tmp_path / f"{name}.png").astype(int)
+    changed = abs(swapped["paper-mask"] - swapped["old-photo"]).max(axis=2) > 10
+    assert changed.mean() > 0.05
+
+
+def test_the_networks_of_a_package_are_listed(site: Path) -> None:
+    assert "example-sepia" in rtswap(site, "doctor", "--json").stdout
+
+
+def test_a_network_that_exists_already_is_one_line(site: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "site"
+    shutil.copytree(site, broken)
+    table = broken / "rtswap_example/networks.toml"
+    table.write_text(table.read_text().replace("example-sepia", "landmarks"))
+    done = rtswap(broken, "-s", "persona:ada", "-i", str(PICTURE), "-o", "null")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "rtswap_example" in done.stderr
+
+
 def test_an_input_and_an_output_of_another_package_run(site: Path, tmp_path: Path) -> None:
     done = rtswap(site, "-s", "persona:ada", "-i", f"drift:{PICTURE}", "-o", f"stills:{tmp_path}", "--json")
     assert done.returncode == 0, done.stderr
@@ -47,9 +75,9 @@ def test_an_input_and_an_output_of_another_package_run(site: Path, tmp_path: Pat
     assert (tmp_path / "000000.png").exists()
 
 
-def test_what_is_installed_is_listed(site: Path) -> None:
+def test_help_lists_installed_plugins(site: Path) -> None:
     told = rtswap(site, "--help").stdout
-    for line in ("--swapper +paper-mask", "--finish +old-film", "--input +drift", "--output +stills"):
+    for line in ("--swapper +old-photo, paper-mask", "--finish +old-film", "--input +drift", "--output +stills"):
         assert re.search(line, told), told
 
 

@@ -1,6 +1,8 @@
 """What cameras and codecs do to a crop: light, colour, blur, noise, JPEG, too few pixels.
 
-``degrade`` takes one crop on the processor, ``Camera`` whole batches on the device; both do the same as often.
+``degrade`` takes one crop on the CPU, ``Camera`` whole batches on a GPU; both apply the same changes with the same
+probabilities. On a CPU ``Camera`` is 7 to 10 times as slow (one thread, 96 and 128 px: 1.0 and 1.7 ms a crop, and
+0.15 and 0.18 by ``degrade``), so neither can replace the other.
 """
 
 from __future__ import annotations

@@ -175,7 +175,7 @@ def open_rich(stream: TextIO | None, environ: Mapping[str, str] = os.environ) ->
 
     terminal = _is_terminal(stream) and environ.get("TERM") != "dumb"
     return RichConsole(
-        file=cast(TextIO, _Patient(stream)),
+        file=cast(TextIO, _SafeStream(stream)),
         force_terminal=terminal,
         force_interactive=terminal,
         force_jupyter=False,
@@ -197,7 +197,7 @@ def print_error(message: str, trace: str = "") -> None:
     to.print(Text.assemble((f"{name}: ", "bold red"), rest), soft_wrap=True)
 
 
-class _Patient:
+class _SafeStream:
     """A text stream that falls silent when its reader has closed it."""
 
     def __init__(self, stream: TextIO | None) -> None:

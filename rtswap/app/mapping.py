@@ -1,4 +1,4 @@
-"""``--swap PERSON=SOURCE``: read, and made into the mapping of people to sources."""
+"""Parse ``--swap PERSON=SOURCE`` and create the mapping of people to sources."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from rtswap.source.personas import is_persona
 from rtswap.tracking.tracker import HOLD_S
 
 MOST_PEOPLE = 16
-"""As many as the tracker follows."""
+"""The tracker's limit."""
 PLACE_HOLD_S = 2.0
-"""For so long people who are followed by place keep theirs."""
+"""Seconds for which an absent person keeps their source with ``--follow place``."""
 
 
 class SwapRule(NamedTuple):
@@ -38,7 +38,7 @@ class SwapRule(NamedTuple):
 
 
 def read_swap_rules(config: Config) -> list[SwapRule]:
-    """Raises ConfigError for a person who cannot be meant, or is named twice."""
+    """Parse and check every ``--swap``. Raises ConfigError for an unknown person and for one that is named twice."""
     rules = []
     for text in config.source.swap:
         person, _, source = text.partition("=")
@@ -51,8 +51,8 @@ def read_swap_rules(config: Config) -> list[SwapRule]:
 
 
 def photos_of_sources(config: Config) -> list[tuple[str, ...]]:
-    """The photos of each source: the main one if there is one, those of ``--also``, which the keys choose from, then
-    those of ``--swap`` that are not among them."""
+    """Return the photos of each source: the main one, if any, and those of ``--also``, which the keys select; then
+    the additional ones of ``--swap``."""
     rules = [(rule.source,) for rule in read_swap_rules(config)]
     menu = [config.source.photos, *((also,) for also in config.source.also)]
     if rules and not config.source.photos:
@@ -63,7 +63,8 @@ def photos_of_sources(config: Config) -> list[tuple[str, ...]]:
 def make_mapping(
     config: Config, models: FaceModels, *, on_event: Callable[[str], None], photos: bool = False
 ) -> SourceMapping:
-    """``photos``: every picture is seen once. Raises ConfigError, and SourceError for an example without a face."""
+    """Create the mapping. ``photos``: every frame is a separate picture. Raises ConfigError, and SourceError for an
+    example photo without a face."""
     groups = photos_of_sources(config)
     return SourceMapping(
         [
@@ -97,8 +98,8 @@ def _check_person(rule: SwapRule, config: Config) -> None:
         )
     elif config.tracking.follow == "place":
         raise ConfigError(
-            f"{rule}: with --follow place nobody is known by looks",
-            do="Leave out --follow place, or name the person by left, right, largest or a number.",
+            f"{rule}: an example photo needs face recognition, which --follow place turns off",
+            do="Remove --follow place, or name the person by left, right, largest or a number.",
         )
 
 
@@ -107,7 +108,7 @@ def _person(rule: SwapRule, models: FaceModels, on_event: Callable[[str], None])
         return rule.person
     if rule.person.isdecimal():
         return int(rule.person)
-    assert models.recogniser is not None  # _check_person has seen to that
+    assert models.recogniser is not None  # checked by _check_person
     found = load_source(
         [Path(rule.person).expanduser()],
         detector=models.photo_detector,

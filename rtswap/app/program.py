@@ -1,5 +1,5 @@
-"""The program: what a configuration comes to. It alone chooses parts and puts them together; the command line, the
-Python API, ``bench``, ``inspect`` and ``eval`` ask it, so that what is measured is what ships."""
+"""Assemble the parts that a configuration selects. The command line, the Python API, ``bench``, ``inspect`` and
+``eval`` all use this module, so that what is measured is what ships."""
 
 from __future__ import annotations
 
@@ -47,29 +47,28 @@ from rtswap.tracking.tracker import FaceTracker
 
 Event = Callable[[str], None]
 ON_GPU = ("tensorrt", "torch-cuda")
-"""How the names of engines begin that leave their results on a GPU."""
+"""Prefixes of the names of engines whose outputs stay on a GPU."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probes:
-    """What is put around parts of the loop, so that somebody sees what passes through them. Frames then stay in host
-    memory."""
+    """Wrappers around parts of the loop, to observe their inputs and outputs. Frames then stay in host memory."""
 
     landmarks: Callable[[LandmarkModel], LandmarkModel] = lambda model: model
     tracker: Callable[[Tracker], Tracker] = lambda tracker: tracker
     swapper: Callable[[Swapper], Swapper] = lambda swapper: swapper
     finish: Callable[[Finish, str], Finish] = lambda finish, name: finish
-    """Given the finish and its name."""
+    """Takes the finish and its name."""
     canvas: Callable[[Canvas], Canvas] = lambda canvas: canvas
 
 
 class Program:
-    """A configuration with its networks, sources and marks, from which loops are made.
+    """A configuration with its networks, sources and marks. Creates pipelines and sessions.
 
-    ``models``: face models to use instead of new ones. ``sources``: who is put on instead of ``config``'s photos.
-    ``swapper``: a name, a ``SPEC`` or a model instead of ``config``'s. ``finishes``: further ones, by ``SPEC`` or
-    name. ``disclosure``: what marks the pictures instead of what ``config`` says. ``ask``: have it confirmed that the
-    people shown have agreed. Raises RtswapError.
+    ``models``: face models to use instead of loading new ones. ``sources``: sources to use instead of the photos in
+    ``config``. ``swapper``: a name, a ``SPEC`` or a model, instead of the one in ``config``. ``finishes``: additional
+    finishes, by ``SPEC`` or name. ``disclosure``: used instead of the one that ``config`` describes. ``ask``: ask for
+    the consent of the people shown. Raises RtswapError.
     """
 
     def __init__(
@@ -89,7 +88,7 @@ class Program:
         self._sources, self._probes = sources, probes
         self._swapper = config.swap.swapper if swapper is None else swapper
         self.spec = _spec(self._swapper)
-        """The swapper's; None where a model was given."""
+        """The swapper's ``SPEC``; None if a model was given."""
         self._finishes = named_finishes((*config.swap.finishes, *finishes))
         self.disclosure = disclosure or make_disclosure(config, on_event)
         if ask:
@@ -98,15 +97,15 @@ class Program:
 
     @cached_property
     def engines(self) -> Mapping[str, Engine]:
-        """The networks that parts are built from: the swapper's, and the one that sees what hides a face."""
+        """The networks for building parts: those of the swapper, and the occlusion network if a mask needs it."""
         wanted = self.spec.networks if self.spec else ()
         masks = {"skin", "occlusion"} & set(self.config.mask.masks)
         return self.models.open((*wanted, *(("occlusion",) if masks else ())))
 
     @cached_property
     def why_on_host(self) -> str:
-        """What keeps frames in host memory although the networks run on a GPU. Empty where nothing does, or where
-        they do not run there."""
+        """The reason why frames stay in host memory although the networks run on a GPU; empty if there is none, or if
+        the networks run on the CPU."""
         if not self.models.engine.startswith(ON_GPU):
             return ""
         reasons = []
@@ -122,18 +121,18 @@ class Program:
 
     @cached_property
     def on_gpu(self) -> bool:
-        """Whether frames are worked on where the networks run."""
+        """Whether frames are processed on the GPU."""
         on_gpu = self.models.engine.startswith(ON_GPU) and self._probes is None
         return on_gpu and not self.why_on_host
 
     def context(self, *, live: bool) -> BuildContext:
-        """What parts are built from."""
+        """The settings and engines for building parts. ``live``: the input is live."""
         config = self.config
         return BuildContext(config.swap, config.mask, self.engines, live=live, device=card.DEVICE)
 
     @cached_property
     def swap_model(self) -> SwapModel:
-        """The swapping method, on the GPU where frames are worked on there."""
+        """The swapping method: its GPU implementation if frames are processed there."""
         if self.spec is None:
             assert not isinstance(self._swapper, str | SwapperSpec)
             return self._swapper
@@ -142,8 +141,8 @@ class Program:
 
     @cached_property
     def swappers(self) -> list[Swapper]:
-        """One for each source, in the order of ``mapping.photos_of_sources``, bound before the first frame. Raises
-        SourceError, ConfigError."""
+        """One swapper per source, bound, in the order of ``mapping.photos_of_sources``. Raises SourceError,
+        ConfigError."""
         sources = self._sources
         if sources is None:
             sources = [self.load(photos) for photos in photos_of_sources(self.config)]
@@ -151,7 +150,7 @@ class Program:
         return [around(self.swap_model.bind(one)) for one in sources]
 
     def load(self, photos: Sequence[str]) -> SourceIdentity:
-        """The person in these photos. Raises SourceError."""
+        """Analyse the photos of one source. Raises SourceError."""
         paths = [Path(photo).expanduser() for photo in photos]
         return load_source(
             paths,
@@ -163,8 +162,8 @@ class Program:
         )
 
     def tracker(self, *, photos: bool = False, everybody: bool = False) -> Tracker:
-        """A new one. ``photos``: the frames are single pictures, in which small faces count and time does not.
-        ``everybody``: follow all people, whatever ``--faces`` says."""
+        """Create a tracker. ``photos``: every frame is a separate picture; small faces are found too.
+        ``everybody``: track all people regardless of ``--faces``."""
         models, probes = self.models, self._probes
         faces: Literal["one", "all"] = "one" if self.config.tracking.faces == "one" and not everybody else "all"
         detector = models.photo_detector if photos else models.detector
@@ -174,8 +173,8 @@ class Program:
         return probes.tracker(tracker) if probes else tracker
 
     def renderer(self, *, live: bool) -> Renderer:
-        """Where faces are swapped: on the GPU where all parts can be, else in host memory, and the user is told why.
-        ``live``: frames come whether there is time or not."""
+        """Create the renderer: on the GPU if all parts support it, otherwise in host memory, with an event that says
+        why. ``live``: the input is live."""
         context = self.context(live=live)
         specs = enabled_finishes(context, self._finishes)
         partial = context.mask.partial
@@ -199,7 +198,7 @@ class Program:
 
         swappers = []
         for swapper in self.swappers:
-            # None may be left out: a source's number is its place in this list.
+            # A source's number is its index in this list, so no swapper may be skipped.
             if not isinstance(swapper, GpuSwapper):
                 name, got = self.spec.name if self.spec else "given", type(swapper).__name__
                 what = f"the swapper {name} cannot work on the GPU"
@@ -216,8 +215,7 @@ class Program:
         )
 
     def pipeline(self, *, photos: bool = False, live: bool = True, spans: Spans | None = None) -> Pipeline:
-        """A new loop over frames, with a memory of its own. ``photos`` as for ``tracker``, ``live`` for
-        ``renderer``."""
+        """Create a pipeline with its own state. ``photos``: as for ``tracker``; ``live``: as for ``renderer``."""
         safety = self.config.safety
         shown = safety.others == "show"
         if shown:
@@ -237,7 +235,7 @@ class Program:
         )
 
     def mapping(self, *, photos: bool = False) -> SourceMapping:
-        """Who gets whose face. ``photos`` as for ``tracker``. Raises ConfigError, SourceError."""
+        """Map people to sources. ``photos``: as for ``tracker``. Raises ConfigError, SourceError."""
         if self._sources is not None:
             return SourceMapping(choices=len(self._sources))
         return make_mapping(self.config, self.models, on_event=self.on_event, photos=photos)
@@ -252,7 +250,7 @@ class Program:
         window: Output | None = None,
         on_tick: Callable[[], None] = lambda: None,
     ) -> Session:
-        """The threads around a loop, ready to run."""
+        """Create a session, ready to run: the threads for input, pipeline and outputs."""
         target_s = self.config.budget.target_s
         return Session(
             input,

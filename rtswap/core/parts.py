@@ -81,7 +81,8 @@ class SwapperSpec:
     """The GPU implementation: its ``bind`` returns a ``protocols.GpuSwapper``. None: no GPU implementation; frames
     stay in host memory and an event reports why."""
     networks: tuple[str, ...] = ()
-    """Networks of the catalogue to load for it, all on one engine."""
+    """Networks of the catalogue to load for it, all on one engine. A plugin can add its own
+    (``core.network_rows``)."""
     aliases: tuple[str, ...] = ()
     """Deprecated names that still work."""
 
@@ -120,6 +121,17 @@ class FinishSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class _AddressSpec:
+    """What inputs and outputs have in common: the form of an address chooses one."""
+
+    name: str
+    help: str
+    """The addresses it accepts, as a user types them: ``vcam[:name]``."""
+    takes: Callable[[str], bool]
+    """Whether it accepts an address."""
+
+
+@dataclass(frozen=True, slots=True)
 class InputRequest:
     """Options of an input other than its address."""
 
@@ -135,14 +147,9 @@ class InputRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class InputSpec:
-    """An input type, chosen by the form of the address."""
+class InputSpec(_AddressSpec):
+    """An input type."""
 
-    name: str
-    help: str
-    """The addresses it accepts, as a user types them: ``camera number``."""
-    takes: Callable[[str], bool]
-    """Whether it accepts an address."""
     open: Callable[[str, InputRequest], Input]
     """Raises InputError."""
 
@@ -170,13 +177,8 @@ class OutputRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class OutputSpec:
-    """An output type, chosen by the form of the address."""
+class OutputSpec(_AddressSpec):
+    """An output type."""
 
-    name: str
-    help: str
-    """The addresses it accepts, as a user types them: ``vcam[:name]``."""
-    takes: Callable[[str], bool]
-    """Whether it accepts an address."""
     open: Callable[[str, OutputRequest], Output]
     """Raises OutputError, UsageError."""

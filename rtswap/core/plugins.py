@@ -30,6 +30,11 @@ def plugin_names(group: str) -> tuple[str, ...]:
     return tuple(sorted(point.name for point in _entry_points(group)))
 
 
+def plugin_values(group: str) -> tuple[str, ...]:
+    """Return what the entry points of a group point to, sorted, without importing it."""
+    return tuple(sorted({point.value for point in _entry_points(group)}))
+
+
 def plugins(group: str, kind: type[Spec]) -> Iterator[Spec]:
     """Yield every plugin's spec. Raises UsageError for one that cannot be loaded."""
     for name in plugin_names(group):

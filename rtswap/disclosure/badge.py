@@ -135,7 +135,7 @@ def _draw_fitting(badge: Badge, icon_px: int, width: int) -> list[Drawing]:
 
 def _layer(drawing: Drawing, size: tuple[int, int]) -> Layer:
     coverage, grey = (_resize(plane, size) for plane in (drawing.coverage, drawing.grey))
-    return Layer(_three(grey), _three(255 * (1 - coverage)))
+    return Layer(_three_channels(grey), _three_channels(255 * (1 - coverage)))
 
 
 def _resize(plane: Plane, size: tuple[int, int]) -> Plane:
@@ -144,7 +144,7 @@ def _resize(plane: Plane, size: tuple[int, int]) -> Plane:
     return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
-def _three(plane: Plane) -> Image:
+def _three_channels(plane: Plane) -> Image:
     values = np.clip(np.rint(plane), 0, 255).astype(np.uint8)
     return np.ascontiguousarray(np.repeat(values[..., None], 3, axis=2))
 

@@ -186,13 +186,14 @@ def _report_failures(records: Mapping[str, Record], on_event: Callable[[str], No
 
 def _pick(records: Mapping[str, Record], networks: Mapping[str, Network]) -> tuple[dict[str, str], str]:
     """Return network -> engine, and the reason. Raises KeyError for a record of an unknown engine."""
-    able = [engine for engine in ENGINES if all(_as_run(engine, record) for record in records.values())]
+    able = [engine for engine in ENGINES if all(_best_variant(engine, record) for record in records.values())]
     if not able:
         fastest = {name: min(record.took_ms, key=record.took_ms.__getitem__) for name, record in records.items()}
         return fastest, "no engine runs all networks; using the fastest for each"
     total = {
         engine: sum(
-            record.took_ms[_as_run(engine, record)] * networks[name].per_frame for name, record in records.items()
+            record.took_ms[_best_variant(engine, record)] * networks[name].per_frame
+            for name, record in records.items()
         )
         for engine in able
     }
@@ -203,10 +204,10 @@ def _pick(records: Mapping[str, Record], networks: Mapping[str, Network]) -> tup
     times = ", ".join(f"{name} {took:.2f} ms per frame" for name, took in total.items())
     note = "" if total[best] == min(total.values()) else " (the fastest is less than 10 % faster)"
     why = f"{best}: over {len(records)} networks {times}{note}" if len(able) > 1 else f"only {best} runs all networks"
-    return {name: _as_run(best, record) for name, record in records.items()}, why
+    return {name: _best_variant(best, record) for name, record in records.items()}, why
 
 
-def _as_run(engine: str, record: Record) -> str:
+def _best_variant(engine: str, record: Record) -> str:
     """Return the engine's fastest correct variant for this network (default precision, bfloat16 or float32); empty if
     it has none."""
     ways = (engine, HALF.get(engine, engine), FULL.get(engine, engine))

@@ -22,7 +22,7 @@ _TOLERANCE = 1e-3
 """Largest difference between two fp32 engines, relative to the largest output (at least 1)."""
 _LOW_TOLERANCE = 1e-2
 """The same for an engine with reduced precision, for networks without a tolerance in their profile."""
-_LOW = ("-fp16", "-bf16")
+LOW = ("-fp16", "-bf16")
 """Suffixes in the names of engines with reduced precision."""
 _MEASURE_S = 0.06
 _FEWEST_RUNS, _MOST_RUNS = 3, 15
@@ -63,14 +63,15 @@ def compare(
         except EngineError as error:
             failed[name] = str(error)
             continue
-        low = (tolerance or {}) if engine.name.endswith(_LOW) else None
+        low = (tolerance or {}) if engine.name.endswith(LOW) else None
         wrong = difference(reference, outputs, low) if reference is not None else _not_finite(outputs)
         if wrong:
             failed[name] = wrong
             continue
         reference = reference or outputs
         sound[name] = engine
-    return _time(sound, sample)
+    taken = time_in_turns(sound, sample, _MEASURE_S, fewest=_FEWEST_RUNS, most=_MOST_RUNS)
+    return {name: round(1e3 * float(np.percentile(times, _QUARTILE)), 3) for name, times in taken.items()}
 
 
 def difference(
@@ -95,18 +96,21 @@ def _not_finite(outputs: Mapping[str, Tensor]) -> str:
     return f"its output {broken[0]} is not finite" if broken else ""
 
 
-def _time(engines: Mapping[str, Engine], sample: Mapping[str, Tensor]) -> dict[str, float]:
-    """Time the engines in turns, so that other load on the machine affects them equally."""
+def time_in_turns(
+    engines: Mapping[str, Engine], inputs: Mapping[str, Tensor], seconds: float, *, fewest: int, most: int = 1_000_000
+) -> dict[str, list[float]]:
+    """Return engine -> the seconds of its runs. Runs the engines in turns, so that other load on the machine affects
+    them equally, for about ``seconds`` each: at least ``fewest`` and at most ``most`` runs."""
     taken: dict[str, list[float]] = {name: [] for name in engines}
     begin = time.perf_counter()
-    for turn in range(_MOST_RUNS):
-        if turn >= _FEWEST_RUNS and time.perf_counter() - begin > _MEASURE_S * len(engines):
+    for turn in range(most):
+        if turn >= fewest and time.perf_counter() - begin > seconds * len(engines):
             break
         for name, engine in engines.items():
             start = time.perf_counter()
-            engine.run(sample)
+            engine.run(inputs)
             taken[name].append(time.perf_counter() - start)
-    return {name: round(1e3 * float(np.percentile(times, _QUARTILE)), 3) for name, times in taken.items()}
+    return taken
 
 
 def key_of(content: bytes, packages: tuple[str, ...], threads: int, gpu: str = "") -> str:

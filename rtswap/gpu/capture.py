@@ -33,7 +33,7 @@ def capture(torch: Any, stream: Any, run: Callable[[], Found], *, warm_ups: int 
             run()
         for attempt in range(1, TRIES + 1):
             try:
-                found = _once(torch, run)
+                found = _capture_once(torch, run)
                 break
             except RuntimeError:
                 if attempt == TRIES:
@@ -43,9 +43,9 @@ def capture(torch: Any, stream: Any, run: Callable[[], Found], *, warm_ups: int 
     return found
 
 
-def _once(torch: Any, run: Callable[[], Found]) -> tuple[Any, Found]:
+def _capture_once(torch: Any, run: Callable[[], Found]) -> tuple[Any, Found]:
     graph = torch.cuda.CUDAGraph()
-    with _no_garbage():
+    with _gc_paused():
         graph.capture_begin(capture_error_mode="thread_local")
         try:
             found = run()
@@ -55,7 +55,7 @@ def _once(torch: Any, run: Callable[[], Found]) -> tuple[Any, Found]:
 
 
 @contextmanager
-def _no_garbage() -> Iterator[None]:
+def _gc_paused() -> Iterator[None]:
     """Pause Python's garbage collector inside the block."""
     was = gc.isenabled()
     gc.disable()

@@ -46,7 +46,7 @@ class Captured:
             return self._function(*arguments)
         fresh, others = arguments[: self._fresh], arguments[self._fresh :]
         key = *(one.shape for one in fresh), *(one for one in others if isinstance(one, bool | int | float))
-        made = self._graphs.pop(key) if key in self._graphs else self._captured(fresh, others)
+        made = self._graphs.pop(key) if key in self._graphs else self._capture(fresh, others)
         self._graphs[key] = made
         if len(self._graphs) > MOST:
             self._graphs.popitem(last=False)
@@ -57,13 +57,13 @@ class Captured:
         graph.replay()
         return outputs
 
-    def _captured(self, fresh: Sequence[Tensor], others: Sequence[Any]) -> _Graph | None:
+    def _capture(self, fresh: Sequence[Tensor], others: Sequence[Any]) -> _Graph | None:
         """Capture with this call's arguments: made-up values could hold indices out of range, for which CUDA aborts
         the process. Returns None if the capture fails."""
         given = [one.clone(memory_format=torch.contiguous_format) for one in fresh]
         try:
             graph, outputs = capture(
-                torch, _aside(torch.cuda.Stream), lambda: self._function(*given, *others), warm_ups=1
+                torch, _capture_stream(torch.cuda.Stream), lambda: self._function(*given, *others), warm_ups=1
             )
         except RuntimeError as error:
             why = reason(error)
@@ -76,7 +76,7 @@ class Captured:
 
 
 @cache
-def _aside(kind: Any) -> Any:
+def _capture_stream(kind: Any) -> Any:
     """Return the stream of class ``kind`` for captures. There is only one, because libraries allocate a workspace per
     stream (32 MB on some GPUs), and nothing else runs on it, because a graph uses its capture stream's workspace."""
     return kind()

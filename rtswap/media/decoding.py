@@ -11,7 +11,7 @@ import av.video.stream
 import cv2
 import numpy as np
 
-from rtswap.core.errors import reason
+from rtswap.core.errors import InputError, reason
 from rtswap.core.types import Image
 from rtswap.vision.images import MAX_PIXELS
 
@@ -95,8 +95,17 @@ class PictureMaker:
         """Return an upright, writable (H, W, 3) BGR image that owns its memory. One conversion, no further copy.
 
         swscale writes into a new buffer that NumPy wraps; only frames that the codec decodes to BGR are copied.
+        Raises InputError for a colour matrix that FFmpeg does not convert (ITU-T H.273: 3, 8 and from 10 on).
         """
-        image = frame.to_ndarray(format="bgr24")
+        try:
+            image = frame.to_ndarray(format="bgr24")
+        except OSError as error:
+            raise InputError(
+                "the video's colours cannot be converted",
+                expected="a YCbCr matrix such as BT.601, BT.709 or BT.2020",
+                got=f"{frame.format.name} with colour matrix {int(frame.colorspace)}",
+                do="Convert the video to BT.709 first",
+            ) from error
         if frame.format.name == "bgr24" or not image.flags.c_contiguous:
             image = image.copy()
         if frame.rotation != self._rotation:

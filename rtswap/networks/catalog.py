@@ -1,17 +1,17 @@
-"""The model catalogue: one Entry per network, read from ``assets/networks.toml``."""
+"""The model catalogue: one Entry per network, read from ``assets/networks.toml`` and those of plugins."""
 
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from rtswap.core.errors import ModelError
+from rtswap.core.network_rows import network_rows
 from rtswap.core.types import Tensor
 
 FREE_LICENCES = frozenset({"MIT", "CC0-1.0", "Apache-2.0", "BSD-3-Clause"})
@@ -29,6 +29,8 @@ class Entry:
     converter: str = ""
     part: str = ""
     asset: str = ""
+    folder: Path = Path()
+    """Where ``asset`` lies."""
     url: str = ""
     sha256: str = ""
     bytes: int = 0
@@ -67,19 +69,14 @@ class Entry:
         return self.licence in FREE_LICENCES
 
 
-def read_catalog(text: str) -> dict[str, Entry]:
-    """Parse the catalogue; returns name -> Entry. Raises ModelError."""
+def load_catalog(rows: Mapping[str, Mapping[str, Any]] | None = None) -> dict[str, Entry]:
+    """Return name -> Entry; by default of rtswap's networks and those of installed plugins. Raises ModelError."""
     try:
-        return {name: Entry(name=name, **table) for name, table in tomllib.loads(text).items()}
-    except (tomllib.TOMLDecodeError, TypeError) as error:
+        return {name: Entry(name=name, **row) for name, row in (network_rows() if rows is None else rows).items()}
+    except TypeError as error:
         raise ModelError("cannot read the model catalogue", got=str(error)) from error
 
 
 def current_name(name: str, catalog: Mapping[str, Entry]) -> str:
     """Return a network's current name for an alias; any other name is returned unchanged."""
     return next((entry.name for entry in catalog.values() if name in entry.aliases), name)
-
-
-def shipped_catalog() -> dict[str, Entry]:
-    """Return rtswap's built-in catalogue."""
-    return read_catalog(resources.files("rtswap").joinpath("assets/networks.toml").read_text("utf-8"))

@@ -8,7 +8,6 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Mapping
-from importlib import resources
 from pathlib import Path
 
 import platformdirs
@@ -16,7 +15,7 @@ import platformdirs
 from rtswap.core.errors import ModelError, reason
 from rtswap.core.files import make_writable, sha256_of, write_cached
 from rtswap.core.text import nearest
-from rtswap.networks.catalog import Entry, current_name, shipped_catalog
+from rtswap.networks.catalog import Entry, current_name, load_catalog
 
 
 def cache_folder() -> Path:
@@ -40,7 +39,7 @@ class Registry:
         catalog: Mapping[str, Entry] | None = None,
     ) -> None:
         self._accept, self._on_event = accept, on_event
-        self._catalog = shipped_catalog() if catalog is None else catalog
+        self._catalog = load_catalog() if catalog is None else catalog
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self.folder = self._writable(cache_folder() if folder is None else folder)
 
@@ -122,10 +121,14 @@ class Registry:
 
 
 def _asset(entry: Entry) -> Path:
-    path = Path(str(resources.files("rtswap").joinpath("assets", entry.asset)))
+    path = entry.folder / entry.asset
     if not path.is_file() or (entry.sha256 and _file_hash(path) != entry.sha256):
         got = "a file with another hash" if path.is_file() else "no file"
-        raise ModelError(f"the model {entry.name} at {path} is missing or damaged", got=got, do="Reinstall rtswap.")
+        raise ModelError(
+            f"the model {entry.name} at {path} is missing or damaged",
+            got=got,
+            do="Reinstall the package it belongs to.",
+        )
     return path
 
 

@@ -1,4 +1,4 @@
-"""One table: what a flag, a line of rtswap.toml and the defaults come to, and what is said about mistakes."""
+"""Configuration: flags, rtswap.toml and defaults from one table, and the messages for mistakes."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_the_users_folder_is_looked_into(tmp_path: Path, monkeypatch: pytest.Mon
     assert effective({}).config.engine.threads == 3
 
 
-def test_a_file_that_was_asked_for_must_be_there(tmp_path: Path) -> None:
+def test_requested_file_must_exist(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"cannot read .*absent\.toml"):
         effective({}, file=str(tmp_path / "absent.toml"))
     with pytest.raises(ConfigError, match="cannot read"):
@@ -148,7 +148,7 @@ SOME_VALUES: dict[str, Any] = {
 }
 
 
-def test_what_is_printed_can_be_read_back(tmp_path: Path) -> None:
+def test_printed_configuration_can_be_read_back(tmp_path: Path) -> None:
     found = effective({key: (value, "--flag") for key, value in SOME_VALUES.items()}, folders=[])
     text = to_toml(found)
     again = effective({}, file=str(written(tmp_path, text)))
@@ -176,7 +176,7 @@ def test_durations(ms: int, unit: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "40", "-1s", "1e3s", "inf s", "nan", "61s", "1 s s", "٣s", "1.s", "s"])
-def test_what_is_no_duration(text: str) -> None:
+def test_invalid_durations_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=re.escape(repr(text))):
         duration(60).parse(text)
 

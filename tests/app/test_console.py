@@ -1,4 +1,4 @@
-"""What is printed, on a terminal and without one, and that printing never stops the work."""
+"""Console output with and without a terminal; output errors never stop the work."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def test_the_last_tick_shows_100_percent_once(make: type[io.StringIO]) -> None:
     assert len(shown) == 1
 
 
-def test_nothing_is_100_percent_before_the_end() -> None:
+def test_progress_is_below_100_percent_until_the_end() -> None:
     stream = Terminal()
     made(stream).progress(999, 1000)
     assert " 99%" in on_screen(stream.getvalue())[-1]
@@ -236,7 +236,7 @@ class Gone(Terminal):
 
 
 @pytest.mark.parametrize("make", [Gone, Terminal, io.StringIO])
-def test_work_goes_on_when_nobody_listens(make: type[io.StringIO]) -> None:
+def test_work_continues_when_output_is_closed(make: type[io.StringIO]) -> None:
     stream = make()
     console = made(stream)
     if make is not Gone:
@@ -275,7 +275,7 @@ def test_an_answer_that_cannot_be_written_is_an_error(monkeypatch: pytest.Monkey
     made(io.StringIO()).answer({"n": 1}, "one")
 
 
-def test_the_cursor_comes_back_whatever_happens() -> None:
+def test_cursor_is_always_restored() -> None:
     stream = Terminal()
     try:
         with made(stream) as console:

@@ -1,4 +1,4 @@
-"""Whatever leaves is marked, signed and was asked for, unless somebody wrote down why not."""
+"""Every output is marked, signed and consented to, unless a written reason disables the marks."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_without_the_badge_the_mark_stays() -> None:
     assert "--no-badge" in told[0]
 
 
-def test_a_source_nobody_has_confirmed_is_refused_where_nobody_can_be_asked(
+def test_unconfirmed_source_is_refused_without_a_terminal(
     scene: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))

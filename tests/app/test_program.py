@@ -1,4 +1,4 @@
-"""How the parts are chosen: swappers and finishes by their specs, rtswap's own and other people's."""
+"""How the program chooses parts: built-in and plug-in swappers and finishes by their specs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def finishes_of(**settings: Any) -> list[str]:
     return [type(step).__name__ for step in renderer.finishes] + told
 
 
-def test_what_is_not_asked_for_is_not_in_the_chain() -> None:
+def test_only_requested_finishes_are_in_the_chain() -> None:
     assert "PartsMask" not in finishes_of()
     assert finishes_of(masks=(), detail="none", color="none") == []
 
@@ -42,7 +42,7 @@ def test_a_mask_comes_before_the_colours_that_are_matched_inside_it() -> None:
 
 
 @pytest.mark.parametrize("color", ["idt", "sot"])
-def test_what_is_slow_is_said_before_a_live_session_stutters(color: str) -> None:
+def test_slow_finishes_are_reported_before_a_live_session(color: str) -> None:
     assert "--color" in finishes_of(color=color)[-1]
 
 
@@ -56,7 +56,7 @@ def test_only_who_asks_for_it_keeps_parts_of_their_own_face(
     assert replace(Config().mask, parts=parts, keep=keep).partial is partial
 
 
-def test_names_of_swappers_are_told_apart_and_aliases_lead_to_them() -> None:
+def test_swapper_names_are_distinct_and_aliases_resolve() -> None:
     names = swapper_names()
     assert len(set(names)) == len(names)
     for spec in built_in_swappers():

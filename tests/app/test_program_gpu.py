@@ -1,5 +1,5 @@
-"""``rtswap --engine torch-cuda`` as a whole, torch on the processor standing in for the GPU: the same pictures as
-without a GPU, one wait per frame, and everything that keeps frames on the host is told."""
+"""``rtswap --engine torch-cuda``, with torch on the CPU instead of a GPU: the same pictures as on the host, one wait
+per frame, and a message for everything that keeps frames on the host."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ def renderer_of(config: Config, known: FaceModels) -> tuple[type, list[str]]:
 
 
 @pytest.mark.parametrize("engine", ["openvino-f32", "onnxruntime", "torch-cpu"])
-def test_without_a_gpu_s_engine_nothing_is_said(engine: str) -> None:
+def test_reports_nothing_without_a_gpu_engine(engine: str) -> None:
     assert renderer_of(config_of(), face_models()._replace(engine=engine)) == (HostRenderer, [])
 
 
@@ -248,7 +248,7 @@ def test_a_gpu_without_triton_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not made.on_gpu
 
 
-def test_without_a_disclosure_nothing_is_written_into_the_picture_and_it_cannot_leave() -> None:
+def test_without_disclosure_a_picture_is_unmarked_and_cannot_be_output() -> None:
     pipeline = pipeline_of(config_of(), torch_eyes(), Disclosure(None), [])
     picture = frames()[0]
     outcome = pipeline.process(Frame(picture.copy(), 0, 0.0, 0.0), Quality())

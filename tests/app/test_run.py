@@ -1,4 +1,4 @@
-"""Which outputs a run opens by itself, and what is closed when one cannot be opened."""
+"""Which outputs a run opens by default, and what is closed if one cannot be opened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``--swap PERSON=SOURCE``: what may be said, what comes of it, and mistakes in one line."""
+"""``--swap PERSON=SOURCE``: parsing, the resulting mapping, and mistakes reported in one line."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ def test_a_mistake_is_one_line(
     assert not (tmp_path / "out.png").exists()
 
 
-def test_whom_nobody_can_know_by_looks_is_said() -> None:
+def test_example_photos_need_the_recogniser() -> None:
     config = config_of("persona:ben=persona:ada")
-    with pytest.raises(Exception, match="with --follow place nobody is known by looks"):
+    with pytest.raises(Exception, match="needs face recognition, which --follow place turns off"):
         read_swap_rules(replace(config, tracking=replace(config.tracking, follow="place")))
 
 
-def test_the_people_whose_faces_are_put_on_are_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_consent_is_asked_for_every_source_of_swap(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ada = persona("ada")
     ada[5, 7] ^= 93  # nobody has agreed to this photo
     for name, image in (("me.png", ada), ("in.png", group("ben"))):

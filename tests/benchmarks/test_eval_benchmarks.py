@@ -1,4 +1,4 @@
-"""The benchmarks that lean on ``rtswap eval`` still fit it."""
+"""The benchmarks that use ``rtswap eval`` still match its interface."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ def beside_them(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("name", ["identity", "expression", "steadiness", "quality"])
-def test_their_flags_are_told(name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_lists_their_flags(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(sys, "argv", [f"{name}.py", "--help"])
     with pytest.raises(SystemExit) as ended:
         importlib.import_module(name).main()

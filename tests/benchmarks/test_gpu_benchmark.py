@@ -1,4 +1,4 @@
-"""The benchmark of the device's part runs where there is no GPU, says so, and what it prints adds up."""
+"""The GPU stage benchmark runs without a GPU, reports it, and prints consistent figures."""
 
 from __future__ import annotations
 

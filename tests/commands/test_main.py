@@ -1,4 +1,4 @@
-"""The command line as a user meets it: one line per mistake, exit codes, Ctrl-C, pipes that close."""
+"""The command line: one line per mistake, exit codes, Ctrl-C, closed pipes."""
 
 from __future__ import annotations
 

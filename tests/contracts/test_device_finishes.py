@@ -1,4 +1,4 @@
-"""What the workshop may expect of every finish on a device: as ``test_finishes``, for all faces at once."""
+"""The contract of every GPU finish: as in ``test_finishes``, for all faces at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every engine must do. A new engine is one more line in ENGINES."""
+"""The contract of every engine. A new engine is one more line in ENGINES."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_a_view_into_a_larger_picture_is_read_rightly(engine: Engine) -> None:
     np.testing.assert_allclose(engine.run({"image": view})["map"], expected(view)["map"], rtol=1e-4, atol=2e-3)
 
 
-def test_the_input_is_left_as_it_was(engine: Engine) -> None:
+def test_input_is_unchanged(engine: Engine) -> None:
     image = picture(1, 9, 9, 3)
     before = image.copy()
     engine.run({"image": image})
@@ -207,7 +207,7 @@ def hostile_files() -> dict[str, bytes]:
 
 @pytest.mark.parametrize("name", hostile_files())
 @pytest.mark.parametrize("as_path", [True, False])
-def test_what_is_no_network_is_one_line(
+def test_invalid_network_is_reported_in_one_line(
     make: Make, name: str, as_path: bool, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     content = hostile_files()[name]
@@ -237,7 +237,7 @@ def test_a_damaged_file_either_loads_or_is_refused(make: Make, at: int, junk: by
         return
 
 
-def test_a_missing_file_and_a_folder_are_told(make: Make, tmp_path: Path) -> None:
+def test_missing_file_and_folder_are_reported(make: Make, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="does not exist"):
         make(tmp_path / "none.onnx")
     with pytest.raises(ModelError, match="not a file"):

@@ -1,4 +1,4 @@
-"""What the pipeline may expect of every finish: the target stays as it is, the mask only shrinks, nothing breaks."""
+"""The contract of every finish: the target is unchanged, the mask only shrinks, nothing crashes."""
 
 from __future__ import annotations
 

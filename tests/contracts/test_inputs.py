@@ -1,4 +1,4 @@
-"""What every Input keeps, whatever it reads from."""
+"""The contract of every Input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every Output keeps, wherever it delivers to."""
+"""The contract of every Output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the pipeline may expect of every swapper, the one in the docs included."""
+"""The contract of every swapper, including the one in the docs."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_answers_fit_the_view(swapper: Swapper, face_px: float, yaw: float, at: 
     assert np.array_equal(picture, ground())
 
 
-def test_the_face_is_replaced_and_what_is_not_face_is_not(swapper: Swapper) -> None:
+def test_only_the_face_is_replaced(swapper: Swapper) -> None:
     who = person("ben")
     swapped, face = swap_face(swapper, who.portrait, who.landmarks)
     hull = cv2.convexHull(np.ascontiguousarray(face.landmarks[:, :2]))[:, 0]

@@ -1,4 +1,4 @@
-"""Counts, times and sizes as people say them."""
+"""Counts, durations and sizes as text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who signs, and what was signed: made once."""
+"""A signing identity and a signed recording, made once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The badge can be read, stays small and cheap, sits where it was asked for, and never breaks a frame."""
+"""The badge is readable, small, fast and at the requested position, and never breaks a frame."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def changed(image: Image) -> tuple[int, int, int, int]:
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("position", POSITIONS)
 @pytest.mark.parametrize(("width", "height"), [(320, 240), (1280, 720), (720, 1280), (3840, 2160)])
-def test_sits_where_it_was_asked_to_and_is_small(style: str, position: str, width: int, height: int) -> None:
+def test_is_at_the_requested_position_and_small(style: str, position: str, width: int, height: int) -> None:
     image = grey(width, height)
     marked(Badge(style, position), image)
     x, y, w, h = changed(image)
@@ -102,7 +102,7 @@ def test_odd_frames(width: int, height: int, style: str, position: str, language
         assert 0 <= patch.y <= height - h
 
 
-def test_works_in_place_and_tells_what_it_was_told() -> None:
+def test_works_in_place_and_reports_its_options() -> None:
     image = grey(640, 480)
     found = marked(Badge(), image)
     assert found.image is image
@@ -139,7 +139,7 @@ def test_a_view_into_a_larger_picture_can_be_marked() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"style": "drak"}, {"position": "top"}, {"language": "xx"}])
-def test_unknown_names_are_refused_with_what_is_known(wrong: dict[str, str]) -> None:
+def test_unknown_names_are_refused_with_the_known_ones(wrong: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match="expected"):
         Badge(**wrong)
     with pytest.raises(ConfigError, match="Did you mean dark"):

@@ -1,4 +1,4 @@
-"""The badge stands out from whatever it lies on, in the words of WCAG 2, and its style does not flicker."""
+"""The badge has enough contrast (WCAG 2) on any background, and its style does not flicker."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def halves(region: Image) -> tuple[Image, Image]:
 
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("background", GREYS)
-def test_letters_stand_out_from_what_is_around_them(style: str, background: int) -> None:
+def test_letters_contrast_with_their_surroundings(style: str, background: int) -> None:
     """4.5 between letters and what touches them, for the large letters and for the words."""
     region = drawn_on(rendered(style), background)
     for part in halves(region):

@@ -1,7 +1,7 @@
-"""The large letters can be read when the picture has become 320 pixels wide and went through H.264 at CRF 28.
+"""The large letters are readable in a picture scaled to 320 pixels and compressed by H.264 at CRF 28.
 
-Without a reader of text: the letters that came through are compared with the same letters, and with others, drawn at
-that size by this file. They must be alike, more so than any other pair of letters is.
+No text recognition is used: the resulting letters are compared with the same and with other letters, drawn at that
+size by this file. They must be more similar to the same letters than to any others.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A certificate that is there when it is needed, private, and never in the way."""
+"""The local certificate is available when needed, private, and replaced when unusable."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ NO_KEY = b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
 
 
 @pytest.mark.parametrize("content", [b"", b"no PEM", b"\xff\xfe" * 100, NO_KEY, b"x" * 200_000])
-def test_damaged_one_is_replaced_and_told(tmp_path: Path, content: bytes) -> None:
+def test_damaged_certificate_is_replaced_and_reported(tmp_path: Path, content: bytes) -> None:
     path = identity_path(tmp_path)
     path.write_bytes(content)
     path.chmod(0o600)

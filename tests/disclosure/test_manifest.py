@@ -1,4 +1,4 @@
-"""Recordings are signed: they stay what they were, and the manifest says what is true of them."""
+"""Signed recordings keep their content, and the manifest's statements are true."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_signed_recording_is_valid_and_shows_the_same(tmp_path: Path, identity: 
 
 
 @pytest.mark.parametrize("name", [*VIDEOS, *PICTURES])
-def test_what_cannot_carry_a_manifest_has_it_beside(tmp_path: Path, identity: SigningIdentity, name: str) -> None:
+def test_formats_without_manifests_get_a_sidecar(tmp_path: Path, identity: SigningIdentity, name: str) -> None:
     path = recording(tmp_path / name)
     before = path.read_bytes()
     sign_file(path, FACTS, identity)

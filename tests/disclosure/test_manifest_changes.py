@@ -1,4 +1,4 @@
-"""What was changed after signing shows: frames, pictures, manifests, certificates."""
+"""Changes after signing are detected: frames, pictures, manifests, certificates."""
 
 from __future__ import annotations
 

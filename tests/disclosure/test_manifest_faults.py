@@ -1,4 +1,4 @@
-"""Signing is no risk to a recording: full disks, interrupts and odd files leave it whole."""
+"""Signing never damages a recording: full disks, interrupts and odd files leave it complete."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_interrupt_while_reading_is_not_taken_for_damage(
         signal.signal(signal.SIGINT, old)
 
 
-def test_error_of_the_disk_while_reading_is_told(
+def test_disk_error_while_reading_is_reported(
     tmp_path: Path, signed_clip: bytes, identity: SigningIdentity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "clip.mp4"
@@ -154,7 +154,7 @@ def test_signing_in_another_thread(tmp_path: Path, identity: SigningIdentity) ->
 
 @pytest.mark.parametrize("data", [b"", b"hello world" * 300, b"\0" * 5000])
 @pytest.mark.parametrize("name", ["clip.mp4", "face.png", "face.jpg"])
-def test_what_is_no_recording_is_left_alone(
+def test_file_that_is_not_a_recording_is_unchanged(
     tmp_path: Path, identity: SigningIdentity, name: str, data: bytes
 ) -> None:
     path = tmp_path / name
@@ -166,14 +166,14 @@ def test_what_is_no_recording_is_left_alone(
     assert os.listdir(tmp_path) == [name]
 
 
-def test_format_that_is_not_known_is_told(tmp_path: Path, identity: SigningIdentity) -> None:
+def test_unknown_format_is_reported(tmp_path: Path, identity: SigningIdentity) -> None:
     path = tmp_path / "clip.xyz"
     path.write_bytes(b"data")
     with pytest.raises(OutputError, match=r"\.mp4.*got \.xyz"):
         sign_file(path, FACTS, identity)
 
 
-def test_missing_file_is_told(tmp_path: Path, identity: SigningIdentity) -> None:
+def test_missing_file_is_reported(tmp_path: Path, identity: SigningIdentity) -> None:
     with pytest.raises(OutputError, match="No such file"):
         sign_file(tmp_path / "gone.mp4", FACTS, identity)
     with pytest.raises(InputError, match="No such file"):

@@ -1,7 +1,7 @@
-"""Manifests checked without the library that wrote them: boxes parsed, hashes recomputed, the signature verified by
-what stands in the specifications (ISO 19566-5 JUMBF, RFC 8949 CBOR, RFC 9052 COSE, C2PA 2.2).
+"""Manifests checked without the library that wrote them: boxes are parsed, hashes recomputed and the signature
+verified as specified (ISO 19566-5 JUMBF, RFC 8949 CBOR, RFC 9052 COSE, C2PA 2.2).
 
-By hand they were also read by an implementation that shares no code with ours: see docs/verify.md.
+They were also read manually by an implementation that shares no code with ours: see docs/verify.md.
 """
 
 from __future__ import annotations
@@ -243,7 +243,7 @@ def test_nothing_in_the_manifest_tells_who_made_it(tmp_path: Path, identity: Sig
     assert {k: v for k, v in claim["claim_generator_info"].items() if not k.startswith("org.contentauth")} == agent
 
 
-def test_certificate_names_nobody(tmp_path: Path, identity: SigningIdentity) -> None:
+def test_certificate_contains_no_name(tmp_path: Path, identity: SigningIdentity) -> None:
     path = recording(tmp_path / "face.png")
     sign_file(path, FACTS, identity)
     signer = check_signature(store_of(path)[0])

@@ -1,4 +1,4 @@
-"""Manifests that strangers wrote are read, or refused in one line."""
+"""Manifests of other programs are read, or refused in one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A frame that was marked on the device is marked as on the host, to the bit."""
+"""A frame marked on the GPU equals one marked on the host, to the bit."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_the_badge_chooses_and_thinks_again_when_the_host_s_does() -> None:
     assert shown == {0, 1}
 
 
-def test_the_badge_lies_over_the_mark() -> None:
+def test_badge_is_drawn_over_the_mark() -> None:
     badge = Badge()
     image = np.asarray(cv2.GaussianBlur(scene(7, 640, 360), (0, 0), 2), np.uint8)
     wanted = image.copy()

@@ -1,4 +1,4 @@
-"""The Triton kernel writes what plain torch writes. Without a GPU it runs in Triton's interpreter."""
+"""The Triton kernel equals plain torch. Without a GPU it runs in Triton's interpreter."""
 
 from __future__ import annotations
 

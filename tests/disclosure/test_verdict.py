@@ -1,4 +1,4 @@
-"""Windows become spans, spans a verdict, and that is said without promising more than is known."""
+"""Windows are joined into spans and spans into a verdict, whose wording claims no more than is known."""
 
 from __future__ import annotations
 

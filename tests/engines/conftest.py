@@ -1,4 +1,4 @@
-"""What several tests of the engines begin with."""
+"""Fixtures shared by the tests of the engines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Streams that share an engine: nobody waits too long, nobody takes more than his share, one's fault is his alone."""
+"""Streams that share an engine: bounded waits, fair shares, and isolated errors."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_lone_request_waits_no_longer_than_the_deadline() -> None:
     assert queue.take(99.0) == []
 
 
-def test_a_full_batch_waits_for_nobody() -> None:
+def test_full_batch_does_not_wait() -> None:
     queue = queue_of(*(Request(stream, 2, 1.0) for stream in "abcd"))
     assert sorted(streams_of(queue.take(1.0))) == list("abcd")
 
@@ -112,7 +112,7 @@ arrivals = st.lists(
 
 @settings(max_examples=100, deadline=None)
 @given(arrivals, st.integers(1, 9), st.sampled_from([0.0, 0.004]))
-def test_nobody_is_lost_doubled_overtaken_in_his_line_or_late(
+def test_no_request_is_lost_duplicated_reordered_or_late(
     asked: list[tuple[int, int, float, str]], most: int, wait_s: float
 ) -> None:
     """With an engine that takes no time: every request is in a batch by its deadline, and memory is bounded."""
@@ -147,7 +147,7 @@ def test_nobody_is_lost_doubled_overtaken_in_his_line_or_late(
     assert len(queue) == 0
 
 
-def test_what_an_ended_stream_asked_for_is_dropped() -> None:
+def test_requests_of_an_ended_stream_are_dropped() -> None:
     queue = queue_of(Request("a", 1, 1.0), Request("b", 1, 1.0))
     assert streams_of(queue.forget("a")) == ["a"]
     assert queue.forget("nobody") == []
@@ -252,7 +252,7 @@ class Interrupted:
         raise KeyboardInterrupt
 
 
-def test_after_an_interrupt_nobody_waits_forever() -> None:
+def test_no_caller_waits_forever_after_an_interrupt() -> None:
     engine = SharedEngine(Interrupted(), BatchLimits(wait_s=0.0))
     for stream in "ab":
         with pytest.raises(KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""Plans, built for real where TensorRT for RTX is installed; no GPU is needed for it."""
+"""Building real plans where TensorRT for RTX is installed; no GPU is needed."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from rtswap.engines.contract import TensorSpec
 from rtswap.engines.tensorrt.module import TensorRt
 from rtswap.engines.tensorrt.plan import Recipe
 from rtswap.engines.tensorrt.plan_store import PlanCache, read_plan
-from rtswap.networks.catalog import shipped_catalog
+from rtswap.networks.catalog import load_catalog
 from rtswap.networks.onnx_graph import Graph
 
-NETWORKS = tuple(shipped_catalog())
+NETWORKS = tuple(load_catalog())
 MOST_CPU_S = 20.0
 """What building one plan may take of two cores in ten seconds; other work on the machine does not count."""
 
@@ -40,7 +40,7 @@ def test_every_shipped_network_becomes_a_plan(tensorrt: TensorRt, name: str, tmp
     manifest = built.manifest
     assert manifest is not None
     assert manifest.recipe.precision == profile_of(name).precision
-    taken = shipped_catalog()[name].input
+    taken = load_catalog()[name].input
     first = manifest.inputs[0]
     assert (first.name, first.dtype.name) == (taken["name"], taken["dtype"])
     batch_is_free = manifest.recipe.batch[0] < manifest.recipe.batch[2]
@@ -103,7 +103,7 @@ def test_a_real_plan_that_went_bad_is_built_again(tensorrt: TensorRt, how: str, 
 
 
 @pytest.mark.parametrize("target", ["9.0", "8.8", "nonsense"])
-def test_a_card_that_cannot_be_built_for_is_told(tensorrt: TensorRt, target: str) -> None:
+def test_unsupported_target_is_reported(tensorrt: TensorRt, target: str) -> None:
     with pytest.raises(EngineError, match=r"cannot build for compute capability.*8\.9"):
         build_plan(network(), "small", Recipe(target=target), tensorrt)
 
@@ -120,7 +120,7 @@ def test_a_network_that_cannot_be_parsed_is_one_line(tensorrt: TensorRt, capfd: 
 
 
 @pytest.mark.parametrize("content", [b"\x08text", network()[:-9], b"\x08\x08"], ids=["text", "cut", "short"])
-def test_what_is_no_network_is_told(tensorrt: TensorRt, content: bytes) -> None:
+def test_invalid_network_is_reported(tensorrt: TensorRt, content: bytes) -> None:
     with pytest.raises(ModelError):
         build_plan(content, "small", Recipe(), tensorrt)
 
@@ -138,7 +138,7 @@ def test_one_that_fails_does_not_keep_the_others(tensorrt: TensorRt, tmp_path: P
 
 
 @pytest.mark.parametrize("name", profiles())
-def test_what_is_kept_and_tolerated_is_in_the_network(name: str) -> None:
+def test_kept_nodes_and_tolerances_exist_in_the_network(name: str) -> None:
     """A network that was made anew may call its layers otherwise."""
     graph = onnx.load(network_file(name)).graph
     made = {output for node in graph.node for output in node.output}

@@ -1,4 +1,4 @@
-"""Rewriting a graph for TensorRT: floats first changes no bit, lowering changes the types it says and no others."""
+"""Rewriting graphs for TensorRT: casting first changes no bit, and lowering changes only the requested types."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from rtswap.core.errors import ModelError
 from rtswap.engines.build.pixels import cast_pixels_first
 from rtswap.engines.build.precision import SENSITIVE, fold_constants, lower_precision
 from rtswap.engines.build.profiles import profile_of
-from rtswap.networks.catalog import shipped_catalog
+from rtswap.networks.catalog import load_catalog
 
-NETWORKS = tuple(name for name in shipped_catalog() if name != "dlib-stages")
+NETWORKS = tuple(name for name in load_catalog() if name != "dlib-stages")
 """The stages are dlib's graph with other outputs."""
 RNG = np.random.default_rng(4)
 
@@ -170,7 +170,7 @@ def test_a_network_in_half_precision_gives_nearly_the_same(name: str) -> None:
     assert any(not np.array_equal(half[output], full[output]) for output in full), "nothing was lowered"
 
 
-def test_what_is_kept_stays_in_float() -> None:
+def test_kept_layers_stay_in_float() -> None:
     model = cast_pixels_first(load("occlusion"))
     convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
     kept = convolutions[3].output[0]
@@ -182,7 +182,7 @@ def test_what_is_kept_stays_in_float() -> None:
     assert [kind for name, kind in kinds.items() if name != kept] == [TensorProto.FLOAT16] * (len(convolutions) - 1)
 
 
-def test_everything_kept_is_the_network_as_it_was() -> None:
+def test_keeping_every_layer_changes_nothing() -> None:
     model = cast_pixels_first(load("rnet"))
     inputs = noise(model)
     every = [name for node in model.graph.node for name in node.output]

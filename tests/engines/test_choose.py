@@ -1,4 +1,4 @@
-"""The choice of an engine: measured, checked, remembered, and never silently another than the one asked for."""
+"""The choice of an engine: measured, checked, cached, and never silently another than the requested one."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_an_engine_that_is_not_installed_is_passed_over(machine: Machine, model:
     assert "No module" in str(record(model.parent)["failed"])
 
 
-def test_when_none_can_every_reason_is_told_in_one_line(machine: Machine, model: Path) -> None:
+def test_if_no_engine_runs_every_reason_is_in_one_line(machine: Machine, model: Path) -> None:
     machine.engines["onnxruntime"] = ImportError("it is not there")
     machine.engines["openvino"] = ModelError("it does not know this operator")
     with pytest.raises(EngineError, match=r"not there.*this operator") as caught:
@@ -99,7 +99,7 @@ def test_when_none_can_every_reason_is_told_in_one_line(machine: Machine, model:
 
 
 @pytest.mark.parametrize("error", [ImportError("missing"), ModelError("unknown operator")])
-def test_an_engine_asked_for_by_name_never_falls_back(machine: Machine, model: Path, error: Exception) -> None:
+def test_requested_engine_never_falls_back(machine: Machine, model: Path, error: Exception) -> None:
     machine.has("onnxruntime", 1.0)
     machine.engines["openvino"] = error
     with pytest.raises((EngineError, ModelError)):
@@ -107,19 +107,19 @@ def test_an_engine_asked_for_by_name_never_falls_back(machine: Machine, model: P
     assert machine.started == ["openvino"]
 
 
-def test_an_engine_asked_for_by_name_is_used_though_slower(machine: Machine, model: Path) -> None:
+def test_requested_engine_is_used_even_if_slower(machine: Machine, model: Path) -> None:
     machine.has("onnxruntime", 1.0)
     machine.has("openvino", 9.0)
     assert pick(model, engine="openvino") == "openvino"
     assert not (model.parent / "net.engine.json").exists()
 
 
-def test_an_unknown_name_is_told(model: Path) -> None:
+def test_unknown_name_is_reported(model: Path) -> None:
     with pytest.raises(EngineError, match=r"auto or onnxruntime or openvino.*got tensorflow"):
         pick(model, engine="tensorflow")
 
 
-def test_a_missing_model_is_told(machine: Machine, tmp_path: Path) -> None:
+def test_missing_model_is_reported(machine: Machine, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="does not exist"):
         pick(tmp_path / "net.onnx")
 
@@ -174,7 +174,7 @@ def test_networks_of_one_loop_share_the_engine_that_is_faster_in_all(machine: Ma
     assert {name: engine.name for name, engine in found.items()} == {"a": "openvino", "b": "openvino"}
 
 
-def test_where_no_engine_can_run_all_each_network_has_its_own(machine: Machine, tmp_path: Path) -> None:
+def test_if_no_engine_runs_all_each_network_gets_its_own(machine: Machine, tmp_path: Path) -> None:
     clock = machine.clock
     able = {b"\x08\x08\x32\x01a": "onnxruntime", b"\x08\x08\x32\x01b": "openvino"}
     networks = write_networks(tmp_path, able)

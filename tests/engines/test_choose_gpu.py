@@ -1,4 +1,4 @@
-"""The choice of an engine where there is a GPU, and what is said where there is none."""
+"""The choice of an engine with a GPU, and the messages without one."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_what_half_precision_gets_wrong_is_run_in_full(machine: Machine, tmp_pat
     assert "not used for b: tensorrt: its output out is off by 0.5" in events[0]
 
 
-def test_on_a_gpu_every_reason_is_told_once_and_written_down(machine: Machine, tmp_path: Path) -> None:
+def test_on_a_gpu_every_reason_is_reported_once_and_stored(machine: Machine, tmp_path: Path) -> None:
     machine.gpu = "a card"
     machine.has("onnxruntime", 4.0)
     machine.has("openvino", 4.0, value=2.0)
@@ -76,7 +76,7 @@ def test_on_a_gpu_every_reason_is_told_once_and_written_down(machine: Machine, t
         assert failed.keys() == {"openvino", "torch-cuda", "tensorrt"}
 
 
-def test_without_a_gpu_nobody_is_told_of_engines_for_one(machine: Machine, model: Path) -> None:
+def test_gpu_engines_are_not_reported_without_a_gpu(machine: Machine, model: Path) -> None:
     machine.has("onnxruntime", 4.0)
     machine.has("openvino", 2.0)
     events: list[str] = []
@@ -96,7 +96,7 @@ def test_another_card_is_another_case(machine: Machine, model: Path) -> None:
     assert pick(model) == "onnxruntime"
 
 
-def test_an_engine_for_a_gpu_that_is_asked_for_is_checked_at_its_first_use(machine: Machine, model: Path) -> None:
+def test_requested_gpu_engine_is_checked_on_first_use(machine: Machine, model: Path) -> None:
     machine.gpu = "a card"
     machine.has("onnxruntime", 4.0)
     machine.has("torch-cuda", 1.0, value=1.01)
@@ -109,9 +109,7 @@ def test_an_engine_for_a_gpu_that_is_asked_for_is_checked_at_its_first_use(machi
     assert machine.started == ["torch-cuda"]
 
 
-def test_tensorrt_asked_for_by_name_falls_back_to_float32_but_to_no_other_engine(
-    machine: Machine, model: Path
-) -> None:
+def test_requested_tensorrt_falls_back_only_to_float32(machine: Machine, model: Path) -> None:
     machine.gpu = "a card"
     machine.has("onnxruntime", 0.1)
     machine.has("tensorrt", 0.4, value=3.0, calls_itself="tensorrt-fp16")
@@ -125,7 +123,7 @@ def test_tensorrt_asked_for_by_name_falls_back_to_float32_but_to_no_other_engine
 
 
 @pytest.mark.parametrize("engine", ["tensorrt", "torch-cuda"])
-def test_without_a_gpu_the_engine_that_was_asked_for_fails_with_the_reason(model: Path, engine: str) -> None:
+def test_requested_gpu_engine_fails_with_the_reason_without_a_gpu(model: Path, engine: str) -> None:
     if why_no_gpu() == "":
         pytest.skip("there is a GPU")
     with pytest.raises(EngineError, match="NVIDIA") as caught:

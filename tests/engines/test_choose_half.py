@@ -1,5 +1,5 @@
-"""bfloat16 on the processor: only for networks that bear it, only where it is right and faster, and nobody is told
-where there is none."""
+"""bfloat16 on the CPU: only for networks that tolerate it, only if it is accurate and faster, and without a message
+if the CPU does not support it."""
 
 from __future__ import annotations
 

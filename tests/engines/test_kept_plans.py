@@ -1,4 +1,4 @@
-"""Plans are kept, believed only when sound, and replaced when there is a newer one. Nothing here needs TensorRT."""
+"""Cached plans: used only when intact, and replaced when there is a newer one. TensorRT is not needed."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_every_part_of_the_recipe_counts() -> None:
     assert len({one, *others}) == 1 + len(others)
 
 
-def test_a_manifest_is_read_as_it_was_written() -> None:
+def test_manifest_reads_back_unchanged() -> None:
     written = manifest(PLAN)
     assert manifest_from_json(manifest_to_json(written)) == written
 
@@ -125,7 +125,7 @@ def test_an_older_plan_of_the_same_recipe_is_taken_away(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 6, "something was left lying about"
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_unwritable_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(EngineError, match="cannot write net"):
         PlanCache(tmp_path / "file").put(PLAN, manifest(PLAN))

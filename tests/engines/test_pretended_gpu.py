@@ -1,5 +1,5 @@
-"""The engines' code for a GPU, run without one: torch's streams do nothing, memory lies on the processor, TensorRT is
-played by ONNX Runtime. What only a card can tell (speed, graphs, kernels) is in the tests marked ``cuda``."""
+"""The engines' GPU code without a GPU: torch's streams do nothing, memory is on the host, and ONNX Runtime replaces
+TensorRT. What needs a real GPU (speed, graphs, kernels) is in the tests marked ``cuda``."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ def test_tensorrt_takes_tensors_on_the_device(api: Api, torch: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ["tensorrt", "torch"])
-def test_what_is_the_caller_s_own_outlives_the_next_run(kind: str, api: Api, torch: Any) -> None:
+def test_owned_outputs_survive_the_next_run(kind: str, api: Api, torch: Any) -> None:
     engine = TensorRtEngine(network()) if kind == "tensorrt" else TorchEngine(network())
     reference = OnnxRuntimeEngine(network(), threads=1)
     asked = [pictures(2, seed=seed) for seed in range(3)]
@@ -228,7 +228,7 @@ def test_a_plan_that_the_card_does_not_take_is_built_again_once(api: Api, tmp_pa
     assert shelved.bytes > len(junk)
 
 
-def test_when_a_fresh_plan_is_not_taken_the_reason_is_told(
+def test_rejected_new_plan_is_reported_with_the_reason(
     api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(all_plans, "build_plan", lambda *args, **more: (b"junk", build(*args, **more)[1]))
@@ -237,7 +237,7 @@ def test_when_a_fresh_plan_is_not_taken_the_reason_is_told(
     assert "\n" not in str(caught.value)
 
 
-def test_a_turing_card_is_asked_for(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_turing_must_be_requested(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
     def note(content: bytes, name: str, recipe: Recipe, tensorrt: TensorRt, **more: Any) -> tuple[bytes, Manifest]:
@@ -251,7 +251,7 @@ def test_a_turing_card_is_asked_for(api: Api, monkeypatch: pytest.MonkeyPatch) -
     assert asked == ["7.5", "", ""]
 
 
-def test_for_a_card_without_a_name_a_plan_is_built_for_what_is_there(
+def test_plan_for_an_unnamed_gpu_targets_the_present_one(
     api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And kept for that card alone."""
@@ -264,7 +264,7 @@ def test_for_a_card_without_a_name_a_plan_is_built_for_what_is_there(
     assert shelved.manifest.card == "Pretended Card, compute capability 9.0"
 
 
-def test_a_card_that_is_not_served_is_told_in_one_line(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unsupported_gpu_is_reported_in_one_line(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     reason = (
         "The engine cannot run on this GPU, which has compute capability 9.0. Supported compute capabilities: 8.0 "
         "8.6 8.9 12.0 12.1 >12.0. TensorRT-RTX does not support this compute capability, so the engine cannot be "
@@ -311,7 +311,7 @@ def test_a_run_that_fails_is_one_line_and_does_no_harm(api: Api, monkeypatch: py
     )
 
 
-def test_torch_goes_on_without_a_graph_and_says_why(torch: Any) -> None:
+def test_torch_continues_without_a_graph_and_reports_why(torch: Any) -> None:
     engine = TorchEngine(network())
     reference = OnnxRuntimeEngine(network(), threads=1)
     for count in (1, 5, 1):
@@ -324,7 +324,7 @@ def test_torch_goes_on_without_a_graph_and_says_why(torch: Any) -> None:
     np.testing.assert_allclose(found["map"].numpy(), reference.run(pictures(2))["map"], rtol=1e-5, atol=1e-3)
 
 
-def test_torch_captures_few_shapes_whatever_the_batch(torch: Any) -> None:
+def test_torch_captures_few_shapes_for_any_batch(torch: Any) -> None:
     """The detector's candidates are any number: a capture for each took 20 ms in the middle of a stream."""
     engine, reference = TorchEngine(network()), OnnxRuntimeEngine(network(), threads=1)
     for count in (*range(1, 17), 70):

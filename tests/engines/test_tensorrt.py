@@ -1,4 +1,4 @@
-"""TensorRT as an engine: batches as plans take them; on a GPU the contract, and agreement with ONNX Runtime."""
+"""The TensorRT engine: batches within a plan's range; on a GPU the contract and agreement with ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -26,14 +26,12 @@ from rtswap.engines.tensorrt.module import load_tensorrt, load_tensorrt_for, sho
 from rtswap.engines.tensorrt.plan_store import PlanCache, plan_folder
 from rtswap.engines.tensorrt.runtime import ReadyPlan
 from rtswap.gpu.card import find_card
-from rtswap.networks.catalog import shipped_catalog
+from rtswap.networks.catalog import load_catalog
 from rtswap.networks.onnx_graph import Graph
 
 
 @given(count=st.integers(1, 70), least=st.integers(1, 8), more=st.integers(0, 30))
-def test_any_batch_comes_out_whole_and_the_plan_is_asked_only_for_what_it_takes(
-    count: int, least: int, more: int
-) -> None:
+def test_any_batch_is_complete_and_within_the_range_of_the_plan(count: int, least: int, more: int) -> None:
     most = least + more
     image, guide = np.arange(count * 2).reshape(count, 2), np.arange(count) * 10
     memory = np.zeros((most, 2), np.int64)
@@ -56,7 +54,7 @@ def test_rungs(count: int, least: int, most: int, rung: int) -> None:
     assert batch_rung(count, least, most) == rung
 
 
-def test_different_batches_are_told() -> None:
+def test_unequal_batches_are_reported() -> None:
     with pytest.raises(EngineError, match="different batch sizes"):
         run_in_pieces([np.zeros((2, 3)), np.zeros((3, 3))], 1, 4, lambda tensors: {})
 
@@ -130,7 +128,7 @@ def on_card(model: Path | bytes, **more: Any) -> TensorRtEngine:
 
 
 @pytest.mark.cuda
-@pytest.mark.parametrize("name", shipped_catalog())
+@pytest.mark.parametrize("name", load_catalog())
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_a_shipped_network_on_the_gpu(name: str, precision: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     cache = tmp_path_factory.getbasetemp() / "gpu"
@@ -178,6 +176,6 @@ def test_a_plan_that_tensorrt_does_not_take_is_built_again(tmp_path: Path) -> No
 
 @pytest.mark.cuda
 @pytest.mark.parametrize("content", [b"", b"text", network()[:-7]])
-def test_what_is_no_network_is_told_on_the_gpu(content: bytes) -> None:
+def test_invalid_network_is_reported_on_the_gpu(content: bytes) -> None:
     with pytest.raises(ModelError):
         TensorRtEngine(content)

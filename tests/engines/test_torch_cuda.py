@@ -1,4 +1,4 @@
-"""The torch engine's arithmetic against ONNX Runtime's, operator by operator and network by network, on the CPU."""
+"""The torch engine equals ONNX Runtime, for every operator and network, on the CPU."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rtswap.engines.torch.buffers import Slots
 from rtswap.engines.torch.engine import TorchEngine
 from rtswap.engines.torch.graph import Program
 from rtswap.engines.torch.operators import OPS
-from rtswap.networks.catalog import shipped_catalog
+from rtswap.networks.catalog import load_catalog
 from rtswap.networks.onnx_graph import Graph
 
 RNG = np.random.default_rng(7)
@@ -205,7 +205,7 @@ def test_every_operator_is_tried() -> None:
     assert OPS.keys() - {case.op for case in CASES} == set()
 
 
-@pytest.mark.parametrize("name", shipped_catalog())
+@pytest.mark.parametrize("name", load_catalog())
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16"])
 def test_a_shipped_network_gives_what_onnxruntime_gives(name: str, precision: str) -> None:
     need_torch()
@@ -223,9 +223,9 @@ def test_a_shipped_network_gives_what_onnxruntime_gives(name: str, precision: st
         assert found[output].dtype == np.float32
 
 
-@pytest.mark.parametrize("name", shipped_catalog())
+@pytest.mark.parametrize("name", load_catalog())
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
-def test_nothing_is_copied_between_device_and_processor_while_it_runs(name: str, precision: str) -> None:
+def test_run_copies_nothing_between_device_and_host(name: str, precision: str) -> None:
     """A CUDA graph cannot be captured otherwise. The device is torch's ``meta``, which has no memory to read from."""
     need_torch()
     import torch
@@ -252,7 +252,7 @@ def test_nothing_is_copied_between_device_and_processor_while_it_runs(name: str,
     assert all(value.device.type == "meta" for value in found.values())
 
 
-def test_an_operator_nobody_knows_is_told() -> None:
+def test_unknown_operator_is_reported() -> None:
     need_torch()
     g = Graph("odd")
     g.add("Det", g.nhwc_u8("image"), to="map")
@@ -260,7 +260,7 @@ def test_an_operator_nobody_knows_is_told() -> None:
         TorchEngine(g.serialise({"image": ["n", 8, 8, 3]}, {"map": ["n", 3]}, {}), device="cpu")
 
 
-def test_without_a_gpu_the_reason_is_told() -> None:
+def test_reason_is_reported_without_a_gpu() -> None:
     need_torch()
     import torch
 
@@ -273,7 +273,7 @@ def test_without_a_gpu_the_reason_is_told() -> None:
         TorchEngine(g.serialise({"image": ["n", 8, 8, 3]}, {"map": ["n", 3, 8, 8]}, {}))
 
 
-def test_slots_keep_the_shapes_seen_last() -> None:
+def test_slots_keep_the_most_recent_shapes() -> None:
     made: list[tuple[tuple[int, ...], ...]] = []
 
     def make(shapes: tuple[tuple[int, ...], ...]) -> str:
@@ -292,7 +292,7 @@ def test_slots_keep_the_shapes_seen_last() -> None:
 
 
 @pytest.mark.cuda
-@pytest.mark.parametrize("name", shipped_catalog())
+@pytest.mark.parametrize("name", load_catalog())
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16"])
 def test_on_the_gpu(name: str, precision: str) -> None:
     need_cuda()

@@ -1,4 +1,4 @@
-"""What is captured of a frame gives the same from a graph as without one, call after call."""
+"""Captured parts of a frame give the same results with and without graphs, call after call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Functions from CUDA graphs: without a GPU they are called as they are; what cannot be captured still runs."""
+"""Functions in CUDA graphs: called directly without a GPU; functions that cannot be captured still run."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_only_so_many_graphs_are_kept(pretended: list[Any]) -> None:
     assert (torch.Size([1]), torch.Size([1]), 1.0) in captured._graphs, "what is used stays"
 
 
-def test_what_cannot_be_captured_runs_as_it_is_and_says_why(pretended: list[Any]) -> None:
+def test_failed_capture_runs_without_a_graph_and_reports_why(pretended: list[Any]) -> None:
     told = "CUDA error: operation not permitted when stream is capturing"
     pretended += [RuntimeError(f"{told}\nmore")] * TRIES
     captured = Captured(mixed, 2, on_gpu=True)

@@ -1,4 +1,4 @@
-"""Somebody who is asked whether a photo may be used."""
+"""A scripted user who answers the consent question."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A machine whose engines start, or not, and are as fast and as right as the test says."""
+"""Fake engines with scripted availability, speed and correctness."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The refiner on a GPU beside the host's, with a network that says something of all it is given."""
+"""The refiner on GPU and host, with a fake network whose output depends on all inputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a picture is painted on, marked by and sent to, failing on demand."""
+"""Canvases, stamps and outputs that fail on demand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Input, tracker and swapper that fail on demand, and a session of them from start to end."""
+"""Inputs, trackers and swappers that fail on demand, and complete sessions of them."""
 
 from __future__ import annotations
 

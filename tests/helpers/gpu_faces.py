@@ -1,4 +1,4 @@
-"""Faces as a canvas on a device would crop them, torch on the processor in its place."""
+"""Faces cropped as on a GPU canvas, with torch on the CPU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The program as on a GPU, torch on the processor standing in, and the same on the host."""
+"""The program as on a GPU, with torch on the CPU, and the same program on the host."""
 
 from __future__ import annotations
 

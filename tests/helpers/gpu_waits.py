@@ -1,4 +1,4 @@
-"""What would make the host wait for a GPU, noticed without one."""
+"""Detect operations that would make the host wait for a GPU, without a GPU."""
 
 from __future__ import annotations
 

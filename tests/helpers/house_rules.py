@@ -1,4 +1,4 @@
-"""The house's rules as functions of a path and its syntax tree; ``tests/test_architecture.py`` keeps them."""
+"""The rules of docs/house.md as functions of a path and its syntax tree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server on the loopback that receives a stream, as a process of its own."""
+"""A server on the loopback that receives a stream in its own process."""
 
 from __future__ import annotations
 

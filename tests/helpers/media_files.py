@@ -1,4 +1,4 @@
-"""Clips made in the test, never shipped: each frame carries its own number, so that order can be checked."""
+"""Generated clips whose frames carry their number, so that tests can check the order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The face of benchmarks/smoothing.py, moved along paths whose truth is known, and what the filters make of it."""
+"""The face of benchmarks/smoothing.py on known paths, and the output of the filters."""
 
 from __future__ import annotations
 

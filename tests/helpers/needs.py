@@ -1,4 +1,4 @@
-"""What some tests need that not every machine has."""
+"""Requirements that not every machine meets; tests without them are skipped."""
 
 from __future__ import annotations
 

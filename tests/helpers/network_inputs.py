@@ -1,4 +1,4 @@
-"""What a network is given where only its numbers are compared."""
+"""Network inputs for tests that compare only numbers."""
 
 from __future__ import annotations
 

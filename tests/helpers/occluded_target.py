@@ -1,4 +1,4 @@
-"""A target with a hand before it, and an engine that says of the hand what the test tells it to."""
+"""A target with a hand in front, and an engine with a scripted answer."""
 
 from __future__ import annotations
 

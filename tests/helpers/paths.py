@@ -1,4 +1,4 @@
-"""Where things are, for tests that read files of the repository."""
+"""Paths of the repository's files."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Faces to test on: people who do not exist as the shipped networks see them, and the canonical mesh, exact."""
+"""Faces for tests: people who do not exist as seen by the shipped networks, and the exact canonical mesh."""
 
 from __future__ import annotations
 

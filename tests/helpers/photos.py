@@ -1,4 +1,4 @@
-"""Photos whose faces are known: drawn scenes, and fakes for detector, landmarks and embedder that read them."""
+"""Drawn photos with known faces, and fake detector, landmark model and embedder that read them."""
 
 from __future__ import annotations
 

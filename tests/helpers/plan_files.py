@@ -1,4 +1,4 @@
-"""A small network to build, and a plan of it with its manifest, as the store of plans keeps them."""
+"""A small network, and its plan with manifest as the plan cache stores it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person reads of what a command shows, as in a pipe or on a terminal so many columns wide."""
+"""Printed output as in a pipe, or on a terminal of a given width."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scripts, benchmarks and examples: files outside every package, as modules that a test can call."""
+"""Load scripts, benchmarks and examples, which are outside every package, as modules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recordings as rtswap writes them, to be signed, and what stands in their manifests."""
+"""Recordings to sign, and the content of their manifests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same work in several threads at once."""
+"""Run the same function in several threads at once."""
 
 from __future__ import annotations
 

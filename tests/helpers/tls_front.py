@@ -1,4 +1,4 @@
-"""Servers behind TLS, for tests: a certificate for any name, and a front that decrypts and hands on."""
+"""TLS servers for tests: a certificate for any name, and a proxy that decrypts and forwards."""
 
 from __future__ import annotations
 

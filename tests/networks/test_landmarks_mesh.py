@@ -1,4 +1,4 @@
-"""Dense landmarks: where the crop lies, that points come back to where they were seen, and hostile input."""
+"""Dense landmarks: crop placement, mapping back to the frame, and hostile input."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def test_the_frame_is_only_read() -> None:
     ],
     ids=["nan", "one place", "infinite", "mesh in one place", "huge"],
 )
-def test_a_face_that_says_nothing_is_absent_and_others_are_still_found(face: np.ndarray) -> None:
+def test_invalid_face_is_absent_and_others_are_found(face: np.ndarray) -> None:
     image = np.full((480, 640, 3), 200, np.uint8)
     lost, kept = MeshLandmarks(FakeEngine(bright_spot)).find(image, [face, KEYPOINTS])
     assert lost.presence == 0

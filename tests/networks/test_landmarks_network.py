@@ -1,4 +1,4 @@
-"""The landmark network that ships: size, contract, and what a viewer would see on a real photograph."""
+"""The shipped landmark network: size, contract, and results on a real photograph."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_sensor_noise_hardly_moves_the_points(engine: Runtime, photo: np.ndarray
     assert np.sqrt((spread**2).sum(axis=-1).mean()) < 0.3
 
 
-def test_no_face_is_seen_where_there_is_none(engine: Runtime, photo: np.ndarray) -> None:
+def test_finds_no_face_in_pictures_without_one(engine: Runtime, photo: np.ndarray) -> None:
     rng = np.random.default_rng(0)
     empty = np.full((200, 200, 3), 90, np.uint8)
     noise = rng.integers(0, 256, (200, 200, 3), np.uint8)

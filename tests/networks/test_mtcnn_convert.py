@@ -1,4 +1,4 @@
-"""The ONNX cascade against the same layers written out in numpy, straight from the package's weights."""
+"""The ONNX cascade equals the same layers in NumPy, with the package's own weights."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ class Bomb:
         return open, (self.path, "w")
 
 
-def test_nothing_is_unpickled_from_another_file(tmp_path: Path) -> None:
+def test_a_different_file_is_never_unpickled(tmp_path: Path) -> None:
     proof = tmp_path / "it ran"
     weights = tmp_path / "pnet.lz4"
     weights.write_bytes(lz4.frame.compress(pickle.dumps(Bomb(str(proof)))))
@@ -141,7 +141,7 @@ def test_one_changed_byte_is_noticed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("found", [None, "empty"])
-def test_a_missing_package_is_told_with_what_to_run(
+def test_missing_package_is_reported_with_the_command_to_install_it(
     found: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     spec = None

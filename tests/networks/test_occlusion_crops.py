@@ -1,4 +1,4 @@
-"""What the occlusion network is shown: the face upright and centred at any size, and where it is."""
+"""The input of the occlusion network: an upright, centred face of any size, and its guide."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rtswap.vision.crops import cut
 from rtswap.vision.topology import OVAL
 
 
-def test_the_network_sees_the_face_upright_and_centred_and_is_told_where_it_is() -> None:
+def test_network_input_is_upright_and_centred_with_a_guide() -> None:
     turn = cv2.getRotationMatrix2D((W / 2, H / 2), 25, 1.0)
     points = mesh()
     points[:, :2] = points[:, :2] @ turn[:, :2].T + turn[:, 2]

@@ -1,4 +1,4 @@
-"""The network that knows a face again, as it ships: people who do not exist, seen by bad cameras."""
+"""The shipped recognition network, on people who do not exist, seen by bad cameras."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ CAMERAS: dict[str, Callable[[Image, Points], tuple[Image, Points]]] = {
 
 @pytest.mark.parametrize("camera", CAMERAS)
 @pytest.mark.parametrize("name", PEOPLE)
-def test_a_person_is_known_again_and_nobody_else_is_taken_for_them(name: str, camera: str) -> None:
+def test_recognises_the_same_person_and_no_other(name: str, camera: str) -> None:
     image, mesh = found(name)
     first = recogniser().embed(image, mesh)
     again = recogniser().embed(*CAMERAS[camera](image, mesh))
@@ -96,7 +96,7 @@ def test_vectors_have_unit_length_and_belong_to_the_caller() -> None:
 
 
 @pytest.mark.parametrize("points", [np.full((468, 3), np.nan), np.zeros((468, 3)), np.full((5, 2), 1e9)])
-def test_points_that_say_nothing_give_a_vector_that_is_like_nobody(points: Points) -> None:
+def test_invalid_points_give_a_vector_similar_to_no_one(points: Points) -> None:
     vector = recogniser().embed(np.zeros((40, 40, 3), np.uint8), points.astype(np.float32))
     assert vector.shape == (LENGTH,)
     assert not vector.any()
@@ -116,7 +116,7 @@ def test_a_network_that_breaks_its_contract_is_named(answer: Mapping[str, Tensor
         FaceRecogniser(Saying()).embed(*found("ada"))
 
 
-def test_what_is_doubtful_hidden_small_or_turned_away_says_nothing() -> None:
+def test_doubtful_hidden_small_and_turned_faces_are_not_recognised() -> None:
     _, mesh = found("ada")
     seen = np.ones(468, np.float32)
     assert tells_who(Mesh(mesh, seen, 0.99))

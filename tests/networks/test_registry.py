@@ -1,4 +1,4 @@
-"""A model is a name to the user: whatever happened to the cache or the network, it is right or it is told."""
+"""The model registry returns a valid file or reports an error, whatever happened to cache and network."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from paths import ASSETS
 
 from rtswap.core.errors import ModelError
-from rtswap.networks.catalog import Entry, current_name, read_catalog, shipped_catalog
+from rtswap.core.network_rows import read_rows
+from rtswap.networks.catalog import Entry, current_name, load_catalog
 from rtswap.networks.registry import Registry, cache_folder
 
 CONTENT = bytes(range(256)) * 9000  # 2.3 MB, more than two chunks
@@ -67,7 +69,7 @@ def left_over(folder: Path) -> list[str]:
 
 
 def test_the_catalogue_names_every_network_with_its_licence() -> None:
-    catalog = shipped_catalog()
+    catalog = load_catalog()
     assert {"pnet", "rnet", "onet", "dlib"} <= set(catalog)
     for entry in catalog.values():
         assert entry.licence
@@ -87,9 +89,10 @@ def test_the_catalogue_names_every_network_with_its_licence() -> None:
         "[net]\ntitle = 't'\nlicence = 'MIT'\nasset = 'a'\nsurprise = 1",
     ],
 )
-def test_a_wrong_catalogue_is_told(text: str) -> None:
+def test_an_invalid_catalogue_is_reported_in_one_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "networks.toml").write_text(text)
     with pytest.raises(ModelError) as caught:
-        read_catalog(text)
+        load_catalog(read_rows(tmp_path))
     assert "\n" not in str(caught.value)
 
 
@@ -97,13 +100,13 @@ def test_a_wrong_catalogue_is_told(text: str) -> None:
     ("former", "name"), [("one", "refiner-128"), ("one-256", "refiner-256"), ("one-source", "refiner-source")]
 )
 def test_a_network_is_found_by_its_former_name(tmp_path: Path, former: str, name: str) -> None:
-    assert former not in shipped_catalog()
-    assert current_name(former, shipped_catalog()) == name
-    assert current_name(name, shipped_catalog()) == name
+    assert former not in load_catalog()
+    assert current_name(former, load_catalog()) == name
+    assert current_name(name, load_catalog()) == name
     assert Registry(tmp_path).path(former) == Registry(tmp_path).path(name)
 
 
-def test_an_unknown_name_is_told_with_the_known_ones(tmp_path: Path) -> None:
+def test_unknown_name_is_reported_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"unknown model 'pnett'.*onet or pnet"):
         Registry(tmp_path).path("pnett")
 
@@ -141,7 +144,7 @@ def test_a_damaged_file_is_made_again(tmp_path: Path, damage: str) -> None:
     assert left_over(tmp_path) == ["pnet-2.json", "pnet-2.onnx"]
 
 
-def test_a_cache_that_cannot_be_written_is_told_and_does_not_matter(tmp_path: Path) -> None:
+def test_unwritable_cache_is_reported_and_not_needed(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("no folder")
     events: list[str] = []
@@ -186,7 +189,7 @@ def test_downloaded_with_progress_then_kept(tmp_path: Path, server: Server) -> N
     ],
     ids=["404", "changed", "short", "broken off", "long", "page"],
 )
-def test_a_wrong_download_is_told_and_leaves_nothing(
+def test_wrong_download_is_reported_and_leaves_no_file(
     tmp_path: Path, server: Server, status: int, body: bytes, length: int, told: str
 ) -> None:
     server.status, server.body, server.length = status, body, length
@@ -197,7 +200,7 @@ def test_a_wrong_download_is_told_and_leaves_nothing(
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/net", "file:///etc/passwd", "https://", "http://[::1"])
-def test_an_unreachable_address_is_told(tmp_path: Path, url: str) -> None:
+def test_unreachable_address_is_reported(tmp_path: Path, url: str) -> None:
     with pytest.raises(ModelError, match="cannot download"):
         Registry(tmp_path, catalog={"net": free(url=url)}).path("net")
     assert left_over(tmp_path) == []
@@ -233,13 +236,13 @@ def test_by_default_no_other_licence_is_accepted(tmp_path: Path, server: Server)
 
 
 def test_what_ships_with_rtswap_is_found_and_checked(tmp_path: Path) -> None:
-    shipped = Entry(name="mean", title="the mean embedding", licence="MIT", asset="dlib_mean.npy")
+    shipped = Entry(name="mean", title="the mean embedding", licence="MIT", asset="dlib_mean.npy", folder=ASSETS)
     path = Registry(tmp_path, catalog={"mean": shipped}).path("mean")
     assert path.name == "dlib_mean.npy"
-    wrong = Entry(name="mean", title="another", licence="MIT", asset="dlib_mean.npy", sha256="0" * 64)
-    gone = Entry(name="gone", title="none", licence="MIT", asset="gone.npy")
+    wrong = Entry(name="mean", title="another", licence="MIT", asset="dlib_mean.npy", folder=ASSETS, sha256="0" * 64)
+    gone = Entry(name="gone", title="none", licence="MIT", asset="gone.npy", folder=ASSETS)
     for name, entry in (("mean", wrong), ("gone", gone)):
-        with pytest.raises(ModelError, match="Reinstall rtswap"):
+        with pytest.raises(ModelError, match="Reinstall the package"):
             Registry(tmp_path, catalog={name: entry}).path(name)
 
 

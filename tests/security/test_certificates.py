@@ -1,4 +1,4 @@
-"""Whoever stands in the middle of an encrypted connection hears nothing: no stream key, no picture, no request."""
+"""An attacker in the middle of an encrypted connection receives no stream key, picture or request."""
 
 from __future__ import annotations
 
@@ -60,10 +60,9 @@ def test_an_input_is_read_where_its_certificate_is_named(site: Front, folder: Pa
 def test_a_certificate_for_another_name_is_refused(folder: Path) -> None:
     with web(folder) as port:
         other = Front(certificate(folder, "other.example"), port)
+        request = InputRequest(tls_ca=str(folder / "other.example.pem"))
         with pytest.raises(InputError, match="--tls-ca"):
-            open_input(
-                f"https://{ADDRESS}:{other.port}/clip.mp4", InputRequest(tls_ca=str(folder / "other.example.pem"))
-            )
+            open_input(f"https://{ADDRESS}:{other.port}/clip.mp4", request)
         assert (other.came > 0, other.heard) == (True, b"")
 
 
@@ -102,14 +101,14 @@ def test_a_stream_arrives_where_the_certificate_is_named(folder: Path) -> None:
     assert listener.numbers == list(range(50))
 
 
-def test_a_file_without_certificates_is_told(tmp_path: Path) -> None:
+def test_file_without_certificates_is_reported(tmp_path: Path) -> None:
     (tmp_path / "empty.pem").write_text("nothing")
     for path in (tmp_path / "empty.pem", tmp_path / "absent.pem", tmp_path):
         with pytest.raises(UsageError, match=r"--tls-ca .*certificates \(PEM\)"):
             open_input("https://127.0.0.1:1/x.mp4", InputRequest(tls_ca=str(path)))
 
 
-def test_what_is_not_encrypted_needs_no_certificate() -> None:
+def test_unencrypted_address_needs_no_certificate() -> None:
     assert verified("rtmp://host/app") == {}
     assert verified("/a/file.mp4") == {}
     assert verified("http://host/a")["tls_verify"] == "1", "it may be sent on to https"

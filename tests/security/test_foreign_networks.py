@@ -1,4 +1,4 @@
-"""A network file from elsewhere reads no other file and runs ONNX's own operators alone, however it is written."""
+"""A foreign network file reads no other file and runs only ONNX's own operators, however it is encoded."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def length(content: bytes) -> bytes:
 
 
 @given(st.data())
-def test_what_is_accepted_names_no_other_file(data: st.DataObject) -> None:
+def test_accepted_networks_reference_no_other_file(data: st.DataObject) -> None:
     """Any damage done to a file that is refused: either it still is, or onnx finds no other file in it."""
     content = bytearray(data.draw(st.sampled_from([way() for way in WAYS.values()])))
     for _ in range(data.draw(st.integers(1, 4))):

@@ -1,4 +1,4 @@
-"""A ``rtswap.toml`` in a folder that somebody downloaded: it may not make rtswap unsafe, and is told."""
+"""A ``rtswap.toml`` in a downloaded folder cannot make rtswap unsafe, and is reported."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_it_may_not_make_rtswap_unsafe(folders: tuple[Path, Path], section: str,
     assert found().origins[key] == str(folders[1] / "rtswap.toml")
 
 
-def test_every_setting_that_could_is_asked_about() -> None:
+def test_every_risky_setting_is_checked() -> None:
     """Whoever adds a setting says here whether a stranger may set it."""
     guarded = {f"{section}.{line.split()[0]}" for section, line in UNSAFE}
     taste = {
@@ -114,7 +114,7 @@ def test_every_setting_that_could_is_asked_about() -> None:
     assert {row.key for row in OPTIONS} == guarded | taste
 
 
-def test_what_is_a_matter_of_taste_is_taken(folders: tuple[Path, Path]) -> None:
+def test_harmless_settings_are_accepted(folders: tuple[Path, Path]) -> None:
     (folders[0] / "rtswap.toml").write_text(HARMLESS)
     assert found().config.swap.strength == 0.8
     assert found().config.output.to == ("out/clip.mp4", "vcam", "window", "null")
@@ -148,7 +148,7 @@ def test_the_users_folder_stays_the_users(folders: tuple[Path, Path], monkeypatc
     assert found().config.marks.unmarked
 
 
-def test_which_files_were_read_is_told(folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+def test_files_that_were_read_are_reported(folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
     for folder in folders:
         (folder / "rtswap.toml").write_text("[swap]\nstrength = 0.7\n")
     assert main(["-s", "absent.jpg", "-i", "absent.mp4"]) != 0
@@ -157,7 +157,7 @@ def test_which_files_were_read_is_told(folders: tuple[Path, Path], capsys: pytes
     assert told == [f"settings from {folders[1] / 'rtswap.toml'}, {folders[0] / 'rtswap.toml'}"]
 
 
-def test_a_number_of_5000_digits_is_told(folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+def test_number_with_5000_digits_is_reported(folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
     (folders[0] / "rtswap.toml").write_text(f"[engine]\nthreads = {'9' * 5000}\n")
     assert main(["config"]) == 2
     assert re.fullmatch(r"rtswap: rtswap\.toml: invalid TOML: .*\n", capsys.readouterr().err)

@@ -1,4 +1,4 @@
-"""Every picture with a swapped face carries a mark that a machine or a person can read, however small it is."""
+"""Every picture with a swapped face carries a mark, however small it is."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_reason_that_was_written_down_is_the_only_way_out() -> None:
     assert changed(research, (158, 158)) == 0
 
 
-def test_it_is_told_what_small_pictures_get() -> None:
+def test_marks_of_small_pictures_are_reported() -> None:
     told: list[str] = []
     make_disclosure(HIDDEN, told.append)
     assert "below 160 pixels" in told[0]

@@ -1,4 +1,4 @@
-"""Whoever comes into the picture does not wait longer to be found because frames come slowly."""
+"""The time until a new person is detected does not depend on the frame rate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing opens a socket unasked: neither rtswap nor the libraries that it loads."""
+"""Neither rtswap nor the libraries it loads open a socket on their own."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from needs import need_namespace
 from people import group
+from processes import run_python
 
 from rtswap.networks.registry import cache_folder
 
@@ -55,7 +56,7 @@ def recorded(folder: Path, code: str) -> tuple[list[str], subprocess.CompletedPr
     return log.read_text().splitlines(), done
 
 
-def test_what_is_sent_is_seen(tmp_path: Path) -> None:
+def test_sent_packets_are_recorded(tmp_path: Path) -> None:
     """The recorder itself: a look-up and a connection, each to nowhere."""
     code = (
         "import socket\ns = socket.socket(); s.setblocking(False); s.connect_ex(('203.0.113.9', 443))\n"
@@ -88,7 +89,7 @@ def test_no_command_sends_anything(tmp_path: Path) -> None:
     "asked",
     ["import rtswap.engines.onnxruntime", "from rtswap.commands.doctor.checks import check_engines as f; f()"],
 )
-def test_onnxruntime_is_told_before_it_loads(asked: str) -> None:
+def test_telemetry_is_off_before_onnxruntime_loads(asked: str) -> None:
     """Its first event comes only after 10 to 20 s: too long to wait for in a test."""
     code = (
         "import os, sys\n"
@@ -98,10 +99,7 @@ def test_onnxruntime_is_told_before_it_loads(asked: str) -> None:
         f"sys.meta_path.insert(0, Watch())\n{asked}"
     )
     environ = {key: value for key, value in os.environ.items() if not key.startswith("ORT_")}
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=True
-    )
-    assert done.stdout == "loads 1\n"
+    assert run_python(code, env=environ).stdout == "loads 1\n"
 
 
 def test_openvinos_reporter_is_not_loaded_and_not_taken_from_others() -> None:
@@ -110,10 +108,7 @@ def test_openvinos_reporter_is_not_loaded_and_not_taken_from_others() -> None:
         "print([name for name in sys.modules if 'openvino_telemetry' in name])\n"
         "import openvino_telemetry\nprint(openvino_telemetry.__name__)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
-    )
-    assert done.stdout == "[]\nopenvino_telemetry\n"
+    assert run_python(code).stdout == "[]\nopenvino_telemetry\n"
 
 
 def loud_imports(tree: ast.AST, quiet: bool = False) -> Iterator[int]:

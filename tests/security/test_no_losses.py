@@ -1,4 +1,4 @@
-"""What a run reads is never replaced by what it writes, by whatever name and with whatever flag."""
+"""A run never overwrites a file that it reads, by whatever name and flag."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("args", CASES.values(), ids=CASES)
-def test_what_is_read_stays(folder: Path, args: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_inputs_are_kept(folder: Path, args: str, capsys: pytest.CaptureFixture[str]) -> None:
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     flags = args.format(here=folder).split()
     for more in (["-y"], []):
@@ -80,7 +80,7 @@ def test_what_is_read_stays(folder: Path, args: str, capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize("outputs", TWICE)
-def test_nothing_is_written_twice(outputs: tuple[str, ...]) -> None:
+def test_no_file_is_written_twice(outputs: tuple[str, ...]) -> None:
     with pytest.raises(UsageError, match="two outputs write"):
         refuse_losses(Config(output=OutputConfig(outputs)))
 
@@ -90,7 +90,7 @@ def test_the_metrics_are_no_output_of_another_kind() -> None:
         refuse_losses(Config(output=OutputConfig(("a.mp4",)), metrics=MetricsConfig("a.mp4")))
 
 
-def test_what_loses_nothing_is_allowed() -> None:
+def test_safe_outputs_are_allowed() -> None:
     """Also beside the input, into its folder under a new name, and twice to what keeps no file."""
     for outputs in (
         ("null", "null"),

@@ -1,4 +1,4 @@
-"""A file may be called anything that the system allows, also bytes that are no text."""
+"""File names may be anything that the system allows, including bytes that are not text."""
 
 from __future__ import annotations
 

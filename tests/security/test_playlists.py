@@ -1,4 +1,4 @@
-"""A file or an address gives its own pictures, and never makes rtswap read another file or ask another host."""
+"""A file or address never makes rtswap read another file or contact another host."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_an_address_does_not_read_this_machine(folder: Path) -> None:
         open_input(f"http://127.0.0.1:{port}/clip.m3u8")
 
 
-def test_a_playlist_behind_https_is_told(folder: Path) -> None:
+def test_playlist_over_https_is_refused(folder: Path) -> None:
     """FFmpeg checks the certificate of the playlist, but not those of the addresses in it."""
     with web(folder) as port:
         front = Front(certificate(folder, "127.0.0.1"), port)

@@ -1,4 +1,4 @@
-"""Whatever opens a door in an address never appears in what is printed."""
+"""Secrets in addresses are never printed."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_the_sound_of_an_address_shows_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "address", ["http://[::1", "https://[", "http://[::1]:99999/a.mp4", "http://[x]/", "http://"]
 )
-def test_an_address_that_is_none_is_told_in_one_line(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_address_is_reported_in_one_line(address: str, capsys: pytest.CaptureFixture[str]) -> None:
     for args in (["verify", address], ["-s", "persona:vera", "-i", address, "-o", "null"]):
         assert main(args) in (1, 2)
         line = capsys.readouterr().err.splitlines()[-1]

@@ -1,4 +1,4 @@
-"""Code that lies in the working folder, beside somebody's video, is never run."""
+"""Code in the working folder is never run."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_the_working_folder_leaves_the_path_by_every_name(tmp_path: Path, monkey
     assert trusted(["", ".", str(work), str(link), f"{work}/../work", str(tmp_path)]) == [str(tmp_path), str(ROOT)]
 
 
-def test_where_rtswap_or_python_lies_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folders_of_rtswap_and_python_stay_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     assert trusted([""]) == [str(ROOT)]
     standard = str(Path(os.__file__).resolve().parent)

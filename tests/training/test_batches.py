@@ -1,4 +1,4 @@
-"""Samples reach the device as their workers made them; the camera changes pictures as its slower twin does."""
+"""Samples reach the device unchanged, and the batched camera matches the slower one."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def broken(seed: int) -> Iterator[Sample]:
     yield (np.zeros(3, np.int64),)
 
 
-def test_what_is_drawn_is_whole_recent_and_from_every_worker() -> None:
+def test_draws_complete_recent_samples_from_every_worker() -> None:
     with Pool(numbered, "cpu", capacity=64, workers=2, seed=3, draws=1e9) as pool:
         pool.draw(8, at_least=300)
         pictures, labels = pool.draw(256)

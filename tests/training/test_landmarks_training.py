@@ -1,4 +1,4 @@
-"""The landmark network's recipe: labels stay on the pixels they name, losses fall, the export says the same."""
+"""The landmark recipe: labels match their pixels, losses fall, and the export matches the network."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_lips_part_without_the_chin_and_a_mouth_is_pursed() -> None:
     assert pursed[[33, 263]] == pytest.approx(mesh[[33, 263]], abs=0.5)
 
 
-def test_what_is_open_closes_no_farther_than_shut() -> None:
+def test_open_eyes_and_mouths_close_at_most_completely() -> None:
     mesh = canonical_mesh()
     shut = regressed(mesh, np.array([-1, 0, 0, -1, -1], np.float32))
     for above, below in ((13, 14), (159, 145), (386, 374)):
@@ -190,7 +190,7 @@ def test_the_network_keeps_its_budget() -> None:
     assert len(set(ANCHORS)) == len(ANCHORS)
 
 
-def test_the_second_look_says_nothing_at_first_and_then_what_is_near_says() -> None:
+def test_fine_branch_starts_at_zero_and_then_depends_on_nearby_features() -> None:
     torch.manual_seed(5)
     second = SecondLook(3)
     details = torch.randn(1, 16, 32, 32)
@@ -242,7 +242,7 @@ def test_what_an_occluder_covers_is_hidden_and_nothing_else_is() -> None:
     assert changed.mean() / 200 < 0.35
 
 
-def test_a_hidden_point_costs_what_a_seen_one_costs() -> None:
+def test_hidden_and_visible_points_have_the_same_loss() -> None:
     mesh = torch.from_numpy(canonical_mesh())[None]
     off = mesh + torch.tensor([3.0, 0.0, 0.0])
     logits = torch.zeros(1, 468)

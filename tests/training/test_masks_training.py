@@ -1,4 +1,4 @@
-"""The occlusion network's recipe: labels say what was painted, the network learns, the export says the same."""
+"""The occlusion recipe: labels match what was painted, losses fall, and the export matches the network."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_fingertips_reach_over_the_edge_from_outside_and_frames_hide_whole_cells
     assert max(shares) < 0.4
 
 
-def test_dark_frames_that_somebody_wears_are_found_and_brows_and_skin_are_not() -> None:
+def test_dark_frames_are_found_without_brows_and_skin() -> None:
     mesh = (canonical().mesh * 24 + np.array([64, 60, 0])).astype(np.float32)[:, :2]
     crop = np.full((SIZE, SIZE, 3), 170, np.uint8)
     for ring in (LEFT_BROW, RIGHT_BROW, LEFT_EYE, RIGHT_EYE):

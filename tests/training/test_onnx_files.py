@@ -1,4 +1,4 @@
-"""What ships can be trained on: torch answers as the file does, and still does after batches have been looked at."""
+"""Exported files can be trained further: torch gives the file's outputs, also after ``settle``."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_torch_answers_as_the_shipped_file_does(name: str) -> None:
         assert np.abs(a.numpy() - b).max() < worst
 
 
-def test_what_the_generator_exports_comes_back_whatever_it_had_learned(tmp_path: Path) -> None:
+def test_exported_generator_weights_load_back_unchanged(tmp_path: Path) -> None:
     torch.manual_seed(0)
     made = refiner.Refiner()
     for layer in made.modules():

@@ -1,4 +1,4 @@
-"""The refiner's recipe: pairs say what is true, the networks learn from them, the exported files say the same."""
+"""The refiner recipe: pairs have the right truth, losses fall, and the exports match the networks."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_pairs_are_made_once_and_found_again(views: Views, tmp_path: Path) -> No
         assert np.array_equal(getattr(first, name), getattr(again, name)[:6]), name
 
 
-def test_a_truth_is_of_the_source_s_person_and_what_is_before_the_camera_shows_outside(pairs: Pairs) -> None:
+def test_truth_shows_the_source_inside_and_the_occluders_outside(pairs: Pairs) -> None:
     assert (pairs.source == pairs.goal)[pairs.known_truth].all()
     assert pairs.known_truth.any()
     clear = (pairs.mask == 0) & (pairs.visible == 255)
@@ -97,7 +97,7 @@ def test_a_truth_is_of_the_source_s_person_and_what_is_before_the_camera_shows_o
     assert (pairs.visible == 255).mean() > 0.7
 
 
-def test_half_of_the_targets_are_somebody_else_on_the_truth(pairs: Pairs) -> None:
+def test_half_of_the_targets_show_another_face_on_the_truth(pairs: Pairs) -> None:
     """Beside those that are the truth itself, there or behind what hides it."""
     inside = (pairs.mask > 200) & (pairs.visible == 255)
     off = [float(np.abs(pairs.truth[k].astype(int) - pairs.target[k])[inside[k]].mean()) for k in range(len(pairs))]
@@ -139,7 +139,7 @@ def test_a_face_taken_for_hidden_costs_more_than_the_other_way_round(batch: Batc
     assert cost(1.0, -3.0) > 2 * cost(0.0, 3.0) > 0
 
 
-def test_cross_pairs_are_told_to_stay_as_they_are_but_for_what_is_out_of_place(batch: Batch) -> None:
+def test_cross_pairs_keep_everything_except_outliers(batch: Batch) -> None:
     cross = batch.part((~batch.known_truth).nonzero()[:, 0])
     calm = cross_terms(refined(cross, nothing(cross)), cross)
     assert float(calm["detail"]) == float(calm["calm"]) == 0

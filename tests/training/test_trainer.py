@@ -1,4 +1,4 @@
-"""The loop goes on where it stopped, keeps its checkpoint whole, and goes back from losses that are not finite."""
+"""The trainer resumes, keeps its checkpoint intact, and returns to it when a loss is not finite."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Crops for networks: place_mesh where their parameters say, and the same pixels whichever way they are cut."""
+"""Crops for networks: placement by their parameters, and the same pixels from every method."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from people import place_mesh
 
-from rtswap.core.types import Image, Points
+from rtswap.core.types import Image, Matrix, Points
 from rtswap.vision.crops import Shrink, cut, cut_into, cut_sharp, fit_mean_face, place_upright, sampling
 from rtswap.vision.geometry import canonical, keypoints_of, scale_of, transform
 
@@ -22,6 +22,13 @@ def soft(width: int, height: int) -> Image:
     return np.asarray(128 + (blobs - blobs.mean()) * (40 / blobs.std()), np.uint8)
 
 
+def upright(face_px: float, middle: float) -> Matrix:
+    """The crop of a face ``face_px`` wide at (420, 300)."""
+    matrix = place_upright(place_mesh(face_px, (420, 300)), SIZE, margin=1.2, middle=middle)
+    assert matrix is not None
+    return matrix
+
+
 def middle_of(points: Points) -> np.ndarray:
     return np.asarray((points.min(0) + points.max(0)) / 2)
 
@@ -29,9 +36,7 @@ def middle_of(points: Points) -> np.ndarray:
 @pytest.mark.parametrize("middle", [SIZE / 2, (SIZE - 1) / 2])
 @pytest.mark.parametrize("margin", [1.2, 1.3])
 @pytest.mark.parametrize("turn_deg", [0, 40, -120])
-def test_a_face_lies_upright_with_its_middle_where_it_is_asked_for(
-    middle: float, margin: float, turn_deg: float
-) -> None:
+def test_face_is_upright_and_centred_as_requested(middle: float, margin: float, turn_deg: float) -> None:
     turn = cv2.getRotationMatrix2D((320, 240), turn_deg, 1.0).astype(np.float32)
     mesh = transform(turn, place_mesh(150, (300, 200)))
     matrix = place_upright(mesh, SIZE, margin=margin, middle=middle)
@@ -44,7 +49,7 @@ def test_a_face_lies_upright_with_its_middle_where_it_is_asked_for(
     assert max(left[1], right[1]) < min(corner[1] for corner in mouth)
 
 
-def test_the_mean_face_lies_in_the_middle_with_its_eyes_so_far_apart() -> None:
+def test_mean_face_is_centred_with_the_given_eye_distance() -> None:
     mesh = (canonical().mesh * 77 + np.array([200, 150, 0])).astype(np.float32)
     matrix = fit_mean_face(mesh, 256, 72.0)
     assert matrix is not None
@@ -61,9 +66,7 @@ def test_points_that_form_no_face_have_no_place(bad: np.ndarray) -> None:
 @pytest.mark.parametrize("shrink", SHRINKS)
 @pytest.mark.parametrize("face_px", [60, 250, 700])
 def test_all_ways_of_cutting_show_the_same_places(shrink: Shrink, face_px: float) -> None:
-    image = soft(801, 643)
-    matrix = place_upright(place_mesh(face_px, (420, 300)), SIZE, margin=1.2, middle=64)
-    assert matrix is not None
+    image, matrix = soft(801, 643), upright(face_px, middle=64)
     into = np.zeros((SIZE, SIZE, 3), np.uint8)
     cut_into(image, matrix, into)
     for other in (cut(image, matrix, SIZE, shrink), cut_sharp(image, matrix, SIZE)):
@@ -74,9 +77,7 @@ def test_all_ways_of_cutting_show_the_same_places(shrink: Shrink, face_px: float
 @pytest.mark.parametrize("face_px", [60, 300, 1200])
 def test_a_gpu_samples_where_the_host_does(shrink: Shrink, face_px: float) -> None:
     """The numbers, used on a picture that is halved so often, give the host's crop."""
-    image = soft(800, 640)
-    matrix = place_upright(place_mesh(face_px, (420, 300)), SIZE, margin=1.2, middle=63.5)
-    assert matrix is not None
+    image, matrix = soft(800, 640), upright(face_px, middle=63.5)
     (a, b, c, d, e, f, width, height), halvings = sampling(matrix, (800, 640), shrink)
     for _ in range(halvings):
         image = np.asarray(cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8)
@@ -93,7 +94,7 @@ def test_a_gpu_samples_where_the_host_does(shrink: Shrink, face_px: float) -> No
     assert np.abs(seen.astype(int) - host).max() <= 2
 
 
-def test_beyond_the_picture_it_goes_on_or_is_black() -> None:
+def test_outside_the_picture_is_continued_or_black() -> None:
     image = np.full((50, 50, 3), 90, np.uint8)
     matrix = np.array([[1, 0, 100], [0, 1, 0]], np.float32)
     assert (cut(image, matrix, SIZE, SHRINKS[0]) == 90).all()

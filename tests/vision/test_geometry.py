@@ -1,4 +1,4 @@
-"""Similarities against independent references; views of whole pixels there and back; boxes that are no boxes."""
+"""Similarity transforms against independent references; integer translations; invalid boxes."""
 
 from __future__ import annotations
 
@@ -214,7 +214,7 @@ def test_interocular_distance_does_not_shrink_when_the_head_turns() -> None:
     assert interocular(canonical().mesh) == pytest.approx(1, abs=1e-4)
 
 
-def test_unwrapped_skin_goes_one_way_round() -> None:
+def test_triangles_have_one_orientation() -> None:
     mesh = np.stack([np.linspace(-2, 2, 50), np.full(50, 0.3), np.zeros(50)], 1)
     flat = unwrap(mesh)
     assert (np.diff(flat[:, 0]) > 0).all()
@@ -238,7 +238,7 @@ anything = st.floats(allow_nan=True, allow_infinity=True, width=32)
 @example([9, 9, 1, 1], 10, 10)
 @example([3e38, 3e38, 3.4e38, 3.4e38], 10, 10)
 @example([-3e38, -3e38, 3.4e38, 3.4e38], 10, 10)
-def test_clipped_box_lies_in_the_picture_and_covers_the_box(box: list[float], width: int, height: int) -> None:
+def test_clipped_box_is_inside_the_picture_and_covers_the_box(box: list[float], width: int, height: int) -> None:
     x1, y1, x2, y2 = clip_box(np.array(box, np.float32), width, height)
     assert 0 <= x1 <= x2 <= width
     assert 0 <= y1 <= y2 <= height

@@ -1,4 +1,4 @@
-"""The rasteriser against barycentric coordinates worked out in numpy."""
+"""The rasteriser equals barycentric coordinates computed in NumPy."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_one_triangle_anywhere(seed: int, size: tuple[int, int]) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32 - 1), sizes)
-def test_the_nearer_triangle_wins_whatever_the_order(seed: int, size: tuple[int, int]) -> None:
+def test_nearer_triangle_wins_in_any_order(seed: int, size: tuple[int, int]) -> None:
     rng = np.random.default_rng(seed)
     points = (rng.uniform(-0.5, 1.5, (9, 3)) * [*size, 0]).astype(np.float32)
     points[:, 2] = (np.repeat(rng.permutation([-0.3, 0, 0.3]), 3) + rng.uniform(-0.1, 0.1, 9)) * max(size)

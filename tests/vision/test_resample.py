@@ -1,4 +1,4 @@
-"""Resampling keeps types, sizes and places; beyond the border it does what it says."""
+"""Resampling keeps types, sizes and positions, and handles borders as documented."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_lookup_is_bilinear_between_pixel_centres() -> None:
     assert looked_up(picture, where)[:, 0] == pytest.approx(expected, abs=0.02)
 
 
-def test_beyond_the_border_the_picture_goes_on() -> None:
+def test_border_is_replicated() -> None:
     picture = noise(np.uint8, (4, 5, 3))
     outside = np.array([[[-3, -3], [99, -1], [99, 99], [2, 99]]], np.float32)
     expected = [picture[0, 0], picture[0, 4], picture[3, 4], picture[3, 2]]
@@ -65,7 +65,7 @@ def test_beyond_the_border_the_picture_goes_on() -> None:
     assert np.array_equal(warped(picture, shift, (5, 4))[:, :4], np.repeat(picture[:, :1], 4, 1))
 
 
-def test_beyond_the_border_lies_nothing_where_asked() -> None:
+def test_border_can_be_zero() -> None:
     white = np.full((20, 20), 255, np.uint8)
     shift = np.array([[1, 0, 3], [0, 1, 0]], np.float32)
     assert not warped(white, shift, (20, 20), zero=True)[:, :3].any()

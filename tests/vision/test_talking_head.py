@@ -1,4 +1,4 @@
-"""Made-up clips: what they claim to show is what detector and landmark network see, the same every time."""
+"""Generated clips: detector and landmark network see what they claim to show, every time."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_still_head_is_its_portrait() -> None:
     assert alpha[[0, -1]].max() < 0.5 / 255
 
 
-def test_mouth_and_lids_move_as_told() -> None:
+def test_mouth_and_lids_follow_the_motion() -> None:
     who = head(face_px=300)
     unit = interocular(who.mesh(STILL))
     speaking, blinking = Motion(0, 0, 0, 0.2, 0, (0, 0)), Motion(0, 0, 0, 0, -0.1, (0, 0))

@@ -1,4 +1,4 @@
-"""The canonical face: a symmetric mesh whose triangles cover the oval once, with rings that can be cut out."""
+"""The canonical face: a symmetric mesh whose triangles cover the oval once, and its closed rings."""
 
 from __future__ import annotations
 

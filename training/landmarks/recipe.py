@@ -23,7 +23,7 @@ from training.batches import add_pool_arguments, open_batches
 from training.landmarks.evaluate import errors, held_out, points_sheet
 from training.landmarks.network import WEIGHTS, Deployed, LandmarkNetwork, losses, point_weights
 from training.landmarks.samples import Batch, Shots
-from training.landmarks.teacher import load_or_label, taught_and_kept_out
+from training.landmarks.teacher import load_people
 from training.landmarks.views import Views, build
 from training.layers import to_input
 from training.recipe import Recipe, Terms
@@ -62,8 +62,7 @@ class LandmarkRecipe(Recipe):
     @classmethod
     @contextmanager
     def data(cls, args: argparse.Namespace) -> Iterator[tuple[Any, ...]]:
-        labels = load_or_label(args.faces, args.teacher, args.out / "labels.npz")
-        taught, kept_out = taught_and_kept_out(labels)
+        labels, taught, kept_out = load_people(args.faces, args.teacher, args.out / "labels.npz")
         views = build(args.faces, labels, taught, args.views, args.out / "views-train")
         yield views, held_out(args.faces, labels, kept_out, args.out / "views-validation")
 

@@ -113,6 +113,12 @@ def load_or_label(faces: Path, teacher: Path | None, cache: Path) -> Labels:
         return Labels(data["names"], data["meshes"], data["spread"])
 
 
+def load_people(faces: Path, teacher: Path | None, cache: Path) -> tuple[Labels, Rows, Rows]:
+    """``load_or_label``, with the rows to learn from and those of people kept out of training."""
+    labels = load_or_label(faces, teacher, cache)
+    return labels, *taught_and_kept_out(labels)
+
+
 def _label_all(faces: Path, names: Sequence[str], first: Floats, teacher: Teacher) -> Iterator[tuple[Floats, float]]:
     for name, mesh in zip(names, first, strict=True):
         image = read_picture(faces / str(name))

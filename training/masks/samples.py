@@ -18,7 +18,7 @@ from rtswap.vision.topology import OVAL
 from training.arrays import Bytes, Floats
 from training.batches import Sample
 from training.camera import Camera, degrade, noise_bank
-from training.landmarks.teacher import load_or_label, taught_and_kept_out
+from training.landmarks.teacher import load_people
 from training.landmarks.views import Views, build, colour_at
 from training.masks import layers, things
 from training.masks.layers import Layer, fixed, lay
@@ -86,8 +86,8 @@ class Faces:
 def open_views(faces: Path, folder: Path, *, validation: bool) -> tuple[Views, np.ndarray]:
     """Views of the people who are taught or kept out, and which glasses each wears; rendered once into ``folder``, or
     found there where the landmark training left them with its labels."""
-    labels = load_or_label(faces, None, folder / "labels.npz")
-    people = taught_and_kept_out(labels)[validation]
+    labels, *groups = load_people(faces, None, folder / "labels.npz")
+    people = groups[validation]
     views = build(
         faces, labels, people, *((3, folder / "views-validation") if validation else (6, folder / "views-train"))
     )

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from training.arrays import Floats
 from training.batches import from_workers
-from training.landmarks.teacher import Labels, load_or_label, taught_and_kept_out
+from training.landmarks.teacher import Labels, load_people
 from training.landmarks.views import Views, build
 from training.layers import to_input
 from training.recipe import Moment, Recipe, Terms
@@ -59,8 +59,7 @@ class RecognitionRecipe(Recipe):
     @contextmanager
     def data(cls, args: argparse.Namespace) -> Iterator[tuple[Any, ...]]:
         cache = args.cache or args.out
-        labels = load_or_label(args.faces, args.teacher, cache / "labels.npz")
-        taught, others = taught_and_kept_out(labels)
+        labels, taught, others = load_people(args.faces, args.teacher, cache / "labels.npz")
         views = build(args.faces, labels, taught, VIEWS, cache / "views-train")
         strangers = build(args.faces, labels, others, VIEWS, args.out / "views-strangers")
         yield views, strangers, torch.from_numpy(embeddings(args.faces, labels)[taught])

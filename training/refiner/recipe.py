@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from rtswap.gpu.capture import capture
-from training.landmarks.teacher import load_or_label, taught_and_kept_out
+from training.landmarks.teacher import load_people
 from training.landmarks.views import build
 from training.onnx_files import load_weights
 from training.recipe import Moment, Recipe, Terms, descend, weighted
@@ -132,8 +132,7 @@ class RefinerRecipe(Recipe):
     @contextmanager
     def data(cls, args: argparse.Namespace) -> Iterator[tuple[Any, ...]]:
         cache = args.cache or args.out
-        labels = load_or_label(args.faces, args.teacher, cache / "labels.npz")
-        known, kept_out = taught_and_kept_out(labels)
+        labels, known, kept_out = load_people(args.faces, args.teacher, cache / "labels.npz")
         taught = build(args.faces, labels, known, 6, cache / "views-train")
         others = build(args.faces, labels, kept_out, 3, cache / "views-validation")
         train, hard, trial = (args.out / f"pairs-{name}" for name in ("train", "hard", "validation"))

@@ -45,10 +45,10 @@ def multiply_adds(model: onnx.ModelProto, inputs: Mapping[str, Tensor]) -> int:
         for one in (*typed.input, *typed.value_info, *typed.output)
     }
     shapes |= {tensor.name: list(tensor.dims) for tensor in typed.initializer}
-    return sum(_of_node(node, shapes) for node in typed.node)
+    return sum(_node_macs(node, shapes) for node in typed.node)
 
 
-def _of_node(node: onnx.NodeProto, shapes: Mapping[str, list[int]]) -> int:
+def _node_macs(node: onnx.NodeProto, shapes: Mapping[str, list[int]]) -> int:
     out = int(np.prod(shapes.get(node.output[0], [0]) or [0]))
     if node.op_type == "Conv":
         return out * int(np.prod(shapes[node.input[1]][1:]))

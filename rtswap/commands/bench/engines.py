@@ -8,7 +8,6 @@ at the measured copy rate, whichever is longer.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,11 +28,11 @@ from rtswap.core.protocols import Engine
 from rtswap.core.text import nearest
 from rtswap.core.types import Tensor
 from rtswap.engines.build.profiles import profile_of
-from rtswap.engines.measure import difference
+from rtswap.engines.measure import LOW, difference, time_in_turns
 from rtswap.engines.samples import fill_with_faces
 from rtswap.engines.start import ENGINES, HALF, ON_GPU
 from rtswap.gpu.torch_import import load_torch
-from rtswap.networks.catalog import shipped_catalog
+from rtswap.networks.catalog import load_catalog
 from rtswap.networks.registry import Registry
 from rtswap.swappers import swapper_spec
 
@@ -42,8 +41,8 @@ BATCHES = (4, 16)
 """Batch sizes to measure besides that of one frame."""
 SHARE_S = 0.25
 """Seconds to run each network on each engine."""
-_HALF = "-bf16"
-_LOW = ("-fp16", _HALF)
+_FEWEST_RUNS, _WARM_UP = 6, 2
+"""Runs of each network on each engine, and those of them that are not counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +134,16 @@ def compare(
         if truth is None:
             truth, cost = outputs, cost_of(Registry().path(job.network), job.inputs, outputs)
         told[name] = {"as": engine.name, "disagreement": difference(truth, outputs, _allowed(job.network, engine))}
-    times = _in_turns({name: mine[name] for name, row in told.items() if "failed" not in row}, job.inputs)
+    sound = {name: mine[name] for name, row in told.items() if "failed" not in row}
+    times = time_in_turns(sound, job.inputs, SHARE_S, fewest=_FEWEST_RUNS)
     given = sum(array.nbytes for array in job.inputs.values())
     taken = sum(array.nbytes for array in (truth or {}).values())
-    for name, taken_s in times.items():
+    for name, all_s in times.items():
+        taken_s = all_s[_WARM_UP:]
         p50, p90 = (float(value) for value in np.percentile(taken_s, [50, 90]))
-        weights = 0.5 if mine[name].name.endswith(_LOW) else 1.0
+        weights = 0.5 if mine[name].name.endswith(LOW) else 1.0
         moved = given + taken + (cost.bytes - given - taken) * weights
-        half = mine[name].name.endswith(_HALF)
+        half = mine[name].name.endswith(tuple(HALF.values()))
         least_s = limits[name].least_s(2 * cost.macs, moved, given=given, taken=taken, half=half)
         told[name] |= {
             "median_ms": round(1e3 * p50, 4),
@@ -159,7 +160,7 @@ def _allowed(network: str, engine: Engine) -> Mapping[str, float] | None:
     profile = profile_of(network)
     if engine.name in HALF.values():
         return profile.half
-    return profile.tolerance if engine.name.endswith(_LOW) else None
+    return profile.tolerance if engine.name.endswith(LOW) else None
 
 
 def loop(config: Config, limits: MachineLimits, seconds: float) -> dict[str, Any]:
@@ -216,7 +217,7 @@ def _jobs(config: Config, networks: Networks) -> list[Job]:
     """Return a job for every network with the batch size of a frame, and larger batches where the network allows."""
     jobs = []
     for name in _engines(config, networks):
-        entry = shipped_catalog()[name]
+        entry = load_catalog()[name]
         sample = entry.zeros()
         rows = len(next(iter(sample.values())))
         jobs.append(Job(name, rows, fill_with_faces(sample), entry.per_frame))
@@ -232,7 +233,7 @@ def limits_of(engines: Mapping[str, Mapping[str, Engine]], config: Config) -> di
     found = {}
     for name, networks in engines.items():
         on_gpu = name.startswith(ON_GPU)
-        low = any(engine.name.endswith(_LOW) for engine in networks.values())
+        low = any(engine.name.endswith(LOW) for engine in networks.values())
         where = f"GPU {low}" if on_gpu else "processor"
         if where not in measured:
             threads = config.engine.threads or min(MOST_THREADS, os.cpu_count() or 1)
@@ -240,18 +241,3 @@ def limits_of(engines: Mapping[str, Mapping[str, Engine]], config: Config) -> di
             measured[where] = rates
         found[name] = measured[where]
     return found
-
-
-def _in_turns(engines: Mapping[str, Engine], inputs: Mapping[str, Tensor]) -> dict[str, list[float]]:
-    """Return the seconds of every run after a warm-up. Alternating spreads other load evenly over the engines."""
-    taken: dict[str, list[float]] = {name: [] for name in engines}
-    until = time.perf_counter() + SHARE_S * len(engines)
-    turn = 0
-    while turn < 6 or time.perf_counter() < until:
-        for name, engine in engines.items():
-            began = time.perf_counter()
-            engine.run(inputs)
-            if turn > 1:
-                taken[name].append(time.perf_counter() - began)
-        turn += 1
-    return taken

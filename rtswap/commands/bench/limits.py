@@ -76,13 +76,13 @@ def gpu_limits(torch: Any, *, low: bool = True, device: str = "cuda", side: int 
     kind = torch.float16 if low else torch.float32
     a, b = (torch.randn(side, side, device=device, dtype=kind) for _ in range(2))
     product = torch.empty_like(a)
-    gemm = 2 * side**3 / _best_there(torch, device, lambda: torch.mm(a, b, out=product))
+    gemm = 2 * side**3 / _best_on_gpu(torch, device, lambda: torch.mm(a, b, out=product))
     count = side * side * 4
     first, second = (torch.empty(count, dtype=torch.uint8, device=device) for _ in range(2))
     host = torch.empty(count, dtype=torch.uint8, pin_memory=device == "cuda")
-    copy = 2 * count / _best_there(torch, device, lambda: second.copy_(first))
-    up = count / _best_there(torch, device, lambda: first.copy_(host, non_blocking=True))
-    down = count / _best_there(torch, device, lambda: host.copy_(first, non_blocking=True))
+    copy = 2 * count / _best_on_gpu(torch, device, lambda: second.copy_(first))
+    up = count / _best_on_gpu(torch, device, lambda: first.copy_(host, non_blocking=True))
+    down = count / _best_on_gpu(torch, device, lambda: host.copy_(first, non_blocking=True))
     told = {
         "what": f"{'float16' if low else 'float32'} on the GPU",
         "gemm_gflops": round(gemm / 1e9, 1),
@@ -105,7 +105,7 @@ def _timed(run: Callable[[], Any]) -> float:
     return time.perf_counter() - began
 
 
-def _best_there(torch: Any, device: str, run: Callable[[], Any]) -> float:
+def _best_on_gpu(torch: Any, device: str, run: Callable[[], Any]) -> float:
     if device != "cuda":
         return best(run)
     times = []

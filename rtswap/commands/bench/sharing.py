@@ -17,7 +17,7 @@ from rtswap.core.protocols import Engine
 from rtswap.core.types import Tensor
 from rtswap.engines.batching import BatchLimits, SharedEngine
 from rtswap.engines.build.profiles import profile_of
-from rtswap.networks.catalog import shipped_catalog
+from rtswap.networks.catalog import load_catalog
 from rtswap.runtime.metrics import Spans
 from rtswap.swappers import swapper_spec
 
@@ -72,7 +72,7 @@ class Pool:
     def warm_up(self, streams: int) -> None:
         """Run every batch size up to ``streams`` once, since engines prepare each size. Raises EngineError."""
         for name in self.counted:
-            sample, rows = shipped_catalog()[name].zeros(), 1
+            sample, rows = load_catalog()[name].zeros(), 1
             while rows <= min(streams, self._limits[name].most):
                 self.counted[name].run({key: np.repeat(value[:1], rows, 0) for key, value in sample.items()})
                 rows *= 2

@@ -99,7 +99,7 @@ class Run:
         self._count, self._seconds = count, seconds
         self._clips: dict[str, list[Image]] = {}
         self._metrics = [WarmedMetrics(WARM_UP_S) for _ in range(count)]
-        self._names = [_who(stream) for stream in range(count)]
+        self._names = [_source_and_target(stream) for stream in range(count)]
 
     def measure(self) -> dict[str, Any]:
         """Return the figures of ``each`` stream and of ``all`` together. Raises RtswapError."""
@@ -110,9 +110,9 @@ class Run:
         taken = meter.taken()
         for stream in range(self._count):
             self._pool.forget(stream)
-        each = [_of_one(*names, metrics) for names, metrics in zip(self._names, self._metrics, strict=True)]
+        each = [_stream_figures(*names, metrics) for names, metrics in zip(self._names, self._metrics, strict=True)]
         clips_mb = sum(image.nbytes for clip in self._clips.values() for image in clip) / 1e6
-        return {"all": _of_all(each, self._metrics, taken) | {"clips_mb": round(clips_mb, 1)}, "each": each}
+        return {"all": _total_figures(each, self._metrics, taken) | {"clips_mb": round(clips_mb, 1)}, "each": each}
 
     def _session(self, stream: int) -> Session:
         source, target = self._names[stream]
@@ -161,7 +161,7 @@ class Meter:
         }
 
 
-def _of_one(source: str, target: str, metrics: WarmedMetrics) -> dict[str, Any]:
+def _stream_figures(source: str, target: str, metrics: WarmedMetrics) -> dict[str, Any]:
     found = metrics.summary()
     return {
         "source": source,
@@ -175,7 +175,7 @@ def _of_one(source: str, target: str, metrics: WarmedMetrics) -> dict[str, Any]:
     }
 
 
-def _of_all(
+def _total_figures(
     each: Sequence[Mapping[str, Any]], metrics: Sequence[WarmedMetrics], taken: Mapping[str, Any]
 ) -> dict[str, Any]:
     frames = sum(one["frames"] for one in each)
@@ -216,7 +216,7 @@ def _ages(seconds: Sequence[float]) -> dict[str, float]:
     return {f"p{percent}": round(float(ms), 3) for percent, ms in zip(PERCENTILES, figures, strict=True)}
 
 
-def _who(stream: int) -> tuple[str, str]:
+def _source_and_target(stream: int) -> tuple[str, str]:
     """Return source and target of a stream: two different people; sources repeat only when all are used."""
     names = [person.name for person in list_personas()]
     target = TARGETS[stream % len(TARGETS)]
@@ -229,7 +229,3 @@ def _draw(path: Path, found: Mapping[int, Mapping[str, Any]], subtitle: str) -> 
         write_atomic(path, draw_streams({count: figures["all"] for count, figures in found.items()}, subtitle))
     except OSError as error:
         raise OutputError(f"cannot write {path}", got=str(error), do="Choose another path with --out.") from error
-
-
-def _ignore(event: str) -> None:
-    """Discard the event."""

@@ -27,11 +27,11 @@ def _parser() -> Parser:
 
 def _run(flags: Flags) -> int:
     from rtswap.commands.build.plans import build_networks, read_options, shown
-    from rtswap.networks.catalog import current_name, shipped_catalog
+    from rtswap.networks.catalog import current_name, load_catalog
     from rtswap.networks.registry import Registry
 
     words = (flags.get(name, "") for name in ("precision", "target", "batch"))
-    catalog = shipped_catalog()
+    catalog = load_catalog()
     with console_of_flags(flags) as console:
         registry = Registry(on_event=console.event)
         result = build_networks(

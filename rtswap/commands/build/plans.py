@@ -56,7 +56,7 @@ def build_networks(
     """
     tensorrt = load_tensorrt()
     _check(tensorrt, options)
-    networks = [(_name(word), _path(word, path_of)) for word in names] or _whole(catalog, path_of, on_event)
+    networks = [(_name(word), _path(word, path_of)) for word in names] or _available(catalog, path_of, on_event)
     if twice := {name for name, _ in networks if [one for one, _ in networks].count(name) > 1}:
         raise UsageError(f"two networks are called {sorted(twice)[0]}", do="Give the files different names.")
     cache = PlanCache(plan_folder(folder), on_event=on_event)
@@ -90,7 +90,7 @@ def _check(tensorrt: TensorRt, options: PlanOptions) -> None:
         )
 
 
-def _whole(
+def _available(
     catalog: Sequence[str], path_of: Callable[[str], Path], on_event: Callable[[str], None]
 ) -> list[tuple[str, Path]]:
     """Return every network whose weights are available; report those of extras that are not installed."""

@@ -65,7 +65,7 @@ def default_steps() -> list[Check]:
 
 def check_models() -> list[Finding]:
     """Check the model cache and the networks in it. Damaged ones are rebuilt where possible."""
-    from rtswap.networks.catalog import shipped_catalog
+    from rtswap.networks.catalog import load_catalog
     from rtswap.networks.registry import Registry, cache_folder
 
     findings = checks.check_folder("Model cache", cache_folder())
@@ -74,7 +74,7 @@ def check_models() -> list[Finding]:
     events: list[str] = []
     registry = Registry(on_event=events.append)
     good: list[str] = []
-    for entry in shipped_catalog().values():
+    for entry in load_catalog().values():
         here = (registry.folder / entry.file_name).is_file() and not entry.url
         try:
             if entry.asset or here:
@@ -104,11 +104,11 @@ def check_choice() -> list[Finding]:
 def check_plans() -> list[Finding]:
     """Check the TensorRT plans in the model cache."""
     from rtswap.engines.tensorrt.plan_store import plan_folder
-    from rtswap.networks.catalog import shipped_catalog
+    from rtswap.networks.catalog import load_catalog
     from rtswap.networks.registry import Registry, cache_folder
 
     registry = Registry(on_event=lambda event: None)
-    catalog = shipped_catalog()
+    catalog = load_catalog()
 
     def hash_of(network: str) -> str:
         """SHA-256 of the cached file; a report builds and downloads nothing."""

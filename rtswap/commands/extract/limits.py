@@ -27,14 +27,15 @@ class QualityLimits:
 
     def refusal(self, face: MeasuredFace) -> str:
         """Return the first reason to leave out the face; empty for a good one."""
+        figures = face.figures
         checks = (
             ("too small", face.face_px >= self.min_face_px),
             ("cut off", face.outside <= self.max_outside),
-            ("turned away", abs(face.yaw) <= self.max_yaw),
-            ("looks up or down", abs(face.pitch) <= self.max_pitch),
-            ("too dark", face.light >= self.light[0]),
-            ("too bright", face.light <= self.light[1]),
-            ("black or white", face.clipped <= self.max_clipped),
-            ("blurred", face.sharpness >= self.min_sharpness),
+            ("turned away", abs(face.pose.yaw) <= self.max_yaw),
+            ("looks up or down", abs(face.pose.pitch) <= self.max_pitch),
+            ("too dark", figures.light >= self.light[0]),
+            ("too bright", figures.light <= self.light[1]),
+            ("black or white", figures.clipped <= self.max_clipped),
+            ("blurred", figures.sharpness >= self.min_sharpness),
         )
         return next((reason for reason, good in checks if not good), "")

@@ -10,9 +10,9 @@ from rtswap.core.errors import SourceError
 from rtswap.core.protocols import Detector, LandmarkModel
 from rtswap.core.types import Box, Detection, Image, Points
 from rtswap.source.portrait import look, make_portrait
-from rtswap.source.quality import appraise
+from rtswap.source.quality import Figures, appraise
 from rtswap.vision.geometry import box_of, keypoints_of, scale_of, transform
-from rtswap.vision.pose import pose_of
+from rtswap.vision.pose import Pose, pose_of
 from rtswap.vision.topology import OVAL
 
 _SURE = 0.85
@@ -34,12 +34,8 @@ class MeasuredFace:
     score: float
     """``source.quality.appraise``: size, sharpness, pose and exposure, multiplied; 0..1."""
     face_px: float
-    sharpness: float
-    yaw: float
-    pitch: float
-    roll: float
-    light: float
-    clipped: float
+    figures: Figures
+    pose: Pose
     outside: float
     """Share of the face's outline outside the picture."""
 
@@ -59,7 +55,6 @@ def _measure(image: Image, face: Detection, landmarks: LandmarkModel) -> Measure
         return None
     box = box_of(mesh)
     appraisal = appraise(portrait, transform(matrix, mesh), scale_of(matrix))
-    figures, pose = appraisal.figures, pose_of(mesh)
     oval, limit = mesh[OVAL, :2], np.array([image.shape[1], image.shape[0]])
     return MeasuredFace(
         box=box,
@@ -67,11 +62,7 @@ def _measure(image: Image, face: Detection, landmarks: LandmarkModel) -> Measure
         detected=face.score,
         score=appraisal.score,
         face_px=float(box[3] - box[1]),
-        sharpness=figures.sharpness,
-        yaw=pose.yaw,
-        pitch=pose.pitch,
-        roll=pose.roll,
-        light=figures.light,
-        clipped=figures.clipped,
+        figures=appraisal.figures,
+        pose=pose_of(mesh),
         outside=float(((oval < 0) | (oval > limit - 1)).any(axis=1).mean()),
     )

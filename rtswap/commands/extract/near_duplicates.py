@@ -14,8 +14,6 @@ from rtswap.core.types import Image, Points
 USUAL = MappingProxyType({"dlib": 0.95, "rtswap": 0.985})
 """Network -> cosine at which two faces count as duplicates. Our network was trained to ignore pose, so its limit is
 higher. Of 24 frames half a second apart, of a head that turns and speaks, 13 (dlib) and 6 (rtswap) remain."""
-_FIRST = 256
-"""Initial capacity in vectors; doubled when full."""
 
 
 class NearDuplicates:
@@ -24,8 +22,7 @@ class NearDuplicates:
     def __init__(self, embedder: Embedder, name: str, similar: float | None) -> None:
         self.name = name
         self._embedder, self._similar = embedder, USUAL[name] if similar is None else similar
-        self._vectors: NDArray[np.float32] = np.zeros((_FIRST, 0), np.float32)
-        self._count = 0
+        self._vectors: NDArray[np.float32] | None = None
         self._owners: list[str] = []
 
     def of(self, image: Image, keypoints: Points) -> NDArray[np.float32] | None:
@@ -38,24 +35,18 @@ class NearDuplicates:
 
     def known(self, vector: NDArray[np.float32] | None) -> bool:
         """Tell whether the cosine to any stored face is at least ``similar``."""
-        if vector is None or not self._count:
+        if vector is None or self._vectors is None:
             return False
-        return float((self._vectors[: self._count] @ vector).max()) >= self._similar
+        return float((self._vectors @ vector).max(initial=-1.0)) >= self._similar
 
     def remember(self, vector: NDArray[np.float32] | None, owner: str) -> None:
         """Add a stored face; ``owner`` is the file it comes from."""
-        if vector is None:
-            return
-        if not self._vectors.shape[1]:
-            self._vectors = np.zeros((_FIRST, len(vector)), np.float32)
-        if self._count == len(self._vectors):
-            self._vectors = np.concatenate([self._vectors, np.zeros_like(self._vectors)])
-        self._vectors[self._count] = vector
-        self._owners.append(owner)
-        self._count += 1
+        if vector is not None:
+            self._vectors = vector[None] if self._vectors is None else np.vstack([self._vectors, vector])
+            self._owners.append(owner)
 
     def forget(self, owner: str) -> None:
         """Remove the faces of a file."""
-        stay = [number for number, name in enumerate(self._owners) if name != owner]
-        self._vectors[: len(stay)] = self._vectors[stay]
-        self._owners, self._count = [self._owners[number] for number in stay], len(stay)
+        if self._vectors is not None:
+            self._vectors = self._vectors[[name != owner for name in self._owners]]
+            self._owners = [name for name in self._owners if name != owner]

@@ -280,16 +280,22 @@ def shown(result: Mapping[str, Any]) -> list[str]:
 
 
 def _record_of(seen: MeasuredFace, enlarged: float) -> dict[str, Any]:
+    figures, pose = seen.figures, seen.pose
     quality = {
-        name: round(float(getattr(seen, name)), 5)
-        for name in ("detected", "face_px", "sharpness", "yaw", "pitch", "roll", "light", "clipped", "outside")
+        "detected": seen.detected,
+        "face_px": seen.face_px,
+        "sharpness": figures.sharpness,
+        **pose._asdict(),
+        "light": figures.light,
+        "clipped": figures.clipped,
+        "outside": seen.outside,
     }
     return {
         "box": [round(float(v), 2) for v in seen.box],
         "keypoints": _round(seen.keypoints),
         "score": round(float(seen.score), 5),
         "enlarged": round(enlarged, 4),
-        "quality": quality,
+        "quality": {name: round(float(value), 5) for name, value in quality.items()},
     }
 
 

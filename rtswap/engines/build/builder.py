@@ -40,7 +40,7 @@ def build_plan(
         raise ModelError(f"TensorRT cannot parse the network {network}", got=_reason(parser, errors))
     config = builder.create_builder_config()
     config.clear_flag(api.BuilderFlag.TF32)  # fp32 is the reference for the other precisions
-    _aim(config, recipe, tensorrt)
+    _set_target(config, recipe, tensorrt)
     _set_shapes(builder, config, definition, recipe, network)
     plan = builder.build_serialized_network(definition, config)
     if plan is None:
@@ -70,18 +70,18 @@ def prepare_graph(content: bytes, recipe: Recipe) -> tuple[onnx.ModelProto, bool
         onnx.checker.check_model(model)
     except (DecodeError, onnx.checker.ValidationError, RuntimeError, ValueError, TypeError) as error:
         raise ModelError("invalid ONNX file", expected="an ONNX network", got=one_line(error)) from error
-    free_batch = all(_first_is_free(value) for value in [*_taken(model), *model.graph.output])
+    free_batch = all(_has_free_batch(value) for value in [*_real_inputs(model), *model.graph.output])
     _fix_lengths(model, recipe)
     return lower_precision(cast_pixels_first(model), recipe.precision, recipe.keep), free_batch
 
 
-def _taken(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
+def _real_inputs(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
     """Return the inputs without the weights, which older files list among the inputs."""
     weights = {tensor.name for tensor in model.graph.initializer}
     return [value for value in model.graph.input if value.name not in weights]
 
 
-def _first_is_free(value: onnx.ValueInfoProto) -> bool:
+def _has_free_batch(value: onnx.ValueInfoProto) -> bool:
     lengths = value.type.tensor_type.shape.dim
     return len(lengths) > 0 and not lengths[0].HasField("dim_value")
 
@@ -89,14 +89,14 @@ def _first_is_free(value: onnx.ValueInfoProto) -> bool:
 def _fix_lengths(model: onnx.ModelProto, recipe: Recipe) -> None:
     """Make dimensions static where the recipe allows only one length: a static plan needs no kernels for other
     shapes."""
-    for value in _taken(model):
+    for value in _real_inputs(model):
         for axis, length in enumerate(value.type.tensor_type.shape.dim):
             least, _, most = recipe.batch if axis == 0 else recipe.side
             if not length.HasField("dim_value") and least == most:
                 length.dim_value = least
 
 
-def _aim(config: Any, recipe: Recipe, tensorrt: TensorRt) -> None:
+def _set_target(config: Any, recipe: Recipe, tensorrt: TensorRt) -> None:
     """Set the plan's target GPU in the builder configuration. Raises EngineError."""
     if not recipe.target:
         return

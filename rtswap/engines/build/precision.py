@@ -102,11 +102,11 @@ class _Lowering:
         graph = self._graph
         outputs = {value.name for value in graph.output}
         for node in list(graph.node):
-            lower = not self._stays(node)
+            lower = not self._keeps_float32(node)
             for position, name in enumerate(node.input):
                 if name in self._float and node.op_type != "Cast":
                     exempt = position in _STAY_FLOAT.get(node.op_type, ())
-                    node.input[position] = self._as(name, lower and not exempt)
+                    node.input[position] = self._in_precision(name, lower and not exempt)
                 elif node.op_type == "Cast" and name in self._is_low and name in outputs:
                     node.input[position] = f"{name}/low"
             if lower:
@@ -119,10 +119,10 @@ class _Lowering:
                     self._cast(f"{name}/low", name, TensorProto.FLOAT)
         self._finish()
 
-    def _stays(self, node: onnx.NodeProto) -> bool:
+    def _keeps_float32(self, node: onnx.NodeProto) -> bool:
         return node.op_type in SENSITIVE or bool(node.output and node.output[0] in self._keep)
 
-    def _as(self, name: str, lower: bool) -> str:
+    def _in_precision(self, name: str, lower: bool) -> str:
         """Return the tensor's name in the requested precision; adds a Cast if needed."""
         if name in self._weights:
             return self._weight(name) if lower else name

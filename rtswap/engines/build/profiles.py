@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import resources
 from types import MappingProxyType
 from typing import Any
+
+from rtswap.core.network_rows import network_rows
 
 Range = tuple[int, int, int]
 """Least, usual and largest length."""
@@ -38,10 +38,10 @@ class Profile:
 
 @cache
 def profiles() -> Mapping[str, Profile]:
-    """Return network -> the ``profile`` of its row in ``assets/networks.toml``. The tolerances are about three times
+    """Return network -> the ``profile`` of its row in ``networks.toml``. The tolerances are about three times
     the measured difference, because the order of summation differs between GPUs; a larger difference is a bug."""
-    rows = tomllib.loads(resources.files("rtswap").joinpath("assets/networks.toml").read_text("utf-8"))
-    return MappingProxyType({name: read_profile(row["profile"]) for name, row in rows.items() if "profile" in row})
+    found = {name: read_profile(row["profile"]) for name, row in network_rows().items() if "profile" in row}
+    return MappingProxyType(found)
 
 
 def read_profile(table: Mapping[str, Any]) -> Profile:

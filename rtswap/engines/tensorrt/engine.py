@@ -22,11 +22,11 @@ from rtswap.engines.tensorrt.plan import CURRENT, Manifest
 from rtswap.engines.tensorrt.plan_store import PlanCache, plan_folder
 from rtswap.engines.tensorrt.runtime import ReadyPlan
 from rtswap.engines.torch.buffers import Shapes, Slots, Staging
-from rtswap.gpu import card as door
+from rtswap.gpu import card as gpu_card
 from rtswap.gpu.capture import WARM_UPS, capture
 from rtswap.gpu.driver import Gpu
 
-_ASKED_FOR = ("7.5",)
+_ON_REQUEST = ("7.5",)
 """Compute capabilities that TensorRT for RTX supports only with plans built for them."""
 _SLOTS = 12
 
@@ -51,12 +51,12 @@ class TensorRtEngine:
     ) -> None:
         check_threads(threads)
         content = read_model_file(model)
-        self._torch = door.load_torch()
-        card = door.find_card(self._torch)
+        self._torch = gpu_card.load_torch()
+        card = gpu_card.find_card(self._torch)
         self._tensorrt = load_tensorrt_for(card.capability)
         cache = None if cache_dir is None else PlanCache(plan_folder(cache_dir), on_event=on_event)
-        self._manifest, self._plan = self._ready(content, network, precision, cache, card)
-        self.inputs = tuple(_as_given(spec, self._manifest) for spec in self._manifest.inputs)
+        self._manifest, self._plan = self._load_supported(content, network, precision, cache, card)
+        self.inputs = tuple(_caller_spec(spec, self._manifest) for spec in self._manifest.inputs)
         self._stream = self._torch.cuda.Stream()
         names = tuple(spec.name for spec in self.inputs)
         self._slots: Slots[_Slot] = Slots(
@@ -84,24 +84,24 @@ class TensorRtEngine:
         with self._slots.guarded():
             return self._slots.run_on_device(inputs, own=own)
 
-    def _ready(
+    def _load_supported(
         self, content: bytes, network: str, precision: str, cache: PlanCache | None, card: Gpu
     ) -> tuple[Manifest, ReadyPlan]:
         """Load the plan on the GPU. On a GPU that TensorRT for RTX does not list, try a plan built for the current
         GPU; if that fails too, raise an error that names the supported GPUs."""
         if self._tensorrt.serves(card.capability):
-            return self._loaded(content, network, precision, cache, card, "")
+            return self._load(content, network, precision, cache, card, "")
         try:
-            return self._loaded(content, network, precision, cache, card, CURRENT)
+            return self._load(content, network, precision, cache, card, CURRENT)
         except EngineError as error:
-            raise _not_served(self._tensorrt, card, error) from error
+            raise _unsupported(self._tensorrt, card, error) from error
 
-    def _loaded(
+    def _load(
         self, content: bytes, network: str, precision: str, cache: PlanCache | None, card: Gpu, target: str
     ) -> tuple[Manifest, ReadyPlan]:
         """Load the plan; a cached plan that TensorRT rejects is rebuilt once."""
         tensorrt = self._tensorrt
-        if tensorrt.portable and card.capability in _ASKED_FOR:
+        if tensorrt.portable and card.capability in _ON_REQUEST:
             target = card.capability
         recipe = recipe_for(network, PlanOptions(precision or None, target))
         tied = "" if tensorrt.portable and target != CURRENT else card.model
@@ -119,12 +119,12 @@ class TensorRtEngine:
         return _Slot(self._torch, self._plan, self._manifest, shapes, self._stream)
 
 
-def _as_given(spec: TensorSpec, manifest: Manifest) -> TensorSpec:
+def _caller_spec(spec: TensorSpec, manifest: Manifest) -> TensorSpec:
     """Return the input spec for callers: any batch size if the network's is dynamic, whatever the plan's range."""
     return replace(spec, shape=(None, *spec.shape[1:])) if manifest.free_batch else spec
 
 
-def _not_served(tensorrt: TensorRt, card: Gpu, error: EngineError) -> EngineError:
+def _unsupported(tensorrt: TensorRt, card: Gpu, error: EngineError) -> EngineError:
     """Return the error for an unsupported GPU; the same for every network, so that it is reported once."""
     return EngineError(
         f"{tensorrt.refusal(card.capability)} ({card.name}), and a plan built for this GPU does not run either",
@@ -146,12 +146,12 @@ class _Slot:
                 raise EngineError(
                     f"the network's input {spec.name} has the wrong shape", expected=wanted, got=str(shape)
                 )
-            given[spec.name] = torch.zeros(shape, dtype=getattr(torch, spec.dtype.name), device=door.DEVICE)
+            given[spec.name] = torch.zeros(shape, dtype=getattr(torch, spec.dtype.name), device=gpu_card.DEVICE)
         found = {
             spec.name: torch.empty(
                 tuple(self._context.get_tensor_shape(spec.name)),
                 dtype=getattr(torch, spec.dtype.name),
-                device=door.DEVICE,
+                device=gpu_card.DEVICE,
             )
             for spec in manifest.outputs
         }

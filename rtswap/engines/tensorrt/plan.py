@@ -95,8 +95,8 @@ def manifest_from_json(text: str) -> Manifest:
         given["recipe"] = Recipe(
             str(recipe["precision"]),
             str(recipe["target"]),
-            _three(recipe["batch"]),
-            _three(recipe["side"]),
+            _range(recipe["batch"]),
+            _range(recipe["side"]),
             tuple(str(name) for name in recipe["keep"]),
         )
         given["inputs"], given["outputs"] = _specs(found["inputs"]), _specs(found["outputs"])
@@ -111,7 +111,7 @@ def manifest_from_json(text: str) -> Manifest:
         raise ValueError(f"not a manifest: {error}") from error
 
 
-def _three(values: Any) -> tuple[int, int, int]:
+def _range(values: Any) -> tuple[int, int, int]:
     least, usual, most = (int(value) for value in values)
     return least, usual, most
 

@@ -13,7 +13,7 @@ from rtswap.engines.contract import cannot_run, check_inputs, check_threads, one
 from rtswap.engines.tensorrt.batches import run_in_pieces
 from rtswap.engines.torch.buffers import Shapes, Slots, Staging
 from rtswap.engines.torch.graph import TORCH_ERRORS, Program
-from rtswap.gpu import card as door
+from rtswap.gpu import card as gpu_card
 from rtswap.gpu.capture import capture
 
 MOST_ROWS = 64
@@ -33,17 +33,19 @@ class TorchEngine:
     ) -> None:
         check_threads(threads)
         content = read_model_file(model)
-        self._torch = torch = door.load_torch()
+        self._torch = torch = gpu_card.load_torch()
         self._cuda = device != "cpu"
         self._precision = precision
         self._stream = None
         if self._cuda:
-            door.find_card(torch)
+            gpu_card.find_card(torch)
             self._stream = torch.cuda.Stream()
         else:
             torch.set_num_threads(threads)
         try:
-            self._program = Program(torch, content, device=door.DEVICE if self._cuda else "cpu", precision=precision)
+            self._program = Program(
+                torch, content, device=gpu_card.DEVICE if self._cuda else "cpu", precision=precision
+            )
         except (ModelError, *TORCH_ERRORS) as error:
             raise cannot_run(model, "torch", error) from error
         self.inputs = self._program.inputs

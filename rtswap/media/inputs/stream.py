@@ -175,7 +175,7 @@ class NetworkStream(ClosingInput):
 
 SPEC = InputSpec(
     "stream",
-    "URL (rtsp, rtmp, http, udp, srt)",
+    "URL (rtsp, rtmp, http, udp)",
     lambda address: scheme(address) not in ("", "file"),
     lambda address, request: NetworkStream(address, tls_ca=request.tls_ca, on_event=request.on_event),
 )

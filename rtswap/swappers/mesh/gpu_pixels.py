@@ -16,7 +16,6 @@ from rtswap.swappers.mesh import gpu_rows as fields
 from rtswap.swappers.mesh.geometry import LIGHT_STEP, MASK_STEP
 from rtswap.swappers.mesh.light import (
     DEEP,
-    HAIR_TONES,
     HIGHLIGHTS,
     LUMA,
     MOST_BLACK,
@@ -177,11 +176,10 @@ def _light_of(target: Tensor, area: Tensor, numbers: Tensor, black: Tensor) -> t
 def _toned(ratios: Tensor, lighter: Tensor) -> Tensor:
     """``light.tones`` of each face's ratios; ``lighter`` (N,)."""
     logs = torch.log(ratios.clamp(min=1) / ONE)
-    above, below, deep = (
-        (1 + per * lighter).clamp(low, high)[:, None, None, None]
-        for per, low, high in (HIGHLIGHTS, SHADOWS, HAIR_TONES)
+    above, below = (
+        (1 + per * lighter).clamp(low, high)[:, None, None, None] for per, low, high in (HIGHLIGHTS, SHADOWS)
     )
-    shown = above * logs.clamp(min=0) + below * logs.clamp(DEEP, 0) + deep * (logs - DEEP).clamp(max=0)
+    shown = above * logs.clamp(min=0) + below * logs.clamp(DEEP, 0) + (logs - DEEP).clamp(max=0)
     return (ONE * torch.exp(shown)).round().clamp(0, 255)
 
 

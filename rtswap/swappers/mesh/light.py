@@ -41,27 +41,30 @@ BRIGHTEST, LIPS_BRIGHTEST = 0.65, 0.2
 """Log lightness above the surroundings which highlights approach: more is gloss."""
 DARKEST, LIPS_DARKEST = 3.0, 0.7
 """Log lightness below the surroundings which shadows approach."""
-SHADE, SHADE_SIGMA = 0.3, 2.5
-"""Log lightness which broad shades on skin approach, and their sigma in coarse texels: more is a cast shadow."""
+SHADE, SHADE_SIGMA, EDGE = 0.4, 4.0, 0.3
+"""Log lightness which broad shades on skin approach, sigma in coarse texels of what counts as broad, and log
+lightness of an edge between shades."""
+EVEN = 0.12
+"""Mean difference in log lightness between the halves of a face in even light: where it is larger, shades are
+reduced in proportion."""
 TINT, LIPS_TINT, OF_TINT = 0.2, 0.4, 0.95
 """Distance in log colour from the surroundings that skin and lips approach: more is coloured light. Share of it that
 is kept."""
 SKIN_TINT, LEAST_TINT = 0.32, 0.6
 """Log of red over blue of average skin: where skin has more colour, so have all tints, and they are reduced to this
 share at most."""
-DEEP = -0.2
-"""Log of the ratio below which a place is hair or an opening instead of shaded skin."""
-HAIR_TINT = 0.1
-"""Share of the tint that is kept there: next to skin, neutral hair is blue."""
-HIGHLIGHTS, SHADOWS, HAIR_TONES = (-0.5, 0.55, 1.6), (-0.25, 0.7, 1.5), (0.15, 0.9, 1.15)
-"""Factors of the logs of ratios above 1, somewhat below 1, and far below 1: change over the log of how much lighter
-the target is, and limits. On lighter skin gloss and shading stand out less, hair more."""
+DEEP, HAIR_TINT = -0.2, 0.1
+"""Log of the ratio below which a place is hair or an opening instead of shaded skin; and the share of the tint that
+is kept there: next to skin, neutral hair is blue."""
+HIGHLIGHTS, SHADOWS = (-0.5, 0.55, 1.3), (-0.35, 0.65, 1.25)
+"""Factors of the logs of ratios above 1, and below 1 down to ``DEEP``: change over the log of how much lighter the
+target is, and limits. On lighter skin gloss and shading stand out less."""
 MOST_BLACK = 0.6
 """Upper bound on the black level, as a share of the face's mean in its darkest channel."""
 UNLIKE = 0.5
 """Difference in log light from the surroundings where a place of the target half counts as skin: hair, eyes and
 background differ more."""
-SEAM = 0.55
+SEAM = 0.45
 """Sigma of the target's shading that the outline follows, as a share of the light's."""
 SEAM_REACH = 0.6, 0.95
 """Share of the face within that sigma: up to the first the outline follows entirely (the mask begins there), beyond
@@ -90,9 +93,7 @@ def ratios_of(texture: Image, face: Mask) -> tuple[Image, SourceLight]:
     logs = np.log(texture + np.float32(OFFSET)) - np.log(resized(around, (SIZE, SIZE)) + np.float32(OFFSET))
     light = (logs @ _WEIGHTS)[..., None]
     tint = (logs - light) * np.float32(np.clip(SKIN_TINT / max(np.log(mean[2] / mean[0]), 1e-3), LEAST_TINT, 1))
-    broad = blurred(averaged(light, (COARSE, COARSE)), SHADE_SIGMA)
-    excess = (broad - SHADE * np.tanh(broad / SHADE)) * (1 - kept_areas())
-    light = light - resized(excess, (SIZE, SIZE))[..., None]
+    light = light - resized(_shadows(averaged(light, (COARSE, COARSE)), skin), (SIZE, SIZE))[..., None]
     lips = resized(blurred(rings_mask((LIPS_OUTER,), 2.0), 1.5), (SIZE, SIZE))[..., None]
     hair = np.clip(light / DEEP - 1, 0, 1) * (1 - lips)
     strength = np.maximum(np.linalg.norm(tint, axis=2, keepdims=True), np.float32(1e-6))
@@ -110,11 +111,20 @@ def ratios_of(texture: Image, face: Mask) -> tuple[Image, SourceLight]:
 def tones(lighter: float) -> NDArray[np.uint8]:
     """Table (256,) from ratios to those shown on a target that is ``lighter`` than the photo by this log."""
     logs = np.log(np.maximum(np.arange(256, dtype=np.float32), 1) / ONE)
-    above, below, deep = (
-        np.clip(1 + per * lighter, low, high) for per, low, high in (HIGHLIGHTS, SHADOWS, HAIR_TONES)
-    )
-    shown = above * np.maximum(logs, 0) + below * np.clip(logs, DEEP, 0) + deep * np.minimum(logs - DEEP, 0)
+    above, below = (np.clip(1 + per * lighter, low, high) for per, low, high in (HIGHLIGHTS, SHADOWS))
+    shown = above * np.maximum(logs, 0) + below * np.clip(logs, DEEP, 0) + np.minimum(logs - DEEP, 0)
     return np.asarray(np.clip(np.round(ONE * np.exp(shown)), 0, 255), np.uint8)
+
+
+def _shadows(light: Field, skin: Field) -> Field:
+    """What broad shades exceed skin's by (128, 128), in log lightness ``light`` (128, 128): the photo's light. It is
+    compressed along its edges, and more so if the halves of the face differ (Durand and Dorsey, Fast Bilateral
+    Filtering, SIGGRAPH 2002)."""
+    broad = np.asarray(cv2.bilateralFilter(light, -1, EDGE, SHADE_SIGMA), np.float32)
+    both = skin * skin[:, ::-1]
+    uneven = float((np.abs(broad - broad[:, ::-1]) * both).sum()) / max(1.0, float(both.sum()))
+    most = np.float32(SHADE * min(1.0, EVEN / max(uneven, 1e-6)))
+    return np.asarray((broad - most * np.tanh(broad / most)) * (1 - kept_areas()), np.float32)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""``rtswap bench`` on one small case: the promised figures, and the file that holds them."""
+"""``rtswap bench`` on one small case: its figures and the result file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``rtswap bench --engine a,b``: what a network costs is counted right, and held against what was measured."""
+"""``rtswap bench --engine a,b``: the cost of networks and their share of the measured limits."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_multiply_adds_and_bytes_are_those_of_the_formula(batch: int, tmp_path: 
     assert cost.bytes == 4 * weights + batch * (8 * 8 * 3 + 7 * 4)
 
 
-def test_the_landmark_network_costs_what_is_promised() -> None:
+def test_landmark_network_costs_as_documented() -> None:
     inputs = {"crops": np.zeros((2, 128, 128, 3), np.uint8)}
     one = multiply_adds(onnx.load(network_file("landmarks")), {"crops": inputs["crops"][:1]})
     assert 0.05e9 < one < 0.15e9
@@ -154,7 +154,7 @@ def test_names_of_engines(text: str, names: tuple[str, ...]) -> None:
         ("--engine openvino,onnxruntime --streams 2", "--streams needs one engine"),
     ],
 )
-def test_what_is_no_engine(words: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_engines_are_refused(words: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", *words.split()]) == 2
     err = capsys.readouterr().err
     assert err.count("\n") == 1

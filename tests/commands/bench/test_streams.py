@@ -1,4 +1,4 @@
-"""``rtswap bench --streams``: streams that share the networks get what they would get alone, and are all counted."""
+"""``rtswap bench --streams``: shared networks give every stream its own results, and all runs are counted."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_numbers_of_streams(text: str, counts: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "0", "1,0", "-1", "2.5", "many", "1,,2", "257", "1 2"])
-def test_what_is_no_number_of_streams(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_stream_counts_are_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(UsageError, match=r"expected 1 to 256, or several as in 1,2,4,8,16"):
         read_counts(text)
     assert main(["bench", f"--streams={text}"]) == 2
@@ -91,13 +91,13 @@ def test_a_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert lines[-1].startswith("30 fps for ")
 
 
-def test_what_cannot_be_written_is_told_before_anything_is_measured(tmp_path: Path) -> None:
+def test_unwritable_result_is_reported_before_measuring(tmp_path: Path) -> None:
     for name, what in (("absent/s.json", "cannot write"), (".", "a folder"), ("s.png", "ends in .json")):
         with pytest.raises(OutputError, match=what):
             bench_streams(Config(), (1,), console=Console(quiet=True), seconds=600, out=str(tmp_path / name))
 
 
-def test_shared_networks_answer_every_stream_as_its_own_would(networks: Networks) -> None:
+def test_shared_networks_give_every_stream_the_same_outputs(networks: Networks) -> None:
     """Four threads look at different people at once; each finds what one alone finds."""
     alone = bind_models(networks, Config())
     people = People(alone)

@@ -1,4 +1,4 @@
-"""``rtswap bench --streams`` on a GPU, for which torch on the processor stands in: frames stay there, networks are
+"""``rtswap bench --streams`` on a GPU (torch on the CPU instead): frames stay on the device, and networks are
 shared."""
 
 from __future__ import annotations

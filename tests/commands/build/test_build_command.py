@@ -1,4 +1,4 @@
-"""What ``rtswap build`` and its script are told: networks, flags, and what cannot be done."""
+"""``rtswap build`` and its script: networks, flags and errors."""
 
 from __future__ import annotations
 

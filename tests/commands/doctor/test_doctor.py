@@ -1,4 +1,4 @@
-"""The doctor tells what is missing, names what mends it, and fails only where the default job cannot run."""
+"""``rtswap doctor`` reports what is missing and how to fix it, and fails only if the default job cannot run."""
 
 from __future__ import annotations
 

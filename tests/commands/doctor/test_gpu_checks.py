@@ -1,4 +1,4 @@
-"""What the doctor says of GPUs, their engines and the plans."""
+"""``rtswap doctor`` on GPUs, their engines and the plans."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_cards_are_named_by_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
         (None, "no NVIDIA"),
     ],
 )
-def test_without_a_card_the_reason_is_told(
+def test_reason_is_reported_without_a_gpu(
     driver: FakeDriver | None, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def load(name: str) -> FakeDriver:
@@ -90,7 +90,7 @@ def test_without_a_card_the_reason_is_told(
     assert reason in engines.found
 
 
-def test_with_a_card_every_engine_has_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_engine_has_a_line_with_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     def absent(name: str) -> None:
         raise ImportError(f"No module named '{name}'")
 
@@ -147,7 +147,7 @@ def test_plans_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert finding.mend == "rtswap build --force"
 
 
-def test_a_plan_of_a_network_that_has_changed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plan_of_a_changed_network_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metadata, "version", lambda name: "1.7")
     cache = PlanCache(tmp_path)
     for name in ("rnet", "mine"):

@@ -1,4 +1,4 @@
-"""``rtswap extract`` as it is typed."""
+"""``rtswap extract`` on the command line."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_what_cannot_be_meant_is_one_line(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_persona_comes_out_as_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_persona_is_extracted_as_requested(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     words = ("persona:vera", "--out", str(out), "--template", "arcface", "--size", "112", "--format", "jpg", "--json")
     assert typed(*words) == 0

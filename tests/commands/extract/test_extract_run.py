@@ -1,4 +1,4 @@
-"""``rtswap extract``: which faces come out, where they lie, and what is never lost or overwritten."""
+"""``rtswap extract``: which faces are extracted, how they are aligned, and what is never lost or overwritten."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ def test_a_clip_gives_pictures_some_time_apart(tmp_path: Path, out: Path) -> Non
     assert [face["frame"] for face in index(out / "all")["faces"]] == [0, 16]
 
 
-def test_what_is_done_is_not_done_again(people_photo: Path, tmp_path: Path, out: Path) -> None:
+def test_finished_files_are_skipped(people_photo: Path, tmp_path: Path, out: Path) -> None:
     run(out, people_photo)
     before = contents(out)
 
@@ -212,7 +212,7 @@ def test_what_is_done_is_not_done_again(people_photo: Path, tmp_path: Path, out:
     assert run(out, people_photo, more)["new"] == 1  # ada is known from the picture of the first run
 
 
-def test_nothing_is_overwritten_unless_asked(people_photo: Path, out: Path) -> None:
+def test_nothing_is_overwritten_without_the_flag(people_photo: Path, out: Path) -> None:
     run(out, people_photo)
     before = contents(out)
     with pytest.raises(OutputError, match="was extracted with a different size"):
@@ -224,7 +224,7 @@ def test_nothing_is_overwritten_unless_asked(people_photo: Path, out: Path) -> N
     assert len(contents(out)) == 6
 
 
-def test_a_file_of_somebody_elses_is_in_nobodys_way(people_photo: Path, out: Path) -> None:
+def test_foreign_files_in_the_folder_are_kept(people_photo: Path, out: Path) -> None:
     run(out, people_photo)
     (out / "faces.json").unlink()
     (out / "sheet.png").unlink()
@@ -250,7 +250,7 @@ def test_a_hostile_index_removes_nothing(people_photo: Path, out: Path, text: st
     assert len(index(out)["faces"]) == 4
 
 
-def test_ctrl_c_keeps_what_was_done_and_the_next_run_goes_on(people_photo: Path, out: Path) -> None:
+def test_ctrl_c_keeps_finished_faces_and_the_next_run_continues(people_photo: Path, out: Path) -> None:
     interrupted = Interrupted()
     result = run(out, people_photo, seeing=lambda: own_eyes()._replace(embedder=lambda: interrupted))
     assert result["interrupted"] is True
@@ -281,14 +281,14 @@ def test_a_damaged_index_is_refused_before_anything_is_done(
         run(out, photo)
 
 
-def test_embeddings_are_written_only_when_asked_for(tmp_path: Path, out: Path) -> None:
+def test_embeddings_are_written_only_with_the_flag(tmp_path: Path, out: Path) -> None:
     run(out, save(tmp_path / "a.png", persona("ada")), embeddings=True)
     (face,) = index(out)["faces"]
     assert face["embedded_by"] == "rtswap"
     assert np.linalg.norm(face["embedding"]) == pytest.approx(1, abs=1e-3)
 
 
-def test_what_is_written_is_not_read_again(people_photo: Path) -> None:
+def test_output_is_not_read_as_input(people_photo: Path) -> None:
     with pytest.raises(UsageError, match="is both input and output"):
         run(people_photo.parent, people_photo.parent)
 
@@ -302,7 +302,7 @@ def test_live_inputs_are_refused(out: Path, address: str) -> None:
     assert not out.exists()
 
 
-def test_enlarged_faces_are_told_of(tmp_path: Path, out: Path) -> None:
+def test_enlarged_faces_are_reported(tmp_path: Path, out: Path) -> None:
     small = save(tmp_path / "a.png", cv2.resize(persona("ada"), (256, 256), interpolation=cv2.INTER_AREA))
     assert run(out, small)["enlarged more than 1.5 times"] == 1
 
@@ -314,7 +314,7 @@ def test_made_anew_a_file_is_not_taken_for_like_itself(tmp_path: Path, out: Path
     assert (result["new"], result["refused"]) == (2, {})
 
 
-def test_an_interrupted_clip_goes_on_from_its_frame(tmp_path: Path, out: Path) -> None:
+def test_interrupted_clip_continues_from_its_frame(tmp_path: Path, out: Path) -> None:
     clip = tmp_path / "group.mp4"
     pictures = [group("ada", "ben", size=256), group("carl", "vera", size=256)]
     make_clip(clip, lambda number: pictures[number // 4], count=8, fps=8)

@@ -1,14 +1,12 @@
-"""Charts show what is known and nothing else, whatever the clip: gaps, one value, hours, a wild peak."""
+"""Charts draw exactly the known values: gaps, single values, hours of data, extreme peaks."""
 
 from __future__ import annotations
 
 import math
-import subprocess
-import sys
 
 import numpy as np
 import pytest
-from paths import ROOT
+from processes import run_python
 
 from rtswap.commands.inspect.figures import FaceFigures, FaceLog
 from rtswap.commands.inspect.plots import draw_plots
@@ -86,7 +84,7 @@ def test_names_stand_equally_far_apart_and_spans_are_shaded() -> None:
     assert 0.2 * SIZE[0] < np.ptp(found) < 0.35 * SIZE[0]
 
 
-def test_the_face_seen_most_comes_first_and_a_clip_without_faces_says_so() -> None:
+def test_most_frequent_face_comes_first_and_no_faces_is_reported() -> None:
     times = np.arange(40, dtype=np.float32) / 30
     plain = dict.fromkeys(FaceFigures._fields, 0.1)
     log = FaceLog()
@@ -111,8 +109,6 @@ def test_matplotlib_is_imported_when_a_chart_is_drawn_and_prints_nothing() -> No
         "draw_charts('', '', [[Chart('', [Curve('', [1.0], (0, 0, 0))], ['a'])]], (300, 200))\n"
         "print(before, 'matplotlib.pyplot' in sys.modules)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True, timeout=60
-    )
+    done = run_python(code)
     assert (done.stdout, done.stderr) == ("False False\n", "")
     assert math.isnan(Chart("", [], ()).low)

@@ -1,4 +1,4 @@
-"""What a person reads after a run: three lines, and how to see more."""
+"""The summary after a run: three lines, and how to see more."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_percentiles_only_on_request() -> None:
     assert not any("--stats" in line for line in shown)
 
 
-def test_files_are_told_with_length_and_size(tmp_path: Path) -> None:
+def test_files_are_reported_with_length_and_size(tmp_path: Path) -> None:
     clip, picture, folder = tmp_path / "clip.mp4", tmp_path / "face.png", tmp_path / "pictures"
     make_clip(clip, 15, size=(160, 120), fps=30)
     picture.write_bytes(b"x" * 12_345)
@@ -105,7 +105,7 @@ def test_a_broken_file_and_no_frame_are_no_error(tmp_path: Path) -> None:
     assert lines(frames=0) == ["No frames were processed."]
 
 
-def test_the_reason_for_unmarked_pictures_is_told() -> None:
+def test_reason_for_unmarked_pictures_is_reported() -> None:
     assert "Unmarked: a study" in lines(unmarked="a study")
 
 

@@ -1,4 +1,4 @@
-"""A contact sheet shows every picture untouched, with its words inside its own place."""
+"""Contact sheets draw every picture unchanged, with its text inside its own tile."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_what_does_not_fit_is_cut_off_with_dots(width: int) -> None:
     assert wrapped("", width) == []
 
 
-def test_a_sheet_of_nothing_is_a_title() -> None:
+def test_empty_sheet_has_a_title() -> None:
     assert draw_sheet("Nothing", [], [Section("", [])], columns=6).std() > 5
 
 
@@ -68,7 +68,7 @@ def test_a_sheet_that_cannot_be_written(tmp_path: Path, name: str) -> None:
         save_sheet(tmp_path / name, picture(1))
 
 
-def test_a_sheet_replaces_nothing_unasked(tmp_path: Path) -> None:
+def test_sheet_does_not_replace_a_file(tmp_path: Path) -> None:
     path = tmp_path / "sheet.png"
     save_sheet(path, picture(1))
     with pytest.raises(OutputError, match="exists"):

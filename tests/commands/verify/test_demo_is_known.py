@@ -1,4 +1,4 @@
-"""A clip as ``make demo`` records it, encoded anew at 1 Mbit/s by somebody else, is still known for what it is."""
+"""A clip recorded as in ``make demo`` and re-encoded at 1 Mbit/s is still recognised."""
 
 from __future__ import annotations
 

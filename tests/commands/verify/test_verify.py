@@ -1,4 +1,4 @@
-"""``rtswap verify`` on whatever file it is given: marked, unmarked, tampered, damaged, hostile."""
+"""``rtswap verify`` on marked, unmarked, tampered, damaged and hostile files."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def test_reads_a_picture(tmp_path: Path, name: str) -> None:
     assert (found.marked, found.windows, found.frames) == (True, 1, 1)
 
 
-def test_nothing_is_changed(tmp_path: Path, signed: bytes) -> None:
+def test_file_is_unchanged(tmp_path: Path, signed: bytes) -> None:
     (tmp_path / "clip.mp4").write_bytes(signed)
     look(tmp_path / "clip.mp4")
     assert (tmp_path / "clip.mp4").read_bytes() == signed
     assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
 
 
-def test_progress_is_told(tmp_path: Path) -> None:
+def test_progress_is_reported(tmp_path: Path) -> None:
     told: list[tuple[int, int | None]] = []
     look(clip(tmp_path / "clip.mp4", "##"), on_progress=lambda done, total: told.append((done, total)))
     assert told == [(number, 20) for number in range(1, 21)]
@@ -73,7 +73,7 @@ def test_changed_frame_makes_the_manifest_invalid_and_no_mark(tmp_path: Path, si
     assert not found.marked
 
 
-def test_truncated_recording_tells_what_is_left(tmp_path: Path) -> None:
+def test_truncated_recording_is_verified_up_to_its_end(tmp_path: Path) -> None:
     """Matroska plays up to where it was cut."""
     path = clip(tmp_path / "clip.mkv", "####", options={"g": "5"})
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
@@ -149,7 +149,7 @@ def test_damaged_recording_is_read_or_refused(
 
 
 @pytest.mark.parametrize("name", ["gone.mp4", "0", "", "x" * 3000, "a\0b", "."])
-def test_what_is_no_file_is_one_line(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_file_is_reported_in_one_line(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError) as caught:
         look(name)

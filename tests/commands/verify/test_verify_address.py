@@ -1,4 +1,4 @@
-"""``rtswap verify`` on what lies behind an address: films, pictures, streams without an end, servers that lie."""
+"""``rtswap verify`` on URLs: videos, pictures, endless streams, lying servers."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_address_that_is_no_film_is_one_line(tmp_path: Path, site: str, page: st
     assert "rtswap-verify-" not in str(caught.value)
 
 
-def test_address_where_nobody_answers_is_one_line() -> None:
+def test_unreachable_address_is_reported_in_one_line() -> None:
     with pytest.raises(InputError, match="cannot download") as caught:
         look("http://user:secret@127.0.0.1:1/clip.mp4")
     assert "secret" not in str(caught.value)

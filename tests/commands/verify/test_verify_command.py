@@ -1,4 +1,4 @@
-"""The command ``rtswap verify``, with the true mark."""
+"""The command ``rtswap verify`` with the real mark."""
 
 from __future__ import annotations
 

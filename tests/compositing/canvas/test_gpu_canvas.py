@@ -1,4 +1,4 @@
-"""The canvas on a device does what the canvas in host memory does, and the host waits for it once a frame."""
+"""The GPU canvas draws what the host canvas draws, and the host waits for it once per frame."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_covers_agree(
     assert np.abs(canvas.image().astype(int) - host.image()).max() <= CLOSE
 
 
-def test_what_is_pasted_after_a_cover_lies_over_it_and_before_under_it() -> None:
+def test_pastes_and_covers_are_applied_in_order() -> None:
     image, crop = noise(1), np.full((20, 20, 3), 7, np.uint8)
     mask = np.full((20, 20), 255, np.uint8)
     everything = np.array([0, 0, W, H], np.float32)
@@ -188,7 +188,7 @@ def test_one_frame_waits_once() -> None:
         assert compositor.waits.count == count
 
 
-def test_what_is_on_its_way_down_cannot_be_stamped_any_more() -> None:
+def test_downloading_picture_cannot_be_stamped() -> None:
     for end in (TorchCanvas.finish, TorchCanvas.image):
         canvas = begun(noise(1))
         end(canvas)
@@ -209,7 +209,7 @@ def test_the_next_frame_begins_before_the_last_is_taken() -> None:
     np.testing.assert_array_equal(third.image(), noise(3))
 
 
-def test_a_picture_stays_as_it_was_whatever_comes_after() -> None:
+def test_downloaded_picture_is_unaffected_by_later_frames() -> None:
     """Outputs send it, and it may be held, while later frames are worked on."""
     compositor = Compositor("cpu")
     pictures = [compositor.begin(noise(seed)).image() for seed in range(5)]

@@ -1,4 +1,4 @@
-"""The canvas: what is not masked keeps every bit, what is covered keeps nothing to tell a person by."""
+"""The host canvas: pixels outside the masks keep every bit, and covered faces are unrecognisable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""On a GPU: the same pictures as without one, nothing waits but the end of a frame, and neighbouring frames overlap.
+"""On a GPU: the same pictures as without one, a single wait at the end of a frame, and overlapping frames.
 
 Run with RTSWAP_REQUIRE_CUDA=1 where a GPU is promised: these tests then fail without one instead of being skipped.
 """

@@ -1,5 +1,5 @@
-"""The Triton kernels compute what plain torch does. Without a GPU they run in Triton's interpreter, so slowly that
-pictures are small, and are compiled for GPUs that are not there."""
+"""The Triton kernels equal plain torch. Without a GPU they run in Triton's interpreter, on small pictures since it is
+slow, and are compiled for several GPU architectures."""
 
 from __future__ import annotations
 

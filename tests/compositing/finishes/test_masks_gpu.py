@@ -1,4 +1,4 @@
-"""Masks that are made smaller on a device: as on the host, whatever the network says."""
+"""Masks reduced on a GPU equal those of the host for any network output."""
 
 from __future__ import annotations
 

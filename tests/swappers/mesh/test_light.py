@@ -75,10 +75,10 @@ def test_tones_rise_and_leave_plain_skin(lighter: float) -> None:
     assert table[ONE] == ONE
 
 
-def test_on_lighter_skin_gloss_stands_out_less_and_hair_more() -> None:
-    gloss, brow = ONE + 40, ONE // 3
+def test_on_lighter_skin_gloss_and_shading_stand_out_less() -> None:
+    gloss, shade = ONE + 40, ONE - 20
     assert tones(0.8)[gloss] < tones(0.0)[gloss]
-    assert tones(0.8)[brow] < tones(0.0)[brow]
+    assert tones(0.8)[shade] > tones(0.0)[shade]
 
 
 @pytest.mark.parametrize("target", [(0, 0, 0), (255, 255, 255), (255, 0, 0), (0, 0, 255)])
@@ -217,3 +217,13 @@ def test_no_black_level_takes_all_light_away(black_levels: tuple[float, float]) 
     ratios = np.random.default_rng(5).integers(60, 200, (H, W, 3), np.uint8)
     found = lit(ratios, field(120, 120, 120), SourceLight(120.0, black_levels[1]), black_levels[0])
     assert np.ptp(found) > 0.3 * np.ptp(ratios)
+
+
+def test_a_cast_shadow_over_half_of_the_photo_is_reduced() -> None:
+    """The edge stays an edge, but a fifth of its depth."""
+    grey = np.full((SIZE, SIZE, 3), 150, np.uint8)
+    grey[:, : SIZE // 2] = 60
+    ratios, _ = ratios_of(grey, WHOLE)
+    small = averaged(ratios, (COARSE, COARSE))[60:76].mean((0, 2))
+    depth = abs(math.log(small[COARSE // 2 - 12] / small[COARSE // 2 + 12]))
+    assert depth < 0.35 * math.log(150 / 60)

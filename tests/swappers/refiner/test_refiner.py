@@ -1,4 +1,4 @@
-"""The refiner: what its network sees, and that what it says arrives where it belongs."""
+"""The refiner: the input of its network, and the application of its output."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_a_change_at_a_landmark_arrives_at_that_landmark(point: int, size: int, 
     assert np.linalg.norm(middle - face.landmarks[point, :2]) < 0.012 * face_px
 
 
-def test_what_is_not_kept_is_not_shown() -> None:
+def test_hidden_parts_are_not_shown() -> None:
     _, after, _ = swaps(Generator(kept=0))
     assert not after.mask.any()
     before, after, _ = swaps(Generator(kept=100))
@@ -118,7 +118,7 @@ def test_the_source_is_looked_at_once_and_its_style_given_each_time() -> None:
     assert shapes["mask"] == ((1, SIZE, SIZE), np.uint8)
 
 
-def test_without_time_for_colours_or_without_a_face_the_network_is_not_asked() -> None:
+def test_network_does_not_run_at_low_quality_or_without_a_face() -> None:
     generator = Generator(30)
     before, after, _ = swaps(generator, match_color=False)
     assert np.array_equal(before.crop, after.crop)
@@ -151,7 +151,7 @@ def test_the_composite_is_the_target_where_nothing_was_pasted_and_the_swap_where
     assert (found.mask > 250).mean() > 0.15
 
 
-def test_a_turned_or_smaller_face_is_seen_the_same() -> None:
+def test_network_input_does_not_depend_on_roll_and_size() -> None:
     ben = person("ben")
     upright = place(ben.landmarks)
     turned = ben.landmarks @ rotation(roll=25).T.astype(np.float32) * np.float32(0.6) + np.float32(40)

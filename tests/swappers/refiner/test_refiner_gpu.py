@@ -1,4 +1,4 @@
-"""The refiner on a GPU gives what it gives on the host, and nothing in it waits or depends on a value."""
+"""The refiner on a GPU equals the host's, and never waits or depends on values."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_crops_are_cut_out_as_on_the_host_however_large() -> None:
 @pytest.mark.parametrize(
     ("scale", "max_px", "halvings"), [(0.12, 480, 0), (0.5, 480, 0), (0.9, 480, 1), (2.3, 1024, 2), (1.0, 56, 0)]
 )
-def test_it_agrees_whatever_the_size(scale: float, max_px: int, halvings: int) -> None:
+def test_agrees_at_every_size(scale: float, max_px: int, halvings: int) -> None:
     face = face_of("ben", scale, max_px=max_px)
     assert halvings_of(face) == halvings
     both = Both(lift=9, kept=1.0, least=0.5)
@@ -156,7 +156,7 @@ def test_another_s_past_is_never_followed() -> None:
     both.compare([face_of("ben", 0.12, time_s=0.1, track=0)])
 
 
-def test_what_is_wholly_kept_leaves_the_mask_as_it_is_and_nothing_kept_shows_nothing() -> None:
+def test_full_opacity_keeps_the_mask_and_zero_clears_it() -> None:
     for kept, generator in ((254.4, 1.0), (0.0, 0.0)):
         both = Both()
         both.there.run = both.here.run = lambda inputs, kept=kept: made_of(len(inputs["mask"]), kept)  # type: ignore[method-assign]
@@ -170,7 +170,7 @@ def made_of(count: int, kept: float) -> dict[str, Tensor]:
     return {"made": made}
 
 
-def test_without_time_for_colours_it_is_mesh_s_and_the_network_is_not_asked() -> None:
+def test_at_low_quality_the_result_is_that_of_mesh() -> None:
     both = Both(lift=30, kept=0.2)
     found = both.compare([face_of("ben")], Quality(match_color=False))
     assert torch.equal(found.crops, both.below[-1].crops)
@@ -189,7 +189,7 @@ def test_a_face_too_small_to_be_placed_leaves_that_one_as_mesh_made_it(others: i
     assert len(both.there.asked) == others
 
 
-def test_an_answer_of_another_shape_is_refused_and_nothing_is_followed_from_it() -> None:
+def test_output_of_a_wrong_shape_is_refused() -> None:
     both = Both(lift=20)
     fine = both.there.run
     both.there.run = lambda inputs: {"made": np.zeros((1, 3, 3, 4), np.float32)}  # type: ignore[method-assign]
@@ -208,7 +208,7 @@ def test_an_answer_without_numbers_shows_nothing_and_is_not_remembered() -> None
     both.compare([face_of("ben", time_s=FORGOTTEN_S)])
 
 
-def test_an_engine_without_a_way_on_the_device_is_asked_over_the_host() -> None:
+def test_engine_without_device_access_runs_through_the_host() -> None:
     class Plain:
         name = "plain"
         run = staticmethod(Generator(lift=25, least=0.5).run)
@@ -281,7 +281,7 @@ def test_what_was_made_is_not_changed_while_a_graph_is_made() -> None:
     assert torch.equal(made, before)
 
 
-def test_a_face_of_which_nothing_is_in_its_crop_is_left_alone() -> None:
+def test_face_outside_its_crop_is_unchanged() -> None:
     face = BatchedTarget(1, place_mesh(90, (-4000, 90)), SEEN, 0.0, (96, 96))
     crops = torch.zeros((1, 96, 96, 3), dtype=torch.uint8)
     found = bound(Generator(lift=9)).swap_all(TargetBatch((face,), crops), Quality())
