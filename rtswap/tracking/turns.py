@@ -10,7 +10,7 @@ from rtswap.core.types import Box, Detection, Image, Mesh
 
 TURNS = (0, 1, 2, 3)
 SURE = 0.97
-"""Least score of a face that is found in four ways of looking at a place: each of them may be wrong. Hands reach 0.9."""
+"""Least score of a face that is found in four ways of looking at a place: each may be wrong. Hands reach 0.9."""
 
 
 def find_turned(detector: Detector, image: Image, boxes: Sequence[Box]) -> list[Detection]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from training.arrays import Bytes, Floats
 from training.landmarks.render import View
-from training.landmarks.teacher import load_or_label, taught_and_kept_out
+from training.landmarks.teacher import load_people
 from training.landmarks.views import Views, build, one_view, yaw_of
 
 VIEWS = 3
@@ -17,8 +17,7 @@ VIEWS = 3
 
 def open_views(faces: Path, folder: Path) -> tuple[Views, Views]:
     """Views of the people who are taught and of those who are kept out; rendered once into ``folder``."""
-    labels = load_or_label(faces, None, folder / "labels.npz")
-    taught, others = taught_and_kept_out(labels)
+    labels, taught, others = load_people(faces, None, folder / "labels.npz")
     return (
         build(faces, labels, taught, VIEWS, folder / "views-train", turned_far),
         build(faces, labels, others, VIEWS, folder / "views-validation", turned_far),
