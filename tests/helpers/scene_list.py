@@ -86,7 +86,7 @@ def _company(who: list[str], rng: np.random.Generator) -> Iterator[Scene]:
             yield _scene("leaves and returns", away, faces)
             alone = [Shot((right,) if 4 <= n < 9 else (left,) if n < 4 else (left, right)) for n in range(16)]
             yield _scene("leaves and returns", alone, faces)
-        walk = [Pose(who[10], (-0.1 + 0.07 * n, 0.5), 90) for n in range(COUNT)]
+        walk = [Pose(who[10], (-0.1 + 0.045 * n, 0.5), 90) for n in range(COUNT)]
         yield _scene("walks in", [Shot((Pose(who[11], (0.7, 0.5)), pose)) for pose in walk], faces)
         yield _scene("walks into an empty room", [Shot((pose,)) for pose in walk], faces)
         three = tuple(Pose(who[12 + n], (0.2 + 0.3 * n, 0.5), 80) for n in range(3))

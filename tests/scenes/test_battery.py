@@ -20,8 +20,8 @@ from rtswap.app.program import Program
 from rtswap.core.types import Frame, Quality
 from rtswap.disclosure import Disclosure
 
-BARE = 0.6
-"""Share of a face that is unchanged above which it is bare."""
+BARE = 0.65
+"""Share of a face that is unchanged above which it is bare: 0 where it is covered, up to 0.5 where it is swapped."""
 EMPTY_AFTER_S = 0.35
 """Short, so that what would leave after three seconds leaves within a scene."""
 SCENES = scenes(6 if os.environ.get("RTSWAP_SCENES") == "many" else 1)
