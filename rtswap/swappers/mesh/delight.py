@@ -73,8 +73,8 @@ def _hardness(logs: Field, trusted: NDArray[np.bool_]) -> float:
 
 def _smooth(logs: Field, plain: NDArray[np.bool_]) -> Field:
     """What to add to log colours to remove the fitted shading, (128, 128, 3)."""
-    basis, lopsided = _basis()
-    found = _fitted(basis[plain], logs[plain])
+    basis, lopsided = harmonics()
+    found = fitted(basis[plain], logs[plain])
     share = np.where(lopsided, SIDEWAYS, UPRIGHT).astype(np.float32)
     share[0] = 0
     grey = found.mean(1, keepdims=True)
@@ -84,7 +84,7 @@ def _smooth(logs: Field, plain: NDArray[np.bool_]) -> Field:
     return np.asarray(-np.clip(shading, -0.8, 0.8).reshape(logs.shape), np.float32)
 
 
-def _fitted(columns: Field, values: Field) -> Field:
+def fitted(columns: Field, values: Field) -> Field:
     """Reweighted least squares, (K, C): stray hair, shine and cast shadows get little weight."""
     strong = np.ones(len(columns), np.float32)
     ridge = np.eye(columns.shape[1], dtype=np.float32) * (0.002 * len(columns))
@@ -99,7 +99,7 @@ def _fitted(columns: Field, values: Field) -> Field:
 
 
 @cache
-def _basis() -> tuple[Field, NDArray[np.bool_]]:
+def harmonics() -> tuple[Field, NDArray[np.bool_]]:
     """The harmonics at each texel (128, 128, 9), and which of them are odd from left to right."""
     x, y, z = (coarse_normals()[..., k] for k in range(3))
     terms = [np.ones_like(x), x, y, z + 0.8, x * y, x * z, y * z, x * x - y * y, 3 * z * z - 1]
@@ -114,10 +114,10 @@ def _evened(logs: Field, trusted: NDArray[np.bool_]) -> Field:
         return np.zeros_like(logs)
     slow = _over(logs, both, 1.2)
     light = np.asarray(slow.mean(2), np.float32)
-    basis, lopsided = _basis()
+    basis, lopsided = harmonics()
     even = basis[..., ~lopsided]
     brighter = np.maximum(light, light[:, ::-1])[both > 0]
-    light = light - even @ _fitted(even[both > 0], brighter[:, None])[:, 0]
+    light = light - even @ fitted(even[both > 0], brighter[:, None])[:, 0]
     other = light[:, ::-1]
     goal = np.minimum(np.maximum(light, other), np.maximum(light, SHINE))
     darker = np.maximum(goal - light, 0)

@@ -28,6 +28,7 @@ from rtswap.swappers.mesh.light import (
     UNLIKE,
     SourceLight,
 )
+from rtswap.swappers.mesh.wrinkles import LEAST, MOST, STEP
 
 torch = load_torch()
 
@@ -75,7 +76,7 @@ def render(
     edges = layout.edges
     numbers = rows[:, : edges[1]].contiguous().view(torch.float32)
     nodes = rows[:, edges[1] : edges[2]].contiguous().view(torch.float32)
-    nodes = nodes.view(count, fields.NODES, fields.NODES, 2).permute(0, 3, 1, 2)
+    nodes, wrinkles = nodes.view(count, fields.NODES, fields.NODES, 3).permute(0, 3, 1, 2).split((2, 1), 1)
     planes = crops.permute(0, 3, 1, 2).float()
     u, v = _places(numbers, side, 1.0)
     swapped = rounded(_from_atlas(atlas, nodes, numbers, u, v)).float()
@@ -83,6 +84,7 @@ def render(
         area = rows[:, edges[2] : edges[3]].view(count, layout.light, layout.light).float()
         black_level = _followed_black_level(planes, numbers, black_levels)
         swapped = _lit(swapped, planes, area, numbers, black_level, source_light, u, v)
+    swapped = _with_wrinkles(swapped, planes, wrinkles, numbers, u, v)
     rings = rows[:, edges[4] : edges[5]].view(count, 3, layout.ring, layout.ring).float()
     swapped = _with_openings(swapped, planes, rings, numbers, u, v)
     oval = rows[:, edges[3] : edges[4]].view(count, layout.mask, layout.mask).float()
@@ -106,11 +108,15 @@ def _places(numbers: Tensor, count: int, step: float) -> tuple[Tensor, Tensor]:
 
 def _on_texture(nodes: Tensor, numbers: Tensor, u: Tensor, v: Tensor, side: Tensor) -> Tensor:
     """Texel coordinates (N, 2, h, w) of places in the extent, on a texture of ``side`` texels; never negative."""
-    texels = (nodes * side - 0.5).clamp(min=0)
+    return _on_grid((nodes * side - 0.5).clamp(min=0), numbers, u, v)
+
+
+def _on_grid(nodes: Tensor, numbers: Tensor, u: Tensor, v: Tensor) -> Tensor:
+    """Values of the nodes (N, C, NODES, NODES) at places in the extent, (N, C, h, w)."""
     x1, y1, x2, y2 = numbers[:, fields.EXTENT : fields.GRID].T[:, :, None, None]
     across, down = numbers[:, fields.GRID : fields.LEVEL].T[:, :, None, None]
     x, y = (u + 0.5) * across / (x2 - x1) - 0.5, (v + 0.5) * down / (y2 - y1) - 0.5
-    return bilinear(texels, x, y, numbers[:, fields.GRID : fields.LEVEL])
+    return bilinear(nodes, x, y, numbers[:, fields.GRID : fields.LEVEL])
 
 
 def _from_atlas(atlas: Tensor, nodes: Tensor, numbers: Tensor, u: Tensor, v: Tensor) -> Tensor:
@@ -238,16 +244,27 @@ def _black_level(planes: Tensor, numbers: Tensor) -> Tensor:
     return level + 1 - (upto - least) / (upto - below).clamp(min=1)
 
 
+def _with_wrinkles(swapped: Tensor, own: Tensor, share: Tensor, numbers: Tensor, u: Tensor, v: Tensor) -> Tensor:
+    """``wrinkles.deepen``."""
+    grey = sum(weight * own[:, channel : channel + 1] for channel, weight in enumerate(GREY)).round()
+    small = torch.nn.functional.avg_pool2d(grey, STEP).round()
+    blur = gaussian(small.shape[-1], *numbers[:, fields.WRINKLES : fields.WRINKLES + 2].unbind(1))[:, None]
+    around = _enlarged(blur @ small @ blur.mT, numbers, u, v, STEP)
+    change = (grey / around.clamp(min=1)).clamp(LEAST, MOST) - 1
+    factor = (ONE + ONE * _on_grid(share, numbers, u, v) * change).round()
+    return (swapped * factor / ONE).round().clamp(0, 255)
+
+
 def _with_openings(swapped: Tensor, own: Tensor, rings: Tensor, numbers: Tensor, u: Tensor, v: Tensor) -> Tensor:
     """Paste the target's own eyes and inside of the mouth into the openings, as on the host."""
     count, _, side, _ = rings.shape
-    sigma, radius = numbers[:, fields.RING_BLUR : fields.RING_BLUR + 2].unbind(1)
-    blur = gaussian(side, sigma, radius)[:, None]
+    per_ring = numbers[:, fields.RING : fields.RING + 3 * fields.RING_NUMBERS].reshape(count * 3, -1)
+    blur = gaussian(side, per_ring[:, 10], per_ring[:, 11]).view(count, 3, side, side)
     shares = (blur @ rings @ blur.mT).view(count, 3, -1)
     x1, y1, x2, y2 = numbers[:, fields.EXTENT : fields.GRID].T[:, :, None, None]
     for index in range(3):
         begin = fields.RING + index * fields.RING_NUMBERS
-        a, b, c, d, e, f, left, top, wide, high = numbers[:, begin : begin + fields.RING_NUMBERS].T[:, :, None, None]
+        a, b, c, d, e, f, left, top, wide, high = numbers[:, begin : begin + 10].T[:, :, None, None]
         x, y = u - left, v - top
         inside = (x >= 0) & (y >= 0) & (x < wide) & (y < high)
         at = y.clamp(0, side - 1).long() * side + x.clamp(0, side - 1).long()

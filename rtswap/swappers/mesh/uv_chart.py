@@ -20,6 +20,8 @@ SIZE = 512
 """Texels per side of the chart: 1.3 per pixel of a 512-px portrait, so that unwrapping loses no detail."""
 COARSE = 128
 """Texels per side of the coarse chart, used for light and masks."""
+FINE = 256
+"""Texels per side of masks that follow single strands of hair."""
 SKIRT = 0.18
 """How far the skirt reaches outwards, in distances from the face's centre."""
 
