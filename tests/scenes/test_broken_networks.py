@@ -21,7 +21,7 @@ from rtswap.core.types import Frame, Quality, SourceIdentity, Tensor
 from rtswap.disclosure import Disclosure
 
 BARE = 0.6
-FRAMES = 10
+FRAMES = 7
 
 
 def boom(values: Tensor) -> Tensor:
@@ -69,7 +69,7 @@ def source() -> SourceIdentity:
     return Program(CONFIG, on_event=lambda text: None, models=bind_models(networks(), CONFIG)).load(("persona:vera",))
 
 
-@pytest.mark.parametrize(("fault", "begins"), [*((fault, 4) for fault in FAULTS), ("not a number", 0), ("zeros", 0)])
+@pytest.mark.parametrize(("fault", "begins"), [*((fault, 3) for fault in FAULTS), ("not a number", 0), ("zeros", 0)])
 @pytest.mark.parametrize("network", base_networks(CONFIG))
 def test_nobody_leaves_bare(network: str, fault: str, begins: int) -> None:
     shared, index = networks(), [-1]
