@@ -250,7 +250,7 @@ def test_lips_do_not_turn_lilac() -> None:
     yellow = np.full((SIZE, SIZE, 3), (90, 140, 190), np.uint8)
     lips = cv2.resize(rings_mask((LIPS_OUTER,)), (SIZE, SIZE)) > 0.5
     yellow[lips] = (150, 130, 190)
-    ratios, source = ratios_of(yellow, WHOLE)
+    ratios, _ = ratios_of(yellow, WHOLE)
     x, y, w, h = cv2.boundingRect(lips.astype(np.uint8))
     inner = ratios[y + h // 3 : y + 2 * h // 3, x + w // 4 : x + 3 * w // 4].reshape(-1, 3).mean(0) / ONE
     blue, green, red = np.log(inner)
