@@ -220,6 +220,13 @@ class SafetyConfig:
         help="let plain frames pass after this time without anybody in the picture",
         own=always,
     )
+    others: str = option(
+        "cover",
+        choice("cover", "show"),
+        "--others",
+        help="cover people who are not swapped, or show them as they are",
+        own=always,
+    )
     pass_through: bool = option(
         False,
         switch(),

@@ -90,7 +90,7 @@ def test_damaged_certificate_is_replaced_and_reported(tmp_path: Path, content: b
     found = local_identity(tmp_path, on_event=events.append)
     check_identity(found)
     assert len(events) == 1
-    assert "replaced" in events[0]
+    assert "replacing" in events[0]
     assert local_identity(tmp_path, on_event=events.append) == found
     assert len(events) == 1
 

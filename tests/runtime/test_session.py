@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from face_stream import picture
 from faulty_outputs import Fault, Recorder
-from faulty_parts import ScriptedInput, ScriptedSwapper, ScriptedTracker, assert_closed, play
+from faulty_parts import ScriptedInput, ScriptedLookout, ScriptedSwapper, ScriptedTracker, assert_closed, play
 
 from rtswap.core.types import Frame, Quality
 from rtswap.disclosure.stamp import Stamp
@@ -166,7 +166,7 @@ def pipeline_of(tracker: ScriptedTracker, swapper: ScriptedSwapper, policy: Poli
     from rtswap.compositing.renderer import HostRenderer
 
     renderer = HostRenderer([swapper], canvas=HostCanvas, stamp=Stamp(None))
-    return Pipeline(tracker, renderer, policy=policy, on_event=lambda text: None)
+    return Pipeline(tracker, renderer, lookout=ScriptedLookout(), policy=policy, on_event=lambda text: None)
 
 
 def test_a_pipeline_alone_counts_what_it_did() -> None:

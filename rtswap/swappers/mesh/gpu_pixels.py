@@ -16,9 +16,13 @@ from rtswap.swappers.mesh import gpu_rows as fields
 from rtswap.swappers.mesh.geometry import LIGHT_STEP, MASK_STEP
 from rtswap.swappers.mesh.light import (
     DEEP,
+    GLOSS,
+    GLOSS_SIGMA,
     HIGHLIGHTS,
+    LEAST_SEAM,
     LUMA,
     MOST_BLACK,
+    MOST_GLOSS,
     OFFSET,
     ONE,
     SEAM,
@@ -157,7 +161,9 @@ def _lit(
     grid."""
     theirs = torch.nn.functional.avg_pool2d(target, LIGHT_STEP)
     field, skin, mean, black = _light_of(theirs, area, numbers, black_level - source.black)
-    ratios = _toned(ratios, torch.log(mean / max(source.mean, 1.0)))
+    lighter = torch.log(mean / max(source.mean, 1.0))
+    field = _with_gloss(field, black, theirs, area, numbers, lighter)
+    ratios = _toned(ratios, lighter)
     ours = torch.nn.functional.avg_pool2d(ratios, LIGHT_STEP)
     gain = field * _seam_of(field, skin, black, theirs, ours, area, numbers)
     gain = _enlarged(gain, numbers, u, v, LIGHT_STEP)
@@ -179,6 +185,18 @@ def _light_of(target: Tensor, area: Tensor, numbers: Tensor, black: Tensor) -> t
     return (field - black).clamp(min=1), skin, mean, black
 
 
+def _with_gloss(
+    field: Tensor, black: Tensor, target: Tensor, area: Tensor, numbers: Tensor, lighter: Tensor
+) -> Tensor:
+    """``light.with_gloss``: the field (N, 3, h, w) with the target's gloss."""
+    share = (-GLOSS * lighter).clamp(0, MOST_GLOSS[0])[:, None, None, None]
+    theirs = (target - black).clamp(min=0) + OFFSET
+    shine = torch.log(_luma(theirs) / _luma(field + OFFSET)) * area[:, None]
+    sigma = GLOSS_SIGMA * numbers[:, fields.LIGHT]
+    blur = gaussian(area.shape[-1], sigma, (3 * sigma).round().clamp(min=1))[:, None]
+    return field * torch.exp(share * (blur @ shine @ blur.mT).clamp(0, MOST_GLOSS[1]))
+
+
 def _toned(ratios: Tensor, lighter: Tensor) -> Tensor:
     """``light.tones`` of each face's ratios; ``lighter`` (N,)."""
     logs = torch.log(ratios.clamp(min=1) / ONE)
@@ -193,7 +211,7 @@ def _seam_of(
     field: Tensor, skin: Tensor, black: Tensor, target: Tensor, ratios: Tensor, area: Tensor, numbers: Tensor
 ) -> Tensor:
     """``light.seam_of``, (N, 3, h, w)."""
-    sigma = SEAM * numbers[:, fields.LIGHT]
+    sigma = (SEAM * numbers[:, fields.LIGHT]).clamp(min=LEAST_SEAM)
     blur = gaussian(area.shape[-1], sigma, (3 * sigma).round().clamp(min=1))[:, None]
     low, high = SEAM_REACH
     near = ((high - blur @ area[:, None] @ blur.mT) / (high - low)).clamp(0, 1)

@@ -124,7 +124,7 @@ def test_a_bare_face_stays_as_it_is(name: str) -> None:
     clean = Texture.bake(who.portrait, who.landmarks)
     raw = Texture.bake(who.portrait, who.landmarks, skin=False)
     inner = cv2.resize((inwards() > 0.5).astype(np.uint8), (SIZE, SIZE), interpolation=cv2.INTER_NEAREST) > 0
-    assert np.abs(clean.full.astype(int) - raw.full)[inner].max() <= 2
+    assert np.abs(clean.full.astype(int) - raw.full)[inner].max() <= 3
     features = [*LEFT_EYE, *RIGHT_EYE, *LEFT_BROW, *RIGHT_BROW, *LIPS_OUTER]
     x, y = np.round(chart().points[features, :2] * (COARSE / SIZE)).astype(int).T
     assert (clean.shown[y, x] > 200).mean() > 0.95
@@ -139,7 +139,7 @@ def test_freckles_and_moles_stay() -> None:
         cv2.circle(picture, (round(x), round(y)), 2, (60, 80, 120), -1, cv2.LINE_AA)
     raw, clean = (Texture.bake(picture, who.landmarks, skin=skin).full for skin in (False, True))
     inner = cv2.resize((inwards() > 0.5).astype(np.uint8), (SIZE, SIZE), interpolation=cv2.INTER_NEAREST) > 0
-    assert np.abs(clean.astype(int) - raw)[inner].max() <= 2
+    assert np.abs(clean.astype(int) - raw)[inner].max() <= 3
 
 
 def test_the_oval_is_covered() -> None:
