@@ -236,7 +236,7 @@ def out_of_focus(room: Image, radius: float = 9.0) -> Image:
     disc = _disc(2 * round(radius) + 1).astype(np.float32)
     light = cv2.filter2D((room / np.float32(255)) ** 2.2, -1, disc / disc.sum(), borderType=cv2.BORDER_REFLECT_101)
     soft = cv2.GaussianBlur(light, (0, 0), radius / 4)
-    return np.clip(255 * soft ** (1 / 2.2) + 0.5, 0, 255).astype(np.uint8)
+    return np.clip(255 * np.maximum(soft, 0) ** (1 / 2.2) + 0.5, 0, 255).astype(np.uint8)
 
 
 def _disc(side: int) -> NDArray[np.uint8]:
