@@ -34,7 +34,7 @@ test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q -n 2 --dist loadfile
 
 # Six times as many staged scenes as `make test` plays, with other people in other places.
 test-scenes: $(READY)

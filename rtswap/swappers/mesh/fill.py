@@ -15,10 +15,9 @@ import cv2
 import numpy as np
 
 from rtswap.core.types import Image, Mask
-from rtswap.swappers.mesh.delight import OFFSET, features
 from rtswap.swappers.mesh.multi_view import PhotoView
 from rtswap.swappers.mesh.smooth_skin import averaged, smooth_skin, spread
-from rtswap.swappers.mesh.uv_chart import COARSE, FINE, SIZE, Field, inwards, ramp, rings_mask
+from rtswap.swappers.mesh.uv_chart import COARSE, FINE, OFFSET, SIZE, Field, features, inwards, ramp, rings_mask
 from rtswap.vision.resample import blurred, resized
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
 

@@ -20,15 +20,16 @@ from numpy.typing import NDArray
 from rtswap.core.types import Image, Mask, Points
 from rtswap.networks.occlusion import ANSWER, OcclusionModel, place
 from rtswap.networks.occlusion import SIZE as SEEN_PX
-from rtswap.swappers.mesh.delight import OFFSET, features
 from rtswap.swappers.mesh.smooth_skin import smooth_skin
 from rtswap.swappers.mesh.uv_chart import (
     COARSE,
     FINE,
+    OFFSET,
     Field,
     chart,
     coarse_points,
     coarse_positions,
+    features,
     inwards,
     ramp,
     rings_mask,

@@ -47,8 +47,6 @@ class MeshSwapModel:
     """End the swap at the face's outline; otherwise it reaches as far as the texture."""
     skin: bool = True
     """Leave out the photo's hair and background."""
-    delight: bool = False
-    """Remove the photo's own light from its skin."""
     strength: float = 1.0
     """How far the source differs from the mean face, 0..1.3: 1 = as in the photo."""
     occlusion_model: OcclusionModel | None = None
@@ -71,7 +69,6 @@ class MeshSwapModel:
             source.landmarks,
             source.further,
             skin=self.skin,
-            delight=self.delight,
             occlusion_model=self.occlusion_model,
         )
         shape, texture = strengthened(SourceShape.of(source.landmarks), texture, self.strength)

@@ -15,7 +15,6 @@ import numpy as np
 
 from rtswap.core.types import Image, Mask, Points, Portrait
 from rtswap.networks.occlusion import OcclusionModel
-from rtswap.swappers.mesh.delight import remove_lighting
 from rtswap.swappers.mesh.fill import filled
 from rtswap.swappers.mesh.lips import at_edges
 from rtswap.swappers.mesh.multi_view import PhotoView, merged
@@ -61,19 +60,15 @@ class Texture:
         further: Sequence[Portrait] = (),
         *,
         skin: bool = True,
-        delight: bool = False,
         occlusion_model: OcclusionModel | None = None,
     ) -> Texture:
         """Unwrap the portrait; ``landmarks`` (468, 3) px in it. ``further``: other photos of the person.
 
-        ``skin``: leave out hair and background. ``delight``: remove the photo's light (costs identity by 0.01 on
-        average photos, helps hard-lit ones, so off by default). ``occlusion_model``: finds hair.
+        ``skin``: leave out hair and background. ``occlusion_model``: finds hair.
         """
         views = [_view(Portrait(portrait, landmarks), skin, occlusion_model)]
         views += [_view(one, skin, occlusion_model) for one in further]
         view = merged(views)
-        if delight:
-            view = view._replace(image=remove_lighting(view.image, view.seen, view.coarse_face))
         full, face, shown = filled(view)
         return cls.of(full, face if skin else np.full((COARSE, COARSE), 255, np.uint8), shown)
 

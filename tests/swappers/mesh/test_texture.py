@@ -26,7 +26,7 @@ def rendered(texture: np.ndarray, mesh: np.ndarray, size: tuple[int, int]) -> tu
 def test_the_portrait_comes_back(name: str) -> None:
     """But for where a nose or a cheek hides another part of the face: that is filled from the other half."""
     who = person(name)
-    texture = Texture.bake(who.portrait, who.landmarks, delight=False)
+    texture = Texture.bake(who.portrait, who.landmarks)
     found, face = rendered(texture.full, who.landmarks, who.portrait.shape[1::-1])
     shown, _ = rendered(np.repeat(texture.shown[..., None], 3, 2), who.landmarks, who.portrait.shape[1::-1])
     known = (shown[..., 0] > 250) & face  # the rest, hair, is filled in
