@@ -1,11 +1,11 @@
-# make setup | demo | test | test-plans | test-extras | fuzz | bench | docs | pin | clean
+# make setup | demo | test | test-scenes | test-plans | test-extras | fuzz | bench | docs | pin | clean
 # Needs Python 3.11 or newer with venv, and make. No compiler, no GPU, no torch.
 
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test test-plans test-extras fuzz bench docs pin clean distclean
+.PHONY: setup demo test test-scenes test-plans test-extras fuzz bench docs pin clean distclean
 
 setup: $(READY)
 
@@ -35,7 +35,11 @@ test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python tests/helpers/offline.py $(BIN)/pytest -q
+	$(BIN)/python tests/helpers/offline.py $(BIN)/pytest -q -n 2 --dist loadfile
+
+# Six times as many staged scenes as `make test` plays, with other people in other places.
+test-scenes: $(READY)
+	RTSWAP_SCENES=many $(BIN)/pytest -q tests/scenes
 
 # Every shipped network as a TensorRT plan, for real; no GPU and no torch is needed for it. Not part of `make test`:
 # nobody without a GPU should have to download TensorRT (97 MB).

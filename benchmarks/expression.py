@@ -24,7 +24,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from judges import arguments_of, open_judge
+from arguments import arguments_of
 from telling import tell
 
 from rtswap.app.config import Config
@@ -41,7 +41,7 @@ from rtswap.commands.evaluate.clips import (
     swapped_face,
 )
 from rtswap.commands.evaluate.expression import NAMES, Series, correlation, gain, series, shift
-from rtswap.commands.evaluate.landmark_judge import LandmarkJudge
+from rtswap.commands.evaluate.landmark_judge import LandmarkJudge, open_judge
 from rtswap.commands.evaluate.pose import Meshes, rotations, turns_between
 from rtswap.core.protocols import Embedder
 from rtswap.core.types import Points

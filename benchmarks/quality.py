@@ -17,8 +17,6 @@ import zlib
 from dataclasses import replace
 from pathlib import Path
 
-from judges import open_judge
-
 sys.path.append(str(Path(__file__).parents[1]))
 
 from rtswap.app.config import Config
@@ -61,12 +59,11 @@ def main() -> None:
         seed=given.seed,
         out=given.out,
         overwrite=True,
+        judge=given.teacher,
         use=held_out,
     )
     command = shlex.join(["python", "benchmarks/quality.py", *sys.argv[1:]])
-    _, text = evaluate(
-        config, wanted, console=Console(), command=command, judge=lambda models: open_judge(given.teacher, models)
-    )
+    _, text = evaluate(config, wanted, console=Console(), command=command)
     print(text)
     if given.json:
         shutil.copyfile(given.out / "eval.json", given.json)

@@ -23,7 +23,7 @@ from functools import partial
 
 import cv2
 import numpy as np
-from judges import arguments_of, open_judge
+from arguments import arguments_of
 from telling import tell
 
 from rtswap.app.config import Config
@@ -41,6 +41,7 @@ from rtswap.commands.evaluate.clips import (
     swap_clip,
     swapped_face,
 )
+from rtswap.commands.evaluate.landmark_judge import open_judge
 from rtswap.commands.evaluate.pose import Meshes
 from rtswap.commands.evaluate.steadiness import REGIONS, flicker, jitter, replaced_share, warp_errors
 from rtswap.core.types import Frame, Image, Quality

@@ -1,6 +1,6 @@
 """``make demo``: swap a face in a generated clip, using only the built-in personas.
 
-Renders a clip of the persona ben talking and turning his head, with sound; swaps in ada's face through the command
+Renders a clip of a caller who does not exist, in a room, with sound; swaps in a persona's face through the command
 line; and prints the paths of the clip and the comparison image, and the figures of the run.
 """
 
@@ -20,18 +20,18 @@ import numpy as np
 from rtswap.app.config import Config
 from rtswap.app.networks import open_models
 from rtswap.source.portrait import find_landmarks
-from rtswap.vision.talking_head import AnimatedHead, clip, persona
+from rtswap.vision.caller import Caller, call, caller_layers, conversation
 
-SIZE, FPS, SECONDS, FACE_PX = (1280, 720), 30, 6, 300
+FPS, SECONDS, PERSONA = 30, 6, "ada"
 RATE = 48_000
 
 
 def main() -> None:
     folder = Path("demo")
     folder.mkdir(exist_ok=True)
-    source = Path(str(resources.files("rtswap").joinpath("assets/personas/ada.jpg")))
-    before, after, picture = folder / "ben.mp4", folder / "ben_as_ada.mp4", folder / "before_after.png"
-    print(f"1. rendering {before}: the persona ben, {SIZE[0]}x{SIZE[1]} ...", flush=True)
+    source = Path(str(resources.files("rtswap").joinpath(f"assets/personas/{PERSONA}.jpg")))
+    before, after, picture = folder / "caller.mp4", folder / f"caller_as_{PERSONA}.mp4", folder / "before_after.png"
+    print(f"1. rendering {before}: a caller who does not exist, 1280x720 ...", flush=True)
     film(before)
     command = ["--source", str(source), "--input", str(before), "--output", str(after), "--overwrite"]
     print(f"2. rtswap {' '.join(command)}", flush=True)
@@ -50,17 +50,17 @@ def main() -> None:
 
 
 def film(path: Path) -> None:
-    """Render the clip, with a humming tone as its sound."""
+    """Render the clip, with a humming tone while the mouth is open as its sound."""
     models = open_models(Config(), on_event=print)
-    portrait = persona("ben")
-    found = models.detector.detect(portrait)[0]
-    mesh = models.landmarks.find(portrait, [found.keypoints])[0].points
-    head = AnimatedHead(portrait, find_landmarks(models.landmarks, portrait, mesh), FACE_PX)
+    layers = caller_layers()
+    still = layers.still()
+    found = models.detector.detect(still)[0]
+    caller = Caller(layers, find_landmarks(models.landmarks, still, found.keypoints))
     with av.open(str(path), "w") as file:
         video = file.add_stream("libx264", rate=FPS, options={"crf": "18", "preset": "veryfast"})
-        video.width, video.height, video.pix_fmt = *SIZE, "yuv420p"
+        video.width, video.height, video.pix_fmt = *caller.size, "yuv420p"
         audio = file.add_stream("aac", rate=RATE)
-        for image in clip([head], SIZE, fps=FPS, frames=FPS * SECONDS):
+        for image in call(caller, fps=FPS, frames=FPS * SECONDS):
             file.mux(video.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
         file.mux(video.encode(None))
         for frame in hum():
@@ -70,7 +70,9 @@ def film(path: Path) -> None:
 
 def hum() -> list[av.AudioFrame]:
     t = np.arange(RATE * SECONDS) / RATE
-    voice = 0.2 * np.sin(2 * np.pi * 140 * t + 3 * np.sin(2 * np.pi * 3 * t)) * ((t % 5.0) < 3.2)
+    moments = np.arange(0, SECONDS, 0.01)
+    loud = np.interp(t, moments, [conversation(float(moment)).opening for moment in moments])
+    voice = 2 * loud * np.sin(2 * np.pi * 190 * t + 3 * np.sin(2 * np.pi * 3 * t))
     frames = []
     for start in range(0, len(voice), 1024):
         part = voice[start : start + 1024].astype(np.float32)
@@ -81,15 +83,15 @@ def hum() -> list[av.AudioFrame]:
 
 
 def side_by_side(before: Path, after: Path, source: Path, path: Path) -> None:
-    """Write an image of three frames of both clips, with the source photo on the left."""
-    moments = [round(share * FPS * SECONDS) for share in (0.1, 0.45, 0.8)]
+    """Write an image of two frames of both clips, with the source photo on the left."""
+    moments = [round(share * FPS * SECONDS) for share in (0.1, 0.72)]
     rows = []
     for file in (before, after):
         with av.open(str(file)) as opened:
             frames = [f.to_ndarray(format="bgr24") for i, f in enumerate(opened.decode(video=0)) if i in moments]
-        rows.append(np.hstack([cv2.resize(frame[:, 240:1040], (400, 360)) for frame in frames]))
-    photo = cv2.resize(cv2.imread(str(source)), (360, 360), interpolation=cv2.INTER_AREA)
-    left = cv2.copyMakeBorder(photo, 180, 180, 0, 0, cv2.BORDER_CONSTANT, value=(24, 24, 24))
+        rows.append(np.hstack([cv2.resize(frame, (640, 360), interpolation=cv2.INTER_AREA) for frame in frames]))
+    photo = cv2.resize(cv2.imread(str(source)), (280, 280), interpolation=cv2.INTER_AREA)
+    left = cv2.copyMakeBorder(photo, 220, 220, 0, 0, cv2.BORDER_CONSTANT, value=(24, 24, 24))
     cv2.imwrite(str(path), np.hstack([left, np.vstack(rows)]))
 
 

@@ -25,7 +25,7 @@ def demo(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def test_the_film(demo: ModuleType, tmp_path: Path) -> None:
-    path = tmp_path / "ben.mp4"
+    path = tmp_path / "caller.mp4"
     demo.film(path)
     with av.open(str(path)) as file:
         frames = [frame.to_ndarray(format="bgr24") for frame in file.decode(video=0)]
@@ -39,4 +39,4 @@ def test_the_film(demo: ModuleType, tmp_path: Path) -> None:
     after = tmp_path / "before_after.png"
     demo.side_by_side(path, path, ROOT / "rtswap/assets/personas/ada.jpg", after)
     picture = cv2.imread(str(after))
-    assert picture.shape == (720, 360 + 3 * 400, 3)
+    assert picture.shape == (720, 280 + 2 * 640, 3)

@@ -1,6 +1,6 @@
 """``python -m training RECIPE ...``: trains one of the networks that ship with rtswap.
 
-RECIPE is landmarks, masks, recognition or refiner; ``python -m training RECIPE --help`` lists its options.
+RECIPE is heads, landmarks, masks, recognition or refiner; ``python -m training RECIPE --help`` lists its options.
 ``python -m training.RECIPE`` does the same.
 """
 
@@ -20,7 +20,7 @@ from training.processes import spread
 from training.recipe import Recipe
 from training.trainer import Trainer
 
-RECIPES = ("landmarks", "masks", "recognition", "refiner")
+RECIPES = ("heads", "landmarks", "masks", "recognition", "refiner")
 
 
 def train(recipe: type[Recipe], argv: Sequence[str] | None = None) -> None:

@@ -26,6 +26,8 @@ from torch import Tensor, nn
 from rtswap.engines.telemetry import no_telemetry
 
 OPSET = 17
+Axes = Mapping[str, dict[int, str]]
+"""Name of an input or output -> its axes of any length, and their names."""
 HALF = "_half"
 """Ends the names of weights that are stored as fp16."""
 Network = TypeVar("Network", bound=nn.Module)
@@ -49,14 +51,22 @@ class Export:
     unit: str
     note: str
     """Lies in the file."""
+    whole_pictures: bool = False
+    """Whether rows and columns are free, too; with a network that answers in maps (N, C, rows, columns)."""
 
 
 def to_onnx(export: Export, deployed: nn.Module) -> onnx.ModelProto:
     """The graph with halved weights, for any number of faces."""
     blank = tuple(torch.zeros(2, *shape, dtype=torch.uint8) for shape in export.inputs.values())
-    model = halve_weights(trace(deployed, blank, list(export.inputs), export.outputs))
+    axes = _picture_axes(export) if export.whole_pictures else None
+    model = halve_weights(trace(deployed, blank, list(export.inputs), export.outputs, axes=axes))
     model.producer_name, model.doc_string = f"rtswap training.{export.recipe}", export.note
     return model
+
+
+def _picture_axes(export: Export) -> Axes:
+    found = {name: {0: "pictures", 1: "height", 2: "width"} for name in export.inputs}
+    return found | {name: {0: "pictures", 2: f"{name}_rows", 3: f"{name}_columns"} for name in export.outputs}
 
 
 def difference(export: Export, model: onnx.ModelProto, deployed: nn.Module, count: int = 4) -> float:
@@ -103,9 +113,9 @@ def trace(
     inputs: Sequence[str],
     outputs: Sequence[str],
     *,
-    free: bool = True,
+    axes: Axes | None = None,
 ) -> onnx.ModelProto:
-    """The graph in fp32. ``free``: with any number of faces along the first axis of all inputs and outputs."""
+    """The graph in fp32. ``axes``: those of any length, by default the first of all inputs and outputs."""
     buffer = io.BytesIO()
     torch.onnx.export(
         deployed,
@@ -113,7 +123,7 @@ def trace(
         buffer,
         input_names=list(inputs),
         output_names=list(outputs),
-        dynamic_axes={name: {0: "faces"} for name in (*inputs, *outputs)} if free else None,
+        dynamic_axes=axes or {name: {0: "faces"} for name in (*inputs, *outputs)},
         opset_version=OPSET,
         dynamo=False,
     )

@@ -74,6 +74,7 @@ def make_mapping(
         ],
         choices=bool(config.source.photos) + len(config.source.also),
         everyone=config.tracking.faces == "all",
+        others_shown=config.safety.others == "show",
         recogniser=models.recogniser,
         looks=1 if photos else LOOKS,
         hold_s=HOLD_S if models.recogniser is not None else PLACE_HOLD_S,

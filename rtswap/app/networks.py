@@ -12,6 +12,7 @@ from rtswap.core.errors import NotInstalled
 from rtswap.core.protocols import Detector, Embedder, Engine, IdentitySpaces, LandmarkModel
 from rtswap.engines.choose import Network, choose_engine, choose_engines
 from rtswap.networks.dlib_identity import DlibEmbedder
+from rtswap.networks.heads import HeadModel
 from rtswap.networks.landmarks import MeshLandmarks
 from rtswap.networks.occlusion import OcclusionModel
 from rtswap.networks.recognition import FaceRecogniser
@@ -35,6 +36,8 @@ class FaceModels(NamedTuple):
     photo_detector: Detector
     """For photos: slower, but finds smaller faces."""
     landmarks: LandmarkModel
+    heads: HeadModel
+    """The second detector's."""
     embedder: Callable[[], Embedder | None]
     """dlib's embedder from ``spaces``; None if its weights are not installed."""
     spaces: IdentitySpaces
@@ -137,6 +140,7 @@ def bind_models(networks: Networks, config: Config, engine_of: Callable[[str], E
         detector(FRAME_PX),
         detector(PHOTO_PX),
         MeshLandmarks(engines["landmarks"], LANDMARK_PX),
+        HeadModel(engines["heads"]),
         networks.embedder,
         networks.spaces,
         open_more,
@@ -148,7 +152,7 @@ def bind_models(networks: Networks, config: Config, engine_of: Callable[[str], E
 
 def base_networks(config: Config) -> tuple[str, ...]:
     """Return the names of the networks that this configuration needs with any swapper."""
-    names = ["pnet", "rnet", "onet", "landmarks"]
+    names = ["pnet", "rnet", "onet", "landmarks", "heads"]
     if config.tracking.follow == "person":
         names.append("recognition")
     if {"skin", "occlusion"} & set(config.mask.masks):

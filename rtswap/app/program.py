@@ -42,6 +42,7 @@ from rtswap.runtime.pipeline import Pipeline, Policy
 from rtswap.runtime.session import Session
 from rtswap.source import load_source
 from rtswap.swappers import swapper_spec
+from rtswap.tracking.lookout import AREA, PHOTO_AREA, Sentinel
 from rtswap.tracking.tracker import FaceTracker
 from rtswap.vision.images import read_photo
 
@@ -169,7 +170,8 @@ class Program:
         faces: Literal["one", "all"] = "one" if self.config.tracking.faces == "one" and not everybody else "all"
         detector = models.photo_detector if photos else models.detector
         landmarks = probes.landmarks(models.landmarks) if probes else models.landmarks
-        tracker = FaceTracker(detector, landmarks, faces=faces, recogniser=models.recogniser)
+        smallest = self.config.tracking.min_face_px
+        tracker = FaceTracker(detector, landmarks, faces=faces, recogniser=models.recogniser, min_face_px=smallest)
         return probes.tracker(tracker) if probes else tracker
 
     def renderer(self, *, live: bool) -> Renderer:
@@ -217,10 +219,22 @@ class Program:
     def pipeline(self, *, photos: bool = False, live: bool = True, spans: Spans | None = None) -> Pipeline:
         """Create a pipeline with its own state. ``photos``: as for ``tracker``; ``live``: as for ``renderer``."""
         safety = self.config.safety
-        policy = Policy(safety.on_failure, safety.empty_after_s, safety.pass_through)
+        shown = safety.others == "show"
+        if shown:
+            self.on_event("--others show: people who are not swapped leave as they are")
+        policy = Policy(safety.on_failure, safety.empty_after_s, safety.pass_through, others_shown=shown)
         mapping = self.mapping(photos=photos)
         tracker, renderer = self.tracker(photos=photos, everybody=mapping.assigned), self.renderer(live=live)
-        return Pipeline(tracker, renderer, policy=policy, on_event=self.on_event, mapping=mapping, spans=spans)
+        lookout = Sentinel(self.models.heads, area=PHOTO_AREA if photos else AREA)
+        return Pipeline(
+            tracker,
+            renderer,
+            lookout=lookout,
+            policy=policy,
+            on_event=self.on_event,
+            mapping=mapping,
+            spans=spans,
+        )
 
     def mapping(self, *, photos: bool = False) -> SourceMapping:
         """Map people to sources. ``photos``: as for ``tracker``. Raises ConfigError, SourceError."""

@@ -159,7 +159,7 @@ class SwapConfig:
         help="how strongly the source shows: below 1 goes towards an average face, above 1 exaggerates",
     )
     delight: bool = option(
-        False, switch(), "--delight", help="remove hard light and shadows from the photo; costs a little likeness"
+        False, switch(), "--delight", help="no longer needed: a photo's hard light and shadows are always reduced"
     )
     color: str = option(
         "light",
@@ -218,6 +218,13 @@ class SafetyConfig:
         duration(3600),
         "--empty-after",
         help="let plain frames pass after this time without anybody in the picture",
+        own=always,
+    )
+    others: str = option(
+        "cover",
+        choice("cover", "show"),
+        "--others",
+        help="cover people who are not swapped, or show them as they are",
         own=always,
     )
     pass_through: bool = option(

@@ -99,7 +99,7 @@ class RenderChecks:
         for index, (changed, replaced, *finished) in enumerate(self._told.tolist()):
             try:
                 check_changed(changed > 0)
-                check_replaced(share_of(replaced, self._asked[0][index]))
+                check_replaced(share_of(replaced, self._asked[0][index]), self._targets.faces[index].visibility)
                 if finished:
                     check_changed(finished[0] > 0)
                 if finished and not self._partial:

@@ -33,6 +33,8 @@ After the finishes it is asked of the landmarks that can be seen: what the landm
 stay, what only a mask takes for hidden may not."""
 SEEN = 0.5
 """Visibility from which a landmark counts as seen."""
+LEAST_SEEN = 0.75
+"""Share of a face's landmarks that are seen when it looks at the camera, hardly turned."""
 EVERY_ROW = 16
 """One row of a crop in so many is compared with the target's, the middle one among them."""
 
@@ -107,7 +109,7 @@ class HostFrameRender:
             target = Target(track.id, crop, landmarks, track.visibility, now)
             face = swapper.swap(target, quality)
         _check_form(face, target)
-        check_replaced(_share_replaced(face.mask, target.landmarks))
+        check_replaced(_share_replaced(face.mask, target.landmarks), target.visibility)
         if self._renderer.finishes:
             with stages("finish"):
                 for step in self._renderer.finishes:
@@ -153,9 +155,12 @@ def checked(view: View) -> View:
     return view
 
 
-def check_replaced(share: float) -> None:
-    """``share``: of all landmarks, after the swap. Raises ValueError where the target would be left bare."""
+def check_replaced(share: float, visibility: NDArray[np.float32]) -> None:
+    """``share``: of all landmarks, after the swap; ``visibility``: theirs. Raises TooHidden where so little of the
+    face can be seen that little can be replaced, as in a profile; else ValueError: the target would be left bare."""
     if not share >= LEAST_REPLACED:
+        if np.count_nonzero(visibility >= SEEN) < LEAST_SEEN * len(visibility):
+            raise TooHidden
         raise ValueError("a mask that leaves the face bare")
 
 

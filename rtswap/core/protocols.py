@@ -19,6 +19,7 @@ from rtswap.core.types import (
     Pair,
     Points,
     Quality,
+    Sighting,
     SourceIdentity,
     StampedImage,
     StreamInfo,
@@ -83,8 +84,22 @@ class Detector(Protocol):
         """Detect every face in the image, best score first."""
         ...
 
-    def refine(self, image: Image, boxes: Sequence[Box]) -> list[Detection | None]:
-        """One fast check per box: the face that is there now, or None. Batched."""
+    def refine(self, image: Image, boxes: Sequence[Box], turns: Sequence[int] = ()) -> list[Detection | None]:
+        """One fast check per box: the face that is there now, or None. Batched. ``turns``: by how many quarter turns
+        clockwise each face is turned, 0 without."""
+        ...
+
+
+class Lookout(Protocol):
+    """The second detector: made to miss nobody, it says where to cover, never where to swap."""
+
+    def look(self, image: Image, settled: Sequence[Box] = ()) -> Sighting:
+        """What is to be seen in the next frame of the stream. ``settled``: faces that were swapped in the last one.
+        Raises EngineError, ModelError."""
+        ...
+
+    def reset(self) -> None:
+        """The next frame belongs to another stream."""
         ...
 
 
@@ -107,8 +122,14 @@ EngineError."""
 
 
 class Tracker(Protocol):
-    def update(self, frame: Frame, quality: Quality) -> list[Track]:
-        """Return every face tracked in this frame; coasting faces have a confidence below 1. Ids are stable."""
+    def update(self, frame: Frame, quality: Quality, sighting: Sighting | None = None) -> list[Track]:
+        """Return every face tracked in this frame; coasting faces have a confidence below 1. Ids are stable.
+        ``sighting``: what the second detector saw in it, if there is one."""
+        ...
+
+    @property
+    def others(self) -> Sequence[Box]:
+        """Faces detected in this frame that are not tracked."""
         ...
 
     def reset(self) -> None:

@@ -61,6 +61,31 @@ class Detection:
 
 
 @dataclass(frozen=True, slots=True)
+class Head:
+    """A place where the second detector takes something for a head."""
+
+    box: Box
+    """A square as wide as the face is tall."""
+    score: float
+    """0..1"""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What the second detector sees in one frame."""
+
+    heads: tuple[Head, ...] = ()
+    """Best first."""
+    cut: bool = False
+    """True if this is another scene than the frame before."""
+    sure: bool = True
+    """False where it is too dark or too noisy to say that nobody is there."""
+
+
+NOTHING_SEEN = Sighting()
+
+
+@dataclass(frozen=True, slots=True)
 class Mesh:
     """Dense landmarks of one face in MediaPipe's canonical topology."""
 

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.disclosure.badge import DEAD_BAND, MIDDLE_GREY, PATIENCE, Badge, render
-from rtswap.disclosure.watermark import LEAST_SIDE, STRENGTHS, Payload
-from rtswap.disclosure.watermark_gain import BUSY, ENTER, SAMPLES, STAY, Gain
-from rtswap.disclosure.watermark_pattern import tile, tile_side
+from rtswap.disclosure.watermark import LEAST_SIDE, Payload, tiles
+from rtswap.disclosure.watermark_gain import CLOSED, LEVELS, SAMPLES, Gain
+from rtswap.disclosure.watermark_pattern import tile_side
 from rtswap.gpu.graphs import Captured
 from rtswap.gpu.resample import Device, Tensor, rounded
 from rtswap.gpu.torch_import import load_torch
@@ -49,15 +49,15 @@ class GpuWatermark:
 
     def __init__(self, payload: Payload, size: tuple[int, int], device: Device) -> None:
         side = tile_side(*size)
-        plane, gain = tile(payload.message(), side), Gain(*size, side)
-        strengths = np.stack([np.rint(plane * strength).astype(np.int8) for strength in STRENGTHS])
-        self.tiles = torch.from_numpy(strengths).to(device)
+        gain = Gain(*size, side)
+        self.tiles = torch.from_numpy(tiles(payload, side)).to(device)
         """(L, S, S) int8: the change of each of B, G and R, for every strength."""
         self.column_blocks, self.row_blocks = (
             torch.from_numpy(_blocks(edges)).to(device) for edges in (gain.x, gain.y)
         )
         """Index of the block of every column and row of the frame."""
         self.levels = torch.zeros((len(gain.y) - 1, len(gain.x) - 1), dtype=torch.uint8, device=device)
+        self._own = self.levels.clone()
         self._columns, self._rows = (
             torch.from_numpy(_samples(length, count)).to(device)
             for length, count in zip(size, gain.samples, strict=True)
@@ -66,7 +66,9 @@ class GpuWatermark:
 
     def look_at(self, frame: Tensor) -> None:
         """Update the strength of each block."""
-        self.levels.copy_(self.next_levels(frame[self._rows[:, None], self._columns, 1], self.levels))
+        own, levels = self.next_levels(frame[self._rows[:, None], self._columns, 1], self._own)
+        self._own.copy_(own)
+        self.levels.copy_(levels)
 
 
 class GpuBadge:
@@ -118,23 +120,36 @@ def write_plain(frame: Tensor, watermark: GpuWatermark | None, badge: GpuBadge |
         region.copy_(rounded(own + ink))
 
 
-def _next_levels(samples: Tensor, last: Tensor) -> Tensor:
-    """Levels of the blocks (rows, columns), from the green channel of every sample and the previous levels."""
-    green = samples.float()[None, None]
-    around = torch.nn.functional.pad(green, (1, 1, 1, 1), mode="reflect")
-    curved = (
-        around[..., :-2, 1:-1] + around[..., 2:, 1:-1] + around[..., 1:-1, :-2] + around[..., 1:-1, 2:] - 4 * green
-    ).abs()
+def _next_levels(samples: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
+    """Levels of the blocks (rows, columns) by their own samples, and those shown, from the green channel of every
+    sample and the previous own levels."""
     rows, columns = last.shape
-    missing = (0, columns * SAMPLES - green.shape[3], 0, rows * SAMPLES - green.shape[2])
-    curved = torch.nn.functional.pad(curved, missing, mode="replicate")
+    missing = (0, columns * SAMPLES - samples.shape[1], 0, rows * SAMPLES - samples.shape[0])
+    curved = {
+        reach: torch.nn.functional.pad(_curved(samples, reach), missing, mode="replicate")
+        for reach in {level.reach for level in LEVELS}
+    }
     levels = torch.zeros_like(last)
-    for level, limit in enumerate(BUSY, start=1):
-        counts = (curved.clamp(max=255) > limit).float() * 255
+    for number, level in enumerate(LEVELS, start=1):
+        counts = (curved[level.reach].clamp(max=255) > level.busy).float() * 255
         share = torch.nn.functional.avg_pool2d(counts, SAMPLES)[0, 0].round()
-        asked = torch.where(last >= level, 255 * STAY, 255 * ENTER)
-        levels = torch.where(share >= asked, level, levels)
-    return levels
+        asked = torch.where(last >= number, 255 * level.stay, 255 * level.enter)
+        levels = torch.where(share >= asked, number, levels)
+    wide = torch.nn.functional.max_pool2d(levels.clamp(max=1).float()[None, None], CLOSED, 1, CLOSED // 2)
+    between = -torch.nn.functional.max_pool2d(-wide, CLOSED, 1, CLOSED // 2)[0, 0]
+    shown = torch.maximum(levels, between.to(levels.dtype)) + 1
+    return levels, torch.where((levels > 0).any(), shown, levels)
+
+
+def _curved(samples: Tensor, reach: int) -> Tensor:
+    """The absolute Laplacian over ``reach`` samples, (1, 1, rows, columns)."""
+    green = samples.float()[None, None]
+    around = torch.nn.functional.pad(green, (reach,) * 4, mode="reflect")
+    beside, twice = slice(reach, -reach), 2 * reach
+    return (
+        around[..., :-twice, beside] + around[..., twice:, beside]
+        + around[..., beside, :-twice] + around[..., beside, twice:] - 4 * green
+    ).abs()  # fmt: skip
 
 
 def _next_choice(beneath: Tensor, chosen: Tensor, against: Tensor) -> tuple[Tensor, Tensor]:

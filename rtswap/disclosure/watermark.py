@@ -14,12 +14,15 @@ from numpy.typing import NDArray
 
 from rtswap.core.types import Image
 from rtswap.disclosure.watermark_gain import Gain
-from rtswap.disclosure.watermark_pattern import tile, tile_side
+from rtswap.disclosure.watermark_pattern import bayer, tile, tile_side
 
 LEAST_SIDE = 160
 """Frames with a shorter side stay unmarked."""
-STRENGTHS = (0.7, 1.3, 1.95)
-"""Standard deviations of the pattern, in levels of 255: in plain, textured and busy areas."""
+FAINT = 0.15
+"""Standard deviation of the pattern in frames that are smooth everywhere, in levels of 255. Dithered, so that single
+pixels carry it, it is 0.345."""
+STRENGTHS = (0.32, 0.7, 1.3, 1.95)
+"""Those of the pattern that is rounded to complete levels: in smooth, plain, textured and busy areas."""
 
 
 class Kind(IntEnum):
@@ -86,6 +89,14 @@ class Watermark:
             image[...] = copy
 
 
+def tiles(payload: Payload, side: int) -> NDArray[np.int8]:
+    """Return the change of each of B, G and R by one tile at every strength, weakest first, (L, side, side)."""
+    plane = tile(payload.message(), side)
+    dither = np.tile(bayer(), (-(-side // 8),) * 2)[:side, :side]
+    faint = np.rint(plane * FAINT + dither)
+    return np.stack([faint, *(np.rint(plane * strength) for strength in STRENGTHS)]).astype(np.int8)
+
+
 class _Pattern:
     """The pattern for frames of one size, as two full-size planes: its positive and its negative part.
 
@@ -95,8 +106,7 @@ class _Pattern:
     def __init__(self, payload: Payload, size: tuple[int, int]) -> None:
         width, height = self.size = size
         self._side = tile_side(width, height)
-        plane = tile(payload.message(), self._side)
-        levels = [np.rint(plane * strength).astype(np.int8) for strength in STRENGTHS]
+        levels = tiles(payload, self._side)
         self._tiles = [(_three(np.maximum(level, 0)), _three(np.maximum(-level, 0))) for level in levels]
         repeats = -(-height // self._side), -(-width // self._side), 1
         self._more, self._less = (

@@ -63,6 +63,15 @@ def waves(message: int) -> Waves:
     return values
 
 
+@cache
+def bayer() -> NDArray[np.float32]:
+    """Thresholds (8, 8) for ordered dithering, -0.5..0.5 with mean 0 (Bayer 1973); callers must not modify them."""
+    order = np.zeros((1, 1))
+    for _ in range(3):
+        order = np.block([[4 * order, 4 * order + 2], [4 * order + 3, 4 * order + 1]])
+    return ((order + 0.5) / order.size - 0.5).astype(np.float32)
+
+
 def tile_side(width: int, height: int) -> int:
     """Side of the tile in pixels, for frames of this size."""
     return max(LEAST_TILE, round(TILE * min(width, height) / NOMINAL))

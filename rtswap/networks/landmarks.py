@@ -73,20 +73,21 @@ class MeshLandmarks:
 def _checked(outputs: Mapping[str, Tensor], count: int) -> tuple[Tensor, Tensor, Tensor]:
     shapes = {"points": (count, POINT_COUNT, 3), "visibility": (count, POINT_COUNT), "presence": (count,)}
     for name, shape in shapes.items():
-        got = outputs[name].shape if name in outputs else "nothing"
-        if got != shape:
+        got = str(outputs[name].shape) if name in outputs else "nothing"
+        if got == str(shape) and not np.isfinite(outputs[name]).all():
+            got = "values that are not finite"
+        if got != str(shape):
             raise ModelError(
                 f"the landmark network's output {name!r} is wrong",
-                expected=str(shape),
-                got=str(got),
+                expected=f"finite values, {shape}",
+                got=got,
                 do="Reinstall rtswap, or export the network again with python -m training.landmarks.export.",
             )
     return outputs["points"], outputs["visibility"], outputs["presence"]
 
 
 def _mesh(matrix: Matrix | None, points: Tensor, visibility: Tensor, presence: float, face: Points) -> Mesh:
-    finite = np.isfinite(points).all() and np.isfinite(visibility).all() and np.isfinite(presence)
-    if matrix is None or not finite:
+    if matrix is None:
         return _lost(face)
     return Mesh(
         to_frame(np.asarray(points, np.float32), matrix),

@@ -66,9 +66,9 @@ class FaceRecogniser:
 def tells_who(mesh: Mesh) -> bool:
     """True if enough of the face is visible to recognise it."""
     points = mesh.points
-    across, _, depth = (points[454] - points[234]).tolist()
+    right, down, depth = (points[454] - points[234]).tolist()
     size = float(np.ptp(points[:, 0]) + np.ptp(points[:, 1])) / 2
-    yaw = abs(math.degrees(math.atan2(depth, across)))
+    yaw = abs(math.degrees(math.atan2(depth, math.hypot(right, down))))  # however the head is tilted
     sure = mesh.presence >= SURE_PRESENCE and float(mesh.visibility.mean()) >= LEAST_SEEN
     return sure and size >= SMALLEST_PX and yaw <= WIDEST_YAW
 

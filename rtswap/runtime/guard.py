@@ -1,77 +1,137 @@
 """Decide which parts of a frame to cover, so that no real face is sent when it cannot be swapped. No pixels, no
 clock.
 
-A *ward* is a face that was seen and must not be sent bare. While its track is measured and swapped, nothing is
-covered. While it coasts, its predicted and its last seen position are covered before the swap is pasted over them.
-When it is lost, its last position stays covered, growing with time, until it is found again or no face was seen for
-``empty_after_s``. Until the first face is found, the complete frame is covered for the same time; also after a gap,
-and when the size of the frame changes.
+A face that is not swapped is covered. A *ward* is a face that was followed and must not be sent bare. While its track
+is measured and swapped, nothing is covered. While it coasts, its predicted and its last seen position are covered
+before the swap is pasted over them. When it is lost, its last position stays covered, growing with time, until it is
+found again or nobody was seen there for ``empty_after_s``. A *stray* is what a detector takes for a head and no swap
+accounts for: it is covered from the first frame on, and a little longer than it is seen. Until the first face is
+found, the complete frame is covered until no detector has seen anybody for ``empty_after_s``; also after a gap, and
+when the size of the frame changes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 import numpy as np
 
-from rtswap.core.types import Box, Track
+from rtswap.core.types import NOTHING_SEEN, Box, Head, Sighting, Track
 from rtswap.vision.geometry import box_of
 
 MARGIN = 0.35
 """Margin on each side, in boxes of the face: a mesh ends at the chin and the forehead, a face does not."""
+STRAY_MARGIN = 0.5
+"""The same around heads of the second detector, which places them less exactly."""
+STRAY_S = 0.4
+"""How long a stray stays covered after it was last seen: the second detector may miss it in a frame."""
+COVERED_FROM = 0.76
+"""Score from which a head is covered at once. Lower ones only keep covers."""
 GROWTH_PER_S = 0.6
 """Growth of a lost face's cover on each side, in boxes per second."""
 SAME_PLACE = 0.3
 """Intersection over union above which a new track counts as the face that was lost there. Faces side by side, a width
 apart, reach 0.26."""
+SAME_HEAD = 0.15, 0.4, 1.9
+"""A head is that of a track if its middle lies in the track's box, grown by so much of it on each side, and if it is
+so many times as large, at least and at most."""
 LONGEST_STEP_S = 1.0
 """Gap between two frames after which all positions are unknown."""
+
+
+class Reason(StrEnum):
+    """Why something is covered; the words of the summary."""
+
+    NOBODY_YET = "no face found yet"
+    LOST = "face lost"
+    UNSEEN = "face missed for a moment"
+    HIDDEN = "face hidden or turned away"
+    OTHERS = "other people"
+    DOUBT = "perhaps a head"
+    FAILURE = "a failure"
+    OFF = "swap switched off"
 
 
 @dataclass(frozen=True, slots=True)
 class _Ward:
     box: Box
     seen_at: float
+    doubted_at: float
+    """When a detector last saw something in its reach."""
 
-    def reach(self, now: float) -> Box:
+    def reach(self, now: float, most_s: float) -> Box:
         """The area that the face can have reached."""
         grow = np.tile(self.box[2:] - self.box[:2], 2) * np.array([-1, -1, 1, 1], np.float32)
-        return (self.box + grow * np.float32(GROWTH_PER_S * (now - self.seen_at))).astype(np.float32)
+        passed = min(now - self.seen_at, most_s)
+        return (self.box + grow * np.float32(GROWTH_PER_S * passed)).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stray:
+    head: Head
+    seen_at: float
 
 
 class Guard:
-    """Tracks the faces to cover. One per session. Times are in seconds on any one clock."""
+    """Tracks the faces to cover. One per session. Times are in seconds on any one clock. ``others_shown``: while
+    everybody who is to be swapped is, strays are not covered."""
 
-    def __init__(self, *, empty_after_s: float) -> None:
-        self._empty_after_s = empty_after_s
+    def __init__(self, *, empty_after_s: float, others_shown: bool = False) -> None:
+        self._empty_after_s, self._others_shown = empty_after_s, others_shown
         self._wards: dict[Hashable, _Ward] = {}
+        self._strays: list[_Stray] = []
         self._blind_since: float | None = None
         self._blind = True
         self._lost = False
         self._last_at: float | None = None
         self._size = (0, 0)
+        self.reasons: frozenset[Reason] = frozenset()
+        """Why something was covered in the last frame."""
 
-    def judge(self, now: float, size: tuple[int, int], tracks: Sequence[Track], bare: Iterable[int]) -> list[Box]:
+    def judge(
+        self,
+        now: float,
+        size: tuple[int, int],
+        tracks: Sequence[Track],
+        bare: Mapping[int, Reason],
+        sighting: Sighting = NOTHING_SEEN,
+        others: Sequence[Box] = (),
+    ) -> list[Box]:
         """The boxes to cover in a frame of ``size`` = (width, height).
 
-        ``tracks``: all tracks in the frame. ``bare``: ids of those that could not be swapped.
+        ``tracks``: all tracks in the frame. ``bare``: ids of those that were not swapped, and why. ``sighting``: what
+        the second detector saw; ``others``: faces that the first one found and the tracker does not follow.
         """
         self._step_to(now, size)
         seen = [track for track in tracks if track.measured and _in_picture(track, size)]
         self._update(now, seen)
-        naked = set(bare)
         ids = {track.id for track in seen}
-        cover = [_around(track) for track in tracks if track.id in naked or track.id not in ids]
-        cover += [ward.reach(now) for id_, ward in self._wards.items() if id_ not in ids]
-        self._lost = not self._wards.keys() <= {track.id for track in tracks} - naked
-        return [_whole(size)] if self._sees_nothing_yet(now, tracks) else cover
+        swapped = [track for track in seen if track.id not in bare]
+        heads = [*sighting.heads, *(Head(box, 1.0) for box in others)]
+        doubts = [head for head in heads if not any(_is_of(head, track) for track in swapped)]
+        self._note_doubts(now, doubts, sighting.sure)
+        unswapped = [track for track in tracks if track.id in bare]
+        coasting = [track for track in tracks if track.id not in bare and track.id not in ids]
+        wards = [ward.reach(now, self._empty_after_s) for id_, ward in self._wards.items() if id_ not in ids]
+        self._lost = not self._wards.keys() <= {track.id for track in tracks} - bare.keys()
+        strays = self._strays_to_cover(now, swapped, missing=bool(wards))
+        if self._sees_nothing_yet(now, tracks, bool(doubts) or not sighting.sure):
+            self.reasons = frozenset({Reason.NOBODY_YET})
+            return [_whole(size)]
+        why = {Reason.UNSEEN: coasting, Reason.LOST: wards if self._lost else [], Reason.DOUBT: strays}
+        self.reasons = frozenset(
+            [*(bare[track.id] for track in unswapped), *(reason for reason, places in why.items() if places)]
+        )
+        return [*map(_around, (*unswapped, *coasting)), *wards, *strays]
 
     def fail(self, now: float, size: tuple[int, int]) -> list[Box]:
-        """The boxes to cover when the tracker itself failed: the complete frame."""
+        """The boxes to cover when it is unknown who is there because something failed: the complete frame."""
         self._step_to(now, size)
         self._go_blind(now)
         self._lost = self.watching
+        self.reasons = frozenset({Reason.FAILURE})
         return [_whole(size)]
 
     @property
@@ -96,9 +156,12 @@ class Guard:
         if size != self._size and self._last_at is not None:
             scale = np.tile(np.divide(size, np.maximum(self._size, 1)), 2).astype(np.float32)
             self._wards = {id_: replace(ward, box=ward.box * scale) for id_, ward in self._wards.items()}
+            self._strays = []
             self._go_blind(now)
         self._last_at, self._size = now, size
-        gone = [id_ for id_, ward in self._wards.items() if now - ward.seen_at > self._empty_after_s]
+        gone = [
+            id_ for id_, ward in self._wards.items() if now - max(ward.seen_at, ward.doubted_at) > self._empty_after_s
+        ]
         for id_ in gone:
             del self._wards[id_]
 
@@ -106,12 +169,12 @@ class Guard:
         ids = {track.id for track in seen}
         for track in seen:
             here, ward = _around(track), self._wards.pop(track.id, None)
-            leapt = ward is not None and _overlap(ward.reach(now), here) == 0
+            leapt = ward is not None and _overlap(ward.reach(now, self._empty_after_s), here) == 0
             if ward is not None and leapt:
                 self._wards[object()] = ward  # too fast for a person: perhaps someone else
             if ward is None or leapt:
                 self._take_over(here, ids)
-            self._wards[track.id] = _Ward(here, now)
+            self._wards[track.id] = _Ward(here, now, now)
             self._blind = False
 
     def _take_over(self, here: Box, seen: set[int]) -> None:
@@ -121,17 +184,41 @@ class Guard:
         if best is not None and overlaps[best] > SAME_PLACE:
             del self._wards[best]
 
+    def _note_doubts(self, now: float, doubts: Sequence[Head], sure: bool) -> None:
+        """Remember where something may be a face that no swap accounts for, even faintly."""
+        for id_, ward in self._wards.items():
+            reach = ward.reach(now, self._empty_after_s)
+            if not sure or any(_holds(reach, head.box) for head in doubts):
+                self._wards[id_] = replace(ward, doubted_at=now)
+        for head in doubts:
+            near = [stray for stray in self._strays if _overlap(stray.head.box, head.box) > 0]
+            if head.score >= COVERED_FROM or near:
+                same = [stray for stray in near if _overlap(stray.head.box, head.box) > SAME_PLACE]
+                self._strays = [stray for stray in self._strays if stray not in same]
+                self._strays.append(_Stray(head, now))
+        self._strays = [stray for stray in self._strays if 0 <= now - stray.seen_at <= STRAY_S]
+
+    def _strays_to_cover(self, now: float, swapped: Sequence[Track], *, missing: bool) -> list[Box]:
+        """Not those that are out of sight where somebody is swapped now: that was the head."""
+        if self._others_shown and swapped and not missing:
+            return []
+        return [
+            _grown(stray.head.box, STRAY_MARGIN)
+            for stray in self._strays
+            if stray.seen_at == now or not any(_is_of(stray.head, track) for track in swapped)
+        ]
+
     def _go_blind(self, now: float) -> None:
         """Reset the time of absence of every face: it was not observed."""
         self._blind, self._blind_since = True, now
-        self._wards = {id_: replace(ward, seen_at=now) for id_, ward in self._wards.items()}
+        self._wards = {id_: replace(ward, seen_at=now, doubted_at=now) for id_, ward in self._wards.items()}
 
-    def _sees_nothing_yet(self, now: float, tracks: Sequence[Track]) -> bool:
+    def _sees_nothing_yet(self, now: float, tracks: Sequence[Track], doubtful: bool) -> bool:
         if not self._blind:
             return False
-        if self._blind_since is None:
+        if self._blind_since is None or doubtful:
             self._blind_since = now
-        if now - self._blind_since >= self._empty_after_s and not tracks:
+        if now - self._blind_since >= self._empty_after_s and not tracks and not doubtful:
             self._blind = False
         return self._blind
 
@@ -146,6 +233,27 @@ def _around(track: Track) -> Box:
     if not len(known):
         return np.array([-np.inf, -np.inf, np.inf, np.inf], np.float32)
     return box_of(known, MARGIN)
+
+
+def _is_of(head: Head, track: Track) -> bool:
+    """Whether the swap of a track accounts for a head."""
+    margin, least, most = SAME_HEAD
+    box = _grown(track.box, margin)
+    ratio = float((head.box[2:] - head.box[:2]).max() / max(float((track.box[2:] - track.box[:2]).max()), 1.0))
+    return least <= ratio <= most and _holds(box, head.box)
+
+
+def _holds(box: Box, other: Box) -> bool:
+    """Whether the middle of ``other`` lies in ``box``."""
+    middle = (other[:2] + other[2:]) / 2
+    return bool((middle >= box[:2]).all() and (middle <= box[2:]).all())
+
+
+def _grown(box: Box, margin: float) -> Box:
+    """A box with a margin on each side, in its own sides."""
+    grow = np.tile(box[2:] - box[:2], 2) * np.array([-margin, -margin, margin, margin], np.float32)
+    grown: Box = (box + grow).astype(np.float32)
+    return grown
 
 
 def _in_picture(track: Track, size: tuple[int, int]) -> bool:

@@ -55,10 +55,10 @@ class SourceMapping:
     """One per session, used by one thread but for ``select``.
 
     ``assignments``: earlier ones choose first, examples before all others. Whoever has none gets the main source:
-    everybody (``everyone``), or one more person, the largest. ``choices``: how many sources ``select`` has; with none
-    there is no main source. ``looks``: as ``LOOKS``. ``hold_s``: for so long a person's place is kept; then somebody
-    who has come since may have it, and gives way when the person is back.
-    """
+    everybody (``everyone``), or one more person, the largest; others are covered, or left out (``others_shown``).
+    ``choices``: how many sources ``select`` has; with none there is no main source. ``looks``: as ``LOOKS``.
+    ``hold_s``: for so long a person's place is kept; then somebody who has come since may have it, and gives way
+    when the person is back."""
 
     def __init__(
         self,
@@ -66,6 +66,7 @@ class SourceMapping:
         *,
         choices: int = 1,
         everyone: bool = True,
+        others_shown: bool = False,
         recogniser: Embedder | None = None,
         looks: int = LOOKS,
         hold_s: float = HOLD_S,
@@ -73,6 +74,7 @@ class SourceMapping:
         self.choices = choices
         self._main = 0 if choices else None
         self._assignments, self._everyone = tuple(assignments), everyone
+        self._others_shown = others_shown
         self._recogniser, self._looks, self._hold_s = recogniser, looks, hold_s
         self._met: set[Assignment] = set()
         self._shape: tuple[int, ...] = ()
@@ -142,6 +144,8 @@ class SourceMapping:
                 roles.append((track, None))  # who this is has yet to be seen
             elif self._everyone or track.id == rest:
                 roles.append((track, self._main))
+            elif not self._others_shown:
+                roles.append((track, None))
         return roles
 
     def _searched(self, present: Collection[int]) -> list[tuple[_Claim, Example]]:

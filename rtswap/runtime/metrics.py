@@ -10,7 +10,7 @@ import math
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any
@@ -103,6 +103,7 @@ class Metrics:
         self._last_at = 0.0
         self._frames = self._faces = self._faces_now = self._swapped_frames = self._dropped = self._level = 0
         self._covered_frames = self._plain_frames = 0
+        self._covered_for: Counter[str] = Counter()
 
     def record(
         self, stages: Mapping[str, float], *, captured_at: float, finished_at: float, faces: int = 0, level: int = 0
@@ -123,10 +124,11 @@ class Metrics:
                 self._first_swap_at = finished_at
             self._level = level
 
-    def add_outcome(self, *, swapped: int, covered: int) -> None:
-        """Count the swapped and covered faces of one frame, delivered or dropped."""
+    def add_outcome(self, *, swapped: int, covered: int, reasons: Iterable[str] = ()) -> None:
+        """Count the swapped and covered faces of one frame, delivered or dropped, and why they were covered."""
         with self._lock:
             self._covered_frames += covered > 0
+            self._covered_for.update(reasons)
             self._plain_frames += not swapped and not covered
 
     @property
@@ -160,6 +162,7 @@ class Metrics:
                 "duration_s": round(lasted_s, 3),
                 "frames_with_swap": self._swapped_frames,
                 "frames_covered": self._covered_frames,
+                "frames_covered_because": dict(self._covered_for.most_common()),
                 "frames_plain": self._plain_frames,
                 "faces_per_frame": round(self._faces / self._frames, 3) if self._frames else 0.0,
             }

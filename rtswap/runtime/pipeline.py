@@ -12,14 +12,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rtswap.core.errors import FaceLost, InputError, RtswapError
-from rtswap.core.protocols import FrameRender, Renderer, Tracker
-from rtswap.core.types import Box, Frame, Image, Quality, StampedImage, Swaps, Track
-from rtswap.runtime.guard import Guard
+from rtswap.core.protocols import FrameRender, Lookout, Renderer, Tracker
+from rtswap.core.types import Box, Frame, Image, Quality, Sighting, StampedImage, Swaps
+from rtswap.runtime.guard import Guard, Reason
 from rtswap.runtime.mapping import Role, SourceMapping
 from rtswap.runtime.metrics import Spans
-
-MAX_FAILURES = 60
-"""Frames in a row that may fail before the session ends: two seconds at 30 fps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +28,8 @@ class Policy:
     empty_after_s: float = 3.0
     pass_through: bool = False
     """True: the plain picture goes out instead. The real face shows."""
+    others_shown: bool = False
+    """True: people who are not to be swapped are shown as they are, while everybody who is to be is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +42,8 @@ class Outcome:
     covered: int
     stages: dict[str, float]
     """Seconds per stage."""
+    reasons: frozenset[Reason] = frozenset()
+    """Why something is covered, or the last safe picture held."""
 
     @property
     def image(self) -> Image | None:
@@ -51,30 +52,35 @@ class Outcome:
 
 
 class Pipeline:
-    """One per session, used by one thread. ``renderer`` does the faces; ``mapping`` says who gets whose, without it
-    everybody the first source's. ``on_event`` is told what went wrong. ``spans``: where the time of each stage is
-    counted, if something else counts there too."""
+    """One per session, used by one thread. ``lookout`` sees who must not leave bare; ``renderer`` does the faces;
+    ``mapping`` says who gets whose, without it everybody the first source's. ``on_event`` is told what went wrong.
+    ``spans``: where the time of each stage is counted, if something else counts there too."""
 
     def __init__(
         self,
         tracker: Tracker,
         renderer: Renderer,
         *,
+        lookout: Lookout,
         policy: Policy,
         on_event: Callable[[str], None],
         mapping: SourceMapping | None = None,
         spans: Spans | None = None,
     ) -> None:
         self._tracker = tracker
+        self._lookout = lookout
         self._renderer = renderer
         self.mapping = mapping or SourceMapping()
         self._policy = policy
         self._on_event = on_event
-        self._guard = Guard(empty_after_s=policy.empty_after_s)
+        self._guard = Guard(empty_after_s=policy.empty_after_s, others_shown=policy.others_shown)
         self._spans = spans or Spans()
-        self._failures = 0
+        self._failed = self._failed_before = False
+        self._told_of_doubt = False
         self._shown = self._was_blind = False
         self._ids: set[int] = set()
+        self._settled: list[Box] = []
+        """Where faces were swapped in the last frame."""
         self._anew = False
         self.swapping = True
         """Off: faces are followed and covered (or shown, with pass-through)."""
@@ -84,66 +90,109 @@ class Pipeline:
         self._anew = True
 
     def process(self, frame: Frame, quality: Quality) -> Outcome:
-        """Raises FaceLost under ``stop``, InputError for what is no picture, and the cause when nothing has worked
-        for ``MAX_FAILURES`` frames."""
+        """Raises FaceLost under ``stop`` and InputError for what is no picture. Whatever else fails, the picture is
+        covered, or the last safe one held."""
         frame = _writable(frame)
         now = frame.captured_at if frame.time_s is None else frame.time_s
         size = frame.image.shape[1], frame.image.shape[0]
-        render = self._renderer.begin(frame.image)
         if self._anew:
             self._anew = False
             self._reset()
+        self._failed = False
+        settled, self._settled = self._settled, []
         try:
+            with self._spans("look"):
+                sighting = self._lookout.look(frame.image, settled)
             with self._spans("track"):
-                tracks = list(self._tracker.update(frame, quality))
+                tracks = list(self._tracker.update(frame, quality, sighting))
+                others = list(self._tracker.others)
                 roles = self.mapping.assign(frame.image, tracks, now)
         except Exception as error:  # noqa: BLE001 - whatever breaks, the picture must be covered
             self._note_failure("tracking failed", error)
             self._reset()
-            outcome = self._compose(render, self._guard.fail(now, size), Swaps(), self.swapping)
+            boxes, swapping = self._guard.fail(now, size), self.swapping
+            outcome = self._rendered(frame, lambda render: self._compose(render, boxes, Swaps(), swapping))
         else:
-            outcome = self._work(render, roles, quality, now, size)
-            self._forget_ended(tracks)
+            outcome = self._rendered(
+                frame, lambda render: self._work(render, roles, quality, now, size, sighting, others)
+            )
+            self._forget_ended({track.id for track in tracks})
         self._shown = self._shown or outcome.stamped is not None
+        self._failed_before = self._failed
         return outcome
 
     def _reset(self) -> None:
         """Nobody is known any more."""
         self._tracker.reset()
+        self._lookout.reset()
         self.mapping.reset()
 
+    def _rendered(self, frame: Frame, work: Callable[[FrameRender], Outcome]) -> Outcome:
+        """What ``work`` makes of a frame. If that fails the complete frame is covered, and if that fails, too, the
+        last safe picture is held."""
+        try:
+            return work(self._renderer.begin(frame.image))
+        except FaceLost:
+            raise
+        except Exception as error:  # noqa: BLE001 - nothing leaves that is half done
+            self._note_failure("rendering failed", error)
+        reasons = frozenset({Reason.FAILURE})
+        if self._policy.on_failure == "stop" and self._guard.watching:
+            raise FaceLost("the face was lost", do="Without --on-failure stop it would be covered instead.")
+        try:
+            render = self._renderer.begin(frame.image)
+            height, width = frame.image.shape[:2]
+            render.cover(np.array([0, 0, width, height], np.float32), "blur")
+            return Outcome(render.deliver(), 0, 1, self._spans.take(), reasons)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._note_failure("covering failed", error)
+        return Outcome(None, 0, 1, self._spans.take(), reasons)
+
     def _work(
-        self, render: FrameRender, roles: Sequence[Role], quality: Quality, now: float, size: tuple[int, int]
+        self,
+        render: FrameRender,
+        roles: Sequence[Role],
+        quality: Quality,
+        now: float,
+        size: tuple[int, int],
+        sighting: Sighting,
+        others: Sequence[Box],
     ) -> Outcome:
         """Swap, and cover what is bare. A verdict that comes with the picture may be that some swap is none: that
         picture does not leave, and the frame is done again without it."""
         swapping = self.swapping
         tracks = [track for track, _ in roles]
         pairs = [(track, source) for track, source in roles if source is not None and swapping]
-        unswapped = [track.id for track, source in roles if source is None or not swapping]
+        unswapped = {track.id: Reason.OTHERS if swapping else Reason.OFF for track, source in roles}
+        unswapped = {id_: why for id_, why in unswapped.items() if all(id_ != track.id for track, _ in pairs)}
+
+        def judged(swaps: Swaps) -> list[Box]:
+            why = Reason.HIDDEN if swaps.failure is None else Reason.FAILURE
+            return self._guard.judge(now, size, tracks, dict.fromkeys(swaps.bare, why) | unswapped, sighting, others)
+
         swaps = render.swap(pairs, quality=quality, now=now, stages=self._spans) if pairs else Swaps()
         self._tell_of(swaps)
-        boxes = self._guard.judge(now, size, tracks, [*swaps.bare, *unswapped])
-        self._tell_of_blindness()
+        boxes = judged(swaps)
+        self._tell_of_covers()
         outcome = self._compose(render, boxes, swaps, swapping)
         if pairs and outcome.stamped is not None and (verdict := render.verdict()) != swaps:
             if verdict.failure is not swaps.failure:
                 self._tell_of(verdict)
-            swaps, boxes = verdict, self._guard.judge(now, size, tracks, [*verdict.bare, *unswapped])
+            swaps, boxes = verdict, judged(verdict)
             render.restart()
             outcome = self._compose(render, boxes, swaps, swapping)
-        if swaps.failure is None:
-            self._failures = 0
+        self._settled = [track.box for track in tracks if track.measured and track.id in swaps.done]
         return outcome
 
     def _compose(self, render: FrameRender, boxes: Sequence[Box], swaps: Swaps, swapping: bool) -> Outcome:
         """Cover first, then paste: where a swap lies on a doubtful place, what looks out beside it is covered."""
         covering = bool(boxes) and not self._policy.pass_through
         asked = self._policy.on_failure if swapping else "blur"  # switched off is no failure
+        reasons = self._guard.reasons if covering else frozenset()
         if covering and asked == "stop" and self._guard.lost:
             raise FaceLost("the face was lost", do="Without --on-failure stop it would be covered instead.")
-        if covering and asked == "hold" and self._guard.watching and self._shown:
-            return Outcome(None, 0, len(boxes), self._spans.take())
+        if asked == "hold" and self._guard.watching and self._shown and reasons - {Reason.OTHERS, Reason.DOUBT}:
+            return Outcome(None, 0, len(boxes), self._spans.take(), reasons)
         if covering:
             with self._spans("cover"):
                 style = "pixelate" if self._policy.on_failure == "pixelate" else "blur"
@@ -153,33 +202,35 @@ class Pipeline:
             render.paste()
         with self._spans("deliver"):
             stamped = render.deliver()
-        return Outcome(stamped, len(swaps.done), len(boxes) if covering else 0, self._spans.take())
+        return Outcome(stamped, len(swaps.done), len(boxes) if covering else 0, self._spans.take(), reasons)
 
     def _tell_of(self, swaps: Swaps) -> None:
-        """One face that works is enough for a session to go on."""
         if swaps.failure is not None:
-            self._failures = 0 if swaps.done else self._failures
             self._note_failure("swapping failed", swaps.failure)
 
-    def _tell_of_blindness(self) -> None:
-        """Say once in a row why the whole picture is covered."""
-        if self._guard.blind and not self._was_blind and not self._policy.pass_through:
+    def _tell_of_covers(self) -> None:
+        """Say once in a row why the whole picture is covered, and once that somebody else is."""
+        if self._policy.pass_through:
+            return
+        if self._guard.blind and not self._was_blind:
             self._on_event(
                 "no face found yet: the whole picture is covered. With nobody there, plain frames pass after "
                 f"{self._policy.empty_after_s:g} s (--empty-after)"
             )
         self._was_blind = self._guard.blind
+        if not self._told_of_doubt and self._guard.reasons & {Reason.OTHERS, Reason.DOUBT}:
+            self._told_of_doubt = True
+            self._on_event(
+                "a head that is not swapped is covered. --faces all swaps everybody, --others show shows others"
+            )
 
     def _note_failure(self, what: str, error: Exception) -> None:
-        """Told once per row of failures, counted for every frame."""
-        self._failures += 1
-        if self._failures == 1:
+        """Told once per row of frames that fail."""
+        if not self._failed and not self._failed_before:
             self._on_event(f"{what}: {error}" if isinstance(error, RtswapError) else f"{what}: {error!r}")
-        if self._failures >= MAX_FAILURES:
-            raise error
+        self._failed = True
 
-    def _forget_ended(self, tracks: Sequence[Track]) -> None:
-        ids = {track.id for track in tracks}
+    def _forget_ended(self, ids: set[int]) -> None:
         for ended in self._ids - ids:
             self._renderer.forget(ended)
         self._ids = ids

@@ -5,7 +5,8 @@
     Input ─► Mailbox ─► Pipeline ─► Disclosure ─► Mailbox ─► Output      (a mailbox and a thread per output)
 
 Live inputs drop stale frames in the mailboxes; files lose none. While no frame arrives (a lost camera, a stuck
-network) the outputs get the last safe frame again. The first failure ends the session and ``run`` raises it. If one
+network) the outputs get the last safe frame again. What fails within the pipeline ends nothing. The first failure of
+the input or the outputs ends the session and ``run`` raises it. If one
 of several outputs fails, only that one is closed, and ``run`` raises its failure at the end unless a worse one comes.
 """
 
@@ -23,7 +24,7 @@ from rtswap.disclosure.stamp import Disclosure
 from rtswap.runtime.budget import Budget
 from rtswap.runtime.mailbox import Closed, Mailbox
 from rtswap.runtime.metrics import Metrics
-from rtswap.runtime.pipeline import Pipeline
+from rtswap.runtime.pipeline import Outcome, Pipeline
 from rtswap.runtime.sender import Sender
 
 TICK_S = 0.05
@@ -77,6 +78,8 @@ class Session:
         self._stopped_at = float("inf")
         self._ticked_at = 0.0
         self._last: MarkedImage | None = None
+        self._unmarked = False
+        """True while pictures cannot be marked."""
 
     def run(self) -> None:
         """Run until the input ends, ``stop`` is called, or something fails. Ctrl-C counts as ``stop``.
@@ -162,14 +165,10 @@ class Session:
         try:
             for frame in self._frames:
                 outcome = self.pipeline.process(frame, self._budget.quality)
-                self.metrics.add_outcome(swapped=outcome.swapped, covered=outcome.covered or outcome.stamped is None)
-                if outcome.stamped is not None:
-                    marked = self._disclosure.release(
-                        outcome.stamped, frame=frame, swapped=outcome.swapped, stages=outcome.stages
-                    )
-                elif self._last is not None:
-                    marked = self._disclosure.again(self._last, frame=frame)
-                else:
+                covered = outcome.covered or outcome.stamped is None
+                self.metrics.add_outcome(swapped=outcome.swapped, covered=covered, reasons=outcome.reasons)
+                marked = self._released(outcome, frame)
+                if marked is None:
                     continue
                 self._last = marked
                 self._deliver(marked)
@@ -182,6 +181,21 @@ class Session:
         finally:
             for sender in self._all_senders():
                 sender.box.close()
+
+    def _released(self, outcome: Outcome, frame: Frame) -> MarkedImage | None:
+        """The frame as it may leave; the last one again where it may not, told once in a row; None before any did."""
+        if outcome.stamped is not None:
+            try:
+                marked = self._disclosure.release(
+                    outcome.stamped, frame=frame, swapped=outcome.swapped, stages=outcome.stages
+                )
+                self._unmarked = False
+                return marked
+            except Exception as error:  # noqa: BLE001 - what cannot be marked does not leave
+                if not self._unmarked:
+                    self._on_event(f"marking failed: {error!r}")
+                self._unmarked = True
+        return self._disclosure.again(self._last, frame=frame) if self._last is not None else None
 
     def _deliver(self, marked: MarkedImage) -> None:
         for sender in self._all_senders():

@@ -38,6 +38,12 @@ def match(overlaps: Floats, least: float = 0.3) -> list[tuple[int, int]]:
     return pairs
 
 
+def overlapping(boxes: Sequence[Box], least: float = 0.5) -> list[tuple[int, int]]:
+    """Pairs of rows whose overlap is larger than ``least``."""
+    overlaps = iou(boxes, boxes)
+    return [(i, j) for i in range(len(boxes)) for j in range(i + 1, len(boxes)) if overlaps[i, j] > least]
+
+
 def _shared(first: Sequence[Box], second: Sequence[Box]) -> tuple[Floats, Floats, Floats]:
     """Areas of the intersections, of ``first`` and of ``second``, broadcastable against each other."""
     a = np.asarray(first, np.float64).reshape(-1, 1, 4)

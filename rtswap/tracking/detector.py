@@ -14,8 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.core.errors import ModelError
 from rtswap.core.protocols import Engine
-from rtswap.core.types import Box, Detection, Image, Tensor
+from rtswap.core.types import Box, Detection, Image, Points, Tensor
 from rtswap.tracking.cascade import (
     Boxes,
     Floats,
@@ -104,9 +105,9 @@ class MtcnnDetector:
             found[i] for i in suppress(np.stack([face.box for face in found]), scores, _SAME_FACE, of_smaller=True)
         ]
 
-    def refine(self, image: Image, boxes: Sequence[Box]) -> list[Detection | None]:
-        """Run O-Net once on each box (as ``detect`` returns them): the face found there, or None. Raises
-        EngineError."""
+    def refine(self, image: Image, boxes: Sequence[Box], turns: Sequence[int] = ()) -> list[Detection | None]:
+        """Run O-Net once on each box (as ``detect`` returns them): the face found there, or None. ``turns``: see
+        ``protocols.Detector``. Raises EngineError."""
         result: list[Detection | None] = [None] * len(boxes)
         limit = 4.0 * max(image.shape[:2])
         usable = [
@@ -118,11 +119,12 @@ class MtcnnDetector:
             return result
         asked = squared(np.stack([boxes[index] for index in usable]).astype(np.float32))
         picture = _bgr(image)
-        crops = np.concatenate([_view(picture, square) for square in asked])
-        out = self._onet.run({"image": crops})
-        for index, detection in zip(usable, _detections(out, asked), strict=True):
+        upright = [turns[index] % 4 if turns else 0 for index in usable]
+        crops = [np.rot90(_view(picture, box), turn, (1, 2)) for box, turn in zip(asked, upright, strict=True)]
+        out = _checked(self._onet.run({"image": np.ascontiguousarray(np.concatenate(crops))}), "O-Net")
+        for index, detection, box, turn in zip(usable, _detections(out, asked), asked, upright, strict=True):
             if detection.score > self._thresholds[2]:
-                result[index] = detection
+                result[index] = turned_back(detection, turn, box) if turn else detection
         return result
 
     def _plan_for(self, width: int, height: int) -> _Plan | None:
@@ -158,7 +160,9 @@ class MtcnnDetector:
 
     def _propose(self, plan: _Plan) -> Boxes:
         """Run P-Net on all levels at once; return candidate squares."""
-        out = self._pnet.run({"image": plan.canvas[None]})
+        out = _checked(self._pnet.run({"image": plan.canvas[None]}), "P-Net")
+        if np.ptp(out["map"][0, 0]) == 0 and np.ptp(plan.canvas) > 0:
+            raise _wrong("P-Net", "one score everywhere")
         score, offsets = np.where(plan.inside, out["map"][0, 0], -np.inf), out["map"][0, 1:]
         y, x = peaks(score, self._first_logit)
         best = np.argsort(-score[y, x], kind="stable")[:_MAX_PROPOSALS]
@@ -172,7 +176,7 @@ class MtcnnDetector:
         """Run R-Net on every square; return squares that contain a face."""
         if len(boxes) == 0:
             return boxes
-        out = self._rnet.run({"image": patches(pictures, boxes, 24)})
+        out = _checked(self._rnet.run({"image": patches(pictures, boxes, 24)}), "R-Net")
         scores = out["score"][:, 0]
         good = np.nonzero(scores > self._thresholds[1])[0]
         kept = shifted(boxes[good], out["box"][good])
@@ -182,8 +186,27 @@ class MtcnnDetector:
         """Run O-Net on every square; return the faces."""
         if len(boxes) == 0:
             return []
-        out = self._onet.run({"image": patches(pictures, boxes, 48)})
+        out = _checked(self._onet.run({"image": patches(pictures, boxes, 48)}), "O-Net")
         return [face for face in _detections(out, boxes) if face.score > self._thresholds[2]]
+
+
+def turned_back(face: Detection, turn: int, square: Box) -> Detection:
+    """A face found in what ``square`` (xyxy) shows after ``turn`` quarter turns counter-clockwise (``np.rot90``), as
+    it lies in the picture itself. The turned picture's first corner lies at that of the square."""
+    x1, y1 = square[:2]
+    width, height = square[2:] - square[:2]
+
+    def back(points: Points) -> Points:
+        x, y = (points - square[:2]).T
+        for left in range(turn % 4, 0, -1):
+            # before the last quarter turn the picture was as wide as it is tall now
+            wide = width if left % 2 else height
+            x, y = wide - y - 1, x
+        return np.stack([x + x1, y + y1], 1).astype(np.float32)
+
+    corners = back(face.box.reshape(2, 2) - 0.5) + 0.5
+    box = np.concatenate([corners.min(0), corners.max(0)]).astype(np.float32)
+    return Detection(box, back(face.keypoints), face.score)
 
 
 def _view(picture: Image, square: Box) -> Image:
@@ -199,6 +222,22 @@ def _detections(out: Mapping[str, Tensor], squares: Boxes) -> list[Detection]:
     boxes = shifted(squares, out["box"])
     keypoints = placed(out["points"], squares)
     return [Detection(boxes[i], keypoints[i], float(score)) for i, score in enumerate(out["score"][:, 0])]
+
+
+def _checked(out: Mapping[str, Tensor], network: str) -> Mapping[str, Tensor]:
+    """Raises ModelError for values that are not finite: they would count as nobody there."""
+    if not all(np.isfinite(values).all() for values in out.values()):
+        raise _wrong(network, "values that are not finite")
+    return out
+
+
+def _wrong(network: str, got: str) -> ModelError:
+    return ModelError(
+        f"the face detector's {network} answers nonsense",
+        expected="finite values that differ",
+        got=got,
+        do="Remove the cached networks (rtswap doctor says where), or try another --engine.",
+    )
 
 
 def _bgr(image: Image) -> Image:

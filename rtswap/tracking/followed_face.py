@@ -29,6 +29,11 @@ NEAR_PER_S = 0.7
 RETURN_GROWTH = 1.5
 RETURN_GROWTH_PER_S = 0.25
 """Size ratios, at once and per second, by which a lost person can have changed."""
+HEAD_GROWTH, HEAD_NEAR = 2.2, 0.6
+"""Size ratio, and distance in face widths, up to which a head that the second detector sees is a followed face's."""
+FOREHEAD, CHIN = 10, 152
+MAX_SPIN = 30.0
+"""Degrees."""
 SHORTEST_STEP_S = 1 / 240
 """Minimum time step: shorter ones would divide noise by almost nothing."""
 
@@ -47,6 +52,8 @@ class FollowedFace:
         self.settle()
         self.step_s = 0.0
         self.doubts = 0
+        self.seconded = True
+        """Whether the second detector sees a head there."""
         self.measure(mesh)
         self.likeness.forgive()
         self._agreed_width = width(self.box)
@@ -81,7 +88,21 @@ class FollowedFace:
     @property
     def doubtful(self) -> bool:
         """True if the detector should check this face soon."""
-        return self.presence < SURE_PRESENCE or self._change() > CHANGED
+        return not self.seconded or self.presence < SURE_PRESENCE or self._change() > CHANGED
+
+    @property
+    def quarter_turns(self) -> int:
+        """By how many quarter turns clockwise the face is tilted, 0 to 3."""
+        return round(roll_of(self.landmarks) / 90) % 4
+
+    def spun(self, points: Points) -> bool:
+        """True if a mesh is tilted quite another way than the last one, as no head turns within a frame."""
+        return abs((roll_of(points) - roll_of(self.landmarks) + 180) % 360 - 180) > MAX_SPIN
+
+    def is_head(self, box: Box) -> bool:
+        """True if a head that the second detector sees at ``box`` is this person's."""
+        growth = width(box) / width(self.box)
+        return 1 / HEAD_GROWTH < growth < HEAD_GROWTH and self.distance_to(box) <= HEAD_NEAR
 
     @property
     def surroundings(self) -> Box:
@@ -93,11 +114,11 @@ class FollowedFace:
 
     def confirm(self, look: Box | None) -> None:
         """Record the detector's answer: ``look`` is the box it found here, or None. A mesh with high presence and
-        steady size needs no confirmation, since detectors miss profiles."""
+        steady size in which the second detector sees a head needs no confirmation, since detectors miss profiles."""
         if look is not None:
             self.doubts = 0
             self._agreed_width = width(look)
-        elif self.presence < SURE_PRESENCE or self._change() > CHANGED_MUCH:
+        elif not self.seconded or self.presence < SURE_PRESENCE or self._change() > CHANGED_MUCH:
             self.doubts += 1
 
     def _change(self) -> float:
@@ -127,11 +148,17 @@ class FollowedFace:
         return Track(
             id=self.id,
             box=self.box.copy(),
-            keypoints=_keypoints(self.landmarks),
+            keypoints=keypoints_of(self.landmarks),
             landmarks=self.landmarks.copy(),
             visibility=self.visibility.copy(),
             confidence=max(0.0, 1.0 - self.unseen_s / coast_s) if self.unseen_s else 1.0,
         )
+
+
+def roll_of(points: Points) -> float:
+    """Degrees by which a mesh is tilted clockwise."""
+    down = points[CHIN, :2] - points[FOREHEAD, :2]
+    return math.degrees(math.atan2(-float(down[0]), float(down[1])))
 
 
 def width(box: Box) -> float:
@@ -163,6 +190,6 @@ def _keypoint_weights() -> Points:
 _KEYPOINT_WEIGHTS = _keypoint_weights()
 
 
-def _keypoints(landmarks: Points) -> Points:
+def keypoints_of(landmarks: Points) -> Points:
     """The five keypoints (5, 2), as detectors return them."""
     return np.ascontiguousarray((_KEYPOINT_WEIGHTS @ landmarks)[:, :2])

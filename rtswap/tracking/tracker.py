@@ -9,25 +9,39 @@ from typing import Literal
 import numpy as np
 
 from rtswap.core.protocols import Detector, Embedder, LandmarkModel
-from rtswap.core.types import Box, Detection, Frame, Image, Mesh, Quality, Tensor, Track
+from rtswap.core.types import (
+    Box,
+    Detection,
+    Frame,
+    Head,
+    Image,
+    Mesh,
+    Quality,
+    Sighting,
+    Tensor,
+    Track,
+)
 from rtswap.networks.recognition import tells_who
-from rtswap.tracking.association import iou, kinship, match
+from rtswap.tracking.association import iou, kinship, match, overlapping
 from rtswap.tracking.followed_face import AGREEMENT, KINSHIP, SHORTEST_STEP_S, FollowedFace, extent, width
+from rtswap.tracking.plausibility import is_plausible, is_sane
 from rtswap.tracking.reidentification import Newcomer, match_missing
+from rtswap.tracking.turns import find_meshes, find_turned
 
 NOMINAL_STEP_S = 1 / 30
 """Assumed time between frames if the clock stood still or ran backwards."""
 LONGEST_STEP_S = 1.0
 """Gap after which velocities are discarded."""
 
-MAX_JUMP = 0.6
-"""Largest distance between a face and its prediction, in face widths."""
 MAX_GROWTH = 1.6
 """Largest size ratio between a face and its prediction. Half as much again for the detector's boxes, which are
 cropped differently."""
-MIN_INSIDE = 0.3
-"""Share of the mesh's box that must lie in the frame."""
-MIN_FACE_PX = 8.0
+SEEN = 0.5
+"""Score of a head from which it is worth a look."""
+MOST_PROPOSALS = 6
+"""Heads in which a face is looked for in one frame."""
+SAME_STRANGER = 0.2
+"""Intersection over union above which a head that nobody follows is that of the last frame."""
 
 CHECK_DOUBTFUL_EVERY = 3
 MAX_DOUBTS = 3
@@ -49,8 +63,8 @@ class FaceTracker:
     it, only a face of similar size near the same place is accepted, under the same id; then the largest face, under a
     new id. With a ``recogniser`` the person is known by appearance: nobody else is accepted for ``HOLD_S``, and a
     later replacement yields when the person returns. ``all``: follow up to ``max_faces``. ``min_presence``: minimum
-    score of the landmark network. Raises the errors of the networks.
-    """
+    score of the landmark network. ``min_face_px``: smallest head of the second detector in which a face is looked
+    for. Raises the errors of the networks."""
 
     def __init__(
         self,
@@ -62,6 +76,7 @@ class FaceTracker:
         coast_s: float = 0.25,
         reacquire_s: float = 2.0,
         min_presence: float = 0.5,
+        min_face_px: float = 35.0,
         recogniser: Embedder | None = None,
     ) -> None:
         self._detector = detector
@@ -70,7 +85,7 @@ class FaceTracker:
         self._max_faces = 1 if self._one else max_faces
         self._coast_s = coast_s
         self._reacquire_s = reacquire_s
-        self._min_presence = min_presence
+        self._min_presence, self._min_face_px = min_presence, min_face_px
         self._recogniser = recogniser
         self._next_id = 1
         self.reset()
@@ -82,22 +97,31 @@ class FaceTracker:
         self._last_s: float | None = None
         self._clock_s = 0.0
         self._size: tuple[int, ...] = ()
+        self._sighting: Sighting | None = None
+        self.others: Sequence[Box] = ()
+        """See ``protocols.Tracker``."""
+        self._strange: tuple[Head, ...] = ()
+        """Heads of the last frame that are nobody's who is followed."""
         self._since_look = self._since_check = 0.0
         """Counted in frames at 30 per second; at lower rates each frame counts as several, so that newcomers do not
         wait longer."""
 
-    def update(self, frame: Frame, quality: Quality) -> list[Track]:
+    def update(self, frame: Frame, quality: Quality, sighting: Sighting | None = None) -> list[Track]:
         """Return every face tracked in this frame, oldest first."""
         image = frame.image
         if image.shape[:2] != self._size:
             self.reset()
             self._size = image.shape[:2]
+        self._sighting, self.others = sighting, ()
         passed = max(1.0, self._advance(frame.captured_at if frame.time_s is None else frame.time_s) / NOMINAL_STEP_S)
+        if sighting is not None and sighting.cut:
+            self._doubt_all()
         self._follow(image)
         self._merge()
+        newcomers = self._strangers_came()
         self._since_look += passed
         self._since_check += passed
-        if self._look_is_due(quality):
+        if newcomers or self._look_is_due(quality):
             self._look(image)
             self._since_look = self._since_check = 0.0
         elif self._check_is_due(quality):
@@ -124,6 +148,26 @@ class FaceTracker:
             face.predict(NOMINAL_STEP_S if jumped else max(elapsed_s, SHORTEST_STEP_S))
         return elapsed_s
 
+    def _doubt_all(self) -> None:
+        """After a cut nobody is where they were: all are lost until they are found, in this very frame or later."""
+        for face in self._faces:
+            face.settle()
+        self._lost = [*self._lost, *self._faces]
+        self._faces = []
+
+    def _strangers_came(self) -> bool:
+        """Note whom the second detector sees where; true if there is a head that is nobody's who is followed, where
+        none was in the last frame, and a place for somebody more."""
+        if self._sighting is None:
+            return False
+        heads = [head for head in self._sighting.heads if head.score >= SEEN]
+        for face in self._faces:
+            face.seconded = any(face.is_head(head.box) for head in self._sighting.heads)
+        strange = tuple(head for head in heads if not any(face.is_head(head.box) for face in self._faces))
+        before, self._strange = self._strange, strange
+        known = iou([head.box for head in strange], [head.box for head in before])
+        return len(self._faces) < self._max_faces and bool((known.max(axis=1, initial=0) < SAME_STRANGER).any())
+
     def _follow(self, image: Image) -> None:
         """Run one landmark pass for all faces; where it fails, refine the box with the detector and run another."""
         if not self._faces:
@@ -131,17 +175,17 @@ class FaceTracker:
         missed = []
         meshes = self._landmarks.find(image, [face.landmarks for face in self._faces])
         for face, mesh in zip(self._faces, meshes, strict=True):
-            if self._plausible(mesh, face.predicted, MAX_GROWTH):
+            if self._plausible(mesh, face.predicted, MAX_GROWTH) and not face.spun(mesh.points):
                 face.measure(mesh)
             else:
                 missed.append(face)
         if not missed:
             return
-        looks = self._detector.refine(image, [face.predicted for face in missed])
+        looks = self._refine(image, missed, [face.predicted for face in missed])
         refound = [
             (face, look)
             for face, look in zip(missed, looks, strict=True)
-            if look is not None and _sane(look) and face.may_be_at(look.box)
+            if look is not None and is_sane(look) and face.may_be_at(look.box)
         ]
         for face, mesh in self._meshes_of(image, refound):
             face.measure(mesh)
@@ -162,7 +206,8 @@ class FaceTracker:
     def _merge(self) -> None:
         """Drop one of two meshes on the same face: keep the one that was predicted there, otherwise the older."""
         measured = [face for face in self._faces if face.measured]
-        for first, second in _pairs_on_one_face(measured) if len(measured) > 1 else []:
+        for one, other in overlapping([face.box for face in measured]) if len(measured) > 1 else []:
+            first, second = measured[one], measured[other]
             if first not in self._faces or second not in self._faces:
                 continue
             fits = [iou([face.predicted], [face.box])[0, 0] for face in (first, second)]
@@ -186,8 +231,14 @@ class FaceTracker:
 
     def _check(self, image: Image) -> None:
         """Check each tracked face with one pass of O-Net."""
-        looks = self._detector.refine(image, [face.surroundings for face in self._faces])
+        looks = self._refine(image, self._faces, [face.surroundings for face in self._faces])
         self._judge(image, self._faces, looks)
+
+    def _refine(
+        self, image: Image, faces: Sequence[FollowedFace], boxes: Sequence[Box]
+    ) -> Sequence[Detection | None]:
+        turns = [face.quarter_turns for face in faces]
+        return self._detector.refine(image, boxes, turns) if any(turns) else self._detector.refine(image, boxes)
 
     def _judge(self, image: Image, faces: Sequence[FollowedFace], looks: Sequence[Detection | None]) -> None:
         """Apply the detector's answer to each mesh: confirm it, restart it if it has drifted, or doubt it."""
@@ -207,7 +258,8 @@ class FaceTracker:
 
     def _look(self, image: Image) -> None:
         """Detect in the complete frame: check tracked faces, recover lost ones, add new ones."""
-        detections = [detection for detection in self._detector.detect(image) if _sane(detection)]
+        detections = [detection for detection in self._detector.detect(image) if is_sane(detection)]
+        detections += [face for face in self._found_in_heads(image, detections) if is_sane(face)]
         followed = [face for face in self._faces if face.measured]
         kin = kinship([face.box for face in followed], [detection.box for detection in detections])
         looks = dict(match(kin, KINSHIP))
@@ -220,6 +272,17 @@ class FaceTracker:
             self._take_back(missing[row], newcomers[column].mesh)
             returned.add(column)
         self._take_in([newcomer for n, newcomer in enumerate(newcomers) if n not in returned])
+        kin = kinship([detection.box for detection in detections], [face.box for face in self._faces])
+        self.others = [
+            d.box for d, most in zip(detections, kin.max(axis=1, initial=0), strict=True) if most < KINSHIP
+        ]
+
+    def _found_in_heads(self, image: Image, detections: Sequence[Detection]) -> list[Detection]:
+        """Faces in the second detector's heads that the first did not find: tilted, or small in a large frame."""
+        heads = [head for head in self._strange if width(head.box) >= self._min_face_px]
+        known = kinship([head.box for head in heads], [face.box for face in detections]).max(axis=1, initial=0)
+        boxes = [head.box for head, most in zip(heads, known, strict=True) if most < KINSHIP]
+        return find_turned(self._detector, image, boxes[:MOST_PROPOSALS])
 
     def _newcomers(
         self, image: Image, detections: Sequence[Detection], missing: Sequence[FollowedFace]
@@ -231,7 +294,7 @@ class FaceTracker:
         ranked = sorted(
             detections, key=lambda d: (not any(face.may_be_at(d.box) for face in missing), -width(d.box))
         )[: room + SPARE_NEWCOMERS]
-        meshes = self._landmarks.find(image, [detection.keypoints for detection in ranked])
+        meshes = find_meshes(self._detector, self._landmarks, image, ranked)
         asked = self._recogniser is not None and any(face.likeness.known for face in missing)
         return [
             Newcomer(detection.box, mesh, self._who(image, mesh) if asked else None)
@@ -273,38 +336,15 @@ class FaceTracker:
         return self._recogniser.embed(image, mesh.points) if self._recogniser and tells_who(mesh) else None
 
     def _let_go(self) -> None:
-        """Drop faces unseen for too long, and faces that no detection confirms."""
-        gone = [face for face in self._faces if face.unseen_s >= self._coast_s]
-        self._faces = [face for face in self._faces if face.unseen_s < self._coast_s and face.doubts < MAX_DOUBTS]
+        """Drop faces unseen for too long, faces that no detector sees, and faces that no detection confirms."""
+        gone = [
+            face for face in self._faces if face.unseen_s >= (self._coast_s if face.seconded else SHORTEST_STEP_S)
+        ]
+        self._faces = [face for face in self._faces if face not in gone and face.doubts < MAX_DOUBTS]
         self._lost = [face for face in [*self._lost, *gone] if face.unseen_s < self._forget_s(face)]
 
     def _forget_s(self, face: FollowedFace) -> float:
         return REMEMBER_S if face.likeness.known else self._hold_s(face)
 
     def _plausible(self, mesh: Mesh, expected: Box, max_growth: float) -> bool:
-        """True if the mesh is a face, at the expected position and size."""
-        points = mesh.points
-        if not mesh.presence >= self._min_presence or not np.isfinite(points).all():
-            return False
-        x1, y1, x2, y2 = (float(edge) for edge in extent(points))
-        across, down = x2 - x1, y2 - y1
-        if min(across, down) < MIN_FACE_PX or not 0.25 < across / down < 3:
-            return False
-        ex1, ey1, ex2, ey2 = (float(edge) for edge in expected)
-        growth = (across + down) / max(ex2 - ex1 + ey2 - ey1, 1.0)
-        jump = math.hypot(x1 + x2 - ex1 - ex2, y1 + y2 - ey1 - ey2) / 2
-        if not 1 / max_growth <= growth <= max_growth or jump > MAX_JUMP * max(ex2 - ex1, across):
-            return False
-        seen_across = min(x2, self._size[1]) - max(x1, 0.0)
-        seen_down = min(y2, self._size[0]) - max(y1, 0.0)
-        return min(seen_across, seen_down) > 0 and seen_across * seen_down >= MIN_INSIDE * across * down
-
-
-def _pairs_on_one_face(faces: Sequence[FollowedFace]) -> list[tuple[FollowedFace, FollowedFace]]:
-    overlaps = iou([face.box for face in faces], [face.box for face in faces])
-    return [(faces[i], faces[j]) for i in range(len(faces)) for j in range(i + 1, len(faces)) if overlaps[i, j] > 0.5]
-
-
-def _sane(detection: Detection) -> bool:
-    x1, y1, x2, y2 = (float(edge) for edge in detection.box)
-    return bool(np.isfinite(detection.box).all() and np.isfinite(detection.keypoints).all() and x2 > x1 and y2 > y1)
+        return mesh.presence >= self._min_presence and is_plausible(mesh, expected, max_growth, self._size)

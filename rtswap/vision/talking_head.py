@@ -115,8 +115,7 @@ class AnimatedHead:
         rest = self._rest.copy()
         rest[:468] = own
         pivot = self._mesh.mean(0) + np.array([0, 0, 0.5 * self.face_px], np.float32)
-        rotation = _rotation(motion)
-        turned = (rest - pivot) @ rotation.T + pivot
+        turned = (rest - pivot) @ rotation(motion).T + pivot
         fixed = rest[-len(OVAL) :]
         turned[-len(OVAL) :] = fixed
         return np.asarray(turned, np.float32)
@@ -165,21 +164,29 @@ def clip(
     """Render ``frames`` frames of ``size`` = (width, height) with the heads side by side; ``noise``: sd in levels."""
     width, height = size
     background = _background(size, heads[0].portrait)
-    grain = _grain(size, noise)
+    patterns = grain(size, noise)
     for index in range(frames):
         picture = background.copy()
         for number, head in enumerate(heads):
             motion = Motion.at(index / fps, number)
             middle = np.array([width * (number + 1) / (len(heads) + 1), height * 0.52])
             _place(picture, *head.render(motion), middle + np.array(motion.shift) * head.face_px)
-        more, less = grain[index % len(grain)]
-        cv2.add(picture, more, dst=picture)
-        cv2.subtract(picture, less, dst=picture)
+        add_grain(picture, patterns[index % len(patterns)])
         yield picture
 
 
-def _grain(size: tuple[int, int], noise: float) -> list[tuple[Image, Image]]:
-    """A few patterns of sensor noise, each as a positive and a negative part."""
+def add_grain(picture: Image, pattern: tuple[Image, Image]) -> None:
+    """Add one of ``grain``'s patterns, in place."""
+    more, less = pattern
+    cv2.add(picture, more, dst=picture)
+    cv2.subtract(picture, less, dst=picture)
+
+
+def grain(size: tuple[int, int], noise: float) -> list[tuple[Image, Image]]:
+    """A few patterns of sensor noise, (H, W, 3) each, as a positive and a negative part.
+
+    ``size``: (width, height); ``noise``: standard deviation in levels.
+    """
     rng = np.random.default_rng(5)
     width, height = size
     band = rng.standard_normal((height // 4 + 16, width, 3), np.float32) * np.float32(noise)
@@ -217,7 +224,7 @@ def _head_mask(mesh: Points, side: int) -> NDArray[np.float32]:
     return blurred(mask, sigma, zero=True)
 
 
-def _rotation(motion: Motion) -> NDArray[np.float32]:
+def rotation(motion: Motion) -> NDArray[np.float32]:
     """Rotation matrix (3, 3): yaw, then pitch, then roll."""
     (cy, sy), (cp, sp), (cr, sr) = ((np.cos(a), np.sin(a)) for a in (motion.yaw, motion.pitch, motion.roll))
     yaw = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])

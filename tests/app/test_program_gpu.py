@@ -189,7 +189,8 @@ def test_a_frame_that_is_done_again_waits_twice(monkeypatch: pytest.MonkeyPatch)
     picture = frames()[0]
     outcome = pipeline.process(Frame(picture.copy(), 0, 0.0, 0.0), Quality())
     assert len(waits) == 2
-    assert (outcome.swapped, outcome.covered) == (0, 1)
+    assert outcome.swapped == 0
+    assert outcome.covered
     assert outcome.image is not None
     assert outcome.stamped is not None
     marks.release(outcome.stamped, frame=Frame(picture, 0, 0.0), swapped=0, stages={})

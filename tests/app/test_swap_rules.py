@@ -90,7 +90,8 @@ def test_different_people_get_different_faces(tmp_path: Path, capsys: pytest.Cap
         np.testing.assert_array_equal(both[:, middle:], dan[:, middle:])
     assert not np.array_equal(ada, dan)
     capsys.readouterr()
-    one = swapped(tmp_path, image, "--swap", "right=persona:dan", "--swap", "persona:grace=persona:vera")
+    shown = "--others", "show"
+    one = swapped(tmp_path, image, "--swap", "right=persona:dan", "--swap", "persona:grace=persona:vera", *shown)
     np.testing.assert_array_equal(one[:, middle:], dan[:, middle:])
     assert "nobody in the picture was taken for persona:grace" in capsys.readouterr().err
     rest = swapped(tmp_path, image, "--swap", "2=persona:dan", "-s", "persona:ada")

@@ -65,6 +65,7 @@ FOUND: dict[str, Any] = {
     "faces": 1,
     "frames_with_swap": 3,
     "frames_covered": 0,
+    "frames_covered_because": {},
     "frames_plain": 0,
     "frame_age_ms": {},
     "stages_ms": {},

@@ -19,11 +19,12 @@ PAYLOAD = Payload((1, 5), month=10)
 SIZES = [(640, 360), (321, 243), (200, 400)]
 
 
-def scene(seed: int, width: int, height: int, grey: int = 128, noisy: float = 1.0) -> Image:
-    """Plain at the left, textured at the right."""
+def scene(seed: int, width: int, height: int, grey: int = 128, noisy: float = 1.0, smooth: bool = False) -> Image:
+    """Plain at the left, textured at the right. ``smooth``: the left half has no grain."""
     rng = np.random.default_rng(seed)
-    noise = rng.normal(0, 1, (height, width, 1)) * np.linspace(0, 60 * noisy, width)[None, :, None]
-    tint = rng.normal(0, 3, (height, width, 3))
+    strength = np.linspace(-60 * noisy if smooth else 0, 60 * noisy, width).clip(0)
+    noise = rng.normal(0, 1, (height, width, 1)) * strength[None, :, None]
+    tint = rng.normal(0, 0 if smooth else 3, (height, width, 3))
     return np.clip(grey + noise + tint, 0, 255).astype(np.uint8)
 
 
@@ -46,15 +47,15 @@ def test_the_invisible_mark_is_the_same_to_the_bit(size: tuple[int, int]) -> Non
     """Over frames whose texture comes and goes: blocks change their strength, and keep it, as on the host."""
     host, device = Watermark(PAYLOAD), marking()
     levels, strengths = GpuWatermark(PAYLOAD, size, torch.device("cpu")), set()
-    for frame, noisy in enumerate((1.0, 0.75, 0.5, 0.2, 1.2)):
-        image = scene(frame, *size, noisy=noisy)
+    for frame, noisy in enumerate((1.0, 0.75, 0.5, 0.2, 1.2, 0.0, 0.9)):
+        image = scene(frame, *size, noisy=noisy, smooth=frame >= 5)
         wanted = image.copy()
         host.embed(wanted)
         np.testing.assert_array_equal(device.through(image), wanted)
         levels.look_at(torch.from_numpy(image))
         strengths |= set(np.unique(levels.levels.numpy()).tolist())
         assert not np.array_equal(wanted, image)
-    assert strengths == {0, 1, 2}
+    assert strengths == {0, 1, 2, 3, 4}
 
 
 def test_black_and_white_stay_within_their_limits() -> None:

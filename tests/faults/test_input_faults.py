@@ -113,7 +113,9 @@ def test_after_a_gap_the_face_may_be_anywhere() -> None:
     input = ScriptedInput(COUNT, make=lambda i: picture(i, at=moved[i]), time_of=lambda i: i / 30 + (i >= AT) * 5.0)
 
     class Late(ScriptedTracker):
-        def update(self, frame, quality):  # type: ignore[no-untyped-def]
+        others = ()
+
+        def update(self, frame, quality, sighting=None):  # type: ignore[no-untyped-def]
             from face_stream import track_at
 
             return [] if frame.index in (AT, AT + 1) else [track_at(*moved[frame.index])]

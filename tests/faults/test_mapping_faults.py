@@ -45,8 +45,15 @@ def test_who_has_no_source_is_covered() -> None:
     assert all(shown(image) == [True, False, False, False] for image in found.output.images)
 
 
-def test_who_is_nobody_s_concern_is_shown_as_with_faces_one() -> None:
+def test_with_faces_one_others_are_covered() -> None:
     found = played(LEFT, choices=0, everyone=False)
+    assert_closed(found)
+    assert found.bare(1) == []
+    assert found.metrics.summary()["frames_covered_because"] == {"other people": 12}
+
+
+def test_who_is_nobody_s_concern_is_shown_where_others_are_to_be() -> None:
+    found = played(LEFT, choices=0, everyone=False, others_shown=True)
     assert_closed(found)
     assert found.bare(1) == found.output.indices
     assert all(shown(image) == [True, False, False, False] for image in found.output.images)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from face_stream import shows_face
-from faulty_outputs import Fault, FaultyDisclosure, Recorder, canvases, is_tagged
+from faulty_outputs import FaultyDisclosure, Recorder, canvases, is_tagged
 from faulty_parts import MOMENTS, ScriptedInput, ScriptedSwapper, ScriptedTracker, assert_closed, play
 
 from rtswap.core.errors import OutputError
@@ -77,20 +77,21 @@ def test_one_that_hangs_holds_up_neither_the_others_nor_the_end() -> None:
 @pytest.mark.parametrize("moment", ["first frame", "mid-stream", "two in a row"])
 @pytest.mark.parametrize("kind", ["make", "crop", "paste", "cover", "image"])
 def test_canvas(kind: str, moment: str, policy: str) -> None:
-    """A crop that fails is a face that cannot be swapped; anything else ends the session before anything leaves."""
+    """A crop that fails is a face that cannot be swapped. Whatever else fails: the frame is covered, or the last safe
+    one held, and the session goes on."""
     count, faults = MOMENTS[moment]
     tracker = ScriptedTracker("empty", faults if kind == "cover" else ())
     played = play(ScriptedInput(count), tracker=tracker, canvas=canvases(kind, faults), policy=policy)
     assert_closed(played)
+    assert played.error is None
+    assert len(played.output.indices) == count
+    assert sum(swapped == 0 for swapped in played.output.swapped) <= len(faults)
     held = kind == "cover" and policy == "hold" and moment != "first frame"
-    if kind == "crop" or held:
-        assert played.error is None
-    else:
-        assert isinstance(played.error, Fault)
-        assert played.output.indices == list(range(faults[0]))
+    assert any("failed" in event for event in played.events) is not held
+    assert played.metrics.summary()["frames_covered"] >= 1
 
 
-STAMPS = {"raises": Fault, "forged": ValueError, "another picture": ValueError, "another stamp": ValueError}
+STAMPS = ("raises", "forged", "another picture", "another stamp")
 
 
 @pytest.mark.parametrize("live", [True, False])
@@ -100,8 +101,9 @@ def test_what_was_not_stamped_does_not_leave(kind: str, moment: str, live: bool)
     count, faults = MOMENTS[moment]
     played = play(ScriptedInput(count, live=live), disclosure=FaultyDisclosure(kind, faults))
     assert_closed(played)
-    assert isinstance(played.error, STAMPS[kind])
-    assert not set(faults) & set(played.output.indices)
+    assert played.error is None, "the last one that was is sent instead"
+    assert played.output.indices[-1] == count - 1
+    assert sum("failed" in event for event in played.events) == 1
 
 
 @pytest.mark.parametrize("policy", [Policy("blur"), Policy("hold"), Policy(pass_through=True)], ids=str)

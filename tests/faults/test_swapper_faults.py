@@ -35,11 +35,8 @@ def test_file(kind: str, policy: str, moment: str) -> None:
     if policy == "stop":
         assert isinstance(played.error, FaceLost)
         assert played.output.indices == list(range(faults[0]))
-    elif moment == "seventy in a row":
-        assert played.error is not None
-        assert played.output.indices == list(range(faults[59])), "all before the sixtieth failure have left"
     else:
-        assert played.error is None
+        assert played.error is None, "not even after seventy in a row"
         assert len(played.output.indices) == count
         assert all(played.output.swapped[i] == 0 for i in faults) or policy == "hold"
         assert all(played.output.swapped[i] == 1 for i in range(count) if i not in faults)
@@ -94,7 +91,9 @@ def test_one_face_that_works_keeps_the_session_alive() -> None:
         return image
 
     class Both:
-        def update(self, frame: Frame, quality: Quality) -> list[Track]:
+        others = ()
+
+        def update(self, frame: Frame, quality: Quality, sighting: object = None) -> list[Track]:
             return [track_at(35, 40), track_at(105, 40, id=2)]
 
         def reset(self) -> None: ...

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from faulty_outputs import Fault, Recorder
+from faulty_outputs import Recorder
 from faulty_parts import MOMENTS, ScriptedInput, ScriptedSwapper, ScriptedTracker, assert_closed, play
 
 from rtswap.core.errors import FaceLost
 
-FAILING = {"exception": Fault, "nan landmarks": ValueError, "some nan landmarks": ValueError, "all nan": ValueError}
-FAILING |= {"five landmarks": Exception, "huge numbers": Exception}
-"""What counts as a failure, and what ends the session when it will not stop."""
+FAILING = ("exception", "nan landmarks", "some nan landmarks", "all nan", "five landmarks", "huge numbers")
+"""What counts as a failure. None ends a session, however long it lasts."""
 LOSING = ("empty", "leap")
 """The face is gone: no failure of ours, but ``stop`` was asked for it."""
 HARMLESS = ("nan box", "coasting", "coasting elsewhere", "new id", "duplicates", "out of frame")
@@ -34,7 +33,7 @@ def expected_end(kind: str, policy: str, moment: str) -> type[BaseException] | N
         return None
     if policy == "stop" and not (moment == "first frame" and kind in UNSEEN):
         return FaceLost
-    return FAILING[kind] if moment == "seventy in a row" and kind in FAILING else None
+    return None
 
 
 @pytest.mark.parametrize(("kind", "policy", "moment"), CASES)

@@ -15,7 +15,20 @@ from faulty_outputs import Fault, FaultyDisclosure, Recorder, is_tagged
 from rtswap.compositing.canvas.host import HostCanvas
 from rtswap.compositing.renderer import HostRenderer
 from rtswap.core.protocols import Stamp
-from rtswap.core.types import Frame, Image, Matrix, Points, Quality, StreamInfo, SwappedFace, Target, Track
+from rtswap.core.types import (
+    NOTHING_SEEN,
+    Box,
+    Frame,
+    Image,
+    Matrix,
+    Points,
+    Quality,
+    Sighting,
+    StreamInfo,
+    SwappedFace,
+    Target,
+    Track,
+)
 from rtswap.disclosure import Disclosure
 from rtswap.runtime.budget import Budget
 from rtswap.runtime.mapping import SourceMapping
@@ -73,7 +86,9 @@ class ScriptedTracker:
         self._last: Track | None = None
         self.resets = 0
 
-    def update(self, frame: Frame, quality: Quality) -> list[Track]:
+    others: Sequence[Box] = ()
+
+    def update(self, frame: Frame, quality: Quality, sighting: Sighting | None = None) -> list[Track]:
         height, width = frame.image.shape[:2]
         truth = track_at(*middle(frame.index, (width, height)))
         tracks = self._wrong(truth) if frame.index in self._faults else [truth]
@@ -126,10 +141,31 @@ def two_people(index: int) -> Image:
 class TwoTracks:
     """Knows where both are, the one on the right first."""
 
-    def update(self, frame: Frame, quality: Quality) -> list[Track]:
+    others: Sequence[Box] = ()
+
+    def update(self, frame: Frame, quality: Quality, sighting: Sighting | None = None) -> list[Track]:
         return [track_at(*TWO[1], id=2), track_at(*TWO[0])]
 
     def reset(self) -> None: ...
+
+
+class ScriptedLookout:
+    """Sees ``heads(index)`` in each frame. ``faults``: frames in which it breaks."""
+
+    def __init__(
+        self, heads: Callable[[int], Sighting] = lambda index: NOTHING_SEEN, faults: Iterable[int] = ()
+    ) -> None:
+        self._heads, self._faults, self._index = heads, frozenset(faults), -1
+        self.resets = 0
+
+    def look(self, image: Image, settled: Sequence[Box] = ()) -> Sighting:
+        self._index += 1
+        if self._index in self._faults:
+            raise Fault("the second detector broke")
+        return self._heads(self._index)
+
+    def reset(self) -> None:
+        self.resets += 1
 
 
 class ScriptedSwapper:
@@ -229,6 +265,7 @@ def play(
     input: ScriptedInput,
     *,
     tracker: Any = None,
+    lookout: Any = None,
     swappers: Sequence[Any] = (),
     finishes: Sequence[Any] = (),
     canvas: Callable[[Image], Any] = HostCanvas,
@@ -255,6 +292,7 @@ def play(
     pipeline = Pipeline(
         tracker or ScriptedTracker(),
         (renderer or on_the_host)(disclosure.stamp),
+        lookout=lookout or ScriptedLookout(),
         policy=policy if isinstance(policy, Policy) else Policy(policy),
         on_event=events.append,
         mapping=mapping,

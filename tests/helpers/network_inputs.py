@@ -9,9 +9,10 @@ import onnx
 
 
 def waves(path: Path, batch: int, side: int) -> dict[str, np.ndarray]:
-    """For every input of the network in ``path``; ``side``: where it leaves height and width free. Smooth pictures,
-    as the networks are used to; noise would make convolutions look worse than they are."""
-    found = {}
+    """For every input of the network in ``path``; ``side``: where it leaves height and width free, up to the next
+    multiple of 32. Smooth pictures, as the networks are used to; noise would make convolutions look worse than they
+    are."""
+    found, side = {}, -(-side // 32) * 32
     for value in onnx.load(path).graph.input:
         shape = [length.dim_value for length in value.type.tensor_type.shape.dim]
         shape = [length or (batch if axis == 0 else side) for axis, length in enumerate(shape)]

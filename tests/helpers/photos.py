@@ -100,7 +100,7 @@ class World:
             found.append(Detection(box, keypoints_of(face.mesh), face.score))
         return sorted(found, key=lambda detection: -detection.score)
 
-    def refine(self, image: Image, boxes: Sequence[Box]) -> list[Detection | None]:
+    def refine(self, image: Image, boxes: Sequence[Box], turns: Sequence[int] = ()) -> list[Detection | None]:
         raise AssertionError("not needed for photos")
 
     def find(self, image: Image, faces: Sequence[Points]) -> list[Mesh]:

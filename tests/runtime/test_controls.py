@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from faulty_outputs import Recorder
-from faulty_parts import ScriptedSwapper, ScriptedTracker
+from faulty_parts import ScriptedLookout, ScriptedSwapper, ScriptedTracker
 
 from rtswap.compositing.canvas.host import HostCanvas
 from rtswap.compositing.renderer import HostRenderer
@@ -37,6 +37,7 @@ def made(record: Any = Recorder) -> tuple[Controls, Any, Pipeline, list[str]]:
     pipeline = Pipeline(
         ScriptedTracker(),
         HostRenderer([ScriptedSwapper(), ScriptedSwapper()], canvas=HostCanvas, stamp=Stamp(None)),
+        lookout=ScriptedLookout(),
         policy=Policy(),
         on_event=events.append,
         mapping=SourceMapping(choices=2),

@@ -106,7 +106,7 @@ def test_with_one_person_there_left_and_right_are_halves_of_the_picture(x: float
 
 
 def test_a_person_who_leaves_and_comes_back_has_the_same_face_again() -> None:
-    scene = Scene(("left", A), everyone=False, choices=0)
+    scene = Scene(("left", A), everyone=False, choices=0, others_shown=True)
     assert scene.frame(person(1, 100), person(2, 500)) == {1: A}
     for _ in range(int(0.9 * HOLD_S / STEP_S)):
         assert scene.frame(person(2, 90), person(3, 300)) == {}, "nobody else gets it"
@@ -130,8 +130,8 @@ def test_a_face_that_coasts_keeps_its_source_and_decides_nothing() -> None:
     assert scene.frame(person(1, 100), person(2, 300, confidence=0.2)) == {1: MAIN, 2: A}
 
 
-def test_one_more_person_follows_faces_one_and_the_others_are_left_alone() -> None:
-    scene = Scene(("left", A), everyone=False)
+def test_one_more_person_follows_faces_one_and_the_others_are_left_alone_if_wanted() -> None:
+    scene = Scene(("left", A), everyone=False, others_shown=True)
     people = person(1, 100), person(2, 300), person(3, 500, px=90)
     assert scene.frame(*people) == {1: A, 3: MAIN}
     assert scene.frame(person(1, 100), person(2, 300, px=99), person(3, 500)) == {1: A, 3: MAIN}, "it sticks"
@@ -145,7 +145,13 @@ def test_one_more_person_follows_faces_one_and_the_others_are_left_alone() -> No
 
 def test_without_a_main_source_everybody_else_is_covered_or_left_alone() -> None:
     assert Scene(("left", A), choices=0).frame(person(1, 100), person(2, 300)) == {1: A, 2: None}
-    assert Scene(("left", A), choices=0, everyone=False).frame(person(1, 100), person(2, 300)) == {1: A}
+    people = person(1, 100), person(2, 300)
+    assert Scene(("left", A), choices=0, everyone=False, others_shown=True).frame(*people) == {1: A}
+
+
+def test_with_faces_one_others_are_covered_unless_they_are_to_be_shown() -> None:
+    people = person(1, 100), person(2, 300), person(3, 500, px=90)
+    assert Scene(("left", A), everyone=False).frame(*people) == {1: A, 2: None, 3: MAIN}
 
 
 @pytest.mark.parametrize("everyone", [True, False])
@@ -169,7 +175,7 @@ def test_an_example_that_comes_later_takes_their_own() -> None:
 @pytest.mark.parametrize(("everyone", "told"), [(True, {1: MAIN, 2: MAIN}), (False, {2: MAIN})])
 def test_nobody_is_taken_for_an_example_who_is_not_there(everyone: bool, told: dict[int, int]) -> None:
     """Until that has been seen of somebody they are covered: they could be the one."""
-    scene = Scene((known(3), B), everyone=everyone)
+    scene = Scene((known(3), B), everyone=everyone, others_shown=True)
     people = person(1, 100), person(2, 500, px=80)
     for _ in range(LOOKS - 1):
         assert scene.frame(*people, who=(1, 2)) == {1: None, 2: None}

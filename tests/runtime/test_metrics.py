@@ -156,8 +156,9 @@ def test_status_line_with_every_stage_on_request() -> None:
 def test_frames_are_counted_by_what_became_of_their_faces() -> None:
     metrics = played(3)
     for swapped, covered in ((1, 0), (1, 1), (0, 2), (0, 0), (0, 0)):
-        metrics.add_outcome(swapped=swapped, covered=covered)
+        metrics.add_outcome(swapped=swapped, covered=covered, reasons=["a", "b"][:covered])
     summary = metrics.summary()
+    assert summary["frames_covered_because"] == {"a": 2, "b": 1}
     assert (summary["frames_covered"], summary["frames_plain"]) == (2, 2)
 
 

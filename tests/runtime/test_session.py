@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from face_stream import picture
 from faulty_outputs import Fault, Recorder
-from faulty_parts import ScriptedInput, ScriptedSwapper, ScriptedTracker, assert_closed, play
+from faulty_parts import ScriptedInput, ScriptedLookout, ScriptedSwapper, ScriptedTracker, assert_closed, play
 
 from rtswap.core.types import Frame, Quality
 from rtswap.disclosure.stamp import Stamp
@@ -167,7 +167,7 @@ def pipeline_of(tracker: ScriptedTracker, swapper: ScriptedSwapper, policy: Poli
     from rtswap.compositing.renderer import HostRenderer
 
     renderer = HostRenderer([swapper], canvas=HostCanvas, stamp=Stamp(None))
-    return Pipeline(tracker, renderer, policy=policy, on_event=lambda text: None)
+    return Pipeline(tracker, renderer, lookout=ScriptedLookout(), policy=policy, on_event=lambda text: None)
 
 
 def test_a_pipeline_alone_counts_what_it_did() -> None:
@@ -225,7 +225,7 @@ def test_a_second_ctrl_c_abandons_an_output_that_hangs(monkeypatch: pytest.Monke
             signal.raise_signal(signal.SIGINT)
             twice.start()
 
-    before, began = signal.getsignal(signal.SIGINT), time.perf_counter()
+    before, began = signal.signal(signal.SIGINT, signal.default_int_handler), time.perf_counter()
     played = play(ScriptedInput(10_000, live=True), outputs=[hanging], tick=tick)
     hanging.released.set()
     assert isinstance(played.error, KeyboardInterrupt)
@@ -234,7 +234,7 @@ def test_a_second_ctrl_c_abandons_an_output_that_hangs(monkeypatch: pytest.Monke
         "interrupted: finishing the recordings",
         "interrupted again: an unfinished recording keeps the name NAME.partial.SUFFIX",
     ]
-    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
 
 
 def test_an_output_that_hangs_is_told_once_and_early(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from rtswap.commands.main import main
 from rtswap.core.errors import ConfigError
 
 UNSAFE = [
+    ("safety", 'others = "show"'),
     ("safety", "pass_through = true"),
     ("safety", 'on_failure = "stop"'),
     ("safety", 'empty_after = "0"'),

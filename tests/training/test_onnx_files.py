@@ -15,6 +15,7 @@ import onnx
 import torch
 from torch import nn
 
+import training.heads.network as heads
 import training.landmarks.network as landmarks
 import training.masks.network as masks
 import training.recognition.network as recognition
@@ -31,6 +32,7 @@ def bytes_like(*shape: int) -> np.ndarray:
 
 
 CASES: dict[str, tuple[Callable[[], nn.Module], dict[str, np.ndarray], float]] = {
+    "heads": (lambda: heads.Deployed(heads.HeadNetwork()), {"picture": bytes_like(2, 128, 96, 3)}, 2e-3),
     "landmarks": (
         lambda: landmarks.Deployed(landmarks.LandmarkNetwork()), {"crops": bytes_like(3, 128, 128, 3)}, 2e-3,
     ),

@@ -4,74 +4,31 @@ looks. Also who is taught and who is kept out."""
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.engines.telemetry import no_telemetry
-from rtswap.networks.landmarks import place
+from rtswap.engines.onnxruntime import OnnxRuntimeEngine
+from rtswap.networks.face_mesh import MADE_FOR, SIZE, FaceMesh
+from rtswap.networks.landmarks import MARGIN, place
 from rtswap.vision.geometry import canonical
 from training.arrays import Bytes, Floats, Rows
 from training.people import is_usable
 from training.pictures import read_picture
 
-SIZE = 192
-"""Side of the teacher's input in pixels."""
 
-
-class Teacher:
-    """An ``Engine`` with our network's contract that runs the teacher: ``MeshLandmarks(Teacher(path), size=192)``.
-
-    It knows neither visibility nor presence: both are 1.
-    """
-
-    def __init__(self, path: Path, threads: int = 1) -> None:
-        with no_telemetry():
-            import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        self._input = self._session.get_inputs()[0].name
-
-    @property
-    def name(self) -> str:
-        return "teacher"
-
-    def run(self, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
-        """``crops`` (N, S, S, 3) uint8 BGR -> points in pixels of the crops."""
-        crops = inputs["crops"]
-        points = np.stack([self.mesh(crop) for crop in crops])
-        count = len(crops)
-        return {
-            "points": points,
-            "visibility": np.ones((count, 468), np.float32),
-            "presence": np.ones(count, np.float32),
-        }
-
-    def mesh(self, crop: Bytes) -> Floats:
-        """(468, 3) in pixels of a square BGR crop of any size."""
-        side = crop.shape[0]
-        scaled = crop if side == SIZE else cv2.resize(crop, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
-        rgb = scaled[None, :, :, ::-1].astype(np.float32) / 255
-        points = self._session.run(None, {self._input: rgb})[0].reshape(468, 3)
-        scale = side / SIZE
-        # The teacher's points count from the corner of the first pixel's middle: a resize keeps pixel corners.
-        points[:, :2] = (points[:, :2] + 0.5) * scale - 0.5
-        points[:, 2] *= scale
-        return np.asarray(points, np.float32)
+def open_teacher(path: Path) -> FaceMesh:
+    """The teacher in an ONNX file."""
+    return FaceMesh(OnnxRuntimeEngine(path, threads=1))
 
 
 VALIDATION_PERCENT = 8
 WORST_SPREAD = 0.05
 """Pictures on which the teacher disagrees with itself by more inter-ocular distances are left out."""
-_TEACHER_MARGIN = 1.5
-"""The teacher was made for face boxes widened by this."""
 
 
 def is_validation(name: str) -> bool:
@@ -105,7 +62,7 @@ def load_or_label(faces: Path, teacher: Path | None, cache: Path) -> Labels:
             names, first = data["name"], data["mesh468"].astype(np.float32)
         if teacher is None:
             return Labels(names, first, np.zeros(len(names), np.float32))
-        looks = list(_label_all(faces, names, first, Teacher(teacher)))
+        looks = list(_label_all(faces, names, first, open_teacher(teacher)))
         meshes, spread = np.stack([m for m, _ in looks]), np.array([s for _, s in looks], np.float32)
         cache.parent.mkdir(parents=True, exist_ok=True)
         np.savez(cache, names=names, meshes=meshes, spread=spread)
@@ -119,7 +76,7 @@ def load_people(faces: Path, teacher: Path | None, cache: Path) -> tuple[Labels,
     return labels, *taught_and_kept_out(labels)
 
 
-def _label_all(faces: Path, names: Sequence[str], first: Floats, teacher: Teacher) -> Iterator[tuple[Floats, float]]:
+def _label_all(faces: Path, names: Sequence[str], first: Floats, teacher: FaceMesh) -> Iterator[tuple[Floats, float]]:
     for name, mesh in zip(names, first, strict=True):
         image = read_picture(faces / str(name))
         rng = np.random.default_rng(zlib.crc32(str(name).encode()))
@@ -129,12 +86,12 @@ def _label_all(faces: Path, names: Sequence[str], first: Floats, teacher: Teache
         yield average, float(apart / eye_distance(average[None])[0])
 
 
-def look(image: Bytes, mesh: Floats, teacher: Teacher, rng: np.random.Generator, *, mirrored: bool) -> Floats:
+def look(image: Bytes, mesh: Floats, teacher: FaceMesh, rng: np.random.Generator, *, mirrored: bool) -> Floats:
     """The teacher's mesh from one slightly shifted, scaled and turned crop, at times of the mirrored picture."""
     matrix = place(mesh, SIZE)
     if matrix is None:
         raise ValueError("the first mesh of a picture says nothing")
-    scale = 1.3 / _TEACHER_MARGIN * rng.uniform(0.94, 1.06)
+    scale = MARGIN / MADE_FOR * rng.uniform(0.94, 1.06)
     shift = rng.uniform(-0.03, 0.03, 2) * SIZE
     turned = np.asarray(cv2.getRotationMatrix2D((SIZE / 2, SIZE / 2), rng.uniform(-6, 6), scale), np.float64)
     turned[:, 2] += shift

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,8 @@ from training.landmarks.teacher import Labels
 from training.pictures import read_picture
 
 SIDE = 256
+Turned = Callable[[Bytes, Floats, np.random.Generator], View]
+"""Renders another view of a picture with its mesh."""
 
 
 @dataclass(frozen=True)
@@ -98,8 +101,11 @@ def yaw_of(mesh: Floats) -> float:
     return float(np.degrees(np.arctan2(z, x)))
 
 
-def build(faces: Path, labels: Labels, people: Rows, per_person: int, folder: Path) -> Views:
-    """``per_person`` views of each of the ``people`` (rows of ``labels``), the first one the picture as it is.
+def build(
+    faces: Path, labels: Labels, people: Rows, per_person: int, folder: Path, turned: Turned = random_view
+) -> Views:
+    """``per_person`` views of each of the ``people`` (rows of ``labels``), the first one the picture as it is, the
+    others made by ``turned``.
 
     Made once by up to eight processes; a finished cache in ``folder`` is opened instead. Depth counts from each
     mesh's mean. Raises SystemExit for a cache of other people.
@@ -109,7 +115,7 @@ def build(faces: Path, labels: Labels, people: Rows, per_person: int, folder: Pa
     if not done.exists():
         folder.mkdir(parents=True, exist_ok=True)
         np.memmap(pictures, np.uint8, "w+", shape=(count, SIDE, SIDE, 3)).flush()
-        job = partial(_views_of, faces, labels, people, per_person, pictures)
+        job = partial(_views_of, faces, labels, people, per_person, pictures, turned)
         with multiprocessing.get_context("fork").Pool(min(8, os.cpu_count() or 1)) as pool:
             parts = []
             for row, part in enumerate(pool.imap(job, range(len(people)), chunksize=8)):
@@ -135,7 +141,7 @@ def opened(folder: Path, people: int | None = None) -> Views:
 
 
 def _views_of(
-    faces: Path, labels: Labels, people: Rows, per_person: int, pictures: Path, row: int
+    faces: Path, labels: Labels, people: Rows, per_person: int, pictures: Path, turned: Turned, row: int
 ) -> tuple[Floats, Flags]:
     """Render every view of one person into the cache; (V, 468, 3) meshes and (V, 468) visibility."""
     cv2.setNumThreads(1)
@@ -145,7 +151,7 @@ def _views_of(
     mesh = labels.meshes[person]
     rng = np.random.default_rng((int(person), 7))
     views = [View(image, mesh, np.ones(468, bool))]
-    views += [random_view(image, mesh, rng) for _ in range(per_person - 1)]
+    views += [turned(image, mesh, rng) for _ in range(per_person - 1)]
     for number, view in enumerate(views):
         images[number * len(people) + row] = view.image
     meshes = np.stack([view.mesh for view in views])

@@ -27,15 +27,13 @@ from rtswap.networks.dlib_identity import DlibEmbedder
 from training.personas.compose import Recipe, compose
 from training.personas.faces import Faces
 from training.personas.people import PEOPLE
-from training.personas.search import Judge, Judged, search
+from training.personas.search import SAME, Judge, Judged, search
 from training.pictures import sheet
 
 RECIPES = Path(__file__).with_name("recipes.json")
 JUDGED = Path(__file__).with_name("judged.json")
 MAX_BYTES = 27_500
 SEARCH_PX, ROUNDS = 256, (30, 40)
-SAME = 0.6
-"""Distance of dlib's embeddings below which two pictures show one person; so near to a parent nobody is offered."""
 LICENCE = "MIT"
 EARLIER = ("ada", "ben", "carl", "dan")
 """Averages of two faces each, which dlib's network takes for their parents. Many tests look at them, so that they

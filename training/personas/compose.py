@@ -8,8 +8,10 @@ by the head's.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -20,7 +22,7 @@ from rtswap.core.types import Image, Points
 from rtswap.vision.geometry import canonical, similarity, transform
 from rtswap.vision.raster import rasterize
 from rtswap.vision.topology import CHIN, LEFT_BROW, LEFT_EYE, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
-from training.personas.faces import Face, Faces, placed
+from training.personas.faces import Face, placed
 
 Field = NDArray[np.float32]
 
@@ -66,8 +68,28 @@ class Recipe:
         return tuple(dict.fromkeys((self.head, self.skin, self.eyes, self.nose, self.mouth)))
 
 
-def compose(recipe: Recipe, faces: Faces) -> Image:
+class Parents(Protocol):
+    """Where faces come from: square pictures of one size with their meshes."""
+
+    side: int
+    """Width and height of all pictures."""
+    face: Callable[[str], Face]
+
+    @property
+    def modes(self) -> Field:
+        """(N, 468, 2) px: directions along which ``Recipe.push`` may push the outline."""
+
+
+def compose(recipe: Recipe, faces: Parents) -> Image:
     """(S, S, 3) as large as ``faces`` are. Raises SourceError for a parent who may not be one."""
+    picture, goal = blend(recipe, faces)
+    picture = _calm_background(picture, goal)
+    brightest = float(np.percentile(picture[_filled([goal[OVAL]], faces.side) > 0], 98))
+    return np.clip(picture * min(1.0, BRIGHTEST / brightest), 0, 255).astype(np.uint8)
+
+
+def blend(recipe: Recipe, faces: Parents) -> tuple[Field, Points]:
+    """The head's whole picture (S, S, 3), 0..255, with the parts in its face, and the landmarks there (468, 2)."""
     head = faces.face(recipe.head)
     parts = {name: faces.face(getattr(recipe, name)) for name in PARTS}
     goal = _outline(recipe, head, parts, faces)
@@ -82,9 +104,7 @@ def compose(recipe: Recipe, faces: Faces) -> Image:
         lit = _in_light_of(moved, whole, oval, LIGHT * width)
         share = _share(name, goal, len(picture))[..., None]
         picture = share * lit + (1 - share) * picture
-    picture = _calm_background(picture, goal)
-    brightest = float(np.percentile(picture[oval > 0], 98))
-    return np.clip(picture * min(1.0, BRIGHTEST / brightest), 0, 255).astype(np.uint8)
+    return picture, goal
 
 
 def _calm_background(picture: Field, goal: Points) -> Field:
@@ -95,7 +115,7 @@ def _calm_background(picture: Field, goal: Points) -> Field:
     return np.asarray(head * picture + (1 - head) * cv2.GaussianBlur(picture, (0, 0), side / 70), np.float32)
 
 
-def _outline(recipe: Recipe, head: Face, parts: dict[str, Face], faces: Faces) -> Points:
+def _outline(recipe: Recipe, head: Face, parts: dict[str, Face], faces: Parents) -> Points:
     """(468, 2) where the persona's landmarks are."""
     goal = head.points.astype(np.float64)
     for name, face in parts.items():

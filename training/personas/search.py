@@ -50,6 +50,8 @@ class Judge:
         return Judged(raw, float(distances[nearest]), self._faces.names[nearest], min(own))
 
 
+SAME = 0.6
+"""Distance of dlib's embeddings below which two pictures show one person; so near to a parent nobody is offered."""
 ENOUGH = 0.63
 """Distance at which the search ends: at full size it is less by about 0.02."""
 PUSHED = 1.0

@@ -8,14 +8,19 @@ import numpy as np
 
 from rtswap.app.networks import FaceModels
 from rtswap.commands.evaluate.clips import Clip, Swap, swapped_face
-from rtswap.commands.evaluate.expression import NAMES, correlation, series
+from rtswap.commands.evaluate.expression import NAMES, correlation, gain, series
 from rtswap.commands.evaluate.landmark_judge import LandmarkJudge
+from rtswap.commands.evaluate.naturalness import lid_darkness
 from rtswap.commands.evaluate.pose import Meshes, rotations, turns_between
 from rtswap.commands.evaluate.steadiness import flicker, jitter, warp_errors
 
 FEWEST_FRAMES = 12
 MOVES = 0.01
-"""Minimum standard deviation of an input series, in inter-ocular distances; below it a correlation measures noise."""
+"""Minimum standard deviation of an input series, in inter-ocular distances; below it correlation and gain measure
+noise."""
+
+CLOSED = 0.85
+"""Largest opening of closed eyes, as a share of how far they open in the clip: networks read blinks smaller."""
 
 
 def film_figures(clip: Clip, swaps: list[Swap], judge: LandmarkJudge, models: FaceModels) -> list[dict[str, float]]:
@@ -45,7 +50,12 @@ def _row(clip: Clip, swap: Swap, before: Meshes, after: Meshes) -> dict[str, flo
         "pose_moving": float(np.linalg.norm(turns - turns.mean(0), axis=1).mean()),
     }
     ins, outs = series(before[keep]), series(after[keep])
-    for n, name in enumerate(NAMES[:4]):
+    for n, name in enumerate(NAMES):
         moved = float(ins[:, n].std()) >= MOVES
         row[name] = correlation(ins[:, n], outs[:, n]) if moved else math.nan
+        row[f"{name}_gain"] = gain(ins[:, n], outs[:, n]) if moved else math.nan
+    lids = ins[:, 2:4].mean(1)
+    closed = np.flatnonzero(keep)[lids < CLOSED * np.percentile(lids, 90)]
+    dark = [lid_darkness(swap.images[n], before[n]) - lid_darkness(clip.images[n], before[n]) for n in closed]
+    row["lids"] = float(np.mean(dark)) if dark else math.nan
     return row

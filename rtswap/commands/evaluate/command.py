@@ -30,6 +30,7 @@ def _parser() -> Parser:
         ("--clips", "PATH", "target clips for the first source: a folder or a file"),
         ("--swapped", "FOLDER", "evaluate another program's results, SOURCE__TARGET.png, instead of --swapper"),
         ("--against", "NAME", "swapper to compare with"),
+        ("--judge", "FILE", "MediaPipe's face mesh as ONNX, to judge instead of rtswap's own landmark network"),
     ):
         group.add_argument(name, metavar=metavar, help=text)
     group.add_argument("--pairs", type=_count, default=200, metavar="N", help="maximum number of pairs [200]")
@@ -59,6 +60,7 @@ def _run(flags: Flags) -> int:
         clips=path("clips"),
         swapped=path("swapped"),
         against=flags.get("against"),
+        judge=path("judge"),
         pairs=flags["pairs"],
         seed=flags["seed"],
         out=path("out") or EvaluateOptions.out,

@@ -34,6 +34,9 @@ PAIRS = (
     Figure("to_target", "cosine to the target", "less"),
     Figure("margin", "margin (source - target)", "more"),
     Figure("second_margin", "margin, second judge", "more"),
+    Figure("chroma", "chroma: blotches of colour, over the photos'", "less"),
+    Figure("light", "light: blotches of light, over the photos'", "less"),
+    Figure("step", "step in tone at the seam, over the target's", "less"),
     Figure("pose", "pose error, degrees", "less", 2),
     Figure("expression", "expression error, % of eye distance", "less", 2),
     Figure("sharpness", "sharpness, out / in", "near 1"),
@@ -53,10 +56,21 @@ CLIPS = (
     Figure("jitter", "clips: jitter, out / in", "less"),
     Figure("warp", "clips: warp error, out / in", "less"),
     Figure("flicker", "clips: flicker of colour, out / in", "less"),
-    Figure("mouth_opening", "clips: mouth opening, correlation", "more"),
-    Figure("mouth_width", "clips: mouth width, correlation", "more"),
-    Figure("left_eye", "clips: left eye, correlation", "more"),
-    Figure("right_eye", "clips: right eye, correlation", "more"),
+    *(
+        figure
+        for key, part in (
+            ("mouth_opening", "mouth opening"),
+            ("mouth_width", "mouth width"),
+            ("left_eye", "left eye"),
+            ("right_eye", "right eye"),
+            ("brow_height", "brows"),
+        )
+        for figure in (
+            Figure(key, f"clips: {part}, correlation", "more"),
+            Figure(f"{key}_gain", f"clips: {part}, gain", "near 1"),
+        )
+    ),
+    Figure("lids", "clips: darkness of closed lids, over the target's", "less"),
     Figure("pose_moving", "clips: pose error around its mean, degrees", "less", 2),
 )
 """Figures of every clip."""
@@ -110,6 +124,22 @@ def compare(figure: Figure, one: NDArray[np.float64], other: NDArray[np.float64]
     if abs(mean) <= 2 * error or mean == 0:
         return Comparison(difference, "=")
     return Comparison(difference, "A" if mean > 0 else "B")
+
+
+def worst_tenth(figure: Figure, rows: Sequence[Row]) -> float:
+    """Return the mean of the worst tenth of the known values, at least one; NaN without any."""
+    places = worst(figure, rows, len(rows))
+    values = column(rows, figure.key)[places[: max(1, round(len(places) / 10))]]
+    return float(values.mean()) if values.size else math.nan
+
+
+def worst_first(figures: Sequence[Figure], rows: Sequence[Row]) -> list[int]:
+    """Return the indices of all rows, worst first: by their mean rank in ``figures``. Unknown values rank as best."""
+    ranks = np.zeros(len(rows))
+    for figure in figures:
+        places = worst(figure, rows, len(rows))
+        ranks[places] += len(rows) - np.arange(len(places))
+    return [int(n) for n in np.argsort(-ranks, kind="stable")]
 
 
 def worst(figure: Figure, rows: Sequence[Row], count: int) -> list[int]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from rtswap.app.networks import FaceModels
 from rtswap.commands.evaluate.pose import Meshes
+from rtswap.core.errors import ModelError
 from rtswap.core.protocols import LandmarkModel
 from rtswap.core.types import Image, Points
+from rtswap.networks.face_mesh import ROOM, SIZE, FaceMesh
+from rtswap.networks.landmarks import MeshLandmarks
 
 GUIDE_SIGMA = 2.0
 """Standard deviation, in frames, of the smoothing of the judge's crop positions."""
@@ -51,6 +55,25 @@ class LandmarkJudge:
 def own_judge(models: FaceModels) -> LandmarkJudge:
     """Return a judge with the swapper's own landmark network, which misses the same errors in input and output."""
     return LandmarkJudge(models.landmarks, 1.0, "rtswap's own network, frame by frame")
+
+
+def open_judge(file: Path | None, models: FaceModels) -> LandmarkJudge:
+    """Return the judge in ``file``, MediaPipe's face mesh as ONNX; without a file, ``own_judge``. It runs on ONNX
+    Runtime, so that it judges alike on every machine. Raises ModelError."""
+    if file is None:
+        return own_judge(models)
+    from rtswap.engines.onnxruntime import OnnxRuntimeEngine
+
+    engine = OnnxRuntimeEngine(file)
+    if [str(one.dtype) for one in engine.inputs] != ["float32"] or engine.inputs[0].shape[1:] != (SIZE, SIZE, 3):
+        raise ModelError(
+            f"{file} is not MediaPipe's face mesh",
+            expected=f"one float32 input (1, {SIZE}, {SIZE}, 3)",
+            got=", ".join(map(str, engine.inputs)),
+            do="docs/evaluation.md says how to convert it.",
+        )
+    model = MeshLandmarks(FaceMesh(engine, engine.inputs[0].name), SIZE)
+    return LandmarkJudge(model, ROOM, "MediaPipe face mesh, frame by frame")
 
 
 def smooth(meshes: Meshes, sigma: float) -> Meshes:

@@ -29,6 +29,8 @@ class EvaluateOptions:
     """Folder of another program's results, evaluated instead of ``--swapper``."""
     against: str | None = None
     """Name of a second swapper."""
+    judge: Path | None = None
+    """MediaPipe's face mesh as ONNX; None: rtswap's own landmark network judges."""
     pairs: int = 200
     seed: int = 7
     out: Path = Path("rtswap_eval")

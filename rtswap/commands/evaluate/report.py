@@ -13,6 +13,7 @@ from rtswap.commands.evaluate.identity import IdentityJudge
 from rtswap.commands.evaluate.sheet import draw_pairs
 from rtswap.commands.evaluate.study import Study
 from rtswap.commands.evaluate.table import Line, figures_table, table_lines
+from rtswap.commands.evaluate.tones import tone_tables, tones_json
 from rtswap.compositing.renderer import LEAST_REPLACED
 from rtswap.core.text import plural
 from rtswap.core.types import Image
@@ -82,6 +83,7 @@ def as_json(findings: Findings, command: str, machine: Mapping[str, Any]) -> dic
             "pairs": summary(PAIRS, rows),
             "all": rounded(sets[number]),
             "clips": summary(CLIPS, findings.clip_rows[number]) if findings.clip_rows else {},
+            "tones": tones_json(rows),
             "speed_ms": findings.speed.get(name),
             "worst": {
                 figure.key: [
@@ -129,7 +131,9 @@ def as_json(findings: Findings, command: str, machine: Mapping[str, Any]) -> dic
 
 def shown(findings: Findings, *, stats: bool) -> list[Shown]:
     """Format the results as a table with notes below."""
-    return [figures_table(findings.names, findings.lines()), *_counted(findings), *_notes(findings, stats=stats)]
+    tones = [table for one in findings.study.records for table in tone_tables(one.name, one.rows)]
+    figures = figures_table(findings.names, findings.lines())
+    return [figures, *tones, *_counted(findings), *_notes(findings, stats=stats)]
 
 
 def _counted(findings: Findings) -> list[str]:

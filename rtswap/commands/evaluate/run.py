@@ -12,7 +12,7 @@ import numpy as np
 from rtswap.app.config import Config
 from rtswap.app.console import Console, Shown
 from rtswap.app.marking import make_disclosure
-from rtswap.app.networks import FaceModels, open_models
+from rtswap.app.networks import open_models
 from rtswap.app.overwriting import one_file, refuse
 from rtswap.commands.bench.machine import machine
 from rtswap.commands.evaluate.candidates import Candidate
@@ -20,7 +20,7 @@ from rtswap.commands.evaluate.clip_metrics import film_figures
 from rtswap.commands.evaluate.faces import Face, FaceFinder
 from rtswap.commands.evaluate.features import feature_sets
 from rtswap.commands.evaluate.identity import identity_judges
-from rtswap.commands.evaluate.landmark_judge import LandmarkJudge, own_judge
+from rtswap.commands.evaluate.landmark_judge import open_judge
 from rtswap.commands.evaluate.options import EvaluateOptions, candidates
 from rtswap.commands.evaluate.pairs import Pair
 from rtswap.commands.evaluate.report import WEAK, Findings, as_json, as_sheet, shown
@@ -48,18 +48,19 @@ def evaluate(
     *,
     console: Console,
     command: str = "rtswap eval",
-    judge: Callable[[FaceModels], LandmarkJudge] = own_judge,
 ) -> tuple[dict[str, Any], list[Shown]]:
     """Write sheet.png and eval.json into ``wanted.out``; return the figures and their text. Raises RtswapError."""
     out = wanted.out.expanduser()
-    folders = [str(path) for path in (wanted.sources, wanted.targets, wanted.clips, wanted.swapped) if path]
+    folders = [
+        str(path) for path in (wanted.sources, wanted.targets, wanted.clips, wanted.swapped, wanted.judge) if path
+    ]
     refuse([(path, "an input") for path in folders], [one_file(out / name) for name in FILES])
     with publish_folder(out, FILES, overwrite=wanted.overwrite) as work:
         candidates = wanted.candidates()
         likely = candidates[: wanted.pairs + wanted.pairs // 5 + 10]
         sources = list(dict.fromkeys(source for source, _ in likely))
         ask(sources, ConsentRecord(), assume=config.source.i_have_consent, on_event=console.event)
-        run = _Evaluation(config, wanted, console, judge)
+        run = _Evaluation(config, wanted, console)
         run.photos([pair for pair in candidates if pair[0] in set(sources)])
         run.time()
         run.film()
@@ -74,16 +75,14 @@ def evaluate(
 class _Evaluation:
     """The steps of one evaluation."""
 
-    def __init__(
-        self, config: Config, wanted: EvaluateOptions, console: Console, judge: Callable[[FaceModels], LandmarkJudge]
-    ) -> None:
+    def __init__(self, config: Config, wanted: EvaluateOptions, console: Console) -> None:
         self.models = models = open_models(config, on_event=console.event)
         self._wanted, self._console = wanted, console
         self._finder = FaceFinder(models.photo_detector, models.landmarks)
         identity = identity_judges(models, models.embedder())
         if identity[0].weak:
             console.event(f"identity judge: {identity[0].name}, {WEAK}")
-        self._judge = judge(models)
+        self._judge = open_judge(wanted.judge, models)
         self._study = Study(
             candidates(wanted, config, models),
             judge=self._judge,

@@ -1,4 +1,4 @@
-"""Draw the contact sheet: the worst pairs of each figure first, then evenly spaced ones."""
+"""Draw the contact sheet: the worst pairs of each figure, then the pairs from worst to best."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from rtswap.commands.evaluate.figures import PAIRS, Figure, Row, worst
+from rtswap.commands.evaluate.figures import PAIRS, Figure, Row, worst, worst_first
 from rtswap.commands.reports.drawing import BOLD, INK, NIGHT, PAPER, RED, Color, FrameView, label
 from rtswap.commands.reports.sheet import Section, Tile, draw_sheet, fitting
 from rtswap.core.types import Image, Points
 from rtswap.vision.geometry import box_of
 
-SIDE, GAP = 176, 4
+SIDE, GAP = 256, 4
 SHOWN = 1.75
 """Side of a tile's view, as a multiple of the longer side of the face's box."""
-COLUMNS, WORST, EVENLY = 2, 4, 12
+COLUMNS, WORST, SORTED = 2, 4, 48
+ORDER = tuple(figure for figure in PAIRS if figure.key in ("margin", "chroma", "light", "step"))
+"""Figures whose mean rank sorts the pairs."""
+CHROMA = next(figure for figure in PAIRS if figure.key == "chroma")
 
 
 def thumbnail(image: Image, mesh: Points) -> Image:
@@ -51,8 +54,10 @@ def draw_pairs(
         own = figure.key.startswith("self_")
         tiles = [tile(n, figure, RED, itself=own) for n in worst(figure, rows[0], WORST)]
         sections.append(Section(f"Worst: {figure.label}", tiles))
-    evenly = sorted({round(n) for n in np.linspace(0, len(pairs) - 1, EVENLY).tolist()})
-    sections.append(Section("Evenly spaced, in drawing order", [tile(n, PAIRS[2], INK) for n in evenly]))
+    order = worst_first(ORDER, rows[0])
+    places = sorted({round(n) for n in np.linspace(0, len(order) - 1, SORTED).tolist()})
+    every = "" if len(places) == len(order) else f" ({len(places)} of {len(order)}, evenly spaced)"
+    sections.append(Section(f"From worst to best{every}", [tile(order[n], CHROMA, INK) for n in places]))
     return draw_sheet(title, notes, sections, columns=COLUMNS)
 
 

@@ -15,6 +15,7 @@ from rtswap.commands.evaluate.features import FeatureSet, face_crop
 from rtswap.commands.evaluate.identity import IdentityJudge, Vector, cosine, retrieval
 from rtswap.commands.evaluate.kid import Distance, Features, kid_of_pairs, standardise
 from rtswap.commands.evaluate.landmark_judge import LandmarkJudge
+from rtswap.commands.evaluate.naturalness import Spread, Tone, blotches, skin_tone, spread, step
 from rtswap.commands.evaluate.pixels import edge_ratio, psnr, sharpness_ratio, ssim
 from rtswap.commands.evaluate.pose import pose_error
 from rtswap.core.errors import RtswapError
@@ -48,6 +49,8 @@ class PixelCounts:
     vectors: list[Vector | None]
     mesh: Points
     """From the landmark judge, px."""
+    skin: Spread
+    tone: Tone
 
 
 class Study:
@@ -107,7 +110,15 @@ class Study:
             to_source, to_target = cosine(own, wanted), cosine(own, real)
             row |= {f"{name}to_source": to_source, f"{name}to_target": to_target}
             row[f"{name}margin"] = to_source - to_target
+        source_seen = self.looks(source)
+        ratio = blotches(spread(result.image, seen.mesh), source_seen.skin, seen.skin)
         row |= {
+            "chroma": ratio.chroma,
+            "light": ratio.light,
+            "step": step(target.image, result.image, result.mask, seen.mesh),
+            "tones": source_seen.tone.distance(seen.tone),
+            "source_angle": source_seen.tone.typology_angle,
+            "target_angle": seen.tone.typology_angle,
             "pose": pose_error(seen.mesh, mesh, target.size),
             "expression": expression_error(seen.mesh, mesh),
             "sharpness": sharpness_ratio(target.image, result.image, result.mask),
@@ -124,7 +135,8 @@ class Study:
         key = str(face.path)
         if key not in self._looks:
             mesh = self._judge.look(face.image, face.mesh.points)
-            self._looks[key] = PixelCounts([one.look(face.image, mesh) for one in self._identity], mesh)
+            vectors = [one.look(face.image, mesh) for one in self._identity]
+            self._looks[key] = PixelCounts(vectors, mesh, spread(face.image, mesh), skin_tone(face.image, mesh))
         return self._looks[key]
 
     def _of_itself(self, number: int, face: Face) -> dict[str, float]:

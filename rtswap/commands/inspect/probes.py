@@ -8,7 +8,20 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rtswap.core.protocols import Canvas, Finish, LandmarkModel, Swapper, Tracker
-from rtswap.core.types import Box, Frame, Image, Mask, Matrix, Mesh, Points, Quality, SwappedFace, Target, Track
+from rtswap.core.types import (
+    Box,
+    Frame,
+    Image,
+    Mask,
+    Matrix,
+    Mesh,
+    Points,
+    Quality,
+    Sighting,
+    SwappedFace,
+    Target,
+    Track,
+)
 
 
 @dataclass(slots=True)
@@ -89,11 +102,16 @@ class TrackerProbe:
     def __init__(self, inner: Tracker, watch: Probe) -> None:
         self._inner, self._watch = inner, watch
 
-    def update(self, frame: Frame, quality: Quality) -> list[Track]:
+    def update(self, frame: Frame, quality: Quality, sighting: Sighting | None = None) -> list[Track]:
         """See ``protocols.Tracker``."""
-        tracks = self._inner.update(frame, quality)
+        tracks = self._inner.update(frame, quality, sighting)
         self._watch.tracks[:] = tracks
         return tracks
+
+    @property
+    def others(self) -> Sequence[Box]:
+        """See ``protocols.Tracker``."""
+        return self._inner.others
 
     def reset(self) -> None:
         """See ``protocols.Tracker``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from rtswap.core.errors import RtswapError
 from rtswap.core.text import duration, plural, size
 from rtswap.media.outputs.image import IMAGE_SUFFIXES
 
+WIDTH = 80
 MORE = "Add --stats for percentiles or --json for all figures."
 
 
@@ -19,7 +21,7 @@ def run_summary(result: Mapping[str, Any], *, stats: bool) -> Sequence[Shown]:
     """Return the lines for ``Console.summary``. ``result`` is what ``rtswap.app.run.run`` returns."""
     if not result["frames"]:
         return ["No frames were processed."]
-    lines = [_outputs(result), _faces(result), _speed(result)]
+    lines = [_outputs(result), _faces(result), *_reasons(result), _speed(result)]
     if result.get("unmarked"):
         lines.append(f"Unmarked: {result['unmarked']}")
     return [*lines, stages_table(result)] if stats else [*lines, MORE]
@@ -82,6 +84,12 @@ def _faces(result: Mapping[str, Any]) -> str:
     for count, words in ((result["frames_covered"], covered), (result["frames_plain"], "no face in")):
         said += [f"{words} {count:,}"] if count else []
     return f"Faces: {', '.join(said)}."
+
+
+def _reasons(result: Mapping[str, Any]) -> list[str]:
+    """``Covered: face lost in 10, perhaps a head in 3.``, on as many lines as that takes."""
+    why = [f"{reason} in {count:,}" for reason, count in result["frames_covered_because"].items()]
+    return textwrap.wrap(f"Covered: {', '.join(why)}.", WIDTH) if why else []
 
 
 def _speed(result: Mapping[str, Any]) -> str:

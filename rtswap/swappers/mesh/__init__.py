@@ -22,7 +22,6 @@ def build(context: BuildContext) -> SwapModel:
         light=swap.color == "light",
         hull="hull" in masks,
         skin="skin" in masks,
-        delight=swap.delight,
         occlusion_model=OcclusionModel(occlusion) if occlusion is not None else None,
     )
 

@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import BatchedTarget, Mask, Matrix, Points, Target
+from rtswap.swappers.mesh.lips import at_edges
 from rtswap.swappers.mesh.neutral_expression import NeutralExpression
 from rtswap.swappers.mesh.shape import PERSONAL, SourceShape, mean_measures
 from rtswap.swappers.mesh.uv_chart import SIZE, SKIRT, chart, skirted
+from rtswap.swappers.mesh.wrinkles import shares
 from rtswap.vision.geometry import box_of, clip_box, upright_view
 from rtswap.vision.raster import Map, fill, rasterize
 from rtswap.vision.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
@@ -42,6 +44,16 @@ ERODE, FEATHER = 0.005, 0.018
 """In face widths: how far inside the oval the soft edge begins, and its sigma."""
 RINGS = (LEFT_EYE, RIGHT_EYE, LIPS_INNER)
 """The openings that keep the target's own pixels."""
+LIDS = (
+    [130, 25, 110, 24, 23, 22, 26, 112, 243, 190, 56, 28, 27, 29, 30, 247],
+    [463, 341, 256, 252, 253, 254, 339, 255, 359, 467, 260, 259, 257, 258, 286, 414],
+)
+"""The points outside those of either eye's ring: where its lids end."""
+LIDS_FEATHER = 0.014
+"""Face widths by which the soft edge of a closed eye is wider than that of an open one."""
+RIM_SHARE = 0.3
+"""Share of the rim of lip by which the mouth is smaller than its ring (``lips``). The interior is enlarged to fill
+the rest: between the source's thicker lips a mouth looks less open."""
 
 Extent = tuple[int, int, int, int]
 """Whole pixels ``x1 y1 x2 y2``."""
@@ -56,6 +68,8 @@ class Opening(NamedTuple):
     """(2, 3) pixels of the extent -> pixels of ``inside``."""
     inside: Mask
     """(h, w) 1 in the opening."""
+    feather: float
+    """Sigma of its soft edge, in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +84,14 @@ class FacePlacement:
     """(468, 3) the target's landmarks, in pixels of the extent."""
     nodes: Map
     """(h, w, 2) texture coordinates 0..1 of each node of a coarse grid over the extent."""
+    wrinkles: Map | None
+    """(h, w) share of the target's wrinkles 0..1 on the same grid; None if there are none."""
     hull: bool
     """True: the swap ends at the face oval. False: it reaches to the texture's skirt."""
     face_px: float
     """Width of the target's face."""
+    closed: tuple[float, ...]
+    """How far either eye of the target is closed, 0..1: the opening then takes in its lids."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -87,7 +105,7 @@ class FacePlacement:
 
     @property
     def opening_feather(self) -> float:
-        """Sigma in pixels."""
+        """Sigma of an open eye's soft edge, and of the mouth's, in pixels."""
         return max(0.6, 0.006 * self.face_px)
 
     def light_area(self, size: tuple[int, int]) -> tuple[Mask, float]:
@@ -120,10 +138,17 @@ class FacePlacement:
         The affine map that best fits the target's ring of lids or lips to the destination's moves each opening:
         irises stay round and teeth straight.
         """
-        return [self._opening(ring, most_px) for ring in RINGS]
+        lids = [self._opening(*rings, most_px) for rings in zip(RINGS, LIDS, self.closed, strict=False)]
+        return [*lids, self._opening(LIPS_INNER, LIPS_INNER, 0.0, most_px)]
 
-    def _opening(self, ring: list[int], most_px: int | None) -> Opening | None:
-        goal, room = self.destination[ring, :2], 3 * self.opening_feather
+    def _opening(self, ring: list[int], outer: list[int], closed: float, most_px: int | None) -> Opening | None:
+        goal, feather = self.destination[ring, :2], self.opening_feather + closed * LIDS_FEATHER * self.face_px
+        matrix = affine(self.landmarks[ring, :2], goal)
+        if closed > 0:
+            both = [*ring, *outer]
+            matrix += np.float32(closed) * (affine(self.landmarks[both, :2], self.destination[both, :2]) - matrix)
+            goal = goal + np.float32(closed) * (self.destination[outer, :2] - goal)
+        room = 3 * feather
         low = np.maximum(np.floor(goal.min(0) - room), 0).astype(int)
         high = np.minimum(np.ceil(goal.max(0) + room) + 1, self.size).astype(int)
         if most_px is not None:
@@ -132,7 +157,8 @@ class FacePlacement:
             return None
         inside = np.zeros((high - low)[::-1], np.uint8)
         fill(inside, [goal - low], 1, smooth=False)
-        return Opening((int(low[0]), int(low[1])), affine(self.landmarks[ring, :2], goal - low), inside)
+        matrix[:, 2] -= low
+        return Opening((int(low[0]), int(low[1])), matrix, inside, feather)
 
 
 class FaceGeometry:
@@ -147,10 +173,11 @@ class FaceGeometry:
 
     def place(self, face: Target | BatchedTarget, size: tuple[int, int]) -> FacePlacement | None:
         """Place one face in its crop of ``size`` = (width, height); None if no part of it lies in the crop."""
+        neutral = self._neutrals.setdefault(face.track_id, NeutralExpression(mean_measures(), PERSONAL))
         destination = self._shape.destination(
             face.landmarks,
             expression=self._expression,
-            neutral=self._neutrals.setdefault(face.track_id, NeutralExpression(mean_measures(), PERSONAL)),
+            neutral=neutral,
             visibility=face.visibility,
             time_s=face.time_s,
         )
@@ -159,9 +186,13 @@ class FaceGeometry:
         if x1 >= x2 or y1 >= y2:
             return None
         origin = np.array([x1, y1, 0], np.float32)
-        inner, landmarks = destination - origin, face.landmarks - origin
-        nodes = _map_nodes(inner, (x2 - x1, y2 - y1))
-        return FacePlacement(extent, inner, landmarks, nodes, self._hull, float(np.ptp(landmarks[:, 0])))
+        inner, landmarks = at_edges(destination, RIM_SHARE) - origin, at_edges(face.landmarks) - origin
+        motion = neutral.motion
+        assert motion is not None
+        folds = shares(motion.others * np.float32(min(self._expression, 1.0)), motion.smile * self._expression)
+        nodes, wrinkles = _map_nodes(inner, folds, (x2 - x1, y2 - y1))
+        width = float(np.ptp(landmarks[:, 0]))
+        return FacePlacement(extent, inner, landmarks, nodes, wrinkles, self._hull, width, motion.closed)
 
     def forget(self, track_id: int) -> None:
         """Drop the state of a track that has ended."""
@@ -243,10 +274,16 @@ def affine(moving: Points, fixed: Points) -> Matrix:
     )
 
 
-def _map_nodes(destination: Points, size: tuple[int, int]) -> Map:
+def _map_nodes(destination: Points, folds: Map | None, size: tuple[int, int]) -> tuple[Map, Map | None]:
+    """Texture coordinates (h, w, 2), and ``folds`` (468,) as (h, w)."""
     small = grid(size, max(2.0, max(size) / MAP_NODES))
-    where = rasterize(scaled(skirted(destination), size, small), _chart_values(), chart().triangles, small)
-    return np.ascontiguousarray(where[..., :2])
+    values = _chart_values()
+    if folds is not None:
+        values = values.copy()
+        values[:, 2] = 0
+        values[: len(folds), 2] = folds
+    where = rasterize(scaled(skirted(destination), size, small), values, chart().triangles, small)
+    return np.ascontiguousarray(where[..., :2]), None if folds is None else np.ascontiguousarray(where[..., 2])
 
 
 @cache

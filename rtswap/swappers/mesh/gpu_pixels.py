@@ -16,9 +16,13 @@ from rtswap.swappers.mesh import gpu_rows as fields
 from rtswap.swappers.mesh.geometry import LIGHT_STEP, MASK_STEP
 from rtswap.swappers.mesh.light import (
     DEEP,
+    GLOSS,
+    GLOSS_SIGMA,
     HIGHLIGHTS,
+    LEAST_SEAM,
     LUMA,
     MOST_BLACK,
+    MOST_GLOSS,
     OFFSET,
     ONE,
     SEAM,
@@ -28,6 +32,7 @@ from rtswap.swappers.mesh.light import (
     UNLIKE,
     SourceLight,
 )
+from rtswap.swappers.mesh.wrinkles import LEAST, MOST, STEP
 
 torch = load_torch()
 
@@ -75,7 +80,7 @@ def render(
     edges = layout.edges
     numbers = rows[:, : edges[1]].contiguous().view(torch.float32)
     nodes = rows[:, edges[1] : edges[2]].contiguous().view(torch.float32)
-    nodes = nodes.view(count, fields.NODES, fields.NODES, 2).permute(0, 3, 1, 2)
+    nodes, wrinkles = nodes.view(count, fields.NODES, fields.NODES, 3).permute(0, 3, 1, 2).split((2, 1), 1)
     planes = crops.permute(0, 3, 1, 2).float()
     u, v = _places(numbers, side, 1.0)
     swapped = rounded(_from_atlas(atlas, nodes, numbers, u, v)).float()
@@ -83,6 +88,7 @@ def render(
         area = rows[:, edges[2] : edges[3]].view(count, layout.light, layout.light).float()
         black_level = _followed_black_level(planes, numbers, black_levels)
         swapped = _lit(swapped, planes, area, numbers, black_level, source_light, u, v)
+    swapped = _with_wrinkles(swapped, planes, wrinkles, numbers, u, v)
     rings = rows[:, edges[4] : edges[5]].view(count, 3, layout.ring, layout.ring).float()
     swapped = _with_openings(swapped, planes, rings, numbers, u, v)
     oval = rows[:, edges[3] : edges[4]].view(count, layout.mask, layout.mask).float()
@@ -106,11 +112,15 @@ def _places(numbers: Tensor, count: int, step: float) -> tuple[Tensor, Tensor]:
 
 def _on_texture(nodes: Tensor, numbers: Tensor, u: Tensor, v: Tensor, side: Tensor) -> Tensor:
     """Texel coordinates (N, 2, h, w) of places in the extent, on a texture of ``side`` texels; never negative."""
-    texels = (nodes * side - 0.5).clamp(min=0)
+    return _on_grid((nodes * side - 0.5).clamp(min=0), numbers, u, v)
+
+
+def _on_grid(nodes: Tensor, numbers: Tensor, u: Tensor, v: Tensor) -> Tensor:
+    """Values of the nodes (N, C, NODES, NODES) at places in the extent, (N, C, h, w)."""
     x1, y1, x2, y2 = numbers[:, fields.EXTENT : fields.GRID].T[:, :, None, None]
     across, down = numbers[:, fields.GRID : fields.LEVEL].T[:, :, None, None]
     x, y = (u + 0.5) * across / (x2 - x1) - 0.5, (v + 0.5) * down / (y2 - y1) - 0.5
-    return bilinear(texels, x, y, numbers[:, fields.GRID : fields.LEVEL])
+    return bilinear(nodes, x, y, numbers[:, fields.GRID : fields.LEVEL])
 
 
 def _from_atlas(atlas: Tensor, nodes: Tensor, numbers: Tensor, u: Tensor, v: Tensor) -> Tensor:
@@ -151,7 +161,9 @@ def _lit(
     grid."""
     theirs = torch.nn.functional.avg_pool2d(target, LIGHT_STEP)
     field, skin, mean, black = _light_of(theirs, area, numbers, black_level - source.black)
-    ratios = _toned(ratios, torch.log(mean / max(source.mean, 1.0)))
+    lighter = torch.log(mean / max(source.mean, 1.0))
+    field = _with_gloss(field, black, theirs, area, numbers, lighter)
+    ratios = _toned(ratios, lighter)
     ours = torch.nn.functional.avg_pool2d(ratios, LIGHT_STEP)
     gain = field * _seam_of(field, skin, black, theirs, ours, area, numbers)
     gain = _enlarged(gain, numbers, u, v, LIGHT_STEP)
@@ -173,6 +185,18 @@ def _light_of(target: Tensor, area: Tensor, numbers: Tensor, black: Tensor) -> t
     return (field - black).clamp(min=1), skin, mean, black
 
 
+def _with_gloss(
+    field: Tensor, black: Tensor, target: Tensor, area: Tensor, numbers: Tensor, lighter: Tensor
+) -> Tensor:
+    """``light.with_gloss``: the field (N, 3, h, w) with the target's gloss."""
+    share = (-GLOSS * lighter).clamp(0, MOST_GLOSS[0])[:, None, None, None]
+    theirs = (target - black).clamp(min=0) + OFFSET
+    shine = torch.log(_luma(theirs) / _luma(field + OFFSET)) * area[:, None]
+    sigma = GLOSS_SIGMA * numbers[:, fields.LIGHT]
+    blur = gaussian(area.shape[-1], sigma, (3 * sigma).round().clamp(min=1))[:, None]
+    return field * torch.exp(share * (blur @ shine @ blur.mT).clamp(0, MOST_GLOSS[1]))
+
+
 def _toned(ratios: Tensor, lighter: Tensor) -> Tensor:
     """``light.tones`` of each face's ratios; ``lighter`` (N,)."""
     logs = torch.log(ratios.clamp(min=1) / ONE)
@@ -187,7 +211,7 @@ def _seam_of(
     field: Tensor, skin: Tensor, black: Tensor, target: Tensor, ratios: Tensor, area: Tensor, numbers: Tensor
 ) -> Tensor:
     """``light.seam_of``, (N, 3, h, w)."""
-    sigma = SEAM * numbers[:, fields.LIGHT]
+    sigma = (SEAM * numbers[:, fields.LIGHT]).clamp(min=LEAST_SEAM)
     blur = gaussian(area.shape[-1], sigma, (3 * sigma).round().clamp(min=1))[:, None]
     low, high = SEAM_REACH
     near = ((high - blur @ area[:, None] @ blur.mT) / (high - low)).clamp(0, 1)
@@ -238,16 +262,27 @@ def _black_level(planes: Tensor, numbers: Tensor) -> Tensor:
     return level + 1 - (upto - least) / (upto - below).clamp(min=1)
 
 
+def _with_wrinkles(swapped: Tensor, own: Tensor, share: Tensor, numbers: Tensor, u: Tensor, v: Tensor) -> Tensor:
+    """``wrinkles.deepen``."""
+    grey = sum(weight * own[:, channel : channel + 1] for channel, weight in enumerate(GREY)).round()
+    small = torch.nn.functional.avg_pool2d(grey, STEP).round()
+    blur = gaussian(small.shape[-1], *numbers[:, fields.WRINKLES : fields.WRINKLES + 2].unbind(1))[:, None]
+    around = _enlarged(blur @ small @ blur.mT, numbers, u, v, STEP)
+    change = (grey / around.clamp(min=1)).clamp(LEAST, MOST) - 1
+    factor = (ONE + ONE * _on_grid(share, numbers, u, v) * change).round()
+    return (swapped * factor / ONE).round().clamp(0, 255)
+
+
 def _with_openings(swapped: Tensor, own: Tensor, rings: Tensor, numbers: Tensor, u: Tensor, v: Tensor) -> Tensor:
     """Paste the target's own eyes and inside of the mouth into the openings, as on the host."""
     count, _, side, _ = rings.shape
-    sigma, radius = numbers[:, fields.RING_BLUR : fields.RING_BLUR + 2].unbind(1)
-    blur = gaussian(side, sigma, radius)[:, None]
+    per_ring = numbers[:, fields.RING : fields.RING + 3 * fields.RING_NUMBERS].reshape(count * 3, -1)
+    blur = gaussian(side, per_ring[:, 10], per_ring[:, 11]).view(count, 3, side, side)
     shares = (blur @ rings @ blur.mT).view(count, 3, -1)
     x1, y1, x2, y2 = numbers[:, fields.EXTENT : fields.GRID].T[:, :, None, None]
     for index in range(3):
         begin = fields.RING + index * fields.RING_NUMBERS
-        a, b, c, d, e, f, left, top, wide, high = numbers[:, begin : begin + fields.RING_NUMBERS].T[:, :, None, None]
+        a, b, c, d, e, f, left, top, wide, high = numbers[:, begin : begin + 10].T[:, :, None, None]
         x, y = u - left, v - top
         inside = (x >= 0) & (y >= 0) & (x < wide) & (y < high)
         at = y.clamp(0, side - 1).long() * side + x.clamp(0, side - 1).long()

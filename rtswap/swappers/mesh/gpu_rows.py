@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.swappers.mesh.geometry import LIGHT_STEP, MAP_NODES, MASK_STEP, Extent, FacePlacement
+from rtswap.swappers.mesh.wrinkles import SIGMA, STEP
 from rtswap.vision.geometry import inverse
 
 Row = NDArray[np.uint8]
@@ -21,13 +22,12 @@ NODES = MAP_NODES + 1
 """Side of the square that holds the map; nothing beyond the map is read."""
 NUMBERS = 64
 """Floats per face."""
-EXTENT, GRID, LEVEL, LIGHT, MASK, BLACK, RING = 0, 4, 6, 9, 11, 13, 20
+EXTENT, GRID, LEVEL, LIGHT, MASK, BLACK, RING, WRINKLES = 0, 4, 6, 9, 11, 13, 20, 56
 """Offsets of the floats: x1 y1 x2 y2 of the extent; nodes across and down; the texture level's side, x, y in the
 atlas; sigma and radius of the light's blur, and of the mask's; the black level's x1 y1 x2 y2, its slot, the weight of
-the past value, 1 = due; for each ring 10: affine from the ring's crop to the crop (6), x y width height; then sigma
-and radius."""
-RING_NUMBERS = 10
-RING_BLUR = RING + 3 * RING_NUMBERS
+the past value, 1 = due; for each ring 12: affine from the ring's crop to the crop (6), x y width height, sigma and
+radius of its blur; sigma and radius of the blur for wrinkles."""
+RING_NUMBERS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,9 @@ class Layout:
 
     @property
     def edges(self) -> tuple[int, int, int, int, int, int]:
-        """Byte offsets that separate numbers, map, light, mask and rings."""
+        """Byte offsets that separate numbers, map (with the share of wrinkles), light, mask and rings."""
         edges = [0]
-        parts = (4 * NUMBERS, 8 * NODES * NODES, self.light**2, self.mask**2, 3 * self.ring**2)
+        parts = (4 * NUMBERS, 12 * NODES * NODES, self.light**2, self.mask**2, 3 * self.ring**2)
         for part in parts:
             edges.append(edges[-1] + part)
         return edges[0], edges[1], edges[2], edges[3], edges[4], edges[5]
@@ -73,8 +73,12 @@ def pack(layout: Layout, placed: FacePlacement) -> tuple[Row, NDArray[np.float32
     edges = layout.edges
     numbers = row[: edges[1]].view(np.float32)
     nodes, extent = placed.nodes, placed.extent
-    where = row[edges[1] : edges[2]].view(np.float32).reshape(NODES, NODES, 2)
-    where[: nodes.shape[0], : nodes.shape[1]] = nodes
+    where = row[edges[1] : edges[2]].view(np.float32).reshape(NODES, NODES, 3)[: nodes.shape[0], : nodes.shape[1]]
+    where[..., :2] = nodes
+    if placed.wrinkles is not None:
+        where[..., 2] = placed.wrinkles
+    sigma = SIGMA * placed.face_px / STEP
+    numbers[WRINKLES : WRINKLES + 2] = sigma, _radius(sigma, 4)
     numbers[EXTENT:LEVEL] = *extent, nodes.shape[1], nodes.shape[0]
     light = _part(row[edges[2] : edges[3]].reshape(layout.light, layout.light), extent, LIGHT_STEP)
     light[:], sigma = placed.light_area(light.shape[::-1])
@@ -105,14 +109,14 @@ def _part(grid: NDArray[np.uint8], extent: Extent, step: int) -> NDArray[np.uint
 
 def _pack_openings(rings: NDArray[np.uint8], numbers: NDArray[np.float32], placed: FacePlacement) -> None:
     """Write a mask with 1 in each opening, and the map that moves the target's pixels there."""
-    feather = placed.opening_feather
-    numbers[RING_BLUR : RING_BLUR + 2] = feather, _radius(feather, 4)
     for index, opening in enumerate(placed.openings(rings.shape[1])):
+        begin = RING + index * RING_NUMBERS
+        numbers[begin + 10 : begin + 12] = 1
         if opening is None:
             continue
         height, width = opening.inside.shape
-        begin = RING + index * RING_NUMBERS
-        numbers[begin : begin + RING_NUMBERS] = *inverse(opening.matrix).ravel(), *opening.corner, width, height
+        numbers[begin : begin + 10] = *inverse(opening.matrix).ravel(), *opening.corner, width, height
+        numbers[begin + 10 : begin + 12] = opening.feather, _radius(opening.feather, 4)
         rings[index, :height, :width] = opening.inside
 
 

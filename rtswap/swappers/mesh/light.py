@@ -64,8 +64,13 @@ MOST_BLACK = 0.6
 UNLIKE = 0.5
 """Difference in log light from the surroundings where a place of the target half counts as skin: hair, eyes and
 background differ more."""
-SEAM = 0.45
+GLOSS, GLOSS_SIGMA, MOST_GLOSS = 0.7, 0.2, (0.35, 0.5)
+"""Share of the target's gloss that is kept, per log of how much darker the target is than the photo; sigma of gloss
+as a share of the light's; largest share, and largest log of gloss. Dark skin without it looks powdered."""
+SEAM = 0.32
 """Sigma of the target's shading that the outline follows, as a share of the light's."""
+LEAST_SEAM = 0.5
+"""Least sigma of it, in nodes: the few nodes of a small face see no skin without eyes and brows."""
 SEAM_REACH = 0.6, 0.95
 """Share of the face within that sigma: up to the first the outline follows entirely (the mask begins there), beyond
 the second not at all."""
@@ -98,6 +103,7 @@ def ratios_of(texture: Image, face: Mask) -> tuple[Image, SourceLight]:
     hair = np.clip(light / DEEP - 1, 0, 1) * (1 - lips)
     strength = np.maximum(np.linalg.norm(tint, axis=2, keepdims=True), np.float32(1e-6))
     most = TINT + lips * (LIPS_TINT - TINT)
+    tint[..., :1] -= lips * np.maximum(tint[..., :1] - tint[..., 1:].mean(2, keepdims=True), 0)
     tint *= (OF_TINT + hair * (HAIR_TINT - OF_TINT)) * most * np.tanh(strength / most) / strength
     brightest, darkest = (
         skins + lips * (lip - skins) for skins, lip in ((BRIGHTEST, LIPS_BRIGHTEST), (DARKEST, LIPS_DARKEST))
@@ -176,6 +182,18 @@ def low_pass(image: Field, weights: Field, sigma: float) -> Field:
     return np.asarray((low[..., :3] + 1e-4) / (low[..., 3:] + 1e-6), np.float32)
 
 
+def with_gloss(light: TargetLight, target: Field, area: Field, sigma: float, lighter: float) -> TargetLight:
+    """The light with the target's gloss, where the target is darker than the photo. ``target``, ``area``, ``sigma``
+    as for ``light_of``; ``lighter``: log of how much lighter the target is."""
+    share = min(max(-GLOSS * lighter, 0.0), MOST_GLOSS[0])
+    if not share:
+        return light
+    theirs = np.maximum(target - np.float32(light.black), 0) + np.float32(OFFSET)
+    shine = np.log((theirs @ _WEIGHTS) / ((light.field + np.float32(OFFSET)) @ _WEIGHTS)) * area
+    gloss = np.clip(_gaussian(np.asarray(shine, np.float32), GLOSS_SIGMA * sigma), 0, MOST_GLOSS[1])
+    return light._replace(field=light.field * np.exp(share * gloss)[..., None])
+
+
 def seam_of(light: TargetLight, target: Field, ratios: Field, area: Field, sigma: float) -> Field:
     """Factors (h, w, 3) that bring the swap's outline to the target's shading; 1 inside the face.
 
@@ -201,9 +219,10 @@ def relight(ratios: Image, target: Field, area: Field, sigma: float, source: Sou
     of its light, in nodes; ``black``: its black level, 0..255.
     """
     light = light_of(target, area, sigma, black - source.black)
-    table = tones(math.log(light.mean / max(source.mean, 1.0)))
-    ratios = np.asarray(cv2.LUT(ratios, table), np.uint8)
-    seam = seam_of(light, target, averaged(ratios, area.shape[::-1]), area, SEAM * sigma)
+    lighter = math.log(light.mean / max(source.mean, 1.0))
+    light = with_gloss(light, target, area, sigma, lighter)
+    ratios = np.asarray(cv2.LUT(ratios, tones(lighter)), np.uint8)
+    seam = seam_of(light, target, averaged(ratios, area.shape[::-1]), area, max(SEAM * sigma, LEAST_SEAM))
     gain = resized(light.field * seam, ratios.shape[1::-1])
     lit = cv2.multiply(ratios, gain, dst=ratios, scale=1 / ONE, dtype=cv2.CV_8U)
     if light.black:

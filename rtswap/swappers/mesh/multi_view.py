@@ -1,4 +1,4 @@
-"""Merge the views of several photos into one skin texture; fill places that none shows from the mirrored half."""
+"""Merge the views of several photos of one person into one: each place from the photo that shows it best."""
 
 from __future__ import annotations
 
@@ -9,14 +9,11 @@ import cv2
 import numpy as np
 
 from rtswap.core.types import Image, Mask
-from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, Field, ramp
+from rtswap.swappers.mesh.uv_chart import COARSE, FINE, SIZE, Field, ramp
 from rtswap.vision.resample import blurred, resized
 
 BETTER, MUCH_BETTER = 0.12, 0.4
 """How much better than earlier photos a further photo must show a place to be blended in, and to replace it."""
-FAIR, GOOD = 0.25, 0.6
-"""How squarely a place must be seen: below the first the mirrored half replaces it, above the second it never
-does."""
 SEAM = 2.0
 """Sigma of the seams in coarse texels."""
 LIGHT = 10.0
@@ -33,12 +30,24 @@ class PhotoView(NamedTuple):
     seen: Field
     """(128, 128) 0..1 how squarely the camera saw each place."""
     face: Mask
-    """(128, 128) 255 = face, 0 = hair or background."""
+    """(256, 256) 255 = face, 0 = hair or background."""
+
+    @property
+    def coarse_face(self) -> Mask:
+        """``face`` at (128, 128)."""
+        return resized(self.face, (COARSE, COARSE), cv2.INTER_AREA)
+
+    @property
+    def exposed(self) -> Field:
+        """1 where the image has detail, falling to 0 where it is black or blown out over some width, (128, 128)."""
+        small = resized(self.image, (COARSE, COARSE), cv2.INTER_AREA)
+        light = np.asarray(blurred(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), 2.0), np.float32)
+        return ramp(light, *BLACK) * (1 - ramp(light, *BLOWN))
 
     @property
     def worth(self) -> Field:
         """(128, 128) 0..1 how reliable the photo is at each place."""
-        return np.asarray(self.seen * (self.face / np.float32(255)) * _exposed(self.image), np.float32)
+        return np.asarray(self.seen * (self.coarse_face / np.float32(255)) * self.exposed, np.float32)
 
 
 def merged(views: Sequence[PhotoView]) -> PhotoView:
@@ -55,26 +64,13 @@ def merged(views: Sequence[PhotoView]) -> PhotoView:
     return whole
 
 
-def completed(view: PhotoView) -> tuple[Image, Mask]:
-    """Fill places that are unseen, hair or without detail from the mirrored half where that is better; return image
-    and mask."""
-    mine = view.worth
-    theirs = mine[:, ::-1]
-    share = ramp(theirs - mine, 0.2, 0.45) * (1 - ramp(mine, FAIR, GOOD))
-    if not share.max() > 0.02:
-        return view.image, view.face
-    mirrored = np.ascontiguousarray(view.image[:, ::-1])
-    face = _blend(view.face, np.ascontiguousarray(view.face[:, ::-1]), share)
-    return _mixed(view.image, mirrored, share), face
-
-
 def _mixed(first: Image, second: Image, share: Field) -> Image:
     soft = resized(blurred(share, SEAM), (SIZE, SIZE))
     return np.asarray(cv2.blendLinear(first, second, 1 - soft, soft), np.uint8)
 
 
 def _blend(first: Mask, second: Mask, share: Field) -> Mask:
-    soft = blurred(share, SEAM)
+    soft = resized(blurred(share, SEAM), (FINE, FINE))
     return np.asarray(cv2.blendLinear(first, second, 1 - soft, soft), np.uint8)
 
 
@@ -91,10 +87,3 @@ def _matched(image: Image, like: Image, common: Field) -> Image:
     slow = (blurred(np.asarray(ratio, np.float32), LIGHT) + 0.02 * overall.astype(np.float32)) / share
     gain = resized(np.asarray(np.exp(np.clip(slow, -0.7, 0.7)), np.float32), (SIZE, SIZE))
     return np.asarray(np.clip(image * gain, 0, 255), np.uint8)
-
-
-def _exposed(image: Image) -> Field:
-    """1 where the image has detail, falling to 0 where it is black or blown out over some width, (128, 128)."""
-    small = resized(image, (COARSE, COARSE), cv2.INTER_AREA)
-    light = np.asarray(blurred(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), 2.0), np.float32)
-    return ramp(light, *BLACK) * (1 - ramp(light, *BLOWN))

@@ -16,23 +16,29 @@ from numpy.typing import NDArray
 
 Vector = NDArray[np.float32]
 
-WARM_S = 2.0
-"""Time needed to learn what is usual."""
+WARM_S, CERTAIN_S = 2.0, 0.3
+"""Time needed to learn what is usual, and time after which motion since the first frame is followed completely."""
 SETTLE_S = 30.0
 """Time over which the shown face moves to what was learnt. With two seconds, openings of the swap correlated with the
 target's by 0.5 to 0.7 over clips of three seconds, since the drift was as large as the expressions; now by 0.96 to 1.
 A mouth that is slightly too wide for a while is acceptable."""
 QUANTILES: Vector = np.array([0.25, 0.4, 0.5, 0.65, 0.65], np.float32)
 """Quantiles of the rest position of mouth opening, mouth width, corner lift and both eyes' opening."""
+EYES = [3, 4]
+"""Indices of the eyes' openings."""
 QUICK, SLOW = 2.0, 0.03
 """Step sizes of the quantile search per second, in units of ``spread``, at first and later on."""
 REACH = 2.5
 """A neutral face lies within this many ``spread`` of the mean face: a long smile stays a smile."""
-DRIFT_S = 12.0
-"""Final time constant of the slow mean; it starts as the plain mean."""
+FIRST_DRIFT_S, DRIFT_S = 3.0, 12.0
+"""First and final time constant of the slow mean. As the plain mean of what was seen, it swallowed half of the first
+smile and of the first frown."""
 LONGEST_STEP_S = 0.1
-QUIET = 0.012
-"""Inter-ocular distances below which the difference of a point is landmark noise, and is ignored."""
+QUIET = 0.006
+"""Inter-ocular distances at which half of the difference of a point is followed: less is landmark noise."""
+WIDE, SHUT = 0.93, 0.8
+"""Opening of an eye relative to rest from which it counts as closing, and at which it counts as closed: landmark
+networks see a third of a blink at times."""
 
 
 class Motion(NamedTuple):
@@ -46,6 +52,10 @@ class Motion(NamedTuple):
     """0..1: how far the initial guess made at ``first`` has been replaced by ``rest``."""
     others: NDArray[np.float32]
     """(468, 3) displacement of the points from rest that the measures do not explain, times certainty."""
+    smile: float
+    """How much farther apart and higher the corners of the mouth are than at rest, in inter-ocular distances."""
+    closed: tuple[float, ...]
+    """(2,) How far either eye is closed, 0..1."""
 
 
 class NeutralExpression:
@@ -59,6 +69,8 @@ class NeutralExpression:
         self._first: Vector | None = None
         self._rest = mean
         self._mean = np.zeros((468, 3), np.float32)
+        self.motion: Motion | None = None
+        """The last one."""
 
     def update(
         self, measured: Vector, others: NDArray[np.float32], trust: NDArray[np.float32], time_s: float
@@ -76,14 +88,19 @@ class NeutralExpression:
         towards = np.where(measured > self._rest, QUANTILES, QUANTILES - 1)
         self._rest = np.clip(self._rest + pace * step_s * self._spread * towards, self._low, self._high)
         difference = others - self._mean
-        self._mean += trust * difference * np.float32(step_s / min(self._seen_s + step_s + 1e-6, DRIFT_S))
-        certainty, settled = (_eased(self._seen_s / span_s) for span_s in (WARM_S, SETTLE_S))
-        length = np.sqrt(np.einsum("ij,ij->i", difference, difference))[:, None]
-        loud = np.maximum(length - np.float32(QUIET), 0) / np.maximum(length, np.float32(1e-6))
-        return Motion(self._first, self._rest, settled, difference * (loud * trust * np.float32(certainty)))
+        self._mean += trust * difference * np.float32(step_s / min(FIRST_DRIFT_S + self._seen_s, DRIFT_S))
+        certainty, settled = (_eased(self._seen_s / span_s) for span_s in (CERTAIN_S, SETTLE_S))
+        square = np.einsum("ij,ij->i", difference, difference)[:, None]
+        loud = square / (square + np.float32(QUIET**2))
+        ratio = measured[EYES] / np.maximum(self._rest[EYES], np.float32(1e-6))
+        closed = tuple(_eased((WIDE - one) / (WIDE - SHUT)) for one in ratio.tolist())
+        shown = difference * (loud * trust * np.float32(certainty))
+        smile = float((measured - self._rest)[1:3].sum())
+        self.motion = Motion(self._first, self._rest, settled, shown, smile, closed)
+        return self.motion
 
 
 def _eased(share: float) -> float:
     """Ease in and out, 0..1."""
-    share = min(share, 1.0)
+    share = min(max(share, 0.0), 1.0)
     return share * share * (3 - 2 * share)

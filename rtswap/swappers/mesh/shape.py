@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Points
-from rtswap.swappers.mesh.neutral_expression import NeutralExpression
+from rtswap.swappers.mesh.neutral_expression import EYES, NeutralExpression
 from rtswap.vision.geometry import canonical, similarity, transform
-from rtswap.vision.topology import LEFT_EYE, OVAL, RIGHT_EYE
+from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, OVAL, RIGHT_BROW, RIGHT_EYE
 
 Vector = NDArray[np.float32]
 
@@ -31,7 +31,7 @@ completely."""
 OWN: Vector = np.array([2, 1, 1, 2, 2], np.float32)
 """Multiples of ``PERSONAL`` in a photo that count as the person's own shape. Most people smile in photos."""
 
-EYES, OPENINGS = [3, 4], [0, 3, 4]
+OPENINGS = [0, *EYES]
 """Indices of the measures that are openings: they cannot be less than shut."""
 SHUT = 0.02
 """Inter-ocular distances below which an eye counts as shut."""
@@ -41,6 +41,16 @@ OVAL_FADE = 0.35
 """Inter-ocular distances over which the destination fades from the target's oval to the source's shape."""
 
 UPPER_LIDS, LOWER_LIDS = ([160, 159, 158], [387, 386, 385]), ([144, 145, 153], [373, 374, 380])
+
+
+MOUTH_EXCESS: Vector = np.array([0.2, 0.3, 0.3], np.float32)
+"""How much more than in the landmarks the mouth opens, widens and lifts its corners, since these understate
+expressions. By MediaPipe's network on clips of people who begin to smile."""
+MOUTH_LARGE: Vector = np.array([0.15, 0.2, 0.1], np.float32)
+"""Inter-ocular distances of a large expression, beyond which the excess hardly grows."""
+BROW_EXCESS, AROUND_BROWS, BELOW_BROWS = 0.8, 0.3, 0.1
+"""The same for the brows, whose landmarks are also smoothed over time. In inter-ocular distances: how far around the
+brows it reaches, and over which distance it ends above the eyes."""
 
 
 def measures(frontal: Points) -> Vector:
@@ -74,6 +84,16 @@ def inner_weights() -> Vector:
     distance = np.linalg.norm(mesh[:, None] - mesh[None, OVAL], axis=2).min(1)
     t = np.clip(distance / OVAL_FADE, 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)[:, None]
+
+
+@cache
+def followed_share() -> NDArray[np.float32]:
+    """How much of the motion that the measures do not explain each point follows, (468, 1), 1 to 1.8."""
+    mesh = canonical().mesh[:, :2]
+    distance = np.linalg.norm(mesh[:, None] - mesh[None, [*LEFT_BROW, *RIGHT_BROW]], axis=2).min(1)
+    above = mesh[[*LEFT_EYE, *RIGHT_EYE], 1].min() - mesh[:, 1]
+    near = np.exp(-((distance / AROUND_BROWS) ** 2)) * np.clip(0.5 + above / BELOW_BROWS, 0, 1)
+    return np.asarray(1 + BROW_EXCESS * near, np.float32)[:, None]
 
 
 def to_canonical(mesh: Points) -> Points:
@@ -134,8 +154,10 @@ class SourceShape:
             motion = neutral.update(measured, now - told, _trust(pose, visibility), time_s)
             supposed = self._supposed(motion.first)
             goal = self._following(measured, supposed + np.float32(motion.settled) * (motion.rest - supposed))
-            others = motion.others * np.float32(expression)
-        goal = rest + np.float32(expression) * (goal - rest)
+            others = motion.others * (np.float32(expression) * followed_share())
+        change = goal - rest
+        change[:3] += MOUTH_EXCESS * MOUTH_LARGE * np.tanh(change[:3] / MOUTH_LARGE)
+        goal = rest + np.float32(expression) * change
         goal[OPENINGS] = np.maximum(goal[OPENINGS], 0)
         shape = self.frontal + moved_by(goal - self.measured) + others
         own = (shape - pose[:, 3]) @ (pose[:, :3] / (pose[0, :3] @ pose[0, :3]))  # a scaled rotation's inverse

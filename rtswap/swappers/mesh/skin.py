@@ -1,10 +1,12 @@
-"""Find the part of a photo that is face, so that no fringe, hair beside the cheeks, hat or background is pasted.
+"""Estimate where a photo shows the skin and features of the face, and where hair, a hat, a hand, glasses or
+background.
 
-The photo shows its own hair and background outside the face, and its skin in the middle. GrabCut (Rother et al. 2004)
-cuts between them along image edges. It never removes eyes, brows, lips and beard; dark lenses are removed with the
-complete area around the eyes. The occlusion network finds a fringe, a lock over a brow or a hand at the chin in
-photos as it does in frames. Where it finds glasses, thin dark lines connected to its mask are their rims: the network
-alone would miss half of them.
+Two kinds of evidence. The occlusion network sees what covers a face, as it does in frames, coarsely. Colour sees fine
+strands and edges: skin is compared with its own smooth continuation (``smooth_skin``), and what is darker, brighter
+or of another hue, and hangs together with something that the network saw or that lies outside the face, is no skin.
+Wrinkles, moles and shadows in the midst of a face hang together with nothing and stay; so do eyes, brows, lips and
+beards, which colour never removes. Dark lenses are removed with the complete area around the eyes. Where the network
+sees glasses, thin dark lines connected to its mask are their rims.
 """
 
 from __future__ import annotations
@@ -18,28 +20,53 @@ from numpy.typing import NDArray
 from rtswap.core.types import Image, Mask, Points
 from rtswap.networks.occlusion import ANSWER, OcclusionModel, place
 from rtswap.networks.occlusion import SIZE as SEEN_PX
+from rtswap.swappers.mesh.smooth_skin import smooth_skin
 from rtswap.swappers.mesh.uv_chart import (
     COARSE,
-    SIZE,
+    FINE,
+    OFFSET,
     Field,
     chart,
     coarse_points,
     coarse_positions,
+    features,
     inwards,
+    ramp,
     rings_mask,
     skirted,
+    to_chart,
 )
-from rtswap.vision.raster import fill, rasterize
+from rtswap.vision.raster import rasterize
 from rtswap.vision.resample import blurred, looked_up, resized
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
 
-AROUND = 0.45
-"""How far beyond the oval the photo is read, in distances from the face's centre: hair, hat, background."""
-PAD = 28
-"""Padding for that area in coarse texels on each side of the chart."""
-STEP = 2
-"""Coarse texels per node of the grid that is cut: the cut takes most of the time."""
-ROUNDS = 2
+DARK, BRIGHT, HUE = 0.22, 0.42, 0.11
+"""Differences in log colour from the smooth continuation of skin at which a place is as likely hair as skin: darker,
+brighter, of another hue."""
+EDGE = 0.36
+"""Inter-ocular distances from the oval within which colour alone may remove what touches the outside."""
+NEAR, NEAR_EYES = 9.0, (6.0, 2.5)
+"""Coarse texels from what the network sees within which colour may remove more: strands, and shadows of hair; around
+the eyes, without glasses and with them."""
+ROUGH = (0.6, 1.4)
+"""Unlikeness that a tenth of the plain skin may exceed, and the most by which wrinkles and hard light widen the
+tolerances."""
+WIDER = 4.0
+"""Coarse texels from removed places within which skin is no evidence of its own smooth colour."""
+OBLIQUE = (0.2, 0.45)
+"""How much less squarely than its mirrored counterpart a feature may be seen to be protected: at the far side of a
+turned head the background lies there."""
+ONE_SIDED, CONFUSED = (0.6, 1.2), 15
+"""How much more unlike skin a feature may look than its mirrored counterpart before it counts as hair over it; fine
+texels by which the counterpart may be displaced."""
+LEAN = 0.35
+"""How far colour moves the network's confidence either way."""
+MOST = np.array([2, 5, 5], np.float32)
+"""Bounds of the three kinds of unlikeness: beyond its first, how dark a brow or beard is says nothing."""
+STRICTER = 0.8
+"""How much stricter colour is beside what is covered: edges of hair are blurred into the skin."""
+ROUNDS = 3
+"""Passes: each knows the skin without the hair that the one before has found."""
 LIDS_AND_CHEEKS = (
     ([228, 229, 230, 231, 223, 222], [50, 205, 187, 207]),
     ([448, 449, 450, 451, 443, 442], [280, 425, 411, 427]),
@@ -57,53 +84,102 @@ BRIDGE = [168, 6]
 """Points of the nose between the eyes, where glasses sit."""
 RIMS_REACH = 22.0
 """How far from the eyes rims can lie, in coarse texels."""
-RIM, RIM_DARKER, LASHES = 11, 9.0, 3.0
+RIM, RIM_DARKER, LASHES = 7, 9.0, 3.0
 """Largest width of a rim in coarse texels; how much darker it is than its surroundings (36 is half as light); and
 texels around the eyes in which dark lines are lashes."""
-OPEN, SHUT = 0.35, 0.6
-"""Confidence of the network where the photo starts to fade out, and where it is left out."""
+OPEN, SHUT, SURE = 0.35, 0.6, 0.9
+"""Confidence of the network where the photo starts to fade out, where it is left out, and above
+which its colour does not matter: hands are skin."""
 AT_THE_EDGE = 0.1
 """Inter-ocular distances from the oval within which hair and hats begin. A region that starts farther inside is a
 glint."""
 
 
 def face_mask(portrait: Image, landmarks: Points, occlusion_model: OcclusionModel | None = None) -> Mask:
-    """Return a mask (128, 128) on the chart: 255 = face, 0 = something else. ``landmarks`` (468, 3) px in the
-    portrait.
+    """Return a mask (256, 256) on the chart: 255 = skin or a feature of the face, 0 = something else. ``landmarks``
+    (468, 3) px in the portrait.
 
-    ``occlusion_model``: also removes hair and hands that colours do not reveal, even in front of the eyes.
+    ``occlusion_model``: finds what colours do not reveal, such as hands, even in front of the eyes.
     """
-    picture = _surroundings(portrait, landmarks)
-    dark = _dark_lenses(picture[PAD:-PAD, PAD:-PAD])
-    seeds = _seeds() if not dark else np.where(_lenses() & (_seeds() == cv2.GC_FGD), cv2.GC_PR_FGD, _seeds())
-    face = _tidy(_cut(picture, np.asarray(seeds, np.uint8)))
-    face = resized(blurred(face, 0.8), (len(picture), len(picture)))[PAD:-PAD, PAD:-PAD]
-    face = np.clip((face - 0.5) * 2, 0, 1)  # half a step inside: no hair at the edge
-    face = np.maximum(blurred(face, COARSE / 100), _kept())
-    if dark:
-        face = face * (1 - _glasses(picture[PAD:-PAD, PAD:-PAD]))
+    image, facing = to_chart(portrait, landmarks)
+    small = resized(image, (COARSE, COARSE), cv2.INTER_AREA)
+    tints = _tints(small)
+    hidden = np.zeros((COARSE, COARSE), np.float32)
     if occlusion_model is not None:
-        seen = _uncovered(portrait, landmarks, occlusion_model)
-        face = np.minimum(face, seen)
-        if not dark:
-            face = face * (1 - _rims(picture[PAD:-PAD, PAD:-PAD], 1 - seen))
-    return np.asarray(np.clip(face * 255, 0, 255), np.uint8)
+        hidden = _hidden(portrait, landmarks, occlusion_model)
+    glasses = _glasses(tints) if _dark_lenses(tints) else _rims(tints, hidden)
+    return np.asarray(np.round(255 * _skin(image, np.maximum(hidden, glasses), facing)), np.uint8)
 
 
-def _surroundings(portrait: Image, landmarks: Points) -> Image:
-    """The unwrapped face with its surroundings (184, 184, 3), in colours that shading changes little."""
-    mesh = skirted(landmarks, AROUND)
-    scale = np.array([portrait.shape[1], portrait.shape[0]], np.float32)
-    small = portrait
-    shrink = 1.6 * COARSE / max(float(np.ptp(landmarks[:, 0])), 1.0)
-    if shrink < 1:  # average before the lookup: single hairs and pores are noise here
-        size = max(8, round(portrait.shape[1] * shrink)), max(8, round(portrait.shape[0] * shrink))
-        small = resized(portrait, size, cv2.INTER_AREA)
-    values = np.column_stack([np.clip(mesh[:, :2] / scale, 0, 1), np.ones(len(mesh))]).astype(np.float32)
-    side = COARSE + 2 * PAD
-    where = rasterize(_wide_points(), values, chart().triangles, (side, side))
-    lookup = where[..., :2] * np.array([small.shape[1], small.shape[0]], np.float32)
-    return _tints(looked_up(small, lookup))
+def _skin(image: Image, hidden: Field, facing: Field) -> Field:
+    """1 where the chart's ``image`` shows the face, (256, 256). ``hidden`` (128, 128): probability that it does
+    not. ``facing`` (128, 128): how squarely a place was seen."""
+    kept = _fine(_kept() * (1 - ramp(facing[:, ::-1] - facing, *OBLIQUE)))
+    eyes, inner = _fine(_around_eyes()) > 0, _fine(inwards()) > EDGE
+    both = _fine(1 - ramp(np.abs(facing[:, ::-1] - facing), *OBLIQUE))
+    logs = np.log(np.asarray(resized(image, (COARSE, COARSE), cv2.INTER_AREA), np.float32) + OFFSET)
+    fine = np.asarray(blurred(resized(image, (FINE, FINE), cv2.INTER_AREA), 0.7), np.float32)
+    fine = np.log(fine + OFFSET)
+    seen = _fine(hidden)
+    face = np.asarray(1 - ramp(hidden, OPEN, SHUT), np.float32)
+    face *= inwards() > EDGE
+    for _ in range(ROUNDS):
+        plain = _plain(face)
+        kinds = _unlike(fine, _fine(smooth_skin(logs, plain)))
+        unlike = kinds.max(2)
+        rough = np.percentile(unlike[_fine(plain) > 0.5], 90) if plain.any() else 0
+        wider = np.float32(np.clip(rough / ROUGH[0], 1, ROUGH[1]))
+        kinds, unlike = np.minimum(kinds / wider, MOST), np.minimum(unlike / wider, 2)
+        lean = np.clip(unlike - 1, -1, np.where(eyes, 0, 1)) * (seen < SURE)
+        covered = ramp(seen + np.float32(LEAN) * lean, OPEN, SHUT)
+        other = _nearby(kinds + 9 * covered[..., None])[:, ::-1]
+        one_sided = both * ramp((kinds - other).max(2), *ONE_SIDED)
+        near_eyes = NEAR_EYES[_on_the_nose(hidden)]
+        reach = np.where((eyes | (near_eyes < NEAR_EYES[0]) & inner) & (one_sided < 0.5), near_eyes, NEAR)
+        covered = np.maximum(covered, _connected(unlike * (1 - kept * (1 - one_sided)), covered, reach))
+        face = np.asarray(resized(1 - covered, (COARSE, COARSE), cv2.INTER_AREA), np.float32)
+    grown = cv2.dilate(covered, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7)))
+    return 1 - blurred(np.asarray(grown, np.float32), 0.8)
+
+
+def _plain(face: Field) -> Field:
+    """1 where skin is known and far enough from anything else, (128, 128)."""
+    width = 2 * round(WIDER) + 1
+    clear = cv2.erode(face, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width)))
+    return np.asarray((clear > 0.8) & (features() < 0.1) & (inwards() > 0.05), np.float32)
+
+
+def _unlike(logs: Field, skin: Field) -> Field:
+    """How far log colours (H, W, 3) are from skin's: darker, brighter, of another hue, 1 = as likely hair as skin,
+    (H, W, 3)."""
+    apart = logs - skin
+    light = apart.mean(2)
+    hue = np.linalg.norm(apart - light[..., None], axis=2)
+    return np.asarray(cv2.merge([-light / DARK, light / BRIGHT, hue / HUE]), np.float32)
+
+
+def _nearby(field: Field) -> Field:
+    """Maximum over the places that a landmark's error may confuse."""
+    return np.asarray(cv2.dilate(field, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (CONFUSED, CONFUSED))))
+
+
+def _connected(unlike: Field, covered: Field, reach: Field) -> Field:
+    """1 where colours are unlike skin's and hang together with what is covered or outside, (256, 256). ``reach``:
+    coarse texels from what is covered up to which that is asked."""
+    away = cv2.distanceTransform((covered < 0.5).astype(np.uint8), cv2.DIST_L2, 5) * np.float32(COARSE / FINE)
+    may = np.maximum(away < reach, _fine(1 - ramp(inwards(), 0.6 * EDGE, EDGE)))
+    stricter = 1 + np.float32(STRICTER) * (1 - ramp(away, 2.0, 4.0)) * (_fine(_around_eyes()) == 0)
+    odd = ramp(unlike * may * stricter, 0.6, 1.0)
+    sure = (covered > 0.5) | (_fine(inwards()) < 0)
+    _, labels = cv2.connectedComponents(((odd > 0) | sure).astype(np.uint8), connectivity=8)
+    found = np.zeros(int(labels.max()) + 1, bool)
+    found[np.unique(labels[sure])] = True
+    return np.asarray(odd * found[labels], np.float32)
+
+
+def _fine(field: Field) -> Field:
+    """Enlarge a coarse field to (256, 256, ...)."""
+    return resized(field, (FINE, FINE), cv2.INTER_LINEAR)
 
 
 def _tints(picture: Image) -> Image:
@@ -115,80 +191,21 @@ def _tints(picture: Image) -> Image:
     return np.asarray(np.clip(cv2.merge(planes), 0, 255), np.uint8)
 
 
-def _cut(picture: Image, seeds: NDArray[np.uint8]) -> Field:
-    """Run GrabCut, (H, W): 1 = face."""
-    size = len(picture) // STEP
-    cut = np.ascontiguousarray(seeds[::STEP, ::STEP])
-    picture = resized(picture, (size, size), cv2.INTER_AREA)
-    cv2.setRNGSeed(0)
-    models = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(picture, cut, None, *models, ROUNDS, cv2.GC_INIT_WITH_MASK)  # type: ignore[call-overload]
-    return np.asarray((cut == cv2.GC_FGD) | (cut == cv2.GC_PR_FGD), np.float32)
-
-
-def _tidy(face: Field) -> Field:
-    """Remove islands of face, and small holes in it."""
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
-    closed = cv2.morphologyEx(np.asarray(face, np.uint8), cv2.MORPH_CLOSE, disc)
-    opened = cv2.morphologyEx(closed, cv2.MORPH_OPEN, disc)
-    _, labels = cv2.connectedComponents(opened)
-    return np.asarray(labels == labels[len(face) // 2 + 6, len(face) // 2], np.float32) * (opened > 0)
-
-
-def _uncovered(portrait: Image, landmarks: Points, occlusion_model: OcclusionModel) -> Field:
-    """Mask (128, 128) on the chart: 0 where the network sees hair, a hat or a hand over the skin, 1 elsewhere."""
+def _hidden(portrait: Image, landmarks: Points, occlusion_model: OcclusionModel) -> Field:
+    """Probability 0..1 that something covers the face, as the network sees it, (128, 128)."""
     matrix = place(landmarks)
     if matrix is None:
-        return np.ones((COARSE, COARSE), np.float32)
+        return np.zeros((COARSE, COARSE), np.float32)
     points = landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2]
     answer = occlusion_model.hidden(portrait, matrix, points)
     values = np.ones((468 + len(OVAL), 3), np.float32)
     values[:, :2] = np.clip((skirted(np.column_stack([points, landmarks[:, 2]]))[:, :2] + 0.5) / SEEN_PX, 0, 1)
     where = rasterize(coarse_points(), values, chart().triangles, (COARSE, COARSE))[..., :2]
-    covered = np.clip((looked_up(answer, where * np.float32(ANSWER) - np.float32(0.5)) - OPEN) / (SHUT - OPEN), 0, 1)
-    count, labels = cv2.connectedComponents((covered > 0).astype(np.uint8))
+    hidden = looked_up(answer, where * np.float32(ANSWER) - np.float32(0.5))
+    count, labels = cv2.connectedComponents((hidden > OPEN).astype(np.uint8))
     from_outside = np.zeros(count, bool)
     from_outside[np.unique(labels[inwards() < AT_THE_EDGE])] = True
-    return np.asarray(1 - covered * from_outside[labels], np.float32)
-
-
-@cache
-def _wide_points() -> Points:
-    """The chart with a wider skirt, padded, (504, 3)."""
-    points = skirted(chart().points[:468], AROUND)
-    points[:, :2] = (points[:, :2] + 0.5) * (COARSE / SIZE) - 0.5 + PAD
-    return points
-
-
-@cache
-def _seeds() -> NDArray[np.uint8]:
-    """GrabCut seeds by position alone, (184, 184)."""
-    side = COARSE + 2 * PAD
-    points = _wide_points()
-    away = _away(points, side)
-    where = np.pad(coarse_positions(), ((PAD, PAD), (PAD, PAD), (0, 0)), constant_values=9)
-    x, y = np.abs(where[..., 0]), where[..., 1]
-    rows = np.arange(side, dtype=np.float32)[:, None] * np.ones((1, side), np.float32)
-    mouth = float(points[[61, 291], 1].mean())
-    seeds = np.full((side, side), cv2.GC_PR_FGD, np.uint8)
-    seeds[away < 0.02] = cv2.GC_PR_BGD
-    seeds[(away < -0.3) & (rows < mouth)] = cv2.GC_BGD
-    seeds[(away < -0.02) & (rows > mouth)] = cv2.GC_PR_FGD  # neck or clothes: either is fine
-    seeds[(away < -0.15) & (rows > mouth)] = cv2.GC_PR_BGD
-    seeds[(x < 0.62) & (y > -0.12) & (y < 0.45)] = cv2.GC_FGD
-    seeds[(x < 0.45) & (y > 0.4) & (away > 0.15)] = cv2.GC_FGD
-    seeds[PAD:-PAD, PAD:-PAD][rings_mask(_eyes_and_brows()) > 0] = cv2.GC_FGD
-    return seeds
-
-
-def _away(points: Points, side: int) -> Field:
-    """Distance inwards from the oval on the padded grid, in inter-ocular distances."""
-    away = np.pad(inwards(), PAD, constant_values=np.nan)
-    inside = np.zeros((side, side), np.uint8)
-    fill(inside, [points[OVAL, :2]], 1, smooth=False)
-    per_unit = (points[152, 1] - points[10, 1]) / (np.ptp(points[:468, 1]) / 2.5)
-    outside = -cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5) / max(float(per_unit) * 20, 1.0)
-    return np.asarray(np.where(np.isnan(away), outside, away), np.float32)
+    return np.asarray(np.where((hidden > OPEN) & ~from_outside[labels], 0, hidden), np.float32)
 
 
 @cache
@@ -197,8 +214,9 @@ def _kept() -> Field:
     where = coarse_positions()
     x, y = np.abs(where[..., 0]), where[..., 1]
     beard = (((x < 0.7) & (y > 0.5)) | ((x < 0.5) & (y > 0.3))) & (inwards() > -0.1)
-    features = np.maximum(rings_mask((*_eyes_and_brows(), LIPS_OUTER), 2.0), beard.astype(np.float32))
-    return blurred(np.asarray(features, np.float32), COARSE / 100)
+    nose = (x < 0.2) & (y > -0.1) & (y < 0.45)
+    features = np.maximum(rings_mask((*_eyes_and_brows(), LIPS_OUTER), 1.0), (beard | nose).astype(np.float32))
+    return blurred(np.asarray(features, np.float32), 1.0)
 
 
 def _eyes_and_brows() -> tuple[list[int], ...]:
@@ -206,9 +224,9 @@ def _eyes_and_brows() -> tuple[list[int], ...]:
 
 
 @cache
-def _lenses() -> NDArray[np.bool_]:
-    """Area of dark glasses, (184, 184)."""
-    return np.asarray(np.pad(rings_mask(_eyes_and_brows(), 5.0) > 0, PAD), np.bool_)
+def _around_eyes() -> Field:
+    """1 where lenses would be, (128, 128): skin is darker there, and uneven."""
+    return rings_mask((LEFT_EYE, RIGHT_EYE), LENS_REACH) * (inwards() > EDGE / 2)
 
 
 def _dark_lenses(tints: Image) -> bool:
@@ -235,7 +253,7 @@ def _rims(tints: Image, covered: Field) -> Field:
 
     ``covered`` (128, 128): where the network sees an occlusion. Glasses cover the bridge of the nose.
     """
-    if max(covered[round(float(y)), round(float(x))] for x, y in coarse_points()[BRIDGE, :2]) < 0.5:
+    if not _on_the_nose(covered):
         return np.zeros((COARSE, COARSE), np.float32)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (RIM, RIM))
     lines = cv2.morphologyEx(np.ascontiguousarray(tints[..., 0]), cv2.MORPH_BLACKHAT, disc) > RIM_DARKER
@@ -246,6 +264,11 @@ def _rims(tints: Image, covered: Field) -> Field:
     hang_together[np.unique(labels[seeds])] = True
     rims = (lines | seeds) & hang_together[labels]
     return blurred(np.asarray(cv2.dilate(rims.astype(np.uint8), np.ones((3, 3), np.uint8)), np.float32), 0.8)
+
+
+def _on_the_nose(covered: Field) -> bool:
+    """True if something covers the bridge of the nose: glasses."""
+    return max(float(covered[round(float(y)), round(float(x))]) for x, y in coarse_points()[BRIDGE, :2]) > 0.5
 
 
 @cache

@@ -58,7 +58,8 @@ def strong_texture(texture: Texture, strength: float) -> Texture:
     """Scale the difference from the mean texture in every level; the mask stays the same."""
     if strength == 1:
         return texture
-    return Texture.of(_with_strength(texture.full, texture.face, float(np.clip(strength, 0, MOST))), texture.face)
+    full = _with_strength(texture.full, texture.face, float(np.clip(strength, 0, MOST)))
+    return Texture.of(full, texture.face, texture.shown)
 
 
 def areas(frontal: Points) -> NDArray[np.float32]:

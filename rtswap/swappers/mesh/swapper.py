@@ -30,6 +30,7 @@ from rtswap.swappers.mesh.light import SourceLight, averaged, black_level_of, ra
 from rtswap.swappers.mesh.shape import SourceShape
 from rtswap.swappers.mesh.strength import strengthened
 from rtswap.swappers.mesh.texture import Texture
+from rtswap.swappers.mesh.wrinkles import SIGMA, deepen
 from rtswap.vision.raster import Map
 from rtswap.vision.resample import blurred, looked_up, resized, warped
 
@@ -46,8 +47,6 @@ class MeshSwapModel:
     """End the swap at the face's outline; otherwise it reaches as far as the texture."""
     skin: bool = True
     """Leave out the photo's hair and background."""
-    delight: bool = False
-    """Remove the photo's own light from its skin."""
     strength: float = 1.0
     """How far the source differs from the mean face, 0..1.3: 1 = as in the photo."""
     occlusion_model: OcclusionModel | None = None
@@ -70,7 +69,6 @@ class MeshSwapModel:
             source.landmarks,
             source.further,
             skin=self.skin,
-            delight=self.delight,
             occlusion_model=self.occlusion_model,
         )
         shape, texture = strengthened(SourceShape.of(source.landmarks), texture, self.strength)
@@ -78,7 +76,7 @@ class MeshSwapModel:
         if not self.light:
             return SourceFace(texture, geometry)
         ratios, light = ratios_of(texture.full, texture.face)
-        return SourceFace(Texture.of(ratios, texture.face), geometry, light)
+        return SourceFace(Texture.of(ratios, texture.face, texture.shown), geometry, light)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +120,8 @@ class MeshSwapper:
                 black = self._black_level(face, target, placed)
                 theirs = averaged(target, size)
                 swapped = relight(swapped, theirs, area.astype(np.float32), sigma, self._light, black)
+            if placed.wrinkles is not None:
+                deepen(swapped, target, placed.wrinkles, SIGMA * placed.face_px)
             _keep_openings(swapped, target, placed)
             crop[y1:y2, x1:x2], mask[y1:y2, x1:x2] = swapped, self._mask(placed)
         return SwappedFace(crop, mask)
@@ -166,7 +166,7 @@ def _keep_openings(swapped: Image, target: Image, placed: FacePlacement) -> None
             continue
         (x, y), (height, width) = opening.corner, opening.inside.shape
         own = warped(target, opening.matrix, (width, height))
-        share = blurred(opening.inside.astype(np.float32), placed.opening_feather)
+        share = blurred(opening.inside.astype(np.float32), opening.feather)
         region = swapped[y : y + height, x : x + width]
         region[:] = cv2.blendLinear(own, region, share, 1 - share)
 

@@ -1,8 +1,8 @@
 """The source's unwrapped skin: one texture over the canonical face, computed once from the photos.
 
 The chart is the canonical mesh, unrolled from a cylinder about the head's vertical axis (``to_chart``). Each place
-comes from the photo that shows it most squarely; places that no photo shows come from the mirrored half, as the chart
-is symmetric. A skirt of triangles outside the face oval keeps maps smooth where the hull ends.
+comes from the photo that shows it most squarely; what no photo shows is filled in (``fill``). A skirt of triangles
+outside the face oval keeps maps smooth where the hull ends.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ import numpy as np
 
 from rtswap.core.types import Image, Mask, Points, Portrait
 from rtswap.networks.occlusion import OcclusionModel
-from rtswap.swappers.mesh.delight import remove_lighting
-from rtswap.swappers.mesh.multi_view import PhotoView, completed, merged
+from rtswap.swappers.mesh.fill import filled
+from rtswap.swappers.mesh.lips import at_edges
+from rtswap.swappers.mesh.multi_view import PhotoView, merged
 from rtswap.swappers.mesh.skin import face_mask
-from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, SKIRT, chart, skirted, to_chart
+from rtswap.swappers.mesh.uv_chart import COARSE, FINE, SIZE, SKIRT, chart, inwards, skirted, to_chart
 from rtswap.vision.resample import blurred, resized
 
 __all__ = ["SIZE", "SKIRT", "Texture", "chart", "skirted"]
@@ -38,16 +39,18 @@ class Texture:
     """The source's unwrapped skin at several sizes."""
 
     full: Image
-    """(512, 512, 3) the chart, as in the photo."""
+    """(512, 512, 3) the chart, as in the photo, without what hides the face there."""
     face: Mask
-    """(128, 128) 255 where the photo shows face, 0 where it shows hair or background."""
+    """(128, 128) 255 where the texture can be shown, 0 where it knows nothing."""
+    shown: Mask
+    """(128, 128) 255 where the photo itself shows the face, 0 where it was filled in."""
     levels: tuple[Image, ...]
     """The chart at ``SIDES`` texels, for large and small targets, sharpened for lookups."""
 
     @classmethod
-    def of(cls, full: Image, face: Mask) -> Texture:
+    def of(cls, full: Image, face: Mask, shown: Mask) -> Texture:
         levels = [full, *(resized(full, (side, side), cv2.INTER_AREA) for side in SIDES[1:])]
-        return cls(full, face, tuple(_crisp(level) for level in levels))
+        return cls(full, face, shown, tuple(_crisp(level) for level in levels))
 
     @classmethod
     def bake(
@@ -57,21 +60,24 @@ class Texture:
         further: Sequence[Portrait] = (),
         *,
         skin: bool = True,
-        delight: bool = False,
         occlusion_model: OcclusionModel | None = None,
     ) -> Texture:
         """Unwrap the portrait; ``landmarks`` (468, 3) px in it. ``further``: other photos of the person.
 
-        ``skin``: leave out hair and background. ``delight``: remove the photo's light (costs identity by 0.01 on
-        average photos, helps hard-lit ones, so off by default). ``occlusion_model``: finds hair.
+        ``skin``: leave out hair and background. ``occlusion_model``: finds hair.
         """
         views = [_view(Portrait(portrait, landmarks), skin, occlusion_model)]
         views += [_view(one, skin, occlusion_model) for one in further]
         view = merged(views)
-        if delight:
-            view = view._replace(image=remove_lighting(view.image, view.seen, view.face))
-        full, face = completed(view)
-        return cls.of(full, face if skin else np.full((COARSE, COARSE), 255, np.uint8))
+        full, face, shown = filled(view)
+        return cls.of(full, face if skin else np.full((COARSE, COARSE), 255, np.uint8), shown)
+
+    @property
+    def shares(self) -> tuple[float, float]:
+        """Shares 0..1 of the face that were filled in, and that are unknown."""
+        inside = inwards() > 0
+        known = self.face[inside] / 255
+        return float((known - np.minimum(self.shown[inside] / 255, known)).mean()), float(1 - known.mean())
 
     def level_for(self, texels_per_pixel: float) -> int:
         """Index of the sharpest of ``levels`` that does not shimmer at this density. ``texels_per_pixel``: of the
@@ -86,8 +92,6 @@ def _crisp(level: Image) -> Image:
 
 
 def _view(photo: Portrait, skin: bool, occlusion_model: OcclusionModel | None) -> PhotoView:
-    image, seen = to_chart(photo.image, photo.landmarks)
-    face = (
-        face_mask(photo.image, photo.landmarks, occlusion_model) if skin else np.full((COARSE, COARSE), 255, np.uint8)
-    )
+    image, seen = to_chart(photo.image, at_edges(photo.landmarks))
+    face = face_mask(photo.image, photo.landmarks, occlusion_model) if skin else np.full((FINE, FINE), 255, np.uint8)
     return PhotoView(image, seen, face)

@@ -13,15 +13,20 @@ from rtswap.core.types import Image, Points
 from rtswap.swappers.mesh.shape import to_canonical
 from rtswap.vision.geometry import canonical, unwrap
 from rtswap.vision.raster import band, fill, fixed_point, rasterize
-from rtswap.vision.resample import looked_up
-from rtswap.vision.topology import OVAL
+from rtswap.vision.resample import blurred, looked_up
+from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
 
 SIZE = 512
 """Texels per side of the chart: 1.3 per pixel of a 512-px portrait, so that unwrapping loses no detail."""
 COARSE = 128
 """Texels per side of the coarse chart, used for light and masks."""
+FINE = 256
+"""Texels per side of masks that follow single strands of hair."""
 SKIRT = 0.18
 """How far the skirt reaches outwards, in distances from the face's centre."""
+
+OFFSET = 6.0
+"""Levels added before taking logarithms, so that black stays finite."""
 
 Field = NDArray[np.float32]
 
@@ -109,6 +114,12 @@ def rings_mask(rings: tuple[list[int], ...], grow: float = 0.0) -> Field:
         cv2.fillConvexPoly(picture, hull, 1.0, cv2.LINE_8, 4)
     width = 2 * round(grow) + 1
     return np.asarray(cv2.dilate(picture, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))), np.float32)
+
+
+@cache
+def features() -> Field:
+    """1 on eyes, brows and lips (128, 128)."""
+    return blurred(rings_mask((LEFT_BROW, RIGHT_BROW, LEFT_EYE, RIGHT_EYE, LIPS_OUTER, LIPS_INNER), 1.0), 1.2)
 
 
 def ramp(values: Field, low: float, high: float) -> Field:

@@ -40,11 +40,14 @@ def test_alone_it_takes_what_is_in_the_box(asked: list[Any], capsys: pytest.Capt
 
 
 def test_every_flag_arrives(asked: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
-    flags = "--sources a --targets b --clips c --swapped d --against mesh --pairs 5 --seed 9 --out e -y --json"
+    flags = (
+        "--sources a --targets b --clips c --swapped d --against mesh --judge f --pairs 5 --seed 9 --out e -y --json"
+    )
     assert run(*flags.split(), "--i-have-consent", "--color", "rct") == 0
     config, wanted = asked[0]
     paths = {
-        name: Path(value) for name, value in zip(("sources", "targets", "clips", "swapped"), "abcd", strict=True)
+        name: Path(value)
+        for name, value in zip(("sources", "targets", "clips", "swapped", "judge"), "abcdf", strict=True)
     }
     assert wanted == EvaluateOptions(**paths, against="mesh", pairs=5, seed=9, out=Path("e"), overwrite=True)
     assert config.source.i_have_consent

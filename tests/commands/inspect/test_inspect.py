@@ -227,3 +227,17 @@ def test_ctrl_c_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         look(clip, tmp_path / "found")
     assert len(drawn) == 3
     assert [path.name for path in tmp_path.iterdir()] == ["short.mp4"]
+
+
+def test_without_a_clip_the_source_s_photo_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Photo, mask and texture side by side in one picture, and one line of how much was filled."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["inspect", "--source", "persona:vera"]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["persona_vera_inspect.png"]
+    picture = cv2.imread("persona_vera_inspect.png")
+    assert picture.shape[1] > 3 * 512
+    assert "% of the face filled in" in capsys.readouterr().out
+    assert main(["inspect", "--source", "persona:vera", "-q"]) == 1, "it exists already"
+    assert main(["inspect", "--source", "persona:vera", "-q", "-y"]) == 0

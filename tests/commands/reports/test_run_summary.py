@@ -10,6 +10,7 @@ from media_files import make_clip
 from printed import on_terminal, printed
 
 from rtswap.commands.reports.run_summary import run_summary
+from rtswap.runtime.guard import Reason
 
 AGE = {"p50": 18.4, "p95": 25.2, "p99": 31.0, "mean": 19.1, "max": 40.0}
 
@@ -26,6 +27,7 @@ def result(**changes: Any) -> dict[str, Any]:
         "duration_s": 8.5,
         "frames_with_swap": 255,
         "frames_covered": 0,
+        "frames_covered_because": {},
         "frames_plain": 0,
         "faces_per_frame": 1.0,
         "start_to_first_swap_s": 1.24,
@@ -105,3 +107,12 @@ def test_a_broken_file_and_no_frame_are_no_error(tmp_path: Path) -> None:
 
 def test_reason_for_unmarked_pictures_is_reported() -> None:
     assert "Unmarked: a study" in lines(unmarked="a study")
+
+
+def test_why_faces_were_covered_is_said_within_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not [line for line in lines() if "Covered" in line]
+    reasons = {reason.value: 1000 for reason in Reason}
+    said = lines(frames_covered=9, frames_covered_because=reasons)
+    shown = " ".join(said)
+    assert all(f"{reason} in 1,000" in shown for reason in reasons)
+    assert max(map(len, said)) <= 80

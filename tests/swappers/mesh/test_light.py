@@ -24,7 +24,8 @@ from rtswap.swappers.mesh.light import (
     skin_light,
     tones,
 )
-from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, inwards, to_chart
+from rtswap.swappers.mesh.uv_chart import COARSE, SIZE, inwards, rings_mask, to_chart
+from rtswap.vision.topology import LIPS_OUTER
 
 H, W = 64, 96
 PLAIN = SourceLight(mean=120.0, black=10.0)
@@ -227,3 +228,30 @@ def test_a_cast_shadow_over_half_of_the_photo_is_reduced() -> None:
     small = averaged(ratios, (COARSE, COARSE))[60:76].mean((0, 2))
     depth = abs(math.log(small[COARSE // 2 - 12] / small[COARSE // 2 + 12]))
     assert depth < 0.35 * math.log(150 / 60)
+
+
+def test_dark_skin_keeps_its_gloss() -> None:
+    """A bright spot on a target darker than the photo stays visible; on a lighter one it is the photo's affair."""
+    size = (32, 48)
+    inside = np.zeros(size, np.float32)
+    inside[2:-2, 2:-2] = 1
+    spot = np.exp(-(((np.indices(size).T - (16, 24)) / 2.5) ** 2).sum(2)).T.astype(np.float32)
+    target = field(40, 50, 70, size=size) * (1 + 1.2 * spot[..., None])
+    plain = np.full((256, 384, 3), ONE, np.uint8)
+    rise = {}
+    for mean in (150.0, 40.0):
+        found = averaged(relight(plain.copy(), target, inside, 8.0, SourceLight(mean, 0.0), 0.0), size[::-1])
+        rise[mean] = float(found[16, 24].mean() / found[8, 12].mean())
+    assert rise[150.0] > rise[40.0] + 0.15
+
+
+def test_lips_do_not_turn_lilac() -> None:
+    """Pink lips on yellowish skin, put on pinkish skin: their blue stays below the mean of red and green."""
+    yellow = np.full((SIZE, SIZE, 3), (90, 140, 190), np.uint8)
+    lips = cv2.resize(rings_mask((LIPS_OUTER,)), (SIZE, SIZE)) > 0.5
+    yellow[lips] = (150, 130, 190)
+    ratios, _ = ratios_of(yellow, WHOLE)
+    x, y, w, h = cv2.boundingRect(lips.astype(np.uint8))
+    inner = ratios[y + h // 3 : y + 2 * h // 3, x + w // 4 : x + 3 * w // 4].reshape(-1, 3).mean(0) / ONE
+    blue, green, red = np.log(inner)
+    assert blue <= (green + red) / 2 + 0.02

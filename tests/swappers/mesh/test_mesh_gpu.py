@@ -18,6 +18,7 @@ from rtswap.core.types import BatchedTarget, Image, Points, Quality, SwappedFace
 from rtswap.swappers.mesh.gpu import TRACKS, GpuMeshSwapModel, GpuMeshSwapper  # noqa: E402
 from rtswap.swappers.mesh.gpu_pixels import render  # noqa: E402
 from rtswap.swappers.mesh.swapper import MeshSwapModel, MeshSwapper  # noqa: E402
+from rtswap.vision.topology import LEFT_BROW, RIGHT_BROW  # noqa: E402
 
 MEAN, NEARLY_ALL = 2.0, 6.0
 """Levels of 255: how far the two may be apart on average, and in 999 of 1000 values."""
@@ -133,6 +134,24 @@ def test_the_black_level_is_followed_as_on_the_host() -> None:
     theirs = host._black_levels[1]
     ours = float(device.black_levels[device.slot(1)])
     assert ours == pytest.approx(theirs, abs=1.0)
+
+
+def test_closed_eyes_and_wrinkles_are_as_on_the_host() -> None:
+    """At rest, then while the person smiles, raises the brows and closes the eyes."""
+    host, device = bound("ada")
+    who, moved = person("carl"), person("carl").landmarks.copy()
+    width = float(np.ptp(moved[:, 0]))
+    for upper, lower in ((159, 145), (158, 153), (160, 144), (386, 374), (385, 380), (387, 373)):
+        moved[upper] = moved[lower] - np.float32([0, 0.005 * width, 0])
+    moved[[*LEFT_BROW, *RIGHT_BROW], 1] -= 0.03 * width
+    moved[[61, 78, 291, 308], 0] += width * np.float32([-0.05, -0.05, 0.05, 0.05])
+    check_alike(host, device, who.portrait, who.landmarks)
+    check_alike(host, device, who.portrait, moved, at_s=0.5)
+    placed = host._geometry.place(seen(host, who.portrait, moved, 480, 1.0), (480, 480))
+    assert placed is not None
+    assert min(placed.closed) > 0.9
+    assert placed.wrinkles is not None
+    assert placed.wrinkles.max() > 0.5
 
 
 def test_several_faces_at_once_are_as_one_after_the_other() -> None:

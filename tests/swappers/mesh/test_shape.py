@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 from people import NAMES, person, place_mesh
 
-from rtswap.swappers.mesh.shape import FOLLOW, PERSONAL, SourceShape, inner_weights, measures, to_canonical
+from rtswap.swappers.mesh.shape import (
+    FOLLOW,
+    MOUTH_EXCESS,
+    MOUTH_LARGE,
+    PERSONAL,
+    SourceShape,
+    inner_weights,
+    measures,
+    to_canonical,
+)
 from rtswap.vision.geometry import canonical, interocular, similarity, transform
 from rtswap.vision.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
 
@@ -26,7 +35,7 @@ def frontal(name: str) -> np.ndarray:
 def test_a_face_put_on_itself_stays_where_it_is(name: str) -> None:
     points = person(name).landmarks
     found = SourceShape.of(points).destination(points)
-    assert np.linalg.norm(found - points, axis=1).max() < 0.1
+    assert np.linalg.norm(found - points, axis=1).max() < 0.3
 
 
 @pytest.mark.parametrize(("source", "target"), [("ada", "ben"), ("carl", "dan"), ("dan", "ada")])
@@ -72,9 +81,12 @@ def test_expressions_follow_the_target(axis: int, amount: float) -> None:
 
 
 def followed_share(difference: float, axis: int) -> float:
-    """What lies beyond how people differ, and a part of what does not."""
+    """What lies beyond how people differ, and a part of what does not; of the mouth somewhat more."""
     personal = float(np.clip(difference, -PERSONAL[axis], PERSONAL[axis]))
-    return difference - personal + float(FOLLOW[axis]) * personal
+    followed = difference - personal + float(FOLLOW[axis]) * personal
+    if axis > 2:
+        return followed
+    return followed + float(MOUTH_EXCESS[axis] * MOUTH_LARGE[axis] * np.tanh(followed / MOUTH_LARGE[axis]))
 
 
 def test_an_opened_mouth_and_shut_eyes_in_pixels() -> None:

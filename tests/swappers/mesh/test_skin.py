@@ -15,7 +15,7 @@ from rtswap.swappers.mesh.texture import SIZE, Texture, chart
 from rtswap.vision.geometry import canonical
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
 
-SIDE = 128
+SIDE = 256
 HAIR = (18, 22, 30)
 
 
@@ -28,7 +28,7 @@ def painted(who: SourceIdentity, polygon: np.ndarray, colour: tuple[int, int, in
 
 def at(mask: np.ndarray, points: list[int]) -> np.ndarray:
     """Values where landmarks lie."""
-    x, y = np.clip(np.round(chart().points[points, :2] * (SIDE / SIZE)).astype(int), 0, SIDE - 1).T
+    x, y = np.clip(np.round(chart().points[points, :2] * (len(mask) / SIZE)).astype(int), 0, len(mask) - 1).T
     return mask[y, x]
 
 
@@ -40,7 +40,7 @@ def region(above: float) -> list[int]:
 @pytest.mark.parametrize("name", NAMES)
 def test_most_of_a_bare_face_is_face(name: str) -> None:
     who = person(name)
-    mask = Texture.bake(who.portrait, who.landmarks).face
+    mask = Texture.bake(who.portrait, who.landmarks).shown
     middle = np.flatnonzero(np.linalg.norm(canonical().mesh[:, :2], axis=1) < 0.6)
     assert at(mask, [int(i) for i in middle]).min() > 150
     assert at(mask, [int(i) for i in middle]).mean() > 245
@@ -56,8 +56,8 @@ def test_a_dark_fringe_is_left_out_and_the_brows_are_not(name: str) -> None:
     line = (top[1] + brows[:, 1].min()) / 2
     left, right = brows[:, 0].min() - 60, brows[:, 0].max() + 60
     fringe = np.array([[left, top[1] - 40], [right, top[1] - 40], [right, line], [left, line]])
-    mask = Texture.bake(painted(who, fringe, HAIR), who.landmarks).face
-    bare = Texture.bake(who.portrait, who.landmarks).face
+    mask = Texture.bake(painted(who, fringe, HAIR), who.landmarks).shown
+    bare = Texture.bake(who.portrait, who.landmarks).shown
     forehead = [i for i in region(-0.55) if who.landmarks[i, 1] < line - 8]
     assert len(forehead) >= 5
     assert at(mask, forehead).mean() < 60
@@ -71,7 +71,7 @@ def test_a_dark_beard_stays(name: str) -> None:
     chin = canonical().mesh
     beard = [int(i) for i in np.flatnonzero((chin[:, 1] > 0.75) & (np.abs(chin[:, 0]) < 0.45))]
     outline = cv2.convexHull(who.landmarks[beard, :2])[:, 0]
-    mask = Texture.bake(painted(who, outline, (40, 45, 60)), who.landmarks).face
+    mask = Texture.bake(painted(who, outline, (40, 45, 60)), who.landmarks).shown
     assert (at(mask, beard) > 200).mean() > 0.9
 
 
@@ -120,7 +120,7 @@ def test_side_light_is_not_taken_for_hair() -> None:
     x = np.linspace(-1, 1, who.portrait.shape[1])
     shade = np.clip(0.75 + 0.35 * x, 0, 1)[None, :, None]
     lit = (who.portrait * shade).astype(np.uint8)
-    bare, shaded = (Texture.bake(picture, who.landmarks).face for picture in (who.portrait, lit))
+    bare, shaded = (Texture.bake(picture, who.landmarks).shown for picture in (who.portrait, lit))
     cheeks = [i for i in range(468) if -0.1 < canonical().mesh[i, 1] < 0.6 and abs(canonical().mesh[i, 0]) < 0.75]
     assert at(shaded, cheeks).mean() > 0.9 * at(bare, cheeks).mean()
 
@@ -183,7 +183,7 @@ def test_without_glasses_over_the_nose_no_dark_line_is_a_rim() -> None:
     lock = OcclusionModel(Network(slice(0, 26), slice(0, 24)))
     nothing = OcclusionModel(Network(slice(0), slice(0)))
     taken, kept = (face_mask(with_rims(who), who.landmarks, network) for network in (lock, nothing))
-    assert (taken[SIDE // 2 :] == kept[SIDE // 2 :]).all()
+    assert (np.abs(taken[SIDE // 2 :].astype(int) - kept[SIDE // 2 :]) > 150).mean() < 0.01
 
 
 def test_a_glint_in_the_midst_of_the_face_is_no_hair() -> None:

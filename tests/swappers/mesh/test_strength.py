@@ -114,7 +114,7 @@ def test_colours_stay_in_range_and_tone_stays(strength: float) -> None:
 def test_extreme_pictures_stay_pictures() -> None:
     for level in (0, 255):
         flat = np.full((512, 512, 3), level, np.uint8)
-        plain = Texture.of(flat, np.full((128, 128), 255, np.uint8))
+        plain = Texture.of(flat, *[np.full((128, 128), 255, np.uint8)] * 2)
         for strength in STRENGTHS:
             levels = strengthened(shape("ada"), plain, strength)[1].levels
             assert [one.shape for one in levels] == [one.shape for one in plain.levels]

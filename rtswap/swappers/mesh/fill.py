@@ -1,0 +1,161 @@
+"""Fill what a photo hides: the texture covers the complete face, whatever hair, hats, hands or glasses lie over it.
+
+A hidden place is taken from the mirrored half where that is seen, in the light of its own side: multiplied by the
+smooth ratio of both halves. Where neither is seen, the colour is the smooth continuation of the person's skin, with
+the person's grain. Eyes, brows and lips that neither half shows cannot be known: the mask leaves them out, so that
+the target's own remain.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from rtswap.core.types import Image, Mask
+from rtswap.swappers.mesh.multi_view import PhotoView
+from rtswap.swappers.mesh.smooth_skin import averaged, smooth_skin, spread
+from rtswap.swappers.mesh.uv_chart import COARSE, FINE, OFFSET, SIZE, Field, features, inwards, ramp, rings_mask
+from rtswap.vision.resample import blurred, resized
+from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
+
+FAIR, GOOD = 0.25, 0.6
+"""How squarely a place must be seen: below the first the mirrored half replaces it, above the second it never
+does."""
+SEAM = 2.0
+"""Sigma in coarse texels of the seams between a place that was seen obliquely and the mirrored half."""
+COMMON = 0.3
+"""Worth that both halves need where their light is compared."""
+MOST = 1.2
+"""Largest log ratio of the halves' light."""
+GRAIN_SIGMA, GRAIN_PATCH, MOST_GRAIN = 2.5, 64, 0.15
+"""Grain: what this Gaussian leaves over, texels; side of the patch of skin that it is measured on; largest log
+amplitude."""
+BAND = (1.0, 7.0)
+"""Coarse texels beside a hole in which skin is brought to its smooth continuation, at first and no longer."""
+CLOSE, FAR = 0.06, 3.0
+"""Distances in log colour from it that are left there, and away from holes."""
+AWAY = 4.0
+"""Coarse texels from a hole where skin is evidence of its smooth continuation."""
+HIDDEN = (0.5, 0.6)
+"""Hidden share of a feature from which the target's own begins to be shown, and is shown alone."""
+
+
+class FilledView(NamedTuple):
+    """A photo on the chart without holes."""
+
+    image: Image
+    """(512, 512, 3)"""
+    mask: Mask
+    """(128, 128) 255 where the texture can be shown: the complete face, without features that nothing shows."""
+    shown: Mask
+    """(128, 128) 255 where the photo itself shows the face, 0 where it was filled in."""
+
+
+def filled(view: PhotoView) -> FilledView:
+    """Fill what is hidden, or seen too obliquely, or without detail."""
+    face = np.asarray(view.face / np.float32(255), np.float32)
+    seen = _own_share(view)
+    own = np.minimum(face, _enlarged(seen, FINE))
+    coarse = np.asarray(resized(own, (COARSE, COARSE), cv2.INTER_AREA), np.float32)
+    shown = np.asarray(np.round(255 * coarse), np.uint8)
+    worth = cv2.erode(view.worth, np.ones((3, 3), np.uint8))
+    mirror = blurred(ramp(np.ascontiguousarray(worth[:, ::-1]), 0.1, 0.3), 1.0)
+    mask = _mask(resized(face, (COARSE, COARSE), cv2.INTER_AREA), mirror)
+    if own.min() >= 1:
+        return FilledView(view.image, mask, shown)
+    logs = np.log(view.image + np.float32(OFFSET))
+    small = np.log(np.asarray(resized(view.image, (COARSE, COARSE), cv2.INTER_AREA), np.float32) + OFFSET)
+    smooth = smooth_skin(small, _plain(coarse, AWAY))
+    small, logs = (_evened(one, _enlarged(smooth, len(one)), view.coarse_face) for one in (small, logs))
+    smooth = _with_features(smooth, small, coarse)
+    grain = _grain(logs, _plain(coarse))
+    from_mirror = logs[:, ::-1] + _enlarged(_light_ratio(small, coarse, view.worth), SIZE)
+    share = _enlarged(mirror, SIZE)[..., None]
+    hidden = share * from_mirror + (1 - share) * (_enlarged(smooth, SIZE) + grain)
+    keep = _enlarged(own, SIZE)[..., None]
+    image = np.exp(keep * logs + (1 - keep) * hidden) - OFFSET
+    return FilledView(np.asarray(np.round(np.clip(image, 0, 255)), np.uint8), mask, shown)
+
+
+def _own_share(view: PhotoView) -> Field:
+    """1 where the photo's own half is used as far as hair is not in the way, (128, 128)."""
+    seen = view.seen * view.exposed
+    theirs = view.worth[:, ::-1]
+    share = ramp(theirs - seen, 0.2, 0.45) * (1 - ramp(seen, FAIR, GOOD))
+    return 1 - blurred(np.asarray(share, np.float32), SEAM)
+
+
+def _plain(own: Field, away: float = 1.0) -> Field:
+    """1 where bare skin is known, ``away`` coarse texels from what is not, (128, 128)."""
+    width = 2 * round(away) + 1
+    clear = cv2.erode(own, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width)))
+    return np.asarray((clear > 0.9) & (features() < 0.1) & (inwards() > 0), np.float32)
+
+
+def _evened(logs: Field, smooth: Field, face: Mask) -> Field:
+    """Log colours (H, H, 3) kept close to smooth skin beside holes, where hair casts shadows and single hairs darken
+    the skin. Features are left as they are."""
+    away = np.asarray(cv2.distanceTransform((face > 127).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
+    free = np.maximum(ramp(away, *BAND), features())
+    limit = _enlarged(np.asarray(CLOSE + FAR * free**2, np.float32), len(logs))[..., None]
+    return np.asarray(smooth + np.clip(logs - smooth, -limit, limit), np.float32)
+
+
+def _with_features(skin: Field, logs: Field, own: Field) -> Field:
+    """Smooth colours with those of features next to their visible part, (128, 128, 3)."""
+    known = np.asarray(cv2.erode(own, np.ones((3, 3), np.uint8)), np.float32)
+    return skin + features()[..., None] * (spread(averaged(logs, known, 1.0), known) - skin)
+
+
+def _light_ratio(logs: Field, own: Field, worth: Field) -> Field:
+    """What to add to log colours of the mirrored half to bring them into the light of this one, (128, 128, 3)."""
+    both = _plain(np.asarray(np.minimum(own, own[:, ::-1]), np.float32))
+    both *= (worth > COMMON) & (worth[:, ::-1] > COMMON)
+    if both.sum() < 1:
+        return np.zeros_like(logs)
+    ratio = averaged(logs - logs[:, ::-1], both, 3.0)
+    return np.asarray(np.clip(spread(ratio, both), -MOST, MOST), np.float32)
+
+
+def _grain(logs: Field, plain: Field) -> Field:
+    """The skin's grain over the complete chart (512, 512, 3): random-phase noise (Galerne et al. 2011) with the
+    spectrum of the calmest patch of plain skin."""
+    fine = np.clip(logs - blurred(logs, GRAIN_SIGMA), -MOST_GRAIN, MOST_GRAIN)
+    half = GRAIN_PATCH // 2
+    inside = slice(half, SIZE - half)
+    clear = blurred(_enlarged(plain, SIZE), half / 2)[inside, inside]
+    loud = blurred(np.asarray((fine**2).mean(2), np.float32), half / 2)[inside, inside]
+    loud = np.where(clear > 0.9 * clear.max(), loud, np.inf)
+    y, x = np.unravel_index(int(np.argmin(loud)), loud.shape)
+    window = np.hanning(GRAIN_PATCH)[:, None] * np.hanning(GRAIN_PATCH)
+    patch = fine[y : y + GRAIN_PATCH, x : x + GRAIN_PATCH]
+    patch = (patch - patch.mean((0, 1))) * window[..., None] / np.sqrt((window**2).mean())
+    noise = np.fft.rfft2(np.random.default_rng(0).standard_normal((SIZE, SIZE)))
+    spectrum = np.fft.rfft2(patch, (SIZE, SIZE), axes=(0, 1)) * noise[..., None]
+    grain = np.fft.irfft2(spectrum, (SIZE, SIZE), axes=(0, 1)) / GRAIN_PATCH
+    return np.asarray(np.clip(grain, -MOST_GRAIN, MOST_GRAIN), np.float32)
+
+
+def _mask(face: Field, mirror: Field) -> Mask:
+    """255 on the complete face, less features that neither half shows; beyond the oval what the photo shows,
+    (128, 128)."""
+    known = np.asarray(np.maximum(face, mirror), np.float32)
+    mask = np.maximum(face, ramp(inwards(), -0.12, -0.06))
+    for area in _features():
+        hidden = np.asarray(1 - (known * area).sum() / area.sum(), np.float32)
+        mask = np.minimum(mask, 1 - area * ramp(hidden, *HIDDEN))
+    return np.asarray(np.round(255 * mask), np.uint8)
+
+
+@cache
+def _features() -> tuple[Field, ...]:
+    """1 on each brow, each eye with its lids, and the lips, (128, 128) each: what cannot be guessed."""
+    rings = (LEFT_BROW, 1.0), (RIGHT_BROW, 1.0), (LEFT_EYE, 3.0), (RIGHT_EYE, 3.0), (LIPS_OUTER, 2.0)
+    return tuple(blurred(rings_mask((ring,), grow), 1.0) for ring, grow in rings)
+
+
+def _enlarged(field: Field, side: int) -> Field:
+    return resized(field, (side, side), cv2.INTER_LINEAR)

@@ -1,0 +1,97 @@
+"""Show the wrinkles that the target's expression makes: raised and knit brows, and the folds from nose to mouth.
+
+The source's photo shows a face at rest. Where an expression makes wrinkles, and as far as it differs from the
+target's own rest, the swap follows the target's lightness relative to its surroundings; at rest, wrinkles are the
+source's.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rtswap.core.types import Image
+from rtswap.swappers.mesh.light import ONE
+from rtswap.vision.geometry import canonical
+from rtswap.vision.resample import blurred, resized
+from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
+
+Field = NDArray[np.float32]
+
+FOREHEAD, GLABELLA = (109, 10, 338, 69, 108, 151, 337, 299), (9, 8, 107, 336)
+LEFT_FOLD = (129, 203, 206, 216, 212)
+"""From the wing of the nose to beside the corner of the mouth; the right one is its mirror image."""
+REACH = (0.3, 0.12, 0.14)
+"""Inter-ocular distances around these points over which wrinkles of forehead, glabella and folds fade out."""
+CLEAR = 0.1
+"""Inter-ocular distances from brows and eyes within which nothing is shown: hair is no wrinkle."""
+RAISED, KNIT, SMILING = (0.01, 0.04), (0.006, 0.02), (0.05, 0.16)
+"""Inter-ocular distances of motion from rest over which wrinkles appear: of the brows upwards; of their inner ends
+towards each other and down; of the corners of the mouth apart and up."""
+SHARE = 0.8
+"""Share of the target's relative lightness that is followed."""
+SIGMA = 0.035
+"""Face widths: standard deviation of what counts as a wrinkle's surroundings."""
+LEAST, MOST = 0.7, 1.2
+"""Limits of the lightness relative to the surroundings: a wrinkle is not black, and gloss is no wrinkle."""
+FAINTEST = 0.005
+"""Share below which nothing is added."""
+STEP = 4
+"""Pixels per node of the grid on which the surroundings are averaged."""
+
+
+def shares(others: Field, smile: float) -> Field | None:
+    """Share of the target's wrinkles at each point of the mesh, (468,) 0..1; None if there are none.
+
+    ``others`` (468, 3): displacement from rest of a mesh in the canonical pose; ``smile``: how much farther apart and
+    higher the corners of the mouth are than at rest, in inter-ocular distances.
+    """
+    brows = others[[*LEFT_BROW, *RIGHT_BROW], 1]
+    inner = others[[55, 107, 285, 336]]
+    knit = float((inner[:2, 0].mean() - inner[2:, 0].mean()) / 2 + max(0.0, inner[:, 1].mean()))
+    amounts = _ramp(-float(brows.mean()), *RAISED), _ramp(knit, *KNIT), _ramp(smile, *SMILING)
+    if not any(amounts):
+        return None
+    return np.asarray(SHARE * np.minimum(np.array(amounts, np.float32) @ _regions(), 1), np.float32)
+
+
+def deepen(swapped: Image, target: Image, share: Field, sigma: float) -> None:
+    """Add the target's wrinkles to ``swapped`` (H, W, 3), in place. ``target`` (H, W, 3); ``share`` (h, w) 0..1 on a
+    grid over both; ``sigma`` in pixels."""
+    height, width = target.shape[:2]
+    size = max(1, width // STEP), max(1, height // STEP)
+    share = resized(share, size)
+    x, y, across, down = cv2.boundingRect(np.asarray(share > FAINTEST, np.uint8))
+    if not across:
+        return
+    grey = cv2.cvtColor(target, cv2.COLOR_BGR2GRAY)
+    around = blurred(np.asarray(resized(grey, size, cv2.INTER_AREA), np.float32), sigma / STEP)
+    nodes = slice(y, y + down), slice(x, x + across)
+    there = slice(STEP * y, STEP * (y + down)), slice(STEP * x, STEP * (x + across))
+    region = swapped[there]
+    around, share = (resized(np.ascontiguousarray(one[nodes]), region.shape[1::-1]) for one in (around, share))
+    ratio = np.clip(cv2.divide(grey[there], around, dtype=cv2.CV_32F), LEAST, MOST)
+    factor = np.round(share * (ratio - 1) * np.float32(ONE) + np.float32(ONE)).astype(np.uint8)
+    region[:] = cv2.multiply(region, cv2.merge([factor] * 3), scale=1 / ONE)
+
+
+@cache
+def _regions() -> Field:
+    """Share of each point in the wrinkles of forehead, glabella and folds, (3, 468)."""
+    mesh = canonical().mesh[:, :2]
+
+    def near(points: list[int]) -> Field:
+        return np.asarray(np.linalg.norm(mesh[:, None] - mesh[None, points], axis=2).min(1), np.float32)
+
+    folds = [*LEFT_FOLD, *canonical().mirror[list(LEFT_FOLD)].tolist()]
+    clear = np.clip(near([*LEFT_BROW, *RIGHT_BROW, *LEFT_EYE, *RIGHT_EYE]) / CLEAR - 0.3, 0, 1)
+    groups = zip((list(FOREHEAD), list(GLABELLA), folds), REACH, strict=True)
+    return np.stack([np.exp(-((near(group) / reach) ** 2)) * clear for group, reach in groups])
+
+
+def _ramp(value: float, low: float, high: float) -> float:
+    t = min(max((value - low) / (high - low), 0.0), 1.0)
+    return t * t * (3 - 2 * t)

@@ -1,0 +1,122 @@
+"""The second detector as it watches a stream: the reduced picture, heads in it, cuts, and whether it can be sure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rtswap.core.types import Box, Head, Image, Sighting
+from rtswap.networks.heads import SIDE, HeadModel
+
+AREA = 62_000
+"""Pixels of the reduced picture: 320 x 192 of 16:9, 288 x 224 of 4:3."""
+PHOTO_AREA = 4 * AREA
+"""For single pictures, in which time does not count."""
+FAINT = 0.3
+"""Score from which a head is told."""
+CERTAIN = 0.6
+"""Score of a head that shows that a picture is clear."""
+BLOCK = 8
+"""Side in pixels of the blocks in which the reduced picture is compared with the last one that was looked at."""
+LEAST_CHANGE, CHANGE = 1.6, 0.05
+"""Difference of a block that calls for a look: in levels at least, and in standard deviations of the picture."""
+MOST_SKIPPED = 3
+"""Frames in a row in which nothing changed that are not looked at."""
+AROUND_FACE = 0.5
+"""Margin of a swapped face, in its longer side, in which changes call for no look: that is its own head."""
+ANOTHER_SCENE = 0.6
+"""Mean difference of two pictures' blocks, each of mean 0 and deviation 1, that only a cut reaches. Two scenes that
+have nothing in common differ by 1.13."""
+LEAST_CONTRAST = 2.0
+"""Standard deviation in levels below which a picture is too dark or too flat to show that nobody is there."""
+MOST_NOISE = 0.8
+"""Noise over contrast above which it is too noisy."""
+Floats = NDArray[np.float32]
+
+
+class Sentinel:
+    """Implements ``protocols.Lookout``. ``area``: pixels of the reduced picture. One per stream; not thread-safe.
+
+    The network looks at every frame in which anything changed beside the faces that are swapped, and at every
+    fourth.
+    """
+
+    def __init__(self, model: HeadModel, *, area: int = AREA) -> None:
+        self._model, self._area = model, area
+        self.reset()
+
+    def reset(self) -> None:
+        """See ``protocols.Lookout``."""
+        self._last: Floats | None = None
+        self._looked: Floats | None = None
+        """Blocks of the last frame, and of the last one that was looked at."""
+        self._found: Floats = np.zeros((0, 5), np.float32)
+        self._skipped = 0
+        self._sure = True
+
+    def look(self, image: Image, settled: Sequence[Box] = ()) -> Sighting:
+        """See ``protocols.Lookout``."""
+        picture = reduced(image, self._area)
+        gray = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
+        size = picture.shape[1] // BLOCK, picture.shape[0] // BLOCK
+        blocks = cv2.resize(gray, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+        spread = float(blocks.std())
+        cut = self._last is not None and is_another_scene(self._last, blocks)
+        self._last = blocks
+        scale = np.tile(np.divide(image.shape[1::-1], picture.shape[1::-1]), 2).astype(np.float32)
+        known = [(box / scale / BLOCK).astype(np.float32) for box in settled]
+        if cut or self._skipped >= MOST_SKIPPED or self._has_changed(blocks, spread, known):
+            self._found = self._model.find(picture, FAINT)
+            self._looked, self._skipped = blocks, 0
+            self._sure = bool((self._found[:, 4] >= CERTAIN).any()) or is_clear(gray)
+        else:
+            self._skipped += 1
+        heads = tuple(Head(row[:4] * scale, float(row[4])) for row in self._found)
+        return Sighting(heads, cut, self._sure)
+
+    def _has_changed(self, blocks: Floats, spread: float, known: Sequence[Box]) -> bool:
+        if self._looked is None or self._looked.shape != blocks.shape:
+            return True
+        change = cv2.absdiff(blocks, self._looked)
+        for x1, y1, x2, y2 in known:
+            margin = AROUND_FACE * max(x2 - x1, y2 - y1)
+            left, top = max(int(x1 - margin), 0), max(int(y1 - margin), 0)
+            change[top : max(int(y2 + margin) + 1, 0), left : max(int(x2 + margin) + 1, 0)] = 0
+        return float(change.max()) > max(LEAST_CHANGE, CHANGE * spread)
+
+
+def reduced(image: Image, area: int = AREA) -> Image:
+    """``image`` with about ``area`` pixels, never enlarged by more than its sides are rounded to multiples of 32."""
+    height, width = image.shape[:2]
+    scale = min(1.0, math.sqrt(area / (width * height)))
+    wide, tall = (max(SIDE, SIDE * round(length * scale / SIDE)) for length in (width, height))
+    if width >= 2 * wide and height >= 3.5 * tall:  # every other row is enough, and quick
+        image = np.asarray(cv2.resize(image[::2], (width // 2, height // 4), interpolation=cv2.INTER_AREA))
+    while image.shape[1] >= 2 * wide and image.shape[0] >= 2 * tall:
+        half = image.shape[1] // 2, image.shape[0] // 2
+        image = np.asarray(cv2.resize(image, half, interpolation=cv2.INTER_AREA))
+    return np.ascontiguousarray(cv2.resize(image, (wide, tall), interpolation=cv2.INTER_LINEAR))
+
+
+def is_another_scene(before: Floats, after: Floats) -> bool:
+    """Whether blocks of two frames are of different scenes, whatever their light."""
+    if before.shape != after.shape:
+        return True
+    first, second = ((blocks - blocks.mean()) / (blocks.std() + 1) for blocks in (before, after))
+    return float(np.abs(first - second).mean()) > ANOTHER_SCENE
+
+
+def is_clear(gray: Image) -> bool:
+    """Whether a picture has light enough, and little enough noise, to show somebody. One grey value is clear: nobody
+    can be in it. Noise: Immerkaer, "Fast noise variance estimation", 1996."""
+    contrast = float(gray.std())
+    if contrast < LEAST_CONTRAST:
+        return int(np.ptp(gray)) <= 1
+    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+    rough = cv2.norm(cv2.filter2D(gray, cv2.CV_16S, kernel), cv2.NORM_L1) / gray.size
+    noise = rough * math.sqrt(math.pi / 2) / 6
+    return noise < MOST_NOISE * contrast

@@ -1,0 +1,129 @@
+"""Heads that no swap accounts for: covered from the first frame on, whatever tracker and recogniser think."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from face_stream import track_at
+
+from rtswap.core.types import Box, Head, Sighting, Track
+from rtswap.runtime.guard import COVERED_FROM, STRAY_S, Guard, Reason
+
+SIZE = (1280, 720)
+STEP = 1 / 30
+SURE = 0.9
+
+
+def head(x: float, y: float = 300, px: float = 100, score: float = SURE) -> Head:
+    return Head(np.array([x - px / 2, y - px / 2, x + px / 2, y + px / 2], np.float32), score)
+
+
+def seen(*heads: Head, sure: bool = True) -> Sighting:
+    return Sighting(heads, sure=sure)
+
+
+def hides(boxes: list[Box], one: Head) -> bool:
+    return any((box[:2] <= one.box[:2]).all() and (box[2:] >= one.box[2:]).all() for box in boxes)
+
+
+def with_one(**rest: bool) -> tuple[Guard, Track]:
+    """Somebody is followed and swapped at 300."""
+    guard, track = Guard(empty_after_s=3.0, **rest), track_at(300, 300, px=100)
+    assert guard.judge(0.0, SIZE, [track], {}, seen(head(300))) == []
+    assert guard.reasons == frozenset()
+    return guard, track
+
+
+def test_a_newcomer_is_covered_in_the_first_frame() -> None:
+    guard, track = with_one()
+    other = head(900)
+    assert hides(guard.judge(STEP, SIZE, [track], {}, seen(head(300), other)), other)
+    assert guard.reasons == {Reason.DOUBT}
+    assert not guard.lost, "nobody who was followed is missing"
+
+
+def test_a_head_beside_the_swapped_one_is_another() -> None:
+    guard, track = with_one()
+    assert hides(guard.judge(STEP, SIZE, [track], {}, seen(head(300), head(395))), head(395))
+
+
+@pytest.mark.parametrize("px", [30, 240])
+def test_a_head_of_another_size_in_the_place_of_a_swap_is_another(px: float) -> None:
+    """A mesh that has shrunk to a mouth accounts for no head."""
+    guard, track = with_one()
+    assert hides(guard.judge(STEP, SIZE, [track], {}, seen(head(300, px=px))), head(300, px=px))
+
+
+def test_what_a_detector_found_and_nobody_follows_is_covered_too() -> None:
+    guard, track = with_one()
+    other = head(900)
+    assert hides(guard.judge(STEP, SIZE, [track], {}, seen(head(300)), [other.box]), other)
+
+
+def test_a_stray_that_flickers_stays_covered_then_no_more() -> None:
+    guard, track = with_one()
+    guard.judge(STEP, SIZE, [track], {}, seen(head(900)))
+    for frame in range(2, round(STRAY_S / STEP)):
+        assert hides(guard.judge(frame * STEP, SIZE, [track], {}, seen()), head(900))
+    assert guard.judge(STEP + STRAY_S + STEP, SIZE, [track], {}, seen()) == []
+
+
+def test_a_faint_head_keeps_a_cover_but_begins_none() -> None:
+    guard, track = with_one()
+    faint = head(900, score=COVERED_FROM - 0.1)
+    assert guard.judge(STEP, SIZE, [track], {}, seen(faint)) == []
+    guard.judge(2 * STEP, SIZE, [track], {}, seen(head(900)))
+    for frame in range(3, 60):
+        assert hides(guard.judge(frame * STEP, SIZE, [track], {}, seen(faint)), faint)
+
+
+def test_a_stray_that_is_swapped_now_is_not_covered_any_more() -> None:
+    guard, track = with_one()
+    guard.judge(STEP, SIZE, [track], {}, seen(head(300), head(900)))
+    other = track_at(900, 300, id=2, px=100)
+    assert guard.judge(2 * STEP, SIZE, [track, other], {}, seen(head(300), head(900))) == []
+
+
+def test_nobody_is_there_needs_the_second_detector_s_consent() -> None:
+    """A head held sideways is not found by the first one; the plain picture does not pass."""
+    guard, _ = with_one()
+    for frame in range(1, 300):
+        assert hides(guard.judge(frame * STEP, SIZE, [], {}, seen(head(310, score=0.45))), head(310))
+    last = 300 * STEP
+    for frame in range(88):
+        assert guard.judge(last + frame * STEP, SIZE, [], {}, seen())
+    assert guard.judge(last + 3.2, SIZE, [], {}, seen()) == []
+
+
+@pytest.mark.parametrize("sighting", [seen(head(600, score=0.45)), seen(sure=False)])
+def test_before_anybody_was_found_a_doubt_keeps_everything_covered(sighting: Sighting) -> None:
+    guard = Guard(empty_after_s=3.0)
+    for frame in range(200):
+        assert [box.tolist() for box in guard.judge(frame * STEP, SIZE, [], {}, sighting)] == [[0, 0, *SIZE]]
+        assert guard.reasons == {Reason.NOBODY_YET}
+    for frame in range(200, 288):
+        assert guard.judge(frame * STEP, SIZE, [], {}, seen())
+    assert guard.judge(291 * STEP, SIZE, [], {}, seen()) == []
+
+
+def test_while_it_is_too_dark_to_tell_a_lost_face_stays_covered() -> None:
+    guard, _ = with_one()
+    for frame in range(1, 300):
+        assert hides(guard.judge(frame * STEP, SIZE, [], {}, seen(sure=False)), head(300))
+
+
+def test_others_are_shown_only_while_the_followed_person_is_swapped() -> None:
+    guard, track = with_one(others_shown=True)
+    assert guard.judge(STEP, SIZE, [track], {}, seen(head(300), head(900))) == []
+    assert hides(guard.judge(2 * STEP, SIZE, [], {}, seen(head(900))), head(900)), "that could be the followed one"
+
+
+def test_why_something_is_covered_is_told() -> None:
+    guard, track = with_one()
+    other = track_at(900, 300, id=2, px=100)
+    guard.judge(STEP, SIZE, [track, other], {2: Reason.OTHERS})
+    assert guard.reasons == {Reason.OTHERS}
+    guard.judge(2 * STEP, SIZE, [], {})
+    assert guard.reasons == {Reason.LOST}
+    guard.fail(3 * STEP, SIZE)
+    assert guard.reasons == {Reason.FAILURE}

@@ -1,0 +1,153 @@
+"""Hair, hands and glasses of a photo leave no stain: what they hide is filled in, and what is the person's stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+from people import NAMES, person
+
+from rtswap.core.types import Image, SourceIdentity
+from rtswap.networks.occlusion import OcclusionModel, place
+from rtswap.swappers.mesh.texture import SIZE, Texture, chart
+from rtswap.swappers.mesh.uv_chart import COARSE, inwards
+from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
+
+HAIR = (25, 35, 60)
+Painter = Callable[[Image, np.ndarray], Image]
+
+
+def fringe(picture: Image, points: np.ndarray) -> Image:
+    """Soft, over the upper half of the forehead."""
+    low = (2 * points[10, 1] + points[[*LEFT_BROW, *RIGHT_BROW], 1].min()) / 3
+    return covered(picture, np.array([[0, 0], [picture.shape[1], 0], [picture.shape[1], low], [0, low]]), 3.0)
+
+
+def lock(picture: Image, points: np.ndarray) -> Image:
+    """Half transparent, from the hair at one side of the forehead past the eye to the ear."""
+    side = points[[54, 21, 162, 127, 234, 93, 132, 58], :2]
+    inner = side + 0.16 * (points[1, :2] - side)
+    outer = side - 0.3 * (points[1, :2] - side)
+    return covered(picture, np.concatenate([inner, outer[::-1]]), 2.0, 0.8)
+
+
+def covered(picture: Image, outline: np.ndarray, soft: float, share: float = 1.0) -> Image:
+    shape = np.zeros(picture.shape[:2], np.float32)
+    cv2.fillPoly(shape, [np.round(outline).astype(np.int32)], share)
+    shape = cv2.GaussianBlur(shape, (0, 0), soft)[..., None]
+    return np.round(picture * (1 - shape) + np.array(HAIR) * shape).astype(np.uint8)
+
+
+class Network:
+    """Sees what was painted, as coarsely as the shipped network does."""
+
+    name = "network"
+
+    def __init__(self, before: Image, after: Image, who: SourceIdentity) -> None:
+        matrix = place(who.landmarks)
+        assert matrix is not None
+        changed = (np.abs(before.astype(int) - after).max(2) > 20).astype(np.float32)
+        seen = cv2.resize(cv2.warpAffine(changed, matrix, (128, 128)), (64, 64), interpolation=cv2.INTER_AREA)
+        self.visible = (1 - cv2.GaussianBlur(seen, (0, 0), 1.0))[None].astype(np.float32)
+
+    def run(self, inputs: object) -> dict[str, np.ndarray]:
+        return {"visible": self.visible}
+
+
+def dimmed(who: SourceIdentity, gain: float) -> SourceIdentity:
+    return SourceIdentity((who.portrait * gain).astype(np.uint8), who.landmarks, name=who.name)
+
+
+def low(picture: Image) -> np.ndarray:
+    return cv2.GaussianBlur(cv2.resize(picture, (COARSE, COARSE), interpolation=cv2.INTER_AREA), (0, 0), 1.5)
+
+
+@pytest.mark.parametrize("gain", [1.0, 0.5])
+@pytest.mark.parametrize("paint", [fringe, lock])
+@pytest.mark.parametrize("name", NAMES[1:4:2])
+def test_hair_leaves_no_stain(name: str, paint: Painter, gain: float) -> None:
+    """Where it lay the texture has the colour of the bare face, within what one skin varies."""
+    who = dimmed(person(name), gain)
+    after = paint(who.portrait, who.landmarks)
+    network = OcclusionModel(Network(who.portrait, after, who))
+    bare = Texture.bake(who.portrait, who.landmarks)
+    raw = Texture.bake(after, who.landmarks, skin=False)
+    clean = Texture.bake(after, who.landmarks, occlusion_model=network)
+    truth, stained, cleaned = (low(one.full).astype(int) for one in (bare, raw, clean))
+    hidden = (np.abs(stained - truth).max(2) > 40 * gain) & (bare.shown > 250) & (inwards() > 0.08)
+    assert hidden.sum() > 60
+    assert clean.shown[hidden].mean() < 60
+    errors = [np.abs(np.log((one[hidden] + 6) / (truth[hidden] + 6))).mean(1) for one in (stained, cleaned)]
+    assert np.median(errors[1]) < 0.2
+    assert np.percentile(errors[1], 90) < 0.35 * np.percentile(errors[0], 90)
+    assert clean.face[inwards() > 0].min() > 200
+
+
+def test_what_hides_one_brow_is_filled_from_the_other() -> None:
+    who = person("dan")
+    outline = cv2.convexHull(np.round(who.landmarks[LEFT_BROW, :2]).astype(np.int32))[:, 0].astype(float)
+    middle = outline.mean(0)
+    up = outline - np.array([0, 200])
+    after = covered(
+        who.portrait,
+        cv2.convexHull(np.concatenate([middle + 1.4 * (outline - middle), up]).astype(np.float32))[:, 0],
+        1.5,
+    )
+    clean = Texture.bake(after, who.landmarks, occlusion_model=OcclusionModel(Network(who.portrait, after, who)))
+    brow = chart().points[LEFT_BROW, :2] * (COARSE / SIZE)
+    x, y = np.round(brow).astype(int).T
+    assert clean.shown[y, x].mean() < 80
+    assert clean.face[y, x].min() > 200
+    picture = cv2.cvtColor(low(clean.full), cv2.COLOR_BGR2GRAY).astype(int)
+    forehead = picture[y.min() - 8, x].mean()
+    assert picture[y, x].mean() < 0.85 * forehead, "a brow is darker than the forehead"
+
+
+def test_brows_that_neither_half_shows_are_the_target_s() -> None:
+    who = person("ben")
+    after = who.portrait.copy()
+    below = round(float(who.landmarks[[*LEFT_BROW, *RIGHT_BROW], 1].max())) + 8
+    after[:below] = HAIR
+    network = OcclusionModel(Network(who.portrait, after, who))
+    clean = Texture.bake(after, who.landmarks, occlusion_model=network)
+    x, y = np.round(chart().points[[105, 334], :2] * (COARSE / SIZE)).astype(int).T
+    assert clean.face[y, x].max() < 60
+    x, y = np.round(chart().points[[151, 4, *LIPS_OUTER], :2] * (COARSE / SIZE)).astype(int).T
+    assert clean.face[y, x].min() > 200
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_bare_face_stays_as_it_is(name: str) -> None:
+    who = person(name)
+    clean = Texture.bake(who.portrait, who.landmarks)
+    raw = Texture.bake(who.portrait, who.landmarks, skin=False)
+    inner = cv2.resize((inwards() > 0.5).astype(np.uint8), (SIZE, SIZE), interpolation=cv2.INTER_NEAREST) > 0
+    assert np.abs(clean.full.astype(int) - raw.full)[inner].max() <= 3
+    features = [*LEFT_EYE, *RIGHT_EYE, *LEFT_BROW, *RIGHT_BROW, *LIPS_OUTER]
+    x, y = np.round(chart().points[features, :2] * (COARSE / SIZE)).astype(int).T
+    assert (clean.shown[y, x] > 200).mean() > 0.95
+
+
+def test_freckles_and_moles_stay() -> None:
+    who = person("dan")
+    picture, rng = who.portrait.copy(), np.random.default_rng(3)
+    cheeks = who.landmarks[[50, 205, 280, 425, 187, 411], :2]
+    spots = cheeks[rng.integers(0, 6, 40)] + rng.normal(0, 9, (40, 2))
+    for x, y in spots:
+        cv2.circle(picture, (round(x), round(y)), 2, (60, 80, 120), -1, cv2.LINE_AA)
+    raw, clean = (Texture.bake(picture, who.landmarks, skin=skin).full for skin in (False, True))
+    inner = cv2.resize((inwards() > 0.5).astype(np.uint8), (SIZE, SIZE), interpolation=cv2.INTER_NEAREST) > 0
+    assert np.abs(clean.astype(int) - raw)[inner].max() <= 3
+
+
+def test_the_oval_is_covered() -> None:
+    """Whatever the photo hides: the face reaches the target's hairline."""
+    who = person("ada")
+    clean = Texture.bake(fringe(who.portrait, who.landmarks), who.landmarks)
+    x, y = np.round(chart().points[OVAL, :2] * (COARSE / SIZE)).astype(int).T
+    assert clean.face[y, x].min() > 200
+    filled, unknown = clean.shares
+    assert 0.05 < filled < 0.6
+    assert unknown < 0.1

@@ -1,0 +1,148 @@
+"""The second detector as it watches a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from rtswap.core.errors import ModelError
+from rtswap.core.types import Image
+from rtswap.networks.heads import CELLS, MAPS, HeadModel, decode
+from rtswap.tracking.lookout import AREA, MOST_SKIPPED, Sentinel, is_clear, reduced
+
+
+class Marked:
+    """A network that finds a head in the cell of ``fine`` at (row, column) = (2, 3), 2 cells tall."""
+
+    name = "fake"
+
+    def __init__(self, spoil: str = "") -> None:
+        self._spoil = spoil
+        self.runs = 0
+
+    def run(self, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+        self.runs += 1
+        _, height, width, _ = inputs["picture"].shape
+        cells = zip(MAPS, CELLS, strict=True)
+        maps = {name: np.zeros((1, 4, height // cell, width // cell), np.float32) for name, cell in cells}
+        for values in maps.values():
+            values[:, 0, 0, 0] = 0.01
+        maps["fine"][0, :, 2, 3] = (0.9, 0.25, -0.5, 2.0)
+        if self._spoil == "nan":
+            maps["middle"][0, 1, 0, 0] = np.nan
+        elif self._spoil == "constant":
+            maps["coarse"][:] = 0.5
+        elif self._spoil == "shape":
+            maps["fine"] = maps["fine"][:, :, 1:]
+        elif self._spoil == "missing":
+            del maps["coarse"]
+        return maps
+
+
+def scene(seed: int, size: tuple[int, int] = (640, 360)) -> Image:
+    grid = np.random.default_rng(seed).uniform(0, 255, (9, 16, 3)).astype(np.float32)
+    return np.clip(cv2.resize(grid, size, interpolation=cv2.INTER_CUBIC), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (640, 480), (480, 640), (3840, 2160), (64, 64), (33, 500), (1, 1)])
+def test_pictures_are_reduced_to_whole_cells(size: tuple[int, int]) -> None:
+    small = reduced(np.zeros((*size[::-1], 3), np.uint8))
+    assert small.shape[0] % 32 == small.shape[1] % 32 == 0
+    assert small.shape[0] * small.shape[1] <= 1.25 * AREA
+    assert small.flags.c_contiguous
+
+
+def test_heads_come_in_pixels_of_the_frame() -> None:
+    image = scene(1, (1280, 720))
+    (head,) = Sentinel(HeadModel(Marked())).look(image).heads
+    scale = np.divide(image.shape[1::-1], reduced(image).shape[1::-1])
+    middle = (head.box[:2] + head.box[2:]) / 2
+    np.testing.assert_allclose(middle, np.array([3.5 + 0.25, 2.5 - 0.5]) * 8 * scale, rtol=1e-5)
+    np.testing.assert_allclose(head.box[2:] - head.box[:2], 16 * scale, rtol=1e-5)
+    assert head.score == pytest.approx(0.9)
+
+
+def test_of_squares_that_lie_on_each_other_the_best_is_kept() -> None:
+    maps = [np.zeros((4, 24, 40), np.float32), np.zeros((4, 12, 20), np.float32), np.zeros((4, 6, 10), np.float32)]
+    maps[0][:, 5, 5] = (0.6, 0, 0, 3)
+    maps[1][:, 2, 2] = (0.8, 0.1, 0.1, 1.5)
+    maps[2][:, 4, 8] = (0.7, 0, 0, 2)
+    found = decode(maps, 0.5)
+    assert found[:, 4].tolist() == pytest.approx([0.8, 0.7])
+
+
+@pytest.mark.parametrize("spoil", ["nan", "constant", "shape", "missing"])
+def test_a_network_that_answers_nonsense_is_a_failure_not_an_empty_picture(spoil: str) -> None:
+    with pytest.raises(ModelError, match="second detector"):
+        Sentinel(HeadModel(Marked(spoil))).look(scene(1))
+
+
+def test_cuts_are_seen_motion_and_light_are_none() -> None:
+    watch = Sentinel(HeadModel(Marked()))
+    first = scene(1)
+    assert not watch.look(first).cut
+    for image in (
+        np.roll(first, 12, 1),
+        (first * 0.4).astype(np.uint8),
+        np.clip(first * 1.6, 0, 255).astype(np.uint8),
+    ):
+        assert not watch.look(image).cut
+    assert watch.look(scene(2)).cut
+    assert not watch.look(scene(2)).cut
+    watch.reset()
+    assert not watch.look(first).cut
+
+
+def test_dark_and_noise_do_not_show_that_nobody_is_there() -> None:
+    gray = cv2.cvtColor(scene(3), cv2.COLOR_BGR2GRAY)
+    noise = np.random.default_rng(1).normal(0, 60, gray.shape)
+    assert is_clear(gray)
+    assert is_clear(np.full_like(gray, 90)), "one grey value is nobody"
+    assert not is_clear((gray * 0.015).astype(np.uint8))
+    assert not is_clear(np.clip(128 + noise, 0, 255).astype(np.uint8))
+
+
+def test_where_nothing_changes_not_every_frame_is_looked_at_and_none_is_forgotten() -> None:
+    network = Marked()
+    watch = Sentinel(HeadModel(network))
+    heads = [watch.look(scene(1)).heads for _ in range(4 * (MOST_SKIPPED + 1))]
+    assert network.runs == 4
+    assert all(len(found) == 1 for found in heads)
+
+
+@pytest.mark.parametrize("light", [1.0, 0.1])
+def test_whoever_comes_in_is_looked_at_in_the_first_frame(light: float) -> None:
+    network, rng = Marked(), np.random.default_rng(2)
+    watch, empty = Sentinel(HeadModel(network)), scene(1) * light
+    for _ in range(2):
+        watch.look(np.clip(empty + rng.normal(0, 1, empty.shape), 0, 255).astype(np.uint8))
+    before = network.runs
+    empty[200:230, 400:424] = 240 * light
+    watch.look(np.clip(empty + rng.normal(0, 1, empty.shape), 0, 255).astype(np.uint8))
+    assert network.runs == before + 1
+
+
+def test_a_slow_change_adds_up() -> None:
+    network = Marked()
+    watch, first, second = Sentinel(HeadModel(network)), scene(1), scene(1)
+    second[200:230, 400:424] = 255
+    for share in np.linspace(0, 1, 40):
+        watch.look(cv2.addWeighted(first, 1 - share, second, float(share), 0))
+    assert network.runs > 20
+
+
+def test_what_moves_within_a_swapped_face_calls_for_no_look_what_moves_beside_it_does() -> None:
+    network = Marked()
+    watch, image = Sentinel(HeadModel(network)), scene(1)
+    face = np.array([100, 100, 180, 200], np.float32)
+    watch.look(image, [face])
+    image = image.copy()
+    image[130:170, 120:160] = 255
+    watch.look(image, [face])
+    assert network.runs == 1
+    watch.look(np.roll(image, 60, 1), [face])
+    assert network.runs == 2

@@ -1,0 +1,100 @@
+"""The second detector's training: what is asked of it, and that its samples know where heads are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed")
+
+from rtswap.networks.heads import CELLS, decode  # noqa: E402
+from rtswap.vision.geometry import canonical  # noqa: E402
+from training.heads.network import Deployed, HeadNetwork, losses, to_ratios  # noqa: E402
+from training.heads.portraits import Portraits  # noqa: E402
+from training.heads.rooms import patch  # noqa: E402
+from training.heads.samples import HEIGHT, MAY, SHALL, WIDTH, Sampler  # noqa: E402
+from training.landmarks.views import Views  # noqa: E402
+
+
+def noise(*shape: int) -> np.ndarray:
+    return np.random.default_rng(1).integers(0, 256, shape, np.uint8)
+
+
+def sampler() -> Sampler:
+    mesh = canonical().mesh
+    mesh = ((mesh - mesh.mean(0)) / np.ptp(mesh[:, 1]) * 120 + (128, 128, 0)).astype(np.float32)
+    views = Views(noise(2, 256, 256, 3), np.stack([mesh, mesh]), np.ones((2, 468), bool), 2)
+    boxes = np.zeros((2, 4, 4), np.float32)
+    boxes[:, 0] = (200, 150, 300, 290)
+    return Sampler(views, Portraits(noise(2, 512, 512, 3), boxes), 3)
+
+
+def test_samples_are_whole() -> None:
+    pictures, heads = next(sampler().batches(40, again=1, keep=40))
+    assert pictures.shape == (40, HEIGHT, WIDTH, 3)
+    assert set(np.unique(heads[..., 3])) <= {0.0, MAY, SHALL}
+    there = heads[heads[..., 3] > 0]
+    assert len(there) > 20
+    assert (there[:, 2] > 3).all()
+
+
+def test_no_patch_holds_a_head() -> None:
+    """The head is white, and a stretched part of it would still be."""
+    picture = np.full((1, 512, 512, 3), 60, np.uint8)
+    picture[0, 150:290, 200:300] = 255
+    boxes = np.zeros((1, 4, 4), np.float32)
+    boxes[0, 0] = (200, 150, 300, 290)
+    portraits, rng = Portraits(picture, boxes), np.random.default_rng(5)
+    parts = [patch(portraits, 40, 60, rng) for _ in range(60)]
+    plain = [part for part in parts if part.max() == part.min() == 60]
+    assert len(plain) > 40, "the others are painted"
+    assert all(part.max() < 255 or part.std() > 0 for part in parts)
+
+
+def test_dark_light_and_a_coloured_lamp_change_little() -> None:
+    picture = torch.from_numpy(noise(1, 64, 96, 3) // 2 + 40)
+    dark = (picture.float() * 0.3).round().to(torch.uint8)
+    assert (to_ratios(picture) - to_ratios(dark)).abs().mean() < 0.15
+    lamp = (picture.float() * torch.tensor([0.9, 1.0, 0.6])).round().to(torch.uint8)
+    assert (to_ratios(picture) - to_ratios(lamp)).abs().mean() < 0.35
+    assert to_ratios(torch.zeros(1, 32, 32, 3, dtype=torch.uint8)).abs().max() == 0
+
+
+@pytest.mark.parametrize(("height", "cell"), [(12.0, 8), (40.0, 16), (120.0, 32)])
+def test_answers_that_place_the_head_cost_least_and_are_decoded_there(height: float, cell: int) -> None:
+    x, y = 101.0, 70.0
+    heads = torch.tensor([[[x, y, height, SHALL]]])
+    answers = []
+    for size in CELLS:
+        answer = torch.full((1, 4, HEIGHT // size, WIDTH // size), 0.0)
+        answer[:, 0] = -8.0
+        answers.append(answer)
+    missed = losses(answers, heads)["found"]
+    best = answers[CELLS.index(cell)]
+    row, column = int(y // cell), int(x // cell)
+    best[0, :, row, column] = torch.tensor(
+        [8.0, x / cell - column - 0.5, y / cell - row - 0.5, float(np.log2(height / cell))]
+    )
+    found = losses(answers, heads)
+    assert found["found"] < missed
+    maps = []
+    for answer in answers:
+        values = answer[0].clone()
+        values[0], values[3] = torch.sigmoid(values[0]), torch.exp2(values[3])
+        maps.append(values.numpy())
+    (box,) = decode(maps, 0.5)
+    np.testing.assert_allclose(box[:4], [x - height / 2, y - height / 2, x + height / 2, y + height / 2], rtol=1e-4)
+
+
+def test_it_learns_from_a_batch_and_answers_in_maps() -> None:
+    torch.manual_seed(0)
+    network = HeadNetwork()
+    pictures, heads = (torch.from_numpy(part) for part in next(sampler().batches(4, again=1, keep=4)))
+    terms = losses(network(to_ratios(pictures)), heads)
+    total = terms["found"] + terms["place"]
+    total.backward()
+    assert torch.isfinite(total)
+    assert all(torch.isfinite(part.grad).all() for part in network.parameters() if part.grad is not None)
+    answers = Deployed(network).eval()(pictures)
+    assert [tuple(part.shape) for part in answers] == [(4, 4, HEIGHT // cell, WIDTH // cell) for cell in CELLS]
+    assert all((part[:, 0] >= 0).all() and (part[:, 0] <= 1).all() for part in answers)

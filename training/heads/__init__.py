@@ -1,0 +1,1 @@
+"""The second detector: where heads may be."""

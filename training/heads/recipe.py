@@ -1,0 +1,73 @@
+"""Train the second detector: ``python -m training.heads --minutes 60 --faces DIR --portraits DIR --out DIR``.
+
+Stops after the given minutes of training, counted over all runs; run it again to go on from the last checkpoint.
+``--begin-from FILE`` begins with an exported network. On a CPU with AMX add ``--half``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import cv2
+import torch
+from torch import Tensor, nn
+
+from training.batches import from_workers
+from training.heads.evaluate import Trial, answers_sheet, figures, held_out, kept_out
+from training.heads.network import WEIGHTS, Deployed, HeadNetwork, losses, to_ratios
+from training.heads.portraits import load_or_find
+from training.heads.samples import Scenes
+from training.heads.views import open_views
+from training.recipe import Moment, Recipe, Terms
+
+
+class HeadRecipe(Recipe):
+    name, default_rate, hold, trial_s, batch = "heads", 3e-3, 0.4, 240.0, 24
+    weights = WEIGHTS
+
+    def __init__(self, args: argparse.Namespace, source: Scenes, trial: Trial) -> None:
+        super().__init__(HeadNetwork(), args)
+        self._source, self._trial = source, trial
+
+    @classmethod
+    def parser(cls) -> argparse.ArgumentParser:
+        parser = super().parser()
+        parser.add_argument("--portraits", type=Path, required=True, help="folder of portraits in rooms and streets")
+        return parser
+
+    @classmethod
+    @contextmanager
+    def data(cls, args: argparse.Namespace) -> Iterator[tuple[Any, ...]]:
+        portraits = load_or_find(args.portraits, args.out / "portraits.npz")
+        rows = kept_out(portraits)
+        taught, strangers = open_views(args.faces, args.out)
+        yield Scenes(taught, portraits.some(~rows), args.batch), held_out(strangers, portraits.some(rows))
+
+    def batches(self, seed: int) -> AbstractContextManager[Iterator[list[Tensor]]]:
+        return from_workers(self._source, self.device, seed)
+
+    def deployed(self, network: nn.Module) -> nn.Module:
+        return Deployed(network)  # type: ignore[arg-type]
+
+    def inputs(self, batch: list[Tensor]) -> tuple[Tensor, ...]:
+        return (to_ratios(batch[0]).contiguous(memory_format=torch.channels_last),)
+
+    def losses(self, batch: list[Tensor]) -> Terms:
+        with self.autocast():
+            answers = self.network(*self.inputs(batch))
+        return losses([part.float() for part in answers], batch[1])
+
+    def averaged_over(self, moment: Moment) -> float:
+        return min(500, super().averaged_over(moment))
+
+    def trial(self, picture: Path) -> dict[str, float]:
+        found = self.answers(picture=self._trial.pictures)
+        cv2.imwrite(str(picture), answers_sheet(self._trial, found))
+        return figures(found, self._trial)
+
+
+RECIPE = HeadRecipe

@@ -1,0 +1,81 @@
+"""Places without heads: what lies beside the people in portraits, and painted walls, stripes, clutter and noise."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from training.arrays import Bytes
+from training.heads.portraits import Portraits
+
+
+def room(portraits: Portraits, height: int, width: int, rng: np.random.Generator) -> Bytes:
+    """(height, width, 3) without a head."""
+    kind = rng.random()
+    if kind < 0.65:
+        return patch(portraits, height, width, rng)
+    if kind < 0.75:
+        left = int(rng.integers(width // 4, width))
+        return np.hstack([patch(portraits, height, left, rng), patch(portraits, height, width - left, rng)])
+    return painted(height, width, rng)
+
+
+def patch(portraits: Portraits, height: int, width: int, rng: np.random.Generator) -> Bytes:
+    """A part of a portrait that no head touches, stretched."""
+    picture, boxes = None, None
+    for _ in range(12):
+        number = int(rng.integers(len(portraits)))
+        picture, boxes = portraits.pictures[number], portraits.boxes[number]
+        side = picture.shape[0]
+        wide, tall = np.maximum(rng.uniform(0.08, 0.6) * side * np.exp(rng.normal(0, 0.2, 2)), 8).astype(int)
+        wide, tall = min(int(wide), side - 1), min(int(tall), side - 1)
+        x, y = int(rng.integers(0, side - wide)), int(rng.integers(0, side - tall))
+        if not _touches(boxes, x, y, wide, tall):
+            part = picture[y : y + tall, x : x + wide]
+            part = part[:, ::-1] if rng.random() < 0.5 else part
+            part = part[::-1] if rng.random() < 0.3 else part
+            part = part.swapaxes(0, 1) if rng.random() < 0.3 else part
+            how = cv2.INTER_AREA if wide > width else cv2.INTER_LINEAR
+            return np.array(cv2.resize(part, (max(width, 1), max(height, 1)), interpolation=how), np.uint8)
+    return painted(height, width, rng)
+
+
+def _touches(boxes: np.ndarray, x: int, y: int, wide: int, tall: int) -> bool:
+    """Whether a head, with its hair, may reach into the part."""
+    for x1, y1, x2, y2 in boxes[boxes[:, 2] > 0]:
+        grow = 0.25 * (y2 - y1)
+        if x < x2 + grow and x + wide > x1 - grow and y < y2 + 0.4 * grow and y + tall > y1 - 2 * grow:
+            return True
+    return False
+
+
+def painted(height: int, width: int, rng: np.random.Generator) -> Bytes:
+    """Soft light on a wall, with furniture, stripes or clutter before it."""
+    grid = rng.uniform(0, 255, (int(rng.integers(1, 4)), int(rng.integers(1, 4)), 3)).astype(np.float32)
+    if rng.random() < 0.5:
+        grid = grid.mean(-1, keepdims=True) + rng.normal(0, 12, grid.shape).astype(np.float32)
+    canvas = np.clip(cv2.resize(grid, (max(width, 1), max(height, 1))), 0, 255).astype(np.uint8)
+    canvas = canvas.reshape(max(height, 1), max(width, 1), 3)
+    for _ in range(int(rng.poisson(rng.choice([0, 3, 20])))):
+        at = rng.integers((-width // 4, -height // 4), (width, height)).tolist()
+        size = np.exp(rng.uniform(np.log(2), np.log(max(width, 4)), 2)).astype(int).tolist()
+        colour = rng.uniform(0, 255, 3).tolist()
+        shape = rng.random()
+        if shape < 0.5:
+            cv2.rectangle(canvas, at, (at[0] + size[0], at[1] + size[1]), colour, -1)
+        elif shape < 0.75:
+            cv2.ellipse(
+                canvas,
+                at,
+                (max(size[0] // 2, 1), max(size[1] // 2, 1)),
+                float(rng.uniform(0, 180)),
+                0,
+                360,
+                colour,
+                -1,
+            )
+        else:
+            cv2.line(canvas, at, (at[0] + size[0], at[1] + size[1]), colour, int(rng.integers(1, 8)), cv2.LINE_AA)
+    if rng.random() < 0.3:
+        canvas = np.asarray(cv2.GaussianBlur(canvas, (0, 0), float(rng.uniform(0.6, 6))), np.uint8)
+    return canvas

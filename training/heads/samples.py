@@ -1,0 +1,288 @@
+"""Training samples: rooms with heads in them, of all sizes, turned by any angle, near and far, in any light; and
+things that are no heads, put there in the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from rtswap.vision.topology import OVAL
+from training.arrays import Bytes, Floats
+from training.batches import Sample
+from training.camera import noise_bank
+from training.heads.optics import Optics
+from training.heads.portraits import Portraits
+from training.heads.rooms import patch, room
+from training.landmarks.views import Views
+
+HEIGHT, WIDTH = 192, 256
+MOST_HEADS = 10
+LEAST_PX, MOST_PX = 5.0, 330.0
+"""Heights of faces, chin to hairline."""
+COUNTS = {0: 0.4, 1: 0.25, 2: 0.13, 3: 0.1, 5: 0.08, 7: 0.04}
+PORTRAIT = 0.5
+"""How often a portrait with its own surroundings is the picture."""
+AGAIN, KEEP = 3, 256
+"""How often a sample is used, mirrored or turned by half, and how many wait for it."""
+SHALL, MAY = 1.0, 0.5
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """What batches are made from: pictures, heads. See ``training.batches.Source``."""
+
+    views: Views
+    portraits: Portraits
+    batch: int
+
+    def batches(self, seed: int) -> Iterator[Sample]:
+        return Sampler(self.views, self.portraits, seed).batches(self.batch)
+
+
+class Sampler:
+    """Endless random scenes. ``views``: faces with their meshes; ``portraits``: people in rooms and streets."""
+
+    def __init__(self, views: Views, portraits: Portraits, seed: int) -> None:
+        self._views, self._portraits = views, portraits
+        self._rng = np.random.default_rng(seed)
+        self._optics = Optics(noise_bank(self._rng, WIDTH + 16))
+        self._canvas = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+        self._heads: list[list[float]] = []
+
+    def batches(self, count: int, again: int = AGAIN, keep: int = KEEP) -> Iterator[Sample]:
+        """(N, 192, 256, 3) uint8 pictures and (N, 10, 4) heads: x, y, height in pixels; 1 shall be found, 0.5 may
+        be, 0 none."""
+        waiting: list[tuple[Bytes, Floats, int]] = []
+        ready: list[tuple[Bytes, Floats]] = []
+        while True:
+            waiting.append((*self.one(), again))
+            for _ in range(again if len(waiting) > keep else 1):
+                picture, heads, left = waiting.pop(int(self._rng.integers(len(waiting))))
+                ready.append(_flipped(picture, heads, bool(left % 2), left % 3 == 0))
+                if left > 1:
+                    waiting.append((picture, heads, left - 1))
+                if not waiting:
+                    break
+            if len(ready) >= count:
+                pictures, heads_ = zip(*ready[:count], strict=True)
+                yield np.stack(pictures), np.stack(heads_)
+                del ready[:count]
+
+    def one(self) -> tuple[Bytes, Floats]:
+        rng = self._rng
+        self._heads = []
+        self._canvas = room(self._portraits, HEIGHT, WIDTH, rng)
+        if rng.random() < PORTRAIT:
+            self._portrait()
+        for _ in range(int(rng.poisson(1.5))):
+            self._decoy()
+        for _ in range(int(rng.choice(list(COUNTS), p=list(COUNTS.values())))):
+            if len(self._heads) < MOST_HEADS:
+                self._head()
+        if rng.random() < 0.35:
+            self._things_in_front()
+        picture, lost = self._optics(self._canvas, rng)
+        heads = np.zeros((MOST_HEADS, 4), np.float32)
+        for row, head in enumerate(self._heads[:MOST_HEADS]):
+            heads[row] = head
+            if head[2] < 5.5 + lost:
+                heads[row, 3] = MAY
+        return picture, heads
+
+    def _portrait(self) -> None:
+        """A person where they are, as near or far as may be."""
+        rng, number = self._rng, int(self._rng.integers(len(self._portraits)))
+        image, boxes = self._portraits.pictures[number], self._portraits.boxes[number]
+        height = float(boxes[0, 3] - boxes[0, 1])
+        wanted = float(np.exp(rng.uniform(np.log(9), np.log(MOST_PX))))
+        middle = (boxes[0, :2] + boxes[0, 2:]) / 2
+        matrix = self._placed(wanted / height, middle, self._where(wanted), float(rng.uniform(0.9, 1.1)))
+        self._lay(image, np.full(image.shape[:2], 255, np.uint8), matrix)
+        for box in boxes[boxes[:, 2] > 0]:
+            self._note((box[:2] + box[2:]) / 2, float(box[3] - box[1]), matrix)
+
+    def _head(self) -> None:
+        rng, views = self._rng, self._views
+        number = int(rng.integers(len(views)))
+        mesh = views.meshes[number]
+        image = views.images[number]
+        height = max(float(np.linalg.norm(mesh[10] - mesh[152])), 20.0)
+        middle = mesh[OVAL, :2].mean(0)
+        wanted = float(np.exp(rng.uniform(np.log(LEAST_PX), np.log(MOST_PX if rng.random() < 0.5 else 60))))
+        matrix = self._placed(wanted / height, middle, self._where(wanted), float(np.exp(rng.normal(0, 0.12))))
+        if rng.random() < 0.5:
+            self._body(matrix, middle, height)
+        alpha = np.zeros(image.shape[:2], np.uint8)
+        kind = rng.random()
+        if kind < 0.12:
+            alpha[6:-6, 6:-6] = 255  # a picture on a wall
+        else:
+            grown = float(rng.uniform(1.0, 1.5))
+            ring = middle + (mesh[OVAL, :2] - middle) * (grown, grown * float(rng.uniform(1, 1.15)))
+            cv2.fillPoly(alpha, [cv2.convexHull(np.round(ring).astype(np.int32))], 255)
+            soft = float(rng.uniform(0.5, 6))
+            alpha = np.asarray(cv2.GaussianBlur(alpha, (0, 0), soft), np.uint8)
+        self._lay(image, alpha, matrix)
+        self._note(middle, height, matrix)
+
+    def _body(self, matrix: Floats, middle: Floats, height: float) -> None:
+        """Shoulders below the head, of some cloth."""
+        rng = self._rng
+        reach, neck, drop = rng.uniform(0.7, 1.5) * height, rng.uniform(0.2, 0.35) * height, rng.uniform(0.5, 0.75)
+        x, y = middle[0], middle[1] + drop * height
+        corners = [(-neck, -0.3 * height), (neck, -0.3 * height), (reach, 0.3 * height), (1.1 * reach, 2 * height),
+                   (-1.1 * reach, 2 * height), (-reach, 0.3 * height)]  # fmt: skip
+        points = np.array(corners, np.float32) + np.array([x, y], np.float32)
+        points = points @ matrix[:, :2].T + matrix[:, 2]
+        mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+        cv2.fillPoly(mask, [np.round(np.clip(points, -4000, 4000) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+        x, y, width, height_ = cv2.boundingRect(mask)
+        if width and height_:
+            cloth = patch(self._portraits, height_, width, rng)
+            self._blend(cloth, mask[y : y + height_, x : x + width], x, y)
+
+    def _decoy(self) -> None:
+        """Something that is no head: cloth, leaves, arms, walls, in the same shapes and with the same edges."""
+        rng = self._rng
+        side = float(np.exp(rng.uniform(np.log(6), np.log(200))))
+        size = round(side), round(side * float(np.exp(rng.normal(0, 0.25))))
+        width, height = max(4, size[0]), max(4, size[1])
+        scrap = patch(self._portraits, height, width, rng)
+        alpha = np.zeros((height, width), np.uint8)
+        if rng.random() < 0.7:
+            cv2.ellipse(
+                alpha, (width // 2, height // 2), (round(width * 0.42), round(height * 0.42)), 0, 0, 360, 255, -1
+            )
+        else:
+            alpha[1:-1, 1:-1] = 255
+        if rng.random() < 0.3:
+            scrap[:] = self._skin()
+        if rng.random() < 0.25:
+            for _ in range(int(rng.integers(1, 6))):
+                at = (int(rng.integers(width)), int(rng.integers(height)))
+                cv2.circle(
+                    scrap,
+                    at,
+                    max(1, round(side * float(rng.uniform(0.02, 0.12)))),
+                    rng.uniform(0, 255, 3).tolist(),
+                    -1,
+                )
+        soft = float(rng.uniform(0.4, 0.5 + side / 25))
+        alpha = np.asarray(cv2.GaussianBlur(alpha, (0, 0), soft), np.uint8)
+        x, y = (
+            int(rng.integers(-width // 2, WIDTH - width // 2)),
+            int(rng.integers(-height // 2, HEIGHT - height // 2)),
+        )
+        self._blend(scrap, alpha, x, y)
+        for head in self._heads:
+            self._hide(head, x + width / 2, y + height / 2, max(width, height))
+
+    def _skin(self) -> Floats:
+        return self._views.cheek(int(self._rng.integers(len(self._views))))
+
+    def _things_in_front(self) -> None:
+        """Bars before everything, or something before a part of one face."""
+        rng = self._rng
+        if rng.random() < 0.3:
+            step, share = int(rng.integers(6, 40)), float(rng.uniform(0.15, 0.5))
+            along = np.arange(HEIGHT) if rng.random() < 0.6 else np.arange(WIDTH)
+            bars = ((along + int(rng.integers(step))) % step) < share * step
+            where = np.zeros((HEIGHT, WIDTH), bool)
+            where |= bars[:, None] if len(bars) == HEIGHT else bars[None]
+            self._canvas[where] = rng.uniform(0, 255, 3)
+            return
+        for head in self._heads:
+            if rng.random() < 0.5:
+                continue
+            x, y, height = head[:3]
+            share = float(rng.uniform(0.25, 0.55))
+            angle = float(rng.choice([90.0, 90.0, rng.uniform(0, 360)]))
+            turn = np.array([np.cos(np.radians(angle)), np.sin(np.radians(angle))])
+            centre = np.array([x, y]) + turn * height * (0.55 - share / 2)
+            box = cv2.boxPoints(((float(centre[0]), float(centre[1])), (share * height, 1.3 * height), angle))
+            mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+            cv2.fillPoly(mask, [np.round(box * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+            left, top, width, tall = cv2.boundingRect(mask)
+            if width and tall:
+                cloth = patch(self._portraits, tall, width, rng)
+                if rng.random() < 0.4:
+                    cloth[:] = rng.uniform(0, 255, 3)
+                self._blend(cloth, mask[top : top + tall, left : left + width], left, top)
+
+    def _where(self, height: float) -> Floats:
+        """Where a face of this height comes to lie; at times half out of the picture."""
+        margin = 0.25 * height if self._rng.random() < 0.2 else -0.3 * height
+        low, high = (
+            np.minimum(-margin, (WIDTH / 3, HEIGHT / 3)),
+            np.maximum((WIDTH + margin, HEIGHT + margin), (WIDTH / 1.5, HEIGHT / 1.5)),
+        )
+        return self._rng.uniform(low, high).astype(np.float32)
+
+    def _placed(self, scale: float, middle: Floats, to: Floats, squeeze: float) -> Floats:
+        """(2, 3): ``middle`` comes to ``to``, upright or turned by any angle."""
+        rng = self._rng
+        roll = rng.normal(0, 12) if rng.random() < 0.5 else rng.uniform(0, 360)
+        cosine, sine = np.cos(np.radians(roll)), np.sin(np.radians(roll))
+        flip = -1 if rng.random() < 0.5 else 1
+        linear = scale * np.array([[cosine, -sine], [sine, cosine]]) @ np.diag([flip * squeeze, 1.0])
+        return np.column_stack([linear, np.asarray(to) - linear @ np.asarray(middle)]).astype(np.float32)
+
+    def _lay(self, image: Bytes, alpha: Bytes, matrix: Floats) -> None:
+        """Warp ``image`` onto the canvas, averaged where it shrinks."""
+        matrix = matrix.copy()
+        scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+        while scale < 0.6 and min(image.shape[:2]) > 8:
+            image = np.asarray(cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8)
+            alpha = np.asarray(cv2.resize(alpha, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8)
+            matrix[:, 2] += matrix[:, :2] @ np.array([0.5, 0.5], np.float32)
+            matrix[:, :2] *= 2
+            scale *= 2
+        rows, columns = image.shape[:2]
+        corners = (
+            np.array([[0, 0], [columns, 0], [columns, rows], [0, rows]], np.float32) @ matrix[:, :2].T + matrix[:, 2]
+        )
+        x1, y1 = np.maximum(np.floor(corners.min(0)).astype(int), 0)
+        x2, y2 = np.minimum(np.ceil(corners.max(0)).astype(int), (WIDTH, HEIGHT))
+        if x2 <= x1 or y2 <= y1:
+            return
+        matrix[:, 2] -= (x1, y1)
+        size = (int(x2 - x1), int(y2 - y1))
+        self._blend(
+            np.asarray(cv2.warpAffine(image, matrix, size, borderMode=cv2.BORDER_REPLICATE), np.uint8),
+            np.asarray(cv2.warpAffine(alpha, matrix, size), np.uint8), int(x1), int(y1),
+        )  # fmt: skip
+
+    def _blend(self, picture: Bytes, alpha: Bytes, x: int, y: int) -> None:
+        x1, y1, x2, y2 = max(x, 0), max(y, 0), min(x + picture.shape[1], WIDTH), min(y + picture.shape[0], HEIGHT)
+        if x2 <= x1 or y2 <= y1:
+            return
+        part = (slice(y1 - y, y2 - y), slice(x1 - x, x2 - x))
+        below = self._canvas[y1:y2, x1:x2]
+        share = alpha[part][..., None].astype(np.float32) / 255
+        below[:] = (below + (picture[part].astype(np.float32) - below) * share).astype(np.uint8)
+
+    def _note(self, middle: Floats, height: float, matrix: Floats) -> None:
+        """Remember a head; those behind it may be found or not."""
+        x, y = (matrix[:, :2] @ np.asarray(middle, np.float32) + matrix[:, 2]).tolist()
+        tall = height * float(np.linalg.norm(matrix[:, 1]))
+        for head in self._heads:
+            self._hide(head, x, y, tall)
+        far = max(-x, -y, x - WIDTH, y - HEIGHT)
+        if far < 0.6 * tall:
+            self._heads.append([x, y, tall, SHALL if far < 0.25 * tall else MAY])
+
+    def _hide(self, head: list[float], x: float, y: float, tall: float) -> None:
+        if np.hypot(head[0] - x, head[1] - y) < 0.6 * tall + 0.25 * head[2]:
+            head[3] = MAY
+
+
+def _flipped(picture: Bytes, heads: Floats, sideways: bool, over: bool) -> tuple[Bytes, Floats]:
+    heads = heads.copy()
+    if sideways:
+        picture, heads[:, 0] = picture[:, ::-1], picture.shape[1] - heads[:, 0]
+    if over:
+        picture, heads[:, 1] = picture[::-1], picture.shape[0] - heads[:, 1]
+    return np.ascontiguousarray(picture), heads
