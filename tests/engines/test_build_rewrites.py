@@ -35,7 +35,7 @@ def run(model: onnx.ModelProto, inputs: dict[str, np.ndarray]) -> dict[str, np.n
     return dict(zip(names, session.run(names, inputs), strict=True))
 
 
-def noise(model: onnx.ModelProto, batch: int = 2, side: int = 40) -> dict[str, np.ndarray]:
+def noise(model: onnx.ModelProto, batch: int = 2, side: int = 64) -> dict[str, np.ndarray]:
     """A picture of noise for every input, in its type."""
     found = {}
     for value in model.graph.input:
