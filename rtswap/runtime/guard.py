@@ -49,7 +49,7 @@ class Reason(StrEnum):
     UNSEEN = "face missed for a moment"
     HIDDEN = "face hidden or turned away"
     OTHERS = "other people"
-    DOUBT = "perhaps a head"
+    DOUBT = "someone else or what looks like a head"
     FAILURE = "a failure"
     OFF = "swap switched off"
 

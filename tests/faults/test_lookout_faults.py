@@ -52,7 +52,7 @@ def test_whom_the_tracker_does_not_know_is_covered(policy: str) -> None:
     assert played.error is None, "another head is no lost face"
     assert played.bare(1) == []
     assert set(played.output.swapped) == {1}
-    assert played.metrics.summary()["frames_covered_because"] == {"perhaps a head": 12}
+    assert played.metrics.summary()["frames_covered_because"] == {"someone else or what looks like a head": 12}
     assert sum("a head that is not swapped is covered" in event for event in played.events) == 1
 
 

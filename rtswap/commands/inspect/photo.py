@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def inspect_photo(config: Config, *, console: Console, path: str | None, overwri
     source = program.load(photos)
     model = build(program.context(live=False))
     assert isinstance(model, MeshSwapModel)
-    texture = model.face(source).texture
+    texture = replace(model, light=False).face(source).texture  # in its own light
     unwrapped = to_chart(source.portrait, source.landmarks).image
     used = _tinted(_tinted(unwrapped, texture.shown, FILLED), texture.face, UNKNOWN)
     outside = np.asarray(255 * (inwards() > 0), np.uint8)

@@ -87,7 +87,7 @@ def _faces(result: Mapping[str, Any]) -> str:
 
 
 def _reasons(result: Mapping[str, Any]) -> list[str]:
-    """``Covered: face lost in 10, perhaps a head in 3.``, on as many lines as that takes."""
+    """``Covered: face lost in 10, someone else or what looks like a head in 3.``, on as many lines as that takes."""
     why = [f"{reason} in {count:,}" for reason, count in result["frames_covered_because"].items()]
     return textwrap.wrap(f"Covered: {', '.join(why)}.", WIDTH) if why else []
 
