@@ -98,7 +98,7 @@ def ratios_of(texture: Image, face: Mask) -> tuple[Image, SourceLight]:
     logs = np.log(texture + np.float32(OFFSET)) - np.log(resized(around, (SIZE, SIZE)) + np.float32(OFFSET))
     light = (logs @ _WEIGHTS)[..., None]
     tint = (logs - light) * np.float32(np.clip(SKIN_TINT / max(np.log(mean[2] / mean[0]), 1e-3), LEAST_TINT, 1))
-    light = light - resized(_shadows(averaged(light, (COARSE, COARSE)), skin), (SIZE, SIZE))[..., None]
+    light = light - resized(_shadows(block_means(light, (COARSE, COARSE)), skin), (SIZE, SIZE))[..., None]
     lips = resized(blurred(rings_mask((LIPS_OUTER,), 2.0), 1.5), (SIZE, SIZE))[..., None]
     hair = np.clip(light / DEEP - 1, 0, 1) * (1 - lips)
     strength = np.maximum(np.linalg.norm(tint, axis=2, keepdims=True), np.float32(1e-6))
@@ -106,7 +106,8 @@ def ratios_of(texture: Image, face: Mask) -> tuple[Image, SourceLight]:
     tint[..., :1] -= lips * np.maximum(tint[..., :1] - tint[..., 1:].mean(2, keepdims=True), 0)
     tint *= (OF_TINT + hair * (HAIR_TINT - OF_TINT)) * most * np.tanh(strength / most) / strength
     brightest, darkest = (
-        skins + lips * (lip - skins) for skins, lip in ((BRIGHTEST, LIPS_BRIGHTEST), (DARKEST, LIPS_DARKEST))
+        skin_limit + lips * (lip_limit - skin_limit)
+        for skin_limit, lip_limit in ((BRIGHTEST, LIPS_BRIGHTEST), (DARKEST, LIPS_DARKEST))
     )
     limit = np.where(light > 0, brightest, darkest)
     ratios = ONE * np.exp(limit * np.tanh(light / limit) + tint)
@@ -130,11 +131,11 @@ def _shadows(light: Field, skin: Field) -> Field:
     both = skin * skin[:, ::-1]
     uneven = float((np.abs(broad - broad[:, ::-1]) * both).sum()) / max(1.0, float(both.sum()))
     most = np.float32(SHADE * min(1.0, EVEN / max(uneven, 1e-6)))
-    return np.asarray((broad - most * np.tanh(broad / most)) * (1 - kept_areas()), np.float32)
+    return np.asarray((broad - most * np.tanh(broad / most)) * (1 - _kept_areas()), np.float32)
 
 
 @cache
-def kept_areas() -> Field:
+def _kept_areas() -> Field:
     """1 on eyes, brows, lips and beard (128, 128), which may be far darker than their surroundings."""
     where = coarse_positions()
     beard = (np.abs(where[..., 0]) < 0.6) & (where[..., 1] > 0.35)
@@ -222,7 +223,7 @@ def relight(ratios: Image, target: Field, area: Field, sigma: float, source: Sou
     lighter = math.log(light.mean / max(source.mean, 1.0))
     light = with_gloss(light, target, area, sigma, lighter)
     ratios = np.asarray(cv2.LUT(ratios, tones(lighter)), np.uint8)
-    seam = seam_of(light, target, averaged(ratios, area.shape[::-1]), area, max(SEAM * sigma, LEAST_SEAM))
+    seam = seam_of(light, target, block_means(ratios, area.shape[::-1]), area, max(SEAM * sigma, LEAST_SEAM))
     gain = resized(light.field * seam, ratios.shape[1::-1])
     lit = cv2.multiply(ratios, gain, dst=ratios, scale=1 / ONE, dtype=cv2.CV_8U)
     if light.black:
@@ -230,7 +231,7 @@ def relight(ratios: Image, target: Field, area: Field, sigma: float, source: Sou
     return np.asarray(lit, np.uint8)
 
 
-def averaged(image: Image, size: tuple[int, int]) -> Field:
+def block_means(image: Image, size: tuple[int, int]) -> Field:
     """Mean of each block, (h, w, 3) for ``size`` = (w, h), by repeated halving: half the time of one step."""
     while image.shape[1] >= 2 * size[0] and image.shape[0] >= 2 * size[1]:
         image = resized(image, (image.shape[1] // 2, image.shape[0] // 2), cv2.INTER_AREA)

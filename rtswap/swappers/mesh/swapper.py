@@ -26,7 +26,7 @@ from rtswap.swappers.mesh.geometry import (
     grid,
     view_of,
 )
-from rtswap.swappers.mesh.light import SourceLight, averaged, black_level_of, ratios_of, relight
+from rtswap.swappers.mesh.light import SourceLight, black_level_of, block_means, ratios_of, relight
 from rtswap.swappers.mesh.shape import SourceShape
 from rtswap.swappers.mesh.strength import strengthened
 from rtswap.swappers.mesh.texture import Texture
@@ -118,7 +118,7 @@ class MeshSwapper:
                 size = grid(placed.size, LIGHT_STEP)
                 area, sigma = placed.light_area(size)
                 black = self._black_level(face, target, placed)
-                theirs = averaged(target, size)
+                theirs = block_means(target, size)
                 swapped = relight(swapped, theirs, area.astype(np.float32), sigma, self._light, black)
             if placed.wrinkles is not None:
                 deepen(swapped, target, placed.wrinkles, SIGMA * placed.face_px)

@@ -15,8 +15,8 @@ from rtswap.swappers.mesh.light import (
     LIPS_TINT,
     ONE,
     SourceLight,
-    averaged,
     black_level_of,
+    block_means,
     light_of,
     low_pass,
     ratios_of,
@@ -96,9 +96,9 @@ def test_a_face_in_its_own_light_is_as_it_was(name: str) -> None:
     who = person(name)
     texture = to_chart(who.portrait, who.landmarks).image
     ratios, _ = ratios_of(texture, WHOLE)
-    small = averaged(texture, (COARSE, COARSE))
+    small = block_means(texture, (COARSE, COARSE))
     around, _ = skin_light(small, (inwards() > 0).astype(np.float32), 17.0)
-    found = averaged(ratios, (COARSE, COARSE)) / ONE * around
+    found = block_means(ratios, (COARSE, COARSE)) / ONE * around
     skin = inwards() > 0.25
     assert np.median(np.abs(found - small)[skin]) < 4
 
@@ -141,7 +141,7 @@ def two_lamps(who: SourceIdentity) -> Image:
 def test_coloured_lamps_leave_no_more_tint_than_skin_has(name: str) -> None:
     who = person(name)
     ratios, _ = ratios_of(to_chart(two_lamps(who), who.landmarks).image, WHOLE)
-    logs = np.log(averaged(ratios, (COARSE, COARSE)))
+    logs = np.log(block_means(ratios, (COARSE, COARSE)))
     tint = np.linalg.norm(logs - (logs @ (0.15, 0.45, 0.4))[..., None], axis=2)[inwards() > 0.1]
     assert tint.max() <= LIPS_TINT * 1.3
     assert np.percentile(tint, 90) <= 0.2
@@ -163,7 +163,7 @@ def test_the_outline_follows_the_target_s_shading() -> None:
     inside = np.zeros(size, np.float32)
     inside[3:-3, 3:-3] = 1
     found = relight(np.full((256, 384, 3), ONE, np.uint8), target, inside, 8.0, PLAIN, 0.0)
-    step = np.abs(averaged(found, (48, 32)) - target)[8:-8, 3:5].mean()
+    step = np.abs(block_means(found, (48, 32)) - target)[8:-8, 3:5].mean()
     alone = light_of(target, inside, 8.0, 0.0).field
     assert step < 0.5 * np.abs(alone - target)[8:-8, 3:5].mean()
 
@@ -175,7 +175,7 @@ def test_hair_at_the_outline_does_not_darken_the_skin() -> None:
     inside = np.zeros(size, np.float32)
     inside[2:-2, 2:-2] = 1
     found = relight(np.full((256, 384, 3), ONE, np.uint8), target, inside, 8.0, PLAIN, 0.0)
-    assert np.abs(averaged(found, (48, 32))[8:-4, 4:-4] - (150, 160, 190)).max() < 12
+    assert np.abs(block_means(found, (48, 32))[8:-4, 4:-4] - (150, 160, 190)).max() < 12
 
 
 def test_low_pass_of_one_colour_is_that_colour_wherever_it_is_asked() -> None:
@@ -225,7 +225,7 @@ def test_a_cast_shadow_over_half_of_the_photo_is_reduced() -> None:
     grey = np.full((SIZE, SIZE, 3), 150, np.uint8)
     grey[:, : SIZE // 2] = 60
     ratios, _ = ratios_of(grey, WHOLE)
-    small = averaged(ratios, (COARSE, COARSE))[60:76].mean((0, 2))
+    small = block_means(ratios, (COARSE, COARSE))[60:76].mean((0, 2))
     depth = abs(math.log(small[COARSE // 2 - 12] / small[COARSE // 2 + 12]))
     assert depth < 0.35 * math.log(150 / 60)
 
@@ -240,7 +240,7 @@ def test_dark_skin_keeps_its_gloss() -> None:
     plain = np.full((256, 384, 3), ONE, np.uint8)
     rise = {}
     for mean in (150.0, 40.0):
-        found = averaged(relight(plain.copy(), target, inside, 8.0, SourceLight(mean, 0.0), 0.0), size[::-1])
+        found = block_means(relight(plain.copy(), target, inside, 8.0, SourceLight(mean, 0.0), 0.0), size[::-1])
         rise[mean] = float(found[16, 24].mean() / found[8, 12].mean())
     assert rise[150.0] > rise[40.0] + 0.15
 
