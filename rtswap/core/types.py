@@ -235,6 +235,8 @@ class Quality:
     """Frames, at 30 a second, between full detections while at least one face is tracked (0 = only to re-acquire). At
     lower rates the time counts."""
     match_color: bool = True
+    """False: no time for colour transfers, refiners and new measurements of detail. ``mesh`` matches the light
+    anyway."""
     max_face_px: int = 480
     """Maximum side of a face crop for swappers."""
 
