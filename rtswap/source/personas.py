@@ -1,7 +1,7 @@
 """Built-in personas: people who do not exist, so no consent is needed. ``--source persona:NAME``.
 
-``training/personas`` creates them from images of people who do not exist either; ``assets/personas/personas.json``
-contains descriptions and checksums.
+``training/personas`` blends each from several portraits of people who do not exist either;
+``assets/personas/personas.json`` contains descriptions and checksums.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Persona:
     """Name of the image in ``assets/personas``."""
     sha256: str
     offered: bool
-    """False for the cast of the demo and the tests: dlib's network matches each with one of the (synthetic) people
-    they were made of. Their names work, but lists leave them out."""
+    """False for the cast of the demo and the tests, averages of two (synthetic) people each. Their names work, but
+    lists leave them out."""
     licence: str
 
     @property

@@ -1,10 +1,11 @@
-"""Makes the people who come with rtswap: none of them exists, and none of them is one of their parents.
+"""Makes the people who come with rtswap: none of them exists, and each is blended of several portraits.
 
-    python -m training.personas --faces ../shared/faces --sheet personas.png
+    python -m training.personas --portraits ../shared/portraits --faces ../shared/faces --sheet personas.png
 
-For each of ``people.PEOPLE`` a recipe is searched (parents for each part, and an outline; two minutes each) unless
-``recipes.json`` has one, the picture is made and written, and its distance to all shared faces is told by dlib's
-network (``pip install 'rtswap[identity]'``). Stopped and started again it goes on where it was.
+For each of ``people.PEOPLE`` recipes are tried (a minute each) unless ``recipes.json`` has one; what dlib's network
+finds farthest from its parents is not always what looks best, so ``recipes.json`` holds what was chosen by eye among
+the farthest. The picture is made and written, and its distance to all portraits is told by dlib's network (``pip
+install 'rtswap[identity]'``).
 """
 
 from __future__ import annotations
@@ -12,42 +13,43 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from zlib import crc32
 
 import cv2
 import numpy as np
-from scipy.spatial.distance import cdist
 
 from rtswap.app.config import Config
 from rtswap.app.networks import open_models
 from rtswap.core.types import Image
 from rtswap.networks.dlib_identity import DlibEmbedder
 from training.personas.compose import Recipe, compose
-from training.personas.faces import Faces
+from training.personas.faces import Judge, Judged, Portraits
 from training.personas.people import PEOPLE
-from training.personas.search import SAME, Judge, Judged, search
+from training.personas.search import search
 from training.pictures import sheet
 
 RECIPES = Path(__file__).with_name("recipes.json")
 JUDGED = Path(__file__).with_name("judged.json")
-MAX_BYTES = 27_500
-SEARCH_PX, ROUNDS = 256, (30, 40)
+MAX_BYTES = 80_000
+SEARCH_PX, ROUNDS = 512, (24, 16)
 LICENCE = "MIT"
-EARLIER = ("ada", "ben", "carl", "dan")
-"""Averages of two faces each, which dlib's network takes for their parents. Many tests look at them, so that they
-are made anew only with ``--all``."""
+EARLIER = ("ada", "ben", "carl", "dan", "amara", "grace", "hiro", "noor", "tomas")
+"""Made of smaller pictures by an earlier recipe; made anew only with ``--all``. Many tests look at the first four; of
+the others no blend of portraits was far enough from its parents yet."""
 MADE = (
-    "training/personas: parts of several pictures of people who do not exist (SFHQ, MIT; faker-js, CC0), their "
-    "outlines mixed and exaggerated until dlib's network takes the result for none of them; "
-    "ada, ben, carl and dan are averages of two each"
+    "training/personas: each is blended of four or five portraits of people who do not exist (faker-js, CC0), which "
+    f"Stable Diffusion 3 made; {', '.join(EARLIER)} are parts of smaller pictures (SFHQ, MIT; faker-js, CC0). "
+    "judged.json in training/personas tells how near dlib's network finds them to the portraits"
 )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--faces", type=Path, required=True, help="folder with faces.npz and the pictures")
+    parser.add_argument("--portraits", type=Path, required=True, help="folder with the pictures of 1024x1024")
+    parser.add_argument("--faces", type=Path, required=True, help="folder with faces.npz, for how faces differ")
     parser.add_argument("--out", type=Path, default=Path("rtswap/assets/personas"))
     parser.add_argument("--sheet", type=Path, help="also draw everybody here")
     parser.add_argument("--again", nargs="*", default=[], metavar="NAME", help="search these anew")
@@ -59,30 +61,30 @@ def main() -> None:
     embedder = eyes.embedder()
     if not isinstance(embedder, DlibEmbedder):
         parser.error("the judge is missing: pip install 'rtswap[identity]'")
-    small, large = (Faces(arguments.faces, eyes, side) for side in (SEARCH_PX, 512))
+    small, large = (Portraits(arguments.portraits, arguments.faces, eyes, side) for side in (SEARCH_PX, 1024))
+    judge = Judge(small, eyes, embedder)
+    wanted = [name for name in PEOPLE if arguments.all or name not in EARLIER]
     recipes = {name: recipe for name, recipe in _recipes().items() if name not in arguments.again}
-    for name in [name for name in PEOPLE if name not in recipes]:
-        judge = Judge(small, eyes, embedder)
+    for name in [name for name in wanted if name not in recipes]:
         seed = crc32(name.encode()) + arguments.seed
-        found = search(
+        tried = search(
             PEOPLE[name], small, judge, seed=seed, rounds=ROUNDS, tell=lambda text, name=name: print(name, text)
         )
-        recipes[name] = found[1]
+        recipes[name] = tried[0].recipe
         _keep(RECIPES, {one: asdict(recipes[one]) for one in PEOPLE if one in recipes})
-    judge = Judge(large, eyes, embedder)
     pictures, judged = {}, {}
     for name in PEOPLE:
         path = arguments.out / f"{name}.jpg"
-        if arguments.all or name not in EARLIER:
+        if name in wanted:
             path.write_bytes(encoded(compose(recipes[name], large)))
-        data = path.read_bytes()
-        pictures[name] = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-        seen = judge.look(pictures[name], recipes[name].parents)
+        pictures[name] = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+        seen = judge.look(pictures[name], recipes[name].parents if name in wanted else ())
         if seen is None:
             parser.error(f"no face is found in {name}")
         judged[name] = seen
-    _keep(arguments.out / "personas.json", _list(arguments.out, judged))
-    _keep(JUDGED, table(judged, large))
+        print(name, seen.distances(), flush=True)
+    _keep(arguments.out / "personas.json", _list(arguments.out, wanted))
+    _keep(JUDGED, table(judged, judge))
     if arguments.sheet:
         cv2.imwrite(str(arguments.sheet), portraits(pictures))
 
@@ -96,27 +98,16 @@ def encoded(picture: Image) -> bytes:
     raise SystemExit(f"a picture does not fit into {MAX_BYTES} bytes")
 
 
-def table(judged: dict[str, Judged], faces: Faces) -> dict[str, object]:
-    """Distances of dlib's embeddings; the same person lies below 0.6. Those of shared faces stand beside them."""
-    own = np.stack([one.embedding for one in judged.values()])
-    between = cdist(own, own)
-    np.fill_diagonal(between, 9)
-    shared = cdist(faces.embeddings, faces.embeddings)
-    np.fill_diagonal(shared, 9)
-    rows = {
-        name: {
-            "nearest_shared": round(one.nearest, 3),
-            "nearest_name": one.nearest_name,
-            "nearest_parent": round(one.parents, 3),
-            "nearest_persona": round(float(between[at].min()), 3),
-        }
-        for at, (name, one) in enumerate(judged.items())
-    }
-    for name, row in rows.items():
-        print(f"{name:8} " + "  ".join(f"{key} {value}" for key, value in row.items()))
-    strangers = {f"p{share}": round(float(np.percentile(shared.min(1), share)), 3) for share in (5, 50, 95)}
-    print("shared faces to their nearest:", strangers)
-    return {"personas": rows, "shared_faces_to_their_nearest": strangers}
+def table(judged: dict[str, Judged], judge: Judge) -> dict[str, object]:
+    """Distances of dlib's embeddings; the same person lies below 0.6. Those of the portraits, all of different
+    people, to their nearest stand beside them."""
+    own = np.stack(list(judge.known.values()))
+    between = np.linalg.norm(own[:, None] - own[None], axis=2)
+    np.fill_diagonal(between, np.inf)
+    strangers = {f"p{share}": round(float(np.percentile(between.min(1), share)), 3) for share in (5, 25, 50, 95)}
+    print("portraits to their nearest:", strangers)
+    rows = {name: one.distances() for name, one in judged.items()}
+    return {"personas": rows, "portraits_to_their_nearest": strangers}
 
 
 def portraits(pictures: dict[str, Image], side: int = 384, columns: int = 6) -> Image:
@@ -126,14 +117,14 @@ def portraits(pictures: dict[str, Image], side: int = 384, columns: int = 6) -> 
     return sheet(tiles, columns)
 
 
-def _list(folder: Path, judged: dict[str, Judged]) -> dict[str, object]:
-    rows = []
-    for name in sorted(PEOPLE):
-        path = folder / f"{name}.jpg"
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        row = {"name": name, "description": PEOPLE[name].description, "file": path.name, "sha256": digest}
-        rows.append(row | {"offered": judged[name].parents >= SAME})
-    return {"licence": LICENCE, "made": MADE, "personas": rows}
+def _list(folder: Path, made: Sequence[str]) -> dict[str, object]:
+    """The manifest: rows of what was ``made`` now, and those that it had of the others."""
+    rows = {row["name"]: row for row in json.loads((folder / "personas.json").read_text("utf-8"))["personas"]}
+    for name in made:
+        digest = hashlib.sha256((folder / f"{name}.jpg").read_bytes()).hexdigest()
+        row = {"name": name, "description": PEOPLE[name].description, "file": f"{name}.jpg", "sha256": digest}
+        rows[name] = row | {"offered": True}
+    return {"licence": LICENCE, "made": MADE, "personas": [rows[name] for name in sorted(rows)]}
 
 
 def _recipes() -> dict[str, Recipe]:

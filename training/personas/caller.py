@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
-from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,55 +20,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.app.config import Config
-from rtswap.app.networks import FaceModels, open_models
+from rtswap.app.networks import open_models
 from rtswap.core.types import Image, Points
 from rtswap.networks.dlib_identity import DlibEmbedder
-from rtswap.source.portrait import find_landmarks
-from rtswap.vision.topology import LEFT_EYE, LIPS_OUTER, OVAL, RIGHT_EYE
-from training.personas.compose import Field, Recipe, blend, grown
-from training.personas.faces import Face, Faces, placed
-from training.personas.search import SAME
-from training.pictures import read_picture
+from training.personas.compose import Field, Recipe, blend, matt
+from training.personas.faces import SAME, SIDE, Judge, Portraits
 
 RECIPE = Path(__file__).with_name("caller.json")
-SIDE = 1024
 SIZE = 1280, 720
 QUALITY = 90
-DULL = 0.35
-"""Share of it that stays."""
 BELOW_NOSE, LINE = [97, 94, 326, 164], 13
 LICENCE = "MIT"
 MADE = (
     "training/personas/caller.py: parts of six pictures of people who do not exist (faker-js, CC0); dlib's network "
     "takes the result for none of them"
 )
-
-
-class Portraits:
-    """``compose.Parents`` in their own scenes. ``head``: whose scale ``modes`` have."""
-
-    side = SIDE
-
-    def __init__(self, folder: Path, faces: Path, eyes: FaceModels, head: str) -> None:
-        self._folder, self._faces, self._eyes, self._head = folder, faces, eyes, head
-        self.face: Callable[[str], Face] = lru_cache(maxsize=None)(self._face)
-
-    def names(self) -> list[str]:
-        return sorted(path.stem for path in self._folder.glob("*.jpg"))
-
-    def picture(self, name: str) -> Image:
-        return read_picture(self._folder / f"{name}.jpg")
-
-    def _face(self, name: str) -> Face:
-        picture = self.picture(name)
-        start = self._eyes.detector.detect(picture)[0].keypoints
-        return Face(picture, find_landmarks(self._eyes.landmarks, picture, start)[:, :2].copy())
-
-    @cached_property
-    def modes(self) -> Field:
-        height = float(np.ptp(self.face(self._head).points[:, 1]))
-        scale = height / float(np.ptp(placed(SIDE)[:, 1]))
-        return Faces(self._faces, self._eyes, SIDE).modes * np.float32(scale)
 
 
 def main() -> None:
@@ -87,8 +51,9 @@ def main() -> None:
     embedder = eyes.embedder()
     if not isinstance(embedder, DlibEmbedder):
         parser.error("the judge is missing: pip install 'rtswap[identity]'")
-    portraits = Portraits(arguments.portraits, arguments.faces, eyes, recipe.head)
-    picture = np.clip(matt(*blend(recipe, portraits)), 0, 255).astype(np.uint8)
+    portraits = Portraits(arguments.portraits, arguments.faces, eyes)
+    blended, points = blend(recipe, portraits)
+    picture = np.clip(without_line(matt(blended, points), points), 0, 255).astype(np.uint8)
     opacity, colours = cut_out(picture, np.array(plan["body"], np.int32))
     person, matte = framed(colours, opacity, plan["frame"])
     room = out_of_focus(without_person(portraits.picture(plan["room"]["of"]), plan["room"]))
@@ -99,50 +64,22 @@ def main() -> None:
     still = (person * share + room * (1 - share)).astype(np.uint8)
     if arguments.sheet:
         cv2.imwrite(str(arguments.sheet), still)
-    distances = judged(still, recipe, portraits, eyes, embedder)
+    judged = Judge(portraits, eyes, embedder).look(still, recipe.parents)
+    if judged is None:
+        parser.error("no face is found in the caller")
+    distances = judged.distances()
     row = {"licence": LICENCE, "made": MADE, "distances": distances}
     print(json.dumps(distances), "the same person lies below", SAME)
     (arguments.out / "caller.json").write_text(json.dumps(row, indent=1) + "\n", "utf-8")
 
 
-def judged(
-    still: Image, recipe: Recipe, portraits: Portraits, eyes: FaceModels, embedder: DlibEmbedder
-) -> dict[str, Any]:
-    """How near the nearest of all portraits and the nearest parent are, in dlib's distances."""
-    own = embedder.raw(still, eyes.detector.detect(still)[0].keypoints)
-    away = {}
-    for name in portraits.names():
-        picture = portraits.picture(name)
-        if found := eyes.detector.detect(picture):
-            away[name] = round(float(np.linalg.norm(embedder.raw(picture, found[0].keypoints) - own)), 3)
-    nearest = min(away, key=lambda name: away[name])
-    return {
-        "nearest_portrait": away[nearest],
-        "nearest_name": nearest,
-        "nearest_parent": min(away[name] for name in recipe.parents),
-    }
-
-
-def matt(picture: Field, points: Points) -> Field:
-    """``picture`` (S, S, 3) with less gloss on the face, and without the dark line below the tip of the nose.
-
-    Where a channel is above what is around, it is that times 1 + ``DULL`` of the rest. The line, thinner than
-    ``LINE``, is closed. ``points``: (468, 2) px.
-    """
-    width = float(np.ptp(points[:, 0]))
-    face = np.zeros(picture.shape[:2], np.float32)
-    cv2.fillPoly(face, [np.round(points[OVAL]).astype(np.int32)], 1.0)
-    weight = cv2.GaussianBlur(face, (0, 0), 0.15 * width)[..., None] + np.float32(1e-3)
-    around = cv2.GaussianBlur((picture + 8) * face[..., None], (0, 0), 0.15 * width) / weight
-    for ring in (LEFT_EYE, RIGHT_EYE, LIPS_OUTER):
-        cv2.fillPoly(face, [cv2.convexHull(np.round(grown(points[ring], 1.25)).astype(np.int32))], 0.0)
-    over = np.maximum(cv2.GaussianBlur(picture + 8, (0, 0), 0.008 * width) / np.maximum(around, 8) - 1, 0)
-    change = over * cv2.GaussianBlur(face, (0, 0), 0.02 * width)[..., None]
-    dull = picture * (1 + DULL * change) / (1 + change)
-    nose = np.zeros_like(face)
+def without_line(picture: Field, points: Points) -> Field:
+    """``picture`` (S, S, 3) without the dark line below the nose: what is thinner than ``LINE`` is closed."""
+    nose = np.zeros(picture.shape[:2], np.float32)
     cv2.fillPoly(nose, [np.round(points[BELOW_NOSE]).astype(np.int32)], 1.0)
     nose = cv2.GaussianBlur(cv2.dilate(nose, _disc(9)), (0, 0), 2.0)[..., None]
-    return np.asarray(dull + nose * (cv2.morphologyEx(dull, cv2.MORPH_CLOSE, _disc(LINE)) - dull), np.float32)
+    closed = cv2.morphologyEx(picture, cv2.MORPH_CLOSE, _disc(LINE))
+    return np.asarray(picture + nose * (closed - picture), np.float32)
 
 
 def cut_out(picture: Image, body: NDArray[np.int32]) -> tuple[Field, Field]:

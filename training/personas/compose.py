@@ -45,6 +45,20 @@ COARSE = 128
 """Nodes across the picture where light is thought about."""
 BRIGHTEST = 215.0
 """Level that 98 % of the face stay below: what is blown out cannot be put into another light."""
+FEATURES = {"eyes": ((*LEFT_BROW, *LEFT_EYE), (*RIGHT_BROW, *RIGHT_EYE)), "mouth": (tuple(LIPS_OUTER),)}
+"""What may look as it likes: the rest of a part is skin."""
+STRANGE = 0.1, 0.3
+"""Difference of logarithms from which on a part's skin is trusted less, and not at all."""
+LIT, TINTED = 2.2, 1.25
+"""How many times brighter a part may become, and one of its channels beyond that."""
+SIDE = 640
+"""Pixels of a persona."""
+TALL, DOWN = 0.5, 0.52
+"""Height of the face's oval and how far down its middle is, in heights of a persona's picture."""
+DULL = 0.35
+"""Share of gloss that stays."""
+AROUND = 0.15
+"""Of the face's width: sigma of the surroundings that gloss is brighter than."""
 RING = 1.45
 """Hair and ears, in distances of the oval from the face's middle."""
 
@@ -77,15 +91,26 @@ class Parents(Protocol):
 
     @property
     def modes(self) -> Field:
-        """(N, 468, 2) px: directions along which ``Recipe.push`` may push the outline."""
+        """(N, 468, 2) face heights: directions along which ``Recipe.push`` may push the outline."""
 
 
 def compose(recipe: Recipe, faces: Parents) -> Image:
-    """(S, S, 3) as large as ``faces`` are. Raises SourceError for a parent who may not be one."""
+    """(SIDE, SIDE, 3): head, neck and shoulders."""
     picture, goal = blend(recipe, faces)
-    picture = _calm_background(picture, goal)
+    picture = matt(picture, goal)
     brightest = float(np.percentile(picture[_filled([goal[OVAL]], faces.side) > 0], 98))
-    return np.clip(picture * min(1.0, BRIGHTEST / brightest), 0, 255).astype(np.uint8)
+    return framed(np.clip(picture * min(1.0, BRIGHTEST / brightest), 0, 255).astype(np.uint8), goal)
+
+
+def framed(picture: Image, points: Points) -> Image:
+    """(SIDE, SIDE, 3) the square of ``picture`` whose face is ``TALL`` and ``DOWN``, as far as it reaches."""
+    oval = points[OVAL]
+    side = min(round(float(np.ptp(oval[:, 1])) / TALL), min(picture.shape[:2]))
+    middle = (oval.min(0) + oval.max(0)) / 2
+    start = np.clip(np.round(middle - np.array([0.5, DOWN]) * side), 0, np.array(picture.shape[1::-1]) - side)
+    x, y = start.astype(int).tolist()
+    square = picture[y : y + side, x : x + side]
+    return np.asarray(cv2.resize(square, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def blend(recipe: Recipe, faces: Parents) -> tuple[Field, Points]:
@@ -102,17 +127,25 @@ def blend(recipe: Recipe, faces: Parents) -> tuple[Field, Points]:
             continue
         moved = _moved(face, goal).astype(np.float32)
         lit = _in_light_of(moved, whole, oval, LIGHT * width)
-        share = _share(name, goal, len(picture))[..., None]
-        picture = share * lit + (1 - share) * picture
+        share = _share(name, goal, len(picture)) * _trusted(name, lit, whole, goal)
+        picture = share[..., None] * lit + (1 - share[..., None]) * picture
     return picture, goal
 
 
-def _calm_background(picture: Field, goal: Points) -> Field:
-    """Blurred beyond the head, so that leaves and bricks neither distract nor take bytes."""
-    side = len(picture)
-    head = _filled([grown(goal[OVAL], 1.62) - np.array([0, 0.03 * side], np.float32)], side)
-    head = cv2.GaussianBlur(head, (0, 0), side / 24)[..., None]
-    return np.asarray(head * picture + (1 - head) * cv2.GaussianBlur(picture, (0, 0), side / 70), np.float32)
+def matt(picture: Field, points: Points) -> Field:
+    """``picture`` (S, S, 3) with less gloss on the face. ``points``: (468, 2) px.
+
+    Where a channel is above what is around, it is that times 1 + ``DULL`` of the rest.
+    """
+    width = float(np.ptp(points[:, 0]))
+    face = _filled([points[OVAL]], len(picture))
+    weight = cv2.GaussianBlur(face, (0, 0), AROUND * width)[..., None] + np.float32(1e-3)
+    around = cv2.GaussianBlur((picture + 8) * face[..., None], (0, 0), AROUND * width) / weight
+    for ring in (LEFT_EYE, RIGHT_EYE, LIPS_OUTER):
+        cv2.fillPoly(face, [cv2.convexHull(np.round(grown(points[ring], 1.25)).astype(np.int32))], 0.0)
+    over = np.maximum(cv2.GaussianBlur(picture + 8, (0, 0), 0.008 * width) / np.maximum(around, 8) - 1, 0)
+    change = over * cv2.GaussianBlur(face, (0, 0), 0.06 * width)[..., None]
+    return np.asarray(picture * (1 + DULL * change) / (1 + change), np.float32)
 
 
 def _outline(recipe: Recipe, head: Face, parts: dict[str, Face], faces: Parents) -> Points:
@@ -123,8 +156,9 @@ def _outline(recipe: Recipe, head: Face, parts: dict[str, Face], faces: Parents)
         goal += outline_weights()[name][:, None] * (own - head.points)
     mean = transform(similarity(placed(faces.side), head.points), placed(faces.side))
     goal = mean + recipe.exaggerate * (goal - mean)
+    height = np.ptp(head.points[:, 1])
     for amount, mode in zip(recipe.push, faces.modes, strict=False):
-        goal += amount * mode
+        goal += amount * height * mode
     return _shut(goal, parts["mouth"].points, head.points).astype(np.float32)
 
 
@@ -205,8 +239,26 @@ def _in_light_of(part: Field, whole: Field, inside: Field, sigma: float) -> Fiel
         / weight
         for one in (part, whole)
     )
-    gain = np.clip((theirs + 6) / (mine + 6), 0.35, 2.8)
+    gain = (theirs + 6) / (mine + 6)
+    mean = gain.mean(2, keepdims=True)
+    gain = np.clip(gain / mean, 1 / TINTED, TINTED) * np.clip(mean, 1 / LIT, LIT)
     return np.asarray(part * cv2.resize(gain, (side, side)), np.float32)
+
+
+def _trusted(name: str, lit: Field, whole: Field, goal: Points) -> Field:
+    """(S, S) 0..1 less where skin differs from the head's own by more than skin does: hair, a scarf, a shadow.
+
+    Eyes, brows and lips are compared with nothing.
+    """
+    width = float(np.ptp(goal[:, 0]))
+    mine, theirs = (cv2.GaussianBlur(np.log(one + 8), (0, 0), 0.012 * width) for one in (lit, whole))
+    trust = np.clip((STRANGE[1] - np.abs(mine - theirs).max(2)) / (STRANGE[1] - STRANGE[0]), 0, 1)
+    side = 2 * round(0.02 * width) + 1
+    trust = cv2.GaussianBlur(cv2.erode(trust, np.ones((side, side), np.uint8)), (0, 0), 0.02 * width)
+    if name in FEATURES:
+        rings = [cv2.convexHull(grown(goal[list(ring)], 1.2))[:, 0] for ring in FEATURES[name]]
+        trust = np.maximum(trust, cv2.GaussianBlur(_filled(rings, len(lit)), (0, 0), 0.01 * width))
+    return np.asarray(trust, np.float32)
 
 
 def _share(name: str, goal: Points, side: int) -> Field:

@@ -1,8 +1,8 @@
-"""The shared faces as personas need them: upright in a square, with their mesh in it, and their embeddings."""
+"""The shared portraits as parents: their pictures, their meshes, who they are to dlib's network."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -12,24 +12,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.app.networks import FaceModels
-from rtswap.core.errors import SourceError
 from rtswap.core.types import Image, Points
+from rtswap.networks.dlib_identity import DlibEmbedder
 from rtswap.source.portrait import find_landmarks
 from rtswap.vision.geometry import canonical, similarity, transform
 from training.people import is_usable
+from training.pictures import read_picture
 
-SIDE = 512
-"""Pixels of a persona. A search looks at smaller ones."""
+SIDE = 1024
+"""Pixels of a portrait. A search looks at smaller ones."""
 HEIGHT_SHARE = 0.56
-"""Of the picture's height that the face oval takes: then nearly all of a shared picture's 256 px are used."""
+"""Of the picture's height that the mean face's oval takes."""
 CENTRE = 0.57
 """How far down the middle of the oval lies, in picture heights."""
+SAME = 0.6
+"""Distance of dlib's embeddings below which two pictures show one person."""
 MODES = 8
 """Directions in which frontal faces differ most."""
 
 
 class Face(NamedTuple):
-    """One parent, upright."""
+    """One parent."""
 
     picture: Image
     """(side, side, 3)"""
@@ -37,52 +40,97 @@ class Face(NamedTuple):
     """(468, 2) px in it."""
 
 
-class Faces:
-    """``folder``: with the pictures and ``faces.npz``. Raises OSError where they are not there."""
+class Portraits:
+    """``compose.Parents`` in their own scenes. ``folder``: the pictures; ``faces``: with ``faces.npz``."""
 
-    def __init__(self, folder: Path, eyes: FaceModels, side: int = SIDE) -> None:
+    def __init__(self, folder: Path, faces: Path, eyes: FaceModels, side: int = SIDE) -> None:
         self._folder, self._eyes, self.side = folder, eyes, side
-        with np.load(folder / "faces.npz") as data:
-            self.names: list[str] = data["name"].tolist()
-            self._meshes = data["mesh468"].astype(np.float32)
-            self.embeddings: NDArray[np.float32] = data["dlib128"].astype(np.float32)
-            """(N, 128) raw, as dlib gives them."""
+        self.modes = outline_modes(faces)
         self.face: Callable[[str], Face] = lru_cache(maxsize=None)(self._face)
 
+    def names(self) -> list[str]:
+        return sorted(path.stem for path in self._folder.glob("*.jpg"))
+
+    def picture(self, name: str) -> Image:
+        """(side, side, 3). Raises FileNotFoundError."""
+        whole = read_picture(self._folder / f"{name}.jpg")
+        if whole.shape[0] == self.side:
+            return whole
+        return np.asarray(cv2.resize(whole, (self.side, self.side), interpolation=cv2.INTER_AREA), np.uint8)
+
     def _face(self, name: str) -> Face:
-        if not is_usable(name):
-            raise SourceError(f"{name} may not be a parent", expected="nobody of training/left_out.txt")
-        mesh = self._meshes[self.names.index(name)]
-        matrix = similarity(mesh[:, :2], placed(self.side))
-        image = cv2.imread(str(self._folder / name))
-        picture = cv2.warpAffine(
-            image, matrix, (self.side, self.side), flags=cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT_101
-        )
-        crisp = np.asarray(picture, np.float32)
-        crisp += 0.7 * (crisp - cv2.GaussianBlur(crisp, (0, 0), 1.7 * self.side / SIDE))
-        picture = np.clip(crisp, 0, 255).astype(np.uint8)
-        points = find_landmarks(self._eyes.landmarks, picture, transform(matrix, mesh))
-        return Face(picture, points[:, :2].copy())
+        picture = self.picture(name)
+        start = self._eyes.detector.detect(picture)[0].keypoints
+        return Face(picture, find_landmarks(self._eyes.landmarks, picture, start)[:, :2].copy())
+
+
+class Judged(NamedTuple):
+    """Euclidean distances between dlib's raw embeddings."""
+
+    embedding: NDArray[np.float32]
+    """(128,) raw."""
+    nearest: float
+    """To the nearest of all portraits."""
+    nearest_name: str
+    parents: float
+    """To the nearest parent; infinite without parents."""
+
+    def distances(self) -> dict[str, float | str]:
+        """Rounded, for a file."""
+        found: dict[str, float | str] = {
+            "nearest_portrait": round(self.nearest, 3),
+            "nearest_name": self.nearest_name,
+        }
+        return found | ({"nearest_parent": round(self.parents, 3)} if np.isfinite(self.parents) else {})
+
+
+class Judge:
+    """Sees faces as the program does: its own detector places dlib's crop."""
+
+    def __init__(self, portraits: Portraits, eyes: FaceModels, embedder: DlibEmbedder) -> None:
+        self._portraits, self._eyes, self._embedder = portraits, eyes, embedder
 
     @cached_property
-    def modes(self) -> NDArray[np.float32]:
-        """(MODES, 468, 2) px: symmetric directions in which outlines differ most, one standard deviation long."""
-        mirror, goal = canonical().mirror, placed(self.side)
-        outlines = []
-        for name, mesh in zip(self.names, self._meshes, strict=True):
-            if is_usable(name):
-                flat = transform(similarity(mesh[:, :2], goal), mesh[:, :2])
-                flipped = flat[mirror] * np.array([-1, 1], np.float32) + np.array([self.side, 0], np.float32)
-                outlines.append(((flat + flipped) / 2).ravel())
-        spread = np.stack(outlines) - np.mean(outlines, axis=0)
-        _, lengths, directions = np.linalg.svd(spread[::2], full_matrices=False)
-        scaled = directions[:MODES] * (lengths[:MODES, None] / np.sqrt(len(spread[::2])))
-        scaled *= np.sign(scaled[np.arange(MODES), np.abs(scaled).argmax(1)])[:, None]  # the same sign everywhere
-        return np.asarray(scaled.reshape(MODES, 468, 2), np.float32)
+    def known(self) -> dict[str, NDArray[np.float32]]:
+        """Embedding of each portrait in which a face is found."""
+        found = {name: self._embedding(self._portraits.picture(name)) for name in self._portraits.names()}
+        return {name: embedding for name, embedding in found.items() if embedding is not None}
+
+    def look(self, picture: Image, parents: Sequence[str]) -> Judged | None:
+        """None where no face is found."""
+        own = self._embedding(picture)
+        if own is None:
+            return None
+        away = {name: float(np.linalg.norm(embedding - own)) for name, embedding in self.known.items()}
+        nearest = min(away, key=lambda name: away[name])
+        return Judged(own, away[nearest], nearest, min((away[name] for name in parents), default=np.inf))
+
+    def _embedding(self, picture: Image) -> NDArray[np.float32] | None:
+        found = self._eyes.detector.detect(picture)
+        return self._embedder.raw(picture, found[0].keypoints) if found else None
 
 
-def placed(side: int = SIDE) -> Points:
-    """(468, 2) the mean face where every face is brought to."""
+def outline_modes(folder: Path) -> NDArray[np.float32]:
+    """(MODES, 468, 2): symmetric directions in which outlines differ most, one standard deviation long, in heights of
+    the mean face. Of the shared faces' meshes in ``folder/faces.npz``; raises OSError where it is not there."""
+    with np.load(folder / "faces.npz") as data:
+        usable = [is_usable(name) for name in data["name"].tolist()]
+        meshes = data["mesh468"].astype(np.float32)[usable]
+    mirror, goal = canonical().mirror, placed(SIDE)
+    outlines = []
+    for mesh in meshes:
+        flat = transform(similarity(mesh[:, :2], goal), mesh[:, :2])
+        flipped = flat[mirror] * np.array([-1, 1], np.float32) + np.array([SIDE, 0], np.float32)
+        outlines.append(((flat + flipped) / 2).ravel())
+    spread = np.stack(outlines) - np.mean(outlines, axis=0)
+    _, lengths, directions = np.linalg.svd(spread[::2], full_matrices=False)
+    scaled = directions[:MODES] * (lengths[:MODES, None] / np.sqrt(len(spread[::2])))
+    scaled *= np.sign(scaled[np.arange(MODES), np.abs(scaled).argmax(1)])[:, None]  # the same sign everywhere
+    return np.asarray(scaled.reshape(MODES, 468, 2) / np.ptp(goal[:, 1]), np.float32)
+
+
+def placed(side: int) -> Points:
+    """(468, 2) the mean face in the middle of a square of ``side`` pixels."""
     flat = canonical().mesh[:, :2]
     scale = side * HEIGHT_SHARE / np.ptp(flat[:, 1])
     middle = (flat.min(0) + flat.max(0)) / 2

@@ -1,59 +1,96 @@
-"""Who the personas are: for each its parents' pools and, once searched, its recipe."""
+"""Who the personas are: whose head each has, and whose skin, eyes, noses and mouths a search may give them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-POOLS: dict[str, tuple[int, ...]] = {
-    "light women": (25, 114, 1012, 1036, 1107, 1281, 1432, 1634, 1640, 1693, 1786, 1818, 1829, 1876, 1896, 1904),
-    "east women": (1519, 1521, 1523, 1842, 1845, 1437, 441, 1901, 438),
-    "brown women": (1858, 1860, 1861, 1867, 1821, 1606, 1881, 446, 1640),
-    "dark women": (1560, 1868, 1875, 1816, 1862, 1893, 1844, 370, 813),
-    "light men": (304, 845, 1326, 1438, 1594, 1917, 1919, 1920, 1943, 1948, 1952, 1954, 1970, 1973, 1983, 1987, 2000),
-    "east men": (1457, 1913, 1915, 1926, 1957, 1971, 1979, 1980),
-    "brown men": (1534, 1575, 1942, 1944, 1949, 1958, 1972, 1982, 1984, 1995, 1999),
-    "dark men": (1544, 1548, 1584, 1911, 1922, 1925, 1935, 1936, 1941, 1969, 1974, 1978, 1991, 1998, 2002, 2003),
-}
-AGED = frozenset(
-    {
-        25, 114, 1036, 1107, 1281, 1693, 1818, 1829, 1904, 1437, 441, 1845, 438, 1858, 1860, 1861, 1821, 1606,
-        1862, 1893, 1844, 845, 1326, 1594, 1920, 1943, 1973, 1457, 1913, 1926, 1957, 1982, 1995, 1999, 1548, 2003,
-    }
-)  # fmt: skip
-"""Of them, those who look 45 or older."""
-NEAR = {"light": ("brown",), "east": ("brown", "light"), "brown": ("light", "dark"), "dark": ("brown",)}
-"""Where noses and mouths may come from besides a persona's own pool."""
-
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to search for. Numbers are places in ``faces.npz``."""
+    """What to search for. Portraits are named by letter and number: f68 is ``female_68.jpg``."""
 
-    head: int
-    pool: str
     description: str
-    peers: tuple[int, ...] = ()
-    """Where skin and eyes may come from, if not from all of the pool of that age."""
+    head: str
+    skin: str
+    """These four: whose a search may take; all calm, seen from the front, in even light, without hair there."""
+    eyes: str
+    nose: str
+    mouth: str
 
 
 PEOPLE: dict[str, Wanted] = {
     "ada": Wanted(
-        1876, "light women", "woman of about 30, olive skin, long dark hair", (1012, 1786, 1896, 1858, 1861)
+        "woman of about 25, light skin, long dark hair",
+        "f68", "f86 f49 f85 f36", "f02 f49 f86 f85 f36 f43", "f02 f49 f86 f85 f36 f43", "f49 f86 f85 f43 f02",
     ),
-    "ben": Wanted(2000, "light men", "man of about 35, light skin, dark hair, stubble"),
-    "carl": Wanted(1922, "dark men", "man of about 40, dark skin, shaved head"),
-    "dan": Wanted(1915, "east men", "man of about 35, East Asian, short black hair", (1913, 1457, 1926, 611)),
-    "mei": Wanted(1845, "east women", "woman of about 50, East Asian, dark bob", (441, 1842, 1523, 1821, 1860)),
-    "noor": Wanted(1867, "brown women", "woman of about 45, brown skin, dark hair tied back"),
-    "amara": Wanted(1868, "dark women", "woman of about 30, dark skin, long black hair"),
-    "ruth": Wanted(1904, "light women", "woman of about 75, light skin, short grey hair"),
-    "george": Wanted(1943, "light men", "man of about 75, light skin, short white hair"),
-    "ravi": Wanted(1958, "brown men", "man of about 30, brown skin, black hair"),
-    "tomas": Wanted(1999, "brown men", "man of about 60, brown skin, short grey hair"),
-    "grace": Wanted(1893, "dark women", "woman of about 65, dark skin, short grey hair"),
-    "hiro": Wanted(1926, "east men", "man of about 65, East Asian, thin grey hair"),
-    "lena": Wanted(1012, "light women", "woman of about 40, light skin, short blond hair"),
-    "ines": Wanted(1860, "brown women", "woman of about 50, light brown skin, dark hair"),
-    "erik": Wanted(1983, "light men", "man of about 30, fair skin, reddish hair and beard"),
-    "vera": Wanted(1107, "light women", "woman of about 50, light skin, white curls"),
-}
+    "ben": Wanted(
+        "man of about 30, light skin, dark hair",
+        "m78", "m37 m93 m70 m42", "m32 m42 m62 m74 m37", "m16 m32 m42 m93 m48 m74", "m16 m93 m37 m70 m32",
+    ),
+    "carl": Wanted(
+        "man of about 35, dark skin, shaved head",
+        "m19", "m53 m00 m30 m31", "m00 m53 m61 m30 m97 m88", "m00 m53 m61 m30 m97 m88 m31 m98", "m53 m30 m61 m97 m00",
+    ),
+    "dan": Wanted(
+        "man of about 30, East Asian, short black hair",
+        "m12", "m70 m10", "m70 m10 m83", "m70 m10 m83 m45 m43", "m70 m10 m37 m43",
+    ),
+    "mei": Wanted(
+        "woman of about 55, East Asian, auburn hair",
+        "f19", "f91 f53 f18", "f04 f91 f84 f37 f23", "f04 f91 f23 f37 f53", "f04 f91 f84 f18 f53",
+    ),
+    "noor": Wanted(
+        "woman of about 45, brown skin, dark hair tied back",
+        "f06", "f53 f54 f18 f50", "f53 f18 f54 f72 f51 f47", "f53 f18 f54 f72 f51 f47 f50", "f53 f18 f54 f72 f47 f51",
+    ),
+    "amara": Wanted(
+        "woman of about 25, dark skin, short black hair",
+        "f10", "f67 f60 f44", "f67 f94 f60 f44 f00", "f67 f94 f60 f44 f00 f62", "f67 f94 f60 f44 f62",
+    ),
+    "ruth": Wanted(
+        "woman of about 75, light skin, short grey hair",
+        "f93", "f15 f77 f78 f21", "f15 f77 f78 f25 f21", "f15 f77 f78 f25 f21 f75", "f15 f77 f78 f25 f21",
+    ),
+    "george": Wanted(
+        "man of about 75, light skin, thin grey hair",
+        "m44", "m65 m56 m15 m28", "m65 m56 m15 m28 m17", "m65 m56 m15 m28 m17 m35", "m65 m56 m15 m28 m17",
+    ),
+    "ravi": Wanted(
+        "man of about 30, brown skin, black hair",
+        "m43", "m37 m52 m64", "m37 m52 m64 m75", "m37 m52 m64 m75 m45", "m37 m52 m45 m64",
+    ),
+    "tomas": Wanted(
+        "man of about 70, brown skin, grey hair",
+        "m73", "m89 m85 m03 m57", "m89 m85 m03 m17 m52", "m89 m85 m03 m17 m52 m57", "m85 m89 m03 m52 m17",
+    ),
+    "grace": Wanted(
+        "woman of about 70, dark skin, short grey hair",
+        "f81", "f20 f35 f12 f55 f16", "f20 f16 f24 f35 f83 f46 f12 f55",
+        "f20 f16 f24 f35 f83 f46 f12", "f20 f16 f46 f12 f83",
+    ),
+    "hiro": Wanted(
+        "man of about 70, East Asian, grey hair",
+        "m50", "m22 m47", "m22 m47 m10 f23", "m22 m47 m95 m10 f23", "m95 m10 m47 f04",
+    ),
+    "lena": Wanted(
+        "woman of about 30, fair skin, hair tied back",
+        "f86", "f49 f68 f85 f36", "f02 f49 f68 f85 f43", "f02 f49 f68 f85 f36 f43", "f49 f68 f85 f43 f02",
+    ),
+    "ines": Wanted(
+        "woman of about 50, light brown skin, dark hair",
+        "f53", "f06 f54 f18", "f06 f18 f54 f72 f47 f50", "f06 f18 f54 f72 f51 f47", "f06 f18 f54 f72 f47 f51",
+    ),
+    "erik": Wanted(
+        "man of about 30, fair skin, brown hair and beard",
+        "m32", "m74 m62 m42", "m74 m42 m62 m78", "m74 m62 m16 m78 m93", "m74 m62 m42 m60",
+    ),
+    "vera": Wanted(
+        "woman of about 60, light skin, brown hair",
+        "f25", "f77 f78 f15 f21", "f77 f78 f93 f15 f70", "f77 f78 f93 f15 f21 f70", "f77 f78 f93 f15",
+    ),
+}  # fmt: skip
+
+
+def named(short: str) -> list[str]:
+    """Names of portraits: ``f68 m03`` are female_68 and male_03."""
+    return [{"f": "female_", "m": "male_"}[one[0]] + one[1:] for one in short.split()]

@@ -5,111 +5,69 @@ Whether it is somebody dlib's network judges: embeddings nearer than 0.6 are the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from rtswap.app.networks import FaceModels
-from rtswap.core.types import Image
-from rtswap.networks.dlib_identity import DlibEmbedder
-from training.personas.compose import PARTS, Recipe, compose
-from training.personas.faces import MODES, Faces
-from training.personas.people import AGED, NEAR, POOLS, Wanted
+from training.personas.compose import PARTS, Parents, Recipe, compose
+from training.personas.faces import MODES, SAME, Judge
+from training.personas.people import Wanted, named
 
-
-class Judged(NamedTuple):
-    """Euclidean distances between raw embeddings."""
-
-    embedding: NDArray[np.float32]
-    """(128,) raw."""
-    nearest: float
-    """To the nearest of all shared faces."""
-    nearest_name: str
-    parents: float
-    """To the nearest parent."""
-
-
-class Judge:
-    """Sees faces as the program does: its own detector places dlib's crop."""
-
-    def __init__(self, faces: Faces, eyes: FaceModels, embedder: DlibEmbedder) -> None:
-        self._faces, self._eyes, self._embedder = faces, eyes, embedder
-
-    def look(self, picture: Image, parents: Sequence[str]) -> Judged | None:
-        """None where no face is found."""
-        found = self._eyes.detector.detect(picture)
-        if not found:
-            return None
-        raw = self._embedder.raw(picture, found[0].keypoints)
-        distances = np.linalg.norm(self._faces.embeddings - raw, axis=1)
-        nearest = int(distances.argmin())
-        own = [float(distances[self._faces.names.index(parent)]) for parent in parents]
-        return Judged(raw, float(distances[nearest]), self._faces.names[nearest], min(own))
-
-
-SAME = 0.6
-"""Distance of dlib's embeddings below which two pictures show one person; so near to a parent nobody is offered."""
-ENOUGH = 0.63
-"""Distance at which the search ends: at full size it is less by about 0.02."""
-PUSHED = 1.0
+ENOUGH = SAME + 0.03
+"""Distance to the nearest parent at which the search ends: at full size it is less by about 0.02."""
+FEWEST = 4
+"""Parents that a persona has at least."""
+PUSHED = 0.7
 """Standard deviations that an outline may be pushed along each direction."""
-EXAGGERATED = (0.9, 1.4)
+EXAGGERATED = (1.0, 1.2)
+
+
+class Found(NamedTuple):
+    """What came of a try."""
+
+    distance: float
+    """To the nearest parent."""
+    recipe: Recipe
 
 
 def search(
     wanted: Wanted,
-    faces: Faces,
+    faces: Parents,
     judge: Judge,
     *,
     seed: int,
     rounds: tuple[int, int],
     tell: Callable[[str], None],
-) -> tuple[float, Recipe]:
-    """The best recipe and its distance to the nearest of all shared faces. ``rounds``: at random, then of changes."""
+) -> list[Found]:
+    """All tries, the best first. ``rounds``: how many at random, then how many small changes to the best."""
     rng = np.random.default_rng(seed)
-    tone, sex = wanted.pool.split()
-    pool = [i for i in POOLS[wanted.pool] if i != wanted.head]
-    own = [faces.names[i] for i in pool]
-    peers = [faces.names[i] for i in wanted.peers or [i for i in pool if _same_age(i, wanted)]]
-    near = own + [faces.names[i] for other in NEAR[tone] for i in POOLS[f"{other} {sex}"]]
-
-    def score(recipe: Recipe) -> float:
-        found = judge.look(compose(recipe, faces), recipe.parents)
-        return found.nearest if found else 0.0
+    (head,) = named(wanted.head)
+    choices = {part: named(getattr(wanted, part)) for part in PARTS}
 
     def drawn() -> Recipe:
-        skin, eyes = rng.choice(peers, 2, replace=len(peers) < 2).tolist()
-        return Recipe(faces.names[wanted.head], skin, eyes, *rng.choice(near, 2, replace=False).tolist(), *outline())
-
-    def outline() -> tuple[float, tuple[float, ...]]:
-        push = np.clip(rng.normal(0, 0.7, MODES), -PUSHED, PUSHED).round(2).tolist()
-        return round(float(rng.uniform(*EXAGGERATED)), 2), tuple(push)
+        parts = {part: str(rng.choice(names)) for part, names in choices.items()}
+        push = np.clip(rng.normal(0, 0.35, MODES), -PUSHED, PUSHED).round(2).tolist()
+        return Recipe(head, **parts, exaggerate=round(float(rng.uniform(*EXAGGERATED)), 2), push=tuple(push))
 
     def changed(recipe: Recipe) -> Recipe:
-        if rng.random() < 0.35:
+        if rng.random() < 0.4:
             part = str(rng.choice(list(PARTS)))
-            return replace(recipe, **{part: str(rng.choice(peers if part in ("skin", "eyes") else near))})
-        push = np.array(recipe.push) + rng.normal(0, 0.6, MODES) * (rng.random(MODES) < 0.4)
-        exaggerate = float(np.clip(recipe.exaggerate + rng.normal(0, 0.12), *EXAGGERATED))
+            return replace(recipe, **{part: str(rng.choice(choices[part]))})
+        push = np.array(recipe.push) + rng.normal(0, 0.4, MODES) * (rng.random(MODES) < 0.4)
+        exaggerate = float(np.clip(recipe.exaggerate + rng.normal(0, 0.1), *EXAGGERATED))
         return replace(
             recipe, push=tuple(np.clip(push, -PUSHED, PUSHED).round(2).tolist()), exaggerate=round(exaggerate, 2)
         )
 
-    best = 0.0, drawn()
+    tried: list[Found] = []
     for number in range(sum(rounds)):
-        one = drawn() if number < rounds[0] else changed(best[1])
-        value = score(one)
-        if value > best[0]:
-            best = value, one
-        if value >= ENOUGH:
+        one = drawn() if number < rounds[0] else changed(max(tried, key=lambda found: found.distance).recipe)
+        seen = judge.look(compose(one, faces), one.parents) if len(one.parents) >= FEWEST else None
+        tried.append(Found(seen.parents if seen else 0.0, one))
+        if number >= rounds[0] and tried[-1].distance >= ENOUGH:
             break
-    tell(f"{best[0]:.3f} after {number + 1} tries")
-    return best
-
-
-def _same_age(number: int, wanted: Wanted) -> bool:
-    """Young eyes in an old face look wrong, and the other way round."""
-    return (number in AGED) == (wanted.head in AGED)
+    tried.sort(key=lambda found: -found.distance)
+    tell(f"{tried[0].distance:.3f} after {len(tried)} tries")
+    return tried
