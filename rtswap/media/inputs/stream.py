@@ -90,6 +90,9 @@ class NetworkStream(ClosingInput):
         finally:
             self.close()
 
+    def _say(self, what: str) -> None:
+        self.on_event(f"{self.name}: {what}")
+
     def release(self) -> None:
         """As ``ClosingInput``; a read in progress ends by its timeout."""
         if self._container is not None:
@@ -127,12 +130,13 @@ class NetworkStream(ClosingInput):
                     raise ValueError("no video stream")
                 limit_pixels(stream)
                 stream.thread_type = "SLICE"  # each frame thread would add a frame of latency
-                decoder = Decoder(container, stream, lambda what: self.on_event(f"{self.name}: {what}"))
+                decoder = Decoder(container, stream, self._say)
                 batch = self._first_batch(decoder)
             except BaseException:
                 container.close()
                 raise
-            self._container, self._decoder, self._pictures = container, decoder, PictureMaker()
+            self._container, self._decoder = container, decoder
+            self._pictures = PictureMaker(stream, self._say)
             self._describe(container, stream, batch[0])
         return batch
 
