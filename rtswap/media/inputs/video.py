@@ -155,8 +155,9 @@ class VideoFile(ClosingInput):
         count = self._stream.frames or None
         if count is None and self._container.duration:
             count = max(1, round(self._container.duration / av.time_base * fps))
-        sound = str(self._path) if self._container.streams.audio else None
-        return StreamInfo(image.shape[1], image.shape[0], fps, live=False, frame_count=count, audio_path=sound)
+        return StreamInfo(
+            image.shape[1], image.shape[0], fps, live=False, frame_count=count, audio_path=str(self._path)
+        )
 
 
 def _is_cover(stream: av.stream.Stream) -> bool:
