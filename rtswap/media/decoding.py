@@ -42,9 +42,13 @@ class Decoder:
         container: av.container.InputContainer,
         stream: av.video.stream.VideoStream,
         on_event: Callable[[str], None],
+        *,
+        on_sound: Callable[[Any], None] | None = None,
     ) -> None:
-        self._container, self._stream, self._on_event = container, stream, on_event
-        self._packets = container.demux(stream)
+        """``on_sound`` gets the packets of the first audio stream."""
+        self._container, self._stream, self._on_event, self._on_sound = container, stream, on_event, on_sound
+        self._demuxed: list[Any] = [stream, *(container.streams.audio[:1] if on_sound is not None else ())]
+        self._packets: Any = container.demux(*self._demuxed)
         self._deinterlacer = Deinterlacer(on_event)
         self._errors_in_a_row = 0
         self._ended = False
@@ -64,6 +68,10 @@ class Decoder:
         if packet is None:
             self._ended = True
             return self._deinterlacer.flush() or None
+        if packet.stream.index != self._stream.index:
+            if self._on_sound is not None and packet.size:
+                self._on_sound(packet)
+            return []
         try:
             frames = packet.decode()
         except av.error.EOFError:
@@ -82,7 +90,7 @@ class Decoder:
         if self._errors_in_a_row >= _MAX_ERRORS_IN_A_ROW:
             self._ended = True
             return self._deinterlacer.flush() or None
-        self._packets = self._container.demux(self._stream)
+        self._packets = self._container.demux(*self._demuxed)
         return []
 
 

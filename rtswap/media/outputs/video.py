@@ -22,6 +22,7 @@ from rtswap.core.types import MarkedImage
 from rtswap.media.encoding import VideoEncoder, encoder_name
 from rtswap.media.faststart import move_index
 from rtswap.media.file_kinds import KINDS, codec_for
+from rtswap.media.live_sound import LiveSound, LiveTrack
 from rtswap.media.tracks import Tracks
 
 _COMMON = {"flush_packets": "1", "max_interleave_delta": "500000"}
@@ -33,7 +34,7 @@ class VideoWriter:
 
     Timestamps are the frames' ``time_s``; with ``live`` they count from the first frame's ``captured_at``.
     ``audio_from``: a file whose other tracks are copied in sync, up to the last frame. ``crf``: quality, lower
-    is better. ``sign`` is called with the finished file.
+    is better. ``live_sound``: recorded with ``live``. ``sign`` is called with the finished file.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class VideoWriter:
         fps: float,
         codec: str = "h264",
         audio_from: str | None = None,
+        live_sound: LiveSound | None = None,
         tls_ca: str | None = None,
         crf: int | None = None,
         live: bool = False,
@@ -53,7 +55,7 @@ class VideoWriter:
         quiet_ffmpeg()
         self._path, self._fps, self._crf, self._live = Path(path), fps, crf, live
         self._audio_from, self._overwrite, self._on_event = audio_from, overwrite, on_event
-        self._sign, self._tls_ca = sign, tls_ca
+        self._sign, self._tls_ca, self._live_sound = sign, tls_ca, live_sound
         self._suffix = self._path.suffix.lower()
         if self._suffix not in KINDS:
             raise UsageError(f"cannot record to {path}", expected=f"a name ending in {', '.join(KINDS)}")
@@ -63,7 +65,7 @@ class VideoWriter:
         self.partial_path = make_partial(self._path, lambda path: path.open("xb").close())
         self._container: av.container.OutputContainer | None = None
         self._encoder: VideoEncoder | None = None
-        self._tracks: Tracks | None = None
+        self._tracks: Tracks | LiveTrack | None = None
         self._zero_s: float | None = None
         self._count = 0
         self._failed = self._closed = False
@@ -116,6 +118,8 @@ class VideoWriter:
             self._tracks = Tracks(
                 self._audio_from, container, self._kind, self._suffix, self._on_event, tls_ca=self._tls_ca
             )
+        elif self._live_sound is not None and self._live and self._kind.sound_encoder:
+            self._tracks = LiveTrack(self._live_sound, container, self._kind, marked.captured_at)
         container.start_encoding()
         return encoder
 
@@ -174,6 +178,7 @@ def _open(address: str, request: OutputRequest) -> VideoWriter:
         fps=request.fps,
         codec=request.codec,
         audio_from=request.audio_from,
+        live_sound=request.live_sound,
         tls_ca=request.tls_ca,
         live=request.live,
         overwrite=request.overwrite,
@@ -182,4 +187,12 @@ def _open(address: str, request: OutputRequest) -> VideoWriter:
     )
 
 
-SPEC = OutputSpec("video", f"video ({' '.join(KINDS)})", lambda address: Path(address).suffix.lower() in KINDS, _open)
+def _check(address: str, request: OutputRequest) -> None:
+    path = Path(address).expanduser()
+    encoder_name(codec_for(path.suffix.lower(), request.codec))
+    refuse_existing(path, request.overwrite)
+
+
+SPEC = OutputSpec(
+    "video", f"video ({' '.join(KINDS)})", lambda address: Path(address).suffix.lower() in KINDS, _open, _check
+)
