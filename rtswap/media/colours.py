@@ -50,6 +50,8 @@ class FrameColours:
         """Choose the conversion for frames like this one."""
         stated = stated_space(frame)
         space, guesses = guessed_space(frame, stated)
+        if any(component.is_alpha for component in frame.format.components):
+            guesses.append("transparency is not kept")
         for line in [*guesses, *_changes(space, peak := _peak_nits(frame))]:
             if line not in self._said:
                 self._said.add(line)

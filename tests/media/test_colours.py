@@ -172,6 +172,15 @@ def test_no_combination_is_an_error(matrix: int, layout: str) -> None:
             assert (frame.colorspace, frame.color_primaries) in ((matrix, primaries), (1, primaries), (6, primaries))
 
 
+@pytest.mark.parametrize(
+    ("layout", "told"), [("yuva420p", True), ("bgra", True), ("yuv420p", False), ("bgr0", False)]
+)
+def test_lost_transparency_is_told(layout: str, told: bool) -> None:
+    events: list[str] = []
+    decoded(av.VideoFrame(16, 16, layout), events)
+    assert events == (["transparency is not kept"] if told else [])
+
+
 def test_a_change_of_colours_within_a_stream_is_followed() -> None:
     maker, matrices = PictureMaker(), (1, 8, 9, 1, 14)
     codes = {m: quantised(analogue(COLOURS, m if m != 14 else 9), m, bits=10, full=False) for m in matrices}

@@ -14,6 +14,8 @@ from rtswap.core.types import MarkedImage
 from rtswap.media.faststart import move_index
 from rtswap.media.outputs.video import VideoWriter
 
+CODECS = [(".avi", "mpeg4"), (".avi", "mjpeg"), (".webm", "av1"), (".mkv", "mjpeg")]
+
 
 def write(path: Path, *, count: int = 20, codec: str = "h264", live: bool = False) -> Path:
     writer = VideoWriter(path, fps=25, codec=codec, live=live)
@@ -35,6 +37,18 @@ def test_kinds_and_their_codecs(tmp_path: Path, suffix: str, codec: str) -> None
     assert np.diff(times) == pytest.approx([0.04] * 19, abs=2e-3)
     with av.open(str(path)) as container:
         assert container.streams.video[0].codec_context.name == codec
+
+
+@pytest.mark.parametrize(("suffix", "codec"), CODECS)
+def test_other_codecs_of_a_kind(tmp_path: Path, suffix: str, codec: str) -> None:
+    writer = VideoWriter(tmp_path / f"o{suffix}", fps=25, codec=codec)
+    for index in range(10):
+        writer.send(MarkedImage(np.full((96, 128, 3), (40, 90, 180), np.uint8), index, 0.0, index / 25))
+    writer.close()
+    with av.open(str(tmp_path / f"o{suffix}")) as container:
+        images = [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
+    assert len(images) == 10
+    assert np.abs(images[-1].reshape(-1, 3).mean(axis=0) - (40, 90, 180)).max() < 8
 
 
 def test_colours_of_a_gif(tmp_path: Path) -> None:
