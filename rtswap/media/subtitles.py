@@ -41,7 +41,7 @@ class SubtitleTracks:
             describe(out, stream)
             self._tracks[stream.index] = out, name in kind.subtitles
         wanted = [s for s in streams if s.index in self._tracks]
-        self._packets = source.demux(video, *wanted) if wanted else iter(())
+        self._packets = source.demux(*([video] if video is not None else ()), *wanted) if wanted else iter(())
         self._read_s = float("-inf")
         self._waiting: list[Any] = []
 
