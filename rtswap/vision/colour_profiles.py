@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 
 from rtswap.core.types import Image
 from rtswap.vision.colour_conversion import ColourConverter, has_plain_colours
-from rtswap.vision.colour_spaces import ADOBE_GAMMA, ADOBE_RGB, RGB, ColourSpace, srgb_signal, to_bt709
+from rtswap.vision.colour_spaces import (
+    ADOBE_GAMMA,
+    ADOBE_RGB,
+    RGB,
+    ColourSpace,
+    known_primaries,
+    srgb_signal,
+    to_bt709,
+)
 
 if TYPE_CHECKING:
     from PIL import Image as Pillow
@@ -22,6 +30,7 @@ if TYPE_CHECKING:
 
 _INTEROP, _INTEROP_INDEX, _ADOBE = 0xA005, 1, "R03"
 _PNG = b"\x89PNG\r\n\x1a\n"
+_MOST_HEAD = 1 << 16
 _CHANNELS = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 """Colour space of a profile -> Pillow's mode."""
 
@@ -87,16 +96,24 @@ def from_adobe_rgb(image: Image) -> Image:
     return np.asarray(cv2.LUT((mixed * 65535 + 0.5).astype(np.uint16), table), np.uint8)
 
 
-def stated_space(data: bytes, info: dict[Any, Any]) -> ColourSpace | None:
-    """Return the colours that a PNG's cICP chunk or a HEIC's nclx property states; None for none or plain ones."""
-    at = data.find(b"cICP", 0, data.find(b"IDAT")) if data.startswith(_PNG) else -1
-    numbers = (data[at + 4], data[at + 5]) if at >= 0 else None
-    if nclx := info.get("nclx_profile"):
-        numbers = int(nclx["color_primaries"]), int(nclx["transfer_characteristics"])
+def stated_space(data: bytes) -> ColourSpace | None:
+    """Return the colours that a PNG's cICP chunk, or the nclx box of AVIF or HEIC, states; None for none or plain
+    ones."""
+    numbers: tuple[int, int] | None = None
+    if data.startswith(_PNG):
+        at = data.find(b"cICP", 0, data.find(b"IDAT"))
+        numbers = (data[at + 4], data[at + 5]) if at >= 0 else None
+    elif data[4:8] == b"ftyp" and (at := data.find(b"colrnclx", 0, _MOST_HEAD)) >= 0:
+        numbers = struct.unpack_from(">HH", data, at + 8) if at + 12 <= len(data) else None
     if numbers is None:
         return None
     space = ColourSpace(RGB, True, *numbers)
-    return None if has_plain_colours(space) else space
+    return None if has_plain_colours(space) or not known_primaries(space.primaries) else space
+
+
+def has_deep_colours(data: bytes) -> bool:
+    """Whether to decode all bits before ``from_stated_space``."""
+    return data.startswith(_PNG)
 
 
 def from_stated_space(image: NDArray[Any], space: ColourSpace) -> Image:

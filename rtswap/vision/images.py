@@ -78,8 +78,13 @@ def _decoded(path: Path, data: bytes, halvings: int) -> Image | None:
     with opened(data) as picture:
         profile = profiles.profile_of(picture) if picture is not None else None
         if picture is None or not (picture.format == "HEIF" or profiles.needs_pillow(profile)):
-            space = profiles.stated_space(data, picture.info) if picture is not None else None
-            image = _by_opencv(path, data, halvings, cv2.IMREAD_ANYDEPTH if space is not None else 0)
+            space = profiles.stated_space(data) if picture is not None and profile is None else None
+            image = _by_opencv(
+                path,
+                data,
+                halvings,
+                cv2.IMREAD_ANYDEPTH if space is not None and profiles.has_deep_colours(data) else 0,
+            )
             if image is not None and space is not None:
                 return profiles.from_stated_space(image, space)
             if image is not None and profile is not None:
@@ -121,7 +126,7 @@ def _by_pillow(data: bytes, picture: Pillow.Image, halvings: int) -> Image | Non
     profile = profiles.profile_of(picture)
     if profile is not None:
         return profiles.to_srgb(upright, profile)
-    space = profiles.stated_space(data, picture.info)
+    space = profiles.stated_space(data)
     image = profiles.bgr_of(upright)
     return image if space is None else profiles.from_stated_space(image, space)
 

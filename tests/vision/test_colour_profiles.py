@@ -108,6 +108,19 @@ def test_an_hdr_screenshot_is_tone_mapped(tmp_path: Path) -> None:
     assert np.abs(read_image(tmp_path / "a.png") - 255 * (light / 203) ** (1 / 2.4)).max() < 1.5
 
 
+def test_display_p3_by_numbers_in_avif(tmp_path: Path) -> None:
+    """As phones write it: nclx, primaries 12, transfer 13. Linear, P3 to sRGB, as Apple publishes it."""
+    path = save(tmp_path / "a.avif", Pil.fromarray(RGB), "AVIF", quality=95)
+    data = bytearray(path.read_bytes())
+    at = data.index(b"colrnclx") + 8
+    data[at : at + 4] = struct.pack(">HH", 12, 13)
+    path.write_bytes(data)
+    to_srgb = np.array([[1.2249, -0.2247, 0], [-0.0420, 1.0419, 0], [-0.0197, -0.0786, 1.0979]])
+    x = RGB / 255
+    linear = np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4)
+    assert off(path, srgb(linear @ to_srgb.T)) < 5
+
+
 @pytest.mark.parametrize("mode", ["F", "I"])
 def test_what_opencv_does_not_read_pillow_does(tmp_path: Path, mode: str) -> None:
     grey = Pil.fromarray(np.ascontiguousarray(RGB[..., 1]))
