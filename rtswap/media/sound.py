@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import av
@@ -11,8 +12,7 @@ import av.container
 
 from rtswap.core.errors import reason
 from rtswap.core.urls import redact, scheme
-from rtswap.media.containers import OPEN_TIMEOUT_S, READ_TIMEOUT_S, cause, of
-from rtswap.media.tls import verified
+from rtswap.media.containers import OPEN_TIMEOUT_S, READ_TIMEOUT_S, BeginRead, cause, open_media
 
 Event = Callable[[str], None]
 
@@ -38,14 +38,15 @@ def open_sound(
     """
     try:
         limits = (OPEN_TIMEOUT_S, READ_TIMEOUT_S) if scheme(path) else None
-        source = av.open(path, options=of(path) | verified(path, tls_ca), metadata_errors="ignore", timeout=limits)
+        address = path if scheme(path) else str(Path(path).absolute())
+        source, begin_read = open_media(address, tls_ca=tls_ca, timeout=limits)
     except (OSError, ValueError, av.FFmpegError) as error:
         on_event(f"no sound: cannot read {_shown(path)} ({cause(error)})")
         return None
     try:
         stream = next((s for s in source.streams.audio if s.codec_context is not None and s.rate), None)
         if stream is not None:
-            return SoundTrack(source, stream, container, suffix, on_event)
+            return SoundTrack(source, stream, container, suffix, on_event, begin_read)
         on_event(f"no sound: {_shown(path)} has no audio that can be decoded")
     except (OSError, ValueError, av.FFmpegError) as error:
         on_event(f"no sound: {reason(error)}")
@@ -70,7 +71,9 @@ class SoundTrack:
         container: av.container.OutputContainer,
         suffix: str,
         on_event: Event,
+        begin_read: BeginRead = lambda: None,
     ) -> None:
+        self._begin_read = begin_read
         self._source, self._stream, self._on_event = source, stream, on_event
         self._zero_s = (source.start_time or 0) / av.time_base
         self._errors = self._errors_in_a_row = 0
@@ -142,6 +145,7 @@ class SoundTrack:
     def _demuxed(self) -> Iterator[Any]:
         packets = self._source.demux(self._stream)
         while True:
+            self._begin_read()
             try:
                 packet = next(packets, None)
             except (OSError, av.FFmpegError) as error:

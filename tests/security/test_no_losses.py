@@ -36,6 +36,7 @@ CASES = {
     "the metrics": "-s persona:vera -i clip.mp4 -o null --metrics clip.mp4",
     "the manifest beside": "-s persona:vera -i clip.c2pa -o clip.mkv",
     "the key": "-s persona:vera -i clip.mp4 -o face.png --sign-with clip.mp4 --sign-key face.png",
+    "a part of a playlist": "-s persona:vera -i list.m3u8 -o clip.mp4",
     "inspect": "inspect seen/annotated.mp4 --output seen",
     "extract": "extract seen/sheet.png --out seen",
     "eval": "eval --sources seen --out seen",
@@ -61,6 +62,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     make_clip("clip.mp4", [face] * 3)
     for name in ("clip.c2pa", "seen/annotated.mp4"):
         (tmp_path / name).write_bytes((tmp_path / "clip.mp4").read_bytes())
+    (tmp_path / "list.m3u8").write_text("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nsub/deep.m3u8\n")
+    (tmp_path / "sub/deep.m3u8").write_text("#EXTM3U\n#EXTINF:1,\n../clip.mp4\n")
     (tmp_path / "link.mp4").symlink_to("clip.mp4")
     (tmp_path / "links/00003.png").symlink_to("../face.png")
     os.link("clip.mp4", "hard.mp4")
