@@ -96,8 +96,11 @@ def tiles(payload: Payload, side: int) -> NDArray[np.int8]:
     """Return the change of each of B, G and R by one tile at every strength, weakest first, (L, side, side)."""
     plane = tile(payload.message(), side)
     dither = np.tile(bayer(), (-(-side // 8),) * 2)[:side, :side]
-    faint = np.rint(plane * FAINT + dither)
-    return np.stack([faint, *(np.rint(plane * strength) for strength in STRENGTHS)]).astype(np.int8)
+    levels = np.empty((1 + len(STRENGTHS), side, side), np.int8)
+    levels[0] = np.rint(plane * FAINT + dither)
+    for level, strength in zip(levels[1:], STRENGTHS, strict=True):
+        level[:] = np.rint(plane * strength)
+    return levels
 
 
 class _Pattern:
