@@ -18,7 +18,7 @@ def _parser() -> Parser:
 def _run(flags: Flags) -> int:
     from rtswap.app.config_file import to_toml
 
-    file: str | None = flags.pop("write")
+    file: str | None = flags.pop("write", None)
     overwrite = bool(flags.pop("output.overwrite", False)) if file else False  # for this file, not a setting in it
     found = effective(flags)
     result = {"config": asdict(found.config), "origins": dict(found.origins)}
