@@ -82,7 +82,7 @@ class InputConfig:
         address(),
         "--input",
         "-i",
-        help="camera number, video file, image, folder of images, or URL (rtsp, rtmp, http, udp)",
+        help="camera number, video file, image, folder, pattern such as '*.mp4', or URL (rtsp, rtmp, http, udp)",
         also=[("--cam", camera_index(), "camera number, as listed by `rtswap cameras`")],
         own=leads_away,
     )

@@ -201,7 +201,7 @@ class _SigningFailed(Exception):
 @contextmanager
 def _replace_file(path: Path, *, like: Path) -> Iterator[IO[bytes]]:
     """A temporary file that replaces ``path`` on success, with the permissions of ``like``; deleted otherwise."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.signing", suffix=path.suffix)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".signing-", suffix=path.suffix)
     try:
         with os.fdopen(handle, "w+b") as file:
             yield file

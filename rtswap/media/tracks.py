@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import av
@@ -14,12 +15,11 @@ import av.container
 from rtswap.core.errors import reason
 from rtswap.core.text import plural
 from rtswap.core.urls import redact, scheme
-from rtswap.media.containers import OPEN_TIMEOUT_S, READ_TIMEOUT_S, cause, of
+from rtswap.media.containers import OPEN_TIMEOUT_S, READ_TIMEOUT_S, BeginRead, cause, open_media
 from rtswap.media.decoding import video_stream
 from rtswap.media.file_kinds import FileKind
 from rtswap.media.sound import SoundTrack
 from rtswap.media.subtitles import SubtitleTracks
-from rtswap.media.tls import verified
 
 _TITLES = frozenset(
     ("title", "artist", "album", "comment", "copyright", "date", "description", "genre", "language", "synopsis")
@@ -45,7 +45,8 @@ class Tracks:
         self._shown = redact(path) if scheme(path) else path
         self._tracks: list[SoundTrack | SubtitleTracks] = []
         try:
-            with self._open() as source:
+            source, _ = self._open()
+            with source:
                 sounds = [s.index for s in source.streams.audio if s.codec_context is not None and s.rate]
                 undecodable = bool(source.streams.audio)
                 lost = self._copy_head(source, container)
@@ -61,7 +62,7 @@ class Tracks:
         elif sounds:
             lost.append("sound")
         if subtitles:
-            self._add(lambda source: SubtitleTracks(source, video_stream(source), container, kind))
+            self._add(lambda source, _: SubtitleTracks(source, video_stream(source), container, kind))
             lost += [f"{plural(n, 'subtitle track')} ({name})" for name, n in Counter(self._lost_subtitles()).items()]
         if lost:
             on_event(f"not kept of {self._shown} in {suffix}: {', '.join(lost)}")
@@ -76,16 +77,16 @@ class Tracks:
         for track in self._tracks:
             track.close()
 
-    def _open(self) -> av.container.InputContainer:
-        limits = (OPEN_TIMEOUT_S, READ_TIMEOUT_S) if scheme(self._path) else None
-        options = of(self._path) | verified(self._path, self._tls_ca)
-        return av.open(self._path, options=options, metadata_errors="ignore", timeout=limits)
+    def _open(self) -> tuple[av.container.InputContainer, BeginRead]:
+        if not scheme(self._path):
+            return open_media(str(Path(self._path).absolute()))
+        return open_media(self._path, tls_ca=self._tls_ca, timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S))
 
-    def _add(self, make: Callable[[av.container.InputContainer], SoundTrack | SubtitleTracks]) -> None:
+    def _add(self, make: Callable[[av.container.InputContainer, BeginRead], SoundTrack | SubtitleTracks]) -> None:
         source = None
         try:
-            source = self._open()
-            self._tracks.append(make(source))
+            source, begin_read = self._open()
+            self._tracks.append(make(source, begin_read))
         except (OSError, ValueError, av.FFmpegError) as error:
             self._on_event(f"a track of {self._shown} is lost: {reason(error)}")
             if source is not None:
@@ -119,13 +120,14 @@ class Tracks:
 
 def _sound(
     source: av.container.InputContainer,
+    begin_read: BeginRead,
     *,
     index: int,
     container: av.container.OutputContainer,
     kind: FileKind,
     on_event: Callable[[str], None],
 ) -> SoundTrack:
-    return SoundTrack(source, source.streams[index], container, kind, on_event)
+    return SoundTrack(source, source.streams[index], container, kind, on_event, begin_read)
 
 
 def _other_streams(source: av.container.InputContainer) -> list[str]:

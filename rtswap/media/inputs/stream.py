@@ -15,13 +15,12 @@ from rtswap.core.native_logs import quiet_ffmpeg
 from rtswap.core.parts import InputSpec
 from rtswap.core.types import Frame, StreamInfo
 from rtswap.core.urls import redact, scheme
-from rtswap.media.containers import OPEN_TIMEOUT_S, READ_TIMEOUT_S, cause, remote
+from rtswap.media.containers import OPEN_TIMEOUT_S, READ_TIMEOUT_S, WEB, cause, open_media
 from rtswap.media.decoding import Decoder, PictureMaker, limit_pixels, nominal_fps, start_s, video_stream
 from rtswap.media.lifetime import ClosingInput
 from rtswap.media.live_sound import LiveSound
-from rtswap.media.tls import hint, verified
+from rtswap.media.tls import hint
 
-_WEB = ("http", "https")
 _LOW_LATENCY = {"fflags": "nobuffer", "flags": "low_delay", "analyzeduration": "1000000", "probesize": "500000"}
 """``nobuffer`` discards the data read for probing, which is right for a live stream but not for a file."""
 _BY_SCHEME = {
@@ -53,7 +52,7 @@ class NetworkStream(ClosingInput):
         super().__init__(on_event, wait)
         self._url, self.name = url, redact(url)
         self._timeouts = (open_timeout_s, read_timeout_s)
-        self._trust = remote(url) | verified(url, tls_ca)
+        self._tls_ca = tls_ca
         self._container: av.container.InputContainer | None = None
         self._sound = LiveSound(self._say)
         began = time.perf_counter()
@@ -111,6 +110,7 @@ class NetworkStream(ClosingInput):
         with self.lock:
             if self.closed.is_set():
                 return None
+            self._begin_read()
             try:
                 return self._decoder.next()
             except (OSError, av.FFmpegError) as error:
@@ -124,9 +124,11 @@ class NetworkStream(ClosingInput):
     def _connect(self) -> list[av.VideoFrame]:
         """Open the stream and decode up to the first frame, which gives the actual size."""
         protocol = scheme(self._url)
-        options = self._trust | ({} if protocol in _WEB else _LOW_LATENCY | _BY_SCHEME.get(protocol, {}))
+        options = {} if protocol in WEB else _LOW_LATENCY | _BY_SCHEME.get(protocol, {})
         with self.lock:
-            container = av.open(self._url, timeout=self._timeouts, options=options, metadata_errors="ignore")
+            container, self._begin_read = open_media(
+                self._url, tls_ca=self._tls_ca, options=options, timeout=self._timeouts
+            )
             try:
                 stream = video_stream(container)
                 if stream is None:
@@ -181,7 +183,7 @@ class NetworkStream(ClosingInput):
 
 
 def _is_recorded(url: str, container: av.container.InputContainer) -> bool:
-    return scheme(url) in _WEB and bool(container.duration)
+    return scheme(url) in WEB and bool(container.duration)
 
 
 SPEC = InputSpec(

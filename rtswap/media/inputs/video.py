@@ -16,7 +16,7 @@ from rtswap.core.parts import InputSpec
 from rtswap.core.text import plural
 from rtswap.core.types import Frame, StreamInfo
 from rtswap.core.urls import local_path
-from rtswap.media.containers import NAMES_OTHERS, local
+from rtswap.media.containers import NAMES_OTHERS, open_media
 from rtswap.media.decoding import Decoder, PictureMaker, limit_pixels, nominal_fps, start_s, video_stream
 from rtswap.media.hardware_decoding import open_on_gpu
 from rtswap.media.lifetime import ClosingInput
@@ -114,7 +114,7 @@ class VideoFile(ClosingInput):
                 return None
             try:
                 return self._decoder.next()
-            except av.FFmpegError as error:
+            except (OSError, av.FFmpegError) as error:
                 raise InputError(f"read error in {self._path}", got=reason(error), do="Check the disk.") from None
 
     def _time_of(self, frame: av.VideoFrame, otherwise_s: float) -> float:
@@ -171,7 +171,7 @@ def _open(path: Path) -> av.container.InputContainer:
             raise InputError(f"{path} is empty", expected=_EXPECTED, got="0 bytes", do=do)
         if path.exists() and not path.is_file():
             raise InputError(f"{path} is not a file", expected=_EXPECTED, do="Check the path.")
-        return av.open(str(path.absolute()), options=local(), metadata_errors="ignore")
+        return open_media(str(path.absolute()))[0]
     except FileNotFoundError:
         raise InputError(f"no such file: {path}", do="Check the path.") from None
     except av.error.InvalidDataError:
