@@ -32,7 +32,7 @@ from rtswap.core.protocols import (
     Swapper,
     Tracker,
 )
-from rtswap.core.types import Image, SourceIdentity
+from rtswap.core.types import Frame, Image, SourceIdentity
 from rtswap.disclosure import Disclosure
 from rtswap.gpu import card
 from rtswap.runtime.budget import Budget
@@ -222,7 +222,7 @@ class Program:
         shown = safety.others == "show"
         if shown:
             self.on_event("--others show: people who are not swapped leave as they are")
-        policy = Policy(safety.on_failure, safety.empty_after_s, safety.pass_through, others_shown=shown)
+        policy = Policy(safety.on_failure, safety.empty_after_s, safety.pass_through, shown, pictures=photos)
         mapping = self.mapping(photos=photos)
         tracker, renderer = self.tracker(photos=photos, everybody=mapping.assigned), self.renderer(live=live)
         lookout = Sentinel(self.models.heads, area=PHOTO_AREA if photos else AREA)
@@ -251,8 +251,9 @@ class Program:
         pipeline: Pipeline | None = None,
         window: Output | None = None,
         on_tick: Callable[[], None] = lambda: None,
+        on_unswapped: Callable[[Frame], None] | None = None,
     ) -> Session:
-        """Create a session, ready to run: the threads for input, pipeline and outputs."""
+        """Create a session, ready to run. ``on_unswapped``: as for ``Session``."""
         target_s = self.config.budget.target_s
         return Session(
             input,
@@ -264,6 +265,7 @@ class Program:
             window=window,
             on_tick=on_tick,
             on_event=self.on_event,
+            on_unswapped=on_unswapped,
         )
 
 

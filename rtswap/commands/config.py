@@ -21,4 +21,4 @@ def _run(flags: Flags) -> int:
     return 0
 
 
-COMMAND = Command("config", "print the effective configuration and the origin of each value", _parser, _run)
+COMMAND = Command("config", "print the effective configuration and its origins", _parser, _run)

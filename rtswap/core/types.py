@@ -255,6 +255,8 @@ class StreamInfo:
     """None if unknown."""
     audio_path: str | None = None
     """Path of the audio that belongs to the frames, or None."""
+    audio_start_s: float = 0.0
+    """Position in that audio at which the first frame is shown, in seconds."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from fractions import Fraction
 from typing import Any
 
@@ -29,10 +30,16 @@ _CLOCK_S = 0.01
 
 
 def open_sound(
-    path: str, container: av.container.OutputContainer, suffix: str, on_event: Event, *, tls_ca: str | None = None
+    path: str,
+    container: av.container.OutputContainer,
+    suffix: str,
+    on_event: Event,
+    *,
+    start_s: float = 0.0,
+    tls_ca: str | None = None,
 ) -> SoundTrack | None:
-    """Add an audio track to ``container``, read from ``path``. Returns None, after an event, if there is no usable
-    audio.
+    """Add an audio track to ``container``, read from ``path`` from ``start_s`` seconds on. Returns None, after an
+    event, if there is no usable audio.
 
     Call it before the container's header is written.
     """
@@ -45,7 +52,7 @@ def open_sound(
     try:
         stream = next((s for s in source.streams.audio if s.codec_context is not None and s.rate), None)
         if stream is not None:
-            return SoundTrack(source, stream, container, suffix, on_event)
+            return SoundTrack(source, stream, container, suffix, on_event, start_s=start_s)
         on_event(f"no sound: {_shown(path)} has no audio that can be decoded")
     except (OSError, ValueError, av.FFmpegError) as error:
         on_event(f"no sound: {reason(error)}")
@@ -70,9 +77,14 @@ class SoundTrack:
         container: av.container.OutputContainer,
         suffix: str,
         on_event: Event,
+        *,
+        start_s: float = 0.0,
     ) -> None:
         self._source, self._stream, self._on_event = source, stream, on_event
-        self._zero_s = (source.start_time or 0) / av.time_base
+        self._zero_s = (source.start_time or 0) / av.time_base + start_s
+        if start_s:
+            with suppress(OSError, av.FFmpegError):  # else read from the beginning
+                source.seek(round(self._zero_s * av.time_base))
         self._errors = self._errors_in_a_row = 0
         self._waiting: Any = None
         name = stream.codec_context.name

@@ -6,6 +6,7 @@ rest is pasted over it, and the picture is stamped. A face that is neither swapp
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -30,6 +31,8 @@ class Policy:
     """True: the plain picture goes out instead. The real face shows."""
     others_shown: bool = False
     """True: people who are not to be swapped are shown as they are, while everybody who is to be is."""
+    pictures: bool = False
+    """True: every frame is a picture of its own, so that waiting for a face makes no sense."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +85,13 @@ class Pipeline:
         self._settled: list[Box] = []
         """Where faces were swapped in the last frame."""
         self._anew = False
+        self._changes: deque[Callable[[], None]] = deque()
         self.swapping = True
         """Off: faces are followed and covered (or shown, with pass-through)."""
+
+    def apply(self, changes: Sequence[Callable[[], None]]) -> None:
+        """Call these functions between two frames; thread-safe."""
+        self._changes.extend(changes)
 
     def follow_anew(self) -> None:
         """From the next frame on follow whoever is there, as if the stream had just begun."""
@@ -95,6 +103,8 @@ class Pipeline:
         frame = _writable(frame)
         now = frame.captured_at if frame.time_s is None else frame.time_s
         size = frame.image.shape[1], frame.image.shape[0]
+        while self._changes:
+            self._changes.popleft()()
         if self._anew:
             self._anew = False
             self._reset()
@@ -212,7 +222,7 @@ class Pipeline:
         """Say once in a row why the whole picture is covered, and once that somebody else is."""
         if self._policy.pass_through:
             return
-        if self._guard.blind and not self._was_blind:
+        if self._guard.blind and not self._was_blind and not self._policy.pictures:
             self._on_event(
                 "no face found yet: the whole picture is covered. With nobody there, plain frames pass after "
                 f"{self._policy.empty_after_s:g} s (--empty-after)"
