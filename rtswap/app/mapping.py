@@ -72,7 +72,6 @@ def make_mapping(
         [Assignment(_person(rule, models, on_event), groups.index((rule.source,))) for rule in rules],
         choices=bool(config.source.photos) + len(config.source.also),
         spread=everyone and not rules,
-        pictures=photos,
         everyone=everyone,
         others_shown=config.safety.others == "show",
         recogniser=models.recogniser,

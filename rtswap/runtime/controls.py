@@ -112,7 +112,10 @@ class Controls:
             return
         looks.expression = round(min(max(looks.expression + expression, 0.0), MOST_EXPRESSION), 2)
         looks.strength = round(min(max(looks.strength + strength, 0.0), MOST_STRENGTH), 2)
-        self._pipeline.apply([one.adjust(expression=looks.expression, strength=looks.strength) for one in swappers])
+        changes = [one.adjust(expression=looks.expression, strength=looks.strength) for one in swappers]
+        with self._pipeline.lock:
+            for apply in changes:
+                apply()
         self._on_event(f"expression {looks.expression:g}" if expression else f"strength {looks.strength:g}")
 
     def _follow_anew(self) -> None:

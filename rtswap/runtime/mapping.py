@@ -59,7 +59,7 @@ class SourceMapping:
     everybody (``everyone``), or one more person, the largest; others are covered, or left out (``others_shown``).
     ``choices``: how many sources ``select`` has; with none there is no main source. ``spread``: until ``select`` is
     called, people without an assignment get these sources one after the other, from left to right and as they come;
-    if there are too few, they repeat, and ``on_event`` says so. ``pictures``: every frame is a picture of its own.
+    if there are too few, they repeat, and ``on_event`` says so.
     ``looks``: as ``LOOKS``.
     ``hold_s``: for so long a person's place is kept; then somebody who has come since may have it, and gives way
     when the person is back."""
@@ -70,7 +70,6 @@ class SourceMapping:
         *,
         choices: int = 1,
         spread: bool = False,
-        pictures: bool = False,
         everyone: bool = True,
         others_shown: bool = False,
         recogniser: Embedder | None = None,
@@ -79,7 +78,7 @@ class SourceMapping:
         on_event: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.choices, self.spread = choices, spread and choices > 1
-        self._spreading, self._pictures = self.spread, pictures
+        self._spreading = self.spread
         self._on_event = on_event
         self._told_of_repeats = False
         self._main = 0 if choices else None
@@ -120,7 +119,7 @@ class SourceMapping:
         frame as it came. Errors of the recogniser pass through."""
         if not self._claims and not self._spreading:
             return [(track, self._main) for track in tracks]
-        if image.shape != self._shape or self._pictures:
+        if image.shape != self._shape:
             self._shape = image.shape
             self.reset()
         here = sorted((track for track in tracks if track.measured and np.isfinite(track.box).all()), key=_middle)

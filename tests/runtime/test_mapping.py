@@ -87,14 +87,6 @@ def test_several_sources_are_spread_from_left_to_right() -> None:
     assert scene.frame(person(1, 50), person(2, 400)) == {2: 0, 1: 1}
 
 
-@pytest.mark.parametrize("how", [{"spread": True, "choices": 2}, {"choices": 0}])
-def test_every_picture_of_a_folder_begins_anew(how: dict[str, Any]) -> None:
-    rules = () if "spread" in how else ((1, 0), (2, 1))
-    scene = Scene(*rules, pictures=True, **how)
-    assert scene.frame(person(1, 100), person(2, 500)) == {1: 0, 2: 1}
-    assert scene.frame(person(2, 100), person(3, 500)) == {2: 0, 3: 1}
-
-
 @pytest.mark.parametrize("everyone", [True, False])
 def test_different_people_get_different_faces_and_keep_them_when_they_cross(everyone: bool) -> None:
     scene = Scene(("left", A), ("right", B), everyone=everyone)
