@@ -168,11 +168,11 @@ class Session:
         try:
             for frame in self._frames:
                 outcome = self.pipeline.process(frame, self._budget.quality)
-                covered = outcome.covered or outcome.stamped is None
-                self.metrics.add_outcome(swapped=outcome.swapped, covered=covered, reasons=outcome.reasons)
                 if self._on_unswapped is not None and not outcome.swapped:
                     self._on_unswapped(frame)
                     continue
+                covered = outcome.covered or outcome.stamped is None
+                self.metrics.add_outcome(swapped=outcome.swapped, covered=covered, reasons=outcome.reasons)
                 marked = self._released(outcome, frame)
                 if marked is None:
                     continue

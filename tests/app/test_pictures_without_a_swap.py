@@ -33,7 +33,7 @@ def test_one_picture(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_folder(capsys: pytest.CaptureFixture[str]) -> None:
     face = cv2.imread(str(persona_photo("persona:erik")))
     cv2.imwrite("in/face.png", face)
-    assert main(["in", "out", "-s", "persona:vera"]) == 1
+    assert main(["in", "out/", "-s", "persona:vera"]) == 1
     err = capsys.readouterr().err
     assert "not written: in/wall.png: no face was swapped in it" in err
     assert "1 picture without a swap not written" in err

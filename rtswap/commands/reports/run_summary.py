@@ -14,7 +14,7 @@ from rtswap.core.text import duration, plural, size
 from rtswap.media.outputs.image import IMAGE_SUFFIXES
 
 WIDTH = 80
-MORE = "--stats or --json shows more."
+MORE = "More: --stats."
 
 
 def run_summary(result: Mapping[str, Any], *, stats: bool) -> Sequence[Shown]:
@@ -77,9 +77,9 @@ def _length(path: Path) -> str:
 def _faces(result: Mapping[str, Any]) -> str:
     """``Faces: swapped in 240 of 255 frames, covered in 10, none in 5.``"""
     frames, swapped = result["frames"], result["frames_with_swap"]
-    if frames == 1 and swapped:
-        others = ", others covered" if result["frames_covered"] else ""
-        return f"Faces: {plural(result['faces'], 'face')} swapped{others}."
+    left_out = len(result.get("not_written", ()))
+    if frames == 1 and swapped and not left_out:
+        return f"Faces: {result['faces']} swapped{', others covered' if result['frames_covered'] else ''}."
     if swapped == frames:
         said = [f"swapped in all {plural(frames, 'frame')}"]
     else:
@@ -89,7 +89,6 @@ def _faces(result: Mapping[str, Any]) -> str:
     covered = "others covered in" if swapped == frames else "covered in"
     for count, words, of in ((result["frames_covered"], covered, most), (result["frames_plain"], "no face in", "")):
         said += [f"{words} {count:,}{of}"] if count else []
-    left_out = len(result.get("not_written", ()))
     said += [f"{plural(left_out, 'picture')} without a swap not written"] if left_out else []
     return f"Faces: {', '.join(said)}."
 
@@ -104,7 +103,7 @@ def _speed(result: Mapping[str, Any]) -> str:
     age, started = result["frame_age_ms"], result["start_to_first_swap_s"]
     if result["live"] and age:
         dropped = f", {result['dropped']:,} dropped" if result["dropped"] else ""
-        ages = f"frames {age['p50']:.0f} ms old (95 %: at most {age['p95']:.0f} ms)"
+        ages = f"{age['p50']:.0f} ms old (95 % under {age['p95']:.0f} ms)"
         return f"Speed: {result['fps']:.1f} fps, {ages}{dropped}."
     if result["frames"] > 1:
         return f"Speed: {result['fps']:.1f} fps, {duration(result['duration_s'])} in all."
