@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from collections.abc import Callable, Collection
 
-from rtswap.app.config import OPTIONS, Config
+from rtswap.app.config import OPTIONS
 from rtswap.commands.command import Command, Flags, console_of, effective
 from rtswap.commands.flags import Parser
 from rtswap.commands.other_programs import ADVICE
@@ -65,14 +64,7 @@ def _run(flags: Flags, commands: Collection[str]) -> int:
     with console_of(found) as console:
         result = run_session(found, console=console)
         console.summary(result, *run_summary(result, stats=console.stats))
-    failed = result.get("not_written") or _nobody_swapped(result, found)
-    return 1 if failed else 0
-
-
-def _nobody_swapped(result: Mapping[str, Any], config: Config) -> bool:
-    """Whether a file was processed to its end and nobody in it was swapped."""
-    whole = not result.get("live") and result.get("completed") and result["frames"]
-    return bool(whole) and not result["frames_with_swap"] and not config.safety.pass_through
+    return 1 if result.get("not_written") else 0
 
 
 def _take_words(flags: Flags, words: list[str], commands: Collection[str]) -> None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
-from fake_run import FOUND
 
 from rtswap.app.config import Config
 from rtswap.commands import COMMANDS
@@ -83,14 +81,3 @@ def test_a_retired_flag_is_accepted_and_says_so(
     assert "swap.delight is no longer needed" in capsys.readouterr().err
     main(["--help"])
     assert "delight" not in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(("swapped", "live", "code"), [(0, False, 1), (0, True, 0), (3, False, 0)])
-def test_a_file_in_which_nobody_was_swapped_is_exit_code_1(
-    swapped: int, live: bool, code: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    module = ModuleType("rtswap.app.run")
-    result = {**FOUND, "frames_with_swap": swapped, "live": live, "completed": True}
-    module.run = lambda config, *, console: result  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "rtswap.app.run", module)
-    assert main(["-s", "me.jpg"]) == code
