@@ -62,8 +62,8 @@ class OutputConfig:
         texts("ADDRESS", "a device, a file or a URL"),
         "--output",
         "-o",
-        help="vcam[:name], window, a file (.mp4 .mkv .mov), an image, a folder, a URL, or null; repeatable. "
-        "Default: the virtual camera, or else a window",
+        help="vcam[:name], window, a file (.mp4 .mkv .mov .webm .avi .gif), an image, a folder, a URL, or null; "
+        "repeatable. Default: the virtual camera, or else a window",
         own=leads_away,
     )
     codec: str = option(

@@ -25,7 +25,7 @@ from rtswap.core.types import Frame, StreamInfo
 from rtswap.media.excerpt import Excerpt
 from rtswap.media.inputs import open_input
 from rtswap.media.inputs.image import ImageInput
-from rtswap.media.outputs import open_output
+from rtswap.media.outputs import check_output, open_output
 from rtswap.runtime.controls import Controls, Looks
 from rtswap.runtime.metrics import Metrics, MetricsLog, status_line
 
@@ -37,6 +37,8 @@ def run(config: Config, console: Console) -> dict[str, Any]:
     event = console.event
     _check(config)
     refuse_losses(config)
+    for address in config.output.to:
+        check_output(address, OutputRequest(codec=config.output.codec, overwrite=config.output.overwrite))
     if config.metrics.log:
         console.open_log(Path(config.metrics.log).expanduser())
     program = Program(config, on_event=event, ask=True)
@@ -152,6 +154,7 @@ def _outputs(
                 bitrate=config.output.bitrate,
                 audio_from=None if info.live or config.output.no_audio else info.audio_path,
                 audio_start_s=info.audio_start_s,
+                live_sound=None if config.output.no_audio else info.live_sound,
                 overwrite=config.output.overwrite,
                 live=info.live,
                 tls_ca=config.network.tls_ca,
@@ -211,6 +214,7 @@ def _recorder(config: Config, info: StreamInfo, sign: Sign, event: Event) -> Cal
                 crf=config.output.crf,
                 bitrate=config.output.bitrate,
                 live=True,
+                live_sound=None if config.output.no_audio else info.live_sound,
                 sign=sign,
                 on_event=event,
             ),

@@ -13,7 +13,7 @@ from rtswap.core.urls import scheme
 
 _SELF_CONTAINED = (
     "mov mp4 m4a 3gp 3g2 mj2 matroska webm avi mpegts mpeg mpegvideo m4v flv live_flv ogg asf gif apng nut mxf ivf "
-    "dv rm h264 hevc vvc av1 obu mjpeg yuv4mpegpipe wtv webp_anim "
+    "dv rm h264 hevc vvc av1 obu mjpeg mpjpeg yuv4mpegpipe wtv webp_anim "
     "png_pipe jpeg_pipe webp_pipe bmp_pipe tiff_pipe gif_pipe "
     "mp3 aac wav w64 flac aiff caf ac3 eac3 dts truehd amr au"
 )

@@ -227,4 +227,4 @@ def _open(address: str, request: OutputRequest) -> NetworkOutput:
     )
 
 
-SPEC = OutputSpec("stream", "URL", lambda address: bool(scheme(address)), _open)
+SPEC = OutputSpec("stream", "URL", lambda address: bool(scheme(address)), _open, _open)
