@@ -11,7 +11,7 @@ from rtswap.app.config import Config
 from rtswap.core.errors import UsageError
 from rtswap.core.files import list_files, natural_key
 from rtswap.core.urls import local_path, scheme
-from rtswap.media.outputs.video import SUFFIXES
+from rtswap.media.file_kinds import KINDS
 from rtswap.vision.images import PICTURE_SUFFIXES
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".ts", ".mts", ".flv", ".wmv", ".mpg", ".3gp")
@@ -69,6 +69,6 @@ def _name(file: Path) -> str:
     """Return the name of a file's output: the same, or with ``.mp4`` or ``.png`` where rtswap does not write its
     kind."""
     suffix = file.suffix.lower()
-    if suffix in SUFFIXES or suffix in (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"):
+    if suffix in KINDS or suffix in (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"):
         return file.name
     return file.stem + (".png" if suffix in PICTURE_SUFFIXES else ".mp4")

@@ -23,7 +23,7 @@ from rtswap.vision.images import PICTURE_SUFFIXES
 
 _NUMBER = re.compile(r"%0?\d*d")
 _NO_FILES = ("window", "null")
-_BESIDE = (".mkv", ".bmp")
+_BESIDE = (".mkv", ".webm", ".apng", ".bmp")
 """Suffixes whose C2PA manifest is a separate file: ``clip.c2pa``."""
 Identity = tuple[int, int] | str
 

@@ -105,7 +105,7 @@ class OutputConfig:
         texts("ADDRESS", "a device, a file or a URL"),
         "--output",
         "-o",
-        help="vcam[:name], window, a file (.mp4 .mkv .mov), an image, a URL, or null; repeatable. "
+        help="vcam[:name], window, a file (.mp4 .mkv .mov .webm .avi .gif), an image, a URL, or null; repeatable. "
         "Default: the virtual camera, or the preview window if there is none",
         own=leads_away,
     )

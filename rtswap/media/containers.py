@@ -20,7 +20,7 @@ from rtswap.media.tls import verified
 
 _SELF_CONTAINED = (
     "mov mp4 m4a 3gp 3g2 mj2 matroska webm avi mpegts mpeg mpegvideo m4v flv live_flv ogg asf gif apng nut mxf ivf "
-    "dv rm h264 hevc vvc av1 obu mjpeg yuv4mpegpipe wtv webp_anim "
+    "dv rm h264 hevc vvc av1 obu mjpeg mpjpeg yuv4mpegpipe wtv webp_anim "
     "png_pipe jpeg_pipe webp_pipe bmp_pipe tiff_pipe gif_pipe "
     "mp3 aac wav w64 flac aiff caf ac3 eac3 dts truehd amr au"
 )
@@ -29,7 +29,7 @@ READ_TIMEOUT_S = 5.0
 """A connection that delivers no packet for this long is considered lost."""
 TEXT = ("tty", "bin", "xbin", "adf", "idf")
 """Text formats, allowed so that a text file can be reported as such."""
-_STREAMED = ("mpjpeg", "rtsp", "rtp")
+_STREAMED = ("rtsp", "rtp")
 _FORMATS = ",".join((*_SELF_CONTAINED.split(), *TEXT, *_STREAMED))
 _PROTOCOLS = (
     "http,https,tls,tcp,udp,udplite,rtp,srtp,rtmp,rtmps,rtmpt,rtmpts,rtmpe,ffrtmphttp,ffrtmpcrypt,srt,crypto,data"

@@ -18,6 +18,7 @@ from rtswap.core.urls import redact, scheme
 from rtswap.media.containers import OPEN_TIMEOUT_S, READ_TIMEOUT_S, WEB, cause, open_media
 from rtswap.media.decoding import Decoder, PictureMaker, limit_pixels, nominal_fps, start_s, video_stream
 from rtswap.media.lifetime import ClosingInput
+from rtswap.media.live_sound import LiveSound
 from rtswap.media.tls import hint
 
 _LOW_LATENCY = {"fflags": "nobuffer", "flags": "low_delay", "analyzeduration": "1000000", "probesize": "500000"}
@@ -53,6 +54,7 @@ class NetworkStream(ClosingInput):
         self._timeouts = (open_timeout_s, read_timeout_s)
         self._tls_ca = tls_ca
         self._container: av.container.InputContainer | None = None
+        self._sound = LiveSound(self._say)
         began = time.perf_counter()
         try:
             first = self._connect()
@@ -80,6 +82,7 @@ class NetworkStream(ClosingInput):
                     return
                 for frame in batch:
                     captured_at = time.perf_counter()
+                    self._sound.see(start_s(frame), captured_at)
                     time_s = None if self._info.live else self._time_of(frame, index)
                     yield Frame(self._pictures.to_image(frame), index, captured_at, time_s)
                     index += 1
@@ -88,6 +91,9 @@ class NetworkStream(ClosingInput):
                 batch = self._next()
         finally:
             self.close()
+
+    def _say(self, what: str) -> None:
+        self.on_event(f"{self.name}: {what}")
 
     def release(self) -> None:
         """As ``ClosingInput``; a read in progress ends by its timeout."""
@@ -129,12 +135,14 @@ class NetworkStream(ClosingInput):
                     raise ValueError("no video stream")
                 limit_pixels(stream)
                 stream.thread_type = "SLICE"  # each frame thread would add a frame of latency
-                decoder = Decoder(container, stream, lambda what: self.on_event(f"{self.name}: {what}"))
+                live = not _is_recorded(self._url, container)
+                decoder = Decoder(container, stream, self._say, on_sound=self._sound.hear if live else None)
                 batch = self._first_batch(decoder)
             except BaseException:
                 container.close()
                 raise
-            self._container, self._decoder, self._pictures = container, decoder, PictureMaker()
+            self._container, self._decoder = container, decoder
+            self._pictures = PictureMaker(stream, self._say)
             self._describe(container, stream, batch[0])
         return batch
 
@@ -150,11 +158,12 @@ class NetworkStream(ClosingInput):
     def _describe(
         self, container: av.container.InputContainer, stream: av.video.stream.VideoStream, first: av.VideoFrame
     ) -> None:
-        recorded = scheme(self._url) in WEB and bool(container.duration)
+        recorded = _is_recorded(self._url, container)
         self._zero_s = (container.start_time or 0) / av.time_base
         height, width = self._pictures.to_image(first).shape[:2]
         fps = nominal_fps(stream)
-        info = StreamInfo(width, height, fps, live=not recorded)
+        sound_there = not recorded and any(s.codec_context is not None for s in container.streams.audio)
+        info = StreamInfo(width, height, fps, not recorded, live_sound=self._sound if sound_there else None)
         if recorded:
             sound = self._url if container.streams.audio else None
             count = max(1, round((container.duration or 0) / av.time_base * fps))
@@ -171,6 +180,10 @@ class NetworkStream(ClosingInput):
             self.on_event(f"{self.name} is back")
             return batch
         return []
+
+
+def _is_recorded(url: str, container: av.container.InputContainer) -> bool:
+    return scheme(url) in WEB and bool(container.duration)
 
 
 SPEC = InputSpec(
