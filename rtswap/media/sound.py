@@ -10,6 +10,7 @@ import av
 import av.container
 
 from rtswap.core.errors import reason
+from rtswap.media.containers import BeginRead
 from rtswap.media.file_kinds import FileKind
 
 Event = Callable[[str], None]
@@ -33,8 +34,11 @@ class SoundTrack:
         container: av.container.OutputContainer,
         kind: FileKind,
         on_event: Event,
+        begin_read: BeginRead = lambda: None,
     ) -> None:
-        """``source`` is the track's own, since it is read at the track's own pace; ``close`` closes it."""
+        """``source`` is the track's own, since it is read at the track's own pace; ``close`` closes it.
+        ``begin_read`` is called before each read."""
+        self._begin_read = begin_read
         self._source, self._stream, self._on_event = source, stream, on_event
         self._zero_s = (source.start_time or 0) / av.time_base
         self._errors = self._errors_in_a_row = 0
@@ -110,6 +114,7 @@ class SoundTrack:
     def _demuxed(self) -> Iterator[Any]:
         packets = self._source.demux(self._stream)
         while True:
+            self._begin_read()
             try:
                 packet = next(packets, None)
             except (OSError, av.FFmpegError) as error:

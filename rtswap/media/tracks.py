@@ -44,9 +44,9 @@ class Tracks:
         self._path, self._kind, self._on_event, self._tls_ca = path, kind, on_event, tls_ca
         self._shown = redact(path) if scheme(path) else path
         self._tracks: list[SoundTrack | SubtitleTracks] = []
-        self._begin_reads: list[BeginRead] = []
         try:
-            with self._open() as source:
+            source, _ = self._open()
+            with source:
                 sounds = [s.index for s in source.streams.audio if s.codec_context is not None and s.rate]
                 undecodable = bool(source.streams.audio)
                 lost = self._copy_head(source, container)
@@ -62,15 +62,13 @@ class Tracks:
         elif sounds:
             lost.append("sound")
         if subtitles:
-            self._add(lambda source: SubtitleTracks(source, video_stream(source), container, kind))
+            self._add(lambda source, _: SubtitleTracks(source, video_stream(source), container, kind))
             lost += [f"{plural(n, 'subtitle track')} ({name})" for name, n in Counter(self._lost_subtitles()).items()]
         if lost:
             on_event(f"not kept of {self._shown} in {suffix}: {', '.join(lost)}")
 
     def until(self, time_s: float) -> Iterator[Any]:
         """Yield the remaining packets of all tracks that begin before ``time_s`` (seconds from the file's start)."""
-        for begin_read in self._begin_reads:
-            begin_read()
         for track in self._tracks:
             yield from track.until(time_s)
 
@@ -79,18 +77,16 @@ class Tracks:
         for track in self._tracks:
             track.close()
 
-    def _open(self) -> av.container.InputContainer:
-        limits = (OPEN_TIMEOUT_S, READ_TIMEOUT_S) if scheme(self._path) else None
-        address = self._path if scheme(self._path) else str(Path(self._path).absolute())
-        container, begin_read = open_media(address, tls_ca=self._tls_ca, timeout=limits)
-        self._begin_reads.append(begin_read)
-        return container
+    def _open(self) -> tuple[av.container.InputContainer, BeginRead]:
+        if not scheme(self._path):
+            return open_media(str(Path(self._path).absolute()))
+        return open_media(self._path, tls_ca=self._tls_ca, timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S))
 
-    def _add(self, make: Callable[[av.container.InputContainer], SoundTrack | SubtitleTracks]) -> None:
+    def _add(self, make: Callable[[av.container.InputContainer, BeginRead], SoundTrack | SubtitleTracks]) -> None:
         source = None
         try:
-            source = self._open()
-            self._tracks.append(make(source))
+            source, begin_read = self._open()
+            self._tracks.append(make(source, begin_read))
         except (OSError, ValueError, av.FFmpegError) as error:
             self._on_event(f"a track of {self._shown} is lost: {reason(error)}")
             if source is not None:
@@ -124,13 +120,14 @@ class Tracks:
 
 def _sound(
     source: av.container.InputContainer,
+    begin_read: BeginRead,
     *,
     index: int,
     container: av.container.OutputContainer,
     kind: FileKind,
     on_event: Callable[[str], None],
 ) -> SoundTrack:
-    return SoundTrack(source, source.streams[index], container, kind, on_event)
+    return SoundTrack(source, source.streams[index], container, kind, on_event, begin_read)
 
 
 def _other_streams(source: av.container.InputContainer) -> list[str]:

@@ -18,7 +18,8 @@ from rtswap.commands.verify import fetch
 from rtswap.commands.verify.run import verify
 from rtswap.core.errors import InputError, ModelError, RtswapError
 from rtswap.disclosure.certificate import SigningIdentity
-from rtswap.media import sound
+from rtswap.media import tracks
+from rtswap.media.file_kinds import KINDS
 from rtswap.media.inputs.stream import NetworkStream
 from rtswap.media.tls import verified
 from rtswap.networks import download
@@ -74,10 +75,11 @@ def test_a_dripping_stream_is_given_up(dripping: str) -> None:
 
 
 def test_dripping_sound_is_left_out(dripping: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sound, "OPEN_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(tracks, "OPEN_TIMEOUT_S", 0.5)
     events: list[str] = []
     with av.open(str(tmp_path / "out.mp4"), "w") as container:
-        assert sound.open_sound(dripping, container, ".mp4", events.append) is None
+        found = tracks.Tracks(dripping, container, KINDS[".mp4"], ".mp4", events.append)
+        assert list(found.until(9)) == []
     assert len(events) == 1
     assert events[0].startswith("no sound: cannot read http://127.0.0.1")
 
