@@ -7,6 +7,7 @@ file.
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -174,7 +175,7 @@ class VideoWriter:
 
     def _move_index(self) -> None:
         """Move the file's index to its front. Where there is no room for a second copy, it stays at the end."""
-        copy = self.partial_path.with_name(f".{self.partial_path.name}")
+        copy = self.partial_path.with_name(f".index-{secrets.token_hex(4)}{self._suffix}")
         try:
             if move_index(self.partial_path, copy):
                 copy.replace(self.partial_path)
