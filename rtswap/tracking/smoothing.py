@@ -171,8 +171,8 @@ class MeshFilter:
 
     Jitter of the head makes a swap swim, so position, scale and rotation, each estimated from many points, get their
     own One Euro filters. The remaining expression is smoothed in the head's frame, where walking and nodding are no
-    motion; eyelids, lips and brows are smoothed least. The first mesh is the reference for the rigid motion, so that the
-    split loses nothing.
+    motion; eyelids, lips and brows are smoothed least. The first mesh is the reference for the rigid motion, so that
+    the split loses nothing.
     """
 
     def __init__(self) -> None:

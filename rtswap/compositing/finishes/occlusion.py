@@ -18,7 +18,7 @@ from rtswap.core.protocols import GpuFinish
 from rtswap.core.types import Mask, Matrix, Points, Quality, SwappedFace, Target
 from rtswap.networks.occlusion import ANSWER, SIZE, OcclusionModel, place
 from rtswap.vision.resample import blurred, resized, warped
-from rtswap.vision.topology import BRIDGE, GLASSES, OVAL
+from rtswap.vision.topology import BRIDGE, GLASSES, LEFT_BROW, OVAL, RIGHT_BROW
 
 Plane = NDArray[np.float32]
 
@@ -163,8 +163,9 @@ def places(points: Points, visibility: NDArray[np.float32]) -> tuple[NDArray[np.
 
 def benefit_of(points: Points, at: NDArray[np.int32], seen: NDArray[np.bool_]) -> Plane:
     """How much the landmarks speak against occluders, 0..1 (64, 64): not around the eyes, where glasses hide none of
-    them."""
-    return np.asarray(seen_around(at, seen) * (1 - _drawn(points, GLASSES)), np.float32)
+    them. Brows are no glasses."""
+    brows = cv2.dilate(_drawn(points, LEFT_BROW) | _drawn(points, RIGHT_BROW), np.ones((3, 3), np.uint8))
+    return np.asarray(seen_around(at, seen) * (1 - cv2.subtract(_drawn(points, GLASSES), brows)), np.float32)
 
 
 def seen_around(at: NDArray[np.int32], seen: NDArray[np.bool_]) -> Plane:
