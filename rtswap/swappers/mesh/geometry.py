@@ -152,11 +152,13 @@ class FacePlacement:
 
     def _opening(self, ring: list[int], outer: list[int], lids: float, most_px: int | None) -> Opening | None:
         goal, feather = self.destination[ring, :2], self.opening_feather + lids * LIDS_FEATHER * self.face_px
-        matrix = affine(self.landmarks[ring, :2], goal)
         if lids > 0:
             both = [*ring, *outer]
-            matrix += np.float32(lids) * (affine(self.landmarks[both, :2], self.destination[both, :2]) - matrix)
+            weights = np.repeat(np.float32([1, lids]), (len(ring), len(outer)))
+            matrix = affine(self.landmarks[both, :2], self.destination[both, :2], weights)
             goal = goal + np.float32(lids) * (self.destination[outer, :2] - goal)
+        else:
+            matrix = affine(self.landmarks[ring, :2], goal)
         room = 3 * feather
         low = np.maximum(np.floor(goal.min(0) - room), 0).astype(int)
         high = np.minimum(np.ceil(goal.max(0) + room) + 1, self.size).astype(int)
@@ -267,10 +269,13 @@ def scaled(points: Points, size: tuple[int, ...], to: tuple[int, ...]) -> Points
     return moved
 
 
-def affine(moving: Points, fixed: Points) -> Matrix:
-    """Least-squares affine map (2, 3), regularised for points that are nearly collinear (a shut mouth)."""
-    mean_a, mean_b = (np.add.reduce(points) / np.float32(len(points)) for points in (moving, fixed))
-    a, b = moving - mean_a, fixed - mean_b
+def affine(moving: Points, fixed: Points, weights: Map | None = None) -> Matrix:
+    """Least-squares affine map (2, 3) of points (N, 2), ``weights`` (N,), regularised for points that are nearly
+    collinear (a shut mouth)."""
+    weights = np.ones(len(moving), np.float32) if weights is None else weights
+    mean_a, mean_b = (weights @ points / weights.sum() for points in (moving, fixed))
+    root = np.sqrt(weights)[:, None]
+    a, b = root * (moving - mean_a), root * (fixed - mean_b)
     (p, q), (_, r) = (a.T @ a).tolist()
     (e, f), (g, h) = (b.T @ a).tolist()
     floor = 0.02 * (p + r + 1e-4)
