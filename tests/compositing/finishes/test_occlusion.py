@@ -184,7 +184,7 @@ def test_wire_frames_stay_though_they_reach_no_outline_and_every_landmark_is_see
     cv2.line(frame, inner[0].tolist(), inner[1].tolist(), 1, 2)
     kept = {}
     for name, down in (("worn", 0), ("on the cheeks", 14)):
-        hidden = 0.62 * np.roll(frame, down, 0).astype(np.float64)
+        hidden = 0.7 * np.roll(frame, down, 0).astype(np.float64)
         mask = OcclusionMask(OcclusionModel(FixedAnswer(answer(hidden))))
         kept[name] = mask.apply(swapped_face(), target(seen=1.0), Quality()).mask
     assert kept["on the cheeks"].min() == 255
