@@ -75,8 +75,8 @@ def with_wire_frames(name: str, tone: tuple[int, int, int]) -> tuple[Image, np.n
 @pytest.mark.parametrize("name", ["ben", "carl", "dan"])
 @pytest.mark.parametrize(("tone", "least"), [((40, 40, 45), 0.85), ((90, 160, 200), 0.4)], ids=["black", "gold"])
 def test_wire_frames_stay_on(name: str, tone: tuple[int, int, int], least: float) -> None:
-    """The wire is left, if it is not just as light as the skin, and the eyes behind it are swapped. Before, two thirds
-    of black wire stayed on carl, and nothing of gold."""
+    """Wire that differs from the skin is left, and the eyes behind it are swapped. Before, two thirds of black wire
+    stayed on carl, and nothing of gold."""
     picture, wire = with_wire_frames(name, tone)
     mask, landmarks = mask_over(picture, person(name).landmarks)
     offset = (landmarks[0, :2] - person(name).landmarks[0, :2]).round().astype(int)
