@@ -16,6 +16,10 @@ LIPS_OUTER = [61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 
 LIPS_INNER = [78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191]
 LEFT_BROW = [70, 63, 105, 66, 107, 55, 65, 52, 53, 46]
 RIGHT_BROW = [336, 296, 334, 293, 300, 276, 283, 282, 295, 285]
+BRIDGE = [193, 168, 417, 465, 412, 197, 188, 245]
+"""The nose between the eyes, where glasses rest."""
+GLASSES = [71, 105, 9, 334, 301, 447, 347, 277, 6, 47, 118, 227]
+"""From the brows to below the eyes: where the frames of glasses lie."""
 NOSE_TIP = 1
 CHIN = 152
 FOREHEAD = 10

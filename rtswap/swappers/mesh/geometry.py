@@ -51,6 +51,9 @@ LIDS = (
 """The points outside those of either eye's ring: where its lids end."""
 LIDS_FEATHER = 0.014
 """Face widths by which the soft edge of a closed eye is wider than that of an open one."""
+LIDS_SHOWN, LIDS_PX = (0.6, 0.25), (90.0, 220.0)
+"""Share of the lids that is the target's own on an open eye, and the face widths over which it falls: on a small face
+the edge of a lid is all that tells how open an eye is, and whose lid it is cannot be seen."""
 RIM_SHARE = 0.3
 """Share of the rim of lip by which the mouth is smaller than its ring (``lips``). The interior is enlarged to fill
 the rest: between the source's thicker lips a mouth looks less open."""
@@ -91,7 +94,7 @@ class FacePlacement:
     face_px: float
     """Width of the target's face."""
     closed: tuple[float, ...]
-    """How far either eye of the target is closed, 0..1: the opening then takes in its lids."""
+    """How far either eye of the target is closed, 0..1: the opening then takes in its lids completely."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -138,16 +141,24 @@ class FacePlacement:
         The affine map that best fits the target's ring of lids or lips to the destination's moves each opening:
         irises stay round and teeth straight.
         """
-        lids = [self._opening(*rings, most_px) for rings in zip(RINGS, LIDS, self.closed, strict=False)]
+        least, most = LIDS_PX
+        far = min(max((most - self.face_px) / (most - least), 0.0), 1.0)
+        shown = LIDS_SHOWN[1] + far * (LIDS_SHOWN[0] - LIDS_SHOWN[1])
+        lids = [
+            self._opening(ring, outer, shown + (1 - shown) * closed, most_px)
+            for ring, outer, closed in zip(RINGS, LIDS, self.closed, strict=False)
+        ]
         return [*lids, self._opening(LIPS_INNER, LIPS_INNER, 0.0, most_px)]
 
-    def _opening(self, ring: list[int], outer: list[int], closed: float, most_px: int | None) -> Opening | None:
-        goal, feather = self.destination[ring, :2], self.opening_feather + closed * LIDS_FEATHER * self.face_px
-        matrix = affine(self.landmarks[ring, :2], goal)
-        if closed > 0:
+    def _opening(self, ring: list[int], outer: list[int], lids: float, most_px: int | None) -> Opening | None:
+        goal, feather = self.destination[ring, :2], self.opening_feather + lids * LIDS_FEATHER * self.face_px
+        if lids > 0:
             both = [*ring, *outer]
-            matrix += np.float32(closed) * (affine(self.landmarks[both, :2], self.destination[both, :2]) - matrix)
-            goal = goal + np.float32(closed) * (self.destination[outer, :2] - goal)
+            weights = np.repeat(np.float32([1, lids]), (len(ring), len(outer)))
+            matrix = affine(self.landmarks[both, :2], self.destination[both, :2], weights)
+            goal = goal + np.float32(lids) * (self.destination[outer, :2] - goal)
+        else:
+            matrix = affine(self.landmarks[ring, :2], goal)
         room = 3 * feather
         low = np.maximum(np.floor(goal.min(0) - room), 0).astype(int)
         high = np.minimum(np.ceil(goal.max(0) + room) + 1, self.size).astype(int)
@@ -262,10 +273,13 @@ def scaled(points: Points, size: tuple[int, ...], to: tuple[int, ...]) -> Points
     return moved
 
 
-def affine(moving: Points, fixed: Points) -> Matrix:
-    """Least-squares affine map (2, 3), regularised for points that are nearly collinear (a shut mouth)."""
-    mean_a, mean_b = (np.add.reduce(points) / np.float32(len(points)) for points in (moving, fixed))
-    a, b = moving - mean_a, fixed - mean_b
+def affine(moving: Points, fixed: Points, weights: Map | None = None) -> Matrix:
+    """Least-squares affine map (2, 3) of points (N, 2), ``weights`` (N,), regularised for points that are nearly
+    collinear (a shut mouth)."""
+    weights = np.ones(len(moving), np.float32) if weights is None else weights
+    mean_a, mean_b = (weights @ points / weights.sum() for points in (moving, fixed))
+    root = np.sqrt(weights)[:, None]
+    a, b = root * (moving - mean_a), root * (fixed - mean_b)
     (p, q), (_, r) = (a.T @ a).tolist()
     (e, f), (g, h) = (b.T @ a).tolist()
     floor = 0.02 * (p + r + 1e-4)
