@@ -27,7 +27,7 @@ from rtswap.vision.geometry import scale_of, transform
 
 LARGEST_FACE = 3.0
 """Longest sides of the picture that a face may be long: beyond it a mesh has gone wild, and would take seconds."""
-LEAST_REPLACED = 0.25
+LEAST_REPLACED = 0.45
 """Share of a face's landmarks that a swap must replace, at least by half. Less would be the target with make-up.
 After the finishes it is asked of the landmarks that can be seen: what the landmark network too takes for hidden may
 stay, what only a mask takes for hidden may not."""

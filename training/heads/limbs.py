@@ -131,7 +131,8 @@ def _trunk(rng: np.random.Generator) -> list[Capsule]:
     meet = np.array([rng.normal(0, 0.25), rng.uniform(0.9, 2.8)])
     for side in (-1, 1):
         elbow = np.array([side * (wide + rng.uniform(0.05, 0.5)), rng.uniform(2.1, 2.7)])
-        hand = meet + (side * rng.uniform(0.1, 0.35), 0) if together else elbow + rng.normal((0, 0.2), (0.6, 0.7))
+        apart = np.array([side * rng.uniform(0.1, 0.35), 0])
+        hand = meet + apart if together else elbow + rng.normal((0, 0.2), (0.6, 0.7))
         sleeve = CLOTH if rng.random() < 0.65 else SKIN
         parts += [(side * wide, 1.2, *elbow, 0.28, 0.24, 0.15, CLOTH), (*elbow, *hand, 0.22, 0.16, 0.4, sleeve)]
         if not together or rng.random() < 0.6:
@@ -177,9 +178,7 @@ def _solid(
     folds = cv2.resize(rng.normal(0, 0.12, (14, 14)).astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
     shade *= 1 + folds * np.where(material == CLOTH, 1.0, 0.4)
     alpha = cv2.GaussianBlur(there.astype(np.uint8) * 255, (0, 0), 0.7)
-    return Solid(
-        np.asarray(alpha, np.uint8), shade.astype(np.float32), material, unit, np.array(origin, np.float32)
-    )
+    return Solid(np.asarray(alpha, np.uint8), shade.astype(np.float32), material, unit, np.array(origin, np.float32))
 
 
 def _scaled(parts: list[Capsule], by: float) -> list[Capsule]:

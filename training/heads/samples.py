@@ -148,8 +148,8 @@ class Sampler:
         """Hands, fists and arms of the same skin below or beside a head."""
         rng = self._rng
         for _ in range(1 if rng.random() < 0.6 else 2):
-            angle, far = rng.uniform(0, np.pi) if rng.random() < 0.75 else rng.uniform(0, 2 * np.pi), rng.uniform(1, 2.6)
-            at = middle + height * far * np.array([np.cos(angle), np.sin(angle)], np.float32)
+            angle = rng.uniform(0, np.pi) if rng.random() < 0.75 else rng.uniform(0, 2 * np.pi)
+            at = middle + height * rng.uniform(1, 2.6) * np.array([np.cos(angle), np.sin(angle)], np.float32)
             self._lay_solid(
                 _one_of(self._limbs.hands, rng), matrix, at, height * float(np.exp(rng.normal(0.1, 0.2))), skin
             )
