@@ -35,6 +35,8 @@ SEEN = 0.5
 """Visibility from which a landmark counts as seen."""
 LEAST_SEEN = 0.75
 """Share of a face's landmarks that are seen when it looks at the camera, hardly turned."""
+LEAST_SIGHT = 0.35
+"""Share of a face's landmarks that must be seen: where fewer are, the mesh is guessed."""
 EVERY_ROW = 16
 """One row of a crop in so many is compared with the target's, the middle one among them."""
 
@@ -157,9 +159,13 @@ def checked(view: View) -> View:
 
 def check_replaced(share: float, visibility: NDArray[np.float32]) -> None:
     """``share``: of all landmarks, after the swap; ``visibility``: theirs. Raises TooHidden where so little of the
-    face can be seen that little can be replaced, as in a profile; else ValueError: the target would be left bare."""
+    face can be seen that little can be replaced, or that nobody knows where it is; else ValueError: the target would
+    be left bare."""
+    seen = np.count_nonzero(visibility >= SEEN)
+    if seen < LEAST_SIGHT * len(visibility):
+        raise TooHidden
     if not share >= LEAST_REPLACED:
-        if np.count_nonzero(visibility >= SEEN) < LEAST_SEEN * len(visibility):
+        if seen < LEAST_SEEN * len(visibility):
             raise TooHidden
         raise ValueError("a mask that leaves the face bare")
 

@@ -31,6 +31,10 @@ AGAIN, KEEP = 3, 256
 SHALL, MAY = 1.0, 0.5
 MOST_HIDDEN = 0.55
 """Share of the square around a face above which it may be found or not once something lies before it."""
+BEHIND = 0.5
+"""Distance to a nearer head, in its heights, below which one that is behind it may be found or not."""
+CLOSE = 0.3
+"""How often a head is beside another, before a part of it."""
 BELOW, HANDS = 0.4, 0.35
 """How often a head has a trunk with arms below it, and hands near it."""
 
@@ -123,7 +127,14 @@ class Sampler:
         height = max(float(np.linalg.norm(mesh[10] - mesh[152])), 20.0)
         middle = mesh[OVAL, :2].mean(0)
         wanted = float(np.exp(rng.uniform(np.log(LEAST_PX), np.log(MOST_PX if rng.random() < 0.5 else 60))))
-        matrix = self._placed(wanted / height, middle, self._where(wanted), float(np.exp(rng.normal(0, 0.12))))
+        to = self._where(wanted)
+        if self._heads and rng.random() < CLOSE:
+            x, y, other, _ = self._heads[int(rng.integers(len(self._heads)))]
+            wanted, angle = max(other * float(np.exp(rng.normal(0, 0.25))), LEAST_PX), rng.uniform(0, 2 * np.pi)
+            to = np.array([x, y]) + rng.uniform(0.5, 1.2) * max(wanted, other) * np.array(
+                [np.cos(angle), np.sin(angle)]
+            )
+        matrix = self._placed(wanted / height, middle, to, float(np.exp(rng.normal(0, 0.12))))
         skin, body = views.cheek(number), rng.random()
         if body < BELOW:
             self._lay_solid(_one_of(self._limbs.trunks, rng), matrix, middle, height, skin)
@@ -321,18 +332,15 @@ class Sampler:
                 head[3] = MAY
 
     def _note(self, middle: Floats, height: float, matrix: Floats) -> None:
-        """Remember a head; those behind it may be found or not."""
+        """Remember a head; those behind it may be found or not, but one that looks out beside it shall."""
         x, y = (matrix[:, :2] @ np.asarray(middle, np.float32) + matrix[:, 2]).tolist()
         tall = height * float(np.linalg.norm(matrix[:, 1]))
         for head in self._heads:
-            self._hide(head, x, y, tall)
+            if np.hypot(head[0] - x, head[1] - y) < BEHIND * tall:
+                head[3] = MAY
         far = max(-x, -y, x - WIDTH, y - HEIGHT)
         if far < 0.6 * tall:
             self._heads.append([x, y, tall, SHALL if far < 0.25 * tall else MAY])
-
-    def _hide(self, head: list[float], x: float, y: float, tall: float) -> None:
-        if np.hypot(head[0] - x, head[1] - y) < 0.6 * tall + 0.25 * head[2]:
-            head[3] = MAY
 
 
 def _one_of(solids: list[Solid], rng: np.random.Generator) -> Solid:

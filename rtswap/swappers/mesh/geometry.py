@@ -135,8 +135,7 @@ class FacePlacement:
             reach = np.linalg.norm(ring - middle, axis=1, keepdims=True)
             grown = middle + (ring - middle) * np.maximum(0, 1 + outwards - inset / np.maximum(reach, 1e-6))
             fill(mask, [grown], 255)
-        oval, *halves = masks
-        return np.asarray(cv2.max(oval, cv2.add(*halves)), np.uint8), sigma
+        return np.asarray(cv2.max(masks[0], cv2.add(masks[1], masks[2])), np.uint8), sigma
 
     def openings(self, most_px: int | None = None) -> list[Opening | None]:
         """One ``Opening`` for each of ``RINGS``, None if too small to show. Openings larger than ``most_px`` are
