@@ -27,7 +27,7 @@ STRAY_MARGIN = 0.5
 """The same around heads of the second detector, which places them less exactly."""
 STRAY_S = 0.4
 """How long a stray stays covered after it was last seen: the second detector may miss it in a frame."""
-COVERED_FROM = 0.76
+COVERED_FROM = 0.7
 """Score from which a head is covered at once. Lower ones only keep covers."""
 GROWTH_PER_S = 0.6
 """Growth of a lost face's cover on each side, in boxes per second."""

@@ -97,3 +97,14 @@ def printed(portraits: Portraits, cloth: np.ndarray, side: int, rng: np.random.G
         else:
             cv2.rectangle(picture, (at - size).tolist(), (at + size).tolist(), colour, -1)
     return picture
+
+
+def put_bars(picture: Bytes, rng: np.random.Generator) -> None:
+    """Bars or blinds of one colour before everything, in place."""
+    height, width = picture.shape[:2]
+    step, share = int(rng.integers(6, 40)), float(rng.uniform(0.15, 0.5))
+    along = np.arange(height) if rng.random() < 0.6 else np.arange(width)
+    bars = ((along + int(rng.integers(step))) % step) < share * step
+    where = np.zeros((height, width), bool)
+    where |= bars[:, None] if len(bars) == height else bars[None]
+    picture[where] = rng.uniform(0, 255, 3)

@@ -16,7 +16,7 @@ from training.camera import noise_bank
 from training.heads.limbs import HAND, SIDE, Limbs, Solid
 from training.heads.optics import Optics
 from training.heads.portraits import Portraits
-from training.heads.rooms import patch, printed, room
+from training.heads.rooms import patch, printed, put_bars, room
 from training.landmarks.views import Views
 
 HEIGHT, WIDTH = 192, 256
@@ -33,10 +33,8 @@ MOST_HIDDEN = 0.55
 """Share of the square around a face above which it may be found or not once something lies before it."""
 BEHIND = 0.5
 """Distance to a nearer head, in its heights, below which one that is behind it may be found or not."""
-CLOSE = 0.3
-"""How often a head is beside another, before a part of it."""
-BELOW, HANDS = 0.4, 0.35
-"""How often a head has a trunk with arms below it, and hands near it."""
+CLOSE, BELOW, HANDS = 0.3, 0.4, 0.35
+"""How often a head is partly before another, has a trunk below it, and hands near it."""
 
 
 @dataclass(frozen=True)
@@ -244,12 +242,7 @@ class Sampler:
         """Bars before everything, or something before a part of one face."""
         rng = self._rng
         if rng.random() < 0.3:
-            step, share = int(rng.integers(6, 40)), float(rng.uniform(0.15, 0.5))
-            along = np.arange(HEIGHT) if rng.random() < 0.6 else np.arange(WIDTH)
-            bars = ((along + int(rng.integers(step))) % step) < share * step
-            where = np.zeros((HEIGHT, WIDTH), bool)
-            where |= bars[:, None] if len(bars) == HEIGHT else bars[None]
-            self._canvas[where] = rng.uniform(0, 255, 3)
+            put_bars(self._canvas, rng)
             return
         for head in self._heads:
             if rng.random() < 0.5:
