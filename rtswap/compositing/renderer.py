@@ -35,7 +35,7 @@ SEEN = 0.5
 """Visibility from which a landmark counts as seen."""
 LEAST_SEEN = 0.75
 """Share of a face's landmarks that are seen when it looks at the camera, hardly turned."""
-LEAST_SIGHT = 0.35
+LEAST_SIGHT = 0.4
 """Share of a face's landmarks that must be seen: where fewer are, the mesh is guessed."""
 EVERY_ROW = 16
 """One row of a crop in so many is compared with the target's, the middle one among them."""
