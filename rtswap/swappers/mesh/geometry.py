@@ -200,6 +200,10 @@ class FaceGeometry:
         width = float(np.ptp(landmarks[:, 0]))
         return FacePlacement(extent, inner, landmarks, nodes, wrinkles, self._hull, width, motion.closed)
 
+    def take_over(self, former: FaceGeometry) -> None:
+        """Use what ``former`` has learnt of the targets."""
+        self._neutrals = former._neutrals
+
     def forget(self, track_id: int) -> None:
         """Drop the state of a track that has ended."""
         self._neutrals.pop(track_id, None)
