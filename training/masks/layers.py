@@ -1,5 +1,5 @@
-"""A thing before a face is a layer: a picture and how opaque it is. How layers are shaded, smeared and laid on; hair
-and glasses; and what lies on a face without hiding it: make-up, beards, cast shadows, an open mouth's tongue."""
+"""A thing before a face is a layer: a picture and how opaque it is. How layers are shaded, smeared and laid on; hair;
+and what lies on a face without hiding it: make-up, beards, cast shadows, an open mouth's tongue."""
 
 from __future__ import annotations
 
@@ -138,42 +138,6 @@ def fringe(size: int, points: Floats, colour: Floats, rng: np.random.Generator) 
         line(alpha, start, end, int(rng.integers(190, 256)), rng.uniform(3, 8))
         line(shade, start, end, int(rng.integers(110, 240)), 1)
     return Layer(shaded(shade, colour, None, rng), alpha)
-
-
-def spectacles(size: int, points: Floats, rng: np.random.Generator) -> tuple[Layer, Layer]:
-    """Frames, and lenses: clear with a glare (which hides nothing), or dark."""
-    frame, lens = np.zeros((size, size), np.uint8), np.zeros((size, size), np.uint8)
-    width = int(rng.choice([1, 1, 2, 2, 3, 4]))
-    round_ = rng.random() < 0.5
-    growth = rng.uniform(0.75, 1.05), rng.uniform(0.5, 0.85)
-    eyes = points[[263, 33], :2]
-    angle = float(np.degrees(np.arctan2(*(eyes[0] - eyes[1])[::-1])))
-    for inner, outer, ear in ((133, 33, 234), (362, 263, 454)):
-        a, b = points[inner, :2], points[outer, :2]
-        reach = max(float(np.linalg.norm(a - b)), 3.0)
-        centre = (a + b) / 2 + np.array([0, 0.12 * reach])
-        axes = reach * np.array(growth)
-        if round_:
-            outline = cv2.ellipse2Poly((0, 0), (100, 100), 0, 0, 360, 20) / 100 * axes
-        else:
-            outline = (
-                np.array(
-                    [[-1, -0.8], [-0.7, -1], [0.7, -1], [1, -0.8], [0.85, 0.7], [0.5, 1], [-0.5, 1], [-0.85, 0.7]]
-                )
-                * axes
-            )
-        turn = np.radians(angle)
-        outline = outline @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]]) + centre
-        cv2.fillPoly(lens, [fixed(outline)], 255, cv2.LINE_AA, 4)
-        cv2.polylines(frame, [fixed(outline)], True, 255, width, cv2.LINE_AA, 4)
-        line(frame, b + (b - a) * 0.4, points[ear, :2] - np.array([0, 0.3 * reach]), 255, width)
-    line(frame, points[133, :2], points[362, :2], 255, width)
-    tone = rng.uniform(0, 70, 3) if rng.random() < 0.65 else rng.uniform(40, 230, 3)
-    full = np.full((size, size), 200, np.uint8)
-    dark = rng.uniform(5, 60, 3) if rng.random() < 0.8 else rng.uniform(60, 250, 3)
-    opacity = 0.0 if rng.random() < 0.6 else rng.uniform(0.75, 1.0)
-    lenses = np.asarray(cv2.convertScaleAbs(lens, alpha=opacity), np.uint8)
-    return Layer(shaded(full, tone, None, rng), frame), Layer(shaded(full, dark, None, rng), lenses)
 
 
 def glare(crop: Bytes, points: Floats, rng: np.random.Generator) -> None:
