@@ -65,7 +65,10 @@ class Motion:
 def persona(name: str) -> Image:
     """Image (512, 512, 3) of a built-in persona of the demo: ada, ben, carl, dan."""
     data = resources.files("rtswap").joinpath(f"assets/personas/{name}.jpg").read_bytes()
-    return cast(Image, cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR))
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if picture.shape[0] == HEAD_PX:
+        return cast(Image, picture)
+    return resized(np.asarray(picture, np.uint8), (HEAD_PX, HEAD_PX), cv2.INTER_AREA)
 
 
 class AnimatedHead:

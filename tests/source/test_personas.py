@@ -36,7 +36,7 @@ def test_there_are_at_least_twelve_and_they_are_small() -> None:
     assert sum(sizes) <= 1_400_000
 
 
-@pytest.mark.parametrize("name", ["erik", "george", "ines", "lena", "mei", "ravi", "ruth", "vera"])
+@pytest.mark.parametrize("name", ["ada", "erik", "george", "ines", "lena", "mei", "ravi", "ruth", "vera"])
 def test_a_portrait_shows_more_than_a_face(name: str) -> None:
     """Head, neck and shoulders, sharp up to the border."""
     picture = read_image(persona_photo(name))
