@@ -1,7 +1,7 @@
-"""Generate blocks of docs/: the flags (usage.md), the licences (dependencies.md) and the robustness of the watermark
-(responsible-use.md, from the results of benchmarks/marks.py).
+"""Generate blocks of docs/: the flags (usage.md), the licences (dependencies.md), the robustness of the watermark
+(responsible-use.md, from the results of benchmarks/marks.py), and the picture of the personas.
 
-Run it with ``make docs`` after changing an option or a pinned version; a test fails until the docs are up to date.
+Run it with ``make docs`` after changing an option, a pinned version or a persona; a test fails until the docs are up to date.
 """
 
 from __future__ import annotations
@@ -13,15 +13,20 @@ from importlib.metadata import PackageMetadata, metadata
 from pathlib import Path
 from typing import Any
 
+import cv2
+
 from rtswap.app.config import OPTIONS, SECTIONS
 from rtswap.app.options import Option
 from rtswap.app.trust import always, leads_away, never
 from rtswap.commands.flags import title_of
+from rtswap.commands.personas.sheet import draw_people
+from rtswap.source.personas import list_personas
 
 ROOT = Path(__file__).resolve().parent.parent
 USAGE = ROOT / "docs" / "usage.md"
 DEPENDENCIES = ROOT / "docs" / "dependencies.md"
 RESPONSIBLE_USE = ROOT / "docs" / "responsible-use.md"
+PERSONAS = ROOT / "docs" / "personas.jpg"
 MARKS = ROOT / "benchmarks" / "results" / "marks.json"
 WAYS = {
     "nothing": ["nothing"],
@@ -49,6 +54,7 @@ WAYS = {
 }
 """Row in responsible-use.md -> the ways of benchmarks/marks_ways.py that it summarises."""
 IN_WORKING_FOLDER = {never: "yes", always: "no", leads_away: "paths inside it"}
+JPEG_QUALITY = 66
 BLOCK = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- /\2 -->)", re.DOTALL)
 
 
@@ -165,6 +171,8 @@ def main() -> None:
     for path, write in ((USAGE, usage), (DEPENDENCIES, dependencies), (RESPONSIBLE_USE, responsible_use)):
         path.write_text(write(path.read_text()))
         print(f"wrote {path.relative_to(ROOT)}")
+    cv2.imwrite(str(PERSONAS), draw_people(list_personas()), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    print(f"wrote {PERSONAS.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

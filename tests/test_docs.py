@@ -50,6 +50,16 @@ def test_generated_parts_would_change_with_the_program() -> None:
     assert new.endswith("after\n")
 
 
+def test_the_picture_of_the_personas_is_up_to_date() -> None:
+    make_docs = load_script("scripts/make_docs.py")
+    data = make_docs.PERSONAS.read_bytes()
+    assert len(data) <= 150_000
+    shown = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    drawn = make_docs.draw_people(make_docs.list_personas())
+    assert shown.shape == drawn.shape, "run `make docs`"
+    assert cv2.blur(cv2.absdiff(shown, drawn), (9, 9)).max() < 40, "run `make docs`"
+
+
 def test_figures_of_the_marks_are_the_measured_ones() -> None:
     """The page says what the JSON says, and the JSON says that the targets of the mark are met."""
     make_docs = load_script("scripts/make_docs.py")

@@ -1,7 +1,7 @@
 """Built-in personas: people who do not exist, so no consent is needed. ``--source persona:NAME``.
 
-``training/personas`` blends each from several portraits of people who do not exist either;
-``assets/personas/personas.json`` contains descriptions and checksums.
+``training/personas`` blends each from several portraits of people who do not exist either, and tells how alike they
+are; ``assets/personas/personas.json`` contains descriptions and checksums.
 """
 
 from __future__ import annotations
@@ -30,9 +30,6 @@ class Persona:
     file: str
     """Name of the image in ``assets/personas``."""
     sha256: str
-    offered: bool
-    """False for the cast of the demo and the tests, averages of two (synthetic) people each. Their names work, but
-    lists leave them out."""
     licence: str
 
     @property
@@ -42,12 +39,7 @@ class Persona:
 
 
 def list_personas() -> tuple[Persona, ...]:
-    """The personas to list, by name."""
-    return tuple(persona for persona in all_personas() if persona.offered)
-
-
-def all_personas() -> tuple[Persona, ...]:
-    """All personas with an image, by name."""
+    """The personas, by name."""
     data = json.loads((_folder() / "personas.json").read_text("utf-8"))
     found = [Persona(**entry, licence=data["licence"]) for entry in data["personas"]]
     return tuple(sorted(found, key=lambda persona: persona.name))
@@ -59,17 +51,16 @@ def persona_photo(name: str, *, choose: Callable[[Sequence[str]], str] = random.
     ``name``: as listed, with or without ``persona:``, in any case.
     """
     chosen = name.removeprefix(PREFIX).strip().lower()
-    files = {persona.name: persona.file for persona in all_personas()}
-    known = [persona.name for persona in list_personas()]
+    files = {persona.name: persona.file for persona in list_personas()}
     if chosen == RANDOM:
-        chosen = choose(known)
+        chosen = choose(list(files))
     if chosen in files:
         return _folder() / files[chosen]
-    near = nearest(chosen, [*known, RANDOM])
+    near = nearest(chosen, [*files, RANDOM])
     shown = "".join(c if c.isprintable() else "?" for c in chosen[:40])
     raise SourceError(
         f"no persona called {shown!r}" if shown else "no persona named",
-        expected=", ".join([*known, RANDOM]),
+        expected=", ".join([*files, RANDOM]),
         do=f"Did you mean {PREFIX}{near}?" if near else "Run `rtswap personas` to list them.",
     )
 

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from itertools import pairwise
-from typing import cast
 
 import cv2
 import numpy as np
@@ -63,11 +62,9 @@ class Motion:
 
 
 def persona(name: str) -> Image:
-    """Image (512, 512, 3) of a built-in persona of the demo: ada, ben, carl, dan."""
+    """Image (512, 512, 3) of a built-in persona: ada, ben, ..."""
     data = resources.files("rtswap").joinpath(f"assets/personas/{name}.jpg").read_bytes()
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    if picture.shape[0] == HEAD_PX:
-        return cast(Image, picture)
     return resized(np.asarray(picture, np.uint8), (HEAD_PX, HEAD_PX), cv2.INTER_AREA)
 
 

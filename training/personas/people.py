@@ -24,7 +24,7 @@ PEOPLE: dict[str, Wanted] = {
         "f68", "f86 f49 f85 f36", "f02 f49 f86 f85 f36 f43", "f02 f49 f86 f85 f36 f43", "f49 f86 f85 f43 f02",
     ),
     "ben": Wanted(
-        "man of about 30, light skin, dark hair",
+        "man of about 25, olive skin, dark hair",
         "m78", "m37 m93 m70 m42", "m32 m42 m62 m74 m37", "m16 m32 m42 m93 m48 m74", "m16 m93 m37 m70 m32",
     ),
     "carl": Wanted(
@@ -32,7 +32,7 @@ PEOPLE: dict[str, Wanted] = {
         "m19", "m53 m00 m30 m31", "m00 m53 m61 m30 m97 m88", "m00 m53 m61 m30 m97 m88 m31 m98", "m53 m30 m61 m97 m00",
     ),
     "dan": Wanted(
-        "man of about 30, East Asian, short black hair",
+        "man of about 30, East Asian, short black hair, thin goatee",
         "m12", "m70 m10", "m70 m10 m83", "m70 m10 m83 m45 m43", "m70 m10 m37 m43",
     ),
     "mei": Wanted(
@@ -40,7 +40,7 @@ PEOPLE: dict[str, Wanted] = {
         "f19", "f91 f53 f18", "f04 f91 f84 f37 f23", "f04 f91 f23 f37 f53", "f04 f91 f84 f18 f53",
     ),
     "noor": Wanted(
-        "woman of about 45, brown skin, dark hair tied back",
+        "woman of about 50, light brown skin, dark hair tied back",
         "f06", "f53 f54 f18 f50", "f53 f18 f54 f72 f51 f47", "f53 f18 f54 f72 f51 f47 f50", "f53 f18 f54 f72 f47 f51",
     ),
     "amara": Wanted(
@@ -56,15 +56,15 @@ PEOPLE: dict[str, Wanted] = {
         "m44", "m65 m56 m15 m28", "m65 m56 m15 m28 m17", "m65 m56 m15 m28 m17 m35", "m65 m56 m15 m28 m17",
     ),
     "ravi": Wanted(
-        "man of about 30, brown skin, black hair",
+        "man of about 25, brown skin, black hair",
         "m43", "m37 m52 m64", "m37 m52 m64 m75", "m37 m52 m64 m75 m45", "m37 m52 m45 m64",
     ),
     "tomas": Wanted(
-        "man of about 70, brown skin, grey hair",
+        "man of about 70, tan skin, grey hair and moustache",
         "m73", "m89 m85 m03 m57", "m89 m85 m03 m17 m52", "m89 m85 m03 m17 m52 m57", "m85 m89 m03 m52 m17",
     ),
     "grace": Wanted(
-        "woman of about 70, dark skin, short grey hair",
+        "woman of about 75, dark skin, short grey hair",
         "f81", "f20 f35 f12 f55 f16", "f20 f16 f24 f35 f83 f46 f12 f55",
         "f20 f16 f24 f35 f83 f46 f12", "f20 f16 f46 f12 f83",
     ),
@@ -73,7 +73,7 @@ PEOPLE: dict[str, Wanted] = {
         "m50", "m22 m47", "m22 m47 m10 f23", "m22 m47 m95 m10 f23", "m95 m10 m47 f04",
     ),
     "lena": Wanted(
-        "woman of about 30, fair skin, hair tied back",
+        "woman of about 30, fair skin, brown hair",
         "f86", "f49 f68 f85 f36", "f02 f49 f68 f85 f43", "f02 f49 f68 f85 f36 f43", "f49 f68 f85 f43 f02",
     ),
     "ines": Wanted(

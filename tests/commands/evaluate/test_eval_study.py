@@ -33,7 +33,9 @@ from rtswap.commands.evaluate.sheet import thumbnail
 from rtswap.commands.evaluate.study import Study
 from rtswap.core.errors import InputError, OutputError, UsageError
 from rtswap.core.types import Image
+from rtswap.source.personas import persona_photo
 from rtswap.vision.geometry import similarity
+from rtswap.vision.images import read_image
 from rtswap.vision.talking_head import persona
 
 AGREED = Config(source=SourceConfig(i_have_consent=True))
@@ -121,7 +123,7 @@ def test_what_has_no_result_is_left_out_and_named(tmp_path: Path) -> None:
 def test_the_results_of_another_program_are_read_by_their_names(tmp_path: Path) -> None:
     """What it changed is found out by comparing, and figures are those of the picture that it made."""
     target = face("ben")
-    photo = persona("ben")
+    photo = read_image(persona_photo("ben"))
     x1, y1, x2, y2 = target.box
     photo[y1:y2, x1:x2] = np.where(oval_of(target)[..., None] > 0, 255 - target.image, target.image)
     cv2.imwrite(str(tmp_path / "ada__ben.png"), photo)
@@ -132,7 +134,7 @@ def test_the_results_of_another_program_are_read_by_their_names(tmp_path: Path) 
     np.testing.assert_array_equal(found.image, target.cut(photo))
     agree = (found.mask > 0) & (oval_of(target) > 0)
     assert agree.sum() / ((found.mask > 0) | (oval_of(target) > 0)).sum() > 0.9
-    with pytest.raises(InputError, match="a different size from its target; expected 512x512; got 512x100"):
+    with pytest.raises(InputError, match="a different size from its target; expected 640x640; got 640x100"):
         bound.swap(face("carl"))
     people = persona_pictures()
     named = list(named_pairs(tmp_path, people, people, seed=1))

@@ -19,7 +19,7 @@ from rtswap.swappers.mesh.swapper import MeshSwapModel
 from rtswap.vision.geometry import canonical, transform
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
 
-PAIRS = [("ada", "ben"), ("carl", "dan"), ("ben", "carl")]
+PAIRS = [("ada", "ben"), ("carl", "dan"), ("ben", "dan")]
 GREEN, DARK = (60, 200, 60), (10, 10, 10)
 
 

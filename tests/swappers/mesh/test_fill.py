@@ -66,9 +66,10 @@ def low(picture: Image) -> np.ndarray:
 
 @pytest.mark.parametrize("gain", [1.0, 0.5])
 @pytest.mark.parametrize("paint", [fringe, lock])
-@pytest.mark.parametrize("name", NAMES[1:4:2])
+@pytest.mark.parametrize("name", ["erik", "noor"])
 def test_hair_leaves_no_stain(name: str, paint: Painter, gain: float) -> None:
-    """Where it lay the texture has the colour of the bare face, within what one skin varies."""
+    """Where it lay the texture has the colour of the bare face, within what one skin varies. Both are lit evenly: one
+    half of the face fills the other."""
     who = dimmed(person(name), gain)
     after = paint(who.portrait, who.landmarks)
     network = OcclusionModel(Network(who.portrait, after, who))

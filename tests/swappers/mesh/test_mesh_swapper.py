@@ -199,8 +199,8 @@ def test_slow_motion_is_smooth(direction: tuple[float, float], swappers: dict[st
     for step in range(25):
         shift = np.array([*(0.1 * step * np.array(direction)), 0], np.float32)
         points = who.landmarks + shift
-        matrix, size = swappers["ada"].view(points, 1024)
-        swapped, _ = swap_face(swappers["ada"], who.portrait, points)
+        matrix, size = swappers["carl"].view(points, 1024)
+        swapped, _ = swap_face(swappers["carl"], who.portrait, points)
         frame, mask = who.portrait.astype(np.float32), np.zeros(who.portrait.shape[:2], np.float32)
         left, top = (-matrix[:, 2]).astype(int)
         inside = np.s_[top : top + size[1], left : left + size[0]]

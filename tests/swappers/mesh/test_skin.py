@@ -37,8 +37,9 @@ def region(above: float) -> list[int]:
     return [int(i) for i in np.flatnonzero(canonical().mesh[:, 1] < above)]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "ada"])
 def test_most_of_a_bare_face_is_face(name: str) -> None:
+    """Not ada's: hair hangs over her temples, so the mask leaves out the tails of her brows."""
     who = person(name)
     mask = Texture.bake(who.portrait, who.landmarks).shown
     middle = np.flatnonzero(np.linalg.norm(canonical().mesh[:, :2], axis=1) < 0.6)
