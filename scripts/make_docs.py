@@ -1,7 +1,8 @@
 """Generate blocks of docs/: the flags (usage.md), the licences (dependencies.md), the robustness of the watermark
 (responsible-use.md, from the results of benchmarks/marks.py), and the picture of the personas.
 
-Run it with ``make docs`` after changing an option, a pinned version or a persona; a test fails until the docs are up to date.
+Run it with ``make docs`` after changing an option, a pinned version or a persona; a test fails until the docs are up
+to date.
 """
 
 from __future__ import annotations

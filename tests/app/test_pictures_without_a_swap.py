@@ -50,7 +50,7 @@ def test_photos_of_two_people_are_noticed_without_dlib(
 ) -> None:
     monkeypatch.setattr("rtswap.networks.dlib.weights_path", _absent)
     for follow in ("person", "place"):
-        main(f"in/wall.png out.png -s persona:vera -s persona:erik --follow {follow}".split())
+        main(f"in/wall.png out.png -s persona:amara -s persona:erik --follow {follow}".split())
         assert "may show two different people" in capsys.readouterr().err
 
 
