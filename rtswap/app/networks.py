@@ -63,7 +63,7 @@ class Networks:
         self.engines: dict[str, Engine] = {}
         """Loaded engines by network name."""
         self.open(base_networks(config))
-        self.spaces: IdentitySpaces = {"dlib": cache(self._dlib)}
+        self.spaces: IdentitySpaces = {"dlib": cache(self._dlib), "rtswap": self._recogniser}
         """Functions that return an identity network, loaded on first use; they raise NotInstalled."""
 
     def open(self, names: Iterable[str]) -> Mapping[str, Engine]:
@@ -90,6 +90,9 @@ class Networks:
             return self.spaces["dlib"]()
         except NotInstalled:
             return None
+
+    def _recogniser(self) -> Embedder:
+        return FaceRecogniser(self.open(("recognition",))["recognition"])
 
     def _dlib(self) -> Embedder:
         from rtswap.networks.dlib import weights_path

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:  # --help reads every SPEC and must be fast
     from rtswap.core.protocols import Engine, Finish, GpuFinish, Input, Output, SwapModel
@@ -160,7 +160,15 @@ class OutputRequest:
     codec: str = "h264"
     """FFmpeg's codec name, for files and streams."""
     audio_from: str | None = None
-    """The file whose audio is copied to the output."""
+    """The file whose sound and other tracks are copied to the output."""
+    audio_start_s: float = 0.0
+    """Position in that file at which the first frame is shown, in seconds."""
+    live_sound: Any = None
+    """``StreamInfo.live_sound``, to record it."""
+    crf: int | None = None
+    """Constant quality of the encoder, lower is better; None: the encoder's usual one."""
+    bitrate: int | None = None
+    """Average bits per second, instead of ``crf``."""
     overwrite: bool = False
     live: bool = False
     tls_ca: str | None = None
@@ -170,6 +178,8 @@ class OutputRequest:
     on_event: Event = lambda event: None
     on_key: Callable[[str], None] = lambda key: None
     """Called with each key pressed in a window."""
+    paced: bool = False
+    """Show frames at their own times: a file plays in a window at its own speed."""
     overlay: Callable[[], Sequence[str]] | None = None
     """Returns text lines that a window draws over the frame."""
 
@@ -180,3 +190,5 @@ class OutputSpec(_AddressSpec):
 
     open: Callable[[str, OutputRequest], Output]
     """Raises OutputError, UsageError."""
+    check: Callable[[str, OutputRequest], object] | None = None
+    """Raises OutputError or UsageError for a request that cannot be met, before anything is loaded or opened."""

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import http.client
 import os
-import time
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from rtswap.core.errors import ModelError
+from rtswap.core.errors import ModelError, reason
+from rtswap.core.web import Web
 from rtswap.networks.catalog import Entry
 
 _CHUNK = 1 << 20
@@ -31,10 +29,10 @@ def download(entry: Entry, path: Path, on_event: Callable[[str], None]) -> None:
                 got=f"{found[:12]}...",
             )
         part.replace(path)
-    except (OSError, http.client.HTTPException, ValueError) as error:
+    except (OSError, ValueError) as error:
         raise ModelError(
             f"cannot download the model {entry.name} from {entry.url}",
-            got=str(error),
+            got=reason(error),
             do=f"Check the network connection, or place the file at {path} manually.",
         ) from error
     finally:
@@ -42,17 +40,13 @@ def download(entry: Entry, path: Path, on_event: Callable[[str], None]) -> None:
 
 
 def _fetch(entry: Entry, part: Path, on_event: Callable[[str], None]) -> str:
-    """Download to ``part`` and return its sha256. Raises OSError, HTTPException, ValueError."""
-    if not entry.url.startswith(("https://", "http://")):
-        raise ValueError("only http and https are supported")
+    """Download to ``part`` and return its sha256. Raises OSError, ValueError."""
     on_event(f"downloading {entry.title}, {entry.bytes / 1e6:.0f} MB, licence {entry.licence}")
-    digest, done, told, until = hashlib.sha256(), 0, 0, time.monotonic() + _limit_s(entry)
-    with urllib.request.urlopen(entry.url, timeout=_TIMEOUT_S) as answer, part.open("wb") as file:
-        while chunk := answer.read1(_CHUNK):
+    digest, done, told = hashlib.sha256(), 0, 0
+    with Web(limit_s=_TIMEOUT_S + entry.bytes / _SLOWEST).get(entry.url) as answer, part.open("wb") as file:
+        while chunk := answer.read(_CHUNK):
             digest.update(chunk)
             done += len(chunk)
-            if time.monotonic() > until:
-                raise ValueError(f"only {done / 1e6:.1f} MB within {_limit_s(entry):.0f} s")
             if done > entry.bytes:
                 raise ValueError(f"more than the expected {entry.bytes} bytes")
             file.write(chunk)
@@ -60,7 +54,3 @@ def _fetch(entry: Entry, part: Path, on_event: Callable[[str], None]) -> str:
                 told = done * 10 // entry.bytes
                 on_event(f"downloading {entry.title}: {told * 10} %")
     return digest.hexdigest()
-
-
-def _limit_s(entry: Entry) -> float:
-    return _TIMEOUT_S + entry.bytes / _SLOWEST

@@ -13,7 +13,7 @@ from rtswap.core.parts import InputSpec
 from rtswap.core.text import plural
 from rtswap.core.types import Frame, Image, StreamInfo
 from rtswap.core.urls import local_path, scheme
-from rtswap.vision.images import PICTURE_SUFFIXES, looks_like_picture, read_image
+from rtswap.vision.images import PICTURE_SUFFIXES, is_transparent, looks_like_picture, read_image
 
 FPS = 25.0
 """Nominal frame rate of an image folder."""
@@ -30,6 +30,7 @@ class ImageInput:
         self._closed = threading.Event()
         self._paths = pictures_in(self._path) if self._path.is_dir() else [self._path]
         self.skipped = 0
+        self._read_paths: list[Path] = []
         self._first = self._first_readable()
         height, width = self._first.shape[:2]
         self._info = StreamInfo(width, height, FPS, live=False, frame_count=len(self._paths))
@@ -47,11 +48,16 @@ class ImageInput:
                 return
             image = image if image is not None else self._read(path)
             if image is not None:
+                self._read_paths.append(path)
                 yield Frame(image, index, time.perf_counter(), index / FPS)
                 index += 1
             image = None
         if self.skipped:
             self._on_event(f"{self._path}: {plural(self.skipped, 'file')} skipped, {plural(index, 'image')} read")
+
+    def path_of(self, index: int) -> Path:
+        """Return the file of a frame that ``frames`` has yielded."""
+        return self._read_paths[index]
 
     def close(self) -> None:
         self._closed.set()
@@ -59,7 +65,10 @@ class ImageInput:
     def _read(self, path: Path) -> Image | None:
         """Return None, after an event, for an unreadable image of a folder. Raises InputError for a single image."""
         try:
-            return read_image(path)
+            image = read_image(path)
+            if is_transparent(path):
+                self._on_event(f"{path}: transparency is not kept")
+            return image
         except InputError as error:
             if not self._path.is_dir():
                 raise
@@ -98,8 +107,6 @@ def _takes(address: str) -> bool:
             head = file.read(32)
     except (OSError, ValueError):  # a name too long, a zero byte, no permission
         head = b""
-    if path.suffix.lower() == ".gif" and head.startswith(b"GIF8"):
-        return False  # usually an animation: read all its frames as a video
     return looks_like_picture(head) or path.suffix.lower() in PICTURE_SUFFIXES
 
 

@@ -22,7 +22,7 @@ from rtswap.swappers.mesh.uv_chart import SIZE, SKIRT, chart, skirted
 from rtswap.swappers.mesh.wrinkles import shares
 from rtswap.vision.geometry import box_of, clip_box, upright_view
 from rtswap.vision.raster import Map, fill, rasterize
-from rtswap.vision.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
+from rtswap.vision.topology import LEFT_EYE, LIPS_INNER, OVAL, PROFILE, RIGHT_EYE
 
 MARGIN = 0.12
 """Margin around the face's box, in face sizes: room for the feather and for shapes wider than the target's."""
@@ -42,6 +42,8 @@ BLACK_LEVEL_S, BLACK_LEVEL_EVERY_S = 1.0, 0.1
 """Time constant of the target's black level, and the interval between measurements."""
 ERODE, FEATHER = 0.005, 0.018
 """In face widths: how far inside the oval the soft edge begins, and its sigma."""
+OUTLINES = (OVAL, [*OVAL[:18], *PROFILE[:0:-1]], [*OVAL[18:], *PROFILE[:-1]])
+"""The face, and either half of it: turned far, the nose and the mouth stand out beyond the oval."""
 RINGS = (LEFT_EYE, RIGHT_EYE, LIPS_INNER)
 """The openings that keep the target's own pixels."""
 LIDS = (
@@ -114,25 +116,29 @@ class FacePlacement:
     def light_area(self, size: tuple[int, int]) -> tuple[Mask, float]:
         """Area in which light is measured, 1 inside, on a grid of ``size`` over the extent; and sigma of its
         low-pass, in nodes."""
-        oval = scaled(self.destination[OVAL], self.size, size)[:, :2]
+        rings = [scaled(self.destination[ring], self.size, size)[:, :2] for ring in OUTLINES]
+        oval = rings[0]
         inside = np.zeros(size[::-1], np.uint8)
-        fill(inside, [oval], 1, smooth=False)
+        for ring in rings:
+            fill(inside, [ring], 1, smooth=False)
         eroded = cv2.erode(inside, np.ones((3, 3), np.uint8), borderValue=0)
         return np.asarray(eroded, np.uint8), LIGHT_SIGMA * float(np.ptp(oval[:, 0]))
 
     def oval(self, size: tuple[int, int]) -> tuple[Mask, float]:
-        """Mask 0..255 of the face oval on a grid of ``size`` over the extent, and the feather's sigma in nodes. The
-        oval is eroded by the feather; without the hull it extends to the texture's skirt."""
+        """Mask 0..255 of the face on a grid of ``size`` over the extent, and the feather's sigma in nodes: the oval,
+        and in a turned face the profile that stands out beyond it. It is eroded by the feather; without the hull it
+        extends to the texture's skirt."""
         sigma = max(0.7, FEATHER * self.face_px / MASK_STEP)
-        oval = scaled(self.destination[OVAL], self.size, size)[:, :2]
-        middle = oval.mean(0)
-        reach = np.linalg.norm(oval - middle, axis=1, keepdims=True)
+        rings = [scaled(self.destination[ring], self.size, size)[:, :2] for ring in OUTLINES]
+        middle = rings[0].mean(0)
         inset = ERODE * self.face_px / MASK_STEP + sigma
         outwards = 0.0 if self.hull else SKIRT
-        oval = middle + (oval - middle) * np.maximum(0, 1 + outwards - inset / np.maximum(reach, 1e-6))
-        mask = np.zeros(size[::-1], np.uint8)
-        fill(mask, [oval], 255)
-        return mask, sigma
+        masks = np.zeros((len(rings), *size[::-1]), np.uint8)
+        for mask, ring in zip(masks, rings, strict=True):
+            reach = np.linalg.norm(ring - middle, axis=1, keepdims=True)
+            grown = middle + (ring - middle) * np.maximum(0, 1 + outwards - inset / np.maximum(reach, 1e-6))
+            fill(mask, [grown], 255)
+        return np.asarray(cv2.max(masks[0], cv2.add(masks[1], masks[2])), np.uint8), sigma
 
     def openings(self, most_px: int | None = None) -> list[Opening | None]:
         """One ``Opening`` for each of ``RINGS``, None if too small to show. Openings larger than ``most_px`` are
@@ -205,6 +211,10 @@ class FaceGeometry:
         width = float(np.ptp(landmarks[:, 0]))
         return FacePlacement(extent, inner, landmarks, nodes, wrinkles, self._hull, width, motion.closed)
 
+    def take_over(self, former: FaceGeometry) -> None:
+        """Use what ``former`` has learnt of the targets."""
+        self._neutrals = former._neutrals
+
     def forget(self, track_id: int) -> None:
         """Drop the state of a track that has ended."""
         self._neutrals.pop(track_id, None)
@@ -213,7 +223,7 @@ class FaceGeometry:
         """The box that the swap can touch. The crop extends a fifth beyond it, for code that reads the face's
         surroundings."""
         reach = 3 * FEATHER + (0.0 if self._hull else SKIRT)
-        steps = box_of(destination[OVAL], reach) / np.float32(LIGHT_STEP)
+        steps = box_of(destination[[*OVAL, *PROFILE]], reach) / np.float32(LIGHT_STEP)
         width, height = size
         x1, y1, x2, y2 = (
             LIGHT_STEP * edge for edge in clip_box(steps, -(-width // LIGHT_STEP), -(-height // LIGHT_STEP))
