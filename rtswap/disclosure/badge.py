@@ -107,13 +107,15 @@ class Patch:
 
 
 def render(badge: Badge, width: int, height: int) -> Patch:
-    """Render the badge for frames of ``width`` x ``height`` pixels, at most a fifth of the frame's width."""
+    """Render the badge for frames of ``width`` x ``height`` pixels, at most a fifth of the frame's width unless that
+    is less than ``MIN_ICON_PX``."""
     icon_px = round(max(width * ICON_PER_WIDTH, min(width, height) * ICON_PER_SIDE))
     icon_px = max(MIN_ICON_PX, min(icon_px, round(height * ICON_PER_HEIGHT)))
     margin = min(icon_px // 2, width // 16, height // 16)
     drawings = _draw_fitting(badge, icon_px, width)
     h, w = drawings[0].coverage.shape
-    scale = min(1.0, MOST * width / w, (height - 2 * margin) / h)
+    most = max(MOST * width, min(MIN_ICON_PX, width - 2 * margin))
+    scale = min(1.0, most / w, (height - 2 * margin) / h)
     size = (max(1, int(w * scale)), max(1, int(h * scale)))
     x = {"l": margin, "c": (width - size[0]) // 2, "r": width - margin - size[0]}[badge.position[1]]
     y = margin if badge.position[0] == "t" else height - margin - size[1]

@@ -169,6 +169,8 @@ def decorate(crop: Bytes, points: Floats, bank: Floats, rng: np.random.Generator
         make_up(crop, points, rng)
     if rng.random() < 0.08:
         beard(crop, points, bank, rng)
+    if rng.random() < 0.15:
+        pale_rings(crop, points, rng)
     if rng.random() < 0.2:
         cast_shadow(crop, points, rng)
     if rng.random() < 0.5:
@@ -198,6 +200,25 @@ def make_up(crop: Bytes, points: Floats, rng: np.random.Generator) -> None:
             cv2.polylines(mask, [fixed(points[ring, :2])], True, 255, int(rng.integers(1, 5)), cv2.LINE_AA, 4)
     colour = rng.uniform(0, 255, 3) * np.array([0.8, 0.5, 1.0])
     _tinted(crop, mask, colour, float(rng.uniform(0.2, 0.85)), float(rng.uniform(0.6, 2)))
+
+
+def pale_rings(crop: Bytes, points: Floats, rng: np.random.Generator) -> None:
+    """Paler or darker skin around the eyes, as vitiligo, a tan or tiredness makes it: no glasses. In place."""
+    mask = np.zeros(crop.shape[:2], np.uint8)
+    growth, drop = rng.uniform([1.4, 1.8], [2.1, 4.5]), rng.uniform(-0.05, 0.15)
+    for ring in (LEFT_EYE, RIGHT_EYE):
+        eye = points[ring, :2]
+        middle = eye.mean(0)
+        wide = middle + growth * (eye - middle) + rng.normal(0, 0.6, eye.shape)
+        wide[:, 1] += drop * np.ptp(eye[:, 0])
+        cv2.fillPoly(mask, [cv2.convexHull(fixed(wide))], 255, cv2.LINE_AA, 4)
+    if rng.random() < 0.5:  # and over the nose
+        ends = points[[133, 362], :2].astype(int)
+        cv2.line(mask, ends[0].tolist(), ends[1].tolist(), 255, int(rng.integers(2, 8)))
+    share = cv2.GaussianBlur(mask, (0, 0), float(rng.uniform(0.6, 4)))[..., None].astype(np.float32) / 255
+    gain = rng.uniform(1.1, 1.7) if rng.random() < 0.7 else rng.uniform(0.6, 0.9)
+    paler = crop.astype(np.float32) * (1 + share * (gain * rng.uniform([1.0, 0.97, 0.92], [1.15, 1.05, 1.0]) - 1))
+    crop[:] = np.clip(paler, 0, 255).astype(np.uint8)
 
 
 def beard(crop: Bytes, points: Floats, bank: Floats, rng: np.random.Generator) -> None:

@@ -162,10 +162,10 @@ def places(points: Points, visibility: NDArray[np.float32]) -> tuple[NDArray[np.
 
 
 def benefit_of(points: Points, at: NDArray[np.int32], seen: NDArray[np.bool_]) -> Plane:
-    """How much the landmarks speak against occluders, 0..1 (64, 64): half as much around the eyes, where glasses hide
-    none of them. Brows are no glasses."""
+    """How much the landmarks speak against occluders, 0..1 (64, 64): not around the eyes, where glasses hide none of
+    them. Brows are no glasses."""
     brows = cv2.dilate(_drawn(points, LEFT_BROW) | _drawn(points, RIGHT_BROW), np.ones((3, 3), np.uint8))
-    return np.asarray(seen_around(at, seen) * (1 - cv2.subtract(_drawn(points, GLASSES), brows) / 2), np.float32)
+    return np.asarray(seen_around(at, seen) * (1 - cv2.subtract(_drawn(points, GLASSES), brows)), np.float32)
 
 
 def seen_around(at: NDArray[np.int32], seen: NDArray[np.bool_]) -> Plane:

@@ -160,7 +160,7 @@ class FacePlacement:
         goal, feather = self.destination[ring, :2], self.opening_feather + lids * LIDS_FEATHER * self.face_px
         if lids > 0:
             both = [*ring, *outer]
-            weights = np.repeat(np.float32([1, lids]), (len(ring), len(outer)))
+            weights = np.repeat(np.array([1, lids], np.float32), (len(ring), len(outer)))
             matrix = affine(self.landmarks[both, :2], self.destination[both, :2], weights)
             goal = goal + np.float32(lids) * (self.destination[outer, :2] - goal)
         else:
