@@ -90,6 +90,8 @@ class ColorMatch:
         shrink = min(1.0, math.sqrt(MOVED / (height * width)))
         size = max(1, round(width * shrink)), max(1, round(height * shrink))
         small = SwappedFace(*(resized(picture, size, cv2.INTER_AREA) for picture in (swapped.crop, swapped.mask)))
+        seen = resized(np.where(swapped.mask > 0, np.uint8(255), np.uint8(0)), size, cv2.INTER_AREA)
+        small.mask[seen < 255] = 0  # these means hold pixels of what is hidden
         scale = np.array([size[0] / width, size[1] / height], np.float32)
         weights = skin_weights(small.mask, target.landmarks[:, :2] * scale, 1)
         inside = weights > 0
