@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any
 
+from rtswap.app.model_section import ModelsConfig
 from rtswap.app.options import Option, options_of
 from rtswap.app.sections import (
     BadgeConfig,
@@ -38,6 +39,7 @@ class Config:
     tracking: TrackingConfig = TrackingConfig()
     swap: SwapConfig = SwapConfig()
     mask: MaskConfig = MaskConfig()
+    models: ModelsConfig = ModelsConfig()
     safety: SafetyConfig = SafetyConfig()
     badge: BadgeConfig = BadgeConfig()
     marks: MarksConfig = MarksConfig()

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
 
 from rtswap.app.config import Config
 from rtswap.core.errors import NotInstalled
 from rtswap.core.protocols import Detector, Embedder, Engine, IdentitySpaces, LandmarkModel
 from rtswap.engines.choose import Network, choose_engine, choose_engines
+from rtswap.networks.arcface import ArcFaceEmbedder
+from rtswap.networks.catalog import imported_models
 from rtswap.networks.dlib_identity import DlibEmbedder
 from rtswap.networks.heads import HeadModel
 from rtswap.networks.landmarks import MeshLandmarks
+from rtswap.networks.model_catalog import model_catalog
 from rtswap.networks.occlusion import OcclusionModel
 from rtswap.networks.recognition import FaceRecogniser
-from rtswap.networks.registry import Registry
+from rtswap.networks.registry import Registry, not_installed
 from rtswap.tracking.detector import MtcnnDetector
 
 LANDMARK_PX = 128
@@ -63,7 +66,12 @@ class Networks:
         self.engines: dict[str, Engine] = {}
         """Loaded engines by network name."""
         self.open(base_networks(config))
-        self.spaces: IdentitySpaces = {"dlib": cache(self._dlib)}
+        spaces = {known.space: name for name, known in model_catalog().models.items() if known.space}
+        self.spaces: IdentitySpaces = {
+            "dlib": cache(self._dlib),
+            **{space: cache(partial(self._arcface, name)) for space, name in spaces.items()},
+            **{f"{space}-raw": cache(partial(self._arcface, name, raw=True)) for space, name in spaces.items()},
+        }
         """Functions that return an identity network, loaded on first use; they raise NotInstalled."""
 
     def open(self, names: Iterable[str]) -> Mapping[str, Engine]:
@@ -90,6 +98,13 @@ class Networks:
             return self.spaces["dlib"]()
         except NotInstalled:
             return None
+
+    def _arcface(self, known: str, *, raw: bool = False) -> Embedder:
+        """The user's copy of a known ArcFace."""
+        entry = next((entry for entry in imported_models().values() if entry.known == known), None)
+        if entry is None:
+            raise not_installed(known)
+        return ArcFaceEmbedder(self.open((entry.name,))[entry.name], entry, raw=raw)
 
     def _dlib(self) -> Embedder:
         from rtswap.networks.dlib import weights_path

@@ -10,6 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from rtswap.app.config import Config
 from rtswap.app.mapping import make_mapping, photos_of_sources
 from rtswap.app.marking import confirm_sources, make_disclosure
@@ -47,6 +49,8 @@ from rtswap.tracking.tracker import FaceTracker
 from rtswap.vision.images import read_photo
 
 Event = Callable[[str], None]
+NOBODY = SourceIdentity(np.zeros((16, 16, 3), np.uint8), np.zeros((468, 3), np.float32), name="the model")
+"""The source of a swapper whose network carries the face, where no photo is given."""
 ON_GPU = ("tensorrt", "torch-cuda")
 """Prefixes of the names of engines whose outputs stay on a GPU."""
 
@@ -90,6 +94,8 @@ class Program:
         self._swapper = config.swap.swapper if swapper is None else swapper
         self.spec = _spec(self._swapper)
         """The swapper's ``SPEC``; None if a model was given."""
+        if self.spec is not None and not self.spec.needs_source and sources is None and not photos_given(config):
+            self._sources = [NOBODY]
         self._finishes = named_finishes((*config.swap.finishes, *finishes))
         self.disclosure = disclosure or make_disclosure(config, on_event)
         if ask:
@@ -129,7 +135,9 @@ class Program:
     def context(self, *, live: bool) -> BuildContext:
         """The settings and engines for building parts. ``live``: the input is live."""
         config = self.config
-        return BuildContext(config.swap, config.mask, self.engines, live=live, device=card.DEVICE)
+        return BuildContext(
+            config.swap, config.mask, self.engines, models=config.models, live=live, device=card.DEVICE
+        )
 
     @cached_property
     def swap_model(self) -> SwapModel:
@@ -265,6 +273,11 @@ class Program:
             on_tick=on_tick,
             on_event=self.on_event,
         )
+
+
+def photos_given(config: Config) -> bool:
+    """Whether the configuration names a source."""
+    return bool(config.source.photos or config.source.swap)
 
 
 def _spec(swapper: str | SwapperSpec | SwapModel) -> SwapperSpec | None:

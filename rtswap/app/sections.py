@@ -147,7 +147,9 @@ class SwapConfig:
         "mesh",
         swapper(),
         "--swapper",
-        help="swapping method. " + ". ".join(f"{spec.name}: {spec.help}" for spec in built_in_swappers()),
+        help="swapping method. "
+        + ". ".join(f"{spec.name}: {spec.help}" for spec in built_in_swappers())
+        + ". Or an imported model, see `rtswap models`",
     )
     expression: float = option(
         1.0, number("K", 0, 1.5), "--expression", help="how much of the target's expression to keep"

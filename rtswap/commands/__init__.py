@@ -15,11 +15,12 @@ from rtswap.commands.evaluate.command import COMMAND as EVALUATE
 from rtswap.commands.extract.command import COMMAND as EXTRACT
 from rtswap.commands.forget.command import COMMAND as FORGET
 from rtswap.commands.inspect.command import COMMAND as INSPECT
+from rtswap.commands.models.command import COMMAND as MODELS
 from rtswap.commands.personas.command import COMMAND as PERSONAS
 from rtswap.commands.run import run_command
 from rtswap.commands.verify.command import COMMAND as VERIFY
 
-LISTED = (PERSONAS, CAMERAS, DOCTOR, CONFIG, BENCH, INSPECT, EXTRACT, EVALUATE, VERIFY, FORGET, BUILD)
+LISTED = (PERSONAS, MODELS, CAMERAS, DOCTOR, CONFIG, BENCH, INSPECT, EXTRACT, EVALUATE, VERIFY, FORGET, BUILD)
 """All sub-commands in the order of ``rtswap --help``."""
 
 COMMANDS: Mapping[str, Command] = MappingProxyType(

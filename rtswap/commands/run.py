@@ -8,6 +8,7 @@ from rtswap.commands.command import Command, Flags, console_of, effective
 from rtswap.commands.flags import Parser
 from rtswap.core.errors import UsageError
 from rtswap.core.plugins import plugin_names
+from rtswap.swappers import swapper_spec
 
 EXAMPLES = """\
 examples:
@@ -49,7 +50,7 @@ def _installed_parts() -> str:
 
 def _run(flags: Flags) -> int:
     found = effective(flags).config
-    if not found.source.photos and not found.source.swap:
+    if not found.source.photos and not found.source.swap and swapper_spec(found.swap.swapper).needs_source:
         raise UsageError("no source given", do="Give a photo of the face to put on: rtswap --source me.jpg")
     from rtswap.app.run import run as run_session
     from rtswap.commands.reports.run_summary import run_summary

@@ -36,6 +36,26 @@ class SwapSettings(Protocol):
     def blend(self) -> str: ...
 
 
+class ModelSettings(Protocol):
+    """The section ``models`` of the configuration, as parts read it (``app.model_section.ModelsConfig``)."""
+
+    @property
+    def boost(self) -> int:
+        """Times the network's resolution at which an imported swapper works."""
+        ...
+
+    @property
+    def morph(self) -> float:
+        """How far a DFM's shape goes towards its own face, 0..1."""
+        ...
+
+
+class _NoModels:
+    """The defaults: no imported model does anything."""
+
+    boost, morph = 1, 0.75
+
+
 class MaskSettings(Protocol):
     """The section ``mask`` of the configuration, as parts read it (``app.config.MaskConfig``)."""
 
@@ -60,6 +80,7 @@ class BuildContext:
     engines: Mapping[str, Engine] = field(default_factory=dict)
     """Loaded networks by their names in the catalogue: those the masks need, and those listed in
     ``SwapperSpec.networks``."""
+    models: ModelSettings = field(default_factory=_NoModels)
     live: bool = True
     """Whether the input is live, so that slow processing drops frames."""
     device: str = "cuda"
@@ -83,6 +104,8 @@ class SwapperSpec:
     (``core.network_rows``)."""
     aliases: tuple[str, ...] = ()
     """Deprecated names that still work."""
+    needs_source: bool = True
+    """False: the face is in the network's weights, and no photo is needed."""
 
 
 def _always(_: BuildContext) -> bool:

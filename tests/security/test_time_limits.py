@@ -108,7 +108,7 @@ def test_a_dripping_download_is_given_up(dripping: str, tmp_path: Path, monkeypa
     monkeypatch.setattr(download, "_TIMEOUT_S", 0.3)
     entry = Entry("net", "a network", "MIT", url=dripping, sha256="0" * 64, bytes=9000)
     began = time.monotonic()
-    with pytest.raises(ModelError, match=r"only 0\.0 MB within 0 s"):
+    with pytest.raises(ModelError, match=r"too slow: \d+ bytes? so far"):
         download.download(entry, tmp_path / "net.onnx", lambda event: None)
     assert time.monotonic() - began < 3
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["net.onnx.part"]

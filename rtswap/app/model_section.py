@@ -1,0 +1,22 @@
+"""The section ``models`` of the configuration: settings of the models that users import (``docs/models.md``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rtswap.app.options import integer, number, option
+
+
+@dataclass(frozen=True, slots=True)
+class ModelsConfig:
+    """Imported models"""
+
+    boost: int = option(
+        1,
+        integer("N", 1, 4),
+        "--boost",
+        help="run an imported swapper at N times its resolution: N x N runs, for files and GPUs",
+    )
+    morph: float = option(
+        0.75, number("K", 0, 1), "--morph", help="how far a DFM's face replaces the target's shape, if it can"
+    )
