@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rtswap.app.option_kinds import detector
 from rtswap.app.options import integer, number, option
+from rtswap.app.trust import always
 
 
 @dataclass(frozen=True, slots=True)
 class ModelsConfig:
     """Imported models"""
 
+    detector: str = option(
+        "mtcnn",
+        detector(),
+        "--detector",
+        help="face detector: mtcnn comes with rtswap, the others are imported models",
+        own=always,
+    )
     boost: int = option(
         1,
         integer("N", 1, 4),

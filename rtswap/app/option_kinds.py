@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rtswap.app.options import Kind, integer, text
+from rtswap.app.options import Kind, choice, integer, text
 from rtswap.compositing.finishes import GROUP as FINISHES
 from rtswap.core.plugins import plugin_names
 from rtswap.swappers import GROUP as SWAPPERS
@@ -13,6 +13,10 @@ BADGE_STYLES = ("auto", "dark", "light", "outline")
 BADGE_POSITIONS = ("tl", "tc", "tr", "bl", "bc", "br")
 BADGE_LANGUAGES = tuple("en bg cs da de el es et fi fr ga hr hu it lt lv mt nl pl pt ro sk sl sv zh ja ko".split())  # noqa: SIM905
 """The official languages of the EU, and Chinese, Japanese and Korean."""
+
+
+DETECTORS = ("mtcnn", "scrfd", "yunet", "retinaface")
+"""Families of face detectors; all but the first are imported models."""
 
 
 def camera_index() -> Kind:
@@ -83,3 +87,8 @@ def finish() -> Kind:
         return value
 
     return Kind("the name of an installed plugin's finish", "NAME", parse, many=True)
+
+
+def detector() -> Kind:
+    """A family of face detectors; stored as its name."""
+    return choice(*DETECTORS)

@@ -57,6 +57,8 @@ class Entry:
     """Of an imported model: its outputs in order."""
     batches: bool = True
     """Whether it takes several pictures at once."""
+    fixed_size: bool = True
+    """Of an imported detector: whether its file fixes the side of its picture."""
     pinned: str = ""
     """Of an imported model: ``published``, or ``first use`` if its hash is only that of the file that was added."""
 

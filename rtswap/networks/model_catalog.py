@@ -47,6 +47,8 @@ class Family:
     std: Color = (1.0, 1.0, 1.0)
     range: Literal["0..1", "-1..1"] = "0..1"
     """Range of the picture that comes out."""
+    score: float = 0.5
+    """Least score 0..1 of a detector's faces."""
     identity: Literal["embedding", "crop", "none"] = "none"
     """What a swapper is told of the source."""
     converter: str = ""

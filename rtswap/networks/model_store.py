@@ -240,6 +240,7 @@ def _row(name: str, found: Recognised, signature: Signature, sha256: str, origin
         "sample": {port.name: _sample(port) for port in signature.inputs},
         "outputs": outputs,
         "batches": batches,
+        "fixed_size": all(side > 0 for side in signature.inputs[0].shape[2:]),
         "per_frame": 1.0 if family.kind in ("swapper", "masker") else 0.1,
         "profile": _profile(family, batches, outputs),
     }

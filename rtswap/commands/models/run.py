@@ -13,7 +13,7 @@ from rtswap.core.files import make_writable
 from rtswap.core.model_rows import models_folder
 from rtswap.core.text import nearest, size
 from rtswap.networks.download import Wanted, fetch
-from rtswap.networks.model_catalog import KnownModel, Pack, model_catalog
+from rtswap.networks.model_catalog import Family, KnownModel, Pack, model_catalog
 from rtswap.networks.model_store import Installed, add, installed, remove, verify
 from rtswap.source.consent import ConsentRecord, ask
 from rtswap.source.consent.question import ask_on_terminal
@@ -167,20 +167,16 @@ def _accept(model: KnownModel | Pack, accepted: bool) -> None:
 
 def _how_to_use(models: Iterable[Installed]) -> list[Shown]:
     """A line of command for each model."""
-    lines: list[Shown] = []
     families = model_catalog().families
-    for model in models:
-        family = families.get(model.family)
-        if family is None:
-            continue
-        lines.append(
-            {
-                "swapper": f"  rtswap --swapper {model.name} --source me.jpg --cam 0",
-            }.get(family.kind, f"  {model.name}: used by the swappers that need it")
-            if family.name != "dfm"
-            else f"  rtswap --swapper {model.name} --cam 0"
-        )
-    return lines
+    return [f"  {_command(model, families[model.family])}" for model in models if model.family in families]
+
+
+def _command(model: Installed, family: Family) -> str:
+    source = "" if family.kind == "swapper" and family.identity == "none" else "--source me.jpg "
+    flags = {"swapper": f"--swapper {model.name}", "detector": f"--detector {family.name}"}
+    if family.kind not in flags:
+        return f"{model.name}: used by the swappers that need it"
+    return f"rtswap {flags[family.kind]} {source}--cam 0"
 
 
 def _commercial(model: KnownModel) -> str:
