@@ -15,9 +15,9 @@ from rtswap.networks.arcface import ArcFaceEmbedder
 from rtswap.networks.catalog import Entry, imported_models
 from rtswap.networks.dlib_identity import DlibEmbedder
 from rtswap.networks.heads import HeadModel
+from rtswap.networks.installed_models import names_of
 from rtswap.networks.landmarks import MeshLandmarks
 from rtswap.networks.model_catalog import model_catalog
-from rtswap.networks.model_store import names_of
 from rtswap.networks.occlusion import OcclusionModel
 from rtswap.networks.recognition import FaceRecogniser
 from rtswap.networks.registry import Registry, not_installed

@@ -92,3 +92,22 @@ def finish() -> Kind:
 def detector() -> Kind:
     """A family of face detectors; stored as its name."""
     return choice(*DETECTORS)
+
+
+def enhancer() -> Kind:
+    """An imported enhancer, or none; looked up only when used."""
+
+    def parse(value: str) -> str:
+        if value != "none" and value not in _enhancers():
+            raise ValueError(
+                f"{value!r}, which is not installed: see `rtswap models`" if _known(value) else repr(value)
+            )
+        return value
+
+    return Kind("none, or the name of an imported enhancer", "NAME", parse)
+
+
+def _enhancers() -> tuple[str, ...]:
+    from rtswap.networks.installed_models import names_of  # slow to import, and rarely needed
+
+    return names_of("enhancer")

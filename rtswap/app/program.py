@@ -17,7 +17,7 @@ from rtswap.app.mapping import make_mapping, photos_of_sources
 from rtswap.app.marking import confirm_sources, make_disclosure
 from rtswap.app.networks import FaceModels, open_models
 from rtswap.compositing.canvas.host import HostCanvas
-from rtswap.compositing.finishes import enabled_finishes, named_finishes
+from rtswap.compositing.finishes import built_in_finishes, enabled_finishes, named_finishes
 from rtswap.compositing.renderer import HostRenderer
 from rtswap.core.errors import EngineError
 from rtswap.core.parts import BuildContext, FinishSpec, SwapperSpec
@@ -107,7 +107,9 @@ class Program:
         """The networks for building parts: those of the swapper, and the occlusion network if a mask needs it."""
         wanted = self.spec.networks if self.spec else ()
         masks = {"skin", "occlusion"} & set(self.config.mask.masks)
-        return self.models.open((*wanted, *(("occlusion",) if masks else ())))
+        steps = [spec.networks for spec in (*built_in_finishes(), *self._finishes) if spec.networks]
+        imported = [name for networks in steps for name in networks(self.config.mask, self.config.models)]
+        return self.models.open((*wanted, *(("occlusion",) if masks else ()), *imported))
 
     @cached_property
     def why_on_host(self) -> str:

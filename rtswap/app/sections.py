@@ -28,7 +28,7 @@ from rtswap.swappers import built_in_swappers
 
 FAILURES = ("blur", "pixelate", "hold", "stop")
 COLOR_TRANSFERS = ("light", "rct", "lct", "mkl", "idt", "sot", "hist", "none")
-MASKS = ("hull", "skin", "occlusion")
+MASKS, IMPORTED_MASKS = ("hull", "skin", "occlusion"), ("xseg", "bisenet")
 PARTS = ("eyes", "nose", "mouth")
 KEPT = ("eyes", "mouth")
 
@@ -187,9 +187,10 @@ class MaskConfig:
 
     masks: tuple[str, ...] = option(
         MASKS,
-        choices(*MASKS),
+        choices(*MASKS, *IMPORTED_MASKS),
         "--mask",
-        help="hull: inside the face; skin: without the photo's hair; occlusion: behind hands, cups and hair",
+        help="hull: inside the face; skin: without the photo's hair; occlusion: behind hands, cups and hair; xseg, "
+        "bisenet: what an imported model sees of the face",
     )
     parts: tuple[str, ...] = option(
         ("all",), choices("all", *PARTS), "--parts", help="swap only these parts of the face", own=always

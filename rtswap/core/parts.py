@@ -49,11 +49,23 @@ class ModelSettings(Protocol):
         """How far a DFM's shape goes towards its own face, 0..1."""
         ...
 
+    @property
+    def enhance(self) -> str:
+        """The enhancer's name, or none."""
+        ...
+
+    @property
+    def enhance_weight(self) -> float: ...
+    @property
+    def enhance_blend(self) -> float: ...
+    @property
+    def enhance_every(self) -> int: ...
+
 
 class _NoModels:
     """The defaults: no imported model does anything."""
 
-    boost, morph = 1, 0.75
+    boost, morph, enhance, enhance_weight, enhance_blend, enhance_every = 1, 0.75, "none", 0.5, 0.8, 1
 
 
 class MaskSettings(Protocol):
@@ -135,6 +147,8 @@ class FinishSpec:
     """Whether ``build_gpu`` supports the settings."""
     slow: Callable[[BuildContext], bool] = _never
     """Whether it takes more than 10 ms per face, which is too slow for live video."""
+    networks: Callable[[MaskSettings, ModelSettings], tuple[str, ...]] | None = None
+    """The imported models that the settings make it use. Raises NotInstalled."""
 
     def words(self, context: BuildContext) -> str:
         """Return the flag that turned it on."""

@@ -12,7 +12,6 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,10 +19,11 @@ import numpy as np
 
 from rtswap.core.errors import ModelError, reason
 from rtswap.core.files import open_regular, sha256_of
-from rtswap.core.model_rows import forget_model_rows, model_folders, models_folder
-from rtswap.core.network_rows import FILE, read_rows
+from rtswap.core.model_rows import forget_model_rows, models_folder
+from rtswap.core.network_rows import FILE
 from rtswap.core.text import size
 from rtswap.networks.catalog import load_catalog
+from rtswap.networks.installed_models import LATENT, Installed, installed
 from rtswap.networks.model_catalog import Family, model_catalog
 from rtswap.networks.model_file import Port, Signature, read_signature
 from rtswap.networks.onnx_graph import Graph
@@ -31,69 +31,13 @@ from rtswap.networks.recognise import Recognised, plain, recognise
 
 SUFFIXES = (".onnx", ".dfm")
 RESERVED = frozenset({"mesh", "mtcnn", "none", "left", "right", "largest"})
-LATENT = "-latent"
-"""Suffix of the network that maps an embedding to inswapper's latent, made from the file's last initialiser."""
-UNUSUAL_SIDE = 640
+USUAL_SIDE = 640
 """Side of a detector's picture when engines are compared."""
 _CHUNK = 1 << 20
 _MOST_BYTES = 2**31
 Event = Callable[[str], None]
 Confirm = Callable[[Path], None]
 """Asks for the consent of the person whose face a file's weights carry. Raises UsageError."""
-
-
-@dataclass(frozen=True, slots=True)
-class Installed:
-    """One imported model."""
-
-    name: str
-    family: str
-    known: str
-    title: str
-    licence: str
-    origin: str
-    sha256: str
-    pinned: str
-    bytes: int
-    folder: Path
-    damage: str = ""
-    """Why it cannot be used; empty if nothing is known against it."""
-
-
-def installed() -> list[Installed]:
-    """Return the imported models, sorted by name, with what is wrong with their rows; files are not read."""
-    found = []
-    for folder in model_folders(models_folder()):
-        name = folder.name
-        try:
-            row = read_rows(folder)[name]
-            load_catalog({name: row})
-            words = {key: str(row.get(key, "")) for key in ("family", "known", "title", "licence", "origin")}
-            there = folder / str(row["asset"])
-            found.append(
-                Installed(
-                    name, **words, sha256=str(row["sha256"]), pinned=str(row.get("pinned", "")),
-                    bytes=there.stat().st_size, folder=folder,
-                )
-            )  # fmt: skip
-        except (ModelError, KeyError, OSError) as error:
-            why = reason(error) if isinstance(error, OSError) else str(error)
-            found.append(Installed(name, "", "", "", "", "", "", "", 0, folder, damage=why))
-    return found
-
-
-def verify(model: Installed) -> str:
-    """Read the model's files and return what is wrong with them; empty if they are as they were added."""
-    if model.damage:
-        return model.damage
-    try:
-        for row in read_rows(model.folder).values():
-            path = model.folder / str(row["asset"])
-            if sha256_of(path) != row["sha256"]:
-                return f"{path.name} has changed since it was added"
-    except (ModelError, OSError, KeyError) as error:
-        return reason(error)
-    return ""
 
 
 def remove(name: str) -> Installed:
@@ -249,7 +193,7 @@ def _row(name: str, found: Recognised, signature: Signature, sha256: str, origin
 def _profile(family: Family, batches: bool, outputs: list[str]) -> dict[str, Any]:
     profile: dict[str, Any] = {"batch": [1, 4, 16] if batches else [1, 1, 1]}
     if family.kind == "detector":
-        return {**profile, "side": [64, UNUSUAL_SIDE, 1280], "precision": "fp32"}
+        return {**profile, "side": [64, USUAL_SIDE, 1280], "precision": "fp32"}
     if family.kind in ("swapper", "enhancer"):
         return {**profile, "half": {outputs[family.picture]: 0.05}}
     return profile
@@ -257,7 +201,7 @@ def _profile(family: Family, batches: bool, outputs: list[str]) -> dict[str, Any
 
 def _sample(port: Port) -> str:
     """Type and usual shape: one picture; of a detector one of 640 px."""
-    sides = [1 if at == 0 else UNUSUAL_SIDE for at in range(len(port.shape))]
+    sides = [1 if at == 0 else USUAL_SIDE for at in range(len(port.shape))]
     lengths = [length if length > 0 else side for length, side in zip(port.shape, sides, strict=True)]
     return f"{port.dtype} {'x'.join(map(str, lengths))}".strip()
 
@@ -305,20 +249,3 @@ def _value(value: object) -> str:
     if isinstance(value, str):  # a TOML text is a JSON text, but for DEL
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     return repr(value)
-
-
-def names_of(kind: str, family: str = "") -> tuple[str, ...]:
-    """Return the usable installed models of a kind, or of one family, in the order of the catalogue, those that it
-    does not know last."""
-    catalog = model_catalog()
-    order = list(catalog.models)
-    found = [
-        model
-        for model in installed()
-        if not model.damage
-        and model.family in catalog.families
-        and catalog.families[model.family].kind == kind
-        and family in ("", model.family)
-    ]
-    found.sort(key=lambda one: (order.index(one.known) if one.known in order else len(order), one.name))
-    return tuple(model.name for model in found)

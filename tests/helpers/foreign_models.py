@@ -139,8 +139,8 @@ def enhancer(size: int = 512, *, weight: bool = False) -> bytes:
     return file(nodes, inputs, {"output": shape}, weights, kinds)
 
 
-def xseg() -> bytes:
-    """The face is where blue is above one half."""
+def xseg(level: float = 0.5) -> bytes:
+    """The face is where blue is above ``level``."""
     nodes = [
         node("Slice", "input begin end axis", "blue"),
         node("Sub", "blue half", "above"),
@@ -151,7 +151,7 @@ def xseg() -> bytes:
         "begin": np.array([0], np.int64),
         "end": np.array([1], np.int64),
         "axis": np.array([3], np.int64),
-        "half": np.array([0.5], np.float32),
+        "half": np.array([level], np.float32),
         "many": np.array([100], np.float32),
         "low": np.array(0, np.float32),
         "high": np.array(1, np.float32),
@@ -250,3 +250,34 @@ def darker(family: str, share: float = 0.6) -> bytes:
     graph.initializer.extend(numpy_helper.from_array(np.array([value], np.float32), name) for name, value in added)
     graph.initializer.extend(emap)  # the last one, as it was
     return bytes(model.SerializeToString())
+
+
+def painter() -> bytes:
+    """A HyperSwap whose picture has one colour all over, from its latent; its mask is 1 everywhere."""
+    mix = np.random.default_rng(3).normal(size=(512, 3)).astype(np.float32)
+    nodes = [
+        node("MatMul", "source mix", "row"),
+        node("Tanh", "row", "soft"),
+        node("Reshape", "soft shape", "colour"),
+        node("Mul", "target zero", "none"),
+        node("Add", "none colour", "output"),
+        node("Slice", "none begin end axis", "flat"),
+        node("Add", "flat one", "mask"),
+    ]
+    weights = {
+        "mix": mix,
+        "shape": np.array([-1, 3, 1, 1], np.int64),
+        "zero": np.zeros(1, np.float32),
+        "one": np.ones(1, np.float32),
+        "begin": np.array([0], np.int64),
+        "end": np.array([1], np.int64),
+        "axis": np.array([1], np.int64),
+    }
+    target: Shape = ["n", 3, 256, 256]
+    outputs: dict[str, Shape] = {"output": target, "mask": ["n", 1, 256, 256]}
+    return file(nodes, {"target": target, "source": ["n", 512]}, outputs, weights)
+
+
+def yunet_at(x: int, y: int) -> bytes:
+    """A YuNet that sees a face of 256 px with its middle near a place of the picture."""
+    return yunet(at=(y // 32, x // 32), stride=32)

@@ -15,8 +15,9 @@ from rtswap.core.types import SourceIdentity, Tensor
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.engines.openvino import OpenVinoEngine
 from rtswap.networks.catalog import Entry, imported_models
+from rtswap.networks.installed_models import LATENT
 from rtswap.networks.model_catalog import model_catalog
-from rtswap.networks.model_store import LATENT, add
+from rtswap.networks.model_store import add
 from rtswap.networks.registry import Registry
 from rtswap.swappers.onnx.identity import Latent
 from rtswap.swappers.onnx.swapper import OnnxSwapModel

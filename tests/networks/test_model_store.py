@@ -20,8 +20,9 @@ from rtswap.engines.build.profiles import profile_of
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.networks import model_store, recognise
 from rtswap.networks.catalog import imported_models
+from rtswap.networks.installed_models import installed, names_of, verify
 from rtswap.networks.model_catalog import ModelCatalog, model_catalog
-from rtswap.networks.model_store import add, installed, names_of, remove, verify
+from rtswap.networks.model_store import add, remove
 from rtswap.networks.registry import Registry
 
 

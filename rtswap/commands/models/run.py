@@ -13,8 +13,9 @@ from rtswap.core.files import make_writable
 from rtswap.core.model_rows import models_folder
 from rtswap.core.text import nearest, size
 from rtswap.networks.download import Wanted, fetch
+from rtswap.networks.installed_models import Installed, installed, verify
 from rtswap.networks.model_catalog import Family, KnownModel, Pack, model_catalog
-from rtswap.networks.model_store import Installed, add, installed, remove, verify
+from rtswap.networks.model_store import add, remove
 from rtswap.source.consent import ConsentRecord, ask
 from rtswap.source.consent.question import ask_on_terminal
 
@@ -173,7 +174,12 @@ def _how_to_use(models: Iterable[Installed]) -> list[Shown]:
 
 def _command(model: Installed, family: Family) -> str:
     source = "" if family.kind == "swapper" and family.identity == "none" else "--source me.jpg "
-    flags = {"swapper": f"--swapper {model.name}", "detector": f"--detector {family.name}"}
+    flags = {
+        "swapper": f"--swapper {model.name}",
+        "detector": f"--detector {family.name}",
+        "enhancer": f"--enhance {model.name}",
+        "masker": f"--mask hull,skin,{family.name}",
+    }
     if family.kind not in flags:
         return f"{model.name}: used by the swappers that need it"
     return f"rtswap {flags[family.kind]} {source}--cam 0"

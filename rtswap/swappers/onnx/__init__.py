@@ -31,8 +31,8 @@ def imported_swappers() -> tuple[SwapperSpec, ...]:
 
 def spec_of(entry: Entry) -> SwapperSpec:
     """The spec of one installed swapper."""
+    from rtswap.networks.installed_models import LATENT
     from rtswap.networks.model_catalog import model_catalog
-    from rtswap.networks.model_store import LATENT
 
     family = model_catalog().family_of(entry.family, entry.known)
     latent = f"{entry.name}{LATENT}" if family.emap else family.converter

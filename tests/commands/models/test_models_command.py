@@ -20,6 +20,7 @@ from rtswap.core.model_rows import forget_model_rows
 from rtswap.networks import model_store
 from rtswap.networks.model_catalog import KnownModel, ModelCatalog, Pack, model_catalog
 from rtswap.source.personas import persona_photo
+from rtswap.swappers.onnx.identity import Latent
 from rtswap.vision.images import read_image
 
 
@@ -208,3 +209,61 @@ def test_a_dfm_needs_no_photo(tmp_path: Path, target: Path, capsys: pytest.Captu
     assert after[region][..., 0].mean() > before[region][..., 0].mean() + 10
     assert main(["-i", str(target), "-o", str(tmp_path / "o.png")]) == 2
     assert "no source given" in capsys.readouterr().err
+
+
+def test_several_people_each_get_their_source_and_each_latent_is_computed_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The made-up network paints the whole crop in a colour that its latent chooses."""
+    files = {"hyperswap_1a_256": foreign.painter(), "w600k_r50": foreign.arcface()}
+    for path in foreign.write(tmp_path, **files).values():
+        assert main(["models", "add", str(path)]) == 0
+    picture = np.full((360, 720, 3), 90, np.uint8)
+    for number, name in enumerate(("ben", "carl")):
+        face = cv2.resize(read_image(persona_photo(name)), (320, 320), interpolation=cv2.INTER_AREA)
+        picture[20:340, 20 + 360 * number : 340 + 360 * number] = face
+    target, out = tmp_path / "two.png", tmp_path / "out.png"
+    cv2.imwrite(str(target), picture)
+    calls: list[str] = []
+    of = Latent.of
+    monkeypatch.setattr(
+        Latent, "of", lambda self, source, *rest: calls.append(source.name) or of(self, source, *rest)
+    )
+    words = ["--swap", "left=persona:ada", "--swap", "right=persona:dan", "-i", str(target), "-o", str(out)]
+    words += ["--swapper", "hyperswap_1a_256", "--engine", "onnxruntime", "--no-badge", "--detail", "none"]
+    assert main([*words, "--mask", "hull"]) == 0, capsys.readouterr().err
+    assert len(calls) == 2
+    after = cv2.imread(str(out)).astype(int)
+    left, right = (after[150:230, x : x + 60].mean((0, 1)) for x in (150, 510))
+    assert np.abs(left - right).max() > 2, "each has the colour of a source of their own"
+    for colour, at in ((left, 150), (right, 510)):
+        spread = after[150:230, at : at + 60].std((0, 1))
+        assert spread.max() < 6, (colour, "one colour all over")
+
+
+@pytest.mark.parametrize("flag", ["--enhance", "--mask", "--detector"])
+def test_enhancers_masks_and_detectors_run_from_the_command_line(
+    tmp_path: Path, target: Path, capsys: pytest.CaptureFixture[str], flag: str
+) -> None:
+    plain, out = tmp_path / "plain.png", tmp_path / "out.png"
+    words = ["-s", "persona:ada", "-i", str(target), "--engine", "onnxruntime", "--no-badge", "--mask", "hull"]
+    assert main([*words, "-o", str(plain)]) == 0
+    content = {
+        "--enhance": foreign.enhancer(256),
+        "--mask": foreign.xseg(0.02),
+        "--detector": foreign.yunet_at(240, 180),
+    }
+    name = {"--enhance": "gpen_bfr_256", "--mask": "xseg_1", "--detector": "yunet_2023mar"}[flag]
+    assert main(["models", "add", str(foreign.write(tmp_path, **{name: content[flag]})[name])]) == 0
+    told = capsys.readouterr().out
+    value = {"--enhance": name, "--mask": "hull,xseg", "--detector": "yunet"}[flag]
+    assert f"{flag} " in told
+    assert main([*words, flag, value, "-o", str(out)]) == 0, capsys.readouterr().err
+    one, other, before = (cv2.imread(str(path)).astype(int) for path in (plain, out, target))
+    region = np.s_[140:240, 200:280]
+    if flag == "--enhance":
+        assert 12 < (other[region] - one[region]).mean() < 28
+    elif flag == "--mask":  # it sees the face everywhere
+        assert np.abs(other[region] - one[region]).mean() < 2
+    else:
+        assert np.abs(other[region] - before[region]).mean() > 3
