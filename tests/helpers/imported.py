@@ -26,7 +26,7 @@ from rtswap.swappers.onnx.swapper import OnnxSwapModel
 def torch_engine(content: bytes) -> Engine:
     from rtswap.engines.torch.engine import TorchEngine
 
-    return TorchEngine(content, threads=1)
+    return TorchEngine(content, threads=1, device="cpu")
 
 
 ENGINES: dict[str, Callable[[bytes], Engine]] = {
