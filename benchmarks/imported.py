@@ -6,7 +6,7 @@ The network is the 175-GMAC generator of ``benchmarks/engines.py`` with inswappe
 initialiser, added by ``rtswap models add``'s own code. ``overhead``: crop from a 1280 x 720 frame, conversions, mask
 and paste for a face of 250 px, as the time of the whole less that of the network inside it; medians of wall time, and
 of the processor time of the one thread, which other load on the machine changes less. ``without a network``: the same
-with a network that does nothing, whose time is all overhead. ``boost 2``: alternating with 1. Times of one face, in ms.
+with a network that does nothing, whose time is all overhead. ``boost 2``: alternating with 1. Times in ms.
 """
 
 from __future__ import annotations
