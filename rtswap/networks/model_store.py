@@ -171,7 +171,7 @@ def _row(name: str, found: Recognised, signature: Signature, sha256: str, origin
     """The row of ``networks.toml``: how the file is run."""
     family, known = found.family, found.known
     outputs = [port.name for port in signature.outputs]
-    batches = all(port.shape[:1] in ((-1,), ()) for port in signature.inputs)
+    batches = all(port.shape[:1] == (-1,) or port.shape in ((), (1,)) for port in signature.inputs)
     return {
         "title": known.title if known else f"{family.title} {name}",
         "licence": known.licence if known else "unknown",

@@ -11,12 +11,15 @@ batch if the file allows it; what comes back is interleaved again (facefusion's 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.core.errors import EngineError
 from rtswap.core.protocols import Engine, Swapper
 from rtswap.core.types import Image, Mask, Matrix, Points, Quality, SourceIdentity, SwappedFace, Target, Tensor
 from rtswap.networks.catalog import Entry
@@ -37,6 +40,11 @@ MASK_STEP = 2
 """Crop pixels per pixel in which the outline is drawn."""
 TARGET, SOURCE, MORPH = "target", "source", "morph_value:0"
 """Inputs by name. A DFM's picture is the first input."""
+MOST_TILES = 16
+"""Pictures in one run: as many as a plan is built for."""
+Tile = tuple[Image, Mapping[str, Tensor]]
+"""A picture for the network, and what it is told of the source."""
+T = TypeVar("T")
 
 
 class OnnxSwapModel:
@@ -62,6 +70,7 @@ class OnnxSwapModel:
             name: tuple(int(side) for side in words.partition(" ")[2].split("x") if side)
             for name, words in entry.sample.items()
         }
+        self.batches = entry.batches
         self.target = TARGET if TARGET in entry.sample else next(iter(entry.sample))
         self.side = self.shapes[self.target][2]
 
@@ -76,14 +85,15 @@ class OnnxSwapModel:
 
 
 class OnnxSwapper:
-    """Implements ``protocols.Swapper``. ``given``: the inputs that depend on the source alone."""
+    """Implements ``protocols.BatchSwapper``. ``given``: the inputs that depend on the source alone."""
 
     def __init__(self, model: OnnxSwapModel, given: dict[str, Tensor]) -> None:
-        self._model, self._given = model, given
-        tiles = model.boost**2
-        self._batched = (
-            given if tiles == 1 else {name: _repeated(name, value, tiles) for name, value in given.items()}
-        )
+        self._model, self.given = model, given
+
+    @property
+    def batch(self) -> OnnxSwapModel | None:
+        """The model, if its file takes several pictures at once."""
+        return self._model if self._model.batches else None
 
     def view(self, landmarks: Points, max_px: int) -> tuple[Matrix, tuple[int, int]]:
         """The crop of the family's template, at a multiple of the network's side."""
@@ -98,11 +108,26 @@ class OnnxSwapper:
 
     def swap(self, face: Target, quality: Quality) -> SwappedFace:
         """Run the network. Raises EngineError, and ModelError for outputs that are no picture."""
-        model, size = self._model, face.crop.shape[0]
-        side = model.side * model.boost
-        crop = _to_side(face.crop, side)
-        picture, own = self._run(crop)
-        mask = outline(face.landmarks, size) if model.hull else border(size)
+        return self.swap_together([(self, face)], quality)[0]
+
+    def swap_together(self, faces: Sequence[tuple[Swapper, Target]], quality: Quality) -> list[SwappedFace]:
+        """Swap each face with its own source, in as few runs as the file allows. Raises as ``swap``."""
+        model = self._model
+        crops = [_to_side(face.crop, model.side * model.boost) for _, face in faces]
+        tiles = [
+            (tile, of.given)
+            for crop, (of, _) in zip(crops, faces, strict=True)
+            if isinstance(of, OnnxSwapper)
+            for tile in split(crop, model.boost)
+        ]
+        pictures, masks = self._run(tiles)
+        together = zip(faces, pictures, masks, strict=True)
+        return [self._finished(face, picture, own) for (_, face), picture, own in together]
+
+    def _finished(self, face: Target, picture: Image, own: Mask | None) -> SwappedFace:
+        """In the face's own resolution. ``own``: the network's mask."""
+        size = face.crop.shape[0]
+        mask = outline(face.landmarks, size) if self._model.hull else border(size)
         if own is not None:
             mask = np.asarray(cv2.min(mask, _to_side(own, size)), np.uint8)
         mask[[0, -1]] = mask[:, [0, -1]] = 0
@@ -111,35 +136,44 @@ class OnnxSwapper:
     def forget(self, track_id: int) -> None:
         """Nothing is remembered."""
 
-    def _run(self, crop: Image) -> tuple[Image, Mask | None]:
-        """Swap a crop (S b, S b, 3); return the picture and the network's own mask, if it makes one."""
-        model, boost = self._model, self._model.boost
-        tiles = split(crop, boost)
-        if model.entry.batches or boost == 1:
-            found = [self._outputs(tiles, self._batched)]
-        else:
-            found = [self._outputs([tile], self._given) for tile in tiles]
-        wanted, dtypes = model.family, model.entry.outputs
-        pictures = [model.layout.image(one) for part in found for one in part[dtypes[wanted.picture]]]
-        masks = [
-            [mask_of(one) for part in found for one in part[dtypes[number]]]
-            for number in (wanted.mask, wanted.target_mask)
-            if number >= 0
-        ]
-        own = None
-        if masks:
-            own = np.asarray(np.minimum.reduce([join(one, boost) for one in masks]), np.uint8)
-        return join(pictures, boost), own
+    def _run(self, tiles: Sequence[Tile]) -> tuple[list[Image], list[Mask | None]]:
+        """Swap all tiles; return each crop's picture, and the network's own mask if it makes one."""
+        model, family, each = self._model, self._model.family, self._model.boost**2
+        found: list[Mapping[str, Tensor]] = []
+        for part in _parts(tiles, MOST_TILES if model.batches else 1):
+            try:
+                found.append(self._outputs(part))
+            except EngineError:
+                if len(part) == 1:
+                    raise
+                model.batches = False  # the file says that it takes several, and does not
+                found += [self._outputs([tile]) for tile in part]
 
-    def _outputs(self, tiles: list[Image], given: dict[str, Tensor]) -> dict[str, Tensor]:
+        def gathered(number: int) -> list[Tensor]:
+            return [one for outputs in found for one in np.asarray(outputs[model.entry.outputs[number]])]
+
+        def joined(made: list[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+            return [join(part, model.boost) for part in _parts(made, each)]
+
+        pictures = joined([model.layout.image(one) for one in gathered(family.picture)])
+        numbers = [number for number in (family.mask, family.target_mask) if number >= 0]
+        limits = [joined([mask_of(one) for one in gathered(number)]) for number in numbers]
+        if not limits:
+            return pictures, [None] * len(pictures)
+        return pictures, [np.asarray(np.minimum.reduce(masks), np.uint8) for masks in zip(*limits, strict=True)]
+
+    def _outputs(self, tiles: Sequence[Tile]) -> Mapping[str, Tensor]:
+        """Run the network once."""
         model = self._model
-        taken = model.layout.tensor(tiles, model.dtypes[model.target])
-        found = model.engine.run({model.target: taken, **given})
-        return {name: np.asarray(value) for name, value in found.items()}
+        taken = {model.target: model.layout.tensor([picture for picture, _ in tiles], model.dtypes[model.target])}
+        for name, value in tiles[0][1].items():
+            alone = len(tiles) == 1 or name == MORPH
+            taken[name] = value if alone else np.concatenate([given[name] for _, given in tiles])
+        return model.engine.run(taken)
 
 
-def _repeated(name: str, value: Tensor, times: int) -> Tensor:
-    return value if name == MORPH else np.repeat(value, times, axis=0)
+def _parts(values: Sequence[T], length: int) -> list[Sequence[T]]:
+    return [values[begin : begin + length] for begin in range(0, len(values), length)]
 
 
 def enlarged(matrix: Matrix, times: float) -> Matrix:
@@ -152,7 +186,7 @@ def split(crop: Image, boost: int) -> list[Image]:
     return [np.ascontiguousarray(crop[y::boost, x::boost]) for y in range(boost) for x in range(boost)]
 
 
-def join(tiles: list[NDArray[np.uint8]], boost: int) -> NDArray[np.uint8]:
+def join(tiles: Sequence[NDArray[np.uint8]], boost: int) -> NDArray[np.uint8]:
     """Interleave what ``split`` took apart."""
     if boost == 1:
         return tiles[0]
