@@ -1,6 +1,6 @@
 """Measure what an imported swapper costs beyond its network, and what ``--boost 2`` costs.
 
-    python benchmarks/imported.py [--json results.json] [--threads 2] [--runs 5]
+    python benchmarks/imported.py [--json results.json] [--threads 2] [--runs 9]
 
 The network is the 175-GMAC generator of ``benchmarks/engines.py`` with inswapper_128's inputs, output and last
 initialiser, added by ``rtswap models add``'s own code. ``overhead``: crop from a 1280 x 720 frame, conversions, mask
@@ -43,6 +43,7 @@ from rtswap.vision.geometry import canonical, transform
 
 WIDTH, HEIGHT, FACE_PX = 1280, 720, 250.0
 RUNS_WITHOUT = 100
+WARM_UP, PAIRS = 4, 3
 
 
 class Timed:
@@ -111,12 +112,13 @@ def landmarks() -> Points:
 
 
 def face(
-    model: OnnxSwapModel, source: SourceIdentity, frame: Image, engine: Timed, runs: int
+    model: OnnxSwapModel, source: SourceIdentity, frame: Image, engine: Timed, runs: int, warm_up: int = 1
 ) -> tuple[float, float, float]:
-    """Medians in ms over ``runs`` frames: of all, of all but the network, and the processor time of the latter."""
+    """Medians in ms over ``runs`` frames after ``warm_up``: of all, of all but the network, and of the latter's
+    processor time."""
     swapper, mesh = model.bind(source), landmarks()
     whole, rest, cpu = [], [], []
-    for number in range(runs + 1):
+    for number in range(-warm_up, runs):
         picture = frame.copy()
         before, before_cpu, worked, began = engine.spent_s, engine.cpu_s, time.thread_time(), time.perf_counter()
         canvas = HostCanvas(picture)
@@ -126,7 +128,7 @@ def face(
         swapped = swapper.swap(target, Quality())
         canvas.paste(swapped.crop, swapped.mask, matrix)
         took = time.perf_counter() - began
-        if number:  # the first warms up
+        if number >= 0:
             whole.append(took)
             rest.append(took - (engine.spent_s - before))
             cpu.append(time.thread_time() - worked - (engine.cpu_s - before_cpu))
@@ -138,7 +140,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--json", type=Path)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--runs", type=int, default=9)
     options = parser.parse_args()
     cv2.setNumThreads(1)
     frame = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
@@ -151,10 +153,10 @@ def main() -> None:
         _, without_ms, without_cpu_ms = face(model, source, frame, engine, RUNS_WITHOUT)
         content, gmacs = Generator().build()
         model, engine, latent, add_s = opened(folder, "generator", with_emap(content), options.threads)
-        whole_ms, overhead_ms, overhead_cpu_ms = face(model, source, frame, engine, options.runs)
+        whole_ms, overhead_ms, overhead_cpu_ms = face(model, source, frame, engine, options.runs, WARM_UP)
         latents = latent.runs
         plain, boosted = [], []
-        for _ in range(options.runs):
+        for _ in range(PAIRS):
             model.boost = 1
             plain.append(face(model, source, frame, engine, 1)[0])
             model.boost = 2
