@@ -48,11 +48,14 @@ test-plans: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TENSORRT)
 	RTSWAP_REQUIRE_TENSORRT=1 $(BIN)/pytest -q tests/engines tests/commands/build
 
-# The tests of what only trainers and owners of GPUs install: torch, TensorRT for RTX (which builds plans without a GPU).
+# The tests of what only trainers and owners of GPUs install: torch, TensorRT for RTX (which builds plans without a GPU);
+# and Gradio, in a folder of its own, since it wants an older Pillow.
 # Elsewhere torch without CUDA comes by: make test-extras EXTRAS="torch --index-url https://download.pytorch.org/whl/cpu"
 EXTRAS := torch==2.13.0 $(TENSORRT)
 test-extras: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(EXTRAS)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --target build/gradio "gradio>=5"
+	PYTHONPATH=build/gradio RTSWAP_REQUIRE_GRADIO=1 $(BIN)/pytest -q tests/test_api_examples.py
 	$(BIN)/pytest -q tests/engines tests/gpu tests/contracts tests/compositing tests/swappers tests/disclosure tests/app \
 	  tests/faults tests/benchmarks tests/commands/bench tests/commands/build tests/training tests/test_docs.py
 

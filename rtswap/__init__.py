@@ -11,10 +11,30 @@ TYPE_CHECKING = False  # `python -m rtswap` looks in the working folder for what
 if TYPE_CHECKING:
     from typing import Any
 
-    from rtswap.api import LiveSwap, run_session, swap
+    from rtswap.api import LiveSwap, Swapper, SwapSession, run_session, swap
     from rtswap.commands.verify.run import verify
+    from rtswap.core.errors import FaceLost, InputError, RtswapError, SourceError, UsageError
+    from rtswap.core.types import MarkedImage
 
-__all__ = ["LiveSwap", "run_session", "swap", "verify"]
+__all__ = [
+    "FaceLost",
+    "InputError",
+    "LiveSwap",
+    "MarkedImage",
+    "RtswapError",
+    "SourceError",
+    "SwapSession",
+    "Swapper",
+    "UsageError",
+    "__version__",
+    "run_session",
+    "swap",
+    "verify",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 def __getattr__(name: str) -> Any:
@@ -25,5 +45,6 @@ def __getattr__(name: str) -> Any:
 
         return found
     from rtswap import api
+    from rtswap.core import errors
 
-    return getattr(api, name)
+    return getattr(api, name, None) or getattr(errors, name)

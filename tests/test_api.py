@@ -4,46 +4,29 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from importlib import resources
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from people import face_models, group
+from people import group
+from PIL import Image
+from python_api import badge_of, changed, opened_once, photo, swapped  # noqa: F401
 from scripts_loader import load_script
 
 import rtswap
 from rtswap import api
-from rtswap.app import program
 from rtswap.app.config import Config
 from rtswap.app.sections import BadgeConfig, MarksConfig, SafetyConfig
 from rtswap.core.errors import FaceLost, InputError, SourceError, UsageError
 from rtswap.vision.talking_head import persona
 
 
-def photo(name: str) -> Path:
-    return Path(str(resources.files("rtswap").joinpath(f"assets/personas/{name}.jpg")))
-
-
-@pytest.fixture(autouse=True)
-def opened_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The networks are opened once for all tests here: half a second each time."""
-    monkeypatch.setattr(program, "open_models", lambda config, on_event: face_models())
-
-
-def changed(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    return np.abs(before.astype(int) - after).max(2) > 12
-
-
-def badge_of(before: np.ndarray, after: np.ndarray) -> int:
-    """How many pixels differ in the lower left quarter, where no face is."""
-    height, width = before.shape[:2]
-    return int(changed(before, after)[height * 4 // 5 :, : width // 2].sum())
-
-
 def test_what_the_package_offers() -> None:
-    assert set(rtswap.__all__) == {"swap", "LiveSwap", "run_session", "verify"}
+    errors = {"RtswapError", "UsageError", "SourceError", "InputError", "FaceLost"}
+    objects = {"swap", "Swapper", "LiveSwap", "SwapSession", "run_session", "verify", "MarkedImage"}
+    assert set(dir(rtswap)) == set(rtswap.__all__) == errors | objects | {"__version__"}
+    assert all(getattr(rtswap, name) is not None for name in dir(rtswap))
     assert rtswap.swap is api.swap
     with pytest.raises(AttributeError, match="has no attribute 'swop'"):
         rtswap.swop  # noqa: B018
@@ -52,7 +35,9 @@ def test_what_the_package_offers() -> None:
 def test_swap_gives_a_new_labelled_picture_and_leaves_the_old_one() -> None:
     picture = persona("ben")
     before = picture.copy()
-    found = rtswap.swap(picture, photo("ada"))
+    result = rtswap.swap(picture, photo("ada"))
+    found = result.image
+    assert (result.swapped, result.covered, result.reasons) == (1, 0, frozenset())
     assert np.array_equal(picture, before)
     assert not np.shares_memory(found, picture)
     assert found.shape == picture.shape
@@ -65,8 +50,12 @@ def test_swap_gives_a_new_labelled_picture_and_leaves_the_old_one() -> None:
 def test_swap_takes_paths_and_several_photos(tmp_path: Path) -> None:
     path = tmp_path / "bén.png"
     cv2.imencode(".png", persona("ben"))[1].tofile(path)
-    by_path = rtswap.swap(str(path), str(photo("ada")))
-    assert np.array_equal(by_path, rtswap.swap(persona("ben"), [photo("ada")]))
+    by_path = swapped(str(path), str(photo("ada")))
+    assert np.array_equal(by_path, swapped(persona("ben"), [photo("ada")]))
+    upright = Image.fromarray(persona("ben")[..., ::-1])
+    assert np.array_equal(by_path, swapped(upright, photo("ada")))
+    assert np.array_equal(by_path, swapped(path, Image.open(photo("ada")), consent=True))
+    assert np.array_equal(by_path, swapped(path, cv2.imread(str(photo("ada"))), consent=True))
 
 
 def test_swap_takes_what_arrays_are_like() -> None:
@@ -75,16 +64,16 @@ def test_swap_takes_what_arrays_are_like() -> None:
     part = wide[:, 300:600]
     locked = part.copy()
     locked.flags.writeable = False
-    goal = rtswap.swap(part.copy(), photo("ada"))
-    assert np.array_equal(rtswap.swap(part, photo("ada")), goal)
-    assert np.array_equal(rtswap.swap(locked, photo("ada")), goal)
+    goal = swapped(part.copy(), photo("ada"))
+    assert np.array_equal(swapped(part, photo("ada")), goal)
+    assert np.array_equal(swapped(locked, photo("ada")), goal)
     assert np.array_equal(wide, group("-", "ben", "-", size=300))
-    assert changed(part[:, ::-1], rtswap.swap(part[:, ::-1], photo("ada"))).mean() > 0.02
+    assert changed(part[:, ::-1], swapped(part[:, ::-1], photo("ada"))).mean() > 0.02
 
 
 def test_swap_replaces_every_face() -> None:
     picture = group("ben", "carl", "dan")
-    found = rtswap.swap(picture, photo("ada"))
+    found = swapped(picture, photo("ada"))
     for number in range(3):
         part = np.s_[90:260, 320 * number + 90 : 320 * number + 230]
         assert changed(picture[part], found[part]).mean() > 0.1
@@ -93,14 +82,14 @@ def test_swap_replaces_every_face() -> None:
 def test_unmarked_nothing_but_the_face_changes() -> None:
     picture = persona("ben")
     unmarked = replace(Config(), marks=MarksConfig(unmarked=True, reason="this test compares pixels"))
-    found = rtswap.swap(picture, photo("ada"), config=unmarked)
+    found = swapped(picture, photo("ada"), config=unmarked)
     assert np.array_equal(found[:40], picture[:40])
     assert badge_of(picture, found) == 0
 
 
 def test_without_a_badge_the_invisible_mark_is_there() -> None:
     picture = persona("ben")
-    found = rtswap.swap(picture, photo("ada"), config=replace(Config(), badge=BadgeConfig(hide=True)))
+    found = swapped(picture, photo("ada"), config=replace(Config(), badge=BadgeConfig(hide=True)))
     assert 0 < np.abs(found[:40].astype(int) - picture[:40]).max() <= 8
 
 
@@ -125,7 +114,7 @@ def test_errors_name_what_is_missing(tmp_path: Path) -> None:
     grey = tmp_path / "grey.png"
     cv2.imwrite(str(grey), np.full((200, 200, 3), 120, np.uint8))
     with pytest.raises(SourceError, match=r"no face found in .*grey\.png"):
-        rtswap.swap(persona("ben"), grey)
+        rtswap.swap(persona("ben"), grey, consent=True)
     with pytest.raises(InputError, match="no face was found in the picture"):
         rtswap.swap(np.full((200, 200, 3), 120, np.uint8), photo("ada"))
     with pytest.raises(InputError, match="no such file"):
@@ -147,19 +136,27 @@ def test_live_swap() -> None:
     began = time.perf_counter()
     for index in range(4):
         image = persona("ben")
-        found = live.process(image.copy(), captured_at=began + index / 30)
+        found = live.process(image.copy(), captured_at=began + index / 30).image
         assert found.shape == image.shape
         assert changed(image, found)[150:400, 150:360].mean() > 0.15
         assert badge_of(image, found) > 50
-    with pytest.raises(UsageError, match="wrong kind of array"):
-        live.process(np.zeros((4, 4), np.uint8))
+    for wrong in (np.zeros((4, 4), np.uint8), "frame.png", None):
+        with pytest.raises(UsageError, match="the frame is"):
+            live.process(wrong)
+    with pytest.raises(UsageError, match="wrong value for captured_at"):
+        live.process(persona("ben"), captured_at=float("nan"))
 
 
 def test_live_swap_holds_or_stops_when_the_face_is_lost() -> None:
     empty = np.full((512, 512, 3), 90, np.uint8)
     holding = rtswap.LiveSwap(photo("ada"), config=replace(Config(), safety=SafetyConfig(on_failure="hold")))
-    shown = holding.process(persona("ben"), captured_at=1.0).copy()
-    assert np.array_equal(holding.process(empty.copy(), captured_at=1.1), shown)
+    first = holding.process(persona("ben"), captured_at=1.0)
+    shown = first.image.copy()
+    first.image[:] = 0  # the caller's own
+    held = holding.process(empty.copy(), captured_at=1.1)
+    assert np.array_equal(held.image, shown)
+    assert (held.index, held.captured_at, held.swapped) == (1, 1.1, 1)
+    assert held.reasons
     stopping = rtswap.LiveSwap(photo("ada"), config=replace(Config(), safety=SafetyConfig(on_failure="stop")))
     stopping.process(persona("ben"), captured_at=1.0)
     rest = (stopping.process(empty.copy(), captured_at=1.1 + index / 30) for index in range(90))

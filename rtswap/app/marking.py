@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -25,9 +25,28 @@ FIRST_YEAR = 2026
 
 def confirm_sources(config: Config, on_event: Event) -> None:
     """Ask for confirmation, once for each photo, that the person shown has agreed. Raises UsageError, SourceError."""
+    ask(list_photos(config), ConsentRecord(), assume=config.source.i_have_consent, on_event=on_event)
+
+
+def require_consent(photos: Iterable[str], pictures: Collection[str], *, consent: bool, on_event: Event) -> None:
+    """As ``confirm_sources``, for a caller in Python, where nobody is asked. ``pictures``: names of those of the
+    ``photos`` that are no files. Raises UsageError, SourceError."""
+    photos = list(photos)
+    ask(
+        [photo for photo in photos if photo not in pictures],
+        ConsentRecord(),
+        pictures=[photo for photo in photos if photo in pictures],
+        assume=consent,
+        answer=lambda question: None,
+        do="If the person shown is you or has agreed, pass consent=True.",
+        on_event=on_event,
+    )
+
+
+def list_photos(config: Config) -> list[str]:
+    """All photos of sources, each once. Raises ConfigError."""
     source = config.source
-    photos = [*source.photos, *source.also, *(rule.source for rule in read_swap_rules(config))]
-    ask(list(dict.fromkeys(photos)), ConsentRecord(), assume=source.i_have_consent, on_event=on_event)
+    return list(dict.fromkeys([*source.photos, *source.also, *(rule.source for rule in read_swap_rules(config))]))
 
 
 def unmarked_reason(config: Config) -> str:

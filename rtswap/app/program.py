@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -19,7 +22,7 @@ from rtswap.app.networks import FaceModels, open_models
 from rtswap.compositing.canvas.host import HostCanvas
 from rtswap.compositing.finishes import built_in_finishes, enabled_finishes, named_finishes
 from rtswap.compositing.renderer import HostRenderer
-from rtswap.core.errors import EngineError
+from rtswap.core.errors import EngineError, InputError
 from rtswap.core.parts import BuildContext, FinishSpec, SwapperSpec
 from rtswap.core.protocols import (
     Canvas,
@@ -34,10 +37,11 @@ from rtswap.core.protocols import (
     Swapper,
     Tracker,
 )
-from rtswap.core.types import Image, SourceIdentity
+from rtswap.core.types import Frame, Image, MarkedImage, Quality, SourceIdentity
 from rtswap.disclosure import Disclosure
 from rtswap.gpu import card
 from rtswap.runtime.budget import Budget
+from rtswap.runtime.guard import Reason
 from rtswap.runtime.mapping import SourceMapping
 from rtswap.runtime.metrics import Metrics, Spans
 from rtswap.runtime.pipeline import Pipeline, Policy
@@ -53,6 +57,8 @@ NOBODY = SourceIdentity(np.zeros((16, 16, 3), np.uint8), np.zeros((468, 3), np.f
 """The source of a swapper whose network carries the face, where no photo is given."""
 ON_GPU = ("tensorrt", "torch-cuda")
 """Prefixes of the names of engines whose outputs stay on a GPU."""
+PICTURE_QUALITY = Quality(max_face_px=1024)
+"""For separate pictures, where time does not count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +78,9 @@ class Program:
 
     ``models``: face models to use instead of loading new ones. ``sources``: sources to use instead of the photos in
     ``config``. ``swapper``: a name, a ``SPEC`` or a model, instead of the one in ``config``. ``finishes``: additional
-    finishes, by ``SPEC`` or name. ``disclosure``: used instead of the one that ``config`` describes. ``ask``: ask for
-    the consent of the people shown. Raises RtswapError.
+    finishes, by ``SPEC`` or name. ``disclosure``: used instead of the one that ``config`` describes. ``pictures``:
+    pixels of photos in ``config`` that are no files, by their names there. ``ask``: ask for the consent of the people
+    shown. Raises RtswapError.
     """
 
     def __init__(
@@ -87,10 +94,11 @@ class Program:
         finishes: Sequence[str | FinishSpec] = (),
         probes: Probes | None = None,
         disclosure: Disclosure | None = None,
+        pictures: Mapping[str, Image] = MappingProxyType({}),
         ask: bool = False,
     ) -> None:
         self.config, self.on_event = config, on_event
-        self._sources, self._probes = sources, probes
+        self._sources, self._probes, self._pictures = sources, probes, pictures
         self._swapper = config.swap.swapper if swapper is None else swapper
         self.spec = _spec(self._swapper)
         """The swapper's ``SPEC``; None if a model was given."""
@@ -152,25 +160,32 @@ class Program:
 
     @cached_property
     def swappers(self) -> list[Swapper]:
-        """One swapper per source, bound, in the order of ``mapping.photos_of_sources``. Raises SourceError,
-        ConfigError."""
-        sources = self._sources
-        if sources is None:
-            sources = [self.load(photos) for photos in photos_of_sources(self.config)]
+        """One swapper per source, bound. Raises SourceError, ConfigError."""
         around = self._probes.swapper if self._probes else lambda swapper: swapper
-        return [around(self.swap_model.bind(one)) for one in sources]
+        return [around(self.swap_model.bind(one)) for one in self.identities]
+
+    @cached_property
+    def identities(self) -> Sequence[SourceIdentity]:
+        """The sources, in the order of ``mapping.photos_of_sources``. Raises SourceError, ConfigError."""
+        if self._sources is not None:
+            return self._sources
+        return [self.load(photos) for photos in photos_of_sources(self.config)]
 
     def load(self, photos: Sequence[str]) -> SourceIdentity:
         """Analyse the photos of one source. Raises SourceError."""
-        paths = [Path(photo).expanduser() for photo in photos]
+
+        def read(path: Path) -> Image:
+            picture = self._pictures.get(str(path))
+            return read_photo(path) if picture is None else picture
+
         return load_source(
-            paths,
+            [Path(photo).expanduser() for photo in photos],
             detector=self.models.photo_detector,
             landmarks=self.models.landmarks,
             spaces=self.models.spaces,
             face_index=self.config.source.face or None,
             on_event=self.on_event,
-            read=read_photo,
+            read=read,
         )
 
     def tracker(self, *, photos: bool = False, everybody: bool = False) -> Tracker:
@@ -234,17 +249,33 @@ class Program:
             self.on_event("--others show: people who are not swapped leave as they are")
         policy = Policy(safety.on_failure, safety.empty_after_s, safety.pass_through, others_shown=shown)
         mapping = self.mapping(photos=photos)
-        tracker, renderer = self.tracker(photos=photos, everybody=mapping.assigned), self.renderer(live=live)
+
+        def make_tracker() -> Tracker:
+            return self.tracker(photos=photos, everybody=mapping.assigned)
+
         lookout = Sentinel(self.models.heads, area=PHOTO_AREA if photos else AREA)
         return Pipeline(
-            tracker,
-            renderer,
+            make_tracker(),
+            self.renderer(live=live),
             lookout=lookout,
             policy=policy,
             on_event=self.on_event,
             mapping=mapping,
+            separate=make_tracker if photos else None,
             spans=spans,
         )
+
+    def swap_picture(self, pipeline: Pipeline, image: Image, name: str) -> MarkedImage:
+        """Swap one separate picture, in place. ``pipeline``: one for ``photos``. ``name``: for messages. Raises
+        InputError if no face in it could be swapped, FaceLost."""
+        frame = Frame(image, 0, time.perf_counter(), time_s=0.0)
+        outcome = pipeline.process(frame, PICTURE_QUALITY)
+        if outcome.swapped and (marked := outcome.release(self.disclosure, frame, None)) is not None:
+            return marked
+        do = "Use a picture that shows a face from the front."
+        if outcome.reasons <= {Reason.NOBODY_YET}:
+            raise InputError(f"no face was found in {name}", do=do)
+        raise InputError(f"no face in {name} could be swapped", got=", ".join(sorted(outcome.reasons)), do=do)
 
     def mapping(self, *, photos: bool = False) -> SourceMapping:
         """Map people to sources. ``photos``: as for ``tracker``. Raises ConfigError, SourceError."""
@@ -263,14 +294,17 @@ class Program:
         on_tick: Callable[[], None] = lambda: None,
     ) -> Session:
         """Create a session, ready to run: the threads for input, pipeline and outputs."""
-        target_s = self.config.budget.target_s
+        target_s, pipeline = self.config.budget.target_s, pipeline or self.pipeline(live=input.info.live)
+        budget = Budget(target_s) if target_s > 0 and input.info.live else None
+        if pipeline.separate is not None:
+            budget = Budget(math.inf, levels=[PICTURE_QUALITY])
         return Session(
             input,
-            pipeline or self.pipeline(live=input.info.live),
+            pipeline,
             self.disclosure,
             outputs,
             metrics=metrics,
-            quality_budget=Budget(target_s) if target_s > 0 and input.info.live else None,
+            quality_budget=budget,
             window=window,
             on_tick=on_tick,
             on_event=self.on_event,

@@ -275,5 +275,9 @@ class MarkedImage:
     time_s: float | None = None
     swapped: int = 0
     """Number of faces swapped in it."""
+    covered: int = 0
+    """Number of places covered because a face there is not swapped."""
+    reasons: frozenset[str] = frozenset()
+    """Why they are covered, or why this is the last safe picture once more: values of ``runtime.guard.Reason``."""
     stages: dict[str, float] = field(default_factory=dict)
     """Seconds spent per stage."""

@@ -87,16 +87,26 @@ class Disclosure:
     def __init__(self, badge: Badge | None, watermark: Watermark | None = None) -> None:
         self.stamp = Stamp(badge, watermark)
 
-    def release(self, receipt: StampedImage, *, frame: Frame, swapped: int, stages: dict[str, float]) -> MarkedImage:
-        """The picture of a receipt may leave. ``frame`` gives index and times, ``swapped`` the number of swapped
-        faces, ``stages`` seconds per stage. Raises ValueError for a receipt that is not from this session's stamp, or
-        was used before."""
+    def release(
+        self,
+        receipt: StampedImage,
+        *,
+        frame: Frame,
+        swapped: int,
+        stages: dict[str, float],
+        covered: int = 0,
+        reasons: frozenset[str] = frozenset(),
+    ) -> MarkedImage:
+        """The picture of a receipt may leave. ``frame`` gives index and times; the others are fields of
+        ``MarkedImage``. Raises ValueError for a receipt that is not from this session's stamp, or was used before."""
         return MarkedImage(
             image=self.stamp.redeem(receipt),
             index=frame.index,
             captured_at=frame.captured_at,
             time_s=frame.time_s,
             swapped=swapped,
+            covered=covered,
+            reasons=reasons,
             stages=stages,
         )
 
@@ -104,9 +114,9 @@ class Disclosure:
         """Stamp a picture that comes from no renderer, in place, and let it leave."""
         return self.release(self.stamp.apply(image), frame=frame, swapped=swapped, stages=stages)
 
-    def again(self, marked: MarkedImage, *, frame: Frame) -> MarkedImage:
-        """The same picture once more, in the place of ``frame``, from which nothing may leave."""
-        return replace(marked, index=frame.index, captured_at=frame.captured_at, time_s=frame.time_s)
+    def again(self, marked: MarkedImage, *, frame: Frame, reasons: frozenset[str]) -> MarkedImage:
+        """The same picture once more, in the place of ``frame``, from which nothing may leave for ``reasons``."""
+        return replace(marked, index=frame.index, captured_at=frame.captured_at, time_s=frame.time_s, reasons=reasons)
 
     def repeat(self, marked: MarkedImage, *, now: float) -> MarkedImage:
         """The same picture once more because none has come. ``now``: seconds on ``time.perf_counter``."""

@@ -6,6 +6,7 @@ rest is pasted over it, and the picture is stamped. A face that is neither swapp
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,7 +14,8 @@ import numpy as np
 
 from rtswap.core.errors import FaceLost, InputError, RtswapError
 from rtswap.core.protocols import FrameRender, Lookout, Renderer, Tracker
-from rtswap.core.types import Box, Frame, Image, Quality, Sighting, StampedImage, Swaps
+from rtswap.core.types import Box, Frame, Image, MarkedImage, Quality, Sighting, StampedImage, Swaps
+from rtswap.disclosure.stamp import Disclosure
 from rtswap.runtime.guard import Guard, Reason
 from rtswap.runtime.mapping import Role, SourceMapping
 from rtswap.runtime.metrics import Spans
@@ -50,11 +52,26 @@ class Outcome:
         """The pixels, to look at: what leaves is what the stamp's receipt is for."""
         return self.stamped.image if self.stamped is not None else None
 
+    def release(self, disclosure: Disclosure, frame: Frame, last: MarkedImage | None) -> MarkedImage | None:
+        """The picture as it may leave; the ``last`` one once more where it is to be held; None if there is none.
+        Raises ValueError for a stamp that is not of this ``disclosure``."""
+        if self.stamped is None:
+            return disclosure.again(last, frame=frame, reasons=self.reasons) if last is not None else None
+        return disclosure.release(
+            self.stamped,
+            frame=frame,
+            swapped=self.swapped,
+            covered=self.covered,
+            reasons=self.reasons,
+            stages=self.stages,
+        )
+
 
 class Pipeline:
-    """One per session, used by one thread. ``lookout`` sees who must not leave bare; ``renderer`` does the faces;
-    ``mapping`` says who gets whose, without it everybody the first source's. ``on_event`` is told what went wrong.
-    ``spans``: where the time of each stage is counted, if something else counts there too."""
+    """One per session, used by one thread at a time. ``lookout`` sees who must not leave bare; ``renderer`` does the
+    faces; ``mapping`` says who gets whose, without it everybody the first source's. ``on_event`` is told what went
+    wrong. ``separate``: makes a tracker for each frame, if every frame is a picture by itself, in which nothing of
+    the others is known. ``spans``: where the time of each stage is counted, if something else counts there too."""
 
     def __init__(
         self,
@@ -65,6 +82,7 @@ class Pipeline:
         policy: Policy,
         on_event: Callable[[str], None],
         mapping: SourceMapping | None = None,
+        separate: Callable[[], Tracker] | None = None,
         spans: Spans | None = None,
     ) -> None:
         self._tracker = tracker
@@ -73,7 +91,10 @@ class Pipeline:
         self.mapping = mapping or SourceMapping()
         self._policy = policy
         self._on_event = on_event
-        self._guard = Guard(empty_after_s=policy.empty_after_s, others_shown=policy.others_shown)
+        self.separate = separate
+        self.lock = threading.RLock()
+        """Held while a frame is worked on. Whoever holds it may change the parts and run their networks."""
+        self._guard = self._new_guard()
         self._spans = spans or Spans()
         self._failed = self._failed_before = False
         self._told_of_doubt = False
@@ -89,12 +110,22 @@ class Pipeline:
         """From the next frame on follow whoever is there, as if the stream had just begun."""
         self._anew = True
 
+    def use(self, renderer: Renderer, mapping: SourceMapping) -> None:
+        """From the next frame on swap with another renderer and mapping; whoever is followed stays followed."""
+        with self.lock:
+            self._renderer, self.mapping = renderer, mapping
+
     def process(self, frame: Frame, quality: Quality) -> Outcome:
         """Raises FaceLost under ``stop`` and InputError for what is no picture. Whatever else fails, the picture is
         covered, or the last safe one held."""
-        frame = _writable(frame)
+        with self.lock:
+            return self._process(_writable(frame), quality)
+
+    def _process(self, frame: Frame, quality: Quality) -> Outcome:
         now = frame.captured_at if frame.time_s is None else frame.time_s
         size = frame.image.shape[1], frame.image.shape[0]
+        if self.separate is not None:
+            self._begin(self.separate())
         if self._anew:
             self._anew = False
             self._reset()
@@ -120,6 +151,16 @@ class Pipeline:
         self._shown = self._shown or outcome.stamped is not None
         self._failed_before = self._failed
         return outcome
+
+    def _begin(self, tracker: Tracker) -> None:
+        """As if no frame had been before."""
+        self._tracker = tracker  # a new one: ids begin at 1 again, and so does the grain that goes by them
+        self._reset()
+        self._forget_ended(set())
+        self._guard, self._shown, self._settled = self._new_guard(), False, []
+
+    def _new_guard(self) -> Guard:
+        return Guard(empty_after_s=self._policy.empty_after_s, others_shown=self._policy.others_shown)
 
     def _reset(self) -> None:
         """Nobody is known any more."""
@@ -213,10 +254,9 @@ class Pipeline:
         if self._policy.pass_through:
             return
         if self._guard.blind and not self._was_blind:
-            self._on_event(
-                "no face found yet: the whole picture is covered. With nobody there, plain frames pass after "
-                f"{self._policy.empty_after_s:g} s (--empty-after)"
-            )
+            then = f"With nobody there, plain frames pass after {self._policy.empty_after_s:g} s (--empty-after)"
+            found = f"no face found yet: the whole picture is covered. {then}"
+            self._on_event("no face found: the whole picture is covered" if self.separate else found)
         self._was_blind = self._guard.blind
         if not self._told_of_doubt and self._guard.reasons & {Reason.OTHERS, Reason.DOUBT}:
             self._told_of_doubt = True

@@ -15,6 +15,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from rtswap.core.errors import OutputError
 from rtswap.core.interrupts import Interrupts
@@ -184,18 +185,15 @@ class Session:
 
     def _released(self, outcome: Outcome, frame: Frame) -> MarkedImage | None:
         """The frame as it may leave; the last one again where it may not, told once in a row; None before any did."""
-        if outcome.stamped is not None:
-            try:
-                marked = self._disclosure.release(
-                    outcome.stamped, frame=frame, swapped=outcome.swapped, stages=outcome.stages
-                )
-                self._unmarked = False
-                return marked
-            except Exception as error:  # noqa: BLE001 - what cannot be marked does not leave
-                if not self._unmarked:
-                    self._on_event(f"marking failed: {error!r}")
-                self._unmarked = True
-        return self._disclosure.again(self._last, frame=frame) if self._last is not None else None
+        try:
+            marked = outcome.release(self._disclosure, frame, self._last)
+            self._unmarked = self._unmarked and outcome.stamped is None
+            return marked
+        except Exception as error:  # noqa: BLE001 - what cannot be marked does not leave
+            if not self._unmarked:
+                self._on_event(f"marking failed: {error!r}")
+            self._unmarked = True
+        return replace(outcome, stamped=None).release(self._disclosure, frame, self._last)
 
     def _deliver(self, marked: MarkedImage) -> None:
         for sender in self._all_senders():

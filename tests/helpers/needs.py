@@ -28,6 +28,17 @@ def need_torch() -> None:
     pytest.importorskip("torch", reason="torch is not installed")
 
 
+def need_gradio() -> None:
+    """Skip the test that asks where Gradio is not installed. Where it is promised (RTSWAP_REQUIRE_GRADIO=1, as in
+    ``make test-extras``), fail instead."""
+    try:
+        import gradio  # noqa: F401
+    except ImportError as error:
+        if os.environ.get("RTSWAP_REQUIRE_GRADIO") == "1":
+            pytest.fail(f"RTSWAP_REQUIRE_GRADIO=1, but {error}")
+        pytest.skip(f"{error}. pip install gradio")
+
+
 def need_cuda() -> None:
     """Skip the test that asks where there is no GPU. Where one is promised (RTSWAP_REQUIRE_CUDA=1), fail instead."""
     reason = _why_no_cuda()

@@ -19,6 +19,7 @@ STATEMENT = (
 )
 PERSONA = "persona:"
 """Prefix of built-in personas in ``--source``. They do not exist, so no consent is needed."""
+DO = "Run rtswap in a terminal and answer y, or add --i-have-consent (source.i_have_consent in rtswap.toml)."
 _YES = ("y", "yes")
 
 Answer = Callable[[str], str | None]
@@ -29,27 +30,30 @@ def ask(
     photos: Sequence[str | Path],
     record: ConsentRecord,
     *,
+    pictures: Sequence[str] = (),
     assume: bool = False,
     answer: Answer | None = None,
+    do: str = DO,
     on_event: Callable[[str], None] = lambda event: None,
 ) -> None:
     """Ask for the statement to be confirmed, for each photo not confirmed yet. A folder means the photos in it.
 
-    ``assume``: ``--i-have-consent`` confirms it. Raises UsageError if it is not confirmed, SourceError if a photo
-    cannot be read. A confirmation that cannot be stored is valid for this run only.
+    ``pictures``: names of sources that are no files; nothing is recorded of them. ``assume``: ``--i-have-consent``
+    confirms it. ``do``: what to do if it is not confirmed. Raises UsageError then, SourceError if a photo cannot be
+    read. A confirmation that cannot be stored is valid for this run only.
     """
     exempt = _of_nobody()
     digests = {photo_digest(path): path for path in _files(photos)}
     unknown = {digest: path for digest, path in digests.items() if digest not in exempt and not record.holds(digest)}
-    if not unknown:
+    if not unknown and not pictures:
         return
-    names = _names(list(unknown.values()))
+    names = _names([*pictures, *(path.name for path in unknown.values())])
     if not assume:
         said = (answer or ask_on_terminal)(_question(names, len(unknown)))
         if said is None:
-            raise _refused(names, "no terminal to ask on")
+            raise _refused(names, "no terminal to ask on" if answer is None else "none", do)
         if said.strip().lower() not in _YES:
-            raise _refused(names, "a different answer than yes")
+            raise _refused(names, "a different answer than yes", do)
     for digest in unknown:
         try:
             record.remember(digest)
@@ -75,18 +79,18 @@ def _question(names: str, count: int) -> str:
     return f"Source: {names}\n\n{STATEMENT}\n\nIs this correct? rtswap asks once for {how_often}. [y/N] "
 
 
-def _refused(names: str, got: str) -> UsageError:
+def _refused(names: str, got: str, do: str) -> UsageError:
     return UsageError(
         f"consent for the source {names} is not confirmed",
         expected="confirmation that the person shown has agreed",
         got=got,
-        do="Run rtswap in a terminal and answer y, or add --i-have-consent (source.i_have_consent in rtswap.toml).",
+        do=do,
     )
 
 
-def _names(paths: list[Path]) -> str:
-    shown = ", ".join("".join(c if c.isprintable() else "?" for c in path.name) for path in paths[:3])
-    return shown if len(paths) <= 3 else f"{shown} and {len(paths) - 3} more"
+def _names(names: list[str]) -> str:
+    shown = ", ".join("".join(c if c.isprintable() else "?" for c in name) for name in names[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
 
 
 def _files(photos: Sequence[str | Path]) -> list[Path]:
