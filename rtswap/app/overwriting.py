@@ -17,12 +17,13 @@ from rtswap.app.config import Config
 from rtswap.app.mapping import read_swap_rules
 from rtswap.core.errors import UsageError
 from rtswap.core.urls import local_path, scheme
+from rtswap.media.playlists import files_named
 from rtswap.source.personas import is_persona
 from rtswap.vision.images import PICTURE_SUFFIXES
 
 _NUMBER = re.compile(r"%0?\d*d")
 _NO_FILES = ("window", "null")
-_BESIDE = (".mkv", ".bmp")
+_BESIDE = (".mkv", ".webm", ".apng", ".bmp")
 """Suffixes whose C2PA manifest is a separate file: ``clip.c2pa``."""
 Identity = tuple[int, int] | str
 
@@ -75,13 +76,13 @@ def refuse_losses(config: Config) -> None:
 
 def refuse(reads: Iterable[tuple[str, str]], written: Sequence[WrittenFiles]) -> None:
     """Raise UsageError if an output would replace an input. ``reads``: (address, what it is); a folder stands for
-    itself and its images."""
+    itself and its images, a playlist for what it names."""
     known: dict[Identity, str] = {}
     for address, what in reads:
         if not scheme(address) or scheme(address) == "file":
             path = local_path(address)
             inside = (child for child in _children(path) if child.suffix.lower() in PICTURE_SUFFIXES)
-            known |= {_identity(one): what for one in (path, *inside)}
+            known |= {_identity(one): what for one in (path, *inside, *files_named(path))}
     for target in written:
         found = [target.folder] if target.many else []
         for path in (*found, *target.existing()):

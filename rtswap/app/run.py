@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from rtswap.core.parts import InputRequest, OutputRequest
 from rtswap.core.protocols import Input, Output
 from rtswap.core.types import StreamInfo
 from rtswap.media.inputs import open_input
-from rtswap.media.outputs import open_output
+from rtswap.media.outputs import check_output, open_output
 from rtswap.runtime.controls import Controls
 from rtswap.runtime.metrics import Metrics, MetricsLog, status_line
 
@@ -32,6 +33,8 @@ def run(config: Config, console: Console) -> dict[str, Any]:
     """Swap until the input ends and return the summary. Raises RtswapError."""
     event = console.event
     refuse_losses(config)
+    for address in config.output.to:
+        check_output(address, OutputRequest(codec=config.output.codec, overwrite=config.output.overwrite))
     program = Program(config, on_event=event, ask=True)
     program.swappers  # noqa: B018 - report an unusable photo before the camera light turns on
     input = open_input(
@@ -92,6 +95,7 @@ def _outputs(
                 fps=info.fps,
                 codec=config.output.codec,
                 audio_from=None if info.live else info.audio_path,
+                live_sound=info.live_sound,
                 overwrite=config.output.overwrite,
                 live=info.live,
                 tls_ca=config.network.tls_ca,
@@ -148,9 +152,8 @@ def _recorder(config: Config, info: StreamInfo, sign: Sign, event: Event) -> Cal
 
     def record() -> Output:
         name = time.strftime("rtswap-%Y%m%d-%H%M%S.mp4")
-        return open_output(
-            name, OutputRequest(fps=info.fps, codec=config.output.codec, live=True, sign=sign, on_event=event)
-        )
+        request = OutputRequest(fps=info.fps, codec=config.output.codec, live=True, sign=sign, on_event=event)
+        return open_output(name, replace(request, live_sound=info.live_sound))
 
     return record
 

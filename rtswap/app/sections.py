@@ -82,7 +82,7 @@ class InputConfig:
         address(),
         "--input",
         "-i",
-        help="camera number, video file, image, folder of images, or URL (rtsp, rtmp, http, udp)",
+        help="camera number, video file, image, folder, pattern such as '*.mp4', or URL (rtsp, rtmp, http, udp)",
         also=[("--cam", camera_index(), "camera number, as listed by `rtswap cameras`")],
         own=leads_away,
     )
@@ -105,7 +105,7 @@ class OutputConfig:
         texts("ADDRESS", "a device, a file or a URL"),
         "--output",
         "-o",
-        help="vcam[:name], window, a file (.mp4 .mkv .mov), an image, a URL, or null; repeatable. "
+        help="vcam[:name], window, a file (.mp4 .mkv .mov .webm .avi .gif), an image, a URL, or null; repeatable. "
         "Default: the virtual camera, or the preview window if there is none",
         own=leads_away,
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
+from rtswap.app.config import Config
 from rtswap.commands.command import Command, Flags, console_of, effective
 from rtswap.commands.flags import Parser
-from rtswap.core.errors import UsageError
+from rtswap.core.errors import InputError, OutputError, UsageError
 from rtswap.core.plugins import plugin_names
 from rtswap.swappers import swapper_spec
 
@@ -15,6 +16,7 @@ examples:
   rtswap --source me.jpg --cam 0                              webcam to virtual camera, or to a window
   rtswap -s me.jpg -o vcam -o call.mp4                        a call, recorded as well
   rtswap -s photos/ -i clip.mp4 -o swapped.mp4 --faces all    a file, with its sound
+  rtswap -s me.jpg -i clips/ -o swapped/                      every video of a folder, or of a pattern "*.mp4"
   rtswap -s me.jpg -i rtsp://host/cam -o udp://host:5000      a stream
 
 Settings can also go into rtswap.toml (see `rtswap config`); flags override it.
@@ -52,10 +54,32 @@ def _run(flags: Flags) -> int:
     found = effective(flags).config
     if not found.source.photos and not found.source.swap and swapper_spec(found.swap.swapper).needs_source:
         raise UsageError("no source given", do="Give a photo of the face to put on: rtswap --source me.jpg")
+    from rtswap.app.batch import batch_of
+
+    configs = batch_of(found)
+    if not configs:
+        _swap(found)
+        return 0
+    return 1 if [_swap_one_of(config) for config in configs].count(False) else 0
+
+
+def _swap(config: Config) -> None:
     from rtswap.app.run import run as run_session
     from rtswap.commands.reports.run_summary import run_summary
 
-    with console_of(found) as console:
-        result = run_session(found, console=console)
+    with console_of(config) as console:
+        result = run_session(config, console=console)
         console.summary(result, *run_summary(result, stats=console.stats))
-    return 0
+
+
+def _swap_one_of(config: Config) -> bool:
+    """Swap one file of several; one that fails is told, and does not keep the others from being swapped."""
+    from rtswap.app.console import print_error
+
+    console_of(config).event(config.input.address)
+    try:
+        _swap(config)
+    except (InputError, OutputError) as error:
+        print_error(f"rtswap: {error}")
+        return False
+    return True

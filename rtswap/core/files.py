@@ -16,11 +16,14 @@ from typing import BinaryIO
 
 from rtswap.core.errors import OutputError, RtswapError, reason
 
+_MOST_NAME = 255
+"""Bytes in a file name, where the file system does not say."""
+
 
 def write_atomic(path: Path, content: bytes, *, private: bool = False) -> None:
     """Replace the file at ``path`` by ``content``; an interrupted write leaves the old file unchanged. ``private``:
     readable by the owner only (mode 0600). Raises OSError."""
-    part = path.with_name(f".{path.name[:80]}.{secrets.token_hex(4)}.part")
+    part = path.with_name(_cut(f".{path.name}", f".{secrets.token_hex(4)}.part", path.parent))
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     handle = os.open(part, flags, 0o600 if private else 0o666)
     try:
@@ -31,6 +34,16 @@ def write_atomic(path: Path, content: bytes, *, private: bool = False) -> None:
         with suppress(OSError):
             part.unlink()
         raise
+
+
+def _cut(stem: str, rest: str, folder: Path) -> str:
+    """Return ``stem + rest``, ``stem`` cut between characters to what the file system of ``folder`` allows."""
+    most = _MOST_NAME
+    with suppress(OSError, ValueError, AttributeError):  # Windows has no pathconf
+        most = min(most, os.pathconf(folder, "PC_NAME_MAX"))
+    while stem and len(os.fsencode(stem + rest)) > most:
+        stem = stem[:-1]
+    return stem + rest
 
 
 def open_at_once(path: str, flags: int) -> int:
@@ -79,7 +92,8 @@ def make_partial(path: Path, make: Callable[[Path], object], do: str = "Choose a
     ``clip.mp4``, or ``clip.partial2.mp4`` if an earlier run left one behind. Raises OutputError."""
     number = 1
     while True:
-        partial = path.with_name(f"{path.stem}.partial{number if number > 1 else ''}{path.suffix}")
+        rest = f".partial{number if number > 1 else ''}{path.suffix}"
+        partial = path.with_name(_cut(path.stem, rest, path.parent))
         try:
             make(partial)
         except FileExistsError:
@@ -107,14 +121,16 @@ def natural_key(path: Path) -> list[tuple[int, int, str]]:
 
 
 def refuse_existing(path: Path, overwrite: bool, audio_from: str | None = None) -> None:
-    """Raise OutputError if ``path`` exists and ``overwrite`` is off, or if ``path`` is a folder, cannot be accessed,
-    or is the input ``audio_from``."""
+    """Raise OutputError if ``path`` exists and ``overwrite`` is off, or if ``path`` is a folder, device or pipe,
+    cannot be accessed, or is the input ``audio_from``."""
     try:
         path.lstat()
     except FileNotFoundError:
         return
     except (OSError, ValueError) as error:
         raise OutputError(f"cannot write {path}", got=reason(error)) from None
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise OutputError(f"cannot write {path}", got="a device or a pipe", do="Choose another name.")
     if path.is_dir():
         raise OutputError(f"cannot write {path}", got="a folder with that name", do="Choose another name.")
     if audio_from is not None and path.exists() and Path(audio_from).exists() and path.samefile(audio_from):

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:  # --help reads every SPEC and must be fast
     from rtswap.core.protocols import Engine, Finish, GpuFinish, Input, Output, SwapModel
@@ -197,7 +197,9 @@ class OutputRequest:
     codec: str = "h264"
     """FFmpeg's codec name, for files and streams."""
     audio_from: str | None = None
-    """The file whose audio is copied to the output."""
+    """The file whose sound and other tracks are copied to the output."""
+    live_sound: Any = None
+    """``StreamInfo.live_sound``, to record it."""
     overwrite: bool = False
     live: bool = False
     tls_ca: str | None = None
@@ -217,3 +219,5 @@ class OutputSpec(_AddressSpec):
 
     open: Callable[[str, OutputRequest], Output]
     """Raises OutputError, UsageError."""
+    check: Callable[[str, OutputRequest], object] | None = None
+    """Raises OutputError or UsageError for a request that cannot be met, before anything is loaded or opened."""

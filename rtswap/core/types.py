@@ -254,7 +254,10 @@ class StreamInfo:
     frame_count: int | None = None
     """None if unknown."""
     audio_path: str | None = None
-    """Path of the audio that belongs to the frames, or None."""
+    """Path or URL of the file that the frames come from, whose sound and other tracks can be copied; None if there is
+    none."""
+    live_sound: Any = None
+    """The ``media.live_sound.LiveSound`` of a live stream; None if it has no sound."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)

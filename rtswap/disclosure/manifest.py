@@ -1,8 +1,8 @@
 """Sign and read C2PA manifests: signed statements in recorded files that a face in them is synthetic.
 
 Platforms and browsers read C2PA (c2pa.org). rtswap states what was done, by which version, and the hash of the input;
-no name, path, time, thumbnail or photo. MP4, MOV, JPEG, PNG, WebP and TIFF embed the manifest. Matroska and BMP
-cannot, so it is stored beside them: ``clip.c2pa`` for ``clip.mkv``.
+no name, path, time, thumbnail or photo. MP4, MOV, AVI, JPEG, PNG, GIF, WebP and TIFF embed the manifest.
+Matroska, WebM, APNG and BMP cannot, so it is stored beside them: ``clip.c2pa`` for ``clip.mkv``.
 
 No network access, neither for signing (no time stamp) nor for reading (no remote manifest, no revocation list).
 """
@@ -50,12 +50,15 @@ MEDIA_TYPES = MappingProxyType(
         ".tiff": "image/tiff",
         ".mkv": "video/x-matroska",
         ".webm": "video/webm",
+        ".avi": "video/x-msvideo",
+        ".gif": "image/gif",
+        ".apng": "image/png",
         ".bmp": "image/bmp",
     }
 )
 """Formats that rtswap records."""
-BESIDE = (".mkv", ".webm", ".bmp")
-"""Formats that cannot contain a manifest."""
+BESIDE = (".mkv", ".webm", ".apng", ".bmp")
+"""Formats that cannot contain a manifest, or whose readers then take an animation for one picture."""
 MAX_SIDECAR = 16 * 1024 * 1024
 _PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b55"
@@ -198,7 +201,7 @@ class _SigningFailed(Exception):
 @contextmanager
 def _replace_file(path: Path, *, like: Path) -> Iterator[IO[bytes]]:
     """A temporary file that replaces ``path`` on success, with the permissions of ``like``; deleted otherwise."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.signing", suffix=path.suffix)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".signing-", suffix=path.suffix)
     try:
         with os.fdopen(handle, "w+b") as file:
             yield file

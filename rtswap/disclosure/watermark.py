@@ -24,6 +24,9 @@ pixels carry it, it is 0.345."""
 STRENGTHS = (0.32, 0.7, 1.3, 1.95)
 """Those of the pattern that is rounded to complete levels: in smooth, plain, textured and busy areas."""
 
+MOST_CACHED = 12_000_000
+"""Pixels of the largest frame whose complete pattern is kept: more than 4K, six bytes each."""
+
 
 class Kind(IntEnum):
     """What is synthetic in the frame."""
@@ -93,35 +96,56 @@ def tiles(payload: Payload, side: int) -> NDArray[np.int8]:
     """Return the change of each of B, G and R by one tile at every strength, weakest first, (L, side, side)."""
     plane = tile(payload.message(), side)
     dither = np.tile(bayer(), (-(-side // 8),) * 2)[:side, :side]
-    faint = np.rint(plane * FAINT + dither)
-    return np.stack([faint, *(np.rint(plane * strength) for strength in STRENGTHS)]).astype(np.int8)
+    levels = np.empty((1 + len(STRENGTHS), side, side), np.int8)
+    levels[0] = np.rint(plane * FAINT + dither)
+    for level, strength in zip(levels[1:], STRENGTHS, strict=True):
+        level[:] = np.rint(plane * strength)
+    return levels
 
 
 class _Pattern:
     """The pattern for frames of one size, as two full-size planes: its positive and its negative part.
 
-    Both are filled once; later only blocks whose strength changes are rewritten.
+    Both are filled once; later only blocks whose strength changes are rewritten. Frames above ``MOST_CACHED`` pixels
+    get the same pattern, made anew a row of blocks at a time.
     """
 
     def __init__(self, payload: Payload, size: tuple[int, int]) -> None:
         width, height = self.size = size
         self._side = tile_side(width, height)
-        levels = tiles(payload, self._side)
-        self._tiles = [(_three(np.maximum(level, 0)), _three(np.maximum(-level, 0))) for level in levels]
-        repeats = -(-height // self._side), -(-width // self._side), 1
-        self._more, self._less = (
-            np.ascontiguousarray(np.tile(part, repeats)[:height, :width]) for part in self._tiles[0]
-        )
         self._gain = Gain(width, height, self._side)
+        self._levels = tiles(payload, self._side)
+        self._planes: tuple[Image, Image] | None = None
+        if width * height <= MOST_CACHED:
+            self._parts = [(_three(np.maximum(level, 0)), _three(np.maximum(-level, 0))) for level in self._levels]
+            repeats = -(-height // self._side), -(-width // self._side), 1
+            more, less = (np.ascontiguousarray(np.tile(part, repeats)[:height, :width]) for part in self._parts[0])
+            self._planes = more, less
 
     def add_to(self, image: Image) -> None:
         """Add the pattern with saturation: values stay within 0..255."""
-        for level, top, bottom, left, right in self._gain.changes(image):
+        changes = self._gain.changes(image)
+        if self._planes is None:
+            self._add_by_rows(image)
+            return
+        for level, top, bottom, left, right in changes:
             y, x = top % self._side, left % self._side
-            for plane, part in zip((self._more, self._less), self._tiles[level], strict=True):
+            for plane, part in zip(self._planes, self._parts[level], strict=True):
                 plane[top:bottom, left:right] = part[y : y + bottom - top, x : x + right - left]
-        cv2.add(image, self._more, dst=image)
-        cv2.subtract(image, self._less, dst=image)
+        cv2.add(image, self._planes[0], dst=image)
+        cv2.subtract(image, self._planes[1], dst=image)
+
+    def _add_by_rows(self, image: Image) -> None:
+        edges = self._gain.x
+        for levels, top, bottom in zip(self._gain.levels, self._gain.y, self._gain.y[1:], strict=False):
+            row = np.empty((bottom - top, self.size[0]), np.int8)
+            y = top % self._side
+            for level, left, right in zip(levels, edges, edges[1:], strict=False):
+                x = left % self._side
+                row[:, left:right] = self._levels[level, y : y + bottom - top, x : x + right - left]
+            band = image[top:bottom]
+            cv2.add(band, _three(np.maximum(row, 0)), dst=band)
+            cv2.subtract(band, _three(np.maximum(-row, 0)), dst=band)
 
 
 def _three(plane: NDArray[np.int8]) -> Image:

@@ -51,15 +51,16 @@ class Gain:
         self.samples = math.ceil(width / block * SAMPLES), math.ceil(height / block * SAMPLES)
         self._own = np.zeros((len(self.y) - 1, len(self.x) - 1), np.uint8)
         """By each block's own samples."""
-        self._levels = self._own
+        self.levels = self._own
+        """Those of the blocks, (rows, columns), after the last frame."""
 
     def changes(self, image: Image) -> list[Block]:
         """Update the levels; returns the blocks whose level changed."""
         samples = cv2.resize(image, self.samples, interpolation=cv2.INTER_NEAREST)
         self._own = self._next(cv2.extractChannel(samples, 1))
         levels = _shown(self._own)
-        rows, columns = (places.tolist() for places in np.nonzero(levels != self._levels))
-        self._levels = levels
+        rows, columns = (places.tolist() for places in np.nonzero(levels != self.levels))
+        self.levels = levels
         y, x = self.y, self.x
         return [
             (int(levels[row, column]), y[row], y[row + 1], x[column], x[column + 1])

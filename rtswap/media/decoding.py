@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import av
@@ -11,12 +12,15 @@ import av.video.stream
 import cv2
 import numpy as np
 
-from rtswap.core.errors import InputError, reason
+from rtswap.core.errors import reason
 from rtswap.core.types import Image
+from rtswap.media.colours import FrameColours
+from rtswap.media.deinterlacing import Deinterlacer
 from rtswap.vision.images import MAX_PIXELS
 
 _MAX_ERRORS_IN_A_ROW = 50
 _USUAL_FPS = 30.0
+_MOST_ASPECT = 16
 _FLIPS: dict[tuple[bool, bool, bool], Callable[[Any], Any]] = {
     # (swap x and y, then mirror x, then mirror y)
     (False, True, False): lambda image: cv2.flip(image, 1),
@@ -30,16 +34,22 @@ _FLIPS: dict[tuple[bool, bool, bool], Callable[[Any], Any]] = {
 
 
 class Decoder:
-    """Decodes one video stream packet by packet. Damaged packets are skipped, counted and reported."""
+    """Decodes one video stream packet by packet. Damaged packets are skipped, counted and reported; interlaced frames
+    are deinterlaced."""
 
     def __init__(
         self,
         container: av.container.InputContainer,
         stream: av.video.stream.VideoStream,
-        on_damage: Callable[[str], None],
+        on_event: Callable[[str], None],
+        *,
+        on_sound: Callable[[Any], None] | None = None,
     ) -> None:
-        self._container, self._stream, self._on_damage = container, stream, on_damage
-        self._packets = container.demux(stream)
+        """``on_sound`` gets the packets of the first audio stream."""
+        self._container, self._stream, self._on_event, self._on_sound = container, stream, on_event, on_sound
+        self._demuxed: list[Any] = [stream, *(container.streams.audio[:1] if on_sound is not None else ())]
+        self._packets: Any = container.demux(*self._demuxed)
+        self._deinterlacer = Deinterlacer(on_event)
         self._errors_in_a_row = 0
         self._ended = False
         self.skipped = 0
@@ -57,7 +67,11 @@ class Decoder:
             return self._skip(error)
         if packet is None:
             self._ended = True
-            return None
+            return self._deinterlacer.flush() or None
+        if packet.stream.index != self._stream.index:
+            if self._on_sound is not None and packet.size:
+                self._on_sound(packet)
+            return []
         try:
             frames = packet.decode()
         except av.error.EOFError:
@@ -66,51 +80,65 @@ class Decoder:
             return self._skip(error)
         if frames:
             self._errors_in_a_row = 0
-        return frames
+        return self._deinterlacer.process(frames)
 
     def _skip(self, error: Exception) -> list[av.VideoFrame] | None:
         self.skipped += 1
         self._errors_in_a_row += 1
         if self.skipped == 1:
-            self._on_damage(f"skipping damaged data ({reason(error)})")
+            self._on_event(f"skipping damaged data ({reason(error)})")
         if self._errors_in_a_row >= _MAX_ERRORS_IN_A_ROW:
             self._ended = True
-            return None
-        self._packets = self._container.demux(self._stream)
+            return self._deinterlacer.flush() or None
+        self._packets = self._container.demux(*self._demuxed)
         return []
 
 
 class PictureMaker:
-    """Converts decoded frames of one stream to Images.
+    """Converts decoded frames of one stream to Images: upright, with square pixels, in the colours of SDR video.
 
+    ``stream``: None for square pixels. ``on_event`` is told what is changed or guessed.
     The display matrix is read only when the rotation changes: PyAV's ``side_data`` creates a reference cycle between
     frame and data, so hundreds of frames would stay in memory until a garbage collection.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        stream: av.video.stream.VideoStream | None = None,
+        on_event: Callable[[str], None] = lambda event: None,
+    ) -> None:
+        self._colours = FrameColours(on_event)
+        self._aspect = _pixel_aspect(stream, on_event)
         self._rotation: int | None = None
         self._matrix = (1, 0, 0, 1)
 
     def to_image(self, frame: av.VideoFrame) -> Image:
-        """Return an upright, writable (H, W, 3) BGR image that owns its memory. One conversion, no further copy.
-
-        swscale writes into a new buffer that NumPy wraps; only frames that the codec decodes to BGR are copied.
-        Raises InputError for a colour matrix that FFmpeg does not convert (ITU-T H.273: 3, 8 and from 10 on).
-        """
-        try:
-            image = frame.to_ndarray(format="bgr24")
-        except OSError as error:
-            raise InputError(
-                "the video's colours cannot be converted",
-                expected="a YCbCr matrix such as BT.601, BT.709 or BT.2020",
-                got=f"{frame.format.name} with colour matrix {int(frame.colorspace)}",
-                do="Convert the video to BT.709 first",
-            ) from error
-        if frame.format.name == "bgr24" or not image.flags.c_contiguous:
-            image = image.copy()
+        """Return an upright, writable (H, W, 3) BGR image that owns its memory. One conversion, no further copy, for
+        ordinary video."""
+        image = self._colours.to_bgr(frame, square_size(frame.width, frame.height, self._aspect))
         if frame.rotation != self._rotation:
             self._rotation, self._matrix = frame.rotation, display_matrix(frame)
-        return turn_upright(np.asarray(image, np.uint8), self._matrix)
+        return turn_upright(image, self._matrix)
+
+
+def square_size(width: int, height: int, aspect: Fraction) -> tuple[int, int]:
+    """Return the (width, height) with square pixels of a picture whose pixels are ``aspect`` times as wide as high;
+    the shorter side grows, so that no detail is lost. Unchanged if that would be too large."""
+    wide, high = (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
+    return (wide, high) if wide * high <= MAX_PIXELS else (width, height)
+
+
+def _pixel_aspect(stream: av.video.stream.VideoStream | None, on_event: Callable[[str], None]) -> Fraction:
+    """Return the stream's sample aspect ratio; 1 if it has none or an absurd one."""
+    aspect = stream.sample_aspect_ratio if stream is not None else None
+    if stream is None or not aspect or aspect == 1:
+        return Fraction(1)
+    if not 1 / _MOST_ASPECT <= aspect <= _MOST_ASPECT:
+        on_event(f"ignoring the pixel aspect ratio {aspect.numerator}:{aspect.denominator}")
+        return Fraction(1)
+    wide, high = square_size(stream.width, stream.height, Fraction(aspect))
+    on_event(f"pixels are {aspect.numerator}:{aspect.denominator}, not square; pictures are scaled to {wide}x{high}")
+    return Fraction(aspect)
 
 
 def display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:

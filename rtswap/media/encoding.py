@@ -15,6 +15,7 @@ import numpy as np
 from rtswap.core.errors import OutputError, reason
 from rtswap.core.types import Image
 from rtswap.media.fitting import Fitter
+from rtswap.media.palettes import PalettePictures
 
 TICKS = 60_000
 """Per second. MPEG-4 allows no finer clock, and frames at 24, 25, 30, 50 and 60 fps last a whole number of ticks."""
@@ -31,10 +32,13 @@ ENCODERS = {
     "vp9": "libvpx-vp9",
     "mpeg4": "mpeg4",
 }
+_LAYOUTS = {"gif": "pal8", "apng": "rgb24", "mjpeg": "yuvj420p"}
+"""Encoder -> pixel format, if not yuv420p."""
 ON_HARDWARE = ("_nvenc", "_qsv", "_amf", "_vaapi", "_videotoolbox")
 """Suffixes of FFmpeg's hardware encoders, which may be missing on a machine."""
-_BT601, _LIMITED = 6, 1
-"""AVCOL_SPC_SMPTE170M and AVCOL_RANGE_MPEG: the colour space of cv2's COLOR_BGR2YUV_I420, signalled to the player."""
+_BT601, _LIMITED, _FULL = 6, 1, 2
+"""AVCOL_SPC_SMPTE170M, AVCOL_RANGE_MPEG and AVCOL_RANGE_JPEG. The first two are the colour space of cv2's
+COLOR_BGR2YUV_I420, signalled to the player."""
 
 
 def encoder_name(codec: str) -> str:
@@ -84,32 +88,51 @@ class VideoEncoder:
         rate = Fraction(fps).limit_denominator(1001)
         options = _options(encoder, live, crf)
         stream = cast(av.video.stream.VideoStream, container.add_stream(encoder, rate=rate, options=options))
-        stream.width, stream.height, stream.pix_fmt = self._fitter.width, self._fitter.height, "yuv420p"
+        stream.width, stream.height = self._fitter.width, self._fitter.height
+        stream.pix_fmt = self._layout = _LAYOUTS.get(encoder, "yuv420p")
+        self._palettes = PalettePictures(stream.width, stream.height) if encoder == "gif" else None
         context = stream.codec_context
-        context.time_base = Fraction(1, TICKS)
+        steady = container.format.name == "avi"
+        self._clock = 1 / rate if steady else Fraction(1, TICKS)
+        context.time_base = self._clock
+        if steady:
+            context.max_b_frames = 0
+        if container.format.name in ("mp4", "mov") and ("265" in encoder or "hevc" in encoder):
+            context.codec_tag = "hvc1"  # Apple's players open no file with hev1
         context.gop_size = max(1, round(fps * KEYFRAME_S))
         context.thread_count = min(2 if live else 8, os.cpu_count() or 1)
-        context.colorspace, context.color_range = _BT601, _LIMITED
+        if self._layout == "yuv420p":
+            context.colorspace, context.color_range = _BT601, _LIMITED
         if encoder == "mpeg4":
             context.bit_rate = max(400_000, round(stream.width * stream.height * fps * 0.15))
         self._stream = stream
-        self._last_pts = -LEAST_STEP
-        self._step = round(TICKS / fps)
+        self._least_step = 1 if steady else LEAST_STEP
+        self._last_pts = -self._least_step
+        self._step = 1 / fps
 
     @property
     def end_s(self) -> float:
         """End of the last frame, in seconds."""
-        return (self._last_pts + self._step) / TICKS if self._last_pts >= 0 else 0.0
+        return float(self._last_pts * self._clock) + self._step if self._last_pts >= 0 else 0.0
 
     def encode(self, image: Image, time_s: float) -> list[av.Packet[av.video.stream.VideoStream]]:
         """Encode a frame at ``time_s`` seconds from the start (adjusted to be strictly increasing) and return the
         packets. One colour conversion, no other copy."""
-        pts = max(round(time_s * TICKS), self._last_pts + LEAST_STEP)
+        pts = max(round(time_s / self._clock), self._last_pts + self._least_step)
         self._last_pts = pts
-        frame = to_yuv(self._fitter.fit(image))
-        frame.pts, frame.time_base = pts, Fraction(1, TICKS)
-        frame.colorspace, frame.color_range = _BT601, _LIMITED
+        frame = self._frame(self._fitter.fit(image))
+        frame.pts, frame.time_base = pts, self._clock
         return self._stream.encode(frame)
+
+    def _frame(self, image: Image) -> av.VideoFrame:
+        if self._palettes is not None:
+            return self._palettes.frame(image)
+        if self._layout == "yuv420p":
+            frame = to_yuv(image)
+            frame.colorspace, frame.color_range = _BT601, _LIMITED
+            return frame
+        whole = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(image), format="bgr24")
+        return whole.reformat(format=self._layout, dst_colorspace=_BT601, dst_color_range=_FULL)
 
     def finish(self) -> list[av.Packet[av.video.stream.VideoStream]]:
         return self._stream.encode(None)

@@ -9,7 +9,7 @@ import av.container
 from av.codec.hwaccel import HWAccel, hwdevices_available
 
 from rtswap.core.errors import reason
-from rtswap.media.containers import local
+from rtswap.media.containers import open_media
 from rtswap.media.decoding import video_stream
 
 DEVICE = "cuda"
@@ -20,7 +20,7 @@ def open_on_gpu(path: Path) -> tuple[av.container.InputContainer | None, str]:
     if DEVICE not in hwdevices_available():
         return None, "this FFmpeg was built without NVIDIA GPU decoders"
     try:
-        container = av.open(str(path.absolute()), options=local(), metadata_errors="ignore", hwaccel=HWAccel(DEVICE))
+        container, _ = open_media(str(path.absolute()), hwaccel=HWAccel(DEVICE))
     except (OSError, ValueError, RuntimeError, av.FFmpegError) as error:
         return None, f"cannot open an NVIDIA GPU decoder ({reason(error)})"
     stream = video_stream(container)

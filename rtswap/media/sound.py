@@ -1,4 +1,4 @@
-"""Copy the audio of a file input to an output, in sync with the video."""
+"""Copy an audio track of a file input to an output, in sync with the video."""
 
 from __future__ import annotations
 
@@ -10,55 +10,19 @@ import av
 import av.container
 
 from rtswap.core.errors import reason
-from rtswap.core.urls import redact, scheme
-from rtswap.media.containers import OPEN_TIMEOUT_S, READ_TIMEOUT_S, cause, of
-from rtswap.media.tls import verified
+from rtswap.media.containers import BeginRead
+from rtswap.media.file_kinds import FileKind
 
 Event = Callable[[str], None]
 
-COPIED = {
-    ".mp4": frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"}),
-    ".mov": frozenset({"aac", "mp3", "ac3", "alac", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_f32le"}),
-    ".mkv": frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "vorbis", "flac", "dts", "truehd", "pcm_s16le"}),
-}
-"""Audio codecs that a container stores without conversion; all others are converted to AAC."""
 _NEEDS_HEADER = frozenset({"aac", "alac", "flac", "opus", "vorbis"})
 _MAX_ERRORS_IN_A_ROW = 20
 _CLOCK_S = 0.01
 """Seconds. Containers with millisecond timestamps cause gaps and overlaps up to this; a longer gap is real."""
 
 
-def open_sound(
-    path: str, container: av.container.OutputContainer, suffix: str, on_event: Event, *, tls_ca: str | None = None
-) -> SoundTrack | None:
-    """Add an audio track to ``container``, read from ``path``. Returns None, after an event, if there is no usable
-    audio.
-
-    Call it before the container's header is written.
-    """
-    try:
-        limits = (OPEN_TIMEOUT_S, READ_TIMEOUT_S) if scheme(path) else None
-        source = av.open(path, options=of(path) | verified(path, tls_ca), metadata_errors="ignore", timeout=limits)
-    except (OSError, ValueError, av.FFmpegError) as error:
-        on_event(f"no sound: cannot read {_shown(path)} ({cause(error)})")
-        return None
-    try:
-        stream = next((s for s in source.streams.audio if s.codec_context is not None and s.rate), None)
-        if stream is not None:
-            return SoundTrack(source, stream, container, suffix, on_event)
-        on_event(f"no sound: {_shown(path)} has no audio that can be decoded")
-    except (OSError, ValueError, av.FFmpegError) as error:
-        on_event(f"no sound: {reason(error)}")
-    source.close()
-    return None
-
-
-def _shown(path: str) -> str:
-    return redact(path) if scheme(path) else path
-
-
 class SoundTrack:
-    """Returns audio packets up to a given time, copied if the container supports the codec, else converted to AAC.
+    """Returns audio packets up to a given time, copied if the container supports the codec, else converted.
 
     Damaged audio is reported once and skipped; it never stops the video.
     """
@@ -68,16 +32,20 @@ class SoundTrack:
         source: av.container.InputContainer,
         stream: Any,
         container: av.container.OutputContainer,
-        suffix: str,
+        kind: FileKind,
         on_event: Event,
+        begin_read: BeginRead = lambda: None,
     ) -> None:
+        """``source`` is the track's own, since it is read at the track's own pace; ``close`` closes it.
+        ``begin_read`` is called before each read."""
+        self._begin_read = begin_read
         self._source, self._stream, self._on_event = source, stream, on_event
         self._zero_s = (source.start_time or 0) / av.time_base
         self._errors = self._errors_in_a_row = 0
         self._waiting: Any = None
         name = stream.codec_context.name
         whole = name not in _NEEDS_HEADER or bool(stream.codec_context.extradata)
-        self.copies = name in COPIED.get(suffix, frozenset()) and whole
+        self.copies = name in kind.sound and whole
         self._out: Any
         self._packets: Generator[Any, None, None]
         if self.copies:
@@ -85,8 +53,12 @@ class SoundTrack:
             self._packets = self._copied()
         else:
             layout = "mono" if stream.codec_context.channels == 1 else "stereo"
-            self._out = container.add_stream("aac", rate=_aac_rate(stream.rate), layout=layout)
+            if stream.codec_context.channels > 2:
+                on_event(f"sound with {stream.codec_context.channels} channels becomes stereo ({kind.sound_encoder})")
+            rate = 48_000 if kind.sound_encoder == "libopus" else _usual_rate(stream.rate)
+            self._out = container.add_stream(kind.sound_encoder, rate=rate, layout=layout)
             self._packets = self._transcoded(layout)
+        describe(self._out, stream)
 
     def until(self, time_s: float) -> Iterator[Any]:
         """Yield the remaining packets that begin before ``time_s`` (seconds from the file's start)."""
@@ -113,7 +85,7 @@ class SoundTrack:
                 yield packet
 
     def _transcoded(self, layout: str) -> Generator[Any, None, None]:
-        resampler = av.AudioResampler(format="fltp", layout=layout, rate=self._out.rate)
+        resampler = av.AudioResampler(format=self._out.codec_context.format, layout=layout, rate=self._out.rate)
         due = 0
         for packet in self._demuxed():
             try:
@@ -142,6 +114,7 @@ class SoundTrack:
     def _demuxed(self) -> Iterator[Any]:
         packets = self._source.demux(self._stream)
         while True:
+            self._begin_read()
             try:
                 packet = next(packets, None)
             except (OSError, av.FFmpegError) as error:
@@ -166,6 +139,14 @@ def _start_s(packet: Any) -> float:
     return float(packet.pts * packet.time_base)
 
 
-def _aac_rate(rate: int) -> int:
-    """Return the sampling rate for AAC: a standard rate up to 48 kHz unchanged, any other resampled to 48 kHz."""
+def describe(out: Any, stream: Any) -> None:
+    """Give an output's track the language, title and role (default, forced ...) of the input's."""
+    out.metadata.update({key: value for key, value in stream.metadata.items() if key in ("language", "title")})
+    if title := stream.metadata.get("title"):
+        out.metadata["handler_name"] = title  # where MP4 keeps it
+    out.disposition = stream.disposition
+
+
+def _usual_rate(rate: int) -> int:
+    """Return the sampling rate for an encoder: a standard rate up to 48 kHz unchanged, any other becomes 48 kHz."""
     return rate if rate in (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000) else 48_000

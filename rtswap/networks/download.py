@@ -6,17 +6,14 @@ the same file: where one breaks off, the next goes on. Only a file whose hash is
 
 from __future__ import annotations
 
-import http.client
-import time
-import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.error import HTTPError
 
 from rtswap.core.errors import ModelError, reason
 from rtswap.core.files import sha256_of
 from rtswap.core.text import size
+from rtswap.core.web import Web
 from rtswap.networks.catalog import Entry
 
 _CHUNK = 1 << 20
@@ -25,8 +22,8 @@ _SLOWEST = 50e3
 """Bytes per second; a slower server is given up."""
 _MOST_BYTES = 4 << 30
 """Where the size is not known."""
-_RANGE_IS_WRONG = 416
-"""HTTP status: there is nothing after what we have."""
+_NOTHING_LEFT = "HTTP 416"
+"""A server's word for: there is nothing after what we have."""
 Progress = Callable[[int, int | None], None]
 """Takes the bytes that are there, and the size if it is known."""
 
@@ -57,7 +54,7 @@ def fetch(wanted: Wanted, path: Path, on_progress: Progress = lambda done, total
     for url in wanted.urls:
         try:
             _get(url, part, wanted, on_progress)
-        except (OSError, http.client.HTTPException, ValueError) as error:
+        except (OSError, ValueError) as error:
             reasons.append(f"{url}: {reason(error)}")
             continue
         found = sha256_of(part)
@@ -90,9 +87,7 @@ def download(entry: Entry, path: Path, on_event: Callable[[str], None]) -> None:
 
 
 def _get(url: str, part: Path, wanted: Wanted, on_progress: Progress) -> None:
-    """Complete ``part`` from one mirror. Raises OSError, HTTPException, ValueError."""
-    if not url.startswith(("https://", "http://")):
-        raise ValueError("only http and https are supported")
+    """Complete ``part`` from one mirror. Raises OSError, ValueError."""
     have = part.stat().st_size if part.is_file() else 0
     if have > wanted.most:
         part.unlink()
@@ -100,14 +95,15 @@ def _get(url: str, part: Path, wanted: Wanted, on_progress: Progress) -> None:
     if have and have == wanted.bytes:
         return
     headers = {"Range": f"bytes={have}-"} if have else {}
+    web = Web(limit_s=_TIMEOUT_S)
     try:
-        answer = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT_S)
-    except HTTPError as error:
-        if error.code == _RANGE_IS_WRONG and have and not wanted.bytes:
+        answer = web.get(url, headers)
+    except OSError as error:
+        if str(error) == _NOTHING_LEFT and have and not wanted.bytes:
             return  # it is complete; the hash decides
         raise
     with answer:
-        resumed = answer.status == http.client.PARTIAL_CONTENT
+        resumed = bool(have) and answer.headers.get("Content-Range", "").startswith(f"bytes {have}-")
         if not resumed:
             have = 0
         length = answer.headers.get("Content-Length", "")
@@ -115,14 +111,12 @@ def _get(url: str, part: Path, wanted: Wanted, on_progress: Progress) -> None:
         if total is not None and wanted.bytes and total != wanted.bytes:
             part.unlink(missing_ok=True)
             raise ValueError(f"not {wanted.name}: {total} bytes instead of {wanted.bytes}")
-        until = time.monotonic() + _TIMEOUT_S + (total or wanted.most) / _SLOWEST
+        web.allow(_TIMEOUT_S + (total or wanted.most) / _SLOWEST)
         with part.open("ab" if resumed else "wb") as file:
-            while chunk := answer.read1(_CHUNK):
+            while chunk := answer.read(_CHUNK):
                 have += len(chunk)
                 if have > wanted.most:
                     raise ValueError(f"more than the expected {size(wanted.most)}")
-                if time.monotonic() > until:
-                    raise ValueError(f"too slow: {size(have)} so far")
                 file.write(chunk)
                 on_progress(have, total)
     if total is not None and have < total:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from rtswap.core.errors import OutputError
-from rtswap.core.files import open_at_once
+from rtswap.core.files import open_at_once, write_atomic
 from rtswap.core.text import plural
 
 PERCENTILES = (50, 95, 99)
@@ -305,9 +305,7 @@ class MetricsLog:
                 raise OSError(28, "no space left on device")
 
     def _replace(self, _figures: Mapping[str, Any]) -> None:
-        fresh = self._path.with_suffix(".prom.tmp")
-        fresh.write_text(prometheus(self._metrics))
-        fresh.replace(self._path)
+        write_atomic(self._path, prometheus(self._metrics).encode())
 
 
 def _of_window(values: deque[float]) -> dict[str, float]:

@@ -1,26 +1,37 @@
-"""Load an image file as BGR: any bit depth, any colour model, upright.
+"""Load an image file as BGR: any bit depth, any colour model, upright, in sRGB.
 
-OpenCV 5 does the hard part (checked in tests/vision/test_images.py): it scales 16 bits to 8, converts CMYK and
-palettes to BGR, applies EXIF orientation, drops alpha, and takes the first frame of an animation. This module refuses
-non-images with a one-line error before allocating memory.
+OpenCV does the hard part (checked in tests/vision/test_images.py): it scales 16 bits to 8, converts palettes to BGR,
+applies EXIF orientation, drops alpha, and takes the first frame of an animation. Pillow reads what OpenCV does not
+(HEIC, CMYK with a profile, floating point), and converts colours by their profile. This module refuses non-images
+with a one-line error before allocating memory.
 """
 
 from __future__ import annotations
 
 import io
 import os
+import struct
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from rtswap.core.errors import InputError
 from rtswap.core.native_logs import quiet_opencv
 from rtswap.core.types import Image
 
+if TYPE_CHECKING:
+    from PIL import Image as Pillow
+
+_HEIF_SUFFIXES = (".heic", ".heif", ".hif")
 PICTURE_SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".webp", ".tif", ".tiff", ".avif", ".jp2", ".gif"}
+    {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".tif", ".tiff", ".avif", ".jp2", ".gif"}
+    | {*_HEIF_SUFFIXES}
 )
 MAX_BYTES = 200 * 1024 * 1024
 MAX_PIXELS = 100_000_000
@@ -33,28 +44,22 @@ _REDUCED_JPEG = (
     cv2.IMREAD_REDUCED_COLOR_8,
 )
 _JPEG = b"\xff\xd8\xff"
-_KINDS = "a PNG, JPEG, WebP, TIFF, BMP, GIF or AVIF image"
+_HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+_KINDS = "a PNG, JPEG, WebP, TIFF, BMP, GIF, AVIF or HEIC image"
 _FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000")
 """Pillow's names of the formats."""
+DAMAGED = (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, OverflowError, struct.error)
+"""What Pillow raises for damaged images."""
 
 
 def read_image(path: str | Path, *, most_pixels: int = MAX_PIXELS) -> Image:
-    """Load an image, (H, W, 3) BGR uint8, upright. One with more than ``most_pixels`` is halved up to three times, a
-    JPEG while it is decoded, which takes a fraction of the memory. Raises InputError if the file is missing, too
-    large, damaged or no image."""
+    """Load an image, (H, W, 3) BGR uint8, upright, sRGB. One with more than ``most_pixels`` is halved up to three
+    times, a JPEG while it is decoded, which takes a fraction of the memory. Raises InputError if the file is missing,
+    too large, damaged or no image."""
     path = Path(path)
-    data = _read_bytes(path)
-    pixels = _checked_pixels(path, data)
+    data, pixels = read_checked(path)
     halvings = next((n for n in range(3) if pixels <= most_pixels * 4**n), 3)
-    try:
-        with quiet_opencv():
-            flag = _REDUCED_JPEG[halvings] if data.startswith(_JPEG) else cv2.IMREAD_COLOR
-            image = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
-            if image is not None and flag == cv2.IMREAD_COLOR and halvings:
-                size = (max(1, image.shape[1] >> halvings), max(1, image.shape[0] >> halvings))
-                image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    except cv2.error as error:
-        raise InputError(f"cannot decode {path}", got=str(error.err), do="Save it again as PNG or JPEG.") from None
+    image = _decoded(path, data, halvings)
     if image is None:
         known = looks_like_picture(data[:32])
         raise InputError(
@@ -63,7 +68,74 @@ def read_image(path: str | Path, *, most_pixels: int = MAX_PIXELS) -> Image:
             got="a truncated or damaged image" if known else "something else",
             do="Save or download it again." if known else "Convert it to PNG or JPEG.",
         )
-    return np.asarray(image, np.uint8)
+    return image
+
+
+def _decoded(path: Path, data: bytes, halvings: int) -> Image | None:
+    """Decode and convert to sRGB; None if that fails."""
+    from rtswap.vision import colour_profiles as profiles
+
+    with opened(data) as picture:
+        profile = profiles.profile_of(picture) if picture is not None else None
+        if picture is None or not (picture.format == "HEIF" or profiles.needs_pillow(profile)):
+            space = profiles.stated_space(data) if picture is not None and profile is None else None
+            image = _by_opencv(
+                path,
+                data,
+                halvings,
+                cv2.IMREAD_ANYDEPTH if space is not None and profiles.has_deep_colours(data) else 0,
+            )
+            if image is not None and space is not None:
+                return profiles.from_stated_space(image, space)
+            if image is not None and profile is not None:
+                from PIL import Image as Pillow
+
+                return profiles.to_srgb(Pillow.fromarray(image[..., ::-1]), profile)
+            if image is not None and picture is not None and profiles.is_adobe_rgb(picture):
+                return profiles.from_adobe_rgb(image)
+            if image is not None or picture is None:
+                return image
+        return _by_pillow(data, picture, halvings)
+
+
+def _by_opencv(path: Path, data: bytes, halvings: int, depth: int) -> NDArray[Any] | None:
+    """Decode with OpenCV, halved. Raises InputError if it refuses."""
+    try:
+        with quiet_opencv():
+            flag = _REDUCED_JPEG[halvings] if data.startswith(_JPEG) else cv2.IMREAD_COLOR | depth
+            image = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
+    except cv2.error as error:
+        raise InputError(f"cannot decode {path}", got=str(error.err), do="Save it again as PNG or JPEG.") from None
+    if image is None:
+        return None
+    return np.asarray(image) if data.startswith(_JPEG) else _halved(np.asarray(image), halvings)
+
+
+def _by_pillow(data: bytes, picture: Pillow.Image, halvings: int) -> Image | None:
+    """Decode with Pillow, halved; None if it fails."""
+    from PIL import ImageOps
+
+    from rtswap.vision import colour_profiles as profiles
+
+    try:
+        upright = ImageOps.exif_transpose(picture)
+        if halvings:
+            upright = upright.reduce(2**halvings)
+    except DAMAGED:
+        return None
+    profile = profiles.profile_of(picture)
+    if profile is not None:
+        return profiles.to_srgb(upright, profile)
+    space = profiles.stated_space(data)
+    image = profiles.bgr_of(upright)
+    return image if space is None else profiles.from_stated_space(image, space)
+
+
+def _halved(image: NDArray[Any], halvings: int) -> NDArray[Any]:
+    if not halvings:
+        return image
+    size = (max(1, image.shape[1] >> halvings), max(1, image.shape[0] >> halvings))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
 
 
 def read_photo(path: str | Path) -> Image:
@@ -77,7 +149,31 @@ def looks_like_picture(head: bytes) -> bool:
         return True
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return True
-    return head[4:12] in (b"ftypavif", b"ftypavis", b"jP  \r\n\x87\n")
+    return _is_heif(head) or head[4:12] in (b"ftypavif", b"ftypavis", b"jP  \r\n\x87\n")
+
+
+def _is_heif(head: bytes) -> bool:
+    """``mif1`` is also the first brand of some AVIF files, which then name ``avif`` among the others."""
+    return head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS and b"avif" not in head[16:32]
+
+
+def read_checked(path: Path) -> tuple[bytes, int]:
+    """Return the file's content, and the number of pixels by its header, 0 if it does not say. Raises InputError
+    before reading what is no file or too large."""
+    data = _read_bytes(path)
+    return data, _checked_pixels(path, data)
+
+
+def is_transparent(path: Path) -> bool:
+    """Whether an image has places that are not opaque."""
+    with opened(path.read_bytes()) as picture:
+        if picture is None or not picture.has_transparency_data:
+            return False
+        try:
+            lowest, _ = picture.convert("RGBA").getchannel("A").getextrema()
+        except DAMAGED:
+            return False
+        return int(lowest) < 255  # type: ignore[arg-type]
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -124,14 +220,44 @@ def _checked_pixels(path: Path, data: bytes) -> int:
 def stated_size(data: bytes) -> tuple[int, int] | None:
     """Size (width, height) in the header, read without decoding the pixels; None if there is none. Raises ValueError
     for an image far above ``MAX_PIXELS``."""
+    try:
+        with opened(data) as picture:
+            return None if picture is None else picture.size
+    except _TooLarge as error:
+        raise ValueError(str(error)) from None
+
+
+class _TooLarge(Exception):
+    """An image far above ``MAX_PIXELS``."""
+
+
+@contextmanager
+def opened(data: bytes) -> Iterator[Pillow.Image | None]:
+    """Open an image with Pillow, which reads the header; None if it is none. Raises InputError for HEIC if its
+    decoder is not installed."""
     from PIL import Image as Pillow  # 50 ms, and only photos need it
 
+    heif = _is_heif(data[:32])
+    if heif:
+        _register_heif()
+    picture = None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            picture = Pillow.open(io.BytesIO(data), formats=["HEIF"] if heif else _FORMATS)
+        except Pillow.DecompressionBombError as error:
+            raise _TooLarge(str(error)) from None
+        except DAMAGED:
+            pass
+    with picture or nullcontext():
+        yield picture
+
+
+def _register_heif() -> None:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)
-            with Pillow.open(io.BytesIO(data), formats=_FORMATS) as picture:
-                return picture.size
-    except Pillow.DecompressionBombError as error:
-        raise ValueError(str(error)) from None
-    except (OSError, ValueError, OverflowError, EOFError):
-        return None
+        import pi_heif
+    except ImportError:
+        raise InputError(
+            "cannot read HEIC images", expected="the package pi-heif", do="Run: pip install pi-heif"
+        ) from None
+    pi_heif.register_heif_opener(thumbnails=False)

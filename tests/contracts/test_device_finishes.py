@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from rtswap.compositing.finishes.color_gpu import METHODS, GpuColorMatch  # noqa: E402
 from rtswap.compositing.finishes.detail_gpu import GpuMatchDetail  # noqa: E402
+from rtswap.compositing.finishes.grey_gpu import GpuGreyMatch  # noqa: E402
 from rtswap.compositing.finishes.occlusion_gpu import GpuOcclusionMask  # noqa: E402
 from rtswap.compositing.finishes.parts_gpu import GpuPartsMask  # noqa: E402
 from rtswap.core.protocols import GpuFinish  # noqa: E402
@@ -32,6 +33,7 @@ FINISHES: dict[str, Callable[[], GpuFinish]] = {
     **{f"color {method}": lambda method=method: GpuColorMatch(method) for method in METHODS},
     "occlusion": occlusion,
     "detail": GpuMatchDetail,
+    "grey": GpuGreyMatch,
     "parts": lambda: GpuPartsMask(["eyes", "mouth"], []),
     "keep": lambda: GpuPartsMask(["all"], ["mouth", "eyes"]),
 }

@@ -10,6 +10,7 @@ from people import face_models, place_mesh
 
 from rtswap.compositing.finishes.color import ColorMatch
 from rtswap.compositing.finishes.detail import MatchDetail
+from rtswap.compositing.finishes.grey import GreyMatch
 from rtswap.compositing.finishes.occlusion import OcclusionMask
 from rtswap.compositing.finishes.parts import PartsMask
 from rtswap.compositing.finishes.poisson import PoissonBlend
@@ -29,6 +30,7 @@ FINISHES: dict[str, Callable[[], Finish]] = {
     **{f"color {method}": lambda method=method: ColorMatch(method) for method in ("hist", "idt", "sot")},
     "occlusion": lambda: OcclusionMask(occlusion_model()),
     "detail": MatchDetail,
+    "grey": GreyMatch,
     "poisson": PoissonBlend,
     "parts": lambda: PartsMask(["eyes", "mouth"], []),
     "keep": lambda: PartsMask(["all"], ["mouth", "eyes"]),

@@ -13,12 +13,13 @@ import av
 import cv2
 import numpy as np
 import pytest
-from media_files import make_clip, number_of, numbered_picture
+from media_files import make_animation, make_clip, number_of, numbered_picture
 
 from rtswap.core.errors import InputError
 from rtswap.core.protocols import Input
 from rtswap.core.types import Frame, Image
 from rtswap.media.inputs import open_input
+from rtswap.media.inputs.animation import AnimationInput
 from rtswap.media.inputs.camera import Camera
 from rtswap.media.inputs.image import ImageInput
 from rtswap.media.inputs.stream import NetworkStream
@@ -79,6 +80,11 @@ def pictures(folder: Path) -> Input:
     return ImageInput(folder)
 
 
+def animation(folder: Path) -> Input:
+    make_animation(folder / "a.webp", COUNT)
+    return AnimationInput(folder / "a.webp")
+
+
 def network(folder: Path) -> Input:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.bind(("127.0.0.1", 0))
@@ -100,7 +106,7 @@ def send(url: str) -> None:
 
 
 MAKERS: dict[str, Callable[[Path], Input]] = {
-    f.__name__: f for f in (camera, file, varying_file, picture, pictures, network)
+    f.__name__: f for f in (camera, file, varying_file, picture, pictures, animation, network)
 }
 LIVE = {"camera", "network"}
 

@@ -82,6 +82,19 @@ def test_own_recording_with_sound_survives(tmp_path: Path, identity: SigningIden
     assert report(path).holds
 
 
+@pytest.mark.parametrize("suffix", [".avi", ".gif", ".apng", ".webm"])
+def test_every_kind_of_file_that_is_recorded_can_be_signed(
+    tmp_path: Path, identity: SigningIdentity, suffix: str
+) -> None:
+    path = tmp_path / f"out{suffix}"
+    writer = VideoWriter(path, fps=25, sign=lambda path: sign_file(path, FACTS, identity))
+    for index in range(12):
+        writer.send(mark_picture(index, time_s=index / 25))
+    writer.close()
+    assert read_back(path)[0] == list(range(12))
+    assert report(path).holds
+
+
 def packets(path: Path) -> list[tuple[int, int | None, int | None, bytes]]:
     with av.open(str(path)) as file:
         return [(p.stream.index, p.pts, p.dts, bytes(p)) for p in file.demux() if p.size]

@@ -39,8 +39,8 @@ ONE_FILE_EACH = (
     "matplotlib",
 )
 """Packages that can be exchanged or left out: each is known to one file."""
-ROOMY = {"rich": 2}
-"""rich prints in the console and builds the one table."""
+ROOMY = {"rich": 2, "cryptography": 2}
+"""rich prints in the console and builds the one table; cryptography signs, and decrypts playlists."""
 LAZY = (
     "pyvirtualcam",
     "torch",

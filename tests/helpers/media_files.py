@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 import av.logging
 import numpy as np
+from PIL import Image as Pillow
 
 from rtswap.core.types import Image, MarkedImage
 
@@ -81,6 +82,12 @@ def make_clip(
         if sound is not None:
             _mux_tone(container, sound, times[-1] + 1 / fps)
     return times
+
+
+def make_animation(path: Path, frames: int, *, duration_ms: Sequence[int] | int = 40) -> None:
+    """Write numbered frames as an animated GIF, PNG, WebP or AVIF."""
+    first, *others = (Pillow.fromarray(numbered_picture(index)) for index in range(frames))
+    first.save(path, save_all=True, append_images=others, duration=duration_ms, loop=0, quality=90)
 
 
 def _pictures(

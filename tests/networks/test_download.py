@@ -44,6 +44,10 @@ class Handler(BaseHTTPRequestHandler):
             return
         self.send_response(206 if start else 200)
         self.send_header("Content-Length", str(len(self.server.content) - start))
+        if start:
+            self.send_header(
+                "Content-Range", f"bytes {start}-{len(self.server.content) - 1}/{len(self.server.content)}"
+            )
         self.end_headers()
         self.wfile.write(self.server.content[start : start + self.server.most])
 

@@ -140,7 +140,7 @@ def test_a_flag_settles_it(folders: tuple[Path, Path]) -> None:
 
 
 def test_what_config_prints_is_taken(folders: tuple[Path, Path]) -> None:
-    """``rtswap config > rtswap.toml`` writes every key; one that changes nothing is no matter."""
+    """``rtswap config --write rtswap.toml`` writes every key; one that changes nothing is no matter."""
     (folders[0] / "rtswap.toml").write_text(to_toml(found()))
     assert found().config == effective({}, folders=[]).config
 

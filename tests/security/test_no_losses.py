@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from pathlib import Path
 
 import cv2
@@ -15,6 +16,7 @@ from rtswap.app.overwriting import refuse_losses
 from rtswap.app.sections import InputConfig, MetricsConfig, OutputConfig, SourceConfig
 from rtswap.commands.main import main
 from rtswap.core.errors import UsageError
+from rtswap.runtime.metrics import Metrics, MetricsLog
 
 CASES = {
     "the input itself": "-s persona:vera -i clip.mp4 -o clip.mp4",
@@ -36,6 +38,7 @@ CASES = {
     "the metrics": "-s persona:vera -i clip.mp4 -o null --metrics clip.mp4",
     "the manifest beside": "-s persona:vera -i clip.c2pa -o clip.mkv",
     "the key": "-s persona:vera -i clip.mp4 -o face.png --sign-with clip.mp4 --sign-key face.png",
+    "a part of a playlist": "-s persona:vera -i list.m3u8 -o clip.mp4",
     "inspect": "inspect seen/annotated.mp4 --output seen",
     "extract": "extract seen/sheet.png --out seen",
     "eval": "eval --sources seen --out seen",
@@ -61,6 +64,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     make_clip("clip.mp4", [face] * 3)
     for name in ("clip.c2pa", "seen/annotated.mp4"):
         (tmp_path / name).write_bytes((tmp_path / "clip.mp4").read_bytes())
+    (tmp_path / "list.m3u8").write_text("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nsub/deep.m3u8\n")
+    (tmp_path / "sub/deep.m3u8").write_text("#EXTM3U\n#EXTINF:1,\n../clip.mp4\n")
     (tmp_path / "link.mp4").symlink_to("clip.mp4")
     (tmp_path / "links/00003.png").symlink_to("../face.png")
     os.link("clip.mp4", "hard.mp4")
@@ -106,3 +111,56 @@ def test_safe_outputs_are_allowed() -> None:
             )
         )
     refuse_losses(Config(input=InputConfig("0"), output=OutputConfig(("0.mp4",))))
+
+
+@pytest.mark.parametrize("letter", ["x", "\u4eba"])
+def test_names_as_long_as_the_disk_allows_work(folder: Path, letter: str) -> None:
+    """Temporary names are not longer than the final one."""
+    for source, suffix in (("clip.mp4", ".mp4"), ("face.png", ".png")):
+        name = letter * ((250 - len(suffix)) // len(letter.encode()))
+        name += "x" * (250 - len(suffix) - len(name.encode())) + suffix
+        assert main(["-q", "-s", "persona:vera", "-i", source, "-o", f"new/{name}"]) == 0
+        assert (folder / "new" / name).stat().st_size > 1000
+    assert len(list((folder / "new").iterdir())) == 2
+
+
+def test_config_writes_the_file_that_it_reads(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """``rtswap config > rtswap.toml`` empties the file before it is read."""
+    file = folder / "rtswap.toml"
+    file.write_text("[swap]\nstrength = 0.7\n")
+    assert main(["config", "--write", "rtswap.toml"]) == 1
+    assert "already exists" in capsys.readouterr().err
+    assert file.read_text() == "[swap]\nstrength = 0.7\n"
+    assert main(["config", "--write", "rtswap.toml", "-y"]) == 0
+    written = tomllib.loads(file.read_text())
+    assert written["swap"]["strength"] == 0.7
+    assert not written["output"]["overwrite"]
+    assert file.stat().st_mode & 0o077 == 0
+
+
+def test_no_device_is_written_to(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo("pipe.mp4")
+    (folder / "null.png").symlink_to("/dev/null")
+    for args in (
+        ["-s", "persona:vera", "-i", "clip.mp4", "-o", "pipe.mp4", "-y"],
+        ["-s", "persona:vera", "-i", "face.png", "-o", "null.png", "-y"],
+        ["config", "--write", "null.png", "-y"],
+    ):
+        assert main(args) in (1, 2)
+        assert "a device or a pipe" in capsys.readouterr().err
+    assert Path("/dev/null").is_char_device()
+
+
+def test_a_planted_link_leads_no_temporary_file_elsewhere(folder: Path) -> None:
+    """Temporary names cannot be foreseen, or are created only if they are new."""
+    before = Path("face.png").read_bytes()
+    for name in ("m.prom.tmp", "out.partial.mp4", ".out.png.part"):
+        (folder / name).symlink_to("face.png")
+    log = MetricsLog(folder / "m.prom", Metrics(), warn=pytest.fail)
+    log.tick(1e9)
+    log.close()
+    assert b"rtswap" in (folder / "m.prom").read_bytes()
+    for out in ("out.mp4", "out.png"):
+        source = "clip.mp4" if out == "out.mp4" else "frames/00000.png"
+        assert main(["-q", "-s", "persona:vera", "-i", source, "-o", out]) == 0
+    assert Path("face.png").read_bytes() == before

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from media_files import make_clip, mark_picture
+from tls_front import web
 
 from rtswap.commands.main import main
 from rtswap.core.urls import redact
@@ -109,3 +110,19 @@ def test_invalid_address_is_reported_in_one_line(address: str, capsys: pytest.Ca
         line = capsys.readouterr().err.splitlines()[-1]
         assert line.startswith("rtswap: cannot")
         assert "internal error" not in line
+
+
+def test_no_output_holds_the_address(tmp_path: Path) -> None:
+    """Neither the recordings, nor their manifests, nor the figures."""
+    make_clip(tmp_path / "clip.mp4", 3)
+    made = tmp_path / "made"
+    made.mkdir()
+    with web(tmp_path) as port:
+        outputs = [f"{made}/out.mp4", f"{made}/out.mkv", f"{made}/%05d.png"]
+        args = ["-q", "-s", "persona:vera", "-i", f"http://127.0.0.1:{port}/clip.mp4?token={SECRET}"]
+        args += [word for out in outputs for word in ("-o", out)]
+        assert main([*args, "--metrics", f"{made}/figures.jsonl"]) == 0
+    files = list(made.iterdir())
+    assert {path.suffix for path in files} == {".mp4", ".mkv", ".c2pa", ".png", ".jsonl"}
+    for path in files:
+        assert SECRET.encode() not in path.read_bytes(), path.name

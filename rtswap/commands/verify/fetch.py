@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import http.client
 import tempfile
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 from urllib.parse import urlsplit
 
-from rtswap.core.errors import InputError
+from rtswap.core.errors import InputError, reason
 from rtswap.core.urls import scheme
+from rtswap.core.web import Answer, Web
 
 TIMEOUT_S = 15.0
+_SLOWEST = 50e3
+"""Bytes per second; a slower server is given up."""
 MAX_BYTES = 4 << 30
 _CHUNK = 1 << 20
 _PLAYLISTS = ("mpegurl", "dash+xml", "x-mixed-replace")
-_AGENT = {"User-Agent": "rtswap-verify"}
 
 
 @contextmanager
@@ -35,17 +34,15 @@ def fetch(url: str, name: str, on_event: Callable[[str], None]) -> Iterator[Path
         path = Path(folder, "fetched" + _suffix(url))
         try:
             found = _fetch(url, path, lambda size: on_event(f"downloading {name}, {size / 1e6:.1f} MB"))
-        except urllib.error.HTTPError as error:
-            raise InputError(f"cannot download {name}", got=f"HTTP {error.code}", do="Check the address.") from None
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            reason = getattr(error, "reason", None) or error
-            raise InputError(f"cannot download {name}", got=_line(reason), do="Check the address.") from None
+        except (OSError, ValueError) as error:
+            raise InputError(f"cannot download {name}", got=reason(error), do="Check the address.") from None
         yield path if found else None
 
 
 def _fetch(url: str, path: Path, on_size: Callable[[int], None]) -> bool:
-    """Download into ``path``; return False for a stream. Raises OSError, HTTPException, ValueError."""
-    with urllib.request.urlopen(urllib.request.Request(url, headers=_AGENT), timeout=TIMEOUT_S) as answer:
+    """Download into ``path``; return False for a stream. Raises OSError, ValueError."""
+    web = Web(limit_s=TIMEOUT_S)
+    with web.get(url) as answer:
         kind = answer.headers.get_content_type()
         size = int(answer.headers.get("Content-Length") or -1)
         if kind == "text/html":
@@ -53,12 +50,13 @@ def _fetch(url: str, path: Path, on_size: Callable[[int], None]) -> bool:
         if size < 0 or size > MAX_BYTES or any(word in kind for word in _PLAYLISTS):
             return False
         on_size(size)
+        web.allow(TIMEOUT_S + size / _SLOWEST)
         with path.open("wb") as file:
             _copy(answer, file, size)
     return True
 
 
-def _copy(answer: IO[bytes], file: IO[bytes], size: int) -> None:
+def _copy(answer: Answer, file: IO[bytes], size: int) -> None:
     done = 0
     while chunk := answer.read(min(_CHUNK, size - done)):
         file.write(chunk)
@@ -74,8 +72,3 @@ def _suffix(url: str) -> str:
     except ValueError:  # http://[::1
         return ""
     return suffix if suffix[1:].isalnum() and len(suffix) <= 6 else ""
-
-
-def _line(reason: object) -> str:
-    text = getattr(reason, "strerror", None) or str(reason)
-    return str(text).strip().splitlines()[0][:200] if str(text).strip() else type(reason).__name__

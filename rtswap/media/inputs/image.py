@@ -13,7 +13,7 @@ from rtswap.core.parts import InputSpec
 from rtswap.core.text import plural
 from rtswap.core.types import Frame, Image, StreamInfo
 from rtswap.core.urls import local_path, scheme
-from rtswap.vision.images import PICTURE_SUFFIXES, looks_like_picture, read_image
+from rtswap.vision.images import PICTURE_SUFFIXES, is_transparent, looks_like_picture, read_image
 
 FPS = 25.0
 """Nominal frame rate of an image folder."""
@@ -59,7 +59,10 @@ class ImageInput:
     def _read(self, path: Path) -> Image | None:
         """Return None, after an event, for an unreadable image of a folder. Raises InputError for a single image."""
         try:
-            return read_image(path)
+            image = read_image(path)
+            if is_transparent(path):
+                self._on_event(f"{path}: transparency is not kept")
+            return image
         except InputError as error:
             if not self._path.is_dir():
                 raise
@@ -98,8 +101,6 @@ def _takes(address: str) -> bool:
             head = file.read(32)
     except (OSError, ValueError):  # a name too long, a zero byte, no permission
         head = b""
-    if path.suffix.lower() == ".gif" and head.startswith(b"GIF8"):
-        return False  # usually an animation: read all its frames as a video
     return looks_like_picture(head) or path.suffix.lower() in PICTURE_SUFFIXES
 
 

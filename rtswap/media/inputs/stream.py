@@ -15,12 +15,12 @@ from rtswap.core.native_logs import quiet_ffmpeg
 from rtswap.core.parts import InputSpec
 from rtswap.core.types import Frame, StreamInfo
 from rtswap.core.urls import redact, scheme
-from rtswap.media.containers import OPEN_TIMEOUT_S, READ_TIMEOUT_S, cause, remote
+from rtswap.media.containers import OPEN_TIMEOUT_S, READ_TIMEOUT_S, WEB, cause, open_media
 from rtswap.media.decoding import Decoder, PictureMaker, limit_pixels, nominal_fps, start_s, video_stream
 from rtswap.media.lifetime import ClosingInput
-from rtswap.media.tls import hint, verified
+from rtswap.media.live_sound import LiveSound
+from rtswap.media.tls import hint
 
-_WEB = ("http", "https")
 _LOW_LATENCY = {"fflags": "nobuffer", "flags": "low_delay", "analyzeduration": "1000000", "probesize": "500000"}
 """``nobuffer`` discards the data read for probing, which is right for a live stream but not for a file."""
 _BY_SCHEME = {
@@ -52,8 +52,9 @@ class NetworkStream(ClosingInput):
         super().__init__(on_event, wait)
         self._url, self.name = url, redact(url)
         self._timeouts = (open_timeout_s, read_timeout_s)
-        self._trust = remote(url) | verified(url, tls_ca)
+        self._tls_ca = tls_ca
         self._container: av.container.InputContainer | None = None
+        self._sound = LiveSound(self._say)
         began = time.perf_counter()
         try:
             first = self._connect()
@@ -81,6 +82,7 @@ class NetworkStream(ClosingInput):
                     return
                 for frame in batch:
                     captured_at = time.perf_counter()
+                    self._sound.see(start_s(frame), captured_at)
                     time_s = None if self._info.live else self._time_of(frame, index)
                     yield Frame(self._pictures.to_image(frame), index, captured_at, time_s)
                     index += 1
@@ -89,6 +91,9 @@ class NetworkStream(ClosingInput):
                 batch = self._next()
         finally:
             self.close()
+
+    def _say(self, what: str) -> None:
+        self.on_event(f"{self.name}: {what}")
 
     def release(self) -> None:
         """As ``ClosingInput``; a read in progress ends by its timeout."""
@@ -105,6 +110,7 @@ class NetworkStream(ClosingInput):
         with self.lock:
             if self.closed.is_set():
                 return None
+            self._begin_read()
             try:
                 return self._decoder.next()
             except (OSError, av.FFmpegError) as error:
@@ -118,21 +124,25 @@ class NetworkStream(ClosingInput):
     def _connect(self) -> list[av.VideoFrame]:
         """Open the stream and decode up to the first frame, which gives the actual size."""
         protocol = scheme(self._url)
-        options = self._trust | ({} if protocol in _WEB else _LOW_LATENCY | _BY_SCHEME.get(protocol, {}))
+        options = {} if protocol in WEB else _LOW_LATENCY | _BY_SCHEME.get(protocol, {})
         with self.lock:
-            container = av.open(self._url, timeout=self._timeouts, options=options, metadata_errors="ignore")
+            container, self._begin_read = open_media(
+                self._url, tls_ca=self._tls_ca, options=options, timeout=self._timeouts
+            )
             try:
                 stream = video_stream(container)
                 if stream is None:
                     raise ValueError("no video stream")
                 limit_pixels(stream)
                 stream.thread_type = "SLICE"  # each frame thread would add a frame of latency
-                decoder = Decoder(container, stream, lambda what: self.on_event(f"{self.name}: {what}"))
+                live = not _is_recorded(self._url, container)
+                decoder = Decoder(container, stream, self._say, on_sound=self._sound.hear if live else None)
                 batch = self._first_batch(decoder)
             except BaseException:
                 container.close()
                 raise
-            self._container, self._decoder, self._pictures = container, decoder, PictureMaker()
+            self._container, self._decoder = container, decoder
+            self._pictures = PictureMaker(stream, self._say)
             self._describe(container, stream, batch[0])
         return batch
 
@@ -148,11 +158,12 @@ class NetworkStream(ClosingInput):
     def _describe(
         self, container: av.container.InputContainer, stream: av.video.stream.VideoStream, first: av.VideoFrame
     ) -> None:
-        recorded = scheme(self._url) in _WEB and bool(container.duration)
+        recorded = _is_recorded(self._url, container)
         self._zero_s = (container.start_time or 0) / av.time_base
         height, width = self._pictures.to_image(first).shape[:2]
         fps = nominal_fps(stream)
-        info = StreamInfo(width, height, fps, live=not recorded)
+        sound_there = not recorded and any(s.codec_context is not None for s in container.streams.audio)
+        info = StreamInfo(width, height, fps, not recorded, live_sound=self._sound if sound_there else None)
         if recorded:
             sound = self._url if container.streams.audio else None
             count = max(1, round((container.duration or 0) / av.time_base * fps))
@@ -169,6 +180,10 @@ class NetworkStream(ClosingInput):
             self.on_event(f"{self.name} is back")
             return batch
         return []
+
+
+def _is_recorded(url: str, container: av.container.InputContainer) -> bool:
+    return scheme(url) in WEB and bool(container.duration)
 
 
 SPEC = InputSpec(

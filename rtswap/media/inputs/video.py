@@ -16,7 +16,7 @@ from rtswap.core.parts import InputSpec
 from rtswap.core.text import plural
 from rtswap.core.types import Frame, StreamInfo
 from rtswap.core.urls import local_path
-from rtswap.media.containers import NAMES_OTHERS, local
+from rtswap.media.containers import NAMES_OTHERS, open_media
 from rtswap.media.decoding import Decoder, PictureMaker, limit_pixels, nominal_fps, start_s, video_stream
 from rtswap.media.hardware_decoding import open_on_gpu
 from rtswap.media.lifetime import ClosingInput
@@ -41,7 +41,6 @@ class VideoFile(ClosingInput):
         quiet_ffmpeg()
         super().__init__(on_event)
         self._path = Path(path)
-        self._pictures = PictureMaker()
         why_not = "" if hwaccel == "none" else self._begin_on_gpu()
         if why_not and hwaccel != "auto":
             on_event(f"decoding {self._path} on the CPU: {why_not}")
@@ -77,6 +76,9 @@ class VideoFile(ClosingInput):
         finally:
             self.close()
 
+    def _say(self, what: str) -> None:
+        self.on_event(f"{self._path}: {what}")
+
     def release(self) -> None:
         """As ``ClosingInput``."""
         self._container.close()
@@ -97,7 +99,8 @@ class VideoFile(ClosingInput):
         self._container = container
         try:
             self._stream = self._checked_stream()
-            self._decoder = Decoder(container, self._stream, lambda what: self.on_event(f"{self._path}: {what}"))
+            self._decoder = Decoder(container, self._stream, self._say)
+            self._pictures = PictureMaker(self._stream, self._say)
             self._zero_s = (container.start_time or 0) / av.time_base
             self._first = self._first_frames()
             self._info = self._describe()
@@ -111,7 +114,7 @@ class VideoFile(ClosingInput):
                 return None
             try:
                 return self._decoder.next()
-            except av.FFmpegError as error:
+            except (OSError, av.FFmpegError) as error:
                 raise InputError(f"read error in {self._path}", got=reason(error), do="Check the disk.") from None
 
     def _time_of(self, frame: av.VideoFrame, otherwise_s: float) -> float:
@@ -152,8 +155,9 @@ class VideoFile(ClosingInput):
         count = self._stream.frames or None
         if count is None and self._container.duration:
             count = max(1, round(self._container.duration / av.time_base * fps))
-        sound = str(self._path) if self._container.streams.audio else None
-        return StreamInfo(image.shape[1], image.shape[0], fps, live=False, frame_count=count, audio_path=sound)
+        return StreamInfo(
+            image.shape[1], image.shape[0], fps, live=False, frame_count=count, audio_path=str(self._path)
+        )
 
 
 def _is_cover(stream: av.stream.Stream) -> bool:
@@ -167,7 +171,7 @@ def _open(path: Path) -> av.container.InputContainer:
             raise InputError(f"{path} is empty", expected=_EXPECTED, got="0 bytes", do=do)
         if path.exists() and not path.is_file():
             raise InputError(f"{path} is not a file", expected=_EXPECTED, do="Check the path.")
-        return av.open(str(path.absolute()), options=local(), metadata_errors="ignore")
+        return open_media(str(path.absolute()))[0]
     except FileNotFoundError:
         raise InputError(f"no such file: {path}", do="Check the path.") from None
     except av.error.InvalidDataError:

@@ -18,9 +18,21 @@ def open_output(address: str, request: OutputRequest | None = None) -> Output:
     """Open ``vcam[:name]``, ``window``, ``null``, a URL, an image, numbered images, a folder, a video file, or a
     plugin's output. Raises UsageError for any other address, OutputError if it cannot be opened."""
     address = address.strip()
+    return _spec_of(address).open(address, request or OutputRequest())
+
+
+def check_output(address: str, request: OutputRequest) -> None:
+    """Check what can be checked without opening an output. Raises UsageError, OutputError."""
+    address = address.strip()
+    spec = _spec_of(address)
+    if spec.check is not None:
+        spec.check(address, request)
+
+
+def _spec_of(address: str) -> OutputSpec:
     for spec in output_specs(address):
         if spec.takes(address):
-            return spec.open(address, request or OutputRequest())
+            return spec
     expected = ", ".join(spec.help for spec in output_specs())
     raise UsageError(f"unknown output {address!r}", expected=expected, do="See `rtswap --help`.")
 

@@ -207,4 +207,4 @@ def _open(address: str, request: OutputRequest) -> NetworkOutput:
     return NetworkOutput(address, fps=request.fps, codec=request.codec, tls_ca=request.tls_ca)
 
 
-SPEC = OutputSpec("stream", "URL", lambda address: bool(scheme(address)), _open)
+SPEC = OutputSpec("stream", "URL", lambda address: bool(scheme(address)), _open, _open)

@@ -20,15 +20,11 @@ from rtswap.core.native_logs import quiet_ffmpeg
 from rtswap.core.parts import OutputRequest, OutputSpec
 from rtswap.core.types import MarkedImage
 from rtswap.media.encoding import VideoEncoder, encoder_name
-from rtswap.media.sound import SoundTrack, open_sound
+from rtswap.media.faststart import move_index
+from rtswap.media.file_kinds import KINDS, codec_for
+from rtswap.media.live_sound import LiveSound, LiveTrack
+from rtswap.media.tracks import Tracks
 
-VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv")
-_FRAGMENTED = {"movflags": "hybrid_fragmented+delay_moov", "use_editlist": "1"}
-_OPTIONS = {
-    ".mp4": _FRAGMENTED,
-    ".mov": _FRAGMENTED,
-    ".mkv": {"cluster_time_limit": "1000"},
-}
 _COMMON = {"flush_packets": "1", "max_interleave_delta": "500000"}
 
 
@@ -37,8 +33,8 @@ class VideoWriter:
     suffix.
 
     Timestamps are the frames' ``time_s``; with ``live`` they count from the first frame's ``captured_at``.
-    ``audio_from``: a file whose audio is copied in sync and cut at the end of the last frame. ``crf``: quality, lower
-    is better. ``sign`` is called with the finished file.
+    ``audio_from``: a file whose other tracks are copied in sync, up to the last frame. ``crf``: quality, lower
+    is better. ``live_sound``: recorded with ``live``. ``sign`` is called with the finished file.
     """
 
     def __init__(
@@ -48,6 +44,7 @@ class VideoWriter:
         fps: float,
         codec: str = "h264",
         audio_from: str | None = None,
+        live_sound: LiveSound | None = None,
         tls_ca: str | None = None,
         crf: int | None = None,
         live: bool = False,
@@ -58,16 +55,17 @@ class VideoWriter:
         quiet_ffmpeg()
         self._path, self._fps, self._crf, self._live = Path(path), fps, crf, live
         self._audio_from, self._overwrite, self._on_event = audio_from, overwrite, on_event
-        self._sign, self._tls_ca = sign, tls_ca
+        self._sign, self._tls_ca, self._live_sound = sign, tls_ca, live_sound
         self._suffix = self._path.suffix.lower()
-        if self._suffix not in VIDEO_SUFFIXES:
-            raise UsageError(f"cannot record to {path}", expected=f"a name ending in {', '.join(VIDEO_SUFFIXES)}")
-        self._encoder_name = encoder_name(codec)
+        if self._suffix not in KINDS:
+            raise UsageError(f"cannot record to {path}", expected=f"a name ending in {', '.join(KINDS)}")
+        self._kind = KINDS[self._suffix]
+        self._encoder_name = encoder_name(codec_for(self._suffix, codec))
         refuse_existing(self._path, overwrite, audio_from)
         self.partial_path = make_partial(self._path, lambda path: path.open("xb").close())
         self._container: av.container.OutputContainer | None = None
         self._encoder: VideoEncoder | None = None
-        self._sound: SoundTrack | None = None
+        self._tracks: Tracks | LiveTrack | None = None
         self._zero_s: float | None = None
         self._count = 0
         self._failed = self._closed = False
@@ -104,10 +102,10 @@ class VideoWriter:
         time_s = self._time_of(marked)
         if self._encoder is None or self._container is None:
             path = str(self.partial_path.absolute())  # else FFmpeg parses tcp:host.mp4 as a URL
-            self._container = av.open(path, "w", options=_COMMON | _OPTIONS[self._suffix])
+            self._container = av.open(path, "w", options=_COMMON | dict(self._kind.options))
             self._encoder = self._set_up(self._container, marked)
-        if self._sound is not None:
-            self._container.mux(list(self._sound.until(time_s)))
+        if self._tracks is not None:
+            self._container.mux(list(self._tracks.until(time_s)))
         self._container.mux(self._encoder.encode(marked.image, time_s))
         self._count += 1
 
@@ -117,7 +115,11 @@ class VideoWriter:
             container, marked.image, encoder=self._encoder_name, fps=self._fps, live=self._live, crf=self._crf
         )
         if self._audio_from is not None:
-            self._sound = open_sound(self._audio_from, container, self._suffix, self._on_event, tls_ca=self._tls_ca)
+            self._tracks = Tracks(
+                self._audio_from, container, self._kind, self._suffix, self._on_event, tls_ca=self._tls_ca
+            )
+        elif self._live_sound is not None and self._live and self._kind.sound_encoder:
+            self._tracks = LiveTrack(self._live_sound, container, self._kind, marked.captured_at)
         container.start_encoding()
         return encoder
 
@@ -132,12 +134,12 @@ class VideoWriter:
         try:
             if self._container is not None and self._encoder is not None and not self._failed:
                 packets = self._encoder.finish()
-                if self._sound is not None:
-                    self._container.mux(list(self._sound.until(self._encoder.end_s)))
+                if self._tracks is not None:
+                    self._container.mux(list(self._tracks.until(self._encoder.end_s)))
                 self._container.mux(packets)
         finally:
-            if self._sound is not None:
-                self._sound.close()
+            if self._tracks is not None:
+                self._tracks.close()
             if self._container is not None:
                 self._container.close()
         if self._container is None:
@@ -148,9 +150,20 @@ class VideoWriter:
     def _publish(self) -> None:
         if self._path.exists() and not self._overwrite:
             raise FileExistsError(f"{self._path} was created by another program")
+        if self._kind.index_last:
+            self._move_index()
         self.partial_path.replace(self._path)
         if self._sign is not None:
             self._sign(self._path)
+
+    def _move_index(self) -> None:
+        """Move the file's index to its front. Where there is no room for a second copy, it stays at the end."""
+        copy = self.partial_path.with_name(f".{self.partial_path.name}")
+        try:
+            if move_index(self.partial_path, copy):
+                copy.replace(self.partial_path)
+        except OSError:
+            copy.unlink(missing_ok=True)
 
     def _broken(self, error: Exception) -> OutputError:
         kept = f"The recording so far is in {self.partial_path}." if self._count else ""
@@ -159,15 +172,13 @@ class VideoWriter:
         return OutputError(f"cannot write {self._path}", got=reason(error), do=kept)
 
 
-SUFFIXES = (".mp4", ".mkv", ".mov")
-
-
 def _open(address: str, request: OutputRequest) -> VideoWriter:
     return VideoWriter(
         Path(address).expanduser(),
         fps=request.fps,
         codec=request.codec,
         audio_from=request.audio_from,
+        live_sound=request.live_sound,
         tls_ca=request.tls_ca,
         live=request.live,
         overwrite=request.overwrite,
@@ -176,6 +187,12 @@ def _open(address: str, request: OutputRequest) -> VideoWriter:
     )
 
 
+def _check(address: str, request: OutputRequest) -> None:
+    path = Path(address).expanduser()
+    encoder_name(codec_for(path.suffix.lower(), request.codec))
+    refuse_existing(path, request.overwrite)
+
+
 SPEC = OutputSpec(
-    "video", f"video ({' '.join(SUFFIXES)})", lambda address: Path(address).suffix.lower() in SUFFIXES, _open
+    "video", f"video ({' '.join(KINDS)})", lambda address: Path(address).suffix.lower() in KINDS, _open, _check
 )

@@ -10,10 +10,11 @@ import cv2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from media_files import make_clip, numbered_picture
+from media_files import make_animation, make_clip, numbered_picture
 
 from rtswap.core.errors import InputError
 from rtswap.media.inputs import open_input
+from rtswap.media.inputs.animation import AnimationInput
 from rtswap.media.inputs.image import ImageInput
 from rtswap.media.inputs.video import VideoFile
 
@@ -26,7 +27,8 @@ def home(tmp_path: Path) -> Path:
     (tmp_path / "face").write_bytes((tmp_path / "face.png").read_bytes())
     (tmp_path / "with space").mkdir()
     (tmp_path / "with space" / "a 1.mp4").write_bytes((tmp_path / "clip.mp4").read_bytes())
-    cv2.imwrite(str(tmp_path / "film.gif"), numbered_picture(1))
+    cv2.imwrite(str(tmp_path / "one.gif"), numbered_picture(1))
+    make_animation(tmp_path / "film.gif", 3)
     return tmp_path
 
 
@@ -35,7 +37,8 @@ def home(tmp_path: Path) -> Path:
     [
         ("clip.mp4", VideoFile),
         ("clip.bin", VideoFile),
-        ("film.gif", VideoFile),
+        ("one.gif", ImageInput),
+        ("film.gif", AnimationInput),
         ("face.png", ImageInput),
         ("face", ImageInput),
         ("", ImageInput),

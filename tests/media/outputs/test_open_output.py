@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from rtswap.app import run
+from rtswap.app.config import Config
+from rtswap.app.sections import OutputConfig
 from rtswap.core.errors import OutputError, RtswapError, UsageError
 from rtswap.core.parts import OutputRequest
 from rtswap.media.outputs import open_output
@@ -66,3 +71,16 @@ def test_nothing_heavy_is_loaded() -> None:
         "print([m for m in ('av', 'pyvirtualcam') if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize("spec", ["out.xyz", "out.webm", "gopher://x/y", "taken.mp4"])
+def test_what_cannot_be_written_is_told_before_anything_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken.mp4").write_bytes(b"x")
+    monkeypatch.setattr(run, "Program", lambda *args, **options: pytest.fail("loaded"))
+    config = replace(Config(), output=OutputConfig(to=(spec,), codec="hevc"))
+    with pytest.raises(RtswapError, match=r"unknown output|cannot hold hevc|cannot stream|already exists"):
+        run.run(config, SimpleNamespace(event=pytest.fail))  # type: ignore[arg-type]
+    assert [one.name for one in tmp_path.iterdir()] == ["taken.mp4"]

@@ -1,0 +1,100 @@
+"""What each kind of video file holds, and how FFmpeg writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from rtswap.core.errors import UsageError
+
+_FRAGMENTED = {"movflags": "hybrid_fragmented+delay_moov", "use_editlist": "1"}
+_ISO_SOUND = frozenset({"aac", "mp3", "ac3", "alac"})
+_BITMAP_SUBTITLES = frozenset({"dvbsub", "pgssub", "dvdsub"})
+
+
+@dataclass(frozen=True, slots=True)
+class FileKind:
+    """A container format. Codecs are named as FFmpeg's decoders."""
+
+    codecs: tuple[str, ...] = ()
+    """Values of ``--codec`` that it holds, the default first; empty: all, with h264 as the default."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """For FFmpeg's muxer."""
+    sound: frozenset[str] = frozenset()
+    """Audio codecs that are copied; all others are converted to ``sound_encoder``."""
+    sound_encoder: str = ""
+    """Empty: it holds no sound."""
+    subtitles: frozenset[str] = frozenset()
+    """Subtitle codecs that are copied; texts are converted to ``subtitle_encoder``."""
+    subtitle_encoder: str = ""
+    chapters: bool = False
+    attachments: bool = False
+    index_last: bool = False
+    """FFmpeg writes its index at the end, from where it is moved to the front."""
+
+
+KINDS = {
+    ".mp4": FileKind(
+        (),
+        _FRAGMENTED,
+        _ISO_SOUND | {"eac3", "opus", "flac"},
+        "aac",
+        frozenset({"mov_text"}),
+        "mov_text",
+        chapters=True,
+        index_last=True,
+    ),
+    ".mov": FileKind(
+        (),
+        _FRAGMENTED,
+        _ISO_SOUND | {"pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_f32le"},
+        "aac",
+        frozenset({"mov_text"}),
+        "mov_text",
+        chapters=True,
+        index_last=True,
+    ),
+    ".mkv": FileKind(
+        (),
+        {"cluster_time_limit": "1000"},
+        _ISO_SOUND | {"eac3", "opus", "vorbis", "flac", "dts", "truehd", "pcm_s16le"},
+        "aac",
+        _BITMAP_SUBTITLES | {"srt", "ass"},
+        "srt",
+        chapters=True,
+        attachments=True,
+    ),
+    ".webm": FileKind(
+        ("vp9", "av1"),
+        {"cluster_time_limit": "1000"},
+        frozenset({"opus", "vorbis"}),
+        "libopus",
+        frozenset({"webvtt"}),
+        "webvtt",
+        chapters=True,
+    ),
+    ".avi": FileKind(("h264", "mpeg4", "mjpeg"), {}, frozenset({"mp3", "ac3", "pcm_s16le"}), "libmp3lame"),
+    ".gif": FileKind(("gif",), {"loop": "0"}),
+    ".apng": FileKind(("apng",), {"plays": "0"}),
+}
+"""By suffix."""
+_DEFAULT = "h264"
+
+
+_ENCODERS = {"h264": ("264",), "vp9": ("vp9",), "av1": ("av1",)}
+"""What the names of a codec's encoders contain."""
+
+
+def codec_for(suffix: str, codec: str) -> str:
+    """Return the codec to write in this kind of file: ``codec`` if it fits, or the kind's own instead of h264. Raises
+    UsageError."""
+    allowed = KINDS[suffix].codecs
+    if not allowed or any(_matches(codec.lower(), name) for name in allowed):
+        return codec
+    if codec == _DEFAULT:
+        return allowed[0]
+    raise UsageError(f"{suffix} files cannot hold {codec}", expected=", ".join(allowed), do="Change --codec.")
+
+
+def _matches(codec: str, name: str) -> bool:
+    return any(part in codec for part in _ENCODERS.get(name, (name,)))

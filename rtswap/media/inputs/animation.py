@@ -1,0 +1,131 @@
+"""Animated picture input (GIF, APNG, WebP, AVIF) with Pillow: every frame, with its own duration."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rtswap.core.errors import InputError, reason
+from rtswap.core.parts import InputSpec
+from rtswap.core.text import plural
+from rtswap.core.types import Frame, Image, StreamInfo
+from rtswap.core.urls import local_path, scheme
+from rtswap.vision.images import DAMAGED, looks_like_picture, opened, read_checked
+
+if TYPE_CHECKING:
+    from PIL import Image as Pillow
+
+_OPAQUE = 255
+_FORMATS = ("GIF", "PNG", "WEBP", "AVIF")
+_LEAST_S, _USUAL_S = 0.02, 0.1
+"""Browsers show a frame with a shorter duration, or none, for 0.1 s."""
+_MEASURED = 20
+"""Frames whose durations give the nominal frame rate."""
+
+
+class AnimationInput:
+    """Input from an animated picture; not live. Transparent places become white. Raises InputError."""
+
+    def __init__(self, path: Path, *, on_event: Callable[[str], None] = lambda event: None) -> None:
+        self._path, self._on_event = path, on_event
+        self._closed = threading.Event()
+        self._data, _ = read_checked(path)
+        try:
+            with opened(self._data) as picture:
+                if picture is None:
+                    raise ValueError("another format")
+                self._info = _describe(picture)
+        except DAMAGED as error:
+            raise InputError(f"cannot read {path}", expected="an animated picture", got=reason(error)) from None
+
+    @property
+    def info(self) -> StreamInfo:
+        return self._info
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield every frame. A damaged one ends the animation, with an event."""
+        time_s, told = 0.0, False
+        with opened(self._data) as picture:
+            for index in count():
+                if self._closed.is_set() or picture is None:
+                    return
+                try:
+                    picture.seek(index)
+                    shown = picture.convert("RGBA")
+                    duration_s = _duration_s(picture)
+                except EOFError:
+                    return
+                except DAMAGED as error:
+                    self._on_event(f"{self._path}: damaged after {plural(index, 'frame')} ({reason(error)})")
+                    return
+                if not told and shown.getchannel("A").getextrema()[0] != _OPAQUE:
+                    told = True
+                    self._on_event(f"{self._path}: transparency is not kept; transparent places become white")
+                yield Frame(_on_white(shown), index, time.perf_counter(), time_s)
+                time_s += duration_s
+
+    def close(self) -> None:
+        self._closed.set()
+
+
+def _describe(picture: Pillow.Image) -> StreamInfo:
+    durations = []
+    number: int | None = None
+    try:
+        for index in range(_MEASURED):
+            picture.seek(index)
+            picture.load()
+            durations.append(_duration_s(picture))
+        number = int(getattr(picture, "n_frames", 0)) or None
+    except EOFError:
+        number = len(durations)
+    except DAMAGED:
+        if not durations:
+            raise
+    fps = 1 / float(np.median(durations))
+    return StreamInfo(picture.width, picture.height, fps, live=False, frame_count=number)
+
+
+def _duration_s(picture: Pillow.Image) -> float:
+    stated = float(picture.info.get("duration") or 0) / 1000
+    return stated if stated >= _LEAST_S else _USUAL_S
+
+
+def _on_white(picture: Pillow.Image) -> Image:
+    from PIL import Image as Pillow
+
+    white = Pillow.new("RGBA", picture.size, (255, 255, 255, 255))
+    white.alpha_composite(picture)
+    return np.ascontiguousarray(np.asarray(white)[..., 2::-1])
+
+
+def _takes(address: str) -> bool:
+    """Whether an address is a picture with more than one frame."""
+    if not address or scheme(address) not in ("", "file"):
+        return False
+    path = local_path(address)
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            if not looks_like_picture(file.read(32)):
+                return False
+        with opened(read_checked(path)[0]) as picture:
+            animated = getattr(picture, "is_animated", False)
+            return picture is not None and picture.format in _FORMATS and bool(animated)
+    except (OSError, ValueError, InputError):
+        return False
+
+
+SPEC = InputSpec(
+    "animation",
+    "animated picture",
+    _takes,
+    lambda address, request: AnimationInput(local_path(address), on_event=request.on_event),
+)

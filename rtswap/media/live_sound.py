@@ -1,0 +1,106 @@
+"""The sound of a live stream, from the input's thread to the recordings, on the clock of ``Frame.captured_at``."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import Any
+
+import av
+import av.container
+
+from rtswap.core.errors import reason
+from rtswap.media.file_kinds import FileKind
+
+_RATE = 48_000
+_KEPT_FRAMES = 2000
+"""About 40 s. A recording that takes nothing for longer loses the oldest sound."""
+_JITTER_S = 0.08
+"""Differences in arrival up to this are not gaps in the sound."""
+_JUMP_S = 1.0
+_SMOOTHING = 0.02
+Heard = tuple[float, av.AudioFrame]
+"""(captured_at in seconds, samples)"""
+
+
+class LiveSound:
+    """Decodes the audio packets of a live stream while somebody listens. Called by the input's thread, except for
+    ``listen`` and ``leave``."""
+
+    def __init__(self, on_event: Callable[[str], None]) -> None:
+        self._on_event = on_event
+        self._listeners: tuple[deque[Heard], ...] = ()
+        self._offset_s: float | None = None
+        self._damaged = False
+
+    def see(self, stream_s: float | None, captured_at: float) -> None:
+        """Note that a picture with this time of the stream's clock was captured then: sound follows the pictures."""
+        if stream_s is None:
+            return
+        offset_s = captured_at - stream_s
+        if self._offset_s is None or abs(offset_s - self._offset_s) > _JUMP_S:
+            self._offset_s = offset_s
+        else:
+            self._offset_s += _SMOOTHING * (offset_s - self._offset_s)
+
+    def hear(self, packet: Any) -> None:
+        """Decode a packet for all listeners. Damaged sound is reported once."""
+        if not self._listeners or self._offset_s is None:
+            return
+        try:
+            for frame in packet.decode():
+                if frame.time is not None:
+                    for listener in self._listeners:
+                        listener.append((frame.time + self._offset_s, frame))
+        except (av.FFmpegError, ValueError) as error:
+            if not self._damaged:
+                self._on_event(f"the sound is damaged ({reason(error)}); skipping unreadable parts")
+            self._damaged = True
+
+    def listen(self) -> deque[Heard]:
+        """Return a queue that fills from now on."""
+        queue: deque[Heard] = deque(maxlen=_KEPT_FRAMES)
+        self._listeners = (*self._listeners, queue)
+        return queue
+
+    def leave(self, queue: deque[Heard]) -> None:
+        """Fill this queue no longer."""
+        self._listeners = tuple(one for one in self._listeners if one is not queue)
+
+
+class LiveTrack:
+    """A recording's audio track from a live stream. Create it before the container's header is written."""
+
+    def __init__(
+        self, sound: LiveSound, container: av.container.OutputContainer, kind: FileKind, zero_s: float
+    ) -> None:
+        """``zero_s``: the ``captured_at`` of the recording's first frame."""
+        self._sound, self._zero_s = sound, zero_s
+        self._queue = sound.listen()
+        self._out: Any = container.add_stream(kind.sound_encoder, rate=_RATE, layout="stereo")
+        self._resampler = av.AudioResampler(format=_format_of(self._out), layout="stereo", rate=_RATE)
+        self._due: int | None = None
+
+    def until(self, time_s: float) -> Iterator[Any]:
+        """Yield the packets of the sound up to ``time_s`` (seconds from the first frame) that has arrived."""
+        while self._queue and self._queue[0][0] - self._zero_s < time_s:
+            at_s, frame = self._queue.popleft()
+            start = round((at_s - self._zero_s) * frame.sample_rate)
+            if self._due is not None and abs(start - self._due) < _JITTER_S * frame.sample_rate:
+                start = self._due
+            if start < (self._due or 0):
+                continue
+            self._due = start + frame.samples
+            frame.pts, frame.time_base = start, Fraction(1, frame.sample_rate)
+            for resampled in self._resampler.resample(frame):
+                yield from self._out.encode(resampled)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._sound.leave(self._queue)
+
+
+def _format_of(stream: Any) -> str:
+    """Return the sample format that an audio encoder takes."""
+    return str(stream.codec_context.format.name)

@@ -1,0 +1,211 @@
+"""Open the files that an HLS playlist names, instead of FFmpeg, which would open any address and verify no segment's
+certificate: on the web only http and https with verified certificates, on the disk only the playlist's own folder.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Protocol
+
+from rtswap.core.files import open_regular
+from rtswap.core.urls import redact, scheme
+from rtswap.core.web import Answer, Web
+
+SUFFIXES = (".m3u8", ".m3u", ".hls")
+"""FFmpeg takes no file with another suffix for a playlist."""
+_NAMED = re.compile(r'^([^#\s].*)$|URI="([^"]+)"', re.MULTILINE)
+_MOST_BYTES = 64 << 20
+"""Read until the first picture, so that an endless playlist does not fill the memory."""
+_ENCRYPTED = ("crypto+", "crypto:")
+_CHUNK = 1 << 16
+
+
+def files_named(path: Path, levels: int = 2) -> Iterator[Path]:
+    """Yield the files that a playlist on the disk names, and those that playlists in it name; none for another
+    file."""
+    if path.suffix.lower() not in SUFFIXES or not levels:
+        return
+    try:
+        with open_regular(path) as file:
+            text = file.read(_MOST_BYTES).decode(errors="replace")
+    except (OSError, ValueError):
+        return
+    for name in dict.fromkeys(line or uri for line, uri in _NAMED.findall(text)):
+        named = path.parent / name.strip().removeprefix("file:")
+        yield named
+        yield from files_named(named, levels - 1)
+
+
+class Readable(Protocol):
+    """A file that is read from front to back."""
+
+    def read(self, size: int) -> bytes: ...
+
+    def close(self) -> None: ...
+
+
+class Playlist:
+    """The opener (PyAV's ``io_open``) of one playlist. Raises OSError, which PyAV passes on."""
+
+    def __init__(self) -> None:
+        self.opened = 0
+        """How many files were opened, the playlist included."""
+        self._left: int | None = _MOST_BYTES
+
+    @property
+    def address(self) -> str:
+        """Where the playlist is, as FFmpeg is to be told."""
+        raise NotImplementedError
+
+    def begin(self, seconds: float) -> None:
+        """Let everything until the next call take at most this long."""
+
+    def playing(self) -> None:
+        """The first picture is there: read without a limit of size."""
+        self._left = None
+
+    def __call__(self, url: str, flags: int, options: dict[str, str]) -> Readable:
+        if flags & 2:
+            raise OSError("a playlist that asks to write")
+        self.opened += 1
+        key = None
+        if url.startswith(_ENCRYPTED):
+            url, key = url[len(_ENCRYPTED[0]) :], (options.get("key", ""), options.get("iv", ""))
+        first, last = int(options.get("offset") or 0), int(options.get("end_offset") or 0)
+        file: Readable = self.open(url, first, last)
+        return _Limited(self, file if key is None else _Decrypted(file, *key))
+
+    def open(self, url: str, first: int, last: int) -> Readable:
+        """Open what the playlist names, from byte ``first`` up to ``last``, which is not included; 0: to the end."""
+        raise NotImplementedError
+
+    def count(self, size: int) -> None:
+        """Note that ``size`` bytes were read. Raises OSError if that was too much."""
+        if self._left is not None:
+            self._left -= size
+            if self._left < 0:
+                raise OSError(f"no picture within {_MOST_BYTES >> 20} MB")
+
+
+class WebPlaylist(Playlist):
+    """A playlist behind http or https; behind https, everything that it names must be https, too."""
+
+    def __init__(self, url: str, *, authorities: str, limit_s: float) -> None:
+        super().__init__()
+        self._web = Web(limit_s=limit_s, authorities=authorities, https_only=scheme(url) == "https")
+        self._first: Answer | None = self._web.get(url)
+        self._address = self._first.url
+
+    @property
+    def address(self) -> str:
+        return self._address  # after redirects: what it names is relative to that
+
+    def begin(self, seconds: float) -> None:
+        self._web.allow(seconds)
+
+    def open(self, url: str, first: int, last: int) -> Readable:
+        if self._first is not None and url == self._address:
+            answer, self._first = self._first, None
+            return answer
+        try:
+            answer = self._web.get(url, _range(first, last))
+            if first and "Content-Range" not in answer.headers:
+                _skip(answer, first)
+            return answer
+        except OSError as error:
+            raise OSError(f"its playlist names {redact(url)}: {error}") from None
+
+
+class FolderPlaylist(Playlist):
+    """A playlist on the disk, which may name files in its own folder and the folders in that."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path.absolute()
+        self._folder = Path(os.path.realpath(self._path.parent))
+
+    @property
+    def address(self) -> str:
+        return str(self._path)
+
+    def open(self, url: str, first: int, last: int) -> IO[bytes]:
+        if scheme(url) not in ("", "file"):
+            raise OSError(f"its playlist names {redact(url)}, and a file may not open connections")
+        path = url if Path(url).is_absolute() else url.removeprefix("file:")
+        real = Path(os.path.realpath(path))
+        if not real.is_relative_to(self._folder) and Path(path) != self._path:
+            raise OSError(f"its playlist names {path[:200]!r}, which is outside its folder")
+        return open_regular(real)  # FFmpeg seeks in files by itself
+
+
+class _Limited:
+    """A file whose bytes are counted."""
+
+    def __init__(self, playlist: Playlist, file: Readable) -> None:
+        self._playlist, self._file = playlist, file
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(_CHUNK if size < 0 else size)
+        self._playlist.count(len(data))
+        return data
+
+    def seekable(self) -> bool:
+        return isinstance(self._file, io.BufferedReader)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        assert isinstance(self._file, io.BufferedReader)
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        assert isinstance(self._file, io.BufferedReader)
+        return self._file.tell()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _Decrypted:
+    """AES-128-CBC with PKCS7 padding, by which HLS encrypts whole segments (RFC 8216, 4.3.2.4)."""
+
+    def __init__(self, file: Readable, key: str, iv: str) -> None:
+        """Key and initial vector in hex. Raises OSError if they are invalid."""
+        from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+        from cryptography.hazmat.primitives.padding import PKCS7
+
+        try:
+            cipher = Cipher(algorithms.AES128(bytes.fromhex(key)), modes.CBC(bytes.fromhex(iv)))
+        except ValueError:
+            raise OSError("its playlist gives an invalid key") from None
+        self._file, self._cipher, self._padding = file, cipher.decryptor(), PKCS7(128).unpadder()
+        self._ready, self._ended = b"", False
+
+    def read(self, size: int) -> bytes:
+        while not self._ready and not self._ended:
+            data = self._file.read(_CHUNK)
+            self._ended = not data
+            self._ready = self._padding.update(self._cipher.update(data)) if data else self._last()
+        data, self._ready = self._ready[:size], self._ready[size:]
+        return data
+
+    def _last(self) -> bytes:
+        try:
+            return self._padding.finalize()
+        except ValueError:  # a truncated segment; its last block is lost
+            return b""
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _range(first: int, last: int) -> dict[str, str]:
+    return {"Range": f"bytes={first}-{last - 1 if last else ''}"} if first or last else {}
+
+
+def _skip(file: Readable, size: int) -> None:
+    """Read and drop ``size`` bytes, for a server that does not know ranges."""
+    while size and (data := file.read(min(size, _CHUNK))):
+        size -= len(data)

@@ -1,0 +1,88 @@
+"""Copy the subtitles of a file input to an output; texts are converted to the output's format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import av
+import av.container
+
+from rtswap.media.file_kinds import FileKind
+from rtswap.media.sound import describe
+
+_TEXTS = frozenset({"srt", "subrip", "ass", "ssa", "webvtt", "mov_text", "text", "microdvd", "sami", "subviewer"})
+
+
+class SubtitleTracks:
+    """The subtitle tracks of a file, read beside its video, whose packets tell how far it has been read."""
+
+    def __init__(
+        self, source: av.container.InputContainer, video: Any, container: av.container.OutputContainer, kind: FileKind
+    ) -> None:
+        self._source = source
+        self._zero_s = (source.start_time or 0) / av.time_base
+        self._tracks: dict[int, tuple[Any, bool]] = {}
+        self.lost: list[str] = []
+        """The codecs of the tracks that the output cannot hold."""
+        streams = [s for s in source.streams.subtitles if s.codec_context is not None]
+        for stream in streams:
+            name = stream.codec_context.name
+            if name not in kind.subtitles and not (kind.subtitle_encoder and name in _TEXTS):
+                self.lost.append(name)
+                continue
+            out: Any
+            if name in kind.subtitles:
+                out = container.add_stream_from_template(stream)
+            else:
+                out = container.add_stream(kind.subtitle_encoder)
+                stream.codec_context.open(strict=False)
+                out.codec_context.subtitle_header = stream.codec_context.subtitle_header
+            describe(out, stream)
+            self._tracks[stream.index] = out, name in kind.subtitles
+        wanted = [s for s in streams if s.index in self._tracks]
+        self._packets = source.demux(*([video] if video is not None else ()), *wanted) if wanted else iter(())
+        self._read_s = float("-inf")
+        self._waiting: list[Any] = []
+
+    def until(self, time_s: float) -> Iterator[Any]:
+        """Yield the remaining packets that begin before ``time_s`` (seconds from the file's start)."""
+        while self._read_s < time_s:
+            try:
+                packet = next(self._packets, None)
+            except (OSError, av.FFmpegError):
+                packet = None  # the damage is told by the input
+            if packet is None:
+                self._read_s = float("inf")
+                break
+            if packet.pts is None or not packet.size:
+                continue
+            starts_s = float(packet.pts * packet.time_base) - self._zero_s
+            if packet.stream.index in self._tracks:
+                self._waiting += self._converted(packet, starts_s)
+            else:
+                self._read_s = max(self._read_s, starts_s)
+        ready = [packet for packet in self._waiting if float(packet.pts * packet.time_base) < time_s]
+        self._waiting = [packet for packet in self._waiting if packet not in ready]
+        yield from ready
+
+    def close(self) -> None:
+        """Close the source."""
+        self._source.close()
+
+    def _converted(self, packet: Any, starts_s: float) -> list[Any]:
+        out, copies = self._tracks[packet.stream.index]
+        converted = packet
+        if not copies:
+            try:
+                subtitle = packet.stream.codec_context.decode2(packet)
+                if subtitle is None:
+                    return []
+                converted = out.codec_context.encode_subtitle(subtitle)
+            except (av.FFmpegError, ValueError):
+                return []  # a damaged line
+            converted.duration = packet.duration
+        converted.time_base = packet.time_base
+        converted.pts = converted.dts = max(0, round(starts_s / packet.time_base))
+        converted.stream = out
+        return [converted]

@@ -1,0 +1,147 @@
+"""Copy what a file input holds besides its pictures: sound, subtitles, chapters, titles, attachments. What is lost is
+told in one line."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import av
+import av.container
+
+from rtswap.core.errors import reason
+from rtswap.core.text import plural
+from rtswap.core.urls import redact, scheme
+from rtswap.media.containers import OPEN_TIMEOUT_S, READ_TIMEOUT_S, BeginRead, cause, open_media
+from rtswap.media.decoding import video_stream
+from rtswap.media.file_kinds import FileKind
+from rtswap.media.sound import SoundTrack
+from rtswap.media.subtitles import SubtitleTracks
+
+_TITLES = frozenset(
+    ("title", "artist", "album", "comment", "copyright", "date", "description", "genre", "language", "synopsis")
+)
+"""Not copied: where, when and with what device it was filmed, and what described the original's bytes."""
+
+
+class Tracks:
+    """The tracks of one input file besides its pictures, added to ``container``. Create it before the container's
+    header is written. Problems are reported by ``on_event`` and cost the track, never the video."""
+
+    def __init__(
+        self,
+        path: str,
+        container: av.container.OutputContainer,
+        kind: FileKind,
+        suffix: str,
+        on_event: Callable[[str], None],
+        *,
+        tls_ca: str | None = None,
+    ) -> None:
+        self._path, self._kind, self._on_event, self._tls_ca = path, kind, on_event, tls_ca
+        self._shown = redact(path) if scheme(path) else path
+        self._tracks: list[SoundTrack | SubtitleTracks] = []
+        try:
+            source, _ = self._open()
+            with source:
+                sounds = [s.index for s in source.streams.audio if s.codec_context is not None and s.rate]
+                undecodable = bool(source.streams.audio)
+                lost = self._copy_head(source, container)
+                subtitles = bool(source.streams.subtitles)
+        except (OSError, ValueError, av.FFmpegError) as error:
+            on_event(f"no sound: cannot read {self._shown} ({cause(error)})")
+            return
+        if not sounds and undecodable:
+            on_event(f"no sound: {self._shown} has no audio that can be decoded")
+        if kind.sound_encoder:
+            for index in sounds:
+                self._add(partial(_sound, index=index, container=container, kind=kind, on_event=on_event))
+        elif sounds:
+            lost.append("sound")
+        if subtitles:
+            self._add(lambda source, _: SubtitleTracks(source, video_stream(source), container, kind))
+            lost += [f"{plural(n, 'subtitle track')} ({name})" for name, n in Counter(self._lost_subtitles()).items()]
+        if lost:
+            on_event(f"not kept of {self._shown} in {suffix}: {', '.join(lost)}")
+
+    def until(self, time_s: float) -> Iterator[Any]:
+        """Yield the remaining packets of all tracks that begin before ``time_s`` (seconds from the file's start)."""
+        for track in self._tracks:
+            yield from track.until(time_s)
+
+    def close(self) -> None:
+        """Close the input file."""
+        for track in self._tracks:
+            track.close()
+
+    def _open(self) -> tuple[av.container.InputContainer, BeginRead]:
+        if not scheme(self._path):
+            return open_media(str(Path(self._path).absolute()))
+        return open_media(self._path, tls_ca=self._tls_ca, timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S))
+
+    def _add(self, make: Callable[[av.container.InputContainer, BeginRead], SoundTrack | SubtitleTracks]) -> None:
+        source = None
+        try:
+            source, begin_read = self._open()
+            self._tracks.append(make(source, begin_read))
+        except (OSError, ValueError, av.FFmpegError) as error:
+            self._on_event(f"a track of {self._shown} is lost: {reason(error)}")
+            if source is not None:
+                source.close()
+
+    def _lost_subtitles(self) -> list[str]:
+        return [name for track in self._tracks if isinstance(track, SubtitleTracks) for name in track.lost]
+
+    def _copy_head(self, source: av.container.InputContainer, container: av.container.OutputContainer) -> list[str]:
+        """Copy titles, chapters and attachments. Returns what is lost."""
+        tags = {key.lower(): value for key, value in source.metadata.items()}
+        container.metadata.update({key: value for key, value in tags.items() if key in _TITLES})
+        lost = ["location"] if "location" in tags or "com.apple.quicktime.location.iso6709" in tags else []
+        chapters = source.chapters()
+        if chapters and self._kind.chapters:
+            for chapter in chapters:
+                shift = round((source.start_time or 0) / av.time_base / (chapter["time_base"] or 1))
+                chapter["start"] -= shift
+                chapter["end"] -= shift
+            container.set_chapters(chapters)
+        elif chapters:
+            lost.append(plural(len(chapters), "chapter"))
+        attached = list(source.streams.attachments)
+        if self._kind.attachments:
+            for stream in attached:
+                container.add_attachment(stream.name or "attachment", stream.mimetype or "", stream.data)
+        elif attached:
+            lost.append(plural(len(attached), "attachment"))
+        return lost + _other_streams(source)
+
+
+def _sound(
+    source: av.container.InputContainer,
+    begin_read: BeginRead,
+    *,
+    index: int,
+    container: av.container.OutputContainer,
+    kind: FileKind,
+    on_event: Callable[[str], None],
+) -> SoundTrack:
+    return SoundTrack(source, source.streams[index], container, kind, on_event, begin_read)
+
+
+def _other_streams(source: av.container.InputContainer) -> list[str]:
+    """Return the tracks that rtswap copies into no file."""
+    covers = [s for s in source.streams.video if s.disposition & av.stream.Disposition.attached_pic]
+    others = len(source.streams.video) - len(covers) - 1
+    data = [s for s in source.streams if s.type in ("data", "unknown") and not _is_chapter_track(s, source)]
+    return [
+        *(["the cover picture"] if covers else []),
+        *([plural(others, "further video track")] if others > 0 else []),
+        *([plural(len(data), "data track")] if data else []),
+    ]
+
+
+def _is_chapter_track(stream: Any, source: av.container.InputContainer) -> bool:
+    """MP4 files keep their chapters in a track of text as well."""
+    return bool(source.chapters()) and stream.metadata.get("handler_name") in ("SubtitleHandler", None)

@@ -1,0 +1,122 @@
+"""Convert photos to sRGB: by their ICC profile, by EXIF (cameras' Adobe RGB), or by the numbers of ITU-T H.273 in PNG
+and HEIC files."""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rtswap.core.types import Image
+from rtswap.vision.colour_conversion import ColourConverter, has_plain_colours
+from rtswap.vision.colour_spaces import (
+    ADOBE_GAMMA,
+    ADOBE_RGB,
+    RGB,
+    ColourSpace,
+    known_primaries,
+    srgb_signal,
+    to_bt709,
+)
+
+if TYPE_CHECKING:
+    from PIL import Image as Pillow
+    from PIL.ImageCms import ImageCmsProfile
+
+_INTEROP, _INTEROP_INDEX, _ADOBE = 0xA005, 1, "R03"
+_PNG = b"\x89PNG\r\n\x1a\n"
+_MOST_HEAD = 1 << 16
+_CHANNELS = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
+"""Colour space of a profile -> Pillow's mode."""
+
+
+def profile_of(picture: Pillow.Image) -> ImageCmsProfile | None:
+    """Return the embedded ICC profile; None if there is none, it is damaged, or it is sRGB."""
+    from PIL import ImageCms
+
+    data = picture.info.get("icc_profile")
+    if not data:
+        return None
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
+        description = profile.profile.profile_description or ""
+        known = profile.profile.xcolor_space.strip() in _CHANNELS
+    except (OSError, ImageCms.PyCMSError, ValueError):
+        return None
+    return profile if known and not description.startswith("sRGB") else None
+
+
+def needs_pillow(profile: ImageCmsProfile | None) -> bool:
+    """Whether the profile is for inks, of which OpenCV leaves only BGR."""
+    return profile is not None and profile.profile.xcolor_space.strip() == "CMYK"
+
+
+def to_srgb(picture: Pillow.Image, profile: ImageCmsProfile) -> Image:
+    """Convert a picture to (H, W, 3) BGR by its profile, relative to the white point. A profile that cannot be used
+    changes nothing."""
+    from PIL import ImageCms
+
+    mode = _CHANNELS[profile.profile.xcolor_space.strip()]
+    ready = picture if picture.mode == mode else picture.convert(mode)
+    intent, flags = ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.BLACKPOINTCOMPENSATION
+    try:
+        srgb = ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(ready, profile, srgb, intent, "RGB", flags=flags)
+    except (ImageCms.PyCMSError, ValueError):
+        converted = ready.convert("RGB")
+    assert converted is not None
+    return bgr_of(converted)
+
+
+def bgr_of(picture: Pillow.Image) -> Image:
+    """Return Pillow's picture as (H, W, 3) BGR."""
+    return np.asarray(cv2.cvtColor(np.asarray(picture.convert("RGB")), cv2.COLOR_RGB2BGR), np.uint8)
+
+
+def is_adobe_rgb(picture: Pillow.Image) -> bool:
+    """Whether EXIF says so (DCF 2.0, 4.2.2): cameras write this instead of a profile. False for damaged EXIF."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return str(picture.getexif().get_ifd(_INTEROP).get(_INTEROP_INDEX, "")).startswith(_ADOBE)
+        except (OSError, ValueError, SyntaxError, TypeError, LookupError, AttributeError, struct.error):
+            return False
+
+
+def from_adobe_rgb(image: Image) -> Image:
+    """Convert BGR from Adobe RGB to sRGB."""
+    light = cv2.LUT(image, ((np.arange(256) / 255) ** ADOBE_GAMMA).astype(np.float32))
+    mixed = np.clip(cv2.transform(light, to_bt709(ADOBE_RGB)[::-1, ::-1].astype(np.float32)), 0, 1)
+    table = np.round(srgb_signal(np.linspace(0, 1, 65536)) * 255).astype(np.uint8)
+    return np.asarray(cv2.LUT((mixed * 65535 + 0.5).astype(np.uint16), table), np.uint8)
+
+
+def stated_space(data: bytes) -> ColourSpace | None:
+    """Return the colours that a PNG's cICP chunk, or the nclx box of AVIF or HEIC, states; None for none or plain
+    ones."""
+    numbers: tuple[int, int] | None = None
+    if data.startswith(_PNG):
+        at = data.find(b"cICP", 0, data.find(b"IDAT"))
+        numbers = (data[at + 4], data[at + 5]) if at >= 0 else None
+    elif data[4:8] == b"ftyp" and (at := data.find(b"colrnclx", 0, _MOST_HEAD)) >= 0:
+        numbers = struct.unpack_from(">HH", data, at + 8) if at + 12 <= len(data) else None
+    if numbers is None:
+        return None
+    space = ColourSpace(RGB, True, *numbers)
+    return None if has_plain_colours(space) or not known_primaries(space.primaries) else space
+
+
+def has_deep_colours(data: bytes) -> bool:
+    """Whether to decode all bits before ``from_stated_space``."""
+    return data.startswith(_PNG)
+
+
+def from_stated_space(image: NDArray[Any], space: ColourSpace) -> Image:
+    """Convert BGR, 8 or 16 bits, as that colour space says."""
+    green_blue_red = np.ascontiguousarray(image[..., [1, 0, 2]], np.uint16)
+    return ColourConverter(space, bits=8 * image.itemsize).convert(green_blue_red)

@@ -1,0 +1,69 @@
+"""Animated pictures are read frame by frame, with the durations that they state."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from media_files import make_animation, number_of
+from PIL import Image as Pillow
+
+from rtswap.core.errors import InputError
+from rtswap.media.inputs import open_input
+from rtswap.media.inputs.animation import AnimationInput
+from rtswap.media.inputs.image import ImageInput
+from rtswap.vision.images import read_image
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.png", "a.apng", "a.webp", "a.avif", "without_suffix.gif"])
+def test_every_frame_at_its_time(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    make_animation(path, 6, duration_ms=[40, 40, 40, 200, 40, 40])
+    if name.startswith("without"):
+        path = path.rename(tmp_path / "a")
+    found = open_input(str(path))
+    assert isinstance(found, AnimationInput)
+    assert (found.info.frame_count, round(found.info.fps), found.info.live) == (6, 25, False)
+    frames = list(found.frames())
+    assert [number_of(frame.image) for frame in frames] == list(range(6))
+    assert np.allclose([frame.time_s for frame in frames], [0, 0.04, 0.08, 0.12, 0.32, 0.36])
+    assert number_of(read_image(path)) == 0, "as a source: the first frame"
+
+
+def test_transparent_places_become_white_and_that_is_told(tmp_path: Path) -> None:
+    clear = Pillow.new("RGBA", (20, 10), (255, 0, 0, 0))
+    clear.paste((0, 0, 200, 255), (0, 0, 10, 10))
+    clear.save(tmp_path / "a.webp", save_all=True, append_images=[clear.rotate(180)], lossless=True)
+    events: list[str] = []
+    frames = list(AnimationInput(tmp_path / "a.webp", on_event=events.append).frames())
+    assert np.all(frames[0].image[:, 12:] == 255)
+    assert np.all(frames[0].image[:, :8] == (200, 0, 0))
+    assert events == [f"{tmp_path / 'a.webp'}: transparency is not kept; transparent places become white"]
+
+
+def test_the_loss_of_a_still_pictures_transparency_is_told(tmp_path: Path) -> None:
+    events: list[str] = []
+    for name, alpha in (("opaque.png", 255), ("clear.png", 9)):
+        Pillow.new("RGBA", (20, 10), (9, 9, 9, alpha)).save(tmp_path / name)
+        list(ImageInput(tmp_path / name, on_event=events.append).frames())
+    assert events == [f"{tmp_path / 'clear.png'}: transparency is not kept"]
+
+
+def test_a_frame_without_a_duration_lasts_as_in_browsers(tmp_path: Path) -> None:
+    make_animation(tmp_path / "a.gif", 3, duration_ms=0)
+    frames = list(AnimationInput(tmp_path / "a.gif").frames())
+    assert np.allclose([frame.time_s for frame in frames], [0, 0.1, 0.2])
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.png", "a.webp"])
+def test_a_damaged_animation_gives_what_is_left_or_one_line(tmp_path: Path, name: str) -> None:
+    make_animation(tmp_path / name, 8)
+    data = (tmp_path / name).read_bytes()
+    for keep in range(20, len(data), len(data) // 9):
+        (tmp_path / name).write_bytes(data[:keep])
+        try:
+            read = list(open_input(str(tmp_path / name)).frames())
+        except InputError:
+            continue
+        assert all(frame.image.shape == (48, 64, 3) for frame in read)

@@ -1,0 +1,130 @@
+"""The sound of a live stream is recorded in step with its pictures; cameras that send JPEG after JPEG are read."""
+
+from __future__ import annotations
+
+import http.server
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from media_files import all_numbers, clicks, number_of, numbered_picture
+
+from rtswap.core.types import MarkedImage
+from rtswap.media.inputs import open_input
+from rtswap.media.inputs.stream import NetworkStream
+from rtswap.media.outputs.video import VideoWriter
+
+SECONDS = 4.0
+FLASH_EVERY = 20
+"""Frames, at 25 a second: a white picture and a click at the same time."""
+
+
+def flashing(index: int) -> np.ndarray:
+    return np.full((96, 128, 3), 250 if index % FLASH_EVERY == 10 else 20, np.uint8)
+
+
+def clicking() -> np.ndarray:
+    samples = np.zeros((1, round(SECONDS * 48_000)), np.int16)
+    for index in range(10, round(SECONDS * 25), FLASH_EVERY):
+        samples[0, index * 1920 : index * 1920 + 480] = np.resize(np.repeat([28_000, -28_000], 24), 480)
+    return samples
+
+
+def send(url: str) -> None:
+    samples = clicking()
+    with av.open(url, "w", format="mpegts") as container:
+        video = container.add_stream("libx264", rate=25, options={"tune": "zerolatency", "g": "5"})
+        video.width, video.height, video.pix_fmt = 128, 96, "yuv420p"
+        sound = container.add_stream("aac", rate=48_000, layout="mono")
+        began, at = time.perf_counter(), 0
+        for index in range(round(SECONDS * 25)):
+            frame = av.VideoFrame.from_ndarray(flashing(index), format="bgr24")
+            frame.pts, frame.time_base = index, Fraction(1, 25)
+            container.mux(video.encode(frame))
+            while at < (index + 1) * 1920:
+                heard = av.AudioFrame.from_ndarray(samples[:, at : at + 1024], format="s16", layout="mono")
+                heard.sample_rate, heard.pts, heard.time_base = 48_000, at, Fraction(1, 48_000)
+                container.mux(sound.encode(heard))
+                at += 1024
+            time.sleep(max(0.0, began + (index + 1) / 25 - time.perf_counter()))
+
+
+def test_sound_of_udp_is_recorded_in_step(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind(("127.0.0.1", 0))
+        url = f"udp://127.0.0.1:{s.getsockname()[1]}"
+    threading.Thread(target=send, args=(url,), daemon=True).start()
+    stream = NetworkStream(url, on_event=lambda event: None, read_timeout_s=1)
+    assert stream.info.live_sound is not None
+    writer = VideoWriter(tmp_path / "o.mp4", fps=25, live=True, live_sound=stream.info.live_sound)
+    for frame in stream.frames():
+        writer.send(MarkedImage(frame.image, frame.index, frame.captured_at))
+        if frame.index == 70:
+            break
+    stream.close()
+    writer.close()
+    with av.open(str(tmp_path / "o.mp4")) as container:
+        flashes = [float(f.time or 0) for f in container.decode(video=0) if f.to_ndarray(format="gray").mean() > 128]
+    heard = clicks(tmp_path / "o.mp4")
+    assert len(flashes) >= 3
+    nearest = [min(abs(click - flash) for click in heard) for flash in flashes[1:]]
+    assert max(nearest) < 0.1, "seconds; a busy machine delivers pictures in bursts"
+
+
+def test_a_stream_without_sound_has_none(tmp_path: Path) -> None:
+    writer = VideoWriter(tmp_path / "o.mp4", fps=25, live=True, live_sound=None)
+    writer.send(MarkedImage(numbered_picture(1), 0, 0.0))
+    writer.close()
+    with av.open(str(tmp_path / "o.mp4")) as container:
+        assert not container.streams.audio
+
+
+class JpegCamera(http.server.BaseHTTPRequestHandler):
+    """Multipart MJPEG, as network cameras and phones serve it."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+        self.end_headers()
+        try:
+            for index in range(400):
+                data = cv2.imencode(".jpg", numbered_picture(index, (128, 96)))[1].tobytes()
+                head = b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(data)
+                self.wfile.write(head + data + b"\r\n")
+                time.sleep(0.01)
+        except OSError:
+            return
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
+@pytest.fixture
+def camera() -> Iterator[str]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), JpegCamera)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/video"
+    server.shutdown()
+
+
+def test_multipart_mjpeg_over_http(camera: str) -> None:
+    stream = open_input(camera)
+    assert stream.info.live
+    assert (stream.info.width, stream.info.height) == (128, 96)
+    images = []
+    for frame in stream.frames():
+        images.append(frame.image)
+        if len(images) == 20:
+            break
+    stream.close()
+    numbers = all_numbers(images)
+    assert numbers == list(range(numbers[0], numbers[0] + 20))
+    assert number_of(images[-1]) > 15

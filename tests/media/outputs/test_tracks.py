@@ -1,0 +1,165 @@
+"""Every track of the input is in the output, or a line says which is not."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+from media_files import make_clip, numbered_picture, tone
+
+from rtswap.core.types import MarkedImage
+from rtswap.media.inputs.video import VideoFile
+from rtswap.media.outputs.video import VideoWriter
+
+
+def make_film(path: Path) -> None:
+    """Three seconds in Matroska: two sound tracks, subtitles, chapters, titles, a font; as many films are."""
+    make_clip(path.with_name("plain.mkv"), 75, audio=True)
+    srt = path.with_suffix(".srt")
+    srt.write_text("1\n00:00:00,500 --> 00:00:00,900\nHello\n\n2\n00:00:02,000 --> 00:00:02,400\nWorld\n")
+    with av.open(str(path.with_name("plain.mkv"))) as source, av.open(str(path), "w") as film:
+        film.metadata.update({"title": "Holiday", "artist": "Me", "location": "+48.1+011.5/"})
+        film.set_chapters(
+            [
+                {"id": 1, "start": 0, "end": 1500, "time_base": Fraction(1, 1000), "metadata": {"title": "One"}},
+                {"id": 2, "start": 1500, "end": 3000, "time_base": Fraction(1, 1000), "metadata": {"title": "Two"}},
+            ]
+        )
+        outs: dict[int, Any] = {s.index: film.add_stream_from_template(s) for s in source.streams}
+        outs[1].metadata["language"] = "deu"
+        second = film.add_stream("libopus", rate=48_000, layout="mono")
+        second.metadata.update({"language": "eng", "title": "Commentary"})
+        second.disposition = av.stream.Disposition(0)
+        text = av.open(str(srt))
+        words = film.add_stream_from_template(text.streams.subtitles[0])
+        words.metadata["language"] = "fra"
+        film.add_attachment("font.ttf", "font/ttf", b"not really a font")
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = outs[packet.stream.index]
+                film.mux(packet)
+        samples = tone(3)
+        for at in range(0, samples.shape[1] - 960, 960):
+            frame = av.AudioFrame.from_ndarray(samples[:, at : at + 960], format="s16", layout="mono")
+            frame.sample_rate, frame.pts, frame.time_base = 48_000, at, Fraction(1, 48_000)
+            film.mux(second.encode(frame))
+        film.mux(second.encode(None))
+        for packet in text.demux():
+            if packet.size:
+                packet.stream = words
+                film.mux(packet)
+        text.close()
+
+
+def copied(source: Path, out: Path) -> list[str]:
+    """Through input and output as in a run; what was said."""
+    events: list[str] = []
+    video = VideoFile(source, on_event=events.append)
+    writer = VideoWriter(out, fps=25, audio_from=video.info.audio_path, on_event=events.append)
+    for frame in video.frames():
+        writer.send(MarkedImage(frame.image, frame.index, frame.captured_at, frame.time_s))
+    writer.close()
+    return events
+
+
+def lines(path: Path) -> list[tuple[float, str]]:
+    """(seconds, text) of the subtitles."""
+    found = []
+    with av.open(str(path)) as container:
+        stream = container.streams.subtitles[0]
+        for packet in container.demux(stream):
+            subtitle = stream.codec_context.decode2(packet) if packet.size else None
+            for part in subtitle or ():
+                if part.dialogue.strip():
+                    found.append((round(float(packet.pts * packet.time_base), 2), part.dialogue.decode()))
+    return found
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".mov", ".webm"])
+def test_everything_is_copied(tmp_path: Path, suffix: str) -> None:
+    make_film(tmp_path / "film.mkv")
+    events = copied(tmp_path / "film.mkv", tmp_path / f"out{suffix}")
+    lost = "location" if suffix == ".mkv" else "location, 1 attachment"
+    assert events == [f"not kept of {tmp_path / 'film.mkv'} in {suffix}: {lost}"]
+    with av.open(str(tmp_path / f"out{suffix}")) as container:
+        sounds = container.streams.audio
+        assert len(sounds) == 2
+        assert sounds[1].metadata["language"] == "eng"
+        if suffix in (".mkv", ".mp4"):
+            assert sounds[0].metadata["language"] == "deu"
+            assert "Commentary" in (sounds[1].metadata.get("title"), sounds[1].metadata.get("handler_name"))
+        tags = {key.lower(): value for key, value in container.metadata.items()}
+        assert (tags["title"], tags["artist"]) == ("Holiday", "Me")
+        assert "location" not in tags
+        chapters = container.chapters()
+        starts = [float(c["start"] * c["time_base"]) for c in chapters]
+        assert [c["metadata"]["title"] for c in chapters] == ["One", "Two"]
+        assert starts == pytest.approx([0, 1.5], abs=0.03)
+        if suffix == ".mkv":
+            assert [a.data for a in container.streams.attachments] == [b"not really a font"]
+        for index in range(2):
+            frames = [frame.samples for frame in container.decode(audio=index)]
+            assert sum(frames) / 48_000 == pytest.approx(3, abs=0.06)
+            container.seek(0)
+    assert lines(tmp_path / f"out{suffix}") == [
+        (pytest.approx(0.5, abs=0.03), "Hello"),
+        (pytest.approx(2, abs=0.03), "World"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "lost"),
+    [
+        (".avi", "location, 2 chapters, 1 attachment, 1 subtitle track (srt)"),
+        (".gif", "location, 2 chapters, 1 attachment, sound, 1 subtitle track (srt)"),
+    ],
+)
+def test_what_a_container_cannot_hold_is_told(tmp_path: Path, suffix: str, lost: str) -> None:
+    make_film(tmp_path / "film.mkv")
+    events = copied(tmp_path / "film.mkv", tmp_path / f"out{suffix}")
+    assert events == [f"not kept of {tmp_path / 'film.mkv'} in {suffix}: {lost}"]
+
+
+def test_mp4_subtitles_become_those_of_matroska(tmp_path: Path) -> None:
+    make_film(tmp_path / "film.mkv")
+    copied(tmp_path / "film.mkv", tmp_path / "a.mp4")
+    assert copied(tmp_path / "a.mp4", tmp_path / "b.mkv") == []
+    assert [text for _, text in lines(tmp_path / "b.mkv")] == ["Hello", "World"]
+
+
+def test_a_cover_picture_is_told(tmp_path: Path) -> None:
+    make_clip(tmp_path / "plain.mp4", 10)
+    with av.open(str(tmp_path / "plain.mp4")) as source, av.open(str(tmp_path / "in.mp4"), "w") as film:
+        out = film.add_stream_from_template(source.streams.video[0])
+        cover = film.add_stream("mjpeg")
+        cover.width, cover.height, cover.pix_fmt = 64, 48, "yuvj420p"
+        cover.disposition = av.stream.Disposition.attached_pic
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = out
+                film.mux(packet)
+        film.mux(
+            cover.encode(av.VideoFrame.from_ndarray(numbered_picture(1), format="bgr24").reformat(format="yuvj420p"))
+        )
+        film.mux(cover.encode(None))
+    events = copied(tmp_path / "in.mp4", tmp_path / "out.mp4")
+    assert events == [f"not kept of {tmp_path / 'in.mp4'} in .mp4: the cover picture"]
+
+
+def test_surround_sound_that_is_converted_becomes_stereo_and_that_is_told(tmp_path: Path) -> None:
+    make_clip(tmp_path / "plain.mkv", 25)
+    with av.open(str(tmp_path / "plain.mkv")) as source, av.open(str(tmp_path / "in.mkv"), "w") as film:
+        out = film.add_stream_from_template(source.streams.video[0])
+        sound = film.add_stream("flac", rate=48_000, layout="5.1")
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = out
+                film.mux(packet)
+        frame = av.AudioFrame(format="s16", layout="5.1", samples=4608)
+        frame.sample_rate, frame.pts = 48_000, 0
+        film.mux(sound.encode(frame))
+        film.mux(sound.encode(None))
+    assert copied(tmp_path / "in.mkv", tmp_path / "out.mov") == ["sound with 6 channels becomes stereo (aac)"]
