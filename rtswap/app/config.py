@@ -9,19 +9,15 @@ from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any
 
+from rtswap.app.io_sections import ConsoleConfig, InputConfig, MetricsConfig, NetworkConfig, OutputConfig
 from rtswap.app.model_section import ModelsConfig
 from rtswap.app.options import Option, options_of
 from rtswap.app.sections import (
     BadgeConfig,
     BudgetConfig,
-    ConsoleConfig,
     EngineConfig,
-    InputConfig,
     MarksConfig,
     MaskConfig,
-    MetricsConfig,
-    NetworkConfig,
-    OutputConfig,
     SafetyConfig,
     SourceConfig,
     SwapConfig,
@@ -54,6 +50,11 @@ SECTIONS: MappingProxyType[str, type[Any]] = MappingProxyType(
     {item.name: type(item.default) for item in fields(Config)}
 )
 """Section of the TOML file -> its dataclass."""
+
+RETIRED: MappingProxyType[str, str] = MappingProxyType(
+    {"swap.delight": "no longer needed: hard light in a photo is always reduced"}
+)
+"""Keys of settings that are still accepted, but have no effect -> why. The flag is ``--`` and the name."""
 
 OPTIONS: tuple[Option, ...] = tuple(row for name, part in SECTIONS.items() for row in options_of(name, part))
 """The table."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rtswap.app.config import OPTIONS, SECTIONS, Config
+from rtswap.app.config import OPTIONS, RETIRED, SECTIONS, Config
 from rtswap.core.errors import ConfigError
 from rtswap.core.files import open_regular
 from rtswap.core.text import nearest
@@ -24,6 +24,8 @@ class Effective:
     origins: Mapping[str, str]
     files: tuple[Path, ...] = ()
     """The files that were read, in increasing precedence."""
+    retired: tuple[str, ...] = ()
+    """Settings in these files that have no effect any more, and why."""
 
 
 def effective(
@@ -41,8 +43,10 @@ def effective(
     paths = [Path(file)] if file is not None else [place / FILE_NAME for place in places if _is_there(place)]
     values = {row.key: row.default for row in OPTIONS}
     origins = dict.fromkeys(values, "default")
+    retired: list[str] = []
     for path in paths:
         found = read(path)
+        retired += [f"{path}: {key} is {RETIRED[key]}" for key in RETIRED if found.pop(key, False)]
         if own is not None and path != own and not _same_file(path, own):
             found = _without_own({key: value for key, value in found.items() if key not in flags}, values, path, own)
         for key, value in found.items():
@@ -53,7 +57,7 @@ def effective(
         section: part(**{row.name: values[row.key] for row in OPTIONS if row.section == section})
         for section, part in SECTIONS.items()
     }
-    return Effective(Config(**parts), origins, tuple(paths))
+    return Effective(Config(**parts), origins, tuple(paths), tuple(retired))
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -68,6 +72,9 @@ def read(path: Path) -> dict[str, Any]:
             raise ConfigError(f"{path}: {section}", expected=f"a section [{section}]", got=repr(content))
         rows = {row.word: row for row in OPTIONS if row.section == section}
         for name, value in content.items():
+            if f"{section}.{name}" in RETIRED:
+                found[f"{section}.{name}"] = value
+                continue
             if name not in rows:
                 raise ConfigError(
                     f"{path}: unknown key {section}.{name}", expected=", ".join(rows), do=_nearest_key(name, section)

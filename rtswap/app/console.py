@@ -13,9 +13,11 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any, TextIO, TypeAlias, cast
 
+from rtswap.app.log_file import LogFile
 from rtswap.core.errors import OutputError, reason
 from rtswap.core.text import clock as minutes_and_seconds
 from rtswap.core.text import plural, printable
@@ -61,19 +63,33 @@ class Console:
         self._began_at: float | None = None
         self._complete = False
         self._live: Live | None = None
+        self._log: LogFile | None = None
 
     def __enter__(self) -> Console:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         self.finish()
+        if self._log is not None:
+            self._log.end(error)
+            self._log = None
+
+    def open_log(self, path: Path) -> None:
+        """Also write events, the summary, and what ends the ``with`` block to this file. Raises OutputError."""
+        self._log = LogFile(path, warn=self._print)
 
     def event(self, text: str) -> None:
         """Print an event on its own line above the status line, unless it equals the previous event."""
-        if self.quiet or text == self._last_event:
+        if text == self._last_event:
             return
         self._last_event = text
-        self._rich.print(printable(text), soft_wrap=True)
+        if self._log is not None:
+            self._log.write(text)
+        self._print(text)
+
+    def _print(self, text: str) -> None:
+        if not self.quiet:
+            self._rich.print(printable(text), soft_wrap=True)
 
     def status(self, line: str) -> None:
         """Replace the status line. May be called at any rate; without a terminal a line is printed every 10 s."""
@@ -98,6 +114,8 @@ class Console:
     def summary(self, result: Mapping[str, Any], *shown: Shown) -> None:
         """Print the result of a run: with ``json`` ``result`` as JSON on stdout, otherwise ``shown`` on stderr."""
         self.finish()
+        if self._log is not None:
+            self._log.write("\n".join(part for part in shown if isinstance(part, str)))
         if self.json:
             self.answer(result)
         elif not self.quiet:
@@ -149,12 +167,13 @@ class Console:
         if not rich.is_terminal:
             rich.print(printable(line).strip(), soft_wrap=True)
             return
+        length = min(BAR_CELLS, rich.width * 3 // 10)
         shown = Text(no_wrap=True, overflow="ellipsis", end="")
         if share is not None:
-            bar = ProgressBar(1.0, share, BAR_CELLS, style="bright_black", complete_style=GREEN, finished_style=GREEN)
+            bar = ProgressBar(1.0, share, length, style="bright_black", complete_style=GREEN, finished_style=GREEN)
             cells = [piece for piece in rich.render(bar) if piece.text != "\n"]
             shown.append_tokens((piece.text, piece.style) for piece in cells)
-            shown.append(" " * (BAR_CELLS - len(shown) + 1))
+            shown.append(" " * (length - len(shown) + 1))
         shown.append(printable(line), style="" if share is not None else "dim")
         if self._live is None:
             self._live = Live(console=rich, auto_refresh=False, redirect_stdout=False, redirect_stderr=False)

@@ -66,18 +66,18 @@ def make_mapping(
 ) -> SourceMapping:
     """Create the mapping. ``photos``: every frame is a separate picture. Raises ConfigError, and SourceError for an
     example photo without a face."""
-    groups = photos_of_sources(config)
+    groups, rules = photos_of_sources(config), read_swap_rules(config)
+    everyone = config.tracking.faces == "all"
     return SourceMapping(
-        [
-            Assignment(_person(rule, models, on_event), groups.index((rule.source,)))
-            for rule in read_swap_rules(config)
-        ],
+        [Assignment(_person(rule, models, on_event), groups.index((rule.source,))) for rule in rules],
         choices=bool(config.source.photos) + len(config.source.also),
-        everyone=config.tracking.faces == "all",
+        spread=everyone and not rules,
+        everyone=everyone,
         others_shown=config.safety.others == "show",
         recogniser=models.recogniser,
         looks=1 if photos else LOOKS,
         hold_s=HOLD_S if models.recogniser is not None else PLACE_HOLD_S,
+        on_event=on_event,
     )
 
 

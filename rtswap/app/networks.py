@@ -73,6 +73,7 @@ class Networks:
         spaces = {known.space: name for name, known in model_catalog().models.items() if known.space}
         self.spaces: IdentitySpaces = {
             "dlib": cache(self._dlib),
+            "rtswap": self._recogniser,
             **{space: cache(partial(self._arcface, name)) for space, name in spaces.items()},
             **{f"{space}-raw": cache(partial(self._arcface, name, raw=True)) for space, name in spaces.items()},
         }
@@ -102,6 +103,9 @@ class Networks:
             return self.spaces["dlib"]()
         except NotInstalled:
             return None
+
+    def _recogniser(self) -> Embedder:
+        return FaceRecogniser(self.open(("recognition",))["recognition"])
 
     def _arcface(self, known: str, *, raw: bool = False) -> Embedder:
         """The user's copy of a known ArcFace."""

@@ -16,6 +16,7 @@ from typing import Any
 
 from rtswap.app.trust import never
 
+_CLOCK = re.compile(r"(?:[0-9]+:){0,2}[0-9]+(?:\.[0-9]+)?")
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|min)")
 
 
@@ -147,15 +148,16 @@ def number(metavar: str, low: float, high: float) -> Kind:
     )
 
 
-def choice(*names: str) -> Kind:
-    """One of the names."""
+def choice(*names: str, metavar: str = "") -> Kind:
+    """One of the names. ``metavar``: for the help, if they are too many to list as the flag's value."""
 
     def parse(value: str) -> str:
         if value not in names:
             raise ValueError(repr(value))
         return value
 
-    return Kind("one of " + ", ".join(names), "{" + ",".join(names) + "}", parse, write=_quote, choices=names)
+    shown = metavar or "{" + ",".join(names) + "}"
+    return Kind("one of " + ", ".join(names), shown, parse, write=_quote, choices=names)
 
 
 def choices(*names: str) -> Kind:
@@ -169,7 +171,8 @@ def choices(*names: str) -> Kind:
         return tuple(dict.fromkeys(words))
 
     expected = f"a comma-separated list of {', '.join(names)}"
-    return Kind(expected, "NAME,...", parse, (str, list), write=lambda v: f"[{', '.join(map(_quote, v))}]")
+    write = lambda value: f"[{', '.join(map(_quote, value))}]"  # noqa: E731
+    return Kind(expected, "NAME[,NAME...]", parse, (str, list), write=write, choices=names)
 
 
 def switch() -> Kind:
@@ -189,6 +192,41 @@ def duration(high_s: float) -> Kind:
 
     expected = f"a duration such as 40ms or 2s, at most {_duration(high_s)}"
     return Kind(expected, "DURATION", parse, (str, int), write=lambda s: _quote(_duration(s)))
+
+
+def moment(high_s: float = 360_000) -> Kind:
+    """A position in a clip, or a length, in seconds: written ``1:23``, ``0:01:23.5``, ``83`` or ``83s``."""
+
+    def parse(value: str | float) -> float:
+        text = str(value).strip()
+        found = _DURATION.fullmatch(text)
+        if found:
+            seconds = _seconds(found[1], found[2])
+        elif _CLOCK.fullmatch(text):
+            seconds = 0.0
+            for part in text.split(":"):
+                seconds = seconds * 60 + float(part)
+        else:
+            raise ValueError(repr(value))
+        if seconds > high_s:
+            raise ValueError(repr(value))
+        return seconds
+
+    expected = "a time such as 1:23, 83.5 or 90s"
+    return Kind(expected, "TIME", parse, (str, int, float), write=lambda s: _quote(_duration(s)))
+
+
+def bitrate() -> Kind:
+    """Bits per second, written ``4M``, ``800k`` or ``4000000``."""
+
+    def parse(value: str | int) -> int:
+        found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?([kKmM]?)(?:bit/s|bps)?", str(value).strip())
+        rate = round(float(found[1]) * {"": 1, "k": 1000, "m": 1_000_000}[found[2].lower()]) if found else 0
+        if not 1000 <= rate <= 1_000_000_000:
+            raise ValueError(repr(value))
+        return rate
+
+    return Kind("a bit rate such as 4M or 800k", "RATE", parse, (str, int), write=str)
 
 
 def size() -> Kind:

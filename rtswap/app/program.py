@@ -292,8 +292,9 @@ class Program:
         pipeline: Pipeline | None = None,
         window: Output | None = None,
         on_tick: Callable[[], None] = lambda: None,
+        on_unswapped: Callable[[Frame], None] | None = None,
     ) -> Session:
-        """Create a session, ready to run: the threads for input, pipeline and outputs."""
+        """Create a session, ready to run. ``on_unswapped``: as for ``Session``."""
         target_s, pipeline = self.config.budget.target_s, pipeline or self.pipeline(live=input.info.live)
         budget = Budget(target_s) if target_s > 0 and input.info.live else None
         if pipeline.separate is not None:
@@ -308,6 +309,7 @@ class Program:
             window=window,
             on_tick=on_tick,
             on_event=self.on_event,
+            on_unswapped=on_unswapped,
         )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,16 @@ from rtswap.app.mapping import read_swap_rules
 from rtswap.app.marking import Sign, make_signer, unmarked_reason
 from rtswap.app.overwriting import refuse_losses
 from rtswap.app.program import Event, Program
-from rtswap.core.errors import OutputError
+from rtswap.core.errors import ConfigError, InputError, OutputError
 from rtswap.core.parts import InputRequest, OutputRequest
 from rtswap.core.protocols import Input, Output
-from rtswap.core.types import StreamInfo
+from rtswap.core.text import clock
+from rtswap.core.types import Frame, StreamInfo
+from rtswap.media.excerpt import Excerpt
 from rtswap.media.inputs import open_input
+from rtswap.media.inputs.image import ImageInput
 from rtswap.media.outputs import check_output, open_output
-from rtswap.runtime.controls import Controls
+from rtswap.runtime.controls import Controls, Looks
 from rtswap.runtime.metrics import Metrics, MetricsLog, status_line
 
 DEFAULT_SIZE, DEFAULT_FPS = (1280, 720), 30.0
@@ -32,54 +35,107 @@ DEFAULT_SIZE, DEFAULT_FPS = (1280, 720), 30.0
 def run(config: Config, console: Console) -> dict[str, Any]:
     """Swap until the input ends and return the summary. Raises RtswapError."""
     event = console.event
+    _check(config)
     refuse_losses(config)
     for address in config.output.to:
         check_output(address, OutputRequest(codec=config.output.codec, overwrite=config.output.overwrite))
+    if config.metrics.log:
+        console.open_log(Path(config.metrics.log).expanduser())
     program = Program(config, on_event=event, ask=True)
     program.swappers  # noqa: B018 - report an unusable photo before the camera light turns on
-    input = open_input(
-        config.input.address,
-        InputRequest(
-            size=config.input.size or DEFAULT_SIZE,
-            fps=config.input.fps or DEFAULT_FPS,
-            hwaccel=config.input.hwaccel,
-            tls_ca=config.network.tls_ca,
-            on_event=event,
-        ),
-    )
+    input = _open_input(config, event)
+    unswapped: list[str] = []
+    """Pictures that are not written, since no face in them was swapped."""
     with ExitStack() as open_parts:
         open_parts.callback(input.close)
-        pipeline = program.pipeline(photos=_is_photos(input), live=input.info.live)
+        photos = isinstance(input, ImageInput)
+        pipeline = program.pipeline(photos=photos, live=input.info.live)
         reason = unmarked_reason(config)
         metrics = Metrics(notes={"unmarked": reason} if reason else {})
         log = MetricsLog(config.metrics.file, metrics, warn=event) if config.metrics.file else None
         if log is not None:
             open_parts.callback(log.close)
         sign = make_signer(config, _file_of(config, input), event)
-        controls = Controls(pipeline, _recorder(config, input.info, sign, event), metrics, on_event=event)
+        controls = Controls(
+            pipeline,
+            _recorder(config, input.info, sign, event),
+            metrics,
+            looks=Looks(program.swappers, config.swap.expression, config.swap.strength),
+            on_event=event,
+        )
         outputs, window = _outputs(config, input.info, controls, sign, event)
 
         def tick() -> None:
-            _show(console, metrics, input.info)
+            _show(console, metrics, input.info, len(unswapped))
             if log is not None:
                 log.tick(time.perf_counter())
 
-        session = program.session(input, outputs, metrics=metrics, pipeline=pipeline, window=window, on_tick=tick)
+        def leave_out(frame: Frame) -> None:
+            assert isinstance(input, ImageInput)
+            unswapped.append(str(input.path_of(frame.index)))
+            if input.info.frame_count != 1:
+                event(f"not written: {unswapped[-1]}: no face was swapped in it")
+
+        session = program.session(
+            input,
+            outputs,
+            metrics=metrics,
+            pipeline=pipeline,
+            window=window,
+            on_tick=tick,
+            on_unswapped=leave_out if photos and not config.safety.pass_through else None,
+        )
         controls.attach(session)
         open_parts.callback(console.finish)
         session.run()
-        if session.completed and not input.info.live:
-            console.progress(metrics.frames, metrics.frames, status_line(metrics, live=False))
-    rules = read_swap_rules(config)
+        if session.completed and metrics.frames and not input.info.live:
+            done = metrics.frames + len(unswapped)
+            console.progress(done, done, status_line(metrics, live=False))
+    if unswapped and not metrics.frames:
+        what = unswapped[0] if len(unswapped) == 1 else f"any of the {len(unswapped)} pictures"
+        raise InputError(
+            f"no face was swapped in {what}; nothing was written",
+            do="Use pictures in which a face is large enough and turned to the camera.",
+        )
     for number in pipeline.mapping.unmet:
-        event(f"{rules[number]}: nobody in the picture was taken for {rules[number].person}")
+        rule = read_swap_rules(config)[number]
+        event(f"{rule}: nobody in the picture was taken for {rule.person}")
     if metrics.frames and metrics.first_swap_at is None:
-        event("no face swapped in any frame: is a face in view, large enough and facing the camera?")
+        event("no face was swapped in any frame: is a face in view, large enough and turned to the camera?")
     return metrics.summary() | {
         "live": input.info.live,
+        "completed": session.completed,
+        "not_written": unswapped,
+        "recorded": controls.recorded,
         "start_to_first_swap_s": _since_start(metrics.first_swap_at),
         "outputs": [output.name for output in [*outputs, *([window] if window else [])]],
     }
+
+
+def _check(config: Config) -> None:
+    """Raise ConfigError for settings that contradict each other."""
+    if config.output.crf is not None and config.output.bitrate is not None:
+        raise ConfigError("--crf and --bitrate exclude each other", do="Remove one of them.")
+    if config.input.last_s <= config.input.start_s:
+        got = f"{clock(config.input.start_s, 1)} and {clock(config.input.last_s, 1)}"
+        raise ConfigError("--start must be before --end", got=got)
+
+
+def _open_input(config: Config, event: Event) -> Input:
+    wanted = config.input
+    input = open_input(
+        wanted.address,
+        InputRequest(
+            size=wanted.size or DEFAULT_SIZE,
+            fps=wanted.fps or DEFAULT_FPS,
+            hwaccel=wanted.hwaccel,
+            tls_ca=config.network.tls_ca,
+            on_event=event,
+        ),
+    )
+    if isinstance(input, ImageInput) or (not wanted.start_s and math.isinf(wanted.last_s)):
+        return input
+    return Excerpt(input, wanted.start_s, wanted.last_s)
 
 
 def _outputs(
@@ -94,14 +150,18 @@ def _outputs(
             OutputRequest(
                 fps=info.fps,
                 codec=config.output.codec,
-                audio_from=None if info.live else info.audio_path,
-                live_sound=info.live_sound,
+                crf=config.output.crf,
+                bitrate=config.output.bitrate,
+                audio_from=None if info.live or config.output.no_audio else info.audio_path,
+                audio_start_s=info.audio_start_s,
+                live_sound=None if config.output.no_audio else info.live_sound,
                 overwrite=config.output.overwrite,
                 live=info.live,
                 tls_ca=config.network.tls_ca,
                 sign=sign,
                 on_event=event,
                 on_key=controls.press,
+                paced=not info.live and set(wanted) == {"window"},
                 overlay=controls.overlay,
             ),
         )
@@ -116,12 +176,6 @@ def _outputs(
         raise
     windows = [output for address, output in zip(wanted, outputs, strict=True) if address == "window"]
     return [output for output in outputs if output not in windows], windows[0] if windows else None
-
-
-def _is_photos(input: Input) -> bool:
-    from rtswap.media.inputs.image import ImageInput
-
-    return isinstance(input, ImageInput)
 
 
 def _file_of(config: Config, input: Input) -> Path | None:
@@ -152,18 +206,29 @@ def _recorder(config: Config, info: StreamInfo, sign: Sign, event: Event) -> Cal
 
     def record() -> Output:
         name = time.strftime("rtswap-%Y%m%d-%H%M%S.mp4")
-        request = OutputRequest(fps=info.fps, codec=config.output.codec, live=True, sign=sign, on_event=event)
-        return open_output(name, replace(request, live_sound=info.live_sound))
+        return open_output(
+            name,
+            OutputRequest(
+                fps=info.fps,
+                codec=config.output.codec,
+                crf=config.output.crf,
+                bitrate=config.output.bitrate,
+                live=True,
+                live_sound=None if config.output.no_audio else info.live_sound,
+                sign=sign,
+                on_event=event,
+            ),
+        )
 
     return record
 
 
-def _show(console: Console, metrics: Metrics, info: StreamInfo) -> None:
+def _show(console: Console, metrics: Metrics, info: StreamInfo, left_out: int) -> None:
     line = status_line(metrics, live=info.live, stages=console.stats)
     if info.live:
         console.status(line)
     else:
-        console.progress(metrics.frames, info.frame_count, line)
+        console.progress(metrics.frames + left_out, info.frame_count, line)
 
 
 def _since_start(at: float | None) -> float | None:

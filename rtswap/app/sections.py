@@ -1,4 +1,5 @@
-"""The sections of the configuration: a frozen dataclass each, whose fields are the settings.
+"""The sections of the configuration: a frozen dataclass each, whose fields are the settings. Those of
+inputs and outputs stand in ``io_sections``.
 
 The fields are the one table behind the flags, ``rtswap.toml`` and ``docs/usage.md``: to add a setting, add a field.
 Seconds and pixels inside.
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rtswap.app.option_kinds import BADGE_LANGUAGES, address, badge_look, camera_index, finish, swapper
+from rtswap.app.option_kinds import BADGE_LANGUAGES, badge_look, finish, swapper
 from rtswap.app.options import (
     assignments,
     choice,
@@ -17,13 +18,12 @@ from rtswap.app.options import (
     integer,
     number,
     option,
-    size,
     switch,
     text,
     texts,
     thresholds,
 )
-from rtswap.app.trust import always, leads_away
+from rtswap.app.trust import always
 from rtswap.swappers import built_in_swappers
 
 FAILURES = ("blur", "pixelate", "hold", "stop")
@@ -42,89 +42,50 @@ class SourceConfig:
         texts("PHOTO", "a file or a folder"),
         "--source",
         "-s",
-        help="photo of the face to put on; repeat it, or give a folder, for several photos of one person",
+        help="photo of the face to put on; for several photos of one person, repeat it or give a folder",
     )
     also: tuple[str, ...] = option(
         (),
         texts("PHOTO", "a photo or a folder of photos"),
         "--also",
-        help="photo or folder of photos of another source, for the keys 2 to 9; repeatable",
+        help="photo or folder of photos of another source: for the keys 2 to 9, and for the second and further "
+        "people from the left with --faces all; repeatable",
     )
     swap: tuple[str, ...] = option(
         (),
         assignments("PERSON", "SOURCE", "left=me.jpg"),
         "--swap",
-        help="put this source on this person; repeatable. PERSON: left, right, largest, a number from the left "
-        "at the start, or a photo of the person; SOURCE: a photo, a folder or a persona. Others follow --faces",
+        help="put this source on this person; repeatable. PERSON: left, right, largest, a number counted from the "
+        "left, or a photo of the person. SOURCE: a photo, a folder or a persona. --faces applies to everybody else",
         own=always,
     )
     face: int = option(
         0,
         integer("N", 0, 99),
         "--source-face",
-        help="which face to use in a photo that shows several: 1 is the leftmost, 0 the largest",
+        help="face to use in a photo of several people: 1 is the leftmost, 0 the largest",
     )
     i_have_consent: bool = option(
         False,
         switch(),
         "--i-have-consent",
-        help="confirm that the person shown is you or has agreed; skips the question, for scripts",
+        help="confirm that the person in the photo is you or has agreed; for scripts, skips the question",
         own=always,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class InputConfig:
-    """Input"""
-
-    address: str = option(
-        "0",
-        address(),
-        "--input",
-        "-i",
-        help="camera number, video file, image, folder, pattern such as '*.mp4', or URL (rtsp, rtmp, http, udp)",
-        also=[("--cam", camera_index(), "camera number, as listed by `rtswap cameras`")],
-        own=leads_away,
-    )
-    size: tuple[int, int] | None = option(None, size(), "--size", help="ask the camera for this size")
-    fps: float | None = option(None, number("FPS", 1, 1000), "--fps", help="ask the camera for this frame rate")
-    hwaccel: str = option(
-        "none",
-        choice("none", "auto", "cuda"),
-        "--hwaccel",
-        help="decode video files on an NVIDIA GPU: cuda warns when it cannot, auto falls back silently",
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class OutputConfig:
-    """Output"""
-
-    to: tuple[str, ...] = option(
-        (),
-        texts("ADDRESS", "a device, a file or a URL"),
-        "--output",
-        "-o",
-        help="vcam[:name], window, a file (.mp4 .mkv .mov .webm .avi .gif), an image, a URL, or null; repeatable. "
-        "Default: the virtual camera, or the preview window if there is none",
-        own=leads_away,
-    )
-    codec: str = option(
-        "h264", text("NAME", "a name"), "--codec", help="video codec for files and URLs, by its FFmpeg name"
-    )
-    overwrite: bool = option(False, switch(), "--overwrite", "-y", help="overwrite existing output files", own=always)
 
 
 @dataclass(frozen=True, slots=True)
 class TrackingConfig:
     """Tracking"""
 
-    faces: str = option("one", choice("one", "all"), "--faces", help="swap one person, or everybody", own=always)
+    faces: str = option(
+        "one", choice("one", "all"), "--faces", help="swap one person, or everybody in the picture", own=always
+    )
     follow: str = option(
         "person",
         choice("person", "place"),
         "--follow",
-        help="tell people apart by their faces, so that nobody takes over; or by position and size alone",
+        help="recognise the followed person by their face, or go by position and size alone",
         own=always,
     )
     min_face_px: int = option(
@@ -152,16 +113,16 @@ class SwapConfig:
         + ". Or an imported model, see `rtswap models`",
     )
     expression: float = option(
-        1.0, number("K", 0, 1.5), "--expression", help="how much of the target's expression to keep"
+        1.0,
+        number("K", 0, 1.5),
+        "--expression",
+        help="how strongly the target's expression is followed: 0 keeps the photo's, 1.5 exaggerates",
     )
     strength: float = option(
         1.0,
         number("N", 0, 1.3),
         "--strength",
-        help="how strongly the source shows: below 1 goes towards an average face, above 1 exaggerates",
-    )
-    delight: bool = option(
-        False, switch(), "--delight", help="no longer needed: a photo's hard light and shadows are always reduced"
+        help="how strongly the source shows: 0 is an average face, above 1 exaggerates",
     )
     color: str = option(
         "light",
@@ -189,14 +150,18 @@ class MaskConfig:
         MASKS,
         choices(*MASKS, *IMPORTED_MASKS),
         "--mask",
-        help="hull: inside the face; skin: without the photo's hair; occlusion: behind hands, cups and hair; xseg, "
-        "bisenet: what an imported model sees of the face",
+        help="where the swap ends. hull: at the outline of the face; skin: where the photo shows hair; occlusion: "
+        "behind hands, cups and hair; xseg, bisenet: at what an imported model sees of the face",
     )
     parts: tuple[str, ...] = option(
-        ("all",), choices("all", *PARTS), "--parts", help="swap only these parts of the face", own=always
+        ("all",),
+        choices("all", *PARTS),
+        "--parts",
+        help="parts of the face to swap: all, or some of eyes, nose, mouth",
+        own=always,
     )
     keep: tuple[str, ...] = option(
-        (), choices(*KEPT), "--keep", help="keep these parts of the target's face", own=always
+        (), choices(*KEPT), "--keep", help="parts to keep of the target's own face: eyes, mouth", own=always
     )
 
     @property
@@ -220,7 +185,7 @@ class SafetyConfig:
         3.0,
         duration(3600),
         "--empty-after",
-        help="let plain frames pass after this time without anybody in the picture",
+        help="show frames unchanged after this time without anybody in the picture",
         own=always,
     )
     others: str = option(
@@ -234,7 +199,7 @@ class SafetyConfig:
         False,
         switch(),
         "--pass-through",
-        help="let plain frames pass when there is no swap: the real face shows",
+        help="show the real face where it cannot be swapped, instead of covering it",
         own=always,
     )
 
@@ -247,11 +212,17 @@ class BadgeConfig:
         "auto bl",
         badge_look(),
         "--badge",
-        help="style and position of the badge: t or b for top or bottom, l, c or r for left, centre or right",
+        help="style of the badge (auto, dark, light, outline), its position (tl, tc, tr, bl, bc, br: top or bottom, "
+        "left, centre or right), or both",
     )
-    language: str = option("en", choice(*BADGE_LANGUAGES), "--badge-language", help="language of the badge")
+    language: str = option(
+        "en",
+        choice(*BADGE_LANGUAGES, metavar="LANGUAGE"),
+        "--badge-language",
+        help="language of the badge: " + ", ".join(BADGE_LANGUAGES),
+    )
     hide: bool = option(
-        False, switch(), "--no-badge", help="do not draw the badge: you must tell people yourself", own=always
+        False, switch(), "--no-badge", help="draw no badge: you must tell people yourself", own=always
     )
 
     @property
@@ -271,10 +242,12 @@ class MarksConfig:
         None,
         text("FILE", "a file"),
         "--sign-with",
-        help="your certificate chain (PEM), to sign recordings with",
+        help="certificate chain (PEM) to sign recordings with, instead of this machine's own",
         own=always,
     )
-    key: str | None = option(None, text("FILE", "a file"), "--sign-key", help="its private key (PEM)", own=always)
+    key: str | None = option(
+        None, text("FILE", "a file"), "--sign-key", help="private key (PEM) of that certificate", own=always
+    )
     unmarked: bool = option(
         False,
         switch(),
@@ -295,7 +268,7 @@ class BudgetConfig:
         0.040,
         duration(60),
         "--budget",
-        help="time one frame may take; quality is lowered to keep it. 0 turns this off",
+        help="time that a live frame may take: quality is lowered to keep it; 0 never lowers it",
     )
 
 
@@ -310,34 +283,3 @@ class EngineConfig:
         help="inference engine; auto picks the fastest one that passes the accuracy check",
     )
     threads: int = option(0, integer("N", 0, 256), "--threads", help="threads per network; 0 for automatic")
-
-
-@dataclass(frozen=True, slots=True)
-class NetworkConfig:
-    """Connections"""
-
-    tls_ca: str | None = option(
-        None, text("FILE", "a file"), "--tls-ca", help="trust these certificates (PEM) and no others", own=always
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class MetricsConfig:
-    """Metrics"""
-
-    file: str | None = option(
-        None,
-        text("FILE", "a file"),
-        "--metrics",
-        help="append a JSON line per second to this file; a .prom file is kept up to date for Prometheus",
-        own=leads_away,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class ConsoleConfig:
-    """Console"""
-
-    json: bool = option(False, switch(), "--json", help="print the result as JSON on standard output")
-    quiet: bool = option(False, switch(), "--quiet", "-q", help="print only errors", own=always)
-    stats: bool = option(False, switch(), "--stats", help="also print percentiles of stages and ages", own=always)

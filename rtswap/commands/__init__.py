@@ -9,6 +9,7 @@ from rtswap.commands.bench.command import COMMAND as BENCH
 from rtswap.commands.build.command import COMMAND as BUILD
 from rtswap.commands.cameras import COMMAND as CAMERAS
 from rtswap.commands.command import Command
+from rtswap.commands.completion import completion_command
 from rtswap.commands.config import COMMAND as CONFIG
 from rtswap.commands.doctor.command import COMMAND as DOCTOR
 from rtswap.commands.evaluate.command import COMMAND as EVALUATE
@@ -20,10 +21,24 @@ from rtswap.commands.personas.command import COMMAND as PERSONAS
 from rtswap.commands.run import run_command
 from rtswap.commands.verify.command import COMMAND as VERIFY
 
-LISTED = (PERSONAS, MODELS, CAMERAS, DOCTOR, CONFIG, BENCH, INSPECT, EXTRACT, EVALUATE, VERIFY, FORGET, BUILD)
+LISTED = (
+    PERSONAS,
+    MODELS,
+    CAMERAS,
+    DOCTOR,
+    CONFIG,
+    BENCH,
+    INSPECT,
+    EXTRACT,
+    EVALUATE,
+    VERIFY,
+    FORGET,
+    BUILD,
+    completion_command(lambda: COMMANDS),
+)
 """All sub-commands in the order of ``rtswap --help``."""
 
 COMMANDS: Mapping[str, Command] = MappingProxyType(
-    {"": run_command(lambda: LISTED)} | {command.words.split()[0]: command for command in LISTED}
+    {"": run_command(lambda: LISTED)} | {command.name: command for command in LISTED}
 )
 """Name -> command; the empty name is the swap loop."""

@@ -9,7 +9,9 @@ from rtswap.commands.flags import Parser
 
 
 def _parser() -> Parser:
-    return Parser("rtswap cameras", "Lists the cameras and their modes.").with_table(["console"], config=False)
+    return Parser("rtswap cameras", "Lists the cameras and their modes.").with_table(
+        ["console"], without=["console.stats"], config=False
+    )
 
 
 def _run(flags: Flags) -> int:

@@ -28,6 +28,10 @@ class Command:
     run: Callable[[Flags], int]
     """Takes the flags, returns the exit code."""
 
+    @property
+    def name(self) -> str:
+        return self.words.partition(" ")[0]
+
 
 def effective(flags: Flags) -> Effective:
     """Return the effective configuration and the origin of each value; report which files were read."""
@@ -36,6 +40,8 @@ def effective(flags: Flags) -> Effective:
     found = find(overrides(flags), file=flags.get("config"))
     if found.files:
         console_of(found.config).event(f"settings from {', '.join(str(path.absolute()) for path in found.files)}")
+    for line in found.retired:
+        console_of(found.config).event(line)
     return found
 
 

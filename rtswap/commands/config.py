@@ -43,4 +43,4 @@ def _write(path: Path, text: str, overwrite: bool) -> None:
         raise OutputError(f"cannot write {path}", got=reason(error)) from None
 
 
-COMMAND = Command("config", "print the effective configuration and the origin of each value", _parser, _run)
+COMMAND = Command("config", "print the effective configuration and its origins", _parser, _run)

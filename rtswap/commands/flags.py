@@ -3,40 +3,49 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
-from collections.abc import Callable, Collection, Sequence
+import textwrap
+from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NoReturn, Self
 
-from rtswap.app.config import OPTIONS, SECTIONS
+from rtswap.app.config import OPTIONS, RETIRED, SECTIONS
 from rtswap.app.options import Kind, Option
 from rtswap.core.errors import UsageError
 from rtswap.core.text import nearest
 from rtswap.core.version import __version__
 
-HELP_WIDTH = 110
+MOST_COLUMNS, COLUMNS = 110, 80
+"""Width of the help: the terminal's up to the first; the second without a terminal."""
 
 
 class Parser(argparse.ArgumentParser):
     """An argument parser that raises UsageError instead of printing its usage."""
 
-    def __init__(self, prog: str, description: str, examples: str = "", commands: Collection[str] = ()) -> None:
+    def __init__(
+        self, prog: str, description: str, examples: str = "", *, advice: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """``advice``: flags that users of other programs try -> what to do instead."""
         super().__init__(
             prog,
             usage=f"{prog} [options]",
-            description=description,
+            description=textwrap.fill(description, _columns()),
             epilog=examples or None,
             allow_abbrev=False,
             add_help=False,
             formatter_class=_Formatter,
             argument_default=argparse.SUPPRESS,
         )
-        self._words = tuple(commands)
-        """Sub-commands to suggest."""
+        self._advice = advice
+        self._many = ""
+        """Name of the positional argument that takes any number of words."""
 
     def takes(self, dest: str, words: str, *, many: bool = False) -> None:
         """Add an optional positional argument; the usage line shows it as ``words``."""
         self.add_argument(dest, nargs="*" if many else "?", help=argparse.SUPPRESS)
         self.usage = f"{self.prog} {words} [options]"
+        self._many = dest if many else ""
 
     def with_table(
         self,
@@ -53,6 +62,9 @@ class Parser(argparse.ArgumentParser):
             for row in OPTIONS:
                 if row.section == section and row.flags and row.key not in without:
                     _add_row(group, row)
+            for key, why in RETIRED.items():
+                if key.partition(".")[0] == section:
+                    group.add_argument(f"--{key.partition('.')[2]}", action=_Retired, nargs=0, why=why)
         group = self.add_argument_group("Help and troubleshooting")
         group.add_argument("--help", "-h", action="help", help="show this help")
         group.add_argument("--debug", action="store_true", help="show tracebacks")
@@ -60,17 +72,36 @@ class Parser(argparse.ArgumentParser):
             group.add_argument("--config", metavar="FILE", help="read this file instead of rtswap.toml")
         if version:
             group.add_argument(
-                "--version", action="version", version=f"rtswap {__version__}", help="show the version"
+                "--version", "-V", "-v", action="version", version=f"rtswap {__version__}", help="show the version"
             )
         return self
+
+    @property
+    def actions(self) -> Sequence[argparse.Action]:
+        """All flags and positional arguments."""
+        return self._actions
+
+    @staticmethod
+    def choices_of(action: argparse.Action) -> tuple[str, ...]:
+        """Return the names that a flag accepts; empty if it takes something else."""
+        return next((row.kind.choices for row in OPTIONS if set(action.option_strings) & set(row.flags)), ())
 
     def read(self, args: Sequence[str]) -> dict[str, Any]:
         """Parse ``args`` and return the given flags as name -> value. Raises UsageError; ``--help`` raises
         SystemExit."""
-        found, unknown = self.parse_known_args(list(args))
-        if unknown:
-            raise UsageError(f"{self._kind_of(unknown[0])} {unknown[0]!r}", do=self._suggestion(unknown[0]))
-        return vars(found)
+        for word in args:  # argparse would read -ss as -s s
+            if word in self._advice and len(word) > 2 and word[1] != "-":
+                raise UsageError(f"unknown flag {word!r}", do=self._advice[word])
+        given, unknown = self.parse_known_args(list(args))
+        found = vars(given)
+        flags = [word for word in unknown if word.startswith("-")]
+        if flags:
+            raise UsageError(f"unknown flag {flags[0]!r}", do=self._suggestion(flags[0]))
+        if unknown and not self._many:
+            raise UsageError(f"unknown argument {unknown[0]!r}", do=self._see_help())
+        if unknown:  # words after flags: argparse takes only the first group
+            found[self._many] = [*found.get(self._many, ()), *unknown]
+        return found
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message.removeprefix("argument "), do="" if message.endswith("?") else self._see_help())
@@ -78,16 +109,11 @@ class Parser(argparse.ArgumentParser):
     def _see_help(self) -> str:
         return f"See {self.prog} --help."
 
-    def _kind_of(self, word: str) -> str:
-        if word in self._words:
-            return "misplaced command"
-        return "unknown flag" if word.startswith("-") else "unknown command" if self._words else "unknown argument"
-
-    def _suggestion(self, word: str) -> str:
-        if word in self._words:
-            return f"The command comes first: rtswap {word}"
-        known = self._option_string_actions if word.startswith("-") else self._words
-        near = nearest(word.split("=")[0], known, cutoff=0.55)
+    def _suggestion(self, flag: str) -> str:
+        name = flag.split("=")[0]
+        if name in self._advice:
+            return self._advice[name]
+        near = nearest(name, [known for known in self._option_string_actions if known.startswith("--")])
         return f"Did you mean {near}?" if near else self._see_help()
 
 
@@ -156,12 +182,28 @@ def _is_names(value: object) -> bool:
     return isinstance(value, tuple) and all(isinstance(part, str) for part in value)
 
 
+def _columns() -> int:
+    return min(shutil.get_terminal_size((COLUMNS, 24)).columns, MOST_COLUMNS)
+
+
+class _Retired(argparse.Action):
+    """A flag without effect that older scripts use: a note, no error; not in the help."""
+
+    def __init__(self, option_strings: Sequence[str], why: str, **rest: Any) -> None:
+        super().__init__(option_strings, **{**rest, "dest": argparse.SUPPRESS, "help": argparse.SUPPRESS})
+        self._why = why
+
+    def __call__(self, parser: argparse.ArgumentParser, *rest: Any) -> None:
+        print(f"rtswap: {self.option_strings[0]} is {self._why}", file=sys.stderr)
+
+
 class _Formatter(argparse.RawDescriptionHelpFormatter):
     def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=32, width=HELP_WIDTH)
+        columns = _columns()
+        super().__init__(prog, max_help_position=min(30, columns * 3 // 8), width=columns)
 
     def _format_action_invocation(self, action: argparse.Action) -> str:
         """``-s, --source PHOTO``: the short flag first, the value name once."""
         flags = sorted(action.option_strings, key=len)
         value = "" if action.nargs == 0 else f" {action.metavar}"
-        return ("" if flags[0].startswith("-") and len(flags[0]) == 2 else "    ") + ", ".join(flags) + value
+        return ("" if len(flags[0]) == 2 else "    ") + ", ".join(flags) + value

@@ -71,6 +71,8 @@ def _dispatch(args: list[str]) -> int:
     raise_on_signals()
     # Without it OpenCV waits 10 s for an unplugged camera; it reads the variable on first import.
     os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
+    if args and args[0] in ("help", "version") and not os.path.exists(args[0]):
+        args = ["--version"] if args[0] == "version" else [*args[1:2], "--help"]
     if args and args[0] in COMMANDS:
         command, rest = COMMANDS[args[0]], args[1:]
     else:

@@ -28,7 +28,7 @@ from rtswap.vision.geometry import scale_of, transform
 
 LARGEST_FACE = 3.0
 """Longest sides of the picture that a face may be long: beyond it a mesh has gone wild, and would take seconds."""
-LEAST_REPLACED = 0.25
+LEAST_REPLACED = 0.45
 """Share of a face's landmarks that a swap must replace, at least by half. Less would be the target with make-up.
 After the finishes it is asked of the landmarks that can be seen: what the landmark network too takes for hidden may
 stay, what only a mask takes for hidden may not."""
@@ -36,6 +36,8 @@ SEEN = 0.5
 """Visibility from which a landmark counts as seen."""
 LEAST_SEEN = 0.75
 """Share of a face's landmarks that are seen when it looks at the camera, hardly turned."""
+LEAST_SIGHT = 0.4
+"""Share of a face's landmarks that must be seen: where fewer are, the mesh is guessed."""
 EVERY_ROW = 16
 """One row of a crop in so many is compared with the target's, the middle one among them."""
 
@@ -189,9 +191,13 @@ def checked(view: View) -> View:
 
 def check_replaced(share: float, visibility: NDArray[np.float32]) -> None:
     """``share``: of all landmarks, after the swap; ``visibility``: theirs. Raises TooHidden where so little of the
-    face can be seen that little can be replaced, as in a profile; else ValueError: the target would be left bare."""
+    face can be seen that little can be replaced, or that nobody knows where it is; else ValueError: the target would
+    be left bare."""
+    seen = np.count_nonzero(visibility >= SEEN)
+    if seen < LEAST_SIGHT * len(visibility):
+        raise TooHidden
     if not share >= LEAST_REPLACED:
-        if np.count_nonzero(visibility >= SEEN) < LEAST_SEEN * len(visibility):
+        if seen < LEAST_SEEN * len(visibility):
             raise TooHidden
         raise ValueError("a mask that leaves the face bare")
 

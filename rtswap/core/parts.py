@@ -198,8 +198,14 @@ class OutputRequest:
     """FFmpeg's codec name, for files and streams."""
     audio_from: str | None = None
     """The file whose sound and other tracks are copied to the output."""
+    audio_start_s: float = 0.0
+    """Position in that file at which the first frame is shown, in seconds."""
     live_sound: Any = None
     """``StreamInfo.live_sound``, to record it."""
+    crf: int | None = None
+    """Constant quality of the encoder, lower is better; None: the encoder's usual one."""
+    bitrate: int | None = None
+    """Average bits per second, instead of ``crf``."""
     overwrite: bool = False
     live: bool = False
     tls_ca: str | None = None
@@ -209,6 +215,8 @@ class OutputRequest:
     on_event: Event = lambda event: None
     on_key: Callable[[str], None] = lambda key: None
     """Called with each key pressed in a window."""
+    paced: bool = False
+    """Show frames at their own times: a file plays in a window at its own speed."""
     overlay: Callable[[], Sequence[str]] | None = None
     """Returns text lines that a window draws over the frame."""
 

@@ -49,6 +49,15 @@ class Input(Protocol):
         ...
 
 
+@runtime_checkable
+class SeekableInput(Protocol):
+    """An ``Input`` that can skip its beginning."""
+
+    def seek(self, time_s: float) -> None:
+        """Let ``frames`` begin at ``time_s`` seconds or somewhat before. Call it before ``frames``."""
+        ...
+
+
 class Output(Protocol):
     """A destination of finished frames."""
 
@@ -170,6 +179,16 @@ class BatchSwapper(Swapper, Protocol):
 
     def swap_together(self, faces: Sequence[tuple[Swapper, Target]], quality: Quality) -> list[SwappedFace]:
         """Swap each face by its swapper, all of the same ``batch``. When it raises, each is swapped on its own."""
+        ...
+
+
+@runtime_checkable
+class AdjustableSwapper(Protocol):
+    """A ``Swapper`` whose settings can change while it runs."""
+
+    def adjust(self, *, expression: float, strength: float) -> Callable[[], None]:
+        """Prepare for other settings (as ``--expression`` and ``--strength``), in any thread. The function that is
+        returned applies them; it must be called between two frames."""
         ...
 
 

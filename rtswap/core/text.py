@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+LIKELY = 0.75
+"""Least share of letters (difflib's ratio) that a mistyped word has in common with what was meant."""
 
-def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
-    """Return the known word closest to ``word``, or an empty string."""
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return the known word that ``word`` is likely a misspelling of, or an empty string. Leading dashes of flags do
+    not count."""
     import difflib  # imported only for a mistyped word: --help must be fast
 
-    return next(iter(difflib.get_close_matches(word, list(known), 1, cutoff)), "")
+    names = {name.lstrip("-"): name for name in known}
+    return names.get(next(iter(difflib.get_close_matches(word.lstrip("-"), names, 1, LIKELY)), ""), "")
 
 
 def plural(count: int, noun: str) -> str:

@@ -256,6 +256,8 @@ class StreamInfo:
     audio_path: str | None = None
     """Path or URL of the file that the frames come from, whose sound and other tracks can be copied; None if there is
     none."""
+    audio_start_s: float = 0.0
+    """Position in that file at which the first frame is shown, in seconds."""
     live_sound: Any = None
     """The ``media.live_sound.LiveSound`` of a live stream; None if it has no sound."""
 

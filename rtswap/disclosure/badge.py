@@ -27,10 +27,10 @@ ICON_PER_HEIGHT = 0.12
 MIN_ICON_PX = 9
 WORDS_PER_ICON = 21 / 36
 """Font size of the words relative to the height of the large letters: 21 px at 1280x720."""
-MIN_WORD_PX = 11
+MIN_WORD_PX = 10
 """Minimum font size: below it the words are illegible."""
-MODEST, MOST = 0.28, 0.48
-"""Shares of the frame's width above which the badge's words shrink, and above which they are left out."""
+MOST = 0.2
+"""Share of the frame's width that the badge may take: wider words shrink, or are left out."""
 
 MIDDLE_GREY = 118
 """The sRGB grey 0..255 on which black and white have the same contrast (WCAG luminance 0.18)."""
@@ -107,13 +107,15 @@ class Patch:
 
 
 def render(badge: Badge, width: int, height: int) -> Patch:
-    """Render the badge for frames of ``width`` x ``height`` pixels, never larger than the frame."""
+    """Render the badge for frames of ``width`` x ``height`` pixels, at most a fifth of the frame's width unless that
+    is less than ``MIN_ICON_PX``."""
     icon_px = round(max(width * ICON_PER_WIDTH, min(width, height) * ICON_PER_SIDE))
     icon_px = max(MIN_ICON_PX, min(icon_px, round(height * ICON_PER_HEIGHT)))
     margin = min(icon_px // 2, width // 16, height // 16)
     drawings = _draw_fitting(badge, icon_px, width)
     h, w = drawings[0].coverage.shape
-    scale = min(1.0, (width - 2 * margin) / w, (height - 2 * margin) / h)
+    most = max(MOST * width, min(MIN_ICON_PX, width - 2 * margin))
+    scale = min(1.0, most / w, (height - 2 * margin) / h)
     size = (max(1, int(w * scale)), max(1, int(h * scale)))
     x = {"l": margin, "c": (width - size[0]) // 2, "r": width - margin - size[0]}[badge.position[1]]
     y = margin if badge.position[0] == "t" else height - margin - size[1]
@@ -124,9 +126,9 @@ def _draw_fitting(badge: Badge, icon_px: int, width: int) -> list[Drawing]:
     """Draw the badge in each style, with its words as large as the frame's width allows."""
     word_px = max(MIN_WORD_PX, round(icon_px * WORDS_PER_ICON))
     wide = draw(badge.wording, badge.looks[0], icon_px, word_px).coverage.shape[1]
-    if wide > MODEST * width:
+    if wide > MOST * width:
         bare = draw(badge.wording, badge.looks[0], icon_px, 0).coverage.shape[1]
-        share = max(0.0, MODEST * width - bare) / (wide - bare)
+        share = max(0.0, MOST * width - bare) / (wide - bare)
         least = max(MIN_WORD_PX, int(word_px * share))
         wide = round(bare + (wide - bare) * least / word_px)
         word_px = least if wide <= MOST * width else 0

@@ -29,7 +29,7 @@ READ_TIMEOUT_S = 5.0
 """A connection that delivers no packet for this long is considered lost."""
 TEXT = ("tty", "bin", "xbin", "adf", "idf")
 """Text formats, allowed so that a text file can be reported as such."""
-_STREAMED = ("mpjpeg", "rtsp", "rtp")
+_STREAMED = ("rtsp", "rtp")
 _FORMATS = ",".join((*_SELF_CONTAINED.split(), *TEXT, *_STREAMED))
 _PROTOCOLS = (
     "http,https,tls,tcp,udp,udplite,rtp,srtp,rtmp,rtmps,rtmpt,rtmpts,rtmpe,ffrtmphttp,ffrtmpcrypt,srt,crypto,data"

@@ -12,7 +12,7 @@ import av.video.stream
 import cv2
 import numpy as np
 
-from rtswap.core.errors import OutputError, reason
+from rtswap.core.errors import OutputError, UsageError, reason
 from rtswap.core.types import Image
 from rtswap.media.fitting import Fitter
 from rtswap.media.palettes import PalettePictures
@@ -36,6 +36,8 @@ _LAYOUTS = {"gif": "pal8", "apng": "rgb24", "mjpeg": "yuvj420p"}
 """Encoder -> pixel format, if not yuv420p."""
 ON_HARDWARE = ("_nvenc", "_qsv", "_amf", "_vaapi", "_videotoolbox")
 """Suffixes of FFmpeg's hardware encoders, which may be missing on a machine."""
+_USUAL_CRF = {"libx264": (19, 21), "libx265": (23, 23), "libsvtav1": (30, 30), "libvpx-vp9": (30, 30)}
+"""Encoders with constant quality -> their usual one for files and live."""
 _BT601, _LIMITED, _FULL = 6, 1, 2
 """AVCOL_SPC_SMPTE170M, AVCOL_RANGE_MPEG and AVCOL_RANGE_JPEG. The first two are the colour space of cv2's
 COLOR_BGR2YUV_I420, signalled to the player."""
@@ -63,7 +65,7 @@ def _try_to_open(name: str) -> None:
     context = cast(av.VideoCodecContext, av.VideoCodecContext.create(name, "w"))
     context.width, context.height, context.pix_fmt = 640, 480, "yuv420p"
     context.time_base = Fraction(1, TICKS)
-    context.options = _options(name, True, None)
+    context.options = _options(name, True, None, None)
     try:
         context.open()
     except (OSError, ValueError, av.FFmpegError) as error:
@@ -72,7 +74,8 @@ def _try_to_open(name: str) -> None:
 
 
 class VideoEncoder:
-    """One video stream of an output container. The first frame sets its size."""
+    """One video stream of an output container. The first frame sets its size. ``crf``: constant quality, lower is
+    better; ``bitrate``: average bits per second instead. Raises UsageError for an encoder without the former."""
 
     def __init__(
         self,
@@ -83,10 +86,11 @@ class VideoEncoder:
         fps: float,
         live: bool,
         crf: int | None,
+        bitrate: int | None = None,
     ) -> None:
         self._fitter = Fitter(first)
         rate = Fraction(fps).limit_denominator(1001)
-        options = _options(encoder, live, crf)
+        options = _options(encoder, live, crf, bitrate)
         stream = cast(av.video.stream.VideoStream, container.add_stream(encoder, rate=rate, options=options))
         stream.width, stream.height = self._fitter.width, self._fitter.height
         stream.pix_fmt = self._layout = _LAYOUTS.get(encoder, "yuv420p")
@@ -105,6 +109,8 @@ class VideoEncoder:
             context.colorspace, context.color_range = _BT601, _LIMITED
         if encoder == "mpeg4":
             context.bit_rate = max(400_000, round(stream.width * stream.height * fps * 0.15))
+        if bitrate is not None:
+            context.bit_rate = bitrate
         self._stream = stream
         self._least_step = 1 if steady else LEAST_STEP
         self._last_pts = -self._least_step
@@ -150,21 +156,22 @@ def to_yuv(image: Image) -> av.VideoFrame:
     return av.VideoFrame.from_numpy_buffer(rows, format="bgr24").reformat(format="yuv420p", threads=1)
 
 
-def _options(encoder: str, live: bool, crf: int | None) -> dict[str, str]:
+def _options(encoder: str, live: bool, crf: int | None, bitrate: int | None) -> dict[str, str]:
     """Return the encoder's options. Live: fastest preset (9 ms of CPU per 720p frame), no look-ahead; files: half the
     size."""
-    if encoder == "libx264":
-        speed = {"preset": "ultrafast", "tune": "zerolatency"} if live else {"preset": "veryfast"}
-        return speed | {"crf": str(crf if crf is not None else 21 if live else 19)}
-    if encoder == "libx265":
-        speed = {"preset": "ultrafast", "tune": "zerolatency"} if live else {"preset": "veryfast"}
-        return speed | {"crf": str(crf if crf is not None else 23), "x265-params": "log-level=none"}
-    if encoder == "libsvtav1":
-        return {"preset": "12" if live else "9", "crf": str(crf if crf is not None else 30)}
-    if encoder == "libvpx-vp9":
-        speed = {"deadline": "realtime", "cpu-used": "8" if live else "5", "row-mt": "1"}
-        return speed | {"crf": str(crf if crf is not None else 30), "b": "0"}
     if encoder.endswith("_nvenc"):
         speed = {"preset": "p2", "tune": "ull", "zerolatency": "1"} if live else {"preset": "p5", "tune": "hq"}
-        return speed | {"rc": "vbr", "cq": str(crf if crf is not None else 23)}
-    return {}
+        return speed | {"rc": "vbr"} | ({} if bitrate else {"cq": str(23 if crf is None else crf)})
+    if encoder not in _USUAL_CRF:
+        if crf is not None:
+            raise UsageError(f"--crf has no effect with {encoder}", do="Use --bitrate, such as --bitrate 4M.")
+        return {}
+    usual, usual_live = _USUAL_CRF[encoder]
+    quality = {} if bitrate else {"crf": str(crf if crf is not None else usual_live if live else usual)}
+    if encoder == "libsvtav1":
+        return {"preset": "12" if live else "9"} | quality
+    if encoder == "libvpx-vp9":
+        speed = {"deadline": "realtime", "cpu-used": "8" if live else "5", "row-mt": "1"}
+        return speed | quality | ({} if bitrate else {"b": "0"})
+    speed = {"preset": "ultrafast", "tune": "zerolatency"} if live else {"preset": "veryfast"}
+    return speed | quality | ({"x265-params": "log-level=none"} if encoder == "libx265" else {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from fractions import Fraction
 from typing import Any
 
@@ -35,12 +36,17 @@ class SoundTrack:
         kind: FileKind,
         on_event: Event,
         begin_read: BeginRead = lambda: None,
+        *,
+        start_s: float = 0.0,
     ) -> None:
         """``source`` is the track's own, since it is read at the track's own pace; ``close`` closes it.
         ``begin_read`` is called before each read."""
         self._begin_read = begin_read
         self._source, self._stream, self._on_event = source, stream, on_event
-        self._zero_s = (source.start_time or 0) / av.time_base
+        self._zero_s = (source.start_time or 0) / av.time_base + start_s
+        if start_s:
+            with suppress(OSError, av.FFmpegError):  # else read from the beginning
+                source.seek(round(self._zero_s * av.time_base))
         self._errors = self._errors_in_a_row = 0
         self._waiting: Any = None
         name = stream.codec_context.name

@@ -39,8 +39,10 @@ class Tracks:
         suffix: str,
         on_event: Callable[[str], None],
         *,
+        start_s: float = 0.0,
         tls_ca: str | None = None,
     ) -> None:
+        """``start_s``: where in the file the pictures begin. Subtitles and chapters are then left out."""
         self._path, self._kind, self._on_event, self._tls_ca = path, kind, on_event, tls_ca
         self._shown = redact(path) if scheme(path) else path
         self._tracks: list[SoundTrack | SubtitleTracks] = []
@@ -49,8 +51,11 @@ class Tracks:
             with source:
                 sounds = [s.index for s in source.streams.audio if s.codec_context is not None and s.rate]
                 undecodable = bool(source.streams.audio)
-                lost = self._copy_head(source, container)
+                lost = self._copy_head(source, container, chapters=not start_s)
                 subtitles = bool(source.streams.subtitles)
+                if subtitles and start_s:
+                    subtitles = False
+                    lost.append("subtitles (--start)")
         except (OSError, ValueError, av.FFmpegError) as error:
             on_event(f"no sound: cannot read {self._shown} ({cause(error)})")
             return
@@ -58,7 +63,8 @@ class Tracks:
             on_event(f"no sound: {self._shown} has no audio that can be decoded")
         if kind.sound_encoder:
             for index in sounds:
-                self._add(partial(_sound, index=index, container=container, kind=kind, on_event=on_event))
+                sound = partial(_sound, index=index, container=container, kind=kind, on_event=on_event)
+                self._add(partial(sound, start_s=start_s))
         elif sounds:
             lost.append("sound")
         if subtitles:
@@ -95,20 +101,22 @@ class Tracks:
     def _lost_subtitles(self) -> list[str]:
         return [name for track in self._tracks if isinstance(track, SubtitleTracks) for name in track.lost]
 
-    def _copy_head(self, source: av.container.InputContainer, container: av.container.OutputContainer) -> list[str]:
+    def _copy_head(
+        self, source: av.container.InputContainer, container: av.container.OutputContainer, *, chapters: bool
+    ) -> list[str]:
         """Copy titles, chapters and attachments. Returns what is lost."""
         tags = {key.lower(): value for key, value in source.metadata.items()}
         container.metadata.update({key: value for key, value in tags.items() if key in _TITLES})
         lost = ["location"] if "location" in tags or "com.apple.quicktime.location.iso6709" in tags else []
-        chapters = source.chapters()
-        if chapters and self._kind.chapters:
-            for chapter in chapters:
+        found = source.chapters()
+        if found and self._kind.chapters and chapters:
+            for chapter in found:
                 shift = round((source.start_time or 0) / av.time_base / (chapter["time_base"] or 1))
                 chapter["start"] -= shift
                 chapter["end"] -= shift
-            container.set_chapters(chapters)
-        elif chapters:
-            lost.append(plural(len(chapters), "chapter"))
+            container.set_chapters(found)
+        elif found:
+            lost.append(plural(len(found), "chapter"))
         attached = list(source.streams.attachments)
         if self._kind.attachments:
             for stream in attached:
@@ -126,8 +134,9 @@ def _sound(
     container: av.container.OutputContainer,
     kind: FileKind,
     on_event: Callable[[str], None],
+    start_s: float,
 ) -> SoundTrack:
-    return SoundTrack(source, source.streams[index], container, kind, on_event, begin_read)
+    return SoundTrack(source, source.streams[index], container, kind, on_event, begin_read, start_s=start_s)
 
 
 def _other_streams(source: av.container.InputContainer) -> list[str]:

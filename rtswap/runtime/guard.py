@@ -27,14 +27,14 @@ STRAY_MARGIN = 0.5
 """The same around heads of the second detector, which places them less exactly."""
 STRAY_S = 0.4
 """How long a stray stays covered after it was last seen: the second detector may miss it in a frame."""
-COVERED_FROM = 0.76
+COVERED_FROM = 0.7
 """Score from which a head is covered at once. Lower ones only keep covers."""
 GROWTH_PER_S = 0.6
 """Growth of a lost face's cover on each side, in boxes per second."""
 SAME_PLACE = 0.3
 """Intersection over union above which a new track counts as the face that was lost there. Faces side by side, a width
 apart, reach 0.26."""
-SAME_HEAD = 0.15, 0.4, 1.9
+SAME_HEAD = 0.15, 0.4, 1.7
 """A head is that of a track if its middle lies in the track's box, grown by so much of it on each side, and if it is
 so many times as large, at least and at most."""
 LONGEST_STEP_S = 1.0
@@ -82,6 +82,8 @@ class Guard:
         self._empty_after_s, self._others_shown = empty_after_s, others_shown
         self._wards: dict[Hashable, _Ward] = {}
         self._strays: list[_Stray] = []
+        self._own: list[_Stray] = []
+        """Heads that swaps accounted for a moment ago."""
         self._blind_since: float | None = None
         self._blind = True
         self._lost = False
@@ -110,8 +112,12 @@ class Guard:
         ids = {track.id for track in seen}
         swapped = [track for track in seen if track.id not in bare]
         heads = [*sighting.heads, *(Head(box, 1.0) for box in others)]
-        doubts = [head for head in heads if not any(_is_of(head, track) for track in swapped)]
+        own: list[Head] = []
+        doubts: list[Head] = []
+        for head in heads:
+            (own if any(_is_of(head, track) for track in swapped) else doubts).append(head)
         self._note_doubts(now, doubts, sighting.sure)
+        self._own = [*_recent(self._own, now), *(_Stray(head, now) for head in own)]
         unswapped = [track for track in tracks if track.id in bare]
         coasting = [track for track in tracks if track.id not in bare and track.id not in ids]
         wards = [ward.reach(now, self._empty_after_s) for id_, ward in self._wards.items() if id_ not in ids]
@@ -156,7 +162,7 @@ class Guard:
         if size != self._size and self._last_at is not None:
             scale = np.tile(np.divide(size, np.maximum(self._size, 1)), 2).astype(np.float32)
             self._wards = {id_: replace(ward, box=ward.box * scale) for id_, ward in self._wards.items()}
-            self._strays = []
+            self._strays, self._own = [], []
             self._go_blind(now)
         self._last_at, self._size = now, size
         gone = [
@@ -185,18 +191,20 @@ class Guard:
             del self._wards[best]
 
     def _note_doubts(self, now: float, doubts: Sequence[Head], sure: bool) -> None:
-        """Remember where something may be a face that no swap accounts for, even faintly."""
+        """Remember where something may be a face that no swap accounts for, even faintly. A faint head is enough
+        where a swap accounted for one a moment ago: its mesh has slid off."""
         for id_, ward in self._wards.items():
             reach = ward.reach(now, self._empty_after_s)
             if not sure or any(_holds(reach, head.box) for head in doubts):
                 self._wards[id_] = replace(ward, doubted_at=now)
         for head in doubts:
             near = [stray for stray in self._strays if _overlap(stray.head.box, head.box) > 0]
-            if head.score >= COVERED_FROM or near:
+            left = any(_overlap(own.head.box, head.box) > SAME_PLACE for own in _recent(self._own, now))
+            if head.score >= COVERED_FROM or near or left:
                 same = [stray for stray in near if _overlap(stray.head.box, head.box) > SAME_PLACE]
                 self._strays = [stray for stray in self._strays if stray not in same]
                 self._strays.append(_Stray(head, now))
-        self._strays = [stray for stray in self._strays if 0 <= now - stray.seen_at <= STRAY_S]
+        self._strays = _recent(self._strays, now)
 
     def _strays_to_cover(self, now: float, swapped: Sequence[Track], *, missing: bool) -> list[Box]:
         """Not those that are out of sight where somebody is swapped now: that was the head."""
@@ -233,6 +241,10 @@ def _around(track: Track) -> Box:
     if not len(known):
         return np.array([-np.inf, -np.inf, np.inf, np.inf], np.float32)
     return box_of(known, MARGIN)
+
+
+def _recent(strays: Sequence[_Stray], now: float) -> list[_Stray]:
+    return [stray for stray in strays if 0 <= now - stray.seen_at <= STRAY_S]
 
 
 def _is_of(head: Head, track: Track) -> bool:

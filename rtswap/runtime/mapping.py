@@ -6,12 +6,13 @@ from then on, whoever crosses whom: it goes by the tracker's ids, which come bac
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from rtswap.core.protocols import Embedder
+from rtswap.core.text import plural
 from rtswap.core.types import Image, Mesh, Tensor, Track
 from rtswap.networks.recognition import LEARN_EVERY_S, LOOK_EVERY_S, SAME, tells_who
 from rtswap.tracking.tracker import HOLD_S
@@ -56,7 +57,10 @@ class SourceMapping:
 
     ``assignments``: earlier ones choose first, examples before all others. Whoever has none gets the main source:
     everybody (``everyone``), or one more person, the largest; others are covered, or left out (``others_shown``).
-    ``choices``: how many sources ``select`` has; with none there is no main source. ``looks``: as ``LOOKS``.
+    ``choices``: how many sources ``select`` has; with none there is no main source. ``spread``: until ``select`` is
+    called, people without an assignment get these sources one after the other, from left to right and as they come;
+    if there are too few, they repeat, and ``on_event`` says so.
+    ``looks``: as ``LOOKS``.
     ``hold_s``: for so long a person's place is kept; then somebody who has come since may have it, and gives way
     when the person is back."""
 
@@ -65,13 +69,18 @@ class SourceMapping:
         assignments: Sequence[Assignment] = (),
         *,
         choices: int = 1,
+        spread: bool = False,
         everyone: bool = True,
         others_shown: bool = False,
         recogniser: Embedder | None = None,
         looks: int = LOOKS,
         hold_s: float = HOLD_S,
+        on_event: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self.choices = choices
+        self.choices, self.spread = choices, spread and choices > 1
+        self._spreading = self.spread
+        self._on_event = on_event
+        self._told_of_repeats = False
         self._main = 0 if choices else None
         self._assignments, self._everyone = tuple(assignments), everyone
         self._others_shown = others_shown
@@ -90,15 +99,16 @@ class SourceMapping:
         """The assignments, by number, for which nobody has been there so far."""
         return [number for number, one in enumerate(self._assignments) if one not in self._met]
 
-    def select(self, source: int) -> None:
-        """Let ``source`` be the main one from the next frame on."""
-        self._main = source
+    def select(self, source: int | None) -> None:
+        """Let ``source`` be the main one from the next frame on; None: spread the sources again."""
+        self._spreading = self.spread and source is None
+        self._main = source if source is not None else self._main
 
     def reset(self) -> None:
         """Decide anew who is who."""
         self._claims = [_Claim(one) for one in self._assignments]
         self._rest = _Claim(Assignment("largest", None))
-        self._newest = 0
+        self._newest = self._counted = 0
         self._numbers: dict[int, int] = {}
         """Id of a track -> its number from left to right, as far as numbers were given."""
         self._looked: dict[int, tuple[int, float]] = {}
@@ -107,14 +117,14 @@ class SourceMapping:
     def assign(self, image: Image, tracks: Sequence[Track], now_s: float) -> list[Role]:
         """Those of a frame who are to be swapped or covered; whoever is left out is shown as they are. ``image``: the
         frame as it came. Errors of the recogniser pass through."""
-        if not self._claims:
+        if not self._claims and not self._spreading:
             return [(track, self._main) for track in tracks]
         if image.shape != self._shape:
             self._shape = image.shape
             self.reset()
         here = sorted((track for track in tracks if track.measured and np.isfinite(track.box).all()), key=_middle)
         present = {track.id for track in tracks}
-        self._count(here)
+        self._count(here, present)
         for claim in (*self._claims, self._rest):
             claim.see(present, now_s, self._newest)
         self._recognise(image, here, present, now_s)
@@ -124,13 +134,27 @@ class SourceMapping:
             self._place(self._rest, here, present, now_s)
         return self._roles(tracks, present)
 
-    def _count(self, here: Sequence[Track]) -> None:
+    def _count(self, here: Sequence[Track], present: Collection[int]) -> None:
         """Number those who are new."""
         most = max((one.person for one in self._assignments if isinstance(one.person, int)), default=0)
+        if len(self._numbers) > MANY and self.spread:
+            self._numbers = {person: number for person, number in self._numbers.items() if person in present}
         for track in here:
             self._newest = max(self._newest, track.id)
-            if len(self._numbers) < most:
-                self._numbers.setdefault(track.id, len(self._numbers) + 1)
+            if track.id not in self._numbers and (self.spread or self._counted < most):
+                self._counted += 1
+                self._numbers[track.id] = self._counted
+        if self._spreading and not self._told_of_repeats and len(here) > self.choices:
+            self._told_of_repeats = True
+            people, sources = plural(len(here), "face"), plural(self.choices, "source")
+            self._on_event(f"{people}, but {sources}: the sources repeat. --swap chooses who gets which")
+
+    def _main_for(self, track: Track) -> int | None:
+        """The source of somebody without an assignment."""
+        if not self._spreading:
+            return self._main
+        number = self._numbers.get(track.id)
+        return None if number is None else (number - 1) % self.choices
 
     def _roles(self, tracks: Sequence[Track], present: Collection[int]) -> list[Role]:
         sources = {claim.holder(present): claim.assignment.source for claim in self._claims}
@@ -143,7 +167,7 @@ class SourceMapping:
             elif searching and self._looked.get(track.id, (0, 0.0))[0] < self._looks:
                 roles.append((track, None))  # who this is has yet to be seen
             elif self._everyone or track.id == rest:
-                roles.append((track, self._main))
+                roles.append((track, self._main_for(track)))
             elif not self._others_shown:
                 roles.append((track, None))
         return roles

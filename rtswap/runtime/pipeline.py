@@ -253,10 +253,11 @@ class Pipeline:
         """Say once in a row why the whole picture is covered, and once that somebody else is."""
         if self._policy.pass_through:
             return
-        if self._guard.blind and not self._was_blind:
-            then = f"With nobody there, plain frames pass after {self._policy.empty_after_s:g} s (--empty-after)"
-            found = f"no face found yet: the whole picture is covered. {then}"
-            self._on_event("no face found: the whole picture is covered" if self.separate else found)
+        if self._guard.blind and not self._was_blind and self.separate is None:
+            self._on_event(
+                "no face found yet: the whole picture is covered. With nobody there, plain frames pass after "
+                f"{self._policy.empty_after_s:g} s (--empty-after)"
+            )
         self._was_blind = self._guard.blind
         if not self._told_of_doubt and self._guard.reasons & {Reason.OTHERS, Reason.DOUBT}:
             self._told_of_doubt = True

@@ -41,7 +41,8 @@ class Session:
     """One run from an input to its outputs. ``run`` blocks; the other methods are thread-safe.
 
     ``window``: an output that the thread calling ``run`` must serve (desktop systems require it), or None. That
-    thread calls ``on_tick`` about every ``TICK_S``. ``quality_budget`` None: always full quality.
+    thread calls ``on_tick`` about every ``TICK_S``. ``quality_budget`` None: always full quality. ``on_unswapped``:
+    called with each frame in which no face was swapped, which is then not delivered; None: all frames are.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Session:
         window: Output | None = None,
         on_tick: Callable[[], None] = lambda: None,
         on_event: Callable[[str], None] = lambda text: None,
+        on_unswapped: Callable[[Frame], None] | None = None,
     ) -> None:
         self.pipeline = pipeline
         self.metrics = metrics
@@ -65,7 +67,7 @@ class Session:
         self._live = input.info.live
         self._disclosure = disclosure
         self._budget = quality_budget or Budget(float("inf"))
-        self._on_tick, self._on_event = on_tick, on_event
+        self._on_tick, self._on_event, self._on_unswapped = on_tick, on_event, on_unswapped
         self._frames: Mailbox[Frame] = Mailbox(1 if self._live else 4, newest_wins=self._live)
         self._lock = threading.Lock()
         self._senders: list[Sender] = []
@@ -166,6 +168,9 @@ class Session:
         try:
             for frame in self._frames:
                 outcome = self.pipeline.process(frame, self._budget.quality)
+                if self._on_unswapped is not None and not outcome.swapped:
+                    self._on_unswapped(frame)
+                    continue
                 covered = outcome.covered or outcome.stamped is None
                 self.metrics.add_outcome(swapped=outcome.swapped, covered=covered, reasons=outcome.reasons)
                 marked = self._released(outcome, frame)

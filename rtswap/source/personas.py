@@ -65,7 +65,7 @@ def persona_photo(name: str, *, choose: Callable[[Sequence[str]], str] = random.
         chosen = choose(known)
     if chosen in files:
         return _folder() / files[chosen]
-    near = nearest(chosen, [*known, RANDOM], cutoff=0.5)
+    near = nearest(chosen, [*known, RANDOM])
     shown = "".join(c if c.isprintable() else "?" for c in chosen[:40])
     raise SourceError(
         f"no persona called {shown!r}" if shown else "no persona named",

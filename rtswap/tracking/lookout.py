@@ -70,9 +70,10 @@ class Sentinel:
         scale = np.tile(np.divide(image.shape[1::-1], picture.shape[1::-1]), 2).astype(np.float32)
         known = [(box / scale / BLOCK).astype(np.float32) for box in settled]
         if cut or self._skipped >= MOST_SKIPPED or self._has_changed(blocks, spread, known):
-            self._found = self._model.find(picture, FAINT)
+            flat = int(np.ptp(gray)) <= 1  # one grey value: nobody can be in it
+            self._found = np.zeros((0, 5), np.float32) if flat else self._model.find(picture, FAINT)
             self._looked, self._skipped = blocks, 0
-            self._sure = bool((self._found[:, 4] >= CERTAIN).any()) or is_clear(gray)
+            self._sure = flat or bool((self._found[:, 4] >= CERTAIN).any()) or is_clear(gray)
         else:
             self._skipped += 1
         heads = tuple(Head(row[:4] * scale, float(row[4])) for row in self._found)
@@ -111,11 +112,11 @@ def is_another_scene(before: Floats, after: Floats) -> bool:
 
 
 def is_clear(gray: Image) -> bool:
-    """Whether a picture has light enough, and little enough noise, to show somebody. One grey value is clear: nobody
-    can be in it. Noise: Immerkaer, "Fast noise variance estimation", 1996."""
+    """Whether a picture has light enough, and little enough noise, to show somebody. Noise: Immerkaer, "Fast noise
+    variance estimation", 1996."""
     contrast = float(gray.std())
     if contrast < LEAST_CONTRAST:
-        return int(np.ptp(gray)) <= 1
+        return False
     kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
     rough = cv2.norm(cv2.filter2D(gray, cv2.CV_16S, kernel), cv2.NORM_L1) / gray.size
     noise = rough * math.sqrt(math.pi / 2) / 6

@@ -18,7 +18,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "clips").mkdir()
     make_clip("clips/one [1].mkv", 2)
-    make_clip("clips/two.avi", 3)
+    make_clip("clips/two.flv", 3)
     return tmp_path
 
 
@@ -37,7 +37,7 @@ def test_a_damaged_video_does_not_keep_the_others_back(folder: Path, capsys: pyt
 
 
 def test_a_batch_never_replaces_its_inputs(folder: Path) -> None:
-    (folder / "clips/two.avi").unlink()
+    (folder / "clips/two.flv").unlink()
     before = Path("clips/one [1].mkv").read_bytes()
     assert main([*VERA, "-i", "clips", "-o", "clips/", "-y"]) in (1, 2)
     assert Path("clips/one [1].mkv").read_bytes() == before

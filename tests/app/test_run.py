@@ -10,7 +10,7 @@ import pytest
 
 from rtswap.app import run
 from rtswap.app.config import Config
-from rtswap.app.sections import OutputConfig
+from rtswap.app.io_sections import OutputConfig
 from rtswap.core.errors import OutputError
 from rtswap.core.types import StreamInfo
 from rtswap.media.outputs import virtual_camera, window

@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from fake_run import FOUND
 from paths import ROOT
 
 from rtswap.app.config import OPTIONS, Config
@@ -56,25 +57,6 @@ def fake_loop(body: str) -> str:
     ).format(textwrap.indent(textwrap.dedent(body), "    "))
 
 
-FOUND: dict[str, Any] = {
-    "frames": 3,
-    "fps": 30.0,
-    "duration_s": 0.1,
-    "live": False,
-    "outputs": ["null"],
-    "faces": 1,
-    "frames_with_swap": 3,
-    "frames_covered": 0,
-    "frames_covered_because": {},
-    "frames_plain": 0,
-    "frame_age_ms": {},
-    "stages_ms": {},
-    "dropped": 0,
-    "start_to_first_swap_s": 1.0,
-}
-"""What a run came to."""
-
-
 def last_words(capsys: pytest.CaptureFixture[str]) -> str:
     """The one line on stderr."""
     out, err = capsys.readouterr()
@@ -96,8 +78,24 @@ def last_words(capsys: pytest.CaptureFixture[str]) -> str:
         ("--cam 0 --input clip.mp4", "--input.*not allowed with.*--cam"),
         ("--source", "--source/-s: expected one argument"),
         ("--sour me.jpg", r"Did you mean --source\?"),
-        ("doctr", r"unknown command 'doctr'\. Did you mean doctor\?"),
-        ("clip.mp4", "unknown command 'clip.mp4'"),
+        ("doctr", r"no such command or file: 'doctr'\. Did you mean doctor\?"),
+        ("frobnicate", r"no such command or file: 'frobnicate'\. See rtswap --help"),
+        ("clip.mp4", "no source given.*rtswap --source me.jpg"),
+        ("clip.mp4 out.mp4 -i other.mp4 -s me.jpg", "two inputs given; got clip.mp4 and other.mp4"),
+        ("-s me.jpg --crf 20 --bitrate 4M", "--crf and --bitrate exclude each other"),
+        ("-s me.jpg --start 10 --end 5", "--start must be before --end"),
+        ("--crf best", "--crf: expected a whole number from 0 to 63, got 'best'"),
+        ("--bitrate 4X", "--bitrate: expected a bit rate such as 4M or 800k, got '4X'"),
+        ("--start soon", "--start: expected a time such as 1:23, 83.5 or 90s, got 'soon'"),
+        (
+            "--keep mouht",
+            r"--keep: expected a comma-separated list of eyes, mouth, got 'mouht'; did you mean mouth\?",
+        ),
+        ("--gui", "unknown flag '--gui'. Use -o window"),
+        ("--many-faces", "unknown flag '--many-faces'. Use --faces all"),
+        ("-ss 3", "unknown flag '-ss'. Use --start TIME"),
+        ("--execution-provider cuda", "Use --engine"),
+        ("--frobnicate", r"unknown flag '--frobnicate'\. See rtswap --help"),
         ("--debug=1", "--debug"),
         ("--quiet config", r"The command comes first: rtswap config"),
         ("cameras --josn", r"unknown flag '--josn'\. Did you mean --json\?"),
@@ -163,22 +161,6 @@ def test_config_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     found = json.loads(capsys.readouterr().out)
     assert found["config"]["input"]["address"] == "2"
     assert found["origins"]["input.address"] != "default"
-
-
-@pytest.fixture
-def loop(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
-    """Stands in for the loop; the configurations it was run with."""
-    seen: list[Config] = []
-
-    def run(config: Config, *, console: Console) -> dict[str, Any]:
-        seen.append(config)
-        console.event("camera 0: 1280x720")
-        return {**FOUND, "bad": float("nan")}
-
-    module = ModuleType("rtswap.app.run")
-    module.run = run  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "rtswap.app.run", module)
-    return seen
 
 
 def test_flags_reach_the_loop(loop: list[Config], capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rtswap.compositing.renderer import LEAST_REPLACED, LEAST_SEEN, TooHidden, check_replaced
+from rtswap.compositing.renderer import LEAST_REPLACED, LEAST_SEEN, LEAST_SIGHT, TooHidden, check_replaced
 
 
 def visible(share: float) -> np.ndarray:
@@ -25,3 +25,8 @@ def test_little_replaced_of_a_face_that_is_turned_away_is_none() -> None:
 @pytest.mark.parametrize("share", [0.4, 1.0])
 def test_enough_is_enough(share: float) -> None:
     check_replaced(LEAST_REPLACED, visible(share))
+
+
+def test_a_mesh_of_which_next_to_nothing_is_seen_is_guessed_and_covered() -> None:
+    with pytest.raises(TooHidden):
+        check_replaced(1.0, visible(LEAST_SIGHT - 0.05))

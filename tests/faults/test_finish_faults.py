@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from faulty_outputs import Fault
 from faulty_parts import MOMENTS, ScriptedInput, ScriptedSwapper, ScriptedTracker, assert_closed, play
+from numpy.typing import NDArray
 
 from rtswap.core.errors import FaceLost
-from rtswap.core.types import Frame, Quality, SwappedFace, Target, Track
+from rtswap.core.types import Frame, Points, Quality, SwappedFace, Target, Track
 
 KINDS = [
     *("raises", "nothing", "float crop", "nan crop", "crop shape", "gray crop", "mask dtype", "mask shape"),
@@ -72,17 +73,46 @@ def test_a_second_finish_mends_nothing_that_the_first_broke() -> None:
     assert set(played.output.swapped) == {0}
 
 
+def is_low(landmarks: Points) -> NDArray[np.bool_]:
+    return landmarks[:, 1] > np.median(landmarks[:, 1])
+
+
 class Behind(ScriptedTracker):
-    """The landmark network, too, says that something is before the face."""
+    """The landmark network, too, says that something is before the face: before its lower half, or before all."""
+
+    def __init__(self, *, all_of_it: bool) -> None:
+        super().__init__()
+        self._all = all_of_it
 
     def update(self, frame: Frame, quality: Quality, sighting: object = None) -> list[Track]:
-        return [replace(track, visibility=np.zeros(468, np.float32)) for track in super().update(frame, quality)]
+        tracks = super().update(frame, quality)
+        seen = [~(is_low(track.landmarks) | self._all) for track in tracks]
+        return [replace(track, visibility=one.astype(np.float32)) for track, one in zip(tracks, seen, strict=True)]
+
+
+class LowerHalf(ScriptedFinish):
+    """A mask network that sees something before the lower half of the face."""
+
+    def __init__(self) -> None:
+        super().__init__("", ())
+
+    def apply(self, swapped: SwappedFace, target: Target, quality: Quality) -> SwappedFace:
+        swapped.mask[int(np.median(target.landmarks[:, 1])) :] = 0
+        return swapped
 
 
 def test_what_landmarks_and_mask_both_call_hidden_stays_in_front() -> None:
-    played = play(ScriptedInput(12), tracker=Behind(), finishes=[ScriptedFinish("zero mask", range(12))])
+    played = play(ScriptedInput(12), tracker=Behind(all_of_it=False), finishes=[LowerHalf()])
     assert played.error is None
-    assert set(played.output.swapped) == {1}, "swapped, with nothing of it to be seen: what is in front is in front"
+    assert set(played.output.swapped) == {1}, "what is in front is in front"
+
+
+def test_a_face_of_which_nothing_is_seen_is_covered() -> None:
+    played = play(
+        ScriptedInput(12), tracker=Behind(all_of_it=True), finishes=[ScriptedFinish("zero mask", range(12))]
+    )
+    assert_closed(played)
+    assert set(played.output.swapped) == {0}
 
 
 def test_who_asks_for_parts_gets_parts() -> None:

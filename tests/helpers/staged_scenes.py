@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -50,6 +51,18 @@ class Shot:
     room: int = 0
     after: Callable[[Image, int], Image] = lambda image, index: image
     """What light, camera and things in front do to the picture."""
+    front: Callable[[Image, int], Image] | None = None
+    """What is held before the faces, drawn before ``after``: what it hides is no face."""
+
+
+class Face(NamedTuple):
+    """A face in a picture, known to the pixel."""
+
+    who: str
+    mesh: Points
+    """(468, 2) px"""
+    hidden: NDArray[np.bool_] | None
+    """Where something is before it, as large as the picture."""
 
 
 @dataclass(frozen=True)
@@ -64,15 +77,16 @@ class Scene:
     kind: str = field(default="")
 
 
-def frames(scene: Scene) -> Iterator[tuple[Image, list[tuple[str, Points]]]]:
-    """Every picture, and the faces in it: who, and the outline and inner points (N, 2) px."""
+def frames(scene: Scene) -> Iterator[tuple[Image, list[Face]]]:
+    """Every picture, and the faces in it of which enough can be seen."""
     for index, shot in enumerate(scene.shots):
         picture = room(shot.room, scene.size).copy()
-        faces = []
-        for pose in shot.poses:
-            mesh = _draw(picture, pose)
-            if _in_sight(mesh, scene.size):
-                faces.append((pose.who, mesh))
+        meshes = [(pose.who, _draw(picture, pose)) for pose in shot.poses]
+        hidden = None
+        if shot.front is not None:
+            clear, picture = picture, shot.front(picture.copy(), index)
+            hidden = (clear != picture).any(axis=-1)
+        faces = [Face(who, mesh, hidden) for who, mesh in meshes if _in_sight(mesh, scene.size, hidden)]
         noise = np.random.default_rng(index).normal(0, 1.5, picture.shape).astype(np.float32)
         picture = np.clip(picture + noise, 0, 255).astype(np.uint8)
         yield np.ascontiguousarray(shot.after(picture, index)), faces
@@ -128,24 +142,30 @@ def _draw(picture: Image, pose: Pose) -> Points:
     return np.asarray(mesh @ matrix[:, :2].T + matrix[:, 2], np.float32)
 
 
-def _in_sight(mesh: Points, size: tuple[int, int]) -> bool:
-    """Whether half of the face lies in the frame."""
+def _in_sight(mesh: Points, size: tuple[int, int], hidden: NDArray[np.bool_] | None) -> bool:
+    """Whether half of the face lies in the frame, and a quarter of it has nothing before it."""
     inside = ((mesh >= 0) & (mesh < size)).all(axis=1)
-    return bool(inside.mean() > 0.5)
+    if hidden is None:
+        return bool(inside.mean() > 0.5)
+    x, y = mesh[inside].astype(int).T
+    return bool(inside.mean() > 0.5 and np.count_nonzero(~hidden[y, x]) > 0.25 * len(mesh))
 
 
-def bareness(before: Image, after: Image, mesh: Points) -> float:
-    """Share of a face, within its outline, that came out as it went in: 1 where nothing was done. ``mesh``: (468, 2)
-    px in both. Differences count in shares of the face's own contrast, so that dark ones count as much."""
+def bareness(before: Image, after: Image, face: Face) -> float:
+    """Share of a face, within its outline and where nothing is before it, that came out as it went in: 1 where
+    nothing was done. Differences count in shares of the face's own contrast, so that dark ones count as much."""
+    mesh = face.mesh
     hull = cv2.convexHull(mesh[OVAL].astype(np.float32))[:, 0]
     x1, y1 = np.maximum(np.floor(hull.min(0)).astype(int), 0)
     x2, y2 = np.minimum(np.ceil(hull.max(0)).astype(int) + 1, before.shape[1::-1])
     mask = np.zeros((max(y2 - y1, 1), max(x2 - x1, 1)), np.uint8)
     cv2.fillConvexPoly(mask, np.round(hull - (x1, y1)).astype(np.int32), 1)
     first, second = (picture[y1:y2, x1:x2].astype(np.float32) for picture in (before, after))
-    if first.size == 0 or not mask.any():
-        return 0.0
     inside = mask > 0
+    if face.hidden is not None and inside.shape == face.hidden[y1:y2, x1:x2].shape:
+        inside &= ~face.hidden[y1:y2, x1:x2]
+    if first.size == 0 or not inside.any():
+        return 0.0
     contrast = float(first[inside].std(axis=0).max())
     same = np.abs(first - second).max(axis=-1) <= SAME * contrast
     return float(same[inside].mean())

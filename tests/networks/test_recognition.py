@@ -66,6 +66,8 @@ def _compressed(image: Image, mesh: Points) -> tuple[Image, Points]:
 CAMERAS: dict[str, Callable[[Image, Points], tuple[Image, Points]]] = {
     "darker": lambda image, mesh: (np.asarray(cv2.convertScaleAbs(image, alpha=0.6), np.uint8), mesh),
     "warmer": lambda image, mesh: (np.clip(image * [0.8, 1.0, 1.15], 0, 255).astype(np.uint8), mesh),
+    "a blue lamp": lambda image, mesh: (np.clip(image * [1.1, 0.8, 0.5], 0, 255).astype(np.uint8), mesh),
+    "deep dark": lambda image, mesh: (np.clip(image * 0.2, 0, 255).astype(np.uint8), mesh),
     "noisy": _noisy,
     "compressed": _compressed,
     "small": lambda image, mesh: _scaled(image, mesh, 60 / float(np.ptp(mesh[:, 0]))),

@@ -11,7 +11,7 @@ from rtswap.compositing.canvas.host import HostCanvas
 from rtswap.compositing.renderer import HostRenderer
 from rtswap.core.errors import OutputError
 from rtswap.disclosure.stamp import Stamp
-from rtswap.runtime.controls import Controls
+from rtswap.runtime.controls import Controls, Looks
 from rtswap.runtime.mapping import SourceMapping
 from rtswap.runtime.metrics import Metrics
 from rtswap.runtime.pipeline import Pipeline, Policy
@@ -98,7 +98,52 @@ def test_n_follows_whoever_is_there_now() -> None:
     controls, _, pipeline, events = made()
     controls.press("n")
     assert pipeline._anew
-    assert events == ["following whoever is there now"]
+    assert events == ["following the person in view now"]
+
+
+def test_the_question_mark_shows_the_keys() -> None:
+    controls, *_ = made()
+    controls.press("?")
+    shown = "\n".join(controls.overlay())
+    for key in ("q", "s", "o", "r", "n", "+ -", "> <", "1 to 2"):
+        assert any(line.startswith(key) for line in shown.splitlines()), key
+    controls.press("?")
+    assert controls.overlay() == ()
+
+
+def test_what_was_recorded_is_remembered() -> None:
+    controls, *_ = made(lambda: Recorder(name="clip.mp4"))
+    controls.press("r")
+    assert controls.recorded == ["clip.mp4"]
+
+
+class Adjustable:
+    """Remembers the settings it was given."""
+
+    def __init__(self) -> None:
+        self.now: tuple[float, float] | None = None
+
+    def adjust(self, *, expression: float, strength: float) -> Any:
+        def apply() -> None:
+            self.now = expression, strength
+
+        return apply
+
+
+def test_strength_and_expression_have_keys() -> None:
+    controls, _, _, events = made()
+    swapper: Any = Adjustable()
+    controls._looks = Looks([swapper], 1.0, 1.2)
+    for key in "++><<<":
+        controls.press(key)
+    assert swapper.now == (0.8, 1.3)
+    assert events[:3] == ["strength 1.3", "strength 1.3", "expression 1.1"]
+
+
+def test_a_swapper_that_cannot_change_says_so() -> None:
+    controls, _, _, events = made()
+    controls.press("+")
+    assert events == ["this swapper cannot change while it runs: use --strength and --expression"]
 
 
 def test_digits_choose_among_the_sources_there_are() -> None:

@@ -127,3 +127,14 @@ def test_why_something_is_covered_is_told() -> None:
     assert guard.reasons == {Reason.LOST}
     guard.fail(3 * STEP, SIZE)
     assert guard.reasons == {Reason.FAILURE}
+
+
+def test_a_faint_head_is_covered_where_a_swap_was_until_its_mesh_slid_off() -> None:
+    guard = Guard(empty_after_s=3.0)
+    track, small = track_at(300, 300, px=120), track_at(330, 330, px=50)
+    for frame in range(3):
+        assert guard.judge(frame * STEP, SIZE, [track], {}, seen(head(300, 300, 130))) == []
+    assert guard.judge(3 * STEP, SIZE, [small], {}, seen(head(300, 300, 130, 0.4))), "too large for that mesh"
+    alone = Guard(empty_after_s=3.0)
+    alone.judge(0.0, SIZE, [small], {})
+    assert alone.judge(STEP, SIZE, [small], {}, seen(head(300, 300, 130, 0.4))) == []

@@ -72,6 +72,21 @@ def test_without_assignments_everybody_gets_the_main_source() -> None:
     assert scene.recogniser.looks == 0
 
 
+def test_several_sources_are_spread_from_left_to_right() -> None:
+    said: list[str] = []
+    scene = Scene(choices=3, spread=True, on_event=said.append)
+    assert scene.frame(person(1, 500), person(2, 100)) == {2: 0, 1: 1}
+    assert scene.frame(person(1, 50), person(2, 400)) == {2: 0, 1: 1}, "they keep their sources"
+    assert scene.frame(person(1, 50), person(2, 400), person(3, 20)) == {2: 0, 1: 1, 3: 2}
+    assert said == []
+    assert scene.frame(person(1, 50), person(2, 400), person(3, 20), person(4, 600))[4] == 0
+    assert said == ["4 faces, but 3 sources: the sources repeat. --swap chooses who gets which"]
+    scene.mapping.select(1)
+    assert scene.frame(person(1, 50), person(2, 400)) == {1: 1, 2: 1}
+    scene.mapping.select(None)
+    assert scene.frame(person(1, 50), person(2, 400)) == {2: 0, 1: 1}
+
+
 @pytest.mark.parametrize("everyone", [True, False])
 def test_different_people_get_different_faces_and_keep_them_when_they_cross(everyone: bool) -> None:
     scene = Scene(("left", A), ("right", B), everyone=everyone)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import pytest
+from attack_list import attacks
 from people import face_models
 from scene_list import scenes
 from staged_scenes import Scene, bareness, frames
@@ -24,7 +25,8 @@ BARE = 0.65
 """Share of a face that is unchanged above which it is bare: 0 where it is covered, up to 0.5 where it is swapped."""
 EMPTY_AFTER_S = 0.35
 """Short, so that what would leave after three seconds leaves within a scene."""
-SCENES = scenes(6 if os.environ.get("RTSWAP_SCENES") == "many" else 1)
+MANY = 6 if os.environ.get("RTSWAP_SCENES") == "many" else 1
+SCENES = [*scenes(MANY), *attacks(MANY)]
 KINDS = sorted({scene.kind for scene in SCENES})
 
 
@@ -54,12 +56,12 @@ def play(program: Program, scene: Scene) -> Iterator[Played]:
         outcome = pipeline.process(Frame(picture, index, index / scene.fps, index / scene.fps), Quality())
         assert outcome.image is not None
         after = outcome.image
-        bare = [who for who, mesh in faces if bareness(before, after, mesh) > BARE]
+        bare = [face.who for face in faces if bareness(before, after, face) > BARE]
         yield Played(index, bare, bool(outcome.covered), outcome.swapped)
 
 
 def test_there_are_enough_scenes() -> None:
-    assert len(SCENES) >= 120
+    assert len(SCENES) >= 180
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -87,5 +87,5 @@ def test_nobody_leaves_bare(network: str, fault: str, begins: int) -> None:
         index[0], before = number, picture.copy()
         outcome = pipeline.process(Frame(picture, number, number / 10, number / 10), Quality())
         assert outcome.image is not None
-        assert [who for who, mesh in faces if bareness(before, outcome.image, mesh) > BARE] == []
+        assert [face.who for face in faces if bareness(before, outcome.image, face) > BARE] == []
     assert sum("failed" in event for event in told) <= 2

@@ -44,6 +44,7 @@ UNSAFE = [
     ("mask", 'keep = ["eyes"]'),
     ("network", 'tls_ca = "theirs.pem"'),
     ("metrics", 'file = "/tmp/elsewhere.jsonl"'),
+    ("metrics", 'log = "/tmp/elsewhere.log"'),
     ("console", "quiet = true"),
 ]
 HARMLESS = """
@@ -107,7 +108,13 @@ def test_every_risky_setting_is_checked() -> None:
         "input.size",
         "input.fps",
         "input.hwaccel",
+        "input.start",
+        "input.end",
+        "input.duration",
         "output.codec",
+        "output.crf",
+        "output.bitrate",
+        "output.no_audio",
     }
     taste |= {"mask.masks", "badge.look", "badge.language", "budget.target", "console.json", "console.stats"}
     taste |= {row.key for row in OPTIONS if row.section in ("swap", "engine")}

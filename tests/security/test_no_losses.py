@@ -12,8 +12,9 @@ from media_files import make_clip
 from people import group
 
 from rtswap.app.config import Config
+from rtswap.app.io_sections import InputConfig, MetricsConfig, OutputConfig
 from rtswap.app.overwriting import refuse_losses
-from rtswap.app.sections import InputConfig, MetricsConfig, OutputConfig, SourceConfig
+from rtswap.app.sections import SourceConfig
 from rtswap.commands.main import main
 from rtswap.core.errors import UsageError
 from rtswap.runtime.metrics import Metrics, MetricsLog

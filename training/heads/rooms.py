@@ -79,3 +79,32 @@ def painted(height: int, width: int, rng: np.random.Generator) -> Bytes:
     if rng.random() < 0.3:
         canvas = np.asarray(cv2.GaussianBlur(canvas, (0, 0), float(rng.uniform(0.6, 6))), np.uint8)
     return canvas
+
+
+def printed(portraits: Portraits, cloth: np.ndarray, side: int, rng: np.random.Generator) -> Bytes:
+    """(side, side, 3) cloth of a BGR colour with a pattern, or with a print or a badge on its middle."""
+    if rng.random() < 0.4:
+        return patch(portraits, side, side, rng)
+    picture = np.empty((side, side, 3), np.uint8)
+    picture[:] = np.clip(cloth, 0, 255)
+    many = rng.random() < 0.4
+    for _ in range(int(rng.integers(20, 60)) if many else int(rng.integers(1, 8))):
+        at = np.clip(rng.normal(side / 2, side / 2 if many else side / 12, 2), 0, side).astype(int)
+        size = (np.exp(rng.uniform(0.5, 2.0 if many else 3.2, 2)) + 1).astype(int)
+        colour = rng.uniform(0, 255, 3).tolist()
+        if rng.random() < 0.6:
+            cv2.ellipse(picture, at.tolist(), size.tolist(), float(rng.uniform(0, 180)), 0, 360, colour, -1)
+        else:
+            cv2.rectangle(picture, (at - size).tolist(), (at + size).tolist(), colour, -1)
+    return picture
+
+
+def put_bars(picture: Bytes, rng: np.random.Generator) -> None:
+    """Bars or blinds of one colour before everything, in place."""
+    height, width = picture.shape[:2]
+    step, share = int(rng.integers(6, 40)), float(rng.uniform(0.15, 0.5))
+    along = np.arange(height) if rng.random() < 0.6 else np.arange(width)
+    bars = ((along + int(rng.integers(step))) % step) < share * step
+    where = np.zeros((height, width), bool)
+    where |= bars[:, None] if len(bars) == height else bars[None]
+    picture[where] = rng.uniform(0, 255, 3)

@@ -13,9 +13,10 @@ from rtswap.vision.topology import OVAL
 from training.arrays import Bytes, Floats
 from training.batches import Sample
 from training.camera import noise_bank
+from training.heads.limbs import HAND, SIDE, Limbs, Solid
 from training.heads.optics import Optics
 from training.heads.portraits import Portraits
-from training.heads.rooms import patch, room
+from training.heads.rooms import patch, printed, put_bars, room
 from training.landmarks.views import Views
 
 HEIGHT, WIDTH = 192, 256
@@ -28,6 +29,12 @@ PORTRAIT = 0.5
 AGAIN, KEEP = 3, 256
 """How often a sample is used, mirrored or turned by half, and how many wait for it."""
 SHALL, MAY = 1.0, 0.5
+MOST_HIDDEN = 0.55
+"""Share of the square around a face above which it may be found or not once something lies before it."""
+BEHIND = 0.5
+"""Distance to a nearer head, in its heights, below which one that is behind it may be found or not."""
+CLOSE, BELOW, HANDS = 0.3, 0.4, 0.35
+"""How often a head is partly before another, has a trunk below it, and hands near it."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,7 @@ class Sampler:
         self._views, self._portraits = views, portraits
         self._rng = np.random.default_rng(seed)
         self._optics = Optics(noise_bank(self._rng, WIDTH + 16))
+        self._limbs = Limbs(self._rng)
         self._canvas = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
         self._heads: list[list[float]] = []
 
@@ -78,7 +86,10 @@ class Sampler:
         if rng.random() < PORTRAIT:
             self._portrait()
         for _ in range(int(rng.poisson(1.5))):
-            self._decoy()
+            if rng.random() < 0.35:
+                self._limb()
+            else:
+                self._decoy()
         for _ in range(int(rng.choice(list(COUNTS), p=list(COUNTS.values())))):
             if len(self._heads) < MOST_HEADS:
                 self._head()
@@ -103,6 +114,8 @@ class Sampler:
         self._lay(image, np.full(image.shape[:2], 255, np.uint8), matrix)
         for box in boxes[boxes[:, 2] > 0]:
             self._note((box[:2] + box[2:]) / 2, float(box[3] - box[1]), matrix)
+        if rng.random() < HANDS:
+            self._hands_near(matrix, middle, height, self._skin())
 
     def _head(self) -> None:
         rng, views = self._rng, self._views
@@ -112,8 +125,18 @@ class Sampler:
         height = max(float(np.linalg.norm(mesh[10] - mesh[152])), 20.0)
         middle = mesh[OVAL, :2].mean(0)
         wanted = float(np.exp(rng.uniform(np.log(LEAST_PX), np.log(MOST_PX if rng.random() < 0.5 else 60))))
-        matrix = self._placed(wanted / height, middle, self._where(wanted), float(np.exp(rng.normal(0, 0.12))))
-        if rng.random() < 0.5:
+        to = self._where(wanted)
+        if self._heads and rng.random() < CLOSE:
+            x, y, other, _ = self._heads[int(rng.integers(len(self._heads)))]
+            wanted, angle = max(other * float(np.exp(rng.normal(0, 0.25))), LEAST_PX), rng.uniform(0, 2 * np.pi)
+            to = np.array([x, y]) + rng.uniform(0.5, 1.2) * max(wanted, other) * np.array(
+                [np.cos(angle), np.sin(angle)]
+            )
+        matrix = self._placed(wanted / height, middle, to, float(np.exp(rng.normal(0, 0.12))))
+        skin, body = views.cheek(number), rng.random()
+        if body < BELOW:
+            self._lay_solid(_one_of(self._limbs.trunks, rng), matrix, middle, height, skin)
+        elif body < 0.7:
             self._body(matrix, middle, height)
         alpha = np.zeros(image.shape[:2], np.uint8)
         kind = rng.random()
@@ -127,6 +150,40 @@ class Sampler:
             alpha = np.asarray(cv2.GaussianBlur(alpha, (0, 0), soft), np.uint8)
         self._lay(image, alpha, matrix)
         self._note(middle, height, matrix)
+        if rng.random() < HANDS:
+            self._hands_near(matrix, middle, height, skin)
+
+    def _hands_near(self, matrix: Floats, middle: Floats, height: float, skin: Floats) -> None:
+        """Hands, fists and arms of the same skin below or beside a head."""
+        rng = self._rng
+        for _ in range(1 if rng.random() < 0.6 else 2):
+            angle = rng.uniform(0, np.pi) if rng.random() < 0.75 else rng.uniform(0, 2 * np.pi)
+            at = middle + height * rng.uniform(1, 2.6) * np.array([np.cos(angle), np.sin(angle)], np.float32)
+            self._lay_solid(
+                _one_of(self._limbs.hands, rng), matrix, at, height * float(np.exp(rng.normal(0.1, 0.2))), skin
+            )
+
+    def _lay_solid(self, solid: Solid, matrix: Floats, at: Floats, height: float, skin: Floats) -> None:
+        """Lay a solid with its origin at a place of what ``matrix`` lays, its unit as long as ``height`` there."""
+        rng = self._rng
+        cloth = rng.uniform(0, 255, 3) ** 1.15 * 0.6
+        clothes = cloth if rng.random() < 0.6 else printed(self._portraits, cloth, SIDE, rng)
+        own = skin * float(np.exp(rng.normal(0, 0.12))) * np.exp(rng.normal(0, 0.04, 3))
+        scale = height / solid.unit
+        linear = matrix[:, :2] * scale
+        if rng.random() < 0.5:
+            linear = linear * np.array([-1, 1], np.float32)
+        moved = np.column_stack([linear, matrix[:, :2] @ at + matrix[:, 2] - linear @ solid.origin])
+        self._lay(solid.coloured(own, clothes), solid.alpha, moved.astype(np.float32))
+
+    def _limb(self) -> None:
+        """A hand, an arm, a trunk without its head, or a ball, of any size and at any place."""
+        rng, limbs = self._rng, self._limbs
+        kind = rng.random()
+        solids = limbs.hands if kind < 0.7 else limbs.trunks if kind < 0.85 else limbs.balls
+        size = float(np.exp(rng.uniform(np.log(10), np.log(220)))) * (0.45 if kind >= 0.7 else 1)
+        matrix = self._placed(1.0, np.zeros(2), self._where(size), 1.0)
+        self._lay_solid(_one_of(solids, rng), matrix, np.zeros(2, np.float32), size, self._skin())
 
     def _body(self, matrix: Floats, middle: Floats, height: float) -> None:
         """Shoulders below the head, of some cloth."""
@@ -177,8 +234,6 @@ class Sampler:
             int(rng.integers(-height // 2, HEIGHT - height // 2)),
         )
         self._blend(scrap, alpha, x, y)
-        for head in self._heads:
-            self._hide(head, x + width / 2, y + height / 2, max(width, height))
 
     def _skin(self) -> Floats:
         return self._views.cheek(int(self._rng.integers(len(self._views))))
@@ -187,12 +242,7 @@ class Sampler:
         """Bars before everything, or something before a part of one face."""
         rng = self._rng
         if rng.random() < 0.3:
-            step, share = int(rng.integers(6, 40)), float(rng.uniform(0.15, 0.5))
-            along = np.arange(HEIGHT) if rng.random() < 0.6 else np.arange(WIDTH)
-            bars = ((along + int(rng.integers(step))) % step) < share * step
-            where = np.zeros((HEIGHT, WIDTH), bool)
-            where |= bars[:, None] if len(bars) == HEIGHT else bars[None]
-            self._canvas[where] = rng.uniform(0, 255, 3)
+            put_bars(self._canvas, rng)
             return
         for head in self._heads:
             if rng.random() < 0.5:
@@ -206,7 +256,11 @@ class Sampler:
             mask = np.zeros((HEIGHT, WIDTH), np.uint8)
             cv2.fillPoly(mask, [np.round(box * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
             left, top, width, tall = cv2.boundingRect(mask)
-            if width and tall:
+            if rng.random() < 0.4:
+                size = share * height / HAND * float(rng.uniform(0.7, 1.1))
+                matrix = self._placed(1.0, np.zeros(2), centre + turn * 0.1 * height, 1.0)
+                self._lay_solid(_one_of(self._limbs.hands, rng), matrix, np.zeros(2, np.float32), size, self._skin())
+            elif width and tall:
                 cloth = patch(self._portraits, tall, width, rng)
                 if rng.random() < 0.4:
                     cloth[:] = rng.uniform(0, 255, 3)
@@ -263,20 +317,27 @@ class Sampler:
         below = self._canvas[y1:y2, x1:x2]
         share = alpha[part][..., None].astype(np.float32) / 255
         below[:] = (below + (picture[part].astype(np.float32) - below) * share).astype(np.uint8)
+        for head in self._heads:
+            left, top = (round(head[k] - head[2] / 2) for k in (0, 1))
+            right, bottom = max(round(left + head[2]), left + 1), max(round(top + head[2]), top + 1)
+            over = share[max(top - y1, 0) : max(bottom - y1, 0), max(left - x1, 0) : max(right - x1, 0)]
+            if float(over.sum()) > MOST_HIDDEN * (right - left) * (bottom - top):
+                head[3] = MAY
 
     def _note(self, middle: Floats, height: float, matrix: Floats) -> None:
-        """Remember a head; those behind it may be found or not."""
+        """Remember a head; those behind it may be found or not, but one that looks out beside it shall."""
         x, y = (matrix[:, :2] @ np.asarray(middle, np.float32) + matrix[:, 2]).tolist()
         tall = height * float(np.linalg.norm(matrix[:, 1]))
         for head in self._heads:
-            self._hide(head, x, y, tall)
+            if np.hypot(head[0] - x, head[1] - y) < BEHIND * tall:
+                head[3] = MAY
         far = max(-x, -y, x - WIDTH, y - HEIGHT)
         if far < 0.6 * tall:
             self._heads.append([x, y, tall, SHALL if far < 0.25 * tall else MAY])
 
-    def _hide(self, head: list[float], x: float, y: float, tall: float) -> None:
-        if np.hypot(head[0] - x, head[1] - y) < 0.6 * tall + 0.25 * head[2]:
-            head[3] = MAY
+
+def _one_of(solids: list[Solid], rng: np.random.Generator) -> Solid:
+    return solids[int(rng.integers(len(solids)))]
 
 
 def _flipped(picture: Bytes, heads: Floats, sideways: bool, over: bool) -> tuple[Bytes, Floats]:

@@ -1,5 +1,5 @@
-"""A thing before a face is a layer: a picture and how opaque it is. How layers are shaded, smeared and laid on; hair
-and glasses; and what lies on a face without hiding it: make-up, beards, cast shadows, an open mouth's tongue."""
+"""A thing before a face is a layer: a picture and how opaque it is. How layers are shaded, smeared and laid on; hair;
+and what lies on a face without hiding it: make-up, beards, cast shadows, an open mouth's tongue."""
 
 from __future__ import annotations
 
@@ -140,42 +140,6 @@ def fringe(size: int, points: Floats, colour: Floats, rng: np.random.Generator) 
     return Layer(shaded(shade, colour, None, rng), alpha)
 
 
-def spectacles(size: int, points: Floats, rng: np.random.Generator) -> tuple[Layer, Layer]:
-    """Frames, and lenses: clear with a glare (which hides nothing), or dark."""
-    frame, lens = np.zeros((size, size), np.uint8), np.zeros((size, size), np.uint8)
-    width = int(rng.choice([1, 1, 2, 2, 3, 4]))
-    round_ = rng.random() < 0.5
-    growth = rng.uniform(0.75, 1.05), rng.uniform(0.5, 0.85)
-    eyes = points[[263, 33], :2]
-    angle = float(np.degrees(np.arctan2(*(eyes[0] - eyes[1])[::-1])))
-    for inner, outer, ear in ((133, 33, 234), (362, 263, 454)):
-        a, b = points[inner, :2], points[outer, :2]
-        reach = max(float(np.linalg.norm(a - b)), 3.0)
-        centre = (a + b) / 2 + np.array([0, 0.12 * reach])
-        axes = reach * np.array(growth)
-        if round_:
-            outline = cv2.ellipse2Poly((0, 0), (100, 100), 0, 0, 360, 20) / 100 * axes
-        else:
-            outline = (
-                np.array(
-                    [[-1, -0.8], [-0.7, -1], [0.7, -1], [1, -0.8], [0.85, 0.7], [0.5, 1], [-0.5, 1], [-0.85, 0.7]]
-                )
-                * axes
-            )
-        turn = np.radians(angle)
-        outline = outline @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]]) + centre
-        cv2.fillPoly(lens, [fixed(outline)], 255, cv2.LINE_AA, 4)
-        cv2.polylines(frame, [fixed(outline)], True, 255, width, cv2.LINE_AA, 4)
-        line(frame, b + (b - a) * 0.4, points[ear, :2] - np.array([0, 0.3 * reach]), 255, width)
-    line(frame, points[133, :2], points[362, :2], 255, width)
-    tone = rng.uniform(0, 70, 3) if rng.random() < 0.65 else rng.uniform(40, 230, 3)
-    full = np.full((size, size), 200, np.uint8)
-    dark = rng.uniform(5, 60, 3) if rng.random() < 0.8 else rng.uniform(60, 250, 3)
-    opacity = 0.0 if rng.random() < 0.6 else rng.uniform(0.75, 1.0)
-    lenses = np.asarray(cv2.convertScaleAbs(lens, alpha=opacity), np.uint8)
-    return Layer(shaded(full, tone, None, rng), frame), Layer(shaded(full, dark, None, rng), lenses)
-
-
 def glare(crop: Bytes, points: Floats, rng: np.random.Generator) -> None:
     """A bright, half transparent streak over an eye, as on a lens. It hides nothing. In place."""
     eye = points[int(rng.choice([159, 386])), :2]
@@ -205,6 +169,8 @@ def decorate(crop: Bytes, points: Floats, bank: Floats, rng: np.random.Generator
         make_up(crop, points, rng)
     if rng.random() < 0.08:
         beard(crop, points, bank, rng)
+    if rng.random() < 0.15:
+        pale_rings(crop, points, rng)
     if rng.random() < 0.2:
         cast_shadow(crop, points, rng)
     if rng.random() < 0.5:
@@ -234,6 +200,25 @@ def make_up(crop: Bytes, points: Floats, rng: np.random.Generator) -> None:
             cv2.polylines(mask, [fixed(points[ring, :2])], True, 255, int(rng.integers(1, 5)), cv2.LINE_AA, 4)
     colour = rng.uniform(0, 255, 3) * np.array([0.8, 0.5, 1.0])
     _tinted(crop, mask, colour, float(rng.uniform(0.2, 0.85)), float(rng.uniform(0.6, 2)))
+
+
+def pale_rings(crop: Bytes, points: Floats, rng: np.random.Generator) -> None:
+    """Paler or darker skin around the eyes, as vitiligo, a tan or tiredness makes it: no glasses. In place."""
+    mask = np.zeros(crop.shape[:2], np.uint8)
+    growth, drop = rng.uniform([1.4, 1.8], [2.1, 4.5]), rng.uniform(-0.05, 0.15)
+    for ring in (LEFT_EYE, RIGHT_EYE):
+        eye = points[ring, :2]
+        middle = eye.mean(0)
+        wide = middle + growth * (eye - middle) + rng.normal(0, 0.6, eye.shape)
+        wide[:, 1] += drop * np.ptp(eye[:, 0])
+        cv2.fillPoly(mask, [cv2.convexHull(fixed(wide))], 255, cv2.LINE_AA, 4)
+    if rng.random() < 0.5:  # and over the nose
+        ends = points[[133, 362], :2].astype(int)
+        cv2.line(mask, ends[0].tolist(), ends[1].tolist(), 255, int(rng.integers(2, 8)))
+    share = cv2.GaussianBlur(mask, (0, 0), float(rng.uniform(0.6, 4)))[..., None].astype(np.float32) / 255
+    gain = rng.uniform(1.1, 1.7) if rng.random() < 0.7 else rng.uniform(0.6, 0.9)
+    paler = crop.astype(np.float32) * (1 + share * (gain * rng.uniform([1.0, 0.97, 0.92], [1.15, 1.05, 1.0]) - 1))
+    crop[:] = np.clip(paler, 0, 255).astype(np.uint8)
 
 
 def beard(crop: Bytes, points: Floats, bank: Floats, rng: np.random.Generator) -> None:

@@ -13,14 +13,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
+from rtswap.vision.topology import GLASSES, LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
 from training.arrays import Bytes, Floats
 from training.masks.layers import fixed
 
 _SKIN = (205, 425, 50, 280, 5, 199)
 _HAIRLINE = (10, 338, 109, 332, 103)
 _UPPER = (127, 162, 21, 54, 103, 67, 109, 10, 338, 297, 332, 284, 251, 389, 356, 301, 334, 9, 105, 71)
-_EYE_BAND = (71, 105, 9, 334, 301, 447, 347, 277, 6, 47, 118, 227)
 SIDE = 40
 SURE, DOUBT = 0.55, 1.6
 """Distance to hair over distance to skin in Lab: below which it is hair, up to which nobody can say."""
@@ -63,7 +62,7 @@ def own_hair(crop: Bytes, points: Floats) -> tuple[Bytes, Bytes]:
 def eye_band(size: int, points: Floats) -> Bytes:
     """(S, S) 255 where glasses sit, but for the eyes' openings."""
     band = np.zeros((size, size), np.uint8)
-    cv2.fillPoly(band, [fixed(points[list(_EYE_BAND)])], 255, cv2.LINE_8, 4)
+    cv2.fillPoly(band, [fixed(points[GLASSES])], 255, cv2.LINE_8, 4)
     for ring in (LEFT_EYE, RIGHT_EYE):
         cv2.fillPoly(band, [fixed(points[ring])], 0, cv2.LINE_8, 4)
     return band

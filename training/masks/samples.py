@@ -23,6 +23,7 @@ from training.landmarks.views import Views, build, colour_at
 from training.masks import layers, things
 from training.masks.layers import Layer, fixed, lay
 from training.masks.own import CLEAR, DARK, NONE, dark_lenses, eye_band, own_frames, own_hair, worn_by
+from training.masks.spectacles import spectacles
 from training.masks.things import Cutouts
 
 OUT = 64
@@ -34,11 +35,9 @@ SMALL_SHARE, SMALLEST = 0.3, (0.235, 0.82)
 NOTHING = 0.4
 """Share of samples with nothing painted over them."""
 KINDS = {
-    "hand": 0.11, "own hand": 0.12, "real hand": 0.14, "fingertips of a hand": 0.14, "cup": 0.05, "microphone": 0.05,
-    "board": 0.03, "blob": 0.04, "headset": 0.03, "cover": 0.02, "strands": 0.05, "fringe": 0.03, "spectacles": 0.19,
+    "hand": 0.09, "own hand": 0.1, "real hand": 0.11, "fingertips of a hand": 0.12, "cup": 0.04, "microphone": 0.04,
+    "board": 0.02, "blob": 0.03, "headset": 0.03, "cover": 0.02, "strands": 0.04, "fringe": 0.03, "spectacles": 0.33,
 }  # fmt: skip
-THIN = ("spectacles", "headset")
-"""Drawn with lines, a pixel or two wide, that an answer of 2 x 2 pixels would lose: they hide a pixel more around."""
 
 
 class Batch(NamedTuple):
@@ -201,9 +200,11 @@ class Sampler:
             tone = layers.hair_colour(self._hair(number), rng)
             layer = (layers.strands if kind == "strands" else layers.fringe)(size, points, tone, rng)
         elif kind == "spectacles":
-            layer, lenses = layers.spectacles(size, points, rng)
-            lay(crop, hidden, lenses, rng)
-            if rng.random() < 0.4:
+            worn = spectacles(size, points, rng)
+            layer, unseen = worn.frame, np.zeros_like(hidden)
+            lay(crop, unseen, worn.lenses, rng)
+            np.maximum(hidden, _wider(worn.hides), out=hidden)
+            if rng.random() < 0.3:
                 layers.glare(crop, points, rng)
         elif kind == "headset":
             layer = things.headset(size, points, rng)
@@ -216,7 +217,7 @@ class Sampler:
                 size, at, colour, scrap, rng
             )
         lay(crop, hidden, layer, rng)
-        if kind in THIN:
+        if kind == "headset":
             np.maximum(hidden, _wider(layer.alpha), out=hidden)
 
     def _any_hand(self, kind: str, at: Floats, points: Floats, skin: Floats, scrap: Bytes) -> Layer:
@@ -237,6 +238,7 @@ class Sampler:
 
 
 def _wider(alpha: Bytes) -> Bytes:
+    """Lines, a pixel or two wide, that an answer of 2 x 2 pixels would lose hide a pixel more around."""
     return np.asarray(cv2.dilate(alpha, cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))), np.uint8)
 
 

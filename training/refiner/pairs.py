@@ -32,6 +32,7 @@ from training.landmarks.occluders import glasses
 from training.landmarks.views import Views
 from training.masks import layers, things
 from training.masks.layers import Layer, lay
+from training.masks.spectacles import spectacles
 from training.refiner.lights import badly_lit
 
 SHARD = 170
@@ -222,7 +223,7 @@ class Maker:
             lambda: things.microphone(size, at, colour, scrap, rng),
             lambda: things.blob(size, at, scrap, rng),
             lambda: layers.strands(size, points, layers.hair_colour(colour, rng), rng),
-            lambda: layers.spectacles(size, points, rng)[0],
+            lambda: spectacles(size, points, rng).frame,
         ]
         lay(image, hidden, things_[int(rng.choice(len(things_), p=SHARES))](), rng)
 

@@ -22,7 +22,7 @@ def _parser() -> Parser:
     )
     group.add_argument("--batch", metavar="N[,N,N]", help="faces at once: 4, or min,usual,max as in 1,4,16")
     group.add_argument("--force", action="store_true", help="rebuild existing plans")
-    return made.with_table(["console"], config=False)
+    return made.with_table(["console"], without=["console.stats"], config=False)
 
 
 def _run(flags: Flags) -> int:

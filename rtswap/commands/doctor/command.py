@@ -8,7 +8,7 @@ from rtswap.commands.flags import Parser
 
 def _parser() -> Parser:
     return Parser("rtswap doctor", "Checks this machine and prints how to fix each missing item.").with_table(
-        ["console"], config=False
+        ["console"], without=["console.stats"], config=False
     )
 
 

@@ -43,7 +43,7 @@ def _parser() -> Parser:
         action="store_true",
         help="confirm that the people shown have agreed; skips the question, for scripts",
     )
-    return made.with_table(["tracking", "swap", "mask", "badge", "engine", "console"])
+    return made.with_table(["tracking", "swap", "mask", "badge", "engine", "console"], without=["console.stats"])
 
 
 def _run(flags: Flags) -> int:

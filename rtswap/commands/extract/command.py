@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
 examples:
-  rtswap extract holiday/ --out faces                      every good face of a folder of photos, aligned
-  rtswap extract talk.mp4 --out faces --every 1s           a video, at most one frame per second
+  rtswap extract holiday/ --out faces             every good face of a folder
+  rtswap extract talk.mp4 --out faces --every 1s  a video, one frame per second
   rtswap extract a.jpg b.jpg --out f --template arcface --size 128 --keep-all
 
-Pictures of people are personal data, and so are embeddings, which identify people: extract faces only of people who
-have agreed to it, and delete them when you no longer need them.
+Pictures of people are personal data, and so are embeddings, which identify
+people: extract faces only of people who have agreed to it, and delete them when
+you no longer need them.
 """
 
 
@@ -46,7 +47,7 @@ def _parser() -> Parser:
     )
     group.add_argument("-y", "--overwrite", action="store_true", help="extract faces again that exist already")
     _add_limits(made)
-    return made.with_table(["engine", "console"])
+    return made.with_table(["engine", "console"], without=["console.stats"])
 
 
 def _add_limits(made: Parser) -> None:

@@ -24,7 +24,7 @@ def _parser() -> Parser:
     made.takes("photos", "[PHOTO ...]", many=True)
     group = made.add_argument_group("Delete")
     group.add_argument("--all", dest="everything", action="store_true", help="delete everything")
-    return made.with_table(["console"], config=False)
+    return made.with_table(["console"], without=["console.stats"], config=False)
 
 
 def _run(flags: Flags) -> int:

@@ -23,7 +23,7 @@ def _parser() -> Parser:
     group = made.add_argument_group("Contact sheet")
     group.add_argument("--sheet", metavar="FILE", help="also draw all personas into this image")
     group.add_argument("-y", "--overwrite", action="store_true", help="replace the file if it exists")
-    return made.with_table(["console"], config=False)
+    return made.with_table(["console"], without=["console.stats"], config=False)
 
 
 def _run(flags: Flags) -> int:

@@ -14,17 +14,19 @@ from rtswap.core.text import duration, plural, size
 from rtswap.media.outputs.image import IMAGE_SUFFIXES
 
 WIDTH = 80
-MORE = "Add --stats for percentiles or --json for all figures."
+MORE = "More: --stats."
 
 
 def run_summary(result: Mapping[str, Any], *, stats: bool) -> Sequence[Shown]:
     """Return the lines for ``Console.summary``. ``result`` is what ``rtswap.app.run.run`` returns."""
     if not result["frames"]:
         return ["No frames were processed."]
-    lines = [_outputs(result), _faces(result), *_reasons(result), _speed(result)]
+    lines = [_outputs(result), _faces(result), _speed(result)]
+    if not stats:
+        lines[-1] += f" {MORE}"
     if result.get("unmarked"):
         lines.append(f"Unmarked: {result['unmarked']}")
-    return [*lines, stages_table(result)] if stats else [*lines, MORE]
+    return [*lines, *_reasons(result), stages_table(result)] if stats else lines
 
 
 def stages_table(result: Mapping[str, Any]) -> Shown:
@@ -39,7 +41,8 @@ def stages_table(result: Mapping[str, Any]) -> Shown:
 
 def _outputs(result: Mapping[str, Any]) -> str:
     """``Wrote clip.mp4 (8.5 s, 3.2 MB). Sent to window for 9.1 s.``"""
-    written = [words for name in result["outputs"] if (words := _file(Path(name), result["frames"]))]
+    names = [*result["outputs"], *result.get("recorded", ())]
+    written = [words for name in names if (words := _file(Path(name), result["frames"]))]
     others = [name for name in result["outputs"] if not _file(Path(name), result["frames"])]
     said = [f"Wrote {', '.join(written)}."] if written else []
     if others:
@@ -74,15 +77,19 @@ def _length(path: Path) -> str:
 def _faces(result: Mapping[str, Any]) -> str:
     """``Faces: swapped in 240 of 255 frames, covered in 10, none in 5.``"""
     frames, swapped = result["frames"], result["frames_with_swap"]
-    if frames == 1 and swapped:
-        return f"Faces: {result['faces']} swapped."
+    left_out = len(result.get("not_written", ()))
+    if frames == 1 and swapped and not left_out:
+        return f"Faces: {result['faces']} swapped{', others covered' if result['frames_covered'] else ''}."
     if swapped == frames:
         said = [f"swapped in all {plural(frames, 'frame')}"]
     else:
         said = [f"swapped in {swapped:,} of {plural(frames, 'frame')}" if swapped else "none swapped"]
+    why = [*result["frames_covered_because"]]
+    most = f" ({'mostly ' if why[1:] else ''}{why[0]})" if why else ""
     covered = "others covered in" if swapped == frames else "covered in"
-    for count, words in ((result["frames_covered"], covered), (result["frames_plain"], "no face in")):
-        said += [f"{words} {count:,}"] if count else []
+    for count, words, of in ((result["frames_covered"], covered, most), (result["frames_plain"], "no face in", "")):
+        said += [f"{words} {count:,}{of}"] if count else []
+    said += [f"{plural(left_out, 'picture')} without a swap not written"] if left_out else []
     return f"Faces: {', '.join(said)}."
 
 
@@ -96,7 +103,7 @@ def _speed(result: Mapping[str, Any]) -> str:
     age, started = result["frame_age_ms"], result["start_to_first_swap_s"]
     if result["live"] and age:
         dropped = f", {result['dropped']:,} dropped" if result["dropped"] else ""
-        ages = f"frames {age['p50']:.0f} ms old (95 %: at most {age['p95']:.0f} ms)"
+        ages = f"{age['p50']:.0f} ms old (95 % under {age['p95']:.0f} ms)"
         return f"Speed: {result['fps']:.1f} fps, {ages}{dropped}."
     if result["frames"] > 1:
         return f"Speed: {result['fps']:.1f} fps, {duration(result['duration_s'])} in all."

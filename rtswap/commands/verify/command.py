@@ -11,13 +11,13 @@ def _parser() -> Parser:
     made = Parser(
         "rtswap verify",
         "Checks whether rtswap made a file: looks for the invisible mark and the manifest.",
-        "exit codes:\n  0 marked, 3 no mark found (which proves nothing), 1 cannot be read, 2 invalid flags\n\n"
+        "exit codes:\n  0 marked, 3 no mark found (which proves nothing), 1 cannot be read,\n  2 invalid flags\n\n"
         "examples:\n  rtswap verify clip.mp4\n  rtswap verify screen.png --json",
     )
     made.takes("file", "FILE|URL")
     group = made.add_argument_group("Search")
     group.add_argument("--window", type=seconds, metavar="N", help="seconds of video to average, 0.1 to 60 [2]")
-    return made.with_table(["console"], config=False)
+    return made.with_table(["console"], without=["console.stats"], config=False)
 
 
 def _run(flags: Flags) -> int:

@@ -18,7 +18,7 @@ from rtswap.core.protocols import GpuFinish
 from rtswap.core.types import Mask, Matrix, Points, Quality, SwappedFace, Target
 from rtswap.networks.occlusion import ANSWER, SIZE, OcclusionModel, place
 from rtswap.vision.resample import blurred, resized, warped
-from rtswap.vision.topology import OVAL
+from rtswap.vision.topology import BRIDGE, GLASSES, LEFT_BROW, OVAL, RIGHT_BROW
 
 Plane = NDArray[np.float32]
 
@@ -149,7 +149,7 @@ def weighed(hidden: Plane, points: Points, visibility: NDArray[np.float32]) -> P
     ``points`` (468, 2) network crop pixels. NaN visibility counts as seen.
     """
     at, seen = places(points, visibility)
-    hidden = hidden - BENEFIT * seen_around(at, seen)
+    hidden = hidden - BENEFIT * benefit_of(points, at, seen)
     x, y = at[seen].T
     uncovered = float(np.count_nonzero(hidden[y, x] < HALF)) / len(x) if len(x) else 1.0
     trust = min(max((uncovered - WITHDRAWN) / (BELIEVED - WITHDRAWN), 0.0), 1.0)
@@ -159,6 +159,13 @@ def weighed(hidden: Plane, points: Points, visibility: NDArray[np.float32]) -> P
 def places(points: Points, visibility: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
     """Cells (468, 2) of the landmarks in an answer, and which of them are seen."""
     return np.clip((points * (ANSWER / SIZE)).astype(np.int32), 0, ANSWER - 1), ~(visibility < SEEN)
+
+
+def benefit_of(points: Points, at: NDArray[np.int32], seen: NDArray[np.bool_]) -> Plane:
+    """How much the landmarks speak against occluders, 0..1 (64, 64): not around the eyes, where glasses hide none of
+    them. Brows are no glasses."""
+    brows = cv2.dilate(_drawn(points, LEFT_BROW) | _drawn(points, RIGHT_BROW), np.ones((3, 3), np.uint8))
+    return np.asarray(seen_around(at, seen) * (1 - cv2.subtract(_drawn(points, GLASSES), brows)), np.float32)
 
 
 def seen_around(at: NDArray[np.int32], seen: NDArray[np.bool_]) -> Plane:
@@ -184,8 +191,8 @@ def _opened(hidden: Plane, points: Points) -> Mask:
 
 
 def _from_outside(closed: Mask, points: Points) -> Mask:
-    """Remove islands of 255 in the centre of the face. Hands and cups extend beyond the outline; islands that do not
-    are a glint on a lens, or make-up."""
+    """Remove islands of 255 in the centre of the face. Hands and cups extend beyond the outline, and glasses lie on
+    the bridge of the nose; islands that do neither are a glint on a lens, or make-up."""
     midst = midst_of(points)
     count, labels = cv2.connectedComponents(closed, connectivity=8)
     keep = np.zeros(count, np.uint8)
@@ -195,11 +202,17 @@ def _from_outside(closed: Mask, points: Points) -> Mask:
 
 
 def midst_of(points: Points) -> Mask:
-    """1 in the centre of the face, (64, 64)."""
-    midst = np.zeros((ANSWER, ANSWER), np.uint8)
-    oval = np.clip(points[OVAL] * (16 * ANSWER / SIZE), -30000, 30000).astype(np.int32)
-    cv2.fillPoly(midst, [oval], 1, cv2.LINE_8, 4)
-    return np.asarray(cv2.erode(midst, np.ones((5, 5), np.uint8)), np.uint8)
+    """1 in the centre of the face but for the bridge of the nose, (64, 64)."""
+    midst = cv2.erode(_drawn(points, OVAL), np.ones((5, 5), np.uint8))
+    return np.asarray(cv2.subtract(midst, _drawn(points, BRIDGE)), np.uint8)
+
+
+def _drawn(points: Points, outline: list[int]) -> Mask:
+    """1 within the outline, (64, 64)."""
+    mask = np.zeros((ANSWER, ANSWER), np.uint8)
+    ring = np.clip(points[outline, :2] * (16 * ANSWER / SIZE), -30000, 30000).astype(np.int32)
+    cv2.fillPoly(mask, [ring], 1, cv2.LINE_8, 4)
+    return mask
 
 
 def _without_specks(closed: Mask) -> Mask:

@@ -22,10 +22,10 @@ from rtswap.compositing.finishes.occlusion import (
     STEP,
     WITHDRAWN,
     Turns,
+    benefit_of,
     coarse_places,
     midst_of,
     places,
-    seen_around,
     shares,
 )
 from rtswap.compositing.finishes.parts_gpu import limited
@@ -112,7 +112,7 @@ class GpuOcclusionMask:
         cut, benefit, midst, asked, rates = np.split(row, np.cumsum([CUT, ANSWER**2, ANSWER**2, len(one.points)]))
         cut[:] = _sampling(one)[0]
         at, seen = places(one.points, one.face.visibility)
-        benefit[:] = seen_around(at, seen).ravel()
+        benefit[:] = benefit_of(one.points, at, seen).ravel()
         midst[:] = midst_of(one.points).ravel()
         asked[:] = -1
         asked[: np.count_nonzero(seen)] = at[seen] @ np.array([1, ANSWER])

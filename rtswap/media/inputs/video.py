@@ -56,6 +56,17 @@ class VideoFile(ClosingInput):
         """Number of damaged packets so far."""
         return self._decoder.skipped
 
+    def seek(self, time_s: float) -> None:
+        """As ``SeekableInput``: to the key frame before. Files without timestamps are read from their beginning."""
+        if self._first and start_s(self._first[0]) is None:
+            return
+        try:
+            self._container.seek(round((self._zero_s + time_s) * av.time_base))
+        except (OSError, av.FFmpegError):
+            return  # it cannot be positioned: read from the beginning
+        self._decoder = Decoder(self._container, self._stream, self._say)
+        self._first.clear()
+
     def frames(self) -> Iterator[Frame]:
         last_s, step_s = -1.0, 1 / self._info.fps
         index = 0
@@ -101,8 +112,8 @@ class VideoFile(ClosingInput):
             self._stream = self._checked_stream()
             self._decoder = Decoder(container, self._stream, self._say)
             self._pictures = PictureMaker(self._stream, self._say)
-            self._zero_s = (container.start_time or 0) / av.time_base
-            self._first = self._first_frames()
+            self._zero_s: float = (container.start_time or 0) / av.time_base
+            self._first: list[av.VideoFrame] = self._first_frames()
             self._info = self._describe()
         except BaseException:
             container.close()

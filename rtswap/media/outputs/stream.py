@@ -54,10 +54,17 @@ class NetworkOutput:
     """
 
     def __init__(
-        self, url: str, *, fps: float, codec: str = "h264", crf: int | None = None, tls_ca: str | None = None
+        self,
+        url: str,
+        *,
+        fps: float,
+        codec: str = "h264",
+        crf: int | None = None,
+        bitrate: int | None = None,
+        tls_ca: str | None = None,
     ) -> None:
         quiet_ffmpeg()
-        self._url, self._fps, self._crf = url, fps, crf
+        self._url, self._fps, self._crf, self._bitrate = url, fps, crf, bitrate
         self._format = FORMATS.get(scheme(url), "")
         if not self._format:
             known = ", ".join(f"{name}://" for name in FORMATS if name != "srt")  # PyAV's wheels lack it
@@ -113,7 +120,13 @@ class NetworkOutput:
             self._container = av.open(self._relay, "w", format="nut", options={"flush_packets": "1"})
             self._zero_s = image.captured_at
             self._encoder = VideoEncoder(
-                self._container, image.image, encoder=self._encoder_name, fps=self._fps, live=True, crf=self._crf
+                self._container,
+                image.image,
+                encoder=self._encoder_name,
+                fps=self._fps,
+                live=True,
+                crf=self._crf,
+                bitrate=self._bitrate,
             )
         self._container.mux(self._encoder.encode(image.image, image.captured_at - self._zero_s))
         if first and self._relay is not None:
@@ -204,7 +217,14 @@ def _unblock(handle: int) -> bool:
 
 
 def _open(address: str, request: OutputRequest) -> NetworkOutput:
-    return NetworkOutput(address, fps=request.fps, codec=request.codec, tls_ca=request.tls_ca)
+    return NetworkOutput(
+        address,
+        fps=request.fps,
+        codec=request.codec,
+        crf=request.crf,
+        bitrate=request.bitrate,
+        tls_ca=request.tls_ca,
+    )
 
 
 SPEC = OutputSpec("stream", "URL", lambda address: bool(scheme(address)), _open, _open)

@@ -7,6 +7,7 @@ file.
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -33,8 +34,9 @@ class VideoWriter:
     suffix.
 
     Timestamps are the frames' ``time_s``; with ``live`` they count from the first frame's ``captured_at``.
-    ``audio_from``: a file whose other tracks are copied in sync, up to the last frame. ``crf``: quality, lower
-    is better. ``live_sound``: recorded with ``live``. ``sign`` is called with the finished file.
+    ``audio_from``: a file whose other tracks are copied in sync, from ``audio_start_s`` on, up to the last frame.
+    ``crf``: quality, lower is better; ``bitrate``: bits per second instead. ``live_sound``: recorded with ``live``.
+    ``sign`` is called with the finished file.
     """
 
     def __init__(
@@ -44,16 +46,19 @@ class VideoWriter:
         fps: float,
         codec: str = "h264",
         audio_from: str | None = None,
+        audio_start_s: float = 0.0,
         live_sound: LiveSound | None = None,
         tls_ca: str | None = None,
         crf: int | None = None,
+        bitrate: int | None = None,
         live: bool = False,
         overwrite: bool = False,
         sign: Callable[[Path], None] | None = None,
         on_event: Callable[[str], None] = lambda event: None,
     ) -> None:
         quiet_ffmpeg()
-        self._path, self._fps, self._crf, self._live = Path(path), fps, crf, live
+        self._path, self._fps, self._live = Path(path), fps, live
+        self._crf, self._bitrate, self._audio_start_s = crf, bitrate, audio_start_s
         self._audio_from, self._overwrite, self._on_event = audio_from, overwrite, on_event
         self._sign, self._tls_ca, self._live_sound = sign, tls_ca, live_sound
         self._suffix = self._path.suffix.lower()
@@ -112,11 +117,23 @@ class VideoWriter:
     def _set_up(self, container: av.container.OutputContainer, marked: MarkedImage) -> VideoEncoder:
         """Create the video and audio streams at the first frame, which sets the file's size."""
         encoder = VideoEncoder(
-            container, marked.image, encoder=self._encoder_name, fps=self._fps, live=self._live, crf=self._crf
+            container,
+            marked.image,
+            encoder=self._encoder_name,
+            fps=self._fps,
+            live=self._live,
+            crf=self._crf,
+            bitrate=self._bitrate,
         )
         if self._audio_from is not None:
             self._tracks = Tracks(
-                self._audio_from, container, self._kind, self._suffix, self._on_event, tls_ca=self._tls_ca
+                self._audio_from,
+                container,
+                self._kind,
+                self._suffix,
+                self._on_event,
+                start_s=self._audio_start_s,
+                tls_ca=self._tls_ca,
             )
         elif self._live_sound is not None and self._live and self._kind.sound_encoder:
             self._tracks = LiveTrack(self._live_sound, container, self._kind, marked.captured_at)
@@ -158,7 +175,7 @@ class VideoWriter:
 
     def _move_index(self) -> None:
         """Move the file's index to its front. Where there is no room for a second copy, it stays at the end."""
-        copy = self.partial_path.with_name(f".{self.partial_path.name}")
+        copy = self.partial_path.with_name(f".index-{secrets.token_hex(4)}{self._suffix}")
         try:
             if move_index(self.partial_path, copy):
                 copy.replace(self.partial_path)
@@ -178,7 +195,10 @@ def _open(address: str, request: OutputRequest) -> VideoWriter:
         fps=request.fps,
         codec=request.codec,
         audio_from=request.audio_from,
+        audio_start_s=request.audio_start_s,
         live_sound=request.live_sound,
+        crf=request.crf,
+        bitrate=request.bitrate,
         tls_ca=request.tls_ca,
         live=request.live,
         overwrite=request.overwrite,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 
 import cv2
@@ -16,6 +17,10 @@ from rtswap.core.parts import OutputRequest, OutputSpec
 from rtswap.core.types import Image, MarkedImage
 
 _ESCAPE = 27
+KEY_S = 0.02
+"""Interval at which keys are read while a frame waits."""
+LATE_S = 0.1
+"""Delay of a frame after which the file goes on later, instead of catching up."""
 _PROBE_S = 10.0
 _FONT, _LINE_PX, _MARGIN_PX = cv2.FONT_HERSHEY_SIMPLEX, 20, 8
 
@@ -24,8 +29,8 @@ class Window:
     """Output to a window. Call everything but the constructor from one thread (macOS: the main thread).
 
     ``on_key`` receives each key as one character; closing the window or Esc sends ``q``. ``overlay`` returns lines of
-    text, drawn on a copy of the frame; if empty, nothing is drawn or copied. Raises OutputError if no window can be
-    opened.
+    text, drawn on a copy of the frame; if empty, nothing is drawn or copied. ``paced``: frames are shown at their own
+    times, ``time_s``. Raises OutputError if no window can be opened.
     """
 
     def __init__(
@@ -34,6 +39,7 @@ class Window:
         *,
         on_key: Callable[[str], None] = lambda key: None,
         overlay: Callable[[], Sequence[str]] | None = None,
+        paced: bool = False,
     ) -> None:
         usable, reason = available()
         if not usable:
@@ -41,6 +47,7 @@ class Window:
             raise OutputError("cannot open a preview window", got=reason, do=do)
         self._title, self._on_key, self._overlay = title, on_key, overlay
         self._open = self._closed = False
+        self._pace = Pace() if paced else None
 
     @property
     def name(self) -> str:
@@ -57,6 +64,11 @@ class Window:
                 self.close()
                 self._on_key("q")
                 return
+            while self._pace is not None and (wait_s := self._pace.wait_s(image.time_s, time.perf_counter())) > 0:
+                self._pass_on(cv2.pollKey())
+                if self._closed_by_user():
+                    break
+                time.sleep(min(wait_s, KEY_S))
             lines = self._overlay() if self._overlay is not None else ()
             cv2.imshow(self._title, draw_text(image.image, lines) if lines else image.image)
             self._pass_on(cv2.pollKey())
@@ -88,6 +100,23 @@ class Window:
             self._on_key("q")
         elif 0 <= code < 0x110000 and chr(code).isprintable():
             self._on_key(chr(code))
+
+
+class Pace:
+    """When to show the frames of a file: at the speed of its own times. After a delay it goes on from there, not
+    faster."""
+
+    def __init__(self) -> None:
+        self._zero_s: float | None = None
+        """Time on the clock at which the file would have begun."""
+
+    def wait_s(self, time_s: float | None, now: float) -> float:
+        """Return the seconds until a frame is due, at most 0 if it is. ``now``: seconds on any clock."""
+        if time_s is None:
+            return 0.0
+        if self._zero_s is None or now - time_s - self._zero_s > LATE_S:
+            self._zero_s = now - time_s
+        return self._zero_s + time_s - now
 
 
 def draw_text(image: Image, lines: Sequence[str]) -> Image:
@@ -142,7 +171,7 @@ def _gui() -> str:
 
 
 def _open(_: str, request: OutputRequest) -> Window:
-    return Window(on_key=request.on_key, overlay=request.overlay)
+    return Window(on_key=request.on_key, overlay=request.overlay, paced=request.paced)
 
 
 SPEC = OutputSpec("window", "window", lambda address: address == "window", _open)

@@ -22,7 +22,7 @@ from rtswap.swappers.mesh.uv_chart import SIZE, SKIRT, chart, skirted
 from rtswap.swappers.mesh.wrinkles import shares
 from rtswap.vision.geometry import box_of, clip_box, upright_view
 from rtswap.vision.raster import Map, fill, rasterize
-from rtswap.vision.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
+from rtswap.vision.topology import LEFT_EYE, LIPS_INNER, OVAL, PROFILE, RIGHT_EYE
 
 MARGIN = 0.12
 """Margin around the face's box, in face sizes: room for the feather and for shapes wider than the target's."""
@@ -42,6 +42,8 @@ BLACK_LEVEL_S, BLACK_LEVEL_EVERY_S = 1.0, 0.1
 """Time constant of the target's black level, and the interval between measurements."""
 ERODE, FEATHER = 0.005, 0.018
 """In face widths: how far inside the oval the soft edge begins, and its sigma."""
+OUTLINES = (OVAL, [*OVAL[:18], *PROFILE[:0:-1]], [*OVAL[18:], *PROFILE[:-1]])
+"""The face, and either half of it: turned far, the nose and the mouth stand out beyond the oval."""
 RINGS = (LEFT_EYE, RIGHT_EYE, LIPS_INNER)
 """The openings that keep the target's own pixels."""
 LIDS = (
@@ -51,6 +53,9 @@ LIDS = (
 """The points outside those of either eye's ring: where its lids end."""
 LIDS_FEATHER = 0.014
 """Face widths by which the soft edge of a closed eye is wider than that of an open one."""
+LIDS_SHOWN, LIDS_PX = (0.6, 0.25), (90.0, 220.0)
+"""Share of the lids that is the target's own on an open eye, and the face widths over which it falls: on a small face
+the edge of a lid is all that tells how open an eye is, and whose lid it is cannot be seen."""
 RIM_SHARE = 0.3
 """Share of the rim of lip by which the mouth is smaller than its ring (``lips``). The interior is enlarged to fill
 the rest: between the source's thicker lips a mouth looks less open."""
@@ -91,7 +96,7 @@ class FacePlacement:
     face_px: float
     """Width of the target's face."""
     closed: tuple[float, ...]
-    """How far either eye of the target is closed, 0..1: the opening then takes in its lids."""
+    """How far either eye of the target is closed, 0..1: the opening then takes in its lids completely."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -111,25 +116,29 @@ class FacePlacement:
     def light_area(self, size: tuple[int, int]) -> tuple[Mask, float]:
         """Area in which light is measured, 1 inside, on a grid of ``size`` over the extent; and sigma of its
         low-pass, in nodes."""
-        oval = scaled(self.destination[OVAL], self.size, size)[:, :2]
+        rings = [scaled(self.destination[ring], self.size, size)[:, :2] for ring in OUTLINES]
+        oval = rings[0]
         inside = np.zeros(size[::-1], np.uint8)
-        fill(inside, [oval], 1, smooth=False)
+        for ring in rings:
+            fill(inside, [ring], 1, smooth=False)
         eroded = cv2.erode(inside, np.ones((3, 3), np.uint8), borderValue=0)
         return np.asarray(eroded, np.uint8), LIGHT_SIGMA * float(np.ptp(oval[:, 0]))
 
     def oval(self, size: tuple[int, int]) -> tuple[Mask, float]:
-        """Mask 0..255 of the face oval on a grid of ``size`` over the extent, and the feather's sigma in nodes. The
-        oval is eroded by the feather; without the hull it extends to the texture's skirt."""
+        """Mask 0..255 of the face on a grid of ``size`` over the extent, and the feather's sigma in nodes: the oval,
+        and in a turned face the profile that stands out beyond it. It is eroded by the feather; without the hull it
+        extends to the texture's skirt."""
         sigma = max(0.7, FEATHER * self.face_px / MASK_STEP)
-        oval = scaled(self.destination[OVAL], self.size, size)[:, :2]
-        middle = oval.mean(0)
-        reach = np.linalg.norm(oval - middle, axis=1, keepdims=True)
+        rings = [scaled(self.destination[ring], self.size, size)[:, :2] for ring in OUTLINES]
+        middle = rings[0].mean(0)
         inset = ERODE * self.face_px / MASK_STEP + sigma
         outwards = 0.0 if self.hull else SKIRT
-        oval = middle + (oval - middle) * np.maximum(0, 1 + outwards - inset / np.maximum(reach, 1e-6))
-        mask = np.zeros(size[::-1], np.uint8)
-        fill(mask, [oval], 255)
-        return mask, sigma
+        masks = np.zeros((len(rings), *size[::-1]), np.uint8)
+        for mask, ring in zip(masks, rings, strict=True):
+            reach = np.linalg.norm(ring - middle, axis=1, keepdims=True)
+            grown = middle + (ring - middle) * np.maximum(0, 1 + outwards - inset / np.maximum(reach, 1e-6))
+            fill(mask, [grown], 255)
+        return np.asarray(cv2.max(masks[0], cv2.add(masks[1], masks[2])), np.uint8), sigma
 
     def openings(self, most_px: int | None = None) -> list[Opening | None]:
         """One ``Opening`` for each of ``RINGS``, None if too small to show. Openings larger than ``most_px`` are
@@ -138,16 +147,24 @@ class FacePlacement:
         The affine map that best fits the target's ring of lids or lips to the destination's moves each opening:
         irises stay round and teeth straight.
         """
-        lids = [self._opening(*rings, most_px) for rings in zip(RINGS, LIDS, self.closed, strict=False)]
+        least, most = LIDS_PX
+        far = min(max((most - self.face_px) / (most - least), 0.0), 1.0)
+        shown = LIDS_SHOWN[1] + far * (LIDS_SHOWN[0] - LIDS_SHOWN[1])
+        lids = [
+            self._opening(ring, outer, shown + (1 - shown) * closed, most_px)
+            for ring, outer, closed in zip(RINGS, LIDS, self.closed, strict=False)
+        ]
         return [*lids, self._opening(LIPS_INNER, LIPS_INNER, 0.0, most_px)]
 
-    def _opening(self, ring: list[int], outer: list[int], closed: float, most_px: int | None) -> Opening | None:
-        goal, feather = self.destination[ring, :2], self.opening_feather + closed * LIDS_FEATHER * self.face_px
-        matrix = affine(self.landmarks[ring, :2], goal)
-        if closed > 0:
+    def _opening(self, ring: list[int], outer: list[int], lids: float, most_px: int | None) -> Opening | None:
+        goal, feather = self.destination[ring, :2], self.opening_feather + lids * LIDS_FEATHER * self.face_px
+        if lids > 0:
             both = [*ring, *outer]
-            matrix += np.float32(closed) * (affine(self.landmarks[both, :2], self.destination[both, :2]) - matrix)
-            goal = goal + np.float32(closed) * (self.destination[outer, :2] - goal)
+            weights = np.repeat(np.array([1, lids], np.float32), (len(ring), len(outer)))
+            matrix = affine(self.landmarks[both, :2], self.destination[both, :2], weights)
+            goal = goal + np.float32(lids) * (self.destination[outer, :2] - goal)
+        else:
+            matrix = affine(self.landmarks[ring, :2], goal)
         room = 3 * feather
         low = np.maximum(np.floor(goal.min(0) - room), 0).astype(int)
         high = np.minimum(np.ceil(goal.max(0) + room) + 1, self.size).astype(int)
@@ -194,6 +211,10 @@ class FaceGeometry:
         width = float(np.ptp(landmarks[:, 0]))
         return FacePlacement(extent, inner, landmarks, nodes, wrinkles, self._hull, width, motion.closed)
 
+    def take_over(self, former: FaceGeometry) -> None:
+        """Use what ``former`` has learnt of the targets."""
+        self._neutrals = former._neutrals
+
     def forget(self, track_id: int) -> None:
         """Drop the state of a track that has ended."""
         self._neutrals.pop(track_id, None)
@@ -202,7 +223,7 @@ class FaceGeometry:
         """The box that the swap can touch. The crop extends a fifth beyond it, for code that reads the face's
         surroundings."""
         reach = 3 * FEATHER + (0.0 if self._hull else SKIRT)
-        steps = box_of(destination[OVAL], reach) / np.float32(LIGHT_STEP)
+        steps = box_of(destination[[*OVAL, *PROFILE]], reach) / np.float32(LIGHT_STEP)
         width, height = size
         x1, y1, x2, y2 = (
             LIGHT_STEP * edge for edge in clip_box(steps, -(-width // LIGHT_STEP), -(-height // LIGHT_STEP))
@@ -258,10 +279,13 @@ def scaled(points: Points, size: tuple[int, ...], to: tuple[int, ...]) -> Points
     return moved
 
 
-def affine(moving: Points, fixed: Points) -> Matrix:
-    """Least-squares affine map (2, 3), regularised for points that are nearly collinear (a shut mouth)."""
-    mean_a, mean_b = (np.add.reduce(points) / np.float32(len(points)) for points in (moving, fixed))
-    a, b = moving - mean_a, fixed - mean_b
+def affine(moving: Points, fixed: Points, weights: Map | None = None) -> Matrix:
+    """Least-squares affine map (2, 3) of points (N, 2), ``weights`` (N,), regularised for points that are nearly
+    collinear (a shut mouth)."""
+    weights = np.ones(len(moving), np.float32) if weights is None else weights
+    mean_a, mean_b = (weights @ points / weights.sum() for points in (moving, fixed))
+    root = np.sqrt(weights)[:, None]
+    a, b = root * (moving - mean_a), root * (fixed - mean_b)
     (p, q), (_, r) = (a.T @ a).tolist()
     (e, f), (g, h) = (b.T @ a).tolist()
     floor = 0.02 * (p + r + 1e-4)

@@ -48,9 +48,11 @@ MOUTH_EXCESS: Vector = np.array([0.2, 0.3, 0.3], np.float32)
 expressions. By MediaPipe's network on clips of people who begin to smile."""
 MOUTH_LARGE: Vector = np.array([0.15, 0.2, 0.1], np.float32)
 """Inter-ocular distances of a large expression, beyond which the excess hardly grows."""
+EYES_EXCESS = 0.4
+"""How much more than in the landmarks the eyes open and close: an exponent of the opening relative to rest."""
 BROW_EXCESS, AROUND_BROWS, BELOW_BROWS = 0.8, 0.3, 0.1
-"""The same for the brows, whose landmarks are also smoothed over time. In inter-ocular distances: how far around the
-brows it reaches, and over which distance it ends above the eyes."""
+"""How much more than in the landmarks the brows move. In inter-ocular distances: how far around them this reaches,
+and over which distance it ends above the eyes."""
 
 
 def measures(frontal: Points) -> Vector:
@@ -166,7 +168,8 @@ class SourceShape:
     def _following(self, measured: Vector, from_rest: Vector) -> Vector:
         """Measures (5,) of the source when the target's are ``measured``, and ``from_rest`` at rest."""
         goal = self.rest + measured - from_rest
-        goal[EYES] = self.rest[EYES] * (measured[EYES] / np.maximum(from_rest[EYES], SHUT))  # shut stays shut
+        ratio = measured[EYES] / np.maximum(from_rest[EYES], SHUT)  # shut stays shut
+        goal[EYES] = self.rest[EYES] * np.maximum(ratio, 0) ** (1 + EYES_EXCESS)
         return np.asarray(goal, np.float32)
 
     def _supposed(self, first: Vector) -> Vector:
@@ -174,7 +177,7 @@ class SourceShape:
         later expressions are followed completely."""
         guess = self._guess(first)
         supposed = self.rest + first - guess
-        wide = self.rest[EYES] * first[EYES] / np.maximum(guess[EYES], SHUT)
+        wide = first[EYES] * (self.rest[EYES] / np.maximum(guess[EYES], SHUT)) ** (1 / (1 + EYES_EXCESS))
         low, high = mean_measures() - PERSONAL, mean_measures() + 2 * PERSONAL
         supposed[EYES] = np.clip(wide, low[EYES], high[EYES])  # the first frame may show a blink
         return np.asarray(supposed, np.float32)

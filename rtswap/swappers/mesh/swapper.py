@@ -7,6 +7,7 @@ inside of its mouth.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -71,12 +72,17 @@ class MeshSwapModel:
             skin=self.skin,
             occlusion_model=self.occlusion_model,
         )
-        shape, texture = strengthened(SourceShape.of(source.landmarks), texture, self.strength)
-        geometry = FaceGeometry(shape, expression=self.expression, hull=self.hull)
-        if not self.light:
-            return SourceFace(texture, geometry)
-        ratios, light = ratios_of(texture.full, texture.face)
-        return SourceFace(Texture.of(ratios, texture.face, texture.shown), geometry, light)
+        shape = SourceShape.of(source.landmarks)
+
+        def prepare(expression: float, strength: float) -> SourceFace:
+            own_shape, skin = strengthened(shape, texture, strength)
+            geometry = FaceGeometry(own_shape, expression=expression, hull=self.hull)
+            if not self.light:
+                return SourceFace(skin, geometry, prepare)
+            ratios, light = ratios_of(skin.full, skin.face)
+            return SourceFace(Texture.of(ratios, skin.face, skin.shown), geometry, prepare, light)
+
+        return prepare(self.expression, self.strength)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +92,8 @@ class SourceFace:
     texture: Texture
     """The skin; its ``ratios_of`` if the target's light is put on it."""
     geometry: FaceGeometry
+    prepare: Callable[[float, float], SourceFace]
+    """Expression and strength -> the same source with these settings."""
     light: SourceLight | None = None
     """The light in the photo; None: the photo's light is kept."""
 
@@ -94,9 +102,7 @@ class MeshSwapper:
     """Implements ``protocols.Swapper``; created by ``MeshSwapModel.bind``."""
 
     def __init__(self, face: SourceFace) -> None:
-        self._geometry, self._texture, self._light = face.geometry, face.texture, face.light
-        self._partial = bool(face.texture.face.min() < 255)
-        """True if part of the face is hidden in the photo."""
+        self._use(face)
         self._times = BlackLevelTimes()
         self._black_levels: dict[int, float] = {}
         """Per track: the target's smoothed black level."""
@@ -125,6 +131,22 @@ class MeshSwapper:
             _keep_openings(swapped, target, placed)
             crop[y1:y2, x1:x2], mask[y1:y2, x1:x2] = swapped, self._mask(placed)
         return SwappedFace(crop, mask)
+
+    def adjust(self, *, expression: float, strength: float) -> Callable[[], None]:
+        """As ``protocols.AdjustableSwapper``."""
+        face = self._prepare(expression, strength)
+
+        def apply() -> None:
+            face.geometry.take_over(self._geometry)
+            self._use(face)
+
+        return apply
+
+    def _use(self, face: SourceFace) -> None:
+        self._geometry, self._texture, self._light = face.geometry, face.texture, face.light
+        self._prepare = face.prepare
+        self._partial = bool(face.texture.face.min() < 255)
+        """True if part of the face is hidden in the photo."""
 
     def forget(self, track_id: int) -> None:
         self._geometry.forget(track_id)

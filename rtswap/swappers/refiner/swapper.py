@@ -9,12 +9,13 @@ between frames; a vector of gains and offsets, computed once by ``bind``, descri
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.core.protocols import Engine, SwapModel, Swapper
+from rtswap.core.protocols import AdjustableSwapper, Engine, SwapModel, Swapper
 from rtswap.core.types import Matrix, Points, Quality, SourceIdentity, SwappedFace, Target, Tensor
 from rtswap.swappers.refiner.crop_view import SHRINK, SIZE, add_residual, crop_view, limit_mask, place
 from rtswap.vision.crops import cut
@@ -91,6 +92,12 @@ class RefinerSwapper:
         if kept.min() >= WHOLE:
             return swapped
         return SwappedFace(swapped.crop, limit_mask(swapped.mask, kept, view.matrix))
+
+    def adjust(self, *, expression: float, strength: float) -> Callable[[], None]:
+        """As ``protocols.AdjustableSwapper``; without effect if ``base`` is none."""
+        if isinstance(self._base, AdjustableSwapper):
+            return self._base.adjust(expression=expression, strength=strength)
+        return lambda: None
 
     def forget(self, track_id: int) -> None:
         self._base.forget(track_id)

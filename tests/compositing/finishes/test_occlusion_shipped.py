@@ -52,3 +52,36 @@ def test_sunglasses_stay_on(name: str) -> None:
         assert share_shown(worn, landmarks, ring) < 0.3, "dark lenses are before the face"
     mouth = [13, 14, 17]
     assert share_shown(worn, landmarks, mouth) > 0.9, "what they do not hide is swapped"
+
+
+def with_wire_frames(name: str, tone: tuple[int, int, int]) -> tuple[Image, np.ndarray]:
+    """The portrait with round glasses of wire, and 255 where they lie."""
+    picture, points = person(name).portrait.copy(), person(name).landmarks[:, :2]
+    wire = np.zeros(picture.shape[:2], np.uint8)
+    middles = [points[ring].mean(0) for ring in (LEFT_EYE, RIGHT_EYE)]
+    apart = float(np.linalg.norm(middles[1] - middles[0]))
+    width = max(2, round(0.028 * apart))
+    rims = [middle + np.array([0, 0.07 * apart]) for middle in middles]
+    for rim, side, ear in zip(rims, (-1, 1), (234, 454), strict=True):
+        cv2.circle(wire, rim.astype(int).tolist(), round(0.36 * apart), 255, width, cv2.LINE_AA)
+        outer = rim + np.array([0.36 * side * apart, -0.05 * apart])
+        cv2.line(wire, outer.astype(int).tolist(), points[ear].astype(int).tolist(), 255, width, cv2.LINE_AA)
+    inner = [rim + np.array([side * 0.36 * apart, 0]) for rim, side in zip(rims, (1, -1), strict=True)]
+    cv2.line(wire, *(end.astype(int).tolist() for end in inner), 255, width, cv2.LINE_AA)
+    share = wire[..., None].astype(np.float32) / 255
+    return np.asarray(picture * (1 - share) + np.array(tone) * share, np.uint8), wire
+
+
+@pytest.mark.parametrize("name", ["ben", "carl", "dan"])
+def test_wire_frames_stay_on(name: str) -> None:
+    """Most of dark wire is left, and the eyes behind it are swapped."""
+    picture, wire = with_wire_frames(name, (40, 40, 45))
+    mask, landmarks = mask_over(picture, person(name).landmarks)
+    offset = (landmarks[0, :2] - person(name).landmarks[0, :2]).round().astype(int)
+    ys, xs = np.nonzero(wire > 200)
+    across = landmarks[[127, 356], 0]
+    ys, xs = ys + offset[1], xs + offset[0]
+    inside = (xs > across[0]) & (xs < across[1])
+    assert (mask[ys[inside], xs[inside]] < 128).mean() > 0.6
+    for ring in (LEFT_EYE, RIGHT_EYE):
+        assert share_shown(mask, landmarks, ring) > 0.8

@@ -12,7 +12,7 @@ import pytest
 
 from rtswap.app import run
 from rtswap.app.config import Config
-from rtswap.app.sections import OutputConfig
+from rtswap.app.io_sections import OutputConfig
 from rtswap.core.errors import OutputError, RtswapError, UsageError
 from rtswap.core.parts import OutputRequest
 from rtswap.media.outputs import open_output

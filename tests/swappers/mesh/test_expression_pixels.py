@@ -121,6 +121,53 @@ def test_a_closed_eye_shows_the_target_s_lid(source: str, target: str) -> None:
     assert shares[1] > 0.65
 
 
+@pytest.mark.parametrize("width", [45, 60, 220])
+@pytest.mark.parametrize(("left", "right"), [(1.0, 0.0), (0.45, 0.45)], ids=["a wink", "looking down"])
+def test_lids_are_as_far_down_as_the_target_s(width: int, left: float, right: float) -> None:
+    """The eyes are dark between green lids. What is dark in the swap shrinks as it does in the target, eye by eye."""
+    who, shares = person("ben"), []
+    for time_s, closing in ((0.0, (0.0, 0.0)), (0.5, (left, right))):
+        mesh = acting("ben")
+        picture = who.portrait
+        for ring in LIDS:
+            picture = painted(picture, mesh, ring, GREEN)
+        for ring, share in zip((LEFT_EYE, RIGHT_EYE), closing, strict=True):
+            mesh[ring[9:16]] += share * (mesh[ring[1:8][::-1]] - mesh[ring[9:16]])
+            picture = painted(picture, mesh, ring, DARK)
+        scale = width / float(np.ptp(mesh[:, 0]))
+        small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        swapped, face = swap_face(swapper("ada"), small, mesh * np.float32(scale), time_s=time_s)
+        shares.append([dark_share(image, face.landmarks) for image in (face.crop, swapped.crop)])
+    rest, now = np.array(shares)
+    theirs, ours = now / rest
+    assert ours == pytest.approx(theirs, abs=0.25)
+
+
+def dark_share(picture: Image, mesh: Points) -> list[float]:
+    """How dark either eye and its surroundings are."""
+    dark = np.clip(1 - greenness(picture) / 100, 0, 1) * (picture.max(2) < 90)
+    shares = []
+    for outer in LIDS:
+        lids = painted(np.zeros_like(picture), mesh, outer, (1, 1, 1))[..., 0] > 0
+        shares.append(float(dark[lids].mean()) + 1e-3)
+    return shares
+
+
+def test_lids_of_a_small_face_are_the_target_s() -> None:
+    """On a face of 60 px nearly all of the lids is the target's, at 220 px much less."""
+    who, shown = person("ben"), []
+    for width in (60, 220):
+        mesh, picture = acting("ben"), who.portrait
+        for ring in LIDS:
+            picture = painted(picture, mesh, ring, GREEN)
+        scale = width / float(np.ptp(mesh[:, 0]))
+        small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        swapped, face = swap_face(swapper("ada"), small, mesh * np.float32(scale))
+        lids = painted(np.zeros_like(face.crop), face.landmarks, LIDS[0], (1, 1, 1))[..., 0] > 0
+        shown.append(float(greenness(swapped.crop)[lids].mean() / greenness(face.crop)[lids].mean()))
+    assert shown[0] > 1.3 * shown[1]
+
+
 @pytest.mark.parametrize(("source", "target"), PAIRS)
 def test_raised_brows_come_through(source: str, target: str) -> None:
     """From the first second on, in full: before, by a quarter."""

@@ -252,3 +252,13 @@ def test_a_source_seen_half_from_the_side_or_tiny_can_be_bound() -> None:
             continue
         swapped, _ = swap_face(MeshSwapModel().bind(source), portrait, place_mesh(200, (256, 256)))
         assert swapped.mask.any()
+
+
+@pytest.mark.parametrize("yaw", [-60, -45, 45, 60])
+def test_nose_and_mouth_of_a_turned_face_are_replaced(yaw: float) -> None:
+    """They stand out beyond the oval, which once was all of the mask: three quarters of a face stayed as it was."""
+    points = place_mesh(200, (200, 200), yaw=yaw, mesh=person("ben").landmarks)
+    face, target = swap_face(MeshSwapModel().bind(person("dan")), np.full((400, 400, 3), 128, np.uint8), points)
+    middle, profile = target.landmarks[:, :2].mean(0), target.landmarks[[195, 4, 0, 17, 200], :2]
+    x, y = np.round(middle + 0.9 * (profile - middle)).astype(int).T
+    assert (face.mask[y, x] >= 128).all()

@@ -1,0 +1,151 @@
+"""``rtswap completion``: print a script that completes commands, flags and their values in a shell.
+
+The words come from the parsers, so they are always those of this version. shtab writes no PowerShell and expects
+one parser with sub-parsers.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Collection, Mapping
+from typing import NamedTuple
+
+from rtswap.commands.command import Command, Flags
+from rtswap.commands.flags import Parser
+from rtswap.core.errors import UsageError
+from rtswap.core.text import nearest
+
+SHELLS = {
+    "bash": "rtswap completion bash >> ~/.bashrc",
+    "zsh": "rtswap completion zsh >> ~/.zshrc",
+    "fish": "rtswap completion fish > ~/.config/fish/completions/rtswap.fish",
+    "powershell": "rtswap completion powershell >> $PROFILE",
+}
+
+
+class Words(NamedTuple):
+    """What can follow a command: its flags, and for flags with a fixed set of values these."""
+
+    flags: tuple[str, ...]
+    values: Mapping[str, tuple[str, ...]]
+    takes: tuple[str, ...]
+    """Flags whose value is free: file names are completed."""
+
+
+def words_of(parser: Parser) -> Words:
+    """Return the words of one parser. Flags without help are left out."""
+    flags: list[str] = []
+    values: dict[str, tuple[str, ...]] = {}
+    takes: list[str] = []
+    for action in parser.actions:
+        if action.help == argparse.SUPPRESS or not action.option_strings:
+            continue
+        flags += action.option_strings
+        choices = parser.choices_of(action)
+        if choices:
+            values |= dict.fromkeys(action.option_strings, choices)
+        elif action.nargs != 0:
+            takes += action.option_strings
+    return Words(tuple(flags), values, tuple(takes))
+
+
+def script(shell: str, words: Mapping[str, Words]) -> str:
+    """Return the script for one of ``SHELLS``. ``words``: command -> its words; the empty name is the swap loop."""
+    return {"bash": _bash, "zsh": _zsh, "fish": _fish, "powershell": _powershell}[shell](words)
+
+
+def _bash(words: Mapping[str, Words]) -> str:
+    names = " ".join(name for name in words if name)
+    cases = ""
+    for name, one in _loop_last(words):
+        flags, takes = " ".join(one.flags), " ".join(one.takes)
+        cases += f"    {name or '*'}) flags='{flags}'; values='{_table(one)}'; takes=' {takes} ' ;;\n"
+    return f"""_rtswap() {{
+  local word=${{COMP_WORDS[COMP_CWORD]}} last=${{COMP_WORDS[COMP_CWORD-1]}} flags values takes line
+  COMPREPLY=()
+  case ${{COMP_WORDS[1]}} in
+{cases}  esac
+  while IFS=: read -r line names; do
+    [ "$line" = "$last" ] && {{ COMPREPLY=($(compgen -W "$names" -- "$word")); return; }}
+  done <<< "${{values//;/$'\\n'}}"
+  [[ $takes == *" $last "* ]] && return
+  case $word in -*) COMPREPLY=($(compgen -W "$flags" -- "$word")); return ;; esac
+  [ "$COMP_CWORD" = 1 ] && COMPREPLY=($(compgen -W "{names}" -- "$word"))
+}}
+complete -o default -F _rtswap rtswap
+"""
+
+
+def _zsh(words: Mapping[str, Words]) -> str:
+    return "autoload -U +X compinit bashcompinit && compinit && bashcompinit\n" + _bash(words)
+
+
+def _fish(words: Mapping[str, Words]) -> str:
+    names = " ".join(name for name in words if name)
+    lines = [f"complete -c rtswap -n '__fish_is_nth_token 1' -a '{names}'"]
+    for name, one in words.items():
+        when = f"__fish_seen_subcommand_from {name}" if name else f"not __fish_seen_subcommand_from {names}"
+        for flag in one.flags:
+            how = f"-l {flag[2:]}" if flag.startswith("--") else f"-s {flag[1:]}"
+            value = f" -x -a '{' '.join(one.values[flag])}'" if flag in one.values else ""
+            lines.append(f"complete -c rtswap -n '{when}' {how}{value or (' -r' if flag in one.takes else '')}")
+    return "\n".join(lines) + "\n"
+
+
+def _powershell(words: Mapping[str, Words]) -> str:
+    def listed(items: Collection[str]) -> str:
+        return "@(" + ", ".join(f"'{item}'" for item in items) + ")"
+
+    rows = []
+    for name, one in words.items():
+        values = "; ".join(f"'{flag}' = {listed(of)}" for flag, of in one.values.items())
+        rows.append(f"    '{name}' = @{{ flags = {listed(one.flags)}; values = @{{ {values} }} }}")
+    return f"""Register-ArgumentCompleter -Native -CommandName rtswap -ScriptBlock {{
+  param($word, $line, $at)
+  $words = @{{
+{chr(10).join(rows)}
+  }}
+  $typed = @($line.CommandElements | ForEach-Object {{ $_.ToString() }})
+  $name = if ($typed.Count -gt 1 -and $words.ContainsKey($typed[1])) {{ $typed[1] }} else {{ '' }}
+  $last = if ($word) {{ $typed[-2] }} else {{ $typed[-1] }}
+  $offered = if ($words[$name].values.ContainsKey($last)) {{ $words[$name].values[$last] }}
+    elseif ($word -like '-*') {{ $words[$name].flags }}
+    elseif ($typed.Count -le 2 -and $name -eq '') {{ $words.Keys }} else {{ @() }}
+  $offered | Where-Object {{ $_ -and $_ -like "$word*" }} |
+    ForEach-Object {{ [System.Management.Automation.CompletionResult]::new($_) }}
+}}
+"""
+
+
+def _loop_last(words: Mapping[str, Words]) -> list[tuple[str, Words]]:
+    """The swap loop last: its pattern matches everything."""
+    return [(name, one) for name, one in words.items() if name] + [("", words[""])]
+
+
+def _table(words: Words) -> str:
+    """``--faces:one all;--follow:person place``"""
+    return ";".join(f"{flag}:{' '.join(values)}" for flag, values in words.values.items())
+
+
+def completion_command(commands: Callable[[], Mapping[str, Command]]) -> Command:
+    """Return the command; ``commands``: name -> command."""
+
+    def parser() -> Parser:
+        made = Parser(
+            "rtswap completion",
+            "Prints a script for the shell that completes rtswap's commands, flags and values.",
+            "examples:\n" + "".join(f"  {line}\n" for line in SHELLS.values()),
+        )
+        made.takes("shell", "|".join(SHELLS))
+        return made.with_table([], config=False)
+
+    def run(flags: Flags) -> int:
+        shell = flags.get("shell", "")
+        if shell not in SHELLS:
+            near = nearest(shell, SHELLS)
+            do = f"Did you mean {near}?" if near else f"For example: {SHELLS['bash']}"
+            raise UsageError("which shell?", expected=", ".join(SHELLS), got=shell or "none", do=do)
+        print(script(shell, {name: words_of(command.parser()) for name, command in commands().items()}), end="")
+        return 0
+
+    return Command("completion SHELL", "print a script for bash, zsh, fish or PowerShell", parser, run)

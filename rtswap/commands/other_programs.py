@@ -1,0 +1,51 @@
+"""Flags of FFmpeg, roop, FaceFusion, Deep-Live-Cam and DeepFaceLive, and what to use in rtswap instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+_BY_ADVICE = {
+    "Give the video or picture to change first, or with --input FILE.": "--target --target-path -t --webcam-input",
+    "Give the camera's number: --cam 0.": "--camera --device --webcam --camera-id",
+    "Use --source PHOTO.": "--source-path --source-paths --face-image",
+    "Use --output FILE.": "--output-path --out --target-output",
+    "Use -o window for a preview; rtswap has no other graphical interface.": "--gui --ui --preview --ui-layouts "
+    "--live --show-fps",
+    "Run rtswap without it: there is no other mode than the command line.": "--headless --headless-run --cli",
+    "Use --faces all.": "--many-faces --all-faces --face-selector-mode",
+    "Use --swap PERSON=SOURCE.": "--map-faces --reference-face-position --reference-face-distance "
+    "--reference-frame-number --face-selector-order --similar-face-distance --face-index",
+    "Use --keep mouth.": "--mouth-mask",
+    "Use --mask and --parts.": "--face-mask-types --face-mask-regions --face-mask-areas --face-mask-blur "
+    "--face-mask-padding",
+    "Use --swapper; rtswap comes with its networks.": "--model --face-swapper-model --frame-processor "
+    "--frame-processors --processors --face-enhancer --face-enhancer-model --enhance",
+    "Use --engine.": "--execution-provider --execution-providers --execution-device-id --gpu --cuda --cpu --no-cuda "
+    "--provider",
+    "Use --threads N.": "--execution-threads --execution-thread-count -threads",
+    "Use --codec NAME.": "-c:v -vcodec -codec --video-codec --video-encoder --output-video-encoder --encoder -c",
+    "Use --crf N: lower is better.": "-crf -q:v -qp --quality --video-quality --output-video-quality",
+    "Use --bitrate RATE, such as 4M.": "-b:v -b --video-bitrate -maxrate",
+    "Use --start TIME.": "-ss --from --trim-frame-start --seek",
+    "Use --end TIME.": "-to --to --trim-frame-end",
+    "Use --duration TIME.": "--length --limit",
+    "Use --no-audio.": "-an --mute --skip-audio --no-sound",
+    "Sound is copied already; --no-audio leaves it out.": "--keep-audio --audio -c:a -acodec",
+    "The frame rate of a file is kept; --fps is for cameras.": "-r --keep-fps --output-fps --output-video-fps",
+    "The size of a file is kept; --size is for cameras.": "--resolution --output-video-resolution "
+    "--output-image-resolution --width --height -vf --scale",
+    "Existing files are kept; -y replaces them.": "-n --no-overwrite",
+    "Use -y.": "--force --yes -f",
+    "Use --quiet.": "--log-level --loglevel -loglevel -hide_banner -nostdin --silent",
+    "Use --stats, or --debug for tracebacks.": "--verbose -vv",
+    "Use --no-badge; the invisible mark stays.": "--no-watermark --skip-watermark",
+    "Nothing is downloaded or kept between runs.": "--skip-download --keep-frames --keep-temp --temp-frame-format "
+    "--max-memory --video-memory-strategy --system-memory-limit --temp-path --userdata-dir",
+    "rtswap does not judge pictures; see docs/responsible-use.md.": "--nsfw-filter --skip-nsfw",
+    "Mirror the picture in the program that shows it.": "--mirror --live-mirror --flip",
+}
+ADVICE: Mapping[str, str] = MappingProxyType(
+    {flag: advice for advice, flags in _BY_ADVICE.items() for flag in flags.split()}
+)
+"""Flag of another program -> what to do in rtswap."""

@@ -1,0 +1,60 @@
+"""A picture in which no face was swapped is not written, and the exit code is 1; photos of two people are noticed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from rtswap.commands.main import main
+from rtswap.source.personas import persona_photo
+
+
+@pytest.fixture(autouse=True)
+def own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    Path("in").mkdir()
+    cv2.imwrite("in/wall.png", np.full((480, 640, 3), 128, np.uint8))
+
+
+def test_one_picture(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["in/wall.png", "out.png", "-s", "persona:vera"]) == 1
+    assert (
+        capsys.readouterr()
+        .err.splitlines()[-1]
+        .startswith("rtswap: no face was swapped in in/wall.png; nothing was written.")
+    )
+    assert not Path("out.png").exists()
+
+
+def test_a_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    face = cv2.imread(str(persona_photo("persona:erik")))
+    cv2.imwrite("in/face.png", face)
+    assert main(["in", "out/", "-s", "persona:vera"]) == 1
+    err = capsys.readouterr().err
+    assert "not written: in/wall.png: no face was swapped in it" in err
+    assert "1 picture without a swap not written" in err
+    assert len(list(Path("out").iterdir())) == 1
+
+
+def test_passed_through_it_is_written() -> None:
+    assert main(["in/wall.png", "out.png", "-s", "persona:vera", "--pass-through"]) == 0
+    assert Path("out.png").exists()
+
+
+def test_photos_of_two_people_are_noticed_without_dlib(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rtswap.networks.dlib.weights_path", _absent)
+    for follow in ("person", "place"):
+        main(f"in/wall.png out.png -s persona:vera -s persona:erik --follow {follow}".split())
+        assert "may show two different people" in capsys.readouterr().err
+
+
+def _absent() -> Path:
+    from rtswap.core.errors import NotInstalled
+
+    raise NotInstalled("dlib's network is not installed")
