@@ -1,5 +1,6 @@
-"""Generate blocks of docs/: the flags (usage.md), the licences (dependencies.md), the robustness of the watermark
-(responsible-use.md, from the results of benchmarks/marks.py), and the picture of the personas.
+"""Generate blocks of docs/: the flags (usage.md), the licences (dependencies.md), the models of others (models.md)
+and the robustness of the watermark (responsible-use.md, from the results of benchmarks/marks.py); and the picture of
+the personas.
 
 Run it with ``make docs`` after changing an option, a pinned version or a persona; a test fails until the docs are up
 to date.
@@ -21,12 +22,16 @@ from rtswap.app.options import Option
 from rtswap.app.trust import always, leads_away, never
 from rtswap.commands.flags import title_of
 from rtswap.commands.personas.sheet import draw_people
+from rtswap.core.text import size
+from rtswap.networks.model_catalog import Family, model_catalog
 from rtswap.source.personas import list_personas
+from rtswap.vision.templates import TEMPLATES
 
 ROOT = Path(__file__).resolve().parent.parent
 USAGE = ROOT / "docs" / "usage.md"
 DEPENDENCIES = ROOT / "docs" / "dependencies.md"
 RESPONSIBLE_USE = ROOT / "docs" / "responsible-use.md"
+MODELS = ROOT / "docs" / "models.md"
 PERSONAS = ROOT / "docs" / "personas.jpg"
 MARKS = ROOT / "benchmarks" / "results" / "marks.json"
 WAYS = {
@@ -76,6 +81,73 @@ def responsible_use(text: str) -> str:
     """Return ``text`` with its ``withstands`` and ``figures`` blocks regenerated from the measured results."""
     found = json.loads(MARKS.read_text())
     return fill(text, {"withstands": withstands(found["ways"]), "figures": marks_figures(found)})
+
+
+def models(text: str) -> str:
+    """Return ``text`` with its tables of models, packs, families and placements regenerated from the catalogue."""
+    return fill(
+        text,
+        {"models": models_table(), "packs": packs_table(), "families": families_table(), "placements": placements()},
+    )
+
+
+def models_table() -> str:
+    catalog = model_catalog()
+    lines = [
+        "| model | kind | family | size | licence | commercial | hash | get it |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, model in catalog.models.items():
+        family = catalog.families[model.family]
+        get = f"`rtswap models pull {model.pack or name}`"
+        told = [family.kind, model.family, size(model.bytes) if model.bytes else ""]
+        told += [f"[{model.licence}]({model.terms})", yes(model.commercial), yes(bool(model.sha256)), get]
+        lines.append(f"| `{name}` | {' | '.join(told)} |")
+    return "\n".join(lines) + "\n"
+
+
+def packs_table() -> str:
+    lines = ["| pack | what | size | licence |", "|---|---|---|---|"]
+    for name, pack in model_catalog().packs.items():
+        lines.append(f"| `{name}` | {pack.title} | {size(pack.bytes)} | [{pack.licence}]({pack.terms}) |")
+    return "\n".join(lines) + "\n"
+
+
+def families_table() -> str:
+    lines = ["| family | inputs | pictures | colour in | picture out | placed by |", "|---|---|---|---|---|---|"]
+    for name, family in model_catalog().families.items():
+        if family.kind == "converter":
+            continue
+        inputs = "; ".join(f"`{key}` {'x'.join(map(str, shape))}" for key, shape in family.inputs.items())
+        out = family.range if family.kind in ("swapper", "enhancer") else ""
+        told = [inputs, family.layout, colour_in(family), out, family.template]
+        lines.append(f"| {name} | {' | '.join(told)} |")
+        for model in model_catalog().models.values():
+            if model.family == name and (model.template or model.mean or model.std):
+                own = model_catalog().family_of(name, model.name)
+                lines.append(f"| {model.name} | the same | | {colour_in(own)} | {out} | {own.template} |")
+    return "\n".join(lines) + "\n"
+
+
+def colour_in(family: Family) -> str:
+    means, stds = (tuple(f"{value:.4g}" for value in values) for values in (family.mean, family.std))
+    if min(family.std) > 0.01:
+        mean, std = (values[0] if len(set(values)) == 1 else f"({', '.join(values)})" for values in (means, stds))
+        return "c" if (mean, std) == ("0", "1") else f"(c - {mean}) / {std}"
+    levels = tuple(f"{255 * value:.0f}" for value in family.mean)
+    return "255 c" if set(levels) == {"0"} else f"255 c - ({', '.join(levels)})"
+
+
+def placements() -> str:
+    lines = ["| name | left eye | right eye | mouth, left | mouth, right |", "|---|---|---|---|---|"]
+    for name, points in TEMPLATES.items():
+        told = " | ".join(f"{x:.4f}, {y:.4f}" for x, y in points[[0, 1, 3, 4]])
+        lines.append(f"| {name} | {told} |")
+    return "\n".join(lines) + "\n"
+
+
+def yes(value: bool) -> str:
+    return "yes" if value else "no"
 
 
 def withstands(ways: dict[str, Any]) -> str:
@@ -169,7 +241,8 @@ def licence(package: PackageMetadata) -> str:
 
 
 def main() -> None:
-    for path, write in ((USAGE, usage), (DEPENDENCIES, dependencies), (RESPONSIBLE_USE, responsible_use)):
+    pages = {USAGE: usage, DEPENDENCIES: dependencies, RESPONSIBLE_USE: responsible_use, MODELS: models}
+    for path, write in pages.items():
         path.write_text(write(path.read_text()))
         print(f"wrote {path.relative_to(ROOT)}")
     cv2.imwrite(str(PERSONAS), draw_people(list_personas()), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])

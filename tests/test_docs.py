@@ -14,6 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from foreign_models import enhancer, swapper, write
 from paths import ROOT
 from scripts_loader import load_script
 
@@ -24,6 +25,8 @@ from rtswap.core import protocols
 from rtswap.core.errors import OutputError
 from rtswap.core.types import Frame, MarkedImage, Quality, SourceIdentity, SwappedBatch, SwappedFace, Target
 from rtswap.disclosure import Disclosure
+from rtswap.networks.model_catalog import model_catalog
+from rtswap.networks.model_store import add
 from rtswap.vision.geometry import canonical
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -32,7 +35,12 @@ EXAMPLES = sorted((ROOT / "docs/examples/rtswap_example").glob("*.py"))
 
 @pytest.mark.parametrize(
     ("page", "write"),
-    [("usage.md", "usage"), ("dependencies.md", "dependencies"), ("responsible-use.md", "responsible_use")],
+    [
+        ("usage.md", "usage"),
+        ("dependencies.md", "dependencies"),
+        ("responsible-use.md", "responsible_use"),
+        ("models.md", "models"),
+    ],
 )
 def test_generated_parts_are_up_to_date(page: str, write: str) -> None:
     make_docs = load_script("scripts/make_docs.py")
@@ -107,10 +115,15 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 def test_commands_in_the_docs_are_understood(
-    page: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    page: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every `rtswap ...` line parses: `rtswap config` takes the same flags and runs nothing."""
     monkeypatch.setattr(option_kinds, "plugin_names", lambda group: ("paper-mask", "old-film"))
+    if page.name == "models.md":
+        monkeypatch.setenv("RTSWAP_MODELS", str(tmp_path / "models"))
+        files = {"inswapper_128": swapper("inswapper"), "gfpgan_1.4": enhancer()}
+        for path in write(tmp_path, **files).values():
+            add(path)
     for line in re.findall(r"^(?:\.venv/bin/)?rtswap (-[^#\n]*)", page.read_text(), re.MULTILINE):
         words = line.split(">")[0].split()
         assert main(["config", *words]) == 0, (line, capsys.readouterr().err)
@@ -232,3 +245,15 @@ def test_own_finish_on_a_gpu_does_what_it_does_on_the_host() -> None:
     for crop, grey in zip(crops, there.crops.numpy(), strict=True):
         host = film.OldFilm().apply(SwappedFace(crop, masks[0]), None, Quality())
         assert np.abs(host.crop.astype(int) - grey).max() <= 1
+
+
+def test_the_page_of_models_says_what_each_swapper_needs_and_is_told() -> None:
+    text = (ROOT / "docs/models.md").read_text()
+    needs, told = (text.split(f"{head} |\n")[1].split("\n\n")[0].splitlines()[1:] for head in ("also add", "latent"))
+    swappers = {name: family for name, family in model_catalog().families.items() if family.kind == "swapper"}
+    for rows in (needs, told):
+        assert {name for row in rows for name in row.split("|")[1].strip().split(", ")} == set(swappers)
+    for name, family in swappers.items():
+        (row,) = (row for row in needs if name in row.split("|")[1].strip().split(", "))
+        assert (f"`{family.converter}`" in row) == bool(family.converter)
+        assert ("`w600k_r50`" in row) == (family.identity == "embedding")

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from rtswap.app.io_sections import ConsoleConfig, InputConfig, MetricsConfig, NetworkConfig, OutputConfig
+from rtswap.app.model_section import ModelsConfig
 from rtswap.app.options import Option, options_of
 from rtswap.app.sections import (
     BadgeConfig,
@@ -34,6 +35,7 @@ class Config:
     tracking: TrackingConfig = TrackingConfig()
     swap: SwapConfig = SwapConfig()
     mask: MaskConfig = MaskConfig()
+    models: ModelsConfig = ModelsConfig()
     safety: SafetyConfig = SafetyConfig()
     badge: BadgeConfig = BadgeConfig()
     marks: MarksConfig = MarksConfig()

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
 
 from rtswap.app.config import Config
 from rtswap.core.errors import NotInstalled
 from rtswap.core.protocols import Detector, Embedder, Engine, IdentitySpaces, LandmarkModel
 from rtswap.engines.choose import Network, choose_engine, choose_engines
+from rtswap.networks.arcface import ArcFaceEmbedder
+from rtswap.networks.catalog import Entry, imported_models
 from rtswap.networks.dlib_identity import DlibEmbedder
 from rtswap.networks.heads import HeadModel
+from rtswap.networks.installed_models import names_of
 from rtswap.networks.landmarks import MeshLandmarks
+from rtswap.networks.model_catalog import model_catalog
 from rtswap.networks.occlusion import OcclusionModel
 from rtswap.networks.recognition import FaceRecogniser
-from rtswap.networks.registry import Registry
+from rtswap.networks.registry import Registry, not_installed
 from rtswap.tracking.detector import MtcnnDetector
+from rtswap.tracking.imported_detector import ImportedDetector
 
 LANDMARK_PX = 128
 MOST_THREADS = 4
 """For networks this small, more threads spend longer waiting for each other than computing."""
+DETECTOR_PX = 640
+"""Longest side of the picture that an imported detector is given of a frame."""
 FRAME_PX, PHOTO_PX = 256, 1024
 """Longest side of P-Net's input, in which it finds faces of 12 px. Larger for photos, to find small faces."""
 OpenEngines = Callable[[Iterable[str]], Mapping[str, Engine]]
@@ -63,7 +70,13 @@ class Networks:
         self.engines: dict[str, Engine] = {}
         """Loaded engines by network name."""
         self.open(base_networks(config))
-        self.spaces: IdentitySpaces = {"dlib": cache(self._dlib), "rtswap": self._recogniser}
+        spaces = {known.space: name for name, known in model_catalog().models.items() if known.space}
+        self.spaces: IdentitySpaces = {
+            "dlib": cache(self._dlib),
+            "rtswap": self._recogniser,
+            **{space: cache(partial(self._arcface, name)) for space, name in spaces.items()},
+            **{f"{space}-raw": cache(partial(self._arcface, name, raw=True)) for space, name in spaces.items()},
+        }
         """Functions that return an identity network, loaded on first use; they raise NotInstalled."""
 
     def open(self, names: Iterable[str]) -> Mapping[str, Engine]:
@@ -93,6 +106,13 @@ class Networks:
 
     def _recogniser(self) -> Embedder:
         return FaceRecogniser(self.open(("recognition",))["recognition"])
+
+    def _arcface(self, known: str, *, raw: bool = False) -> Embedder:
+        """The user's copy of a known ArcFace."""
+        entry = next((entry for entry in imported_models().values() if entry.known == known), None)
+        if entry is None:
+            raise not_installed(known)
+        return ArcFaceEmbedder(self.open((entry.name,))[entry.name], entry, raw=raw)
 
     def _dlib(self) -> Embedder:
         from rtswap.networks.dlib import weights_path
@@ -125,6 +145,9 @@ def bind_models(networks: Networks, config: Config, engine_of: Callable[[str], E
     tracking = config.tracking
 
     def detector(max_side: int) -> Detector:
+        if imported := imported_detector(config):
+            sides = {FRAME_PX: DETECTOR_PX, PHOTO_PX: PHOTO_PX}
+            return ImportedDetector(engines[imported.name], imported, max_side=sides[max_side])
         first, second, third = tracking.thresholds
         return MtcnnDetector(
             engines["pnet"],
@@ -154,10 +177,27 @@ def bind_models(networks: Networks, config: Config, engine_of: Callable[[str], E
 
 
 def base_networks(config: Config) -> tuple[str, ...]:
-    """Return the names of the networks that this configuration needs with any swapper."""
-    names = ["pnet", "rnet", "onet", "landmarks", "heads"]
+    """Return the names of the networks that this configuration needs with any swapper. Raises NotInstalled."""
+    detector = imported_detector(config)
+    names = [*([detector.name] if detector else ["pnet", "rnet", "onet"]), "landmarks", "heads"]
     if config.tracking.follow == "person":
         names.append("recognition")
     if {"skin", "occlusion"} & set(config.mask.masks):
         names.append("occlusion")
     return tuple(names)
+
+
+def imported_detector(config: Config) -> Entry | None:
+    """Return the user's best model of the family that ``--detector`` names; None for mtcnn. Raises NotInstalled."""
+    family = config.models.detector
+    if family == "mtcnn":
+        return None
+    names = names_of("detector", family)
+    if not names:
+        known = ", ".join(name for name, model in model_catalog().models.items() if model.family == family)
+        raise NotInstalled(
+            f"no {family} detector is installed",
+            expected=f"a model such as {known}",
+            do="Add your file: rtswap models add FILE",
+        )
+    return imported_models()[names[0]]

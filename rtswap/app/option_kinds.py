@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from rtswap.app.options import Kind, integer, text
+from rtswap.app.options import Kind, choice, integer, text
 from rtswap.compositing.finishes import GROUP as FINISHES
 from rtswap.core.plugins import plugin_names
 from rtswap.swappers import GROUP as SWAPPERS
 from rtswap.swappers import built_in_swappers
+from rtswap.swappers.onnx import imported_swappers
 
 BADGE_STYLES = ("auto", "dark", "light", "outline")
 BADGE_POSITIONS = ("tl", "tc", "tr", "bl", "bc", "br")
 BADGE_LANGUAGES = tuple("en bg cs da de el es et fi fr ga hr hu it lt lv mt nl pl pt ro sk sl sv zh ja ko".split())  # noqa: SIM905
 """The official languages of the EU, and Chinese, Japanese and Korean."""
+
+
+DETECTORS = ("mtcnn", "scrfd", "yunet", "retinaface")
+"""Families of face detectors; all but the first are imported models."""
 
 
 def camera_index() -> Kind:
@@ -49,18 +54,28 @@ def badge_look() -> Kind:
 
 
 def swapper() -> Kind:
-    """A built-in swapper by name or alias, or a plugin's (loaded only when used); stored as its name."""
+    """A built-in swapper by name or alias, an imported model, or a plugin's (loaded only when used); stored as its
+    name."""
     names = tuple(spec.name for spec in built_in_swappers())
     aliases = {alias: spec.name for spec in built_in_swappers() for alias in spec.aliases}
 
     def parse(value: str) -> str:
         name = aliases.get(value, value)
-        if name not in names and name not in plugin_names(SWAPPERS):
-            raise ValueError(repr(value))
+        if name not in (*names, *plugin_names(SWAPPERS), *(spec.name for spec in imported_swappers())):
+            raise ValueError(
+                f"{value!r}, which is not installed: see `rtswap models`" if _known(name) else repr(value)
+            )
         return name
 
-    expected = f"one of {', '.join(names)}, or the swapper of an installed plugin"
+    expected = f"one of {', '.join(names)}, an imported model, or the swapper of an installed plugin"
     return Kind(expected, "{" + ",".join(names) + "}", parse, choices=names, aliases=aliases)
+
+
+def _known(name: str) -> bool:
+    """Whether the catalogue of models has it."""
+    from rtswap.networks.model_catalog import model_catalog  # only for a name that is not installed
+
+    return name in model_catalog().models
 
 
 def finish() -> Kind:
@@ -72,3 +87,27 @@ def finish() -> Kind:
         return value
 
     return Kind("the name of an installed plugin's finish", "NAME", parse, many=True)
+
+
+def detector() -> Kind:
+    """A family of face detectors; stored as its name."""
+    return choice(*DETECTORS)
+
+
+def enhancer() -> Kind:
+    """An imported enhancer, or none; looked up only when used."""
+
+    def parse(value: str) -> str:
+        if value != "none" and value not in _enhancers():
+            raise ValueError(
+                f"{value!r}, which is not installed: see `rtswap models`" if _known(value) else repr(value)
+            )
+        return value
+
+    return Kind("none, or the name of an imported enhancer", "NAME", parse)
+
+
+def _enhancers() -> tuple[str, ...]:
+    from rtswap.networks.installed_models import names_of  # slow to import, and rarely needed
+
+    return names_of("enhancer")

@@ -13,12 +13,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
+import numpy as np
+
 from rtswap.app.config import Config
 from rtswap.app.mapping import make_mapping, photos_of_sources
 from rtswap.app.marking import confirm_sources, make_disclosure
 from rtswap.app.networks import FaceModels, open_models
 from rtswap.compositing.canvas.host import HostCanvas
-from rtswap.compositing.finishes import enabled_finishes, named_finishes
+from rtswap.compositing.finishes import built_in_finishes, enabled_finishes, named_finishes
 from rtswap.compositing.renderer import HostRenderer
 from rtswap.core.errors import EngineError, InputError
 from rtswap.core.parts import BuildContext, FinishSpec, SwapperSpec
@@ -51,6 +53,8 @@ from rtswap.tracking.tracker import FaceTracker
 from rtswap.vision.images import read_photo
 
 Event = Callable[[str], None]
+NOBODY = SourceIdentity(np.zeros((16, 16, 3), np.uint8), np.zeros((468, 3), np.float32), name="the model")
+"""The source of a swapper whose network carries the face, where no photo is given."""
 ON_GPU = ("tensorrt", "torch-cuda")
 """Prefixes of the names of engines whose outputs stay on a GPU."""
 PICTURE_QUALITY = Quality(max_face_px=1024)
@@ -98,6 +102,8 @@ class Program:
         self._swapper = config.swap.swapper if swapper is None else swapper
         self.spec = _spec(self._swapper)
         """The swapper's ``SPEC``; None if a model was given."""
+        if self.spec is not None and not self.spec.needs_source and sources is None and not photos_given(config):
+            self._sources = [NOBODY]
         self._finishes = named_finishes((*config.swap.finishes, *finishes))
         self.disclosure = disclosure or make_disclosure(config, on_event)
         if ask:
@@ -109,7 +115,9 @@ class Program:
         """The networks for building parts: those of the swapper, and the occlusion network if a mask needs it."""
         wanted = self.spec.networks if self.spec else ()
         masks = {"skin", "occlusion"} & set(self.config.mask.masks)
-        return self.models.open((*wanted, *(("occlusion",) if masks else ())))
+        steps = [spec.networks for spec in (*built_in_finishes(), *self._finishes) if spec.networks]
+        imported = [name for networks in steps for name in networks(self.config.mask, self.config.models)]
+        return self.models.open((*wanted, *(("occlusion",) if masks else ()), *imported))
 
     @cached_property
     def why_on_host(self) -> str:
@@ -137,7 +145,9 @@ class Program:
     def context(self, *, live: bool) -> BuildContext:
         """The settings and engines for building parts. ``live``: the input is live."""
         config = self.config
-        return BuildContext(config.swap, config.mask, self.engines, live=live, device=card.DEVICE)
+        return BuildContext(
+            config.swap, config.mask, self.engines, models=config.models, live=live, device=card.DEVICE
+        )
 
     @cached_property
     def swap_model(self) -> SwapModel:
@@ -301,6 +311,11 @@ class Program:
             on_event=self.on_event,
             on_unswapped=on_unswapped,
         )
+
+
+def photos_given(config: Config) -> bool:
+    """Whether the configuration names a source."""
+    return bool(config.source.photos or config.source.swap)
 
 
 def _spec(swapper: str | SwapperSpec | SwapModel) -> SwapperSpec | None:

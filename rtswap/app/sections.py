@@ -28,7 +28,7 @@ from rtswap.swappers import built_in_swappers
 
 FAILURES = ("blur", "pixelate", "hold", "stop")
 COLOR_TRANSFERS = ("light", "rct", "lct", "mkl", "idt", "sot", "hist", "none")
-MASKS = ("hull", "skin", "occlusion")
+MASKS, IMPORTED_MASKS = ("hull", "skin", "occlusion"), ("xseg", "bisenet")
 PARTS = ("eyes", "nose", "mouth")
 KEPT = ("eyes", "mouth")
 
@@ -108,7 +108,9 @@ class SwapConfig:
         "mesh",
         swapper(),
         "--swapper",
-        help="swapping method. " + ". ".join(f"{spec.name}: {spec.help}" for spec in built_in_swappers()),
+        help="swapping method. "
+        + ". ".join(f"{spec.name}: {spec.help}" for spec in built_in_swappers())
+        + ". Or an imported model, see `rtswap models`",
     )
     expression: float = option(
         1.0,
@@ -146,10 +148,10 @@ class MaskConfig:
 
     masks: tuple[str, ...] = option(
         MASKS,
-        choices(*MASKS),
+        choices(*MASKS, *IMPORTED_MASKS),
         "--mask",
         help="where the swap ends. hull: at the outline of the face; skin: where the photo shows hair; occlusion: "
-        "behind hands, cups and hair",
+        "behind hands, cups and hair; xseg, bisenet: what an imported model sees of the face",
     )
     parts: tuple[str, ...] = option(
         ("all",),

@@ -16,12 +16,14 @@ from rtswap.commands.evaluate.command import COMMAND as EVALUATE
 from rtswap.commands.extract.command import COMMAND as EXTRACT
 from rtswap.commands.forget.command import COMMAND as FORGET
 from rtswap.commands.inspect.command import COMMAND as INSPECT
+from rtswap.commands.models.command import COMMAND as MODELS
 from rtswap.commands.personas.command import COMMAND as PERSONAS
 from rtswap.commands.run import run_command
 from rtswap.commands.verify.command import COMMAND as VERIFY
 
 LISTED = (
     PERSONAS,
+    MODELS,
     CAMERAS,
     DOCTOR,
     CONFIG,

@@ -12,6 +12,7 @@ from rtswap.commands.other_programs import ADVICE
 from rtswap.core.errors import InputError, OutputError, UsageError
 from rtswap.core.plugins import plugin_names
 from rtswap.core.text import nearest
+from rtswap.swappers import swapper_spec
 
 EXAMPLES = """\
 examples:
@@ -57,7 +58,7 @@ def _installed_parts() -> str:
 def _run(flags: Flags, commands: Collection[str]) -> int:
     _take_words(flags, flags.pop("words", []), commands)
     found = effective(flags).config
-    if not found.source.photos and not found.source.swap:
+    if not found.source.photos and not found.source.swap and swapper_spec(found.swap.swapper).needs_source:
         raise UsageError("no source given", do="Give a photo of the face to put on: rtswap --source me.jpg")
     from rtswap.app.batch import batch_of
 

@@ -1,4 +1,5 @@
-"""The faces of a frame, one after the other in host memory: crop, swap, finish, and a look at what came of it."""
+"""The faces of a frame in host memory, one after the other or, where a method can, in one run of its network: crop,
+swap, finish, and a look at what came of it."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.core.protocols import Canvas, Finish, Stages, Stamp, Swapper
+from rtswap.core.protocols import BatchSwapper, Canvas, Finish, Stages, Stamp, Swapper
 from rtswap.core.types import (
     Box,
     Image,
@@ -86,12 +87,12 @@ class HostFrameRender:
         done: list[int] = []
         bare: list[int] = []
         failure = None
+        early = self._swap_together(pairs, quality, now, stages) if len(pairs) > 1 else {}
         for track, source in pairs:
             try:
                 swapper = self._renderer.swappers[source]
-                check_landmarks(track.landmarks, self._largest_px)
-                view = checked(View(*swapper.view(track.landmarks, quality.max_face_px)))
-                self._faces.append((self._swap_one(swapper, view, track, quality, now, stages), view.matrix))
+                view, target, face = early.get(track.id) or (*self._cut(swapper, track, quality, now, stages), None)
+                self._faces.append((self._swap_one(swapper, target, face, quality, stages), view.matrix))
                 done.append(track.id)
             except TooHidden:
                 bare.append(track.id)
@@ -101,15 +102,46 @@ class HostFrameRender:
         self._swaps = Swaps(tuple(done), tuple(bare), failure)
         return self._swaps
 
-    def _swap_one(
-        self, swapper: Swapper, view: View, track: Track, quality: Quality, now: float, stages: Stages
-    ) -> SwappedFace:
+    def _cut(
+        self, swapper: Swapper, track: Track, quality: Quality, now: float, stages: Stages
+    ) -> tuple[View, Target]:
+        check_landmarks(track.landmarks, self._largest_px)
+        view = checked(View(*swapper.view(track.landmarks, quality.max_face_px)))
         with stages("crop"):
             crop = self._canvas.crop(*view)
-        with stages("swap"):
-            landmarks = transform(view.matrix, track.landmarks)
-            target = Target(track.id, crop, landmarks, track.visibility, now)
-            face = swapper.swap(target, quality)
+        return view, Target(track.id, crop, transform(view.matrix, track.landmarks), track.visibility, now)
+
+    def _swap_together(
+        self, pairs: Sequence[Pair], quality: Quality, now: float, stages: Stages
+    ) -> dict[int, tuple[View, Target, SwappedFace]]:
+        """By track, the faces that share the runs of a network. Where that fails, each of those that are missing is
+        swapped on its own, so that only the one at fault fails."""
+        early: dict[int, tuple[View, Target, SwappedFace]] = {}
+        try:
+            groups: dict[int, list[tuple[BatchSwapper, Track]]] = {}
+            for track, source in pairs:
+                swapper = self._renderer.swappers[source]
+                if isinstance(swapper, BatchSwapper) and swapper.batch is not None:
+                    groups.setdefault(id(swapper.batch), []).append((swapper, track))
+            for group in (group for group in groups.values() if len(group) > 1):
+                cut = [self._cut(swapper, track, quality, now, stages) for swapper, track in group]
+                targets = [target for _, target in cut]
+                with stages("swap"):
+                    swappers = [swapper for swapper, _ in group]
+                    faces = swappers[0].swap_together(list(zip(swappers, targets, strict=True)), quality)
+                for (view, target), face in zip(cut, faces, strict=True):
+                    early[target.track_id] = view, target, face
+        except Exception:  # noqa: BLE001 - each is tried again on its own, and covered if that fails
+            return early
+        return early
+
+    def _swap_one(
+        self, swapper: Swapper, target: Target, face: SwappedFace | None, quality: Quality, stages: Stages
+    ) -> SwappedFace:
+        """``face``: what was swapped together with others; None: it is still to be swapped."""
+        if face is None:
+            with stages("swap"):
+                face = swapper.swap(target, quality)
         _check_form(face, target)
         check_replaced(_share_replaced(face.mask, target.landmarks), target.visibility)
         if self._renderer.finishes:

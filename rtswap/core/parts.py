@@ -36,6 +36,38 @@ class SwapSettings(Protocol):
     def blend(self) -> str: ...
 
 
+class ModelSettings(Protocol):
+    """The section ``models`` of the configuration, as parts read it (``app.model_section.ModelsConfig``)."""
+
+    @property
+    def boost(self) -> int:
+        """Times the network's resolution at which an imported swapper works."""
+        ...
+
+    @property
+    def morph(self) -> float:
+        """How far a DFM's shape goes towards its own face, 0..1."""
+        ...
+
+    @property
+    def enhance(self) -> str:
+        """The enhancer's name, or none."""
+        ...
+
+    @property
+    def enhance_weight(self) -> float: ...
+    @property
+    def enhance_blend(self) -> float: ...
+    @property
+    def enhance_every(self) -> int: ...
+
+
+class _NoModels:
+    """The defaults: no imported model does anything."""
+
+    boost, morph, enhance, enhance_weight, enhance_blend, enhance_every = 1, 0.75, "none", 0.5, 0.8, 1
+
+
 class MaskSettings(Protocol):
     """The section ``mask`` of the configuration, as parts read it (``app.config.MaskConfig``)."""
 
@@ -60,6 +92,7 @@ class BuildContext:
     engines: Mapping[str, Engine] = field(default_factory=dict)
     """Loaded networks by their names in the catalogue: those the masks need, and those listed in
     ``SwapperSpec.networks``."""
+    models: ModelSettings = field(default_factory=_NoModels)
     live: bool = True
     """Whether the input is live, so that slow processing drops frames."""
     device: str = "cuda"
@@ -83,6 +116,8 @@ class SwapperSpec:
     (``core.network_rows``)."""
     aliases: tuple[str, ...] = ()
     """Deprecated names that still work."""
+    needs_source: bool = True
+    """False: the face is in the network's weights, and no photo is needed."""
 
 
 def _always(_: BuildContext) -> bool:
@@ -112,6 +147,8 @@ class FinishSpec:
     """Whether ``build_gpu`` supports the settings."""
     slow: Callable[[BuildContext], bool] = _never
     """Whether it takes more than 10 ms per face, which is too slow for live video."""
+    networks: Callable[[MaskSettings, ModelSettings], tuple[str, ...]] | None = None
+    """The imported models that the settings make it use. Raises NotInstalled."""
 
     def words(self, context: BuildContext) -> str:
         """Return the flag that turned it on."""

@@ -178,6 +178,20 @@ class AdjustableSwapper(Protocol):
         ...
 
 
+@runtime_checkable
+class BatchSwapper(Swapper, Protocol):
+    """A ``Swapper`` whose method can swap several faces of a frame at once, each with its own source."""
+
+    @property
+    def batch(self) -> object:
+        """Swappers with the same one may be run together; None: not this one."""
+        ...
+
+    def swap_together(self, faces: Sequence[tuple[Swapper, Target]], quality: Quality) -> list[SwappedFace]:
+        """Swap each face by its swapper, all of the same ``batch``. When it raises, each is swapped on its own."""
+        ...
+
+
 class Finish(Protocol):
     """A step between swap and paste that changes the swapped face or its mask."""
 

@@ -20,6 +20,7 @@ DEEPEST = 24
 """Maximum nesting of messages. A subgraph adds three levels."""
 MOST_FIELDS = 4_000_000
 _STANDARD_DOMAINS = (b"", b"ai.onnx")
+"""Domains that a node's operator may have. A domain that is only declared (converters list several) loads nothing."""
 
 Message = Mapping[int, Wire | str]
 """Field number -> allowed wire types, or the name of the message type it contains."""
@@ -100,11 +101,11 @@ def _walk(data: memoryview, kind: str, depth: int) -> Iterator[None]:
     """Check each field, recursively; yields once per field. Raises ValueError for one that is not allowed."""
     if depth > DEEPEST:
         raise ValueError(f"messages nested more than {DEEPEST} deep")
-    for number, wire, body in _fields(data):
+    for number, wire, body in fields(data):
         yield
         if kind == "tensor" and (number == _EXTERNAL or (number == _LOCATION and body.tobytes() != b"\0")):
             raise ValueError("weights in other files")
-        if (kind, number) in (("node", 7), ("opset", 1)) and bytes(body) not in _STANDARD_DOMAINS:
+        if (kind, number) == ("node", 7) and bytes(body) not in _STANDARD_DOMAINS:
             raise ValueError(f"operators of the domain {bytes(body)[:40]!r}, which is not part of ONNX")
         allowed = MESSAGES[kind].get(number, ())
         if isinstance(allowed, str) and wire == _BYTES:
@@ -113,7 +114,7 @@ def _walk(data: memoryview, kind: str, depth: int) -> Iterator[None]:
             raise ValueError(f"field {number} of a {kind}, which is not supported")
 
 
-def _fields(data: memoryview) -> Iterator[tuple[int, int, memoryview]]:
+def fields(data: memoryview) -> Iterator[tuple[int, int, memoryview]]:
     """Yield (number, wire type, content) of each field. The content of a varint is ``b"\\0"`` for 0, else
     ``b"\\1"``."""
     at, end = 0, len(data)

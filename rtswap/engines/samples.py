@@ -35,7 +35,7 @@ def _fill(like: Tensor) -> Tensor:
         cv2.ellipse(oval, ((width / 2, height / 2), (0.7 * width, 0.9 * height), 0.0), 255.0, -1)
         return np.repeat(oval[None], like.shape[0], axis=0)
     if like.dtype.kind == "f":
-        return np.random.default_rng(1).normal(size=like.shape).astype(like.dtype)
+        return np.asarray(np.random.default_rng(1).normal(size=like.shape)).astype(like.dtype)
     return like
 
 

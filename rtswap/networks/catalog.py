@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from rtswap.core.errors import ModelError
+from rtswap.core.model_rows import model_rows
 from rtswap.core.network_rows import network_rows
 from rtswap.core.types import Tensor
 
@@ -40,13 +42,25 @@ class Entry:
     """Earlier names, which still work."""
     input: Mapping[str, Any] = field(default_factory=dict)
     sample: Mapping[str, str] = field(default_factory=dict)
-    """Input -> usual type and shape: ``uint8 1x128x128x3``."""
+    """Input -> usual type and shape: ``uint8 1x128x128x3``; a type alone is a single number."""
     per_frame: float = 1.0
     """Runs per frame while a face is tracked."""
     threads: int = 4
     """Maximum useful threads; more spend longer waiting for each other than computing."""
     profile: Mapping[str, Any] = field(default_factory=dict)
     """For ``engines.build.profiles``."""
+    family: str = ""
+    """Of an imported model: what it is and how it is fed (``model_catalog``)."""
+    known: str = ""
+    """The published model it is, if any."""
+    outputs: Sequence[str] = ()
+    """Of an imported model: its outputs in order."""
+    batches: bool = True
+    """Whether it takes several pictures at once."""
+    fixed_size: bool = True
+    """Of an imported detector: whether its file fixes the side of its picture."""
+    pinned: str = ""
+    """Of an imported model: ``published``, or ``first use`` if its hash is only that of the file that was added."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]*", self.name):
@@ -64,8 +78,11 @@ class Entry:
 
     def zeros(self) -> dict[str, Tensor]:
         """Return all-zero inputs with the types and shapes in ``sample``."""
-        kinds = {name: words.split() for name, words in self.sample.items()}
-        return {name: np.zeros([*map(int, shape.split("x"))], kind) for name, (kind, shape) in kinds.items()}
+        kinds = {name: words.partition(" ") for name, words in self.sample.items()}
+        return {
+            name: np.zeros([int(side) for side in shape.split("x") if side], kind)
+            for name, (kind, _, shape) in kinds.items()
+        }
 
     @property
     def is_free(self) -> bool:
@@ -78,6 +95,15 @@ def load_catalog(rows: Mapping[str, Mapping[str, Any]] | None = None) -> dict[st
         return {name: Entry(name=name, **row) for name, row in (network_rows() if rows is None else rows).items()}
     except TypeError as error:
         raise ModelError("cannot read the model catalogue", got=str(error)) from error
+
+
+def imported_models() -> dict[str, Entry]:
+    """Return name -> Entry of the networks of the user's imported models; a row that is damaged is left out."""
+    found: dict[str, Entry] = {}
+    for name, row in model_rows().items():
+        with suppress(ModelError):
+            found |= load_catalog({name: row})
+    return found
 
 
 def current_name(name: str, catalog: Mapping[str, Entry]) -> str:

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import platformdirs
 
-from rtswap.core.errors import ModelError, reason
+from rtswap.core.errors import ModelError, NotInstalled, reason
 from rtswap.core.files import make_writable, sha256_of, write_cached
 from rtswap.core.text import nearest
-from rtswap.networks.catalog import Entry, current_name, load_catalog
+from rtswap.networks.catalog import Entry, current_name, imported_models, load_catalog
+from rtswap.networks.model_catalog import model_catalog
 
 
 def cache_folder() -> Path:
@@ -41,7 +42,7 @@ class Registry:
         catalog: Mapping[str, Entry] | None = None,
     ) -> None:
         self._accept, self._on_event = accept, on_event
-        self._catalog = load_catalog() if catalog is None else catalog
+        self._catalog = {**imported_models(), **load_catalog()} if catalog is None else catalog
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self.folder = self._writable(cache_folder() if folder is None else folder)
 
@@ -53,6 +54,8 @@ class Registry:
     def entry(self, name: str) -> Entry:
         """Return the entry of a model by its name or alias. Raises ModelError for an unknown name."""
         name = current_name(name, self._catalog)
+        if name not in self._catalog and name in model_catalog().models:
+            raise not_installed(name)
         if name not in self._catalog:
             near = nearest(name, self._catalog)
             raise ModelError(
@@ -124,6 +127,16 @@ class Registry:
         download(entry, path, self._on_event)
 
 
+def not_installed(name: str) -> NotInstalled:
+    """The error for a known model that the user has not added."""
+    known = model_catalog().models[name]
+    pull = known.pack or name
+    return NotInstalled(
+        f"the model {name} ({known.title}) is not installed",
+        do=f"Add your file: rtswap models add FILE, or download it: rtswap models pull {pull}",
+    )
+
+
 def _asset(entry: Entry) -> Path:
     path = entry.folder / entry.asset
     if not path.is_file() or (entry.sha256 and _file_hash(path) != entry.sha256):
@@ -131,7 +144,7 @@ def _asset(entry: Entry) -> Path:
         raise ModelError(
             f"the model {entry.name} at {path} is missing or damaged",
             got=got,
-            do="Reinstall the package it belongs to.",
+            do="Add it again: rtswap models add FILE" if entry.family else "Reinstall the package it belongs to.",
         )
     return path
 

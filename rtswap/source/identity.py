@@ -55,7 +55,8 @@ class IdentityVectors:
 
 
 def weighted_mean(vectors: Sequence[Vector], weights: Sequence[float]) -> Vector:
-    """Unit mean (D,) of unit vectors (D,); the first vector if they cancel out."""
+    """Mean (D,) of vectors (D,), given their mean length, so that unit vectors have a unit mean; the first vector if
+    they cancel out."""
     mean = np.sum([vector * weight for vector, weight in zip(vectors, weights, strict=True)], axis=0)
-    length = float(np.linalg.norm(mean))
-    return np.asarray(mean / length if length > 1e-6 else vectors[0], np.float32)
+    length, usual = float(np.linalg.norm(mean)), np.average(np.linalg.norm(vectors, axis=1), weights=weights)
+    return np.asarray(mean / length * usual if length > 1e-6 else vectors[0], np.float32)

@@ -7,6 +7,7 @@ from functools import cache
 
 from rtswap.core.parts import SwapperSpec
 from rtswap.core.plugins import built_in, plugin, plugin_names
+from rtswap.swappers.onnx import imported_swappers
 
 GROUP = "rtswap.swappers"
 """Entry point group for swappers of other packages."""
@@ -20,12 +21,12 @@ def built_in_swappers() -> tuple[SwapperSpec, ...]:
 
 def swapper_names() -> tuple[str, ...]:
     """Every name that ``--swapper`` accepts, without aliases."""
-    return tuple(spec.name for spec in built_in_swappers()) + plugin_names(GROUP)
+    return tuple(spec.name for spec in (*built_in_swappers(), *imported_swappers())) + plugin_names(GROUP)
 
 
 def swapper_spec(name: str) -> SwapperSpec:
-    """Find a swapper by name or alias. Raises UsageError."""
-    for spec in built_in_swappers():
+    """Find a swapper by name or alias: rtswap's own, an imported model, or a plugin's. Raises UsageError."""
+    for spec in (*built_in_swappers(), *imported_swappers()):
         if name in (spec.name, *spec.aliases):
             return spec
     return plugin(GROUP, name, SwapperSpec, built_in=[spec.name for spec in built_in_swappers()])

@@ -20,10 +20,32 @@ FFHQ_512: Points = np.array(
 )
 """Mean positions of the five keypoints in FFHQ (Karras et al. 2019), scaled to 512 px."""
 
-TEMPLATES: Mapping[str, Points] = MappingProxyType(
-    {"ffhq": FFHQ_512 / np.float32(512), "arcface": ARCFACE_112 / np.float32(112)}
+SIMSWAP_112: Points = np.array(
+    [[39.730, 51.138], [72.270, 51.138], [56.000, 68.493], [42.463, 87.010], [69.537, 87.010]], np.float32
 )
-"""Name -> (5, 2) keypoints in an image of side 1."""
+"""Those of SimSwap and GHOST for faces seen from the front, in 112 px (Chen et al. 2020)."""
+MTCNN_1: Points = np.array(
+    [[0.365629, 0.467338], [0.633054, 0.465859], [0.500191, 0.619430], [0.390330, 0.775988], [0.611789, 0.774763]],
+    np.float32,
+)
+"""Those of HifiFace's crop, in an image of side 1."""
+DFL_1: Points = np.array(
+    [[0.353423, 0.392857], [0.627976, 0.392857], [0.486607, 0.540179], [0.388393, 0.687500], [0.598214, 0.687500]],
+    np.float32,
+)
+"""Those of DeepFaceLab's type "whole face", in an image of side 1."""
+
+TEMPLATES: Mapping[str, Points] = MappingProxyType(
+    {
+        "ffhq": FFHQ_512 / np.float32(512),
+        "arcface": ARCFACE_112 / np.float32(112),
+        "arcface-128": (ARCFACE_112 + np.array([8, 0], np.float32)) / np.float32(128),
+        "simswap": SIMSWAP_112 / np.float32(112),
+        "mtcnn": MTCNN_1,
+        "dfl": DFL_1,
+    }
+)
+"""Name -> (5, 2) keypoints in an image of side 1. ``arcface-128``: ArcFace's in a square of 128 px instead of 112."""
 _WEIGHTS = np.array([1, 1, 0, 1, 1], np.float32)
 """Eyes and mouth, as in FFHQ's own alignment: a mesh's nose tip is lower than the templates'."""
 

@@ -47,7 +47,6 @@ LAZY = (
     "tensorrt",
     "tensorrt_rtx",
     "face_recognition_models",
-    "insightface",
     "c2pa",
     "cryptography",
     "rich",

@@ -91,7 +91,7 @@ def test_a_dripping_download_is_given_up(dripping: str, tmp_path: Path, monkeypa
     with pytest.raises(ModelError, match="no complete answer in time"):
         download.download(entry, tmp_path / "net.onnx", lambda event: None)
     assert time.monotonic() - began < 3
-    assert list(tmp_path.iterdir()) == []
+    assert {path.name for path in tmp_path.iterdir()} <= {"net.onnx.part"}  # to go on from
 
 
 def test_a_dripping_file_to_verify_is_given_up(dripping: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,6 +55,7 @@ def default_steps() -> list[Check]:
         checks.check_engines,
         check_choice,
         check_models,
+        check_imported_models,
         check_plans,
         checks.check_codecs,
         checks.check_cameras,
@@ -89,6 +90,20 @@ def check_models() -> list[Finding]:
     return [*findings, Finding("Models", State.OK, found)]
 
 
+def check_imported_models() -> list[Finding]:
+    """Read the user's imported models, and say which are damaged."""
+    from rtswap.networks.installed_models import installed, verify
+
+    name, state = "Imported models", {model.name: verify(model) for model in installed()}
+    good = ", ".join(model for model, damage in state.items() if not damage)
+    damaged = [
+        Finding(name, State.NOTE, f"{model}: {damage}", f"Run: rtswap models remove {model}, and add it again.")
+        for model, damage in state.items()
+        if damage
+    ]
+    return [*damaged, Finding(name, State.OK, good or "none; see rtswap models")]
+
+
 def check_choice() -> list[Finding]:
     """Report the engine that ``--engine auto`` last chose, with its measurements."""
     from rtswap.networks.registry import cache_folder
@@ -104,11 +119,11 @@ def check_choice() -> list[Finding]:
 def check_plans() -> list[Finding]:
     """Check the TensorRT plans in the model cache."""
     from rtswap.engines.tensorrt.plan_store import plan_folder
-    from rtswap.networks.catalog import load_catalog
+    from rtswap.networks.catalog import imported_models, load_catalog
     from rtswap.networks.registry import Registry, cache_folder
 
     registry = Registry(on_event=lambda event: None)
-    catalog = load_catalog()
+    catalog = {**imported_models(), **load_catalog()}
 
     def hash_of(network: str) -> str:
         """SHA-256 of the cached file; a report builds and downloads nothing."""

@@ -87,10 +87,12 @@ def _shrinking(size: tuple[int, int], region: Image) -> int:
 def _enlarged(
     crop: Image, mask: Mask, matrix: Matrix, frame: tuple[int, ...]
 ) -> tuple[Image, Mask, tuple[int, int, int, int]]:
-    """Crop and mask resampled to the frame's pixels, and the box of these pixels."""
-    height, width = mask.shape
+    """Crop and mask resampled to the frame's pixels, and the box of these pixels: as far as the mask reaches."""
+    left, top, width, height = cv2.boundingRect(mask)
+    right, bottom = left + width, top + height
     back = inverse(matrix)
-    corners = np.array([[0, 0], [width - 1, 0], [0, height - 1], [width - 1, height - 1]], np.float32)
+    # linear interpolation spreads the mask by one pixel
+    corners = np.array([[left - 1, top - 1], [right, top - 1], [left - 1, bottom], [right, bottom]], np.float32)
     where = corners @ back[:, :2].T + back[:, 2]
     x1, y1, x2, y2 = clip_box(np.concatenate([where.min(0), where.max(0) + 1]), frame[1], frame[0])
     size = max(1, x2 - x1), max(1, y2 - y1)

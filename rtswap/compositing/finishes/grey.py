@@ -25,11 +25,13 @@ class GreyMatch:
 
     def apply(self, face: SwappedFace, target: Target, quality: Quality) -> SwappedFace:
         """Reduce the face's colours to the target's share; the same face where the target has colours."""
-        seen = target.crop[::STEP, ::STEP].astype(np.int32)[face.mask[::STEP, ::STEP] >= 128]
-        if not len(seen):
+        inside = np.asarray(face.mask[::STEP, ::STEP] >= 128, np.uint8)
+        if not inside.any():
             return face
-        highest = seen.max(1)
-        colour = np.maximum(highest - seen.min(1) - ROUNDING, 0).sum() / (highest.sum() + DARK * len(seen))
+        blue, green, red = cv2.split(np.ascontiguousarray(target.crop[::STEP, ::STEP]))
+        highest, lowest = cv2.max(cv2.max(blue, green), red), cv2.min(cv2.min(blue, green), red)
+        colours = cv2.subtract(highest, cv2.add(lowest, np.array([ROUNDING], float)))
+        colour = cv2.mean(colours, inside)[0] / (cv2.mean(highest, inside)[0] + DARK)
         share = float(np.clip((colour - GREY) / (COLOURFUL - GREY), 0, 1))
         if share >= 1:
             return face

@@ -12,6 +12,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
+from rtswap.core.model_rows import model_rows
 from rtswap.core.network_rows import network_rows
 
 Range = tuple[int, int, int]
@@ -53,5 +54,7 @@ def read_profile(table: Mapping[str, Any]) -> Profile:
 def profile_of(network: str) -> Profile:
     """Return the profile for a name such as ``landmarks`` or a file's stem such as ``pnet-2``; the default profile
     for an unknown network."""
-    known = profiles()
+    known, imported = profiles(), model_rows().get(network, {})
+    if "profile" in imported:
+        return read_profile(imported["profile"])
     return known.get(network) or known.get(re.sub(r"-\d+$", "", network)) or Profile()

@@ -7,6 +7,7 @@ import runpy
 import sys
 from pathlib import Path
 
+import foreign_models as foreign
 import pytest
 from paths import ROOT
 from plan_files import network
@@ -17,6 +18,9 @@ from rtswap.engines.build.all_plans import PlanOptions
 from rtswap.engines.tensorrt import module
 from rtswap.engines.tensorrt.module import TensorRt
 from rtswap.engines.tensorrt.plan_store import plan_folder
+from rtswap.networks.installed_models import LATENT
+from rtswap.networks.model_store import add
+from rtswap.networks.registry import Registry
 
 
 def test_the_command_builds_a_file_that_the_user_names(tensorrt: TensorRt, tmp_path: Path) -> None:
@@ -105,3 +109,20 @@ def test_the_script_does_what_the_command_does(
     assert found["failed"] == {}
     assert "inputs image uint8 (2, 8, 8, 3)" in found["built"]["mine"]
     assert list((tmp_path / "cache/plans").glob("mine-*.plan"))
+
+
+def test_it_builds_imported_models_by_name(
+    tensorrt: TensorRt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also with free batches and sides, two inputs, a scalar, and inswapper's map of the embedding."""
+    monkeypatch.setenv("RTSWAP_MODELS", str(tmp_path / "models"))
+    files = {"inswapper_128": foreign.swapper("inswapper"), "hyperswap_1a_256": foreign.swapper("hyperswap")}
+    files |= {"w600k_r50": foreign.arcface(), "scrfd_10g": foreign.scrfd(), "xseg_1": foreign.xseg()}
+    files |= {"me": foreign.dfm(), "codeformer": foreign.enhancer(weight=True)}
+    for path in foreign.write(tmp_path, **files).values():
+        add(path)
+    names = [*files, f"inswapper_128{LATENT}"]
+    options = read_options(target="8.9")
+    result = build_networks(names, catalog=[], path_of=Registry(tmp_path).path, folder=tmp_path, options=options)
+    assert result["failed"] == {}
+    assert set(result["built"]) == set(names)

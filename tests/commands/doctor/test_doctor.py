@@ -7,12 +7,14 @@ import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
+import foreign_models as foreign
 import pytest
 
 from rtswap.app.console import Console
 from rtswap.commands.doctor import checks, report
 from rtswap.commands.doctor.checks import Finding, State
 from rtswap.core.errors import InputError
+from rtswap.networks.model_store import add
 
 
 def fixed(*findings: Finding) -> list[checks.Check]:
@@ -203,3 +205,20 @@ def test_the_real_machine_can_be_examined(capsys: pytest.CaptureFixture[str]) ->
     for row in found["checks"]:
         assert row["found"]
         assert row["state"] != "missing" or row["mend"]
+
+
+def test_imported_models_are_read_and_damage_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RTSWAP_MODELS", str(tmp_path / "models"))
+    assert [one.found for one in report.check_imported_models()] == ["none; see rtswap models"]
+    for path in foreign.write(
+        tmp_path, inswapper_128=foreign.swapper("inswapper"), w600k_r50=foreign.arcface()
+    ).values():
+        add(path)
+    assert [one.found for one in report.check_imported_models()] == ["inswapper_128, w600k_r50"]
+    with (tmp_path / "models/inswapper_128/inswapper_128.onnx").open("ab") as file:
+        file.write(b"more")
+    damaged, good = report.check_imported_models()
+    assert damaged.state is State.NOTE
+    assert damaged.found == "inswapper_128: inswapper_128.onnx has changed since it was added"
+    assert damaged.mend == "Run: rtswap models remove inswapper_128, and add it again."
+    assert good.found == "w600k_r50"

@@ -1,0 +1,47 @@
+"""The section ``models`` of the configuration: settings of the models that users import (``docs/models.md``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rtswap.app.option_kinds import detector, enhancer
+from rtswap.app.options import integer, number, option
+from rtswap.app.trust import always
+
+
+@dataclass(frozen=True, slots=True)
+class ModelsConfig:
+    """Imported models"""
+
+    detector: str = option(
+        "mtcnn",
+        detector(),
+        "--detector",
+        help="face detector: mtcnn comes with rtswap, the others are imported models",
+        own=always,
+    )
+    boost: int = option(
+        1,
+        integer("N", 1, 4),
+        "--boost",
+        help="run an imported swapper at N times its resolution: N x N runs, for files and GPUs",
+    )
+    morph: float = option(
+        0.75, number("K", 0, 1), "--morph", help="how far a DFM's face replaces the target's shape, if it can"
+    )
+    enhance: str = option("none", enhancer(), "--enhance", help="imported model that restores the swapped face")
+    enhance_weight: float = option(
+        0.5,
+        number("W", 0, 1),
+        "--enhance-weight",
+        help="CodeFormer: 0 invents more, 1 stays closer to what it is given",
+    )
+    enhance_blend: float = option(
+        0.8, number("K", 0, 1), "--enhance-blend", help="how much of the enhancer's result shows"
+    )
+    enhance_every: int = option(
+        1,
+        integer("N", 1, 30),
+        "--enhance-every",
+        help="run the enhancer on every N-th frame of a face; its detail follows the face in between",
+    )

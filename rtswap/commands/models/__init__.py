@@ -1,0 +1,1 @@
+"""``rtswap models``: list, add, download, remove and verify the models of others."""

@@ -1,0 +1,139 @@
+"""What a foreign ONNX file says of itself: inputs, outputs and weights, read without an engine.
+
+The file is read field by field (``engines.onnx_fields``), so that half a gigabyte of weights is not copied, and
+nothing in it is run. What could exhaust the machine before it is known to be a face model is refused here: tensors of
+absurd size, weights that are shorter than they say, operators that make large tensors of small ones, loops.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+from onnx import helper, numpy_helper
+
+from rtswap.core.errors import ModelError
+from rtswap.engines.contract import read_model_file
+from rtswap.engines.onnx_fields import fields
+
+MOST_VALUES = 1 << 28
+"""Largest number of values in one tensor: the largest weights of the known models have a tenth of that."""
+LONGEST = 1 << 18
+"""Longest side of an input or output."""
+LOOPS = ("Loop", "Scan")
+GROWING = ("ConstantOfShape", "Expand", "Tile")
+"""Operators whose output can be far larger than what they are given."""
+_GRAPH, _NODE, _WEIGHT, _INPUT, _OUTPUT = 7, 1, 5, 11, 12
+"""Field numbers of onnx.proto: a model's graph; a graph's nodes, initialisers, inputs and outputs."""
+_MOST_SIDES = 8
+"""Initialisers of at most so many values may be shapes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """An input or output."""
+
+    name: str
+    dtype: str
+    """NumPy's name."""
+    shape: tuple[int, ...]
+    """-1 = any length."""
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.dtype} {'x'.join('n' if length < 0 else str(length) for length in self.shape)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """One file."""
+
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    last_weight: NDArray[Any] | None = None
+    """The last initialiser, if it is a (512, 512) matrix: inswapper keeps its map of the embedding there."""
+
+    def __str__(self) -> str:
+        return f"{', '.join(map(str, self.inputs)) or 'nothing'} -> {', '.join(map(str, self.outputs)) or 'nothing'}"
+
+
+def read_signature(path: Path) -> Signature:
+    """Read a file. Raises ModelError, in one line, for one that is damaged, truncated, hostile or no ONNX file."""
+    content = read_model_file(path)
+    try:
+        return _signature(content, path)
+    except (DecodeError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{path} is damaged", expected="an ONNX file", got=str(error).splitlines()[0]) from None
+
+
+def _signature(content: bytes, path: Path) -> Signature:
+    graphs = [body for number, _, body in fields(memoryview(content)) if number == _GRAPH]
+    if len(graphs) != 1:
+        raise _refused(path, f"{len(graphs)} graphs in it, expected one")
+    parts: dict[int, list[memoryview]] = {number: [] for number in (_NODE, _WEIGHT, _INPUT, _OUTPUT)}
+    for number, _, body in fields(graphs[0]):
+        if number in parts:
+            parts[number].append(body)
+    shapes: dict[str, NDArray[Any]] = {}
+    named: set[str] = set()
+    last = None
+    for body in parts[_WEIGHT]:
+        weight = onnx.TensorProto.FromString(bytes(body))
+        _check_weight(weight, path)
+        named.add(weight.name)
+        if math.prod(weight.dims) <= _MOST_SIDES:
+            shapes[weight.name] = np.asarray(numpy_helper.to_array(weight))
+        last = weight
+    _check_nodes(parts[_NODE], shapes, path)
+    inputs = tuple(port for port in map(_port, parts[_INPUT]) if port.name not in named)
+    outputs = tuple(map(_port, parts[_OUTPUT]))
+    for port in (*inputs, *outputs):
+        if any(length > LONGEST for length in port.shape) or math.prod(map(abs, port.shape)) > MOST_VALUES:
+            raise _refused(path, f"{port}: no face model is that large")
+    square = last is not None and tuple(last.dims) == (512, 512)
+    return Signature(
+        inputs, outputs, np.asarray(numpy_helper.to_array(last)) if square and last is not None else None
+    )
+
+
+def _check_weight(weight: onnx.TensorProto, path: Path) -> None:
+    count = math.prod(weight.dims)
+    if any(length < 0 for length in weight.dims) or count > MOST_VALUES:
+        raise _refused(path, f"the weights {weight.name!r} of shape {list(weight.dims)}")
+    size = helper.tensor_dtype_to_np_dtype(weight.data_type).itemsize
+    if weight.HasField("raw_data") and len(weight.raw_data) != count * size:
+        raise _refused(
+            path, f"the weights {weight.name!r} have {len(weight.raw_data)} bytes instead of {count * size}"
+        )
+
+
+def _check_nodes(nodes: list[memoryview], shapes: dict[str, NDArray[Any]], path: Path) -> None:
+    """Refuse loops, and operators that would make tensors of absurd size. ``shapes``: short initialisers."""
+    shapes = dict(shapes)
+    for body in nodes:
+        node = onnx.NodeProto.FromString(bytes(body))
+        if node.op_type in LOOPS:
+            raise _refused(path, f"the operator {node.op_type}, which can run for ever")
+        if node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value":
+            shapes[node.output[0]] = np.asarray(numpy_helper.to_array(node.attribute[0].t))
+        if node.op_type not in GROWING or node.input[-1] not in shapes:
+            continue
+        shape = [abs(int(length)) for length in np.ravel(shapes[node.input[-1]])]
+        if math.prod(shape) > MOST_VALUES:
+            raise _refused(path, f"the operator {node.op_type} makes a tensor of shape {shape[:8]}")
+
+
+def _port(body: memoryview) -> Port:
+    value = onnx.ValueInfoProto.FromString(bytes(body))
+    tensor = value.type.tensor_type
+    shape = tuple(d.dim_value if d.HasField("dim_value") and d.dim_value > 0 else -1 for d in tensor.shape.dim)
+    return Port(value.name, str(helper.tensor_dtype_to_np_dtype(tensor.elem_type)), shape)
+
+
+def _refused(path: Path, got: str) -> ModelError:
+    return ModelError(f"{path} is refused", expected="a face model", got=got)
