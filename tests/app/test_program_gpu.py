@@ -263,13 +263,13 @@ def test_pictures_from_python_are_marked_once(monkeypatch: pytest.MonkeyPatch) -
     """``LiveSwap`` on a GPU gives what it gives without one: a badge that is drawn twice is darker."""
     from rtswap import api
 
-    monkeypatch.setattr(program_module, "load_source", lambda paths, **_: person("ada"))
     found = []
     for engine in ("openvino", "torch-cuda"):
         known = torch_eyes()._replace(engine=engine)
         monkeypatch.setattr(program_module, "open_models", lambda config, on_event, known=known: known)
-        live = api.LiveSwap("ada.png", config=config_of(detail="none"))
-        found.append([live.process(picture.copy(), 100 + index / 30) for index, picture in enumerate(frames()[:3])])
+        live = api.LiveSwap("persona:ada", detail="none")
+        played = [live.process(picture.copy(), 100 + index / 30) for index, picture in enumerate(frames()[:3])]
+        found.append([marked.image for marked in played])
     for host, device in zip(*found, strict=True):
         assert (np.abs(host.astype(int) - device) > 2).mean() < 1e-3
 
