@@ -1,4 +1,4 @@
-"""The parts of ``make demo``: the clip plays with sound, and its picture can be viewed."""
+"""The parts of ``make demo``: the clip plays with sound, nobody is covered, and its picture can be viewed."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import pytest
 from paths import ROOT
 from people import face_models
 from scripts_loader import load_script
+
+import rtswap
 
 
 @pytest.fixture
@@ -40,3 +42,14 @@ def test_the_film(demo: ModuleType, tmp_path: Path) -> None:
     demo.side_by_side(path, path, ROOT / "rtswap/assets/personas/ada.jpg", after)
     picture = cv2.imread(str(after))
     assert picture.shape == (720, 280 + 2 * 640, 3)
+
+
+def test_nothing_in_the_film_is_covered(demo: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The caller is alone: shoulders and the room are no heads."""
+    monkeypatch.setattr(demo, "FPS", 30)
+    path = tmp_path / "caller.mp4"
+    demo.film(path)
+    with av.open(str(path)) as file, rtswap.LiveSwap("persona:ada") as live:
+        for index, frame in enumerate(file.decode(video=0)):
+            done = live.process(frame.to_ndarray(format="bgr24"), captured_at=index / demo.FPS)
+            assert (done.swapped, done.covered) == (1, 0), index

@@ -27,7 +27,7 @@ STRAY_MARGIN = 0.5
 """The same around heads of the second detector, which places them less exactly."""
 STRAY_S = 0.4
 """How long a stray stays covered after it was last seen: the second detector may miss it in a frame."""
-COVERED_FROM = 0.7
+COVERED_FROM = 0.76
 """Score from which a head is covered at once. Lower ones only keep covers."""
 GROWTH_PER_S = 0.6
 """Growth of a lost face's cover on each side, in boxes per second."""
@@ -83,7 +83,7 @@ class Guard:
         self._wards: dict[Hashable, _Ward] = {}
         self._strays: list[_Stray] = []
         self._own: list[_Stray] = []
-        """Heads that swaps accounted for a moment ago."""
+        """The heads of those who were swapped a moment ago."""
         self._blind_since: float | None = None
         self._blind = True
         self._lost = False
@@ -112,12 +112,9 @@ class Guard:
         ids = {track.id for track in seen}
         swapped = [track for track in seen if track.id not in bare]
         heads = [*sighting.heads, *(Head(box, 1.0) for box in others)]
-        own: list[Head] = []
-        doubts: list[Head] = []
-        for head in heads:
-            (own if any(_is_of(head, track) for track in swapped) else doubts).append(head)
+        doubts = [head for head in heads if not any(_is_of(head, track) for track in swapped)]
         self._note_doubts(now, doubts, sighting.sure)
-        self._own = [*_recent(self._own, now), *(_Stray(head, now) for head in own)]
+        self._own = [*_recent(self._own, now), *(_Stray(head, now) for head in _own_heads(heads, swapped))]
         unswapped = [track for track in tracks if track.id in bare]
         coasting = [track for track in tracks if track.id not in bare and track.id not in ids]
         wards = [ward.reach(now, self._empty_after_s) for id_, ward in self._wards.items() if id_ not in ids]
@@ -245,6 +242,12 @@ def _around(track: Track) -> Box:
 
 def _recent(strays: Sequence[_Stray], now: float) -> list[_Stray]:
     return [stray for stray in strays if 0 <= now - stray.seen_at <= STRAY_S]
+
+
+def _own_heads(heads: Sequence[Head], tracks: Sequence[Track]) -> list[Head]:
+    """The clearest head that each track accounts for; fainter ones are shoulders and hands beside it."""
+    of_tracks = [[head for head in heads if _is_of(head, track)] for track in tracks]
+    return [max(found, key=lambda head: head.score) for found in of_tracks if found]
 
 
 def _is_of(head: Head, track: Track) -> bool:

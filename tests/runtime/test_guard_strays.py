@@ -138,3 +138,12 @@ def test_a_faint_head_is_covered_where_a_swap_was_until_its_mesh_slid_off() -> N
     alone = Guard(empty_after_s=3.0)
     alone.judge(0.0, SIZE, [small], {})
     assert alone.judge(STEP, SIZE, [small], {}, seen(head(300, 300, 130, 0.4))) == []
+
+
+def test_a_shoulder_that_lies_now_inside_the_face_and_now_beside_it_is_left_alone() -> None:
+    """What is faint beside a swapped head was never that head, even where the swap accounted for it."""
+    guard, track = with_one()
+    inside, beside = head(345, 350, px=60, score=0.5), head(370, 350, px=60, score=0.5)
+    for frame in range(1, 9):
+        shoulder = beside if frame % 2 else inside
+        assert guard.judge(frame * STEP, SIZE, [track], {}, seen(head(300), shoulder)) == []
