@@ -168,14 +168,18 @@ def test_a_wrong_file_at_the_address_is_not_added(
     assert answer(capsys)["installed"] == []
 
 
-@pytest.fixture
-def target(tmp_path: Path) -> Path:
-    """A picture with one face."""
+def picture_of(persona: str, folder: Path) -> Path:
+    """A picture with one face, at (240, 180)."""
     picture = np.full((360, 480, 3), 90, np.uint8)
-    picture[20:340, 80:400] = cv2.resize(read_image(persona_photo("ben")), (320, 320), interpolation=cv2.INTER_AREA)
-    path = tmp_path / "ben.png"
+    picture[20:340, 80:400] = cv2.resize(read_image(persona_photo(persona)), (320, 320), interpolation=cv2.INTER_AREA)
+    path = folder / f"{persona}.png"
     cv2.imwrite(str(path), picture)
     return path
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return picture_of("ben", tmp_path)
 
 
 @pytest.mark.parametrize("family", ["inswapper", "ghost"])
@@ -246,7 +250,19 @@ def test_enhancers_masks_and_detectors_run_from_the_command_line(
     tmp_path: Path, target: Path, capsys: pytest.CaptureFixture[str], flag: str
 ) -> None:
     plain, out = tmp_path / "plain.png", tmp_path / "out.png"
-    words = ["-s", "persona:ada", "-i", str(target), "--engine", "onnxruntime", "--no-badge", "--mask", "hull"]
+    source = str(picture_of("ada", tmp_path))
+    words = [
+        "-s",
+        source,
+        "--i-have-consent",
+        "-i",
+        str(target),
+        "--engine",
+        "onnxruntime",
+        "--no-badge",
+        "--mask",
+        "hull",
+    ]
     assert main([*words, "-o", str(plain)]) == 0
     content = {
         "--enhance": foreign.enhancer(256),
