@@ -75,6 +75,8 @@ def _second_faces(who: list[str]) -> Iterator[Scene]:
             (Pose(who[5], (1 - x, 0.5), 100), Pose(who[6], (x, 0.5), 110)) for x in np.linspace(0.15, 0.85, COUNT)
         ]
         yield _scene("crossing", [Shot(poses) for poses in crossing], faces)
+        behind = [(Pose(who[7], (0.42 + 0.03 * n, 0.42), 95), Pose(who[8], (0.5, 0.55), 120)) for n in range(COUNT)]
+        yield _scene("one behind the other", [Shot(poses) for poses in behind], faces)
         twins = [Pose(who[9], (0.3, 0.5), 110), Pose(who[9], (0.7, 0.5), 108)]
         yield _scene("twins", [Shot(tuple(twins if n < 4 or n > 8 else twins[1:])) for n in range(14)], faces)
         crowd = tuple(Pose(who[10 + n], (0.17 + 0.33 * (n % 3), 0.2 + 0.3 * (n // 3)), 64) for n in range(9))

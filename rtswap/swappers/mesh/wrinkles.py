@@ -73,7 +73,7 @@ def deepen(swapped: Image, target: Image, share: Field, sigma: float) -> None:
     there = slice(STEP * y, STEP * (y + down)), slice(STEP * x, STEP * (x + across))
     region = swapped[there]
     around, share = (resized(np.ascontiguousarray(one[nodes]), region.shape[1::-1]) for one in (around, share))
-    ratio = np.clip(cv2.divide(grey[there], around, dtype=cv2.CV_32F), LEAST, MOST)
+    ratio = np.clip(cv2.divide(grey[there], np.maximum(around, 1), dtype=cv2.CV_32F), LEAST, MOST)
     factor = np.round(share * (ratio - 1) * np.float32(ONE) + np.float32(ONE)).astype(np.uint8)
     region[:] = cv2.multiply(region, cv2.merge([factor] * 3), scale=1 / ONE)
 
