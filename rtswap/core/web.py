@@ -141,14 +141,8 @@ class _Connection(http.client.HTTPConnection):
         self.sock = _TimedSocket(self.sock, self._left_s)
 
 
-class _TlsConnection(http.client.HTTPSConnection):
-    def __init__(self, *args: Any, left_s: Callable[[], float], **named: Any) -> None:
-        super().__init__(*args, **named)
-        self._left_s = left_s
-
-    def connect(self) -> None:
-        super().connect()
-        self.sock = _TimedSocket(self.sock, self._left_s)
+class _TlsConnection(_Connection, http.client.HTTPSConnection):
+    """The same over TLS."""
 
 
 class _TimedSocket:
