@@ -228,7 +228,8 @@ class LiveSwap(_Loop):
             self._index += 1
             frame = Frame(pixels(image, "the frame"), self._index, float(now))
             outcome = self._pipeline.process(frame, Quality())
-            marked = outcome.release(self._program.disclosure, frame, copy.deepcopy(self._last))
+            last = copy.deepcopy(self._last) if outcome.stamped is None else None
+            marked = outcome.release(self._program.disclosure, frame, last)
             if marked is None:
                 raise FaceLost("nothing of this frame can be shown", got=", ".join(sorted(outcome.reasons)))
             if self._request.config.safety.on_failure == "hold" and outcome.stamped is not None:
