@@ -73,6 +73,10 @@ def test_an_array_needs_consent_each_time(swapper: rtswap.Swapper) -> None:
 def test_settings_have_the_names_of_flags() -> None:
     flags = {flag.lstrip("-").replace("-", "_") for row in OPTIONS for flag in row.flags}
     assert set(Settings.__annotations__) <= flags
+    of_the_swap = [row for row in OPTIONS if row.section in ("swap", "mask", "models")]
+    assert {flag.lstrip("-").replace("-", "_") for row in of_the_swap for flag in row.flags[:1]} <= set(
+        Settings.__annotations__
+    )
 
 
 def test_settings_change_while_running(swapper: rtswap.Swapper) -> None:

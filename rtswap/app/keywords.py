@@ -56,6 +56,17 @@ class Settings(Changes, total=False):
     follow: str
     min_face: int
     """Pixels."""
+    detector: str
+    boost: int
+    """1..4: times an imported swapper's resolution."""
+    morph: float
+    """0..1: how far a DFM's face replaces the target's shape."""
+    enhance: str
+    """Name of an imported enhancer, or ``none``."""
+    enhance_weight: float
+    enhance_blend: float
+    enhance_every: int
+    """Frames."""
     on_failure: str
     empty_after: float | str
     """Seconds, or text such as ``500ms``."""
