@@ -35,8 +35,8 @@ from training.landmarks.samples import Batch, Sampler, replayed
 from training.landmarks.teacher import is_validation
 from training.landmarks.views import Views, one_view
 from training.layers import to_input
-from training.onnx_files import difference, to_onnx
-from training.recipe import weighted
+from rtswap.training.onnx_files import difference, to_onnx
+from rtswap.training.recipe import weighted
 
 ROOT = Path(__file__).parents[2]
 

@@ -25,8 +25,8 @@ from training.masks.network import WEIGHTS, Deployed, OcclusionNetwork, losses, 
 from training.masks.own import CLEAR, DARK, NONE, own_frames, worn_by
 from training.masks.samples import Batch, Sampler
 from training.masks.things import Cutouts, fingertips
-from training.onnx_files import difference, to_onnx
-from training.recipe import weighted
+from rtswap.training.onnx_files import difference, to_onnx
+from rtswap.training.recipe import weighted
 
 GLASSES = Path(training.masks.__file__).with_name("glasses.txt")
 

@@ -21,8 +21,8 @@ import rtswap
 from rtswap.swappers.refiner.crop_view import ZERO
 from rtswap.vision.geometry import canonical
 from training.landmarks.views import Views
-from training.onnx_files import run
-from training.recipe import Moment
+from rtswap.training.onnx_files import run
+from rtswap.training.recipe import Moment
 from training.refiner.augment import augmented, damaged
 from training.refiner.export import encoder_graph, generator_graph, load_network, worst_levels
 from training.refiner.lights import badly_lit
@@ -32,7 +32,7 @@ from training.refiner.pairs import FIELDS, SHARD, Pairs, load, prepare
 from training.refiner.pool import Arriving, Batch, Pool, making
 from training.refiner.recipe import RefinerRecipe
 from training.refiner.watchers import Watchers, sampled
-from training.trainer import Trainer
+from rtswap.training.trainer import Trainer
 
 ASSETS = Path(rtswap.__file__).parent / "assets"
 

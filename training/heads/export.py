@@ -6,7 +6,7 @@ import numpy as np
 
 from training.heads.network import Deployed, HeadNetwork
 from training.heads.samples import HEIGHT, WIDTH
-from training.onnx_files import Export, export_checkpoint
+from rtswap.training.onnx_files import Export, export_checkpoint
 
 EXPORT = Export(
     recipe="heads",

@@ -11,7 +11,7 @@ import numpy as np
 
 from rtswap.vision.topology import OVAL
 from training.arrays import Bytes, Floats
-from training.batches import Sample
+from rtswap.training.workers import Sample
 from training.camera import noise_bank
 from training.heads.limbs import HAND, SIDE, Limbs, Solid
 from training.heads.optics import Optics

@@ -34,8 +34,8 @@ from training.landmarks.render import View
 from training.landmarks.samples import Batch, Sampler, moved
 from training.landmarks.teacher import Labels, eye_distance, is_validation, load_or_label
 from training.landmarks.views import build, one_view, yaw_of
-from training.onnx_files import in_chunks
-from training.pictures import read_picture, sheet
+from rtswap.training.onnx_files import in_chunks
+from rtswap.training.pictures import read_picture, sheet
 
 
 def held_out(faces: Path, labels: Labels, people: Rows, cache: Path) -> dict[str, Batch]:

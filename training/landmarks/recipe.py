@@ -26,7 +26,7 @@ from training.landmarks.samples import Batch, Shots
 from training.landmarks.teacher import load_people
 from training.landmarks.views import Views, build
 from training.layers import to_input
-from training.recipe import Recipe, Terms
+from rtswap.training.recipe import Recipe, Terms
 
 QUICK = 128
 """Crops of each trial that are tried while training goes on."""

@@ -18,7 +18,7 @@ from rtswap.networks.landmarks import MARGIN, place
 from rtswap.vision.geometry import canonical
 from training.arrays import Bytes, Floats, Rows
 from training.people import is_usable
-from training.pictures import read_picture
+from rtswap.training.pictures import read_picture
 
 
 def open_teacher(path: Path) -> FaceMesh:

@@ -6,7 +6,7 @@ import numpy as np
 
 from rtswap.networks.occlusion import SIZE
 from training.masks.network import Deployed, OcclusionNetwork
-from training.onnx_files import Export, export_checkpoint
+from rtswap.training.onnx_files import Export, export_checkpoint
 
 EXPORT = Export(
     recipe="masks",

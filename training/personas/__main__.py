@@ -30,7 +30,7 @@ from training.personas.compose import Recipe, compose
 from training.personas.faces import Judge, Judged, Portraits
 from training.personas.people import PEOPLE
 from training.personas.search import search
-from training.pictures import sheet
+from rtswap.training.pictures import sheet
 
 RECIPES = Path(__file__).with_name("recipes.json")
 JUDGED = Path(__file__).with_name("judged.json")

@@ -17,7 +17,7 @@ from rtswap.networks.dlib_identity import DlibEmbedder
 from rtswap.source.portrait import find_landmarks
 from rtswap.vision.geometry import canonical, similarity, transform
 from training.people import is_usable
-from training.pictures import read_picture
+from rtswap.training.pictures import read_picture
 
 SIDE = 1024
 """Pixels of a portrait. A search looks at smaller ones."""

@@ -11,7 +11,7 @@ import numpy as np
 from rtswap.networks.landmarks import place
 from rtswap.vision.topology import OVAL
 from training.arrays import Bytes, Floats
-from training.batches import Sample
+from rtswap.training.workers import Sample
 from training.camera import degrade, noise_bank
 from training.landmarks.occluders import glasses, occlude
 from training.landmarks.samples import moved

@@ -29,7 +29,7 @@ from rtswap.vision.geometry import keypoints_of
 from training.arrays import Floats
 from training.landmarks.teacher import is_validation
 from training.people import is_usable
-from training.pictures import read_picture, sheet
+from rtswap.training.pictures import read_picture, sheet
 from training.refiner.lights import badly_lit
 from training.refiner.pairs import swap_onto
 

@@ -17,8 +17,8 @@ from training.landmarks.network import Deployed as DeployedLandmarks
 from training.landmarks.network import LandmarkNetwork
 from training.landmarks.views import Views
 from training.layers import to_input
-from training.onnx_files import load_weights
-from training.pictures import sheet
+from rtswap.training.onnx_files import load_weights
+from rtswap.training.pictures import sheet
 from training.recognition.network import Deployed as DeployedRecognition
 from training.recognition.network import RecognitionNetwork
 from training.refiner.losses import psnr, refined

@@ -16,8 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from training.onnx_files import in_chunks, load_weights, settle
-from training.processes import average_gradients
+from rtswap.training.onnx_files import in_chunks, load_weights, settle
+from rtswap.training.processes import average_gradients
 
 Terms = dict[str, Tensor]
 SETTLING = 8
