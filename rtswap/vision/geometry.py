@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Box, Matrix, Points
-from rtswap.vision.topology import KEYPOINTS
+from rtswap.vision.topology import KEYPOINTS, POINTS_68
 
 
 class Canonical(NamedTuple):
@@ -111,6 +111,11 @@ def upright_box(matrix: Matrix, size: tuple[int, int]) -> tuple[int, int, int, i
 def keypoints_of(mesh: Points) -> Points:
     """The five keypoints (5, 2) of a (468, 2 or 3) mesh."""
     return np.stack([mesh[ring, :2].mean(0) for ring in KEYPOINTS]).astype(np.float32)
+
+
+def points68_of(mesh: Points) -> Points:
+    """iBUG's 68 points (68, 2) of a (468, 2 or 3) mesh."""
+    return np.ascontiguousarray(mesh[POINTS_68, :2], np.float32)
 
 
 def box_of(points: Points, margin: float = 0.0) -> Box:

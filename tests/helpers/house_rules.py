@@ -15,7 +15,7 @@ LAYERS = (
     ("vision", "gpu"),
     ("engines",),
     ("networks",),
-    ("tracking", "source", "swappers", "compositing", "disclosure", "media"),
+    ("tracking", "source", "swappers", "compositing", "disclosure", "media", "faceset"),
     ("runtime",),
     ("app",),
     ("api",),
