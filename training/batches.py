@@ -18,7 +18,6 @@ from contextlib import AbstractContextManager, contextmanager
 from itertools import repeat
 from typing import Any, ClassVar, Protocol
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray

@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.core.types import Image, Mask, Points
 from rtswap.compositing.finishes.color_transfers import Colors, rct
-from rtswap.training.warp import Map, Variation, draw_maps, look_up
+from rtswap.core.types import Image, Mask, Points
+from rtswap.training.warp import Map, Variation, draw_maps
 from rtswap.vision.raster import fill
+from rtswap.vision.resample import looked_up, resized
 from rtswap.vision.topology import LEFT_EYE, LIPS_OUTER, RIGHT_EYE
 
 YAW_BINS = 16
@@ -78,8 +79,8 @@ class Draw:
         row = self._row(rng)
         person = self.person
         warped, straight = draw_maps(rng, self.variation, person.pictures.shape[1], self.side)
-        given, shown = look_up(person.pictures[row], warped), look_up(person.pictures[row], straight)
-        mask, features = look_up(person.masks[row], straight), look_up(person.features[row], straight)
+        given, shown = looked_up(person.pictures[row], warped), looked_up(person.pictures[row], straight)
+        mask, features = looked_up(person.masks[row], straight), looked_up(person.features[row], straight)
         if self.colours_of is not None:
             other = int(rng.integers(len(self.colours_of)))
             given, shown = recoloured([given, shown], shown, mask, self.colours_of, other)
@@ -100,8 +101,8 @@ def recoloured(pictures: list[Image], face: Image, mask: Mask, other: Person, ro
     """``pictures`` with the colours of another person's face: Reinhard's transfer between both faces' skin."""
 
     def colors(picture: Image, seen: Map | Mask) -> Colors:
-        small = cv2.resize(picture, (32, 32), interpolation=cv2.INTER_AREA).reshape(-1, 3).astype(np.float32)
-        weights = cv2.resize(seen, (32, 32), interpolation=cv2.INTER_AREA).reshape(-1).astype(np.float32)
+        small = resized(picture, (32, 32), cv2.INTER_AREA).reshape(-1, 3).astype(np.float32)
+        weights = resized(seen, (32, 32), cv2.INTER_AREA).reshape(-1).astype(np.float32)
         return Colors(small, weights + np.float32(1e-3))
 
     affine = rct(colors(face, mask), colors(other.pictures[row], other.masks[row]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,14 +47,15 @@ def train(job: TrainJob, *, say: Say, on_progress: Callable[[float, float, str],
 
     Raises UsageError, InputError, OutputError and ModelError. What was learnt until then lies in the checkpoint.
     """
-    recipe_class = job.spec.load()
+    recipe_class: Any = job.spec.load()
     device = _device(job.device)
     args = argparse.Namespace(device=device, begin_from=None, **job.options)
     if args.half is None:
         args.half = _halves(device)
-    for name in ("batch", "rate", "threads"):
+    usual = {"batch": recipe_class.batch, "rate": recipe_class.default_rate, "threads": os.cpu_count() or 1}
+    for name, value in usual.items():
         if getattr(args, name) is None:
-            setattr(args, name, getattr(recipe_class, {"rate": "default_rate"}.get(name, name)))
+            setattr(args, name, value)
     cv2.setNumThreads(1)
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)

@@ -35,8 +35,8 @@ class RecipeSpec:
     name: str
     """``rtswap train NAME``."""
     summary: str
-    load: Callable[[], type[Recipe]]
-    """Imports torch."""
+    load: Callable[[], Callable[..., Recipe]]
+    """Imports torch; returns the recipe's class, which takes the arguments and each faceset's ``Person``."""
     options: tuple[TrainOption, ...]
     sizes: dict[str, dict[str, int]]
     """Size -> the options that it sets, the usual size first."""

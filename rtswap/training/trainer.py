@@ -154,7 +154,9 @@ class Trainer:
             self.recipe.load(state)
         except (KeyError, RuntimeError, ValueError):
             whose = whose if whose != name else "another network"
-            raise UsageError(f"{self._path} is a checkpoint of {whose}, not of {name}", do="Give another --out.") from None
+            raise UsageError(
+                f"{self._path} is a checkpoint of {whose}, not of {name}", do="Give another --out."
+            ) from None
         self.progress = Progress(**state["progress"])
         if self._rank:
             torch.manual_seed(16 * self.progress.step + self._rank)
@@ -227,7 +229,9 @@ class Trainer:
         """Load the checkpoint again and go on from it with half the learning rate. The time that is over stays so."""
         seconds, setbacks = self.progress.seconds, self.progress.setbacks + 1
         if setbacks > MOST_SETBACKS:
-            raise ModelError(f"the loss exploded {setbacks} times", do=f"Give a lower --rate than {self.recipe.rate}.")
+            raise ModelError(
+                f"the loss exploded {setbacks} times", do=f"Give a lower --rate than {self.recipe.rate}."
+            )
         self.load()
         self.progress.seconds, self.progress.setbacks = seconds, setbacks
         self._diverged, self._steps_reported, self._last = False, self.progress.step, self._clock()

@@ -11,9 +11,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from rtswap.vision.resample import looked_up
 
 Map = NDArray[np.float32]
 """(R, R, 2): which pixel x y of the stored picture each pixel shows."""
@@ -49,9 +50,12 @@ def draw_maps(rng: np.random.Generator, variation: Variation, stored: int, side:
     cos, sin = math.cos(turn) / zoom, math.sin(turn) / zoom
     linear = np.array([[flip * cos, -flip * sin], [sin, cos]]) * (stored / side)
     middle, goal = (side - 1) / 2, (stored - 1) / 2
-    linear = linear.astype(np.float32)
-    offset = np.array([goal, goal], np.float32) - linear @ (middle + shift).astype(np.float32)
-    return (warped @ linear.T + offset, straight @ linear.T + offset)
+    offset = goal - linear @ (middle + shift)
+    return _placed(warped, linear, offset), _placed(straight, linear, offset)
+
+
+def _placed(where: Map, linear: NDArray[np.float64], offset: NDArray[np.float64]) -> Map:
+    return where @ linear.T.astype(np.float32) + offset.astype(np.float32)
 
 
 def grid(side: int) -> Map:
@@ -66,10 +70,4 @@ def warp_field(rng: np.random.Generator, side: int, sigma: float) -> Map:
     nodes = np.zeros((cells + 1, cells + 1, 2), np.float32)
     nodes[1:-1, 1:-1] = rng.normal(0, sigma * side / cells, (cells - 1, cells - 1, 2))
     at = grid(side) * np.float32(cells / (side - 1))
-    return np.asarray(cv2.remap(nodes, at, None, cv2.INTER_LINEAR), np.float32)
-
-
-def look_up(picture: NDArray[np.uint8], where: Map) -> NDArray[np.uint8]:
-    """Sample a stored picture or mask; beyond its border the border goes on."""
-    found = cv2.remap(picture, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(found, np.uint8)
+    return looked_up(nodes, at)

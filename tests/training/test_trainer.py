@@ -18,10 +18,10 @@ pytest.importorskip("matplotlib", reason="matplotlib is not installed: it draws 
 import torch
 from torch import Tensor, nn
 
-from training.__main__ import RECIPES, main
 from rtswap.core.errors import ModelError, OutputError, UsageError
 from rtswap.training.recipe import Moment, Recipe, Terms
 from rtswap.training.trainer import CHECKPOINT, ENDING_S, Trainer, budget_s, learning_rate
+from training.__main__ import RECIPES, main
 
 MINUTES = 20 / 60
 

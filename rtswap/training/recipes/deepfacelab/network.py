@@ -12,6 +12,7 @@ stride and residual blocks.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -126,12 +127,12 @@ class Decoder(nn.Module):
         if "t" in dims.options:
             face.insert(1, 8 * d)
             mask.insert(1, 8 * m)
-        steps = [(Upscale(a, b), Residual(b)) for a, b in zip(face, face[1:], strict=False)]
+        steps = [(Upscale(a, b), Residual(b)) for a, b in pairwise(face)]
         self.face = nn.Sequential(*(layer for step in steps for layer in step))
         self.quarters = nn.ModuleList(
             nn.Conv2d(2 * d, 3, k, 1, k // 2) for k in ((1, 3, 3, 3) if "d" in dims.options else (1,))
         )
-        ups = [Upscale(a, b) for a, b in zip(mask, mask[1:], strict=False)]
+        ups = [Upscale(a, b) for a, b in pairwise(mask)]
         if "d" in dims.options:
             ups.append(Upscale(2 * m, m))
         self.mask = nn.Sequential(*ups, nn.Conv2d(m if "d" in dims.options else 2 * m, 1, 1))
@@ -139,11 +140,9 @@ class Decoder(nn.Module):
     def forward(self, maps: Tensor) -> tuple[Tensor, Tensor]:
         """Decode."""
         x = self.face(maps)
-        parts = [layer(x) for layer in self.quarters]
-        if len(parts) == 1:
-            face = parts[0]
-        else:  # the four pictures are the pixels of each block of 2 x 2
-            face = functional.pixel_shuffle(torch.stack(parts, 2).flatten(1, 2), 2)
+        face, *more = (layer(x) for layer in self.quarters)
+        if more:  # the four pictures are the pixels of each block of 2 x 2
+            face = functional.pixel_shuffle(torch.stack([face, *more], 2).flatten(1, 2), 2)
         return torch.sigmoid(face), torch.sigmoid(self.mask(maps))
 
 

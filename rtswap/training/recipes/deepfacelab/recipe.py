@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rtswap.core.errors import UsageError
 from rtswap.training.losses import dssim, soft_mask
 from rtswap.training.optimisers import AdaBelief
 from rtswap.training.people import Draw, Person
@@ -26,6 +27,7 @@ from rtswap.training.recipe import Moment, Recipe, Terms, descend, weighted
 from rtswap.training.recipes.deepfacelab.network import DF, LIAE, Dims
 from rtswap.training.warp import Variation
 from rtswap.training.workers import Sample, in_order
+from rtswap.vision.resample import resized
 
 DROPOUT_FROM, WARP_UNTIL = 0.5, 0.75
 """Shares of the time."""
@@ -57,7 +59,19 @@ class DeepfakeRecipe(Recipe):
     }  # fmt: skip
 
     def __init__(self, args: argparse.Namespace, source: Person, target: Person) -> None:
-        dims = Dims(args.resolution, args.options, args.ae_dims, args.e_dims, args.d_dims, args.d_mask_dims)
+        dims = Dims(
+            args.resolution,
+            args.options.replace("none", ""),
+            args.ae_dims,
+            args.e_dims,
+            args.d_dims,
+            args.d_mask_dims,
+        )
+        if dims.resolution % dims.multiple:
+            raise UsageError(
+                f"--resolution {dims.resolution} does not fit the options {args.options}",
+                expected=f"a multiple of {dims.multiple}",
+            )
         super().__init__(self.architecture(dims), args)
         self.dims = dims
         self._source, self._kept_source = split(source)
@@ -111,7 +125,7 @@ class DeepfakeRecipe(Recipe):
             terms[name] = reconstruction(face * soft, truth * soft)
             terms[f"{name}_mask"] = functional.mse_loss(mask, where)
             features.append(((face - truth).abs() * near * where).mean())
-        if self.args.features_priority:
+        if not self.args.no_features_priority:
             terms["features"] = torch.stack(features).sum()
         return terms
 
@@ -126,11 +140,11 @@ class DeepfakeRecipe(Recipe):
         target, reconstructed, swapped."""
         side, figures, columns = self.dims.resolution, {}, []
         whole: list[np.ndarray] = []
-        for name, person in (("source", self._kept_source), ("target", self._kept_target)):
+        for person in (self._kept_source, self._kept_target):
             rows = np.linspace(0, len(person) - 1, TRIED).round().astype(np.int64)
             shown = person.part(rows)
-            faces = np.stack([cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA) for face in shown.pictures])
-            masks = np.stack([cv2.resize(mask, (side, side), interpolation=cv2.INTER_AREA) for mask in shown.masks])
+            faces = np.stack([resized(face, (side, side), cv2.INTER_AREA) for face in shown.pictures])
+            masks = np.stack([resized(mask, (side, side), cv2.INTER_AREA) for mask in shown.masks])
             columns.append(faces)
             whole.append(masks)
         given = [torch.from_numpy(faces).permute(0, 3, 1, 2).to(self.device).float() / 255 for faces in columns]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rtswap.app.options import choice, integer, switch
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from rtswap.training.recipe import Recipe
 
 OPTIONS = (
-    TrainOption("--resolution", integer("PX", 32, 640), None, "side of the faces: a multiple of 16; with d or t of 32"),
+    TrainOption("--resolution", integer("PX", 32, 640), None, "side of the faces, a multiple of 16; with d or t, 32"),
     TrainOption("--options", choice("none", "u", "d", "t", "ud", "ut", "dt", "udt"), "ud",
                 "u: likeness, d: twice the resolution at the same cost, t: a deeper encoder"),
     TrainOption("--ae-dims", integer("N", 8, 1024), None, "width of the bottleneck"),
@@ -29,13 +30,13 @@ SIZES = {
 """``full``: DeepFaceLab's defaults; ``small``: 25 pairs of faces a second on two cores with AMX."""
 
 
-def _df() -> type[Recipe]:
+def _df() -> Callable[..., Recipe]:
     from rtswap.training.recipes.deepfacelab.recipe import DfRecipe
 
     return DfRecipe
 
 
-def _liae() -> type[Recipe]:
+def _liae() -> Callable[..., Recipe]:
     from rtswap.training.recipes.deepfacelab.recipe import LiaeRecipe
 
     return LiaeRecipe
