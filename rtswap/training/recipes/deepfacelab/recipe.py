@@ -52,7 +52,7 @@ class Pairs:
 class DeepfakeRecipe(Recipe):
     """What DF and LIAE share. ``args`` as ``spec.OPTIONS`` describes them."""
 
-    default_rate, batch, hold, weight_decay, threads = 5e-5, 8, 1.0, 0.0, 2
+    default_rate, batch, hold, weight_decay = 1e-4, 8, 0.7, 0.0
     architecture: ClassVar[type[DF] | type[LIAE]]
     weights: ClassVar[dict[str, float]] = {
         "source": 1.0, "target": 1.0, "source_mask": 10.0, "target_mask": 10.0, "features": FEATURES,
