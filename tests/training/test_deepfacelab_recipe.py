@@ -18,6 +18,7 @@ from rtswap.core.errors import UsageError
 from rtswap.training.dfm import INPUT, OUTPUTS, write_dfm
 from rtswap.training.onnx_files import run
 from rtswap.training.people import Draw, Person
+from rtswap.training.recipes.deepfacelab.critics import CodeCritic, PatchCritic, called
 from rtswap.training.recipes.deepfacelab.network import DF, LIAE, Dims
 from rtswap.training.recipes.deepfacelab.recipe import DfRecipe, LiaeRecipe, Pairs, reconstruction, split
 from rtswap.training.trainer import CHECKPOINT, Trainer
@@ -113,7 +114,8 @@ def arguments(**more: object) -> argparse.Namespace:
     usual = {
         "device": "cpu", "rate": 1e-3, "half": False, "batch": 4, "begin_from": None, "seed": 0, "workers": 0,
         "resolution": 32, "options": "ud", "ae_dims": 16, "e_dims": 8, "d_dims": 8, "d_mask_dims": 4,
-        "no_features_priority": False, "random_color": True, "uniform_yaw": True,
+        "no_features_priority": False, "random_color": True, "uniform_yaw": True, "true_face_power": 0.0,
+        "face_style_power": 0.0, "bg_style_power": 0.0, "gan_power": 0.0, "resets": 0,
     }  # fmt: skip
     return argparse.Namespace(**{**usual, **more})
 
@@ -129,12 +131,20 @@ class Seconds:
         return float(self.count)
 
 
+EXTRAS = {"true_face_power": 0.01, "face_style_power": 0.1, "bg_style_power": 0.1, "gan_power": 0.1}
+
+
+@pytest.mark.parametrize("more", [{}, EXTRAS], ids=["plain", "extras"])
 @pytest.mark.parametrize("recipe", [DfRecipe, LiaeRecipe])
-def test_twenty_steps_are_ten_a_stop_and_ten_more_to_the_bit(recipe: type[DfRecipe], tmp_path: Path) -> None:
+def test_twenty_steps_are_ten_a_stop_and_ten_more_to_the_bit(
+    recipe: type[DfRecipe], more: dict[str, float], tmp_path: Path
+) -> None:
+    more = {**more, "true_face_power": 0.0, "resets": 3} if recipe is LiaeRecipe else more
+
     def begin(folder: str) -> Trainer:
         (tmp_path / folder).mkdir(exist_ok=True)
         torch.manual_seed(0)
-        made = recipe(arguments(), made_up(60), made_up(180))
+        made = recipe(arguments(**more), made_up(60), made_up(180))
         return Trainer(made, tmp_path / folder, minutes=20 / 60, clock=Seconds(), say=lambda line: None)
 
     whole = begin("whole")
@@ -155,6 +165,9 @@ def test_twenty_steps_are_ten_a_stop_and_ten_more_to_the_bit(recipe: type[DfReci
     torch.manual_seed(99)  # another process begins with other random numbers
     second.run()
     assert second.progress.step == whole.progress.step == 20
+    named = {name for row in whole.progress.history for name in row}
+    wanted = {"face_style", "background_style", "fooled", "patch_critic"} if more.get("gan_power") else set()
+    assert wanted <= named
     kept = [torch.load(tmp_path / name / CHECKPOINT, weights_only=True) for name in ("whole", "parts")]
     for part in ("network", "shadow"):
         assert all(torch.equal(value, kept[1][part][name]) for name, value in kept[0][part].items())
@@ -213,3 +226,23 @@ def test_the_file_says_what_torch_says_by_the_names_and_in_the_order_of_a_dfm(
 def test_a_resolution_that_does_not_fit_is_told() -> None:
     with pytest.raises(UsageError, match="multiple of 32"):
         DfRecipe(arguments(resolution=48), made_up(60), made_up(180))
+
+
+def test_a_target_of_many_people_begins_the_shared_code_anew_at_the_times_asked_for(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    recipe = LiaeRecipe(arguments(resets=2), made_up(60), made_up(180))
+    Trainer(recipe, tmp_path, minutes=20 / 60, clock=Seconds(), say=lambda line: None).run()
+    assert int(recipe.network.resets) == 2
+
+
+def test_critics_answer_in_maps_and_calling_everything_real_costs_what_cross_entropy_says() -> None:
+    code = CodeCritic(8, 4)(torch.rand(2, 8, 4, 4))
+    assert (code.shape[0], code.shape[1]) == (2, 1)
+    patches, pixels = PatchCritic(8)(torch.rand(2, 3, 32, 32))
+    assert patches.shape == (2, 1, 4, 4)
+    assert pixels.shape == (2, 1, 32, 32)
+    logits = torch.tensor([[[[0.0, 2.0]]]])
+    assert float(called(logits, True)) == pytest.approx((np.log(2) + np.log1p(np.exp(-2))) / 2, abs=1e-6)
+    assert float(called((logits, logits), False)) == pytest.approx(
+        (np.log(2) + 2 + np.log1p(np.exp(-2))) / 2, abs=1e-6
+    )
