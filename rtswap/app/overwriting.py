@@ -66,7 +66,7 @@ def refuse_losses(config: Config) -> None:
     reads = [(config.input.address, "the input"), *(one for one in photos if not is_persona(one[0]))]
     reads += [(path, "the signing certificate or key") for path in (marks.certificate, marks.key) if path]
     written = [target for address in config.output.to for target in written_by(address)]
-    written += [one_file(Path(path)) for path in (config.metrics.file, config.metrics.log) if path]
+    written += [one_file(Path(path).expanduser()) for path in (config.metrics.file, config.metrics.log) if path]
     for one, other in combinations(written, 2):
         if one.meets(other):
             raise UsageError(f"two outputs write {other.shown}", do="Give each output a different name.")
