@@ -9,6 +9,7 @@ import cv2
 from rtswap.app.console import Console
 from rtswap.training.board import open_board
 from rtswap.training.trainer import Listener
+from rtswap.vision.images import read_image
 
 WINDOW = "rtswap train"
 
@@ -47,7 +48,7 @@ class Show(Listener):
         self._console.event(f"{minutes:.0f} min: faces kept out of training: {words}. See {picture}")
         self._log(round(60 * minutes), figures)
         if self._preview:
-            cv2.imshow(WINDOW, cv2.imread(str(picture)))
+            cv2.imshow(WINDOW, read_image(picture))
             cv2.waitKey(1)
 
     def _log(self, number: int, figures: dict[str, float]) -> None:
