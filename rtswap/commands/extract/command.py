@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rtswap.app.options import choice, duration, integer, number
+from rtswap.app.options import choice, duration, integer, number, text
 from rtswap.commands.command import Command, Flags, console_of, effective
 from rtswap.commands.flags import Parser, reader
 from rtswap.core.errors import UsageError
@@ -13,10 +13,20 @@ from rtswap.core.errors import UsageError
 if TYPE_CHECKING:
     from rtswap.commands.extract.limits import QualityLimits
 
+TEMPLATES = ("ffhq", "arcface", "full", "whole", "head")
+MOST_SMOOTH_S = 0.5
+"""Longer, and the frames take too much memory."""
+FIELDS = {
+    **{word: word for word in ("template", "size", "format", "similar", "licence", "provenance", "person")},
+    "every": "every_s",
+    "smooth": "smooth_s",
+}
+"""Flag -> field of ``ExtractOptions``."""
 EXAMPLES = """\
 examples:
   rtswap extract holiday/ --out faces             every good face of a folder
   rtswap extract talk.mp4 --out faces --every 1s  a video, one frame per second
+  rtswap extract a.mp4 --out a --template whole --smooth 100ms --person ada.jpg
   rtswap extract a.jpg b.jpg --out f --template arcface --size 128 --keep-all
 
 Pictures of people are personal data, and so are embeddings, which identify
@@ -33,18 +43,34 @@ def _parser() -> Parser:
     )
     made.takes("inputs", "INPUT...", many=True)
     group = made.add_argument_group("Output")
-    group.add_argument("--out", "-o", metavar="DIR", help="folder for the pictures, faces.json and sheet.png")
-    for flag, kind, text in (
-        ("--template", choice("ffhq", "arcface"), "alignment of the face in its picture [ffhq]"),
+    group.add_argument(
+        "--out", "-o", metavar="DIR", help="folder for the faceset: pictures, masks, faces.jsonl and sheet.png"
+    )
+    for flag, kind, words in (
+        ("--template", choice(*TEMPLATES), "alignment of the face in its picture [ffhq]"),
         ("--size", integer("PX", 112, 1024), "width and height of a picture [512]"),
         ("--format", choice("png", "jpg"), "image format [png]"),
     ):
-        group.add_argument(flag, type=reader(kind), metavar=kind.metavar, help=text)
+        group.add_argument(flag, type=reader(kind), metavar=kind.metavar, help=words)
     group.add_argument(
         "--embeddings",
         action="store_true",
-        help="also write identity vectors of the faces into faces.json. These are biometric personal data",
+        help="also write identity vectors of the faces into faces.jsonl. These are biometric personal data",
     )
+    for flag, kind, words in (
+        ("--licence", text("TEXT", "a text"), "licence of the pictures, written beside each face"),
+        (
+            "--provenance",
+            text("TEXT", "a text"),
+            "where the pictures come from and who agreed, written beside each face",
+        ),
+        (
+            "--person",
+            text("WHO", "a number or a photo"),
+            "keep only one person: their number on sheet.png, or a photo of them",
+        ),
+    ):
+        group.add_argument(flag, type=reader(kind), metavar=kind.metavar, help=words)
     group.add_argument("-y", "--overwrite", action="store_true", help="extract faces again that exist already")
     _add_limits(made)
     return made.with_table(["engine", "console"], without=["console.stats"])
@@ -52,7 +78,7 @@ def _parser() -> Parser:
 
 def _add_limits(made: Parser) -> None:
     group = made.add_argument_group("Limits")
-    for flag, kind, text in (
+    for flag, kind, words in (
         ("--min-face", number("PX", 16, 10_000), "minimum height from forehead to chin in the photo [96]"),
         ("--min-sharpness", number("N", 0, 1), "minimum sharpness: 0.001 is blurred, 0.03 crisp [0.002]"),
         ("--max-yaw", number("DEG", 0, 180), "maximum turn to either side [60]"),
@@ -65,8 +91,9 @@ def _add_limits(made: Parser) -> None:
             "leave out faces at least this similar to a stored one [0.95; 0.985 without the extra identity]",
         ),
         ("--every", duration(3600), "minimum time between two frames of a video [500ms]"),
+        ("--smooth", duration(MOST_SMOOTH_S), "smooth landmarks over this time before and after each frame [0s]"),
     ):
-        group.add_argument(flag, type=reader(kind), metavar=kind.metavar, help=text)
+        group.add_argument(flag, type=reader(kind), metavar=kind.metavar, help=words)
     group.add_argument("--keep-all", action="store_true", help="also keep faces that are similar to others")
 
 
@@ -83,8 +110,7 @@ def _run(flags: Flags) -> int:
     from rtswap.commands.extract.run import extract, shown
 
     console = console_of(found)
-    words = {"template": "template", "size": "size", "format": "format", "similar": "similar", "every": "every_s"}
-    given = {field: flags[word] for word, field in words.items() if word in flags}
+    given = {field: flags[word] for word, field in FIELDS.items() if word in flags}
     wanted = ExtractOptions(
         inputs=tuple(flags["inputs"]),
         out=Path(flags["out"]),
@@ -94,8 +120,8 @@ def _run(flags: Flags) -> int:
         overwrite=bool(flags.get("overwrite")),
         **given,
     )
-    seeing = replace(  # loads our own recogniser if dlib is not installed, and no mask network
-        found, tracking=replace(found.tracking, follow="person"), mask=replace(found.mask, masks=("hull",))
+    seeing = replace(  # loads our own recogniser and the occlusion network
+        found, tracking=replace(found.tracking, follow="person"), mask=replace(found.mask, masks=("occlusion",))
     )
     with console:
         result, code = extract(wanted, lambda: open_models(seeing, on_event=console.event), console=console)
