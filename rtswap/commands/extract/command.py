@@ -9,6 +9,7 @@ from rtswap.app.options import choice, duration, integer, number, text
 from rtswap.commands.command import Command, Flags, console_of, effective
 from rtswap.commands.flags import Parser, reader
 from rtswap.core.errors import UsageError
+from rtswap.core.text import plural
 
 if TYPE_CHECKING:
     from rtswap.commands.extract.limits import QualityLimits
@@ -28,6 +29,7 @@ examples:
   rtswap extract talk.mp4 --out faces --every 1s  a video, one frame per second
   rtswap extract a.mp4 --out a --template whole --smooth 100ms --person ada.jpg
   rtswap extract a.jpg b.jpg --out f --template arcface --size 128 --keep-all
+  rtswap extract --from-dfl aligned/ --out faces  an aligned set of DeepFaceLab
 
 Pictures of people are personal data, and so are embeddings, which identify
 people: extract faces only of people who have agreed to it, and delete them when
@@ -52,6 +54,11 @@ def _parser() -> Parser:
         ("--format", choice("png", "jpg"), "image format [png]"),
     ):
         group.add_argument(flag, type=reader(kind), metavar=kind.metavar, help=words)
+    for flag, words in (
+        ("--from-dfl", "take the faces of DeepFaceLab's aligned set in this folder instead of inputs"),
+        ("--to-dfl", "also write the faceset as DeepFaceLab's aligned set; without inputs, what is in --out"),
+    ):
+        group.add_argument(flag, metavar="DIR", help=words)
     group.add_argument(
         "--embeddings",
         action="store_true",
@@ -98,6 +105,12 @@ def _add_limits(made: Parser) -> None:
 
 
 def _run(flags: Flags) -> int:
+    if "from_dfl" in flags:
+        if flags.get("inputs"):
+            raise UsageError("--from-dfl takes the place of inputs", do="Leave out one of them.")
+        flags = flags | {"inputs": [flags["from_dfl"]]}
+    if not flags.get("inputs") and "to_dfl" in flags and "out" in flags:
+        return _export(flags)
     if not flags.get("inputs"):
         raise UsageError("no input given", do="Name photos, folders or videos: rtswap extract INPUT... --out DIR")
     if "out" not in flags:
@@ -107,7 +120,8 @@ def _run(flags: Flags) -> int:
 
     from rtswap.app.networks import open_models
     from rtswap.commands.extract.options import ExtractOptions
-    from rtswap.commands.extract.run import extract, shown
+    from rtswap.commands.extract.run import extract
+    from rtswap.commands.extract.tally import shown
 
     console = console_of(found)
     given = {field: flags[word] for word, field in FIELDS.items() if word in flags}
@@ -118,6 +132,8 @@ def _run(flags: Flags) -> int:
         keep_all=bool(flags.get("keep_all")),
         embeddings=bool(flags.get("embeddings")),
         overwrite=bool(flags.get("overwrite")),
+        from_dfl="from_dfl" in flags,
+        to_dfl=Path(flags["to_dfl"]).expanduser() if "to_dfl" in flags else None,
         **given,
     )
     seeing = replace(  # loads our own recogniser and the occlusion network
@@ -127,6 +143,18 @@ def _run(flags: Flags) -> int:
         result, code = extract(wanted, lambda: open_models(seeing, on_event=console.event), console=console)
         console.answer(result, *shown(result))
     return code
+
+
+def _export(flags: Flags) -> int:
+    """Write a faceset that is there as an aligned set."""
+    from rtswap.commands.extract.aligned_sets import export
+
+    console = console_of(effective(flags).config)
+    source, target = Path(flags["out"]).expanduser(), Path(flags["to_dfl"]).expanduser()
+    with console:
+        count = export(source, target, overwrite=bool(flags.get("overwrite")), console=console)
+        console.answer({"folder": str(target), "faces": count}, f"Wrote {target}: {plural(count, 'face')}.")
+    return 0
 
 
 def _limits(flags: Flags) -> QualityLimits:

@@ -30,6 +30,10 @@ class ExtractOptions:
     smooth_s: float = 0.0
     """Half the window of time over which landmarks of a video are smoothed, s."""
     embeddings: bool = False
+    from_dfl: bool = False
+    """Whether the input is a folder of faces that DeepFaceLab aligned; ``template`` is theirs."""
+    to_dfl: Path | None = None
+    """Write the faceset as DeepFaceLab's aligned set, too."""
     licence: str = ""
     provenance: str = ""
     """What the user says of the pictures; written beside each face."""
@@ -50,5 +54,6 @@ class ExtractOptions:
             "every_s",
             "smooth_s",
             "embeddings",
+            "from_dfl",
         )
         return {name: getattr(self, name) for name in decisive} | {"limits": limits}

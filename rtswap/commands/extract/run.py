@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,15 @@ from rtswap.app.console import Console
 from rtswap.app.networks import FaceModels
 from rtswap.app.overwriting import one_file, refuse
 from rtswap.commands.extract.album import SHEET, Album, FileProgress, encode
-from rtswap.commands.extract.cutting import cut_face
+from rtswap.commands.extract.aligned_sets import (
+    check_template,
+    cut_aligned,
+    export,
+    files_of,
+    open_aligned,
+    template_of,
+)
+from rtswap.commands.extract.cutting import CutFace, cut_face
 from rtswap.commands.extract.files import files_in, hash_of, is_video, name_of
 from rtswap.commands.extract.grouping import group
 from rtswap.commands.extract.known_faces import KnownFaces
@@ -22,6 +29,7 @@ from rtswap.commands.extract.options import ExtractOptions
 from rtswap.commands.extract.person import check_person, choose_person
 from rtswap.commands.extract.sheet import draw_faces
 from rtswap.commands.extract.smoothing import smooth
+from rtswap.commands.extract.tally import ENLARGED, Tally
 from rtswap.commands.extract.views import View, views_of
 from rtswap.core.errors import InputError
 from rtswap.core.text import clock, plural
@@ -30,12 +38,9 @@ from rtswap.faceset.record import NOBODY
 from rtswap.faceset.table import TABLE
 from rtswap.vision.images import read_image
 
-ENLARGED = 1.5
-"""Enlargement above which a face is counted in the summary."""
 ALIKE = "alike"
 """Reason to leave out a face: it nearly equals one that is already stored."""
-SKIPPED = ("done before", "given twice", "without a face")
-"""Kinds of files that added no face."""
+OTHER_TYPE = "of another face type"
 _UNOPENED = 1
 """Assumed frame count of a video that is not open yet, for the progress bar."""
 
@@ -47,7 +52,13 @@ def extract(
 
     Raises InputError if no face was stored, UsageError, OutputError.
     """
-    files = files_in(options.inputs, options.out.expanduser())
+    if options.from_dfl:
+        files = files_of(Path(options.inputs[0]).expanduser())
+        options = replace(options, template=template_of(files), format="jpg", keep_all=True)
+    else:
+        files = files_in(options.inputs, options.out.expanduser())
+    if options.to_dfl is not None:
+        check_template(options.template)
     if not files:
         raise InputError(f"no photo or video found in {', '.join(options.inputs)[:300]}", do="Check the path.")
     if options.person:
@@ -67,11 +78,14 @@ def extract(
         console.event("interrupted: the faces so far are saved; run the same command again to continue")
     finally:
         album.close()
-    if album.faces and (run.kept or run.others or not (album.folder / SHEET).exists()):
+    if album.faces and (run.tally.kept or run.tally.others or not (album.folder / SHEET).exists()):
         album.write(SHEET, encode(draw_faces(album.folder, album.faces), ".png"))
     if not album.faces and not interrupted:
-        raise run.nothing()
-    return run.summary(interrupted), 0
+        raise run.tally.nothing()
+    found = run.summary(interrupted)
+    if options.to_dfl is not None and not interrupted:
+        found["exported"] = export(out, options.to_dfl, overwrite=options.overwrite, console=console)
+    return found, 0
 
 
 class _Extraction:
@@ -91,20 +105,8 @@ class _Extraction:
         self._known: KnownFaces | None = None
         self._looked_back = False
         self._done, self._total = 0, 0
-        self.kept = 0
-        self.seen = 0
-        self.enlarged = 0
-        self.before = 0
-        """Files that an earlier run finished."""
-        self.faceless = 0
-        self.twice = 0
-        """Files with the same content as another file of this run."""
         self._hashes: set[str] = set()
-        self.people = self.others = 0
-        """Number of people, and of the faces of others that were removed again."""
-        self.refused: Counter[str] = Counter()
-        self.unreadable: dict[str, str] = {}
-        """File -> reason."""
+        self.tally = Tally(len(files))
 
     def work(self) -> None:
         """Process every file."""
@@ -116,7 +118,7 @@ class _Extraction:
             try:
                 self._file(path)
             except InputError as error:
-                self.unreadable[str(path)] = str(error)
+                self.tally.unreadable[str(path)] = str(error)
                 self._console.event(f"left out: {error}")
             self._done = max(self._done, counted + 1)
             self._progress(path.name)
@@ -126,16 +128,16 @@ class _Extraction:
         """Say who the faces are, and keep only the person that was asked for."""
         album, person = self._album, self._options.person
         unknown = all(face.person == NOBODY for face in album.faces)
-        if not album.faces or not (self.kept or unknown or person):
+        if not album.faces or not (self.tally.kept or unknown or person):
             return
         self._console.status("grouping the faces by person")
         known = self._known_faces(with_stored=True)
         album.assign(group(album.faces, dict(zip(known.files, known.vectors, strict=True)), known.name))
-        self.people = len({face.person for face in album.faces} - {NOBODY})
+        self.tally.people = len({face.person for face in album.faces} - {NOBODY})
         if person:
             chosen = choose_person(person, album.faces, known, self._face_models())
             others = [face for face in album.faces if face.person != chosen]
-            self.others = len(others)
+            self.tally.others = len(others)
             album.remove(others)
 
     def _hash(self, path: Path) -> str | None:
@@ -147,12 +149,15 @@ class _Extraction:
         """Process one file. Raises InputError if it cannot be read to its end."""
         sha256 = hash_of(path)
         if sha256 in self._hashes:
-            self.twice += 1
+            self.tally.twice += 1
             return
         self._hashes.add(sha256)
         done = self._album.begin(sha256, path.name)
         if done is None:
-            self.before += 1
+            self.tally.before += 1
+            return
+        if self._options.from_dfl:
+            self._aligned(path, sha256, done)
             return
         try:
             for view in self._views(path, done):
@@ -166,7 +171,23 @@ class _Extraction:
             raise
         done.complete = True
         self._album.settle(sha256)
-        self.faceless += not done.seen
+        self.tally.faceless += not done.seen
+
+    def _aligned(self, path: Path, sha256: str, done: FileProgress) -> None:
+        """Take over a face that DeepFaceLab aligned. Raises InputError."""
+        try:
+            face = open_aligned(path)
+            cut = cut_aligned(path, face, name_of(path, sha256, None, 1, ".jpg"), self._face_models())
+        except InputError:
+            del self._album.done[sha256]
+            raise
+        why = OTHER_TYPE if face.template != self._options.template else UNCLEAR if cut is None else ""
+        if cut is not None and not why:
+            why = self._store(cut, {"sha256": sha256})
+        done.complete, done.seen, done.refused = True, 1, {why: 1} if why else {}
+        self.tally.seen += 1
+        self.tally.refused.update(done.refused)
+        self._album.settle(sha256)
 
     def _views(self, path: Path, done: FileProgress) -> Iterator[View]:
         """Yield the photo, or the remaining frames of a video at least ``every_s`` apart."""
@@ -208,9 +229,9 @@ class _Extraction:
             reason = self._face(view.image, seen, name, source)
             if reason:
                 done.refused[reason] = done.refused.get(reason, 0) + 1
-                self.refused[reason] += 1
+                self.tally.refused[reason] += 1
         done.seen += len(faces)
-        self.seen += len(faces)
+        self.tally.seen += len(faces)
 
     def _face(self, image: Image, seen: MeasuredFace | None, name: str, source: dict[str, Any]) -> str:
         """Store the face and return an empty string, or return the reason to leave it out."""
@@ -221,6 +242,11 @@ class _Extraction:
         if reason:
             return reason
         cut = cut_face(image, seen, name, options.template, options.size, self._face_models().occlusion_model)
+        return self._store(cut, source)
+
+    def _store(self, cut: CutFace, source: dict[str, Any]) -> str:
+        """As ``_face``, for a face that was cut out."""
+        options = self._options
         known = self._known_faces(with_stored=not options.keep_all)
         vector = known.of(cut.picture, cut.record.keypoints)
         if not options.keep_all and known.known(vector):
@@ -229,9 +255,9 @@ class _Extraction:
         if options.embeddings and vector is not None:
             record = replace(record, embedding=vector, space=known.name)
         self._album.add(record, cut.data, cut.mask)
-        known.remember(vector, name)
-        self.kept += 1
-        self.enlarged += record.quality["enlarged"] > ENLARGED
+        known.remember(vector, record.file)
+        self.tally.kept += 1
+        self.tally.enlarged += record.quality["enlarged"] > ENLARGED
         return ""
 
     def _face_models(self) -> FaceModels:
@@ -259,50 +285,13 @@ class _Extraction:
         return self._known
 
     def _progress(self, line: str) -> None:
-        self._console.progress(self._done, self._total, f"{line}  {plural(self.kept, 'face')}")
+        self._console.progress(self._done, self._total, f"{line}  {plural(self.tally.kept, 'face')}")
 
     def summary(self, interrupted: bool) -> dict[str, Any]:
         """The figures of the run, for text and JSON output."""
-        found: dict[str, Any] = {"folder": str(self._album.folder), "faces": len(self._album.faces), "new": self.kept}
-        found["files"] = len(self._files)
-        found["refused"] = dict(self.refused.most_common())
-        for name, count in zip(SKIPPED, (self.before, self.twice, self.faceless), strict=True):
-            if count:
-                found[name] = count
-        if self.enlarged:
-            found[f"enlarged more than {ENLARGED:g} times"] = self.enlarged
-        if self.unreadable:
-            found["unreadable"] = self.unreadable
+        found = {"folder": str(self._album.folder), "faces": len(self._album.faces)} | self.tally.summary()
         if interrupted:
             found["interrupted"] = True
-        if self.people:
-            found["people"] = self.people
-        if self.others:
-            found["others removed"] = self.others
         if self._known is not None:
             found["told apart by"] = self._known.name
         return found
-
-    def nothing(self) -> InputError:
-        """The error that says why no face was stored."""
-        reasons = [f"{count} {reason}" for reason, count in self.refused.most_common()]
-        unreadable = [plural(len(self.unreadable), "unreadable file")] if self.unreadable else []
-        if reasons:
-            got = f"{plural(self.seen, 'face')}: {', '.join(reasons + unreadable)}"
-            return InputError("no face is good enough", got=got, do="See rtswap extract --help for the limits.")
-        got = ", ".join([f"{plural(len(self._files) - len(self.unreadable), 'file')} without one", *unreadable])
-        return InputError("no face found", got=got, do="Give photos or videos that show faces.")
-
-
-def shown(result: Mapping[str, Any]) -> list[str]:
-    """Format the result of ``extract`` as text: what is in the folder and what was left out."""
-    files = plural(result["files"], "file")
-    lines = [
-        f"Wrote {result['folder']}: {plural(result['faces'], 'face')}, {result['new']} of them new, from {files}."
-    ]
-    if result["refused"]:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in result["refused"].items())
-        lines.append(f"Faces left out: {reasons}.")
-    skipped = [f"{result[name]} {name}" for name in SKIPPED if name in result]
-    skipped += [f"{len(result['unreadable'])} unreadable"] if "unreadable" in result else []
-    return [*lines, *([f"Files left out: {', '.join(skipped)}."] if skipped else [])]
