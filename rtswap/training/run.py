@@ -58,9 +58,8 @@ def train(job: TrainJob, listener: Listener) -> dict[str, Any]:
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     people, template = load_people(job.data, job.people, args.resolution)
-    listener.event(
-        " and ".join(f"{len(person)} faces of {name}" for person, name in zip(people, ROLES, strict=False))
-    )
+    counts = [f"{len(person)} faces of {name}" for person, name in zip(people, ROLES, strict=True)]
+    listener.event(" and ".join(counts))
     try:
         job.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
