@@ -106,12 +106,13 @@ def test_facesets_that_will_not_do(tmp_path: Path, capsys: pytest.CaptureFixture
 
 @pytest.mark.parametrize("recipe", ["df", "liae"])
 def test_two_facesets_become_a_swapped_picture(
-    recipe: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    recipe: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     need_torch()
+    monkeypatch.setattr("rtswap.training.trainer.WARM_UP_STEPS", 10)
     ada, ben = two_people(tmp_path)
     out = tmp_path / "me"
-    words = ["train", recipe, "--data", str(ada), "--data", str(ben), "--out", str(out), *DF, "--rate", "0.002", "--batch", "4"]
+    words = ["train", recipe, "--data", str(ada), "--data", str(ben), "--out", str(out), *DF, "--rate", "0.002"]
     assert main([*words, "--minutes", "0.3", "--json"]) == 0, capsys.readouterr().err
     result = json.loads(capsys.readouterr().out)
     first, last = result["held_out"], json.loads((out / "history.json").read_text())[0]
