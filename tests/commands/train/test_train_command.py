@@ -112,7 +112,7 @@ def test_two_facesets_become_a_swapped_picture(
     monkeypatch.setattr("rtswap.training.trainer.WARM_UP_STEPS", 10)
     ada, ben = two_people(tmp_path)
     out = tmp_path / "me"
-    words = ["train", recipe, "--data", str(ada), "--data", str(ben), "--out", str(out), *DF, "--rate", "0.002"]
+    words = ["train", recipe, "--data", str(ada), "--data", str(ben), "--out", str(out), *DF, "--rate", "0.001"]
     assert main([*words, "--minutes", "0.3", "--json"]) == 0, capsys.readouterr().err
     result = json.loads(capsys.readouterr().out)
     first, last = result["held_out"], json.loads((out / "history.json").read_text())[0]
