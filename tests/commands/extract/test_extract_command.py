@@ -58,3 +58,11 @@ def test_persona_is_extracted_as_requested(tmp_path: Path, capsys: pytest.Captur
     (face,) = faces.records
     assert [path.name for path in out.glob("*.jpg")] == [face.file]
     assert (face.licence, face.provenance, face.person) == ("CC0", "made for rtswap", 0)
+
+
+def test_one_word_asks_for_what_training_needs_and_other_flags_override_it(tmp_path: Path) -> None:
+    assert typed("persona:vera", "--out", str(tmp_path), "--for-training", "--every", "1s") == 0
+    settings = Faceset.open(tmp_path).settings
+    assert (settings["template"], settings["size"], settings["keep_all"]) == ("whole", 256, True)
+    assert (settings["every_s"], settings["smooth_s"]) == (1.0, 0.1)
+    assert settings["limits"]["max_yaw"] == 90
