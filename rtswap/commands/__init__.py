@@ -20,6 +20,7 @@ from rtswap.commands.models.command import COMMAND as MODELS
 from rtswap.commands.personas.command import COMMAND as PERSONAS
 from rtswap.commands.run import run_command
 from rtswap.commands.studio import COMMAND as STUDIO
+from rtswap.commands.train.command import COMMAND as TRAIN
 from rtswap.commands.verify.command import COMMAND as VERIFY
 
 LISTED = (
@@ -32,6 +33,7 @@ LISTED = (
     BENCH,
     INSPECT,
     EXTRACT,
+    TRAIN,
     EVALUATE,
     VERIFY,
     FORGET,
