@@ -66,7 +66,7 @@ def refuse_losses(config: Config) -> None:
     reads += [(path, "the signing certificate or key") for path in (marks.certificate, marks.key) if path]
     pictures = _pictures(config.input.address)
     written = [target for address in config.output.to for target in written_by(address, pictures)]
-    written += [one_file(Path(path)) for path in (config.metrics.file, config.metrics.log) if path]
+    written += [one_file(Path(path).expanduser()) for path in (config.metrics.file, config.metrics.log) if path]
     for one, other in combinations(written, 2):
         if one.meets(other):
             raise UsageError(f"two outputs write {other.shown}", do="Give each output a different name.")

@@ -52,7 +52,7 @@ def run(config: Config, console: Console) -> dict[str, Any]:
         pipeline = program.pipeline(photos=photos, live=input.info.live)
         reason = unmarked_reason(config)
         metrics = Metrics(notes={"unmarked": reason} if reason else {})
-        log = MetricsLog(config.metrics.file, metrics, warn=event) if config.metrics.file else None
+        log = MetricsLog(Path(config.metrics.file).expanduser(), metrics, warn=event) if config.metrics.file else None
         if log is not None:
             open_parts.callback(log.close)
         sign = make_signer(config, _file_of(config, input), event)

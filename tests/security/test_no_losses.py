@@ -168,3 +168,17 @@ def test_a_planted_link_leads_no_temporary_file_elsewhere(folder: Path) -> None:
         source = "clip.mp4" if out == "out.mp4" else "frames/00000.png"
         assert main(["-q", "-s", "persona:vera", "-i", source, "-o", out]) == 0
     assert Path("face.png").read_bytes() == before
+
+
+@pytest.mark.parametrize("flag", ["--metrics", "--log"])
+def test_nothing_is_appended_to_a_file_of_another_kind(
+    folder: Path, flag: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A slip of the hand must not add lines to a video; what earlier runs wrote is continued."""
+    command = ["-s", "persona:vera", "-i", "face.png", "-o", "null", flag]
+    assert main([*command, "frames/00000.png"]) == 1
+    assert "a file of another kind" in capsys.readouterr().err
+    assert Path("frames/00000.png").read_bytes() == Path("face.png").read_bytes()
+    for _ in range(2):
+        assert main([*command, "mine.txt"]) == 0
+    assert main([*command, "mine.prom"]) == 0
