@@ -96,7 +96,7 @@ class Controls:
             off = "" if self._pipeline.swapping else "swap off"
             lines = [line for line in (*status_line(self._metrics, stages=True).split(" | "), recording, off) if line]
         if self._help:
-            lines += [f"{key:8}{does}" for key, does in self._keys()]
+            lines += [f"{key}\t{does}" for key, does in self._keys()]
         return lines
 
     def _keys(self) -> list[tuple[str, str]]:
