@@ -68,7 +68,7 @@ class Tracks:
         elif sounds:
             lost.append("sound")
         if subtitles:
-            self._add(lambda source, _: SubtitleTracks(source, video_stream(source), container, kind))
+            self._add(lambda source, begin: SubtitleTracks(source, video_stream(source), container, kind, begin))
             lost += [f"{plural(n, 'subtitle track')} ({name})" for name, n in Counter(self._lost_subtitles()).items()]
         if lost:
             on_event(f"not kept of {self._shown} in {suffix}: {', '.join(lost)}")
