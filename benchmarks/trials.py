@@ -39,10 +39,10 @@ from rtswap.engines.torch.engine import TorchEngine
 from rtswap.engines.torch.graph import Program
 from rtswap.gpu.resample import Tensor, uploaded
 from rtswap.gpu.torch_import import load_torch
+from rtswap.training.onnx_files import load_weights
 from rtswap.vision.geometry import upright_view
 from training.landmarks import network as landmarks
 from training.masks import network as masks
-from training.onnx_files import load_weights
 from training.recognition import network as recognition
 from training.refiner import network as refiner
 

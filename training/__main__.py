@@ -16,9 +16,10 @@ from typing import Any
 import cv2
 import torch
 
-from training.processes import spread
-from training.recipe import Recipe
-from training.trainer import Trainer
+from rtswap.core.errors import RtswapError
+from rtswap.training.processes import spread
+from rtswap.training.recipe import Recipe
+from rtswap.training.trainer import Trainer
 
 RECIPES = ("heads", "landmarks", "masks", "recognition", "refiner")
 
@@ -32,8 +33,11 @@ def train(recipe: type[Recipe], argv: Sequence[str] | None = None) -> None:
         args.half = args.device == "cuda" and recipe.half_on_cuda
     args.out.mkdir(parents=True, exist_ok=True)
     limit_threads(args.threads)  # before any fork: OpenCV's thread pool does not survive one
-    with recipe.data(args) as data:
-        spread(partial(_work, recipe, args, data), recipe.processes(args))
+    try:
+        with recipe.data(args) as data:
+            spread(partial(_work, recipe, args, data), recipe.processes(args))
+    except RtswapError as error:
+        raise SystemExit(str(error)) from None
 
 
 def _work(recipe: type[Recipe], args: argparse.Namespace, data: tuple[Any, ...], rank: int) -> None:

@@ -18,29 +18,18 @@ from contextlib import AbstractContextManager, contextmanager
 from itertools import repeat
 from typing import Any, ClassVar, Protocol
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset
 
+from rtswap.training.workers import Sample, Source, from_workers
 from training.camera import Camera, noise_bank
 
-Sample = tuple[NDArray[Any], ...]
 Maker = Callable[[int], Iterator[Sample]]
 """Endless samples, all alike in shape and type, from a seed."""
 RENEW_S = 0.25
 """Seconds between two copies of what is new: each of them lets the device wait."""
-BESIDE_GPU, AHEAD = 12, 4
-"""Worker processes that make whole batches for a GPU, and batches that each of them keeps ready."""
-
-
-class Source(Protocol):
-    """What a recipe's batches are made from."""
-
-    def batches(self, seed: int) -> Iterator[Sample]:
-        """Endless whole batches: arrays whose first axis counts the samples."""
 
 
 class PoolSource(Source, Protocol):
@@ -72,39 +61,6 @@ def open_batches(
     if args.pool:
         return pooled(source, args.device, seed, batch=args.batch, capacity=args.pool, workers=args.workers)
     return from_workers(source, args.device, seed, args.workers)
-
-
-@contextmanager
-def from_workers(source: Source, device: str, seed: int, workers: int = 1) -> Iterator[Iterator[list[Tensor]]]:
-    """Whole batches from ``workers`` processes, or a dozen beside a GPU, moved to the device."""
-    workers = workers if device == "cpu" else BESIDE_GPU
-    stream = DataLoader(
-        _Stream(source, seed),
-        batch_size=None,
-        num_workers=workers,
-        prefetch_factor=AHEAD,
-        worker_init_fn=_step_back if workers == 1 else None,
-    )
-    yield ([part.to(device) for part in parts] for parts in stream)
-
-
-class _Stream(IterableDataset[tuple[Tensor, ...]]):
-    """Every worker and every seed draws other batches."""
-
-    def __init__(self, source: Source, seed: int) -> None:
-        self._source, self._seed = source, seed
-
-    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
-        cv2.setNumThreads(1)
-        worker = torch.utils.data.get_worker_info()
-        for parts in self._source.batches(64 * self._seed + (worker.id if worker else 0)):
-            yield tuple(map(torch.from_numpy, parts))
-
-
-def _step_back(_: int) -> None:
-    """A worker that shares the network's cores takes what they leave: a quarter more samples per second."""
-    if hasattr(os, "nice"):
-        os.nice(19)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from rtswap.commands.inspect.command import COMMAND as INSPECT
 from rtswap.commands.models.command import COMMAND as MODELS
 from rtswap.commands.personas.command import COMMAND as PERSONAS
 from rtswap.commands.run import run_command
+from rtswap.commands.train.command import COMMAND as TRAIN
 from rtswap.commands.verify.command import COMMAND as VERIFY
 
 LISTED = (
@@ -30,6 +31,7 @@ LISTED = (
     BENCH,
     INSPECT,
     EXTRACT,
+    TRAIN,
     EVALUATE,
     VERIFY,
     FORGET,

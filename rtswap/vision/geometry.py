@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Box, Matrix, Points
-from rtswap.vision.topology import KEYPOINTS
+from rtswap.vision.topology import KEYPOINTS, POINTS_68
 
 
 class Canonical(NamedTuple):
@@ -113,9 +113,15 @@ def keypoints_of(mesh: Points) -> Points:
     return np.stack([mesh[ring, :2].mean(0) for ring in KEYPOINTS]).astype(np.float32)
 
 
+def points68_of(mesh: Points) -> Points:
+    """iBUG's 68 points (68, 2) of a (468, 2 or 3) mesh."""
+    return np.ascontiguousarray(mesh[POINTS_68, :2], np.float32)
+
+
 def box_of(points: Points, margin: float = 0.0) -> Box:
     """Bounding box of the points, extended by ``margin`` times its size on each side."""
-    low, high = points[:, :2].min(0), points[:, :2].max(0)
+    rows = np.ascontiguousarray(points[:, :2].T)  # reductions along long rows are seven times as fast
+    low, high = rows.min(axis=1), rows.max(axis=1)
     grow = (high - low) * margin
     return np.concatenate([low - grow, high + grow]).astype(np.float32)
 

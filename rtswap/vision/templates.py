@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -33,7 +34,23 @@ DFL_1: Points = np.array(
     [[0.353423, 0.392857], [0.627976, 0.392857], [0.486607, 0.540179], [0.388393, 0.687500], [0.598214, 0.687500]],
     np.float32,
 )
-"""Those of DeepFaceLab's type "whole face", in an image of side 1."""
+"""Those that XSeg models are used with (facefusion), in an image of side 1: a tenth closer than DeepFaceLab's own
+"whole face"."""
+DFL_MEAN: Points = np.array(
+    [[0.2366, 0.2207], [0.7437, 0.2207], [0.4901, 0.5512], [0.2820, 0.7741], [0.6983, 0.7741]], np.float32
+)
+"""Mean positions of the five keypoints of 2,011 faces whose brows, eyes, nose and mouth corners lie on DeepFaceLab's
+mean face, in its square of side 1."""
+
+
+def dfl_crop(padding: float, above: float = 0.0) -> Points:
+    """The keypoints in one of DeepFaceLab's crops, of side 1. Its square is that of the mean face, 1 + sqrt(8) *
+    ``padding`` times as wide, and ``above`` of the mean face's side higher. In ``DFL_MEAN``'s five points it deviates
+    from DeepFaceLab's 33 by 2 % of its side (standard deviation)."""
+    side = 1 + math.sqrt(8) * padding
+    middle = np.array([0.5, 0.5 - above], np.float32)
+    return ((DFL_MEAN - middle) / np.float32(side) + np.float32(0.5)).astype(np.float32)
+
 
 TEMPLATES: Mapping[str, Points] = MappingProxyType(
     {
@@ -43,9 +60,13 @@ TEMPLATES: Mapping[str, Points] = MappingProxyType(
         "simswap": SIMSWAP_112 / np.float32(112),
         "mtcnn": MTCNN_1,
         "dfl": DFL_1,
+        "full": dfl_crop(0.21),
+        "whole": dfl_crop(0.4, above=0.07),
+        "head": dfl_crop(0.7),
     }
 )
-"""Name -> (5, 2) keypoints in an image of side 1. ``arcface-128``: ArcFace's in a square of 128 px instead of 112."""
+"""Name -> (5, 2) keypoints in an image of side 1. ``arcface-128``: ArcFace's in a square of 128 px instead of 112.
+``full``, ``whole``, ``head``: DeepFaceLab's types, of which DFM models and facesets are made."""
 _WEIGHTS = np.array([1, 1, 0, 1, 1], np.float32)
 """Eyes and mouth, as in FFHQ's own alignment: a mesh's nose tip is lower than the templates'."""
 

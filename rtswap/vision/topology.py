@@ -29,3 +29,12 @@ CHIN = 152
 FOREHEAD = 10
 KEYPOINTS = (LEFT_EYE, RIGHT_EYE, [NOSE_TIP], [61], [291])
 """Landmarks whose means are the five keypoints of detectors and templates."""
+JAW_68 = [127, 234, 93, 132, 172, 136, 149, 148, 152, 377, 378, 365, 397, 361, 323, 454, 356]
+BROWS_68 = [70, 63, 105, 66, 107, 336, 296, 334, 293, 300]
+NOSE_68 = [168, 197, 5, 1, 98, 97, 2, 326, 327]
+EYES_68 = [33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380]
+LIPS_68 = [61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181, 78, 82, 13, 312, 308, 317, 14, 87]
+POINTS_68 = [*JAW_68, *BROWS_68, *NOSE_68, *EYES_68, *LIPS_68]
+"""The landmark nearest to each of iBUG's 68 points, in their order: jaw, brows, nose, eyes, lips. The jaw is divided
+evenly along ``OVAL``; the others lie within 0.05 face widths of the 68-point mean face when both mean faces are
+aligned."""

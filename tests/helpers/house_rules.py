@@ -15,10 +15,10 @@ LAYERS = (
     ("vision", "gpu"),
     ("engines",),
     ("networks",),
-    ("tracking", "source", "swappers", "compositing", "disclosure", "media"),
+    ("tracking", "source", "swappers", "compositing", "disclosure", "media", "faceset"),
     ("runtime",),
     ("app",),
-    ("api",),
+    ("api", "training"),
     ("commands", "web", "fleet"),
     ("__main__", "__init__"),
 )
@@ -39,8 +39,9 @@ ONE_FILE_EACH = (
     "matplotlib",
 )
 """Packages that can be exchanged or left out: each is known to one file."""
-ROOMY = {"rich": 2, "cryptography": 2}
-"""rich prints in the console and builds the one table; cryptography signs, and decrypts playlists."""
+ROOMY = {"rich": 2, "cryptography": 2, "matplotlib": 2, "onnxruntime": 2}
+"""rich prints in the console and builds the one table; cryptography signs, and decrypts playlists; matplotlib draws
+the one chart, and the curves of a training; ONNX Runtime checks what a training exports."""
 LAZY = (
     "pyvirtualcam",
     "torch",
@@ -54,6 +55,8 @@ LAZY = (
 )
 """Packages that the default install does not bring, or that only some runs need: never imported at the top of a
 file."""
+TRAINING = "rtswap/training/"
+"""The room that needs torch; it is imported by ``rtswap train`` alone."""
 THREADS = ("rtswap/runtime/session.py", "rtswap/runtime/many.py", "rtswap/runtime/sender.py", "rtswap/inputs/")
 BROAD_EXCEPT = (
     "rtswap/core/plugins.py",
@@ -153,12 +156,12 @@ def is_private(name: str) -> bool:
     return name.startswith("_") and not name.startswith("__") and name not in ("_", *NAMEDTUPLE)
 
 
-def absent_packages_are_lazy(_: str, tree: ast.Module) -> Iterator[str]:
+def absent_packages_are_lazy(path: str, tree: ast.Module) -> Iterator[str]:
     top = ast.Module(
         body=[node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)], type_ignores=[]
     )
     for _node, name in imports(top):
-        if name.split(".")[0] in LAZY:
+        if name.split(".")[0] in LAZY and not (name.startswith("torch") and path.startswith(TRAINING)):
             yield f"imports {name} at the top"
 
 

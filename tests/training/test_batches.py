@@ -13,7 +13,8 @@ pytest.importorskip("torch", reason="torch is not installed: it is needed to tra
 import cv2
 import torch
 
-from training.batches import Pool, Sample
+from rtswap.training.workers import Sample
+from training.batches import Pool
 from training.camera import Camera, degrade, noise_bank
 
 

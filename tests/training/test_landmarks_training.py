@@ -16,6 +16,8 @@ pytest.importorskip("onnx", reason="onnx is not installed: it is needed to expor
 import torch
 
 from rtswap.networks.landmarks import place
+from rtswap.training.onnx_files import difference, to_onnx
+from rtswap.training.recipe import weighted
 from rtswap.vision.geometry import canonical
 from rtswap.vision.topology import LEFT_EYE
 from training.landmarks.export import EXPORT
@@ -35,8 +37,6 @@ from training.landmarks.samples import Batch, Sampler, replayed
 from training.landmarks.teacher import is_validation
 from training.landmarks.views import Views, one_view
 from training.layers import to_input
-from training.onnx_files import difference, to_onnx
-from training.recipe import weighted
 
 ROOT = Path(__file__).parents[2]
 

@@ -15,6 +15,8 @@ import torch
 
 import training.masks
 from rtswap.networks.occlusion import SIZE
+from rtswap.training.onnx_files import difference, to_onnx
+from rtswap.training.recipe import weighted
 from rtswap.vision.geometry import canonical
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, OVAL, RIGHT_BROW, RIGHT_EYE
 from training.landmarks.views import Views
@@ -25,8 +27,6 @@ from training.masks.network import WEIGHTS, Deployed, OcclusionNetwork, losses, 
 from training.masks.own import CLEAR, DARK, NONE, own_frames, worn_by
 from training.masks.samples import Batch, Sampler
 from training.masks.things import Cutouts, fingertips
-from training.onnx_files import difference, to_onnx
-from training.recipe import weighted
 
 GLASSES = Path(training.masks.__file__).with_name("glasses.txt")
 

@@ -20,8 +20,8 @@ import training.landmarks.network as landmarks
 import training.masks.network as masks
 import training.recognition.network as recognition
 import training.refiner.network as refiner
+from rtswap.training.onnx_files import load_weights, run, settle
 from training.layers import to_input
-from training.onnx_files import load_weights, run, settle
 from training.refiner.export import encoder_graph, generator_graph
 
 ASSETS = Path(__file__).parents[2] / "rtswap" / "assets"

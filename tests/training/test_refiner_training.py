@@ -18,11 +18,13 @@ import onnx
 import torch
 
 import rtswap
+from rtswap.core.errors import UsageError
 from rtswap.swappers.refiner.crop_view import ZERO
+from rtswap.training.onnx_files import run
+from rtswap.training.recipe import Moment
+from rtswap.training.trainer import Trainer
 from rtswap.vision.geometry import canonical
 from training.landmarks.views import Views
-from training.onnx_files import run
-from training.recipe import Moment
 from training.refiner.augment import augmented, damaged
 from training.refiner.export import encoder_graph, generator_graph, load_network, worst_levels
 from training.refiner.lights import badly_lit
@@ -32,7 +34,6 @@ from training.refiner.pairs import FIELDS, SHARD, Pairs, load, prepare
 from training.refiner.pool import Arriving, Batch, Pool, making
 from training.refiner.recipe import RefinerRecipe
 from training.refiner.watchers import Watchers, sampled
-from training.trainer import Trainer
 
 ASSETS = Path(rtswap.__file__).parent / "assets"
 
@@ -280,7 +281,7 @@ def test_a_few_steps_with_every_term_change_the_networks_and_go_on_from_a_checkp
     for name, part in made.networks.items():
         again = other.recipe.networks[name].state_dict()
         assert all(torch.equal(value, again[key]) for key, value in part.state_dict().items()), name
-    with pytest.raises(SystemExit, match="refiner-128, not of refiner-256"):
+    with pytest.raises(UsageError, match="refiner-128, not of refiner-256"):
         Trainer(recipe(size=256), tmp_path, minutes=1).load()
 
 

@@ -18,9 +18,10 @@ pytest.importorskip("matplotlib", reason="matplotlib is not installed: it draws 
 import torch
 from torch import Tensor, nn
 
+from rtswap.core.errors import ModelError, OutputError, UsageError
+from rtswap.training.recipe import Moment, Recipe, Terms
+from rtswap.training.trainer import CHECKPOINT, ENDING_S, Trainer, budget_s, learning_rate
 from training.__main__ import RECIPES, main
-from training.recipe import Moment, Recipe, Terms
-from training.trainer import CHECKPOINT, ENDING_S, Trainer, budget_s, learning_rate
 
 MINUTES = 20 / 60
 
@@ -120,7 +121,7 @@ def test_a_crash_while_a_checkpoint_is_written_keeps_the_old_one(
 
     monkeypatch.setattr(torch, "save", crash)
     trainer.progress.step = 7
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(OutputError, match="no space"):
         trainer.save()
     assert (tmp_path / CHECKPOINT).read_bytes() == before
     trainer.load()
@@ -152,7 +153,7 @@ def test_a_training_whose_loss_is_never_finite_ends_with_one_line_and_a_sound_ch
         def losses(self, batch: Tensor) -> Terms:
             return {name: value * float("inf") for name, value in super().losses(batch).items()}
 
-    with pytest.raises(SystemExit, match="lower --rate"):
+    with pytest.raises(ModelError, match="lower --rate"):
         Trainer(Bad(), tmp_path, minutes=60, clock=Seconds()).run()
     kept = torch.load(tmp_path / CHECKPOINT, weights_only=True)["network"]
     assert all(torch.isfinite(value).all() for value in kept.values())
@@ -166,7 +167,7 @@ def test_a_loss_that_is_not_finite_at_the_very_end_is_not_kept(tmp_path: Path) -
 
 def test_a_checkpoint_of_another_recipe_is_refused_in_one_line(tmp_path: Path) -> None:
     Trainer(Line(), tmp_path, minutes=MINUTES).save()
-    with pytest.raises(SystemExit) as error:
+    with pytest.raises(UsageError) as error:
         Trainer(OtherLine(), tmp_path, minutes=MINUTES).run()
     text = str(error.value)
     assert "line, not of other line" in text

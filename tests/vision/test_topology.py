@@ -7,7 +7,7 @@ import pytest
 from people import fill_mask, place_mesh
 
 from rtswap.vision import topology
-from rtswap.vision.geometry import canonical, unwrap
+from rtswap.vision.geometry import canonical, points68_of, unwrap
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
 
 RINGS = {
@@ -148,3 +148,18 @@ def test_expressions_do_what_they_are_called() -> None:
     for one, ring, other in ((3, LEFT_EYE, RIGHT_EYE), (4, RIGHT_EYE, LEFT_EYE)):
         assert size[one, ring].max() > 5 * size[one, other].max()
     assert np.abs(directions[3][mirror] * [-1, 1, 1] - directions[4]).max() < 5e-3
+
+
+def test_points68_are_in_ibugs_order() -> None:
+    points = points68_of(place_mesh(200, (200, 200)))
+    assert points.shape == (68, 2)
+    assert len(set(topology.POINTS_68)) == 68
+    jaw, nose = points[:17], points[27:36]
+    assert (np.diff(jaw[:, 0]) > 0).all()
+    assert jaw[8, 1] == points[:, 1].max()  # the chin
+    assert (np.diff(nose[:4, 1]) > 0).all()
+    assert (np.diff(nose[4:, 0]) > 0).all()
+    mirrored = canonical().mirror[topology.POINTS_68]
+    order = [*range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1), 45, 44, 43, 42, 47, 46]
+    order += [39, 38, 37, 36, 41, 40, *range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), 67, 66, 65]
+    assert [topology.POINTS_68[place] for place in order] == mirrored.tolist()

@@ -13,13 +13,13 @@ import numpy as np
 
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.networks.heads import MAPS, decode
+from rtswap.training.onnx_files import in_chunks
+from rtswap.training.pictures import sheet
 from training.arrays import Bytes, Floats
 from training.heads.portraits import Portraits, load_or_find
 from training.heads.samples import SHALL, Sampler
 from training.heads.views import open_views
 from training.landmarks.views import Views
-from training.onnx_files import in_chunks
-from training.pictures import sheet
 
 COUNT = 512
 BANDS = {"tiny": (5.0, 10.0), "small": (10.0, 25.0), "middle": (25.0, 80.0), "large": (80.0, 400.0)}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from rtswap.training.onnx_files import Export, export_checkpoint
 from training.heads.network import Deployed, HeadNetwork
 from training.heads.samples import HEIGHT, WIDTH
-from training.onnx_files import Export, export_checkpoint
 
 EXPORT = Export(
     recipe="heads",

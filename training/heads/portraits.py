@@ -11,8 +11,8 @@ import numpy as np
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.networks.registry import Registry
 from rtswap.tracking.detector import MtcnnDetector
+from rtswap.training.pictures import read_picture
 from training.arrays import Bytes, Floats
-from training.pictures import read_picture
 
 SIDE = 512
 MOST = 4

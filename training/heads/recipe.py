@@ -16,13 +16,13 @@ import cv2
 import torch
 from torch import Tensor, nn
 
-from training.batches import from_workers
+from rtswap.training.recipe import Moment, Recipe, Terms
+from rtswap.training.workers import from_workers
 from training.heads.evaluate import Trial, answers_sheet, figures, held_out, kept_out
 from training.heads.network import WEIGHTS, Deployed, HeadNetwork, losses, to_ratios
 from training.heads.portraits import load_or_find
 from training.heads.samples import Scenes
 from training.heads.views import open_views
-from training.recipe import Moment, Recipe, Terms
 
 
 class HeadRecipe(Recipe):

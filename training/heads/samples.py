@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from rtswap.training.workers import Sample
 from rtswap.vision.topology import OVAL
 from training.arrays import Bytes, Floats
-from training.batches import Sample
 from training.camera import noise_bank
 from training.heads.limbs import HAND, SIDE, Limbs, Solid
 from training.heads.optics import Optics

@@ -27,6 +27,8 @@ from rtswap.commands.evaluate.expression import NAMES, correlation, gain, series
 from rtswap.core.protocols import Engine
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.networks.landmarks import MeshLandmarks, place
+from rtswap.training.onnx_files import in_chunks
+from rtswap.training.pictures import read_picture, sheet
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
 from training.arrays import Bytes, Floats, Rows
 from training.landmarks.network import SIZE
@@ -34,8 +36,6 @@ from training.landmarks.render import View
 from training.landmarks.samples import Batch, Sampler, moved
 from training.landmarks.teacher import Labels, eye_distance, is_validation, load_or_label
 from training.landmarks.views import build, one_view, yaw_of
-from training.onnx_files import in_chunks
-from training.pictures import read_picture, sheet
 
 
 def held_out(faces: Path, labels: Labels, people: Rows, cache: Path) -> dict[str, Batch]:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rtswap.training.onnx_files import Export, export_checkpoint
 from training.landmarks.network import SIZE, Deployed, LandmarkNetwork
-from training.onnx_files import Export, export_checkpoint
 
 
 def pixels(found: Sequence[np.ndarray], answers: Sequence[np.ndarray]) -> float:

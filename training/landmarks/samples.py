@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rtswap.networks.landmarks import place
+from rtswap.training.workers import Sample
 from rtswap.vision.geometry import canonical
 from training.arrays import Bytes, Floats
-from training.batches import Sample
 from training.camera import Camera, degrade, noise_bank
 from training.landmarks.network import SIZE
 from training.landmarks.occluders import glasses, occlude

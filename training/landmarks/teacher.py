@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.networks.face_mesh import MADE_FOR, SIZE, FaceMesh
 from rtswap.networks.landmarks import MARGIN, place
+from rtswap.training.pictures import read_picture
 from rtswap.vision.geometry import canonical
 from training.arrays import Bytes, Floats, Rows
 from training.people import is_usable
-from training.pictures import read_picture
 
 
 def open_teacher(path: Path) -> FaceMesh:

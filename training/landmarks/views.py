@@ -12,11 +12,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from rtswap.training.pictures import read_picture
 from rtswap.vision.topology import LIPS_INNER
 from training.arrays import Bytes, Flags, Floats, Rows
 from training.landmarks.render import View, eye_distance, random_expression, render, rotation
 from training.landmarks.teacher import Labels
-from training.pictures import read_picture
 
 SIDE = 256
 Turned = Callable[[Bytes, Floats, np.random.Generator], View]

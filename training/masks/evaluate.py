@@ -11,12 +11,12 @@ import numpy as np
 
 from rtswap.core.protocols import Engine
 from rtswap.engines.onnxruntime import OnnxRuntimeEngine
+from rtswap.training.onnx_files import in_chunks
+from rtswap.training.pictures import sheet
 from training.arrays import Bytes, Flags, Floats
 from training.landmarks.views import Views
 from training.masks.samples import KINDS, Batch, Sampler, open_views
 from training.masks.things import Cutouts, load_or_cut
-from training.onnx_files import in_chunks
-from training.pictures import sheet
 
 COUNT = BY_KIND = 256
 ROWS = {"strands": (0, 32), "fringe": (0, 32), "spectacles": (18, 32)}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from rtswap.networks.occlusion import SIZE
+from rtswap.training.onnx_files import Export, export_checkpoint
 from training.masks.network import Deployed, OcclusionNetwork
-from training.onnx_files import Export, export_checkpoint
 
 EXPORT = Export(
     recipe="masks",

@@ -17,12 +17,12 @@ import cv2
 import torch
 from torch import Tensor, nn
 
+from rtswap.training.recipe import Moment, Recipe, Terms
 from training.batches import add_pool_arguments, open_batches
 from training.masks.evaluate import answers_sheet, figures, held_out
 from training.masks.network import WEIGHTS, Deployed, OcclusionNetwork, losses, to_input
 from training.masks.samples import Batch, Faces, open_views
 from training.masks.things import load_or_cut
-from training.recipe import Moment, Recipe, Terms
 
 
 class MaskRecipe(Recipe):

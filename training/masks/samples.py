@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from rtswap.networks.occlusion import SIZE, guide, place
+from rtswap.training.workers import Sample
 from rtswap.vision.geometry import box_of
 from rtswap.vision.topology import OVAL
 from training.arrays import Bytes, Floats
-from training.batches import Sample
 from training.camera import Camera, degrade, noise_bank
 from training.landmarks.teacher import load_people
 from training.landmarks.views import Views, build, colour_at

@@ -26,11 +26,11 @@ from rtswap.app.config import Config
 from rtswap.app.networks import open_models
 from rtswap.core.types import Image
 from rtswap.networks.dlib_identity import DlibEmbedder
+from rtswap.training.pictures import sheet
 from training.personas.compose import Recipe, compose
 from training.personas.faces import Judge, Judged, Portraits
 from training.personas.people import PEOPLE
 from training.personas.search import search
-from training.pictures import sheet
 
 RECIPES = Path(__file__).with_name("recipes.json")
 JUDGED = Path(__file__).with_name("judged.json")

@@ -15,9 +15,9 @@ from rtswap.app.networks import FaceModels
 from rtswap.core.types import Image, Points
 from rtswap.networks.dlib_identity import DlibEmbedder
 from rtswap.source.portrait import find_landmarks
+from rtswap.training.pictures import read_picture
 from rtswap.vision.geometry import canonical, similarity, transform
 from training.people import is_usable
-from training.pictures import read_picture
 
 SIDE = 1024
 """Pixels of a portrait. A search looks at smaller ones."""

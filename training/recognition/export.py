@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from training.onnx_files import Export, export_checkpoint
+from rtswap.training.onnx_files import Export, export_checkpoint
 from training.recognition.network import SIZE, Deployed, RecognitionNetwork
 
 EXPORT = Export(

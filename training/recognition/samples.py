@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from rtswap.networks.landmarks import place
+from rtswap.training.workers import Sample
 from rtswap.vision.topology import OVAL
 from training.arrays import Bytes, Floats
-from training.batches import Sample
 from training.camera import degrade, noise_bank
 from training.landmarks.occluders import glasses, occlude
 from training.landmarks.samples import moved

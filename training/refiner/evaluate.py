@@ -25,11 +25,11 @@ from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.source.portrait import find_landmarks
 from rtswap.swappers.mesh.swapper import MeshSwapModel
 from rtswap.swappers.refiner.swapper import SIZES, RefinerSwapModel
+from rtswap.training.pictures import read_picture, sheet
 from rtswap.vision.geometry import keypoints_of
 from training.arrays import Floats
 from training.landmarks.teacher import is_validation
 from training.people import is_usable
-from training.pictures import read_picture, sheet
 from training.refiner.lights import badly_lit
 from training.refiner.pairs import swap_onto
 

@@ -14,8 +14,8 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from rtswap.training.onnx_files import averaged, export_parser, halve_weights, run, trace, write
 from training.arrays import Bytes
-from training.onnx_files import averaged, export_parser, halve_weights, run, trace, write
 from training.refiner.network import SIZE, STYLE, DeployedEncoder, DeployedGenerator, Refiner
 
 WORST_LEVELS = 2

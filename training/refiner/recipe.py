@@ -25,10 +25,10 @@ import torch
 from torch import Tensor, nn
 
 from rtswap.gpu.capture import capture
+from rtswap.training.onnx_files import load_weights
+from rtswap.training.recipe import Moment, Recipe, Terms, descend, weighted
 from training.landmarks.teacher import load_people
 from training.landmarks.views import build
-from training.onnx_files import load_weights
-from training.recipe import Moment, Recipe, Terms, descend, weighted
 from training.refiner import losses
 from training.refiner.augment import augmented
 from training.refiner.losses import WEIGHTS, refined

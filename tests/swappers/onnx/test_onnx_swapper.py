@@ -234,7 +234,7 @@ def test_a_dfm_takes_bgr_in_rows_and_both_its_masks_hold(tmp_path: Path, engine:
     landmarks = place_mesh(25, (320, 240))
     matrix, size = swapper.view(landmarks, 480)
     assert size == (64, 64)
-    assert np.abs(transform(matrix, keypoints_of(landmarks))[:2] - TEMPLATES["dfl"][:2] * 64).max() < 4
+    assert np.abs(transform(matrix, keypoints_of(landmarks))[:2] - TEMPLATES["whole"][:2] * 64).max() < 4
     swapped, face = swap_face(swapper, picture(), landmarks, max_px=480)
     (taken,) = imported.engine.taken
     assert np.abs(taken["in_face:0"][0] - face.crop / 255).max() < 1e-6

@@ -9,17 +9,21 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from pickle import UnpicklingError
+from statistics import median
 from typing import Any
 
 import torch
 from torch import nn
 
-from training.pictures import curves
-from training.processes import broadcast
-from training.recipe import Moment, Recipe, Terms
+from rtswap.core.errors import ModelError, OutputError, UsageError, reason
+from rtswap.training.pictures import curves
+from rtswap.training.processes import broadcast
+from rtswap.training.recipe import Moment, Recipe, Terms
 
 CHECKPOINT = "checkpoint.pt"
 REPORT_S, SAVE_S = 20.0, 60.0
@@ -29,6 +33,14 @@ ENDING_S = 12.0
 WARM_UP_STEPS = 100
 MOST_SETBACKS = 6
 """Returns to a checkpoint after which a training is given up."""
+EXPLODED, USUAL_REPORTS = 10.0, 8
+"""How many times as large as the median of so many reports a loss may become."""
+Say = Callable[[str], None]
+
+
+def say_plainly(line: str) -> None:
+    """Print a line at once."""
+    print(line, flush=True)
 
 
 @dataclass
@@ -82,12 +94,17 @@ class Trainer:
         until: float | None = None,
         rank: int = 0,
         clock: Callable[[], float] = time.perf_counter,
+        say: Say = say_plainly,
+        on_progress: Callable[[float, float, str], None] = lambda done_s, of_s, line: None,
     ) -> None:
-        """``until``: seconds since 1970. ``clock``: seconds since any moment."""
+        """``until``: seconds since 1970. ``clock``: seconds since any moment. ``say`` takes a line at each report and
+        trial, ``on_progress`` after each step the seconds of training that are over, those of all, and a line."""
         self.recipe, self.progress = recipe, Progress()
         self._out, self._path = out, out / CHECKPOINT
         self._minutes, self._until, self._rank, self._clock = minutes, until, rank, clock
+        self._say, self._on_progress = say, on_progress
         self._means, self._diverged, self._rate = Means(), False, 0.0
+        self._totals: deque[float] = deque(maxlen=USUAL_REPORTS)
         self._last, self._steps_reported = 0.0, 0
         self._budget = budget_s(minutes, until, 0.0)
 
@@ -113,14 +130,23 @@ class Trainer:
             random = {"cpu": torch.get_rng_state()}
             if self.recipe.device == "cuda":
                 random["cuda"] = torch.cuda.get_rng_state()
-            temporary = self._path.with_suffix(".tmp")
             kept = {"recipe": self.recipe.name, **state, "progress": asdict(self.progress), "random": random}
-            torch.save(kept, temporary)
-            temporary.replace(self._path)
+            temporary = self._path.with_suffix(".tmp")
+            try:
+                torch.save(kept, temporary)
+                temporary.replace(self._path)
+            except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
+                temporary.unlink(missing_ok=True)
+                do = "Free some disk space; the training goes on from the last checkpoint."
+                raise OutputError(f"cannot write {self._path}", got=reason(error), do=do) from None
 
     def load(self) -> None:
-        """Go on from the checkpoint. Raises SystemExit for one of another recipe."""
-        state = torch.load(self._path, map_location=self.recipe.device, weights_only=True)
+        """Go on from the checkpoint. Raises UsageError for one of another recipe, ModelError for a damaged one."""
+        try:
+            state = torch.load(self._path, map_location=self.recipe.device, weights_only=True)
+        except (OSError, RuntimeError, EOFError, UnpicklingError, ValueError) as error:
+            do = "Remove it to train anew."
+            raise ModelError(f"cannot read the checkpoint {self._path}", got=reason(error), do=do) from None
         name, whose = self.recipe.name, state.get("recipe", "another recipe")
         try:
             if whose != name:
@@ -128,7 +154,9 @@ class Trainer:
             self.recipe.load(state)
         except (KeyError, RuntimeError, ValueError):
             whose = whose if whose != name else "another network"
-            raise SystemExit(f"{self._path} is a checkpoint of {whose}, not of {name}: give another --out") from None
+            raise UsageError(
+                f"{self._path} is a checkpoint of {whose}, not of {name}", do="Give another --out."
+            ) from None
         self.progress = Progress(**state["progress"])
         if self._rank:
             torch.manual_seed(16 * self.progress.step + self._rank)
@@ -179,25 +207,37 @@ class Trainer:
         progress.step += 1
         now = self._clock()
         progress.seconds, self._last = progress.seconds + now - self._last, now
+        if self._rank == 0:
+            self._on_progress(progress.seconds, self._budget, f"step {progress.step}")
 
     @torch.no_grad()
     def _is_sound(self) -> bool:
-        """Whether losses and weights are finite; if not, the next step is a return to the checkpoint."""
-        values = [*self._means.now().values(), *(float(value.sum()) for value in self.recipe.network.parameters())]
-        self._diverged = not all(map(math.isfinite, values))
+        """Whether losses and weights are finite, and the loss far from exploding; if not, the next step is a return
+        to the checkpoint."""
+        means = self._means.now()
+        values = [*means.values(), *(float(value.sum()) for value in self.recipe.network.parameters())]
+        usual = median(self._totals) if len(self._totals) == USUAL_REPORTS else math.inf
+        self._diverged = not all(map(math.isfinite, values)) or self._total(means) > EXPLODED * usual
         return not self._diverged
+
+    def _total(self, means: dict[str, float]) -> float:
+        """Of what is minimised; terms of critics, which rise and fall, do not count."""
+        weights = self.recipe.weights
+        return sum(abs(weights[name] * value) for name, value in means.items() if name in weights)
 
     def _return_to_checkpoint(self) -> None:
         """Load the checkpoint again and go on from it with half the learning rate. The time that is over stays so."""
         seconds, setbacks = self.progress.seconds, self.progress.setbacks + 1
         if setbacks > MOST_SETBACKS:
-            raise SystemExit(f"the loss was not finite {setbacks} times: give a lower --rate than {self.recipe.rate}")
+            raise ModelError(
+                f"the loss exploded {setbacks} times", do=f"Give a lower --rate than {self.recipe.rate}."
+            )
         self.load()
         self.progress.seconds, self.progress.setbacks = seconds, setbacks
         self._diverged, self._steps_reported, self._last = False, self.progress.step, self._clock()
         self._means.clear()
         if self._rank == 0:
-            print(f"a loss was not finite: back to step {self.progress.step}, half the rate", flush=True)
+            self._say(f"the loss exploded: back to step {self.progress.step}, half the rate")
 
     def _report(self) -> None:
         """One line: the mean of every loss term, the rate, the speed."""
@@ -210,7 +250,8 @@ class Trainer:
         speed = (progress.step - self._steps_reported) * self.recipe.batch_size / REPORT_S
         left = (self._budget - progress.seconds) / 60
         text = f"{text}  rate {self._rate:.1e}  {speed:.0f}/s{self.recipe.status()}"
-        print(f"step {progress.step}  {text}  {left:.1f} min left", flush=True)
+        self._say(f"step {progress.step}  {text}  {left:.1f} min left")
+        self._totals.append(self._total(means))
         self._means.clear()
         self._steps_reported = progress.step
 
@@ -223,7 +264,7 @@ class Trainer:
         with torch.no_grad():
             figures = self.recipe.trial(self._out / f"contact-{minutes:04.0f}.png")
         self.recipe.shadow.train()
-        print("held out: " + "  ".join(f"{name} {value:.4f}" for name, value in figures.items()), flush=True)
+        self._say("held out: " + "  ".join(f"{name} {value:.4f}" for name, value in figures.items()))
         self.progress.note(figures)
         (self._out / "history.json").write_text(json.dumps(self.progress.history))
         curves(self.progress.history, self._out / "curves.png")

@@ -16,8 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from training.onnx_files import in_chunks, load_weights, settle
-from training.processes import average_gradients
+from rtswap.training.onnx_files import in_chunks, load_weights, settle
+from rtswap.training.processes import average_gradients
 
 Terms = dict[str, Tensor]
 SETTLING = 8
@@ -61,7 +61,7 @@ class Recipe(ABC):
         """Samples per step of all processes together."""
         if args.begin_from is not None:
             self.begin_from(network, args.begin_from)
-        self.network = network.train().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network.train().to(self.device, memory_format=torch.channels_last)
         self.shadow = copy.deepcopy(self.network)
         """Follows ``network`` as its mean over the last steps: what is tried out and exported."""
         self.optimiser = self.make_optimiser()

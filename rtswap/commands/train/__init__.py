@@ -1,0 +1,1 @@
+"""``rtswap train``: learn a swapper from the faces of people, and write it as a DFM file."""

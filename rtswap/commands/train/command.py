@@ -1,0 +1,151 @@
+"""``rtswap train``: flags and entry point."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rtswap.app.options import choice, integer, number
+from rtswap.commands.command import Command, Flags, console_of_flags
+from rtswap.commands.flags import Parser, reader
+from rtswap.core.errors import UsageError
+from rtswap.core.text import nearest
+from rtswap.training.recipes import RECIPES
+from rtswap.training.spec import RecipeSpec, TrainOption
+
+EXAMPLES = """\
+examples:
+  rtswap extract me_1.mp4 me_2.mp4 --template whole --out faces/me
+  rtswap extract scene.mp4 --template whole --out faces/scene
+  rtswap train df --data faces/me --data faces/scene --minutes 120 --out runs/me
+  rtswap scene.mp4 out.mp4 --swapper runs/me/me.dfm
+
+Ctrl-C ends a training and keeps what it has learnt; the same command goes on.
+Sheets and curves to look at lie in the --out folder from the first minutes on.
+Train only on people who have agreed to it. docs/recipes.md: what to expect.
+"""
+
+
+def _parser() -> Parser:
+    listed = "".join(f"  {spec.name:<14}{spec.summary}\n" for spec in RECIPES)
+    made = Parser(
+        "rtswap train",
+        "Trains a swapper for two people from facesets, which rtswap extract makes, and writes it as a DFM file.",
+        f"recipes:\n{listed}\n{EXAMPLES}",
+    )
+    made.takes("words", "RECIPE", many=True)
+    group = made.add_argument_group("Training")
+    add = group.add_argument
+    add("--data", metavar="DIR[:PERSON]", action="append", help="a faceset: first the source's, then the target's")
+    add("--out", "-o", metavar="DIR", help="folder for checkpoint, sheets, curves and the DFM file")
+    for flag, kind, text in (
+        ("--minutes", number("MIN", 0, 1e6), "training time, earlier runs included; 0: only write the file"),
+        ("--size", choice("small", "full"), "small: for CPUs and small GPUs; full: the original's [small]"),
+        ("--device", choice("auto", "cpu", "cuda"), "where to train [auto]"),
+        ("--batch", integer("N", 1, 512), "faces of each person per step"),
+        ("--rate", number("RATE", 1e-8, 1), "learning rate"),
+        ("--threads", integer("N", 1, 256), "threads on a CPU [all cores]"),
+        ("--workers", integer("N", 0, 64), "processes that prepare faces [1]"),
+        ("--seed", integer("N", 0, 2**31 - 1), "of everything random [0]"),
+    ):
+        add(flag, type=reader(kind), metavar=kind.metavar, help=text)
+    add("--half", action="store_true", help="compute in bfloat16 [where it is faster]")
+    add("--no-half", dest="half", action="store_false", help="compute in float32")
+    groups: dict[str, argparse._ArgumentGroup] = {}
+    for row, names in _options_of_recipes().items():
+        title = f"Options of {' and '.join(names)}"
+        group = groups.get(title) or groups.setdefault(title, made.add_argument_group(title))
+        if row.kind.switch:
+            group.add_argument(row.flag, action="store_true", help=row.help)
+        else:
+            default = "" if row.default is None else f" [{row.default}]"
+            group.add_argument(row.flag, type=reader(row.kind), metavar=row.kind.metavar, help=row.help + default)
+    return made.with_table(["console"], without=["console.stats"], config=False)
+
+
+def _options_of_recipes() -> dict[TrainOption, list[str]]:
+    """Each option, and the recipes that have it. Two recipes that share a flag share the option."""
+    found: dict[TrainOption, list[str]] = {}
+    for spec in RECIPES:
+        for row in spec.options:
+            found.setdefault(row, []).append(spec.name)
+    return found
+
+
+def _run(flags: Flags) -> int:
+    spec = _spec(flags)
+    data, people = _data(flags, spec)
+    if "out" not in flags:
+        raise UsageError("no output folder given", do="Add --out DIR.")
+    if "minutes" not in flags:
+        raise UsageError("no training time given", do="Add --minutes N, say 120; Ctrl-C ends it earlier.")
+    options = _options(flags, spec)
+    from rtswap.commands.train.run import run
+
+    out = Path(flags["out"]).expanduser()
+    with console_of_flags(flags) as console:
+        result, shown = run(
+            spec,
+            data,
+            people,
+            out,
+            minutes=flags["minutes"],
+            device=flags.get("device", "auto"),
+            options=options,
+            console=console,
+        )
+        console.answer(result, *shown)
+    return 0
+
+
+def _spec(flags: Flags) -> RecipeSpec:
+    words = flags.get("words") or []
+    names = [spec.name for spec in RECIPES]
+    if len(words) != 1:
+        what = "no recipe given" if not words else "more than one recipe given"
+        raise UsageError(what, expected=f"one of {', '.join(names)}", do="See rtswap train --help.")
+    found = next((spec for spec in RECIPES if spec.name == words[0]), None)
+    if found is None:
+        near = nearest(words[0], names)
+        do = f"Did you mean {near}?" if near else "See rtswap train --help."
+        raise UsageError(f"unknown recipe {words[0]!r}", expected=f"one of {', '.join(names)}", do=do)
+    return found
+
+
+def _data(flags: Flags, spec: RecipeSpec) -> tuple[list[Path], list[int | None]]:
+    """Folders and people. One faceset with two people in it is given twice, with different people."""
+    given = flags.get("data") or []
+    if len(given) != 2:
+        raise UsageError(
+            f"{spec.name} learns two people",
+            expected="two facesets: --data SOURCE --data TARGET",
+            got="none" if not given else str(len(given)),
+            do="Name a folder twice if it holds both: --data DIR:0 --data DIR:1",
+        )
+    folders, people = [], []
+    for word in given:
+        folder, colon, number = word.rpartition(":")
+        person = int(number) if colon and number.isdecimal() and not Path(word).is_dir() else None
+        folders.append(Path(word if person is None else folder).expanduser())
+        people.append(person)
+    if folders[0] == folders[1] and people[0] == people[1]:
+        raise UsageError("source and target are the same faces", do="Give two facesets, or DIR:0 and DIR:1.")
+    return folders, people
+
+
+def _options(flags: Flags, spec: RecipeSpec) -> Mapping[str, Any]:
+    """The recipe's arguments by name: flags, then the size's, then defaults. Raises UsageError."""
+    known = {row.name for row in spec.options}
+    for other in RECIPES:
+        for row in other.options:
+            if row.name in flags and row.name not in known:
+                raise UsageError(f"{spec.name} has no {row.flag}", do=f"It is an option of {other.name}.")
+    sizes = spec.sizes[flags.get("size", next(iter(spec.sizes)))]
+    found = {row.name: flags.get(row.name, sizes.get(row.name, row.default)) for row in spec.options}
+    common = {"batch": None, "rate": None, "threads": None, "half": None, "workers": 1, "seed": 0}
+    return {**found, **{name: flags.get(name, default) for name, default in common.items()}}
+
+
+COMMAND = Command("train RECIPE", "train a swapper for two people", _parser, _run)

@@ -1,0 +1,53 @@
+"""Run a training on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rtswap.app.console import Console, Shown
+from rtswap.core.errors import NotInstalled
+from rtswap.training.spec import RecipeSpec
+
+
+def run(
+    spec: RecipeSpec,
+    data: Sequence[Path],
+    people: Sequence[int | None],
+    out: Path,
+    *,
+    minutes: float,
+    device: str,
+    options: Mapping[str, Any],
+    console: Console,
+) -> tuple[dict[str, Any], list[Shown]]:
+    """Train, and return the result with what is shown of it. Raises UsageError, InputError, OutputError and
+    ModelError; NotInstalled without PyTorch."""
+    try:
+        from rtswap.training.run import TrainJob, train
+    except ImportError as error:
+        if error.name is None or error.name.partition(".")[0] != "torch":
+            raise
+        do = 'Run: pip install "rtswap[train]"'
+        raise NotInstalled("training needs PyTorch, which is not installed", do=do) from None
+    dfm = out / f"{out.resolve().name or spec.name}.dfm"
+    job = TrainJob(spec, tuple(data), tuple(people), out, dfm, minutes, device, options)
+
+    def on_progress(done_s: float, of_s: float, line: str) -> None:
+        console.progress(round(done_s), max(1, round(of_s)), f"seconds  {line}")
+
+    result = train(job, say=console.event, on_progress=on_progress)
+    figures = ", ".join(
+        f"{name.removesuffix('_psnr')} {value:.1f} dB"
+        for name, value in result["held_out"].items()
+        if name.endswith("_psnr")
+    )
+    ended = "Stopped" if result["stopped"] else "Trained"
+    shown: list[Shown] = [
+        f"{ended} after {result['minutes']:g} minutes in all, {result['samples']:,} faces of each person.",
+        *([f"Faces kept out of training, reconstructed: {figures}."] if figures else []),
+        f"Look at the newest sheet in {out}. Play it:",
+        f"  rtswap INPUT OUTPUT --swapper {dfm}",
+    ]
+    return result, shown

@@ -1,0 +1,1 @@
+"""Train swappers: one trainer, and a folder per recipe. The only room that needs torch."""

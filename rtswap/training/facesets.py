@@ -1,0 +1,58 @@
+"""Facesets as the recipes learn them: in memory, at the size that a training needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rtswap.core.errors import UsageError
+from rtswap.faceset.faceset import Faceset
+from rtswap.faceset.record import FaceRecord
+from rtswap.training.people import Person, features_of
+from rtswap.vision.resample import resized
+
+LEAST_FACES = 30
+MARGIN = 1.25
+"""Stored pixels per pixel of a sample, so that enlarged samples stay sharp."""
+
+
+def load_people(folders: Sequence[Path], numbers: Sequence[int | None], resolution: int) -> tuple[list[Person], str]:
+    """The people of facesets, and the template by which all their faces are aligned. ``numbers``: which person of
+    each; None: everybody. Raises UsageError and InputError."""
+    people, templates = [], []
+    for folder, number in zip(folders, numbers, strict=True):
+        faceset = Faceset.open(folder)
+        templates.append(str(faceset.settings.get("template", "ffhq")))
+        records = [face for face in faceset.records if number is None or face.person == number]
+        if len(records) < LEAST_FACES:
+            which = f"of person {number} " if number is not None else ""
+            raise UsageError(
+                f"too few faces {which}in {folder}",
+                expected=f"{LEAST_FACES} or more, better several hundred",
+                got=str(len(records)),
+                do="Extract more: longer clips, other light, other angles.",
+            )
+        people.append(load_person(faceset, records, resolution))
+    if len(set(templates)) > 1:
+        raise UsageError(
+            "the facesets are aligned differently",
+            got=" and ".join(templates),
+            do="Extract both with the same --template.",
+        )
+    return people, templates[0]
+
+
+def load_person(faceset: Faceset, records: Sequence[FaceRecord], resolution: int) -> Person:
+    """Read these faces, at ``MARGIN`` times the resolution of a training or as large as they are."""
+    side = min(round(MARGIN * resolution), records[0].size)
+    parts: dict[str, list[NDArray[np.uint8]]] = {"pictures": [], "masks": [], "features": []}
+    for face in records:
+        parts["pictures"].append(resized(faceset.picture(face), (side, side), cv2.INTER_AREA))
+        parts["masks"].append(resized(faceset.mask(face), (side, side), cv2.INTER_AREA))
+        parts["features"].append(features_of(face.landmarks * np.float32(side / face.size), side))
+    yaws = np.array([face.pose.yaw for face in records], np.float32)
+    return Person(**{name: np.stack(part) for name, part in parts.items()}, yaws=yaws)

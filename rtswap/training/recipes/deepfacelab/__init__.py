@@ -1,0 +1,1 @@
+"""DeepFaceLab's two architectures, DF and LIAE, which learn two people."""

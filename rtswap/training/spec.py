@@ -1,0 +1,44 @@
+"""What a recipe says of itself: ``rtswap train``, its help and the docs read it. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rtswap.app.options import Kind
+
+if TYPE_CHECKING:
+    from rtswap.training.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainOption:
+    """One option of a recipe."""
+
+    flag: str
+    kind: Kind
+    default: Any
+    """None: what ``RecipeSpec.sizes`` says."""
+    help: str
+
+    @property
+    def name(self) -> str:
+        """Its attribute among a recipe's arguments."""
+        return self.flag.removeprefix("--").replace("-", "_")
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeSpec:
+    """A recipe that learns a swapper from facesets."""
+
+    name: str
+    """``rtswap train NAME``."""
+    summary: str
+    load: Callable[[], Callable[..., Recipe]]
+    """Imports torch; returns the recipe's class, which takes the arguments and each faceset's ``Person``."""
+    options: tuple[TrainOption, ...]
+    sizes: dict[str, dict[str, int]]
+    """Size -> the options that it sets, the usual size first."""
+    most_people: int = 2
+    """Facesets it learns from: the source's, then the target's."""
