@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import av.container
@@ -58,6 +59,18 @@ _HLS = {
     "http_multiple": "0",
 }
 BeginRead = Callable[[], None]
+
+
+class Media(NamedTuple):
+    """An opened file or address."""
+
+    container: av.container.InputContainer
+    begin_read: BeginRead
+    """To be called before each read."""
+    ends: bool
+    """Whether it is known to end, as a file does and a live stream does not."""
+
+
 WEB = ("http", "https")
 
 
@@ -68,9 +81,9 @@ def open_media(
     options: dict[str, str] | None = None,
     timeout: tuple[float, float] | None = None,
     hwaccel: HWAccel | None = None,
-) -> tuple[av.container.InputContainer, BeginRead]:
-    """Open a local file, by its absolute path, or a URL. ``timeout``: seconds for opening and for each read. Also
-    returns what has to be called before each read of a URL. Raises OSError, ValueError and FFmpegError.
+) -> Media:
+    """Open a local file, by its absolute path, or a URL. ``timeout``: seconds for opening and for each read. Raises
+    OSError, ValueError and FFmpegError.
 
     A file reads only itself and opens no connections. A URL reads no local files, and certificates are verified.
     """
@@ -78,14 +91,17 @@ def open_media(
     if scheme(address) in WEB:
         files = WebFiles(address, authorities=authorities(tls_ca), limit_s=(timeout or _TIMEOUT)[0])
         container = _open_through(files, formats, hls=files.is_playlist, timeout=timeout)
-        return container, lambda: files.begin((timeout or _TIMEOUT)[1])
+        ends = bool(container.duration) or files.ends
+        return Media(container, lambda: files.begin((timeout or _TIMEOUT)[1]), ends)
     if not scheme(address) and is_playlist(Path(address)):
-        return _open_through(FolderPlaylist(Path(address)), formats, hls=True, hwaccel=hwaccel), _nothing
+        container = _open_through(FolderPlaylist(Path(address)), formats, hls=True, hwaccel=hwaccel)
+        return Media(container, _nothing, True)
     if scheme(address) not in ("", *_PROTOCOLS):
         raise ValueError(f"{scheme(address)}, a protocol that rtswap does not read")
     protocols = ",".join(_PROTOCOLS) if scheme(address) else "file"
     direct = formats | {"protocol_whitelist": protocols} | verified(address, tls_ca)
-    return av.open(address, options=direct, timeout=timeout, metadata_errors="ignore", hwaccel=hwaccel), _nothing
+    container = av.open(address, options=direct, timeout=timeout, metadata_errors="ignore", hwaccel=hwaccel)
+    return Media(container, _nothing, not scheme(address))
 
 
 def _open_through(

@@ -30,6 +30,8 @@ class WebFiles(Opener):
         self.address = first.url  # after redirects: what a playlist names is relative to that
         self._first: WebFile | None = WebFile(first, lambda at: self._web.get(self.address, _range(at, 0)))
         self.is_playlist = self._first.begins_with(BEGINS)
+        self.ends = self._first.length is not None and not self.is_playlist
+        """Whether it has a known length, as no live stream has."""
 
     def begin(self, seconds: float) -> None:
         """Let everything until the next call take at most this long, or several times as long for a playlist."""
@@ -53,10 +55,10 @@ class WebFile:
         that was asked for; a server that does not know ranges sends more. Raises OSError."""
         self._answer, self._again = answer, again
         self._at = self._wanted = first
-        self._end = _end(answer)
+        self.length = _length(answer)
         self._head = b""
         ranges = answer.headers.get("Accept-Ranges", "").strip().lower() == "bytes"
-        self._seekable = again is not None and ranges and self._end is not None
+        self._seekable = again is not None and ranges and self.length is not None
         self._align()
 
     def begins_with(self, start: bytes) -> bool:
@@ -72,7 +74,7 @@ class WebFile:
             data, self._head = self._head[:size], self._head[size:]
         else:
             data = self._answer.read(size)
-            if not data and self._end is not None and self._at < self._end:
+            if not data and self.length is not None and self._at < self.length:
                 raise OSError("the connection ended early")
         self._at += len(data)
         self._wanted = self._at
@@ -83,7 +85,7 @@ class WebFile:
 
     def seek(self, offset: int, whence: int = 0) -> int:
         """As for a file; the server is asked at the next ``read``."""
-        self._wanted = offset + (0, self._wanted, self._end or 0)[whence]
+        self._wanted = offset + (0, self._wanted, self.length or 0)[whence]
         return self._wanted
 
     def tell(self) -> int:
@@ -122,7 +124,7 @@ def _range(first: int, last: int) -> dict[str, str]:
     return {"Range": f"bytes={first}-{last - 1 if last else ''}"} if first or last else {}
 
 
-def _end(answer: Answer) -> int | None:
+def _length(answer: Answer) -> int | None:
     """Return how long the whole content is; None if the server does not say."""
     found = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
     if found:

@@ -290,7 +290,7 @@ def test_a_working_folder_that_was_deleted_is_told(tmp_path: Path) -> None:
 def test_too_little_memory_is_no_internal_error(
     kind: type[Exception], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise kind
 
     monkeypatch.setattr("rtswap.app.config_file.effective", fail)

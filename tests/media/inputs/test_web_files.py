@@ -9,6 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
+import cv2
+import numpy as np
 import pytest
 from media_files import all_numbers, make_clip
 
@@ -90,3 +92,14 @@ def test_a_connection_that_ends_early_is_told(index_last: bytes, tmp_path: Path)
     broken = server(data, ranges=False, most=len(data) // 2)
     with broken as (url, _), pytest.raises(InputError, match=r"lost the connection .* the connection ended early"):
         read(url)
+
+
+def test_a_picture_behind_http_ends(tmp_path: Path) -> None:
+    """It has no duration, and is no live stream that would be connected again and again."""
+    for name in ("face.png", "face.jpg"):
+        assert cv2.imwrite(str(tmp_path / name), np.full((90, 120, 3), 90, np.uint8))
+        for ranges in (True, False):
+            with server((tmp_path / name).read_bytes(), ranges=ranges) as (url, _):
+                found = NetworkStream(url, on_event=lambda event: None)
+                assert not found.info.live
+                assert [frame.image.shape for frame in found.frames()] == [(90, 120, 3)]
