@@ -70,7 +70,7 @@ def make_disclosure(config: Config, on_event: Event) -> Disclosure:
     badge, reason = config.badge, unmarked_reason(config)
     if reason:
         on_event(f"--unmarked: {reason}. Frames have no badge and no watermark; recordings are still signed")
-        return Disclosure(None, None)
+        return Disclosure(None, reason=reason)
     if badge.hide:
         on_event(NO_BADGE_NOTICE)
     label = None if badge.hide else Badge(style=badge.style, position=badge.position, language=badge.language)
