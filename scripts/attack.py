@@ -1,8 +1,8 @@
-"""Attack the commands with damaged files, odd flags, bad servers, hostile surroundings and signals; `make fuzz` runs it.
+"""Attack the commands with damaged files, odd flags, bad servers, hostile surroundings and signals.
 
-Each case is a process of its own, made from the seed and its number, so that `--seed S --case N` repeats it. A fault is
-an internal error, a crash, a hang, a face that leaves bare, a recording under its final name that does not play, an
-input that changed, or more than 3 GB of memory. Linux only.
+Each case is a process of its own, made from the seed and its number, so that `--seed S --case N` repeats it. A fault
+is an internal error, a crash, a hang, a face that leaves bare, a recording that does not play, an input
+that changed, or more than 3 GB of memory. Linux only. `make fuzz` runs it.
 """
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ def main() -> int:
     return bool(faults)
 
 
-def attack(folder: Path, seeds: dict[str, Path], addresses: list[str], rng: np.random.Generator) -> list[dict[str, Any]]:
+def attack(
+    folder: Path, seeds: dict[str, Path], addresses: list[str], rng: np.random.Generator
+) -> list[dict[str, Any]]:
     """Run one case and return its faults."""
     folder.mkdir(parents=True)
     case = _drawn(folder, seeds, addresses, rng)
@@ -88,12 +90,16 @@ def attack(folder: Path, seeds: dict[str, Path], addresses: list[str], rng: np.r
         if processes[0].poll() is None:
             processes[0].send_signal(number)
     faults = [fault for process in processes if (fault := _ended(process, case))]
-    faults += [f"{path.name} changed" for path, data in before.items() if not path.exists() or path.read_bytes() != data]
+    faults += [
+        f"{path.name} changed" for path, data in before.items() if not path.exists() or path.read_bytes() != data
+    ]
     if case.surroundings != "full disk":
         faults += _outputs(folder)
     took_s = round(time.monotonic() - began, 1)
     told = processes[0].told[-1500:]  # type: ignore[attr-defined]
-    return [{"fault": fault, "words": case.words, "in": case.surroundings, "s": took_s, "told": told} for fault in faults]
+    return [
+        {"fault": fault, "words": case.words, "in": case.surroundings, "s": took_s, "told": told} for fault in faults
+    ]
 
 
 def _drawn(folder: Path, seeds: dict[str, Path], addresses: list[str], rng: np.random.Generator) -> Case:
@@ -108,7 +114,9 @@ def _drawn(folder: Path, seeds: dict[str, Path], addresses: list[str], rng: np.r
             shutil.copy(seeds[extra], folder / extra)
     address, case = name, Case(command)
     if kind == "file":
-        (folder / name).write_bytes(mutated((folder / name).read_bytes(), [p.read_bytes() for p in seeds.values()], rng))
+        (folder / name).write_bytes(
+            mutated((folder / name).read_bytes(), [p.read_bytes() for p in seeds.values()], rng)
+        )
         if rng.random() < 0.1:
             address = f"link{Path(name).suffix}"
             (folder / address).symlink_to(rng.choice([name, ".", address, "/dev/zero", "/etc/passwd", "nowhere"]))
@@ -175,7 +183,13 @@ def _start(folder: Path, case: Case) -> subprocess.Popen[bytes]:
             resource.setrlimit(which, (most, most))
 
     return subprocess.Popen(
-        command, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.STDOUT, preexec_fn=before
+        command,
+        cwd=folder,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=subprocess.STDOUT,
+        preexec_fn=before,
     )
 
 
@@ -210,7 +224,11 @@ def _outputs(folder: Path) -> list[str]:
     faults = []
     seen = (folder / "clip.mp4").read_bytes()
     for path in folder.rglob("out*"):
-        if not path.is_file() or ".partial" in path.name or path.suffix not in (".mp4", ".mkv", ".webm", ".gif", ".png"):
+        if (
+            not path.is_file()
+            or ".partial" in path.name
+            or path.suffix not in (".mp4", ".mkv", ".webm", ".gif", ".png")
+        ):
             continue
         frames = _frames(path)
         if not frames:

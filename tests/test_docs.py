@@ -169,7 +169,7 @@ def test_own_input_ends_when_closed() -> None:
 
 def marked(index: int) -> MarkedImage:
     image = np.full((8, 8, 3), index, np.uint8)
-    return Disclosure(None).mark(image, frame=Frame(image, index, 0.0), swapped=1, stages={})
+    return Disclosure(None, reason="a test").mark(image, frame=Frame(image, index, 0.0), swapped=1, stages={})
 
 
 def test_own_output(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rtswap.app.option_kinds import detector, enhancer
+from rtswap.app.option_kinds import detector, enhancer, runs_foreign_part
 from rtswap.app.options import integer, number, option
 from rtswap.app.trust import always
 
@@ -29,7 +29,13 @@ class ModelsConfig:
     morph: float = option(
         0.75, number("K", 0, 1), "--morph", help="how far a DFM's face replaces the target's shape, if it can"
     )
-    enhance: str = option("none", enhancer(), "--enhance", help="imported model that restores the swapped face")
+    enhance: str = option(
+        "none",
+        enhancer(),
+        "--enhance",
+        help="imported model that restores the swapped face",
+        own=runs_foreign_part,
+    )
     enhance_weight: float = option(
         0.5,
         number("W", 0, 1),

@@ -9,7 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rtswap.app.option_kinds import BADGE_LANGUAGES, badge_look, finish, is_model_file, swapper
+from rtswap.app.option_kinds import (
+    BADGE_LANGUAGES,
+    IMPORTED_MASKS,
+    MASKS,
+    badge_look,
+    finish,
+    runs_foreign_part,
+    swapper,
+)
 from rtswap.app.options import (
     assignments,
     choice,
@@ -28,7 +36,6 @@ from rtswap.swappers import built_in_swappers
 
 FAILURES = ("blur", "pixelate", "hold", "stop")
 COLOR_TRANSFERS = ("light", "rct", "lct", "mkl", "idt", "sot", "hist", "none")
-MASKS, IMPORTED_MASKS = ("hull", "skin", "occlusion"), ("xseg", "bisenet")
 PARTS = ("eyes", "nose", "mouth")
 KEPT = ("eyes", "mouth")
 
@@ -111,7 +118,7 @@ class SwapConfig:
         help="swapping method. "
         + ". ".join(f"{spec.name}: {spec.help}" for spec in built_in_swappers())
         + ". Or an imported model, see `rtswap models`, or a DFM file",
-        own=is_model_file,
+        own=runs_foreign_part,
     )
     expression: float = option(
         1.0,
@@ -140,6 +147,7 @@ class SwapConfig:
         finish(),
         "--finish",
         help="extra step between swap and paste, from an installed package; repeatable",
+        own=runs_foreign_part,
     )
 
 
@@ -153,6 +161,7 @@ class MaskConfig:
         "--mask",
         help="where the swap ends. hull: at the outline of the face; skin: where the photo shows hair; occlusion: "
         "behind hands, cups and hair; xseg, bisenet: what an imported model sees of the face",
+        own=runs_foreign_part,
     )
     parts: tuple[str, ...] = option(
         ("all",),

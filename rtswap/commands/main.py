@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import NoReturn
 
 from rtswap.commands import COMMANDS
-from rtswap.core.errors import RtswapError
+from rtswap.core.errors import RtswapError, UsageError
 from rtswap.core.interrupts import ignore_signals, raise_on_signals
 
 EXIT_INTERRUPTED = 130
@@ -40,6 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except RtswapError as error:
         _say(f"rtswap: {error}", _trace() if debug else "")
         return error.exit_code
+    except (MemoryError, BlockingIOError):  # the latter by FFmpeg, where no thread can be started
+        _say("rtswap: the system gives no more memory or threads. Close other programs.", _trace() if debug else "")
+        return 1
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
@@ -69,6 +72,7 @@ def run_process() -> NoReturn:
 
 def _dispatch(args: list[str]) -> int:
     raise_on_signals()
+    _check_folder()
     # Without it OpenCV waits 10 s for an unplugged camera; it reads the variable on first import.
     os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
     if args and args[0] in ("help", "version") and not os.path.exists(args[0]):
@@ -83,6 +87,14 @@ def _dispatch(args: list[str]) -> int:
     except SystemExit as done:  # --help and --version
         return int(done.code or 0)
     return command.run(flags)
+
+
+def _check_folder() -> None:
+    """Raise UsageError if the working folder was deleted: no path could be made of a name."""
+    try:
+        os.getcwd()
+    except OSError:
+        raise UsageError("the working folder no longer exists", do="Change to another one: cd ~") from None
 
 
 def _trace() -> str:

@@ -85,11 +85,19 @@ class Disclosure:
     """Lets pictures leave. One per session; its ``stamp`` is given to the renderer.
 
     ``badge`` and ``watermark`` as for ``Stamp``; without a badge tell the user once what that means
-    (``NO_BADGE_NOTICE``).
+    (``NO_BADGE_NOTICE``). ``reason``: why pictures leave without a mark; ValueError if both are None and there is no
+    reason.
     """
 
-    def __init__(self, badge: Badge | None, watermark: Watermark | None = None) -> None:
+    def __init__(self, badge: Badge | None, watermark: Watermark | None = None, *, reason: str = "") -> None:
+        if badge is None and watermark is None and not reason:
+            raise ValueError("pictures without a mark need a reason")
+        self._reason = reason
         self.stamp = Stamp(badge, watermark)
+
+    def without_badge(self) -> Disclosure:
+        """The same for a picture whose parts carry their own badges."""
+        return Disclosure(None, self.stamp.watermark, reason=self._reason or "its parts carry badges")
 
     def release(
         self,

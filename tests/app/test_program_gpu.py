@@ -249,7 +249,7 @@ def test_a_gpu_without_triton_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_disclosure_a_picture_is_unmarked_and_cannot_be_output() -> None:
-    pipeline = pipeline_of(config_of(), torch_eyes(), Disclosure(None), [])
+    pipeline = pipeline_of(config_of(), torch_eyes(), Disclosure(None, reason="a test"), [])
     picture = frames()[0]
     outcome = pipeline.process(Frame(picture.copy(), 0, 0.0, 0.0), Quality())
     assert outcome.image is not None

@@ -271,3 +271,28 @@ def test_time_is_not_wasted_waiting(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--nonsense"]) == 2
     assert time.perf_counter() - began < 1
     capsys.readouterr()
+
+
+def test_a_working_folder_that_was_deleted_is_told(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    for start in (["-m", "rtswap"], ["-P", "-c", "from rtswap.commands.main import run_process; run_process()"]):
+        done = subprocess.run(
+            ["sh", "-c", 'rmdir ../gone 2>/dev/null; exec "$@"', "sh", sys.executable, *start, "config"],
+            cwd=gone, capture_output=True, text=True, timeout=60, env=os.environ | {"PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+        assert done.returncode == 2
+        assert done.stderr == "rtswap: the working folder no longer exists. Change to another one: cd ~\n"
+        gone.mkdir(exist_ok=True)
+
+
+@pytest.mark.parametrize("kind", [MemoryError, BlockingIOError])
+def test_too_little_memory_is_no_internal_error(
+    kind: type[Exception], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise kind
+
+    monkeypatch.setattr("rtswap.app.config_file.effective", fail)
+    assert main(["config"]) == 1
+    assert last_words(capsys) == "rtswap: the system gives no more memory or threads. Close other programs."

@@ -51,7 +51,9 @@ def program() -> Program:
     config = Config()
     config = replace(config, source=replace(config.source, photos=("persona:vera",)))
     config = replace(config, safety=replace(config.safety, empty_after_s=EMPTY_AFTER_S))
-    return Program(config, on_event=lambda text: None, models=face_models(), disclosure=Disclosure(None))
+    return Program(
+        config, on_event=lambda text: None, models=face_models(), disclosure=Disclosure(None, reason="a test")
+    )
 
 
 def play(program: Program, scene: Scene) -> Iterator[Played]:

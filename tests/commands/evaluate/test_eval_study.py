@@ -31,6 +31,7 @@ from rtswap.commands.evaluate.pairs import named_pairs, pairs, persona_pictures,
 from rtswap.commands.evaluate.run import evaluate
 from rtswap.commands.evaluate.sheet import thumbnail
 from rtswap.commands.evaluate.study import Study
+from rtswap.commands.verify.run import verify
 from rtswap.core.errors import InputError, OutputError, UsageError
 from rtswap.core.types import Image
 from rtswap.source.personas import persona_photo
@@ -275,6 +276,7 @@ def test_a_run(small: None, tmp_path: Path) -> None:
     assert report["machine"]["cores"] >= 1
     sheet = cv2.imread(str(tmp_path / "out/sheet.png"))
     assert sheet.shape[1] > 700
+    assert verify(str(tmp_path / "out/sheet.png")).spans
     for row in report["rows"]:
         results.joinpath(f"{row['source']}__{row['target']}.png").write_bytes(
             photos.joinpath(f"{row['target']}.jpg").read_bytes()
