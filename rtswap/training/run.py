@@ -60,6 +60,7 @@ def train(job: TrainJob, *, say: Say, on_progress: Callable[[float, float, str],
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     people, template = load_people(job.data, job.people, args.resolution)
+    args.template = template
     say(" and ".join(f"{len(person)} faces of {name}" for person, name in zip(people, ROLES, strict=False)))
     try:
         job.out.mkdir(parents=True, exist_ok=True)

@@ -38,7 +38,7 @@ class RecipeSpec:
     load: Callable[[], Callable[..., Recipe]]
     """Imports torch; returns the recipe's class, which takes the arguments and each faceset's ``Person``."""
     options: tuple[TrainOption, ...]
-    sizes: dict[str, dict[str, int]]
+    sizes: dict[str, dict[str, Any]]
     """Size -> the options that it sets, the usual size first."""
     most_people: int = 2
     """Facesets it learns from: the source's, then the target's."""

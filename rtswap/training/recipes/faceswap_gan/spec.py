@@ -1,0 +1,36 @@
+"""What faceswap-GAN says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from rtswap.app.options import choice, integer, switch
+from rtswap.training.spec import RecipeSpec, TrainOption
+
+if TYPE_CHECKING:
+    from rtswap.training.recipe import Recipe
+
+OPTIONS = (
+    TrainOption("--resolution", integer("PX", 64, 512), None, "side of the faces: 64, 96, 128, 192, 256, 384 or 512"),
+    TrainOption("--capacity", choice("lite", "standard"), None, "lite: half as wide"),
+    TrainOption("--norm", choice("none", "instance", "hybrid"), None, "how the layers are normalised"),
+    TrainOption("--attention", integer("PX", 0, 64), None, "side of the largest maps with self-attention; 0: none"),
+    TrainOption("--critic-dims", integer("N", 8, 256), None, "width of the critics"),
+    TrainOption("--no-exchange", switch(), False, "never exchange the decoders, as is done at four fifths"),
+    TrainOption("--cycle", switch(), False, "faces made the other person's and back must be the same: slower"),
+    TrainOption("--uniform-yaw", switch(), False, "show all angles of the head equally often"),
+)
+SIZES = {
+    "small": {"resolution": 128, "capacity": "lite", "norm": "instance", "attention": 16, "critic_dims": 32},
+    "full": {"resolution": 128, "capacity": "standard", "norm": "instance", "attention": 64, "critic_dims": 64},
+}
+
+
+def _load() -> Callable[..., Recipe]:
+    from rtswap.training.recipes.faceswap_gan.recipe import FaceswapGanRecipe
+
+    return FaceswapGanRecipe
+
+
+SPECS = (RecipeSpec("faceswap-gan", "shaoanlu's faceswap-GAN: makes its own attention mask", _load, OPTIONS, SIZES),)
