@@ -12,6 +12,7 @@ from rtswap.core.errors import UsageError
 from rtswap.core.files import list_files, natural_key
 from rtswap.core.urls import local_path, scheme
 from rtswap.media.file_kinds import KINDS
+from rtswap.media.output_names import IMAGE_SUFFIXES, OutputNames
 from rtswap.vision.images import PICTURE_SUFFIXES
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".ts", ".mts", ".flv", ".wmv", ".mpg", ".3gp")
@@ -27,16 +28,14 @@ def batch_of(config: Config) -> list[Config]:
     if folder is None:
         raise UsageError(f"{len(files)} files as the input", expected="one folder as the output, as in -o out/")
     folder.mkdir(parents=True, exist_ok=True)
-    named = [folder / _name(file) for file in files]
-    if len({path.name.casefold() for path in named}) < len(named):
-        raise UsageError("two of the input files would get the same name", do="Swap them into different folders.")
+    names = OutputNames()
     return [
         replace(
             config,
             input=replace(config.input, address=str(file)),
-            output=replace(config.output, to=(str(path),)),
+            output=replace(config.output, to=(str(folder / _name(file, names)),)),
         )
-        for file, path in zip(files, named, strict=True)
+        for file in files
     ]
 
 
@@ -65,10 +64,7 @@ def _files(address: str) -> Sequence[Path]:
     return sorted(found, key=natural_key)
 
 
-def _name(file: Path) -> str:
-    """Return the name of a file's output: the same, or with ``.mp4`` or ``.png`` where rtswap does not write its
-    kind."""
-    suffix = file.suffix.lower()
-    if suffix in KINDS or suffix in (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"):
-        return file.name
-    return file.stem + (".png" if suffix in PICTURE_SUFFIXES else ".mp4")
+def _name(file: Path, names: OutputNames) -> str:
+    """Return the name of a file's output; what rtswap does not write becomes ``.mp4`` or ``.png``."""
+    other = ".png" if file.suffix.lower() in PICTURE_SUFFIXES else ".mp4"
+    return names.name(file, kept=(*KINDS, *IMAGE_SUFFIXES), other=other)

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import platform
+import re
 import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 
 from rtswap.core.errors import OutputError, RtswapError, reason
-from rtswap.core.files import open_at_once
+from rtswap.core.files import open_to_append
 from rtswap.core.text import printable
 from rtswap.core.version import __version__
+
+_OURS = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ")
+"""How a line of a log begins."""
 
 
 class LogFile:
     """Appends lines to a file, each complete at once. A full disk gives one warning and stops nothing. Raises
-    OutputError if the file cannot be opened."""
+    OutputError if the file cannot be opened, or is no log."""
 
     def __init__(self, path: Path, *, warn: Callable[[str], None]) -> None:
         self._path, self._warn = path, warn
         try:
-            self._file = open(path, "ab", buffering=0, opener=open_at_once)  # noqa: SIM115 - closed by ``end``
+            self._file = open_to_append(path, _OURS, "a log of rtswap")
         except OSError as error:
             raise OutputError(
                 f"cannot write the log {path}", got=reason(error), do="Choose another file for --log."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from rtswap.app.options import Kind, choice, integer, text
 from rtswap.compositing.finishes import GROUP as FINISHES
 from rtswap.core.plugins import plugin_names
@@ -55,20 +57,27 @@ def badge_look() -> Kind:
 
 def swapper() -> Kind:
     """A built-in swapper by name or alias, an imported model, or a plugin's (loaded only when used); stored as its
-    name."""
+    name. A file stays a path (``app.swapper_file``)."""
     names = tuple(spec.name for spec in built_in_swappers())
     aliases = {alias: spec.name for spec in built_in_swappers() for alias in spec.aliases}
 
     def parse(value: str) -> str:
         name = aliases.get(value, value)
+        if is_model_file(value) and Path(value).expanduser().is_file():
+            return value
         if name not in (*names, *plugin_names(SWAPPERS), *(spec.name for spec in imported_swappers())):
             raise ValueError(
                 f"{value!r}, which is not installed: see `rtswap models`" if _known(name) else repr(value)
             )
         return name
 
-    expected = f"one of {', '.join(names)}, an imported model, or the swapper of an installed plugin"
+    expected = f"one of {', '.join(names)}, an imported model, a DFM file, or the swapper of an installed plugin"
     return Kind(expected, "{" + ",".join(names) + "}", parse, choices=names, aliases=aliases)
+
+
+def is_model_file(value: object) -> bool:
+    """Whether a swapper is named by its file. A ``rtswap.toml`` that is not the user's own may not do that."""
+    return isinstance(value, str) and value.lower().endswith((".dfm", ".onnx"))
 
 
 def _known(name: str) -> bool:

@@ -10,21 +10,20 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, islice
 from pathlib import Path
 
 from rtswap.app.config import Config
 from rtswap.app.mapping import read_swap_rules
 from rtswap.core.errors import UsageError
 from rtswap.core.urls import local_path, scheme
+from rtswap.media.output_names import BESIDE, candidates
 from rtswap.media.playlists import files_named
 from rtswap.source.personas import is_persona
 from rtswap.vision.images import PICTURE_SUFFIXES
 
 _NUMBER = re.compile(r"%0?\d*d")
 _NO_FILES = ("window", "null")
-_BESIDE = (".mkv", ".webm", ".apng", ".bmp")
-"""Suffixes whose C2PA manifest is a separate file: ``clip.c2pa``."""
 Identity = tuple[int, int] | str
 
 
@@ -65,8 +64,9 @@ def refuse_losses(config: Config) -> None:
     photos += [(rule.person, "an example photo") for rule in rules if rule.is_example]
     reads = [(config.input.address, "the input"), *(one for one in photos if not is_persona(one[0]))]
     reads += [(path, "the signing certificate or key") for path in (marks.certificate, marks.key) if path]
-    written = [target for address in config.output.to for target in written_by(address)]
-    written += [one_file(Path(path)) for path in (config.metrics.file, config.metrics.log) if path]
+    pictures = _pictures(config.input.address)
+    written = [target for address in config.output.to for target in written_by(address, pictures)]
+    written += [one_file(Path(path).expanduser()) for path in (config.metrics.file, config.metrics.log) if path]
     for one, other in combinations(written, 2):
         if one.meets(other):
             raise UsageError(f"two outputs write {other.shown}", do="Give each output a different name.")
@@ -91,19 +91,34 @@ def refuse(reads: Iterable[tuple[str, str]], written: Sequence[WrittenFiles]) ->
                 )
 
 
-def written_by(address: str) -> list[WrittenFiles]:
-    """Return the files that an output address writes; empty for a virtual camera, the window and network streams."""
+def written_by(address: str, pictures: Iterable[Path] = ()) -> list[WrittenFiles]:
+    """Return the files that an output address writes; empty for a virtual camera, the window and network streams.
+    ``pictures``: the input's picture files, whose names a folder keeps."""
     address = address.strip()
     if address.partition(":")[0] == "vcam" or address in _NO_FILES or (scheme(address) and scheme(address) != "file"):
         return []
     path = local_path(address)
     if address.endswith(("/", "\\")) or path.is_dir() or not path.suffix:
-        return [WrittenFiles(path, re.compile(r"\d+\.png"), "00000.png", True)]
+        return [WrittenFiles(path, _names_in_folder(pictures), "00000.png", True)]
     if number := _NUMBER.search(path.name):
         before, after = path.name[: number.start()], path.name[number.end() :]
         name = re.compile(rf"{re.escape(before)}\d+{re.escape(after)}")
         return [WrittenFiles(path.parent, name, f"{before}00000{after}", True)]
-    return [one_file(path)] + ([one_file(path.with_suffix(".c2pa"))] if path.suffix.lower() in _BESIDE else [])
+    return [one_file(path)] + ([one_file(path.with_suffix(".c2pa"))] if path.suffix.lower() in BESIDE else [])
+
+
+def _names_in_folder(pictures: Iterable[Path]) -> re.Pattern[str]:
+    """Return the pattern of the names that a folder receives: numbers, or the possible names of the pictures."""
+    names = {re.escape(name) for file in pictures for name in islice(candidates(file), 2)}
+    return re.compile("|".join((r"\d+\.png", *(rf"{name}(\.png)*" for name in sorted(names)))), re.IGNORECASE)
+
+
+def _pictures(address: str) -> list[Path]:
+    """Return the picture file, or those of the folder, at an input address."""
+    if scheme(address) not in ("", "file"):
+        return []
+    path = local_path(address)
+    return [one for one in (path, *_children(path)) if one.suffix.lower() in PICTURE_SUFFIXES]
 
 
 def one_file(path: Path) -> WrittenFiles:

@@ -52,7 +52,7 @@ def run(config: Config, console: Console) -> dict[str, Any]:
         pipeline = program.pipeline(photos=photos, live=input.info.live)
         reason = unmarked_reason(config)
         metrics = Metrics(notes={"unmarked": reason} if reason else {})
-        log = MetricsLog(config.metrics.file, metrics, warn=event) if config.metrics.file else None
+        log = MetricsLog(Path(config.metrics.file).expanduser(), metrics, warn=event) if config.metrics.file else None
         if log is not None:
             open_parts.callback(log.close)
         sign = make_signer(config, _file_of(config, input), event)
@@ -71,8 +71,7 @@ def run(config: Config, console: Console) -> dict[str, Any]:
                 log.tick(time.perf_counter())
 
         def leave_out(frame: Frame) -> None:
-            assert isinstance(input, ImageInput)
-            unswapped.append(str(input.path_of(frame.index)))
+            unswapped.append(str(frame.path))
             if input.info.frame_count != 1:
                 event(f"not written: {unswapped[-1]}: no face was swapped in it")
 
@@ -106,6 +105,7 @@ def run(config: Config, console: Console) -> dict[str, Any]:
         "live": input.info.live,
         "completed": session.completed,
         "not_written": unswapped,
+        "unreadable": input.skipped if isinstance(input, ImageInput) else 0,
         "recorded": controls.recorded,
         "start_to_first_swap_s": _since_start(metrics.first_swap_at),
         "outputs": [output.name for output in [*outputs, *([window] if window else [])]],
@@ -154,6 +154,7 @@ def _outputs(
                 bitrate=config.output.bitrate,
                 audio_from=None if info.live or config.output.no_audio else info.audio_path,
                 audio_start_s=info.audio_start_s,
+                audio_end_s=info.audio_end_s,
                 live_sound=None if config.output.no_audio else info.live_sound,
                 overwrite=config.output.overwrite,
                 live=info.live,

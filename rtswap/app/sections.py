@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rtswap.app.option_kinds import BADGE_LANGUAGES, badge_look, finish, swapper
+from rtswap.app.option_kinds import BADGE_LANGUAGES, badge_look, finish, is_model_file, swapper
 from rtswap.app.options import (
     assignments,
     choice,
@@ -110,7 +110,8 @@ class SwapConfig:
         "--swapper",
         help="swapping method. "
         + ". ".join(f"{spec.name}: {spec.help}" for spec in built_in_swappers())
-        + ". Or an imported model, see `rtswap models`",
+        + ". Or an imported model, see `rtswap models`, or a DFM file",
+        own=is_model_file,
     )
     expression: float = option(
         1.0,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rtswap.app.config import Config
@@ -36,13 +36,14 @@ class Command:
 def effective(flags: Flags) -> Effective:
     """Return the effective configuration and the origin of each value; report which files were read."""
     from rtswap.app.config_file import effective as find
+    from rtswap.app.swapper_file import with_installed_swapper
 
     found = find(overrides(flags), file=flags.get("config"))
     if found.files:
         console_of(found.config).event(f"settings from {', '.join(str(path.absolute()) for path in found.files)}")
     for line in found.retired:
         console_of(found.config).event(line)
-    return found
+    return replace(found, config=with_installed_swapper(found.config, console_of(found.config).event))
 
 
 def console_of(config: Config) -> Console:

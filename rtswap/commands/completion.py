@@ -19,7 +19,7 @@ SHELLS = {
     "bash": "rtswap completion bash >> ~/.bashrc",
     "zsh": "rtswap completion zsh >> ~/.zshrc",
     "fish": "rtswap completion fish > ~/.config/fish/completions/rtswap.fish",
-    "powershell": "rtswap completion powershell >> $PROFILE",
+    "powershell": "rtswap completion powershell | Add-Content $PROFILE",
 }
 
 
@@ -30,6 +30,8 @@ class Words(NamedTuple):
     values: Mapping[str, tuple[str, ...]]
     takes: tuple[str, ...]
     """Flags whose value is free: file names are completed."""
+    first: tuple[str, ...] = ()
+    """Words that can follow at once, such as the actions of ``rtswap models``."""
 
 
 def words_of(parser: Parser) -> Words:
@@ -46,7 +48,7 @@ def words_of(parser: Parser) -> Words:
             values |= dict.fromkeys(action.option_strings, choices)
         elif action.nargs != 0:
             takes += action.option_strings
-    return Words(tuple(flags), values, tuple(takes))
+    return Words(tuple(flags), values, tuple(takes), parser.first_words)
 
 
 def script(shell: str, words: Mapping[str, Words]) -> str:
@@ -55,22 +57,23 @@ def script(shell: str, words: Mapping[str, Words]) -> str:
 
 
 def _bash(words: Mapping[str, Words]) -> str:
-    names = " ".join(name for name in words if name)
+    """Only what zsh's bashcompinit understands, too."""
     cases = ""
     for name, one in _loop_last(words):
-        flags, takes = " ".join(one.flags), " ".join(one.takes)
-        cases += f"    {name or '*'}) flags='{flags}'; values='{_table(one)}'; takes=' {takes} ' ;;\n"
+        values = "".join(f"        {flag}) values='{' '.join(of)}' ;;\n" for flag, of in one.values.items())
+        free = f"        {'|'.join(one.takes)}) return ;;\n" if one.takes else ""
+        first = f" first='{' '.join(one.first)}'" if one.first else ""
+        cases += f"    {name or '*'}) flags='{' '.join(one.flags)}'{first}\n"
+        cases += f"      case $last in\n{values}{free}      esac ;;\n"
     return f"""_rtswap() {{
-  local word=${{COMP_WORDS[COMP_CWORD]}} last=${{COMP_WORDS[COMP_CWORD-1]}} flags values takes line
+  local word=${{COMP_WORDS[COMP_CWORD]}} last=${{COMP_WORDS[COMP_CWORD-1]}} flags values first
   COMPREPLY=()
   case ${{COMP_WORDS[1]}} in
 {cases}  esac
-  while IFS=: read -r line names; do
-    [ "$line" = "$last" ] && {{ COMPREPLY=($(compgen -W "$names" -- "$word")); return; }}
-  done <<< "${{values//;/$'\\n'}}"
-  [[ $takes == *" $last "* ]] && return
-  case $word in -*) COMPREPLY=($(compgen -W "$flags" -- "$word")); return ;; esac
-  [ "$COMP_CWORD" = 1 ] && COMPREPLY=($(compgen -W "{names}" -- "$word"))
+  [ "$COMP_CWORD" = 1 ] && first='{" ".join(_commands(words))}'
+  [ "$COMP_CWORD" -gt 2 ] && first=''
+  case $word in -*) first=$flags ;; esac
+  COMPREPLY=($(compgen -W "${{values:-$first}}" -- "$word"))
 }}
 complete -o default -F _rtswap rtswap
 """
@@ -81,10 +84,12 @@ def _zsh(words: Mapping[str, Words]) -> str:
 
 
 def _fish(words: Mapping[str, Words]) -> str:
-    names = " ".join(name for name in words if name)
+    names = " ".join(_commands(words))
     lines = [f"complete -c rtswap -n '__fish_is_nth_token 1' -a '{names}'"]
     for name, one in words.items():
         when = f"__fish_seen_subcommand_from {name}" if name else f"not __fish_seen_subcommand_from {names}"
+        if one.first:
+            lines.append(f"complete -c rtswap -n '{when}; and __fish_is_nth_token 2' -a '{' '.join(one.first)}'")
         for flag in one.flags:
             how = f"-l {flag[2:]}" if flag.startswith("--") else f"-s {flag[1:]}"
             value = f" -x -a '{' '.join(one.values[flag])}'" if flag in one.values else ""
@@ -99,32 +104,35 @@ def _powershell(words: Mapping[str, Words]) -> str:
     rows = []
     for name, one in words.items():
         values = "; ".join(f"'{flag}' = {listed(of)}" for flag, of in one.values.items())
-        rows.append(f"    '{name}' = @{{ flags = {listed(one.flags)}; values = @{{ {values} }} }}")
+        row = f"flags = {listed(one.flags)}; takes = {listed(one.takes)}; first = {listed(one.first)}"
+        rows.append(f"    '{name}' = @{{ {row}; choices = @{{ {values} }} }}")
     return f"""Register-ArgumentCompleter -Native -CommandName rtswap -ScriptBlock {{
   param($word, $line, $at)
-  $words = @{{
+  $commands = @{{
 {chr(10).join(rows)}
   }}
-  $typed = @($line.CommandElements | ForEach-Object {{ $_.ToString() }})
-  $name = if ($typed.Count -gt 1 -and $words.ContainsKey($typed[1])) {{ $typed[1] }} else {{ '' }}
-  $last = if ($word) {{ $typed[-2] }} else {{ $typed[-1] }}
-  $offered = if ($words[$name].values.ContainsKey($last)) {{ $words[$name].values[$last] }}
-    elseif ($word -like '-*') {{ $words[$name].flags }}
-    elseif ($typed.Count -le 2 -and $name -eq '') {{ $words.Keys }} else {{ @() }}
-  $offered | Where-Object {{ $_ -and $_ -like "$word*" }} |
+  $before = @($line.CommandElements | ForEach-Object {{ $_.ToString() }})
+  if ($word) {{ $before = @($before | Select-Object -SkipLast 1) }}
+  $name = if ($before.Count -gt 1 -and $commands.ContainsKey($before[1])) {{ $before[1] }} else {{ '' }}
+  $command = $commands[$name]
+  $offered = if ($command.choices.ContainsKey($before[-1])) {{ $command.choices[$before[-1]] }}
+    elseif ($command.takes -ccontains $before[-1]) {{ @() }}
+    elseif ($word -like '-*') {{ $command.flags }}
+    elseif ($before.Count -eq 1) {{ {listed(_commands(words))} }}
+    elseif ($before.Count -eq 2) {{ $command.first }}
+  $offered | Where-Object {{ $_ -clike "$word*" }} |
     ForEach-Object {{ [System.Management.Automation.CompletionResult]::new($_) }}
 }}
 """
 
 
+def _commands(words: Mapping[str, Words]) -> list[str]:
+    return [name for name in words if name]
+
+
 def _loop_last(words: Mapping[str, Words]) -> list[tuple[str, Words]]:
     """The swap loop last: its pattern matches everything."""
-    return [(name, one) for name, one in words.items() if name] + [("", words[""])]
-
-
-def _table(words: Words) -> str:
-    """``--faces:one all;--follow:person place``"""
-    return ";".join(f"{flag}:{' '.join(values)}" for flag, values in words.values.items())
+    return [(name, words[name]) for name in _commands(words)] + [("", words[""])]
 
 
 def completion_command(commands: Callable[[], Mapping[str, Command]]) -> Command:
@@ -136,7 +144,7 @@ def completion_command(commands: Callable[[], Mapping[str, Command]]) -> Command
             "Prints a script for the shell that completes rtswap's commands, flags and values.",
             "examples:\n" + "".join(f"  {line}\n" for line in SHELLS.values()),
         )
-        made.takes("shell", "|".join(SHELLS))
+        made.takes("shell", "|".join(SHELLS), first=tuple(SHELLS))
         return made.with_table([], config=False)
 
     def run(flags: Flags) -> int:

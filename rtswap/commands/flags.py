@@ -38,11 +38,15 @@ class Parser(argparse.ArgumentParser):
             argument_default=argparse.SUPPRESS,
         )
         self._advice = advice
+        self.first_words: tuple[str, ...] = ()
+        """The values that the first positional argument can have; empty if it is free."""
         self._many = ""
         """Name of the positional argument that takes any number of words."""
 
-    def takes(self, dest: str, words: str, *, many: bool = False) -> None:
-        """Add an optional positional argument; the usage line shows it as ``words``."""
+    def takes(self, dest: str, words: str, *, many: bool = False, first: Sequence[str] = ()) -> None:
+        """Add an optional positional argument; the usage line shows it as ``words``. ``first``: the values that its
+        first word can have, for completion."""
+        self.first_words = tuple(first)
         self.add_argument(dest, nargs="*" if many else "?", help=argparse.SUPPRESS)
         self.usage = f"{self.prog} {words} [options]"
         self._many = dest if many else ""

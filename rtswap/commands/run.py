@@ -75,7 +75,7 @@ def _swap(config: Config) -> bool:
     with console_of(config) as console:
         result = run_session(config, console=console)
         console.summary(result, *run_summary(result, stats=console.stats))
-    return not result.get("not_written")
+    return not result.get("not_written") and not result.get("unreadable")
 
 
 def _swap_one_of(config: Config) -> bool:

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from rtswap.core.errors import OutputError, RtswapError, reason
 
@@ -59,6 +59,17 @@ def open_regular(path: Path) -> BinaryIO:
         file.close()
         raise OSError(errno.EINVAL, "not a regular file", str(path))
     return file
+
+
+def open_to_append(path: Path, ours: re.Pattern[bytes], what: str) -> BinaryIO:
+    """Open a file for appending, unbuffered. ``ours``: how the content of a file of ours begins; one that begins
+    otherwise is left as it is. Raises OSError, and OutputError for such a file: ``what`` says what it is not."""
+    with suppress(FileNotFoundError), open(path, "rb", opener=open_at_once) as file:
+        first = file.read(200) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
+        if first and not ours.match(first):
+            do = "Choose another name: nothing is appended to files of other kinds."
+            raise OutputError(f"{path} is not {what}", got="a file of another kind", do=do)
+    return cast(BinaryIO, open(path, "ab", buffering=0, opener=open_at_once))  # noqa: SIM115 - the caller closes it
 
 
 def sha256_of(path: Path) -> str:

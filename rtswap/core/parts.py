@@ -8,6 +8,7 @@ A built-in part is a module or folder in the package of its kind (``swappers/``,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -200,6 +201,8 @@ class OutputRequest:
     """The file whose sound and other tracks are copied to the output."""
     audio_start_s: float = 0.0
     """Position in that file at which the first frame is shown, in seconds."""
+    audio_end_s: float = math.inf
+    """Position in that file at which the last frame ends, in seconds; infinity: at its end."""
     live_sound: Any = None
     """``StreamInfo.live_sound``, to record it."""
     crf: int | None = None

@@ -7,8 +7,10 @@ makes no copy.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,6 +51,8 @@ class Frame:
     """Capture time in seconds on ``time.perf_counter``; the frame's age is measured from it."""
     time_s: float | None = None
     """Presentation time in seconds from the start of a file; None for live inputs."""
+    path: Path | None = None
+    """The picture file that it was read from; None for cameras, streams and videos."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +262,8 @@ class StreamInfo:
     none."""
     audio_start_s: float = 0.0
     """Position in that file at which the first frame is shown, in seconds."""
+    audio_end_s: float = math.inf
+    """Position in that file at which the last frame ends, in seconds; infinity: at its end."""
     live_sound: Any = None
     """The ``media.live_sound.LiveSound`` of a live stream; None if it has no sound."""
 
@@ -286,3 +292,5 @@ class MarkedImage:
     """Why they are covered, or why this is the last safe picture once more: values of ``runtime.guard.Reason``."""
     stages: dict[str, float] = field(default_factory=dict)
     """Seconds spent per stage."""
+    path: Path | None = None
+    """As ``Frame.path``."""

@@ -104,6 +104,7 @@ class Disclosure:
             index=frame.index,
             captured_at=frame.captured_at,
             time_s=frame.time_s,
+            path=frame.path,
             swapped=swapped,
             covered=covered,
             reasons=reasons,
@@ -116,7 +117,14 @@ class Disclosure:
 
     def again(self, marked: MarkedImage, *, frame: Frame, reasons: frozenset[str]) -> MarkedImage:
         """The same picture once more, in the place of ``frame``, from which nothing may leave for ``reasons``."""
-        return replace(marked, index=frame.index, captured_at=frame.captured_at, time_s=frame.time_s, reasons=reasons)
+        return replace(
+            marked,
+            index=frame.index,
+            captured_at=frame.captured_at,
+            time_s=frame.time_s,
+            path=frame.path,
+            reasons=reasons,
+        )
 
     def repeat(self, marked: MarkedImage, *, now: float) -> MarkedImage:
         """The same picture once more because none has come. ``now``: seconds on ``time.perf_counter``."""

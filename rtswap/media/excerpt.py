@@ -27,7 +27,12 @@ class Excerpt:
         if info.frame_count is not None:
             length_s = min(end_s, info.frame_count / info.fps) - start_s
             count = max(1, round(length_s * info.fps))
-        self._info = replace(info, frame_count=count, audio_start_s=info.audio_start_s + start_s)
+        self._info = replace(
+            info,
+            frame_count=count,
+            audio_start_s=info.audio_start_s + start_s,
+            audio_end_s=info.audio_start_s + end_s,
+        )
 
     @property
     def info(self) -> StreamInfo:

@@ -3,8 +3,10 @@ told in one line."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -40,9 +42,11 @@ class Tracks:
         on_event: Callable[[str], None],
         *,
         start_s: float = 0.0,
+        end_s: float = math.inf,
         tls_ca: str | None = None,
     ) -> None:
-        """``start_s``: where in the file the pictures begin. Subtitles and chapters are then left out."""
+        """``start_s`` and ``end_s``: where in the file the video begins and ends, in seconds. With a ``start_s``
+        subtitles are left out."""
         self._path, self._kind, self._on_event, self._tls_ca = path, kind, on_event, tls_ca
         self._shown = redact(path) if scheme(path) else path
         self._tracks: list[SoundTrack | SubtitleTracks] = []
@@ -51,7 +55,7 @@ class Tracks:
             with source:
                 sounds = [s.index for s in source.streams.audio if s.codec_context is not None and s.rate]
                 undecodable = bool(source.streams.audio)
-                lost = self._copy_head(source, container, chapters=not start_s)
+                lost = self._copy_head(source, container, start_s=start_s, end_s=end_s)
                 subtitles = bool(source.streams.subtitles)
                 if subtitles and start_s:
                     subtitles = False
@@ -102,18 +106,19 @@ class Tracks:
         return [name for track in self._tracks if isinstance(track, SubtitleTracks) for name in track.lost]
 
     def _copy_head(
-        self, source: av.container.InputContainer, container: av.container.OutputContainer, *, chapters: bool
+        self,
+        source: av.container.InputContainer,
+        container: av.container.OutputContainer,
+        *,
+        start_s: float,
+        end_s: float,
     ) -> list[str]:
         """Copy titles, chapters and attachments. Returns what is lost."""
         tags = {key.lower(): value for key, value in source.metadata.items()}
         container.metadata.update({key: value for key, value in tags.items() if key in _TITLES})
         lost = ["location"] if "location" in tags or "com.apple.quicktime.location.iso6709" in tags else []
-        found = source.chapters()
-        if found and self._kind.chapters and chapters:
-            for chapter in found:
-                shift = round((source.start_time or 0) / av.time_base / (chapter["time_base"] or 1))
-                chapter["start"] -= shift
-                chapter["end"] -= shift
+        found = _chapters(source, start_s, end_s)
+        if found and self._kind.chapters:
             container.set_chapters(found)
         elif found:
             lost.append(plural(len(found), "chapter"))
@@ -124,6 +129,21 @@ class Tracks:
         elif attached:
             lost.append(plural(len(attached), "attachment"))
         return lost + _other_streams(source)
+
+
+def _chapters(source: av.container.InputContainer, start_s: float, end_s: float) -> list[Any]:
+    """Return the chapters between two times, cut to them, their times counted from ``start_s``, as FFmpeg does."""
+    found: list[Any] = []
+    for chapter in source.chapters():
+        base = chapter["time_base"] or Fraction(1)
+        zero_s = (source.start_time or 0) / av.time_base + start_s
+        begin = max(0, round(chapter["start"] - zero_s / base))
+        end = round(chapter["end"] - zero_s / base)
+        if not math.isinf(end_s):
+            end = min(end, round((end_s - start_s) / base))
+        if begin < end:
+            found.append({**chapter, "start": begin, "end": end})
+    return found
 
 
 def _sound(

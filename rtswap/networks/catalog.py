@@ -59,6 +59,8 @@ class Entry:
     """Whether it takes several pictures at once."""
     fixed_size: bool = True
     """Of an imported detector: whether its file fixes the side of its picture."""
+    template: str = ""
+    """Of an imported model: how faces are placed for it, where its file says so."""
     pinned: str = ""
     """Of an imported model: ``published``, or ``first use`` if its hash is only that of the file that was added."""
 

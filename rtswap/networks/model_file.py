@@ -29,8 +29,10 @@ LONGEST = 1 << 18
 LOOPS = ("Loop", "Scan")
 GROWING = ("ConstantOfShape", "Expand", "Tile")
 """Operators whose output can be far larger than what they are given."""
-_GRAPH, _NODE, _WEIGHT, _INPUT, _OUTPUT = 7, 1, 5, 11, 12
-"""Field numbers of onnx.proto: a model's graph; a graph's nodes, initialisers, inputs and outputs."""
+_GRAPH, _METADATA, _NODE, _WEIGHT, _INPUT, _OUTPUT = 7, 14, 1, 5, 11, 12
+"""Field numbers of onnx.proto: a model's graph and metadata; a graph's nodes, initialisers, inputs and outputs."""
+TEMPLATE_KEY = "rtswap.template"
+"""Metadata of files that rtswap has trained: the template by which faces are placed."""
 _MOST_SIDES = 8
 """Initialisers of at most so many values may be shapes."""
 
@@ -57,6 +59,8 @@ class Signature:
     outputs: tuple[Port, ...]
     last_weight: NDArray[Any] | None = None
     """The last initialiser, if it is a (512, 512) matrix: inswapper keeps its map of the embedding there."""
+    template: str = ""
+    """How faces are placed for it, if the file's metadata says so (``training.dfm``)."""
 
     def __str__(self) -> str:
         return f"{', '.join(map(str, self.inputs)) or 'nothing'} -> {', '.join(map(str, self.outputs)) or 'nothing'}"
@@ -96,9 +100,18 @@ def _signature(content: bytes, path: Path) -> Signature:
         if any(length > LONGEST for length in port.shape) or math.prod(map(abs, port.shape)) > MOST_VALUES:
             raise _refused(path, f"{port}: no face model is that large")
     square = last is not None and tuple(last.dims) == (512, 512)
-    return Signature(
-        inputs, outputs, np.asarray(numpy_helper.to_array(last)) if square and last is not None else None
-    )
+    last_weight = np.asarray(numpy_helper.to_array(last)) if square and last is not None else None
+    return Signature(inputs, outputs, last_weight, _metadata(content).get(TEMPLATE_KEY, ""))
+
+
+def _metadata(content: bytes) -> dict[str, str]:
+    """What the file says of itself."""
+    entries = [
+        onnx.StringStringEntryProto.FromString(bytes(body))
+        for number, _, body in fields(memoryview(content))
+        if number == _METADATA
+    ]
+    return {entry.key: entry.value for entry in entries}
 
 
 def _check_weight(weight: onnx.TensorProto, path: Path) -> None:

@@ -28,6 +28,7 @@ from rtswap.networks.model_catalog import Family, model_catalog
 from rtswap.networks.model_file import Port, Signature, read_signature
 from rtswap.networks.onnx_graph import Graph
 from rtswap.networks.recognise import Recognised, plain, recognise
+from rtswap.vision.templates import TEMPLATES
 
 SUFFIXES = (".onnx", ".dfm")
 RESERVED = frozenset({"mesh", "mtcnn", "none", "left", "right", "largest"})
@@ -181,6 +182,7 @@ def _row(name: str, found: Recognised, signature: Signature, sha256: str, origin
         "pinned": "published" if found.published else "first use",
         "family": family.name,
         "known": known.name if known else "",
+        "template": signature.template if signature.template in TEMPLATES else "",
         "sample": {port.name: _sample(port) for port in signature.inputs},
         "outputs": outputs,
         "batches": batches,

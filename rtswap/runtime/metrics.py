@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import threading
 import time
 from collections import Counter, deque
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from rtswap.core.errors import OutputError
-from rtswap.core.files import open_at_once, write_atomic
+from rtswap.core.files import open_at_once, open_to_append, write_atomic
 from rtswap.core.text import plural
 
 PERCENTILES = (50, 95, 99)
@@ -242,12 +243,16 @@ def prometheus(metrics: Metrics) -> str:
     return "\n".join(lines) + "\n"
 
 
+_OURS = re.compile(rb'\{"unix_s": |# HELP rtswap_')
+"""How a metrics file begins."""
+
+
 class MetricsLog:
     """Appends one JSON line per second to a file, so that the figures survive a crash. If the file name ends in
     ``.prom``, it is instead replaced every second, for Prometheus' textfile collector.
 
     A full disk or a missing folder gives one warning and never stops the stream. Raises OutputError if the file
-    cannot be opened at the start.
+    cannot be opened at the start, or is of another kind.
     """
 
     def __init__(
@@ -261,7 +266,7 @@ class MetricsLog:
         self._next_at = -math.inf
         self._write = self._replace if self._path.suffix == ".prom" else self._append
         try:
-            open(self._path, "ab", opener=open_at_once).close()
+            open_to_append(self._path, _OURS, "a metrics file of rtswap").close()
         except OSError as error:
             raise OutputError(
                 f"cannot write the metrics file {self._path}",

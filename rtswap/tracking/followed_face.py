@@ -11,6 +11,7 @@ from rtswap.networks.recognition import Appearance
 from rtswap.tracking.association import iou, kinship
 from rtswap.tracking.smoothing import BoxFilter, MeshFilter, calmness
 from rtswap.vision import topology
+from rtswap.vision.geometry import box_of
 
 SURE_PRESENCE = 0.8
 """Presence below which a mesh may be a hallucination, so that detections must confirm it."""
@@ -168,8 +169,7 @@ def width(box: Box) -> float:
 
 def extent(points: Points) -> Box:
     """Bounding box of the mesh."""
-    rows = np.ascontiguousarray(points[:, :2].T)  # reductions along long rows are seven times as fast
-    return np.concatenate([rows.min(axis=1), rows.max(axis=1)]).astype(np.float32)
+    return box_of(points)
 
 
 def carried(points: Points, before: Box, after: Box) -> Points:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from rtswap.core.version import __version__
+from rtswap.networks.model_file import TEMPLATE_KEY
 from rtswap.training.onnx_files import run, trace, write
 
 INPUT = "in_face:0"
@@ -46,7 +47,7 @@ def write_dfm(network: nn.Module, side: int, path: Path, *, template: str, recip
     blank = torch.zeros(1, side, side, 3)
     with torch.no_grad():
         model = trace(deployed, (blank,), [INPUT], OUTPUTS)
-    onnx.helper.set_model_props(model, {"rtswap.template": template, "rtswap.recipe": recipe})
+    onnx.helper.set_model_props(model, {TEMPLATE_KEY: template, "rtswap.recipe": recipe})
     model.producer_name, model.producer_version = "rtswap", __version__
     off = difference(model, deployed, side)
     if off > CLOSE:

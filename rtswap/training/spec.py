@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rtswap.training.recipe import Recipe
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class TrainOption:
     """One option of a recipe."""
 

@@ -56,6 +56,7 @@ def in_order(source: Numbered, device: str, start: int, workers: int = 1) -> Ite
         _Rows(source),
         batch_size=None,
         sampler=range(start, 1 << 40),
+        generator=torch.Generator(),  # else it would draw from the numbers that a checkpoint restores
         num_workers=count,
         prefetch_factor=AHEAD if count else None,
         worker_init_fn=_step_back if count == 1 else None,

@@ -49,7 +49,10 @@ def test_what_cannot_be_a_batch_is_one_line(args: str, capsys: pytest.CaptureFix
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-def test_two_files_of_one_name_are_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_files_of_one_name_get_two_names(folder: Path) -> None:
     make_clip("clips/two.mp4", 2)
-    assert main([*VERA, "-i", "clips", "-o", "out/"]) == 2
-    assert "same name" in capsys.readouterr().err
+    make_clip("clips/one [1].webm", 2, codec="libvpx-vp9")
+    assert main([*VERA, "-i", "clips", "-o", "out/"]) == 0
+    clips = {"one [1].mkv", "one [1].webm.mp4", "two.mp4", "two.flv.mp4"}
+    assert {path.name for path in (folder / "out").iterdir()} == {*clips, "one [1].c2pa"}
+    assert [len(read_back(folder / "out" / name)[0]) for name in ("two.flv.mp4", "two.mp4")] == [3, 2]

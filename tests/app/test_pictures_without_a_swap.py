@@ -37,7 +37,22 @@ def test_a_folder(capsys: pytest.CaptureFixture[str]) -> None:
     err = capsys.readouterr().err
     assert "not written: in/wall.png: no face was swapped in it" in err
     assert "1 picture without a swap not written" in err
-    assert len(list(Path("out").iterdir())) == 1
+    assert [path.name for path in Path("out").iterdir()] == ["face.png"]
+
+
+def test_a_damaged_picture_of_a_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    cv2.imwrite("in/face.png", cv2.imread(str(persona_photo("persona:erik"))))
+    Path("in/wall.png").write_bytes(b"no picture")
+    assert main(["in", "out/", "-s", "persona:vera"]) == 1
+    assert "skipped: " in capsys.readouterr().err
+    assert [path.name for path in Path("out").iterdir()] == ["face.png"]
+
+
+@pytest.mark.parametrize("address", ["in", "in/wall.jpg"])
+def test_pictures_keep_their_names_in_a_folder(address: str) -> None:
+    cv2.imwrite("in/wall.jpg", cv2.imread(str(persona_photo("persona:erik"))))
+    main([address, "out/", "-s", "persona:vera"])
+    assert [path.name for path in Path("out").iterdir()] == ["wall.jpg"]
 
 
 def test_passed_through_it_is_written() -> None:

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import re
+import select
 import shutil
 import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -35,6 +42,68 @@ def test_bash_completes_commands_flags_and_values(scripts: dict[str, str]) -> No
     assert in_bash(text, "--keep", "m") == ["mouth"]
     assert in_bash(text, "bench", "--sec") == ["--seconds"]
     assert in_bash(text, "-s", "--s") == [], "a photo, so files"
+    assert in_bash(text, "models", "p") == ["pull"]
+    assert in_bash(text, "models", "pull", "p") == []
+
+
+def in_zsh(text: str, folder: Path, typed: Sequence[str]) -> list[str]:
+    """The lines that an interactive zsh, on a terminal, makes of what is typed when Tab is pressed."""
+    (folder / "me photo.jpg").touch()
+    show = "show() { print -r -- \"<<$BUFFER>>\"; BUFFER=''; }; zle -N show; bindkey '^X' show\n"
+    (folder / "script").write_text(text + show)
+    terminal, inner = pty.openpty()
+    with subprocess.Popen(
+        ["zsh", "-f", "-i"],
+        stdin=inner,
+        stdout=inner,
+        stderr=inner,
+        cwd=folder,
+        env={"HOME": str(folder), "PATH": os.environ["PATH"], "TERM": "dumb"},
+        start_new_session=True,
+    ) as shell:
+        os.close(inner)
+        seen = ""
+
+        def read_until(pattern: str, count: int) -> list[str]:
+            nonlocal seen
+            ends_at = time.monotonic() + 20
+            while len(found := re.findall(pattern, seen)) < count and time.monotonic() < ends_at:
+                if select.select([terminal], [], [], 0.2)[0]:
+                    seen += os.read(terminal, 65536).decode(errors="replace")
+            return found
+
+        os.write(terminal, b". ./script; echo re''ady\n")
+        read_until("ready", 1)
+        for count, line in enumerate(typed, 1):
+            os.write(terminal, f"{line}\t\x18".encode())
+            read_until("<<.*>>", count)
+        shell.kill()
+    os.close(terminal)
+    return [line[2:-2].strip() for line in re.findall("<<.*>>", seen)]
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="needs zsh")
+def test_zsh_completes_commands_flags_values_and_files(scripts: dict[str, str], tmp_path: Path) -> None:
+    expected = {
+        "rtswap ben": "rtswap bench",
+        "rtswap --on-f": "rtswap --on-failure",
+        "rtswap -s me.jpg --on-failure p": "rtswap -s me.jpg --on-failure pixelate",
+        "rtswap -s me.jpg --faces a": "rtswap -s me.jpg --faces all",
+        "rtswap bench --sec": "rtswap bench --seconds",
+        "rtswap -s me": r"rtswap -s me\ photo.jpg",
+        "rtswap models p": "rtswap models pull",
+    }
+    assert in_zsh(scripts["zsh"], tmp_path, list(expected)) == list(expected.values())
+
+
+def test_powershell_tables_have_no_key_twice(scripts: dict[str, str]) -> None:
+    """A repeated key of a table, upper and lower case alike, is a syntax error in PowerShell."""
+    for table in re.findall(r"choices = @\{ (.*?) \}", scripts["powershell"]):
+        keys = [key.lower() for key in re.findall(r"'(--?[^']+)' = @", table)]
+        assert len(set(keys)) == len(keys)
+    text = scripts["powershell"]
+    assert all(text.count(opening) == text.count(closing) for opening, closing in ("{}", "()", "[]"))
+    assert text.count("'") % 2 == 0
 
 
 @pytest.mark.parametrize("shell", list(SHELLS))

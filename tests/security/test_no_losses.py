@@ -33,6 +33,8 @@ CASES = {
     "a picture of the folder": "-s persona:vera -i frames -o frames/00001.png",
     "a picture among numbered ones": "-s persona:vera -i frames/00001.png -o frames/",
     "a link among numbered ones": "-s persona:vera -i face.png -o links/",
+    "a link of the same name": "-s persona:vera -i frames -o same/",
+    "the photo in the folder of outputs": "-s seen/sheet.png -i named -o seen/",
     "the photo": "-s face.png -i clip.mp4 -o face.png",
     "a photo of a folder": "-s frames -i clip.mp4 -o frames/00000.png",
     "the next source": "-s persona:vera --also face.png -i clip.mp4 -o face.png",
@@ -58,9 +60,9 @@ TWICE = [
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     face = group("ada", size=160)
-    for name in ("sub", "new", "frames", "links", "seen", "pictures"):
+    for name in ("sub", "new", "frames", "links", "seen", "pictures", "same", "named"):
         (tmp_path / name).mkdir()
-    for name in ("face.png", "frames/00000.png", "frames/00001.png", "seen/sheet.png"):
+    for name in ("face.png", "frames/00000.png", "frames/00001.png", "seen/sheet.png", "named/sheet.png"):
         assert cv2.imwrite(str(tmp_path / name), face)
     make_clip("clip.mp4", [face] * 3)
     for name in ("clip.c2pa", "seen/annotated.mp4"):
@@ -70,6 +72,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "link.mp4").symlink_to("clip.mp4")
     (tmp_path / "links/00003.png").symlink_to("../face.png")
     os.link("clip.mp4", "hard.mp4")
+    os.link("frames/00001.png", "same/00001.png")
     return tmp_path
 
 
@@ -165,3 +168,17 @@ def test_a_planted_link_leads_no_temporary_file_elsewhere(folder: Path) -> None:
         source = "clip.mp4" if out == "out.mp4" else "frames/00000.png"
         assert main(["-q", "-s", "persona:vera", "-i", source, "-o", out]) == 0
     assert Path("face.png").read_bytes() == before
+
+
+@pytest.mark.parametrize("flag", ["--metrics", "--log"])
+def test_nothing_is_appended_to_a_file_of_another_kind(
+    folder: Path, flag: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A slip of the hand must not add lines to a video; what earlier runs wrote is continued."""
+    command = ["-s", "persona:vera", "-i", "face.png", "-o", "null", flag]
+    assert main([*command, "frames/00000.png"]) == 1
+    assert "a file of another kind" in capsys.readouterr().err
+    assert Path("frames/00000.png").read_bytes() == Path("face.png").read_bytes()
+    for _ in range(2):
+        assert main([*command, "mine.txt"]) == 0
+    assert main([*command, "mine.prom"]) == 0

@@ -23,7 +23,7 @@ def _parser() -> Parser:
         "  rtswap models add me.dfm --name me\n  rtswap models pull gfpgan_1.4\n\n"
         "Only pull uses the network. docs/models.md: where each model comes from.",
     )
-    made.takes("words", "[ACTION [FILE|NAME ...]]", many=True)
+    made.takes("words", "[ACTION [FILE|NAME ...]]", many=True, first=ACTIONS)
     group = made.add_argument_group("Models")
     group.add_argument("--as", dest="kind", metavar="KIND", help="add: what the file is, where several would fit")
     group.add_argument("--name", metavar="NAME", help="add: what to call it")

@@ -11,7 +11,7 @@ from rtswap.app.console import Shown
 from rtswap.commands.reports.table import table
 from rtswap.core.errors import RtswapError
 from rtswap.core.text import duration, plural, size
-from rtswap.media.outputs.image import IMAGE_SUFFIXES
+from rtswap.media.output_names import IMAGE_SUFFIXES
 
 WIDTH = 80
 MORE = "More: --stats."

@@ -13,7 +13,8 @@ from rtswap.commands.reports.drawing import BOLD, GREY, INK, PALE, PAPER, Color,
 from rtswap.core.errors import OutputError
 from rtswap.core.types import Frame, Image
 from rtswap.disclosure import Disclosure
-from rtswap.media.outputs.image import IMAGE_SUFFIXES, ImageOutput
+from rtswap.media.output_names import IMAGE_SUFFIXES
+from rtswap.media.outputs.image import ImageOutput
 
 MARGIN, GAP, HEAD, TITLE, LINE = 16, 12, 58, 44, 20
 """Pixels: outer margin, gap between pictures, sheet title, section title, line of text."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from rtswap.commands.flags import Parser, reader
 from rtswap.core.errors import UsageError
 from rtswap.core.text import nearest
 from rtswap.training.recipes import RECIPES
-from rtswap.training.spec import RecipeSpec
+from rtswap.training.spec import RecipeSpec, TrainOption
 
 EXAMPLES = """\
 examples:
@@ -52,24 +53,25 @@ def _parser() -> Parser:
         add(flag, type=reader(kind), metavar=kind.metavar, help=text)
     add("--half", action="store_true", help="compute in bfloat16 [where it is faster]")
     add("--no-half", dest="half", action="store_false", help="compute in float32")
-    seen: set[str] = set()
-    for spec in RECIPES:
-        rows = [row for row in spec.options if row.flag not in seen]
-        seen |= {row.flag for row in rows}
-        group = made.add_argument_group(f"Options of {' and '.join(_with(spec))}")
-        for row in rows:
-            if row.kind.switch:
-                group.add_argument(row.flag, action="store_true", help=row.help)
-            else:
-                default = "" if row.default is None else f" [{row.default}]"
-                group.add_argument(
-                    row.flag, type=reader(row.kind), metavar=row.kind.metavar, help=f"{row.help}{default}"
-                )
+    groups: dict[str, argparse._ArgumentGroup] = {}
+    for row, names in _options_of_recipes().items():
+        title = f"Options of {' and '.join(names)}"
+        group = groups.get(title) or groups.setdefault(title, made.add_argument_group(title))
+        if row.kind.switch:
+            group.add_argument(row.flag, action="store_true", help=row.help)
+        else:
+            default = "" if row.default is None else f" [{row.default}]"
+            group.add_argument(row.flag, type=reader(row.kind), metavar=row.kind.metavar, help=row.help + default)
     return made.with_table(["console"], without=["console.stats"], config=False)
 
 
-def _with(spec: RecipeSpec) -> list[str]:
-    return [other.name for other in RECIPES if other.options is spec.options]
+def _options_of_recipes() -> dict[TrainOption, list[str]]:
+    """Each option, and the recipes that have it. Two recipes that share a flag share the option."""
+    found: dict[TrainOption, list[str]] = {}
+    for spec in RECIPES:
+        for row in spec.options:
+            found.setdefault(row, []).append(spec.name)
+    return found
 
 
 def _run(flags: Flags) -> int:

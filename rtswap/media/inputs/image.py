@@ -30,7 +30,6 @@ class ImageInput:
         self._closed = threading.Event()
         self._paths = pictures_in(self._path) if self._path.is_dir() else [self._path]
         self.skipped = 0
-        self._read_paths: list[Path] = []
         self._first = self._first_readable()
         height, width = self._first.shape[:2]
         self._info = StreamInfo(width, height, FPS, live=False, frame_count=len(self._paths))
@@ -48,16 +47,11 @@ class ImageInput:
                 return
             image = image if image is not None else self._read(path)
             if image is not None:
-                self._read_paths.append(path)
-                yield Frame(image, index, time.perf_counter(), index / FPS)
+                yield Frame(image, index, time.perf_counter(), index / FPS, path)
                 index += 1
             image = None
         if self.skipped:
             self._on_event(f"{self._path}: {plural(self.skipped, 'file')} skipped, {plural(index, 'image')} read")
-
-    def path_of(self, index: int) -> Path:
-        """Return the file of a frame that ``frames`` has yielded."""
-        return self._read_paths[index]
 
     def close(self) -> None:
         self._closed.set()

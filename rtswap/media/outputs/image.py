@@ -1,4 +1,4 @@
-"""Image output: one image file or numbered images, each written atomically."""
+"""Image output: one image file, numbered images or a folder, each image written atomically."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from rtswap.core.files import refuse_existing, write_atomic
 from rtswap.core.parts import OutputRequest, OutputSpec
 from rtswap.core.types import Image, MarkedImage
 from rtswap.core.urls import scheme
+from rtswap.media.output_names import IMAGE_SUFFIXES, OutputNames
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 _NUMBER = re.compile(r"%0?(\d*)d")
 _QUALITY = {
     ".jpg": [cv2.IMWRITE_JPEG_QUALITY, 95],
@@ -26,7 +26,8 @@ _QUALITY = {
 
 
 class ImageOutput:
-    """Output to ``face.png`` (one image), ``out_%05d.png`` or a folder (``00000.png`` ... inside, by frame index).
+    """Output to ``face.png`` (one image), ``out_%05d.png`` (by frame index) or a folder, where images keep the names
+    of their input files (``OutputNames``) and frames of videos become ``00000.png`` ....
 
     Raises OutputError if a file exists (unless ``overwrite``) or cannot be written, and for a second frame if the
     name has no number. ``sign`` is called with each finished file.
@@ -37,9 +38,9 @@ class ImageOutput:
     ) -> None:
         self._path, self._overwrite, self._sign = Path(path), overwrite, sign
         folder = self._path.is_dir() or not self._path.suffix
+        self._names = OutputNames() if folder else None
         self._pattern = self._path / "%05d.png" if folder else self._path
-        self._suffix = self._pattern.suffix.lower()
-        if self._suffix not in IMAGE_SUFFIXES:
+        if self._pattern.suffix.lower() not in IMAGE_SUFFIXES:
             raise UsageError(
                 f"cannot write images to {path}", expected=f"a name ending in {', '.join(IMAGE_SUFFIXES)}"
             )
@@ -61,7 +62,7 @@ class ImageOutput:
         if self._sent and not self._many:
             do = f"Use {self._path.stem}_%05d{self._path.suffix} or a folder for several frames."
             raise OutputError(f"{self.name} can hold only one frame", got="a second frame", do=do)
-        path = self._path if not self._many else self._numbered(image.index)
+        path = self._path_for(image)
         refuse_existing(path, self._overwrite)
         self._write(path, image.image)
         self._sent = True
@@ -70,6 +71,11 @@ class ImageOutput:
 
     def close(self) -> None:
         return
+
+    def _path_for(self, image: MarkedImage) -> Path:
+        if self._names is not None and image.path is not None:
+            return self._path / self._names.name(image.path)
+        return self._numbered(image.index) if self._many else self._path
 
     def _numbered(self, index: int) -> Path:
         def digits(match: re.Match[str]) -> str:
@@ -88,8 +94,9 @@ class ImageOutput:
             raise OutputError(f"cannot write to {parent}", got="permission denied", do="Choose another folder.")
 
     def _write(self, path: Path, image: Image) -> None:
+        suffix = path.suffix.lower()
         try:
-            ok, data = cv2.imencode(self._suffix, image, _QUALITY.get(self._suffix, []))
+            ok, data = cv2.imencode(suffix, image, _QUALITY.get(suffix, []))
         except cv2.error as error:
             raise OutputError(f"cannot encode {path}", got=str(error.err)) from None
         if not ok:

@@ -7,6 +7,7 @@ file.
 
 from __future__ import annotations
 
+import math
 import secrets
 import threading
 from collections.abc import Callable
@@ -34,7 +35,8 @@ class VideoWriter:
     suffix.
 
     Timestamps are the frames' ``time_s``; with ``live`` they count from the first frame's ``captured_at``.
-    ``audio_from``: a file whose other tracks are copied in sync, from ``audio_start_s`` on, up to the last frame.
+    ``audio_from``: a file whose other tracks are copied in sync, from ``audio_start_s`` on, up to the last frame, and
+    whose chapters between ``audio_start_s`` and ``audio_end_s`` are copied.
     ``crf``: quality, lower is better; ``bitrate``: bits per second instead. ``live_sound``: recorded with ``live``.
     ``sign`` is called with the finished file.
     """
@@ -47,6 +49,7 @@ class VideoWriter:
         codec: str = "h264",
         audio_from: str | None = None,
         audio_start_s: float = 0.0,
+        audio_end_s: float = math.inf,
         live_sound: LiveSound | None = None,
         tls_ca: str | None = None,
         crf: int | None = None,
@@ -58,7 +61,8 @@ class VideoWriter:
     ) -> None:
         quiet_ffmpeg()
         self._path, self._fps, self._live = Path(path), fps, live
-        self._crf, self._bitrate, self._audio_start_s = crf, bitrate, audio_start_s
+        self._crf, self._bitrate = crf, bitrate
+        self._audio_start_s, self._audio_end_s = audio_start_s, audio_end_s
         self._audio_from, self._overwrite, self._on_event = audio_from, overwrite, on_event
         self._sign, self._tls_ca, self._live_sound = sign, tls_ca, live_sound
         self._suffix = self._path.suffix.lower()
@@ -133,6 +137,7 @@ class VideoWriter:
                 self._suffix,
                 self._on_event,
                 start_s=self._audio_start_s,
+                end_s=self._audio_end_s,
                 tls_ca=self._tls_ca,
             )
         elif self._live_sound is not None and self._live and self._kind.sound_encoder:
@@ -196,6 +201,7 @@ def _open(address: str, request: OutputRequest) -> VideoWriter:
         codec=request.codec,
         audio_from=request.audio_from,
         audio_start_s=request.audio_start_s,
+        audio_end_s=request.audio_end_s,
         live_sound=request.live_sound,
         crf=request.crf,
         bitrate=request.bitrate,

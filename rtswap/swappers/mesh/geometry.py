@@ -42,7 +42,7 @@ BLACK_LEVEL_S, BLACK_LEVEL_EVERY_S = 1.0, 0.1
 """Time constant of the target's black level, and the interval between measurements."""
 ERODE, FEATHER = 0.005, 0.018
 """In face widths: how far inside the oval the soft edge begins, and its sigma."""
-OUTLINES = (OVAL, [*OVAL[:18], *PROFILE[:0:-1]], [*OVAL[18:], *PROFILE[:-1]])
+OUTLINES = tuple(map(np.array, (OVAL, [*OVAL[:18], *PROFILE[:0:-1]], [*OVAL[18:], *PROFILE[:-1]])))
 """The face, and either half of it: turned far, the nose and the mouth stand out beyond the oval."""
 RINGS = (LEFT_EYE, RIGHT_EYE, LIPS_INNER)
 """The openings that keep the target's own pixels."""
@@ -113,10 +113,15 @@ class FacePlacement:
         """Sigma of an open eye's soft edge, and of the mouth's, in pixels."""
         return max(0.6, 0.006 * self.face_px)
 
+    def _outlines(self, size: tuple[int, int]) -> list[Points]:
+        """The rings (N, 2) of ``OUTLINES`` on a grid of ``size`` over the extent."""
+        destination = scaled(self.destination, self.size, size)[:, :2]
+        return [destination[ring] for ring in OUTLINES]
+
     def light_area(self, size: tuple[int, int]) -> tuple[Mask, float]:
         """Area in which light is measured, 1 inside, on a grid of ``size`` over the extent; and sigma of its
         low-pass, in nodes."""
-        rings = [scaled(self.destination[ring], self.size, size)[:, :2] for ring in OUTLINES]
+        rings = self._outlines(size)
         oval = rings[0]
         inside = np.zeros(size[::-1], np.uint8)
         for ring in rings:
@@ -129,7 +134,7 @@ class FacePlacement:
         and in a turned face the profile that stands out beyond it. It is eroded by the feather; without the hull it
         extends to the texture's skirt."""
         sigma = max(0.7, FEATHER * self.face_px / MASK_STEP)
-        rings = [scaled(self.destination[ring], self.size, size)[:, :2] for ring in OUTLINES]
+        rings = self._outlines(size)
         middle = rings[0].mean(0)
         inset = ERODE * self.face_px / MASK_STEP + sigma
         outwards = 0.0 if self.hull else SKIRT
@@ -270,13 +275,15 @@ def grid(size: tuple[int, int], step: float) -> tuple[int, int]:
     return max(2, math.ceil(size[0] / step)), max(2, math.ceil(size[1] / step))
 
 
+_CENTRE = np.array([0.5, 0.5, 0], np.float32)
+"""Of a pixel, from its corner."""
+
+
 def scaled(points: Points, size: tuple[int, ...], to: tuple[int, ...]) -> Points:
     """Convert points between two sizes of the same image (pixel centres at integers); z is scaled likewise."""
-    factor = np.array([to[0] / size[0], to[1] / size[1]], np.float32)
-    moved = points.copy()
-    moved[:, :2] = (points[:, :2] + 0.5) * factor - 0.5
-    moved[:, 2] *= factor.mean()
-    return moved
+    across, down = np.float32(to[0] / size[0]), np.float32(to[1] / size[1])
+    factor = np.array([across, down, (across + down) / 2], np.float32)
+    return np.asarray((points + _CENTRE) * factor - _CENTRE, np.float32)
 
 
 def affine(moving: Points, fixed: Points, weights: Map | None = None) -> Matrix:

@@ -117,10 +117,17 @@ def ratios_of(texture: Image, face: Mask) -> tuple[Image, SourceLight]:
 
 def tones(lighter: float) -> NDArray[np.uint8]:
     """Table (256,) from ratios to those shown on a target that is ``lighter`` than the photo by this log."""
-    logs = np.log(np.maximum(np.arange(256, dtype=np.float32), 1) / ONE)
-    above, below = (np.clip(1 + per * lighter, low, high) for per, low, high in (HIGHLIGHTS, SHADOWS))
-    shown = above * np.maximum(logs, 0) + below * np.clip(logs, DEEP, 0) + np.minimum(logs - DEEP, 0)
+    above, below = (np.float32(min(max(1 + per * lighter, low), high)) for per, low, high in (HIGHLIGHTS, SHADOWS))
+    bright, shaded, deep = _logs_of_ratios()
+    shown = above * bright + below * shaded + deep
     return np.asarray(np.clip(np.round(ONE * np.exp(shown)), 0, 255), np.uint8)
+
+
+@cache
+def _logs_of_ratios() -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Logs (256,) of the ratios in 8 bits: what of them lies above 1, down to ``DEEP``, and below."""
+    logs = np.log(np.maximum(np.arange(256, dtype=np.float32), 1) / ONE)
+    return np.maximum(logs, 0), np.clip(logs, DEEP, 0), np.minimum(logs - DEEP, 0)
 
 
 def _shadows(light: Field, skin: Field) -> Field:

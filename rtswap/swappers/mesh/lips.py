@@ -10,10 +10,10 @@ import numpy as np
 
 from rtswap.core.types import Points
 
-UPPER = [191, 80, 81, 82, 13, 312, 311, 310, 415]
-LOWER = [95, 88, 178, 87, 14, 317, 402, 318, 324]
+UPPER = np.array([191, 80, 81, 82, 13, 312, 311, 310, 415])
+LOWER = np.array([95, 88, 178, 87, 14, 317, 402, 318, 324])
 """Opposite points of the inner lips, without the corners."""
-CORNERS, OUTER_CORNERS = [78, 308], [61, 291]
+CORNERS, OUTER_CORNERS = np.array([78, 308]), np.array([61, 291])
 ON_LIP = 0.03
 """How far the landmarks of a wide open mouth lie on the lower lip, in mouth widths. By eye on enlarged photos."""
 TO_CORNER = 0.4

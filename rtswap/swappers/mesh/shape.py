@@ -40,7 +40,8 @@ STRAIGHT, TURNED = 0.9, 0.7
 OVAL_FADE = 0.35
 """Inter-ocular distances over which the destination fades from the target's oval to the source's shape."""
 
-UPPER_LIDS, LOWER_LIDS = ([160, 159, 158], [387, 386, 385]), ([144, 145, 153], [373, 374, 380])
+OPPOSITE = np.array([[13, 61, 160, 159, 158, 387, 386, 385], [14, 291, 144, 145, 153, 373, 374, 380]])
+"""Opposite points: of the inner lips, the mouth's corners, the left lids (three) and the right ones."""
 
 
 MOUTH_EXCESS: Vector = np.array([0.2, 0.3, 0.3], np.float32)
@@ -57,13 +58,11 @@ and over which distance it ends above the eyes."""
 
 def measures(frontal: Points) -> Vector:
     """(5,) mouth opening, mouth width, corner lift, left and right eye opening of a mesh in the canonical pose."""
-    corners, middle = frontal[[61, 291]].mean(0), frontal[[13, 14]].mean(0)
-    lids = [
-        np.linalg.norm(frontal[up] - frontal[down], axis=1).mean()
-        for up, down in zip(UPPER_LIDS, LOWER_LIDS, strict=True)
-    ]
-    opening, width = (np.linalg.norm(frontal[a] - frontal[b]) for a, b in ((13, 14), (61, 291)))
-    return np.array([opening, width, middle[1] - corners[1], *lids], np.float32)
+    first, second = frontal[OPPOSITE]
+    apart = first - second
+    middle, corners = (first[:2, 1] + second[:2, 1]) / 2
+    lids = np.linalg.norm(apart[2:], axis=1).reshape(2, 3).mean(axis=1)
+    return np.array([*map(np.linalg.norm, apart[:2]), middle - corners, *lids], np.float32)
 
 
 def rigid_weights(mean: NDArray[np.floating]) -> Vector:

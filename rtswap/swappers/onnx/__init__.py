@@ -7,6 +7,7 @@ gives something that no other does.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rtswap.core.model_rows import model_rows
@@ -53,6 +54,8 @@ def _builder(entry: Entry, latent: str) -> Callable[[BuildContext], SwapModel]:
         from rtswap.swappers.onnx.swapper import OnnxSwapModel
 
         family = model_catalog().family_of(entry.family, entry.known)
+        if entry.template:
+            family = replace(family, template=entry.template)
         return OnnxSwapModel(
             context.engines[entry.name],
             entry,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -101,3 +102,34 @@ def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
 def test_a_picture_no_format_can_hold(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot encode"):
         ImageOutput(tmp_path / "a.webp").send(MarkedImage(np.zeros((4, 20_000, 3), np.uint8), 0, 0.0))
+
+
+def test_a_folder_keeps_the_names_of_picture_files(tmp_path: Path) -> None:
+    output = ImageOutput(tmp_path / "out")
+    (tmp_path / "in").mkdir()
+    names = [
+        "a.jpg",
+        "a.png",
+        "b.heic",
+        "b.png",
+        "c.gif",
+        "C.avif",
+        "Grüße [1].webp",
+        "d.bmp",
+        "e.heic",
+        "e.heic.png",
+    ]
+    for name in names:
+        (tmp_path / "in" / name).touch()
+    for index, name in enumerate(names):
+        output.send(replace(mark_picture(index), path=tmp_path / "in" / name))
+    expected = ["a.jpg", "a.png", "b.heic.png", "b.png", "c.png", "C.avif.png", *names[6:8], "e.png", "e.heic.png"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(expected)
+    for index, name in enumerate(expected):
+        data = (tmp_path / "out" / name).read_bytes()
+        assert number_of(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)) == index
+
+
+def test_only_a_folder_keeps_names(tmp_path: Path) -> None:
+    ImageOutput(tmp_path / "out_%03d.png").send(replace(mark_picture(4), path=Path("in/a.jpg")))
+    assert [path.name for path in tmp_path.iterdir()] == ["out_004.png"]

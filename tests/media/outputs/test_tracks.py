@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from media_files import make_clip, numbered_picture, tone
 
 from rtswap.core.types import MarkedImage
+from rtswap.media.excerpt import Excerpt
 from rtswap.media.inputs.video import VideoFile
 from rtswap.media.outputs.video import VideoWriter
 
@@ -54,11 +56,18 @@ def make_film(path: Path) -> None:
         text.close()
 
 
-def copied(source: Path, out: Path) -> list[str]:
+def copied(source: Path, out: Path, start_s: float = 0.0, end_s: float = math.inf) -> list[str]:
     """Through input and output as in a run; what was said."""
     events: list[str] = []
-    video = VideoFile(source, on_event=events.append)
-    writer = VideoWriter(out, fps=25, audio_from=video.info.audio_path, on_event=events.append)
+    video = Excerpt(VideoFile(source, on_event=events.append), start_s, end_s)
+    writer = VideoWriter(
+        out,
+        fps=25,
+        audio_from=video.info.audio_path,
+        audio_start_s=video.info.audio_start_s,
+        audio_end_s=video.info.audio_end_s,
+        on_event=events.append,
+    )
     for frame in video.frames():
         writer.send(MarkedImage(frame.image, frame.index, frame.captured_at, frame.time_s))
     writer.close()
@@ -163,3 +172,25 @@ def test_surround_sound_that_is_converted_becomes_stereo_and_that_is_told(tmp_pa
         film.mux(sound.encode(frame))
         film.mux(sound.encode(None))
     assert copied(tmp_path / "in.mkv", tmp_path / "out.mov") == ["sound with 6 channels becomes stereo (aac)"]
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".webm"])
+@pytest.mark.parametrize(
+    ("start_s", "end_s", "expected"),
+    [
+        (1.0, 2.2, [("One", 0, 0.5), ("Two", 0.5, 1.2)]),
+        (0.0, 1.0, [("One", 0, 1.0)]),
+        (2.0, 9.0, [("Two", 0, 1.0)]),
+    ],
+)
+def test_the_chapters_of_a_part(
+    tmp_path: Path, suffix: str, start_s: float, end_s: float, expected: list[tuple[str, float, float]]
+) -> None:
+    make_film(tmp_path / "film.mkv")
+    events = copied(tmp_path / "film.mkv", tmp_path / f"out{suffix}", start_s, end_s)
+    assert not any("chapter" in event.rpartition(": ")[2] for event in events)
+    with av.open(str(tmp_path / f"out{suffix}")) as container:
+        chapters = container.chapters()
+    found = [[float(c[key] * c["time_base"]) for key in ("start", "end")] for c in chapters]  # type: ignore[literal-required]
+    assert [c["metadata"]["title"] for c in chapters] == [title for title, _, _ in expected]
+    assert found == [pytest.approx(times, abs=0.05) for _, *times in expected]

@@ -184,6 +184,8 @@ class LIAE(nn.Module):
         self.inter_ab = Inter(dims, self.encoder.length, 2 * dims.code)
         self.inter_b = Inter(dims, self.encoder.length, 2 * dims.code)
         self.decoder = Decoder(dims, 4 * dims.code)
+        self.register_buffer("resets", torch.zeros((), dtype=torch.int64))
+        """How often ``inter_ab`` was begun anew."""
 
     def forward(self, source: Tensor, target: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
         """Reconstruct both people: (face, mask) of each."""

@@ -24,6 +24,7 @@ from rtswap.training.optimisers import AdaBelief
 from rtswap.training.people import Draw, Person
 from rtswap.training.pictures import sheet
 from rtswap.training.recipe import Moment, Recipe, Terms, descend, weighted
+from rtswap.training.recipes.deepfacelab.extras import Critics
 from rtswap.training.recipes.deepfacelab.network import DF, LIAE, Dims
 from rtswap.training.warp import Variation
 from rtswap.training.workers import Sample, in_order
@@ -33,6 +34,10 @@ DROPOUT_FROM, WARP_UNTIL = 0.5, 0.75
 """Shares of the time."""
 FEATURES = 300.0
 """Weight of the mean absolute error at eyes and mouth, with priority for them."""
+CRITIC_FROM, CRITIC_RATE = 0.8, 5e-5
+"""Share of the time from which pictures are shown to the patch critic; learning rate of both critics."""
+RESETS_UNTIL = 0.6
+"""Share of the time by which LIAE's shared bottleneck was begun anew for the last time."""
 TRIED = 12
 """Held-out faces of each person on a sheet."""
 
@@ -52,11 +57,13 @@ class Pairs:
 class DeepfakeRecipe(Recipe):
     """What DF and LIAE share. ``args`` as ``spec.OPTIONS`` describes them."""
 
-    default_rate, batch, hold, weight_decay, threads = 5e-5, 8, 1.0, 0.0, 2
+    default_rate, batch, hold, weight_decay = 1e-4, 8, 0.7, 0.0
     architecture: ClassVar[type[DF] | type[LIAE]]
     weights: ClassVar[dict[str, float]] = {
         "source": 1.0, "target": 1.0, "source_mask": 10.0, "target_mask": 10.0, "features": FEATURES,
+        "true_face": 1.0, "face_style": 1.0, "background_style": 1.0, "fooled": 1.0,
     }  # fmt: skip
+    """The powers that the user gives are part of the last four."""
 
     def __init__(self, args: argparse.Namespace, source: Person, target: Person) -> None:
         dims = Dims(
@@ -76,6 +83,15 @@ class DeepfakeRecipe(Recipe):
         self.dims = dims
         self._source, self._kept_source = split(source)
         self._target, self._kept_target = split(target)
+        self.critics = Critics(args, self.network).to(self.device)
+        self._critic_optimiser = AdaBelief(self.critics.parameters(), CRITIC_RATE) if self.critics.any else None
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """Also the critics, where there are any."""
+        if self._critic_optimiser is None:
+            return super().parts
+        return {**super().parts, "critics": self.critics, "critic_optimiser": self._critic_optimiser}
 
     def make_optimiser(self) -> torch.optim.Optimizer:
         """AdaBelief over everything that learns."""
@@ -94,9 +110,20 @@ class DeepfakeRecipe(Recipe):
         """Reconstruct both people."""
         for group in self.optimiser.param_groups:
             group["lr"], group["dropout"] = moment.rate, moment.share >= DROPOUT_FROM
-        terms = self.losses(self.given(next(batches), warped=moment.share < WARP_UNTIL))
+        self._begin_anew(moment)
+        batch = self.given(next(batches), warped=moment.share < WARP_UNTIL)
+        self.critics.watching = moment.share >= CRITIC_FROM
+        self.critics.requires_grad_(False)
+        terms = self.losses(batch)
         descend(weighted(terms, self.weights), self.network, self.optimiser, None)
-        return terms
+        self.critics.requires_grad_(True)
+        told = self.critics.told_apart()
+        if told and self._critic_optimiser is not None:
+            descend(torch.stack(list(told.values())).sum(), self.critics, self._critic_optimiser, None)
+        return {**terms, **told}
+
+    def _begin_anew(self, moment: Moment) -> None:
+        """LIAE alone does."""
 
     def given(self, batch: list[Tensor], *, warped: bool) -> list[Tensor]:
         """Pictures (N, 3, R, R) and masks (N, 1, R, R), 0..1, of a batch."""
@@ -127,7 +154,8 @@ class DeepfakeRecipe(Recipe):
             features.append(((face - truth).abs() * near * where).mean())
         if not self.args.no_features_priority:
             terms["features"] = torch.stack(features).sum()
-        return terms
+        with self.autocast():
+            return {**terms, **self.critics.terms(self.network, batch, [face.float() for face, _ in made])}
 
     def deployed(self, network: nn.Module) -> nn.Module:
         """As in a DFM file."""
@@ -172,6 +200,16 @@ class LiaeRecipe(DeepfakeRecipe):
     """Two codes, one decoder."""
 
     name, architecture = "liae", LIAE
+
+    def _begin_anew(self, moment: Moment) -> None:
+        """Begin the shared bottleneck anew, ``--resets`` times: it then learns the target's expressions instead of
+        the people of a many-faced target."""
+        done = int(self.network.resets)
+        if done < self.args.resets and moment.share >= RESETS_UNTIL * (done + 1) / self.args.resets:
+            for layer in self.network.inter_ab.modules():
+                if isinstance(layer, nn.Linear | nn.Conv2d):
+                    layer.reset_parameters()
+            self.network.resets += 1
 
 
 def split(person: Person) -> tuple[Person, Person]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from rtswap.app.options import choice, integer, switch
+from rtswap.app.options import choice, integer, number, switch
 from rtswap.training.spec import RecipeSpec, TrainOption
 
 if TYPE_CHECKING:
@@ -22,7 +22,16 @@ OPTIONS = (
     TrainOption("--no-features-priority", switch(), False, "eyes and mouth count no more than the rest"),
     TrainOption("--random-color", switch(), False, "give the source the colours of random target faces"),
     TrainOption("--uniform-yaw", switch(), False, "show all angles of the head equally often"),
+    TrainOption("--face-style-power", number("N", 0, 100), 0, "pull the swap's colours to the target's; try 0.1"),
+    TrainOption("--bg-style-power", number("N", 0, 100), 0, "pull the surroundings to the target's; try 0.1"),
+    TrainOption("--gan-power", number("N", 0, 5), 0, "critic for the last fifth of the time, for skin; try 0.1"),
 )  # fmt: skip
+TRUE_FACE = TrainOption(
+    "--true-face-power", number("N", 0, 1), 0, "make the swap more like the source, less like the target; try 0.01"
+)
+RESETS = TrainOption(
+    "--resets", integer("N", 0, 20), 0, "begin the shared code anew N times: for a target of many people"
+)
 SIZES = {
     "small": {"resolution": 128, "ae_dims": 96, "e_dims": 24, "d_dims": 24, "d_mask_dims": 8},
     "full": {"resolution": 128, "ae_dims": 256, "e_dims": 64, "d_dims": 64, "d_mask_dims": 22},
@@ -43,6 +52,8 @@ def _liae() -> Callable[..., Recipe]:
 
 
 SPECS = (
-    RecipeSpec("df", "DeepFaceLab's DF: keeps the source's shape best", _df, OPTIONS, SIZES),
-    RecipeSpec("liae", "DeepFaceLab's LIAE: follows the target's light and angles best", _liae, OPTIONS, SIZES),
+    RecipeSpec("df", "DeepFaceLab's DF: keeps the source's shape best", _df, (*OPTIONS, TRUE_FACE), SIZES),
+    RecipeSpec(
+        "liae", "DeepFaceLab's LIAE: follows the target's light and angles best", _liae, (*OPTIONS, RESETS), SIZES
+    ),
 )

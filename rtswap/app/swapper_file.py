@@ -1,0 +1,40 @@
+"""``--swapper me.dfm``: a swapper given as a file is added to the imported models, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from rtswap.app.config import Config
+from rtswap.app.option_kinds import is_model_file
+from rtswap.core.files import sha256_of
+
+
+def with_installed_swapper(config: Config, on_event: Callable[[str], None]) -> Config:
+    """The configuration with the swapper's name instead of its file, which is added if it is new: the person whose
+    face it carries must have agreed. A file that was trained further replaces what was added from the same path.
+    Raises ModelError, UsageError."""
+    if not is_model_file(config.swap.swapper):
+        return config
+    from rtswap.networks.installed_models import installed
+    from rtswap.networks.model_store import add, remove
+    from rtswap.networks.recognise import plain
+    from rtswap.source.consent import ConsentRecord, ask
+
+    path = Path(config.swap.swapper).expanduser().absolute()
+    sha256, here = sha256_of(path), installed()
+    name = next((model.name for model in here if model.sha256 == sha256 and not model.damage), "")
+    if not name:
+        for model in here:
+            if model.origin == str(path):
+                remove(model.name)
+        taken = {model.name for model in installed()}
+        name = plain(path.stem)
+        name = f"{name}-{sha256[:6]}" if name in taken else name
+
+        def confirm(path: Path) -> None:
+            ask([path], ConsentRecord(), assume=config.source.i_have_consent, on_event=on_event)
+
+        name = add(path, name=name, confirm=confirm, on_event=on_event)[0].name
+    return replace(config, swap=replace(config.swap, swapper=name))

@@ -1,0 +1,44 @@
+"""Names of the files that a folder receives: each keeps the name of its input."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from itertools import count
+from pathlib import Path
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+"""Formats of pictures that rtswap writes."""
+BESIDE = (".mkv", ".webm", ".apng", ".bmp")
+"""Suffixes whose C2PA manifest is a separate file: ``clip.c2pa``."""
+
+
+class OutputNames:
+    """Chooses a different name for each file: ``a.jpg`` stays ``a.jpg``, ``a.heic`` becomes ``a.png``, or
+    ``a.heic.png`` if that name is taken. Names that differ only in case count as the same, as on macOS and Windows.
+    """
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def name(self, file: Path, *, kept: Collection[str] = IMAGE_SUFFIXES, other: str = ".png") -> str:
+        """Return the output name of ``file``. ``kept``: suffixes that it may keep; ``other``: the suffix instead."""
+        for name in candidates(file, kept=kept, other=other):
+            written = _written(name)
+            belongs_to_another = name != file.name and file.with_name(name).exists()
+            if self._taken.isdisjoint(written) and not belongs_to_another:
+                break
+        self._taken |= written
+        return name
+
+
+def candidates(file: Path, *, kept: Collection[str] = IMAGE_SUFFIXES, other: str = ".png") -> Iterator[str]:
+    """Yield the possible output names of a file, the preferred one first, without end."""
+    yield file.name if file.suffix.lower() in kept else file.stem + other
+    for times in count(1):
+        yield file.name + other * times
+
+
+def _written(name: str) -> set[str]:
+    """Return the files written under a name, in one case: the file, and its manifest if that is a file of its own."""
+    path = Path(name.casefold())
+    return {path.name} | ({path.with_suffix(".c2pa").name} if path.suffix in BESIDE else set())

@@ -1,0 +1,157 @@
+"""``rtswap train``: wrong words in one line; from two facesets to a swapped picture."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from facesets import make_faceset
+from needs import need_torch
+from two_people import two_people
+
+from rtswap.commands.main import main
+from rtswap.core.model_rows import forget_model_rows
+from rtswap.faceset.table import TABLE
+from rtswap.source.personas import persona_photo
+from rtswap.training.recipes import RECIPES
+
+DF = [
+    "--resolution",
+    "32",
+    "--ae-dims",
+    "16",
+    "--e-dims",
+    "8",
+    "--d-dims",
+    "8",
+    "--d-mask-dims",
+    "4",
+    "--workers",
+    "0",
+]
+
+
+@pytest.fixture(autouse=True)
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("RTSWAP_MODELS", str(tmp_path / "models"))
+    forget_model_rows()
+    yield
+    forget_model_rows()
+
+
+def refused(capsys: pytest.CaptureFixture[str], *words: str, code: int = 2) -> str:
+    assert main(["train", *words]) == code
+    lines = capsys.readouterr().err.strip().splitlines()
+    return lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "no recipe given; expected one of df, liae"),
+        (["fd"], "unknown recipe 'fd'"),
+        (["lia"], "Did you mean liae?"),
+        (["df", "liae"], "more than one recipe"),
+        (["df", "--minutes", "1", "--out", "x"], "df learns two people; expected two facesets"),
+        (["df", "--data", "a", "--minutes", "1", "--out", "x"], "got 1"),
+        (["df", "--data", "a", "--data", "a", "--minutes", "1", "--out", "x"], "source and target are the same"),
+        (["df", "--data", "a", "--data", "b", "--minutes", "1"], "no output folder"),
+        (["df", "--data", "a", "--data", "b", "--out", "x"], "no training time"),
+        (["df", "--data", "a", "--data", "b", "--out", "x", "--minutes", "soon"], "--minutes"),
+        (["df", "--data", "a", "--data", "b", "--out", "x", "--minutes", "1", "--optoins", "u"], "--options?"),
+    ],
+)
+def test_wrong_words_are_told_in_one_line(words: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert says in refused(capsys, *words)
+
+
+def test_the_help_names_every_recipe_and_option(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--help"]) == 0
+    text = capsys.readouterr().out
+    for spec in RECIPES:
+        assert f"  {spec.name} " in text
+        assert all(row.flag in text for row in spec.options)
+        assert {name for size in spec.sizes.values() for name in size} <= {row.name for row in spec.options}
+
+
+def test_without_torch_the_install_command_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "torch", None)
+    monkeypatch.delitem(__import__("sys").modules, "rtswap.training.run", raising=False)
+    said = refused(capsys, "df", "--data", "a", "--data", "b", "--out", "x", "--minutes", "1", code=1)
+    assert 'pip install "rtswap[train]"' in said
+
+
+def test_facesets_that_will_not_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    need_torch()
+    make_faceset(tmp_path / "few", 5)
+    words = ["--minutes", "1", "--out", str(tmp_path / "out"), *DF]
+    said = refused(capsys, "df", "--data", str(tmp_path / "few"), "--data", str(tmp_path / "none"), *words)
+    assert "too few faces" in said
+    assert "got 5" in said
+    said = refused(capsys, "df", "--data", str(tmp_path / "none"), "--data", str(tmp_path / "few"), *words, code=1)
+    assert "is not a faceset" in said
+    ada, ben = two_people(tmp_path)
+    table = (ben / TABLE).read_text()
+    (ben / TABLE).write_text(table.replace('"template":"whole"', '"template":"ffhq"', 1))
+    said = refused(capsys, "df", "--data", str(ada), "--data", str(ben), *words)
+    assert "the facesets are aligned differently" in said
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("recipe", ["df", "liae"])
+def test_two_facesets_become_a_swapped_picture(
+    recipe: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    need_torch()
+    ada, ben = two_people(tmp_path)
+    out = tmp_path / "me"
+    words = ["train", recipe, "--data", str(ada), "--data", str(ben), "--out", str(out), *DF, "--rate", "0.001"]
+    assert main([*words, "--minutes", "0.1", "--json"]) == 0, capsys.readouterr().err
+    result = json.loads(capsys.readouterr().out)
+    first, last = result["held_out"], json.loads((out / "history.json").read_text())[0]
+    assert first["source_psnr"] > last["source_psnr"] + 2, "held-out faces look more like themselves than untrained"
+    assert result["largest_difference_from_torch"] <= 1e-3
+    assert list(out.glob("contact-*.png"))
+    picture, after = tmp_path / "in.png", tmp_path / "out.png"
+    cv2.imwrite(str(picture), cv2.imread(str(persona_photo("ben"))))
+    run = [str(picture), str(after), "--swapper", str(out / "me.dfm"), "--engine", "onnxruntime", "--no-badge"]
+    assert main(run) == 2
+    assert "consent for the source me.dfm is not confirmed" in capsys.readouterr().err
+    assert main([*run, "--i-have-consent"]) == 0, capsys.readouterr().err
+    before, swapped = (cv2.imread(str(path)).astype(int) for path in (picture, after))
+    change = np.abs(swapped - before).mean(2)
+    height, width = change.shape
+    middle = change[height * 3 // 8 : height * 5 // 8, width * 3 // 8 : width * 5 // 8]
+    assert middle.mean() > 8, "the face changed"
+    assert change[: height // 12].max() <= 8, "outside its mask nothing but the invisible mark did"
+    assert main([*words, "--minutes", "0", "--json"]) == 0, "a file from the checkpoint alone"
+    other = "liae" if recipe == "df" else "df"
+    words[1] = other
+    assert f"is a checkpoint of {recipe}, not of {other}" in refused(capsys, *words[1:], "--minutes", "1")
+
+
+def test_a_file_trained_further_replaces_the_one_that_was_added(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import foreign_models as foreign
+
+    from rtswap.networks.installed_models import installed
+
+    picture = tmp_path / "in.png"
+    cv2.imwrite(str(picture), cv2.imread(str(persona_photo("ben"))))
+    path = tmp_path / "me.dfm"
+    words = [str(picture), str(tmp_path / "out.png"), "--swapper", str(path), "--engine", "onnxruntime", "-y"]
+    for size in (64, 96):
+        path.write_bytes(foreign.dfm(size))
+        assert main([*words, "--i-have-consent"]) == 0, capsys.readouterr().err
+        assert [model.name for model in installed()] == ["me"]
+    assert main([*words, "--i-have-consent"]) == 0
+    path.unlink()
+    assert main(words) == 2
+    assert "me.dfm" in capsys.readouterr().err
