@@ -6,8 +6,8 @@ import argparse
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -39,8 +39,7 @@ class Pairs:
         return (*self._source.batch(rng, self._count), *self._target.batch(rng, self._count))
 
 
-@dataclass(frozen=True)
-class Faces:
+class Faces(NamedTuple):
     """N faces of one person on the device, 0..1."""
 
     given: Tensor

@@ -116,12 +116,12 @@ class Draw:
 def motion(rng: np.random.Generator, side: int) -> NDArray[np.float32]:
     """Kernel of a random motion of up to ``BLUR`` of the side."""
     reach = max(1, round(BLUR / 2 * side * rng.uniform(0.3, 1)))
-    kernel = np.zeros((2 * reach + 1, 2 * reach + 1), np.float32)
+    kernel = np.zeros((2 * reach + 1, 2 * reach + 1), np.uint8)
     angle = rng.uniform(0, np.pi)
-    step = np.array([np.cos(angle), np.sin(angle)]) * reach * 16
-    ends = [(int(x), int(y)) for x, y in (reach * 16 - step, reach * 16 + step)]
-    cv2.line(kernel, *ends, 1.0, 1, cv2.LINE_AA, 4)
-    return np.asarray(kernel / kernel.sum(), np.float32)
+    x, y = round(16 * reach * np.cos(angle)), round(16 * reach * np.sin(angle))
+    middle = 16 * reach
+    cv2.line(kernel, (middle - x, middle - y), (middle + x, middle + y), 255, 1, cv2.LINE_AA, 4)
+    return np.asarray(kernel / np.float32(kernel.sum()), np.float32)
 
 
 def recoloured(pictures: list[Image], face: Image, mask: Mask, other: Person, row: int) -> list[Image]:

@@ -1,5 +1,8 @@
-"""What the decoders and the critics of faceswap-GAN learn. Facts from shaoanlu/faceswap-GAN, ``networks/losses.py`` at
-17219d0; differences between neighbours are compared with their sign. Pictures are BGR -1..1."""
+"""What the decoders and the critics of faceswap-GAN learn. Pictures are BGR -1..1.
+
+Facts from shaoanlu/faceswap-GAN, ``networks/losses.py`` at 17219d0. Changed: edges are compared with their sign, and
+every sample has its own mixture.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,8 @@ from torch.nn import functional
 from rtswap.networks.landmarks import MARGIN
 from rtswap.networks.recognition import SKIN
 from rtswap.training.onnx_files import load_weights
-from rtswap.training.recogniser import SIZE, Deployed, RecognitionNetwork
 from rtswap.training.recipes.faceswap_gan.network import Critic, Made
+from rtswap.training.recogniser import SIZE, Deployed, RecognitionNetwork
 from rtswap.vision.crops import place_upright
 from rtswap.vision.templates import TEMPLATES
 

@@ -1,9 +1,9 @@
 """The networks of faceswap-GAN.
 
 Facts from shaoanlu/faceswap-GAN, ``networks/faceswap_gan_model.py`` at 17219d0, and alvinahmadov/faceswap-parts at
-4b527b1: an encoder of stride-2 convolutions down to 4 x 4, a bottleneck of two dense layers, a decoder per person, self-
-attention (Zhang et al. 2018) up to 64 x 64. A decoder makes a face and its attention mask alpha: what is shown is
-alpha * face + (1 - alpha) * input. The critics look at patches of a picture beside the input.
+4b527b1: an encoder of stride-2 convolutions down to 4 x 4, a bottleneck of two dense layers, a decoder per person,
+self-attention (Zhang et al. 2018) up to 64 x 64. A decoder makes a face and its attention mask alpha: what is shown
+is alpha * face + (1 - alpha) * input. The critics look at patches of a picture beside the input.
 
 Changed: the light decoder has activations between its convolutions, which the original forgot, and sides of 96, 192
 and 384 px have a bottleneck of 6 x 6.
@@ -39,6 +39,8 @@ class Dims:
     """Side of the largest maps with self-attention; 0: none."""
     critic: int = 64
     """Width of the critics."""
+    code: int = 1024
+    """Numbers in the bottleneck; 2048 in the light network of faceswap-parts from 128 px on."""
 
     @property
     def lowest(self) -> int:
@@ -59,11 +61,6 @@ class Dims:
         """Channels of the bottleneck."""
         return 256 if self.lite else 1024
 
-    @property
-    def code(self) -> int:
-        """Numbers in the bottleneck."""
-        return 2048 if self.lite and self.resolution > 96 else 1024
-
 
 class Made(NamedTuple):
     """What a decoder makes."""
@@ -74,6 +71,14 @@ class Made(NamedTuple):
     """(N, 3, R, R) BGR -1..1"""
     smaller: tuple[Tensor, ...]
     """The face at half its side, a quarter, ..., down to 64 or 96 px; the smallest first."""
+
+    def apart(self) -> Made:
+        """Without the graph that it came from, and without the smaller faces: for the critics."""
+        return Made(self.alpha.detach(), self.face.detach(), ())
+
+    def precise(self) -> Made:
+        """In float32."""
+        return Made(self.alpha.float(), self.face.float(), tuple(one.float() for one in self.smaller))
 
     def shown(self, given: Tensor) -> Tensor:
         """The face where alpha is 1, the input ``given`` where it is 0."""

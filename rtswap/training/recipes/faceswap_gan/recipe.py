@@ -1,6 +1,6 @@
 """Train faceswap-GAN on the faces of two people.
 
-Each step the decoders reconstruct both people from warped faces, watched by the recogniser and by a critic per person,
+Each step the decoders reconstruct both people from warped faces, watched by the recogniser and a critic per person,
 then the critics learn from what was made. What changes in the course of a training stands in ``schedule``.
 """
 
@@ -21,7 +21,7 @@ from rtswap.training.people import Draw, Person
 from rtswap.training.recipe import Moment, Terms, descend, weighted
 from rtswap.training.recipes.faceswap_gan import losses
 from rtswap.training.recipes.faceswap_gan.network import Critic, Dims, FaceswapGan, Made
-from rtswap.training.recipes.faceswap_gan.schedule import PARTS, WHOLE, Pace, Schedule
+from rtswap.training.recipes.faceswap_gan.schedule import WHOLE, Pace, Schedule
 from rtswap.training.warp import Variation
 
 BETAS = (0.5, 0.999)
@@ -36,7 +36,7 @@ SIDES = ("source", "target")
 class FaceswapGanRecipe(PairRecipe):
     """``args`` as ``spec.OPTIONS`` describes them, and ``template``, by which the faces are aligned."""
 
-    name, default_rate, batch, hold, weight_decay, threads = "faceswap-gan", 1e-4, 8, 1.0, 0.0, 2
+    name, default_rate, batch, hold, weight_decay, threads = "faceswap-gan", 1e-4, 16, 1.0, 0.0, 2
     weights: ClassVar[dict[str, float]] = {
         "colour": 1.0, "features": 30.0, "edges": 0.1, "feature_edges": 30.0, "fooled": 0.1, "perception": 1.0,
         "alpha": 0.01, "shortfall": 0.1, "alpha_variation": 0.1, "cycle": 10.0,
@@ -46,7 +46,7 @@ class FaceswapGanRecipe(PairRecipe):
 
     def __init__(self, args: argparse.Namespace, source: Person, target: Person) -> None:
         lite = args.capacity == "lite"
-        dims = Dims(args.resolution, lite, args.norm, args.attention, args.critic_dims)
+        dims = Dims(args.resolution, lite, args.norm, args.attention, args.critic_dims, args.code_dims)
         try:
             assert dims.lowest
         except ValueError:
@@ -96,18 +96,17 @@ class FaceswapGanRecipe(PairRecipe):
         batch = self.faces(next(batches))
         shares = [losses.draw_shares(len(faces.given), self.device) for faces in batch]
         self.critics.requires_grad_(False)
-        terms, made = self.losses(batch, pace, shares)
+        terms, made = self.terms(batch, pace, shares)
         descend(weighted(terms, self.weights), self.network, self.optimiser, None)
         self.critics.requires_grad_(True)
-        judged = self.judged(batch, [Made(*(part.detach() for part in one[:2]), ()) for one in made], shares)
+        judged = self.judged(batch, made, shares)
         descend(judged, self.critics, self._critic_optimiser, None)
         return {**terms, "critic": judged}
 
-    def losses(self, batch: tuple[Faces, Faces], pace: Pace, shares: list[Tensor]) -> tuple[Terms, tuple[Made, ...]]:
+    def terms(self, batch: tuple[Faces, Faces], pace: Pace, shares: list[Tensor]) -> tuple[Terms, list[Made]]:
         """The decoders' terms, each the sum over both people, and what they made."""
         with self.autocast():
-            made = self.network(*(faces.given * 2 - 1 for faces in batch))
-        made = tuple(Made(*(part.float() for part in one[:2]), tuple(s.float() for s in one.smaller)) for one in made)
+            made = [one.precise() for one in self.network(*(faces.given * 2 - 1 for faces in batch))]
         found: list[Terms] = []
         for side, faces, one, share in zip(SIDES, batch, made, shares, strict=True):
             given, truth = faces.given * 2 - 1, faces.truth * 2 - 1
@@ -133,8 +132,8 @@ class FaceswapGanRecipe(PairRecipe):
         found = []
         for side, faces, one, share in zip(SIDES, batch, made, shares, strict=True):
             with self.autocast():
-                args = self.critics[side], one, faces.given * 2 - 1, faces.truth * 2 - 1, share
-                found.append(losses.judged(*args))
+                given, truth = faces.given * 2 - 1, faces.truth * 2 - 1
+                found.append(losses.judged(self.critics[side], one.apart(), given, truth, share))
         return torch.stack(found).sum()
 
     def _cycle(self, faces: Tensor, *, back: bool) -> Tensor:

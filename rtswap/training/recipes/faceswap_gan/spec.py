@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 OPTIONS = (
     TrainOption("--resolution", integer("PX", 64, 512), None, "side of the faces: 64, 96, 128, 192, 256, 384 or 512"),
     TrainOption("--capacity", choice("lite", "standard"), None, "lite: half as wide"),
+    TrainOption("--code-dims", integer("N", 8, 4096), None, "width of the bottleneck"),
     TrainOption("--norm", choice("none", "instance", "hybrid"), None, "how the layers are normalised"),
     TrainOption("--attention", integer("PX", 0, 64), None, "side of the largest maps with self-attention; 0: none"),
     TrainOption("--critic-dims", integer("N", 8, 256), None, "width of the critics"),
@@ -22,9 +23,16 @@ OPTIONS = (
     TrainOption("--uniform-yaw", switch(), False, "show all angles of the head equally often"),
 )
 SIZES = {
-    "small": {"resolution": 128, "capacity": "lite", "norm": "instance", "attention": 16, "critic_dims": 32},
-    "full": {"resolution": 128, "capacity": "standard", "norm": "instance", "attention": 64, "critic_dims": 64},
-}
+    "small": {
+        "resolution": 128, "capacity": "lite", "code_dims": 512, "norm": "none", "attention": 16,
+        "critic_dims": 32,
+    },
+    "full": {
+        "resolution": 128, "capacity": "standard", "code_dims": 1024, "norm": "instance", "attention": 64,
+        "critic_dims": 64,
+    },
+}  # fmt: skip
+"""``full``: the original's; ``small``: for two cores, where normalising would cost a third of the speed."""
 
 
 def _load() -> Callable[..., Recipe]:
