@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rtswap.app.options import Kind
+from rtswap.app.options import Kind, integer, switch
 
 if TYPE_CHECKING:
     from rtswap.training.recipe import Recipe
@@ -26,6 +26,15 @@ class TrainOption:
     def name(self) -> str:
         """Its attribute among a recipe's arguments."""
         return self.flag.removeprefix("--").replace("-", "_")
+
+
+RESOLUTION = TrainOption(
+    "--resolution",
+    integer("PX", 32, 640),
+    None,
+    "side of the faces: a multiple of 16, with d or t of 32; faceswap-gan: 64, 96, 128, 192, 256, 384 or 512",
+)
+UNIFORM_YAW = TrainOption("--uniform-yaw", switch(), False, "show all angles of the head equally often")
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,11 @@ def shortfall(alpha: Tensor, least: float) -> Tensor:
     return (least - alpha).clamp_min(0).mean()
 
 
+def astray(alpha: Tensor, mask: Tensor) -> Tensor:
+    """Squared difference of alpha (N, 1, H, W) and where the face can be seen."""
+    return (alpha - mask).square().mean()
+
+
 def draw_shares(count: int, device: str | torch.device) -> Tensor:
     """Shares (N, 1, 1, 1) for a mixup (Zhang et al. 2018). Drawn on the processor, where the seed lies."""
     share = torch.distributions.Beta(MIXUP, MIXUP).sample((count, 1, 1, 1))

@@ -39,7 +39,7 @@ class FaceswapGanRecipe(PairRecipe):
     name, default_rate, batch, hold, weight_decay, threads = "faceswap-gan", 1e-4, 16, 1.0, 0.0, 2
     weights: ClassVar[dict[str, float]] = {
         "colour": 1.0, "features": 30.0, "edges": 0.1, "feature_edges": 30.0, "fooled": 0.1, "perception": 1.0,
-        "alpha": 0.01, "shortfall": 0.1, "alpha_variation": 0.1, "cycle": 10.0,
+        "alpha": 0.01, "shortfall": 0.1, "alpha_variation": 0.1, "alpha_mask": 1.0, "cycle": 10.0,
     }  # fmt: skip
     network: FaceswapGan
     shadow: FaceswapGan
@@ -116,7 +116,9 @@ class FaceswapGanRecipe(PairRecipe):
                 if pace.perception:
                     mixed = share * one.face + (1 - share) * one.shown(given)
                     terms["perception"] = self._perception(mixed, truth)
-            if pace.least is None:
+            if self.args.alpha == "guided":
+                terms["alpha_mask"] = losses.astray(one.alpha, faces.mask)
+            elif pace.least is None:
                 terms["alpha"] = one.alpha.mean()
             else:
                 terms["shortfall"] = losses.shortfall(one.alpha, pace.least)

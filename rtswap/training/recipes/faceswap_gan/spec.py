@@ -5,22 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from rtswap.app.options import choice, integer, switch
-from rtswap.training.spec import RecipeSpec, TrainOption
+from rtswap.app.options import choice, choices, integer, switch
+from rtswap.app.sections import PARTS
+from rtswap.training.spec import RESOLUTION, UNIFORM_YAW, RecipeSpec, TrainOption
 
 if TYPE_CHECKING:
     from rtswap.training.recipe import Recipe
 
 OPTIONS = (
-    TrainOption("--resolution", integer("PX", 64, 512), None, "side of the faces: 64, 96, 128, 192, 256, 384 or 512"),
+    RESOLUTION,
     TrainOption("--capacity", choice("lite", "standard"), None, "lite: half as wide"),
     TrainOption("--code-dims", integer("N", 8, 4096), None, "width of the bottleneck"),
     TrainOption("--norm", choice("none", "instance", "hybrid"), None, "how the layers are normalised"),
     TrainOption("--attention", integer("PX", 0, 64), None, "side of the largest maps with self-attention; 0: none"),
     TrainOption("--critic-dims", integer("N", 8, 256), None, "width of the critics"),
+    TrainOption("--alpha", choice("guided", "free"), "guided",
+                "guided: the attention mask learns where the face can be seen; free: as the original, from the picture"),
+    TrainOption("--parts", choices("none", *PARTS), ("none",),
+                "the source keeps its face and gets these parts of the target's: eyes, nose, mouth"),
     TrainOption("--no-exchange", switch(), False, "never exchange the decoders, as is done at four fifths"),
     TrainOption("--cycle", switch(), False, "faces made the other person's and back must be the same: slower"),
-    TrainOption("--uniform-yaw", switch(), False, "show all angles of the head equally often"),
+    UNIFORM_YAW,
 )
 SIZES = {
     "small": {
