@@ -36,17 +36,20 @@ class Person:
     """(N, S, S): 255 at eyes and mouth."""
     yaws: NDArray[np.float32]
     """(N,) degrees."""
+    points: NDArray[np.float32] | None = None
+    """(N, 468, 2) px: the landmarks, where they are known."""
 
     def __len__(self) -> int:
         return len(self.pictures)
 
     def part(self, rows: NDArray[np.int64]) -> Person:
         """These faces alone."""
-        return Person(self.pictures[rows], self.masks[rows], self.features[rows], self.yaws[rows])
+        points = None if self.points is None else self.points[rows]
+        return Person(self.pictures[rows], self.masks[rows], self.features[rows], self.yaws[rows], points)
 
     @classmethod
     def joined(cls, *people: Person) -> Person:
-        """All their faces, as if of one person."""
+        """All their faces, as if of one person, without landmarks."""
         parts = zip(*((one.pictures, one.masks, one.features, one.yaws) for one in people), strict=True)
         return cls(*map(np.concatenate, parts))
 

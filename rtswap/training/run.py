@@ -37,7 +37,7 @@ class TrainJob:
     device: str
     """``auto``, ``cpu`` or ``cuda``."""
     options: Mapping[str, Any]
-    """The recipe's own options, and those of every training: batch, rate, threads, half, seed, workers."""
+    """The recipe's own options, and those of every training: batch, rate, threads, half, seed, workers, direction."""
 
 
 def train(job: TrainJob, listener: Listener) -> dict[str, Any]:
@@ -80,7 +80,8 @@ def train(job: TrainJob, listener: Listener) -> dict[str, Any]:
         if not trainer.progress.step:
             raise
         trainer.save()
-    off = write_dfm(recipe.shadow, args.resolution, job.dfm, template=template, recipe=job.spec.name)
+    back = args.direction == "back"
+    off = write_dfm(recipe.shadow, args.resolution, job.dfm, template=template, recipe=job.spec.name, back=back)
     progress = trainer.progress
     found = [row for row in progress.history if any("psnr" in name for name in row)]
     return {

@@ -225,9 +225,10 @@ class FaceswapGan(nn.Module):
         first, second = self.encoder(torch.cat([source, target])).split([len(source), len(target)])
         return self.source(first), self.target(second)
 
-    def swap(self, faces: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Targets, 0..1 -> the source's face 0..1, and where it is shown, twice: as a DFM's two masks."""
-        made = self.source(self.encoder(faces * 2 - 1))
+    def swap(self, faces: Tensor, *, back: bool = False) -> tuple[Tensor, Tensor, Tensor]:
+        """Targets, 0..1 -> the source's face 0..1, and where it is shown, twice: as a DFM's two masks. ``back``:
+        sources -> the target's face."""
+        made: Made = (self.target if back else self.source)(self.encoder(faces * 2 - 1))
         return (made.face + 1) / 2, made.alpha, made.alpha
 
     @torch.no_grad()

@@ -17,11 +17,12 @@ from torch import Tensor, nn
 
 from rtswap.core.errors import UsageError
 from rtswap.training.pairs import Faces, PairRecipe, psnr
+from rtswap.training.parts import with_parts_of
 from rtswap.training.people import Draw, Person
 from rtswap.training.recipe import Moment, Terms, descend, weighted
 from rtswap.training.recipes.faceswap_gan import losses
 from rtswap.training.recipes.faceswap_gan.network import Critic, Dims, FaceswapGan, Made
-from rtswap.training.recipes.faceswap_gan.schedule import WHOLE, Pace, Schedule
+from rtswap.training.recipes.faceswap_gan.schedule import PARTS, WHOLE, Pace, Schedule
 from rtswap.training.warp import Variation
 
 BETAS = (0.5, 0.999)
@@ -39,7 +40,7 @@ class FaceswapGanRecipe(PairRecipe):
     name, default_rate, batch, hold, weight_decay, threads = "faceswap-gan", 1e-4, 16, 1.0, 0.0, 2
     weights: ClassVar[dict[str, float]] = {
         "colour": 1.0, "features": 30.0, "edges": 0.1, "feature_edges": 30.0, "fooled": 0.1, "perception": 1.0,
-        "alpha": 0.01, "shortfall": 0.1, "alpha_variation": 0.1, "alpha_mask": 1.0, "cycle": 10.0,
+        "alpha": 0.01, "shortfall": 0.1, "alpha_variation": 0.1, "alpha_mask": 10.0, "cycle": 10.0,
     }  # fmt: skip
     network: FaceswapGan
     shadow: FaceswapGan
@@ -52,6 +53,8 @@ class FaceswapGanRecipe(PairRecipe):
         except ValueError:
             got = str(args.resolution)
             raise UsageError("faceswap-gan has no such --resolution", expected=EXPECTED, got=got) from None
+        if args.learn_parts:
+            source = with_parts_of(source, target, args.learn_parts)
         super().__init__(FaceswapGan(dims), args, source, target, dims.resolution)
         self.critics = nn.ModuleDict({side: Critic(dims) for side in SIDES})
         self.critics.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -60,7 +63,7 @@ class FaceswapGanRecipe(PairRecipe):
         weights = Path(str(resources.files("rtswap").joinpath("assets/recognition.onnx")))
         self._perception = losses.Perception.of_file(weights, args.template, dims.resolution)
         self._perception.to(self.device)
-        self._schedule = Schedule(WHOLE, exchanging=not args.no_exchange)
+        self._schedule = Schedule(PARTS if args.learn_parts else WHOLE, exchanging=not args.no_exchange)
 
     @property
     def networks(self) -> dict[str, nn.Module]:
