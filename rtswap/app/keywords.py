@@ -61,6 +61,8 @@ class Settings(Changes, total=False):
     """1..4: times an imported swapper's resolution."""
     morph: float
     """0..1: how far a DFM's face replaces the target's shape."""
+    coverage: float
+    """0.3..1: how much of the face an imported model swaps."""
     enhance: str
     """Name of an imported enhancer, or ``none``."""
     enhance_weight: float

@@ -29,6 +29,12 @@ class ModelsConfig:
     morph: float = option(
         0.75, number("K", 0, 1), "--morph", help="how far a DFM's face replaces the target's shape, if it can"
     )
+    coverage: float = option(
+        0.95,
+        number("K", 0.3, 1),
+        "--coverage",
+        help="how much of the face an imported model or a DFM swaps: 1 is up to its outline, less keeps its border",
+    )
     enhance: str = option(
         "none",
         enhancer(),

@@ -51,6 +51,11 @@ class ModelSettings(Protocol):
         ...
 
     @property
+    def coverage(self) -> float:
+        """Side of an imported model's swap, as a share of the face's outline."""
+        ...
+
+    @property
     def enhance(self) -> str:
         """The enhancer's name, or none."""
         ...
@@ -66,7 +71,7 @@ class ModelSettings(Protocol):
 class _NoModels:
     """The defaults: no imported model does anything."""
 
-    boost, morph, enhance, enhance_weight, enhance_blend, enhance_every = 1, 0.75, "none", 0.5, 0.8, 1
+    boost, morph, coverage, enhance, enhance_weight, enhance_blend, enhance_every = 1, 0.75, 0.95, "none", 0.5, 0.8, 1
 
 
 class MaskSettings(Protocol):

@@ -132,7 +132,7 @@ def test_every_risky_setting_is_checked() -> None:
     }
     taste |= {"badge.look", "badge.language", "budget.target", "console.json", "console.stats"}
     taste |= {row.key for row in OPTIONS if row.section in ("swap", "engine")} - {"swap.swapper", "swap.finishes"}
-    taste |= {"models.boost", "models.morph"}
+    taste |= {"models.boost", "models.morph", "models.coverage"}
     taste |= {"models.enhance_weight", "models.enhance_blend", "models.enhance_every"}
     assert guarded.isdisjoint(taste)
     assert {row.key for row in OPTIONS} == guarded | taste

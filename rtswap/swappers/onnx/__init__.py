@@ -64,6 +64,7 @@ def _builder(entry: Entry, latent: str) -> Callable[[BuildContext], SwapModel]:
             hull="hull" in context.mask.masks,
             boost=context.models.boost,
             morph=context.models.morph,
+            coverage=context.models.coverage,
         )
 
     return build

@@ -34,8 +34,8 @@ from rtswap.vision.topology import OVAL
 
 BORDER = 0.06
 """Width of the soft border of a crop, as a share of its side."""
-INSET, FEATHER = 0.05, 0.025
-"""How far inside the face's outline the mask's is drawn, as a share of its size; sigma of its edge in face widths."""
+COVERAGE, FEATHER = 0.95, 0.025
+"""Side of the mask's outline, as a share of the face's; sigma of its edge in face widths."""
 MASK_STEP = 2
 """Crop pixels per pixel in which the outline is drawn."""
 TARGET, SOURCE, MORPH = "target", "source", "morph_value:0"
@@ -49,7 +49,8 @@ T = TypeVar("T")
 
 class OnnxSwapModel:
     """Implements ``protocols.SwapModel`` for one imported model. ``hull``: end the swap at the face's outline.
-    ``morph``: how far a DFM's shape goes towards its own face, 0..1."""
+    ``morph``: how far a DFM's shape goes towards its own face, 0..1. ``coverage``: side of the swap, as a share of
+    the outline's."""
 
     def __init__(
         self,
@@ -61,9 +62,10 @@ class OnnxSwapModel:
         hull: bool = True,
         boost: int = 1,
         morph: float = 0.75,
+        coverage: float = COVERAGE,
     ) -> None:
         self.engine, self.entry, self.family, self.latent = engine, entry, family, latent
-        self.hull, self.boost, self.morph = hull, boost, morph
+        self.hull, self.boost, self.morph, self.coverage = hull, boost, morph, coverage
         self.layout = PixelLayout(family)
         self.dtypes = {name: words.split()[0] for name, words in entry.sample.items()}
         self.shapes = {
@@ -127,7 +129,7 @@ class OnnxSwapper:
     def _finished(self, face: Target, picture: Image, own: Mask | None) -> SwappedFace:
         """In the face's own resolution. ``own``: the network's mask."""
         size = face.crop.shape[0]
-        mask = outline(face.landmarks, size) if self._model.hull else border(size)
+        mask = outline(face.landmarks, size, self._model.coverage) if self._model.hull else border(size)
         if own is not None:
             mask = np.asarray(cv2.min(mask, _to_side(own, size)), np.uint8)
         mask[[0, -1]] = mask[:, [0, -1]] = 0
@@ -205,11 +207,12 @@ def _to_side(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     return resized(picture, (size, size), cv2.INTER_AREA if size < side else cv2.INTER_CUBIC)
 
 
-def outline(landmarks: Points, size: int) -> Mask:
-    """Mask (size, size): 255 inside the face's outline, with a soft edge, fading at the crop's border."""
+def outline(landmarks: Points, size: int, coverage: float = COVERAGE) -> Mask:
+    """Mask (size, size): 255 inside the face's outline, ``coverage`` times as large, with a soft edge, fading at the
+    crop's border."""
     small = max(1, size // MASK_STEP)
     ring = (np.clip(landmarks[OVAL, :2], -4 * size, 5 * size) + 0.5) * (small / size) - 0.5
-    ring = ring.mean(0) + (1 - INSET) * (ring - ring.mean(0))
+    ring = ring.mean(0) + coverage * (ring - ring.mean(0))
     drawn = np.zeros((small, small), np.uint8)
     fill(drawn, [ring.astype(np.float32)], 255)
     soft = blurred(drawn, max(0.5, FEATHER * float(np.ptp(ring[:, 0]))))

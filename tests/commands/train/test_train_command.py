@@ -137,6 +137,22 @@ def test_two_facesets_become_a_swapped_picture(
     assert f"is a checkpoint of {recipe}, not of {other}" in refused(capsys, *words[1:], "--minutes", "1")
 
 
+def test_faceswap_gan_learns_parts_and_writes_a_file_for_either_direction(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    need_torch()
+    ada, ben = two_people(tmp_path)
+    out = tmp_path / "me"
+    small = "--resolution 64 --norm none --attention 0 --critic-dims 8 --code-dims 16 --workers 0 --batch 2"
+    words = ["train", "faceswap-gan", "--data", str(ada), "--data", str(ben), "--out", str(out), *small.split()]
+    assert main([*words, "--learn-parts", "eyes,mouth", "--minutes", "0.05", "--json"]) == 0, capsys.readouterr().err
+    assert json.loads(capsys.readouterr().out)["dfm"].endswith("me.dfm")
+    assert main([*words, "--direction", "back", "--minutes", "0", "--json"]) == 0
+    forth, back = ((out / name).read_bytes() for name in ("me.dfm", "me-back.dfm"))
+    assert forth != back
+    assert "df has no --alpha" in refused(capsys, "df", *words[2:8], "--minutes", "1", "--alpha", "free")
+
+
 def test_a_file_trained_further_replaces_the_one_that_was_added(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -288,3 +288,13 @@ def test_landmarks_far_outside_or_in_one_place_do_no_harm(tmp_path: Path) -> Non
         matrix, size = swapper.view(landmarks, 480)
         assert matrix.shape == (2, 3)
         assert size[0] <= 480
+
+
+def test_coverage_is_the_side_of_the_swap_as_a_share_of_the_outline(tmp_path: Path) -> None:
+    imported = Imported(tmp_path, foreign.swapper("inswapper"), "inswapper")
+    landmarks = place_mesh(60, (320, 240))
+    areas = [
+        float(swap_face(bind(imported, coverage=coverage), picture(), landmarks)[0].mask.mean())
+        for coverage in (1.0, 0.5)
+    ]
+    assert areas[1] / areas[0] == pytest.approx(0.25, abs=0.03)
