@@ -38,7 +38,7 @@ def cut_face(
 ) -> CutFace:
     """Cut the face. ``file``: name of the picture, whose suffix is its format. Raises EngineError, ModelError."""
     suffix = file[file.rindex(".") :]
-    matrix = placement(keypoints_of(seen.landmarks), template, size)
+    matrix = placement(seen.keypoints, template, size)
     picture = cut_sharp(image, matrix, size)
     data = encode(picture, suffix)
     if suffix == ".jpg":

@@ -20,6 +20,7 @@ from rtswap.core.errors import InputError, OutputError, UsageError
 from rtswap.core.types import Frame, Mesh
 from rtswap.faceset.faceset import Faceset
 from rtswap.faceset.table import TABLE
+from rtswap.vision.geometry import keypoints_of
 from rtswap.vision.talking_head import persona
 
 
@@ -99,12 +100,32 @@ def view_of(middle: int, reach: int) -> View:
 def test_smoothing_takes_noise_away_and_no_motion() -> None:
     network = MovingFace()
     noisy = network.find(picture(20), [network.at(20)])[0].points
-    found = smooth(network, view_of(20, 3), noisy, 0.1)
+    found, keypoints = smooth(network, view_of(20, 3), noisy, 0.1)
     still = [10, 152, 234, 454]  # not on eyes, lips or brows
     before, after = (float(np.abs((points - network.at(20))[still]).mean()) for points in (noisy, found))
     assert after < 0.75 * before
     offset = (found - network.at(20)).mean(axis=0)
     assert np.abs(offset).max() < 0.1  # it moves 4 px a frame, and is not behind
+    assert np.abs(keypoints - keypoints_of(network.at(20))).max() < np.abs(noisy - network.at(20)).max() / 2
+
+
+def test_a_blink_survives_where_the_crop_is_still() -> None:
+    class Blinking(MovingFace):
+        def at(self, number: int) -> np.ndarray:
+            points = place_mesh(100, (300, 200))
+            points[[159, 386], 1] += 4 * (20 <= number <= 22)  # the upper lids, for three frames
+            return points
+
+        def find(self, image: np.ndarray, starts: list[np.ndarray]) -> list[Mesh]:
+            points = self.at(int(image[0, 0, 0]))
+            return [Mesh(points, np.ones(468, np.float32), 0.99) for _ in starts]
+
+    network = Blinking()
+    found, keypoints = smooth(network, view_of(21, 5), network.at(21), 0.15)
+    open_lid, shut_lid = network.at(0)[159, 1], network.at(21)[159, 1]
+    assert (found[159, 1] - open_lid) > 0.85 * (shut_lid - open_lid)
+    raw = keypoints_of(network.at(21)) - keypoints_of(network.at(0))
+    assert np.abs(keypoints - keypoints_of(network.at(0))).max() < 0.7 * np.abs(raw).max()
 
 
 def test_a_face_is_followed_until_it_is_lost() -> None:
