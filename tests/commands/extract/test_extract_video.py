@@ -8,20 +8,23 @@ import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from extracting import contents, run, save
 from media_files import make_clip
-from people import group, place_mesh
+from people import face_models, group, person, place_mesh
 
+from rtswap.commands.extract.masking import visible_face
 from rtswap.commands.extract.smoothing import smooth, weights
 from rtswap.commands.extract.views import MOST_NEIGHBOURS, Moment, View, views_of
 from rtswap.core.errors import InputError, OutputError, UsageError
 from rtswap.core.types import Frame, Mesh
 from rtswap.faceset.faceset import Faceset
 from rtswap.faceset.table import TABLE
-from rtswap.vision.geometry import keypoints_of
+from rtswap.vision.geometry import canonical, keypoints_of
 from rtswap.vision.talking_head import persona
+from rtswap.vision.topology import CHIN
 
 
 @pytest.fixture
@@ -275,6 +278,21 @@ def test_masks_show_the_face_alone(clip: Path, out: Path) -> None:
         nose = np.round(face.keypoints[2]).astype(int)
         assert mask[nose[1], nose[0]] == 255
         assert mask[[0, -1]].max() == mask[:, [0, -1]].max() == 0
+
+
+def test_a_mirrored_face_has_the_mirrored_mask() -> None:
+    picture = person("ben").portrait.copy()
+    mesh = person("ben").landmarks
+    chin = np.round(mesh[CHIN, :2]).astype(int)
+    cv2.circle(picture, (int(chin[0]) + 20, int(chin[1]) - 5), 35, (40, 160, 40), -1)  # a ball before the chin
+    flipped = np.ascontiguousarray(picture[:, ::-1])
+    other = mesh[canonical().mirror] * np.array([-1, 1, 1], np.float32) + [picture.shape[1] - 1, 0, 0]
+    seen = np.ones(468, np.float32)
+    mask = visible_face(picture, mesh, seen, face_models().occlusion_model)
+    mirrored = visible_face(flipped, other.astype(np.float32), seen, face_models().occlusion_model)
+    assert (np.abs(mask.astype(int) - mirrored[:, ::-1]) > 32).mean() < 0.003
+    assert mask[chin[1] - 5, chin[0] + 20] < 64
+    assert (visible_face(picture, mesh, seen, None) > 0).sum() > (mask > 0).sum()
 
 
 def test_licence_and_provenance_stand_beside_each_face(clip: Path, out: Path) -> None:
