@@ -69,7 +69,7 @@ def open_to_append(path: Path, ours: re.Pattern[bytes], what: str) -> BinaryIO:
         if first and not ours.match(first):
             do = "Choose another name: nothing is appended to files of other kinds."
             raise OutputError(f"{path} is not {what}", got="a file of another kind", do=do)
-    return cast(BinaryIO, open(path, "ab", buffering=0, opener=open_at_once))  # noqa: SIM115 - the caller closes it
+    return cast(BinaryIO, open(path, "ab", buffering=0, opener=open_at_once))
 
 
 def sha256_of(path: Path) -> str:
