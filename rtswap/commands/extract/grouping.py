@@ -84,6 +84,8 @@ def _joined(
     groups: list[list[StoredFace]], vectors: Mapping[str, NDArray[np.float32]], least: float
 ) -> list[list[StoredFace]]:
     """Join the most similar groups, again and again. The largest ``MOST_GROUPS`` are compared."""
+    if not groups:
+        return []
     groups = sorted(groups, key=len, reverse=True)
     rest, groups = groups[MOST_GROUPS:], groups[:MOST_GROUPS]
     sums = np.array([np.sum([vectors[face.file] for face in members], axis=0) for members in groups], np.float64)
