@@ -75,7 +75,7 @@ def _parser() -> Parser:
         (
             "--person",
             text("WHO", "a number or a photo"),
-            "keep only one person: their number on sheet.png, or a photo of them",
+            "keep only one person: number on sheet.png, several as 0,3, or a photo",
         ),
     ):
         group.add_argument(flag, type=reader(kind), metavar=kind.metavar, help=words)

@@ -40,7 +40,7 @@ class ExtractOptions:
     provenance: str = ""
     """What the user says of the pictures; written beside each face."""
     person: str = ""
-    """Keep only this person: their number in the folder, or a photo of them."""
+    """Keep only this person: their number in the folder, several such as ``0,3``, or a photo of them."""
     overwrite: bool = False
 
     def settings(self) -> dict[str, Any]:

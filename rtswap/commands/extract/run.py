@@ -136,7 +136,7 @@ class _Extraction:
         self.tally.people = len({face.person for face in album.faces} - {NOBODY})
         if person:
             chosen = choose_person(person, album.faces, known, self._face_models())
-            others = [face for face in album.faces if face.person != chosen]
+            others = [face for face in album.faces if face.person not in chosen]
             self.tally.others = len(others)
             album.remove(others)
 

@@ -239,6 +239,8 @@ def test_people_are_numbered_as_they_appear_and_one_can_be_kept(clip: Path, tmp_
         run(out, clip, person=str(save(tmp_path / "dan.png", persona("dan"))), **settings)
     result = run(out, clip, person=str(save(tmp_path / "carl.png", persona("carl"))), **settings)
     assert result["others removed"] == 6
+    run(out.parent / "two", clip, person="0,3", **settings)
+    assert {face.person for face in Faceset.open(out.parent / "two").records} == {0, 3}
     faces = Faceset.open(out)
     assert [(face.frame, face.person) for face in faces.records] == [(4, 2), (6, 2)]
     assert len(list(out.glob("*_mask.png"))) == 2
