@@ -50,7 +50,7 @@ def test_a_face_that_stays_in_its_place_is_one_person_though_it_looks_different(
 
 
 @pytest.mark.parametrize(
-    ("network", "cosine", "people"), [("rtswap", 0.95, 1), ("rtswap", 0.85, 2), ("dlib", 0.6, 1)]
+    ("network", "cosine", "people"), [("rtswap", 0.95, 1), ("rtswap", 0.85, 2), ("dlib", 0.85, 1), ("dlib", 0.75, 2)]
 )
 def test_groups_that_are_alike_are_joined(network: str, cosine: float, people: int) -> None:
     found = group([face("1", clip="a"), face("2", clip="b")], {"1": ADA, "2": towards(ADA, cosine)}, network)
