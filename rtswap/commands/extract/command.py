@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rtswap.app.config import OPTIONS
 from rtswap.app.options import choice, duration, integer, number, text
 from rtswap.commands.command import Command, Flags, console_of, effective
 from rtswap.commands.flags import Parser, reader
@@ -81,13 +82,14 @@ def _parser() -> Parser:
         (
             "--person",
             text("WHO", "a number or a photo"),
-            "keep only one person: their number on sheet.png, or a photo of them",
+            "keep only one person: number on sheet.png, several as 0,3, or a photo",
         ),
     ):
         group.add_argument(flag, type=reader(kind), metavar=kind.metavar, help=words)
     group.add_argument("-y", "--overwrite", action="store_true", help="extract faces again that exist already")
     _add_limits(made)
-    return made.with_table(["engine", "console"], without=["console.stats"])
+    others = [row.key for row in OPTIONS if row.section == "models" and row.key != "models.detector"]
+    return made.with_table(["models", "engine", "console"], without=["console.stats", *others])
 
 
 def _add_limits(made: Parser) -> None:
@@ -147,6 +149,7 @@ def _run(flags: Flags) -> int:
         keep_all=bool(flags.get("keep_all")),
         embeddings=bool(flags.get("embeddings")),
         overwrite=bool(flags.get("overwrite")),
+        detector=found.models.detector,
         from_dfl="from_dfl" in flags,
         to_dfl=Path(flags["to_dfl"]).expanduser() if "to_dfl" in flags else None,
         **given,

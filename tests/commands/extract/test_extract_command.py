@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rtswap.commands.extract.command import COMMAND
-from rtswap.core.errors import UsageError
+from rtswap.core.errors import NotInstalled, UsageError
 from rtswap.faceset.faceset import Faceset
 
 
@@ -45,6 +45,12 @@ def test_what_cannot_be_meant_is_one_line(
     with pytest.raises(UsageError, match=message):
         typed(*words)
     assert not list(tmp_path.iterdir())
+
+
+def test_another_detector_is_taken_if_it_is_installed(tmp_path: Path) -> None:
+    with pytest.raises(NotInstalled, match="no scrfd detector is installed"):
+        typed("persona:vera", "--out", str(tmp_path / "out"), "--detector", "scrfd")
+    assert not (tmp_path / "out").exists()
 
 
 def test_persona_is_extracted_as_requested(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
