@@ -194,7 +194,7 @@ def test_a_session_changes_and_stops(tmp_path: Path) -> None:
     session.stop()
     thread.join(20)
     assert figures[0]["frames_with_swap"] >= 6
-    with pytest.raises(UsageError, match="has run"):
+    with pytest.raises(UsageError, match="has already run"):
         session.run()
     session.close()
 

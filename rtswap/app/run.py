@@ -98,7 +98,7 @@ def run(config: Config, console: Console) -> dict[str, Any]:
         )
     for number in pipeline.mapping.unmet:
         rule = read_swap_rules(config)[number]
-        event(f"{rule}: nobody in the picture was taken for {rule.person}")
+        event(f"{rule}: nobody in the picture was recognised as {rule.person}")
     if metrics.frames and metrics.first_swap_at is None:
         event("no face was swapped in any frame: is a face in view, large enough and turned to the camera?")
     return metrics.summary() | {

@@ -46,7 +46,7 @@ _HLS = {
 BeginRead = Callable[[], None]
 WEB = ("http", "https")
 _LONGER = 6
-"""Times as long may the next picture of a playlist take, which comes in segments of seconds."""
+"""Factor on the read timeout for playlists, whose segments last seconds."""
 
 
 def open_media(

@@ -58,19 +58,19 @@ class Playlist:
 
     @property
     def address(self) -> str:
-        """Where the playlist is, as FFmpeg is to be told."""
+        """The playlist's address, as passed to FFmpeg."""
         raise NotImplementedError
 
     def begin(self, seconds: float) -> None:
         """Let everything until the next call take at most this long."""
 
     def playing(self) -> None:
-        """The first picture is there: read without a limit of size."""
+        """The first picture has arrived: read without a limit of size."""
         self._left = None
 
     def __call__(self, url: str, flags: int, options: dict[str, str]) -> Readable:
         if flags & 2:
-            raise OSError("a playlist that asks to write")
+            raise OSError("a playlist that opens a file for writing")
         self.opened += 1
         key = None
         if url.startswith(_ENCRYPTED):

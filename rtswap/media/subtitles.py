@@ -15,7 +15,7 @@ _TEXTS = frozenset({"srt", "subrip", "ass", "ssa", "webvtt", "mov_text", "text",
 
 
 class SubtitleTracks:
-    """The subtitle tracks of a file, read beside its video, whose packets tell how far it has been read."""
+    """The subtitle tracks of a file, read beside its video, whose packets show how far it has been read."""
 
     def __init__(
         self, source: av.container.InputContainer, video: Any, container: av.container.OutputContainer, kind: FileKind
@@ -51,7 +51,7 @@ class SubtitleTracks:
             try:
                 packet = next(self._packets, None)
             except (OSError, av.FFmpegError):
-                packet = None  # the damage is told by the input
+                packet = None  # the input reports the damage
             if packet is None:
                 self._read_s = float("inf")
                 break

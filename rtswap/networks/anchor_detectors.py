@@ -143,4 +143,4 @@ def _joined(found: list[Faces]) -> Faces:
 
 
 def _wrong(name: str, got: str) -> ModelError:
-    return ModelError(f"{name} answers nonsense", got=got, do="Add the model again, or use --detector mtcnn.")
+    return ModelError(f"{name} returns invalid values", got=got, do="Add the model again, or use --detector mtcnn.")

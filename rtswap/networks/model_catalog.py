@@ -1,4 +1,4 @@
-"""The models of others that rtswap can use: families, known files and packs, read from ``assets/models.toml``."""
+"""Third-party models that rtswap can use: families, known files and packs, read from ``assets/models.toml``."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Family:
     score: float = 0.5
     """Least score 0..1 of a detector's faces."""
     identity: Literal["embedding", "crop", "none"] = "none"
-    """What a swapper is told of the source."""
+    """The source data that a swapper receives."""
     converter: str = ""
     """The model that converts ArcFace's embedding; given it at its full length."""
     unit: bool = False

@@ -38,7 +38,7 @@ def recognise(path: Path, sha256: str, signature: Signature, catalog: ModelCatal
     fitting = [family for family in catalog.families.values() if fits(family, signature)]
     if not fitting:
         raise ModelError(
-            f"{path.name} is no model that rtswap can use",
+            f"{path.name} is not a model that rtswap can use",
             expected=f"one of {', '.join(catalog.families)}",
             got=str(signature),
             do="docs/models.md lists the inputs and outputs of each.",
@@ -76,7 +76,7 @@ def _named(
         )
     if wanted not in [family.name for family in fitting]:
         raise ModelError(
-            f"{path.name} is no {wanted}",
+            f"{path.name} does not fit {wanted}",
             expected=f"the inputs of {', '.join(family.name for family in fitting)}",
             got=str(signature),
         )

@@ -43,7 +43,7 @@ class Space(NamedTuple):
 
     name: str
     doubtful: float
-    """Cosine below which photos may show different people, which is told."""
+    """Cosine below which photos may show different people, with a message."""
     different: float
     """Cosine below which a photo is left out, if two or more others agree."""
 

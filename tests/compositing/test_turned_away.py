@@ -13,7 +13,7 @@ def visible(share: float) -> np.ndarray:
 
 
 def test_little_replaced_of_a_face_that_looks_here_is_a_failure() -> None:
-    with pytest.raises(ValueError, match="leaves the face bare"):
+    with pytest.raises(ValueError, match="does not cover the face"):
         check_replaced(LEAST_REPLACED / 2, visible(1.0))
 
 

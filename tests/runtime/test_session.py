@@ -249,4 +249,4 @@ def test_an_output_that_hangs_is_told_once_and_early(monkeypatch: pytest.MonkeyP
             session.stop()
 
     events = play(ScriptedInput(10_000, live=True), outputs=[hanging], tick=tick).events
-    assert [event for event in events if "hanging" in event] == ["hanging does not take frames, waiting for it"]
+    assert [event for event in events if "hanging" in event] == ["hanging accepts no frames; waiting for it"]

@@ -130,7 +130,7 @@ def test_the_size_of_a_photo_does_not_matter() -> None:
     large = cv2.resize(picture, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
     doubled = (mesh * 2 + np.array([0.5, 0.5, 0])).astype(np.float32)
     assert spread(np.asarray(large, np.uint8), doubled) == pytest.approx(spread(picture, mesh), rel=0.05)
-    with pytest.raises(InputError, match="form no face"):
+    with pytest.raises(InputError, match="do not form a face"):
         spread(picture, np.zeros((468, 3), np.float32))
 
 

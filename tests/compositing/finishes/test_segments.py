@@ -93,7 +93,7 @@ def test_answers_are_averaged_over_time_and_forgotten(tmp_path: Path) -> None:
 def test_values_that_are_no_mask_are_an_error(tmp_path: Path) -> None:
     step, counted = make(tmp_path, "xseg")
     counted.run = lambda inputs: {"output": np.full((1, 256, 256, 1), np.nan, np.float32)}  # type: ignore[method-assign]
-    with pytest.raises(ModelError, match="gives no mask"):
+    with pytest.raises(ModelError, match="returns no mask"):
         step.apply(*case(), Quality())
 
 

@@ -264,7 +264,7 @@ def test_values_that_are_no_picture_are_an_error_so_that_the_face_is_covered(tmp
     imported = Imported(tmp_path, foreign.swapper("inswapper"), "inswapper")
     swapper = bind(imported)
     imported.engine.run = lambda inputs: {"output": inputs["target"] + np.float32(value)}  # type: ignore[method-assign]
-    with pytest.raises(ModelError, match="InSwapper gives no picture; expected numbers"):
+    with pytest.raises(ModelError, match="InSwapper returns no image; expected numbers"):
         swap_face(swapper, picture(), place_mesh(70, (320, 240)))
 
 
