@@ -23,8 +23,36 @@ def _pictures(rng: np.random.Generator, file: str) -> list[Any]:
     ]  # fmt: skip
 
 
-VALUES: list[Any] = [None, True, -1, 0, 1, 2.5, float("nan"), float("inf"), "", "all", "x", "light", [], ["eyes"], {}, 10**30]
-SETTINGS = ["strength", "expression", "color", "faces", "mask", "min_face", "engine", "finish", "thresholds", "on_failure"]
+VALUES: list[Any] = [
+    None,
+    True,
+    -1,
+    0,
+    1,
+    2.5,
+    float("nan"),
+    float("inf"),
+    "",
+    "all",
+    "x",
+    "light",
+    [],
+    ["eyes"],
+    {},
+    10**30,
+]
+SETTINGS = [
+    "strength",
+    "expression",
+    "color",
+    "faces",
+    "mask",
+    "min_face",
+    "engine",
+    "finish",
+    "thresholds",
+    "on_failure",
+]
 
 
 def main() -> None:

@@ -47,13 +47,72 @@ COMMANDS = [
     [*VERA, "-i", "clip.mp4", "-o", "out.mp4", "--sign-with", "FILE", "--sign-key", "FILE"],
     ["forget", "FILE"],
 ]
-FLAGS = (
-    "-s -i -o -y --swap --also --source-face --size --fps --start --end --duration --codec --crf --bitrate --no-audio "
-    "--faces --follow --min-face --thresholds --swapper --expression --strength --color --detail --blend --finish --mask "
-    "--parts --keep --on-failure --empty-after --others --pass-through --badge --badge-language --no-badge --sign-with "
-    "--sign-key --unmarked --budget --engine --threads --metrics --log --json --quiet --stats --tls-ca --hwaccel --every "
-    "--template --size --format --embeddings --out --window --as --name --all --force --batch --target --precision"
-).split()
+FLAGS = [
+    "-s",
+    "-i",
+    "-o",
+    "-y",
+    "--swap",
+    "--also",
+    "--source-face",
+    "--size",
+    "--fps",
+    "--start",
+    "--end",
+    "--duration",
+    "--codec",
+    "--crf",
+    "--bitrate",
+    "--no-audio",
+    "--faces",
+    "--follow",
+    "--min-face",
+    "--thresholds",
+    "--swapper",
+    "--expression",
+    "--strength",
+    "--color",
+    "--detail",
+    "--blend",
+    "--finish",
+    "--mask",
+    "--parts",
+    "--keep",
+    "--on-failure",
+    "--empty-after",
+    "--others",
+    "--pass-through",
+    "--badge",
+    "--badge-language",
+    "--no-badge",
+    "--sign-with",
+    "--sign-key",
+    "--unmarked",
+    "--budget",
+    "--engine",
+    "--threads",
+    "--metrics",
+    "--log",
+    "--json",
+    "--quiet",
+    "--stats",
+    "--tls-ca",
+    "--hwaccel",
+    "--every",
+    "--template",
+    "--size",
+    "--format",
+    "--embeddings",
+    "--out",
+    "--window",
+    "--as",
+    "--name",
+    "--all",
+    "--force",
+    "--batch",
+    "--target",
+    "--precision",
+]
 ODD = [
     "", " ", "-1", "0", "1", "1e999", "nan", "inf", "0.5", "99999999999999999999", "\udcff", "%s%n", "%05d.png", "é😀",
     "x" * 5000, "/dev/zero", "/dev/full", "/dev/null", "/proc/self/mem", "/etc/passwd", ".", "..", "/", "~", "~nobody/x",
@@ -126,7 +185,11 @@ def mutated(data: bytes, others: list[bytes], rng: np.random.Generator) -> bytes
                 at = int(rng.integers(size if rng.random() < 0.5 else min(size, 400)))
                 data = data[:at] + bytes([int(rng.integers(256))]) + data[at + 1 :]
             case 3 | 4:  # a number at its limit, in either order of bytes
-                number = int(rng.choice([0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0xFFFF, 100_000, int(rng.integers(1 << 32))]))
+                number = int(
+                    rng.choice(
+                        [0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0xFFFF, 100_000, int(rng.integers(1 << 32))]
+                    )
+                )
                 at = int(rng.integers(min(size, 400 if rng.random() < 0.5 else size) + 1))
                 data = data[:at] + struct.pack(rng.choice([">I", "<I"]), number) + data[at + 4 :]
             case 5:
@@ -178,9 +241,11 @@ def serve_badly(folder: Path) -> Iterator[list[str]]:
             client.close()
 
     threading.Thread(target=hang_up, daemon=True).start()
-    kinds = "good short half drip circle away nowhere error negative chunks never".split()
+    kinds = ["good", "short", "half", "drip", "circle", "away", "nowhere", "error", "negative", "chunks", "never"]
     with serve(reply) as base:
-        found = [f"{base}{kind}/{name}" for kind in kinds for name in ("clip.mp4", "list.m3u8", "face.png", "clip.webm")]
+        found = [
+            f"{base}{kind}/{name}" for kind in kinds for name in ("clip.mp4", "list.m3u8", "face.png", "clip.webm")
+        ]
         ports = [one.getsockname()[1] for one in (silent, abrupt)]
         schemes = ("http", "https", "rtsp", "rtmp", "rtmps", "tcp")
         found += [f"{scheme}://127.0.0.1:{port}/a.mp4" for scheme in schemes for port in ports]
