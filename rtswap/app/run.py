@@ -133,7 +133,10 @@ def _open_input(config: Config, event: Event) -> Input:
             on_event=event,
         ),
     )
-    if isinstance(input, ImageInput) or (not wanted.start_s and math.isinf(wanted.last_s)):
+    if not wanted.start_s and math.isinf(wanted.last_s):
+        return input
+    if isinstance(input, ImageInput):
+        event("--start, --end and --duration are ignored: pictures have no times")
         return input
     return Excerpt(input, wanted.start_s, wanted.last_s)
 

@@ -74,10 +74,17 @@ def _image_of(path: Path, data: bytes, pixels: int, most_pixels: int) -> Image:
         raise InputError(
             f"cannot decode {path}",
             expected=_KINDS,
-            got="a truncated or damaged image" if known else "something else",
-            do="Save or download it again." if known else "Convert it to PNG or JPEG.",
+            got="a truncated or damaged image" if known else _kind_of(data),
+            do="Save or download it again." if known else "Check the file, or convert it to PNG or JPEG.",
         )
     return image
+
+
+def _kind_of(data: bytes) -> str:
+    """Return what the content of a file that is not an image looks like."""
+    head = data[:512]
+    text = not any(byte < 9 or 13 < byte < 32 for byte in head)
+    return "a web page" if text and b"<html" in head.lower() else "text" if text else "another format"
 
 
 def _decoded(path: Path, data: bytes, halvings: int) -> Image | None:

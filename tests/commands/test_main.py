@@ -271,3 +271,9 @@ def test_time_is_not_wasted_waiting(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--nonsense"]) == 2
     assert time.perf_counter() - began < 1
     capsys.readouterr()
+
+
+@pytest.mark.parametrize(("word", "do"), [("benhc", "Did you mean bench?"), ("xyzzy", "`rtswap help` lists them.")])
+def test_help_for_a_command_that_is_not_there(word: str, do: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["help", word]) == 2
+    assert capsys.readouterr().err.strip() == f"rtswap: no such command: '{word}'. {do}"

@@ -68,7 +68,7 @@ def test_each_can_be_a_source(name: str) -> None:
         landmarks=networks.landmarks,
         on_event=events.append,
     )
-    assert events == [f"persona:{name}: {name}, a built-in persona"]
+    assert events == []
     pose, measured = pose_of(source.landmarks), SourceShape.of(source.landmarks).measured
     assert max(abs(pose.yaw), abs(pose.roll)) < 8
     assert abs(pose.pitch) < 21, "shape counts as pitch: a short chin as a head held high"
