@@ -267,7 +267,7 @@ def test_existing_files_are_not_replaced(film: Path, tmp_path: Path, capsys: pyt
     assert out.read_bytes() == b"mine"
 
 
-def test_inputs_that_are_no_film(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_inputs_that_are_not_a_video(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out.mp4"
     for name, data in (("empty.mp4", b""), ("text.mp4", b"no film " * 99), ("zeros.mkv", bytes(5000))):
         given = tmp_path / name

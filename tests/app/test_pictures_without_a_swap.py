@@ -75,7 +75,7 @@ def _absent() -> Path:
     raise NotInstalled("dlib's network is not installed")
 
 
-def test_an_existing_output_is_refused_before_anything_is_asked_or_loaded(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_existing_output_is_refused_before_consent_and_loading(capsys: pytest.CaptureFixture[str]) -> None:
     Path("out.png").write_bytes(b"precious")
     assert main(["in/wall.png", "out.png", "-s", "in/wall.png"]) == 1
     err = capsys.readouterr().err

@@ -243,7 +243,7 @@ def test_signals_end_a_run_cleanly(number: signal.Signals, tidy: bool, code: int
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes break otherwise on Windows")
-def test_a_reader_that_goes_away_is_no_error() -> None:
+def test_a_closed_pipe_is_not_an_error() -> None:
     program = "import sys, time\ntime.sleep(0.5)\nfrom rtswap.commands.main import main\nsys.exit(main(['config']))"
     with subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
@@ -259,7 +259,7 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="file descriptors are not inherited so on Windows")
 @pytest.mark.parametrize("closed", [1, 2])
-def test_closed_standard_streams_are_no_error(closed: int) -> None:
+def test_closed_standard_streams_are_not_an_error(closed: int) -> None:
     code = fake_loop("console.event('x'); console.status('y'); return {'frames': 0}")
     found = rtswap("-s", "me.jpg", code=code, preexec_fn=lambda: os.close(closed))
     assert found.returncode == 0

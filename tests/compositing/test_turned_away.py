@@ -27,6 +27,6 @@ def test_enough_is_enough(share: float) -> None:
     check_replaced(LEAST_REPLACED, visible(share))
 
 
-def test_a_mesh_of_which_next_to_nothing_is_seen_is_guessed_and_covered() -> None:
+def test_a_mesh_with_almost_no_visible_landmarks_is_covered() -> None:
     with pytest.raises(TooHidden):
         check_replaced(1.0, visible(LEAST_SIGHT - 0.05))

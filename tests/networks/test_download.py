@@ -121,7 +121,7 @@ def test_a_file_without_published_hash_and_size_is_taken_as_it_comes(mirrors: li
     assert fetch(unknown, tmp_path / "model.onnx") == SHA256
 
 
-def test_what_is_there_already_is_not_asked_for_again(mirrors: list[Mirror], tmp_path: Path) -> None:
+def test_existing_bytes_are_not_requested_again(mirrors: list[Mirror], tmp_path: Path) -> None:
     (tmp_path / "model.onnx.part").write_bytes(CONTENT)
     assert fetch(wanted(mirrors[0]), tmp_path / "model.onnx") == SHA256
     assert mirrors[0].asked == []

@@ -97,7 +97,7 @@ def test_a_published_hash_needs_no_telling_name(tmp_path: Path, monkeypatch: pyt
     assert (model.name, model.pinned) == ("hififace_unofficial_256", "published")
 
 
-def test_where_several_fit_the_user_is_asked(tmp_path: Path) -> None:
+def test_an_ambiguous_model_needs_the_users_choice(tmp_path: Path) -> None:
     path = put(tmp_path, "face.onnx", foreign.swapper("ghost"))
     with pytest.raises(ModelError, match=r"could be any of simswap, ghost, hififace; .*--as simswap") as caught:
         add(path)
@@ -122,7 +122,7 @@ def test_the_latent_network_of_inswapper_is_made_of_its_last_initialiser(tmp_pat
         assert np.abs(latent - vector @ foreign.EMAP).max() < allowed * np.abs(latent).max()
 
 
-def test_a_pack_gives_what_is_usable_from_a_folder_or_a_zip_file(tmp_path: Path) -> None:
+def test_a_pack_gives_its_usable_models_from_a_folder_or_a_zip_file(tmp_path: Path) -> None:
     pack = tmp_path / "buffalo_l"
     pack.mkdir()
     foreign.write(pack, det_10g=foreign.scrfd(), w600k_r50=foreign.arcface())
@@ -161,7 +161,7 @@ def test_a_model_is_added_once_and_under_a_name_of_its_own(tmp_path: Path) -> No
         remove("inswapper_128")
 
 
-def test_damage_is_found_told_and_keeps_nothing_else_from_running(tmp_path: Path, models: Path) -> None:
+def test_damage_is_reported_and_affects_no_other_model(tmp_path: Path, models: Path) -> None:
     (one,) = add(put(tmp_path, "inswapper_128.onnx", foreign.swapper("inswapper")))
     (two,) = add(put(tmp_path, "xseg_1.onnx", foreign.xseg()))
     stored = one.folder / "inswapper_128.onnx"
@@ -180,7 +180,7 @@ def test_damage_is_found_told_and_keeps_nothing_else_from_running(tmp_path: Path
     assert not list(models.glob(".adding*"))
 
 
-def test_the_consent_of_a_dfms_person_is_asked_for(tmp_path: Path) -> None:
+def test_adding_a_dfm_asks_for_consent(tmp_path: Path) -> None:
     def refuse(path: Path) -> None:
         raise UsageError("consent is not confirmed")
 

@@ -174,7 +174,7 @@ def test_first_failure_counts_and_its_traceback_does_not_grow() -> None:
     assert depths[0] == depths[-1]
 
 
-def test_get_waits_as_long_as_asked_and_no_longer() -> None:
+def test_get_waits_for_its_timeout_and_no_longer() -> None:
     box = Mailbox[int](1, newest_wins=True)
     began = time.monotonic()
     with pytest.raises(TimeoutError):

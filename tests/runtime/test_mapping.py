@@ -97,7 +97,7 @@ def test_different_people_get_different_faces_and_keep_them_when_they_cross(ever
     assert scene.mapping.unmet == []
 
 
-def test_in_whatever_order_people_are_told_of() -> None:
+def test_assignments_work_in_any_order() -> None:
     assert Scene(("right", A), ("left", B)).frame(person(1, 500), person(2, 100)) == {1: A, 2: B}
     assert Scene(("largest", A)).frame(person(1, 500), person(2, 100, px=80)) == {1: MAIN, 2: A}
     assert Scene(("largest", A), ("left", B)).frame(person(1, 500), person(2, 100, px=80)) == {1: B, 2: A}

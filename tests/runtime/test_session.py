@@ -237,7 +237,7 @@ def test_a_second_ctrl_c_abandons_an_output_that_hangs(monkeypatch: pytest.Monke
     assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
 
 
-def test_an_output_that_hangs_is_told_once_and_early(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hanging_output_is_reported_once_and_early(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SLOW_S", 0.05)
     hanging = Hanging("send")
     events: list[str] = []

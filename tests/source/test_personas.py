@@ -102,7 +102,7 @@ def test_no_two_are_alike() -> None:
             assert np.linalg.norm(fitted - outlines[other], axis=1).mean() > 0.006 * width
 
 
-def test_nobody_is_asked_about_them(tmp_path: Path) -> None:
+def test_they_need_no_consent(tmp_path: Path) -> None:
     record = ConsentRecord(tmp_path / "consent")
 
     def answer(question: str) -> str | None:

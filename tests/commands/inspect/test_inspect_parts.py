@@ -43,7 +43,7 @@ def test_jitter_is_the_second_difference_in_interocular_distances() -> None:
     assert found.jump == pytest.approx(3 / size, rel=1e-3)
 
 
-def test_steady_motion_is_no_jitter_and_a_gap_no_jump() -> None:
+def test_steady_motion_is_not_jitter_and_a_gap_is_not_a_jump() -> None:
     meter = FaceMeter()
     for n, frame in enumerate((0, 1, 2, 5)):
         step = np.array([4.0 * n, 0, 0], np.float32)
@@ -72,7 +72,7 @@ def test_what_each_mask_takes_away_adds_up() -> None:
     assert masks.lost() == pytest.approx({"skin": 0.2, "occlusion": 0.3})
 
 
-def test_a_mask_lies_on_a_view_where_it_lies_in_the_frame() -> None:
+def test_a_mask_has_the_same_place_in_the_view_as_in_the_frame() -> None:
     view = FrameView.around(np.array([50.0, 40.0]), 40, (80, 80))
     mask = np.zeros((20, 20), np.uint8)
     mask[5:15, 5:15] = 255

@@ -14,7 +14,7 @@ from rtswap.disclosure.certificate import local_identity
 from rtswap.source.consent import ConsentRecord, ask, photo_digest
 
 
-def test_what_is_kept_is_told_and_goes(tmp_path: Path, photo: Path, record: ConsentRecord) -> None:
+def test_stored_data_is_listed_and_deleted(tmp_path: Path, photo: Path, record: ConsentRecord) -> None:
     config = tmp_path / "config"
     assert kept(record, config) == Kept(0, str(record.folder), 0, str(config / "signing.pem"))
     ask([photo], record, assume=True)

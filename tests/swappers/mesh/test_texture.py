@@ -108,7 +108,7 @@ def test_a_frontal_photo_is_not_made_symmetric() -> None:
     assert texture[200:300, 312:392].max() < 5
 
 
-def test_the_skirt_lies_around_the_oval() -> None:
+def test_the_skirt_surrounds_the_oval() -> None:
     mesh = place_mesh(200, (150, 150))
     points = skirted(mesh)
     assert points.shape == (504, 3)
