@@ -133,7 +133,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"rtswap {declared}\n"
 
 
-def test_help_comes_at_once() -> None:
+def test_help_is_fast() -> None:
     def processor_s() -> float:
         before = os.times()
         rtswap("--help")
@@ -143,7 +143,7 @@ def test_help_comes_at_once() -> None:
     assert min(processor_s() for _ in range(3)) < 0.4  # 0.1 s on an idle machine
 
 
-def test_config_prints_what_counts_and_where_it_comes_from(
+def test_config_prints_the_effective_values_and_their_origins(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "rtswap.toml").write_text('[safety]\non_failure = "hold"\n')

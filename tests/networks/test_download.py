@@ -86,7 +86,7 @@ def test_interrupted_three_times_it_resumes_and_verifies(mirrors: list[Mirror], 
     assert [one.name for one in tmp_path.iterdir()] == ["model.onnx"]
 
 
-def test_the_next_mirror_goes_on_where_the_first_broke_off(mirrors: list[Mirror], tmp_path: Path) -> None:
+def test_the_next_mirror_continues_where_the_first_stopped(mirrors: list[Mirror], tmp_path: Path) -> None:
     mirrors[0].most = 3_000_000
     seen: list[tuple[int, int | None]] = []
     fetch(wanted(*mirrors), tmp_path / "model.onnx", lambda done, total: seen.append((done, total)))

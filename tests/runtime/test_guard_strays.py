@@ -54,7 +54,7 @@ def test_a_head_of_another_size_in_the_place_of_a_swap_is_another(px: float) -> 
     assert hides(guard.judge(STEP, SIZE, [track], {}, seen(head(300, px=px))), head(300, px=px))
 
 
-def test_what_a_detector_found_and_nobody_follows_is_covered_too() -> None:
+def test_detected_faces_without_a_track_are_covered_too() -> None:
     guard, track = with_one()
     other = head(900)
     assert hides(guard.judge(STEP, SIZE, [track], {}, seen(head(300)), [other.box]), other)
@@ -84,7 +84,7 @@ def test_a_stray_that_is_swapped_now_is_not_covered_any_more() -> None:
     assert guard.judge(2 * STEP, SIZE, [track, other], {}, seen(head(300), head(900))) == []
 
 
-def test_nobody_is_there_needs_the_second_detector_s_consent() -> None:
+def test_an_empty_picture_needs_the_second_detectors_agreement() -> None:
     """A head held sideways is not found by the first one; the plain picture does not pass."""
     guard, _ = with_one()
     for frame in range(1, 300):

@@ -75,7 +75,7 @@ def test_order_is_kept_and_nothing_is_counted_twice(
         assert (len(box), box.dropped) == (len(model), dropped)
 
 
-def test_lossless_delivers_everything_in_order_however_slow_the_taker() -> None:
+def test_lossless_delivers_everything_in_order_to_a_slow_taker() -> None:
     box = Mailbox[int](2, newest_wins=False)
 
     def produce() -> None:

@@ -170,7 +170,7 @@ def pipeline_of(tracker: ScriptedTracker, swapper: ScriptedSwapper, policy: Poli
     return Pipeline(tracker, renderer, lookout=ScriptedLookout(), policy=policy, on_event=lambda text: None)
 
 
-def test_a_pipeline_alone_counts_what_it_did() -> None:
+def test_a_pipeline_without_a_session_counts_its_results() -> None:
     swapper = ScriptedSwapper("swap raises", [1])
     pipeline = pipeline_of(ScriptedTracker("empty", [2]), swapper, Policy(empty_after_s=1.0))
     outcomes: list[Outcome] = [pipeline.process(Frame(picture(i), i, 0.0, i / 30), Quality()) for i in range(4)]
@@ -179,7 +179,7 @@ def test_a_pipeline_alone_counts_what_it_did() -> None:
     assert {"track", "crop", "swap", "paste"} <= outcomes[0].stages.keys()
 
 
-def test_following_anew_forgets_who_was_followed_once() -> None:
+def test_following_anew_forgets_the_earlier_person() -> None:
     tracker = ScriptedTracker()
     pipeline = pipeline_of(tracker, ScriptedSwapper(), Policy())
     pipeline.process(Frame(picture(0), 0, 0.0, 0.0), Quality())

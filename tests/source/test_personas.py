@@ -140,7 +140,7 @@ def test_unknown_name_is_one_plain_line(word: str) -> None:
     assert "persona:vera" in told or word != "verra"
 
 
-def test_nobody_is_more_like_a_portrait_than_two_strangers_are_alike() -> None:
+def test_no_persona_is_closer_to_a_portrait_than_two_strangers_are() -> None:
     """By the distances that dlib's network found when they were made.
 
     Below 0.6 it sees the same person, but more than 95 % of the portraits, all of different people who do not exist,

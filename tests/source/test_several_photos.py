@@ -93,7 +93,7 @@ def test_one_photo_has_no_further_ones() -> None:
 
 
 @pytest.mark.parametrize("strangers", [1, 2])
-def test_no_stranger_s_photo_comes_along(strangers: int) -> None:
+def test_no_other_persons_photo_is_included(strangers: int) -> None:
     """Not even when there are too few photos to say which of them is the odd one."""
     scenes = {f"p{n}": Scene((Face(person=n, yaw=5.0 * n),)) for n in range(strangers + 1)}
     source = world(**scenes).load(*(f"{name}.jpg" for name in scenes))

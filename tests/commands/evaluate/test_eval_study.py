@@ -173,7 +173,7 @@ def test_large_photos_are_cut_and_made_smaller_and_results_with_them(tmp_path: P
         finder().find(tmp_path / "grey.png")
 
 
-def test_pairs_are_the_same_for_a_seed_and_nobody_comes_twice_as_long_as_it_can_be() -> None:
+def test_pairs_are_the_same_for_a_seed_and_repeat_people_as_late_as_possible() -> None:
     people = [Path(f"{n}.jpg") for n in range(12)]
     found = list(pairs(people, people, seed=3))
     assert found == list(pairs(people, people, seed=3))
@@ -293,7 +293,7 @@ def test_a_run(small: None, tmp_path: Path) -> None:
     assert line.endswith("mesh")
 
 
-def test_who_is_compared_has_its_networks(small: None, tmp_path: Path) -> None:
+def test_a_compared_swapper_has_its_networks(small: None, tmp_path: Path) -> None:
     """Eyes are opened for ``--swapper``; what ``--against`` names needs networks of its own."""
     put_people(tmp_path / "photos")
     wanted = EvaluateOptions(sources=tmp_path / "photos", against="refiner-128", out=tmp_path / "out", pairs=1)

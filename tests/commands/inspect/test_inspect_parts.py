@@ -120,7 +120,7 @@ def test_the_worst_moments_are_kept_apart_in_time_and_few() -> None:
     assert min(np.diff(sorted(moment.time_s for moment in found))) >= APART_S
 
 
-def test_a_face_that_is_gone_is_a_moment() -> None:
+def test_a_lost_face_is_a_moment() -> None:
     worst = Worst()
     worst.offer([row(jump=math.nan, jitter=math.nan)], 0, 0.0, lambda face: PICTURE)
     worst.offer([], 1, 0.1, lambda face: PICTURE)

@@ -218,7 +218,7 @@ def test_downloaded_picture_is_unaffected_by_later_frames() -> None:
         assert picture.flags.writeable
 
 
-def test_what_comes_later_comes_with_the_picture_and_costs_no_wait() -> None:
+def test_later_results_arrive_with_the_picture_without_a_wait() -> None:
     compositor, told = Compositor("cpu"), []
     canvas = compositor.begin(noise(1))
     for count in (3, 5):

@@ -108,7 +108,7 @@ def measures(crop: np.ndarray, face: Target) -> tuple[float, Grain]:
 
 @pytest.mark.parametrize("noise", [0.0, 3.0, 7.0])
 @pytest.mark.parametrize("sigma", [0.0, 1.7, 2.4])
-def test_the_swap_comes_to_look_as_its_target_does(sigma: float, noise: float) -> None:
+def test_the_swap_approaches_the_look_of_its_target(sigma: float, noise: float) -> None:
     swapped, face = a_swap(sigma, noise)
     wanted, (before, grain_before) = measures(face.crop, face), measures(swapped.crop, face)
     found, grain = measures(MatchDetail().apply(swapped, face, Quality()).crop, face)

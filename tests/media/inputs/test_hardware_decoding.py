@@ -34,7 +34,7 @@ def pictures(path: Path, hwaccel: str, events: list[str]) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("hwaccel", ["auto", "cuda"])
-def test_whatever_decodes_every_picture_comes(clip: Path, hwaccel: str) -> None:
+def test_every_picture_arrives_with_every_decoder(clip: Path, hwaccel: str) -> None:
     events: list[str] = []
     found = pictures(clip, hwaccel, events)
     assert all_numbers(found) == list(range(12))

@@ -159,7 +159,7 @@ def test_a_photo_that_shows_no_more_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("kind", ["black", "white", "noise", "half", "tiny"])
-def test_no_photo_however_bad_stops_it(kind: str) -> None:
+def test_bad_photos_do_not_stop_it(kind: str) -> None:
     who = person("dan")
     picture, points = who.portrait.copy(), who.landmarks
     if kind == "black":
