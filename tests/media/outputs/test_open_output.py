@@ -84,3 +84,11 @@ def test_unwritable_outputs_are_refused_before_anything_is_loaded(
     with pytest.raises(RtswapError, match=r"unknown output|cannot hold hevc|cannot stream|already exists"):
         run.run(config, SimpleNamespace(event=pytest.fail))  # type: ignore[arg-type]
     assert [one.name for one in tmp_path.iterdir()] == ["taken.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("address", "do"), [("swapped", "For a folder write swapped/."), ("out.xyz", "See `rtswap --help`")]
+)
+def test_an_unknown_output_comes_with_advice(address: str, do: str) -> None:
+    with pytest.raises(UsageError, match=do):
+        open_output(address, OutputRequest())
