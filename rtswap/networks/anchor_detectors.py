@@ -104,7 +104,8 @@ _DECODERS: Mapping[str, Decode] = MappingProxyType(
 
 def decode(family: str, outputs: Mapping[str, Tensor], size: tuple[int, int], least: float) -> Faces:
     """Read a family's outputs. ``size``: (width, height) of the picture; ``least``: score of a face. Raises
-    ModelError for outputs of another shape, and for values that are not finite: they would count as nobody there."""
+    ModelError for outputs of another shape, and for values that are not finite: they would look like an empty
+    picture."""
     found = {name: np.asarray(value, np.float32) for name, value in outputs.items()}
     if not all(np.isfinite(value).all() for value in found.values()):
         raise _wrong("the detector", "values that are not finite")

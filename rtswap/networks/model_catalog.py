@@ -73,7 +73,7 @@ class KnownModel:
     title: str
     licence: str
     terms: str = ""
-    """Where the licence stands."""
+    """Address of the licence text."""
     commercial: bool = False
     """Whether the licence allows commercial use."""
     urls: Sequence[str] = ()
@@ -117,7 +117,7 @@ class ModelCatalog:
     packs: Mapping[str, Pack]
 
     def family_of(self, family: str, known: str = "") -> Family:
-        """Return the family, with what the known model changes in it. Raises ModelError for an unknown one."""
+        """Return the family, with the changes of the known model. Raises ModelError for an unknown one."""
         if family not in self.families:
             raise ModelError(f"unknown family of models {family!r}", expected=", ".join(self.families))
         found, model = self.families[family], self.models.get(known)

@@ -28,7 +28,7 @@ LONGEST = 1 << 18
 """Longest side of an input or output."""
 LOOPS = ("Loop", "Scan")
 GROWING = ("ConstantOfShape", "Expand", "Tile")
-"""Operators whose output can be far larger than what they are given."""
+"""Operators whose output can be far larger than their inputs."""
 _GRAPH, _METADATA, _NODE, _WEIGHT, _INPUT, _OUTPUT = 7, 14, 1, 5, 11, 12
 """Field numbers of onnx.proto: a model's graph and metadata; a graph's nodes, initialisers, inputs and outputs."""
 TEMPLATE_KEY = "rtswap.template"

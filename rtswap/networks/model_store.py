@@ -79,7 +79,7 @@ def add(
 
 
 def _add_several(path: Path, origin: str, confirm: Confirm, on_event: Event) -> Iterator[tuple[str, str]]:
-    """Yield what was added; report what was not."""
+    """Yield the added models; report the others."""
     with tempfile.TemporaryDirectory(prefix="rtswap-pack-") as unpacked:
         files = _files_in(path) if path.is_dir() else _unpack(path, Path(unpacked))
         for file in files:

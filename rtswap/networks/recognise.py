@@ -22,9 +22,9 @@ class Recognised(NamedTuple):
     """What a file is."""
 
     family: Family
-    """With what the known model changes in it."""
+    """The family, with the changes of the known model."""
     known: KnownModel | None
-    """The published model; None for a file of somebody's own, such as a DFM."""
+    """The published model; None for an unpublished file, such as a user's DFM."""
     published: bool
     """Whether the hash is that of a published build."""
 
@@ -84,7 +84,7 @@ def _named(
 
 
 def plain(word: str) -> str:
-    """A name in lower case, with underscores for everything that is no letter, digit, dot or sign."""
+    """Return a name in lower case, with underscores for everything but letters, digits, dots and signs."""
     return re.sub(r"[^a-z0-9.]+", "_", word.lower()).strip("_.")
 
 
