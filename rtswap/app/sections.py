@@ -160,7 +160,7 @@ class MaskConfig:
         choices(*MASKS, *IMPORTED_MASKS),
         "--mask",
         help="where the swap ends. hull: at the outline of the face; skin: where the photo shows hair; occlusion: "
-        "behind hands, cups and hair; xseg, bisenet: what an imported model sees of the face",
+        "behind hands, cups and hair; xseg, bisenet: where an imported model segments the face",
         own=runs_foreign_part,
     )
     parts: tuple[str, ...] = option(
@@ -232,7 +232,7 @@ class BadgeConfig:
         help="language of the badge: " + ", ".join(BADGE_LANGUAGES),
     )
     hide: bool = option(
-        False, switch(), "--no-badge", help="draw no badge: you must tell people yourself", own=always
+        False, switch(), "--no-badge", help="draw no badge; you must tell viewers yourself", own=always
     )
 
     @property
@@ -278,7 +278,7 @@ class BudgetConfig:
         0.040,
         duration(60),
         "--budget",
-        help="time that a live frame may take: quality is lowered to keep it; 0 never lowers it",
+        help="time that a live frame may take; quality is lowered to stay within it, 0 never lowers it",
     )
 
 

@@ -19,6 +19,7 @@ from typing import NoReturn
 from rtswap.commands import COMMANDS
 from rtswap.core.errors import RtswapError, UsageError
 from rtswap.core.interrupts import ignore_signals, raise_on_signals
+from rtswap.core.text import nearest
 
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
@@ -76,7 +77,7 @@ def _dispatch(args: list[str]) -> int:
     # Without it OpenCV waits 10 s for an unplugged camera; it reads the variable on first import.
     os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
     if args and args[0] in ("help", "version") and not os.path.exists(args[0]):
-        args = ["--version"] if args[0] == "version" else [*args[1:2], "--help"]
+        args = ["--version"] if args[0] == "version" else [*_command_named(args[1:2]), "--help"]
     if args and args[0] in COMMANDS:
         command, rest = COMMANDS[args[0]], args[1:]
     else:
@@ -95,6 +96,16 @@ def _check_folder() -> None:
         os.getcwd()
     except OSError:
         raise UsageError("the working folder no longer exists", do="Change to another one: cd ~") from None
+
+
+def _command_named(words: list[str]) -> list[str]:
+    """Return ``words``. Raises UsageError if they name no command."""
+    if words and words[0] not in COMMANDS and not words[0].startswith("-"):
+        near = nearest(words[0], COMMANDS)
+        raise UsageError(
+            f"no such command: {words[0]!r}", do=f"Did you mean {near}?" if near else "`rtswap help` lists them."
+        )
+    return words
 
 
 def _trace() -> str:

@@ -1,4 +1,4 @@
-"""Signals that end a run: counted while it runs, so that none breaks off what is being written."""
+"""Signals that end a run: counted while it runs, so that none interrupts a write."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def raise_on_signals() -> None:
 
 
 def ignore_signals() -> None:
-    """Ignore them while the process exits: what it had to finish is finished."""
+    """Ignore them while the process exits: everything that had to be finished is."""
     for number in ENDING:
         signal.signal(number, signal.SIG_IGN)
 

@@ -66,7 +66,7 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A place where the second detector takes something for a head."""
+    """A detection of the second detector."""
 
     box: Box
     """A square as wide as the face is tall."""
@@ -76,7 +76,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """What the second detector sees in one frame."""
+    """The second detector's result for one frame."""
 
     heads: tuple[Head, ...] = ()
     """Best first."""

@@ -97,7 +97,7 @@ class Decoder:
 class PictureMaker:
     """Converts decoded frames of one stream to Images: upright, with square pixels, in the colours of SDR video.
 
-    ``stream``: None for square pixels. ``on_event`` is told what is changed or guessed.
+    ``stream``: None for square pixels. ``on_event`` reports what is changed or guessed.
     The display matrix is read only when the rotation changes: PyAV's ``side_data`` creates a reference cycle between
     frame and data, so hundreds of frames would stay in memory until a garbage collection.
     """

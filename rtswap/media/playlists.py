@@ -75,12 +75,12 @@ class Opener:
         self._left: int | None = _MOST_BYTES
 
     def playing(self) -> None:
-        """The first picture is there: read without a limit of size."""
+        """The first picture has arrived: read without a limit of size."""
         self._left = None
 
     def __call__(self, url: str, flags: int, options: dict[str, str]) -> Readable:
         if flags & 2:
-            raise OSError("a playlist that asks to write")
+            raise OSError("a playlist that opens a file for writing")
         key = None
         if url.startswith(_ENCRYPTED):
             url, key = url[len(_ENCRYPTED[0]) :], (options.get("key", ""), options.get("iv", ""))

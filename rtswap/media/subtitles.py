@@ -16,7 +16,7 @@ _TEXTS = frozenset({"srt", "subrip", "ass", "ssa", "webvtt", "mov_text", "text",
 
 
 class SubtitleTracks:
-    """The subtitle tracks of a file, read beside its video, whose packets tell how far it has been read."""
+    """The subtitle tracks of a file, read beside its video, whose packets show how far it has been read."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class SubtitleTracks:
             try:
                 packet = next(self._packets, None)
             except (OSError, av.FFmpegError):
-                packet = None  # the damage is told by the input
+                packet = None  # the input reports the damage
             if packet is None:
                 self._read_s = float("inf")
                 break

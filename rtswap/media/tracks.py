@@ -1,5 +1,5 @@
-"""Copy what a file input holds besides its pictures: sound, subtitles, chapters, titles, attachments. What is lost is
-told in one line."""
+"""Copy what a file input holds besides its pictures: sound, subtitles, chapters, titles, attachments. One line
+reports what is lost."""
 
 from __future__ import annotations
 

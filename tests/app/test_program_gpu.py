@@ -220,7 +220,7 @@ def test_what_has_no_version_for_a_gpu_is_said(wanted: dict[str, str]) -> None:
     assert kind is HostRenderer
     ((name, value),) = wanted.items()
     assert told == [
-        f"networks run on the GPU, but frames stay on the processor: --{name} {value} has no version for a GPU"
+        f"networks run on the GPU, but frames are processed on the CPU: --{name} {value} has no GPU implementation"
     ]
 
 

@@ -54,7 +54,7 @@ def test_a_head_of_another_size_in_the_place_of_a_swap_is_another(px: float) -> 
     assert hides(guard.judge(STEP, SIZE, [track], {}, seen(head(300, px=px))), head(300, px=px))
 
 
-def test_what_a_detector_found_and_nobody_follows_is_covered_too() -> None:
+def test_detected_faces_without_a_track_are_covered_too() -> None:
     guard, track = with_one()
     other = head(900)
     assert hides(guard.judge(STEP, SIZE, [track], {}, seen(head(300)), [other.box]), other)
@@ -84,7 +84,7 @@ def test_a_stray_that_is_swapped_now_is_not_covered_any_more() -> None:
     assert guard.judge(2 * STEP, SIZE, [track, other], {}, seen(head(300), head(900))) == []
 
 
-def test_nobody_is_there_needs_the_second_detector_s_consent() -> None:
+def test_an_empty_picture_needs_the_second_detectors_agreement() -> None:
     """A head held sideways is not found by the first one; the plain picture does not pass."""
     guard, _ = with_one()
     for frame in range(1, 300):
@@ -106,7 +106,7 @@ def test_before_anybody_was_found_a_doubt_keeps_everything_covered(sighting: Sig
     assert guard.judge(291 * STEP, SIZE, [], {}, seen()) == []
 
 
-def test_while_it_is_too_dark_to_tell_a_lost_face_stays_covered() -> None:
+def test_a_lost_face_stays_covered_while_it_is_too_dark_to_be_sure() -> None:
     guard, _ = with_one()
     for frame in range(1, 300):
         assert hides(guard.judge(frame * STEP, SIZE, [], {}, seen(sure=False)), head(300))
@@ -118,7 +118,7 @@ def test_others_are_shown_only_while_the_followed_person_is_swapped() -> None:
     assert hides(guard.judge(2 * STEP, SIZE, [], {}, seen(head(900))), head(900)), "that could be the followed one"
 
 
-def test_why_something_is_covered_is_told() -> None:
+def test_the_reasons_for_a_cover_are_reported() -> None:
     guard, track = with_one()
     other = track_at(900, 300, id=2, px=100)
     guard.judge(STEP, SIZE, [track, other], {2: Reason.OTHERS})
@@ -140,7 +140,7 @@ def test_a_faint_head_is_covered_where_a_swap_was_until_its_mesh_slid_off() -> N
     assert alone.judge(STEP, SIZE, [small], {}, seen(head(300, 300, 130, 0.4))) == []
 
 
-def test_a_shoulder_that_lies_now_inside_the_face_and_now_beside_it_is_left_alone() -> None:
+def test_a_shoulder_sometimes_inside_the_face_and_sometimes_beside_it_is_left_alone() -> None:
     """What is faint beside a swapped head was never that head, even where the swap accounted for it."""
     guard, track = with_one()
     inside, beside = head(345, 350, px=60, score=0.5), head(370, 350, px=60, score=0.5)

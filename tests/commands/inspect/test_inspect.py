@@ -131,7 +131,7 @@ def test_with_a_source_the_swap_is_shown_and_labelled(
     assert report["source"] == [str(photo)]
 
 
-def test_a_photo_of_somebody_needs_their_consent(clip: Path, tmp_path: Path) -> None:
+def test_a_photo_of_a_person_needs_consent(clip: Path, tmp_path: Path) -> None:
     photo = tmp_path / "somebody.png"
     cv2.imwrite(str(photo), people.person("ben").portrait)
     with pytest.raises(UsageError, match="not confirmed"):

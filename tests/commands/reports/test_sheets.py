@@ -38,7 +38,7 @@ def places(sheet: Image, value: int) -> list[tuple[int, int]]:
     return sorted((int(y), int(x)) for x, y, *_ in whole)
 
 
-def test_every_picture_stands_whole_in_rows_of_the_wished_length() -> None:
+def test_every_picture_is_complete_in_rows_of_the_requested_length() -> None:
     tiles = [Tile(picture(n), f"no {n}", WORDS, f"frame {n}", RED) for n in range(7)]
     sheet = draw_sheet("Title " * 40, [WORDS * 3], [Section("All", tiles), Section("None", [])], columns=3)
     found = [places(sheet, n) for n in range(7)]
