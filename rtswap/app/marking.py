@@ -67,14 +67,20 @@ def unmarked_reason(config: Config) -> str:
 
 def make_disclosure(config: Config, on_event: Event) -> Disclosure:
     """Return the badge and watermark that frames are marked with. Raises ConfigError."""
-    badge, reason = config.badge, unmarked_reason(config)
+    reason = unmarked_reason(config)
     if reason:
         on_event(f"--unmarked: {reason}. Frames have no badge and no watermark; recordings are still signed")
         return Disclosure(None, reason=reason)
-    if badge.hide:
+    if config.badge.hide:
         on_event(NO_BADGE_NOTICE)
-    label = None if badge.hide else Badge(style=badge.style, position=badge.position, language=badge.language)
-    return Disclosure(label, Watermark(payload()))
+    return Disclosure(make_badge(config), Watermark(payload()))
+
+
+def make_badge(config: Config) -> Badge | None:
+    """The badge of the configuration; None if it is hidden or frames are unmarked."""
+    badge = config.badge
+    hidden = badge.hide or config.marks.unmarked
+    return None if hidden else Badge(style=badge.style, position=badge.position, language=badge.language)
 
 
 def payload(now: datetime | None = None) -> Payload:

@@ -39,6 +39,9 @@ class Kind:
     switch: bool = False
     """A flag without a value, a boolean in TOML."""
     choices: tuple[str, ...] = ()
+    low: float | None = None
+    """Least number; None for other values."""
+    high: float | None = None
     aliases: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Deprecated names of choices -> the current name."""
 
@@ -138,14 +141,14 @@ def assignments(left: str, right: str, example: str) -> Kind:
 
 def integer(metavar: str, low: int, high: int) -> Kind:
     """An integer from ``low`` to ``high``, inclusive."""
-    return Kind(f"a whole number from {low} to {high}", metavar, _bounded(int, low, high), types=(int,), write=str)
+    read, expected = _bounded(int, low, high), f"a whole number from {low} to {high}"
+    return Kind(expected, metavar, read, types=(int,), write=str, low=low, high=high)
 
 
 def number(metavar: str, low: float, high: float) -> Kind:
     """A finite number from ``low`` to ``high``, inclusive."""
-    return Kind(
-        f"a number from {low:g} to {high:g}", metavar, _bounded(float, low, high), (int, float), write=_number
-    )
+    read, expected = _bounded(float, low, high), f"a number from {low:g} to {high:g}"
+    return Kind(expected, metavar, read, (int, float), write=_number, low=low, high=high)
 
 
 def choice(*names: str, metavar: str = "") -> Kind:

@@ -241,14 +241,26 @@ class Program:
             partial=partial,
         )
 
-    def pipeline(self, *, photos: bool = False, live: bool = True, spans: Spans | None = None) -> Pipeline:
-        """Create a pipeline with its own state. ``photos``: as for ``tracker``; ``live``: as for ``renderer``."""
+    @property
+    def policy(self) -> Policy:
+        """What happens to a face that cannot be swapped."""
         safety = self.config.safety
         shown = safety.others == "show"
         if shown:
             self.on_event("--others show: people who are not swapped leave as they are")
-        policy = Policy(safety.on_failure, safety.empty_after_s, safety.pass_through, others_shown=shown)
-        mapping = self.mapping(photos=photos)
+        return Policy(safety.on_failure, safety.empty_after_s, safety.pass_through, others_shown=shown)
+
+    def pipeline(
+        self,
+        *,
+        photos: bool = False,
+        live: bool = True,
+        spans: Spans | None = None,
+        mapping: SourceMapping | None = None,
+    ) -> Pipeline:
+        """Create a pipeline with its own state. ``photos``: as for ``tracker``; ``live``: as for ``renderer``;
+        ``mapping``: None for the one of the configuration."""
+        policy, mapping = self.policy, mapping or self.mapping(photos=photos)
 
         def make_tracker() -> Tracker:
             return self.tracker(photos=photos, everybody=mapping.assigned)

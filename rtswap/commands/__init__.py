@@ -19,10 +19,12 @@ from rtswap.commands.inspect.command import COMMAND as INSPECT
 from rtswap.commands.models.command import COMMAND as MODELS
 from rtswap.commands.personas.command import COMMAND as PERSONAS
 from rtswap.commands.run import run_command
+from rtswap.commands.studio import COMMAND as STUDIO
 from rtswap.commands.train.command import COMMAND as TRAIN
 from rtswap.commands.verify.command import COMMAND as VERIFY
 
 LISTED = (
+    STUDIO,
     PERSONAS,
     MODELS,
     CAMERAS,

@@ -36,6 +36,10 @@ class Stamp:
         self._on_gpu: tuple[object, GpuMarks] | None = None
         self._receipts: WeakSet[StampedImage] = WeakSet()
 
+    def use(self, badge: Badge | None) -> None:
+        """Draw another badge, from the next picture on. Call it between two pictures."""
+        self.badge, self._patch, self._on_gpu = badge, None, None
+
     def apply(self, image: Image) -> StampedImage:
         """Embed the mark into ``image`` itself (the caller owns it) and draw the badge over it. What fails here gives
         no receipt."""

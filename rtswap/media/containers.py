@@ -16,6 +16,7 @@ import av.container
 from av.codec.hwaccel import HWAccel
 
 from rtswap.core.errors import reason
+from rtswap.core.interrupts import hold_interrupts
 from rtswap.core.urls import scheme
 from rtswap.media.playlists import FolderPlaylist, Opener, is_playlist
 from rtswap.media.tls import authorities, verified
@@ -112,15 +113,16 @@ def _open_through(
     timeout: tuple[float, float] | None = None,
     hwaccel: HWAccel | None = None,
 ) -> av.container.InputContainer:
-    container = av.open(
-        opener.address,
-        format="hls" if hls else None,
-        io_open=opener,
-        options=_HLS if hls else options,
-        timeout=timeout and (timeout[0], timeout[1] * 6),
-        metadata_errors="ignore",
-        hwaccel=hwaccel,
-    )
+    with hold_interrupts():
+        container = av.open(
+            opener.address,
+            format="hls" if hls else None,
+            io_open=opener,
+            options=_HLS if hls else options,
+            timeout=timeout and (timeout[0], timeout[1] * 6),
+            metadata_errors="ignore",
+            hwaccel=hwaccel,
+        )
     opener.playing()
     return container
 

@@ -58,6 +58,11 @@ class LiveSound:
                 self._on_event(f"the sound is damaged ({reason(error)}); skipping unreadable parts")
             self._damaged = True
 
+    def take(self, frame: av.AudioFrame, captured_at: float) -> None:
+        """Pass decoded sound on to all listeners. ``captured_at``: when it began, in seconds."""
+        for listener in self._listeners:
+            listener.append((captured_at, frame))
+
     def listen(self) -> deque[Heard]:
         """Return a queue that fills from now on."""
         queue: deque[Heard] = deque(maxlen=_KEPT_FRAMES)

@@ -92,6 +92,10 @@ class Guard:
         self.reasons: frozenset[Reason] = frozenset()
         """Why something was covered in the last frame."""
 
+    def use(self, *, empty_after_s: float, others_shown: bool) -> None:
+        """Go by these settings from the next frame on; who was seen stays known."""
+        self._empty_after_s, self._others_shown = empty_after_s, others_shown
+
     def judge(
         self,
         now: float,

@@ -6,7 +6,7 @@ from then on, whoever crosses whom: it goes by the tracker's ids, which come bac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,8 +36,9 @@ class Example:
         return max(float(own @ vector) for own in self.vectors)
 
 
-Person = str | int | Example
-"""One of ``PLACES``; a number, counted from left to right at the start, and on as others come; or an example."""
+Person = str | int | Example | None
+"""One of ``PLACES``; a number, counted from left to right at the start, and on as others come; an example; or None,
+somebody who was chosen by the id of their track."""
 
 
 Role = tuple[Track, int | None]
@@ -53,14 +54,14 @@ class Assignment:
 
 
 class SourceMapping:
-    """One per session, used by one thread but for ``select``.
+    """One per session, used by one thread but for ``select``; ``choose`` between two frames.
 
     ``assignments``: earlier ones choose first, examples before all others. Whoever has none gets the main source:
     everybody (``everyone``), or one more person, the largest; others are covered, or left out (``others_shown``).
     ``choices``: how many sources ``select`` has; with none there is no main source. ``spread``: until ``select`` is
     called, people without an assignment get these sources one after the other, from left to right and as they come;
     if there are too few, they repeat, and ``on_event`` says so.
-    ``looks``: as ``LOOKS``.
+    ``choosing``: people may be chosen by ``choose``, so that all must be followed. ``looks``: as ``LOOKS``.
     ``hold_s``: for so long a person's place is kept; then somebody who has come since may have it, and gives way
     when the person is back."""
 
@@ -72,6 +73,7 @@ class SourceMapping:
         spread: bool = False,
         everyone: bool = True,
         others_shown: bool = False,
+        choosing: bool = False,
         recogniser: Embedder | None = None,
         looks: int = LOOKS,
         hold_s: float = HOLD_S,
@@ -83,7 +85,10 @@ class SourceMapping:
         self._told_of_repeats = False
         self._main = 0 if choices else None
         self._assignments, self._everyone = tuple(assignments), everyone
-        self._others_shown = others_shown
+        self._others_shown, self._choosing = others_shown, choosing
+        self._claims: list[_Claim] = []
+        self._chosen: dict[int, int | None] = {}
+        """Id of a track -> the source that was chosen for it."""
         self._recogniser, self._looks, self._hold_s = recogniser, looks, hold_s
         self._met: set[Assignment] = set()
         self._shape: tuple[int, ...] = ()
@@ -92,7 +97,12 @@ class SourceMapping:
     @property
     def assigned(self) -> bool:
         """Whether anybody in particular gets a source, so that all people must be followed."""
-        return bool(self._assignments)
+        return self._choosing or bool(self._assignments)
+
+    @property
+    def chosen(self) -> Mapping[int, int | None]:
+        """Id of a track -> the source that was chosen for it; None: covered."""
+        return self._chosen
 
     @property
     def unmet(self) -> list[int]:
@@ -104,8 +114,28 @@ class SourceMapping:
         self._spreading = self.spread and source is None
         self._main = source if source is not None else self._main
 
+    def choose(self, person: int, source: int | None) -> None:
+        """From the next frame on ``source`` for the person whose track has this id, also when they come back; None:
+        they are covered."""
+        self.leave(person)
+        while len(self._chosen) >= MANY:
+            self.leave(next(iter(self._chosen)))
+        self._chosen[person] = source
+        self._hold(person, source)
+
+    def leave(self, person: int) -> None:
+        """Undo ``choose`` for this person."""
+        if person in self._chosen:
+            del self._chosen[person]
+            self._claims = [one for one in self._claims if one.assignment.person or person not in one.people]
+
+    def _hold(self, person: int, source: int | None) -> None:
+        claim = _Claim(Assignment(None, source))
+        self._claims.append(claim)
+        self._give(claim, person, 0.0)
+
     def reset(self) -> None:
-        """Decide anew who is who."""
+        """Decide anew who is who; who was chosen stays chosen."""
         self._claims = [_Claim(one) for one in self._assignments]
         self._rest = _Claim(Assignment("largest", None))
         self._newest = self._counted = 0
@@ -113,11 +143,13 @@ class SourceMapping:
         """Id of a track -> its number from left to right, as far as numbers were given."""
         self._looked: dict[int, tuple[int, float]] = {}
         """Id of a track -> how often it was looked at, and when last."""
+        for person, source in self._chosen.items():
+            self._hold(person, source)
 
     def assign(self, image: Image, tracks: Sequence[Track], now_s: float) -> list[Role]:
         """Those of a frame who are to be swapped or covered; whoever is left out is shown as they are. ``image``: the
         frame as it came. Errors of the recogniser pass through."""
-        if not self._claims and not self._spreading:
+        if not self._claims and not self._spreading and (self._everyone or not self._choosing):
             return [(track, self._main) for track in tracks]
         if image.shape != self._shape:
             self._shape = image.shape
@@ -209,7 +241,7 @@ class SourceMapping:
     def _place(self, claim: _Claim, here: Sequence[Track], present: Collection[int], now_s: float) -> None:
         """Find the person of a claim that goes by places. ``here``: from left to right."""
         person = claim.assignment.person
-        if isinstance(person, Example) or not claim.open(present, now_s, self._hold_s):
+        if person is None or isinstance(person, Example) or not claim.open(present, now_s, self._hold_s):
             return
         taken = {one for other in (*self._claims, self._rest) for one in other.people}
         free = [track for track in here if track.id not in taken]

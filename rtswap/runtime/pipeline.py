@@ -103,6 +103,8 @@ class Pipeline:
         self._settled: list[Box] = []
         """Where faces were swapped in the last frame."""
         self._anew = False
+        self.people: tuple[Role, ...] = ()
+        """Who was followed in the last frame, and the number of the source each got."""
         self.swapping = True
         """Off: faces are followed and covered (or shown, with pass-through)."""
 
@@ -110,10 +112,18 @@ class Pipeline:
         """From the next frame on follow whoever is there, as if the stream had just begun."""
         self._anew = True
 
-    def use(self, renderer: Renderer, mapping: SourceMapping) -> None:
-        """From the next frame on swap with another renderer and mapping; whoever is followed stays followed."""
+    def use(
+        self,
+        renderer: Renderer | None = None,
+        mapping: SourceMapping | None = None,
+        policy: Policy | None = None,
+    ) -> None:
+        """From the next frame on work with another renderer, mapping or policy (None: the same); whoever is followed
+        stays followed."""
         with self.lock:
-            self._renderer, self.mapping = renderer, mapping
+            self._renderer, self.mapping = renderer or self._renderer, mapping or self.mapping
+            self._policy = policy or self._policy
+            self._guard.use(empty_after_s=self._policy.empty_after_s, others_shown=self._policy.others_shown)
 
     def process(self, frame: Frame, quality: Quality) -> Outcome:
         """Raises FaceLost under ``stop`` and InputError for what is no picture. Whatever else fails, the picture is
@@ -141,9 +151,11 @@ class Pipeline:
         except Exception as error:  # noqa: BLE001 - whatever breaks, the picture must be covered
             self._note_failure("tracking failed", error)
             self._reset()
+            self.people = ()
             boxes, swapping = self._guard.fail(now, size), self.swapping
             outcome = self._rendered(frame, lambda render: self._compose(render, boxes, Swaps(), swapping))
         else:
+            self.people = tuple(roles)
             outcome = self._rendered(
                 frame, lambda render: self._work(render, roles, quality, now, size, sighting, others)
             )

@@ -48,11 +48,16 @@ def make_portrait(photo: Image, mesh: Points) -> tuple[Image, Matrix]:
 
 
 def look(model: LandmarkModel, picture: Image, start: Points) -> Points:
-    """Mesh (468, 3) of the face at ``start``. Raises SourceError if the network finds none."""
+    """Points (468, 3) of the face at ``start``. Raises SourceError if the network finds none."""
+    return look_closely(model, picture, start).points
+
+
+def look_closely(model: LandmarkModel, picture: Image, start: Points) -> Mesh:
+    """Mesh of the face at ``start``, keypoints (5, 2) or a mesh. Raises SourceError if the network finds none."""
     mesh = model.find(picture, [start])[0]
     if mesh.presence < _SURE or not np.isfinite(mesh.points).all():
         raise SourceError("no face found in the close-up", do="Use a photo that shows it from the front.")
-    return mesh.points
+    return mesh
 
 
 def find_landmarks(model: LandmarkModel, portrait: Image, start: Points) -> Points:

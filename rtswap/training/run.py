@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,7 @@ from rtswap.core.errors import OutputError, UsageError, reason
 from rtswap.training.dfm import write_dfm
 from rtswap.training.facesets import load_people
 from rtswap.training.spec import RecipeSpec
-from rtswap.training.trainer import CHECKPOINT, Trainer
-
-Say = Callable[[str], None]
+from rtswap.training.trainer import CHECKPOINT, Listener, Trainer
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +40,7 @@ class TrainJob:
     """The recipe's own options, and those of every training: batch, rate, threads, half, seed, workers."""
 
 
-def train(job: TrainJob, *, say: Say, on_progress: Callable[[float, float, str], None]) -> dict[str, Any]:
+def train(job: TrainJob, listener: Listener) -> dict[str, Any]:
     """Train until the time is up or Ctrl-C is pressed, then write the file. Returns the figures of the run.
 
     Raises UsageError, InputError, OutputError and ModelError. What was learnt until then lies in the checkpoint.
@@ -60,7 +58,8 @@ def train(job: TrainJob, *, say: Say, on_progress: Callable[[float, float, str],
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     people, template = load_people(job.data, job.people, args.resolution)
-    say(" and ".join(f"{len(person)} faces of {name}" for person, name in zip(people, ROLES, strict=False)))
+    counts = [f"{len(person)} faces of {name}" for person, name in zip(people, ROLES, strict=True)]
+    listener.event(" and ".join(counts))
     try:
         job.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -68,7 +67,7 @@ def train(job: TrainJob, *, say: Say, on_progress: Callable[[float, float, str],
     if job.minutes == 0 and not (job.out / CHECKPOINT).exists():
         raise UsageError(f"there is no checkpoint in {job.out}", do="Train first: give --minutes above 0.")
     recipe = recipe_class(args, *people)
-    trainer = Trainer(recipe, job.out, minutes=job.minutes, say=say, on_progress=on_progress)
+    trainer = Trainer(recipe, job.out, minutes=job.minutes, listener=listener)
     stopped = False
     try:
         if job.minutes:

@@ -35,12 +35,26 @@ MOST_SETBACKS = 6
 """Returns to a checkpoint after which a training is given up."""
 EXPLODED, USUAL_REPORTS = 10.0, 8
 """How many times as large as the median of so many reports a loss may become."""
-Say = Callable[[str], None]
 
 
-def say_plainly(line: str) -> None:
-    """Print a line at once."""
-    print(line, flush=True)
+class Listener:
+    """Hears what happens in a training, and prints it at once, a line each. Subclasses show it otherwise."""
+
+    def event(self, line: str) -> None:
+        """Something unusual."""
+        print(line, flush=True)
+
+    def step(self, number: int, seconds: float, of_s: float) -> None:
+        """After each step: how many seconds of training are over, of how many."""
+
+    def report(self, number: int, terms: dict[str, float], line: str) -> None:
+        """Every ``REPORT_S``: the mean of each loss term since the last report, and a line with rate and speed."""
+        text = "  ".join(f"{name} {value:.4f}" for name, value in terms.items())
+        print(f"step {number}  {text}  {line}", flush=True)
+
+    def trial(self, minutes: float, figures: dict[str, float], picture: Path) -> None:
+        """The averaged network was tried on people kept out of training; ``picture`` shows it."""
+        print("held out: " + "  ".join(f"{name} {value:.4f}" for name, value in figures.items()), flush=True)
 
 
 @dataclass
@@ -94,15 +108,13 @@ class Trainer:
         until: float | None = None,
         rank: int = 0,
         clock: Callable[[], float] = time.perf_counter,
-        say: Say = say_plainly,
-        on_progress: Callable[[float, float, str], None] = lambda done_s, of_s, line: None,
+        listener: Listener | None = None,
     ) -> None:
-        """``until``: seconds since 1970. ``clock``: seconds since any moment. ``say`` takes a line at each report and
-        trial, ``on_progress`` after each step the seconds of training that are over, those of all, and a line."""
+        """``until``: seconds since 1970. ``clock``: seconds since any moment."""
         self.recipe, self.progress = recipe, Progress()
         self._out, self._path = out, out / CHECKPOINT
         self._minutes, self._until, self._rank, self._clock = minutes, until, rank, clock
-        self._say, self._on_progress = say, on_progress
+        self._listener = listener or Listener()
         self._means, self._diverged, self._rate = Means(), False, 0.0
         self._totals: deque[float] = deque(maxlen=USUAL_REPORTS)
         self._last, self._steps_reported = 0.0, 0
@@ -208,7 +220,7 @@ class Trainer:
         now = self._clock()
         progress.seconds, self._last = progress.seconds + now - self._last, now
         if self._rank == 0:
-            self._on_progress(progress.seconds, self._budget, f"step {progress.step}")
+            self._listener.step(progress.step, progress.seconds, self._budget)
 
     @torch.no_grad()
     def _is_sound(self) -> bool:
@@ -237,7 +249,7 @@ class Trainer:
         self._diverged, self._steps_reported, self._last = False, self.progress.step, self._clock()
         self._means.clear()
         if self._rank == 0:
-            self._say(f"the loss exploded: back to step {self.progress.step}, half the rate")
+            self._listener.event(f"the loss exploded: back to step {self.progress.step}, half the rate")
 
     def _report(self) -> None:
         """One line: the mean of every loss term, the rate, the speed."""
@@ -246,11 +258,10 @@ class Trainer:
         if not self._is_sound():
             return
         progress.note(means)
-        text = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
         speed = (progress.step - self._steps_reported) * self.recipe.batch_size / REPORT_S
         left = (self._budget - progress.seconds) / 60
-        text = f"{text}  rate {self._rate:.1e}  {speed:.0f}/s{self.recipe.status()}"
-        self._say(f"step {progress.step}  {text}  {left:.1f} min left")
+        line = f"rate {self._rate:.1e}  {speed:.0f}/s{self.recipe.status()}  {left:.1f} min left"
+        self._listener.report(progress.step, means, line)
         self._totals.append(self._total(means))
         self._means.clear()
         self._steps_reported = progress.step
@@ -262,9 +273,10 @@ class Trainer:
         minutes = self.progress.seconds / 60
         self.recipe.shadow.eval()
         with torch.no_grad():
-            figures = self.recipe.trial(self._out / f"contact-{minutes:04.0f}.png")
+            picture = self._out / f"contact-{minutes:04.0f}.png"
+            figures = self.recipe.trial(picture)
         self.recipe.shadow.train()
-        self._say("held out: " + "  ".join(f"{name} {value:.4f}" for name, value in figures.items()))
+        self._listener.trial(minutes, figures, picture)
         self.progress.note(figures)
         (self._out / "history.json").write_text(json.dumps(self.progress.history))
         curves(self.progress.history, self._out / "curves.png")

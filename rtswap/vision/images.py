@@ -57,7 +57,16 @@ def read_image(path: str | Path, *, most_pixels: int = MAX_PIXELS) -> Image:
     times, a JPEG while it is decoded, which takes a fraction of the memory. Raises InputError if the file is missing,
     too large, damaged or no image."""
     path = Path(path)
-    data, pixels = read_checked(path)
+    return _image_of(path, *read_checked(path), most_pixels)
+
+
+def decode_photo(data: bytes, name: str) -> Image:
+    """Decode a photo that only gives a face, as ``read_photo``. ``name``: for messages. Raises InputError."""
+    return _image_of(Path(name), data, _checked_pixels(Path(name), data), PHOTO_PIXELS)
+
+
+def _image_of(path: Path, data: bytes, pixels: int, most_pixels: int) -> Image:
+    """``pixels``: their number by the header. ``path``: for messages. Raises InputError."""
     halvings = next((n for n in range(3) if pixels <= most_pixels * 4**n), 3)
     image = _decoded(path, data, halvings)
     if image is None:

@@ -47,14 +47,72 @@ COMMANDS = [
     [*VERA, "-i", "clip.mp4", "-o", "out.mp4", "--sign-with", "FILE", "--sign-key", "FILE"],
     ["forget", "FILE"],
 ]
-FLAGS = (  # noqa: SIM905
-    "-s -i -o -y --swap --also --source-face --size --fps --start --end --duration --codec --crf --bitrate --no- "
-    "audio --faces --follow --min-face --thresholds --swapper --expression --strength --color --detail --blend "
-    "--finish --mask --parts --keep --on-failure --empty-after --others --pass-through --badge --badge-language "
-    "--no-badge --sign-with --sign-key --unmarked --budget --engine --threads --metrics --log --json --quiet "
-    "--stats --tls-ca --hwaccel --every --template --size --format --embeddings --out --window --as --name --all "
-    "--force --batch --target --precision"
-).split()
+FLAGS = [
+    "-s",
+    "-i",
+    "-o",
+    "-y",
+    "--swap",
+    "--also",
+    "--source-face",
+    "--size",
+    "--fps",
+    "--start",
+    "--end",
+    "--duration",
+    "--codec",
+    "--crf",
+    "--bitrate",
+    "--no-audio",
+    "--faces",
+    "--follow",
+    "--min-face",
+    "--thresholds",
+    "--swapper",
+    "--expression",
+    "--strength",
+    "--color",
+    "--detail",
+    "--blend",
+    "--finish",
+    "--mask",
+    "--parts",
+    "--keep",
+    "--on-failure",
+    "--empty-after",
+    "--others",
+    "--pass-through",
+    "--badge",
+    "--badge-language",
+    "--no-badge",
+    "--sign-with",
+    "--sign-key",
+    "--unmarked",
+    "--budget",
+    "--engine",
+    "--threads",
+    "--metrics",
+    "--log",
+    "--json",
+    "--quiet",
+    "--stats",
+    "--tls-ca",
+    "--hwaccel",
+    "--every",
+    "--template",
+    "--size",
+    "--format",
+    "--embeddings",
+    "--out",
+    "--window",
+    "--as",
+    "--name",
+    "--all",
+    "--force",
+    "--batch",
+    "--target",
+    "--precision",
+]
 ODD = [
     "", " ", "-1", "0", "1", "1e999", "nan", "inf", "0.5", "99999999999999999999", "\udcff", "%s%n", "%05d.png",
     "é😀", "x" * 5000, "/dev/zero", "/dev/full", "/dev/null", "/proc/self/mem", "/etc/passwd", ".", "..", "/", "~",
@@ -183,7 +241,7 @@ def serve_badly(folder: Path) -> Iterator[list[str]]:
             client.close()
 
     threading.Thread(target=hang_up, daemon=True).start()
-    kinds = "good", "short", "half", "drip", "circle", "away", "nowhere", "error", "negative", "chunks", "never"
+    kinds = ["good", "short", "half", "drip", "circle", "away", "nowhere", "error", "negative", "chunks", "never"]
     with serve(reply) as base:
         found = [
             f"{base}{kind}/{name}" for kind in kinds for name in ("clip.mp4", "list.m3u8", "face.png", "clip.webm")

@@ -245,3 +245,28 @@ def test_a_track_of_no_numbers_is_nobody_in_particular() -> None:
     scene = Scene(("left", A))
     lost = replace(person(1, 10), box=np.full(4, np.nan, np.float32))
     assert scene.frame(lost, person(2, 300)) == {1: MAIN, 2: A}
+
+
+@pytest.mark.parametrize("everyone", [True, False])
+def test_a_person_can_be_chosen_while_it_runs(everyone: bool) -> None:
+    scene = Scene(choices=2, everyone=everyone, choosing=True)
+    rest = MAIN if everyone else None
+    here = (person(1, 100), person(2, 300, px=90))
+    assert scene.mapping.assigned, "everybody must be followed, to be chosen"
+    assert scene.frame(*here) == {1: rest, 2: MAIN}
+    scene.mapping.choose(1, 1)
+    assert scene.frame(*here) == {1: 1, 2: MAIN}
+    scene.mapping.choose(2, None)
+    assert scene.frame(person(2, 100, px=90))[2] is None, "covered, wherever they are"
+    scene.mapping.leave(2)
+    assert scene.frame(*here) == {1: 1, 2: MAIN}
+    assert dict(scene.mapping.chosen) == {1: 1}
+    assert scene.frame(*here, width=320)[1] == 1, "chosen people stay chosen when the picture's shape changes"
+
+
+def test_not_endlessly_many_people_are_remembered_as_chosen() -> None:
+    scene = Scene(choosing=True)
+    for id in range(1, 400):
+        scene.mapping.choose(id, None)
+    assert len(scene.mapping.chosen) <= 256
+    assert 399 in scene.mapping.chosen

@@ -14,6 +14,8 @@ import pytest
 from media_files import make_clip
 from people import group
 
+from rtswap.faceset.faceset import Faceset
+
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = [b"n\xff", b"\xc3", b"line\nbreak", b"\x1b[2J", "\u202eodd\U0001f600".encode()]
 
@@ -35,6 +37,7 @@ def name(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 EACH = """
 import json, sys
+from rtswap.faceset.faceset import Faceset
 from rtswap.commands.main import main
 for args in json.loads(sys.argv[1]):
     code = main(args)
@@ -81,5 +84,5 @@ def test_every_command_takes_it(tmp_path: Path, name: str) -> None:
         assert "\u202e" not in told
         if "--json" in args:
             json.loads(out)
-    for path in ("seen/report.json", "faces/faces.json"):
-        json.loads((tmp_path / path).read_text("utf-8"))
+    json.loads((tmp_path / "seen/report.json").read_text("utf-8"))
+    assert Faceset.open(tmp_path / "faces").records[0].clip == f"{name}.mp4"

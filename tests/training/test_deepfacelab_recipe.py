@@ -13,6 +13,7 @@ pytest.importorskip("torch", reason="torch is not installed: it is needed to tra
 
 import torch
 from torch import nn
+from training_clock import Seconds
 
 from rtswap.core.errors import UsageError
 from rtswap.training.dfm import INPUT, OUTPUTS, write_dfm
@@ -120,17 +121,6 @@ def arguments(**more: object) -> argparse.Namespace:
     return argparse.Namespace(**{**usual, **more})
 
 
-class Seconds:
-    """A clock on which every step takes a second."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def __call__(self) -> float:
-        self.count += 1
-        return float(self.count)
-
-
 EXTRAS = {"true_face_power": 0.01, "face_style_power": 0.1, "bg_style_power": 0.1, "gan_power": 0.1}
 
 
@@ -145,7 +135,7 @@ def test_twenty_steps_are_ten_a_stop_and_ten_more_to_the_bit(
         (tmp_path / folder).mkdir(exist_ok=True)
         torch.manual_seed(0)
         made = recipe(arguments(**more), made_up(60), made_up(180))
-        return Trainer(made, tmp_path / folder, minutes=20 / 60, clock=Seconds(), say=lambda line: None)
+        return Trainer(made, tmp_path / folder, minutes=20 / 60, clock=Seconds())
 
     whole = begin("whole")
     whole.run()
@@ -231,7 +221,7 @@ def test_a_resolution_that_does_not_fit_is_told() -> None:
 def test_a_target_of_many_people_begins_the_shared_code_anew_at_the_times_asked_for(tmp_path: Path) -> None:
     torch.manual_seed(0)
     recipe = LiaeRecipe(arguments(resets=2), made_up(60), made_up(180))
-    Trainer(recipe, tmp_path, minutes=20 / 60, clock=Seconds(), say=lambda line: None).run()
+    Trainer(recipe, tmp_path, minutes=20 / 60, clock=Seconds()).run()
     assert int(recipe.network.resets) == 2
 
 

@@ -17,6 +17,7 @@ pytest.importorskip("matplotlib", reason="matplotlib is not installed: it draws 
 
 import torch
 from torch import Tensor, nn
+from training_clock import Seconds
 
 from rtswap.core.errors import ModelError, OutputError, UsageError
 from rtswap.training.recipe import Moment, Recipe, Terms
@@ -59,17 +60,6 @@ class Line(Recipe):
 
 class OtherLine(Line):
     name = "other line"
-
-
-class Seconds:
-    """A clock on which every step takes a second."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def __call__(self) -> float:
-        self.count += 1
-        return float(self.count)
 
 
 class Stopped(Trainer):

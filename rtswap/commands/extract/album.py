@@ -1,32 +1,35 @@
-"""The output folder: face pictures, and ``faces.json``, which describes them and lists the finished files."""
+"""The output folder, a faceset: pictures, masks, the table, and how far each input file has been processed."""
 
 from __future__ import annotations
 
-import json
+import math
 import os
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 
-from rtswap.core.errors import OutputError, reason
-from rtswap.core.files import open_regular, write_atomic
-from rtswap.core.types import Image
+from rtswap.core.errors import InputError, OutputError, reason
+from rtswap.core.files import write_atomic
+from rtswap.core.types import Image, Mask, Points
+from rtswap.faceset.record import MASK_SUFFIX, NOBODY, FaceRecord, line_of, record_of
+from rtswap.faceset.table import TABLE, TableWriter, has_table, header, not_ours, read_lines, refuse_old, rewrite
+from rtswap.vision.geometry import inverse, transform
 
-INDEX, SHEET = "faces.json", "sheet.png"
-FORMAT = 1
-ABOUT = "Pictures of people are personal data: keep, pass on and delete these as the people shown have agreed to."
+SHEET = "sheet.png"
 _QUALITY = 95
 """Of JPEGs."""
+_NOT_OURS = (KeyError, TypeError, ValueError, OverflowError, AttributeError)
 
 
 @dataclass(slots=True)
 class FileProgress:
     """Progress within one input file."""
 
-    file: str
+    name: str
     complete: bool = False
     frame: int = 0
     """First frame still to process."""
@@ -38,160 +41,231 @@ class FileProgress:
     """Reason -> count."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredFace:
+    """What is kept in memory of a face: without its landmarks, so that a long video takes little."""
+
+    file: str
+    mask: str
+    sha256: str
+    frame: int | None
+    time_s: float
+    middle: tuple[float, float]
+    """Mean of the keypoints in the frame, px."""
+    keypoints: Points
+    score: float
+    face_px: float
+    yaw: float
+    person: int
+
+    @classmethod
+    def of(cls, record: FaceRecord) -> StoredFace:
+        """The essence of a record."""
+        x, y = transform(inverse(record.matrix), record.keypoints).mean(axis=0).tolist()
+        face_px = record.quality.get("face_px", 0.0)
+        return cls(
+            record.file,
+            record.mask,
+            record.sha256,
+            record.frame,
+            record.time_s or 0.0,
+            (x, y),
+            record.keypoints,
+            record.score,
+            face_px,
+            record.pose.yaw,
+            record.person,
+        )
+
+
 class Album:
-    """An output folder that continues an earlier run. Every method raises OutputError on a disk error."""
+    """An output folder that continues an earlier run. Every method raises OutputError on a disk error.
+
+    Faces are added one by one and settled picture by picture: those of a picture that a kill interrupted are cut off
+    the table and extracted again, so that the result is the same as without the kill.
+    """
 
     def __init__(self, folder: Path, settings: Mapping[str, Any], *, overwrite: bool) -> None:
         self.folder, self.settings = folder, dict(settings)
         self.overwrite = overwrite
-        self.faces: list[dict[str, Any]] = []
+        self.faces: list[StoredFace] = []
         self.done: dict[str, FileProgress] = {}
         """SHA-256 of the file -> progress."""
         self.started_over = False
+        self._keep = 0
+        """Bytes of the table that are settled."""
+        self._table: TableWriter | None = None
         self._made = False
         self._open()
 
     def begin(self, sha256: str, file: str) -> FileProgress | None:
-        """Return a file's progress; None if it is complete. With ``overwrite`` remove its faces and start over."""
-        found = self.done.get(sha256)
-        if found is not None and self.overwrite:
-            self._remove([face for face in self.faces if face.get("sha256") == sha256])
-            found = None
-        if found is None:
-            found = self.done[sha256] = FileProgress(file)
+        """Return a file's progress; None if it is complete."""
+        found = self.done.setdefault(sha256, FileProgress(file))
         return None if found.complete else found
 
-    def has(self, name: str) -> bool:
-        """Tell whether an interrupted run already stored this face."""
-        return any(face["file"] == name for face in reversed(self.faces))
+    def add(self, record: FaceRecord, picture: bytes, mask: Mask) -> None:
+        """Write the picture and the mask, then the record's line."""
+        self._write(record.file, picture)
+        self._write(record.mask, encode(mask, MASK_SUFFIX))
+        self._lines().append(line_of(record))
+        self.faces.append(StoredFace.of(record))
 
-    def add(self, image: Image, record: dict[str, Any]) -> None:
-        """Write the picture and add its record: both or neither."""
-        path = self.folder / str(record["file"])
-        if path.exists() and not self.overwrite:
-            raise OutputError(f"{path} exists but is not in {INDEX}", do="Move it away, or add -y.")
-        self.faces.append(record)
-        try:
-            _write(path, encode(image, path.suffix))
-        except BaseException:
-            self.faces.pop()
-            raise
+    def settle(self, sha256: str) -> None:
+        """Write down a file's progress: from now on a kill loses none of its faces."""
+        self._lines().append({"input": sha256} | asdict(self.done[sha256]))
 
-    def save(self) -> None:
-        """Write ``faces.json`` atomically. Remove the folder if this run created it and nothing was stored."""
-        if not self.faces and not self.done:
-            if self._made:
-                self.folder.rmdir()
+    def drop(self, sha256s: set[str]) -> None:
+        """Remove the faces of these files and forget that they were processed."""
+        self.remove([face for face in self.faces if face.sha256 in sha256s])
+        self.done = {sha256: done for sha256, done in self.done.items() if sha256 not in sha256s}
+        self._rewrite(lambda entry: None if entry.get("input") in sha256s else entry)
+
+    def remove(self, faces: list[StoredFace]) -> None:
+        """Remove faces: their lines, then their pictures and masks."""
+        gone = {face.file for face in faces}
+        if not gone:
             return
-        content = {
-            "format": FORMAT,
-            "about": ABOUT,
-            "settings": self.settings,
-            "files": {sha256: asdict(done) for sha256, done in self.done.items()},
-            "faces": self.faces,
-        }
-        _write(
-            self.folder / INDEX,
-            json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False).encode(errors="backslashreplace"),
+        self._rewrite(lambda entry: None if entry.get("file") in gone else entry)
+        self.faces = [face for face in self.faces if face.file not in gone]
+        for face in faces:
+            for name in filter(None, (face.file, face.mask)):
+                try:
+                    (self.folder / name).unlink(missing_ok=True)
+                except OSError as error:
+                    raise _cannot_write(self.folder / name, error) from None
+
+    def assign(self, people: Mapping[str, int]) -> None:
+        """Write down who the faces are. ``people``: picture -> person; ``NOBODY`` for all others."""
+        found = [replace(face, person=people.get(face.file, NOBODY)) for face in self.faces]
+        if all(face.person == new.person for face, new in zip(self.faces, found, strict=True)):
+            return
+        self._rewrite(
+            lambda entry: entry | {"person": people.get(entry["file"], NOBODY)} if "file" in entry else entry
         )
+        self.faces = found
 
     def write(self, name: str, data: bytes) -> None:
         """Write another file into the folder, replacing that of an earlier run."""
-        _write(self.folder / name, data)
+        try:
+            write_atomic(self.folder / name, data)
+        except (OSError, ValueError) as error:
+            raise _cannot_write(self.folder / name, error) from None
+
+    def close(self) -> None:
+        """Close the table. Remove the folder if this run created it and nothing was stored."""
+        self._close_table()
+        if self._made and not any(self.folder.iterdir()):
+            self.folder.rmdir()
+
+    def _close_table(self) -> None:
+        if self._table is not None:
+            self._table.close()
+            self._table = None
+
+    def _lines(self) -> TableWriter:
+        if self._table is None:
+            self._table = TableWriter(self.folder, self.settings, self._keep)
+        return self._table
+
+    def _rewrite(self, changed: Callable[[dict[str, Any]], Mapping[str, Any] | None]) -> None:
+        """Replace each line by what ``changed`` makes of it; None removes it."""
+        kept = math.inf if self._table is not None else self._keep
+        if not kept:
+            return
+        self._close_table()
+
+        def lines() -> Iterator[Mapping[str, Any]]:
+            yield header(self.settings)
+            for number, line in enumerate(read_lines(self.folder)):
+                new = changed(line.entry) if number and line.end <= kept else None
+                if new is not None:
+                    yield new
+
+        rewrite(self.folder, lines())
+        self._keep = (self.folder / TABLE).stat().st_size
+
+    def _write(self, name: str, data: bytes) -> None:
+        path = self.folder / name
+        try:
+            if not self.overwrite and path.exists() and path.read_bytes() != data:  # equal: an interrupted run's
+                raise OutputError(f"{path} exists but is not in {TABLE}", do="Move it away, or add -y.")
+        except OSError as error:
+            raise _cannot_write(path, error) from None
+        self.write(name, data)
 
     def _open(self) -> None:
         try:
             self._made = not self.folder.exists()
             self.folder.mkdir(parents=True, exist_ok=True)
-            text = b""
-            if (self.folder / INDEX).exists():
-                with open_regular(self.folder / INDEX) as index:
-                    text = index.read()
         except (OSError, ValueError) as error:
             raise _cannot_write(self.folder, error) from None
         if not os.access(self.folder, os.W_OK):
             raise OutputError(f"cannot write into {self.folder}", got="no permission", do="Choose another --out.")
-        if text:
-            self._read(text)
-        elif (self.folder / SHEET).exists() and not self.overwrite:
-            raise OutputError(f"{self.folder / SHEET} exists", do="Choose another folder with --out, or add -y.")
+        if has_table(self.folder):
+            self._read()
+        elif not self.overwrite:
+            refuse_old(self.folder)
+            if (self.folder / SHEET).exists():
+                raise OutputError(f"{self.folder / SHEET} exists", do="Choose another folder with --out, or add -y.")
 
-    def _read(self, text: bytes) -> None:
-        path = self.folder / INDEX
+    def _read(self) -> None:
         try:
-            settings, done, faces = _parse(text)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            settings = self._read_settled()
+        except InputError as error:
             if self.overwrite:
                 return
             do = "Choose another folder with --out, or replace it with -y."
-            raise OutputError(f"{path} was not written by rtswap extract", do=do) from None
+            raise OutputError(error.what, expected=error.expected, got=error.got, do=do) from None
         if settings == self.settings:
-            self.done, self.faces = done, faces
             return
         if not self.overwrite:
             names = [name for name in self.settings if settings.get(name) != self.settings[name]]
             do = "Choose another folder with --out, or start over with -y."
             raise OutputError(f"{self.folder} was extracted with a different {', '.join(names) or 'setting'}", do=do)
-        self.faces, self.started_over = faces, True
-        self._remove(faces)
+        self.started_over = True
+        self.drop(set(self.done))
+        self._keep = 0
 
-    def _remove(self, faces: list[dict[str, Any]]) -> None:
-        gone = {face["file"] for face in faces}
-        for name in gone:
+    def _read_settled(self) -> dict[str, Any]:
+        """Read the table up to the last line that settles a picture. Returns its settings. Raises InputError."""
+        settings: dict[str, Any] = {}
+        faces: list[StoredFace] = []
+        done: dict[str, FileProgress] = {}
+        settled = keep = 0
+        for number, line in enumerate(read_lines(self.folder), 1):
             try:
-                (self.folder / name).unlink(missing_ok=True)
-            except OSError as error:
-                raise _cannot_write(self.folder / name, error) from None
-        self.faces = [face for face in self.faces if face["file"] not in gone]
+                if number == 1:
+                    settings, keep = line.entry["settings"], line.end
+                elif "file" in line.entry:
+                    faces.append(StoredFace.of(record_of(line.entry)))
+                else:
+                    done[_sha256_of(line.entry)] = _progress_from(line.entry)
+                    settled, keep = len(faces), line.end
+            except _NOT_OURS:
+                raise not_ours(self.folder / TABLE, number) from None
+        self.faces, self.done, self._keep = faces[:settled], done, keep
+        return settings
 
 
-def encode(image: Image, suffix: str) -> bytes:
+def encode(image: Image | Mask, suffix: str) -> bytes:
     """Return the image as PNG or JPEG bytes."""
     options = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY] if suffix == ".jpg" else [cv2.IMWRITE_PNG_COMPRESSION, 3]
-    return cv2.imencode(suffix, image, options)[1].tobytes()
+    return cv2.imencode(suffix, np.ascontiguousarray(image), options)[1].tobytes()
 
 
-def _parse(text: bytes) -> tuple[dict[str, Any], dict[str, FileProgress], list[dict[str, Any]]]:
-    """Parse ``faces.json``. Raises ValueError, KeyError, TypeError, AttributeError or RecursionError unless
-    ``Album.save`` wrote it."""
-    content = json.loads(text, parse_constant=_no_number)
-    if content["format"] != FORMAT:
-        raise ValueError("format")
-    done = {str(sha256): _progress_from(entry) for sha256, entry in content["files"].items()}
-    faces = list(content["faces"])
-    for face in faces:
-        name = face["file"]
-        if Path(name).name != name or Path(name).suffix not in (".png", ".jpg") or name == SHEET:
-            raise ValueError(name)  # -y removes only face pictures inside the folder
-        points = [value for point in face["aligned"] for value in point]
-        figures = [face["score"], *face["quality"].values(), *points]
-        if len(points) != 10 or not all(isinstance(value, (int, float)) for value in figures):
-            raise ValueError(name)
-        if face["sha256"] not in done:
-            raise ValueError(name)
-    return dict(content["settings"]), done, faces
+def _sha256_of(entry: Mapping[str, Any]) -> str:
+    if not isinstance(entry["input"], str):
+        raise TypeError("input")
+    return entry["input"]
 
 
-def _no_number(word: str) -> float:
-    """Reject NaN and infinities, which JSON does not have."""
-    raise ValueError(word)
-
-
-def _progress_from(entry: dict[str, Any]) -> FileProgress:
-    made = FileProgress(**entry)
-    sound = isinstance(made.frame, int) and isinstance(made.seen, int) and isinstance(made.complete, bool)
-    if not sound or not isinstance(made.next_s, float) or not isinstance(made.refused, dict):
-        raise ValueError("files")
-    if not all(isinstance(count, int) for count in made.refused.values()):
-        raise ValueError("refused")
+def _progress_from(entry: Mapping[str, Any]) -> FileProgress:
+    made = FileProgress(**{name: value for name, value in entry.items() if name != "input"})
+    if not isinstance(made.name, str) or type(made.complete) is not bool or type(made.next_s) not in (int, float):
+        raise TypeError("progress")
+    if any(type(count) is not int for count in (made.frame, made.seen, *made.refused.values())):
+        raise TypeError("progress")
     return made
-
-
-def _write(path: Path, data: bytes) -> None:
-    try:
-        write_atomic(path, data)
-    except (OSError, ValueError) as error:
-        raise _cannot_write(path, error) from None
 
 
 def _cannot_write(path: Path, error: Exception) -> OutputError:

@@ -5,19 +5,31 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rtswap.app.options import choice, duration, integer, number
+from rtswap.app.options import choice, duration, integer, number, text
 from rtswap.commands.command import Command, Flags, console_of, effective
 from rtswap.commands.flags import Parser, reader
 from rtswap.core.errors import UsageError
+from rtswap.core.text import plural
 
 if TYPE_CHECKING:
     from rtswap.commands.extract.limits import QualityLimits
 
+TEMPLATES = ("ffhq", "arcface", "full", "whole", "head")
+MOST_SMOOTH_S = 0.5
+"""Longer, and the frames take too much memory."""
+FIELDS = {
+    **{word: word for word in ("template", "size", "format", "similar", "licence", "provenance", "person")},
+    "every": "every_s",
+    "smooth": "smooth_s",
+}
+"""Flag -> field of ``ExtractOptions``."""
 EXAMPLES = """\
 examples:
   rtswap extract holiday/ --out faces             every good face of a folder
   rtswap extract talk.mp4 --out faces --every 1s  a video, one frame per second
+  rtswap extract a.mp4 --out a --template whole --smooth 100ms --person ada.jpg
   rtswap extract a.jpg b.jpg --out f --template arcface --size 128 --keep-all
+  rtswap extract --from-dfl aligned/ --out faces  an aligned set of DeepFaceLab
 
 Pictures of people are personal data, and so are embeddings, which identify
 people: extract faces only of people who have agreed to it, and delete them when
@@ -33,18 +45,39 @@ def _parser() -> Parser:
     )
     made.takes("inputs", "INPUT...", many=True)
     group = made.add_argument_group("Output")
-    group.add_argument("--out", "-o", metavar="DIR", help="folder for the pictures, faces.json and sheet.png")
-    for flag, kind, text in (
-        ("--template", choice("ffhq", "arcface"), "alignment of the face in its picture [ffhq]"),
+    group.add_argument(
+        "--out", "-o", metavar="DIR", help="folder for the faceset: pictures, masks, faces.jsonl and sheet.png"
+    )
+    for flag, kind, words in (
+        ("--template", choice(*TEMPLATES), "alignment of the face in its picture [ffhq]"),
         ("--size", integer("PX", 112, 1024), "width and height of a picture [512]"),
         ("--format", choice("png", "jpg"), "image format [png]"),
     ):
-        group.add_argument(flag, type=reader(kind), metavar=kind.metavar, help=text)
+        group.add_argument(flag, type=reader(kind), metavar=kind.metavar, help=words)
+    for flag, words in (
+        ("--from-dfl", "take the faces of DeepFaceLab's aligned set in this folder instead of inputs"),
+        ("--to-dfl", "also write the faceset as DeepFaceLab's aligned set; without inputs, what is in --out"),
+    ):
+        group.add_argument(flag, metavar="DIR", help=words)
     group.add_argument(
         "--embeddings",
         action="store_true",
-        help="also write identity vectors of the faces into faces.json. These are biometric personal data",
+        help="also write identity vectors of the faces into faces.jsonl. These are biometric personal data",
     )
+    for flag, kind, words in (
+        ("--licence", text("TEXT", "a text"), "licence of the pictures, written beside each face"),
+        (
+            "--provenance",
+            text("TEXT", "a text"),
+            "where the pictures come from and who agreed, written beside each face",
+        ),
+        (
+            "--person",
+            text("WHO", "a number or a photo"),
+            "keep only one person: their number on sheet.png, or a photo of them",
+        ),
+    ):
+        group.add_argument(flag, type=reader(kind), metavar=kind.metavar, help=words)
     group.add_argument("-y", "--overwrite", action="store_true", help="extract faces again that exist already")
     _add_limits(made)
     return made.with_table(["engine", "console"], without=["console.stats"])
@@ -52,7 +85,7 @@ def _parser() -> Parser:
 
 def _add_limits(made: Parser) -> None:
     group = made.add_argument_group("Limits")
-    for flag, kind, text in (
+    for flag, kind, words in (
         ("--min-face", number("PX", 16, 10_000), "minimum height from forehead to chin in the photo [96]"),
         ("--min-sharpness", number("N", 0, 1), "minimum sharpness: 0.001 is blurred, 0.03 crisp [0.002]"),
         ("--max-yaw", number("DEG", 0, 180), "maximum turn to either side [60]"),
@@ -65,12 +98,19 @@ def _add_limits(made: Parser) -> None:
             "leave out faces at least this similar to a stored one [0.95; 0.985 without the extra identity]",
         ),
         ("--every", duration(3600), "minimum time between two frames of a video [500ms]"),
+        ("--smooth", duration(MOST_SMOOTH_S), "smooth landmarks over this time before and after each frame [0s]"),
     ):
-        group.add_argument(flag, type=reader(kind), metavar=kind.metavar, help=text)
+        group.add_argument(flag, type=reader(kind), metavar=kind.metavar, help=words)
     group.add_argument("--keep-all", action="store_true", help="also keep faces that are similar to others")
 
 
 def _run(flags: Flags) -> int:
+    if "from_dfl" in flags:
+        if flags.get("inputs"):
+            raise UsageError("--from-dfl takes the place of inputs", do="Leave out one of them.")
+        flags = flags | {"inputs": [flags["from_dfl"]]}
+    if not flags.get("inputs") and "to_dfl" in flags and "out" in flags:
+        return _export(flags)
     if not flags.get("inputs"):
         raise UsageError("no input given", do="Name photos, folders or videos: rtswap extract INPUT... --out DIR")
     if "out" not in flags:
@@ -80,11 +120,11 @@ def _run(flags: Flags) -> int:
 
     from rtswap.app.networks import open_models
     from rtswap.commands.extract.options import ExtractOptions
-    from rtswap.commands.extract.run import extract, shown
+    from rtswap.commands.extract.run import extract
+    from rtswap.commands.extract.tally import shown
 
     console = console_of(found)
-    words = {"template": "template", "size": "size", "format": "format", "similar": "similar", "every": "every_s"}
-    given = {field: flags[word] for word, field in words.items() if word in flags}
+    given = {field: flags[word] for word, field in FIELDS.items() if word in flags}
     wanted = ExtractOptions(
         inputs=tuple(flags["inputs"]),
         out=Path(flags["out"]),
@@ -92,15 +132,29 @@ def _run(flags: Flags) -> int:
         keep_all=bool(flags.get("keep_all")),
         embeddings=bool(flags.get("embeddings")),
         overwrite=bool(flags.get("overwrite")),
+        from_dfl="from_dfl" in flags,
+        to_dfl=Path(flags["to_dfl"]).expanduser() if "to_dfl" in flags else None,
         **given,
     )
-    seeing = replace(  # loads our own recogniser if dlib is not installed, and no mask network
-        found, tracking=replace(found.tracking, follow="person"), mask=replace(found.mask, masks=("hull",))
+    seeing = replace(  # loads our own recogniser and the occlusion network
+        found, tracking=replace(found.tracking, follow="person"), mask=replace(found.mask, masks=("occlusion",))
     )
     with console:
         result, code = extract(wanted, lambda: open_models(seeing, on_event=console.event), console=console)
         console.answer(result, *shown(result))
     return code
+
+
+def _export(flags: Flags) -> int:
+    """Write a faceset that is there as an aligned set."""
+    from rtswap.commands.extract.aligned_sets import export
+
+    console = console_of(effective(flags).config)
+    source, target = Path(flags["out"]).expanduser(), Path(flags["to_dfl"]).expanduser()
+    with console:
+        count = export(source, target, overwrite=bool(flags.get("overwrite")), console=console)
+        console.answer({"folder": str(target), "faces": count}, f"Wrote {target}: {plural(count, 'face')}.")
+    return 0
 
 
 def _limits(flags: Flags) -> QualityLimits:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rtswap.core.errors import SourceError
 from rtswap.core.protocols import Detector, LandmarkModel
-from rtswap.core.types import Box, Detection, Image, Points
-from rtswap.source.portrait import look, make_portrait
+from rtswap.core.types import Detection, Image, Points
+from rtswap.source.portrait import look, look_closely, make_portrait
 from rtswap.source.quality import Figures, appraise
-from rtswap.vision.geometry import box_of, keypoints_of, scale_of, transform
+from rtswap.vision.geometry import box_of, scale_of, transform
 from rtswap.vision.pose import Pose, pose_of
 from rtswap.vision.topology import OVAL
 
@@ -25,10 +27,10 @@ UNCLEAR = "unclear"
 class MeasuredFace:
     """One face in a photo."""
 
-    box: Box
-    """Bounding box of the mesh, forehead to chin, px."""
-    keypoints: Points
-    """(5, 2) px in the photo."""
+    landmarks: Points
+    """(468, 3) px in the photo."""
+    visibility: NDArray[np.float32]
+    """(468,) 0..1"""
     detected: float
     """The detector's score, 0..1."""
     score: float
@@ -40,26 +42,39 @@ class MeasuredFace:
     """Share of the face's outline outside the picture."""
 
 
-def measure_faces(image: Image, detector: Detector, landmarks: LandmarkModel) -> list[MeasuredFace | None]:
-    """Return every face from left to right; None for one that the landmark network does not confirm."""
+def measure_faces(
+    image: Image,
+    detector: Detector,
+    landmarks: LandmarkModel,
+    refined: Callable[[Points], Points] = lambda mesh: mesh,
+) -> list[MeasuredFace | None]:
+    """Return every face from left to right; None for one that the landmark network does not confirm. ``refined``:
+    makes better landmarks of those that were found."""
     found = [face for face in detector.detect(image) if face.score >= _SURE]
     found.sort(key=lambda face: float(face.box[0] + face.box[2]))
-    return [_measure(image, face, landmarks) for face in found]
+    return [_look(image, face, landmarks, refined) for face in found]
 
 
-def _measure(image: Image, face: Detection, landmarks: LandmarkModel) -> MeasuredFace | None:
+def _look(
+    image: Image, face: Detection, landmarks: LandmarkModel, refined: Callable[[Points], Points]
+) -> MeasuredFace | None:
     try:
-        mesh = look(landmarks, image, look(landmarks, image, face.keypoints))
-        portrait, matrix = make_portrait(image, mesh)
+        mesh = look_closely(landmarks, image, look(landmarks, image, face.keypoints))
+        return measure(image, refined(mesh.points), mesh.visibility, face.score)
     except SourceError:
         return None
+
+
+def measure(image: Image, mesh: Points, visibility: NDArray[np.float32], detected: float) -> MeasuredFace:
+    """Measure a face whose landmarks (468, 3) are known. Raises SourceError if it is too small."""
+    portrait, matrix = make_portrait(image, mesh)
     box = box_of(mesh)
     appraisal = appraise(portrait, transform(matrix, mesh), scale_of(matrix))
     oval, limit = mesh[OVAL, :2], np.array([image.shape[1], image.shape[0]])
     return MeasuredFace(
-        box=box,
-        keypoints=keypoints_of(mesh),
-        detected=face.score,
+        landmarks=mesh,
+        visibility=visibility,
+        detected=detected,
         score=appraisal.score,
         face_px=float(box[3] - box[1]),
         figures=appraisal.figures,

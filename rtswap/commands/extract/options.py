@@ -27,11 +27,33 @@ class ExtractOptions:
     keep_all: bool = False
     every_s: float = 0.5
     """Minimum time between two processed frames of a video, s."""
+    smooth_s: float = 0.0
+    """Half the window of time over which landmarks of a video are smoothed, s."""
     embeddings: bool = False
+    from_dfl: bool = False
+    """Whether the input is a folder of faces that DeepFaceLab aligned; ``template`` is theirs."""
+    to_dfl: Path | None = None
+    """Write the faceset as DeepFaceLab's aligned set, too."""
+    licence: str = ""
+    provenance: str = ""
+    """What the user says of the pictures; written beside each face."""
+    person: str = ""
+    """Keep only this person: their number in the folder, or a photo of them."""
     overwrite: bool = False
 
     def settings(self) -> dict[str, Any]:
         """Return the options that determine the result, as JSON types. A run with other settings starts over."""
         limits = asdict(self.limits) | {"light": list(self.limits.light)}
-        decisive = ("template", "size", "format", "limits", "similar", "keep_all", "every_s", "embeddings")
+        decisive = (
+            "template",
+            "size",
+            "format",
+            "limits",
+            "similar",
+            "keep_all",
+            "every_s",
+            "smooth_s",
+            "embeddings",
+            "from_dfl",
+        )
         return {name: getattr(self, name) for name in decisive} | {"limits": limits}

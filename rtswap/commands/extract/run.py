@@ -2,39 +2,45 @@
 
 from __future__ import annotations
 
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from rtswap.app.console import Console
 from rtswap.app.networks import FaceModels
 from rtswap.app.overwriting import one_file, refuse
-from rtswap.commands.extract.album import INDEX, SHEET, Album, FileProgress, encode
+from rtswap.commands.extract.album import SHEET, Album, FileProgress, encode
+from rtswap.commands.extract.aligned_sets import (
+    check_template,
+    cut_aligned,
+    export,
+    files_of,
+    open_aligned,
+    template_of,
+)
+from rtswap.commands.extract.cutting import CutFace, cut_face
 from rtswap.commands.extract.files import files_in, hash_of, is_video, name_of
+from rtswap.commands.extract.grouping import group
+from rtswap.commands.extract.known_faces import KnownFaces
 from rtswap.commands.extract.measure import UNCLEAR, MeasuredFace, measure_faces
-from rtswap.commands.extract.near_duplicates import NearDuplicates
 from rtswap.commands.extract.options import ExtractOptions
+from rtswap.commands.extract.person import check_person, choose_person
 from rtswap.commands.extract.sheet import draw_faces
+from rtswap.commands.extract.smoothing import smooth
+from rtswap.commands.extract.tally import ENLARGED, Tally
+from rtswap.commands.extract.views import View, views_of
 from rtswap.core.errors import InputError
-from rtswap.core.text import plural
-from rtswap.core.types import Image
-from rtswap.vision.crops import cut_sharp
-from rtswap.vision.geometry import scale_of, transform
+from rtswap.core.text import clock, plural
+from rtswap.core.types import Image, Points
+from rtswap.faceset.record import NOBODY
+from rtswap.faceset.table import TABLE
 from rtswap.vision.images import read_image
-from rtswap.vision.templates import placement
 
-ENLARGED = 1.5
-"""Enlargement above which a face is counted in the summary."""
-SAVE_EVERY_S = 20.0
 ALIKE = "alike"
 """Reason to leave out a face: it nearly equals one that is already stored."""
-SKIPPED = ("done before", "given twice", "without a face")
-"""Kinds of files that added no face."""
+OTHER_TYPE = "of another face type"
 _UNOPENED = 1
 """Assumed frame count of a video that is not open yet, for the progress bar."""
 
@@ -46,11 +52,19 @@ def extract(
 
     Raises InputError if no face was stored, UsageError, OutputError.
     """
-    files = files_in(options.inputs, options.out.expanduser())
+    if options.from_dfl:
+        files = files_of(Path(options.inputs[0]).expanduser())
+        options = replace(options, template=template_of(files), format="jpg", keep_all=True)
+    else:
+        files = files_in(options.inputs, options.out.expanduser())
+    if options.to_dfl is not None:
+        check_template(options.template)
     if not files:
         raise InputError(f"no photo or video found in {', '.join(options.inputs)[:300]}", do="Check the path.")
+    if options.person:
+        check_person(options.person)
     out = options.out.expanduser()
-    refuse([(str(path), "one of the inputs") for path in files], [one_file(out / name) for name in (INDEX, SHEET)])
+    refuse([(str(path), "one of the inputs") for path in files], [one_file(out / name) for name in (TABLE, SHEET)])
     album = Album(out, options.settings(), overwrite=options.overwrite)
     if album.started_over:
         console.event(f"{album.folder}: the faces of an earlier run with other settings were removed")
@@ -58,16 +72,20 @@ def extract(
     interrupted = False
     try:
         run.work()
+        run.finish()
     except KeyboardInterrupt:
         interrupted = True
         console.event("interrupted: the faces so far are saved; run the same command again to continue")
     finally:
-        album.save()
-    if album.faces and (run.kept or not (album.folder / SHEET).exists()):
+        album.close()
+    if album.faces and (run.tally.kept or run.tally.others or not (album.folder / SHEET).exists()):
         album.write(SHEET, encode(draw_faces(album.folder, album.faces), ".png"))
     if not album.faces and not interrupted:
-        raise run.nothing()
-    return run.summary(interrupted), 0
+        raise run.tally.nothing()
+    found = run.summary(interrupted)
+    if options.to_dfl is not None and not interrupted:
+        found["exported"] = export(out, options.to_dfl, overwrite=options.overwrite, console=console)
+    return found, 0
 
 
 class _Extraction:
@@ -84,127 +102,162 @@ class _Extraction:
         self._options, self._album, self._console, self._files = options, album, console, files
         self._open_models = open_models
         self._models: FaceModels | None = None
-        self._alike: NearDuplicates | None = None
-        self._saved_at = time.perf_counter()
+        self._known: KnownFaces | None = None
+        self._looked_back = False
         self._done, self._total = 0, 0
-        self.kept = 0
-        self.seen = 0
-        self.enlarged = 0
-        self.before = 0
-        """Files that an earlier run finished."""
-        self.faceless = 0
-        self.twice = 0
-        """Files with the same content as another file of this run."""
         self._hashes: set[str] = set()
-        self.refused: Counter[str] = Counter()
-        self.unreadable: dict[str, str] = {}
-        """File -> reason."""
+        self.tally = Tally(len(files))
 
     def work(self) -> None:
         """Process every file."""
         self._total = len(self._files)
+        if self._options.overwrite:
+            self._album.drop({sha256 for sha256 in map(self._hash, self._files) if sha256})
         for path in self._files:
             counted = self._done
             try:
                 self._file(path)
             except InputError as error:
-                self.unreadable[str(path)] = str(error)
+                self.tally.unreadable[str(path)] = str(error)
                 self._console.event(f"left out: {error}")
             self._done = max(self._done, counted + 1)
             self._progress(path.name)
         self._done = self._total
 
+    def finish(self) -> None:
+        """Say who the faces are, and keep only the person that was asked for."""
+        album, person = self._album, self._options.person
+        unknown = all(face.person == NOBODY for face in album.faces)
+        if not album.faces or not (self.tally.kept or unknown or person):
+            return
+        self._console.status("grouping the faces by person")
+        known = self._known_faces(with_stored=True)
+        album.assign(group(album.faces, dict(zip(known.files, known.vectors, strict=True)), known.name))
+        self.tally.people = len({face.person for face in album.faces} - {NOBODY})
+        if person:
+            chosen = choose_person(person, album.faces, known, self._face_models())
+            others = [face for face in album.faces if face.person != chosen]
+            self.tally.others = len(others)
+            album.remove(others)
+
+    def _hash(self, path: Path) -> str | None:
+        with suppress(InputError):
+            return hash_of(path)
+        return None
+
     def _file(self, path: Path) -> None:
         """Process one file. Raises InputError if it cannot be read to its end."""
         sha256 = hash_of(path)
         if sha256 in self._hashes:
-            self.twice += 1
+            self.tally.twice += 1
             return
         self._hashes.add(sha256)
-        done = self._album.begin(sha256, str(path))
-        if self._options.overwrite and self._alike is not None:
-            self._alike.forget(sha256)
+        done = self._album.begin(sha256, path.name)
         if done is None:
-            self.before += 1
+            self.tally.before += 1
+            return
+        if self._options.from_dfl:
+            self._aligned(path, sha256, done)
             return
         try:
-            for image, frame, time_s in self._pictures(path, done):
-                self._picture(path, sha256, done, image, frame, time_s)
+            for view in self._views(path, done):
+                self._view(path, sha256, done, view)
+                if view.frame is not None:
+                    done.frame, done.next_s = view.frame + 1, (view.time_s or 0.0) + self._options.every_s
+                    self._album.settle(sha256)
         except InputError:
             if not done.seen and not done.frame:
                 del self._album.done[sha256]
             raise
         done.complete = True
-        self.faceless += not done.seen
+        self._album.settle(sha256)
+        self.tally.faceless += not done.seen
 
-    def _pictures(self, path: Path, done: FileProgress) -> Iterator[tuple[Image, int | None, float | None]]:
-        """Yield the photo, or the remaining frames of a video at least ``every_s`` apart, as (image, frame number,
-        seconds)."""
+    def _aligned(self, path: Path, sha256: str, done: FileProgress) -> None:
+        """Take over a face that DeepFaceLab aligned. Raises InputError."""
+        try:
+            face = open_aligned(path)
+            cut = cut_aligned(path, face, name_of(path, sha256, None, 1, ".jpg"), self._face_models())
+        except InputError:
+            del self._album.done[sha256]
+            raise
+        why = OTHER_TYPE if face.template != self._options.template else UNCLEAR if cut is None else ""
+        if cut is not None and not why:
+            why = self._store(cut, {"sha256": sha256})
+        done.complete, done.seen, done.refused = True, 1, {why: 1} if why else {}
+        self.tally.seen += 1
+        self.tally.refused.update(done.refused)
+        self._album.settle(sha256)
+
+    def _views(self, path: Path, done: FileProgress) -> Iterator[View]:
+        """Yield the photo, or the remaining frames of a video at least ``every_s`` apart."""
         if not is_video(path):
-            yield read_image(path), None, None
+            yield View(read_image(path))
             return
         from rtswap.media.inputs.video import VideoFile
 
         with closing(VideoFile(path, on_event=self._console.event)) as video:
             before, count = self._done, video.info.frame_count or _UNOPENED
             self._total += max(count - 1, 0)
-            for frame in video.frames():
-                self._done = before + min(frame.index, count)
-                time_s = frame.time_s or 0.0
-                if frame.index < done.frame or time_s < done.next_s:
-                    continue
-                yield frame.image, frame.index, time_s
-                done.frame, done.next_s = frame.index + 1, time_s + self._options.every_s
-                self._progress(f"{path.name} {int(time_s) // 60}:{int(time_s) % 60:02}")
+            for view in views_of(
+                video.frames(),
+                fps=video.info.fps,
+                every_s=self._options.every_s,
+                window_s=self._options.smooth_s,
+                first=done.frame,
+                next_s=done.next_s,
+            ):
+                yield view
+                self._done = before + min(view.frame or 0, count)
+                self._progress(f"{path.name} {clock(view.time_s or 0.0)}")
             self._done = before + count - 1
 
-    def _picture(
-        self, path: Path, sha256: str, done: FileProgress, image: Image, frame: int | None, time_s: float | None
-    ) -> None:
-        """Process every face of one picture. The counters change once the picture is complete."""
+    def _view(self, path: Path, sha256: str, done: FileProgress, view: View) -> None:
+        """Process every face of one picture."""
         models = self._face_models()
-        faces = measure_faces(image, models.photo_detector, models.landmarks)
-        refused: Counter[str] = Counter()
-        for number, seen in enumerate(faces, 1):
-            name = name_of(path, sha256, frame, number, f".{self._options.format}")
-            if self._album.has(name):
-                continue  # stored before an interruption
-            where = {"file": name, "source": str(path), "sha256": sha256, "frame": frame, "time_s": time_s}
-            reason = self._face(image, seen, where)
-            if reason:
-                refused[reason] += 1
-        done.seen += len(faces)
-        self.seen += len(faces)
-        for reason, count in refused.items():
-            done.refused[reason] = done.refused.get(reason, 0) + count
-        self.refused += refused
-        if time.perf_counter() - self._saved_at > SAVE_EVERY_S:
-            self._album.save()
-            self._saved_at = time.perf_counter()
 
-    def _face(self, image: Image, seen: MeasuredFace | None, where: dict[str, Any]) -> str:
+        def refined(mesh: Points) -> Points:
+            return smooth(models.landmarks, view, mesh, self._options.smooth_s)
+
+        if view.before or view.after:
+            faces = measure_faces(view.image, models.photo_detector, models.landmarks, refined)
+        else:
+            faces = measure_faces(view.image, models.photo_detector, models.landmarks)
+        for number, seen in enumerate(faces, 1):
+            name = name_of(path, sha256, view.frame, number, f".{self._options.format}")
+            source = {"clip": path.name, "sha256": sha256, "frame": view.frame, "time_s": view.time_s}
+            reason = self._face(view.image, seen, name, source)
+            if reason:
+                done.refused[reason] = done.refused.get(reason, 0) + 1
+                self.tally.refused[reason] += 1
+        done.seen += len(faces)
+        self.tally.seen += len(faces)
+
+    def _face(self, image: Image, seen: MeasuredFace | None, name: str, source: dict[str, Any]) -> str:
         """Store the face and return an empty string, or return the reason to leave it out."""
         if seen is None:
             return UNCLEAR
-        reason = self._options.limits.refusal(seen)
+        options = self._options
+        reason = options.limits.refusal(seen)
         if reason:
             return reason
-        alike = self._near_duplicates()
-        vector = alike.of(image, seen.keypoints) if alike is not None else None
-        if alike is not None and not self._options.keep_all and alike.known(vector):
+        cut = cut_face(image, seen, name, options.template, options.size, self._face_models().occlusion_model)
+        return self._store(cut, source)
+
+    def _store(self, cut: CutFace, source: dict[str, Any]) -> str:
+        """As ``_face``, for a face that was cut out."""
+        options = self._options
+        known = self._known_faces(with_stored=not options.keep_all)
+        vector = known.of(cut.picture, cut.record.keypoints)
+        if not options.keep_all and known.known(vector):
             return ALIKE
-        matrix = placement(seen.keypoints, self._options.template, self._options.size)
-        record = where | _record_of(seen, scale_of(matrix))
-        record["matrix"] = [[round(float(v), 6) for v in row] for row in matrix]
-        record["aligned"] = _round(transform(matrix, seen.keypoints))
-        if self._options.embeddings and alike is not None:
-            record["embedding"] = None if vector is None else [round(float(v), 5) for v in vector]
-            record["embedded_by"] = alike.name
-        self._album.add(cut_sharp(image, matrix, self._options.size), record)
-        if alike is not None:
-            alike.remember(vector, where["sha256"])
-        self.kept += 1
-        self.enlarged += scale_of(matrix) > ENLARGED
+        record = replace(cut.record, **source, licence=options.licence, provenance=options.provenance)
+        if options.embeddings and vector is not None:
+            record = replace(record, embedding=vector, space=known.name)
+        self._album.add(record, cut.data, cut.mask)
+        known.remember(vector, record.file)
+        self.tally.kept += 1
+        self.tally.enlarged += record.quality["enlarged"] > ENLARGED
         return ""
 
     def _face_models(self) -> FaceModels:
@@ -212,92 +265,33 @@ class _Extraction:
             self._models = self._open_models()
         return self._models
 
-    def _near_duplicates(self) -> NearDuplicates | None:
-        """The stored faces to compare with; None if neither duplicates nor embeddings matter. Faces of earlier runs
-        are read back from their pictures."""
-        options = self._options
-        if self._alike is not None or (options.keep_all and not options.embeddings):
-            return self._alike
-        models = self._face_models()
-        embedder, name = models.embedder(), "dlib"
-        if embedder is None:
-            embedder, name = models.recogniser, "rtswap"
-        if embedder is None:
-            return None
-        self._alike = NearDuplicates(embedder, name, options.similar)
-        for face in [] if options.keep_all else self._album.faces:
-            try:
-                picture = read_image(self._album.folder / face["file"])
-            except InputError:
-                continue  # the user deleted it
-            self._alike.remember(self._alike.of(picture, np.array(face["aligned"], np.float32)), face["sha256"])
-        return self._alike
+    def _known_faces(self, *, with_stored: bool) -> KnownFaces:
+        """The stored faces; those of earlier runs, which are read back from their pictures, only if asked for."""
+        if self._known is None:
+            models = self._face_models()
+            embedder, name = models.embedder(), "dlib"
+            if embedder is None:
+                embedder, name = models.spaces["rtswap"](), "rtswap"
+            self._known = KnownFaces(embedder, name, self._options.similar)
+        if with_stored and not self._looked_back:
+            self._looked_back = True
+            there = set(self._known.files)
+            for face in self._album.faces:
+                if face.file in there:
+                    continue
+                with suppress(InputError):  # the user deleted it
+                    picture = read_image(self._album.folder / face.file)
+                    self._known.remember(self._known.of(picture, face.keypoints), face.file)
+        return self._known
 
     def _progress(self, line: str) -> None:
-        self._console.progress(self._done, self._total, f"{line}  {plural(self.kept, 'face')}")
+        self._console.progress(self._done, self._total, f"{line}  {plural(self.tally.kept, 'face')}")
 
     def summary(self, interrupted: bool) -> dict[str, Any]:
         """The figures of the run, for text and JSON output."""
-        found: dict[str, Any] = {"folder": str(self._album.folder), "faces": len(self._album.faces), "new": self.kept}
-        found["files"] = len(self._files)
-        found["refused"] = dict(self.refused.most_common())
-        for name, count in zip(SKIPPED, (self.before, self.twice, self.faceless), strict=True):
-            if count:
-                found[name] = count
-        if self.enlarged:
-            found[f"enlarged more than {ENLARGED:g} times"] = self.enlarged
-        if self.unreadable:
-            found["unreadable"] = self.unreadable
+        found = {"folder": str(self._album.folder), "faces": len(self._album.faces)} | self.tally.summary()
         if interrupted:
             found["interrupted"] = True
-        if self._alike is not None:
-            found["told apart by"] = self._alike.name
+        if self._known is not None:
+            found["told apart by"] = self._known.name
         return found
-
-    def nothing(self) -> InputError:
-        """The error that says why no face was stored."""
-        reasons = [f"{count} {reason}" for reason, count in self.refused.most_common()]
-        unreadable = [plural(len(self.unreadable), "unreadable file")] if self.unreadable else []
-        if reasons:
-            got = f"{plural(self.seen, 'face')}: {', '.join(reasons + unreadable)}"
-            return InputError("no face is good enough", got=got, do="See rtswap extract --help for the limits.")
-        got = ", ".join([f"{plural(len(self._files) - len(self.unreadable), 'file')} without one", *unreadable])
-        return InputError("no face found", got=got, do="Give photos or videos that show faces.")
-
-
-def shown(result: Mapping[str, Any]) -> list[str]:
-    """Format the result of ``extract`` as text: what is in the folder and what was left out."""
-    files = plural(result["files"], "file")
-    lines = [
-        f"Wrote {result['folder']}: {plural(result['faces'], 'face')}, {result['new']} of them new, from {files}."
-    ]
-    if result["refused"]:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in result["refused"].items())
-        lines.append(f"Faces left out: {reasons}.")
-    skipped = [f"{result[name]} {name}" for name in SKIPPED if name in result]
-    skipped += [f"{len(result['unreadable'])} unreadable"] if "unreadable" in result else []
-    return [*lines, *([f"Files left out: {', '.join(skipped)}."] if skipped else [])]
-
-
-def _record_of(seen: MeasuredFace, enlarged: float) -> dict[str, Any]:
-    figures, pose = seen.figures, seen.pose
-    quality = {
-        "detected": seen.detected,
-        "face_px": seen.face_px,
-        "sharpness": figures.sharpness,
-        **pose._asdict(),
-        "light": figures.light,
-        "clipped": figures.clipped,
-        "outside": seen.outside,
-    }
-    return {
-        "box": [round(float(v), 2) for v in seen.box],
-        "keypoints": _round(seen.keypoints),
-        "score": round(float(seen.score), 5),
-        "enlarged": round(enlarged, 4),
-        "quality": {name: round(float(value), 5) for name, value in quality.items()},
-    }
-
-
-def _round(points: np.ndarray[Any, Any]) -> list[list[float]]:
-    return [[round(float(x), 2), round(float(y), 2)] for x, y in points]

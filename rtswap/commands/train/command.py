@@ -51,6 +51,7 @@ def _parser() -> Parser:
         ("--seed", integer("N", 0, 2**31 - 1), "of everything random [0]"),
     ):
         add(flag, type=reader(kind), metavar=kind.metavar, help=text)
+    add("--preview", action="store_true", help="show every new sheet in a window")
     add("--half", action="store_true", help="compute in bfloat16 [where it is faster]")
     add("--no-half", dest="half", action="store_false", help="compute in float32")
     groups: dict[str, argparse._ArgumentGroup] = {}
@@ -94,6 +95,7 @@ def _run(flags: Flags) -> int:
             minutes=flags["minutes"],
             device=flags.get("device", "auto"),
             options=options,
+            preview=bool(flags.get("preview")),
             console=console,
         )
         console.answer(result, *shown)

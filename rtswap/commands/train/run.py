@@ -20,11 +20,13 @@ def run(
     minutes: float,
     device: str,
     options: Mapping[str, Any],
+    preview: bool,
     console: Console,
 ) -> tuple[dict[str, Any], list[Shown]]:
     """Train, and return the result with what is shown of it. Raises UsageError, InputError, OutputError and
     ModelError; NotInstalled without PyTorch."""
     try:
+        from rtswap.commands.train.show import Show
         from rtswap.training.run import TrainJob, train
     except ImportError as error:
         if error.name is None or error.name.partition(".")[0] != "torch":
@@ -33,11 +35,7 @@ def run(
         raise NotInstalled("training needs PyTorch, which is not installed", do=do) from None
     dfm = out / f"{out.resolve().name or spec.name}.dfm"
     job = TrainJob(spec, tuple(data), tuple(people), out, dfm, minutes, device, options)
-
-    def on_progress(done_s: float, of_s: float, line: str) -> None:
-        console.progress(round(done_s), max(1, round(of_s)), f"seconds  {line}")
-
-    result = train(job, say=console.event, on_progress=on_progress)
+    result = train(job, Show(console, out, preview=preview))
     figures = ", ".join(
         f"{name.removesuffix('_psnr')} {value:.1f} dB"
         for name, value in result["held_out"].items()

@@ -42,7 +42,7 @@ def ask(
     confirms it. ``do``: what to do if it is not confirmed. Raises UsageError then, SourceError if a photo cannot be
     read. A confirmation that cannot be stored is valid for this run only.
     """
-    exempt = _of_nobody()
+    exempt = digests_of_nobody()
     digests = {photo_digest(path): path for path in _files(photos)}
     unknown = {digest: path for digest, path in digests.items() if digest not in exempt and not record.holds(digest)}
     if not unknown and not pictures:
@@ -110,7 +110,7 @@ def _files(photos: Sequence[str | Path]) -> list[Path]:
     return files
 
 
-def _of_nobody() -> frozenset[str]:
-    """SHA-256 digests of the built-in personas and the demo's source."""
+def digests_of_nobody() -> frozenset[str]:
+    """SHA-256 digests of the built-in personas and the demo's source, who do not exist."""
     folder = resources.files("rtswap").joinpath("assets/personas")
     return frozenset(hashlib.sha256(item.read_bytes()).hexdigest() for item in folder.iterdir() if item.is_file())

@@ -9,6 +9,7 @@ import pytest
 
 from rtswap.commands.extract.command import COMMAND
 from rtswap.core.errors import UsageError
+from rtswap.faceset.faceset import Faceset
 
 
 def typed(*words: str) -> int:
@@ -32,6 +33,8 @@ def test_help_says_that_pictures_of_people_are_personal_data(capsys: pytest.Capt
         (("a.jpg", "--out", "x", "--template", "ffh"), "did you mean ffhq"),
         (("a.jpg", "--out", "x", "--similar", "nan"), "a number from 0 to 1"),
         (("a.jpg", "--out", "x", "--every", "soon"), "a duration"),
+        (("a.jpg", "--out", "x", "--smooth", "1s"), "at most 500ms"),
+        (("a.jpg", "--out", "x", "--person", "nobody.jpg"), "no such person"),
         (("persona:nobody", "--out", "x"), "no persona called"),
     ],
 )
@@ -47,8 +50,11 @@ def test_what_cannot_be_meant_is_one_line(
 def test_persona_is_extracted_as_requested(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     words = ("persona:vera", "--out", str(out), "--template", "arcface", "--size", "112", "--format", "jpg", "--json")
+    words += ("--licence", "CC0", "--provenance", "made for rtswap")
     assert typed(*words) == 0
     assert json.loads(capsys.readouterr().out)["faces"] == 1
-    index = json.loads((out / "faces.json").read_text())
-    assert index["settings"]["size"] == 112
-    assert [path.name for path in out.glob("*.jpg")] == [index["faces"][0]["file"]]
+    faces = Faceset.open(out)
+    assert faces.settings["size"] == 112
+    (face,) = faces.records
+    assert [path.name for path in out.glob("*.jpg")] == [face.file]
+    assert (face.licence, face.provenance, face.person) == ("CC0", "made for rtswap", 0)

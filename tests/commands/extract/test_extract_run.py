@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from extracting import contents, own_eyes, run, save
 from media_files import make_clip
 from people import face_models, group
 
@@ -20,32 +20,23 @@ from rtswap.commands.extract.measure import measure_faces
 from rtswap.commands.extract.options import ExtractOptions
 from rtswap.commands.extract.run import extract
 from rtswap.core.errors import InputError, OutputError, UsageError
+from rtswap.faceset.faceset import Faceset
+from rtswap.faceset.record import FaceRecord
+from rtswap.faceset.table import TABLE
+from rtswap.vision.geometry import inverse, keypoints_of, transform
 from rtswap.vision.images import read_image
 from rtswap.vision.talking_head import persona
 from rtswap.vision.templates import TEMPLATES
 
 
-def own_eyes() -> FaceModels:
-    """As where dlib is not installed; and a detector that is quicker, for faces as large as these."""
-    return face_models()._replace(photo_detector=face_models().detector, embedder=lambda: None)
+def faces_in(out: Path) -> list[FaceRecord]:
+    return list(Faceset.open(out).records)
 
 
-def run(out: Path, *inputs: Path, seeing=own_eyes, **more) -> dict:
-    wanted = ExtractOptions(tuple(map(str, inputs)), out, **more)
-    return extract(wanted, seeing, console=Console(stream=io.StringIO()))[0]
-
-
-def index(out: Path) -> dict:
-    return json.loads((out / "faces.json").read_text())
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
-
-
-def save(path: Path, image: np.ndarray, *options: int) -> Path:
-    assert cv2.imwrite(str(path), image, list(options))
-    return path
+def progress_in(out: Path) -> list[dict]:
+    """The last line of each input file."""
+    lines = [json.loads(line) for line in (out / TABLE).read_text().splitlines()]
+    return list({line["input"]: line for line in lines if "input" in line}.values())
 
 
 @pytest.fixture
@@ -74,28 +65,28 @@ class Interrupted:
 
 def test_everybody_in_a_picture_is_kept_from_left_to_right(people_photo: Path, out: Path) -> None:
     assert run(out, people_photo)["faces"] == 4
-    faces = index(out)["faces"]
-    assert [int(face["box"][0] // 320) for face in faces] == [0, 1, 2, 3]
-    for face in faces:
-        assert read_image(out / face["file"]).shape == (512, 512, 3)
-        assert face["source"] == str(people_photo)
-        assert "embedding" not in face
+    faces = Faceset.open(out)
+    middles = [transform(inverse(face.matrix), face.keypoints).mean(axis=0)[0] for face in faces.records]
+    assert [int(middle // 320) for middle in middles] == [0, 1, 2, 3]
+    for face in faces.records:
+        assert faces.picture(face).shape == (512, 512, 3)
+        assert (face.clip, face.frame, face.time_s) == ("people.png", None, None)
+        assert face.embedding is None
+    assert set(faces.people()) == {0, 1, 2, 3}  # in one picture nobody is there twice
     assert read_image(out / "sheet.png").shape[1] > 1000
 
 
-@pytest.mark.parametrize(("template", "size"), [("ffhq", 512), ("arcface", 128)])
+@pytest.mark.parametrize(("template", "size"), [("ffhq", 512), ("arcface", 128), ("whole", 256)])
 def test_keypoints_lie_where_they_are_said_to(people_photo: Path, out: Path, template: str, size: int) -> None:
     run(out, people_photo, template=template, size=size)
-    for face in index(out)["faces"]:
-        said = np.array(face["aligned"], np.float32)
-        matrix = np.array(face["matrix"], np.float32)
-        points = np.array(face["keypoints"], np.float32)
-        np.testing.assert_allclose(points @ matrix[:, :2].T + matrix[:, 2], said, atol=0.05)
-        (seen,) = measure_faces(read_image(out / face["file"]), face_models().photo_detector, face_models().landmarks)
+    faces = Faceset.open(out)
+    for face in faces.records:
+        np.testing.assert_allclose(keypoints_of(face.landmarks), face.keypoints, atol=0.02)
+        (seen,) = measure_faces(faces.picture(face), face_models().photo_detector, face_models().landmarks)
         assert seen is not None
-        assert np.abs(seen.keypoints - said).max() <= {512: 3.0, 128: 1.5}[size]
+        assert np.abs(keypoints_of(seen.landmarks) - face.keypoints).max() <= {512: 3.0, 256: 2.0, 128: 1.5}[size]
         corners = [0, 1, 3, 4]  # eyes and mouth
-        off = said[corners] - (TEMPLATES[template] * size)[corners]
+        off = face.keypoints[corners] - (TEMPLATES[template] * size)[corners]
         assert np.abs(off.mean(axis=0)).max() < 0.05
         assert np.abs(off).max() <= 3 * size / 128  # people differ
 
@@ -103,8 +94,8 @@ def test_keypoints_lie_where_they_are_said_to(people_photo: Path, out: Path, tem
 def test_a_face_at_the_edge_is_continued_not_black(tmp_path: Path, out: Path) -> None:
     picture = save(tmp_path / "close.png", persona("ada")[120:400, 140:375])
     run(out, picture)
-    (face,) = index(out)["faces"]
-    assert read_image(out / face["file"])[:8].max(axis=2).min() > 0
+    (face,) = faces_in(out)
+    assert read_image(out / face.file)[:8].max(axis=2).min() > 0
 
 
 def test_a_picture_without_a_face_is_an_error_in_one_line(tmp_path: Path, out: Path) -> None:
@@ -121,7 +112,7 @@ def test_a_photo_on_its_side_by_exif_is_put_upright(tmp_path: Path, out: Path) -
     photo = tmp_path / "phone.jpg"
     photo.write_bytes(data[:2] + segment + data[2:])
     run(out, photo)
-    assert abs(index(out)["faces"][0]["quality"]["roll"]) < 10
+    assert abs(faces_in(out)[0].pose.roll) < 10
 
 
 def test_sixteen_bit_pictures_look_like_eight_bit_ones(tmp_path: Path, out: Path) -> None:
@@ -147,7 +138,7 @@ def test_files_that_cannot_be_read_are_named_and_the_rest_is_done(tmp_path: Path
         "missing.jpg",
         "\0",
     }
-    assert [face["source"] for face in index(out)["faces"]] == [str(good)]
+    assert [face.clip for face in faces_in(out)] == [good.name]
 
 
 @pytest.mark.parametrize("embedder", ["dlib", "rtswap"])
@@ -176,7 +167,7 @@ def test_every_refusal_is_counted_by_its_reason(tmp_path: Path, out: Path) -> No
     result = run(out, folder)
     assert result["faces"] == 1
     assert result["refused"] == {"too small": 1, "blurred": 1, "too dark": 1}
-    assert sum(sum(entry["refused"].values()) for entry in index(out)["files"].values()) == 3
+    assert sum(sum(entry["refused"].values()) for entry in progress_in(out)) == 3
 
 
 def test_none_good_enough_is_an_error_with_the_reasons(tmp_path: Path, out: Path) -> None:
@@ -192,10 +183,9 @@ def test_a_clip_gives_pictures_some_time_apart(tmp_path: Path, out: Path) -> Non
     result = run(out, clip)
     assert result["faces"] == 2
     assert result["refused"] == {"alike": 2}
-    faces = index(out)["faces"]
-    assert [(face["frame"], face["time_s"]) for face in faces] == [(0, 0.0), (8, 0.5)]
+    assert [(face.frame, face.time_s) for face in faces_in(out)] == [(0, 0.0), (8, 0.5)]
     run(out / "all", clip, keep_all=True, every_s=1.0)
-    assert [face["frame"] for face in index(out / "all")["faces"]] == [0, 16]
+    assert [face.frame for face in faces_in(out / "all")] == [0, 16]
 
 
 def test_finished_files_are_skipped(people_photo: Path, tmp_path: Path, out: Path) -> None:
@@ -219,73 +209,68 @@ def test_nothing_is_overwritten_without_the_flag(people_photo: Path, out: Path) 
         run(out, people_photo, size=256)
     assert contents(out) == before
     run(out, people_photo, size=256, overwrite=True)
-    assert {read_image(out / face["file"]).shape[0] for face in index(out)["faces"]} == {256}
+    assert {face.size for face in faces_in(out)} == {256}
     assert run(out, people_photo, size=256, overwrite=True)["new"] == 4
-    assert len(contents(out)) == 6
+    assert len(contents(out)) == 10
 
 
 def test_foreign_files_in_the_folder_are_kept(people_photo: Path, out: Path) -> None:
     run(out, people_photo)
-    (out / "faces.json").unlink()
+    (out / TABLE).unlink()
     (out / "sheet.png").unlink()
+    save(next(out.glob("*_1.png")), persona("ada"))
     before = contents(out)
-    with pytest.raises(OutputError, match="exists"):
+    with pytest.raises(OutputError, match=r"exists but is not in faces\.jsonl"):
         run(out, people_photo)
     assert {name: data for name, data in contents(out).items() if name in before} == before
 
 
+HEADER = '{"faceset": 1, "settings": {}}\n'
+
+
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", "{", '{"format": 1}', '{"format": 1, "settings": {}, "files": {}, "faces": [{"file": "../x.png"}]}'],
+    [
+        "",
+        "[]\n",
+        "{\n",
+        HEADER + '{"file": "../x.png"}\n',
+        HEADER + '{"input": 7, "name": "a.mp4"}\n',
+        HEADER + '{"input": "ab", "name": "a.mp4", "refused": 3}\n',
+        HEADER + '{"input": "ab", "name": "a.mp4", "next_s": "1"}\n',
+        HEADER + '{"input": "ab", "name": "a.mp4", "more": 1}\n',
+    ],
 )
 def test_a_hostile_index_removes_nothing(people_photo: Path, out: Path, text: str) -> None:
     out.mkdir()
     outside = save(out.parent / "x.png", persona("ada"))
-    (out / "faces.json").write_text(text or "null")
+    (out / TABLE).write_text(text)
     with pytest.raises(OutputError, match="was not written by rtswap extract"):
         run(out, people_photo)
-    assert (out / "faces.json").read_text() == (text or "null")
+    assert (out / TABLE).read_text() == text
     run(out, people_photo, overwrite=True)
     assert outside.exists()
-    assert len(index(out)["faces"]) == 4
+    assert len(faces_in(out)) == 4
 
 
 def test_ctrl_c_keeps_finished_faces_and_the_next_run_continues(people_photo: Path, out: Path) -> None:
     interrupted = Interrupted()
     result = run(out, people_photo, seeing=lambda: own_eyes()._replace(embedder=lambda: interrupted))
     assert result["interrupted"] is True
-    faces = index(out)["faces"]
-    assert len(faces) == 2
-    assert all(read_image(out / face["file"]).shape == (512, 512, 3) for face in faces)
-    assert not list(out.glob("*.part"))
-    before = contents(out)
-    assert run(out, people_photo)["new"] == 2
-    after = contents(out)
-    assert index(out)["faces"][:2] == faces
-    assert all(after[face["file"]] == before[face["file"]] for face in faces)
-
-
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [("sha256", 7), ("aligned", [[1, 2]]), ("score", "good"), ("quality", {"yaw": None}), ("time_s", float("nan"))],
-)
-def test_a_damaged_index_is_refused_before_anything_is_done(
-    tmp_path: Path, out: Path, key: str, value: object
-) -> None:
-    photo = save(tmp_path / "a.png", persona("ada"))
-    run(out, photo)
-    content = index(out)
-    content["faces"][0][key] = value
-    (out / "faces.json").write_text(json.dumps(content))
-    with pytest.raises(OutputError, match="was not written by rtswap extract"):
-        run(out, photo)
+    faces = Faceset.open(out)
+    assert len(faces.records) == 2
+    assert all(faces.picture(face).shape == (512, 512, 3) for face in faces.records)
+    assert not list(out.glob(".*"))
+    run(out, people_photo)
+    run(out.parent / "whole", people_photo)
+    assert contents(out) == contents(out.parent / "whole")
 
 
 def test_embeddings_are_written_only_with_the_flag(tmp_path: Path, out: Path) -> None:
     run(out, save(tmp_path / "a.png", persona("ada")), embeddings=True)
-    (face,) = index(out)["faces"]
-    assert face["embedded_by"] == "rtswap"
-    assert np.linalg.norm(face["embedding"]) == pytest.approx(1, abs=1e-3)
+    (face,) = faces_in(out)
+    assert face.space == "rtswap"
+    assert np.linalg.norm(face.embedding) == pytest.approx(1, abs=1e-3)
 
 
 def test_output_is_not_read_as_input(people_photo: Path) -> None:
@@ -320,8 +305,9 @@ def test_interrupted_clip_continues_from_its_frame(tmp_path: Path, out: Path) ->
     make_clip(clip, lambda number: pictures[number // 4], count=8, fps=8)
     interrupted = Interrupted()
     run(out, clip, seeing=lambda: own_eyes()._replace(embedder=lambda: interrupted))
+    assert len(faces_in(out)) == 2
     assert run(out, clip)["new"] == 2
-    assert [face["frame"] for face in index(out)["faces"]] == [0, 0, 4, 4]
+    assert [face.frame for face in faces_in(out)] == [0, 0, 4, 4]
     assert run(out, clip)["done before"] == 1
 
 

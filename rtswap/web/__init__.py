@@ -1,0 +1,1 @@
+"""The studio: a page in the browser and an API behind it. The only room with asyncio."""

@@ -1,0 +1,108 @@
+"""Who may use the studio: checks of host, origin and token come first; headers keep other sites out.
+
+A page of another site that the user visits can send requests here, too. ``Host`` must be a name of this server, which
+ends DNS rebinding; ``Origin`` and ``Sec-Fetch-Site`` must be of the studio's own page, which ends forged requests.
+On any other host than loopback every request needs the token.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from collections.abc import Collection
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from rtswap.web.problems import Problem
+
+COOKIE = "rtswap_token"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+    "media-src 'self' blob:; connect-src 'self'; font-src 'self'; manifest-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(self), microphone=(self), geolocation=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cache-Control": "no-store",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The rules of one server. ``names``: its names, without port. ``token``: None on loopback. ``any_address``: it
+    listens on all addresses of the machine, so that any IP address may be its name."""
+
+    names: Collection[str]
+    token: str | None = None
+    any_address: bool = False
+    secure: bool = False
+    """TLS."""
+
+    def check(self, request: web.Request) -> None:
+        """Raises Problem for a request of somebody else."""
+        if not self._is_own(_hostname(request.headers.get("Host", ""))):
+            raise Problem(403, "this is not a name of the studio; expected the address that rtswap studio printed")
+        origin = request.headers.get("Origin")
+        if origin is not None and not self._is_same(origin, request):
+            raise Problem(403, "requests of other pages are refused")
+        if request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
+            raise Problem(403, "requests of other pages are refused")
+        if self.token is not None and not self._knows_token(request):
+            raise Problem(401, "the token is missing or wrong; open the link that rtswap studio printed")
+
+    def _is_own(self, name: str) -> bool:
+        if name in self.names:
+            return True
+        try:
+            return self.any_address and bool(ipaddress.ip_address(name))
+        except ValueError:
+            return False
+
+    def _is_same(self, origin: str, request: web.Request) -> bool:
+        expected = f"{'https' if self.secure else 'http'}://{request.headers.get('Host', '')}"
+        return origin.lower() == expected.lower()
+
+    def _knows_token(self, request: web.Request) -> bool:
+        given = [
+            request.query.get("token", ""),
+            request.cookies.get(COOKIE, ""),
+            request.headers.get("Authorization", "").removeprefix("Bearer "),
+        ]
+        return any(hmac.compare_digest(one.encode(), (self.token or "").encode()) for one in given)
+
+
+def access_middleware(access: Access) -> Middleware:
+    """Return the middleware that checks every request, and adds ``HEADERS`` to every answer. A link with the token
+    sets a cookie and leads to the page without it, so that the token stays in no history."""
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        access.check(request)
+        if access.token is not None and request.path == "/" and "token" in request.query:
+            response = web.Response(status=303, headers={"Location": "/"})
+            response.set_cookie(COOKIE, access.token, httponly=True, samesite="Strict", secure=access.secure)
+            return response
+        return await handler(request)
+
+    return check
+
+
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Add ``HEADERS`` to an answer before it is sent."""
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+
+
+def _hostname(host: str) -> str:
+    """The name in a Host header, without port and brackets; empty for none."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").lower().rstrip(".")
+    except ValueError:
+        return ""

@@ -1,0 +1,163 @@
+"""WebRTC with aiortc: a browser's camera in, marked pictures out. The only file that knows aiortc.
+
+No STUN server is asked for anything: connections go to addresses of this machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import suppress
+from fractions import Fraction
+from typing import Any
+
+import av
+from aiortc import (
+    MediaStreamError,
+    MediaStreamTrack,
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCSessionDescription,
+)
+from aiortc.contrib.media import MediaRelay
+from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateError
+
+from rtswap.core.errors import UsageError
+from rtswap.core.types import MarkedImage
+from rtswap.web.browser_camera import BrowserCamera
+from rtswap.web.studio import Studio
+from rtswap.web.viewer import Viewer
+
+MOST_PEERS = 8
+CLOCK = 90_000
+ANSWER_S = 10.0
+BROKEN = (
+    *(ValueError, LookupError, AttributeError, AssertionError, TypeError, OverflowError, OSError),
+    *(InternalError, InvalidAccessError, InvalidStateError),
+)
+"""What aiortc raises for an offer that is none."""
+
+
+class Connections:
+    """The WebRTC connections of one studio. The newest browser that sends its camera is the one that is used."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio, self._relay = studio, MediaRelay()
+        self._peers: set[RTCPeerConnection] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._camera: RTCPeerConnection | None = None
+        self._sound: MediaStreamTrack | None = None
+
+    async def answer(self, sdp: str) -> dict[str, str]:
+        """Answer an offer. Video that it sends becomes the studio's browser camera; what it takes are the marked
+        pictures. Raises UsageError."""
+        if len(self._peers) >= MOST_PEERS:
+            raise UsageError(f"{MOST_PEERS} browsers are connected already", do="Close a page of the studio.")
+        peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self._peers.add(peer)
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                await self._connect(peer, sdp)
+        except BROKEN as error:
+            await self._drop(peer)
+            raise UsageError("this is no WebRTC offer", got=str(error)[:200]) from None
+        except BaseException:
+            await self._drop(peer)
+            raise
+        return {"sdp": peer.localDescription.sdp, "type": peer.localDescription.type}
+
+    async def close(self) -> None:
+        """End all of them."""
+        await asyncio.gather(*(self._drop(peer) for peer in set(self._peers)))
+        for task in set(self._tasks):
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(set(self._tasks))
+
+    @property
+    def count(self) -> int:
+        """How many browsers are connected."""
+        return len(self._peers)
+
+    async def _connect(self, peer: RTCPeerConnection, sdp: str) -> None:
+        @peer.on("connectionstatechange")
+        async def changed() -> None:
+            if peer.connectionState in ("failed", "closed"):
+                await self._drop(peer)
+
+        @peer.on("track")
+        def began(track: MediaStreamTrack) -> None:
+            self._camera = peer
+            if track.kind == "video":
+                self._start(self._look(peer, track))
+            else:
+                self._sound = self._relay.subscribe(track)
+                self._start(self._listen(peer, self._relay.subscribe(track)))
+
+        await peer.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
+        kinds = {transceiver.kind for transceiver in peer.getTransceivers()}
+        if "video" in kinds:
+            peer.addTrack(Pictures(self._studio.viewer))
+        if "audio" in kinds and self._sound is not None:
+            peer.addTrack(self._relay.subscribe(self._sound))
+        await peer.setLocalDescription(await peer.createAnswer())
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _look(self, peer: RTCPeerConnection, track: MediaStreamTrack) -> None:
+        """Pass pictures on while this browser is the newest."""
+        camera: BrowserCamera = self._studio.camera
+        with suppress(MediaStreamError):
+            while True:
+                frame = await track.recv()
+                if self._camera is peer and isinstance(frame, av.VideoFrame):
+                    camera.put(frame)
+        if self._camera is peer:
+            self._camera, self._sound = None, None
+            self._studio.on_event("the browser's camera is lost; waiting for it")
+
+    async def _listen(self, peer: RTCPeerConnection, track: MediaStreamTrack) -> None:
+        with suppress(MediaStreamError):
+            while True:
+                frame = await track.recv()
+                if self._camera is peer and isinstance(frame, av.AudioFrame):
+                    self._studio.camera.hear(frame)
+
+    async def _drop(self, peer: RTCPeerConnection) -> None:
+        if peer in self._peers:
+            self._peers.discard(peer)
+            await peer.close()
+
+
+class Pictures(MediaStreamTrack):
+    """The marked pictures as a video track: each time it is asked, the newest that has not been sent."""
+
+    kind = "video"
+
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._watching: AsyncIterator[MarkedImage] | None = None
+        self._began = time.perf_counter()
+
+    async def recv(self) -> av.VideoFrame:
+        """As ``MediaStreamTrack``; waits while no session runs."""
+        while True:
+            if self.readyState != "live":
+                raise MediaStreamError
+            if self._watching is None:
+                self._watching = self._viewer.watch()
+            try:
+                marked = await anext(self._watching)
+            except StopAsyncIteration:  # the session has ended; the next may begin
+                self._watching = None
+                continue
+            height, width = (side & ~1 for side in marked.image.shape[:2])
+            frame = av.VideoFrame.from_ndarray(marked.image[:height, :width], format="bgr24")
+            frame.pts = round((time.perf_counter() - self._began) * CLOCK)
+            frame.time_base = Fraction(1, CLOCK)
+            return frame

@@ -1,0 +1,157 @@
+"""The outputs that a client may open: recording, virtual camera, stream. The studio chooses the file names."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from rtswap.app.config import Config
+from rtswap.app.marking import make_signer
+from rtswap.core.errors import OutputError, UsageError, reason
+from rtswap.core.parts import OutputRequest
+from rtswap.core.protocols import Output
+from rtswap.core.types import MarkedImage, StreamInfo
+from rtswap.core.urls import redact, scheme
+from rtswap.media.outputs import open_output
+
+STREAMS = ("rtmp", "rtmps", "rtsp", "rtsps", "srt", "udp")
+"""Schemes of addresses that a client may send to."""
+MOST_OUTPUTS = 8
+
+
+@dataclass
+class Added:
+    """An output that a client opened. It implements ``protocols.Output``, to notice when it fails."""
+
+    id: str
+    kind: str
+    """record, vcam or stream"""
+    words: str
+    """Name for people, without secrets."""
+    output: Output
+    path: Path | None = None
+    """Of a recording."""
+    began: float = field(default_factory=time.time)
+    ended: float | None = None
+
+    @property
+    def name(self) -> str:
+        return self.output.name
+
+    def send(self, image: MarkedImage) -> None:
+        """As ``protocols.Output``."""
+        try:
+            self.output.send(image)
+        except BaseException:
+            self.ended = self.ended or time.time()
+            raise
+
+    def close(self) -> None:
+        """As ``protocols.Output``."""
+        try:
+            self.output.close()
+        finally:
+            self.ended = self.ended or time.time()
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON, with the size and length of a recording."""
+        found: dict[str, Any] = {"id": self.id, "kind": self.kind, "name": self.words}
+        found |= {"seconds": round((self.ended or time.time()) - self.began, 1), "finished": self.ended is not None}
+        if self.path is not None:
+            partial = getattr(self.output, "partial_path", self.path)
+            place = self.path if self.path.exists() else partial
+            found |= {"bytes": place.stat().st_size if place.exists() else 0}
+            found |= {"file": self.path.name, "folder": str(self.path.parent)}
+        return found
+
+
+class Outputs:
+    """The outputs of a studio; recordings stay listed when they are finished. ``folder``: where they are written."""
+
+    def __init__(self, config: Config, folder: Path, *, on_event: Callable[[str], None]) -> None:
+        self._config, self._folder, self._on_event = config, folder, on_event
+        self._ids = count(1)
+        self._added: dict[str, Added] = {}
+
+    def listed(self) -> list[dict[str, Any]]:
+        """All of them, as JSON, the newest last."""
+        return [added.plain() for added in self._added.values()]
+
+    def get(self, id: str) -> Added:
+        """Raises UsageError for an unknown or finished output."""
+        if id not in self._added or self._added[id].ended is not None:
+            raise UsageError("no such output", do="GET /api/outputs lists them.")
+        return self._added[id]
+
+    def recording(self, id: str) -> Path:
+        """The file of a finished recording. Raises UsageError."""
+        added = self._added.get(id)
+        if added is None or added.path is None or added.ended is None or not added.path.is_file():
+            raise UsageError("no such recording", do="GET /api/outputs lists them; one that runs is not finished.")
+        return added.path
+
+    def open(self, kind: str, address: str, info: StreamInfo) -> Added:
+        """Open an output, for pictures of an input like this. Raises OutputError, UsageError."""
+        if sum(one.ended is None for one in self._added.values()) >= MOST_OUTPUTS:
+            raise UsageError(f"{MOST_OUTPUTS} outputs are open already", do="Close one.")
+        path: Path | None = None
+        if kind == "record":
+            path = self._new_name()
+            place = words = str(path)
+            words = path.name
+        elif kind == "vcam":
+            place = words = "vcam"
+        elif kind == "stream":
+            place = address.strip()
+            if scheme(place) not in STREAMS or "\0" in place:
+                raise UsageError("wrong address", expected=f"a URL that begins with {', '.join(STREAMS)}")
+            words = redact(place)
+        else:
+            raise UsageError("wrong output", expected="kind: record, vcam or stream", got=repr(kind)[:40])
+        if kind == "vcam" and any(one.kind == kind and one.ended is None for one in self._added.values()):
+            raise UsageError("the virtual camera is on already")
+        output = open_output(place, self._request(info))
+        added = Added(f"output-{next(self._ids)}", kind, words, output, path)
+        self._added[added.id] = added
+        return added
+
+    def remove(self, id: str) -> None:
+        """Note that an output is closed; a recording stays listed."""
+        added = self._added[id]
+        added.ended = added.ended or time.time()
+        if added.path is None:
+            del self._added[id]
+
+    def session_ended(self) -> None:
+        """Note that all are closed."""
+        for id in list(self._added):
+            self.remove(id)
+
+    def _new_name(self) -> Path:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot record into {self._folder}", got=reason(error)) from None
+        name = time.strftime("rtswap-%Y%m%d-%H%M%S")
+        names = (self._folder / f"{name}{f'-{number}' if number > 1 else ''}.mp4" for number in count(1))
+        return next(
+            path for path in names if not path.exists() and path not in [one.path for one in self._added.values()]
+        )
+
+    def _request(self, info: StreamInfo) -> OutputRequest:
+        wanted = self._config.output
+        return OutputRequest(
+            fps=info.fps,
+            codec=wanted.codec,
+            crf=wanted.crf,
+            bitrate=wanted.bitrate,
+            live=True,
+            live_sound=None if wanted.no_audio else info.live_sound,
+            tls_ca=self._config.network.tls_ca,
+            sign=make_signer(self._config, None, self._on_event),
+            on_event=self._on_event,
+        )

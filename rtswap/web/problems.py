@@ -1,0 +1,62 @@
+"""Errors as ``application/problem+json`` (RFC 9457)."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from rtswap.core.errors import RtswapError, UsageError
+
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "what failed, expected, got, what to do"},
+    },
+    "required": ["type", "title", "status", "detail"],
+}
+"""JSON schema of an error."""
+
+
+class Problem(Exception):
+    """A request that cannot be answered. ``detail``: one line."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+
+
+def answer(status: int, detail: str, headers: dict[str, str] | None = None) -> web.Response:
+    """Return the error as a response."""
+    title = HTTPStatus(status).phrase
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    return web.json_response(body, status=status, headers=headers, content_type="application/problem+json")
+
+
+@web.middleware
+async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer errors as problems. A fault of the program is logged, and the client learns nothing of its insides."""
+    try:
+        return await handler(request)
+    except Problem as problem:
+        return answer(problem.status, str(problem))
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
+        return answer(error.status, error.reason, allow)
+    except UsageError as error:
+        return answer(422, str(error))
+    except RtswapError as error:
+        return answer(409, str(error))
+    except ConnectionError:
+        raise
+    except Exception:
+        logging.getLogger("rtswap.web").exception("%s %s failed", request.method, request.path)
+        return answer(500, "rtswap failed, which is a bug; its terminal says more")

@@ -1,0 +1,157 @@
+"""The web server: routes, the page's files, and the life of it all."""
+
+from __future__ import annotations
+
+import asyncio
+import mimetypes
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+
+from aiohttp import web
+
+from rtswap.app.config import Config
+from rtswap.core.errors import OutputError, UsageError, reason
+from rtswap.core.interrupts import ENDING
+from rtswap.core.version import __version__
+from rtswap.web.access import LOOPBACK, Access, access_middleware, add_headers
+from rtswap.web.openapi import API_VERSION, document
+from rtswap.web.problems import Problem, problems
+from rtswap.web.routes import config, offer, pictures, sources, status
+from rtswap.web.routes import session as session_routes
+from rtswap.web.routes.offer import PEERS
+from rtswap.web.routes.route import STUDIO, Route
+from rtswap.web.studio import Studio
+
+PAGE = "index.html"
+CLOSE_S = 2.0
+"""Time for answers that are being sent when the server ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the studio listens."""
+
+    host: str = "127.0.0.1"
+    port: int = 7860
+    token: str | None = None
+    """Every request needs it; None on loopback."""
+    certificate: Path | None = None
+    """PEM file with the certificate chain; None: no TLS."""
+    key: Path | None = None
+
+    @property
+    def link(self) -> str:
+        """The link to open."""
+        host = "localhost" if self.host in ("0.0.0.0", "::") else self.host
+        host = f"[{host}]" if ":" in host else host
+        return f"{'https' if self.certificate else 'http'}://{host}:{self.port}/" + (
+            f"?token={self.token}" if self.token else ""
+        )
+
+    def access(self) -> Access:
+        """Who may use it."""
+        anywhere = self.host in ("0.0.0.0", "::")
+        return Access(
+            names=(*LOOPBACK, self.host), token=self.token, any_address=anywhere, secure=self.certificate is not None
+        )
+
+    def tls(self) -> ssl.SSLContext | None:
+        """Raises UsageError for a certificate that cannot be used."""
+        if self.certificate is None:
+            return None
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        try:
+            context.load_cert_chain(self.certificate, self.key)
+        except (OSError, ValueError) as error:
+            expected = "a certificate chain and its key, both PEM"
+            raise UsageError(f"cannot use {self.certificate}", expected=expected, got=reason(error)) from None
+        return context
+
+
+def make_app(studio: Studio, access: Access) -> web.Application:
+    """Return the application for one studio."""
+    app = web.Application(middlewares=[problems, access_middleware(access)], client_max_size=0)
+    app.on_response_prepare.append(add_headers)
+    app[STUDIO], app[PEERS] = studio, offer.Peers(studio)
+    listed: list[Route] = []
+    for part in (config, sources, session_routes, pictures, status, offer):
+        listed += part.ROUTES
+    described = document(listed)
+
+    async def openapi(request: web.Request) -> web.Response:
+        return web.json_response(described)
+
+    async def version(request: web.Request) -> web.Response:
+        return web.json_response({"version": API_VERSION, "rtswap": __version__, "openapi": "/api/openapi.json"})
+
+    listed += [
+        Route("GET", "/api", version, "The version of the API"),
+        Route("GET", "/api/openapi.json", openapi, "This document"),
+    ]
+    described |= document(listed)
+    for route in listed:
+        app.router.add_route(route.method, route.path, route.handler)
+    app.router.add_get("/", page)
+    app.router.add_get("/{file}", page)
+
+    async def end(app: web.Application) -> None:
+        await app[PEERS].close()
+        await studio.close()
+
+    app.on_shutdown.append(end)
+    return app
+
+
+async def page(request: web.Request) -> web.Response:
+    """A file of the page. Only names that are in its folder lead anywhere."""
+    name = request.match_info.get("file", PAGE)
+    folder = resources.files("rtswap").joinpath("assets/studio")
+    for item in folder.iterdir():
+        if item.name == name and item.is_file():
+            kind = mimetypes.types_map.get(Path(name).suffix, "application/octet-stream")
+            return web.Response(
+                body=item.read_bytes(), content_type=kind, charset="utf-8" if "text" in kind else None
+            )
+    raise Problem(404, "there is no such page")
+
+
+async def serve(
+    config: Config, address: Address, folder: Path, *, on_event: Callable[[str], None], ready: Callable[[str], None]
+) -> None:
+    """Serve until Ctrl-C. ``ready`` is called with the link when it listens. Raises UsageError, OutputError."""
+    tls = address.tls()
+    studio = Studio(config, folder, echo=on_event)
+    runner = web.AppRunner(make_app(studio, address.access()), access_log=None, shutdown_timeout=CLOSE_S)
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, address.host, address.port, ssl_context=tls).start()
+            address = replace(address, port=runner.addresses[0][1])
+        except OSError as error:
+            do = "Close the program that uses it, or choose another with --port."
+            raise OutputError(f"cannot listen on {address.host}:{address.port}", got=reason(error), do=do) from None
+        ready(address.link)
+        await _ended()
+    finally:
+        await runner.cleanup()
+
+
+async def _ended() -> None:
+    """Wait for Ctrl-C or another signal that ends programs."""
+    end, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in ENDING:
+        with suppress(NotImplementedError, RuntimeError):  # Windows: KeyboardInterrupt ends the loop
+            loop.add_signal_handler(number, end.set)
+    await end.wait()
+
+
+def run(
+    config: Config, address: Address, folder: Path, *, on_event: Callable[[str], None], ready: Callable[[str], None]
+) -> None:
+    """As ``serve``, from ordinary code."""
+    with suppress(KeyboardInterrupt):
+        asyncio.run(serve(config, address, folder, on_event=on_event, ready=ready))

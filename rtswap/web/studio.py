@@ -1,0 +1,242 @@
+"""The state of the studio: its settings, sources and the one session that may run, with its outputs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rtswap.app.config import Config
+from rtswap.app.networks import Networks, bind_models
+from rtswap.core.errors import RtswapError, UsageError
+from rtswap.source.personas import list_personas
+from rtswap.web.browser_camera import BrowserCamera
+from rtswap.web.inputs import Inputs, Wanted
+from rtswap.web.loop import Cast, Loop
+from rtswap.web.outputs import Outputs
+from rtswap.web.settings import changed, needs_restart
+from rtswap.web.shelf import Shelf
+from rtswap.web.viewer import Viewer
+
+EVENTS = 200
+"""How many of the last events are kept."""
+MOST_CHOSEN = 16
+T = TypeVar("T")
+
+
+class Studio:
+    """Used in the event loop. Changes come one after the other; what takes long runs in other threads."""
+
+    def __init__(self, config: Config, folder: Path, *, echo: Callable[[str], None] = lambda event: None) -> None:
+        """``folder``: for recordings. ``echo`` is told every event, too."""
+        self.config = config
+        self._echo, self._loop = echo, asyncio.get_running_loop()
+        self._changing = asyncio.Lock()
+        self._running: Loop | None = None
+        self._run: asyncio.Task[None] | None = None
+        self._wanted: Wanted | None = None
+        self._networks: Networks | None = None
+        self._networks_for: Any = None
+        self.events: deque[tuple[int, float, str]] = deque(maxlen=EVENTS)
+        """(number, seconds since 1970, text)"""
+        self._numbered = 0
+        self.state = "idle"
+        """idle, starting, running or stopping"""
+        self.camera = BrowserCamera(self.on_event)
+        self.viewer = Viewer(self._loop)
+        self.inputs = Inputs(config, camera=self.camera, on_event=self.on_event)
+        self.shelf = Shelf(config, on_event=self.on_event)
+        self.outputs = Outputs(config, folder, on_event=self.on_event)
+        self.cast = Cast("given" if config.source.photos else list_personas()[0].source)
+
+    def on_event(self, text: str) -> None:
+        """Note an event, from any thread."""
+        self._loop.call_soon_threadsafe(self._note, text)
+
+    def _note(self, text: str) -> None:
+        if self.events and self.events[-1][2] == text:
+            return
+        self._numbered += 1
+        self.events.append((self._numbered, time.time(), text))
+        self._echo(text)
+
+    async def close(self) -> None:
+        """Stop, and forget everything that was uploaded."""
+        await self.stop()
+        self.inputs.close()
+
+    # settings
+
+    async def configure(self, values: Mapping[str, Any]) -> bool:
+        """Change settings. Returns whether the loop had to be restarted. Raises RtswapError, with nothing changed."""
+        async with self._changing:
+            after = changed(self.config, values)
+            restart = self._running is not None and needs_restart(self.config, after)
+            if self._running is not None and not restart:
+                await asyncio.to_thread(self._running.change, after)
+            self.config = after
+            if restart and self._wanted is not None:
+                await self._end()
+                await self._begin(self._wanted)
+            return restart
+
+    # the session
+
+    async def start(self, spec: dict[str, Any]) -> None:
+        """Begin a session, ending the one that runs. Raises RtswapError."""
+        wanted = self.inputs.wanted(spec)
+        async with self._changing:
+            await self._end()
+            await self._begin(wanted)
+
+    async def stop(self) -> None:
+        """End the session: recordings are finished."""
+        if self._running is not None:
+            self._running.stop()  # also while a change is waited for
+        self.camera.cancel()
+        async with self._changing:
+            await self._end()
+
+    async def _begin(self, wanted: Wanted) -> None:
+        self.state, self._wanted = "starting", wanted
+        try:
+            loop = await asyncio.to_thread(self._prepare, wanted)
+        finally:
+            self.state = "idle"
+        self._running, self.state = loop, "running"
+        self._run = asyncio.create_task(asyncio.to_thread(loop.run))
+        self._run.add_done_callback(partial(self._ended, loop))
+        self._note(f"swapping {wanted.words}")
+
+    def _prepare(self, wanted: Wanted) -> Loop:
+        """In another thread: load what is needed, then turn the camera on."""
+        config = self.config
+        kept = config.engine
+        if self._networks is None or self._networks_for != kept:
+            self._networks, self._networks_for = Networks(config, on_event=self.on_event), kept
+        models = bind_models(self._networks, config)
+        loop = Loop(config, self.cast, self.shelf.identity, models=models, on_event=self.on_event)
+        input = wanted.open()
+        try:
+            loop.begin(input, [self.viewer])
+        except BaseException:
+            input.close()
+            raise
+        return loop
+
+    async def _end(self) -> None:
+        if self._run is None or self._running is None:
+            return
+        self.state = "stopping"
+        self._running.stop()
+        await asyncio.wait({self._run})
+
+    def _ended(self, loop: Loop, run: asyncio.Task[None]) -> None:
+        """The session is over, for whatever reason."""
+        if self._running is not loop:
+            return
+        self._running = self._run = None
+        self.state = "idle"
+        self.cast = replace(self.cast, chosen={})
+        self.viewer.end()
+        self.outputs.session_ended()
+        error = None if run.cancelled() else run.exception()
+        if isinstance(error, RtswapError):
+            self._note(f"stopped: {error}")
+        else:
+            self._note("stopped" if error is None else f"stopped by a bug: {error!r}")
+
+    @property
+    def running(self) -> Loop | None:
+        """The loop that runs."""
+        return self._running
+
+    # sources and people
+
+    async def shelve(self, work: Callable[[], T]) -> T:
+        """Run something that uses the shelf, alone, in another thread. Raises what it raises."""
+        async with self._changing:
+            return await asyncio.to_thread(work)
+
+    async def remove_source(self, id: str) -> None:
+        """Forget an uploaded source; those who had its face are covered or get the main one. Raises SourceError,
+        UsageError."""
+        async with self._changing:
+            source = self.shelf.get(id)
+            if source.id == self.cast.main:
+                raise UsageError(f"{source.name} is in use", do="Choose another main source first.")
+            chosen = {person: None if one == id else one for person, one in self.cast.chosen.items()}
+            await self._recast(replace(self.cast, chosen=chosen))
+            if self._running is not None:
+                await asyncio.to_thread(self._running.forget, id)
+            self.shelf.remove(id)
+
+    async def give(self, main: str | None, chosen: Mapping[int, str | None], *, leave: list[int]) -> None:
+        """Say who gets which face. ``main``: None for the same. ``chosen``: changes by the ids of people; ``leave``:
+        people who get the main one again. Raises RtswapError, with nothing changed."""
+        async with self._changing:
+            after = {person: id for person, id in {**self.cast.chosen, **chosen}.items() if person not in leave}
+            if len(after) > MOST_CHOSEN:
+                raise UsageError("too many people", expected=f"at most {MOST_CHOSEN} who are chosen")
+            cast = Cast(main or self.cast.main, after)
+            for id in cast.ids:
+                await asyncio.to_thread(self.shelf.identity, id)
+            await self._recast(cast)
+
+    async def _recast(self, cast: Cast) -> None:
+        if self._running is not None:
+            await asyncio.to_thread(self._running.recast, cast)
+        self.cast = cast
+
+    # outputs
+
+    async def add_output(self, kind: str, address: str = "") -> dict[str, Any]:
+        """Open another output of the session that runs. Raises OutputError, UsageError."""
+        async with self._changing:
+            loop = self._running
+            if loop is None:
+                raise UsageError("nothing is running", do="Start a session first: POST /api/session")
+            added = await asyncio.to_thread(self.outputs.open, kind, address, loop.info)
+            await asyncio.to_thread(loop.add_output, added)
+            self._note(f"{kind} to {added.words}")
+            return added.plain()
+
+    async def remove_output(self, id: str) -> None:
+        """Finish and close an output. Raises UsageError."""
+        async with self._changing:
+            added = self.outputs.get(id)
+            if self._running is not None:
+                await asyncio.to_thread(self._running.remove_output, added)
+            self.outputs.remove(id)
+            self._note(f"finished {added.words}")
+
+    # status
+
+    def status(self, since: int = 0) -> dict[str, Any]:
+        """Everything that changes by itself, as JSON. ``since``: only events with a higher number."""
+        loop, newest = self._running, self.viewer.newest
+        people: list[dict[str, Any]] = []
+        figures: dict[str, Any] = {}
+        size = None if newest is None else (newest.image.shape[1], newest.image.shape[0])
+        if loop is not None:
+            figures = loop.metrics.recent() if loop.metrics.frames else {}
+            people = loop.people(size) if size else []
+        return {
+            "state": self.state,
+            "input": None if self._wanted is None or loop is None else self._wanted.words,
+            "kind": None if self._wanted is None or loop is None else self._wanted.kind,
+            "size": size,
+            "engine": loop.engine if loop is not None else None,
+            "figures": figures,
+            "covered": newest.covered if newest is not None else 0,
+            "reasons": sorted(newest.reasons) if newest is not None else [],
+            "people": people,
+            "main": self.cast.main,
+            "outputs": self.outputs.listed(),
+            "events": [{"number": n, "time": at, "text": text} for n, at, text in self.events if n > since],
+        }

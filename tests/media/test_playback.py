@@ -1,0 +1,47 @@
+"""A clip as if it were a camera."""
+
+from __future__ import annotations
+
+import threading
+import time
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from media_files import make_clip, number_of
+
+from rtswap.core.errors import InputError
+from rtswap.media.inputs.video import VideoFile
+from rtswap.media.playback import Playback
+
+
+def test_a_clip_plays_at_its_own_speed_and_again(tmp_path: Path) -> None:
+    make_clip(tmp_path / "clip.mp4", 5, fps=25)
+    played = Playback(lambda: VideoFile(tmp_path / "clip.mp4"))
+    assert played.info.live
+    began = time.perf_counter()
+    frames = list(islice(played.frames(), 12))
+    lasted_s = time.perf_counter() - began
+    assert [number_of(frame.image) for frame in frames] == [*range(5), *range(5), 0, 1]
+    assert [frame.index for frame in frames] == list(range(12))
+    assert all(frame.time_s is None for frame in frames)
+    assert 11 / 25 - 0.02 <= lasted_s < 2
+    played.close()
+
+
+def test_closing_ends_it_at_once(tmp_path: Path) -> None:
+    make_clip(tmp_path / "clip.mp4", 2, fps=1)
+    played = Playback(lambda: VideoFile(tmp_path / "clip.mp4"))
+    threading.Timer(0.2, played.close).start()
+    began = time.perf_counter()
+    assert len(list(played.frames())) == 1
+    assert time.perf_counter() - began < 0.9
+
+
+def test_a_clip_that_has_gone_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    make_clip(path, 2, fps=50)
+    played = Playback(lambda: VideoFile(path))
+    path.unlink()
+    with pytest.raises(InputError):
+        list(played.frames())

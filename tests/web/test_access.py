@@ -1,0 +1,90 @@
+"""Who may use the studio."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from studio_client import Client, studio_running
+
+from rtswap.app.config import Config
+from rtswap.web.access import LOOPBACK, Access
+
+EVERYWHERE = ["/", "/api", "/api/config", "/api/status", "/api/preview.mjpg", "/api/snapshot.jpg", "/app.js"]
+OTHERS = [
+    {"Host": "evil.example"},
+    {"Host": "evil.example:7860"},
+    {"Host": "127.0.0.1.evil.example"},
+    {"Host": "[::1"},
+    {"Host": ""},
+    {"Origin": "http://evil.example"},
+    {"Origin": "null"},
+    {"Origin": "http://127.0.0.1:1"},
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
+]
+
+
+@pytest.mark.parametrize("headers", OTHERS, ids=str)
+def test_other_sites_get_nothing(studio: Client, headers: dict[str, str]) -> None:
+    for path in EVERYWHERE:
+        answer = studio.send("GET", path, headers=headers)
+        assert answer.status in (400, 403), path
+        assert len(answer.data) < 300
+
+
+def test_forged_requests_change_nothing(studio: Client) -> None:
+    """A form of another page can send only these types, and no browser lets it change Origin."""
+    for kind in ("text/plain", "multipart/form-data; boundary=x", "application/x-www-form-urlencoded"):
+        for method, path in (
+            ("PUT", "/api/config"),
+            ("POST", "/api/session"),
+            ("POST", "/api/sources"),
+            ("POST", "/api/clips"),
+        ):
+            answer = studio.send(method, path, b'{"swap.strength": 0.1}', {"Content-Type": kind})
+            assert answer.status == 415, (kind, path)
+    answer = studio.send("PUT", "/api/config", {"swap.strength": 0.1}, {"Origin": "http://evil.example"})
+    assert answer.status == 403
+    assert studio.get("/api/config")["values"]["swap.strength"] == 1.0
+
+
+def test_the_own_page_may_do_everything(studio: Client) -> None:
+    own = {"Origin": f"http://127.0.0.1:{studio.port}", "Sec-Fetch-Site": "same-origin"}
+    assert studio.send("PUT", "/api/config", {"swap.strength": 0.5}, own).status == 200
+    for host in (f"localhost:{studio.port}", f"[::1]:{studio.port}", "LOCALHOST"):
+        assert studio.send("GET", "/api", headers={"Host": host}).status == 200
+
+
+def test_other_hosts_need_the_token(tmp_path: Path) -> None:
+    access = Access((*LOOPBACK, "0.0.0.0"), token="s3cret", any_address=True)
+    with studio_running(Config(), tmp_path, access) as client:
+        for path in EVERYWHERE:
+            for headers in ({}, {"Authorization": "Bearer wrong"}, {"Cookie": "rtswap_token=wrong"}):
+                assert client.send("GET", path, headers=headers).status == 401, path
+        assert client.send("GET", "/api", headers={"Authorization": "Bearer s3cret"}).status == 200
+        assert client.send("GET", "/api?token=s3cret", headers={"Host": "192.168.0.9:7860"}).status == 200
+        assert client.send("GET", "/api?token=s3cret", headers={"Host": "evil.example"}).status == 403
+        link = client.send("GET", "/?token=s3cret")
+        assert (link.status, link.headers["location"]) == (303, "/")
+        cookie = link.headers["set-cookie"]
+        assert "HttpOnly" in cookie
+        assert "SameSite=Strict" in cookie
+        assert client.send("GET", "/api", headers={"Cookie": cookie.split(";")[0]}).status == 200
+
+
+def test_every_answer_keeps_other_pages_out(studio: Client) -> None:
+    for path in ("/", "/api/config", "/api/nothing"):
+        headers = studio.send("GET", path).headers
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert headers["cross-origin-resource-policy"] == "same-origin"
+        assert headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    "path", ["/../pyproject.toml", "/%2e%2e/__init__.py", "/..%2f..%2fcore%2ffiles.py", "/index.html/x"]
+)
+def test_only_the_files_of_the_page_are_served(studio: Client, path: str) -> None:
+    answer = studio.send("GET", path)
+    assert answer.status == 404
+    assert answer.headers["content-type"].startswith("application/problem+json")
