@@ -295,4 +295,4 @@ def test_too_little_memory_is_no_internal_error(
 
     monkeypatch.setattr("rtswap.app.config_file.effective", fail)
     assert main(["config"]) == 1
-    assert last_words(capsys) == "rtswap: the system gives no more memory or threads. Close other programs."
+    assert last_words(capsys) == "rtswap: the system gives no more memory or threads. Close other programs.\n"

@@ -111,7 +111,21 @@ def test_two_facesets_become_a_swapped_picture(
     need_torch()
     ada, ben = two_people(tmp_path)
     out = tmp_path / "me"
-    words = ["train", recipe, "--data", str(ada), "--data", str(ben), "--out", str(out), *DF, "--rate", "0.002", "--batch", "4"]
+    words = [
+        "train",
+        recipe,
+        "--data",
+        str(ada),
+        "--data",
+        str(ben),
+        "--out",
+        str(out),
+        *DF,
+        "--rate",
+        "0.002",
+        "--batch",
+        "4",
+    ]
     assert main([*words, "--minutes", "0.3", "--json"]) == 0, capsys.readouterr().err
     result = json.loads(capsys.readouterr().out)
     first, last = result["held_out"], json.loads((out / "history.json").read_text())[0]
