@@ -16,7 +16,7 @@ import av.container
 from av.codec.hwaccel import HWAccel
 
 from rtswap.core.errors import reason
-from rtswap.core.interrupts import hold_interrupts
+from rtswap.core.interrupts import Interrupts
 from rtswap.core.urls import scheme
 from rtswap.media.playlists import FolderPlaylist, Opener, is_playlist
 from rtswap.media.tls import authorities, verified
@@ -113,7 +113,7 @@ def _open_through(
     timeout: tuple[float, float] | None = None,
     hwaccel: HWAccel | None = None,
 ) -> av.container.InputContainer:
-    with hold_interrupts():
+    with Interrupts() as held:
         container = av.open(
             opener.address,
             format="hls" if hls else None,
@@ -123,6 +123,9 @@ def _open_through(
             metadata_errors="ignore",
             hwaccel=hwaccel,
         )
+    if held.count:
+        container.close()  # PyAV corrupts the memory where a container that reads through Python is dropped open
+        raise KeyboardInterrupt
     opener.playing()
     return container
 
