@@ -59,9 +59,10 @@ test-extras: $(READY)
 	$(BIN)/pytest -q tests/engines tests/gpu tests/contracts tests/compositing tests/swappers tests/disclosure tests/app \
 	  tests/faults tests/benchmarks tests/commands/bench tests/commands/build tests/training tests/test_docs.py
 
-# The tests that make up their own input, with other input every time.
+# The tests that make up their own input, with other input every time; then five minutes of attacks (Linux).
 fuzz: $(READY)
 	HYPOTHESIS_PROFILE=search $(BIN)/pytest -q -m hypothesis
+	$(BIN)/python scripts/attack.py --seconds 300
 
 bench: $(READY)
 	@mkdir -p benchmarks/results

@@ -96,7 +96,11 @@ class TrackingConfig:
         own=always,
     )
     min_face_px: int = option(
-        35, integer("PX", 12, 4096), "--min-face", help="smallest face to look for, in pixels", own=always
+        35,
+        integer("PX", 12, 4096),
+        "--min-face",
+        help="smallest face to swap, in pixels; in 4K about 150: smaller ones are covered",
+        own=always,
     )
     thresholds: tuple[float, ...] = option(
         (0.6, 0.7, 0.8),

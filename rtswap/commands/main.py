@@ -41,7 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except RtswapError as error:
         _say(f"rtswap: {error}", _trace() if debug else "")
         return error.exit_code
-    except (MemoryError, BlockingIOError):  # the latter by FFmpeg, where no thread can be started
+    except (MemoryError, BlockingIOError, RuntimeError) as error:  # the last two where no thread can be started
+        if isinstance(error, RuntimeError) and "start new thread" not in str(error):
+            raise
         _say("rtswap: the system gives no more memory or threads. Close other programs.", _trace() if debug else "")
         return 1
     except KeyboardInterrupt:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -50,3 +52,16 @@ class Interrupts:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.count += 1
+
+
+@contextmanager
+def hold_interrupts() -> Iterator[None]:
+    """Let signals that end a run raise KeyboardInterrupt after the block, not in it: native code that calls Python
+    back loses such an exception."""
+    held = Interrupts()
+    try:
+        with held:
+            yield
+    finally:
+        if held.count:
+            raise KeyboardInterrupt

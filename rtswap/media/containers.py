@@ -16,6 +16,7 @@ import av.container
 from av.codec.hwaccel import HWAccel
 
 from rtswap.core.errors import reason
+from rtswap.core.interrupts import Interrupts
 from rtswap.core.urls import scheme
 from rtswap.media.playlists import FolderPlaylist, Opener, is_playlist
 from rtswap.media.tls import authorities, verified
@@ -112,15 +113,19 @@ def _open_through(
     timeout: tuple[float, float] | None = None,
     hwaccel: HWAccel | None = None,
 ) -> av.container.InputContainer:
-    container = av.open(
-        opener.address,
-        format="hls" if hls else None,
-        io_open=opener,
-        options=_HLS if hls else options,
-        timeout=timeout and (timeout[0], timeout[1] * 6),
-        metadata_errors="ignore",
-        hwaccel=hwaccel,
-    )
+    with Interrupts() as held:
+        container = av.open(
+            opener.address,
+            format="hls" if hls else None,
+            io_open=opener,
+            options=_HLS if hls else options,
+            timeout=timeout and (timeout[0], timeout[1] * 6),
+            metadata_errors="ignore",
+            hwaccel=hwaccel,
+        )
+    if held.count:
+        container.close()  # PyAV corrupts the memory where a container that reads through Python is dropped open
+        raise KeyboardInterrupt
     opener.playing()
     return container
 

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from rtswap.core.errors import reason
+from rtswap.core.interrupts import hold_interrupts
 from rtswap.core.types import Image
 from rtswap.media.colours import FrameColours
 from rtswap.media.deinterlacing import Deinterlacer
@@ -62,7 +63,8 @@ class Decoder:
         if self._ended:
             return None
         try:
-            packet = next(self._packets, None)
+            with hold_interrupts():
+                packet = next(self._packets, None)
         except av.error.InvalidDataError as error:
             return self._skip(error)
         if packet is None:

@@ -124,10 +124,17 @@ class _Limited:
 
     def __init__(self, opener: Opener, file: Readable) -> None:
         self._opener, self._file = opener, file
+        self._failed = False
 
     def read(self, size: int = -1) -> bytes:
-        data = self._file.read(_CHUNK if size < 0 else size)
-        self._opener.count(len(data))
+        if self._failed:  # FFmpeg tries again, and PyAV prints an error that it has not yet passed on
+            return b""
+        try:
+            data = self._file.read(_CHUNK if size < 0 else size)
+            self._opener.count(len(data))
+        except OSError:
+            self._failed = True
+            raise
         return data
 
     def seekable(self) -> bool:

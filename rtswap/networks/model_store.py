@@ -67,7 +67,7 @@ def add(
     """Add a file, or the usable files of a folder or a zip file, and return them. ``kind``: a family or a known
     model, where inputs and outputs fit several; ``name``: what to call it; ``origin``: where it came from. Raises
     ModelError."""
-    if path.is_dir() or zipfile.is_zipfile(path):
+    if path.is_dir() or (path.is_file() and zipfile.is_zipfile(path)):
         added = list(_add_several(path, origin, confirm, on_event))
         if not added:
             raise ModelError(f"no model in {path} that rtswap can use", expected="ONNX or DFM files")

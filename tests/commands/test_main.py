@@ -286,16 +286,16 @@ def test_a_working_folder_that_was_deleted_is_told(tmp_path: Path) -> None:
         gone.mkdir(exist_ok=True)
 
 
-@pytest.mark.parametrize("kind", [MemoryError, BlockingIOError])
+@pytest.mark.parametrize("error", [MemoryError(), BlockingIOError(), RuntimeError("can't start new thread")])
 def test_too_little_memory_is_no_internal_error(
-    kind: type[Exception], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(*_: object, **__: object) -> None:
-        raise kind
+        raise error
 
     monkeypatch.setattr("rtswap.app.config_file.effective", fail)
     assert main(["config"]) == 1
-    assert last_words(capsys) == "rtswap: the system gives no more memory or threads. Close other programs."
+    assert last_words(capsys) == "rtswap: the system gives no more memory or threads. Close other programs.\n"
 
 
 @pytest.mark.parametrize(("word", "do"), [("benhc", "Did you mean bench?"), ("xyzzy", "`rtswap help` lists them.")])

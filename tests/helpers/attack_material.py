@@ -48,8 +48,8 @@ COMMANDS = [
     ["forget", "FILE"],
 ]
 FLAGS = (  # noqa: SIM905
-    "-s -i -o -y --swap --also --source-face --size --fps --start --end --duration --codec --crf --bitrate --no- "
-    "audio --faces --follow --min-face --thresholds --swapper --expression --strength --color --detail --blend "
+    "-s -i -o -y --swap --also --source-face --size --fps --start --end --duration --codec --crf --bitrate "
+    "--no-audio --faces --follow --min-face --thresholds --swapper --expression --strength --color --detail --blend "
     "--finish --mask --parts --keep --on-failure --empty-after --others --pass-through --badge --badge-language "
     "--no-badge --sign-with --sign-key --unmarked --budget --engine --threads --metrics --log --json --quiet "
     "--stats --tls-ca --hwaccel --every --template --size --format --embeddings --out --window --as --name --all "

@@ -75,7 +75,7 @@ class FaultyStamp(Stamp):
     that is ``forged``, for ``another picture``, or of ``another stamp``."""
 
     def __init__(self, kind: str = "", faults: Iterable[int] = ()) -> None:
-        super().__init__(None, reason="a test")
+        super().__init__(None)
         self._kind, self._faults, self._calls = kind, frozenset(faults), -1
 
     def apply(self, image: Image) -> StampedImage:

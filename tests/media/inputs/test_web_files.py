@@ -86,12 +86,16 @@ def test_a_server_without_ranges_is_read_from_front_to_back(tmp_path: Path, leng
     assert asked == [""]
 
 
-def test_a_connection_that_ends_early_is_told(index_last: bytes, tmp_path: Path) -> None:
+def test_a_connection_that_ends_early_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     make_clip(tmp_path / "film.mkv", 200, size=(320, 240), options={"crf": "0"})
     data = (tmp_path / "film.mkv").read_bytes()
     broken = server(data, ranges=False, most=len(data) // 2)
     with broken as (url, _), pytest.raises(InputError, match=r"lost the connection .* the connection ended early"):
         read(url)
+    broken = server(b"#EXTM3U\n" * 50, ranges=False, most=30)
+    with broken as (url, _), pytest.raises(InputError, match="the connection ended early"):
+        read(url)
+    assert capfd.readouterr().err == "", "PyAV prints errors that are raised twice"
 
 
 def test_a_picture_behind_http_ends(tmp_path: Path) -> None:
