@@ -11,6 +11,7 @@ from rtswap.core.types import (
     Detection,
     DeviceTensor,
     Frame,
+    Head,
     Image,
     MarkedImage,
     Mask,
@@ -105,6 +106,11 @@ class Lookout(Protocol):
     def look(self, image: Image, settled: Sequence[Box] = ()) -> Sighting:
         """Examine the next frame of the stream. ``settled``: faces that were swapped in the last one.
         Raises EngineError, ModelError."""
+        ...
+
+    def look_beside(self, image: Image, tracks: Sequence[Track]) -> tuple[Head, ...]:
+        """The heads beside or behind the faces of ``tracks``, none of which is theirs, in the frame that was looked
+        at last. Raises EngineError, ModelError."""
         ...
 
     def reset(self) -> None:

@@ -84,6 +84,8 @@ class Sighting:
     """True if this is another scene than the frame before."""
     sure: bool = True
     """False where it is too dark or too noisy to say that nobody is there."""
+    beside: tuple[Head, ...] = ()
+    """Heads beside or behind the followed faces, none of which is theirs."""
 
 
 NOTHING_SEEN = Sighting()

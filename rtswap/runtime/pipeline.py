@@ -148,6 +148,9 @@ class Pipeline:
                 tracks = list(self._tracker.update(frame, quality, sighting))
                 others = list(self._tracker.others)
                 roles = self.mapping.assign(frame.image, tracks, now)
+            with self._spans("look"):
+                followed = [track for track in tracks if track.measured]
+                sighting = replace(sighting, beside=self._lookout.look_beside(frame.image, followed))
         except Exception as error:  # noqa: BLE001 - whatever breaks, the picture must be covered
             self._note_failure("tracking failed", error)
             self._reset()

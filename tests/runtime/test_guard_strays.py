@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from face_stream import track_at
@@ -45,6 +47,15 @@ def test_a_newcomer_is_covered_in_the_first_frame() -> None:
 def test_a_head_beside_the_swapped_one_is_another() -> None:
     guard, track = with_one()
     assert hides(guard.judge(STEP, SIZE, [track], {}, seen(head(300), head(395))), head(395))
+
+
+def test_who_looks_out_from_behind_the_swapped_one_is_covered() -> None:
+    """Its middle lies where the swapped face's own head may lie."""
+    guard, track = with_one()
+    behind, sighting = head(340, 280, score=0.65), seen(head(300))
+    assert hides(guard.judge(STEP, SIZE, [track], {}, replace(sighting, beside=(behind,))), behind)
+    assert guard.reasons == {Reason.DOUBT}
+    assert guard.judge(2 * STEP + STRAY_S, SIZE, [track], {}, sighting) == []
 
 
 @pytest.mark.parametrize("px", [30, 240])

@@ -27,13 +27,7 @@ EMPTY_AFTER_S = 0.35
 """Short, so that what would leave after three seconds leaves within a scene."""
 MANY = 6 if os.environ.get("RTSWAP_SCENES") == "many" else 1
 SCENES = [*scenes(MANY), *attacks(MANY)]
-KNOWN_FAULTS = {"one behind the other": "half a face is bare until two thirds of it can be seen (docs/security.md)"}
-KINDS = [
-    pytest.param(
-        kind, marks=[pytest.mark.xfail(strict=True, reason=KNOWN_FAULTS[kind])] if kind in KNOWN_FAULTS else []
-    )
-    for kind in sorted({scene.kind for scene in SCENES})
-]
+KINDS = sorted({scene.kind for scene in SCENES})
 
 
 @dataclass
