@@ -52,9 +52,11 @@ OpenPage = Callable[..., "tuple[Page, Client]"]
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """A browser whose camera shows somebody who does not exist, moving a little."""
-    still = cv2.resize(caller_layers().still(), (640, 360), interpolation=cv2.INTER_AREA)
+    size = (960, 540) if "RTSWAP_SCREENSHOT" in os.environ else (640, 360)
+    still = cv2.resize(caller_layers().still(), size, interpolation=cv2.INTER_AREA)
     path = tmp_path_factory.mktemp("camera") / "caller.mjpeg"
-    frames = [np.roll(still, round(6 * np.sin(at / 30 * 2 * np.pi)), axis=1) for at in range(60)]
+    moves = [np.array([[1, 0, 6 * np.sin(at / 30 * 2 * np.pi)], [0, 1, 0]], np.float32) for at in range(60)]
+    frames = [cv2.warpAffine(still, move, size, borderMode=cv2.BORDER_REPLICATE) for move in moves]
     make_clip(path, frames, fps=30, codec="mjpeg")
     flags = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
     with sync_api.sync_playwright() as playwright:
@@ -90,6 +92,21 @@ def page_of(browser: Browser, client: Client, **context: Any) -> Iterator[Page]:
     yield page
     opened.close()
     assert errors == []
+
+
+@pytest.mark.skipif(
+    "RTSWAP_SCREENSHOT" not in os.environ, reason="draws the picture of the docs: RTSWAP_SCREENSHOT=FILE"
+)
+def test_screenshot_for_the_docs(open_page: OpenPage) -> None:
+    page, _ = open_page(color_scheme="dark")
+    page.set_viewport_size({"width": 1440, "height": 1010})
+    page.get_by_role("button", name="vera").click()
+    begin(page)
+    page.get_by_role("button", name="Compare").click()
+    page.get_by_role("button", name="Record").click()
+    expect(page.locator("#clock")).to_contain_text("0:08", timeout=LIVE_MS)
+    page.evaluate("scrollTo(0, 0)")
+    page.screenshot(path=os.environ["RTSWAP_SCREENSHOT"], type="jpeg", quality=80)
 
 
 def begin(page: Page) -> None:
