@@ -57,7 +57,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     path = tmp_path_factory.mktemp("camera") / "caller.mjpeg"
     moves = [np.array([[1, 0, 6 * np.sin(at / 30 * 2 * np.pi)], [0, 1, 0]], np.float32) for at in range(60)]
     frames = [cv2.warpAffine(still, move, size, borderMode=cv2.BORDER_REPLICATE) for move in moves]
-    make_clip(path, frames, fps=30, codec="mjpeg")
+    make_clip(path, frames, fps=30, codec="mjpeg", options={"qmin": "2", "qmax": "3"})
     flags = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(
