@@ -129,6 +129,15 @@ def test_others_are_shown_only_while_the_followed_person_is_swapped() -> None:
     assert hides(guard.judge(2 * STEP, SIZE, [], {}, seen(head(900))), head(900)), "that could be the followed one"
 
 
+def test_the_settings_may_change_and_who_was_seen_stays_known() -> None:
+    guard, track = with_one()
+    assert hides(guard.judge(STEP, SIZE, [track], {}, seen(head(300), head(900))), head(900))
+    guard.use(empty_after_s=1000.0, others_shown=True)
+    assert guard.judge(2 * STEP, SIZE, [track], {}, seen(head(300), head(900))) == []
+    assert guard.watching
+    assert hides(guard.judge(400 * STEP, SIZE, [], {}, seen()), head(300)), "for as long as is asked now"
+
+
 def test_the_reasons_for_a_cover_are_reported() -> None:
     guard, track = with_one()
     other = track_at(900, 300, id=2, px=100)

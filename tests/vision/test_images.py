@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image as Pil
 
 from rtswap.core.errors import InputError
-from rtswap.vision.images import looks_like_picture, read_image, read_photo, stated_size
+from rtswap.vision.images import decode_photo, looks_like_picture, read_image, read_photo, stated_size
 
 RGB = np.zeros((40, 60, 3), np.uint8)
 RGB[:, :30] = (200, 50, 20)
@@ -142,6 +142,14 @@ def test_a_large_photo_is_halved_while_it_is_decoded(tmp_path: Path, kind: str, 
     assert image.shape == (64 >> halvings, 48 >> halvings, 3)
     assert np.abs(image[1].mean(axis=0) - (30, 100, 20)).max() < 12
     assert np.abs(image[-2].mean(axis=0) - (30, 10, 200)).max() < 12
+
+
+def test_a_photo_in_memory_is_decoded_as_one_in_a_file(tmp_path: Path) -> None:
+    data = encode(Pil.new("RGB", (64, 48), (200, 10, 30)), format="PNG")
+    assert (decode_photo(data, "<an upload>") == read_photo(write(tmp_path / "a.png", data))).all()
+    for broken in (b"", b"text", data[:60]):
+        with pytest.raises(InputError, match="<an upload>"):
+            decode_photo(broken, "<an upload>")
 
 
 def test_a_photo_of_a_hundred_megapixels_takes_a_quarter_of_them(tmp_path: Path) -> None:

@@ -110,7 +110,10 @@ function draw() {
   const there = running && Boolean(status.size);
   live.hidden = !(there && own);
   const shown = there && !own;
-  if (shown && !preview.src) preview.src = `/api/preview.mjpg?fps=30&t=${Date.now()}`;
+  if (shown && !preview.src) {
+    const width = Math.round(Math.min(Math.max(stage.clientWidth * devicePixelRatio, 320), 1920));
+    preview.src = `/api/preview.mjpg?fps=24&width=${width}&t=${Date.now()}`;
+  }
   if (!shown && preview.src) preview.removeAttribute("src");
   preview.hidden = !shown;
   byId("empty").hidden = there;

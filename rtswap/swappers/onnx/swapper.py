@@ -48,8 +48,8 @@ T = TypeVar("T")
 
 class OnnxSwapModel:
     """Implements ``protocols.SwapModel`` for one imported model. ``hull``: end the swap at the face's outline.
-    ``morph``: how far a DFM changes the shape towards its own face, 0..1. ``coverage``: side of the swap, as a share of
-    the outline's."""
+    ``morph``: how far a DFM changes the shape towards its own face, 0..1. ``coverage``: side of the swap, as a share
+    of the outline's."""
 
     def __init__(
         self,
