@@ -23,6 +23,7 @@ from expression import IDENTITY_EVERY, WIDTHS, pooled
 from telling import tell
 
 from rtswap.app.config import Config
+from rtswap.app.marking import make_disclosure
 from rtswap.app.networks import FaceModels, open_models
 from rtswap.app.sections import SourceConfig
 from rtswap.app.swapper_file import with_installed_swapper
@@ -31,7 +32,7 @@ from rtswap.commands.evaluate.clips import Clip, mesh_in, read_clip, swap_clip, 
 from rtswap.commands.evaluate.expression import series
 from rtswap.commands.evaluate.identity import IdentityJudge, cosine, identity_judges
 from rtswap.commands.evaluate.landmark_judge import LandmarkJudge, open_judge
-from rtswap.commands.reports.sheet import Section, Tile, draw_sheet, save_sheet
+from rtswap.commands.reports.sheet import Section, Tile, draw_sheet, mark_sheet, save_sheet
 from rtswap.core.types import Image, Points
 from rtswap.swappers import swapper_spec
 from rtswap.vision.images import read_image
@@ -130,7 +131,7 @@ def main() -> None:
     heads = {name: around(photo, mesh_in(photo, models)) for name, photo in compare.people.items()}
     sections.insert(0, Section("the two people", [Tile(head, name) for name, head in heads.items()]))
     sheet = draw_sheet("Trained swappers beside mesh", [f"identity by {identity.name}"], sections, columns=SHOWN)
-    save_sheet(given.out.with_suffix(".png"), sheet, overwrite=True)
+    save_sheet(given.out.with_suffix(".png"), mark_sheet(sheet, make_disclosure(Config(), print)), overwrite=True)
     tell({"judge": compare.judge.name, "identity": identity.name, "swappers": rows, "machine": machine()}, given.out)
 
 
