@@ -37,7 +37,7 @@ SIDES = ("source", "target")
 class FaceswapGanRecipe(PairRecipe):
     """``args`` as ``spec.OPTIONS`` describes them, and ``template``, by which the faces are aligned."""
 
-    name, default_rate, batch, hold, weight_decay, threads = "faceswap-gan", 1e-4, 16, 1.0, 0.0, 2
+    name, default_rate, batch, hold, weight_decay, threads = "faceswap-gan", 2e-4, 8, 1.0, 0.0, 2
     weights: ClassVar[dict[str, float]] = {
         "colour": 1.0, "features": 30.0, "edges": 0.1, "feature_edges": 30.0, "fooled": 0.1, "perception": 1.0,
         "alpha": 0.01, "shortfall": 0.1, "alpha_variation": 0.1, "alpha_mask": 10.0, "cycle": 10.0,
