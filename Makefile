@@ -1,11 +1,11 @@
-# make setup | demo | test | test-scenes | test-plans | test-extras | fuzz | bench | docs | pin | clean
+# make setup | demo | test | test-scenes | test-plans | test-extras | test-studio | fuzz | bench | docs | pin | clean
 # Needs Python 3.11 or newer with venv, and make. No compiler, no GPU, no torch.
 
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test test-scenes test-plans test-extras fuzz bench docs pin clean distclean
+.PHONY: setup demo test test-scenes test-plans test-extras test-studio fuzz bench docs pin clean distclean
 
 setup: $(READY)
 
@@ -59,9 +59,18 @@ test-extras: $(READY)
 	$(BIN)/pytest -q tests/engines tests/gpu tests/contracts tests/compositing tests/swappers tests/disclosure tests/app \
 	  tests/faults tests/benchmarks tests/commands/bench tests/commands/build tests/training tests/test_docs.py
 
-# The tests that make up their own input, with other input every time.
+# The studio's page in a real browser: Chromium from the distribution, driven by Playwright, which brings axe.
+BROWSER := playwright==1.65.2 axe-playwright-python==0.1.8
+test-studio: $(READY)
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || [ -n "$$RTSWAP_CHROMIUM" ] || { \
+	  echo "A browser is missing. On Debian: sudo apt install chromium; else set RTSWAP_CHROMIUM" >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --target build/browser $(BROWSER)
+	PYTHONPATH=build/browser RTSWAP_REQUIRE_BROWSER=1 $(BIN)/pytest -q tests/web/test_browser.py
+
+# The tests that make up their own input, with other input every time; then five minutes of attacks (Linux).
 fuzz: $(READY)
 	HYPOTHESIS_PROFILE=search $(BIN)/pytest -q -m hypothesis
+	$(BIN)/python scripts/attack.py --seconds 300
 
 bench: $(READY)
 	@mkdir -p benchmarks/results

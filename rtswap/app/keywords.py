@@ -1,4 +1,4 @@
-"""What a Python program asks for: sources, and settings as keyword arguments.
+"""The arguments of the Python API: sources, and settings as keyword arguments.
 
 A keyword is a flag of the command line with ``_`` for ``-``: ``--on-failure hold`` is ``on_failure="hold"``. It takes
 the same values, checked the same way.

@@ -226,7 +226,7 @@ class OutputRequest:
     paced: bool = False
     """Show frames at their own times: a file plays in a window at its own speed."""
     overlay: Callable[[], Sequence[str]] | None = None
-    """Returns text lines that a window draws over the frame."""
+    """Returns text lines that a window draws over the frame; what follows a tab is in a second column."""
 
 
 @dataclass(frozen=True, slots=True)

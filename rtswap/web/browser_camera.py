@@ -28,12 +28,12 @@ class BrowserCamera:
         self._box: Mailbox[tuple[av.VideoFrame, float]] | None = None
         self._lock = threading.Lock()
         self.sound = LiveSound(on_event)
-        self.size: tuple[int, int] | None = None
-        """(width, height) of the newest frame; None before the first."""
+        self.count = 0
+        """How many frames have come."""
 
     def put(self, frame: av.VideoFrame) -> None:
         """Take a frame that has just come."""
-        self.size = frame.width, frame.height
+        self.count += 1
         with self._lock:
             box = self._box
         if box is not None:

@@ -20,6 +20,7 @@ from aiortc import (
     RTCPeerConnection,
     RTCSessionDescription,
 )
+from aiortc.codecs import vpx
 from aiortc.contrib.media import MediaRelay
 from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateError
 
@@ -30,8 +31,10 @@ from rtswap.web.studio import Studio
 from rtswap.web.viewer import Viewer
 
 MOST_PEERS = 8
+vpx.DEFAULT_BITRATE, vpx.MAX_BITRATE = 2_500_000, 5_000_000
+"""aiortc begins with 500 kbit/s, a blurred 720p, and stops at 1.5 Mbit/s."""
 CLOCK = 90_000
-ANSWER_S = 10.0
+ANSWER_S, CONNECT_S = 10.0, 20.0
 BROKEN = (
     *(ValueError, LookupError, AttributeError, AssertionError, TypeError, OverflowError, OSError),
     *(InternalError, InvalidAccessError, InvalidStateError),
@@ -65,6 +68,7 @@ class Connections:
         except BaseException:
             await self._drop(peer)
             raise
+        self._start(self._give_up(peer))
         return {"sdp": peer.localDescription.sdp, "type": peer.localDescription.type}
 
     async def close(self) -> None:
@@ -97,6 +101,8 @@ class Connections:
 
         await peer.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
         kinds = {transceiver.kind for transceiver in peer.getTransceivers()}
+        if not kinds:
+            raise ValueError("neither video nor audio")
         if "video" in kinds:
             peer.addTrack(Pictures(self._studio.viewer))
         if "audio" in kinds and self._sound is not None:
@@ -126,6 +132,12 @@ class Connections:
                 frame = await track.recv()
                 if self._camera is peer and isinstance(frame, av.AudioFrame):
                     self._studio.camera.hear(frame)
+
+    async def _give_up(self, peer: RTCPeerConnection) -> None:
+        """Leave a browser that does not connect, so that it keeps no place."""
+        await asyncio.sleep(CONNECT_S)
+        if peer.connectionState != "connected":
+            await self._drop(peer)
 
     async def _drop(self, peer: RTCPeerConnection) -> None:
         if peer in self._peers:

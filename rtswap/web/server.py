@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import mimetypes
+import socket
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
@@ -54,10 +55,9 @@ class Address:
 
     def access(self) -> Access:
         """Who may use it."""
-        anywhere = self.host in ("0.0.0.0", "::")
-        return Access(
-            names=(*LOOPBACK, self.host), token=self.token, any_address=anywhere, secure=self.certificate is not None
-        )
+        anywhere, own = self.host in ("0.0.0.0", "::"), socket.gethostname().lower()
+        names = (*LOOPBACK, self.host.lower(), *((own, f"{own}.local") if anywhere else ()))
+        return Access(names, token=self.token, any_address=anywhere, secure=self.certificate is not None)
 
     def tls(self) -> ssl.SSLContext | None:
         """Raises UsageError for a certificate that cannot be used."""

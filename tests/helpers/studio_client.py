@@ -43,6 +43,7 @@ class Client:
     port: int
     studio: Studio
     loop: asyncio.AbstractEventLoop
+    app: web.Application
 
     def send(
         self,
@@ -95,10 +96,11 @@ def studio_running(config: Config, folder: Path, access: Access | None = None) -
 
     async def serve() -> None:
         studio = Studio(config, folder)
-        runner = web.AppRunner(make_app(studio, access or Access(LOOPBACK)), shutdown_timeout=1.0)
+        app = make_app(studio, access or Access(LOOPBACK))
+        runner = web.AppRunner(app, shutdown_timeout=1.0)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        begun.append(Client(runner.addresses[0][1], studio, loop))
+        begun.append(Client(runner.addresses[0][1], studio, loop, app))
         ready.set()
         await end.wait()
         await runner.cleanup()

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image as Pil
 
 from rtswap.core.errors import InputError
-from rtswap.vision.images import looks_like_picture, read_image, read_photo, stated_size
+from rtswap.vision.images import decode_photo, looks_like_picture, read_image, read_photo, stated_size
 
 RGB = np.zeros((40, 60, 3), np.uint8)
 RGB[:, :30] = (200, 50, 20)
@@ -144,6 +144,14 @@ def test_a_large_photo_is_halved_while_it_is_decoded(tmp_path: Path, kind: str, 
     assert np.abs(image[-2].mean(axis=0) - (30, 10, 200)).max() < 12
 
 
+def test_a_photo_in_memory_is_decoded_as_one_in_a_file(tmp_path: Path) -> None:
+    data = encode(Pil.new("RGB", (64, 48), (200, 10, 30)), format="PNG")
+    assert (decode_photo(data, "<an upload>") == read_photo(write(tmp_path / "a.png", data))).all()
+    for broken in (b"", b"text", data[:60]):
+        with pytest.raises(InputError, match="<an upload>"):
+            decode_photo(broken, "<an upload>")
+
+
 def test_a_photo_of_a_hundred_megapixels_takes_a_quarter_of_them(tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
     path.write_bytes(encode(Pil.new("L", (10_000, 10_000)), format="JPEG"))
@@ -186,7 +194,9 @@ def test_invalid_pictures_are_refused(tmp_path: Path) -> None:
         tmp_path / "missing.png": "no such file",
         tmp_path: "folder",
         write(tmp_path / "empty.png", b""): "empty",
-        write(tmp_path / "text.jpg", b"hello, world\n" * 50): "something else",
+        write(tmp_path / "text.jpg", b"hello, world\n" * 50): "got text",
+        write(tmp_path / "page.png", b"<!DOCTYPE html>\n<html><body>404"): "got a web page",
+        write(tmp_path / "bytes.png", bytes(range(256)) * 9): "got another format",
         Path("/dev/zero"): "not a regular file",
     }
     for path, word in cases.items():

@@ -17,8 +17,8 @@ from rtswap.training.spec import RecipeSpec, TrainOption
 
 EXAMPLES = """\
 examples:
-  rtswap extract me_1.mp4 me_2.mp4 --template whole --out faces/me
-  rtswap extract scene.mp4 --template whole --out faces/scene
+  rtswap extract me_1.mp4 me_2.mp4 --for-training --out faces/me
+  rtswap extract scene.mp4 --for-training --out faces/scene
   rtswap train df --data faces/me --data faces/scene --minutes 120 --out runs/me
   rtswap scene.mp4 out.mp4 --swapper runs/me/me.dfm
 

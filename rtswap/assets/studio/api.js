@@ -1,0 +1,50 @@
+// Requests to the studio. Errors are its problem documents, as Error with one line.
+
+export async function call(method, path, body) {
+  const file = body instanceof Blob;
+  const headers = body === undefined ? {} : { "Content-Type": file ? "application/octet-stream" : "application/json" };
+  let response;
+  try {
+    response = await fetch(path, { method, headers, body: body === undefined || file ? body : JSON.stringify(body) });
+  } catch {
+    throw new Error("The studio does not answer. Is it still running?");
+  }
+  const json = (response.headers.get("Content-Type") || "").includes("json");
+  const found = json ? await response.json() : undefined;
+  if (!response.ok) throw new Error(found?.detail || `${response.status} ${response.statusText}`);
+  return found;
+}
+
+/** Upload a file; progress(share) is told how far it is. */
+export function upload(path, file, progress) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", path);
+    request.setRequestHeader("Content-Type", "application/octet-stream");
+    request.responseType = "json";
+    request.upload.onprogress = (event) => event.lengthComputable && progress(event.loaded / event.total);
+    request.onload = () => (request.status < 300 ? resolve(request.response) : reject(new Error(request.response?.detail || request.statusText)));
+    request.onerror = () => reject(new Error("The upload broke off."));
+    request.send(file);
+  });
+}
+
+/** Watch /api/status over a WebSocket; connects again when it breaks. */
+export function watch(onStatus, onLost) {
+  let since = 0, delay = 500;
+  const connect = () => {
+    const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/status?since=${since}`);
+    socket.onmessage = (event) => {
+      delay = 500;
+      const status = JSON.parse(event.data);
+      for (const one of status.events) since = Math.max(since, one.number);
+      onStatus(status);
+    };
+    socket.onclose = () => {
+      onLost();
+      setTimeout(() => { since = 0; connect(); }, delay);
+      delay = Math.min(delay * 2, 5000);
+    };
+  };
+  connect();
+}

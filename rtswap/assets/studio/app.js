@@ -1,0 +1,156 @@
+// The page: puts the parts together.
+
+import { call, upload, watch } from "./api.js";
+import { Camera } from "./camera.js";
+import { openSettings } from "./settings.js";
+import { drawPeople, openShelf } from "./shelf.js";
+import { showEvents, showOutputs, showState } from "./status.js";
+import { askText, attempt, byId, el, tell } from "./ui.js";
+
+const stage = byId("stage"), live = byId("live"), before = byId("before"), preview = byId("preview"), picker = byId("input");
+let status = { state: "idle", outputs: [], people: [] }, comparing = false, busy = false;
+
+const camera = new Camera({
+  onPicture: (stream) => { live.srcObject = stream; live.play().catch(() => {}); },
+  onOwn: (stream) => { before.srcObject = stream; before.play().catch(() => {}); },
+  onLost: () => tell("The connection is lost; trying again."),
+});
+
+// where the picture comes from
+
+async function listInputs(chosen) {
+  const found = await call("GET", "/api/inputs"), option = (value, text) => el("option", { value: JSON.stringify(value) }, text);
+  picker.replaceChildren(
+    ...(found.given ? [option({ kind: "given" }, found.given)] : []),
+    option({ kind: "browser" }, "This browser's camera"),
+    ...found.cameras.map((one) => option({ kind: "camera", index: one.index }, one.name + (one.virtual ? " (virtual)" : ""))),
+    ...found.clips.map((one) => option({ kind: "clip", id: one.id }, one.name)),
+    option({ kind: "file" }, "Open a clip…"), option({ kind: "address" }, "Network address…"));
+  if (chosen) picker.value = JSON.stringify(chosen);
+}
+
+picker.onchange = () => attempt(async () => {
+  const { kind } = JSON.parse(picker.value);
+  if (kind === "file") { picker.selectedIndex = 0; byId("clip").click(); }
+  if (kind === "address") {
+    picker.selectedIndex = 0;
+    const url = await askText("Network address", "rtsp, rtmp, http, srt or udp, such as rtsp://192.168.1.20/stream", {}, "Use");
+    if (!url) return;
+    picker.prepend(el("option", { value: JSON.stringify({ kind: "url", url }) }, url.replace(/\/\/[^@/]*@/, "//***@")));
+    picker.selectedIndex = 0;
+  }
+  if (status.state === "running") await start();
+});
+
+byId("clip").onchange = (event) => attempt(async () => {
+  const [file] = event.target.files;
+  event.target.value = "";
+  if (!file) return;
+  const hint = byId("hint"), added = await upload(`/api/clips?name=${encodeURIComponent(file.name)}`, file, (share) => { hint.textContent = `Loading the clip: ${Math.round(share * 100)} %`; });
+  await listInputs({ kind: "clip", id: added.id });
+  hint.textContent = "The clip is there. Press Start.";
+  if (status.state === "running") await start();
+});
+
+async function start() {
+  const input = JSON.parse(picker.value);
+  busy = true;
+  draw();
+  try {
+    if (input.kind === "browser") await camera.open();
+    else camera.close();
+    await call("POST", "/api/session", { input });
+  } finally {
+    busy = false;
+    draw();
+  }
+}
+
+byId("go").onclick = () => attempt(async () => {
+  if (status.state === "idle" && !busy) return start();
+  await call("DELETE", "/api/session");
+  camera.close();
+});
+
+// outputs
+
+const output = (kind, url) => attempt(() => call("POST", "/api/outputs", url ? { kind, url } : { kind }));
+const stop = (id) => attempt(() => call("DELETE", `/api/outputs/${id}`));
+const toggle = (kind) => { const on = status.outputs.find((one) => one.kind === kind && !one.finished); return on ? stop(on.id) : output(kind); };
+byId("record").onclick = () => toggle("record");
+byId("vcam").onclick = () => toggle("vcam");
+byId("stream").onclick = async () => {
+  const url = await askText("Stream to an address", "rtmp, rtsp, srt or udp, such as rtmp://live.example/app/key", {}, "Stream");
+  if (url) output("stream", url);
+};
+byId("snapshot").onclick = () => attempt(async () => {
+  const response = await fetch("/api/snapshot.jpg");
+  if (!response.ok) throw new Error((await response.json()).detail);
+  const name = `rtswap-${new Date().toISOString().slice(0, 19).replace(/[:T]/g, "-")}.jpg`, url = URL.createObjectURL(await response.blob());
+  el("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 10000);
+  tell(`Saved ${name}`, true);
+});
+
+// before and after: the own camera is drawn by this browser; the studio sends no unswapped picture
+
+function divide() {
+  const at = comparing ? Number(byId("divider").value) : 0;
+  byId("after").style.clipPath = comparing ? `inset(0 0 0 ${at}%)` : "";
+  byId("handle").style.left = `${at}%`;
+  byId("handle").hidden = byId("divider").hidden = before.hidden = !comparing;
+}
+byId("divider").oninput = divide;
+byId("compare").onclick = () => { comparing = !comparing; draw(); };
+
+// drawing
+
+function draw() {
+  const running = status.state === "running", own = running && status.kind === "browser" && Boolean(camera.own);
+  const there = running && Boolean(status.size);
+  live.hidden = !(there && own);
+  const shown = there && !own;
+  if (shown && !preview.src) {
+    const width = Math.round(Math.min(Math.max(stage.clientWidth * devicePixelRatio, 320), 1920));
+    preview.src = `/api/preview.mjpg?fps=24&width=${width}&t=${Date.now()}`;
+  }
+  if (!shown && preview.src) preview.removeAttribute("src");
+  preview.hidden = !shown;
+  byId("empty").hidden = there;
+  if (!there && (running || busy || status.state === "starting")) byId("hint").textContent = "Starting: loading the networks and the camera.";
+  else if (!there && byId("hint").textContent.startsWith("Starting")) byId("hint").textContent = "Choose a camera and a face, then press Start.";
+  const on = running || busy || status.state === "starting";
+  byId("go").classList.toggle("running", on);
+  byId("go").lastElementChild.textContent = on ? "Stop" : "Start";
+  byId("go").firstElementChild.firstElementChild.setAttribute("d", on ? "M5 5h14v14H5Z" : "M7 4v16l13-8Z");
+  for (const id of ["record", "snapshot", "vcam", "stream"]) byId(id).disabled = !there;
+  byId("compare").disabled = !own;
+  comparing &&= own;
+  byId("compare").setAttribute("aria-pressed", String(comparing));
+  divide();
+  const tag = byId("tag"), text = there && status.covered && !status.figures.faces ? `Covered: ${status.reasons.join(", ")}` : "";
+  tag.hidden = !text;
+  tag.textContent = text;
+  if (status.size) { stage.style.aspectRatio = `${status.size[0]} / ${status.size[1]}`; stage.style.maxWidth = `calc(68vh * ${status.size[0] / status.size[1]})`; }
+}
+
+preview.onerror = () => { if (preview.hasAttribute("src")) setTimeout(() => { preview.removeAttribute("src"); draw(); }, 500); };
+
+const theme = (name) => { document.documentElement.dataset.theme = name; localStorage.setItem("rtswap-theme", name); };
+theme(localStorage.getItem("rtswap-theme") || (matchMedia("(prefers-color-scheme: light)").matches ? "light" : "dark"));
+byId("theme").onclick = () => theme(document.documentElement.dataset.theme === "dark" ? "light" : "dark");
+
+watch((now) => {
+  status = now;
+  showState(now);
+  showOutputs(now.outputs, stop);
+  showEvents(now.events);
+  drawPeople(now.state === "running" ? now.people : []);
+  draw();
+}, () => {
+  byId("state").className = "state lost";
+  byId("state").lastChild.textContent = "No connection";
+});
+navigator.mediaDevices?.addEventListener?.("devicechange", () => attempt(() => listInputs(JSON.parse(picker.value))));
+await attempt(() => Promise.all([listInputs(), openSettings(), openShelf()]));
+draw();

@@ -1,0 +1,90 @@
+// WebRTC: this browser's camera to the studio, and the swapped picture back. Comes back when the connection breaks.
+
+import { call } from "./api.js";
+
+export class Camera {
+  /** onPicture(stream), onOwn(stream), onLost(text) */
+  constructor({ onPicture, onOwn, onLost }) {
+    Object.assign(this, { onPicture, onOwn, onLost });
+    this.wanted = false;
+    this.delay = 500;
+  }
+
+  get own() { return this.stream; }
+
+  async open() {
+    this.wanted = true;
+    if (!navigator.mediaDevices) throw new Error("This browser gives its camera only to https pages and to pages of its own machine.");
+    if (!this.stream?.active) {
+      const video = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 } };
+      try {
+        this.stream = await navigator.mediaDevices.getUserMedia({ video, audio: true });
+      } catch (error) {
+        if (error.name === "NotAllowedError") throw new Error("The browser was not allowed to use the camera.");
+        this.stream = await navigator.mediaDevices.getUserMedia({ video }); // no microphone
+      }
+      this.onOwn(this.stream);
+    }
+    await this.connect();
+  }
+
+  async connect() {
+    this.peer?.close();
+    const peer = (this.peer = new RTCPeerConnection({ iceServers: [] }));
+    for (const track of this.stream.getTracks()) peer.addTransceiver(track, { direction: track.kind === "video" ? "sendrecv" : "sendonly", streams: [this.stream] });
+    peer.ontrack = (event) => {
+      if (event.track.kind !== "video") return;
+      if (event.receiver) event.receiver.jitterBufferTarget = 0;
+      this.onPicture(new MediaStream([event.track]));
+    };
+    peer.onconnectionstatechange = () => {
+      if (peer !== this.peer) return;
+      if (peer.connectionState === "connected") this.delay = 500;
+      if (["failed", "disconnected", "closed"].includes(peer.connectionState)) this.again();
+    };
+    await peer.setLocalDescription(await peer.createOffer());
+    await gathered(peer);
+    const answer = await call("POST", "/api/offer", { sdp: peer.localDescription.sdp, type: "offer" });
+    await peer.setRemoteDescription({ type: answer.type, sdp: quick(answer.sdp) });
+    for (const sender of peer.getSenders()) {
+      const set = sender.getParameters();
+      if (sender.track?.kind !== "video" || !set.encodings?.length) continue;
+      set.degradationPreference = "maintain-resolution";
+      set.encodings[0].maxBitrate = 6e6;
+      await sender.setParameters(set).catch(() => {}); // some browsers know only one of them
+    }
+  }
+
+  again() {
+    if (!this.wanted || this.timer) return;
+    this.onLost();
+    this.timer = setTimeout(async () => {
+      this.timer = 0;
+      if (!this.wanted) return;
+      try { await this.connect(); } catch { this.delay = Math.min(this.delay * 2, 5000); this.again(); }
+    }, this.delay);
+  }
+
+  close() {
+    this.wanted = false;
+    clearTimeout(this.timer);
+    this.timer = 0;
+    this.peer?.close();
+    this.peer = undefined;
+    for (const track of this.stream?.getTracks() || []) track.stop();
+    this.stream = undefined;
+  }
+}
+
+/** Begin with a sharp picture: browsers assume a slow line, and find out only after seconds that it is none. */
+const quick = (sdp) => sdp.replace(/^a=rtpmap:(\d+) (?:VP8|H264)\/90000\r\n/gm, "$&a=fmtp:$1 x-google-start-bitrate=4000;x-google-min-bitrate=800\r\n")
+  .replace(/^(a=fmtp:(\d+) x-google[^\r]*)\r\n((?:a=rtcp-fb:\2 [^\r]*\r\n)*)a=fmtp:\2 ([^\r]*)\r\n/gm, "$1;$4\r\n$3");
+
+function gathered(peer) {
+  if (peer.iceGatheringState === "complete") return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = () => { if (peer.iceGatheringState === "complete") resolve(); };
+    peer.addEventListener("icegatheringstatechange", done);
+    setTimeout(resolve, 1500);
+  });
+}

@@ -1,0 +1,85 @@
+// What changes by itself: state, figures, the graph of delays, outputs and events.
+
+import { byId, clock, el, size } from "./ui.js";
+
+const STATES = { idle: "Ready", starting: "Starting", running: "Live", stopping: "Stopping" };
+const KEPT = 120;
+const ages = [];
+let rows = "";
+
+export function showState(status) {
+  byId("state").className = `state ${status.state}`;
+  byId("state").lastChild.textContent = STATES[status.state];
+  const { fps, frame_age_ms: age, level, stages_ms: stages, dropped } = status.figures, live = status.state === "running" && age?.p50 !== undefined;
+  byId("fps").textContent = live ? `${fps.toFixed(0)} fps` : "–";
+  byId("age").textContent = live ? `${age.p50.toFixed(0)} ms` : "–";
+  byId("count").textContent = live ? String(status.people.length) : "–";
+  byId("quality").textContent = live ? `${level ? `quality −${level}` : "full quality"}${dropped ? `, ${dropped} dropped` : ""}` : "";
+  byId("engine").textContent = status.engine ? `Networks run on ${status.engine}.` : "";
+  if (status.state === "running") ages.push(live ? [age.p50, age.p95] : [0, 0]);
+  else ages.length = 0;
+  while (ages.length > KEPT) ages.shift();
+  drawGraph();
+  drawStages(live ? stages : {});
+}
+
+function drawGraph() {
+  const canvas = byId("graph"), pen = canvas.getContext("2d"), { width, height } = canvas, css = getComputedStyle(document.documentElement);
+  const top = Math.max(60, ...ages.map(([, p95]) => p95 * 1.15)), y = (ms) => height - 4 - (ms / top) * (height - 12), x = (at) => width - ((ages.length - 1 - at) / (KEPT - 1)) * width;
+  pen.clearRect(0, 0, width, height);
+  pen.font = "20px system-ui, sans-serif";
+  for (const ms of [0, Math.round(top / 20) * 10]) {
+    pen.fillStyle = css.getPropertyValue("--line");
+    pen.fillRect(0, y(ms), width, 2);
+    pen.fillStyle = css.getPropertyValue("--muted");
+    if (ms) pen.fillText(`${ms} ms`, 4, y(ms) - 6);
+  }
+  for (const [which, color] of [[1, "--warn"], [0, "--accent"]]) {
+    pen.strokeStyle = css.getPropertyValue(color);
+    pen.lineWidth = 4;
+    pen.lineJoin = "round";
+    pen.beginPath();
+    ages.forEach((pair, at) => pen[at ? "lineTo" : "moveTo"](x(at), y(pair[which])));
+    pen.stroke();
+  }
+}
+
+function drawStages(stages) {
+  const found = Object.entries(stages).map(([name, ms]) => [name, ms.p50]), most = Math.max(10, ...found.map(([, ms]) => ms));
+  byId("stages").replaceChildren(...found.flatMap(([name, ms]) => {
+    const bar = el("i");
+    bar.style.width = `${(ms / most) * 100}%`;
+    return [el("dt", {}, name), el("dd.track", { "aria-hidden": "true" }, bar), el("dd", {}, `${ms.toFixed(1)} ms`)];
+  }));
+}
+
+export function showOutputs(outputs, stop) {
+  const recording = outputs.find((one) => one.kind === "record" && !one.finished);
+  byId("clock").hidden = !recording;
+  if (recording) byId("clock").lastChild.textContent = `REC ${clock(recording.seconds)} · ${size(recording.bytes)}`;
+  byId("record").classList.toggle("on", Boolean(recording));
+  byId("record").lastChild.textContent = recording ? "Stop recording" : "Record";
+  byId("vcam").setAttribute("aria-pressed", String(outputs.some((one) => one.kind === "vcam")));
+  const now = JSON.stringify(outputs.map((one) => [one.id, one.finished]));
+  if (now !== rows) {
+    rows = now;
+    const list = [...outputs].reverse().map((one) => el("li", { "data-id": one.id }, el("div", {}, el("b", { title: one.folder ? `in ${one.folder}` : one.name }, one.name), el("span.muted.small", {}, "")),
+      one.finished ? el("a.button", { href: `/api/outputs/${one.id}/file`, download: one.file }, "Save") : el("button", { type: "button", "aria-label": `Stop ${one.name}`, onclick: () => stop(one.id) }, "Stop")));
+    byId("outputs").replaceChildren(...(list.length ? list : [el("li.none", {}, "Nothing yet. Press Record, or turn on the virtual camera for Zoom, Meet or Teams.")]));
+  }
+  for (const one of outputs) {
+    const line = byId("outputs").querySelector(`[data-id="${one.id}"] span`);
+    if (line) line.textContent = one.kind === "record" ? `${clock(one.seconds)}, ${size(one.bytes)}${one.finished ? `, in ${one.folder}` : ""}` : clock(one.seconds);
+  }
+}
+
+export function showEvents(events) {
+  const list = byId("events");
+  for (const { number, time, text } of events) {
+    if (list.querySelector(`[data-number="${number}"]`)) continue;
+    list.prepend(el("li", { "data-number": String(number) }, el("time", {}, new Date(time * 1000).toLocaleTimeString([], { hour12: false })), text));
+  }
+  while (list.children.length > 100) list.lastChild.remove();
+  if (!list.children.length) list.append(el("li.none", {}, "What happens is told here."));
+  else list.querySelector(".none")?.remove();
+}

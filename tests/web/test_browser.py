@@ -1,0 +1,248 @@
+"""The page in a real browser, whose camera is a clip. `make test-studio` sets it up; elsewhere these are skipped."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import av
+import cv2
+import numpy as np
+import pytest
+from media_files import make_clip
+from people import group
+from studio_client import Client, studio_running
+
+from rtswap.app.config import Config
+from rtswap.app.io_sections import InputConfig
+from rtswap.disclosure.watermark_reader import WatermarkReader
+from rtswap.vision.caller import caller_layers
+from rtswap.web.routes.offer import PEERS
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+REQUIRED = os.environ.get("RTSWAP_REQUIRE_BROWSER") == "1"
+"""As in ``make test-studio``: what is missing is a failure."""
+
+
+def needed(name: str) -> ModuleType:
+    """A module of the browser tests; without it they are skipped."""
+    reason = f"{name} is not installed: make test-studio"
+    return import_module(name) if REQUIRED else pytest.importorskip(name, reason=reason)
+
+
+needed("aiortc")
+sync_api, axe = needed("playwright.sync_api"), needed("axe_playwright_python.sync_playwright")
+expect = sync_api.expect
+CHROMIUM = os.environ.get("RTSWAP_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+if CHROMIUM is None and not REQUIRED:
+    pytest.skip("chromium is not installed: make test-studio", allow_module_level=True)
+LIVE_MS = 30_000
+OpenPage = Callable[..., "tuple[Page, Client]"]
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A browser whose camera shows somebody who does not exist, moving a little."""
+    size = (960, 540) if "RTSWAP_SCREENSHOT" in os.environ else (640, 360)
+    still = cv2.resize(caller_layers().still(), size, interpolation=cv2.INTER_AREA)
+    path = tmp_path_factory.mktemp("camera") / "caller.mjpeg"
+    moves = [np.array([[1, 0, 6 * np.sin(at / 30 * 2 * np.pi)], [0, 1, 0]], np.float32) for at in range(60)]
+    frames = [cv2.warpAffine(still, move, size, borderMode=cv2.BORDER_REPLICATE) for move in moves]
+    make_clip(path, frames, fps=30, codec="mjpeg", options={"qmin": "2", "qmax": "3"})
+    flags = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=[*flags, f"--use-file-for-fake-video-capture={path}"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, tmp_path: Path) -> Iterator[OpenPage]:
+    """Opens the page of a new studio."""
+    with ExitStack() as opened:
+
+        def open_page(config: Config | None = None, **context: Any) -> tuple[Page, Client]:
+            client = opened.enter_context(studio_running(config or Config(), tmp_path))
+            page = opened.enter_context(page_of(browser, client, **context))
+            return page, client
+
+        yield open_page
+
+
+@contextmanager
+def page_of(browser: Browser, client: Client, **context: Any) -> Iterator[Page]:
+    """The page, which may say nothing in the console that is an error."""
+    opened = browser.new_context(viewport={"width": 1280, "height": 900}, **context)
+    page, errors = opened.new_page(), []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: errors.append(message.text) if "Content Security" in message.text else None)
+    page.goto(f"http://127.0.0.1:{client.port}/")
+    page.locator(".source").first.wait_for()
+    yield page
+    opened.close()
+    assert errors == []
+
+
+@pytest.mark.skipif(
+    "RTSWAP_SCREENSHOT" not in os.environ, reason="draws the picture of the docs: RTSWAP_SCREENSHOT=FILE"
+)
+def test_screenshot_for_the_docs(open_page: OpenPage) -> None:
+    page, _ = open_page(color_scheme="dark")
+    page.set_viewport_size({"width": 1440, "height": 1010})
+    page.get_by_role("button", name="vera").click()
+    begin(page)
+    page.get_by_role("button", name="Compare").click()
+    page.get_by_role("button", name="Record").click()
+    expect(page.locator("#clock")).to_contain_text("0:08", timeout=LIVE_MS)
+    page.evaluate("scrollTo(0, 0)")
+    page.screenshot(path=os.environ["RTSWAP_SCREENSHOT"], type="jpeg", quality=80)
+
+
+def begin(page: Page) -> None:
+    page.get_by_role("button", name="Start").click()
+    page.locator(".face").first.wait_for(timeout=LIVE_MS)
+
+
+def marked(path: Path) -> bool:
+    reader, readings = WatermarkReader(), []
+    with av.open(str(path)) as file:
+        for frame in file.decode(video=0):
+            readings += reader.add(frame.to_ndarray(format="bgr24"), float(frame.time))
+    return all(reading.present for reading in [*readings, *reader.finish()])
+
+
+def test_from_opening_the_page_to_a_recorded_clip(open_page: OpenPage, tmp_path: Path) -> None:
+    page, client = open_page()
+    page.get_by_role("button", name="ben").click()
+    expect(page.get_by_role("button", name="ben")).to_have_attribute("aria-pressed", "true")
+    begin(page)
+    expect(page.locator(".face span")).to_have_text("ben")
+    slider = page.get_by_role("slider", name="Likeness")
+    slider.focus()
+    for _ in range(6):
+        page.keyboard.press("ArrowLeft")
+    client.until(lambda _: client.get("/api/config")["values"]["swap.strength"] == 0.7)
+    page.get_by_role("button", name="Compare").click()
+    expect(page.locator("#before")).to_be_visible()
+    expect(page.locator("#live")).to_be_visible()
+    page.get_by_role("slider", name="Divider").press("ArrowRight")
+    page.get_by_role("button", name="Record").click()
+    expect(page.locator("#clock")).to_contain_text("0:02", timeout=LIVE_MS)
+    page.get_by_role("button", name="Stop recording").click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Save").click()
+    saved = tmp_path / "saved.mp4"
+    download.value.save_as(saved)
+    assert marked(saved)
+    assert client.get("/api/status")["figures"]["faces"] == 1
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Snapshot").click()
+    assert download.value.suggested_filename.endswith(".jpg")
+    page.get_by_role("button", name="Stop").first.click()
+    expect(page.locator("#state")).to_have_text("Ready", timeout=LIVE_MS)
+    assert download.value.path()
+
+
+def test_two_people_get_two_faces(open_page: OpenPage, tmp_path: Path) -> None:
+    clip = tmp_path / "two.mp4"
+    make_clip(clip, [group("erik", "vera", size=360)] * 30, fps=15)
+    page, client = open_page(Config(input=InputConfig(address=str(clip))))
+    page.get_by_text("Who, and safety").click()
+    page.get_by_label("Swap", exact=True).select_option("all")
+    begin(page)
+    expect(page.locator(".face")).to_have_count(2, timeout=LIVE_MS)
+    page.get_by_role("button", name="Person 2").click()
+    page.locator("dialog").get_by_role("button", name="mei").click()
+    found = client.until(lambda s: {p["source"] for p in s["people"]} == {"persona:ada", "persona:mei"})
+    assert found["figures"]["faces"] == 2
+    page.get_by_role("button", name="Person 1").click()
+    page.get_by_role("button", name="Cover this person").click()
+    client.until(lambda s: s["covered"])
+    expect(page.locator(".face.covered")).to_have_count(1)
+
+
+def test_a_lost_connection_comes_back(open_page: OpenPage) -> None:
+    page, client = open_page()
+    begin(page)
+    connections = client.app[PEERS].connections
+    asyncio.run_coroutine_threadsafe(connections.close(), client.loop).result(20)
+    expect(page.locator("#toasts")).to_contain_text("trying again", timeout=LIVE_MS)
+    seen = client.get("/api/status")["events"][-1]["number"]
+    frames = client.studio.camera.count
+    client.until(lambda _: client.studio.camera.count > frames + 10)
+    assert connections.count == 1
+    assert client.get(f"/api/status?since={seen}")["state"] == "running"
+
+
+def test_several_watch_one_session(open_page: OpenPage, browser: Browser) -> None:
+    page, client = open_page()
+    begin(page)
+    with page_of(browser, client) as other:
+        expect(other.locator("#preview")).to_be_visible(timeout=LIVE_MS)
+        other.locator(".face").first.wait_for()
+        client.until(lambda _: client.studio.viewer.watchers >= 2)
+    client.until(lambda _: client.studio.viewer.watchers <= 1)
+
+
+def test_narrow_and_with_the_keyboard_alone(open_page: OpenPage, caller: Path) -> None:
+    page, client = open_page(Config(input=InputConfig(address=str(caller))))
+    page.set_viewport_size({"width": 360, "height": 740})
+
+    def tab_to(name: str) -> None:
+        for _ in range(120):
+            page.keyboard.press("Tab")
+            focused = page.locator(":focus")
+            if focused.count() and name in (focused.get_attribute("aria-label") or focused.inner_text()):
+                return
+        raise AssertionError(f"the keyboard does not reach {name}")
+
+    tab_to("Start")
+    page.keyboard.press("Enter")
+    page.locator(".face").first.wait_for(timeout=LIVE_MS)
+    tab_to("Person 1")
+    page.keyboard.press("Enter")
+    expect(page.locator("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    tab_to("Record")
+    page.keyboard.press("Space")
+    expect(page.locator("#clock")).to_be_visible()
+    page.keyboard.press("Space")
+    expect(page.get_by_role("link", name="Save")).to_be_visible(timeout=LIVE_MS)
+    tab_to("carl")
+    page.keyboard.press("Enter")
+    client.until(lambda s: s["main"] == "persona:carl")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_fault(open_page: OpenPage, caller: Path, scheme: str) -> None:
+    page, _ = open_page(Config(input=InputConfig(address=str(caller))), color_scheme=scheme)
+
+    def check(where: str) -> None:
+        found = axe.Axe().run(page).response
+        serious = [
+            (one["id"], one["nodes"][0]["html"])
+            for one in found["violations"]
+            if one["impact"] in ("serious", "critical")
+        ]
+        assert serious == [], where
+        assert len(found["passes"]) > 15, "axe looked at little"
+
+    check("idle")
+    for summary in page.locator("summary").all()[1:]:
+        summary.click()
+    begin(page)
+    check("running, all settings open")
+    page.locator(".face").first.click()
+    check("a dialog")
