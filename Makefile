@@ -67,9 +67,10 @@ test-studio: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --target build/browser $(BROWSER)
 	PYTHONPATH=build/browser RTSWAP_REQUIRE_BROWSER=1 $(BIN)/pytest -q tests/web/test_browser.py
 
-# The tests that make up their own input, with other input every time.
+# The tests that make up their own input, with other input every time; then five minutes of attacks (Linux).
 fuzz: $(READY)
 	HYPOTHESIS_PROFILE=search $(BIN)/pytest -q -m hypothesis
+	$(BIN)/python scripts/attack.py --seconds 300
 
 bench: $(READY)
 	@mkdir -p benchmarks/results

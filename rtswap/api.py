@@ -137,7 +137,7 @@ class _Loop:
 
     @contextmanager
     def _use(self) -> Iterator[None]:
-        """Have the networks to oneself. Raises UsageError if they are closed."""
+        """Hold the lock on the networks. Raises UsageError if they are closed."""
         with self._lock:
             if self._closed:
                 name = type(self).__name__
@@ -164,8 +164,8 @@ class _Loop:
 
 
 class Swapper(_Loop):
-    """Swaps single pictures. The networks are loaded once; no picture knows of another. ``faces`` is ``all`` unless
-    given. May be used from several threads: one picture is swapped at a time."""
+    """Swaps single pictures. The networks are loaded once; pictures do not affect each other. ``faces`` is ``all``
+    unless given. May be used from several threads: one picture is swapped at a time."""
 
     _pictures = True
 
@@ -220,7 +220,7 @@ class LiveSwap(_Loop):
         """
         if not isinstance(image, np.ndarray):
             expected = "uint8, height x width x 3, BGR"
-            raise UsageError("the frame is no array", expected=expected, got=type(image).__name__)
+            raise UsageError("the frame is not an array", expected=expected, got=type(image).__name__)
         now = time.perf_counter() if captured_at is None else captured_at
         if not isinstance(now, int | float | np.number) or not math.isfinite(now):
             raise UsageError("wrong value for captured_at", expected="seconds", got=repr(captured_at))
@@ -231,7 +231,7 @@ class LiveSwap(_Loop):
             last = copy.deepcopy(self._last) if outcome.stamped is None else None
             marked = outcome.release(self._program.disclosure, frame, last)
             if marked is None:
-                raise FaceLost("nothing of this frame can be shown", got=", ".join(sorted(outcome.reasons)))
+                raise FaceLost("this frame cannot be shown", got=", ".join(sorted(outcome.reasons)))
             if self._request.config.safety.on_failure == "hold" and outcome.stamped is not None:
                 self._last = copy.deepcopy(marked)  # the caller may draw into theirs
             return marked
@@ -273,7 +273,9 @@ class SwapSession(_Loop):
         such as ``frames``, ``fps`` and ``frame_age_ms``. Raises InputError, OutputError, FaceLost."""
         with self._use():
             if self._ran:
-                raise UsageError("this SwapSession has run", do="Make a new one with a new input and new outputs.")
+                raise UsageError(
+                    "this SwapSession has already run", do="Make a new one with a new input and new outputs."
+                )
             self._ran = True
         self._session.run()
         return self._metrics.summary()
@@ -336,4 +338,4 @@ def _checked(config: Config | None) -> Config:
 
 
 def _ignore(event: str) -> None:
-    """Nobody listens."""
+    """Discard the event."""

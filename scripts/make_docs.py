@@ -18,7 +18,7 @@ from typing import Any
 import cv2
 
 from rtswap.app.config import OPTIONS, SECTIONS
-from rtswap.app.option_kinds import is_model_file
+from rtswap.app.option_kinds import runs_foreign_part
 from rtswap.app.options import Option
 from rtswap.app.trust import always, leads_away, never
 from rtswap.commands.flags import title_of
@@ -60,7 +60,12 @@ WAYS = {
     ],
 }
 """Row in responsible-use.md -> the ways of benchmarks/marks_ways.py that it summarises."""
-IN_WORKING_FOLDER = {never: "yes", always: "no", leads_away: "paths inside it", is_model_file: "names, not files"}
+IN_WORKING_FOLDER = {
+    never: "yes",
+    always: "no",
+    leads_away: "paths inside it",
+    runs_foreign_part: "what comes with rtswap",
+}
 JPEG_QUALITY = 66
 BLOCK = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- /\2 -->)", re.DOTALL)
 

@@ -110,7 +110,7 @@ def test_wrong_array_type_is_reported(bad: np.ndarray) -> None:
         rtswap.swap(bad, photo("ada"))
 
 
-def test_errors_name_what_is_missing(tmp_path: Path) -> None:
+def test_errors_name_the_missing_part(tmp_path: Path) -> None:
     grey = tmp_path / "grey.png"
     cv2.imwrite(str(grey), np.full((200, 200, 3), 120, np.uint8))
     with pytest.raises(SourceError, match=r"no face found in .*grey\.png"):

@@ -30,7 +30,7 @@ def swapper() -> Iterator[rtswap.Swapper]:
         yield made
 
 
-def test_a_picture_knows_nothing_of_the_others(swapper: rtswap.Swapper) -> None:
+def test_pictures_do_not_affect_each_other(swapper: rtswap.Swapper) -> None:
     """Who was there before, where they were, which grain their faces got. OpenVINO's last digits depend on what it
     computed before, hence the two levels."""
     goal = swapped(persona("ben"), photo("ada"))
@@ -49,7 +49,7 @@ def test_the_networks_are_loaded_once(monkeypatch: pytest.MonkeyPatch, swapper: 
     swapper.swap(persona("ben"))
 
 
-def test_what_is_covered_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_covers_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     with rtswap.Swapper(photo("ada"), faces="one") as one:
         result = one.swap(group("ben", "carl"))
     assert (result.swapped, bool(result.covered)) == (1, True)
@@ -108,7 +108,7 @@ def test_many_pictures_and_an_error_of_one(tmp_path: Path, swapper: rtswap.Swapp
         (Image.new("I", (64, 64)), "wrong Pillow mode"),
     ],
 )
-def test_what_is_no_picture_is_told_what_to_do(bad: Any, do: str, swapper: rtswap.Swapper) -> None:
+def test_invalid_pictures_are_reported_with_advice(bad: Any, do: str, swapper: rtswap.Swapper) -> None:
     with pytest.raises(UsageError, match=do):
         swapper.swap(bad)
     with pytest.raises(UsageError):
@@ -194,7 +194,7 @@ def test_a_session_changes_and_stops(tmp_path: Path) -> None:
     session.stop()
     thread.join(20)
     assert figures[0]["frames_with_swap"] >= 6
-    with pytest.raises(UsageError, match="has run"):
+    with pytest.raises(UsageError, match="has already run"):
         session.run()
     session.close()
 

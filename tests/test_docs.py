@@ -169,7 +169,7 @@ def test_own_input_ends_when_closed() -> None:
 
 def marked(index: int) -> MarkedImage:
     image = np.full((8, 8, 3), index, np.uint8)
-    return Disclosure(None).mark(image, frame=Frame(image, index, 0.0), swapped=1, stages={})
+    return Disclosure(None, reason="a test").mark(image, frame=Frame(image, index, 0.0), swapped=1, stages={})
 
 
 def test_own_output(tmp_path: Path) -> None:
@@ -247,7 +247,7 @@ def test_own_finish_on_a_gpu_does_what_it_does_on_the_host() -> None:
         assert np.abs(host.crop.astype(int) - grey).max() <= 1
 
 
-def test_the_page_of_models_says_what_each_swapper_needs_and_is_told() -> None:
+def test_the_page_of_models_lists_the_inputs_of_each_swapper() -> None:
     text = (ROOT / "docs/models.md").read_text()
     needs, told = (text.split(f"{head} |\n")[1].split("\n\n")[0].splitlines()[1:] for head in ("also add", "latent"))
     swappers = {name: family for name, family in model_catalog().families.items() if family.kind == "swapper"}

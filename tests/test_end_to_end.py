@@ -267,7 +267,7 @@ def test_existing_files_are_not_replaced(film: Path, tmp_path: Path, capsys: pyt
     assert out.read_bytes() == b"mine"
 
 
-def test_inputs_that_are_no_film(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_inputs_that_are_not_a_video(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out.mp4"
     for name, data in (("empty.mp4", b""), ("text.mp4", b"no film " * 99), ("zeros.mkv", bytes(5000))):
         given = tmp_path / name
@@ -277,7 +277,7 @@ def test_inputs_that_are_no_film(tmp_path: Path, capsys: pytest.CaptureFixture[s
         assert not out.exists()
 
 
-def test_a_film_without_faces_comes_through_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_film_without_faces_is_written_with_a_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     given, out = tmp_path / "plain.mp4", tmp_path / "out.mp4"
     make_clip(given, lambda index: numbered_picture(index, (160, 120)), count=8)
     assert main(["-s", ADA, "-i", str(given), "-o", str(out), "--json"]) == 0

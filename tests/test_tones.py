@@ -46,7 +46,11 @@ def painted(name: str, tone: str, *, flushed: bool) -> SourceIdentity:
 
 def swap(source: SourceIdentity, target: SourceIdentity) -> Image:
     program = Program(
-        Config(), on_event=lambda event: None, models=face_models(), sources=[source], disclosure=Disclosure(None)
+        Config(),
+        on_event=lambda event: None,
+        models=face_models(),
+        sources=[source],
+        disclosure=Disclosure(None, reason="a test"),
     )
     points = target.landmarks
     track = Track(1, box_of(points), keypoints_of(points), points, np.ones(468, np.float32), 1.0)

@@ -217,7 +217,7 @@ def print_error(message: str, trace: str = "") -> None:
 
 
 class _SafeStream:
-    """A text stream that falls silent when its reader has closed it."""
+    """A text stream that discards its text once its reader has closed it."""
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
@@ -231,14 +231,14 @@ class _SafeStream:
         return len(text)
 
     def flush(self) -> None:
-        """Every write has."""
+        """Do nothing: every write is flushed."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
 
 def _write(stream: TextIO, text: str) -> None:
-    """Letters that the stream lacks become question marks."""
+    """Write the text; characters that the stream cannot encode become question marks."""
     try:
         stream.write(text)
     except UnicodeEncodeError:

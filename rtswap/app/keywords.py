@@ -1,4 +1,4 @@
-"""What a Python program asks for: sources, and settings as keyword arguments.
+"""The arguments of the Python API: sources, and settings as keyword arguments.
 
 A keyword is a flag of the command line with ``_`` for ``-``: ``--on-failure hold`` is ``on_failure="hold"``. It takes
 the same values, checked the same way.
@@ -61,6 +61,8 @@ class Settings(Changes, total=False):
     """1..4: times an imported swapper's resolution."""
     morph: float
     """0..1: how far a DFM's face replaces the target's shape."""
+    coverage: float
+    """0.3..1: how much of the face an imported model swaps."""
     enhance: str
     """Name of an imported enhancer, or ``none``."""
     enhance_weight: float

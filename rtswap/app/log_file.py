@@ -20,7 +20,7 @@ _OURS = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ")
 
 class LogFile:
     """Appends lines to a file, each complete at once. A full disk gives one warning and stops nothing. Raises
-    OutputError if the file cannot be opened, or is no log."""
+    OutputError if the file cannot be opened, or is not a log."""
 
     def __init__(self, path: Path, *, warn: Callable[[str], None]) -> None:
         self._path, self._warn = path, warn

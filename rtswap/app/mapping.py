@@ -47,7 +47,7 @@ def read_swap_rules(config: Config) -> list[SwapRule]:
     for number, rule in enumerate(rules):
         _check_person(rule, config)
         if rule.person in [earlier.person for earlier in rules[:number]]:
-            raise ConfigError(f"{rule.person} is given two sources", got=str(rule), do="Keep one of them.")
+            raise ConfigError(f"{rule.person} has two sources", got=str(rule), do="Keep one of them.")
     return rules
 
 

@@ -70,7 +70,7 @@ def make_disclosure(config: Config, on_event: Event) -> Disclosure:
     reason = unmarked_reason(config)
     if reason:
         on_event(f"--unmarked: {reason}. Frames have no badge and no watermark; recordings are still signed")
-        return Disclosure(None, None)
+        return Disclosure(None, reason=reason)
     if config.badge.hide:
         on_event(NO_BADGE_NOTICE)
     return Disclosure(make_badge(config), Watermark(payload()))

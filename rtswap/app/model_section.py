@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rtswap.app.option_kinds import detector, enhancer
+from rtswap.app.option_kinds import detector, enhancer, runs_foreign_part
 from rtswap.app.options import integer, number, option
 from rtswap.app.trust import always
 
@@ -27,18 +27,31 @@ class ModelsConfig:
         help="run an imported swapper at N times its resolution: N x N runs, for files and GPUs",
     )
     morph: float = option(
-        0.75, number("K", 0, 1), "--morph", help="how far a DFM's face replaces the target's shape, if it can"
+        0.75,
+        number("K", 0, 1),
+        "--morph",
+        help="how far the shape follows the DFM's face instead of the target's, for DFM files with that input",
     )
-    enhance: str = option("none", enhancer(), "--enhance", help="imported model that restores the swapped face")
+    coverage: float = option(
+        0.95,
+        number("K", 0.3, 1),
+        "--coverage",
+        help="how much of the face an imported model or a DFM swaps: 1 is up to its outline, less keeps its border",
+    )
+    enhance: str = option(
+        "none",
+        enhancer(),
+        "--enhance",
+        help="imported model that restores the swapped face",
+        own=runs_foreign_part,
+    )
     enhance_weight: float = option(
         0.5,
         number("W", 0, 1),
         "--enhance-weight",
-        help="CodeFormer: 0 invents more, 1 stays closer to what it is given",
+        help="CodeFormer: 0 restores more, 1 stays closer to the swapped face",
     )
-    enhance_blend: float = option(
-        0.8, number("K", 0, 1), "--enhance-blend", help="how much of the enhancer's result shows"
-    )
+    enhance_blend: float = option(0.8, number("K", 0, 1), "--enhance-blend", help="opacity of the enhancer's result")
     enhance_every: int = option(
         1,
         integer("N", 1, 30),

@@ -17,6 +17,7 @@ BADGE_LANGUAGES = tuple("en bg cs da de el es et fi fr ga hr hu it lt lv mt nl p
 """The official languages of the EU, and Chinese, Japanese and Korean."""
 
 
+MASKS, IMPORTED_MASKS = ("hull", "skin", "occlusion"), ("xseg", "bisenet")
 DETECTORS = ("mtcnn", "scrfd", "yunet", "retinaface")
 """Families of face detectors; all but the first are imported models."""
 
@@ -76,8 +77,16 @@ def swapper() -> Kind:
 
 
 def is_model_file(value: object) -> bool:
-    """Whether a swapper is named by its file. A ``rtswap.toml`` that is not the user's own may not do that."""
+    """Whether a swapper is named by its file."""
     return isinstance(value, str) and value.lower().endswith((".dfm", ".onnx"))
+
+
+def runs_foreign_part(value: object) -> bool:
+    """Whether a part is named that does not come with rtswap: an imported model, a model's file, or a plugin's
+    swapper or finish. It runs others' files or code, or carries a person's face, so a ``rtswap.toml`` that is not the
+    user's own may not choose it (``option(own=...)``)."""
+    ours = {"none", *MASKS, *(spec.name for spec in built_in_swappers())}
+    return not ours.issuperset(value if isinstance(value, tuple) else (value,))
 
 
 def _known(name: str) -> bool:

@@ -79,8 +79,8 @@ class Program:
     ``models``: face models to use instead of loading new ones. ``sources``: sources to use instead of the photos in
     ``config``. ``swapper``: a name, a ``SPEC`` or a model, instead of the one in ``config``. ``finishes``: additional
     finishes, by ``SPEC`` or name. ``disclosure``: used instead of the one that ``config`` describes. ``pictures``:
-    pixels of photos in ``config`` that are no files, by their names there. ``ask``: ask for the consent of the people
-    shown. Raises RtswapError.
+    pixels of photos in ``config`` that are not files, by their names there. ``ask``: ask for the consent of the
+    people shown. Raises RtswapError.
     """
 
     def __init__(
@@ -127,11 +127,11 @@ class Program:
             return ""
         reasons = []
         if self.spec is None or self.spec.build_gpu is None:
-            reasons.append(f"the swapper {self.spec.name if self.spec else 'given'} has no version for a GPU")
+            reasons.append(f"the swapper {self.spec.name if self.spec else 'given'} has no GPU implementation")
         context = self.context(live=True)
         for finish in enabled_finishes(context, self._finishes):
             if finish.build_gpu is None or not finish.gpu_serves(context):
-                reasons.append(f"{finish.words(context)} has no version for a GPU")
+                reasons.append(f"{finish.words(context)} has no GPU implementation")
         if card.DEVICE == "cuda" and find_spec("triton") is None:
             reasons.append("Triton is not installed")
         return ", ".join(reasons)
@@ -208,9 +208,9 @@ class Program:
         if self.on_gpu:
             return self._gpu_renderer(specs, context, partial)
         if self.why_on_host and self._probes is None:
-            self.on_event(f"networks run on the GPU, but frames stay on the processor: {self.why_on_host}")
+            self.on_event(f"networks run on the GPU, but frames are processed on the CPU: {self.why_on_host}")
         if live and (slow := [spec.words(context) for spec in specs if spec.slow(context)]):
-            self.on_event(f"{' and '.join(slow)} takes long: good for files, but a live picture will stutter")
+            self.on_event(f"{' and '.join(slow)} is slow: suited to files, but live video will stutter")
         finishes = [spec.build(context) for spec in specs]
         canvas: Callable[[Image], Canvas] = HostCanvas
         if (probes := self._probes) is not None:
@@ -247,7 +247,7 @@ class Program:
         safety = self.config.safety
         shown = safety.others == "show"
         if shown:
-            self.on_event("--others show: people who are not swapped leave as they are")
+            self.on_event("--others show: people who are not swapped are shown unchanged")
         return Policy(safety.on_failure, safety.empty_after_s, safety.pass_through, others_shown=shown)
 
     def pipeline(

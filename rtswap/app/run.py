@@ -98,7 +98,7 @@ def run(config: Config, console: Console) -> dict[str, Any]:
         )
     for number in pipeline.mapping.unmet:
         rule = read_swap_rules(config)[number]
-        event(f"{rule}: nobody in the picture was taken for {rule.person}")
+        event(f"{rule}: nobody in the picture was recognised as {rule.person}")
     if metrics.frames and metrics.first_swap_at is None:
         event("no face was swapped in any frame: is a face in view, large enough and turned to the camera?")
     return metrics.summary() | {
@@ -133,7 +133,10 @@ def _open_input(config: Config, event: Event) -> Input:
             on_event=event,
         ),
     )
-    if isinstance(input, ImageInput) or (not wanted.start_s and math.isinf(wanted.last_s)):
+    if not wanted.start_s and math.isinf(wanted.last_s):
+        return input
+    if isinstance(input, ImageInput):
+        event("--start, --end and --duration are ignored: pictures have no times")
         return input
     return Excerpt(input, wanted.start_s, wanted.last_s)
 

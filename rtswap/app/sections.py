@@ -9,7 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rtswap.app.option_kinds import BADGE_LANGUAGES, badge_look, finish, is_model_file, swapper
+from rtswap.app.option_kinds import (
+    BADGE_LANGUAGES,
+    IMPORTED_MASKS,
+    MASKS,
+    badge_look,
+    finish,
+    runs_foreign_part,
+    swapper,
+)
 from rtswap.app.options import (
     assignments,
     choice,
@@ -28,7 +36,6 @@ from rtswap.swappers import built_in_swappers
 
 FAILURES = ("blur", "pixelate", "hold", "stop")
 COLOR_TRANSFERS = ("light", "rct", "lct", "mkl", "idt", "sot", "hist", "none")
-MASKS, IMPORTED_MASKS = ("hull", "skin", "occlusion"), ("xseg", "bisenet")
 PARTS = ("eyes", "nose", "mouth")
 KEPT = ("eyes", "mouth")
 
@@ -89,7 +96,11 @@ class TrackingConfig:
         own=always,
     )
     min_face_px: int = option(
-        35, integer("PX", 12, 4096), "--min-face", help="smallest face to look for, in pixels", own=always
+        35,
+        integer("PX", 12, 4096),
+        "--min-face",
+        help="smallest face to swap, in pixels; in 4K about 150: smaller ones are covered",
+        own=always,
     )
     thresholds: tuple[float, ...] = option(
         (0.6, 0.7, 0.8),
@@ -111,7 +122,7 @@ class SwapConfig:
         help="swapping method. "
         + ". ".join(f"{spec.name}: {spec.help}" for spec in built_in_swappers())
         + ". Or an imported model, see `rtswap models`, or a DFM file",
-        own=is_model_file,
+        own=runs_foreign_part,
     )
     expression: float = option(
         1.0,
@@ -140,6 +151,7 @@ class SwapConfig:
         finish(),
         "--finish",
         help="extra step between swap and paste, from an installed package; repeatable",
+        own=runs_foreign_part,
     )
 
 
@@ -152,7 +164,8 @@ class MaskConfig:
         choices(*MASKS, *IMPORTED_MASKS),
         "--mask",
         help="where the swap ends. hull: at the outline of the face; skin: where the photo shows hair; occlusion: "
-        "behind hands, cups and hair; xseg, bisenet: what an imported model sees of the face",
+        "behind hands, cups and hair; xseg, bisenet: where an imported model segments the face",
+        own=runs_foreign_part,
     )
     parts: tuple[str, ...] = option(
         ("all",),
@@ -223,7 +236,7 @@ class BadgeConfig:
         help="language of the badge: " + ", ".join(BADGE_LANGUAGES),
     )
     hide: bool = option(
-        False, switch(), "--no-badge", help="draw no badge: you must tell people yourself", own=always
+        False, switch(), "--no-badge", help="draw no badge; you must tell viewers yourself", own=always
     )
 
     @property
@@ -269,7 +282,7 @@ class BudgetConfig:
         0.040,
         duration(60),
         "--budget",
-        help="time that a live frame may take: quality is lowered to keep it; 0 never lowers it",
+        help="time that a live frame may take; quality is lowered to stay within it, 0 never lowers it",
     )
 
 

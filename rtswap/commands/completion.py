@@ -152,7 +152,8 @@ def completion_command(commands: Callable[[], Mapping[str, Command]]) -> Command
         if shell not in SHELLS:
             near = nearest(shell, SHELLS)
             do = f"Did you mean {near}?" if near else f"For example: {SHELLS['bash']}"
-            raise UsageError("which shell?", expected=", ".join(SHELLS), got=shell or "none", do=do)
+            what = f"unknown shell {shell!r}" if shell else "no shell given"
+            raise UsageError(what, expected=", ".join(SHELLS), do=do)
         print(script(shell, {name: words_of(command.parser()) for name, command in commands().items()}), end="")
         return 0
 

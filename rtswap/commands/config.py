@@ -11,7 +11,7 @@ from rtswap.commands.flags import Parser
 
 def _parser() -> Parser:
     parser = Parser("rtswap config", "Prints the effective configuration and the origin of each value.")
-    parser.add_argument("--write", metavar="FILE", help="write it to FILE; --overwrite allows to replace the file")
+    parser.add_argument("--write", metavar="FILE", help="write it to FILE; --overwrite replaces an existing file")
     return parser.with_table()
 
 

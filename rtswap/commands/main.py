@@ -17,8 +17,9 @@ from types import TracebackType
 from typing import NoReturn
 
 from rtswap.commands import COMMANDS
-from rtswap.core.errors import RtswapError
+from rtswap.core.errors import RtswapError, UsageError
 from rtswap.core.interrupts import ignore_signals, raise_on_signals
+from rtswap.core.text import nearest
 
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
@@ -40,6 +41,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except RtswapError as error:
         _say(f"rtswap: {error}", _trace() if debug else "")
         return error.exit_code
+    except (MemoryError, BlockingIOError, RuntimeError) as error:  # the last two where no thread can be started
+        if isinstance(error, RuntimeError) and "start new thread" not in str(error):
+            raise
+        _say("rtswap: the system gives no more memory or threads. Close other programs.", _trace() if debug else "")
+        return 1
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
@@ -69,10 +75,11 @@ def run_process() -> NoReturn:
 
 def _dispatch(args: list[str]) -> int:
     raise_on_signals()
+    _check_folder()
     # Without it OpenCV waits 10 s for an unplugged camera; it reads the variable on first import.
     os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
     if args and args[0] in ("help", "version") and not os.path.exists(args[0]):
-        args = ["--version"] if args[0] == "version" else [*args[1:2], "--help"]
+        args = ["--version"] if args[0] == "version" else [*_command_named(args[1:2]), "--help"]
     if args and args[0] in COMMANDS:
         command, rest = COMMANDS[args[0]], args[1:]
     else:
@@ -83,6 +90,24 @@ def _dispatch(args: list[str]) -> int:
     except SystemExit as done:  # --help and --version
         return int(done.code or 0)
     return command.run(flags)
+
+
+def _check_folder() -> None:
+    """Raise UsageError if the working folder was deleted: no path could be made of a name."""
+    try:
+        os.getcwd()
+    except OSError:
+        raise UsageError("the working folder no longer exists", do="Change to another one: cd ~") from None
+
+
+def _command_named(words: list[str]) -> list[str]:
+    """Return ``words``. Raises UsageError if they name no command."""
+    if words and words[0] not in COMMANDS and not words[0].startswith("-"):
+        near = nearest(words[0], COMMANDS)
+        raise UsageError(
+            f"no such command: {words[0]!r}", do=f"Did you mean {near}?" if near else "`rtswap help` lists them."
+        )
+    return words
 
 
 def _trace() -> str:

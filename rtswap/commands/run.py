@@ -79,7 +79,7 @@ def _swap(config: Config) -> bool:
 
 
 def _swap_one_of(config: Config) -> bool:
-    """Swap one file of several; one that fails is told, and does not keep the others from being swapped."""
+    """Swap one file of several; a failure is reported and does not keep the others from being swapped."""
     from rtswap.app.console import print_error
 
     console_of(config).event(config.input.address)

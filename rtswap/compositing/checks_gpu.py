@@ -1,4 +1,4 @@
-"""What must be known of the pixels of swapped faces before they leave, counted on the device."""
+"""Check the pixels of swapped faces on the device, before the picture leaves."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NOWHERE = -1
 
 
 class PixelCounts:
-    """What is counted on a device, from captured graphs: a dozen small kernels for each of a frame's two looks."""
+    """Counts on a device, by captured graphs: a dozen small kernels for each of the two checks of a frame."""
 
     def __init__(self) -> None:
         self._made: tuple[Captured, Captured] | None = None
@@ -36,7 +36,7 @@ class PixelCounts:
     def count(
         self, which: int, theirs: DeviceTensor, ours: DeviceTensor, masks: DeviceTensor, table: DeviceTensor
     ) -> DeviceTensor:
-        """(N, 2) pixels that differ and landmarks that are replaced: of the swap (0), of what was finished (1)."""
+        """(N, 2) pixels that differ and landmarks that are replaced: of the swap (0), after the finishes (1)."""
         if self._made is None:
             on_gpu = theirs.device.type == "cuda"
             self._made = Captured(counted, 4, on_gpu=on_gpu), Captured(counted, 4, on_gpu=on_gpu)
@@ -46,8 +46,8 @@ class PixelCounts:
 def counted(
     theirs: DeviceTensor, ours: DeviceTensor, masks: DeviceTensor, table: DeviceTensor, which: int
 ) -> DeviceTensor:
-    """As ``PixelCounts.count``. ``table`` (N, 2 K + 3): where landmarks lie in the square for either look, width,
-    height and the first row that is compared."""
+    """As ``PixelCounts.count``. ``table`` (N, 2 K + 3): positions of the landmarks in the square for both checks,
+    width, height and the first row to compare."""
     side, many = theirs.shape[1], (table.shape[1] - 3) // 2
     at = table[:, which * many : (which + 1) * many]
     replaced = (masks.reshape(len(masks), -1).gather(1, at.clamp(min=0)) >= 128) & (at != NOWHERE)
@@ -60,7 +60,8 @@ def counted(
 
 
 class RenderChecks:
-    """On the faces of one frame, by the rules of ``renderer``. ``told`` hears what was counted on the device."""
+    """The checks on the faces of one frame, by the rules of ``renderer``. ``told`` receives the counts from the
+    device."""
 
     def __init__(self, targets: TargetBatch, *, partial: bool, counts: PixelCounts) -> None:
         self._targets, self._partial, self._pixel_counts = targets, partial, counts
@@ -76,7 +77,7 @@ class RenderChecks:
         self._told: Tensor | None = None
 
     def look_at_swap(self, swapped: SwappedBatch) -> None:
-        """Raises ValueError for an answer that cannot be pasted."""
+        """Raises ValueError for a result that cannot be pasted."""
         self._look(swapped, 0)
 
     def look_at_finished(self, swapped: SwappedBatch) -> None:
@@ -84,17 +85,17 @@ class RenderChecks:
         self._look(swapped, 1)
 
     def counts(self) -> DeviceTensor:
-        """(N, 2 or 4) pixels that differ from the target's and landmarks that are replaced, for each look."""
+        """(N, 2 or 4) pixels that differ from the target's and landmarks that are replaced, for each check."""
         return torch.cat(self._counts, 1)
 
     def told(self, counts: Tensor) -> None:
-        """``counts`` have come down."""
+        """Receive the downloaded counts."""
         self._told = counts
 
     def refused(self) -> dict[int, Exception]:
-        """Index of a face -> why it cannot be shown. All of them where nothing was told."""
+        """Return index of a face -> reason why it cannot be shown; every face if no counts were received."""
         if self._told is None:
-            return dict.fromkeys(range(len(self._targets.faces)), RuntimeError("the GPU has not said what it did"))
+            return dict.fromkeys(range(len(self._targets.faces)), RuntimeError("the GPU returned no result"))
         found: dict[int, Exception] = {}
         for index, (changed, replaced, *finished) in enumerate(self._told.tolist()):
             try:
@@ -109,12 +110,13 @@ class RenderChecks:
         return found
 
     def without(self, swapped: SwappedBatch, kept: Sequence[bool]) -> SwappedBatch:
-        """The masks of the others empty."""
+        """Return the masks with those of rejected faces emptied."""
         keep = uploaded(np.array(kept, np.uint8), swapped.masks.device)
         return SwappedBatch(swapped.crops, swapped.masks * keep[:, None, None])
 
     def _at(self, places: Sequence[tuple[Tensor, Tensor, int]]) -> Tensor:
-        """(N, K) where the landmarks lie in a square: as many for every frame, so that captured work serves again."""
+        """Return (N, K) indices of the landmarks in a square: the same number for every frame, so that captured
+        graphs can be reused."""
         found = np.full((len(places), len(self._targets.faces[0].landmarks)), NOWHERE, np.int64)
         for row, (x, y, _) in zip(found, places, strict=True):
             row[: len(x)] = y * self._side + x
@@ -127,7 +129,7 @@ class RenderChecks:
 
 
 def check_shapes(swapped: SwappedBatch, targets: TargetBatch) -> None:
-    """Raises ValueError for an answer that cannot be pasted."""
+    """Raises ValueError for a result that cannot be pasted."""
     crops = targets.crops
     for name, tensor, shape in (("crops", swapped.crops, crops.shape), ("masks", swapped.masks, crops.shape[:3])):
         if tensor.shape != shape or tensor.dtype != torch.uint8 or tensor.device != crops.device:

@@ -1,5 +1,5 @@
-"""The faces of a frame in host memory, one after the other or, where a method can, in one run of its network: crop,
-swap, finish, and a look at what came of it."""
+"""Render the faces of a frame in host memory, one after the other or, if a method can, in one run of its network:
+crop, swap, finish, and check the result."""
 
 from __future__ import annotations
 
@@ -27,29 +27,29 @@ from rtswap.core.types import (
 from rtswap.vision.geometry import scale_of, transform
 
 LARGEST_FACE = 3.0
-"""Longest sides of the picture that a face may be long: beyond it a mesh has gone wild, and would take seconds."""
+"""Maximum length of a face, in longest sides of the picture: a longer mesh is wrong, and would take seconds."""
 LEAST_REPLACED = 0.45
 """Share of a face's landmarks that a swap must replace, at least by half. Less would be the target with make-up.
-After the finishes it is asked of the landmarks that can be seen: what the landmark network too takes for hidden may
-stay, what only a mask takes for hidden may not."""
+After the finishes it applies to the visible landmarks: those that the landmark network also considers hidden may
+stay, those that only a mask considers hidden may not."""
 SEEN = 0.5
-"""Visibility from which a landmark counts as seen."""
+"""Visibility from which a landmark counts as visible."""
 LEAST_SEEN = 0.75
-"""Share of a face's landmarks that are seen when it looks at the camera, hardly turned."""
+"""Share of a face's landmarks that are visible when it faces the camera, hardly turned."""
 LEAST_SIGHT = 0.4
-"""Share of a face's landmarks that must be seen: where fewer are, the mesh is guessed."""
+"""Minimum share of visible landmarks: with fewer, the mesh is guessed."""
 EVERY_ROW = 16
-"""One row of a crop in so many is compared with the target's, the middle one among them."""
+"""Every n-th row of a crop is compared with the target's, the middle one among them."""
 
 
 class TooHidden(Exception):
-    """So much is before the face that next to nothing of it would be replaced. A cup there is no fault of ours."""
+    """So much of the face is hidden that almost nothing would be replaced. A cup in front of it is not an error."""
 
 
 class HostRenderer:
-    """Implements ``protocols.Renderer``. ``swappers``: one per source. ``canvas`` makes one of a frame's picture.
-    ``stamp`` marks what is delivered. ``finishes``: the steps between swap and paste, in order. ``partial``: the user
-    wants parts of the target's own face to show."""
+    """Implements ``protocols.Renderer``. ``swappers``: one per source. ``canvas`` creates a canvas from a frame's
+    picture. ``stamp`` marks the delivered frames. ``finishes``: the steps between swap and paste, in order.
+    ``partial``: the user wants parts of the target's own face to show."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class HostRenderer:
         return HostFrameRender(self, self._canvas(image), LARGEST_FACE * max(image.shape[:2]))
 
     def forget(self, track_id: int) -> None:
-        """Drop what was remembered of a track that has ended."""
+        """Drop the state of a track that has ended."""
         for swapper in self.swappers:
             swapper.forget(track_id)
         for step in self.finishes:
@@ -114,8 +114,8 @@ class HostFrameRender:
     def _swap_together(
         self, pairs: Sequence[Pair], quality: Quality, now: float, stages: Stages
     ) -> dict[int, tuple[View, Target, SwappedFace]]:
-        """By track, the faces that share the runs of a network. Where that fails, each of those that are missing is
-        swapped on its own, so that only the one at fault fails."""
+        """Return by track the faces that share runs of a network. If a run fails, each missing face is swapped on its
+        own, so that only the faulty one fails."""
         early: dict[int, tuple[View, Target, SwappedFace]] = {}
         try:
             groups: dict[int, list[tuple[BatchSwapper, Track]]] = {}
@@ -138,7 +138,7 @@ class HostFrameRender:
     def _swap_one(
         self, swapper: Swapper, target: Target, face: SwappedFace | None, quality: Quality, stages: Stages
     ) -> SwappedFace:
-        """``face``: what was swapped together with others; None: it is still to be swapped."""
+        """``face``: the result, if it was swapped together with others; None: still to be swapped."""
         if face is None:
             with stages("swap"):
                 face = swapper.swap(target, quality)
@@ -167,73 +167,74 @@ class HostFrameRender:
         return self._renderer.stamp.apply(self._canvas.image())
 
     def verdict(self) -> Swaps:
-        """What ``swap`` said: it has seen all pixels."""
+        """Return the result of ``swap``, which has checked all pixels."""
         return self._swaps
 
     def restart(self) -> None:
-        """Never asked for."""
+        """Never called."""
 
 
 def check_landmarks(landmarks: Points, largest_px: float) -> None:
-    """Raises ValueError for a mesh that has gone wild."""
+    """Raises ValueError for a mesh that is out of bounds."""
     if not np.isfinite(landmarks).all():
-        raise ValueError("landmarks that are no numbers")
+        raise ValueError("landmarks that are not finite")
     if np.ptp(landmarks[:, :2], axis=0).max() > largest_px:
         raise ValueError("a face far larger than the picture")
 
 
 def checked(view: View) -> View:
-    """Raises ValueError where nothing can be pasted back from it."""
+    """Raises ValueError if nothing can be pasted back from the view."""
     if not scale_of(view.matrix) > 0:
-        raise ValueError("a view from which there is no way back")
+        raise ValueError("a view matrix that cannot be inverted")
     return view
 
 
 def check_replaced(share: float, visibility: NDArray[np.float32]) -> None:
-    """``share``: of all landmarks, after the swap; ``visibility``: theirs. Raises TooHidden where so little of the
-    face can be seen that little can be replaced, or that nobody knows where it is; else ValueError: the target would
-    be left bare."""
+    """``share``: of all landmarks, after the swap; ``visibility``: theirs. Raises TooHidden if so little of the face
+    is visible that little can be replaced, or its position is unknown; otherwise ValueError: the target would be left
+    bare."""
     seen = np.count_nonzero(visibility >= SEEN)
     if seen < LEAST_SIGHT * len(visibility):
         raise TooHidden
     if not share >= LEAST_REPLACED:
         if seen < LEAST_SEEN * len(visibility):
             raise TooHidden
-        raise ValueError("a mask that leaves the face bare")
+        raise ValueError("a mask that does not cover the face")
 
 
 def check_shown(share: float) -> None:
-    """``share``: of those at stake, after the finishes, which may leave to the target what it hides itself. Raises
+    """``share``: of the visible landmarks, after the finishes, which may leave hidden places to the target. Raises
     TooHidden."""
     if share < LEAST_REPLACED:
         raise TooHidden
 
 
 def check_changed(changed: bool) -> None:
-    """Raises ValueError where a swapped face is the target's own."""
+    """Raises ValueError if a swapped face is the target's own."""
     if not changed:
         raise ValueError("the target's own face, not swapped")
 
 
 def at_stake(landmarks: Points, visibility: NDArray[np.float32]) -> Points:
-    """Those that can be seen."""
+    """Return the visible landmarks."""
     return np.asarray(landmarks[visibility >= SEEN], np.float32)
 
 
 def first_row(height: int) -> int:
-    """Of those that are compared."""
+    """Return the rows that are compared."""
     return height // 2 % EVERY_ROW
 
 
 def pixels_of(landmarks: Points, size: tuple[int, int]) -> tuple[NDArray[np.intp], NDArray[np.intp], int]:
-    """Columns and rows of every other landmark that lies in a crop of ``size``, and how many were asked."""
+    """Return columns and rows of every other landmark that lies in a crop of ``size``, and the number of landmarks
+    considered."""
     x, y = landmarks[::2, :2].T
     inside = (x >= 0) & (y >= 0) & (x < size[0]) & (y < size[1])
     return x[inside].astype(np.intp), y[inside].astype(np.intp), len(x)
 
 
 def share_of(replaced: int, asked: int) -> float:
-    """1 where nothing was asked."""
+    """Return the share; 1 if no landmark is considered."""
     return replaced / asked if asked else 1.0
 
 
@@ -248,6 +249,6 @@ def _check_form(face: SwappedFace, target: Target) -> None:
 
 
 def _share_replaced(mask: Mask, landmarks: Points) -> float:
-    """Share of the landmarks that lie where the mask replaces the target at least by half."""
+    """Return the share of the landmarks at which the mask replaces the target at least by half."""
     x, y, asked = pixels_of(landmarks, (mask.shape[1], mask.shape[0]))
     return share_of(int(np.count_nonzero(mask[y, x] >= 128)), asked)

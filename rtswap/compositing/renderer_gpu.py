@@ -1,8 +1,6 @@
-"""The faces of a frame on a GPU, all at once: what ``renderer`` does, without waiting for the device.
-
-What must be known of pixels (does a mask leave the face bare, is a crop the target's own?) is counted there and comes
-down with the picture. So it is judged before it leaves, but after it was made: see ``FrameRender.verdict``.
-"""
+"""Render the faces of a frame on a GPU, all at once: as ``renderer``, without waiting for the device. The checks on
+pixels (does a mask leave the face bare, is a crop the target's own?) run there, and their counts are downloaded with
+the picture. So a picture is judged before it leaves, but after it was made: see ``FrameRender.verdict``."""
 
 from __future__ import annotations
 
@@ -35,7 +33,7 @@ from rtswap.vision.geometry import transform
 
 
 class GpuRenderer:
-    """Implements ``protocols.Renderer``. As ``renderer.HostRenderer``, of parts that work on a GPU."""
+    """Implements ``protocols.Renderer``. As ``renderer.HostRenderer``, with parts that work on a GPU."""
 
     def __init__(
         self,
@@ -53,7 +51,7 @@ class GpuRenderer:
         return GpuFrameRender(self, image)
 
     def forget(self, track_id: int) -> None:
-        """Drop what was remembered of a track that has ended."""
+        """Drop the state of a track that has ended."""
         for swapper in self.swappers:
             swapper.forget(track_id)
         for step in self.finishes:
@@ -61,8 +59,8 @@ class GpuRenderer:
 
 
 class GpuFrameRender:
-    """Implements ``protocols.FrameRender``. While faces are swapped a failing GPU leaves them bare; where not even
-    that can be covered it raises EngineError, and the frame does not leave."""
+    """Implements ``protocols.FrameRender``. If the GPU fails while faces are swapped, they are bare; if they cannot
+    even be covered, EngineError is raised and the frame does not leave."""
 
     def __init__(self, renderer: GpuRenderer, image: Image) -> None:
         self._renderer, self._image = renderer, image
@@ -75,8 +73,8 @@ class GpuFrameRender:
         self._swaps = Swaps()
 
     def swap(self, pairs: Sequence[Pair], *, quality: Quality, now: float, stages: Stages) -> Swaps:
-        """As ``protocols.FrameRender``. A face that cannot be right is left out; what fails on the device leaves
-        all of them bare."""
+        """As ``protocols.FrameRender``. A face with an invalid mesh is left out; a failure on the device leaves all
+        faces bare."""
         faces: list[BatchedTarget] = []
         sources: list[int] = []
         bare: list[int] = []
@@ -127,8 +125,9 @@ class GpuFrameRender:
         self._swapped, self._judge = swapped, judge
 
     def _swap_by_source(self, targets: TargetBatch, sources: Sequence[int], quality: Quality) -> SwappedBatch:
-        """Every face by its source's swapper, in the order of ``targets``. What a swapper gives may live until it is
-        asked again (networks are shared, graphs write into the same memory), so with several it is copied."""
+        """Swap every face with its source's swapper, in the order of ``targets``. A swapper's result may be valid
+        only until its next call (networks are shared, graphs write into the same memory), so with several swappers it
+        is copied."""
         swappers = self._renderer.swappers
         if len(set(sources)) == 1:
             return swappers[sources[0]].swap_all(targets, quality)
@@ -145,7 +144,7 @@ class GpuFrameRender:
         return whole
 
     def _later(self, tensor: DeviceTensor, then: Callable[[Tensor], None]) -> None:
-        """A finish that fails at what it is told leaves the faces bare, as one that fails at once."""
+        """A finish that fails in its callback leaves the faces bare, like one that fails at once."""
 
         def told(values: Tensor) -> None:
             try:
@@ -172,7 +171,7 @@ class GpuFrameRender:
             return self._canvas.deliver(self._renderer.stamp)
 
     def verdict(self) -> Swaps:
-        """As ``protocols.FrameRender``. Where nothing was told, everything is bare."""
+        """As ``protocols.FrameRender``. If no counts were received, all faces are bare."""
         if self._swapped is None or self._judge is None:
             return self._swaps
         if self._told_later is not None:
@@ -189,7 +188,7 @@ class GpuFrameRender:
         )
 
     def restart(self) -> None:
-        """As ``protocols.FrameRender``. The host has the frame as it came."""
+        """As ``protocols.FrameRender``. The host has the original frame."""
         stands = self.verdict()
         with _device_errors():
             self._canvas = self._renderer.canvas(self._image)
@@ -201,7 +200,7 @@ class GpuFrameRender:
 
 @contextmanager
 def _device_errors() -> Iterator[None]:
-    """What torch, CUDA and Triton raise, as an error of ours."""
+    """Return an error of torch, CUDA or Triton as an error of rtswap."""
     try:
         yield
     except (RuntimeError, ValueError, OSError) as error:

@@ -62,12 +62,12 @@ def open_regular(path: Path) -> BinaryIO:
 
 
 def open_to_append(path: Path, ours: re.Pattern[bytes], what: str) -> BinaryIO:
-    """Open a file for appending, unbuffered. ``ours``: how the content of a file of ours begins; one that begins
-    otherwise is left as it is. Raises OSError, and OutputError for such a file: ``what`` says what it is not."""
+    """Open a file for appending, unbuffered. ``ours``: pattern of the first bytes of a file that rtswap may append
+    to. Raises OSError, and OutputError for another file, with the message that it is not ``what``."""
     with suppress(FileNotFoundError), open(path, "rb", opener=open_at_once) as file:
         first = file.read(200) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
         if first and not ours.match(first):
-            do = "Choose another name: nothing is appended to files of other kinds."
+            do = "Choose another name; rtswap appends only to its own files."
             raise OutputError(f"{path} is not {what}", got="a file of another kind", do=do)
     return cast(BinaryIO, open(path, "ab", buffering=0, opener=open_at_once))
 

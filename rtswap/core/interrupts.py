@@ -1,9 +1,11 @@
-"""Signals that end a run: counted while it runs, so that none breaks off what is being written."""
+"""Signals that end a run: counted while it runs, so that none interrupts a write."""
 
 from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -20,7 +22,7 @@ def raise_on_signals() -> None:
 
 
 def ignore_signals() -> None:
-    """Ignore them while the process exits: what it had to finish is finished."""
+    """Ignore them while the process exits: everything that had to be finished is."""
     for number in ENDING:
         signal.signal(number, signal.SIG_IGN)
 
@@ -50,3 +52,16 @@ class Interrupts:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.count += 1
+
+
+@contextmanager
+def hold_interrupts() -> Iterator[None]:
+    """Let signals that end a run raise KeyboardInterrupt after the block, not in it: native code that calls Python
+    back loses such an exception."""
+    held = Interrupts()
+    try:
+        with held:
+            yield
+    finally:
+        if held.count:
+            raise KeyboardInterrupt

@@ -17,7 +17,10 @@ _STANDARD = os.path.dirname(os.path.realpath(os.__file__))
 
 def trusted(paths: list[str]) -> list[str]:
     """Return ``sys.path`` without the working folder, unless rtswap or Python itself is installed there."""
-    here = os.path.realpath(os.curdir)
+    try:
+        here = os.path.realpath(os.curdir)
+    except OSError:  # the folder was deleted: nothing can be imported from it
+        return [path for path in paths if os.path.isabs(path)]
     kept = [path or here for path in paths if os.path.realpath(path) in (_HOME, _STANDARD) or not _same(path, here)]
     return kept if _HOME in map(os.path.realpath, kept) else [*kept, _HOME]
 

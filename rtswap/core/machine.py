@@ -1,4 +1,4 @@
-"""Report the processor name and the versions of installed packages."""
+"""Report the CPU name and the versions of installed packages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def processor_name() -> str:
-    """Return the processor's name as the kernel or the platform reports it."""
+    """Return the CPU's name as the kernel or the platform reports it."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
     except OSError:

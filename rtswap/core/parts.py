@@ -51,6 +51,11 @@ class ModelSettings(Protocol):
         ...
 
     @property
+    def coverage(self) -> float:
+        """Side of an imported model's swap, as a share of the face's outline."""
+        ...
+
+    @property
     def enhance(self) -> str:
         """The enhancer's name, or none."""
         ...
@@ -66,7 +71,7 @@ class ModelSettings(Protocol):
 class _NoModels:
     """The defaults: no imported model does anything."""
 
-    boost, morph, enhance, enhance_weight, enhance_blend, enhance_every = 1, 0.75, "none", 0.5, 0.8, 1
+    boost, morph, coverage, enhance, enhance_weight, enhance_blend, enhance_every = 1, 0.75, 0.95, "none", 0.5, 0.8, 1
 
 
 class MaskSettings(Protocol):
@@ -221,7 +226,7 @@ class OutputRequest:
     paced: bool = False
     """Show frames at their own times: a file plays in a window at its own speed."""
     overlay: Callable[[], Sequence[str]] | None = None
-    """Returns text lines that a window draws over the frame."""
+    """Returns text lines that a window draws over the frame; what follows a tab is in a second column."""
 
 
 @dataclass(frozen=True, slots=True)

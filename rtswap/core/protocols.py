@@ -11,6 +11,7 @@ from rtswap.core.types import (
     Detection,
     DeviceTensor,
     Frame,
+    Head,
     Image,
     MarkedImage,
     Mask,
@@ -100,15 +101,20 @@ class Detector(Protocol):
 
 
 class Lookout(Protocol):
-    """The second detector: made to miss nobody, it says where to cover, never where to swap."""
+    """The second detector, trained to miss nobody: it says where to cover, never where to swap."""
 
     def look(self, image: Image, settled: Sequence[Box] = ()) -> Sighting:
-        """What is to be seen in the next frame of the stream. ``settled``: faces that were swapped in the last one.
+        """Examine the next frame of the stream. ``settled``: faces that were swapped in the last one.
         Raises EngineError, ModelError."""
         ...
 
+    def look_beside(self, image: Image, tracks: Sequence[Track]) -> tuple[Head, ...]:
+        """The heads beside or behind the faces of ``tracks``, none of which is theirs, in the frame that was looked
+        at last. Raises EngineError, ModelError."""
+        ...
+
     def reset(self) -> None:
-        """The next frame belongs to another stream."""
+        """Forget the stream: the next frame belongs to another one."""
         ...
 
 
@@ -133,7 +139,7 @@ EngineError."""
 class Tracker(Protocol):
     def update(self, frame: Frame, quality: Quality, sighting: Sighting | None = None) -> list[Track]:
         """Return every face tracked in this frame; coasting faces have a confidence below 1. Ids are stable.
-        ``sighting``: what the second detector saw in it, if there is one."""
+        ``sighting``: the second detector's result for it, if there is one."""
         ...
 
     @property

@@ -66,7 +66,7 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A place where the second detector takes something for a head."""
+    """A detection of the second detector."""
 
     box: Box
     """A square as wide as the face is tall."""
@@ -76,7 +76,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """What the second detector sees in one frame."""
+    """The second detector's result for one frame."""
 
     heads: tuple[Head, ...] = ()
     """Best first."""
@@ -84,6 +84,8 @@ class Sighting:
     """True if this is another scene than the frame before."""
     sure: bool = True
     """False where it is too dark or too noisy to say that nobody is there."""
+    beside: tuple[Head, ...] = ()
+    """Heads beside or behind the followed faces, none of which is theirs."""
 
 
 NOTHING_SEEN = Sighting()

@@ -55,7 +55,7 @@ class Web:
         try:
             plain, login = _without_login(url)
             if scheme(plain) not in self._schemes:
-                raise OSError("an address of another kind than " + " or ".join(self._schemes))
+                raise OSError("an address that is not " + " or ".join(self._schemes))
             request = urllib.request.Request(plain, headers={"User-Agent": "rtswap"} | dict(headers or {}))
             for name, value in login.items():
                 request.add_unredirected_header(name, value)

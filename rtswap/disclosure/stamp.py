@@ -1,4 +1,4 @@
-"""The stamp that marks every picture, and the last step before the outputs, which lets nothing else leave."""
+"""The stamp that marks every picture, and the last step before the outputs, which accepts only stamped pictures."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from rtswap.disclosure.gpu import GpuMarks
 
 NO_BADGE_NOTICE = (
-    "--no-badge: nothing in the picture will say that the face is synthetic. Whoever sees it must learn it from you; "
-    "the law asks for that in many places (in the EU, article 50 of the AI Act). Pictures with a side below "
-    f"{LEAST_SIDE} pixels, which have no room for the invisible mark, get the badge all the same."
+    "--no-badge: nothing in the picture says that the face is synthetic. You must tell everybody who sees it; the "
+    "law requires this in many countries (in the EU, article 50 of the AI Act). Pictures with a side below "
+    f"{LEAST_SIDE} pixels have no room for the invisible mark and still get the badge."
 )
 """Printed once when the badge is turned off."""
 
@@ -26,8 +26,8 @@ class Stamp:
     """Implements ``protocols.Stamp``: the badge and the invisible mark of one stream.
 
     ``badge`` None draws nothing, ``watermark`` None embeds nothing. Both are in every frame, swapped or not: a label
-    that comes and goes says nothing. Where a frame is too small for the watermark the badge is drawn in its place: no
-    picture of a session that marks leaves without either.
+    that comes and goes says nothing. In frames too small for the watermark the badge is drawn instead: every picture
+    of a session that marks carries at least one of the two.
     """
 
     def __init__(self, badge: Badge | None, watermark: Watermark | None = None) -> None:
@@ -41,8 +41,8 @@ class Stamp:
         self.badge, self._patch, self._on_gpu = badge, None, None
 
     def apply(self, image: Image) -> StampedImage:
-        """Embed the mark into ``image`` itself (the caller owns it) and draw the badge over it. What fails here gives
-        no receipt."""
+        """Embed the mark into ``image`` itself (the caller owns it) and draw the badge over it. A failure gives no
+        receipt."""
         if self.watermark is not None and image.size:
             self.watermark.embed(image)
         badge = self._badge_for(image.shape)
@@ -65,7 +65,7 @@ class Stamp:
         return self._receipt_for
 
     def redeem(self, receipt: StampedImage) -> Image:
-        """The picture of a receipt, once. Raises ValueError for a receipt that is not from this stamp."""
+        """Return the picture of a receipt, once. Raises ValueError for a receipt that is not from this stamp."""
         if receipt not in self._receipts:
             raise ValueError("a picture without a receipt from this session's stamp cannot leave")
         self._receipts.remove(receipt)
@@ -85,11 +85,19 @@ class Disclosure:
     """Lets pictures leave. One per session; its ``stamp`` is given to the renderer.
 
     ``badge`` and ``watermark`` as for ``Stamp``; without a badge tell the user once what that means
-    (``NO_BADGE_NOTICE``).
+    (``NO_BADGE_NOTICE``). ``reason``: why pictures leave without a mark; ValueError if both are None and there is no
+    reason.
     """
 
-    def __init__(self, badge: Badge | None, watermark: Watermark | None = None) -> None:
+    def __init__(self, badge: Badge | None, watermark: Watermark | None = None, *, reason: str = "") -> None:
+        if badge is None and watermark is None and not reason:
+            raise ValueError("pictures without a mark need a reason")
+        self._reason = reason
         self.stamp = Stamp(badge, watermark)
+
+    def without_badge(self) -> Disclosure:
+        """The same for a picture whose parts carry their own badges."""
+        return Disclosure(None, self.stamp.watermark, reason=self._reason or "its parts carry badges")
 
     def release(
         self,
@@ -101,7 +109,7 @@ class Disclosure:
         covered: int = 0,
         reasons: frozenset[str] = frozenset(),
     ) -> MarkedImage:
-        """The picture of a receipt may leave. ``frame`` gives index and times; the others are fields of
+        """Release the picture of a receipt. ``frame`` gives index and times; the others are fields of
         ``MarkedImage``. Raises ValueError for a receipt that is not from this session's stamp, or was used before."""
         return MarkedImage(
             image=self.stamp.redeem(receipt),
@@ -116,11 +124,11 @@ class Disclosure:
         )
 
     def mark(self, image: Image, *, frame: Frame, swapped: int, stages: dict[str, float]) -> MarkedImage:
-        """Stamp a picture that comes from no renderer, in place, and let it leave."""
+        """Stamp a picture that comes from no renderer, in place, and release it."""
         return self.release(self.stamp.apply(image), frame=frame, swapped=swapped, stages=stages)
 
     def again(self, marked: MarkedImage, *, frame: Frame, reasons: frozenset[str]) -> MarkedImage:
-        """The same picture once more, in the place of ``frame``, from which nothing may leave for ``reasons``."""
+        """Return the same picture again in the place of ``frame``, which may not leave for ``reasons``."""
         return replace(
             marked,
             index=frame.index,
@@ -131,5 +139,5 @@ class Disclosure:
         )
 
     def repeat(self, marked: MarkedImage, *, now: float) -> MarkedImage:
-        """The same picture once more because none has come. ``now``: seconds on ``time.perf_counter``."""
+        """Return the same picture again because no new one has come. ``now``: seconds on ``time.perf_counter``."""
         return replace(marked, captured_at=now, time_s=None)

@@ -5,7 +5,7 @@ the two thread pools compete. The first of ``ENGINES`` starts faster, so another
 
 Every engine must match ONNX Runtime in float32, on face images, within the tolerance of the network
 (``build/profiles.py``). An engine that lowers the precision and exceeds the tolerance is tried again in float32; an
-engine that computes in float32 is also tried in bfloat16 if the network tolerates it and the processor supports it.
+engine that computes in float32 is also tried in bfloat16 if the network tolerates it and the CPU supports it.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ class Record:
     """Measurement of one network."""
 
     key: str
-    """The network, engine versions, processor and thread count it is valid for."""
+    """The network, engine versions, CPU and thread count it is valid for."""
     took_ms: dict[str, float]
     """Engine -> milliseconds per pass, for engines with correct outputs."""
     failed: dict[str, str]

@@ -41,7 +41,7 @@ class OpenVinoEngine:
             raise EngineError("unknown precision for OpenVINO", expected=" or ".join(PRECISIONS), got=precision)
         self._precision = precision
         if precision == "bf16" and "BF16" not in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
-            raise EngineError("this processor does not support bfloat16", expected="AMX or AVX-512")
+            raise EngineError("this CPU does not support bfloat16", expected="AMX or AVX-512")
         content = read_model_file(model)
         config = {
             "PERFORMANCE_HINT": "LATENCY",

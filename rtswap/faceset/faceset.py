@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from rtswap.core.errors import InputError, reason
+from rtswap.core.native_logs import quiet_opencv
 from rtswap.core.types import Image, Mask
 from rtswap.faceset.record import FaceRecord, record_of
 from rtswap.faceset.table import TABLE, not_ours, read_lines
@@ -65,7 +66,8 @@ class Faceset:
         path = self.folder / record.mask
         data, _ = read_checked(path)
         try:
-            image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+            with quiet_opencv():
+                image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
         except cv2.error:
             image = None
         if image is None:

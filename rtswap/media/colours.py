@@ -30,7 +30,7 @@ Converter = Callable[[av.VideoFrame, tuple[int, int]], Image]
 
 
 class FrameColours:
-    """Converts the frames of one stream to BGR. A stream may change its colour space. ``on_event`` is told, once for
+    """Converts the frames of one stream to BGR. A stream may change its colour space. ``on_event`` reports, once
     each, what is tone-mapped and what is guessed."""
 
     def __init__(self, on_event: Callable[[str], None]) -> None:
@@ -143,8 +143,8 @@ def _by_swscale(frame: av.VideoFrame, size: tuple[int, int], matrix: int | None)
 
 
 def _code_values(frame: av.VideoFrame, layout: str) -> np.ndarray[Any, np.dtype[np.uint16]]:
-    """Return the frame's code values, (H, W, 3) uint16. swscale only interpolates chroma: it is told of a matrix and
-    a range that it knows, the same before and after."""
+    """Return the frame's code values, (H, W, 3) uint16. swscale only interpolates chroma: it is given a matrix and a
+    range that it knows, the same before and after."""
     stated = frame.colorspace, frame.color_range
     frame.colorspace, frame.color_range = spaces.RGB if layout.startswith("gbrp") else spaces.BT709, _FULL
     try:

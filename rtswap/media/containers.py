@@ -1,4 +1,5 @@
-"""Open media with FFmpeg, restricted to self-contained formats and to HLS playlists whose files rtswap opens.
+"""Open media with FFmpeg, restricted to self-contained formats and to HLS playlists. rtswap itself opens what is on
+the web and what playlists name.
 
 A playlist, a file list or a session description refers to other files and hosts, which FFmpeg would open as well: an
 untrusted ``clip.m3u8`` could show any video on the disk. FFmpeg detects the format by content, not by file name.
@@ -8,15 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import av.container
 from av.codec.hwaccel import HWAccel
 
 from rtswap.core.errors import reason
+from rtswap.core.interrupts import Interrupts
 from rtswap.core.urls import scheme
-from rtswap.media.playlists import FolderPlaylist, Playlist, WebPlaylist
-from rtswap.media.tls import verified
+from rtswap.media.playlists import FolderPlaylist, Opener, is_playlist
+from rtswap.media.tls import authorities, verified
+from rtswap.media.web_files import WebFiles
 
 _SELF_CONTAINED = (
     "mov mp4 m4a 3gp 3g2 mj2 matroska webm avi mpegts mpeg mpegvideo m4v flv live_flv ogg asf gif apng nut mxf ivf "
@@ -27,26 +31,48 @@ _SELF_CONTAINED = (
 OPEN_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 5.0
 """A connection that delivers no packet for this long is considered lost."""
+_TIMEOUT = OPEN_TIMEOUT_S, READ_TIMEOUT_S
 TEXT = ("tty", "bin", "xbin", "adf", "idf")
 """Text formats, allowed so that a text file can be reported as such."""
-_STREAMED = ("rtsp", "rtp")
-_FORMATS = ",".join((*_SELF_CONTAINED.split(), *TEXT, *_STREAMED))
+_FORMATS = ",".join((*_SELF_CONTAINED.split(), *TEXT, "rtsp", "rtp"))
 _PROTOCOLS = (
-    "http,https,tls,tcp,udp,udplite,rtp,srtp,rtmp,rtmps,rtmpt,rtmpts,rtmpe,ffrtmphttp,ffrtmpcrypt,srt,crypto,data"
+    "rtsp",
+    "rtsps",
+    "tls",
+    "tcp",
+    "udp",
+    "udplite",
+    "rtp",
+    "srtp",
+    "rtmp",
+    "rtmps",
+    "rtmpe",
+    "ffrtmpcrypt",
+    "srt",
 )
 NAMES_OTHERS = "an unsupported format, such as a list of files, which refers to other files"
 _HLS = {
     "format_whitelist": ",".join(("hls", "webvtt", *_SELF_CONTAINED.split())),
     "protocol_whitelist": "data",
-    "allowed_extensions": "ALL",  # `Playlist` decides what may be opened
+    "allowed_extensions": "ALL",  # `Opener` decides what may be opened
     "extension_picky": "0",
     "http_persistent": "0",
     "http_multiple": "0",
 }
 BeginRead = Callable[[], None]
+
+
+class Media(NamedTuple):
+    """An opened file or address."""
+
+    container: av.container.InputContainer
+    begin_read: BeginRead
+    """To be called before each read."""
+    ends: bool
+    """Whether it is known to end, as a file does and a live stream does not."""
+
+
 WEB = ("http", "https")
-_LONGER = 6
-"""Times as long may the next picture of a playlist take, which comes in segments of seconds."""
 
 
 def open_media(
@@ -56,50 +82,56 @@ def open_media(
     options: dict[str, str] | None = None,
     timeout: tuple[float, float] | None = None,
     hwaccel: HWAccel | None = None,
-) -> tuple[av.container.InputContainer, BeginRead]:
-    """Open a local file, by its absolute path, or a URL. ``timeout``: seconds for opening and for each read. Also
-    returns what has to be called before each read of a URL. Raises OSError, ValueError and FFmpegError.
+) -> Media:
+    """Open a local file, by its absolute path, or a URL. ``timeout``: seconds for opening and for each read. Raises
+    OSError, ValueError and FFmpegError.
 
     A file reads only itself and opens no connections. A URL reads no local files, and certificates are verified.
     """
-    remote = bool(scheme(address))
-    allowed = {"format_whitelist": _FORMATS, "protocol_whitelist": _PROTOCOLS if remote else "file"}
-    trust = verified(address, tls_ca)
-    try:
-        direct = allowed | trust | (options or {})
-        return av.open(address, options=direct, timeout=timeout, metadata_errors="ignore", hwaccel=hwaccel), _nothing
-    except av.error.ArgumentError as error:
-        if remote and scheme(address) not in WEB:
-            raise
-        refused = error
-    playlist = _playlist(address, trust.get("ca_file", ""), timeout)
-    open_s, read_s = timeout or (OPEN_TIMEOUT_S, READ_TIMEOUT_S)
-    try:
+    formats = {"format_whitelist": _FORMATS} | (options or {})
+    if scheme(address) in WEB:
+        files = WebFiles(address, authorities=authorities(tls_ca), limit_s=(timeout or _TIMEOUT)[0])
+        container = _open_through(files, formats, hls=files.is_playlist, timeout=timeout)
+        ends = bool(container.duration) or files.ends
+        return Media(container, lambda: files.begin((timeout or _TIMEOUT)[1]), ends)
+    if not scheme(address) and is_playlist(Path(address)):
+        container = _open_through(FolderPlaylist(Path(address)), formats, hls=True, hwaccel=hwaccel)
+        return Media(container, _nothing, True)
+    if scheme(address) not in ("", *_PROTOCOLS):
+        raise ValueError(f"{scheme(address)}, a protocol that rtswap does not read")
+    protocols = ",".join(_PROTOCOLS) if scheme(address) else "file"
+    direct = formats | {"protocol_whitelist": protocols} | verified(address, tls_ca)
+    container = av.open(address, options=direct, timeout=timeout, metadata_errors="ignore", hwaccel=hwaccel)
+    return Media(container, _nothing, not scheme(address))
+
+
+def _open_through(
+    opener: Opener,
+    options: dict[str, str],
+    *,
+    hls: bool,
+    timeout: tuple[float, float] | None = None,
+    hwaccel: HWAccel | None = None,
+) -> av.container.InputContainer:
+    with Interrupts() as held:
         container = av.open(
-            playlist.address,
-            format="hls",
-            io_open=playlist,
-            options=_HLS,
-            timeout=timeout and (open_s, read_s * _LONGER),
+            opener.address,
+            format="hls" if hls else None,
+            io_open=opener,
+            options=_HLS if hls else options,
+            timeout=timeout and (timeout[0], timeout[1] * 6),
             metadata_errors="ignore",
             hwaccel=hwaccel,
         )
-    except av.error.InvalidDataError:
-        if playlist.opened > 1:
-            raise
-        raise refused from None  # no HLS playlist either
-    playlist.playing()
-    return container, lambda: playlist.begin(read_s * _LONGER)
+    if held.count:
+        container.close()  # PyAV corrupts the memory where a container that reads through Python is dropped open
+        raise KeyboardInterrupt
+    opener.playing()
+    return container
 
 
 def _nothing() -> None:
     """FFmpeg itself limits the time of a read."""
-
-
-def _playlist(address: str, authorities: str, timeout: tuple[float, float] | None) -> Playlist:
-    if not scheme(address):
-        return FolderPlaylist(Path(address))
-    return WebPlaylist(address, authorities=authorities, limit_s=timeout[0] if timeout else OPEN_TIMEOUT_S)
 
 
 def cause(error: Exception) -> str:

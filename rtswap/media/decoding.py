@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from rtswap.core.errors import reason
+from rtswap.core.interrupts import hold_interrupts
 from rtswap.core.types import Image
 from rtswap.media.colours import FrameColours
 from rtswap.media.deinterlacing import Deinterlacer
@@ -62,7 +63,8 @@ class Decoder:
         if self._ended:
             return None
         try:
-            packet = next(self._packets, None)
+            with hold_interrupts():
+                packet = next(self._packets, None)
         except av.error.InvalidDataError as error:
             return self._skip(error)
         if packet is None:
@@ -97,7 +99,7 @@ class Decoder:
 class PictureMaker:
     """Converts decoded frames of one stream to Images: upright, with square pixels, in the colours of SDR video.
 
-    ``stream``: None for square pixels. ``on_event`` is told what is changed or guessed.
+    ``stream``: None for square pixels. ``on_event`` reports what is changed or guessed.
     The display matrix is read only when the rotation changes: PyAV's ``side_data`` creates a reference cycle between
     frame and data, so hundreds of frames would stay in memory until a garbage collection.
     """

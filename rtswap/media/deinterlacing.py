@@ -13,7 +13,7 @@ from rtswap.core.errors import reason
 class Deinterlacer:
     """Passes frames through until the first interlaced one; from then on through the filter, one frame late.
 
-    ``on_event`` is told when that begins.
+    ``on_event`` reports when that begins.
     """
 
     def __init__(self, on_event: Callable[[str], None]) -> None:

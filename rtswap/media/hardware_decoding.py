@@ -20,7 +20,7 @@ def open_on_gpu(path: Path) -> tuple[av.container.InputContainer | None, str]:
     if DEVICE not in hwdevices_available():
         return None, "this FFmpeg was built without NVIDIA GPU decoders"
     try:
-        container, _ = open_media(str(path.absolute()), hwaccel=HWAccel(DEVICE))
+        container = open_media(str(path.absolute()), hwaccel=HWAccel(DEVICE)).container
     except (OSError, ValueError, RuntimeError, av.FFmpegError) as error:
         return None, f"cannot open an NVIDIA GPU decoder ({reason(error)})"
     stream = video_stream(container)

@@ -1,22 +1,20 @@
-"""Open the files that an HLS playlist names, instead of FFmpeg, which would open any address and verify no segment's
-certificate: on the web only http and https with verified certificates, on the disk only the playlist's own folder.
-"""
+"""Open the files that an HLS playlist names, instead of FFmpeg, which would open any address: on the disk only files
+in the playlist's own folder. ``web_files`` opens those on the web."""
 
 from __future__ import annotations
 
-import io
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Protocol, runtime_checkable
 
 from rtswap.core.files import open_regular
 from rtswap.core.urls import redact, scheme
-from rtswap.core.web import Answer, Web
 
 SUFFIXES = (".m3u8", ".m3u", ".hls")
 """FFmpeg takes no file with another suffix for a playlist."""
+BEGINS = b"#EXTM3U"
 _NAMED = re.compile(r'^([^#\s].*)$|URI="([^"]+)"', re.MULTILINE)
 _MOST_BYTES = 64 << 20
 """Read until the first picture, so that an endless playlist does not fill the memory."""
@@ -40,6 +38,14 @@ def files_named(path: Path, levels: int = 2) -> Iterator[Path]:
         yield from files_named(named, levels - 1)
 
 
+def is_playlist(path: Path) -> bool:
+    """Whether the file is an HLS playlist. Raises OSError."""
+    if path.suffix.lower() not in SUFFIXES:
+        return False
+    with open_regular(path) as file:
+        return file.read(len(BEGINS)) == BEGINS
+
+
 class Readable(Protocol):
     """A file that is read from front to back."""
 
@@ -48,30 +54,33 @@ class Readable(Protocol):
     def close(self) -> None: ...
 
 
-class Playlist:
-    """The opener (PyAV's ``io_open``) of one playlist. Raises OSError, which PyAV passes on."""
+@runtime_checkable
+class Seekable(Readable, Protocol):
+    """A file that may be positioned."""
+
+    def seekable(self) -> bool: ...
+
+    def seek(self, offset: int, whence: int = 0) -> int: ...
+
+    def tell(self) -> int: ...
+
+
+class Opener:
+    """Opens a playlist and what it names, as PyAV's ``io_open``. Raises OSError, which PyAV passes on."""
+
+    address: str
+    """Of the playlist, as FFmpeg is to be told."""
 
     def __init__(self) -> None:
-        self.opened = 0
-        """How many files were opened, the playlist included."""
         self._left: int | None = _MOST_BYTES
 
-    @property
-    def address(self) -> str:
-        """Where the playlist is, as FFmpeg is to be told."""
-        raise NotImplementedError
-
-    def begin(self, seconds: float) -> None:
-        """Let everything until the next call take at most this long."""
-
     def playing(self) -> None:
-        """The first picture is there: read without a limit of size."""
+        """The first picture has arrived: read without a limit of size."""
         self._left = None
 
     def __call__(self, url: str, flags: int, options: dict[str, str]) -> Readable:
         if flags & 2:
-            raise OSError("a playlist that asks to write")
-        self.opened += 1
+            raise OSError("a playlist that opens a file for writing")
         key = None
         if url.startswith(_ENCRYPTED):
             url, key = url[len(_ENCRYPTED[0]) :], (options.get("key", ""), options.get("iv", ""))
@@ -91,46 +100,14 @@ class Playlist:
                 raise OSError(f"no picture within {_MOST_BYTES >> 20} MB")
 
 
-class WebPlaylist(Playlist):
-    """A playlist behind http or https; behind https, everything that it names must be https, too."""
-
-    def __init__(self, url: str, *, authorities: str, limit_s: float) -> None:
-        super().__init__()
-        self._web = Web(limit_s=limit_s, authorities=authorities, https_only=scheme(url) == "https")
-        self._first: Answer | None = self._web.get(url)
-        self._address = self._first.url
-
-    @property
-    def address(self) -> str:
-        return self._address  # after redirects: what it names is relative to that
-
-    def begin(self, seconds: float) -> None:
-        self._web.allow(seconds)
-
-    def open(self, url: str, first: int, last: int) -> Readable:
-        if self._first is not None and url == self._address:
-            answer, self._first = self._first, None
-            return answer
-        try:
-            answer = self._web.get(url, _range(first, last))
-            if first and "Content-Range" not in answer.headers:
-                _skip(answer, first)
-            return answer
-        except OSError as error:
-            raise OSError(f"its playlist names {redact(url)}: {error}") from None
-
-
-class FolderPlaylist(Playlist):
+class FolderPlaylist(Opener):
     """A playlist on the disk, which may name files in its own folder and the folders in that."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self._path = path.absolute()
+        self.address = str(self._path)
         self._folder = Path(os.path.realpath(self._path.parent))
-
-    @property
-    def address(self) -> str:
-        return str(self._path)
 
     def open(self, url: str, first: int, last: int) -> IO[bytes]:
         if scheme(url) not in ("", "file"):
@@ -145,23 +122,30 @@ class FolderPlaylist(Playlist):
 class _Limited:
     """A file whose bytes are counted."""
 
-    def __init__(self, playlist: Playlist, file: Readable) -> None:
-        self._playlist, self._file = playlist, file
+    def __init__(self, opener: Opener, file: Readable) -> None:
+        self._opener, self._file = opener, file
+        self._failed = False
 
     def read(self, size: int = -1) -> bytes:
-        data = self._file.read(_CHUNK if size < 0 else size)
-        self._playlist.count(len(data))
+        if self._failed:  # FFmpeg tries again, and PyAV prints an error that it has not yet passed on
+            return b""
+        try:
+            data = self._file.read(_CHUNK if size < 0 else size)
+            self._opener.count(len(data))
+        except OSError:
+            self._failed = True
+            raise
         return data
 
     def seekable(self) -> bool:
-        return isinstance(self._file, io.BufferedReader)
+        return isinstance(self._file, Seekable) and self._file.seekable()
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        assert isinstance(self._file, io.BufferedReader)
+        assert isinstance(self._file, Seekable)
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:
-        assert isinstance(self._file, io.BufferedReader)
+        assert isinstance(self._file, Seekable)
         return self._file.tell()
 
     def close(self) -> None:
@@ -199,13 +183,3 @@ class _Decrypted:
 
     def close(self) -> None:
         self._file.close()
-
-
-def _range(first: int, last: int) -> dict[str, str]:
-    return {"Range": f"bytes={first}-{last - 1 if last else ''}"} if first or last else {}
-
-
-def _skip(file: Readable, size: int) -> None:
-    """Read and drop ``size`` bytes, for a server that does not know ranges."""
-    while size and (data := file.read(min(size, _CHUNK))):
-        size -= len(data)

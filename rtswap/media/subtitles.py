@@ -8,6 +8,7 @@ from typing import Any
 import av
 import av.container
 
+from rtswap.media.containers import BeginRead
 from rtswap.media.file_kinds import FileKind
 from rtswap.media.sound import describe
 
@@ -15,12 +16,18 @@ _TEXTS = frozenset({"srt", "subrip", "ass", "ssa", "webvtt", "mov_text", "text",
 
 
 class SubtitleTracks:
-    """The subtitle tracks of a file, read beside its video, whose packets tell how far it has been read."""
+    """The subtitle tracks of a file, read beside its video, whose packets show how far it has been read."""
 
     def __init__(
-        self, source: av.container.InputContainer, video: Any, container: av.container.OutputContainer, kind: FileKind
+        self,
+        source: av.container.InputContainer,
+        video: Any,
+        container: av.container.OutputContainer,
+        kind: FileKind,
+        begin_read: BeginRead = lambda: None,
     ) -> None:
-        self._source = source
+        """``begin_read`` is called before each read."""
+        self._source, self._begin_read = source, begin_read
         self._zero_s = (source.start_time or 0) / av.time_base
         self._tracks: dict[int, tuple[Any, bool]] = {}
         self.lost: list[str] = []
@@ -48,10 +55,11 @@ class SubtitleTracks:
     def until(self, time_s: float) -> Iterator[Any]:
         """Yield the remaining packets that begin before ``time_s`` (seconds from the file's start)."""
         while self._read_s < time_s:
+            self._begin_read()
             try:
                 packet = next(self._packets, None)
             except (OSError, av.FFmpegError):
-                packet = None  # the damage is told by the input
+                packet = None  # the input reports the damage
             if packet is None:
                 self._read_s = float("inf")
                 break

@@ -15,18 +15,31 @@ from rtswap.core.files import open_regular
 from rtswap.core.urls import scheme
 
 SCHEMES = ("https", "rtmps", "rtsps", "tls")
-_MAY_LEAD_THERE = (*SCHEMES, "http")
-"""Schemes that may use TLS: an http server may redirect to https."""
 _SPECIAL = re.compile(r"([\\':|\[\]=\s])")
 
 
 def verified(url: str, ca_file: str | None = None) -> dict[str, str]:
     """Return FFmpeg's TLS options for ``url``; empty for an unencrypted protocol. Raises UsageError for an invalid
     ``ca_file``."""
-    if scheme(url) not in _MAY_LEAD_THERE:
+    if scheme(url) not in SCHEMES:
         return {}
-    authorities = _checked(ca_file) if ca_file is not None else _authorities()
-    return {"tls_verify": "1"} | ({"ca_file": authorities} if authorities else {})
+    file = authorities(ca_file)
+    return {"tls_verify": "1"} | ({"ca_file": file} if file else {})
+
+
+def authorities(ca_file: str | None = None) -> str:
+    """Return the path of the trusted CA certificates: of ``ca_file`` if it is given, else the system's; empty to use
+    the library's default. Raises UsageError for an invalid ``ca_file``."""
+    if ca_file is not None:
+        return _checked(ca_file)
+    found = ssl.get_default_verify_paths().cafile
+    if found:
+        return found
+    try:
+        import certifi
+    except ImportError:
+        return ""
+    return certifi.where()
 
 
 def hint(url: str, usual: str) -> str:
@@ -46,18 +59,6 @@ def through_tee(url: str, format: str, options: dict[str, str]) -> str:
 
 def _escaped(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", text)
-
-
-def _authorities() -> str:
-    """Return the path of the trusted CA certificates; empty to use FFmpeg's default."""
-    found = ssl.get_default_verify_paths().cafile
-    if found:
-        return found
-    try:
-        import certifi
-    except ImportError:
-        return ""
-    return certifi.where()
 
 
 def _checked(ca_file: str) -> str:

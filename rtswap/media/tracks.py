@@ -1,5 +1,5 @@
-"""Copy what a file input holds besides its pictures: sound, subtitles, chapters, titles, attachments. What is lost is
-told in one line."""
+"""Copy what a file input holds besides its pictures: sound, subtitles, chapters, titles, attachments. One line
+reports what is lost."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import av.container
 from rtswap.core.errors import reason
 from rtswap.core.text import plural
 from rtswap.core.urls import redact, scheme
-from rtswap.media.containers import OPEN_TIMEOUT_S, READ_TIMEOUT_S, BeginRead, cause, open_media
+from rtswap.media.containers import OPEN_TIMEOUT_S, READ_TIMEOUT_S, BeginRead, Media, cause, open_media
 from rtswap.media.decoding import video_stream
 from rtswap.media.file_kinds import FileKind
 from rtswap.media.sound import SoundTrack
@@ -51,7 +51,7 @@ class Tracks:
         self._shown = redact(path) if scheme(path) else path
         self._tracks: list[SoundTrack | SubtitleTracks] = []
         try:
-            source, _ = self._open()
+            source = self._open().container
             with source:
                 sounds = [s.index for s in source.streams.audio if s.codec_context is not None and s.rate]
                 undecodable = bool(source.streams.audio)
@@ -72,7 +72,7 @@ class Tracks:
         elif sounds:
             lost.append("sound")
         if subtitles:
-            self._add(lambda source, _: SubtitleTracks(source, video_stream(source), container, kind))
+            self._add(lambda source, begin: SubtitleTracks(source, video_stream(source), container, kind, begin))
             lost += [f"{plural(n, 'subtitle track')} ({name})" for name, n in Counter(self._lost_subtitles()).items()]
         if lost:
             on_event(f"not kept of {self._shown} in {suffix}: {', '.join(lost)}")
@@ -87,7 +87,7 @@ class Tracks:
         for track in self._tracks:
             track.close()
 
-    def _open(self) -> tuple[av.container.InputContainer, BeginRead]:
+    def _open(self) -> Media:
         if not scheme(self._path):
             return open_media(str(Path(self._path).absolute()))
         return open_media(self._path, tls_ca=self._tls_ca, timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S))
@@ -95,7 +95,7 @@ class Tracks:
     def _add(self, make: Callable[[av.container.InputContainer, BeginRead], SoundTrack | SubtitleTracks]) -> None:
         source = None
         try:
-            source, begin_read = self._open()
+            source, begin_read, _ = self._open()
             self._tracks.append(make(source, begin_read))
         except (OSError, ValueError, av.FFmpegError) as error:
             self._on_event(f"a track of {self._shown} is lost: {reason(error)}")

@@ -104,7 +104,8 @@ _DECODERS: Mapping[str, Decode] = MappingProxyType(
 
 def decode(family: str, outputs: Mapping[str, Tensor], size: tuple[int, int], least: float) -> Faces:
     """Read a family's outputs. ``size``: (width, height) of the picture; ``least``: score of a face. Raises
-    ModelError for outputs of another shape, and for values that are not finite: they would count as nobody there."""
+    ModelError for outputs of another shape, and for values that are not finite: they would look like an empty
+    picture."""
     found = {name: np.asarray(value, np.float32) for name, value in outputs.items()}
     if not all(np.isfinite(value).all() for value in found.values()):
         raise _wrong("the detector", "values that are not finite")
@@ -143,4 +144,4 @@ def _joined(found: list[Faces]) -> Faces:
 
 
 def _wrong(name: str, got: str) -> ModelError:
-    return ModelError(f"{name} answers nonsense", got=got, do="Add the model again, or use --detector mtcnn.")
+    return ModelError(f"{name} returns invalid values", got=got, do="Add the model again, or use --detector mtcnn.")

@@ -40,5 +40,5 @@ class ArcFaceEmbedder:
         length = float(np.linalg.norm(vector))
         if vector.shape != (512,) or not np.isfinite(length) or length < 1e-6:
             got = f"{vector.size} of length {length:.3g}"
-            raise ModelError("the identity network ArcFace answers nonsense", expected="512 numbers", got=got)
+            raise ModelError("the identity network ArcFace returns invalid values", expected="512 numbers", got=got)
         return vector if self._raw else vector / np.float32(length)

@@ -50,7 +50,7 @@ class Entry:
     profile: Mapping[str, Any] = field(default_factory=dict)
     """For ``engines.build.profiles``."""
     family: str = ""
-    """Of an imported model: what it is and how it is fed (``model_catalog``)."""
+    """Family of an imported model (``model_catalog``)."""
     known: str = ""
     """The published model it is, if any."""
     outputs: Sequence[str] = ()

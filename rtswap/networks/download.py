@@ -64,7 +64,7 @@ def fetch(wanted: Wanted, path: Path, on_progress: Progress = lambda done, total
             continue
         part.replace(path)
         return found
-    have = f" {size(part.stat().st_size)} are kept; the next attempt goes on from there." if part.is_file() else ""
+    have = f" {size(part.stat().st_size)} are kept; the next attempt continues from there." if part.is_file() else ""
     raise ModelError(
         f"cannot download {wanted.name}",
         got="; ".join(reasons) or "no address",
@@ -120,4 +120,4 @@ def _get(url: str, part: Path, wanted: Wanted, on_progress: Progress) -> None:
                 file.write(chunk)
                 on_progress(have, total)
     if total is not None and have < total:
-        raise ValueError(f"broke off after {size(have)} of {size(total)}")
+        raise ValueError(f"the download stopped after {size(have)} of {size(total)}")

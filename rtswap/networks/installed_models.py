@@ -1,4 +1,4 @@
-"""The user's imported models as they are installed: which there are, what is wrong with them. Reads rows, not files,
+"""The user's imported models as they are installed: which there are, and their faults. Reads rows, not files,
 and imports no more than a run needs."""
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Installed:
 
 
 def installed() -> list[Installed]:
-    """Return the imported models, sorted by name, with what is wrong with their rows; files are not read."""
+    """Return the imported models, sorted by name, with the faults of their rows; files are not read."""
     found = []
     for folder in model_folders(models_folder()):
         name = folder.name
@@ -58,7 +58,7 @@ def installed() -> list[Installed]:
 
 
 def verify(model: Installed) -> str:
-    """Read the model's files and return what is wrong with them; empty if they are as they were added."""
+    """Read the model's files and return their faults; empty if they have not changed since they were added."""
     if model.damage:
         return model.damage
     try:

@@ -1,4 +1,4 @@
-"""The models of others that rtswap can use: families, known files and packs, read from ``assets/models.toml``."""
+"""Third-party models that rtswap can use: families, known files and packs, read from ``assets/models.toml``."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Family:
     score: float = 0.5
     """Least score 0..1 of a detector's faces."""
     identity: Literal["embedding", "crop", "none"] = "none"
-    """What a swapper is told of the source."""
+    """The source data that a swapper receives."""
     converter: str = ""
     """The model that converts ArcFace's embedding; given it at its full length."""
     unit: bool = False
@@ -73,7 +73,7 @@ class KnownModel:
     title: str
     licence: str
     terms: str = ""
-    """Where the licence stands."""
+    """Address of the licence text."""
     commercial: bool = False
     """Whether the licence allows commercial use."""
     urls: Sequence[str] = ()
@@ -117,7 +117,7 @@ class ModelCatalog:
     packs: Mapping[str, Pack]
 
     def family_of(self, family: str, known: str = "") -> Family:
-        """Return the family, with what the known model changes in it. Raises ModelError for an unknown one."""
+        """Return the family, with the changes of the known model. Raises ModelError for an unknown one."""
         if family not in self.families:
             raise ModelError(f"unknown family of models {family!r}", expected=", ".join(self.families))
         found, model = self.families[family], self.models.get(known)

@@ -28,7 +28,7 @@ LONGEST = 1 << 18
 """Longest side of an input or output."""
 LOOPS = ("Loop", "Scan")
 GROWING = ("ConstantOfShape", "Expand", "Tile")
-"""Operators whose output can be far larger than what they are given."""
+"""Operators whose output can be far larger than their inputs."""
 _GRAPH, _METADATA, _NODE, _WEIGHT, _INPUT, _OUTPUT = 7, 14, 1, 5, 11, 12
 """Field numbers of onnx.proto: a model's graph and metadata; a graph's nodes, initialisers, inputs and outputs."""
 TEMPLATE_KEY = "rtswap.template"
@@ -98,7 +98,7 @@ def _signature(content: bytes, path: Path) -> Signature:
     outputs = tuple(map(_port, parts[_OUTPUT]))
     for port in (*inputs, *outputs):
         if any(length > LONGEST for length in port.shape) or math.prod(map(abs, port.shape)) > MOST_VALUES:
-            raise _refused(path, f"{port}: no face model is that large")
+            raise _refused(path, f"{port}: larger than any face model")
     square = last is not None and tuple(last.dims) == (512, 512)
     last_weight = np.asarray(numpy_helper.to_array(last)) if square and last is not None else None
     return Signature(inputs, outputs, last_weight, _metadata(content).get(TEMPLATE_KEY, ""))
@@ -131,7 +131,7 @@ def _check_nodes(nodes: list[memoryview], shapes: dict[str, NDArray[Any]], path:
     for body in nodes:
         node = onnx.NodeProto.FromString(bytes(body))
         if node.op_type in LOOPS:
-            raise _refused(path, f"the operator {node.op_type}, which can run for ever")
+            raise _refused(path, f"the operator {node.op_type}, which may never end")
         if node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value":
             shapes[node.output[0]] = np.asarray(numpy_helper.to_array(node.attribute[0].t))
         if node.op_type not in GROWING or node.input[-1] not in shapes:

@@ -67,7 +67,7 @@ def add(
     """Add a file, or the usable files of a folder or a zip file, and return them. ``kind``: a family or a known
     model, where inputs and outputs fit several; ``name``: what to call it; ``origin``: where it came from. Raises
     ModelError."""
-    if path.is_dir() or zipfile.is_zipfile(path):
+    if path.is_dir() or (path.is_file() and zipfile.is_zipfile(path)):
         added = list(_add_several(path, origin, confirm, on_event))
         if not added:
             raise ModelError(f"no model in {path} that rtswap can use", expected="ONNX or DFM files")
@@ -79,7 +79,7 @@ def add(
 
 
 def _add_several(path: Path, origin: str, confirm: Confirm, on_event: Event) -> Iterator[tuple[str, str]]:
-    """Yield what was added; report what was not."""
+    """Yield the added models; report the others."""
     with tempfile.TemporaryDirectory(prefix="rtswap-pack-") as unpacked:
         files = _files_in(path) if path.is_dir() else _unpack(path, Path(unpacked))
         for file in files:
@@ -137,8 +137,8 @@ def _add_file(path: Path, kind: str, name: str, origin: str, confirm: Confirm, o
             got=reason(error),
             do="Free some disk space, or set RTSWAP_MODELS to another folder.",
         ) from None
-    pinned = "its hash is the published one" if found.published else "no published hash: pinned from now on"
-    licence = found.known.licence if found.known else "unknown; see where you have it from"
+    pinned = "its hash is the published one" if found.published else "no published hash; this one is pinned"
+    licence = found.known.licence if found.known else "unknown; see the page that you downloaded it from"
     on_event(f"{name}: {found.family.title}, {pinned}; licence: {licence}")
     return name, found.family.name
 
@@ -146,7 +146,7 @@ def _add_file(path: Path, kind: str, name: str, origin: str, confirm: Confirm, o
 def _check_name(name: str) -> None:
     taken = name in load_catalog() or name in RESERVED or name.endswith(LATENT)
     if taken or not name or name.startswith("."):
-        raise ModelError(f"the name {name!r} is taken by rtswap itself", do="Choose another: --name NAME")
+        raise ModelError(f"the name {name!r} is reserved by rtswap", do="Choose another: --name NAME")
     if (models_folder() / name).exists():
         raise ModelError(
             f"a model {name} is already installed", do=f"Remove it first: rtswap models remove {name}, or add --name"

@@ -46,9 +46,9 @@ class PixelLayout:
         picture: NDArray[Any] = np.asarray(output, np.float32)
         axis = 0 if self._planar else 2
         if picture.ndim != 3 or picture.shape[axis] != 3:
-            raise ModelError(f"{self._name} gives no picture", expected="three channels", got=str(picture.shape))
+            raise ModelError(f"{self._name} returns no image", expected="three channels", got=str(picture.shape))
         if not np.isfinite(picture).all():
-            raise ModelError(f"{self._name} gives no picture", expected="numbers", got="values that are not finite")
+            raise ModelError(f"{self._name} returns no image", expected="numbers", got="values that are not finite")
         if self._planar:
             picture = np.asarray(cv2.merge(list(picture[::-1] if self._rgb else picture)))
         elif self._rgb:
@@ -64,5 +64,7 @@ def mask_of(output: Tensor) -> Mask:
     ModelError."""
     values: NDArray[np.float32] = np.asarray(np.squeeze(output), np.float32)
     if values.ndim != 2 or not np.isfinite(values).all():
-        raise ModelError("a network gives no mask", expected="one finite value a pixel", got=str(np.shape(output)))
+        raise ModelError(
+            "a network returns no mask", expected="one finite value per pixel", got=str(np.shape(output))
+        )
     return np.asarray(cv2.addWeighted(values, 255.0, values, 0.0, 0.0, dtype=cv2.CV_8U), np.uint8)

@@ -22,9 +22,9 @@ class Recognised(NamedTuple):
     """What a file is."""
 
     family: Family
-    """With what the known model changes in it."""
+    """The family, with the changes of the known model."""
     known: KnownModel | None
-    """The published model; None for a file of somebody's own, such as a DFM."""
+    """The published model; None for an unpublished file, such as a user's DFM."""
     published: bool
     """Whether the hash is that of a published build."""
 
@@ -38,7 +38,7 @@ def recognise(path: Path, sha256: str, signature: Signature, catalog: ModelCatal
     fitting = [family for family in catalog.families.values() if fits(family, signature)]
     if not fitting:
         raise ModelError(
-            f"{path.name} is no model that rtswap can use",
+            f"{path.name} is not a model that rtswap can use",
             expected=f"one of {', '.join(catalog.families)}",
             got=str(signature),
             do="docs/models.md lists the inputs and outputs of each.",
@@ -76,7 +76,7 @@ def _named(
         )
     if wanted not in [family.name for family in fitting]:
         raise ModelError(
-            f"{path.name} is no {wanted}",
+            f"{path.name} does not fit {wanted}",
             expected=f"the inputs of {', '.join(family.name for family in fitting)}",
             got=str(signature),
         )
@@ -84,7 +84,7 @@ def _named(
 
 
 def plain(word: str) -> str:
-    """A name in lower case, with underscores for everything that is no letter, digit, dot or sign."""
+    """Return a name in lower case, with underscores for everything but letters, digits, dots and signs."""
     return re.sub(r"[^a-z0-9.]+", "_", word.lower()).strip("_.")
 
 

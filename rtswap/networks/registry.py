@@ -109,7 +109,7 @@ class Registry:
         content: bytes = importlib.import_module(f"rtswap.networks.{entry.converter}").convert(entry.part)
         if hashlib.sha256(content).hexdigest() != entry.sha256:
             self._on_event(
-                f"{entry.title}: this machine converts it to other bytes, so it is converted at every start"
+                f"{entry.title}: the conversion gives other bytes on this machine, so it is repeated at each start"
             )
         _write(path, content)
 

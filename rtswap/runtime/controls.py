@@ -1,4 +1,4 @@
-"""The keys of a running session: what each does, and what the preview says of it."""
+"""The keys of a running session: what each does, and the text that the preview shows."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MOST_EXPRESSION, MOST_STRENGTH = 1.5, 1.3
 
 @dataclass
 class Looks:
-    """What the keys change in the swap: the bound swappers, one per source, and their settings."""
+    """The settings that keys change: the bound swappers, one per source, and their values."""
 
     swappers: Sequence[Swapper] = ()
     expression: float = 1.0
@@ -55,15 +55,15 @@ class Controls:
         self._session: Session | None = None
         self._recording: Output | None = None
         self.recorded: list[str] = []
-        """Names of the recordings that were begun by key."""
+        """Names of the recordings that were started by key."""
         self._overlay = self._help = False
 
     def attach(self, session: Session) -> None:
-        """The session that ``q`` ends and ``r`` records."""
+        """Set the session that ``q`` ends and ``r`` records."""
         self._session = session
 
     def press(self, key: str) -> None:
-        """What a key does; other keys do nothing."""
+        """Handle a key; unknown keys are ignored."""
         actions: dict[str, Callable[[], None]] = {
             "q": self._quit,
             "s": self._toggle_swap,
@@ -87,7 +87,7 @@ class Controls:
             self._on_event(f"source {key}")
 
     def overlay(self) -> Sequence[str]:
-        """The lines that the preview draws, and nobody else sees."""
+        """Return the lines that the preview draws; no other output shows them."""
         if not self._overlay and not self._help:
             return ()
         lines: list[str] = []
@@ -96,7 +96,7 @@ class Controls:
             off = "" if self._pipeline.swapping else "swap off"
             lines = [line for line in (*status_line(self._metrics, stages=True).split(" | "), recording, off) if line]
         if self._help:
-            lines += [f"{key:8}{does}" for key, does in self._keys()]
+            lines += [f"{key}\t{does}" for key, does in self._keys()]
         return lines
 
     def _keys(self) -> list[tuple[str, str]]:

@@ -117,7 +117,7 @@ class Guard:
         swapped = [track for track in seen if track.id not in bare]
         heads = [*sighting.heads, *(Head(box, 1.0) for box in others)]
         doubts = [head for head in heads if not any(_is_of(head, track) for track in swapped)]
-        self._note_doubts(now, doubts, sighting.sure)
+        self._note_doubts(now, doubts, sighting.beside, sighting.sure)
         self._own = [*_recent(self._own, now), *(_Stray(head, now) for head in _own_heads(heads, swapped))]
         unswapped = [track for track in tracks if track.id in bare]
         coasting = [track for track in tracks if track.id not in bare and track.id not in ids]
@@ -191,17 +191,18 @@ class Guard:
         if best is not None and overlaps[best] > SAME_PLACE:
             del self._wards[best]
 
-    def _note_doubts(self, now: float, doubts: Sequence[Head], sure: bool) -> None:
+    def _note_doubts(self, now: float, doubts: Sequence[Head], beside: Sequence[Head], sure: bool) -> None:
         """Remember where something may be a face that no swap accounts for, even faintly. A faint head is enough
-        where a swap accounted for one a moment ago: its mesh has slid off."""
+        where a swap accounted for one a moment ago: its mesh has slid off. Those ``beside`` followed faces are
+        sure."""
         for id_, ward in self._wards.items():
             reach = ward.reach(now, self._empty_after_s)
-            if not sure or any(_holds(reach, head.box) for head in doubts):
+            if not sure or any(_holds(reach, head.box) for head in (*doubts, *beside)):
                 self._wards[id_] = replace(ward, doubted_at=now)
-        for head in doubts:
+        for sure_of_it, head in [*((False, head) for head in doubts), *((True, head) for head in beside)]:
             near = [stray for stray in self._strays if _overlap(stray.head.box, head.box) > 0]
             left = any(_overlap(own.head.box, head.box) > SAME_PLACE for own in _recent(self._own, now))
-            if head.score >= COVERED_FROM or near or left:
+            if sure_of_it or head.score >= COVERED_FROM or near or left:
                 same = [stray for stray in near if _overlap(stray.head.box, head.box) > SAME_PLACE]
                 self._strays = [stray for stray in self._strays if stray not in same]
                 self._strays.append(_Stray(head, now))

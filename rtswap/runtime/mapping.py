@@ -1,7 +1,7 @@
-"""Who gets whose face: the people of a frame, each with the number of their source.
+"""Which person gets which source: the people of a frame, each with the number of their source.
 
-An assignment names a person once (``left``, the second from the left, a face to be known again) and sticks to them
-from then on, whoever crosses whom: it goes by the tracker's ids, which come back with the person.
+An assignment names a person once (``left``, the second from the left, a face to recognise) and keeps to them from
+then on, even when people cross: it goes by the tracker's ids, which return with the person.
 """
 
 from __future__ import annotations
@@ -19,20 +19,21 @@ from rtswap.tracking.tracker import HOLD_S
 
 PLACES = ("left", "right", "largest")
 LOOKS = 3
-"""Looks at a face, ``LEARN_EVERY_S`` apart, after which somebody who is like none of the examples is a stranger."""
+"""Number of comparisons, ``LEARN_EVERY_S`` apart, after which a person who matches none of the examples is a
+stranger."""
 FEW, MANY = 4, 256
-"""How many people one assignment remembers, and how many were looked at: streams last for days."""
+"""Maximum number of people that one assignment remembers, and that are compared: streams last for days."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Example:
-    """A face to be known again."""
+    """A face to recognise."""
 
     vectors: tuple[Tensor, ...]
-    """(D,) of unit length each: what the recogniser says of one or more photos."""
+    """(D,) of unit length each: the recogniser's vectors of one or more photos."""
 
     def alike(self, vector: Tensor) -> float:
-        """Cosine to the most alike of them."""
+        """Cosine to the most similar of them."""
         return max(float(own @ vector) for own in self.vectors)
 
 
@@ -42,12 +43,12 @@ somebody who was chosen by the id of their track."""
 
 
 Role = tuple[Track, int | None]
-"""A person in a frame and the number of their source; None: they are to be covered."""
+"""A person in a frame and the number of their source; None: the person is to be covered."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Assignment:
-    """A person, and the number of the source they get."""
+    """A person and the number of the source they get."""
 
     person: Person
     source: int | None
@@ -96,7 +97,7 @@ class SourceMapping:
 
     @property
     def assigned(self) -> bool:
-        """Whether anybody in particular gets a source, so that all people must be followed."""
+        """Whether some people get a source of their own, so that all people must be tracked."""
         return self._choosing or bool(self._assignments)
 
     @property
@@ -106,11 +107,11 @@ class SourceMapping:
 
     @property
     def unmet(self) -> list[int]:
-        """The assignments, by number, for which nobody has been there so far."""
+        """The numbers of the assignments that have not matched anybody yet."""
         return [number for number, one in enumerate(self._assignments) if one not in self._met]
 
     def select(self, source: int | None) -> None:
-        """Let ``source`` be the main one from the next frame on; None: spread the sources again."""
+        """Make ``source`` the main one from the next frame on; None: spread the sources again."""
         self._spreading = self.spread and source is None
         self._main = source if source is not None else self._main
 
@@ -140,15 +141,15 @@ class SourceMapping:
         self._rest = _Claim(Assignment("largest", None))
         self._newest = self._counted = 0
         self._numbers: dict[int, int] = {}
-        """Id of a track -> its number from left to right, as far as numbers were given."""
+        """Id of a track -> its number from left to right, for the tracks that have one."""
         self._looked: dict[int, tuple[int, float]] = {}
-        """Id of a track -> how often it was looked at, and when last."""
+        """Id of a track -> number of comparisons, and time of the last one."""
         for person, source in self._chosen.items():
             self._hold(person, source)
 
     def assign(self, image: Image, tracks: Sequence[Track], now_s: float) -> list[Role]:
-        """Those of a frame who are to be swapped or covered; whoever is left out is shown as they are. ``image``: the
-        frame as it came. Errors of the recogniser pass through."""
+        """Return the people of a frame to swap or to cover; anybody left out is shown unchanged. ``image``: the frame
+        as it came. Errors of the recogniser are passed on."""
         if not self._claims and not self._spreading and (self._everyone or not self._choosing):
             return [(track, self._main) for track in tracks]
         if image.shape != self._shape:
@@ -167,7 +168,7 @@ class SourceMapping:
         return self._roles(tracks, present)
 
     def _count(self, here: Sequence[Track], present: Collection[int]) -> None:
-        """Number those who are new."""
+        """Number new people."""
         most = max((one.person for one in self._assignments if isinstance(one.person, int)), default=0)
         if len(self._numbers) > MANY and self.spread:
             self._numbers = {person: number for person, number in self._numbers.items() if person in present}
@@ -182,7 +183,7 @@ class SourceMapping:
             self._on_event(f"{people}, but {sources}: the sources repeat. --swap chooses who gets which")
 
     def _main_for(self, track: Track) -> int | None:
-        """The source of somebody without an assignment."""
+        """Return the source of a person without an assignment."""
         if not self._spreading:
             return self._main
         number = self._numbers.get(track.id)
@@ -205,7 +206,7 @@ class SourceMapping:
         return roles
 
     def _searched(self, present: Collection[int]) -> list[tuple[_Claim, Example]]:
-        """The examples that are not in the picture, as far as is known."""
+        """Return the examples that are not known to be in the picture."""
         return [
             (claim, claim.assignment.person)
             for claim in self._claims
@@ -213,7 +214,7 @@ class SourceMapping:
         ]
 
     def _recognise(self, image: Image, here: Sequence[Track], present: Collection[int], now_s: float) -> None:
-        """Look at faces nobody knows; the most alike first, each example finds one person."""
+        """Compare unknown faces with the examples, the most similar first; each example finds one person."""
         searched = self._searched(present)
         if not searched or self._recogniser is None:
             return
@@ -233,13 +234,13 @@ class SourceMapping:
                 self._give(claim, person, now_s)
 
     def _due(self, track: Track, now_s: float) -> bool:
-        """Is it time for a look at this face, and is it turned so that one tells anything?"""
+        """Whether this face is due for a comparison, and is turned so that one is meaningful."""
         looks, looked_s = self._looked.get(track.id, (0, -np.inf))
         every = LEARN_EVERY_S if looks < self._looks else LOOK_EVERY_S
         return not 0 <= now_s - looked_s < every and tells_who(Mesh(track.landmarks, track.visibility, 1.0))
 
     def _place(self, claim: _Claim, here: Sequence[Track], present: Collection[int], now_s: float) -> None:
-        """Find the person of a claim that goes by places. ``here``: from left to right."""
+        """Find the person of a claim by place. ``here``: from left to right."""
         person = claim.assignment.person
         if person is None or isinstance(person, Example) or not claim.open(present, now_s, self._hold_s):
             return
@@ -255,8 +256,8 @@ class SourceMapping:
         self._give(claim, chosen.id, now_s)
 
     def _is_for_the_other(self, person: Person, alone: Track, present: Collection[int], now_s: float) -> bool:
-        """Whether the only one who is free stands in the other half of the picture, and ``right`` (or ``left``) waits
-        for somebody, too."""
+        """Whether the only unassigned person is in the other half of the picture, while ``right`` (or ``left``) waits
+        for a person, too."""
         other = {"left": "right", "right": "left"}.get(str(person))
         waits = any(one.assignment.person == other and one.open(present, now_s, self._hold_s) for one in self._claims)
         return waits and (_middle(alone) > self._shape[1] / 2) == (person == "left")
@@ -271,21 +272,21 @@ class SourceMapping:
 
 
 class _Claim:
-    """An assignment, and for whom."""
+    """An assignment and the people who match it."""
 
     def __init__(self, assignment: Assignment) -> None:
         self.assignment = assignment
         self.people: list[int] = []
-        """Ids of tracks, the most rightful first."""
+        """Ids of tracks, the best match first."""
         self.newest = 0
-        """The newest id when one of them was last seen."""
+        """Time at which the newest id was last in the picture."""
         self._seen_s = 0.0
 
     def holder(self, present: Collection[int]) -> int | None:
         return next((person for person in self.people if person in present), None)
 
     def open(self, present: Collection[int], now_s: float, hold_s: float) -> bool:
-        """May somebody else have it?"""
+        """Whether another person may match it."""
         return self.holder(present) is None and (not self.people or now_s - self._seen_s > hold_s)
 
     def see(self, present: Collection[int], now_s: float, newest: int) -> None:
@@ -294,7 +295,7 @@ class _Claim:
 
 
 def _middle(track: Track) -> float:
-    """x of its middle."""
+    """x of the middle of its box."""
     return float(track.box[0] + track.box[2]) / 2
 
 

@@ -23,20 +23,20 @@ from rtswap.runtime.metrics import Spans
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What happens to a face that cannot be swapped."""
+    """What to do with a face that cannot be swapped."""
 
     on_failure: str = "blur"
     """blur, pixelate, hold or stop"""
     empty_after_s: float = 3.0
     pass_through: bool = False
-    """True: the plain picture goes out instead. The real face shows."""
+    """True: show frames unchanged instead. The real face is visible."""
     others_shown: bool = False
-    """True: people who are not to be swapped are shown as they are, while everybody who is to be is."""
+    """True: people who are not to be swapped are shown unchanged while all those to be swapped are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a frame."""
+    """The result of a frame."""
 
     stamped: StampedImage | None
     """None: hold the last safe picture."""
@@ -45,16 +45,16 @@ class Outcome:
     stages: dict[str, float]
     """Seconds per stage."""
     reasons: frozenset[Reason] = frozenset()
-    """Why something is covered, or the last safe picture held."""
+    """Why something is covered, or the last safe picture is held."""
 
     @property
     def image(self) -> Image | None:
-        """The pixels, to look at: what leaves is what the stamp's receipt is for."""
+        """The pixels, for inspection only: the stamp's receipt decides what may leave."""
         return self.stamped.image if self.stamped is not None else None
 
     def release(self, disclosure: Disclosure, frame: Frame, last: MarkedImage | None) -> MarkedImage | None:
-        """The picture as it may leave; the ``last`` one once more where it is to be held; None if there is none.
-        Raises ValueError for a stamp that is not of this ``disclosure``."""
+        """Return the picture that may leave; the ``last`` one again if it is to be held; None if there is none.
+        Raises ValueError for a stamp that is not from this ``disclosure``."""
         if self.stamped is None:
             return disclosure.again(last, frame=frame, reasons=self.reasons) if last is not None else None
         return disclosure.release(
@@ -68,10 +68,10 @@ class Outcome:
 
 
 class Pipeline:
-    """One per session, used by one thread at a time. ``lookout`` sees who must not leave bare; ``renderer`` does the
-    faces; ``mapping`` says who gets whose, without it everybody the first source's. ``on_event`` is told what went
-    wrong. ``separate``: makes a tracker for each frame, if every frame is a picture by itself, in which nothing of
-    the others is known. ``spans``: where the time of each stage is counted, if something else counts there too."""
+    """One per session, used by one thread at a time. ``lookout`` detects heads that must be covered; ``renderer``
+    swaps the faces; ``mapping`` assigns sources to people, by default the first source to everybody. ``on_event``
+    receives messages about failures. ``separate``: creates a tracker for each frame, if every frame is a picture by
+    itself. ``spans``: collects the time of each stage, if other code adds to it too."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class Pipeline:
         self._on_event = on_event
         self.separate = separate
         self.lock = threading.RLock()
-        """Held while a frame is worked on. Whoever holds it may change the parts and run their networks."""
+        """Held while a frame is processed. Its holder may change the parts and run their networks."""
         self._guard = self._new_guard()
         self._spans = spans or Spans()
         self._failed = self._failed_before = False
@@ -106,10 +106,10 @@ class Pipeline:
         self.people: tuple[Role, ...] = ()
         """Who was followed in the last frame, and the number of the source each got."""
         self.swapping = True
-        """Off: faces are followed and covered (or shown, with pass-through)."""
+        """False: faces are tracked and covered (or shown, with pass-through)."""
 
     def follow_anew(self) -> None:
-        """From the next frame on follow whoever is there, as if the stream had just begun."""
+        """Forget the followed person from the next frame on, as if the stream had just begun."""
         self._anew = True
 
     def use(
@@ -126,8 +126,8 @@ class Pipeline:
             self._guard.use(empty_after_s=self._policy.empty_after_s, others_shown=self._policy.others_shown)
 
     def process(self, frame: Frame, quality: Quality) -> Outcome:
-        """Raises FaceLost under ``stop`` and InputError for what is no picture. Whatever else fails, the picture is
-        covered, or the last safe one held."""
+        """Process a frame. Raises FaceLost with ``stop``, and InputError for anything but a picture. After any other
+        failure the picture is covered, or the last safe one held."""
         with self.lock:
             return self._process(_writable(frame), quality)
 
@@ -148,6 +148,9 @@ class Pipeline:
                 tracks = list(self._tracker.update(frame, quality, sighting))
                 others = list(self._tracker.others)
                 roles = self.mapping.assign(frame.image, tracks, now)
+            with self._spans("look"):
+                followed = [track for track in tracks if track.measured]
+                sighting = replace(sighting, beside=self._lookout.look_beside(frame.image, followed))
         except Exception as error:  # noqa: BLE001 - whatever breaks, the picture must be covered
             self._note_failure("tracking failed", error)
             self._reset()
@@ -165,7 +168,7 @@ class Pipeline:
         return outcome
 
     def _begin(self, tracker: Tracker) -> None:
-        """As if no frame had been before."""
+        """Reset, as if no frame had been processed."""
         self._tracker = tracker  # a new one: ids begin at 1 again, and so does the grain that goes by them
         self._reset()
         self._forget_ended(set())
@@ -175,13 +178,13 @@ class Pipeline:
         return Guard(empty_after_s=self._policy.empty_after_s, others_shown=self._policy.others_shown)
 
     def _reset(self) -> None:
-        """Nobody is known any more."""
+        """Forget every person."""
         self._tracker.reset()
         self._lookout.reset()
         self.mapping.reset()
 
     def _rendered(self, frame: Frame, work: Callable[[FrameRender], Outcome]) -> Outcome:
-        """What ``work`` makes of a frame. If that fails the complete frame is covered, and if that fails, too, the
+        """Return the result of ``work`` on a frame. If that fails, the whole frame is covered; if that fails too, the
         last safe picture is held."""
         try:
             return work(self._renderer.begin(frame.image))
@@ -211,8 +214,8 @@ class Pipeline:
         sighting: Sighting,
         others: Sequence[Box],
     ) -> Outcome:
-        """Swap, and cover what is bare. A verdict that comes with the picture may be that some swap is none: that
-        picture does not leave, and the frame is done again without it."""
+        """Swap, and cover what is bare. The verdict that comes with the picture may reject a swap: that picture is
+        not output, and the frame is processed again without it."""
         swapping = self.swapping
         tracks = [track for track, _ in roles]
         pairs = [(track, source) for track, source in roles if source is not None and swapping]
@@ -238,7 +241,7 @@ class Pipeline:
         return outcome
 
     def _compose(self, render: FrameRender, boxes: Sequence[Box], swaps: Swaps, swapping: bool) -> Outcome:
-        """Cover first, then paste: where a swap lies on a doubtful place, what looks out beside it is covered."""
+        """Cover first, then paste: next to a swap, what a doubtful place shows is covered."""
         covering = bool(boxes) and not self._policy.pass_through
         asked = self._policy.on_failure if swapping else "blur"  # switched off is no failure
         reasons = self._guard.reasons if covering else frozenset()
@@ -262,13 +265,13 @@ class Pipeline:
             self._note_failure("swapping failed", swaps.failure)
 
     def _tell_of_covers(self) -> None:
-        """Say once in a row why the whole picture is covered, and once that somebody else is."""
+        """Report once in a row why the whole picture is covered, and once that another head is."""
         if self._policy.pass_through:
             return
         if self._guard.blind and not self._was_blind and self.separate is None:
             self._on_event(
-                "no face found yet: the whole picture is covered. With nobody there, plain frames pass after "
-                f"{self._policy.empty_after_s:g} s (--empty-after)"
+                "no face found yet: the whole picture is covered. If nobody is in view, frames are shown unchanged "
+                f"after {self._policy.empty_after_s:g} s (--empty-after)"
             )
         self._was_blind = self._guard.blind
         if not self._told_of_doubt and self._guard.reasons & {Reason.OTHERS, Reason.DOUBT}:
@@ -278,7 +281,7 @@ class Pipeline:
             )
 
     def _note_failure(self, what: str, error: Exception) -> None:
-        """Told once per row of frames that fail."""
+        """Report a failure once per row of failing frames."""
         if not self._failed and not self._failed_before:
             self._on_event(f"{what}: {error}" if isinstance(error, RtswapError) else f"{what}: {error!r}")
         self._failed = True
@@ -290,7 +293,8 @@ class Pipeline:
 
 
 def _writable(frame: Frame) -> Frame:
-    """The frame with a picture that can be worked on in place: as it is, unless it is locked or turned about."""
+    """Return the frame with a picture that can be changed in place: itself, or a copy if it is read-only or not
+    contiguous."""
     image = frame.image
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
         raise InputError(

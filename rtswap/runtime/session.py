@@ -34,7 +34,7 @@ JOIN_S = 10.0
 HURRY_S = 1.5
 """Time to finish files after a second Ctrl-C."""
 SLOW_S = 3.0
-"""An output that takes longer than this with one frame, or to finish, is told once."""
+"""Seconds after which an output that is still taking one frame, or finishing, is reported once."""
 
 
 class Session:
@@ -189,7 +189,8 @@ class Session:
                 sender.box.close()
 
     def _released(self, outcome: Outcome, frame: Frame) -> MarkedImage | None:
-        """The frame as it may leave; the last one again where it may not, told once in a row; None before any did."""
+        """Return the frame that may leave; the last one again if this one may not, reported once in a row; None
+        before the first."""
         try:
             marked = outcome.release(self._disclosure, frame, self._last)
             self._unmarked = self._unmarked and outcome.stamped is None
@@ -256,7 +257,7 @@ class Session:
     def _tell_slow_outputs(self) -> None:
         for sender in self._all_senders():
             if sender.newly_slow(SLOW_S):
-                self._on_event(f"{sender.output.name} does not take frames, waiting for it")
+                self._on_event(f"{sender.output.name} accepts no frames; waiting for it")
 
     def _window_waits(self) -> bool:
         return self._window is not None and not self._window.ended and bool(len(self._window.box))
@@ -271,7 +272,7 @@ class Session:
 
     def _wind_up(self, threads: Sequence[threading.Thread], interrupts: Interrupts) -> None:
         """Close everything, the window here and the rest in another thread, so that a second Ctrl-C ends the wait and
-        breaks off no closing."""
+        interrupts no closing."""
         closing = threading.Thread(target=self._close_parts, args=(threads,), name="rtswap-closing", daemon=True)
         closing.start()
         began, hurried_at = time.perf_counter(), float("inf")

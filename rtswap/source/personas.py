@@ -1,7 +1,7 @@
 """Built-in personas: people who do not exist, so no consent is needed. ``--source persona:NAME``.
 
-``training/personas`` blends each from several portraits of people who do not exist either, and tells how alike they
-are; ``assets/personas/personas.json`` contains descriptions and checksums.
+``training/personas`` blends each from several portraits of people who do not exist either, and measures how alike
+they are; ``assets/personas/personas.json`` contains descriptions and checksums.
 """
 
 from __future__ import annotations

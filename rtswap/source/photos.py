@@ -18,7 +18,7 @@ from rtswap.core.errors import InputError, NotInstalled, SourceError
 from rtswap.core.protocols import Detector, Embedder, IdentitySpaces, LandmarkModel
 from rtswap.core.types import Detection, Image, Points, Portrait, SourceIdentity
 from rtswap.source.identity import IdentityVectors, WeighedFace, weighted_mean
-from rtswap.source.personas import is_persona, persona_photo
+from rtswap.source.personas import PREFIX, is_persona, persona_photo
 from rtswap.source.portrait import find_landmarks, look, make_portrait
 from rtswap.source.quality import Appraisal, appraise
 from rtswap.vision.geometry import scale_of, transform
@@ -43,7 +43,7 @@ class Space(NamedTuple):
 
     name: str
     doubtful: float
-    """Cosine below which photos may show different people, which is told."""
+    """Cosine below which photos may show different people, with a message."""
     different: float
     """Cosine below which a photo is left out, if two or more others agree."""
 
@@ -138,7 +138,8 @@ def _files(paths: Sequence[Path], on_event: Event) -> list[Path]:
     for path in paths:
         if is_persona(path):
             files.append(persona_photo(str(path)))
-            on_event(f"{path}: {files[-1].stem}, a built-in persona")
+            if str(path) != f"{PREFIX}{files[-1].stem}":  # persona:random
+                on_event(f"{path}: {files[-1].stem}")
             continue
         if not path.is_dir():
             files.append(path)

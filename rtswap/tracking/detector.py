@@ -233,7 +233,7 @@ def _checked(out: Mapping[str, Tensor], network: str) -> Mapping[str, Tensor]:
 
 def _wrong(network: str, got: str) -> ModelError:
     return ModelError(
-        f"the face detector's {network} answers nonsense",
+        f"the face detector's {network} returns invalid values",
         expected="finite values that differ",
         got=got,
         do="Remove the cached networks (rtswap doctor says where), or try another --engine.",

@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.core.types import Box, Head, Image, Sighting
+from rtswap.core.types import Box, Head, Image, Sighting, Track
 from rtswap.networks.heads import SIDE, HeadModel
+from rtswap.tracking.neighbours import Neighbours
 
 AREA = 62_000
 """Pixels of the reduced picture: 320 x 192 of 16:9, 288 x 224 of 4:3."""
@@ -47,6 +48,7 @@ class Sentinel:
 
     def __init__(self, model: HeadModel, *, area: int = AREA) -> None:
         self._model, self._area = model, area
+        self._neighbours = Neighbours(model)
         self.reset()
 
     def reset(self) -> None:
@@ -57,6 +59,7 @@ class Sentinel:
         self._found: Floats = np.zeros((0, 5), np.float32)
         self._skipped = 0
         self._sure = True
+        self._neighbours.reset()
 
     def look(self, image: Image, settled: Sequence[Box] = ()) -> Sighting:
         """See ``protocols.Lookout``."""
@@ -69,6 +72,8 @@ class Sentinel:
         self._last = blocks
         scale = np.tile(np.divide(image.shape[1::-1], picture.shape[1::-1]), 2).astype(np.float32)
         known = [(box / scale / BLOCK).astype(np.float32) for box in settled]
+        if cut:
+            self._neighbours.reset()
         if cut or self._skipped >= MOST_SKIPPED or self._has_changed(blocks, spread, known):
             flat = int(np.ptp(gray)) <= 1  # one grey value: nobody can be in it
             self._found = np.zeros((0, 5), np.float32) if flat else self._model.find(picture, FAINT)
@@ -78,6 +83,10 @@ class Sentinel:
             self._skipped += 1
         heads = tuple(Head(row[:4] * scale, float(row[4])) for row in self._found)
         return Sighting(heads, cut, self._sure)
+
+    def look_beside(self, image: Image, tracks: Sequence[Track]) -> tuple[Head, ...]:
+        """See ``protocols.Lookout``."""
+        return self._neighbours.look(image, tracks)
 
     def _has_changed(self, blocks: Floats, spread: float, known: Sequence[Box]) -> bool:
         if self._looked is None or self._looked.shape != blocks.shape:

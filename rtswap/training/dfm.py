@@ -27,23 +27,24 @@ CLOSE = 1e-3
 class Deployed(nn.Module):
     """A network with ``swap`` in a DFM's layout."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, *, back: bool = False) -> None:
         super().__init__()
-        self.network = network
+        self.network, self._back = network, back
 
     def forward(self, in_face: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(N, S, S, 3) -> the target's mask, the face, its mask."""
-        face, mask, target_mask = self.network.swap(in_face.permute(0, 3, 1, 2))
+        face, mask, target_mask = self.network.swap(in_face.permute(0, 3, 1, 2), back=self._back)
         target, face, mask = (part.permute(0, 2, 3, 1) for part in (target_mask, face, mask))
         return target, face, mask
 
 
-def write_dfm(network: nn.Module, side: int, path: Path, *, template: str, recipe: str) -> float:
+def write_dfm(network: nn.Module, side: int, path: Path, *, template: str, recipe: str, back: bool = False) -> float:
     """Write ``network`` for faces of ``side`` px placed by ``template``; return its largest difference from torch.
+    ``back``: it puts the target's face on the source.
 
     Raises ValueError for a difference above ``CLOSE``; then nothing is written.
     """
-    deployed = Deployed(network).float().cpu().eval().to(memory_format=torch.contiguous_format)
+    deployed = Deployed(network, back=back).float().cpu().eval().to(memory_format=torch.contiguous_format)
     blank = torch.zeros(1, side, side, 3)
     with torch.no_grad():
         model = trace(deployed, (blank,), [INPUT], OUTPUTS)

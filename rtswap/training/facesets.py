@@ -50,9 +50,11 @@ def load_person(faceset: Faceset, records: Sequence[FaceRecord], resolution: int
     """Read these faces, at ``MARGIN`` times the resolution of a training or as large as they are."""
     side = min(round(MARGIN * resolution), records[0].size)
     parts: dict[str, list[NDArray[np.uint8]]] = {"pictures": [], "masks": [], "features": []}
+    points: list[NDArray[np.float32]] = []
     for face in records:
         parts["pictures"].append(resized(faceset.picture(face), (side, side), cv2.INTER_AREA))
         parts["masks"].append(resized(faceset.mask(face), (side, side), cv2.INTER_AREA))
-        parts["features"].append(features_of(face.landmarks * np.float32(side / face.size), side))
+        points.append(face.landmarks[:, :2] * np.float32(side / face.size))
+        parts["features"].append(features_of(points[-1], side))
     yaws = np.array([face.pose.yaw for face in records], np.float32)
-    return Person(**{name: np.stack(part) for name, part in parts.items()}, yaws=yaws)
+    return Person(**{name: np.stack(part) for name, part in parts.items()}, yaws=yaws, points=np.stack(points))

@@ -20,6 +20,9 @@ YAW_BINS = 16
 GROWN = 0.35
 """How far around eyes and lips their weight reaches, as a share of their width."""
 
+BLUR = 0.06
+"""Longest motion blur, as a share of a sample's side."""
+
 
 @dataclass(frozen=True)
 class Person:
@@ -33,13 +36,22 @@ class Person:
     """(N, S, S): 255 at eyes and mouth."""
     yaws: NDArray[np.float32]
     """(N,) degrees."""
+    points: NDArray[np.float32] | None = None
+    """(N, 468, 2) px: the landmarks, where they are known."""
 
     def __len__(self) -> int:
         return len(self.pictures)
 
     def part(self, rows: NDArray[np.int64]) -> Person:
         """These faces alone."""
-        return Person(self.pictures[rows], self.masks[rows], self.features[rows], self.yaws[rows])
+        points = None if self.points is None else self.points[rows]
+        return Person(self.pictures[rows], self.masks[rows], self.features[rows], self.yaws[rows], points)
+
+    @classmethod
+    def joined(cls, *people: Person) -> Person:
+        """All their faces, as if of one person, without landmarks."""
+        parts = zip(*((one.pictures, one.masks, one.features, one.yaws) for one in people), strict=True)
+        return cls(*map(np.concatenate, parts))
 
     def rows_by_yaw(self) -> list[NDArray[np.int64]]:
         """Rows of each range of yaw that has any."""
@@ -73,6 +85,10 @@ class Draw:
     uniform_yaw: bool = False
     colours_of: Person | None = None
     """Give samples the colours of random faces of this person."""
+    coloured: float = 1.0
+    """Share of the samples that get them."""
+    moving: float = 0.0
+    """Share of the samples with motion blur, in both pictures."""
 
     def sample(self, rng: np.random.Generator) -> tuple[Image, Image, Mask, Mask]:
         """Warped face and the face (side, side, 3), its mask and its features (side, side)."""
@@ -81,9 +97,12 @@ class Draw:
         warped, straight = draw_maps(rng, self.variation, person.pictures.shape[1], self.side)
         given, shown = looked_up(person.pictures[row], warped), looked_up(person.pictures[row], straight)
         mask, features = looked_up(person.masks[row], straight), looked_up(person.features[row], straight)
-        if self.colours_of is not None:
+        if self.colours_of is not None and rng.random() < self.coloured:
             other = int(rng.integers(len(self.colours_of)))
             given, shown = recoloured([given, shown], shown, mask, self.colours_of, other)
+        if self.moving and rng.random() < self.moving:
+            kernel = motion(rng, self.side)
+            given, shown = (np.asarray(cv2.filter2D(picture, -1, kernel), np.uint8) for picture in (given, shown))
         return given, shown, mask, features
 
     def batch(self, rng: np.random.Generator, count: int) -> tuple[NDArray[np.uint8], ...]:
@@ -95,6 +114,17 @@ class Draw:
             return int(rng.integers(len(self.person)))
         bins = self.person.rows_by_yaw()
         return int(rng.choice(bins[int(rng.integers(len(bins)))]))
+
+
+def motion(rng: np.random.Generator, side: int) -> NDArray[np.float32]:
+    """Kernel of a random motion of up to ``BLUR`` of the side."""
+    reach = max(1, round(BLUR / 2 * side * rng.uniform(0.3, 1)))
+    kernel = np.zeros((2 * reach + 1, 2 * reach + 1), np.uint8)
+    angle = rng.uniform(0, np.pi)
+    x, y = round(16 * reach * np.cos(angle)), round(16 * reach * np.sin(angle))
+    middle = 16 * reach
+    cv2.line(kernel, (middle - x, middle - y), (middle + x, middle + y), 255, 1, cv2.LINE_AA, 4)
+    return np.asarray(kernel / np.float32(kernel.sum()), np.float32)
 
 
 def recoloured(pictures: list[Image], face: Image, mask: Mask, other: Person, row: int) -> list[Image]:

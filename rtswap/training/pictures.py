@@ -8,10 +8,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from training.arrays import Bytes
+from rtswap.core.types import Image
 
 
-def read_picture(path: Path) -> Bytes:
+def read_picture(path: Path) -> Image:
     """(H, W, 3) BGR. Raises FileNotFoundError for what is missing or no picture."""
     image = cv2.imread(str(path))
     if image is None:
@@ -19,7 +19,7 @@ def read_picture(path: Path) -> Bytes:
     return np.asarray(image, np.uint8)
 
 
-def sheet(tiles: Iterable[Bytes], columns: int, *, gap: int = 0, zoom: float = 1.0) -> Bytes:
+def sheet(tiles: Iterable[Image], columns: int, *, gap: int = 0, zoom: float = 1.0) -> Image:
     """Tiles of one size side by side, ``columns`` of them, a white ``gap`` in pixels after each."""
     row = [cv2.copyMakeBorder(tile, 0, 0, 0, gap, cv2.BORDER_CONSTANT, value=(255, 255, 255)) for tile in tiles]
     row += [np.zeros_like(row[0])] * (-len(row) % columns)

@@ -37,7 +37,7 @@ class TrainJob:
     device: str
     """``auto``, ``cpu`` or ``cuda``."""
     options: Mapping[str, Any]
-    """The recipe's own options, and those of every training: batch, rate, threads, half, seed, workers."""
+    """The recipe's own options, and those of every training: batch, rate, threads, half, seed, workers, direction."""
 
 
 def train(job: TrainJob, listener: Listener) -> dict[str, Any]:
@@ -58,6 +58,7 @@ def train(job: TrainJob, listener: Listener) -> dict[str, Any]:
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     people, template = load_people(job.data, job.people, args.resolution)
+    args.template = template
     counts = [f"{len(person)} faces of {name}" for person, name in zip(people, ROLES, strict=True)]
     listener.event(" and ".join(counts))
     try:
@@ -79,7 +80,8 @@ def train(job: TrainJob, listener: Listener) -> dict[str, Any]:
         if not trainer.progress.step:
             raise
         trainer.save()
-    off = write_dfm(recipe.shadow, args.resolution, job.dfm, template=template, recipe=job.spec.name)
+    back = args.direction == "back"
+    off = write_dfm(recipe.shadow, args.resolution, job.dfm, template=template, recipe=job.spec.name, back=back)
     progress = trainer.progress
     found = [row for row in progress.history if any("psnr" in name for name in row)]
     return {

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rtswap.app.options import Kind
+from rtswap.app.options import Kind, integer, switch
 
 if TYPE_CHECKING:
     from rtswap.training.recipe import Recipe
@@ -28,6 +28,15 @@ class TrainOption:
         return self.flag.removeprefix("--").replace("-", "_")
 
 
+RESOLUTION = TrainOption(
+    "--resolution",
+    integer("PX", 32, 640),
+    None,
+    "side of the faces: a multiple of 16, with d or t of 32; faceswap-gan: 64, 96, 128, 192, 256, 384 or 512",
+)
+UNIFORM_YAW = TrainOption("--uniform-yaw", switch(), False, "show all angles of the head equally often")
+
+
 @dataclass(frozen=True, slots=True)
 class RecipeSpec:
     """A recipe that learns a swapper from facesets."""
@@ -38,7 +47,7 @@ class RecipeSpec:
     load: Callable[[], Callable[..., Recipe]]
     """Imports torch; returns the recipe's class, which takes the arguments and each faceset's ``Person``."""
     options: tuple[TrainOption, ...]
-    sizes: dict[str, dict[str, int]]
+    sizes: dict[str, dict[str, Any]]
     """Size -> the options that it sets, the usual size first."""
     most_people: int = 2
     """Facesets it learns from: the source's, then the target's."""

@@ -293,7 +293,7 @@ def budget_s(minutes: float, until: float | None, seconds: float) -> float:
 
 def learning_rate(share: float, step: int, peak: float, hold: float) -> float:
     """Warm up, hold ``peak`` for ``hold`` of the time, then fall along a cosine to a hundredth of it."""
-    fall = 0.5 * (1 + math.cos(math.pi * min(max((share - hold) / (1 - hold), 0.0), 1.0)))
+    fall = 0.5 * (1 + math.cos(math.pi * min(max((share - hold) / max(1 - hold, 1e-9), 0.0), 1.0)))
     return peak * min(1.0, (step + 1) / WARM_UP_STEPS) * (0.01 + 0.99 * fall)
 
 

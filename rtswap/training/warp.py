@@ -37,12 +37,14 @@ class Variation:
     """Share of the samples."""
     warp: float = NODE_SIGMA
     """Sigma of the grid's nodes in cells."""
+    cells: tuple[int, ...] = CELLS
+    """Cells per side of the grid; one of these numbers is drawn."""
 
 
 def draw_maps(rng: np.random.Generator, variation: Variation, stored: int, side: int) -> tuple[Map, Map]:
     """Maps (side, side, 2) to a stored picture of ``stored`` px: of the warped input, and of what it shall become."""
     straight = grid(side)
-    warped = straight + warp_field(rng, side, variation.warp)
+    warped = straight + warp_field(rng, side, variation.warp, variation.cells)
     turn = math.radians(rng.uniform(-variation.turn, variation.turn))
     zoom = (1 + variation.zoom) ** rng.uniform(-1, 1)
     shift = rng.uniform(-variation.shift, variation.shift, 2) * side
@@ -64,9 +66,9 @@ def grid(side: int) -> Map:
     return np.stack(np.meshgrid(along, along), 2)
 
 
-def warp_field(rng: np.random.Generator, side: int, sigma: float) -> Map:
+def warp_field(rng: np.random.Generator, side: int, sigma: float, cells_of: tuple[int, ...] = CELLS) -> Map:
     """Shifts (side, side, 2) in px of a random grid, 0 at the border."""
-    cells = int(rng.choice(CELLS))
+    cells = int(rng.choice(cells_of))
     nodes = np.zeros((cells + 1, cells + 1, 2), np.float32)
     nodes[1:-1, 1:-1] = rng.normal(0, sigma * side / cells, (cells - 1, cells - 1, 2))
     at = grid(side) * np.float32(cells / (side - 1))

@@ -160,7 +160,7 @@ class Caller:
         return np.asarray((points - self._pivot) @ rotation(motion).T + self._pivot + shift, np.float32)
 
     def _drift(self, at: Field, motion: Motion) -> Field:
-        """How far what is at ``at`` (..., 2) at rest, and is not in the face, has moved, (..., 2) px."""
+        """Return the displacement of points outside the face that are at ``at`` (..., 2) at rest, (..., 2) px."""
         x, y = at[..., 0], at[..., 1]
         below = _smooth((y - self._chin) / (0.36 * self._height))
         beside = _smooth((np.abs(x - self._pivot[0]) / self.face_px - 0.85) / 0.5) * _smooth(

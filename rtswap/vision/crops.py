@@ -86,7 +86,7 @@ def _corners(points: NDArray[np.float64], *pairs: tuple[int, int]) -> list[compl
 
 def fit_mean_face(landmarks: Points, size: int, eyes_px: float) -> Matrix | None:
     """Matrix (2, 3) from the pixels of ``landmarks`` (468, 2 or 3) to the crop with the mean face at its centre, its
-    eyes ``eyes_px`` apart; None if they form no face.
+    eyes ``eyes_px`` apart; None if they do not form a face.
 
     The least-squares similarity without reflection; in the complex plane it is one division.
     """

@@ -48,14 +48,25 @@ _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b
 _KINDS = "a PNG, JPEG, WebP, TIFF, BMP, GIF, AVIF or HEIC image"
 _FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000")
 """Pillow's names of the formats."""
-DAMAGED = (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, OverflowError, struct.error)
+DAMAGED = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+    struct.error,
+)
 """What Pillow raises for damaged images."""
 
 
 def read_image(path: str | Path, *, most_pixels: int = MAX_PIXELS) -> Image:
     """Load an image, (H, W, 3) BGR uint8, upright, sRGB. One with more than ``most_pixels`` is halved up to three
     times, a JPEG while it is decoded, which takes a fraction of the memory. Raises InputError if the file is missing,
-    too large, damaged or no image."""
+    too large, damaged or not an image."""
     path = Path(path)
     return _image_of(path, *read_checked(path), most_pixels)
 
@@ -74,10 +85,17 @@ def _image_of(path: Path, data: bytes, pixels: int, most_pixels: int) -> Image:
         raise InputError(
             f"cannot decode {path}",
             expected=_KINDS,
-            got="a truncated or damaged image" if known else "something else",
-            do="Save or download it again." if known else "Convert it to PNG or JPEG.",
+            got="a truncated or damaged image" if known else _kind_of(data),
+            do="Save or download it again." if known else "Check the file, or convert it to PNG or JPEG.",
         )
     return image
+
+
+def _kind_of(data: bytes) -> str:
+    """Return what the content of a file that is not an image looks like."""
+    head = data[:512]
+    text = not any(byte < 9 or 13 < byte < 32 for byte in head)
+    return "a web page" if text and b"<html" in head.lower() else "text" if text else "another format"
 
 
 def _decoded(path: Path, data: bytes, halvings: int) -> Image | None:
@@ -167,8 +185,8 @@ def _is_heif(head: bytes) -> bool:
 
 
 def read_checked(path: Path) -> tuple[bytes, int]:
-    """Return the file's content, and the number of pixels by its header, 0 if it does not say. Raises InputError
-    before reading what is no file or too large."""
+    """Return the file's content, and the number of pixels by its header, 0 if the header does not state it. Raises
+    InputError, before reading, for anything but a file and for a file that is too large."""
     data = _read_bytes(path)
     return data, _checked_pixels(path, data)
 
@@ -210,7 +228,7 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def _checked_pixels(path: Path, data: bytes) -> int:
-    """Return the number of pixels by the header, 0 if it does not say. Raises InputError for too many."""
+    """Return the number of pixels by the header, 0 if it does not state it. Raises InputError for too many."""
     if not data:
         raise InputError(f"{path} is empty", expected=_KINDS, got="0 bytes", do="Save or download it again.")
     if len(data) > MAX_BYTES:

@@ -111,7 +111,7 @@ def test_mistakes_name_file_key_and_reason(tmp_path: Path, text: str, says: str)
     assert caught.value.exit_code == 2
 
 
-def test_files_that_are_no_configuration(tmp_path: Path) -> None:
+def test_files_that_are_not_a_configuration(tmp_path: Path) -> None:
     path = tmp_path / "rtswap.toml"
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="invalid TOML"):

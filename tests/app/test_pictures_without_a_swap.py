@@ -73,3 +73,17 @@ def _absent() -> Path:
     from rtswap.core.errors import NotInstalled
 
     raise NotInstalled("dlib's network is not installed")
+
+
+def test_an_existing_output_is_refused_before_consent_and_loading(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("out.png").write_bytes(b"precious")
+    assert main(["in/wall.png", "out.png", "-s", "in/wall.png"]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("rtswap: out.png already exists")
+    assert len(err.splitlines()) == 1
+    assert Path("out.png").read_bytes() == b"precious"
+
+
+def test_times_of_a_picture_are_ignored_with_a_message(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["in/wall.png", "out.png", "-s", "persona:vera", "--start", "5"])
+    assert "--start, --end and --duration are ignored" in capsys.readouterr().err

@@ -50,7 +50,7 @@ def test_slow_finishes_are_reported_before_a_live_session(color: str) -> None:
     ("parts", "keep", "partial"),
     [(("all",), (), False), (("eyes",), (), True), (("all",), ("mouth",), True), (("all", "eyes"), (), False)],
 )
-def test_only_who_asks_for_it_keeps_parts_of_their_own_face(
+def test_parts_of_the_targets_own_face_are_kept_only_on_request(
     parts: tuple[str, ...], keep: tuple[str, ...], partial: bool
 ) -> None:
     assert replace(Config().mask, parts=parts, keep=keep).partial is partial

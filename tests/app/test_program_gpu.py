@@ -220,7 +220,7 @@ def test_what_has_no_version_for_a_gpu_is_said(wanted: dict[str, str]) -> None:
     assert kind is HostRenderer
     ((name, value),) = wanted.items()
     assert told == [
-        f"networks run on the GPU, but frames stay on the processor: --{name} {value} has no version for a GPU"
+        f"networks run on the GPU, but frames are processed on the CPU: --{name} {value} has no GPU implementation"
     ]
 
 
@@ -249,7 +249,7 @@ def test_a_gpu_without_triton_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_disclosure_a_picture_is_unmarked_and_cannot_be_output() -> None:
-    pipeline = pipeline_of(config_of(), torch_eyes(), Disclosure(None), [])
+    pipeline = pipeline_of(config_of(), torch_eyes(), Disclosure(None, reason="a test"), [])
     picture = frames()[0]
     outcome = pipeline.process(Frame(picture.copy(), 0, 0.0, 0.0), Quality())
     assert outcome.image is not None

@@ -35,7 +35,7 @@ def test_every_source_is_bound_once_and_keys_choose_from_the_first() -> None:
         (["gone.jpg=persona:ada"], ["gone.jpg", "an example photo", "Check the path"]),
         (["0=persona:ada"], ["no person 0", "from 1"]),
         (["17=persona:ada"], ["no person 17", "to 16"]),
-        (["left=persona:ada", "left=persona:dan"], ["left is given two sources"]),
+        (["left=persona:ada", "left=persona:dan"], ["left has two sources"]),
         (["left"], ["--swap", "PERSON=SOURCE", "left=me.jpg"]),
         (["=me.jpg"], ["--swap", "PERSON=SOURCE"]),
         (["left=gone.jpg"], ["gone.jpg"]),
@@ -93,6 +93,6 @@ def test_different_people_get_different_faces(tmp_path: Path, capsys: pytest.Cap
     shown = "--others", "show"
     one = swapped(tmp_path, image, "--swap", "right=persona:dan", "--swap", "persona:grace=persona:vera", *shown)
     np.testing.assert_array_equal(one[:, middle:], dan[:, middle:])
-    assert "nobody in the picture was taken for persona:grace" in capsys.readouterr().err
+    assert "nobody in the picture was recognised as persona:grace" in capsys.readouterr().err
     rest = swapped(tmp_path, image, "--swap", "2=persona:dan", "-s", "persona:ada")
     np.testing.assert_array_equal(rest, both)

@@ -133,7 +133,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"rtswap {declared}\n"
 
 
-def test_help_comes_at_once() -> None:
+def test_help_is_fast() -> None:
     def processor_s() -> float:
         before = os.times()
         rtswap("--help")
@@ -143,7 +143,7 @@ def test_help_comes_at_once() -> None:
     assert min(processor_s() for _ in range(3)) < 0.4  # 0.1 s on an idle machine
 
 
-def test_config_prints_what_counts_and_where_it_comes_from(
+def test_config_prints_the_effective_values_and_their_origins(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "rtswap.toml").write_text('[safety]\non_failure = "hold"\n')
@@ -243,7 +243,7 @@ def test_signals_end_a_run_cleanly(number: signal.Signals, tidy: bool, code: int
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes break otherwise on Windows")
-def test_a_reader_that_goes_away_is_no_error() -> None:
+def test_a_closed_pipe_is_not_an_error() -> None:
     program = "import sys, time\ntime.sleep(0.5)\nfrom rtswap.commands.main import main\nsys.exit(main(['config']))"
     with subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
@@ -259,7 +259,7 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="file descriptors are not inherited so on Windows")
 @pytest.mark.parametrize("closed", [1, 2])
-def test_closed_standard_streams_are_no_error(closed: int) -> None:
+def test_closed_standard_streams_are_not_an_error(closed: int) -> None:
     code = fake_loop("console.event('x'); console.status('y'); return {'frames': 0}")
     found = rtswap("-s", "me.jpg", code=code, preexec_fn=lambda: os.close(closed))
     assert found.returncode == 0
@@ -271,3 +271,34 @@ def test_time_is_not_wasted_waiting(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--nonsense"]) == 2
     assert time.perf_counter() - began < 1
     capsys.readouterr()
+
+
+def test_a_working_folder_that_was_deleted_is_told(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    for start in (["-m", "rtswap"], ["-P", "-c", "from rtswap.commands.main import run_process; run_process()"]):
+        done = subprocess.run(
+            ["sh", "-c", 'rmdir ../gone 2>/dev/null; exec "$@"', "sh", sys.executable, *start, "config"],
+            cwd=gone, capture_output=True, text=True, timeout=60, env=os.environ | {"PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+        assert done.returncode == 2
+        assert done.stderr == "rtswap: the working folder no longer exists. Change to another one: cd ~\n"
+        gone.mkdir(exist_ok=True)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), BlockingIOError(), RuntimeError("can't start new thread")])
+def test_too_little_memory_is_no_internal_error(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("rtswap.app.config_file.effective", fail)
+    assert main(["config"]) == 1
+    assert last_words(capsys) == "rtswap: the system gives no more memory or threads. Close other programs.\n"
+
+
+@pytest.mark.parametrize(("word", "do"), [("benhc", "Did you mean bench?"), ("xyzzy", "`rtswap help` lists them.")])
+def test_help_for_a_command_that_is_not_there(word: str, do: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["help", word]) == 2
+    assert capsys.readouterr().err.strip() == f"rtswap: no such command: '{word}'. {do}"

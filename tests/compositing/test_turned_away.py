@@ -13,7 +13,7 @@ def visible(share: float) -> np.ndarray:
 
 
 def test_little_replaced_of_a_face_that_looks_here_is_a_failure() -> None:
-    with pytest.raises(ValueError, match="leaves the face bare"):
+    with pytest.raises(ValueError, match="does not cover the face"):
         check_replaced(LEAST_REPLACED / 2, visible(1.0))
 
 
@@ -27,6 +27,6 @@ def test_enough_is_enough(share: float) -> None:
     check_replaced(LEAST_REPLACED, visible(share))
 
 
-def test_a_mesh_of_which_next_to_nothing_is_seen_is_guessed_and_covered() -> None:
+def test_a_mesh_with_almost_no_visible_landmarks_is_covered() -> None:
     with pytest.raises(TooHidden):
         check_replaced(1.0, visible(LEAST_SIGHT - 0.05))

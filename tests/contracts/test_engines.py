@@ -307,7 +307,7 @@ def test_openvino_works_without_a_place_for_its_cache(tmp_path: Path) -> None:
     np.testing.assert_allclose(outputs["mean"], expected(image)["mean"], rtol=1e-4, atol=2e-3)
 
 
-def test_a_signal_after_engines_have_gone_is_no_crash() -> None:
+def test_a_signal_after_engines_are_closed_does_not_crash() -> None:
     """OpenVINO 2026.4 left a dangling stack for signal handlers behind; in a child, which may crash."""
     program = """
 import gc, signal, sys

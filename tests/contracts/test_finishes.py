@@ -174,5 +174,5 @@ def test_tracks_do_not_share(make: Callable[[], Finish]) -> None:
     assert same(both, alone)
 
 
-def test_time_may_stand_still_or_run_back(make: Callable[[], Finish]) -> None:
+def test_time_may_repeat_or_decrease(make: Callable[[], Finish]) -> None:
     run(make(), [5.0, 5.0, 4.0, -1.0, 1e9])

@@ -23,7 +23,7 @@ def grey(width: int, height: int) -> Image:
 
 def marked(badge: Badge | None, image: Image) -> MarkedImage:
     frame = Frame(image, index=7, captured_at=1.5, time_s=0.25)
-    return Disclosure(badge).mark(image, frame=frame, swapped=2, stages={"swap": 0.003})
+    return Disclosure(badge, reason="a test").mark(image, frame=frame, swapped=2, stages={"swap": 0.003})
 
 
 def changed(image: Image) -> tuple[int, int, int, int]:

@@ -91,7 +91,7 @@ def test_manifest_of_another_recording_shows(tmp_path: Path, identity: SigningId
     assert report(other).state == "invalid"
 
 
-def test_stripped_manifest_is_no_manifest(tmp_path: Path, signed_clip: bytes) -> None:
+def test_a_stripped_manifest_counts_as_none(tmp_path: Path, signed_clip: bytes) -> None:
     """As any re-encoding or remuxing leaves it."""
     (tmp_path / "clip.mp4").write_bytes(signed_clip)
     path = tmp_path / "again.mp4"

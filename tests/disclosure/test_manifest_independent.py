@@ -213,7 +213,7 @@ def test_manifest_holds_by_the_letter_of_the_specifications(
 
 
 @pytest.mark.parametrize("name", ["clip.mp4", "face.png", "face.jpg"])
-def test_nothing_in_the_manifest_tells_who_made_it(tmp_path: Path, identity: SigningIdentity, name: str) -> None:
+def test_the_manifest_does_not_identify_its_author(tmp_path: Path, identity: SigningIdentity, name: str) -> None:
     """Everything stated is read, not searched for by name alone: exactly these assertions, these texts."""
     folder = tmp_path / "Jane Doe"
     folder.mkdir()

@@ -132,7 +132,7 @@ def test_a_smooth_mark_has_no_waves_to_see() -> None:
     assert seen[1] > 3 * seen[0]
 
 
-def test_a_smooth_face_between_hair_and_beard_is_no_smooth_place() -> None:
+def test_a_smooth_face_between_hair_and_beard_does_not_count_as_smooth() -> None:
     """Gaps of two blocks between textured ones count as textured; wider ones do not."""
     scene, rng = smooth("grey", 0), np.random.default_rng(2)
     for left in (64, 256, 640):
@@ -200,7 +200,7 @@ def test_views_are_marked_like_copies(width: int, height: int, how: str) -> None
     assert how == "part" or (base != outside).any()
 
 
-def test_what_is_no_picture_is_refused() -> None:
+def test_invalid_images_are_refused() -> None:
     frozen = gray(320, 240)
     frozen.flags.writeable = False
     for bad in (np.zeros((240, 320), np.uint8), np.zeros((240, 320, 4), np.uint8), frozen):

@@ -91,7 +91,7 @@ def test_under_load_everybody_gets_the_same() -> None:
     assert max(rates.values()) <= 1.1 * min(rates.values())
 
 
-def test_who_was_away_has_saved_nothing_up() -> None:
+def test_a_stream_that_paused_has_no_credit() -> None:
     limits = BatchLimits(most=2, wait_s=0.0)
     queue = queue_of(Request("away", 1, 0.0), limits=limits)
     queue.take(0.0)

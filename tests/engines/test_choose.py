@@ -133,7 +133,7 @@ def test_a_cache_that_cannot_be_written_costs_only_the_memory(machine: Machine, 
     assert choose_engines(networks, threads=2, cache_dir=blocked / "cache")["net"].name == "openvino"
 
 
-def test_a_remembered_engine_that_is_gone_is_chosen_anew(machine: Machine, model: Path) -> None:
+def test_an_uninstalled_engine_is_replaced_by_a_new_choice(machine: Machine, model: Path) -> None:
     machine.has("onnxruntime", 4.0)
     machine.has("openvino", 2.0)
     pick(model)

@@ -69,5 +69,5 @@ def test_wrong_or_slower_it_is_not_taken(
 def test_a_processor_without_it_is_not_talked_about(
     machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    error = EngineError("this processor does not support bfloat16")
+    error = EngineError("this CPU does not support bfloat16")
     assert chosen(machine, tmp_path, monkeypatch, fails=error) == ("openvino", [])

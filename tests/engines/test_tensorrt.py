@@ -101,7 +101,7 @@ def test_a_plan_without_a_driver_is_refused_with_the_reason(capfd: pytest.Captur
         ("word " * 99, " ".join(["word"] * 80) + " ..."),
     ],
 )
-def test_what_tensorrt_tells_is_cut_between_words(message: str, told: str) -> None:
+def test_tensorrts_messages_are_cut_between_words(message: str, told: str) -> None:
     assert shorten(message) == told
 
 

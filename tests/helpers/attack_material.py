@@ -47,81 +47,23 @@ COMMANDS = [
     [*VERA, "-i", "clip.mp4", "-o", "out.mp4", "--sign-with", "FILE", "--sign-key", "FILE"],
     ["forget", "FILE"],
 ]
-FLAGS = [
-    "-s",
-    "-i",
-    "-o",
-    "-y",
-    "--swap",
-    "--also",
-    "--source-face",
-    "--size",
-    "--fps",
-    "--start",
-    "--end",
-    "--duration",
-    "--codec",
-    "--crf",
-    "--bitrate",
-    "--no-audio",
-    "--faces",
-    "--follow",
-    "--min-face",
-    "--thresholds",
-    "--swapper",
-    "--expression",
-    "--strength",
-    "--color",
-    "--detail",
-    "--blend",
-    "--finish",
-    "--mask",
-    "--parts",
-    "--keep",
-    "--on-failure",
-    "--empty-after",
-    "--others",
-    "--pass-through",
-    "--badge",
-    "--badge-language",
-    "--no-badge",
-    "--sign-with",
-    "--sign-key",
-    "--unmarked",
-    "--budget",
-    "--engine",
-    "--threads",
-    "--metrics",
-    "--log",
-    "--json",
-    "--quiet",
-    "--stats",
-    "--tls-ca",
-    "--hwaccel",
-    "--every",
-    "--template",
-    "--size",
-    "--format",
-    "--embeddings",
-    "--out",
-    "--window",
-    "--as",
-    "--name",
-    "--all",
-    "--force",
-    "--batch",
-    "--target",
-    "--precision",
-]
+FLAGS = (  # noqa: SIM905
+    "-s -i -o -y --swap --also --source-face --size --fps --start --end --duration --codec --crf --bitrate "
+    "--no-audio --faces --follow --min-face --thresholds --swapper --expression --strength --color --detail --blend "
+    "--finish --mask --parts --keep --on-failure --empty-after --others --pass-through --badge --badge-language "
+    "--no-badge --sign-with --sign-key --unmarked --budget --engine --threads --metrics --log --json --quiet "
+    "--stats --tls-ca --hwaccel --every --template --size --format --embeddings --out --window --as --name --all "
+    "--force --batch --target --precision"
+).split()
 ODD = [
-    "", " ", "-1", "0", "1", "1e999", "nan", "inf", "0.5", "99999999999999999999", "\udcff", "%s%n", "%05d.png", "é😀",
-    "x" * 5000, "/dev/zero", "/dev/full", "/dev/null", "/proc/self/mem", "/etc/passwd", ".", "..", "/", "~", "~nobody/x",
-    "out.mp4", "out/", "nowhere/out.mp4", "null", "window", "vcam", "vcam:", "file:///etc/passwd", "left=face.png",
-    "1=persona:ada", "=", "a=b", "persona:", "persona:nobody", "persona:random", "all", "none", "h264", "libx264", "mpeg4",
-    "vp9", "1:00:00", "0:0:0.1", "16x16", "16384x16384", "0x0", "light", "idt", "poisson", "blur", "hold", "stop",
-    "udp://127.0.0.1:9", "rtmp://127.0.0.1:9/a", "http://127.0.0.1:9/a.mp4", "https://127.0.0.1:9/", "srt://127.0.0.1:9",
-    "tcp://127.0.0.1:9", "http://[::1", "http://127.0.0.1:99999/", "concat:a|b", "data:,x", "--", "-", "onnxruntime",
-    "hull,skin", "eyes", "*.png", "[", "**", "\x1b[31m", "a\nb",
+    "", " ", "-1", "0", "1", "1e999", "nan", "inf", "0.5", "99999999999999999999", "\udcff", "%s%n", "%05d.png",
+    "é😀", "x" * 5000, "/dev/zero", "/dev/full", "/dev/null", "/proc/self/mem", "/etc/passwd", ".", "..", "/", "~",
+    "~nobody/x", "out.mp4", "out/", "nowhere/out.mp4", "null", "window", "vcam", "vcam:", "file:///etc/passwd",
+    "left=face.png", "1=persona:ada", "=", "a=b", "persona:", "persona:nobody", "persona:random", "all", "none",
+    "h264", "libx264", "mpeg4", "vp9", "1:00:00", "0:0:0.1", "16x16", "16384x16384", "0x0", "light", "idt",
+    "poisson", "blur", "hold", "stop", "udp://127.0.0.1:9", "rtmp://127.0.0.1:9/a", "http://127.0.0.1:9/a.mp4",
+    "https://127.0.0.1:9/", "srt://127.0.0.1:9", "tcp://127.0.0.1:9", "http://[::1", "http://127.0.0.1:99999/",
+    "concat:a|b", "data:,x", "--", "-", "onnxruntime", "hull,skin", "eyes", "*.png", "[", "**", "\x1b[31m", "a\nb",
 ]  # fmt: skip
 SURROUNDINGS = [
     "no home", "other language", "C locale", "few handles", "small files", "little memory", "full disk", "read only",
@@ -209,7 +151,7 @@ def mutated(data: bytes, others: list[bytes], rng: np.random.Generator) -> bytes
 
 @contextmanager
 def serve_badly(folder: Path) -> Iterator[list[str]]:
-    """Addresses at servers that drip, stall, hang up, lead in circles, lie about the length or send something else."""
+    """Addresses at servers that drip, stall, hang up, lead in circles, lie about the length or send other things."""
     files = {path.name: path.read_bytes() for path in folder.iterdir()}
 
     def reply(path: str) -> Any:
@@ -241,7 +183,7 @@ def serve_badly(folder: Path) -> Iterator[list[str]]:
             client.close()
 
     threading.Thread(target=hang_up, daemon=True).start()
-    kinds = ["good", "short", "half", "drip", "circle", "away", "nowhere", "error", "negative", "chunks", "never"]
+    kinds = "good", "short", "half", "drip", "circle", "away", "nowhere", "error", "negative", "chunks", "never"
     with serve(reply) as base:
         found = [
             f"{base}{kind}/{name}" for kind in kinds for name in ("clip.mp4", "list.m3u8", "face.png", "clip.webm")

@@ -108,7 +108,7 @@ class FaultyDisclosure(Disclosure):
     """Whose stamp is a ``FaultyStamp``."""
 
     def __init__(self, kind: str = "", faults: Iterable[int] = ()) -> None:
-        super().__init__(None)
+        super().__init__(None, reason="a test")
         self.stamp = FaultyStamp(kind, faults)
 
 

@@ -19,6 +19,7 @@ from rtswap.core.types import (
     NOTHING_SEEN,
     Box,
     Frame,
+    Head,
     Image,
     Matrix,
     Points,
@@ -163,6 +164,9 @@ class ScriptedLookout:
         if self._index in self._faults:
             raise Fault("the second detector broke")
         return self._heads(self._index)
+
+    def look_beside(self, image: Image, tracks: Sequence[Track]) -> tuple[Head, ...]:
+        return ()
 
     def reset(self) -> None:
         self.resets += 1

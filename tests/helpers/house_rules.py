@@ -38,6 +38,7 @@ ONE_FILE_EACH = (
     "c2pa",
     "cryptography",
     "matplotlib",
+    "filterpy",
     "aiortc",
 )
 """Packages that can be exchanged or left out: each is known to one file."""
@@ -54,6 +55,7 @@ LAZY = (
     "cryptography",
     "rich",
     "matplotlib",
+    "filterpy",
 )
 """Packages that the default install does not bring, or that only some runs need: never imported at the top of a
 file."""

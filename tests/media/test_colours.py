@@ -135,14 +135,14 @@ def test_linear_and_logarithmic_signals_become_srgb(transfer: int, curve: object
 
 
 @pytest.mark.parametrize("matrix", [3, 18, 200])
-def test_a_reserved_matrix_is_guessed_and_told(matrix: int) -> None:
+def test_a_reserved_matrix_is_guessed_with_a_message(matrix: int) -> None:
     events: list[str] = []
     frame = frame_of(quantised(analogue(COLOURS, 6), 6, bits=8, full=False), "yuv444p", matrix, False)
     assert off(decoded(frame, events), COLOURS) < 5
     assert events == [f"colour matrix {matrix} is reserved: decoded as BT.601"]
 
 
-def test_rgb_that_is_subsampled_is_guessed_and_told() -> None:
+def test_subsampled_rgb_is_guessed_with_a_message() -> None:
     events: list[str] = []
     frame = av.VideoFrame(1280, 720, "yuv420p")
     frame.colorspace = 0
@@ -175,7 +175,7 @@ def test_no_combination_is_an_error(matrix: int, layout: str) -> None:
 @pytest.mark.parametrize(
     ("layout", "told"), [("yuva420p", True), ("bgra", True), ("yuv420p", False), ("bgr0", False)]
 )
-def test_lost_transparency_is_told(layout: str, told: bool) -> None:
+def test_lost_transparency_is_reported(layout: str, told: bool) -> None:
     events: list[str] = []
     decoded(av.VideoFrame(16, 16, layout), events)
     assert events == (["transparency is not kept"] if told else [])

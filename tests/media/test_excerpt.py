@@ -91,7 +91,7 @@ def written(clip: Path, path: Path, start_s: float = 0.0, **how: object) -> Path
         audio_start_s=part.info.audio_start_s,
         **how,  # type: ignore[arg-type]
     )
-    output, disclosure = open_output(str(path), request), Disclosure(None)
+    output, disclosure = open_output(str(path), request), Disclosure(None, reason="a test")
     rng = np.random.default_rng(1)
     for frame in part.frames():
         image = np.concatenate([frame.image, rng.integers(0, 255, (192, 64, 3), np.uint8)])

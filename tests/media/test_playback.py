@@ -52,7 +52,7 @@ def test_closing_ends_it_at_once(tmp_path: Path) -> None:
     assert time.perf_counter() - began < 0.9
 
 
-def test_a_clip_that_has_gone_is_an_error(tmp_path: Path) -> None:
+def test_a_deleted_clip_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     make_clip(path, 2, fps=50)
     played = Playback(lambda: VideoFile(path))

@@ -58,14 +58,14 @@ def test_the_crop_is_aligned_and_normalised_and_the_vector_has_unit_length(tmp_p
     assert np.allclose(raw, cells, atol=1e-4)
 
 
-def test_faces_that_are_none_and_networks_that_answer_nonsense_are_told(tmp_path: Path) -> None:
+def test_invalid_faces_and_invalid_outputs_are_errors(tmp_path: Path) -> None:
     install(tmp_path, w600k_r50=foreign.arcface())
     entry, who = imported_models()["w600k_r50"], person("ada")
     counted = Counted(ENGINES["onnxruntime"](foreign.arcface()))
     with pytest.raises(SourceError, match="coincide"):
         ArcFaceEmbedder(counted, entry).embed(who.portrait, np.zeros((5, 2), np.float32))
     counted.run = lambda inputs: {"683": np.zeros((1, 512), np.float32)}  # type: ignore[method-assign]
-    with pytest.raises(ModelError, match="answers nonsense"):
+    with pytest.raises(ModelError, match="returns invalid values"):
         ArcFaceEmbedder(counted, entry).embed(who.portrait, keypoints_of(who.landmarks))
 
 

@@ -77,7 +77,7 @@ def test_interrupted_three_times_it_resumes_and_verifies(mirrors: list[Mirror], 
     path, mirror = tmp_path / "model.onnx", mirrors[0]
     mirror.most = 1_200_000
     for _ in range(3):
-        with pytest.raises(ModelError, match="broke off after"):
+        with pytest.raises(ModelError, match="stopped after"):
             fetch(wanted(mirror), path)
         assert not path.exists()
     assert fetch(wanted(mirror), path) == SHA256
@@ -86,7 +86,7 @@ def test_interrupted_three_times_it_resumes_and_verifies(mirrors: list[Mirror], 
     assert [one.name for one in tmp_path.iterdir()] == ["model.onnx"]
 
 
-def test_the_next_mirror_goes_on_where_the_first_broke_off(mirrors: list[Mirror], tmp_path: Path) -> None:
+def test_the_next_mirror_continues_where_the_first_stopped(mirrors: list[Mirror], tmp_path: Path) -> None:
     mirrors[0].most = 3_000_000
     seen: list[tuple[int, int | None]] = []
     fetch(wanted(*mirrors), tmp_path / "model.onnx", lambda done, total: seen.append((done, total)))
@@ -115,13 +115,13 @@ def test_a_changed_file_is_refused_and_not_kept(mirrors: list[Mirror], tmp_path:
 def test_a_file_without_published_hash_and_size_is_taken_as_it_comes(mirrors: list[Mirror], tmp_path: Path) -> None:
     mirrors[0].most = 1_000_000
     unknown = wanted(mirrors[0], sha256=(), bytes=0)
-    with pytest.raises(ModelError, match="broke off"):
+    with pytest.raises(ModelError, match="stopped after"):
         fetch(unknown, tmp_path / "model.onnx")
     mirrors[0].most = len(CONTENT)
     assert fetch(unknown, tmp_path / "model.onnx") == SHA256
 
 
-def test_what_is_there_already_is_not_asked_for_again(mirrors: list[Mirror], tmp_path: Path) -> None:
+def test_existing_bytes_are_not_requested_again(mirrors: list[Mirror], tmp_path: Path) -> None:
     (tmp_path / "model.onnx.part").write_bytes(CONTENT)
     assert fetch(wanted(mirrors[0]), tmp_path / "model.onnx") == SHA256
     assert mirrors[0].asked == []

@@ -73,7 +73,7 @@ def similarity(degrees: float, scale: float, shift: tuple[float, float]) -> np.n
     shift=st.tuples(st.floats(-500, 2000), st.floats(-500, 2000)),
 )
 @settings(max_examples=40, deadline=None)
-def test_the_crop_follows_the_face_wherever_it_goes(
+def test_the_crop_follows_the_face(
     face: np.ndarray, degrees: float, scale: float, shift: tuple[float, float]
 ) -> None:
     change = similarity(degrees, scale, shift)

@@ -97,14 +97,14 @@ def test_a_published_hash_needs_no_telling_name(tmp_path: Path, monkeypatch: pyt
     assert (model.name, model.pinned) == ("hififace_unofficial_256", "published")
 
 
-def test_where_several_fit_the_user_is_asked(tmp_path: Path) -> None:
+def test_an_ambiguous_model_needs_the_users_choice(tmp_path: Path) -> None:
     path = put(tmp_path, "face.onnx", foreign.swapper("ghost"))
     with pytest.raises(ModelError, match=r"could be any of simswap, ghost, hififace; .*--as simswap") as caught:
         add(path)
     assert "\n" not in str(caught.value)
     (model,) = add(path, kind="ghost", name="my ghost")
     assert (model.name, model.family) == ("my_ghost", "ghost")
-    with pytest.raises(ModelError, match=r"face\.onnx is no inswapper"):
+    with pytest.raises(ModelError, match=r"face\.onnx does not fit inswapper"):
         add(path, kind="inswapper")
     with pytest.raises(ModelError, match="Did you mean hififace"):
         add(path, kind="hififac")
@@ -122,7 +122,7 @@ def test_the_latent_network_of_inswapper_is_made_of_its_last_initialiser(tmp_pat
         assert np.abs(latent - vector @ foreign.EMAP).max() < allowed * np.abs(latent).max()
 
 
-def test_a_pack_gives_what_is_usable_from_a_folder_or_a_zip_file(tmp_path: Path) -> None:
+def test_a_pack_gives_its_usable_models_from_a_folder_or_a_zip_file(tmp_path: Path) -> None:
     pack = tmp_path / "buffalo_l"
     pack.mkdir()
     foreign.write(pack, det_10g=foreign.scrfd(), w600k_r50=foreign.arcface())
@@ -138,7 +138,7 @@ def test_a_pack_gives_what_is_usable_from_a_folder_or_a_zip_file(tmp_path: Path)
     for path in (pack, zipped):
         told: list[str] = []
         assert [model.name for model in add(path, on_event=told.append)] == ["scrfd_10g", "w600k_r50"]
-        assert any(line.startswith("left out: 2d106det.onnx is no model") for line in told)
+        assert any(line.startswith("left out: 2d106det.onnx is not a model") for line in told)
         assert names_of("detector") == ("scrfd_10g",)
         for name in ("scrfd_10g", "w600k_r50"):
             remove(name)
@@ -154,14 +154,14 @@ def test_a_model_is_added_once_and_under_a_name_of_its_own(tmp_path: Path) -> No
     with pytest.raises(ModelError, match=r"a model inswapper_128 is already installed"):
         add(path)
     for name in ("mesh", "landmarks"):
-        with pytest.raises(ModelError, match="is taken by rtswap itself"):
+        with pytest.raises(ModelError, match="is reserved by rtswap"):
             add(path, name=name)
     remove("inswapper_128")
     with pytest.raises(ModelError, match="no imported model 'inswapper_128'; expected nothing"):
         remove("inswapper_128")
 
 
-def test_damage_is_found_told_and_keeps_nothing_else_from_running(tmp_path: Path, models: Path) -> None:
+def test_damage_is_reported_and_affects_no_other_model(tmp_path: Path, models: Path) -> None:
     (one,) = add(put(tmp_path, "inswapper_128.onnx", foreign.swapper("inswapper")))
     (two,) = add(put(tmp_path, "xseg_1.onnx", foreign.xseg()))
     stored = one.folder / "inswapper_128.onnx"
@@ -180,7 +180,7 @@ def test_damage_is_found_told_and_keeps_nothing_else_from_running(tmp_path: Path
     assert not list(models.glob(".adding*"))
 
 
-def test_the_consent_of_a_dfms_person_is_asked_for(tmp_path: Path) -> None:
+def test_adding_a_dfm_asks_for_consent(tmp_path: Path) -> None:
     def refuse(path: Path) -> None:
         raise UsageError("consent is not confirmed")
 
@@ -220,7 +220,7 @@ HOSTILE = {
     "empty": (b"", "is empty"),
     "a page": (b"<html>not found</html>", "not an ONNX file"),
     "a checkpoint": (b"PK\x03\x04" + bytes(100), "not an ONNX file"),
-    "a loop": (model(helper.make_node("Loop", ["a"], ["output"])), "can run for ever"),
+    "a loop": (model(helper.make_node("Loop", ["a"], ["output"])), "may never end"),
     "a bomb": (
         model(helper.make_node("ConstantOfShape", ["s"], ["b"]), weights=(bomb([1 << 20, 1 << 20]),)),
         "makes a tensor of shape",
@@ -233,10 +233,10 @@ HOSTILE = {
         "makes a tensor of shape",
     ),
     "short weights": (short(), "16 bytes instead of 4000000"),
-    "an absurd input": (large(), "no face model is that large"),
+    "an absurd input": (large(), "larger than any face model"),
     "another network": (
         foreign.file([foreign.node("Relu", "x", "y")], {"x": [1, 7]}, {"y": [1, 7]}),
-        "no model that rtswap can use",
+        "not a model that rtswap can use",
     ),
 }
 

@@ -217,10 +217,10 @@ def test_wrong_download_is_reported_and_leaves_no_file(
     assert left_over(tmp_path) == []
 
 
-def test_a_download_that_breaks_off_is_told_and_kept_for_the_next_attempt(tmp_path: Path, server: Server) -> None:
+def test_an_interrupted_download_is_reported_and_kept_for_the_next_attempt(tmp_path: Path, server: Server) -> None:
     server.body = CONTENT[:5000]
     registry = Registry(tmp_path, catalog={"net": free(url=server.url)})
-    with pytest.raises(ModelError, match=r"broke off after 5 kB of 2\.3 MB.* 5 kB are kept"):
+    with pytest.raises(ModelError, match=r"stopped after 5 kB of 2\.3 MB.* 5 kB are kept"):
         registry.path("net")
     assert left_over(tmp_path) == ["net-1.onnx.part"]
     server.body = CONTENT

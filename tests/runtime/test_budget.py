@@ -68,7 +68,7 @@ def test_single_slow_frames_are_forgiven() -> None:
     assert set(simulate(Budget(TARGET_S), lambda level, frame: 0.5 if frame % 12 == 0 else 0.02, 600)) == {0}
 
 
-def test_quality_comes_back_when_the_load_is_gone_but_not_at_once() -> None:
+def test_quality_returns_after_the_load_but_not_at_once() -> None:
     levels = simulate(Budget(TARGET_S), lambda level, frame: 0.060 if frame < 40 else 0.010, 900)
     assert levels[40] == 5
     assert levels[40 + 55] == 5

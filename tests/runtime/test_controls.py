@@ -83,7 +83,7 @@ def test_r_begins_and_ends_a_recording() -> None:
     assert events == ["recording clip.mp4", "recorded clip.mp4"]
 
 
-def test_a_recording_that_cannot_begin_is_told_and_ends_nothing() -> None:
+def test_a_recording_that_cannot_start_is_reported_and_the_run_goes_on() -> None:
     def record() -> Recorder:
         raise OutputError("the disk is full")
 

@@ -60,7 +60,7 @@ def test_a_neighbour_is_not_the_lost_face() -> None:
         assert hides(guard.judge(frame * STEP, SIZE, [right], {}), left)
 
 
-def test_somebody_new_in_the_place_of_the_lost_one_is_that_one() -> None:
+def test_a_new_track_in_the_place_of_the_lost_one_is_the_same_person() -> None:
     guard, _ = after_one_face()
     guard.judge(STEP, SIZE, [], {})
     found = track_at(310, 305, id=2, px=100)
@@ -107,7 +107,7 @@ def test_a_track_that_leaps_leaves_its_cover_behind_until_it_comes_back() -> Non
     assert not hides(guard.judge(3 * STEP, SIZE, [track], {}), track)
 
 
-def test_a_failed_tracker_covers_everything_until_somebody_is_found() -> None:
+def test_a_failed_tracker_covers_everything_until_a_face_is_found() -> None:
     guard, track = after_one_face()
     assert [box.tolist() for box in guard.fail(STEP, SIZE)] == [[0, 0, *SIZE]]
     assert [box.tolist() for box in guard.judge(2 * STEP, SIZE, [], {})] == [[0, 0, *SIZE]]
@@ -119,7 +119,7 @@ presence = st.sampled_from(["swapped", "bare", "coasting", "gone"])
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(presence, presence, presence, st.sampled_from([0.0, STEP, 0.2, 0.9])), max_size=40))
-def test_who_was_seen_is_swapped_covered_or_long_gone(script: list[tuple[str, str, str, float]]) -> None:
+def test_a_detected_person_is_swapped_covered_or_long_gone(script: list[tuple[str, str, str, float]]) -> None:
     """Three people sit side by side and are found and lost at random."""
     guard, now = Guard(empty_after_s=3.0), 0.0
     seats = [track_at(200 + 110 * seat, 300, id=seat, px=100) for seat in range(3)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from face_stream import track_at
@@ -47,6 +49,15 @@ def test_a_head_beside_the_swapped_one_is_another() -> None:
     assert hides(guard.judge(STEP, SIZE, [track], {}, seen(head(300), head(395))), head(395))
 
 
+def test_who_looks_out_from_behind_the_swapped_one_is_covered() -> None:
+    """Its middle lies where the swapped face's own head may lie."""
+    guard, track = with_one()
+    behind, sighting = head(340, 280, score=0.65), seen(head(300))
+    assert hides(guard.judge(STEP, SIZE, [track], {}, replace(sighting, beside=(behind,))), behind)
+    assert guard.reasons == {Reason.DOUBT}
+    assert guard.judge(2 * STEP + STRAY_S, SIZE, [track], {}, sighting) == []
+
+
 @pytest.mark.parametrize("px", [30, 240])
 def test_a_head_of_another_size_in_the_place_of_a_swap_is_another(px: float) -> None:
     """A mesh that has shrunk to a mouth accounts for no head."""
@@ -54,7 +65,7 @@ def test_a_head_of_another_size_in_the_place_of_a_swap_is_another(px: float) -> 
     assert hides(guard.judge(STEP, SIZE, [track], {}, seen(head(300, px=px))), head(300, px=px))
 
 
-def test_what_a_detector_found_and_nobody_follows_is_covered_too() -> None:
+def test_detected_faces_without_a_track_are_covered_too() -> None:
     guard, track = with_one()
     other = head(900)
     assert hides(guard.judge(STEP, SIZE, [track], {}, seen(head(300)), [other.box]), other)
@@ -84,7 +95,7 @@ def test_a_stray_that_is_swapped_now_is_not_covered_any_more() -> None:
     assert guard.judge(2 * STEP, SIZE, [track, other], {}, seen(head(300), head(900))) == []
 
 
-def test_nobody_is_there_needs_the_second_detector_s_consent() -> None:
+def test_an_empty_picture_needs_the_second_detectors_agreement() -> None:
     """A head held sideways is not found by the first one; the plain picture does not pass."""
     guard, _ = with_one()
     for frame in range(1, 300):
@@ -106,7 +117,7 @@ def test_before_anybody_was_found_a_doubt_keeps_everything_covered(sighting: Sig
     assert guard.judge(291 * STEP, SIZE, [], {}, seen()) == []
 
 
-def test_while_it_is_too_dark_to_tell_a_lost_face_stays_covered() -> None:
+def test_a_lost_face_stays_covered_while_it_is_too_dark_to_be_sure() -> None:
     guard, _ = with_one()
     for frame in range(1, 300):
         assert hides(guard.judge(frame * STEP, SIZE, [], {}, seen(sure=False)), head(300))
@@ -127,7 +138,7 @@ def test_the_settings_may_change_and_who_was_seen_stays_known() -> None:
     assert hides(guard.judge(400 * STEP, SIZE, [], {}, seen()), head(300)), "for as long as is asked now"
 
 
-def test_why_something_is_covered_is_told() -> None:
+def test_the_reasons_for_a_cover_are_reported() -> None:
     guard, track = with_one()
     other = track_at(900, 300, id=2, px=100)
     guard.judge(STEP, SIZE, [track, other], {2: Reason.OTHERS})
@@ -149,7 +160,7 @@ def test_a_faint_head_is_covered_where_a_swap_was_until_its_mesh_slid_off() -> N
     assert alone.judge(STEP, SIZE, [small], {}, seen(head(300, 300, 130, 0.4))) == []
 
 
-def test_a_shoulder_that_lies_now_inside_the_face_and_now_beside_it_is_left_alone() -> None:
+def test_a_shoulder_sometimes_inside_the_face_and_sometimes_beside_it_is_left_alone() -> None:
     """What is faint beside a swapped head was never that head, even where the swap accounted for it."""
     guard, track = with_one()
     inside, beside = head(345, 350, px=60, score=0.5), head(370, 350, px=60, score=0.5)

@@ -75,7 +75,7 @@ def test_order_is_kept_and_nothing_is_counted_twice(
         assert (len(box), box.dropped) == (len(model), dropped)
 
 
-def test_lossless_delivers_everything_in_order_however_slow_the_taker() -> None:
+def test_lossless_delivers_everything_in_order_to_a_slow_taker() -> None:
     box = Mailbox[int](2, newest_wins=False)
 
     def produce() -> None:
@@ -174,7 +174,7 @@ def test_first_failure_counts_and_its_traceback_does_not_grow() -> None:
     assert depths[0] == depths[-1]
 
 
-def test_get_waits_as_long_as_asked_and_no_longer() -> None:
+def test_get_waits_for_its_timeout_and_no_longer() -> None:
     box = Mailbox[int](1, newest_wins=True)
     began = time.monotonic()
     with pytest.raises(TimeoutError):

@@ -97,7 +97,7 @@ def test_different_people_get_different_faces_and_keep_them_when_they_cross(ever
     assert scene.mapping.unmet == []
 
 
-def test_in_whatever_order_people_are_told_of() -> None:
+def test_assignments_work_in_any_order() -> None:
     assert Scene(("right", A), ("left", B)).frame(person(1, 500), person(2, 100)) == {1: A, 2: B}
     assert Scene(("largest", A)).frame(person(1, 500), person(2, 100, px=80)) == {1: MAIN, 2: A}
     assert Scene(("largest", A), ("left", B)).frame(person(1, 500), person(2, 100, px=80)) == {1: B, 2: A}
@@ -128,7 +128,7 @@ def test_a_person_who_leaves_and_comes_back_has_the_same_face_again() -> None:
     assert scene.frame(person(1, 400), person(2, 90)) == {1: A}
 
 
-def test_after_a_while_only_somebody_who_has_come_since_takes_the_place_and_gives_way() -> None:
+def test_after_a_while_only_a_newcomer_takes_the_place_and_gives_it_back() -> None:
     """So it goes on for a person whose id did not come back; those who were there all along stay who they are."""
     scene = Scene(("left", A))
     scene.frame(person(1, 100), person(2, 500))
@@ -145,7 +145,7 @@ def test_a_face_that_coasts_keeps_its_source_and_decides_nothing() -> None:
     assert scene.frame(person(1, 100), person(2, 300, confidence=0.2)) == {1: MAIN, 2: A}
 
 
-def test_one_more_person_follows_faces_one_and_the_others_are_left_alone_if_wanted() -> None:
+def test_with_faces_one_one_more_person_is_swapped_and_others_can_be_shown() -> None:
     scene = Scene(("left", A), everyone=False, others_shown=True)
     people = person(1, 100), person(2, 300), person(3, 500, px=90)
     assert scene.frame(*people) == {1: A, 3: MAIN}
@@ -170,7 +170,7 @@ def test_with_faces_one_others_are_covered_unless_they_are_to_be_shown() -> None
 
 
 @pytest.mark.parametrize("everyone", [True, False])
-def test_an_example_is_known_again_wherever_they_are(everyone: bool) -> None:
+def test_an_example_is_recognised_anywhere_in_the_picture(everyone: bool) -> None:
     scene = Scene((known(3), B), ("left", A), everyone=everyone)
     assert scene.frame(person(1, 100), person(2, 500), who=(3, 4)) == {1: B, 2: A}, "left is left of the others"
     looked = scene.recogniser.looks
@@ -180,7 +180,7 @@ def test_an_example_is_known_again_wherever_they_are(everyone: bool) -> None:
     assert scene.frame(person(2, 100), person(9, 300), who=(4, 3)) == {2: A, 9: B}, "under another id as well"
 
 
-def test_an_example_that_comes_later_takes_their_own() -> None:
+def test_an_example_who_comes_later_gets_their_own_source() -> None:
     scene = Scene(("left", A), (known(3), B))
     assert scene.frame(person(1, 100), who=(0,)) == {1: A}
     assert scene.frame(person(1, 100), who=(3,)) == {1: B}
@@ -188,7 +188,7 @@ def test_an_example_that_comes_later_takes_their_own() -> None:
 
 
 @pytest.mark.parametrize(("everyone", "told"), [(True, {1: MAIN, 2: MAIN}), (False, {2: MAIN})])
-def test_nobody_is_taken_for_an_example_who_is_not_there(everyone: bool, told: dict[int, int]) -> None:
+def test_nobody_matches_an_absent_example(everyone: bool, told: dict[int, int]) -> None:
     """Until that has been seen of somebody they are covered: they could be the one."""
     scene = Scene((known(3), B), everyone=everyone, others_shown=True)
     people = person(1, 100), person(2, 500, px=80)
@@ -202,7 +202,7 @@ def test_nobody_is_taken_for_an_example_who_is_not_there(everyone: bool, told: d
     assert scene.mapping.unmet == [0]
 
 
-def test_who_is_turned_away_could_be_anybody() -> None:
+def test_a_person_turned_away_matches_nobody() -> None:
     scene = Scene((known(3), B), everyone=False, choices=0)
     hidden = person(1, 100, px=20)
     for _ in range(10):
@@ -215,7 +215,7 @@ def test_a_picture_is_looked_at_once() -> None:
     assert scene.frame(person(1, 100), person(2, 300), who=(1, 3)) == {1: MAIN, 2: B}
 
 
-def test_of_two_who_are_alike_the_more_alike_is_taken() -> None:
+def test_the_more_similar_of_two_people_matches() -> None:
     scene = Scene((known(3), B))
     near = looks_of(3) * np.float32(0.8) + looks_of(1) * np.float32(0.6)
     vectors = iter([near, looks_of(3)])
@@ -224,7 +224,7 @@ def test_of_two_who_are_alike_the_more_alike_is_taken() -> None:
 
 
 @pytest.mark.parametrize(("alike", "source"), [(SAME - 0.01, MAIN), (SAME + 0.01, B)])
-def test_who_is_a_little_like_an_example_is_not_taken_for_them(alike: float, source: int) -> None:
+def test_a_slightly_similar_person_does_not_match(alike: float, source: int) -> None:
     scene = Scene((known(3), B), looks=1)
     vector = looks_of(3) * np.float32(alike) + looks_of(1) * np.float32((1 - alike**2) ** 0.5)
     scene.recogniser.embed = lambda image, keypoints: vector  # type: ignore[method-assign]
@@ -241,7 +241,7 @@ def test_begins_anew(how: str) -> None:
     assert scene.frame(person(3, 500), person(4, 100), width=width) == {3: B, 4: A}
 
 
-def test_a_track_of_no_numbers_is_nobody_in_particular() -> None:
+def test_a_track_without_finite_numbers_matches_nobody() -> None:
     scene = Scene(("left", A))
     lost = replace(person(1, 10), box=np.full(4, np.nan, np.float32))
     assert scene.frame(lost, person(2, 300)) == {1: MAIN, 2: A}

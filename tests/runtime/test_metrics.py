@@ -121,7 +121,7 @@ def test_window_forgets_and_the_summary_does_not() -> None:
     assert metrics.summary()["stages_ms"]["swap"]["p95"] == pytest.approx(1000, rel=0.01)
 
 
-def test_nothing_recorded_yet_is_no_error() -> None:
+def test_an_empty_record_is_not_an_error() -> None:
     metrics = Metrics()
     assert metrics.summary()["frames"] == 0
     assert status_line(metrics) == "0 faces"

@@ -170,7 +170,7 @@ def pipeline_of(tracker: ScriptedTracker, swapper: ScriptedSwapper, policy: Poli
     return Pipeline(tracker, renderer, lookout=ScriptedLookout(), policy=policy, on_event=lambda text: None)
 
 
-def test_a_pipeline_alone_counts_what_it_did() -> None:
+def test_a_pipeline_without_a_session_counts_its_results() -> None:
     swapper = ScriptedSwapper("swap raises", [1])
     pipeline = pipeline_of(ScriptedTracker("empty", [2]), swapper, Policy(empty_after_s=1.0))
     outcomes: list[Outcome] = [pipeline.process(Frame(picture(i), i, 0.0, i / 30), Quality()) for i in range(4)]
@@ -179,7 +179,7 @@ def test_a_pipeline_alone_counts_what_it_did() -> None:
     assert {"track", "crop", "swap", "paste"} <= outcomes[0].stages.keys()
 
 
-def test_following_anew_forgets_who_was_followed_once() -> None:
+def test_following_anew_forgets_the_earlier_person() -> None:
     tracker = ScriptedTracker()
     pipeline = pipeline_of(tracker, ScriptedSwapper(), Policy())
     pipeline.process(Frame(picture(0), 0, 0.0, 0.0), Quality())
@@ -237,7 +237,7 @@ def test_a_second_ctrl_c_abandons_an_output_that_hangs(monkeypatch: pytest.Monke
     assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
 
 
-def test_an_output_that_hangs_is_told_once_and_early(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hanging_output_is_reported_once_and_early(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SLOW_S", 0.05)
     hanging = Hanging("send")
     events: list[str] = []
@@ -249,4 +249,4 @@ def test_an_output_that_hangs_is_told_once_and_early(monkeypatch: pytest.MonkeyP
             session.stop()
 
     events = play(ScriptedInput(10_000, live=True), outputs=[hanging], tick=tick).events
-    assert [event for event in events if "hanging" in event] == ["hanging does not take frames, waiting for it"]
+    assert [event for event in events if "hanging" in event] == ["hanging accepts no frames; waiting for it"]

@@ -80,7 +80,9 @@ def test_nobody_leaves_bare(network: str, fault: str, begins: int) -> None:
         return Broken(engine, FAULTS[fault], lambda: index[0] >= begins) if name == network else engine
 
     models = bind_models(shared, CONFIG, engine_of)
-    program = Program(CONFIG, on_event=told.append, models=models, sources=[source()], disclosure=Disclosure(None))
+    program = Program(
+        CONFIG, on_event=told.append, models=models, sources=[source()], disclosure=Disclosure(None, reason="a test")
+    )
     pipeline = program.pipeline(live=False)
     scene = Scene("", (Shot((Pose("ada", (0.3, 0.5)), Pose("dan", (0.72, 0.5), 90))),) * FRAMES)
     for number, (picture, faces) in enumerate(frames(scene)):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import pytest
 from listener import Listener, free_port
 from media_files import make_clip, mark_picture
+from misbehaving import Reply, serve
 from tls_front import Front, certificate, web
 
 from rtswap.core.errors import InputError, OutputError, UsageError
@@ -111,4 +113,60 @@ def test_file_without_certificates_is_reported(tmp_path: Path) -> None:
 def test_unencrypted_address_needs_no_certificate() -> None:
     assert verified("rtmp://host/app") == {}
     assert verified("/a/file.mp4") == {}
-    assert verified("http://host/a")["tls_verify"] == "1", "it may be sent on to https"
+
+
+@pytest.fixture
+def redirecting(folder: Path) -> Iterator[tuple[Callable[[str], str], str]]:
+    """A function that gives an https address whose server, with a certificate that is named, leads to the given one;
+    and the file that names it."""
+    with serve(lambda path: (302, {"Location": unquote(path[1:])}, b"")) as there:
+        front = Front(certificate(folder, ADDRESS), int(there.rstrip("/").rpartition(":")[2]))
+        yield lambda to: f"https://{ADDRESS}:{front.port}/{quote(to, safe='')}", str(folder / f"{ADDRESS}.pem")
+        front.close()
+
+
+def test_a_video_behind_https_is_not_fetched_without_encryption(
+    redirecting: tuple[Callable[[str], str], str], folder: Path
+) -> None:
+    """Whoever is on the way could read and change it; also where there are two hops, and for its sound."""
+    lead, trusted = redirecting
+    asked: list[str] = []
+
+    def answer(path: str) -> Reply:
+        asked.append(path)
+        return 200, {}, (folder / "clip.mp4").read_bytes()
+
+    with serve(answer) as plain:
+        for url in (lead(f"{plain}clip.mp4"), lead(lead(f"{plain}clip.mp4"))):
+            with pytest.raises(InputError, match="a redirect to http, not https"):
+                open_input(url, InputRequest(tls_ca=trusted))
+        told: list[str] = []
+        url = lead(f"{plain}clip.mp4")
+        writer = VideoWriter(folder / "out.mp4", fps=25, audio_from=url, tls_ca=trusted, on_event=told.append)
+        writer.send(mark_picture(0, time_s=0.0))
+        writer.close()
+    assert "no sound" in told[0]
+    assert asked == []
+
+
+def test_a_redirect_to_an_unknown_certificate_is_refused(
+    redirecting: tuple[Callable[[str], str], str], folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    lead, trusted = redirecting
+    with web(folder) as port:
+        stranger = Front(certificate(tmp_path_factory.mktemp("stranger"), ADDRESS), port)
+        with pytest.raises(InputError, match="untrusted certificate"):
+            open_input(lead(f"https://{ADDRESS}:{stranger.port}/clip.mp4"), InputRequest(tls_ca=trusted))
+        assert stranger.heard == b""
+        known = Front(folder / f"{ADDRESS}.pem", port)
+        found = open_input(lead(f"https://{ADDRESS}:{known.port}/clip.mp4"), InputRequest(tls_ca=trusted))
+        assert len(list(found.frames())) == 5
+        stranger.close()
+        known.close()
+
+
+def test_other_protocols_over_http_are_refused() -> None:
+    """RTMP within HTTP: FFmpeg would follow redirects and accept any certificate."""
+    for name in ("rtmpt", "rtmpts", "ftp", "gopher", "ipfs"):
+        with pytest.raises(InputError, match=f"{name}, a protocol that rtswap does not read"):
+            open_input(f"{name}://127.0.0.1:1/a")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from rtswap.app import option_kinds
 from rtswap.app.config import OPTIONS
 from rtswap.app.config_file import Effective, effective, to_toml
 from rtswap.commands.main import main
@@ -40,6 +41,11 @@ UNSAFE = [
     ("tracking", "min_face = 4096"),
     ("tracking", 'thresholds = "1,1,1"'),
     ("models", 'detector = "yunet"'),
+    ("models", 'enhance = "theirs"'),
+    ("swap", 'swapper = "theirs"'),
+    ("swap", 'swapper = "theirs.dfm"'),
+    ("swap", 'finishes = ["theirs"]'),
+    ("mask", 'masks = "hull,xseg"'),
     ("mask", 'parts = ["nose"]'),
     ("mask", 'keep = ["eyes"]'),
     ("network", 'tls_ca = "theirs.pem"'),
@@ -57,6 +63,11 @@ size = "640x480"
 to = ["out/clip.mp4", "vcam", "window", "null"]
 [swap]
 strength = 0.8
+swapper = "one"
+[mask]
+masks = ["hull", "occlusion"]
+[models]
+enhance = "none"
 [badge]
 look = "light tr"
 language = "de"
@@ -73,7 +84,10 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path
     here.mkdir()
     own.mkdir(parents=True)
     (here / "link").symlink_to(tmp_path)
+    (here / "theirs.dfm").write_bytes(b"")
     monkeypatch.chdir(here)
+    monkeypatch.setattr(option_kinds, "plugin_names", lambda group: ("theirs",))  # installed once, by the user
+    monkeypatch.setattr(option_kinds, "_enhancers", lambda: ("theirs",))
     return here, own
 
 
@@ -116,9 +130,9 @@ def test_every_risky_setting_is_checked() -> None:
         "output.bitrate",
         "output.no_audio",
     }
-    taste |= {"mask.masks", "badge.look", "badge.language", "budget.target", "console.json", "console.stats"}
-    taste |= {row.key for row in OPTIONS if row.section in ("swap", "engine")}
-    taste |= {"models.boost", "models.morph", "models.enhance"}
+    taste |= {"badge.look", "badge.language", "budget.target", "console.json", "console.stats"}
+    taste |= {row.key for row in OPTIONS if row.section in ("swap", "engine")} - {"swap.swapper", "swap.finishes"}
+    taste |= {"models.boost", "models.morph", "models.coverage"}
     taste |= {"models.enhance_weight", "models.enhance_blend", "models.enhance_every"}
     assert guarded.isdisjoint(taste)
     assert {row.key for row in OPTIONS} == guarded | taste

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
+from people import group
 from processes import run_python
 
 from rtswap.disclosure import watermark
@@ -20,6 +24,24 @@ before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 Watermark(Payload((0, 1))).embed(image)
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / image.nbytes)
 """
+
+RUN = """
+import resource, sys
+from rtswap.commands.main import main
+code = main(["-q", "-s", "persona:vera", "-i", sys.argv[1], "-o", sys.argv[2]])
+print(code, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+"""
+
+
+def test_the_largest_picture_is_swapped_in_a_gigabyte_and_a_half(tmp_path: Path) -> None:
+    """The whole command: read, swapped, marked, written, signed."""
+    image = np.full((10_000, 10_000, 3), 100, np.uint8)
+    image[3000:4500, 3000:4500] = cv2.resize(group("ben", size=300), (1500, 1500))
+    assert cv2.imwrite(str(tmp_path / "big.jpg"), image)
+    code, peak = run_python(RUN, str(tmp_path / "big.jpg"), str(tmp_path / "out.jpg")).stdout.split()
+    assert code == "0"
+    assert int(peak) < 1.5e9
+    assert cv2.imread(str(tmp_path / "out.jpg"), cv2.IMREAD_REDUCED_GRAYSCALE_8).shape == (1250, 1250)
 
 
 def test_the_mark_of_a_large_picture_needs_less_memory_than_the_picture() -> None:

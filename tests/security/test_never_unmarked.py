@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from people import group
 
 from rtswap.app.config import Config
 from rtswap.app.marking import make_disclosure
 from rtswap.app.sections import BadgeConfig, MarksConfig
+from rtswap.commands.reports.sheet import mark_sheet, save_sheet
+from rtswap.commands.verify.run import verify
 from rtswap.core.types import Frame
+from rtswap.disclosure import Disclosure
 from rtswap.disclosure.watermark import LEAST_SIDE
+from rtswap.vision.images import read_image
 
 HIDDEN = Config(badge=BadgeConfig(hide=True))
 SIZES = [(16, 16), (64, 48), (158, 158), (159, 2000), (2000, 159), (LEAST_SIDE, LEAST_SIDE), (1280, 720)]
@@ -56,3 +63,25 @@ def test_marks_of_small_pictures_are_reported() -> None:
     told: list[str] = []
     make_disclosure(HIDDEN, told.append)
     assert "below 160 pixels" in told[0]
+
+
+def test_pictures_without_a_mark_have_a_reason() -> None:
+    """Wherever they are made: the one class that lets pictures leave asks for it."""
+    with pytest.raises(ValueError, match="need a reason"):
+        Disclosure(None)
+
+
+def test_a_sheet_is_marked_as_a_whole_and_in_its_parts(tmp_path: Path) -> None:
+    """Somebody may pass on the sheet, or one picture that is cut out of it."""
+    disclosure = make_disclosure(Config(), lambda event: None)
+    part = group("ada", size=256)
+    disclosure.mark(part, frame=Frame(part, 0, 0.0), swapped=1, stages={})
+    sheet = np.full((1000, 1300, 3), 255, np.uint8)
+    for x, y in ((37, 50), (311, 60), (590, 47), (900, 69), (43, 380), (333, 390), (610, 401), (905, 411)):
+        sheet[y : y + 256, x : x + 256] = part
+    assert cv2.imwrite(str(tmp_path / "bare.png"), sheet)
+    assert not verify(tmp_path / "bare.png").spans, "the marks of the parts are out of step"
+    save_sheet(tmp_path / "whole.png", mark_sheet(sheet, disclosure))
+    assert cv2.imwrite(str(tmp_path / "part.png"), read_image(tmp_path / "whole.png")[50:306, 37:293])
+    for name in ("whole.png", "part.png"):
+        assert verify(tmp_path / name).spans, name

@@ -17,7 +17,9 @@ from people import group
 from rtswap.faceset.faceset import Faceset
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = [b"n\xff", b"\xc3", b"line\nbreak", b"\x1b[2J", "\u202eodd\U0001f600".encode()]
+ODD = "line\nbreak \x1b[2J \u202eodd\U0001f600".encode()
+NAMES = [ODD, b"n\xff " + ODD + b"\xc3"]
+"""A line break, a terminal's command, a change of direction; and bytes that are no UTF-8, within and at the end."""
 
 
 @pytest.fixture(params=NAMES, ids=repr)

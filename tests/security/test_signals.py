@@ -15,6 +15,8 @@ import cv2
 import pytest
 from media_files import make_clip
 
+from rtswap.media.inputs import open_input
+from rtswap.media.playlists import Opener
 from rtswap.vision.talking_head import persona
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows sends no signals to children")
@@ -72,3 +74,17 @@ def test_a_closed_terminal_finishes_the_file(clip: Path, tmp_path: Path) -> None
         assert process.wait(30) == 0
     assert (tmp_path / "out.mp4").exists()
     assert playable(tmp_path) >= 1
+
+
+def test_ctrl_c_while_a_playlist_is_read_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """FFmpeg reads it through Python: an exception that a signal raises there would be dropped."""
+    make_clip(tmp_path / "clip.ts", 30)
+    (tmp_path / "list.m3u8").write_text("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:1.2,\nclip.ts\n#EXT-X-ENDLIST\n")
+    monkeypatch.setattr(Opener, "count", lambda self, size: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            open_input(str(tmp_path / "list.m3u8"))
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -13,17 +13,19 @@ import pytest
 from misbehaving import serve
 
 from rtswap.app.config_file import read
-from rtswap.commands.extract.album import INDEX, Album
+from rtswap.commands.extract.album import Album
 from rtswap.commands.verify import fetch
 from rtswap.commands.verify.run import verify
 from rtswap.core.errors import InputError, ModelError, RtswapError
 from rtswap.disclosure.certificate import SigningIdentity
+from rtswap.faceset.table import TABLE, TableWriter
 from rtswap.media import tracks
 from rtswap.media.file_kinds import KINDS
 from rtswap.media.inputs.stream import NetworkStream
 from rtswap.media.tls import verified
 from rtswap.networks import download
 from rtswap.networks.catalog import Entry
+from rtswap.networks.model_store import add
 from rtswap.runtime.metrics import Metrics, MetricsLog
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no pipes in folders and no SIGALRM")
@@ -48,13 +50,15 @@ READS: dict[str, Callable[[Path], object]] = {
     "authorities": lambda pipe: verified("https://example.org/a.mp4", str(pipe)),
     "certificate": lambda pipe: SigningIdentity.from_files(pipe, pipe),
     "figures": lambda pipe: MetricsLog(pipe, Metrics(), warn=print),
-    "album": lambda pipe: Album(pipe.parent, {}, overwrite=True),
+    "model": add,
+    "album": lambda pipe: Album(pipe.parent, {}, overwrite=False),
+    "faceset": lambda pipe: TableWriter(pipe.parent, {}),
 }
 
 
 @pytest.mark.parametrize("kind", READS)
 def test_a_pipe_is_refused_in_one_line(kind: str, tmp_path: Path) -> None:
-    pipe = tmp_path / INDEX
+    pipe = tmp_path / TABLE
     os.mkfifo(pipe, 0o600)
     with pytest.raises(RtswapError) as caught:
         READS[kind](pipe)
@@ -98,3 +102,10 @@ def test_a_dripping_file_to_verify_is_given_up(dripping: str, monkeypatch: pytes
     monkeypatch.setattr(fetch, "TIMEOUT_S", 0.3)
     with pytest.raises(InputError, match="no complete answer in time"):
         verify(dripping)
+
+
+def test_a_device_is_no_model(tmp_path: Path) -> None:
+    """A search for the end of a zip file would read /dev/zero for ever."""
+    (tmp_path / "face.onnx").symlink_to("/dev/zero")
+    with pytest.raises(ModelError, match="is not a file"):
+        add(tmp_path / "face.onnx")

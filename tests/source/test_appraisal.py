@@ -30,7 +30,7 @@ def test_signs_of_the_pose() -> None:
 
 
 @pytest.mark.parametrize("broken", [np.full((468, 3), np.nan, np.float32), np.zeros((468, 3), np.float32)])
-def test_the_pose_of_no_face_is_no_frontal_one(broken: Points) -> None:
+def test_an_unknown_pose_does_not_count_as_frontal(broken: Points) -> None:
     assert abs(pose_of(broken).yaw) > 90
 
 

@@ -41,7 +41,7 @@ def test_one_photo_has_an_identity() -> None:
     assert vector.dtype == np.float32
 
 
-def test_no_network_is_opened_for_one_photo_until_its_identity_is_asked_for() -> None:
+def test_no_network_is_opened_for_one_photo_until_its_identity_is_requested() -> None:
     photos = world(me=Scene())
     source = photos.load("me.jpg")
     assert photos.opened == 0
@@ -79,7 +79,7 @@ def test_another_space_is_the_weighted_mean_over_the_portraits_of_those_photos_t
     assert compass.sizes[0] == len(source.portrait)
 
 
-def test_a_space_that_is_unknown_is_told_with_those_that_are() -> None:
+def test_an_unknown_space_is_reported_with_the_known_ones() -> None:
     with pytest.raises(SourceError, match="no identity space 'arcface'; expected dlib") as caught:
         world(me=Scene()).load("me.jpg").identity("arcface")
     assert "\n" not in str(caught.value)

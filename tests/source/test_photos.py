@@ -105,13 +105,13 @@ def test_landmarks_are_averaged_over_looks_and_mirrored_ones_turned_back() -> No
 
 
 @pytest.mark.parametrize("turns", [1, 2, 3])
-def test_a_photo_that_lies_on_its_side_is_put_upright(turns: int) -> None:
+def test_a_photo_on_its_side_is_turned_upright(turns: int) -> None:
     upright = world(me=Scene()).load("me.jpg")
     lying = world(me=Scene(turns=turns)).load("me.jpg")
     np.testing.assert_array_equal(lying.portrait, upright.portrait)
 
 
-def test_no_face_is_told() -> None:
+def test_a_photo_without_a_face_is_an_error() -> None:
     with pytest.raises(SourceError, match=r"no face found in me\.jpg") as caught:
         world(me=Scene(())).load("me.jpg")
     assert caught.value.exit_code == 2
@@ -147,12 +147,12 @@ def test_faces_are_numbered_from_the_left_beginning_with_one(number: int) -> Non
 
 
 @pytest.mark.parametrize("number", [4, -1])
-def test_a_number_that_is_not_there_is_told(number: int) -> None:
+def test_a_face_number_out_of_range_is_an_error(number: int) -> None:
     with pytest.raises(SourceError, match=rf"number {number}; expected 1 \(leftmost\) to 3"):
         world(us=THREE).load("us.jpg", face_index=number)
 
 
-def test_what_is_hardly_a_face_is_not_counted() -> None:
+def test_doubtful_faces_are_not_counted() -> None:
     photos = world(me=Scene((Face(), Face((100, 100), 15), Face((700, 450), 60, score=0.75))))
     photos.load("me.jpg")
     assert photos.events == []
@@ -172,7 +172,7 @@ def test_what_is_hardly_a_face_is_not_counted() -> None:
     ],
     ids=["small", "dot", "blurred", "right", "left", "down", "dark", "bright"],
 )
-def test_a_photo_that_cannot_be_used_is_told_with_the_reason(scene: Scene, told: str) -> None:
+def test_an_unusable_photo_is_reported_with_the_reason(scene: Scene, told: str) -> None:
     with pytest.raises(SourceError, match=told) as caught:
         world(me=scene).load("me.jpg")
     assert "me.jpg" in str(caught.value)
@@ -188,7 +188,7 @@ def test_a_photo_that_is_not_good_is_used_with_a_word(scene: Scene, told: str) -
     assert told in photos.events[0]
 
 
-def test_no_face_from_close_by_is_told() -> None:
+def test_no_face_in_the_close_up_is_an_error() -> None:
     photos = world(me=Scene())
     photos.presence = 0.1
     with pytest.raises(SourceError, match=r"me\.jpg: no face found in the close-up"):
@@ -201,6 +201,6 @@ def test_an_unreadable_photo_is_the_users_mistake() -> None:
     assert caught.value.exit_code == 2
 
 
-def test_no_photo_at_all_is_told() -> None:
+def test_no_photo_is_an_error() -> None:
     with pytest.raises(SourceError, match="--source"):
         world().load()

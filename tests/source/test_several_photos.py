@@ -27,7 +27,7 @@ def test_unusable_photos_are_left_out_with_a_word() -> None:
     assert [event.startswith("left out") for event in photos.events] == [True] * 3
 
 
-def test_when_none_is_left_the_first_reason_is_told() -> None:
+def test_without_a_usable_photo_the_first_reason_is_reported() -> None:
     with pytest.raises(SourceError, match=r"none of the 2 photos.*too dark"):
         world(dark=Scene(gain=0.1), empty=Scene(())).load("dark.jpg", "empty.jpg")
 
@@ -45,7 +45,7 @@ def test_embeddings_are_averaged() -> None:
 @pytest.mark.parametrize(
     "worse", [Scene((Face(yaw=40),)), Scene((Face(eyes_px=60),)), Scene(blur=4), Scene(gain=0.3)]
 )
-def test_a_worse_photo_counts_less_and_it_is_told_why(worse: Scene) -> None:
+def test_a_worse_photo_counts_less_and_the_reason_is_reported(worse: Scene) -> None:
     photos = world(good=Scene(), worse=worse)
     together = photos.load("good.jpg", "worse.jpg").identity("dlib")
     told = [event for event in photos.events if " has a weight of " in event]
@@ -68,13 +68,13 @@ def test_another_persons_photo_among_several_is_left_out() -> None:
     assert source.identity("dlib") @ np.random.default_rng(5).normal(size=128) < 4
 
 
-def test_two_photos_of_two_people_are_told() -> None:
+def test_two_photos_of_two_people_are_reported() -> None:
     photos = world(a=Scene(), b=Scene((Face(person=5),)))
     photos.load("a.jpg", "b.jpg")
     assert "two different people" in photos.events[0]
 
 
-def test_photos_that_all_differ_are_told() -> None:
+def test_photos_that_all_differ_are_reported() -> None:
     photos = world(**{f"p{n}": Scene((Face(person=n),)) for n in range(4)})
     photos.load(*(f"p{n}.jpg" for n in range(4)))
     assert "no two of them match" in photos.events[0]
@@ -93,7 +93,7 @@ def test_one_photo_has_no_further_ones() -> None:
 
 
 @pytest.mark.parametrize("strangers", [1, 2])
-def test_no_stranger_s_photo_comes_along(strangers: int) -> None:
+def test_no_other_persons_photo_is_included(strangers: int) -> None:
     """Not even when there are too few photos to say which of them is the odd one."""
     scenes = {f"p{n}": Scene((Face(person=n, yaw=5.0 * n),)) for n in range(strangers + 1)}
     source = world(**scenes).load(*(f"{name}.jpg" for name in scenes))
@@ -101,7 +101,7 @@ def test_no_stranger_s_photo_comes_along(strangers: int) -> None:
     assert source.further == ()
 
 
-def test_a_stranger_among_friends_is_no_further_photo() -> None:
+def test_a_photo_of_another_person_is_left_out() -> None:
     photos = world(a=Scene(), b=Scene((Face(yaw=8),)), other=Scene((Face(eyes_px=115, person=5),)))
     source = photos.load("a.jpg", "other.jpg", "b.jpg")
     assert [round(pose_of(one.landmarks).yaw) for one in source.further] == [8]
@@ -118,7 +118,7 @@ def test_without_an_identity_space_the_user_is_believed() -> None:
     assert len(photos.load("a.jpg", "b.jpg", spaces={}).further) == 1
 
 
-def test_a_folder_stands_for_its_pictures(tmp_path: Path) -> None:
+def test_a_folder_means_the_pictures_in_it(tmp_path: Path) -> None:
     for name in ("b.jpg", "a.PNG", "notes.txt"):
         (tmp_path / name).write_bytes(b"x")
     photos = World({str(tmp_path / "a.PNG"): Scene(), str(tmp_path / "b.jpg"): Scene((Face(yaw=20),))})
@@ -126,7 +126,7 @@ def test_a_folder_stands_for_its_pictures(tmp_path: Path) -> None:
     assert all(" has a weight of " in event for event in photos.events)
 
 
-def test_a_folder_without_pictures_is_told(tmp_path: Path) -> None:
+def test_a_folder_without_pictures_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
     with pytest.raises(SourceError, match="no image in the folder"):
         world().load(str(tmp_path))

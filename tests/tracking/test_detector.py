@@ -193,7 +193,7 @@ def test_any_shape_of_picture_is_searched(detector: MtcnnDetector, size: tuple[i
     "image",
     [np.zeros((50, 50, 3), np.float32), np.zeros((50, 50, 4), np.uint8), np.zeros((1, 50, 50, 3), np.uint8)],
 )
-def test_what_is_no_picture_is_refused(detector: MtcnnDetector, image: Image) -> None:
+def test_invalid_images_are_refused(detector: MtcnnDetector, image: Image) -> None:
     with pytest.raises(ValueError, match="must be uint8"):
         detector.detect(image)
 

@@ -18,10 +18,11 @@ from training_clock import Seconds
 from rtswap.core.errors import UsageError
 from rtswap.training.dfm import INPUT, OUTPUTS, write_dfm
 from rtswap.training.onnx_files import run
+from rtswap.training.pairs import Pairs, split
 from rtswap.training.people import Draw, Person
 from rtswap.training.recipes.deepfacelab.critics import CodeCritic, PatchCritic, called
 from rtswap.training.recipes.deepfacelab.network import DF, LIAE, Dims
-from rtswap.training.recipes.deepfacelab.recipe import DfRecipe, LiaeRecipe, Pairs, reconstruction, split
+from rtswap.training.recipes.deepfacelab.recipe import DfRecipe, LiaeRecipe, reconstruction
 from rtswap.training.trainer import CHECKPOINT, Trainer
 from rtswap.training.warp import Variation
 

@@ -16,6 +16,7 @@ pytest.importorskip("onnx", reason="onnx is not installed: it is needed to expor
 import torch
 
 from rtswap.networks.landmarks import place
+from rtswap.training.layers import to_input
 from rtswap.training.onnx_files import difference, to_onnx
 from rtswap.training.recipe import weighted
 from rtswap.vision.geometry import canonical
@@ -36,7 +37,6 @@ from training.landmarks.render import close_eyes, open_mouth, purse, random_expr
 from training.landmarks.samples import Batch, Sampler, replayed
 from training.landmarks.teacher import is_validation
 from training.landmarks.views import Views, one_view
-from training.layers import to_input
 
 ROOT = Path(__file__).parents[2]
 

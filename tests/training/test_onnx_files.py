@@ -18,10 +18,10 @@ from torch import nn
 import training.heads.network as heads
 import training.landmarks.network as landmarks
 import training.masks.network as masks
-import training.recognition.network as recognition
 import training.refiner.network as refiner
+from rtswap.training import recogniser as recognition
+from rtswap.training.layers import to_input
 from rtswap.training.onnx_files import load_weights, run, settle
-from training.layers import to_input
 from training.refiner.export import encoder_graph, generator_graph
 
 ASSETS = Path(__file__).parents[2] / "rtswap" / "assets"

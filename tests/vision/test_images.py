@@ -194,7 +194,9 @@ def test_invalid_pictures_are_refused(tmp_path: Path) -> None:
         tmp_path / "missing.png": "no such file",
         tmp_path: "folder",
         write(tmp_path / "empty.png", b""): "empty",
-        write(tmp_path / "text.jpg", b"hello, world\n" * 50): "something else",
+        write(tmp_path / "text.jpg", b"hello, world\n" * 50): "got text",
+        write(tmp_path / "page.png", b"<!DOCTYPE html>\n<html><body>404"): "got a web page",
+        write(tmp_path / "bytes.png", bytes(range(256)) * 9): "got another format",
         Path("/dev/zero"): "not a regular file",
     }
     for path, word in cases.items():

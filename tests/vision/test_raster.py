@@ -102,7 +102,7 @@ def test_place_is_exact_in_any_shape_of_picture(size: tuple[int, int]) -> None:
     assert np.abs(where[..., 1] - y).max() < 0.02
 
 
-def test_place_is_exact_on_a_face_however_it_is_turned() -> None:
+def test_the_place_is_exact_on_a_face_at_any_angle() -> None:
     size, side = (256, 256), 256
     for yaw in (-60, 0, 35):
         mesh = place_mesh(200, (128, 128), yaw=yaw, pitch=-15, roll=20)

@@ -29,7 +29,7 @@ def test_personas(name: str) -> None:
     assert len(face_models().detector.detect(picture)) == 1
 
 
-def test_motion_is_calm_and_comes_back_each_time() -> None:
+def test_motion_is_calm_and_periodic() -> None:
     for t in np.linspace(0, 60, 400):
         motion = Motion.at(float(t))
         assert motion == Motion.at(float(t))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from rtswap.networks.heads import CELLS, RANGES
-from training.layers import Residual, conv
+from rtswap.training.layers import Residual, conv
 
 BEGIN = 0.5
 """How much every residual block says before it has learned."""

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rtswap.training.layers import Residual, conv, to_input
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
-from training.layers import Residual, conv, to_input
 
 POINTS = 468
 SIZE = 128

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from rtswap.training.layers import to_input
 from rtswap.training.recipe import Recipe, Terms
 from training.batches import add_pool_arguments, open_batches
 from training.landmarks.evaluate import errors, held_out, points_sheet
@@ -26,7 +27,6 @@ from training.landmarks.network import WEIGHTS, Deployed, LandmarkNetwork, losse
 from training.landmarks.samples import Batch, Shots
 from training.landmarks.teacher import load_people
 from training.landmarks.views import Views, build
-from training.layers import to_input
 
 QUICK = 128
 """Crops of each trial that are tried while training goes on."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from rtswap.networks.occlusion import SIZE
-from training.layers import Residual, conv
+from rtswap.training.layers import Residual, conv
 
 OUT = 64
 BEGIN = 0.5

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rtswap.training.onnx_files import Export, export_checkpoint
-from training.recognition.network import SIZE, Deployed, RecognitionNetwork
+from rtswap.training.recogniser import SIZE, Deployed, RecognitionNetwork
 
 EXPORT = Export(
     recipe="recognition",

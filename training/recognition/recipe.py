@@ -18,14 +18,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from rtswap.training.layers import to_input
 from rtswap.training.recipe import Moment, Recipe, Terms
+from rtswap.training.recogniser import Deployed, RecognitionNetwork
 from rtswap.training.workers import from_workers
 from training.arrays import Floats
 from training.landmarks.teacher import Labels, load_people
 from training.landmarks.views import Views, build
-from training.layers import to_input
 from training.recognition.evaluate import figures
-from training.recognition.network import WEIGHTS, Deployed, RecognitionNetwork, losses
+from training.recognition.losses import WEIGHTS, losses
 from training.recognition.samples import Pairs
 
 VIEWS = 6

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from rtswap.networks.landmarks import place
+from rtswap.training.recogniser import SIZE
 from rtswap.training.workers import Sample
 from rtswap.vision.topology import OVAL
 from training.arrays import Bytes, Floats
@@ -16,7 +17,6 @@ from training.camera import degrade, noise_bank
 from training.landmarks.occluders import glasses, occlude
 from training.landmarks.samples import moved
 from training.landmarks.views import Views
-from training.recognition.network import SIZE
 
 OTHER_BACKGROUND = 0.6
 """How often all that is not the face comes from another picture: neither wall nor collar is the person."""

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from rtswap.swappers.refiner.crop_view import SIZE, ZERO
 from rtswap.swappers.refiner.swapper import STYLE
-from training.layers import Residual, conv, to_input
+from rtswap.training.layers import Residual, conv, to_input
 
 MOST = 0.6
 """Largest difference, where pictures go from -1 to 1: 76 levels of 255."""

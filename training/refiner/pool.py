@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from training.layers import to_input
+from rtswap.training.layers import to_input
 from training.refiner.pairs import Pairs, read
 
 PICTURES = ("composite", "lowered", "target", "truth", "photo")

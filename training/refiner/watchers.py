@@ -12,15 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from rtswap.networks.landmarks import place
+from rtswap.training.layers import to_input
 from rtswap.training.onnx_files import load_weights
 from rtswap.training.pictures import sheet
+from rtswap.training.recogniser import Deployed as DeployedRecognition
+from rtswap.training.recogniser import RecognitionNetwork
 from training.arrays import Bytes
 from training.landmarks.network import Deployed as DeployedLandmarks
 from training.landmarks.network import LandmarkNetwork
 from training.landmarks.views import Views
-from training.layers import to_input
-from training.recognition.network import Deployed as DeployedRecognition
-from training.recognition.network import RecognitionNetwork
 from training.refiner.losses import psnr, refined
 from training.refiner.network import SIZE, Refiner
 from training.refiner.pairs import Pairs

@@ -200,7 +200,7 @@ def _open(config: Config, names: Sequence[str], console: Console) -> tuple[dict[
             failed[name] = str(error)
             console.event(f"not run: {name}: {error}")
     if not opened:
-        raise EngineError("none of these engines runs here", got="; ".join(failed.values()))
+        raise EngineError("none of these engines runs on this machine", got="; ".join(failed.values()))
     return opened, failed
 
 
@@ -228,13 +228,13 @@ def _jobs(config: Config, networks: Networks) -> list[Job]:
 
 
 def limits_of(engines: Mapping[str, Mapping[str, Engine]], config: Config) -> dict[str, MachineLimits]:
-    """Return the limits for each engine, measured once for the processor and once per precision on a GPU."""
+    """Return the limits for each engine, measured once for the CPU and once per precision on a GPU."""
     measured: dict[str, MachineLimits] = {}
     found = {}
     for name, networks in engines.items():
         on_gpu = name.startswith(ON_GPU)
         low = any(engine.name.endswith(LOW) for engine in networks.values())
-        where = f"GPU {low}" if on_gpu else "processor"
+        where = f"GPU {low}" if on_gpu else "CPU"
         if where not in measured:
             threads = config.engine.threads or min(MOST_THREADS, os.cpu_count() or 1)
             rates = gpu_limits(load_torch(), low=low) if on_gpu else cpu_limits(threads, Registry().folder)

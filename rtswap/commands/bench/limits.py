@@ -27,13 +27,13 @@ class MachineLimits:
     gemm: float
     """Floating-point operations in matrix products; a multiply-add counts as two."""
     copy: float
-    """Bytes read and written in the memory of the processor or GPU."""
+    """Bytes read and written in the memory of the CPU or GPU."""
     up: float = 0.0
-    """Bytes from the host to the GPU; 0 on a processor."""
+    """Bytes from the host to the GPU; 0 on a CPU."""
     down: float = 0.0
-    """Bytes from the GPU to the host; 0 on a processor."""
+    """Bytes from the GPU to the host; 0 on a CPU."""
     half: float = 0.0
-    """Like ``gemm``, in bfloat16 on a processor that supports it; 0 otherwise."""
+    """Like ``gemm``, in bfloat16 on a CPU that supports it; 0 otherwise."""
     told: Mapping[str, Any] = field(default_factory=dict)
     """The measurements, for reports."""
 
@@ -41,13 +41,13 @@ class MachineLimits:
         self, flops: float, moved: float, *, given: float = 0.0, taken: float = 0.0, half: bool = False
     ) -> float:
         """Return the minimum seconds for ``flops`` operations and ``moved`` bytes. ``given`` and ``taken``: bytes
-        that cross the bus before and after; ``half``: in bfloat16 if the processor is faster with it."""
+        that cross the bus before and after; ``half``: in bfloat16 if the CPU is faster with it."""
         bus = (given / self.up if self.up else 0.0) + (taken / self.down if self.down else 0.0)
         return max(flops / (max(self.half, self.gemm) if half else self.gemm), moved / self.copy, bus)
 
 
 def cpu_limits(threads: int, cache_dir: Path) -> MachineLimits:
-    """Measure the processor with ``threads`` threads: the best of NumPy and the installed engines, in float32 and
+    """Measure the CPU with ``threads`` threads: the best of NumPy and the installed engines, in float32 and
     bfloat16."""
     rng = np.random.default_rng(0)
     a, b = (rng.random((_SIDE, _SIDE), np.float32) for _ in range(2))
@@ -67,7 +67,7 @@ def cpu_limits(threads: int, cache_dir: Path) -> MachineLimits:
     by = {name: round(rate / 1e9, 1) for name, rate in rates.items()}
     full = max(rate for name, rate in rates.items() if name not in HALF.values())
     half = max((rate for name, rate in rates.items() if name in HALF.values()), default=0.0)
-    told = {"what": "float32 on the processor", "gemm_gflops": round(full / 1e9, 1), "by": by}
+    told = {"what": "float32 on the CPU", "gemm_gflops": round(full / 1e9, 1), "by": by}
     return MachineLimits(full, copy, half=half, told=told | {"copy_gb_s": round(copy / 1e9, 1)})
 
 

@@ -19,7 +19,7 @@ PACKAGES = ("rtswap", "numpy", "opencv-python", "onnxruntime", "openvino", "torc
 
 
 def machine() -> dict[str, Any]:
-    """Return processor, memory, load, system and package versions, for the result."""
+    """Return CPU, memory, load, system and package versions, for the result."""
     versions = {name: package_version(name) or None for name in PACKAGES}
     return {
         "cpu": processor_name(),

@@ -147,7 +147,7 @@ def quiet_program(config: Config, models: FaceModels, source: SourceIdentity) ->
 
 def warm_up(pipeline: Pipeline, images: Sequence[Image], *, most_s: float = MOST_WARM_UP_S) -> int:
     """Process ``images`` repeatedly until the loop is steady; return the number of frames. On a GPU a session without
-    warm-up could end before its first frame was done. Do not use it on a processor: it gains nothing and this
+    warm-up could end before its first frame was done. Do not use it on a CPU: it gains nothing and this
     thread keeps the memory, 320 MB more at 1080p.
     """
     times: list[float] = []

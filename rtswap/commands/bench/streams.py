@@ -150,7 +150,7 @@ class Meter:
         self._gpu.sample()
 
     def taken(self) -> dict[str, Any]:
-        """Return seconds of processor and GPU, peak megabytes, and the batches of each network."""
+        """Return seconds of CPU and GPU, peak megabytes, and the batches of each network."""
         wall_s = time.perf_counter() - (self._began or self._begins_at)
         return {
             "cpu_s": time.process_time() - self._cpu_s,

@@ -31,7 +31,7 @@ def draw_streams(found: Mapping[int, Mapping[str, Any]], subtitle: str) -> bytes
 
     networks = [sum(net["ms_per_frame"] or 0.0 for net in one["networks"].values()) or None for one in found.values()]
     costs = (
-        Curve("processor", of("cpu_ms_per_frame"), BLUE),
+        Curve("CPU", of("cpu_ms_per_frame"), BLUE),
         Curve("GPU", of("gpu_ms_per_frame"), GREEN),
         Curve("in networks", networks, VIOLET),
     )

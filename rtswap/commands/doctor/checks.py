@@ -60,13 +60,11 @@ def check_python() -> list[Finding]:
 
 
 def check_processor() -> list[Finding]:
-    """Report the processor's name, threads and memory."""
+    """Report the CPU's name, threads and memory."""
     import psutil
 
     memory_gib = psutil.virtual_memory().total / 2**30
-    return [
-        Finding("Processor", State.OK, f"{processor_name()}, {os.cpu_count()} threads, {memory_gib:.0f} GiB memory")
-    ]
+    return [Finding("CPU", State.OK, f"{processor_name()}, {os.cpu_count()} threads, {memory_gib:.0f} GiB memory")]
 
 
 def check_cameras() -> list[Finding]:
@@ -170,7 +168,7 @@ def check_gpu() -> list[Finding]:
     try:
         gpus = find_gpus()
     except RtswapError as error:
-        return [Finding("GPU", State.OK, f"no usable GPU: {error}; networks run on the processor")]
+        return [Finding("GPU", State.OK, f"no usable GPU: {error}; networks run on the CPU")]
     driver = _output(["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]).splitlines()
     version = f"; driver {driver[0].strip()}" if driver else ""
     return [Finding("GPU", State.OK, f"{'; '.join(map(str, gpus))}{version}")]

@@ -111,7 +111,7 @@ class _BoundSwapper:
             sources=[source],
             swapper=model,
             probes=probes,
-            disclosure=Disclosure(None),
+            disclosure=Disclosure(None, reason="it is measured; what the sheet shows of it is marked"),
         )
         self._still, self._live = (self._program.renderer(live=live) for live in (False, True))
 

@@ -106,7 +106,8 @@ def config_for(source: Path, *, expression: float = 1.0) -> Config:
 def swap_clip(clip: Clip, config: Config, models: FaceModels, *, live: bool) -> Swap:
     """Swap a clip with the source of ``config``. ``live``: treat the frames as a camera's, with the recorded times as
     capture times."""
-    return swap_with(clip, Program(config, on_event=ignore, models=models, disclosure=Disclosure(None)), live=live)
+    unmarked = Disclosure(None, reason="it is measured and never shown")
+    return swap_with(clip, Program(config, on_event=ignore, models=models, disclosure=unmarked), live=live)
 
 
 def swap_with(clip: Clip, program: Program, *, live: bool = False) -> Swap:

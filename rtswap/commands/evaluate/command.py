@@ -13,7 +13,7 @@ EXAMPLES = """\
 examples:
   rtswap eval                                                   the built-in personas
   rtswap eval --sources faces --pairs 100                       sources and targets from one folder
-  rtswap eval --sources faces --swapped theirs --against mesh   another program's results beside ours
+  rtswap eval --sources faces --swapped theirs --against mesh   another program's results next to ours
 """
 
 

@@ -78,7 +78,7 @@ class _Crop(NamedTuple):
     def around(cls, mesh: Points) -> _Crop:
         matrix = place_upright(mesh, SIDE, margin=ROOM, middle=(SIDE - 1) / 2)
         if matrix is None:
-            raise InputError("the landmarks form no face", do="Use photos that show a face from the front.")
+            raise InputError("the landmarks do not form a face", do="Use photos that show a face from the front.")
         points = transform(matrix, mesh[:, :2])
         return cls(matrix, points, float(np.ptp(points[:, 0])))
 
@@ -106,7 +106,7 @@ def skin_tone(image: Image, mesh: Points) -> Tone:
 
 def spread(image: Image, mesh: Points) -> Spread:
     """Return the spread of a, b and of L over the skin, between blurs of ``FINE`` and ``COARSE`` face widths.
-    ``mesh``: landmarks (468, 3) px. Raises InputError for landmarks that form no face."""
+    ``mesh``: landmarks (468, 3) px. Raises InputError for landmarks that do not form a face."""
     crop = _Crop.around(mesh)
     mask = skin_mask(crop.points, SIDE)
     lab = crop.lab(image)
@@ -123,7 +123,7 @@ def blotches(result: Spread, source: Spread, target: Spread) -> Spread:
 
 def lid_darkness(image: Image, mesh: Points) -> float:
     """Return how much darker than the skin the eyes are, as a share of the skin's L, 0..1: little for closed lids,
-    much for a dark slit. ``mesh``: landmarks (468, 3) px. Raises InputError for landmarks that form no face."""
+    much for a dark slit. ``mesh``: landmarks (468, 3) px. Raises InputError for landmarks that do not form a face."""
     crop = _Crop.around(mesh)
     light = crop.lab(image)[..., 0]
     eyes = np.zeros((SIDE, SIDE), np.uint8)
@@ -138,7 +138,7 @@ def lid_darkness(image: Image, mesh: Points) -> float:
 def step(before: Image, after: Image, mask: Mask, mesh: Points) -> float:
     """Return the mean jump of L / 2, a and b across the seam of ``after``, less the jump of ``before`` at the same
     place. ``mask`` (H, W): 0 where nothing was replaced. ``mesh``: the target's landmarks (468, 3) px. NaN without a
-    seam in the picture. Raises InputError for landmarks that form no face."""
+    seam in the picture. Raises InputError for landmarks that do not form a face."""
     crop = _Crop.around(mesh)
     inside = (warped(mask, crop.matrix, (SIDE, SIDE), zero=True) >= TOUCHED).astype(np.uint8)
     outer, inner = _sides(inside, AWAY * crop.width)

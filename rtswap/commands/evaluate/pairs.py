@@ -21,7 +21,7 @@ def pictures_in(folder: Path) -> list[Path]:
     try:
         found = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
     except OSError as error:
-        raise InputError(f"cannot read the folder {folder}", got=reason(error)) from None
+        raise InputError(f"cannot read the folder {folder}", got=reason(error), do="Check the path.") from None
     if not found:
         raise InputError(f"no picture found in the folder {folder}", do="Put photos of faces into it.")
     return found

@@ -28,7 +28,7 @@ from rtswap.commands.evaluate.sheet import thumbnail
 from rtswap.commands.evaluate.speed import RUNS, WARM_UP, time_in_turn
 from rtswap.commands.evaluate.study import Study
 from rtswap.commands.reports.folder import publish_folder, write_rows
-from rtswap.commands.reports.sheet import save_sheet
+from rtswap.commands.reports.sheet import mark_sheet, save_sheet
 from rtswap.core.errors import InputError
 from rtswap.core.text import plural
 from rtswap.core.types import Frame, Image
@@ -66,7 +66,8 @@ def evaluate(
         run.film()
         run.end()
         report = as_json(run.findings, command, machine() | {"engine": run.models.engine})
-        save_sheet(work / FILES[0], as_sheet(run.findings, _marker(make_disclosure(config, console.event))))
+        disclosure = make_disclosure(config, console.event)
+        save_sheet(work / FILES[0], mark_sheet(as_sheet(run.findings, _marker(disclosure)), disclosure))
         rows = {key: report[key] for key in ("clips", "rows")}
         write_rows(work / FILES[1], {key: value for key, value in report.items() if key not in rows}, rows)
     return report, shown(run.findings, stats=console.stats)

@@ -11,7 +11,8 @@ import numpy as np
 
 from rtswap.app.console import Console
 from rtswap.app.networks import FaceModels
-from rtswap.commands.extract.cutting import CutFace, describe, visible_face
+from rtswap.commands.extract.cutting import CutFace, describe
+from rtswap.commands.extract.masking import visible_face
 from rtswap.commands.extract.measure import measure
 from rtswap.core.errors import InputError, OutputError, SourceError, UsageError, reason
 from rtswap.core.files import list_files, write_atomic

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rtswap.app.config import OPTIONS
 from rtswap.app.options import choice, duration, integer, number, text
 from rtswap.commands.command import Command, Flags, console_of, effective
 from rtswap.commands.flags import Parser, reader
@@ -27,7 +28,7 @@ EXAMPLES = """\
 examples:
   rtswap extract holiday/ --out faces             every good face of a folder
   rtswap extract talk.mp4 --out faces --every 1s  a video, one frame per second
-  rtswap extract a.mp4 --out a --template whole --smooth 100ms --person ada.jpg
+  rtswap extract a.mp4 --out a --for-training --person ada.jpg
   rtswap extract a.jpg b.jpg --out f --template arcface --size 128 --keep-all
   rtswap extract --from-dfl aligned/ --out faces  an aligned set of DeepFaceLab
 
@@ -35,6 +36,13 @@ Pictures of people are personal data, and so are embeddings, which identify
 people: extract faces only of people who have agreed to it, and delete them when
 you no longer need them.
 """
+
+
+FOR_TRAINING = {
+    "template": "whole", "size": 256, "every": 0.1, "smooth": 0.1, "keep_all": True, "max_yaw": 90.0,
+    "max_pitch": 75.0,
+}  # fmt: skip
+"""What ``--for-training`` stands for: an expression or an angle that comes once is worth as much as a common one."""
 
 
 def _parser() -> Parser:
@@ -74,13 +82,14 @@ def _parser() -> Parser:
         (
             "--person",
             text("WHO", "a number or a photo"),
-            "keep only one person: their number on sheet.png, or a photo of them",
+            "keep only one person: number on sheet.png, several as 0,3, or a photo",
         ),
     ):
         group.add_argument(flag, type=reader(kind), metavar=kind.metavar, help=words)
     group.add_argument("-y", "--overwrite", action="store_true", help="extract faces again that exist already")
     _add_limits(made)
-    return made.with_table(["engine", "console"], without=["console.stats"])
+    others = [row.key for row in OPTIONS if row.section == "models" and row.key != "models.detector"]
+    return made.with_table(["models", "engine", "console"], without=["console.stats", *others])
 
 
 def _add_limits(made: Parser) -> None:
@@ -102,9 +111,17 @@ def _add_limits(made: Parser) -> None:
     ):
         group.add_argument(flag, type=reader(kind), metavar=kind.metavar, help=words)
     group.add_argument("--keep-all", action="store_true", help="also keep faces that are similar to others")
+    group.add_argument(
+        "--for-training",
+        action="store_true",
+        help="what rtswap train needs: --template whole --size 256 --every 100ms --smooth 100ms --keep-all "
+        "--max-yaw 90 --max-pitch 75 where not given otherwise",
+    )
 
 
 def _run(flags: Flags) -> int:
+    if "for_training" in flags:
+        flags = {**FOR_TRAINING, **flags}
     if "from_dfl" in flags:
         if flags.get("inputs"):
             raise UsageError("--from-dfl takes the place of inputs", do="Leave out one of them.")
@@ -132,6 +149,7 @@ def _run(flags: Flags) -> int:
         keep_all=bool(flags.get("keep_all")),
         embeddings=bool(flags.get("embeddings")),
         overwrite=bool(flags.get("overwrite")),
+        detector=found.models.detector,
         from_dfl="from_dfl" in flags,
         to_dfl=Path(flags["to_dfl"]).expanduser() if "to_dfl" in flags else None,
         **given,

@@ -6,21 +6,16 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from rtswap.commands.extract.album import encode
+from rtswap.commands.extract.masking import visible_face
 from rtswap.commands.extract.measure import MeasuredFace
-from rtswap.compositing.finishes.occlusion import OcclusionMask
-from rtswap.core.types import Image, Mask, Matrix, Points, Quality, SwappedFace, Target
+from rtswap.core.types import Image, Mask, Matrix, Points
 from rtswap.faceset.record import MASK_SUFFIX, FaceRecord
 from rtswap.networks.occlusion import OcclusionModel
 from rtswap.vision.crops import cut_sharp
 from rtswap.vision.geometry import keypoints_of, points68_of, scale_of, transform
 from rtswap.vision.templates import placement
-from rtswap.vision.topology import OVAL
-
-_SUBPIXEL = 4
-"""Bits after the point of coordinates that are drawn."""
 
 
 class CutFace(NamedTuple):
@@ -38,7 +33,7 @@ def cut_face(
 ) -> CutFace:
     """Cut the face. ``file``: name of the picture, whose suffix is its format. Raises EngineError, ModelError."""
     suffix = file[file.rindex(".") :]
-    matrix = placement(keypoints_of(seen.landmarks), template, size)
+    matrix = placement(seen.keypoints, template, size)
     picture = cut_sharp(image, matrix, size)
     data = encode(picture, suffix)
     if suffix == ".jpg":
@@ -72,19 +67,6 @@ def describe(seen: MeasuredFace, file: str, size: int, matrix: Matrix, mesh: Poi
             "enlarged": scale_of(matrix),
         },
     )
-
-
-def visible_face(
-    picture: Image, mesh: Points, visibility: NDArray[np.float32], occlusion_model: OcclusionModel | None
-) -> Mask:
-    """255 where the face is visible, (H, W): within the outline of the landmarks, and nothing in front of it."""
-    mask = np.zeros(picture.shape[:2], np.uint8)
-    outline = np.clip(mesh[OVAL, :2] * (1 << _SUBPIXEL), -30_000, 30_000)
-    cv2.fillPoly(mask, [np.round(outline).astype(np.int32)], 255, cv2.LINE_AA, _SUBPIXEL)
-    if occlusion_model is None:
-        return mask
-    target = Target(0, picture, mesh, visibility, 0.0)
-    return OcclusionMask(occlusion_model).apply(SwappedFace(picture, mask), target, Quality()).mask
 
 
 def rounded(points: Points) -> Points:

@@ -27,6 +27,8 @@ class ExtractOptions:
     keep_all: bool = False
     every_s: float = 0.5
     """Minimum time between two processed frames of a video, s."""
+    detector: str = "mtcnn"
+    """Name of the face detector, for the record."""
     smooth_s: float = 0.0
     """Half the window of time over which landmarks of a video are smoothed, s."""
     embeddings: bool = False
@@ -38,7 +40,7 @@ class ExtractOptions:
     provenance: str = ""
     """What the user says of the pictures; written beside each face."""
     person: str = ""
-    """Keep only this person: their number in the folder, or a photo of them."""
+    """Keep only this person: their number in the folder, several such as ``0,3``, or a photo of them."""
     overwrite: bool = False
 
     def settings(self) -> dict[str, Any]:
@@ -55,5 +57,6 @@ class ExtractOptions:
             "smooth_s",
             "embeddings",
             "from_dfl",
+            "detector",
         )
         return {name: getattr(self, name) for name in decisive} | {"limits": limits}

@@ -1,7 +1,8 @@
-"""The person that ``--person`` asks for: their number in the folder, or whoever looks most like a photo."""
+"""The person that ``--person`` asks for: their numbers in the folder, or whoever looks most like a photo."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,32 +21,33 @@ from rtswap.vision.images import read_photo
 
 
 def check_person(word: str) -> None:
-    """Raise UsageError or InputError if ``word`` is neither a number nor a photo, before any work is done."""
-    if not word.isdecimal():
-        path = _photo_of(word)
-        if not path.is_file():
-            raise UsageError(f"no such person: {word[:300]!r}", expected="a number, or a photo of the person")
+    """Raise UsageError if ``word`` is neither numbers nor a photo, before any work is done."""
+    if not _numbers_in(word) and not _photo_of(word).is_file():
+        raise UsageError(
+            f"no such person: {word[:300]!r}", expected="a number, several such as 0,3, or a photo of the person"
+        )
 
 
-def choose_person(word: str, faces: Sequence[StoredFace], known: KnownFaces, models: FaceModels) -> int:
-    """Return the number of the person. Raises UsageError, and InputError if nobody is alike or the photo shows no
+def choose_person(word: str, faces: Sequence[StoredFace], known: KnownFaces, models: FaceModels) -> set[int]:
+    """Return the numbers of the person. Raises UsageError, and InputError if nobody is alike or the photo shows no
     face."""
     people = sorted({face.person for face in faces} - {NOBODY})
-    if word.isdecimal():
-        if int(word) not in people:
-            raise UsageError(
-                f"there is no person {word}",
-                expected=f"0 to {people[-1]}" if people else "at least one person",
-                do="sheet.png shows them with their numbers.",
-            )
-        return int(word)
+    numbers = _numbers_in(word)
+    if missing := numbers - set(people):
+        raise UsageError(
+            f"there is no person {min(missing)}",
+            expected=f"0 to {people[-1]}" if people else "at least one person",
+            do="sheet.png shows them with their numbers.",
+        )
+    if numbers:
+        return numbers
     vector = known.of(*_look_at(word, models))
     person_of = {face.file: face.person for face in faces}
-    numbers = np.array([person_of.get(file, NOBODY) for file in known.files])
+    owners = np.array([person_of.get(file, NOBODY) for file in known.files])
     alike = {
         person: float(mean @ vector / max(float(np.linalg.norm(mean)), 1e-9))
         for person in people
-        if vector is not None and len(mean := known.vectors[numbers == person].mean(axis=0))
+        if vector is not None and len(mean := known.vectors[owners == person].mean(axis=0))
     }
     best = max(alike, key=lambda person: alike[person], default=NOBODY)
     if best == NOBODY or alike[best] < SAME[known.name]:
@@ -55,7 +57,14 @@ def choose_person(word: str, faces: Sequence[StoredFace], known: KnownFaces, mod
             got=f"{alike[best]:.2f}, person {best}" if alike else "nobody",
             do="Give the person's number: sheet.png shows it.",
         )
-    return best
+    return {best}
+
+
+def _numbers_in(word: str) -> set[int]:
+    """The numbers of ``0`` or ``0,3``; empty for anything else."""
+    return (
+        {int(number) for number in word.split(",")} if re.fullmatch(r"\d{1,9}(,\d{1,9})*", word, re.ASCII) else set()
+    )
 
 
 def _photo_of(word: str) -> Path:

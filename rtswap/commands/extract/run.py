@@ -136,7 +136,7 @@ class _Extraction:
         self.tally.people = len({face.person for face in album.faces} - {NOBODY})
         if person:
             chosen = choose_person(person, album.faces, known, self._face_models())
-            others = [face for face in album.faces if face.person != chosen]
+            others = [face for face in album.faces if face.person not in chosen]
             self.tally.others = len(others)
             album.remove(others)
 
@@ -216,13 +216,11 @@ class _Extraction:
         """Process every face of one picture."""
         models = self._face_models()
 
-        def refined(mesh: Points) -> Points:
+        def refined(mesh: Points) -> tuple[Points, Points]:
             return smooth(models.landmarks, view, mesh, self._options.smooth_s)
 
-        if view.before or view.after:
-            faces = measure_faces(view.image, models.photo_detector, models.landmarks, refined)
-        else:
-            faces = measure_faces(view.image, models.photo_detector, models.landmarks)
+        video = bool(view.before or view.after)
+        faces = measure_faces(view.image, models.photo_detector, models.landmarks, refined if video else None)
         for number, seen in enumerate(faces, 1):
             name = name_of(path, sha256, view.frame, number, f".{self._options.format}")
             source = {"clip": path.name, "sha256": sha256, "frame": view.frame, "time_s": view.time_s}

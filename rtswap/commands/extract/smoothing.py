@@ -19,32 +19,34 @@ from rtswap.core.protocols import LandmarkModel
 from rtswap.core.types import Points
 from rtswap.tracking.plausibility import is_plausible
 from rtswap.tracking.smoothing import LIVELY, TOGETHER
-from rtswap.vision.geometry import box_of
+from rtswap.vision.geometry import box_of, keypoints_of
 
 SURE = 0.5
 """Presence below which a face is lost."""
 MOST_GROWTH = 1.3
 """Largest ratio of its sizes in two neighbouring frames."""
 LIVELY_SHARE = 0.33
-"""Share of the window for eyelids, lips and brows: a blink lasts a tenth of a second."""
+"""Share of the window for eyelids, lips and brows: a blink lasts a tenth of a second. The keypoints, which lie on
+them, are smoothed over all of it: a crop does not blink."""
 _DIFFUSE = 1e6
 """Variance of what is known before the first measurement, relative to a measurement's."""
 _EDGE = 2 * math.sqrt(2)
 """The smoother's cut-off in radians per window. Its weight falls to 7 % of the middle's at the window's edge."""
 
 
-def smooth(model: LandmarkModel, view: View, mesh: Points, window_s: float) -> Points:
-    """Return the face's landmarks (468, 3), smoothed over ``window_s`` before and after. ``mesh``: as found in the
-    view's frame. Raises EngineError, ModelError."""
+def smooth(model: LandmarkModel, view: View, mesh: Points, window_s: float) -> tuple[Points, Points]:
+    """Return the face's landmarks (468, 3), and the keypoints (5, 2) to place it by, smoothed over ``window_s``
+    before and after. ``mesh``: as found in the view's frame. Raises EngineError, ModelError."""
     before = _follow(model, view.before[::-1], mesh)
     after = _follow(model, view.after, mesh)
     moments = [*view.before[::-1][: len(before)][::-1], view.moment, *view.after[: len(after)]]
     moved = np.stack([*before[::-1], mesh, *after]).astype(np.float64) - mesh
     offsets = tuple(round(moment.time_s - view.moment.time_s, 4) for moment in moments)
     found = mesh + np.tensordot(weights(offsets, window_s), moved, 1)
+    keypoints = keypoints_of(found.astype(np.float32))
     lively = [*LIVELY, *(point for group in TOGETHER for point in group)]
     found[lively] = mesh[lively] + np.tensordot(weights(offsets, window_s * LIVELY_SHARE), moved[:, lively], 1)
-    return found.astype(np.float32)
+    return found.astype(np.float32), keypoints
 
 
 @cache

@@ -1,1 +1,1 @@
-"""``rtswap inspect``: show what the tracker and the masks see in a clip, as pictures, plots and figures."""
+"""``rtswap inspect``: show what the tracker and the masks detect in a clip, as pictures, plots and figures."""

@@ -12,7 +12,7 @@ def _parser() -> Parser:
     made = Parser(
         "rtswap inspect",
         "Shows what the tracker and the masks see in a clip: a contact sheet, an annotated clip, plots, figures. "
-        "Without a clip: what of the source's photo is used, and what is filled in, as one picture.",
+        "Without a clip: one picture of the parts of the source's photo that are used and those that are filled in.",
         "examples:\n  rtswap inspect clip.mp4\n  rtswap inspect clip.mp4 -s me.jpg -o report --faces all\n"
         "  rtswap inspect --source me.jpg",
     )
@@ -59,4 +59,4 @@ def _run_photo(flags: Flags, config: Config) -> int:
     return 0
 
 
-COMMAND = Command("inspect CLIP", "show what the tracker and the masks see in a clip", _parser, _run)
+COMMAND = Command("inspect CLIP", "show what the tracker and the masks detect in a clip", _parser, _run)

@@ -15,7 +15,7 @@ from rtswap.app.marking import confirm_sources
 from rtswap.app.overwriting import one_file, refuse
 from rtswap.app.program import Program
 from rtswap.commands.reports.drawing import PAPER, Color
-from rtswap.commands.reports.sheet import Section, Tile, draw_sheet, save_sheet
+from rtswap.commands.reports.sheet import Section, Tile, draw_sheet, save_sheet, without_swap
 from rtswap.core.types import Image, Mask
 from rtswap.disclosure import Disclosure
 from rtswap.swappers.mesh import build
@@ -34,7 +34,7 @@ def inspect_photo(config: Config, *, console: Console, path: str | None, overwri
     target = Path(path).expanduser() if path else Path(f"{Path(photos[0]).stem.replace(':', '_')}_inspect.png")
     refuse([(photo, "a photo of the source") for photo in photos], [one_file(target)])
     confirm_sources(config, console.event)
-    program = Program(config, on_event=console.event, disclosure=Disclosure(None))
+    program = Program(config, on_event=console.event, disclosure=Disclosure(None, reason="nothing is swapped"))
     source = program.load(photos)
     model = build(program.context(live=False))
     assert isinstance(model, MeshSwapModel)
@@ -57,7 +57,8 @@ def inspect_photo(config: Config, *, console: Console, path: str | None, overwri
         ),
     ]
     line = f"{filled:.0%} of the face filled in, {unknown:.0%} left to the target."
-    save_sheet(target, draw_sheet(source.name, [line], [Section("", tiles)], columns=3), overwrite=overwrite)
+    sheet = draw_sheet(source.name, [line], [Section("", tiles)], columns=3)
+    save_sheet(target, without_swap(sheet), overwrite=overwrite)
     return {"picture": str(target), "filled": round(filled, 4), "unknown": round(unknown, 4), "line": line}
 
 

@@ -45,7 +45,7 @@ class Rig:
             on_event=on_event,
             models=models,
             sources=stand_in or None,
-            disclosure=Disclosure(None),  # the drawings of the frames are marked instead
+            disclosure=Disclosure(None, reason="the drawings of the frames are marked instead"),
             probes=Probes(
                 landmarks=lambda model: LandmarkProbe(model, watch),
                 tracker=lambda tracker: TrackerProbe(tracker, watch),

@@ -25,7 +25,7 @@ from rtswap.commands.inspect.rig import Rig
 from rtswap.commands.inspect.sheet import draw_moments
 from rtswap.commands.inspect.tiles import Tiles
 from rtswap.commands.reports.folder import publish_folder
-from rtswap.commands.reports.sheet import save_sheet
+from rtswap.commands.reports.sheet import mark_sheet, save_sheet, without_swap
 from rtswap.core.errors import InputError, UsageError
 from rtswap.core.parts import InputRequest
 from rtswap.core.protocols import Input
@@ -77,6 +77,13 @@ class _Inspection:
     evenly: EvenlySpaced = field(default_factory=EvenlySpaced)
     worst: Worst = field(default_factory=Worst)
     covered: int = 0
+    disclosure: Disclosure = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.with_swap:
+            self.disclosure = make_disclosure(self.config, self.console.event)
+        else:
+            self.disclosure = Disclosure(None, reason="no swap is shown")
 
     @property
     def with_swap(self) -> bool:
@@ -85,7 +92,7 @@ class _Inspection:
     def bind_models(self, work: Path) -> None:
         """Process every frame once. Raises InputError if there is none."""
         info = self.input.info
-        disclosure = make_disclosure(self.config, self.console.event) if self.with_swap else Disclosure(None)
+        disclosure = self.disclosure
         faces = 1 if self.config.tracking.faces == "one" else 2
         panels = Panels((info.width, info.height), self.name, faces, self.with_swap)
         tiles, meter = Tiles(self.with_swap), FaceMeter()
@@ -133,15 +140,17 @@ class _Inspection:
         picture = panels.draw(
             before, outcome.image if self.with_swap else None, watch, rows, index=index, time_s=time_s, mark=mark
         )
-        writer.send(Disclosure(None).mark(picture, frame=frame, swapped=outcome.swapped, stages={}))
+        around = Disclosure(None, reason="the part that shows a swap is marked")
+        writer.send(around.mark(picture, frame=frame, swapped=outcome.swapped, stages={}))
 
     def write(self, work: Path) -> dict[str, Any]:
         """Write sheet, plots and report; return the summary."""
         times = np.array(self.times, np.float32)
         summary = summarize(self.log, times, self.covered)
         evenly, worst = self.evenly.moments(), self.worst.moments()
-        save_sheet(work / FILES[1], draw_moments(self.name, _subtitle(summary, self.input), evenly, worst))
-        save_sheet(work / FILES[2], draw_plots(self.log, times, self.name))
+        sheet = draw_moments(self.name, _subtitle(summary, self.input), evenly, worst)
+        save_sheet(work / FILES[1], mark_sheet(sheet, self.disclosure))
+        save_sheet(work / FILES[2], without_swap(draw_plots(self.log, times, self.name)))
         info = self.input.info
         head = {
             "clip": self.name,

@@ -1,1 +1,1 @@
-"""``rtswap models``: list, add, download, remove and verify the models of others."""
+"""``rtswap models``: list, add, download, remove and verify third-party models."""

@@ -13,7 +13,7 @@ ACTIONS = ("list", "add", "pull", "remove", "verify")
 def _parser() -> Parser:
     made = Parser(
         "rtswap models",
-        "Lists, adds, downloads, removes and verifies models of others: swappers, detectors, enhancers, masks.",
+        "Lists, adds, downloads, removes and verifies third-party models: swappers, detectors, enhancers, masks.",
         "actions:\n  list               known models, licences, what is installed (the default)\n"
         "  add FILE ...       add a model: a file, folder or zip; a copy is kept\n"
         "  pull NAME ...      download a known model or pack; asks for its licence\n"
@@ -25,8 +25,8 @@ def _parser() -> Parser:
     )
     made.takes("words", "[ACTION [FILE|NAME ...]]", many=True, first=ACTIONS)
     group = made.add_argument_group("Models")
-    group.add_argument("--as", dest="kind", metavar="KIND", help="add: what the file is, where several would fit")
-    group.add_argument("--name", metavar="NAME", help="add: what to call it")
+    group.add_argument("--as", dest="kind", metavar="KIND", help="add: type of the model, where rtswap cannot tell")
+    group.add_argument("--name", metavar="NAME", help="add: name of the model")
     group.add_argument("--accept-licence", action="store_true", help="pull: accept the licence without being asked")
     group.add_argument(
         "--i-have-consent",
@@ -70,4 +70,4 @@ def _run(flags: Flags) -> int:
     return code
 
 
-COMMAND = Command("models", "list, add, download and verify models of others", _parser, _run)
+COMMAND = Command("models", "list, add, download and verify third-party models", _parser, _run)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from rtswap.commands.reports.drawing import GREY
-from rtswap.commands.reports.sheet import Section, Tile, draw_sheet, save_sheet
+from rtswap.commands.reports.sheet import Section, Tile, draw_sheet, save_sheet, without_swap
 from rtswap.core.text import plural
 from rtswap.core.types import Image
 from rtswap.source.personas import Persona, persona_photo
@@ -20,7 +20,7 @@ COLUMNS, SIDE = 6, 200
 
 def save_people(path: Path, people: Sequence[Persona], *, overwrite: bool = False) -> None:
     """Write the contact sheet. Raises OutputError, also for an existing file unless ``overwrite``."""
-    save_sheet(path, draw_people(people), overwrite=overwrite)
+    save_sheet(path, without_swap(draw_people(people)), overwrite=overwrite)
 
 
 def draw_people(people: Sequence[Persona]) -> Image:

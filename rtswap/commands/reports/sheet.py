@@ -11,7 +11,7 @@ import numpy as np
 
 from rtswap.commands.reports.drawing import BOLD, GREY, INK, PALE, PAPER, Color, text, text_width
 from rtswap.core.errors import OutputError
-from rtswap.core.types import Frame, Image
+from rtswap.core.types import Frame, Image, MarkedImage
 from rtswap.disclosure import Disclosure
 from rtswap.media.output_names import IMAGE_SUFFIXES
 from rtswap.media.outputs.image import ImageOutput
@@ -70,13 +70,26 @@ def wrapped(words: str, width: int, most: int = 2) -> list[str]:
     return [fitting(line, width) for line in lines]
 
 
-def save_sheet(path: Path, sheet: Image, *, overwrite: bool = False) -> None:
-    """Write a picture that shows no swap, or only swaps that are already marked. Raises OutputError."""
+def mark_sheet(sheet: Image, disclosure: Disclosure) -> MarkedImage:
+    """Embed the invisible mark into the whole of a sheet, in place. Each swap in it carries ``disclosure``'s marks as
+    well, which stay with it where it is cut out."""
+    return _released(sheet, disclosure.without_badge())
+
+
+def without_swap(sheet: Image) -> MarkedImage:
+    """A sheet or a plot in which no face is swapped."""
+    return _released(sheet, Disclosure(None, reason="no face is swapped in it"))
+
+
+def save_sheet(path: Path, sheet: MarkedImage, *, overwrite: bool = False) -> None:
+    """Write a sheet. Raises OutputError."""
     if path.suffix.lower() not in IMAGE_SUFFIXES or path.is_dir():
         raise OutputError(f"cannot write {path}", expected="a name that ends in .png, .jpg or .webp")
-    frame = Frame(sheet, 0, time.perf_counter(), 0.0)
-    marked = Disclosure(None).mark(sheet, frame=frame, swapped=0, stages={})
-    ImageOutput(path, overwrite=overwrite).send(marked)
+    ImageOutput(path, overwrite=overwrite).send(sheet)
+
+
+def _released(sheet: Image, disclosure: Disclosure) -> MarkedImage:
+    return disclosure.mark(sheet, frame=Frame(sheet, 0, time.perf_counter(), 0.0), swapped=0, stages={})
 
 
 def _head(title: str, notes: Sequence[str], width: int) -> Image:

@@ -17,8 +17,8 @@ from rtswap.training.spec import RecipeSpec, TrainOption
 
 EXAMPLES = """\
 examples:
-  rtswap extract me_1.mp4 me_2.mp4 --template whole --out faces/me
-  rtswap extract scene.mp4 --template whole --out faces/scene
+  rtswap extract me_1.mp4 me_2.mp4 --for-training --out faces/me
+  rtswap extract scene.mp4 --for-training --out faces/scene
   rtswap train df --data faces/me --data faces/scene --minutes 120 --out runs/me
   rtswap scene.mp4 out.mp4 --swapper runs/me/me.dfm
 
@@ -49,6 +49,7 @@ def _parser() -> Parser:
         ("--threads", integer("N", 1, 256), "threads on a CPU [all cores]"),
         ("--workers", integer("N", 0, 64), "processes that prepare faces [1]"),
         ("--seed", integer("N", 0, 2**31 - 1), "of everything random [0]"),
+        ("--direction", choice("forth", "back"), "back: the file puts the target's face on the source [forth]"),
     ):
         add(flag, type=reader(kind), metavar=kind.metavar, help=text)
     add("--preview", action="store_true", help="show every new sheet in a window")
@@ -146,7 +147,15 @@ def _options(flags: Flags, spec: RecipeSpec) -> Mapping[str, Any]:
                 raise UsageError(f"{spec.name} has no {row.flag}", do=f"It is an option of {other.name}.")
     sizes = spec.sizes[flags.get("size", next(iter(spec.sizes)))]
     found = {row.name: flags.get(row.name, sizes.get(row.name, row.default)) for row in spec.options}
-    common = {"batch": None, "rate": None, "threads": None, "half": None, "workers": 1, "seed": 0}
+    common = {
+        "batch": None,
+        "rate": None,
+        "threads": None,
+        "half": None,
+        "workers": 1,
+        "seed": 0,
+        "direction": "forth",
+    }
     return {**found, **{name: flags.get(name, default) for name, default in common.items()}}
 
 

@@ -33,7 +33,8 @@ def run(
             raise
         do = 'Run: pip install "rtswap[train]"'
         raise NotInstalled("training needs PyTorch, which is not installed", do=do) from None
-    dfm = out / f"{out.resolve().name or spec.name}.dfm"
+    back = "-back" if options["direction"] == "back" else ""
+    dfm = out / f"{out.resolve().name or spec.name}{back}.dfm"
     job = TrainJob(spec, tuple(data), tuple(people), out, dfm, minutes, device, options)
     result = train(job, Show(console, out, preview=preview))
     figures = ", ".join(

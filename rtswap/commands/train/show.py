@@ -22,6 +22,8 @@ class Show(Listener):
         self._console, self._preview = console, preview
         self._board = open_board(out / "tensorboard")
         self._line = ""
+        self._began_s: float | None = None
+        """Seconds of training that earlier runs have done: the bar and the time left are those of this run."""
 
     def event(self, line: str) -> None:
         """Print it."""
@@ -29,7 +31,10 @@ class Show(Listener):
 
     def step(self, number: int, seconds: float, of_s: float) -> None:
         """Move the progress bar."""
-        self._console.progress(round(seconds), max(1, round(of_s)), f"s  step {number}{self._line}")
+        if self._began_s is None:
+            self._began_s = seconds
+        done, total = seconds - self._began_s, max(1.0, of_s - self._began_s)
+        self._console.progress(round(done), round(total), f"s  step {number}{self._line}")
         if self._preview:
             cv2.waitKey(1)
 

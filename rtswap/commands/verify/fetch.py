@@ -62,7 +62,7 @@ def _copy(answer: Answer, file: IO[bytes], size: int) -> None:
         file.write(chunk)
         done += len(chunk)
     if done < size:
-        raise ValueError(f"download broke off after {done >> 10} of {size >> 10} kB")
+        raise ValueError(f"the download stopped after {done >> 10} of {size >> 10} kB")
 
 
 def _suffix(url: str) -> str:

@@ -73,5 +73,5 @@ def _backwards(view: View) -> NDArray[np.float64]:
     (a, b, x), (c, d, y) = view.matrix.tolist()
     area = a * d - b * c
     if not all(map(math.isfinite, (a, b, x, c, d, y))) or not abs(area) > 1e-12:
-        raise ValueError("a view from which there is no way back")
+        raise ValueError("a view matrix that cannot be inverted")
     return np.asarray(np.array([[d, -b, b * y - d * x], [-c, a, c * x - a * y]]) / area, np.float64)

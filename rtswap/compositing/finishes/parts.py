@@ -85,10 +85,10 @@ class PartsMask:
         landmarks = bounded(target.landmarks) * np.array([size[0] / width, size[1] / height], np.float32)
         share = np.full(size[::-1], 255, np.uint8)
         if self._parts:
-            shown = [_drawn(part, landmarks, size) for part in self._parts]
+            shown = [draw_part(part, landmarks, size) for part in self._parts]
             share = np.asarray(np.max(shown, axis=0), np.uint8)
         for part, strength in zip(self._keep.values(), self._strengths(target), strict=True):
-            own = _drawn(part, landmarks, size)
+            own = draw_part(part, landmarks, size)
             share = np.asarray(cv2.min(share, cv2.convertScaleAbs(own, alpha=-float(strength), beta=255)), np.uint8)
         return share
 
@@ -110,8 +110,9 @@ class PartsMask:
         return self._strength.follow(target.track_id, kept, target.time_s)
 
 
-def _drawn(part: Part, landmarks: NDArray[np.float32], size: tuple[int, int]) -> Mask:
-    """Mask (h, w): 255 in the part and its margin, fading to 0 outside the hull."""
+def draw_part(part: Part, landmarks: NDArray[np.float32], size: tuple[int, int]) -> Mask:
+    """Mask (h, w): 255 in the part and its margin, fading to 0 outside the hull. ``landmarks``: (468, 2 or 3) px;
+    ``size``: w, h."""
     width = face_width(landmarks)
     room, sigma = part.room * width, max(0.7, part.feather * width)
     shapes = [_grown(hull_of(landmarks[list(group)]), room + sigma) for group in part.groups]

@@ -94,7 +94,7 @@ def _mixed(target: Image, crop: Image, usual: NDArray[np.float32], doubt: NDArra
 
 SPEC = FinishSpec(
     "poisson",
-    "keeps the swapped face's gradients, takes the level from the target around it",
+    "keeps the swapped face's gradients and takes its level from the target at the edge",
     "seam",
     lambda context: PoissonBlend(),
     enabled=lambda context: context.swap.blend == "poisson",

@@ -1,7 +1,8 @@
-"""Where the target's face is seen, by imported maskers: XSeg (what lies before a face) and BiSeNet (parts of a head).
+"""Limit the mask to the visible face, by imported maskers: XSeg (objects in front of a face) and BiSeNet (parts of a
+head).
 
-A masker sees the target, placed by its own template. Its answer is blurred and its lower half cut off, as facefusion
-does (an edge that is half face then ends at nothing), averaged over time in that place, and limits the swap's mask.
+A masker gets the target, placed by its own template. Its output is blurred and its lower half cut off, as facefusion
+does (an edge that is half face then ends at 0), averaged over time in that place, and limits the swap's mask.
 """
 
 from __future__ import annotations
@@ -30,16 +31,16 @@ FAMILIES = ("xseg", "bisenet")
 FACE = (1, 2, 3, 4, 5, 10, 11, 12, 13)
 """BiSeNet's classes that are replaced: skin, brows, eyes, nose, mouth and lips. Glasses (6) stay the target's."""
 BLUR = 5.0
-"""Sigma in pixels of the masker's picture."""
+"""Sigma in pixels of the blur of the masker's output."""
 SMOOTH_S = 0.05
-"""Time constant of the answers."""
+"""Time constant of the average."""
 SHRINK = Shrink(below=0.5, least=2)
-"""How a large face is averaged down to the masker's picture."""
+"""Interpolation by which a large face is scaled down for the masker."""
 
 
 class SegmentMask:
     """Implements ``protocols.Finish`` with one masker, which runs at most every ``every_s`` seconds of the stream; in
-    between its last answer moves with the face."""
+    between its last output moves with the face."""
 
     def __init__(self, engine: Engine, entry: Entry, every_s: float = 0.0) -> None:
         self._family = family = model_catalog().family_of(entry.family, entry.known)
@@ -50,7 +51,7 @@ class SegmentMask:
         self._turns, self._answers = Turns(every_s), TemporalAverage(SMOOTH_S)
 
     def apply(self, swapped: SwappedFace, target: Target, quality: Quality) -> SwappedFace:
-        """Limit the mask. Raises EngineError, and ModelError for an output that is no mask."""
+        """Limit the mask. Raises EngineError, and ModelError for an output that is not a mask."""
         matrix = placement(keypoints_of(target.landmarks), self._family.template, self._side)
         if not np.isfinite(matrix).all() or not scale_of(matrix) > 0:
             return swapped
@@ -63,19 +64,19 @@ class SegmentMask:
         return SwappedFace(swapped.crop, np.asarray(cv2.min(swapped.mask, seen), np.uint8))
 
     def forget(self, track_id: int) -> None:
-        """Drop the answers about a track that has ended."""
+        """Drop the state of a track that has ended."""
         self._turns.forget(track_id)
         self._answers.forget(track_id)
 
     def _look(self, target: Target, matrix: np.ndarray) -> np.ndarray:
-        """(S, S) 0..255: how much of the face is seen."""
+        """Return (S, S) 0..255: how much of the face is visible."""
         view = cut(target.crop, matrix, self._side, SHRINK)
         output = np.asarray(self._engine.run({self._input: self._layout.tensor([view], self._dtype)})[self._output])[
             0
         ]
         if not np.isfinite(output).all():
             raise ModelError(
-                f"{self._family.title} gives no mask", expected="numbers", got="values that are not finite"
+                f"{self._family.title} returns no mask", expected="numbers", got="values that are not finite"
             )
         share = _parts(output) if self._family.classes else np.squeeze(output).astype(np.float32)
         soft = blurred(np.clip(share, 0, 1).astype(np.float32), BLUR)
@@ -83,12 +84,12 @@ class SegmentMask:
 
 
 def _parts(output: Tensor) -> np.ndarray:
-    """1 where the likeliest class (C, S, S) belongs to the face."""
+    """Return 1 where the most likely class (C, S, S) belongs to the face."""
     return np.isin(output.argmax(0), FACE).astype(np.float32)
 
 
 def masker_of(family: str) -> Entry:
-    """The user's best model of a family. Raises NotInstalled."""
+    """Return the user's best model of a family. Raises NotInstalled."""
     names = names_of("masker", family)
     if not names:
         known = next(name for name, model in model_catalog().models.items() if model.family == family)
@@ -107,7 +108,7 @@ def _spec(family: str) -> FinishSpec:
 
     return FinishSpec(
         family,
-        "limits the swap to what an imported masker sees of the face",
+        "limits the swap to the face as segmented by an imported model",
         "mask",
         build,
         enabled=lambda context: family in context.mask.masks,

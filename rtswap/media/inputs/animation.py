@@ -119,7 +119,7 @@ def _takes(address: str) -> bool:
         with opened(read_checked(path)[0]) as picture:
             animated = getattr(picture, "is_animated", False)
             return picture is not None and picture.format in _FORMATS and bool(animated)
-    except (OSError, ValueError, InputError):
+    except (*DAMAGED, InputError):
         return False
 
 

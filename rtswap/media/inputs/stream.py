@@ -34,8 +34,8 @@ _BY_SCHEME = {
 class NetworkStream(ClosingInput):
     """Input from a URL. Raises InputError if it cannot be opened at the start; later it reconnects.
 
-    A file served over http has a duration: it is not live, none of its frames is dropped, and it ends. URLs appear in
-    messages without passwords and stream keys.
+    A file served over http has a duration or a length: it is not live, none of its frames is dropped, and it ends.
+    URLs appear in messages without passwords and stream keys.
     """
 
     def __init__(
@@ -126,24 +126,22 @@ class NetworkStream(ClosingInput):
         protocol = scheme(self._url)
         options = {} if protocol in WEB else _LOW_LATENCY | _BY_SCHEME.get(protocol, {})
         with self.lock:
-            container, self._begin_read = open_media(
-                self._url, tls_ca=self._tls_ca, options=options, timeout=self._timeouts
-            )
+            media = open_media(self._url, tls_ca=self._tls_ca, options=options, timeout=self._timeouts)
+            container, self._begin_read, ends = media
             try:
                 stream = video_stream(container)
                 if stream is None:
                     raise ValueError("no video stream")
                 limit_pixels(stream)
                 stream.thread_type = "SLICE"  # each frame thread would add a frame of latency
-                live = not _is_recorded(self._url, container)
-                decoder = Decoder(container, stream, self._say, on_sound=self._sound.hear if live else None)
+                decoder = Decoder(container, stream, self._say, on_sound=None if ends else self._sound.hear)
                 batch = self._first_batch(decoder)
             except BaseException:
                 container.close()
                 raise
             self._container, self._decoder = container, decoder
             self._pictures = PictureMaker(stream, self._say)
-            self._describe(container, stream, batch[0])
+            self._describe(container, stream, batch[0], recorded=ends)
         return batch
 
     def _first_batch(self, decoder: Decoder) -> list[av.VideoFrame]:
@@ -156,9 +154,13 @@ class NetworkStream(ClosingInput):
         raise ValueError("no frame can be decoded")
 
     def _describe(
-        self, container: av.container.InputContainer, stream: av.video.stream.VideoStream, first: av.VideoFrame
+        self,
+        container: av.container.InputContainer,
+        stream: av.video.stream.VideoStream,
+        first: av.VideoFrame,
+        *,
+        recorded: bool,
     ) -> None:
-        recorded = _is_recorded(self._url, container)
         self._zero_s = (container.start_time or 0) / av.time_base
         height, width = self._pictures.to_image(first).shape[:2]
         fps = nominal_fps(stream)
@@ -166,7 +168,7 @@ class NetworkStream(ClosingInput):
         info = StreamInfo(width, height, fps, not recorded, live_sound=self._sound if sound_there else None)
         if recorded:
             sound = self._url if container.streams.audio else None
-            count = max(1, round((container.duration or 0) / av.time_base * fps))
+            count = max(1, round(container.duration / av.time_base * fps)) if container.duration else None
             info = replace(info, frame_count=count, audio_path=sound)
         self._info = info
 
@@ -180,10 +182,6 @@ class NetworkStream(ClosingInput):
             self.on_event(f"{self.name} is back")
             return batch
         return []
-
-
-def _is_recorded(url: str, container: av.container.InputContainer) -> bool:
-    return scheme(url) in WEB and bool(container.duration)
 
 
 SPEC = InputSpec(

@@ -182,7 +182,7 @@ def _open(path: Path) -> av.container.InputContainer:
             raise InputError(f"{path} is empty", expected=_EXPECTED, got="0 bytes", do=do)
         if path.exists() and not path.is_file():
             raise InputError(f"{path} is not a file", expected=_EXPECTED, do="Check the path.")
-        return open_media(str(path.absolute()))[0]
+        return open_media(str(path.absolute())).container
     except FileNotFoundError:
         raise InputError(f"no such file: {path}", do="Check the path.") from None
     except av.error.InvalidDataError:

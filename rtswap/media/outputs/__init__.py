@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
+from pathlib import Path
 
 from rtswap.core.errors import UsageError
 from rtswap.core.parts import OutputRequest, OutputSpec
 from rtswap.core.plugins import built_in, plugins
 from rtswap.core.protocols import Output
+from rtswap.core.urls import scheme
 
 GROUP = "rtswap.outputs"
 """Entry point group of output plugins."""
@@ -34,7 +36,9 @@ def _spec_of(address: str) -> OutputSpec:
         if spec.takes(address):
             return spec
     expected = ", ".join(spec.help for spec in output_specs())
-    raise UsageError(f"unknown output {address!r}", expected=expected, do="See `rtswap --help`.")
+    is_name = address and not scheme(address) and not Path(address).suffix and ":" not in address
+    do = f"For a folder write {address}/." if is_name else "See `rtswap --help`."
+    raise UsageError(f"unknown output {address!r}", expected=expected, do=do)
 
 
 def output_specs(address: str = ":") -> Iterator[OutputSpec]:

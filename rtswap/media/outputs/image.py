@@ -104,7 +104,7 @@ class ImageOutput:
         try:
             write_atomic(path, data.tobytes())
         except OSError as error:
-            raise OutputError(f"cannot write {path}", got=reason(error)) from None
+            raise OutputError(f"cannot write {path}", got=reason(error), do="Choose another folder.") from None
 
 
 def _make_folder(path: Path) -> None:
@@ -126,4 +126,10 @@ def _open(address: str, request: OutputRequest) -> ImageOutput:
     return ImageOutput(Path(address).expanduser(), overwrite=request.overwrite, sign=request.sign)
 
 
-SPEC = OutputSpec("image", "image (.png .jpg ...), folder/", _takes, _open)
+def _check(address: str, request: OutputRequest) -> None:
+    path = Path(address).expanduser()
+    if path.suffix and not path.is_dir() and not _NUMBER.search(path.name):
+        refuse_existing(path, request.overwrite)
+
+
+SPEC = OutputSpec("image", "image (.png .jpg ...), folder/", _takes, _open, _check)

@@ -24,7 +24,6 @@ from rtswap.media.tls import hint, verified
 FORMATS = {
     "rtmp": "flv",
     "rtmps": "flv",
-    "rtmpt": "flv",
     "rtsp": "rtsp",
     "rtsps": "rtsp",
     "udp": "mpegts",

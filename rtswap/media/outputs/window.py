@@ -23,6 +23,8 @@ LATE_S = 0.1
 """Delay of a frame after which the file goes on later, instead of catching up."""
 _PROBE_S = 10.0
 _FONT, _LINE_PX, _MARGIN_PX = cv2.FONT_HERSHEY_SIMPLEX, 20, 8
+_ROWS = 720
+"""Rows of a picture up to which the text has its usual size."""
 
 
 class Window:
@@ -120,16 +122,24 @@ class Pace:
 
 
 def draw_text(image: Image, lines: Sequence[str]) -> Image:
-    """Return a copy with the lines in the upper left corner on a darkened strip. ASCII only, as is OpenCV's font."""
+    """Return a copy with the lines in the upper left corner on a darkened strip, larger in pictures above 720 rows.
+    What follows a tab is in a second column. ASCII only, as is OpenCV's font."""
     picture = image.copy()
-    height = min(picture.shape[0], 2 * _MARGIN_PX + _LINE_PX * len(lines))
-    sizes = [cv2.getTextSize(line, _FONT, 0.5, 1)[0][0] for line in lines]
-    width = min(picture.shape[1], 2 * _MARGIN_PX + max(sizes, default=0))
-    strip = picture[:height, :width]
+    size = max(1.0, picture.shape[0] / _ROWS)
+    margin, line_px, weight = round(_MARGIN_PX * size), round(_LINE_PX * size), round(size)
+    rows = [line.split("\t", 1) for line in lines]
+
+    def width(text: str) -> int:
+        return int(cv2.getTextSize(text, _FONT, 0.5 * size, weight)[0][0])
+
+    column = max((width(row[0]) + margin for row in rows if row[1:]), default=0)
+    right = max((column + width(row[1]) if row[1:] else width(row[0]) for row in rows), default=0)
+    strip = picture[: 2 * margin + line_px * len(lines), : 2 * margin + right]
     np.right_shift(strip, 1, out=strip)
-    for row, line in enumerate(lines):
-        at = (_MARGIN_PX, _MARGIN_PX + _LINE_PX * (row + 1) - 6)
-        cv2.putText(picture, line, at, _FONT, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
+    for number, row in enumerate(rows, 1):
+        y = margin + line_px * number - round(6 * size)
+        for x, text in zip((margin, margin + column), row, strict=False):
+            cv2.putText(picture, text, (x, y), _FONT, 0.5 * size, (255, 255, 255), weight, cv2.LINE_AA)
     return picture
 
 

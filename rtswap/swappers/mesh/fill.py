@@ -1,7 +1,7 @@
-"""Fill what a photo hides: the texture covers the complete face, whatever hair, hats, hands or glasses lie over it.
+"""Fill in what a photo hides: the texture covers the complete face, even under hair, hats, hands and glasses.
 
-A hidden place is taken from the mirrored half where that is seen, in the light of its own side: multiplied by the
-smooth ratio of both halves. Where neither is seen, the colour is the smooth continuation of the person's skin, with
+A hidden place is taken from the mirrored half if it is visible there, in the light of its own side: multiplied by the
+smooth ratio of both halves. If neither is visible, the colour is the smooth continuation of the person's skin, with
 the person's grain. Eyes, brows and lips that neither half shows cannot be known: the mask leaves them out, so that
 the target's own remain.
 """
@@ -22,40 +22,40 @@ from rtswap.vision.resample import blurred, resized
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
 
 FAIR, GOOD = 0.25, 0.6
-"""How squarely a place must be seen: below the first the mirrored half replaces it, above the second it never
-does."""
+"""Facing of a place: below the first value the mirrored half replaces it, above the second it never does."""
 SEAM = 2.0
-"""Sigma in coarse texels of the seams between a place that was seen obliquely and the mirrored half."""
+"""Sigma in coarse texels of the seams between an obliquely visible place and the mirrored half."""
 COMMON = 0.3
-"""Worth that both halves need where their light is compared."""
+"""Weight that both halves need where their light is compared."""
 MOST = 1.2
 """Largest log ratio of the halves' light."""
 GRAIN_SIGMA, GRAIN_PATCH, MOST_GRAIN = 2.5, 64, 0.15
-"""Grain: what this Gaussian leaves over, texels; side of the patch of skin that it is measured on; largest log
-amplitude."""
+"""Grain: sigma in texels of the Gaussian whose remainder it is; side of the patch of skin where it is measured;
+largest log amplitude."""
 BAND = (1.0, 7.0)
-"""Coarse texels beside a hole in which skin is brought to its smooth continuation, at first and no longer."""
+"""Distances in coarse texels from a hole: up to the first, skin is fully brought to its smooth continuation, from the
+second on no longer."""
 CLOSE, FAR = 0.06, 3.0
-"""Distances in log colour from it that are left there, and away from holes."""
+"""Deviations in log colour that remain there, and away from holes."""
 AWAY = 4.0
-"""Coarse texels from a hole where skin is evidence of its smooth continuation."""
+"""Coarse texels from a hole from which skin counts for its smooth continuation."""
 HIDDEN = (0.5, 0.6)
-"""Hidden share of a feature from which the target's own begins to be shown, and is shown alone."""
+"""Hidden shares of a feature from which the target's own begins to show, and from which it alone shows."""
 
 
 class FilledView(NamedTuple):
-    """A photo on the chart without holes."""
+    """A photo on the chart, without holes."""
 
     image: Image
     """(512, 512, 3)"""
     mask: Mask
-    """(128, 128) 255 where the texture can be shown: the complete face, without features that nothing shows."""
+    """(128, 128) 255 where the texture can be shown: the complete face, without features that neither half shows."""
     shown: Mask
     """(128, 128) 255 where the photo itself shows the face, 0 where it was filled in."""
 
 
 def filled(view: PhotoView) -> FilledView:
-    """Fill what is hidden, or seen too obliquely, or without detail."""
+    """Fill in places that are hidden, too oblique, or without detail."""
     face = np.asarray(view.face / np.float32(255), np.float32)
     seen = _own_share(view)
     own = np.minimum(face, _enlarged(seen, FINE))
@@ -81,7 +81,7 @@ def filled(view: PhotoView) -> FilledView:
 
 
 def _own_share(view: PhotoView) -> Field:
-    """1 where the photo's own half is used as far as hair is not in the way, (128, 128)."""
+    """1 where the photo's own half is used because hair does not cover it, (128, 128)."""
     seen = view.seen * view.exposed
     theirs = view.worth[:, ::-1]
     share = ramp(theirs - seen, 0.2, 0.45) * (1 - ramp(seen, FAIR, GOOD))
@@ -89,7 +89,7 @@ def _own_share(view: PhotoView) -> Field:
 
 
 def _plain(own: Field, away: float = 1.0) -> Field:
-    """1 where bare skin is known, ``away`` coarse texels from what is not, (128, 128)."""
+    """1 where bare skin is known, at least ``away`` coarse texels from anything else, (128, 128)."""
     width = 2 * round(away) + 1
     clear = cv2.erode(own, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width)))
     return np.asarray((clear > 0.9) & (features() < 0.1) & (inwards() > 0), np.float32)
@@ -111,7 +111,8 @@ def _with_features(skin: Field, logs: Field, own: Field) -> Field:
 
 
 def _light_ratio(logs: Field, own: Field, worth: Field) -> Field:
-    """What to add to log colours of the mirrored half to bring them into the light of this one, (128, 128, 3)."""
+    """Return what to add to log colours of the mirrored half to bring them into the light of this half, (128, 128,
+    3)."""
     both = _plain(np.asarray(np.minimum(own, own[:, ::-1]), np.float32))
     both *= (worth > COMMON) & (worth[:, ::-1] > COMMON)
     if both.sum() < 1:
@@ -140,7 +141,7 @@ def _grain(logs: Field, plain: Field) -> Field:
 
 
 def _mask(face: Field, mirror: Field) -> Mask:
-    """255 on the complete face, less features that neither half shows; beyond the oval what the photo shows,
+    """255 on the complete face, without features that neither half shows; beyond the oval, where the photo shows it,
     (128, 128)."""
     known = np.asarray(np.maximum(face, mirror), np.float32)
     mask = np.maximum(face, ramp(inwards(), -0.12, -0.06))
@@ -152,7 +153,7 @@ def _mask(face: Field, mirror: Field) -> Mask:
 
 @cache
 def _features() -> tuple[Field, ...]:
-    """1 on each brow, each eye with its lids, and the lips, (128, 128) each: what cannot be guessed."""
+    """1 on each brow, each eye with its lids, and the lips, (128, 128) each: the parts that cannot be guessed."""
     rings = (LEFT_BROW, 1.0), (RIGHT_BROW, 1.0), (LEFT_EYE, 3.0), (RIGHT_EYE, 3.0), (LIPS_OUTER, 2.0)
     return tuple(blurred(rings_mask((ring,), grow), 1.0) for ring, grow in rings)
 

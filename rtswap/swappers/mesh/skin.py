@@ -1,12 +1,12 @@
 """Estimate where a photo shows the skin and features of the face, and where hair, a hat, a hand, glasses or
 background.
 
-Two kinds of evidence. The occlusion network sees what covers a face, as it does in frames, coarsely. Colour sees fine
-strands and edges: skin is compared with its own smooth continuation (``smooth_skin``), and what is darker, brighter
-or of another hue, and hangs together with something that the network saw or that lies outside the face, is no skin.
-Wrinkles, moles and shadows in the midst of a face hang together with nothing and stay; so do eyes, brows, lips and
-beards, which colour never removes. Dark lenses are removed with the complete area around the eyes. Where the network
-sees glasses, thin dark lines connected to its mask are their rims.
+Two kinds of evidence are used. The occlusion network detects objects in front of a face, as it does in frames,
+coarsely. Colour finds fine strands and edges: skin is compared with its own smooth continuation (``smooth_skin``),
+and a place that is darker, brighter or of another hue, and connected to an object of the network or to the outside of
+the face, is not skin. Wrinkles, moles and shadows in the middle of a face are connected to nothing and stay; so do
+eyes, brows, lips and beards, which colour never removes. Dark lenses are removed with the complete area around the
+eyes. Where the network finds glasses, thin dark lines connected to its mask are their rims.
 """
 
 from __future__ import annotations
@@ -44,29 +44,29 @@ DARK, BRIGHT, HUE = 0.22, 0.42, 0.11
 """Differences in log colour from the smooth continuation of skin at which a place is as likely hair as skin: darker,
 brighter, of another hue."""
 EDGE = 0.36
-"""Inter-ocular distances from the oval within which colour alone may remove what touches the outside."""
+"""Inter-ocular distances from the oval within which colour alone may remove places connected to the outside."""
 NEAR, NEAR_EYES = 9.0, (6.0, 2.5)
-"""Coarse texels from what the network sees within which colour may remove more: strands, and shadows of hair; around
-the eyes, without glasses and with them."""
+"""Coarse texels from the network's mask within which colour may remove more: strands, and shadows of hair; around the
+eyes, without glasses and with them."""
 ROUGH = (0.6, 1.4)
 """Unlikeness that a tenth of the plain skin may exceed, and the most by which wrinkles and hard light widen the
 tolerances."""
 WIDER = 4.0
-"""Coarse texels from removed places within which skin is no evidence of its own smooth colour."""
+"""Coarse texels from removed places within which skin does not count for its own smooth colour."""
 OBLIQUE = (0.2, 0.45)
-"""How much less squarely than its mirrored counterpart a feature may be seen to be protected: at the far side of a
-turned head the background lies there."""
+"""How much less a feature may face the camera than its mirrored counterpart to be protected: at the far side of a
+turned head there is background."""
 ONE_SIDED, CONFUSED = (0.6, 1.2), 15
 """How much more unlike skin a feature may look than its mirrored counterpart before it counts as hair over it; fine
 texels by which the counterpart may be displaced."""
 LEAN = 0.35
 """How far colour moves the network's confidence either way."""
 MOST = np.array([2, 5, 5], np.float32)
-"""Bounds of the three kinds of unlikeness: beyond its first, how dark a brow or beard is says nothing."""
+"""Bounds of the three kinds of unlikeness: beyond the first, the darkness of a brow or beard means nothing."""
 STRICTER = 0.8
-"""How much stricter colour is beside what is covered: edges of hair are blurred into the skin."""
+"""Factor by which colour is stricter next to covered places: edges of hair are blurred into the skin."""
 ROUNDS = 3
-"""Passes: each knows the skin without the hair that the one before has found."""
+"""Passes: each one starts from the skin without the hair that the previous one found."""
 LIDS_AND_CHEEKS = (
     ([228, 229, 230, 231, 223, 222], [50, 205, 187, 207]),
     ([448, 449, 450, 451, 443, 442], [280, 425, 411, 427]),
@@ -83,7 +83,7 @@ skin."""
 BRIDGE = [168, 6]
 """Points of the nose between the eyes, where glasses sit."""
 RIMS_REACH = 22.0
-"""How far from the eyes rims can lie, in coarse texels."""
+"""Maximum distance of rims from the eyes, in coarse texels."""
 RIM, RIM_DARKER, LASHES = 7, 9.0, 3.0
 """Largest width of a rim in coarse texels; how much darker it is than its surroundings (36 is half as light); and
 texels around the eyes in which dark lines are lashes."""
@@ -112,8 +112,8 @@ def face_mask(portrait: Image, landmarks: Points, occlusion_model: OcclusionMode
 
 
 def _skin(image: Image, hidden: Field, facing: Field) -> Field:
-    """1 where the chart's ``image`` shows the face, (256, 256). ``hidden`` (128, 128): probability that it does
-    not. ``facing`` (128, 128): how squarely a place was seen."""
+    """1 where the chart's ``image`` shows the face, (256, 256). ``hidden`` (128, 128): probability that it does not.
+    ``facing`` (128, 128): 1 where a place faces the camera, 0 where it is seen from the side."""
     kept = _fine(_kept() * (1 - ramp(facing[:, ::-1] - facing, *OBLIQUE)))
     eyes, inner = _fine(_around_eyes()) > 0, _fine(inwards()) > EDGE
     both = _fine(1 - ramp(np.abs(facing[:, ::-1] - facing), *OBLIQUE))
@@ -164,8 +164,8 @@ def _nearby(field: Field) -> Field:
 
 
 def _connected(unlike: Field, covered: Field, reach: Field) -> Field:
-    """1 where colours are unlike skin's and hang together with what is covered or outside, (256, 256). ``reach``:
-    coarse texels from what is covered up to which that is asked."""
+    """1 where colours are unlike skin and connected to covered places or to the outside, (256, 256). ``reach``:
+    maximum distance from covered places, in coarse texels."""
     away = cv2.distanceTransform((covered < 0.5).astype(np.uint8), cv2.DIST_L2, 5) * np.float32(COARSE / FINE)
     may = np.maximum(away < reach, _fine(1 - ramp(inwards(), 0.6 * EDGE, EDGE)))
     stricter = 1 + np.float32(STRICTER) * (1 - ramp(away, 2.0, 4.0)) * (_fine(_around_eyes()) == 0)
@@ -192,7 +192,7 @@ def _tints(picture: Image) -> Image:
 
 
 def _hidden(portrait: Image, landmarks: Points, occlusion_model: OcclusionModel) -> Field:
-    """Probability 0..1 that something covers the face, as the network sees it, (128, 128)."""
+    """Probability 0..1 that something covers the face, by the network, (128, 128)."""
     matrix = place(landmarks)
     if matrix is None:
         return np.zeros((COARSE, COARSE), np.float32)

@@ -62,7 +62,7 @@ class MeshSwapModel:
             raise SourceError(
                 f"the face in {source.name or 'the source photo'} has no usable landmarks",
                 expected="a face that looks towards the camera",
-                got="landmarks that form no face",
+                got="landmarks that do not form a face",
                 do="Use another photo.",
             )
         texture = Texture.bake(

@@ -1,8 +1,6 @@
 """The swappers that the user has imported: a ``SwapperSpec`` for each installed model, all of one ``OnnxSwapModel``.
-
-How a family is fed is data (``assets/models.toml``): a new one needs a table there, and code only if it takes or
-gives something that no other does.
-"""
+The inputs and outputs of a family are data (``assets/models.toml``): a new family needs a table there, and code only
+for an input or output that no other family has."""
 
 from __future__ import annotations
 
@@ -64,6 +62,7 @@ def _builder(entry: Entry, latent: str) -> Callable[[BuildContext], SwapModel]:
             hull="hull" in context.mask.masks,
             boost=context.models.boost,
             morph=context.models.morph,
+            coverage=context.models.coverage,
         )
 
     return build

@@ -1,4 +1,4 @@
-"""What an imported swapper is told of the source: computed once, when it is bound."""
+"""The source data that an imported swapper receives: computed once, in ``bind``."""
 
 from __future__ import annotations
 
@@ -14,22 +14,20 @@ from rtswap.vision.geometry import keypoints_of
 from rtswap.vision.templates import placement
 
 UNIT, RAW = "arcface", "arcface-raw"
-"""Identity spaces: ArcFace's embedding at unit length, and at its own."""
+"""Identity spaces: ArcFace's embedding at unit length, and at its original length."""
 SHRINK = Shrink(below=0.5, least=2)
-"""How photos are averaged down to the crop."""
+"""Interpolation by which photos are scaled down to the crop."""
 
 
 class Latent:
-    """A family's map from a source to what its networks take.
-
-    ``engine``: inswapper's own map, or the converter from ArcFace's embedding to the family's.
-    """
+    """A family's map from a source to the inputs of its networks. ``engine``: inswapper's own map, or the converter
+    from ArcFace's embedding to the family's."""
 
     def __init__(self, family: Family, engine: Engine | None = None) -> None:
         self._family, self._engine = family, engine
 
     def of(self, source: SourceIdentity, shape: tuple[int, ...], dtype: str) -> Tensor:
-        """The input (1, 512), or (1, 3, S, S) for a family that is shown a crop of the photo. Raises SourceError,
+        """Return the input (1, 512), or (1, 3, S, S) for a family that takes a crop of the photo. Raises SourceError,
         NotInstalled, ModelError, EngineError."""
         family = self._family
         if family.identity == "crop":

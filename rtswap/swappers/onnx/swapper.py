@@ -1,11 +1,10 @@
 """The one swapper behind every imported model: align, convert, run, convert back, mask.
 
-A crop is placed by a family's template, and asked for at a whole multiple of the network's side, at least as large as
-the face in the frame: it is averaged down for the network (sampled directly a large face would shimmer), and what
-comes back is enlarged into the frame's own resolution, where the finishes work.
-
-With ``boost`` b the network sees the crop b x b times, each time every b-th pixel, starting at another one, as one
-batch if the file allows it; what comes back is interleaved again (facefusion's "pixel boost").
+A crop is placed by a family's template, and requested at a whole multiple of the network's side, at least as large as
+the face in the frame: it is averaged down for the network (sampling a large face directly would shimmer), and the
+result is enlarged to the frame's own resolution, at which the finishes work. With ``boost`` b the network gets the
+crop b x b times, each time every b-th pixel, starting at another one, as one batch if the file allows it; the results
+are interleaved again (facefusion's "pixel boost").
 """
 
 from __future__ import annotations
@@ -34,22 +33,23 @@ from rtswap.vision.topology import OVAL
 
 BORDER = 0.06
 """Width of the soft border of a crop, as a share of its side."""
-INSET, FEATHER = 0.05, 0.025
-"""How far inside the face's outline the mask's is drawn, as a share of its size; sigma of its edge in face widths."""
+COVERAGE, FEATHER = 0.95, 0.025
+"""Side of the mask's outline, as a share of the face's; sigma of its edge in face widths."""
 MASK_STEP = 2
 """Crop pixels per pixel in which the outline is drawn."""
 TARGET, SOURCE, MORPH = "target", "source", "morph_value:0"
-"""Inputs by name. A DFM's picture is the first input."""
+"""Inputs by name. The picture of a DFM is its first input."""
 MOST_TILES = 16
 """Pictures in one run: as many as a plan is built for."""
 Tile = tuple[Image, Mapping[str, Tensor]]
-"""A picture for the network, and what it is told of the source."""
+"""A picture for the network, and the inputs from the source."""
 T = TypeVar("T")
 
 
 class OnnxSwapModel:
     """Implements ``protocols.SwapModel`` for one imported model. ``hull``: end the swap at the face's outline.
-    ``morph``: how far a DFM's shape goes towards its own face, 0..1."""
+    ``morph``: how far a DFM changes the shape towards its own face, 0..1. ``coverage``: side of the swap, as a share
+    of the outline's."""
 
     def __init__(
         self,
@@ -61,9 +61,10 @@ class OnnxSwapModel:
         hull: bool = True,
         boost: int = 1,
         morph: float = 0.75,
+        coverage: float = COVERAGE,
     ) -> None:
         self.engine, self.entry, self.family, self.latent = engine, entry, family, latent
-        self.hull, self.boost, self.morph = hull, boost, morph
+        self.hull, self.boost, self.morph, self.coverage = hull, boost, morph, coverage
         self.layout = PixelLayout(family)
         self.dtypes = {name: words.split()[0] for name, words in entry.sample.items()}
         self.shapes = {
@@ -85,7 +86,7 @@ class OnnxSwapModel:
 
 
 class OnnxSwapper:
-    """Implements ``protocols.BatchSwapper``. ``given``: the inputs that depend on the source alone."""
+    """Implements ``protocols.BatchSwapper``. ``given``: the inputs that depend only on the source."""
 
     def __init__(self, model: OnnxSwapModel, given: dict[str, Tensor]) -> None:
         self._model, self.given = model, given
@@ -107,7 +108,7 @@ class OnnxSwapper:
         return enlarged(matrix, size / side), (size, size)
 
     def swap(self, face: Target, quality: Quality) -> SwappedFace:
-        """Run the network. Raises EngineError, and ModelError for outputs that are no picture."""
+        """Run the network. Raises EngineError, and ModelError for outputs that are not images."""
         return self.swap_together([(self, face)], quality)[0]
 
     def swap_together(self, faces: Sequence[tuple[Swapper, Target]], quality: Quality) -> list[SwappedFace]:
@@ -125,19 +126,19 @@ class OnnxSwapper:
         return [self._finished(face, picture, own) for (_, face), picture, own in together]
 
     def _finished(self, face: Target, picture: Image, own: Mask | None) -> SwappedFace:
-        """In the face's own resolution. ``own``: the network's mask."""
+        """Return the result in the face's own resolution. ``own``: the network's mask."""
         size = face.crop.shape[0]
-        mask = outline(face.landmarks, size) if self._model.hull else border(size)
+        mask = outline(face.landmarks, size, self._model.coverage) if self._model.hull else border(size)
         if own is not None:
             mask = np.asarray(cv2.min(mask, _to_side(own, size)), np.uint8)
         mask[[0, -1]] = mask[:, [0, -1]] = 0
         return SwappedFace(_to_side(picture, size), mask)
 
     def forget(self, track_id: int) -> None:
-        """Nothing is remembered."""
+        """There is no state."""
 
     def _run(self, tiles: Sequence[Tile]) -> tuple[list[Image], list[Mask | None]]:
-        """Swap all tiles; return each crop's picture, and the network's own mask if it makes one."""
+        """Swap all tiles; return each crop's picture, and the network's own mask if it has one."""
         model, family, each = self._model, self._model.family, self._model.boost**2
         found: list[Mapping[str, Tensor]] = []
         for part in _parts(tiles, MOST_TILES if model.batches else 1):
@@ -187,7 +188,7 @@ def split(crop: Image, boost: int) -> list[Image]:
 
 
 def join(tiles: Sequence[NDArray[np.uint8]], boost: int) -> NDArray[np.uint8]:
-    """Interleave what ``split`` took apart."""
+    """Interleave the pictures of ``split`` again."""
     if boost == 1:
         return tiles[0]
     height, width = tiles[0].shape[:2]
@@ -205,11 +206,12 @@ def _to_side(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     return resized(picture, (size, size), cv2.INTER_AREA if size < side else cv2.INTER_CUBIC)
 
 
-def outline(landmarks: Points, size: int) -> Mask:
-    """Mask (size, size): 255 inside the face's outline, with a soft edge, fading at the crop's border."""
+def outline(landmarks: Points, size: int, coverage: float = COVERAGE) -> Mask:
+    """Mask (size, size): 255 inside the face's outline, ``coverage`` times as large, with a soft edge, fading at the
+    crop's border."""
     small = max(1, size // MASK_STEP)
     ring = (np.clip(landmarks[OVAL, :2], -4 * size, 5 * size) + 0.5) * (small / size) - 0.5
-    ring = ring.mean(0) + (1 - INSET) * (ring - ring.mean(0))
+    ring = ring.mean(0) + coverage * (ring - ring.mean(0))
     drawn = np.zeros((small, small), np.uint8)
     fill(drawn, [ring.astype(np.float32)], 255)
     soft = blurred(drawn, max(0.5, FEATHER * float(np.ptp(ring[:, 0]))))

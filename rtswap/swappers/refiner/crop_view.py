@@ -62,7 +62,7 @@ def place(landmarks: Points, size: int = SIZE) -> Matrix | None:
 
 def crop_view(crop: Image, swapped: Image, mask: Mask, landmarks: Points, size: int = SIZE) -> CropView | None:
     """Cut the network's view from a face ``crop`` (H, W, 3), its ``swapped`` version, the swap's mask (H, W) and the
-    crop's landmarks; None if these form no face."""
+    crop's landmarks; None if these do not form a face."""
     matrix = place(landmarks, size)
     if matrix is None:
         return None

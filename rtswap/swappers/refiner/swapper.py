@@ -51,7 +51,7 @@ class RefinerSwapModel:
 
 
 def style_of(source: SourceIdentity, encoder: Engine) -> Tensor | None:
-    """Encode the source for the generator, (1, STYLE); None if its landmarks form no face."""
+    """Encode the source for the generator, (1, STYLE); None if its landmarks do not form a face."""
     matrix = place(source.landmarks)
     if matrix is None:
         return None

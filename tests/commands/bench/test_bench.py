@@ -65,7 +65,7 @@ def test_the_machine_is_described() -> None:
     assert found["packages"]["numpy"] == np.__version__
 
 
-def test_a_machine_without_some_packages_is_described_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_some_packages_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
     module = importlib.import_module("rtswap.commands.bench.machine")
     monkeypatch.setattr(module, "PACKAGES", ("numpy", "no-such-package"))
     assert machine()["packages"] == {"numpy": np.__version__, "no-such-package": None}

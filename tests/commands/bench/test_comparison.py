@@ -194,7 +194,7 @@ def test_a_run_side_by_side(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 def test_where_no_engine_runs_it_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rtswap.gpu.driver._LIBRARY", "no_such_library")
-    with pytest.raises(EngineError, match=r"none of these engines runs here.*no NVIDIA driver"):
+    with pytest.raises(EngineError, match=r"none of these engines runs on this machine.*no NVIDIA driver"):
         bench_engines(Config(), ("tensorrt", "torch-cuda"), console=Console(quiet=True), seconds=1, out=None)
 
 

@@ -147,7 +147,7 @@ def test_an_engine_s_batches_are_counted_anew_each_time() -> None:
     assert engine.take() == ({}, 0.0)
 
 
-def test_what_an_engine_can_do_on_a_gpu_is_not_hidden_by_who_counts() -> None:
+def test_a_counting_engine_passes_on_gpu_methods() -> None:
     class OnDevice(Slow):
         def run_on_device(self, inputs: object) -> object:
             return inputs

@@ -138,7 +138,7 @@ def test_display() -> None:
     assert checks.check_display(system="Darwin", environ={})[0].state is State.OK
 
 
-def test_a_broken_engine_tells_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_engine_reports_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
     found = {finding.name: finding for finding in checks.check_engines()}
     assert found["OpenVINO"].state is State.NOTE
@@ -199,15 +199,13 @@ def test_the_real_machine_can_be_examined(capsys: pytest.CaptureFixture[str]) ->
     code = report.examine(Console(json=True))
     found = json.loads(capsys.readouterr().out)
     assert code == (0 if found["ok"] else 1)
-    assert {"Python", "Processor", "GPU", "Codecs", "Cameras", "Preview window"} <= {
-        row["name"] for row in found["checks"]
-    }
+    assert {"Python", "CPU", "GPU", "Codecs", "Cameras", "Preview window"} <= {row["name"] for row in found["checks"]}
     for row in found["checks"]:
         assert row["found"]
         assert row["state"] != "missing" or row["mend"]
 
 
-def test_imported_models_are_read_and_damage_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_imported_models_are_read_and_damage_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RTSWAP_MODELS", str(tmp_path / "models"))
     assert [one.found for one in report.check_imported_models()] == ["none; see rtswap models"]
     for path in foreign.write(

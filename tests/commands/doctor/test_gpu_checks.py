@@ -105,7 +105,7 @@ def test_every_engine_has_a_line_with_a_gpu(monkeypatch: pytest.MonkeyPatch) -> 
     assert "import of torch halted" in found[0].found
 
 
-def test_a_card_that_tensorrt_does_not_serve_is_no_ok(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_that_tensorrt_does_not_support_is_not_ok(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("tensorrt_rtx", reason="TensorRT for RTX is not installed")
     found = {}
     for capability in ("8.9", "9.0"):

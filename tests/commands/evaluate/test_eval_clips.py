@@ -19,7 +19,7 @@ def clip_of(offsets: list[float]) -> np.ndarray:
     return np.array([face + np.array([x, 0, 0], np.float32) for x in offsets], np.float32)
 
 
-def test_steady_motion_is_no_jitter() -> None:
+def test_steady_motion_is_not_jitter() -> None:
     assert steadiness.jitter(clip_of([7.0 * n for n in range(12)]), EVERY_POINT) == pytest.approx(0, abs=1e-6)
 
 
@@ -109,6 +109,6 @@ def test_pose_error_is_the_angle_by_which_the_output_turned(yaw: float, pitch: f
     assert angle == pytest.approx(abs(yaw) + abs(pitch) + abs(roll), abs=1.0)
 
 
-def test_smoothing_over_time_keeps_what_stands_still() -> None:
+def test_smoothing_over_time_keeps_still_points() -> None:
     clip = clip_of([5.0] * 9)
     assert np.allclose(landmark_judge.smooth(clip, 2.0), clip, atol=1e-3)

@@ -33,7 +33,7 @@ def run(*args: str) -> int:
     return COMMAND.run(COMMAND.parser().read(args))
 
 
-def test_alone_it_takes_what_is_in_the_box(asked: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_folders_it_uses_the_built_in_personas(asked: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
     assert run() == 0
     assert asked[0][1] == EvaluateOptions()
     assert capsys.readouterr().out.splitlines()[0] == "the table"
@@ -56,12 +56,12 @@ def test_every_flag_arrives(asked: list[Any], capsys: pytest.CaptureFixture[str]
 
 
 @pytest.mark.parametrize("flags", [["--pairs", "0"], ["--pairs", "many"], ["--seed", "-1"], ["--source", "me.jpg"]])
-def test_what_cannot_be_meant_is_a_line(flags: list[str]) -> None:
+def test_invalid_arguments_are_one_line(flags: list[str]) -> None:
     with pytest.raises(UsageError):
         run(*flags)
 
 
-def test_a_folder_that_is_not_there_is_told_before_anything_is_loaded(tmp_path: Path) -> None:
+def test_a_missing_folder_is_refused_before_anything_is_loaded(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="absent"):
         run("--sources", str(tmp_path / "absent"), "--out", str(tmp_path / "out"))
     assert not list(tmp_path.iterdir())

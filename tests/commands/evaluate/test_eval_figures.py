@@ -36,7 +36,7 @@ def test_ratios_are_better_the_nearer_they_are_to_1() -> None:
     assert middle(ONE, np.array([1, 1, 9.0])) == 1, "a ratio's mean would be one of its outliers"
 
 
-def test_what_is_not_known_decides_nothing() -> None:
+def test_unknown_values_decide_nothing() -> None:
     one, other = np.array([1.0, UNKNOWN, 2.0, 3.0]), np.array([2.0, 9.0, UNKNOWN, 4.1])
     assert compare(MORE, one, other).better == "B"
     assert compare(MORE, np.array([UNKNOWN]), np.array([1.0])).better == ""
@@ -51,13 +51,13 @@ def test_the_worst_come_first_and_the_unknown_never() -> None:
     assert worst(ONE, rows, 9) == [1, 2, 0]
 
 
-def test_a_summary_counts_what_is_known() -> None:
+def test_a_summary_counts_the_known_values() -> None:
     rows = [{"m": float(n)} for n in range(11)] + [{"m": UNKNOWN}, {}]
     assert summary([MORE, LESS], rows) == {"m": {"mean": 5, "p10": 1, "p50": 5, "p90": 9, "count": 11}}
     assert rounded({"a": 0.123456, "b": UNKNOWN}) == {"a": 0.1235, "b": None}
 
 
-def test_the_table_names_the_better_one_and_leaves_out_what_nobody_knows() -> None:
+def test_the_table_names_the_better_one_and_leaves_out_unknown_figures() -> None:
     ours = [{"m": 1.0, "o": 0.7}, {"m": 1.1, "o": 0.8}]
     theirs = [{"m": 0.2, "o": 1.0}, {"m": 0.1}]
     lines = table_lines([MORE, LESS, ONE], [ours, theirs])

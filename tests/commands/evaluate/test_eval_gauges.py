@@ -46,7 +46,7 @@ def test_a_head_that_kept_its_pose_is_0_degrees_off() -> None:
     assert pose_error(photographed(yaw=20), photographed(yaw=20), SIZE) == pytest.approx(0, abs=1e-6)
 
 
-def test_moving_turning_and_growing_in_the_picture_is_no_expression() -> None:
+def test_motion_rotation_and_scale_are_not_expression() -> None:
     mesh = place_mesh(200, (300, 200))
     moved = transform(np.array([[1.2, -0.3, 40], [0.3, 1.2, -9]], np.float32), mesh)
     assert expression_error(mesh, moved) == pytest.approx(0, abs=1e-3)
@@ -113,7 +113,7 @@ def test_the_distance_of_pairs_is_that_of_sets_without_the_pairs() -> None:
     assert paired.std() < 0.8 * unpaired.std()
 
 
-def test_kid_of_few_pictures_is_not_told() -> None:
+def test_kid_of_few_pictures_is_omitted() -> None:
     assert kid_of_pairs(np.zeros((FEWEST - 1, 3)), np.zeros((FEWEST - 1, 3))) is None
     assert kid_of_pairs(np.zeros((FEWEST, 3)), np.zeros((FEWEST, 3))) is not None
 
@@ -190,7 +190,7 @@ def test_a_pasted_box_has_an_edge_and_a_blurred_one_too_little() -> None:
     assert edge_ratio(one, inside, mask) == pytest.approx(1), "what lies far from the contour is none of its business"
 
 
-def test_the_band_lies_on_both_sides_of_the_contour() -> None:
+def test_the_band_covers_both_sides_of_the_contour() -> None:
     band = contour_band(box_mask())
     assert band[150:350, 200].all()
     assert band[148, 300]

@@ -31,6 +31,7 @@ from rtswap.commands.evaluate.pairs import named_pairs, pairs, persona_pictures,
 from rtswap.commands.evaluate.run import evaluate
 from rtswap.commands.evaluate.sheet import thumbnail
 from rtswap.commands.evaluate.study import Study
+from rtswap.commands.verify.run import verify
 from rtswap.core.errors import InputError, OutputError, UsageError
 from rtswap.core.types import Image
 from rtswap.source.personas import persona_photo
@@ -173,7 +174,7 @@ def test_large_photos_are_cut_and_made_smaller_and_results_with_them(tmp_path: P
         finder().find(tmp_path / "grey.png")
 
 
-def test_pairs_are_the_same_for_a_seed_and_nobody_comes_twice_as_long_as_it_can_be() -> None:
+def test_pairs_are_the_same_for_a_seed_and_repeat_people_as_late_as_possible() -> None:
     people = [Path(f"{n}.jpg") for n in range(12)]
     found = list(pairs(people, people, seed=3))
     assert found == list(pairs(people, people, seed=3))
@@ -186,14 +187,14 @@ def test_pairs_are_the_same_for_a_seed_and_nobody_comes_twice_as_long_as_it_can_
     assert len({target for _, target in crossed[:8]}) == 8
 
 
-def test_an_empty_folder_is_told(tmp_path: Path) -> None:
+def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no picture found in the folder"):
         pictures_in(tmp_path)
     with pytest.raises(InputError, match="cannot read"):
         pictures_in(tmp_path / "absent")
 
 
-def test_retrieval_counts_what_is_nearest_and_what_cannot_be_seen_as_lost() -> None:
+def test_retrieval_counts_the_nearest_and_unknown_faces_as_lost() -> None:
     gallery = [np.eye(3, dtype=np.float32)[n] for n in range(3)]
     near = np.array([0.9, 0.1, 0.3], np.float32)
     assert retrieval([near, gallery[1]], [0, 1], gallery) == 1
@@ -203,7 +204,7 @@ def test_retrieval_counts_what_is_nearest_and_what_cannot_be_seen_as_lost() -> N
     assert math.isnan(retrieval([], [], gallery))
 
 
-def test_local_statistics_tell_blur_and_a_wrong_colour_and_not_where_the_photo_was_cut() -> None:
+def test_local_statistics_detect_blur_and_a_wrong_colour_but_not_the_crop() -> None:
     target = face("ada")
     crop = face_crop(target.image, target.mesh.points)
     bare = local_statistics(crop)
@@ -275,6 +276,7 @@ def test_a_run(small: None, tmp_path: Path) -> None:
     assert report["machine"]["cores"] >= 1
     sheet = cv2.imread(str(tmp_path / "out/sheet.png"))
     assert sheet.shape[1] > 700
+    assert verify(str(tmp_path / "out/sheet.png")).spans
     for row in report["rows"]:
         results.joinpath(f"{row['source']}__{row['target']}.png").write_bytes(
             photos.joinpath(f"{row['target']}.jpg").read_bytes()
@@ -293,7 +295,7 @@ def test_a_run(small: None, tmp_path: Path) -> None:
     assert line.endswith("mesh")
 
 
-def test_who_is_compared_has_its_networks(small: None, tmp_path: Path) -> None:
+def test_a_compared_swapper_has_its_networks(small: None, tmp_path: Path) -> None:
     """Eyes are opened for ``--swapper``; what ``--against`` names needs networks of its own."""
     put_people(tmp_path / "photos")
     wanted = EvaluateOptions(sources=tmp_path / "photos", against="refiner-128", out=tmp_path / "out", pairs=1)
@@ -301,7 +303,7 @@ def test_who_is_compared_has_its_networks(small: None, tmp_path: Path) -> None:
     assert set(report["contenders"]) == {"mesh", "refiner-128"}
 
 
-def test_what_cannot_be_meant_is_told(small: None, tmp_path: Path) -> None:
+def test_invalid_arguments_are_reported(small: None, tmp_path: Path) -> None:
     def tried(**given: object) -> None:
         evaluate(Config(), EvaluateOptions(out=tmp_path / "out", **given), console=Console(quiet=True))  # type: ignore[arg-type]
 

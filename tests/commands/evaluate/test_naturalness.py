@@ -97,7 +97,7 @@ def test_a_stain_of_hair_is_chroma_or_light() -> None:
     assert max(rated(stained)) > 1.3
 
 
-def test_pores_and_a_side_light_are_no_blotches() -> None:
+def test_pores_and_a_side_light_are_not_blotches() -> None:
     rng = np.random.default_rng(1)
     picture = paint("light").astype(np.float32)
     pores = picture + rng.normal(0, 6, (SIZE, SIZE, 1))
@@ -115,7 +115,7 @@ def inner_mask() -> np.ndarray:
 
 
 @pytest.mark.parametrize("tone", TONES)
-def test_a_step_at_the_seam_is_told_and_the_targets_own_edge_is_not(tone: str) -> None:
+def test_a_step_at_the_seam_counts_and_the_targets_own_edge_does_not(tone: str) -> None:
     before, mask = paint(tone), inner_mask()
     assert step(before, before, mask, face_mesh()) == pytest.approx(0, abs=1e-6)
     after = np.where(mask[..., None] > 127, np.rint(0.85 * before), before).astype(np.uint8)
@@ -130,11 +130,11 @@ def test_the_size_of_a_photo_does_not_matter() -> None:
     large = cv2.resize(picture, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
     doubled = (mesh * 2 + np.array([0.5, 0.5, 0])).astype(np.float32)
     assert spread(np.asarray(large, np.uint8), doubled) == pytest.approx(spread(picture, mesh), rel=0.05)
-    with pytest.raises(InputError, match="form no face"):
+    with pytest.raises(InputError, match="do not form a face"):
         spread(picture, np.zeros((468, 3), np.float32))
 
 
-def test_skin_leaves_out_eyes_brows_lips_and_what_lies_outside() -> None:
+def test_skin_leaves_out_eyes_brows_lips_and_the_background() -> None:
     mesh = place_mesh(200, (SIDE / 2, SIDE / 2))[:, :2]
     mask = skin_mask(mesh, SIDE)
     for ring in (LEFT_EYE, RIGHT_BROW, LIPS_OUTER):
@@ -211,7 +211,7 @@ def row(chroma: float, light: float, tones: float, angles: tuple[float, float] =
     }  # fmt: skip
 
 
-def test_tones_are_told_apart_and_a_group_served_worse_is_seen() -> None:
+def test_tones_are_separated_and_a_group_served_worse_is_visible() -> None:
     light, dark = (skin_tone(paint(one), face_mesh()) for one in ("light", "dark"))
     assert group_of(light.typology_angle) == "light"
     assert group_of(dark.typology_angle) == "dark"

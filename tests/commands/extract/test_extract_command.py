@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rtswap.commands.extract.command import COMMAND
-from rtswap.core.errors import UsageError
+from rtswap.core.errors import NotInstalled, UsageError
 from rtswap.faceset.faceset import Faceset
 
 
@@ -47,6 +47,12 @@ def test_what_cannot_be_meant_is_one_line(
     assert not list(tmp_path.iterdir())
 
 
+def test_another_detector_is_taken_if_it_is_installed(tmp_path: Path) -> None:
+    with pytest.raises(NotInstalled, match="no scrfd detector is installed"):
+        typed("persona:vera", "--out", str(tmp_path / "out"), "--detector", "scrfd")
+    assert not (tmp_path / "out").exists()
+
+
 def test_persona_is_extracted_as_requested(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     words = ("persona:vera", "--out", str(out), "--template", "arcface", "--size", "112", "--format", "jpg", "--json")
@@ -58,3 +64,11 @@ def test_persona_is_extracted_as_requested(tmp_path: Path, capsys: pytest.Captur
     (face,) = faces.records
     assert [path.name for path in out.glob("*.jpg")] == [face.file]
     assert (face.licence, face.provenance, face.person) == ("CC0", "made for rtswap", 0)
+
+
+def test_one_word_asks_for_what_training_needs_and_other_flags_override_it(tmp_path: Path) -> None:
+    assert typed("persona:vera", "--out", str(tmp_path), "--for-training", "--every", "1s") == 0
+    settings = Faceset.open(tmp_path).settings
+    assert (settings["template"], settings["size"], settings["keep_all"]) == ("whole", 256, True)
+    assert (settings["every_s"], settings["smooth_s"]) == (1.0, 0.1)
+    assert settings["limits"]["max_yaw"] == 90

@@ -8,19 +8,23 @@ import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from extracting import contents, run, save
 from media_files import make_clip
-from people import group, place_mesh
+from people import face_models, group, person, place_mesh
 
+from rtswap.commands.extract.masking import visible_face
 from rtswap.commands.extract.smoothing import smooth, weights
 from rtswap.commands.extract.views import MOST_NEIGHBOURS, Moment, View, views_of
 from rtswap.core.errors import InputError, OutputError, UsageError
 from rtswap.core.types import Frame, Mesh
 from rtswap.faceset.faceset import Faceset
 from rtswap.faceset.table import TABLE
+from rtswap.vision.geometry import canonical, keypoints_of
 from rtswap.vision.talking_head import persona
+from rtswap.vision.topology import CHIN
 
 
 @pytest.fixture
@@ -99,12 +103,32 @@ def view_of(middle: int, reach: int) -> View:
 def test_smoothing_takes_noise_away_and_no_motion() -> None:
     network = MovingFace()
     noisy = network.find(picture(20), [network.at(20)])[0].points
-    found = smooth(network, view_of(20, 3), noisy, 0.1)
+    found, keypoints = smooth(network, view_of(20, 3), noisy, 0.1)
     still = [10, 152, 234, 454]  # not on eyes, lips or brows
     before, after = (float(np.abs((points - network.at(20))[still]).mean()) for points in (noisy, found))
     assert after < 0.75 * before
     offset = (found - network.at(20)).mean(axis=0)
     assert np.abs(offset).max() < 0.1  # it moves 4 px a frame, and is not behind
+    assert np.abs(keypoints - keypoints_of(network.at(20))).max() < np.abs(noisy - network.at(20)).max() / 2
+
+
+def test_a_blink_survives_where_the_crop_is_still() -> None:
+    class Blinking(MovingFace):
+        def at(self, number: int) -> np.ndarray:
+            points = place_mesh(100, (300, 200))
+            points[[159, 386], 1] += 4 * (20 <= number <= 22)  # the upper lids, for three frames
+            return points
+
+        def find(self, image: np.ndarray, starts: list[np.ndarray]) -> list[Mesh]:
+            points = self.at(int(image[0, 0, 0]))
+            return [Mesh(points, np.ones(468, np.float32), 0.99) for _ in starts]
+
+    network = Blinking()
+    found, keypoints = smooth(network, view_of(21, 5), network.at(21), 0.15)
+    open_lid, shut_lid = network.at(0)[159, 1], network.at(21)[159, 1]
+    assert (found[159, 1] - open_lid) > 0.85 * (shut_lid - open_lid)
+    raw = keypoints_of(network.at(21)) - keypoints_of(network.at(0))
+    assert np.abs(keypoints - keypoints_of(network.at(0))).max() < 0.7 * np.abs(raw).max()
 
 
 def test_a_face_is_followed_until_it_is_lost() -> None:
@@ -215,6 +239,8 @@ def test_people_are_numbered_as_they_appear_and_one_can_be_kept(clip: Path, tmp_
         run(out, clip, person=str(save(tmp_path / "dan.png", persona("dan"))), **settings)
     result = run(out, clip, person=str(save(tmp_path / "carl.png", persona("carl"))), **settings)
     assert result["others removed"] == 6
+    run(out.parent / "two", clip, person="0,3", **settings)
+    assert {face.person for face in Faceset.open(out.parent / "two").records} == {0, 3}
     faces = Faceset.open(out)
     assert [(face.frame, face.person) for face in faces.records] == [(4, 2), (6, 2)]
     assert len(list(out.glob("*_mask.png"))) == 2
@@ -254,6 +280,21 @@ def test_masks_show_the_face_alone(clip: Path, out: Path) -> None:
         nose = np.round(face.keypoints[2]).astype(int)
         assert mask[nose[1], nose[0]] == 255
         assert mask[[0, -1]].max() == mask[:, [0, -1]].max() == 0
+
+
+def test_a_mirrored_face_has_the_mirrored_mask() -> None:
+    picture = person("ben").portrait.copy()
+    mesh = person("ben").landmarks
+    chin = np.round(mesh[CHIN, :2]).astype(int)
+    cv2.circle(picture, (int(chin[0]) + 20, int(chin[1]) - 5), 35, (40, 160, 40), -1)  # a ball before the chin
+    flipped = np.ascontiguousarray(picture[:, ::-1])
+    other = mesh[canonical().mirror] * np.array([-1, 1, 1], np.float32) + [picture.shape[1] - 1, 0, 0]
+    seen = np.ones(468, np.float32)
+    mask = visible_face(picture, mesh, seen, face_models().occlusion_model)
+    mirrored = visible_face(flipped, other.astype(np.float32), seen, face_models().occlusion_model)
+    assert (np.abs(mask.astype(int) - mirrored[:, ::-1]) > 32).mean() < 0.003
+    assert mask[chin[1] - 5, chin[0] + 20] < 64
+    assert (visible_face(picture, mesh, seen, None) > 0).sum() > (mask > 0).sum()
 
 
 def test_licence_and_provenance_stand_beside_each_face(clip: Path, out: Path) -> None:

@@ -22,6 +22,7 @@ from rtswap.app.sections import SourceConfig
 from rtswap.commands.inspect.panels import Panels
 from rtswap.commands.inspect.run import FILES, inspect
 from rtswap.commands.main import main
+from rtswap.commands.verify.run import verify
 from rtswap.core.errors import InputError, OutputError, UsageError
 from rtswap.core.types import Image
 
@@ -122,12 +123,15 @@ def test_with_a_source_the_swap_is_shown_and_labelled(
     look(clip, tmp_path / "found", Config(source=SourceConfig(photos=(str(photo),))))
     assert len(shown) == FRAMES
     assert all(image.max() > 30 for image in shown)  # the badge
+    for name in ("annotated.mp4", "sheet.png"):
+        assert verify(str(tmp_path / "found" / name)).spans
+    assert not verify(str(tmp_path / "found/jitter.png")).spans
     report = json.loads((tmp_path / "found/report.json").read_text())
     assert report["per_frame"][2]["faces"][0]["skin"] is not None
     assert report["source"] == [str(photo)]
 
 
-def test_a_photo_of_somebody_needs_their_consent(clip: Path, tmp_path: Path) -> None:
+def test_a_photo_of_a_person_needs_consent(clip: Path, tmp_path: Path) -> None:
     photo = tmp_path / "somebody.png"
     cv2.imwrite(str(photo), people.person("ben").portrait)
     with pytest.raises(UsageError, match="not confirmed"):

@@ -43,7 +43,7 @@ def test_jitter_is_the_second_difference_in_interocular_distances() -> None:
     assert found.jump == pytest.approx(3 / size, rel=1e-3)
 
 
-def test_steady_motion_is_no_jitter_and_a_gap_no_jump() -> None:
+def test_steady_motion_is_not_jitter_and_a_gap_is_not_a_jump() -> None:
     meter = FaceMeter()
     for n, frame in enumerate((0, 1, 2, 5)):
         step = np.array([4.0 * n, 0, 0], np.float32)
@@ -72,7 +72,7 @@ def test_what_each_mask_takes_away_adds_up() -> None:
     assert masks.lost() == pytest.approx({"skin": 0.2, "occlusion": 0.3})
 
 
-def test_a_mask_lies_on_a_view_where_it_lies_in_the_frame() -> None:
+def test_a_mask_has_the_same_place_in_the_view_as_in_the_frame() -> None:
     view = FrameView.around(np.array([50.0, 40.0]), 40, (80, 80))
     mask = np.zeros((20, 20), np.uint8)
     mask[5:15, 5:15] = 255
@@ -120,7 +120,7 @@ def test_the_worst_moments_are_kept_apart_in_time_and_few() -> None:
     assert min(np.diff(sorted(moment.time_s for moment in found))) >= APART_S
 
 
-def test_a_face_that_is_gone_is_a_moment() -> None:
+def test_a_lost_face_is_a_moment() -> None:
     worst = Worst()
     worst.offer([row(jump=math.nan, jitter=math.nan)], 0, 0.0, lambda face: PICTURE)
     worst.offer([], 1, 0.1, lambda face: PICTURE)

@@ -89,7 +89,7 @@ def test_mistakes_are_answered_in_one_line(
     assert told in refused(capsys, *words, code=code)
 
 
-def test_a_known_model_that_is_not_installed_is_told_so(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_known_model_that_is_not_installed_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--swapper", "inswapper_128", "-s", "persona:ada"]) == 2
     assert "which is not installed: see `rtswap models`" in capsys.readouterr().err
 

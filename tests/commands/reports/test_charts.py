@@ -70,7 +70,7 @@ def test_what_a_chart_must_show_is_shown() -> None:
     assert pixels(wide, RED)[:, 0].mean() > pixels(plain, RED)[:, 0].mean() + 50
 
 
-def test_names_stand_equally_far_apart_and_spans_are_shaded() -> None:
+def test_names_are_equally_spaced_and_spans_are_shaded() -> None:
     image = drawn(Chart("", [Curve("one", [1.0, None, 3.0, 3.0], BLUE)], ["1", "2", "4", "512"], low=0, high=4))
     columns = np.unique(pixels(image, BLUE)[:, 1])
     marks = np.flatnonzero(np.diff(columns) > 3)

@@ -97,7 +97,7 @@ def test_files_are_reported_with_length_and_size(tmp_path: Path) -> None:
     assert lines(outputs=["out_%05d.png"], frames=1)[0] == "Wrote out_%05d.png (1 picture)."
 
 
-def test_a_broken_file_and_no_frame_are_no_error(tmp_path: Path) -> None:
+def test_a_broken_file_and_no_frame_are_not_errors(tmp_path: Path) -> None:
     broken = tmp_path / "clip.mp4"
     broken.write_bytes(b"no video")
     assert lines(outputs=[str(broken)])[0] == f"Wrote {broken} (8 bytes)."

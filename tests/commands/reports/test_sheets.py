@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 
 from rtswap.commands.reports.drawing import RED, text_width
-from rtswap.commands.reports.sheet import GAP, MARGIN, Section, Tile, draw_sheet, fitting, save_sheet, wrapped
+from rtswap.commands.reports.sheet import (
+    GAP,
+    MARGIN,
+    Section,
+    Tile,
+    draw_sheet,
+    fitting,
+    save_sheet,
+    without_swap,
+    wrapped,
+)
 from rtswap.core.errors import OutputError
 from rtswap.core.types import Image
 
@@ -28,7 +38,7 @@ def places(sheet: Image, value: int) -> list[tuple[int, int]]:
     return sorted((int(y), int(x)) for x, y, *_ in whole)
 
 
-def test_every_picture_stands_whole_in_rows_of_the_wished_length() -> None:
+def test_every_picture_is_complete_in_rows_of_the_requested_length() -> None:
     tiles = [Tile(picture(n), f"no {n}", WORDS, f"frame {n}", RED) for n in range(7)]
     sheet = draw_sheet("Title " * 40, [WORDS * 3], [Section("All", tiles), Section("None", [])], columns=3)
     found = [places(sheet, n) for n in range(7)]
@@ -65,13 +75,13 @@ def test_empty_sheet_has_a_title() -> None:
 @pytest.mark.parametrize("name", ["sheet.txt", "missing/sheet.png", "sheet", "."])
 def test_a_sheet_that_cannot_be_written(tmp_path: Path, name: str) -> None:
     with pytest.raises(OutputError):
-        save_sheet(tmp_path / name, picture(1))
+        save_sheet(tmp_path / name, without_swap(picture(1)))
 
 
 def test_sheet_does_not_replace_a_file(tmp_path: Path) -> None:
     path = tmp_path / "sheet.png"
-    save_sheet(path, picture(1))
+    save_sheet(path, without_swap(picture(1)))
     with pytest.raises(OutputError, match="exists"):
-        save_sheet(path, picture(2))
-    save_sheet(path, picture(2), overwrite=True)
+        save_sheet(path, without_swap(picture(2)))
+    save_sheet(path, without_swap(picture(2)), overwrite=True)
     np.testing.assert_array_equal(cv2.imread(str(path)), picture(2))

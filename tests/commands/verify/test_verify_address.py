@@ -91,9 +91,14 @@ def test_endless_stream_is_watched_for_a_while(tmp_path: Path, site: str, monkey
 
 @pytest.mark.parametrize(
     ("page", "reason"),
-    [("gone.mp4", "HTTP 404"), ("page.html", "web page"), ("lying.mp4", "broke off"), ("text.mp4", "cannot read")],
+    [
+        ("gone.mp4", "HTTP 404"),
+        ("page.html", "web page"),
+        ("lying.mp4", "stopped after"),
+        ("text.mp4", "cannot read"),
+    ],
 )
-def test_address_that_is_no_film_is_one_line(tmp_path: Path, site: str, page: str, reason: str) -> None:
+def test_an_address_that_is_not_a_video_is_one_line(tmp_path: Path, site: str, page: str, reason: str) -> None:
     (tmp_path / "page.html").write_text("<html>")
     (tmp_path / "text.mp4").write_text("text")
     with pytest.raises(InputError, match=reason) as caught:

@@ -71,7 +71,7 @@ def test_paste_is_the_weighted_mean_within_one(x: int, y: int, seed: int) -> Non
 @pytest.mark.parametrize(
     "matrix", [matrix_of(0.5, 0, -10, -8), matrix_of(1.7, 0.4, -40, -30), matrix_of(1, 0, -3, 2)]
 )
-def test_what_was_cropped_comes_back_to_its_place(matrix: Matrix) -> None:
+def test_a_crop_is_pasted_back_to_its_place(matrix: Matrix) -> None:
     y, x = np.mgrid[:H, :W]
     image = np.stack([x * 2, y * 3, x + y], 2).astype(np.uint8)
     before = image.astype(int)

@@ -46,7 +46,7 @@ def test_the_face_takes_the_target_s_colour(method: str, tint: tuple[float, floa
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_what_is_hidden_teaches_nothing(method: str) -> None:
+def test_hidden_pixels_are_not_measured(method: str) -> None:
     """A blue hand before the face, which the occlusion mask leaves out, does not turn the face blue."""
     swapped, target = a_swap()
     swapped.mask[:, : swapped.mask.shape[1] // 2] = 0

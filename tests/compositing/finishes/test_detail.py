@@ -72,7 +72,7 @@ def test_grain_is_mostly_grey_and_reaches_pictures_larger_than_the_pattern() -> 
 
 
 @pytest.mark.parametrize("variance", [0.1, 0.4, 0.59, 0.7, 1.1, 1.3, 2.5, 4.0])
-def test_blurs_have_the_variance_asked_for(variance: float) -> None:
+def test_blurs_have_the_requested_variance(variance: float) -> None:
     y, x = np.mgrid[:64, :64].astype(np.float32)
     wide = np.exp(-((x - 31.3) ** 2 + (y - 30) ** 2) / (2 * 3**2)).astype(np.float32)
     before, after = (
@@ -108,7 +108,7 @@ def measures(crop: np.ndarray, face: Target) -> tuple[float, Grain]:
 
 @pytest.mark.parametrize("noise", [0.0, 3.0, 7.0])
 @pytest.mark.parametrize("sigma", [0.0, 1.7, 2.4])
-def test_the_swap_comes_to_look_as_its_target_does(sigma: float, noise: float) -> None:
+def test_the_swap_approaches_the_look_of_its_target(sigma: float, noise: float) -> None:
     swapped, face = a_swap(sigma, noise)
     wanted, (before, grain_before) = measures(face.crop, face), measures(swapped.crop, face)
     found, grain = measures(MatchDetail().apply(swapped, face, Quality()).crop, face)
@@ -139,7 +139,7 @@ def test_grain_moves_but_comes_again_in_another_run() -> None:
     assert np.abs(first[0].astype(int) - first[1]).mean() > 1
 
 
-def test_what_was_found_holds_while_there_is_no_time_to_look() -> None:
+def test_measurements_stay_valid_while_there_is_no_time_to_measure() -> None:
     step = MatchDetail()
     step.apply(*a_swap(0.0, 6.0), Quality())
     swapped, face = a_swap(0.0, 6.0, 0.5)

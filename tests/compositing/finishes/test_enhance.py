@@ -148,8 +148,8 @@ def test_without_time_the_last_change_stays_and_a_pause_or_another_face_begins_a
     assert np.array_equal(step.apply(swapped, face, cheap).crop, before)
 
 
-def test_values_that_are_no_picture_are_an_error(tmp_path: Path) -> None:
+def test_invalid_images_are_an_error(tmp_path: Path) -> None:
     step, counted = make(tmp_path, foreign.enhancer(256), "gpen_bfr_256")
     counted.run = lambda inputs: {"output": inputs["input"] * np.nan}  # type: ignore[method-assign]
-    with pytest.raises(ModelError, match="gives no picture"):
+    with pytest.raises(ModelError, match="returns no image"):
         step.apply(*case(), Quality())

@@ -145,7 +145,7 @@ def compare(host: Any, device: Any, time_s: float, visible: np.ndarray) -> tuple
 
 @pytest.mark.parametrize("there", [True, False], ids=["on the device", "over the host"])
 @pytest.mark.parametrize("seen", ["all", "half", "none", "nan"])
-def test_what_is_in_front_is_what_is_in_front_without_a_gpu(seen: str, there: bool) -> None:
+def test_occluders_are_the_same_as_without_a_gpu(seen: str, there: bool) -> None:
     values = {"all": 1.0, "half": 1.0, "none": 0.0, "nan": np.nan}
     visible = np.full(468, values[seen], np.float32)
     if seen == "half":
@@ -164,7 +164,7 @@ def test_what_is_in_front_is_what_is_in_front_without_a_gpu(seen: str, there: bo
         assert np.abs(theirs - ours).max() <= off
 
 
-def test_many_faces_are_asked_about_in_few_shapes() -> None:
+def test_many_faces_run_in_few_batch_shapes() -> None:
     engine = Saying([np.full((ANSWER, ANSWER), 0.25 * k, np.float32) for k in range(9)], there=True)
     for count in (1, 3, 19, 35):
         crops, guides = torch.zeros((count, 128, 128, 3), dtype=torch.uint8), torch.zeros((count, 128, 128))

@@ -17,7 +17,7 @@ from rtswap.networks.occlusion import ANSWER, SIZE, OcclusionModel, place
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
 
 
-def test_what_is_in_front_is_left_and_what_is_not_is_replaced() -> None:
+def test_occluders_stay_and_the_face_is_replaced() -> None:
     face = target()
     result = OcclusionMask(OcclusionModel(FixedAnswer(answer(hidden_corner())))).apply(
         swapped_face(), face, Quality()
@@ -119,7 +119,7 @@ def test_landmarks_that_are_seen_outvote_a_network_in_doubt() -> None:
     assert shown[spot] > 128
 
 
-def test_specks_are_no_hands() -> None:
+def test_specks_do_not_count_as_hands() -> None:
     hidden = np.zeros((ANSWER, ANSWER))
     hidden[30:32, 30:32] = hidden[40, 20] = 1
     result = OcclusionMask(OcclusionModel(FixedAnswer(answer(hidden)))).apply(swapped_face(), target(), Quality())

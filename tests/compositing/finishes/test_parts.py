@@ -115,7 +115,7 @@ def test_wavering_visibility_changes_nothing() -> None:
     assert np.ptp(means) == 0
 
 
-def test_it_goes_by_and_by() -> None:
+def test_it_fades_out() -> None:
     step = PartsMask(["all"], ["mouth"])
     means = [mask_of(step, face(1.0, 0.0)).mean()]
     for frame in range(1, 31):

@@ -90,14 +90,14 @@ def test_answers_are_averaged_over_time_and_forgotten(tmp_path: Path) -> None:
     assert len(counted.taken) == 3
 
 
-def test_values_that_are_no_mask_are_an_error(tmp_path: Path) -> None:
+def test_invalid_masks_are_an_error(tmp_path: Path) -> None:
     step, counted = make(tmp_path, "xseg")
     counted.run = lambda inputs: {"output": np.full((1, 256, 256, 1), np.nan, np.float32)}  # type: ignore[method-assign]
-    with pytest.raises(ModelError, match="gives no mask"):
+    with pytest.raises(ModelError, match="returns no mask"):
         step.apply(*case(), Quality())
 
 
-def test_the_flag_names_a_family_and_a_missing_model_is_told(tmp_path: Path) -> None:
+def test_the_flag_names_a_family_and_a_missing_model_is_an_error(tmp_path: Path) -> None:
     mask = dataclasses.replace(MaskConfig(), masks=("hull", "xseg"))
     context = BuildContext(SwapConfig(), mask, {}, models=ModelsConfig())
     (spec,) = [spec for spec in enabled_finishes(context) if spec.name == "xseg"]

@@ -77,7 +77,7 @@ def camera(
     )
 
 
-def test_mode_is_asked_for_in_the_order_drivers_need() -> None:
+def test_the_mode_is_requested_in_the_order_drivers_need() -> None:
     device = FakeDevice()
     camera([device], [], size=(1280, 720), fps=30).close()
     assert device.asked == [
@@ -89,7 +89,7 @@ def test_mode_is_asked_for_in_the_order_drivers_need() -> None:
     ]
 
 
-def test_the_mode_it_got_is_reported_not_the_one_asked_for() -> None:
+def test_the_actual_mode_is_reported_not_the_requested_one() -> None:
     events: list[str] = []
     cam = camera([FakeDevice(size=(640, 480))], events, size=(1920, 1080), fps=60)
     assert (cam.info.width, cam.info.height, cam.info.fps, cam.info.live) == (640, 480, 30.0, True)
@@ -113,7 +113,7 @@ def test_frames_are_numbered_timed_and_owned() -> None:
 
 
 @pytest.mark.parametrize("trouble", ["fail", "error", "empty", "none"])
-def test_a_hiccup_is_no_loss(trouble: str) -> None:
+def test_one_missing_frame_is_not_a_lost_camera(trouble: str) -> None:
     events: list[str] = []
     cam = camera([FakeDevice(f"ok ok {trouble} ok")], events)
     frames = cam.frames()
@@ -208,7 +208,9 @@ def test_whoever_holds_the_device_is_named(tmp_path: Path) -> None:
 
 
 @linux
-def test_missing_and_forbidden_devices_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_and_forbidden_devices_have_different_messages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert "no such device" in str(cannot_open(str(tmp_path / "video9")))
     (tmp_path / "video0").write_bytes(b"")
     monkeypatch.setattr(os, "access", lambda *args: False)

@@ -34,7 +34,7 @@ def pictures(path: Path, hwaccel: str, events: list[str]) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("hwaccel", ["auto", "cuda"])
-def test_whatever_decodes_every_picture_comes(clip: Path, hwaccel: str) -> None:
+def test_every_picture_arrives_with_every_decoder(clip: Path, hwaccel: str) -> None:
     events: list[str] = []
     found = pictures(clip, hwaccel, events)
     assert all_numbers(found) == list(range(12))
@@ -73,14 +73,14 @@ def broken(device: str) -> None:
     raise PermissionError(1, "Operation not permitted")
 
 
-def test_without_being_asked_no_gpu_is_touched(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_gpu_is_used_unless_requested(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rtswap.media.inputs.video.open_on_gpu", broken)
     assert all_numbers(pictures(clip, "none", [])) == list(range(12))
     assert Config().input.hwaccel == "none"
 
 
 @pytest.mark.parametrize("content", [b"", b"no video", b"\0" * 5000])
-def test_a_file_that_is_no_video_is_told_as_ever(content: bytes, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_video_gives_the_usual_error(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "bad.mp4"
     path.write_bytes(content)
     said = []
@@ -91,7 +91,7 @@ def test_a_file_that_is_no_video_is_told_as_ever(content: bytes, tmp_path: Path)
     assert said[0] == said[1]
 
 
-def test_the_setting_knows_its_words(tmp_path: Path) -> None:
+def test_the_setting_accepts_only_its_values(tmp_path: Path) -> None:
     file = tmp_path / "rtswap.toml"
     file.write_text('[input]\nhwaccel = "auto"\n')
     assert effective({}, file=str(file)).config.input.hwaccel == "auto"

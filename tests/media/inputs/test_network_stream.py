@@ -133,7 +133,7 @@ def web(tmp_path: Path) -> Iterator[str]:
     server.server_close()
 
 
-def test_a_film_behind_http_is_no_live_stream(tmp_path: Path, web: str) -> None:
+def test_a_file_served_over_http_is_not_live(tmp_path: Path, web: str) -> None:
     times = make_clip(tmp_path / "film.mkv", 30, audio=True)
     stream = NetworkStream(f"{web}/film.mkv", on_event=lambda e: None)
     assert not stream.info.live
@@ -163,7 +163,7 @@ def test_unreachable_is_one_line_without_secrets(url: str) -> None:
     assert "127.0.0.1" in message
 
 
-def test_a_page_that_is_no_video(tmp_path: Path, web: str) -> None:
+def test_a_web_page_is_not_a_video(tmp_path: Path, web: str) -> None:
     (tmp_path / "page.html").write_text("<html>no film</html>" * 100)
     for page in ("page.html", "missing.mp4"):
         with pytest.raises(InputError, match=page):

@@ -63,7 +63,7 @@ def test_cameras_and_urls() -> None:
         open_input("rtmp://127.0.0.1:1/live")
 
 
-def test_mistyped_path_names_what_is_near(home: Path) -> None:
+def test_a_mistyped_path_suggests_a_similar_one(home: Path) -> None:
     with pytest.raises(InputError, match=r"clpi\.mp4.*Did you mean .*clip\.mp4"):
         open_input(str(home / "clpi.mp4"))
     with pytest.raises(InputError, match="no such file or folder"):

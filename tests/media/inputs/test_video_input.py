@@ -161,7 +161,7 @@ def test_corrupt_packets_in_the_middle_cost_only_themselves(tmp_path: Path) -> N
     assert any("damaged" in e for e in events)
 
 
-def test_truncated_file_gives_what_is_there(tmp_path: Path) -> None:
+def test_a_truncated_file_gives_its_readable_frames(tmp_path: Path) -> None:
     path = tmp_path / "t.mkv"
     make_clip(path, 60, options={"g": "10"})
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])

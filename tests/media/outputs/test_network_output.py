@@ -47,7 +47,7 @@ def test_udp() -> None:
     assert steps == pytest.approx([0.04] * len(steps), abs=2e-3)
 
 
-def test_a_picture_is_on_its_way_as_soon_as_it_is_sent() -> None:
+def test_a_picture_is_sent_at_once() -> None:
     """No look-ahead, no B-frames: the datagrams leave within ``send``."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))

@@ -46,7 +46,7 @@ def test_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: str, kind:
 
 
 @pytest.mark.parametrize("spec", ["", "out", "out.xyz", "vcamera", "windows", "nul", "\0", "x" * 5000, "-", "0"])
-def test_nonsense_lists_what_is_possible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: str) -> None:
+def test_an_unknown_output_lists_the_known_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: str) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(RtswapError) as error:
         open_output(spec, OutputRequest(fps=25))
@@ -74,7 +74,7 @@ def test_nothing_heavy_is_loaded() -> None:
 
 
 @pytest.mark.parametrize("spec", ["out.xyz", "out.webm", "gopher://x/y", "taken.mp4"])
-def test_what_cannot_be_written_is_told_before_anything_is_loaded(
+def test_unwritable_outputs_are_refused_before_anything_is_loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -84,3 +84,11 @@ def test_what_cannot_be_written_is_told_before_anything_is_loaded(
     with pytest.raises(RtswapError, match=r"unknown output|cannot hold hevc|cannot stream|already exists"):
         run.run(config, SimpleNamespace(event=pytest.fail))  # type: ignore[arg-type]
     assert [one.name for one in tmp_path.iterdir()] == ["taken.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("address", "do"), [("swapped", "For a folder write swapped/."), ("out.xyz", "See `rtswap --help`")]
+)
+def test_an_unknown_output_comes_with_advice(address: str, do: str) -> None:
+    with pytest.raises(UsageError, match=do):
+        open_output(address, OutputRequest())

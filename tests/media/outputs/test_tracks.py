@@ -126,7 +126,7 @@ def test_everything_is_copied(tmp_path: Path, suffix: str) -> None:
         (".gif", "location, 2 chapters, 1 attachment, sound, 1 subtitle track (srt)"),
     ],
 )
-def test_what_a_container_cannot_hold_is_told(tmp_path: Path, suffix: str, lost: str) -> None:
+def test_tracks_that_a_container_cannot_hold_are_reported(tmp_path: Path, suffix: str, lost: str) -> None:
     make_film(tmp_path / "film.mkv")
     events = copied(tmp_path / "film.mkv", tmp_path / f"out{suffix}")
     assert events == [f"not kept of {tmp_path / 'film.mkv'} in {suffix}: {lost}"]
@@ -139,7 +139,7 @@ def test_mp4_subtitles_become_those_of_matroska(tmp_path: Path) -> None:
     assert [text for _, text in lines(tmp_path / "b.mkv")] == ["Hello", "World"]
 
 
-def test_a_cover_picture_is_told(tmp_path: Path) -> None:
+def test_a_lost_cover_picture_is_reported(tmp_path: Path) -> None:
     make_clip(tmp_path / "plain.mp4", 10)
     with av.open(str(tmp_path / "plain.mp4")) as source, av.open(str(tmp_path / "in.mp4"), "w") as film:
         out = film.add_stream_from_template(source.streams.video[0])
@@ -158,7 +158,7 @@ def test_a_cover_picture_is_told(tmp_path: Path) -> None:
     assert events == [f"not kept of {tmp_path / 'in.mp4'} in .mp4: the cover picture"]
 
 
-def test_surround_sound_that_is_converted_becomes_stereo_and_that_is_told(tmp_path: Path) -> None:
+def test_converted_surround_sound_becomes_stereo_with_a_message(tmp_path: Path) -> None:
     make_clip(tmp_path / "plain.mkv", 25)
     with av.open(str(tmp_path / "plain.mkv")) as source, av.open(str(tmp_path / "in.mkv"), "w") as film:
         out = film.add_stream_from_template(source.streams.video[0])

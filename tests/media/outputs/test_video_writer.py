@@ -41,7 +41,7 @@ def test_without_a_time_of_their_own(tmp_path: Path, live: bool) -> None:
     assert read_back(tmp_path / "o.mp4")[1] == pytest.approx([i / (40 if live else 10) for i in range(12)], abs=1e-3)
 
 
-def test_times_that_stand_still_or_run_back_are_made_to_increase(tmp_path: Path) -> None:
+def test_repeated_or_decreasing_times_are_made_to_increase(tmp_path: Path) -> None:
     for suffix in SUFFIXES:
         writer = VideoWriter(tmp_path / f"o{suffix}", fps=25)
         for index, time_s in enumerate([0.0, 0.0, 0.0, 0.5, 0.2, 0.6]):

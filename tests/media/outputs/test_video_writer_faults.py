@@ -85,7 +85,7 @@ def test_no_picture_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_existing_files_are_kept_unless_told_otherwise(tmp_path: Path) -> None:
+def test_existing_files_are_kept_without_overwrite(tmp_path: Path) -> None:
     path = tmp_path / "out.mp4"
     path.write_bytes(b"precious")
     with pytest.raises(OutputError, match="--overwrite"):

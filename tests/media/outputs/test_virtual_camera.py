@@ -104,7 +104,7 @@ def test_by_name(driver: type[FakeDriver]) -> None:
         VirtualCamera("/dev/video9", fps=25).send(mark_picture(0))
 
 
-def test_every_back_end_s_reason_is_told_with_the_remedy(driver: type[FakeDriver]) -> None:
+def test_every_backends_reason_is_reported_with_advice(driver: type[FakeDriver]) -> None:
     class NoDriver(FakeDriver):
         def __init__(self, **kw: object) -> None:
             raise RuntimeError("this driver is not installed")

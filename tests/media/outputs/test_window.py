@@ -113,6 +113,24 @@ def test_closing_the_window_is_a_q_once(monkeypatch: pytest.MonkeyPatch) -> None
     assert len(gui.shown) == 1
 
 
+def first_bright_column(picture: np.ndarray, rows: slice, *, after: int) -> int:
+    return after + int(np.argmax((picture[rows, after:] > 150).any((0, 2))))
+
+
+@pytest.mark.parametrize(("height", "size"), [(480, 1), (2160, 3)])
+def test_two_columns_are_aligned_and_large_pictures_have_large_text(height: int, size: int) -> None:
+    image = np.zeros((height, height * 4 // 3, 3), np.uint8)
+    picture = draw_text(image, ["WWWWW\tIcon", "i\tIcon"])
+    wide = cv2.getTextSize("WWWWW", cv2.FONT_HERSHEY_SIMPLEX, 0.5 * size, size)[0][0] + 10 * size
+    starts = [
+        first_bright_column(picture, slice(8 * size + row, 8 * size + row + 20 * size), after=wide)
+        for row in (0, 20 * size)
+    ]
+    assert starts[0] == starts[1]
+    assert first_bright_column(picture, slice(28 * size, 48 * size), after=0) < wide
+    assert np.flatnonzero(picture.any((1, 2))).max() == pytest.approx(40 * size, abs=6 * size)
+
+
 def test_text_is_drawn_on_a_copy_and_can_be_read() -> None:
     image = np.full((240, 320, 3), 255, np.uint8)
     picture = draw_text(image, ["30.0 fps", "age p50 12 ms"])

@@ -14,7 +14,7 @@ from rtswap.disclosure.certificate import local_identity
 from rtswap.source.consent import ConsentRecord, ask, photo_digest
 
 
-def test_what_is_kept_is_told_and_goes(tmp_path: Path, photo: Path, record: ConsentRecord) -> None:
+def test_stored_data_is_listed_and_deleted(tmp_path: Path, photo: Path, record: ConsentRecord) -> None:
     config = tmp_path / "config"
     assert kept(record, config) == Kept(0, str(record.folder), 0, str(config / "signing.pem"))
     ask([photo], record, assume=True)
@@ -40,7 +40,7 @@ def test_one_photo_is_forgotten(tmp_path: Path, photo: Path, record: ConsentReco
     assert record.holds(photo_digest(other))
 
 
-def test_damaged_records_are_forgotten_too(photo: Path, record: ConsentRecord) -> None:
+def test_damaged_records_are_deleted_too(photo: Path, record: ConsentRecord) -> None:
     ask([photo], record, assume=True)
     (record.folder / photo_digest(photo)).write_bytes(b"rubbish")
     assert len(record) == 1
@@ -104,7 +104,7 @@ def test_command_lists_and_deletes(
     assert len(own_state) == 0
 
 
-def test_command_on_a_photo_that_is_gone(
+def test_the_command_on_a_deleted_photo(
     own_state: ConsentRecord, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["forget", str(tmp_path / "gone.jpg")]) == 2

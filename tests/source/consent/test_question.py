@@ -84,7 +84,7 @@ def test_refusing_several_remembers_none(tmp_path: Path, record: ConsentRecord) 
     assert len(record) == 0
 
 
-def test_people_who_do_not_exist_need_not_be_asked(tmp_path: Path, record: ConsentRecord) -> None:
+def test_personas_need_no_consent(tmp_path: Path, record: ConsentRecord) -> None:
     folder = Path(str(resources.files("rtswap").joinpath("assets/personas")))
     copy = tmp_path / "copy.jpg"
     shutil.copy(folder / "ada.jpg", copy)
@@ -145,7 +145,7 @@ def test_end_of_input_is_no(monkeypatch: pytest.MonkeyPatch, photo: Path, record
     [(io.StringIO("y\n"), Terminal()), (Terminal("y\n"), io.StringIO()), (None, Terminal()), (Terminal("y\n"), None)],
     ids=["piped in", "piped out", "no stdin", "no stderr"],
 )
-def test_what_is_piped_confirms_nothing(monkeypatch: pytest.MonkeyPatch, stdin: object, stderr: object) -> None:
+def test_piped_input_confirms_nothing(monkeypatch: pytest.MonkeyPatch, stdin: object, stderr: object) -> None:
     monkeypatch.setattr(sys, "stdin", stdin)
     monkeypatch.setattr(sys, "stderr", stderr)
     assert ask_on_terminal("Really? ") is None

@@ -120,7 +120,7 @@ def test_brows_that_neither_half_shows_are_the_target_s() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_bare_face_stays_as_it_is(name: str) -> None:
+def test_an_unhidden_face_does_not_change(name: str) -> None:
     who = person(name)
     clean = Texture.bake(who.portrait, who.landmarks)
     raw = Texture.bake(who.portrait, who.landmarks, skin=False)

@@ -178,7 +178,7 @@ def test_hair_at_the_outline_does_not_darken_the_skin() -> None:
     assert np.abs(block_means(found, (48, 32))[8:-4, 4:-4] - (150, 160, 190)).max() < 12
 
 
-def test_low_pass_of_one_colour_is_that_colour_wherever_it_is_asked() -> None:
+def test_low_pass_of_one_colour_is_that_colour_everywhere() -> None:
     inside = np.zeros((20, 30), np.float32)
     inside[5:15, 8:22] = 1
     picture = np.random.default_rng(3).uniform(0, 255, (20, 30, 3)).astype(np.float32)

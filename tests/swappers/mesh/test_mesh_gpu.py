@@ -168,7 +168,7 @@ def test_several_faces_at_once_are_as_one_after_the_other() -> None:
         assert (mask[0].int() - together[1][index].int()).abs().max() <= 1
 
 
-def test_a_face_of_which_nothing_is_in_its_crop_is_left_alone() -> None:
+def test_a_face_outside_its_crop_is_left_alone() -> None:
     _, device = bound("ada")
     face = BatchedTarget(1, place_mesh(90, (-4000, 90)), SEEN, 0.0, (96, 96))
     crops = torch.zeros((1, 96, 96, 3), dtype=torch.uint8)

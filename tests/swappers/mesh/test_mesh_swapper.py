@@ -99,7 +99,7 @@ def poses() -> list[dict[str, float]]:
 
 
 @pytest.mark.parametrize("pose", poses(), ids=str)
-def test_the_mask_lies_in_the_oval(pose: dict[str, float], swappers: dict[str, Swapper]) -> None:
+def test_the_mask_is_inside_the_oval(pose: dict[str, float], swappers: dict[str, Swapper]) -> None:
     picture = np.full((480, 640, 3), 120, np.uint8)
     swapped, face = swap_face(swappers["ada"], picture, place_mesh(180, (320, 240), **pose))
     assert not swapped.mask[[0, -1]].any()

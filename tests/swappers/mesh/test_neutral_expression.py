@@ -76,7 +76,7 @@ def test_one_picture_is_as_without_a_past() -> None:
 
 
 @pytest.mark.parametrize(("source", "target"), [("ada", "ben"), ("carl", "dan"), ("ben", "ada")])
-def test_what_a_face_does_comes_through_from_the_first_second_on(source: str, target: str) -> None:
+def test_expressions_are_followed_from_the_first_second_on(source: str, target: str) -> None:
     """Nothing is known of its rest yet; what it does is seen all the same."""
     play = np.zeros((FPS, 5), np.float32)
     play[FPS // 2 :, 0], play[FPS // 2 :, 1] = 0.08, 0.05
@@ -97,7 +97,7 @@ def test_it_never_jumps(start: int) -> None:
     assert np.abs(np.diff(found, axis=0)).max() < 1.0
 
 
-def test_a_raised_brow_comes_through_and_none_at_expression_0() -> None:
+def test_a_raised_brow_is_followed_except_at_expression_0() -> None:
     meshes = acting("ben", np.zeros((FPS * 4, 5), np.float32))
     up = meshes[-1].copy()
     up[LEFT_BROW, 1] -= 12
@@ -110,7 +110,7 @@ def test_a_raised_brow_comes_through_and_none_at_expression_0() -> None:
     assert abs(lifts[0.0]) < 4  # what lies near the outline is the target's
 
 
-def test_a_shut_eye_shuts_however_wide_the_source_s_eyes_are() -> None:
+def test_a_shut_eye_shuts_even_if_the_sources_eyes_are_wide() -> None:
     play = np.zeros((FPS * 4 + 1, 5), np.float32)
     rest = measures(frontal(person("ada").landmarks))
     play[-1, 3:] = -0.9 * rest[3:]

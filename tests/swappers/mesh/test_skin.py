@@ -77,7 +77,7 @@ def test_a_dark_beard_stays(name: str) -> None:
 
 
 @pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (0, 0, 255), (255, 0, 0)])
-def test_one_plain_colour_is_no_reason_to_fail(colour: tuple[int, int, int]) -> None:
+def test_one_plain_colour_is_not_an_error(colour: tuple[int, int, int]) -> None:
     who = person("ada")
     mask = face_mask(np.full_like(who.portrait, colour), who.landmarks)
     assert mask.shape == (SIDE, SIDE)
@@ -187,7 +187,7 @@ def test_without_glasses_over_the_nose_no_dark_line_is_a_rim() -> None:
     assert (np.abs(taken[SIDE // 2 :].astype(int) - kept[SIDE // 2 :]) > 150).mean() < 0.01
 
 
-def test_a_glint_in_the_midst_of_the_face_is_no_hair() -> None:
+def test_a_glint_in_the_middle_of_the_face_is_not_hair() -> None:
     who = person("ada")
     glint = OcclusionModel(Network(slice(28, 34), slice(28, 36)))
     assert np.array_equal(face_mask(who.portrait, who.landmarks, glint), face_mask(who.portrait, who.landmarks))

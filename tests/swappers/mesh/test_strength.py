@@ -141,7 +141,7 @@ def test_at_zero_two_people_look_alike() -> None:
     assert alike(1.3) > 1.05 * alike(1.0)
 
 
-def test_the_mean_is_nobody_s_light() -> None:
+def test_the_mean_has_no_light_of_its_own() -> None:
     inner = mean_features()[30:98, 30:98]
     assert 0.3 < inner.min() < 0.75 < 1.0 < inner.max() < 1.6
     assert (np.abs(inner - inner[:, ::-1]) > 0.02).mean() < 0.01

@@ -108,7 +108,7 @@ def test_a_frontal_photo_is_not_made_symmetric() -> None:
     assert texture[200:300, 312:392].max() < 5
 
 
-def test_the_skirt_lies_around_the_oval() -> None:
+def test_the_skirt_surrounds_the_oval() -> None:
     mesh = place_mesh(200, (150, 150))
     points = skirted(mesh)
     assert points.shape == (504, 3)
@@ -159,7 +159,7 @@ def test_a_photo_that_shows_no_more_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("kind", ["black", "white", "noise", "half", "tiny"])
-def test_no_photo_however_bad_stops_it(kind: str) -> None:
+def test_bad_photos_do_not_stop_it(kind: str) -> None:
     who = person("dan")
     picture, points = who.portrait.copy(), who.landmarks
     if kind == "black":

@@ -253,18 +253,18 @@ def test_an_old_dfm_without_morph_value_runs(tmp_path: Path) -> None:
     assert set(imported.engine.taken[0]) == {"in_face:0"}
 
 
-def test_a_source_of_unknown_identity_is_told(tmp_path: Path) -> None:
+def test_a_source_of_unknown_identity_is_an_error(tmp_path: Path) -> None:
     model = Imported(tmp_path, foreign.swapper("hyperswap"), "hyperswap").swap_model()
     with pytest.raises(SourceError, match="the identity of this source in the space 'arcface' is unknown"):
         model.bind(person("ada"))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_values_that_are_no_picture_are_an_error_so_that_the_face_is_covered(tmp_path: Path, value: float) -> None:
+def test_invalid_images_are_an_error_so_that_the_face_is_covered(tmp_path: Path, value: float) -> None:
     imported = Imported(tmp_path, foreign.swapper("inswapper"), "inswapper")
     swapper = bind(imported)
     imported.engine.run = lambda inputs: {"output": inputs["target"] + np.float32(value)}  # type: ignore[method-assign]
-    with pytest.raises(ModelError, match="InSwapper gives no picture; expected numbers"):
+    with pytest.raises(ModelError, match="InSwapper returns no image; expected numbers"):
         swap_face(swapper, picture(), place_mesh(70, (320, 240)))
 
 
@@ -288,3 +288,13 @@ def test_landmarks_far_outside_or_in_one_place_do_no_harm(tmp_path: Path) -> Non
         matrix, size = swapper.view(landmarks, 480)
         assert matrix.shape == (2, 3)
         assert size[0] <= 480
+
+
+def test_coverage_is_the_side_of_the_swap_as_a_share_of_the_outline(tmp_path: Path) -> None:
+    imported = Imported(tmp_path, foreign.swapper("inswapper"), "inswapper")
+    landmarks = place_mesh(60, (320, 240))
+    areas = [
+        float(swap_face(bind(imported, coverage=coverage), picture(), landmarks)[0].mask.mean())
+        for coverage in (1.0, 0.5)
+    ]
+    assert areas[1] / areas[0] == pytest.approx(0.25, abs=0.03)

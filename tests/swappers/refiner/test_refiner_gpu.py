@@ -46,7 +46,7 @@ def halvings_of(face: Target) -> int:
     return sampling(matrix, face.crop.shape[1::-1], SHRINK)[1]
 
 
-def test_crops_are_cut_out_as_on_the_host_however_large() -> None:
+def test_crops_of_any_size_are_the_same_as_on_the_host() -> None:
     """All in one call. One is turned, one leaves its crop; smooth pictures, since OpenCV samples at 1/32 px."""
     sizes, scales, angles = ((640, 512), (512, 640), (88, 96), (320, 640)), (0.0526, 0.13, 0.9, 0.4), (0, 0.5, 0, -2)
     planes, rows = torch.zeros((4, 1, 640, 640)), np.zeros((4, refiner_gpu.NUMBERS), np.float32)

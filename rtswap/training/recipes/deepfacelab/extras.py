@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rtswap.training.losses import colour_statistics, dssim, smooth
+from rtswap.training.pairs import Faces
 from rtswap.training.recipe import Terms
 from rtswap.training.recipes.deepfacelab.critics import CodeCritic, PatchCritic, called
 
@@ -43,23 +44,21 @@ class Critics(nn.Module):
         """Whether there is a critic."""
         return bool(self._true_face or self._gan)
 
-    def terms(self, network: nn.Module, batch: list[Tensor], made: list[Tensor]) -> Terms:
-        """Losses of the network. ``batch`` as ``DeepfakeRecipe.given`` returns it, ``made``: the source's
-        reconstruction, then the target's."""
+    def terms(self, network: nn.Module, source: Faces, target: Faces, made: list[Tensor]) -> Terms:
+        """Losses of the network. ``made``: the source's reconstruction, then the target's."""
         terms: Terms = {}
         self._shown = {}
-        _, source, where, _, target_given, target, target_where, _ = batch
         if self._true_face:
-            codes = network.code(torch.cat([batch[0], target_given]))
-            first, second = codes.split([len(source), len(target)])
+            codes = network.code(torch.cat([source.given, target.given]))
+            first, second = codes.split([len(source.given), len(target.given)])
             self._shown |= {"source_code": first.detach(), "target_code": second.detach()}
             terms["true_face"] = self._true_face * called(self.code(second), True)
         if self._face_style or self._background_style:
-            swapped, _, _ = network.swap(target_given)
-            terms |= self._style(swapped.float(), target, target_where)
+            swapped, _, _ = network.swap(target.given)
+            terms |= self._style(swapped.float(), target.truth, target.mask)
         if self._gan and self.watching:
-            self._shown |= {"real": source * where, "made": (made[0] * where).detach()}
-            terms["fooled"] = self._gan * called(self.patch(made[0] * where), True)
+            self._shown |= {"real": source.truth * source.mask, "made": (made[0] * source.mask).detach()}
+            terms["fooled"] = self._gan * called(self.patch(made[0] * source.mask), True)
         return terms
 
     def _style(self, swapped: Tensor, target: Tensor, where: Tensor) -> Terms:

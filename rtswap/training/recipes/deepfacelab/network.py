@@ -167,11 +167,12 @@ class DF(nn.Module):
         first, second = maps.split([len(source), len(target)])
         return self.source(first), self.target(second)
 
-    def swap(self, faces: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Targets -> the source's face, the source's mask, the target's mask."""
+    def swap(self, faces: Tensor, *, back: bool = False) -> tuple[Tensor, Tensor, Tensor]:
+        """Targets -> the source's face, the source's mask, the target's mask. ``back``: sources -> the target's."""
         maps = self.code(faces)
-        face, mask = self.source(maps)
-        return face, mask, self.target(maps)[1]
+        made, given = (self.target, self.source) if back else (self.source, self.target)
+        face, mask = made(maps)
+        return face, mask, given(maps)[1]
 
 
 class LIAE(nn.Module):
@@ -198,9 +199,10 @@ class LIAE(nn.Module):
         (a, b), (mask_a, mask_b) = faces.split(counts), masks.split(counts)
         return (a, mask_a), (b, mask_b)
 
-    def swap(self, faces: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Targets -> the source's face, the source's mask, the target's mask."""
+    def swap(self, faces: Tensor, *, back: bool = False) -> tuple[Tensor, Tensor, Tensor]:
+        """Targets -> the source's face, the source's mask, the target's mask. ``back``: sources -> the target's."""
         code = self.encoder(faces)
         shared = self.inter_ab(code)
-        face, mask = self.decoder(torch.cat([shared, shared], 1))
-        return face, mask, self.decoder(torch.cat([self.inter_b(code), shared], 1))[1]
+        source, target = torch.cat([shared, shared], 1), torch.cat([self.inter_b(code), shared], 1)
+        (face, mask), (_, given) = (self.decoder(maps) for maps in ((target, source) if back else (source, target)))
+        return face, mask, given

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rtswap.app.options import choice, integer, number, switch
-from rtswap.training.spec import RecipeSpec, TrainOption
+from rtswap.training.spec import RESOLUTION, UNIFORM_YAW, RecipeSpec, TrainOption
 
 if TYPE_CHECKING:
     from rtswap.training.recipe import Recipe
 
 OPTIONS = (
-    TrainOption("--resolution", integer("PX", 32, 640), None, "side of the faces, a multiple of 16; with d or t, 32"),
+    RESOLUTION,
     TrainOption("--options", choice("none", "u", "d", "t", "ud", "ut", "dt", "udt"), "ud",
                 "u: likeness, d: twice the resolution at the same cost, t: a deeper encoder"),
     TrainOption("--ae-dims", integer("N", 8, 1024), None, "width of the bottleneck"),
@@ -21,7 +21,7 @@ OPTIONS = (
     TrainOption("--d-mask-dims", integer("N", 4, 256), None, "width of the mask's decoder"),
     TrainOption("--no-features-priority", switch(), False, "eyes and mouth count no more than the rest"),
     TrainOption("--random-color", switch(), False, "give the source the colours of random target faces"),
-    TrainOption("--uniform-yaw", switch(), False, "show all angles of the head equally often"),
+    UNIFORM_YAW,
     TrainOption("--face-style-power", number("N", 0, 100), 0, "pull the swap's colours to the target's; try 0.1"),
     TrainOption("--bg-style-power", number("N", 0, 100), 0, "pull the surroundings to the target's; try 0.1"),
     TrainOption("--gan-power", number("N", 0, 5), 0, "critic for the last fifth of the time, for skin; try 0.1"),

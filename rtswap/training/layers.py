@@ -1,4 +1,4 @@
-"""The layers that the networks here share."""
+"""Layers that the networks share."""
 
 from __future__ import annotations
 

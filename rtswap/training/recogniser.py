@@ -1,16 +1,16 @@
-"""The recognition network: 0.9 M parameters, 0.05 GMAC for a 96 px crop. Crop -> 128 numbers in the space of dlib's
-embeddings, whitened."""
+"""The recognition network (``assets/recognition.onnx``) as a module: it is trained here, and watches other trainings.
+
+0.9 M parameters, 0.05 GMAC for a 96 px crop. Crop -> 128 numbers in the space of dlib's embeddings, whitened.
+"""
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
-from training.layers import Residual, conv, to_input
+from rtswap.training.layers import Residual, conv, to_input
 
 SIZE = 96
 LENGTH = 128
-WEIGHTS = {"teacher": 1.0, "apart": 0.5}
 
 
 class RecognitionNetwork(nn.Module):
@@ -32,8 +32,18 @@ class RecognitionNetwork(nn.Module):
         self.dropout = nn.Dropout(0.2)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Embed."""
         vector: Tensor = self.head(self.dropout(self.squeeze(self.body(x)).flatten(1)))
         return vector
+
+    def stages(self, x: Tensor) -> list[Tensor]:
+        """Features (N, C, S, S) of 24, 12 and 6 px, and the 6 px that are embedded."""
+        found = []
+        for number, layer in enumerate(self.body):
+            x = layer(x)
+            if number in (1, 4, 6):
+                found.append(x)
+        return [*found, self.squeeze(x)]
 
 
 class Deployed(nn.Module):
@@ -44,17 +54,5 @@ class Deployed(nn.Module):
         self.network = network
 
     def forward(self, crops: Tensor) -> Tensor:
+        """Embed."""
         return nn.functional.normalize(self.network(to_input(crops)), dim=1, eps=1e-6)
-
-
-def losses(vectors: Tensor, wanted: Tensor, warmth: float = 0.1) -> dict[str, Tensor]:
-    """``vectors`` (2P, 128): two crops each of P people, the second ones after the first; ``wanted`` (P, 128) unit
-    norm. ``teacher``: one minus the cosine to dlib's embedding of the person; ``apart``: NT-Xent (Chen et al. 2020)
-    at temperature ``warmth``: each crop picks its partner out of all others."""
-    unit = nn.functional.normalize(vectors, dim=1)
-    people = len(wanted)
-    teacher = 1 - (unit * wanted.repeat(2, 1)).sum(1).mean()
-    scores = unit @ unit.T / warmth
-    scores = scores - torch.eye(2 * people, device=scores.device) * 1e4
-    partner = torch.arange(2 * people, device=scores.device).roll(people)
-    return {"teacher": teacher, "apart": nn.functional.cross_entropy(scores, partner)}

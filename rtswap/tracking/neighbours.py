@@ -1,0 +1,134 @@
+"""Who is beside or behind a followed face. On the whole picture the second detector takes half a face that looks out
+from behind a clear one for a part of it; with the clear one painted out, it finds the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rtswap.core.types import Head, Image, Points, Track
+from rtswap.networks.heads import HeadModel
+from rtswap.vision.geometry import box_of
+from rtswap.vision.topology import CHIN, FOREHEAD, OVAL
+
+SIDE = 128
+"""Pixels of the square that is looked at, each way."""
+REACH = 2.5
+"""Its side, in longer sides of the face: what is farther away the whole picture shows."""
+GROWN, UPWARDS = 1.2, 0.2
+"""Size of what is painted out, in face ovals, and how far it reaches beyond the forehead, in faces."""
+FINEST = 2
+"""Pixels of the frame per pixel of the square that are averaged at most, each way; others are left out."""
+LEAST_SCORE = 0.85
+"""Score from which somebody is there: what is left of one person alone, mostly hands, reaches 0.78 on clips."""
+LOOKS_OUT, APART = 0.6, 0.25
+"""The same for a head no lower than the face, its middle at least so many faces away: necks and hands are lower, and
+hair lies around the face."""
+SMALLEST = 0.4
+"""Size of a head, in faces, below which the whole picture shows it as well."""
+BLOCK = 8
+CHANGE = 0.25
+"""Side in pixels of the blocks in which a square is compared with the last one that was looked at, and the difference
+of a block, in standard deviations of the square, that calls for another look."""
+MOST_SKIPPED = 3
+"""Looks in a row that are saved because nothing changed."""
+
+
+@dataclass
+class _Surroundings:
+    """What was seen around one face."""
+
+    blocks: NDArray[np.float32]
+    heads: tuple[Head, ...]
+    skipped: int = 0
+
+
+class Neighbours:
+    """Looks around one face a frame, in turns. One per stream; not thread-safe."""
+
+    def __init__(self, model: HeadModel) -> None:
+        self._model = model
+        self._known: dict[int, _Surroundings] = {}
+        """By track, the one whose turn is next first."""
+
+    def reset(self) -> None:
+        """The next frame belongs to another scene."""
+        self._known = {}
+
+    def look(self, image: Image, tracks: Sequence[Track]) -> tuple[Head, ...]:
+        """The heads around ``tracks``, none of which is theirs, as far as they are known by now. Raises EngineError,
+        ModelError."""
+        by_id = {track.id: track for track in tracks}
+        self._known = {id_: seen for id_, seen in self._known.items() if id_ in by_id}
+        turn = next((id_ for id_ in (*(id_ for id_ in by_id if id_ not in self._known), *self._known)), None)
+        if turn is not None:
+            seen = self._look_around(image, by_id[turn], tracks, self._known.pop(turn, None))
+            if seen is not None:
+                self._known[turn] = seen
+        return tuple(head for seen in self._known.values() for head in seen.heads)
+
+    def _look_around(
+        self, image: Image, track: Track, tracks: Sequence[Track], before: _Surroundings | None
+    ) -> _Surroundings | None:
+        x1, y1, x2, y2 = box_of(track.landmarks).tolist()
+        side = REACH * max(x2 - x1, y2 - y1)
+        corner = np.array([(x1 + x2 - side) / 2, (y1 + y2 - side) / 2], np.float32)
+        square = around(image, corner, side)
+        if square is None:
+            return None
+        paint_out(square, [(one.landmarks[:, :2] - corner) * (SIDE / side) for one in tracks])
+        size = SIDE // BLOCK, SIDE // BLOCK
+        gray = cv2.cvtColor(square, cv2.COLOR_BGR2GRAY)
+        blocks = np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.float32)
+        if before is not None and before.skipped < MOST_SKIPPED:
+            change = np.abs(blocks - before.blocks).max()
+            if change <= CHANGE * gray.std():
+                before.skipped += 1
+                return before
+        if int(np.ptp(gray)) <= 1:  # one grey value: nobody can be in it
+            return _Surroundings(blocks, ())
+        found = self._model.find(square, LOOKS_OUT)
+        across, down = ((found[:, :2] + found[:, 2:4]).T / 2 - SIDE / 2) * (REACH / SIDE)
+        there = (found[:, 4] >= LEAST_SCORE) | ((down <= 0) & (np.hypot(across, down) >= APART))
+        there &= found[:, 2] - found[:, 0] >= SMALLEST * SIDE / REACH
+        places = found[:, :4] * np.float32(side / SIDE) + np.tile(corner, 2)
+        heads = (Head(place, float(score)) for place, score in zip(places[there], found[there, 4], strict=True))
+        return _Surroundings(blocks, tuple(heads))
+
+
+def around(image: Image, corner: Points, side: float) -> Image | None:
+    """The square at ``corner`` (x, y), ``side`` pixels wide, as (SIDE, SIDE, 3); its mean colour where it leaves the
+    image; None if hardly anything of it lies in the image."""
+    if not np.isfinite([*corner, side]).all() or side < 1:
+        return None
+    limit = np.array(image.shape[1::-1])
+    low, high = np.clip(np.floor(corner), 0, limit).astype(int), np.clip(np.ceil(corner + side), 0, limit).astype(int)
+    start, end = (np.clip(np.round((edge - corner) * (SIDE / side)), 0, SIDE).astype(int) for edge in (low, high))
+    if (high - low < 8).any() or (end - start < 8).any():
+        return None
+    step = max(1, int(side // (FINEST * SIDE)))
+    part = np.ascontiguousarray(image[low[1] : high[1] : step, low[0] : high[0] : step])
+    square = np.empty((SIDE, SIDE, 3), np.uint8)
+    square[:] = np.round(part.mean((0, 1)))
+    (left, top), (right, bottom) = start.tolist(), end.tolist()
+    how = cv2.INTER_AREA if part.shape[1] > right - left else cv2.INTER_LINEAR
+    square[top:bottom, left:right] = cv2.resize(part, (right - left, bottom - top), interpolation=how)
+    return square
+
+
+def paint_out(square: Image, faces: Sequence[Points]) -> None:
+    """Fill the faces, meshes (468, 2) in the square's pixels, and the hair above them with its mean colour, in
+    place."""
+    colour = cv2.mean(square)[:3]
+    for mesh in faces:
+        oval = mesh[OVAL]
+        middle = oval.mean(axis=0)
+        grown = middle + (oval - middle) * np.float32(GROWN)
+        outline = np.concatenate([grown, grown + (mesh[FOREHEAD] - mesh[CHIN]) * np.float32(UPWARDS)])
+        near = np.clip(outline, -SIDE, 2 * SIDE).astype(np.int32)  # of NaN, whatever comes: it is covered
+        cv2.fillConvexPoly(square, cv2.convexHull(near), colour)

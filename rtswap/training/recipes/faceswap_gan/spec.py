@@ -1,0 +1,57 @@
+"""What faceswap-GAN says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from rtswap.app.options import choice, choices, integer, switch
+from rtswap.app.sections import PARTS
+from rtswap.training.spec import RESOLUTION, UNIFORM_YAW, RecipeSpec, TrainOption
+
+if TYPE_CHECKING:
+    from rtswap.training.recipe import Recipe
+
+OPTIONS = (
+    RESOLUTION,
+    TrainOption("--capacity", choice("lite", "standard"), None, "lite: half as wide"),
+    TrainOption("--code-dims", integer("N", 8, 4096), None, "width of the bottleneck"),
+    TrainOption("--norm", choice("none", "instance", "hybrid"), None, "how the layers are normalised"),
+    TrainOption("--attention", integer("PX", 0, 64), None, "side of the largest maps with self-attention; 0: none"),
+    TrainOption("--critic-dims", integer("N", 8, 256), None, "width of the critics"),
+    TrainOption(
+        "--alpha",
+        choice("guided", "free"),
+        "guided",
+        "guided: the attention mask learns where the face is; free: as in the original, from the picture",
+    ),
+    TrainOption(
+        "--learn-parts",
+        choices(*PARTS),
+        None,
+        "learn only these parts of the source, the rest stays the target's: eyes, nose, mouth [all]",
+    ),
+    TrainOption("--no-exchange", switch(), False, "never exchange the decoders, as is done at four fifths"),
+    TrainOption("--cycle", switch(), False, "faces made the other person's and back must be the same: slower"),
+    UNIFORM_YAW,
+)
+SIZES = {
+    "small": {
+        "resolution": 128, "capacity": "lite", "code_dims": 512, "norm": "none", "attention": 16,
+        "critic_dims": 32,
+    },
+    "full": {
+        "resolution": 128, "capacity": "standard", "code_dims": 1024, "norm": "instance", "attention": 64,
+        "critic_dims": 64,
+    },
+}  # fmt: skip
+"""``full``: the original's; ``small``: for two cores, where normalising would cost a third of the speed."""
+
+
+def _load() -> Callable[..., Recipe]:
+    from rtswap.training.recipes.faceswap_gan.recipe import FaceswapGanRecipe
+
+    return FaceswapGanRecipe
+
+
+SPECS = (RecipeSpec("faceswap-gan", "shaoanlu's faceswap-GAN: makes its own attention mask", _load, OPTIONS, SIZES),)

@@ -1,0 +1,45 @@
+"""The driver of ``make fuzz`` finds faults, and repeats a case."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from attack_material import FLAGS, face_picture, mutated
+from media_files import make_clip
+from processes import run_python
+from scripts_loader import load_script
+
+from rtswap.commands import COMMANDS
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the driver runs on Linux alone")
+
+
+def test_a_bare_face_and_a_broken_file_are_noticed(tmp_path: Path) -> None:
+    attack = load_script("scripts/attack.py")
+    make_clip(tmp_path / "clip.mp4", 3)
+    make_clip(tmp_path / "out.mp4", [face_picture()] * 3)
+    (tmp_path / "out.png").write_bytes(b"x")
+    assert sorted(attack.check_outputs(tmp_path)) == ["bare face in out.mp4", "out.png does not play"]
+
+
+def test_the_same_number_gives_the_same_damage() -> None:
+    data = bytes(range(256)) * 20
+    one, two, other = (mutated(data, [data], np.random.default_rng([7, n])) for n in (1, 1, 2))
+    assert one == two
+    assert len({data, one, other}) == 3
+
+
+def test_flags_exist() -> None:
+    known = {
+        word for command in COMMANDS.values() for word in command.parser().format_help().replace(",", " ").split()
+    }
+    assert [flag for flag in FLAGS if flag not in known] == []
+
+
+def test_one_case_runs() -> None:
+    code = "import runpy, sys\nrunpy.run_path('scripts/attack.py', run_name='__main__')"
+    done = run_python(code, "--seed", "1", "--case", "4", check=False)
+    assert done.returncode == 0, done.stdout

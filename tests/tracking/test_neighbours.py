@@ -1,0 +1,111 @@
+"""Who is beside or behind a followed face."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from face_stream import track_at
+
+from rtswap.core.types import Image
+from rtswap.networks.heads import HeadModel
+from rtswap.tracking.neighbours import LEAST_SCORE, LOOKS_OUT, MOST_SKIPPED, REACH, SIDE, Neighbours, around
+from rtswap.vision.geometry import box_of
+
+FACE = np.array([0, 0, 255], np.uint8)
+PLACE = 700, 400
+SCENE = np.random.default_rng(1).integers(90, 110, (720, 1280, 3), np.uint8)
+
+
+class Scripted(HeadModel):
+    """Finds the given squares: x, y of the middle and the side, in faces from the followed face's middle; score."""
+
+    def __init__(self, *rows: Sequence[float]) -> None:
+        self._rows = rows
+        self.pictures: list[Image] = []
+
+    def find(self, picture: Image, threshold: float) -> np.ndarray:
+        self.pictures.append(picture.copy())
+        scale = SIDE / REACH
+        found = [
+            [
+                *(SIDE / 2 + (at - size / 2) * scale for at in (x, y)),
+                *(SIDE / 2 + (at + size / 2) * scale for at in (x, y)),
+                score,
+            ]
+            for x, y, size, score in self._rows
+            if score > threshold
+        ]
+        return np.array(found, np.float32).reshape(-1, 5)
+
+
+def test_heads_come_in_pixels_of_the_frame() -> None:
+    track = track_at(*PLACE, px=120)
+    x1, y1, x2, y2 = box_of(track.landmarks)
+    side = max(x2 - x1, y2 - y1)
+    (head,) = Neighbours(Scripted((0.6, -0.3, 0.9, 0.8))).look(SCENE, [track])
+    middle = (head.box[:2] + head.box[2:]) / 2
+    np.testing.assert_allclose(middle, [(x1 + x2) / 2 + 0.6 * side, (y1 + y2) / 2 - 0.3 * side], atol=0.05)
+    np.testing.assert_allclose(head.box[2:] - head.box[:2], 0.9 * side, atol=0.05)
+    assert head.score == pytest.approx(0.8)
+
+
+def test_every_followed_face_is_painted_out() -> None:
+    tracks = [track_at(*PLACE, px=120), track_at(PLACE[0] + 110, PLACE[1], px=100, id=2)]
+    image, model = SCENE.copy(), Scripted()
+    for track in tracks:
+        x1, y1, x2, y2 = box_of(track.landmarks).astype(int)
+        image[y1 + 12 : y2 - 12, x1 + 12 : x2 - 12] = FACE
+    Neighbours(model).look(image, tracks)
+    assert not (np.abs(model.pictures[0].astype(int) - FACE).max(axis=2) < 60).any()
+
+
+@pytest.mark.parametrize(
+    ("found", "there"),
+    [
+        ((0.6, -0.3, 0.9, LOOKS_OUT + 0.02), True),  # looks out beside the face
+        ((0.1, 0.0, 1.1, LOOKS_OUT + 0.02), False),  # the face's own hair
+        ((0.5, 0.7, 0.6, LOOKS_OUT + 0.15), False),  # a hand below the chin
+        ((0.5, 0.7, 0.6, LEAST_SCORE + 0.02), True),  # that is a face
+        ((0.6, -0.3, 0.2, 0.95), False),  # far behind: seen in the whole picture
+    ],
+)
+def test_what_counts_as_somebody(found: tuple[float, ...], there: bool) -> None:
+    assert bool(Neighbours(Scripted(found)).look(SCENE, [track_at(*PLACE, px=120)])) == there
+
+
+def test_one_face_a_frame_is_looked_around_in_turns() -> None:
+    tracks = [track_at(300 * n, 300, px=90, id=n) for n in (1, 2, 3)]
+    model = Scripted((0.6, -0.3, 0.9, 0.9))
+    watch = Neighbours(model)
+    assert [len(watch.look(SCENE, tracks)) for _ in range(4)] == [1, 2, 3, 3]
+    assert len(watch.look(SCENE, tracks[1:])) == 2, "who is gone is forgotten"
+    assert len(model.pictures) == 3
+
+
+def test_surroundings_that_stay_are_looked_at_now_and_then() -> None:
+    watch, track = Neighbours(model := Scripted((0.6, -0.3, 0.9, 0.9))), track_at(*PLACE, px=120)
+    for _ in range(2 * (MOST_SKIPPED + 1)):
+        assert len(watch.look(SCENE, [track])) == 1
+    assert len(model.pictures) == 2
+    changed = SCENE.copy()
+    changed[300:400, 780:900] = 200
+    watch.look(changed, [track])
+    assert len(model.pictures) == 3
+
+
+def test_nothing_is_looked_at_without_faces_or_outside_the_frame() -> None:
+    watch = Neighbours(model := Scripted((0.6, -0.3, 0.9, 0.9)))
+    assert watch.look(SCENE, []) == ()
+    assert watch.look(SCENE, [track_at(-900, -900, px=60)]) == ()
+    assert model.pictures == []
+
+
+@pytest.mark.parametrize("side", [20.0, 95.0, 300.0, 1500.0, 5000.0])
+def test_squares_of_any_size(side: float) -> None:
+    square = around(SCENE, np.array([600, 300], np.float32), side)
+    assert square is not None
+    assert square.shape == (SIDE, SIDE, 3)
+    assert 85 < square.mean() < 115
+    assert around(SCENE, np.array([np.nan, 0], np.float32), side) is None
