@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -43,6 +44,7 @@ class Playback:
                 began += time_s + 1 / self._info.fps
                 self._input.close()
                 self._input = self._open()
+                gc.collect()  # 15 ms: PyAV's containers are cycles, and keep memory and threads until they are found
         finally:
             self._input.close()
 

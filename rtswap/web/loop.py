@@ -10,7 +10,7 @@ from rtswap.app.config import Config
 from rtswap.app.marking import make_badge
 from rtswap.app.networks import FaceModels
 from rtswap.app.program import Program
-from rtswap.core.protocols import AdjustableSwapper, Input, Output
+from rtswap.core.protocols import AdjustableSwapper, Input, Output, Swapper
 from rtswap.core.types import SourceIdentity
 from rtswap.runtime.mapping import SourceMapping
 from rtswap.runtime.metrics import Metrics
@@ -44,12 +44,14 @@ class Loop:
         identities: Callable[[str], SourceIdentity],
         *,
         models: FaceModels,
+        spare: FaceModels,
         on_event: Event,
     ) -> None:
-        """Load the swapper's networks and bind the sources. Raises RtswapError."""
+        """Load the swapper's networks and bind the sources. ``spare``: models that the caller's thread may use while
+        ``models`` swap. Raises RtswapError."""
         self.config, self.cast = config, cast
         self._identities, self._on_event = identities, on_event
-        self._models = models
+        self._models, self._spare = models, spare
         self._ids = cast.ids
         self._program = self._make_program(config, self._ids, {}, None)
         self.metrics = Metrics()
@@ -142,13 +144,22 @@ class Loop:
         old = self._program
         same = _bound_by(config) == _bound_by(old.config)
         bound = dict(zip(self._ids, old.swappers, strict=True)) if same else {}
-        with self.pipeline.lock:  # some networks of the running program look at sources, too
+        if not old.on_gpu:
+            bound |= self._bound_aside(config, [id for id in ids if id not in bound])
+        with self.pipeline.lock:  # other swappers look at sources with networks that run in the loop
             program = self._make_program(config, ids, bound, old)
             renderer = program.renderer(live=True)
             before, self._ids = self._ids, list(ids)
             mapping = None if cast is None and before == self._ids else self._mapping(config, cast or self.cast)
             self.pipeline.use(renderer, mapping)
         self._program = program
+
+    def _bound_aside(self, config: Config, ids: Sequence[str]) -> dict[str, Swapper]:
+        """Bind these sources while the loop goes on, if their swappers need no network when they run."""
+        aside = Program(config, on_event=self._on_event, models=self._spare, sources=())
+        if aside.spec is None or aside.spec.networks:
+            return {}
+        return {id: aside.swap_model.bind(self._identities(id)) for id in ids}
 
     def _make_program(
         self, config: Config, ids: Sequence[str], bound: Mapping[str, Any], old: Program | None

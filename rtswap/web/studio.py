@@ -120,7 +120,8 @@ class Studio:
         if self._networks is None or self._networks_for != kept:
             self._networks, self._networks_for = Networks(config, on_event=self.on_event), kept
         models = bind_models(self._networks, config)
-        loop = Loop(config, self.cast, self.shelf.identity, models=models, on_event=self.on_event)
+        spare, on_event = self.shelf.models, self.on_event
+        loop = Loop(config, self.cast, self.shelf.identity, models=models, spare=spare, on_event=on_event)
         input = wanted.open()
         try:
             loop.begin(input, [self.viewer])

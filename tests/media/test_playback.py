@@ -7,6 +7,7 @@ import time
 from itertools import islice
 from pathlib import Path
 
+import psutil
 import pytest
 from media_files import make_clip, number_of
 
@@ -27,6 +28,19 @@ def test_a_clip_plays_at_its_own_speed_and_again(tmp_path: Path) -> None:
     assert all(frame.time_s is None for frame in frames)
     assert 11 / 25 - 0.02 <= lasted_s < 2
     played.close()
+
+
+def test_a_clip_that_is_played_for_long_takes_no_more_threads(tmp_path: Path) -> None:
+    make_clip(tmp_path / "clip.mp4", 2, fps=100, codec="mpeg4")
+    played = Playback(lambda: VideoFile(tmp_path / "clip.mp4"))
+    frames = played.frames()
+    threads = []
+    for _ in range(30):
+        next(frames)
+        next(frames)
+        threads.append(psutil.Process().num_threads())
+    played.close()
+    assert max(threads[10:]) <= max(threads[:5]) + 4, threads
 
 
 def test_closing_ends_it_at_once(tmp_path: Path) -> None:
