@@ -117,6 +117,7 @@ def main() -> None:
     parser.add_argument("--teacher", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
+    configs = {Path(word).stem: configuration(word, given.source) for word in given.swapper}
     models = open_models(Config(), on_event=print)
     people = {"source": given.source, "target": given.target}
     identity = identity_judges(models, models.embedder())[0]
@@ -124,10 +125,10 @@ def main() -> None:
     clips = [read_clip(path) for path in sorted(given.clips.iterdir()) if path.suffix != ".c2pa"]
     rows: dict[str, Any] = {}
     sections: list[Section] = []
-    for word in given.swapper:
-        rows[Path(word).stem], tiles = compare.measure(clips, configuration(word, given.source))
+    for name, config in configs.items():
+        rows[name], tiles = compare.measure(clips, config)
         for clip, row in zip(clips, tiles, strict=True):
-            sections.append(Section(f"{Path(word).stem}: {clip.name}", row))
+            sections.append(Section(f"{name}: {clip.name}", row))
     heads = {name: around(photo, mesh_in(photo, models)) for name, photo in compare.people.items()}
     sections.insert(0, Section("the two people", [Tile(head, name) for name, head in heads.items()]))
     sheet = draw_sheet("Trained swappers beside mesh", [f"identity by {identity.name}"], sections, columns=SHOWN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import cv2
@@ -26,13 +27,16 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / ima
 """
 
 RUN = """
-import resource, sys
+import sys
 from rtswap.commands.main import main
 code = main(["-q", "-s", "persona:vera", "-i", sys.argv[1], "-o", sys.argv[2]])
-print(code, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(code, 1024 * int(peak.split()[1]))
 """
+"""Not ``ru_maxrss``: that counts the process which started this one, too."""
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc")
 def test_the_largest_picture_is_swapped_in_a_gigabyte_and_a_half(tmp_path: Path) -> None:
     """The whole command: read, swapped, marked, written, signed."""
     image = np.full((10_000, 10_000, 3), 100, np.uint8)
