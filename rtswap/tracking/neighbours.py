@@ -37,6 +37,8 @@ CHANGE = 0.25
 of a block, in standard deviations of the square, that calls for another look."""
 MOST_SKIPPED = 3
 """Looks in a row that are saved because nothing changed."""
+EVERY = 2
+"""Frames per look: who comes out from behind a head takes several frames to do so, and a look costs 2 ms."""
 
 
 @dataclass
@@ -55,6 +57,7 @@ class Neighbours:
         self._model = model
         self._known: dict[int, _Surroundings] = {}
         """By track, the one whose turn is next first."""
+        self._frames = 0
 
     def reset(self) -> None:
         """The next frame belongs to another scene."""
@@ -66,7 +69,8 @@ class Neighbours:
         by_id = {track.id: track for track in tracks}
         self._known = {id_: seen for id_, seen in self._known.items() if id_ in by_id}
         turn = next((id_ for id_ in (*(id_ for id_ in by_id if id_ not in self._known), *self._known)), None)
-        if turn is not None:
+        self._frames += 1
+        if turn is not None and (turn not in self._known or self._frames % EVERY == 0):
             seen = self._look_around(image, by_id[turn], tracks, self._known.pop(turn, None))
             if seen is not None:
                 self._known[turn] = seen

@@ -10,7 +10,7 @@ from face_stream import track_at
 
 from rtswap.core.types import Image
 from rtswap.networks.heads import HeadModel
-from rtswap.tracking.neighbours import LEAST_SCORE, LOOKS_OUT, MOST_SKIPPED, REACH, SIDE, Neighbours, around
+from rtswap.tracking.neighbours import EVERY, LEAST_SCORE, LOOKS_OUT, MOST_SKIPPED, REACH, SIDE, Neighbours, around
 from rtswap.vision.geometry import box_of
 
 FACE = np.array([0, 0, 255], np.uint8)
@@ -86,7 +86,7 @@ def test_one_face_a_frame_is_looked_around_in_turns() -> None:
 
 def test_surroundings_that_stay_are_looked_at_now_and_then() -> None:
     watch, track = Neighbours(model := Scripted((0.6, -0.3, 0.9, 0.9))), track_at(*PLACE, px=120)
-    for _ in range(2 * (MOST_SKIPPED + 1)):
+    for _ in range(2 * EVERY * (MOST_SKIPPED + 1) - 1):
         assert len(watch.look(SCENE, [track])) == 1
     assert len(model.pictures) == 2
     changed = SCENE.copy()
