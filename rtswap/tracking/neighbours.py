@@ -116,9 +116,12 @@ def around(image: Image, corner: Points, side: float) -> Image | None:
     if (high - low < 8).any() or (end - start < 8).any():
         return None
     step = max(1, int(side // (FINEST * SIDE)))
-    part = np.ascontiguousarray(image[low[1] : high[1] : step, low[0] : high[0] : step])
+    part = image[low[1] : high[1], low[0] : high[0]]
+    if step > 1:
+        size = max(1, part.shape[1] // step), max(1, part.shape[0] // step)
+        part = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_NEAREST), np.uint8)
     square = np.empty((SIDE, SIDE, 3), np.uint8)
-    square[:] = np.round(part.mean((0, 1)))
+    square[:] = np.round(cv2.mean(part)[:3])
     (left, top), (right, bottom) = start.tolist(), end.tolist()
     how = cv2.INTER_AREA if part.shape[1] > right - left else cv2.INTER_LINEAR
     square[top:bottom, left:right] = cv2.resize(part, (right - left, bottom - top), interpolation=how)
