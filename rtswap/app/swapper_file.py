@@ -18,6 +18,7 @@ def with_installed_swapper(config: Config, on_event: Callable[[str], None]) -> C
     if not is_model_file(config.swap.swapper):
         return config
     from rtswap.networks.installed_models import installed
+    from rtswap.networks.model_file import read_signature
     from rtswap.networks.model_store import add, remove
     from rtswap.networks.recognise import plain
     from rtswap.source.consent import ConsentRecord, ask
@@ -26,15 +27,14 @@ def with_installed_swapper(config: Config, on_event: Callable[[str], None]) -> C
     sha256, here = sha256_of(path), installed()
     name = next((model.name for model in here if model.sha256 == sha256 and not model.damage), "")
     if not name:
+        # What was added before is removed only once the new file is known to be sound, and agreed to.
+        read_signature(path)
+        ask([path], ConsentRecord(), assume=config.source.i_have_consent, on_event=on_event)
         for model in here:
             if model.origin == str(path):
                 remove(model.name)
         taken = {model.name for model in installed()}
         name = plain(path.stem)
         name = f"{name}-{sha256[:6]}" if name in taken else name
-
-        def confirm(path: Path) -> None:
-            ask([path], ConsentRecord(), assume=config.source.i_have_consent, on_event=on_event)
-
-        name = add(path, name=name, confirm=confirm, on_event=on_event)[0].name
+        name = add(path, name=name, on_event=on_event)[0].name
     return replace(config, swap=replace(config.swap, swapper=name))

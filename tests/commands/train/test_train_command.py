@@ -169,6 +169,10 @@ def test_a_file_trained_further_replaces_the_one_that_was_added(
         assert main([*words, "--i-have-consent"]) == 0, capsys.readouterr().err
         assert [model.name for model in installed()] == ["me"]
     assert main([*words, "--i-have-consent"]) == 0
+    path.write_bytes(foreign.dfm(64)[:-500])
+    assert main([*words, "--i-have-consent"]) == 1
+    assert [model.name for model in installed()] == ["me"], "a damaged file takes nothing away"
+    capsys.readouterr()
     path.unlink()
     assert main(words) == 2
     assert "me.dfm" in capsys.readouterr().err
