@@ -146,7 +146,7 @@ def test_faceswap_gan_learns_parts_and_writes_a_file_for_either_direction(
     small = "--resolution 64 --norm none --attention 0 --critic-dims 8 --code-dims 16 --workers 0 --batch 2"
     words = ["train", "faceswap-gan", "--data", str(ada), "--data", str(ben), "--out", str(out), *small.split()]
     assert main([*words, "--learn-parts", "eyes,mouth", "--minutes", "0.05", "--json"]) == 0, capsys.readouterr().err
-    assert json.loads(capsys.readouterr().out)["dfm"].endswith("me.dfm")
+    assert json.loads(capsys.readouterr().out)["file"].endswith("me.dfm")
     assert main([*words, "--direction", "back", "--minutes", "0", "--json"]) == 0
     forth, back = ((out / name).read_bytes() for name in ("me.dfm", "me-back.dfm"))
     assert forth != back
