@@ -37,8 +37,8 @@ def _parser() -> Parser:
     listed = "".join(f"  {spec.name:<14}{spec.summary}\n" for spec in RECIPES)
     made = Parser(
         "rtswap train",
-        "Trains a swapper from facesets, which rtswap extract makes: for two people, as a DFM file, or for any source, as "
-        "a file that binds to a photo.",
+        "Trains a swapper from facesets, which rtswap extract makes: for two people, as a DFM file, or for any "
+        "source, as a file that is bound to a photo.",
         f"recipes:\n{listed}\n{EXAMPLES}",
     )
     made.takes("words", "RECIPE", many=True)
