@@ -1,5 +1,5 @@
-"""Recognise rtswap's own badge in a picture: to a detector made for recall its opaque box with the large letters looks
-like a head, and in a marked film that is swapped again it would be covered."""
+"""Recognise rtswap's own badge in a picture: to a detector made for recall its box with the large letters looks like
+a head, and in a marked film that is swapped again it would be covered."""
 
 from __future__ import annotations
 
