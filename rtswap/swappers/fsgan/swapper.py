@@ -7,7 +7,6 @@ views reenacted step by step and mixed; what no view showed filled; the face ble
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -33,12 +32,11 @@ from rtswap.networks.occlusion import SIZE as OCCLUSION_SIZE
 from rtswap.networks.occlusion import OcclusionModel, place
 from rtswap.swappers.fsgan.steps import moved, outline_of, reenacted, steps_between, waypoints
 from rtswap.swappers.fsgan.views import PoseMap, View
-from rtswap.swappers.mesh.geometry import scaled
 from rtswap.swappers.mesh.neutral_expression import NeutralExpression
 from rtswap.swappers.mesh.shape import PERSONAL, SourceShape, mean_measures
-from rtswap.swappers.onnx.swapper import border, enlarged, outline
+from rtswap.swappers.onnx.crops import aligned_view, border, outline, to_side
 from rtswap.vision.crops import Shrink, cut
-from rtswap.vision.geometry import inverse, keypoints_of, scale_of, transform
+from rtswap.vision.geometry import inverse, keypoints_of, resizing, transform
 from rtswap.vision.pose import pose_of
 from rtswap.vision.resample import resized, warped
 from rtswap.vision.templates import placement
@@ -138,13 +136,7 @@ class FsganSwapper:
 
     def view(self, landmarks: Points, max_px: int) -> tuple[Matrix, tuple[int, int]]:
         """The crop of the template, at a multiple of the networks' side."""
-        side = self._model.side
-        matrix = placement(keypoints_of(landmarks), self._model.template, side)
-        size = min(side, max_px)
-        if size == side and scale_of(matrix) > 0:
-            times = math.ceil(1 / scale_of(matrix) - 0.25)
-            size = side * max(1, min(times, max_px // side))
-        return enlarged(matrix, size / side), (size, size)
+        return aligned_view(landmarks, self._model.template, self._model.side, max_px)
 
     def swap(self, face: Target, quality: Quality) -> SwappedFace:
         """Swap one face. Raises EngineError, ModelError."""
@@ -152,7 +144,7 @@ class FsganSwapper:
         if not np.isfinite(face.landmarks).all() or np.ptp(face.landmarks[:, :2], axis=0).max() < NO_FACE_PX:
             return SwappedFace(face.crop.copy(), np.zeros((size, size), np.uint8))
         small = to_side(face.crop, side)
-        target = replace(face, crop=small, landmarks=scaled(face.landmarks, (size, size), (side, side)))
+        target = replace(face, crop=small, landmarks=transform(resizing(side / size), face.landmarks))
         made = self.stages(target, most=1 if not quality.match_color else len(self._views)).blended
         mask = outline(face.landmarks, size, COVERAGE) if self._model.hull else border(size)
         mask[[0, -1]] = mask[:, [0, -1]] = 0
@@ -212,11 +204,3 @@ def seen_after(view: View, goal: Points) -> Mask:
         return turned
     shown = moved(np.dstack([view.shown] * 3), view.points, goal).picture[..., 0]
     return np.minimum(turned, shown)
-
-
-def to_side(picture: Image, size: int) -> Image:
-    """Resample a square to another side."""
-    side = picture.shape[0]
-    if side == size:
-        return picture
-    return resized(picture, (size, size), cv2.INTER_AREA if size < side else cv2.INTER_CUBIC)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from rtswap.app.options import choice, switch
-from rtswap.training.spec import RESOLUTION, RecipeSpec, TrainOption
+from rtswap.app.options import switch
+from rtswap.training.spec import CAPACITY, RESOLUTION, RecipeSpec, TrainOption
 
 if TYPE_CHECKING:
     from rtswap.training.recipe import Recipe
 
 OPTIONS = (
     RESOLUTION,
-    TrainOption("--capacity", choice("lite", "standard"), None, "lite: for two cores; standard: the original's"),
+    CAPACITY,
     TrainOption(
         "--assisted", switch(), False, "move the view by its landmarks first: the network then only repaints it"
     ),
