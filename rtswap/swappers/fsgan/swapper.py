@@ -45,6 +45,8 @@ SHRINK = Shrink(below=0.5, least=2)
 """How photos are averaged down to a view."""
 LEAST_HOLE = 0.01
 """Share of the face that must be hidden before it is filled: less is not worth the time."""
+RIM = 5
+"""Pixels: a narrower hole is none."""
 COVERAGE = 1.0
 """Side of the mask's outline, as a share of the face's: the blended face fits the target's."""
 NO_FACE_PX = 4.0
@@ -129,7 +131,7 @@ class FsganSwapper:
     """Implements ``protocols.Swapper`` and ``protocols.AdjustableSwapper``. ``views``: the best first."""
 
     def __init__(self, model: FsganSwapModel, views: list[View]) -> None:
-        self._model, self._views, self._expression = model, views, model.expression
+        self._model, self.views, self.expression = model, views, model.expression
         self._map = PoseMap([view.pose for view in views])
         self._shape = SourceShape.of(views[0].points)
         self._neutrals: dict[int, NeutralExpression] = {}
@@ -145,7 +147,7 @@ class FsganSwapper:
             return SwappedFace(face.crop.copy(), np.zeros((size, size), np.uint8))
         small = to_side(face.crop, side)
         target = replace(face, crop=small, landmarks=transform(resizing(side / size), face.landmarks))
-        made = self.stages(target, most=1 if not quality.match_color else len(self._views)).blended
+        made = self.stages(target, most=1 if not quality.match_color else len(self.views)).blended
         mask = outline(face.landmarks, size, COVERAGE) if self._model.hull else border(size)
         mask[[0, -1]] = mask[:, [0, -1]] = 0
         return SwappedFace(to_side(made, size), mask)
@@ -156,14 +158,14 @@ class FsganSwapper:
         neutral = self._neutrals.setdefault(target.track_id, NeutralExpression(mean_measures(), PERSONAL))
         goal = self._shape.destination(
             target.landmarks,
-            expression=self._expression,
+            expression=self.expression,
             neutral=neutral,
             visibility=target.visibility,
             time_s=target.time_s,
         )
         made, shown = self._reenacted(goal, most)
         mask = outline_of(goal, side)
-        hole = np.asarray(cv2.bitwise_and(mask, cv2.bitwise_not(shown)), np.uint8)
+        hole = hole_of(mask, shown)
         filled = made
         if cv2.countNonZero(hole) > LEAST_HOLE * cv2.countNonZero(mask):
             filled = model.run("inpaint", face=made, hole=hole)
@@ -177,7 +179,7 @@ class FsganSwapper:
         side = self._model.side
         mixed, seen = np.zeros((side, side, 3), np.float32), np.zeros((side, side), np.uint8)
         for number, share in shares:
-            view = self._views[number]
+            view = self.views[number]
             goals = waypoints(view.points, goal, steps_between(view.pose, pose))
             made = reenacted(self._model.step, view.picture, view.points, goals)
             mixed += np.float32(share / total) * made
@@ -188,13 +190,20 @@ class FsganSwapper:
         """As ``protocols.AdjustableSwapper``; the strength has no effect."""
 
         def apply() -> None:
-            self._expression = expression
+            self.expression = expression
 
         return apply
 
     def forget(self, track_id: int) -> None:
         """Drop the target's neutral expression."""
         self._neutrals.pop(track_id, None)
+
+
+def hole_of(mask: Mask, shown: Mask) -> Mask:
+    """(S, S) 255 where the face is to be filled: within ``mask``, and not ``shown``. Its rim alone, which every photo
+    shows obliquely, is no hole."""
+    hole = ((shown < 128) & (mask > 127)).astype(np.uint8) * np.uint8(255)
+    return np.asarray(cv2.morphologyEx(hole, cv2.MORPH_OPEN, np.ones((RIM, RIM), np.uint8)), np.uint8)
 
 
 def seen_after(view: View, goal: Points) -> Mask:
