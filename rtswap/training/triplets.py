@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 
 from rtswap.core.errors import UsageError
 from rtswap.core.types import Mask, Points
-from rtswap.training.crowd import Crowd, scaled
+from rtswap.training.crowd import Crowd
 from rtswap.training.scenes import CROSS, Face, Plan, Scene, SceneMaker
 from rtswap.training.shards import Shard, making, read_shard, shards, write_shards
+from rtswap.vision.geometry import resizing, transform
 from rtswap.vision.raster import fill
 from rtswap.vision.resample import resized
 from rtswap.vision.topology import OVAL
@@ -218,8 +219,8 @@ def _row(scene: Scene, side: int) -> dict[str, Any]:
                 ("mask", cv2.min(scene.swap.mask(target.visible.shape), target.visible)),
             )
         },
-        "photo_points": scaled(photo.mesh, times),
-        "target_points": scaled(target.mesh, times),
+        "photo_points": transform(resizing(times), photo.mesh),
+        "target_points": transform(resizing(times), target.mesh),
         "source": np.int64(scene.source),
         "goal": np.int64(scene.goal),
         "known": np.bool_(known),
