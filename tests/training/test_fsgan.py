@@ -247,9 +247,9 @@ def test_two_people_are_learnt_by_heart(kind: str) -> None:
 
 @pytest.mark.parametrize("assisted", [False, True])
 def test_graphs_answer_as_torch(assisted: bool, tmp_path: Path) -> None:
-    network = Fsgan(TINY).eval()
+    network = Fsgan(TINY, assisted=assisted).eval()
     nn.init.normal_(network.blend.painter.end.weight, std=0.05)
-    graphs = graphs_of(network, assisted=assisted)
+    graphs = graphs_of(network)
     assert list(graphs) == ["reenact", "inpaint", "blend"]
     assert next(iter(graphs["reenact"].examples)) == ("warped" if assisted else "view")
     for graph in graphs.values():

@@ -31,7 +31,7 @@ class Layout(nn.Module):
         return to_input(given) if given.ndim == 4 else given[:, None].to(torch.float32) * (1 / 255)
 
 
-def graphs_of(network: Fsgan, *, assisted: bool) -> dict[str, Graph]:
+def graphs_of(network: Fsgan) -> dict[str, Graph]:
     """``reenact``, ``inpaint`` and ``blend`` by their names. An assisted network's view has been moved, and is named
     ``warped``."""
     side = network.dims.resolution
@@ -40,7 +40,7 @@ def graphs_of(network: Fsgan, *, assisted: bool) -> dict[str, Graph]:
     mask = torch.zeros(1, side, side, dtype=torch.uint8)
     mask[:, side // 4 : -side // 4, side // 4 : -side // 4] = 255
     points = torch.from_numpy(canonical().mesh * np.float32(side / 4) + np.float32(side / 2))[None]
-    view = "warped" if assisted else "view"
+    view = "warped" if network.assisted else "view"
     return {
         "reenact": Graph(
             Layout(network.reenact), {view: face, "view_points": points, "points": points + 1}, ("face",)

@@ -181,20 +181,25 @@ class Bells(nn.Module):
 
 
 class Reenact(nn.Module):
-    """A view, -1..1, and its landmarks -> the same face with other landmarks. The original sees the latter alone."""
+    """A view, -1..1, and its landmarks -> the same face with other landmarks. The original sees the latter alone.
+    ``assisted``: the view has already been moved there, and what is made is added to it."""
 
-    def __init__(self, dims: Dims) -> None:
+    def __init__(self, dims: Dims, *, assisted: bool = False) -> None:
         super().__init__()
+        self.assisted = assisted
         side = dims.resolution // 2 if dims.lite else dims.resolution
         self.bells, self.both = Bells(dims.resolution, side, single=not dims.lite), dims.lite
         self.painter = Painter(3, len(self.bells) * (2 if self.both else 1), dims.reenact, dims)
+        if assisted:
+            nn.init.zeros_(self.painter.end.weight)
 
     def forward(self, view: Tensor, points: Tensor, goal: Tensor) -> Tensor:
         """(N, 3, R, R), (N, 468, 3) px, (N, 468, 3) px -> (N, 3, R, R)."""
         maps = self.bells(goal)
         if self.both:
             maps = torch.cat([maps, self.bells(points)], 1)
-        return self.painter(view, maps)
+        made = self.painter(view, maps)
+        return view + made if self.assisted else made
 
 
 class Inpaint(nn.Module):
@@ -253,7 +258,8 @@ def patches(width: int, *, lite: bool) -> nn.Sequential:
 class Fsgan(nn.Module):
     """The three networks that swap."""
 
-    def __init__(self, dims: Dims) -> None:
+    def __init__(self, dims: Dims, *, assisted: bool = False) -> None:
         super().__init__()
-        self.dims = dims
-        self.reenact, self.inpaint, self.blend = Reenact(dims), Inpaint(dims), Blend(dims)
+        self.dims, self.assisted = dims, assisted
+        self.reenact = Reenact(dims, assisted=assisted)
+        self.inpaint, self.blend = Inpaint(dims), Blend(dims)

@@ -40,7 +40,7 @@ STEPWISE = 0.25
 class FsganRecipe(Recipe):
     """``args`` as ``spec.OPTIONS`` describes them, and ``template``, by which the faces are aligned."""
 
-    name, default_rate, batch, weight_decay, threads = "fsgan", 5e-4, 16, 0.0, 2
+    name, default_rate, batch, weight_decay, threads = "fsgan", 1e-3, 8, 0.0, 2
     weights: ClassVar[dict[str, float]] = {
         "view": 1.0, "view_features": 0.5, "view_identity": 0.2, "steps": 0.5, "agreement": 0.25, "fooled": 0.01,
         "hole": 1.0, "hole_features": 0.2, "seam": 2.0,
@@ -52,7 +52,7 @@ class FsganRecipe(Recipe):
         if args.resolution % 16:
             raise UsageError("fsgan has no such --resolution", expected="a multiple of 16", got=str(args.resolution))
         dims = Dims.of(args.resolution, args.capacity)
-        super().__init__(Fsgan(dims), args)
+        super().__init__(Fsgan(dims, assisted=args.assisted), args)
         self.crowd, kept = crowd.split()
         self.critic = Critic(dims).to(self.device, memory_format=torch.channels_last)
         self._critic_optimiser = torch.optim.Adam(self.critic.parameters(), CRITIC_RATE * self.rate, BETAS)
@@ -136,7 +136,7 @@ class FsganRecipe(Recipe):
 
     def graphs(self) -> dict[str, Graph]:
         """What is exported, the one that runs in each frame first."""
-        return graphs_of(self.shadow, assisted=self.args.assisted)
+        return graphs_of(self.shadow)
 
     def trial(self, picture: Path) -> dict[str, float]:
         """PSNR in dB of held-out views, holes and seams, cosines of reenacted and swapped faces, and a sheet."""

@@ -93,10 +93,7 @@ class Trial:
         return figures, [images(part) for part in (view, made, truth, holed, filled, naive, blended, cloned)]
 
     def _swaps(self, network: Fsgan, device: str) -> list[Stages]:
-        engines = {
-            name: TorchEngine(graph.module, device)
-            for name, graph in graphs_of(network, assisted=self._assisted).items()
-        }
+        engines = {name: TorchEngine(graph.module, device) for name, graph in graphs_of(network).items()}
         crowd, side = self._crowd, network.dims.resolution
         model = FsganSwapModel(engines, self._template, side, self._assisted)
         found = []
