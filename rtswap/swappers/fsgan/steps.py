@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from functools import cache
 
 import cv2
 import numpy as np
@@ -67,34 +67,36 @@ def outline_of(points: Points, side: int) -> Mask:
     return mask
 
 
-class Moved(NamedTuple):
-    """A picture whose face was moved."""
-
-    picture: Image
-    """(S, S, 3)"""
-    seen: Mask
-    """(S, S) 255 where the picture showed the face that is now there, 0 where it was turned away; 255 around it."""
-
-
-def moved(picture: Image, points: Points, goal: Points) -> Moved:
+def moved(picture: Image, points: Points, goal: Points) -> Image:
     """A square picture with its face moved: what is at ``points`` (468, 3) px comes to ``goal``. Where parts of the
     face overlap, the nearest is shown; hair and background follow, less and less."""
     side = picture.shape[0]
     size = (side, side)
-    values = np.empty((len(points), 3), np.float32)
+    values = np.ones((len(points), 3), np.float32)
     values[:, :2] = np.clip((points[:, :2] + 0.5) / side, 0, 1)
-    values[:, 2] = 0.5 + 0.5 * facing(points)  # 0 is left for what is outside
     found = rasterize(goal, values, canonical().triangles, size)
-    at = np.arange(side, dtype=np.float32)
-    here = np.stack(np.meshgrid(at, at), 2)
-    inside = found[..., 2:] > 0.4
-    field = np.concatenate([found[..., :2] * side - 0.5 - here, np.ones((side, side, 1), np.float32)], 2) * inside
+    inside = found[..., 2:] > 0.5
+    here = grid(side)
+    field = np.concatenate([found[..., :2] * side - 0.5 - here, inside], 2, dtype=np.float32) * inside
     small = max(2, side // AROUND_STEP)
     slow = blurred(resized(field, (small, small), cv2.INTER_AREA), AROUND * small)
     around = resized(slow[..., :2] / (slow[..., 2:] + np.float32(FADING)), size)
-    where = np.where(inside, field[..., :2], around) + here
-    seen = np.where(inside[..., 0], np.clip(510 * found[..., 2] - 255, 0, 255), 255)
-    return Moved(looked_up(picture, where), seen.astype(np.uint8))
+    return looked_up(picture, np.where(inside, field[..., :2], around) + here)
+
+
+@cache
+def grid(side: int) -> NDArray[np.float32]:
+    """(side, side, 2) x y of each pixel."""
+    at = np.arange(side, dtype=np.float32)
+    return np.stack(np.meshgrid(at, at), 2)
+
+
+def seen_at(faces: NDArray[np.float32], goal: Points, side: int) -> Mask:
+    """Mask (side, side): 255 where a view showed the face that has the landmarks ``goal`` now, 0 where it was turned
+    away; 255 around it. ``faces``: what ``facing`` says of the view."""
+    values = np.ascontiguousarray(np.broadcast_to(0.5 + 0.5 * faces[:, None], (len(faces), 3)), np.float32)
+    found = rasterize(goal, values, canonical().triangles, (side, side))[..., 0]
+    return np.where(found > 0.4, np.clip(510 * found - 255, 0, 255), 255).astype(np.uint8)
 
 
 def facing(points: Points) -> NDArray[np.float32]:

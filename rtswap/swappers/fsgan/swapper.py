@@ -30,7 +30,7 @@ from rtswap.core.types import (
 )
 from rtswap.networks.occlusion import SIZE as OCCLUSION_SIZE
 from rtswap.networks.occlusion import OcclusionModel, place
-from rtswap.swappers.fsgan.steps import moved, outline_of, reenacted, steps_between, waypoints
+from rtswap.swappers.fsgan.steps import facing, moved, outline_of, reenacted, seen_at, steps_between, waypoints
 from rtswap.swappers.fsgan.views import PoseMap, View
 from rtswap.swappers.mesh.neutral_expression import NeutralExpression
 from rtswap.swappers.mesh.shape import PERSONAL, SourceShape, mean_measures
@@ -98,7 +98,7 @@ class FsganSwapModel:
             )
         matrix = placement(keypoints_of(photo.landmarks), self.template, self.side)
         picture, points = cut(photo.image, matrix, self.side, SHRINK), transform(matrix, photo.landmarks)
-        return View(picture, points, pose_of(points), self._shown(picture, points))
+        return View(picture, points, pose_of(points), self._shown(picture, points), facing(points))
 
     def _shown(self, picture: Image, points: Points) -> Mask:
         matrix = place(points)
@@ -122,7 +122,7 @@ class FsganSwapModel:
     def step(self, view: Image, points: Points, goal: Points) -> Image:
         """Lead a view with the landmarks ``points`` to others."""
         if self.assisted:
-            warped_view = moved(view, points, goal).picture
+            warped_view = moved(view, points, goal)
             return self.run("reenact", warped=warped_view, view_points=points, points=goal)
         return self.run("reenact", view=view, view_points=points, points=goal)
 
@@ -208,8 +208,8 @@ def hole_of(mask: Mask, shown: Mask) -> Mask:
 
 def seen_after(view: View, goal: Points) -> Mask:
     """(S, S) 255 where the view, led to the landmarks ``goal``, shows what it had seen."""
-    turned = moved(view.picture, view.points, goal).seen
+    turned = seen_at(view.facing, goal, len(view.shown))
     if view.shown.all():
         return turned
-    shown = moved(np.dstack([view.shown] * 3), view.points, goal).picture[..., 0]
+    shown = moved(np.dstack([view.shown] * 3), view.points, goal)[..., 0]
     return np.minimum(turned, shown)

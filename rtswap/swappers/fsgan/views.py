@@ -35,7 +35,9 @@ class View:
     """(468, 3) px."""
     pose: Pose
     shown: Mask
-    """(S, S) 255 where the face can be seen."""
+    """(S, S) 255 where nothing hides the face."""
+    facing: NDArray[np.float32]
+    """(468,) 1 = the camera sees the point, 0 = it is turned away."""
 
 
 class PoseMap:

@@ -14,6 +14,7 @@ from rtswap.swappers.fsgan.steps import (
     moved,
     outline_of,
     reenacted,
+    seen_at,
     steps_between,
     waypoints,
 )
@@ -115,8 +116,8 @@ def test_a_face_that_is_not_moved_stays_and_one_that_is_comes_to_its_place() -> 
     picture = np.full((SIDE, SIDE, 3), 60, np.uint8)
     inside = outline_of(face(), SIDE) > 0
     picture[inside] = 200
-    assert np.array_equal(moved(picture, face(), face()).picture, picture)
-    made = moved(picture, face(), face(right=12)).picture
+    assert np.array_equal(moved(picture, face(), face()), picture)
+    made = moved(picture, face(), face(right=12))
     there = outline_of(face(right=12), SIDE) > 0
     assert (made[there] > 150).mean() > 0.97
     assert (made[0] == 60).all()
@@ -125,8 +126,8 @@ def test_a_face_that_is_not_moved_stays_and_one_that_is_comes_to_its_place() -> 
 def test_what_a_turned_head_hides_was_not_seen() -> None:
     assert facing(face()).mean() > 0.85
     assert pose_of(face(50)).yaw == pytest.approx(50, abs=1) or pose_of(face(50)).yaw == pytest.approx(-50, abs=1)
-    seen = moved(noise(), face(60), face()).seen
+    seen = seen_at(facing(face(60)), face(), SIDE)
     inside = outline_of(face(), SIDE) > 0
     assert 0.1 < (seen[inside] < 128).mean() < 0.6
     assert (seen[~inside] == 255).mean() > 0.99
-    assert (moved(noise(), face(), face()).seen[inside] == 255).mean() > 0.8
+    assert (seen_at(facing(face()), face(), SIDE)[inside] == 255).mean() > 0.8

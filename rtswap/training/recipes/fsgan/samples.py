@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from rtswap.core.types import Image, Mask, Points
-from rtswap.swappers.fsgan.steps import distance, moved, outline_of
+from rtswap.swappers.fsgan.steps import distance, facing, moved, outline_of, seen_at
 from rtswap.swappers.mesh.shape import SourceShape
 from rtswap.training.crowd import Crowd
 from rtswap.training.workers import Sample
@@ -81,9 +81,9 @@ class Samples:
             photo,
         )
         points = SourceShape.of(photo.points).destination(other.points)
-        view = moved(photo.picture, photo.points, points).picture
+        view = moved(photo.picture, photo.points, points)
         if self._assisted:
-            view = moved(view, points, photo.points).picture
+            view = moved(view, points, photo.points)
         return np.asarray(photo.row), view, points, photo.picture, photo.points, face_of(photo)
 
     def hole(self, rng: np.random.Generator) -> Sample:
@@ -105,7 +105,7 @@ class Samples:
         """Somebody else's face on a photo."""
         target, source = self.photo(rng), self.photo(rng)
         points = SourceShape.of(source.points).destination(target.points)
-        face = moved(source.picture, source.points, points).picture
+        face = moved(source.picture, source.points, points)
         mask = outline_of(target.points, face.shape[0])
         mask[:RIM] = mask[-RIM:] = mask[:, :RIM] = mask[:, -RIM:] = 0
         return np.asarray(target.row), face, target.picture, mask, cloned(face, target.picture, mask)
@@ -119,7 +119,7 @@ class Samples:
     def _turned_away(self, rng: np.random.Generator, photo: Photo) -> Mask:
         """What another face's pose would not have shown."""
         turned = SourceShape.of(photo.points).destination(self.photo(rng).points)
-        return np.asarray(255 - moved(photo.picture, turned, photo.points).seen, np.uint8)
+        return np.asarray(255 - seen_at(facing(turned), photo.points, photo.picture.shape[0]), np.uint8)
 
 
 def varied(photo: Photo, rng: np.random.Generator) -> Photo:
