@@ -14,10 +14,18 @@ import pytest
 pytest.importorskip("torch", reason="torch is not installed: it is needed to train, never to use")
 
 import torch
+from imported import ENGINES
+from people import person, place_mesh, swap_face
 from torch import Tensor, nn
 from training_clock import Seconds
 
+from rtswap.app.sections import MaskConfig, SwapConfig
 from rtswap.core.errors import UsageError
+from rtswap.core.model_rows import forget_model_rows
+from rtswap.core.parts import BuildContext
+from rtswap.networks.model_store import add
+from rtswap.networks.registry import Registry
+from rtswap.swappers import swapper_spec
 from rtswap.training.crowd import Crowd
 from rtswap.training.recipe import Moment
 from rtswap.training.recipes.fsgan import losses
@@ -255,6 +263,21 @@ def test_graphs_answer_as_torch(assisted: bool, tmp_path: Path) -> None:
     for graph in graphs.values():
         assert difference(to_onnx(graph), graph) <= CLOSE
     assert write_system(graphs, tmp_path / "x.rtswap", system="fsgan", template="whole") <= CLOSE
+
+
+def test_its_file_is_added_and_swaps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RTSWAP_MODELS", str(tmp_path / "models"))
+    forget_model_rows()
+    write_system(graphs_of(Fsgan(TINY)), tmp_path / "any.rtswap", system="fsgan", template="whole")
+    add(tmp_path / "any.rtswap")
+    spec = swapper_spec("any")
+    engines = {name: ENGINES["onnxruntime"](Registry().path(name).read_bytes()) for name in spec.networks}
+    assert len(engines) == 3
+    swapper = spec.build(BuildContext(SwapConfig(), MaskConfig(), engines)).bind(person("ada"))
+    swapped, face = swap_face(swapper, np.full((480, 640, 3), 90, np.uint8), place_mesh(150, (320, 240)))
+    assert swapped.crop.shape == face.crop.shape
+    assert (swapped.mask == 255).any()
+    forget_model_rows()
 
 
 def test_a_short_training_blends_better_and_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
