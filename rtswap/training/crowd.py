@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rtswap.core.errors import UsageError
 from rtswap.faceset.faceset import Faceset
 from rtswap.training.facesets import same_template
+from rtswap.vision.geometry import resizing, transform
 from rtswap.vision.resample import resized
 
 LEAST_PEOPLE = 20
@@ -70,7 +71,7 @@ def load_crowd(folders: Sequence[Path], resolution: int) -> tuple[Crowd, str]:
                 (
                     resized(faceset.picture(face), size, cv2.INTER_AREA),
                     resized(faceset.mask(face), size, cv2.INTER_AREA),
-                    scaled(face.landmarks, resolution / face.size),
+                    transform(resizing(resolution / face.size), face.landmarks),
                     face.embedding,
                 )
             )
@@ -86,10 +87,3 @@ def load_crowd(folders: Sequence[Path], resolution: int) -> tuple[Crowd, str]:
     pictures, masks, points, embeddings = (np.stack(part) for part in zip(*found, strict=True))
     rows = np.array([numbers[person] for person in people], np.int64)
     return Crowd(pictures, masks, points, np.asarray(embeddings, np.float32), rows), template
-
-
-def scaled(landmarks: NDArray[np.float32], times: float) -> NDArray[np.float32]:
-    """Points (468, 3) of a picture in one ``times`` as large; pixel centres stay pixel centres."""
-    moved = landmarks * np.float32(times)
-    moved[:, :2] += np.float32((times - 1) / 2)
-    return moved.astype(np.float32)

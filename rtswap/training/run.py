@@ -60,7 +60,7 @@ def train(job: TrainJob, listener: Listener) -> dict[str, Any]:
     cv2.setNumThreads(1)
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
-    args.out = job.out
+    args.out, args.data = job.out, job.data
     learnt, counts = LOADED[job.spec.kind](job, args)
     listener.event(" and ".join(counts))
     try:

@@ -42,7 +42,7 @@ ONE_FILE_EACH = (
     "aiortc",
 )
 """Packages that can be exchanged or left out: each is known to one file."""
-ROOMY = {"rich": 2, "cryptography": 2, "matplotlib": 2, "onnxruntime": 2}
+ROOMY = {"rich": 2, "cryptography": 2, "matplotlib": 2, "onnxruntime": 2, "aiortc": 2}
 """rich prints in the console and builds the one table; cryptography signs, and decrypts playlists; matplotlib draws
 the one chart, and the curves of a training; ONNX Runtime checks what a training exports."""
 LAZY = (

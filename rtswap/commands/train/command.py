@@ -37,8 +37,8 @@ def _parser() -> Parser:
     listed = "".join(f"  {spec.name:<14}{spec.summary}\n" for spec in RECIPES)
     made = Parser(
         "rtswap train",
-        "Trains a swapper from facesets, which rtswap extract makes: for two people, as a DFM file, or for any source, as "
-        "a file that binds to a photo.",
+        "Trains a swapper from facesets, which rtswap extract makes: for two people, as a DFM file, or for any "
+        "source, as a file that is bound to a photo.",
         f"recipes:\n{listed}\n{EXAMPLES}",
     )
     made.takes("words", "RECIPE", many=True)
@@ -68,7 +68,7 @@ def _parser() -> Parser:
     add("--no-half", dest="half", action="store_false", help="compute in float32")
     groups: dict[str, argparse._ArgumentGroup] = {}
     for row, names in _options_of_recipes().items():
-        title = f"Options of {' and '.join(names)}"
+        title = f"Options of {' and '.join([', '.join(names[:-1]), names[-1]] if names[1:] else names)}"
         group = groups.get(title) or groups.setdefault(title, made.add_argument_group(title))
         if row.kind.switch:
             group.add_argument(row.flag, action="store_true", help=row.help)

@@ -39,9 +39,10 @@ def run(
     result = train(job, Show(console, out, preview=preview))
     held_out = {name: value for name, value in result["held_out"].items() if name not in ("minutes", "step")}
     pair = spec.kind == "pair"
+    each = " of each person" if pair else ""
     ended = "Stopped" if result["stopped"] else "Trained"
     shown: list[Shown] = [
-        f"{ended} after {result['minutes']:g} minutes in all, {result['samples']:,} faces{' of each person' if pair else ''}.",
+        f"{ended} after {result['minutes']:g} minutes in all, {result['samples']:,} faces{each}.",
         *([f"On faces kept out of training: {in_words(held_out)}."] if held_out else []),
         f"Look at the newest sheet in {out}. Play it:",
         f"  rtswap INPUT OUTPUT {'' if pair else '--source PHOTO '}--swapper {file}",

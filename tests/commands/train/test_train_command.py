@@ -20,6 +20,8 @@ from rtswap.source.personas import persona_photo
 from rtswap.training.recipes import RECIPES
 
 DF = [
+    "--threads",
+    "1",
     "--resolution",
     "32",
     "--ae-dims",
