@@ -133,20 +133,34 @@ def test_two_pictures_are_learnt_by_heart(kind: type[nn.Module]) -> None:
 
 
 @pytest.mark.parametrize("kind", [DF, LIAE])
+def test_back_makes_the_targets_face_and_forth_the_sources(kind: type[nn.Module]) -> None:
+    network = randomised(kind(TINY))
+    faces = torch.rand(2, 3, 32, 32)
+    with torch.no_grad():
+        (source, source_mask), (target, target_mask) = network(faces, faces)
+        for back, wanted in ((False, (source, source_mask)), (True, (target, target_mask))):
+            face, mask, _ = network.swap(faces, back=back)
+            assert torch.equal(face, wanted[0])
+            assert torch.equal(mask, wanted[1])
+    assert not torch.allclose(source, target)
+
+
+@pytest.mark.parametrize("back", [False, True])
+@pytest.mark.parametrize("kind", [DF, LIAE])
 def test_the_file_says_what_torch_says_by_the_names_and_in_the_order_of_a_dfm(
-    kind: type[nn.Module], tmp_path: Path
+    kind: type[nn.Module], back: bool, tmp_path: Path
 ) -> None:
     import onnx
 
     network = randomised(kind(TINY))
-    assert write_dfm(network, 32, tmp_path / "me.dfm", template="whole", recipe="df") < 1e-3
+    assert write_dfm(network, 32, tmp_path / "me.dfm", template="whole", recipe="df", back=back) < 1e-3
     model = onnx.load(str(tmp_path / "me.dfm"))
     assert [port.name for port in model.graph.input] == [INPUT]
     assert tuple(port.name for port in model.graph.output) == OUTPUTS
     sides = [side.dim_value for side in model.graph.input[0].type.tensor_type.shape.dim]
     assert sides[1:] == [32, 32, 3]
     faces = np.random.default_rng(4).random((1, 32, 32, 3), np.float32)
-    face, mask, target_mask = network.swap(torch.from_numpy(faces).permute(0, 3, 1, 2))
+    face, mask, target_mask = network.swap(torch.from_numpy(faces).permute(0, 3, 1, 2), back=back)
     found = run(model, **{INPUT: faces})
     for made, truth in zip(found, (target_mask, face, mask), strict=True):
         np.testing.assert_allclose(made, truth.detach().permute(0, 2, 3, 1).numpy(), atol=1e-3)
