@@ -34,8 +34,8 @@ class MegafsRecipe(StyleRecipe):
         """Half of the rows, as in FSLSD's small prior: with the same one both systems can be compared."""
         return self.dims.rows // 2
 
-    def swap_terms(self, batch: Batch) -> Terms:
-        """Of the transfer."""
+    def swap_terms(self, batch: Batch) -> tuple[Terms, Tensor]:
+        """Of the transfer; and its swaps."""
         count = len(batch.faces) // 2
         own, across = slice(count), slice(count, None)
         photos, embeddings = (
@@ -57,7 +57,7 @@ class MegafsRecipe(StyleRecipe):
             "identity": self.args.pull * losses.unlike(who, embeddings[across]),
             "landmarks": losses.apart(read, wanted),
             "style": losses.style(made[across], faces[across], batch.masks[across]),
-        }
+        }, made
 
     def made(self, network: Megafs, faces: Tensor, photos: Tensor) -> Tensor:
         """Swaps (N, 3, R, R) in float32. The encoder, which is fixed, runs once for photos and faces."""
