@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from rtswap.app.options import Kind, integer, switch
+from rtswap.app.options import Kind, choice, integer, switch
 
 if TYPE_CHECKING:
     from rtswap.training.recipe import Recipe
@@ -35,6 +35,7 @@ RESOLUTION = TrainOption(
     "side of the faces: a multiple of 16, with d or t of 32; faceswap-gan: 64, 96, 128, 192, 256, 384 or 512; "
     "fslsd and megafs: a power of two from 64 on",
 )
+CAPACITY = TrainOption("--capacity", choice("lite", "standard"), None, "lite: narrower; standard: the original's")
 UNIFORM_YAW = TrainOption("--uniform-yaw", switch(), False, "show all angles of the head equally often")
 
 

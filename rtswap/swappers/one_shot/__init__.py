@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rtswap.core.parts import BuildContext, SwapperSpec
-from rtswap.swappers import mesh
+from rtswap.swappers import fsgan, mesh
 
 if TYPE_CHECKING:
     from rtswap.core.protocols import SwapModel
@@ -29,6 +29,9 @@ def spec_of(entry: Entry, all_entries: dict[str, Entry]) -> SwapperSpec:
 
 def _builder(graphs: dict[str, Entry]) -> Callable[[BuildContext], SwapModel]:
     """``graphs``: part -> entry; the first graph's part is empty."""
+
+    if graphs[""].system == fsgan.SYSTEM:
+        return fsgan.builder(graphs)
 
     def build(context: BuildContext) -> SwapModel:
         from rtswap.swappers.one_shot.swapper import WARPED, BoundGraph, OneShotSwapModel
