@@ -170,6 +170,17 @@ def test_sides_that_do_not_fit_are_refused_in_one_line(layout_and_side: tuple[st
         dims_of(layout, side, "fslsd")
 
 
+@pytest.mark.parametrize(
+    ("recipe_class", "options"),
+    [(FslsdRecipe, {"structure": 10}), (MegafsRecipe, {"kept": 12})],
+    ids=["fslsd", "megafs"],
+)
+def test_a_split_that_leaves_nothing_is_refused_in_one_line(recipe_class: Any, options: dict[str, int]) -> None:
+    usual = FSLSD if recipe_class is FslsdRecipe else MEGAFS
+    with pytest.raises(UsageError, match="leaves no rows"):
+        recipe_class(arguments(**{**usual, **options}), CROWD)
+
+
 @pytest.mark.parametrize(("recipe_class", "options"), CASES, ids=["fslsd", "megafs"])
 def test_a_short_training_improves_held_out_faces_and_its_file_is_read(
     recipe_class: Any, options: dict[str, Any], tmp_path: Path

@@ -18,7 +18,7 @@ from rtswap.training.recipe import Terms
 from rtswap.training.recipes.fslsd.network import BindGraph, FrameGraph, Fslsd, Made
 from rtswap.training.recipes.style_prior import losses
 from rtswap.training.recipes.style_prior.points import outline
-from rtswap.training.recipes.style_prior.recipe import AROUND, StyleRecipe, dims_of
+from rtswap.training.recipes.style_prior.recipe import AROUND, StyleRecipe, check_split, dims_of
 from rtswap.training.recipes.style_prior.samples import Batch, moved, toned
 from rtswap.training.system_file import Graph
 
@@ -35,8 +35,8 @@ class FslsdRecipe(StyleRecipe):
 
     def __init__(self, args: argparse.Namespace, crowd: Crowd) -> None:
         dims = dims_of(args.prior_layout, args.resolution, self.name)
-        full = args.prior_layout == "full"
-        super().__init__(Fslsd(dims, args.structure, full=full), dims, args, crowd)
+        structure = check_split(args.structure, dims, "--structure")
+        super().__init__(Fslsd(dims, structure, full=args.prior_layout == "full"), dims, args, crowd)
 
     @property
     def structure(self) -> int:

@@ -13,7 +13,7 @@ from rtswap.training.identity import coarsely_changed
 from rtswap.training.recipe import Terms
 from rtswap.training.recipes.megafs.network import BindGraph, FrameGraph, Megafs
 from rtswap.training.recipes.style_prior import losses
-from rtswap.training.recipes.style_prior.recipe import AROUND, StyleRecipe, dims_of
+from rtswap.training.recipes.style_prior.recipe import AROUND, StyleRecipe, check_split, dims_of
 from rtswap.training.recipes.style_prior.samples import Batch, toned
 from rtswap.training.system_file import Graph
 
@@ -27,7 +27,7 @@ class MegafsRecipe(StyleRecipe):
 
     def __init__(self, args: argparse.Namespace, crowd: Crowd) -> None:
         dims = dims_of(args.prior_layout, args.resolution, self.name)
-        super().__init__(Megafs(dims, args.kept), dims, args, crowd)
+        super().__init__(Megafs(dims, check_split(args.kept, dims, "--kept")), dims, args, crowd)
 
     @property
     def structure(self) -> int:

@@ -41,7 +41,7 @@ PRIOR_UNTIL, HELD, WATCHED = 0.6, 0.5, 0.67
 """Shares: of the time, until the prior is learnt; of each phase, at its full rate, and without the critic."""
 AROUND = 0.2
 """How much what is around a face counts, beside the face."""
-BETAS = (0.5, 0.99)
+BETAS, CRITIC_BETAS = (0.9, 0.99), (0.5, 0.99)
 CRITIC_RATE, PENALTY, PENALTY_EVERY = 0.5, 1.0, 16
 """Of the critic: its rate, beside the generator's; weight of R1, and steps from one to the next."""
 TRIED, SHOWN = 48, 8
@@ -107,7 +107,7 @@ class StyleRecipe(Recipe):
         self.critic = Critic(dims, full=args.prior_layout == "full")
         self.critic.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         rate = CRITIC_RATE * self.rate
-        self._critic_optimiser = torch.optim.Adam(self.critic.parameters(), rate, BETAS, fused=True)
+        self._critic_optimiser = torch.optim.Adam(self.critic.parameters(), rate, CRITIC_BETAS, fused=True)
 
     @property
     def networks(self) -> dict[str, nn.Module]:
@@ -138,7 +138,8 @@ class StyleRecipe(Recipe):
                 group["lr"] = rate * times
         batch = Batch.of(next(batches))
         for name, part in self.network.named_children():
-            part.requires_grad_((name == "prior") != self.phases.swapping)
+            learns = (name == "prior") != self.phases.swapping
+            part.requires_grad_(learns).train(learns)
         terms, made = self.swap_terms(batch) if self.phases.swapping else self.prior_terms(batch)
         watched = bool(self.args.adversarial) and self.phases.over(moment.share) >= WATCHED
         if watched:
@@ -240,6 +241,15 @@ def dims_of(layout: str, resolution: int, name: str) -> Dims:
             expected=f"a power of two from {least} to {most}",
         )
     return Dims.small(resolution) if layout == "small" else Dims.full(resolution)
+
+
+def check_split(rows: int, dims: Dims, flag: str) -> int:
+    """``rows``, by which a prior's rows are divided. Raises UsageError where nothing would be left."""
+    if rows >= dims.rows:
+        raise UsageError(
+            f"{flag} {rows} leaves no rows to the other part", expected=f"less than {dims.rows}", got=str(rows)
+        )
+    return rows
 
 
 def read_prior(path: Path, prior: nn.Module) -> dict[str, Tensor]:
