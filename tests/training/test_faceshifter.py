@@ -87,28 +87,27 @@ def test_a_gate_lets_nothing_of_the_other_side_through(
     torch.manual_seed(0)
     network = Aei(dims)
     mixed = Aad.mixed
-    seen: list[tuple[Tensor, Tensor]] = []
+    seen: list[tuple[list[Tensor], list[Tensor]]] = []
 
-    def forced(h: Tensor, attributes: Tensor, identity: Tensor, _: Tensor) -> Tensor:
-        attributes, identity = attributes.detach().requires_grad_(), identity.detach().requires_grad_()
-        seen.append((attributes, identity))
-        return mixed(h, attributes, identity, torch.full_like(h[:, :1], gate))
+    def forced(h: Tensor, target: tuple[Tensor, ...], source: tuple[Tensor, ...], _: Tensor) -> Tensor:
+        parts = [[part.detach().requires_grad_() for part in side] for side in (target, source)]
+        seen.append((parts[0], parts[1]))
+        return mixed(h, *map(tuple, parts), torch.full_like(h[:, :1], gate))
 
     monkeypatch.setattr(Aad, "mixed", staticmethod(forced))
     faces = torch.rand(2, 3, 64, 64)
     network(faces, network.bind(faces, torch.rand(2, 128))).square().sum().backward()
     assert len(seen) == sum(len(block.aads) for block in network.generator.blocks)
-    for attributes, identity in seen:
-        still, moved = (identity, attributes) if gate == 0 else (attributes, identity)
-        assert not still.grad.any()
-        assert moved.grad.any()
+    for target, source in seen:
+        still, moved = (source, target) if gate == 0 else (target, source)
+        assert not any(part.grad.any() for part in still)
+        assert all(part.grad.any() for part in moved)
 
 
 def test_mixed_by_hand() -> None:
-    """Feature 2; attributes 3 x + 1 = 7, identity 5 x - 1 = 9: a quarter of the way is 7.5."""
-    h, attributes = torch.full((1, 1, 1, 1), 2.0), torch.tensor([3.0, 1.0]).view(1, 2, 1, 1)
-    made = Aad.mixed(h, attributes, torch.tensor([[5.0, -1.0]]), torch.full((1, 1, 1, 1), 0.25))
-    assert float(made) == pytest.approx(7.5)
+    """Feature 2; the target's 3 x + 1 is 7, the source's 5 x - 1 is 9: a quarter of the way is 7.5."""
+    h, *numbers, gate = (torch.full((1, 1, 1, 1), value) for value in (2.0, 3.0, 1.0, 5.0, -1.0, 0.25))
+    assert float(Aad.mixed(h, tuple(numbers[:2]), tuple(numbers[2:]), gate)) == pytest.approx(7.5)
 
 
 def test_a_source_that_was_bound_once_gives_what_an_unbound_one_gives() -> None:

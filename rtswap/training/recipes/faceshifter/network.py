@@ -133,6 +133,7 @@ class Aad(nn.Module):
 
     def __init__(self, channels: int, attributes: int, dims: Dims) -> None:
         super().__init__()
+        self._channels = channels
         self.norm = normalised(channels, dims.norm)
         self.attributes = nn.Conv2d(attributes, 2 * channels, dims.kernel, 1, dims.kernel // 2, bias=dims.bias)
         gates = 1 if dims.gate == "place" else channels
@@ -141,15 +142,14 @@ class Aad(nn.Module):
     def forward(self, h: Tensor, attributes: Tensor, identity: Tensor) -> Tensor:
         """Mix both denormalisations."""
         h = self.norm(h)
-        return self.mixed(h, self.attributes(attributes), identity, torch.sigmoid(self.gate(h)))
+        of_target = self.attributes(attributes).split(self._channels, 1)
+        of_source = identity[..., None, None].to(h.dtype).split(self._channels, 1)
+        return self.mixed(h, of_target, of_source, torch.sigmoid(self.gate(h)))
 
     @staticmethod
-    def mixed(h: Tensor, attributes: Tensor, identity: Tensor, gate: Tensor) -> Tensor:
-        """``attributes`` (N, 2 C, S, S) where ``gate`` is 0, ``identity`` (N, 2 C) where it is 1."""
-        scale, shift = attributes.chunk(2, 1)
-        own_scale, own_shift = identity[..., None, None].to(h.dtype).chunk(2, 1)
-        scale = scale + gate * (own_scale - scale)
-        shift = shift + gate * (own_shift - shift)
+    def mixed(h: Tensor, target: tuple[Tensor, ...], source: tuple[Tensor, ...], gate: Tensor) -> Tensor:
+        """``h`` by the scale and the shift of ``target`` where ``gate`` is 0, of ``source`` where it is 1."""
+        scale, shift = (theirs + gate * (ours - theirs) for theirs, ours in zip(target, source, strict=True))
         return scale * h + shift
 
 
