@@ -22,7 +22,7 @@ from rtswap.swappers.mesh.uv_chart import SIZE, SKIRT, chart, skirted
 from rtswap.swappers.mesh.wrinkles import shares
 from rtswap.vision.geometry import box_of, clip_box, upright_view
 from rtswap.vision.raster import Map, fill, rasterize
-from rtswap.vision.topology import LEFT_EYE, LIPS_INNER, OVAL, PROFILE, RIGHT_EYE
+from rtswap.vision.topology import LIPS_INNER, OVAL, PROFILE
 
 MARGIN = 0.12
 """Margin around the face's box, in face sizes: room for the feather and for shapes wider than the target's."""
@@ -44,18 +44,16 @@ ERODE, FEATHER = 0.005, 0.018
 """In face widths: how far inside the oval the soft edge begins, and its sigma."""
 OUTLINES = tuple(map(np.array, (OVAL, [*OVAL[:18], *PROFILE[:0:-1]], [*OVAL[18:], *PROFILE[:-1]])))
 """The face, and either half of it: turned far, the nose and the mouth stand out beyond the oval."""
-RINGS = (LEFT_EYE, RIGHT_EYE, LIPS_INNER)
-"""The openings that keep the target's own pixels."""
 LIDS = (
     [130, 25, 110, 24, 23, 22, 26, 112, 243, 190, 56, 28, 27, 29, 30, 247],
     [463, 341, 256, 252, 253, 254, 339, 255, 359, 467, 260, 259, 257, 258, 286, 414],
 )
-"""The points outside those of either eye's ring: where its lids end."""
+"""The points outside those of either eye's ring: where its lids end. What lies within is the target's own."""
 LIDS_FEATHER = 0.014
-"""Face widths by which the soft edge of a closed eye is wider than that of an open one."""
-LIDS_SHOWN, LIDS_PX = (0.6, 0.25), (90.0, 220.0)
-"""Share of the lids that is the target's own on an open eye, and the face widths over which it falls: on a small face
-the edge of a lid is all that tells how open an eye is, and whose lid it is cannot be seen."""
+"""Face widths by which the soft edge around an eye is wider than that of the mouth."""
+LIDS_GROWN = 0.4
+"""How much larger than its lids the area is that is the target's own around an eye that closes or smiles: what tells
+how open an eye is are its lids and the skin that they push, more than the slit itself."""
 RIM_SHARE = 0.3
 """Share of the rim of lip by which the mouth is smaller than its ring (``lips``). The interior is enlarged to fill
 the rest: between the source's thicker lips a mouth looks less open."""
@@ -65,7 +63,7 @@ Extent = tuple[int, int, int, int]
 
 
 class Opening(NamedTuple):
-    """An eye or the inside of the mouth, filled with the target's own pixels."""
+    """An eye with its lids or the inside of the mouth, filled with the target's own pixels."""
 
     corner: tuple[int, int]
     """x, y of ``inside`` in the extent."""
@@ -95,8 +93,8 @@ class FacePlacement:
     """True: the swap ends at the face oval. False: it reaches to the texture's skirt."""
     face_px: float
     """Width of the target's face."""
-    closed: tuple[float, ...]
-    """How far either eye of the target is closed, 0..1: the opening then takes in its lids completely."""
+    narrowed: tuple[float, ...]
+    """How far either eye of the target closes or smiles, 0..1."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -110,7 +108,7 @@ class FacePlacement:
 
     @property
     def opening_feather(self) -> float:
-        """Sigma of an open eye's soft edge, and of the mouth's, in pixels."""
+        """Sigma of the mouth's soft edge, in pixels."""
         return max(0.6, 0.006 * self.face_px)
 
     def _outlines(self, size: tuple[int, int]) -> list[Points]:
@@ -146,30 +144,25 @@ class FacePlacement:
         return np.asarray(cv2.max(masks[0], cv2.add(masks[1], masks[2])), np.uint8), sigma
 
     def openings(self, most_px: int | None = None) -> list[Opening | None]:
-        """One ``Opening`` for each of ``RINGS``, None if too small to show. Openings larger than ``most_px`` are
-        cropped.
+        """An ``Opening`` for either eye with its lids and for the mouth, None if too small to show. Openings larger
+        than ``most_px`` are cropped.
 
-        The affine map that best fits the target's ring of lids or lips to the destination's moves each opening:
-        irises stay round and teeth straight.
+        The inside of the mouth is moved by the affine map that best fits the target's lips to the destination's, and
+        an eye with its lids by the one that fits the edge of its lids: irises stay round and teeth straight. The ring
+        of the eye itself does not count, since landmarks see less of its motion than pixels show.
         """
-        least, most = LIDS_PX
-        far = min(max((most - self.face_px) / (most - least), 0.0), 1.0)
-        shown = LIDS_SHOWN[1] + far * (LIDS_SHOWN[0] - LIDS_SHOWN[1])
-        lids = [
-            self._opening(ring, outer, shown + (1 - shown) * closed, most_px)
-            for ring, outer, closed in zip(RINGS, LIDS, self.closed, strict=False)
+        around = self.opening_feather + LIDS_FEATHER * self.face_px
+        eyes = [
+            self._opening(lids, 1 + LIDS_GROWN * narrowed, around, most_px)
+            for lids, narrowed in zip(LIDS, self.narrowed, strict=True)
         ]
-        return [*lids, self._opening(LIPS_INNER, LIPS_INNER, 0.0, most_px)]
+        return [*eyes, self._opening(LIPS_INNER, 1.0, self.opening_feather, most_px)]
 
-    def _opening(self, ring: list[int], outer: list[int], lids: float, most_px: int | None) -> Opening | None:
-        goal, feather = self.destination[ring, :2], self.opening_feather + lids * LIDS_FEATHER * self.face_px
-        if lids > 0:
-            both = [*ring, *outer]
-            weights = np.repeat(np.array([1, lids], np.float32), (len(ring), len(outer)))
-            matrix = affine(self.landmarks[both, :2], self.destination[both, :2], weights)
-            goal = goal + np.float32(lids) * (self.destination[outer, :2] - goal)
-        else:
-            matrix = affine(self.landmarks[ring, :2], goal)
+    def _opening(self, ring: list[int], grown: float, feather: float, most_px: int | None) -> Opening | None:
+        goal = self.destination[ring, :2]
+        matrix = affine(self.landmarks[ring, :2], goal)
+        middle = goal.mean(0)
+        goal = middle + np.float32(grown) * (goal - middle)
         room = 3 * feather
         low = np.maximum(np.floor(goal.min(0) - room), 0).astype(int)
         high = np.minimum(np.ceil(goal.max(0) + room) + 1, self.size).astype(int)
@@ -214,7 +207,7 @@ class FaceGeometry:
         folds = shares(motion.others * np.float32(min(self._expression, 1.0)), motion.smile * self._expression)
         nodes, wrinkles = _map_nodes(inner, folds, (x2 - x1, y2 - y1))
         width = float(np.ptp(landmarks[:, 0]))
-        return FacePlacement(extent, inner, landmarks, nodes, wrinkles, self._hull, width, motion.closed)
+        return FacePlacement(extent, inner, landmarks, nodes, wrinkles, self._hull, width, motion.narrowed)
 
     def take_over(self, former: FaceGeometry) -> None:
         """Use what ``former`` has learnt of the targets."""
@@ -286,13 +279,11 @@ def scaled(points: Points, size: tuple[int, ...], to: tuple[int, ...]) -> Points
     return np.asarray((points + _CENTRE) * factor - _CENTRE, np.float32)
 
 
-def affine(moving: Points, fixed: Points, weights: Map | None = None) -> Matrix:
-    """Least-squares affine map (2, 3) of points (N, 2), ``weights`` (N,), regularised for points that are nearly
-    collinear (a shut mouth)."""
-    weights = np.ones(len(moving), np.float32) if weights is None else weights
-    mean_a, mean_b = (weights @ points / weights.sum() for points in (moving, fixed))
-    root = np.sqrt(weights)[:, None]
-    a, b = root * (moving - mean_a), root * (fixed - mean_b)
+def affine(moving: Points, fixed: Points) -> Matrix:
+    """Least-squares affine map (2, 3) of points (N, 2), regularised for points that are nearly collinear (a shut
+    mouth)."""
+    mean_a, mean_b = moving.mean(0), fixed.mean(0)
+    a, b = moving - mean_a, fixed - mean_b
     (p, q), (_, r) = (a.T @ a).tolist()
     (e, f), (g, h) = (b.T @ a).tolist()
     floor = 0.02 * (p + r + 1e-4)

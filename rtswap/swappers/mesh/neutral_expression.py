@@ -39,6 +39,8 @@ QUIET = 0.006
 WIDE, SHUT = 0.93, 0.8
 """Opening of an eye relative to rest from which it counts as closing, and at which it counts as closed: landmark
 networks see a third of a blink at times."""
+SMILING = 0.05, 0.16
+"""Inter-ocular distances of a smile (``Motion.smile``) over which eyes narrow and folds appear."""
 
 
 class Motion(NamedTuple):
@@ -54,8 +56,8 @@ class Motion(NamedTuple):
     """(468, 3) displacement of the points from rest that the measures do not explain, times certainty."""
     smile: float
     """How much farther apart and higher the corners of the mouth are than at rest, in inter-ocular distances."""
-    closed: tuple[float, ...]
-    """(2,) How far either eye is closed, 0..1."""
+    narrowed: tuple[float, ...]
+    """(2,) How far either eye closes, or both are narrowed by a smile, 0..1."""
 
 
 class NeutralExpression:
@@ -93,10 +95,11 @@ class NeutralExpression:
         square = np.einsum("ij,ij->i", difference, difference)[:, None]
         loud = square / (square + np.float32(QUIET**2))
         ratio = measured[EYES] / np.maximum(self._rest[EYES], np.float32(1e-6))
-        closed = tuple(_eased((WIDE - one) / (WIDE - SHUT)) for one in ratio.tolist())
-        shown = difference * (loud * trust * np.float32(certainty))
         smile = float((measured - self._rest)[1:3].sum())
-        self.motion = Motion(self._first, self._rest, settled, shown, smile, closed)
+        smiles = _eased((smile - SMILING[0]) / (SMILING[1] - SMILING[0]))
+        narrowed = tuple(max(smiles, _eased((WIDE - one) / (WIDE - SHUT))) for one in ratio.tolist())
+        shown = difference * (loud * trust * np.float32(certainty))
+        self.motion = Motion(self._first, self._rest, settled, shown, smile, narrowed)
         return self.motion
 
 

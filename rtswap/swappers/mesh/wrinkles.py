@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from rtswap.core.types import Image
 from rtswap.swappers.mesh.light import ONE
+from rtswap.swappers.mesh.neutral_expression import SMILING
 from rtswap.vision.geometry import canonical
 from rtswap.vision.resample import blurred, resized
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
@@ -28,9 +29,9 @@ REACH = (0.3, 0.12, 0.14)
 """Inter-ocular distances around these points over which wrinkles of forehead, glabella and folds fade out."""
 CLEAR = 0.1
 """Inter-ocular distances from brows and eyes within which nothing is shown: hair is no wrinkle."""
-RAISED, KNIT, SMILING = (0.01, 0.04), (0.006, 0.02), (0.05, 0.16)
+RAISED, KNIT = (0.01, 0.04), (0.006, 0.02)
 """Inter-ocular distances of motion from rest over which wrinkles appear: of the brows upwards; of their inner ends
-towards each other and down; of the corners of the mouth apart and up."""
+towards each other and down."""
 SHARE = 0.8
 """Share of the target's relative lightness that is followed."""
 SIGMA = 0.035

@@ -100,7 +100,7 @@ def test_the_ring_of_a_shut_mouth_stays_shut_and_that_of_an_open_one_loses_its_r
 
 @pytest.mark.parametrize(("source", "target"), PAIRS)
 def test_a_closed_eye_shows_the_target_s_lid(source: str, target: str) -> None:
-    """The lids are green: hardly seen beside an open eye, and without the source's dark lash line on a closed one."""
+    """The lids are green: the target's own around an open eye, and without the source's lash line on a closed one."""
     who = person(target)
     shares = []
     for time_s, lids in ((0.0, 0.0), (0.5, -0.08)):
@@ -117,7 +117,7 @@ def test_a_closed_eye_shows_the_target_s_lid(source: str, target: str) -> None:
         for ring in LIDS:
             lid = painted(lid, face.landmarks, ring, (1, 0, 0))
         shares.append(float(green[lid > 0].mean()))
-    assert shares[0] < 0.15
+    assert shares[0] > 0.4
     assert shares[1] > 0.65
 
 
@@ -153,19 +153,18 @@ def dark_share(picture: Image, mesh: Points) -> list[float]:
     return shares
 
 
-def test_lids_of_a_small_face_are_the_target_s() -> None:
-    """On a face of 60 px nearly all of the lids is the target's, at 220 px much less."""
-    who, shown = person("ben"), []
-    for width in (60, 220):
-        mesh, picture = acting("ben"), who.portrait
-        for ring in LIDS:
-            picture = painted(picture, mesh, ring, GREEN)
-        scale = width / float(np.ptp(mesh[:, 0]))
-        small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        swapped, face = swap_face(swapper("ada"), small, mesh * np.float32(scale))
-        lids = painted(np.zeros_like(face.crop), face.landmarks, LIDS[0], (1, 1, 1))[..., 0] > 0
-        shown.append(float(greenness(swapped.crop)[lids].mean() / greenness(face.crop)[lids].mean()))
-    assert shown[0] > 1.3 * shown[1]
+@pytest.mark.parametrize("width", [60, 220])
+def test_lids_are_the_target_s(width: int) -> None:
+    """On small and large faces: before, on a face of 220 px most of a lid was the source's."""
+    who, mesh = person("ben"), acting("ben")
+    picture = who.portrait
+    for ring in LIDS:
+        picture = painted(picture, mesh, ring, GREEN)
+    scale = width / float(np.ptp(mesh[:, 0]))
+    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    swapped, face = swap_face(swapper("ada"), small, mesh * np.float32(scale))
+    lids = painted(np.zeros_like(face.crop), face.landmarks, LIDS[0], (1, 1, 1))[..., 0] > 0
+    assert greenness(swapped.crop)[lids].mean() > 0.7 * greenness(face.crop)[lids].mean()
 
 
 @pytest.mark.parametrize(("source", "target"), PAIRS)

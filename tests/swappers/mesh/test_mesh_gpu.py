@@ -149,7 +149,7 @@ def test_closed_eyes_and_wrinkles_are_as_on_the_host() -> None:
     check_alike(host, device, who.portrait, moved, at_s=0.5)
     placed = host._geometry.place(seen(host, who.portrait, moved, 480, 1.0), (480, 480))
     assert placed is not None
-    assert min(placed.closed) > 0.9
+    assert min(placed.narrowed) > 0.9
     assert placed.wrinkles is not None
     assert placed.wrinkles.max() > 0.5
 
