@@ -270,6 +270,16 @@ PAPER = MappingProxyType({"tao": TAO, "maum": MAUM})
 """The paper's network as taotaonice and as maum built it."""
 
 
+class FaceShifter(nn.Module):
+    """AEI-Net and, if there is one, the network that mends what it makes."""
+
+    def __init__(self, aei: Aei, hear: nn.Module | None = None) -> None:
+        super().__init__()
+        self.aei, self.hear = aei, hear
+        self.register_buffer("mending", torch.zeros((), dtype=torch.int64))
+        """1 as soon as AEI-Net has learnt and HEAR-Net learns."""
+
+
 class Patches(nn.Sequential):
     """Pictures (N, 3, R, R) -> how real each patch looks (N, 1, r, r). ``sizes``: channels of layers that halve the
     side; ``deep``: of one more that does not, 0: none."""
