@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +29,7 @@ from rtswap.training.recipes.faceshifter.recipe import FaceShifterRecipe, dims_o
 from rtswap.training.recipes.faceshifter.samples import Portraits, seen_by_recogniser
 from rtswap.training.system_file import difference, to_onnx
 from rtswap.training.trainer import Trainer
+from rtswap.training.triplets import Triplets
 from rtswap.training.warp import grid
 
 TINY = Dims(64, False, 1, (8, 16, 16, 16, 16), (16, 16, 16, 16), (16, 16, 16, 16, 16), 2, (8, 16, 16, 16))
@@ -245,6 +248,42 @@ def test_the_graphs_say_what_torch_says(hear: float, monkeypatch: pytest.MonkeyP
     for graph in graphs.values():
         assert difference(to_onnx(graph), graph) < 1e-3
     assert set(graphs["bind"].outputs) <= set(graphs["frame"].examples)
+
+
+class Made:
+    """Triplets whose swap by ``mesh`` is the truth, darker."""
+
+    def __init__(self, people: Crowd) -> None:
+        self._people = people
+
+    def batch(self, rng: np.random.Generator, known: int, cross: int) -> Triplets:
+        source = rng.integers(len(self._people), size=known + cross)
+        goal = np.concatenate([source[:known], rng.integers(len(self._people), size=cross)])
+        pictures, points, masks = (getattr(self._people, name) for name in ("pictures", "points", "masks"))
+        truth = pictures[goal]
+        return Triplets(
+            pictures[source][:, :, ::-1], np.roll(truth, 1, 0), truth, truth // 2, masks[goal], masks[goal],
+            points[source], points[goal], source, goal, np.arange(known + cross) < known,
+        )  # fmt: skip
+
+
+def test_an_assisted_network_corrects_the_swap_that_it_is_given(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    @contextmanager
+    def supply(people: Crowd, *_: object, **__: object) -> Iterator[Made]:
+        yield Made(people)
+
+    monkeypatch.setattr("rtswap.training.recipes.faceshifter.recipe.supply", supply)
+    recipe = begin(monkeypatch, variant="assisted", out=tmp_path, rate=4e-3)
+    Trainer(recipe, tmp_path, minutes=40 / 60, clock=Seconds()).run()
+    tried = [row for row in json.loads((tmp_path / "history.json").read_text()) if "same_psnr" in row]
+    assert tried[-1]["same_psnr"] > tried[0]["same_psnr"] + 1
+    graphs = recipe.graphs()
+    assert "warped" in graphs["frame"].examples
+    assert difference(to_onnx(graphs["frame"]), graphs["frame"]) < 1e-3
+    with pytest.raises(UsageError, match="--hear"):
+        begin(monkeypatch, variant="assisted", hear=0.2)
 
 
 def test_a_painted_occluder_returns_and_nothing_else_changes(monkeypatch: pytest.MonkeyPatch) -> None:
