@@ -192,6 +192,10 @@ class Generator(nn.Module):
         self.identity = nn.Linear(dims.code, sum(map(sum, self._widths)))
         self.picture = nn.Identity() if dims.shuffle == 1 else nn.Conv2d(last, 3 * dims.shuffle**2, 3, 1, 1)
         self.shuffled = nn.Identity() if dims.shuffle == 1 else nn.PixelShuffle(dims.shuffle)
+        if dims.assisted:  # begins by adding nothing
+            for layer in self.blocks[-1].convs[1:] if dims.shuffle == 1 else [self.picture]:
+                for weight in layer.parameters():
+                    nn.init.zeros_(weight)
 
     def bind(self, code: Tensor) -> Bound:
         """(N, code) -> what the blocks take of it."""

@@ -274,19 +274,27 @@ class FaceShifterRecipe(Recipe):
         """On people kept out: ``same_psnr``, dB within the masks of faces whose truth is known (faithful:
         reconstructed from the mirrored photo); of swaps between two people the cosines to the source and to the
         target, and the ``detail``: slopes within the mask, as a share of the target's (below 1: blurred, above:
-        stripes). The sheet: source, target, assisted: the swap of mesh, swapped; target with a truth, made, truth."""
+        stripes); assisted: the same of ``mesh``. The sheet: source, target, assisted: the swap of mesh, swapped;
+        target with a truth, made, truth."""
         same, cross = self.tried
         made, swapped = (self.made(one) for one in (same, cross))
         who = self.recogniser(swapped, cross.known)
-        error = ((made - same.truth).square() * same.masks).sum() / (3 * same.masks.sum())
         slopes = [losses.edges(one, torch.zeros_like(one), cross.masks) for one in (swapped, cross.faces)]
         beside = [] if cross.warped is None else [cross.warped]
         columns = (cross.photos, cross.faces, *beside, swapped, same.faces, made, same.truth)
         shown = [(one[:SHOWN] + 1) / 2 for one in columns]
         tiles = [tile for row in zip(*map(pictures, shown), strict=True) for tile in row]
         cv2.imwrite(str(picture), sheet(tiles, len(shown), zoom=max(1.0, 128 / self.dims.resolution)))
+        mesh: dict[str, float] = {}
+        if same.warped is not None and cross.warped is not None:
+            theirs = self.recogniser(cross.warped, cross.known)
+            mesh = {
+                "mesh_psnr": decibels(same.warped, same),
+                "mesh_source": float((theirs * cross.embeddings).sum(1).mean()),
+            }
         return {
-            "same_psnr": float(-10 * torch.log10(error / 4)),
+            **mesh,
+            "same_psnr": decibels(made, same),
             "source": float((who * cross.embeddings).sum(1).mean()),
             "target": float((who * cross.own).sum(1).mean()),
             "detail": float(slopes[0] / slopes[1]),
@@ -310,6 +318,12 @@ class FaceShifterRecipe(Recipe):
             if self.shadow.mending and self.shadow.hear is not None:
                 made = self.shadow.hear(made, lost(self.shadow.aei, self.embedder, batch.faces))
             return made.float().clamp(-1, 1)
+
+
+def decibels(made: Tensor, batch: Batch) -> float:
+    """PSNR of pictures -1..1 within the masks of ``batch``, whose truth is known."""
+    error = ((made - batch.truth).square() * batch.masks).sum() / (3 * batch.masks.sum())
+    return float(-10 * torch.log10(error / 4))
 
 
 def dims_of(layout: str, resolution: int, *, assisted: bool = False) -> Dims:
