@@ -36,15 +36,15 @@ class Dims:
     """Whether the encoder also sees a picture that has the source's face already, to which the generator adds."""
     unshuffle: int = 2
     """Pixels per side that a place holds which the encoders see."""
-    encoder: tuple[int, ...] = (48, 96, 160, 192, 192)
+    encoder: tuple[int, ...] = (48, 80, 128, 144, 144)
     """Channels of the attribute encoder; each layer halves the side."""
-    decoder: tuple[int, ...] = (160, 96, 64, 48)
+    decoder: tuple[int, ...] = (112, 80, 64, 48)
     """Channels of its way up; each layer doubles the side, and the encoder's maps are put beside its own."""
-    generator: tuple[int, ...] = (192, 192, 160, 96, 48)
+    generator: tuple[int, ...] = (144, 144, 128, 96, 48)
     """Channels that go into each block; there is a block for each of the first attribute maps."""
     shuffle: int = 4
     """Pixels per side that a place of the last map holds. 1: the last block makes the picture."""
-    photo: tuple[int, ...] = (48, 96, 128, 128)
+    photo: tuple[int, ...] = (32, 64, 96, 128)
     """Channels of the photo's encoder; the last is the length of its code. Empty: the embedding alone."""
     identity: int = IDENTITY
     kernel: Literal[1, 3] = 1
