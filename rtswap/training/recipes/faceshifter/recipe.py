@@ -47,6 +47,9 @@ FINE, COARSE = 8, 16
 not know them any more (cosine .37)."""
 SHOWN_WHOLE = 0.2
 """Share of the faces that are shown as they are before anything is swapped."""
+ASSISTED_PULL, NEAR = 0.2, 0.25
+"""Of an assisted generator: how much identity counts, beside a faithful one's, since ``mesh`` has brought most of it;
+and how much it counts to stay near the swap of ``mesh``, where no truth is known."""
 CRITIC_RATE = 0.5
 """Of the critic, beside the generator's learning rate."""
 BETAS = (0.5, 0.99)
@@ -197,8 +200,12 @@ class FaceShifterRecipe(Recipe):
             bound = self.network.aei.bind(batch.photos, batch.embeddings)
             made = self.network.aei.made(attributes, bound, batch.warped).float()
             again = self.network.aei.attributes(made[count:], cross.warped)
+        assert cross.warped is not None
+        terms = self._swap_terms(made[count:], cross, cross.embeddings, share)
         return {
-            **self._swap_terms(made[count:], cross, cross.embeddings, share),
+            **terms,
+            "identity": ASSISTED_PULL * terms["identity"],
+            "taught": NEAR * losses.reconstruction(made[count:], cross.warped, cross.masks),
             "same": losses.reconstruction(made[:count], known.truth, weight[:count]),
             "edges": losses.edges(made[:count], known.truth, weight[:count]),
             "attributes": losses.attributes(again, [maps[count:] for maps in attributes]),
