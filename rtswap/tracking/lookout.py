@@ -59,11 +59,13 @@ class Sentinel:
         self._found: Floats = np.zeros((0, 5), np.float32)
         self._skipped = 0
         self._sure = True
+        self._picture: Image | None = None
+        """The last frame, reduced."""
         self._neighbours.reset()
 
     def look(self, image: Image, settled: Sequence[Box] = ()) -> Sighting:
         """See ``protocols.Lookout``."""
-        picture = reduced(image, self._area)
+        self._picture = picture = reduced(image, self._area)
         gray = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
         size = picture.shape[1] // BLOCK, picture.shape[0] // BLOCK
         blocks = cv2.resize(gray, size, interpolation=cv2.INTER_AREA).astype(np.float32)
@@ -86,7 +88,7 @@ class Sentinel:
 
     def look_beside(self, image: Image, tracks: Sequence[Track]) -> tuple[Head, ...]:
         """See ``protocols.Lookout``."""
-        return self._neighbours.look(image, tracks)
+        return self._neighbours.look(image, tracks, self._picture)
 
     def _has_changed(self, blocks: Floats, spread: float, known: Sequence[Box]) -> bool:
         if self._looked is None or self._looked.shape != blocks.shape:

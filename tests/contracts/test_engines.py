@@ -97,6 +97,14 @@ def test_gives_what_numpy_gives_at_any_size(engine: Engine, shape: tuple[int, ..
         np.testing.assert_allclose(outputs[name], value, rtol=1e-4, atol=2e-3)
 
 
+def test_shapes_that_alternate_for_long_stay_right(make: Make) -> None:
+    engine = make(small_network())
+    for shape in 12 * [(1, 12 + 4 * n, 16, 3) for n in range(6)]:
+        outputs = engine.run({"image": picture(*shape)})
+        for name, value in expected(picture(*shape)).items():
+            np.testing.assert_allclose(outputs[name], value, rtol=1e-4, atol=2e-3)
+
+
 def test_a_view_into_a_larger_picture_is_read_rightly(engine: Engine) -> None:
     large = picture(2, 40, 60, 3)
     view = large[:, 3:19, 5:25]
@@ -287,6 +295,18 @@ def test_a_small_file_that_wants_all_memory_is_refused(make: Make, length: int) 
 def test_openvino_precision_is_checked() -> None:
     with pytest.raises(EngineError, match="precision"):
         openvino(small_network(), precision="f8")
+
+
+def test_openvino_goes_on_where_a_shape_cannot_be_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine: Any = openvino(small_network())
+    monkeypatch.setattr(engine, "_config", {"NO_SUCH_SETTING": "1"})
+    for _ in range(20):
+        np.testing.assert_allclose(
+            engine.run({"image": picture(1, 9, 9, 3)})["map"],
+            expected(picture(1, 9, 9, 3))["map"],
+            rtol=1e-4,
+            atol=2e-3,
+        )
 
 
 def test_openvino_gets_over_a_damaged_cache(tmp_path: Path) -> None:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import pytest
 from face_stream import track_at
 
 from rtswap.core.types import Image
 from rtswap.networks.heads import HeadModel
+from rtswap.tracking.lookout import reduced
 from rtswap.tracking.neighbours import EVERY, LEAST_SCORE, LOOKS_OUT, MOST_SKIPPED, REACH, SIDE, Neighbours, around
 from rtswap.vision.geometry import box_of
 
 FACE = np.array([0, 0, 255], np.uint8)
 PLACE = 700, 400
 SCENE = np.random.default_rng(1).integers(90, 110, (720, 1280, 3), np.uint8)
+PHOTO = np.asarray(cv2.resize(SCENE[:18, :32] * 2, (1280, 720), interpolation=cv2.INTER_CUBIC), np.uint8)
+"""Nothing finer than 40 px."""
 
 
 class Scripted(HeadModel):
@@ -102,10 +106,22 @@ def test_nothing_is_looked_at_without_faces_or_outside_the_frame() -> None:
     assert model.pictures == []
 
 
+@pytest.mark.parametrize("px", [60, 260])
+def test_the_reduced_picture_shows_the_same(px: int) -> None:
+    models, track = (Scripted((0.6, -0.3, 0.9, 0.9)), Scripted((0.6, -0.3, 0.9, 0.9))), track_at(*PLACE, px=px)
+    heads = [
+        Neighbours(model).look(PHOTO, [track], small)[0]
+        for model, small in zip(models, (None, reduced(PHOTO)), strict=True)
+    ]
+    np.testing.assert_array_equal(heads[0].box, heads[1].box)
+    first, second = (model.pictures[0].astype(float) for model in models)
+    assert np.abs(first - second).mean() < 0.1 * first.std()
+
+
 @pytest.mark.parametrize("side", [20.0, 95.0, 300.0, 1500.0, 5000.0])
 def test_squares_of_any_size(side: float) -> None:
-    square = around(SCENE, np.array([600, 300], np.float32), side)
+    square = around(SCENE, np.array([600, 300], np.float32), np.array([side, side]))
     assert square is not None
     assert square.shape == (SIDE, SIDE, 3)
     assert 85 < square.mean() < 115
-    assert around(SCENE, np.array([np.nan, 0], np.float32), side) is None
+    assert around(SCENE, np.array([np.nan, 0], np.float32), np.array([side, side])) is None
