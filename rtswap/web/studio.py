@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from rtswap.app.config import Config
 from rtswap.app.networks import Networks, bind_models
 from rtswap.core.errors import RtswapError, UsageError
+from rtswap.media.live_sound import LiveSound
 from rtswap.source.personas import list_personas
 from rtswap.web.browser_camera import BrowserCamera
 from rtswap.web.inputs import Inputs, Wanted
@@ -48,7 +49,7 @@ class Studio:
         self.state = "idle"
         """idle, starting, running or stopping"""
         self.camera = BrowserCamera(self.on_event)
-        self.viewer = Viewer(self._loop)
+        self.viewer = Viewer(self._loop, self.on_event)
         self.inputs = Inputs(config, camera=self.camera, on_event=self.on_event)
         self.shelf = Shelf(config, on_event=self.on_event)
         self.outputs = Outputs(config, folder, on_event=self.on_event)
@@ -69,6 +70,7 @@ class Studio:
         """Stop, and forget everything that was uploaded."""
         await self.stop()
         self.inputs.close()
+        self.viewer.shut()
 
     # settings
 
@@ -157,6 +159,11 @@ class Studio:
         """The loop that runs."""
         return self._running
 
+    @property
+    def sound(self) -> LiveSound | None:
+        """The sound of the session's input; None if nothing runs or it has none."""
+        return None if self._running is None else self._running.info.live_sound
+
     # sources and people
 
     async def shelve(self, work: Callable[[], T]) -> T:
@@ -220,10 +227,10 @@ class Studio:
 
     def status(self, since: int = 0) -> dict[str, Any]:
         """Everything that changes by itself, as JSON. ``since``: only events with a higher number."""
-        loop, newest = self._running, self.viewer.newest
+        loop, seen = self._running, self.viewer.seen
         people: list[dict[str, Any]] = []
         figures: dict[str, Any] = {}
-        size = None if newest is None else (newest.image.shape[1], newest.image.shape[0])
+        size = None if seen is None else seen.size
         if loop is not None:
             figures = loop.metrics.recent() if loop.metrics.frames else {}
             people = loop.people(size) if size else []
@@ -234,8 +241,9 @@ class Studio:
             "size": size,
             "engine": loop.engine if loop is not None else None,
             "figures": figures,
-            "covered": newest.covered if newest is not None else 0,
-            "reasons": sorted(newest.reasons) if newest is not None else [],
+            "share": self.viewer.share,
+            "covered": seen.covered if seen is not None else 0,
+            "reasons": sorted(seen.reasons) if seen is not None else [],
             "people": people,
             "main": self.cast.main,
             "outputs": self.outputs.listed(),

@@ -18,7 +18,7 @@ from rtswap.training.recipe import Terms
 from rtswap.training.recipes.fslsd.network import BindGraph, FrameGraph, Fslsd, Made
 from rtswap.training.recipes.style_prior import losses
 from rtswap.training.recipes.style_prior.points import outline
-from rtswap.training.recipes.style_prior.recipe import AROUND, StyleRecipe, dims_of
+from rtswap.training.recipes.style_prior.recipe import AROUND, StyleRecipe, check_split, dims_of
 from rtswap.training.recipes.style_prior.samples import Batch, moved, toned
 from rtswap.training.system_file import Graph
 
@@ -35,16 +35,16 @@ class FslsdRecipe(StyleRecipe):
 
     def __init__(self, args: argparse.Namespace, crowd: Crowd) -> None:
         dims = dims_of(args.prior_layout, args.resolution, self.name)
-        full = args.prior_layout == "full"
-        super().__init__(Fslsd(dims, args.structure, full=full), dims, args, crowd)
+        structure = check_split(args.structure, dims, "--structure")
+        super().__init__(Fslsd(dims, structure, full=args.prior_layout == "full"), dims, args, crowd)
 
     @property
     def structure(self) -> int:
         """As the option says."""
         return self.network.structure
 
-    def swap_terms(self, batch: Batch) -> Terms:
-        """Of the direction, the target's encoder and the decoder."""
+    def swap_terms(self, batch: Batch) -> tuple[Terms, Tensor]:
+        """Of the direction, the target's encoder and the decoder; and their swaps."""
         count = len(batch.faces) // 2
         own = slice(count)
         photos, photo_points, embeddings = (
@@ -63,7 +63,7 @@ class FslsdRecipe(StyleRecipe):
             likeness = self.perception(made.face[own], faces[own])
             who = self.recogniser(coarsely_changed(swaps, twice[0]), twice[1], jitter=True)
             read = self.network.prior.reader(torch.cat([made.face, made.side])).float()
-        terms = {
+        terms: Terms = {
             "same": losses.difference(made.face[own], faces[own], weight[own]),
             "same_edges": losses.edges(made.face[own], faces[own], weight[own]),
             "likeness": likeness,
@@ -75,7 +75,7 @@ class FslsdRecipe(StyleRecipe):
         }
         if self.args.steady:
             terms |= self._steadiness(batch, photos, photo_points, made, mask)
-        return terms
+        return terms, made.face
 
     def made(
         self, network: Fslsd, faces: Tensor, points: Tensor, photos: Tensor, photo_points: Tensor, mask: Tensor

@@ -13,7 +13,7 @@ from rtswap.training.identity import coarsely_changed
 from rtswap.training.recipe import Terms
 from rtswap.training.recipes.megafs.network import BindGraph, FrameGraph, Megafs
 from rtswap.training.recipes.style_prior import losses
-from rtswap.training.recipes.style_prior.recipe import AROUND, StyleRecipe, dims_of
+from rtswap.training.recipes.style_prior.recipe import AROUND, StyleRecipe, check_split, dims_of
 from rtswap.training.recipes.style_prior.samples import Batch, toned
 from rtswap.training.system_file import Graph
 
@@ -27,15 +27,15 @@ class MegafsRecipe(StyleRecipe):
 
     def __init__(self, args: argparse.Namespace, crowd: Crowd) -> None:
         dims = dims_of(args.prior_layout, args.resolution, self.name)
-        super().__init__(Megafs(dims, args.kept), dims, args, crowd)
+        super().__init__(Megafs(dims, check_split(args.kept, dims, "--kept")), dims, args, crowd)
 
     @property
     def structure(self) -> int:
         """Half of the rows, as in FSLSD's small prior: with the same one both systems can be compared."""
         return self.dims.rows // 2
 
-    def swap_terms(self, batch: Batch) -> Terms:
-        """Of the transfer."""
+    def swap_terms(self, batch: Batch) -> tuple[Terms, Tensor]:
+        """Of the transfer; and its swaps."""
         count = len(batch.faces) // 2
         own, across = slice(count), slice(count, None)
         photos, embeddings = (
@@ -57,7 +57,7 @@ class MegafsRecipe(StyleRecipe):
             "identity": self.args.pull * losses.unlike(who, embeddings[across]),
             "landmarks": losses.apart(read, wanted),
             "style": losses.style(made[across], faces[across], batch.masks[across]),
-        }
+        }, made
 
     def made(self, network: Megafs, faces: Tensor, photos: Tensor) -> Tensor:
         """Swaps (N, 3, R, R) in float32. The encoder, which is fixed, runs once for photos and faces."""

@@ -89,7 +89,7 @@ class Encoder(nn.Module):
         for level, maps in enumerate(pyramid):
             for _ in range(dims.rows[level] if dims.units else 1):
                 rows.append(next(heads)(maps))
-        return torch.cat(rows, 1).view(len(pictures), -1, self._style)
+        return torch.cat(rows, 1).view(pictures.shape[0], -1, self._style)
 
 
 class Head(nn.Module):
@@ -126,7 +126,7 @@ class Reader(nn.Module):
     def forward(self, pictures: Tensor) -> Tensor:
         """Read."""
         small = functional.pixel_unshuffle(pictures, self._unshuffle)
-        found: Tensor = self.last(self.body(small).flatten(1)).view(len(pictures), -1, 2)
+        found: Tensor = self.last(self.body(small).flatten(1)).view(pictures.shape[0], -1, 2)
         return found
 
 

@@ -128,7 +128,7 @@ class Generator(nn.Module):
 
     def forward(self, rows: Tensor) -> tuple[list[Tensor], Tensor]:
         """Generate."""
-        x = self.first(self.start.expand(len(rows), -1, -1, -1), rows[:, 0])
+        x = self.first(self.start.expand(rows.shape[0], -1, -1, -1), rows[:, 0])
         maps, picture = [x], self.pictures[0](x, rows[:, 1])
         for k, (up, layer, to_picture) in enumerate(zip(self.ups, self.layers, self.pictures[1:], strict=True)):
             x = layer(up(x, rows[:, 2 * k + 1]), rows[:, 2 * k + 2])

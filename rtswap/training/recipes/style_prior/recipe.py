@@ -2,7 +2,7 @@
 
 With some thousand faces no StyleGAN can be trained; the prior is a style autoencoder. The rows of structure come from
 the face in another light, those of appearance from the face with another shape, and out must come the face: so each
-kind of rows learns what it is for. Faces that are found by their rows are then inverted by construction.
+kind of rows learns what it is for. Faces are then inverted by construction. A critic looks on late in both phases.
 """
 
 from __future__ import annotations
@@ -30,17 +30,20 @@ from rtswap.training.pictures import sheet
 from rtswap.training.recipe import Moment, Recipe, Terms, descend, weighted
 from rtswap.training.recipes.faceswap_gan.losses import Perception
 from rtswap.training.recipes.style_prior import losses
+from rtswap.training.recipes.style_prior.critic import Critic, varied
 from rtswap.training.recipes.style_prior.network import Dims, StylePrior
 from rtswap.training.recipes.style_prior.points import normalised
 from rtswap.training.recipes.style_prior.samples import Batch, Portraits, toned, tried
 from rtswap.training.workers import in_order
 from rtswap.vision.topology import POINTS_68
 
-PRIOR_UNTIL, HELD = 0.5, 0.5
-"""Shares: of the time, until the prior is learnt; of each phase, at its full learning rate."""
-AROUND = 0.3
+PRIOR_UNTIL, HELD, WATCHED = 0.6, 0.5, 0.67
+"""Shares: of the time, until the prior is learnt; of each phase, at its full rate, and without the critic."""
+AROUND = 0.2
 """How much what is around a face counts, beside the face."""
-BETAS = (0.5, 0.99)
+BETAS, CRITIC_BETAS = (0.9, 0.99), (0.5, 0.99)
+CRITIC_RATE, PENALTY, PENALTY_EVERY = 0.5, 1.0, 16
+"""Of the critic: its rate, beside the generator's; weight of R1, and steps from one to the next."""
 TRIED, SHOWN = 48, 8
 """Held-out faces of the figures, and of the sheet."""
 
@@ -58,11 +61,14 @@ class Phases:
         self.swapping = self.swapping or begins
         return begins
 
+    def over(self, share: float) -> float:
+        """How much of the phase is over, 0..1."""
+        start, end = (self._until, 1.0) if self.swapping else (0.0, self._until)
+        return min(max((share - start) / max(end - start, 1e-9), 0.0), 1.0)
+
     def rate(self, share: float) -> float:
         """Of the learning rate: 1, then down to a twentieth along a cosine, in each phase."""
-        start, end = (self._until, 1.0) if self.swapping else (0.0, self._until)
-        over = min(max((share - start) / max(end - start, 1e-9), 0.0), 1.0)
-        fall = min(max((over - HELD) / (1 - HELD), 0.0), 1.0)
+        fall = min(max((self.over(share) - HELD) / (1 - HELD), 0.0), 1.0)
         return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * fall))
 
     def state_dict(self) -> dict[str, Any]:
@@ -80,10 +86,11 @@ class StyleRecipe(Recipe):
     default_rate, batch, hold, weight_decay, threads = 1e-3, 16, 1.0, 0.0, 2
     most_norm = 5.0
     weights: ClassVar[dict[str, float]] = {
-        "inversion": 4.0, "inversion_edges": 2.0, "inversion_likeness": 4.0, "inversion_identity": 0.3,
-        "reading": 2.0, "identity": 2.0, "landmarks": 1.0, "same": 4.0, "same_edges": 2.0, "likeness": 4.0,
-        "around": 4.0, "style": 0.4, "side": 2.0, "trajectory": 1.0, "unsteady": 1.0, "fooled": 0.05,
+        "inversion": 30.0, "inversion_edges": 6.0, "inversion_likeness": 1.0, "inversion_identity": 0.3,
+        "reading": 2.0, "identity": 1.0, "landmarks": 5.0, "same": 30.0, "same_edges": 6.0, "likeness": 1.0,
+        "around": 30.0, "style": 10.0, "side": 4.0, "trajectory": 0.1, "unsteady": 1.0, "fooled": 1.0,
     }  # fmt: skip
+    """The pull of identity and the weight of the critic, which are options, are part of their terms."""
     network: Any
     shadow: Any
 
@@ -97,11 +104,20 @@ class StyleRecipe(Recipe):
         self.recogniser = Recogniser().to(self.device)
         weights = Path(str(resources.files("rtswap").joinpath("assets/recognition.onnx")))
         self.perception = Perception.of_file(weights, args.template, dims.resolution).to(self.device)
+        self.critic = Critic(dims, full=args.prior_layout == "full")
+        self.critic.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        rate = CRITIC_RATE * self.rate
+        self._critic_optimiser = torch.optim.Adam(self.critic.parameters(), rate, CRITIC_BETAS, fused=True)
+
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        """All that learns."""
+        return {**super().networks, "critic": self.critic}
 
     @property
     def parts(self) -> dict[str, Any]:
         """All that a checkpoint holds."""
-        return {**super().parts, "phases": self.phases}
+        return {**super().parts, "critic_optimiser": self._critic_optimiser, "phases": self.phases}
 
     def make_optimiser(self) -> torch.optim.Optimizer:
         """Adam."""
@@ -113,21 +129,43 @@ class StyleRecipe(Recipe):
         return in_order(Portraits(self.learnt, args.batch, args.seed), self.device, seed, args.workers)
 
     def step(self, batches: Iterator[Any], moment: Moment) -> Terms:
-        """The prior learns, or the swap."""
+        """The prior learns, or the swap; then the critic."""
         if self.phases.begins(moment.share):
             self.network.prior.load_state_dict(self.shadow.prior.state_dict())
-        for group in self.optimiser.param_groups:
-            group["lr"] = moment.rate * self.phases.rate(moment.share)
+        rate = moment.rate * self.phases.rate(moment.share)
+        for optimiser, times in ((self.optimiser, 1.0), (self._critic_optimiser, CRITIC_RATE)):
+            for group in optimiser.param_groups:
+                group["lr"] = rate * times
         batch = Batch.of(next(batches))
         for name, part in self.network.named_children():
-            part.requires_grad_((name == "prior") != self.phases.swapping)
-        terms = self.swap_terms(batch) if self.phases.swapping else self.prior_terms(batch)
+            learns = (name == "prior") != self.phases.swapping
+            part.requires_grad_(learns).train(learns)
+        terms, made = self.swap_terms(batch) if self.phases.swapping else self.prior_terms(batch)
+        watched = bool(self.args.adversarial) and self.phases.over(moment.share) >= WATCHED
+        if watched:
+            self.critic.requires_grad_(False)
+            with self.autocast():
+                terms["fooled"] = self.args.adversarial * losses.fooled(self.critic(varied(made)))
         descend(weighted(terms, self.weights), self.network, self.optimiser, self.most_norm)
+        if watched:
+            terms["critic"] = self._judge(batch.faces, made.detach(), moment.step)
         return terms
 
-    def prior_terms(self, batch: Batch) -> Terms:
-        """Of the autoencoder: the structure of the face in another light, and the appearance of the bent face (of
-        half of the faces), make the face."""
+    def _judge(self, faces: Tensor, made: Tensor, step: int) -> Tensor:
+        """The critic learns. Returns its loss."""
+        self.critic.requires_grad_(True)
+        with self.autocast():
+            judged = losses.judged(self.critic(varied(faces)), self.critic(varied(made)))
+        loss = judged
+        if step % PENALTY_EVERY == 0:
+            real = varied(faces).requires_grad_(True)
+            loss = judged + PENALTY * PENALTY_EVERY * losses.penalty(self.critic(real), real)
+        descend(loss, self.critic, self._critic_optimiser, self.most_norm)
+        return judged
+
+    def prior_terms(self, batch: Batch) -> tuple[Terms, Tensor]:
+        """Of the autoencoder, and what it made: the structure of the face in another light, and the appearance of the
+        bent face (of half of the faces), make the face."""
         prior: StylePrior = self.network.prior
         half, faces = len(batch.faces) // 2, batch.faces
         bent = torch.cat([faces[:half], batch.bent[half:]])
@@ -147,7 +185,7 @@ class StyleRecipe(Recipe):
             "inversion_likeness": likeness,
             "inversion_identity": losses.unlike(who, batch.embeddings),
             "reading": losses.apart(read, torch.cat([wanted, wanted])),
-        }
+        }, made
 
     def read(self, points: Tensor) -> Tensor:
         """Landmarks (N, 468, 3) px as the prior's reader tells them."""
@@ -159,8 +197,8 @@ class StyleRecipe(Recipe):
         """How many of the first rows are structure."""
 
     @abstractmethod
-    def swap_terms(self, batch: Batch) -> Terms:
-        """Of the swap, with the prior fixed."""
+    def swap_terms(self, batch: Batch) -> tuple[Terms, Tensor]:
+        """Of the swap, with the prior fixed, and the pictures (N, 3, R, R) that the critic judges."""
 
     @abstractmethod
     def swapped(self, batch: Batch) -> list[Tensor]:
@@ -203,6 +241,15 @@ def dims_of(layout: str, resolution: int, name: str) -> Dims:
             expected=f"a power of two from {least} to {most}",
         )
     return Dims.small(resolution) if layout == "small" else Dims.full(resolution)
+
+
+def check_split(rows: int, dims: Dims, flag: str) -> int:
+    """``rows``, by which a prior's rows are divided. Raises UsageError where nothing would be left."""
+    if rows >= dims.rows:
+        raise UsageError(
+            f"{flag} {rows} leaves no rows to the other part", expected=f"less than {dims.rows}", got=str(rows)
+        )
+    return rows
 
 
 def read_prior(path: Path, prior: nn.Module) -> dict[str, Tensor]:
