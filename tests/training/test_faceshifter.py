@@ -329,3 +329,13 @@ def test_something_stands_before_most_faces() -> None:
     changed = (cluttered(faces) != faces).float().mean((1, 2, 3))
     assert 0.5 < (changed > 0).float().mean() < 0.95
     assert 0.05 < changed.mean() < 0.5
+
+
+def test_a_network_begins_without_a_grid() -> None:
+    """Neighbours within a place of the last map are alike before anything was learnt."""
+    torch.manual_seed(0)
+    network = Aei(replace(TINY, shuffle=2)).eval()
+    faces = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        made = network(faces, network.bind(faces, torch.rand(1, 128)))
+    torch.testing.assert_close(made[..., ::2, ::2], made[..., 1::2, 1::2])

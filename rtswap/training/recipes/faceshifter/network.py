@@ -192,6 +192,10 @@ class Generator(nn.Module):
         self.identity = nn.Linear(dims.code, sum(map(sum, self._widths)))
         self.picture = nn.Identity() if dims.shuffle == 1 else nn.Conv2d(last, 3 * dims.shuffle**2, 3, 1, 1)
         self.shuffled = nn.Identity() if dims.shuffle == 1 else nn.PixelShuffle(dims.shuffle)
+        if dims.shuffle > 1:  # begins without a grid (ICNR, Aitken et al. 2017)
+            first = self.picture.weight.data[:: dims.shuffle**2]
+            self.picture.weight.data = first.repeat_interleave(dims.shuffle**2, 0)
+            nn.init.zeros_(self.picture.bias)
         if dims.assisted:  # begins by adding nothing
             for layer in self.blocks[-1].convs[1:] if dims.shuffle == 1 else [self.picture]:
                 for weight in layer.parameters():
