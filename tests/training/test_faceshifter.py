@@ -158,8 +158,10 @@ def test_faces_are_hidden_in_cells_where_their_mask_is() -> None:
 
 
 def test_a_change_in_grey_has_no_colour() -> None:
-    given, made = torch.zeros(1, 3, 1, 1), torch.tensor([0.3, 0.0, 0.6]).view(1, 3, 1, 1)
-    torch.testing.assert_close(losses.in_grey(made, given), torch.full((1, 3, 1, 1), 0.3))
+    given, made = torch.zeros(1, 3, 4, 4), torch.tensor([0.3, 0.0, 0.6]).view(1, 3, 1, 1).repeat(1, 1, 4, 4)
+    torch.testing.assert_close(losses.grey_change(made, given, 2), torch.full((1, 3, 4, 4), 0.3))
+    made[..., ::2, :] *= -1
+    assert not losses.grey_change(made, given, 2).any()
 
 
 def crowd(count: int = 40, side: int = 64) -> Crowd:

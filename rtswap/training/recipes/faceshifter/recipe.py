@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from rtswap.core.errors import UsageError
 from rtswap.training.crowd import Crowd
-from rtswap.training.identity import Recogniser, coarsely_changed
+from rtswap.training.identity import Recogniser
 from rtswap.training.pairs import pictures
 from rtswap.training.pictures import sheet
 from rtswap.training.recipe import Moment, Recipe, Terms, descend, weighted
@@ -228,7 +228,7 @@ class FaceShifterRecipe(Recipe):
                 swapped = aei(faces, aei.bind(photos, embeddings))
                 error = lost(aei, self.embedder, faces)
             made = hear(swapped, error).float()
-            shown = coarsely_changed(losses.in_grey(made, swapped.float()), swapped.float())
+            shown = losses.grey_change(made, swapped.float(), self._px(FINE))
             who = self.recogniser(shown, batch.known, jitter=True)
         return {
             "identity": losses.unlike(who, embeddings),
@@ -239,7 +239,7 @@ class FaceShifterRecipe(Recipe):
     def _swap_terms(self, swapped: Tensor, cross: Batch, embeddings: Tensor, share: float) -> Terms:
         """Between two people, without a truth: the identity, and what is around the face."""
         pull = self.args.identity_weight * min(1.0, max(0.0, share - PRETRAINED) / (RAMPED - PRETRAINED))
-        shown = coarsely_changed(losses.in_grey(swapped, cross.truth), cross.truth)
+        shown = losses.grey_change(swapped, cross.truth, self._px(FINE))
         with self.autocast():
             who = self.recogniser(shown, cross.known, jitter=True)
         return {

@@ -26,7 +26,7 @@ OPTIONS = (
         0,
         "share of the time for HEAR-Net, which brings back what hides a face; try 0.2",
     ),
-    TrainOption("--identity-weight", number("N", 0, 50), 1, "pull towards the source's identity"),
+    TrainOption("--identity-weight", number("N", 0, 50), 0.5, "pull towards the source's identity"),
     TrainOption("--critic-weight", number("N", 0, 5), 0.1, "of a critic in the last two fifths, for skin; 0: none"),
 )
 SIZES = {
