@@ -24,7 +24,7 @@ from rtswap.vision.topology import OVAL, PROFILE
 
 THETA = 30.0
 """Degrees that one step may turn a head."""
-AROUND_STEP, AROUND, FADING = 4, 0.05, 0.05
+AROUND_STEP, AROUND, FADING = 4, 0.035, 0.01
 """How surroundings follow a moved face: pixels per node of the field; sigma of its blur, as a share of the side;
 weight of no motion."""
 GRAZING = 0.12
