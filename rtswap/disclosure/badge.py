@@ -14,7 +14,7 @@ from rtswap.core.types import Image
 from rtswap.disclosure.badge_drawing import Drawing, Plane, draw
 from rtswap.disclosure.badge_words import TEXTS, Wording
 
-__all__ = ["POSITIONS", "STYLES", "TEXTS", "Badge", "Patch", "render"]
+__all__ = ["POSITIONS", "STYLES", "TEXTS", "Badge", "Patch", "icon_height", "render"]
 
 POSITIONS = ("tl", "tc", "tr", "bl", "bc", "br")
 STYLES = ("auto", "dark", "light", "outline")
@@ -109,8 +109,7 @@ class Patch:
 def render(badge: Badge, width: int, height: int) -> Patch:
     """Render the badge for frames of ``width`` x ``height`` pixels, at most a fifth of the frame's width unless that
     is less than ``MIN_ICON_PX``."""
-    icon_px = round(max(width * ICON_PER_WIDTH, min(width, height) * ICON_PER_SIDE))
-    icon_px = max(MIN_ICON_PX, min(icon_px, round(height * ICON_PER_HEIGHT)))
+    icon_px = icon_height(width, height)
     margin = min(icon_px // 2, width // 16, height // 16)
     drawings = _draw_fitting(badge, icon_px, width)
     h, w = drawings[0].coverage.shape
@@ -120,6 +119,12 @@ def render(badge: Badge, width: int, height: int) -> Patch:
     x = {"l": margin, "c": (width - size[0]) // 2, "r": width - margin - size[0]}[badge.position[1]]
     y = margin if badge.position[0] == "t" else height - margin - size[1]
     return Patch(x, y, tuple(_layer(drawing, size) for drawing in drawings))
+
+
+def icon_height(width: int, height: int) -> int:
+    """Pixels of the large letters."""
+    icon_px = round(max(width * ICON_PER_WIDTH, min(width, height) * ICON_PER_SIDE))
+    return max(MIN_ICON_PX, min(icon_px, round(height * ICON_PER_HEIGHT)))
 
 
 def _draw_fitting(badge: Badge, icon_px: int, width: int) -> list[Drawing]:

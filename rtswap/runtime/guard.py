@@ -72,6 +72,8 @@ class _Ward:
 class _Stray:
     head: Head
     seen_at: float
+    sure: bool = True
+    """False: faint, and covered only because it touches one that is not."""
 
 
 class Guard:
@@ -117,7 +119,7 @@ class Guard:
         swapped = [track for track in seen if track.id not in bare]
         heads = [*sighting.heads, *(Head(box, 1.0) for box in others)]
         doubts = [head for head in heads if not any(_is_of(head, track) for track in swapped)]
-        self._note_doubts(now, doubts, sighting.beside, sighting.sure)
+        self._note_doubts(now, doubts, heads, sighting)
         self._own = [*_recent(self._own, now), *(_Stray(head, now) for head in _own_heads(heads, swapped))]
         unswapped = [track for track in tracks if track.id in bare]
         coasting = [track for track in tracks if track.id not in bare and track.id not in ids]
@@ -191,21 +193,23 @@ class Guard:
         if best is not None and overlaps[best] > SAME_PLACE:
             del self._wards[best]
 
-    def _note_doubts(self, now: float, doubts: Sequence[Head], beside: Sequence[Head], sure: bool) -> None:
+    def _note_doubts(self, now: float, doubts: Sequence[Head], heads: Sequence[Head], sighting: Sighting) -> None:
         """Remember where something may be a face that no swap accounts for, even faintly. A faint head is enough
         where a swap accounted for one a moment ago: its mesh has slid off. Those ``beside`` followed faces are
-        sure."""
+        sure. ``doubts``: some of ``heads``."""
         for id_, ward in self._wards.items():
             reach = ward.reach(now, self._empty_after_s)
-            if not sure or any(_holds(reach, head.box) for head in (*doubts, *beside)):
+            if not sighting.sure or any(_holds(reach, head.box) for head in (*doubts, *sighting.beside)):
                 self._wards[id_] = replace(ward, doubted_at=now)
-        for sure_of_it, head in [*((False, head) for head in doubts), *((True, head) for head in beside)]:
-            near = [stray for stray in self._strays if _overlap(stray.head.box, head.box) > 0]
+        for beside, head in [*((False, head) for head in doubts), *((True, head) for head in sighting.beside)]:
+            near = [stray for stray in self._strays if stray.sure and _overlap(stray.head.box, head.box) > 0]
+            same = [stray for stray in self._strays if _overlap(stray.head.box, head.box) > SAME_PLACE]
             left = any(_overlap(own.head.box, head.box) > SAME_PLACE for own in _recent(self._own, now))
-            if sure_of_it or head.score >= COVERED_FROM or near or left:
-                same = [stray for stray in near if _overlap(stray.head.box, head.box) > SAME_PLACE]
+            clear = beside or head.score >= COVERED_FROM or left
+            if clear or near:
+                moved = any(stray in same or _nearest(stray, heads) is head for stray in near)
                 self._strays = [stray for stray in self._strays if stray not in same]
-                self._strays.append(_Stray(head, now))
+                self._strays.append(_Stray(head, now, clear or moved))
         self._strays = _recent(self._strays, now)
 
     def _strays_to_cover(self, now: float, swapped: Sequence[Track], *, missing: bool) -> list[Box]:
@@ -247,6 +251,10 @@ def _around(track: Track) -> Box:
 
 def _recent(strays: Sequence[_Stray], now: float) -> list[_Stray]:
     return [stray for stray in strays if 0 <= now - stray.seen_at <= STRAY_S]
+
+
+def _nearest(stray: _Stray, heads: Sequence[Head]) -> Head | None:
+    return max(heads, key=lambda head: _overlap(head.box, stray.head.box), default=None)
 
 
 def _own_heads(heads: Sequence[Head], tracks: Sequence[Track]) -> list[Head]:

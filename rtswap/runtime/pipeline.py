@@ -12,13 +12,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from rtswap.compositing.renderer import LEAST_SIGHT, SEEN
 from rtswap.core.errors import FaceLost, InputError, RtswapError
 from rtswap.core.protocols import FrameRender, Lookout, Renderer, Tracker
-from rtswap.core.types import Box, Frame, Image, MarkedImage, Quality, Sighting, StampedImage, Swaps
+from rtswap.core.types import Box, Frame, Head, Image, MarkedImage, Quality, Sighting, StampedImage, Swaps, Track
+from rtswap.disclosure.badge_reader import BadgeReader
 from rtswap.disclosure.stamp import Disclosure
 from rtswap.runtime.guard import Guard, Reason
 from rtswap.runtime.mapping import Role, SourceMapping
 from rtswap.runtime.metrics import Spans
+
+MORE_SIGHT = 0.1
+"""Share of a face's landmarks that must be visible beyond ``LEAST_SIGHT`` before a hidden face is swapped again: swap
+and cover shall not alternate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,7 @@ class Pipeline:
     ) -> None:
         self._tracker = tracker
         self._lookout = lookout
+        self._badges = BadgeReader()
         self._renderer = renderer
         self.mapping = mapping or SourceMapping()
         self._policy = policy
@@ -102,6 +109,8 @@ class Pipeline:
         self._ids: set[int] = set()
         self._settled: list[Box] = []
         """Where faces were swapped in the last frame."""
+        self._hidden: set[int] = set()
+        """Who was hidden in the last frame."""
         self._anew = False
         self.people: tuple[Role, ...] = ()
         """Who was followed in the last frame, and the number of the source each got."""
@@ -144,13 +153,15 @@ class Pipeline:
         try:
             with self._spans("look"):
                 sighting = self._lookout.look(frame.image, settled)
+                sighting = replace(sighting, heads=self._without_badges(frame.image, sighting.heads))
             with self._spans("track"):
                 tracks = list(self._tracker.update(frame, quality, sighting))
                 others = list(self._tracker.others)
                 roles = self.mapping.assign(frame.image, tracks, now)
             with self._spans("look"):
                 followed = [track for track in tracks if track.measured]
-                sighting = replace(sighting, beside=self._lookout.look_beside(frame.image, followed))
+                beside = self._lookout.look_beside(frame.image, followed)
+                sighting = replace(sighting, beside=self._without_badges(frame.image, beside))
         except Exception as error:  # noqa: BLE001 - whatever breaks, the picture must be covered
             self._note_failure("tracking failed", error)
             self._reset()
@@ -166,6 +177,9 @@ class Pipeline:
         self._shown = self._shown or outcome.stamped is not None
         self._failed_before = self._failed
         return outcome
+
+    def _without_badges(self, image: Image, heads: Sequence[Head]) -> tuple[Head, ...]:
+        return tuple(head for head in heads if not self._badges.is_badge(image, head.box))
 
     def _begin(self, tracker: Tracker) -> None:
         """Reset, as if no frame had been processed."""
@@ -218,9 +232,13 @@ class Pipeline:
         not output, and the frame is processed again without it."""
         swapping = self.swapping
         tracks = [track for track, _ in roles]
-        pairs = [(track, source) for track, source in roles if source is not None and swapping]
-        unswapped = {track.id: Reason.OTHERS if swapping else Reason.OFF for track, source in roles}
-        unswapped = {id_: why for id_, why in unswapped.items() if all(id_ != track.id for track, _ in pairs)}
+        self._hidden = _hidden(tracks, self._hidden)
+        meant = [(track, source) for track, source in roles if source is not None and swapping]
+        pairs = [(track, source) for track, source in meant if track.id not in self._hidden]
+        unswapped = {track.id: Reason.OTHERS if swapping else Reason.OFF for track, _ in roles}
+        unswapped |= {track.id: Reason.HIDDEN for track, _ in meant}
+        for track, _ in pairs:
+            del unswapped[track.id]
 
         def judged(swaps: Swaps) -> list[Box]:
             why = Reason.HIDDEN if swaps.failure is None else Reason.FAILURE
@@ -290,6 +308,12 @@ class Pipeline:
         for ended in self._ids - ids:
             self._renderer.forget(ended)
         self._ids = ids
+
+
+def _hidden(tracks: Sequence[Track], before: set[int]) -> set[int]:
+    """Ids of the faces of which too little is seen; of those that were hidden ``before`` more must be."""
+    seen = {track.id: np.count_nonzero(track.visibility >= SEEN) / len(track.visibility) for track in tracks}
+    return {id_ for id_, share in seen.items() if share < LEAST_SIGHT + MORE_SIGHT * (id_ in before)}
 
 
 def _writable(frame: Frame) -> Frame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -167,3 +168,24 @@ def test_a_shoulder_sometimes_inside_the_face_and_sometimes_beside_it_is_left_al
     for frame in range(1, 9):
         shoulder = beside if frame % 2 else inside
         assert guard.judge(frame * STEP, SIZE, [track], {}, seen(head(300), shoulder)) == []
+
+
+def test_shoulders_beside_a_head_that_was_covered_are_uncovered_with_it() -> None:
+    """They are faint, and touched the cover of a head whose swap was switched off for a while."""
+    guard, track = with_one()
+    everything = seen(head(300), head(380, 350, score=0.5, px=90), head(220, 350, score=0.45, px=90))
+    for frame in range(1, 6):
+        boxes = guard.judge(frame * STEP, SIZE, [track], {track.id: Reason.OFF}, everything)
+        assert hides(boxes, head(300))
+    for frame in range(6, 6 + math.ceil(2 * STRAY_S / STEP) + 2):
+        boxes = guard.judge(frame * STEP, SIZE, [track], {}, everything)
+    assert boxes == []
+
+
+@pytest.mark.parametrize("step", [10, 60, 90])
+def test_a_head_that_fades_while_it_moves_stays_covered(step: float) -> None:
+    guard, track = with_one()
+    guard.judge(STEP, SIZE, [track], {}, seen(head(300), head(460)))
+    for frame in range(1, 8):
+        moving = head(460 + step * frame, score=COVERED_FROM - 0.3)
+        assert hides(guard.judge((frame + 1) * STEP, SIZE, [track], {}, seen(head(300), moving)), moving)

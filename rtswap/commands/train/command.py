@@ -68,7 +68,7 @@ def _parser() -> Parser:
     add("--no-half", dest="half", action="store_false", help="compute in float32")
     groups: dict[str, argparse._ArgumentGroup] = {}
     for row, names in _options_of_recipes().items():
-        title = f"Options of {' and '.join(names)}"
+        title = f"Options of {' and '.join([', '.join(names[:-1]), names[-1]] if names[1:] else names)}"
         group = groups.get(title) or groups.setdefault(title, made.add_argument_group(title))
         if row.kind.switch:
             group.add_argument(row.flag, action="store_true", help=row.help)
