@@ -58,10 +58,11 @@ def reenacted(
     return view
 
 
-def outline_of(points: Points, side: int) -> Mask:
-    """Mask (side, side): 255 inside the face's outline. ``points``: (468, 2 or 3) px."""
+def outline_of(points: Points, side: int, coverage: float = 1.0) -> Mask:
+    """Mask (side, side): 255 inside the face's outline, ``coverage`` times as large. ``points``: (468, 2 or 3) px."""
     mask = np.zeros((side, side), np.uint8)
     near = np.clip(points[:, :2], -4 * side, 5 * side)
+    near = near + np.float32(1 - coverage) * (near[OVAL].mean(0) - near)
     for ring in OUTLINES:
         fill(mask, [near[ring]], 255, smooth=False)
     return mask

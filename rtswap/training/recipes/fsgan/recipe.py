@@ -40,7 +40,7 @@ STEPWISE = 0.25
 class FsganRecipe(Recipe):
     """``args`` as ``spec.OPTIONS`` describes them, and ``template``, by which the faces are aligned."""
 
-    name, default_rate, batch, weight_decay, threads = "fsgan", 1e-3, 8, 0.0, 2
+    name, default_rate, batch, weight_decay, threads = "fsgan", 5e-4, 8, 0.0, 2
     weights: ClassVar[dict[str, float]] = {
         "view": 1.0, "view_features": 0.5, "view_identity": 0.05, "steps": 0.5, "agreement": 0.25, "fooled": 0.01,
         "hole": 1.0, "hole_features": 0.2, "seam": 2.0,
