@@ -266,8 +266,8 @@ def test_two_people_are_learnt_by_heart(kind: str) -> None:
     else:
         make, truth, where = lambda: network.inpaint(*parts[:2]), parts[0], parts[1] * parts[2]
     optimiser = torch.optim.Adam(network.parameters(), 3e-3)
-    rates = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=180)
-    for _ in range(180):
+    rates = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=300)
+    for _ in range(300):
         optimiser.zero_grad()
         losses.off(make(), truth, where).backward()
         optimiser.step()
