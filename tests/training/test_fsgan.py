@@ -30,7 +30,7 @@ from rtswap.training.crowd import Crowd
 from rtswap.training.recipe import Moment
 from rtswap.training.recipes.fsgan import losses
 from rtswap.training.recipes.fsgan.graphs import graphs_of
-from rtswap.training.recipes.fsgan.network import Bells, Blend, Critic, Dims, Fsgan, Inpaint, Reenact
+from rtswap.training.recipes.fsgan.network import Bells, Blend, Critic, Dims, Fsgan, Inpaint, Membrane, Reenact
 from rtswap.training.recipes.fsgan.recipe import FsganRecipe, numbers
 from rtswap.training.recipes.fsgan.samples import ORDER, RIM, Samples, cloned, taught_by
 from rtswap.training.system_file import CLOSE, difference, to_onnx, write_system
@@ -97,16 +97,35 @@ def test_without_a_hole_inpainting_returns_its_input_and_never_sees_what_is_hidd
     assert torch.equal(network(face * (1 - hole), hole), made)
 
 
-def test_a_new_blending_network_pastes_and_none_changes_what_is_outside() -> None:
+def test_blending_begins_with_poissons_equation_and_changes_nothing_outside() -> None:
     network = Blend(TINY).eval()
-    face, target = (torch.rand(1, 3, SIDE, SIDE) * 2 - 1 for _ in range(2))
+    yy, xx = torch.meshgrid(torch.arange(SIDE) / SIDE, torch.arange(SIDE) / SIDE, indexing="ij")
+    target = torch.stack([0.4 * xx, 0.3 * yy, 0.2 * xx * yy])[None]
     mask = torch.zeros(1, 1, SIDE, SIDE)
     mask[..., 16:48, 16:48] = 1
-    assert torch.allclose(network(face, target, mask), mask * face + (1 - mask) * target)
+    assert torch.allclose(network(target + 0.3, target, mask), target, atol=2e-2)  # another level: none is left
+    detail = torch.zeros_like(target)
+    detail[..., 28:36, 28:36] = 0.2
+    made = network(target + 0.3 + detail, target, mask)
+    assert torch.allclose((made - target)[..., 26:38, 26:38], detail[..., 26:38, 26:38], atol=5e-2)
+    hidden = target.clone()
+    hidden[..., 22:42, 22:42] = 0.9
+    assert torch.allclose(network(target + 0.3, hidden, mask), network(target + 0.3, target, mask), atol=1e-4)
     nn.init.normal_(network.painter.end.weight)
-    made = network(face, target, mask)
+    made = network(target + 0.3, target, mask)
     assert torch.equal(made * (1 - mask), target * (1 - mask))
-    assert not torch.allclose(made, mask * face + (1 - mask) * target)
+
+
+def test_the_membrane_solves_the_equation() -> None:
+    """Within the mask the solution's Laplacian is the face's, elsewhere the target's."""
+    face, target = (torch.rand(1, 3, SIDE, SIDE) for _ in range(2))
+    mask = torch.zeros(1, 1, SIDE, SIDE)
+    mask[..., 20:40, 20:40] = 1
+    found = Membrane(SIDE)(face, target, mask)
+    kernel = torch.tensor([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]]).expand(3, 1, 3, 3)
+    laplacians = [nn.functional.conv2d(one, kernel, groups=3) for one in (found, face, target)]
+    assert torch.allclose(laplacians[0][..., 22:36, 22:36], laplacians[1][..., 22:36, 22:36], atol=1e-3)
+    assert torch.allclose(laplacians[0][..., :14, :], laplacians[2][..., :14, :], atol=1e-3)
 
 
 class Mean(nn.Module):
@@ -129,7 +148,7 @@ def test_losses_by_hand() -> None:
 
 
 def crowd(people: int = 30) -> Crowd:
-    """Faces of one colour each, with darker features, in front of another colour; the heads turned a little."""
+    """Faces of one colour each, unevenly lit, with darker features, in front of another colour; turned a little."""
     rng = np.random.default_rng(0)
     pictures, masks, points = [], [], []
     for _ in range(people):
@@ -144,7 +163,10 @@ def crowd(people: int = 30) -> Crowd:
         cv2.fillPoly(mask, [ring], 255)
         for x, y in mesh[[33, 133, 362, 263, 61, 291, 13, 14, 1], :2]:
             cv2.circle(picture, (round(x), round(y)), 2, (skin / 3).tolist(), -1)
-        pictures.append(cv2.GaussianBlur(picture, (0, 0), 0.7))
+        across, down = np.meshgrid(*[np.linspace(-1, 1, SIDE)] * 2)
+        light = rng.normal(0, 30) * across + rng.normal(0, 30) * down + rng.normal(0, 30) * np.sin(6 * across * down)
+        lit = np.clip(cv2.GaussianBlur(picture, (0, 0), 0.7) + light[..., None], 0, 255)
+        pictures.append(lit.astype(np.uint8))
         masks.append(mask)
         points.append(mesh.astype(np.float32))
     vectors = rng.normal(size=(people, 128)).astype(np.float32)
@@ -155,7 +177,7 @@ def crowd(people: int = 30) -> Crowd:
 def arguments(**changed: object) -> argparse.Namespace:
     given = {
         "device": "cpu", "begin_from": None, "batch": 4, "rate": 1e-3, "threads": 1, "half": False, "seed": 0,
-        "workers": 0, "resolution": SIDE, "capacity": "lite", "assisted": False, "template": "whole",
+        "workers": 0, "resolution": SIDE, "capacity": "lite", "faithful": False, "template": "whole",
     }  # fmt: skip
     return argparse.Namespace(**{**given, **changed})
 
@@ -244,8 +266,8 @@ def test_two_people_are_learnt_by_heart(kind: str) -> None:
     else:
         make, truth, where = lambda: network.inpaint(*parts[:2]), parts[0], parts[1] * parts[2]
     optimiser = torch.optim.Adam(network.parameters(), 3e-3)
-    rates = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=180)
-    for _ in range(180):
+    rates = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=300)
+    for _ in range(300):
         optimiser.zero_grad()
         losses.off(make(), truth, where).backward()
         optimiser.step()
@@ -311,11 +333,11 @@ def test_stopped_and_continued_it_is_the_same_to_the_bit(tmp_path: Path) -> None
 
 
 def test_a_short_training_learns_all_three(tmp_path: Path) -> None:
-    recipe = FsganRecipe(arguments(rate=3e-3), crowd())
+    recipe = FsganRecipe(arguments(rate=3e-3, faithful=True), crowd())
     Trainer(recipe, tmp_path, minutes=2, clock=Seconds()).run()
     history = json.loads((tmp_path / "history.json").read_text())
     first, *_, last = (row for row in history if "blend_psnr" in row)
-    assert last["blend_psnr"] > first["blend_psnr"] + 0.5
+    assert last["blend_psnr"] > first["blend_psnr"]
     assert last["view_psnr"] > first["view_psnr"] + 3
     assert last["hole_psnr"] > first["hole_psnr"] + 0.5
     assert list(tmp_path.glob("contact-*.png"))
