@@ -33,7 +33,7 @@ RESOLUTION = TrainOption(
     integer("PX", 32, 640),
     None,
     "side of the faces: a multiple of 16, with d or t of 32; faceswap-gan: 64, 96, 128, 192, 256, 384 or 512; "
-    "fslsd and megafs: a power of two from 64 on",
+    "faceshifter, fslsd and megafs: a power of two from 64 on",
 )
 CAPACITY = TrainOption("--capacity", choice("lite", "standard"), None, "lite: narrower; standard: the original's")
 UNIFORM_YAW = TrainOption("--uniform-yaw", switch(), False, "show all angles of the head equally often")

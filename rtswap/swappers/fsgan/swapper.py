@@ -111,7 +111,7 @@ class FsganSwapModel:
 
     def run(self, network: str, **given: Tensor) -> Image:
         """One of the networks' picture (S, S, 3). Raises EngineError, and ModelError for what is none."""
-        outputs = self.engines[network].run({name: value[None] for name, value in given.items()})
+        outputs = self.engines[network].run({name: np.ascontiguousarray(one[None]) for name, one in given.items()})
         made = np.asarray(next(iter(outputs.values())))
         shape = (1, self.side, self.side, 3)
         if made.shape != shape or not np.isfinite(made).all():

@@ -133,7 +133,8 @@ def test_two_facesets_become_a_swapped_picture(
     middle = change[height * 3 // 8 : height * 5 // 8, width * 3 // 8 : width * 5 // 8]
     assert middle.mean() > 8, "the face changed"
     assert change[: height // 12].max() <= 8, "outside its mask nothing but the invisible mark did"
-    assert main([*words, "--minutes", "0", "--json"]) == 0, "a file from the checkpoint alone"
+    assert main([*words, "--minutes", "0", "--direction", "back", "--json"]) == 0, "a file from the checkpoint alone"
+    assert (out / "me-back.dfm").read_bytes() != (out / "me.dfm").read_bytes()
     other = "liae" if recipe == "df" else "df"
     words[1] = other
     assert f"is a checkpoint of {recipe}, not of {other}" in refused(capsys, *words[1:], "--minutes", "1")
