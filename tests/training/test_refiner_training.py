@@ -27,6 +27,7 @@ from rtswap.training.shards import making
 from rtswap.training.trainer import Trainer
 from rtswap.vision.geometry import canonical
 from training.landmarks.views import Views
+from training.refiner import augment
 from training.refiner.augment import augmented, damaged
 from training.refiner.export import encoder_graph, generator_graph, load_network, worst_levels
 from training.refiner.losses import WEIGHTS, cross_terms, kept_term, psnr, refined, true_terms
@@ -168,6 +169,32 @@ def test_damage_is_done_to_the_swapped_face_alone_and_to_most_of_them(batch: Bat
     changed = ((hurt - faces).abs() * masks).sum((1, 2, 3)) / masks.sum((1, 2, 3))
     assert 0.6 < (changed > 0.03).float().mean() <= 1
     assert 0.03 < changed.mean() < 0.6
+
+
+@pytest.mark.parametrize("share", [1.1, -1.0])
+def test_damage_is_the_same_however_it_is_computed(
+    batch: Batch, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where all faces get it, both draw the same numbers."""
+    for kind in ("UNEVEN", "SHADED", "GLOSSY", "STRANDS", "CAST", "BLURRED"):
+        monkeypatch.setattr(augment, kind, share)
+    hurt = []
+    for all_of_them in (True, False):
+        torch.manual_seed(3)
+        hurt.append(damaged(batch.clean, batch.mask, all_of_them=all_of_them))
+    assert torch.allclose(*hurt, atol=1e-6)
+    assert torch.allclose(hurt[0], batch.clean, atol=1e-6) == (share < 0)
+
+
+def test_each_damage_gets_its_share_of_the_faces_either_way(batch: Batch) -> None:
+    faces, masks = batch.clean.repeat(50, 1, 1, 1), torch.ones_like(batch.mask).repeat(50, 1, 1, 1)
+    changes = []
+    for all_of_them in (True, False):
+        torch.manual_seed(4)
+        changes.append((damaged(faces, masks, all_of_them=all_of_them) - faces).abs().mean((1, 2, 3)))
+    dense, sparse = changes
+    assert abs(float(dense.mean() / sparse.mean()) - 1) < 0.2
+    assert abs(float((dense > 0.01).float().mean() - (sparse > 0.01).float().mean())) < 0.1
 
 
 def test_the_networks_looking_on_see_the_same_crop_of_a_mirrored_batch(batch: Batch) -> None:
