@@ -313,6 +313,21 @@ def test_a_few_steps_with_every_term_change_the_networks_and_go_on_from_a_checkp
         Trainer(recipe(size=256), tmp_path, minutes=1).load()
 
 
+def test_a_recogniser_that_sees_half_of_the_pairs_says_the_same(pairs: Pairs, views: Views) -> None:
+    torch.manual_seed(0)
+    people = Watchers(ASSETS / "recognition.onnx", ASSETS / "landmarks.onnx", "cpu").people(views)
+    batch = Pool.of(pairs, "cpu").draw(8, 8)
+    told = []
+    for watched in (1, 2):
+        made = recipe(people=people, true=8, cross=8, watched=watched)
+        with torch.no_grad():
+            told.append(made.losses(batch))
+    for name in ("identity", "keep"):
+        assert abs(float(told[0][name] - told[1][name])) < 0.15
+    assert float(told[0]["colour"]) > 0
+    assert float(told[1]["keep"]) > 0, "of the half, too, some are of two people"
+
+
 @pytest.mark.parametrize("size", [128, 256])
 def test_the_exported_files_say_what_torch_says(size: int) -> None:
     torch.manual_seed(0)
