@@ -56,6 +56,9 @@ class Settings(Changes, total=False):
     follow: str
     min_face: int
     """Pixels."""
+    kalman_noise: float
+    box_average: float
+    """0..0.99: share of the previous place, per frame at 30 a second."""
     detector: str
     boost: int
     """1..4: times an imported swapper's resolution."""

@@ -78,7 +78,7 @@ def swapper() -> Kind:
 
 def is_model_file(value: object) -> bool:
     """Whether a swapper is named by its file."""
-    return isinstance(value, str) and value.lower().endswith((".dfm", ".onnx"))
+    return isinstance(value, str) and value.lower().endswith((".dfm", ".onnx", ".rtswap"))
 
 
 def runs_foreign_part(value: object) -> bool:

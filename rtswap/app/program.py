@@ -49,6 +49,7 @@ from rtswap.runtime.session import Session
 from rtswap.source import load_source
 from rtswap.swappers import swapper_spec
 from rtswap.tracking.lookout import AREA, PHOTO_AREA, Sentinel
+from rtswap.tracking.smoothing import Smoothing
 from rtswap.tracking.tracker import FaceTracker
 from rtswap.vision.images import read_photo
 
@@ -112,12 +113,14 @@ class Program:
 
     @cached_property
     def engines(self) -> Mapping[str, Engine]:
-        """The networks for building parts: those of the swapper, and the occlusion network if a mask needs it."""
+        """The networks for building parts: the swapper's, the finishes', and the occlusion network if a mask needs
+        it."""
         wanted = self.spec.networks if self.spec else ()
         masks = {"skin", "occlusion"} & set(self.config.mask.masks)
         steps = [spec.networks for spec in (*built_in_finishes(), *self._finishes) if spec.networks]
-        imported = [name for networks in steps for name in networks(self.config.mask, self.config.models)]
-        return self.models.open((*wanted, *(("occlusion",) if masks else ()), *imported))
+        settings = BuildContext(self.config.swap, self.config.mask, models=self.config.models)
+        theirs = [name for networks in steps for name in networks(settings)]
+        return self.models.open((*wanted, *(("occlusion",) if masks else ()), *theirs))
 
     @cached_property
     def why_on_host(self) -> str:
@@ -195,8 +198,15 @@ class Program:
         faces: Literal["one", "all"] = "one" if self.config.tracking.faces == "one" and not everybody else "all"
         detector = models.photo_detector if photos else models.detector
         landmarks = probes.landmarks(models.landmarks) if probes else models.landmarks
-        smallest = self.config.tracking.min_face_px
-        tracker = FaceTracker(detector, landmarks, faces=faces, recogniser=models.recogniser, min_face_px=smallest)
+        config = self.config.tracking
+        tracker = FaceTracker(
+            detector,
+            landmarks,
+            faces=faces,
+            recogniser=models.recogniser,
+            min_face_px=config.min_face_px,
+            smoothing=Smoothing(config.kalman_noise, config.box_average),
+        )
         return probes.tracker(tracker) if probes else tracker
 
     def renderer(self, *, live: bool) -> Renderer:

@@ -109,6 +109,22 @@ class TrackingConfig:
         help="minimum confidence of the three detector stages",
         own=always,
     )
+    kalman_noise: float = option(
+        1.0,
+        number("K", 0.01, 100),
+        "--kalman-noise",
+        help="how freely a followed face moves, of what is usual: the process noise of its Kalman filter. Below 1 is "
+        "steadier, above 1 quicker",
+        own=always,
+    )
+    box_average: float = option(
+        0.0,
+        number("K", 0, 0.99),
+        "--box-average",
+        help="share of the previous place in a moving average, which then replaces the Kalman filter: 0.65 as in "
+        "faceswap-GAN. It lags behind motion",
+        own=always,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +158,13 @@ class SwapConfig:
         "--color",
         help="how to match the target's colours; idt and sot are slow, for files",
     )
-    detail: str = option("match", choice("match", "none"), "--detail", help="match the target's sharpness and grain")
+    detail: str = option(
+        "match",
+        choice("match", "restore", "none"),
+        "--detail",
+        help="match the target's sharpness and grain; restore: also what a swapper of low resolution lacks, by a "
+        "network",
+    )
     blend: str = option(
         "alpha", choice("alpha", "poisson"), "--blend", help="how to blend the edge; poisson is slow, for files"
     )

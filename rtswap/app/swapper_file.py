@@ -1,4 +1,4 @@
-"""``--swapper me.dfm``: a swapper given as a file is added to the imported models, once."""
+"""``--swapper me.dfm``, ``--swapper any.rtswap``: a swapper given as a file is added to the imported models, once."""
 
 from __future__ import annotations
 
@@ -13,23 +13,24 @@ from rtswap.core.files import sha256_of
 
 def with_installed_swapper(config: Config, on_event: Callable[[str], None]) -> Config:
     """The configuration with the swapper's name instead of its file, which is added if it is new: the person whose
-    face it carries must have agreed. A file that was trained further replaces what was added from the same path.
+    face a DFM carries must have agreed. A file that was trained further replaces what was added from the same path.
     Raises ModelError, UsageError."""
     if not is_model_file(config.swap.swapper):
         return config
     from rtswap.networks.installed_models import installed
-    from rtswap.networks.model_file import read_signature
-    from rtswap.networks.model_store import add, remove
+    from rtswap.networks.model_store import add, examine, remove
     from rtswap.networks.recognise import plain
+    from rtswap.networks.system_file import fingerprint, is_system_file
     from rtswap.source.consent import ConsentRecord, ask
 
     path = Path(config.swap.swapper).expanduser().absolute()
-    sha256, here = sha256_of(path), installed()
+    sha256, here = fingerprint(path) if is_system_file(path) else sha256_of(path), installed()
     name = next((model.name for model in here if model.sha256 == sha256 and not model.damage), "")
     if not name:
         # What was added before is removed only once the new file is known to be sound, and agreed to.
-        read_signature(path)
-        ask([path], ConsentRecord(), assume=config.source.i_have_consent, on_event=on_event)
+        examine(path)
+        if not is_system_file(path):
+            ask([path], ConsentRecord(), assume=config.source.i_have_consent, on_event=on_event)
         for model in here:
             if model.origin == str(path):
                 remove(model.name)

@@ -18,6 +18,9 @@ import platformdirs
 from rtswap.core.errors import ModelError
 from rtswap.core.network_rows import FILE, read_rows
 
+ONE_SHOT = "one-shot"
+"""Family of the systems that ``rtswap train`` made for any source."""
+
 
 def models_folder() -> Path:
     """Return the folder of the imported models: ``RTSWAP_MODELS``, or ``models`` in the user's data folder."""

@@ -153,8 +153,9 @@ class FinishSpec:
     """Whether ``build_gpu`` supports the settings."""
     slow: Callable[[BuildContext], bool] = _never
     """Whether it takes more than 10 ms per face, which is too slow for live video."""
-    networks: Callable[[MaskSettings, ModelSettings], tuple[str, ...]] | None = None
-    """The imported models that the settings make it use. Raises NotInstalled."""
+    networks: Callable[[BuildContext], tuple[str, ...]] | None = None
+    """The networks and imported models that the settings make it use; the context has no engines yet. Raises
+    NotInstalled."""
 
     def words(self, context: BuildContext) -> str:
         """Return the flag that turned it on."""

@@ -61,6 +61,8 @@ class Entry:
     """Of an imported detector: whether its file fixes the side of its picture."""
     template: str = ""
     """Of an imported model: how faces are placed for it, where its file says so."""
+    system: str = ""
+    """Of a one-shot system's graph: which system it is (``networks.system_file``)."""
     pinned: str = ""
     """Of an imported model: ``published``, or ``first use`` if its hash is only that of the file that was added."""
 

@@ -31,8 +31,9 @@ GROWING = ("ConstantOfShape", "Expand", "Tile")
 """Operators whose output can be far larger than their inputs."""
 _GRAPH, _METADATA, _NODE, _WEIGHT, _INPUT, _OUTPUT = 7, 14, 1, 5, 11, 12
 """Field numbers of onnx.proto: a model's graph and metadata; a graph's nodes, initialisers, inputs and outputs."""
-TEMPLATE_KEY = "rtswap.template"
-"""Metadata of files that rtswap has trained: the template by which faces are placed."""
+TEMPLATE_KEY, SYSTEM_KEY, PART_KEY = "rtswap.template", "rtswap.system", "rtswap.part"
+"""Metadata of files that rtswap has trained: the template by which faces are placed; of a one-shot system's graphs
+also which system it is, and which part of it."""
 _MOST_SIDES = 8
 """Initialisers of at most so many values may be shapes."""
 
@@ -61,6 +62,9 @@ class Signature:
     """The last initialiser, if it is a (512, 512) matrix: inswapper keeps its map of the embedding there."""
     template: str = ""
     """How faces are placed for it, if the file's metadata says so (``training.dfm``)."""
+    system: str = ""
+    part: str = ""
+    """Which part it is of which one-shot system (``networks.system_file``), by its metadata."""
 
     def __str__(self) -> str:
         return f"{', '.join(map(str, self.inputs)) or 'nothing'} -> {', '.join(map(str, self.outputs)) or 'nothing'}"
@@ -101,7 +105,10 @@ def _signature(content: bytes, path: Path) -> Signature:
             raise _refused(path, f"{port}: larger than any face model")
     square = last is not None and tuple(last.dims) == (512, 512)
     last_weight = np.asarray(numpy_helper.to_array(last)) if square and last is not None else None
-    return Signature(inputs, outputs, last_weight, _metadata(content).get(TEMPLATE_KEY, ""))
+    said = _metadata(content)
+    return Signature(
+        inputs, outputs, last_weight, *(said.get(key, "") for key in (TEMPLATE_KEY, SYSTEM_KEY, PART_KEY))
+    )
 
 
 def _metadata(content: bytes) -> dict[str, str]:

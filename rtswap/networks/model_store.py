@@ -19,7 +19,7 @@ import numpy as np
 
 from rtswap.core.errors import ModelError, reason
 from rtswap.core.files import open_regular, sha256_of
-from rtswap.core.model_rows import forget_model_rows, models_folder
+from rtswap.core.model_rows import ONE_SHOT, forget_model_rows, models_folder
 from rtswap.core.network_rows import FILE
 from rtswap.core.text import size
 from rtswap.networks.catalog import load_catalog
@@ -28,6 +28,7 @@ from rtswap.networks.model_catalog import Family, model_catalog
 from rtswap.networks.model_file import Port, Signature, read_signature
 from rtswap.networks.onnx_graph import Graph
 from rtswap.networks.recognise import Recognised, plain, recognise
+from rtswap.networks.system_file import BIND, is_system_file, read_system
 from rtswap.vision.templates import TEMPLATES
 
 SUFFIXES = (".onnx", ".dfm")
@@ -67,7 +68,9 @@ def add(
     """Add a file, or the usable files of a folder or a zip file, and return them. ``kind``: a family or a known
     model, where inputs and outputs fit several; ``name``: what to call it; ``origin``: where it came from. Raises
     ModelError."""
-    if path.is_dir() or (path.is_file() and zipfile.is_zipfile(path)):
+    if is_system_file(path):
+        added = [_add_system(path, name, origin or str(path.absolute()), on_event)]
+    elif path.is_dir() or (path.is_file() and zipfile.is_zipfile(path)):
         added = list(_add_several(path, origin, confirm, on_event))
         if not added:
             raise ModelError(f"no model in {path} that rtswap can use", expected="ONNX or DFM files")
@@ -121,26 +124,77 @@ def _add_file(path: Path, kind: str, name: str, origin: str, confirm: Confirm, o
     _check_name(name)
     if found.family.name == "dfm":
         confirm(path)
+
+    def fill(folder: Path) -> dict[str, dict[str, Any]]:
+        sha256 = _copy(path, folder / f"{name}.onnx")
+        return {name: _row(name, found, signature, sha256, origin), **_latent_row(name, found, signature, folder)}
+
+    _install(name, size(path.stat().st_size), fill)
+    pinned = "its hash is the published one" if found.published else "no published hash; this one is pinned"
+    licence = found.known.licence if found.known else "unknown; see the page that you downloaded it from"
+    on_event(f"{name}: {found.family.title}, {pinned}; licence: {licence}")
+    return name, found.family.name
+
+
+def _add_system(path: Path, name: str, origin: str, on_event: Event) -> tuple[str, str]:
+    """Add a one-shot system; returns its name and family."""
+    name = plain(name) or plain(path.stem)
+    _check_name(name)
+
+    def fill(folder: Path) -> dict[str, dict[str, Any]]:
+        found = read_system(path, folder)
+        rows: dict[str, dict[str, Any]] = {}
+        for number, (part, signature) in enumerate(found.graphs.items()):
+            row = name if number == 0 else f"{name}-{part}"
+            (folder / f"{part}.onnx").rename(folder / f"{row}.onnx")
+            rows[row] = {
+                "title": f"{found.system} {name}" if number == 0 else f"{part} of {found.system} {name}",
+                "licence": "as its training data allow",
+                "origin": origin,
+                "asset": f"{row}.onnx",
+                "sha256": sha256_of(folder / f"{row}.onnx"),
+                "pinned": "first use",
+                "family": ONE_SHOT if number == 0 else "",
+                "system": found.system,
+                "template": found.template,
+                "sample": {port.name: _sample(port) for port in signature.inputs},
+                "outputs": [port.name for port in signature.outputs],
+                "batches": False,
+                "per_frame": 0.001 if part == BIND else 1.0,
+                "profile": {"batch": [1, 1, 1]},
+            }
+        return rows
+
+    _install(name, size(path.stat().st_size) if path.is_file() else "0 bytes", fill)
+    on_event(f"{name}: a one-shot system that rtswap train wrote; its hash is pinned")
+    return name, ONE_SHOT
+
+
+def _install(name: str, large: str, fill: Callable[[Path], Mapping[str, Mapping[str, Any]]]) -> None:
+    """Have a new model's folder filled, and move it into place. ``fill`` returns its rows. Raises ModelError."""
     root = models_folder()
     try:
         root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".adding-", dir=root) as temporary:
             folder = Path(temporary) / name
             folder.mkdir()
-            sha256 = _copy(path, folder / f"{name}.onnx")
-            rows = {name: _row(name, found, signature, sha256, origin), **_latent_row(name, found, signature, folder)}
-            (folder / FILE).write_text(to_toml(rows), "utf-8")
+            (folder / FILE).write_text(to_toml(fill(folder)), "utf-8")
             folder.replace(root / name)
     except OSError as error:
         raise ModelError(
-            f"cannot write the model {name} ({size(path.stat().st_size)}) to {root}",
+            f"cannot write the model {name} ({large}) to {root}",
             got=reason(error),
             do="Free some disk space, or set RTSWAP_MODELS to another folder.",
         ) from None
-    pinned = "its hash is the published one" if found.published else "no published hash; this one is pinned"
-    licence = found.known.licence if found.known else "unknown; see the page that you downloaded it from"
-    on_event(f"{name}: {found.family.title}, {pinned}; licence: {licence}")
-    return name, found.family.name
+
+
+def examine(path: Path) -> None:
+    """Read a file that is to be added. Raises ModelError if it is damaged, hostile or something else."""
+    if is_system_file(path):
+        with tempfile.TemporaryDirectory(prefix="rtswap-system-") as unpacked:
+            read_system(path, Path(unpacked))
+    else:
+        read_signature(path)
 
 
 def _check_name(name: str) -> None:

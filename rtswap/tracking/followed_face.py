@@ -9,7 +9,7 @@ import numpy as np
 from rtswap.core.types import Box, Mesh, Points, Track
 from rtswap.networks.recognition import Appearance
 from rtswap.tracking.association import iou, kinship
-from rtswap.tracking.smoothing import BoxFilter, MeshFilter, calmness
+from rtswap.tracking.smoothing import Smoothing, calmness
 from rtswap.vision import topology
 from rtswap.vision.geometry import box_of
 
@@ -42,8 +42,8 @@ SHORTEST_STEP_S = 1 / 240
 class FollowedFace:
     """The state of one person between frames."""
 
-    def __init__(self, face_id: int, mesh: Mesh) -> None:
-        self.id = face_id
+    def __init__(self, face_id: int, mesh: Mesh, smoothing: Smoothing) -> None:
+        self.id, self._smoothing = face_id, smoothing
         self.likeness = Appearance()
         self.restart(mesh)
 
@@ -61,8 +61,8 @@ class FollowedFace:
 
     def settle(self) -> None:
         """Reset velocities: keep the position, take the next measurement unfiltered."""
-        self._box_filter = BoxFilter(extent(self.landmarks))
-        self._mesh_filter = MeshFilter()
+        self._box_filter = self._smoothing.box_filter(extent(self.landmarks))
+        self._mesh_filter = self._smoothing.mesh_filter()
         self.box = self.predicted = self._box_filter.box
 
     @property
@@ -80,7 +80,7 @@ class FollowedFace:
         points = np.asarray(mesh.points, np.float32)
         self.box = self._box_filter.update(extent(points))
         self.visibility = np.fmin(np.fmax(mesh.visibility, 0), 1).astype(np.float32)  # fmax maps NaN to 0
-        calm = calmness(width(self.box), mesh.presence)
+        calm = calmness(width(self.box), mesh.presence) / self._smoothing.noise
         self.landmarks = self._mesh_filter(points, max(self.step_s, SHORTEST_STEP_S), calm, self.visibility)
         self.presence = mesh.presence
         self.seen = mesh

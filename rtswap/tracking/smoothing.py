@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Box, Points
+from rtswap.tracking.moving_average import BoxAverage, MovingAverage
 from rtswap.vision import topology
 
 Floats = NDArray[np.float64]
@@ -59,6 +61,27 @@ GUESSED = 1.5
 """How much noisier a hidden point is than a visible one."""
 
 
+@dataclass(frozen=True, slots=True)
+class Smoothing:
+    """How steadily faces are followed."""
+
+    noise: float = 1.0
+    """How freely a face moves, of what is usual: the process noise of the box's Kalman filter and the cut-offs at
+    rest of the mesh's One Euro filters. Below 1 steadier, above 1 quicker."""
+    average: float = 0.0
+    """0..1: share of the previous place in a moving average, per frame at 30 a second. Above 0 it replaces the Kalman
+    filter, and the mesh's filter of position, size and rotation."""
+
+    def box_filter(self, box: Box) -> BoxFilter | BoxAverage:
+        return BoxAverage(box, self.average) if self.average else BoxFilter(box, self.noise)
+
+    def mesh_filter(self) -> MeshFilter:
+        return MeshFilter(MovingAverage(self.average) if self.average else OneEuro())
+
+
+USUAL = Smoothing()
+
+
 class BoxFilter:
     """Constant-velocity Kalman filter on (centre x, centre y, width, height), with one covariance for all four.
 
@@ -67,10 +90,11 @@ class BoxFilter:
 
     Still faces get a low gain. A difference beyond ``BOX_GATE`` deviations widens the position's uncertainty and
     barely the velocity's, so the box follows a step at once and does not overshoot. Call ``predict`` once a frame,
-    then ``update`` if there is a measurement.
+    then ``update`` if there is a measurement. ``noise``: see ``Smoothing``.
     """
 
-    def __init__(self, box: Box) -> None:
+    def __init__(self, box: Box, noise: float = 1.0) -> None:
+        self._acceleration = BOX_ACCELERATION * noise
         centre = _to_centre(box)
         self._size = _size(centre)
         self._state = np.stack([centre, np.zeros(4)])
@@ -90,7 +114,7 @@ class BoxFilter:
 
     def predict(self, dt: float) -> Box:
         """Predict the box ``dt`` > 0 seconds later at constant velocity. Coasting uses only this."""
-        acceleration = (BOX_ACCELERATION * self._size) ** 2
+        acceleration = (self._acceleration * self._size) ** 2
         transition = np.array([[1.0, dt], [0.0, 1.0]])
         noise = acceleration * np.array([[dt**4 / 4, dt**3 / 2], [dt**3 / 2, dt**2]])
         self._state = transition @ self._state
@@ -175,8 +199,9 @@ class MeshFilter:
     the split loses nothing.
     """
 
-    def __init__(self) -> None:
-        self._rigid = OneEuro()
+    def __init__(self, rigid: OneEuro | MovingAverage | None = None) -> None:
+        """``rigid``: of position, size and rotation."""
+        self._rigid = rigid or OneEuro()
         self._expression = OneEuro(
             min_cutoff=_per_point(0.8, 3.5, 2.8),
             beta=_per_point(70.0, 220.0, 300.0),

@@ -9,23 +9,13 @@ from typing import Literal
 import numpy as np
 
 from rtswap.core.protocols import Detector, Embedder, LandmarkModel
-from rtswap.core.types import (
-    Box,
-    Detection,
-    Frame,
-    Head,
-    Image,
-    Mesh,
-    Quality,
-    Sighting,
-    Tensor,
-    Track,
-)
+from rtswap.core.types import Box, Detection, Frame, Head, Image, Mesh, Quality, Sighting, Tensor, Track
 from rtswap.networks.recognition import tells_who
 from rtswap.tracking.association import iou, kinship, match, overlapping
 from rtswap.tracking.followed_face import AGREEMENT, KINSHIP, SHORTEST_STEP_S, FollowedFace, extent, width
 from rtswap.tracking.plausibility import is_plausible, is_sane
 from rtswap.tracking.reidentification import Newcomer, match_missing
+from rtswap.tracking.smoothing import USUAL, Smoothing
 from rtswap.tracking.turns import find_meshes, find_turned
 
 NOMINAL_STEP_S = 1 / 30
@@ -64,7 +54,7 @@ class FaceTracker:
     new id. With a ``recogniser`` the person is known by appearance: nobody else is accepted for ``HOLD_S``, and a
     later replacement yields when the person returns. ``all``: follow up to ``max_faces``. ``min_presence``: minimum
     score of the landmark network. ``min_face_px``: smallest head of the second detector in which a face is looked
-    for. Raises the errors of the networks."""
+    for. ``smoothing``: how steadily faces are followed. Raises the errors of the networks."""
 
     def __init__(
         self,
@@ -78,6 +68,7 @@ class FaceTracker:
         min_presence: float = 0.5,
         min_face_px: float = 35.0,
         recogniser: Embedder | None = None,
+        smoothing: Smoothing = USUAL,
     ) -> None:
         self._detector = detector
         self._landmarks = landmarks
@@ -86,7 +77,7 @@ class FaceTracker:
         self._coast_s = coast_s
         self._reacquire_s = reacquire_s
         self._min_presence, self._min_face_px = min_presence, min_face_px
-        self._recogniser = recogniser
+        self._recogniser, self._smoothing = recogniser, smoothing
         self._next_id = 1
         self.reset()
 
@@ -315,7 +306,7 @@ class FaceTracker:
         for newcomer in sorted(newcomers, key=lambda newcomer: -width(newcomer.box)):
             overlaps = iou([face.box for face in self._faces], [extent(newcomer.mesh.points)])
             if len(self._faces) < self._max_faces and not (overlaps > 0.5).any():
-                self._faces.append(FollowedFace(self._next_id, newcomer.mesh))
+                self._faces.append(FollowedFace(self._next_id, newcomer.mesh, self._smoothing))
                 self._next_id += 1
 
     def _hold_s(self, face: FollowedFace) -> float:

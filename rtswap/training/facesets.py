@@ -23,10 +23,10 @@ MARGIN = 1.25
 def load_people(folders: Sequence[Path], numbers: Sequence[int | None], resolution: int) -> tuple[list[Person], str]:
     """The people of facesets, and the template by which all their faces are aligned. ``numbers``: which person of
     each; None: everybody. Raises UsageError and InputError."""
-    people, templates = [], []
+    people, facesets = [], []
     for folder, number in zip(folders, numbers, strict=True):
         faceset = Faceset.open(folder)
-        templates.append(str(faceset.settings.get("template", "ffhq")))
+        facesets.append(faceset)
         records = [face for face in faceset.records if number is None or face.person == number]
         if len(records) < LEAST_FACES:
             which = f"of person {number} " if number is not None else ""
@@ -37,13 +37,19 @@ def load_people(folders: Sequence[Path], numbers: Sequence[int | None], resoluti
                 do="Extract more: longer clips, other light, other angles.",
             )
         people.append(load_person(faceset, records, resolution))
+    return people, same_template(facesets)
+
+
+def same_template(facesets: Sequence[Faceset]) -> str:
+    """The template by which all facesets are aligned. Raises UsageError where they differ."""
+    templates = [str(faceset.settings.get("template", "ffhq")) for faceset in facesets]
     if len(set(templates)) > 1:
         raise UsageError(
             "the facesets are aligned differently",
             got=" and ".join(templates),
-            do="Extract both with the same --template.",
+            do="Extract all with the same --template.",
         )
-    return people, templates[0]
+    return templates[0]
 
 
 def load_person(faceset: Faceset, records: Sequence[FaceRecord], resolution: int) -> Person:

@@ -117,13 +117,14 @@ def trace(
 ) -> onnx.ModelProto:
     """The graph in fp32. ``axes``: those of any length, by default the first of all inputs and outputs."""
     buffer = io.BytesIO()
+    usual = {name: {0: "faces"} for name in (*inputs, *outputs)}
     torch.onnx.export(
         deployed,
         given,
         buffer,
         input_names=list(inputs),
         output_names=list(outputs),
-        dynamic_axes=axes or {name: {0: "faces"} for name in (*inputs, *outputs)},
+        dynamic_axes=usual if axes is None else axes,
         opset_version=OPSET,
         dynamo=False,
     )

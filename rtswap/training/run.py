@@ -1,21 +1,24 @@
-"""One training from facesets to a DFM file. Imports torch."""
+"""One training, from facesets to the file that is played. Imports torch."""
 
 from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import cv2
 import torch
 
 from rtswap.core.errors import OutputError, UsageError, reason
+from rtswap.training.crowd import load_crowd
 from rtswap.training.dfm import write_dfm
 from rtswap.training.facesets import load_people
 from rtswap.training.spec import RecipeSpec
+from rtswap.training.system_file import write_system
 from rtswap.training.trainer import CHECKPOINT, Listener, Trainer
 
 
@@ -25,12 +28,12 @@ class TrainJob:
 
     spec: RecipeSpec
     data: tuple[Path, ...]
-    """Facesets: the source's, then the target's; one that has both people: twice the same."""
+    """Facesets. Of a pair: the source's, then the target's; one that has both people: twice the same."""
     people: tuple[int | None, ...]
-    """Number of the person in each faceset; None: everybody in it."""
+    """Of a pair: number of the person in each faceset; None: everybody in it."""
     out: Path
     """Folder of checkpoint, history, curves and sheets."""
-    dfm: Path
+    file: Path
     """The file to write in the end."""
     minutes: float
     """Of training over all runs; 0: only write the file."""
@@ -57,9 +60,8 @@ def train(job: TrainJob, listener: Listener) -> dict[str, Any]:
     cv2.setNumThreads(1)
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
-    people, template = load_people(job.data, job.people, args.resolution)
-    args.template = template
-    counts = [f"{len(person)} faces of {name}" for person, name in zip(people, ROLES, strict=True)]
+    args.out, args.data = job.out, job.data
+    learnt, counts = LOADED[job.spec.kind](job, args)
     listener.event(" and ".join(counts))
     try:
         job.out.mkdir(parents=True, exist_ok=True)
@@ -67,7 +69,7 @@ def train(job: TrainJob, listener: Listener) -> dict[str, Any]:
         raise OutputError(f"cannot write to {job.out}", got=reason(error), do="Choose another --out.") from None
     if job.minutes == 0 and not (job.out / CHECKPOINT).exists():
         raise UsageError(f"there is no checkpoint in {job.out}", do="Train first: give --minutes above 0.")
-    recipe = recipe_class(args, *people)
+    recipe = recipe_class(args, *learnt)
     trainer = Trainer(recipe, job.out, minutes=job.minutes, listener=listener)
     stopped = False
     try:
@@ -80,10 +82,9 @@ def train(job: TrainJob, listener: Listener) -> dict[str, Any]:
         if not trainer.progress.step:
             raise
         trainer.save()
-    back = args.direction == "back"
-    off = write_dfm(recipe.shadow, args.resolution, job.dfm, template=template, recipe=job.spec.name, back=back)
+    off = WRITTEN[job.spec.kind](job, args, recipe)
     progress = trainer.progress
-    found = [row for row in progress.history if any("psnr" in name for name in row)]
+    trials = [row for row in progress.history if not row.keys() & recipe.weights.keys()]
     return {
         "recipe": job.spec.name,
         "minutes": round(progress.seconds / 60, 2),
@@ -91,14 +92,36 @@ def train(job: TrainJob, listener: Listener) -> dict[str, Any]:
         "samples": progress.step * args.batch,
         "stopped": stopped,
         "setbacks": progress.setbacks,
-        "held_out": found[-1] if found else {},
-        "dfm": str(job.dfm),
+        "held_out": trials[-1] if trials else {},
+        "file": str(job.file),
         "largest_difference_from_torch": off,
         "folder": str(job.out),
     }
 
 
-ROLES = ("the source", "the target")
+def _load_pair(job: TrainJob, args: argparse.Namespace) -> tuple[Sequence[Any], list[str]]:
+    people, args.template = load_people(job.data, job.people, args.resolution)
+    return people, [f"{len(one)} faces of the {role}" for one, role in zip(people, ("source", "target"), strict=True)]
+
+
+def _load_one_shot(job: TrainJob, args: argparse.Namespace) -> tuple[Sequence[Any], list[str]]:
+    crowd, args.template = load_crowd(job.data, args.resolution)
+    return (crowd,), [f"{len(crowd)} faces of {len(set(crowd.people.tolist()))} people"]
+
+
+def _write_pair(job: TrainJob, args: argparse.Namespace, recipe: Any) -> float:
+    back = args.direction == "back"
+    return write_dfm(
+        recipe.shadow, args.resolution, job.file, template=args.template, recipe=job.spec.name, back=back
+    )
+
+
+def _write_one_shot(job: TrainJob, args: argparse.Namespace, recipe: Any) -> float:
+    return write_system(recipe.graphs(), job.file, system=job.spec.name, template=args.template)
+
+
+LOADED = MappingProxyType({"pair": _load_pair, "one-shot": _load_one_shot})
+WRITTEN = MappingProxyType({"pair": _write_pair, "one-shot": _write_one_shot})
 
 
 def _device(name: str) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from rtswap.app.options import Kind, integer, switch
+from rtswap.app.options import Kind, choice, integer, switch
 
 if TYPE_CHECKING:
     from rtswap.training.recipe import Recipe
@@ -32,8 +32,10 @@ RESOLUTION = TrainOption(
     "--resolution",
     integer("PX", 32, 640),
     None,
-    "side of the faces: a multiple of 16, with d or t of 32; faceswap-gan: 64, 96, 128, 192, 256, 384 or 512",
+    "side of the faces: a multiple of 16, with d or t of 32; faceswap-gan: 64, 96, 128, 192, 256, 384 or 512; "
+    "faceshifter, fslsd and megafs: a power of two from 64 on",
 )
+CAPACITY = TrainOption("--capacity", choice("lite", "standard"), None, "lite: narrower; standard: the original's")
 UNIFORM_YAW = TrainOption("--uniform-yaw", switch(), False, "show all angles of the head equally often")
 
 
@@ -45,9 +47,15 @@ class RecipeSpec:
     """``rtswap train NAME``."""
     summary: str
     load: Callable[[], Callable[..., Recipe]]
-    """Imports torch; returns the recipe's class, which takes the arguments and each faceset's ``Person``."""
+    """Imports torch; returns the recipe's class, which takes the arguments and what it learns from (``kind``)."""
     options: tuple[TrainOption, ...]
     sizes: dict[str, dict[str, Any]]
     """Size -> the options that it sets, the usual size first."""
-    most_people: int = 2
-    """Facesets it learns from: the source's, then the target's."""
+    kind: Literal["pair", "one-shot"] = "pair"
+    """What it learns from and writes. ``pair``: two ``Person``, the source and the target; a DFM file that puts the
+    one on the other. ``one-shot``: a ``Crowd``; a ``.rtswap`` file that puts any photo on any face."""
+
+    @property
+    def suffix(self) -> str:
+        """Of the file that it writes."""
+        return ".dfm" if self.kind == "pair" else ".rtswap"

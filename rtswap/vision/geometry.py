@@ -64,6 +64,11 @@ def transform(matrix: NDArray[np.float32], points: Points) -> Points:
     return np.hstack([moved, points[:, dims:] * scale_of(matrix)]).astype(np.float32)
 
 
+def resizing(times: float) -> Matrix:
+    """The matrix (2, 3) from a picture to one ``times`` as large: blocks of pixels keep their centres."""
+    return np.array([[times, 0, (times - 1) / 2], [0, times, (times - 1) / 2]], np.float32)
+
+
 def scale_of(matrix: Matrix) -> float:
     """Crop pixels per frame pixel."""
     (a, b), (c, d) = matrix[:, :2].tolist()

@@ -42,3 +42,9 @@ def blurred(picture: Picture, sigma: float, *, zero: bool = False) -> Picture:
     """Gaussian blur; outside the image the border is replicated, or 0 with ``zero``."""
     border = cv2.BORDER_CONSTANT if zero else cv2.BORDER_REPLICATE
     return cast(Picture, cv2.GaussianBlur(picture, (0, 0), sigma, borderType=border))
+
+
+def blended(over: NDArray[np.uint8], base: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Blend two pictures: ``over`` where the mask is 255, ``base`` where it is 0."""
+    share = mask.astype(np.float32) * np.float32(1 / 255)
+    return np.asarray(cv2.blendLinear(over, base, share, 1 - share), np.uint8)

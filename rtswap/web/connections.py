@@ -1,4 +1,4 @@
-"""WebRTC with aiortc: a browser's camera in, marked pictures out. The only file that knows aiortc.
+"""WebRTC with aiortc: a browser's camera in, marked pictures out. Only this file and ``low_delay`` know aiortc.
 
 No STUN server is asked for anything: connections go to addresses of this machine.
 """
@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections import deque
+from collections.abc import Coroutine
 from contextlib import suppress
 from fractions import Fraction
 from typing import Any
 
 import av
+import cv2
+import numpy as np
 from aiortc import (
     MediaStreamError,
     MediaStreamTrack,
@@ -20,20 +23,20 @@ from aiortc import (
     RTCPeerConnection,
     RTCSessionDescription,
 )
-from aiortc.codecs import vpx
-from aiortc.contrib.media import MediaRelay
 from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateError
 
 from rtswap.core.errors import UsageError
-from rtswap.core.types import MarkedImage
+from rtswap.core.types import Image, MarkedImage
+from rtswap.media.live_sound import Heard, LiveSound
 from rtswap.web.browser_camera import BrowserCamera
+from rtswap.web.low_delay import CLOCK, set_low_delay
 from rtswap.web.studio import Studio
-from rtswap.web.viewer import Viewer
+from rtswap.web.viewer import View, Viewer, Watcher
 
 MOST_PEERS = 8
-vpx.DEFAULT_BITRATE, vpx.MAX_BITRATE = 2_500_000, 5_000_000
-"""aiortc begins with 500 kbit/s, a blurred 720p, and stops at 1.5 Mbit/s."""
-CLOCK = 90_000
+SOUND_CLOCK, SOUND_S = 48_000, 0.005
+"""Samples a second of Opus; seconds between two looks for new sound."""
+OLD_SOUND_S = 0.25
 ANSWER_S, CONNECT_S = 10.0, 20.0
 BROKEN = (
     *(ValueError, LookupError, AttributeError, AssertionError, TypeError, OverflowError, OSError),
@@ -46,11 +49,11 @@ class Connections:
     """The WebRTC connections of one studio. The newest browser that sends its camera is the one that is used."""
 
     def __init__(self, studio: Studio) -> None:
-        self._studio, self._relay = studio, MediaRelay()
+        set_low_delay()
+        self._studio = studio
         self._peers: set[RTCPeerConnection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._camera: RTCPeerConnection | None = None
-        self._sound: MediaStreamTrack | None = None
 
     async def answer(self, sdp: str) -> dict[str, str]:
         """Answer an offer. Video that it sends becomes the studio's browser camera; what it takes are the marked
@@ -96,8 +99,7 @@ class Connections:
             if track.kind == "video":
                 self._start(self._look(peer, track))
             else:
-                self._sound = self._relay.subscribe(track)
-                self._start(self._listen(peer, self._relay.subscribe(track)))
+                self._start(self._listen(peer, track))
 
         await peer.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
         kinds = {transceiver.kind for transceiver in peer.getTransceivers()}
@@ -105,8 +107,8 @@ class Connections:
             raise ValueError("neither video nor audio")
         if "video" in kinds:
             peer.addTrack(Pictures(self._studio.viewer))
-        if "audio" in kinds and self._sound is not None:
-            peer.addTrack(self._relay.subscribe(self._sound))
+        if "audio" in kinds:
+            peer.addTrack(Sound(self._studio))
         await peer.setLocalDescription(await peer.createAnswer())
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
@@ -123,7 +125,7 @@ class Connections:
                 if self._camera is peer and isinstance(frame, av.VideoFrame):
                     camera.put(frame)
         if self._camera is peer:
-            self._camera, self._sound = None, None
+            self._camera = None
             self._studio.on_event("the browser's camera is lost; waiting for it")
 
     async def _listen(self, peer: RTCPeerConnection, track: MediaStreamTrack) -> None:
@@ -153,23 +155,93 @@ class Pictures(MediaStreamTrack):
     def __init__(self, viewer: Viewer) -> None:
         super().__init__()
         self._viewer = viewer
-        self._watching: AsyncIterator[MarkedImage] | None = None
+        self._watcher: Watcher | None = None
+        self._sent: MarkedImage | None = None
         self._began = time.perf_counter()
 
     async def recv(self) -> av.VideoFrame:
         """As ``MediaStreamTrack``; waits while no session runs."""
-        while True:
+        if self._sent is not None:  # what was taken before is encoded and sent
+            self._viewer.sent(self._sent)
+            self._sent = None
+        if self.readyState != "live":
+            raise MediaStreamError
+        if self._watcher is None:
+            self._watcher = self._viewer.enter(View(adapts=True))
+        while (marked := await self._watcher.get()) is None:
+            pass  # the session has ended; the next may begin
+        self._sent = marked
+        frame = await asyncio.to_thread(to_yuv, marked.image)
+        frame.pts = round((time.perf_counter() - self._began) * CLOCK)
+        frame.time_base = Fraction(1, CLOCK)
+        return frame
+
+    def stop(self) -> None:
+        """As ``MediaStreamTrack``."""
+        if self._watcher is not None:
+            self._viewer.leave(self._watcher)
+        super().stop()
+
+
+class Sound(MediaStreamTrack):
+    """The sound of whatever session runs: of its clip, stream or browser."""
+
+    kind = "audio"
+
+    def __init__(self, studio: Studio) -> None:
+        super().__init__()
+        self._studio = studio
+        self._heard: LiveSound | None = None
+        self._queue: deque[Heard] = deque()
+        self._ready: deque[av.AudioFrame] = deque()
+        self._resampler = make_resampler()
+        self._began = time.perf_counter()
+        self._due = 0
+
+    async def recv(self) -> av.AudioFrame:
+        """As ``MediaStreamTrack``; waits while there is none."""
+        while not self._ready:
             if self.readyState != "live":
                 raise MediaStreamError
-            if self._watching is None:
-                self._watching = self._viewer.watch()
-            try:
-                marked = await anext(self._watching)
-            except StopAsyncIteration:  # the session has ended; the next may begin
-                self._watching = None
-                continue
-            height, width = (side & ~1 for side in marked.image.shape[:2])
-            frame = av.VideoFrame.from_ndarray(marked.image[:height, :width], format="bgr24")
-            frame.pts = round((time.perf_counter() - self._began) * CLOCK)
-            frame.time_base = Fraction(1, CLOCK)
-            return frame
+            if self._studio.sound is not self._heard:
+                self._listen_to(self._studio.sound)
+            if self._queue and self._queue[0][0] <= time.perf_counter():
+                self._take(*self._queue.popleft())
+            else:
+                await asyncio.sleep(SOUND_S)
+        return self._ready.popleft()
+
+    def stop(self) -> None:
+        """As ``MediaStreamTrack``."""
+        self._listen_to(None)
+        super().stop()
+
+    def _listen_to(self, sound: LiveSound | None) -> None:
+        if self._heard is not None:
+            self._heard.leave(self._queue)
+        self._heard, self._queue = sound, deque() if sound is None else sound.listen()
+        self._resampler = make_resampler()
+
+    def _take(self, at_s: float, frame: av.AudioFrame) -> None:
+        """Put sound on this track's clock, which goes on evenly; what is old is left out."""
+        if at_s < time.perf_counter() - OLD_SOUND_S:
+            return
+        for own in self._resampler.resample(frame):
+            at = round((at_s - self._began) * SOUND_CLOCK)
+            if abs(at - self._due) > OLD_SOUND_S * SOUND_CLOCK:
+                self._due = max(self._due, at)
+            own.pts, own.time_base = self._due, Fraction(1, SOUND_CLOCK)
+            self._due += own.samples
+            self._ready.append(own)
+
+
+def make_resampler() -> av.AudioResampler:
+    """Makes pieces of 20 ms, of which each is a packet."""
+    return av.AudioResampler(format="s16", layout="stereo", rate=SOUND_CLOCK, frame_size=SOUND_CLOCK // 50)
+
+
+def to_yuv(image: Image) -> av.VideoFrame:
+    """Return a picture as encoders take it. OpenCV needs a quarter of the time that FFmpeg takes."""
+    height, width = (side & ~1 for side in image.shape[:2])
+    planes = cv2.cvtColor(image[:height, :width], cv2.COLOR_BGR2YUV_I420)
+    return av.VideoFrame.from_ndarray(np.asarray(planes, np.uint8), format="yuv420p")

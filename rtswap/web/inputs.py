@@ -126,7 +126,7 @@ class Inputs:
         if first.info.live:
             return first
         waiting = [first]
-        return Playback(lambda: waiting.pop() if waiting else open_input(address, self._request()))
+        return Playback(lambda: waiting.pop() if waiting else open_input(address, self._request()), self._on_event)
 
     def _request(self) -> InputRequest:
         wanted = self._config.input

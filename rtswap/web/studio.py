@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 from rtswap.app.config import Config
 from rtswap.app.networks import Networks, bind_models
 from rtswap.core.errors import RtswapError, UsageError
+from rtswap.media.live_sound import LiveSound
+from rtswap.runtime.background import background
 from rtswap.source.personas import list_personas
 from rtswap.web.browser_camera import BrowserCamera
 from rtswap.web.inputs import Inputs, Wanted
@@ -37,6 +39,7 @@ class Studio:
         self.config = config
         self._echo, self._loop = echo, asyncio.get_running_loop()
         self._changing = asyncio.Lock()
+        self._builds = background("rtswap-changes")
         self._running: Loop | None = None
         self._run: asyncio.Task[None] | None = None
         self._wanted: Wanted | None = None
@@ -48,7 +51,7 @@ class Studio:
         self.state = "idle"
         """idle, starting, running or stopping"""
         self.camera = BrowserCamera(self.on_event)
-        self.viewer = Viewer(self._loop)
+        self.viewer = Viewer(self._loop, self.on_event)
         self.inputs = Inputs(config, camera=self.camera, on_event=self.on_event)
         self.shelf = Shelf(config, on_event=self.on_event)
         self.outputs = Outputs(config, folder, on_event=self.on_event)
@@ -69,6 +72,8 @@ class Studio:
         """Stop, and forget everything that was uploaded."""
         await self.stop()
         self.inputs.close()
+        self.viewer.shut()
+        self._builds.shutdown(wait=False, cancel_futures=True)
 
     # settings
 
@@ -78,7 +83,7 @@ class Studio:
             after = changed(self.config, values)
             restart = self._running is not None and needs_restart(self.config, after)
             if self._running is not None and not restart:
-                await asyncio.to_thread(self._running.change, after)
+                await self._beside(self._running.change, after)
             self.config = after
             if restart and self._wanted is not None:
                 await self._end()
@@ -157,6 +162,11 @@ class Studio:
         """The loop that runs."""
         return self._running
 
+    @property
+    def sound(self) -> LiveSound | None:
+        """The sound of the session's input; None if nothing runs or it has none."""
+        return None if self._running is None else self._running.info.live_sound
+
     # sources and people
 
     async def shelve(self, work: Callable[[], T]) -> T:
@@ -189,9 +199,13 @@ class Studio:
                 await asyncio.to_thread(self.shelf.identity, id)
             await self._recast(cast)
 
+    async def _beside(self, change: Callable[[T], None], to: T) -> None:
+        """Build what a change needs beside the frames, which go first."""
+        await self._loop.run_in_executor(self._builds, change, to)
+
     async def _recast(self, cast: Cast) -> None:
         if self._running is not None:
-            await asyncio.to_thread(self._running.recast, cast)
+            await self._beside(self._running.recast, cast)
         self.cast = cast
 
     # outputs
@@ -220,10 +234,10 @@ class Studio:
 
     def status(self, since: int = 0) -> dict[str, Any]:
         """Everything that changes by itself, as JSON. ``since``: only events with a higher number."""
-        loop, newest = self._running, self.viewer.newest
+        loop, seen = self._running, self.viewer.seen
         people: list[dict[str, Any]] = []
         figures: dict[str, Any] = {}
-        size = None if newest is None else (newest.image.shape[1], newest.image.shape[0])
+        size = None if seen is None else seen.size
         if loop is not None:
             figures = loop.metrics.recent() if loop.metrics.frames else {}
             people = loop.people(size) if size else []
@@ -234,8 +248,9 @@ class Studio:
             "size": size,
             "engine": loop.engine if loop is not None else None,
             "figures": figures,
-            "covered": newest.covered if newest is not None else 0,
-            "reasons": sorted(newest.reasons) if newest is not None else [],
+            "share": self.viewer.share,
+            "covered": seen.covered if seen is not None else 0,
+            "reasons": sorted(seen.reasons) if seen is not None else [],
             "people": people,
             "main": self.cast.main,
             "outputs": self.outputs.listed(),

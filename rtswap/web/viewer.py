@@ -1,92 +1,193 @@
-"""The output that the studio's viewers watch: it keeps the newest marked picture, and wakes who waits for it."""
+"""The output that the studio's viewers watch: each gets the newest marked picture, in the form and as often as it
+takes it. No picture is copied or scaled that nobody waits for."""
 
 from __future__ import annotations
 
 import asyncio
 import copy
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from rtswap.core.types import MarkedImage
+from rtswap.core.types import MarkedImage, Quality
+from rtswap.runtime.background import background
+from rtswap.runtime.budget import Budget
 
 JPEG_QUALITY = 88
 """The invisible mark survives far less; see docs/watermark.md."""
+SHARES = (1.0, 0.75, 0.5)
+"""How large the picture is that is sent to browsers, while it takes longer than ``TARGET_S`` from capture to being
+sent."""
+TARGET_S = 0.1
+MOST_WIDTHS = 4
+"""Of pictures that watchers share; more are made anew for each."""
+Size = tuple[int, int]
+
+
+class View(NamedTuple):
+    """The form in which a watcher takes pictures."""
+
+    width: int = 0
+    """At most so many pixels; 0: as it is."""
+    adapts: bool = False
+    """Smaller if the machine is slow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is known of the newest picture."""
+
+    size: Size
+    """Width, height."""
+    covered: int
+    reasons: frozenset[str]
+
+
+class Watcher:
+    """Somebody who watches. Used in the event loop, except for ``wants``."""
+
+    def __init__(self, view: View, fps: float) -> None:
+        self.view, self._period_s = view, 1 / fps
+        self._due = 0.0
+        self._came = asyncio.Event()
+        self._picture: MarkedImage | None = None
+
+    def wants(self, now: float) -> bool:
+        """Whether a picture is to be made for it: in time, and instead of one that waits only if that is to be the
+        newest."""
+        return now >= self._due and (self._picture is None or self.view.adapts)
+
+    def put(self, picture: MarkedImage | None) -> None:
+        """Give it a picture; None: the session has ended."""
+        self._picture = picture
+        now = time.perf_counter()
+        self._due = max(self._due + self._period_s, now - self._period_s)
+        self._came.set()
+
+    async def get(self) -> MarkedImage | None:
+        """Wait for the next; None at the end of a session."""
+        await self._came.wait()
+        self._came.clear()
+        picture, self._picture = self._picture, None
+        return picture
 
 
 class Viewer:
-    """Implements ``protocols.Output`` for any number of watchers, who each take the newest picture when they can.
-    It outlives sessions: ``end`` forgets the last one's picture. ``send`` is called in a sender's thread, everything
-    else in the event loop."""
+    """Implements ``protocols.Output`` for any number of watchers. It outlives sessions: ``end`` forgets the last
+    one's picture. ``send`` is called in a sender's thread, everything else in the event loop."""
 
     name = "studio"
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._came = asyncio.Event()
-        self._newest: MarkedImage | None = None
-        self._number = 0
-        self._jpeg: tuple[MarkedImage, int, asyncio.Task[bytes]] | None = None
-        self.watchers = 0
+    def __init__(self, loop: asyncio.AbstractEventLoop, on_event: Callable[[str], None] = lambda text: None) -> None:
+        self._loop, self._on_event = loop, on_event
+        self._watching: tuple[Watcher, ...] = ()
+        self._jpegs: dict[int, tuple[MarkedImage, asyncio.Future[bytes]]] = {}
+        self._encoding = background("rtswap-preview")
+        self._budget = Budget(TARGET_S, levels=[Quality(level=number) for number in range(len(SHARES))])
+        self.seen: Seen | None = None
+        """None if no session runs or no picture has come yet."""
 
     def send(self, image: MarkedImage) -> None:
-        """As ``protocols.Output``."""
-        own = copy.deepcopy(image)  # the pipeline may use its memory again
+        """As ``protocols.Output``: makes what is waited for, each form once."""
+        now = time.perf_counter()
+        views = {one.view for one in self._watching if one.wants(now)}
+        made = {view: self._made(image, view) for view in views}
+        height, width = image.image.shape[:2]
+        seen = Seen((width, height), image.covered, image.reasons)
         if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._take, own)
+            self._loop.call_soon_threadsafe(self._take, seen, made)
 
     def close(self) -> None:
         """Nothing to finish."""
 
     def end(self) -> None:
         """Forget the picture; watchers see no other until the next session."""
-        self._take(None)
+        self.seen = None
+        self._jpegs.clear()
+        for watcher in self._watching:
+            watcher.put(None)
+
+    def shut(self) -> None:
+        """End the thread that encodes."""
+        self._encoding.shutdown(wait=False, cancel_futures=True)
 
     @property
-    def newest(self) -> MarkedImage | None:
-        """The newest picture; None if no session runs or none has come yet."""
-        return self._newest
+    def watchers(self) -> int:
+        """How many watch."""
+        return len(self._watching)
 
-    async def watch(self, fps: float = 60.0) -> AsyncIterator[MarkedImage]:
-        """Yield pictures as they come, at most ``fps`` a second, without those for which there was no time. Ends with
-        the session, if there is one."""
-        self.watchers += 1
-        seen, due = 0, 0.0
+    @property
+    def share(self) -> float:
+        """Side of the picture that is sent to browsers, as a share of the whole."""
+        return SHARES[self._budget.level]
+
+    def sent(self, picture: MarkedImage) -> None:
+        """Note that a picture of an adapting view has just been sent: if that is late, the next are smaller."""
+        before = self.share
+        self._budget.observe(time.perf_counter() - picture.captured_at)
+        if self.share != before:
+            self._on_event(f"pictures go to browsers at {self.share:.0%} of their size, for speed")
+
+    def enter(self, view: View, fps: float = 60.0) -> Watcher:
+        """Begin to watch, at most ``fps`` pictures a second. ``leave`` ends it."""
+        watcher = Watcher(view, fps)
+        self._watching = (*self._watching, watcher)
+        return watcher
+
+    def leave(self, watcher: Watcher) -> None:
+        """Watch no longer."""
+        self._watching = tuple(one for one in self._watching if one is not watcher)
+
+    async def watch(self, view: View, fps: float = 60.0) -> AsyncGenerator[MarkedImage, None]:
+        """Yield pictures as they come, without those for which there was no time. Ends with the session, if there is
+        one."""
+        watcher, begun = self.enter(view, fps), False
         try:
             while True:
-                while self._number == seen:
-                    await self._came.wait()
-                if (wait_s := due - time.perf_counter()) > 0:
-                    await asyncio.sleep(wait_s)
-                marked, ended = self._newest, seen > 0
-                seen = self._number
-                if marked is not None:
-                    due = max(due + 1 / fps, time.perf_counter() - 1 / fps)
-                    yield marked
-                elif ended:
+                picture = await watcher.get()
+                if picture is not None:
+                    begun = True
+                    yield picture
+                elif begun:
                     return
         finally:
-            self.watchers -= 1
+            self.leave(watcher)
 
-    async def jpeg(self, marked: MarkedImage, width: int = 0) -> bytes:
-        """Return the picture as JPEG, at most ``width`` wide (0: as it is). Watchers share the work."""
-        if self._jpeg is None or self._jpeg[0] is not marked or self._jpeg[1] != width:
-            task = asyncio.create_task(asyncio.to_thread(encode_jpeg, marked, width))
-            self._jpeg = marked, width, task
-        return await asyncio.shield(self._jpeg[2])
+    async def jpeg(self, picture: MarkedImage, width: int = 0) -> bytes:
+        """Return a picture as JPEG. Watchers of one ``width`` share the work, which has the lowest priority."""
+        held = self._jpegs.get(width)
+        if held is None or held[0] is not picture:
+            held = picture, self._loop.run_in_executor(self._encoding, partial(encode_jpeg, picture))
+            self._jpegs = {**(self._jpegs if len(self._jpegs) < MOST_WIDTHS else {}), width: held}
+        return await asyncio.shield(held[1])
 
-    def _take(self, marked: MarkedImage | None) -> None:
-        self._newest, self._number = marked, self._number + 1
-        came, self._came = self._came, asyncio.Event()
-        came.set()
+    def _made(self, marked: MarkedImage, view: View) -> MarkedImage:
+        share = self.share if view.adapts else 1.0
+        own = resized(marked, view.width, share)
+        return copy.deepcopy(marked) if own is marked else own  # the pipeline may use its memory again
+
+    def _take(self, seen: Seen, made: dict[View, MarkedImage]) -> None:
+        self.seen = seen
+        for watcher in self._watching:
+            if (picture := made.get(watcher.view)) is not None and watcher.wants(time.perf_counter()):
+                watcher.put(picture)
 
 
-def encode_jpeg(marked: MarkedImage, width: int = 0) -> bytes:
-    """Return a marked picture as JPEG, at most ``width`` wide (0: as it is)."""
-    image = marked.image
-    if 0 < width < image.shape[1]:
-        size = width, max(1, round(image.shape[0] * width / image.shape[1]))
-        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return bytes(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1])
+def resized(marked: MarkedImage, width: int = 0, share: float = 1.0) -> MarkedImage:
+    """Return a marked picture with at most ``width`` pixels across (0: all), and this share of them."""
+    height, whole = marked.image.shape[:2]
+    wide = round(min(width or whole, whole) * share)
+    if wide == whole:
+        return marked
+    size = wide, max(1, round(height * wide / whole))
+    return replace(marked, image=np.asarray(cv2.resize(marked.image, size, interpolation=cv2.INTER_AREA), np.uint8))
+
+
+def encode_jpeg(marked: MarkedImage) -> bytes:
+    """Return a marked picture as JPEG."""
+    return bytes(cv2.imencode(".jpg", marked.image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from people import face_models, person
 
@@ -13,6 +14,7 @@ from rtswap.app.program import Program
 from rtswap.compositing.finishes import built_in_finishes
 from rtswap.compositing.renderer import HostRenderer
 from rtswap.core.errors import UsageError
+from rtswap.core.types import Frame, Quality
 from rtswap.swappers import built_in_swappers, swapper_names, swapper_spec
 
 
@@ -39,6 +41,25 @@ def test_only_requested_finishes_are_in_the_chain() -> None:
 def test_a_mask_comes_before_the_colours_that_are_matched_inside_it() -> None:
     chain = finishes_of(keep=("mouth",), color="mkl")
     assert chain.index("PartsMask") < chain.index("ColorMatch")
+
+
+def test_detail_is_restored_before_it_is_matched() -> None:
+    assert "RestoreDetail" not in finishes_of()
+    chain = finishes_of(detail="restore")
+    assert chain.index("RestoreDetail") < chain.index("MatchDetail")
+
+
+@pytest.mark.parametrize(("settings", "follows"), [({}, 1.0), ({"box_average": 0.9}, 0.1)])
+def test_the_tracker_follows_as_the_settings_say(settings: dict[str, float], follows: float) -> None:
+    config = Config()
+    config = replace(config, tracking=replace(config.tracking, **settings))
+    tracker = Program(config, on_event=print, models=face_models(), sources=[person("ada")]).tracker()
+    picture, places = person("ada").portrait, []
+    for number, shift in enumerate((0, 0, 40)):
+        moved = np.roll(picture, shift, axis=1)
+        (track,) = tracker.update(Frame(moved, number, number / 30, number / 30), Quality())
+        places.append(float(track.landmarks[:, 0].mean()))
+    assert (places[2] - places[1]) / 40 == pytest.approx(follows, abs=0.1)
 
 
 @pytest.mark.parametrize("color", ["idt", "sot"])

@@ -16,6 +16,7 @@ from rtswap.compositing.finishes.detail_gpu import GpuMatchDetail  # noqa: E402
 from rtswap.compositing.finishes.grey_gpu import GpuGreyMatch  # noqa: E402
 from rtswap.compositing.finishes.occlusion_gpu import GpuOcclusionMask  # noqa: E402
 from rtswap.compositing.finishes.parts_gpu import GpuPartsMask  # noqa: E402
+from rtswap.compositing.finishes.restore_gpu import GpuRestoreDetail  # noqa: E402
 from rtswap.core.protocols import GpuFinish  # noqa: E402
 from rtswap.core.types import BatchedTarget, Points, Quality, SwappedBatch, TargetBatch  # noqa: E402
 from rtswap.engines.torch.engine import TorchEngine  # noqa: E402
@@ -24,15 +25,15 @@ from rtswap.networks.registry import Registry  # noqa: E402
 SIDE = 256
 
 
-def occlusion() -> GpuFinish:
-    path = Registry(on_event=lambda text: None).path("occlusion")
-    return GpuOcclusionMask(TorchEngine(path, threads=1, device="cpu"))
+def on_torch(name: str) -> TorchEngine:
+    return TorchEngine(Registry(on_event=lambda text: None).path(name), threads=1, device="cpu")
 
 
 FINISHES: dict[str, Callable[[], GpuFinish]] = {
     **{f"color {method}": lambda method=method: GpuColorMatch(method) for method in METHODS},
-    "occlusion": occlusion,
+    "occlusion": lambda: GpuOcclusionMask(on_torch("occlusion")),
     "detail": GpuMatchDetail,
+    "restore": lambda: GpuRestoreDetail(on_torch("sharpness")),
     "grey": GpuGreyMatch,
     "parts": lambda: GpuPartsMask(["eyes", "mouth"], []),
     "keep": lambda: GpuPartsMask(["all"], ["mouth", "eyes"]),

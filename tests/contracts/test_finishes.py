@@ -14,9 +14,11 @@ from rtswap.compositing.finishes.grey import GreyMatch
 from rtswap.compositing.finishes.occlusion import OcclusionMask
 from rtswap.compositing.finishes.parts import PartsMask
 from rtswap.compositing.finishes.poisson import PoissonBlend
+from rtswap.compositing.finishes.restore import RestoreDetail
 from rtswap.core.protocols import Finish
 from rtswap.core.types import Quality, SwappedFace, Target
 from rtswap.networks.occlusion import OcclusionModel
+from rtswap.networks.sharpness import SharpnessModel
 
 
 def occlusion_model() -> OcclusionModel:
@@ -30,6 +32,7 @@ FINISHES: dict[str, Callable[[], Finish]] = {
     **{f"color {method}": lambda method=method: ColorMatch(method) for method in ("hist", "idt", "sot")},
     "occlusion": lambda: OcclusionMask(occlusion_model()),
     "detail": MatchDetail,
+    "restore": lambda: RestoreDetail(SharpnessModel(face_models().open(("sharpness",))["sharpness"])),
     "grey": GreyMatch,
     "poisson": PoissonBlend,
     "parts": lambda: PartsMask(["eyes", "mouth"], []),

@@ -12,7 +12,7 @@ from people import place_mesh
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from rtswap.compositing.checks_gpu import counted  # noqa: E402
-from rtswap.compositing.finishes import detail_gpu, occlusion_gpu  # noqa: E402
+from rtswap.compositing.finishes import detail_gpu, occlusion_gpu, restore_gpu  # noqa: E402
 from rtswap.compositing.finishes.detail import Correction  # noqa: E402
 from rtswap.compositing.finishes.grain import Overlay  # noqa: E402
 from rtswap.core.types import BatchedTarget  # noqa: E402
@@ -72,12 +72,19 @@ def cuts(rng: np.random.Generator, device: str) -> list[Any]:
     return [pixels(rng, device, SIDE, SIDE, 3), torch.tensor(numbers, device=device), halvings]
 
 
+def restored(rng: np.random.Generator, device: str) -> list[Any]:
+    detail = torch.from_numpy(rng.normal(0, 9, (256, 256)).astype(np.float32)).to(device)
+    numbers = torch.tensor([0.9, 3.5, -2.0, 248, 240, 0.7], device=device)
+    return [pixels(rng, device, SIDE, SIDE, 3), detail, numbers]
+
+
 CASES: dict[str, Case] = {
     "counted": (counted, 4, looks),
     "given": (detail_gpu.given, 2, details),
     "answered": (occlusion_gpu.answered, 3, answers),
     "laid over": (occlusion_gpu.laid_over, 3, overlaid),
     "cut": (occlusion_gpu.cut, 2, cuts),
+    "restored": (restore_gpu.laid, 3, restored),
 }
 
 

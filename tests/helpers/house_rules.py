@@ -42,9 +42,10 @@ ONE_FILE_EACH = (
     "aiortc",
 )
 """Packages that can be exchanged or left out: each is known to one file."""
-ROOMY = {"rich": 2, "cryptography": 2, "matplotlib": 2, "onnxruntime": 2}
+ROOMY = {"rich": 2, "cryptography": 2, "matplotlib": 2, "onnxruntime": 2, "aiortc": 2}
 """rich prints in the console and builds the one table; cryptography signs, and decrypts playlists; matplotlib draws
-the one chart, and the curves of a training; ONNX Runtime checks what a training exports."""
+the one chart, and the curves of a training; ONNX Runtime checks what a training exports; aiortc connects browsers,
+and has some of its parts exchanged."""
 LAZY = (
     "pyvirtualcam",
     "torch",
@@ -61,7 +62,10 @@ LAZY = (
 file."""
 TRAINING = "rtswap/training/"
 """The room that needs torch; it is imported by ``rtswap train`` alone."""
-THREADS = ("rtswap/runtime/session.py", "rtswap/runtime/many.py", "rtswap/runtime/sender.py", "rtswap/inputs/")
+THREADS = (
+    *("rtswap/runtime/session.py", "rtswap/runtime/many.py", "rtswap/runtime/sender.py"),
+    *("rtswap/runtime/background.py", "rtswap/inputs/"),
+)
 BROAD_EXCEPT = (
     "rtswap/core/plugins.py",
     "rtswap/runtime/session.py",

@@ -12,7 +12,7 @@ from people import person
 
 from rtswap.faceset.record import line_of
 from rtswap.faceset.table import TableWriter
-from rtswap.swappers.onnx.swapper import outline
+from rtswap.swappers.onnx.crops import outline
 from rtswap.vision.geometry import keypoints_of, points68_of
 from rtswap.vision.resample import warped
 from rtswap.vision.templates import placement

@@ -7,6 +7,7 @@ import time
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 from media_files import make_clip, number_of
@@ -28,6 +29,23 @@ def test_a_clip_plays_at_its_own_speed_and_again(tmp_path: Path) -> None:
     assert all(frame.time_s is None for frame in frames)
     assert 11 / 25 - 0.02 <= lasted_s < 2
     played.close()
+
+
+def test_a_clip_is_heard_in_step_with_its_pictures(tmp_path: Path) -> None:
+    make_clip(tmp_path / "clip.mp4", 30, fps=25, audio=True)
+    played = Playback(lambda: VideoFile(tmp_path / "clip.mp4"))
+    heard = played.info.live_sound.listen()
+    frames = list(islice(played.frames(), 50))
+    played.close()
+    loud = [at for at, one in heard if np.abs(one.to_ndarray()).max() > 0.4]
+    for picture in (frames[12], frames[25], frames[42]):  # 0.48, 1.0 and, from the beginning again, 0.48 s
+        assert min(abs(at - picture.captured_at) for at in loud) < 0.06, (picture, loud)
+    assert heard[-1][0] < frames[-1].captured_at + 0.3, "it is not read far ahead"
+
+
+def test_a_clip_without_sound_has_none(tmp_path: Path) -> None:
+    make_clip(tmp_path / "silent.mp4", 5, fps=25)
+    assert Playback(lambda: VideoFile(tmp_path / "silent.mp4")).info.live_sound is None
 
 
 def test_a_clip_that_is_played_for_long_takes_no_more_threads(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@ a file that runs."""
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,8 @@ import pytest
 pytest.importorskip("torch", reason="torch is not installed: it is needed to train, never to use")
 
 import torch
+from small_recipes import deepfacelab_arguments as arguments
+from small_recipes import made_up
 from torch import nn
 from training_clock import Seconds
 
@@ -19,11 +20,11 @@ from rtswap.core.errors import UsageError
 from rtswap.training.dfm import INPUT, OUTPUTS, write_dfm
 from rtswap.training.onnx_files import run
 from rtswap.training.pairs import Pairs, split
-from rtswap.training.people import Draw, Person
+from rtswap.training.people import Draw
 from rtswap.training.recipes.deepfacelab.critics import CodeCritic, PatchCritic, called
 from rtswap.training.recipes.deepfacelab.network import DF, LIAE, Dims
 from rtswap.training.recipes.deepfacelab.recipe import DfRecipe, LiaeRecipe, reconstruction
-from rtswap.training.trainer import CHECKPOINT, Trainer
+from rtswap.training.trainer import Trainer
 from rtswap.training.warp import Variation
 
 TINY = Dims(32, "ud", 16, 4, 4, 4)
@@ -101,69 +102,6 @@ def test_reconstruction_of_the_same_is_nothing_and_of_another_level_is_its_squar
     assert float(reconstruction(half, other)) == pytest.approx(10 * (1 - likeness) / 2 + 10 * 0.04, rel=1e-3)
 
 
-def made_up(level: int, count: int = 40) -> Person:
-    """Faces that differ in where a bright square lies."""
-    rng = np.random.default_rng(level)
-    pictures = np.full((count, 40, 40, 3), level, np.uint8)
-    for picture in pictures:
-        x, y = rng.integers(8, 24, 2)
-        picture[y : y + 8, x : x + 8] = (255 - level, 250, level)
-    masks = np.full((count, 40, 40), 255, np.uint8)
-    return Person(pictures, masks, np.zeros_like(masks), np.zeros(count, np.float32))
-
-
-def arguments(**more: object) -> argparse.Namespace:
-    usual = {
-        "device": "cpu", "rate": 1e-3, "half": False, "batch": 4, "begin_from": None, "seed": 0, "workers": 0,
-        "resolution": 32, "options": "ud", "ae_dims": 16, "e_dims": 8, "d_dims": 8, "d_mask_dims": 4,
-        "no_features_priority": False, "random_color": True, "uniform_yaw": True, "true_face_power": 0.0,
-        "face_style_power": 0.0, "bg_style_power": 0.0, "gan_power": 0.0, "resets": 0,
-    }  # fmt: skip
-    return argparse.Namespace(**{**usual, **more})
-
-
-EXTRAS = {"true_face_power": 0.01, "face_style_power": 0.1, "bg_style_power": 0.1, "gan_power": 0.1}
-
-
-@pytest.mark.parametrize("more", [{}, EXTRAS], ids=["plain", "extras"])
-@pytest.mark.parametrize("recipe", [DfRecipe, LiaeRecipe])
-def test_twenty_steps_are_ten_a_stop_and_ten_more_to_the_bit(
-    recipe: type[DfRecipe], more: dict[str, float], tmp_path: Path
-) -> None:
-    more = {**more, "true_face_power": 0.0, "resets": 3} if recipe is LiaeRecipe else more
-
-    def begin(folder: str) -> Trainer:
-        (tmp_path / folder).mkdir(exist_ok=True)
-        torch.manual_seed(0)
-        made = recipe(arguments(**more), made_up(60), made_up(180))
-        return Trainer(made, tmp_path / folder, minutes=20 / 60, clock=Seconds())
-
-    whole = begin("whole")
-    whole.run()
-    first = begin("parts")
-    follow = first._step
-
-    def stop(batches: object, share: float) -> None:
-        follow(batches, share)
-        if first.progress.step == 10:
-            first.save()
-            raise KeyboardInterrupt
-
-    first._step = stop
-    with pytest.raises(KeyboardInterrupt):
-        first.run()
-    second = begin("parts")
-    torch.manual_seed(99)  # another process begins with other random numbers
-    second.run()
-    assert second.progress.step == whole.progress.step == 20
-    named = {name for row in whole.progress.history for name in row}
-    wanted = {"face_style", "background_style", "fooled", "patch_critic"} if more.get("gan_power") else set()
-    assert wanted <= named
-    kept = [torch.load(tmp_path / name / CHECKPOINT, weights_only=True) for name in ("whole", "parts")]
-    for part in ("network", "shadow"):
-        assert all(torch.equal(value, kept[1][part][name]) for name, value in kept[0][part].items())
-
-
 def test_batches_are_the_same_whoever_makes_them() -> None:
     draws = [Draw(made_up(level), 32, Variation()) for level in (60, 180)]
     once, again = (Pairs(*draws, 3, seed=5).batch(17) for _ in range(2))
@@ -195,20 +133,34 @@ def test_two_pictures_are_learnt_by_heart(kind: type[nn.Module]) -> None:
 
 
 @pytest.mark.parametrize("kind", [DF, LIAE])
+def test_back_makes_the_targets_face_and_forth_the_sources(kind: type[nn.Module]) -> None:
+    network = randomised(kind(TINY))
+    faces = torch.rand(2, 3, 32, 32)
+    with torch.no_grad():
+        (source, source_mask), (target, target_mask) = network(faces, faces)
+        for back, wanted in ((False, (source, source_mask)), (True, (target, target_mask))):
+            face, mask, _ = network.swap(faces, back=back)
+            assert torch.equal(face, wanted[0])
+            assert torch.equal(mask, wanted[1])
+    assert not torch.allclose(source, target)
+
+
+@pytest.mark.parametrize("back", [False, True])
+@pytest.mark.parametrize("kind", [DF, LIAE])
 def test_the_file_says_what_torch_says_by_the_names_and_in_the_order_of_a_dfm(
-    kind: type[nn.Module], tmp_path: Path
+    kind: type[nn.Module], back: bool, tmp_path: Path
 ) -> None:
     import onnx
 
     network = randomised(kind(TINY))
-    assert write_dfm(network, 32, tmp_path / "me.dfm", template="whole", recipe="df") < 1e-3
+    assert write_dfm(network, 32, tmp_path / "me.dfm", template="whole", recipe="df", back=back) < 1e-3
     model = onnx.load(str(tmp_path / "me.dfm"))
     assert [port.name for port in model.graph.input] == [INPUT]
     assert tuple(port.name for port in model.graph.output) == OUTPUTS
     sides = [side.dim_value for side in model.graph.input[0].type.tensor_type.shape.dim]
     assert sides[1:] == [32, 32, 3]
     faces = np.random.default_rng(4).random((1, 32, 32, 3), np.float32)
-    face, mask, target_mask = network.swap(torch.from_numpy(faces).permute(0, 3, 1, 2))
+    face, mask, target_mask = network.swap(torch.from_numpy(faces).permute(0, 3, 1, 2), back=back)
     found = run(model, **{INPUT: faces})
     for made, truth in zip(found, (target_mask, face, mask), strict=True):
         np.testing.assert_allclose(made, truth.detach().permute(0, 2, 3, 1).numpy(), atol=1e-3)

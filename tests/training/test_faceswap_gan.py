@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,10 @@ pytest.importorskip("torch", reason="torch is not installed: it is needed to tra
 
 import torch
 from facesets import make_record
+from small_recipes import faceswap_gan_arguments as arguments
+from small_recipes import made_up
 from torch import Tensor, nn
+from training_clock import Seconds
 
 from rtswap.core.errors import UsageError
 from rtswap.training.dfm import INPUT, write_dfm
@@ -23,7 +26,7 @@ from rtswap.training.recipes.faceswap_gan import losses
 from rtswap.training.recipes.faceswap_gan.network import Critic, Dims, FaceswapGan, Made
 from rtswap.training.recipes.faceswap_gan.recipe import FaceswapGanRecipe
 from rtswap.training.recipes.faceswap_gan.schedule import PARTS, WHOLE, Schedule
-from rtswap.training.trainer import CHECKPOINT, Trainer
+from rtswap.training.trainer import Trainer
 from rtswap.vision.topology import LEFT_EYE, LIPS_OUTER, RIGHT_EYE
 
 ORIGINAL = [(Dims(), 71.7), (Dims(lite=True), 10.9), (Dims(128), 81.6), (Dims(256), 91.4)]
@@ -197,74 +200,6 @@ def test_the_target_gets_the_sources_parts_and_keeps_the_rest() -> None:
         with_parts_of(made_up(60), target, ["mouth"])
 
 
-def made_up(level: int, count: int = 40) -> Person:
-    """Faces that differ in where a bright square lies."""
-    rng = np.random.default_rng(level)
-    pictures = np.full((count, 64, 64, 3), level, np.uint8)
-    for picture in pictures:
-        x, y = rng.integers(8, 44, 2)
-        picture[y : y + 12, x : x + 12] = (255 - level, 250, level)
-    masks = np.zeros((count, 64, 64), np.uint8)
-    masks[:, 8:56, 8:56] = 255
-    return Person(pictures, masks, masks // 2, np.zeros(count, np.float32))
-
-
-def arguments(**more: object) -> argparse.Namespace:
-    usual = {
-        "device": "cpu", "rate": 1e-3, "half": False, "batch": 2, "begin_from": None, "seed": 0, "workers": 0,
-        "resolution": 64, "capacity": "lite", "norm": "none", "attention": 0, "critic_dims": 8, "code_dims": 16,
-        "alpha": "guided", "learn_parts": None, "no_exchange": False, "cycle": False, "uniform_yaw": False,
-        "template": "whole",
-    }  # fmt: skip
-    return argparse.Namespace(**{**usual, **more})
-
-
-class Seconds:
-    """A clock on which every step takes a second."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def __call__(self) -> float:
-        self.count += 1
-        return float(self.count)
-
-
-@pytest.mark.parametrize("more", [{}, {"alpha": "free", "cycle": True, "norm": "hybrid"}], ids=["plain", "more"])
-def test_twenty_steps_are_ten_a_stop_and_ten_more_to_the_bit(more: dict[str, object], tmp_path: Path) -> None:
-    def begin(folder: str) -> Trainer:
-        (tmp_path / folder).mkdir(exist_ok=True)
-        torch.manual_seed(0)
-        recipe = FaceswapGanRecipe(arguments(**more), made_up(60), made_up(180))
-        return Trainer(recipe, tmp_path / folder, minutes=20 / 60, clock=Seconds())
-
-    whole = begin("whole")
-    whole.run()
-    first = begin("parts")
-    follow = first._step
-
-    def stop(batches: object, share: float) -> None:
-        follow(batches, share)
-        if first.progress.step == 18:  # after the exchange, in the middle of what follows it
-            first.save()
-            raise KeyboardInterrupt
-
-    first._step = stop
-    with pytest.raises(KeyboardInterrupt):
-        first.run()
-    second = begin("parts")
-    torch.manual_seed(99)  # another process begins with other random numbers
-    second.run()
-    assert second.progress.step == whole.progress.step == 20
-    named = {name for row in whole.progress.history for name in row}
-    wanted = {"alpha", "shortfall", "cycle"} if more else {"alpha_mask"}
-    assert wanted | {"perception", "fooled", "critic", "source_psnr", "alpha_inside"} <= named
-    kept = [torch.load(tmp_path / name / CHECKPOINT, weights_only=True) for name in ("whole", "parts")]
-    assert kept[0]["schedule"] == {"exchanged": True}
-    for part in ("network", "shadow", "critics"):
-        assert all(torch.equal(value, kept[1][part][name]) for name, value in kept[0][part].items())
-
-
 def test_two_pictures_are_learnt_by_heart() -> None:
     torch.manual_seed(0)
     network = FaceswapGan(Dims(64, True, "none", 0, 8, 128))
@@ -292,8 +227,6 @@ def test_a_short_training_improves_held_out_faces(tmp_path: Path) -> None:
 
 
 def recipe_history(folder: Path) -> list[dict[str, float]]:
-    import json
-
     return json.loads((folder / "history.json").read_text())
 
 

@@ -12,6 +12,7 @@ pytest.importorskip("torch", reason="torch is not installed: it is needed to tra
 pytest.importorskip("onnx", reason="onnx is not installed: it is needed to export the occlusion network")
 
 import torch
+from onnx import numpy_helper
 
 import training.masks
 from rtswap.networks.occlusion import SIZE
@@ -22,7 +23,8 @@ from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, OVAL, RIGHT_BROW, RIGHT_
 from training.landmarks.views import Views
 from training.masks.evaluate import figures
 from training.masks.export import EXPORT
-from training.masks.layers import Layer, lay
+from training.masks.layers import Layer, creases, freckles, lay, patches
+from training.masks.mean import mean_of
 from training.masks.network import WEIGHTS, Deployed, OcclusionNetwork, losses, to_input
 from training.masks.own import CLEAR, DARK, NONE, own_frames, worn_by
 from training.masks.samples import Batch, Sampler
@@ -139,3 +141,30 @@ def test_dark_frames_are_found_without_brows_and_skin() -> None:
     found = own_frames(framed, mesh) > 0
     assert found.sum() > 40
     assert (found & (cv2.dilate(ink, np.ones((3, 3), np.uint8)) > 0)).sum() > 0.95 * found.sum()
+
+
+def test_the_mean_of_a_network_with_itself_is_that_network_and_half_way_is_half_way() -> None:
+    torch.manual_seed(0)
+    old, new = (to_onnx(EXPORT, Deployed(OcclusionNetwork()).eval()) for _ in range(2))
+    first, second, mean = (
+        {one.name: numpy_helper.to_array(one).astype(np.float32) for one in model.graph.initializer}
+        for model in (old, new, mean_of(old, new))
+    )
+    assert mean_of(old, old).graph.initializer == old.graph.initializer
+    name = max(first, key=lambda one: first[one].size)
+    np.testing.assert_allclose(mean[name], (first[name] + second[name]) / 2, atol=1e-3)
+    new.graph.initializer[0].name = "another"
+    with pytest.raises(ValueError, match="different layers"):
+        mean_of(old, new)
+
+
+def test_blemishes_change_the_picture_and_hide_nothing() -> None:
+    """Patches, freckles and creases lie on the face alone."""
+    points = canonical().mesh * 22 + 64
+    for paint in (patches, freckles, creases):
+        changed = []
+        for seed in range(6):
+            crop = np.full((SIZE, SIZE, 3), 120, np.uint8)
+            paint(crop, points, np.random.default_rng(seed))
+            changed.append(int(np.abs(crop.astype(int) - 120).max()))
+        assert max(changed) > 5, paint.__name__

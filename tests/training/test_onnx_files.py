@@ -19,6 +19,7 @@ import training.heads.network as heads
 import training.landmarks.network as landmarks
 import training.masks.network as masks
 import training.refiner.network as refiner
+import training.sharpness.network as sharpness
 from rtswap.training import recogniser as recognition
 from rtswap.training.layers import to_input
 from rtswap.training.onnx_files import load_weights, run, settle
@@ -42,6 +43,9 @@ CASES: dict[str, tuple[Callable[[], nn.Module], dict[str, np.ndarray], float]] =
     ),
     "recognition": (
         lambda: recognition.Deployed(recognition.RecognitionNetwork()), {"crops": bytes_like(3, 96, 96, 3)}, 1e-5,
+    ),
+    "sharpness": (
+        lambda: sharpness.Deployed(sharpness.SharpnessNetwork()), {"crops": bytes_like(2, 256, 256, 3)}, 1e-2,
     ),
 }  # fmt: skip
 

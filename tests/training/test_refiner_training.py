@@ -20,18 +20,19 @@ import torch
 import rtswap
 from rtswap.core.errors import UsageError
 from rtswap.swappers.refiner.crop_view import ZERO
+from rtswap.training.lights import badly_lit
 from rtswap.training.onnx_files import run
 from rtswap.training.recipe import Moment
+from rtswap.training.shards import making
 from rtswap.training.trainer import Trainer
 from rtswap.vision.geometry import canonical
 from training.landmarks.views import Views
 from training.refiner.augment import augmented, damaged
 from training.refiner.export import encoder_graph, generator_graph, load_network, worst_levels
-from training.refiner.lights import badly_lit
 from training.refiner.losses import WEIGHTS, cross_terms, kept_term, psnr, refined, true_terms
 from training.refiner.network import MOST, STYLE, DeployedEncoder, DeployedGenerator, Made, Refiner
 from training.refiner.pairs import FIELDS, SHARD, Pairs, load, prepare
-from training.refiner.pool import Arriving, Batch, Pool, making
+from training.refiner.pool import Arriving, Batch, Pool
 from training.refiner.recipe import RefinerRecipe
 from training.refiner.watchers import Watchers, sampled
 

@@ -56,9 +56,12 @@ def test_the_track_takes_the_newest_picture_and_waits_for_the_next_session() -> 
     async def run() -> None:
         viewer = Viewer(asyncio.get_running_loop())
         track = Pictures(viewer)
-        for number in (1, 2):
-            viewer.send(mark_picture(number))
+        begun = asyncio.create_task(track.recv())
         await asyncio.sleep(0)
+        for number in (0, 1, 2):
+            viewer.send(mark_picture(number))
+            await asyncio.sleep(0.01)
+        assert number_of((await begun).to_ndarray(format="bgr24")) == 0
         first = await track.recv()
         assert number_of(first.to_ndarray(format="bgr24")) == 2
         viewer.end()
@@ -69,6 +72,10 @@ def test_the_track_takes_the_newest_picture_and_waits_for_the_next_session() -> 
         second = await asyncio.wait_for(waiting, 5)
         assert number_of(second.to_ndarray(format="bgr24")) == 3
         assert second.pts > first.pts
+        assert viewer.watchers == 1
+        track.stop()
+        assert viewer.watchers == 0
+        viewer.shut()
 
     asyncio.run(run())
 

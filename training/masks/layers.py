@@ -171,6 +171,12 @@ def decorate(crop: Bytes, points: Floats, bank: Floats, rng: np.random.Generator
         beard(crop, points, bank, rng)
     if rng.random() < 0.15:
         pale_rings(crop, points, rng)
+    if rng.random() < 0.15:
+        patches(crop, points, rng)
+    if rng.random() < 0.1:
+        freckles(crop, points, rng)
+    if rng.random() < 0.15:
+        creases(crop, points, rng)
     if rng.random() < 0.2:
         cast_shadow(crop, points, rng)
     if rng.random() < 0.5:
@@ -221,6 +227,67 @@ def pale_rings(crop: Bytes, points: Floats, rng: np.random.Generator) -> None:
     crop[:] = np.clip(paler, 0, 255).astype(np.uint8)
 
 
+def patches(crop: Bytes, points: Floats, rng: np.random.Generator) -> None:
+    """Patches without pigment (vitiligo) or with more of it, ragged, mostly alike on both halves and around the eyes
+    or the mouth: no glasses. In place."""
+    size = crop.shape[0]
+    coarse = rng.normal(0, 1, (2, int(rng.integers(4, 14)), int(rng.integers(4, 14)))).astype(np.float32)
+    field, ragged = (cv2.resize(one, (size, size), interpolation=cv2.INTER_CUBIC) for one in coarse)
+    middle = points[[168, 4, 152], :2].mean(0)
+    if rng.random() < 0.8:  # the halves are alike
+        there = np.array([[-1.0, 0, 2 * middle[0]], [0, 1, 0]])
+        field = (field + cv2.warpAffine(field, there, (size, size), borderMode=cv2.BORDER_REPLICATE)) / 1.4
+    field = field + rng.uniform(0, 0.5) * ragged
+    across = float(np.linalg.norm(points[33, :2] - points[263, :2]))
+    near = np.zeros((size, size), np.uint8)
+    for rings in [(LEFT_EYE, RIGHT_EYE), (LIPS_OUTER,)] if rng.random() < 0.3 else [(LEFT_EYE, RIGHT_EYE)]:
+        for ring in rings:
+            cv2.fillPoly(near, [fixed(points[ring, :2])], 255, cv2.LINE_AA, 4)
+    wide = max(3, int(across * rng.uniform(0.1, 0.5))) | 1
+    near = cv2.dilate(near, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (wide, wide)))
+    prior = cv2.GaussianBlur(near, (0, 0), 0.3 * wide).astype(np.float32) / 255
+    mask = ((field + rng.uniform(1.0, 4.0) * prior > rng.uniform(0.9, 2.0)) * 255).astype(np.uint8)
+    share = cv2.GaussianBlur(mask, (0, 0), float(rng.uniform(0.4, 2.0)))[..., None].astype(np.float32) / 255
+    gain = rng.uniform(1.1, 1.7) if rng.random() < 0.75 else rng.uniform(0.5, 0.9)
+    tint = rng.uniform([1.0, 0.95, 0.9], [1.3, 1.1, 1.0]) if gain > 1 else rng.uniform(0.9, 1.0, 3)
+    palest = np.maximum(rng.uniform(0.75, 1.0) * np.array([205, 210, 240]), crop)
+    other = np.minimum(crop.astype(np.float32) * gain * tint, palest)
+    crop[:] = np.clip(crop + share * (other - crop), 0, 255).astype(np.uint8)
+
+
+def freckles(crop: Bytes, points: Floats, rng: np.random.Generator) -> None:
+    """Freckles and moles. In place."""
+    mask = np.zeros(crop.shape[:2], np.uint8)
+    for _ in range(int(rng.integers(5, 200))):
+        at = points[rng.integers(468), :2] + rng.normal(0, 4, 2)
+        cv2.circle(mask, fixed(at).tolist(), int(rng.uniform(5, 18)), int(rng.integers(60, 256)), -1, cv2.LINE_AA, 4)
+    _tinted(crop, mask, np.array([30, 50, 90]) * rng.uniform(0.5, 1.6), float(rng.uniform(0.2, 0.7)), 0.5)
+
+
+def creases(crop: Bytes, points: Floats, rng: np.random.Generator) -> None:
+    """Bags under the eyes, crow's feet and the crease of a lid: faint lines, darker or lighter, that end on the skin.
+    In place."""
+    mask = np.zeros(crop.shape[:2], np.uint8)
+    across = float(np.linalg.norm(points[33, :2] - points[263, :2]))
+    for ring, inner, outer in ((LEFT_EYE, 133, 33), (RIGHT_EYE, 362, 263)):
+        eye = points[ring, :2]
+        down = points[[145, 374], :2].mean(0) - points[[159, 386], :2].mean(0)
+        down /= max(float(np.linalg.norm(down)), 1e-3)
+        for _ in range(int(rng.integers(1, 5))):
+            side = down if rng.random() < 0.75 else -down
+            low = eye.mean(0) + side * across * rng.uniform(0.08, 0.26)
+            ends = points[[inner, outer], :2] + side * across * rng.uniform(0.0, 0.14, (2, 1))
+            path = curve(ends[0], low + rng.normal(0, 0.03 * across, 2), ends[1], 16)
+            start = int(rng.integers(0, 8))
+            path = path[start : start + int(rng.integers(5, 17))]
+            cv2.polylines(
+                mask, [fixed(path)], False, int(rng.integers(90, 256)), int(rng.integers(1, 3)), cv2.LINE_AA, 4
+            )
+    share = cv2.GaussianBlur(mask, (0, 0), float(rng.uniform(0.5, 1.5)))[..., None].astype(np.float32) / 255
+    gain = rng.uniform(0.65, 0.95) if rng.random() < 0.7 else rng.uniform(1.05, 1.3)
+    crop[:] = np.clip(crop * (1 + share * (gain - 1)), 0, 255).astype(np.uint8)
+
+
 def beard(crop: Bytes, points: Floats, bank: Floats, rng: np.random.Generator) -> None:
     """Dark, grainy cheeks, chin and upper lip, lips left free."""
     mask = np.zeros(crop.shape[:2], np.uint8)
@@ -229,7 +296,13 @@ def beard(crop: Bytes, points: Floats, bank: Floats, rng: np.random.Generator) -
     size = crop.shape[0]
     grain = bank[rng.integers(len(bank)), :size, :size, 0] * 60 + 170
     mask = cv2.multiply(mask, np.clip(grain, 0, 255).astype(np.uint8), scale=1 / 255)
-    _tinted(crop, np.asarray(mask, np.uint8), rng.uniform(10, 90, 3), float(rng.uniform(0.3, 0.95)), 0.8)
+    _tinted(
+        crop,
+        np.asarray(mask, np.uint8),
+        rng.uniform(10, 90, 3),
+        float(rng.uniform(0.3, 0.95)),
+        float(rng.uniform(0.4, 1.5)),
+    )
 
 
 def cast_shadow(crop: Bytes, points: Floats, rng: np.random.Generator) -> None:

@@ -15,7 +15,7 @@ from training.masks.layers import Layer, curve, fixed, shaded
 
 FINER = 4
 """Side of the drawing, in crop sides."""
-KINDS = {"acetate": 0.3, "wire": 0.3, "half rim": 0.12, "rimless": 0.1, "translucent": 0.18}
+KINDS = {"acetate": 0.24, "wire": 0.32, "half rim": 0.12, "rimless": 0.14, "translucent": 0.18}
 WIDTHS = {
     "acetate": (1.2, 4.0),
     "wire": (0.5, 1.3),

@@ -25,13 +25,13 @@ from rtswap.engines.onnxruntime import OnnxRuntimeEngine
 from rtswap.source.portrait import find_landmarks
 from rtswap.swappers.mesh.swapper import MeshSwapModel
 from rtswap.swappers.refiner.swapper import SIZES, RefinerSwapModel
+from rtswap.training.lights import badly_lit
 from rtswap.training.pictures import read_picture, sheet
+from rtswap.training.scenes import swap_face
 from rtswap.vision.geometry import keypoints_of
 from training.arrays import Floats
 from training.landmarks.teacher import is_validation
 from training.people import is_usable
-from training.refiner.lights import badly_lit
-from training.refiner.pairs import swap_onto
 
 ROUNDS = 2
 """Each person is the source of so many pairs."""
@@ -140,10 +140,8 @@ def averaged(rows: list[dict[str, float]]) -> dict[str, float]:
 
 
 def swapped(model: SwapModel, source: SourceIdentity, target: Person) -> Swapped:
-    canvas, mask, matrix = swap_onto(model.bind(source), target.image, target.mesh, BEST)
-    size = (target.image.shape[1], target.image.shape[0])
-    whole = cv2.warpAffine(mask, matrix, size, flags=cv2.WARP_INVERSE_MAP | cv2.INTER_LINEAR)
-    return Swapped(canvas, np.asarray(whole, np.uint8))
+    swap = swap_face(model.bind(source), target.image, target.mesh, BEST)
+    return Swapped(swap.pasted(target.image), swap.mask(target.image.shape[:2]))
 
 
 def judged(result: Swapped, who: Floats, target: Person, source: Person) -> dict[str, float]:

@@ -1,49 +1,42 @@
-"""What the generator learns from: faces as ``mesh`` swaps them, by the program's own code, kept in files.
-
-A *same* pair swaps a mirrored, badly lit photo of a person onto another view of that person: the view itself is
-then what should come out. In a *turned* pair somebody else's face was swapped onto that view first, and is the
-target: two people, and still a truth. A *cross* pair swaps between two people's photos: there is no truth, only what
-is to be kept.
-"""
+"""What the generator learns from: ``rtswap.training.scenes`` of the people in views, as the generator sees them, kept
+in files."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.compositing.canvas.host import HostCanvas
-from rtswap.core.protocols import Swapper
-from rtswap.core.types import Quality, SourceIdentity, Target
 from rtswap.networks.landmarks import place
-from rtswap.swappers.mesh.neutral_expression import NeutralExpression
-from rtswap.swappers.mesh.shape import PERSONAL, SourceShape, mean_measures
-from rtswap.swappers.mesh.swapper import MeshSwapModel
-from rtswap.swappers.refiner.crop_view import SHRINK, SIZE, CropView, crop_view
+from rtswap.swappers.refiner.crop_view import SHRINK, SIZE, crop_view
 from rtswap.swappers.refiner.crop_view import place as place_crop
+from rtswap.training.scenes import CROSS, Face, Plan, Scene, SceneMaker
+from rtswap.training.shards import read_shard, shards, write_shards
 from rtswap.vision.crops import cut
-from rtswap.vision.geometry import canonical, transform
+from rtswap.vision.geometry import transform
 from training.arrays import Bytes, Flags, Floats, Rows
 from training.landmarks.occluders import glasses
 from training.landmarks.views import Views
 from training.masks import layers, things
 from training.masks.layers import Layer, lay
 from training.masks.spectacles import spectacles
-from training.refiner.lights import badly_lit
 
-SHARD = 170
-SAME, TURNED, CROSS = range(3)
-PER_SOURCE = SAME, TURNED, TURNED, CROSS
-COVERED = 0.3
+SHARD = 160
+PLAN = Plan(same=2, turned=4, cross=2)
+HARD = Plan(same=0, turned=0, cross=1, mirrored=False, reenacted=0, badly_lit=1)
+"""Badly lit sources on other people only."""
+COVERED, SPECTACLED = 0.3, 0.04
+"""How many targets have something before the face, and how many photos glasses."""
 SHARES = 0.2, 0.2, 0.1, 0.1, 0.1, 0.15, 0.15
-"""How many have something before the face, and of these what: a hand, fingertips, a cup, a microphone, anything,
-hair, glasses."""
+"""What is before the face: a hand, fingertips, a cup, a microphone, anything, hair, glasses."""
 STEEPEST = 0.66
 """Target views whose outline is narrower than this, in heights, are turned so far that a rendering is no truth."""
+ORIGINAL = {True: 0.6, False: 0.7}
+"""How many photos, and how many targets, are a person's own picture; the others are rendered."""
 EYES_PX, KNOWN_PX = 96, 128
 """Crops of the recognition and the landmark network."""
 
@@ -96,125 +89,64 @@ def prepare(
 
     ``size``: of the network's crop. ``hard``: badly lit sources on other people only.
     """
-    cv2.setNumThreads(1)
-    folder.mkdir(parents=True, exist_ok=True)
-    for number in numbers:
-        path = folder / f"{number:04d}.npz"
-        if path.exists():
-            continue
-        rows = list(Maker(views, seed * 1000 + number, size=size, hard=hard).pairs(count))
-        temporary = path.with_suffix(".part")
-        with temporary.open("wb") as file:
-            np.savez(file, **{name: np.stack([row[name] for row in rows]) for name in FIELDS})
-        temporary.replace(path)
+
+    def make(number: int) -> Iterator[dict[str, NDArray[np.generic]]]:
+        maker = SceneMaker(ViewedPeople(views), seed * 1000 + number, HARD if hard else PLAN)
+        return islice((row for scene in maker.scenes() if (row := _row(scene, size)) is not None), count)
+
+    write_shards(folder, numbers, make)
 
 
 def load(folder: Path) -> Pairs:
     """Every finished file of ``folder``, in memory."""
-    return read(sorted(folder.glob("*.npz")))
+    return read(shards(folder))
 
 
 def read(paths: Iterable[Path]) -> Pairs:
     """The pairs of these files, in memory."""
-    parts: dict[str, list[NDArray[np.generic]]] = {name: [] for name in FIELDS}
-    for path in paths:
-        with np.load(path) as data:
-            for name in FIELDS:
-                parts[name].append(data[name])
-    return Pairs(**{name: np.concatenate(part) for name, part in parts.items()})
+    found = [read_shard(path) for path in paths]
+    return Pairs(**{name: np.concatenate([one[name] for one in found]) for name in FIELDS})
 
 
-class Maker:
-    """Endless random pairs of the people in ``views``."""
+class ViewedPeople:
+    """Implements ``scenes.People``: those of ``views``, with things before their faces."""
 
-    def __init__(self, views: Views, seed: int, *, size: int = SIZE, hard: bool = False) -> None:
-        self._views, self._size, self._hard = views, size, hard
-        self._rng = np.random.default_rng(seed)
+    def __init__(self, views: Views) -> None:
+        self._views = views
         self._count = len(views) // views.people
+        self.sources = range(views.people)
 
-    def pairs(self, count: int) -> Iterator[dict[str, NDArray[np.generic]]]:
-        made = 0
-        while made < count:
-            for row in self._of_one_source():
-                if made < count:
-                    made += 1
-                    yield row
+    def __len__(self) -> int:
+        return self._views.people
 
-    def _of_one_source(self) -> Iterator[dict[str, NDArray[np.generic]]]:
-        rng, views = self._rng, self._views
-        person = int(rng.integers(views.people))
-        image, mesh = self._view(person, original=0.6)
-        if not self._hard:
-            image, mesh = _mirrored(image, mesh)
-        if self._hard or rng.random() < 0.8:
-            image = badly_lit(image, mesh, rng)
-        image = np.array(image)
-        if rng.random() < 0.04:
-            glasses(image, mesh, rng)
-        mesh = _as_found(mesh, rng)
-        matrix = place_crop(mesh)
-        assert matrix is not None
-        swapper = MeshSwapModel().bind(SourceIdentity(image, mesh))
-        photo = cut(image, matrix, SIZE, SHRINK)
-        for kind in (CROSS,) if self._hard else PER_SOURCE:
-            goal = int(rng.integers(views.people)) if kind == CROSS else person
-            made = self._pair(swapper, goal, kind)
-            if made is not None:
-                yield {**made, "photo": photo, "known_truth": np.bool_(kind != CROSS), "source": np.int64(person)}
-
-    def _view(self, person: int, *, original: float) -> tuple[Bytes, Floats]:
-        rng, views = self._rng, self._views
+    def view(self, person: int, rng: np.random.Generator, *, source: bool) -> Face:
+        """Their own picture, or one that was rendered."""
+        views = self._views
+        row = person
         for _ in range(8):
-            number = 0 if rng.random() < original else int(rng.integers(1, self._count))
-            row = person + number * views.people
-            low, high = views.meshes[row][:, :2].min(0), views.meshes[row][:, :2].max(0)
-            if number == 0 or (high - low)[0] > STEEPEST * (high - low)[1]:
-                return views.images[row], views.meshes[row]
-        return views.images[person], views.meshes[person]
+            number = 0 if rng.random() < ORIGINAL[source] else int(rng.integers(1, self._count))
+            wide, high = np.ptp(views.meshes[person + number * views.people][:, :2], axis=0)
+            if number == 0 or wide > STEEPEST * high:
+                row = person + number * views.people
+                break
+        image = np.array(views.images[row])
+        return Face(image, views.meshes[row], np.full(image.shape[:2], 255, np.uint8))
 
-    def _pair(self, swapper: Swapper, goal: int, kind: int) -> dict[str, NDArray[np.generic]] | None:
-        rng = self._rng
-        truth, mesh = self._view(goal, original=0.7)
-        image, shown = self._as_somebody_else(truth, mesh) if kind == TURNED else (np.array(truth), mesh)
-        hidden = np.zeros(image.shape[:2], np.uint8)
-        if rng.random() < COVERED:
-            self._cover(image, hidden, shown[:, :2], goal)
-        seen = swapped_view(swapper, image, _as_found(shown, rng), self._size)
-        if seen is None:
-            return None
-        crop_matrix, found = seen
-        points = transform(crop_matrix, mesh)
-        known, dense = place(points, EYES_PX), place(points, KNOWN_PX)
-        if known is None or dense is None:
-            return None
-        open_ = 255 - cut(hidden, crop_matrix, self._size, SHRINK, zero=True)
-        return {
-            "composite": found.composite, "lowered": found.lowered, "target": found.target,
-            "truth": cut(truth, crop_matrix, self._size, SHRINK), "mask": found.mask, "inside": found.inside,
-            "visible": open_, "goal": np.int64(goal), "known": known, "mesh": dense,
-        }  # fmt: skip
+    def spoil(self, face: Face, rng: np.random.Generator) -> Face:
+        """At times with glasses."""
+        if rng.random() < SPECTACLED:
+            glasses(face.image, face.mesh, rng)
+        return face
 
-    def _as_somebody_else(self, image: Bytes, mesh: Floats) -> tuple[Bytes, Floats]:
-        """``image`` with a random person's face on it, and the mesh of that."""
-        photo, own = self._view(int(self._rng.integers(self._views.people)), original=0.6)
-        swapper = MeshSwapModel().bind(SourceIdentity(np.array(photo), own))
-        picture, _, _ = swap_onto(swapper, image, mesh, Quality())
-        shown = SourceShape.of(own).destination(
-            mesh,
-            expression=1.0,
-            neutral=NeutralExpression(mean_measures(), PERSONAL),
-            visibility=np.ones(468, np.float32),
-            time_s=0.0,
-        )
-        return picture, shown
-
-    def _cover(self, image: Bytes, hidden: Bytes, points: Floats, goal: int) -> None:
-        """Something before the face, in place; noted in ``hidden``."""
-        rng, size = self._rng, len(image)
+    def cover(self, face: Face, person: int, rng: np.random.Generator) -> Face:
+        """At times with something before the face."""
+        if rng.random() >= COVERED:
+            return face
+        image, hidden = np.array(face.image), np.zeros(face.image.shape[:2], np.uint8)
+        size, points = len(image), face.mesh[:, :2]
         at = points[rng.integers(len(points))] + rng.normal(0, 0.08 * size, 2)
         scrap = self._views.scrap(size, rng)
-        whose = goal if rng.random() < 0.5 else int(rng.integers(self._views.people))
-        skin = self._views.cheek(whose)
+        skin = self._views.cheek(person if rng.random() < 0.5 else int(rng.integers(len(self))))
         colour = scrap[size // 2, size // 2].astype(np.float32)
         things_: list[Callable[[], Layer]] = [
             lambda: things.hand(size, at, skin, scrap, rng),
@@ -226,43 +158,26 @@ class Maker:
             lambda: spectacles(size, points, rng).frame,
         ]
         lay(image, hidden, things_[int(rng.choice(len(things_), p=SHARES))](), rng)
+        return replace(face, image=image, visible=255 - hidden)
 
 
-def swap_onto(swapper: Swapper, image: Bytes, mesh: Floats, quality: Quality) -> tuple[Bytes, Bytes, Floats]:
-    """A copy of ``image`` with the face ``mesh`` swapped, the mask of its crop and the matrix to that crop."""
-    matrix, size = swapper.view(mesh, 1024)
-    canvas = HostCanvas(np.array(image))
-    face = Target(0, canvas.crop(matrix, size), transform(matrix, mesh), np.ones(468, np.float32), 0.0)
-    result = swapper.swap(face, quality)
-    canvas.paste(result.crop, result.mask, matrix)
-    return np.array(canvas.image()), result.mask, matrix
-
-
-def swapped_view(swapper: Swapper, image: Bytes, mesh: Floats, side: int) -> tuple[Floats, CropView] | None:
-    """What the network would see of the face ``mesh`` in ``image``, and the matrix from the image to that crop."""
-    matrix, size = swapper.view(mesh, 1024)
-    crop = HostCanvas(image).crop(matrix, size)
-    points = transform(matrix, mesh)
-    swapper.forget(0)  # a face that was never seen before
-    result = swapper.swap(Target(0, crop, points, np.ones(468, np.float32), 0.0), Quality())
-    found = crop_view(crop, result.crop, result.mask, points, side)
-    if found is None:
+def _row(scene: Scene, size: int) -> dict[str, NDArray[np.generic]] | None:
+    """A scene as the generator sees it; None if landmarks form no face. What is before the face lies under the swap:
+    that it must come back is what the second look learns."""
+    swap, photo_matrix = scene.swap, place_crop(scene.photo.mesh)
+    found = crop_view(swap.crop, swap.face.crop, swap.face.mask, swap.landmarks, size)
+    if found is None or photo_matrix is None:
         return None
-    whole = np.vstack([found.matrix, [0, 0, 1]]) @ np.vstack([matrix, [0, 0, 1]])
-    return np.asarray(whole[:2], np.float32), found
-
-
-def _mirrored(image: Bytes, mesh: Floats) -> tuple[Bytes, Floats]:
-    flipped = mesh[canonical().mirror].copy()
-    flipped[:, 0] = image.shape[1] - 1 - flipped[:, 0]
-    return np.ascontiguousarray(image[:, ::-1]), flipped
-
-
-def _as_found(mesh: Floats, rng: np.random.Generator) -> Floats:
-    """``mesh`` with a landmark network's errors: 0.2 to 1.2 % of the face's size, smooth over it."""
-    strength = float(np.exp(rng.uniform(np.log(0.001), np.log(0.006)))) * float(np.ptp(mesh[:, 1]))
-    place_ = (mesh[:, :2] - mesh[:, :2].mean(0)) / np.ptp(mesh[:, 1])
-    waves = np.sin(place_ @ rng.normal(0, 6, (2, 4)) + rng.uniform(0, 6.3, 4))
-    found = mesh.copy()
-    found[:, :2] += (waves @ rng.normal(0, strength, (4, 2))).astype(np.float32)
-    return found
+    whole = np.vstack([found.matrix, [0, 0, 1]]) @ np.vstack([swap.matrix, [0, 0, 1]])
+    matrix = np.asarray(whole[:2], np.float32)
+    points = transform(matrix, scene.truth.mesh)
+    known, dense = place(points, EYES_PX), place(points, KNOWN_PX)
+    if known is None or dense is None:
+        return None
+    return {
+        "composite": found.composite, "lowered": found.lowered, "target": found.target,
+        "truth": cut(scene.truth.image, matrix, size, SHRINK), "mask": found.mask, "inside": found.inside,
+        "visible": 255 - cut(255 - scene.target.visible, matrix, size, SHRINK, zero=True),
+        "photo": cut(scene.photo.image, photo_matrix, SIZE, SHRINK), "known_truth": np.bool_(scene.kind != CROSS),
+        "source": np.int64(scene.source), "goal": np.int64(scene.goal), "known": known, "mesh": dense,
+    }  # fmt: skip

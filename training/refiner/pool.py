@@ -5,10 +5,8 @@ Processes make the pairs, before and while they are learnt from; a thread takes 
 
 from __future__ import annotations
 
-import multiprocessing
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -17,13 +15,14 @@ import torch
 from torch import Tensor
 
 from rtswap.training.layers import to_input
+from rtswap.training.shards import shards
 from training.refiner.pairs import Pairs, read
 
 PICTURES = ("composite", "lowered", "target", "truth", "photo")
 SHARES = ("mask", "inside", "visible")
 VALUES = ("known_truth", "source", "known", "mesh")
-PATIENCE_S, LOOK_EVERY_S = 1800.0, 1.0
-"""How long to wait for the first files, and between two looks for more."""
+LOOK_EVERY_S = 1.0
+"""Between two looks for files that have come."""
 
 
 @dataclass(frozen=True)
@@ -119,32 +118,6 @@ class Pool:
         return Batch(**pictures, **shares, **values, clean=pictures["composite"])
 
 
-@contextmanager
-def making(jobs: Sequence[Callable[[], None]], least: dict[Path, int]) -> Iterator[None]:
-    """Each of ``jobs`` is done by a process; the block begins when every folder has its ``least`` files, and what is
-    missing at its end is not made. Raises TimeoutError where they do not come."""
-    fork = multiprocessing.get_context("fork")
-    workers = [fork.Process(target=job, daemon=True) for job in jobs]
-    for worker in workers:
-        worker.start()
-    try:
-        for folder, count in least.items():
-            _await(folder, count)
-        yield
-    finally:
-        for worker in workers:
-            worker.terminate()
-            worker.join()
-
-
-def _await(folder: Path, least: int) -> None:
-    until = time.monotonic() + PATIENCE_S
-    while len(list(folder.glob("*.npz"))) < least:
-        if time.monotonic() > until:
-            raise TimeoutError(f"{folder} has no {least} files of pairs after {PATIENCE_S:.0f} s")
-        time.sleep(0.2)
-
-
 class Arriving:
     """Finished files of ``folder`` go into ``pool``, each once, as long as there is room."""
 
@@ -155,7 +128,7 @@ class Arriving:
 
     def take(self) -> None:
         """What has come since the last call."""
-        for path in sorted(set(self._folder.glob("*.npz")) - self._taken):
+        for path in [one for one in shards(self._folder) if one not in self._taken]:
             if self.pool.count >= self.pool.capacity or self._over.is_set():
                 return
             self.pool.add(read([path]))

@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from rtswap.gpu.capture import capture
 from rtswap.training.onnx_files import load_weights
 from rtswap.training.recipe import Moment, Recipe, Terms, descend, weighted
+from rtswap.training.shards import making
 from training.landmarks.teacher import load_people
 from training.landmarks.views import build
 from training.refiner import losses
@@ -34,7 +35,7 @@ from training.refiner.augment import augmented
 from training.refiner.losses import WEIGHTS, refined
 from training.refiner.network import SIZE, Critic, DeployedEncoder, DeployedGenerator, FineGenerator, Refiner
 from training.refiner.pairs import SHARD, load, prepare
-from training.refiner.pool import Arriving, Batch, Pool, making
+from training.refiner.pool import Arriving, Batch, Pool
 from training.refiner.watchers import Trial, Watchers
 
 
@@ -123,7 +124,7 @@ class RefinerRecipe(Recipe):
         add("--cross", type=int, default=8, help="pairs of two people's photos, without one, per batch")
         add("--settled", type=float, default=0.45, help="share of the time without the critic; above 1: never")
         add("--makers", type=int, default=2, help="processes that make pairs")
-        add("--shards", type=int, default=48, help="files of 170 pairs to make")
+        add("--shards", type=int, default=48, help="files of 160 pairs to make")
         add("--least", type=int, default=48, help="files to begin with")
         add("--most", type=int, default=100_000, help="pairs on the device; each takes 0.3 MB, of 256 px 1.1 MB")
         return parser

@@ -1,4 +1,5 @@
-"""Run the program's own loop with a probe around every part. Without a source, a built-in persona stands in."""
+"""Run the program's own loop with a probe around every part. Without a source, a built-in persona stands in, unless a
+face lies in the swapper's network."""
 
 from __future__ import annotations
 
@@ -22,6 +23,7 @@ from rtswap.core.protocols import Swapper
 from rtswap.core.types import SourceIdentity
 from rtswap.disclosure import Disclosure
 from rtswap.source.portrait import find_landmarks
+from rtswap.swappers import swapper_spec
 from rtswap.vision.talking_head import persona
 
 Event = Callable[[str], None]
@@ -35,8 +37,8 @@ class Rig:
         confirm_sources(config, on_event)
         models = open_models(config, on_event=on_event)
         config = replace(config, source=replace(config.source, also=(), swap=()))
-        stand_in = [] if config.source.photos else [_stand_in(models)]
-        if stand_in:  # the skin mask depends on the photo
+        stand_in = [] if config.source.photos or not needs_source(config) else [_stand_in(models)]
+        if not config.source.photos:  # the skin mask depends on the photo
             config = _without_skin(config)
         plain = _plain_swapper(config, models) if "skin" in config.mask.masks else None
         self.watch = watch = Probe()
@@ -55,6 +57,11 @@ class Rig:
             ),
         )
         self.pipeline = program.pipeline(photos=photos, live=False)
+
+
+def needs_source(config: Config) -> bool:
+    """Whether the swapper needs a photo: not if a face lies in its network."""
+    return swapper_spec(config.swap.swapper).needs_source
 
 
 def _plain_swapper(config: Config, models: FaceModels) -> Swapper:

@@ -21,7 +21,7 @@ from rtswap.commands.inspect.panels import Panels
 from rtswap.commands.inspect.plots import draw_plots
 from rtswap.commands.inspect.probes import Probe
 from rtswap.commands.inspect.report import summarize, write_report
-from rtswap.commands.inspect.rig import Rig
+from rtswap.commands.inspect.rig import Rig, needs_source
 from rtswap.commands.inspect.sheet import draw_moments
 from rtswap.commands.inspect.tiles import Tiles
 from rtswap.commands.reports.folder import publish_folder
@@ -87,7 +87,7 @@ class _Inspection:
 
     @property
     def with_swap(self) -> bool:
-        return bool(self.config.source.photos)
+        return bool(self.config.source.photos) or not needs_source(self.config)
 
     def bind_models(self, work: Path) -> None:
         """Process every frame once. Raises InputError if there is none."""

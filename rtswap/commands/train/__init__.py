@@ -1,1 +1,1 @@
-"""``rtswap train``: learn a swapper from the faces of people, and write it as a DFM file."""
+"""``rtswap train``: learn a swapper from the faces of people, and write the file that is played."""

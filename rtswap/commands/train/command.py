@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,16 @@ from rtswap.training.recipes import RECIPES
 from rtswap.training.spec import RecipeSpec, TrainOption
 
 EXAMPLES = """\
-examples:
+examples for two people:
   rtswap extract me_1.mp4 me_2.mp4 --for-training --out faces/me
   rtswap extract scene.mp4 --for-training --out faces/scene
   rtswap train df --data faces/me --data faces/scene --minutes 120 --out runs/me
   rtswap scene.mp4 out.mp4 --swapper runs/me/me.dfm
+
+examples for any face:
+  rtswap extract photos/ --for-training --embeddings --out faces/many
+  rtswap train faceshifter --data faces/many --minutes 600 --out runs/any
+  rtswap scene.mp4 out.mp4 --source me.jpg --swapper runs/any/any.rtswap
 
 Ctrl-C ends a training and keeps what it has learnt; the same command goes on.
 Sheets and curves to look at lie in the --out folder from the first minutes on.
@@ -32,14 +37,20 @@ def _parser() -> Parser:
     listed = "".join(f"  {spec.name:<14}{spec.summary}\n" for spec in RECIPES)
     made = Parser(
         "rtswap train",
-        "Trains a swapper for two people from facesets, which rtswap extract makes, and writes it as a DFM file.",
+        "Trains a swapper from facesets, which rtswap extract makes: for two people, as a DFM file, or for any "
+        "source, as a file that is bound to a photo.",
         f"recipes:\n{listed}\n{EXAMPLES}",
     )
     made.takes("words", "RECIPE", many=True)
     group = made.add_argument_group("Training")
     add = group.add_argument
-    add("--data", metavar="DIR[:PERSON]", action="append", help="a faceset: first the source's, then the target's")
-    add("--out", "-o", metavar="DIR", help="folder for checkpoint, sheets, curves and the DFM file")
+    add(
+        "--data",
+        metavar="DIR[:PERSON]",
+        action="append",
+        help="a faceset: of two people first the source's, then the target's; of many people one or more",
+    )
+    add("--out", "-o", metavar="DIR", help="folder for checkpoint, sheets, curves and the file to play")
     for flag, kind, text in (
         ("--minutes", number("MIN", 0, 1e6), "training time, earlier runs included; 0: only write the file"),
         ("--size", choice("small", "full"), "small: for CPUs and small GPUs; full: the original's [small]"),
@@ -49,7 +60,7 @@ def _parser() -> Parser:
         ("--threads", integer("N", 1, 256), "threads on a CPU [all cores]"),
         ("--workers", integer("N", 0, 64), "processes that prepare faces [1]"),
         ("--seed", integer("N", 0, 2**31 - 1), "of everything random [0]"),
-        ("--direction", choice("forth", "back"), "back: the file puts the target's face on the source [forth]"),
+        ("--direction", choice("forth", "back"), "of two people; back: the target's face on the source [forth]"),
     ):
         add(flag, type=reader(kind), metavar=kind.metavar, help=text)
     add("--preview", action="store_true", help="show every new sheet in a window")
@@ -57,7 +68,7 @@ def _parser() -> Parser:
     add("--no-half", dest="half", action="store_false", help="compute in float32")
     groups: dict[str, argparse._ArgumentGroup] = {}
     for row, names in _options_of_recipes().items():
-        title = f"Options of {' and '.join(names)}"
+        title = f"Options of {' and '.join([', '.join(names[:-1]), names[-1]] if names[1:] else names)}"
         group = groups.get(title) or groups.setdefault(title, made.add_argument_group(title))
         if row.kind.switch:
             group.add_argument(row.flag, action="store_true", help=row.help)
@@ -120,6 +131,8 @@ def _spec(flags: Flags) -> RecipeSpec:
 def _data(flags: Flags, spec: RecipeSpec) -> tuple[list[Path], list[int | None]]:
     """Folders and people. One faceset with two people in it is given twice, with different people."""
     given = flags.get("data") or []
+    if spec.kind == "one-shot":
+        return _data_of_many(given, spec)
     if len(given) != 2:
         raise UsageError(
             f"{spec.name} learns two people",
@@ -136,6 +149,17 @@ def _data(flags: Flags, spec: RecipeSpec) -> tuple[list[Path], list[int | None]]
     if folders[0] == folders[1] and people[0] == people[1]:
         raise UsageError("source and target are the same faces", do="Give two facesets, or DIR:0 and DIR:1.")
     return folders, people
+
+
+def _data_of_many(given: Sequence[str], spec: RecipeSpec) -> tuple[list[Path], list[int | None]]:
+    if not given:
+        raise UsageError(
+            f"{spec.name} learns from many people",
+            expected="a faceset: --data DIR",
+            got="none",
+            do="Make one: rtswap extract PHOTOS/ --for-training --embeddings --out DIR",
+        )
+    return [Path(word).expanduser() for word in given], [None] * len(given)
 
 
 def _options(flags: Flags, spec: RecipeSpec) -> Mapping[str, Any]:
@@ -159,4 +183,4 @@ def _options(flags: Flags, spec: RecipeSpec) -> Mapping[str, Any]:
     return {**found, **{name: flags.get(name, default) for name, default in common.items()}}
 
 
-COMMAND = Command("train RECIPE", "train a swapper for two people", _parser, _run)
+COMMAND = Command("train RECIPE", "train a swapper from facesets", _parser, _run)

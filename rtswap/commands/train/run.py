@@ -26,7 +26,7 @@ def run(
     """Train, and return the result with what is shown of it. Raises UsageError, InputError, OutputError and
     ModelError; NotInstalled without PyTorch."""
     try:
-        from rtswap.commands.train.show import Show
+        from rtswap.commands.train.show import Show, in_words
         from rtswap.training.run import TrainJob, train
     except ImportError as error:
         if error.name is None or error.name.partition(".")[0] != "torch":
@@ -34,19 +34,17 @@ def run(
         do = 'Run: pip install "rtswap[train]"'
         raise NotInstalled("training needs PyTorch, which is not installed", do=do) from None
     back = "-back" if options["direction"] == "back" else ""
-    dfm = out / f"{out.resolve().name or spec.name}{back}.dfm"
-    job = TrainJob(spec, tuple(data), tuple(people), out, dfm, minutes, device, options)
+    file = out / f"{out.resolve().name or spec.name}{back}{spec.suffix}"
+    job = TrainJob(spec, tuple(data), tuple(people), out, file, minutes, device, options)
     result = train(job, Show(console, out, preview=preview))
-    figures = ", ".join(
-        f"{name.removesuffix('_psnr')} {value:.1f} dB"
-        for name, value in result["held_out"].items()
-        if name.endswith("_psnr")
-    )
+    held_out = {name: value for name, value in result["held_out"].items() if name not in ("minutes", "step")}
+    pair = spec.kind == "pair"
+    each = " of each person" if pair else ""
     ended = "Stopped" if result["stopped"] else "Trained"
     shown: list[Shown] = [
-        f"{ended} after {result['minutes']:g} minutes in all, {result['samples']:,} faces of each person.",
-        *([f"Faces kept out of training, reconstructed: {figures}."] if figures else []),
+        f"{ended} after {result['minutes']:g} minutes in all, {result['samples']:,} faces{each}.",
+        *([f"On faces kept out of training: {in_words(held_out)}."] if held_out else []),
         f"Look at the newest sheet in {out}. Play it:",
-        f"  rtswap INPUT OUTPUT --swapper {dfm}",
+        f"  rtswap INPUT OUTPUT {'' if pair else '--source PHOTO '}--swapper {file}",
     ]
     return result, shown

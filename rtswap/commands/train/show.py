@@ -46,11 +46,7 @@ class Show(Listener):
 
     def trial(self, minutes: float, figures: dict[str, float], picture: Path) -> None:
         """Print the figures, show the sheet."""
-        words = ", ".join(
-            f"{name.removesuffix('_psnr').replace('_', ' ')} {value:.1f}{' dB' if name.endswith('_psnr') else ''}"
-            for name, value in figures.items()
-        )
-        self._console.event(f"{minutes:.0f} min: faces kept out of training: {words}. See {picture}")
+        self._console.event(f"{minutes:.0f} min: faces kept out of training: {in_words(figures)}. See {picture}")
         self._log(round(60 * minutes), figures)
         if self._preview:
             cv2.imshow(WINDOW, read_image(picture))
@@ -61,3 +57,13 @@ class Show(Listener):
             for name, value in figures.items():
                 self._board.add_scalar(name, value, number)
             self._board.flush()
+
+
+def in_words(figures: dict[str, float]) -> str:
+    """Figures of a trial in one line: ``..._psnr`` in dB."""
+    return ", ".join(
+        f"{name.removesuffix('_psnr').replace('_', ' ')} {value:.1f} dB"
+        if name.endswith("_psnr")
+        else f"{name.replace('_', ' ')} {value:.2f}"
+        for name, value in figures.items()
+    )

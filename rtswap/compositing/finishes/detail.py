@@ -206,6 +206,6 @@ SPEC = FinishSpec(
     "detail",
     lambda context: MatchDetail(),
     _build_gpu,
-    enabled=lambda context: context.swap.detail == "match",
-    flag=lambda context: "--detail match",
+    enabled=lambda context: context.swap.detail in ("match", "restore"),
+    flag=lambda context: f"--detail {context.swap.detail}",
 )

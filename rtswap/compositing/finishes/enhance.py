@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtswap.core.parts import BuildContext, FinishSpec, MaskSettings, ModelSettings
+from rtswap.core.parts import BuildContext, FinishSpec
 from rtswap.core.protocols import Engine
 from rtswap.core.types import Image, Matrix, Quality, SwappedFace, Target
 from rtswap.networks.catalog import Entry, imported_models
@@ -101,8 +101,8 @@ def _over(swapped: SwappedFace, target: Image) -> Image:
     return np.asarray(cv2.blendLinear(swapped.crop, np.ascontiguousarray(target), share, 1 - share), np.uint8)
 
 
-def _networks(_: MaskSettings, models: ModelSettings) -> tuple[str, ...]:
-    return () if models.enhance == NONE else (models.enhance,)
+def _networks(context: BuildContext) -> tuple[str, ...]:
+    return () if context.models.enhance == NONE else (context.models.enhance,)
 
 
 def _build(context: BuildContext) -> Enhance:

@@ -13,7 +13,7 @@ import numpy as np
 from rtswap.compositing.finishes.occlusion import Turns, every_s
 from rtswap.compositing.finishes.temporal import TemporalAverage
 from rtswap.core.errors import ModelError, NotInstalled
-from rtswap.core.parts import BuildContext, FinishSpec, MaskSettings, ModelSettings
+from rtswap.core.parts import BuildContext, FinishSpec
 from rtswap.core.protocols import Engine
 from rtswap.core.types import Quality, SwappedFace, Target, Tensor
 from rtswap.networks.catalog import Entry, imported_models
@@ -99,8 +99,8 @@ def masker_of(family: str) -> Entry:
 
 
 def _spec(family: str) -> FinishSpec:
-    def networks(mask: MaskSettings, _: ModelSettings) -> tuple[str, ...]:
-        return (masker_of(family).name,) if family in mask.masks else ()
+    def networks(context: BuildContext) -> tuple[str, ...]:
+        return (masker_of(family).name,) if family in context.mask.masks else ()
 
     def build(context: BuildContext) -> SegmentMask:
         entry = masker_of(family)

@@ -1,6 +1,6 @@
-"""The swappers that the user has imported: a ``SwapperSpec`` for each installed model, all of one ``OnnxSwapModel``.
-The inputs and outputs of a family are data (``assets/models.toml``): a new family needs a table there, and code only
-for an input or output that no other family has."""
+"""The swappers that the user has imported: a ``SwapperSpec`` for each installed model, those of other
+projects all of one ``OnnxSwapModel``. The inputs and outputs of a family are data (``assets/models.toml``): a new
+family needs a table there, and code only for an input or output that no other family has."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rtswap.core.model_rows import model_rows
+from rtswap.core.model_rows import ONE_SHOT, model_rows
 from rtswap.core.parts import BuildContext, SwapperSpec
+from rtswap.swappers import one_shot
 
 if TYPE_CHECKING:  # keep --help fast: read the catalogue only if a model is installed
     from rtswap.core.protocols import SwapModel
@@ -24,8 +25,13 @@ def imported_swappers() -> tuple[SwapperSpec, ...]:
     from rtswap.networks.model_catalog import model_catalog
 
     families = model_catalog().families
-    entries = [entry for entry in imported_models().values() if entry.family in families]
-    return tuple(spec_of(entry) for entry in entries if families[entry.family].kind == "swapper")
+    models = imported_models()
+    entries = [entry for entry in models.values() if entry.family in families]
+    return tuple(
+        one_shot.spec_of(entry, models) if entry.family == ONE_SHOT else spec_of(entry)
+        for entry in entries
+        if families[entry.family].kind == "swapper"
+    )
 
 
 def spec_of(entry: Entry) -> SwapperSpec:

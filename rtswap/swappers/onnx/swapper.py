@@ -9,9 +9,7 @@ are interleaved again (facefusion's "pixel boost").
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import TypeVar
 
 import cv2
@@ -24,19 +22,9 @@ from rtswap.core.types import Image, Mask, Matrix, Points, Quality, SourceIdenti
 from rtswap.networks.catalog import Entry
 from rtswap.networks.model_catalog import Family
 from rtswap.networks.pixel_layout import PixelLayout, mask_of
+from rtswap.swappers.onnx.crops import COVERAGE, aligned_view, border, join, outline, split, to_side
 from rtswap.swappers.onnx.identity import Latent
-from rtswap.vision.geometry import keypoints_of, scale_of
-from rtswap.vision.raster import fill
-from rtswap.vision.resample import blurred, resized
-from rtswap.vision.templates import placement
-from rtswap.vision.topology import OVAL
 
-BORDER = 0.06
-"""Width of the soft border of a crop, as a share of its side."""
-COVERAGE, FEATHER = 0.95, 0.025
-"""Side of the mask's outline, as a share of the face's; sigma of its edge in face widths."""
-MASK_STEP = 2
-"""Crop pixels per pixel in which the outline is drawn."""
 TARGET, SOURCE, MORPH = "target", "source", "morph_value:0"
 """Inputs by name. The picture of a DFM is its first input."""
 MOST_TILES = 16
@@ -98,14 +86,8 @@ class OnnxSwapper:
 
     def view(self, landmarks: Points, max_px: int) -> tuple[Matrix, tuple[int, int]]:
         """The crop of the family's template, at a multiple of the network's side."""
-        side = self._model.side
-        matrix = placement(keypoints_of(landmarks), self._model.family.template, side)
-        least = side * self._model.boost
-        size = min(least, max_px)
-        if size == least and scale_of(matrix) > 0:
-            times = math.ceil(self._model.side / scale_of(matrix) / least - 0.25)
-            size = least * max(1, min(times, max_px // least))
-        return enlarged(matrix, size / side), (size, size)
+        model = self._model
+        return aligned_view(landmarks, model.family.template, model.side, max_px, boost=model.boost)
 
     def swap(self, face: Target, quality: Quality) -> SwappedFace:
         """Run the network. Raises EngineError, and ModelError for outputs that are not images."""
@@ -114,7 +96,7 @@ class OnnxSwapper:
     def swap_together(self, faces: Sequence[tuple[Swapper, Target]], quality: Quality) -> list[SwappedFace]:
         """Swap each face with its own source, in as few runs as the file allows. Raises as ``swap``."""
         model = self._model
-        crops = [_to_side(face.crop, model.side * model.boost) for _, face in faces]
+        crops = [to_side(face.crop, model.side * model.boost) for _, face in faces]
         tiles = [
             (tile, of.given)
             for crop, (of, _) in zip(crops, faces, strict=True)
@@ -130,9 +112,9 @@ class OnnxSwapper:
         size = face.crop.shape[0]
         mask = outline(face.landmarks, size, self._model.coverage) if self._model.hull else border(size)
         if own is not None:
-            mask = np.asarray(cv2.min(mask, _to_side(own, size)), np.uint8)
+            mask = np.asarray(cv2.min(mask, to_side(own, size)), np.uint8)
         mask[[0, -1]] = mask[:, [0, -1]] = 0
-        return SwappedFace(_to_side(picture, size), mask)
+        return SwappedFace(to_side(picture, size), mask)
 
     def forget(self, track_id: int) -> None:
         """There is no state."""
@@ -175,57 +157,3 @@ class OnnxSwapper:
 
 def _parts(values: Sequence[T], length: int) -> list[Sequence[T]]:
     return [values[begin : begin + length] for begin in range(0, len(values), length)]
-
-
-def enlarged(matrix: Matrix, times: float) -> Matrix:
-    """The matrix to a crop ``times`` as large, whose blocks of pixels have the centres of the small one's pixels."""
-    return np.asarray(matrix * times + np.array([0, 0, (times - 1) / 2]), np.float32)
-
-
-def split(crop: Image, boost: int) -> list[Image]:
-    """The crop's ``boost`` x ``boost`` interleaved pictures, by rows."""
-    return [np.ascontiguousarray(crop[y::boost, x::boost]) for y in range(boost) for x in range(boost)]
-
-
-def join(tiles: Sequence[NDArray[np.uint8]], boost: int) -> NDArray[np.uint8]:
-    """Interleave the pictures of ``split`` again."""
-    if boost == 1:
-        return tiles[0]
-    height, width = tiles[0].shape[:2]
-    whole = np.empty((height * boost, width * boost, *tiles[0].shape[2:]), np.uint8)
-    for number, tile in enumerate(tiles):
-        whole[number // boost :: boost, number % boost :: boost] = tile
-    return whole
-
-
-def _to_side(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Resample a square to another side."""
-    side = picture.shape[0]
-    if side == size:
-        return picture
-    return resized(picture, (size, size), cv2.INTER_AREA if size < side else cv2.INTER_CUBIC)
-
-
-def outline(landmarks: Points, size: int, coverage: float = COVERAGE) -> Mask:
-    """Mask (size, size): 255 inside the face's outline, ``coverage`` times as large, with a soft edge, fading at the
-    crop's border."""
-    small = max(1, size // MASK_STEP)
-    ring = (np.clip(landmarks[OVAL, :2], -4 * size, 5 * size) + 0.5) * (small / size) - 0.5
-    ring = ring.mean(0) + coverage * (ring - ring.mean(0))
-    drawn = np.zeros((small, small), np.uint8)
-    fill(drawn, [ring.astype(np.float32)], 255)
-    soft = blurred(drawn, max(0.5, FEATHER * float(np.ptp(ring[:, 0]))))
-    return np.asarray(cv2.min(resized(soft, (size, size)), border(size)), np.uint8)
-
-
-@cache
-def _border(size: int) -> Mask:
-    ramp = np.minimum(np.arange(size), np.arange(size)[::-1]) / max(1.0, BORDER * size)
-    ramp = np.clip(ramp, 0, 1)
-    ramp = ramp * ramp * (3 - 2 * ramp)
-    return np.asarray(np.round(255 * np.minimum(ramp[:, None], ramp[None])), np.uint8)
-
-
-def border(size: int) -> Mask:
-    """Mask (size, size): 255 inside, falling to 0 at the border."""
-    return _border(size).copy()

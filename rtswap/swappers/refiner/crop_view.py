@@ -14,7 +14,7 @@ import numpy as np
 from rtswap.core.types import Image, Mask, Matrix, Points
 from rtswap.vision.crops import Shrink, cut, fit_mean_face
 from rtswap.vision.geometry import inverse
-from rtswap.vision.resample import blurred, resized, warped
+from rtswap.vision.resample import blended, blurred, resized, warped
 from rtswap.vision.topology import LEFT_EYE, LIPS_INNER, OVAL, RIGHT_EYE
 
 SIZE = 128
@@ -70,12 +70,6 @@ def crop_view(crop: Image, swapped: Image, mask: Mask, landmarks: Points, size: 
     seen = cut(mask, matrix, size, SHRINK, zero=True)
     points = landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2]
     return CropView(matrix, target, blended(source, target, seen), seen, inside_of(points, size))
-
-
-def blended(over: Image, base: Image, mask: Mask) -> Image:
-    """Blend two images: ``over`` where the mask is 255, ``base`` where it is 0."""
-    share = mask.astype(np.float32) * np.float32(1 / 255)
-    return np.asarray(cv2.blendLinear(over, base, share, 1 - share), np.uint8)
 
 
 def inside_of(points: Points, size: int = SIZE) -> Mask:

@@ -10,6 +10,7 @@ from typing import Any
 
 import av
 import cv2
+import foreign_models as foreign
 import numpy as np
 import people
 import pytest
@@ -19,7 +20,7 @@ from paths import ROOT
 from rtswap.app.config import Config
 from rtswap.app.console import Console
 from rtswap.app.sections import SourceConfig
-from rtswap.commands.inspect.panels import Panels
+from rtswap.commands.inspect.panels import HEAD, LOWEST, Panels
 from rtswap.commands.inspect.run import FILES, inspect
 from rtswap.commands.main import main
 from rtswap.commands.verify.run import verify
@@ -129,6 +130,26 @@ def test_with_a_source_the_swap_is_shown_and_labelled(
     report = json.loads((tmp_path / "found/report.json").read_text())
     assert report["per_frame"][2]["faces"][0]["skin"] is not None
     assert report["source"] == [str(photo)]
+
+
+def test_a_swapper_whose_face_lies_in_its_network_is_shown_beside_the_frame_without_a_photo(
+    clip: Path, tmp_path: Path
+) -> None:
+    """Frame, swap and mask side by side: what other converters call a triple output."""
+    file, folder = tmp_path / "me.dfm", tmp_path / "found"
+    file.write_bytes(foreign.dfm())
+    told = [str(clip), "--swapper", str(file), "--i-have-consent", "--engine", "onnxruntime", "-o", str(folder)]
+    assert main(["inspect", *told]) == 0
+    with av.open(str(folder / "annotated.mp4")) as film:
+        frames = [frame.to_ndarray(format="bgr24") for frame in film.decode(video=0)]
+    assert len(frames) == FRAMES
+    high = max(SIZE[1], LOWEST)
+    wide = high * SIZE[0] // SIZE[1]
+    assert frames[0].shape[1] == 2 * wide + high // 2
+    before, swap = (frames[2][HEAD : HEAD + high, k * wide : (k + 1) * wide].astype(int) for k in range(2))
+    middle = slice(high // 3, high * 2 // 3), slice(wide // 3, wide * 2 // 3)
+    assert np.abs(swap[middle] - before[middle]).mean() > 10, "the face is another"
+    assert verify(str(folder / "annotated.mp4")).spans
 
 
 def test_a_photo_of_a_person_needs_consent(clip: Path, tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ from rtswap.source.personas import persona_photo
 from rtswap.training.recipes import RECIPES
 
 DF = [
+    "--threads",
+    "1",
     "--resolution",
     "32",
     "--ae-dims",
@@ -131,7 +133,8 @@ def test_two_facesets_become_a_swapped_picture(
     middle = change[height * 3 // 8 : height * 5 // 8, width * 3 // 8 : width * 5 // 8]
     assert middle.mean() > 8, "the face changed"
     assert change[: height // 12].max() <= 8, "outside its mask nothing but the invisible mark did"
-    assert main([*words, "--minutes", "0", "--json"]) == 0, "a file from the checkpoint alone"
+    assert main([*words, "--minutes", "0", "--direction", "back", "--json"]) == 0, "a file from the checkpoint alone"
+    assert (out / "me-back.dfm").read_bytes() != (out / "me.dfm").read_bytes()
     other = "liae" if recipe == "df" else "df"
     words[1] = other
     assert f"is a checkpoint of {recipe}, not of {other}" in refused(capsys, *words[1:], "--minutes", "1")
@@ -146,7 +149,7 @@ def test_faceswap_gan_learns_parts_and_writes_a_file_for_either_direction(
     small = "--resolution 64 --norm none --attention 0 --critic-dims 8 --code-dims 16 --workers 0 --batch 2"
     words = ["train", "faceswap-gan", "--data", str(ada), "--data", str(ben), "--out", str(out), *small.split()]
     assert main([*words, "--learn-parts", "eyes,mouth", "--minutes", "0.05", "--json"]) == 0, capsys.readouterr().err
-    assert json.loads(capsys.readouterr().out)["dfm"].endswith("me.dfm")
+    assert json.loads(capsys.readouterr().out)["file"].endswith("me.dfm")
     assert main([*words, "--direction", "back", "--minutes", "0", "--json"]) == 0
     forth, back = ((out / name).read_bytes() for name in ("me.dfm", "me-back.dfm"))
     assert forth != back

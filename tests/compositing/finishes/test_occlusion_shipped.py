@@ -10,7 +10,7 @@ from people import face_models, person, swap_face
 from rtswap.compositing.finishes.occlusion import OcclusionMask
 from rtswap.core.types import Image, Points, Quality
 from rtswap.swappers.mesh.swapper import MeshSwapModel
-from rtswap.vision.topology import LEFT_EYE, RIGHT_EYE
+from rtswap.vision.topology import GLASSES, LEFT_EYE, RIGHT_EYE
 
 
 def mask_over(picture: Image, landmarks: Points) -> tuple[np.ndarray, Points]:
@@ -72,16 +72,44 @@ def with_wire_frames(name: str, tone: tuple[int, int, int]) -> tuple[Image, np.n
     return np.asarray(picture * (1 - share) + np.array(tone) * share, np.uint8), wire
 
 
-@pytest.mark.parametrize("name", ["ben", "carl", "dan"])
-def test_wire_frames_stay_on(name: str) -> None:
-    """Most of dark wire is left, and the eyes behind it are swapped."""
-    picture, wire = with_wire_frames(name, (40, 40, 45))
+def share_kept(name: str, tone: tuple[int, int, int]) -> tuple[float, list[float]]:
+    """Of a wire of this tone before the face, and of the eyes' pixels that are swapped."""
+    picture, wire = with_wire_frames(name, tone)
     mask, landmarks = mask_over(picture, person(name).landmarks)
     offset = (landmarks[0, :2] - person(name).landmarks[0, :2]).round().astype(int)
     ys, xs = np.nonzero(wire > 200)
     across = landmarks[[127, 356], 0]
     ys, xs = ys + offset[1], xs + offset[0]
     inside = (xs > across[0]) & (xs < across[1])
-    assert (mask[ys[inside], xs[inside]] < 128).mean() > 0.6
+    shown = [share_shown(mask, landmarks, ring) for ring in (LEFT_EYE, RIGHT_EYE)]
+    return float((mask[ys[inside], xs[inside]] < 128).mean()), shown
+
+
+@pytest.mark.parametrize("tone", [(40, 40, 45), (170, 200, 220)], ids=["dark", "pale"])
+@pytest.mark.parametrize("name", ["ben", "carl", "dan"])
+def test_wire_frames_stay_on(name: str, tone: tuple[int, int, int]) -> None:
+    """Most of dark and of pale wire is left, and the eyes behind it are swapped."""
+    kept, eyes = share_kept(name, tone)
+    assert kept > 0.6
+    assert min(eyes) > 0.8
+
+
+@pytest.mark.parametrize("name", ["ben", "carl", "dan"])
+def test_pale_skin_around_the_eyes_is_no_frame(name: str) -> None:
+    """Vitiligo around both eyes, with ragged edges."""
+    picture, points = person(name).portrait, person(name).landmarks[:, :2]
+    mask, rng = np.zeros(picture.shape[:2], np.uint8), np.random.default_rng(1)
     for ring in (LEFT_EYE, RIGHT_EYE):
-        assert share_shown(mask, landmarks, ring) > 0.8
+        eye = points[ring]
+        wide = eye.mean(0) + np.array([1.7, 3.2]) * (eye - eye.mean(0)) + rng.normal(0, 2, eye.shape)
+        wide[:, 1] += 0.1 * np.ptp(eye[:, 0])
+        cv2.fillPoly(mask, [cv2.convexHull(wide.astype(np.int32))], 255, cv2.LINE_AA)
+    share = cv2.GaussianBlur(mask, (0, 0), 2.5)[..., None].astype(np.float32) / 255
+    pale = np.asarray(np.clip(picture * (1 + share * (np.array([1.55, 1.39, 1.31]) - 1)), 0, 255), np.uint8)
+    hidden = []
+    for shown in (picture, pale):
+        swapped, landmarks = mask_over(shown, person(name).landmarks)
+        band = np.zeros(swapped.shape, np.uint8)
+        cv2.fillPoly(band, [landmarks[GLASSES, :2].astype(np.int32)], 1)
+        hidden.append(float((swapped[band > 0] < 128).mean()))
+    assert hidden[1] < hidden[0] + 0.02

@@ -20,7 +20,8 @@ from rtswap.compositing.canvas.host import HostCanvas
 from rtswap.core.errors import ModelError, SourceError
 from rtswap.core.model_rows import forget_model_rows
 from rtswap.core.types import Quality, SourceIdentity, Target
-from rtswap.swappers.onnx.swapper import OnnxSwapper, border, join, outline, split
+from rtswap.swappers.onnx.crops import border, join, outline, split
+from rtswap.swappers.onnx.swapper import OnnxSwapper
 from rtswap.vision.geometry import keypoints_of, transform
 from rtswap.vision.templates import TEMPLATES
 

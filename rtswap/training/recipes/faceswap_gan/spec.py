@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from rtswap.app.options import choice, choices, integer, switch
 from rtswap.app.sections import PARTS
-from rtswap.training.spec import RESOLUTION, UNIFORM_YAW, RecipeSpec, TrainOption
+from rtswap.training.spec import CAPACITY, RESOLUTION, UNIFORM_YAW, RecipeSpec, TrainOption
 
 if TYPE_CHECKING:
     from rtswap.training.recipe import Recipe
 
 OPTIONS = (
     RESOLUTION,
-    TrainOption("--capacity", choice("lite", "standard"), None, "lite: half as wide"),
+    CAPACITY,
     TrainOption("--code-dims", integer("N", 8, 4096), None, "width of the bottleneck"),
     TrainOption("--norm", choice("none", "instance", "hybrid"), None, "how the layers are normalised"),
     TrainOption("--attention", integer("PX", 0, 64), None, "side of the largest maps with self-attention; 0: none"),

@@ -1,4 +1,4 @@
-"""Bad photos out of good ones: light from a side, cast shadows, other cameras. What the refiner has to mend."""
+"""Bad photos out of good ones: light from a side, cast shadows, other cameras."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.core.types import Image, Points
 from rtswap.vision.geometry import canonical
 from rtswap.vision.raster import rasterize
-from training.arrays import Bytes, Floats
 
 
-def badly_lit(image: Bytes, mesh: Floats, rng: np.random.Generator) -> Bytes:
-    """``image`` (S, S, 3) of the face ``mesh`` (468, 3) px as another photographer might have taken it."""
+def badly_lit(image: Image, mesh: Points, rng: np.random.Generator, *, shadows: bool = True) -> Image:
+    """``image`` (S, S, 3) of the face ``mesh`` (468, 3) px as another photographer might have taken it. ``shadows``:
+    some are cast on it."""
     light = np.ones((*image.shape[:2], 3), np.float32)
     if rng.random() < 0.5:
         light *= from_a_side(mesh, image.shape[0], rng)
-    for _ in range(int(rng.choice([0, 1, 2], p=[0.6, 0.3, 0.1]))):
+    for _ in range(int(rng.choice([0, 1, 2], p=[0.6, 0.3, 0.1])) if shadows else 0):
         light *= shadow(mesh, image.shape[0], rng)
     light *= np.exp(rng.normal(0, 0.12) + rng.normal(0, 0.07, 3)).astype(np.float32)
     shone = np.clip(image * light * np.float32(1 / 255), 0, 1)
@@ -30,7 +31,7 @@ def badly_lit(image: Bytes, mesh: Floats, rng: np.random.Generator) -> Bytes:
     return picture
 
 
-def normals(mesh: Floats) -> Floats:
+def normals(mesh: Points) -> Points:
     """(468, 3) unit normals, towards the camera z < 0."""
     corners = canonical().triangles
     edges = mesh[corners]
@@ -42,7 +43,7 @@ def normals(mesh: Floats) -> Floats:
     return np.asarray(total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-6), np.float32)
 
 
-def from_a_side(mesh: Floats, side: int, rng: np.random.Generator) -> Floats:
+def from_a_side(mesh: Points, side: int, rng: np.random.Generator) -> NDArray[np.float32]:
     """(S, S, 3) Lambert's law under one light and some from everywhere; about 1 on average, 1 outside the face."""
     towards = np.array([rng.choice([-1, 1]) * rng.uniform(0.3, 1.6), rng.uniform(-1.2, 0.6), -1.0])
     towards /= np.linalg.norm(towards)
@@ -59,7 +60,7 @@ def from_a_side(mesh: Floats, side: int, rng: np.random.Generator) -> Floats:
     return np.asarray(1 + face * (np.clip(lit, 0.15, 1.9) - 1), np.float32)
 
 
-def shadow(mesh: Floats, side: int, rng: np.random.Generator) -> Floats:
+def shadow(mesh: Points, side: int, rng: np.random.Generator) -> NDArray[np.float32]:
     """(S, S, 3) a cast shadow: half of the picture, a hat's brim, or a blob, with a hard or a soft edge."""
     mask = np.zeros((side, side), np.uint8)
     at = mesh[int(rng.integers(len(mesh))), :2]

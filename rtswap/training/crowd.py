@@ -1,0 +1,89 @@
+"""The faces of many people, as one-shot systems learn them: in memory, with points and identity vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rtswap.core.errors import UsageError
+from rtswap.faceset.faceset import Faceset
+from rtswap.training.facesets import same_template
+from rtswap.vision.geometry import resizing, transform
+from rtswap.vision.resample import resized
+
+LEAST_PEOPLE = 20
+SPACE = "rtswap"
+"""The identity space of the embeddings: rtswap's own recogniser, which every user has."""
+KEPT_EVERY = 10
+"""One in so many people is kept out of training."""
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """N aligned faces of S px, of many people."""
+
+    pictures: NDArray[np.uint8]
+    """(N, S, S, 3) BGR."""
+    masks: NDArray[np.uint8]
+    """(N, S, S): 255 where the face can be seen."""
+    points: NDArray[np.float32]
+    """(N, 468, 3) px: the landmarks."""
+    embeddings: NDArray[np.float32]
+    """(N, 128) identity vectors of unit length."""
+    people: NDArray[np.int64]
+    """(N,) number of the person."""
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def part(self, rows: NDArray[np.int64]) -> Crowd:
+        """These faces alone."""
+        return Crowd(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    def split(self) -> tuple[Crowd, Crowd]:
+        """The people to learn from, and every tenth person, kept out for trials."""
+        kept = np.isin(self.people, np.unique(self.people)[KEPT_EVERY - 1 :: KEPT_EVERY])
+        return self.part(np.flatnonzero(~kept)), self.part(np.flatnonzero(kept))
+
+
+def load_crowd(folders: Sequence[Path], resolution: int) -> tuple[Crowd, str]:
+    """The faces of facesets at ``resolution`` px, and the template by which all are aligned. A face that belongs to
+    nobody counts as a person of its own. Raises UsageError and InputError."""
+    facesets = [Faceset.open(folder) for folder in folders]
+    template = same_template(facesets)
+    found: list[tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]] = []
+    people: list[tuple[int, int, int]] = []
+    size = (resolution, resolution)
+    for number, faceset in enumerate(facesets):
+        for row, face in enumerate(faceset.records):
+            if face.embedding is None or face.space != SPACE:
+                raise UsageError(
+                    f"{folders[number]} has no identity vectors of rtswap's recogniser",
+                    got=face.space or "none",
+                    do="Extract again with --embeddings, without the extra identity.",
+                )
+            found.append(
+                (
+                    resized(faceset.picture(face), size, cv2.INTER_AREA),
+                    resized(faceset.mask(face), size, cv2.INTER_AREA),
+                    transform(resizing(resolution / face.size), face.landmarks),
+                    face.embedding,
+                )
+            )
+            people.append((number, face.person, row if face.person < 0 else -1))
+    if len(set(people)) < LEAST_PEOPLE:
+        raise UsageError(
+            f"too few people in {', '.join(map(str, folders))}",
+            expected=f"{LEAST_PEOPLE} or more, better thousands",
+            got=str(len(set(people))),
+            do="Extract a folder of photos of many people.",
+        )
+    numbers = {person: number for number, person in enumerate(dict.fromkeys(people))}
+    pictures, masks, points, embeddings = (np.stack(part) for part in zip(*found, strict=True))
+    rows = np.array([numbers[person] for person in people], np.int64)
+    return Crowd(pictures, masks, points, np.asarray(embeddings, np.float32), rows), template

@@ -1,0 +1,342 @@
+"""The networks of FaceShifter (Li et al. 2019, arXiv 1912.13457). Pictures are BGR -1..1.
+
+Facts from taotaonice/FaceShifter at 376b09e and maum-ai/faceshifter at 1d4b25e. An encoder takes attribute maps of
+the target at every scale. The generator begins with the source's identity alone and, at each scale, mixes two
+denormalisations of its features: one by the target's attributes, one by the identity; a gate says where which
+counts.
+
+Beside the identity vector stands a code of the source's photo, which texture and colours can pass through (not in the
+paper). What depends on the source alone is computed once (``Aei.bind``), so that a frame runs static layers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from types import MappingProxyType
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from rtswap.training.layers import to_input
+
+SLOPE = 0.1
+IDENTITY = 128
+"""Length of an embedding of the recogniser."""
+
+
+@dataclass(frozen=True)
+class Dims:
+    """Sizes of AEI-Net."""
+
+    resolution: int = 128
+    assisted: bool = False
+    """Whether the encoder also sees a picture that has the source's face already, to which the generator adds."""
+    unshuffle: int = 2
+    """Pixels per side that a place holds which the encoders see."""
+    encoder: tuple[int, ...] = (48, 80, 128, 144, 144)
+    """Channels of the attribute encoder; each layer halves the side."""
+    decoder: tuple[int, ...] = (112, 80, 64, 48)
+    """Channels of its way up; each layer doubles the side, and the encoder's maps are put beside its own."""
+    generator: tuple[int, ...] = (144, 144, 128, 96, 48)
+    """Channels that go into each block; there is a block for each of the first attribute maps."""
+    shuffle: int = 4
+    """Pixels per side that a place of the last map holds. 1: the last block makes the picture."""
+    photo: tuple[int, ...] = (32, 64, 96, 128)
+    """Channels of the photo's encoder; the last is the length of its code. Empty: the embedding alone."""
+    identity: int = IDENTITY
+    kernel: Literal[1, 3] = 1
+    """Of the convolutions that make scales, shifts and gates."""
+    gate: Literal["place", "channel"] = "place"
+    norm: Literal["batch", "instance"] = "batch"
+    bias: bool = False
+    """Of the convolutions."""
+
+    @property
+    def maps(self) -> list[int]:
+        """Channels of the attribute maps, the coarsest first."""
+        beside = [up + down for up, down in zip(self.decoder, self.encoder[-2::-1], strict=False)]
+        return [self.encoder[-1], *beside, *([beside[-1]] if self.shuffle == 1 else [])]
+
+    @property
+    def lowest(self) -> int:
+        """Side of the coarsest map."""
+        return self.resolution // self.unshuffle >> len(self.encoder)
+
+    @property
+    def seen(self) -> int:
+        """Channels that the encoders see."""
+        return 3 * self.unshuffle**2
+
+    @property
+    def shown(self) -> int:
+        """Channels that the attribute encoder sees."""
+        return self.seen * (2 if self.assisted else 1)
+
+    @property
+    def code(self) -> int:
+        """Length of what the generator knows of the source."""
+        return self.identity + (self.photo[-1] if self.photo else 0)
+
+
+class Bound(NamedTuple):
+    """What the generator knows of a source."""
+
+    identity: Tensor
+    """(N, K) scales and shifts of all blocks."""
+    start: Tensor
+    """(N, C, S, S) the features that it begins with."""
+
+
+def normalised(channels: int, norm: str) -> nn.Module:
+    """A normalisation without weights of its own: scales and shifts follow it."""
+    return nn.InstanceNorm2d(channels) if norm == "instance" else nn.BatchNorm2d(channels, affine=False)
+
+
+class Step(nn.Sequential):
+    """Half the side or, ``up``, twice: convolution, normalisation, leaky rectifier."""
+
+    def __init__(self, inputs: int, outputs: int, *, up: bool = False, bias: bool = False) -> None:
+        kind = nn.ConvTranspose2d if up else nn.Conv2d
+        super().__init__(kind(inputs, outputs, 4, 2, 1, bias=bias), nn.BatchNorm2d(outputs), nn.LeakyReLU(SLOPE))
+
+
+class AttributeEncoder(nn.Module):
+    """Faces (N, 3, R, R), or (N, 6, R, R) with the assisting picture -> attribute maps, the coarsest first."""
+
+    def __init__(self, dims: Dims) -> None:
+        super().__init__()
+        self.downs = nn.ModuleList(Step(a, b, bias=dims.bias) for a, b in pairwise((dims.shown, *dims.encoder)))
+        self.ups = nn.ModuleList(
+            Step(a, b, up=True, bias=dims.bias) for a, b in zip(dims.maps, dims.decoder, strict=False)
+        )
+        self._doubled, self._unshuffle = dims.shuffle == 1, dims.unshuffle
+
+    def forward(self, faces: Tensor) -> list[Tensor]:
+        """Encode."""
+        passed = [functional.pixel_unshuffle(faces, self._unshuffle)]
+        for down in self.downs:
+            passed.append(down(passed[-1]))
+        found = [passed.pop()]
+        for up in self.ups:
+            found.append(torch.cat([up(found[-1]), passed.pop()], 1))
+        if self._doubled:
+            found.append(functional.interpolate(found[-1], scale_factor=2.0, mode="bilinear", align_corners=True))
+        return found
+
+
+class Aad(nn.Module):
+    """Adaptive attentional denormalisation: features (N, C, S, S), an attribute map (N, A, S, S), scale and shift
+    (N, 2 C) of the identity -> features."""
+
+    def __init__(self, channels: int, attributes: int, dims: Dims) -> None:
+        super().__init__()
+        self._channels = channels
+        self.norm = normalised(channels, dims.norm)
+        self.attributes = nn.Conv2d(attributes, 2 * channels, dims.kernel, 1, dims.kernel // 2, bias=dims.bias)
+        gates = 1 if dims.gate == "place" else channels
+        self.gate = nn.Conv2d(channels, gates, dims.kernel, 1, dims.kernel // 2, bias=dims.bias)
+
+    def forward(self, h: Tensor, attributes: Tensor, identity: Tensor) -> Tensor:
+        """Mix both denormalisations."""
+        h = self.norm(h)
+        of_target = self.attributes(attributes).split(self._channels, 1)
+        of_source = identity[..., None, None].to(h.dtype).split(self._channels, 1)
+        return self.mixed(h, of_target, of_source, torch.sigmoid(self.gate(h)))
+
+    @staticmethod
+    def mixed(h: Tensor, target: tuple[Tensor, ...], source: tuple[Tensor, ...], gate: Tensor) -> Tensor:
+        """``h`` by the scale and the shift of ``target`` where ``gate`` is 0, of ``source`` where it is 1."""
+        scale, shift = (theirs + gate * (ours - theirs) for theirs, ours in zip(target, source, strict=True))
+        return scale * h + shift
+
+
+class AadBlock(nn.Module):
+    """(N, inputs, S, S) -> (N, outputs, S, S): residual, with a denormalisation before each convolution."""
+
+    def __init__(self, inputs: int, outputs: int, attributes: int, dims: Dims) -> None:
+        super().__init__()
+        self.aads = nn.ModuleList(Aad(inputs, attributes, dims) for _ in range(2 if inputs == outputs else 3))
+        sizes = [inputs, outputs, outputs][: len(self.aads)]
+        self.convs = nn.ModuleList(nn.Conv2d(inputs, size, 3, 1, 1, bias=dims.bias) for size in sizes)
+
+    @property
+    def widths(self) -> list[int]:
+        """Numbers of the identity's scales and shifts that each denormalisation takes."""
+        return [2 * self.convs[0].in_channels] * len(self.aads)
+
+    def forward(self, h: Tensor, attributes: Tensor, identities: list[Tensor]) -> Tensor:
+        """``identities``: as many as there are denormalisations."""
+        x = h
+        for aad, layer, identity in zip(self.aads[:2], self.convs[:2], identities, strict=False):
+            x = layer(torch.relu(aad(x, attributes, identity)))
+        if len(self.aads) == 3:
+            h = self.convs[2](torch.relu(self.aads[2](h, attributes, identities[2])))
+        return x + h
+
+
+class Generator(nn.Module):
+    """Attribute maps and a bound source -> (N, 3, R, R) of any range."""
+
+    def __init__(self, dims: Dims) -> None:
+        super().__init__()
+        last = 3 if dims.shuffle == 1 else dims.generator[-1]
+        sizes = [*dims.generator, last]
+        self.start = nn.ConvTranspose2d(dims.code, sizes[0], dims.lowest)
+        self.blocks = nn.ModuleList(
+            AadBlock(a, b, maps, dims) for (a, b), maps in zip(pairwise(sizes), dims.maps, strict=True)
+        )
+        self._widths = [block.widths for block in self.blocks]
+        self.identity = nn.Linear(dims.code, sum(map(sum, self._widths)))
+        self.picture = nn.Identity() if dims.shuffle == 1 else nn.Conv2d(last, 3 * dims.shuffle**2, 3, 1, 1)
+        self.shuffled = nn.Identity() if dims.shuffle == 1 else nn.PixelShuffle(dims.shuffle)
+        if dims.assisted:  # begins by adding nothing
+            for layer in self.blocks[-1].convs[1:] if dims.shuffle == 1 else [self.picture]:
+                for weight in layer.parameters():
+                    nn.init.zeros_(weight)
+
+    def bind(self, code: Tensor) -> Bound:
+        """(N, code) -> what the blocks take of it."""
+        return Bound(self.identity(code), self.start(code[..., None, None]))
+
+    def forward(self, attributes: list[Tensor], bound: Bound) -> Tensor:
+        """Make the picture."""
+        h, shares = bound.start, bound.identity.split([sum(widths) for widths in self._widths], 1)
+        for number, (block, maps, share) in enumerate(zip(self.blocks, attributes, shares, strict=True)):
+            if number:
+                h = functional.interpolate(h, scale_factor=2.0, mode="bilinear", align_corners=False)
+            h = block(h, maps, list(share.split(self._widths[number], 1)))
+        made: Tensor = self.shuffled(self.picture(h))
+        return made
+
+
+class PhotoEncoder(nn.Module):
+    """Photos (N, 3, R, R) -> codes (N, C)."""
+
+    def __init__(self, dims: Dims) -> None:
+        super().__init__()
+        length, side = dims.photo[-1], dims.resolution // dims.unshuffle >> len(dims.photo)
+        steps = (Step(a, b) for a, b in pairwise((dims.seen, *dims.photo)))
+        self.layers = nn.Sequential(nn.PixelUnshuffle(dims.unshuffle), *steps)
+        self.code = nn.Linear(length * side**2, length)
+
+    def forward(self, photos: Tensor) -> Tensor:
+        """Encode."""
+        return self.code(self.layers(photos).flatten(1))
+
+
+class Aei(nn.Module):
+    """AEI-Net: the source's identity in the target's attributes."""
+
+    def __init__(self, dims: Dims) -> None:
+        super().__init__()
+        self.dims = dims
+        self.encoder = AttributeEncoder(dims)
+        self.photo = PhotoEncoder(dims) if dims.photo else None
+        self.generator = Generator(dims)
+
+    def bind(self, photos: Tensor, embeddings: Tensor) -> Bound:
+        """Photos (N, 3, R, R) and embeddings (N, E) of unit length."""
+        code = embeddings * embeddings.shape[1] ** 0.5
+        if self.photo is not None:
+            code = torch.cat([code, self.photo(photos).to(code.dtype)], 1)
+        return self.generator.bind(code)
+
+    def attributes(self, faces: Tensor, warped: Tensor | None = None) -> list[Tensor]:
+        """Maps of pictures (N, 3, R, R) and, assisted, of those of the source's face in place of the target's."""
+        return self.encoder(faces if warped is None else torch.cat([faces, warped], 1))
+
+    def made(self, attributes: list[Tensor], bound: Bound, warped: Tensor | None = None) -> Tensor:
+        """(N, 3, R, R) the swapped face."""
+        made = self.generator(attributes, bound)
+        return torch.tanh(made) if warped is None else warped + made
+
+    def forward(self, faces: Tensor, bound: Bound, warped: Tensor | None = None) -> Tensor:
+        """Targets (N, 3, R, R) -> swapped."""
+        return self.made(self.attributes(faces, warped), bound, warped)
+
+
+TAO = Dims(
+    resolution=256,
+    unshuffle=1,
+    encoder=(32, 64, 128, 256, 512, 1024, 1024),
+    decoder=(1024, 512, 256, 128, 64, 32),
+    generator=(1024, 1024, 1024, 1024, 512, 256, 128, 64),
+    shuffle=1,
+    photo=(),
+    identity=512,
+    norm="instance",
+)
+MAUM = replace(TAO, identity=256, kernel=3, gate="channel", norm="batch", bias=True)
+PAPER = MappingProxyType({"tao": TAO, "maum": MAUM})
+"""The paper's network as taotaonice and as maum built it."""
+
+
+class FaceShifter(nn.Module):
+    """AEI-Net and, if there is one, the network that mends what it makes."""
+
+    def __init__(self, aei: Aei, hear: nn.Module | None = None) -> None:
+        super().__init__()
+        self.aei, self.hear = aei, hear
+        self.register_buffer("mending", torch.zeros((), dtype=torch.int64))
+        """1 as soon as AEI-Net has learnt and HEAR-Net learns."""
+
+
+class Patches(nn.Sequential):
+    """Pictures (N, 3, R, R) -> how real each patch looks (N, 1, r, r). ``sizes``: channels of layers that halve the
+    side; ``deep``: of one more that does not, 0: none."""
+
+    def __init__(self, sizes: tuple[int, ...], deep: int) -> None:
+        layers: list[nn.Module] = []
+        for number, (a, b) in enumerate(pairwise((3, *sizes, *([deep] if deep else [])))):
+            layers.append(nn.Conv2d(a, b, 4, 2 if number < len(sizes) else 1, 2))
+            if deep and number:
+                layers.append(nn.InstanceNorm2d(b))
+            layers.append(nn.LeakyReLU(0.2))
+        super().__init__(*layers, nn.Conv2d(deep or sizes[-1], 1, 4, 1, 2))
+
+
+class Critic(nn.Module):
+    """Looks at pictures (N, 3, R, R) at ``scales``, each half as large as the one before."""
+
+    def __init__(self, sizes: tuple[int, ...], deep: int, scales: int) -> None:
+        super().__init__()
+        self.scales = nn.ModuleList(Patches(sizes, deep) for _ in range(scales))
+
+    def forward(self, pictures: Tensor) -> list[Tensor]:
+        """Scores of the patches at each scale."""
+        found = []
+        for number, patches in enumerate(self.scales):
+            if number:
+                pictures = functional.avg_pool2d(pictures, 3, 2, 1, count_include_pad=False)
+            found.append(patches(pictures))
+        return found
+
+
+class BindGraph(nn.Module):
+    """``photo`` (1, R, R, 3) uint8, ``embedding`` (1, 128) -> ``identity`` (1, K), ``start`` (1, C, S, S)."""
+
+    def __init__(self, aei: Aei) -> None:
+        super().__init__()
+        self.aei = aei
+
+    def forward(self, photo: Tensor, embedding: Tensor) -> tuple[Tensor, Tensor]:
+        """Bind."""
+        return self.aei.bind(to_input(photo), embedding)
+
+
+class FrameGraph(nn.Module):
+    """``face`` (1, R, R, 3) uint8, what ``BindGraph`` made and, assisted, ``warped`` (1, R, R, 3) uint8 ->
+    ``swapped`` (1, R, R, 3), 0..255."""
+
+    def __init__(self, aei: Aei) -> None:
+        super().__init__()
+        self.aei = aei
+
+    def forward(self, face: Tensor, identity: Tensor, start: Tensor, warped: Tensor | None = None) -> Tensor:
+        """Swap."""
+        beside = None if warped is None else to_input(warped)
+        made = self.aei(to_input(face), Bound(identity, start), beside)
+        return ((made.clamp(-1, 1) + 1) * 127.5).permute(0, 2, 3, 1)

@@ -1,0 +1,132 @@
+"""Samples of many people: a face, and the same person's photo as if it were another one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rtswap.core.types import Image
+from rtswap.networks.landmarks import place
+from rtswap.training.crowd import Crowd
+from rtswap.training.layers import to_input
+from rtswap.training.recogniser import SIZE
+from rtswap.training.triplets import Triplets
+from rtswap.training.warp import Map, Variation, draw_maps, grid, placed
+from rtswap.training.workers import Sample
+from rtswap.vision.resample import looked_up
+
+FACE = Variation(turn=6.0, zoom=0.06, shift=0.02, warp=0.0)
+PHOTO = Variation(turn=8.0, zoom=0.08, shift=0.03, warp=0.08, cells=(2, 4))
+"""A photo is warped, and the other way round than the face: else it would tell where each pixel of the face goes."""
+TONE, TINT, CURVE = 0.15, 0.06, 0.2
+"""Sigmas of the logarithms of a photo's brightness, of each of its colours, and of its gamma."""
+TRIED = 48
+"""People of a trial."""
+
+
+class Batch(NamedTuple):
+    """N faces that get somebody's identity; pictures BGR -1..1, on the device."""
+
+    faces: Tensor
+    """(N, 3, R, R) the targets."""
+    truth: Tensor
+    """(N, 3, R, R) what should come out; where that is unknown the targets."""
+    masks: Tensor
+    """(N, 1, R, R) 0..1 where the face can be seen."""
+    known: Tensor
+    """(N, 2, 3) from a face to the recogniser's crop."""
+    photos: Tensor
+    """(N, 3, R, R) of the sources."""
+    embeddings: Tensor
+    """(N, 128) of the sources."""
+    own: Tensor
+    """(N, 128) of the targets' people."""
+    warped: Tensor | None = None
+    """(N, 3, R, R) the targets with the source's face by ``mesh``."""
+
+    @classmethod
+    def of(cls, parts: list[Tensor]) -> Batch:
+        """As ``Portraits`` or ``assisted_batch`` make them."""
+        picture = [to_input(one).contiguous(memory_format=torch.channels_last) for one in parts if one.ndim == 4]
+        masks, known, *vectors = (one for one in parts if one.ndim < 4)
+        masks = masks[:, None].float() / 255
+        if len(picture) == 2:
+            faces, photos = picture
+            return cls(faces, faces, masks, known, photos, vectors[0], vectors[0])
+        faces, photos, truth, warped = picture
+        return cls(faces, truth, masks, known, photos, vectors[0], vectors[1], warped)
+
+    def part(self, rows: slice) -> Batch:
+        """These alone."""
+        return Batch(*(None if one is None else one[rows] for one in self))
+
+    def from_others(self) -> Batch:
+        """With the photo and the identity of the one before, the first with the last's."""
+        return self._replace(photos=self.photos.roll(1, 0), embeddings=self.embeddings.roll(1, 0))
+
+
+class Portraits:
+    """Implements ``workers.Numbered``: people of a crowd, one face and one photo of each."""
+
+    def __init__(self, crowd: Crowd, count: int, seed: int) -> None:
+        self._crowd, self._count, self._seed = crowd, count, seed
+
+    def batch(self, number: int) -> Sample:
+        """Faces (N, R, R, 3), masks (N, R, R), matrices (N, 2, 3) face -> the recogniser's crop, photos, embeddings
+        (N, 128)."""
+        rng = np.random.default_rng((self._seed, number))
+        people = rng.choice(len(self._crowd), self._count, replace=self._count > len(self._crowd))
+        parts = zip(*(self._sample(rng, int(row)) for row in people), strict=True)
+        return tuple(np.stack(part) for part in parts)
+
+    def _sample(self, rng: np.random.Generator, row: int) -> Sample:
+        crowd, flip = self._crowd, float(rng.random() < 0.5)
+        side = crowd.pictures.shape[1]
+        _, straight = draw_maps(rng, replace(FACE, mirrored=flip), side, side)
+        warped, _ = draw_maps(rng, replace(PHOTO, mirrored=1 - flip), side, side)
+        picture, mask = looked_up(crowd.pictures[row], straight), looked_up(crowd.masks[row], straight)
+        photo = toned(looked_up(crowd.pictures[row], warped), rng)
+        return picture, mask, seen_by_recogniser(crowd.points[row], straight), photo, crowd.embeddings[row]
+
+
+def seen_by_recogniser(points: NDArray[np.float32], shown: Map) -> NDArray[np.float32]:
+    """Matrix (2, 3) from a sample to the recogniser's crop. ``points`` (468, 3) px of the stored picture; ``shown``:
+    which of its pixels each pixel of the sample shows, an affine map."""
+    matrix = place(placed(points, shown), SIZE)
+    if matrix is None:
+        raise ValueError("degenerate landmarks")
+    return matrix
+
+
+def toned(photo: Image, rng: np.random.Generator) -> Image:
+    """In another light: brightness, colour, contrast."""
+    level = np.linspace(0, 1, 256)[:, None] ** np.exp(rng.normal(0, CURVE))
+    gains = np.exp(rng.normal(0, TONE) + rng.normal(0, TINT, 3))
+    table = np.clip(255 * level * gains + 0.5, 0, 255).astype(np.uint8)
+    return np.asarray(cv2.LUT(photo, table[None]), np.uint8)
+
+
+def assisted_batch(rows: Triplets, embeddings: NDArray[np.float32]) -> list[Tensor]:
+    """Targets, masks, matrices, photos, truths, warped, embeddings of the sources and of the targets' people.
+    ``embeddings``: of the crowd."""
+    straight = grid(rows.target.shape[1])
+    known = np.stack([seen_by_recogniser(points, straight) for points in rows.target_points])
+    parts = (rows.target, rows.mask, known, rows.photo, rows.truth, rows.warped, embeddings[rows.source],
+             embeddings[rows.goal])  # fmt: skip
+    return [torch.from_numpy(np.ascontiguousarray(part)) for part in parts]
+
+
+def tried(kept: Crowd, device: str) -> tuple[Batch, Batch]:
+    """People as they are: with their own photo mirrored, and with another one's."""
+    some = kept.part(np.unique(np.linspace(0, len(kept) - 1, TRIED).round().astype(np.int64)))
+    straight = grid(some.pictures.shape[1])
+    known = np.stack([seen_by_recogniser(points, straight) for points in some.points])
+    parts = (some.pictures, some.masks, known, some.pictures, some.embeddings)
+    batch = Batch.of([torch.from_numpy(part).to(device) for part in parts])
+    return batch._replace(photos=batch.photos.flip(3)), batch.from_others()

@@ -1,0 +1,45 @@
+"""What FaceShifter says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from rtswap.app.options import choice, number
+from rtswap.training.spec import RESOLUTION, RecipeSpec, TrainOption
+
+if TYPE_CHECKING:
+    from rtswap.training.recipe import Recipe
+
+OPTIONS = (
+    RESOLUTION,
+    TrainOption(
+        "--variant",
+        choice("faithful", "assisted"),
+        "faithful",
+        "faithful: from photo and identity vector; assisted: the network corrects the swap of mesh",
+    ),
+    TrainOption("--layout", choice("small", "tao", "maum"), None, "sizes of the layers, as taotaonice's or maum's"),
+    TrainOption(
+        "--hear",
+        number("SHARE", 0, 0.9),
+        0,
+        "share of the time for HEAR-Net, which brings back what hides a face; try 0.2",
+    ),
+    TrainOption("--identity-weight", number("N", 0, 50), 1, "pull towards the source's identity"),
+    TrainOption("--critic-weight", number("N", 0, 5), 0.1, "of a critic in the last two fifths, for skin; 0: none"),
+)
+SIZES = {
+    "small": {"resolution": 128, "layout": "small"},
+    "full": {"resolution": 256, "layout": "tao"},
+}
+"""``full``: taotaonice's sizes with a photo's encoder; ``small``: for CPUs."""
+
+
+def _load() -> Callable[..., Recipe]:
+    from rtswap.training.recipes.faceshifter.recipe import FaceShifterRecipe
+
+    return FaceShifterRecipe
+
+
+SPECS = (RecipeSpec("faceshifter", "FaceShifter: any photo on any face", _load, OPTIONS, SIZES, kind="one-shot"),)

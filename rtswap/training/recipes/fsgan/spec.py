@@ -1,0 +1,37 @@
+"""What FSGAN says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from rtswap.app.options import switch
+from rtswap.training.spec import CAPACITY, RESOLUTION, RecipeSpec, TrainOption
+
+if TYPE_CHECKING:
+    from rtswap.training.recipe import Recipe
+
+OPTIONS = (
+    RESOLUTION,
+    CAPACITY,
+    TrainOption(
+        "--assisted", switch(), False, "move the view by its landmarks first: the network then only repaints it"
+    ),
+)
+SIZES = {
+    "small": {"resolution": 128, "capacity": "lite"},
+    "full": {"resolution": 256, "capacity": "standard"},
+}
+
+
+def _load() -> Callable[..., Recipe]:
+    from rtswap.training.recipes.fsgan.recipe import FsganRecipe
+
+    return FsganRecipe
+
+
+SPECS = (
+    RecipeSpec(
+        "fsgan", "reenacts a photo step by step, fills what is hidden, blends", _load, OPTIONS, SIZES, kind="one-shot"
+    ),
+)

@@ -1,0 +1,36 @@
+"""What MegaFS says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from rtswap.app.options import integer
+from rtswap.training.recipes.style_prior.options import PRIOR, SIZES
+from rtswap.training.spec import RecipeSpec, TrainOption
+
+if TYPE_CHECKING:
+    from rtswap.training.recipe import Recipe
+
+OPTIONS = (
+    *PRIOR,
+    TrainOption("--kept", integer("ROWS", 1, 12), None, "rows of styles that stay the target's; the paper: 4 of 18"),
+)
+
+
+def _load() -> Callable[..., Recipe]:
+    from rtswap.training.recipes.megafs.recipe import MegafsRecipe
+
+    return MegafsRecipe
+
+
+SPECS = (
+    RecipeSpec(
+        "megafs",
+        "MegaFS: transfers the finer rows of a style prior",
+        _load,
+        OPTIONS,
+        {"small": {**SIZES["small"], "kept": 2}, "full": {**SIZES["full"], "kept": 4}},
+        kind="one-shot",
+    ),
+)

@@ -1,0 +1,1 @@
+"""The style autoencoder that FSLSD and MegaFS share, and how both are trained."""

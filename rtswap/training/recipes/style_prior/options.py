@@ -1,0 +1,23 @@
+"""What both recipes of a style prior can be told."""
+
+from __future__ import annotations
+
+from rtswap.app.options import choice, number, text
+from rtswap.training.spec import RESOLUTION, TrainOption
+
+PRIOR = (
+    RESOLUTION,
+    TrainOption("--prior-layout", choice("small", "full"), None, "sizes of the layers: for CPUs, or the papers'"),
+    TrainOption(
+        "--prior",
+        text("FILE", "a checkpoint.pt of fslsd or megafs"),
+        None,
+        "take the style prior of another training, and learn only the swap",
+    ),
+    TrainOption("--pull", number("N", 0, 50), 1, "towards the source's identity"),
+    TrainOption("--adversarial", number("N", 0, 5), 0.05, "weight of a critic in the last third of each phase"),
+)
+SIZES = {
+    "small": {"resolution": 64, "prior_layout": "small"},
+    "full": {"resolution": 1024, "prior_layout": "full"},
+}

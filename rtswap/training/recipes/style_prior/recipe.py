@@ -1,0 +1,266 @@
+"""How systems around a style prior are trained: first the prior, then, with the prior fixed, the swap.
+
+With some thousand faces no StyleGAN can be trained; the prior is a style autoencoder. The rows of structure come from
+the face in another light, those of appearance from the face with another shape, and out must come the face: so each
+kind of rows learns what it is for. Faces are then inverted by construction. A critic looks on late in both phases.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from importlib import resources
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any, ClassVar
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from rtswap.core.errors import UsageError, reason
+from rtswap.training.crowd import Crowd
+from rtswap.training.identity import Recogniser
+from rtswap.training.pairs import pictures
+from rtswap.training.pictures import sheet
+from rtswap.training.recipe import Moment, Recipe, Terms, descend, weighted
+from rtswap.training.recipes.faceswap_gan.losses import Perception
+from rtswap.training.recipes.style_prior import losses
+from rtswap.training.recipes.style_prior.critic import Critic, varied
+from rtswap.training.recipes.style_prior.network import Dims, StylePrior
+from rtswap.training.recipes.style_prior.points import normalised
+from rtswap.training.recipes.style_prior.samples import Batch, Portraits, toned, tried
+from rtswap.training.workers import in_order
+from rtswap.vision.topology import POINTS_68
+
+PRIOR_UNTIL, HELD, WATCHED = 0.6, 0.5, 0.67
+"""Shares: of the time, until the prior is learnt; of each phase, at its full rate, and without the critic."""
+AROUND = 0.2
+"""How much what is around a face counts, beside the face."""
+BETAS, CRITIC_BETAS = (0.9, 0.99), (0.5, 0.99)
+CRITIC_RATE, PENALTY, PENALTY_EVERY = 0.5, 1.0, 16
+"""Of the critic: its rate, beside the generator's; weight of R1, and steps from one to the next."""
+TRIED, SHOWN = 48, 8
+"""Held-out faces of the figures, and of the sheet."""
+
+
+class Phases:
+    """Where a training is: in the prior, or past it for good, even if the training is made longer. A checkpoint holds
+    it."""
+
+    def __init__(self, prior_until: float) -> None:
+        self._until, self.swapping = prior_until, False
+
+    def begins(self, share: float) -> bool:
+        """Whether the swap is to be learnt from now on; True once."""
+        begins = not self.swapping and share >= self._until
+        self.swapping = self.swapping or begins
+        return begins
+
+    def over(self, share: float) -> float:
+        """How much of the phase is over, 0..1."""
+        start, end = (self._until, 1.0) if self.swapping else (0.0, self._until)
+        return min(max((share - start) / max(end - start, 1e-9), 0.0), 1.0)
+
+    def rate(self, share: float) -> float:
+        """Of the learning rate: 1, then down to a twentieth along a cosine, in each phase."""
+        fall = min(max((self.over(share) - HELD) / (1 - HELD), 0.0), 1.0)
+        return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * fall))
+
+    def state_dict(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return {"swapping": self.swapping}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """From a checkpoint."""
+        self.swapping = bool(state["swapping"])
+
+
+class StyleRecipe(Recipe):
+    """What FSLSD and MegaFS share. ``args``: ``resolution``, ``prior_layout``, ``prior``, and ``template``."""
+
+    default_rate, batch, hold, weight_decay, threads = 1e-3, 16, 1.0, 0.0, 2
+    most_norm = 5.0
+    weights: ClassVar[dict[str, float]] = {
+        "inversion": 30.0, "inversion_edges": 6.0, "inversion_likeness": 1.0, "inversion_identity": 0.3,
+        "reading": 2.0, "identity": 1.0, "landmarks": 5.0, "same": 30.0, "same_edges": 6.0, "likeness": 1.0,
+        "around": 30.0, "style": 10.0, "side": 4.0, "trajectory": 0.1, "unsteady": 1.0, "fooled": 1.0,
+    }  # fmt: skip
+    """The pull of identity and the weight of the critic, which are options, are part of their terms."""
+    network: Any
+    shadow: Any
+
+    def __init__(self, network: nn.Module, dims: Dims, args: argparse.Namespace, crowd: Crowd) -> None:
+        self.dims = dims
+        if args.prior is not None:
+            network.prior.load_state_dict(read_prior(Path(args.prior).expanduser(), network.prior))  # type: ignore[union-attr,operator]
+        super().__init__(network, args)
+        self.phases = Phases(0.0 if args.prior is not None else PRIOR_UNTIL)
+        self.learnt, self.kept = crowd.split()
+        self.recogniser = Recogniser().to(self.device)
+        weights = Path(str(resources.files("rtswap").joinpath("assets/recognition.onnx")))
+        self.perception = Perception.of_file(weights, args.template, dims.resolution).to(self.device)
+        self.critic = Critic(dims, full=args.prior_layout == "full")
+        self.critic.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        rate = CRITIC_RATE * self.rate
+        self._critic_optimiser = torch.optim.Adam(self.critic.parameters(), rate, CRITIC_BETAS, fused=True)
+
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        """All that learns."""
+        return {**super().networks, "critic": self.critic}
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """All that a checkpoint holds."""
+        return {**super().parts, "critic_optimiser": self._critic_optimiser, "phases": self.phases}
+
+    def make_optimiser(self) -> torch.optim.Optimizer:
+        """Adam."""
+        return torch.optim.Adam(self.network.parameters(), self.rate, BETAS, fused=True)
+
+    def batches(self, seed: int) -> AbstractContextManager[Iterator[list[Tensor]]]:
+        """From batch ``seed`` on: the number of the step."""
+        args = self.args
+        return in_order(Portraits(self.learnt, args.batch, args.seed), self.device, seed, args.workers)
+
+    def step(self, batches: Iterator[Any], moment: Moment) -> Terms:
+        """The prior learns, or the swap; then the critic."""
+        if self.phases.begins(moment.share):
+            self.network.prior.load_state_dict(self.shadow.prior.state_dict())
+        rate = moment.rate * self.phases.rate(moment.share)
+        for optimiser, times in ((self.optimiser, 1.0), (self._critic_optimiser, CRITIC_RATE)):
+            for group in optimiser.param_groups:
+                group["lr"] = rate * times
+        batch = Batch.of(next(batches))
+        for name, part in self.network.named_children():
+            learns = (name == "prior") != self.phases.swapping
+            part.requires_grad_(learns).train(learns)
+        terms, made = self.swap_terms(batch) if self.phases.swapping else self.prior_terms(batch)
+        watched = bool(self.args.adversarial) and self.phases.over(moment.share) >= WATCHED
+        if watched:
+            self.critic.requires_grad_(False)
+            with self.autocast():
+                terms["fooled"] = self.args.adversarial * losses.fooled(self.critic(varied(made)))
+        descend(weighted(terms, self.weights), self.network, self.optimiser, self.most_norm)
+        if watched:
+            terms["critic"] = self._judge(batch.faces, made.detach(), moment.step)
+        return terms
+
+    def _judge(self, faces: Tensor, made: Tensor, step: int) -> Tensor:
+        """The critic learns. Returns its loss."""
+        self.critic.requires_grad_(True)
+        with self.autocast():
+            judged = losses.judged(self.critic(varied(faces)), self.critic(varied(made)))
+        loss = judged
+        if step % PENALTY_EVERY == 0:
+            real = varied(faces).requires_grad_(True)
+            loss = judged + PENALTY * PENALTY_EVERY * losses.penalty(self.critic(real), real)
+        descend(loss, self.critic, self._critic_optimiser, self.most_norm)
+        return judged
+
+    def prior_terms(self, batch: Batch) -> tuple[Terms, Tensor]:
+        """Of the autoencoder, and what it made: the structure of the face in another light, and the appearance of the
+        bent face (of half of the faces), make the face."""
+        prior: StylePrior = self.network.prior
+        half, faces = len(batch.faces) // 2, batch.faces
+        bent = torch.cat([faces[:half], batch.bent[half:]])
+        with self.autocast():
+            first, second = prior.encode(torch.cat([toned(faces), bent])).float().chunk(2)
+            rows = torch.cat([first[:, : self.structure], second[:, self.structure :]], 1)
+            made = prior.generator(rows)[1].float()
+            read = prior.reader(torch.cat([toned(faces), made])).float()
+            who = self.recogniser(made, batch.matrices, jitter=True)
+        weight = AROUND + (1 - AROUND) * batch.masks
+        wanted = self.read(batch.points)
+        with self.autocast():
+            likeness = self.perception(made, faces)
+        return {
+            "inversion": losses.difference(made, faces, weight),
+            "inversion_edges": losses.edges(made, faces, weight),
+            "inversion_likeness": likeness,
+            "inversion_identity": losses.unlike(who, batch.embeddings),
+            "reading": losses.apart(read, torch.cat([wanted, wanted])),
+        }, made
+
+    def read(self, points: Tensor) -> Tensor:
+        """Landmarks (N, 468, 3) px as the prior's reader tells them."""
+        return normalised(points, self.dims.resolution)[:, POINTS_68, :2]
+
+    @property
+    @abstractmethod
+    def structure(self) -> int:
+        """How many of the first rows are structure."""
+
+    @abstractmethod
+    def swap_terms(self, batch: Batch) -> tuple[Terms, Tensor]:
+        """Of the swap, with the prior fixed, and the pictures (N, 3, R, R) that the critic judges."""
+
+    @abstractmethod
+    def swapped(self, batch: Batch) -> list[Tensor]:
+        """The averaged network's swaps of each face with the next person's photo, (N, 3, R, R): last the swap, before
+        it whatever led to it."""
+
+    def trial(self, picture: Path) -> dict[str, float]:
+        """On people kept out: PSNR in dB of faces inverted, within their masks; of swaps between two of them the
+        cosine to the source, that to the target, and the distance of the landmarks from the target's, as a share of
+        the side. The sheet: source, target, target inverted, and what ``swapped`` gives."""
+        rows = np.unique(np.linspace(0, len(self.kept) - 1, TRIED).round().astype(np.int64))
+        batch = Batch(*(part.to(self.device) for part in tried(self.kept.part(rows))))
+        with self.autocast():
+            inverted = self.shadow.prior(batch.faces).float()
+            made = [one.float() for one in self.swapped(batch)]
+            read = self.shadow.prior.reader(torch.cat([made[-1], batch.faces])).float()
+        who = self.recogniser(made[-1], batch.matrices)
+        error = ((inverted - batch.faces).square() * batch.masks).sum() / (3 * batch.masks.sum())
+        shown = [(one[:SHOWN] + 1) / 2 for one in (batch.photos.roll(-1, 0), batch.faces, inverted, *made)]
+        tiles = [tile for row in zip(*map(pictures, shown), strict=True) for tile in row]
+        cv2.imwrite(str(picture), sheet(tiles, 2 * len(shown), zoom=max(1.0, 128 / self.dims.resolution)))
+        return {
+            "inversion_psnr": float(-10 * torch.log10(error / 4 + 1e-10)),
+            "source": float((who * batch.embeddings.roll(-1, 0)).sum(1).mean()),
+            "target": float((who * batch.embeddings).sum(1).mean()),
+            "landmarks_off": float(losses.apart(*read.chunk(2))) / 2,
+        }
+
+    def status(self) -> str:
+        """The phase."""
+        return "  swap" if self.phases.swapping else "  prior"
+
+
+def dims_of(layout: str, resolution: int, name: str) -> Dims:
+    """Sizes of the prior. Raises UsageError for a resolution that does not fit."""
+    least, most = (64, 256) if layout == "small" else (64, 1024)
+    if resolution & (resolution - 1) or not least <= resolution <= most:
+        raise UsageError(
+            f"{name} has no --resolution {resolution} in this --prior-layout",
+            expected=f"a power of two from {least} to {most}",
+        )
+    return Dims.small(resolution) if layout == "small" else Dims.full(resolution)
+
+
+def check_split(rows: int, dims: Dims, flag: str) -> int:
+    """``rows``, by which a prior's rows are divided. Raises UsageError where nothing would be left."""
+    if rows >= dims.rows:
+        raise UsageError(
+            f"{flag} {rows} leaves no rows to the other part", expected=f"less than {dims.rows}", got=str(rows)
+        )
+    return rows
+
+
+def read_prior(path: Path, prior: nn.Module) -> dict[str, Tensor]:
+    """The averaged prior of a checkpoint of FSLSD or MegaFS. Raises UsageError for another file."""
+    do = "Give a checkpoint.pt of fslsd or megafs with the same --resolution and --prior-layout."
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)["shadow"]
+    except (OSError, RuntimeError, EOFError, UnpicklingError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"cannot read the prior {path}", got=reason(error), do=do) from None
+    found = {name.removeprefix("prior."): value for name, value in state.items() if name.startswith("prior.")}
+    wanted = prior.state_dict()
+    if found.keys() != wanted.keys() or any(found[name].shape != wanted[name].shape for name in wanted):
+        raise UsageError(f"{path} holds another prior", do=do)
+    return found

@@ -1,0 +1,136 @@
+"""WebRTC with a browser's part played by aiortc: codecs, several viewers, sound in step, and nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from fractions import Fraction
+from types import SimpleNamespace
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from media_files import mark_picture, number_of, numbered_picture, tone
+from studio_client import Client
+
+pytest.importorskip("aiortc")
+from aiortc import RTCPeerConnection, RTCRtpSender, RTCSessionDescription
+from aiortc.mediastreams import VideoStreamTrack
+
+from rtswap.media.live_sound import LiveSound
+from rtswap.web.connections import Connections, Sound
+from rtswap.web.routes.offer import PEERS
+
+SIZE = (320, 240)
+
+
+class Numbers(VideoStreamTrack):
+    """A camera that shows numbers."""
+
+    count = 0
+
+    async def recv(self) -> av.VideoFrame:
+        pts, time_base = await self.next_timestamp()
+        frame = av.VideoFrame.from_ndarray(numbered_picture(self.count % 64, SIZE), format="bgr24")
+        frame.pts, frame.time_base = pts, time_base
+        self.count += 1
+        return frame
+
+
+async def connected(connections: Connections, codec: str, *, camera: bool = False) -> tuple[RTCPeerConnection, Any]:
+    """A browser, and the video track that it gets."""
+    peer, tracks = RTCPeerConnection(), []
+    peer.on("track", tracks.append)
+    if camera:
+        transceiver = peer.addTransceiver(Numbers(), direction="sendrecv")
+    else:
+        transceiver = peer.addTransceiver("video", direction="recvonly")
+    known = RTCRtpSender.getCapabilities("video").codecs
+    transceiver.setCodecPreferences([one for one in known if one.mimeType == codec])
+    await peer.setLocalDescription(await peer.createOffer())
+    answer = await connections.answer(peer.localDescription.sdp)
+    assert codec.split("/")[1] in answer["sdp"]
+    await peer.setRemoteDescription(RTCSessionDescription(**answer))
+    return peer, tracks[0]
+
+
+def in_studio(studio: Client, test: Callable[[Connections], Any]) -> None:
+    """Run a test in the studio's event loop; nothing may be left in it."""
+
+    async def whole() -> set[str]:
+        connections = studio.app[PEERS].connections
+        before = len(asyncio.all_tasks())
+        await test(connections)
+        await connections.close()
+        end = time.monotonic() + 10
+        while len(asyncio.all_tasks()) > before and time.monotonic() < end:
+            await asyncio.sleep(0.05)
+        assert connections.count == 0
+        return {repr(one) for one in asyncio.all_tasks()} if len(asyncio.all_tasks()) > before else set()
+
+    left = asyncio.run_coroutine_threadsafe(whole(), studio.loop).result(60)
+    assert left == set()
+    assert studio.studio.viewer.watchers == 0
+
+
+@pytest.mark.parametrize("codec", ["video/VP8", "video/H264"])
+def test_a_camera_comes_in_and_two_viewers_see_the_newest(studio: Client, codec: str) -> None:
+    camera, viewer = studio.studio.camera, studio.studio.viewer
+    came: list[tuple[float, int]] = []
+    camera.put = lambda frame: came.append((time.perf_counter(), number_of(frame.to_ndarray(format="bgr24"))))
+
+    async def test(connections: Connections) -> None:
+        peers = [await connected(connections, codec, camera=True), await connected(connections, codec)]
+        end = time.monotonic() + 20
+        while len(came) < 10 or viewer.watchers < 2:
+            assert time.monotonic() < end, (len(came), viewer.watchers)
+            await asyncio.sleep(0.02)
+        for number in range(40):
+            viewer.send(replace(mark_picture(number, SIZE), captured_at=time.perf_counter()))
+            await asyncio.sleep(1 / 30)
+        for peer, track in peers:
+            seen: list[int] = []
+            with suppress(TimeoutError):
+                while not seen or seen[-1] < 39:
+                    frame = await asyncio.wait_for(track.recv(), 2)
+                    seen.append(number_of(frame.to_ndarray(format="bgr24")))
+            assert seen[-1] == 39, "the last does not wait for a next one"
+            assert seen == sorted(seen)
+            await peer.close()
+
+    in_studio(studio, test)
+    numbers = [number for _, number in came]
+    assert len(set(numbers)) > 8
+
+
+def test_sound_is_on_one_clock_and_follows_the_session() -> None:
+    async def run() -> None:
+        sound = LiveSound(lambda event: None)
+        studio = SimpleNamespace(sound=None)
+        track = Sound(studio)
+        waiting = asyncio.create_task(track.recv())
+        await asyncio.sleep(0.02)
+        assert not waiting.done()
+        studio.sound = sound
+        await asyncio.sleep(0.03)
+        samples = (tone(0.3, 44_100) * 32_767).astype(np.int16).reshape(1, -1)
+        began = time.perf_counter()
+        for start in range(0, samples.shape[1] - 1024, 1024):
+            frame = av.AudioFrame.from_ndarray(samples[:, start : start + 1024], format="s16", layout="mono")
+            frame.sample_rate, frame.pts, frame.time_base = 44_100, start, Fraction(1, 44_100)
+            sound.take(frame, began + start / 44_100)
+        first = await asyncio.wait_for(waiting, 5)
+        found = [first, *[await asyncio.wait_for(track.recv(), 5) for _ in range(8)]]
+        assert time.perf_counter() - began > 0.12, "it is not sent before its time"
+        assert {one.samples for one in found} == {960}
+        assert [one.pts - first.pts for one in found] == [960 * at for at in range(9)]
+        listeners = sound._listeners
+        track.stop()
+        assert listeners
+        assert not sound._listeners
+
+    asyncio.run(run())

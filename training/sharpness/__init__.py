@@ -1,0 +1,1 @@
+"""How the sharpness network was trained: what an enlarged face lacks."""
