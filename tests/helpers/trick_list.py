@@ -120,7 +120,7 @@ def _bars_and_light(who: list[str]) -> Iterator[Scene]:
 
 
 def _codecs(who: list[str]) -> Iterator[Scene]:
-    for number, after in enumerate([_jpeg(2), _jpeg(4, 0.25), _jpeg(10, 0.15), _blocky(24), _no_colour_blocks]):
+    for number, after in enumerate([_jpeg(2), _jpeg(6, 0.4), _jpeg(12, 0.3), _blocky(24), _no_colour_blocks]):
         pose = Pose(who[number], (0.45, 0.5), 120)
         yield _scene("heavy compression", [Shot((pose,), 1, after)] * 9)
         worse = [
