@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -34,7 +34,7 @@ from rtswap.training.recipes.fsgan.network import Bells, Blend, Critic, Dims, Fs
 from rtswap.training.recipes.fsgan.recipe import FsganRecipe, numbers
 from rtswap.training.recipes.fsgan.samples import ORDER, RIM, Samples, cloned, taught_by
 from rtswap.training.system_file import CLOSE, difference, to_onnx, write_system
-from rtswap.training.trainer import Trainer
+from rtswap.training.trainer import CHECKPOINT, Trainer
 from rtswap.vision.geometry import canonical
 from rtswap.vision.topology import LIPS_INNER, OVAL
 
@@ -244,8 +244,8 @@ def test_two_people_are_learnt_by_heart(kind: str) -> None:
     else:
         make, truth, where = lambda: network.inpaint(*parts[:2]), parts[0], parts[1] * parts[2]
     optimiser = torch.optim.Adam(network.parameters(), 3e-3)
-    rates = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=250)
-    for _ in range(250):
+    rates = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=180)
+    for _ in range(180):
         optimiser.zero_grad()
         losses.off(make(), truth, where).backward()
         optimiser.step()
@@ -280,20 +280,42 @@ def test_its_file_is_added_and_swaps(tmp_path: Path, monkeypatch: pytest.MonkeyP
     forget_model_rows()
 
 
-def test_a_short_training_blends_better_and_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
-    recipe = FsganRecipe(arguments(batch=4, rate=3e-3), crowd())
+class Stopped(Trainer):
+    """Ends after a step as if somebody had pressed Ctrl+C just after a checkpoint."""
+
+    stop = 15
+
+    def _step(self, batches: Iterator[list[Tensor]], share: float) -> None:
+        super()._step(batches, share)
+        if self.progress.step == self.stop:
+            self.save()
+            raise KeyboardInterrupt
+
+
+def test_stopped_and_continued_it_is_the_same_to_the_bit(tmp_path: Path) -> None:
+    def train(folder: str, kind: type[Trainer]) -> Trainer:
+        (tmp_path / folder).mkdir(exist_ok=True)
+        torch.manual_seed(0)
+        recipe = FsganRecipe(arguments(batch=2), crowd())
+        return kind(recipe, tmp_path / folder, minutes=21 / 60, clock=Seconds())
+
+    train("whole", Trainer).run()
+    with pytest.raises(KeyboardInterrupt):
+        train("parts", Stopped).run()
+    train("parts", Trainer).run()
+    whole, parts = (torch.load(tmp_path / name / CHECKPOINT, weights_only=True) for name in ("whole", "parts"))
+    assert whole["progress"]["step"] == parts["progress"]["step"] == 21
+    assert any("critic" in row for row in whole["progress"]["history"])
+    for part in ("network", "shadow", "critic"):
+        assert all(torch.equal(value, parts[part][name]) for name, value in whole[part].items())
+
+
+def test_a_short_training_learns_all_three(tmp_path: Path) -> None:
+    recipe = FsganRecipe(arguments(rate=3e-3), crowd())
     Trainer(recipe, tmp_path, minutes=2, clock=Seconds()).run()
-    trials = [row for row in recipe_history(tmp_path) if "blend_psnr" in row]
-    assert trials[-1]["blend_psnr"] > trials[0]["blend_psnr"] + 0.5
-    assert trials[-1]["view_psnr"] > trials[0]["view_psnr"] + 3
-    assert trials[-1]["hole_psnr"] > trials[0]["hole_psnr"] + 0.5
+    history = json.loads((tmp_path / "history.json").read_text())
+    first, *_, last = (row for row in history if "blend_psnr" in row)
+    assert last["blend_psnr"] > first["blend_psnr"] + 0.5
+    assert last["view_psnr"] > first["view_psnr"] + 3
+    assert last["hole_psnr"] > first["hole_psnr"] + 0.5
     assert list(tmp_path.glob("contact-*.png"))
-    again = FsganRecipe(arguments(batch=4, rate=3e-3), crowd())
-    trainer = Trainer(again, tmp_path, minutes=2)
-    trainer.load()
-    assert trainer.progress.step > 90
-    assert all(torch.equal(a, b) for a, b in zip(recipe.shadow.parameters(), again.shadow.parameters(), strict=True))
-
-
-def recipe_history(folder: Path) -> list[dict[str, float]]:
-    return list(json.loads((folder / "history.json").read_text()))
