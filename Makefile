@@ -59,13 +59,16 @@ test-extras: $(READY)
 	$(BIN)/pytest -q tests/engines tests/gpu tests/contracts tests/compositing tests/swappers tests/disclosure tests/app \
 	  tests/faults tests/benchmarks tests/commands/bench tests/commands/build tests/training tests/test_docs.py
 
-# The studio's page in a real browser: Chromium from the distribution, driven by Playwright, which brings axe.
+# The studio's page in a real browser: Chromium from the distribution, driven by Playwright, which brings axe. Then
+# LONG_RUN_S seconds with two viewers who come and go.
+LONG_RUN_S := 300
 BROWSER := playwright==1.65.2 axe-playwright-python==0.1.8
 test-studio: $(READY)
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || [ -n "$$RTSWAP_CHROMIUM" ] || { \
 	  echo "A browser is missing. On Debian: sudo apt install chromium; else set RTSWAP_CHROMIUM" >&2; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --target build/browser $(BROWSER)
-	PYTHONPATH=build/browser RTSWAP_REQUIRE_BROWSER=1 $(BIN)/pytest -q tests/web/test_browser.py
+	PYTHONPATH=build/browser RTSWAP_REQUIRE_BROWSER=1 RTSWAP_LONG_RUN_S=$(LONG_RUN_S) \
+	  $(BIN)/pytest -q tests/web/test_browser.py tests/web/test_long_run.py
 
 # The tests that make up their own input, with other input every time; then five minutes of attacks (Linux).
 fuzz: $(READY)

@@ -122,7 +122,7 @@ def packs_table() -> str:
 def families_table() -> str:
     lines = ["| family | inputs | pictures | colour in | picture out | placed by |", "|---|---|---|---|---|---|"]
     for name, family in model_catalog().families.items():
-        if family.kind == "converter":
+        if family.kind == "converter" or not family.inputs:  # one-shot: its files tell
             continue
         inputs = "; ".join(f"`{key}` {'x'.join(map(str, shape))}" for key, shape in family.inputs.items())
         out = family.range if family.kind in ("swapper", "enhancer") else ""

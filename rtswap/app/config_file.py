@@ -14,6 +14,8 @@ from rtswap.core.text import nearest
 
 FILE_NAME = "rtswap.toml"
 MAX_BYTES = 1_000_000
+PRESETS = "presets"
+"""The section of ``app.presets``: no setting of any run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,9 @@ def effective(
 def read(path: Path) -> dict[str, Any]:
     """Read a file; returns ``section.key`` -> checked value. Raises ConfigError with file, key and reason."""
     found: dict[str, Any] = {}
-    for section, content in _parse(path).items():
+    for section, content in parse(path).items():
+        if section == PRESETS:
+            continue
         if section not in SECTIONS:
             raise ConfigError(
                 f"{path}: unknown section [{section}]", expected=", ".join(SECTIONS), do=_nearest_key(section)
@@ -101,7 +105,8 @@ def to_toml(effective: Effective) -> str:
     return "\n".join(lines[1:]) + "\n"
 
 
-def _parse(path: Path) -> dict[str, Any]:
+def parse(path: Path) -> dict[str, Any]:
+    """Return what a file holds, unchecked. Raises ConfigError."""
     import tomllib
 
     try:

@@ -77,7 +77,11 @@ def decode(maps: Sequence[Floats], threshold: float) -> Floats:
         middle = (np.stack([columns, rows]) + 0.5 + np.stack([x[rows, columns], y[rows, columns]])) * cell
         half = height[rows, columns] * (cell / 2)
         found.append(np.stack([*(middle - half), *(middle + half), score[rows, columns]], 1))
-    boxes = np.concatenate(found).astype(np.float32)
+    return only_once(np.concatenate(found).astype(np.float32))
+
+
+def only_once(boxes: Floats) -> Floats:
+    """Of squares (N, 5) that lie on each other only the best, best first."""
     boxes = boxes[np.argsort(-boxes[:, 4], kind="stable")]
     kept: list[int] = []
     for row, box in enumerate(boxes):

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from rtswap.core.types import Box, Head, Image, Sighting, Track
 from rtswap.networks.heads import SIDE, HeadModel
-from rtswap.tracking.neighbours import Neighbours
+from rtswap.tracking.neighbours import SIDE as AROUND
+from rtswap.tracking.neighbours import Neighbours, around
 
 AREA = 62_000
 """Pixels of the reduced picture: 320 x 192 of 16:9, 288 x 224 of 4:3."""
@@ -21,13 +22,20 @@ FAINT = 0.3
 """Score from which a head is told."""
 CERTAIN = 0.6
 """Score of a head that shows that a picture is clear."""
+UNSURE = 0.45, 0.85
+"""Scores between which a head is looked at more closely, in all pixels of the frame: small faces score 0.9 then;
+shoulders and hands, which look like one from afar, less than 0.5."""
+CLOSE_UP = 2.5
+"""Side of what is looked at then, in heads."""
+MOST_CLOSE_UPS = 2
+"""Heads that are looked at more closely in one frame, in turns."""
 BLOCK = 8
 """Side in pixels of the blocks in which the reduced picture is compared with the last one that was looked at."""
 LEAST_CHANGE, CHANGE = 1.6, 0.05
 """Difference of a block that calls for a look: in levels at least, and in standard deviations of the picture."""
 MOST_SKIPPED = 3
 """Frames in a row in which nothing changed that are not looked at."""
-AROUND_FACE = 0.5
+AROUND_FACE = 0.3
 """Margin of a swapped face, in its longer side, in which changes call for no look: that is its own head."""
 ANOTHER_SCENE = 0.6
 """Mean difference of two pictures' blocks, each of mean 0 and deviation 1, that only a cut reaches. Two scenes that
@@ -58,6 +66,7 @@ class Sentinel:
         """Blocks of the last frame, and of the last one that was looked at."""
         self._found: Floats = np.zeros((0, 5), np.float32)
         self._skipped = 0
+        self._turn = 0
         self._sure = True
         self._picture: Image | None = None
         """The last frame, reduced."""
@@ -79,6 +88,7 @@ class Sentinel:
         if cut or self._skipped >= MOST_SKIPPED or self._has_changed(blocks, spread, known):
             flat = int(np.ptp(gray)) <= 1  # one grey value: nobody can be in it
             self._found = np.zeros((0, 5), np.float32) if flat else self._model.find(picture, FAINT)
+            self._look_closely(image, scale, settled)
             self._looked, self._skipped = blocks, 0
             self._sure = flat or bool((self._found[:, 4] >= CERTAIN).any()) or is_clear(gray)
         else:
@@ -89,6 +99,28 @@ class Sentinel:
     def look_beside(self, image: Image, tracks: Sequence[Track]) -> tuple[Head, ...]:
         """See ``protocols.Lookout``."""
         return self._neighbours.look(image, tracks, self._picture)
+
+    def _look_closely(self, image: Image, scale: Floats, settled: Sequence[Box]) -> None:
+        """Raise the scores of heads that a closer look confirms, of those that are not of ``settled`` faces."""
+        low, high = UNSURE
+        middles = (self._found[:, :2] + self._found[:, 2:4]) / 2 * scale[:2]
+        unsure = [
+            row
+            for row, score in enumerate(self._found[:, 4])
+            if low <= score < high
+            and not any((middles[row] >= box[:2]).all() and (middles[row] <= box[2:]).all() for box in settled)
+        ]
+        self._turn += MOST_CLOSE_UPS
+        for row in np.roll(unsure, -self._turn)[:MOST_CLOSE_UPS].tolist():
+            side = CLOSE_UP * float(((self._found[row, 2:4] - self._found[row, :2]) * scale[:2]).max())
+            square = around(image, middles[row] - side / 2, np.array([side, side]))
+            if square is None:
+                continue
+            found = self._model.find(square, high)
+            off = np.hypot(*((found[:, :2] + found[:, 2:4]) / 2 - AROUND / 2).T) * (CLOSE_UP / AROUND)
+            size = (found[:, 2] - found[:, 0]) * (CLOSE_UP / AROUND)
+            fits = (off < 0.5) & (size > 0.5) & (size < 2)
+            self._found[row, 4] = found[fits, 4].max(initial=self._found[row, 4])
 
     def _has_changed(self, blocks: Floats, spread: float, known: Sequence[Box]) -> bool:
         if self._looked is None or self._looked.shape != blocks.shape:

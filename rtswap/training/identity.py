@@ -39,7 +39,11 @@ class Recogniser(nn.Module):
         if jitter:
             matrices = matrices.clone()
             matrices[:, :, 2] += JITTER_PX * torch.randn(len(matrices), 2).to(matrices.device)
-        crops = (sampled(pictures.float(), matrices, SIZE) + 1) * 127.5
+        return self.embed(sampled(pictures.float(), matrices, SIZE), jitter=jitter)
+
+    def embed(self, crops: Tensor, *, jitter: bool = False) -> Tensor:
+        """Of crops (N, 3, 96, 96), -1..1."""
+        crops = (crops.float() + 1) * 127.5
         quarter = SIZE // 4
         middle = crops[..., quarter:-quarter, quarter:-quarter].mean((2, 3), keepdim=True)
         gains = self.skin / middle.clamp_min(1)

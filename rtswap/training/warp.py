@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rtswap.vision.geometry import canonical
 from rtswap.vision.resample import looked_up
 
 Map = NDArray[np.float32]
@@ -73,3 +74,15 @@ def warp_field(rng: np.random.Generator, side: int, sigma: float, cells_of: tupl
     nodes[1:-1, 1:-1] = rng.normal(0, sigma * side / cells, (cells - 1, cells - 1, 2))
     at = grid(side) * np.float32(cells / (side - 1))
     return looked_up(nodes, at)
+
+
+def placed(points: NDArray[np.float32], shown: Map) -> NDArray[np.float32]:
+    """Landmarks (468, 3) px of a stored picture, in a sample. ``shown``: which of its pixels each pixel of the sample
+    shows, an affine map."""
+    origin = shown[0, 0].astype(np.float64)
+    linear = np.stack([shown[0, 1] - shown[0, 0], shown[1, 0] - shown[0, 0]], 1).astype(np.float64)
+    turned = np.linalg.det(linear)
+    moved = np.empty_like(points)
+    moved[:, :2] = (points[:, :2] - origin) @ np.linalg.inv(linear).T
+    moved[:, 2] = points[:, 2] / np.sqrt(abs(turned))
+    return moved[canonical().mirror] if turned < 0 else moved

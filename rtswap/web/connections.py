@@ -53,6 +53,8 @@ class Connections:
         self._studio = studio
         self._peers: set[RTCPeerConnection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._patience: dict[RTCPeerConnection, asyncio.Task[None]] = {}
+        """Wait for a browser to connect."""
         self._camera: RTCPeerConnection | None = None
 
     async def answer(self, sdp: str) -> dict[str, str]:
@@ -71,7 +73,7 @@ class Connections:
         except BaseException:
             await self._drop(peer)
             raise
-        self._start(self._give_up(peer))
+        self._patience[peer] = self._start(self._give_up(peer))
         return {"sdp": peer.localDescription.sdp, "type": peer.localDescription.type}
 
     async def close(self) -> None:
@@ -111,10 +113,11 @@ class Connections:
             peer.addTrack(Sound(self._studio))
         await peer.setLocalDescription(await peer.createAnswer())
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _look(self, peer: RTCPeerConnection, track: MediaStreamTrack) -> None:
         """Pass pictures on while this browser is the newest."""
@@ -144,6 +147,9 @@ class Connections:
     async def _drop(self, peer: RTCPeerConnection) -> None:
         if peer in self._peers:
             self._peers.discard(peer)
+            waiting = self._patience.pop(peer, None)
+            if waiting is not None and waiting is not asyncio.current_task():
+                waiting.cancel()
             await peer.close()
 
 

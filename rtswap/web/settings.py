@@ -35,6 +35,11 @@ def values_of(config: Config) -> dict[str, Any]:
     return {row.key: _plain(row, _value(config, row)) for row in ROWS}
 
 
+def plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of some settings that the API offers, as JSON. ``values``: ``section.key`` -> value."""
+    return {row.key: _plain(row, values[row.key]) for row in ROWS if row.key in values}
+
+
 def changed(config: Config, values: Mapping[str, Any]) -> Config:
     """Return the configuration with other values. Raises ConfigError, with nothing changed."""
     rows = {row.key: row for row in ROWS}

@@ -15,6 +15,7 @@ from rtswap.app.config import Config
 from rtswap.app.networks import Networks, bind_models
 from rtswap.core.errors import RtswapError, UsageError
 from rtswap.media.live_sound import LiveSound
+from rtswap.runtime.background import background
 from rtswap.source.personas import list_personas
 from rtswap.web.browser_camera import BrowserCamera
 from rtswap.web.inputs import Inputs, Wanted
@@ -38,6 +39,7 @@ class Studio:
         self.config = config
         self._echo, self._loop = echo, asyncio.get_running_loop()
         self._changing = asyncio.Lock()
+        self._builds = background("rtswap-changes")
         self._running: Loop | None = None
         self._run: asyncio.Task[None] | None = None
         self._wanted: Wanted | None = None
@@ -71,6 +73,7 @@ class Studio:
         await self.stop()
         self.inputs.close()
         self.viewer.shut()
+        self._builds.shutdown(wait=False, cancel_futures=True)
 
     # settings
 
@@ -80,7 +83,7 @@ class Studio:
             after = changed(self.config, values)
             restart = self._running is not None and needs_restart(self.config, after)
             if self._running is not None and not restart:
-                await asyncio.to_thread(self._running.change, after)
+                await self._beside(self._running.change, after)
             self.config = after
             if restart and self._wanted is not None:
                 await self._end()
@@ -196,9 +199,13 @@ class Studio:
                 await asyncio.to_thread(self.shelf.identity, id)
             await self._recast(cast)
 
+    async def _beside(self, change: Callable[[T], None], to: T) -> None:
+        """Build what a change needs beside the frames, which go first."""
+        await self._loop.run_in_executor(self._builds, change, to)
+
     async def _recast(self, cast: Cast) -> None:
         if self._running is not None:
-            await asyncio.to_thread(self._running.recast, cast)
+            await self._beside(self._running.recast, cast)
         self.cast = cast
 
     # outputs

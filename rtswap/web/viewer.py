@@ -88,7 +88,7 @@ class Viewer:
         self._watching: tuple[Watcher, ...] = ()
         self._jpegs: dict[int, tuple[MarkedImage, asyncio.Future[bytes]]] = {}
         self._encoding = background("rtswap-preview")
-        self._budget = Budget(TARGET_S, levels=[Quality(level=number) for number in range(len(SHARES))])
+        self._budget = make_budget()
         self.seen: Seen | None = None
         """None if no session runs or no picture has come yet."""
 
@@ -107,7 +107,7 @@ class Viewer:
 
     def end(self) -> None:
         """Forget the picture; watchers see no other until the next session."""
-        self.seen = None
+        self.seen, self._budget = None, make_budget()
         self._jpegs.clear()
         for watcher in self._watching:
             watcher.put(None)
@@ -176,6 +176,11 @@ class Viewer:
         for watcher in self._watching:
             if (picture := made.get(watcher.view)) is not None and watcher.wants(time.perf_counter()):
                 watcher.put(picture)
+
+
+def make_budget() -> Budget:
+    """Chooses among ``SHARES``."""
+    return Budget(TARGET_S, levels=[Quality(level=number) for number in range(len(SHARES))])
 
 
 def resized(marked: MarkedImage, width: int = 0, share: float = 1.0) -> MarkedImage:

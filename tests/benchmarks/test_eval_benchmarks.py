@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ def beside_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", [str(FOLDER), *sys.path])
 
 
-@pytest.mark.parametrize("name", ["identity", "expression", "steadiness", "quality"])
+@pytest.mark.parametrize("name", ["identity", "expression", "steadiness", "quality", "recipes"])
 def test_help_lists_their_flags(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -55,3 +56,42 @@ def test_people_are_kept_out_by_name() -> None:
     assert 0.06 < np.mean([held_out(name) for name in names]) < 0.10
     assert held_out(Path("a/face_1.jpg")) == held_out(Path("b/face_1.jpg"))
     assert not held_out(Path("sfhq_0003.jpg")), "it is in training/left_out.txt"
+
+
+def test_nobody_is_put_on_another_photo_of_themselves() -> None:
+    names = [[Path(f"person_{n:02}_{mood}.jpg") for n in range(3)] for mood in ("rest", "smile")]
+    found = importlib.import_module("recipes").drawn(*names, 0)
+    assert len(found) == 6
+    assert all(source.stem[:9] != target.stem[:9] for source, target in found)
+
+
+def test_the_blind_sheet_has_no_names_and_the_key_tells_them() -> None:
+    """Of two swappers that paint black and white."""
+    recipes = importlib.import_module("recipes")
+    grey, shades = np.full((256, 256, 3), 128, np.uint8), {"one": 0, "other": 255}
+    pictures = {name: [np.full_like(grey, shade)] * 12 for name, shade in shades.items()}
+    study = SimpleNamespace(
+        pairs=[("a", "b")] * 12,
+        thumbnails=[(grey, grey)] * 12,
+        records=[SimpleNamespace(name=name, thumbnails=shown) for name, shown in pictures.items()],
+    )
+    sheet, firsts = recipes.blind_sheet(study, np.random.default_rng(0))
+    assert set(firsts) == {"one", "other"}
+    tops = np.flatnonzero(np.diff((sheet[:, 16 + 128] == 128).all(1).astype(int)) == 1) + 1
+    assert len(tops) == 12
+    for top, first in zip(tops, firsts, strict=True):
+        assert (sheet[top + 128, [16 + 2 * 256 + 128, 16 + 3 * 256 + 128], 0] == shades[first]).tolist() == [
+            True,
+            False,
+        ]
+
+
+def test_costs_and_papers_stand_in_the_table() -> None:
+    recipes = importlib.import_module("recipes")
+    told = recipes.cost(recipes.graphs_of("refiner-128")["refiner-128"])
+    assert 0.9 < told["parameters_m"] < 1.2
+    assert 0.3 < told["gmac"] < 0.6
+    assert recipes.graphs_of("mesh") == {}
+    table = recipes.markdown(["mesh"], [("cosine", [0.5])])
+    assert "| cosine | 0.500 |" in table
+    assert "| FSLSD | 0.155 | 0.250 | 5.630 |" in table

@@ -15,6 +15,7 @@ from attack_list import attacks
 from people import face_models
 from scene_list import scenes
 from staged_scenes import Scene, bareness, frames
+from trick_list import tricks
 
 from rtswap.app.config import Config
 from rtswap.app.program import Program
@@ -26,7 +27,7 @@ BARE = 0.65
 EMPTY_AFTER_S = 0.35
 """Short, so that what would leave after three seconds leaves within a scene."""
 MANY = 6 if os.environ.get("RTSWAP_SCENES") == "many" else 1
-SCENES = [*scenes(MANY), *attacks(MANY)]
+SCENES = [*scenes(MANY), *attacks(MANY), *tricks(MANY)]
 KINDS = sorted({scene.kind for scene in SCENES})
 
 
@@ -63,7 +64,7 @@ def play(program: Program, scene: Scene) -> Iterator[Played]:
 
 
 def test_there_are_enough_scenes() -> None:
-    assert len(SCENES) >= 180
+    assert len(SCENES) >= 210
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -12,7 +12,8 @@ import pytest
 from rtswap.core.errors import ModelError
 from rtswap.core.types import Image
 from rtswap.networks.heads import CELLS, MAPS, HeadModel, decode
-from rtswap.tracking.lookout import AREA, MOST_SKIPPED, Sentinel, is_clear, reduced
+from rtswap.tracking.lookout import AREA, MOST_SKIPPED, UNSURE, Sentinel, is_clear, reduced
+from rtswap.tracking.neighbours import SIDE
 
 
 class Marked:
@@ -64,6 +65,37 @@ def test_heads_come_in_pixels_of_the_frame() -> None:
     np.testing.assert_allclose(middle, np.array([3.5 + 0.25, 2.5 - 0.5]) * 8 * scale, rtol=1e-5)
     np.testing.assert_allclose(head.box[2:] - head.box[:2], 16 * scale, rtol=1e-5)
     assert head.score == pytest.approx(0.9)
+
+
+class FromAfar(HeadModel):
+    """Finds a small head in the whole picture, faintly, and one of this score and place in a close-up."""
+
+    def __init__(self, score: float, middle: float = SIDE / 2) -> None:
+        self._score, self._middle = score, middle
+        self.close_ups = 0
+
+    def find(self, picture: Image, threshold: float) -> np.ndarray:
+        if picture.shape[:2] != (SIDE, SIDE):
+            return np.array([[40, 60, 56, 76, UNSURE[0] + 0.05]], np.float32)
+        self.close_ups += 1
+        found = np.array([[self._middle - 25, 40, self._middle + 25, 90, self._score]], np.float32)
+        return found[found[:, 4] > threshold]
+
+
+def test_a_faint_head_is_looked_at_more_closely() -> None:
+    image = scene(1, (1280, 720))
+    (head,) = Sentinel(FromAfar(0.95)).look(image).heads
+    assert head.score == pytest.approx(0.95)
+    for model in (FromAfar(UNSURE[1] - 0.1), FromAfar(0.95, middle=SIDE - 20)):
+        (head,) = Sentinel(model).look(image).heads
+        assert head.score == pytest.approx(UNSURE[0] + 0.05)
+        assert model.close_ups == 1
+
+
+def test_heads_of_those_who_are_swapped_need_no_closer_look() -> None:
+    image, model = scene(1, (1280, 720)), FromAfar(0.95)
+    Sentinel(model).look(image, [np.array([150, 230, 260, 340], np.float32)])
+    assert model.close_ups == 0
 
 
 def test_of_squares_that_lie_on_each_other_the_best_is_kept() -> None:
@@ -152,3 +184,15 @@ def test_what_moves_within_a_swapped_face_calls_for_no_look_what_moves_beside_it
     assert network.runs == 1
     watch.look(np.roll(image, 60, 1), [face])
     assert network.runs == 2
+
+
+@pytest.mark.parametrize(("beyond", "runs"), [(0.05, 1), (0.4, 2)])
+def test_what_appears_beside_a_swapped_face_is_looked_at_at_once(beyond: float, runs: int) -> None:
+    """``beyond``: the margin, in faces; its own head changes the picture close by."""
+    image, face = scene(1, (1280, 720)), np.array([500, 200, 800, 500], np.float32)
+    watch = Sentinel(HeadModel(network := Marked()))
+    watch.look(image, [face])
+    changed, x = image.copy(), round(800 + beyond * 300)
+    changed[300:360, x : x + 40] = 255 - changed[300:360, x : x + 40]
+    watch.look(changed, [face])
+    assert network.runs == runs

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,11 +23,13 @@ from rtswap.core.errors import UsageError
 from rtswap.networks.landmarks import place
 from rtswap.training.crowd import Crowd
 from rtswap.training.recipes.faceshifter import losses
+from rtswap.training.recipes.faceshifter.hear import Hear, cluttered, lost
 from rtswap.training.recipes.faceshifter.network import PAPER, Aad, Aei, Bound, Critic, Dims
 from rtswap.training.recipes.faceshifter.recipe import FaceShifterRecipe, dims_of
 from rtswap.training.recipes.faceshifter.samples import Portraits, seen_by_recogniser
 from rtswap.training.system_file import difference, to_onnx
 from rtswap.training.trainer import Trainer
+from rtswap.training.triplets import Triplets
 from rtswap.training.warp import grid
 
 TINY = Dims(64, False, 1, (8, 16, 16, 16, 16), (16, 16, 16, 16), (16, 16, 16, 16, 16), 2, (8, 16, 16, 16))
@@ -46,6 +50,7 @@ def test_networks_have_the_papers_number_of_weights() -> None:
         assert millions(Aei(PAPER["maum"])) == pytest.approx(439.3, abs=0.05)
         assert millions(Aei(PAPER["tao"])) == pytest.approx(184.3, abs=0.05)
         assert millions(Critic((64, 128, 256), 512, 3)) == pytest.approx(8.3, abs=0.05)
+        assert millions(Hear.of(PAPER["tao"])) == pytest.approx(16.7, abs=0.05)
 
 
 @pytest.mark.parametrize("layout", ["tao", "maum"])
@@ -153,8 +158,10 @@ def test_faces_are_hidden_in_cells_where_their_mask_is() -> None:
 
 
 def test_a_change_in_grey_has_no_colour() -> None:
-    given, made = torch.zeros(1, 3, 1, 1), torch.tensor([0.3, 0.0, 0.6]).view(1, 3, 1, 1)
-    torch.testing.assert_close(losses.in_grey(made, given), torch.full((1, 3, 1, 1), 0.3))
+    given, made = torch.zeros(1, 3, 4, 4), torch.tensor([0.3, 0.0, 0.6]).view(1, 3, 1, 1).repeat(1, 1, 4, 4)
+    torch.testing.assert_close(losses.grey_change(made, given, 2), torch.full((1, 3, 4, 4), 0.3))
+    made[..., ::2, :] *= -1
+    assert not losses.grey_change(made, given, 2).any()
 
 
 def crowd(count: int = 40, side: int = 64) -> Crowd:
@@ -198,7 +205,7 @@ def arguments(**more: object) -> argparse.Namespace:
         "device": "cpu", "rate": 1e-3, "half": False, "batch": 8, "begin_from": None, "seed": 0, "workers": 0,
         "resolution": 64, "layout": "small",
         "identity_weight": 1.0, "critic_weight": 0.1, "template": "whole",
-        "variant": "faithful",
+        "variant": "faithful", "hear": 0.0,
     }  # fmt: skip
     return argparse.Namespace(**{**usual, **more})
 
@@ -236,9 +243,101 @@ def test_a_short_training_improves_held_out_faces(monkeypatch: pytest.MonkeyPatc
     assert {"same", "identity", "attributes", "back", "fooled", "critic", "source", "target", "detail"} <= named
 
 
-def test_the_graphs_say_what_torch_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    graphs = begin(monkeypatch).graphs()
+@pytest.mark.parametrize("hear", [0.0, 0.5])
+def test_the_graphs_say_what_torch_says(hear: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    graphs = begin(monkeypatch, hear=hear).graphs()
     assert list(graphs) == ["frame", "bind"]
     for graph in graphs.values():
         assert difference(to_onnx(graph), graph) < 1e-3
     assert set(graphs["bind"].outputs) <= set(graphs["frame"].examples)
+
+
+class Made:
+    """Triplets whose swap by ``mesh`` is the truth, darker."""
+
+    def __init__(self, people: Crowd) -> None:
+        self._people = people
+
+    def batch(self, rng: np.random.Generator, known: int, cross: int) -> Triplets:
+        source = rng.integers(len(self._people), size=known + cross)
+        goal = np.concatenate([source[:known], rng.integers(len(self._people), size=cross)])
+        pictures, points, masks = (getattr(self._people, name) for name in ("pictures", "points", "masks"))
+        truth = pictures[goal]
+        return Triplets(
+            pictures[source][:, :, ::-1], np.roll(truth, 1, 0), truth, truth // 2, masks[goal], masks[goal],
+            points[source], points[goal], source, goal, np.arange(known + cross) < known,
+        )  # fmt: skip
+
+
+def test_an_assisted_network_corrects_the_swap_that_it_is_given(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    @contextmanager
+    def supply(people: Crowd, *_: object, **__: object) -> Iterator[Made]:
+        yield Made(people)
+
+    monkeypatch.setattr("rtswap.training.recipes.faceshifter.recipe.supply", supply)
+    recipe = begin(monkeypatch, variant="assisted", out=tmp_path, rate=4e-3)
+    Trainer(recipe, tmp_path, minutes=40 / 60, clock=Seconds()).run()
+    tried = [row for row in json.loads((tmp_path / "history.json").read_text()) if "same_psnr" in row]
+    assert tried[-1]["same_psnr"] > tried[0]["same_psnr"] + 1
+    graphs = recipe.graphs()
+    assert "warped" in graphs["frame"].examples
+    assert difference(to_onnx(graphs["frame"]), graphs["frame"]) < 1e-3
+    with pytest.raises(UsageError, match="--hear"):
+        begin(monkeypatch, variant="assisted", hear=0.2)
+
+
+def test_a_painted_occluder_returns_and_nothing_else_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """HEAR-Net begins by changing nothing; after a few steps it puts back a bar that AEI-Net did not see."""
+    torch.manual_seed(0)
+    hear = Hear((16, 24), (16,), 2)
+    swapped = torch.nn.functional.interpolate(torch.rand(4, 3, 4, 4), size=32, mode="bilinear") - 0.5
+    error = torch.zeros_like(swapped)
+    assert torch.equal(hear(swapped, error), swapped)
+    optimiser = torch.optim.Adam(hear.parameters(), 1e-2)
+    for step in range(60):
+        error, row = torch.zeros_like(swapped), 4 * (step % 6)
+        error[:2, :, row : row + 8] = 0.8
+        made = hear(swapped, error)
+        optimiser.zero_grad()
+        ((made - swapped - error).abs().mean()).backward()
+        optimiser.step()
+    hear.eval()
+    bar = torch.zeros_like(swapped)
+    bar[..., 10:18, :] = 0.8
+    still, returned = hear(swapped, torch.zeros_like(swapped)) - swapped, hear(swapped, bar) - swapped
+    assert still.abs().mean() < 0.08
+    assert returned[..., 12:16, :].mean() > 0.5
+
+
+def test_hear_net_learns_after_aei_net_which_then_stays_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    recipe = begin(monkeypatch, hear=0.5)
+    Trainer(recipe, tmp_path, minutes=40 / 60, clock=Seconds()).run()
+    assert recipe.network.mending == 1
+    assert not any(part.requires_grad for part in recipe.network.aei.parameters())
+    assert recipe.network.hear.picture.weight.any()
+    faces = torch.rand(2, 3, 64, 64)
+    assert lost(recipe.network.aei, recipe.embedder, faces).shape == faces.shape
+    history = json.loads((tmp_path / "history.json").read_text())
+    assert {"mended", "change", "identity"} <= {name for row in history for name in row}
+
+
+def test_something_stands_before_most_faces() -> None:
+    torch.manual_seed(0)
+    faces = torch.rand(40, 3, 32, 32)
+    changed = (cluttered(faces) != faces).float().mean((1, 2, 3))
+    assert 0.5 < (changed > 0).float().mean() < 0.95
+    assert 0.05 < changed.mean() < 0.5
+
+
+def test_a_network_begins_without_a_grid() -> None:
+    """Neighbours within a place of the last map are alike before anything was learnt."""
+    torch.manual_seed(0)
+    network = Aei(replace(TINY, shuffle=2)).eval()
+    faces = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        made = network(faces, network.bind(faces, torch.rand(1, 128)))
+    torch.testing.assert_close(made[..., ::2, ::2], made[..., 1::2, 1::2])

@@ -20,8 +20,8 @@ from rtswap.training.recipes.style_prior.critic import Critic, varied
 from rtswap.training.recipes.style_prior.encoder import Encoder
 from rtswap.training.recipes.style_prior.network import GAIN, Dims, Generator, Modulated, StylePrior
 from rtswap.training.recipes.style_prior.points import heatmaps, normalised, outline
-from rtswap.training.recipes.style_prior.samples import Portraits, moved, placed, toned
-from rtswap.training.warp import Variation, draw_maps
+from rtswap.training.recipes.style_prior.samples import Portraits, moved, toned
+from rtswap.training.warp import Variation, draw_maps, placed
 from rtswap.vision.resample import looked_up
 from rtswap.vision.topology import OVAL
 

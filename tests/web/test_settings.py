@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from studio_client import Client
 
 from rtswap.app.config import Config
+from rtswap.app.config_file import effective
 from rtswap.core.errors import ConfigError
 from rtswap.web.settings import ROWS, changed, needs_restart, schema, values_of
 
@@ -72,3 +76,23 @@ def test_what_needs_a_restart() -> None:
     assert not needs_restart(Config(), changed(Config(), live))
     assert needs_restart(Config(), changed(Config(), {"tracking.min_face": 50}))
     assert needs_restart(Config(), changed(Config(), {"engine.threads": 1}))
+
+
+def test_presets_are_kept_in_the_users_own_file(
+    studio: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platformdirs.user_config_path", lambda name: tmp_path / name)
+    assert studio.get("/api/presets") == {"presets": {}}
+    studio.good("PUT", "/api/config", {"swap.strength": 0.4, "badge.look": "light tr"})
+    found = studio.good("PUT", "/api/presets/soft%20%C3%A9", {})["presets"]["soft é"]
+    assert found == studio.get("/api/config")["values"]
+    path = tmp_path / "rtswap/rtswap.toml"
+    assert "swap.strength = 0.4" in path.read_text()
+    studio.good("PUT", "/api/config", {"swap.strength": 0.9})
+    studio.good("POST", "/api/config/file", {"overwrite": True})
+    assert studio.get("/api/presets")["presets"] == {"soft é": found}, "writing the settings keeps presets"
+    assert effective({}, file=str(path)).config.swap.strength == 0.9
+    assert studio.send("PUT", "/api/presets/" + "x" * 41, {}).status == 422
+    assert studio.send("DELETE", "/api/presets/none").status == 422
+    studio.good("DELETE", "/api/presets/soft%20%C3%A9")
+    assert studio.get("/api/presets") == {"presets": {}}

@@ -9,6 +9,7 @@ crop, light from 0 to 1.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -61,7 +62,7 @@ def _toned(batch: Batch) -> Batch:
     def shown(names: tuple[str, ...]) -> dict[str, Tensor]:
         gain = torch.exp(normal(1, 0.12) + normal(3, 0.05))
         offset = gain - 1 + normal(1, 0.04)
-        return {name: (getattr(batch, name) * gain + offset).clamp(-1, 1) for name in names}
+        return {name: torch.addcmul(offset, getattr(batch, name), gain).clamp_(-1, 1) for name in names}
 
     return replace(batch, **shown(PICTURES[:-1]), **shown(PICTURES[-1:]))
 
@@ -76,21 +77,42 @@ def _nearly_right(batch: Batch) -> Batch:
     )
 
 
-def damaged(pictures: Tensor, mask: Tensor) -> Tensor:
-    """``pictures`` (N, 3, S, S) -1..1, changed where ``mask`` (N, 1, S, S) 0..1 is."""
-    dice = _Dice(pictures)
+def damaged(pictures: Tensor, mask: Tensor, *, all_of_them: bool | None = None) -> Tensor:
+    """``pictures`` (N, 3, S, S) -1..1, changed where ``mask`` (N, 1, S, S) 0..1 is.
+
+    ``all_of_them``: compute each kind of damage for all pictures and take what is wanted; nothing then waits for a
+    GPU, where this is the default. Else it is computed for those alone that get it."""
+    some = _all if (pictures.is_cuda if all_of_them is None else all_of_them) else _some
     light = (pictures + 1) / 2
-    light = light * torch.exp(dice.some(UNEVEN) * dice.field(0.2) + dice.some(CAST) * dice.normal(3, 0.07))
-    light = light * (1 - dice.some(SHADED) * dice.shadow())
+    light = some(CAST, light, lambda x, dice: x * torch.exp(dice.normal(3, 0.07)))
+    light = some(UNEVEN, light, lambda x, dice: x * torch.exp(dice.field(0.2)))
+    light = some(SHADED, light, lambda x, dice: x * (1 - dice.shadow()))
     for share in (GLOSSY, GLOSSY):
-        light = light + dice.some(share) * dice.blob() * dice.between(0.05, 0.45) * (1 - light)
+        light = some(share, light, lambda x, dice: x + dice.blob() * dice.between(0.05, 0.45) * (1 - x))
     for _ in range(3):
-        hair = dice.some(STRANDS) * dice.strand()
-        light = light + hair * (dice.between(0.0, 0.7) - light)
-    soft = nn.functional.avg_pool2d(light, 3, 1, 1, count_include_pad=False)
-    light = light + dice.some(BLURRED) * dice.between(0.3, 1) * (soft - light)
+        light = some(STRANDS, light, lambda x, dice: x + dice.strand() * (dice.between(0.0, 0.7) - x))
+    light = some(BLURRED, light, lambda x, dice: x + dice.between(0.3, 1) * (_soft(x) - x))
     changed = pictures + mask * ((2 * light - 1).clamp(-1, 1) - pictures)
     return changed.contiguous(memory_format=torch.channels_last)
+
+
+def _soft(light: Tensor) -> Tensor:
+    return nn.functional.avg_pool2d(light, 3, 1, 1, count_include_pad=False)
+
+
+Change = Callable[[Tensor, "_Dice"], Tensor]
+"""Pictures and random numbers for each of them -> changed pictures."""
+
+
+def _all(share: float, light: Tensor, change: Change) -> Tensor:
+    dice = _Dice(light)
+    return torch.where(dice.between(0, 1) < share, change(light, dice), light)
+
+
+def _some(share: float, light: Tensor, change: Change) -> Tensor:
+    rows = (torch.rand(len(light), device=light.device) < share).nonzero()[:, 0]
+    chosen = light[rows]
+    return light.index_copy(0, rows, change(chosen, _Dice(chosen))) if len(rows) else light
 
 
 class _Dice:
@@ -108,10 +130,6 @@ class _Dice:
     def normal(self, channels: int, spread: float) -> Tensor:
         """(N, C, 1, 1)"""
         return spread * torch.randn(self._count, channels, 1, 1, device=self._device)
-
-    def some(self, share: float) -> Tensor:
-        """(N, 1, 1, 1) 1 for that share of the faces, else 0."""
-        return (self.between(0, 1) < share).float()
 
     def field(self, spread: float) -> Tensor:
         """(N, 1, S, S) a smooth random field about 0."""

@@ -122,6 +122,7 @@ class RefinerRecipe(Recipe):
         add("--size", type=int, choices=(128, 256), default=128, help="256: the finer level of refiner-256 alone")
         add("--true", type=int, default=24, help="pairs with a truth per batch")
         add("--cross", type=int, default=8, help="pairs of two people's photos, without one, per batch")
+        add("--watched", type=int, default=1, help="show the recogniser one in so many pairs of a batch")
         add("--settled", type=float, default=0.45, help="share of the time without the critic; above 1: never")
         add("--makers", type=int, default=2, help="processes that make pairs")
         add("--shards", type=int, default=48, help="files of 160 pairs to make")
@@ -237,7 +238,8 @@ class RefinerRecipe(Recipe):
         terms |= losses.cross_terms(output.part(rest), batch.part(rest)) | losses.kept_term(output, batch)
         self._shown = Shown(output.picture.detach(), batch.truth, batch.mask * batch.visible)
         with self.autocast():
-            terms |= self._watchers.identity(output.picture, batch, self._people)
+            some = slice(None, None, self.args.watched)  # of both kinds: they are drawn in a random order
+            terms |= self._watchers.identity(output.picture[some], batch.part(some), self._people)
             terms |= self._watchers.landmarks(output.picture[rest], batch.part(rest))
             if self._asks_critic:
                 self.critic.requires_grad_(False)

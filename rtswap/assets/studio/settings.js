@@ -1,4 +1,4 @@
-// The settings, drawn from the schema of /api/config, and presets, which this browser keeps.
+// The settings, drawn from the schema of /api/config, and presets, which rtswap.toml keeps.
 
 import { call } from "./api.js";
 import { ask, askText, attempt, byId, el, tell } from "./ui.js";
@@ -15,7 +15,7 @@ const NAMES = {
   "tracking.faces": "swap", "safety.on_failure": "a face that cannot be swapped", "safety.others": "other people", "safety.empty_after": "plain frames after nobody for",
   "badge.look": "style and place",
 };
-const KEY = "rtswap-presets";
+const BETWEEN_MS = 100;
 let values = {}, schema = {}, waiting = {}, sending = false;
 const controls = new Map();
 
@@ -28,7 +28,7 @@ export async function openSettings() {
   const listed = GROUPS.flatMap(([, , keys]) => keys);
   const rest = Object.keys(schema).filter((key) => !listed.includes(key));
   form.replaceChildren(...GROUPS.map(([title, open, keys]) => group(title, open, keys.filter((key) => schema[key]))), group("More", false, rest));
-  openPresets();
+  await openPresets();
 }
 
 const group = (title, open, keys) => el("details.panel", { open }, el("summary", {}, title), el("div.set", {}, ...keys.map(row)));
@@ -94,7 +94,7 @@ function badge(key, name) {
 const capital = (text) => text[0].toUpperCase() + text.slice(1);
 const shown = (value) => String(Math.round(Number(value) * 100) / 100);
 
-/** Change a setting soon: while one request is under way, only the newest values wait. */
+/** Change a setting soon: while one request is under way, and for a moment after, only the newest values wait. */
 function set(key, value) {
   waiting[key] = value;
   send();
@@ -112,39 +112,40 @@ async function send() {
       tell(error.message);
       for (const key of Object.keys(now)) if (!(key in waiting)) controls.get(key)?.(values[key]);
     }
+    await new Promise((done) => setTimeout(done, BETWEEN_MS));
   }
   sending = false;
 }
 
-function openPresets() {
-  const read = () => JSON.parse(localStorage.getItem(KEY) || "{}"), list = byId("preset");
+async function openPresets() {
+  const list = byId("preset");
+  let { presets } = await call("GET", "/api/presets");
   const draw = (chosen = "") => {
-    list.replaceChildren(el("option", { value: "" }, "none"), el("option", { value: " defaults" }, "defaults"), ...Object.keys(read()).map((name) => el("option", { value: name }, name)));
+    list.replaceChildren(el("option", { value: "" }, "none"), el("option", { value: " defaults" }, "defaults"), ...Object.keys(presets).map((name) => el("option", { value: name }, name)));
     list.value = chosen;
-    byId("delete").disabled = !(chosen in read());
+    byId("delete").disabled = !(chosen in presets);
   };
   list.onchange = () => {
-    byId("delete").disabled = !(list.value in read());
+    byId("delete").disabled = !(list.value in presets);
     const defaults = Object.fromEntries(Object.entries(schema).map(([key, spec]) => [key, spec.default]));
-    const preset = list.value === " defaults" ? defaults : read()[list.value];
+    const preset = list.value === " defaults" ? defaults : presets[list.value];
     for (const [key, value] of Object.entries(preset || {})) {
       if (!(key in schema) || JSON.stringify(values[key]) === JSON.stringify(value)) continue;
       controls.get(key)(value);
       set(key, value);
     }
   };
-  byId("save").onclick = async () => {
-    const name = await askText("Save a preset", "All settings under a name, in this browser.", { maxlength: "40" }, "Save");
+  byId("save").onclick = () => attempt(async () => {
+    const name = await askText("Save a preset", "All settings under a name, in your rtswap.toml.", { maxlength: "40" }, "Save");
     if (!name) return;
-    localStorage.setItem(KEY, JSON.stringify({ ...read(), [name]: values }));
+    ({ presets } = await call("PUT", `/api/presets/${encodeURIComponent(name)}`, {}));
     draw(name);
-  };
-  byId("delete").onclick = () => {
-    const kept = read();
-    delete kept[list.value];
-    localStorage.setItem(KEY, JSON.stringify(kept));
+  });
+  byId("delete").onclick = () => attempt(async () => {
+    await call("DELETE", `/api/presets/${encodeURIComponent(list.value)}`);
+    delete presets[list.value];
     draw();
-  };
+  });
   byId("write").onclick = () => attempt(async () => {
     const text = "rtswap will start with these settings from now on, here and in the terminal. A file that is there already is replaced.";
     if ((await ask("Write rtswap.toml", [el("p", {}, text)], [["go", "Write", true], ["", "Cancel"]])) !== "go") return;

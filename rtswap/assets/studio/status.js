@@ -14,7 +14,7 @@ export function showState(status) {
   byId("fps").textContent = live ? `${fps.toFixed(0)} fps` : "–";
   byId("age").textContent = live ? `${age.p50.toFixed(0)} ms` : "–";
   byId("count").textContent = live ? String(status.people.length) : "–";
-  byId("quality").textContent = live ? `${level ? `quality −${level}` : "full quality"}${dropped ? `, ${dropped} dropped` : ""}${status.share < 1 ? `, sent here at ${status.share * 100} % of its size` : ""}` : "";
+  byId("quality").textContent = live ? `${level ? `quality −${level}` : "full quality"}${dropped ? `, ${dropped} dropped` : ""}${status.share < 1 && status.kind === "browser" ? `, sent here at ${status.share * 100} % of its size` : ""}` : "";
   byId("engine").textContent = status.engine ? `Networks run on ${status.engine}.` : "";
   if (status.state === "running") ages.push(live ? [age.p50, age.p95] : [0, 0]);
   else ages.length = 0;

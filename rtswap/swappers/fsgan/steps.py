@@ -24,7 +24,7 @@ from rtswap.vision.topology import OVAL, PROFILE
 
 THETA = 30.0
 """Degrees that one step may turn a head."""
-AROUND_STEP, AROUND, FADING = 4, 0.05, 0.05
+AROUND_STEP, AROUND, FADING = 4, 0.035, 0.01
 """How surroundings follow a moved face: pixels per node of the field; sigma of its blur, as a share of the side;
 weight of no motion."""
 GRAZING = 0.12
@@ -58,10 +58,11 @@ def reenacted(
     return view
 
 
-def outline_of(points: Points, side: int) -> Mask:
-    """Mask (side, side): 255 inside the face's outline. ``points``: (468, 2 or 3) px."""
+def outline_of(points: Points, side: int, coverage: float = 1.0) -> Mask:
+    """Mask (side, side): 255 inside the face's outline, ``coverage`` times as large. ``points``: (468, 2 or 3) px."""
     mask = np.zeros((side, side), np.uint8)
     near = np.clip(points[:, :2], -4 * side, 5 * side)
+    near = near + np.float32(1 - coverage) * (near[OVAL].mean(0) - near)
     for ring in OUTLINES:
         fill(mask, [near[ring]], 255, smooth=False)
     return mask

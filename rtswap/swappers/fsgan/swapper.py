@@ -38,8 +38,10 @@ from rtswap.swappers.onnx.crops import aligned_view, border, outline, to_side
 from rtswap.vision.crops import Shrink, cut
 from rtswap.vision.geometry import inverse, keypoints_of, resizing, transform
 from rtswap.vision.pose import pose_of
-from rtswap.vision.resample import resized, warped
+from rtswap.vision.raster import fill
+from rtswap.vision.resample import blurred, resized, warped
 from rtswap.vision.templates import placement
+from rtswap.vision.topology import LIPS_INNER
 
 SHRINK = Shrink(below=0.5, least=2)
 """How photos are averaged down to a view."""
@@ -47,8 +49,14 @@ LEAST_HOLE = 0.01
 """Share of the face that must be hidden before it is filled: less is not worth the time."""
 RIM = 5
 """Pixels: a narrower hole is none."""
-COVERAGE = 1.0
-"""Side of the mask's outline, as a share of the face's: the blended face fits the target's."""
+SHUT, LIPS_FEATHER = 0.1, 0.02
+"""Gap between the lips, in widths of the mouth, below which it counts as shut, open from twice that on; sigma of the
+opening's edge."""
+CORNERS = (61, 291)
+"""Of the mouth."""
+COVERAGE = 0.95
+"""Side of what is blended, as a share of the face's outline: beyond it may be background, whose light would bleed
+into the face."""
 NO_FACE_PX = 4.0
 """Extent of landmarks below which they are no face."""
 
@@ -149,6 +157,7 @@ class FsganSwapper:
         target = replace(face, crop=small, landmarks=transform(resizing(side / size), face.landmarks))
         made = self.stages(target, most=1 if not quality.match_color else len(self.views)).blended
         mask = outline(face.landmarks, size, COVERAGE) if self._model.hull else border(size)
+        mask = np.asarray(cv2.subtract(mask, mouth_of(face.landmarks, size)), np.uint8)
         mask[[0, -1]] = mask[:, [0, -1]] = 0
         return SwappedFace(to_side(made, size), mask)
 
@@ -164,7 +173,7 @@ class FsganSwapper:
             time_s=target.time_s,
         )
         made, shown = self._reenacted(goal, most)
-        mask = outline_of(goal, side)
+        mask = outline_of(goal, side, COVERAGE)
         hole = hole_of(mask, shown)
         filled = made
         if cv2.countNonZero(hole) > LEAST_HOLE * cv2.countNonZero(mask):
@@ -197,6 +206,17 @@ class FsganSwapper:
     def forget(self, track_id: int) -> None:
         """Drop the target's neutral expression."""
         self._neutrals.pop(track_id, None)
+
+
+def mouth_of(landmarks: Points, size: int) -> Mask:
+    """(size, size) 255 inside an open mouth, which stays the target's: a photo with a shut mouth has no teeth. Fades
+    out as the mouth shuts."""
+    inner, (left, right) = landmarks[LIPS_INNER, :2], landmarks[CORNERS, :2]
+    wide = float(np.linalg.norm(right - left))
+    gap = float(np.ptp(inner[:, 1])) / max(wide, 1.0)
+    mouth = np.zeros((size, size), np.uint8)
+    fill(mouth, [np.clip(inner, -4 * size, 5 * size)], 255 * min(max((gap - SHUT) / SHUT, 0.0), 1.0))
+    return blurred(mouth, max(0.5, LIPS_FEATHER * wide))
 
 
 def hole_of(mask: Mask, shown: Mask) -> Mask:

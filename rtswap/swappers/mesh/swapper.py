@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -74,13 +75,17 @@ class MeshSwapModel:
         )
         shape = SourceShape.of(source.landmarks)
 
-        def prepare(expression: float, strength: float) -> SourceFace:
+        @lru_cache(maxsize=1)  # expression alone changes at no cost
+        def skin_of(strength: float) -> tuple[SourceShape, Texture, SourceLight | None]:
             own_shape, skin = strengthened(shape, texture, strength)
-            geometry = FaceGeometry(own_shape, expression=expression, hull=self.hull)
             if not self.light:
-                return SourceFace(skin, geometry, prepare)
+                return own_shape, skin, None
             ratios, light = ratios_of(skin.full, skin.face)
-            return SourceFace(Texture.of(ratios, skin.face, skin.shown), geometry, prepare, light)
+            return own_shape, Texture.of(ratios, skin.face, skin.shown), light
+
+        def prepare(expression: float, strength: float) -> SourceFace:
+            own_shape, skin, light = skin_of(strength)
+            return SourceFace(skin, FaceGeometry(own_shape, expression=expression, hull=self.hull), prepare, light)
 
         return prepare(self.expression, self.strength)
 

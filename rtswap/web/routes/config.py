@@ -10,11 +10,16 @@ from aiohttp import web
 
 from rtswap.app.config import OPTIONS
 from rtswap.app.config_file import FILE_NAME, Effective, to_toml
-from rtswap.core.errors import OutputError, reason
+from rtswap.app.presets import Presets, read_presets, write_presets
+from rtswap.app.presets import to_toml as presets_to_toml
+from rtswap.core.errors import OutputError, UsageError, reason
 from rtswap.core.files import refuse_existing, write_atomic
+from rtswap.web.problems import Problem
 from rtswap.web.routes.route import Route, field_of, json_of, only, studio_of
-from rtswap.web.settings import schema, values_of
+from rtswap.web.settings import ROWS, plain, schema, values_of
 from rtswap.web.studio import Studio
+
+MOST_PRESETS, NAME_LETTERS = 50, 40
 
 
 async def get_config(request: web.Request) -> web.Response:
@@ -38,14 +43,61 @@ async def write_config(request: web.Request) -> web.Response:
     return web.json_response({"file": str(path)})
 
 
+async def list_presets(request: web.Request) -> web.Response:
+    """The presets in the user's own rtswap.toml."""
+    return web.json_response({"presets": await studio_of(request).shelve(_presets)})
+
+
+async def put_preset(request: web.Request) -> web.Response:
+    """Keep the present settings under a name."""
+    only(await json_of(request))
+    studio, name = studio_of(request), request.match_info["id"]
+    if not name.isprintable() or not 0 < len(name) <= NAME_LETTERS or name != name.strip():
+        raise Problem(422, f"a preset's name has 1 to {NAME_LETTERS} letters")
+
+    def put() -> Presets:
+        presets = read_presets(_path())
+        if len(presets) >= MOST_PRESETS and name not in presets:
+            raise UsageError(f"there are {MOST_PRESETS} presets already", do="Delete one.")
+        values = {row.key: getattr(getattr(studio.config, row.section), row.name) for row in ROWS}
+        write_presets(_path(), presets | {name: values})
+        return _presets()
+
+    return web.json_response({"presets": await studio.shelve(put)})
+
+
+async def delete_preset(request: web.Request) -> web.Response:
+    """Forget a preset."""
+    name = request.match_info["id"]
+
+    def delete() -> None:
+        presets = read_presets(_path())
+        if presets.pop(name, None) is None:
+            raise UsageError("no such preset", do="GET /api/presets lists them.")
+        write_presets(_path(), presets)
+
+    await studio_of(request).shelve(delete)
+    return web.Response(status=204)
+
+
+def _path() -> Path:
+    """The user's own rtswap.toml."""
+    return platformdirs.user_config_path("rtswap") / FILE_NAME
+
+
+def _presets() -> Presets:
+    return {name: plain(values) for name, values in read_presets(_path()).items()}
+
+
 def _write(studio: Studio, overwrite: bool) -> Path:
     """Raises OutputError, also if the file exists and ``overwrite`` is off."""
-    path = platformdirs.user_config_path("rtswap") / FILE_NAME
+    path = _path()
     origins = {row.key: "the studio" for row in OPTIONS}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         refuse_existing(path, overwrite)
-        write_atomic(path.resolve(), to_toml(Effective(studio.config, origins)).encode(), private=True)
+        text = to_toml(Effective(studio.config, origins)) + presets_to_toml(read_presets(path))
+        write_atomic(path.resolve(), text.encode(), private=True)
     except OSError as error:
         raise OutputError(f"cannot write {path}", got=reason(error)) from None
     return path
@@ -60,6 +112,9 @@ ROUTES = (
         "Change settings, live where x-live is true; otherwise the session restarts, covered",
         body=schema(),
     ),
+    Route("GET", "/api/presets", list_presets, "The presets in the user's own rtswap.toml"),
+    Route("PUT", "/api/presets/{id}", put_preset, "Keep the present settings under a name", body={"type": "object"}),
+    Route("DELETE", "/api/presets/{id}", delete_preset, "Forget a preset"),
     Route(
         "POST",
         "/api/config/file",

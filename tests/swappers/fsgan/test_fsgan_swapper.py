@@ -16,8 +16,9 @@ from rtswap.core.types import Portrait, Quality, SourceIdentity, Target, Tensor
 from rtswap.networks.catalog import Entry
 from rtswap.swappers import fsgan
 from rtswap.swappers.fsgan.steps import outline_of
-from rtswap.swappers.fsgan.swapper import FsganSwapModel, FsganSwapper
+from rtswap.swappers.fsgan.swapper import COVERAGE, FsganSwapModel, FsganSwapper, mouth_of
 from rtswap.vision.geometry import resizing, transform
+from rtswap.vision.topology import LIPS_INNER
 
 SIDE = 64
 
@@ -72,7 +73,7 @@ def test_the_view_is_led_to_the_sources_own_shape_and_pasted_inside_the_outline(
     (given,) = taken(swap_model, "reenact")
     assert given["view"].shape == (1, SIDE, SIDE, 3)
     assert given["points"].shape == (1, 468, 3)
-    inside = outline_of(given["points"][0], SIDE) > 0
+    inside = outline_of(given["points"][0], SIDE, COVERAGE) > 0
     assert (made.blended[~inside] == 90).all()
     assert np.array_equal(made.blended[inside], made.filled[inside])
 
@@ -104,7 +105,7 @@ def test_only_what_no_view_showed_is_filled() -> None:
     hidden = FsganSwapper(swap_model, [replace(view, shown=shown)])
     made = hidden.stages(target())
     assert taken(swap_model, "inpaint")
-    inside = outline_of(taken(swap_model, "reenact")[-1]["points"][0], SIDE) > 0
+    inside = outline_of(taken(swap_model, "reenact")[-1]["points"][0], SIDE, COVERAGE) > 0
     assert (made.hole[: SIDE // 2 - 6][inside[: SIDE // 2 - 6]] == 255).mean() > 0.9
     assert not made.hole[SIDE // 2 + 6 :].any()
     assert (made.filled[made.hole > 0] == 250).all()
@@ -132,10 +133,24 @@ def test_a_frame_keeps_every_pixel_outside_the_face() -> None:
     swapped, face = swap_face(bound(model()), picture, place_mesh(200, (320, 240)))
     assert swapped.crop.shape == face.crop.shape
     assert (swapped.mask == 255).any()
-    inside = outline_of(face.landmarks, len(swapped.mask)) > 0
+    inside = outline_of(face.landmarks, len(swapped.mask), COVERAGE) > 0
     assert (swapped.mask[inside] > 0).all()
     edge = swapped.mask[[0, -1]], swapped.mask[:, [0, -1]]
     assert not any(one.any() for one in edge)
+
+
+def test_an_open_mouth_stays_the_targets() -> None:
+    face = target()
+    shut, opened = face.landmarks.copy(), face.landmarks.copy()
+    shut[LIPS_INNER, 1] = shut[LIPS_INNER, 1].mean()
+    opened[LIPS_INNER, 1] += 2 * (opened[LIPS_INNER, 1] - opened[LIPS_INNER, 1].mean()) + 0.1
+    opened[14, 1] += 4
+    assert not mouth_of(shut, SIDE).any()
+    mouth = mouth_of(opened, SIDE)
+    x, y = np.round(opened[LIPS_INNER, :2].mean(0)).astype(int)
+    assert mouth[y, x] > 200
+    swapped = bound(model()).swap(replace(face, landmarks=opened), Quality())
+    assert swapped.mask[y, x] < 60
 
 
 def test_landmarks_that_are_no_face_change_nothing_and_are_refused_of_a_source() -> None:

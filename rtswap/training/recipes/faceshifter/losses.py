@@ -61,6 +61,8 @@ def hidden(pictures: Tensor, masks: Tensor, cells: Tensor) -> Tensor:
     return found
 
 
-def in_grey(made: Tensor, given: Tensor) -> Tensor:
-    """``given`` (N, 3, R, R) with the change to ``made`` in brightness alone: colours fool recognisers."""
-    return given + (made - given).mean(1, keepdim=True)
+def grey_change(made: Tensor, given: Tensor, cell: int) -> Tensor:
+    """``given`` (N, 3, R, R) with the change to ``made`` in brightness alone, in cells of ``cell`` px: colours and
+    bands fool recognisers."""
+    small = functional.avg_pool2d((made - given).mean(1, keepdim=True), cell)
+    return given + functional.interpolate(small, scale_factor=float(cell), mode="bilinear")

@@ -36,15 +36,15 @@ class Dims:
     """Whether the encoder also sees a picture that has the source's face already, to which the generator adds."""
     unshuffle: int = 2
     """Pixels per side that a place holds which the encoders see."""
-    encoder: tuple[int, ...] = (48, 96, 160, 192, 192)
+    encoder: tuple[int, ...] = (48, 80, 128, 144, 144)
     """Channels of the attribute encoder; each layer halves the side."""
-    decoder: tuple[int, ...] = (160, 96, 64, 48)
+    decoder: tuple[int, ...] = (112, 80, 64, 48)
     """Channels of its way up; each layer doubles the side, and the encoder's maps are put beside its own."""
-    generator: tuple[int, ...] = (192, 192, 160, 96, 48)
+    generator: tuple[int, ...] = (144, 144, 128, 96, 48)
     """Channels that go into each block; there is a block for each of the first attribute maps."""
     shuffle: int = 4
     """Pixels per side that a place of the last map holds. 1: the last block makes the picture."""
-    photo: tuple[int, ...] = (48, 96, 128, 128)
+    photo: tuple[int, ...] = (32, 64, 96, 128)
     """Channels of the photo's encoder; the last is the length of its code. Empty: the embedding alone."""
     identity: int = IDENTITY
     kernel: Literal[1, 3] = 1
@@ -192,6 +192,14 @@ class Generator(nn.Module):
         self.identity = nn.Linear(dims.code, sum(map(sum, self._widths)))
         self.picture = nn.Identity() if dims.shuffle == 1 else nn.Conv2d(last, 3 * dims.shuffle**2, 3, 1, 1)
         self.shuffled = nn.Identity() if dims.shuffle == 1 else nn.PixelShuffle(dims.shuffle)
+        if dims.shuffle > 1:  # begins without a grid (ICNR, Aitken et al. 2017)
+            first = self.picture.weight.data[:: dims.shuffle**2]
+            self.picture.weight.data = first.repeat_interleave(dims.shuffle**2, 0)
+            nn.init.zeros_(self.picture.bias)
+        if dims.assisted:  # begins by adding nothing
+            for layer in self.blocks[-1].convs[1:] if dims.shuffle == 1 else [self.picture]:
+                for weight in layer.parameters():
+                    nn.init.zeros_(weight)
 
     def bind(self, code: Tensor) -> Bound:
         """(N, code) -> what the blocks take of it."""
@@ -268,6 +276,16 @@ TAO = Dims(
 MAUM = replace(TAO, identity=256, kernel=3, gate="channel", norm="batch", bias=True)
 PAPER = MappingProxyType({"tao": TAO, "maum": MAUM})
 """The paper's network as taotaonice and as maum built it."""
+
+
+class FaceShifter(nn.Module):
+    """AEI-Net and, if there is one, the network that mends what it makes."""
+
+    def __init__(self, aei: Aei, hear: nn.Module | None = None) -> None:
+        super().__init__()
+        self.aei, self.hear = aei, hear
+        self.register_buffer("mending", torch.zeros((), dtype=torch.int64))
+        """1 as soon as AEI-Net has learnt and HEAR-Net learns."""
 
 
 class Patches(nn.Sequential):

@@ -25,12 +25,13 @@ from torch import Tensor, nn
 
 from rtswap.core.errors import UsageError
 from rtswap.training.crowd import Crowd
-from rtswap.training.identity import Recogniser, coarsely_changed
+from rtswap.training.identity import Recogniser
 from rtswap.training.pairs import pictures
 from rtswap.training.pictures import sheet
 from rtswap.training.recipe import Moment, Recipe, Terms, descend, weighted
 from rtswap.training.recipes.faceshifter import losses
-from rtswap.training.recipes.faceshifter.network import PAPER, Aei, BindGraph, Critic, Dims, FrameGraph
+from rtswap.training.recipes.faceshifter.hear import Embedder, Hear, MendedFrameGraph, cluttered, lost
+from rtswap.training.recipes.faceshifter.network import PAPER, Aei, BindGraph, Critic, Dims, FaceShifter, FrameGraph
 from rtswap.training.recipes.faceshifter.samples import TRIED, Batch, Portraits, assisted_batch, tried
 from rtswap.training.system_file import Graph
 from rtswap.training.triplets import supply
@@ -46,6 +47,9 @@ FINE, COARSE = 8, 16
 not know them any more (cosine .37)."""
 SHOWN_WHOLE = 0.2
 """Share of the faces that are shown as they are before anything is swapped."""
+ASSISTED_PULL, NEAR = 0.2, 0.25
+"""Of an assisted generator: how much identity counts, beside a faithful one's, since ``mesh`` has brought most of it;
+and how much it counts to stay near the swap of ``mesh``, where no truth is known."""
 CRITIC_RATE = 0.5
 """Of the critic, beside the generator's learning rate."""
 BETAS = (0.5, 0.99)
@@ -56,26 +60,32 @@ SHOWN = 8
 class FaceShifterRecipe(Recipe):
     """``args`` as ``spec.OPTIONS`` describes them, and ``out``, where triplets are kept."""
 
-    name, default_rate, batch, hold, weight_decay, threads = "faceshifter", 4e-4, 16, 0.6, 0.0, 2
+    name, default_rate, batch, hold, weight_decay, threads = "faceshifter", 8e-4, 16, 0.6, 0.0, 2
     most_norm = 5.0
     weights: ClassVar[dict[str, float]] = {
-        "same": 10.0, "edges": 4.0, "attributes": 10.0, "identity": 1.0, "around": 10.0, "taught": 5.0,
-        "taught_edges": 2.0, "back": 10.0, "back_edges": 4.0, "fooled": 1.0,
+        "same": 10.0, "edges": 4.0, "attributes": 2.0, "identity": 1.0, "around": 10.0, "taught": 10.0,
+        "taught_edges": 4.0, "back": 10.0, "back_edges": 4.0, "fooled": 1.0, "change": 1.0, "mended": 10.0,
     }  # fmt: skip
-    """Those of identity and critic are options, and are part of their terms."""
-    network: Aei
-    shadow: Aei
+    """Those of identity and critic are options, and are part of their terms. The paper's 10 for attributes would keep
+    the target where little else pulls."""
+    network: FaceShifter
+    shadow: FaceShifter
 
     def __init__(self, args: argparse.Namespace, crowd: Crowd) -> None:
         self.assisted = args.variant == "assisted"
         self.dims = dims_of(args.layout, args.resolution, assisted=self.assisted)
-        super().__init__(Aei(self.dims), args)
+        if self.assisted and args.hear:
+            raise UsageError(
+                "--hear mends what a faithful generator loses", do="Leave it out, or --variant assisted."
+            )
+        super().__init__(FaceShifter(Aei(self.dims), Hear.of(self.dims) if args.hear else None), args)
         self._learnt, self._kept = crowd.split()
         full = self.dims.shuffle == 1
         self.critic = Critic((64, 128, 256), 512, 3) if full else Critic((32, 64, 128), 0, 2)
         self.critic.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._critic_optimiser = torch.optim.Adam(self.critic.parameters(), self.rate, BETAS, fused=True)
         self.recogniser = Recogniser().to(self.device)
+        self.embedder = Embedder(self.recogniser, args.template, args.resolution)
 
     @property
     def networks(self) -> dict[str, nn.Module]:
@@ -119,9 +129,15 @@ class FaceShifterRecipe(Recipe):
             for group in optimiser.param_groups:
                 group["lr"] = moment.rate * times
         batch = Batch.of(next(batches))
+        learning = 1 - self.args.hear
+        if moment.share >= learning:
+            terms = self.hear_terms(batch)
+            descend(weighted(terms, self.weights), self.network, self.optimiser, self.most_norm)
+            return terms
+        share = moment.share / learning
         self.critic.requires_grad_(False)
-        terms, made = (self.assisted_terms if self.assisted else self.terms)(batch, moment.share)
-        if critical := moment.share >= CRITIC_FROM and self.args.critic_weight > 0:
+        terms, made = (self.assisted_terms if self.assisted else self.terms)(batch, share)
+        if critical := share >= CRITIC_FROM and self.args.critic_weight > 0:
             with self.autocast():
                 terms["fooled"] = self.args.critic_weight * losses.fooled(self.critic(made))
         descend(weighted(terms, self.weights), self.network, self.optimiser, self.most_norm)
@@ -151,8 +167,8 @@ class FaceShifterRecipe(Recipe):
             for own, other in ((batch.photos, others.photos), (batch.embeddings, others.embeddings))
         )
         with self.autocast():
-            attributes = self.network.attributes(given)
-            made = self.network.made(attributes, self.network.bind(photos, embeddings)).float()
+            attributes = self.network.aei.attributes(given)
+            made = self.network.aei.made(attributes, self.network.aei.bind(photos, embeddings)).float()
         terms: Terms = {
             "same": losses.reconstruction(made[:count], same.truth, weight[:count]),
             "edges": losses.edges(made[:count], same.truth, weight[:count]),
@@ -161,8 +177,8 @@ class FaceShifterRecipe(Recipe):
             return terms, made
         swapped = made[count:]
         with self.autocast():
-            again = self.network.attributes(swapped)
-            back = self.network(swapped.detach(), self.network.bind(cross.photos, cross.embeddings)).float()
+            again = self.network.aei.attributes(swapped)
+            back = self.network.aei(swapped.detach(), self.network.aei.bind(cross.photos, cross.embeddings)).float()
         taught = self._from_hidden(others.part(slice(count, None)))
         terms |= {
             **self._swap_terms(swapped, cross, embeddings[count:], share),
@@ -180,21 +196,50 @@ class FaceShifterRecipe(Recipe):
         known, cross = batch.part(slice(count)), batch.part(slice(count, None))
         weight = AROUND + (1 - AROUND) * batch.masks
         with self.autocast():
-            attributes = self.network.attributes(batch.faces, batch.warped)
-            bound = self.network.bind(batch.photos, batch.embeddings)
-            made = self.network.made(attributes, bound, batch.warped).float()
-            again = self.network.attributes(made[count:], cross.warped)
+            attributes = self.network.aei.attributes(batch.faces, batch.warped)
+            bound = self.network.aei.bind(batch.photos, batch.embeddings)
+            made = self.network.aei.made(attributes, bound, batch.warped).float()
+            again = self.network.aei.attributes(made[count:], cross.warped)
+        assert cross.warped is not None
+        terms = self._swap_terms(made[count:], cross, cross.embeddings, share)
         return {
-            **self._swap_terms(made[count:], cross, cross.embeddings, share),
+            **terms,
+            "identity": ASSISTED_PULL * terms["identity"],
+            "taught": NEAR * losses.reconstruction(made[count:], cross.warped, cross.masks),
             "same": losses.reconstruction(made[:count], known.truth, weight[:count]),
             "edges": losses.edges(made[:count], known.truth, weight[:count]),
             "attributes": losses.attributes(again, [maps[count:] for maps in attributes]),
         }, made
 
+    def hear_terms(self, batch: Batch) -> Terms:
+        """Of HEAR-Net, while AEI-Net stays as its average was: half of the batch get their own identity."""
+        aei, hear = self.network.aei, self.network.hear
+        assert hear is not None
+        if not self.network.mending:
+            aei.load_state_dict(self.shadow.aei.state_dict())
+            self.network.mending.fill_(1)
+        aei.eval().requires_grad_(False)
+        count = len(batch.faces) // 2
+        own, others = batch.part(slice(count)), batch.from_others().part(slice(count, None))
+        photos, embeddings = torch.cat([own.photos, others.photos]), torch.cat([own.embeddings, others.embeddings])
+        faces = cluttered(batch.faces)
+        with self.autocast():
+            with torch.no_grad():
+                swapped = aei(faces, aei.bind(photos, embeddings))
+                error = lost(aei, self.embedder, faces)
+            made = hear(swapped, error).float()
+            shown = losses.grey_change(made, swapped.float(), self._px(FINE))
+            who = self.recogniser(shown, batch.known, jitter=True)
+        return {
+            "identity": losses.unlike(who, embeddings),
+            "change": (made - swapped.float()).abs().mean(),
+            "mended": losses.reconstruction(made[:count], faces[:count], torch.ones_like(own.masks)),
+        }
+
     def _swap_terms(self, swapped: Tensor, cross: Batch, embeddings: Tensor, share: float) -> Terms:
         """Between two people, without a truth: the identity, and what is around the face."""
         pull = self.args.identity_weight * min(1.0, max(0.0, share - PRETRAINED) / (RAMPED - PRETRAINED))
-        shown = coarsely_changed(losses.in_grey(swapped, cross.truth), cross.truth)
+        shown = losses.grey_change(swapped, cross.truth, self._px(FINE))
         with self.autocast():
             who = self.recogniser(shown, cross.known, jitter=True)
         return {
@@ -209,7 +254,7 @@ class FaceShifterRecipe(Recipe):
         self.shadow.eval()
         with self.autocast():
             given = losses.hidden(cross.faces, cross.masks, cells)
-            found = self.shadow(given, self.shadow.bind(cross.photos, cross.embeddings))
+            found = self.shadow.aei(given, self.shadow.aei.bind(cross.photos, cross.embeddings))
         self.shadow.train()
         return found.float()
 
@@ -221,12 +266,15 @@ class FaceShifterRecipe(Recipe):
         shadow = self.shadow.float().cpu().eval()
         photo, face = (torch.from_numpy(self._kept.pictures[row][None].copy()) for row in (0, -1))
         described = {"photo": photo, "embedding": torch.from_numpy(self._kept.embeddings[:1].copy())}
-        bind = BindGraph(shadow)
+        bind = BindGraph(shadow.aei)
         with torch.no_grad():
             identity, start = bind(*described.values())
         examples = {"face": face, "identity": identity, "start": start, **({"warped": face} if self.assisted else {})}
+        frame = FrameGraph(shadow.aei)
+        if shadow.hear is not None:
+            frame = MendedFrameGraph(shadow.aei, shadow.hear, self.embedder.cpu())
         return {
-            "frame": Graph(FrameGraph(shadow), examples, ("swapped",)),
+            "frame": Graph(frame, examples, ("swapped",)),
             "bind": Graph(bind, described, ("identity", "start")),
         }
 
@@ -234,19 +282,27 @@ class FaceShifterRecipe(Recipe):
         """On people kept out: ``same_psnr``, dB within the masks of faces whose truth is known (faithful:
         reconstructed from the mirrored photo); of swaps between two people the cosines to the source and to the
         target, and the ``detail``: slopes within the mask, as a share of the target's (below 1: blurred, above:
-        stripes). The sheet: source, target, assisted: the swap of mesh, swapped; target with a truth, made, truth."""
+        stripes); assisted: the same of ``mesh``. The sheet: source, target, assisted: the swap of mesh, swapped;
+        target with a truth, made, truth."""
         same, cross = self.tried
         made, swapped = (self.made(one) for one in (same, cross))
         who = self.recogniser(swapped, cross.known)
-        error = ((made - same.truth).square() * same.masks).sum() / (3 * same.masks.sum())
         slopes = [losses.edges(one, torch.zeros_like(one), cross.masks) for one in (swapped, cross.faces)]
         beside = [] if cross.warped is None else [cross.warped]
         columns = (cross.photos, cross.faces, *beside, swapped, same.faces, made, same.truth)
         shown = [(one[:SHOWN] + 1) / 2 for one in columns]
         tiles = [tile for row in zip(*map(pictures, shown), strict=True) for tile in row]
         cv2.imwrite(str(picture), sheet(tiles, len(shown), zoom=max(1.0, 128 / self.dims.resolution)))
+        mesh: dict[str, float] = {}
+        if same.warped is not None and cross.warped is not None:
+            theirs = self.recogniser(cross.warped, cross.known)
+            mesh = {
+                "mesh_psnr": decibels(same.warped, same),
+                "mesh_source": float((theirs * cross.embeddings).sum(1).mean()),
+            }
         return {
-            "same_psnr": float(-10 * torch.log10(error / 4)),
+            **mesh,
+            "same_psnr": decibels(made, same),
             "source": float((who * cross.embeddings).sum(1).mean()),
             "target": float((who * cross.own).sum(1).mean()),
             "detail": float(slopes[0] / slopes[1]),
@@ -265,8 +321,17 @@ class FaceShifterRecipe(Recipe):
     def made(self, batch: Batch) -> Tensor:
         """What the averaged network makes of ``batch``, -1..1."""
         with self.autocast():
-            bound = self.shadow.bind(batch.photos, batch.embeddings)
-            return self.shadow(batch.faces, bound, batch.warped).float().clamp(-1, 1)
+            bound = self.shadow.aei.bind(batch.photos, batch.embeddings)
+            made = self.shadow.aei(batch.faces, bound, batch.warped)
+            if self.shadow.mending and self.shadow.hear is not None:
+                made = self.shadow.hear(made, lost(self.shadow.aei, self.embedder, batch.faces))
+            return made.float().clamp(-1, 1)
+
+
+def decibels(made: Tensor, batch: Batch) -> float:
+    """PSNR of pictures -1..1 within the masks of ``batch``, whose truth is known."""
+    error = ((made - batch.truth).square() * batch.masks).sum() / (3 * batch.masks.sum())
+    return float(-10 * torch.log10(error / 4))
 
 
 def dims_of(layout: str, resolution: int, *, assisted: bool = False) -> Dims:

@@ -17,9 +17,8 @@ from rtswap.training.crowd import Crowd
 from rtswap.training.layers import to_input
 from rtswap.training.recogniser import SIZE
 from rtswap.training.triplets import Triplets
-from rtswap.training.warp import Map, Variation, draw_maps, grid
+from rtswap.training.warp import Map, Variation, draw_maps, grid, placed
 from rtswap.training.workers import Sample
-from rtswap.vision.geometry import canonical
 from rtswap.vision.resample import looked_up
 
 FACE = Variation(turn=6.0, zoom=0.06, shift=0.02, warp=0.0)
@@ -99,13 +98,7 @@ class Portraits:
 def seen_by_recogniser(points: NDArray[np.float32], shown: Map) -> NDArray[np.float32]:
     """Matrix (2, 3) from a sample to the recogniser's crop. ``points`` (468, 3) px of the stored picture; ``shown``:
     which of its pixels each pixel of the sample shows, an affine map."""
-    origin = shown[0, 0].astype(np.float64)
-    linear = np.stack([shown[0, 1] - shown[0, 0], shown[1, 0] - shown[0, 0]], 1).astype(np.float64)
-    moved = points.copy()
-    moved[:, :2] = (points[:, :2] - origin) @ np.linalg.inv(linear).T
-    if np.linalg.det(linear) < 0:
-        moved = moved[canonical().mirror]
-    matrix = place(moved, SIZE)
+    matrix = place(placed(points, shown), SIZE)
     if matrix is None:
         raise ValueError("degenerate landmarks")
     return matrix

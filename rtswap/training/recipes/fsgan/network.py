@@ -4,14 +4,16 @@ Facts from YuvalNirkin/fsgan at 05237f4: a U-Net at half the resolution whose sk
 added, and an enhancer at the full one; pix2pixHD's critic at two scales. At the original's sizes the numbers of
 weights are the original's.
 
-Changed: the reenactment network also sees where the landmarks of the given view are; inpainting and blending make
-what is *added*, so that nothing changes where nothing is hidden, and a new network pastes. The light variant is the
+Changed: the reenactment network also sees where the landmarks of the given view are; inpainting makes what is *added*
+in the holes, so that nothing changes where nothing is hidden; blending begins from a solution of Poisson's equation
+over the whole picture and learns what OpenCV's, within the face's box, has otherwise. The light variant is the
 U-Net alone, on blocks of 2 x 2 pixels, without normalisation, and sees landmarks in eight groups. Segmentation is not
 learnt: rtswap's occlusion network and the face's outline do that.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -31,6 +33,8 @@ from rtswap.vision.topology import (
 )
 
 SLOPE = 0.2
+RIM = 3
+"""Pixels at the edge of a mask that OpenCV takes from the target."""
 SIGMA = 1.2
 """Of a landmark's bell, in pixels of the maps that show it."""
 GROUPS = (OVAL, LEFT_BROW, RIGHT_BROW, LEFT_EYE, RIGHT_EYE, NOSE_68, LIPS_OUTER, LIPS_INNER)
@@ -220,13 +224,39 @@ class Blend(nn.Module):
 
     def __init__(self, dims: Dims) -> None:
         super().__init__()
+        self.membrane = Membrane(dims.resolution)
         self.painter = Painter(7, 0, dims.fill, dims)
         nn.init.zeros_(self.painter.end.weight)
 
     def forward(self, face: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-        """Blend. What the target shows inside the mask is not seen."""
-        around = target * (1 - mask)
-        return around + mask * (face + self.painter(torch.cat([face, around, mask], 1)))
+        """Blend. What the target shows ``RIM`` pixels inside the mask is not seen."""
+        inner = 1 - functional.max_pool2d(1 - mask, 2 * RIM + 1, 1, RIM)
+        begun = self.membrane(face, target, inner)
+        added = self.painter(torch.cat([begun, target * (1 - inner), mask], 1))
+        return target * (1 - mask) + mask * (begun + added)
+
+
+class Membrane(nn.Module):
+    """Poisson's equation over whole pictures (N, 3, R, R), solved by sine transforms: the gradients of a face within
+    a mask (N, 1, R, R), of the target elsewhere; at the pictures' border the target. Nothing is learnt."""
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        at = torch.arange(1, side + 1, dtype=torch.float64)
+        waves = torch.sin(math.pi * at[:, None] * at / (side + 1)) * math.sqrt(2 / (side + 1))
+        eigen = 2 * torch.cos(math.pi * at / (side + 1)) - 2
+        self.register_buffer("waves", waves.float(), persistent=False)
+        self.register_buffer("inverse", (1 / (eigen[:, None] + eigen)).float(), persistent=False)
+
+    def forward(self, face: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+        """Solve, in float32."""
+        with torch.autocast("cuda" if face.is_cuda else "cpu", enabled=False):
+            off = (face - target).float()
+            down = functional.pad((off[..., 1:, :] - off[..., :-1, :]) * mask[..., :-1, :], (0, 0, 1, 1))
+            across = functional.pad((off[..., 1:] - off[..., :-1]) * mask[..., :-1], (1, 1))
+            sources = down[..., 1:, :] - down[..., :-1, :] + across[..., 1:] - across[..., :-1]
+            spectrum = self.waves @ sources @ self.waves * self.inverse
+            return target + self.waves @ spectrum @ self.waves
 
 
 class Critic(nn.Module):

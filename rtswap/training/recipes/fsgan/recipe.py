@@ -40,9 +40,9 @@ STEPWISE = 0.25
 class FsganRecipe(Recipe):
     """``args`` as ``spec.OPTIONS`` describes them, and ``template``, by which the faces are aligned."""
 
-    name, default_rate, batch, weight_decay, threads = "fsgan", 1e-3, 8, 0.0, 2
+    name, default_rate, batch, weight_decay, threads = "fsgan", 5e-4, 8, 0.0, 2
     weights: ClassVar[dict[str, float]] = {
-        "view": 1.0, "view_features": 0.5, "view_identity": 0.2, "steps": 0.5, "agreement": 0.25, "fooled": 0.01,
+        "view": 1.0, "view_features": 0.5, "view_identity": 0.05, "steps": 0.5, "agreement": 0.25, "fooled": 0.01,
         "hole": 1.0, "hole_features": 0.2, "seam": 2.0,
     }  # fmt: skip
     network: Fsgan
@@ -52,7 +52,8 @@ class FsganRecipe(Recipe):
         if args.resolution % 16:
             raise UsageError("fsgan has no such --resolution", expected="a multiple of 16", got=str(args.resolution))
         dims = Dims.of(args.resolution, args.capacity)
-        super().__init__(Fsgan(dims, assisted=args.assisted), args)
+        assisted = not args.faithful
+        super().__init__(Fsgan(dims, assisted=assisted), args)
         self.crowd, kept = crowd.split()
         self.critic = Critic(dims).to(self.device, memory_format=torch.channels_last)
         self._critic_optimiser = torch.optim.Adam(self.critic.parameters(), CRITIC_RATE * self.rate, BETAS)
@@ -60,7 +61,7 @@ class FsganRecipe(Recipe):
         recogniser = load_weights(weights, Deployed(RecognitionNetwork())).network
         self.watcher = losses.Watcher(recogniser, args.template, dims.resolution).to(self.device)
         self._embeddings = torch.from_numpy(self.crowd.embeddings).to(self.device)
-        self._trial = Trial(kept, self.watcher, args.template, assisted=args.assisted)
+        self._trial = Trial(kept, self.watcher, args.template, assisted=assisted)
 
     @property
     def parts(self) -> dict[str, Any]:
@@ -73,7 +74,7 @@ class FsganRecipe(Recipe):
 
     def batches(self, seed: int) -> AbstractContextManager[Iterator[list[Tensor]]]:
         """From batch ``seed`` on: the number of the step."""
-        samples = Samples(self.crowd, self.args.batch, self.args.seed, assisted=self.args.assisted)
+        samples = Samples(self.crowd, self.args.batch, self.args.seed, assisted=not self.args.faithful)
         return in_order(samples, self.device, seed, self.args.workers)
 
     def step(self, batches: Iterator[Any], moment: Moment) -> Terms:

@@ -15,7 +15,7 @@ OPTIONS = (
     RESOLUTION,
     CAPACITY,
     TrainOption(
-        "--assisted", switch(), False, "move the view by its landmarks first: the network then only repaints it"
+        "--faithful", switch(), False, "as the original: views are not moved by their landmarks before the network"
     ),
 )
 SIZES = {

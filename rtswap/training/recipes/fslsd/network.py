@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rtswap.training.layers import to_input
-from rtswap.training.recipes.style_prior.encoder import PSP, Encoder
+from rtswap.training.recipes.style_prior.encoder import PSP, Encoder, Equalised, begin
 from rtswap.training.recipes.style_prior.network import SLOPE, Dims, StylePrior, enlarged
 from rtswap.training.recipes.style_prior.points import heatmaps, normalised, outline
 from rtswap.vision.topology import BROWS_68, LEFT_EYE, LIPS_OUTER, NOSE_68, OVAL, POINTS_68, RIGHT_EYE
@@ -48,7 +48,7 @@ class Direction(nn.Module):
             self.body = nn.Sequential(
                 nn.Linear(6 * count, HIDDEN), nn.LeakyReLU(SLOPE),
                 nn.Linear(HIDDEN, HIDDEN), nn.LeakyReLU(SLOPE),
-                nn.Linear(HIDDEN, structure * dims.style),
+                Equalised(HIDDEN, structure * dims.style),
             )  # fmt: skip
 
     def encode(self, source: Tensor, target: Tensor) -> Tensor:
@@ -73,6 +73,7 @@ class TargetEncoder(nn.Module):
         widths.reverse()
         self.first = nn.Conv2d(3, widths[0], 1)
         self.downs = nn.ModuleList(nn.Conv2d(a, b, 3, 2, 1) for a, b in pairwise(widths))
+        self.apply(begin)
 
     def forward(self, faces: Tensor) -> list[Tensor]:
         """Encode; the smallest map comes first."""
@@ -94,6 +95,7 @@ class Decoder(nn.Module):
             nn.Conv2d(a if k == 0 else 2 * a, b, 3, 1, 1) for k, (a, b) in enumerate(pairwise(widths))
         )
         self.last = nn.Conv2d(2 * widths[-1], 3, 3, 1, 1)
+        self.apply(begin)
 
     def forward(self, swap: list[Tensor], target: list[Tensor], mask: Tensor) -> Tensor:
         """``mask`` (N, 1, R, R), 0..1: 1 shows the swap's maps, 0 the target's."""

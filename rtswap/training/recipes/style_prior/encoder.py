@@ -50,6 +50,21 @@ PSP = EncoderDims(1, 64, (64, 128, 256, 512), (3, 4, 11), 512, 1, (3, 4, 14, 3),
 """pSp's for 1024 px."""
 
 
+class Equalised(nn.Linear):
+    """A dense layer whose weights are about 1 and are scaled when it runs (Karras et al. 2018): the step that Adam
+    takes is then as large for wide layers as for narrow ones. Without it wide heads make the rows explode."""
+
+    def __init__(self, inputs: int, outputs: int, bias: float = 0.0) -> None:
+        super().__init__(inputs, outputs)
+        nn.init.normal_(self.weight)
+        nn.init.constant_(self.bias, bias)
+        self._scale = inputs**-0.5
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Multiply."""
+        return functional.linear(x, self.weight * self._scale, self.bias)
+
+
 class Encoder(nn.Module):
     """Pictures (N, inputs, R, R) -> rows (N, rows, style)."""
 
@@ -70,6 +85,7 @@ class Encoder(nn.Module):
             steps = int(log2((lowest << level) // dims.side))
             for rows in [1] * count if dims.units else [count]:
                 self.heads.append(Head(top, dims.head, steps, dims.side, rows * style))
+        self.apply(begin)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Encode."""
@@ -101,7 +117,7 @@ class Head(nn.Module):
         for step in range(steps):
             layers += [nn.Conv2d(width if step else inputs, width, 3, 2, 1), nn.LeakyReLU(SLOPE)]
         self.convs = nn.Sequential(*layers)
-        self.last = nn.Linear((width if steps else inputs) * side**2, outputs)
+        self.last = Equalised((width if steps else inputs) * side**2, outputs)
 
     def forward(self, maps: Tensor) -> Tensor:
         """Squeeze."""
@@ -121,7 +137,8 @@ class Reader(nn.Module):
             nn.Conv2d(64, 96, 3, 2, 1), nn.LeakyReLU(SLOPE),
             nn.Conv2d(96, 64, 3, 1, 1), nn.LeakyReLU(SLOPE),
         )  # fmt: skip
-        self.last = nn.Linear(64 * 64, 2 * len(POINTS_68))
+        self.last = Equalised(64 * 64, 2 * len(POINTS_68))
+        self.apply(begin)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Read."""
@@ -170,6 +187,14 @@ class IrSe(nn.Module):
         inner = self.body(x)
         found: Tensor = inner * self.squeeze(inner.mean((2, 3), keepdim=True)) + self.shortcut(x)
         return found
+
+
+def begin(layer: nn.Module) -> None:
+    """Initial weights of convolutions that keep the variance through leaky ReLUs (He et al. 2015)."""
+    if isinstance(layer, nn.Conv2d):
+        nn.init.kaiming_normal_(layer.weight, SLOPE)
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
 
 
 def _stem(dims: EncoderDims) -> nn.Sequential:

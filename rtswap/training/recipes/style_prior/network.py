@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rtswap.training.recipes.style_prior.encoder import PSP, Encoder, EncoderDims, Reader
+from rtswap.training.recipes.style_prior.encoder import PSP, Encoder, EncoderDims, Equalised, Reader
 
 SLOPE, GAIN = 0.2, sqrt(2)
 """Of the leaky ReLU, and what keeps its variance: part of the demodulation."""
@@ -72,9 +72,7 @@ class Modulated(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel) / sqrt(inputs * kernel**2))
         self.bias = nn.Parameter(torch.zeros(outputs))
-        self.affine = nn.Linear(style, inputs)
-        nn.init.normal_(self.affine.weight, std=1 / sqrt(style))
-        nn.init.ones_(self.affine.bias)
+        self.affine = Equalised(style, inputs, bias=1.0)
         self._demodulated = demodulated
 
     def forward(self, x: Tensor, row: Tensor) -> Tensor:

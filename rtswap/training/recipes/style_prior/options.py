@@ -14,7 +14,7 @@ PRIOR = (
         None,
         "take the style prior of another training, and learn only the swap",
     ),
-    TrainOption("--pull", number("N", 0, 50), 1, "towards the source's identity"),
+    TrainOption("--pull", number("N", 0, 50), 3, "towards the source's identity"),
     TrainOption("--adversarial", number("N", 0, 5), 0.05, "weight of a critic in the last third of each phase"),
 )
 SIZES = {

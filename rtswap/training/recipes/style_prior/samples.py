@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -15,9 +14,8 @@ from rtswap.networks.landmarks import place
 from rtswap.training.crowd import Crowd
 from rtswap.training.layers import to_input
 from rtswap.training.recogniser import SIZE
-from rtswap.training.warp import Map, Variation, draw_maps, grid
+from rtswap.training.warp import Map, Variation, draw_maps, grid, placed
 from rtswap.training.workers import Sample
-from rtswap.vision.geometry import canonical
 from rtswap.vision.resample import looked_up
 
 FACE = Variation(turn=5.0, zoom=0.06, shift=0.02, warp=0.16, cells=(2, 4))
@@ -103,18 +101,6 @@ def described(crowd: Crowd, row: int, straight: Map, bent: Map, other: Map) -> S
         looked_up(picture, straight), looked_up(crowd.masks[row], straight), points, looked_up(picture, bent),
         looked_up(picture, other), placed(crowd.points[row], other), matrix, crowd.embeddings[row],
     )  # fmt: skip
-
-
-def placed(points: NDArray[np.float32], shown: Map) -> NDArray[np.float32]:
-    """Landmarks (468, 3) px of a stored picture, in a sample. ``shown``: which of its pixels each pixel of the sample
-    shows, an affine map."""
-    origin = shown[0, 0].astype(np.float64)
-    linear = np.stack([shown[0, 1] - shown[0, 0], shown[1, 0] - shown[0, 0]], 1).astype(np.float64)
-    turned = np.linalg.det(linear)
-    moved = np.empty_like(points)
-    moved[:, :2] = (points[:, :2] - origin) @ np.linalg.inv(linear).T
-    moved[:, 2] = points[:, 2] / np.sqrt(abs(turned))
-    return moved[canonical().mirror] if turned < 0 else moved
 
 
 def toned(pictures: Tensor) -> Tensor:
