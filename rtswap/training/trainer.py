@@ -170,6 +170,8 @@ class Trainer:
                 f"{self._path} is a checkpoint of {whose}, not of {name}", do="Give another --out."
             ) from None
         self.progress = Progress(**state["progress"])
+        reports = [row for row in self.progress.history if row.keys() & self.recipe.weights.keys()]
+        self._totals.extend(self._total(row) for row in reports[-USUAL_REPORTS:])
         if self._rank:
             torch.manual_seed(16 * self.progress.step + self._rank)
             return

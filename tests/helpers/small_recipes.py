@@ -16,7 +16,7 @@ _DEEPFACELAB = {
 }  # fmt: skip
 _FACESWAP_GAN = {
     "batch": 2, "resolution": 64, "capacity": "lite", "norm": "none", "attention": 0, "critic_dims": 8,
-    "code_dims": 16, "alpha": "guided", "learn_parts": None, "no_exchange": False, "cycle": False,
+    "code_dims": 16, "alpha": "guided", "learn_parts": None, "exchange": True, "cycle": False,
     "uniform_yaw": False, "template": "whole",
 }  # fmt: skip
 

@@ -138,6 +138,19 @@ def test_a_loss_that_is_not_finite_goes_back_to_the_checkpoint_with_half_the_rat
     json.loads((tmp_path / "history.json").read_text(), parse_constant=pytest.fail)
 
 
+def test_a_loss_that_explodes_right_after_a_training_goes_on_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("REPORT_S", "SAVE_S"):
+        monkeypatch.setattr(f"rtswap.training.trainer.{name}", 1.0)
+    Trainer(Line(), tmp_path, minutes=MINUTES, clock=Seconds()).run()
+    worse = Line()
+    loss = worse.losses
+    worse.losses = lambda batch: {name: 1e4 * value for name, value in loss(batch).items()}  # type: ignore[method-assign]
+    with pytest.raises(ModelError, match="the loss exploded"):
+        Trainer(worse, tmp_path, minutes=2 * MINUTES, clock=Seconds()).run()
+
+
 def test_a_training_whose_loss_is_never_finite_ends_with_one_line_and_a_sound_checkpoint(tmp_path: Path) -> None:
     class Bad(Line):
         def losses(self, batch: Tensor) -> Terms:

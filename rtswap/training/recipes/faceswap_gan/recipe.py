@@ -63,7 +63,7 @@ class FaceswapGanRecipe(PairRecipe):
         weights = Path(str(resources.files("rtswap").joinpath("assets/recognition.onnx")))
         self._perception = losses.Perception.of_file(weights, args.template, dims.resolution)
         self._perception.to(self.device)
-        self._schedule = Schedule(PARTS if args.learn_parts else WHOLE, exchanging=not args.no_exchange)
+        self._schedule = Schedule(PARTS if args.learn_parts else WHOLE, exchanging=args.exchange)
 
     @property
     def networks(self) -> dict[str, nn.Module]:

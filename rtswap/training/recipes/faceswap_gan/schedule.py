@@ -1,8 +1,8 @@
 """What changes in the course of a faceswap-GAN training, by the share of it that is over.
 
-Facts from the notebooks of shaoanlu/faceswap-GAN (40,000 steps) and alvinahmadov/faceswap-parts (21,300): perceptual
-loss from a fifth on, alpha free at first, then held above a limit, and the decoders exchanged once, so that neither
-keeps what only its own person's pictures have.
+Facts from the notebooks of shaoanlu/faceswap-GAN (40,000 steps) and alvinahmadov/faceswap-parts (21,300): the
+recogniser looks on from a fifth on; alpha is free at first, then held above a limit; the decoders are exchanged once,
+if asked, so that neither keeps what only its own person's pictures have.
 """
 
 from __future__ import annotations

@@ -31,13 +31,13 @@ OPTIONS = (
         None,
         "learn only these parts of the source, the rest stays the target's: eyes, nose, mouth [all]",
     ),
-    TrainOption("--no-exchange", switch(), False, "never exchange the decoders, as is done at four fifths"),
+    TrainOption("--exchange", switch(), False, "exchange the decoders at four fifths, as the original did: for days"),
     TrainOption("--cycle", switch(), False, "faces made the other person's and back must be the same: slower"),
     UNIFORM_YAW,
 )
 SIZES = {
     "small": {
-        "resolution": 128, "capacity": "lite", "code_dims": 512, "norm": "none", "attention": 16,
+        "resolution": 96, "capacity": "lite", "code_dims": 512, "norm": "none", "attention": 16,
         "critic_dims": 32,
     },
     "full": {
