@@ -57,7 +57,8 @@ test-extras: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --target build/gradio "gradio>=5"
 	PYTHONPATH=build/gradio RTSWAP_REQUIRE_GRADIO=1 $(BIN)/pytest -q tests/test_api_examples.py
 	$(BIN)/pytest -q tests/engines tests/gpu tests/contracts tests/compositing tests/swappers tests/disclosure tests/app \
-	  tests/faults tests/benchmarks tests/commands/bench tests/commands/build tests/training tests/test_docs.py
+	  tests/faults tests/benchmarks tests/commands/bench tests/commands/build tests/commands/train tests/training \
+	  tests/test_docs.py
 
 # The studio's page in a real browser: Chromium from the distribution, driven by Playwright, which brings axe. Then
 # LONG_RUN_S seconds with two viewers who come and go.
