@@ -238,7 +238,7 @@ class Pipeline:
         unswapped = {track.id: Reason.OTHERS if swapping else Reason.OFF for track, _ in roles}
         unswapped |= {track.id: Reason.HIDDEN for track, _ in meant}
         for track, _ in pairs:
-            del unswapped[track.id]
+            unswapped.pop(track.id, None)  # a faulty tracker may give one face twice
 
         def judged(swaps: Swaps) -> list[Box]:
             why = Reason.HIDDEN if swaps.failure is None else Reason.FAILURE

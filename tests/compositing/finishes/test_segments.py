@@ -103,7 +103,7 @@ def test_the_flag_names_a_family_and_a_missing_model_is_an_error(tmp_path: Path)
     (spec,) = [spec for spec in enabled_finishes(context) if spec.name == "xseg"]
     assert spec.networks is not None
     with pytest.raises(NotInstalled, match=r"--mask xseg: the model xseg_1.*is not installed\. Add your file"):
-        spec.networks(mask, ModelsConfig())
+        spec.networks(context)
     add(foreign.write(tmp_path, xseg_3=foreign.xseg())["xseg_3"])
-    assert spec.networks(mask, ModelsConfig()) == ("xseg_3",)
-    assert spec.networks(MaskConfig(), ModelsConfig()) == ()
+    assert spec.networks(context) == ("xseg_3",)
+    assert spec.networks(dataclasses.replace(context, mask=MaskConfig())) == ()

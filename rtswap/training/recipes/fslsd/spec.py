@@ -28,7 +28,7 @@ def _load() -> Callable[..., Recipe]:
 SPECS = (
     RecipeSpec(
         "fslsd",
-        "FSLSD: the source's structure, the target's appearance, from a style prior",
+        "the source's structure with the target's appearance",
         _load,
         OPTIONS,
         {"small": {**SIZES["small"], "structure": 5}, "full": {**SIZES["full"], "structure": 7}},

@@ -27,7 +27,7 @@ def _load() -> Callable[..., Recipe]:
 SPECS = (
     RecipeSpec(
         "megafs",
-        "MegaFS: transfers the finer rows of a style prior",
+        "transfers the finer rows of styles",
         _load,
         OPTIONS,
         {"small": {**SIZES["small"], "kept": 2}, "full": {**SIZES["full"], "kept": 4}},
