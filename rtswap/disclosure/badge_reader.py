@@ -28,12 +28,14 @@ class BadgeReader:
     def __init__(self) -> None:
         self._drawn: list[Image] = []
         """The boxes, the one that was found last first."""
+        self._box_per_icon = draw(Wording("AI", ("", "")), "dark", 40, 0).coverage.shape[0] / 40
+        """Height of the box with the large letters, in heights of these."""
 
     def is_badge(self, image: Image, box: Box) -> bool:
         """Whether a head at ``box`` is the badge's box of letters, complete and as large as it is drawn in a picture
         of this size, and nothing else."""
         height, width = image.shape[:2]
-        scale = SIDE / _box_height(width, height)
+        scale = SIDE / (icon_height(width, height) * self._box_per_icon)
         size = (box[2:] - box[:2]) * scale / SIDE
         if not np.isfinite(box).all() or size.max() > 1 + 2 * BEYOND or size.min() < 0.3:
             return False
@@ -56,12 +58,6 @@ class BadgeReader:
                 self._drawn.insert(0, self._drawn.pop(index))
                 return True
         return False
-
-
-def _box_height(width: int, height: int) -> float:
-    """Of the box with the large letters, in a picture of this size."""
-    sample = draw(Wording("AI", ("", "")), "dark", 40, 0).coverage.shape[0]
-    return float(icon_height(width, height) * sample / 40)
 
 
 def _all_boxes() -> list[Image]:

@@ -8,10 +8,10 @@ pytest.importorskip("torch", reason="torch is not installed: it is needed to tra
 
 import torch
 
+from rtswap.training.identity import sampled
 from training.refiner import augment
 from training.refiner.augment import augmented, damaged
 from training.refiner.pool import Batch
-from training.refiner.watchers import sampled
 
 
 def test_augmentation_changes_all_pictures_alike(batch: Batch) -> None:

@@ -20,6 +20,7 @@ import torch
 import rtswap
 from rtswap.core.errors import UsageError
 from rtswap.swappers.refiner.crop_view import ZERO
+from rtswap.training.identity import sampled
 from rtswap.training.lights import badly_lit
 from rtswap.training.onnx_files import run
 from rtswap.training.recipe import Moment
@@ -33,7 +34,7 @@ from training.refiner.network import MOST, STYLE, DeployedEncoder, DeployedGener
 from training.refiner.pairs import FIELDS, SHARD, Pairs, load, prepare
 from training.refiner.pool import Arriving, Batch, Pool
 from training.refiner.recipe import RefinerRecipe
-from training.refiner.watchers import Watchers, sampled
+from training.refiner.watchers import Watchers
 
 ASSETS = Path(rtswap.__file__).parent / "assets"
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from rtswap.networks.landmarks import place
+from rtswap.training.identity import sampled
 from rtswap.training.layers import to_input
 from rtswap.training.onnx_files import load_weights
 from rtswap.training.pictures import sheet
@@ -93,18 +94,6 @@ class Watchers:
             unit = (right - left).square().sum(1).sqrt().clamp(min=8)
         apart = (points - before)[..., :2].square().sum(2).add(1e-4).sqrt().mean(1) / unit
         return {"landmarks": 100 * apart.mean()}
-
-
-def sampled(pictures: Tensor, matrices: Tensor, size: int) -> Tensor:
-    """(N, 3, size, size) of ``pictures`` (N, 3, S, S) under ``matrices`` (N, 2, 3), pixels to pixels."""
-    side = pictures.shape[-1]
-    line = torch.arange(size, dtype=torch.float32, device=matrices.device)
-    (a, b, c), (d, e, f) = ([column[:, None, None] for column in row.unbind(1)] for row in matrices.float().unbind(1))
-    across, down = line[None, None, :] - c, line[None, :, None] - f
-    turn = a * e - b * d  # the inverse of a 2 x 2 matrix, by hand: a solver would wait for the device
-    places = torch.stack([(e * across - b * down) / turn, (a * down - d * across) / turn], -1)
-    grid = (places + 0.5) * (2 / side) - 1
-    return nn.functional.grid_sample(pictures, grid.to(pictures.device), align_corners=False, padding_mode="border")
 
 
 SHOWN, ACROSS, ZOOM = 24, 3, 1.25
