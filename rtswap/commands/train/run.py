@@ -41,6 +41,11 @@ def run(
     pair = spec.kind == "pair"
     each = " of each person" if pair else ""
     ended = "Stopped" if result["stopped"] else "Trained"
+    if held_out.get("source", 1.0) <= held_out.get("target", 0.0):
+        console.event(
+            "swaps look more like the target than like the source: whoever plays this file shows their own face. "
+            "Train longer"
+        )
     shown: list[Shown] = [
         f"{ended} after {result['minutes']:g} minutes in all, {result['samples']:,} faces{each}.",
         *([f"On faces kept out of training: {in_words(held_out)}."] if held_out else []),
