@@ -181,9 +181,13 @@ def paint_out(square: Image, faces: Sequence[Points]) -> None:
     place."""
     colour = cv2.mean(square)[:3]
     for mesh in faces:
-        oval = mesh[OVAL]
-        middle = oval.mean(axis=0)
-        grown = middle + (oval - middle) * np.float32(GROWN)
-        outline = np.concatenate([grown, grown + (mesh[FOREHEAD] - mesh[CHIN]) * np.float32(UPWARDS)])
-        near = np.clip(outline, -SIDE, 2 * SIDE).astype(np.int32)  # of NaN, whatever comes: it is covered
+        near = np.clip(outline(mesh), -SIDE, 2 * SIDE).astype(np.int32)  # of NaN, whatever comes: it is covered
         cv2.fillConvexPoly(square, cv2.convexHull(near), colour)
+
+
+def outline(mesh: Points) -> Points:
+    """(N, 2) whose convex hull is what is painted out of a face, from its mesh (468, 2)."""
+    oval = mesh[OVAL]
+    middle = oval.mean(axis=0)
+    grown = middle + (oval - middle) * np.float32(GROWN)
+    return np.concatenate([grown, grown + (mesh[FOREHEAD] - mesh[CHIN]) * np.float32(UPWARDS)])

@@ -81,15 +81,10 @@ class Sampler:
 
     def one(self) -> tuple[Bytes, Floats]:
         rng = self._rng
-        self._heads = []
-        self._canvas = room(self._portraits, HEIGHT, WIDTH, rng)
+        self._begin()
         if rng.random() < PORTRAIT:
             self._portrait()
-        for _ in range(int(rng.poisson(1.5))):
-            if rng.random() < 0.35:
-                self._limb()
-            else:
-                self._decoy()
+        self._put_things()
         for _ in range(int(rng.choice(list(COUNTS), p=list(COUNTS.values())))):
             if len(self._heads) < MOST_HEADS:
                 self._head()
@@ -102,6 +97,19 @@ class Sampler:
             if head[2] < 5.5 + lost:
                 heads[row, 3] = MAY
         return picture, heads
+
+    def _begin(self) -> None:
+        """An empty room."""
+        self._heads = []
+        self._canvas = room(self._portraits, HEIGHT, WIDTH, self._rng)
+
+    def _put_things(self) -> None:
+        """Things that are no heads."""
+        for _ in range(int(self._rng.poisson(1.5))):
+            if self._rng.random() < 0.35:
+                self._limb()
+            else:
+                self._decoy()
 
     def _portrait(self) -> None:
         """A person where they are, as near or far as may be."""
@@ -275,10 +283,13 @@ class Sampler:
         )
         return self._rng.uniform(low, high).astype(np.float32)
 
-    def _placed(self, scale: float, middle: Floats, to: Floats, squeeze: float) -> Floats:
-        """(2, 3): ``middle`` comes to ``to``, upright or turned by any angle."""
+    def _placed(
+        self, scale: float, middle: Floats, to: Floats, squeeze: float, roll: float | None = None
+    ) -> Floats:
+        """(2, 3): ``middle`` comes to ``to``, turned by ``roll`` degrees; None: upright or turned by any angle."""
         rng = self._rng
-        roll = rng.normal(0, 12) if rng.random() < 0.5 else rng.uniform(0, 360)
+        if roll is None:
+            roll = rng.normal(0, 12) if rng.random() < 0.5 else rng.uniform(0, 360)
         cosine, sine = np.cos(np.radians(roll)), np.sin(np.radians(roll))
         flip = -1 if rng.random() < 0.5 else 1
         linear = scale * np.array([[cosine, -sine], [sine, cosine]]) @ np.diag([flip * squeeze, 1.0])
