@@ -51,6 +51,21 @@ def test_grain_is_measured_beside_edges(spread: float) -> None:
     assert found.coarse == pytest.approx(spread / 2, rel=0.2)
 
 
+def test_the_texture_of_skin_is_no_grain() -> None:
+    """Pores and stubble are strong in some places and weak in others, noise is not. A portrait of a man with much
+    texture made every face on it look like sandpaper."""
+    rng = np.random.default_rng(3)
+    strength = cv2.resize(rng.uniform(0, 9, (8, 8)).astype(np.float32) ** 1.5 / 3, (160, 160))
+    pores = cv2.GaussianBlur(rng.standard_normal((160, 160)).astype(np.float32), (0, 0), 0.8) * strength
+    skin = np.clip(150 + pores, 0, 255).round().astype(np.float32)
+    found = grain_of(skin, ALL)
+    assert found is not None
+    assert found.coarse < 0.3
+    noisy = grain_of(skin + 6 * rng.standard_normal((160, 160)).astype(np.float32), ALL)
+    assert noisy is not None
+    assert noisy.fine > 5
+
+
 @pytest.mark.parametrize("size", range(len(SIZES)))
 def test_patterns_are_what_the_table_says(size: int) -> None:
     picture = np.full((160, 160, 3), 128, np.uint8)
