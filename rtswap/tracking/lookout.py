@@ -48,15 +48,16 @@ Floats = NDArray[np.float32]
 
 
 class Sentinel:
-    """Implements ``protocols.Lookout``. ``area``: pixels of the reduced picture. One per stream; not thread-safe.
+    """Implements ``protocols.Lookout``. ``beside``: the network that looks around followed faces; ``area``: pixels of
+    the reduced picture. One per stream; not thread-safe.
 
     The network looks at every frame in which anything changed beside the faces that are swapped, and at every
     fourth.
     """
 
-    def __init__(self, model: HeadModel, *, area: int = AREA) -> None:
+    def __init__(self, model: HeadModel, beside: HeadModel, *, area: int = AREA) -> None:
         self._model, self._area = model, area
-        self._neighbours = Neighbours(model)
+        self._neighbours = Neighbours(beside)
         self.reset()
 
     def reset(self) -> None:

@@ -1,5 +1,6 @@
 """Who is beside or behind a followed face. On the whole picture the second detector takes half a face that looks out
-from behind a clear one for a part of it; with the clear one painted out, it finds the other.
+from behind a clear one for a part of it. A network of the same kind, trained on squares in which the clear one is
+painted out, finds the other.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtswap.core.types import Head, Image, Points, Track
-from rtswap.networks.heads import HeadModel, only_once
+from rtswap.networks.heads import HeadModel
 from rtswap.vision.geometry import box_of
 from rtswap.vision.topology import CHIN, FOREHEAD, OVAL
 
@@ -26,16 +27,10 @@ GROWN, UPWARDS = 1.2, 0.2
 ENOUGH = 0.75
 """Pixels of the reduced picture per pixel of the square, each way, from which it is taken from there: the frame costs
 ten times as much."""
-LEAST_SCORE = 0.85
-"""Score from which somebody is there: what is left of one person alone, mostly hands, reaches 0.78 on clips."""
-LOOKS_OUT, APART = 0.6, 0.25
-"""The same for a head no lower than the face, its middle at least so many faces away: necks and hands are lower, and
-hair lies around the face."""
-SMALLEST, LARGEST = 0.4, 2.0
-"""Size of a head, in faces, below which the whole picture shows it as well; and above which it is none."""
-ON_ONE_SIDE, ON_BOTH_SIDES = 0.46, 0.38
-"""The same score where one half of the square is looked at alone, since two who look out on both sides make one large
-head around the face; and where both halves reach it. Of 48 views of people alone one reached 0.41, on one side."""
+LEAST_SCORE, UNSURE = 0.6, 0.3
+"""Score from which somebody is there; and from which the next frame is looked at as well."""
+SMALLEST = 0.4
+"""Size of a head, in faces, below which the whole picture shows it as well."""
 BLOCK = 8
 CHANGE = 0.25
 """Side in pixels of the blocks in which a square is compared with the last one that was looked at, and the difference
@@ -56,7 +51,8 @@ class _Surroundings:
 
 
 class Neighbours:
-    """Looks around one face a frame, in turns. One per stream; not thread-safe."""
+    """Looks around one face a frame, in turns. One per stream; not thread-safe. ``model``: the network
+    ``neighbours``."""
 
     def __init__(self, model: HeadModel) -> None:
         self._model = model
@@ -119,33 +115,11 @@ class Neighbours:
         return _Surroundings(blocks, heads)
 
     def _heads_in(self, square: Image) -> NDArray[np.float32]:
-        """(N, 5) as ``HeadModel.find``, those that are somebody else's."""
-        found = self._model.find(square, LOOKS_OUT)
-        across, down, size = _measured(found)
-        counts = size >= SMALLEST
-        there = (found[:, 4] >= LEAST_SCORE) | ((down <= 0) & (np.hypot(across, down) >= APART))
-        found = found[there & counts]
-        self._doubtful = bool(counts.any())
-        if self._doubtful:
-            sides = [self._heads_on_one_side(square, half) for half in (slice(SIDE // 2, SIDE), slice(0, SIDE // 2))]
-            least = ON_BOTH_SIDES if all(map(len, sides)) else ON_ONE_SIDE
-            found = np.concatenate([found, *(side[side[:, 4] >= least] for side in sides)])
-        return only_once(found)
-
-    def _heads_on_one_side(self, square: Image, hidden: slice) -> NDArray[np.float32]:
-        one_side = square.copy()
-        one_side[:, hidden] = np.round(cv2.mean(square)[:3])
-        found = self._model.find(one_side, ON_BOTH_SIDES)
-        across, down, size = _measured(found)
-        fits = (size >= SMALLEST) & (size <= LARGEST) & (down <= 0) & (np.hypot(across, down) >= APART)
-        return np.asarray(found[fits], np.float32)
-
-
-def _measured(found: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(3, N) how far to the right of the followed face and below it heads are, and how large, in faces."""
-    middle = (found[:, :2] + found[:, 2:4]) / 2 - SIDE / 2
-    size = found[:, 2:3] - found[:, :1]
-    return np.concatenate([middle, size], 1).T * np.float32(REACH / SIDE)
+        """(N, 5) as ``HeadModel.find``."""
+        found = self._model.find(square, UNSURE)
+        found = found[found[:, 2] - found[:, 0] >= SMALLEST * SIDE / REACH]
+        self._doubtful = len(found) > 0
+        return np.asarray(found[found[:, 4] >= LEAST_SCORE], np.float32)
 
 
 def around(image: Image, corner: Points, sides: Points) -> Image | None:
