@@ -26,7 +26,7 @@ def open_input(address: str, request: InputRequest | None = None) -> Input:
 
 
 def check_input(address: str) -> InputSpec:
-    """Return what would open ``address``, without opening it. Raises InputError as ``open_input`` if nothing would."""
+    """Return what would open ``address``, unopened. Raises InputError as ``open_input`` if nothing would."""
     address = address.strip()
     for spec in input_specs(address):
         if spec.takes(address):
