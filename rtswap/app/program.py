@@ -19,16 +19,17 @@ from rtswap.app.config import Config
 from rtswap.app.mapping import make_mapping, photos_of_sources
 from rtswap.app.marking import confirm_sources, make_disclosure
 from rtswap.app.networks import FaceModels, open_models
+from rtswap.app.renderers import gpu_renderer, plain_renderer
+from rtswap.app.swap_check import SwapCheck
 from rtswap.compositing.canvas.host import HostCanvas
 from rtswap.compositing.finishes import built_in_finishes, enabled_finishes, named_finishes
 from rtswap.compositing.renderer import HostRenderer
-from rtswap.core.errors import EngineError, InputError
+from rtswap.core.errors import InputError
 from rtswap.core.parts import BuildContext, FinishSpec, SwapperSpec
 from rtswap.core.protocols import (
     Canvas,
     Engine,
     Finish,
-    GpuSwapper,
     Input,
     LandmarkModel,
     Output,
@@ -47,7 +48,7 @@ from rtswap.runtime.metrics import Metrics, Spans
 from rtswap.runtime.pipeline import Pipeline, Policy
 from rtswap.runtime.session import Session
 from rtswap.source import load_source
-from rtswap.swappers import swapper_spec
+from rtswap.swappers import built_in_swappers, swapper_spec
 from rtswap.tracking.lookout import AREA, PHOTO_AREA, Sentinel
 from rtswap.tracking.smoothing import Smoothing
 from rtswap.tracking.tracker import FaceTracker
@@ -130,7 +131,7 @@ class Program:
             return ""
         reasons = []
         if self.spec is None or self.spec.build_gpu is None:
-            reasons.append(f"the swapper {self.spec.name if self.spec else 'given'} has no GPU implementation")
+            reasons.append(f"the swapper {self._name} has no GPU implementation")
         context = self.context(live=True)
         for finish in enabled_finishes(context, self._finishes):
             if finish.build_gpu is None or not finish.gpu_serves(context):
@@ -163,9 +164,29 @@ class Program:
 
     @cached_property
     def swappers(self) -> list[Swapper]:
-        """One swapper per source, bound. Raises SourceError, ConfigError."""
-        around = self._probes.swapper if self._probes else lambda swapper: swapper
-        return [around(self.swap_model.bind(one)) for one in self.identities]
+        """One swapper per source, bound. Raises SourceError, ConfigError, ModelError."""
+        return [self.bind(one) for one in self.identities]
+
+    def bind(self, source: SourceIdentity) -> Swapper:
+        """Bind the swapping method to a source. Raises SourceError, and ModelError for a swapper that did not come
+        with rtswap and gives back the target's own face."""
+        swapper = self.swap_model.bind(source)
+        if self._probes is not None:
+            return self._probes.swapper(swapper)
+        if self.spec not in built_in_swappers():
+            unseen = Disclosure(None, reason="it is measured and never shown")
+            renderer = plain_renderer(swapper, unseen.stamp, name=self._name, on_gpu=self.on_gpu)
+            self._swap_check.run(renderer, self._name)
+        return swapper
+
+    @cached_property
+    def _swap_check(self) -> SwapCheck:
+        return SwapCheck(self.models)
+
+    @property
+    def _name(self) -> str:
+        """The swapping method's, for messages."""
+        return self.spec.name if self.spec else "given"
 
     @cached_property
     def identities(self) -> Sequence[SourceIdentity]:
@@ -216,7 +237,9 @@ class Program:
         specs = enabled_finishes(context, self._finishes)
         partial = context.mask.partial
         if self.on_gpu:
-            return self._gpu_renderer(specs, context, partial)
+            built = [spec.build_gpu(context) for spec in specs if spec.build_gpu]
+            stamp = self.disclosure.stamp
+            return gpu_renderer(self.swappers, stamp, name=self._name, finishes=built, partial=partial)
         if self.why_on_host and self._probes is None:
             self.on_event(f"networks run on the GPU, but frames are processed on the CPU: {self.why_on_host}")
         if live and (slow := [spec.words(context) for spec in specs if spec.slow(context)]):
@@ -228,28 +251,6 @@ class Program:
             finishes = [probes.finish(step, spec.name) for step, spec in zip(finishes, specs, strict=True)]
         stamp = self.disclosure.stamp
         return HostRenderer(self.swappers, canvas=canvas, stamp=stamp, finishes=finishes, partial=partial)
-
-    def _gpu_renderer(self, specs: Sequence[FinishSpec], context: BuildContext, partial: bool) -> Renderer:
-        from rtswap.compositing.canvas.gpu import Compositor
-        from rtswap.compositing.renderer_gpu import GpuRenderer
-
-        swappers = []
-        for swapper in self.swappers:
-            # A source's number is its index in this list, so no swapper may be skipped.
-            if not isinstance(swapper, GpuSwapper):
-                name, got = self.spec.name if self.spec else "given", type(swapper).__name__
-                what = f"the swapper {name} cannot work on the GPU"
-                raise EngineError(
-                    what, expected="a GpuSwapper from build_gpu", got=got, do="Use --engine onnxruntime"
-                )
-            swappers.append(swapper)
-        return GpuRenderer(
-            swappers,
-            canvas=Compositor(context.device).begin,
-            stamp=self.disclosure.stamp,
-            finishes=[spec.build_gpu(context) for spec in specs if spec.build_gpu],
-            partial=partial,
-        )
 
     @property
     def policy(self) -> Policy:

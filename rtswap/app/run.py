@@ -23,7 +23,7 @@ from rtswap.core.protocols import Input, Output
 from rtswap.core.text import clock
 from rtswap.core.types import Frame, StreamInfo
 from rtswap.media.excerpt import Excerpt
-from rtswap.media.inputs import open_input
+from rtswap.media.inputs import check_input, open_input
 from rtswap.media.inputs.image import ImageInput
 from rtswap.media.outputs import check_output, open_output
 from rtswap.runtime.controls import Controls, Looks
@@ -37,6 +37,7 @@ def run(config: Config, console: Console) -> dict[str, Any]:
     event = console.event
     _check(config)
     refuse_losses(config)
+    check_input(config.input.address)
     for address in config.output.to:
         check_output(address, OutputRequest(codec=config.output.codec, overwrite=config.output.overwrite))
     if config.metrics.log:

@@ -113,8 +113,8 @@ class TrackingConfig:
         1.0,
         number("K", 0.01, 100),
         "--kalman-noise",
-        help="how freely a followed face moves, of what is usual: the process noise of its Kalman filter. Below 1 is "
-        "steadier, above 1 quicker",
+        help="process noise of the followed face's Kalman filter, as a multiple of the default: below 1 is steadier, "
+        "above 1 follows faster",
         own=always,
     )
     box_average: float = option(

@@ -10,8 +10,8 @@ _BY_ADVICE = {
     "Give the camera's number: --cam 0.": "--camera --device --webcam --camera-id",
     "Use --source PHOTO.": "--source-path --source-paths --face-image",
     "Use --output FILE.": "--output-path --out --target-output",
-    "Use -o window for a preview; rtswap has no other graphical interface.": "--gui --ui --preview --ui-layouts "
-    "--live --show-fps",
+    "`rtswap studio --open` opens a page in the browser.": "--gui --ui --ui-layouts",
+    "Use -o window for a preview.": "--preview --live --show-fps",
     "Run rtswap without it: there is no other mode than the command line.": "--headless --headless-run --cli",
     "Use --faces all.": "--many-faces --all-faces --face-selector-mode",
     "Use --swap PERSON=SOURCE.": "--map-faces --reference-face-position --reference-face-distance "

@@ -66,8 +66,8 @@ class Smoothing:
     """How steadily faces are followed."""
 
     noise: float = 1.0
-    """How freely a face moves, of what is usual: the process noise of the box's Kalman filter and the cut-offs at
-    rest of the mesh's One Euro filters. Below 1 steadier, above 1 quicker."""
+    """Process noise of the box's Kalman filter and cut-offs at rest of the mesh's One Euro filters, as a multiple of
+    the default. Below 1 is steadier, above 1 follows faster."""
     average: float = 0.0
     """0..1: share of the previous place in a moving average, per frame at 30 a second. Above 0 it replaces the Kalman
     filter, and the mesh's filter of position, size and rotation."""

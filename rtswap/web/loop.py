@@ -159,7 +159,7 @@ class Loop:
         aside = Program(config, on_event=self._on_event, models=self._spare, sources=())
         if aside.spec is None or aside.spec.networks:
             return {}
-        return {id: aside.swap_model.bind(self._identities(id)) for id in ids}
+        return {id: aside.bind(self._identities(id)) for id in ids}
 
     def _make_program(
         self, config: Config, ids: Sequence[str], bound: Mapping[str, Any], old: Program | None
@@ -172,7 +172,7 @@ class Loop:
             disclosure=old.disclosure if old is not None else None,
         )
         pairs = zip(ids, program.identities, strict=True)
-        program.swappers = [bound.get(id) or program.swap_model.bind(identity) for id, identity in pairs]
+        program.swappers = [bound.get(id) or program.bind(identity) for id, identity in pairs]
         return program
 
     def _mapping(self, config: Config, cast: Cast) -> SourceMapping:

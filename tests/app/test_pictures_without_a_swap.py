@@ -84,6 +84,13 @@ def test_an_existing_output_is_refused_before_consent_and_loading(capsys: pytest
     assert Path("out.png").read_bytes() == b"precious"
 
 
+def test_a_missing_input_is_told_before_consent_and_loading(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["absent.mp4", "out.mp4", "-s", "in/wall.png"]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("rtswap: no such file or folder: 'absent.mp4'")
+    assert len(err.splitlines()) == 1
+
+
 def test_times_of_a_picture_are_ignored_with_a_message(capsys: pytest.CaptureFixture[str]) -> None:
     main(["in/wall.png", "out.png", "-s", "persona:vera", "--start", "5"])
     assert "--start, --end and --duration are ignored" in capsys.readouterr().err

@@ -91,7 +91,7 @@ def last_words(capsys: pytest.CaptureFixture[str]) -> str:
             "--keep mouht",
             r"--keep: expected a comma-separated list of eyes, mouth, got 'mouht'; did you mean mouth\?",
         ),
-        ("--gui", "unknown flag '--gui'. Use -o window"),
+        ("--gui", "unknown flag '--gui'. `rtswap studio --open`"),
         ("--many-faces", "unknown flag '--many-faces'. Use --faces all"),
         ("-ss 3", "unknown flag '-ss'. Use --start TIME"),
         ("--execution-provider cuda", "Use --engine"),

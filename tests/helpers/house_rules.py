@@ -208,8 +208,8 @@ LOOP_PARTS = ("Pipeline", "HostRenderer", "GpuRenderer", "FaceTracker", "Session
 
 
 def one_program(path: str, tree: ast.Module) -> Iterator[str]:
-    """Only ``Program`` puts a loop together, so that what is measured is what ships."""
-    if not path.startswith("rtswap/") or path == "rtswap/app/program.py":
+    """Only ``Program`` and its renderers put a loop together, so that what is measured is what ships."""
+    if not path.startswith("rtswap/") or path in ("rtswap/app/program.py", "rtswap/app/renderers.py"):
         return
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in LOOP_PARTS:

@@ -22,10 +22,15 @@ def open_input(address: str, request: InputRequest | None = None) -> Input:
 
     OpenCV and PyAV are imported only when needed. Raises InputError; for a mistyped path it suggests a similar name.
     """
+    return check_input(address).open(address.strip(), request or InputRequest())
+
+
+def check_input(address: str) -> InputSpec:
+    """Return what would open ``address``, unopened. Raises InputError as ``open_input`` if nothing would."""
     address = address.strip()
     for spec in input_specs(address):
         if spec.takes(address):
-            return spec.open(address, request or InputRequest())
+            return spec
     raise _no_such(local_path(address))
 
 

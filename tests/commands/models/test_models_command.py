@@ -207,7 +207,10 @@ def test_a_dfm_needs_no_photo(tmp_path: Path, target: Path, capsys: pytest.Captu
     assert "consent for the source Me.dfm is not confirmed" in refused(capsys, "add", str(path), code=2)
     assert main(["models", "add", str(path), "--i-have-consent"]) == 0
     out = tmp_path / "out.png"
-    assert main(["-i", str(target), "-o", str(out), "--swapper", "me", "--engine", "onnxruntime", "--no-badge"]) == 0
+    words = ["-i", str(target), "-o", str(out), "--swapper", "me", "--engine", "onnxruntime", "--no-badge"]
+    assert main([*words, "--morph", "0.1"]) == 1
+    assert "the swapper me does not change faces" in capsys.readouterr().err
+    assert main([*words, "--morph", "1"]) == 0
     before, after = cv2.imread(str(target)).astype(int), cv2.imread(str(out)).astype(int)
     region = np.s_[150:230, 215:265]
     assert after[region][..., 0].mean() > before[region][..., 0].mean() + 10
