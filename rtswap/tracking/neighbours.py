@@ -27,7 +27,7 @@ GROWN, UPWARDS = 1.2, 0.2
 ENOUGH = 0.75
 """Pixels of the reduced picture per pixel of the square, each way, from which it is taken from there: the frame costs
 ten times as much."""
-LEAST_SCORE, UNSURE = 0.6, 0.3
+LEAST_SCORE, UNSURE = 0.5, 0.15
 """Score from which somebody is there; and from which the next frame is looked at as well."""
 SMALLEST = 0.4
 """Size of a head, in faces, below which the whole picture shows it as well."""
