@@ -12,7 +12,18 @@ from face_stream import track_at
 from rtswap.core.types import Image
 from rtswap.networks.heads import HeadModel
 from rtswap.tracking.lookout import reduced
-from rtswap.tracking.neighbours import EVERY, LEAST_SCORE, MOST_SKIPPED, REACH, SIDE, SMALLEST, Neighbours, around
+from rtswap.tracking.neighbours import (
+    EVERY,
+    LEAST_SCORE,
+    MOST_SKIPPED,
+    ONE_MORE,
+    REACH,
+    SIDE,
+    SMALLEST,
+    UNSURE,
+    Neighbours,
+    around,
+)
 from rtswap.vision.geometry import box_of
 
 FACE = np.array([0, 0, 255], np.uint8)
@@ -76,6 +87,23 @@ def test_every_followed_face_is_painted_out() -> None:
 )
 def test_what_counts_as_somebody(found: tuple[float, ...], there: bool) -> None:
     assert bool(Neighbours(Scripted(found)).look(SCENE, [track_at(*PLACE, px=120)])) == there
+
+
+def test_beside_somebody_one_more_is_found_sooner() -> None:
+    """Two who look out on both sides of a head."""
+    faint = (-0.6, -0.3, 0.9, ONE_MORE + 0.02)
+    track = track_at(*PLACE, px=120)
+    assert Neighbours(Scripted(faint)).look(SCENE, [track]) == ()
+    assert len(Neighbours(Scripted(faint, (0.6, -0.3, 0.9, 0.8))).look(SCENE, [track])) == 2
+
+
+def test_what_may_be_somebody_is_looked_at_in_the_next_frame() -> None:
+    watch, track = Neighbours(model := Scripted((0.6, -0.3, 0.9, UNSURE + 0.02))), track_at(*PLACE, px=120)
+    for number in range(4):
+        changed = SCENE.copy()
+        changed[300:400, 780:900] = 60 * number
+        watch.look(changed, [track])
+    assert len(model.pictures) == 4
 
 
 def test_one_face_a_frame_is_looked_around_in_turns() -> None:

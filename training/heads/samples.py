@@ -283,9 +283,7 @@ class Sampler:
         )
         return self._rng.uniform(low, high).astype(np.float32)
 
-    def _placed(
-        self, scale: float, middle: Floats, to: Floats, squeeze: float, roll: float | None = None
-    ) -> Floats:
+    def _placed(self, scale: float, middle: Floats, to: Floats, squeeze: float, roll: float | None = None) -> Floats:
         """(2, 3): ``middle`` comes to ``to``, turned by ``roll`` degrees; None: upright or turned by any angle."""
         rng = self._rng
         if roll is None:

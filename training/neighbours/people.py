@@ -42,7 +42,9 @@ class Standing:
     def one(self, row: int) -> tuple[Bytes, Bytes, Floats]:
         """Picture, matte of the same size, mesh; the picture continued on all sides if it shows a head alone."""
         picture, mesh = self.pictures[row], self.meshes[row]
-        matte = np.asarray(cv2.resize(self.mattes[row], picture.shape[1::-1], interpolation=cv2.INTER_CUBIC), np.uint8)
+        matte = np.asarray(
+            cv2.resize(self.mattes[row], picture.shape[1::-1], interpolation=cv2.INTER_CUBIC), np.uint8
+        )
         if picture.shape[0] > 300:
             return picture, matte, mesh
         sides = BESIDE, BELOW, BESIDE, BESIDE
@@ -91,12 +93,15 @@ def cut_out(picture: Bytes, mesh: Floats) -> Bytes:
     middle, down = oval.mean(0), (mesh[CHIN, :2] - mesh[FOREHEAD, :2]) * scale
     across = np.array([down[1], -down[0]])
     labels = np.full((MATTE, MATTE), cv2.GC_BGD, np.uint8)
+    head = np.concatenate([middle + (oval - middle) * 1.4, middle + (oval - middle) * 1.15 - 0.25 * down])
+    shoulders = np.stack([-0.3 * across, 0.3 * across, 1.3 * across + 2.5 * down, 2.5 * down - 1.3 * across])
+    chest = np.stack([down - 0.25 * across, down + 0.25 * across, 3 * down])
     parts = (
         (cv2.GC_PR_BGD, middle + (oval - middle) * 2.0),
-        (cv2.GC_PR_FGD, np.concatenate([middle + (oval - middle) * 1.4, middle + (oval - middle) * 1.15 - 0.25 * down])),
-        (cv2.GC_PR_FGD, middle + np.stack([-0.3 * across, 0.3 * across, 1.3 * across + 2.5 * down, 2.5 * down - 1.3 * across])),
+        (cv2.GC_PR_FGD, head),
+        (cv2.GC_PR_FGD, middle + shoulders),
         (cv2.GC_FGD, middle + (oval - middle) * 0.95),
-        (cv2.GC_FGD, middle + np.stack([down - 0.25 * across, down + 0.25 * across, 3 * down])),
+        (cv2.GC_FGD, middle + chest),
     )
     for label, ring in parts:
         cv2.fillConvexPoly(labels, cv2.convexHull(np.round(ring).astype(np.int32)), int(label))

@@ -22,7 +22,7 @@ from training.neighbours.people import Standing
 IN_A_ROOM, CONTINUED = 0.45, 0.3
 """How often the swapped person is a portrait with its own surroundings, and a picture of a head continued on all
 sides; else a head put into a room."""
-OTHERS = {0: 0.5, 1: 0.35, 2: 0.15}
+OTHERS = {0: 0.45, 1: 0.3, 2: 0.25}
 BEFORE = 0.25
 """How often somebody else is before the swapped person, and not behind."""
 SWAPPED_TOO = 0.15
@@ -89,10 +89,9 @@ class BesideSampler(Sampler):
         row = int(rng.integers(len(people)))
         picture, matte, mesh = people.one(row)
         middle = mesh[OVAL].mean(0)
-        matrix = self._placed(
-            height / max(float(np.linalg.norm(mesh[FOREHEAD] - mesh[CHIN])), 20.0), middle, at,
-            float(np.exp(rng.normal(0, 0.06))), float(rng.normal(0, 8) if rng.random() < 0.9 else rng.uniform(0, 360)),
-        )  # fmt: skip
+        size = max(float(np.linalg.norm(mesh[FOREHEAD] - mesh[CHIN])), 20.0)
+        squeeze, roll = np.exp(rng.normal(0, 0.06)), rng.normal(0, 8) if rng.random() < 0.9 else rng.uniform(0, 360)
+        matrix = self._placed(height / size, middle, at, float(squeeze), float(roll))
         placed = (mesh @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
         if whole:
             self._lay(picture, np.full(picture.shape[:2], 255, np.uint8), matrix)
