@@ -105,5 +105,6 @@ def cut_out(picture: Bytes, mesh: Floats) -> Bytes:
     )
     for label, ring in parts:
         cv2.fillConvexPoly(labels, cv2.convexHull(np.round(ring).astype(np.int32)), int(label))
+    cv2.setRNGSeed(0)
     cv2.grabCut(small, labels, (0, 0, 0, 0), np.zeros((1, 65)), np.zeros((1, 65)), 2, cv2.GC_INIT_WITH_MASK)
     return np.where((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD), 255, 0).astype(np.uint8)
