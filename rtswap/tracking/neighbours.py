@@ -33,21 +33,28 @@ looked at as well. Of 237 pictures of one person 4 reach 0.5."""
 SMALLEST = 0.4
 """Size of a head, in faces, below which the whole picture shows it as well."""
 BLOCK = 8
-CHANGE = 0.25
-"""Side in pixels of the blocks in which a square is compared with the last one that was looked at, and the difference
-of a block, in standard deviations of the square, that calls for another look."""
-MOST_SKIPPED = 3
-"""Looks in a row that are saved because nothing changed."""
-EVERY = 2
-"""Frames per look while nobody is likely to be there: to come out from behind a head takes several frames."""
+"""Side in pixels of the blocks in which the reduced picture is compared with an earlier one."""
+CHANGE, IN_DOUBT = 0.4, 0.1
+"""Difference of a block around a face from the last time that was looked at, in standard deviations of the picture,
+that calls for a look: heads that talk and sway change it by 0.04 a frame, somebody who comes out by 0.3 and more. And
+the same where somebody may be there already."""
+LEAST_CHANGE = 1.6
+"""The same in levels, at least."""
+MOST_SKIPPED = 7
+"""Frames after which a face is looked around though nothing changed."""
+
+
+Floats = NDArray[np.float32]
 
 
 @dataclass
 class _Surroundings:
     """What was seen around one face."""
 
-    blocks: NDArray[np.float32]
+    blocks: Floats
     heads: tuple[Head, ...]
+    doubtful: bool
+    """Whether it may be somebody: smaller changes call for a look."""
     skipped: int = 0
 
 
@@ -59,63 +66,69 @@ class Neighbours:
         self._model = model
         self._known: dict[int, _Surroundings] = {}
         """By track, the one whose turn is next first."""
-        self._frames = 0
         self._doubtful = False
-        """Whether the last look saw something: the next frame is looked at as well."""
 
     def reset(self) -> None:
         """The next frame belongs to another scene."""
         self._known = {}
 
-    def look(self, image: Image, tracks: Sequence[Track], reduced: Image | None = None) -> tuple[Head, ...]:
+    def look(self, image: Image, tracks: Sequence[Track], reduced: Image, blocks: Floats) -> tuple[Head, ...]:
         """The heads around ``tracks``, none of which is theirs, as far as they are known by now. ``reduced``: the
-        same picture with fewer pixels, if there is one. Raises EngineError, ModelError."""
+        same picture with fewer pixels, and its ``blocks`` of one grey value each. Raises EngineError, ModelError."""
         by_id = {track.id: track for track in tracks}
         self._known = {id_: seen for id_, seen in self._known.items() if id_ in by_id}
-        turn = next((id_ for id_ in (*(id_ for id_ in by_id if id_ not in self._known), *self._known)), None)
-        self._frames += 1
-        if turn is not None and (turn not in self._known or self._frames % EVERY == 0 or self._doubtful):
-            self._doubtful = False
-            seen = self._look_around(image, reduced, by_id[turn], tracks, self._known.pop(turn, None))
-            if seen is not None:
-                self._known[turn] = seen
+        turns = [*(id_ for id_ in by_id if id_ not in self._known), *self._known]
+        scale = tuple(BLOCK * image.shape[k] / reduced.shape[k] for k in (1, 0))
+        turn = next((id_ for id_ in turns if self._is_due(by_id[id_], tracks, blocks, scale)), None)
+        for seen in self._known.values():
+            seen.skipped += 1
+        if turn is not None:
+            self._known.pop(turn, None)
+            found = self._look_around(image, reduced, by_id[turn], tracks)
+            if found is not None:
+                self._known[turn] = _Surroundings(blocks, found, self._doubtful)
         return tuple(head for seen in self._known.values() for head in seen.heads)
 
+    def _is_due(self, track: Track, tracks: Sequence[Track], blocks: Floats, scale: tuple[float, ...]) -> bool:
+        """Whether anything changed around a face, beside the faces themselves. ``scale``: the frame's pixels per
+        block, each way."""
+        before = self._known.get(track.id)
+        if before is None or before.skipped >= MOST_SKIPPED or before.blocks.shape != blocks.shape:
+            return True
+        change = cv2.absdiff(blocks, before.blocks)
+        for one in tracks:
+            x1, y1, x2, y2 = one.box.tolist()
+            wide, tall = (GROWN - 1) / 2 * (x2 - x1), (GROWN - 1) / 2 * (y2 - y1)
+            change[_within((x1 - wide, y1 - tall - UPWARDS * (y2 - y1), x2 + wide, y2 + tall), scale)] = 0
+        x1, y1, x2, y2 = track.box.tolist()
+        margin = (REACH - 1) / 2 * max(x2 - x1, y2 - y1)
+        around_it = change[_within((x1 - margin, y1 - margin, x2 + margin, y2 + margin), scale)]
+        least = IN_DOUBT if before.doubtful else CHANGE
+        return float(around_it.max(initial=0)) > max(LEAST_CHANGE, least * float(blocks.std()))
+
     def _look_around(
-        self,
-        image: Image,
-        reduced: Image | None,
-        track: Track,
-        tracks: Sequence[Track],
-        before: _Surroundings | None,
-    ) -> _Surroundings | None:
+        self, image: Image, reduced: Image, track: Track, tracks: Sequence[Track]
+    ) -> tuple[Head, ...] | None:
+        """The heads around one face; None if hardly anything of it lies in the image."""
         x1, y1, x2, y2 = box_of(track.landmarks).tolist()
         side = REACH * max(x2 - x1, y2 - y1)
         corner = np.array([(x1 + x2 - side) / 2, (y1 + y2 - side) / 2], np.float32)
-        scale = np.divide((reduced if reduced is not None else image).shape[1::-1], image.shape[1::-1])
-        if reduced is not None and side * scale.min() >= ENOUGH * SIDE:
+        scale = np.divide(reduced.shape[1::-1], image.shape[1::-1])
+        if side * scale.min() >= ENOUGH * SIDE:
             square = around(reduced, corner * scale, side * scale)
         else:
             square = around(image, corner, np.array([side, side]))
         if square is None:
             return None
         paint_out(square, [(one.landmarks[:, :2] - corner) * (SIDE / side) for one in tracks])
-        size = SIDE // BLOCK, SIDE // BLOCK
-        gray = cv2.cvtColor(square, cv2.COLOR_BGR2GRAY)
-        blocks = np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.float32)
-        if before is not None and before.skipped < MOST_SKIPPED:
-            change = np.abs(blocks - before.blocks).max()
-            if change <= CHANGE * gray.std():
-                before.skipped += 1
-                return before
-        if int(np.ptp(gray)) <= 1:  # one grey value: nobody can be in it
-            return _Surroundings(blocks, ())
+        self._doubtful = False
+        if int(np.ptp(square)) <= 1:  # one grey value: nobody can be in it
+            return ()
         found = self._heads_in(square)
         places = found[:, :4] * np.float32(side / SIDE) + np.tile(corner, 2)
-        heads = tuple(Head(place, float(score)) for place, score in zip(places, found[:, 4], strict=True))
-        return _Surroundings(blocks, heads)
+        return tuple(Head(place, float(score)) for place, score in zip(places, found[:, 4], strict=True))
 
-    def _heads_in(self, square: Image) -> NDArray[np.float32]:
+    def _heads_in(self, square: Image) -> Floats:
         """(N, 5) as ``HeadModel.find``."""
         found = self._model.find(square, UNSURE)
         found = found[found[:, 2] - found[:, 0] >= SMALLEST * SIDE / REACH]
@@ -167,3 +180,11 @@ def outline(mesh: Points) -> Points:
     middle = oval.mean(axis=0)
     grown = middle + (oval - middle) * np.float32(GROWN)
     return np.concatenate([grown, grown + (mesh[FOREHEAD] - mesh[CHIN]) * np.float32(UPWARDS)])
+
+
+def _within(box: tuple[float, ...], scale: tuple[float, ...]) -> tuple[slice, slice]:
+    """The blocks that a box of the frame touches; all of them for one that is not finite."""
+    if not all(map(math.isfinite, box)):
+        return slice(None), slice(None)
+    (left, right), (top, bottom) = ((box[k] / scale[k], box[k + 2] / scale[k]) for k in (0, 1))
+    return slice(max(int(top), 0), max(math.ceil(bottom), 0)), slice(max(int(left), 0), max(math.ceil(right), 0))
