@@ -14,7 +14,7 @@ from rtswap.gpu.graphs import Captured
 from rtswap.gpu.resample import Tensor, uploaded
 from rtswap.gpu.torch_import import load_torch
 from rtswap.swappers.mesh.geometry import BlackLevelTimes, FacePlacement
-from rtswap.swappers.mesh.gpu_pixels import atlas_of, face_plane, places, render
+from rtswap.swappers.mesh.gpu_pixels import atlas_of, chart_planes, places, render
 from rtswap.swappers.mesh.gpu_rows import BLACK, LEVEL, LIGHT, RING, Layout, Row, pack, pack_nothing
 from rtswap.swappers.mesh.swapper import MeshSwapModel, MeshSwapper, SourceFace
 
@@ -50,7 +50,7 @@ class GpuMeshSwapper:
         self._geometry, self._texture, self._light = face.geometry, face.texture, face.light
         levels = face.texture.levels
         self._atlas, self._places = atlas_of(levels, self.device), places(levels)
-        self._face = face_plane(face.texture.face, self.device)
+        self._chart = chart_planes(face.texture.face, self.device)
         self._times = BlackLevelTimes()
         self.black_levels = torch.zeros(TRACKS, device=self.device)
         """Per slot: the target's smoothed black level."""
@@ -76,7 +76,7 @@ class GpuMeshSwapper:
                 crops,
                 rows,
                 self._atlas,
-                self._face,
+                self._chart,
                 self.black_levels,
                 self._light,
             )

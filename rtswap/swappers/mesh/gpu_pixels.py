@@ -7,7 +7,6 @@ The formulas are those of ``swapper`` and ``light``, which explain them; the num
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rtswap.core.types import Image, Mask
 from rtswap.gpu.resample import Device, Tensor, bilinear, gaussian, rounded
@@ -15,14 +14,19 @@ from rtswap.gpu.torch_import import load_torch
 from rtswap.swappers.mesh import gpu_rows as fields
 from rtswap.swappers.mesh.geometry import LIGHT_STEP, MASK_STEP
 from rtswap.swappers.mesh.light import (
+    BROWS_DEEPER,
     DEEP,
     GLOSS,
     GLOSS_SIGMA,
     HIGHLIGHTS,
+    LEAST_EVEN,
     LEAST_SEAM,
+    LIPS_EVENER,
+    LIPS_SHIFT,
     LUMA,
     MOST_BLACK,
     MOST_GLOSS,
+    MUCH_LIGHTER,
     OFFSET,
     ONE,
     SEAM,
@@ -31,6 +35,7 @@ from rtswap.swappers.mesh.light import (
     SHADOWS,
     UNLIKE,
     SourceLight,
+    brows_and_lips,
 )
 from rtswap.swappers.mesh.wrinkles import LEAST, MOST, STEP
 
@@ -56,24 +61,25 @@ def places(levels: tuple[Image, ...]) -> list[tuple[int, int, int]]:
     return [(side, sides[0] if index else 0, sum(sides[1:index])) for index, side in enumerate(sides)]
 
 
-def face_plane(face: Mask, device: Device) -> Tensor:
-    """The face mask as (1, 1, h, w) float32."""
-    values: NDArray[np.float32] = face.astype(np.float32)
-    return torch.from_numpy(values[None, None]).to(device)
+def chart_planes(face: Mask, device: Device) -> Tensor:
+    """The face mask, and where brows and lips are, as (1, 3, h, w) float32."""
+    planes = np.concatenate([face[None], brows_and_lips().transpose(2, 0, 1)]).astype(np.float32)
+    return torch.from_numpy(planes[None]).to(device)
 
 
 def render(
     crops: Tensor,
     rows: Tensor,
     atlas: Tensor,
-    face: Tensor,
+    chart: Tensor,
     black_levels: Tensor,
     source_light: SourceLight | None,
 ) -> tuple[Tensor, Tensor]:
     """Return swapped crops (N, S, S, 3) and their masks (N, S, S), uint8.
 
     ``crops`` (N, S, S, 3) uint8; ``rows`` (N, B) from ``gpu_rows.pack``; ``black_levels`` (T,) the target's black
-    levels, updated here in every frame; ``source_light``: of the photo, None if ``atlas`` holds skin, not ratios.
+    levels, updated here in every frame; ``chart``: of ``chart_planes``; ``source_light``: of the photo, None if
+    ``atlas`` holds skin, not ratios.
     """
     count, side = crops.shape[:2]
     layout = fields.Layout(side)
@@ -84,15 +90,17 @@ def render(
     planes = crops.permute(0, 3, 1, 2).float()
     u, v = _places(numbers, side, 1.0)
     swapped = rounded(_from_atlas(atlas, nodes, numbers, u, v)).float()
+    face, *features = _shown(chart, nodes, numbers, layout.mask, MASK_STEP).split(1, 1)
     if source_light is not None:
         area = rows[:, edges[2] : edges[3]].view(count, layout.light, layout.light).float()
         black_level = _followed_black_level(planes, numbers, black_levels)
-        swapped = _lit(swapped, planes, area, numbers, black_level, source_light, u, v)
+        features = [_enlarged(one, numbers, u, v, MASK_STEP).round() / 255 for one in features]
+        swapped = _lit(swapped, features, planes, area, numbers, black_level, source_light, u, v)
     swapped = _with_wrinkles(swapped, planes, wrinkles, numbers, u, v)
     rings = rows[:, edges[4] : edges[5]].view(count, 3, layout.ring, layout.ring).float()
     swapped = _with_openings(swapped, planes, rings, numbers, u, v)
     oval = rows[:, edges[3] : edges[4]].view(count, layout.mask, layout.mask).float()
-    mask = _feathered(oval, _shown(face, nodes, numbers, layout.mask, MASK_STEP)[:, 0], numbers)
+    mask = _feathered(oval, face[:, 0], numbers)
     mask = _enlarged(mask, numbers, u, v, MASK_STEP)[:, 0]
     x1, y1, x2, y2 = numbers[:, fields.EXTENT : fields.GRID].T[:, :, None, None]
     within = (u >= 0) & (v >= 0) & (u < x2 - x1) & (v < y2 - y1)
@@ -131,11 +139,11 @@ def _from_atlas(atlas: Tensor, nodes: Tensor, numbers: Tensor, u: Tensor, v: Ten
     return bilinear(atlas.expand(len(numbers), -1, -1, -1), x + left, y + top)
 
 
-def _shown(face: Tensor, nodes: Tensor, numbers: Tensor, count: int, step: int) -> Tensor:
-    """The texture's face mask 0..255 on a grid over the crop, (N, 1, count, count)."""
-    side = torch.full_like(numbers[:, 0], face.shape[-1])[:, None, None, None]
+def _shown(chart: Tensor, nodes: Tensor, numbers: Tensor, count: int, step: int) -> Tensor:
+    """Planes of the chart 0..255 on a grid over the crop, (N, C, count, count)."""
+    side = torch.full_like(numbers[:, 0], chart.shape[-1])[:, None, None, None]
     where = _on_texture(nodes, numbers, *_places(numbers, count, step), side)
-    return bilinear(face.expand(len(numbers), -1, -1, -1), where[:, 0], where[:, 1]).round()
+    return bilinear(chart.expand(len(numbers), -1, -1, -1), where[:, 0], where[:, 1]).round()
 
 
 def _enlarged(field: Tensor, numbers: Tensor, u: Tensor, v: Tensor, step: int) -> Tensor:
@@ -149,6 +157,7 @@ def _enlarged(field: Tensor, numbers: Tensor, u: Tensor, v: Tensor, step: int) -
 
 def _lit(
     ratios: Tensor,
+    features: list[Tensor],
     target: Tensor,
     area: Tensor,
     numbers: Tensor,
@@ -157,13 +166,13 @@ def _lit(
     u: Tensor,
     v: Tensor,
 ) -> Tensor:
-    """Put the target's light on the ratios (N, 3, S, S), as ``light.relight``. ``area`` (N, h, w) on the light
-    grid."""
+    """Put the target's light on the ratios (N, 3, S, S), as ``light.relight``. ``features``: the shares of brows and
+    of lips, (N, 1, S, S); ``area`` (N, h, w) on the light grid."""
     theirs = torch.nn.functional.avg_pool2d(target, LIGHT_STEP)
     field, skin, mean, black = _light_of(theirs, area, numbers, black_level - source.black)
     lighter = torch.log(mean / max(source.mean, 1.0))
     field = _with_gloss(field, black, theirs, area, numbers, lighter)
-    ratios = _toned(ratios, lighter)
+    ratios = _toned(ratios, features, lighter)
     ours = torch.nn.functional.avg_pool2d(ratios, LIGHT_STEP)
     gain = field * _seam_of(field, skin, black, theirs, ours, area, numbers)
     gain = _enlarged(gain, numbers, u, v, LIGHT_STEP)
@@ -197,14 +206,25 @@ def _with_gloss(
     return field * torch.exp(share * (blur @ shine @ blur.mT).clamp(0, MOST_GLOSS[1]))
 
 
-def _toned(ratios: Tensor, lighter: Tensor) -> Tensor:
-    """``light.tones`` of each face's ratios; ``lighter`` (N,)."""
+def _toned(ratios: Tensor, features: list[Tensor], lighter: Tensor) -> Tensor:
+    """``light.tones`` and ``light.feature_tones`` of each face's ratios; ``lighter`` (N,)."""
     logs = torch.log(ratios.clamp(min=1) / ONE)
     above, below = (
         (1 + per * lighter).clamp(low, high)[:, None, None, None] for per, low, high in (HIGHLIGHTS, SHADOWS)
     )
-    shown = above * logs.clamp(min=0) + below * logs.clamp(DEEP, 0) + (logs - DEEP).clamp(max=0)
-    return (ONE * torch.exp(shown)).round().clamp(0, 255)
+    excess = (lighter - MUCH_LIGHTER).clamp(min=0)[:, None, None, None]
+    shift = torch.stack([torch.full_like(lighter, per) for per in LIPS_SHIFT], 1)[..., None, None]
+    shown = _of_ratios(above * logs.clamp(min=0) + below * logs.clamp(DEEP, 0) + (logs - DEEP).clamp(max=0))
+    brows = _of_ratios(logs.clamp(min=0) + logs.clamp(max=0) * (1 + BROWS_DEEPER * excess))
+    lips = _of_ratios(logs * (1 - LIPS_EVENER * excess).clamp(min=LEAST_EVEN) + shift * excess)
+    for other, share in zip((brows, lips), features, strict=True):
+        shown = (shown + share * (excess > 0) * (other - shown)).round()
+    return shown
+
+
+def _of_ratios(logs: Tensor) -> Tensor:
+    """The ratios 0..255 of logs."""
+    return (ONE * torch.exp(logs)).round().clamp(0, 255)
 
 
 def _seam_of(

@@ -16,6 +16,7 @@ webcam's frame.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
@@ -37,8 +38,11 @@ OFFSET = 4.0
 """Levels added before a ratio is taken, so that sensor noise in black does not count."""
 AROUND = 17.0
 """Sigma in coarse texels of a place's surroundings on the chart: 0.18 face widths, as in ``geometry``."""
-BRIGHTEST, LIPS_BRIGHTEST = 0.65, 0.2
+BRIGHTEST, LIPS_BRIGHTEST = 0.65, 0.35
 """Log lightness above the surroundings which highlights approach: more is gloss."""
+LIPS_BROAD, LIPS_SIGMA = 0.1, 9.0
+"""Log lightness which a whole lip approaches: the lower one may be far lighter than dark skin. Sigma in texels of a
+whole lip; its creases are kept."""
 DARKEST, LIPS_DARKEST = 3.0, 0.7
 """Log lightness below the surroundings which shadows approach."""
 SHADE, SHADE_SIGMA, EDGE = 0.4, 4.0, 0.3
@@ -64,6 +68,17 @@ MOST_BLACK = 0.6
 UNLIKE = 0.5
 """Difference in log light from the surroundings where a place of the target half counts as skin: hair, eyes and
 background differ more."""
+MUCH_LIGHTER = 0.35
+"""Log of how much lighter the target's skin must be for brows and lips to be shown otherwise than skin. Their own
+colour is what it is, on whatever skin: as ratios to dark skin, they would be pale on light skin."""
+BROWS_DEEPER = 1.5
+"""How much larger the log of a brow's ratio is, per log of how much lighter the target is beyond that."""
+LIPS_SHIFT = -0.3, -0.42, -0.14
+"""What is added to the logs of lips' ratios (B, G, R) per log beyond that: lips of light skin are darker than it, and
+red."""
+LIPS_EVENER, LEAST_EVEN = 0.5, 0.4
+"""By which share their logs are reduced before, per log beyond that, and to which at most: the lower lip of dark skin
+may be much lighter than the upper one."""
 GLOSS, GLOSS_SIGMA, MOST_GLOSS = 0.7, 0.2, (0.35, 0.5)
 """Share of the target's gloss that is kept, per log of how much darker the target is than the photo; sigma of gloss
 as a share of the light's; largest share, and largest log of gloss. Dark skin without it looks powdered."""
@@ -100,6 +115,8 @@ def ratios_of(texture: Image, face: Mask) -> tuple[Image, SourceLight]:
     tint = (logs - light) * np.float32(np.clip(SKIN_TINT / max(np.log(mean[2] / mean[0]), 1e-3), LEAST_TINT, 1))
     light = light - resized(_shadows(block_means(light, (COARSE, COARSE)), skin), (SIZE, SIZE))[..., None]
     lips = resized(blurred(rings_mask((LIPS_OUTER,), 2.0), 1.5), (SIZE, SIZE))[..., None]
+    broad = blurred(light[..., 0], LIPS_SIGMA)[..., None]
+    light = light + lips * np.where(broad > 0, LIPS_BROAD * np.tanh(broad / LIPS_BROAD) - broad, 0)
     hair = np.clip(light / DEEP - 1, 0, 1) * (1 - lips)
     strength = np.maximum(np.linalg.norm(tint, axis=2, keepdims=True), np.float32(1e-6))
     most = TINT + lips * (LIPS_TINT - TINT)
@@ -121,6 +138,26 @@ def tones(lighter: float) -> NDArray[np.uint8]:
     bright, shaded, deep = _logs_of_ratios()
     shown = above * bright + below * shaded + deep
     return np.asarray(np.clip(np.round(ONE * np.exp(shown)), 0, 255), np.uint8)
+
+
+def feature_tones(lighter: float) -> tuple[NDArray[np.uint8], NDArray[np.uint8]] | None:
+    """The same tables for brows (256,) and for lips (256, 3); None if they are shown like skin."""
+    excess = np.float32(lighter - MUCH_LIGHTER)
+    if excess <= 0:
+        return None
+    logs = np.log(np.maximum(np.arange(256, dtype=np.float32), 1) / ONE)
+    brows = np.where(logs < 0, logs * (1 + np.float32(BROWS_DEEPER) * excess), logs)
+    lips = logs[:, None] * max(LEAST_EVEN, 1 - LIPS_EVENER * excess) + np.array(LIPS_SHIFT, np.float32) * excess
+    return tuple(  # type: ignore[return-value]
+        np.asarray(np.clip(np.round(ONE * np.exp(one)), 0, 255), np.uint8) for one in (brows, lips)
+    )
+
+
+@cache
+def brows_and_lips() -> Image:
+    """255 on the brows, and 255 on the lips (128, 128, 2), on the chart."""
+    brows, lips = (blurred(rings_mask(rings, 2.0), 1.5) for rings in ((LEFT_BROW, RIGHT_BROW), (LIPS_OUTER,)))
+    return np.asarray(np.round(255 * np.stack([brows, lips], 2)), np.uint8)
 
 
 @cache
@@ -220,22 +257,43 @@ def _gaussian(planes: Field, sigma: float) -> Field:
     return np.asarray(cv2.GaussianBlur(planes, (side, side), sigma, borderType=cv2.BORDER_CONSTANT), np.float32)
 
 
-def relight(ratios: Image, target: Field, area: Field, sigma: float, source: SourceLight, black: float) -> Image:
+def relight(
+    ratios: Image,
+    target: Field,
+    area: Field,
+    sigma: float,
+    source: SourceLight,
+    black: float,
+    features: Callable[[], Image] | None = None,
+) -> Image:
     """Put the target's light on ``ratios`` (H, W, 3), a part of ``ratios_of`` as the camera sees it.
 
     ``target`` (h, w, 3) 0..255 and ``area`` (h, w), 1 on the face: the same part of the target on a grid; ``sigma``:
-    of its light, in nodes; ``black``: its black level, 0..255.
+    of its light, in nodes; ``black``: its black level, 0..255; ``features``: makes ``brows_and_lips`` as the camera
+    sees them, of any size, and is called if they differ from skin.
     """
     light = light_of(target, area, sigma, black - source.black)
     lighter = math.log(light.mean / max(source.mean, 1.0))
     light = with_gloss(light, target, area, sigma, lighter)
-    ratios = np.asarray(cv2.LUT(ratios, tones(lighter)), np.uint8)
+    ratios = _toned(ratios, lighter, features)
     seam = seam_of(light, target, block_means(ratios, area.shape[::-1]), area, max(SEAM * sigma, LEAST_SEAM))
     gain = resized(light.field * seam, ratios.shape[1::-1])
     lit = cv2.multiply(ratios, gain, dst=ratios, scale=1 / ONE, dtype=cv2.CV_8U)
     if light.black:
         lit = cv2.add(lit, np.full(4, light.black), dst=ratios)
     return np.asarray(lit, np.uint8)
+
+
+def _toned(ratios: Image, lighter: float, features: Callable[[], Image] | None) -> Image:
+    shown = np.asarray(cv2.LUT(ratios, tones(lighter)), np.uint8)
+    tables = feature_tones(lighter)
+    if tables is None or features is None:
+        return shown
+    for table, share in zip(tables, cv2.split(resized(features(), ratios.shape[1::-1])), strict=True):
+        other = np.asarray(cv2.LUT(ratios, table if table.ndim == 1 else table[None]), np.uint8)
+        weight = share.astype(np.float32) / 255
+        shown = np.asarray(cv2.blendLinear(other, shown, weight, 1 - weight), np.uint8)
+    return shown
 
 
 def block_means(image: Image, size: tuple[int, int]) -> Field:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import cv2
 import numpy as np
@@ -28,7 +28,7 @@ from rtswap.swappers.mesh.geometry import (
     grid,
     view_of,
 )
-from rtswap.swappers.mesh.light import SourceLight, black_level_of, block_means, ratios_of, relight
+from rtswap.swappers.mesh.light import SourceLight, black_level_of, block_means, brows_and_lips, ratios_of, relight
 from rtswap.swappers.mesh.shape import SourceShape
 from rtswap.swappers.mesh.strength import strengthened
 from rtswap.swappers.mesh.texture import Texture
@@ -130,7 +130,8 @@ class MeshSwapper:
                 area, sigma = placed.light_area(size)
                 black = self._black_level(face, target, placed)
                 theirs = block_means(target, size)
-                swapped = relight(swapped, theirs, area.astype(np.float32), sigma, self._light, black)
+                features = partial(self._on_grid, brows_and_lips(), nodes, grid(placed.size, MASK_STEP))
+                swapped = relight(swapped, theirs, area.astype(np.float32), sigma, self._light, black, features)
             if placed.wrinkles is not None:
                 deepen(swapped, target, placed.wrinkles, SIGMA * placed.face_px)
             _keep_openings(swapped, target, placed)
@@ -169,9 +170,10 @@ class MeshSwapper:
         self._black_levels[face.track_id] = now = now + past * (level - now)
         return now
 
-    def _shown(self, nodes: Map, size: tuple[int, int]) -> Mask:
-        """The texture's face mask, warped to a coarse grid over the extent."""
-        return looked_up(self._texture.face, resized(_texels(nodes, self._texture.face), size))
+    @staticmethod
+    def _on_grid(plane: NDArray[np.uint8], nodes: Map, size: tuple[int, int]) -> NDArray[np.uint8]:
+        """A picture of the chart, warped to a coarse grid over the extent."""
+        return looked_up(plane, resized(_texels(nodes, plane), size))
 
     def _mask(self, placed: FacePlacement) -> Mask:
         """The face oval (H, W), feathered, without the photo's hair; 0 on the extent's border."""
@@ -179,7 +181,7 @@ class MeshSwapper:
         oval, sigma = placed.oval(small)
         mask = blurred(oval, sigma, zero=True)
         if self._partial:
-            mask = np.asarray(cv2.min(mask, self._shown(placed.nodes, small)), np.uint8)
+            mask = np.asarray(cv2.min(mask, self._on_grid(self._texture.face, placed.nodes, small)), np.uint8)
         mask = resized(mask, placed.size)
         mask[[0, -1]] = 0
         mask[:, [0, -1]] = 0

@@ -17,6 +17,8 @@ from rtswap.swappers.mesh.light import (
     SourceLight,
     black_level_of,
     block_means,
+    brows_and_lips,
+    feature_tones,
     light_of,
     low_pass,
     ratios_of,
@@ -80,6 +82,36 @@ def test_on_lighter_skin_gloss_and_shading_stand_out_less() -> None:
     gloss, shade = ONE + 40, ONE - 20
     assert tones(0.8)[gloss] < tones(0.0)[gloss]
     assert tones(0.8)[shade] > tones(0.0)[shade]
+
+
+def test_brows_stay_dark_and_lips_turn_red_on_much_lighter_skin() -> None:
+    """Of dark skin, brows at 0.7 of it and lips as light as it: on skin four times as light, both would be pale."""
+    ratios = np.full((H, W, 3), ONE, np.uint8)
+    brow, lips = np.s_[10:20, 30:60], np.s_[40:50, 30:60]
+    ratios[brow] = round(0.7 * ONE)
+    shares = np.zeros((H, W, 2), np.uint8)
+    shares[(*brow, 0)] = shares[(*lips, 1)] = 255
+    light, dark = field(140, 150, 190), SourceLight(mean=40.0, black=0.0)
+    found = relight(ratios.copy(), light, area(), 2.0, dark, 0.0, lambda: shares).astype(float)
+    skin = found[30, 45]
+    assert (found[15, 45] < 0.5 * skin).all()
+    blue, green, red = found[45, 45] / skin
+    assert green < blue < 0.8
+    assert 0.8 < red < 0.95
+    assert feature_tones(0.3) is None, "on skin of about the same tone all stays as it was"
+
+
+def test_a_lip_far_lighter_than_its_skin_keeps_its_creases() -> None:
+    """The lower lip of dark skin came out as one flat patch."""
+    texture = np.full((SIZE, SIZE, 3), (30, 40, 60), np.uint8)
+    lips = cv2.resize(brows_and_lips()[..., 1], (SIZE, SIZE)) > 250
+    creases = np.where(np.arange(SIZE) // 3 % 2, 0.85, 1.15)
+    texture[lips] = np.clip(texture * 1.8 * creases[None, :, None], 0, 255)[lips]
+    ratios, _ = ratios_of(texture, WHOLE)
+    inside = cv2.erode(lips.astype(np.uint8), np.ones((15, 15))) > 0
+    shown = ratios[inside].astype(float).mean(1) / ONE
+    assert shown.std() / shown.mean() > 0.06
+    assert 0.95 < shown.mean() < 1.25
 
 
 @pytest.mark.parametrize("target", [(0, 0, 0), (255, 255, 255), (255, 0, 0), (0, 0, 255)])
