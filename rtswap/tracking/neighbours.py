@@ -71,7 +71,7 @@ class Neighbours:
         self._known = {}
 
     def look(self, image: Image, tracks: Sequence[Track], reduced: Image | None = None) -> tuple[Head, ...]:
-        """The heads around ``tracks``, none of which is theirs, as far as they are known by now. ``reduced``: the
+        """The other heads around ``tracks`` that have been found so far. ``reduced``: the
         same picture with fewer pixels, if there is one. Raises EngineError, ModelError."""
         by_id = {track.id: track for track in tracks}
         self._known = {id_: seen for id_, seen in self._known.items() if id_ in by_id}
@@ -119,7 +119,7 @@ class Neighbours:
         return _Surroundings(blocks, heads)
 
     def _heads_in(self, square: Image) -> NDArray[np.float32]:
-        """(N, 5) as ``HeadModel.find``, those that are somebody else's."""
+        """(N, 5) as ``HeadModel.find``, of other people only."""
         found = self._model.find(square, LOOKS_OUT)
         across, down, size = _measured(found)
         counts = size >= SMALLEST
@@ -142,7 +142,7 @@ class Neighbours:
 
 
 def _measured(found: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(3, N) how far to the right of the followed face and below it heads are, and how large, in faces."""
+    """(3, N) x, y and size of heads relative to the followed face, in face sizes."""
     middle = (found[:, :2] + found[:, 2:4]) / 2 - SIDE / 2
     size = found[:, 2:3] - found[:, :1]
     return np.concatenate([middle, size], 1).T * np.float32(REACH / SIDE)

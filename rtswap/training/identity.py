@@ -35,7 +35,7 @@ class Recogniser(nn.Module):
         self.register_buffer("skin", torch.from_numpy(SKIN).view(1, 3, 1, 1), persistent=False)
 
     def train(self, mode: bool = True) -> Recogniser:
-        """Stays as it is."""
+        """Stay in evaluation mode."""
         return super().train(False)
 
     def forward(self, pictures: Tensor, matrices: Tensor, *, jitter: bool = False) -> Tensor:
@@ -46,7 +46,7 @@ class Recogniser(nn.Module):
         return self.embed(sampled(pictures.float(), matrices, SIZE), jitter=jitter)
 
     def embed(self, crops: Tensor, *, jitter: bool = False) -> Tensor:
-        """Of crops (N, 3, 96, 96), -1..1."""
+        """Embeddings of crops (N, 3, 96, 96), -1..1."""
         crops = (crops.float() + 1) * 127.5
         gains = self.skin / middle(crops)
         if jitter:
@@ -74,7 +74,7 @@ class Perception(nn.Module):
         return self.compare(made, truth)[0]
 
     def compare(self, made: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
-        """As ``forward``, and the identity vectors (N, 128) of ``made``; both in the light of ``truth``."""
+        """As ``forward``, and the identity vectors (N, 128) of ``made``; the gains are those of ``truth``."""
         shown, wanted = self.crop(made), self.crop(truth)
         with torch.no_grad():
             goals = self._stages(wanted, wanted)
@@ -97,7 +97,7 @@ class Perception(nn.Module):
         return (part + 1) * 127.5
 
     def _stages(self, crops: Tensor, like: Tensor) -> list[Tensor]:
-        """Of crops 0..255, lit as ``like`` would have to be for a usual skin."""
+        """Features of crops 0..255, with the gains that give ``like`` the mean colour of skin."""
         return self.network.stages((crops * (self.skin / middle(like))).clamp(0, 255) / 127.5 - 1)
 
     def _vector(self, stages: list[Tensor]) -> Tensor:
@@ -117,7 +117,7 @@ def middle(crops: Tensor) -> Tensor:
 
 
 def coarsely_changed(made: Tensor, given: Tensor) -> Tensor:
-    """``given`` with what of the change to ``made`` (N, C, R, R) is no finer than ``CELLS`` per side."""
+    """``given`` plus the difference to ``made`` (N, C, R, R) at the resolution of ``CELLS`` cells per side."""
     cell = made.shape[-1] // CELLS
     change = functional.avg_pool2d(made - given, cell)
     return given + functional.interpolate(change, scale_factor=float(cell), mode="bilinear")

@@ -100,7 +100,7 @@ class Recipe(ABC):
     @classmethod
     @contextmanager
     def data(cls, args: argparse.Namespace) -> Iterator[tuple[Any, ...]]:
-        """What the recipe is made of beside ``args``; made or opened once, before processes part."""
+        """The recipe's arguments beside ``args``, made or opened once, before it runs in several processes."""
         yield ()
 
     @classmethod
@@ -155,7 +155,7 @@ class Recipe(ABC):
         raise NotImplementedError
 
     def inputs(self, batch: Any) -> tuple[Tensor, ...]:
-        """What the network takes of a batch."""
+        """The network's inputs in a batch."""
         raise NotImplementedError
 
     def begin_from(self, network: nn.Module, path: Path) -> None:
@@ -188,7 +188,7 @@ class Recipe(ABC):
         return torch.autocast(self.device, torch.bfloat16, enabled=self.half)
 
     def answers(self, **given: NDArray[Any]) -> list[NDArray[Any]]:
-        """What ``shadow`` as it is exported answers to arrays; all outputs."""
+        """All outputs of ``shadow``, as it is exported, for these arrays."""
         deployed = self.deployed(self.shadow).eval()
 
         def run(**part: NDArray[Any]) -> Iterable[NDArray[Any]]:
@@ -207,7 +207,7 @@ class Recipe(ABC):
         """Figures of ``shadow`` on people kept out of training; a picture for a person goes to ``picture``."""
 
     def status(self) -> str:
-        """What a report says beside losses and speed."""
+        """A line's end after losses and speed in a report."""
         return ""
 
 

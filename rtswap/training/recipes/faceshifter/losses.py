@@ -19,13 +19,13 @@ def reconstruction(made: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
 
 
 def attributes(made: Sequence[Tensor], given: Sequence[Tensor]) -> Tensor:
-    """Half the mean square of what differs between two pictures' attribute maps, summed over the scales."""
+    """Half the mean squared difference between two pictures' attribute maps, summed over the scales."""
     terms = [(a.float() - b.float()).square().mean() for a, b in zip(made, given, strict=True)]
     return 0.5 * torch.stack(terms).sum()
 
 
 def fooled(scores: Sequence[Tensor]) -> Tensor:
-    """The generator's hinge loss: how little the critic takes its pictures for real, over all scales."""
+    """The generator's hinge loss: minus the critic's mean score of made pictures, over all scales."""
     return -torch.stack([one.float().mean() for one in scores]).mean()
 
 
@@ -37,8 +37,7 @@ def judged(real: Sequence[Tensor], made: Sequence[Tensor]) -> Tensor:
 
 
 def hidden(pictures: Tensor, masks: Tensor, cells: Tensor) -> Tensor:
-    """Pictures (N, C, R, R) that within ``masks`` (N, 1, R, R) show no more than cells of ``cells`` (N,) px; 0: as
-    they are."""
+    """Pictures (N, C, R, R) averaged within ``masks`` (N, 1, R, R) over cells of ``cells`` (N,) px; 0: unchanged."""
     found = pictures
     for cell in sorted(set(cells.tolist()) - {0}):
         small = functional.avg_pool2d(pictures, cell)

@@ -191,7 +191,7 @@ class FaceShifterRecipe(Recipe):
         }, made
 
     def hear_terms(self, batch: Batch) -> Terms:
-        """Of HEAR-Net, while AEI-Net stays as its average was: half of the batch get their own identity."""
+        """Terms of HEAR-Net, while AEI-Net is fixed at its average; half of the batch get their own identity."""
         aei, hear = self.network.aei, self.network.hear
         assert hear is not None
         if not self.network.mending:
@@ -228,7 +228,7 @@ class FaceShifterRecipe(Recipe):
 
     @torch.no_grad()
     def _from_hidden(self, cross: Batch) -> Tensor:
-        """What the averaged network makes of the hidden faces: little is left in them of who they are."""
+        """Reconstructions of the coarsened faces by the averaged network: they keep little of the identity."""
         cells = torch.full((len(cross.faces),), self._px(COARSE))
         self.shadow.eval()
         with self.autocast():

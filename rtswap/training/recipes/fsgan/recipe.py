@@ -81,7 +81,7 @@ class FsganRecipe(Recipe):
     def _views(
         self, rows: Tensor, view: Tensor, points: Tensor, truth: Tensor, goal: Tensor, mask: Tensor, *, moment: Moment
     ) -> Terms:
-        """Every view becomes the photo that it was made of."""
+        """Teach the network that reenacts: each view must become the photo that it was made from."""
         where, reenact, few = losses.on_face(mask), self.network.reenact, max(1, round(STEPWISE * len(view)))
         watched = moment.share >= CRITIC_FROM
         with self.autocast():
@@ -108,20 +108,20 @@ class FsganRecipe(Recipe):
         return terms
 
     def _hole(self, face: Tensor, hole: Tensor, mask: Tensor) -> Terms:
-        """What is missing becomes what was there."""
+        """Terms of the network that fills holes; the truth is what was there."""
         with self.autocast():
             made = self.network.inpaint(face, hole).float()
             features = self.perception(made, face)
         return {"hole": losses.off(made, face, hole * mask), "hole_features": features}
 
     def _seam(self, face: Tensor, target: Tensor, mask: Tensor, truth: Tensor) -> Terms:
-        """A pasted face becomes one that Poisson's equation has blended."""
+        """Terms of the network that blends; the truth is the solution of Poisson's equation."""
         with self.autocast():
             made = self.network.blend(face, target, mask).float()
         return {"seam": losses.off(made, truth, mask)}
 
     def graphs(self) -> dict[str, Graph]:
-        """What is exported, the one that runs in each frame first."""
+        """The graphs to export, first the one that runs in each frame."""
         return graphs_of(self.shadow)
 
     def trial(self, picture: Path) -> dict[str, float]:

@@ -39,7 +39,7 @@ def matched(made: Tensor, wanted: Tensor, mask: Tensor) -> Tensor:
 
 
 def style(made: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-    """Mean square of what ``matched`` would change, within the mask."""
+    """Mean squared difference to ``matched``, within the mask."""
     off = (made - matched(made, target, mask)).square() * (mask >= 0.5)
     return off.sum() / (3 * (mask >= 0.5).sum()).clamp_min(1)
 
