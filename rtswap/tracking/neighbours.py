@@ -73,7 +73,7 @@ class Neighbours:
         self._known = {}
 
     def look(self, image: Image, tracks: Sequence[Track], reduced: Image, blocks: Floats) -> tuple[Head, ...]:
-        """The heads around ``tracks``, none of which is theirs, as far as they are known by now. ``reduced``: the
+        """The other heads around ``tracks`` that have been found so far. ``reduced``: the
         same picture with fewer pixels, and its ``blocks`` of one grey value each. Raises EngineError, ModelError."""
         by_id = {track.id: track for track in tracks}
         self._known = {id_: seen for id_, seen in self._known.items() if id_ in by_id}
