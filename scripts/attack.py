@@ -232,6 +232,7 @@ def _start(folder: Path, case: Case) -> subprocess.Popen[bytes]:
             command = ["sh", "-c", 'mkdir x && cd x && rmdir ../x; exec "$@"', "sh", *command]
 
     def before() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # this script may run under nohup
         for which, most in limits:
             resource.setrlimit(which, (most, most))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import mimetypes
+import signal
 import socket
 import ssl
 from collections.abc import Callable
@@ -146,9 +147,9 @@ async def serve(
 
 
 async def _ended() -> None:
-    """Wait for Ctrl-C or another signal that ends programs."""
+    """Wait for Ctrl-C or another signal that ends programs. A closed terminal is ignored under ``nohup``."""
     end, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in ENDING:
+    for number in (one for one in ENDING if signal.getsignal(one) is not signal.SIG_IGN):
         with suppress(NotImplementedError, RuntimeError):  # Windows: KeyboardInterrupt ends the loop
             loop.add_signal_handler(number, end.set)
     await end.wait()
