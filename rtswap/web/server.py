@@ -77,7 +77,7 @@ def make_app(studio: Studio, access: Access) -> web.Application:
     """Return the application for one studio."""
     app = web.Application(middlewares=[problems, access_middleware(access)], client_max_size=0)
     app.on_response_prepare.append(add_headers)
-    app[STUDIO], app[PEERS] = studio, offer.Peers(studio)
+    app[STUDIO], app[PEERS] = studio, offer.Peers(studio, loopback=access.loopback)
     listed: list[Route] = []
     for part in (config, sources, session_routes, pictures, status, offer):
         listed += part.ROUTES
