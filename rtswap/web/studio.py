@@ -246,6 +246,7 @@ class Studio:
             "input": None if self._wanted is None or loop is None else self._wanted.words,
             "kind": None if self._wanted is None or loop is None else self._wanted.kind,
             "size": size,
+            "sound": self.sound is not None,
             "engine": loop.engine if loop is not None else None,
             "figures": figures,
             "share": self.viewer.share,

@@ -80,6 +80,27 @@ def test_a_closed_terminal_finishes_the_file(clip: Path, tmp_path: Path) -> None
     assert 1 <= playable(tmp_path) < FRAMES
 
 
+@pytest.mark.parametrize("nohup", [False, True])
+def test_a_closed_terminal_ends_the_studio_but_not_under_nohup(tmp_path: Path, nohup: bool) -> None:
+    command = [sys.executable, "-m", "rtswap", "studio", "--port", "0", "--recordings", str(tmp_path)]
+    pipe, before = subprocess.PIPE, signal.signal(signal.SIGHUP, signal.SIG_IGN if nohup else signal.SIG_DFL)
+    try:
+        process = subprocess.Popen(command, stderr=subprocess.STDOUT, stdout=pipe, start_new_session=True)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    with process:
+        assert process.stdout is not None
+        while b"the studio is at" not in process.stdout.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.3)
+        if nohup:
+            assert process.poll() is None
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
+        assert b"Traceback" not in process.stdout.read()
+
+
 def test_ctrl_c_while_a_playlist_is_read_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """FFmpeg reads it through Python: an exception that a signal raises there would be dropped."""
     make_clip(tmp_path / "clip.ts", 30)
