@@ -167,6 +167,24 @@ def test_lids_are_the_target_s(width: int) -> None:
     assert greenness(swapped.crop)[lids].mean() > 0.7 * greenness(face.crop)[lids].mean()
 
 
+@pytest.mark.parametrize("light", [True, False])
+def test_without_expression_the_eyes_are_the_photo_s(light: bool) -> None:
+    """The target blinks green lids; with an expression of 0 none of it is seen, with 1 it is."""
+    who, greenest = person("ben"), {}
+    mesh = acting("ben", lids=-0.08)
+    picture = who.portrait
+    for ring in LIDS:
+        picture = painted(picture, mesh, ring, GREEN)
+    for expression in (0.0, 1.0):
+        swapped, face = swap_face(
+            MeshSwapModel(expression=expression, light=light).bind(person("ada")), picture, mesh
+        )
+        lid = painted(np.zeros_like(face.crop), face.landmarks, LIDS[0], (1, 1, 1))[..., 0] > 0
+        greenest[expression] = float((greenness(swapped.crop)[lid] > 40).mean())
+    assert greenest[0.0] < 0.1
+    assert greenest[1.0] > 0.6
+
+
 @pytest.mark.parametrize(("source", "target"), PAIRS)
 def test_raised_brows_come_through(source: str, target: str) -> None:
     """From the first second on, in full: before, by a quarter."""
