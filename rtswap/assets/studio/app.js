@@ -4,6 +4,7 @@ import { call, upload, watch } from "./api.js";
 import { Camera } from "./camera.js";
 import { openSettings } from "./settings.js";
 import { drawPeople, openShelf } from "./shelf.js";
+import { showSound } from "./sound.js";
 import { showEvents, showOutputs, showState } from "./status.js";
 import { askText, attempt, byId, el, tell } from "./ui.js";
 
@@ -125,6 +126,7 @@ function draw() {
   byId("go").firstElementChild.firstElementChild.setAttribute("d", on ? "M5 5h14v14H5Z" : "M7 4v16l13-8Z");
   for (const id of ["record", "snapshot", "vcam", "stream"]) byId(id).disabled = !there;
   byId("compare").disabled = !own;
+  showSound(status, own ? camera.own : null);
   comparing &&= own;
   byId("compare").setAttribute("aria-pressed", String(comparing));
   divide();

@@ -42,10 +42,7 @@ export class Camera {
       if (peer.connectionState === "connected") this.delay = 500;
       if (["failed", "disconnected", "closed"].includes(peer.connectionState)) this.again();
     };
-    await peer.setLocalDescription(await peer.createOffer());
-    await gathered(peer);
-    const answer = await call("POST", "/api/offer", { sdp: peer.localDescription.sdp, type: "offer" });
-    await peer.setRemoteDescription({ type: answer.type, sdp: quick(answer.sdp) });
+    await connect(peer);
     for (const sender of peer.getSenders()) {
       const set = sender.getParameters();
       if (sender.track?.kind !== "video" || !set.encodings?.length) continue;
@@ -74,6 +71,14 @@ export class Camera {
     for (const track of this.stream?.getTracks() || []) track.stop();
     this.stream = undefined;
   }
+}
+
+/** Offer the studio what this end sends and takes. */
+export async function connect(peer) {
+  await peer.setLocalDescription(await peer.createOffer());
+  await gathered(peer);
+  const answer = await call("POST", "/api/offer", { sdp: peer.localDescription.sdp, type: "offer" });
+  await peer.setRemoteDescription({ type: answer.type, sdp: quick(answer.sdp) });
 }
 
 /** Begin with a sharp picture: browsers assume a slow line, and find out only after seconds that it is none. */

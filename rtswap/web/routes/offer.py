@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class Peers:
     """The connections of one studio; aiortc is imported for the first of them."""
 
-    def __init__(self, studio: Studio) -> None:
-        self._studio = studio
+    def __init__(self, studio: Studio, *, loopback: bool) -> None:
+        self._studio, self._loopback = studio, loopback
 
     @cached_property
     def connections(self) -> Connections:
@@ -29,7 +29,7 @@ class Peers:
         except ImportError as error:
             do = "Run: pip install 'rtswap[studio]'"
             raise NotInstalled("WebRTC needs the package aiortc", got=str(error)[:200], do=do) from None
-        return Connections(self._studio)
+        return Connections(self._studio, loopback=self._loopback)
 
     async def close(self) -> None:
         """End all connections."""
