@@ -8,6 +8,7 @@ from rtswap.gpu.resample import Tensor, bilinear, gaussian
 from rtswap.gpu.torch_import import load_torch
 from rtswap.swappers.mesh import gpu_rows as fields
 from rtswap.swappers.mesh.geometry import LIDS
+from rtswap.swappers.mesh.swapper import SOFT
 
 torch = load_torch()
 
@@ -31,8 +32,8 @@ def with_openings(
     per_ring = numbers[:, fields.RING : fields.RING + 3 * fields.RING_NUMBERS].reshape(count * 3, -1)
     blur = gaussian(side, per_ring[:, 10], per_ring[:, 11]).view(count, 3, side, side)
     shares = (blur @ rings.clamp(max=1) @ blur.mT).view(count, 3, -1)
-    blur = gaussian(side, *numbers[:, fields.EYES : fields.EYES + 2].unbind(1))[:, None]
-    lids = 1 - (blur @ (rings[:, : len(LIDS)] - 1).clamp(min=0) @ blur.mT).view(count, len(LIDS), -1)
+    between = (rings[:, : len(LIDS)] - 1).clamp(min=0)
+    between = torch.nn.functional.avg_pool2d(between, SOFT, 1, SOFT // 2).view(count, len(LIDS), -1)
     x1, y1, x2, y2 = numbers[:, fields.EXTENT : fields.GRID].T[:, :, None, None]
     for index in range(3):
         begin = fields.RING + index * fields.RING_NUMBERS
@@ -45,7 +46,9 @@ def with_openings(
         there_y = torch.minimum((d * x + e * y + f).clamp(min=0), y2 - y1 - 1) + y1
         moved = bilinear(own, there_x, there_y).round()
         if light is not None and index < len(LIDS):
-            factor = 1 + (light.factors - 1) * lids[:, index].gather(1, at).view(count, 1, *x.shape[1:])
-            moved = (moved * factor + light.black * (1 - factor)).round().clamp(0, 255)
+            relit = (moved * light.factors).round().clamp(max=255) + light.black * (1 - light.factors)
+            kept = between[:, index].gather(1, at).view(count, 1, *x.shape[1:])
+            relit = relit.round().clamp(0, 255)
+            moved = (relit + kept * (moved - relit)).round()
         swapped = (swapped + share[:, None] * (moved - swapped)).round()
     return swapped

@@ -23,11 +23,11 @@ NODES = MAP_NODES + 1
 """Side of the square that holds the map; nothing beyond the map is read."""
 NUMBERS = 64
 """Floats per face."""
-EXTENT, GRID, LEVEL, LIGHT, MASK, BLACK, RING, WRINKLES, EYES = 0, 4, 6, 9, 11, 13, 20, 56, 58
+EXTENT, GRID, LEVEL, LIGHT, MASK, BLACK, RING, WRINKLES = 0, 4, 6, 9, 11, 13, 20, 56
 """Offsets of the floats: x1 y1 x2 y2 of the extent; nodes across and down; the texture level's side, x, y in the
 atlas; sigma and radius of the light's blur, and of the mask's; the black level's x1 y1 x2 y2, its slot, the weight of
 the past value, 1 = due; for each ring 12: affine from the ring's crop to the crop (6), x y width height, sigma and
-radius of its blur; sigma and radius of the blur for wrinkles, and of that of the eyes between their lids."""
+radius of its blur; sigma and radius of the blur for wrinkles."""
 RING_NUMBERS = 12
 
 
@@ -78,7 +78,6 @@ def pack(layout: Layout, placed: FacePlacement) -> tuple[Row, NDArray[np.float32
         where[..., 2] = placed.wrinkles
     sigma = SIGMA * placed.face_px / STEP
     numbers[WRINKLES : WRINKLES + 2] = sigma, _radius(sigma, 4)
-    numbers[EYES : EYES + 2] = placed.opening_feather, _radius(placed.opening_feather, 4)
     numbers[EXTENT:LEVEL] = *extent, nodes.shape[1], nodes.shape[0]
     light = _part(row[edges[2] : edges[3]].reshape(layout.light, layout.light), extent, LIGHT_STEP)
     light[:], sigma = placed.light_area(light.shape[::-1])

@@ -46,6 +46,9 @@ from rtswap.swappers.mesh.wrinkles import SIGMA, deepen
 from rtswap.vision.raster import Map
 from rtswap.vision.resample import blurred, looked_up, resized, warped
 
+SOFT = 3
+"""Pixels over which the light changes at the edge between an eye and its lids."""
+
 
 @dataclass(frozen=True, slots=True)
 class MeshSwapModel:
@@ -210,20 +213,22 @@ def _keep_openings(swapped: Image, target: Image, placed: FacePlacement, lit: Re
         (x, y), (height, width) = opening.corner, opening.inside.shape
         own = warped(target, opening.matrix, (width, height))
         if lit is not None and index < len(LIDS):
-            own = _with_light(own, lit, opening, placed.opening_feather)
+            own = _with_light(own, lit, opening)
         share = blurred(np.minimum(opening.inside, 1).astype(np.float32), opening.feather)
         region = swapped[y : y + height, x : x + width]
         region[:] = cv2.blendLinear(own, region, share, 1 - share)
 
 
-def _with_light(own: Image, lit: Relit, opening: Opening, feather: float) -> Image:
+def _with_light(own: Image, lit: Relit, opening: Opening) -> Image:
     """The target's own eye (h, w, 3) with its lids in the swap's light; what lies between them stays."""
     (x, y), size = opening.corner, own.shape[1::-1]
     step, first = LIGHT_STEP, (LIGHT_STEP - 1) / 2
     factor = warped(lit.lids, np.array([[step, 0, first - x], [0, step, first - y]], np.float32), size)
-    lids = 1 - blurred((opening.inside == 2).astype(np.float32), feather)
-    factor = 1 + (factor - 1) * lids[..., None]
-    return np.asarray(np.clip(np.round(own * factor + np.float32(lit.black) * (1 - factor)), 0, 255), np.uint8)
+    relit = cv2.multiply(own, factor, dtype=cv2.CV_8U)
+    if lit.black:
+        relit = cv2.add(relit, lit.black * (1 - factor), dtype=cv2.CV_8U)
+    between = cv2.blur(np.asarray(opening.inside >> 1, np.float32), (SOFT, SOFT), borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(cv2.blendLinear(own, relit, between, 1 - between), np.uint8)
 
 
 def _texels(nodes: Map, level: NDArray[np.uint8]) -> Map:
