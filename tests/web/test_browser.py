@@ -141,7 +141,7 @@ def test_from_opening_the_page_to_a_recorded_clip(open_page: OpenPage, tmp_path:
     expect(page.locator("#clock")).to_contain_text("0:02", timeout=LIVE_MS)
     page.get_by_role("button", name="Stop recording").click()
     with page.expect_download() as download:
-        page.get_by_role("link", name="Save").click()
+        page.get_by_role("link", name="Download").click()
     saved = tmp_path / "saved.mp4"
     download.value.save_as(saved)
     assert marked(saved)
@@ -175,7 +175,7 @@ def test_two_people_get_two_faces(open_page: OpenPage, tmp_path: Path) -> None:
 def test_a_lost_connection_comes_back(open_page: OpenPage) -> None:
     page, client = open_page()
     begin(page)
-    connections = client.app[PEERS].connections
+    connections = client.app[PEERS].of(client.studio)
     asyncio.run_coroutine_threadsafe(connections.close(), client.loop).result(20)
     expect(page.locator("#toasts")).to_contain_text("trying again", timeout=LIVE_MS)
     seen = client.get("/api/status")["events"][-1]["number"]
@@ -218,7 +218,7 @@ def test_narrow_and_with_the_keyboard_alone(open_page: OpenPage, caller: Path) -
     page.keyboard.press("Space")
     expect(page.locator("#clock")).to_be_visible()
     page.keyboard.press("Space")
-    expect(page.get_by_role("link", name="Save")).to_be_visible(timeout=LIVE_MS)
+    expect(page.get_by_role("link", name="Download")).to_be_visible(timeout=LIVE_MS)
     tab_to("carl")
     page.keyboard.press("Enter")
     client.until(lambda s: s["main"] == "persona:carl")

@@ -50,7 +50,7 @@ async def watch(client: Client, seconds: float) -> int:
     for kind in ("video", "audio"):
         peer.addTransceiver(kind, direction="recvonly")
     await peer.setLocalDescription(await peer.createOffer())
-    answer = await client.app[PEERS].connections.answer(peer.localDescription.sdp)
+    answer = await client.app[PEERS].of(client.studio).answer(peer.localDescription.sdp)
     await peer.setRemoteDescription(RTCSessionDescription(**answer))
     video, audio = sorted(tracks, key=lambda one: one.kind, reverse=True)
 
