@@ -46,6 +46,8 @@ class FaceModels(NamedTuple):
     landmarks: LandmarkModel
     heads: HeadModel
     """The second detector's."""
+    neighbours: HeadModel
+    """The same around a followed face, which is painted out."""
     embedder: Callable[[], Embedder | None]
     """dlib's embedder from ``spaces``; None if its weights are not installed."""
     spaces: IdentitySpaces
@@ -180,6 +182,7 @@ def bind_models(networks: Networks, config: Config, engine_of: Callable[[str], E
         detector(PHOTO_PX),
         MeshLandmarks(engines["landmarks"], LANDMARK_PX),
         HeadModel(engines["heads"]),
+        HeadModel(engines["neighbours"]),
         networks.embedder,
         networks.spaces,
         open_more,
@@ -192,7 +195,7 @@ def bind_models(networks: Networks, config: Config, engine_of: Callable[[str], E
 def base_networks(config: Config) -> tuple[str, ...]:
     """Return the names of the networks that this configuration needs with any swapper. Raises NotInstalled."""
     detector = imported_detector(config)
-    names = [*([detector.name] if detector else ["pnet", "rnet", "onet"]), "landmarks", "heads"]
+    names = [*([detector.name] if detector else ["pnet", "rnet", "onet"]), "landmarks", "heads", "neighbours"]
     if config.tracking.follow == "person":
         names.append("recognition")
     if {"skin", "occlusion"} & set(config.mask.masks):

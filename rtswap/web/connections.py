@@ -140,7 +140,7 @@ class Connections:
                     self._studio.camera.hear(frame)
 
     async def _give_up(self, peer: RTCPeerConnection) -> None:
-        """Leave a browser that does not connect, so that it keeps no place."""
+        """Drop a browser that does not connect, so that another can."""
         await asyncio.sleep(CONNECT_S)
         if peer.connectionState != "connected":
             await self._drop(peer)
@@ -232,7 +232,7 @@ class Sound(MediaStreamTrack):
         self._resampler = make_resampler()
 
     def _take(self, at_s: float, frame: av.AudioFrame, now: float) -> None:
-        """Put sound on this track's clock, which goes on evenly; what is old is left out."""
+        """Put sound on this track's clock, which goes on evenly; old sound is dropped."""
         if at_s < now - OLD_SOUND_S:
             return
         for own in self._resampler.resample(frame):
@@ -250,7 +250,7 @@ def make_resampler() -> av.AudioResampler:
 
 
 def to_yuv(image: Image) -> av.VideoFrame:
-    """Return a picture as encoders take it. OpenCV needs a quarter of the time that FFmpeg takes."""
+    """Return a picture as encoders take it. OpenCV takes a quarter of FFmpeg's time."""
     height, width = (side & ~1 for side in image.shape[:2])
     planes = cv2.cvtColor(image[:height, :width], cv2.COLOR_BGR2YUV_I420)
     return av.VideoFrame.from_ndarray(np.asarray(planes, np.uint8), format="yuv420p")

@@ -180,8 +180,8 @@ def fast_encoder(codec: RTCRtpCodecParameters) -> Encoder:
 
 
 def video_or_sound(capacity: int, prefetch: int = 0, is_video: bool = False) -> WholeFrames | JitterBuffer:
-    """What joins packets to frames. Sound waits for one packet more, 20 ms, instead of aiortc's 80 ms: the pictures
-    do not wait for it either."""
+    """The buffer that joins packets to frames. Sound waits for one packet more, 20 ms, instead of aiortc's 80 ms:
+    the pictures do not wait for it either."""
     return WholeFrames(capacity) if is_video else JitterBuffer(capacity, min(prefetch, 1))
 
 

@@ -128,7 +128,7 @@ class Outputs:
             del self._added[id]
 
     def session_ended(self) -> None:
-        """Note that all are closed."""
+        """Note that all outputs are closed."""
         for id in list(self._added):
             self.remove(id)
 

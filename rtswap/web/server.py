@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import mimetypes
+import signal
 import socket
 import ssl
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from rtswap.core.interrupts import ENDING
 from rtswap.core.version import __version__
 from rtswap.web.access import LOOPBACK, Access, access_middleware, add_headers
 from rtswap.web.openapi import API_VERSION, document
-from rtswap.web.problems import Problem, problems
+from rtswap.web.problems import Problem, fault_log, problems
 from rtswap.web.routes import config, offer, pictures, sessions, sources, status
 from rtswap.web.routes import session as session_routes
 from rtswap.web.routes.offer import PEERS
@@ -106,6 +107,11 @@ def make_app(studios: Studios, access: Access) -> web.Application:
     return app
 
 
+def make_runner(app: web.Application, close_s: float = CLOSE_S) -> web.AppRunner:
+    """Create what serves the application. Nothing that a client sends is logged. ``close_s``: as ``CLOSE_S``."""
+    return web.AppRunner(app, access_log=None, logger=fault_log(), shutdown_timeout=close_s)
+
+
 async def page(request: web.Request) -> web.Response:
     """A file of the page. Only names that are in its folder lead anywhere."""
     name = request.match_info.get("file", PAGE)
@@ -125,7 +131,7 @@ async def serve(
     """Serve until Ctrl-C. ``ready`` is called with the link when it listens. Raises UsageError, OutputError."""
     tls = address.tls()
     studios = Studios(config, folder, echo=on_event)
-    runner = web.AppRunner(make_app(studios, address.access()), access_log=None, shutdown_timeout=CLOSE_S)
+    runner = make_runner(make_app(studios, address.access()))
     await runner.setup()
     try:
         try:
@@ -141,9 +147,9 @@ async def serve(
 
 
 async def _ended() -> None:
-    """Wait for Ctrl-C or another signal that ends programs."""
+    """Wait for Ctrl-C or another signal that ends programs. A closed terminal is ignored under ``nohup``."""
     end, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in ENDING:
+    for number in (one for one in ENDING if signal.getsignal(one) is not signal.SIG_IGN):
         with suppress(NotImplementedError, RuntimeError):  # Windows: KeyboardInterrupt ends the loop
             loop.add_signal_handler(number, end.set)
     await end.wait()

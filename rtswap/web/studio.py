@@ -164,7 +164,7 @@ class Studio:
         await asyncio.wait({self._run})
 
     def _ended(self, loop: Loop, run: asyncio.Task[None]) -> None:
-        """The session is over, for whatever reason."""
+        """Note that the session has ended."""
         if self._running is not loop:
             return
         self._running = self._run = None
@@ -191,7 +191,7 @@ class Studio:
     # sources and people
 
     async def shelve(self, work: Callable[[], T]) -> T:
-        """Run something that uses the shelf, alone, in another thread. Raises what it raises."""
+        """Run ``work`` on the shelf in another thread, one call at a time. Raises what it raises."""
         async with self._changing:
             return await asyncio.to_thread(work)
 
@@ -221,7 +221,7 @@ class Studio:
             await self._recast(cast)
 
     async def _beside(self, change: Callable[[T], None], to: T) -> None:
-        """Build what a change needs beside the frames, which go first."""
+        """Build what a change needs in another thread at the lowest priority."""
         await self._loop.run_in_executor(self._builds, change, to)
 
     async def _recast(self, cast: Cast) -> None:
@@ -254,7 +254,7 @@ class Studio:
     # status
 
     def status(self, since: int = 0) -> dict[str, Any]:
-        """Everything that changes by itself, as JSON. ``since``: only events with a higher number."""
+        """The state of session, outputs and people, as JSON. ``since``: only events with a higher number."""
         loop, seen = self._running, self.viewer.seen
         people: list[dict[str, Any]] = []
         figures: dict[str, Any] = {}

@@ -60,8 +60,8 @@ class Watcher:
         self._picture: MarkedImage | None = None
 
     def wants(self, now: float) -> bool:
-        """Whether a picture is to be made for it: in time, and instead of one that waits only if that is to be the
-        newest."""
+        """Whether it takes a picture now: not before one is due, and in place of a waiting one only if its view
+        adapts."""
         return now >= self._due and (self._picture is None or self.view.adapts)
 
     def put(self, picture: MarkedImage | None) -> None:
@@ -97,7 +97,7 @@ class Viewer:
         """None if no session runs or no picture has come yet."""
 
     def send(self, image: MarkedImage) -> None:
-        """As ``protocols.Output``: makes what is waited for, each form once."""
+        """As ``protocols.Output``: makes each view that a watcher waits for, once."""
         now = time.perf_counter()
         views = {one.view for one in self._watching if one.wants(now)}
         made = {view: self._made(image, view) for view in views}
@@ -122,7 +122,7 @@ class Viewer:
 
     @property
     def watchers(self) -> int:
-        """How many watch."""
+        """The number of watchers."""
         return len(self._watching)
 
     @property

@@ -297,16 +297,24 @@ def test_openvino_precision_is_checked() -> None:
         openvino(small_network(), precision="f8")
 
 
-def test_openvino_goes_on_where_a_shape_cannot_be_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    engine: Any = openvino(small_network())
-    monkeypatch.setattr(engine, "_config", {"NO_SUCH_SETTING": "1"})
-    for _ in range(20):
-        np.testing.assert_allclose(
-            engine.run({"image": picture(1, 9, 9, 3)})["map"],
-            expected(picture(1, 9, 9, 3))["map"],
-            rtol=1e-4,
-            atol=2e-3,
-        )
+def test_in_its_usual_shapes_openvino_computes_the_same_and_compiles_nothing_in_the_loop() -> None:
+    pytest.importorskip("openvino", reason="OpenVINO is not installed")
+    from rtswap.engines import openvino as package
+
+    engine = package.OpenVinoEngine(small_network(), threads=1, usual={"image": (1, 8, 8, 3)})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(package, "_core", lambda: pytest.fail("compiled in the loop"))
+        for side in (8, 6) * 20:
+            image = picture(1, side, side, 3)
+            for name, value in expected(image).items():
+                np.testing.assert_allclose(engine.run({"image": image})[name], value, rtol=1e-4, atol=2e-3)
+
+
+@pytest.mark.parametrize("usual", [{"image": (1, 8, 8, 5)}, {"other": (1, 8, 8, 3)}, {}])
+def test_usual_shapes_that_do_not_fit_are_ignored(usual: dict[str, tuple[int, ...]]) -> None:
+    image = picture(1, 8, 8, 3)
+    found = openvino(small_network(), threads=1, usual=usual).run({"image": image})
+    np.testing.assert_allclose(found["mean"], expected(image)["mean"], rtol=1e-4, atol=2e-3)
 
 
 def test_openvino_gets_over_a_damaged_cache(tmp_path: Path) -> None:

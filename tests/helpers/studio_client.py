@@ -17,7 +17,7 @@ from aiohttp import web
 
 from rtswap.app.config import Config
 from rtswap.web.access import LOOPBACK, Access
-from rtswap.web.server import make_app
+from rtswap.web.server import make_app, make_runner
 from rtswap.web.studio import Studio
 from rtswap.web.studios import Studios
 
@@ -98,7 +98,7 @@ def studio_running(config: Config, folder: Path, access: Access | None = None) -
     async def serve() -> None:
         studios = Studios(config, folder)
         app = make_app(studios, access or Access(LOOPBACK))
-        runner = web.AppRunner(app, shutdown_timeout=1.0)
+        runner = make_runner(app, 1.0)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         begun.append(Client(runner.addresses[0][1], studios.main, loop, app))

@@ -7,7 +7,7 @@ from functools import cache
 import cv2
 import numpy as np
 import pytest
-from people import person, swap_face
+from people import ReadyMesh, person, swap_face
 
 from rtswap.core.protocols import Swapper
 from rtswap.core.types import Image, Points
@@ -15,7 +15,6 @@ from rtswap.swappers.mesh.geometry import LIDS
 from rtswap.swappers.mesh.lips import LOWER, UPPER, at_edges
 from rtswap.swappers.mesh.neutral_expression import NeutralExpression
 from rtswap.swappers.mesh.shape import PERSONAL, SourceShape, mean_measures, to_canonical
-from rtswap.swappers.mesh.swapper import MeshSwapModel
 from rtswap.vision.geometry import canonical, transform
 from rtswap.vision.topology import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
 
@@ -25,7 +24,7 @@ GREEN, DARK = (60, 200, 60), (10, 10, 10)
 
 @cache
 def swapper(name: str) -> Swapper:
-    return MeshSwapModel().bind(person(name))
+    return ReadyMesh().bind(person(name))
 
 
 def acting(name: str, opening: float = 0.0, lids: float = 0.0, brows: float = 0.0) -> Points:
