@@ -120,7 +120,7 @@ function draw() {
   byId("empty").hidden = there;
   if (!there && (running || busy || status.state === "starting")) byId("hint").textContent = "Starting: loading the networks and the camera.";
   else if (!there && byId("hint").textContent.startsWith("Starting")) byId("hint").textContent = "Choose a camera and a face, then press Start.";
-  if (!there) byId("next").textContent = status.outputs.some((one) => one.finished) ? "Your recordings are listed below: Download copies one." : "Pictures and photos stay on this computer.";
+  if (!there) byId("next").textContent = status.outputs.some((one) => one.finished) ? "Your recordings are listed below: Download copies one." : "Nothing goes to the internet, unless you stream it.";
   const on = running || busy || status.state === "starting";
   byId("go").classList.toggle("running", on);
   byId("go").lastElementChild.textContent = on ? "Stop" : "Start";
