@@ -67,6 +67,8 @@ class Studio:
         self.events: deque[tuple[int, float, str]] = deque(maxlen=EVENTS)
         """(number, seconds since 1970, text)"""
         self._numbered = 0
+        self.pages = 0
+        """How many pages show it."""
         self.state = "idle"
         """idle, starting, running or stopping"""
         self.camera = BrowserCamera(self.on_event)
@@ -182,6 +184,12 @@ class Studio:
     def running(self) -> Loop | None:
         """The loop that runs."""
         return self._running
+
+    @property
+    def is_left(self) -> bool:
+        """Whether no page shows it, and nothing runs that goes on without one."""
+        browsers = self._wanted is not None and self._wanted.kind == "browser"
+        return not self.pages and (self.state == "idle" or browsers)
 
     @property
     def sound(self) -> LiveSound | None:

@@ -64,10 +64,17 @@ class Studios:
         found = [(id, one.status(since=10**9)) for id, one in self._open.items()]
         return [{"id": id} | {name: status[name] for name in ("state", "input")} for id, status in found]
 
+    def left(self) -> list[str]:
+        """Those to close for a new one if there is no room: no page shows them, and no camera but a page's."""
+        if len(self._open) < MOST_STUDIOS:
+            return []
+        return [id for id, one in self._open.items() if id != MAIN and one.is_left]
+
     def open(self) -> str:
         """Open another; returns its id. Raises UsageError for too many."""
         if len(self._open) >= MOST_STUDIOS:
-            raise UsageError(f"{MOST_STUDIOS} sessions are open already", do="DELETE /api/sessions/ID closes one.")
+            do = "Stop the picture in a window that is not needed, and close that window."
+            raise UsageError(f"{MOST_STUDIOS} pictures are open already", do=do)
         id = secrets.token_hex(4)
         self._open[id] = self._make(tag=f"-{id}")
         return id

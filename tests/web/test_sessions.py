@@ -49,12 +49,22 @@ def test_two_sessions_swap_at_once_with_faces_of_their_own(client: Client) -> No
 
 
 def test_sessions_are_limited_and_the_first_stays(client: Client) -> None:
-    answers = [client.send("POST", "/api/sessions", {}) for _ in range(4)]
-    assert [one.status for one in answers] == [201, 201, 201, 422]
+    studios, ids = client.app[STUDIOS], list[str]()
+    for _ in range(3):
+        ids.append(client.good("POST", "/api/sessions", {})["id"])
+        studios.get(ids[-1]).pages = 1
+    answer = client.send("POST", "/api/sessions", {})
+    assert answer.status == 422
+    assert "close that window" in answer.json()["detail"]
     assert client.send("DELETE", "/api/sessions/main").status == 422
     assert client.send("DELETE", "/api/sessions/none").status == 422
-    client.good("DELETE", f"/api/sessions/{answers[0].json()['id']}")
+    client.good("DELETE", f"/api/sessions/{ids[0]}")
     client.good("POST", "/api/sessions", {})
+    studios.get(ids[1]).pages = 0  # its window was closed
+    client.good("POST", "/api/sessions", {})
+    left = [row["id"] for row in client.get("/api/sessions")["sessions"]]
+    assert ids[1] not in left
+    assert ids[2] in left
 
 
 def test_an_engine_in_turn_runs_once_at_a_time_and_its_outputs_stay() -> None:

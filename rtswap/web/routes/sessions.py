@@ -16,15 +16,21 @@ async def list_sessions(request: web.Request) -> web.Response:
 async def open_session(request: web.Request) -> web.Response:
     """Another one."""
     only(await json_of(request))
+    for id in request.app[STUDIOS].left():
+        await _close(request, id)
     return web.json_response({"id": request.app[STUDIOS].open()}, status=201)
 
 
 async def close_session(request: web.Request) -> web.Response:
     """End it, and forget what was uploaded to it."""
-    studio = request.app[STUDIOS].take(request.match_info["id"])
+    await _close(request, request.match_info["id"])
+    return web.Response(status=204)
+
+
+async def _close(request: web.Request, id: str) -> None:
+    studio = request.app[STUDIOS].take(id)
     await request.app[PEERS].drop(studio)
     await studio.close()
-    return web.Response(status=204)
 
 
 ROUTES = (

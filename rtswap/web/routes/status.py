@@ -30,12 +30,14 @@ async def status(request: web.Request) -> web.StreamResponse:
 async def _socket(request: web.Request, studio: Studio, since: int) -> web.WebSocketResponse:
     socket = web.WebSocketResponse(max_msg_size=MOST_MESSAGE, heartbeat=20.0)
     await socket.prepare(request)
+    studio.pages += 1
     sending = asyncio.create_task(_send(socket, studio, since))
     try:
         async for message in socket:  # nothing is expected; this notices the end
             if message.type not in (WSMsgType.TEXT, WSMsgType.PING, WSMsgType.PONG):
                 break
     finally:
+        studio.pages -= 1
         sending.cancel()
         await asyncio.wait({sending})
     return socket
