@@ -125,7 +125,7 @@ def marked(path: Path) -> bool:
 def test_from_opening_the_page_to_a_recorded_clip(open_page: OpenPage, tmp_path: Path) -> None:
     page, client = open_page()
     page.get_by_role("button", name="ben").click()
-    expect(page.get_by_role("button", name="ben")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="ben")).to_have_attribute("aria-pressed", "true", timeout=LIVE_MS)
     begin(page)
     expect(page.locator(".face span")).to_have_text("ben")
     slider = page.get_by_role("slider", name="Likeness")
@@ -179,7 +179,7 @@ def test_a_new_window_has_a_face_of_its_own(open_page: OpenPage) -> None:
         page.get_by_role("button", name="New window").click()
     other = opened.value
     other.get_by_role("button", name="carl").click()
-    expect(other.get_by_role("button", name="carl")).to_have_attribute("aria-pressed", "true")
+    expect(other.get_by_role("button", name="carl")).to_have_attribute("aria-pressed", "true", timeout=LIVE_MS)
     id = other.url.rpartition("=")[2]
     assert client.get(f"/api/status?session={id}")["main"] == "persona:carl"
     assert client.get("/api/status")["main"] == "persona:ada"

@@ -108,4 +108,4 @@ def test_memory_is_flat_and_nothing_is_left_behind(tmp_path: Path) -> None:
     assert last - first <= MOST_MB, rows
     assert len({row[2] for row in warm}) <= 2, rows
     assert warm[-1][2] <= rows[0][2], rows
-    assert warm[-1][3] <= rows[0][3] + 2, rows
+    assert warm[-1][3] <= warm[0][3] + 2, rows
