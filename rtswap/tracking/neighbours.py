@@ -32,6 +32,9 @@ LEAST_SCORE, ONE_MORE, UNSURE = 0.5, 0.2, 0.15
 looked at as well. Of 237 pictures of one person 4 reach 0.5."""
 EVERYWHERE = 0.7
 """The same in the whole picture: skirts and hands of one person reach 0.63 on clips, somebody at the border 0.75."""
+LOW, LEAST_BELOW = 0.35, 0.85
+"""How far below the face's middle, in faces, a head must score this much: hands and prints on clothes are there, and
+reach 0.78 on clips. What is in front of a chest the whole picture shows."""
 SMALLEST = 0.4
 """Size of a head, in faces, below which the whole picture shows it as well."""
 BLOCK = 8
@@ -148,9 +151,10 @@ class Neighbours:
         """(N, 5) as ``HeadModel.find``."""
         found = self._model.find(square, UNSURE)
         found = found[found[:, 2] - found[:, 0] >= SMALLEST * SIDE / REACH]
-        self._doubtful = len(found) > 0
-        least = ONE_MORE if (found[:, 4] >= LEAST_SCORE).any() else LEAST_SCORE
-        return np.asarray(found[found[:, 4] >= least], np.float32)
+        high = (found[:, 1] + found[:, 3] - SIDE) / 2 <= LOW * SIDE / REACH
+        self._doubtful = bool(high.any())
+        least = ONE_MORE if (high & (found[:, 4] >= LEAST_SCORE)).any() else LEAST_SCORE
+        return np.asarray(found[found[:, 4] >= np.where(high, least, LEAST_BELOW)], np.float32)
 
 
 def around(image: Image, corner: Points, sides: Points) -> Image | None:

@@ -14,6 +14,7 @@ from rtswap.networks.heads import HeadModel
 from rtswap.tracking.lookout import reduced
 from rtswap.tracking.neighbours import (
     BLOCK,
+    LEAST_BELOW,
     LEAST_SCORE,
     MOST_SKIPPED,
     ONE_MORE,
@@ -88,6 +89,8 @@ def test_every_followed_face_is_painted_out() -> None:
     [
         ((0.6, -0.3, 0.9, LEAST_SCORE + 0.02), True),
         ((0.6, -0.3, 0.9, LEAST_SCORE - 0.02), False),
+        ((0.5, 0.7, 0.6, LEAST_BELOW - 0.02), False),  # a hand below the chin
+        ((0.5, 0.7, 0.6, LEAST_BELOW + 0.02), True),  # that is a face
         ((0.6, -0.3, SMALLEST + 0.02, 0.95), True),
         ((0.6, -0.3, SMALLEST - 0.02, 0.95), False),  # far behind: seen in the whole picture
     ],

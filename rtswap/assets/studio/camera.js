@@ -20,7 +20,8 @@ export class Camera {
       try {
         this.stream = await navigator.mediaDevices.getUserMedia({ video, audio: true });
       } catch (error) {
-        if (error.name === "NotAllowedError") throw new Error("The browser was not allowed to use the camera.");
+        if (error.name === "NotAllowedError") throw new Error("The browser was not allowed to use the camera. Allow it beside the address of this page, then press Start again.");
+        if (!(await navigator.mediaDevices.enumerateDevices()).some((one) => one.kind === "videoinput")) throw new Error("This browser finds no camera. Connect one, or choose Open a clip in the list.");
         this.stream = await navigator.mediaDevices.getUserMedia({ video }); // no microphone
       }
       this.onOwn(this.stream);
