@@ -102,10 +102,12 @@ class Neighbours:
         paint_out(picture, [one.landmarks[:, :2] / scale[:2] for one in tracks])
         heads = [Head(row[:4] * scale, float(row[4])) for row in self._model.find(picture, EVERYWHERE)]
         middles = [(head.box[:2] + head.box[2:]) / 2 for head in heads]
+        low = max(float(one.box[3] + LOW * (one.box[3] - one.box[1])) for one in tracks)
         return tuple(
             head
             for head, middle in zip(heads, middles, strict=True)
-            if not any((middle >= one.box[:2]).all() and (middle <= one.box[2:]).all() for one in tracks)
+            if (middle[1] < low or head.score >= LEAST_BELOW)
+            and not any((middle >= one.box[:2]).all() and (middle <= one.box[2:]).all() for one in tracks)
         )
 
     def _is_due(self, track: Track, tracks: Sequence[Track], blocks: Floats, scale: tuple[float, ...]) -> bool:
