@@ -251,7 +251,7 @@ def _ended(process: subprocess.Popen[bytes], case: Case) -> str:
     """Wait for a process and return what is wrong with how it ended; empty if nothing is."""
     hung = False
     try:
-        told, _ = process.communicate(timeout=LIMIT_S)
+        told, _ = process.communicate(timeout=LIMIT_S * (4 if case.words[0] in ("bench", "eval") else 1))
     except subprocess.TimeoutExpired:
         hung = True
         process.send_signal(signal.SIGABRT)

@@ -33,14 +33,23 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def rtswap(*args: str, nohup: bool = False, **streams: int) -> subprocess.Popen[bytes]:
+    """A command, under ``nohup`` or not, however the tests run."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN if nohup else signal.SIG_DFL)
+    try:
+        command = [sys.executable, "-m", "rtswap", *args]
+        return subprocess.Popen(command, start_new_session=True, **streams)  # type: ignore[no-any-return, call-overload]
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def started(clip: Path, out: Path, **streams: int) -> subprocess.Popen[bytes]:
     """A run that has begun to write to ``out``."""
-    command = [sys.executable, "-m", "rtswap", "-s", "persona:vera", "-i", str(clip), "-o", str(out)]
-    process = subprocess.Popen(command, start_new_session=True, **streams)  # type: ignore[call-overload]
+    process = rtswap("-s", "persona:vera", "-i", str(clip), "-o", str(out), **streams)
     until = time.monotonic() + 40
     while not any(path.stat().st_size > 10_000 for path in out.parent.iterdir()) and time.monotonic() < until:
         time.sleep(0.02)
-    return process  # type: ignore[no-any-return]
+    return process
 
 
 def playable(folder: Path) -> int:
@@ -82,13 +91,8 @@ def test_a_closed_terminal_finishes_the_file(clip: Path, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("nohup", [False, True])
 def test_a_closed_terminal_ends_the_studio_but_not_under_nohup(tmp_path: Path, nohup: bool) -> None:
-    command = [sys.executable, "-m", "rtswap", "studio", "--port", "0", "--recordings", str(tmp_path)]
-    pipe, before = subprocess.PIPE, signal.signal(signal.SIGHUP, signal.SIG_IGN if nohup else signal.SIG_DFL)
-    try:
-        process = subprocess.Popen(command, stderr=subprocess.STDOUT, stdout=pipe, start_new_session=True)
-    finally:
-        signal.signal(signal.SIGHUP, before)
-    with process:
+    words = ("studio", "--port", "0", "--recordings", str(tmp_path))
+    with rtswap(*words, nohup=nohup, stderr=subprocess.STDOUT, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         while b"the studio is at" not in process.stdout.readline():
             assert process.poll() is None
