@@ -26,7 +26,12 @@ export class Camera {
       }
       this.onOwn(this.stream);
     }
-    await this.connect();
+    try {
+      await this.connect();
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
   async connect() {
@@ -78,6 +83,7 @@ export class Camera {
 export async function connect(peer) {
   await peer.setLocalDescription(await peer.createOffer());
   await gathered(peer);
+  if (!/^a=candidate/m.test(peer.localDescription.sdp)) throw new Error("This browser sends pictures only while this computer is in a network, even one without internet. Choose the computer's own camera in the list.");
   const answer = await call("POST", "/api/offer", { sdp: peer.localDescription.sdp, type: "offer" });
   await peer.setRemoteDescription({ type: answer.type, sdp: quick(answer.sdp) });
 }
