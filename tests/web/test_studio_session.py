@@ -11,6 +11,7 @@ from base64 import b64encode
 
 import cv2
 import numpy as np
+import pytest
 from studio_client import Client
 
 from rtswap.disclosure.watermark_reader import WatermarkReader
@@ -50,6 +51,21 @@ def test_a_preview_shows_pictures_as_they_come(session: Client) -> None:
         assert response.readline() == b"\r\n"
     connection.close()
     session.until(lambda status: session.studio.viewer.watchers == 0)
+
+
+def test_a_swapper_that_shows_the_targets_face_is_refused_and_the_swap_goes_on(
+    session: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``mesh`` as if it were another package's, and as if it changed nothing."""
+    monkeypatch.setattr("rtswap.app.program.built_in_swappers", tuple)
+    monkeypatch.setattr("rtswap.app.swap_check.UNCHANGED", -1.0)
+    frames = session.get("/api/status")["figures"]["frames"]
+    refused = session.send("PUT", "/api/config", {"mask.masks": ["hull"]})
+    assert refused.status == 409
+    assert "does not change faces" in refused.json()["detail"]
+    after = session.until(lambda status: status["figures"]["frames"] > frames + 3)
+    assert (after["covered"], after["reasons"], after["figures"]["faces"]) == (0, [], 1)
+    assert session.get("/api/config")["values"]["mask.masks"] != ["hull"]
 
 
 def test_settings_change_the_picture_and_nobody_is_lost(session: Client) -> None:
